@@ -1,0 +1,122 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUF_FIRST = 512 };
+
+void
+buf_init(struct buf *b, size_t max, bool secret)
+{
+	memset(b, 0, sizeof(*b));
+	b->max = max;
+	b->secret = secret;
+}
+
+static void
+mem_free(struct buf *b)
+{
+	if (b->secret && b->mem != NULL)
+		explicit_bzero(b->mem, b->cap);
+	free(b->mem);
+}
+
+void
+buf_free(struct buf *b)
+{
+	mem_free(b);
+	buf_init(b, b->max, b->secret);
+}
+
+/* realloc() could leave a copy of a secret behind. */
+static bool
+buf_grow(struct buf *b, size_t need)
+{
+	size_t cap = b->cap != 0 ? b->cap : BUF_FIRST;
+	char *mem;
+
+	while (cap < need)
+		cap *= 2;
+	if (cap > b->max)
+		cap = b->max;
+	if ((mem = malloc(cap)) == NULL)
+		return false;
+	if (b->len != 0)
+		memcpy(mem, buf_data(b), b->len);
+	mem_free(b);
+	b->mem = mem;
+	b->off = 0;
+	b->cap = cap;
+	return true;
+}
+
+char *
+buf_room(struct buf *b, size_t n)
+{
+	if (n > b->max || b->len > b->max - n)
+		return NULL;
+	if (b->cap - b->off - b->len < n || b->mem == NULL) {
+		if (b->mem != NULL && b->cap - b->len >= n) {
+			memmove(b->mem, buf_data(b), b->len);
+			b->off = 0;
+		} else if (!buf_grow(b, b->len + n)) {
+			return NULL;
+		}
+	}
+	return b->mem + b->off + b->len;
+}
+
+void
+buf_added(struct buf *b, size_t n)
+{
+	b->len += n;
+}
+
+enum err
+buf_put(struct buf *b, const void *p, size_t n)
+{
+	char *room;
+
+	if (n == 0)
+		return E_OK;
+	if ((room = buf_room(b, n)) == NULL)
+		return n > b->max || b->len > b->max - n ? E_FULL : E_NOMEM;
+	memcpy(room, p, n);
+	b->len += n;
+	return E_OK;
+}
+
+enum err
+buf_printf(struct buf *b, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return E_FULL;
+	return buf_put(b, text, (size_t)n);
+}
+
+void
+buf_consume(struct buf *b, size_t n)
+{
+	if (b->secret && n != 0)
+		explicit_bzero(buf_data(b), n);
+	b->off += n;
+	b->len -= n;
+	if (b->len == 0)
+		b->off = 0;
+}
+
+void
+buf_trim(struct buf *b)
+{
+	if (b->len == 0 && b->mem != NULL)
+		buf_free(b);
+}

@@ -1,0 +1,52 @@
+/*
+ * buf.h - a bounded queue of octets: appended at the end, consumed at the
+ * front.
+ *
+ * The bound is given at creation and never exceeded.  Memory is taken at the
+ * first append and given back when a buffer runs empty and is trimmed, so
+ * that an idle session holds none.
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct buf {
+	char *mem;
+	size_t off;  /* first octet of the content */
+	size_t len;  /* octets of content */
+	size_t cap;  /* octets allocated */
+	size_t max;  /* octets that cap never exceeds */
+	bool secret; /* wipe memory before it is given back */
+};
+
+/* No memory is taken.  `secret`: what was in it is wiped when freed. */
+void buf_init(struct buf *b, size_t max, bool secret);
+void buf_free(struct buf *b); /* may be used again afterwards */
+
+/* Room for n more octets behind the content, borrowed until the next call;
+ * NULL when that is beyond max or memory is short.  buf_added() then says how
+ * many were written. */
+char *buf_room(struct buf *b, size_t n) NODISCARD;
+void buf_added(struct buf *b, size_t n);
+
+/* E_FULL or E_NOMEM leave the buffer as it was. */
+enum err buf_put(struct buf *b, const void *p, size_t n) NODISCARD;
+enum err buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3) NODISCARD;
+
+/* Drops n octets at the front. */
+void buf_consume(struct buf *b, size_t n);
+
+/* Gives the memory back if there is no content. */
+void buf_trim(struct buf *b);
+
+static inline char *
+buf_data(const struct buf *b)
+{
+	return b->mem + b->off;
+}
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * clock.h - the two clocks.  Waits use the monotonic one, people the other.
+ */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint64_t clock_ms(void);      /* monotonic milliseconds */
+uint64_t clock_unix_ms(void); /* milliseconds since 1970 */
+
+enum { CLOCK_STAMP = 25 };
+/* "2026-11-22T12:03:04.123Z" and a NUL, in UTC: no time zone file is read.
+ * Returns out. */
+char *clock_stamp(char out[CLOCK_STAMP], uint64_t unix_ms);
+
+#endif

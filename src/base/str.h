@@ -1,0 +1,44 @@
+/*
+ * str.h - small strings: slices, strict numbers, ASCII case, escaping.
+ *
+ * Nothing here looks at the locale.
+ */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Octets that somebody else owns; may hold NUL. */
+struct slice {
+	const char *p;
+	size_t n;
+};
+
+static inline char
+str_lower1(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+bool slice_eq(struct slice s, const char *word);
+bool slice_caseeq(struct slice s, const char *word); /* ASCII folding */
+
+/* Decimal digits only, the whole slice, leading zeros allowed; false on
+ * anything else and on overflow. */
+bool str_to_u32(struct slice s, uint32_t *v_r);
+bool str_to_u64(struct slice s, uint64_t *v_r);
+
+enum { STR_U64_MAX = 20 };
+/* Writes the decimal digits of v without a NUL; returns how many. */
+size_t str_from_u64(char out[STR_U64_MAX], uint64_t v);
+
+/* Writes at most size - 1 octets of s and a NUL; octets outside 0x21-0x7e, and
+ * `"`, `=` and `\`, become \xHH, what does not fit becomes `...`.  Safe in a
+ * log line and in a reply.  Returns out. */
+char *str_escape(char *out, size_t size, const void *s, size_t n);
+
+bool str_is_utf8(const void *s, size_t n); /* well-formed, RFC 3629 */
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * server.h - the server's side of a POP3 session.  No I/O, no clock.
+ *
+ * Octets of the client go in, replies come out, and what needs the world is
+ * asked for: pop3_server_run() takes commands until it wants something, the
+ * caller provides that and answers with the function named beside it, and
+ * calls run again.  Commands that a client sent ahead (PIPELINING, RFC 2449
+ * s6.6) wait in the input meanwhile.
+ *
+ * Knows: commands, states, replies, capabilities, marks.  Does not know:
+ * sockets, TLS, users, files, mechanisms' insides.
+ * RFC 1939, 2449, 2595 s4, 3206, 5034.
+ */
+#ifndef POP3_SERVER_H
+#define POP3_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "pop3/line.h"
+
+enum pop3_state {
+	POP3_AUTHORIZATION = 1,
+	POP3_TRANSACTION = 2,
+	POP3_UPDATE = 4,
+};
+
+/* A SASL mechanism as far as the protocol must know it. */
+struct pop3_mechanism {
+	const char *name;  /* upper case */
+	bool plaintext;    /* only where a plain password is allowed */
+	bool server_first; /* takes no initial response */
+};
+
+/* What a listener offers; shared by its sessions, which borrow it. */
+struct pop3_policy {
+	const char *host;           /* for the greeting and APOP's timestamp */
+	const char *implementation; /* IMPLEMENTATION after login; NULL: none */
+	const struct pop3_mechanism *mechanisms;
+	size_t n_mechanisms;
+	size_t sasl_max;       /* octets of one decoded response, at most */
+	unsigned bad_max;      /* bad commands before login, then close */
+	unsigned failures_max; /* failed sign-ins, then close */
+	bool
+	    plain_passwords; /* USER/PASS and plaintext mechanisms without TLS */
+	bool stls;           /* a certificate is there */
+	bool apop;
+};
+
+enum pop3_want {
+	POP3_WANT_INPUT,   /* read more */
+	POP3_WANT_FLUSH,   /* output is at its mark: send, then go on */
+	POP3_WANT_TLS,     /* send the output, then the handshake, then
+	                * pop3_server_tls() */
+	POP3_WANT_PASS,    /* sign in with request.name and .secret */
+	POP3_WANT_APOP,    /* the same; .secret is the digest (16 octets) */
+	POP3_WANT_SASL,    /* begin request.mechanism, maybe with .secret */
+	POP3_WANT_STEP,    /* next message of the mechanism: request.secret */
+	POP3_WANT_CANCEL,  /* the client gave up; tell, nothing to answer */
+	POP3_WANT_ENTRY,   /* look up request.msgno: pop3_server_entry() */
+	POP3_WANT_LISTING, /* LIST or UIDL of everything not marked: append
+	                    * pop3_server_listing_begin(), the lines, then
+	                    * pop3_server_listing_end() */
+	POP3_WANT_MESSAGE, /* RETR or TOP: pop3_server_message_begin(), the
+	                    * encoded message, pop3_server_message_end() */
+	POP3_WANT_UPDATE,  /* remove what is marked: pop3_server_updated() */
+	POP3_WANT_CLOSE,   /* send the output and close */
+};
+
+/* Response codes, RFC 2449 s8, 3206. */
+enum pop3_code {
+	POP3_NO_CODE,
+	POP3_CODE_AUTH,
+	POP3_CODE_IN_USE,
+	POP3_CODE_SYS_TEMP,
+	POP3_CODE_SYS_PERM,
+};
+
+/* What is wanted.  Slices are borrowed from the input until the next run. */
+struct pop3_request {
+	const struct pop3_mechanism *mechanism;
+	struct slice name;
+	struct slice secret;
+	bool has_secret; /* an initial response was given (perhaps empty) */
+	bool uidl;       /* LISTING: unique-ids, not sizes */
+	bool top;        /* MESSAGE: by TOP */
+	uint32_t msgno;
+	uint64_t lines; /* for pop3_wire_init() */
+};
+
+struct pop3_server {
+	struct pop3_request request;
+
+	/* For the log. */
+	uint32_t n_retr, n_top;
+	enum pop3_state state;
+
+	/* The rest is the module's own. */
+	const struct pop3_policy *policy;
+	struct pop3_line line;
+	enum pop3_want wanted;
+	const void *verb; /* of the command that waits for an answer */
+	char *name;       /* after USER */
+	uint8_t *marks;
+	uint32_t count, marked;
+	uint64_t octets, marked_octets;
+	uint64_t apop_salt[2];
+	size_t consume; /* octets of input that the request borrows */
+	unsigned bad, failures;
+	bool tls, stls_done, implicit_tls;
+	bool first; /* nothing has come yet */
+	bool in_sasl;
+};
+
+/* tls: the connection began with TLS.  salt: 128 random bits for APOP's
+ * timestamp (ignored without policy->apop).  No memory is taken. */
+void pop3_server_init(struct pop3_server *s, const struct pop3_policy *policy,
+    bool tls, const uint64_t salt[2]);
+void pop3_server_clear(struct pop3_server *s);
+
+/* Replies that do not fit into `out` for want of memory end in
+ * POP3_WANT_CLOSE, here and below. */
+void pop3_server_greet(struct pop3_server *s, struct buf *out);
+
+/* One line for a client that cannot be served: no session follows. */
+void pop3_server_turn_away(struct buf *out, const char *text);
+
+/* Takes commands from `in` and appends replies to `out`, which should bear
+ * at least 1 KiB beyond `mark` octets. */
+enum pop3_want pop3_server_run(
+    struct pop3_server *s, struct buf *in, struct buf *out, size_t mark);
+
+/* After WANT_TLS: the handshake is done.  What was said before is forgotten.
+ * The caller must have closed instead if `in` held anything. */
+void pop3_server_tls(struct pop3_server *s);
+
+/* Answers to WANT_PASS, APOP, SASL, STEP.  text: ASCII, cut to fit, must not
+ * begin with "[". */
+void pop3_server_challenge(
+    struct pop3_server *s, struct buf *out, const void *data, size_t n);
+void pop3_server_opened(
+    struct pop3_server *s, struct buf *out, uint32_t count, uint64_t octets);
+/* POP3_CODE_AUTH counts as a failed sign-in. */
+void pop3_server_refused(struct pop3_server *s, struct buf *out,
+    enum pop3_code code, const char *text);
+
+/* Answers WANT_ENTRY.  uid is looked at only if request.uidl. */
+void pop3_server_entry(
+    struct pop3_server *s, struct buf *out, uint64_t octets, struct slice uid);
+
+/* Answers WANT_ENTRY, LISTING or MESSAGE when it cannot be had. */
+void pop3_server_failed(struct pop3_server *s, struct buf *out,
+    enum pop3_code code, const char *text);
+
+/* WANT_LISTING: the first line; and ".CRLF". */
+void pop3_server_listing_begin(struct pop3_server *s, struct buf *out);
+void pop3_server_listing_end(struct pop3_server *s, struct buf *out);
+
+/* WANT_MESSAGE: "+OK n octets"; afterwards, when pop3_wire_end() was sent. */
+void pop3_server_message_begin(
+    struct pop3_server *s, struct buf *out, uint64_t octets);
+void pop3_server_message_end(struct pop3_server *s);
+
+/* WANT_UPDATE.  failed: messages that were to be removed and are still there. */
+void pop3_server_updated(
+    struct pop3_server *s, struct buf *out, uint32_t removed, uint32_t failed);
+
+/* The marks: bit i of octet j is message 8j + i + 1; NULL while there are
+ * none.  The bitmap has (count + 7) / 8 octets. */
+bool pop3_server_is_marked(const struct pop3_server *s, uint32_t msgno);
+const uint8_t *pop3_server_marks(const struct pop3_server *s);
+
+/* What the trace may show of a line of the client: secrets are masked.
+ * `in_sasl`: s->in_sasl when the line was taken. */
+struct slice pop3_server_mask(struct slice line, bool in_sasl);
+
+#endif
