@@ -41,12 +41,11 @@ struct pop3_policy {
 	const char *implementation; /* IMPLEMENTATION after login; NULL: none */
 	const struct pop3_mechanism *mechanisms;
 	size_t n_mechanisms;
-	size_t sasl_max;       /* octets of one decoded response, at most */
-	unsigned bad_max;      /* bad commands before login, then close */
-	unsigned failures_max; /* failed sign-ins, then close */
-	bool
-	    plain_passwords; /* USER/PASS and plaintext mechanisms without TLS */
-	bool stls;           /* a certificate is there */
+	size_t sasl_max;  /* octets of one decoded response, at most */
+	unsigned bad_max; /* bad commands before login, then close; 0: any */
+	unsigned failures_max; /* failed sign-ins, then close; 0: any */
+	bool plain_passwords;  /* without TLS, too */
+	bool stls;             /* a certificate is there */
 	bool apop;
 };
 
@@ -91,6 +90,8 @@ struct pop3_request {
 	uint64_t lines; /* for pop3_wire_init() */
 };
 
+struct pop3_verb; /* a row of the command table */
+
 struct pop3_server {
 	struct pop3_request request;
 
@@ -102,16 +103,16 @@ struct pop3_server {
 	const struct pop3_policy *policy;
 	struct pop3_line line;
 	enum pop3_want wanted;
-	const void *verb; /* of the command that waits for an answer */
-	char *name;       /* after USER */
+	const struct pop3_verb *verb; /* of the last command */
+	char *name;                   /* after USER */
 	uint8_t *marks;
 	uint32_t count, marked;
 	uint64_t octets, marked_octets;
 	uint64_t apop_salt[2];
 	size_t consume; /* octets of input that the request borrows */
 	unsigned bad, failures;
-	bool tls, stls_done, implicit_tls;
-	bool first; /* nothing has come yet */
+	bool tls, stls_done;
+	bool first; /* no line has come yet */
 	bool in_sasl;
 };
 
@@ -121,6 +122,12 @@ void pop3_server_init(struct pop3_server *s, const struct pop3_policy *policy,
     bool tls, const uint64_t salt[2]);
 void pop3_server_clear(struct pop3_server *s);
 
+/* APOP's timestamp with its brackets and a NUL, and its length; 0 if APOP is
+ * not offered.  The greeting shows the same. */
+enum { POP3_TIMESTAMP = 300 }; /* octets that are always enough */
+size_t pop3_server_timestamp(
+    const struct pop3_server *s, char *out, size_t size);
+
 /* Replies that do not fit into `out` for want of memory end in
  * POP3_WANT_CLOSE, here and below. */
 void pop3_server_greet(struct pop3_server *s, struct buf *out);
@@ -129,7 +136,9 @@ void pop3_server_greet(struct pop3_server *s, struct buf *out);
 void pop3_server_turn_away(struct buf *out, const char *text);
 
 /* Takes commands from `in` and appends replies to `out`, which should bear
- * at least 1 KiB beyond `mark` octets. */
+ * at least 1 KiB beyond `mark` octets.  `in` should bear a whole line of SASL,
+ * B64_ENCODED(policy->sasl_max) + 28 octets; a shorter one shortens the lines
+ * that are taken.  While an answer is awaited the same want is returned. */
 enum pop3_want pop3_server_run(
     struct pop3_server *s, struct buf *in, struct buf *out, size_t mark);
 

@@ -22,13 +22,23 @@
 
 #define POP3_ALL_LINES UINT64_MAX
 
+/* How far a line has come.  A CR may turn out to belong to the line's end, so
+ * that a line of nothing but one CR may still be empty. */
+enum pop3_wire_at {
+	POP3_WIRE_START,
+	POP3_WIRE_START_CR,
+	POP3_WIRE_INSIDE,
+	POP3_WIRE_INSIDE_CR,
+};
+
+/* Only TOP has to know the header from the body. */
+enum pop3_wire_part { POP3_WIRE_ALL, POP3_WIRE_HEADER, POP3_WIRE_BODY };
+
 struct pop3_wire {
 	uint64_t octets; /* so far, as LIST counts them */
 	uint64_t lines;  /* of the body that TOP still wants */
-	bool top;        /* lines are limited */
-	bool in_body;
-	bool at_start; /* of a line */
-	bool last_cr;
+	enum pop3_wire_part part;
+	enum pop3_wire_at at;
 };
 
 /* lines: POP3_ALL_LINES for RETR and for counting, else as in TOP: all of the

@@ -1,0 +1,550 @@
+#include "pop3/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/b64.h"
+#include "pop3/wire.h"
+
+static struct pop3_next
+say(const char *reply)
+{
+	return (struct pop3_next){ reply, POP3_WANT_INPUT };
+}
+
+static struct pop3_next
+ask(enum pop3_want want)
+{
+	return (struct pop3_next){ NULL, want };
+}
+
+/* ---- what is to be had on this connection ---- */
+
+static bool
+is_plain_allowed(const struct pop3_server *s)
+{
+	return s->tls || s->policy->plain_passwords;
+}
+
+static bool
+is_usable(const struct pop3_server *s, const struct pop3_mechanism *m)
+{
+	return !m->plaintext || is_plain_allowed(s);
+}
+
+static const char *
+refuse_user(const struct pop3_server *s)
+{
+	return is_plain_allowed(s) ? NULL
+				   : "-ERR passwords are taken inside TLS only";
+}
+
+static const char *
+refuse_pass(const struct pop3_server *s)
+{
+	return s->name != NULL ? NULL : "-ERR USER comes first";
+}
+
+static const char *
+refuse_apop(const struct pop3_server *s)
+{
+	if (!s->policy->apop || s->stls_done)
+		return "-ERR APOP is not offered";
+	return s->name == NULL ? NULL : "-ERR PASS was expected";
+}
+
+static const char *
+refuse_auth(const struct pop3_server *s)
+{
+	for (size_t i = 0; i < s->policy->n_mechanisms; i++)
+		if (is_usable(s, &s->policy->mechanisms[i]))
+			return NULL;
+	return "-ERR no mechanism is offered here";
+}
+
+/* In TRANSACTION it would fail, so it is not announced there either
+ * (RFC 2595 s8). */
+static const char *
+refuse_stls(const struct pop3_server *s)
+{
+	if (s->tls)
+		return "-ERR TLS is active";
+	return s->policy->stls && s->state == POP3_AUTHORIZATION
+		   ? NULL
+		   : "-ERR TLS is not offered";
+}
+
+/* ---- arguments ---- */
+
+/* The first argument: a message that is there.  NULL or the reply. */
+static const char *
+message_get(struct pop3_call *c)
+{
+	struct pop3_server *s = c->server;
+	uint64_t v;
+
+	if (c->arg[0].n > 10 || !str_to_u64(c->arg[0], &v))
+		return "-ERR that is no message number";
+	if (v == 0 || v > s->count)
+		return "-ERR no such message";
+	if (pop3_server_is_marked(s, (uint32_t)v))
+		return "-ERR the message is deleted";
+	s->request.msgno = (uint32_t)v;
+	return NULL;
+}
+
+/* Into the place of the digits. */
+static bool
+hex_decode(struct slice *s)
+{
+	char *out = (char *)s->p;
+
+	for (size_t i = 0; i < s->n; i++) {
+		char c = str_lower1(s->p[i]);
+		int v = c >= '0' && c <= '9'   ? c - '0'
+			: c >= 'a' && c <= 'f' ? c - 'a' + 10
+					       : -1;
+
+		if (v < 0)
+			return false;
+		out[i / 2] = (char)(i % 2 == 0 ? v << 4 : out[i / 2] | v);
+	}
+	s->n /= 2;
+	return true;
+}
+
+/* A message of the client for its mechanism, into the place of the base64. */
+static bool
+response_decode(struct pop3_server *s, struct slice text)
+{
+	size_t n;
+
+	if (b64_decode((char *)text.p, text, &n) != E_OK ||
+	    n > s->policy->sasl_max)
+		return false;
+	s->request.secret = (struct slice){ text.p, n };
+	s->request.has_secret = true;
+	return true;
+}
+
+/* ---- commands of either state ---- */
+
+static struct pop3_next
+cmd_quit(struct pop3_call *c)
+{
+	if (c->server->state == POP3_TRANSACTION)
+		return ask(POP3_WANT_UPDATE);
+	return (struct pop3_next){ "+OK bye", POP3_WANT_CLOSE };
+}
+
+static struct pop3_next cmd_capa(struct pop3_call *c);
+
+/* ---- AUTHORIZATION ---- */
+
+static struct pop3_next
+cmd_user(struct pop3_call *c)
+{
+	struct slice name = c->arg[0];
+	char *copy = malloc(name.n + 1);
+
+	if (copy == NULL)
+		return say("-ERR [SYS/TEMP] out of memory");
+	memcpy(copy, name.p, name.n);
+	copy[name.n] = '\0';
+	c->server->name = copy;
+	return say("+OK now the password");
+}
+
+static struct pop3_next
+cmd_pass(struct pop3_call *c)
+{
+	struct pop3_server *s = c->server;
+
+	s->request.name = (struct slice){ s->name, strlen(s->name) };
+	s->request.secret = c->arg[0];
+	return ask(POP3_WANT_PASS);
+}
+
+static struct pop3_next
+cmd_apop(struct pop3_call *c)
+{
+	struct slice digest = c->arg[1];
+
+	if (digest.n != 32 || !hex_decode(&digest))
+		return say("-ERR the digest must have 32 hexadecimal digits");
+	c->server->request.name = c->arg[0];
+	c->server->request.secret = digest;
+	return ask(POP3_WANT_APOP);
+}
+
+static struct pop3_next
+mechanisms_list(struct pop3_call *c)
+{
+	const struct pop3_policy *policy = c->server->policy;
+
+	pop3_server_reply(c->server, c->out, "+OK mechanisms follow");
+	for (size_t i = 0; i < policy->n_mechanisms; i++)
+		if (is_usable(c->server, &policy->mechanisms[i]))
+			pop3_server_reply(c->server, c->out, "%s",
+			    policy->mechanisms[i].name);
+	return say(".");
+}
+
+static struct pop3_next
+cmd_auth(struct pop3_call *c)
+{
+	struct pop3_server *s = c->server;
+	const struct pop3_policy *policy = s->policy;
+	struct slice initial = c->arg[1];
+	size_t i = 0;
+
+	if (c->n_args == 0)
+		return mechanisms_list(c);
+	while (i < policy->n_mechanisms &&
+	       !slice_caseeq(c->arg[0], policy->mechanisms[i].name))
+		i++;
+	if (i == policy->n_mechanisms || !is_usable(s, &policy->mechanisms[i]))
+		return say("-ERR the mechanism is not offered");
+	s->request.mechanism = &policy->mechanisms[i];
+	if (c->n_args == 1)
+		return ask(POP3_WANT_SASL);
+	if (s->request.mechanism->server_first)
+		return say("-ERR the mechanism takes no initial response");
+	if (slice_eq(initial, "="))
+		initial.n = 0;
+	if (!response_decode(s, initial))
+		return say("-ERR bad base64");
+	return ask(POP3_WANT_SASL);
+}
+
+static struct pop3_next
+cmd_stls(struct pop3_call *c)
+{
+	(void)c;
+	return (struct pop3_next){ "+OK begin TLS", POP3_WANT_TLS };
+}
+
+/* ---- TRANSACTION ---- */
+
+static struct pop3_next
+cmd_stat(struct pop3_call *c)
+{
+	struct pop3_server *s = c->server;
+
+	pop3_server_reply(s, c->out, "+OK %u %llu", s->count - s->marked,
+	    (unsigned long long)(s->octets - s->marked_octets));
+	return ask(POP3_WANT_INPUT);
+}
+
+static struct pop3_next
+cmd_noop(struct pop3_call *c)
+{
+	(void)c;
+	return say("+OK nothing done");
+}
+
+static struct pop3_next
+cmd_rset(struct pop3_call *c)
+{
+	struct pop3_server *s = c->server;
+
+	free(s->marks);
+	s->marks = NULL;
+	s->marked = 0;
+	s->marked_octets = 0;
+	return say("+OK no message is deleted");
+}
+
+static struct pop3_next
+cmd_list(struct pop3_call *c)
+{
+	const char *wrong;
+
+	if (c->n_args == 0)
+		return ask(POP3_WANT_LISTING);
+	if ((wrong = message_get(c)) != NULL)
+		return say(wrong);
+	return ask(POP3_WANT_ENTRY);
+}
+
+static struct pop3_next
+cmd_uidl(struct pop3_call *c)
+{
+	c->server->request.uidl = true;
+	return cmd_list(c);
+}
+
+static struct pop3_next
+cmd_retr(struct pop3_call *c)
+{
+	const char *wrong = message_get(c);
+
+	c->server->request.lines = POP3_ALL_LINES;
+	return wrong != NULL ? say(wrong) : ask(POP3_WANT_MESSAGE);
+}
+
+static struct pop3_next
+cmd_top(struct pop3_call *c)
+{
+	const char *wrong = message_get(c);
+
+	if (wrong != NULL)
+		return say(wrong);
+	if (!str_to_u64(c->arg[1], &c->server->request.lines))
+		return say("-ERR that is no number of lines");
+	c->server->request.top = true;
+	return ask(POP3_WANT_MESSAGE);
+}
+
+/* The size of the message is asked for so that STAT stays right. */
+static struct pop3_next
+cmd_dele(struct pop3_call *c)
+{
+	struct pop3_server *s = c->server;
+	const char *wrong = message_get(c);
+
+	if (wrong != NULL)
+		return say(wrong);
+	if (s->marks == NULL &&
+	    (s->marks = calloc(((size_t)s->count + 7) / 8, 1)) == NULL)
+		return say("-ERR [SYS/TEMP] out of memory");
+	return ask(POP3_WANT_ENTRY);
+}
+
+/* ---- the table ---- */
+
+enum {
+	AUTHZ = POP3_AUTHORIZATION,
+	TRANS = POP3_TRANSACTION,
+	EITHER = AUTHZ | TRANS,
+	REST = POP3_VERB_REST,
+	SECRET = POP3_VERB_SECRET,
+	NAMED = POP3_VERB_NAMED,
+	MARKS = POP3_VERB_MARKS,
+	SASL = POP3_VERB_SASL,
+};
+
+/* clang-format off */
+static const struct pop3_verb verbs[] = {
+	/* RFC 1939 s5; TOP and UIDL s7 */
+	{ "RETR", TRANS,  1, 1, 0,      NULL,   NULL,        cmd_retr },
+	{ "DELE", TRANS,  1, 1, MARKS,  NULL,   NULL,        cmd_dele },
+	{ "TOP",  TRANS,  2, 2, 0,      "TOP",  NULL,        cmd_top  },
+	{ "UIDL", TRANS,  0, 1, 0,      "UIDL", NULL,        cmd_uidl },
+	{ "LIST", TRANS,  0, 1, 0,      NULL,   NULL,        cmd_list },
+	{ "STAT", TRANS,  0, 0, 0,      NULL,   NULL,        cmd_stat },
+	{ "NOOP", TRANS,  0, 0, 0,      NULL,   NULL,        cmd_noop },
+	{ "RSET", TRANS,  0, 0, 0,      NULL,   NULL,        cmd_rset },
+	/* RFC 1939 s7 */
+	{ "USER", AUTHZ,  1, 1, 0,      "USER", refuse_user, cmd_user },
+	{ "PASS", AUTHZ,  1, 1, REST | SECRET | NAMED,
+	                                NULL,   refuse_pass, cmd_pass },
+	{ "APOP", AUTHZ,  2, 2, SECRET, NULL,   refuse_apop, cmd_apop },
+	/* RFC 5034 s4; without an argument only by custom */
+	{ "AUTH", AUTHZ,  0, 2, SECRET | SASL,
+	                                "SASL", refuse_auth, cmd_auth },
+	/* RFC 2595 s4 */
+	{ "STLS", AUTHZ,  0, 0, 0,      "STLS", refuse_stls, cmd_stls },
+	/* RFC 2449 s5 */
+	{ "CAPA", EITHER, 0, 0, 0,      NULL,   NULL,        cmd_capa },
+	/* RFC 1939 s4, s6 */
+	{ "QUIT", EITHER, 0, 0, 0,      NULL,   NULL,        cmd_quit },
+};
+/* clang-format on */
+
+enum { N_VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+
+/* The tag and the mechanisms, in one line. */
+static void
+capability_sasl(struct pop3_call *c, const char *tag)
+{
+	const struct pop3_policy *policy = c->server->policy;
+	char line[512];
+	size_t n = strlen(tag);
+
+	memcpy(line, tag, n);
+	for (size_t i = 0; i < policy->n_mechanisms; i++) {
+		const char *name = policy->mechanisms[i].name;
+		size_t len = strlen(name);
+
+		if (!is_usable(c->server, &policy->mechanisms[i]) ||
+		    n + 1 + len >= sizeof(line))
+			continue;
+		line[n++] = ' ';
+		memcpy(line + n, name, len);
+		n += len;
+	}
+	line[n] = '\0';
+	pop3_server_reply(c->server, c->out, "%s", line);
+}
+
+/* RFC 2449 s5-6. */
+static struct pop3_next
+cmd_capa(struct pop3_call *c)
+{
+	struct pop3_server *s = c->server;
+	const struct pop3_policy *policy = s->policy;
+
+	pop3_server_reply(s, c->out, "+OK capabilities follow");
+	for (size_t i = 0; i < N_VERBS; i++) {
+		const struct pop3_verb *v = &verbs[i];
+
+		if (v->capability == NULL ||
+		    (v->refusal != NULL && v->refusal(s) != NULL))
+			continue;
+		if (v->flags & POP3_VERB_SASL)
+			capability_sasl(c, v->capability);
+		else
+			pop3_server_reply(s, c->out, "%s", v->capability);
+	}
+	pop3_server_reply(s, c->out, "RESP-CODES");
+	pop3_server_reply(s, c->out, "AUTH-RESP-CODE");
+	pop3_server_reply(s, c->out, "PIPELINING");
+	pop3_server_reply(s, c->out, "EXPIRE NEVER");
+	if (s->state == POP3_TRANSACTION && policy->implementation != NULL)
+		pop3_server_reply(
+		    s, c->out, "IMPLEMENTATION %s", policy->implementation);
+	return say(".");
+}
+
+/* ---- reading a line ---- */
+
+/* Both letters' cases the same; a verb of three letters ends with 0. */
+static uint32_t
+verb_key(const char *name, size_t n)
+{
+	uint32_t key = 0;
+
+	memcpy(&key, name, n);
+	return key & 0xdfdfdfdf;
+}
+
+static const struct pop3_verb *
+verb_find(struct slice word)
+{
+	uint32_t key;
+
+	if (word.n != 3 && word.n != 4)
+		return NULL;
+	key = verb_key(word.p, word.n);
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (verb_key(verbs[i].name, 4) == key)
+			return &verbs[i];
+	return NULL;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* The first word of *rest, which is then what follows it. */
+static struct slice
+word_take(struct slice *rest)
+{
+	const char *p = rest->p, *end = p + rest->n;
+	struct slice word;
+
+	while (p < end && is_blank(*p))
+		p++;
+	word.p = p;
+	while (p < end && !is_blank(*p))
+		p++;
+	word.n = (size_t)(p - word.p);
+	*rest = (struct slice){ p, (size_t)(end - p) };
+	return word;
+}
+
+/* Finds the verb (or NULL) and its arguments. */
+static void
+call_parse(struct pop3_call *c, struct slice line)
+{
+	struct slice rest = line, word = { 0 };
+
+	if (line.n != 0 && !is_blank(line.p[0]))
+		word = word_take(&rest);
+	if ((c->verb = verb_find(word)) == NULL)
+		return;
+	if (c->verb->flags & POP3_VERB_REST) {
+		if (rest.n > 1 && rest.p[0] == ' ') {
+			c->arg[0] = (struct slice){ rest.p + 1, rest.n - 1 };
+			c->n_args = 1;
+		}
+		return;
+	}
+	while ((word = word_take(&rest)).n != 0) {
+		if (c->n_args < POP3_ARGS)
+			c->arg[c->n_args] = word;
+		c->n_args++;
+	}
+}
+
+/* A password may hold anything but NUL; elsewhere RFC 2449 s3 knows printable
+ * ASCII only. */
+static bool
+has_bad_octet(const struct pop3_verb *v, struct slice line)
+{
+	if (v->flags & POP3_VERB_REST)
+		return memchr(line.p, '\0', line.n) != NULL;
+	for (size_t i = 0; i < line.n; i++)
+		if ((line.p[i] < 0x20 && line.p[i] != '\t') || line.p[i] > 0x7e)
+			return true;
+	return false;
+}
+
+struct pop3_next
+pop3_command_run(struct pop3_server *s, struct slice line, struct buf *out)
+{
+	struct pop3_call c = { .server = s, .out = out };
+	const char *refusal;
+
+	call_parse(&c, line);
+	if (c.verb == NULL)
+		return say("-ERR unknown command");
+	if (!(c.verb->states & s->state))
+		return say("-ERR not in this state");
+	if (c.verb->refusal != NULL && (refusal = c.verb->refusal(s)) != NULL)
+		return say(refusal);
+	if (has_bad_octet(c.verb, line))
+		return say("-ERR that octet may not be in a command");
+	if (c.n_args < c.verb->min || c.n_args > c.verb->max)
+		return say("-ERR wrong number of arguments");
+	if (!(c.verb->flags & POP3_VERB_NAMED))
+		pop3_server_forget_name(s);
+	s->verb = c.verb;
+	return c.verb->run(&c);
+}
+
+/* RFC 5034 s4. */
+struct pop3_next
+pop3_command_respond(struct pop3_server *s, struct slice line)
+{
+	if (slice_eq(line, "*"))
+		return (struct pop3_next){ "-ERR cancelled", POP3_WANT_CANCEL };
+	if (!response_decode(s, line))
+		return (
+		    struct pop3_next){ "-ERR bad base64", POP3_WANT_CANCEL };
+	return ask(POP3_WANT_STEP);
+}
+
+struct slice
+pop3_server_mask(struct slice line, bool in_sasl)
+{
+	static const char hidden[] = "(hidden)";
+	struct pop3_call c = { 0 };
+	const char *end;
+
+	if (in_sasl)
+		return (struct slice){ hidden, sizeof(hidden) - 1 };
+	call_parse(&c, line);
+	/* What is no command may be a password on the wrong line. */
+	if (c.verb == NULL)
+		return (struct slice){ hidden, sizeof(hidden) - 1 };
+	if (!(c.verb->flags & POP3_VERB_SECRET))
+		return line;
+	end = line.p + strlen(c.verb->name);
+	for (size_t i = 0; i + 1 < c.verb->max && i < c.n_args; i++)
+		end = c.arg[i].p + c.arg[i].n;
+	return (struct slice){ line.p, (size_t)(end - line.p) };
+}

@@ -1,0 +1,62 @@
+/*
+ * command.h - the command table of the server's side, and what its two files
+ * share: command.c reads a line and decides, server.c carries out.
+ */
+#ifndef POP3_COMMAND_H
+#define POP3_COMMAND_H
+
+#include "pop3/server.h"
+
+enum pop3_verb_flags {
+	POP3_VERB_REST = 1,   /* its argument is all behind the first SP */
+	POP3_VERB_SECRET = 2, /* the last argument that it takes is secret */
+	POP3_VERB_NAMED = 4,  /* goes on with the name of USER */
+	POP3_VERB_MARKS = 8,  /* marks the message that it looks up */
+	POP3_VERB_SASL = 16,  /* its capability lists the mechanisms */
+};
+
+struct pop3_call;
+
+struct pop3_verb {
+	char name[5];
+	uint8_t states;   /* enum pop3_state, or-ed */
+	uint8_t min, max; /* arguments */
+	uint8_t flags;
+	const char *capability;
+	/* Why it is not to be had on this connection now: the reply, or NULL
+	 * if it is. */
+	const char *(*refusal)(const struct pop3_server *s);
+	struct pop3_next (*run)(struct pop3_call *c);
+};
+
+enum { POP3_ARGS = 2 };
+
+struct pop3_call {
+	struct pop3_server *server;
+	struct buf *out;
+	const struct pop3_verb *verb;
+	struct slice arg[POP3_ARGS];
+	size_t n_args; /* may be more than POP3_ARGS */
+};
+
+/* What comes after a command. */
+struct pop3_next {
+	const char *reply;   /* a line; NULL: written already, or not yet */
+	enum pop3_want want; /* POP3_WANT_INPUT: the next command */
+};
+
+/* A whole line; its octets may be changed.  Fills s->request. */
+struct pop3_next pop3_command_run(
+    struct pop3_server *s, struct slice line, struct buf *out);
+
+/* The same for a line within a SASL exchange. */
+struct pop3_next pop3_command_respond(struct pop3_server *s, struct slice line);
+
+/* One line: ended with CRLF, cut to the 512 octets of RFC 1939 s3, what is
+ * not printable ASCII masked. */
+void pop3_server_reply(
+    struct pop3_server *s, struct buf *out, const char *fmt, ...) PRINTF(3, 4);
+
+void pop3_server_forget_name(struct pop3_server *s);
+
+#endif

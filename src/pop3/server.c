@@ -1,0 +1,449 @@
+#include "pop3/server.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/b64.h"
+#include "pop3/command.h"
+
+enum {
+	REPLY_MAX = 512, /* with CRLF, RFC 1939 s3 */
+	/* "AUTH ", a mechanism's name (RFC 4422 s3.1), SP, CRLF */
+	AUTH_LINE = 5 + 20 + 1 + 2,
+};
+
+void
+pop3_server_init(struct pop3_server *s, const struct pop3_policy *policy,
+    bool tls, const uint64_t salt[2])
+{
+	*s = (struct pop3_server){
+		.state = POP3_AUTHORIZATION,
+		.policy = policy,
+		.tls = tls,
+		.first = true,
+	};
+	if (policy->apop)
+		memcpy(s->apop_salt, salt, sizeof(s->apop_salt));
+}
+
+void
+pop3_server_forget_name(struct pop3_server *s)
+{
+	free(s->name);
+	s->name = NULL;
+}
+
+void
+pop3_server_clear(struct pop3_server *s)
+{
+	pop3_server_forget_name(s);
+	free(s->marks);
+	memset(s, 0, sizeof(*s));
+	s->wanted = POP3_WANT_CLOSE;
+}
+
+/* The only place that changes the state after init. */
+static void
+state_enter(struct pop3_server *s, enum pop3_state state)
+{
+	s->in_sasl = false;
+	s->state = state;
+}
+
+/* ---- replies ---- */
+
+static enum err PRINTF(2, 0)
+    line_put(struct buf *out, const char *fmt, va_list ap)
+{
+	char line[REPLY_MAX + 1];
+	int n = vsnprintf(line, REPLY_MAX - 1, fmt, ap);
+	size_t len;
+
+	if (n < 0)
+		return E_FORMAT;
+	len = n < REPLY_MAX - 2 ? (size_t)n : REPLY_MAX - 2;
+	for (size_t i = 0; i < len; i++)
+		if (line[i] < 0x20 || line[i] > 0x7e)
+			line[i] = '?';
+	memcpy(line + len, "\r\n", 2);
+	return buf_put(out, line, len + 2);
+}
+
+void
+pop3_server_reply(struct pop3_server *s, struct buf *out, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (line_put(out, fmt, ap) != E_OK)
+		s->wanted = POP3_WANT_CLOSE;
+	va_end(ap);
+}
+
+/* Every -ERR drops the name of USER; before login too many end the session. */
+static void
+complain(struct pop3_server *s, struct buf *out, const char *reply)
+{
+	pop3_server_forget_name(s);
+	if (s->state == POP3_AUTHORIZATION && ++s->bad == s->policy->bad_max) {
+		s->wanted = POP3_WANT_CLOSE;
+		reply = "-ERR too many bad commands";
+	}
+	pop3_server_reply(s, out, "%s", reply);
+}
+
+static const char *
+code_text(enum pop3_code code)
+{
+	static const char *const texts[] = {
+		[POP3_NO_CODE] = "",
+		[POP3_CODE_AUTH] = "[AUTH] ",
+		[POP3_CODE_IN_USE] = "[IN-USE] ",
+		[POP3_CODE_SYS_TEMP] = "[SYS/TEMP] ",
+		[POP3_CODE_SYS_PERM] = "[SYS/PERM] ",
+	};
+
+	return texts[code];
+}
+
+size_t
+pop3_server_timestamp(const struct pop3_server *s, char *out, size_t size)
+{
+	int n;
+
+	if (!s->policy->apop || s->stls_done)
+		return 0;
+	n = snprintf(out, size, "<%016llx%016llx@%.255s>",
+	    (unsigned long long)s->apop_salt[0],
+	    (unsigned long long)s->apop_salt[1], s->policy->host);
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
+/* The host's name stands in the timestamp if there is one: twice might be too
+ * long. */
+void
+pop3_server_greet(struct pop3_server *s, struct buf *out)
+{
+	char timestamp[POP3_TIMESTAMP];
+
+	if (pop3_server_timestamp(s, timestamp, sizeof(timestamp)) != 0)
+		pop3_server_reply(s, out, "+OK POP3 ready %s", timestamp);
+	else
+		pop3_server_reply(
+		    s, out, "+OK %.255s POP3 ready", s->policy->host);
+}
+
+void
+pop3_server_turn_away(struct buf *out, const char *text)
+{
+	struct pop3_server none = { 0 };
+
+	pop3_server_reply(&none, out, "-ERR [SYS/TEMP] %s", text);
+}
+
+/* ---- commands ---- */
+
+/* Does something begin like HTTP or like TLS?  The octets need not be a whole
+ * line. */
+static bool
+is_stranger(const char *p, size_t n)
+{
+	static const char *const starts[] = { "\x16\x03", "GET ", "HEAD ",
+		"POST ", "PUT ", "DELETE ", "OPTIONS ", "CONNECT ", "TRACE ",
+		"PATCH ", "PRI " };
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		size_t len = strlen(starts[i]);
+
+		if (n >= len && memcmp(p, starts[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* How long a line may be that begins like this (RFC 2449 s4, 5034 s4). */
+static size_t
+line_limit(const struct pop3_server *s, const struct buf *in)
+{
+	struct slice head = { buf_data(in), in->len < 5 ? in->len : 5 };
+	size_t sasl = B64_ENCODED(s->policy->sasl_max) + AUTH_LINE;
+	size_t max = POP3_LINE_COMMAND;
+
+	if (max < sasl && (s->in_sasl || (s->state == POP3_AUTHORIZATION &&
+					     slice_caseeq(head, "AUTH "))))
+		max = sasl;
+	return max < in->max ? max : in->max;
+}
+
+static struct pop3_next
+line_run(struct pop3_server *s, char *line, size_t n, struct buf *out)
+{
+	struct slice text = { line, n };
+
+	memset(&s->request, 0, sizeof(s->request));
+	return s->in_sasl ? pop3_command_respond(s, text)
+			  : pop3_command_run(s, text, out);
+}
+
+static void
+carry_out(struct pop3_server *s, struct pop3_next next, struct buf *out)
+{
+	if (s->wanted != POP3_WANT_CLOSE)
+		s->wanted = next.want;
+	if (next.want == POP3_WANT_CANCEL)
+		s->in_sasl = false;
+	if (next.want == POP3_WANT_UPDATE)
+		state_enter(s, POP3_UPDATE);
+	if (next.reply == NULL)
+		return;
+	if (next.reply[0] == '-')
+		complain(s, out, next.reply);
+	else
+		pop3_server_reply(s, out, "%s", next.reply);
+}
+
+/* Runs one line.  False: there is none yet. */
+static bool
+line_take(struct pop3_server *s, struct buf *in, struct buf *out)
+{
+	static const char too_long[] = "-ERR line too long";
+	struct pop3_next next = { too_long, POP3_WANT_INPUT };
+	char *line = buf_data(in);
+	enum pop3_line_result r;
+	size_t len, used;
+
+	if (s->first && !s->tls && is_stranger(line, in->len)) {
+		next =
+		    (struct pop3_next){ "-ERR this is POP3", POP3_WANT_CLOSE };
+		carry_out(s, next, out);
+		return true;
+	}
+	r = pop3_line_next(
+	    &s->line, line, in->len, line_limit(s, in), &len, &used);
+	if (used != 0)
+		s->first = false;
+	switch (r) {
+	case POP3_LINE_OK:
+		next = line_run(s, line, len, out);
+		if (s->request.secret.p != NULL) {
+			s->consume = used;
+			used = 0;
+		}
+		break;
+	case POP3_LINE_LONG:
+		if (s->in_sasl)
+			next.want = POP3_WANT_CANCEL;
+		break;
+	case POP3_LINE_ENDLESS: next.want = POP3_WANT_CLOSE; break;
+	case POP3_LINE_MORE: buf_consume(in, used); return false;
+	}
+	buf_consume(in, used);
+	carry_out(s, next, out);
+	return true;
+}
+
+/* What the request had borrowed goes. */
+static void
+request_release(struct pop3_server *s, struct buf *in)
+{
+	if (s->consume == 0)
+		return;
+	buf_consume(in, s->consume);
+	s->consume = 0;
+	memset(&s->request, 0, sizeof(s->request));
+	pop3_server_forget_name(s);
+}
+
+enum pop3_want
+pop3_server_run(
+    struct pop3_server *s, struct buf *in, struct buf *out, size_t mark)
+{
+	switch (s->wanted) {
+	case POP3_WANT_INPUT:
+	case POP3_WANT_FLUSH:
+	case POP3_WANT_CANCEL: s->wanted = POP3_WANT_INPUT; break;
+	case POP3_WANT_CLOSE: break;
+	default: return s->wanted; /* not answered yet */
+	}
+	request_release(s, in);
+	while (s->wanted == POP3_WANT_INPUT) {
+		if (out->len >= mark)
+			s->wanted = POP3_WANT_FLUSH;
+		else if (in->len == 0 || !line_take(s, in, out))
+			break;
+	}
+	return s->wanted;
+}
+
+/* ---- answers ---- */
+
+/* Called first, so that what goes wrong then can still close. */
+static void
+answered(struct pop3_server *s)
+{
+	if (s->wanted != POP3_WANT_CLOSE)
+		s->wanted = POP3_WANT_INPUT;
+}
+
+void
+pop3_server_tls(struct pop3_server *s)
+{
+	answered(s);
+	state_enter(s, POP3_AUTHORIZATION);
+	pop3_server_forget_name(s);
+	memset(&s->request, 0, sizeof(s->request));
+	memset(&s->line, 0, sizeof(s->line));
+	s->tls = true;
+	s->stls_done = true;
+}
+
+void
+pop3_server_challenge(
+    struct pop3_server *s, struct buf *out, const void *data, size_t n)
+{
+	size_t len = B64_ENCODED(n);
+	char *room = buf_room(out, 2 + len + 2);
+
+	answered(s);
+	s->in_sasl = true;
+	if (room == NULL) {
+		s->wanted = POP3_WANT_CLOSE;
+		return;
+	}
+	memcpy(room, "+ ", 2);
+	b64_encode(room + 2, data, n);
+	memcpy(room + 2 + len, "\r\n", 2);
+	buf_added(out, 2 + len + 2);
+}
+
+void
+pop3_server_opened(
+    struct pop3_server *s, struct buf *out, uint32_t count, uint64_t octets)
+{
+	answered(s);
+	state_enter(s, POP3_TRANSACTION);
+	s->count = count;
+	s->octets = octets;
+	pop3_server_reply(s, out, "+OK %u messages (%llu octets)", count,
+	    (unsigned long long)octets);
+}
+
+void
+pop3_server_refused(struct pop3_server *s, struct buf *out, enum pop3_code code,
+    const char *text)
+{
+	const struct pop3_policy *policy = s->policy;
+	bool close = false;
+
+	answered(s);
+	s->in_sasl = false;
+	if (code == POP3_CODE_AUTH)
+		close = ++s->failures == policy->failures_max;
+	else if (code == POP3_NO_CODE)
+		close = ++s->bad == policy->bad_max;
+	if (close)
+		s->wanted = POP3_WANT_CLOSE;
+	pop3_server_reply(s, out, "-ERR %s%s", code_text(code), text);
+}
+
+static void
+mark(struct pop3_server *s, uint64_t octets)
+{
+	uint32_t idx = s->request.msgno - 1;
+
+	s->marks[idx / 8] |= (uint8_t)(1U << idx % 8);
+	s->marked++;
+	s->marked_octets += octets;
+}
+
+void
+pop3_server_entry(
+    struct pop3_server *s, struct buf *out, uint64_t octets, struct slice uid)
+{
+	uint32_t msgno = s->request.msgno;
+
+	answered(s);
+	if (s->verb->flags & POP3_VERB_MARKS) {
+		mark(s, octets);
+		pop3_server_reply(s, out, "+OK message %u deleted", msgno);
+	} else if (s->request.uidl) {
+		pop3_server_reply(
+		    s, out, "+OK %u %.*s", msgno, (int)uid.n, uid.p);
+	} else {
+		pop3_server_reply(
+		    s, out, "+OK %u %llu", msgno, (unsigned long long)octets);
+	}
+}
+
+void
+pop3_server_failed(struct pop3_server *s, struct buf *out, enum pop3_code code,
+    const char *text)
+{
+	answered(s);
+	pop3_server_reply(s, out, "-ERR %s%s", code_text(code), text);
+}
+
+void
+pop3_server_listing_begin(struct pop3_server *s, struct buf *out)
+{
+	pop3_server_reply(s, out, "+OK %u messages (%llu octets)",
+	    s->count - s->marked,
+	    (unsigned long long)(s->octets - s->marked_octets));
+}
+
+void
+pop3_server_listing_end(struct pop3_server *s, struct buf *out)
+{
+	answered(s);
+	pop3_server_reply(s, out, ".");
+}
+
+void
+pop3_server_message_begin(
+    struct pop3_server *s, struct buf *out, uint64_t octets)
+{
+	if (s->request.top)
+		pop3_server_reply(s, out, "+OK the top follows");
+	else
+		pop3_server_reply(
+		    s, out, "+OK %llu octets", (unsigned long long)octets);
+}
+
+void
+pop3_server_message_end(struct pop3_server *s)
+{
+	answered(s);
+	if (s->request.top)
+		s->n_top++;
+	else
+		s->n_retr++;
+}
+
+void
+pop3_server_updated(
+    struct pop3_server *s, struct buf *out, uint32_t removed, uint32_t failed)
+{
+	s->wanted = POP3_WANT_CLOSE;
+	if (failed != 0)
+		pop3_server_reply(s, out,
+		    "-ERR [SYS/TEMP] some messages may not have been removed");
+	else
+		pop3_server_reply(
+		    s, out, "+OK bye, %u messages removed", removed);
+}
+
+bool
+pop3_server_is_marked(const struct pop3_server *s, uint32_t msgno)
+{
+	uint32_t idx = msgno - 1;
+
+	return s->marks != NULL && (s->marks[idx / 8] >> idx % 8 & 1) != 0;
+}
+
+const uint8_t *
+pop3_server_marks(const struct pop3_server *s)
+{
+	return s->marked != 0 ? s->marks : NULL;
+}
