@@ -1,0 +1,145 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "guard.h"
+
+static struct slice
+slice_of(const char *text)
+{
+	size_t n = strlen(text);
+
+	return (struct slice){ guard_copy(0, text, n), n };
+}
+
+/* S-1939-03 */
+static void
+test_equal(void **state)
+{
+	(void)state;
+	assert_true(slice_eq(slice_of("QUIT"), "QUIT"));
+	assert_false(slice_eq(slice_of("quit"), "QUIT"));
+	assert_false(slice_eq(slice_of("QUI"), "QUIT"));
+	assert_false(slice_eq(slice_of("QUITS"), "QUIT"));
+	assert_true(slice_eq(slice_of(""), ""));
+	assert_true(slice_caseeq(slice_of("qUiT"), "QUIT"));
+	assert_true(slice_caseeq(slice_of("QUIT"), "quit"));
+	assert_false(slice_caseeq(slice_of("QUI"), "QUIT"));
+	assert_false(slice_caseeq(slice_of("QUITS"), "QUIT"));
+	assert_false(slice_caseeq(slice_of("["), "{"));
+	assert_false(slice_caseeq(slice_of("@"), "`"));
+	assert_false(slice_caseeq((struct slice){ "a\0b", 3 }, "a"));
+	assert_true(slice_caseeq(slice_of("\xc4"), "\xc4"));
+	assert_false(slice_caseeq(slice_of("\xe4"), "\xc4"));
+}
+
+/* S-ENG-10 */
+static void
+test_numbers(void **state)
+{
+	static const char *const bad[] = { "", " ", "+1", "-1", "1x", "x1",
+		"0x1", "1.0", "1 ", " 1", "18446744073709551616",
+		"99999999999999999999", "184467440737095516150" };
+	uint64_t v = 7;
+	uint32_t u = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_false(str_to_u64(slice_of(bad[i]), &v));
+		assert_false(str_to_u32(slice_of(bad[i]), &u));
+	}
+	assert_false(str_to_u64((struct slice){ "1\0", 2 }, &v));
+	assert_false(str_to_u32(slice_of("4294967296"), &u));
+	assert_int_equal(v, 7);
+	assert_int_equal(u, 7);
+	assert_true(str_to_u32(slice_of("4294967295"), &u));
+	assert_int_equal(u, UINT32_MAX);
+	assert_true(str_to_u32(slice_of("0000000000000000000000012"), &u));
+	assert_int_equal(u, 12);
+	assert_true(str_to_u64(slice_of("18446744073709551615"), &v));
+	assert_true(v == UINT64_MAX);
+	assert_true(str_to_u64(slice_of("0"), &v));
+	assert_true(v == 0);
+}
+
+static void
+test_digits(void **state)
+{
+	static const uint64_t some[] = { 0, 9, 10, 4294967296, UINT64_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		char text[STR_U64_MAX];
+		size_t n = str_from_u64(text, some[i]);
+		uint64_t v;
+
+		assert_true(str_to_u64((struct slice){ text, n }, &v));
+		assert_true(v == some[i]);
+		assert_true(text[0] != '0' || n == 1);
+	}
+}
+
+static void
+test_escape(void **state)
+{
+	char out[64];
+
+	(void)state;
+	assert_string_equal(
+	    str_escape(out, sizeof(out), "a b=\"\\\n\0\xff~", 9),
+	    "a\\x20b\\x3d\\x22\\x5c\\x0a\\x00\\xff");
+	assert_string_equal(str_escape(out, sizeof(out), "", 0), "");
+	assert_string_equal(str_escape(out, 6, "abcdefgh", 8), "ab...");
+	for (size_t size = 1; size < 40; size++) {
+		char *room = guard_room(1, size);
+
+		str_escape(room, size, "ab\n\ncdefghi\nkl\xff\xff\xff", 17);
+		assert_true(strlen(room) < size);
+	}
+}
+
+/* RFC 3629 s3-4 */
+static void
+test_utf8(void **state)
+{
+	static const char *const good[] = { "", "a", "\x7f", "\xc2\x80",
+		"\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+		"\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
+		"m\xc3\xbcller" };
+	static const char *const bad[] = { "\x80", "\xbf", "\xc0\x80",
+		"\xc1\xbf", "\xc2", "\xc2g", "\xe0\x80\x80", "\xe0\x9f\xbf",
+		"\xed\xa0\x80", "\xed\xbf\xbf", "\xe1\x80", "\xe1\x80g",
+		"\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80", "\xf1\x80\x80", "\xff", "\xfe", "a\xc3" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct slice s = slice_of(good[i]);
+
+		assert_true(str_is_utf8(s.p, s.n));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct slice s = slice_of(bad[i]);
+
+		assert_false(str_is_utf8(s.p, s.n));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_digits),
+		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_utf8),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
