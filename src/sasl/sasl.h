@@ -24,7 +24,8 @@ enum sasl_flags {
 
 enum sasl_result {
 	SASL_MORE,     /* `out` is for the peer; another message is expected */
-	SASL_PASSWORD, /* server: is this the password? then sasl_told() */
+	SASL_PASSWORD, /* server: is sasl_server_claim() true? It was the last
+	                * message */
 	SASL_DONE,   /* client: what it had to say is said (`out` may hold it);
 	            * the server's word is awaited */
 	SASL_FAILED, /* the peer's message makes no sense, or was refused */
