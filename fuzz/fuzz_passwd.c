@@ -1,0 +1,66 @@
+/*
+ * A users file; every user that came out is found again.  The first octet
+ * chooses the rule for names.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/auth.h"
+#include "auth/passwd.h"
+#include "auth/scheme.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+complain(void *arg, unsigned line, const char *what)
+{
+	(void)arg;
+	if (line == 0 || what[0] == '\0')
+		abort();
+}
+
+static void
+look(const struct users *u, const struct name_rule *rule, struct slice text)
+{
+	char name[NAME_MAX_OCTETS + 1], mail[MAIL_PATH_MAX];
+	struct slice f[PASSWD_FIELDS], line;
+	size_t found = 0;
+
+	while (passwd_line(&text, &line)) {
+		const struct user *user;
+
+		if (!passwd_split(line, f) ||
+		    name_normalize(rule, f[PASSWD_NAME], name) != E_OK ||
+		    (user = users_find(u, name)) == NULL)
+			continue;
+		found++;
+		if (strcmp(user->name, name) != 0)
+			abort();
+		if (name_mail(mail,
+			user->mail[0] != '\0' ? user->mail : "maildir:~/%d/%n",
+			"/srv/mail", name, user->home, NULL) == E_OK &&
+		    (strncmp(mail, "maildir:/srv/mail/", 18) != 0 ||
+			strstr(mail, "/../") != NULL))
+			abort();
+	}
+	if (found < users_count(u))
+		abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct name_rule rule = { true, "" };
+	struct slice text = { (const char *)data + 1, size - 1 };
+	struct users *u;
+
+	if (size == 0)
+		return 0;
+	rule.lower = data[0] & 1;
+	rule.domain = data[0] & 2 ? "example.org" : "";
+	if (users_parse(&u, text, &rule, complain, NULL) != E_OK)
+		return 0;
+	look(u, &rule, text);
+	users_free(u);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/*
+ * stores.h - the store processes: those of mail_uid, 0 .. n_stores - 1, and
+ * one for each uid of users that have their own.
+ */
+#ifndef AUTH_STORES_H
+#define AUTH_STORES_H
+
+#include "auth/process.h"
+
+/* IPC_STORE_IS, IPC_ATTACH (takes fd).  E_FORMAT: the index is not known. */
+enum err store_named(struct auth *a, uint16_t index, uint32_t uid) NODISCARD;
+enum err store_attach(struct auth *a, uint16_t index, int fd) NODISCARD;
+
+/* The store for a maildrop of mail_uid; for a user's own uid.  NULL: it is
+ * not there. */
+struct store *store_of_path(const struct auth *a, const char *path);
+struct store *store_of_uid(const struct auth *a, uint32_t uid);
+bool store_is_alive(const struct auth *a, uint32_t serial);
+
+/* Takes note at once of stores that died. */
+void stores_drain(struct auth *a);
+
+/* Asks the parent for one. */
+enum err store_want(struct auth *a, uint32_t uid, uint32_t gid) NODISCARD;
+
+/* IPC_OPEN.  *serial_r: what this life of the store is called. */
+enum err store_open(struct store *st, uint16_t client, uint64_t sid,
+    const char *user, const char *mail, const char *peer,
+    uint32_t *serial_r) NODISCARD;
+
+#endif

@@ -1,0 +1,205 @@
+/*
+ * Login names: what is refused, case, domains, and where the mail is.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "auth/name.h"
+
+static const struct name_rule lower = { true, "" };
+static const struct name_rule keep = { false, "" };
+static const struct name_rule domain = { true, "example.org" };
+
+static void
+test_taken(void **state)
+{
+	static const struct {
+		const struct name_rule *rule;
+		const char *in, *out;
+	} v[] = {
+		{ &lower, "anna", "anna" },
+		{ &lower, "Anna", "anna" },
+		{ &keep, "Anna", "Anna" },
+		{ &lower, "Anna@Example.ORG", "anna@example.org" },
+		{ &keep, "Anna@Example.ORG", "Anna@Example.ORG" },
+		{ &domain, "Anna", "anna@example.org" },
+		{ &domain, "anna@other", "anna@other" },
+		{ &lower, "a.b-c_d+e=f&g", "a.b-c_d+e=f&g" },
+		{ &lower, "1", "1" },
+		{ &lower, "a.", "a." },
+		{ &lower, "-a", "-a" },
+		/* Only ASCII is folded. */
+		{ &lower, "\xc3\x89va", "\xc3\x89va" },
+		{ &lower, "\xe6\x97\xa5@\xe6\x9c\xac.jp",
+		    "\xe6\x97\xa5@\xe6\x9c\xac.jp" },
+		{ &lower, "\xc2\xa0x", "\xc2\xa0x" },
+	};
+	char out[NAME_MAX_OCTETS + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct slice in = { v[i].in, strlen(v[i].in) };
+
+		assert_int_equal(name_normalize(v[i].rule, in, out), E_OK);
+		assert_string_equal(out, v[i].out);
+		/* What came out stays as it is. */
+		in = (struct slice){ v[i].out, strlen(v[i].out) };
+		assert_int_equal(name_normalize(v[i].rule, in, out), E_OK);
+		assert_string_equal(out, v[i].out);
+	}
+}
+
+static void
+test_refused(void **state)
+{
+	/* S-ENG-31 */
+	static const char *const v[] = { "", "@", "a@", "@b", "a@b@c", ".a",
+		"a@.b", "..", ".", "a..b", "a@b..c", "../x", "a/b", "a\\b",
+		" a", "a ", "a b", "a\tb", "a\nb", "a\rb", "a\x7f", "\x01",
+		"a:b", "a%b", "%u", "a*b", "a?b", "a\"b", "a'b", "a<b", "a>b",
+		"a|b", "a`b", "a$b", "a;b", "a(b", "a)b", "a[b", "a]b", "a{b",
+		"a}b", "a,b", "a!b", "a#b", "~a", "a~b", "a^b", "\xff",
+		"\xc0\xaf", "\xc3", "a\xed\xa0\x80", "a\xc2\x85",
+		"a\xc2\x9f@b" };
+	char out[NAME_MAX_OCTETS + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct slice in = { v[i], strlen(v[i]) };
+
+		if (name_normalize(&lower, in, out) != E_FORMAT)
+			fail_msg("taken: %s", v[i]);
+		if (name_normalize(&domain, in, out) != E_FORMAT)
+			fail_msg("taken with a domain: %s", v[i]);
+	}
+	for (int c = 0; c < 256; c++) {
+		char in[3] = { 'a', (char)c, 'b' };
+		enum err e =
+		    name_normalize(&lower, (struct slice){ in, 3 }, out);
+
+		if (c <= 0x20 || c >= 0x7f)
+			assert_int_equal(e, E_FORMAT);
+	}
+}
+
+static void
+test_length(void **state)
+{
+	char in[NAME_MAX_OCTETS + 1], out[NAME_MAX_OCTETS + 1];
+	const size_t room = NAME_MAX_OCTETS - strlen("@example.org");
+
+	(void)state;
+	memset(in, 'a', sizeof(in));
+	assert_int_equal(
+	    name_normalize(&lower, (struct slice){ in, NAME_MAX_OCTETS }, out),
+	    E_OK);
+	assert_int_equal(strlen(out), NAME_MAX_OCTETS);
+	assert_int_equal(name_normalize(&lower,
+			     (struct slice){ in, NAME_MAX_OCTETS + 1 }, out),
+	    E_FORMAT);
+	assert_int_equal(
+	    name_normalize(&domain, (struct slice){ in, room }, out), E_OK);
+	assert_int_equal(strlen(out), NAME_MAX_OCTETS);
+	assert_int_equal(
+	    name_normalize(&domain, (struct slice){ in, room + 1 }, out),
+	    E_FORMAT);
+}
+
+static void
+test_mail(void **state)
+{
+	static const struct {
+		const char *mail, *root, *name, *home, *out; /* NULL: refused */
+	} v[] = {
+		{ "maildir:/srv/%d/%n", "/srv", "a@b", "", "maildir:/srv/b/a" },
+		{ "maildir:/srv/%u", "/srv", "a@b", "", "maildir:/srv/a@b" },
+		{ "maildir:/srv/%n", "/srv", "a", "", "maildir:/srv/a" },
+		{ "maildir:/srv/%u/%%", "/srv", "a", "", "maildir:/srv/a/%" },
+		{ "maildir:~/Maildir", "/home", "a", "/home/a",
+		    "maildir:/home/a/Maildir" },
+		{ "maildir:~", "/home", "a", "/home/a", "maildir:/home/a" },
+		{ "maildir:%h/M", "/home", "a", "/home/a/",
+		    "maildir:/home/a/M" },
+		{ "maildir://srv///%u//", "/srv/", "a", "", "maildir:/srv/a" },
+		{ "maildir:/srv/...%u", "/srv", "a", "", "maildir:/srv/...a" },
+		{ "maildir:/x", "/", "a", "", "maildir:/x" },
+		/* Not below the root. */
+		{ "maildir:/srv", "/srv", "a", "", NULL },
+		{ "maildir:/srv/", "/srv", "a", "", NULL },
+		{ "maildir:/", "/", "a", "", NULL },
+		{ "maildir:/srvx/%u", "/srv", "a", "", NULL },
+		{ "maildir:/etc/%u", "/srv", "a", "", NULL },
+		{ "maildir:%h", "/srv", "a", "/root", NULL },
+		{ "maildir:srv/%u", "/srv", "a", "", NULL },
+		{ "maildir:", "/srv", "a", "", NULL },
+		{ "maildir:~x/y", "/srv", "a", "/srv", NULL },
+		/* Ways out of it. */
+		{ "maildir:/srv/../%u", "/srv", "a", "", NULL },
+		{ "maildir:/srv/x/..", "/srv", "a", "", NULL },
+		{ "maildir:/srv/./%u", "/srv", "a", "", NULL },
+		{ "maildir:%h/M", "/srv", "a", "/srv/..", NULL },
+		{ "maildir:/srv/%n%n", "/srv", "a", "", "maildir:/srv/aa" },
+		/* What is not known, not there, or not meant. */
+		{ "/srv/%u", "/srv", "a", "", NULL },
+		{ "mbox:/srv/%u", "/srv", "a", "", NULL },
+		{ "maildir:/srv/%d/%n", "/srv", "a", "", NULL },
+		{ "maildir:/srv/%x", "/srv", "a", "", NULL },
+		{ "maildir:/srv/%", "/srv", "a", "", NULL },
+		{ "maildir:~/M", "/srv", "a", "", NULL },
+		{ "maildir:%h/M", "/srv", "a", "", NULL },
+		{ "maildir:/srv/%u:LAYOUT=fs", "/srv", "a", "", NULL },
+		{ "maildir:/srv/%u\n", "/srv", "a", "", NULL },
+	};
+	char out[MAIL_PATH_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct errbuf eb = { "" };
+		enum err e = name_mail(
+		    out, v[i].mail, v[i].root, v[i].name, v[i].home, &eb);
+
+		if (e != (v[i].out != NULL ? E_OK : E_CONFIG))
+			fail_msg("%s: %s", v[i].mail, eb.text);
+		if (v[i].out != NULL)
+			assert_string_equal(out, v[i].out);
+		else
+			assert_int_not_equal(eb.text[0], '\0');
+	}
+}
+
+static void
+test_mail_too_long(void **state)
+{
+	char mail[MAIL_PATH_MAX * 2] = "maildir:/srv/", out[MAIL_PATH_MAX];
+	size_t head = strlen(mail);
+
+	(void)state;
+	for (size_t n = head; n < MAIL_PATH_MAX + 8; n++) {
+		mail[n] = 'x';
+		assert_int_equal(name_mail(out, mail, "/srv", "a", "", NULL),
+		    n + 1 < MAIL_PATH_MAX ? E_OK : E_CONFIG);
+	}
+	strcpy(mail + MAIL_PATH_MAX - 10, "%u%u%u");
+	assert_int_equal(
+	    name_mail(out, mail, "/srv", "annaanna", "", NULL), E_CONFIG);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_taken),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_length),
+		cmocka_unit_test(test_mail),
+		cmocka_unit_test(test_mail_too_long),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,272 @@
+/*
+ * Password schemes, with hashes of other programs: mkpasswd, openssl passwd,
+ * doveadm pw, htpasswd and argon2 of Debian 12.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <sys/resource.h>
+
+#include "auth/scheme.h"
+
+static const char password[] = "correct horse";
+
+static const char *const known[] = {
+	/* mkpasswd */
+	"$6$AX9AgEcYHi/5zNHn$ODxeGoINDxi9lWCcllRYpq86UzXMseN3NNOqdn3addBiUJBfS"
+	"II76Cz6nHSQzR/H8LsA2xNjtvorbH/Ybn9wy1",
+	"$5$PrKd./pREVVWYFs8$l0WGQ5oAdXKFqovLb.mC7FY1s4fcW5MRQLze.WFUv1.",
+	"$1$t7aUT0DB$iSOnF14/S9xxZLbbYt.Wh/",
+	"$2b$05$kGAlPyLydyEOpfwb2YnQCu2x3FckValdlxR87iQtrotliDAhyR2km",
+	"$2a$05$AAxo0.IYThhXuA.l7N2uX.CPRbBvuPbfkh1jMoW682JDB5FHFbNbC",
+	"$y$j9T$IlSMvC/kuiKqp9Aj.Z2Ke0$bEC.TMOc/U1UtW77mAMJyxzpcKyLPZeUFWR79OA"
+	"3H67",
+	"$gy$j9T$Ckz.xm9JK.8jNBwf.iMTV0$i1HA9p9xxxoUPFt46M29E6hos4UfNNtCw2sYF0"
+	"7JMJ9",
+	"$7$CU..../....EEz2jYHQ7NTG/0xZMpKsu/$V2nYeXFsG4XyGmwflFqCiIVU8sV5ajuN"
+	"Tvz31dMsUN.",
+	"{CRYPT}XWDQsRQshqrd2",
+	"$6$rounds=1000$VoFeLckJkzlyhXFd$LuUeV6PMqLd7bNxfK6gQ8UwZHcHifCklHdWm3"
+	"spO2D8vVylCGlCUKxXRoaNXFvOZMUKefnzf3ggoLCY85F21l/",
+	/* openssl passwd */
+	"$6$saltsalt$hRM5XZ86KXEw9UOmjigeVqFgULtFB2sgpC9lXQDfMib3Zgw7mEiUvBJI2"
+	"EplzfAqxL5Vvwp2scFtv/uamSo5z0",
+	"$5$saltsalt$myjXcpMpE2Ofk7fj9hqyNYSn6lmWG4Mqnjx.KIRRr4/",
+	"$1$saltsalt$NuzA7WTAelpl95xgBGWN60",
+	/* doveadm pw */
+	"{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$hwdO4klSlsCv5eaNPZePxw$cGmOQ"
+	"OYAlqxJIGd4+WS511PUbKltjCN57gHLjGRzrrU",
+	"{ARGON2I}$argon2i$v=19$m=32768,t=4,p=1$2KzLQKs1yOrvoglvreC5Nw$+Ex3MnzF"
+	"eljXMJ2phEQ191n1mHFtxF0vlUOXgOOiYJI",
+	"{BLF-CRYPT}$2y$05$l95yJ0qjseQZ6ZV5Y5Yi7uel.TVyIj1BkYAevS8dUGQuMez3rtpM"
+	"S",
+	"{SHA512-CRYPT}$6$KlLpCQS9XJE6hIAr$7Yk43j8U7kz/0R080QtiP6fNjh/AM/xFqiXv"
+	"TNG0j7MZzpvZJ4INeSx.o.Mtbz5wSCSJgfqX4zO68PvTVC9pO.",
+	"{SHA256-CRYPT}$5$BCH5KHdgClzCBA9E$jmfDrEdOUfgH0QAK1fSAlCFpDMwvrNRFubj9"
+	"3GhZr34",
+	"{CRYPT}$2y$05$6QfK419RztZVQBe06rEYDe2PZN0oUbu09Z6fjALHaDulLHVy6XHmO",
+	"{MD5-CRYPT}$1$oqf0FDeG$lWhmJ3g/cfISI6SZqn6E5/",
+	"{PLAIN}correct horse",
+	"{CLEARTEXT}correct horse",
+	"{clear}correct horse",
+	"{blf-crypt}$2y$05$nZHzr2.n8gJ2Sv.npLS8w.wGl8m6Q6q7PiZRDnC3XxT5smiymQV2"
+	"G", /* htpasswd */
+	/* argon2: other costs, several lanes */
+	"$argon2id$v=19$m=256,t=1,p=1$c29tZXNhbHQ$C1nSQzCTQWzgK9naSl2auLfd0EqDo"
+	"FwYFGg9v5LwjIc",
+	"{ARGON2ID}$argon2id$v=19$m=1024,t=2,p=4$c29tZXNhbHQ$hGWQW+rLSupPGt1bXB"
+	"yyEd1CNgFaQKKQYLKChZ/+3TM",
+	"$argon2i$v=19$m=256,t=3,p=2$c29tZXNhbHQ$x/AO8w3tBgvF8dvnRKjLkdDjY+vChk"
+	"3y3WXqLHLaylk",
+};
+
+static void
+test_known(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		struct errbuf eb;
+
+		if (scheme_check(known[i], &eb) != E_OK ||
+		    scheme_verify(known[i], password) != E_OK)
+			fail_msg("not taken: %s", known[i]);
+		assert_int_equal(
+		    scheme_verify(known[i], "orrect horse"), E_DENIED);
+		assert_int_equal(scheme_verify(known[i], ""), E_DENIED);
+		assert_int_equal(scheme_is_costly(known[i]),
+		    known[i][1] != 'P' && known[i][1] != 'c' &&
+			strncmp(known[i], "{CLEAR", 6) != 0);
+	}
+}
+
+static void
+test_wrong_ends(void **state)
+{
+	(void)state;
+	/* DES looks at eight octets: its admins know.  Others do not. */
+	assert_int_equal(
+	    scheme_verify("{CRYPT}XWDQsRQshqrd2", "correct X"), E_OK);
+	assert_int_equal(
+	    scheme_verify("{PLAIN}correct horse", "correct horse "), E_DENIED);
+	assert_int_equal(scheme_verify(known[0], "correct horse "), E_DENIED);
+	assert_int_equal(scheme_verify("{PLAIN} x", " x"), E_OK);
+	assert_int_equal(scheme_verify("{PLAIN}*", "*"), E_OK);
+	assert_int_equal(scheme_verify("{PLAIN}{x}", "{x}"), E_OK);
+}
+
+static void
+test_locked(void **state)
+{
+	static const char *const v[] = { "", "*", "!", "!!", "*LK*", "{CRYPT}",
+		"{CRYPT}*", "{CRYPT}!$6$x$y", "{PLAIN}", "{ARGON2ID}!",
+		"!$6$x" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		assert_int_equal(scheme_check(v[i], NULL), E_DENIED);
+		assert_int_equal(scheme_verify(v[i], ""), E_DENIED);
+		assert_int_equal(scheme_verify(v[i], v[i]), E_DENIED);
+		assert_false(scheme_is_costly(v[i]));
+	}
+}
+
+static void
+test_refused(void **state)
+{
+	static const char *const v[] = { "secret", "x",
+		"XWDQsRQshqrd2", /* DES without {CRYPT} */
+		"{UNKNOWN}x", "{}x", "{PLAIN", "{SSHA}abcd", "{PLAIN.HEX}00",
+		"{BLF-CRYPT}$6$saltsalt$x", "{SHA512-CRYPT}x",
+		"{ARGON2ID}$argon2i$v=19$m=256,t=3,p=2$c29tZXNhbHQ$x",
+		/* Version 16; Argon2d. */
+		"$argon2i$v=16$m=256,t=3,p=1$c29tZXNhbHQ$LPFlun6/AC9GXKNWXLIaHi"
+		"vBzqrJPffyUC2zfRbvqBw",
+		"$argon2d$v=19$m=256,t=3,p=1$c29tZXNhbHQ$ADBWdQXz6f1cyOb6pYkXxA"
+		"E/h3II31k/Ib9HK3v4eCU",
+		"$nonsense$x", "$" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct errbuf eb = { "" };
+
+		if (scheme_check(v[i], &eb) != E_CONFIG)
+			fail_msg("taken: %s", v[i]);
+		assert_int_not_equal(eb.text[0], '\0');
+		assert_int_equal(scheme_verify(v[i], password), E_CONFIG);
+	}
+	/* Only the attempt shows that it makes no sense. */
+	assert_int_equal(
+	    scheme_verify("$argon2id$v=19$garbage", password), E_CONFIG);
+}
+
+static void
+test_long_password(void **state)
+{
+	char stored[SCHEME_STORED_MAX], p[1025];
+	static const char *const v[] = { "ARGON2ID", "YESCRYPT" };
+
+	(void)state;
+	memset(p, 'p', sizeof(p) - 1);
+	p[1024] = '\0';
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		assert_int_equal(scheme_verify(known[i], p), E_DENIED);
+	for (size_t i = 0; i < 2; i++) {
+		p[511] = '\0';
+		assert_int_equal(scheme_make(v[i], p, stored, NULL), E_OK);
+		assert_int_equal(scheme_verify(stored, p), E_OK);
+		p[510] = 'q';
+		assert_int_equal(scheme_verify(stored, p), E_DENIED);
+		p[510] = p[511] = 'p';
+	}
+}
+
+static void
+test_no_memory(void **state)
+{
+	/* S-3206-03: that is never the fault of the credentials. */
+	static const char huge[] =
+	    "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ$"
+	    "C1nSQzCTQWzgK9naSl2auLfd0EqDoFwYFGg9v5LwjIc";
+
+	(void)state;
+	assert_int_equal(scheme_verify(huge, password), E_NOMEM);
+}
+
+static void
+test_made(void **state)
+{
+	static const struct {
+		const char *scheme, *head;
+	} v[] = { { "ARGON2ID", "{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$" },
+		{ "argon2id", "{ARGON2ID}$argon2id$" },
+		{ "BLF-CRYPT", "{BLF-CRYPT}$2y$11$" },
+		{ "SHA512-CRYPT", "{SHA512-CRYPT}$6$rounds=100000$" },
+		{ "YESCRYPT", "{CRYPT}$y$" }, { "PLAIN", "{PLAIN}" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		char a[SCHEME_STORED_MAX], b[SCHEME_STORED_MAX];
+
+		assert_int_equal(
+		    scheme_make(v[i].scheme, password, a, NULL), E_OK);
+		assert_memory_equal(a, v[i].head, strlen(v[i].head));
+		assert_null(strpbrk(a + 1, ":\n"));
+		assert_int_equal(scheme_verify(a, password), E_OK);
+		assert_int_equal(scheme_verify(a, "x"), E_DENIED);
+		assert_int_equal(
+		    scheme_make(v[i].scheme, password, b, NULL), E_OK);
+		if (strcmp(v[i].scheme, "PLAIN") != 0)
+			assert_string_not_equal(a, b); /* salted */
+	}
+}
+
+static void
+test_not_made(void **state)
+{
+	char out[SCHEME_STORED_MAX], p[600];
+
+	(void)state;
+	assert_int_equal(scheme_make("DES", "x", out, NULL), E_FORMAT);
+	assert_int_equal(scheme_make("", "x", out, NULL), E_FORMAT);
+	assert_int_equal(scheme_make("PLAIN", "a:b", out, NULL), E_FORMAT);
+	memset(p, 'p', sizeof(p));
+	p[599] = '\0';
+	assert_int_equal(scheme_make("PLAIN", p, out, NULL), E_FORMAT);
+	assert_int_equal(scheme_make("YESCRYPT", p, out, NULL), E_FORMAT);
+	p[73] = '\0';
+	assert_int_equal(scheme_make("BLF-CRYPT", p, out, NULL), E_FORMAT);
+	p[72] = '\0';
+	assert_int_equal(scheme_make("BLF-CRYPT", p, out, NULL), E_OK);
+}
+
+static void
+test_apop(void **state)
+{
+	/* RFC 1939 s7: c4c9334bac560ecc979e58001b3e22fb */
+	static const char stamp[] = "<1896.697170952@dbc.mtview.ca.us>";
+	uint8_t digest[APOP_DIGEST] = { 0xc4, 0xc9, 0x33, 0x4b, 0xac, 0x56,
+		0x0e, 0xcc, 0x97, 0x9e, 0x58, 0x00, 0x1b, 0x3e, 0x22, 0xfb };
+
+	(void)state;
+	assert_int_equal(
+	    scheme_verify_apop("{PLAIN}tanstaaf", stamp, digest), E_OK);
+	assert_int_equal(
+	    scheme_verify_apop("{PLAIN}tanstaaF", stamp, digest), E_DENIED);
+	assert_int_equal(
+	    scheme_verify_apop("{PLAIN}", stamp, digest), E_DENIED);
+	assert_int_equal(scheme_verify_apop(known[0], stamp, digest), E_DENIED);
+	digest[15] ^= 1;
+	assert_int_equal(
+	    scheme_verify_apop("{PLAIN}tanstaaf", stamp, digest), E_DENIED);
+}
+
+static int
+init(void **state)
+{
+	(void)state;
+	return scheme_init() == E_OK ? 0 : -1;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_known),
+		cmocka_unit_test(test_wrong_ends),
+		cmocka_unit_test(test_locked),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_long_password),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_made),
+		cmocka_unit_test(test_not_made),
+		cmocka_unit_test(test_apop),
+	};
+
+	return cmocka_run_group_tests(tests, init, NULL);
+}
