@@ -64,16 +64,16 @@ str_from_u64(char out[STR_U64_MAX], uint64_t v)
 	return n;
 }
 
-char *
-str_escape(char *out, size_t size, const void *s, size_t n)
+static char *
+escape(char *out, size_t size, const void *s, size_t n, const char *also)
 {
 	static const char hex[] = "0123456789abcdef";
 	const unsigned char *p = s;
 	size_t o = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		bool plain = p[i] > 0x20 && p[i] < 0x7f && p[i] != '"' &&
-			     p[i] != '=' && p[i] != '\\';
+		bool plain = p[i] >= 0x20 && p[i] < 0x7f && p[i] != '"' &&
+			     p[i] != '\\' && strchr(also, p[i]) == NULL;
 		size_t need = plain ? 1 : 4;
 		size_t tail = i + 1 < n ? 3 : 0;
 
@@ -94,6 +94,18 @@ str_escape(char *out, size_t size, const void *s, size_t n)
 	if (size != 0)
 		out[o] = '\0';
 	return out;
+}
+
+char *
+str_escape(char *out, size_t size, const void *s, size_t n)
+{
+	return escape(out, size, s, n, " =");
+}
+
+char *
+str_quote(char *out, size_t size, const void *s, size_t n)
+{
+	return escape(out, size, s, n, "");
 }
 
 bool

@@ -39,6 +39,9 @@ size_t str_from_u64(char out[STR_U64_MAX], uint64_t v);
  * log line and in a reply.  Returns out. */
 char *str_escape(char *out, size_t size, const void *s, size_t n);
 
+/* The same, but spaces and `=` stay: for a value within quotation marks. */
+char *str_quote(char *out, size_t size, const void *s, size_t n);
+
 bool str_is_utf8(const void *s, size_t n); /* well-formed, RFC 3629 */
 
 #endif

@@ -52,6 +52,15 @@ state_enter(struct pop3_server *s, enum pop3_state state)
 	s->state = state;
 }
 
+/* The first reason stays. */
+static void
+finish(struct pop3_server *s, const char *why)
+{
+	s->wanted = POP3_WANT_CLOSE;
+	if (s->why == NULL)
+		s->why = why;
+}
+
 /* ---- replies ---- */
 
 static enum err PRINTF(2, 0)
@@ -76,9 +85,15 @@ pop3_server_reply(struct pop3_server *s, struct buf *out, const char *fmt, ...)
 {
 	va_list ap;
 
+	size_t before = out->len;
+
 	va_start(ap, fmt);
 	if (line_put(out, fmt, ap) != E_OK)
-		s->wanted = POP3_WANT_CLOSE;
+		finish(s, "out-of-memory");
+	else if (s->policy != NULL && s->policy->trace != NULL)
+		s->policy->trace(s, true,
+		    (struct slice){
+			buf_data(out) + before, out->len - before - 2 });
 	va_end(ap);
 }
 
@@ -88,7 +103,7 @@ complain(struct pop3_server *s, struct buf *out, const char *reply)
 {
 	pop3_server_forget_name(s);
 	if (s->state == POP3_AUTHORIZATION && ++s->bad == s->policy->bad_max) {
-		s->wanted = POP3_WANT_CLOSE;
+		finish(s, "bad-commands");
 		reply = "-ERR too many bad commands";
 	}
 	pop3_server_reply(s, out, "%s", reply);
@@ -190,7 +205,9 @@ line_run(struct pop3_server *s, char *line, size_t n, struct buf *out)
 static void
 carry_out(struct pop3_server *s, struct pop3_next next, struct buf *out)
 {
-	if (s->wanted != POP3_WANT_CLOSE)
+	if (next.want == POP3_WANT_CLOSE)
+		finish(s, "quit");
+	else if (s->wanted != POP3_WANT_CLOSE)
 		s->wanted = next.want;
 	if (next.want == POP3_WANT_CANCEL)
 		s->in_sasl = false;
@@ -217,6 +234,7 @@ line_take(struct pop3_server *s, struct buf *in, struct buf *out)
 	if (s->first && !s->tls && is_stranger(line, in->len)) {
 		next =
 		    (struct pop3_next){ "-ERR this is POP3", POP3_WANT_CLOSE };
+		finish(s, "not-pop3");
 		carry_out(s, next, out);
 		return true;
 	}
@@ -226,6 +244,10 @@ line_take(struct pop3_server *s, struct buf *in, struct buf *out)
 		s->first = false;
 	switch (r) {
 	case POP3_LINE_OK:
+		if (s->policy->trace != NULL)
+			s->policy->trace(s, false,
+			    pop3_server_mask(
+				(struct slice){ line, len }, s->in_sasl));
 		next = line_run(s, line, len, out);
 		if (s->request.secret.p != NULL) {
 			s->consume = used;
@@ -236,7 +258,7 @@ line_take(struct pop3_server *s, struct buf *in, struct buf *out)
 		if (s->in_sasl)
 			next.want = POP3_WANT_CANCEL;
 		break;
-	case POP3_LINE_ENDLESS: next.want = POP3_WANT_CLOSE; break;
+	case POP3_LINE_ENDLESS: finish(s, "endless-line"); break;
 	case POP3_LINE_MORE: buf_consume(in, used); return false;
 	}
 	buf_consume(in, used);
@@ -309,7 +331,7 @@ pop3_server_challenge(
 	answered(s);
 	s->in_sasl = true;
 	if (room == NULL) {
-		s->wanted = POP3_WANT_CLOSE;
+		finish(s, "out-of-memory");
 		return;
 	}
 	memcpy(room, "+ ", 2);
@@ -335,16 +357,13 @@ pop3_server_refused(struct pop3_server *s, struct buf *out, enum pop3_code code,
     const char *text)
 {
 	const struct pop3_policy *policy = s->policy;
-	bool close = false;
 
 	answered(s);
 	s->in_sasl = false;
-	if (code == POP3_CODE_AUTH)
-		close = ++s->failures == policy->failures_max;
-	else if (code == POP3_NO_CODE)
-		close = ++s->bad == policy->bad_max;
-	if (close)
-		s->wanted = POP3_WANT_CLOSE;
+	if (code == POP3_CODE_AUTH && ++s->failures == policy->failures_max)
+		finish(s, "failed-sign-ins");
+	else if (code == POP3_NO_CODE && ++s->bad == policy->bad_max)
+		finish(s, "bad-commands");
 	pop3_server_reply(s, out, "-ERR %s%s", code_text(code), text);
 }
 
@@ -425,7 +444,7 @@ void
 pop3_server_updated(
     struct pop3_server *s, struct buf *out, uint32_t removed, uint32_t failed)
 {
-	s->wanted = POP3_WANT_CLOSE;
+	finish(s, "quit");
 	if (failed != 0)
 		pop3_server_reply(s, out,
 		    "-ERR [SYS/TEMP] some messages may not have been removed");

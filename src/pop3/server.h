@@ -35,6 +35,8 @@ struct pop3_mechanism {
 	bool server_first; /* takes no initial response */
 };
 
+struct pop3_server;
+
 /* What a listener offers; shared by its sessions, which borrow it. */
 struct pop3_policy {
 	const char *host;           /* for the greeting and APOP's timestamp */
@@ -47,6 +49,10 @@ struct pop3_policy {
 	bool plain_passwords;  /* without TLS, too */
 	bool stls;             /* a certificate is there */
 	bool apop;
+	/* Sees every line of the client, secrets masked, and of every reply the
+	 * first line; NULL: nobody does. */
+	void (*trace)(
+	    const struct pop3_server *s, bool reply, struct slice line);
 };
 
 enum pop3_want {
@@ -95,9 +101,11 @@ struct pop3_verb; /* a row of the command table */
 struct pop3_server {
 	struct pop3_request request;
 
-	/* For the log. */
-	uint32_t n_retr, n_top;
+	/* To be read by the caller. */
 	enum pop3_state state;
+	const char *why; /* with POP3_WANT_CLOSE: "quit", "bad-commands" ... */
+	uint32_t n_retr, n_top;
+	uint32_t count, marked; /* messages, and how many of them are marked */
 
 	/* The rest is the module's own. */
 	const struct pop3_policy *policy;
@@ -106,7 +114,6 @@ struct pop3_server {
 	const struct pop3_verb *verb; /* of the last command */
 	char *name;                   /* after USER */
 	uint8_t *marks;
-	uint32_t count, marked;
 	uint64_t octets, marked_octets;
 	uint64_t apop_salt[2];
 	size_t consume; /* octets of input that the request borrows */
