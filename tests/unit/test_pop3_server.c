@@ -270,32 +270,68 @@ test_no_memory_replies(void **state)
 static void
 test_output_full(void **state)
 {
+	static const char capa[] = "+OK capabilities follow\r\nTOP\r\nUIDL\r\n"
+				   "USER\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
+				   "PIPELINING\r\nEXPIRE NEVER\r\n.\r\n";
 	static const uint64_t salt[2];
-	struct drive d;
+	struct pop3_policy policy = { .plain_passwords = true };
+	struct pop3_server s;
+	struct buf in, out;
 
 	(void)state;
-	drive_init(&d);
-	d.policy.plain_passwords = true;
-	for (size_t max = 0; max < 200; max++) {
-		struct pop3_server s;
-		struct buf in, out;
+	for (size_t max = 0; max < sizeof(capa) + 1; max++) {
+		bool fits = max >= sizeof(capa) - 1;
 
 		buf_init(&in, 1024, true);
 		buf_init(&out, max, false);
-		pop3_server_init(&s, &d.policy, false, salt);
+		pop3_server_init(&s, &policy, false, salt);
 		assert_int_equal(buf_put(&in, "CAPA\r\n", 6), E_OK);
-		if (pop3_server_run(&s, &in, &out, 1024) != POP3_WANT_CLOSE)
+		assert_int_equal(pop3_server_run(&s, &in, &out, 1024),
+		    fits ? POP3_WANT_INPUT : POP3_WANT_CLOSE);
+		if (fits)
 			assert_memory_equal(
-			    buf_data(&out) + out.len - 3, ".\r\n", 3);
-		pop3_server_clear(&s);
+			    buf_data(&out), capa, sizeof(capa) - 1);
 		buf_free(&in);
 		buf_free(&out);
 		buf_init(&out, max, false);
-		pop3_server_init(&s, &d.policy, false, salt);
 		s.wanted = POP3_WANT_SASL;
 		pop3_server_challenge(&s, &out, "0123456789", 10);
 		assert_int_equal(s.wanted == POP3_WANT_CLOSE, max < 20);
 		pop3_server_clear(&s);
+		buf_free(&out);
+	}
+}
+
+/* A line that cannot fit into the input is too long, not waited for. */
+static void
+test_input_small(void **state)
+{
+	static const uint64_t salt[2];
+	struct pop3_policy policy = { .plain_passwords = true };
+	struct pop3_server s;
+	struct buf in, out;
+	char text[100];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	for (size_t n = 97; n <= 99; n++) {
+		buf_init(&in, sizeof(text), true);
+		buf_init(&out, 1024, false);
+		pop3_server_init(&s, &policy, false, salt);
+		assert_int_equal(buf_put(&in, text, n), E_OK);
+		pop3_server_run(&s, &in, &out, 1024);
+		assert_int_equal(buf_put(&in, "\n", 1), E_OK);
+		pop3_server_run(&s, &in, &out, 1024);
+		assert_int_equal(buf_put(&in, text, 100), E_OK);
+		pop3_server_run(&s, &in, &out, 1024);
+		assert_int_equal(in.len, 0);
+		assert_int_equal(buf_put(&in, "\n", 1), E_OK);
+		pop3_server_run(&s, &in, &out, 1024);
+		assert_string_equal(
+		    (buf_put(&out, "", 1) == E_OK ? buf_data(&out) : NULL),
+		    "-ERR unknown command\r\n-ERR line too long\r\n");
+		pop3_server_clear(&s);
+		buf_free(&in);
 		buf_free(&out);
 	}
 }
@@ -369,6 +405,25 @@ test_borrowed_sasl(void **state)
 	pop3_server_clear(&s);
 	buf_free(&in);
 	buf_free(&out);
+}
+
+/* S-2595-04, M-13: whatever was under way, TLS is a new beginning. */
+static void
+test_tls_forgets(void **state)
+{
+	static const char *const before[] = { "USER tim\r\n",
+		"AUTH LOGIN dGlt\r\n" };
+	struct drive d;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		begin(&d, 0);
+		drive_say(&d, before[i]);
+		pop3_server_tls(&d.server);
+		assert_string_equal(drive_say(&d, "PASS tanstaaftanstaaf\r\n"),
+		    "-ERR USER comes first\r\n");
+		drive_clear(&d);
+	}
 }
 
 /* S-2449-11, S-ENG-36: a burst, and output that is let go at its mark. */
@@ -660,8 +715,10 @@ main(void)
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_no_memory_replies),
 		cmocka_unit_test(test_output_full),
+		cmocka_unit_test(test_input_small),
 		cmocka_unit_test(test_borrowed),
 		cmocka_unit_test(test_borrowed_sasl),
+		cmocka_unit_test(test_tls_forgets),
 		cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_reply_text),
 		cmocka_unit_test(test_timestamp),

@@ -211,11 +211,10 @@ top_plain(const char *wire, size_t n, uint64_t k, char *out)
 	size_t o = 0;
 
 	for (size_t i = 0; i < n && !(body && k == 0);) {
-		const char *crlf = memmem(wire + i, n - i, "\r\n", 2);
-		size_t len;
+		size_t len = 2;
 
-		assert_non_null(crlf);
-		len = (size_t)(crlf - (wire + i)) + 2;
+		while (wire[i + len - 2] != '\r' || wire[i + len - 1] != '\n')
+			len++;
 		memcpy(out + o, wire + i, len);
 		o += len;
 		i += len;
