@@ -55,8 +55,8 @@ flush_locked(void)
 	}
 }
 
-static void
-log_vline(enum log_level level, const char *fmt, va_list ap)
+static void PRINTF(2, 0)
+    log_vline(enum log_level level, const char *fmt, va_list ap)
 {
 	char line[LINE_MAX_OCTETS];
 	int head, n;

@@ -64,35 +64,43 @@ str_from_u64(char out[STR_U64_MAX], uint64_t v)
 	return n;
 }
 
+static bool
+is_plain(unsigned char c, const char *also)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' &&
+	       strchr(also, c) == NULL;
+}
+
 static char *
 escape(char *out, size_t size, const void *s, size_t n, const char *also)
 {
 	static const char hex[] = "0123456789abcdef";
 	const unsigned char *p = s;
-	size_t o = 0;
+	size_t whole = 0, o = 0, room;
 
+	if (size == 0)
+		return out;
+	for (size_t i = 0; i < n; i++)
+		whole += is_plain(p[i], also) ? 1 : 4;
+	room = whole < size ? whole : size > 4 ? size - 4 : 0;
 	for (size_t i = 0; i < n; i++) {
-		bool plain = p[i] >= 0x20 && p[i] < 0x7f && p[i] != '"' &&
-			     p[i] != '\\' && strchr(also, p[i]) == NULL;
-		size_t need = plain ? 1 : 4;
-		size_t tail = i + 1 < n ? 3 : 0;
+		bool plain = is_plain(p[i], also);
 
-		if (o + need + tail + 1 > size) {
-			for (size_t k = 0; k < 3 && o + 1 < size; k++)
-				out[o++] = '.';
+		if (o + (plain ? 1 : 4) > room)
 			break;
-		}
 		if (plain) {
 			out[o++] = (char)p[i];
-		} else {
-			out[o++] = '\\';
-			out[o++] = 'x';
-			out[o++] = hex[p[i] >> 4];
-			out[o++] = hex[p[i] & 15];
+			continue;
 		}
+		out[o++] = '\\';
+		out[o++] = 'x';
+		out[o++] = hex[p[i] >> 4];
+		out[o++] = hex[p[i] & 15];
 	}
-	if (size != 0)
-		out[o] = '\0';
+	if (whole >= size)
+		while (o < room + 3 && o + 1 < size)
+			out[o++] = '.';
+	out[o] = '\0';
 	return out;
 }
 
