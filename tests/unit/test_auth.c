@@ -1,0 +1,1223 @@
+/*
+ * The auth process as a whole: a child runs auth_main(), we are its parent,
+ * the pop3 processes and the stores.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "auth/auth.h"
+#include "auth/scheme.h"
+#include "base/clock.h"
+
+enum { SOON = 3000, QUIET = 50, POP3S = 2, STORES = 2 };
+
+/* A few milliseconds; it is "secret". */
+#define CHEAP \
+	"{ARGON2ID}$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHQ$" \
+	"7GnnAsSKn5YeUzRZ69ANQhvASUBG2dmGoFmvaHe/eDs"
+
+static struct {
+	pid_t pid;
+	struct ev_loop *loop; /* never run: channels only collect and send */
+	struct ipc_chan *ctl, *pop3[POP3S];
+	int ctl_fd, pop3_fd[POP3S], store_fd[STORES], log_fd;
+	char dir[64], users[80], costly[SCHEME_STORED_MAX];
+} rig;
+
+/* ---- messages ---- */
+
+static void
+nobody_calls(void *arg, enum err why)
+{
+	(void)arg;
+	(void)why;
+}
+
+static const struct ipc_rules no_rules = { NULL, 0, nobody_calls };
+
+static void
+sent(struct ipc_chan *c)
+{
+	assert_int_equal(ipc_end(c), E_OK);
+	ipc_flush(c);
+}
+
+/* Messages of different channels do not wait for one another. */
+static void
+sent_before_others(struct ipc_chan *c)
+{
+	sent(c);
+	usleep(QUIET * 1000);
+}
+
+static enum err
+take_none(void *arg, struct ipc_in *in)
+{
+	(void)arg;
+	return ipc_get_end(in);
+}
+
+static void
+assert_silent(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	assert_int_equal(poll(&p, 1, ms), 0);
+}
+
+/* A channel of ours; the other end goes to the process. */
+static int
+attach(enum ipc_role role, uint16_t index)
+{
+	int fds[2];
+
+	assert_int_equal(ipc_pair(fds, NULL), E_OK);
+	ipc_begin(rig.ctl, IPC_ATTACH);
+	ipc_put_u8(rig.ctl, (uint8_t)role);
+	ipc_put_u16(rig.ctl, index);
+	ipc_put_fd(rig.ctl, fds[1], true);
+	sent_before_others(rig.ctl);
+	return fds[0];
+}
+
+static void
+store_is(uint16_t index, uint32_t uid)
+{
+	ipc_begin(rig.ctl, IPC_STORE_IS);
+	ipc_put_u16(rig.ctl, index);
+	ipc_put_u32(rig.ctl, uid);
+	sent_before_others(rig.ctl);
+}
+
+/* path: NULL says that nothing has changed. */
+static void
+send_users(const char *path)
+{
+	ipc_begin(rig.ctl, IPC_USERS);
+	if (path != NULL) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		assert_true(fd >= 0);
+		ipc_put_fd(rig.ctl, fd, true);
+	}
+	sent_before_others(rig.ctl);
+}
+
+static void
+await_check(void)
+{
+	assert_int_equal(
+	    ipc_wait_one(rig.ctl_fd, IPC_USERS_CHECK, SOON, take_none, NULL),
+	    E_OK);
+}
+
+static void
+answer_unchanged(void)
+{
+	await_check();
+	send_users(NULL);
+}
+
+static void
+begin_sign_in(int pop3, uint16_t type, uint64_t sid, const char *peer)
+{
+	ipc_begin(rig.pop3[pop3], type);
+	ipc_put_u64(rig.pop3[pop3], sid);
+	ipc_put_u8(rig.pop3[pop3], SIGN_IN_TLS);
+	ipc_put_str(rig.pop3[pop3], peer);
+}
+
+static void
+pass_from(int pop3, uint64_t sid, const char *peer, const char *name,
+    const char *password)
+{
+	begin_sign_in(pop3, IPC_PASS, sid, peer);
+	ipc_put_str(rig.pop3[pop3], name);
+	ipc_put_str(rig.pop3[pop3], password);
+	sent(rig.pop3[pop3]);
+}
+
+static void
+pass(uint64_t sid, const char *name, const char *password)
+{
+	pass_from(0, sid, "192.0.2.1", name, password);
+}
+
+static void
+about(int pop3, uint16_t type, uint64_t sid)
+{
+	ipc_begin(rig.pop3[pop3], type);
+	ipc_put_u64(rig.pop3[pop3], sid);
+	sent(rig.pop3[pop3]);
+}
+
+struct refused {
+	uint64_t sid;
+	uint8_t code;
+	char user[256], why[64];
+};
+
+static enum err
+take_refused(void *arg, struct ipc_in *in)
+{
+	struct refused *r = arg;
+
+	r->sid = ipc_get_u64(in);
+	r->code = ipc_get_u8(in);
+	ipc_get_str(in, r->user, sizeof(r->user));
+	ipc_get_str(in, r->why, sizeof(r->why));
+	return ipc_get_end(in);
+}
+
+static void
+refused_at(int pop3, uint64_t sid, enum sign_in_code code, const char *why)
+{
+	struct refused r;
+
+	assert_int_equal(ipc_wait_one(rig.pop3_fd[pop3], IPC_REFUSED, 20000,
+			     take_refused, &r),
+	    E_OK);
+	assert_string_equal(r.why, why);
+	assert_int_equal(r.sid, sid);
+	assert_int_equal(r.code, code);
+}
+
+static void
+refused(uint64_t sid, enum sign_in_code code, const char *why)
+{
+	refused_at(0, sid, code, why);
+}
+
+struct opened {
+	uint16_t pop3;
+	uint64_t sid;
+	char user[256], mail[256], peer[64];
+};
+
+static enum err
+take_open(void *arg, struct ipc_in *in)
+{
+	struct opened *o = arg;
+
+	o->pop3 = ipc_get_u16(in);
+	o->sid = ipc_get_u64(in);
+	ipc_get_str(in, o->user, sizeof(o->user));
+	ipc_get_str(in, o->mail, sizeof(o->mail));
+	ipc_get_str(in, o->peer, sizeof(o->peer));
+	return ipc_get_end(in);
+}
+
+static struct opened
+opened_at(int fd, uint64_t sid)
+{
+	struct opened o;
+
+	assert_int_equal(ipc_wait_one(fd, IPC_OPEN, SOON, take_open, &o), E_OK);
+	assert_int_equal(o.sid, sid);
+	return o;
+}
+
+/* By whichever store of mail_uid. */
+static struct opened
+opened(uint64_t sid, int *store_r)
+{
+	struct pollfd p[STORES];
+
+	for (int i = 0; i < STORES; i++)
+		p[i] = (struct pollfd){ rig.store_fd[i], POLLIN, 0 };
+	assert_int_equal(poll(p, STORES, SOON), 1);
+	*store_r = p[0].revents != 0 ? 0 : 1;
+	return opened_at(rig.store_fd[*store_r], sid);
+}
+
+static void
+succeeds(uint64_t sid, const char *name, const char *password)
+{
+	int store;
+
+	pass(sid, name, password);
+	opened(sid, &store);
+}
+
+/* ---- the rig ---- */
+
+static void
+write_users(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* As malotectl does it. */
+static void
+replace_users(const char *text)
+{
+	char tmp[96];
+
+	snprintf(tmp, sizeof(tmp), "%s.new", rig.users);
+	write_users(tmp, text);
+	assert_int_equal(rename(tmp, rig.users), 0);
+}
+
+static struct auth_conf
+usual(void)
+{
+	struct auth_conf conf = {
+		.role = { .uid = geteuid(), .gid = getegid() },
+		.mail = "maildir:/srv/mail/%d/%n",
+		.mail_root = "/srv/mail",
+		.default_domain = "d.org",
+		.login_lower = true,
+		.apop = true,
+		.mail_uid = 5000,
+		.mail_gid = 5000,
+		.first_uid = 500,
+		.last_uid = 60000,
+		.n_stores = STORES,
+		.hash_threads = 1,
+		.hash_queue = 1,
+	};
+
+	return conf;
+}
+
+static const char users[] =
+    "anna:{PLAIN}secret\n"
+    "bob@b.org:" CHEAP "\n"
+    "zed:*\n"
+    "odd:{FOO}x\n"
+    "own:{PLAIN}secret:1000:1001::/srv/mail/own::userdb_mail=maildir:~/M\n"
+    "own2:{PLAIN}secret:1000:1001::/srv/mail/own2::userdb_mail=maildir:~/M\n"
+    "root:{PLAIN}secret:0:0::::userdb_mail=maildir:/srv/mail/r\n"
+    "low:{PLAIN}secret:499:499::::userdb_mail=maildir:/srv/mail/l\n"
+    "same:{PLAIN}secret:5000:5000\n"
+    "out:{PLAIN}secret::::::userdb_mail=maildir:/etc\n";
+
+static void
+child(int ctl, int log)
+{
+	dup2(log, STDERR_FILENO);
+	dup2(ctl, ROLE_FD);
+	closefrom(ROLE_FD + 1);
+	exit(auth_main(ROLE_FD));
+}
+
+static void
+start(const struct auth_conf *conf)
+{
+	int ctl[2], log[2];
+
+	strcpy(rig.dir, "/tmp/malote-test-XXXXXX");
+	assert_non_null(mkdtemp(rig.dir));
+	snprintf(rig.users, sizeof(rig.users), "%s/users", rig.dir);
+	write_users(rig.users, users);
+	assert_int_equal(ipc_pair(ctl, NULL), E_OK);
+	assert_int_equal(pipe(log), 0);
+	fcntl(log[0], F_SETFL, O_NONBLOCK);
+	if ((rig.pid = fork()) == 0)
+		child(ctl[1], log[1]);
+	close(ctl[1]);
+	close(log[1]);
+	rig.ctl_fd = ctl[0];
+	rig.log_fd = log[0];
+	rig.loop = ev_loop_new(EVFLAG_AUTO);
+	rig.ctl = ipc_open(rig.loop, ctl[0], &no_rules, NULL, false);
+	ipc_begin(rig.ctl, IPC_CONF);
+	auth_conf_put(rig.ctl, conf);
+	sent(rig.ctl);
+	send_users(rig.users);
+	for (uint16_t i = 0; i < POP3S; i++) {
+		rig.pop3_fd[i] = attach(ROLE_POP3, i);
+		rig.pop3[i] =
+		    ipc_open(rig.loop, rig.pop3_fd[i], &no_rules, NULL, true);
+	}
+	for (uint16_t i = 0; i < STORES; i++)
+		rig.store_fd[i] = attach(ROLE_STORE, i);
+	assert_int_equal(
+	    ipc_wait_one(rig.ctl_fd, IPC_READY, 10000, take_none, NULL), E_OK);
+}
+
+static int
+set_up(void **state)
+{
+	struct auth_conf conf = usual();
+
+	(void)state;
+	start(&conf);
+	return 0;
+}
+
+static int
+set_up_penalties(void **state)
+{
+	struct auth_conf conf = usual();
+
+	(void)state;
+	conf.penalties = true;
+	start(&conf);
+	return 0;
+}
+
+/* The process must have gone on until now, and ends when its parent goes. */
+static int
+tear_down(void **state)
+{
+	char path[96];
+	int status;
+
+	(void)state;
+	ipc_close(rig.ctl);
+	if (waitpid(rig.pid, &status, 0) != rig.pid || status != 0)
+		return -1;
+	for (int i = 0; i < POP3S; i++)
+		ipc_close(rig.pop3[i]);
+	for (int i = 0; i < STORES; i++)
+		close(rig.store_fd[i]);
+	close(rig.log_fd);
+	ev_loop_destroy(rig.loop);
+	snprintf(path, sizeof(path), "%s.new", rig.users);
+	unlink(path);
+	unlink(rig.users);
+	return rmdir(rig.dir);
+}
+
+/* What the log holds by now. */
+static const char *
+log_text(void)
+{
+	static char text[64 * 1024];
+	size_t n = 0;
+	ssize_t r;
+
+	usleep(QUIET * 1000);
+	while ((r = read(rig.log_fd, text + n, sizeof(text) - 1 - n)) > 0)
+		n += (size_t)r;
+	text[n] = '\0';
+	return text;
+}
+
+/* ---- tests ---- */
+
+static void
+test_good(void **state)
+{
+	struct opened o;
+	int store, again;
+
+	(void)state;
+	pass_from(1, 7, "2001:db8::1", "ANNA", "secret");
+	o = opened(7, &store);
+	assert_int_equal(o.pop3, 1);
+	assert_string_equal(o.user, "anna@d.org");
+	assert_string_equal(o.mail, "maildir:/srv/mail/d.org/anna");
+	assert_string_equal(o.peer, "2001:db8::1");
+	assert_silent(rig.pop3_fd[1], QUIET);
+	assert_silent(rig.ctl_fd, 0);
+	/* One maildrop is always in the same store. */
+	pass(8, "anna@d.org", "secret");
+	opened(8, &again);
+	assert_int_equal(store, again);
+	/* A uid that is mail_uid is nothing of one's own. */
+	succeeds(9, "same", "secret");
+	assert_null(strstr(log_text(), "login-failed"));
+}
+
+static void
+test_refused(void **state)
+{
+	static const struct {
+		const char *name, *password, *why;
+	} v[] = {
+		{ "anna", "Secret", "password" },
+		{ "anna", "secret ", "password" },
+		{ "anna", "", "password" },
+		{ "nobody", "secret", "unknown-user" },
+		{ "bob", "secret", "unknown-user" },
+		{ "bob@b.org", "wrong", "password" },
+		{ "zed", "", "locked" },
+		{ "zed", "*", "locked" },
+	};
+	const char *log;
+
+	(void)state;
+	/* S-1939-18: all alike; the file was looked at before. */
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		pass(i, v[i].name, v[i].password);
+		answer_unchanged();
+		refused(i, SIGN_IN_CREDENTIALS, v[i].why);
+	}
+	log = log_text();
+	assert_non_null(
+	    strstr(log, "ev=login-failed sid=0.0 user=anna@d.org ip=192.0.2.1 "
+			"method=PASS code=auth why=password\n"));
+	assert_null(strstr(log, "Secret"));
+}
+
+static void
+test_odd_requests(void **state)
+{
+	char longer[PASSWORD_MAX + 2];
+	const char *log;
+
+	(void)state;
+	pass(1, "../x", "secret");
+	refused(1, SIGN_IN_CREDENTIALS, "bad-name");
+	pass(2, "a\nb=\"c\"", "secret");
+	refused(2, SIGN_IN_CREDENTIALS, "bad-name");
+	memset(longer, 'n', sizeof(longer));
+	longer[sizeof(longer) - 1] = '\0';
+	pass(3, longer, "secret");
+	refused(3, SIGN_IN_CREDENTIALS, "bad-name");
+	pass(4, "anna", longer);
+	refused(4, SIGN_IN_CREDENTIALS, "bad-password");
+	begin_sign_in(0, IPC_PASS, 5, "192.0.2.1");
+	ipc_put_str(rig.pop3[0], "anna");
+	ipc_put_bytes(rig.pop3[0], "secret\0x", 8); /* M-19 */
+	sent(rig.pop3[0]);
+	refused(5, SIGN_IN_CREDENTIALS, "bad-password");
+	log = log_text();
+	assert_non_null(strstr(log, "user=../x "));
+	assert_non_null(strstr(log, "user=a\\x0ab\\x3d\\x22c\\x22 "));
+	assert_null(strstr(log, "secret"));
+}
+
+static void
+test_misconfigured(void **state)
+{
+	(void)state;
+	/* S-3206-03: not [AUTH]. */
+	pass(1, "odd", "x");
+	refused(1, SIGN_IN_PERMANENT, "hash");
+	pass(2, "out", "secret");
+	refused(2, SIGN_IN_PERMANENT, "mail-location");
+	pass(3, "root", "secret");
+	refused(3, SIGN_IN_PERMANENT, "uid-out-of-range");
+	pass(4, "low", "secret");
+	refused(4, SIGN_IN_PERMANENT, "uid-out-of-range");
+	assert_non_null(strstr(log_text(), "error=\"not below mail_root\""));
+}
+
+static void
+test_no_uid(void **state)
+{
+	struct auth_conf conf = usual();
+
+	(void)state;
+	conf.mail_uid = conf.mail_gid = AUTH_NO_UID;
+	start(&conf);
+	pass(1, "anna", "secret");
+	refused(1, SIGN_IN_PERMANENT, "no-uid");
+}
+
+static void
+test_user_added(void **state)
+{
+	int store;
+
+	(void)state;
+	/* The new file replaces the old one ... */
+	replace_users("new:{PLAIN}secret\n");
+	pass(1, "new", "secret");
+	await_check();
+	send_users(rig.users);
+	opened(1, &store);
+	/* ... or is written over it. */
+	write_users(rig.users, "newer:{PLAIN}secret\n");
+	pass(2, "newer", "secret");
+	answer_unchanged();
+	opened(2, &store);
+	/* ... or we see nothing of it until we ask. */
+	pass(3, "newest", "secret");
+	await_check();
+	replace_users("newest:{PLAIN}secret\n");
+	send_users(rig.users);
+	opened(3, &store);
+	succeeds(4, "newest", "secret");
+}
+
+static void
+test_user_removed(void **state)
+{
+	(void)state;
+	succeeds(1, "anna", "secret");
+	replace_users("bob:{PLAIN}x\n");
+	pass(2, "anna", "secret");
+	await_check();
+	send_users(rig.users);
+	/* One question is enough. */
+	refused(2, SIGN_IN_CREDENTIALS, "unknown-user");
+	assert_silent(rig.ctl_fd, QUIET);
+}
+
+static void
+test_hash_changed(void **state)
+{
+	char line[SCHEME_STORED_MAX + 64];
+
+	(void)state;
+	/* S-ENG: a verified password does not outlive its hash. */
+	succeeds(1, "bob@b.org", "secret");
+	succeeds(2, "bob@b.org", "secret");
+	snprintf(line, sizeof(line), "bob@b.org:%s\n", rig.costly);
+	replace_users(line);
+	pass(3, "bob@b.org", "secret");
+	await_check();
+	send_users(rig.users);
+	refused(3, SIGN_IN_CREDENTIALS, "password");
+	succeeds(4, "bob@b.org", "other secret");
+}
+
+static void
+test_checks_are_shared(void **state)
+{
+	(void)state;
+	pass(1, "anna", "x");
+	await_check();
+	/* These need a question put after they came, and share it. */
+	pass(2, "anna", "y");
+	pass(3, "nobody", "z");
+	assert_silent(rig.ctl_fd, QUIET);
+	send_users(NULL);
+	refused(1, SIGN_IN_CREDENTIALS, "password");
+	answer_unchanged();
+	refused(2, SIGN_IN_CREDENTIALS, "password");
+	refused(3, SIGN_IN_CREDENTIALS, "unknown-user");
+	assert_silent(rig.ctl_fd, QUIET);
+}
+
+static void
+test_check_unanswered(void **state)
+{
+	uint64_t t = clock_ms();
+
+	(void)state;
+	pass(1, "anna", "x");
+	await_check();
+	refused(1, SIGN_IN_TEMPORARY, "users-check");
+	assert_in_range(clock_ms() - t, 4500, 8000);
+	/* The answer comes late: it is news all the same. */
+	replace_users("anna:{PLAIN}x\n");
+	send_users(rig.users);
+	succeeds(2, "anna", "x");
+}
+
+static void
+test_no_users_file(void **state)
+{
+	struct pollfd p;
+
+	(void)state;
+	write_users(rig.users, "");
+	send_users(rig.users);
+	pass(1, "anna", "secret");
+	answer_unchanged();
+	refused(1, SIGN_IN_CREDENTIALS, "unknown-user");
+	/* What is no file keeps what there was. */
+	replace_users(users);
+	send_users(rig.users);
+	send_users(rig.dir);
+	succeeds(2, "anna", "secret");
+	p = (struct pollfd){ rig.log_fd, POLLIN, 0 };
+	poll(&p, 1, SOON);
+	assert_non_null(strstr(log_text(), "ev=users-unread"));
+}
+
+static void
+test_bad_lines_are_logged(void **state)
+{
+	const char *log;
+
+	(void)state;
+	write_users(rig.users, "a\nb:{PLAIN}x\nc:{FOO}x\nb:{PLAIN}y\n");
+	send_users(rig.users);
+	succeeds(1, "b", "x");
+	log = log_text();
+	assert_non_null(strstr(log, "ev=users-line line=1 "));
+	assert_null(strstr(log, "ev=users-line line=2 "));
+	assert_non_null(strstr(log, "ev=users-line line=3 "));
+	assert_non_null(strstr(log, "ev=users-line line=4 "));
+	succeeds(2, "b", "x");
+	assert_null(strstr(log_text(), "ev=users-line"));
+}
+
+static void
+test_cached(void **state)
+{
+	char text[SCHEME_STORED_MAX + 64];
+	uint64_t t, first, second;
+
+	(void)state;
+	snprintf(text, sizeof(text), "c:%s\n", rig.costly);
+	replace_users(text);
+	send_users(rig.users);
+	t = clock_ms();
+	succeeds(1, "c", "other secret");
+	first = clock_ms() - t;
+	t = clock_ms();
+	for (uint64_t i = 0; i < 10; i++)
+		succeeds(2 + i, "c", "other secret");
+	second = (clock_ms() - t) / 10;
+	if (second * 4 > first)
+		fail_msg(
+		    "%u ms, then %u ms", (unsigned)first, (unsigned)second);
+}
+
+static void
+test_unknown_takes_as_long(void **state)
+{
+	char text[SCHEME_STORED_MAX + 64];
+	uint64_t t, known = 0, unknown = 0;
+
+	(void)state;
+	/* S-1939-18 */
+	snprintf(text, sizeof(text), "c:%s\n", rig.costly);
+	replace_users(text);
+	send_users(rig.users);
+	for (uint64_t i = 0; i < 6; i++) {
+		t = clock_ms();
+		pass(i, i & 1 ? "c" : "nobody", "wrong");
+		answer_unchanged();
+		refused(i, SIGN_IN_CREDENTIALS,
+		    i & 1 ? "password" : "unknown-user");
+		*(i & 1 ? &known : &unknown) += clock_ms() - t;
+	}
+	assert_true(known > 60);
+	assert_true(unknown > known / 2 && unknown < known * 2);
+}
+
+static void
+test_queue_full(void **state)
+{
+	char text[SCHEME_STORED_MAX + 64];
+
+	(void)state;
+	snprintf(text, sizeof(text), "c:%s\na:{PLAIN}secret\n", rig.costly);
+	replace_users(text);
+	send_users(rig.users);
+	/* One is worked on, one waits, the third is turned away; what costs
+	 * nothing goes on meanwhile. */
+	for (uint64_t i = 1; i <= 3; i++)
+		pass(i, "c", "other secret");
+	refused(3, SIGN_IN_TEMPORARY, "hash-queue");
+	pass(4, "a", "secret");
+	for (int i = 0; i < 3; i++) {
+		static const uint64_t order[] = { 4, 1, 2 };
+		int store;
+
+		opened(order[i], &store);
+	}
+	succeeds(5, "c", "other secret");
+}
+
+static void
+test_abandoned(void **state)
+{
+	char text[SCHEME_STORED_MAX + 64];
+	uint64_t sid = 1;
+
+	(void)state;
+	snprintf(text, sizeof(text), "c:%s\na:{PLAIN}secret\n", rig.costly);
+	replace_users(text);
+	send_users(rig.users);
+	/* While it is worked on and while it waits: nobody is told, and there
+	 * is room for others at once. */
+	for (; sid <= 2; sid++)
+		pass(sid, "c", "other secret");
+	about(0, IPC_SIGN_IN_END, 2);
+	about(0, IPC_SIGN_IN_END, 1);
+	pass(3, "c", "other secret");
+	for (int store; sid <= 3; sid++)
+		opened(sid, &store);
+	assert_silent(rig.pop3_fd[0], QUIET);
+	/* While the parent is asked; and of one that is not there. */
+	pass(4, "a", "wrong");
+	await_check();
+	about(0, IPC_SIGN_IN_END, 4);
+	about(0, IPC_SIGN_IN_END, 99);
+	usleep(QUIET * 1000);
+	send_users(NULL);
+	assert_silent(rig.pop3_fd[0], QUIET);
+	assert_non_null(strstr(log_text(), "sid=0.4 "));
+	/* The same session may try again. */
+	succeeds(4, "a", "secret");
+}
+
+static void
+test_penalty(void **state)
+{
+	uint64_t t = clock_ms();
+	int store;
+
+	(void)state;
+	pass(1, "anna", "x");
+	answer_unchanged();
+	/* Nobody else waits, nor does who knows the password. */
+	pass_from(1, 1, "192.0.2.2", "anna", "secret");
+	opened(1, &store);
+	succeeds(2, "anna", "secret");
+	assert_true(clock_ms() - t < 500);
+	refused(1, SIGN_IN_CREDENTIALS, "password");
+	assert_in_range(clock_ms() - t, 950, 1900);
+
+	t = clock_ms();
+	pass(3, "anna", "y");
+	answer_unchanged();
+	refused(3, SIGN_IN_CREDENTIALS, "password");
+	assert_in_range(clock_ms() - t, 1950, 3500);
+	/* Who leaves before the answer has failed all the same. */
+	pass(4, "anna", "z");
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 4);
+	t = clock_ms();
+	pass(5, "anna", "z");
+	answer_unchanged();
+	refused(5, SIGN_IN_CREDENTIALS, "password");
+	assert_in_range(clock_ms() - t, 3950, 6000);
+}
+
+/* ---- stores ---- */
+
+static enum err
+take_wanted(void *arg, struct ipc_in *in)
+{
+	uint32_t *ids = arg;
+
+	ids[0] = ipc_get_u32(in);
+	ids[1] = ipc_get_u32(in);
+	return ipc_get_end(in);
+}
+
+static void
+expect_wanted(uint32_t uid, uint32_t gid)
+{
+	uint32_t ids[2];
+
+	assert_int_equal(
+	    ipc_wait_one(rig.ctl_fd, IPC_STORE_WANTED, SOON, take_wanted, ids),
+	    E_OK);
+	assert_int_equal(ids[0], uid);
+	assert_int_equal(ids[1], gid);
+}
+
+static void
+no_store(uint32_t uid)
+{
+	ipc_begin(rig.ctl, IPC_NO_STORE);
+	ipc_put_u32(rig.ctl, uid);
+	ipc_put_str(rig.ctl, "no such thing");
+	sent(rig.ctl);
+}
+
+static void
+test_own_store(void **state)
+{
+	struct opened o;
+	int fd;
+
+	(void)state;
+	pass(1, "own", "secret");
+	expect_wanted(1000, 1001);
+	pass(2, "own2", "secret");
+	assert_silent(rig.ctl_fd, QUIET); /* it is on its way */
+	store_is(7, 1000);
+	fd = attach(ROLE_STORE, 7);
+	o = opened_at(fd, 1);
+	assert_string_equal(o.mail, "maildir:/srv/mail/own/M");
+	opened_at(fd, 2);
+	pass(3, "own", "secret");
+	opened_at(fd, 3);
+	/* It ends when it idles; then another is wanted. */
+	close(fd);
+	pass(4, "own", "secret");
+	expect_wanted(1000, 1001);
+	store_is(8, 1000);
+	fd = attach(ROLE_STORE, 8);
+	opened_at(fd, 4);
+	close(fd);
+}
+
+static void
+test_no_store(void **state)
+{
+	uint64_t t;
+
+	(void)state;
+	pass(1, "own", "secret");
+	pass(2, "own2", "secret");
+	expect_wanted(1000, 1001);
+	no_store(999); /* nobody wanted it */
+	no_store(1000);
+	refused(1, SIGN_IN_TEMPORARY, "no-store");
+	refused(2, SIGN_IN_TEMPORARY, "no-store");
+	t = clock_ms();
+	pass(3, "own", "secret");
+	expect_wanted(1000, 1001);
+	pass(4, "own", "secret");
+	about(0, IPC_SIGN_IN_END, 4);
+	refused(3, SIGN_IN_TEMPORARY, "store-timeout");
+	assert_in_range(clock_ms() - t, 9500, 13000);
+	assert_silent(rig.pop3_fd[0], QUIET);
+}
+
+static void
+test_store_down(void **state)
+{
+	int store;
+
+	(void)state;
+	pass(1, "anna", "secret");
+	opened(1, &store);
+	close(rig.store_fd[store]);
+	usleep(QUIET * 1000);
+	pass(2, "anna", "secret");
+	refused(2, SIGN_IN_TEMPORARY, "store-down");
+	rig.store_fd[store] = attach(ROLE_STORE, (uint16_t)store);
+	succeeds(3, "anna", "secret");
+}
+
+static void
+test_where(void **state)
+{
+	int store;
+
+	(void)state;
+	pass(1, "anna", "secret");
+	opened(1, &store);
+	/* Its store lives; unknown; being decided. */
+	about(0, IPC_WHERE, 1);
+	about(0, IPC_WHERE, 9);
+	pass(2, "own", "secret");
+	expect_wanted(1000, 1001);
+	about(0, IPC_WHERE, 2);
+	assert_silent(rig.pop3_fd[0], QUIET);
+	/* Asked as it dies, whichever is noticed first: told once. */
+	about(0, IPC_WHERE, 1);
+	close(rig.store_fd[store]);
+	refused(1, SIGN_IN_TEMPORARY, "store-died");
+	about(0, IPC_WHERE, 1);
+	assert_silent(rig.pop3_fd[0], QUIET);
+	/* Asked afterwards; its successor is not it. */
+	rig.store_fd[store] = attach(ROLE_STORE, (uint16_t)store);
+	succeeds(3, "anna", "secret");
+	close(rig.store_fd[store]);
+	rig.store_fd[store] = attach(ROLE_STORE, (uint16_t)store);
+	about(0, IPC_WHERE, 3);
+	refused(3, SIGN_IN_TEMPORARY, "store-died");
+	/* Of another process's session with the same number nothing is said. */
+	about(1, IPC_WHERE, 3);
+	assert_silent(rig.pop3_fd[1], QUIET);
+	no_store(1000);
+	refused(2, SIGN_IN_TEMPORARY, "no-store");
+}
+
+/* ---- SASL and APOP ---- */
+
+static void
+sasl(uint64_t sid, const char *mechanism, const void *initial, size_t n)
+{
+	begin_sign_in(0, IPC_SASL, sid, "192.0.2.1");
+	ipc_put_str(rig.pop3[0], mechanism);
+	ipc_put_u8(rig.pop3[0], initial != NULL);
+	ipc_put_bytes(rig.pop3[0], initial != NULL ? initial : "", n);
+	sent(rig.pop3[0]);
+}
+
+static void
+sasl_step(uint64_t sid, const void *p, size_t n)
+{
+	ipc_begin(rig.pop3[0], IPC_SASL_STEP);
+	ipc_put_u64(rig.pop3[0], sid);
+	ipc_put_bytes(rig.pop3[0], p, n);
+	sent(rig.pop3[0]);
+}
+
+struct challenge {
+	uint64_t sid;
+	char text[64];
+};
+
+static enum err
+take_challenge(void *arg, struct ipc_in *in)
+{
+	struct challenge *c = arg;
+
+	c->sid = ipc_get_u64(in);
+	ipc_get_str(in, c->text, sizeof(c->text));
+	return ipc_get_end(in);
+}
+
+static void
+expect_challenge(uint64_t sid, const char *text)
+{
+	struct challenge c;
+
+	assert_int_equal(ipc_wait_one(rig.pop3_fd[0], IPC_CHALLENGE, SOON,
+			     take_challenge, &c),
+	    E_OK);
+	assert_int_equal(c.sid, sid);
+	assert_string_equal(c.text, text);
+}
+
+static void
+test_sasl(void **state)
+{
+	int store;
+
+	(void)state;
+	/* S-4616-02, S-LOGIN-01, S-LOGIN-02 */
+	sasl(1, "PLAIN", "\0anna\0secret", 12);
+	opened(1, &store);
+	sasl(2, "plain", NULL, 0);
+	expect_challenge(2, "");
+	sasl_step(2, "ANNA\0anna@d.org\0secret", 22);
+	opened(2, &store);
+	sasl(3, "LOGIN", NULL, 0);
+	expect_challenge(3, "Username:");
+	sasl_step(3, "anna", 4);
+	expect_challenge(3, "Password:");
+	sasl_step(3, "secret", 6);
+	opened(3, &store);
+	sasl(4, "LOGIN", "bob@b.org", 9);
+	expect_challenge(4, "Password:");
+	sasl_step(4, "secret", 6);
+	opened(4, &store);
+	/* A cancelled one, then another in the same session. */
+	sasl(5, "LOGIN", NULL, 0);
+	expect_challenge(5, "Username:");
+	about(0, IPC_SIGN_IN_END, 5);
+	sasl(5, "PLAIN", "\0anna\0secret", 12);
+	opened(5, &store);
+}
+
+static void
+test_sasl_refused(void **state)
+{
+	(void)state;
+	sasl(1, "PLAIN", "\0anna\0wrong", 11);
+	answer_unchanged();
+	refused(1, SIGN_IN_CREDENTIALS, "password");
+	/* S-5034-10: nobody acts for another. */
+	sasl(2, "PLAIN", "bob\0anna\0secret", 15);
+	refused(2, SIGN_IN_CREDENTIALS, "authzid");
+	sasl(3, "PLAIN", "\0anna", 5); /* S-4616-01 */
+	refused(3, SIGN_IN_MALFORMED, "malformed");
+	sasl(4, "PLAIN", "", 0); /* M-20 */
+	refused(4, SIGN_IN_MALFORMED, "malformed");
+	sasl(5, "CRAM-MD5", NULL, 0);
+	refused(5, SIGN_IN_MALFORMED, "mechanism");
+	sasl(6, "LOGIN", "", 0);
+	refused(6, SIGN_IN_MALFORMED, "malformed");
+	assert_non_null(strstr(log_text(), "method=PLAIN code=malformed"));
+}
+
+static void
+apop(uint64_t sid, const char *name, const char *digest)
+{
+	begin_sign_in(0, IPC_APOP, sid, "192.0.2.1");
+	ipc_put_str(rig.pop3[0], name);
+	ipc_put_str(rig.pop3[0], "<1896.697170952@dbc.mtview.ca.us>");
+	ipc_put_bytes(rig.pop3[0], digest, 16);
+	sent(rig.pop3[0]);
+}
+
+static void
+test_apop(void **state)
+{
+	static const char digest[] =
+	    "\xc4\xc9\x33\x4b\xac\x56\x0e\xcc\x97\x9e\x58\x00\x1b\x3e\x22\xfb";
+	int store;
+
+	(void)state;
+	write_users(rig.users, "mrose:{PLAIN}tanstaaf\nbob:" CHEAP "\n");
+	send_users(rig.users);
+	apop(1, "mrose", digest); /* RFC 1939 s7 */
+	opened(1, &store);
+	apop(2, "mrose", "0123456789abcdef");
+	answer_unchanged();
+	refused(2, SIGN_IN_CREDENTIALS, "password");
+	apop(3, "bob", digest);
+	answer_unchanged();
+	refused(3, SIGN_IN_CREDENTIALS, "password");
+	apop(4, "nobody", digest);
+	answer_unchanged();
+	refused(4, SIGN_IN_CREDENTIALS, "unknown-user");
+}
+
+/* ---- who misbehaves ---- */
+
+static enum err
+take_misbehaved(void *arg, struct ipc_in *in)
+{
+	uint16_t *who = arg;
+
+	who[0] = ipc_get_u8(in);
+	who[1] = ipc_get_u16(in);
+	return ipc_get_end(in);
+}
+
+static void
+expect_misbehaved(enum ipc_role role, uint16_t index, int fd)
+{
+	uint16_t who[2];
+	char c;
+
+	assert_int_equal(ipc_wait_one(rig.ctl_fd, IPC_MISBEHAVED, SOON,
+			     take_misbehaved, who),
+	    E_OK);
+	assert_int_equal(who[0], role);
+	assert_int_equal(who[1], index);
+	assert_true(read(fd, &c, 1) <= 0);
+}
+
+static void
+test_misbehaved(void **state)
+{
+	static const char *const what[] = { "short", "unknown", "two at once",
+		"step of none", "descriptor", "apop digest", "octets behind" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
+		struct ipc_chan *c = rig.pop3[1];
+
+		switch (i) {
+		case 0: ipc_begin(c, IPC_PASS); break;
+		case 1: ipc_begin(c, 9999); break;
+		case 2:
+			sasl(1, "LOGIN", NULL, 0); /* on the other: fine */
+			expect_challenge(1, "Username:");
+			pass_from(1, 1, "::1", "own", "secret");
+			expect_wanted(1000, 1001);
+			pass_from(1, 1, "::1", "own", "secret");
+			break;
+		case 3:
+			ipc_begin(c, IPC_SASL_STEP);
+			ipc_put_u64(c, 1);
+			ipc_put_str(c, "x");
+			break;
+		case 4:
+			ipc_begin(c, IPC_WHERE);
+			ipc_put_u64(c, 1);
+			ipc_put_fd(c, rig.log_fd, false);
+			break;
+		case 5:
+			begin_sign_in(1, IPC_APOP, 1, "::1");
+			ipc_put_str(c, "anna");
+			ipc_put_str(c, "<x>");
+			ipc_put_str(c, "too short");
+			break;
+		default:
+			ipc_begin(c, IPC_SIGN_IN_END);
+			ipc_put_u64(c, 1);
+			ipc_put_u8(c, 0);
+			break;
+		}
+		if (i != 2)
+			sent(c);
+		expect_misbehaved(ROLE_POP3, 1, rig.pop3_fd[1]);
+		ipc_close(c);
+		rig.pop3_fd[1] = attach(ROLE_POP3, 1);
+		rig.pop3[1] =
+		    ipc_open(rig.loop, rig.pop3_fd[1], &no_rules, NULL, true);
+		/* The others go on. */
+		succeeds(100 + i, "anna", "secret");
+	}
+	no_store(1000);
+	assert_silent(rig.pop3_fd[1], QUIET);
+	assert_int_equal(write(rig.store_fd[0], "x", 1), 1);
+	expect_misbehaved(ROLE_STORE, 0, rig.store_fd[0]);
+}
+
+static void
+test_pop3_dies(void **state)
+{
+	(void)state;
+	pass_from(1, 1, "::1", "own", "secret");
+	expect_wanted(1000, 1001);
+	pass_from(1, 2, "::1", "anna", "wrong");
+	await_check();
+	ipc_close(rig.pop3[1]);
+	usleep(QUIET * 1000);
+	send_users(NULL);
+	no_store(1000);
+	rig.pop3_fd[1] = attach(ROLE_POP3, 1);
+	rig.pop3[1] = ipc_open(rig.loop, rig.pop3_fd[1], &no_rules, NULL, true);
+	assert_silent(rig.pop3_fd[1], QUIET);
+	succeeds(3, "anna", "secret");
+}
+
+static void
+test_stop(void **state)
+{
+	(void)state;
+	ipc_begin(rig.ctl, IPC_STOP);
+	ipc_put_u32(rig.ctl, 1000);
+	sent(rig.ctl);
+	succeeds(1, "anna", "secret");
+}
+
+/* Some 50 ms of Argon2, or what the machine makes of it. */
+static int
+make_costly(void **state)
+{
+	(void)state;
+	alarm(110);
+	return scheme_init() == E_OK && scheme_make("ARGON2ID", "other secret",
+					    rig.costly, NULL) == E_OK
+		   ? 0
+		   : -1;
+}
+
+#define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_good),
+		TEST(test_refused),
+		TEST(test_odd_requests),
+		TEST(test_misconfigured),
+		cmocka_unit_test_teardown(test_no_uid, tear_down),
+		TEST(test_user_added),
+		TEST(test_user_removed),
+		TEST(test_hash_changed),
+		TEST(test_checks_are_shared),
+		TEST(test_check_unanswered),
+		TEST(test_no_users_file),
+		TEST(test_bad_lines_are_logged),
+		TEST(test_cached),
+		TEST(test_unknown_takes_as_long),
+		TEST(test_queue_full),
+		TEST(test_abandoned),
+		cmocka_unit_test_setup_teardown(
+		    test_penalty, set_up_penalties, tear_down),
+		TEST(test_own_store),
+		TEST(test_no_store),
+		TEST(test_store_down),
+		TEST(test_where),
+		TEST(test_sasl),
+		TEST(test_sasl_refused),
+		TEST(test_apop),
+		TEST(test_misbehaved),
+		TEST(test_pop3_dies),
+		TEST(test_stop),
+	};
+
+	return cmocka_run_group_tests(tests, make_costly, NULL);
+}
