@@ -315,7 +315,7 @@ child(int ctl, int log)
 	dup2(log, STDERR_FILENO);
 	dup2(ctl, ROLE_FD);
 	closefrom(ROLE_FD + 1);
-	exit(auth_main(ROLE_FD));
+	_exit(auth_main(ROLE_FD));
 }
 
 static void
@@ -374,29 +374,6 @@ set_up_penalties(void **state)
 	return 0;
 }
 
-/* The process must have gone on until now, and ends when its parent goes. */
-static int
-tear_down(void **state)
-{
-	char path[96];
-	int status;
-
-	(void)state;
-	ipc_close(rig.ctl);
-	if (waitpid(rig.pid, &status, 0) != rig.pid || status != 0)
-		return -1;
-	for (int i = 0; i < POP3S; i++)
-		ipc_close(rig.pop3[i]);
-	for (int i = 0; i < STORES; i++)
-		close(rig.store_fd[i]);
-	close(rig.log_fd);
-	ev_loop_destroy(rig.loop);
-	snprintf(path, sizeof(path), "%s.new", rig.users);
-	unlink(path);
-	unlink(rig.users);
-	return rmdir(rig.dir);
-}
-
 /* What the log holds by now. */
 static const char *
 log_text(void)
@@ -410,6 +387,31 @@ log_text(void)
 		n += (size_t)r;
 	text[n] = '\0';
 	return text;
+}
+
+/* The process must have gone on until now, and ends when its parent goes. */
+static int
+tear_down(void **state)
+{
+	char path[96];
+	int status;
+
+	(void)state;
+	ipc_close(rig.ctl);
+	if (waitpid(rig.pid, &status, 0) != rig.pid || status != 0) {
+		print_error("status %d\n%s", status, log_text());
+		return -1;
+	}
+	for (int i = 0; i < POP3S; i++)
+		ipc_close(rig.pop3[i]);
+	for (int i = 0; i < STORES; i++)
+		close(rig.store_fd[i]);
+	close(rig.log_fd);
+	ev_loop_destroy(rig.loop);
+	snprintf(path, sizeof(path), "%s.new", rig.users);
+	unlink(path);
+	unlink(rig.users);
+	return rmdir(rig.dir);
 }
 
 /* ---- tests ---- */
@@ -844,6 +846,7 @@ test_own_store(void **state)
 	opened_at(fd, 3);
 	/* It ends when it idles; then another is wanted. */
 	close(fd);
+	usleep(QUIET * 1000);
 	pass(4, "own", "secret");
 	expect_wanted(1000, 1001);
 	store_is(8, 1000);
