@@ -22,15 +22,13 @@ role_get(struct ipc_in *in, struct role *r)
 }
 
 void
-role_confine(
-    const struct role *r, const char *root, const char *const *calls, size_t n)
+role_enter(const struct role *r, const char *root)
 {
 	const char *lacking;
 	struct errbuf eb;
 
 	if (sandbox_become(r->uid, r->gid, root == NULL, &eb) != E_OK ||
-	    sandbox_files(root, &lacking, &eb) != E_OK ||
-	    sandbox_calls(calls, n, &eb) != E_OK)
+	    sandbox_files(root, &lacking, &eb) != E_OK)
 		fatal("ev=sandbox error=\"%s\"", eb.text);
 	if (lacking != NULL && r->sandbox_required)
 		fatal("ev=sandbox error=\"the kernel cannot confine %s, and "
@@ -38,4 +36,21 @@ role_confine(
 		    lacking);
 	if (lacking != NULL)
 		log_line(LOG_WARNING, "ev=sandbox unconfined=\"%s\"", lacking);
+}
+
+void
+role_limit(const char *const *calls, size_t n)
+{
+	struct errbuf eb;
+
+	if (sandbox_calls(calls, n, &eb) != E_OK)
+		fatal("ev=sandbox error=\"%s\"", eb.text);
+}
+
+void
+role_confine(
+    const struct role *r, const char *root, const char *const *calls, size_t n)
+{
+	role_enter(r, root);
+	role_limit(calls, n);
 }

@@ -32,4 +32,9 @@ void role_get(struct ipc_in *in, struct role *r);
 void role_confine(
     const struct role *r, const char *root, const char *const *calls, size_t n);
 
+/* The two halves of it, for a role whose threads touch files: they must be
+ * started between them, as Landlock holds for the threads that come after. */
+void role_enter(const struct role *r, const char *root);
+void role_limit(const char *const *calls, size_t n);
+
 #endif

@@ -1,0 +1,144 @@
+/*
+ * Opens messages for a session, and notes when the index was wrong.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/maildir/maildir.h"
+
+void
+maildir_doubt(struct drop *drop, uint32_t msgno)
+{
+	struct maildir *m = (struct maildir *)drop;
+
+	drop->doubted = true;
+	for (unsigned i = 0; i < m->n_doubt; i++)
+		if (m->doubt[i] == msgno)
+			return;
+	if (msgno == 0 || m->n_doubt == DOUBTS_MAX)
+		m->damaged = true;
+	else
+		m->doubt[m->n_doubt++] = msgno;
+}
+
+/* What there is to a fetch of several messages. */
+struct fetch {
+	struct maildir *m;
+	struct maildir_dirs d;
+	int index;
+	bool fresh; /* the directories have been read for it */
+	struct errbuf eb;
+};
+
+static enum err
+open_named(struct fetch *f, const char *name, int *fd_r, struct stat *st_r)
+{
+	return maildir_file(
+	    f->d.sub[NAME_SUB(name)], name + 1, O_RDONLY, fd_r, st_r, &f->eb);
+}
+
+/* Where the message is by the directories as they were read last. */
+static const char *
+name_now(const struct fetch *f, const char *name)
+{
+	struct slice base = { name + 1, names_base_len(name + 1) };
+	const struct name *now = NULL;
+
+	if (f->m->names != NULL)
+		now = names_only(f->m->names, base, NULL);
+	return now != NULL ? now->s : NULL;
+}
+
+/* Another program may have renamed it: it is known by its base name then.
+ * The directories are read once for all messages of a fetch. */
+static enum err
+open_message(struct fetch *f, const char *name, int *fd_r, struct stat *st_r)
+{
+	const char *now = name_now(f, name);
+	enum err e;
+
+	e = open_named(f, now != NULL ? now : name, fd_r, st_r);
+	if (e != E_NOENT || f->fresh)
+		return e;
+	if ((e = maildir_names(f->m, &f->d, &f->eb)) != E_OK)
+		return e;
+	f->fresh = true;
+	now = name_now(f, name);
+	return now != NULL ? open_named(f, now, fd_r, st_r) : E_NOENT;
+}
+
+/* The size on the wire, which is not the index's if the file's is not. */
+static enum err
+check_size(struct fetch *f, const struct view_entry *entry,
+    const struct stat *st, struct drop_message *v)
+{
+	v->stored = (uint64_t)st->st_size;
+	v->wire = entry->wire;
+	if (v->stored == entry->stored)
+		return E_OK;
+	log_line(LOG_WARNING,
+	    "ev=size-changed %s msgno=%u stored=%llu was=%llu", f->m->drop.tag,
+	    v->msgno, (unsigned long long)v->stored,
+	    (unsigned long long)entry->stored);
+	maildir_doubt(&f->m->drop, v->msgno);
+	return maildir_count(v->fd, &v->wire, &f->eb);
+}
+
+static void
+fetch_one(struct fetch *f, struct drop_message *v)
+{
+	struct view_entry entry;
+	struct stat st;
+	enum err e;
+
+	e = maildir_view_get(f->m, f->index, v->msgno, &entry);
+	if (e == E_FORMAT) {
+		err_set(&f->eb, e, "the index is damaged");
+		maildir_doubt(&f->m->drop, 0);
+	}
+	if (e == E_OK)
+		e = open_message(f, entry.name, &v->fd, &st);
+	if (e == E_NOENT) {
+		v->status = FETCH_GONE;
+		return;
+	}
+	if (e == E_OK && (e = check_size(f, &entry, &st, v)) != E_OK)
+		close(v->fd);
+	if (e != E_OK) {
+		log_line(LOG_WARNING,
+		    "ev=fetch-failed %s msgno=%u error=\"%s\"", f->m->drop.tag,
+		    v->msgno, f->eb.text);
+		return;
+	}
+	v->status = FETCH_OK;
+	v->encoding = ENC_LF;
+	v->offset = 0;
+}
+
+void
+maildir_fetch(struct drop *drop, struct drop_message *v, size_t n)
+{
+	struct fetch f = { .m = (struct maildir *)drop };
+	enum err e;
+
+	for (size_t i = 0; i < n; i++) {
+		v[i].status = FETCH_FAILED;
+		v[i].fd = -1;
+	}
+	e = maildir_enter(f.m->path, &f.d, &f.eb);
+	if (e == E_OK) {
+		e = maildir_view_open(f.m, &f.d, &f.index, &f.eb);
+		if (e == E_OK) {
+			for (size_t i = 0; i < n; i++)
+				fetch_one(&f, &v[i]);
+			maildir_view_close(f.m, f.index);
+		}
+		maildir_leave(&f.d);
+	}
+	if (e != E_OK)
+		log_line(LOG_WARNING, "ev=fetch-failed %s error=\"%s\"",
+		    drop->tag, f.eb.text);
+}

@@ -1,0 +1,257 @@
+#include "store/maildir/indexfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/maildir/maildir.h"
+
+#define TEMP_NAME INDEXFILE_NAME ".tmp"
+
+enum { OUT_FLUSH = 512 * 1024, OUT_MAX = 2 * OUT_FLUSH };
+
+static enum err
+read_at(int fd, void *buf, size_t n, uint64_t at)
+{
+	ssize_t k = pread(fd, buf, n, (off_t)at);
+
+	if (k < 0)
+		return E_IO;
+	return (size_t)k == n ? E_OK : E_FORMAT;
+}
+
+enum err
+indexfile_trailer(int fd, uint64_t end, struct index_trailer *t_r)
+{
+	uint8_t q[INDEX_TRAILER];
+	enum err e;
+
+	if (end < INDEX_HEADER + INDEX_TRAILER)
+		return E_FORMAT;
+	if ((e = read_at(fd, q, sizeof(q), end - sizeof(q))) != E_OK)
+		return e;
+	return index_get_trailer(q, t_r);
+}
+
+enum err
+indexfile_block(
+    int fd, uint64_t off, uint64_t end, uint32_t first, struct index_block *b_r)
+{
+	uint8_t h[INDEX_HEADER];
+	enum err e = read_at(fd, h, sizeof(h), off);
+
+	return e == E_OK ? index_get_block(h, off, end, first, b_r) : e;
+}
+
+/* ---- reading all ---- */
+
+/* p: the whole block. */
+static enum err
+check_block(const char *p, const struct index_block *b,
+    const struct index_trailer *before, struct index_trailer *t_r)
+{
+	enum err e;
+
+	if ((e = index_check_section(p + (b->list.off - b->off), &b->list)) !=
+		E_OK ||
+	    (e = index_check_section(p + (b->uidl.off - b->off), &b->uidl)) !=
+		E_OK ||
+	    (e = index_check_section(p + (b->names.off - b->off), &b->names)) !=
+		E_OK ||
+	    (e = index_get_trailer(
+		 p + (b->next - INDEX_TRAILER - b->off), t_r)) != E_OK)
+		return e;
+	return t_r->count == before->count + b->n &&
+		       t_r->blocks == before->blocks + 1
+		   ? E_OK
+		   : E_FORMAT;
+}
+
+static enum err
+take_block(const char *p, const struct index_block *b, indexfile_take take,
+    void *arg, uint64_t *octets)
+{
+	struct index_record r;
+	enum err e = E_OK;
+
+	for (uint32_t i = 0; i < b->n && e == E_OK; i++) {
+		struct indexfile_entry entry = { .msgno = b->first + i };
+
+		if (index_get_record(
+			p + (index_record_place(b, entry.msgno) - b->off), b,
+			entry.msgno, &r) != E_OK ||
+		    index_check_uid(p + (r.uid_off - b->off), &r) != E_OK ||
+		    index_check_name(p + (r.name_off - b->off), &r) != E_OK)
+			return E_FORMAT;
+		entry.wire = r.wire;
+		entry.stored = r.stored;
+		entry.uid =
+		    (struct slice){ p + (r.uid_off - b->off), r.uid_len };
+		entry.name =
+		    (struct slice){ p + (r.name_off - b->off), r.name_len };
+		*octets += r.wire;
+		e = take(arg, &entry);
+	}
+	return e;
+}
+
+enum err
+indexfile_load(int fd, uint64_t end, indexfile_take take, void *arg,
+    uint64_t *end_r, struct index_trailer *t_r)
+{
+	struct index_trailer t = { 0 };
+	struct index_block b;
+	char *p = NULL;
+	enum err e = E_OK;
+
+	*end_r = 0;
+	*t_r = t;
+	while (e == E_OK && *end_r < end) {
+		uint64_t octets = t_r->octets;
+		char *grown;
+
+		e = indexfile_block(fd, *end_r, end, t_r->count + 1, &b);
+		if (e != E_OK)
+			break;
+		if ((grown = realloc(p, b.next - b.off)) == NULL) {
+			e = E_NOMEM;
+			break;
+		}
+		p = grown;
+		if ((e = read_at(fd, p, b.next - b.off, b.off)) != E_OK ||
+		    (e = check_block(p, &b, t_r, &t)) != E_OK ||
+		    (e = take_block(p, &b, take, arg, &octets)) != E_OK)
+			break;
+		if (t.octets != octets) {
+			e = E_FORMAT;
+			break;
+		}
+		*end_r = b.next;
+		*t_r = t;
+	}
+	free(p);
+	return e;
+}
+
+/* ---- writing ---- */
+
+static enum err
+refused(struct errbuf *eb, const char *what)
+{
+	bool denied = errno == EROFS || errno == EACCES || errno == EPERM ||
+		      errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+
+	return err_sys(eb, denied ? E_DENIED : E_IO, "%s", what);
+}
+
+enum err
+indexfile_begin(struct indexfile_writer *f, enum indexfile_how how, int root,
+    const struct index_trailer *have, uint64_t end, struct errbuf *eb)
+{
+	static const struct index_trailer nothing;
+	bool append = how == INDEXFILE_APPEND;
+
+	*f = (struct indexfile_writer){ .how = how, .root = root, .fd = -1 };
+	buf_init(&f->out, OUT_MAX, false);
+	if ((f->w = index_writer_new(append ? have : &nothing)) == NULL)
+		return err_set(eb, E_NOMEM, "index");
+	if (append) {
+		f->fd = openat(root, INDEXFILE_NAME,
+		    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		f->start = f->at = end;
+	} else if (how == INDEXFILE_REPLACE) {
+		/* What a crash has left is ours: only one writes at a time. */
+		unlinkat(root, TEMP_NAME, 0);
+		f->fd = openat(root, TEMP_NAME,
+		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	} else {
+		f->fd = memfd_create("malote.index", MFD_CLOEXEC);
+	}
+	if (f->fd < 0 || (append && ftruncate(f->fd, (off_t)end) < 0))
+		return refused(eb, "writing malote.index");
+	return E_OK;
+}
+
+static enum err
+flush(struct indexfile_writer *f, struct errbuf *eb)
+{
+	while (f->out.len != 0) {
+		ssize_t n =
+		    pwrite(f->fd, buf_data(&f->out), f->out.len, (off_t)f->at);
+
+		if (n < 0)
+			return refused(eb, "writing malote.index");
+		f->at += (uint64_t)n;
+		buf_consume(&f->out, (size_t)n);
+	}
+	return E_OK;
+}
+
+enum err
+indexfile_add(struct indexfile_writer *f, uint64_t wire, uint64_t stored,
+    struct slice uid, struct slice name, struct errbuf *eb)
+{
+	enum err e = index_writer_add(f->w, &f->out, wire, stored, uid, name);
+
+	if (e != E_OK)
+		return err_set(eb, e, "index: %s", err_str(e));
+	return f->out.len >= OUT_FLUSH ? flush(f, eb) : E_OK;
+}
+
+/* A second descriptor of the same file, that cannot write. */
+static int
+reopen(const struct indexfile_writer *f)
+{
+	char path[32];
+
+	if (f->how != INDEXFILE_TEMPORARY)
+		return openat(f->root,
+		    f->how == INDEXFILE_APPEND ? INDEXFILE_NAME : TEMP_NAME,
+		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+enum err
+indexfile_end(struct indexfile_writer *f, struct index_time new_time,
+    struct index_time cur_time, int *fd_r, uint64_t *end_r,
+    struct index_trailer *t_r, struct errbuf *eb)
+{
+	enum err e;
+
+	e = index_writer_end(f->w, &f->out, new_time, cur_time, t_r);
+	if (e != E_OK)
+		return err_set(eb, e, "index: %s", err_str(e));
+	if ((e = flush(f, eb)) != E_OK)
+		return e;
+	if ((*fd_r = reopen(f)) < 0)
+		return refused(eb, "opening malote.index anew");
+	if (f->how == INDEXFILE_REPLACE &&
+	    renameat(f->root, TEMP_NAME, f->root, INDEXFILE_NAME) < 0) {
+		close(*fd_r);
+		return refused(eb, "replacing malote.index");
+	}
+	*end_r = f->at;
+	close(f->fd);
+	f->fd = -1;
+	return E_OK;
+}
+
+void
+indexfile_clear(struct indexfile_writer *f)
+{
+	if (f->fd >= 0) {
+		if (f->how == INDEXFILE_APPEND)
+			(void)!ftruncate(f->fd, (off_t)f->start);
+		else if (f->how == INDEXFILE_REPLACE)
+			unlinkat(f->root, TEMP_NAME, 0);
+		close(f->fd);
+	}
+	index_writer_free(f->w);
+	buf_free(&f->out);
+}

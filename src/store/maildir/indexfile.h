@@ -1,0 +1,70 @@
+/*
+ * indexfile.h - malote.index on the disk: reading all of it, writing it.
+ */
+#ifndef STORE_MAILDIR_INDEXFILE_H
+#define STORE_MAILDIR_INDEXFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "index/index.h"
+
+#define INDEXFILE_NAME "malote.index"
+
+/* The trailer that ends at `end`.  E_FORMAT, E_IO. */
+enum err indexfile_trailer(
+    int fd, uint64_t end, struct index_trailer *t_r) NODISCARD;
+
+struct indexfile_entry {
+	uint32_t msgno;
+	uint64_t wire, stored;
+	struct slice uid, name; /* borrowed for the call */
+};
+
+/* Reads and checks all blocks up to `end`, and hands over each message.
+ * *end_r is where the last whole block ends and *t_r its trailer: what is
+ * behind is to be cut off.  E_FORMAT: damaged before `end`, and the messages
+ * up to *end_r have been handed over; or what take() says. */
+typedef enum err (*indexfile_take)(
+    void *arg, const struct indexfile_entry *entry);
+enum err indexfile_load(int fd, uint64_t end, indexfile_take take, void *arg,
+    uint64_t *end_r, struct index_trailer *t_r) NODISCARD;
+
+/* Reads the header at off.  E_FORMAT, E_IO. */
+enum err indexfile_block(int fd, uint64_t off, uint64_t end, uint32_t first,
+    struct index_block *b_r) NODISCARD;
+
+enum indexfile_how {
+	INDEXFILE_APPEND,    /* behind `end` of the file that is there */
+	INDEXFILE_REPLACE,   /* a new file, which takes the place of the old */
+	INDEXFILE_TEMPORARY, /* a new file without a name */
+};
+
+struct indexfile_writer {
+	enum indexfile_how how;
+	int root, fd;
+	uint64_t start, at; /* in the file */
+	struct index_writer *w;
+	struct buf out;
+};
+
+/* have, end: what is there, to append to it.  E_DENIED: the disk is full or
+ * read-only, here and below. */
+enum err indexfile_begin(struct indexfile_writer *f, enum indexfile_how how,
+    int root, const struct index_trailer *have, uint64_t end,
+    struct errbuf *eb) NODISCARD;
+enum err indexfile_add(struct indexfile_writer *f, uint64_t wire,
+    uint64_t stored, struct slice uid, struct slice name,
+    struct errbuf *eb) NODISCARD;
+
+/* Ends the file and puts it into its place.  *fd_r, open for reading only, is
+ * the caller's. */
+enum err indexfile_end(struct indexfile_writer *f, struct index_time new_time,
+    struct index_time cur_time, int *fd_r, uint64_t *end_r,
+    struct index_trailer *t_r, struct errbuf *eb) NODISCARD;
+
+/* Undoes what was begun; after indexfile_end() it only frees. */
+void indexfile_clear(struct indexfile_writer *f);
+
+#endif

@@ -1,0 +1,355 @@
+/*
+ * Opening a Maildir, and letting go of it.
+ */
+#include "store/maildir/maildir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/maildir/indexfile.h"
+
+/* ---- files ---- */
+
+enum err
+maildir_file(int dir, const char *name, int flags, int *fd_r, struct stat *st_r,
+    struct errbuf *eb)
+{
+	int fd = openat(dir, name,
+	    flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+
+	*fd_r = -1;
+	if (fd < 0) {
+		switch (errno) {
+		case ENOENT: return err_sys(eb, E_NOENT, "open");
+		case ELOOP: return err_set(eb, E_FORMAT, "a symbolic link");
+		case ENXIO: /* a socket, or a FIFO that nobody reads */
+		case EISDIR: return err_set(eb, E_FORMAT, "no regular file");
+		case EROFS:
+		case EACCES:
+		case EPERM:
+		case ENOSPC:
+		case EDQUOT:
+			return err_sys(eb,
+			    (flags & O_ACCMODE) == O_RDONLY ? E_IO : E_DENIED,
+			    "open %s", name);
+		default: return err_sys(eb, E_IO, "open");
+		}
+	}
+	if (fstat(fd, st_r) < 0) {
+		close(fd);
+		return err_sys(eb, E_IO, "fstat");
+	}
+	if (S_ISREG(st_r->st_mode) && st_r->st_uid == geteuid()) {
+		*fd_r = fd;
+		return E_OK;
+	}
+	close(fd);
+	return S_ISREG(st_r->st_mode)
+		   ? err_set(eb, E_FORMAT, "belongs to uid %u",
+			 (unsigned)st_r->st_uid)
+		   : err_set(eb, E_FORMAT, "no regular file");
+}
+
+static const int dir_flags =
+    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+
+static enum err
+open_dir(int at, const char *name, int *fd_r, struct errbuf *eb)
+{
+	struct stat st;
+
+	if ((*fd_r = openat(at, name, dir_flags)) < 0)
+		return err_sys(eb,
+		    errno == ENOENT                      ? E_NOENT
+		    : errno == ENOTDIR || errno == ELOOP ? E_FORMAT
+							 : E_IO,
+		    "%s", name);
+	if (fstat(*fd_r, &st) == 0 && st.st_uid == geteuid())
+		return E_OK;
+	close(*fd_r);
+	*fd_r = -1;
+	return err_set(
+	    eb, E_FORMAT, "%s belongs to uid %u", name, (unsigned)st.st_uid);
+}
+
+void
+maildir_leave(struct maildir_dirs *d)
+{
+	int *const fd[] = { &d->root, &d->sub[SUB_NEW], &d->sub[SUB_CUR] };
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (*fd[i] >= 0)
+			close(*fd[i]);
+		*fd[i] = -1;
+	}
+}
+
+enum err
+maildir_enter(const char *path, struct maildir_dirs *d, struct errbuf *eb)
+{
+	enum err e;
+
+	*d = (struct maildir_dirs){ -1, { -1, -1 } };
+	if ((e = open_dir(AT_FDCWD, path, &d->root, eb)) != E_OK ||
+	    (e = open_dir(d->root, "new", &d->sub[SUB_NEW], eb)) != E_OK ||
+	    (e = open_dir(d->root, "cur", &d->sub[SUB_CUR], eb)) != E_OK)
+		maildir_leave(d);
+	return e;
+}
+
+/* ---- making one ---- */
+
+/* Makes the directories on the way to it that are missing below `root`. */
+static enum err
+make_path(const char *path, const char *root, struct errbuf *eb)
+{
+	char part[MAIL_PATH_MAX];
+	char *p = part + strlen(root);
+
+	snprintf(part, sizeof(part), "%s", path);
+	while (*p != '\0' && (p = strchr(p + 1, '/')) != NULL) {
+		*p = '\0';
+		if (mkdir(part, 0700) < 0 && errno != EEXIST)
+			return err_sys(eb, E_IO, "making %s", part);
+		*p = '/';
+	}
+	if (mkdir(part, 0700) < 0 && errno != EEXIST)
+		return err_sys(eb, E_IO, "making %s", part);
+	return E_OK;
+}
+
+static enum err
+make_maildir(const struct drop_open *o, struct errbuf *eb)
+{
+	static const char *const sub[] = { "tmp", "new", "cur" };
+	enum err e;
+	int fd;
+
+	if ((e = make_path(o->path, o->conf->root, eb)) != E_OK ||
+	    (e = open_dir(AT_FDCWD, o->path, &fd, eb)) != E_OK)
+		return e;
+	for (unsigned i = 0; i < 3 && e == E_OK; i++)
+		if (mkdirat(fd, sub[i], 0700) < 0 && errno != EEXIST)
+			e = err_sys(eb, E_IO, "making %s", sub[i]);
+	close(fd);
+	if (e == E_OK)
+		log_line(LOG_EVENT, "ev=maildir-made %s", o->tag);
+	return e;
+}
+
+/* ---- opening ---- */
+
+static enum err
+fail(struct drop_open *o, enum err e, enum sign_in_code code, const char *text,
+    const struct errbuf *eb)
+{
+	char path[256];
+
+	o->code = code;
+	snprintf(o->text, sizeof(o->text), "%s", text);
+	log_line(LOG_WARNING, "ev=open-failed %s path=%s error=\"%s\"", o->tag,
+	    str_escape(path, sizeof(path), o->path, strlen(o->path)), eb->text);
+	return e;
+}
+
+static enum err
+fail_enter(struct drop_open *o, enum err e, struct errbuf *eb)
+{
+	struct stat st;
+
+	if (stat(o->path, &st) == 0 && S_ISREG(st.st_mode)) {
+		err_set(eb, e,
+		    "a file: this user's mail is in a traditional "
+		    "mbox, not in a Maildir");
+		return fail(o, e, SIGN_IN_PERMANENT,
+		    "this mailbox is of a kind that is not served", eb);
+	}
+	return fail(o, e, e == E_FORMAT ? SIGN_IN_PERMANENT : SIGN_IN_TEMPORARY,
+	    "the mailbox cannot be opened", eb);
+}
+
+static struct maildir *
+maildir_new(const struct drop_open *o)
+{
+	struct maildir *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	m->drop.kind = &maildir_kind;
+	m->drop.conf = o->conf;
+	m->drop.tag = strdup(o->tag);
+	m->path = strdup(o->path);
+	m->lock_fd = m->index_fd = -1;
+	m->keeps_index = o->conf->shared;
+	if (m->drop.tag != NULL && m->path != NULL)
+		return m;
+	maildir_close(&m->drop);
+	return NULL;
+}
+
+/* The view of a maildrop that is as its index says: a cost that does not
+ * grow with it. */
+static bool
+open_current(struct maildir *m, int root)
+{
+	struct stat new_st, cur_st, index;
+	struct errbuf eb;
+	int fd;
+
+	if (fstatat(root, "new", &new_st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fstatat(root, "cur", &cur_st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    maildir_file(root, INDEXFILE_NAME, O_RDONLY, &fd, &index, &eb) !=
+		E_OK)
+		return false;
+	m->end = (uint64_t)index.st_size;
+	if (indexfile_trailer(fd, m->end, &m->trailer) == E_OK &&
+	    names_same_time(names_stat_time(&new_st), m->trailer.new_time) &&
+	    names_same_time(names_stat_time(&cur_st), m->trailer.cur_time))
+		return maildir_view_set(m, fd, &eb) == E_OK;
+	close(fd);
+	return false;
+}
+
+/* The part that costs always the same.  E_AGAIN: there is more to do. */
+static enum err
+open_quick(struct drop_open *o, struct errbuf *eb)
+{
+	struct maildir *m;
+	enum err e;
+	int root;
+
+	if ((e = open_dir(AT_FDCWD, o->path, &root, eb)) != E_OK)
+		return e;
+	if ((m = maildir_new(o)) == NULL) {
+		close(root);
+		return err_set(eb, E_NOMEM, "opening");
+	}
+	o->drop = &m->drop;
+	if (!o->conf->shared)
+		e = maildir_lock(root, o->peer, &m->lock_fd, o->text, eb);
+	if (e == E_DENIED) {
+		log_line(LOG_WARNING, "ev=not-locked %s error=\"%s\"", o->tag,
+		    eb->text);
+		e = E_OK;
+	}
+	if (e == E_OK && !open_current(m, root))
+		e = E_AGAIN;
+	close(root);
+	return e;
+}
+
+static enum err
+open_slow(struct drop_open *o, struct errbuf *eb)
+{
+	struct maildir *m = (struct maildir *)o->drop;
+	struct maildir_dirs d;
+	enum err e;
+
+	e = maildir_enter(o->path, &d, eb);
+	if (e == E_NOENT && o->conf->create &&
+	    (e = make_maildir(o, eb)) == E_OK)
+		e = maildir_enter(o->path, &d, eb);
+	if (e != E_OK)
+		return e;
+	if (m == NULL) {
+		e = open_quick(o, eb);
+		m = (struct maildir *)o->drop;
+	} else {
+		e = E_AGAIN;
+	}
+	if (e == E_AGAIN && (e = maildir_hold(m, d.root, eb)) == E_OK) {
+		if (m->lock_fd >= 0 && maildir_sweep_due(m->lock_fd))
+			maildir_sweep(&d, o->tag);
+		e = maildir_scan(m, &d, eb);
+		maildir_unhold(m);
+	}
+	maildir_leave(&d);
+	return e;
+}
+
+static enum err
+maildir_open(struct drop_open *o)
+{
+	struct errbuf eb = { .text = "" };
+	struct maildir *m;
+	enum err e = E_AGAIN;
+
+	if (o->drop == NULL && o->quick) {
+		e = open_quick(o, &eb);
+		if (e == E_NOENT && o->drop == NULL)
+			e = E_AGAIN; /* it may have to be made */
+	}
+	if (e == E_AGAIN && o->quick)
+		return e;
+	if (e == E_AGAIN)
+		e = open_slow(o, &eb);
+	m = (struct maildir *)o->drop;
+	if (e == E_OK) {
+		o->count = m->trailer.count;
+		o->octets = m->trailer.octets;
+		return E_OK;
+	}
+	if (m != NULL)
+		maildir_close(&m->drop);
+	o->drop = NULL;
+	if (e != E_BUSY)
+		return fail_enter(o, e, &eb);
+	o->code = SIGN_IN_IN_USE;
+	return e;
+}
+
+static enum err
+maildir_view(struct drop *drop, int *fd_r, uint64_t *end_r)
+{
+	struct maildir *m = (struct maildir *)drop;
+	struct maildir_dirs d;
+	struct errbuf eb;
+	enum err e;
+
+	if ((e = maildir_enter(m->path, &d, &eb)) == E_OK) {
+		e = maildir_view_open(m, &d, fd_r, &eb);
+		maildir_leave(&d);
+	}
+	if (e == E_OK && *fd_r == m->index_fd &&
+	    (*fd_r = fcntl(m->index_fd, F_DUPFD_CLOEXEC, 0)) < 0)
+		e = err_sys(&eb, E_IO, "index");
+	if (e != E_OK)
+		log_line(LOG_WARNING, "ev=index-lost %s error=\"%s\"",
+		    drop->tag, eb.text);
+	*end_r = m->end;
+	return e;
+}
+
+void
+maildir_close(struct drop *drop)
+{
+	struct maildir *m = (struct maildir *)drop;
+
+	if (m->lock_fd >= 0)
+		close(m->lock_fd);
+	if (m->index_fd >= 0)
+		close(m->index_fd);
+	if (m->names != NULL)
+		names_free(m->names);
+	free(m->names);
+	free(m->blocks);
+	free(m->path);
+	free(m->drop.tag);
+	free(m);
+}
+
+const struct drop_kind maildir_kind = {
+	.prefix = "maildir:",
+	.open = maildir_open,
+	.view = maildir_view,
+	.fetch = maildir_fetch,
+	.doubt = maildir_doubt,
+	.commit = maildir_commit,
+	.close = maildir_close,
+};

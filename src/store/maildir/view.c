@@ -1,0 +1,166 @@
+/*
+ * A session's frozen view: which index file, and how much of it.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/maildir/indexfile.h"
+#include "store/maildir/maildir.h"
+
+enum err
+maildir_view_set(struct maildir *m, int fd, struct errbuf *eb)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		close(fd);
+		return err_sys(eb, E_IO, "index");
+	}
+	m->index_dev = st.st_dev;
+	m->index_ino = st.st_ino;
+	if (m->index_fd >= 0)
+		close(m->index_fd);
+	m->index_fd = m->keeps_index ? fd : -1;
+	if (!m->keeps_index)
+		close(fd);
+	return E_OK;
+}
+
+static bool
+is_same_trailer(const struct index_trailer *a, const struct index_trailer *b)
+{
+	return a->count == b->count && a->blocks == b->blocks &&
+	       a->octets == b->octets;
+}
+
+enum err
+maildir_view_open(struct maildir *m, const struct maildir_dirs *d, int *fd_r,
+    struct errbuf *eb)
+{
+	struct index_trailer t;
+	struct stat st;
+	enum err e;
+
+	if (m->index_fd >= 0) {
+		*fd_r = m->index_fd;
+		return E_OK;
+	}
+	e = maildir_file(d->root, INDEXFILE_NAME, O_RDONLY, fd_r, &st, eb);
+	if (e != E_OK)
+		return e == E_NOENT ? E_FORMAT : e;
+	if (st.st_ino == m->index_ino && st.st_dev == m->index_dev &&
+	    indexfile_trailer(*fd_r, m->end, &t) == E_OK &&
+	    is_same_trailer(&t, &m->trailer))
+		return E_OK;
+	close(*fd_r);
+	return err_set(eb, E_FORMAT, "the index was replaced");
+}
+
+void
+maildir_view_close(const struct maildir *m, int fd)
+{
+	if (fd != m->index_fd)
+		close(fd);
+}
+
+/* Where the blocks are; found out once, as walking them grows with n. */
+static enum err
+find_blocks(struct maildir *m, int fd)
+{
+	uint32_t n = m->trailer.blocks, first = 1;
+	struct index_block b;
+	uint64_t off = 0;
+	enum err e = E_OK;
+
+	/* A block has a header and a trailer: so many cannot be a lie. */
+	if (n > m->end / (INDEX_HEADER + INDEX_TRAILER))
+		return E_FORMAT;
+	if ((m->blocks = calloc(n, sizeof(*m->blocks))) == NULL)
+		return E_NOMEM;
+	for (uint32_t i = 0; i < n && e == E_OK; i++) {
+		e = indexfile_block(fd, off, m->end, first, &b);
+		if (e != E_OK)
+			break;
+		m->blocks[i] = (struct maildir_block){ off, first };
+		off = b.next;
+		first += b.n;
+	}
+	if (e == E_OK && (off != m->end || first != m->trailer.count + 1))
+		e = E_FORMAT;
+	if (e != E_OK) {
+		free(m->blocks);
+		m->blocks = NULL;
+	}
+	return e;
+}
+
+/* The last block that begins at or before the message; one that is not empty
+ * is behind all empty ones with the same first message. */
+static const struct maildir_block *
+block_of(const struct maildir *m, uint32_t msgno)
+{
+	uint32_t low = 0, high = m->trailer.blocks;
+
+	while (high - low > 1) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (m->blocks[mid].first <= msgno)
+			low = mid;
+		else
+			high = mid;
+	}
+	return &m->blocks[low];
+}
+
+static bool
+read_at(int fd, void *p, size_t n, uint64_t at)
+{
+	return pread(fd, p, n, (off_t)at) == (ssize_t)n;
+}
+
+enum err
+maildir_view_get(
+    struct maildir *m, int fd, uint32_t msgno, struct view_entry *v_r)
+{
+	const struct maildir_block *at;
+	uint8_t record[INDEX_RECORD];
+	struct index_record r;
+	struct index_block b;
+	enum err e;
+
+	if (msgno == 0 || msgno > m->trailer.count)
+		return E_FORMAT;
+	if (m->blocks == NULL && (e = find_blocks(m, fd)) != E_OK)
+		return e;
+	at = block_of(m, msgno);
+	if (indexfile_block(fd, at->off, m->end, at->first, &b) != E_OK ||
+	    msgno - b.first >= b.n ||
+	    !read_at(
+		fd, record, sizeof(record), index_record_place(&b, msgno)) ||
+	    index_get_record(record, &b, msgno, &r) != E_OK ||
+	    !read_at(fd, v_r->uid, r.uid_len, r.uid_off) ||
+	    index_check_uid(v_r->uid, &r) != E_OK ||
+	    !read_at(fd, v_r->name, r.name_len, r.name_off) ||
+	    index_check_name(v_r->name, &r) != E_OK)
+		return E_FORMAT;
+	v_r->uid[r.uid_len] = '\0';
+	v_r->name[r.name_len] = '\0';
+	v_r->wire = r.wire;
+	v_r->stored = r.stored;
+	return E_OK;
+}
+
+enum err
+maildir_names(
+    struct maildir *m, const struct maildir_dirs *d, struct errbuf *eb)
+{
+	if (m->names == NULL) {
+		if ((m->names = malloc(sizeof(*m->names))) == NULL)
+			return err_set(eb, E_NOMEM, "names");
+		names_init(m->names);
+	}
+	return names_read(m->names, d, eb);
+}

@@ -1,0 +1,123 @@
+/*
+ * tenant.h - the store's sessions and who has which maildrop; the loop's
+ * side of the work.
+ *
+ * Knows: who may have a maildrop, takeover, the order of things.  Does not
+ * know: files (drop.h does, on threads).
+ */
+#ifndef STORE_TENANT_H
+#define STORE_TENANT_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/str.h"
+#include "ipc/ipc.h"
+#include "store/drop.h"
+#include "store/job.h"
+#include "store/store.h"
+
+enum { PEER_BUCKETS = 256, MAILDROP_BUCKETS = 1024 };
+
+enum tenant_state {
+	TENANT_WAITING, /* for another session of the maildrop */
+	TENANT_OPENING,
+	TENANT_OPEN,
+	TENANT_ENDING, /* what was asked is done, then it is freed */
+};
+
+struct tenant {
+	struct store *store;
+	struct peer *peer;
+	uint64_t sid;
+	LIST_ENTRY(tenant) by_sid;
+	struct maildrop *maildrop;
+	TAILQ_ENTRY(tenant) in_drop;
+	enum tenant_state state;
+	char *user;
+	char from[PEER_MAX]; /* the client's address */
+	uint64_t opened;     /* seconds since 1970 */
+	struct drop *drop;
+	uint32_t count;
+	uint8_t *remove, *seen; /* bitmaps as in drop.h */
+	bool marks_lost;        /* for want of memory: nothing is removed */
+	unsigned ops;           /* under way */
+	bool yielding;          /* its pop3 process was asked to end it */
+	ev_timer patience;      /* WAITING: for an answer to that */
+};
+
+/* Sessions of one maildrop: one that has it (or several, if shared), and
+ * behind it those that wait. */
+struct maildrop {
+	LIST_ENTRY(maildrop) by_path;
+	TAILQ_HEAD(, tenant) sessions;
+	struct job_line line;
+	unsigned waiting;
+	char path[];
+};
+
+/* A pop3 process. */
+struct peer {
+	struct store *store;
+	struct ipc_chan *chan; /* NULL: it has gone */
+	uint16_t index;
+	bool broken; /* takes no messages: to be given up */
+	unsigned n_sessions;
+	LIST_ENTRY(peer) entry;
+	LIST_HEAD(, tenant) by_sid[PEER_BUCKETS];
+};
+
+struct store {
+	struct store_conf conf;
+	struct ev_loop *loop;
+	struct job_pool *pool;
+	struct ipc_chan *ctl, *auth;
+	LIST_HEAD(, peer) peers;
+	LIST_HEAD(, maildrop) maildrops[MAILDROP_BUCKETS];
+	unsigned n_sessions;
+	bool stopping; /* no new sessions; ends when there is none */
+	bool overtime; /* the deadline for that is over */
+	ev_timer idle, stop;
+	ev_prepare turn;
+};
+
+/* Called when the last session has gone, and before the first comes. */
+void store_is_idle(struct store *st, bool idle);
+
+/* Ends all sessions of a pop3 process.  If that has gone, p is freed when the
+ * last of them has ended, perhaps now. */
+void peer_release(struct peer *p);
+
+struct tenant *tenant_find(struct peer *p, uint64_t sid);
+
+/* Has somebody that maildrop, who might have let go of it by a message that
+ * was not read yet? */
+bool tenant_is_held(const struct store *st, const char *path);
+
+/* path: absolute, checked.  Answers the pop3 process, now or later. */
+void tenant_open(struct peer *p, uint64_t sid, const char *user,
+    const char *path, const char *from);
+void tenant_refuse(struct peer *p, uint64_t sid, const char *user,
+    enum sign_in_code code, const char *text);
+
+/* Answered later.  E_FORMAT: the pop3 process asks for what does not exist,
+ * or too much at a time. */
+enum err tenant_view(struct tenant *s) NODISCARD;
+enum err tenant_fetch(
+    struct tenant *s, const uint32_t *msgno, unsigned n) NODISCARD;
+enum err tenant_doubt(struct tenant *s, uint32_t msgno) NODISCARD;
+enum err tenant_mark(struct tenant *s, enum mark_kind kind, uint32_t first,
+    struct slice bitmap) NODISCARD;
+
+/* Removes what was marked, answers, and ends the session. */
+enum err tenant_commit(struct tenant *s) NODISCARD;
+
+/* Ends it: nothing is removed; no answer.  s may be freed. */
+void tenant_release(struct tenant *s);
+
+/* It stays: whoever wanted its maildrop is told. */
+void tenant_keep(struct tenant *s);
+
+#endif
