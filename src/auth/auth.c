@@ -193,6 +193,7 @@ set_up(struct auth *a)
 	if (scheme_init() != E_OK)
 		fatal("ev=start error=\"no random numbers\"");
 	a->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	role_enter(&a->conf.role, NULL);
 	a->verified = vcache_new();
 	a->penalty = penalty_new();
 	if (a->loop == NULL || a->verified == NULL || a->penalty == NULL ||
@@ -214,7 +215,7 @@ auth_main(int ctl)
 	if (e != E_OK)
 		fatal("ev=start error=\"settings: %s\"", err_str(e));
 	set_up(&a);
-	role_confine(&a.conf.role, NULL, calls, sizeof(calls) / sizeof(*calls));
+	role_limit(calls, sizeof(calls) / sizeof(*calls));
 
 	if ((a.ctl = ipc_open(a.loop, ctl, &parent_rules, &a, false)) == NULL)
 		fatal("ev=start error=\"out of memory\"");

@@ -1,5 +1,9 @@
 #include "ipc/role.h"
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/log.h"
 #include "base/sandbox.h"
 
@@ -27,8 +31,11 @@ role_enter(const struct role *r, const char *root)
 	const char *lacking;
 	struct errbuf eb;
 
+	/* The way to it may be closed to the role's user. */
+	if (root != NULL && chdir(root) < 0)
+		fatal("ev=start error=\"%s: %s\"", root, strerror(errno));
 	if (sandbox_become(r->uid, r->gid, root == NULL, &eb) != E_OK ||
-	    sandbox_files(root, &lacking, &eb) != E_OK)
+	    sandbox_files(root != NULL ? "." : NULL, &lacking, &eb) != E_OK)
 		fatal("ev=sandbox error=\"%s\"", eb.text);
 	if (lacking != NULL && r->sandbox_required)
 		fatal("ev=sandbox error=\"the kernel cannot confine %s, and "
@@ -45,12 +52,4 @@ role_limit(const char *const *calls, size_t n)
 
 	if (sandbox_calls(calls, n, &eb) != E_OK)
 		fatal("ev=sandbox error=\"%s\"", eb.text);
-}
-
-void
-role_confine(
-    const struct role *r, const char *root, const char *const *calls, size_t n)
-{
-	role_enter(r, root);
-	role_limit(calls, n);
 }

@@ -25,16 +25,19 @@ struct role {
 void role_put(struct ipc_chan *c, const struct role *r);
 void role_get(struct ipc_in *in, struct role *r);
 
-/* Becomes the role's user, confines files to `root` (NULL: none, and as root
- * an empty root directory), keeps these system calls.  Ends the process when
- * something fails, and when it is required but the kernel lacks it.  Threads
- * must have been started before. */
-void role_confine(
-    const struct role *r, const char *root, const char *const *calls, size_t n);
+/*
+ * Becoming the role, in two halves.  A process ends when something fails, or is
+ * required but lacking in the kernel.  Threads are started between the halves:
+ * Landlock and capabilities hold for the threads that come after role_enter(),
+ * and after role_limit() none can be started.
+ */
 
-/* The two halves of it, for a role whose threads touch files: they must be
- * started between them, as Landlock holds for the threads that come after. */
+/* Becomes the role's user.  Of the file system only `root` stays, which is the
+ * working directory from then on; NULL: nothing stays, and as root the root
+ * directory is an empty one. */
 void role_enter(const struct role *r, const char *root);
+
+/* Keeps only these system calls, and the few that every role needs. */
 void role_limit(const char *const *calls, size_t n);
 
 #endif

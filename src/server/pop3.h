@@ -40,8 +40,8 @@ struct pop3_conf {
 	uint32_t per_address_max; /* connections, of all processes; 0: any */
 	uint16_t bad_max, failures_max;
 	bool apop;
-	bool trace; /* log the dialogue, credentials masked */
-	bool log_removed;
+	bool trace;     /* log the dialogue, credentials masked */
+	bool mark_seen; /* tell the store what was sent whole */
 };
 
 void pop3_conf_put(struct ipc_chan *c, const struct pop3_conf *conf);

@@ -219,8 +219,8 @@ static const struct ipc_rules pop3_rules = { pop3_rule,
 
 /* ---- auth ---- */
 
-/* Absolute, under the root, without "." and ".."; out has no doubled or last
- * slash. */
+/* It must be absolute, under the root, without "." and "..".  out is the way
+ * from the root, without doubled or last slash. */
 static bool
 check_path(const struct store *st, const char *mail, char out[MAIL_PATH_MAX])
 {
@@ -250,8 +250,11 @@ check_path(const struct store *st, const char *mail, char out[MAIL_PATH_MAX])
 	out[n] = '\0';
 	while (root > 0 && st->conf.root[root - 1] == '/')
 		root--;
-	return n > 0 && strncmp(out, st->conf.root, root) == 0 &&
-	       (out[root] == '/' || out[root] == '\0');
+	if (n <= root || strncmp(out, st->conf.root, root) != 0 ||
+	    out[root] != '/')
+		return false;
+	memmove(out, out + root + 1, n - root);
+	return true;
 }
 
 static enum err

@@ -105,12 +105,12 @@ maildir_enter(const char *path, struct maildir_dirs *d, struct errbuf *eb)
 
 /* ---- making one ---- */
 
-/* Makes the directories on the way to it that are missing below `root`. */
+/* Makes the directories on the way to it that are missing. */
 static enum err
-make_path(const char *path, const char *root, struct errbuf *eb)
+make_path(const char *path, struct errbuf *eb)
 {
 	char part[MAIL_PATH_MAX];
-	char *p = part + strlen(root);
+	char *p = part;
 
 	snprintf(part, sizeof(part), "%s", path);
 	while (*p != '\0' && (p = strchr(p + 1, '/')) != NULL) {
@@ -131,7 +131,7 @@ make_maildir(const struct drop_open *o, struct errbuf *eb)
 	enum err e;
 	int fd;
 
-	if ((e = make_path(o->path, o->conf->root, eb)) != E_OK ||
+	if ((e = make_path(o->path, eb)) != E_OK ||
 	    (e = open_dir(AT_FDCWD, o->path, &fd, eb)) != E_OK)
 		return e;
 	for (unsigned i = 0; i < 3 && e == E_OK; i++)
@@ -153,7 +153,8 @@ fail(struct drop_open *o, enum err e, enum sign_in_code code, const char *text,
 
 	o->code = code;
 	snprintf(o->text, sizeof(o->text), "%s", text);
-	log_line(LOG_WARNING, "ev=open-failed %s path=%s error=\"%s\"", o->tag,
+	log_line(LOG_WARNING, "ev=open-failed %s root=%s path=%s error=\"%s\"",
+	    o->tag, o->conf->root,
 	    str_escape(path, sizeof(path), o->path, strlen(o->path)), eb->text);
 	return e;
 }

@@ -1,0 +1,177 @@
+#include "server/conf_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void complain(const struct conf_text *t, unsigned line, const char *kind,
+    const char *fmt, va_list ap) PRINTF(4, 0);
+
+static void
+complain(const struct conf_text *t, unsigned line, const char *kind,
+    const char *fmt, va_list ap)
+{
+	char out[1024], what[768], at[16] = "";
+
+	vsnprintf(what, sizeof(what), fmt, ap);
+	/* It may quote the file. */
+	for (char *p = what; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	if (line != 0)
+		snprintf(at, sizeof(at), ":%u", line);
+	snprintf(out, sizeof(out), "%s%s: %s%s", t->file, at, kind, what);
+	t->report->say(t->report->arg, out);
+}
+
+void
+conf_error(const struct conf_text *t, unsigned line, const char *fmt, ...)
+{
+	va_list ap;
+
+	t->report->errors++;
+	va_start(ap, fmt);
+	complain(t, line, "", fmt, ap);
+	va_end(ap);
+}
+
+void
+conf_warn(const struct conf_text *t, unsigned line, const char *fmt, ...)
+{
+	va_list ap;
+
+	t->report->warnings++;
+	va_start(ap, fmt);
+	complain(t, line, "warning: ", fmt, ap);
+	va_end(ap);
+}
+
+struct scan {
+	const struct conf_text *t;
+	char *p;
+	unsigned line;
+	unsigned open_line; /* of the section that is open; 0: none */
+	unsigned depth;
+};
+
+/* One octet on, counting lines. */
+static void
+step(struct scan *s)
+{
+	if (*s->p++ == '\n')
+		s->line++;
+}
+
+static void
+blank(struct scan *s)
+{
+	if (*s->p != '\n')
+		*s->p = ' ';
+	step(s);
+}
+
+static void
+line_comment(struct scan *s)
+{
+	while (*s->p != '\0' && *s->p != '\n')
+		blank(s);
+}
+
+static void
+block_comment(struct scan *s)
+{
+	unsigned line = s->line;
+
+	while (*s->p != '\0' && strncmp(s->p, "*/", 2) != 0)
+		blank(s);
+	if (*s->p == '\0') {
+		conf_error(
+		    s->t, line, "a comment has no end; close it with */");
+		return;
+	}
+	blank(s);
+	blank(s);
+}
+
+/* At "${": NAME or NAME:-DEFAULT, up to the brace. */
+static void
+expansion(struct scan *s)
+{
+	const char *name = s->p + 2;
+	size_t all = strcspn(name, "}\n"), n = strcspn(name, "}\n:");
+	char word[128];
+
+	if (name[all] != '}' || n >= sizeof(word)) {
+		conf_error(s->t, s->line,
+		    "${ begins the name of a variable that "
+		    "has no end; write '...' for text with ${ in it");
+		return;
+	}
+	snprintf(word, sizeof(word), "%.*s", (int)n, name);
+	if (getenv(word) == NULL && strncmp(name + n, ":-", 2) != 0)
+		conf_error(s->t, s->line,
+		    "${%s} is not set in the environment; set it, or write "
+		    "'...' for text with ${ in it",
+		    word);
+}
+
+static void
+string(struct scan *s)
+{
+	char quote = *s->p;
+
+	for (step(s); strchr("\n", *s->p) == NULL && *s->p != quote; step(s)) {
+		if (*s->p == '\\' && s->p[1] != '\0' && s->p[1] != '\n')
+			step(s);
+		else if (quote == '"' && strncmp(s->p, "${", 2) == 0)
+			expansion(s);
+	}
+	if (*s->p == quote)
+		step(s);
+	else
+		conf_error(s->t, s->line,
+		    "a string has no end in its line; close it with %c", quote);
+}
+
+static void
+brace(struct scan *s)
+{
+	if (*s->p == '{' && s->depth++ == 0)
+		s->open_line = s->line;
+	else if (*s->p == '}' && s->depth > 0)
+		s->depth--;
+	step(s);
+}
+
+void
+conf_text_prepare(const struct conf_text *t, char *text)
+{
+	struct scan s = { .t = t, .p = text, .line = 1 };
+	bool word = false; /* inside an unquoted one, where // is just text */
+
+	while (*s.p != '\0') {
+		bool was_word = word;
+
+		word = false;
+		if (*s.p == '#' || (!was_word && strncmp(s.p, "//", 2) == 0)) {
+			line_comment(&s);
+		} else if (!was_word && strncmp(s.p, "/*", 2) == 0) {
+			block_comment(&s);
+		} else if (*s.p == '"' || *s.p == '\'') {
+			string(&s);
+		} else if (strncmp(s.p, "${", 2) == 0) {
+			expansion(&s);
+			s.p += 2;
+			s.p += strcspn(s.p, "}\n");
+			if (*s.p == '}')
+				s.p++;
+		} else if (*s.p == '{' || *s.p == '}') {
+			brace(&s);
+		} else {
+			word = strchr(" \t\r\n=+(),", *s.p) == NULL;
+			step(&s);
+		}
+	}
+	if (s.depth != 0)
+		conf_error(t, s.open_line, "a { has no end; close it with }");
+}

@@ -1,0 +1,216 @@
+#include "server/logrelay.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum {
+	LINE_MAX_OCTETS = 2048, /* as in base/log.c */
+	STUCK_MS = 1000,        /* how long standard error may take no line */
+	DRAIN_READS = 8,        /* a pipe holds 64 KiB */
+};
+
+struct source {
+	LIST_ENTRY(source) link;
+	struct ev_loop *loop;
+	ev_io rd;
+	const char *role;
+	unsigned index;
+	size_t len;
+	char line[LINE_MAX_OCTETS]; /* the beginning of the next one */
+};
+
+static LIST_HEAD(, source) sources = LIST_HEAD_INITIALIZER(sources);
+
+static enum { TO_STDERR, TO_JOURNAL, TO_SYSLOG } kind;
+static unsigned long dropped;
+
+static const char letters[] = "DIWE";
+static const int priorities[] = { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR };
+
+/* systemd says which stream is the journal's (systemd.exec(5)). */
+static bool
+is_journal(void)
+{
+	const char *s = getenv("JOURNAL_STREAM");
+	char here[64];
+	struct stat st;
+
+	if (s == NULL || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	snprintf(here, sizeof(here), "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	return strcmp(s, here) == 0;
+}
+
+void
+logrelay_open(bool to_syslog)
+{
+	kind = to_syslog ? TO_SYSLOG : is_journal() ? TO_JOURNAL : TO_STDERR;
+	if (to_syslog)
+		openlog("maloted", LOG_PID | LOG_NDELAY, LOG_MAIL);
+}
+
+/* Standard error may be a pipe that nobody empties.  Waits a little; false:
+ * the line is lost, and was counted. */
+static bool
+write_line(const char *s, size_t n)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	/* Once stuck, no line waits until one goes through. */
+	if (poll(&p, 1, dropped != 0 ? 0 : STUCK_MS) <= 0 ||
+	    write(STDERR_FILENO, s, n) < 0) {
+		dropped++;
+		return false;
+	}
+	return true;
+}
+
+static void
+emit(char letter, const char *text)
+{
+	size_t level = (size_t)(strchr(letters, letter) - letters);
+	char out[LINE_MAX_OCTETS * 2], stamp[CLOCK_STAMP];
+	int n;
+
+	if (kind == TO_SYSLOG) {
+		syslog(priorities[level], "%s", text);
+		return;
+	}
+	if (kind == TO_JOURNAL)
+		n = snprintf(
+		    out, sizeof(out), "<%d>%s\n", priorities[level], text);
+	else
+		n = snprintf(out, sizeof(out), "%s %c %s\n",
+		    clock_stamp(stamp, clock_unix_ms()), letter, text);
+	if (write_line(out, (size_t)n) && dropped != 0) {
+		unsigned long lost = dropped;
+
+		dropped = 0;
+		snprintf(
+		    out, sizeof(out), "parent ev=log-dropped lines=%lu", lost);
+		emit('W', out);
+	}
+}
+
+/* Does the line begin with a level and the word of its process? */
+static bool
+is_ours(const struct source *s)
+{
+	size_t n = strlen(s->role);
+
+	return s->len > n + 3 && strchr(letters, s->line[0]) != NULL &&
+	       s->line[1] == ' ' && memcmp(s->line + 2, s->role, n) == 0 &&
+	       s->line[n + 2] == ' ';
+}
+
+static void
+pass_line(struct source *s)
+{
+	char quote[LINE_MAX_OCTETS + 64];
+
+	for (size_t i = 0; i < s->len; i++)
+		if ((unsigned char)s->line[i] < ' ' || s->line[i] == 0x7f)
+			s->line[i] = '?';
+	s->line[s->len] = '\0';
+	if (s->len == 0)
+		return;
+	if (is_ours(s)) {
+		emit(s->line[0], s->line + 2);
+		return;
+	}
+	for (size_t i = 0; i < s->len; i++)
+		if (s->line[i] == '"')
+			s->line[i] = '\'';
+	snprintf(quote, sizeof(quote), "%s ev=stderr index=%u text=\"%s\"",
+	    s->role, s->index, s->line);
+	emit('W', quote);
+}
+
+static void
+take(struct source *s, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] != '\n')
+			s->line[s->len++] = p[i];
+		if (p[i] == '\n' || s->len == sizeof(s->line) - 1) {
+			pass_line(s);
+			s->len = 0;
+		}
+	}
+}
+
+static void
+source_free(struct source *s)
+{
+	pass_line(s);
+	LIST_REMOVE(s, link);
+	ev_io_stop(s->loop, &s->rd);
+	close(s->rd.fd);
+	free(s);
+}
+
+/* Once, so that one talkative process does not hold up the others; false:
+ * nothing is there now. */
+static bool
+read_some(struct source *s)
+{
+	char got[16 * 1024];
+	ssize_t n = read(s->rd.fd, got, sizeof(got));
+
+	if (n > 0)
+		take(s, got, (size_t)n);
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		source_free(s);
+	return n > 0;
+}
+
+static void
+on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	read_some(w->data);
+}
+
+enum err
+logrelay_add(struct ev_loop *loop, int fd, const char *role, unsigned index)
+{
+	struct source *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		close(fd);
+		return E_NOMEM;
+	}
+	s->loop = loop;
+	s->role = role;
+	s->index = index;
+	ev_io_init(&s->rd, on_readable, fd, EV_READ);
+	s->rd.data = s;
+	ev_io_start(loop, &s->rd);
+	LIST_INSERT_HEAD(&sources, s, link);
+	return E_OK;
+}
+
+void
+logrelay_drain(void)
+{
+	struct source *s, *next;
+
+	for (s = LIST_FIRST(&sources); s != NULL; s = next) {
+		next = LIST_NEXT(s, link);
+		for (int i = 0; i < DRAIN_READS && read_some(s); i++)
+			;
+	}
+}

@@ -1,0 +1,224 @@
+/*
+ * lookup.c - LIST, UIDL and sizes, from the index that a store passed.
+ *
+ * The lines of a listing stand in the index as they are sent; after a DELE
+ * those of marked messages are left out.  What is read is checked: the owner
+ * of the mail could have written it.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "server/session.h"
+
+/* GO_ON: s->index_fd can be read.  GO_END: it cannot be had. */
+static enum go
+index_get(struct session *s)
+{
+	struct ipc_chan *chan = s->store->chan;
+
+	if (s->index_fd >= 0)
+		return GO_ON;
+	if (s->index_failed) {
+		s->index_failed = false;
+		return GO_END;
+	}
+	ipc_begin(chan, IPC_INDEX);
+	ipc_put_u64(chan, s->sid);
+	if (ipc_end(chan) != E_OK)
+		return GO_END;
+	s->wait = WAIT_STORE;
+	return GO_WAIT;
+}
+
+static enum go
+broken(struct session *s)
+{
+	log_line(LOG_FAULT, "ev=index-broken sid=%u.%llx user=%s",
+	    s->worker->conf.role.index, (unsigned long long)s->sid, s->user);
+	return GO_END;
+}
+
+/* The block at `off`, whose first message is `first`. */
+static enum go
+block_at(
+    struct session *s, uint64_t off, uint32_t first, struct index_block *b_r)
+{
+	const char *p;
+	size_t n;
+	enum go go;
+
+	if (off >= s->index_end)
+		return broken(s);
+	go = session_read(s, s->index_fd, off, INDEX_HEADER, true, &p, &n);
+	if (go == GO_ON &&
+	    index_get_block(p, off, s->index_end, first, b_r) != E_OK)
+		go = GO_END;
+	return go == GO_END ? broken(s) : go;
+}
+
+/* Makes s->block the one that has msgno. */
+static enum go
+block_of(struct session *s, uint32_t msgno)
+{
+	struct index_block *b = &s->block;
+	enum go go;
+
+	if (b->next == 0 || msgno < b->first) {
+		go = block_at(s, 0, 1, b);
+		if (go != GO_ON)
+			return go;
+	}
+	while (msgno - b->first >= b->n) {
+		struct index_block next;
+
+		go = block_at(s, b->next, b->first + b->n, &next);
+		if (go != GO_ON)
+			return go;
+		*b = next;
+	}
+	return GO_ON;
+}
+
+static enum go
+entry(struct session *s, uint64_t *wire_r, struct slice *uid_r)
+{
+	uint32_t msgno = s->pop3.request.msgno;
+	struct index_record r;
+	const char *p;
+	size_t n;
+	enum go go;
+
+	if ((go = index_get(s)) != GO_ON || (go = block_of(s, msgno)) != GO_ON)
+		return go;
+	go = session_read(s, s->index_fd, index_record_place(&s->block, msgno),
+	    INDEX_RECORD, true, &p, &n);
+	if (go == GO_ON && index_get_record(p, &s->block, msgno, &r) != E_OK)
+		return broken(s);
+	if (go != GO_ON)
+		return go;
+	*wire_r = r.wire;
+	if (!s->pop3.request.uidl)
+		return GO_ON;
+	go = session_read(s, s->index_fd, r.uid_off, r.uid_len, true, &p, &n);
+	if (go == GO_ON && index_check_uid(p, &r) != E_OK)
+		return broken(s);
+	*uid_r = (struct slice){ p, r.uid_len };
+	return go;
+}
+
+enum go
+lookup_entry(struct session *s)
+{
+	struct slice uid = { "", 0 };
+	uint64_t wire = s->last_wire;
+	enum go go = GO_ON;
+
+	/* RETR, then DELE: the size is known. */
+	if (s->pop3.request.uidl || s->pop3.request.msgno != s->last_msgno)
+		go = entry(s, &wire, &uid);
+	if (go == GO_WAIT)
+		return go;
+	if (go == GO_ON)
+		pop3_server_entry(&s->pop3, &s->out, wire, uid);
+	else
+		pop3_server_failed(&s->pop3, &s->out, POP3_CODE_SYS_TEMP,
+		    "the maildrop cannot be read now");
+	return GO_ON;
+}
+
+/* The lines of a block without those of marked messages. */
+static enum err
+send_unmarked(
+    struct session *s, const struct index_block *b, const char *p, size_t n)
+{
+	const char *line = p, *end = p + n, *from = p;
+	enum err e = E_OK;
+
+	for (uint32_t i = 0; i < b->n && e == E_OK; i++) {
+		const char *lf = memchr(line, '\n', (size_t)(end - line));
+
+		if (lf == NULL)
+			return E_FORMAT;
+		if (pop3_server_is_marked(&s->pop3, b->first + i)) {
+			e = buf_put(&s->out, from, (size_t)(line - from));
+			from = lf + 1;
+		}
+		line = lf + 1;
+	}
+	if (e == E_OK)
+		e = buf_put(&s->out, from, (size_t)(end - from));
+	return e;
+}
+
+static enum go
+send_block(struct session *s)
+{
+	struct pump *p = &s->pump;
+	const struct index_section *sec;
+	struct index_block b;
+	const char *octets;
+	size_t n;
+	enum err e;
+	enum go go;
+
+	if ((go = block_at(s, p->block_off, p->block_first, &b)) != GO_ON)
+		return go;
+	sec = s->pop3.request.uidl ? &b.uidl : &b.list;
+	if (sec->len != 0) {
+		go = session_read(
+		    s, s->index_fd, sec->off, sec->len, true, &octets, &n);
+		if (go == GO_ON && index_check_section(octets, sec) != E_OK)
+			go = broken(s);
+		if (go != GO_ON)
+			return go;
+		e = s->pop3.marked == 0 ? session_send(s, octets, n)
+					: send_unmarked(s, &b, octets, n);
+		if (e != E_OK)
+			return GO_END;
+	}
+	p->block_off = b.next;
+	p->block_first = b.first + b.n;
+	return GO_ON;
+}
+
+enum go
+lookup_listing(struct session *s)
+{
+	struct pump *p = &s->pump;
+	enum go go;
+
+	if (!p->begun) {
+		/* An empty maildrop needs no index. */
+		go = s->count == 0 ? GO_ON : index_get(s);
+		if (go == GO_WAIT)
+			return go;
+		if (go == GO_END) {
+			pop3_server_failed(&s->pop3, &s->out,
+			    POP3_CODE_SYS_TEMP,
+			    "the maildrop cannot be read now");
+			return GO_ON;
+		}
+		p->begun = true;
+		p->block_off = 0;
+		p->block_first = 1;
+		pop3_server_listing_begin(&s->pop3, &s->out);
+		if (s->pop3.why != NULL) { /* its first line found no room */
+			session_end(s, s->pop3.why);
+			return GO_END;
+		}
+	}
+	while (p->block_first <= s->count) {
+		if (s->out.len >= OUT_MARK) {
+			s->wait = WAIT_ROOM;
+			return GO_WAIT;
+		}
+		if ((go = send_block(s)) == GO_END)
+			/* Half a listing must not look whole. */
+			session_end(s, "index-unreadable");
+		if (go != GO_ON)
+			return go;
+	}
+	p->begun = false;
+	pop3_server_listing_end(&s->pop3, &s->out);
+	return GO_ON;
+}

@@ -1,0 +1,126 @@
+/*
+ * maloted - the POP3 server: its command line.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "auth/auth.h"
+#include "server/conf.h"
+#include "server/parent.h"
+#include "server/pop3.h"
+#include "store/store.h"
+
+static const char usage[] =
+    "usage: maloted [-c FILE] [--check]\n"
+    "  -c, --config FILE  settings, instead of " CONF_FILE "\n"
+    "      --check        only say what is wrong with them\n"
+    "      --root-mail    mail_user may be root (for tests)\n"
+    "  -h, --help         this text\n"
+    "  -V, --version\n"
+    "See maloted(8) and maloted.conf(5).\n";
+
+static const struct {
+	const char *name, *process; /* as ps shows it */
+	int (*main)(int ctl);
+} roles[] = {
+	{ "pop3", "maloted-pop3", pop3_main },
+	{ "auth", "maloted-auth", auth_main },
+	{ "store", "maloted-store", store_main },
+};
+
+/* The parent starts us so, and nobody else. */
+static int
+run_role(const char *name)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		if (strcmp(roles[i].name, name) != 0)
+			continue;
+		if (fstat(ROLE_FD, &st) < 0 || !S_ISSOCK(st.st_mode))
+			break;
+		prctl(PR_SET_NAME, roles[i].process);
+		return roles[i].main(ROLE_FD);
+	}
+	fprintf(stderr, "maloted: -x is for maloted itself\n");
+	return EX_USAGE;
+}
+
+static void
+say(void *arg, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
+
+static int
+run(const char *file, bool only_check, bool root_mail)
+{
+	static struct conf conf;
+	struct conf_report report = { .say = say };
+	struct conf_env env;
+	int status = EX_CONFIG;
+
+	conf_env_here(&env);
+	env.root_mail = root_mail;
+	if (conf_read(&conf, file, &env, &report) == E_OK)
+		status = only_check ? EX_OK : parent_run(&conf, &env);
+	conf_free(&conf);
+	return status;
+}
+
+/* What is opened later must not become standard error. */
+static bool
+standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO && fcntl(fd, F_SETFD, 0) == 0);
+	if (fd > STDERR_FILENO)
+		close(fd);
+	return fd > STDERR_FILENO;
+}
+
+int
+main(int argc, char **argv)
+{
+	enum { CHECK = 256, ROOT_MAIL };
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, CHECK },
+		{ "root-mail", no_argument, NULL, ROOT_MAIL },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *file = CONF_FILE;
+	bool only_check = false, root_mail = false;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "c:hVx:", options, NULL)) != -1)
+		switch (o) {
+		case 'c': file = optarg; break;
+		case CHECK: only_check = true; break;
+		case ROOT_MAIL: root_mail = true; break;
+		case 'x': return run_role(optarg);
+		case 'h': fputs(usage, stdout); return EX_OK;
+		case 'V': puts("maloted " VERSION); return EX_OK;
+		default: fputs(usage, stderr); return EX_USAGE;
+		}
+	if (optind != argc) {
+		fputs(usage, stderr);
+		return EX_USAGE;
+	}
+	if (!standard_files())
+		return EX_OSERR;
+	return run(file, only_check, root_mail);
+}

@@ -1,0 +1,77 @@
+/*
+ * worker.h - the state of a pop3 process, shared by its sessions.
+ *
+ * Internal to the pop3 process.
+ */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include "ipc/ipc.h"
+#include "pop3/server.h"
+#include "server/addrcount.h"
+#include "server/pop3.h"
+
+typedef struct ssl_ctx_st SSL_CTX;
+struct reader;
+struct session;
+struct worker;
+
+/* A store process, by its index. */
+struct store_link {
+	struct worker *worker;
+	struct ipc_chan *chan; /* NULL: not there now */
+	uint16_t index;
+};
+
+struct listener {
+	struct worker *worker;
+	ev_io accept;
+	struct pop3_policy policy;
+	enum listen_tls tls;
+};
+
+TAILQ_HEAD(session_list, session);
+
+enum {
+	/* A reply buffer is sent when it holds as much. */
+	OUT_MARK = 64 * 1024,
+	/* Files are read in such pieces; holds any section of the index. */
+	SCRATCH = 96 * 1024,
+	SID_SLOT_BITS = 20, /* of a sid: which session; the rest is a serial */
+};
+
+struct worker {
+	struct ev_loop *loop;
+	struct pop3_conf conf;
+	struct listener listener[LISTENERS_MAX];
+	struct pop3_mechanism *mechanisms;
+	size_t n_mechanisms;
+	SSL_CTX *tls;
+	struct ipc_chan *parent, *auth;
+	struct store_link **stores; /* by index; NULL: never heard of */
+	size_t n_stores;
+	struct reader *reader;
+	struct addrcount counts;
+
+	struct session **slots;
+	uint32_t *free_slots;
+	uint32_t n_free, n_sessions;
+	uint64_t serial;
+	struct session_list holding; /* message descriptors, longest unused
+	                              * first */
+	struct session_list dead;    /* freed at the end of the turn */
+	unsigned fds_held, fds_max;
+
+	ev_prepare turn_end;
+	ev_timer resume_accept, stop;
+	bool stopping;
+	char scratch[SCRATCH];
+};
+
+#endif

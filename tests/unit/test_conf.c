@@ -1,0 +1,642 @@
+/* The configuration: what is taken, and what is said about what is not. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "server/conf.h"
+
+static char dir[] = "/tmp/malote-conf-XXXXXX";
+static char said[4096];
+
+/* ---- files ---- */
+
+static void
+write_file(const char *name, const char *text, mode_t mode)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+/* A certificate that ends after so many seconds, and its key. */
+static void
+write_certificate(const char *cert, const char *key, long seconds)
+{
+	EVP_PKEY *k = EVP_EC_gen("P-256");
+	X509 *x = X509_new();
+	char path[256];
+	FILE *f;
+
+	X509_gmtime_adj(X509_getm_notBefore(x), -1000000);
+	X509_gmtime_adj(X509_getm_notAfter(x), seconds);
+	X509_set_pubkey(x, k);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+	    (const unsigned char *)"test", -1, -1, 0);
+	X509_set_issuer_name(x, X509_get_subject_name(x));
+	assert_true(X509_sign(x, k, EVP_sha256()) > 0);
+	snprintf(path, sizeof(path), "%s/%s", dir, cert);
+	f = fopen(path, "w");
+	PEM_write_X509(f, x);
+	fclose(f);
+	snprintf(path, sizeof(path), "%s/%s", dir, key);
+	f = fopen(path, "w");
+	PEM_write_PrivateKey(f, k, NULL, NULL, 0, NULL, NULL);
+	fclose(f);
+	chmod(path, 0600);
+	X509_free(x);
+	EVP_PKEY_free(k);
+}
+
+static int
+make_files(void **state)
+{
+	char path[256];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/mail", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	write_file("users", "", 0600);
+	write_file("open-users", "", 0644);
+	write_file("junk", "junk\n", 0600);
+	write_certificate("cert", "key", 1000000);
+	write_certificate("old-cert", "old-key", -1000);
+	write_certificate("cert2", "open-key", 1000000);
+	snprintf(path, sizeof(path), "%s/open-key", dir);
+	chmod(path, 0644);
+	return 0;
+}
+
+static int
+remove_files(void **state)
+{
+	static const char *const names[] = { "users", "open-users", "junk",
+		"cert", "key", "old-cert", "old-key", "cert2", "open-key",
+		"t.conf" };
+	char path[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	snprintf(path, sizeof(path), "%s/mail", dir);
+	rmdir(path);
+	return rmdir(dir);
+}
+
+/* Puts the test's folder where text says $D. */
+static const char *
+with_dir(char *out, size_t size, const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0' && n + 1 < size; text++) {
+		if (strncmp(text, "$D", 2) == 0) {
+			n += (size_t)snprintf(out + n, size - n, "%s", dir);
+			text++;
+		} else {
+			out[n++] = *text;
+		}
+	}
+	out[n] = '\0';
+	return out;
+}
+
+/* ---- reading ---- */
+
+static void
+say(void *arg, const char *line)
+{
+	size_t n = strlen(said);
+
+	(void)arg;
+	snprintf(said + n, sizeof(said) - n, "%s\n", line);
+}
+
+static struct conf conf;
+
+/* Reads text, and behind it what every file needs, unless text has it.  What
+ * is said about it is in `said`. */
+static enum err
+read_text(const char *text, struct conf_env env)
+{
+	static const char *const needed[][2] = {
+		{ "certificate", "certificate = \"$D/cert\"\n" },
+		{ "key", "key = \"$D/key\"\n" },
+		{ "users", "users = \"$D/users\"\n" },
+		{ "mail", "mail = \"maildir:$D/mail/%u\"\n" },
+	};
+	struct conf_report report = { .say = say };
+	char all[4096], out[8192], path[256];
+
+	snprintf(all, sizeof(all), "%s", text);
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		char here[32];
+
+		snprintf(here, sizeof(here), "%s =", needed[i][0]);
+		if (strstr(text, here) == NULL)
+			strncat(
+			    all, needed[i][1], sizeof(all) - strlen(all) - 1);
+	}
+	write_file("t.conf", with_dir(out, sizeof(out), all), 0600);
+	snprintf(path, sizeof(path), "%s/t.conf", dir);
+	said[0] = '\0';
+	conf_free(&conf);
+	return conf_read(&conf, path, &env, &report);
+}
+
+static const struct conf_env user = {
+	.uid = 4444, .gid = 4444, .cores = 4, .nofile = 20000
+};
+static const struct conf_env root = { .cores = 4, .nofile = 20000 };
+
+/* `right` begins each line with the line's number, or with - for none. */
+static void
+expect_said(const char *text, const char *right)
+{
+	char want[4096] = "", out[4096];
+	const char *p = right;
+
+	while (*p != '\0') {
+		size_t n = strlen(want), all = strcspn(p, "\n");
+		bool numbered = p[0] != '-';
+
+		snprintf(want + n, sizeof(want) - n, "$D/t.conf%s%.*s\n",
+		    numbered ? ":" : "", (int)(numbered ? all : all - 1),
+		    numbered ? p : p + 1);
+		p += all + (p[all] == '\n');
+	}
+	with_dir(out, sizeof(out), want);
+	if (strcmp(said, out) != 0)
+		fail_msg("of:\n%s\nis said:\n%swanted:\n%s", text, said, out);
+}
+
+struct row {
+	const char *text, *said;
+};
+
+static const struct row bad_text[] = {
+	{ "nonsense = 3\n",
+	    "1: there is no setting nonsense; maloted.conf(5) lists them" },
+	{ "# a comment\n\nlogin_timout = 3\n",
+	    "3: there is no setting login_timout; did you mean "
+	    "login_timeout?" },
+	{ "Hostname = \"x\"\n",
+	    "1: there is no setting Hostname; did you mean hostname?" },
+	{ "listener \"a\" {\n prot = 110\n}\n",
+	    "2: there is no setting prot; did you mean port?" },
+	{ "listener \"a\" {\n hostname = x\n}\n",
+	    "2: there is no setting hostname of a listener; maloted.conf(5) "
+	    "lists them" },
+	{ "login_timeout = soon\n",
+	    "1: login_timeout = \"soon\" is no number in its range; write 1 "
+	    "to 86400" },
+	{ "login_timeout = 0\n",
+	    "1: login_timeout = \"0\" is no number in its range; write 1 to "
+	    "86400" },
+	{ "takeover = -1\n",
+	    "1: takeover = \"-1\" is no number in its range; write 0 to "
+	    "86400" },
+	{ "login_timeout = 99999999999999999999\n",
+	    "1: login_timeout = \"99999999999999999999\" is no number in its "
+	    "range; write 1 to 86400" },
+	{ "apop = maybe\n",
+	    "1: apop = \"maybe\" is not known; write \"no\" or \"yes\"" },
+	{ "/* one\n two */ uidl = \"best\" // three\n",
+	    "2: uidl = \"best\" is not known; write \"auto\", \"filename\", "
+	    "\"dovecot\" or \"courier\"" },
+	{ "tls_min = 1.1\n",
+	    "1: tls_min = \"1.1\" is not known; write \"1.2\" or \"1.3\"" },
+	{ "sessions = \"a\"\nsessions = \"shared\"\nlog = 3\n",
+	    "1: sessions = \"a\" is not known; write \"exclusive\" or "
+	    "\"shared\"\n"
+	    "2: sessions stands in line 1 already; leave one of them\n"
+	    "3: log = \"3\" is not known; write \"stderr\" or \"syslog\"" },
+	{ "hostname \"x\"\n",
+	    "1: missing equal sign after option 'hostname'; write NAME = "
+	    "\"VALUE\"" },
+	{ "hostname = a = b\n",
+	    "1: unexpected token '='; write NAME = \"VALUE\"" },
+	{ "listener {\n}\n",
+	    "1: missing title for section 'listener'; write listener "
+	    "\"NAME\" { ... }" },
+	{ "listener \"a\" { port = 1100 }\nlistener \"a\" { port = 1101 }\n",
+	    "2: found duplicate title 'a'; give each listener a name of its "
+	    "own" },
+	{ "listener \"a\" { port = 70000 }\n",
+	    "1: port = \"70000\" is no number in its range; write 1 to "
+	    "65535" },
+	{ "listener \"a\" {\n port = 1\n",
+	    "1: a { has no end; close it with }" },
+	{ "mail_root = \"/x\nlog = \"syslog\"\n",
+	    "1: a string has no end in its line; close it with \"" },
+	{ "mail_root = 'x\\\n'\n",
+	    "1: a string has no end in its line; close it with '\n"
+	    "2: a string has no end in its line; close it with '" },
+	{ "\n/* no end\n", "2: a comment has no end; close it with */" },
+	{ "}\n", "1: unexpected closing brace; none is open: remove it" },
+	{ "hostname = \"x\001y\"\n",
+	    "1: hostname holds a control character; write printable ones "
+	    "only" },
+	{ "\nhostname = \"${MALOTE_NOT_SET}\"\n",
+	    "2: ${MALOTE_NOT_SET} is not set in the environment; set it, or "
+	    "write '...' for text with ${ in it" },
+	{ "hostname = ${MALOTE_NOT_SET}\n",
+	    "1: ${MALOTE_NOT_SET} is not set in the environment; set it, or "
+	    "write '...' for text with ${ in it" },
+	{ "hostname = \"${MALOTE\"\n",
+	    "1: ${ begins the name of a variable that has no end; write "
+	    "'...' for text with ${ in it" },
+};
+
+static void
+bad_text_is_named_with_its_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad_text) / sizeof(bad_text[0]); i++) {
+		assert_int_equal(read_text(bad_text[i].text, user), E_CONFIG);
+		expect_said(bad_text[i].text, bad_text[i].said);
+	}
+}
+
+static const struct row bad_sense[] = {
+	{ "hostname = \"a b\"\n",
+	    "1: hostname \"a b\" is not a name; write letters, digits, - and "
+	    "." },
+	{ "mechanisms = \"PLAIN CRAM\"\n",
+	    "1: there is no mechanism CRAM; write some of: PLAIN LOGIN" },
+	{ "default_domain = \"@x.org\"\n",
+	    "1: default_domain \"@x.org\" is not a domain; write what stands "
+	    "behind the @" },
+	{ "tls_ciphers = \"NONE-SUCH\"\n",
+	    "1: tls_ciphers: no cipher match; write what openssl ciphers -v "
+	    "accepts" },
+	{ "certificate = \"$D/none\"\n",
+	    "1: $D/none: No such file or directory; name a PEM file that "
+	    "maloted can read" },
+	{ "certificate = \"$D/junk\"\n",
+	    "1: $D/junk: no certificate in it; name a PEM file with BEGIN "
+	    "CERTIFICATE" },
+	{ "certificate = \"$D\"\n",
+	    "1: $D: not a regular file; name a PEM file that maloted can "
+	    "read" },
+	{ "certificate = \"$D/cert\"\nkey = \"$D/old-key\"\n",
+	    "2: $D/old-key: not the key of the certificate in $D/cert; name "
+	    "the one it was made with" },
+	{ "\nkey = \"$D/cert\"\n",
+	    "2: $D/cert: no private key in it; name a PEM file with BEGIN "
+	    "PRIVATE KEY" },
+	{ "certificate = \"cert\"\nkey = \"\"\n",
+	    "1: certificate = \"cert\" is not an absolute path; begin it with "
+	    "/\n"
+	    "1: cert: No such file or directory; name a PEM file that maloted "
+	    "can read" },
+	{ "certificate = \"\"\nlistener \"a\" {\n port = 1110 }\n",
+	    "4: there is a key but no certificate; write certificate = "
+	    "\"FILE\"\n"
+	    "3: listener \"a\" needs a certificate for TLS; write certificate "
+	    "= \"FILE\", or in the listener tls = \"none\" and "
+	    "plaintext_login = yes" },
+	{ "certificate = \"\"\nkey = \"\"\n",
+	    "-: listener \"pop3\" needs a certificate for TLS; write "
+	    "certificate = \"FILE\", or in the listener tls = \"none\" and "
+	    "plaintext_login = yes" },
+	{ "listener \"a\" {\n tls = none }\n",
+	    "2: nobody could sign in at listener \"a\", without TLS and "
+	    "without plaintext_login; write tls = \"starttls\", or "
+	    "plaintext_login = yes" },
+	{ "listener \"a\" {\n address = \"localhost\" }\n",
+	    "2: listener \"a\": \"localhost\" is not an address; write an "
+	    "IPv4 or IPv6 address, or *" },
+	{ "listener \"a\" { port = 1110 }\n"
+	  "listener \"b\" { port = 1110 address = \"127.0.0.1\" }\n",
+	    "2: listener \"b\" is at 127.0.0.1:1110, where listener \"a\" of "
+	    "line 1 is; give it another port or address" },
+	{ "listener \"a\" { address = {\"::1\", \"[0::1]\"} }\n",
+	    "1: listener \"a\" has [::1]:110 twice; leave one of them" },
+	{ "users = \"$D/nobody\"\n",
+	    "1: users file $D/nobody: No such file or directory; malotectl "
+	    "user add NAME makes it" },
+	{ "mail = \"mbox:/var/mail/%u\"\n",
+	    "1: mail = \"mbox:/var/mail/%u\": only Maildir is served yet; "
+	    "write \"maildir:PATH\"" },
+	{ "mail = \"/var/mail/%u\"\nmail_root = \"$D\"\n",
+	    "1: mail = \"/var/mail/%u\" does not say what kind it is; write "
+	    "\"maildir:PATH\"" },
+	{ "mail = \"maildir:$D/mail/%x\"\nmail_root = \"$D\"\n",
+	    "1: mail = \"maildir:$D/mail/%x\": there are %u, %n, %d and %h; "
+	    "write for example \"maildir:/var/mail/%d/%n\"" },
+	{ "mail = \"maildir:$D/mail/%u:LAYOUT=fs\"\nmail_root = \"$D\"\n",
+	    "1: mail = \"maildir:$D/mail/%u:LAYOUT=fs\": there are no options "
+	    "after a :, only the path; write for example "
+	    "\"maildir:/var/mail/%d/%n\"" },
+	{ "mail = \"maildir:mail/%u\"\nmail_root = \"$D\"\n",
+	    "1: mail = \"maildir:mail/%u\": the path must begin with /, ~ or "
+	    "%h; write for example \"maildir:/var/mail/%d/%n\"" },
+	{ "mail = \"maildir:$D/none/%u\"\n",
+	    "1: mail_root $D/none is not a folder; make it, or write "
+	    "mail_root = \"FOLDER\" that all maildrops are in" },
+	{ "mail = \"maildir:/%u\"\n",
+	    "1: mail_root / would confine the mail to nothing; write "
+	    "mail_root = \"FOLDER\" that all maildrops are in" },
+	{ "mail_root = \"mail\"\n",
+	    "1: mail_root \"mail\" is not absolute; begin it with /" },
+	{ "first_uid = 1000\nlast_uid = 999\n",
+	    "1: first_uid = 1000 is above last_uid = 999; nobody is "
+	    "between" },
+	{ "mail_user = \"1\"\nmail_group = 4444\n",
+	    "1: only root can become 1:4444; start maloted as root, or leave "
+	    "mail_user and mail_group out" },
+};
+
+static void
+bad_sense_is_named_with_its_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad_sense) / sizeof(bad_sense[0]); i++) {
+		assert_int_equal(read_text(bad_sense[i].text, user), E_CONFIG);
+		expect_said(bad_sense[i].text, bad_sense[i].said);
+	}
+}
+
+/* "4001" and so on: numbers that no user of the machine has. */
+static const struct row bad_users[] = {
+	{ "user = \"_none-such\" auth_user = \"4002\"\n",
+	    "1: there is no user _none-such; make it: useradd --system "
+	    "--user-group --no-create-home --shell /usr/sbin/nologin "
+	    "_none-such (or systemd-sysusers, if malote is installed), or "
+	    "write user = \"NAME\"" },
+	{ "user = \"4001\" auth_user = \"root\"\n",
+	    "1: auth_user = \"root\" is root; write a user who may do "
+	    "nothing" },
+	{ "user = 4001 auth_user = 4002\nmail_user = \"0\"\n",
+	    "2: mail_user = \"0\" is root; write a user who owns the mail and "
+	    "nothing else" },
+	{ "user = 4001 auth_user = 4002\nmail_user = \"400003\"\n",
+	    "2: user 400003 has no group of its own; write mail_group = "
+	    "\"GROUP\"" },
+	{ "user = 4001 auth_user = 4002\nmail_user = \"_none-such\"\n",
+	    "2: there is no user _none-such; make it: useradd --system "
+	    "--user-group --no-create-home --shell /usr/sbin/nologin "
+	    "_none-such" },
+	{ "user = 4001 auth_user = 4002\nmail_user = 400003\n"
+	  "mail_group = \"_none-such\"\n",
+	    "3: there is no group _none-such; make it: groupadd --system "
+	    "_none-such" },
+	{ "user = 4001 auth_user = 4002\nmail_group = \"mail\"\n",
+	    "2: there is a mail_group but no mail_user; write mail_user = "
+	    "\"NAME\"" },
+};
+
+static void
+bad_users_are_named_when_root_starts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad_users) / sizeof(bad_users[0]); i++) {
+		assert_int_equal(read_text(bad_users[i].text, root), E_CONFIG);
+		expect_said(bad_users[i].text, bad_users[i].said);
+	}
+}
+
+static const struct row warned[] = {
+	{ "", "" },
+	{ "idle_timeout = 30\n",
+	    "1: warning: idle_timeout = 30 is below the 600 seconds that RFC "
+	    "1939 promises clients" },
+	{ "certificate = \"$D/old-cert\"\nkey = \"$D/old-key\"\n",
+	    "1: warning: $D/old-cert: the certificate has expired; clients "
+	    "will refuse it: renew it" },
+	{ "certificate = \"$D/cert2\"\nkey = \"$D/open-key\"\n",
+	    "2: warning: $D/open-key: everybody may read the private key; "
+	    "chmod o= $D/open-key" },
+	{ "users = \"$D/open-users\"\n",
+	    "1: warning: everybody may read the password hashes in "
+	    "$D/open-users; chmod o= $D/open-users" },
+	{ "mail = \"maildir:$D/mail\"\n",
+	    "1: warning: mail = \"maildir:$D/mail\" is the same maildrop for "
+	    "every user who has none of their own in the users file; %u "
+	    "stands for the user's name" },
+	{ "max_sessions = 1000000\n",
+	    "1: warning: max_sessions = 1000000 needs more than the 20000 "
+	    "files that may be open; raise the limit (ulimit -n, "
+	    "LimitNOFILE=), or write 29872" },
+};
+
+static void
+warnings_do_not_stop_it(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(warned) / sizeof(warned[0]); i++) {
+		assert_int_equal(read_text(warned[i].text, user), E_OK);
+		expect_said(warned[i].text, warned[i].said);
+	}
+}
+
+/* ---- what is taken ---- */
+
+static void
+defaults_are_those_of_the_manual(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("", user), E_OK);
+	assert_int_equal(conf.n_listeners, 2);
+	assert_string_equal(conf.listener[0].address[0], "*");
+	assert_int_equal(conf.listener[0].port, 110);
+	assert_int_equal(conf.listener[0].tls, LISTEN_STLS);
+	assert_false(conf.listener[0].plaintext_login);
+	assert_int_equal(conf.listener[1].port, 995);
+	assert_int_equal(conf.listener[1].tls, LISTEN_TLS);
+	assert_string_equal(conf.pop3.tls_min, "1.2");
+	assert_string_equal(conf.pop3.mechanisms, "PLAIN LOGIN");
+	assert_int_equal(conf.pop3.login_timeout, 180);
+	assert_int_equal(conf.pop3.idle_timeout, 600);
+	assert_int_equal(conf.pop3.write_timeout, 600);
+	assert_int_equal(conf.pop3.tls_timeout, 60);
+	assert_int_equal(conf.stop_grace, 30);
+	assert_int_equal(conf.pop3.per_address_max, 64);
+	assert_int_equal(conf.pop3.bad_max, 10);
+	assert_int_equal(conf.pop3.failures_max, 10);
+	assert_int_equal(conf.store.takeover, 60);
+	assert_int_equal(conf.auth.first_uid, 500);
+	assert_int_equal(conf.auth.last_uid, 4294967294u);
+	assert_true(conf.auth.login_lower);
+	assert_true(conf.auth.penalties);
+	assert_true(conf.store.create);
+	assert_true(conf.store.log_removed);
+	assert_false(conf.store.shared || conf.store.mark_seen ||
+		     conf.pop3.apop || conf.pop3.trace || conf.syslog ||
+		     conf.sandbox_required);
+	assert_string_equal(conf.store.uidl_format, "%08Xu%08Xv");
+	/* Of four cores. */
+	assert_int_equal(conf.pop3.n_pop3, 4);
+	assert_int_equal(conf.auth.n_stores, 2);
+	assert_int_equal(conf.auth.hash_threads, 4);
+	/* An ordinary user does all of it. */
+	assert_int_equal(conf.pop3.role.uid, 4444);
+	assert_int_equal(conf.auth.role.gid, 4444);
+	assert_int_equal(conf.auth.mail_uid, 4444);
+	assert_int_equal(conf.store.role.uid, 4444);
+}
+
+static void
+listeners_are_read(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    read_text("listener \"a\" {\n"
+		      "  address = {\"127.0.0.1\", \"[::1]\"}\n"
+		      "  port = 1110 tls = \"none\" plaintext_login = yes\n"
+		      "}\n"
+		      "listener b { port = 1995 tls = tls }\n",
+		user),
+	    E_OK);
+	assert_int_equal(conf.n_listeners, 2);
+	assert_string_equal(conf.listener[0].name, "a");
+	assert_int_equal(conf.listener[0].n_addresses, 2);
+	assert_string_equal(conf.listener[0].address[1], "[::1]");
+	assert_true(conf.listener[0].plaintext_login);
+	assert_int_equal(conf.listener[0].tls, LISTEN_PLAIN);
+	assert_string_equal(conf.listener[1].address[0], "*");
+	assert_int_equal(conf.listener[1].port, 1995);
+	assert_false(conf.listener[1].plaintext_login);
+}
+
+static void
+quotes_and_variables(void **state)
+{
+	(void)state;
+	setenv("MALOTE_TEST", "fromenv", 1);
+	assert_int_equal(read_text("hostname = \"${MALOTE_TEST}.x\"\n"
+				   "pop3_uidl_format = '${NOT_SET}%u'\n"
+				   "default_domain = ${NOT_SET:-other.org}\n",
+			     user),
+	    E_OK);
+	assert_string_equal(conf.pop3.host, "fromenv.x");
+	assert_string_equal(conf.store.uidl_format, "${NOT_SET}%u");
+	assert_string_equal(conf.auth.default_domain, "other.org");
+}
+
+static void
+mail_root_follows_from_mail(void **state)
+{
+	static const struct {
+		const char *text, *root;
+	} table[] = {
+		{ "", "$D/mail" },
+		{ "mail = \"maildir:$D/mail/x%u/y\"\n", "$D/mail" },
+		{ "mail = \"maildir:~/Maildir\"\n", "/home" },
+		{ "mail = \"maildir:%h/Maildir\"\n", "/home" },
+		{ "mail_root = \"$D\"\n", "$D" },
+	};
+	char want[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		assert_int_equal(read_text(table[i].text, user), E_OK);
+		with_dir(want, sizeof(want), table[i].root);
+		assert_string_equal(conf.auth.mail_root, want);
+		assert_string_equal(conf.store.root, want);
+	}
+}
+
+static void
+root_gives_each_process_its_user(void **state)
+{
+	struct conf_env mail_is_root = root;
+
+	(void)state;
+	assert_int_equal(read_text("user = 400001 auth_user = 400002\n"
+				   "mail_user = 400003 mail_group = 400004\n",
+			     root),
+	    E_OK);
+	assert_string_equal(said, "");
+	assert_int_equal(conf.pop3.role.uid, 400001);
+	assert_int_equal(conf.auth.role.uid, 400002);
+	assert_int_equal(conf.auth.mail_uid, 400003);
+	assert_int_equal(conf.store.role.gid, 400004);
+	/* No mail_user: only users with uids of their own, and no pool. */
+	assert_int_equal(
+	    read_text("user = 400001 auth_user = 400002\n", root), E_OK);
+	assert_true(conf.auth.mail_uid == AUTH_NO_UID);
+	assert_int_equal(conf.auth.n_stores, 0);
+	mail_is_root.root_mail = true;
+	assert_int_equal(read_text("user = 400001 auth_user = 400002\n"
+				   "mail_user = root\n",
+			     mail_is_root),
+	    E_OK);
+	assert_int_equal(conf.auth.mail_uid, 0);
+}
+
+/* Two descriptors a session in pop3, and room for the rest. */
+static void
+sessions_follow_from_descriptors(void **state)
+{
+	struct conf_env env = user;
+
+	(void)state;
+	env.nofile = 256;
+	assert_int_equal(read_text("pop3_processes = 1\n", env), E_OK);
+	assert_in_range(conf.pop3.sessions_max, 50, 100);
+	env.nofile = 100;
+	assert_int_equal(read_text("\n", env), E_CONFIG);
+	expect_said("",
+	    "-: only 100 files may be open; raise the limit (ulimit -n, "
+	    "LimitNOFILE=) to 256 or more");
+	assert_int_equal(
+	    read_text("max_sessions = 10 pop3_processes = 3\n", user), E_OK);
+	assert_int_equal(conf.pop3.sessions_max, 4);
+}
+
+static void
+a_missing_file_is_named(void **state)
+{
+	struct conf_report report = { .say = say };
+
+	(void)state;
+	said[0] = '\0';
+	conf_free(&conf);
+	assert_int_equal(
+	    conf_read(&conf, "/none/such", &user, &report), E_CONFIG);
+	assert_string_equal(said,
+	    "/none/such: No such file or directory; write it, or name another "
+	    "with --config FILE\n");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bad_text_is_named_with_its_line),
+		cmocka_unit_test(bad_sense_is_named_with_its_line),
+		cmocka_unit_test(bad_users_are_named_when_root_starts),
+		cmocka_unit_test(warnings_do_not_stop_it),
+		cmocka_unit_test(defaults_are_those_of_the_manual),
+		cmocka_unit_test(listeners_are_read),
+		cmocka_unit_test(quotes_and_variables),
+		cmocka_unit_test(mail_root_follows_from_mail),
+		cmocka_unit_test(root_gives_each_process_its_user),
+		cmocka_unit_test(sessions_follow_from_descriptors),
+		cmocka_unit_test(a_missing_file_is_named),
+	};
+
+	alarm(60);
+	return cmocka_run_group_tests(tests, make_files, remove_files);
+}
