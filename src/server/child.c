@@ -230,11 +230,17 @@ child_stop(struct child *c, uint32_t ms)
 {
 	if (c->chan == NULL)
 		return;
+	c->leaving = true;
+	if (c->role == ROLE_AUTH) {
+		/* It has nothing to finish when nobody asks any more. */
+		ipc_close(c->chan);
+		c->chan = NULL;
+		return;
+	}
 	ipc_begin(c->chan, IPC_STOP);
 	ipc_put_u32(c->chan, ms);
 	if (ipc_end(c->chan) != E_OK)
 		child_kill(c);
-	c->leaving = true;
 }
 
 /* At once the first time, then after 1, 2, 4 ... seconds. */

@@ -50,7 +50,7 @@ void child_keep(struct child *c);
 enum err child_connect(
     struct child *a, struct child *b, struct errbuf *eb) NODISCARD;
 
-/* It shall finish within ms. */
+/* It shall finish within ms; auth ends at once. */
 void child_stop(struct child *c, uint32_t ms);
 void child_kill(struct child *c);
 

@@ -115,10 +115,8 @@ parent_send_users(struct parent *p, struct child *auth, bool anew)
 		log_line(LOG_FAULT, "ev=users file=\"%s\" error=\"%s\"",
 		    p->conf->users, eb.text);
 	ipc_begin(auth->chan, IPC_USERS);
-	if (fd >= 0) {
+	if (fd >= 0)
 		ipc_put_fd(auth->chan, fd, true);
-		log_line(LOG_EVENT, "ev=users file=\"%s\"", p->conf->users);
-	}
 	send_end(auth);
 }
 
@@ -307,18 +305,15 @@ set_deadline(struct parent *p, unsigned seconds)
 	ev_timer_start(p->loop, &p->deadline);
 }
 
-static bool
-stop_role(struct parent *p, bool pop3, unsigned seconds)
+/* Those of pop3, or all others. */
+static void
+stop_some(struct parent *p, bool pop3, unsigned seconds)
 {
 	struct child *c;
-	bool any = false;
 
 	TAILQ_FOREACH (c, &p->children, link)
-		if ((c->role == ROLE_POP3) == pop3) {
+		if ((c->role == ROLE_POP3) == pop3)
 			child_stop(c, seconds * 1000);
-			any = true;
-		}
-	return any;
 }
 
 /* Those who serve first; then, when no session is left, those they need. */
@@ -332,7 +327,7 @@ parent_child_gone(struct parent *p)
 			if (c->role == ROLE_POP3)
 				return;
 		p->phase = PARENT_ENDING;
-		stop_role(p, false, END_GRACE);
+		stop_some(p, false, END_GRACE);
 		set_deadline(p, END_GRACE + LATE);
 	}
 	if (p->phase == PARENT_ENDING && TAILQ_EMPTY(&p->children))
@@ -381,7 +376,7 @@ on_stop(struct ev_loop *loop, ev_signal *w, int revents)
 	p->phase = PARENT_STOPPING;
 	close_sockets(p);
 	remove_down(p);
-	stop_role(p, true, p->conf->stop_grace);
+	stop_some(p, true, p->conf->stop_grace);
 	set_deadline(p, p->conf->stop_grace + LATE);
 	parent_child_gone(p);
 }

@@ -10,7 +10,7 @@ enum { FINISH_MS = 3600 * 1000 };
 static void
 refuse(struct child *auth, uint32_t uid, const char *why)
 {
-	log_line(LOG_WARNING, "ev=no-store uid=%u why=\"%s\"", uid, why);
+	log_line(LOG_WARNING, "ev=store-refused uid=%u why=\"%s\"", uid, why);
 	ipc_begin(auth->chan, IPC_NO_STORE);
 	ipc_put_u32(auth->chan, uid);
 	ipc_put_str(auth->chan, why);

@@ -1,0 +1,59 @@
+# The front door; Meson does the work.
+#
+#	make			build/release
+#	make check		all tests (see ./check)
+#	make asan		the unit tests with sanitizers
+#	make fuzz T=ipc S=60	one fuzz target for so many seconds
+#	make bench		measurements
+#	make run		a throw-away server on 127.0.0.1:11110
+#	make fmt		clang-format on all of it
+#	make install		DESTDIR=, PREFIX=/usr/local
+
+PREFIX = /usr/local
+T = ipc
+S = 60
+
+all: build/release/build.ninja
+	ninja -C build/release
+
+build/release/build.ninja:
+	meson setup build/release --buildtype=debugoptimized --prefix=$(PREFIX)
+
+check:
+	./check
+
+asan: build/asan/build.ninja
+	meson test -C build/asan --print-errorlogs
+
+build/asan/build.ninja:
+	meson setup build/asan -Db_sanitize=address,undefined
+
+fuzz: build/fuzz/build.ninja
+	ninja -C build/fuzz fuzz/fuzz_$(T)
+	mkdir -p build/fuzz/corpus/$(T)
+	build/fuzz/fuzz/fuzz_$(T) -max_total_time=$(S) \
+	    $(addprefix -dict=,$(wildcard fuzz/$(T).dict)) \
+	    build/fuzz/corpus/$(T) fuzz/corpus/$(T)
+
+build/fuzz/build.ninja:
+	CC=clang meson setup build/fuzz -Dfuzz=true -Db_lundef=false \
+	    -Db_sanitize=address,undefined
+
+bench: all
+	bench/run build/release
+
+run: all
+	mkdir -p build/run/Maildir
+	tests/serve --user test test $(CURDIR)/build/run/Maildir --port 11110
+
+fmt:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: build/release/build.ninja
+	meson configure build/release --prefix=$(PREFIX)
+	meson install -C build/release $(if $(DESTDIR),--destdir=$(DESTDIR))
+
+clean:
+	rm -rf build
+
+.PHONY: all check asan fuzz bench run fmt install clean
