@@ -355,7 +355,8 @@ ipc_handle(const struct ipc_rules *rules, uint8_t phase, void *arg,
 	const struct ipc_rule *r = NULL;
 	enum err e = E_FORMAT;
 
-	memcpy(in.fds, fds, nfds * sizeof(int));
+	for (unsigned i = 0; i < nfds; i++)
+		in.fds[i] = fds[i];
 	in.type = ipc_get_u16(&in);
 	for (size_t i = 0; i < rules->n && r == NULL; i++)
 		if (rules->rule[i].type == in.type)
@@ -465,6 +466,7 @@ chan_shut(struct ipc_chan *c)
 	drop_fds(c, (unsigned)(c->fds.len / sizeof(struct out_fd)));
 	buf_free(&c->data);
 	buf_free(&c->msgs);
+	buf_free(&c->fds);
 	close(c->fd);
 	c->fd = -1;
 }
