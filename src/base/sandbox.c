@@ -27,13 +27,15 @@
 #define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15)
 #endif
 
-/* What malloc, threads, the loop and the end of a process need. */
+/* What malloc, threads, the loop and the end of a process need.  libev makes
+ * its epoll set anew when it hears of a descriptor that it closed and another
+ * process still has. */
 static const char *const base_calls[] = { "brk", "clock_gettime",
-	"clock_nanosleep", "close", "epoll_ctl", "epoll_pwait", "epoll_wait",
-	"exit", "exit_group", "fcntl", "futex", "getpid", "getrandom", "gettid",
-	"gettimeofday", "madvise", "membarrier", "mmap", "mprotect", "mremap",
-	"munmap", "nanosleep", "poll", "read", "recvmmsg", "recvmsg",
-	"restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask",
+	"clock_nanosleep", "close", "epoll_create1", "epoll_ctl", "epoll_pwait",
+	"epoll_wait", "exit", "exit_group", "fcntl", "futex", "getpid",
+	"getrandom", "gettid", "gettimeofday", "madvise", "membarrier", "mmap",
+	"mprotect", "mremap", "munmap", "nanosleep", "poll", "read", "recvmmsg",
+	"recvmsg", "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask",
 	"rt_sigreturn", "sched_yield", "sendmmsg", "sendmsg", "set_robust_list",
 	"sigaltstack", "timerfd_settime", "write", "writev" };
 
