@@ -29,6 +29,7 @@ struct setting {
 	const char *word[5];
 };
 
+/* Where a value goes; AT is another for the settings of a listener. */
 #define AT(f)             .at = offsetof(struct conf, f)
 #define TEXT_AT(f)        AT(f), .kind = TEXT, .max = sizeof(((struct conf *)0)->f)
 #define NUM16_AT(f, a, b) AT(f), .kind = NUM16, .min = a, .max = b
@@ -339,39 +340,6 @@ on_listener(cfg_t *cfg, cfg_opt_t *opt)
 
 /* ---- errors of libconfuse itself ---- */
 
-static size_t
-min3(size_t a, size_t b, size_t c)
-{
-	size_t m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* How many letters must be put, dropped or changed (Levenshtein). */
-static size_t
-distance(const char *a, const char *b)
-{
-	enum { MOST = 40 };
-	size_t row[MOST + 1], n = strlen(b);
-
-	if (n > MOST || strlen(a) > MOST)
-		return SIZE_MAX;
-	for (size_t i = 0; i <= n; i++)
-		row[i] = i;
-	for (size_t j = 1; a[j - 1] != '\0'; j++) {
-		size_t corner = row[0];
-
-		row[0] = j;
-		for (size_t i = 1; i <= n; i++) {
-			size_t cost = corner + (a[j - 1] != b[i - 1]);
-
-			corner = row[i];
-			row[i] = min3(cost, row[i] + 1, row[i - 1] + 1);
-		}
-	}
-	return row[n];
-}
-
 static const char *
 nearest(const char *name, const struct setting *s, size_t n)
 {
@@ -379,8 +347,8 @@ nearest(const char *name, const struct setting *s, size_t n)
 	size_t least = 4;
 
 	for (size_t i = 0; i < n; i++)
-		if (distance(name, s[i].name) < least) {
-			least = distance(name, s[i].name);
+		if (conf_distance(name, s[i].name) < least) {
+			least = conf_distance(name, s[i].name);
 			best = s[i].name;
 		}
 	return best;

@@ -1,5 +1,6 @@
 #include "server/conf_text.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,4 +175,36 @@ conf_text_prepare(const struct conf_text *t, char *text)
 	}
 	if (s.depth != 0)
 		conf_error(t, s.open_line, "a { has no end; close it with }");
+}
+
+static size_t
+min3(size_t a, size_t b, size_t c)
+{
+	size_t m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+size_t
+conf_distance(const char *a, const char *b)
+{
+	enum { MOST = 40 };
+	size_t row[MOST + 1], n = strlen(b);
+
+	if (n > MOST || strlen(a) > MOST)
+		return SIZE_MAX;
+	for (size_t i = 0; i <= n; i++)
+		row[i] = i;
+	for (size_t j = 1; a[j - 1] != '\0'; j++) {
+		size_t corner = row[0];
+
+		row[0] = j;
+		for (size_t i = 1; i <= n; i++) {
+			size_t cost = corner + (a[j - 1] != b[i - 1]);
+
+			corner = row[i];
+			row[i] = min3(cost, row[i] + 1, row[i - 1] + 1);
+		}
+	}
+	return row[n];
 }

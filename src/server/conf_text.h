@@ -37,4 +37,8 @@ void conf_warn(const struct conf_text *t, unsigned line, const char *fmt, ...)
  * and a ${NAME} that is not set (it would become nothing). */
 void conf_text_prepare(const struct conf_text *t, char *text);
 
+/* How many letters of a must be put, dropped or changed to make b
+ * (Levenshtein); SIZE_MAX if one is long. */
+size_t conf_distance(const char *a, const char *b);
+
 #endif
