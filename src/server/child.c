@@ -250,7 +250,7 @@ start_later(struct child *c)
 	unsigned n = c->failures - 1;
 	unsigned pause = n == 0 ? 0 : n > 5 ? PAUSE_MAX : 1u << (n - 1);
 
-	ev_timer_set(&c->again, pause < PAUSE_MAX ? pause : PAUSE_MAX, 0.);
+	ev_timer_set(&c->again, pause, 0.);
 	ev_timer_start(c->parent->loop, &c->again);
 }
 
