@@ -83,7 +83,7 @@ client_refuse(struct client *c, uint64_t sid, enum sign_in_code code,
 {
 	ipc_begin(c->chan, IPC_REFUSED);
 	ipc_put_u64(c->chan, sid);
-	ipc_put_u8(c->chan, code);
+	ipc_put_u8(c->chan, (uint8_t)code);
 	ipc_put_str(c->chan, user);
 	ipc_put_str(c->chan, why);
 	if (ipc_end(c->chan) != E_OK)

@@ -266,6 +266,23 @@ static const struct maker {
 
 const char scheme_made[] = "ARGON2ID, BLF-CRYPT, SHA512-CRYPT, YESCRYPT, PLAIN";
 
+static const struct maker *
+maker_find(const char *scheme)
+{
+	struct slice s = { scheme, strlen(scheme) };
+
+	for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++)
+		if (slice_caseeq(s, makers[i].name))
+			return &makers[i];
+	return NULL;
+}
+
+bool
+scheme_is_made(const char *scheme)
+{
+	return maker_find(scheme) != NULL;
+}
+
 static enum err
 make_crypt(const struct maker *m, const char *password, char *out, size_t size,
     struct errbuf *eb)
@@ -317,13 +334,11 @@ enum err
 scheme_make(const char *scheme, const char *password,
     char out[SCHEME_STORED_MAX], struct errbuf *eb)
 {
-	const struct maker *m = makers;
+	const struct maker *m = maker_find(scheme);
 	size_t head;
 
-	while (!slice_caseeq((struct slice){ scheme, strlen(scheme) }, m->name))
-		if (++m == makers + sizeof(makers) / sizeof(makers[0]))
-			return err_set(eb, E_FORMAT,
-			    "the scheme must be one of %s", scheme_made);
+	if (m == NULL)
+		return err_set(eb, E_FORMAT, "unknown password scheme");
 	if (strlen(password) > m->max)
 		return err_set(eb, E_FORMAT,
 		    "%s takes no more than %zu octets of a password", m->name,

@@ -42,9 +42,10 @@ enum { SCHEME_STORED_MAX = 512 };
 
 /* What scheme_make() makes, for a usage text. */
 extern const char scheme_made[];
+bool scheme_is_made(const char *scheme);
 
 /* Makes "{SCHEME}hash" of one of scheme_made (case does not matter).
- * E_FORMAT: unknown scheme, or a password that the scheme cannot take. */
+ * E_FORMAT: not one of them, or a password that the scheme cannot take. */
 enum err scheme_make(const char *scheme, const char *password,
     char out[SCHEME_STORED_MAX], struct errbuf *eb) NODISCARD;
 
