@@ -70,8 +70,8 @@ ask_once(const char *prompt, char out[PASSWORD_MAX + 1], struct errbuf *eb)
 	without.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
 	for (int i = 0; i < SIGNALS; i++)
 		sigaction(signals[i], &sa, &old[i]);
-	fputs(prompt, stderr);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &without);
+	fputs(prompt, stderr);
 	e = read_line(out, eb);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &with_echo);
 	fputc('\n', stderr);

@@ -308,7 +308,6 @@ def test_terminal_mistyped(users):
 def test_terminal_interrupted(users):
     t = Terminal(users, "add", "anna")
     t.expect(b"Password: ")
-    time.sleep(0.2)
     assert not t.has_echo()
     # Kept open, so that the terminal is there after the end.
     slave = os.open(os.readlink("/proc/%d/fd/0" % t.pid),
