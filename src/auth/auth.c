@@ -9,7 +9,6 @@
 #include "auth/penalty.h"
 #include "auth/process.h"
 #include "auth/scheme.h"
-#include "auth/signin.h"
 #include "auth/stores.h"
 #include "auth/vcache.h"
 #include "base/log.h"
@@ -129,7 +128,7 @@ take_no_store(void *arg, struct ipc_in *in)
 		return e;
 	log_line(LOG_FAULT, "ev=no-store uid=%u error=\"%.*s\"", uid,
 	    (int)why.n, why.p);
-	signins_placed(arg, uid, NULL);
+	store_denied(arg, uid);
 	return E_OK;
 }
 
@@ -189,7 +188,7 @@ set_up(struct auth *a)
 	    (struct name_rule){ a->conf.login_lower, a->conf.default_domain };
 	LIST_INIT(&a->clients);
 	LIST_INIT(&a->stores);
-	TAILQ_INIT(&a->placing);
+	TAILQ_INIT(&a->store_waits);
 	if (scheme_init() != E_OK)
 		fatal("ev=start error=\"no random numbers\"");
 	a->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);

@@ -18,10 +18,11 @@
 struct client;
 struct signin;
 struct store;
+struct store_wait;
 
 LIST_HEAD(client_list, client);
 LIST_HEAD(store_list, store);
-TAILQ_HEAD(signin_list, signin);
+TAILQ_HEAD(store_waits, store_wait);
 
 struct auth {
 	struct auth_conf conf;
@@ -34,8 +35,8 @@ struct auth {
 	struct penalty *penalty;
 	struct client_list clients;
 	struct store_list stores;
-	struct signin_list placing; /* wait for a store */
-	unsigned n_placing, n_signins;
+	struct store_waits store_waits;
+	unsigned n_store_waits, n_signins;
 	uint32_t store_serial;
 };
 

@@ -7,6 +7,7 @@
 #include "auth/hashpool.h"
 #include "auth/name.h"
 #include "auth/penalty.h"
+#include "auth/stores.h"
 #include "auth/vcache.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -42,11 +43,10 @@ struct signin {
 
 	/* Where the mail is. */
 	char *mail;
-	uint32_t uid;
-	TAILQ_ENTRY(signin) placing;
+	struct store_wait store;
 
-	ev_timer timer; /* while PLACING or HELD */
 	enum sign_in_code code;
+	ev_timer held;
 };
 
 static void verify(struct signin *s);
@@ -89,21 +89,13 @@ forget_secrets(struct signin *s)
 	s->sasl = NULL;
 }
 
-static void
-leave_placing(struct signin *s)
-{
-	TAILQ_REMOVE(&s->auth->placing, s, placing);
-	s->auth->n_placing--;
-	ev_timer_stop(s->auth->loop, &s->timer);
-}
-
 /* store: the serial number of the one that has it now, or 0. */
 static void
 finish(struct signin *s, uint32_t store)
 {
 	if (s->client != NULL)
 		client_signed_in(s->client, s->sid, store);
-	ev_timer_stop(s->auth->loop, &s->timer);
+	ev_timer_stop(s->auth->loop, &s->held);
 	s->auth->n_signins--;
 	forget_secrets(s);
 	free(s->timestamp);
@@ -121,7 +113,7 @@ signin_abandon(struct signin *s)
 	    (s->state == HASHING && !hashpool_cancel(s->auth->hashes, &s->job)))
 		return;
 	if (s->state == PLACING)
-		leave_placing(s);
+		store_wait_cancel(&s->store);
 	finish(s, 0);
 }
 
@@ -152,13 +144,13 @@ on_held(struct ev_loop *loop, ev_timer *t, int revents)
 }
 
 static void
-start_timer(struct signin *s, uint32_t ms,
-    void (*then)(struct ev_loop *, ev_timer *, int))
+hold(struct signin *s, uint32_t ms)
 {
+	s->state = HELD;
 	ev_now_update(s->auth->loop);
-	ev_timer_init(&s->timer, then, ms / 1e3, 0);
-	s->timer.data = s;
-	ev_timer_start(s->auth->loop, &s->timer);
+	ev_timer_init(&s->held, on_held, ms / 1e3, 0);
+	s->held.data = s;
+	ev_timer_start(s->auth->loop, &s->held);
 }
 
 /* name: as the client gave it. */
@@ -202,12 +194,10 @@ deny(struct signin *s, struct slice name, const char *why)
 		ms = penalty_raise(
 		    s->auth->penalty, s->peer, s->user, tried, clock_ms());
 	forget_secrets(s);
-	if (ms == 0 || s->client == NULL) {
+	if (ms == 0 || s->client == NULL)
 		answer(s);
-		return;
-	}
-	s->state = HELD;
-	start_timer(s, ms, on_held);
+	else
+		hold(s, ms);
 }
 
 static void
@@ -458,66 +448,38 @@ open_at(struct signin *s, struct store *store)
 }
 
 static void
-on_placing_timeout(struct ev_loop *loop, ev_timer *t, int revents)
+on_store(struct store_wait *w, struct store *store, const char *why)
 {
-	struct signin *s = t->data;
+	struct signin *s = (void *)((char *)w - offsetof(struct signin, store));
 
-	(void)loop;
-	(void)revents;
-	leave_placing(s);
-	refuse(s, SIGN_IN_TEMPORARY, "store-timeout");
+	if (store != NULL)
+		open_at(s, store);
+	else
+		refuse(s, SIGN_IN_TEMPORARY, why);
 }
 
-/* Waits for the store of a user's own uid. */
 static void
-wait_for_store(struct signin *s, uint32_t gid)
+wait_for_store(struct signin *s, uint32_t uid, uint32_t gid)
 {
-	struct auth *a = s->auth;
-	struct signin *other;
-
-	TAILQ_FOREACH (other, &a->placing, placing)
-		if (other->uid == s->uid)
-			break;
-	if (a->n_placing >= PLACING_MAX ||
-	    (other == NULL && store_want(a, s->uid, gid) != E_OK)) {
-		refuse(s, SIGN_IN_TEMPORARY, "store-queue");
-		return;
-	}
 	s->state = PLACING;
-	TAILQ_INSERT_TAIL(&a->placing, s, placing);
-	a->n_placing++;
-	start_timer(s, PLACING_MS, on_placing_timeout);
-}
-
-void
-signins_placed(struct auth *a, uint32_t uid, struct store *store)
-{
-	struct signin *s, *next;
-
-	for (s = TAILQ_FIRST(&a->placing); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, placing);
-		if (s->uid != uid)
-			continue;
-		leave_placing(s);
-		if (store != NULL)
-			open_at(s, store);
-		else
-			refuse(s, SIGN_IN_TEMPORARY, "no-store");
-	}
+	s->store.done = on_store;
+	if (store_wait(s->auth, &s->store, uid, gid) != E_OK)
+		refuse(s, SIGN_IN_TEMPORARY, "store-queue");
 }
 
 static bool
 set_mail(struct signin *s, const struct user *u)
 {
 	const struct auth_conf *conf = &s->auth->conf;
-	char mail[MAIL_PATH_MAX];
+	char mail[MAIL_PATH_MAX], user[NAME_MAX_OCTETS * 4 + 1];
 	struct errbuf eb;
 
 	if (name_mail(mail, u->mail[0] != '\0' ? u->mail : conf->mail,
 		conf->mail_root, s->user, u->home, &eb) != E_OK) {
 		log_line(LOG_FAULT,
 		    "ev=mail-location sid=%u.%llx user=%s error=\"%s\"",
-		    s->client_index, (unsigned long long)s->sid, s->user,
+		    s->client_index, (unsigned long long)s->sid,
+		    str_escape(user, sizeof(user), s->user, strlen(s->user)),
 		    eb.text);
 		refuse(s, SIGN_IN_PERMANENT, "mail-location");
 		return false;
@@ -536,6 +498,7 @@ place(struct signin *s)
 	const struct auth_conf *conf = &s->auth->conf;
 	const struct user *u = users_find(s->auth->userfile.users, s->user);
 	struct store *store;
+	uint32_t uid;
 
 	forget_secrets(s);
 	if (s->client == NULL) {
@@ -544,20 +507,19 @@ place(struct signin *s)
 	}
 	if (!set_mail(s, u))
 		return;
-	s->uid = u->uid != AUTH_NO_UID ? u->uid : conf->mail_uid;
-	if (s->uid == AUTH_NO_UID) {
+	uid = u->uid != AUTH_NO_UID ? u->uid : conf->mail_uid;
+	if (uid == AUTH_NO_UID) {
 		refuse(s, SIGN_IN_PERMANENT, "no-uid");
-	} else if (s->uid == conf->mail_uid) {
+	} else if (uid == conf->mail_uid) {
 		if ((store = store_of_path(s->auth, s->mail)) != NULL)
 			open_at(s, store);
 		else
 			refuse(s, SIGN_IN_TEMPORARY, "store-down");
-	} else if (s->uid == 0 || s->uid < conf->first_uid ||
-		   s->uid > conf->last_uid) {
+	} else if (uid == 0 || uid < conf->first_uid || uid > conf->last_uid) {
 		refuse(s, SIGN_IN_PERMANENT, "uid-out-of-range");
-	} else if ((store = store_of_uid(s->auth, s->uid)) != NULL) {
+	} else if ((store = store_of_uid(s->auth, uid)) != NULL) {
 		open_at(s, store);
 	} else {
-		wait_for_store(s, u->gid);
+		wait_for_store(s, uid, u->gid);
 	}
 }

@@ -16,13 +16,8 @@
 
 #include "auth/clients.h"
 #include "auth/scheme.h"
-#include "auth/stores.h"
 
-enum {
-	SIGNINS_MAX = 32 * 1024, /* at the same time */
-	PLACING_MAX = 1024,
-	PLACING_MS = 10 * 1000,
-};
+enum { SIGNINS_MAX = 32 * 1024 }; /* at the same time */
 
 /* NULL: too many, or memory.  peer: an address; method: static. */
 struct signin *signin_new(
@@ -39,8 +34,5 @@ enum err signin_step(struct signin *s, struct slice response) NODISCARD;
 
 /* Nobody waits for the answer any more.  A failure still counts. */
 void signin_abandon(struct signin *s);
-
-/* The store of that uid is there, or (NULL) cannot be had. */
-void signins_placed(struct auth *a, uint32_t uid, struct store *store);
 
 #endif

@@ -5,8 +5,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "auth/signin.h"
-#include "base/log.h"
+#include "auth/clients.h"
 
 struct store {
 	LIST_ENTRY(store) entry;
@@ -53,6 +52,84 @@ store_gone(void *arg, enum err why)
 /* A store has nothing to say to us. */
 static const struct ipc_rules store_rules = { NULL, 0, store_gone };
 
+/* ---- who waits for one ---- */
+
+void
+store_wait_cancel(struct store_wait *w)
+{
+	struct auth *a = w->auth;
+
+	TAILQ_REMOVE(&a->store_waits, w, entry);
+	a->n_store_waits--;
+	ev_timer_stop(a->loop, &w->deadline);
+}
+
+static void
+on_deadline(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	struct store_wait *w = t->data;
+
+	(void)loop;
+	(void)revents;
+	store_wait_cancel(w);
+	w->done(w, NULL, "store-timeout");
+}
+
+static struct store_wait *
+wait_find(const struct auth *a, uint32_t uid)
+{
+	struct store_wait *w;
+
+	TAILQ_FOREACH (w, &a->store_waits, entry)
+		if (w->uid == uid)
+			return w;
+	return NULL;
+}
+
+enum err
+store_wait(struct auth *a, struct store_wait *w, uint32_t uid, uint32_t gid)
+{
+	enum err e;
+
+	if (a->n_store_waits >= STORE_WAITS_MAX)
+		return E_FULL;
+	if (wait_find(a, uid) == NULL) {
+		ipc_begin(a->ctl, IPC_STORE_WANTED);
+		ipc_put_u32(a->ctl, uid);
+		ipc_put_u32(a->ctl, gid);
+		if ((e = ipc_end(a->ctl)) != E_OK)
+			return e;
+	}
+	w->auth = a;
+	w->uid = uid;
+	TAILQ_INSERT_TAIL(&a->store_waits, w, entry);
+	a->n_store_waits++;
+	ev_now_update(a->loop);
+	ev_timer_init(&w->deadline, on_deadline, STORE_WAIT_MS / 1e3, 0);
+	w->deadline.data = w;
+	ev_timer_start(a->loop, &w->deadline);
+	return E_OK;
+}
+
+static void
+wake(struct auth *a, uint32_t uid, struct store *st, const char *why)
+{
+	struct store_wait *w;
+
+	while ((w = wait_find(a, uid)) != NULL) {
+		store_wait_cancel(w);
+		w->done(w, st, why);
+	}
+}
+
+void
+store_denied(struct auth *a, uint32_t uid)
+{
+	wake(a, uid, NULL, "no-store");
+}
+
+/* ---- what the parent says ---- */
+
 static struct store *
 store_new(struct auth *a, uint16_t index, uint32_t uid)
 {
@@ -73,7 +150,7 @@ enum err
 store_named(struct auth *a, uint16_t index, uint32_t uid)
 {
 	if (index >= a->conf.n_stores && store_new(a, index, uid) == NULL)
-		signins_placed(a, uid, NULL);
+		wake(a, uid, NULL, "memory");
 	return E_OK;
 }
 
@@ -93,9 +170,11 @@ store_attach(struct auth *a, uint16_t index, int fd)
 		return E_OK;
 	st->serial = ++a->store_serial;
 	if (st->uid != AUTH_NO_UID)
-		signins_placed(a, st->uid, st);
+		wake(a, st->uid, st, NULL);
 	return E_OK;
 }
+
+/* ---- which one ---- */
 
 struct store *
 store_of_path(const struct auth *a, const char *path)
@@ -141,15 +220,6 @@ stores_drain(struct auth *a)
 		if (st->chan != NULL)
 			ipc_drain(st->chan);
 	}
-}
-
-enum err
-store_want(struct auth *a, uint32_t uid, uint32_t gid)
-{
-	ipc_begin(a->ctl, IPC_STORE_WANTED);
-	ipc_put_u32(a->ctl, uid);
-	ipc_put_u32(a->ctl, gid);
-	return ipc_end(a->ctl);
 }
 
 enum err

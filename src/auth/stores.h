@@ -5,6 +5,8 @@
 #ifndef AUTH_STORES_H
 #define AUTH_STORES_H
 
+#include <ev.h>
+
 #include "auth/process.h"
 
 /* IPC_STORE_IS, IPC_ATTACH (takes fd).  E_FORMAT: the index is not known. */
@@ -20,8 +22,26 @@ bool store_is_alive(const struct auth *a, uint32_t serial);
 /* Takes note at once of stores that died. */
 void stores_drain(struct auth *a);
 
-/* Asks the parent for one. */
-enum err store_want(struct auth *a, uint32_t uid, uint32_t gid) NODISCARD;
+/* Of the caller. */
+struct store_wait {
+	TAILQ_ENTRY(store_wait) entry;
+	ev_timer deadline;
+	struct auth *auth;
+	uint32_t uid;
+	/* NULL, and a word for the log: it cannot be had. */
+	void (*done)(struct store_wait *w, struct store *st, const char *why);
+};
+
+enum { STORE_WAITS_MAX = 1024, STORE_WAIT_MS = 10 * 1000 };
+
+/* Has the parent start the store of that uid; w->done() is called later.
+ * E_FULL: too many wait. */
+enum err store_wait(
+    struct auth *a, struct store_wait *w, uint32_t uid, uint32_t gid) NODISCARD;
+void store_wait_cancel(struct store_wait *w);
+
+/* IPC_NO_STORE. */
+void store_denied(struct auth *a, uint32_t uid);
 
 /* IPC_OPEN.  *serial_r: what this life of the store is called. */
 enum err store_open(struct store *st, uint16_t client, uint64_t sid,
