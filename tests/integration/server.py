@@ -1,0 +1,191 @@
+"""Starts and stops the server under test, and looks at its processes.
+
+MALOTE_PEER=dovecot in the environment puts another server in its place: a
+test that fails with both is wrong.  MALOTED names another binary of ours.
+"""
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+TOP = os.path.realpath(HERE + "/../..")
+PEER = os.environ.get("MALOTE_PEER", "")
+OURS = not PEER
+# Sanitizers and other people's processes make all things slower.
+PATIENCE = float(os.environ.get("MALOTE_PATIENCE", "1"))
+
+rng = random.SystemRandom()
+
+
+def free_port():
+    """Below the range that the kernel takes clients' ports from."""
+    while True:
+        port = rng.randint(20000, 32000)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def wait_until(what, seconds=10.0, step=0.02):
+    """Returns what() as soon as it is true; fails when it never is."""
+    end = time.monotonic() + seconds * PATIENCE
+    while True:
+        value = what()
+        if value:
+            return value
+        assert time.monotonic() < end, "waited in vain: %r" % what
+        time.sleep(step)
+
+
+def children(pid):
+    """The children of a process, by /proc: {pid: command line}."""
+    out = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open("/proc/%s/stat" % entry) as f:
+                stat = f.read()
+            with open("/proc/%s/cmdline" % entry) as f:
+                words = f.read().split("\0")[:-1]
+        except OSError:
+            continue
+        state, parent = stat[stat.rindex(")") + 2:].split()[:2]
+        if int(parent) == pid and state != "Z":
+            out[int(entry)] = words
+    return out
+
+
+def memory(pid):
+    """Octets of anonymous memory that a process holds."""
+    with open("/proc/%d/status" % pid) as f:
+        return 1024 * int(re.search(r"RssAnon:\s+(\d+)", f.read()).group(1))
+
+
+class Server:
+    """A running server.  Its log grows in the list `log`."""
+
+    def __init__(self, users, config="", refuse=True, env=None, wrap=(),
+                 become=None):
+        self.port, self.tls_port, self.refuse_port = (
+            free_port(), free_port(), free_port())
+        self.tmp = tempfile.mkdtemp(prefix="malote-tmp.")
+        os.chmod(self.tmp, 0o755)
+        self.log_path = self.tmp + "/log"
+        fragment = self.tmp + "/fragment"
+        if OURS:
+            config = "stop_grace = 1\n" + config
+        with open(fragment, "w") as f:
+            f.write(config)
+        # The server's own temporary directory: it must be empty in the end.
+        self.server_tmp = self.tmp + "/tmp"
+        os.mkdir(self.server_tmp)
+        if become:
+            os.chown(self.server_tmp, *become)
+        program = TOP + ("/tests/peers/" + PEER if PEER else "/tests/serve")
+        command = list(wrap) + [program]
+        for name, password, maildir in users:
+            command += ["--user", name, password, os.fspath(maildir)]
+        command += ["--port", str(self.port), "--tls-port",
+                    str(self.tls_port), "--config", fragment]
+        if refuse and OURS:
+            command += ["--refuse-port", str(self.refuse_port)]
+        extra = {}
+        if become:
+            extra = {"user": become[0], "group": become[1],
+                     "extra_groups": []}
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=log, start_new_session=True,
+                env={**os.environ, "TMPDIR": self.server_tmp, **(env or {})},
+                **extra)
+        self.pid = self.process.pid
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self._await_ready()
+
+    def _await_ready(self):
+        def ready():
+            if self.process.poll() is not None:
+                raise AssertionError("the server ended:\n" + self.log_text())
+            return self.process.stdout.read()
+        try:
+            said = wait_until(ready, 20)
+        except AssertionError:
+            self.process.kill()
+            raise
+        assert said == b"ready\n", said
+
+    def log_text(self):
+        with open(self.log_path, encoding="utf-8",
+                  errors="backslashreplace") as f:
+            return f.read()
+
+    def events(self, name):
+        """Log lines of one kind, as dictionaries."""
+        out = []
+        for line in self.log_text().splitlines():
+            pairs = dict(re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)', line))
+            if pairs.get("ev") == name:
+                out.append({k: v.strip('"') for k, v in pairs.items()})
+        return out
+
+    def await_event(self, name, count=1, seconds=10):
+        def enough():
+            found = self.events(name)
+            return found if len(found) >= count else None
+        return wait_until(enough, seconds)
+
+    def roles(self, role=None):
+        """Pids of the processes, by role: "pop3", "auth", "store"."""
+        out = [pid for pid, words in children(self.pid).items()
+               if role is None or role in words[1:]]
+        return sorted(out)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, seconds=15):
+        """Ends it; returns its exit code.  Fails if anything is left."""
+        if self.process.poll() is None:
+            before = children(self.pid)
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(seconds * PATIENCE)
+            except subprocess.TimeoutExpired:
+                for pid in before:
+                    kill(pid)
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError("the server does not end:\n"
+                                     + self.log_text()) from None
+            wait_until(lambda: not [p for p in before if alive(p)], 5)
+        self.process.stdout.close()
+        wait_until(lambda: not os.listdir(self.server_tmp), 5)
+        return self.process.returncode
+
+
+def alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            stat = f.read()
+        return stat[stat.rindex(")") + 2] != "Z"
+    except OSError:
+        return False
+
+
+def kill(pid):
+    """Only for processes that this test has started."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
