@@ -2,27 +2,21 @@
 import os
 import re
 import shutil
+import sys
 import tempfile
 
 import pytest
 
-import drop
-import pop3
-from server import OURS, PATIENCE, Server
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "harness"))
+import drop  # noqa: E402
+import pop3  # noqa: E402
+from server import OURS, PATIENCE, Server  # noqa: E402
 
 # As root the Maildirs belong to somebody else, as they do in the world.
 OWNER = (20001, 20001) if os.geteuid() == 0 else None
 
 # What a sanitizer says, and what a role says that dies of a fault.
 FAULT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|LeakSanitizer")
-
-
-def pytest_configure(config):
-    for mark, why in [
-            ("ours", "asks what only malote does: skipped with a peer"),
-            ("slow", "only with ./check all"),
-            ("core", "also run against the sanitizer build")]:
-        config.addinivalue_line("markers", "%s: %s" % (mark, why))
 
 
 def pytest_collection_modifyitems(items):
@@ -116,9 +110,3 @@ def connect():
     yield dial
     for session in opened:
         session.close()
-
-
-def files(directory):
-    """What is in the Maildir: {"new/name", "cur/name"}."""
-    return {folder + "/" + name for folder in ("new", "cur")
-            for name in os.listdir(os.path.join(directory, folder))}

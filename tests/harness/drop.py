@@ -374,3 +374,9 @@ def write(directory, messages, owner=None):
     # Times of long ago, as after a restart: caches may believe them.
     for path in made[1:3]:
         os.utime(path, (EPOCH, EPOCH))
+
+
+def files(directory):
+    """What is in the Maildir: {"new/name", "cur/name"}."""
+    return {folder + "/" + name for folder in ("new", "cur")
+            for name in os.listdir(os.path.join(directory, folder))}

@@ -12,8 +12,7 @@ import subprocess
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.realpath(__file__))
-TOP = os.path.realpath(HERE + "/../..")
+TOP = os.path.realpath(os.path.dirname(__file__) + "/../..")
 PEER = os.environ.get("MALOTE_PEER", "")
 OURS = not PEER
 # Sanitizers and other people's processes make all things slower.
@@ -74,18 +73,16 @@ def memory(pid):
 class Server:
     """A running server.  Its log grows in the list `log`."""
 
-    def __init__(self, users, config="", refuse=True, env=None, wrap=(),
-                 become=None):
+    def __init__(self, users, config="", peer_config="", refuse=True,
+                 env=None, wrap=(), become=None):
         self.port, self.tls_port, self.refuse_port = (
             free_port(), free_port(), free_port())
         self.tmp = tempfile.mkdtemp(prefix="malote-tmp.")
         os.chmod(self.tmp, 0o755)
         self.log_path = self.tmp + "/log"
         fragment = self.tmp + "/fragment"
-        if OURS:
-            config = "stop_grace = 1\n" + config
         with open(fragment, "w") as f:
-            f.write(config)
+            f.write("stop_grace = 1\n" + config if OURS else peer_config)
         # The server's own temporary directory: it must be empty in the end.
         self.server_tmp = self.tmp + "/tmp"
         os.mkdir(self.server_tmp)
