@@ -1,5 +1,6 @@
 """Fixtures: places for Maildirs, and servers that serve them."""
 import os
+import pwd
 import re
 import shutil
 import sys
@@ -12,8 +13,9 @@ import drop  # noqa: E402
 import pop3  # noqa: E402
 from server import OURS, PATIENCE, Server  # noqa: E402
 
-# As root the Maildirs belong to somebody else, as they do in the world.
-OWNER = (20001, 20001) if os.geteuid() == 0 else None
+# As root the Maildirs belong to somebody else, as they do in the world; it is
+# a user that exists, as delivery agents want one.
+OWNER = pwd.getpwnam("nobody")[2:4] if os.geteuid() == 0 else None
 
 # What a sanitizer says, and what a role says that dies of a fault.
 FAULT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|LeakSanitizer")

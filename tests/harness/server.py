@@ -73,8 +73,9 @@ def memory(pid):
 class Server:
     """A running server.  Its log grows in the list `log`."""
 
-    def __init__(self, users, config="", peer_config="", refuse=True,
+    def __init__(self, users, config="", peer_config="", peer=PEER,
                  env=None, wrap=(), become=None):
+        self.ours = not peer
         self.port, self.tls_port, self.refuse_port = (
             free_port(), free_port(), free_port())
         self.tmp = tempfile.mkdtemp(prefix="malote-tmp.")
@@ -82,19 +83,20 @@ class Server:
         self.log_path = self.tmp + "/log"
         fragment = self.tmp + "/fragment"
         with open(fragment, "w") as f:
-            f.write("stop_grace = 1\n" + config if OURS else peer_config)
+            f.write("stop_grace = 1\n" + config if self.ours
+                    else peer_config)
         # The server's own temporary directory: it must be empty in the end.
         self.server_tmp = self.tmp + "/tmp"
         os.mkdir(self.server_tmp)
         if become:
             os.chown(self.server_tmp, *become)
-        program = TOP + ("/tests/peers/" + PEER if PEER else "/tests/serve")
+        program = TOP + ("/tests/peers/" + peer if peer else "/tests/serve")
         command = list(wrap) + [program]
         for name, password, maildir in users:
             command += ["--user", name, password, os.fspath(maildir)]
         command += ["--port", str(self.port), "--tls-port",
                     str(self.tls_port), "--config", fragment]
-        if refuse and OURS:
+        if self.ours:
             command += ["--refuse-port", str(self.refuse_port)]
         extra = {}
         if become:

@@ -5,18 +5,17 @@ else is forgiven.
 """
 import glob
 import os
-import pty
 import re
 import shutil
 import ssl
 import subprocess
-import sys
-import time
+from collections import Counter
 
 import poplib
 import pytest
 
 import drop
+import terminal
 from server import PATIENCE
 
 COUNT = 400
@@ -81,8 +80,13 @@ class Drop:
 
     def check(self, got, expected, keep):
         """The same messages, and the maildrop as it should be."""
-        assert len(got) == len(expected)
-        assert sorted(got) == sorted(expected)
+        extra = sorted((Counter(got) - Counter(expected)).elements())
+        lost = sorted((Counter(expected) - Counter(got)).elements())
+        for one, other in zip(extra, lost):
+            at = len(os.path.commonprefix([one, other]))
+            at = max(0, at - 60)
+            assert one[at:at + 120] == other[at:at + 120]
+        assert not extra and not lost
         assert drop.files(self.box) == (
             {m.path for m in self.messages} if keep else set())
 
@@ -275,8 +279,13 @@ verbose = 0
 
 
 def getmail_view(message):
-    """It goes by way of Python's parser, which ends lines at any CR."""
-    return re.sub(rb"\r*\n", b"\n", drop.wire(message.stored))
+    """It puts the Return-Path first, and a space after each colon."""
+    text = re.sub(rb"\r*\n", b"\n", drop.wire(message.stored))
+    head, blank, body = text.partition(b"\n\n")
+    head = re.sub(rb"(?m)^([A-Za-z-]+):[ ]*", rb"\1: ", head)
+    path = re.search(rb"(?m)^Return-Path: .*\n", head)
+    return (path.group() + head[:path.start()] + head[path.end():]
+            + blank + body)
 
 
 @KEEP
@@ -302,8 +311,8 @@ push "<tag-pattern>~A<enter><tag-prefix>%s=out<enter>%s"
         "yes" if mode == "stls" else "no", d.ca,
         "yes", d.home, "<copy-message>" if keep else "<save-message>",
         "<quit>"))
-    status = in_terminal(["mutt", "-n", "-F", rc, "-f", url], d)
-    assert status == 0
+    status, screen = terminal.run(["mutt", "-n", "-F", rc, "-f", url], d.home)
+    assert status == 0, screen[-2000:]
     d.check([mutt_took(t) for t in d.got("out/*/*")], lf(d.messages), keep)
 
 
@@ -313,27 +322,3 @@ def mutt_took(text):
     head = re.sub(rb"(?m)^(Status|Content-Length|Lines): .*\n", b"",
                   head + b"\n")
     return head + blank[1:] + body
-
-
-def in_terminal(command, d):
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.chdir(d.home)
-        os.execvpe(command[0], command, {
-            "HOME": d.home, "PATH": os.environ["PATH"], "LANG": "C",
-            "TERM": "vt100", "LINES": "25", "COLUMNS": "80"})
-    end = time.monotonic() + 60 * PATIENCE
-    screen = b""
-    while time.monotonic() < end:
-        try:
-            got = os.read(fd, 65536)
-        except OSError:
-            break
-        if not got:
-            break
-        screen += got
-    else:
-        os.kill(pid, 9)
-        sys.stderr.write(screen[-3000:].decode("latin-1"))
-    os.close(fd)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
