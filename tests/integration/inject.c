@@ -1,0 +1,230 @@
+/*
+ * inject - makes a running process do system calls, and says what it got.
+ *
+ *	inject TID NAME...
+ *
+ * Stops the thread, puts each call in front of where it stands, steps over
+ * it, prints "NAME errno" (0: it was permitted), and lets the thread go on as
+ * if nothing had been.  x86-64; needs root or the right to trace.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* An argument that stands for the address of a path in the thread's stack. */
+#define PATH  0x7061746870617468ULL
+#define OTHER 0x6f746865726f7468ULL
+/* One for the address of zeroes there. */
+#define ZEROES 0x7a65726f7a65726fULL
+/* And one for the process itself. */
+#define SELF 0x73656c6673656c66ULL
+
+static const struct call {
+	const char *name;
+	unsigned long nr;
+	unsigned long long arg[6];
+} calls[] = {
+	{ "open", SYS_open, { PATH, O_RDONLY } },
+	{ "openat", SYS_openat, { AT_FDCWD, PATH, O_RDONLY } },
+	{ "openat2", SYS_openat2, { AT_FDCWD, PATH, ZEROES, 24 } },
+	{ "creat", SYS_creat, { OTHER, 0600 } },
+	{ "mknod", SYS_mknod, { OTHER, S_IFIFO | 0600 } },
+	{ "mknodat", SYS_mknodat, { AT_FDCWD, OTHER, S_IFIFO | 0600 } },
+	{ "mkdir", SYS_mkdir, { OTHER, 0700 } },
+	{ "mkdirat", SYS_mkdirat, { AT_FDCWD, OTHER, 0700 } },
+	{ "rmdir", SYS_rmdir, { OTHER } },
+	{ "unlink", SYS_unlink, { OTHER } },
+	{ "unlinkat", SYS_unlinkat, { AT_FDCWD, OTHER } },
+	{ "rename", SYS_rename, { OTHER, PATH } },
+	{ "renameat", SYS_renameat, { AT_FDCWD, OTHER, AT_FDCWD, PATH } },
+	{ "renameat2", SYS_renameat2, { AT_FDCWD, OTHER, AT_FDCWD, PATH } },
+	{ "link", SYS_link, { PATH, OTHER } },
+	{ "linkat", SYS_linkat, { AT_FDCWD, PATH, AT_FDCWD, OTHER } },
+	{ "symlink", SYS_symlink, { PATH, OTHER } },
+	{ "symlinkat", SYS_symlinkat, { PATH, AT_FDCWD, OTHER } },
+	{ "truncate", SYS_truncate, { OTHER, 0 } },
+	{ "chmod", SYS_chmod, { OTHER, 0700 } },
+	{ "chown", SYS_chown, { OTHER, 0, 0 } },
+	{ "chroot", SYS_chroot, { PATH } },
+	{ "chdir", SYS_chdir, { PATH } },
+	{ "mount", SYS_mount, { PATH, PATH, ZEROES } },
+	{ "socket", SYS_socket, { AF_INET, SOCK_STREAM } },
+	{ "socketpair", SYS_socketpair, { AF_UNIX, SOCK_STREAM, 0, ZEROES } },
+	{ "connect", SYS_connect, { 0, ZEROES, 16 } },
+	{ "bind", SYS_bind, { 0, ZEROES, 16 } },
+	{ "listen", SYS_listen, { 0, 1 } },
+	{ "execve", SYS_execve, { PATH, ZEROES, ZEROES } },
+	{ "execveat", SYS_execveat, { AT_FDCWD, PATH, ZEROES, ZEROES } },
+	{ "fork", SYS_fork, { 0 } },
+	{ "clone", SYS_clone, { SIGCHLD } },
+	{ "clone3", SYS_clone3, { ZEROES, 64 } },
+	{ "ptrace", SYS_ptrace, { PTRACE_ATTACH, 1 } },
+	{ "process_vm_readv", SYS_process_vm_readv, { 1 } },
+	{ "pidfd_open", SYS_pidfd_open, { SELF } },
+	{ "pidfd_getfd", SYS_pidfd_getfd, { 0, 0 } },
+	{ "kill", SYS_kill, { SELF, 0 } },
+	{ "setuid", SYS_setuid, { 0 } },
+	{ "setresuid", SYS_setresuid, { 0, 0, 0 } },
+	{ "unshare", SYS_unshare, { CLONE_NEWUSER } },
+	{ "setns", SYS_setns, { 0, 0 } },
+	{ "memfd_create", SYS_memfd_create, { OTHER, 0 } },
+	{ "io_uring_setup", SYS_io_uring_setup, { 1, ZEROES } },
+	{ "bpf", SYS_bpf, { 0, ZEROES, 8 } },
+	{ "perf_event_open", SYS_perf_event_open, { ZEROES, 0, -1, -1 } },
+	{ "userfaultfd", SYS_userfaultfd, { 0 } },
+	{ "keyctl", SYS_keyctl, { 0, 0 } },
+	{ "shmget", SYS_shmget, { 0, 4096, 0600 | 01000 } },
+	{ "reboot", SYS_reboot, { 0 } },
+	/* Permitted to all: shows that the rest is refused, not merely lost. */
+	{ "getpid", SYS_getpid, { 0 } },
+};
+
+enum {
+	RED_ZONE = 128,
+	PATH_AT = 0,
+	OTHER_AT = 32,
+	ZEROES_AT = 64,
+	SCRATCH = 256
+};
+
+static void
+die(const char *what)
+{
+	perror(what);
+	exit(2);
+}
+
+static void
+await(pid_t tid)
+{
+	int status;
+
+	if (waitpid(tid, &status, __WALL) != tid)
+		die("waitpid");
+	if (!WIFSTOPPED(status)) {
+		fprintf(stderr, "the thread ended: status %x\n", status);
+		exit(3);
+	}
+}
+
+static void
+poke(pid_t tid, unsigned long long at, const void *data, size_t n)
+{
+	uint64_t word;
+	size_t i;
+
+	for (i = 0; i < n; i += sizeof(word)) {
+		memcpy(&word, (const char *)data + i, sizeof(word));
+		if (ptrace(PTRACE_POKEDATA, tid, at + i, word) < 0)
+			die("POKEDATA");
+	}
+}
+
+static unsigned long long
+resolve(pid_t tid, unsigned long long arg, unsigned long long scratch)
+{
+	switch (arg) {
+	case PATH: return scratch + PATH_AT;
+	case OTHER: return scratch + OTHER_AT;
+	case ZEROES: return scratch + ZEROES_AT;
+	default: return arg;
+	}
+}
+
+/* Returns the errno of the call, 0 if it was permitted. */
+static int
+inject(pid_t tid, const struct user_regs_struct *saved, const struct call *c)
+{
+	struct user_regs_struct r = *saved;
+	unsigned long long scratch = (saved->rsp - RED_ZONE - SCRATCH) & ~15ULL;
+	char memory[SCRATCH] = { 0 };
+
+	memcpy(memory + PATH_AT, "/", 2);
+	memcpy(memory + OTHER_AT, "/tmp/malote-injected", 21);
+	poke(tid, scratch, memory, sizeof(memory));
+	r.rsp = scratch;
+	r.rip = saved->rip - 2; /* it stands behind a system call */
+	r.orig_rax = (unsigned long long)-1;
+	r.rax = c->nr;
+	r.rdi = resolve(tid, c->arg[0], scratch);
+	r.rsi = resolve(tid, c->arg[1], scratch);
+	r.rdx = resolve(tid, c->arg[2], scratch);
+	r.r10 = resolve(tid, c->arg[3], scratch);
+	r.r8 = resolve(tid, c->arg[4], scratch);
+	r.r9 = resolve(tid, c->arg[5], scratch);
+	if (ptrace(PTRACE_SETREGS, tid, NULL, &r) < 0)
+		die("SETREGS");
+	if (ptrace(PTRACE_SINGLESTEP, tid, NULL, NULL) < 0)
+		die("SINGLESTEP");
+	await(tid);
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &r) < 0)
+		die("GETREGS");
+	if ((long long)r.rax < 0 && (long long)r.rax > -4096)
+		return (int)-(long long)r.rax;
+	return 0;
+}
+
+static const struct call *
+find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (strcmp(calls[i].name, name) == 0)
+			return &calls[i];
+	fprintf(stderr, "inject: no call %s\n", name);
+	exit(2);
+}
+
+/* A thread that waits, waits in a system call. */
+static void
+check_place(pid_t tid, const struct user_regs_struct *r)
+{
+	long word;
+
+	errno = 0;
+	word = ptrace(PTRACE_PEEKTEXT, tid, r->rip - 2, NULL);
+	if (errno != 0 || (word & 0xffff) != 0x050f) {
+		fprintf(stderr, "inject: the thread is not in a call\n");
+		exit(2);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct user_regs_struct saved;
+	pid_t tid;
+	int i;
+
+	if (argc < 3)
+		return 2;
+	tid = (pid_t)strtol(argv[1], NULL, 10);
+	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0)
+		die("SEIZE");
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
+		die("INTERRUPT");
+	await(tid);
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &saved) < 0)
+		die("GETREGS");
+	check_place(tid, &saved);
+	for (i = 2; i < argc; i++)
+		printf("%s %d\n", argv[i], inject(tid, &saved, find(argv[i])));
+	if (ptrace(PTRACE_SETREGS, tid, NULL, &saved) < 0)
+		die("SETREGS");
+	if (ptrace(PTRACE_DETACH, tid, NULL, NULL) < 0)
+		die("DETACH");
+	return 0;
+}
