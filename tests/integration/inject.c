@@ -139,6 +139,7 @@ resolve(pid_t tid, unsigned long long arg, unsigned long long scratch)
 	case PATH: return scratch + PATH_AT;
 	case OTHER: return scratch + OTHER_AT;
 	case ZEROES: return scratch + ZEROES_AT;
+	case SELF: return (unsigned long long)tid;
 	default: return arg;
 	}
 }
