@@ -83,8 +83,9 @@ class Server:
         self.log_path = self.tmp + "/log"
         fragment = self.tmp + "/fragment"
         with open(fragment, "w") as f:
-            f.write("stop_grace = 1\n" + config if self.ours
-                    else peer_config)
+            if self.ours and "stop_grace" not in config:
+                config = "stop_grace = 1\n" + config
+            f.write(config if self.ours else peer_config)
         # The server's own temporary directory: it must be empty in the end.
         self.server_tmp = self.tmp + "/tmp"
         os.mkdir(self.server_tmp)
@@ -146,9 +147,9 @@ class Server:
 
     def roles(self, role=None):
         """Pids of the processes, by role: "pop3", "auth", "store"."""
-        out = [pid for pid, words in children(self.pid).items()
-               if role is None or role in words[1:]]
-        return sorted(out)
+        return sorted(
+            pid for pid, words in children(self.pid).items()
+            if role is None or role in " ".join(words).split())
 
     def signal(self, number):
         self.process.send_signal(number)
