@@ -442,14 +442,16 @@ handle_batch(struct ipc_chan *c, struct batch *b, int n)
 			e = E_FORMAT;
 		if (e == E_OK && !c->freed)
 			e = ipc_handle(c->rules, c->phase, c->arg, b->data[i],
-			    b->v[i].msg_len, fds, nfds);
+				b->v[i].msg_len, fds, nfds) == E_FORMAT
+				? E_FORMAT
+				: E_OK;
 		else
 			while (nfds > 0)
 				close(fds[--nfds]);
 		if (c->data.secret)
 			explicit_bzero(b->data[i], b->v[i].msg_len);
 	}
-	return e == E_CLOSED || e == E_FORMAT ? e : E_OK;
+	return e;
 }
 
 static void chan_free(struct ipc_chan *c);

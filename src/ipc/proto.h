@@ -80,7 +80,8 @@ enum ipc_type {
 	IPC_COMMIT,     /* u64 sid: remove what was marked, then release */
 	IPC_RELEASE,    /* u64 sid: the session is over; no answer */
 	IPC_KEEP,       /* u64 sid */
-	IPC_SIZE_WRONG, /* u64 sid, u32 msgno, u64 wire octets that were sent */
+	IPC_DOUBT, /* u64 sid, u32 msgno: what the index says of it is wrong; 0: the
+	            * index itself cannot be read */
 };
 
 /* Flags of IPC_PASS and IPC_SASL. */

@@ -35,6 +35,7 @@ broken(struct session *s)
 {
 	log_line(LOG_FAULT, "ev=index-broken sid=%u.%llx user=%s",
 	    s->worker->conf.role.index, (unsigned long long)s->sid, s->user);
+	session_doubt(s, 0);
 	return GO_END;
 }
 

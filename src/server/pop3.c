@@ -602,5 +602,5 @@ pop3_main(int ctl)
 		fatal("ev=start error=\"out of memory\"");
 	ev_run(w->loop, 0);
 	log_flush();
-	return 0;
+	_exit(0); /* threads still run: no exit handlers */
 }

@@ -217,7 +217,6 @@ message_done(struct session *s)
 {
 	const struct fetched *f = &s->pump.msg;
 	uint64_t size = pop3_wire_size(&s->pump.wire);
-	struct ipc_chan *chan = s->store->chan;
 
 	if (!s->pop3.request.top) {
 		if (s->seen != NULL)
@@ -231,11 +230,7 @@ message_done(struct session *s)
 			    (unsigned long long)s->sid, f->msgno,
 			    (unsigned long long)f->wire,
 			    (unsigned long long)size);
-			ipc_begin(chan, IPC_SIZE_WRONG);
-			ipc_put_u64(chan, s->sid);
-			ipc_put_u32(chan, f->msgno);
-			ipc_put_u64(chan, size);
-			(void)(ipc_end(chan) == E_OK); /* only a hint */
+			session_doubt(s, f->msgno);
 		}
 	}
 	s->last_msgno = f->msgno;

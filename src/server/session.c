@@ -112,6 +112,17 @@ send_sid(struct ipc_chan *chan, enum ipc_type type, uint64_t sid)
 		log_line(LOG_FAULT, "ev=queue error=\"%s\"", err_str(e));
 }
 
+void
+session_doubt(struct session *s, uint32_t msgno)
+{
+	struct ipc_chan *chan = s->store->chan;
+
+	ipc_begin(chan, IPC_DOUBT);
+	ipc_put_u64(chan, s->sid);
+	ipc_put_u32(chan, msgno);
+	(void)(ipc_end(chan) == E_OK); /* else the next session finds it out */
+}
+
 /* With mark_seen the store renames what was read, when the session is over. */
 static void
 send_bitmap(struct session *s, enum mark_kind kind, const uint8_t *map)

@@ -141,6 +141,10 @@ void session_lost_store(struct session *s, const struct store_link *store);
 /* True if it ended itself for the sake of another. */
 bool session_yield(struct session *s, uint32_t seconds);
 
+/* Tells the store that its index is wrong about a message, or (0) unreadable:
+ * it will be made anew. */
+void session_doubt(struct session *s, uint32_t msgno);
+
 /* ---- between session.c, retrieve.c and lookup.c ---- */
 
 /* Octets of a file: at least one, or all `len` if `whole`.  GO_ON: they are

@@ -208,7 +208,7 @@ tenant_doubt(struct tenant *s, uint32_t msgno)
 
 	if (!may_ask(s) || msgno > s->count)
 		return E_FORMAT;
-	log_line(LOG_WARNING, "ev=size-wrong sid=%u.%llx msgno=%u",
+	log_line(LOG_WARNING, "ev=index-doubted sid=%u.%llx msgno=%u",
 	    s->peer->index, (unsigned long long)s->sid, msgno);
 	/* Without memory it is found out another time. */
 	if ((op = op_new(s, run_doubt, done_doubt, false)) == NULL)

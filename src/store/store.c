@@ -192,13 +192,11 @@ take_marks(void *arg, struct ipc_in *in)
 }
 
 static enum err
-take_size_wrong(void *arg, struct ipc_in *in)
+take_doubt(void *arg, struct ipc_in *in)
 {
 	struct tenant *s = tenant_find(arg, ipc_get_u64(in));
 	uint32_t msgno = ipc_get_u32(in);
 
-	/* How many octets there were is for us to count. */
-	(void)ipc_get_u64(in);
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	return s == NULL ? E_OK : tenant_doubt(s, msgno);
@@ -211,7 +209,7 @@ static const struct ipc_rule pop3_rule[] = {
 	{ IPC_COMMIT, 1, 0, 8, take_commit },
 	{ IPC_RELEASE, 1, 0, 8, take_release },
 	{ IPC_KEEP, 1, 0, 8, take_keep },
-	{ IPC_SIZE_WRONG, 1, 0, 8 + 4 + 8, take_size_wrong },
+	{ IPC_DOUBT, 1, 0, 8 + 4, take_doubt },
 };
 
 static const struct ipc_rules pop3_rules = { pop3_rule,

@@ -568,7 +568,7 @@ test_misbehaves(void **state)
 			say_marks(1, MARK_REMOVE, UINT32_MAX - 7, "", 0);
 			break;
 		case 11: say(p, IPC_OPEN, 1); break;
-		case 12: say(p, IPC_SIZE_WRONG, 1); break;
+		case 12: say(p, IPC_DOUBT, 1); break;
 		default: say(p, IPC_STOP, 1); break;
 		}
 		expect_misbehaved(ROLE_POP3, 0);
