@@ -82,7 +82,7 @@ struct drop_kind {
 
 extern const struct drop_kind maildir_kind;
 
-/* "open since 12:03 UTC from 203.0.113.7"; from: as it was given to open(),
+/* "open since 12:03 from 203.0.113.7"; from: as it was given to open(),
  * or whatever somebody wrote into a file. */
 void drop_in_use(
     char out[DROP_TEXT_MAX], uint64_t since_unix, const char *from);

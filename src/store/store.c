@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -542,6 +543,7 @@ store_main(int ctl)
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	umask(077);
+	tzset(); /* while there is a file to read it from */
 	log_open(STDERR_FILENO, "store");
 	if (ipc_wait_one(ctl, IPC_CONF, CONF_WAIT_MS, take_conf, &st.conf) !=
 	    E_OK)
