@@ -70,6 +70,7 @@ def serve():
         started.append(server)
         return server
 
+    start.servers = started
     yield start
     for server in started:
         try:
@@ -112,3 +113,20 @@ def connect():
     yield dial
     for session in opened:
         session.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failure shows the servers' logs."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and "serve" in getattr(item, "funcargs", {}):
+        for server in item.funcargs["serve"].servers:
+            report.sections.append(("log of the server", tail(server)))
+
+
+def tail(server):
+    try:
+        return "\n".join(server.log_text().splitlines()[-40:])
+    except OSError:
+        return "(gone)"

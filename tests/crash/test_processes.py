@@ -286,6 +286,7 @@ def test_sigterm_lets_sessions_finish(box, serve, login, connect):
             late = connect(server.port)
         except (OSError, pop3.Closed):
             return True
+        late.close()
         return late.greeting.startswith(b"-ERR")
     wait_until(refused)
     assert session.stat()[0] == 11

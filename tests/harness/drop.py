@@ -356,6 +356,11 @@ def peaceful(messages):
             and b"\n\n" in m.stored.replace(b"\r", b"")]
 
 
+def short(messages):
+    """Those whose names can be UIDLs."""
+    return [m for m in messages if len(m.base) <= 70]
+
+
 def write(directory, messages, owner=None):
     """Makes the Maildir; adds to one that is there."""
     directory = os.fspath(directory)

@@ -176,7 +176,7 @@ def test_in_use(place, serve, login, connect):
         second.err("PASS wrong", "AUTH")
         second.ok("USER user")
         text = second.err("PASS secret", "IN-USE")
-        assert re.search(rb"open since \d\d:\d\d from 127\.0\.0\.1", text)
+        assert re.search(rb"open since \d\d:\d\d UTC from 127\.0\.0\.1", text)
     first.quit()
     second.login()
     second.quit()
@@ -329,7 +329,7 @@ def test_slow_reader_is_served(place, serve, login):
     session = login(server, rcvbuf=65536)
     session.send("RETR 1\r\n")
     begin, start = session.line(), time.monotonic()
-    got = session.seen
+    got = b""
     while time.monotonic() - start < 6:
         got += session.receive(65536)
         time.sleep(0.05)
@@ -368,7 +368,7 @@ def test_delivery_during_a_session(place, serve, login):
 @pytest.mark.ours
 def test_messages_vanish(place, serve, login):
     """S-ENG-11: removed by somebody else; the others stay what they are."""
-    messages = drop.make(11, 30)
+    messages = drop.short(drop.make(11, 45))[:30]
     box = place.maildir(messages)
     server = serve(box)
     session = login(server)
@@ -396,7 +396,7 @@ def test_messages_vanish(place, serve, login):
 @pytest.mark.ours
 def test_flags_change_during_a_session(place, serve, login):
     """Another program renames: the messages are still to be had."""
-    messages = drop.make(12, 30)
+    messages = drop.short(drop.make(12, 45))[:30]
     box = place.maildir(messages)
     server = serve(box)
     session = login(server)
@@ -511,7 +511,7 @@ def test_missing_maildir_is_not_made(place, serve, connect):
 @pytest.mark.ours
 def test_mark_seen(place, serve, login):
     """S-ENG-08: by RETR, not by TOP, at the end of the session."""
-    messages = drop.make(14, 6)
+    messages = drop.short(drop.make(14, 12))[:6]
     box = place.maildir(messages)
     server = serve(box, "mark_seen = yes\n")
     session = login(server)
@@ -575,7 +575,7 @@ def test_many_sessions(place, serve, connect, tls):
 
 @pytest.mark.ours
 def test_index_is_a_cache(place, serve, login):
-    """Deleting it loses nothing; garbage in its place neither."""
+    """Deleting it loses nothing; damage and garbage neither."""
     messages = drop.make(16, 30) + drop.odd()
     box = place.maildir(messages)
     server = serve(box)
@@ -586,6 +586,14 @@ def test_index_is_a_cache(place, serve, login):
                 [pop3.digest(session.retr(n)) for n in session.list()])
         session.quit()
         return seen
+
+    def mended():
+        """Damage may end the session that meets it, but no second one."""
+        try:
+            return all_of_it()
+        except (AssertionError, pop3.Closed):
+            wait_until(lambda: server_is_free(server, login))
+            return all_of_it()
     first = all_of_it()
     rng = random.Random(1)
     index = box + "/malote.index"
@@ -602,7 +610,7 @@ def test_index_is_a_cache(place, serve, login):
                     octets[rng.randrange(len(octets))] ^= 1 << rng.randrange(8)
             with open(index, "wb") as f:
                 f.write(octets)
-        assert all_of_it() == first
+        assert mended() == first
 
 
 @pytest.mark.ours
@@ -640,3 +648,18 @@ def test_index_is_not_ours(place, serve, login):
         shutil.rmtree(box)
         place.maildir(messages)
     wait_until(lambda: server_is_free(server, login))
+
+
+@pytest.mark.ours
+def test_index_asked_while_messages_come(place, serve, login):
+    """RETR asks ahead: what it brings is not taken for what LIST asked."""
+    server = serve(place.maildir(drop.make(17, 8)))
+    for i in range(60):
+        session = login(server)
+        session.retr(1)
+        session.ok(["LIST 3", "UIDL 4", "DELE 2"][i % 3])
+        if i % 3 == 2:
+            session.ok("RSET")
+        session.quit()
+        session.close()
+    assert not server.events("misbehaved")

@@ -26,7 +26,7 @@ def make_certificate(directory, name="localhost", algorithm="ec"):
     kind = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
             "rsa": ["rsa:2048"]}[algorithm]
     subprocess.run(
-        ["openssl", "req", "-x509", "-nodes", "-days", "2", "-newkey", *kind,
+        ["openssl", "req", "-x509", "-nodes", "-days", "90", "-newkey", *kind,
          "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:" + name,
          "-out", files[0], "-keyout", files[1]],
         check=True, stderr=subprocess.DEVNULL)
@@ -307,6 +307,7 @@ def check(place, text):
     users = place.path + "/users"
     with open(users, "w") as f:
         f.write("user:{PLAIN}secret:1000:1000::%s::\n" % place.path)
+    os.chmod(users, 0o600)
     with open(config, "w") as f:
         f.write('users = "%s"\nmail = "maildir:%s/%%n"\n'
                 'user = "65533"\nauth_user = "65532"\n'
