@@ -26,7 +26,7 @@ index_get(struct session *s)
 	ipc_put_u64(chan, s->sid);
 	if (ipc_end(chan) != E_OK)
 		return GO_END;
-	s->wait = WAIT_STORE;
+	s->wait = WAIT_INDEX;
 	return GO_WAIT;
 }
 

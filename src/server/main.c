@@ -47,7 +47,9 @@ run_role(const char *name)
 		if (fstat(ROLE_FD, &st) < 0 || !S_ISSOCK(st.st_mode))
 			break;
 		prctl(PR_SET_NAME, roles[i].process);
-		return roles[i].main(ROLE_FD);
+		/* Threads may still run, and files are out of reach: no exit
+		 * handlers. */
+		_exit(roles[i].main(ROLE_FD));
 	}
 	fprintf(stderr, "maloted: -x is for maloted itself\n");
 	return EX_USAGE;

@@ -124,7 +124,7 @@ on_index_is(void *arg, struct ipc_in *in)
 
 	if (s == NULL)
 		return E_OK;
-	if (s->wait != WAIT_STORE || s->index_fd >= 0)
+	if (s->wait != WAIT_INDEX)
 		return E_FORMAT;
 	if (ok)
 		s->index_fd = ipc_get_fd(in);
@@ -145,7 +145,7 @@ on_fetched(void *arg, struct ipc_in *in)
 	if (s == NULL)
 		return E_OK;
 	e = retrieve_fetched(s, in);
-	if (e == E_OK && s->wait == WAIT_STORE)
+	if (e == E_OK && s->wait == WAIT_MESSAGE)
 		session_go(s);
 	return e;
 }
@@ -602,5 +602,5 @@ pop3_main(int ctl)
 		fatal("ev=start error=\"out of memory\"");
 	ev_run(w->loop, 0);
 	log_flush();
-	_exit(0); /* threads still run: no exit handlers */
+	return 0;
 }

@@ -206,7 +206,7 @@ take(struct session *s, uint32_t msgno, struct fetched *f_r)
 		if (ask(s, msgno) != E_OK)
 			return GO_END;
 	}
-	s->wait = WAIT_STORE;
+	s->wait = WAIT_MESSAGE;
 	return GO_WAIT;
 }
 

@@ -207,7 +207,9 @@ session_deadline(const struct session *s)
 			return login;
 		if (s->out.len != 0)
 			return write;
-		return s->active + conf->idle_timeout * 1000ull;
+		/* A long transfer is no idleness. */
+		return (s->active > s->progress ? s->active : s->progress) +
+		       conf->idle_timeout * 1000ull;
 	default: return s->active + ANSWER_MS;
 	}
 }
@@ -884,7 +886,8 @@ session_lost_store(struct session *s, const struct store_link *store)
 	s->why = "store-died";
 	if (s->wait == WAIT_COMMIT) {
 		pop3_server_updated(&s->pop3, &s->out, 0, s->pop3.marked);
-	} else if (s->wait == WAIT_STORE && !s->pump.begun) {
+	} else if ((s->wait == WAIT_INDEX || s->wait == WAIT_MESSAGE) &&
+		   !s->pump.begun) {
 		pop3_server_failed(&s->pop3, &s->out, POP3_CODE_SYS_TEMP,
 		    "the maildrop is not there now");
 	} else {

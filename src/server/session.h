@@ -26,7 +26,8 @@ enum wait {
 	WAIT_CLIENT,  /* a command */
 	WAIT_ROOM,    /* the client to take what is in the buffer */
 	WAIT_SIGN_IN, /* auth, or the store that it told */
-	WAIT_STORE,   /* an answer about the maildrop */
+	WAIT_INDEX,   /* the store, to open the index */
+	WAIT_MESSAGE, /* the store, to open messages */
 	WAIT_COMMIT,
 	WAIT_DISK,
 	WAIT_QUEUE,  /* the channel to auth or to the store is full */

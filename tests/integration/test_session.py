@@ -176,7 +176,7 @@ def test_in_use(place, serve, login, connect):
         second.err("PASS wrong", "AUTH")
         second.ok("USER user")
         text = second.err("PASS secret", "IN-USE")
-        assert re.search(rb"open since \d\d:\d\d UTC from 127\.0\.0\.1", text)
+        assert re.search(rb"open since \d\d:\d\d from 127\.0\.0\.1", text)
     first.quit()
     second.login()
     second.quit()
@@ -582,9 +582,12 @@ def test_index_is_a_cache(place, serve, login):
 
     def all_of_it():
         session = login(server)
-        seen = (session.list(), session.uidl(),
-                [pop3.digest(session.retr(n)) for n in session.list()])
-        session.quit()
+        try:
+            seen = (session.list(), session.uidl(),
+                    [pop3.digest(session.retr(n)) for n in session.list()])
+            session.quit()
+        finally:
+            session.close()
         return seen
 
     def mended():
