@@ -58,15 +58,6 @@ on_refused(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
-static void
-store_tell(struct store_link *l, enum ipc_type type, uint64_t sid)
-{
-	ipc_begin(l->chan, type);
-	ipc_put_u64(l->chan, sid);
-	if (ipc_end(l->chan) != E_OK)
-		log_line(LOG_FAULT, "ev=queue error=full");
-}
-
 static enum err
 on_opened(void *arg, struct ipc_in *in)
 {
@@ -84,7 +75,7 @@ on_opened(void *arg, struct ipc_in *in)
 	if (s != NULL && s->wait == WAIT_SIGN_IN)
 		session_opened(s, l, user, count, octets);
 	else /* the client did not wait */
-		store_tell(l, IPC_RELEASE, sid);
+		session_tell(l->chan, IPC_RELEASE, sid);
 	return E_OK;
 }
 
@@ -174,7 +165,7 @@ on_yield(void *arg, struct ipc_in *in)
 		return E_FORMAT;
 	/* One that is no more has said IPC_RELEASE already. */
 	if (s != NULL && s->store == l && !session_yield(s, seconds))
-		store_tell(l, IPC_KEEP, sid);
+		session_tell(l->chan, IPC_KEEP, sid);
 	return E_OK;
 }
 

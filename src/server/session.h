@@ -142,11 +142,26 @@ void session_lost_store(struct session *s, const struct store_link *store);
 /* True if it ended itself for the sake of another. */
 bool session_yield(struct session *s, uint32_t seconds);
 
+/* ---- between the files of a session ---- */
+
+/* One piece of the work that s->doing says. */
+enum go session_step(struct session *s);
+
+/* To auth or to a store: a message that is only about which session. */
+void session_tell(struct ipc_chan *chan, enum ipc_type type, uint64_t sid);
+
+/* Lets go of the maildrop, if it has one. */
+void session_release(struct session *s);
+
 /* Tells the store that its index is wrong about a message, or (0) unreadable:
  * it will be made anew. */
 void session_doubt(struct session *s, uint32_t msgno);
 
-/* ---- between session.c, retrieve.c and lookup.c ---- */
+/* Sends what there is.  E_OK: all of it is with the kernel. */
+enum err session_flush(struct session *s) NODISCARD;
+
+/* Reads commands.  E_OK if something was read or there is nothing now. */
+enum err session_fill(struct session *s) NODISCARD;
 
 /* Octets of a file: at least one, or all `len` if `whole`.  GO_ON: they are
  * at *p_r, borrowed until the next call.  GO_WAIT: call again later with the
