@@ -18,42 +18,6 @@ enum {
 
 /* ---- settings ---- */
 
-void
-store_conf_put(struct ipc_chan *c, const struct store_conf *conf)
-{
-	role_put(c, &conf->role);
-	ipc_put_str(c, conf->root);
-	ipc_put_str(c, conf->uidl_format);
-	ipc_put_u8(c, (uint8_t)conf->uidl);
-	ipc_put_u8(c, conf->shared);
-	ipc_put_u8(c, conf->mark_seen);
-	ipc_put_u8(c, conf->create);
-	ipc_put_u8(c, conf->log_removed);
-	ipc_put_u32(c, conf->takeover);
-	ipc_put_u16(c, conf->threads);
-	ipc_put_u32(c, conf->idle_end_ms);
-}
-
-void
-store_conf_get(struct ipc_in *in, struct store_conf *conf)
-{
-	uint8_t uidl;
-
-	role_get(in, &conf->role);
-	ipc_get_str(in, conf->root, sizeof(conf->root));
-	ipc_get_str(in, conf->uidl_format, sizeof(conf->uidl_format));
-	uidl = ipc_get_u8(in);
-	in->bad = in->bad || uidl > UIDL_COURIER;
-	conf->uidl = (enum store_uidl)uidl;
-	conf->shared = ipc_get_u8(in) != 0;
-	conf->mark_seen = ipc_get_u8(in) != 0;
-	conf->create = ipc_get_u8(in) != 0;
-	conf->log_removed = ipc_get_u8(in) != 0;
-	conf->takeover = ipc_get_u32(in);
-	conf->threads = ipc_get_u16(in);
-	conf->idle_end_ms = ipc_get_u32(in);
-}
-
 static enum err
 take_conf(void *arg, struct ipc_in *in)
 {
@@ -61,21 +25,10 @@ take_conf(void *arg, struct ipc_in *in)
 	return ipc_get_end(in);
 }
 
-/* ---- pop3 processes ---- */
+/* ---- auth ---- */
 
-static struct peer *
-peer_find(struct store *st, uint16_t index)
-{
-	struct peer *p;
-
-	LIST_FOREACH (p, &st->peers, entry)
-		if (p->chan != NULL && p->index == index)
-			return p;
-	return NULL;
-}
-
-static void
-tell_misbehaved(struct store *st, enum ipc_role role, uint16_t index)
+void
+store_misbehaved(struct store *st, enum ipc_role role, uint16_t index)
 {
 	log_line(LOG_WARNING, "ev=misbehaved role=%s index=%u",
 	    role == ROLE_POP3 ? "pop3" : "auth", index);
@@ -86,137 +39,6 @@ tell_misbehaved(struct store *st, enum ipc_role role, uint16_t index)
 	ipc_put_u16(st->ctl, index);
 	(void)!ipc_end(st->ctl);
 }
-
-static void
-peer_gone(void *arg, enum err why)
-{
-	struct peer *p = arg;
-
-	if (why == E_FORMAT)
-		tell_misbehaved(p->store, ROLE_POP3, p->index);
-	ipc_close(p->chan);
-	p->chan = NULL;
-	peer_release(p);
-}
-
-/* What was sent before is done first: a message that frees a maildrop may
- * stand behind one that wants it, in another channel. */
-static void
-drain(struct store *st)
-{
-	struct peer *p, *next;
-
-	for (p = LIST_FIRST(&st->peers); p != NULL; p = next) {
-		next = LIST_NEXT(p, entry);
-		if (p->chan != NULL)
-			ipc_drain(p->chan);
-	}
-}
-
-/* A session that ended a moment ago may still be spoken of. */
-static enum err
-take_sid(struct peer *p, struct ipc_in *in, struct tenant **s_r)
-{
-	uint64_t sid = ipc_get_u64(in);
-	enum err e = ipc_get_end(in);
-
-	*s_r = e == E_OK ? tenant_find(p, sid) : NULL;
-	return e;
-}
-
-static enum err
-take_index(void *arg, struct ipc_in *in)
-{
-	struct tenant *s;
-	enum err e = take_sid(arg, in, &s);
-
-	return e != E_OK || s == NULL ? E_FORMAT : tenant_view(s);
-}
-
-static enum err
-take_commit(void *arg, struct ipc_in *in)
-{
-	struct tenant *s;
-	enum err e = take_sid(arg, in, &s);
-
-	return e != E_OK || s == NULL ? E_FORMAT : tenant_commit(s);
-}
-
-static enum err
-take_release(void *arg, struct ipc_in *in)
-{
-	struct tenant *s;
-	enum err e = take_sid(arg, in, &s);
-
-	if (s != NULL)
-		tenant_release(s);
-	return e;
-}
-
-static enum err
-take_keep(void *arg, struct ipc_in *in)
-{
-	struct tenant *s;
-	enum err e = take_sid(arg, in, &s);
-
-	if (s != NULL)
-		tenant_keep(s);
-	return e;
-}
-
-static enum err
-take_fetch(void *arg, struct ipc_in *in)
-{
-	struct tenant *s = tenant_find(arg, ipc_get_u64(in));
-	unsigned n = ipc_get_u8(in);
-	uint32_t msgno[IPC_FDS];
-
-	if (n > IPC_FDS)
-		return E_FORMAT;
-	for (unsigned i = 0; i < n; i++)
-		msgno[i] = ipc_get_u32(in);
-	return ipc_get_end(in) != E_OK || s == NULL ? E_FORMAT
-						    : tenant_fetch(s, msgno, n);
-}
-
-static enum err
-take_marks(void *arg, struct ipc_in *in)
-{
-	struct tenant *s = tenant_find(arg, ipc_get_u64(in));
-	enum mark_kind kind = (enum mark_kind)ipc_get_u8(in);
-	uint32_t first = ipc_get_u32(in);
-	struct slice bitmap = ipc_get_slice(in);
-
-	return ipc_get_end(in) != E_OK || s == NULL
-		   ? E_FORMAT
-		   : tenant_mark(s, kind, first, bitmap);
-}
-
-static enum err
-take_doubt(void *arg, struct ipc_in *in)
-{
-	struct tenant *s = tenant_find(arg, ipc_get_u64(in));
-	uint32_t msgno = ipc_get_u32(in);
-
-	if (ipc_get_end(in) != E_OK)
-		return E_FORMAT;
-	return s == NULL ? E_OK : tenant_doubt(s, msgno);
-}
-
-static const struct ipc_rule pop3_rule[] = {
-	{ IPC_INDEX, 1, 0, 8, take_index },
-	{ IPC_FETCH, 1, 0, 8 + 1 + IPC_FDS * 4, take_fetch },
-	{ IPC_MARKS, 1, 0, 8 + 1 + 4 + 4 + MARKS_CHUNK, take_marks },
-	{ IPC_COMMIT, 1, 0, 8, take_commit },
-	{ IPC_RELEASE, 1, 0, 8, take_release },
-	{ IPC_KEEP, 1, 0, 8, take_keep },
-	{ IPC_DOUBT, 1, 0, 8 + 4, take_doubt },
-};
-
-static const struct ipc_rules pop3_rules = { pop3_rule,
-	sizeof(pop3_rule) / sizeof(pop3_rule[0]), peer_gone };
-
-/* ---- auth ---- */
 
 /* It must be absolute, under the root, without "." and "..".  out is the way
  * from the root, without doubled or last slash. */
@@ -274,7 +96,7 @@ take_open(void *arg, struct ipc_in *in)
 		return E_FORMAT;
 	valid = check_path(st, mail, path);
 	if (valid && tenant_is_held(st, path))
-		drain(st);
+		peer_drain_all(st);
 	/* The parent may have told us already of a process that is new. */
 	if (peer_find(st, index) == NULL && st->ctl != NULL)
 		ipc_drain(st->ctl);
@@ -284,9 +106,8 @@ take_open(void *arg, struct ipc_in *in)
 		char shown[256];
 
 		log_line(LOG_WARNING,
-		    "ev=open-failed sid=%u.%llx path=%s error=\"not a "
-		    "Maildir's "
-		    "path below %s\"",
+		    "ev=open-failed sid=%u.%llx path=%s error=\"not below "
+		    "%s\"",
 		    index, (unsigned long long)sid,
 		    str_escape(shown, sizeof(shown), mail, strlen(mail)),
 		    st->conf.root);
@@ -306,7 +127,7 @@ auth_gone(void *arg, enum err why)
 	struct store *st = arg;
 
 	if (why == E_FORMAT)
-		tell_misbehaved(st, ROLE_AUTH, 0);
+		store_misbehaved(st, ROLE_AUTH, 0);
 	ipc_close(st->auth);
 	st->auth = NULL;
 }
@@ -320,30 +141,6 @@ static const struct ipc_rule auth_rule[] = {
 static const struct ipc_rules auth_rules = { auth_rule, 1, auth_gone };
 
 /* ---- the parent ---- */
-
-static void
-attach_pop3(struct store *st, uint16_t index, int fd)
-{
-	struct peer *p = peer_find(st, index);
-
-	/* Its predecessor has gone; what it still said counts. */
-	if (p != NULL)
-		ipc_drain(p->chan);
-	if ((p = peer_find(st, index)) != NULL)
-		peer_gone(p, E_CLOSED);
-	if ((p = calloc(1, sizeof(*p))) == NULL) {
-		close(fd);
-		return;
-	}
-	p->store = st;
-	p->index = index;
-	p->chan = ipc_open(st->loop, fd, &pop3_rules, p, false);
-	if (p->chan == NULL) {
-		free(p);
-		return;
-	}
-	LIST_INSERT_HEAD(&st->peers, p, entry);
-}
 
 static enum err
 take_attach(void *arg, struct ipc_in *in)
@@ -360,7 +157,7 @@ take_attach(void *arg, struct ipc_in *in)
 		return E_FORMAT;
 	}
 	if (role == ROLE_POP3) {
-		attach_pop3(st, index, fd);
+		peer_attach(st, index, fd);
 	} else {
 		ipc_close(st->auth);
 		st->auth = ipc_open(st->loop, fd, &auth_rules, st, false);
@@ -396,7 +193,7 @@ release_all(struct store *st)
 {
 	struct peer *p;
 
-	drain(st);
+	peer_drain_all(st);
 	LIST_FOREACH (p, &st->peers, entry)
 		peer_release(p);
 }

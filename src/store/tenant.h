@@ -86,6 +86,18 @@ struct store {
 /* Called when the last session has gone, and before the first comes. */
 void store_is_idle(struct store *st, bool idle);
 
+/* A process has sent what it may not send: the parent ends it. */
+void store_misbehaved(struct store *st, enum ipc_role role, uint16_t index);
+
+/* Takes fd.  It takes the place of a process of the same index. */
+void peer_attach(struct store *st, uint16_t index, int fd);
+struct peer *peer_find(struct store *st, uint16_t index);
+/* The struct ipc_rules kind of gone(); p may be freed. */
+void peer_gone(void *p, enum err why);
+/* Does what was sent already: a message that frees a maildrop may stand
+ * behind one that wants it, in another channel. */
+void peer_drain_all(struct store *st);
+
 /* Ends all sessions of a pop3 process.  If that has gone, p is freed when the
  * last of them has ended, perhaps now. */
 void peer_release(struct peer *p);
