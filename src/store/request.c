@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "store/op.h"
 
-enum { OPS_MAX = 64 /* of one session at a time */ };
+enum { OPS_MAX = 32 /* of one session at a time */ };
 
 struct op *
 op_new(struct tenant *s, void (*run)(struct job *), void (*done)(struct job *),
@@ -206,12 +206,13 @@ tenant_doubt(struct tenant *s, uint32_t msgno)
 {
 	struct op *op;
 
-	if (!may_ask(s) || msgno > s->count)
+	if (msgno > s->count)
 		return E_FORMAT;
 	log_line(LOG_WARNING, "ev=index-doubted sid=%u.%llx msgno=%u",
 	    s->peer->index, (unsigned long long)s->sid, msgno);
-	/* Without memory it is found out another time. */
-	if ((op = op_new(s, run_doubt, done_doubt, false)) == NULL)
+	/* What cannot be noted now is found out another time. */
+	if (!may_ask(s) ||
+	    (op = op_new(s, run_doubt, done_doubt, false)) == NULL)
 		return E_OK;
 	op->doubt = msgno;
 	op_add(op);

@@ -324,9 +324,11 @@ test_damaged(void **state)
 	struct stat st;
 	int fd;
 
-	for (unsigned i = 1; i <= 3; i++) {
+	for (unsigned i = 1; i <= 5; i++) {
 		snprintf(name, sizeof(name), "new/%u.a", i);
 		fixture_put(f, name, "x\n");
+		if (i == 2)
+			continue; /* the second block has two messages */
 		fixture_must_open(f);
 		fixture_close(f);
 	}
@@ -340,7 +342,7 @@ test_damaged(void **state)
 
 		assert_int_equal(pwrite(fd, &bad, 1, i), 1);
 		fixture_must_open(f);
-		fixture_expect(f, UIDS("1.a", "2.a", "3.a"));
+		fixture_expect(f, UIDS("1.a", "2.a", "3.a", "4.a", "5.a"));
 		fixture_close(f);
 		close(fd);
 		fd = open(path, O_RDWR | O_TRUNC);
@@ -350,7 +352,7 @@ test_damaged(void **state)
 	for (off_t i = 0; i < st.st_size; i += 11) {
 		assert_int_equal(ftruncate(fd, i), 0);
 		fixture_must_open(f);
-		fixture_expect(f, UIDS("1.a", "2.a", "3.a"));
+		fixture_expect(f, UIDS("1.a", "2.a", "3.a", "4.a", "5.a"));
 		fixture_close(f);
 		close(fd);
 		fd = open(path, O_RDWR | O_TRUNC);
@@ -488,6 +490,23 @@ test_read_only(void **state)
 	assert_false(fixture_has(f, "malote.index"));
 }
 
+/* What stands in the index's place keeps nobody from his mail. */
+static void
+test_index_blocked(void **state)
+{
+	struct drop_fixture *f = *state;
+	char path[256];
+
+	fixture_put(f, "new/1.a", "x\n");
+	snprintf(path, sizeof(path), "%s/malote.index", f->path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	strcat(path, "/x");
+	assert_int_equal(mkdir(path, 0700), 0);
+	fixture_must_open(f);
+	fixture_expect(f, UIDS("1.a"));
+	assert_false(fixture_has(f, "malote.index.tmp"));
+}
+
 /* S-MD-03: what deliveries left in tmp goes after 36 hours, not before. */
 static void
 test_tmp(void **state)
@@ -589,6 +608,7 @@ main(void)
 		T(test_blocks),
 		T(test_busy),
 		T(test_read_only),
+		T(test_index_blocked),
 		T(test_tmp),
 		T(test_made),
 		T(test_mbox),

@@ -140,15 +140,6 @@ indexfile_load(int fd, uint64_t end, indexfile_take take, void *arg,
 
 /* ---- writing ---- */
 
-static enum err
-refused(struct errbuf *eb, const char *what)
-{
-	bool denied = errno == EROFS || errno == EACCES || errno == EPERM ||
-		      errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-
-	return err_sys(eb, denied ? E_DENIED : E_IO, "%s", what);
-}
-
 enum err
 indexfile_begin(struct indexfile_writer *f, enum indexfile_how how, int root,
     const struct index_trailer *have, uint64_t end, struct errbuf *eb)
@@ -173,7 +164,7 @@ indexfile_begin(struct indexfile_writer *f, enum indexfile_how how, int root,
 		f->fd = memfd_create("malote.index", MFD_CLOEXEC);
 	}
 	if (f->fd < 0 || (append && ftruncate(f->fd, (off_t)end) < 0))
-		return refused(eb, "writing malote.index");
+		return err_sys(eb, E_DENIED, "writing malote.index");
 	return E_OK;
 }
 
@@ -185,7 +176,7 @@ flush(struct indexfile_writer *f, struct errbuf *eb)
 		    pwrite(f->fd, buf_data(&f->out), f->out.len, (off_t)f->at);
 
 		if (n < 0)
-			return refused(eb, "writing malote.index");
+			return err_sys(eb, E_DENIED, "writing malote.index");
 		f->at += (uint64_t)n;
 		buf_consume(&f->out, (size_t)n);
 	}
@@ -230,11 +221,11 @@ indexfile_end(struct indexfile_writer *f, struct index_time new_time,
 	if ((e = flush(f, eb)) != E_OK)
 		return e;
 	if ((*fd_r = reopen(f)) < 0)
-		return refused(eb, "opening malote.index anew");
+		return err_sys(eb, E_DENIED, "opening malote.index anew");
 	if (f->how == INDEXFILE_REPLACE &&
 	    renameat(f->root, TEMP_NAME, f->root, INDEXFILE_NAME) < 0) {
 		close(*fd_r);
-		return refused(eb, "replacing malote.index");
+		return err_sys(eb, E_DENIED, "replacing malote.index");
 	}
 	*end_r = f->at;
 	close(f->fd);

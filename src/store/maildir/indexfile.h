@@ -24,8 +24,9 @@ struct indexfile_entry {
 
 /* Reads and checks all blocks up to `end`, and hands over each message.
  * *end_r is where the last whole block ends and *t_r its trailer: what is
- * behind is to be cut off.  E_FORMAT: damaged before `end`, and the messages
- * up to *end_r have been handed over; or what take() says. */
+ * behind is to be cut off.  E_FORMAT: damaged before `end`; messages beyond
+ * t_r->count may have been handed over and are to be forgotten.  Or E_IO,
+ * E_NOMEM, or what take() says. */
 typedef enum err (*indexfile_take)(
     void *arg, const struct indexfile_entry *entry);
 enum err indexfile_load(int fd, uint64_t end, indexfile_take take, void *arg,
@@ -49,8 +50,8 @@ struct indexfile_writer {
 	struct buf out;
 };
 
-/* have, end: what is there, to append to it.  E_DENIED: the disk is full or
- * read-only, here and below. */
+/* have, end: what is there, to append to it.  E_DENIED: it cannot be written
+ * there (a full disk, a read-only one, ...), here and below. */
 enum err indexfile_begin(struct indexfile_writer *f, enum indexfile_how how,
     int root, const struct index_trailer *have, uint64_t end,
     struct errbuf *eb) NODISCARD;

@@ -37,7 +37,7 @@ maildir_file(int dir, const char *name, int flags, int *fd_r, struct stat *st_r,
 		case EDQUOT:
 			return err_sys(eb,
 			    (flags & O_ACCMODE) == O_RDONLY ? E_IO : E_DENIED,
-			    "open %s", name);
+			    "open");
 		default: return err_sys(eb, E_IO, "open");
 		}
 	}
@@ -62,20 +62,20 @@ static const int dir_flags =
 static enum err
 open_dir(int at, const char *name, int *fd_r, struct errbuf *eb)
 {
-	struct stat st;
+	struct stat st = { .st_uid = 0 };
 
 	if ((*fd_r = openat(at, name, dir_flags)) < 0)
 		return err_sys(eb,
 		    errno == ENOENT                      ? E_NOENT
 		    : errno == ENOTDIR || errno == ELOOP ? E_FORMAT
 							 : E_IO,
-		    "%s", name);
+		    "directory");
 	if (fstat(*fd_r, &st) == 0 && st.st_uid == geteuid())
 		return E_OK;
 	close(*fd_r);
 	*fd_r = -1;
 	return err_set(
-	    eb, E_FORMAT, "%s belongs to uid %u", name, (unsigned)st.st_uid);
+	    eb, E_FORMAT, "a directory belongs to uid %u", (unsigned)st.st_uid);
 }
 
 void
@@ -116,11 +116,11 @@ make_path(const char *path, struct errbuf *eb)
 	while (*p != '\0' && (p = strchr(p + 1, '/')) != NULL) {
 		*p = '\0';
 		if (mkdir(part, 0700) < 0 && errno != EEXIST)
-			return err_sys(eb, E_IO, "making %s", part);
+			return err_sys(eb, E_IO, "making a directory");
 		*p = '/';
 	}
 	if (mkdir(part, 0700) < 0 && errno != EEXIST)
-		return err_sys(eb, E_IO, "making %s", part);
+		return err_sys(eb, E_IO, "making a directory");
 	return E_OK;
 }
 
@@ -136,7 +136,7 @@ make_maildir(const struct drop_open *o, struct errbuf *eb)
 		return e;
 	for (unsigned i = 0; i < 3 && e == E_OK; i++)
 		if (mkdirat(fd, sub[i], 0700) < 0 && errno != EEXIST)
-			e = err_sys(eb, E_IO, "making %s", sub[i]);
+			e = err_sys(eb, E_IO, "making a directory");
 	close(fd);
 	if (e == E_OK)
 		log_line(LOG_EVENT, "ev=maildir-made %s", o->tag);

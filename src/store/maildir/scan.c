@@ -114,14 +114,12 @@ load_index(struct scan *s)
 	int fd;
 
 	e = maildir_file(s->d->root, INDEXFILE_NAME, O_RDONLY, &fd, &st, s->eb);
-	if (e == E_NOENT || e == E_FORMAT)
-		return E_OK;
 	if (e != E_OK)
-		return e;
+		return E_OK; /* it is a cache */
 	e = indexfile_load(fd, (uint64_t)st.st_size, take_known, s,
 	    &s->index_end, &s->trailer);
 	close(fd);
-	if (e == E_FORMAT) {
+	if (e == E_FORMAT || e == E_IO) {
 		log_line(LOG_WARNING,
 		    "ev=index-damaged %s kept=%u octets=%llu of=%llu",
 		    s->m->drop.tag, s->trailer.count,
