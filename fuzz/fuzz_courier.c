@@ -1,0 +1,8 @@
+/* courierpop3dsizelist: what comes out is fit for POP3. */
+#include "foreign.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	return fuzz_foreign(UIDL_COURIER, data, n);
+}

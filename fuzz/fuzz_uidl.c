@@ -1,0 +1,53 @@
+/*
+ * malote-uidl, and Dovecot's template.  The first line is the template; the
+ * check of each other line is put right, so that the rest of it is read.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "store/maildir/lines.h"
+#include "store/maildir/uidlfile.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void
+take(struct uidlfile *u, struct slice line)
+{
+	char text[LINES_LONGEST];
+	int n = snprintf(text, sizeof(text), "%08x %.*s",
+	    (unsigned)XXH3_64bits(line.p, line.n), (int)line.n, line.p);
+
+	if (n > 0 && (size_t)n < sizeof(text) &&
+	    uidlfile_line(u, (struct slice){ text, (size_t)n }) != E_OK)
+		abort();
+	(void)!uidlfile_line(u, line);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	struct slice rest = { (const char *)data, n }, line;
+	struct uid_vars vars = { 1, 2, { "base", 4 }, { "guid", 4 } };
+	struct uidlfile u;
+	struct uid uid;
+	char format[256];
+
+	uidlfile_init(&u);
+	if (lines_word(&rest, '\n', &line)) {
+		snprintf(format, sizeof(format), "%.*s", (int)line.n, line.p);
+		if (uid_format(&uid, format, &vars) &&
+		    !uid_set(&uid, uid_slice(&uid)))
+			abort();
+	}
+	while (lines_word(&rest, '\n', &line))
+		take(&u, line);
+	for (uint32_t i = 0; i < u.n; i++)
+		if (!uid_set(&uid, u.v[i].uid) ||
+		    uidlfile_find(&u, u.v[i].key, u.v[i].ino) == NULL)
+			abort();
+	uidlfile_free(&u);
+	return 0;
+}
