@@ -77,9 +77,9 @@ enum ipc_type {
 	IPC_FETCH,      /* u64 sid, u8 n, n times u32 msgno; n <= IPC_FDS */
 	IPC_MARKS, /* u64 sid, u8 enum mark_kind, u32 first msgno - 1 (a multiple
 	            * of 8), bytes bitmap: bit i of octet j is first + 8j + i + 1 */
-	IPC_COMMIT,     /* u64 sid: remove what was marked, then release */
-	IPC_RELEASE,    /* u64 sid: the session is over; no answer */
-	IPC_KEEP,       /* u64 sid */
+	IPC_COMMIT,  /* u64 sid: remove what was marked, then release */
+	IPC_RELEASE, /* u64 sid: the session is over; no answer */
+	IPC_KEEP,    /* u64 sid */
 	IPC_DOUBT, /* u64 sid, u32 msgno: what the index says of it is wrong; 0: the
 	            * index itself cannot be read */
 };

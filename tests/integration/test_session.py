@@ -325,7 +325,7 @@ def test_client_stops_reading(place, serve, login, tls):
 def test_slow_reader_is_served(place, serve, login):
     """S-ENG-04: not while data flows."""
     server = serve(place.maildir([BIG]),
-                   "write_timeout = 2\nidle_timeout = 2\nlogin_timeout = 2\n")
+                   "write_timeout = 2\nidle_timeout = 4\nlogin_timeout = 2\n")
     session = login(server, rcvbuf=65536)
     session.send("RETR 1\r\n")
     begin, start = session.line(), time.monotonic()
