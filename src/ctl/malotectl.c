@@ -7,20 +7,24 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "auth/name.h"
 #include "auth/passwd.h"
 #include "auth/scheme.h"
 #include "ctl/ask.h"
 #include "ctl/edit.h"
+#include "server/conf.h"
 
 static const char usage[] =
-    "usage: malotectl [--users FILE] user add NAME [option ...]\n"
-    "       malotectl [--users FILE] user passwd NAME [--scheme SCHEME]\n"
-    "       malotectl [--users FILE] user delete NAME\n"
-    "       malotectl [--users FILE] user list\n"
+    "usage: malotectl [option ...] user add NAME\n"
+    "       malotectl [option ...] user passwd NAME\n"
+    "       malotectl [option ...] user delete NAME\n"
+    "       malotectl [option ...] user list\n"
     "\n"
-    "  --users FILE     the users file (/etc/malote/users)\n"
+    "  -c, --config FILE  maloted.conf, which names the users file\n"
+    "                   (" CONF_FILE ")\n"
+    "  --users FILE     the users file itself\n"
     "  --scheme SCHEME  how a password is stored: ARGON2ID (as is done\n"
     "                   without this), BLF-CRYPT, SHA512-CRYPT, YESCRYPT,\n"
     "                   or PLAIN (readable; APOP needs it)\n"
@@ -33,7 +37,7 @@ static const char usage[] =
     "of standard input.\n";
 
 struct options {
-	const char *users, *scheme, *uid, *gid, *home, *mail;
+	const char *config, *users, *scheme, *uid, *gid, *home, *mail;
 };
 
 /* What went wrong, for people; returns the exit status. */
@@ -290,6 +294,7 @@ static int
 take_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {
+		{ "config", required_argument, NULL, 'c' },
 		{ "users", required_argument, NULL, 'u' },
 		{ "scheme", required_argument, NULL, 's' },
 		{ "uid", required_argument, NULL, 'i' },
@@ -302,7 +307,8 @@ take_options(int argc, char **argv, struct options *o)
 	};
 
 	for (;;) {
-		switch (getopt_long(argc, argv, "", known, NULL)) {
+		switch (getopt_long(argc, argv, "c:", known, NULL)) {
+		case 'c': o->config = optarg; break;
 		case 'u': o->users = optarg; break;
 		case 's': o->scheme = optarg; break;
 		case 'i': o->uid = optarg; break;
@@ -317,11 +323,34 @@ take_options(int argc, char **argv, struct options *o)
 	}
 }
 
+static void
+say(void *arg, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
+
+/* The one that maloted reads, unless it is named. */
+static enum err
+find_users(struct options *o, char users[CONF_PATH_MAX])
+{
+	struct conf_report report = { .say = say };
+
+	if (o->users != NULL)
+		return E_OK;
+	o->users = CONF_USERS;
+	if (o->config == NULL && access(CONF_FILE, F_OK) != 0)
+		return E_OK;
+	o->users = users;
+	return conf_users_file(
+	    o->config != NULL ? o->config : CONF_FILE, users, &report);
+}
+
 int
 main(int argc, char **argv)
 {
-	struct options o = { .users = "/etc/malote/users",
-		.scheme = "ARGON2ID" };
+	struct options o = { .scheme = "ARGON2ID" };
+	char users[CONF_PATH_MAX];
 	const struct command *c;
 	struct errbuf eb;
 	int status;
@@ -333,6 +362,8 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EX_USAGE;
 	}
+	if (find_users(&o, users) != E_OK)
+		return EX_CONFIG;
 	umask(077);
 	if (scheme_init() != E_OK) {
 		fputs("malotectl: no random numbers\n", stderr);

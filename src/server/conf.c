@@ -52,7 +52,7 @@ static const struct setting settings[] = {
 	{ "tls_ciphers", TLS_1_2_CIPHERS, TEXT_AT(pop3.tls_ciphers) },
 	{ "mechanisms", "PLAIN LOGIN", TEXT_AT(pop3.mechanisms) },
 	{ "apop", "no", YES_NO(pop3.apop) },
-	{ "users", "/etc/malote/users", TEXT_AT(users) },
+	{ "users", CONF_USERS, TEXT_AT(users) },
 	{ "mail", "maildir:/var/mail/%d/%n", TEXT_AT(auth.mail) },
 	{ "mail_root", "", TEXT_AT(auth.mail_root) },
 	{ "mail_user", "", TEXT_AT(mail_user) },
@@ -483,9 +483,9 @@ conf_env_here(struct conf_env *env)
 	}
 }
 
-enum err
-conf_read(struct conf *c, const char *file, const struct conf_env *env,
-    struct conf_report *report)
+/* What the file says, with the defaults; nothing is checked together. */
+static enum err
+read_file(struct conf *c, const char *file, struct conf_report *report)
 {
 	struct slurp in;
 	struct errbuf eb;
@@ -506,10 +506,30 @@ conf_read(struct conf *c, const char *file, const struct conf_env *env,
 	conf_text_prepare(&rd.lines.text, in.text);
 	if (report->errors == 0)
 		parse(in.text);
-	if (report->errors == 0)
-		conf_check(c, env, &rd.lines);
 	free(in.text);
 	return report->errors == 0 ? E_OK : E_CONFIG;
+}
+
+enum err
+conf_read(struct conf *c, const char *file, const struct conf_env *env,
+    struct conf_report *report)
+{
+	if (read_file(c, file, report) != E_OK)
+		return E_CONFIG;
+	conf_check(c, env, &rd.lines);
+	return report->errors == 0 ? E_OK : E_CONFIG;
+}
+
+enum err
+conf_users_file(
+    const char *file, char out[CONF_PATH_MAX], struct conf_report *report)
+{
+	struct conf c;
+	enum err e = read_file(&c, file, report);
+
+	memcpy(out, c.users, CONF_PATH_MAX);
+	conf_free(&c);
+	return e;
 }
 
 void

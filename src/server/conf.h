@@ -14,7 +14,8 @@
 #include "server/pop3.h"
 #include "store/store.h"
 
-#define CONF_FILE "/etc/malote/maloted.conf"
+#define CONF_FILE  "/etc/malote/maloted.conf"
+#define CONF_USERS "/etc/malote/users" /* as long as no file says other */
 
 enum {
 	CONF_PATH_MAX = 4096,
@@ -73,5 +74,10 @@ void conf_env_here(struct conf_env *env);
 enum err conf_read(struct conf *c, const char *file, const struct conf_env *env,
     struct conf_report *report) NODISCARD;
 void conf_free(struct conf *c);
+
+/* Only the setting `users`: what else the file says must be readable, but need
+ * not be right. */
+enum err conf_users_file(const char *file, char out[CONF_PATH_MAX],
+    struct conf_report *report) NODISCARD;
 
 #endif

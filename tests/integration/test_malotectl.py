@@ -16,7 +16,7 @@ CTL = os.path.abspath(CTL)
 DEADLINE = 30
 
 EX_USAGE, EX_DATAERR, EX_NOUSER, EX_IOERR = 64, 65, 67, 74
-EX_TEMPFAIL, EX_NOPERM = 75, 77
+EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 75, 77, 78
 
 
 @pytest.fixture
@@ -330,3 +330,20 @@ def test_help():
                           stdout=subprocess.PIPE)
     assert done.returncode == 0
     assert re.fullmatch(rb"malotectl \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_config_names_the_file(users, tmp_path):
+    config = tmp_path / "maloted.conf"
+    config.write_text('users = "%s"\nmail = "maildir:/nowhere/%%n"\n' % users)
+    subprocess.run([CTL, "-c", config, "user", "add", "anna"], input=b"x\n",
+                   check=True, timeout=DEADLINE)
+    assert names(users) == ["anna"]
+
+
+def test_config_is_wrong(tmp_path):
+    config = tmp_path / "maloted.conf"
+    config.write_text('\nuserz = "/x"\n')
+    done = subprocess.run([CTL, "--config", config, "user", "list"],
+                          stderr=subprocess.PIPE, timeout=DEADLINE)
+    assert done.returncode == EX_CONFIG
+    assert done.stderr.startswith(b"%s:2: " % str(config).encode())
