@@ -18,7 +18,7 @@ from server import OURS, PATIENCE, Server  # noqa: E402
 OWNER = pwd.getpwnam("nobody")[2:4] if os.geteuid() == 0 else None
 
 # What a sanitizer says, and what a role says that dies of a fault.
-FAULT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|LeakSanitizer")
+FAULT = re.compile(r"ERROR: \w+Sanitizer|runtime error:")
 
 
 def pytest_collection_modifyitems(items):
