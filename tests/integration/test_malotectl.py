@@ -11,8 +11,10 @@ import time
 
 import pytest
 
-CTL = os.environ.get("MALOTE_BUILD", "build/dev") + "/src/malotectl"
-CTL = os.path.abspath(CTL)
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.realpath(__file__))))
+MALOTED = os.environ.get("MALOTED", TOP + "/build/release/src/maloted")
+CTL = os.path.join(os.path.dirname(MALOTED), "malotectl")
 DEADLINE = 30
 
 EX_USAGE, EX_DATAERR, EX_NOUSER, EX_IOERR = 64, 65, 67, 74
@@ -250,7 +252,10 @@ class Terminal:
         self.seen = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execv(CTL, [CTL, "--users", str(users), "user", *args])
+            try:
+                os.execv(CTL, [CTL, "--users", str(users), "user", *args])
+            finally:
+                os._exit(127)  # not a second pytest
 
     def expect(self, text):
         end = time.monotonic() + DEADLINE
