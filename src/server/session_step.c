@@ -216,7 +216,7 @@ handshake(struct session *s)
 static enum go
 drain(struct session *s)
 {
-	bool orderly = s->in.len == 0 && strcmp(s->pop3.why, "quit") == 0;
+	bool quit = s->pop3.why != NULL && strcmp(s->pop3.why, "quit") == 0;
 	enum err e = session_flush(s);
 
 	if (s->why == NULL)
@@ -225,7 +225,7 @@ drain(struct session *s)
 		s->wait = WAIT_DRAIN;
 		return GO_WAIT;
 	}
-	if (e != E_OK || orderly) {
+	if (e != E_OK || (quit && s->in.len == 0)) {
 		session_end(s, "lost");
 		return GO_END;
 	}
