@@ -173,12 +173,25 @@ static void
 test_auto_none(void **state)
 {
 	struct drop_fixture *f = *state;
+	char *text, *said;
 
 	expect_after(f, UIDS("1.a", "2.b", "3.c"));
 	/* One that appears later is ignored. */
 	dovecot_list(f);
 	fixture_put(f, "new/4.d", "x\n");
-	expect_for_good(f, UIDS("1.a", "2.b", "3.c", "4.d"));
+	expect_after(f, UIDS("1.a", "2.b", "3.c", "4.d"));
+	/* That is said once. */
+	text = fixture_read(f, "malote-uidl");
+	said = strstr(text, " i dovecot\n");
+	assert_non_null(said);
+	fixture_put(f, "new/5.e", "x\n");
+	expect_for_good(f, UIDS("1.a", "2.b", "3.c", "4.d", "5.e"));
+	free(text);
+	text = fixture_read(f, "malote-uidl");
+	said = strstr(text, " i dovecot\n");
+	assert_non_null(said);
+	assert_null(strstr(said + 1, " i "));
+	free(text);
 }
 
 /* Imported once; what Dovecot had not seen gets ours, also later. */

@@ -124,11 +124,17 @@ read_once(struct foreign *f, int root, const char *name, bool *same_r,
 	return e;
 }
 
+const char *
+foreign_name(enum store_uidl kind)
+{
+	return kind == UIDL_DOVECOT ? "dovecot-uidlist"
+				    : "courierpop3dsizelist";
+}
+
 enum err
 foreign_read(struct foreign *f, int root, struct errbuf *eb)
 {
-	const char *name = f->kind == UIDL_DOVECOT ? "dovecot-uidlist"
-						   : "courierpop3dsizelist";
+	const char *name = foreign_name(f->kind);
 	bool same = false;
 	enum err e = E_OK;
 

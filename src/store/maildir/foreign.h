@@ -29,6 +29,9 @@ struct foreign {
 void foreign_init(struct foreign *f, enum store_uidl kind);
 void foreign_free(struct foreign *f);
 
+/* The name of its file. */
+const char *foreign_name(enum store_uidl kind);
+
 /* E_NOENT if there is no such list, E_FORMAT if its first line is not one of
  * a version that we know. */
 enum err foreign_read(struct foreign *f, int root, struct errbuf *eb) NODISCARD;

@@ -12,7 +12,9 @@
  * With another server's list being asked each time, 4. is written down as
  * well: that server may list the message tomorrow.
  */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "store/maildir/foreign.h"
@@ -38,6 +40,25 @@ read_list(struct scan *s, struct foreign *f, enum store_uidl kind)
 	return e;
 }
 
+/* One that appears after names were decided for is ignored, which is said
+ * once for each maildrop. */
+static void
+ignore_later_lists(struct scan *s)
+{
+	struct stat st;
+
+	for (enum store_uidl i = UIDL_DOVECOT; i <= UIDL_COURIER; i++) {
+		if ((s->uidl.ignored & 1u << i) != 0 ||
+		    fstatat(s->d->root, foreign_name(i), &st,
+			AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		s->uidl.ignored |= 1u << i;
+		log_line(LOG_EVENT,
+		    "ev=uidlist-ignored %s list=%s why=\"it appeared later\"",
+		    s->m->drop.tag, foreign_name(i));
+	}
+}
+
 static bool
 has_new(const struct scan *s)
 {
@@ -56,6 +77,8 @@ choose_list(struct scan *s, struct foreign *f)
 	enum err e = E_NOENT;
 
 	foreign_init(f, UIDL_FILENAME);
+	if (want == UIDL_AUTO && s->uidl.decided == UIDL_FILENAME)
+		ignore_later_lists(s);
 	if (want == UIDL_AUTO && first) {
 		if ((e = read_list(s, f, UIDL_DOVECOT)) == E_NOENT ||
 		    e == E_FORMAT) {

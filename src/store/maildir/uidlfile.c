@@ -105,15 +105,29 @@ check_of(char out[CHECK + 1], const char *p, size_t n)
 	snprintf(out, CHECK + 1, "%08x", (unsigned)XXH3_64bits(p, n));
 }
 
-static bool
-take_decision(struct uidlfile *u, struct slice word)
+/* The setting of that name; UIDL_AUTO if there is none. */
+static enum store_uidl
+setting(struct slice word)
 {
 	for (enum store_uidl i = UIDL_FILENAME; i <= UIDL_COURIER; i++)
-		if (slice_eq(word, decision[i])) {
-			u->decided = u->saved_decided = i;
-			return true;
-		}
-	return false;
+		if (slice_eq(word, decision[i]))
+			return i;
+	return UIDL_AUTO;
+}
+
+/* "m" and "i" */
+static enum err
+take_setting(struct uidlfile *u, bool ignored, struct slice word)
+{
+	enum store_uidl which = setting(word);
+
+	if (which == UIDL_AUTO)
+		return E_FORMAT;
+	if (ignored)
+		u->ignored = u->saved_ignored = u->ignored | 1u << which;
+	else
+		u->decided = u->saved_decided = which;
+	return E_OK;
 }
 
 /* What stands behind the check. */
@@ -127,8 +141,8 @@ take_words(struct uidlfile *u, struct slice rest)
 
 	if (!lines_word(&rest, ' ', &kind))
 		return E_FORMAT;
-	if (slice_eq(kind, "m"))
-		return take_decision(u, rest) ? E_OK : E_FORMAT;
+	if (slice_eq(kind, "m") || slice_eq(kind, "i"))
+		return take_setting(u, kind.p[0] == 'i', rest);
 	if (!lines_word(&rest, ' ', &uid) || !uid_set(&valid, uid) ||
 	    !lines_word(&rest, ' ', &key) || !uid_set(&valid, key))
 		return E_FORMAT;
@@ -238,8 +252,18 @@ out_line(struct out *o, const char *text, int n, struct errbuf *eb)
 	return o->buf.len >= OUT_FLUSH ? out_flush(o, eb) : E_OK;
 }
 
-/* The lines from `first` on, or of all those that are used, and the decision
- * if it is new. */
+static enum err
+out_setting(
+    struct out *o, char letter, enum store_uidl which, struct errbuf *eb)
+{
+	char text[32];
+
+	return out_line(o, text,
+	    snprintf(text, sizeof(text), "%c %s", letter, decision[which]), eb);
+}
+
+/* The lines from `first` on, or all of those that are used, and what was
+ * decided if it is new. */
 static enum err
 out_lines(struct out *o, const struct uidlfile *u, uint32_t first,
     bool used_only, struct errbuf *eb)
@@ -261,13 +285,16 @@ out_lines(struct out *o, const struct uidlfile *u, uint32_t first,
 			    " %llu", (unsigned long long)l->ino);
 		e = out_line(o, text, n, eb);
 	}
-	if (e == E_OK && u->decided != UIDL_AUTO &&
-	    (used_only || u->decided != u->saved_decided)) {
-		int n =
-		    snprintf(text, sizeof(text), "m %s", decision[u->decided]);
+	for (enum store_uidl i = UIDL_FILENAME; i <= UIDL_COURIER; i++) {
+		unsigned bit = 1u << i;
 
-		e = out_line(o, text, n, eb);
+		if (e == E_OK && (u->ignored & bit) != 0 &&
+		    (used_only || (u->saved_ignored & bit) == 0))
+			e = out_setting(o, 'i', i, eb);
 	}
+	if (e == E_OK && u->decided != UIDL_AUTO &&
+	    (used_only || u->decided != u->saved_decided))
+		e = out_setting(o, 'm', u->decided, eb);
 	return e == E_OK ? out_flush(o, eb) : e;
 }
 
@@ -338,7 +365,8 @@ uidlfile_save(struct uidlfile *u, int root, struct errbuf *eb)
 	dead = u->n - used;
 	if (u->exists && dead >= DEAD_MIN && dead / 4 >= used)
 		e = rewrite(u, root, eb);
-	else if (u->saved == u->n && u->decided == u->saved_decided)
+	else if (u->saved == u->n && u->decided == u->saved_decided &&
+		 u->ignored == u->saved_ignored)
 		return E_OK;
 	else
 		e = append(u, root, eb);
@@ -348,5 +376,6 @@ uidlfile_save(struct uidlfile *u, int root, struct errbuf *eb)
 	u->torn = false;
 	u->saved = u->n;
 	u->saved_decided = u->decided;
+	u->saved_ignored = u->ignored;
 	return E_OK;
 }

@@ -11,6 +11,8 @@
  *	<check> d <unique-id> <key> <inode>   of one of several files of that
  *	                                      name, which keep their own
  *	<check> m <decision>                  filename, dovecot, courier
+ *	<check> i <list>                      it appeared after the decision: it
+ *	                                      is ignored, and that was logged
  *
  * The key is what the unique-id would be by default (uid_own()).  "m" comes
  * behind the lines that were made by the decision, so that one that was cut
@@ -40,6 +42,7 @@ struct uidlfile {
 	struct map by_key;
 	struct arena arena;
 	enum store_uidl decided, saved_decided; /* UIDL_AUTO: not yet */
+	unsigned ignored, saved_ignored;        /* bits of 1 << UIDL_... */
 	bool exists, headed, torn;
 };
 
