@@ -184,7 +184,7 @@ enum err
 listen_probe(const struct listen_addr *a, struct errbuf *eb)
 {
 	enum err e;
-	int fd;
+	int fd = -1;
 
 	if ((e = bound(a, false, &fd, eb)) == E_OK)
 		close(fd);
@@ -195,7 +195,7 @@ enum err
 listen_open(const struct listen_addr *a, int *fd_r, struct errbuf *eb)
 {
 	enum err e;
-	int fd;
+	int fd = -1;
 
 	if ((e = bound(a, true, &fd, eb)) != E_OK)
 		return e;

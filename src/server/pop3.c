@@ -269,6 +269,7 @@ on_attach(void *arg, struct ipc_in *in)
 		if (w->auth != NULL)
 			on_auth_gone(w, E_CLOSED);
 		w->auth = ipc_open(w->loop, fd, &auth_rules, w, true);
+		w->auths++;
 	} else if (role == ROLE_STORE && (l = store_at(w, index)) != NULL) {
 		if (l->chan != NULL) {
 			ipc_drain(l->chan);

@@ -105,6 +105,7 @@ struct session {
 	char peer[ADDR_TEXT];
 	struct sockaddr_storage addr;
 	const char *method;
+	uint32_t auth; /* which one has begun the sign-in */
 	const char *why;
 	uint64_t started, active, progress; /* clock_ms() */
 	uint64_t octets_in, octets_out;
@@ -148,7 +149,7 @@ bool session_yield(struct session *s, uint32_t seconds);
 enum go session_step(struct session *s);
 
 /* To auth or to a store: a message that is only about which session. */
-void session_tell(struct ipc_chan *chan, enum ipc_type type, uint64_t sid);
+void session_tell(struct ipc_chan *chan, uint16_t type, uint64_t sid);
 
 /* Lets go of the maildrop, if it has one. */
 void session_release(struct session *s);

@@ -11,7 +11,7 @@
 /* ---- what other processes are told ---- */
 
 void
-session_tell(struct ipc_chan *chan, enum ipc_type type, uint64_t sid)
+session_tell(struct ipc_chan *chan, uint16_t type, uint64_t sid)
 {
 	enum err e;
 
@@ -101,6 +101,9 @@ sign_in(struct session *s)
 		s->wait = WAIT_QUEUE;
 		return GO_WAIT;
 	}
+	if (s->doing == POP3_WANT_STEP && s->auth != s->worker->auths)
+		return sign_in_refuse(s, "sign-in was interrupted, try again");
+	s->auth = s->worker->auths;
 	if (s->doing == POP3_WANT_STEP) {
 		ipc_begin(auth, IPC_SASL_STEP);
 		ipc_put_u64(auth, s->sid);
@@ -276,7 +279,8 @@ session_step(struct session *s)
 		case POP3_WANT_SASL:
 		case POP3_WANT_STEP: go = sign_in(s); break;
 		case POP3_WANT_CANCEL:
-			if (s->worker->auth != NULL)
+			if (s->worker->auth != NULL &&
+			    s->auth == s->worker->auths)
 				session_tell(
 				    s->worker->auth, IPC_SIGN_IN_END, s->sid);
 			break;

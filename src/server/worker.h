@@ -54,6 +54,7 @@ struct worker {
 	size_t n_mechanisms;
 	SSL_CTX *tls;
 	struct ipc_chan *parent, *auth;
+	uint32_t auths;             /* how many there have been */
 	struct store_link **stores; /* by index; NULL: never heard of */
 	size_t n_stores;
 	struct reader *reader;

@@ -333,7 +333,7 @@ test_both_ends(void **state)
 	(void)state;
 	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++) {
 		for (int initial = 0; initial < 2; initial++) {
-			struct sasl_server *s;
+			struct sasl_server *s = NULL;
 
 			assert_int_equal(
 			    talk(sasl_mechanisms[i]->name, &cred, initial, &s),
@@ -406,7 +406,7 @@ test_no_memory(void **state)
 	(void)state;
 	for (size_t k = 0; sasl_mechanisms[k] != NULL; k++)
 		for (unsigned n = 1;; n++) {
-			struct sasl_server *s;
+			struct sasl_server *s = NULL;
 			enum sasl_result r;
 
 			alloc_fail(n);
