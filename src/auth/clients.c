@@ -6,18 +6,16 @@
 
 #include "auth/signin.h"
 #include "auth/stores.h"
-#include "base/clock.h"
 #include "base/log.h"
 
 /* A pop3 process numbers its sessions so that the low bits of a sid are a
  * place in its own table, and so are they here. */
-enum { SLOT_BITS = 20, WHERE_MS = 2000 };
+enum { SLOT_BITS = 20 };
 
 /* What is known of a session. */
 struct slot {
 	uint64_t sid;
 	struct signin *signin; /* NULL: none at the moment */
-	uint64_t where_ms;     /* when IPC_WHERE came */
 	uint32_t store;        /* serial of the one it was given to, or 0 */
 };
 
@@ -116,15 +114,13 @@ client_signed_in(struct client *c, uint64_t sid, uint32_t store)
 void
 clients_store_died(struct auth *a, uint32_t store)
 {
-	uint64_t now = clock_ms();
 	struct client *c;
 
 	LIST_FOREACH (c, &a->clients, entry)
 		for (size_t i = 0; i < c->n_slots; i++) {
 			struct slot *slot = &c->slot[i];
 
-			if (slot->store != store || slot->where_ms == 0 ||
-			    now - slot->where_ms > WHERE_MS)
+			if (slot->store != store)
 				continue;
 			slot->store = 0;
 			client_refuse(
@@ -150,7 +146,6 @@ begin(struct client *c, uint64_t sid, const char *peer, const char *method,
 	}
 	slot->signin = *s_r;
 	slot->store = 0;
-	slot->where_ms = 0;
 	return E_OK;
 }
 
@@ -262,30 +257,6 @@ take_end(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
-/* A store died, and the session has not heard since it asked to sign in. */
-static enum err
-take_where(void *arg, struct ipc_in *in)
-{
-	struct client *c = arg;
-	struct slot *slot = slot_find(c, ipc_get_u64(in));
-	enum err e;
-
-	if ((e = ipc_get_end(in)) != E_OK)
-		return e;
-	if (slot == NULL || slot->store == 0)
-		return E_OK;
-	/* If the death is news to us it is answered as we learn of it, which
-	 * may be now or a moment later. */
-	slot->where_ms = clock_ms();
-	stores_drain(c->auth);
-	if (slot->store != 0 && !store_is_alive(c->auth, slot->store)) {
-		slot->store = 0;
-		client_refuse(
-		    c, slot->sid, SIGN_IN_TEMPORARY, "", "store-died");
-	}
-	return E_OK;
-}
-
 static void
 client_free(struct client *c)
 {
@@ -313,7 +284,6 @@ static const struct ipc_rule client_rule[] = {
 	{ IPC_SASL, 1, 0, SASL_MAX + 1024, take_sasl },
 	{ IPC_SASL_STEP, 1, 0, SASL_MAX + 64, take_step },
 	{ IPC_SIGN_IN_END, 1, 0, 8, take_end },
-	{ IPC_WHERE, 1, 0, 8, take_where },
 };
 
 static const struct ipc_rules client_rules = { client_rule,

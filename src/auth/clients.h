@@ -20,7 +20,8 @@ void client_challenge(struct client *c, uint64_t sid, struct slice challenge);
 /* It is over; store: the serial number of the one it was given to, or 0. */
 void client_signed_in(struct client *c, uint64_t sid, uint32_t store);
 
-/* Tells those who asked for a session that it had. */
+/* Refuses the sessions that were given to it: those that have heard from it
+ * take no notice. */
 void clients_store_died(struct auth *a, uint32_t store);
 
 #endif

@@ -199,29 +199,6 @@ store_of_uid(const struct auth *a, uint32_t uid)
 	return NULL;
 }
 
-bool
-store_is_alive(const struct auth *a, uint32_t serial)
-{
-	struct store *st;
-
-	LIST_FOREACH (st, &a->stores, entry)
-		if (st->serial == serial)
-			return true;
-	return false;
-}
-
-void
-stores_drain(struct auth *a)
-{
-	struct store *st, *next;
-
-	for (st = LIST_FIRST(&a->stores); st != NULL; st = next) {
-		next = LIST_NEXT(st, entry);
-		if (st->chan != NULL)
-			ipc_drain(st->chan);
-	}
-}
-
 enum err
 store_open(struct store *st, uint16_t client, uint64_t sid, const char *user,
     const char *mail, const char *peer, uint32_t *serial_r)

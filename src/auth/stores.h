@@ -17,10 +17,6 @@ enum err store_attach(struct auth *a, uint16_t index, int fd) NODISCARD;
  * not there. */
 struct store *store_of_path(const struct auth *a, const char *path);
 struct store *store_of_uid(const struct auth *a, uint32_t uid);
-bool store_is_alive(const struct auth *a, uint32_t serial);
-
-/* Takes note at once of stores that died. */
-void stores_drain(struct auth *a);
 
 /* Of the caller. */
 struct store_wait {

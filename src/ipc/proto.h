@@ -52,8 +52,8 @@ enum ipc_type {
 	           * response, bytes initial response */
 	IPC_SASL_STEP,   /* u64 sid, bytes response */
 	IPC_SIGN_IN_END, /* u64 sid: the client cancelled or has gone */
-	IPC_WHERE,       /* u64 sid: a store died; was this one given to it? */
-	/* auth -> pop3; nothing on success: the store speaks next */
+	/* auth -> pop3; on success nothing: the store speaks next, or if it died
+	 * IPC_REFUSED, which is stale if the store has spoken */
 	IPC_CHALLENGE = 48, /* u64 sid, bytes challenge */
 	IPC_REFUSED, /* u64 sid, u8 enum sign_in_code, str user (may be empty),
 	              * str why: a word for the log */

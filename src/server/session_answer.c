@@ -103,8 +103,6 @@ session_lost_auth(struct session *s)
 void
 session_lost_store(struct session *s, const struct store_link *store)
 {
-	if (s->wait == WAIT_SIGN_IN && s->worker->auth != NULL)
-		session_tell(s->worker->auth, IPC_WHERE, s->sid);
 	if (s->store != store)
 		return;
 	s->store = NULL;

@@ -887,46 +887,33 @@ test_store_down(void **state)
 	pass(1, "anna", "secret");
 	opened(1, &store);
 	close(rig.store_fd[store]);
-	usleep(QUIET * 1000);
+	refused(1, SIGN_IN_TEMPORARY, "store-died");
 	pass(2, "anna", "secret");
 	refused(2, SIGN_IN_TEMPORARY, "store-down");
 	rig.store_fd[store] = attach(ROLE_STORE, (uint16_t)store);
 	succeeds(3, "anna", "secret");
 }
 
+/* Whoever was given to it is refused, whichever end is noticed first; for
+ * those who had its answer that is stale. */
 static void
-test_where(void **state)
+test_store_dies(void **state)
 {
 	int store;
 
 	(void)state;
 	pass(1, "anna", "secret");
 	opened(1, &store);
-	/* Its store lives; unknown; being decided. */
-	about(0, IPC_WHERE, 1);
-	about(0, IPC_WHERE, 9);
 	pass(2, "own", "secret");
 	expect_wanted(1000, 1001);
-	about(0, IPC_WHERE, 2);
-	assert_silent(rig.pop3_fd[0], QUIET);
-	/* Asked as it dies, whichever is noticed first: told once. */
-	about(0, IPC_WHERE, 1);
 	close(rig.store_fd[store]);
 	refused(1, SIGN_IN_TEMPORARY, "store-died");
-	about(0, IPC_WHERE, 1);
-	assert_silent(rig.pop3_fd[0], QUIET);
-	/* Asked afterwards; its successor is not it. */
 	rig.store_fd[store] = attach(ROLE_STORE, (uint16_t)store);
 	succeeds(3, "anna", "secret");
 	close(rig.store_fd[store]);
 	rig.store_fd[store] = attach(ROLE_STORE, (uint16_t)store);
-	about(0, IPC_WHERE, 3);
 	refused(3, SIGN_IN_TEMPORARY, "store-died");
-	about(0, IPC_WHERE, 3);
 	assert_silent(rig.pop3_fd[0], QUIET);
-	/* Of another process's session with the same number nothing is said. */
-	about(1, IPC_WHERE, 3);
-	assert_silent(rig.pop3_fd[1], QUIET);
 	no_store(1000);
 	refused(2, SIGN_IN_TEMPORARY, "no-store");
 }
@@ -1116,7 +1103,7 @@ test_misbehaved(void **state)
 			ipc_put_str(c, "x");
 			break;
 		case 4:
-			ipc_begin(c, IPC_WHERE);
+			ipc_begin(c, IPC_SIGN_IN_END);
 			ipc_put_u64(c, 1);
 			ipc_put_fd(c, rig.log_fd, false);
 			break;
@@ -1215,7 +1202,7 @@ main(void)
 		TEST(test_own_store),
 		TEST(test_no_store),
 		TEST(test_store_down),
-		TEST(test_where),
+		TEST(test_store_dies),
 		TEST(test_sasl),
 		TEST(test_sasl_refused),
 		TEST(test_apop),
