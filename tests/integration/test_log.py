@@ -6,6 +6,7 @@ import pytest
 
 import drop
 import pop3
+from server import wait_until
 
 pytestmark = [pytest.mark.core, pytest.mark.ours]
 
@@ -143,8 +144,7 @@ def test_mbox_is_explained(place, serve, connect):
     session.ok("USER user")
     session.err("PASS secret")
     session.quit()
-    server.await_event("session", 1)
-    assert "mbox" in server.log_text()
+    wait_until(lambda: "mbox" in server.log_text())
 
 
 def test_whole_lines(place, serve, connect):

@@ -235,14 +235,17 @@ class TestDovecot:
         assert len(second) == len(first) - 5
         assert uidls(login, ours) == second
 
-    def test_a_list_that_appears_later(self, both, login):
-        """It is ignored, and the log says so."""
-        box, messages, _ = both
-        start = both[2]
+    def test_a_list_that_appears_later(self, both, place, login):
+        """It is ignored, and the log says so when new mail comes."""
+        box, messages, start = both
         theirs, ours = start("")
         first = uidls(login, ours)
         uidls(login, theirs)
         assert uidls(login, ours) == first
+        place.add(box, messages[40:42])
+        second = uidls(login, ours)
+        assert first.items() < second.items()
+        assert {m.base for m in messages[40:42]} < set(second)
         assert "dovecot-uidlist" in ours.log_text()
 
 
