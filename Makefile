@@ -40,7 +40,7 @@ build/fuzz/build.ninja:
 	    -Db_sanitize=address,undefined
 
 bench: all
-	bench/run build/release
+	bench/against-dovecot
 
 run: all
 	mkdir -p build/run/Maildir
