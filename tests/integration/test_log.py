@@ -115,7 +115,7 @@ def test_removed_are_named(place, serve, login):
     session.ok("DELE 2")
     session.ok("DELE 5")
     session.quit()
-    server.await_event("session", 1)
+    server.await_event("removed", 1)
     log = server.log_text()
     assert uids[2] in log and uids[5] in log
     for n in (1, 3, 4, 6):
