@@ -115,7 +115,7 @@ arena_put(struct arena *a, const void *p, size_t n)
 
 	if (n > CHUNK)
 		return NULL;
-	if (n > a->left) {
+	if (a->chunk == NULL || n > a->left) {
 		struct arena_chunk *c = malloc(sizeof(*c));
 
 		if (c == NULL)
