@@ -3,6 +3,7 @@
 MALOTE_PEER=dovecot in the environment puts another server in its place: a
 test that fails with both is wrong.  MALOTED names another binary of ours.
 """
+import ctypes
 import os
 import random
 import re
@@ -64,6 +65,12 @@ def children(pid):
     return out
 
 
+def end_with_us():
+    """In the new process: SIGTERM when the tests die before it."""
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def memory(pid):
     """Octets of anonymous memory that a process holds."""
     with open("/proc/%d/status" % pid) as f:
@@ -106,7 +113,7 @@ class Server:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=log, start_new_session=True,
+                stderr=log, start_new_session=True, preexec_fn=end_with_us,
                 env={**os.environ, "TMPDIR": self.server_tmp, **(env or {})},
                 **extra)
         self.pid = self.process.pid
