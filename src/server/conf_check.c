@@ -8,6 +8,7 @@
 #include "sasl/sasl.h"
 #include "server/certificate.h"
 #include "server/slurp.h"
+#include "store/maildir/uidl.h"
 
 enum {
 	NOFILE_MIN = 256,
@@ -225,8 +226,8 @@ check_mail_root(struct conf *c, const struct conf_lines *l)
 		COMPLAIN(l, at,
 		    "mail_root \"%s\" is not absolute; begin it with /", root);
 	else if (root[1] == '\0')
-		COMPLAIN(l, at,
-		    "mail_root / would confine the mail to nothing; write "
+		WARN(l, at,
+		    "mail_root / confines the mail to nothing; write "
 		    "mail_root = \"FOLDER\" that all maildrops are in");
 	else if (stat(root, &st) < 0 || !S_ISDIR(st.st_mode))
 		COMPLAIN(l, at,
@@ -234,6 +235,21 @@ check_mail_root(struct conf *c, const struct conf_lines *l)
 		    "= \"FOLDER\" that all maildrops are in",
 		    root);
 	memcpy(c->store.root, root, sizeof(c->store.root));
+}
+
+/* With any numbers it must make a unique-id. */
+static void
+check_uidl_format(struct conf *c, const struct conf_lines *l)
+{
+	static const struct uid_vars some = { 1, 1, { "1.x.y", 5 },
+		{ "0123456789abcdef0123456789abcdef", 32 } };
+	struct uid uid;
+
+	if (!uid_format(&uid, c->store.uidl_format, &some))
+		COMPLAIN(l, "pop3_uidl_format",
+		    "pop3_uidl_format \"%s\" makes no unique-id; it is text "
+		    "with %%u, %%v, %%f or %%g, as in \"%%08Xu%%08Xv\"",
+		    c->store.uidl_format);
 }
 
 /* ---- numbers ---- */
@@ -329,6 +345,7 @@ conf_check(
 	check_users(c, l);
 	check_mail(c, l);
 	check_mail_root(c, l);
+	check_uidl_format(c, l);
 	check_numbers(c, l);
 	conf_check_ids(c, env, l);
 	processes(c, env);

@@ -354,9 +354,9 @@ static const struct row bad_sense[] = {
 	{ "mail = \"maildir:$D/none/%u\"\n",
 	    "1: mail_root $D/none is not a folder; make it, or write "
 	    "mail_root = \"FOLDER\" that all maildrops are in" },
-	{ "mail = \"maildir:/%u\"\n",
-	    "1: mail_root / would confine the mail to nothing; write "
-	    "mail_root = \"FOLDER\" that all maildrops are in" },
+	{ "pop3_uidl_format = \"%q\"\n",
+	    "1: pop3_uidl_format \"%q\" makes no unique-id; it is text with "
+	    "%u, %v, %f or %g, as in \"%08Xu%08Xv\"" },
 	{ "mail_root = \"mail\"\n",
 	    "1: mail_root \"mail\" is not absolute; begin it with /" },
 	{ "first_uid = 1000\nlast_uid = 999\n",
@@ -434,6 +434,9 @@ static const struct row warned[] = {
 	    "1: warning: mail = \"maildir:$D/mail\" is the same maildrop for "
 	    "every user who has none of their own in the users file; %u "
 	    "stands for the user's name" },
+	{ "mail = \"maildir:/%u\"\n",
+	    "1: warning: mail_root / confines the mail to nothing; write "
+	    "mail_root = \"FOLDER\" that all maildrops are in" },
 	{ "max_sessions = 1000000\n",
 	    "1: warning: max_sessions = 1000000 needs more than the 20000 "
 	    "files that may be open; raise the limit (ulimit -n, "
