@@ -20,19 +20,25 @@ OURS = not PEER
 PATIENCE = float(os.environ.get("MALOTE_PATIENCE", "1"))
 
 rng = random.SystemRandom()
+taken = []  # a socket for each port that is ours as long as we live
 
 
 def free_port():
-    """Below the range that the kernel takes clients' ports from."""
+    """Below the range that the kernel takes clients' ports from, and not one
+    that another process running these tests has chosen."""
     while True:
         port = rng.randint(20000, 32000)
+        name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
+                name.bind("\0malote-test-port-%d" % port)
                 s.bind(("127.0.0.1", port))
-                return port
             except OSError:
+                name.close()
                 continue
+        taken.append(name)
+        return port
 
 
 def wait_until(what, seconds=10.0, step=0.02):
