@@ -335,9 +335,10 @@ def test_slow_reader_is_served(place, serve, login):
         time.sleep(0.05)
     session.seen = got
     assert begin.startswith(b"+OK")
-    assert pop3.unstuffed(session.data()) == drop.wire(BIG.stored)
+    data = session.data()
     session.ok("NOOP")
     session.quit()
+    assert pop3.unstuffed(data) == drop.wire(BIG.stored)
 
 
 def test_delivery_during_a_session(place, serve, login):
