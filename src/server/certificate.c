@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/slurp.h"
 #include "server/pop3.h"
-#include "server/slurp.h"
 
 enum { SOON_DAYS = 7 };
 

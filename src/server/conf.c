@@ -1,6 +1,5 @@
 #include "server/conf.h"
 
-#include <confuse.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,9 +7,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/conf_parse.h"
+#include "base/i18n.h"
+#include "base/slurp.h"
 #include "base/str.h"
 #include "server/conf_check.h"
-#include "server/slurp.h"
 
 enum { FILE_MAX = 1024 * 1024 };
 
@@ -338,75 +339,6 @@ on_listener(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
-/* ---- errors of libconfuse itself ---- */
-
-static const char *
-nearest(const char *name, const struct setting *s, size_t n)
-{
-	const char *best = NULL;
-	size_t least = 4;
-
-	for (size_t i = 0; i < n; i++)
-		if (conf_distance(name, s[i].name) < least) {
-			least = conf_distance(name, s[i].name);
-			best = s[i].name;
-		}
-	return best;
-}
-
-static void
-unknown(const cfg_t *cfg, const char *name)
-{
-	bool in_listener = strcmp(cfg->name, "listener") == 0;
-	const char *like =
-	    in_listener
-		? nearest(name, listener_settings, COUNT(listener_settings))
-		: nearest(name, settings, COUNT(settings));
-	char shown[64];
-
-	str_escape(shown, sizeof(shown), name, strlen(name));
-	if (like != NULL)
-		conf_error(&rd.lines.text, (unsigned)cfg->line,
-		    "there is no setting %s; did you mean %s?", shown, like);
-	else
-		conf_error(&rd.lines.text, (unsigned)cfg->line,
-		    "there is no setting %s%s; maloted.conf(5) lists them",
-		    shown, in_listener ? " of a listener" : "");
-}
-
-static void on_error(cfg_t *cfg, const char *fmt, va_list ap) PRINTF(2, 0);
-
-static void
-on_error(cfg_t *cfg, const char *fmt, va_list ap)
-{
-	static const struct {
-		const char *fmt, *right;
-	} hints[] = {
-		{ "missing equal sign", "write NAME = \"VALUE\"" },
-		{ "missing opening brace", "write listener \"NAME\" { ... }, "
-					   "or NAME = { \"VALUE\" }" },
-		{ "missing title", "write listener \"NAME\" { ... }" },
-		{ "found duplicate title",
-		    "give each listener a name of its own" },
-		{ "unexpected token", "write NAME = \"VALUE\"" },
-		{ "unexpected closing brace", "none is open: remove it" },
-		{ "premature end of file", "write NAME = \"VALUE\"" },
-		{ "attempt to append", "write NAME = \"VALUE\"" },
-	};
-	const char *right = "maloted.conf(5) says how to write it";
-	char text[512];
-
-	if (strncmp(fmt, "no such option", 14) == 0) {
-		unknown(cfg, va_arg(ap, const char *));
-		return;
-	}
-	for (size_t i = 0; i < COUNT(hints); i++)
-		if (strncmp(fmt, hints[i].fmt, strlen(hints[i].fmt)) == 0)
-			right = hints[i].right;
-	vsnprintf(text, sizeof(text), fmt, ap);
-	conf_error(&rd.lines.text, (unsigned)cfg->line, "%s; %s", text, right);
-}
-
 /* ---- reading ---- */
 
 static void
@@ -426,6 +358,11 @@ options(cfg_opt_t *opt, const struct setting *s, size_t n,
 static void
 parse(char *text)
 {
+	static const struct conf_grammar grammar = {
+		.section = "listener",
+		.of_section = N_(" of a listener"),
+		.manual = "maloted.conf(5)",
+	};
 	cfg_opt_t in_listener[COUNT(listener_settings) + 1] = {
 		[COUNT(listener_settings)] = CFG_END()
 	};
@@ -434,32 +371,12 @@ parse(char *text)
 		    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		[COUNT(settings) + 1] = CFG_END()
 	};
-	size_t n = strlen(text);
-	cfg_t *cfg;
-	FILE *fp;
 
 	options(in_listener, listener_settings, COUNT(listener_settings),
 	    on_listener_setting);
 	options(opt, settings, COUNT(settings), on_setting);
 	opt[COUNT(settings)].validcb = on_listener;
-	cfg = cfg_init(opt, CFGF_NONE);
-	fp = n != 0 ? fmemopen(text, n, "r") : fopen("/dev/null", "r");
-	if (cfg == NULL || fp == NULL) {
-		conf_error(&rd.lines.text, 0, "out of memory");
-	} else {
-		unsigned before = rd.lines.text.report->errors;
-
-		cfg_set_error_function(cfg, on_error);
-		if (cfg_parse_fp(cfg, fp) != CFG_SUCCESS &&
-		    rd.lines.text.report->errors == before)
-			conf_error(&rd.lines.text, (unsigned)cfg->line,
-			    "it cannot be understood; maloted.conf(5) says "
-			    "how to write it");
-	}
-	if (fp != NULL)
-		fclose(fp);
-	if (cfg != NULL)
-		cfg_free(cfg);
+	conf_parse(&rd.lines.text, text, opt, &grammar);
 }
 
 void
@@ -492,7 +409,7 @@ read_file(struct conf *c, const char *file, struct conf_report *report)
 
 	memset(c, 0, sizeof(*c));
 	memset(&rd, 0, sizeof(rd));
-	rd.lines.text = (struct conf_text){ file, report };
+	rd.lines.text = (struct conf_text){ file, report, .expand = true };
 	rd.lines.line = line_of;
 	rd.conf = c;
 	defaults(c, settings, COUNT(settings));

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "auth/auth.h"
-#include "server/conf_text.h"
+#include "base/conf_text.h"
 #include "server/pop3.h"
 #include "store/store.h"
 

@@ -5,9 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/slurp.h"
 #include "sasl/sasl.h"
 #include "server/certificate.h"
-#include "server/slurp.h"
 #include "store/maildir/uidl.h"
 
 enum {

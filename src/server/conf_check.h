@@ -6,18 +6,6 @@
 
 #include "server/conf.h"
 
-/* The line that a setting stands in; 0: it is not in the file. */
-struct conf_lines {
-	struct conf_text text;
-	unsigned (*line)(const struct conf_lines *l, const char *setting);
-};
-
-/* Complains about `setting` at its line. */
-#define COMPLAIN(l, setting, ...) \
-	conf_error(&(l)->text, (l)->line(l, setting), __VA_ARGS__)
-#define WARN(l, setting, ...) \
-	conf_warn(&(l)->text, (l)->line(l, setting), __VA_ARGS__)
-
 /* Each fills in what follows from the settings and complains. */
 void conf_check(
     struct conf *c, const struct conf_env *env, const struct conf_lines *l);

@@ -3,7 +3,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "server/slurp.h"
+#include "base/slurp.h"
 
 static bool
 same_time(struct timespec a, struct timespec b)

@@ -262,6 +262,13 @@ static const struct row bad_text[] = {
 	{ "hostname = ${MALOTE_NOT_SET}\n",
 	    "1: ${MALOTE_NOT_SET} is not set in the environment; set it, or "
 	    "write '...' for text with ${ in it" },
+	{ "hostname = \"a\\0b\"\nmail_root = \"\\x0\"\n",
+	    "1: a NUL cannot stand in a string; remove it\n"
+	    "2: a NUL cannot stand in a string; remove it" },
+	{ "hostname = \"\\0000\"\n",
+	    "1: a NUL cannot stand in a string; remove it" },
+	{ "hostname = \"\\x001 \\060 \\01 \\x0a\"\n",
+	    "1: a NUL cannot stand in a string; remove it" },
 	{ "hostname = \"${MALOTE\"\n",
 	    "1: ${ begins the name of a variable that has no end; write "
 	    "'...' for text with ${ in it" },

@@ -1,9 +1,11 @@
-#include "server/conf_text.h"
+#include "base/conf_text.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/i18n.h"
 
 static void complain(const struct conf_text *t, unsigned line, const char *kind,
     const char *fmt, va_list ap) PRINTF(4, 0);
@@ -43,7 +45,7 @@ conf_warn(const struct conf_text *t, unsigned line, const char *fmt, ...)
 
 	t->report->warnings++;
 	va_start(ap, fmt);
-	complain(t, line, "warning: ", fmt, ap);
+	complain(t, line, _("warning: "), fmt, ap);
 	va_end(ap);
 }
 
@@ -87,7 +89,7 @@ block_comment(struct scan *s)
 		blank(s);
 	if (*s->p == '\0') {
 		conf_error(
-		    s->t, line, "a comment has no end; close it with */");
+		    s->t, line, _("a comment has no end; close it with */"));
 		return;
 	}
 	blank(s);
@@ -102,18 +104,38 @@ expansion(struct scan *s)
 	size_t all = strcspn(name, "}\n"), n = strcspn(name, "}\n:");
 	char word[128];
 
+	if (!s->t->expand) {
+		conf_error(s->t, s->line,
+		    _("${ would be replaced; write the value within single "
+		      "quotes"));
+		return;
+	}
 	if (name[all] != '}' || n >= sizeof(word)) {
 		conf_error(s->t, s->line,
-		    "${ begins the name of a variable that "
-		    "has no end; write '...' for text with ${ in it");
+		    _("${ begins the name of a variable that "
+		      "has no end; write '...' for text with ${ in it"));
 		return;
 	}
 	snprintf(word, sizeof(word), "%.*s", (int)n, name);
 	if (getenv(word) == NULL && strncmp(name + n, ":-", 2) != 0)
 		conf_error(s->t, s->line,
-		    "${%s} is not set in the environment; set it, or write "
-		    "'...' for text with ${ in it",
+		    _("${%s} is not set in the environment; set it, or write "
+		      "'...' for text with ${ in it"),
 		    word);
+}
+
+/* At a backslash: is it "\0", "\000", "\x0"?  libconfuse ends the value there. */
+static bool
+is_nul_escape(const char *p)
+{
+	const char *digits = p + 1 + (p[1] == 'x');
+	size_t most = p[1] == 'x' ? 2 : 3, zeros = strspn(digits, "0");
+
+	return zeros != 0 &&
+	       (zeros >= most ||
+		   strchr(p[1] == 'x' ? "123456789abcdefABCDEF" : "1234567",
+		       digits[zeros]) == NULL ||
+		   digits[zeros] == '\0');
 }
 
 static void
@@ -122,6 +144,9 @@ string(struct scan *s)
 	char quote = *s->p;
 
 	for (step(s); strchr("\n", *s->p) == NULL && *s->p != quote; step(s)) {
+		if (quote == '"' && *s->p == '\\' && is_nul_escape(s->p))
+			conf_error(s->t, s->line,
+			    _("a NUL cannot stand in a string; remove it"));
 		if (*s->p == '\\' && s->p[1] != '\0' && s->p[1] != '\n')
 			step(s);
 		else if (quote == '"' && strncmp(s->p, "${", 2) == 0)
@@ -131,7 +156,8 @@ string(struct scan *s)
 		step(s);
 	else
 		conf_error(s->t, s->line,
-		    "a string has no end in its line; close it with %c", quote);
+		    _("a string has no end in its line; close it with %c"),
+		    quote);
 }
 
 static void
@@ -174,7 +200,42 @@ conf_text_prepare(const struct conf_text *t, char *text)
 		}
 	}
 	if (s.depth != 0)
-		conf_error(t, s.open_line, "a { has no end; close it with }");
+		conf_error(
+		    t, s.open_line, _("a { has no end; close it with }"));
+}
+
+static const char *
+string_end(const char *p)
+{
+	char quote = *p;
+
+	for (p++; *p != '\0' && *p != quote; p++)
+		if (*p == '\\' && p[1] != '\0')
+			p++;
+	return p;
+}
+
+unsigned
+conf_sections_next(struct conf_sections *s)
+{
+	unsigned depth = 0, found = 0;
+
+	for (; *s->p != '\0'; s->p++) {
+		if (*s->p == '\n')
+			s->line++;
+		else if (*s->p == '"' || *s->p == '\'')
+			s->p = string_end(s->p);
+		else if (*s->p == '{' && depth++ == 0)
+			found = s->line;
+		else if (*s->p == '}' && depth != 0 && --depth == 0)
+			break;
+		if (*s->p == '\0')
+			return 0;
+	}
+	if (*s->p == '\0')
+		return 0;
+	s->p++;
+	return found;
 }
 
 static size_t

@@ -3,8 +3,8 @@
  *
  * Complaints read `file:line: what is wrong; what would be right`.
  */
-#ifndef SERVER_CONF_TEXT_H
-#define SERVER_CONF_TEXT_H
+#ifndef BASE_CONF_TEXT_H
+#define BASE_CONF_TEXT_H
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -23,6 +23,7 @@ struct conf_report {
 struct conf_text {
 	const char *file;
 	struct conf_report *report;
+	bool expand; /* ${NAME} is meant to be replaced; else it is an error */
 };
 
 /* line 0: about the file as a whole, or what it lacks. */
@@ -31,11 +32,32 @@ void conf_error(const struct conf_text *t, unsigned line, const char *fmt, ...)
 void conf_warn(const struct conf_text *t, unsigned line, const char *fmt, ...)
     PRINTF(3, 4);
 
+/* The line that a setting stands in; 0: it is not in the file. */
+struct conf_lines {
+	struct conf_text text;
+	unsigned (*line)(const struct conf_lines *l, const char *setting);
+};
+
+/* Complains about `setting` at its line. */
+#define COMPLAIN(l, setting, ...) \
+	conf_error(&(l)->text, (l)->line(l, setting), __VA_ARGS__)
+#define WARN(l, setting, ...) \
+	conf_warn(&(l)->text, (l)->line(l, setting), __VA_ARGS__)
+
 /* Makes text ready for libconfuse, in place: comments become spaces, as
  * libconfuse 3.3 loses count of the lines after one.  Complains about what
  * libconfuse takes in silence: strings, comments and sections without an end,
- * and a ${NAME} that is not set (it would become nothing). */
+ * a NUL within a string, and a ${NAME} that is not set (it would become
+ * nothing) or not wanted. */
 void conf_text_prepare(const struct conf_text *t, char *text);
+
+/* Walks over the sections of a text that was prepared. */
+struct conf_sections {
+	const char *p; /* at first the text */
+	unsigned line; /* at first 1 */
+};
+/* The line where the next one begins; 0: there is none. */
+unsigned conf_sections_next(struct conf_sections *s);
 
 /* How many letters of a must be put, dropped or changed to make b
  * (Levenshtein); SIZE_MAX if one is long. */

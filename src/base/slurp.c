@@ -1,4 +1,4 @@
-#include "server/slurp.h"
+#include "base/slurp.h"
 
 #include <errno.h>
 #include <fcntl.h>

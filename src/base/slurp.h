@@ -1,8 +1,8 @@
 /*
  * slurp.h - a small file, read whole.
  */
-#ifndef SERVER_SLURP_H
-#define SERVER_SLURP_H
+#ifndef BASE_SLURP_H
+#define BASE_SLURP_H
 
 #include <stdbool.h>
 #include <stddef.h>

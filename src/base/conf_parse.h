@@ -1,0 +1,26 @@
+/*
+ * conf_parse.h - libconfuse over a text, and what it says in our words.
+ */
+#ifndef BASE_CONF_PARSE_H
+#define BASE_CONF_PARSE_H
+
+#include <confuse.h>
+
+#include "base/conf_text.h"
+
+/* What the errors speak of. */
+struct conf_grammar {
+	const char *section;    /* the one kind of them: "listener" */
+	const char *of_section; /* " of a listener" */
+	const char *manual;     /* "maloted.conf(5)" */
+	/* The line of the last secret, or NULL: nothing of it is repeated. */
+	const unsigned *secret_line;
+};
+
+/* Calls back as the options say.  Complains about what is not understood, an
+ * unknown setting with the name of one that is like it.  The text was
+ * prepared and is borrowed.  One at a time. */
+void conf_parse(const struct conf_text *t, char *text, cfg_opt_t *opt,
+    const struct conf_grammar *g);
+
+#endif
