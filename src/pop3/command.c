@@ -5,6 +5,7 @@
 
 #include "base/b64.h"
 #include "pop3/wire.h"
+#include "pop3/word.h"
 
 static struct pop3_next
 say(const char *reply)
@@ -433,37 +434,14 @@ verb_find(struct slice word)
 	return NULL;
 }
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-/* The first word of *rest, which is then what follows it. */
-static struct slice
-word_take(struct slice *rest)
-{
-	const char *p = rest->p, *end = p + rest->n;
-	struct slice word;
-
-	while (p < end && is_blank(*p))
-		p++;
-	word.p = p;
-	while (p < end && !is_blank(*p))
-		p++;
-	word.n = (size_t)(p - word.p);
-	*rest = (struct slice){ p, (size_t)(end - p) };
-	return word;
-}
-
 /* Finds the verb (or NULL) and its arguments. */
 static void
 call_parse(struct pop3_call *c, struct slice line)
 {
 	struct slice rest = line, word = { 0 };
 
-	if (line.n != 0 && !is_blank(line.p[0]))
-		word = word_take(&rest);
+	if (line.n != 0 && !pop3_is_blank(line.p[0]))
+		word = pop3_word_take(&rest);
 	if ((c->verb = verb_find(word)) == NULL)
 		return;
 	if (c->verb->flags & POP3_VERB_REST) {
@@ -473,7 +451,7 @@ call_parse(struct pop3_call *c, struct slice line)
 		}
 		return;
 	}
-	while ((word = word_take(&rest)).n != 0) {
+	while ((word = pop3_word_take(&rest)).n != 0) {
 		if (c->n_args < POP3_ARGS)
 			c->arg[c->n_args] = word;
 		c->n_args++;

@@ -116,8 +116,11 @@ code_text(enum pop3_code code)
 		[POP3_NO_CODE] = "",
 		[POP3_CODE_AUTH] = "[AUTH] ",
 		[POP3_CODE_IN_USE] = "[IN-USE] ",
+		[POP3_CODE_LOGIN_DELAY] = "[LOGIN-DELAY] ",
 		[POP3_CODE_SYS_TEMP] = "[SYS/TEMP] ",
 		[POP3_CODE_SYS_PERM] = "[SYS/PERM] ",
+		[POP3_CODE_UTF8] = "[UTF8] ",
+		[POP3_CODE_OTHER] = "",
 	};
 
 	return texts[code];

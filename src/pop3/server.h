@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "pop3/code.h"
 #include "pop3/line.h"
 
 enum pop3_state {
@@ -73,15 +74,6 @@ enum pop3_want {
 	                    * encoded message, pop3_server_message_end() */
 	POP3_WANT_UPDATE,  /* remove what is marked: pop3_server_updated() */
 	POP3_WANT_CLOSE,   /* send the output and close */
-};
-
-/* Response codes, RFC 2449 s8, 3206. */
-enum pop3_code {
-	POP3_NO_CODE,
-	POP3_CODE_AUTH,
-	POP3_CODE_IN_USE,
-	POP3_CODE_SYS_TEMP,
-	POP3_CODE_SYS_PERM,
 };
 
 /* What is wanted.  Slices are borrowed from the input until the next run. */

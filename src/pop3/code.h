@@ -1,0 +1,24 @@
+/*
+ * code.h - response codes: RFC 2449 s8, 3206, 6856 s5.
+ */
+#ifndef POP3_CODE_H
+#define POP3_CODE_H
+
+#include "base/str.h"
+
+enum pop3_code {
+	POP3_NO_CODE,
+	POP3_CODE_AUTH,
+	POP3_CODE_IN_USE,
+	POP3_CODE_LOGIN_DELAY,
+	POP3_CODE_SYS_TEMP,
+	POP3_CODE_SYS_PERM,
+	POP3_CODE_UTF8,
+	POP3_CODE_OTHER, /* one that we do not know */
+};
+
+/* Cuts a response code and the space behind it off the front of *text.  Deeper
+ * levels that are not known count as the level above (RFC 2449 s8). */
+enum pop3_code pop3_code_parse(struct slice *text);
+
+#endif
