@@ -1,0 +1,323 @@
+#include "pop3/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/b64.h"
+#include "base/i18n.h"
+#include "pop3/capa.h"
+#include "pop3/pending.h"
+#include "pop3/reply.h"
+#include "pop3/word.h"
+
+enum { CAPA_OCTETS = 64 * 1024 };
+
+static const struct {
+	const char *name;
+	bool multi_line; /* when it is OK */
+} commands[] = {
+	[POP3_CMD_GREETING] = { "greeting", false },
+	[POP3_CMD_CAPA] = { "CAPA", true },
+	[POP3_CMD_STLS] = { "STLS", false },
+	[POP3_CMD_USER] = { "USER", false },
+	[POP3_CMD_PASS] = { "PASS", false },
+	[POP3_CMD_APOP] = { "APOP", false },
+	[POP3_CMD_AUTH] = { "AUTH", false },
+	[POP3_CMD_STAT] = { "STAT", false },
+	[POP3_CMD_LIST] = { "LIST", true },
+	[POP3_CMD_UIDL] = { "UIDL", true },
+	[POP3_CMD_TOP] = { "TOP", true },
+	[POP3_CMD_RETR] = { "RETR", true },
+	[POP3_CMD_DELE] = { "DELE", false },
+	[POP3_CMD_RSET] = { "RSET", false },
+	[POP3_CMD_NOOP] = { "NOOP", false },
+	[POP3_CMD_QUIT] = { "QUIT", false },
+};
+
+const char *
+pop3_cmd_name(enum pop3_cmd cmd)
+{
+	return commands[cmd].name;
+}
+
+void
+pop3_client_init(struct pop3_client *c)
+{
+	memset(c, 0, sizeof(*c));
+}
+
+void
+pop3_client_clear(struct pop3_client *c)
+{
+	free(c->ring);
+	memset(c, 0, sizeof(*c));
+}
+
+void
+pop3_client_tls(struct pop3_client *c)
+{
+	memset(&c->capa, 0, sizeof(c->capa));
+	memset(c->timestamp, 0, sizeof(c->timestamp));
+}
+
+/* ---- lines ---- */
+
+/* The first reason stays. */
+static void
+break_off(struct pop3_client *c, struct pop3_event *ev, const char *why)
+{
+	if (c->why == NULL)
+		c->why = why;
+	*ev = (struct pop3_event){
+		.type = POP3_EV_BROKEN,
+		.cmd = ev->cmd,
+		.why = c->why,
+	};
+}
+
+/* What the last event had borrowed goes. */
+static void
+release(struct pop3_client *c, struct buf *in)
+{
+	buf_consume(in, c->consume);
+	c->consume = 0;
+}
+
+/* A line without its end, an LF or CRLF (some servers send the one only).
+ * False: there is none yet, or never will be; the event says. */
+static bool
+line_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev,
+    struct slice *line)
+{
+	size_t max = in->max < POP3_REPLY_MAX ? in->max : POP3_REPLY_MAX;
+	const char *p = buf_data(in), *lf = NULL;
+	size_t n = in->len < max ? in->len : max;
+
+	if (n > c->seen)
+		lf = memchr(p + c->seen, '\n', n - c->seen);
+	c->seen = lf == NULL ? n : 0;
+	if (lf == NULL && n == max)
+		break_off(c, ev, N_("a line of the server is too long"));
+	if (lf == NULL)
+		return false;
+	*line = (struct slice){ p, (size_t)(lf - p) };
+	c->consume = line->n + 1;
+	if (line->n != 0 && p[line->n - 1] == '\r')
+		line->n--;
+	if (c->trace != NULL)
+		c->trace(c->trace_arg, true, *line);
+	return true;
+}
+
+/* ---- the first line of a reply ---- */
+
+static void
+answered(struct pop3_client *c)
+{
+	c->inside = c->ended = false;
+	if (c->greeted)
+		pop3_pending_pop(c);
+	c->greeted = true;
+}
+
+/* What follows the first line begins. */
+static void
+inside_begin(struct pop3_client *c, enum pop3_cmd cmd)
+{
+	c->inside = true;
+	c->lines = 0;
+	c->octets = 0;
+	pop3_unstuff_init(&c->unstuff);
+	if (cmd == POP3_CMD_CAPA)
+		memset(&c->capa, 0, sizeof(c->capa));
+}
+
+static void
+ok_take(struct pop3_client *c, struct buf *in, struct slice line,
+    struct pop3_event *ev)
+{
+	ev->type = POP3_EV_OK;
+	if (ev->cmd == POP3_CMD_STAT) {
+		ev->odd = !pop3_reply_stat(ev->text, &ev->count, &ev->octets);
+		if (ev->odd)
+			ev->count = 0;
+	}
+	ev->code = pop3_code_parse(&ev->text);
+	if (commands[ev->cmd].multi_line) {
+		inside_begin(c, ev->cmd);
+		return;
+	}
+	answered(c);
+	if (ev->cmd == POP3_CMD_GREETING)
+		pop3_reply_timestamp(line, c->timestamp, sizeof(c->timestamp));
+	if (ev->cmd != POP3_CMD_STLS)
+		return;
+	ev->text = (struct slice){ "", 0 };
+	release(c, in);
+	if (in->len != 0)
+		break_off(c, ev,
+		    N_("the server sent octets behind its answer to STLS"));
+}
+
+/* Into the place of the base64. */
+static void
+challenge_take(struct pop3_client *c, struct slice line, struct pop3_event *ev)
+{
+	struct slice text = ev->text;
+	size_t n = 0;
+
+	ev->type = POP3_EV_CHALLENGE;
+	ev->text = (struct slice){ 0 };
+	ev->odd = line.n == 1 || b64_decode((char *)text.p, text, &n) != E_OK;
+	ev->data = (struct slice){ text.p, n };
+	c->sasl_asked = true;
+}
+
+static void
+reply_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
+{
+	struct slice line;
+
+	if (c->greeted && (c->n_pending == 0 || c->sasl_asked)) {
+		break_off(
+		    c, ev, N_("the server sent octets that answer nothing"));
+		return;
+	}
+	if (!line_take(c, in, ev, &line))
+		return;
+	switch (pop3_reply_status(line, &ev->text)) {
+	case POP3_STATUS_OK: ok_take(c, in, line, ev); return;
+	case POP3_STATUS_ERR:
+		ev->type = POP3_EV_ERR;
+		ev->code = pop3_code_parse(&ev->text);
+		answered(c);
+		return;
+	case POP3_STATUS_CHALLENGE:
+		if (ev->cmd == POP3_CMD_AUTH) {
+			challenge_take(c, line, ev);
+			return;
+		}
+		break;
+	case POP3_STATUS_NONE: break;
+	}
+	break_off(c, ev, N_("what the server sent is no reply of POP3"));
+}
+
+/* ---- what follows ---- */
+
+static void
+end(struct pop3_client *c, struct pop3_event *ev)
+{
+	ev->type = POP3_EV_END;
+	if (ev->cmd == POP3_CMD_CAPA)
+		c->capa.known = true;
+	answered(c);
+}
+
+static bool
+is_within_limits(struct pop3_client *c, enum pop3_cmd cmd, struct slice line)
+{
+	c->lines++;
+	c->octets += line.n;
+	if (cmd == POP3_CMD_CAPA)
+		return c->lines <= POP3_CAPA_LINES && c->octets <= CAPA_OCTETS;
+	return c->lines <= POP3_MSGNO_MAX;
+}
+
+static void
+entry_fill(struct pop3_event *ev, struct slice line)
+{
+	struct slice value;
+
+	ev->type = POP3_EV_ENTRY;
+	ev->msgno = pop3_reply_msgno(&line);
+	value = pop3_word_take(&line);
+	if (ev->msgno == 0)
+		ev->odd = true;
+	else if (ev->cmd == POP3_CMD_LIST)
+		ev->odd = !str_to_u64(value, &ev->octets);
+	else if (value.n == 0 || value.n > POP3_UID_MAX)
+		ev->odd = true;
+	else
+		ev->data = value;
+}
+
+/* CAPA, LIST, UIDL. */
+static void
+lines_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
+{
+	struct slice line;
+
+	while (line_take(c, in, ev, &line)) {
+		if (slice_eq(line, ".")) {
+			end(c, ev);
+			return;
+		}
+		if (line.n != 0 && line.p[0] == '.') {
+			line.p++;
+			line.n--;
+		}
+		if (!is_within_limits(c, ev->cmd, line)) {
+			break_off(c, ev, N_("the server's list has no end"));
+			return;
+		}
+		if (ev->cmd != POP3_CMD_CAPA) {
+			entry_fill(ev, line);
+			return;
+		}
+		if (!pop3_capa_line(&c->capa, line)) {
+			break_off(c, ev,
+			    N_("the server's list of mechanisms is too long"));
+			return;
+		}
+		release(c, in);
+	}
+}
+
+/* TOP, RETR: decoded where it lies. */
+static void
+message_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
+{
+	struct pop3_unstuff_step step = { 0 };
+
+	if (!c->ended) {
+		char *p = buf_data(in);
+
+		step = pop3_unstuff(&c->unstuff, p, in->len, p, in->len);
+		c->ended = step.ended;
+		c->consume = step.used;
+		if (step.made != 0) {
+			ev->type = POP3_EV_DATA;
+			ev->data = (struct slice){ p, step.made };
+			return;
+		}
+		release(c, in);
+	}
+	if (c->ended) {
+		ev->octets = c->unstuff.octets;
+		end(c, ev);
+	}
+}
+
+void
+pop3_client_run(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
+{
+	release(c, in);
+	*ev = (struct pop3_event){ .type = POP3_EV_MORE };
+	if (c->greeted && c->n_pending != 0) {
+		const struct pop3_outstanding *first = pop3_pending_first(c);
+
+		ev->cmd = first->cmd;
+		ev->msgno = first->msgno;
+	}
+	if (c->why != NULL)
+		break_off(c, ev, c->why);
+	else if (in->len == 0 && !c->ended)
+		return;
+	else if (!c->inside)
+		reply_take(c, in, ev);
+	else if (ev->cmd == POP3_CMD_TOP || ev->cmd == POP3_CMD_RETR)
+		message_take(c, in, ev);
+	else
+		lines_take(c, in, ev);
+}

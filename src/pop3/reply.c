@@ -1,0 +1,173 @@
+#include "pop3/reply.h"
+
+#include <string.h>
+
+#include "pop3/client.h"
+#include "pop3/word.h"
+
+enum { GREETING_MAX = 512 - 2 }; /* RFC 1939 s3, without CRLF */
+
+static bool
+indicator_cut(struct slice line, const char *word, struct slice *text_r)
+{
+	struct slice head = { line.p, strlen(word) };
+	size_t n = head.n;
+
+	if (line.n < n || !slice_caseeq(head, word) ||
+	    (line.n > n && line.p[n] != ' '))
+		return false;
+	n += line.n > n;
+	*text_r = (struct slice){ line.p + n, line.n - n };
+	return true;
+}
+
+enum pop3_status
+pop3_reply_status(struct slice line, struct slice *text_r)
+{
+	if (indicator_cut(line, "+OK", text_r))
+		return POP3_STATUS_OK;
+	if (indicator_cut(line, "-ERR", text_r))
+		return POP3_STATUS_ERR;
+	if (indicator_cut(line, "+", text_r))
+		return POP3_STATUS_CHALLENGE;
+	return POP3_STATUS_NONE;
+}
+
+/* What stands before the next space, which is cut off too. */
+static struct slice
+field_take(struct slice *rest)
+{
+	const char *sp = rest->n != 0 ? memchr(rest->p, ' ', rest->n) : NULL;
+	struct slice field = *rest;
+	size_t used = rest->n;
+
+	if (sp != NULL) {
+		field.n = (size_t)(sp - rest->p);
+		used = field.n + 1;
+	}
+	rest->p += used;
+	rest->n -= used;
+	return field;
+}
+
+bool
+pop3_reply_stat(struct slice text, uint32_t *count_r, uint64_t *octets_r)
+{
+	struct slice count = field_take(&text);
+	struct slice octets = field_take(&text);
+
+	return str_to_u32(count, count_r) && *count_r <= POP3_MSGNO_MAX &&
+	       str_to_u64(octets, octets_r);
+}
+
+uint32_t
+pop3_reply_msgno(struct slice *line)
+{
+	uint32_t msgno;
+
+	if (!str_to_u32(pop3_word_take(line), &msgno) || msgno > POP3_MSGNO_MAX)
+		return 0;
+	return msgno;
+}
+
+/* ---- the timestamp: RFC 822 s6.1 ---- */
+
+typedef const char *skip_part(const char *p, const char *end);
+
+static bool
+is_printable(char c)
+{
+	return c >= 0x20 && c <= 0x7e;
+}
+
+/* Each returns p when there is no such part. */
+static const char *
+atom_skip(const char *p, const char *end)
+{
+	while (p < end && is_printable(*p) &&
+	       strchr(" ()<>@,;:\\\".[]", *p) == NULL)
+		p++;
+	return p;
+}
+
+/* From one mark to the other; neither brackets nor escapes within. */
+static const char *
+enclosed_skip(const char *p, const char *end, char close)
+{
+	const char *q = p + 1;
+
+	while (q < end && is_printable(*q) && strchr("<>\\\"[]", *q) == NULL)
+		q++;
+	return q < end && *q == close ? q + 1 : p;
+}
+
+static const char *
+word_skip(const char *p, const char *end)
+{
+	return p < end && *p == '"' ? enclosed_skip(p, end, '"')
+				    : atom_skip(p, end);
+}
+
+static const char *
+domain_skip(const char *p, const char *end)
+{
+	return p < end && *p == '[' ? enclosed_skip(p, end, ']')
+				    : atom_skip(p, end);
+}
+
+/* Parts with "." between them; NULL if one is missing. */
+static const char *
+dotted_skip(const char *p, const char *end, skip_part *part)
+{
+	for (;;) {
+		const char *next = part(p, end);
+
+		if (next == p)
+			return NULL;
+		if (next == end || *next != '.')
+			return next;
+		p = next + 1;
+	}
+}
+
+/* p is at a "<"; behind the ">", or NULL. */
+static const char *
+msgid_skip(const char *p, const char *end)
+{
+	p = dotted_skip(p + 1, end, word_skip);
+	if (p == NULL || p == end || *p != '@')
+		return NULL;
+	p = dotted_skip(p + 1, end, domain_skip);
+	return p != NULL && p < end && *p == '>' ? p + 1 : NULL;
+}
+
+static bool
+has_control(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+void
+pop3_reply_timestamp(struct slice greeting, char *out, size_t size)
+{
+	const char *end = greeting.p + greeting.n;
+
+	out[0] = '\0';
+	if (greeting.n > GREETING_MAX || has_control(greeting))
+		return;
+	for (const char *p = greeting.p; p < end; p++) {
+		const char *behind = *p == '<' ? msgid_skip(p, end) : NULL;
+		size_t n = behind != NULL ? (size_t)(behind - p) : 0;
+
+		if (n == 0)
+			continue;
+		if (n < size) {
+			memcpy(out, p, n);
+			out[n] = '\0';
+		}
+		return;
+	}
+}
