@@ -400,8 +400,9 @@ step(struct signin *s, const struct slice *in)
 		break;
 	case SASL_PASSWORD: claim_sasl(s); break;
 	case SASL_NOMEM: refuse(s, SIGN_IN_TEMPORARY, "memory"); break;
-	case SASL_DONE: /* only a client's end says so */
-	case SASL_FAILED: refuse(s, SIGN_IN_MALFORMED, "malformed"); break;
+	default: /* nothing else is asked by what sasl_find_asking() finds */
+		refuse(s, SIGN_IN_MALFORMED, "malformed");
+		break;
 	}
 	buf_free(&out);
 }
@@ -410,7 +411,8 @@ void
 signin_sasl(
     struct signin *s, struct slice mechanism, const struct slice *initial)
 {
-	const struct sasl_mechanism *m = sasl_find(mechanism);
+	const struct sasl_mechanism *m =
+	    sasl_find_asking(mechanism, SASL_PASSWORD);
 
 	if (m == NULL) {
 		refuse(s, SIGN_IN_MALFORMED, "mechanism");

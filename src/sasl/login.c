@@ -17,7 +17,7 @@ server_step(struct sasl_server *s, const struct slice *in, struct buf *out)
 		return s->step++ != 0 ? SASL_FAILED
 				      : sasl_say(out, name_wanted,
 					    sizeof(name_wanted) - 1, SASL_MORE);
-	if (s->n_kept == SASL_KEEP || !sasl_is_field(*in))
+	if (s->n_kept == 2 || !sasl_is_field(*in))
 		return SASL_FAILED;
 	if (s->n_kept == 1)
 		return sasl_server_keep(s, *in, &c->password) ? SASL_PASSWORD
@@ -34,21 +34,28 @@ static enum sasl_result
 client_step(struct sasl_client *c, struct slice in, struct buf *out)
 {
 	const struct sasl_credentials *cred = c->cred;
+	enum sasl_result r;
 
 	(void)in;
 	if (cred->authzid.n != 0 || !sasl_is_field(cred->authcid) ||
 	    !sasl_is_field(cred->password))
-		return SASL_FAILED;
+		return sasl_client_fail(
+		    c, _("the name or the password cannot be sent this way"));
 	switch (c->step++) {
 	case 0:
 		return sasl_say(
 		    out, cred->authcid.p, cred->authcid.n, SASL_MORE);
 	case 1:
-		return sasl_say(
+		r = sasl_say(
 		    out, cred->password.p, cred->password.n, SASL_DONE);
-	default: return SASL_FAILED;
+		c->verified = r == SASL_DONE;
+		return r;
+	default:
+		return sasl_client_fail(
+		    c, _("the server asks more than there is to say"));
 	}
 }
 
-const struct sasl_mechanism sasl_login = { "LOGIN", SASL_PLAINTEXT, server_step,
-	client_step };
+const struct sasl_mechanism sasl_login = { "LOGIN",
+	SASL_PLAINTEXT | SASL_NEEDS_PASSWORD, SASL_PASSWORD, 10, NULL,
+	server_step, client_step };

@@ -42,28 +42,62 @@ server_step(struct sasl_server *s, const struct slice *in, struct buf *out)
 	return SASL_PASSWORD;
 }
 
+/* Prepared as RFC 4616 s2 has it. */
+static enum sasl_result
+prepare(struct sasl_client *c, struct buf *z, struct buf *a, struct buf *p)
+{
+	const struct sasl_credentials *cred = c->cred;
+	enum sasl_result r = SASL_MORE;
+
+	if (cred->authzid.n != 0)
+		r = sasl_client_prep(c, z, cred->authzid, _("the name"));
+	if (r == SASL_MORE)
+		r = sasl_client_prep(c, a, cred->authcid, _("the name"));
+	if (r == SASL_MORE)
+		r = sasl_client_prep(c, p, cred->password, _("the password"));
+	return r;
+}
+
+static enum sasl_result
+say(struct sasl_client *c, struct buf *out)
+{
+	struct buf z, a, p, said;
+	enum sasl_result r;
+	enum err e;
+
+	buf_init(&z, SASL_FIELD_MAX, true);
+	buf_init(&a, SASL_FIELD_MAX, true);
+	buf_init(&p, SASL_FIELD_MAX, true);
+	buf_init(&said, 3 * SASL_FIELD_MAX + 2, true);
+	if ((r = prepare(c, &z, &a, &p)) == SASL_MORE) {
+		if ((e = sasl_put_buf(&said, &z)) == E_OK &&
+		    (e = buf_put(&said, "", 1)) == E_OK &&
+		    (e = sasl_put_buf(&said, &a)) == E_OK &&
+		    (e = buf_put(&said, "", 1)) == E_OK)
+			e = sasl_put_buf(&said, &p);
+		r = sasl_say_buf(out, e, &said, SASL_DONE);
+	}
+	buf_free(&z);
+	buf_free(&a);
+	buf_free(&p);
+	buf_free(&said);
+	return r;
+}
+
 static enum sasl_result
 client_step(struct sasl_client *c, struct slice in, struct buf *out)
 {
-	const struct sasl_credentials *cred = c->cred;
-	struct slice z = cred->authzid, a = cred->authcid, p = cred->password;
-	char *room;
+	enum sasl_result r;
 
 	(void)in;
-	if (c->step++ != 0 || (z.n != 0 && !sasl_is_field(z)) ||
-	    !sasl_is_field(a) || !sasl_is_field(p))
-		return SASL_FAILED;
-	if ((room = buf_room(out, z.n + a.n + p.n + 2)) == NULL)
-		return SASL_NOMEM;
-	if (z.n != 0)
-		memcpy(room, z.p, z.n);
-	room[z.n] = '\0';
-	memcpy(room + z.n + 1, a.p, a.n);
-	room[z.n + 1 + a.n] = '\0';
-	memcpy(room + z.n + 1 + a.n + 1, p.p, p.n);
-	buf_added(out, z.n + a.n + p.n + 2);
-	return SASL_DONE;
+	if (c->step++ != 0)
+		return sasl_client_fail(
+		    c, _("the server asks more than there is to say"));
+	r = say(c, out);
+	c->verified = r == SASL_DONE;
+	return r;
 }
 
-const struct sasl_mechanism sasl_plain = { "PLAIN", SASL_PLAINTEXT, server_step,
-	client_step };
+const struct sasl_mechanism sasl_plain = { "PLAIN",
+	SASL_PLAINTEXT | SASL_NEEDS_PASSWORD, SASL_PASSWORD, 20, NULL,
+	server_step, client_step };

@@ -35,6 +35,20 @@ check_host(struct conf *c, const struct conf_lines *l)
 		}
 }
 
+/* Those that the auth process can answer. */
+static const char *
+known_mechanisms(char *out, size_t size)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; sasl_mechanisms[i] != NULL && n < size; i++)
+		if (sasl_mechanisms[i]->asks == SASL_PASSWORD)
+			n += (size_t)snprintf(
+			    out + n, size - n, " %s", sasl_mechanisms[i]->name);
+	return out;
+}
+
 static void
 check_mechanisms(const struct conf *c, const struct conf_lines *l)
 {
@@ -43,19 +57,13 @@ check_mechanisms(const struct conf *c, const struct conf_lines *l)
 	while (*(p += strspn(p, " ")) != '\0') {
 		struct slice name = { p, strcspn(p, " ") };
 
-		if (sasl_find(name) == NULL) {
-			char known[256] = "";
-			size_t n = 0;
+		if (sasl_find_asking(name, SASL_PASSWORD) == NULL) {
+			char known[256];
 
-			for (size_t i = 0;
-			     sasl_mechanisms[i] != NULL && n < sizeof(known);
-			     i++)
-				n += (size_t)snprintf(known + n,
-				    sizeof(known) - n, " %s",
-				    sasl_mechanisms[i]->name);
 			COMPLAIN(l, "mechanisms",
 			    "there is no mechanism %.*s; write some of:%s",
-			    (int)name.n, name.p, known);
+			    (int)name.n, name.p,
+			    known_mechanisms(known, sizeof(known)));
 		}
 		p += name.n;
 	}

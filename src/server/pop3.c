@@ -459,7 +459,7 @@ take_conf(void *arg, struct ipc_in *in)
 	return pop3_conf_get(in, arg);
 }
 
-/* The configured names that this build has. */
+/* The configured names that the auth process can answer. */
 static bool
 find_mechanisms(struct worker *w)
 {
@@ -471,7 +471,8 @@ find_mechanisms(struct worker *w)
 		return false;
 	while (*p != '\0') {
 		struct slice name = { p, strcspn(p, " ") };
-		const struct sasl_mechanism *m = sasl_find(name);
+		const struct sasl_mechanism *m =
+		    sasl_find_asking(name, SASL_PASSWORD);
 
 		p += name.n;
 		p += strspn(p, " ");

@@ -1,6 +1,7 @@
 /*
- * The mechanisms: published vectors, every message cut and lengthened at
- * every octet, both ends against each other, failing allocations.
+ * The table of mechanisms; those that send a password: published vectors,
+ * every message cut and lengthened at every octet, both ends against each
+ * other, failing allocations.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +18,9 @@
 #include "sasl/sasl.h"
 
 /* ---- helpers ---- */
+
+/* The mechanisms that are about a password only. */
+static const char *const passwords[] = { "PLAIN", "LOGIN", NULL };
 
 #define LIT(s) ((struct slice){ (s), sizeof(s) - 1 })
 
@@ -90,6 +94,47 @@ test_registry(void **state)
 	assert_true(mech("LOGIN")->flags & SASL_PLAINTEXT);
 	/* S-LOGIN-02: an initial response is taken. */
 	assert_false(mech("LOGIN")->flags & SASL_SERVER_FIRST);
+}
+
+static void
+test_ranks(void **state)
+{
+	/* C-ENG-04: strongest first; CRAM-MD5 only when it is named. */
+	static const char *const order[] = { "SCRAM-SHA-256-PLUS",
+		"SCRAM-SHA-1-PLUS", "EXTERNAL", "SCRAM-SHA-256", "SCRAM-SHA-1",
+		"OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN", "CRAM-MD5" };
+	size_t n = sizeof(order) / sizeof(order[0]);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(sasl_mechanisms[i]->name, order[i]);
+		if (i > 0)
+			assert_true(sasl_mechanisms[i]->rank <
+				    sasl_mechanisms[i - 1]->rank);
+	}
+	assert_null(sasl_mechanisms[n]);
+	assert_int_equal(mech("CRAM-MD5")->rank, 0);
+	assert_true(mech("LOGIN")->rank > 0);
+	assert_true(mech("CRAM-MD5")->flags & SASL_SERVER_FIRST);
+	assert_true(mech("XOAUTH2")->flags & SASL_PLAINTEXT); /* S-7628-03 */
+	assert_true(mech("OAUTHBEARER")->flags & SASL_PLAINTEXT);
+	assert_false(mech("SCRAM-SHA-1")->flags & SASL_PLAINTEXT);
+}
+
+static void
+test_asking(void **state)
+{
+	/* What a server that only knows passwords can offer. */
+	(void)state;
+	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++) {
+		const struct sasl_mechanism *m = sasl_mechanisms[i];
+		struct slice name = { m->name, strlen(m->name) };
+		bool known = m == mech("PLAIN") || m == mech("LOGIN");
+
+		assert_ptr_equal(
+		    sasl_find_asking(name, SASL_PASSWORD), known ? m : NULL);
+	}
+	assert_null(sasl_find_asking(LIT("NTLM"), SASL_PASSWORD));
 }
 
 static void
@@ -327,16 +372,15 @@ talk(const char *name, const struct sasl_credentials *cred, bool initial,
 static void
 test_both_ends(void **state)
 {
-	struct sasl_credentials cred = { LIT(""), LIT("anna@example.org"),
-		LIT("  \"\xe2\x82\xac\\ ") };
+	struct sasl_credentials cred = { .authcid = LIT("anna@example.org"),
+		.password = LIT("  \"\xe2\x82\xac\\ ") };
 
 	(void)state;
-	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++) {
+	for (size_t i = 0; passwords[i] != NULL; i++) {
 		for (int initial = 0; initial < 2; initial++) {
 			struct sasl_server *s = NULL;
 
-			assert_int_equal(
-			    talk(sasl_mechanisms[i]->name, &cred, initial, &s),
+			assert_int_equal(talk(passwords[i], &cred, initial, &s),
 			    SASL_PASSWORD);
 			assert_slice(sasl_server_claim(s)->authcid,
 			    cred.authcid.p, cred.authcid.n);
@@ -352,24 +396,35 @@ test_client_refuses(void **state)
 {
 	/* What would be malformed is not sent: C-ENG-21. */
 	static const struct sasl_credentials bad[] = {
-		{ LIT(""), LIT(""), LIT("p") },
-		{ LIT(""), LIT("a"), LIT("") },
-		{ LIT(""), LIT("a\0b"), LIT("p") },
-		{ LIT(""), LIT("a"), LIT("p\0") },
-		{ LIT("z\0"), LIT("a"), LIT("p") },
+		{ .authzid = LIT(""),
+		    .authcid = LIT(""),
+		    .password = LIT("p") },
+		{ .authzid = LIT(""),
+		    .authcid = LIT("a"),
+		    .password = LIT("") },
+		{ .authzid = LIT(""),
+		    .authcid = LIT("a\0b"),
+		    .password = LIT("p") },
+		{ .authzid = LIT(""),
+		    .authcid = LIT("a"),
+		    .password = LIT("p\0") },
+		{ .authzid = LIT("z\0"),
+		    .authcid = LIT("a"),
+		    .password = LIT("p") },
 	};
 
 	(void)state;
-	for (size_t k = 0; sasl_mechanisms[k] != NULL; k++)
+	for (size_t k = 0; passwords[k] != NULL; k++)
 		for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 			struct sasl_client *c =
-			    sasl_client_new(sasl_mechanisms[k], &bad[i]);
+			    sasl_client_new(mech(passwords[k]), &bad[i]);
 			struct buf out;
 
 			buf_init(&out, 64, true);
 			assert_int_equal(
 			    sasl_client_step(c, LIT(""), &out), SASL_FAILED);
 			assert_int_equal(out.len, 0);
+			assert_non_null(sasl_client_error(c));
 			buf_free(&out);
 			sasl_client_free(c);
 		}
@@ -378,39 +433,77 @@ test_client_refuses(void **state)
 static void
 test_client_says_once(void **state)
 {
-	struct sasl_credentials cred = { LIT(""), LIT("a"), LIT("p") };
+	struct sasl_credentials cred = { .authcid = LIT("a"),
+		.password = LIT("p") };
 
 	(void)state;
-	for (size_t k = 0; sasl_mechanisms[k] != NULL; k++) {
+	for (size_t k = 0; passwords[k] != NULL; k++) {
 		struct sasl_client *c =
-		    sasl_client_new(sasl_mechanisms[k], &cred);
+		    sasl_client_new(mech(passwords[k]), &cred);
 		enum sasl_result r = SASL_MORE;
 		struct buf out;
 
 		buf_init(&out, 64, true);
-		while (r == SASL_MORE)
+		while (r == SASL_MORE) {
+			assert_false(sasl_client_is_verified(c));
 			r = sasl_client_step(c, LIT("?"), &out);
+		}
 		assert_int_equal(r, SASL_DONE);
+		assert_true(sasl_client_is_verified(c));
 		assert_int_equal(
 		    sasl_client_step(c, LIT("?"), &out), SASL_FAILED);
+		assert_false(sasl_client_is_verified(c));
 		buf_free(&out);
 		sasl_client_free(c);
 	}
 }
 
 static void
-test_no_memory(void **state)
+test_plain_prepares(void **state)
 {
-	struct sasl_credentials cred = { LIT(""), LIT("anna"), LIT("secret") };
+	/* S-4616-02: the client prepares names and password. */
+	static const struct sasl_credentials ok = {
+		.authzid = LIT("I\xc2\xadX"),
+		.authcid = LIT("\xc2\xaa"),
+		.password = LIT("\xe2\x85\xa8 "),
+	};
+	static const struct sasl_credentials bad = {
+		.authcid = LIT("a"),
+		.password = LIT("\xd8\xa7\x31"),
+	};
+	struct sasl_client *c = sasl_client_new(mech("PLAIN"), &ok);
+	struct buf out;
 
 	(void)state;
-	for (size_t k = 0; sasl_mechanisms[k] != NULL; k++)
+	buf_init(&out, 64, true);
+	assert_int_equal(sasl_client_step(c, LIT(""), &out), SASL_DONE);
+	assert_int_equal(out.len, 8);
+	assert_memory_equal(buf_data(&out), "IX\0a\0IX ", 8);
+	sasl_client_free(c);
+	buf_consume(&out, out.len);
+	c = sasl_client_new(mech("PLAIN"), &bad);
+	assert_int_equal(sasl_client_step(c, LIT(""), &out), SASL_FAILED);
+	assert_int_equal(out.len, 0);
+	assert_non_null(strstr(sasl_client_error(c), "password"));
+	assert_non_null(strstr(sasl_client_error(c), "right-to-left"));
+	sasl_client_free(c);
+	buf_free(&out);
+}
+
+static void
+test_no_memory(void **state)
+{
+	struct sasl_credentials cred = { .authcid = LIT("anna"),
+		.password = LIT("secret") };
+
+	(void)state;
+	for (size_t k = 0; passwords[k] != NULL; k++)
 		for (unsigned n = 1;; n++) {
 			struct sasl_server *s = NULL;
 			enum sasl_result r;
 
 			alloc_fail(n);
-			r = talk(sasl_mechanisms[k]->name, &cred, false, &s);
+			r = talk(passwords[k], &cred, false, &s);
 			if (!alloc_failed()) {
 				alloc_fail(0);
 				assert_true(n > 4);
@@ -427,6 +520,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_registry),
+		cmocka_unit_test(test_ranks),
+		cmocka_unit_test(test_asking),
 		cmocka_unit_test(test_plain_vectors),
 		cmocka_unit_test(test_plain_malformed),
 		cmocka_unit_test(test_plain_every_cut),
@@ -437,6 +532,7 @@ main(void)
 		cmocka_unit_test(test_both_ends),
 		cmocka_unit_test(test_client_refuses),
 		cmocka_unit_test(test_client_says_once),
+		cmocka_unit_test(test_plain_prepares),
 		cmocka_unit_test(test_no_memory),
 	};
 

@@ -1,0 +1,102 @@
+/*
+ * SASLprep.  ASCII needs no tables: it is unchanged, and of it only control
+ * characters are prohibited (RFC 3454 C.2.1).
+ */
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stringprep.h>
+
+#include "sasl/mechanism.h"
+
+static bool
+is_ascii(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
+static bool
+has_control(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static enum err
+put(struct buf *out, const char *p, size_t n, struct errbuf *eb)
+{
+	if (n == 0)
+		return err_set(eb, E_FORMAT, _("nothing is left of it"));
+	switch (buf_put(out, p, n)) {
+	case E_OK: return E_OK;
+	case E_FULL: return err_set(eb, E_FORMAT, _("it is too long"));
+	default: return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+	}
+}
+
+static enum err
+failed(int r, struct errbuf *eb)
+{
+	switch (r) {
+	case STRINGPREP_CONTAINS_UNASSIGNED:
+		return err_set(
+		    eb, E_FORMAT, _("it has a character too new to be stored"));
+	case STRINGPREP_CONTAINS_PROHIBITED:
+		return err_set(
+		    eb, E_FORMAT, _("it has a character that is not allowed"));
+	case STRINGPREP_BIDI_BOTH_L_AND_RAL:
+	case STRINGPREP_BIDI_LEADTRAIL_NOT_RAL:
+	case STRINGPREP_BIDI_CONTAINS_PROHIBITED:
+		return err_set(eb, E_FORMAT,
+		    _("it mixes right-to-left and left-to-right writing"));
+	case STRINGPREP_MALLOC_ERROR:
+		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+	default: return err_set(eb, E_FORMAT, _("it cannot be prepared"));
+	}
+}
+
+static enum err
+prepare(struct buf *out, struct slice s, enum sasl_prep kind, struct errbuf *eb)
+{
+	char *in = malloc(s.n + 1), *prepared = NULL;
+	enum err e;
+	int r;
+
+	if (in == NULL)
+		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+	memcpy(in, s.p, s.n);
+	in[s.n] = '\0';
+	r = stringprep_profile(in, &prepared, "SASLprep",
+	    kind == SASL_PREP_STORED ? STRINGPREP_NO_UNASSIGNED : 0);
+	e = r != STRINGPREP_OK ? failed(r, eb)
+			       : put(out, prepared, strlen(prepared), eb);
+	if (prepared != NULL)
+		OPENSSL_cleanse(prepared, strlen(prepared));
+	free(prepared);
+	OPENSSL_cleanse(in, s.n);
+	free(in);
+	return e;
+}
+
+enum err
+sasl_prep(
+    struct buf *out, struct slice s, enum sasl_prep kind, struct errbuf *eb)
+{
+	if (s.n == 0)
+		return err_set(eb, E_FORMAT, _("it is empty"));
+	if (s.n > SASL_FIELD_MAX)
+		return err_set(eb, E_FORMAT, _("it is too long"));
+	if (has_control(s))
+		return err_set(
+		    eb, E_FORMAT, _("it has a character that is not allowed"));
+	if (is_ascii(s))
+		return put(out, s.p, s.n, eb);
+	if (!sasl_is_field(s))
+		return err_set(eb, E_FORMAT, _("it is not UTF-8"));
+	return prepare(out, s, kind, eb);
+}
