@@ -120,7 +120,7 @@ bio_method(void)
 }
 
 enum err
-conn_start_tls(struct conn *c, SSL_CTX *ctx)
+conn_attach_tls(struct conn *c, SSL_CTX *ctx)
 {
 	BIO_METHOD *m = bio_method();
 	BIO *bio;
@@ -134,8 +134,17 @@ conn_start_tls(struct conn *c, SSL_CTX *ctx)
 		return E_NOMEM;
 	}
 	SSL_set_bio(c->ssl, bio, bio);
-	SSL_set_accept_state(c->ssl);
 	return E_OK;
+}
+
+enum err
+conn_start_tls(struct conn *c, SSL_CTX *ctx)
+{
+	enum err e = conn_attach_tls(c, ctx);
+
+	if (e == E_OK)
+		SSL_set_accept_state(c->ssl);
+	return e;
 }
 
 /* What an operation of OpenSSL ended with; r is what it returned. */
@@ -161,10 +170,13 @@ conn_handshake(struct conn *c)
 
 	ERR_clear_error();
 	e = ssl_outcome(c, SSL_do_handshake(c->ssl));
-	/* The last flight waits for the greeting. */
-	if (e == E_OK)
+	/* The server's last flight waits for the greeting, which waits for the
+	 * client's. */
+	if (e == E_OK && SSL_is_server(c->ssl))
 		return E_OK;
 	f = conn_flush(c);
+	if (e == E_OK)
+		return f;
 	return e == E_AGAIN && f == E_IO ? E_IO : e;
 }
 

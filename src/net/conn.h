@@ -35,9 +35,13 @@ void conn_init(struct conn *c, int fd);
 /* Sends what TLS has to say last if that does not wait, and closes. */
 void conn_close(struct conn *c);
 
-/* Begins TLS, as the server; then conn_handshake() until it is E_OK. */
+/* Begins TLS, as the server (as the client: tls_client.h); then
+ * conn_handshake() until it is E_OK. */
 enum err conn_start_tls(struct conn *c, SSL_CTX *ctx) NODISCARD;
 enum err conn_handshake(struct conn *c) NODISCARD;
+
+/* For those who begin TLS: makes c->ssl, neither server nor client yet. */
+enum err conn_attach_tls(struct conn *c, SSL_CTX *ctx) NODISCARD;
 
 /* *n_r octets were read, at least one if E_OK. */
 enum err conn_read(struct conn *c, char *p, size_t n, size_t *n_r) NODISCARD;

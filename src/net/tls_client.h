@@ -1,0 +1,54 @@
+/*
+ * tls_client.h - TLS as a client: whom to trust, and what was found.
+ *
+ * TLS 1.2 and 1.3.  The chain, its purpose and the name are verified (RFC 5280,
+ * 9525: subject alternative names only, a wildcard is one whole leftmost label,
+ * an address matches only an address).  A pin takes the place of the chain and
+ * the name: the person has said which certificate it is.
+ */
+#ifndef NET_TLS_CLIENT_H
+#define NET_TLS_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "net/conn.h"
+#include "net/tls_binding.h"
+
+struct tls_client_conf {
+	const char *ca_file;     /* PEM; NULL: the system's */
+	const char *fingerprint; /* SHA-256 of certificate or public key (SPKI):
+	                          * 64 hexadecimal digits, colons allowed, or
+	                          * "sha256/" and base64; NULL */
+	const char
+	    *certificate; /* PEM of ours and its key, in one file; NULL */
+	const char *key;  /* PEM; NULL: it is in `certificate` */
+};
+
+/* *ctx_r is the caller's.  E_CONFIG: what cannot be read or does not fit. */
+enum err tls_client_context_new(SSL_CTX **ctx_r,
+    const struct tls_client_conf *conf, struct errbuf *eb) NODISCARD;
+
+/* Is `fingerprint` well formed? */
+enum err tls_client_check_fingerprint(
+    const char *fingerprint, struct errbuf *eb) NODISCARD;
+
+/* Begins TLS as a client; then conn_handshake() until it is E_OK.  host: as
+ * the person configured it, for SNI and for the check of the name.  E_CONFIG:
+ * it is no name. */
+enum err tls_client_start(
+    struct conn *c, SSL_CTX *ctx, const char *host) NODISCARD;
+
+/* At once after a handshake (or the first read behind it) that failed: for
+ * people, translated, with what they need to mend it: which names the
+ * certificate has, who issued it, since when it is expired, its fingerprint.
+ * What the certificate says is escaped. */
+void tls_client_why(const struct conn *c, const char *host, struct errbuf *eb);
+
+/* The binding that a client uses: "tls-exporter" for TLS 1.3, "tls-unique" for
+ * TLS 1.2 (RFC 9266 s3), else "tls-server-end-point".  E_NOENT: none. */
+enum err tls_client_binding(
+    const struct conn *c, struct tls_binding *b) NODISCARD;
+
+#endif
