@@ -1,0 +1,785 @@
+/*
+ * The record of what was collected.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "client/state.h"
+
+static char home[64], dir[96], file[128];
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	strcpy(home, "/tmp/malote-state-XXXXXX");
+	if (mkdtemp(home) == NULL)
+		return -1;
+	snprintf(dir, sizeof(dir), "%s/a/b", home);
+	snprintf(file, sizeof(file), "%s/state.db", dir);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char command[96];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -r %s", home);
+	return system(command) == 0 ? 0 : -1;
+}
+
+static struct state *
+open_it(bool expect_aside)
+{
+	struct errbuf eb = { "" };
+	struct state *s = NULL;
+	bool aside = !expect_aside;
+
+	if (state_open(&s, dir, &aside, &eb) != E_OK)
+		print_message("%s\n", eb.text);
+	assert_non_null(s);
+	assert_int_equal(aside, expect_aside);
+	return s;
+}
+
+static struct state_account
+account_of(struct state *s, const char *name)
+{
+	struct state_account a;
+
+	assert_int_equal(state_account(s, name, &a, NULL), E_OK);
+	return a;
+}
+
+static struct digest
+digest_n(unsigned n)
+{
+	return digest_of((struct slice){ (const char *)&n, sizeof(n) });
+}
+
+/* Those that the folder has whose name has `part` in it, and `end` last. */
+static unsigned
+count_files(const char *part, const char *end)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while ((e = readdir(d)) != NULL) {
+		size_t len = strlen(e->d_name), tail = strlen(end);
+
+		n += strstr(e->d_name, part) != NULL && len > tail &&
+		     strcmp(e->d_name + len - tail, end) == 0;
+	}
+	closedir(d);
+	return n;
+}
+
+static void
+sql(const char *words)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, words, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* ---- opening ---- */
+
+static void
+test_open(void **state)
+{
+	struct state *s = open_it(false);
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(stat(dir, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_int_equal(account_of(s, "a").id, account_of(s, "a").id);
+	state_close(s);
+	/* Another person's umask, an old copy. */
+	assert_int_equal(chmod(file, 0644), 0);
+	s = open_it(false);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	state_close(s);
+	state_close(NULL);
+}
+
+static void
+test_open_fails(void **state)
+{
+	struct errbuf eb = { "" };
+	struct state *s;
+	bool aside;
+	int fd;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/a", home);
+	fd = open(dir, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	assert_int_equal(state_open(&s, dir, &aside, &eb), E_IO);
+	assert_null(s);
+	assert_non_null(strstr(eb.text, dir));
+	unlink(dir);
+	for (unsigned n = 1; n < 3; n++) {
+		alloc_fail(n);
+		if (alloc_failed())
+			break;
+		(void)!state_open(&s, dir, &aside, &eb);
+		if (alloc_failed())
+			assert_null(s);
+		state_close(s);
+	}
+	alloc_fail(0);
+}
+
+static void
+test_of_another(void **state)
+{
+	struct errbuf eb = { "" };
+	struct state *s;
+	bool aside;
+
+	(void)state;
+	state_close(open_it(false));
+	sql("PRAGMA user_version = 1000");
+	assert_int_equal(state_open(&s, dir, &aside, &eb), E_CONFIG);
+	assert_non_null(strstr(eb.text, "newer"));
+	sql("PRAGMA user_version = 1; PRAGMA application_id = 7");
+	assert_int_equal(state_open(&s, dir, &aside, &eb), E_CONFIG);
+	assert_non_null(strstr(eb.text, "another program"));
+	unlink(file);
+	sql("CREATE TABLE t (a)");
+	assert_int_equal(state_open(&s, dir, &aside, &eb), E_CONFIG);
+	assert_int_equal(count_files("damaged", ""), 0);
+}
+
+/* ---- accounts ---- */
+
+static void
+test_account(void **state)
+{
+	struct state *s = open_it(false);
+	struct state_account a = account_of(s, "casa"), b;
+
+	(void)state;
+	assert_true(a.fresh);
+	assert_false(a.braked);
+	assert_string_equal(a.error, "");
+	a.braked = a.sizes_lie = true;
+	a.no_capa_until = 6;
+	a.serial_until = 1;
+	a.auth_rank = 2;
+	a.not_before = 3;
+	a.tried_at = 4;
+	a.collected_at = 5;
+	a.exit_code = 75;
+	strcpy(a.error, "it said \"no\" \xff");
+	memset(a.notice, 'x', sizeof(a.notice) - 1);
+	a.collected = 6;
+	a.collected_octets = 1ull << 40;
+	a.deleted = 7;
+	a.freed_octets = UINT64_MAX;
+	a.left = UINT32_MAX;
+	a.left_octets = 8;
+	assert_int_equal(state_account_save(s, &a, NULL), E_OK);
+	b = account_of(s, "casa");
+	assert_memory_equal(&a, &b, sizeof(a));
+	/* Names are compared as they stand. */
+	assert_int_not_equal(account_of(s, "Casa").id, a.id);
+	state_close(s);
+	s = open_it(false);
+	b = account_of(s, "casa");
+	assert_memory_equal(&a, &b, sizeof(a));
+	state_close(s);
+}
+
+/* A run that dies before it has rebuilt the record has to be repeated. */
+static void
+test_fresh(void **state)
+{
+	struct state *s = open_it(false);
+	struct parcel p = { .result = E_OK }, *v = &p;
+	struct state_account a;
+
+	(void)state;
+	a = account_of(s, "a");
+	assert_int_equal(state_account_save(s, &a, NULL), E_OK);
+	assert_true(account_of(s, "a").fresh);
+	assert_int_equal(
+	    state_intend(s, a.id, "mbox:/m", &v, 1, 9, NULL), E_OK);
+	assert_true(account_of(s, "a").fresh);
+	assert_int_equal(state_messages_save(s, a.id, NULL, 0, NULL), E_OK);
+	assert_false(account_of(s, "a").fresh);
+	a = account_of(s, "b");
+	assert_true(a.fresh);
+	assert_int_equal(state_stored(s, a.id, &v, 1, 9, NULL), E_OK);
+	assert_false(account_of(s, "b").fresh);
+	state_close(s);
+}
+
+/* ---- messages ---- */
+
+static void
+test_messages(void **state)
+{
+	struct state *s = open_it(false);
+	int64_t a = account_of(s, "a").id, b = account_of(s, "b").id;
+	struct message m[3] = {
+		{ .has_uid = true,
+		    .uid = digest_n(1),
+		    .size = UINT64_MAX,
+		    .identity = { digest_n(2), true },
+		    .has_identity = true,
+		    .where = MESSAGE_DELETING,
+		    .stored_at = 10 },
+		{ .size = 0, .where = MESSAGE_THERE, .stored_at = 11 },
+		{ .where = MESSAGE_GONE, .stored_at = 12, .gone_at = 20 },
+	};
+	struct message *v;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(state_messages(s, a, &v, &n, NULL), E_OK);
+	assert_int_equal(n, 0);
+	free(v);
+	assert_int_equal(state_messages_save(s, a, m, 3, NULL), E_OK);
+	assert_int_equal(state_messages(s, b, &v, &n, NULL), E_OK);
+	assert_int_equal(n, 0);
+	free(v);
+	state_close(s);
+
+	s = open_it(false);
+	assert_int_equal(state_messages(s, a, &v, &n, NULL), E_OK);
+	assert_int_equal(n, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(m[i].id > 0);
+		assert_int_equal(v[i].id, m[i].id);
+		assert_int_equal(v[i].has_uid, m[i].has_uid);
+		assert_true(digest_eq(v[i].uid, m[i].uid));
+		assert_int_equal(v[i].size, m[i].size);
+		assert_int_equal(v[i].has_identity, m[i].has_identity);
+		assert_int_equal(v[i].identity.strong, m[i].identity.strong);
+		assert_true(
+		    digest_eq(v[i].identity.header, m[i].identity.header));
+		assert_int_equal(v[i].where, m[i].where);
+		assert_int_equal(v[i].stored_at, m[i].stored_at);
+		assert_int_equal(v[i].gone_at, m[i].gone_at);
+	}
+	/* One changed, one new, none of another account. */
+	v[1].has_uid = true;
+	v[1].uid = digest_n(5);
+	v[1].where = MESSAGE_GONE;
+	v[1].gone_at = 19;
+	v[2].id = 0;
+	assert_int_equal(state_messages_save(s, a, v + 1, 2, NULL), E_OK);
+	assert_true(v[2].id > m[2].id);
+	assert_int_equal(state_messages_save(s, b, m, 1, NULL), E_OK);
+	free(v);
+	assert_int_equal(state_messages(s, a, &v, &n, NULL), E_OK);
+	assert_int_equal(n, 4);
+	assert_true(digest_eq(v[1].uid, digest_n(5)));
+	assert_int_equal(v[0].size, UINT64_MAX);
+	free(v);
+
+	assert_int_equal(state_messages_forget(s, a, 20, NULL), E_OK);
+	assert_int_equal(state_messages(s, a, &v, &n, NULL), E_OK);
+	assert_int_equal(n, 3);
+	free(v);
+	assert_int_equal(state_messages_forget(s, b, 1000, NULL), E_OK);
+	assert_int_equal(state_messages_forget(s, a, 21, NULL), E_OK);
+	assert_int_equal(state_messages(s, a, &v, &n, NULL), E_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(v[0].where, MESSAGE_DELETING);
+	free(v);
+	/* No such account. */
+	m[0].id = 0;
+	assert_int_not_equal(state_messages_save(s, 99, m, 1, NULL), E_OK);
+	assert_int_equal(m[0].id, 0);
+	state_close(s);
+}
+
+/* ---- intents ---- */
+
+static void
+test_intents(void **state)
+{
+	struct state *s = open_it(false);
+	int64_t a = account_of(s, "a").id;
+	char tmp[] = "1.M2P3.host", new[] = "1.M2P3.host,S=4";
+	struct parcel p[4] = {
+		{ .has_uid = true,
+		    .uid = digest_n(1),
+		    .size = 100,
+		    .identity = { digest_n(2), true },
+		    .to_delete = true,
+		    .tmp = tmp,
+		    .file = new,
+		    .octets = 98 },
+		{ .size = 50,
+		    .tmp = tmp,
+		    .offset = 1ull << 33,
+		    .length = 48,
+		    .content = digest_n(3) },
+		{ .size = 51 },
+		{ .size = 52 },
+	};
+	struct parcel *v[4] = { &p[0], &p[1], &p[2], &p[3] };
+	struct state_intent *t;
+	struct message *m;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(
+	    state_intend(s, a, "maildir:/m", v, 4, 1000, NULL), E_OK);
+	state_close(s);
+	s = open_it(false);
+	assert_int_equal(state_intents(s, a, &t, &n, NULL), E_OK);
+	assert_int_equal(n, 4);
+	assert_int_equal(t[0].at, 1000);
+	assert_string_equal(t[0].dest, "maildir:/m");
+	assert_int_equal(t[0].parcel.intent, p[0].intent);
+	assert_int_equal(t[0].parcel.fd, -1);
+	assert_true(t[0].parcel.has_uid);
+	assert_true(digest_eq(t[0].parcel.uid, p[0].uid));
+	assert_int_equal(t[0].parcel.size, 100);
+	assert_true(t[0].parcel.identity.strong);
+	assert_true(
+	    digest_eq(t[0].parcel.identity.header, p[0].identity.header));
+	assert_true(t[0].parcel.to_delete);
+	assert_string_equal(t[0].parcel.tmp, tmp);
+	assert_string_equal(t[0].parcel.file, new);
+	assert_int_equal(t[0].parcel.octets, 98);
+	assert_false(t[1].parcel.has_uid);
+	assert_false(t[1].parcel.to_delete);
+	assert_null(t[1].parcel.file);
+	assert_int_equal(t[1].parcel.offset, 1ull << 33);
+	assert_int_equal(t[1].parcel.length, 48);
+	assert_true(digest_eq(t[1].parcel.content, p[1].content));
+	state_intents_free(t, n);
+
+	/* Stored, stored, refused; the fourth is still under way. */
+	p[2].result = E_DENIED;
+	assert_int_equal(state_stored(s, a, v, 3, 2000, NULL), E_OK);
+	assert_int_equal(state_intents(s, a, &t, &n, NULL), E_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(t[0].parcel.size, 52);
+	t[0].parcel.result = E_AGAIN;
+	v[0] = &t[0].parcel;
+	assert_int_equal(state_stored(s, a, v, 1, 2000, NULL), E_OK);
+	assert_int_equal(t[0].parcel.message, 0);
+	state_intents_free(t, n);
+	assert_int_equal(state_intents(s, a, &t, &n, NULL), E_OK);
+	assert_int_equal(n, 0);
+	state_intents_free(t, n);
+
+	assert_int_equal(state_messages(s, a, &m, &n, NULL), E_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(m[0].id, p[0].message);
+	assert_int_equal(m[0].where, MESSAGE_DELETING);
+	assert_true(m[0].has_uid && digest_eq(m[0].uid, p[0].uid));
+	assert_true(m[0].has_identity && m[0].identity.strong);
+	assert_int_equal(m[0].size, 100);
+	assert_int_equal(m[0].stored_at, 2000);
+	assert_int_equal(m[1].where, MESSAGE_THERE);
+	assert_false(m[1].has_uid);
+	assert_int_equal(p[2].message, 0);
+	free(m);
+	state_close(s);
+}
+
+/* What fails is not there by half. */
+static void
+test_whole(void **state)
+{
+	struct state *s = open_it(false);
+	int64_t a = account_of(s, "a").id;
+	struct parcel p[2] = { { .size = 1 }, { .size = 2 } };
+	struct parcel *v[2] = { &p[0], &p[1] };
+	struct state_intent *t;
+	struct message *m;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(state_intend(s, a, "x", v, 2, 1, NULL), E_OK);
+	sql("CREATE TRIGGER two BEFORE INSERT ON message WHEN NEW.size = 2"
+	    " BEGIN SELECT RAISE(FAIL, 'two'); END");
+	assert_int_not_equal(state_stored(s, a, v, 2, 1, NULL), E_OK);
+	assert_int_equal(p[0].message, 0);
+	assert_int_equal(state_intents(s, a, &t, &n, NULL), E_OK);
+	assert_int_equal(n, 2);
+	state_intents_free(t, n);
+	assert_int_equal(state_messages(s, a, &m, &n, NULL), E_OK);
+	assert_int_equal(n, 0);
+	free(m);
+	sql("DROP TRIGGER two");
+	assert_int_equal(state_stored(s, a, v, 2, 1, NULL), E_OK);
+	state_close(s);
+}
+
+static void
+test_troubles(void **state)
+{
+	struct state *s = open_it(false);
+	int64_t a = account_of(s, "a").id;
+	struct trouble t[2] = {
+		{ .has_uid = true,
+		    .uid = digest_n(1),
+		    .size = 100,
+		    .tries = 3,
+		    .breaks = true,
+		    .first_at = 10,
+		    .last_at = 20,
+		    .why = "too large" },
+		{ .size = 5, .tries = 1, .why = "-ERR" },
+	};
+	struct trouble *v;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(state_troubles_save(s, a, t, 2, NULL), E_OK);
+	assert_int_equal(state_troubles(s, a, &v, &n, NULL), E_OK);
+	assert_int_equal(n, 2);
+	assert_true(v[0].has_uid && digest_eq(v[0].uid, t[0].uid));
+	assert_int_equal(v[0].size, 100);
+	assert_int_equal(v[0].tries, 3);
+	assert_true(v[0].breaks);
+	assert_false(v[1].breaks);
+	assert_int_equal(v[0].first_at, 10);
+	assert_int_equal(v[0].last_at, 20);
+	assert_string_equal(v[0].why, "too large");
+	assert_false(v[1].has_uid);
+	free(v);
+	assert_int_equal(state_troubles_save(s, a, t + 1, 1, NULL), E_OK);
+	assert_int_equal(state_troubles(s, a, &v, &n, NULL), E_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(v[0].size, 5);
+	free(v);
+	assert_int_equal(state_troubles_save(s, a, NULL, 0, NULL), E_OK);
+	assert_int_equal(state_troubles(s, a, &v, &n, NULL), E_OK);
+	assert_int_equal(n, 0);
+	free(v);
+	state_close(s);
+}
+
+/* ---- several, and sudden ends ---- */
+
+static void
+write_some(unsigned who, unsigned batches)
+{
+	struct parcel p[10] = { 0 }, *v[10];
+	struct state *s;
+	int64_t a;
+	bool aside;
+
+	for (unsigned i = 0; i < 10; i++)
+		v[i] = &p[i];
+	if (state_open(&s, dir, &aside, NULL) != E_OK || aside)
+		_exit(1);
+	a = account_of(s, who % 2 == 0 ? "even" : "odd").id;
+	for (unsigned i = 0; i < batches; i++)
+		if (state_intend(s, a, "x", v, 10, 1, NULL) != E_OK ||
+		    state_stored(s, a, v, 10, 1, NULL) != E_OK)
+			_exit(1);
+}
+
+static void
+test_processes(void **state)
+{
+	unsigned good = 0;
+	struct message *m;
+	struct state *s;
+	size_t n, all = 0;
+	int status;
+
+	(void)state;
+	/* They make the database at the same time, and end without closing. */
+	for (unsigned i = 0; i < 6; i++) {
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			write_some(i, 10);
+			_exit(0);
+		}
+	}
+	while (wait(&status) > 0)
+		good += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	assert_int_equal(good, 6);
+	s = open_it(false);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(
+		    state_messages(s, account_of(s, i == 0 ? "even" : "odd").id,
+			&m, &n, NULL),
+		    E_OK);
+		all += n;
+		free(m);
+	}
+	assert_int_equal(all, 600);
+	state_close(s);
+}
+
+static void
+test_kill(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 8; round++) {
+		pid_t pid = fork();
+		struct state_intent *t;
+		struct message *m;
+		struct state *s;
+		size_t n, k;
+		int64_t a;
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			write_some(0, 100000);
+			_exit(0);
+		}
+		usleep(20000 * round);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		s = open_it(false);
+		a = account_of(s, "even").id;
+		assert_int_equal(state_messages(s, a, &m, &n, NULL), E_OK);
+		assert_int_equal(n % 10, 0);
+		assert_int_equal(state_intents(s, a, &t, &k, NULL), E_OK);
+		assert_int_equal(k % 10, 0);
+		state_intents_free(t, k);
+		free(m);
+		state_close(s);
+	}
+}
+
+/* ---- damage ---- */
+
+static void
+fill(unsigned rows)
+{
+	struct state *s = open_it(false);
+	struct message *m = calloc(rows, sizeof(*m));
+
+	assert_non_null(m);
+	for (unsigned i = 0; i < rows; i++) {
+		m[i].has_uid = m[i].has_identity = true;
+		m[i].uid = digest_n(i);
+	}
+	assert_int_equal(
+	    state_messages_save(s, account_of(s, "a").id, m, rows, NULL), E_OK);
+	free(m);
+	state_close(s);
+}
+
+static void
+spoil(off_t at, size_t n, int c)
+{
+	char *junk = malloc(n);
+	int fd = open(file, O_WRONLY | O_CREAT, 0600);
+
+	assert_non_null(junk);
+	memset(junk, c, n);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, junk, n, at), n);
+	close(fd);
+	free(junk);
+}
+
+static void
+expect_anew(void)
+{
+	unsigned all = count_files("damaged-", "");
+	unsigned logs =
+	    count_files("damaged-", "-wal") + count_files("damaged-", "-shm");
+	struct state *s = open_it(true);
+
+	assert_int_equal(count_files("state.db.damaged-", "") - all -
+			     (count_files("damaged-", "-wal") +
+				 count_files("damaged-", "-shm") - logs),
+	    1);
+	assert_true(account_of(s, "a").fresh);
+	state_close(open_it(false)); /* now others may have it open, too */
+	state_close(s);
+	state_close(open_it(false));
+}
+
+static void
+test_damage(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	fill(3000);
+	spoil(0, 100, 'x'); /* it is no database any more */
+	expect_anew();
+	fill(3000);
+	spoil(8192, 4096, 0);
+	expect_anew();
+	fill(3000);
+	spoil(40960, 100, 0xff);
+	expect_anew();
+	fill(3000);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(truncate(file, st.st_size / 8192 * 4096), 0);
+	expect_anew();
+	fill(10);
+	sql("DROP TABLE intent");
+	expect_anew();
+	fill(10);
+	sql("PRAGMA ignore_check_constraints = ON;"
+	    "UPDATE message SET uid = x'00' WHERE id = 5");
+	expect_anew();
+	/* What is short or empty is no database, or a new one. */
+	fill(10);
+	assert_int_equal(truncate(file, 50), 0);
+	expect_anew();
+	assert_int_equal(truncate(file, 0), 0);
+	state_close(open_it(false));
+}
+
+/* While it is open. */
+static void
+test_damage_later(void **state)
+{
+	struct errbuf eb = { "" };
+	struct message *m;
+	struct state *s;
+	size_t n;
+	int64_t a;
+
+	(void)state;
+	fill(3000);
+	s = open_it(false);
+	a = account_of(s, "a").id;
+	sql("PRAGMA ignore_check_constraints = ON;"
+	    "UPDATE message SET header = x'00' WHERE id = 2999");
+	assert_int_equal(state_messages(s, a, &m, &n, &eb), E_FORMAT);
+	assert_null(m);
+	assert_non_null(strstr(eb.text, "is damaged"));
+	state_close(s);
+	expect_anew();
+}
+
+static void
+test_damage_in_use(void **state)
+{
+	struct errbuf eb = { "" };
+	struct state *s, *other;
+	bool aside;
+
+	(void)state;
+	fill(10);
+	s = open_it(false);
+	sql("DROP TABLE trouble");
+	assert_int_equal(state_open(&other, dir, &aside, &eb), E_BUSY);
+	assert_non_null(strstr(eb.text, "damaged"));
+	assert_int_equal(count_files("damaged", ""), 0);
+	state_close(s);
+	expect_anew();
+}
+
+/* The log of a process that died belongs to the file. */
+static void
+test_damage_and_log(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	fill(3000);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		write_some(0, 1);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	assert_int_equal(count_files("state.db-wal", ""), 1);
+	spoil(0, 8192, 'x');
+	expect_anew();
+	assert_int_equal(count_files("damaged-", ""), 3);
+	assert_int_equal(count_files("damaged-", "-wal"), 1);
+	assert_int_equal(count_files("state.db-", ""), 0);
+}
+
+/* A run that died between the two. */
+static void
+test_log_alone(void **state)
+{
+	struct state *s;
+	char to[160];
+	pid_t pid;
+
+	(void)state;
+	fill(3000);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		write_some(0, 1);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	snprintf(to, sizeof(to), "%s.damaged-1", file);
+	assert_int_equal(rename(file, to), 0);
+	s = open_it(false);
+	assert_true(account_of(s, "a").fresh);
+	assert_true(account_of(s, "even").fresh);
+	state_close(s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_open, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_open_fails, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_of_another, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_account, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fresh, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_messages, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_intents, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_whole, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_troubles, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_processes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_kill, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_damage, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_damage_later, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_damage_in_use, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_damage_and_log, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_log_alone, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests_name("state", tests, NULL, NULL);
+}
