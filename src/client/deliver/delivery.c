@@ -1,0 +1,166 @@
+#include "client/deliver/delivery.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "client/deliver/kind.h"
+
+enum { DAY = 24 * 60 * 60 };
+
+static const struct kind *const kinds[] = {
+	[DEST_MAILDIR] = &kind_maildir,
+	[DEST_MBOX] = &kind_mbox,
+	[DEST_COMMAND] = &kind_command,
+	[DEST_LMTP] = &kind_lmtp,
+};
+
+/* Others may neither read what is there nor put something there. */
+static enum err
+open_spool(struct delivery *d, const char *path, struct errbuf *eb)
+{
+	struct stat st;
+	enum err e;
+
+	path_shown(d->where, path);
+	if ((e = folder_make(path, &d->files, eb)) != E_OK)
+		return e;
+	if (fstat(d->files, &st) != 0)
+		return err_sys(eb, disk_err(), "%s", d->where);
+	if (st.st_uid != geteuid() || (st.st_mode & 022) != 0)
+		return err_set(eb, E_DENIED,
+		    _("%s belongs to somebody else, or others may write to it"),
+		    d->where);
+	return E_OK;
+}
+
+enum err
+delivery_open(struct delivery **d_r, const struct dest *dest,
+    const struct delivery_env *env, struct errbuf *eb)
+{
+	struct delivery *d = calloc(1, sizeof(*d));
+	enum err e = E_OK;
+
+	*d_r = NULL;
+	if (d == NULL)
+		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+	d->kind = kinds[dest->kind];
+	d->files = -1;
+	d->timeout = env->timeout;
+	d->account =
+	    digest_of((struct slice){ env->account, strlen(env->account) });
+	name_host(d->host);
+	if (!d->kind->maildir)
+		e = open_spool(d, env->spool, eb);
+	if (e == E_OK)
+		e = d->kind->open(d, dest, env, eb);
+	if (e == E_OK)
+		*d_r = d;
+	else
+		delivery_close(d);
+	return e;
+}
+
+void
+delivery_close(struct delivery *d)
+{
+	if (d == NULL)
+		return;
+	if (d->own != NULL)
+		d->kind->close(d);
+	if (d->files >= 0)
+		close(d->files);
+	free(d);
+}
+
+static enum err
+room_in(const struct delivery *d, int fd, uint64_t *octets_r,
+    unsigned long *fs_r, struct errbuf *eb)
+{
+	struct statvfs st;
+
+	if (fstatvfs(fd, &st) != 0)
+		return err_sys(eb, disk_err(), "%s", d->where);
+	*octets_r = (uint64_t)st.f_bavail * st.f_frsize;
+	*fs_r = st.f_fsid;
+	return E_OK;
+}
+
+/* What goes through the spool to the same disk is there twice. */
+enum err
+delivery_space(struct delivery *d, uint64_t *octets_r, struct errbuf *eb)
+{
+	unsigned long fs = 0, other_fs = 0;
+	uint64_t other = 0;
+	enum err e;
+
+	if ((e = room_in(d, d->files, octets_r, &fs, eb)) != E_OK ||
+	    d->kind->room == NULL)
+		return e;
+	e = room_in(d, d->kind->room(d), &other, &other_fs, eb);
+	if (e != E_OK)
+		return e;
+	if (other_fs == fs)
+		*octets_r /= 2;
+	else if (other < *octets_r)
+		*octets_r = other;
+	return E_OK;
+}
+
+enum err
+delivery_prepare(
+    struct delivery *d, struct parcel **v, size_t n, struct errbuf *eb)
+{
+	enum err e;
+
+	if ((e = files_sync(d, v, n, eb)) != E_OK || d->kind->prepare == NULL)
+		return e;
+	return d->kind->prepare(d, v, n, eb);
+}
+
+void
+delivery_publish(struct delivery *d, struct parcel **v, size_t n)
+{
+	if (n > 0)
+		d->kind->publish(d, v, n);
+}
+
+void
+delivery_release(struct delivery *d, struct parcel **v, size_t n)
+{
+	(void)v;
+	(void)n;
+	if (d->kind->release != NULL)
+		d->kind->release(d);
+}
+
+enum err
+delivery_recover(struct delivery *d, const struct parcel *intent,
+    int64_t intended_at, bool *stored_r, struct errbuf *eb)
+{
+	int64_t now = (int64_t)(clock_unix_ms() / 1000);
+
+	*stored_r = false;
+	return d->kind->recover(
+	    d, intent, intended_at > now - DAY, stored_r, eb);
+}
+
+enum err
+delivery_sweep(struct delivery *d, struct errbuf *eb)
+{
+	return files_sweep(d, eb);
+}
+
+enum err
+delivery_scan(struct delivery *d,
+    enum err (*found)(void *arg, const struct delivery_found *f), void *arg,
+    struct errbuf *eb)
+{
+	if (d->kind->scan == NULL)
+		return E_OK;
+	return d->kind->scan(d, found, arg, eb);
+}

@@ -1,0 +1,107 @@
+/*
+ * delivery.h - where mail is put: Maildir, mbox, a command, LMTP.
+ *
+ * Every message is first written to a file: in tmp/ of the Maildir, else in a
+ * spool folder of ours.  A batch of them is then stored (see
+ * doc/architecture.md, "A batch"):
+ *
+ *	delivery_prepare()   syncs the files and their folder; MBOX: locks
+ *	(the state commits the intents)
+ *	delivery_publish()   renames, appends, hands over; syncs
+ *	(the state commits "stored")
+ *	delivery_release()   unlocks
+ *
+ * so that after a kill at any point delivery_recover() can tell for each intent
+ * whether its message is here.  Publishing takes the file away from tmp/ or the
+ * spool, once the message is on the disk: what has gone from there was stored.
+ * So a parcel with an intent in the state must not be dropped, only freed.
+ * COMMAND and LMTP can only promise at least once: what was being handed over
+ * when a run was killed is handed over again.
+ *
+ * Two threads use a delivery: parcel_* and delivery_space() belong to the one,
+ * the rest to the other (before it is started, to any).
+ */
+#ifndef CLIENT_DELIVERY_H
+#define CLIENT_DELIVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "client/account.h"
+#include "client/parcel.h"
+
+struct delivery;
+
+struct delivery_env {
+	const char *account; /* its name: part of the names of files */
+	const char *email;
+	const char *spool; /* folder, mode 0700; made if it is not there */
+	unsigned timeout;  /* seconds that a command or LMTP may be silent */
+};
+
+/* Borrows all for the call.  Makes a Maildir that is not there, and the folders
+ * above it (0700).  E_CONFIG, E_DENIED, E_IO: words for people, with the path.
+ */
+enum err delivery_open(struct delivery **d_r, const struct dest *dest,
+    const struct delivery_env *env, struct errbuf *eb) NODISCARD;
+void delivery_close(struct delivery *d);
+
+/* Octets that the disk has left for it. */
+enum err delivery_space(
+    struct delivery *d, uint64_t *octets_r, struct errbuf *eb) NODISCARD;
+
+/* ---- one message ---- */
+
+/* E_FULL, here and below: the disk, or the person's quota, is full. */
+
+enum err parcel_begin(
+    struct delivery *d, struct parcel **p_r, struct errbuf *eb) NODISCARD;
+enum err parcel_add(struct parcel *p, const char *octets, size_t n,
+    struct errbuf *eb) NODISCARD;
+/* Writes what is buffered and closes the file; identity and uid are set. */
+enum err parcel_end(
+    struct delivery *d, struct parcel *p, struct errbuf *eb) NODISCARD;
+/* File removed, freed.  Not while there is an intent. */
+void parcel_drop(struct delivery *d, struct parcel *p);
+void parcel_free(struct parcel *p); /* the file stays */
+
+/* ---- a batch ---- */
+
+/* An error concerns all of them; nothing has been stored then.  E_BUSY: the
+ * mbox was locked by another program for `timeout` seconds. */
+enum err delivery_prepare(struct delivery *d, struct parcel **v, size_t n,
+    struct errbuf *eb) NODISCARD;
+/* Sets `result` and `why` of each. */
+void delivery_publish(struct delivery *d, struct parcel **v, size_t n);
+/* Always after delivery_prepare() was E_OK. */
+void delivery_release(struct delivery *d, struct parcel **v, size_t n);
+
+/* ---- after a run that ended early; under the account's lock ---- */
+
+/* What is in the state of a parcel that was under way: tmp, file, offset,
+ * length, content, identity, and when it was intended (Unix seconds).
+ * *stored_r: it is here, now if not before.  Else it must be collected again. */
+enum err delivery_recover(struct delivery *d, const struct parcel *intent,
+    int64_t intended_at, bool *stored_r, struct errbuf *eb) NODISCARD;
+
+/* Removes files of this account in tmp/ or the spool; all intents have been
+ * recovered. */
+enum err delivery_sweep(struct delivery *d, struct errbuf *eb) NODISCARD;
+
+/* Tells of every message of this account that is here (MAILDIR: by the names,
+ * in new/, cur/ and the Maildir++ folders below; MBOX: by reading it, without
+ * uid; others: none), for a state that was lost. */
+struct delivery_found {
+	bool has_uid;
+	struct digest uid;
+	uint64_t size; /* on the wire; 0: not known */
+	struct identity identity;
+	int64_t stored_at;
+};
+enum err delivery_scan(struct delivery *d,
+    enum err (*found)(void *arg, const struct delivery_found *f), void *arg,
+    struct errbuf *eb) NODISCARD;
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * kind.h - what the files of deliver/ share.
+ *
+ *	delivery.c   opening, closing, what all kinds do alike
+ *	parcel.c     the file of a message, while it is written
+ *	name.c       the names of files
+ *	files.c      folders, syncing, recovering and sweeping files
+ *	maildir.c    one kind each
+ *	mbox.c       with mbox_*.c, see mbox.h
+ *	command.c    with run.c
+ *	lmtp.c       with lmtp_conn.c
+ *	sender.c     for mbox and LMTP
+ */
+#ifndef CLIENT_DELIVER_KIND_H
+#define CLIENT_DELIVER_KIND_H
+
+#include "client/deliver/delivery.h"
+#include "client/deliver/files.h"
+#include "client/deliver/name.h"
+
+struct kind {
+	bool
+	    maildir; /* parcels are written to its tmp/, and get a name in new/ */
+	enum err (*open)(struct delivery *d, const struct dest *dest,
+	    const struct delivery_env *env, struct errbuf *eb);
+	void (*close)(struct delivery *d); /* after any open */
+	/* The folder besides the spool that has to have room; or NULL. */
+	int (*room)(struct delivery *d);
+	/* After the files have been synced; or NULL. */
+	enum err (*prepare)(
+	    struct delivery *d, struct parcel **v, size_t n, struct errbuf *eb);
+	void (*publish)(struct delivery *d, struct parcel **v, size_t n);
+	void (*release)(struct delivery *d); /* or NULL */
+	/* `young`: the intent is no older than a day.  *stored_r is false. */
+	enum err (*recover)(struct delivery *d, const struct parcel *intent,
+	    bool young, bool *stored_r, struct errbuf *eb);
+	enum err (*scan)(struct delivery *d, /* or NULL */
+	    enum err (*found)(void *arg, const struct delivery_found *f),
+	    void *arg, struct errbuf *eb);
+};
+
+extern const struct kind kind_maildir, kind_mbox, kind_command, kind_lmtp;
+
+struct delivery {
+	const struct kind *kind;
+	void *own;              /* of the kind */
+	int files;              /* folder of parcels: tmp/ or the spool */
+	char where[PATH_SHOWN]; /* its path, for people */
+	char host[NAME_HOST_SIZE];
+	struct digest account;
+	unsigned timeout;
+};
+
+/* Opens a parcel's file for reading. */
+enum err parcel_open(struct delivery *d, const struct parcel *p, int *fd_r,
+    struct errbuf *eb) NODISCARD;
+/* Its file in the spool has gone: it has been stored (see delivery.h). */
+void parcel_stored(struct delivery *d, struct parcel *p);
+void parcel_fail(struct parcel *p, enum err e, const char *fmt, ...)
+    PRINTF(3, 4);
+
+#endif

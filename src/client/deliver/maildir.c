@@ -1,0 +1,338 @@
+/*
+ * A Maildir: written to tmp/, renamed to new/.  What is not in tmp/ any more
+ * has been delivered, wherever the person's mail program has put it.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/i18n.h"
+#include "client/deliver/kind.h"
+
+struct maildir {
+	int root, new;
+	char where[PATH_SHOWN];
+};
+
+static enum err
+open_maildir(struct delivery *d, const struct dest *dest,
+    const struct delivery_env *env, struct errbuf *eb)
+{
+	struct maildir *m = malloc(sizeof(*m));
+	char tmp[PATH_SHOWN + 4];
+	enum err e;
+	int cur;
+
+	(void)env;
+	if (m == NULL)
+		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+	m->root = m->new = -1;
+	d->own = m;
+	path_shown(m->where, dest->path);
+	snprintf(tmp, sizeof(tmp), "%s/tmp", m->where);
+	path_shown(d->where, tmp);
+	if ((e = folder_make(dest->path, &m->root, eb)) != E_OK ||
+	    (e = folder_make_at(m->root, m->where, "cur", &cur, eb)) != E_OK)
+		return e;
+	close(cur);
+	e = folder_make_at(m->root, m->where, "new", &m->new, eb);
+	if (e != E_OK)
+		return e;
+	return folder_make_at(m->root, m->where, "tmp", &d->files, eb);
+}
+
+static void
+close_maildir(struct delivery *d)
+{
+	struct maildir *m = d->own;
+
+	if (m->root >= 0)
+		close(m->root);
+	if (m->new >= 0)
+		close(m->new);
+	free(m);
+}
+
+/* ---- publishing ---- */
+
+/* Never onto another message.  Not every file system can do that in one. */
+static int
+move(int from, const char *old, int to, const char *new)
+{
+	if (renameat2(from, old, to, new, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (linkat(from, old, to, new, 0) != 0)
+		return -1;
+	if (unlinkat(from, old, 0) == 0)
+		return 0;
+	unlinkat(to, new, 0);
+	return -1;
+}
+
+/* Nobody knows whether they would be there after a loss of power: they are
+ * collected again. */
+static void
+take_back(struct delivery *d, struct parcel **v, size_t n)
+{
+	struct maildir *m = d->own;
+	int why = errno;
+
+	for (size_t i = 0; i < n; i++) {
+		if (v[i]->result != E_OK)
+			continue;
+		move(m->new, v[i]->file, d->files, v[i]->tmp);
+		parcel_fail(v[i], E_AGAIN, _("cannot sync %s: %s"), m->where,
+		    strerror(why));
+	}
+}
+
+static void
+publish(struct delivery *d, struct parcel **v, size_t n)
+{
+	struct maildir *m = d->own;
+
+	for (size_t i = 0; i < n; i++) {
+		v[i]->result = E_OK;
+		v[i]->why[0] = '\0';
+		if (move(d->files, v[i]->tmp, m->new, v[i]->file) != 0)
+			parcel_fail(v[i], E_AGAIN,
+			    _("cannot put it into %s: %s"), m->where,
+			    strerror(errno));
+	}
+	if (fsync(m->new) != 0)
+		take_back(d, v, n);
+}
+
+/* ---- all messages ---- */
+
+/* `folder` is the descriptor of the file's folder. */
+typedef enum err walk_fn(void *arg, int folder, const char *file);
+
+struct walk {
+	walk_fn *fn;
+	void *arg;
+	const char *where;
+	struct errbuf *eb;
+};
+
+static enum err
+walk_failed(const struct walk *w)
+{
+	return err_sys(w->eb, disk_err(), _("cannot read %s"), w->where);
+}
+
+static DIR *
+open_dir(int at, const char *name)
+{
+	int fd = folder_open_at(at, name);
+	DIR *dir;
+
+	if (fd < 0 || (dir = fdopendir(fd)) != NULL)
+		return fd < 0 ? NULL : dir;
+	close(fd);
+	return NULL;
+}
+
+static enum err
+walk_files(const struct walk *w, int at, const char *sub)
+{
+	DIR *dir = open_dir(at, sub);
+	struct dirent *de;
+	enum err e = E_OK;
+
+	if (dir == NULL)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
+			   ? E_OK
+			   : walk_failed(w);
+	while (e == E_OK && (errno = 0, de = readdir(dir)) != NULL)
+		if (de->d_name[0] != '.')
+			e = w->fn(w->arg, dirfd(dir), de->d_name);
+	if (e == E_OK && errno != 0)
+		e = walk_failed(w);
+	closedir(dir);
+	return e;
+}
+
+/* Mail programs move from new/ to cur/, and from there elsewhere: in this
+ * order a message that moves meanwhile is met. */
+static enum err
+walk_folder(const struct walk *w, int at, const char *name)
+{
+	int fd = folder_open_at(at, name);
+	enum err e;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
+			   ? E_OK
+			   : walk_failed(w);
+	e = walk_files(w, fd, "new");
+	if (e == E_OK)
+		e = walk_files(w, fd, "cur");
+	close(fd);
+	return e;
+}
+
+/* The Maildir, and the folders in it: ".Name" (Maildir++). */
+static enum err
+walk(struct maildir *m, walk_fn *fn, void *arg, struct errbuf *eb)
+{
+	struct walk w = { fn, arg, m->where, eb };
+	enum err e = walk_folder(&w, m->root, ".");
+	struct dirent *de;
+	DIR *dir;
+
+	if (e != E_OK)
+		return e;
+	if ((dir = open_dir(m->root, ".")) == NULL)
+		return walk_failed(&w);
+	while (e == E_OK && (errno = 0, de = readdir(dir)) != NULL)
+		if (de->d_name[0] == '.' && strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
+			e = walk_folder(&w, m->root, de->d_name);
+	if (e == E_OK && errno != 0)
+		e = walk_failed(&w);
+	closedir(dir);
+	return e;
+}
+
+/* ---- after a run that ended early ---- */
+
+struct find {
+	const char *file;
+	struct maildir *m;
+	bool found;
+	struct errbuf *eb;
+};
+
+static enum err
+find_one(void *arg, int folder, const char *file)
+{
+	struct find *f = arg;
+	size_t n = strcspn(file, ":");
+
+	if (f->found || strncmp(file, f->file, n) != 0 || f->file[n] != '\0')
+		return E_OK;
+	f->found = true;
+	if (fsync(folder) != 0)
+		return err_sys(
+		    f->eb, disk_err(), _("cannot sync %s"), f->m->where);
+	return E_OK;
+}
+
+/* Is it in new/ or where the person's mail program has put it? */
+static enum err
+find(struct maildir *m, const char *file, bool *found_r, struct errbuf *eb)
+{
+	struct find f = { .file = file, .m = m, .eb = eb };
+	struct stat st;
+	enum err e;
+
+	if (fstatat(m->new, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		e = find_one(&f, m->new, file);
+	else
+		e = walk(m, find_one, &f, eb);
+	*found_r = f.found;
+	return e;
+}
+
+/* A second link may be the message in new/, if one system call could not
+ * rename; or it is another program's. */
+static enum err
+finish(struct delivery *d, const struct parcel *in, const struct stat *st,
+    bool *stored_r, struct errbuf *eb)
+{
+	struct maildir *m = d->own;
+	struct name name;
+	enum err e;
+
+	if (!name_parse(in->file, &name) ||
+	    name.octets != (uint64_t)st->st_size)
+		return E_OK;
+	if (st->st_nlink > 1) {
+		e = find(m, in->file, stored_r, eb);
+		if (e != E_OK || *stored_r)
+			return e;
+	}
+	if (move(d->files, in->tmp, m->new, in->file) != 0) {
+		if (errno == EEXIST)
+			return E_OK;
+		return err_sys(
+		    eb, disk_err(), _("cannot put it into %s"), m->where);
+	}
+	*stored_r = true;
+	if (fsync(m->new) != 0)
+		return err_sys(eb, disk_err(), _("cannot sync %s"), m->where);
+	return E_OK;
+}
+
+static enum err
+recover(struct delivery *d, const struct parcel *in, bool young, bool *stored_r,
+    struct errbuf *eb)
+{
+	struct maildir *m = d->own;
+	struct stat st;
+	enum err e;
+
+	if (in->tmp == NULL || in->file == NULL ||
+	    strchr(in->tmp, '/') != NULL || strchr(in->file, '/') != NULL)
+		return E_OK;
+	if (fstatat(d->files, in->tmp, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISREG(st.st_mode) ? finish(d, in, &st, stored_r, eb)
+					   : E_OK;
+	if (errno != ENOENT)
+		return err_sys(eb, disk_err(), _("cannot read %s"), d->where);
+	if ((e = find(m, in->file, stored_r, eb)) == E_OK && young)
+		*stored_r = true;
+	return e;
+}
+
+struct scan {
+	struct digest account;
+	enum err (*found)(void *arg, const struct delivery_found *f);
+	void *arg;
+};
+
+static enum err
+scan_one(void *arg, int folder, const char *file)
+{
+	struct scan *s = arg;
+	struct delivery_found f;
+	struct name n;
+
+	(void)folder;
+	if (!name_parse(file, &n) || !n.has_identity ||
+	    !digest_eq(n.account, s->account))
+		return E_OK;
+	f = (struct delivery_found){ .has_uid = n.has_uid,
+		.uid = n.uid,
+		.size = n.wire,
+		.identity = n.identity,
+		.stored_at = n.time };
+	return s->found(s->arg, &f);
+}
+
+static enum err
+scan(struct delivery *d,
+    enum err (*found)(void *arg, const struct delivery_found *f), void *arg,
+    struct errbuf *eb)
+{
+	struct scan s = { d->account, found, arg };
+
+	return walk(d->own, scan_one, &s, eb);
+}
+
+const struct kind kind_maildir = {
+	.maildir = true,
+	.open = open_maildir,
+	.close = close_maildir,
+	.publish = publish,
+	.recover = recover,
+	.scan = scan,
+};
