@@ -1,0 +1,340 @@
+/*
+ * malote - collects mail from POP3 servers into this computer.
+ */
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/i18n.h"
+#include "base/sandbox.h"
+#include "client/account.h"
+#include "client/collect.h"
+#include "client/outcome.h"
+#include "client/report.h"
+#include "client/state.h"
+#include "client/status.h"
+
+enum { PATH = 4096 };
+
+struct options {
+	char conf[PATH], state[PATH];
+	bool json, quiet, verbose, accept;
+};
+
+static void
+complain(const char *words)
+{
+	fprintf(stderr, "malote: %s\n", words);
+}
+
+static int
+usage(FILE *to)
+{
+	fputs(_("usage: malote [options] [command]\n"
+		"\n"
+		"  malote                    collects from all accounts\n"
+		"  malote collect [NAME..]   from these\n"
+		"  malote status [NAME..]    what was collected, what is left\n"
+		"  malote accounts [NAME..]  what is configured\n"
+		"  malote daemon [NAME..]    collects again and again\n"
+		"\n"
+		"  --accept        a server where much has changed is right\n"
+		"  --config FILE   instead of ~/.config/malote/malote.conf\n"
+		"  --state DIR     instead of ~/.local/state/malote\n"
+		"  --json          reports as JSON\n"
+		"  -q, --quiet     says nothing but what failed\n"
+		"  -v, --verbose   shows the dialogue, without passwords\n"
+		"  --version, --help\n"
+		"\n"
+		"The manual: man malote, man malote.conf\n"),
+	    to);
+	return to == stdout ? EX_OK : EX_USAGE;
+}
+
+/* ---- where things are ---- */
+
+static bool
+place(char out[PATH], const char *variable, const char *below_home,
+    const char *name)
+{
+	const char *base = getenv(variable), *home = getenv("HOME");
+	int n;
+
+	if (base != NULL && base[0] == '/')
+		n = snprintf(out, PATH, "%s/%s", base, name);
+	else if (home != NULL && home[0] == '/')
+		n = snprintf(out, PATH, "%s/%s/%s", home, below_home, name);
+	else
+		return false;
+	return n > 0 && n < PATH;
+}
+
+static bool
+defaults(struct options *o)
+{
+	return (o->conf[0] != '\0' || place(o->conf, "XDG_CONFIG_HOME",
+					  ".config", "malote/malote.conf")) &&
+	       (o->state[0] != '\0' ||
+		   place(o->state, "XDG_STATE_HOME", ".local/state", "malote"));
+}
+
+/* ---- options ---- */
+
+static bool
+set_path(char out[PATH], const char *value)
+{
+	return snprintf(out, PATH, "%s", value) < PATH;
+}
+
+/* -1: go on; else the exit code. */
+static int
+parse(struct options *o, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "accept", no_argument, NULL, 'a' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "state", required_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "hqv", longs, NULL)) != -1) {
+		switch (opt) {
+		case 'a': o->accept = true; break;
+		case 'j': o->json = true; break;
+		case 'q': o->quiet = true; break;
+		case 'v': o->verbose = true; break;
+		case 'c':
+			if (!set_path(o->conf, optarg))
+				return usage(stderr);
+			break;
+		case 's':
+			if (!set_path(o->state, optarg))
+				return usage(stderr);
+			break;
+		case 'V': printf("malote %s\n", MALOTE_VERSION); return EX_OK;
+		case 'h': return usage(stdout);
+		default: return usage(stderr);
+		}
+	}
+	return -1;
+}
+
+/* ---- commands ---- */
+
+static void
+warn_conf(void *arg, const char *words)
+{
+	const struct options *o = arg;
+
+	if (!o->quiet)
+		complain(words);
+}
+
+/* Which accounts are meant; NULL: one of the names is none of them. */
+static bool *
+choose(const struct conf *conf, char **names, int n)
+{
+	bool *chosen = calloc(conf->n + 1, sizeof(*chosen));
+	const struct account *a;
+
+	if (chosen == NULL)
+		return NULL;
+	for (size_t i = 0; i < conf->n; i++)
+		chosen[i] = n == 0;
+	for (int i = 0; i < n; i++) {
+		if ((a = conf_find(conf, names[i])) == NULL) {
+			fprintf(stderr, _("malote: no account %s in %s\n"),
+			    names[i], conf->file);
+			free(chosen);
+			return NULL;
+		}
+		chosen[a - conf->v] = true;
+	}
+	return chosen;
+}
+
+/* A person is here: is what has changed right? */
+static bool
+ask_accept(const struct conf *conf, bool *held)
+{
+	char answer[16];
+	bool any = false;
+
+	for (size_t i = 0; i < conf->n; i++) {
+		if (!held[i])
+			continue;
+		printf(_("Go on with %s as it is now, deleting included? "
+			 "[y/N] "),
+		    conf->v[i].name);
+		fflush(stdout);
+		held[i] = fgets(answer, sizeof(answer), stdin) != NULL &&
+			  strchr(_("yY"), answer[0]) != NULL &&
+			  answer[0] != '\0';
+		any |= held[i];
+	}
+	return any;
+}
+
+static int
+collect(
+    const struct options *o, const struct conf *conf, bool *chosen, bool daemon)
+{
+	bool terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) &&
+			!daemon && !o->json && !o->quiet;
+	enum report_kind kind = o->json              ? REPORT_JSON
+				: o->quiet || daemon ? REPORT_QUIET
+				: isatty(STDOUT_FILENO) && !o->verbose
+				    ? REPORT_BARS
+				    : REPORT_LINES;
+	struct collect_options c = {
+		.conf = conf,
+		.chosen = chosen,
+		.state_dir = o->state,
+		.report = report_new(kind, conf),
+		.terminal = terminal,
+		.accept = o->accept,
+		.trace = o->verbose,
+		.daemon = daemon,
+	};
+	bool *held = calloc(conf->n + 1, sizeof(*held));
+	struct errbuf eb;
+	int code = EX_OSERR;
+
+	if (c.report == NULL || held == NULL) {
+		complain(err_str(E_NOMEM));
+	} else if (collect_run(&c, held, &eb) != E_OK) {
+		complain(eb.text);
+	} else {
+		code = report_end(c.report);
+		if (terminal && ask_accept(conf, held)) {
+			c.chosen = held;
+			c.accept = true;
+			if (collect_run(&c, NULL, &eb) == E_OK)
+				code = report_end(c.report);
+		}
+	}
+	report_free(c.report);
+	free(held);
+	return code;
+}
+
+static int
+status(const struct options *o, const struct conf *conf, const bool *chosen,
+    enum status_kind kind)
+{
+	struct errbuf eb;
+
+	if (status_print(conf, chosen, o->state, o->json ? STATUS_JSON : kind,
+		&eb) == E_OK)
+		return EX_OK;
+	complain(eb.text);
+	return EX_IOERR;
+}
+
+/* The state is made here, before anything else uses it, so that a damaged one
+ * is put aside once. */
+static int
+prepare(const struct options *o)
+{
+	struct errbuf eb;
+	struct state *s;
+	bool put_aside;
+
+	if (state_open(&s, o->state, &put_aside, &eb) != E_OK) {
+		complain(eb.text);
+		return EX_IOERR;
+	}
+	state_close(s);
+	if (put_aside)
+		complain(_("the record of what was collected was damaged; it "
+			   "is put aside and made anew from the mail that is "
+			   "here"));
+	return -1;
+}
+
+static int
+run(struct options *o, const char *command, char **names, int n)
+{
+	struct errbuf eb;
+	struct conf conf;
+	bool *chosen;
+	int code;
+
+	if (conf_load(&conf, o->conf, warn_conf, o, &eb) != E_OK) {
+		complain(eb.text);
+		return EX_CONFIG;
+	}
+	if ((chosen = choose(&conf, names, n)) == NULL)
+		code = EX_USAGE;
+	else if ((code = prepare(o)) != -1)
+		;
+	else if (strcmp(command, "status") == 0)
+		code = status(o, &conf, chosen, STATUS_STATUS);
+	else if (strcmp(command, "accounts") == 0)
+		code = status(o, &conf, chosen, STATUS_ACCOUNTS);
+	else
+		code =
+		    collect(o, &conf, chosen, strcmp(command, "daemon") == 0);
+	free(chosen);
+	conf_free(&conf);
+	return code;
+}
+
+static bool
+is_command(const char *word)
+{
+	static const char *const words[] = { "collect", "status", "accounts",
+		"daemon" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return false;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *locales = getenv("MALOTE_LOCALEDIR");
+	static struct options o;
+	const char *command = "collect";
+	int code;
+
+	sandbox_no_core();
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+	setlocale(LC_ALL, "");
+	bindtextdomain("malote", locales != NULL ? locales : LOCALEDIR);
+	textdomain("malote");
+	if ((code = parse(&o, argc, argv)) != -1)
+		return code;
+	argc -= optind;
+	argv += optind;
+	if (argc > 0) {
+		command = *argv++;
+		argc--;
+		if (!is_command(command)) {
+			fprintf(stderr, _("malote: there is no command %s\n"),
+			    command);
+			return usage(stderr);
+		}
+	}
+	if (!defaults(&o)) {
+		complain(_("HOME is not set: say where things are, by "
+			   "--config and --state"));
+		return EX_USAGE;
+	}
+	return run(&o, command, argv, argc);
+}

@@ -1,0 +1,186 @@
+/*
+ * session_impl.h - what the parts of a session share.
+ *
+ *	session.c           life, steps, the result
+ *	session_io.c        the socket, TLS, deadlines
+ *	session_sign_in.c   capabilities and the choice of a sign-in
+ *	session_listing.c   STAT, LIST, UIDL, TOP: what is to be done
+ *	session_retrieve.c  RETR, DELE: what is done about it
+ *	session_store.c     batches, what is put on record, the end
+ *	session_trouble.c   messages that could not be had
+ */
+#ifndef CLIENT_SESSION_IMPL_H
+#define CLIENT_SESSION_IMPL_H
+
+#include <ev.h>
+
+#include "client/secret.h"
+#include "client/session.h"
+#include "net/conn.h"
+#include "net/tls_client.h"
+#include "pop3/client.h"
+#include "sasl/sasl.h"
+
+struct session;
+
+/* A row of the way.  `take` is given every event but MORE and BROKEN. */
+struct step {
+	const char *name;
+	unsigned patience; /* how many times the account's timeout */
+	void (*enter)(struct session *s);
+	void (*take)(struct session *s, const struct pop3_event *ev);
+	void (*writable)(struct session *s); /* commands can be sent; or NULL */
+};
+
+extern const struct step step_secret, step_dial, step_handshake, step_greeting,
+    step_capa, step_stls, step_sign_in, step_recapa, step_listing, step_headers,
+    step_retrieve, step_quit, step_save, step_over;
+
+/* How far a listed message has come. */
+enum progress {
+	ITEM_IDLE,   /* nothing to do, or not yet */
+	ITEM_RETR,   /* asked for */
+	ITEM_WAITS,  /* in the batch, or being stored */
+	ITEM_DELETE, /* DELE is to be sent */
+	ITEM_DELE,   /* sent */
+	ITEM_DONE,
+};
+
+struct item {
+	enum progress progress;
+	bool alone;     /* to be asked for with nothing else outstanding */
+	bool pipelined; /* something else was outstanding */
+	bool refused;   /* when it was asked for before */
+	bool is_fresh;  /* stored in this session */
+	bool dele_ok;
+	uint64_t octets; /* that came when it was asked for before */
+	size_t message;  /* index into `fresh`, or into the plan's `known` */
+};
+
+struct session {
+	struct session_conf conf;
+	struct record *record;
+	struct session_result result;
+	const struct step *step;
+	bool stopping, over;
+
+	/* The line. */
+	struct dial *dial;
+	struct conn conn; /* fd -1: none */
+	SSL_CTX *tls;
+	bool tls_on;
+	bool looking;  /* within session_look() */
+	bool entering; /* the step's `enter` is still to be called */
+	ev_io reading, writing;
+	ev_timer deadline, limit, idle;
+	struct buf in, out;
+	struct pop3_client pop3;
+	bool pipelining, was_pipelined;
+
+	/* Sign-in. */
+	struct secret *secret;
+	char *password; /* or token; wiped */
+	size_t password_n;
+	struct sasl_client *sasl;
+	struct sasl_credentials credentials;
+	struct tls_binding binding;
+	bool deferred;
+	struct buf answer;
+	const char *method; /* of the sign-in */
+
+	/* The listing, sorted by number. */
+	struct listed *listed;
+	size_t n_listed, listed_room;
+	uint32_t stat_count;
+	bool fenced; /* all TOPs are sent, and a NOOP */
+	bool stat_odd, list_ok, uidl_ok, list_done, uidl_done;
+	struct plan *plan;
+	struct identity_reader *identity;
+
+	/* What is done about it; lists of indices into `items`. */
+	struct item *items; /* beside plan->v */
+	size_t next;        /* item to be looked at */
+	size_t *alone, n_alone, next_alone;
+	size_t *delete, n_delete, next_delete; /* DELE is due */
+	size_t *unsaved, n_unsaved;            /* due once that is on record */
+	uint64_t in_flight;                    /* octets that were asked for */
+	uint32_t n_asked;                      /* messages */
+	bool enough;                           /* nothing more is asked for */
+	uint64_t octets_seen;
+	struct parcel *parcel; /* being written */
+
+	/* Complete, to be stored; being stored; stored. */
+	struct parcel **batch;
+	size_t *batch_item;
+	size_t n_batch, batch_room;
+	uint64_t batch_octets, stored_octets;
+	double batch_since;
+	size_t *store_item;
+	struct message *fresh;
+	size_t n_fresh;
+
+	struct storer_job store, save;
+	bool storing, saving, last_save, quit_ok;
+};
+
+/* ---- session.c ---- */
+
+void session_enter(struct session *s, const struct step *step);
+/* The first failure is the one that counts. */
+void session_fail(struct session *s, enum outcome o, const char *fmt, ...)
+    PRINTF(3, 4);
+void session_memory(struct session *s);
+/* What a server said, fit to be shown; good until the next call. */
+const char *session_quote(struct slice text);
+/* The outcome that a refusal stands for, with the server's words. */
+void session_refused(
+    struct session *s, const struct pop3_event *ev, const char *what);
+/* Closes the line and goes to saving what is known. */
+void session_finish(struct session *s);
+
+/* ---- session_io.c ---- */
+
+void session_connected(void *arg, enum err e, int fd, const char *words);
+void session_start_tls(struct session *s);
+/* Sends what can be sent now; sets the deadline anew. */
+void session_flush(struct session *s);
+/* Looks at what has come. */
+void session_look(struct session *s);
+void session_deadline(struct session *s);
+void session_close(struct session *s);
+void session_io_init(struct session *s);
+
+/* E_OK or the session has failed. */
+bool session_sent(struct session *s, enum err e);
+
+/* ---- session_listing.c ---- */
+
+size_t session_find(const struct session *s, uint32_t msgno); /* SIZE_MAX */
+
+/* ---- session_store.c ---- */
+
+/* Writes what has changed; false: nothing has. */
+bool session_save(struct session *s, bool finally);
+/* What is in `unsaved` may be deleted now. */
+void session_delete_unsaved(struct session *s);
+/* A parcel that is complete; false: memory. */
+bool session_store_add(struct session *s, size_t i, struct parcel *p) NODISCARD;
+void session_store(struct session *s); /* what is complete, unless busy */
+bool session_store_is_due(const struct session *s);
+bool session_store_is_long(const struct session *s); /* ask for no more yet */
+void session_retrieve_clear(struct session *s);
+
+/* ---- session_trouble.c ---- */
+
+/* breaks: it may have been the reason why the connection was lost. */
+void session_trouble(struct session *s, size_t i, bool breaks, const char *why);
+void session_trouble_clear(struct session *s, size_t i);
+/* Those that are not listed any more trouble nobody. */
+void session_troubles_prune(struct session *s);
+/* Fails if there are some that failed in several runs. */
+void session_troubles_report(struct session *s);
+/* A message that may have broken a session gets one of its own: at each run at
+ * first, later once a day. */
+bool session_is_for_now(struct session *s, const struct listed *l);
+
+#endif

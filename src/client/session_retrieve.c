@@ -1,0 +1,428 @@
+/* RETR, DELE: what is done, batch by batch. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/i18n.h"
+#include "client/session_impl.h"
+
+enum {
+	COMMANDS_MAX = 4096,     /* octets of commands that await answers */
+	IN_FLIGHT_MAX = 8 << 20, /* octets asked for: a long fat line's worth */
+	SPACE_LEFT = 64 * 1024, /* for names and the record */
+	DAY = 24 * 3600,
+};
+
+/* ---- retrieving ---- */
+
+static bool
+deletes_now(const struct session *s)
+{
+	return s->conf.account->keep == 0 && !s->plan->brake && !s->plan->held;
+}
+
+static void
+message_begins(struct session *s)
+{
+	struct errbuf eb;
+
+	identity_reader_reset(s->identity);
+	if (s->enough ||
+	    parcel_begin(s->conf.delivery, &s->parcel, &eb) == E_OK)
+		return;
+	s->parcel = NULL;
+	s->enough = true;
+	session_fail(s, OUTCOME_DISK, "%s", eb.text);
+}
+
+static void
+message_data(struct session *s, struct slice data)
+{
+	struct errbuf eb;
+
+	s->octets_seen += data.n;
+	s->conf.hooks->progress(
+	    s->conf.arg, s->octets_seen, s->result.tally.collected);
+	if (s->parcel == NULL)
+		return;
+	identity_reader_add(s->identity, data.p, data.n);
+	if (parcel_add(s->parcel, data.p, data.n, &eb) == E_OK)
+		return;
+	parcel_drop(s->conf.delivery, s->parcel);
+	s->parcel = NULL;
+	s->enough = true;
+	session_fail(s, OUTCOME_DISK, "%s", eb.text);
+}
+
+/* The server is not what it says: from now on one command at a time. */
+static void
+pipelining_fails(struct session *s)
+{
+	s->pipelining = false;
+	s->record->account.serial_until = time(NULL) + 30 * DAY;
+}
+
+static void
+ask_alone(struct session *s, size_t i)
+{
+	s->items[i].alone = true;
+	s->items[i].progress = ITEM_IDLE;
+	s->alone[s->n_alone++] = i;
+}
+
+/* Answers that were mixed up show in their sizes; but many servers just count
+ * otherwise than they send.  Asking again, alone, tells. */
+static bool
+is_doubtful(struct session *s, size_t i, uint64_t octets)
+{
+	struct item *item = &s->items[i];
+	const struct listed *l = &s->plan->v[i].listed;
+	struct state_account *a = &s->record->account;
+
+	bool fits = !l->has_size || l->size == octets || a->sizes_lie;
+
+	if (!s->was_pipelined)
+		return false;
+	if (!item->alone) {
+		item->octets = octets;
+		return !fits;
+	}
+	if (!item->refused && item->octets == octets) {
+		a->sizes_lie = true;
+		return false;
+	}
+	pipelining_fails(s);
+	return !fits;
+}
+
+/* The answers have come out of step: nothing more can be had here. */
+static void
+out_of_step(struct session *s)
+{
+	session_fail(s, OUTCOME_PROTOCOL,
+	    _("%s mixes up its answers; from now on it is asked one thing at "
+	      "a time"),
+	    s->conf.account->server);
+	s->result.again = true;
+	session_finish(s);
+}
+
+/* It was asked for only to see whether it is here. */
+static void
+is_here(struct session *s, size_t i)
+{
+	const struct plan_item *it = &s->plan->v[i];
+
+	parcel_drop(s->conf.delivery, s->parcel);
+	s->items[i].progress = ITEM_DONE;
+	if (it->action != PLAN_DELETE)
+		return;
+	s->items[i].message = (size_t)it->message;
+	s->unsaved[s->n_unsaved++] = i;
+}
+
+static void
+message_ends(struct session *s, size_t i, uint64_t octets)
+{
+	struct plan_item *it = &s->plan->v[i];
+	struct parcel *p = s->parcel;
+	struct errbuf eb;
+
+	if (p == NULL) {
+		s->items[i].progress = ITEM_DONE;
+		return;
+	}
+	p->msgno = it->listed.msgno;
+	p->has_uid = it->listed.has_uid;
+	p->uid = it->listed.uid;
+	p->size = it->listed.has_size ? it->listed.size : octets;
+	p->identity = identity_reader_end(s->identity);
+	p->to_delete = deletes_now(s);
+	if (is_doubtful(s, i, octets)) {
+		parcel_drop(s->conf.delivery, p);
+		s->parcel = NULL;
+		if (s->items[i].alone)
+			out_of_step(s);
+		else
+			ask_alone(s, i);
+	} else if (it->action == PLAN_IDENTIFY &&
+		   plan_retrieved(s->plan, i, &p->identity)) {
+		is_here(s, i);
+	} else if (parcel_end(s->conf.delivery, p, &eb) != E_OK) {
+		parcel_drop(s->conf.delivery, p);
+		s->items[i].progress = ITEM_DONE;
+		s->enough = true;
+		session_fail(s, OUTCOME_DISK, "%s", eb.text);
+	} else if (!session_store_add(s, i, p)) {
+		parcel_drop(s->conf.delivery, p);
+		session_memory(s);
+		s->enough = true;
+	} else {
+		s->items[i].progress = ITEM_WAITS;
+	}
+	s->parcel = NULL;
+}
+
+static void
+retr_refused(struct session *s, size_t i, const struct pop3_event *ev)
+{
+	struct item *item = &s->items[i];
+
+	if (item->pipelined && !item->alone && !s->enough) {
+		item->refused = true;
+		ask_alone(s, i);
+		return;
+	}
+	item->progress = ITEM_DONE;
+	session_trouble(s, i, false, session_quote(ev->text));
+}
+
+static void
+dele_answered(struct session *s, size_t i, const struct pop3_event *ev)
+{
+	s->items[i].progress = ITEM_DONE;
+	s->items[i].dele_ok = ev->type == POP3_EV_OK;
+	if (ev->type == POP3_EV_ERR)
+		session_refused(s, ev, "DELE");
+}
+
+static void
+take_retrieve(struct session *s, const struct pop3_event *ev)
+{
+	size_t i = session_find(s, ev->msgno);
+
+	if (ev->cmd == POP3_CMD_DELE) {
+		dele_answered(s, i, ev);
+		return;
+	}
+	if (ev->cmd != POP3_CMD_RETR)
+		return;
+	if (ev->type == POP3_EV_DATA) {
+		message_data(s, ev->data);
+	} else if (ev->type == POP3_EV_OK) {
+		message_begins(s);
+	} else {
+		s->in_flight -= s->plan->v[i].listed.size;
+		s->n_asked--;
+		if (ev->type == POP3_EV_END)
+			message_ends(s, i, ev->octets);
+		else
+			retr_refused(s, i, ev);
+	}
+	if (session_store_is_due(s))
+		session_store(s);
+}
+
+/* ---- sending ---- */
+
+static bool
+has_space(struct session *s, uint64_t octets)
+{
+	struct errbuf eb;
+	uint64_t space;
+
+	if (delivery_space(s->conf.delivery, &space, &eb) != E_OK)
+		return true; /* writing will tell */
+	if (s->in_flight + octets + octets / 10 + SPACE_LEFT <= space)
+		return true;
+	session_fail(s, OUTCOME_DISK,
+	    _("no space for a message of %llu octets: %llu are left at %s"),
+	    (unsigned long long)octets, (unsigned long long)space,
+	    s->conf.account->dest.text);
+	return false;
+}
+
+/* May one more command be sent that asks for so many octets? */
+static bool
+has_room(const struct session *s, uint64_t octets)
+{
+	if (s->pop3.n_pending == 0)
+		return true;
+	return s->pipelining && s->pop3.pending_octets < COMMANDS_MAX &&
+	       s->in_flight + octets <= IN_FLIGHT_MAX;
+}
+
+/* The next message to be asked for; SIZE_MAX: none. */
+static size_t
+next_wanted(struct session *s)
+{
+	struct plan *p = s->plan;
+	struct plan_item *it;
+
+	/* These first: they tell whether the others are worth their octets. */
+	if (s->next_alone < s->n_alone && !s->enough)
+		return s->alone[s->next_alone];
+	for (; s->next < p->n && !s->enough; s->next++) {
+		it = &p->v[s->next];
+		if ((it->action != PLAN_COLLECT &&
+			it->action != PLAN_IDENTIFY) ||
+		    s->items[s->next].progress != ITEM_IDLE)
+			continue;
+		if (has_space(s, it->listed.size))
+			return s->next;
+		s->items[s->next].progress = ITEM_DONE;
+		s->result.tally.skipped++;
+	}
+	return SIZE_MAX;
+}
+
+static bool
+send_retr(struct session *s, size_t i)
+{
+	struct item *item = &s->items[i];
+	const struct listed *l = &s->plan->v[i].listed;
+
+	if (item->alone ? s->pop3.n_pending != 0
+			: !has_room(s, l->size) || session_store_is_long(s))
+		return false;
+	item->pipelined = s->pop3.n_pending != 0;
+	if (!session_sent(s, pop3_client_message(
+				 &s->pop3, &s->out, POP3_CMD_RETR, l->msgno)))
+		return false;
+	item->progress = ITEM_RETR;
+	if (item->alone)
+		s->next_alone++;
+	else
+		s->next++;
+	s->was_pipelined |= item->pipelined;
+	s->in_flight += l->size;
+	s->n_asked++;
+	return true;
+}
+
+static bool
+send_dele(struct session *s)
+{
+	size_t i = s->delete[s->next_delete];
+
+	if (!has_room(s, 0) ||
+	    !session_sent(s, pop3_client_message(&s->pop3, &s->out,
+				 POP3_CMD_DELE, s->plan->v[i].listed.msgno)))
+		return false;
+	s->was_pipelined |= s->pop3.n_pending > 1;
+	s->items[i].progress = ITEM_DELE;
+	s->next_delete++;
+	return true;
+}
+
+static void
+send_more(struct session *s)
+{
+	size_t i;
+
+	s->enough |= s->stopping;
+	if (s->n_unsaved != 0 && !s->saving && !session_save(s, false))
+		session_delete_unsaved(s);
+	while (s->next_delete < s->n_delete)
+		if (!send_dele(s))
+			return;
+	while ((i = next_wanted(s)) != SIZE_MAX)
+		if (!send_retr(s, i))
+			break;
+	if (s->conn.fd < 0)
+		return;
+	if (s->n_asked == 0)
+		session_store(s);
+	if (i == SIZE_MAX && s->pop3.n_pending == 0 && !s->storing &&
+	    !s->saving && s->n_batch == 0 && s->next_delete == s->n_delete)
+		session_enter(s, &step_quit);
+}
+
+/* ---- from the plan ---- */
+
+static void
+notice_expire(struct session *s)
+{
+	const struct pop3_capa *capa = &s->pop3.capa;
+	int64_t keep = s->conf.account->keep;
+
+	if (!capa->expire || keep <= (int64_t)capa->expire_days * DAY)
+		return;
+	snprintf(s->result.notice, sizeof(s->result.notice),
+	    _("the server removes mail by itself after %u days (EXPIRE), "
+	      "whatever \"keep\" says"),
+	    capa->expire_days);
+}
+
+static void
+notice_plan(struct session *s)
+{
+	const struct plan *p = s->plan;
+
+	notice_expire(s);
+	if (p->n_unsure != 0)
+		snprintf(s->result.notice, sizeof(s->result.notice),
+		    _("%u messages that were due for deletion stay on the "
+		      "server: it has no way to show that they are the ones "
+		      "that were collected"),
+		    p->n_unsure);
+	s->record->account.braked |= p->brake;
+	if (!s->record->account.braked)
+		return;
+	session_fail(s, OUTCOME_HELD,
+	    _("most of what was collected is not in the maildrop of %s any "
+	      "more, and much else is: nothing is deleted there until you "
+	      "say: malote collect --accept %s"),
+	    s->conf.account->server, s->conf.account->name);
+}
+
+/* What the plan wants of a message; too large ones stay. */
+static void
+begin_item(struct session *s, size_t i, uint32_t *n, uint64_t *octets)
+{
+	struct plan_item *it = &s->plan->v[i];
+	struct item *item = &s->items[i];
+
+	switch (it->action) {
+	case PLAN_DELETE:
+		item->message = (size_t)it->message;
+		s->unsaved[s->n_unsaved++] = i;
+		break;
+	case PLAN_COLLECT:
+	case PLAN_IDENTIFY:
+		if (it->listed.size > s->conf.account->max_size) {
+			item->progress = ITEM_DONE;
+			s->result.tally.skipped++;
+		} else if (!session_is_for_now(s, &it->listed)) {
+			item->progress = ITEM_DONE;
+		} else {
+			++*n;
+			*octets += it->listed.size;
+		}
+		break;
+	default: item->progress = ITEM_DONE; break;
+	}
+}
+
+static void
+begin_retrieve(struct session *s)
+{
+	size_t room = s->plan->n + 1;
+	uint64_t octets = 0;
+	uint32_t n = 0;
+
+	plan_decide(s->plan);
+	s->items = calloc(room, sizeof(*s->items));
+	s->fresh = calloc(room, sizeof(*s->fresh));
+	s->delete = calloc(room, sizeof(*s->delete));
+	s->alone = calloc(room, sizeof(*s->alone));
+	s->unsaved = calloc(room, sizeof(*s->unsaved));
+	if (s->items == NULL || s->fresh == NULL || s->delete == NULL ||
+	    s->alone == NULL || s->unsaved == NULL) {
+		session_memory(s);
+		session_finish(s);
+		return;
+	}
+	notice_plan(s);
+	session_troubles_prune(s);
+	s->next = 0;
+	for (size_t i = 0; i < s->plan->n; i++)
+		begin_item(s, i, &n, &octets);
+	s->conf.hooks->listed(s->conf.arg, n, octets);
+	(void)session_save(s, false);
+	send_more(s);
+}
+
+const struct step step_retrieve = { "RETR", 1, begin_retrieve, take_retrieve,
+	send_more };
