@@ -1,0 +1,62 @@
+"""Fixtures for the client: servers that lie, lines with latency, a home."""
+import pytest
+
+import certs as certificates
+import delay
+import hostile
+import malote
+
+
+@pytest.fixture
+def lie():
+    """lie(mails, ...): a server of hostile.py, stopped after the test."""
+    started = []
+
+    def start(*args, **more):
+        started.append(hostile.Hostile(*args, **more))
+        return started[-1]
+
+    start.servers = started
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def client(place):
+    """client(name): a home for malote; the same name is the same home."""
+    homes = {}
+
+    def make(name="home"):
+        if name not in homes:
+            homes[name] = malote.Malote(place.path + "/" + name)
+        return homes[name]
+    return make
+
+
+@pytest.fixture
+def line():
+    """line(port, each_way): a proxy of delay.py, stopped after the test."""
+    started = []
+
+    def start(*args, **more):
+        started.append(delay.Delay(*args, **more))
+        return started[-1]
+
+    yield start
+    for proxy in started:
+        proxy.stop()
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory):
+    return certificates.Certificates(str(tmp_path_factory.mktemp("certs")))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failure shows the dialogues."""
+    report = (yield).get_result()
+    if report.failed and "lie" in getattr(item, "funcargs", {}):
+        for server in item.funcargs["lie"].servers:
+            report.sections.append(("dialogue", server.dialogue()))
