@@ -47,7 +47,7 @@ struct account {
 	unsigned timeout;         /* seconds, each wait */
 	unsigned session_timeout; /* seconds, the whole session */
 	unsigned interval;        /* seconds, the daemon's */
-	unsigned retries;         /* of a server that says "later", in a run */
+	unsigned patience; /* seconds, with a server that says "later" */
 	uint64_t max_size;        /* octets; UINT64_MAX: any */
 	unsigned line;            /* of the file, for messages */
 };

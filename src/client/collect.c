@@ -18,9 +18,9 @@
 #include "client/storer.h"
 
 /* Seconds until a server that says "later" is asked again. */
-static const unsigned patience[] = { 5, 15, 45 };
+static const unsigned delays[] = { 5, 15, 45 };
 
-enum { PATIENCE = sizeof(patience) / sizeof(patience[0]) };
+enum { DELAYS = sizeof(delays) / sizeof(delays[0]) };
 
 struct collect;
 
@@ -36,7 +36,8 @@ struct run {
 	struct record record;
 	struct session *session;
 	struct session_result result; /* of all its sessions */
-	unsigned tries;               /* of asking again later */
+	unsigned tries, waited;       /* of asking again later; seconds */
+	bool ended;                   /* before it had a session */
 	bool reconnected, only_troubled;
 	bool active, over, queued;
 	ev_timer timer; /* to go on at */
@@ -203,8 +204,9 @@ add_result(struct run *run, const struct session_result *r)
 }
 
 static void
-try_later(struct run *run, unsigned seconds)
+wait_for(struct run *run, unsigned seconds)
 {
+	run->waited += seconds;
 	report_waits(run->c->o->report, run->index, run->result.words, seconds);
 	ev_timer_set(&run->timer, seconds, 0);
 	ev_timer_start(run->c->loop, &run->timer);
@@ -220,11 +222,29 @@ jittered(unsigned seconds)
 	return seconds + r % (seconds / 2 + 1);
 }
 
+/* False: the account's patience is at its end. */
+static bool
+try_later(struct run *run)
+{
+	unsigned left = run->account->patience > run->waited
+			    ? run->account->patience - run->waited
+			    : 0;
+	unsigned wait = jittered(delays[run->tries]);
+
+	if (run->tries + 1 < DELAYS)
+		run->tries++;
+	if (wait < run->result.retry)
+		wait = run->result.retry;
+	if (left == 0 || run->result.retry > left)
+		return false;
+	wait_for(run, wait < left ? wait : left);
+	return true;
+}
+
 static void
 session_ended(struct run *run)
 {
 	const struct session_result *r;
-	unsigned wait;
 	bool again;
 
 	r = session_result(run->session);
@@ -240,12 +260,8 @@ session_ended(struct run *run)
 	} else if (again) {
 		run->reconnected = true;
 		session_begin(run);
-	} else if (run->result.outcome == OUTCOME_BUSY &&
-		   run->tries < PATIENCE &&
-		   run->tries < run->account->retries) {
-		wait = jittered(patience[run->tries++]);
-		try_later(
-		    run, wait > run->result.retry ? wait : run->result.retry);
+	} else if (run->result.outcome == OUTCOME_BUSY && try_later(run)) {
+		return;
 	} else if (run->result.troubled_left) {
 		run->only_troubled = true;
 		session_begin(run);
@@ -277,6 +293,7 @@ record_read(struct storer_job *job)
 		    run->c->stopping ? OUTCOME_STOPPED : OUTCOME_DISK;
 		snprintf(run->result.words, sizeof(run->result.words), "%s",
 		    run->c->stopping ? _("stopped") : job->eb.text);
+		run->ended = true;
 		session_over(run);
 		return;
 	}
@@ -293,10 +310,15 @@ record_read(struct storer_job *job)
 		report_notice(run->c->o->report, run->index, words);
 	}
 	wait = a->not_before - time(NULL);
-	if (wait > 0 && wait <= 3600) {
+	if (wait > 0)
 		snprintf(run->result.words, sizeof(run->result.words), "%s",
 		    _("the server wants some time between two sign-ins"));
-		try_later(run, (unsigned)wait);
+	if (wait > run->account->patience) {
+		run->result.outcome = OUTCOME_BUSY;
+		run->ended = true;
+		session_over(run);
+	} else if (wait > 0) {
+		wait_for(run, (unsigned)wait);
 	} else {
 		session_begin(run);
 	}
@@ -345,7 +367,8 @@ run_begin(struct run *run)
 	}
 	run->result = (struct session_result){ .outcome = OUTCOME_OK };
 	strcpy(run->result.tls, "none");
-	run->tries = 0;
+	run->tries = run->waited = 0;
+	run->ended = false;
 	run->reconnected = run->only_troubled = false;
 	report_began(c->o->report, run->index);
 	if ((e = take_lock(run, &eb)) != E_OK) {
@@ -385,7 +408,7 @@ run_turn(struct ev_loop *loop, ev_timer *w, int revents)
 		run_over(run);
 	} else if (!run->active || run->queued) {
 		run_begin(run);
-	} else if (run->result.outcome == OUTCOME_DISK) {
+	} else if (run->ended) {
 		run_over(run);
 	} else {
 		session_begin(run);

@@ -47,6 +47,7 @@ static const struct setting settings[] = {
 	{ "timeout", AT(timeout), value_day, false },
 	{ "session_timeout", AT(session_timeout), value_week, false },
 	{ "interval", AT(interval), value_year, false },
+	{ "patience", AT(patience), value_patience, false },
 	{ "max_size", AT(max_size), value_size, false },
 };
 
@@ -125,6 +126,7 @@ account_start(void)
 		.timeout = 60,
 		.session_timeout = 2 * 3600,
 		.interval = 5 * 60,
+		.patience = 2 * 60,
 		.max_size = UINT64_MAX,
 	};
 }

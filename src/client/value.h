@@ -39,6 +39,7 @@ value_parse value_size;     /* uint64_t */
 value_parse value_day;
 value_parse value_week;
 value_parse value_year;
+value_parse value_patience; /* up to a day, or 0 */
 
 value_parse value_dest; /* struct dest; cleared by value_dest_clear() */
 void value_dest_clear(struct dest *d);

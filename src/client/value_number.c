@@ -96,6 +96,16 @@ value_year(const struct value_place *place, const char *name, void *field,
 }
 
 enum err
+value_patience(const struct value_place *place, const char *name, void *field,
+    const char *value, struct errbuf *eb)
+{
+	if (strcmp(value, "0") != 0)
+		return value_day(place, name, field, value, eb);
+	*(unsigned *)field = 0;
+	return E_OK;
+}
+
+enum err
 value_keep(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
 {

@@ -137,7 +137,8 @@ class Malote:
         a = self.accounts.setdefault(name, {
             "email": "ana@example.org", "server": "127.0.0.1",
             "security": "none", "user": "user", "password": "secret",
-            "timeout": 10, "deliver": "maildir:" + self.home + "/mail"})
+            "timeout": 10, "patience": 2,
+            "deliver": "maildir:" + self.home + "/mail"})
         if at is not None:
             a["port"] = getattr(at, "port", at)
             mode = getattr(at, "mode", "plain")

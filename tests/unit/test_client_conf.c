@@ -142,6 +142,7 @@ everything_has_a_default(void **state)
 	assert_int_equal(a->timeout, 60);
 	assert_int_equal(a->session_timeout, 7200);
 	assert_int_equal(a->interval, 300);
+	assert_int_equal(a->patience, 120);
 	assert_true(a->max_size == UINT64_MAX);
 	assert_int_equal(a->line, 1);
 	assert_string_equal(warned, "");
@@ -162,6 +163,7 @@ everything_can_be_said(void **state)
 	    "client_certificate = '/etc/c.pem' client_key = 'keys/k.pem'\n"
 	    "proxy = 'socks5://u:p@[::1]:1080' timeout = 90\n"
 	    "session_timeout = 1d interval = 1h max_size = 10M\n"
+	    "patience = 0\n"
 	    "}\n");
 	char path[128];
 
@@ -186,6 +188,7 @@ everything_can_be_said(void **state)
 	assert_int_equal(a->timeout, 90);
 	assert_int_equal(a->session_timeout, 24 * 3600);
 	assert_int_equal(a->interval, 3600);
+	assert_int_equal(a->patience, 0);
 	assert_true(a->max_size == 10 << 20);
 }
 
@@ -583,6 +586,7 @@ numbers_have_ranges(void **state)
 		{ "timeout = 25h", NO_TIME("timeout", "25h", "1d") },
 		{ "session_timeout = 8d",
 		    NO_TIME("session_timeout", "8d", "7d") },
+		{ "patience = -1", NO_TIME("patience", "-1", "1d") },
 		{ "interval = 53w", NO_TIME("interval", "53w", "365d") },
 		{ "interval = 99999999999999999999w",
 		    NO_TIME("interval", "99999999999999999999w", "365d") },
