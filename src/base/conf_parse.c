@@ -36,16 +36,19 @@ unknown(const cfg_t *cfg, const char *name)
 	if (like != NULL)
 		conf_error(text_now, (unsigned)cfg->line,
 		    _("there is no setting %s; did you mean %s?"), shown, like);
+	else if (in_section)
+		conf_error(text_now, (unsigned)cfg->line,
+		    _("there is no setting %s in a block %s; %s lists them"),
+		    shown, cfg->name, grammar_now->manual);
 	else
 		conf_error(text_now, (unsigned)cfg->line,
-		    _("there is no setting %s%s; %s lists them"), shown,
-		    in_section ? _(grammar_now->of_section) : "",
+		    _("there is no setting %s; %s lists them"), shown,
 		    grammar_now->manual);
 }
 
 enum right { SETTING, SECTION, OTHER_NAME, NOT_OPEN, MANUAL };
 
-/* What would be right instead of a fault, by the beginning of its words. */
+/* What would be right instead of a fault, by libconfuse's words for it. */
 static void
 right_words(char *out, size_t size, const char *fmt)
 {
@@ -53,19 +56,20 @@ right_words(char *out, size_t size, const char *fmt)
 		const char *fmt;
 		enum right right;
 	} hints[] = {
-		{ "missing equal sign", SETTING },
-		{ "missing opening brace", SECTION },
-		{ "missing title", SECTION },
-		{ "found duplicate title", OTHER_NAME },
-		{ "unexpected token", SETTING },
-		{ "unexpected closing brace", NOT_OPEN },
-		{ "premature end of file", SETTING },
-		{ "attempt to append", SETTING },
+		{ N_("missing equal sign after option '%s'"), SETTING },
+		{ N_("missing opening brace for section '%s'"), SECTION },
+		{ N_("missing title for section '%s'"), SECTION },
+		{ N_("found duplicate title '%s'"), OTHER_NAME },
+		{ N_("unexpected token '%s'"), SETTING },
+		{ N_("unexpected closing brace"), NOT_OPEN },
+		{ N_("premature end of file"), SETTING },
+		{ N_("attempt to append to non-list option '%s'"), SETTING },
+		{ N_("invalid octal number '%s'"), MANUAL },
 	};
 	enum right right = MANUAL;
 
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
-		if (strncmp(fmt, hints[i].fmt, strlen(hints[i].fmt)) == 0)
+		if (strcmp(fmt, hints[i].fmt) == 0)
 			right = hints[i].right;
 	switch (right) {
 	case SETTING:
@@ -108,7 +112,7 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 		return;
 	}
 	right_words(right, sizeof(right), fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(text, sizeof(text), _(fmt), ap);
 	conf_error(text_now, (unsigned)cfg->line, "%s; %s", text, right);
 }
 

@@ -10,9 +10,8 @@
 
 /* What the errors speak of. */
 struct conf_grammar {
-	const char *section;    /* the one kind of them: "listener" */
-	const char *of_section; /* " of a listener" */
-	const char *manual;     /* "maloted.conf(5)" */
+	const char *section; /* the one kind of them: "listener" */
+	const char *manual;  /* "maloted.conf(5)" */
 	/* The line of the last secret, or NULL: nothing of it is repeated. */
 	const unsigned *secret_line;
 };

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
+
 static enum err
 errno_err(void)
 {
@@ -28,7 +30,7 @@ slurp_open(const char *path, int *fd_r, struct stat *st, struct errbuf *eb)
 		return err_set(eb, errno_err(), "%s", strerror(errno));
 	if (fstat(fd, st) < 0 || !S_ISREG(st->st_mode)) {
 		close(fd);
-		return err_set(eb, E_FORMAT, "not a regular file");
+		return err_set(eb, E_FORMAT, _("not a regular file"));
 	}
 	*fd_r = fd;
 	return E_OK;
@@ -41,18 +43,18 @@ read_all(int fd, size_t max, struct slurp *out, struct errbuf *eb)
 	ssize_t n;
 
 	if (out->st.st_size > (off_t)max)
-		return err_set(eb, E_FULL, "larger than %zu octets", max);
+		return err_set(eb, E_FULL, _("larger than %zu octets"), max);
 	if ((out->text = malloc(cap)) == NULL)
-		return err_set(eb, E_NOMEM, "out of memory");
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	/* What is appended meanwhile belongs to the next reading. */
 	while (out->n < cap - 1 &&
 	       (n = read(fd, out->text + out->n, cap - 1 - out->n)) > 0)
 		out->n += (size_t)n;
 	out->text[out->n] = '\0';
 	if (out->n < cap - 1)
-		return err_set(eb, E_IO, "it could not be read to its end");
+		return err_set(eb, E_IO, _("it could not be read to its end"));
 	if (memchr(out->text, '\0', out->n) != NULL)
-		return err_set(eb, E_FORMAT, "not a text file");
+		return err_set(eb, E_FORMAT, _("not a text file"));
 	return E_OK;
 }
 

@@ -328,9 +328,9 @@ record_read(struct storer_job *job)
 static bool
 same_maildrop(const struct account *a, const struct account *b)
 {
-	bool ports = a->port == b->port ||
-		     ((a->port == 110 || a->port == 995) &&
-			 (b->port == 110 || b->port == 995));
+	bool ports =
+	    a->port == b->port || ((a->port == 110 || a->port == 995) &&
+				      (b->port == 110 || b->port == 995));
 
 	return ports && strcasecmp(a->server, b->server) == 0 &&
 	       strcmp(a->user, b->user) == 0;
@@ -486,7 +486,7 @@ collect_run(const struct collect_options *o, bool *held_r, struct errbuf *eb)
 	c.v = calloc(o->conf->n + 1, sizeof(*c.v));
 	if (c.loop == NULL || c.v == NULL) {
 		free(c.v);
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	}
 	if ((e = dialer_new(&c.dialer, c.loop, eb)) != E_OK) {
 		free(c.v);

@@ -235,7 +235,6 @@ parse(char *text)
 {
 	static const struct conf_grammar grammar = {
 		.section = "account",
-		.of_section = N_(" of an account"),
 		.manual = "malote.conf(5)",
 		.secret_line = &rd.secret_line,
 	};

@@ -44,9 +44,9 @@ usage(FILE *to)
 		"  malote accounts [NAME..]  what is configured\n"
 		"  malote daemon [NAME..]    collects again and again\n"
 		"\n"
-		"  --accept        a server where much has changed is right\n"
+		"  --accept        what has changed on the server is right\n"
 		"  --config FILE   instead of ~/.config/malote/malote.conf\n"
-		"  --state DIR     instead of ~/.local/state/malote\n"
+		"  --state FOLDER  instead of ~/.local/state/malote\n"
 		"  --json          reports as JSON\n"
 		"  -q, --quiet     says nothing but what failed\n"
 		"  -v, --verbose   shows the dialogue, without passwords\n"
@@ -213,7 +213,7 @@ collect(
 	int code = EX_OSERR;
 
 	if (c.report == NULL || held == NULL) {
-		complain(err_str(E_NOMEM));
+		complain(_("out of memory"));
 	} else if (collect_run(&c, held, &eb) != E_OK) {
 		complain(eb.text);
 	} else {

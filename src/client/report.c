@@ -149,6 +149,15 @@ say(struct report *r, FILE *to, const char *name, const char *words)
 	draw(r, true);
 }
 
+static size_t
+comma(char *text, size_t n)
+{
+	if (n == 0)
+		return 0;
+	memcpy(text + n, ", ", 3);
+	return 2;
+}
+
 static void
 say_result(struct report *r, size_t i)
 {
@@ -165,21 +174,25 @@ say_result(struct report *r, size_t i)
 		    ngettext("%u message collected (%s)",
 			"%u messages collected (%s)", t->collected),
 		    t->collected, report_size(size, t->collected_octets));
-	if (t->deleted != 0)
+	if (t->deleted != 0) {
+		n += comma(text, n);
 		n += (size_t)snprintf(text + n, sizeof(text) - n,
-		    ngettext("%s%u deleted on the server (%s freed)",
-			"%s%u deleted on the server (%s freed)", t->deleted),
-		    n != 0 ? ", " : "", t->deleted,
-		    report_size(freed, t->freed_octets));
-	if (t->skipped != 0)
+		    ngettext("%u deleted on the server (%s freed)",
+			"%u deleted on the server (%s freed)", t->deleted),
+		    t->deleted, report_size(freed, t->freed_octets));
+	}
+	if (t->skipped != 0) {
+		n += comma(text, n);
 		n += (size_t)snprintf(text + n, sizeof(text) - n,
-		    ngettext("%s%u skipped for its size",
-			"%s%u skipped for their size", t->skipped),
-		    n != 0 ? ", " : "", t->skipped);
+		    ngettext("%u skipped for its size or for lack of space",
+			"%u skipped for their size or for lack of space",
+			t->skipped),
+		    t->skipped);
+	}
 	if (n != 0 && t->left != 0)
 		snprintf(text + n, sizeof(text) - n,
-		    ngettext(
-			"; %u on the server", "; %u on the server", t->left),
+		    ngettext("; %u left on the server",
+			"; %u left on the server", t->left),
 		    t->left);
 	if (n != 0)
 		say(r, stdout, r->conf->v[i].name, text);

@@ -197,7 +197,7 @@ said(struct command *c, char *out, size_t size)
 	return out;
 }
 
-/* It was ended by us. */
+/* It was ended by us.  `also` is empty or ": " and what it said. */
 static void
 fail_ended(struct command *c, const char *also)
 {
@@ -205,7 +205,7 @@ fail_ended(struct command *c, const char *also)
 	const char *setting = c->setting;
 
 	if (c->ended == LATE)
-		secret_fail(s, E_IO, _("%s did not end within %.0f seconds%s"),
+		secret_fail(s, E_IO, _("%s did not end within %.0f s%s"),
 		    setting, s->timeout, also);
 	else if (c->ended == ENDLESS)
 		secret_fail(

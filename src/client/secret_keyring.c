@@ -187,7 +187,7 @@ on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	secret_fail(s, E_IO,
-	    _("the keyring did not answer within %.0f seconds; is it locked?"),
+	    _("the keyring did not answer within %.0f s; is it locked?"),
 	    s->timeout);
 }
 

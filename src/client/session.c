@@ -29,7 +29,7 @@ session_fail(struct session *s, enum outcome o, const char *fmt, ...)
 void
 session_memory(struct session *s)
 {
-	session_fail(s, OUTCOME_INTERNAL, "%s", err_str(E_NOMEM));
+	session_fail(s, OUTCOME_INTERNAL, "%s", _("out of memory"));
 }
 
 const char *
@@ -148,7 +148,7 @@ over(struct session *s)
 
 const struct step step_dial = { "connect", 0, dial, NULL, NULL },
 		  step_handshake = { "TLS", 1, NULL, NULL, NULL },
-		  step_greeting = { "greeting", 1, NULL, greeting, NULL },
+		  step_greeting = { N_("greeting"), 1, NULL, greeting, NULL },
 		  step_quit = { "QUIT", 5, quit, quit_answered, NULL },
 		  step_over = { "over", 0, over, NULL, NULL };
 
@@ -174,7 +174,7 @@ session_new(struct session **s_r, const struct session_conf *conf,
 	if (s == NULL || (s->identity = identity_reader_new()) == NULL) {
 		free(s);
 		*s_r = NULL;
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	}
 	s->conf = *conf;
 	s->record = record;

@@ -10,9 +10,9 @@ enum {
 	READ_SIZE = 64 * 1024,
 	IN_MAX = 2 * READ_SIZE,
 	OUT_MAX = 96 * 1024, /* a token and its base64 */
-	READS = 4,       /* a wake-up, so that all accounts get their turn */
+	READS = 4, /* a wake-up, so that all accounts get their turn */
 	REMEMBER = 30 * 24 * 3600, /* what a server cannot do */
-	KEEP_ALIVE = 60, /* seconds that only the disk is busy */
+	KEEP_ALIVE = 60,           /* seconds that only the disk is busy */
 };
 
 /* ---- deadlines ---- */
@@ -30,7 +30,7 @@ deadline_passed(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 	session_fail(s, OUTCOME_CONNECT,
 	    _("no answer from %s within %.0f s (%s)"), s->conf.account->server,
-	    w->repeat, s->step->name);
+	    w->repeat, _(s->step->name));
 	session_finish(s);
 }
 
@@ -111,14 +111,14 @@ lost(struct session *s, enum err e)
 	} else {
 		session_fail(s, OUTCOME_CONNECT,
 		    _("%s closed the connection (%s)"), s->conf.account->server,
-		    s->step->name);
+		    _(s->step->name));
 	}
 	/* Another try: without CAPA, which some ancient servers cannot bear. */
 	if (s->step == &step_capa)
 		s->record->account.no_capa_until =
 		    (int64_t)ev_now(s->conf.loop) + REMEMBER;
-	s->result.again = s->plan != NULL || s->step == &step_capa ||
-			  s->pop3.n_pending > 1;
+	s->result.again =
+	    s->plan != NULL || s->step == &step_capa || s->pop3.n_pending > 1;
 	session_finish(s);
 }
 
@@ -185,7 +185,7 @@ session_look(struct session *s)
 		}
 		session_fail(s, OUTCOME_PROTOCOL,
 		    _("%s does not speak POP3 as it should (%s): %s"),
-		    s->conf.account->server, s->step->name, _(ev.why));
+		    s->conf.account->server, _(s->step->name), _(ev.why));
 		session_finish(s);
 	}
 	s->looking = false;

@@ -10,7 +10,7 @@
 enum {
 	COMMANDS_MAX = 4096,     /* octets of commands that await answers */
 	IN_FLIGHT_MAX = 8 << 20, /* octets asked for: a long fat line's worth */
-	SPACE_LEFT = 64 * 1024, /* for names and the record */
+	SPACE_LEFT = 64 * 1024,  /* for names and the record */
 	DAY = 24 * 3600,
 };
 
@@ -227,7 +227,7 @@ has_space(struct session *s, uint64_t octets)
 	if (s->in_flight + octets + octets / 10 + SPACE_LEFT <= space)
 		return true;
 	session_fail(s, OUTCOME_DISK,
-	    _("no space for a message of %llu octets: %llu are left at %s"),
+	    _("no space for a message of %llu octets: only %llu left at %s"),
 	    (unsigned long long)octets, (unsigned long long)space,
 	    s->conf.account->dest.text);
 	return false;
@@ -340,8 +340,11 @@ notice_expire(struct session *s)
 	if (!capa->expire || keep <= (int64_t)capa->expire_days * DAY)
 		return;
 	snprintf(s->result.notice, sizeof(s->result.notice),
-	    _("the server removes mail by itself after %u days (EXPIRE), "
-	      "whatever \"keep\" says"),
+	    ngettext("the server removes mail by itself after %u day (EXPIRE), "
+		     "whatever \"keep\" says",
+		"the server removes mail by itself after %u days (EXPIRE), "
+		"whatever \"keep\" says",
+		capa->expire_days),
 	    capa->expire_days);
 }
 
@@ -353,9 +356,14 @@ notice_plan(struct session *s)
 	notice_expire(s);
 	if (p->n_unsure != 0)
 		snprintf(s->result.notice, sizeof(s->result.notice),
-		    _("%u messages that were due for deletion stay on the "
-		      "server: it has no way to show that they are the ones "
-		      "that were collected"),
+		    ngettext(
+			"%u message that was due for deletion stays on the "
+			"server: it has no way to show that it is the one "
+			"that was collected",
+			"%u messages that were due for deletion stay on the "
+			"server: it has no way to show that they are the ones "
+			"that were collected",
+			p->n_unsure),
 		    p->n_unsure);
 	s->record->account.braked |= p->brake;
 	if (!s->record->account.braked)
@@ -363,7 +371,7 @@ notice_plan(struct session *s)
 	session_fail(s, OUTCOME_HELD,
 	    _("most of what was collected is not in the maildrop of %s any "
 	      "more, and much else is: nothing is deleted there until you "
-	      "say: malote collect --accept %s"),
+	      "run: malote collect --accept %s"),
 	    s->conf.account->server, s->conf.account->name);
 }
 

@@ -280,7 +280,7 @@ is_weaker(struct session *s, unsigned rank)
 	if (!s->conf.accept && a->auth_rank > (int)rank) {
 		session_fail(s, OUTCOME_TLS,
 		    _("%s offered a stronger sign-in before; if its owner has "
-		      "changed that, say: malote collect --accept %s"),
+		      "changed that, run: malote collect --accept %s"),
 		    s->conf.account->server, s->conf.account->name);
 		session_finish(s);
 		return true;
@@ -323,7 +323,7 @@ begin_sign_in(struct session *s)
 	bool user = false;
 
 	if (!s->tls_on && a->security != SECURITY_NONE) {
-		session_fail(s, OUTCOME_INTERNAL, "TLS is not on");
+		session_fail(s, OUTCOME_INTERNAL, _("TLS is not on"));
 		session_finish(s);
 		return;
 	}
@@ -439,6 +439,6 @@ take_recapa(struct session *s, const struct pop3_event *ev)
 const struct step step_secret = { "secret", 0, ask_secret, NULL, NULL },
 		  step_capa = { "CAPA", 1, send_capa, take_capa, NULL },
 		  step_stls = { "STLS", 1, send_stls, take_stls, NULL },
-		  step_sign_in = { "sign-in", 5, begin_sign_in, take_sign_in,
-			  NULL },
+		  step_sign_in = { N_("sign-in"), 5, begin_sign_in,
+			  take_sign_in, NULL },
 		  step_recapa = { "CAPA", 1, send_capa, take_recapa, NULL };

@@ -103,8 +103,11 @@ session_troubles_report(struct session *s)
 	for (size_t i = 0; i < r->n_troubles; i++)
 		if (r->troubles[i].tries >= TRIES) {
 			session_fail(s, OUTCOME_SOME,
-			    _("%zu messages could not be collected in several "
-			      "runs: %s"),
+			    ngettext("%zu message could not be collected in "
+				     "several runs: %s",
+				"%zu messages could not be collected in "
+				"several runs: %s",
+				r->n_troubles),
 			    r->n_troubles, r->troubles[i].why);
 			return;
 		}

@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/i18n.h"
@@ -16,40 +17,41 @@ print_time(char out[TEXT], int64_t at)
 	time_t t = (time_t)at;
 	struct tm tm;
 
-	if (at == 0 || localtime_r(&t, &tm) == NULL ||
+	/* TRANSLATORS: for strftime(3); at most 63 octets come of it. */
+	if (localtime_r(&t, &tm) == NULL ||
 	    strftime(out, TEXT, _("%Y-%m-%d %H:%M"), &tm) == 0)
-		snprintf(out, TEXT, "%s", _("never"));
+		memcpy(out, "?", 2);
 	return out;
 }
 
-static char *
-print_keep(char out[TEXT], int64_t keep)
+static void
+print_dest(const char *to, int64_t keep)
 {
+	long long days = keep / 86400;
+
 	if (keep == KEEP_ALWAYS)
-		snprintf(out, TEXT, "%s", _("kept on the server"));
+		printf(_("    to %s, kept on the server\n"), to);
 	else if (keep == 0)
-		snprintf(out, TEXT, "%s", _("then deleted from the server"));
+		printf(_("    to %s, then deleted from the server\n"), to);
 	else if (keep % 86400 == 0)
-		snprintf(out, TEXT,
-		    ngettext("deleted from the server after %lld day",
-			"deleted from the server after %lld days",
-			(unsigned long)(keep / 86400)),
-		    (long long)(keep / 86400));
+		printf(ngettext("    to %s, deleted from the server after "
+				"%lld day\n",
+			   "    to %s, deleted from the server after %lld "
+			   "days\n",
+			   (unsigned long)days),
+		    to, days);
 	else
-		snprintf(out, TEXT, _("deleted from the server after %lld s"),
-		    (long long)keep);
-	return out;
+		printf(_("    to %s, deleted from the server after %lld s\n"),
+		    to, (long long)keep);
 }
 
 static void
 print_account(const struct account *a)
 {
-	char keep[TEXT];
-
 	printf("%s: %s\n", a->name, a->email);
 	printf(_("    from %s:%u (%s), user %s, sign-in %s\n"), a->server,
 	    a->port, security_name(a->security), a->user, a->auth);
-	printf(_("    to %s, %s\n"), a->dest.text, print_keep(keep, a->keep));
+	print_dest(a->dest.text, a->keep);
 }
 
 static void
@@ -57,17 +59,23 @@ print_status(const struct account *a, const struct state_account *s)
 {
 	char when[TEXT], size[REPORT_SIZE];
 
-	printf(_("%s: collected %s\n"), a->name,
-	    print_time(when, s->collected_at));
+	if (s->collected_at == 0)
+		printf(_("%s: never collected\n"), a->name);
+	else
+		printf(_("%s: collected on %s\n"), a->name,
+		    print_time(when, s->collected_at));
 	printf(
 	    ngettext("    here: %llu message, %s\n",
 		"    here: %llu messages, %s\n", (unsigned long)s->collected),
 	    (unsigned long long)s->collected,
 	    report_size(size, s->collected_octets));
-	printf(_("    on %s: %u, %s"), a->server, s->left,
-	    report_size(size, s->left_octets));
+	printf(ngettext("    on %s: %u message, %s",
+		   "    on %s: %u messages, %s", s->left),
+	    a->server, s->left, report_size(size, s->left_octets));
 	if (s->deleted != 0)
-		printf(_("; deleted there: %llu, %s freed"),
+		printf(ngettext("; %llu deleted there, %s freed",
+			   "; %llu deleted there, %s freed",
+			   (unsigned long)s->deleted),
 		    (unsigned long long)s->deleted,
 		    report_size(size, s->freed_octets));
 	putchar('\n');

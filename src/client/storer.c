@@ -70,7 +70,7 @@ recover(struct storer *st, struct errbuf *eb)
 	if (e != E_OK)
 		return e;
 	if (n != 0 && (p = calloc(n, sizeof(struct parcel *))) == NULL)
-		e = err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	for (size_t i = 0; i < n && e == E_OK; i++) {
 		p[i] = &v[i].parcel;
 		e = delivery_recover(st->delivery, p[i], v[i].at, &stored, eb);
@@ -279,7 +279,7 @@ storer_new(struct storer **st_r, struct ev_loop *loop, const char *state_dir,
 
 	*st_r = NULL;
 	if (st == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	*st = (struct storer){
 		.loop = loop,
 		.dir = state_dir,

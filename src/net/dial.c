@@ -130,16 +130,13 @@ on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	if (d->resolve != NULL)
-		err_set(&why, E_IO,
-		    _("its address was not found within %g seconds"),
+		err_set(&why, E_IO, _("its address was not found within %g s"),
 		    d->timeout);
 	else if (with_proxy)
-		err_set(&why, E_IO,
-		    _("the proxy did not connect within %g seconds"),
+		err_set(&why, E_IO, _("the proxy did not connect within %g s"),
 		    d->timeout);
 	else
-		err_set(
-		    &why, E_IO, _("no answer within %g seconds"), d->timeout);
+		err_set(&why, E_IO, _("no answer within %g s"), d->timeout);
 	fail(d, E_IO, d->proxied && !with_proxy, why.text);
 }
 

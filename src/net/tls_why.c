@@ -99,13 +99,15 @@ show_alternative(char out[NAME_SHOWN], const GENERAL_NAME *g)
 	return true;
 }
 
-/* "a.example.org, b.example.org and 12 more"; empty when there are none. */
-static void
+/* "a.example.org, b.example.org"; empty when there are none.  How many more
+ * there are. */
+static unsigned
 show_names(char *out, size_t size, const X509 *x)
 {
 	GENERAL_NAMES *names =
 	    X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
-	int n = sk_GENERAL_NAME_num(names), shown = 0, more = 0;
+	int n = sk_GENERAL_NAME_num(names), shown = 0;
+	unsigned more = 0;
 	char one[NAME_SHOWN];
 	size_t len = 0;
 
@@ -120,9 +122,8 @@ show_names(char *out, size_t size, const X509 *x)
 		len += (size_t)snprintf(out + len, size - len, "%s%s",
 		    shown++ > 0 ? ", " : "", one);
 	}
-	if (more > 0 && len < size)
-		snprintf(out + len, size - len, _(" and %d more"), more);
 	GENERAL_NAMES_free(names);
+	return more;
 }
 
 /* ---- certificates that do not pass ---- */
@@ -131,13 +132,21 @@ static void
 why_name(const struct tls_peer *peer, const char *host, struct errbuf *eb)
 {
 	char names[130];
+	unsigned more = show_names(names, sizeof(names), peer->leaf);
 
-	show_names(names, sizeof(names), peer->leaf);
 	if (names[0] == '\0')
 		err_set(eb, E_DENIED,
 		    _("%s: the certificate has no names of servers; a common "
 		      "name alone does not count"),
 		    host);
+	else if (more != 0)
+		err_set(eb, E_DENIED,
+		    ngettext("%s: the certificate is for other names: %s and "
+			     "%u more",
+			"%s: the certificate is for other names: %s and %u "
+			"more",
+			more),
+		    host, names, more);
 	else
 		err_set(eb, E_DENIED,
 		    _("%s: the certificate is for other names: %s"), host,

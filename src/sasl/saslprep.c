@@ -35,7 +35,7 @@ put(struct buf *out, const char *p, size_t n, struct errbuf *eb)
 	switch (buf_put(out, p, n)) {
 	case E_OK: return E_OK;
 	case E_FULL: return err_set(eb, E_FORMAT, _("it is too long"));
-	default: return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+	default: return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	}
 }
 
@@ -55,7 +55,7 @@ failed(int r, struct errbuf *eb)
 		return err_set(eb, E_FORMAT,
 		    _("it mixes right-to-left and left-to-right writing"));
 	case STRINGPREP_MALLOC_ERROR:
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	default: return err_set(eb, E_FORMAT, _("it cannot be prepared"));
 	}
 }
@@ -68,7 +68,7 @@ prepare(struct buf *out, struct slice s, enum sasl_prep kind, struct errbuf *eb)
 	int r;
 
 	if (in == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	memcpy(in, s.p, s.n);
 	in[s.n] = '\0';
 	r = stringprep_profile(in, &prepared, "SASLprep",

@@ -103,7 +103,7 @@ sasl_keys_make(struct sasl_keys *keys, const struct sasl_mechanism *m,
 	    (!scram_salt(
 		 m, scram_slice(&prepared), salt, keys->iterations, salted) ||
 		!scram_keys(m, salted, client, keys->stored, keys->server)))
-		e = err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	buf_free(&prepared);
 	OPENSSL_cleanse(salted, sizeof(salted));
 	OPENSSL_cleanse(client, sizeof(client));

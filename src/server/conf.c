@@ -360,7 +360,6 @@ parse(char *text)
 {
 	static const struct conf_grammar grammar = {
 		.section = "listener",
-		.of_section = N_(" of a listener"),
 		.manual = "maloted.conf(5)",
 	};
 	cfg_opt_t in_listener[COUNT(listener_settings) + 1] = {

@@ -457,7 +457,7 @@ bad_text_is_named_with_its_line(void **state)
 {
 	static const char *const rows[][2] = {
 		{ "nonsense = 3",
-		    "2: there is no setting nonsense of an account; "
+		    "2: there is no setting nonsense in a block account; "
 		    "malote.conf(5) lists them" },
 		{ "\nprot = 3",
 		    "3: there is no setting prot; did you mean port?" },

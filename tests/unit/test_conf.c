@@ -204,7 +204,8 @@ static const struct row bad_text[] = {
 	{ "listener \"a\" {\n prot = 110\n}\n",
 	    "2: there is no setting prot; did you mean port?" },
 	{ "listener \"a\" {\n hostname = x\n}\n",
-	    "2: there is no setting hostname of a listener; maloted.conf(5) "
+	    "2: there is no setting hostname in a block listener; "
+	    "maloted.conf(5) "
 	    "lists them" },
 	{ "login_timeout = soon\n",
 	    "1: login_timeout = \"soon\" is no number in its range; write 1 "

@@ -338,7 +338,7 @@ failures_are_told_in_words(void **state)
 	words_have("127.0.0.1", port, "refused");
 	hole_open(&h, AF_INET, &silent);
 	assert_int_equal(dial("127.0.0.1", silent, NULL, 0.3), E_IO);
-	words_have("127.0.0.1", silent, "no answer within 0.3 seconds");
+	words_have("127.0.0.1", silent, "no answer within 0.3 s");
 	assert_true(t.took > 0.25 && t.took < 2);
 	hole_close(&h);
 	close(b);
@@ -395,7 +395,7 @@ names_that_fail(void **state)
 	assert_int_equal(dial("fail.test", 995, NULL, 5), E_IO);
 	words_have("fail.test", 995, "name server");
 	assert_int_equal(dial("silent.test", 995, NULL, 0.3), E_IO);
-	words_have("silent.test", 995, "not found within 0.3 seconds");
+	words_have("silent.test", 995, "not found within 0.3 s");
 	assert_true(t.took > 0.25 && t.took < 2);
 }
 

@@ -292,8 +292,8 @@ a_slow_command_is_ended_with_all_it_began(void **state)
 	(void)state;
 	run("sleep 100 & echo $! >&2; wait", 0.3);
 	assert_int_equal(got.e, E_IO);
-	assert_non_null(strstr(
-	    got.words, "password_command did not end within 0 seconds: "));
+	assert_non_null(
+	    strstr(got.words, "password_command did not end within 0 s: "));
 	assert_true(got.seconds >= 0.3);
 	assert_true(has_ended(pid_said()));
 
@@ -501,7 +501,7 @@ a_keyring_that_does_not_answer_is_left(void **state)
 	if (ask_keyring(0.3)) {
 		assert_int_equal(got.e, E_IO);
 		assert_string_equal(got.words,
-		    "the keyring did not answer within 0 seconds; is it "
+		    "the keyring did not answer within 0 s; is it "
 		    "locked?");
 		assert_true(got.seconds < PATIENCE / 2);
 	}

@@ -42,11 +42,11 @@ open_command(struct delivery *d, const struct dest *dest,
 	(void)env;
 	d->own = c;
 	if (c == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	if (dest->argv == NULL || dest->argv[0] == NULL)
 		return err_set(eb, E_CONFIG, _("there is no command"));
 	if (copy_argv(c, dest->argv) != E_OK)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return E_OK;
 }
 

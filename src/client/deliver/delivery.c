@@ -47,7 +47,7 @@ delivery_open(struct delivery **d_r, const struct dest *dest,
 
 	*d_r = NULL;
 	if (d == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	d->kind = kinds[dest->kind];
 	d->files = -1;
 	d->timeout = env->timeout;

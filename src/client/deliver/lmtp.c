@@ -58,7 +58,7 @@ open_lmtp(struct delivery *d, const struct dest *dest,
 
 	d->own = l;
 	if (l == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	lmtp_conn_init(&l->conn, env->timeout);
 	l->port = dest->port;
 	if (to == NULL || !is_address(to))
@@ -70,7 +70,7 @@ open_lmtp(struct delivery *d, const struct dest *dest,
 		return err_set(eb, E_CONFIG, _("there is no LMTP server"));
 	if (!copy(&l->path, dest->path) || !copy(&l->host, dest->host) ||
 	    !copy(&l->recipient, to))
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return E_OK;
 }
 

@@ -207,7 +207,8 @@ lmtp_ask(struct lmtp_conn *c, struct lmtp_reply *r, struct errbuf *eb,
 	n = vsnprintf(line, sizeof(line) - 2, fmt, ap);
 	va_end(ap);
 	if (n < 0 || (size_t)n >= sizeof(line) - 2)
-		return err_set(eb, E_FULL, "%s", err_str(E_FULL));
+		return err_set(
+		    eb, E_FULL, _("an address is too long for LMTP"));
 	memcpy(line + n, "\r\n", 2);
 	if ((e = lmtp_check_silent(c, eb)) != E_OK ||
 	    (e = lmtp_send(c, line, (size_t)n + 2, eb)) != E_OK)

@@ -30,7 +30,7 @@ open_maildir(struct delivery *d, const struct dest *dest,
 
 	(void)env;
 	if (m == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	m->root = m->new = -1;
 	d->own = m;
 	path_shown(m->where, dest->path);

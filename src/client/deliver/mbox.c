@@ -20,7 +20,7 @@ open_kind(struct delivery *d, const struct dest *dest,
 	struct mbox *m = calloc(1, sizeof(*m));
 
 	if (m == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	m->dir = m->fd = -1;
 	m->host = d->host;
 	m->timeout = env->timeout;

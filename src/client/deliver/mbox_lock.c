@@ -38,7 +38,7 @@ open_parent(struct mbox *m, char *path, struct errbuf *eb)
 	m->name = strdup(slash + 1);
 	m->lock_name = malloc(n + sizeof(".lock"));
 	if (m->name == NULL || m->lock_name == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	sprintf(m->lock_name, "%s.lock", m->name);
 	*slash = '\0';
 	return folder_make(dir, &m->dir, eb);
@@ -88,7 +88,7 @@ follow(struct mbox *m, const char *at, struct errbuf *eb)
 		return err_sys(eb, disk_err(), _("cannot open %s"), m->where);
 	target[n] = '\0';
 	if ((path = join(at, target)) == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	forget_names(m);
 	e = open_parent(m, path, eb);
 	free(path);
@@ -103,7 +103,7 @@ mbox_resolve(struct mbox *m, const char *path, struct errbuf *eb)
 
 	path_shown(m->where, path);
 	if (copy == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	if ((e = open_parent(m, copy, eb)) == E_OK)
 		e = follow(m, copy, eb);
 	free(copy);

@@ -128,7 +128,7 @@ mbox_read(
 	ssize_t n;
 
 	if (in == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	while (e == E_OK && (n = pread(m->fd, in, PIECE, at)) != 0) {
 		if (n < 0 && errno != EINTR)
 			e = err_sys(

@@ -145,8 +145,9 @@ look_at_file(struct look *l, int fd, struct looked *is_r, struct errbuf *eb)
 		look_octets(l, in, (size_t)n);
 		at += n;
 	}
-	return look_end(l, is_r) ? E_OK
-				 : err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+	return look_end(l, is_r)
+		   ? E_OK
+		   : err_set(eb, E_NOMEM, "%s", _("out of memory"));
 }
 
 /* ---- 3. searching ---- */
@@ -183,7 +184,7 @@ search(struct mbox *m, const struct parcel *in, int file, bool *found_r,
 
 	s.wanted.identity = in->identity;
 	if (!look_init(&s.look))
-		e = err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	else if (file >= 0)
 		e = look_at_file(&s.look, file, &s.wanted, eb);
 	if (e == E_OK)
@@ -337,7 +338,7 @@ mbox_scan(struct delivery *d,
 	if ((e = mbox_lock(m, false, eb)) != E_OK)
 		return e == E_NOENT ? E_OK : e;
 	if (!look_init(&s.look))
-		e = err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	else
 		e = mbox_read(m, &events, &s, eb);
 	look_clear(&s.look);

@@ -158,7 +158,7 @@ mbox_render(
 	enum err e;
 
 	if (r == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	r->sink = sink;
 	r->arg = arg;
 	r->eb = eb;
@@ -198,7 +198,7 @@ measure_some(void *arg, const char *p, size_t n, struct errbuf *eb)
 
 	d->length += n;
 	if (EVP_DigestUpdate(d->ctx, p, n) != 1)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return E_OK;
 }
 
@@ -210,11 +210,11 @@ mbox_measure(int file, unsigned lead, struct measure *m_r, struct errbuf *eb)
 	enum err e = E_NOMEM;
 
 	if (d.ctx == NULL || EVP_DigestInit_ex(d.ctx, EVP_sha256(), NULL) != 1)
-		err_set(eb, e, "%s", err_str(e));
+		err_set(eb, e, "%s", _("out of memory"));
 	else
 		e = mbox_render(file, lead, measure_some, &d, eb);
 	if (e == E_OK && EVP_DigestFinal_ex(d.ctx, md, NULL) != 1)
-		e = err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	EVP_MD_CTX_free(d.ctx);
 	if (e != E_OK)
 		return e;

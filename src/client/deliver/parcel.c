@@ -48,7 +48,7 @@ create(struct delivery *d, struct parcel *p, struct errbuf *eb)
 		return cannot_write(d, eb);
 	if ((p->tmp = strdup(name)) == NULL) {
 		unlinkat(d->files, name, 0);
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	}
 	return E_OK;
 }
@@ -67,7 +67,7 @@ parcel_begin(struct delivery *d, struct parcel **p_r, struct errbuf *eb)
 		w->buf = malloc(BUFFER);
 	}
 	if (w == NULL || w->buf == NULL)
-		err_set(eb, e, "%s", err_str(e));
+		err_set(eb, e, "%s", _("out of memory"));
 	else
 		e = create(d, &w->p, eb);
 	if (e == E_OK)
@@ -141,7 +141,7 @@ parcel_end(struct delivery *d, struct parcel *p, struct errbuf *eb)
 		return E_OK;
 	name_final(name, p, pop3_wire_size(&w->wire));
 	if ((p->file = strdup(name)) == NULL)
-		return err_set(eb, E_NOMEM, "%s", err_str(E_NOMEM));
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return E_OK;
 }
 
