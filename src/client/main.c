@@ -155,7 +155,8 @@ choose(const struct conf *conf, char **names, int n)
 		chosen[i] = n == 0;
 	for (int i = 0; i < n; i++) {
 		if ((a = conf_find(conf, names[i])) == NULL) {
-			fprintf(stderr, _("malote: no account %s in %s\n"),
+			fprintf(stderr,
+			    _("malote: there is no account %s in %s\n"),
 			    names[i], conf->file);
 			free(chosen);
 			return NULL;

@@ -280,12 +280,33 @@ report_over(struct report *r, size_t i, const struct session_result *result)
 
 /* ---- the end ---- */
 
-/* A name, a path, or words that were cut may not be UTF-8. */
+/* How long it is without a character of UTF-8 that was cut at its end. */
+static size_t
+whole(const char *text)
+{
+	size_t n = strlen(text), end = n;
+	unsigned char first;
+
+	while (end > 0 && n - end < 3 && (text[end - 1] & 0xc0) == 0x80)
+		end--;
+	if (end == 0)
+		return n;
+	first = (unsigned char)text[end - 1];
+	if (first < 0xc0)
+		return n;
+	return n - end < (first < 0xe0      ? 1u
+			     : first < 0xf0 ? 2u
+					    : 3u)
+		   ? end - 1
+		   : n;
+}
+
+/* A name or a path may not be UTF-8. */
 json_t *
 report_json_text(const char *text)
 {
 	char escaped[4 * LINE];
-	json_t *j = json_string(text);
+	json_t *j = json_stringn(text, whole(text));
 
 	return j != NULL ? j
 			 : json_string(str_quote(

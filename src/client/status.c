@@ -17,7 +17,6 @@ print_time(char out[TEXT], int64_t at)
 	time_t t = (time_t)at;
 	struct tm tm;
 
-	/* TRANSLATORS: for strftime(3); at most 63 octets come of it. */
 	if (localtime_r(&t, &tm) == NULL ||
 	    strftime(out, TEXT, _("%Y-%m-%d %H:%M"), &tm) == 0)
 		memcpy(out, "?", 2);

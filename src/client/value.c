@@ -246,7 +246,7 @@ value_fingerprint(const struct value_place *place, const char *name,
 	(void)place;
 	if (!is_fingerprint(value))
 		return err_set(eb, E_CONFIG,
-		    _("%s is none of SHA-256; write 64 hexadecimal digits, or "
+		    _("%s is no SHA-256; write 64 hexadecimal digits, or "
 		      "\"sha256/\" and base64"),
 		    name);
 	return copy(field, value, eb);
@@ -284,7 +284,7 @@ value_proxy(const struct value_place *place, const char *name, void *field,
 {
 	if (!is_proxy(value))
 		return err_set(eb, E_CONFIG,
-		    _("%s is none that is known; write "
+		    _("%s is not understood; write "
 		      "\"socks5://[USER:PASSWORD@]HOST[:PORT]\""),
 		    name);
 	return value_text(place, name, field, value, eb);

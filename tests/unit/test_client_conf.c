@@ -608,10 +608,10 @@ numbers_have_ranges(void **state)
 }
 
 #define NO_FINGERPRINT \
-	"2: fingerprint is none of SHA-256; write 64 hexadecimal digits, or " \
+	"2: fingerprint is no SHA-256; write 64 hexadecimal digits, or " \
 	"\"sha256/\" and base64"
 #define NO_PROXY \
-	"2: proxy is none that is known; write " \
+	"2: proxy is not understood; write " \
 	"\"socks5://[USER:PASSWORD@]HOST[:PORT]\""
 #define HEX_16 "0123456789abcDEF"
 
