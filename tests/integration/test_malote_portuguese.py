@@ -106,6 +106,19 @@ def test_what_is_typed_is_not_translated():
                 was, text)
 
 
+@pytest.mark.parametrize("page", ["malote.1", "malote.conf.5"])
+def test_manual_has_the_same(page):
+    """Sections, exit codes, settings, and all that is typed."""
+    seen = []
+    for folder in ("man", "man/pt_BR"):
+        with open(os.path.join(TOP, "doc", folder, page + ".scd")) as f:
+            text = re.sub(r"(?s)```.*?```", "", f.read())
+        typed = set(re.findall(r"\*([a-z0-9\"./-][\w\"./ -]*)\*", text))
+        seen.append((typed - {"at least once", "pelo menos uma vez"},
+                     re.findall(r"(?m)^(?:#|:<|\*[a-z_]+\*$)", text)))
+    assert seen[0] == seen[1]
+
+
 # As a person sees it.
 
 @pytest.fixture(scope="module")
