@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 
 #define TEXT_OF(x)  TEXT_OF_(x)
@@ -118,6 +120,19 @@ read_version(struct state *s, int64_t *version_r, struct errbuf *eb)
 	return E_OK;
 }
 
+/* In one transaction: another process may be making the tables. */
+static enum err
+read_version_alone(struct state *s, int64_t *version_r, struct errbuf *eb)
+{
+	enum err e = run(s, "BEGIN", eb), end;
+
+	if (e != E_OK)
+		return e;
+	e = read_version(s, version_r, eb);
+	end = run(s, "COMMIT", e == E_OK ? eb : NULL);
+	return e == E_OK ? end : e;
+}
+
 static enum err
 migrate(struct state *s, struct errbuf *eb)
 {
@@ -175,7 +190,7 @@ set_up(struct state *s, struct errbuf *eb)
 	if ((e = run(s, "PRAGMA foreign_keys = ON", eb)) != E_OK ||
 	    (e = run(s, "PRAGMA synchronous = FULL", eb)) != E_OK ||
 	    (e = run(s, "PRAGMA journal_mode = WAL", eb)) != E_OK ||
-	    (e = read_version(s, &version, eb)) != E_OK ||
+	    (e = read_version_alone(s, &version, eb)) != E_OK ||
 	    (version < VERSION && (e = migrate(s, eb)) != E_OK) ||
 	    (e = check(s, eb)) != E_OK)
 		return e;
@@ -196,14 +211,12 @@ make_file(const struct state *s, struct errbuf *eb)
 	return E_OK;
 }
 
-enum err
-state_db_open(struct state *s, struct errbuf *eb)
+static enum err
+open_once(struct state *s, struct errbuf *eb)
 {
 	enum err e;
 	int rc;
 
-	if ((e = make_file(s, eb)) != E_OK)
-		return e;
 	rc = sqlite3_open_v2(
 	    s->file, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK)
@@ -214,6 +227,22 @@ state_db_open(struct state *s, struct errbuf *eb)
 		    s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (e != E_OK)
 		state_db_close(s);
+	return e;
+}
+
+/* SQLite does not wait for another process that is just making it a WAL, or
+ * recovering it: that is over soon. */
+enum err
+state_db_open(struct state *s, struct errbuf *eb)
+{
+	const struct timespec moment = { 0, 10 * 1000 * 1000 };
+	uint64_t end = clock_ms() + BUSY_MS;
+	enum err e = make_file(s, eb);
+
+	if (e != E_OK)
+		return e;
+	while ((e = open_once(s, eb)) == E_BUSY && clock_ms() < end)
+		nanosleep(&moment, NULL);
 	return e;
 }
 
