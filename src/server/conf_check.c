@@ -273,6 +273,7 @@ processes(struct conf *c, const struct conf_env *env)
 {
 	uint32_t cores = clamp(env->cores, 1, 64);
 
+	c->auth.apop = c->pop3.apop;
 	if (c->pop3.n_pop3 == 0)
 		c->pop3.n_pop3 = (uint16_t)cores;
 	if (c->auth.n_stores == 0)
