@@ -106,6 +106,7 @@ enum {
 	SASL_SALT_MAX = 64,
 	SASL_ITERATIONS_MIN = 4096, /* RFC 5802 s5.1 */
 	SASL_ITERATIONS_MAX = 10000000,
+	SASL_ITERATIONS_CLIENT = 600000, /* that a client does: it waits */
 };
 
 /* What a server keeps for SCRAM: as many octets of a key as the hash has. */
@@ -178,7 +179,8 @@ void sasl_client_free(struct sasl_client *c);
 /* The first call, with an empty `in`, makes the initial response of a
  * client-first mechanism; later calls answer challenges, also one that comes
  * after SASL_DONE.  Of SCRAM, one call takes as long as the server's number
- * of iterations asks for: seconds for SASL_ITERATIONS_MAX. */
+ * of iterations asks for: parts of a second for SASL_ITERATIONS_CLIENT, beyond
+ * which it fails. */
 enum sasl_result sasl_client_step(
     struct sasl_client *c, struct slice in, struct buf *out);
 

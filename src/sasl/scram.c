@@ -193,7 +193,7 @@ bool
 scram_is_count(struct slice s, uint32_t *n_r)
 {
 	return s.n > 0 && s.p[0] != '0' && str_to_u32(s, n_r) &&
-	       *n_r >= SASL_ITERATIONS_MIN && *n_r <= SASL_ITERATIONS_MAX;
+	       *n_r >= SASL_ITERATIONS_MIN && *n_r <= SASL_ITERATIONS_CLIENT;
 }
 
 /* ---- the mechanisms ---- */

@@ -62,7 +62,7 @@ bool scram_cut(struct slice *rest, char name, struct slice *value_r) NODISCARD;
 bool scram_is_extensions(struct slice rest);
 /* Octets that a nonce may have. */
 bool scram_is_nonce(struct slice s);
-/* posit-number within the bounds for iterations. */
+/* posit-number within the bounds for a client's iterations. */
 bool scram_is_count(struct slice s, uint32_t *n_r);
 
 #endif

@@ -134,7 +134,7 @@ parse_first(struct sasl_client *c, struct slice in, struct server_first *f)
 		return sasl_client_fail(c,
 		    _("the server wants fewer than %d or more than %d "
 		      "iterations"),
-		    SASL_ITERATIONS_MIN, SASL_ITERATIONS_MAX);
+		    SASL_ITERATIONS_MIN, SASL_ITERATIONS_CLIENT);
 	return SASL_MORE;
 }
 

@@ -477,7 +477,7 @@ test_server_first_malformed(void **state)
 		{ LIT("r=%N\x01,s=c2FsdA==,i=4096"), "nonce" },
 		{ LIT("r=%N,s=c2FsdA==,i=4095"), "iterations" },
 		{ LIT("r=%N,s=c2FsdA==,i=0"), "iterations" },
-		{ LIT("r=%N,s=c2FsdA==,i=10000001"), "iterations" },
+		{ LIT("r=%N,s=c2FsdA==,i=600001"), "iterations" },
 		{ LIT("r=%N,s=c2FsdA==,i=4294971392"), "iterations" },
 		{ LIT("r=%N,s=c2FsdA==,i=04096"), "iterations" },
 		{ LIT("r=%N,s=c2FsdA==,i=+4096"), "iterations" },
@@ -514,8 +514,8 @@ test_iterations_bounds(void **state)
 		assert_int_equal(p.server, SASL_DENIED);
 	}
 	/* Not waited for here. */
-	assert_true(scram_is_count(LIT("10000000"), &n));
-	assert_int_equal(n, 10000000);
+	assert_true(scram_is_count(LIT("600000"), &n));
+	assert_int_equal(n, 600000);
 }
 
 static void
