@@ -47,7 +47,7 @@ struct account {
 	unsigned timeout;         /* seconds, each wait */
 	unsigned session_timeout; /* seconds, the whole session */
 	unsigned interval;        /* seconds, the daemon's */
-	unsigned patience; /* seconds, with a server that says "later" */
+	unsigned patience;        /* seconds, with a server that says "later" */
 	uint64_t max_size;        /* octets; UINT64_MAX: any */
 	unsigned line;            /* of the file, for messages */
 };
@@ -66,6 +66,10 @@ enum err conf_load(struct conf *c, const char *file,
     void (*warn)(void *arg, const char *words), void *arg,
     struct errbuf *eb) NODISCARD;
 void conf_free(struct conf *c); /* wipes secrets */
+
+/* A setting `deliver` as this file would have it; value_dest_clear(). */
+enum err conf_dest(const struct conf *c, struct dest *d, const char *text,
+    struct errbuf *eb) NODISCARD;
 
 const struct account *conf_find(const struct conf *c, const char *name);
 const char *security_name(enum security s);

@@ -281,6 +281,25 @@ home(void)
 	return pw != NULL ? pw->pw_dir : NULL;
 }
 
+enum err
+conf_dest(
+    const struct conf *c, struct dest *d, const char *text, struct errbuf *eb)
+{
+	char *folder = folder_of(c->file);
+	struct value_place place = { folder, home() };
+	enum err e = E_NOMEM;
+
+	*d = (struct dest){ .text = NULL };
+	if (folder != NULL)
+		e = value_dest(&place, "deliver", d, text, eb);
+	else
+		err_set(eb, e, "%s", err_str(e));
+	free(folder);
+	if (e != E_OK)
+		value_dest_clear(d);
+	return e;
+}
+
 /* Where the first complaint and all warnings go. */
 struct listener {
 	struct conf_report report; /* first: see say() */

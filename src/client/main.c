@@ -316,6 +316,7 @@ main(int argc, char **argv)
 	sandbox_no_core();
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* write() tells */
 	setlocale(LC_ALL, "");
 	bindtextdomain("malote", locales != NULL ? locales : LOCALEDIR);
 	textdomain("malote");

@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
+#include "client/bar.h"
 
 enum {
-	BAR = 24,
 	REDRAW_MS = 100,
 	LINE = 256,
 };
@@ -29,6 +29,7 @@ struct report {
 	const struct conf *conf;
 	struct line *v;
 	size_t drawn; /* lines of bars on the screen */
+	bool held;    /* somebody is asked something there */
 	uint64_t drawn_at;
 };
 
@@ -77,39 +78,34 @@ report_free(struct report *r)
 
 /* ---- bars ---- */
 
-static size_t
-columns(void)
+static struct winsize
+screen_size(void)
 {
 	struct winsize w;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 20)
-		return w.ws_col;
-	return 80;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0)
+		w.ws_col = w.ws_row = 0;
+	if (w.ws_col < 20)
+		w.ws_col = 80;
+	if (w.ws_row < 2)
+		w.ws_row = 24;
+	return w;
 }
 
 static void
-draw_bar(const struct report *r, size_t i)
+draw_bar(const struct report *r, size_t i, size_t columns)
 {
 	const struct line *l = &r->v[i];
-	char bar[BAR + 1], text[LINE], size[REPORT_SIZE];
-	unsigned part = l->octets == 0 ? 0
-			: l->seen >= l->octets
-			    ? 100
-			    : (unsigned)(l->seen * 100 / l->octets);
-	int n;
+	struct bar b = {
+		.name = r->conf->v[i].name,
+		.stored = l->stored,
+		.to_collect = l->to_collect,
+		.seen = l->seen,
+		.octets = l->octets,
+	};
+	char text[BAR_LINE];
 
-	for (unsigned k = 0; k < BAR; k++)
-		bar[k] = k < part * BAR / 100 ? '#' : '.';
-	bar[BAR] = '\0';
-	if (l->to_collect == 0)
-		n = snprintf(text, sizeof(text), "%s: ...", r->conf->v[i].name);
-	else
-		n = snprintf(text, sizeof(text), "%s [%s] %3u%%  %u/%u  %s",
-		    r->conf->v[i].name, bar, part, l->stored, l->to_collect,
-		    report_size(size, l->seen));
-	if (n > 0 && (size_t)n >= columns())
-		text[columns() - 1] = '\0';
-	printf("\r\033[K%s\n", text);
+	printf("\r\033[K%s\n", bar_text(text, &b, columns));
 }
 
 static void
@@ -123,17 +119,30 @@ static void
 draw(struct report *r, bool now)
 {
 	uint64_t at = clock_ms();
+	struct winsize w;
 
-	if (r->kind != REPORT_BARS || (!now && at - r->drawn_at < REDRAW_MS))
+	if (r->kind != REPORT_BARS || r->held ||
+	    (!now && at - r->drawn_at < REDRAW_MS))
 		return;
 	r->drawn_at = at;
 	wipe(r);
-	for (size_t i = 0; i < r->conf->n; i++)
+	w = screen_size();
+	/* No more than can be wiped, the cursor below them. */
+	for (size_t i = 0; i < r->conf->n && r->drawn + 1 < w.ws_row; i++)
 		if (r->v[i].running) {
-			draw_bar(r, i);
+			draw_bar(r, i, w.ws_col - 1u);
 			r->drawn++;
 		}
 	fflush(stdout);
+}
+
+void
+report_hold(struct report *r, bool hold)
+{
+	wipe(r);
+	fflush(stdout);
+	r->held = hold && r->kind == REPORT_BARS;
+	draw(r, true);
 }
 
 /* ---- words ---- */
@@ -144,7 +153,7 @@ say(struct report *r, FILE *to, const char *name, const char *words)
 {
 	wipe(r);
 	fflush(stdout);
-	fprintf(to, "%s: %s\n", name, words);
+	fprintf(to, "%s%s: %s\n", r->held ? "\n" : "", name, words);
 	fflush(to);
 	draw(r, true);
 }

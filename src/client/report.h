@@ -36,6 +36,9 @@ void report_trace(struct report *r, size_t i, bool received, const char *line);
 void report_over(
     struct report *r, size_t i, const struct session_result *result);
 
+/* No bars while somebody is asked something on the terminal. */
+void report_hold(struct report *r, bool hold);
+
 /* The end of a run; prints the JSON.  Returns the exit code. */
 int report_end(struct report *r);
 

@@ -38,6 +38,10 @@ enum err secret_ask(struct secret **s_r, struct ev_loop *loop,
     double timeout, secret_done *done, void *arg, struct errbuf *eb) NODISCARD;
 void secret_cancel(struct secret *s); /* NULL is a no-op */
 
+/* Tells whoever draws on the terminal that somebody is being asked there, and
+ * that it is over.  One for the process. */
+void secret_on_terminal(void (*asking)(void *arg, bool now), void *arg);
+
 /* Gives the terminal its echo back, if it is being asked.  For a process that
  * ends by a signal; safe in a handler. */
 void secret_restore_terminal(void);

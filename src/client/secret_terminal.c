@@ -33,6 +33,16 @@ static struct termios echoing;
 static int tty_fd = -1;
 static volatile sig_atomic_t silent; /* the terminal does not echo */
 
+static void (*tell_asking)(void *arg, bool now);
+static void *tell_arg;
+
+void
+secret_on_terminal(void (*asking)(void *arg, bool now), void *arg)
+{
+	tell_asking = asking;
+	tell_arg = arg;
+}
+
 void
 secret_restore_terminal(void)
 {
@@ -103,6 +113,8 @@ ask(struct question *q)
 
 	snprintf(prompt, sizeof(prompt), _("Password for %s (%s at %s): "),
 	    a->name, a->user, a->server);
+	if (tell_asking != NULL)
+		tell_asking(tell_arg, true);
 	say(prompt);
 	q->asked = true;
 	ev_io_set(&q->io, tty_fd, EV_READ);
@@ -179,6 +191,8 @@ terminal_stop(struct secret *s)
 		if (tty_fd >= 0)
 			close(tty_fd);
 		tty_fd = -1;
+		if (q->asked && tell_asking != NULL)
+			tell_asking(tell_arg, false);
 		next(s->loop);
 	}
 	free(q);

@@ -86,6 +86,34 @@ session_finish(struct session *s)
 	session_enter(s, &step_save);
 }
 
+void
+session_end(struct session *s, enum outcome o, const char *fmt, ...)
+{
+	char words[sizeof(s->result.words)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	session_fail(s, o, "%s", words);
+	session_finish(s);
+}
+
+void
+session_break(struct session *s, enum outcome o, const char *fmt, ...)
+{
+	va_list ap;
+
+	/* Who is stopped is in a hurry: that is nobody's fault. */
+	if (!s->stopping) {
+		va_start(ap, fmt);
+		vsnprintf(s->broken, sizeof(s->broken), fmt, ap);
+		va_end(ap);
+		session_fail(s, o, "%s", s->broken);
+	}
+	session_finish(s);
+}
+
 static void
 dial(struct session *s)
 {
@@ -99,10 +127,8 @@ dial(struct session *s)
 	struct errbuf eb;
 
 	if (dial_start(&s->dial, s->conf.dialer, &conf, session_connected, s,
-		&eb) != E_OK) {
-		session_fail(s, OUTCOME_CONFIG, "%s", eb.text);
-		session_finish(s);
-	}
+		&eb) != E_OK)
+		session_end(s, OUTCOME_CONFIG, "%s", eb.text);
 }
 
 static void
@@ -201,6 +227,7 @@ session_stop(struct session *s)
 		return;
 	s->stopping = true;
 	session_fail(s, OUTCOME_STOPPED, "%s", _("stopped"));
+	delivery_stop(s->conf.delivery);
 	if (s->step != &step_retrieve && s->step != &step_quit) {
 		session_finish(s);
 		return;
@@ -211,6 +238,7 @@ session_stop(struct session *s)
 	ev_timer_start(s->conf.loop, &s->limit);
 	if (s->step->writable != NULL)
 		s->step->writable(s);
+	session_flush(s);
 }
 
 const struct session_result *
@@ -225,16 +253,9 @@ session_free(struct session *s)
 	if (s == NULL)
 		return;
 	session_close(s);
-	if (s->secret != NULL)
-		secret_cancel(s->secret);
-	if (s->password != NULL)
-		explicit_bzero(s->password, s->password_n);
-	free(s->password);
-	sasl_client_free(s->sasl);
-	buf_free(&s->answer);
 	pop3_client_clear(&s->pop3);
-	session_retrieve_clear(s);
 	plan_free(s->plan);
+	session_items_free(s);
 	free(s->listed);
 	identity_reader_free(s->identity);
 	free(s);

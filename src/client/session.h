@@ -64,6 +64,7 @@ struct session_result {
 	unsigned retry;     /* BUSY: seconds that the server wants, 0: any */
 	bool again;         /* another connection may do better at once */
 	bool troubled_left; /* there are messages for `only_troubled` */
+	bool unrecorded;    /* what was stored could not be put on record */
 	char tls[64];       /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "none" */
 	char sign_in[32];   /* "SCRAM-SHA-256" */
 	char notice[256];   /* what the person should know; or empty */

@@ -3,9 +3,11 @@
  *
  *	session.c           life, steps, the result
  *	session_io.c        the socket, TLS, deadlines
- *	session_sign_in.c   capabilities and the choice of a sign-in
+ *	session_capa.c      capabilities, STLS
+ *	session_sign_in.c   the secret, the choice of a sign-in
  *	session_listing.c   STAT, LIST, UIDL, TOP: what is to be done
- *	session_retrieve.c  RETR, DELE: what is done about it
+ *	session_ask.c       RETR, DELE: what is asked for
+ *	session_retrieve.c  RETR, DELE: what comes
  *	session_store.c     batches, what is put on record, the end
  *	session_trouble.c   messages that could not be had
  */
@@ -39,6 +41,7 @@ extern const struct step step_secret, step_dial, step_handshake, step_greeting,
 /* How far a listed message has come. */
 enum progress {
 	ITEM_IDLE,   /* nothing to do, or not yet */
+	ITEM_TOP,    /* its header is asked for */
 	ITEM_RETR,   /* asked for */
 	ITEM_WAITS,  /* in the batch, or being stored */
 	ITEM_DELETE, /* DELE is to be sent */
@@ -63,6 +66,7 @@ struct session {
 	struct session_result result;
 	const struct step *step;
 	bool stopping, over;
+	char broken[256]; /* why there is no line any more; or empty */
 
 	/* The line. */
 	struct dial *dial;
@@ -103,10 +107,12 @@ struct session {
 	size_t *alone, n_alone, next_alone;
 	size_t *delete, n_delete, next_delete; /* DELE is due */
 	size_t *unsaved, n_unsaved;            /* due once that is on record */
-	uint64_t in_flight;                    /* octets that were asked for */
-	uint32_t n_asked;                      /* messages */
-	bool enough;                           /* nothing more is asked for */
+	size_t n_saving;    /* of these, so many are about to be */
+	uint64_t in_flight; /* octets that were asked for and have not come */
+	uint32_t n_asked;   /* messages */
+	bool enough;        /* nothing more is asked for */
 	uint64_t octets_seen;
+	uint64_t came;         /* of the message or header that is coming */
 	struct parcel *parcel; /* being written */
 
 	/* Complete, to be stored; being stored; stored. */
@@ -116,7 +122,7 @@ struct session {
 	uint64_t batch_octets, stored_octets;
 	double batch_since;
 	size_t *store_item;
-	struct message *fresh;
+	struct message *fresh; /* behind the record's */
 	size_t n_fresh;
 
 	struct storer_job store, save;
@@ -137,6 +143,13 @@ void session_refused(
     struct session *s, const struct pop3_event *ev, const char *what);
 /* Closes the line and goes to saving what is known. */
 void session_finish(struct session *s);
+/* Fails and finishes. */
+void session_end(struct session *s, enum outcome o, const char *fmt, ...)
+    PRINTF(3, 4);
+/* The same, as the line is lost or not to be trusted: what was awaited on it may
+ * have been the reason. */
+void session_break(struct session *s, enum outcome o, const char *fmt, ...)
+    PRINTF(3, 4);
 
 /* ---- session_io.c ---- */
 
@@ -153,9 +166,23 @@ void session_io_init(struct session *s);
 /* E_OK or the session has failed. */
 bool session_sent(struct session *s, enum err e);
 
+/* ---- session_sign_in.c ---- */
+
+/* Wipes what sign-in needed; nobody is asked for it any more. */
+void session_forget_secret(struct session *s);
+
 /* ---- session_listing.c ---- */
 
 size_t session_find(const struct session *s, uint32_t msgno); /* SIZE_MAX */
+
+/* ---- session_ask.c ---- */
+
+/* For so many octets; false: it has failed, but may go on. */
+bool session_has_space(struct session *s, uint64_t octets);
+
+/* ---- session_retrieve.c ---- */
+
+void session_take_retrieve(struct session *s, const struct pop3_event *ev);
 
 /* ---- session_store.c ---- */
 
@@ -168,19 +195,23 @@ bool session_store_add(struct session *s, size_t i, struct parcel *p) NODISCARD;
 void session_store(struct session *s); /* what is complete, unless busy */
 bool session_store_is_due(const struct session *s);
 bool session_store_is_long(const struct session *s); /* ask for no more yet */
-void session_retrieve_clear(struct session *s);
+/* Room for what will be done about the listing. */
+bool session_items_new(struct session *s) NODISCARD;
+void session_items_free(struct session *s);
 
 /* ---- session_trouble.c ---- */
 
-/* breaks: it may have been the reason why the connection was lost. */
+/* breaks: it may have been the reason why the line was lost. */
 void session_trouble(struct session *s, size_t i, bool breaks, const char *why);
 void session_trouble_clear(struct session *s, size_t i);
 /* Those that are not listed any more trouble nobody. */
 void session_troubles_prune(struct session *s);
 /* Fails if there are some that failed in several runs. */
 void session_troubles_report(struct session *s);
-/* A message that may have broken a session gets one of its own: at each run at
- * first, later once a day. */
+/* A message that may have broken a session gets one of its own, at each run at
+ * first, later once a day.  In the others not even its header is asked for. */
+bool session_is_shunned(struct session *s, const struct listed *l);
+/* May it be collected in this session? */
 bool session_is_for_now(struct session *s, const struct listed *l);
 
 #endif

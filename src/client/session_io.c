@@ -28,10 +28,9 @@ deadline_passed(struct ev_loop *loop, ev_timer *w, int revents)
 		s->record->account.serial_until = (int64_t)ev_now(loop) + 86400;
 		s->result.again = true;
 	}
-	session_fail(s, OUTCOME_CONNECT,
+	session_break(s, OUTCOME_CONNECT,
 	    _("no answer from %s within %.0f s (%s)"), s->conf.account->server,
 	    w->repeat, _(s->step->name));
-	session_finish(s);
 }
 
 static void
@@ -41,10 +40,9 @@ limit_passed(struct ev_loop *loop, ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	session_fail(s, OUTCOME_CONNECT,
+	session_break(s, OUTCOME_CONNECT,
 	    _("the session took longer than %u s (session_timeout)"),
 	    s->conf.account->session_timeout);
-	session_finish(s);
 }
 
 /* The disk takes long: the server should not think that we have gone. */
@@ -96,30 +94,43 @@ session_sent(struct session *s, enum err e)
 	return false;
 }
 
+/* Another try: without CAPA, which some ancient servers cannot bear.  With those
+ * that have served us before that was not it. */
+static void
+lost_at_capa(struct session *s)
+{
+	struct state_account *a = &s->record->account;
+
+	if (a->collected_at == 0 || a->no_capa_until != 0)
+		a->no_capa_until = (int64_t)ev_now(s->conf.loop) + REMEMBER;
+	s->result.again = true;
+}
+
 /* A server that wants a certificate of ours says so behind the handshake. */
 static void
 lost(struct session *s, enum err e)
 {
 	bool tls = s->step == &step_handshake ||
 		   (s->tls_on && e == E_IO && s->method == NULL);
+	struct errbuf eb;
 
+	/* Nothing hangs on this answer, and not all give it. */
+	if (s->step == &step_quit && s->n_delete == 0) {
+		s->quit_ok = true;
+		session_finish(s);
+		return;
+	}
+	s->result.again = s->plan != NULL || s->pop3.n_pending > 1;
+	if (s->step == &step_capa)
+		lost_at_capa(s);
 	if (tls) {
-		struct errbuf eb;
-
 		tls_client_why(&s->conn, s->conf.account->server, &eb);
-		session_fail(s, OUTCOME_TLS, "%s", eb.text);
+		session_break(s, OUTCOME_TLS, "%s", eb.text);
 	} else {
-		session_fail(s, OUTCOME_CONNECT,
+		session_break(s, OUTCOME_CONNECT,
 		    _("%s closed the connection (%s)"), s->conf.account->server,
 		    _(s->step->name));
 	}
-	/* Another try: without CAPA, which some ancient servers cannot bear. */
-	if (s->step == &step_capa)
-		s->record->account.no_capa_until =
-		    (int64_t)ev_now(s->conf.loop) + REMEMBER;
-	s->result.again =
-	    s->plan != NULL || s->step == &step_capa || s->pop3.n_pending > 1;
-	session_finish(s);
 }
 
 void
@@ -132,10 +143,10 @@ session_flush(struct session *s)
 		e = conn_write(&s->conn, buf_data(&s->out), s->out.len, &n);
 		buf_consume(&s->out, n);
 	}
-	if (s->conn.fd >= 0 && (e == E_OK || e == E_AGAIN))
-		e = conn_flush(&s->conn);
 	if (s->conn.fd < 0)
 		return;
+	if (e == E_OK)
+		e = conn_flush(&s->conn);
 	/* What the server said last may still be there to be read. */
 	if ((e != E_OK && e != E_AGAIN) || !conn_is_blocked(&s->conn))
 		ev_io_stop(s->conf.loop, &s->writing);
@@ -183,10 +194,9 @@ session_look(struct session *s)
 			    (int64_t)ev_now(s->conf.loop) + REMEMBER;
 			s->result.again = true;
 		}
-		session_fail(s, OUTCOME_PROTOCOL,
+		session_break(s, OUTCOME_PROTOCOL,
 		    _("%s does not speak POP3 as it should (%s): %s"),
 		    s->conf.account->server, _(s->step->name), _(ev.why));
-		session_finish(s);
 	}
 	s->looking = false;
 	if (s->conn.fd >= 0 && s->step->writable != NULL)
@@ -267,8 +277,7 @@ session_start_tls(struct session *s)
 	struct errbuf eb;
 
 	if (tls_client_context_new(&s->tls, &conf, &eb) != E_OK) {
-		session_fail(s, OUTCOME_CONFIG, "%s", eb.text);
-		session_finish(s);
+		session_end(s, OUTCOME_CONFIG, "%s", eb.text);
 	} else if (tls_client_start(&s->conn, s->tls, a->server) != E_OK) {
 		session_memory(s);
 		session_finish(s);
@@ -285,10 +294,8 @@ session_connected(void *arg, enum err e, int fd, const char *words)
 
 	s->dial = NULL;
 	if (e != E_OK) {
-		session_fail(s,
-		    e == E_NOENT ? OUTCOME_NO_HOST : OUTCOME_CONNECT, "%s",
-		    words);
-		session_finish(s);
+		session_end(s, e == E_NOENT ? OUTCOME_NO_HOST : OUTCOME_CONNECT,
+		    "%s", words);
 		return;
 	}
 	conn_init(&s->conn, fd);
@@ -321,9 +328,9 @@ session_io_init(struct session *s)
 void
 session_close(struct session *s)
 {
-	if (s->dial != NULL)
-		dial_cancel(s->dial);
+	dial_cancel(s->dial);
 	s->dial = NULL;
+	session_forget_secret(s);
 	ev_io_stop(s->conf.loop, &s->reading);
 	ev_io_stop(s->conf.loop, &s->writing);
 	ev_timer_stop(s->conf.loop, &s->deadline);

@@ -9,7 +9,10 @@
 enum {
 	COMMANDS_MAX = 4096, /* octets of commands that await answers */
 	BEYOND_STAT = 65536, /* rows of LIST and UIDL that STAT did not count */
+	ROWS_MAX = 2000000,  /* of both: memory for each is half a kilobyte */
+	HEADER_MAX = 1 << 20, /* octets; some send the whole message behind */
 };
+#define SIZE_MOST ((uint64_t)1 << 60) /* sums of some do not overflow */
 
 /* ---- STAT, LIST, UIDL ---- */
 
@@ -59,27 +62,35 @@ new_row(struct session *s, uint32_t msgno)
 static void
 entry(struct session *s, const struct pop3_event *ev)
 {
-	size_t most = s->stat_odd ? POP3_MSGNO_MAX : s->stat_count;
+	size_t most = 2 * (size_t)s->stat_count + BEYOND_STAT;
 	struct listed *l;
 
 	if (ev->msgno == 0)
 		return;
-	if (s->n_listed > 2 * most + BEYOND_STAT) {
-		session_fail(s, OUTCOME_PROTOCOL,
-		    _("%s lists many more messages than it says there are"),
+	if (s->stat_odd || most > ROWS_MAX)
+		most = ROWS_MAX;
+	if (s->n_listed > most) {
+		session_end(s, OUTCOME_PROTOCOL,
+		    _("%s lists many more messages than it says there are, or "
+		      "too many"),
 		    s->conf.account->server);
-		session_finish(s);
 		return;
 	}
 	if ((l = new_row(s, ev->msgno)) == NULL)
 		return;
 	if (ev->cmd == POP3_CMD_LIST) {
 		l->has_size = !ev->odd;
-		l->size = ev->octets;
+		l->size = ev->octets < SIZE_MOST ? ev->octets : SIZE_MOST;
 	} else if (!ev->odd) {
 		l->has_uid = true;
 		l->uid = digest_of(ev->data);
 	}
+}
+
+static bool
+is_empty(const struct session *s)
+{
+	return s->stat_count == 0 && !s->stat_odd;
 }
 
 static void listing_complete(struct session *s);
@@ -87,7 +98,8 @@ static void listing_complete(struct session *s);
 static void
 listing_answered(struct session *s, const struct pop3_event *ev)
 {
-	bool ok = ev->type == POP3_EV_END;
+	/* Some have no list of nothing. */
+	bool ok = ev->type == POP3_EV_END || is_empty(s);
 	bool temporary =
 	    !ok && (ev->code == POP3_CODE_SYS_TEMP ||
 		       (ev->cmd == POP3_CMD_UIDL && s->pop3.capa.uidl));
@@ -134,7 +146,7 @@ take_listing(struct session *s, const struct pop3_event *ev)
 	s->stat_odd = ev->odd;
 	if (s->pipelining)
 		return;
-	if (s->stat_count == 0 && !s->stat_odd) {
+	if (is_empty(s)) {
 		s->list_ok = s->uidl_ok = true;
 		listing_complete(s);
 	} else {
@@ -187,7 +199,7 @@ settle(struct session *s)
 	size_t n = 0;
 
 	if (!s->list_ok && !s->uidl_ok) {
-		if (s->stat_odd || s->stat_count > POP3_MSGNO_MAX)
+		if (s->stat_odd || s->stat_count > ROWS_MAX / 2)
 			return false;
 		for (uint32_t i = 1; i <= s->stat_count; i++)
 			if (new_row(s, i) == NULL)
@@ -227,14 +239,16 @@ listing_complete(struct session *s)
 	const struct account *a = s->conf.account;
 
 	if (!settle(s)) {
-		session_fail(s, OUTCOME_PROTOCOL,
+		session_end(s, OUTCOME_PROTOCOL,
 		    _("%s does not say what is in the maildrop"), a->server);
-		session_finish(s);
 		return;
 	}
+	/* Sizes show whether answers are in step. */
+	s->pipelining &= s->list_ok;
 	if (s->conf.accept)
 		r->account.braked = false;
-	if (plan_new(&s->plan, r->messages, r->n_messages, s->listed,
+	if (!session_items_new(s) ||
+	    plan_new(&s->plan, r->messages, r->n_messages, s->listed,
 		s->n_listed, time(NULL), a->keep, r->account.braked,
 		s->conf.accept) != E_OK) {
 		session_memory(s);
@@ -256,7 +270,7 @@ send_tops(struct session *s)
 	for (; s->next < p->n; s->next++) {
 		if (!p->v[s->next].ask)
 			continue;
-		if (!has_top) {
+		if (!has_top || session_is_shunned(s, &p->v[s->next].listed)) {
 			plan_header(p, s->next, NULL);
 			continue;
 		}
@@ -268,13 +282,14 @@ send_tops(struct session *s)
 			s, pop3_client_message(&s->pop3, &s->out, POP3_CMD_TOP,
 			       p->v[s->next].listed.msgno)))
 			return;
+		s->items[s->next].progress = ITEM_TOP;
 	}
 	/* Headers that are one answer late would be another message's: NOOP
 	 * shows whether all are in step. */
-	if (s->was_pipelined && !s->fenced) {
+	if (s->pipelining && s->pop3.n_pending != 0 && !s->fenced) {
 		s->fenced = true;
-		(void)session_sent(s,
-		    pop3_client_send(&s->pop3, &s->out, POP3_CMD_NOOP));
+		(void)session_sent(
+		    s, pop3_client_send(&s->pop3, &s->out, POP3_CMD_NOOP));
 	} else if (s->pop3.n_pending == 0) {
 		session_enter(s, &step_retrieve);
 	}
@@ -288,6 +303,18 @@ begin_headers(struct session *s)
 }
 
 static void
+header_data(struct session *s, size_t i, struct slice data)
+{
+	s->came += data.n;
+	if (s->came <= HEADER_MAX + s->plan->v[i].listed.size)
+		identity_reader_add(s->identity, data.p, data.n);
+	else
+		session_break(s, OUTCOME_PROTOCOL,
+		    _("%s sends a header without end"),
+		    s->conf.account->server);
+}
+
+static void
 take_headers(struct session *s, const struct pop3_event *ev)
 {
 	struct identity id;
@@ -296,16 +323,16 @@ take_headers(struct session *s, const struct pop3_event *ev)
 	if (ev->cmd != POP3_CMD_TOP)
 		return;
 	switch (ev->type) {
-	case POP3_EV_OK: identity_reader_reset(s->identity); break;
-	case POP3_EV_DATA:
-		identity_reader_add(s->identity, ev->data.p, ev->data.n);
-		break;
+	case POP3_EV_OK: identity_reader_reset(s->identity); return;
+	case POP3_EV_DATA: header_data(s, i, ev->data); return;
 	case POP3_EV_END:
 		id = identity_reader_end(s->identity);
 		plan_header(s->plan, i, &id);
 		break;
 	default: plan_header(s->plan, i, NULL); break;
 	}
+	s->came = 0;
+	s->items[i].progress = ITEM_IDLE;
 }
 
 /* The lists of a large maildrop may take minutes to make. */

@@ -1,4 +1,4 @@
-/* Capabilities and the choice of a sign-in. */
+/* The secret, and the choice of a sign-in. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +35,7 @@ secret_has_come(void *arg, enum err e, const char *value, const char *words)
 
 	s->secret = NULL;
 	if (e != E_OK) {
-		session_fail(s, OUTCOME_CONFIG, "%s", words);
-		session_finish(s);
+		session_end(s, OUTCOME_CONFIG, "%s", words);
 		return;
 	}
 	s->password_n = strlen(value);
@@ -66,76 +65,23 @@ ask_secret(struct session *s)
 	}
 	if (secret_ask(&s->secret, s->conf.loop, a,
 		wants_token(a) ? SECRET_TOKEN : SECRET_PASSWORD,
-		s->conf.terminal, a->timeout, secret_has_come, s,
-		&eb) != E_OK) {
-		session_fail(s, OUTCOME_CONFIG, "%s", eb.text);
-		session_finish(s);
-	}
+		s->conf.terminal, a->timeout, secret_has_come, s, &eb) != E_OK)
+		session_end(s, OUTCOME_CONFIG, "%s", eb.text);
 }
 
-/* ---- CAPA, STLS ---- */
-
-static void
-send_capa(struct session *s)
+void
+session_forget_secret(struct session *s)
 {
-	if (s->record->account.no_capa_until > time(NULL) &&
-	    s->step == &step_capa) {
-		session_enter(s,
-		    s->conf.account->security == SECURITY_STARTTLS && !s->tls_on
-			? &step_stls
-			: &step_sign_in);
-		return;
-	}
-	(void)session_sent(
-	    s, pop3_client_send(&s->pop3, &s->out, POP3_CMD_CAPA));
-}
-
-static void
-take_capa(struct session *s, const struct pop3_event *ev)
-{
-	const struct pop3_capa *capa = &s->pop3.capa;
-
-	if (ev->type != POP3_EV_END && ev->type != POP3_EV_ERR)
-		return;
-	if (s->conf.account->security != SECURITY_STARTTLS || s->tls_on) {
-		session_enter(s, &step_sign_in);
-	} else if (capa->known && !capa->stls) {
-		session_fail(s, OUTCOME_TLS,
-		    _("%s offers no STLS, and nothing is sent without TLS"),
-		    s->conf.account->server);
-		session_finish(s);
-	} else {
-		session_enter(s, &step_stls);
-	}
-}
-
-static void
-send_stls(struct session *s)
-{
-	(void)session_sent(
-	    s, pop3_client_send(&s->pop3, &s->out, POP3_CMD_STLS));
-}
-
-static void
-take_stls(struct session *s, const struct pop3_event *ev)
-{
-	if (ev->type != POP3_EV_OK) {
-		session_fail(s, OUTCOME_TLS,
-		    _("%s refuses STLS: \"%s\"; nothing is sent without TLS"),
-		    s->conf.account->server, session_quote(ev->text));
-		session_finish(s);
-		return;
-	}
-	/* Whatever follows came from somebody who cannot do TLS. */
-	if (s->in.len != 0) {
-		session_fail(s, OUTCOME_TLS,
-		    _("%s sent something behind its answer to STLS: somebody "
-		      "may be tampering with the connection"),
-		    s->conf.account->server);
-		session_finish(s);
-		return;
-	}
-	session_start_tls(s);
+	secret_cancel(s->secret);
+	s->secret = NULL;
+	sasl_client_free(s->sasl);
+	s->sasl = NULL;
+	buf_free(&s->answer);
+	if (s->password != NULL)
+		explicit_bzero(s->password, s->password_n);
+	free(s->password);
+	s->password = NULL;
+	s->credentials = (struct sasl_credentials){ .host = NULL };
 }
 
 /* ---- the choice ---- */
@@ -211,9 +157,8 @@ begin_apop(struct session *s)
 
 	s->method = "APOP";
 	if (stamp[0] == '\0') {
-		session_fail(s, OUTCOME_DENIED, _("%s offers no APOP"),
+		session_end(s, OUTCOME_DENIED, _("%s offers no APOP"),
 		    s->conf.account->server);
-		session_finish(s);
 		return;
 	}
 	if (sasl_apop(digest, (struct slice){ stamp, strlen(stamp) },
@@ -278,11 +223,10 @@ is_weaker(struct session *s, unsigned rank)
 	struct state_account *a = &s->record->account;
 
 	if (!s->conf.accept && a->auth_rank > (int)rank) {
-		session_fail(s, OUTCOME_TLS,
+		session_end(s, OUTCOME_TLS,
 		    _("%s offered a stronger sign-in before; if its owner has "
 		      "changed that, run: malote collect --accept %s"),
 		    s->conf.account->server, s->conf.account->name);
-		session_finish(s);
 		return true;
 	}
 	a->auth_rank = (int)rank;
@@ -301,15 +245,13 @@ begin_named(struct session *s, const char *name)
 	} else if (strcmp(name, "apop") == 0) {
 		begin_apop(s);
 	} else if (m == NULL || !can_use(s, m)) {
-		session_fail(s, OUTCOME_CONFIG,
+		session_end(s, OUTCOME_CONFIG,
 		    _("account %s cannot sign in by %s: what it needs is not "
 		      "configured, or this connection lacks it"),
 		    s->conf.account->name, name);
-		session_finish(s);
 	} else if (capa->known && !pop3_capa_has_sasl(capa, m->name)) {
-		session_fail(s, OUTCOME_DENIED, _("%s does not offer %s"),
+		session_end(s, OUTCOME_DENIED, _("%s does not offer %s"),
 		    s->conf.account->server, m->name);
-		session_finish(s);
 	} else {
 		begin_sasl(s, m);
 	}
@@ -323,8 +265,7 @@ begin_sign_in(struct session *s)
 	bool user = false;
 
 	if (!s->tls_on && a->security != SECURITY_NONE) {
-		session_fail(s, OUTCOME_INTERNAL, _("TLS is not on"));
-		session_finish(s);
+		session_end(s, OUTCOME_INTERNAL, _("TLS is not on"));
 		return;
 	}
 	bind_channel(s);
@@ -334,12 +275,11 @@ begin_sign_in(struct session *s)
 	}
 	m = strongest(s, &user);
 	if (m == NULL && !user) {
-		session_fail(s, OUTCOME_DENIED,
+		session_end(s, OUTCOME_DENIED,
 		    _("%s offers no sign-in that account %s can use; it "
 		      "offers:%s%s"),
 		    a->server, a->name, s->pop3.capa.sasl,
 		    s->pop3.capa.user ? " USER" : "");
-		session_finish(s);
 	} else if (!is_weaker(s, m != NULL ? m->rank : RANK_USER)) {
 		if (m != NULL)
 			begin_sasl(s, m);
@@ -353,10 +293,13 @@ begin_sign_in(struct session *s)
 static void
 challenged(struct session *s, const struct pop3_event *ev)
 {
-	bool empty = ev->odd && s->deferred;
 	enum err e;
 
-	if (s->deferred && (ev->data.n == 0 || empty)) {
+	if (s->result.outcome != OUTCOME_OK) {
+		session_finish(s); /* it goes on after we have cancelled */
+		return;
+	}
+	if (s->deferred && (ev->data.n == 0 || ev->odd)) {
 		s->deferred = false; /* what it is waiting for is made */
 	} else if (ev->odd) {
 		session_fail(s, OUTCOME_PROTOCOL,
@@ -380,18 +323,18 @@ signed_in(struct session *s)
 {
 	const struct pop3_capa *capa = &s->pop3.capa;
 
+	if (s->result.outcome != OUTCOME_OK) {
+		session_finish(s); /* to what we have cancelled */
+		return;
+	}
 	if (s->sasl != NULL && !sasl_client_is_verified(s->sasl)) {
-		session_fail(s, OUTCOME_DENIED,
+		session_end(s, OUTCOME_DENIED,
 		    _("%s says yes, but has not proved that it knows the "
 		      "password"),
 		    s->conf.account->server);
-		session_finish(s);
 		return;
 	}
-	if (s->sasl != NULL)
-		sasl_client_free(s->sasl);
-	s->sasl = NULL;
-	explicit_bzero(s->password, s->password_n);
+	session_forget_secret(s);
 	snprintf(s->result.sign_in, sizeof(s->result.sign_in), "%s", s->method);
 	session_enter(s, capa->login_delay_user || capa->expire_user
 			     ? &step_recapa
@@ -428,17 +371,7 @@ take_sign_in(struct session *s, const struct pop3_event *ev)
 	}
 }
 
-static void
-take_recapa(struct session *s, const struct pop3_event *ev)
-{
-	if (ev->type == POP3_EV_END || ev->type == POP3_EV_ERR)
-		session_enter(s, &step_listing);
-}
-
 /* Opening a large maildrop takes its time. */
 const struct step step_secret = { "secret", 0, ask_secret, NULL, NULL },
-		  step_capa = { "CAPA", 1, send_capa, take_capa, NULL },
-		  step_stls = { "STLS", 1, send_stls, take_stls, NULL },
 		  step_sign_in = { N_("sign-in"), 5, begin_sign_in,
-			  take_sign_in, NULL },
-		  step_recapa = { "CAPA", 1, send_capa, take_recapa, NULL };
+			  take_sign_in, NULL };

@@ -19,20 +19,33 @@ enum {
 
 static void saved(struct storer_job *job);
 
+static size_t
+count_changed(const struct session *s, bool finally)
+{
+	const struct plan *p = s->plan;
+	size_t n = 0;
+
+	for (size_t i = 0; p != NULL && i < p->n_known; i++)
+		n += p->dirty[i];
+	for (size_t i = 0; finally && i < s->n_fresh; i++)
+		n += s->fresh[i].where == MESSAGE_GONE;
+	return n;
+}
+
 /* Writes what has changed; the thread gets copies.  False: nothing to do. */
 bool
 session_save(struct session *s, bool finally)
 {
 	const struct plan *p = s->plan;
 	struct message *v;
-	size_t n = 0, room = (p != NULL ? p->n_known : 0) + s->n_fresh;
+	size_t n = count_changed(s, finally);
 
-	for (size_t i = 0; p != NULL && i < p->n_known; i++)
-		n += p->dirty[i];
+	s->n_saving = s->n_unsaved;
 	if (n == 0 && !finally)
 		return false;
-	if ((v = calloc(room + 1, sizeof(*v))) == NULL) {
+	if ((v = calloc(n + 1, sizeof(*v))) == NULL) {
 		session_memory(s);
+		s->n_saving = s->n_unsaved = 0; /* another run deletes them */
 		return false;
 	}
 	n = 0;
@@ -76,9 +89,13 @@ delete_due(struct session *s, size_t i)
 void
 session_delete_unsaved(struct session *s)
 {
-	for (size_t i = 0; i < s->n_unsaved; i++)
+	for (size_t i = 0; i < s->n_saving; i++)
 		delete_due(s, s->unsaved[i]);
-	s->n_unsaved = 0;
+	s->n_unsaved -= s->n_saving;
+	if (s->n_unsaved != 0)
+		memmove(s->unsaved, s->unsaved + s->n_saving,
+		    s->n_unsaved * sizeof(*s->unsaved));
+	s->n_saving = 0;
 }
 
 static void
@@ -89,8 +106,10 @@ saved(struct storer_job *job)
 	s->saving = false;
 	free(job->messages);
 	free(job->troubles);
-	if (job->err != E_OK)
+	if (job->err != E_OK) {
 		session_fail(s, OUTCOME_DISK, "%s", job->eb.text);
+		s->result.unrecorded = true;
+	}
 	if (s->step == &step_save) {
 		session_enter(s, s->last_save ? &step_over : &step_save);
 		return;
@@ -170,6 +189,8 @@ one_stored(struct session *s, size_t i, const struct parcel *p)
 	struct item *item = &s->items[i];
 
 	item->progress = ITEM_DONE;
+	if (p->result == E_CLOSED)
+		return;
 	if (p->result != E_OK) {
 		session_trouble(s, i, false, p->why);
 		session_fail(s, OUTCOME_REFUSED,
@@ -220,7 +241,7 @@ stored(struct storer_job *job)
 	s->stored_octets = 0;
 	if (job->err != E_OK) {
 		session_fail(s, OUTCOME_DISK, "%s", job->eb.text);
-		s->enough = true;
+		s->enough = s->result.unrecorded = true;
 	}
 	s->conf.hooks->progress(
 	    s->conf.arg, s->octets_seen, s->result.tally.collected);
@@ -239,16 +260,16 @@ session_store_is_long(const struct session *s)
 
 /* ---- the end ---- */
 
-/* The connection went away while a message was awaited. */
+/* The line went away while a message or its header was awaited. */
 static void
 note_broken(struct session *s)
 {
-	if (s->result.outcome != OUTCOME_CONNECT &&
-	    s->result.outcome != OUTCOME_PROTOCOL)
+	if (s->broken[0] == '\0')
 		return;
 	for (size_t i = 0; i < s->plan->n; i++)
-		if (s->items[i].progress == ITEM_RETR) {
-			session_trouble(s, i, true, s->result.words);
+		if (s->items[i].progress == ITEM_TOP ||
+		    s->items[i].progress == ITEM_RETR) {
+			session_trouble(s, i, true, s->broken);
 			return;
 		}
 }
@@ -323,31 +344,35 @@ save(struct session *s)
 		session_enter(s, &step_over);
 }
 
-/* The next session of this run knows what this one has stored. */
-static void
-hand_over(struct session *s)
+/* ---- room ---- */
+
+bool
+session_items_new(struct session *s)
 {
 	struct record *r = s->record;
-	struct message *v;
+	size_t n = s->n_listed + 1;
+	struct message *v =
+	    reallocarray(r->messages, r->n_messages + n, sizeof(*v));
 
-	if (s->n_fresh == 0 ||
-	    (v = reallocarray(
-		 r->messages, r->n_messages + s->n_fresh, sizeof(*v))) == NULL)
-		return;
-	memcpy(v + r->n_messages, s->fresh, s->n_fresh * sizeof(*v));
-	r->messages = v;
-	r->n_messages += s->n_fresh;
-	s->n_fresh = 0;
+	if (v != NULL) {
+		r->messages = v;
+		s->fresh = v + r->n_messages;
+	}
+	s->delete = calloc(n, sizeof(*s->delete));
+	s->alone = calloc(n, sizeof(*s->alone));
+	s->unsaved = calloc(n, sizeof(*s->unsaved));
+	if (v != NULL && s->delete != NULL && s->alone != NULL &&
+	    s->unsaved != NULL)
+		s->items = calloc(n, sizeof(*s->items));
+	return s->items != NULL;
 }
 
+/* The next session of this run knows what this one has stored. */
 void
-session_retrieve_clear(struct session *s)
+session_items_free(struct session *s)
 {
-	plan_free(s->plan);
-	s->plan = NULL;
-	hand_over(s);
+	s->record->n_messages += s->n_fresh;
 	free(s->items);
-	free(s->fresh);
 	free(s->delete);
 	free(s->alone);
 	free(s->unsaved);

@@ -37,11 +37,11 @@ struct state_account {
 	bool fresh;  /* nothing is known of it, until the first
 	              * state_messages_save() (also of none) or state_stored() */
 	bool braked; /* collects without deleting until it is accepted */
-	int64_t serial_until; /* pipelining went wrong: not before this time */
+	int64_t serial_until;  /* pipelining went wrong: not before this time */
 	int64_t no_capa_until; /* it hung up on CAPA */
-	bool sizes_lie;       /* LIST counts otherwise than RETR sends */
-	int auth_rank;        /* of the strongest sign-in it has offered */
-	int64_t not_before;   /* LOGIN-DELAY */
+	bool sizes_lie;        /* LIST counts otherwise than RETR sends */
+	int auth_rank;         /* of the strongest sign-in it has offered */
+	int64_t not_before;    /* LOGIN-DELAY */
 	int64_t tried_at, collected_at; /* Unix seconds; 0: never */
 	int exit_code;                  /* of the last run */
 	char error[STATE_WORDS];        /* of the last run; empty: none */

@@ -45,8 +45,9 @@ const char *const state_statements[STATEMENTS] = {
 		       " length, content)"
 		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INTENT_REMOVE] = "DELETE FROM intent WHERE account = ? AND id = ?",
-	[TROUBLE_LIST] = "SELECT uid, size, tries, breaks, first_at, last_at, why"
-			 " FROM trouble WHERE account = ? ORDER BY id",
+	[TROUBLE_LIST] =
+	    "SELECT uid, size, tries, breaks, first_at, last_at, why"
+	    " FROM trouble WHERE account = ? ORDER BY id",
 	[TROUBLE_ADD] = "INSERT INTO trouble (account, uid, size, tries,"
 			" breaks, first_at, last_at, why)"
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/i18n.h"
+#include "client/storer_recover.h"
 
 /* A message that has gone from the server is remembered so long, should its
  * unique-id come back. */
@@ -20,6 +21,8 @@ struct storer {
 	struct ev_loop *loop;
 	const char *dir, *account, *dest;
 	struct delivery *delivery;
+	storer_open *open;
+	void *arg;
 	struct state *state; /* the thread's */
 	int64_t id;
 	ev_async done;
@@ -56,34 +59,6 @@ queue_take(struct queue *q)
 }
 
 /* ---- the thread ---- */
-
-/* What a run that was killed had begun is finished or begun again. */
-static enum err
-recover(struct storer *st, struct errbuf *eb)
-{
-	struct state_intent *v;
-	struct parcel **p = NULL;
-	size_t n;
-	bool stored;
-	enum err e = state_intents(st->state, st->id, &v, &n, eb);
-
-	if (e != E_OK)
-		return e;
-	if (n != 0 && (p = calloc(n, sizeof(struct parcel *))) == NULL)
-		e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	for (size_t i = 0; i < n && e == E_OK; i++) {
-		p[i] = &v[i].parcel;
-		e = delivery_recover(st->delivery, p[i], v[i].at, &stored, eb);
-		p[i]->result = stored ? E_OK : E_AGAIN;
-	}
-	if (e == E_OK && n != 0)
-		e = state_stored(st->state, st->id, p, n, time(NULL), eb);
-	free(p);
-	state_intents_free(v, n);
-	if (e == E_OK)
-		e = delivery_sweep(st->delivery, eb);
-	return e;
-}
 
 struct rebuild {
 	struct message *v;
@@ -143,6 +118,13 @@ begin(struct storer *st, struct storer_job *job)
 {
 	struct state *s = st->state;
 	struct errbuf *eb = &job->eb;
+	struct recovery r = {
+		.state = s,
+		.dest = st->dest,
+		.delivery = st->delivery,
+		.open = st->open,
+		.arg = st->arg,
+	};
 	enum err e;
 
 	job->messages = NULL;
@@ -151,8 +133,8 @@ begin(struct storer *st, struct storer_job *job)
 	e = state_account(s, st->account, &job->account, eb);
 	if (e != E_OK)
 		return e;
-	st->id = job->account.id;
-	if ((e = recover(st, eb)) != E_OK ||
+	st->id = r.id = job->account.id;
+	if ((e = storer_recover(&r, eb)) != E_OK ||
 	    (e = state_messages_forget(s, st->id, time(NULL) - REMEMBER, eb)) !=
 		E_OK ||
 	    (e = state_messages(
@@ -271,7 +253,7 @@ jobs_done(struct ev_loop *loop, ev_async *w, int revents)
 enum err
 storer_new(struct storer **st_r, struct ev_loop *loop, const char *state_dir,
     const char *account, const char *dest, struct delivery *d,
-    struct errbuf *eb)
+    storer_open *open, void *arg, struct errbuf *eb)
 {
 	struct storer *st = calloc(1, sizeof(*st));
 	sigset_t all, before;
@@ -286,6 +268,8 @@ storer_new(struct storer **st_r, struct ev_loop *loop, const char *state_dir,
 		.account = account,
 		.dest = dest,
 		.delivery = d,
+		.open = open,
+		.arg = arg,
 	};
 	queue_init(&st->todo);
 	queue_init(&st->over);

@@ -45,10 +45,17 @@ struct storer_job {
 	struct storer_job *next;
 };
 
-/* Borrows the delivery and the words until it is freed. */
+/* Opens what another setting `deliver` names, for what was delivered there.
+ * *d_r is NULL if there is nothing any more.  Called by the thread. */
+typedef enum err storer_open(
+    void *arg, const char *dest, struct delivery **d_r, struct errbuf *eb);
+
+/* `dest` is the setting that the delivery was opened by.  Borrows the delivery
+ * and the words until it is freed. */
 enum err storer_new(struct storer **st_r, struct ev_loop *loop,
     const char *state_dir, const char *account, const char *dest,
-    struct delivery *d, struct errbuf *eb) NODISCARD;
+    struct delivery *d, storer_open *open, void *arg,
+    struct errbuf *eb) NODISCARD;
 
 /* Waits for the jobs that were given; their `done` is not called any more. */
 void storer_free(struct storer *st);

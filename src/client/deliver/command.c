@@ -129,7 +129,8 @@ static void
 publish(struct delivery *d, struct parcel **v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		hand_over(d, v[i]);
+		if (!parcel_is_late(d, v[i]))
+			hand_over(d, v[i]);
 }
 
 const struct kind kind_command = {

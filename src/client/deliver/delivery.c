@@ -1,5 +1,6 @@
 #include "client/deliver/delivery.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,12 +50,14 @@ delivery_open(struct delivery **d_r, const struct dest *dest,
 	if (d == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	d->kind = kinds[dest->kind];
-	d->files = -1;
+	d->files = d->spool = -1;
 	d->timeout = env->timeout;
 	d->account =
 	    digest_of((struct slice){ env->account, strlen(env->account) });
 	name_host(d->host);
-	if (!d->kind->maildir)
+	if (d->kind->maildir)
+		d->spool = folder_open_at(AT_FDCWD, env->spool);
+	else
 		e = open_spool(d, env->spool, eb);
 	if (e == E_OK)
 		e = d->kind->open(d, dest, env, eb);
@@ -74,6 +77,8 @@ delivery_close(struct delivery *d)
 		d->kind->close(d);
 	if (d->files >= 0)
 		close(d->files);
+	if (d->spool >= 0)
+		close(d->spool);
 	free(d);
 }
 
@@ -130,6 +135,12 @@ delivery_publish(struct delivery *d, struct parcel **v, size_t n)
 }
 
 void
+delivery_stop(struct delivery *d)
+{
+	d->stopping = true;
+}
+
+void
 delivery_release(struct delivery *d, struct parcel **v, size_t n)
 {
 	(void)v;
@@ -152,7 +163,11 @@ delivery_recover(struct delivery *d, const struct parcel *intent,
 enum err
 delivery_sweep(struct delivery *d, struct errbuf *eb)
 {
-	return files_sweep(d, eb);
+	enum err e = files_sweep(d, d->files, eb);
+
+	if (e == E_OK && d->spool >= 0)
+		e = files_sweep(d, d->spool, eb);
+	return e;
 }
 
 enum err

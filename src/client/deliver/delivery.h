@@ -75,6 +75,9 @@ enum err delivery_prepare(struct delivery *d, struct parcel **v, size_t n,
     struct errbuf *eb) NODISCARD;
 /* Sets `result` and `why` of each. */
 void delivery_publish(struct delivery *d, struct parcel **v, size_t n);
+/* From any thread: COMMAND and LMTP begin with no other message; those that are
+ * left get E_CLOSED. */
+void delivery_stop(struct delivery *d);
 /* Always after delivery_prepare() was E_OK. */
 void delivery_release(struct delivery *d, struct parcel **v, size_t n);
 

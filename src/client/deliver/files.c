@@ -207,9 +207,9 @@ files_recover(struct delivery *d, const struct parcel *in, bool young,
 }
 
 enum err
-files_sweep(struct delivery *d, struct errbuf *eb)
+files_sweep(struct delivery *d, int at, struct errbuf *eb)
 {
-	int fd = folder_open_at(d->files, ".");
+	int fd = folder_open_at(at, ".");
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *de;
 	struct name name;
@@ -225,7 +225,7 @@ files_sweep(struct delivery *d, struct errbuf *eb)
 		if (!name_parse(de->d_name, &name) || name.has_identity ||
 		    !digest_eq(name.account, d->account))
 			continue;
-		if (unlinkat(d->files, de->d_name, 0) != 0 && errno != ENOENT)
+		if (unlinkat(at, de->d_name, 0) != 0 && errno != ENOENT)
 			e = err_sys(eb, disk_err(),
 			    _("cannot remove a file in %s"), d->where);
 	}

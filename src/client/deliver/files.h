@@ -39,6 +39,6 @@ enum err files_have(struct delivery *d, const char *tmp, bool *there_r,
 enum err files_recover(struct delivery *d, const struct parcel *in, bool young,
     bool *stored_r, struct errbuf *eb) NODISCARD;
 /* Removes the account's files from the folder of parcels. */
-enum err files_sweep(struct delivery *d, struct errbuf *eb) NODISCARD;
+enum err files_sweep(struct delivery *d, int at, struct errbuf *eb) NODISCARD;
 
 #endif

@@ -14,6 +14,8 @@
 #ifndef CLIENT_DELIVER_KIND_H
 #define CLIENT_DELIVER_KIND_H
 
+#include <stdatomic.h>
+
 #include "client/deliver/delivery.h"
 #include "client/deliver/files.h"
 #include "client/deliver/name.h"
@@ -43,12 +45,14 @@ extern const struct kind kind_maildir, kind_mbox, kind_command, kind_lmtp;
 
 struct delivery {
 	const struct kind *kind;
-	void *own;              /* of the kind */
-	int files;              /* folder of parcels: tmp/ or the spool */
+	void *own; /* of the kind */
+	int files; /* folder of parcels: tmp/ or the spool */
+	int spool; /* MAILDIR: of another setting, earlier; -1: there is none */
 	char where[PATH_SHOWN]; /* its path, for people */
 	char host[NAME_HOST_SIZE];
 	struct digest account;
 	unsigned timeout;
+	atomic_bool stopping;
 };
 
 /* Opens a parcel's file for reading. */
@@ -56,6 +60,8 @@ enum err parcel_open(struct delivery *d, const struct parcel *p, int *fd_r,
     struct errbuf *eb) NODISCARD;
 /* Its file in the spool has gone: it has been stored (see delivery.h). */
 void parcel_stored(struct delivery *d, struct parcel *p);
+/* True: no other message is to be begun with; its result is set. */
+bool parcel_is_late(struct delivery *d, struct parcel *p);
 void parcel_fail(struct parcel *p, enum err e, const char *fmt, ...)
     PRINTF(3, 4);
 

@@ -209,6 +209,8 @@ publish(struct delivery *d, struct parcel **v, size_t n)
 
 	l->lost = 0;
 	for (size_t i = 0; i < n; i++) {
+		if (parcel_is_late(d, v[i]))
+			continue;
 		if (l->lost < LOST_MAX && deliver(d, v[i], &eb) == E_OK) {
 			l->lost = 0;
 			continue;

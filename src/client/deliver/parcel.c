@@ -176,6 +176,14 @@ parcel_stored(struct delivery *d, struct parcel *p)
 	unlinkat(d->files, p->tmp, 0);
 }
 
+bool
+parcel_is_late(struct delivery *d, struct parcel *p)
+{
+	if (d->stopping)
+		parcel_fail(p, E_CLOSED, "%s", _("stopped"));
+	return d->stopping;
+}
+
 void
 parcel_fail(struct parcel *p, enum err e, const char *fmt, ...)
 {
