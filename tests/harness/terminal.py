@@ -1,6 +1,10 @@
 """Runs a program that wants a terminal."""
+import fcntl
 import os
 import pty
+import select
+import struct
+import termios
 import time
 
 from server import PATIENCE
@@ -37,3 +41,67 @@ def run(command, home, owner=None, seconds=60):
             os.kill(pid, 9)
     os.close(fd)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), screen
+
+
+class Terminal:
+    """A program on a terminal that a person types at."""
+
+    def __init__(self, command, home, env, columns=80, lines=25):
+        self.seen = b""
+        self.code = None
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            try:
+                time.sleep(0.05)  # until the size is set
+                os.chdir(home)
+                os.execvpe(command[0], command, env)
+            finally:
+                os._exit(127)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ,
+                    struct.pack("4H", lines, columns, 0, 0))
+
+    def read(self, seconds=0.1):
+        """False: the program has closed its end."""
+        if not select.select([self.fd], [], [], seconds)[0]:
+            return True
+        try:
+            got = os.read(self.fd, 65536)
+        except OSError:
+            got = b""
+        self.seen += got
+        return got != b""
+
+    def expect(self, text, seconds=10):
+        """Until this is seen (again, if it was before)."""
+        end = time.monotonic() + seconds * PATIENCE
+        at = len(self.seen)
+        while text not in self.seen[max(0, at - len(text)):]:
+            assert self.read(), (text, self.seen[-2000:])
+            assert time.monotonic() < end, (text, self.seen[-2000:])
+
+    def type(self, octets):
+        os.write(self.fd, octets)
+
+    def echoes(self):
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
+
+    def wait(self, seconds=30):
+        """Returns the exit code, negative for a signal."""
+        end = time.monotonic() + seconds * PATIENCE
+        while self.code is None:
+            if time.monotonic() > end:
+                os.kill(self.pid, 9)
+            self.read(0.02)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.code = os.waitstatus_to_exitcode(status)
+        while select.select([self.fd], [], [], 0)[0] and self.read(0):
+            pass
+        assert self.code != -9, self.seen[-2000:]
+        return self.code
+
+    def close(self):
+        if self.code is None:
+            os.kill(self.pid, 9)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)

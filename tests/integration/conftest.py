@@ -1,10 +1,14 @@
 """Fixtures for the client: servers that lie, lines with latency, a home."""
+import subprocess
+
 import pytest
 
 import certs as certificates
 import delay
 import hostile
 import malote
+import terminal
+from server import TOP
 
 
 @pytest.fixture
@@ -48,9 +52,34 @@ def line():
         proxy.stop()
 
 
+@pytest.fixture
+def typist():
+    """typist(malote, words, ...): it runs on a terminal.Terminal."""
+    started = []
+
+    def start(m, *words, **more):
+        m.write()
+        env = {**m.env, "TERM": "xterm"}
+        started.append(terminal.Terminal(m.command(*words), m.home, env,
+                                         **more))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
 @pytest.fixture(scope="session")
 def certs(tmp_path_factory):
     return certificates.Certificates(str(tmp_path_factory.mktemp("certs")))
+
+
+@pytest.fixture(scope="session")
+def killer(tmp_path_factory):
+    program = str(tmp_path_factory.mktemp("killer") / "killer")
+    subprocess.run(["gcc", "-O1", "-o", program,
+                    TOP + "/tests/integration/killer.c"], check=True)
+    return program
 
 
 @pytest.hookimpl(hookwrapper=True)

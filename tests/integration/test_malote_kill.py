@@ -7,7 +7,6 @@ import itertools
 import os
 import platform
 import re
-import subprocess
 import time
 
 import pytest
@@ -16,7 +15,7 @@ import faults
 import malote
 from hostile import letters
 from malote import same, settled
-from server import TOP, wait_until
+from server import wait_until
 
 pytestmark = [malote.NEEDED, pytest.mark.skipif(
     platform.machine() != "x86_64", reason="killer.c knows x86-64 only")]
@@ -28,14 +27,6 @@ ENV = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")
 COUNT = 5
 ALL = pytest.mark.parametrize("places", [
     QUICK, pytest.param(0, marks=pytest.mark.slow)], ids=["some", "all"])
-
-
-@pytest.fixture(scope="session")
-def killer(tmp_path_factory):
-    program = str(tmp_path_factory.mktemp("killer") / "killer")
-    subprocess.run(["gcc", "-O1", "-o", program,
-                    TOP + "/tests/integration/killer.c"], check=True)
-    return program
 
 
 class Scene:

@@ -1,0 +1,240 @@
+"""malote daemon: again and again, until it is told to end."""
+import contextlib
+import os
+import re
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+import faults
+import hostile
+import malote
+from hostile import letters
+from malote import same
+from server import memory, wait_until
+
+pytestmark = malote.NEEDED
+
+
+@pytest.fixture
+def daemon():
+    """daemon(malote, ...): runs until the end of the test."""
+    started = []
+
+    def start(m, *words, **more):
+        started.append(m.start("daemon", *words, **more))
+        return started[-1]
+
+    yield start
+    for run in started:
+        if not run.poll():
+            run.kill()
+            wait_until(run.poll)
+
+
+def end(run, number=signal.SIGTERM, seconds=4.5, status=malote.OK):
+    start = time.monotonic()
+    run.signal(number)
+    done = run.wait(60, status)
+    assert time.monotonic() - start < seconds
+    return done
+
+
+def polls(server):
+    return len(server.commands("STAT"))
+
+
+def fds(pid):
+    found = {}
+    for name in os.listdir("/proc/%d/fd" % pid):
+        with contextlib.suppress(OSError):
+            found[name] = os.readlink("/proc/%d/fd/%s" % (pid, name))
+    return found
+
+
+def test_collects_what_comes(lie, client, daemon):
+    """Says nothing while all is well."""
+    server = lie(letters(2))
+    m = client().account(at=server, interval="1s", keep="no")
+    run = daemon(m)
+    wait_until(lambda: len(m.files()) == 2)
+    server.box.mails.extend(letters(3, 20, "later%d"))
+    wait_until(lambda: len(m.files()) == 5, 5)
+    wait_until(lambda: polls(server) >= 4)
+    done = end(run)
+    assert server.box.mails == []
+    assert "messages" not in done.text and b"\x1b" not in done.out
+    opened = [x.at for x in server.lines if x.text == "open"]
+    gaps = [b - a for a, b in zip(opened, opened[1:])]
+    assert 0.85 < min(gaps) and max(gaps) < 1.5, gaps
+
+
+def test_each_account_at_its_interval(lie, client, daemon):
+    often, seldom = lie(letters(1)), lie(letters(1, 3))
+    m = client().account("often", at=often, interval="1s")
+    m.account("seldom", at=seldom, interval="1h")
+    run = daemon(m)
+    wait_until(lambda: polls(often) >= 3)
+    end(run)
+    assert polls(seldom) == 1
+
+
+def test_only_the_named(lie, client, daemon):
+    one, two = lie(letters(1)), lie(letters(1))
+    m = client().account("one", at=one).account("two", at=two)
+    run = daemon(m, "two")
+    wait_until(lambda: len(m.files()) == 1)
+    end(run)
+    assert one.lines == []
+
+
+def test_server_goes_and_comes_back(lie, client, daemon):
+    """Said on standard error; then all is as before."""
+    server = lie(letters(2))
+    m = client().account(at=server, interval="1s")
+    run = daemon(m)
+    wait_until(lambda: len(m.files()) == 2)
+    server.settle()
+    server.stop()
+    time.sleep(2.5)
+    assert not run.poll()
+    again = lie(server.box.mails + letters(2, 30, "later%d"))
+    again.listener.close()  # where the old one was
+    with contextlib.closing(Moved(again, server.port)):
+        wait_until(lambda: len(m.files()) == 4)
+        same(m.files().values(), [x.local for x in again.box.mails])
+        done = end(run)
+    assert "127.0.0.1" in done.text
+
+
+class Moved:
+    """A hostile server at another port than it began at."""
+
+    def __init__(self, server, port):
+        server.port = port
+        self.server = server
+        server.thread.join(10)
+        server.listener = socket.create_server(("127.0.0.1", port))
+        server.thread = threading.Thread(target=server._accept, daemon=True)
+        server.thread.start()
+
+    def close(self):
+        self.server.stop()
+
+
+@pytest.mark.parametrize("where", ["GREETING", "STAT", "RETR", "QUIT"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ends_in_the_middle(lie, client, daemon, where, number):
+    """Whatever it is waiting for."""
+    server = lie(letters(4))
+    fault = server.fault(where, faults.stall(0))
+    m = client().account(at=server, interval="1s", timeout=60)
+    run = daemon(m)
+    wait_until(lambda: fault.fired)
+    time.sleep(0.1)
+    end(run, number, status=None)
+    server.heal()
+    m.collect()
+    same(m.files().values(), [x.local for x in server.box.mails])
+
+
+def test_ends_while_it_waits_for_another_try(client, daemon):
+    """And when no server is there at all."""
+    m = client().account(at=hostile.free_port(), interval="1h")
+    run = daemon(m)
+    time.sleep(0.5)
+    end(run, status=None)
+
+
+def test_ends_while_a_command_runs(lie, client, daemon, place):
+    """The message that is being handed over is waited for, the others come
+    another time."""
+    server = lie(letters(20))
+    m = client()
+    script = m.home + "/slow"
+    with open(script, "w") as f:
+        f.write("#!/bin/sh\ncat >/dev/null\necho x >>%s/took\nsleep 0.5\n"
+                % m.home)
+    os.chmod(script, 0o700)
+    m.account(at=server, keep="no", deliver="command:" + script)
+    run = daemon(m)
+    wait_until(lambda: os.path.exists(m.home + "/took"))
+    end(run, seconds=4, status=None)
+    with open(m.home + "/took") as f:
+        took = len(f.readlines())
+    assert took < 10
+    server.heal()
+    assert m.collect("--json").account("casa")["collected"] == 20 - took
+    assert server.box.mails == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_does_not_grow(lie, client, daemon):
+    """Neither memory nor descriptors, over failures of all kinds too."""
+    server = lie(letters(300))
+    m = client().account(at=server, interval="1s", keep="yes", timeout=2)
+    # Some other ways to end: refused, a command that fails, no such name.
+    m.account("refused", at=hostile.free_port(), interval="1s")
+    m.account("silent", at=lie(letters(3), without=["UIDL", "TOP"]),
+              interval="1s", password=None, password_command="exit 3")
+    m.account("command", at=lie(letters(3)), interval="1s", keep="yes",
+              deliver="command:/bin/false")
+    run = daemon(m)
+    wait_until(lambda: polls(server) >= 6, 60)
+    before, open_before = memory(run.pid), fds(run.pid)
+    wait_until(lambda: polls(server) >= 56, 120)
+    grown = memory(run.pid) - before
+    now = fds(run.pid)
+    end(run, status=None)
+    assert grown < 1 << 20, grown
+    # A session and its storing may be under way.
+    assert len(now) <= len(open_before) + 12, (open_before, now)
+
+
+def test_descriptors_between_polls(lie, client, daemon):
+    """The same ones after each, none of a database or a lock."""
+    server = lie(letters(30))
+    m = client().account(at=server, interval="1s")
+    run = daemon(m)
+    seen = []
+    for n in range(1, 5):
+        wait_until(lambda n=n: sum(
+            1 for x in server.lines if x.text == "close") >= n, 20)
+        time.sleep(0.3)
+        seen.append(sorted(re.sub(r"\d+", "N", x)
+                           for x in fds(run.pid).values()))
+    end(run)
+    assert seen[0] == seen[1] == seen[2] == seen[3], seen
+    assert not [x for x in seen[0] if m.state in x]
+
+
+def test_two_daemons(lie, client, daemon):
+    """Nothing twice; both live, and one session at a time."""
+    server = lie(letters(20))
+    m = client().account(at=server, interval="1s", keep="no")
+    wanted = [x.local for x in server.box.mails]
+    runs = [daemon(m), daemon(m, write=False)]
+    more = letters(10, 40, "later%d")
+    wait_until(lambda: server.box.mails == [])
+    server.box.mails.extend(more)
+    wait_until(lambda: server.box.mails == [])
+    time.sleep(1.5)
+    for run in runs:
+        assert not run.poll()
+        end(run, status=None)
+    same(m.files().values(), wanted + [x.local for x in more])
+
+
+def test_one_shot_beside_a_daemon(lie, client, daemon):
+    server = lie(letters(3))
+    m = client().account(at=server, interval="1s")
+    run = daemon(m)
+    for _ in range(6):
+        m.run("collect", write=False)
+        m.run("status", write=False)
+    end(run, status=None)
+    same(m.files().values(), [x.local for x in server.box.mails])

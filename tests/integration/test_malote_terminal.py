@@ -1,0 +1,272 @@
+"""malote on a terminal: bars, passwords, questions."""
+import re
+import time
+
+import pytest
+
+import faults
+import malote
+from hostile import letters
+
+pyte = pytest.importorskip("pyte")
+pytestmark = malote.NEEDED
+ESCAPES = re.compile(rb"\x1b\[[0-9;?]*([A-Za-z])")
+
+
+class Screen(pyte.HistoryScreen):
+    def __init__(self, columns, lines):
+        super().__init__(columns, lines, history=10000)
+        self.wrapped = 0
+
+    def draw(self, text):
+        for c in text:
+            before = self.cursor.y
+            super().draw(c)
+            self.wrapped += self.cursor.y != before
+
+
+def show(octets, columns=80, lines=25):
+    """What a person sees in the end."""
+    screen = Screen(columns, lines)
+    pyte.ByteStream(screen).feed(octets)
+    return screen
+
+
+def words(screen):
+    return [x.rstrip() for x in screen.display if x.strip()]
+
+
+def scrolled(screen):
+    """The lines that are above the screen."""
+    return ["".join(line[i].data for i in sorted(line)).rstrip()
+            for line in screen.history.top]
+
+
+def at_each_step(octets, columns=80, lines=25):
+    """The screens between two pieces that were drawn."""
+    screen = Screen(columns, lines)
+    stream = pyte.ByteStream(screen)
+    for piece in re.split(rb"(?<=\n)(?=\x1b|[^\x1b\r])", octets):
+        stream.feed(piece)
+        yield screen
+
+
+def slow(server, pause=0.02):
+    for mail in server.box.mails:
+        mail.octets += b"z\r\n" * 30000
+    server.fault("RETR", faults.drip(30000, pause), times=faults.ALWAYS)
+
+
+def test_a_bar(lie, client, typist):
+    """It grows, and has gone in the end; what was done is said."""
+    server = lie(letters(5))
+    slow(server)
+    t = typist(client().account(at=server), "collect")
+    assert t.wait() == 0
+    parts = [int(x) for x in re.findall(rb"\](?: )+(\d+)%", t.seen)]
+    assert len(parts) > 3 and parts == sorted(parts)
+    assert parts[0] < 50 <= parts[-1] <= 100
+    last = words(show(t.seen))
+    assert not [x for x in last if "[#" in x or "..." in x]
+    assert [x for x in last if x.startswith("casa: 5 messages")]
+    assert set(ESCAPES.findall(t.seen)) <= {b"A", b"K"}
+
+
+@pytest.mark.parametrize("word", [["--quiet"], ["--json"], ["--verbose"], []])
+def test_no_escapes_elsewhere(lie, client, word):
+    """In a file or a pipe there are lines only."""
+    server = lie(letters(5))
+    slow(server, 0.001)
+    done = client().account(at=server).collect(*word)
+    assert b"\x1b" not in done.out + done.err
+    assert b"\r" not in done.out + done.err
+    assert b"#" not in done.out + done.err
+
+
+@pytest.mark.parametrize("word", [["--quiet"], ["--json"], ["--verbose"]])
+def test_no_bars_with_other_reports(lie, client, typist, word):
+    server = lie(letters(5))
+    slow(server, 0.001)
+    t = typist(client().account(at=server), "collect", *word)
+    assert t.wait() == 0
+    assert b"\x1b" not in t.seen
+
+
+NAMES = ["é" * 100, "日本語" * 30, "e\u0301" * 60, "casa " * 60, "x" * 600,
+         "👩‍👩‍👧" * 20, "a" + "\u0301" * 200]
+
+
+@pytest.mark.parametrize("columns", [20, 80, 81, 500])
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_a_bar_is_one_line(lie, client, typist, name, columns):
+    """However long the name is, and however wide its letters are."""
+    server = lie(letters(3))
+    slow(server)
+    m = client().account(name, at=server)
+    t = typist(m, "collect", columns=columns)
+    assert t.wait() == 0
+    t.seen.decode()  # no letter was cut
+    bars = [x for x in re.findall(rb"\r\x1b\[K([^\r\n\x1b]+)\r?\n", t.seen)
+            if re.search(rb"\d%", x)]
+    assert len(bars) > 2
+    for bar in bars:
+        assert show(bar, columns).wrapped == 0, bar
+        assert bar[:1] == name.encode()[:1]
+
+
+@pytest.mark.parametrize("count, lines", [(3, 25), (30, 10)])
+def test_many_bars(lie, client, typist, count, lines):
+    """One below the other, each account in one line at a time; those that
+    have no room on the screen are not drawn."""
+    m = client()
+    for i in range(count):
+        server = lie(letters(3, i))
+        slow(server, 0.03)
+        m.account("box%02d" % i, at=server,
+                  deliver="maildir:%s/mail%d" % (m.home, i))
+    t = typist(m, "collect", lines=lines)
+    assert t.wait(60) == 0
+    most = 0
+    for screen in at_each_step(t.seen, lines=lines):
+        bars = [x.split(" ")[0] for x in words(screen) if "%" in x]
+        assert len(bars) == len(set(bars)), screen.display
+        most = max(most, len(bars))
+    assert most >= min(count, lines - 2)
+    assert not [x for x in scrolled(screen) if "%" in x or "..." in x]
+    t.seen = b""
+    last = typist(m, "collect", lines=60)
+    last.wait(60)
+    text = "\n".join(words(show(last.seen, lines=60)))
+    assert text.count("nothing new") == count and "..." not in text
+
+
+# A password.
+
+def test_password_is_asked(lie, client, typist):
+    """C-ENG-21: not shown; and the screen is whole then."""
+    server = lie(letters(2))
+    m = client().account(at=server, password=None)
+    t = typist(m, "collect")
+    t.expect(b"Password for casa")
+    assert not t.echoes()
+    time.sleep(0.3)
+    t.type(b"secret\n")
+    assert t.wait() == 0
+    assert b"secret" not in t.seen
+    assert t.echoes()
+    assert len(m.files()) == 2
+    last = words(show(t.seen))
+    assert not [x for x in last if x.endswith("...")], last
+    assert [x for x in last if x.startswith("Password for casa")], last
+
+
+def test_passwords_of_two(lie, client, typist):
+    """One after the other, while a third one is collected."""
+    m = client()
+    busy = lie(letters(5, 9))
+    slow(busy)
+    m.account("busy", at=busy)
+    for name in ("one", "two"):
+        m.account(name, at=lie(letters(2, len(name)), password=name),
+                  password=None, email=name + "@example.org")
+    t = typist(m, "collect")
+    t.expect(b"Password for ")
+    time.sleep(0.8)
+    t.read()
+    asked = re.findall(rb"Password for (\w+)", t.seen)
+    assert len(asked) == 1
+    assert [x for x in words(show(t.seen)) if x.startswith("Password for")]
+    t.type(asked[0] + b"\n")
+    t.expect(b"Password for ")
+    t.type({b"one": b"two", b"two": b"one"}[asked[0]] + b"\n")
+    assert t.wait() == 0
+    assert len(m.files()) == 9
+    last = words(show(t.seen))
+    assert not [x for x in last if x.endswith("...") or "[#" in x], last
+
+
+@pytest.mark.parametrize("typed", [b"\x03", b"sec\x03"])
+def test_password_interrupted(lie, client, typist, typed):
+    """^C: it ends at once, and the terminal echoes again."""
+    server = lie(letters(2))
+    t = typist(client().account(at=server, password=None), "collect")
+    t.expect(b"Password for casa")
+    t.type(typed)
+    start = time.monotonic()
+    assert t.wait() in (malote.TEMPFAIL, -2, 130)
+    assert time.monotonic() - start < 3
+    assert t.echoes()
+    assert b"sec" not in t.seen
+    assert server.lines == []
+
+
+def test_password_end_of_file(lie, client, typist):
+    """^D gives none."""
+    t = typist(client().account(at=lie(letters(2)), password=None), "collect")
+    t.expect(b"Password for casa")
+    t.type(b"\x04")
+    assert t.wait() == malote.CONFIG
+    assert t.echoes()
+
+
+def test_password_without_a_terminal(lie, client):
+    server = lie(letters(2))
+    m = client().account(at=server, password=None)
+    assert "terminal" in m.collect(status=malote.CONFIG).text
+    assert server.lines == []
+
+
+# The brake.
+
+@pytest.fixture
+def braked(lie, client):
+    """A maildrop that was exchanged; returns the server, and malote."""
+    server = lie(letters(30))
+    m = client().account(at=server, keep="no")
+    m.account(keep="yes").collect()
+    server.box.mails[:] = letters(30, 50, "other%d")
+    m.account(keep="no")
+    return server, m
+
+
+@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04", b"sim\n"])
+def test_brake_no(braked, typist, answer):
+    server, m = braked
+    t = typist(m, "collect")
+    t.expect(b"[y/N]")
+    assert t.echoes()
+    t.type(answer)
+    assert t.wait() == 65
+    assert len(server.box.mails) == 30
+    assert len(m.files()) == 60
+    m.collect(status=65)  # and again, unattended
+
+
+def test_brake_yes(braked, typist):
+    server, m = braked
+    t = typist(m, "collect")
+    t.expect(b"[y/N]")
+    t.type(b"y\n")
+    assert t.wait() == 0, t.seen
+    assert server.box.mails == []
+    assert len(m.files()) == 60
+    m.collect()
+
+
+def test_brake_interrupted(braked, typist):
+    server, m = braked
+    t = typist(m, "collect")
+    t.expect(b"[y/N]")
+    t.type(b"\x03")
+    assert t.wait() in (-2, 130, malote.TEMPFAIL)
+    assert len(server.box.mails) == 30
+
+
+def test_brake_unattended(braked):
+    server, m = braked
+    done = m.collect(status=65)
+    assert "[y/N]" not in done.text and "--accept" in done.text
+    assert len(server.box.mails) == 30
+    m.run("collect", "--accept", "casa")
+    assert server.box.mails == []
+    m.collect()

@@ -1,0 +1,77 @@
+"""What is installed besides the programs."""
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import malote
+from server import TOP
+
+pytestmark = malote.NEEDED
+PROGRAMS = os.path.dirname(malote.BINARY)
+BUILD = os.path.dirname(PROGRAMS)
+SYSTEMD = pytest.mark.skipif(shutil.which("systemd-analyze") is None,
+                             reason="needs systemd-analyze")
+
+
+def unit(place, name):
+    """With the programs that were just built."""
+    with open(TOP + "/packaging/" + name) as f:
+        text = f.read()
+    for word in ("@bindir@", "@sbindir@"):
+        text = text.replace(word, PROGRAMS)
+    assert "dir@" not in text
+    with open(place.path + "/" + name, "w") as f:
+        f.write(text)
+    return place.path + "/" + name
+
+
+def verify(place, *words):
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *words],
+                          capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "XDG_RUNTIME_DIR": place.path})
+    # What it finds in other units of this computer is not ours.
+    said = [x for x in (done.stdout + done.stderr).splitlines()
+            if "malote" in x]
+    assert not said, said
+    return done
+
+
+@SYSTEMD
+def test_units(place):
+    verify(place, unit(place, "maloted.service"))
+
+
+@SYSTEMD
+def test_user_units(place):
+    verify(place, "--user", unit(place, "malote.service"),
+           unit(place, "malote.timer"))
+
+
+@SYSTEMD
+def test_a_mistake_would_be_seen(place):
+    path = unit(place, "malote.service")
+    with open(path, "a") as f:
+        f.write("NoSuchThing=yes\n")
+    with pytest.raises(AssertionError, match="NoSuchThing"):
+        verify(place, "--user", path)
+
+
+def test_where_they_go():
+    """The timer and its service are found by systemctl --user."""
+    done = subprocess.run(["meson", "introspect", "--installed", BUILD],
+                          capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("no build of meson's")
+    units = {os.path.basename(x): os.path.dirname(x)
+             for x in json.loads(done.stdout).values()
+             if x.endswith((".service", ".timer"))}
+    assert units["maloted.service"].endswith("/lib/systemd/system")
+    for name in ("malote.service", "malote.timer"):
+        assert units[name].endswith("/lib/systemd/user")
+    with open(BUILD + "/packaging/malote.service") as f:
+        start = [x for x in f.read().splitlines() if x.startswith("ExecStart")]
+    assert start[0].startswith("ExecStart=/")
+    assert start[0].endswith("/bin/malote --quiet")
