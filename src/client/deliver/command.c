@@ -12,7 +12,10 @@
 #include "client/deliver/kind.h"
 #include "client/deliver/run.h"
 
-enum { SHOWN = 120 };
+enum {
+	SHOWN = 120,
+	SLOWEST = 256 * 1024, /* octets a second that a command must take */
+};
 
 struct command {
 	char **argv;
@@ -72,7 +75,8 @@ show_words(char out[SHOWN], const struct run_result *r)
 }
 
 static void
-judge(struct delivery *d, struct parcel *p, const struct run_result *r)
+judge(struct delivery *d, struct parcel *p, const struct run_result *r,
+    unsigned timeout)
 {
 	const char *name = ((struct command *)d->own)->argv[0];
 	char words[SHOWN];
@@ -85,8 +89,7 @@ judge(struct delivery *d, struct parcel *p, const struct run_result *r)
 		break;
 	case RUN_TIMEOUT:
 		parcel_fail(p, E_AGAIN,
-		    _("the command took more than %u s: %s"), d->timeout,
-		    words);
+		    _("the command took more than %u s: %s"), timeout, words);
 		break;
 	case RUN_SIGNALED:
 		parcel_fail(p, E_AGAIN, _("the command died of signal %d: %s"),
@@ -110,6 +113,7 @@ hand_over(struct delivery *d, struct parcel *p)
 	struct command *c = d->own;
 	struct run_result r;
 	struct errbuf eb;
+	unsigned timeout = d->timeout + (unsigned)(p->octets / SLOWEST);
 	enum err e;
 	int fd;
 
@@ -117,10 +121,10 @@ hand_over(struct delivery *d, struct parcel *p)
 		parcel_fail(p, E_AGAIN, "%s", eb.text);
 		return;
 	}
-	e = run_command(c->argv, fd, d->timeout, &r, &eb);
+	e = run_command(c->argv, fd, timeout, &r, &eb);
 	close(fd);
 	if (e == E_OK)
-		judge(d, p, &r);
+		judge(d, p, &r, timeout);
 	else
 		parcel_fail(p, E_AGAIN, "%s", eb.text);
 }
