@@ -219,6 +219,8 @@ collect(
 		complain(eb.text);
 	} else {
 		code = report_end(c.report);
+		if (daemon) /* it ends when it is told to */
+			code = EX_OK;
 		if (terminal && ask_accept(conf, held)) {
 			c.chosen = held;
 			c.accept = true;
