@@ -69,10 +69,12 @@ class Run:
         self.result = None
 
     def kill(self):
-        self.process.kill()
+        if self.result is None:
+            os.kill(self.pid, 9)
 
     def signal(self, number):
-        self.process.send_signal(number)
+        # Not send_signal(): that would take its exit status away.
+        os.kill(self.pid, number)
 
     def poll(self):
         """True if it has ended; takes what it has used."""

@@ -42,7 +42,8 @@ def disk(m):
 def test_password_after_stop(m, server, disk):
     """A password that comes while the end is put on record starts nothing."""
     server.forget()
-    m.account(password=None, password_command="sleep 2; echo secret")
+    m.account(password=None,
+              password_command="sleep %d; echo secret" % (2 * PATIENCE))
     run = m.start("collect")
     time.sleep(0.7 * PATIENCE)
     disk.execute("BEGIN IMMEDIATE")
