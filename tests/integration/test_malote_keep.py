@@ -30,7 +30,7 @@ def m(client, server):
 
 def test_deferred_deletion_asks_first(m, server):
     had = list(server.box.mails)
-    m.account(keep="1s").collect()
+    m.account(keep="1h").collect()
     assert server.commands("DELE", "TOP") == []
     after(m, server)
     assert sorted(server.numbers("TOP")) == [1, 2, 3, 4, 5, 6]
@@ -42,7 +42,7 @@ def test_deferred_deletion_asks_first(m, server):
 def test_deferred_deletion_refuses_another_header(m, server):
     """The same unique-id and size, but not the same message."""
     had = list(server.box.mails)
-    m.account(keep="1s").collect()
+    m.account(keep="1h").collect()
     false = Mail(impostor(had[3]), "u4")
     server.box.mails[3] = false
     after(m, server)
@@ -55,7 +55,7 @@ def test_deferred_deletion_refuses_another_header(m, server):
 
 def test_deferred_deletion_and_a_top_that_fails(m, server):
     had = list(server.box.mails)
-    m.account(keep="1s").collect()
+    m.account(keep="1h").collect()
     server.fault("TOP", faults.err("[SYS/TEMP] later"), number=2)
     after(m, server, status=None)
     assert [x.uid for x in server.box.mails] == ["u2"]
@@ -198,7 +198,7 @@ def test_state_lost(m, server, keep):
     again(m, server)
     assert server.numbers("RETR") == [7]
     settled(server, m, had, keep=True)
-    if keep == "1s":
+    if keep == "1h":
         after(m, server)
         after(m, server)
         settled(server, m, had, keep=False)

@@ -7,7 +7,6 @@ import itertools
 import os
 import platform
 import re
-import time
 
 import pytest
 
@@ -159,10 +158,10 @@ def test_deferred_deletion_killed(lie, client, killer):
     scenes = []
     for n in range(1, 30, 4):
         server = lie(letters(COUNT))
-        m = client("later%d" % n).account(at=server, keep="1s")
+        m = client("later%d" % n).account(at=server, keep="1h")
         m.collect()
+        m.age()
         scenes.append((n, server, m, list(server.box.mails)))
-    time.sleep(malote.DUE)
     for n, server, m, had in scenes:
         malote.again(m, server, wrap=[killer, str(n), "torn"], env=ENV,
                      status=None)

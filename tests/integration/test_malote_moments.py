@@ -122,8 +122,8 @@ def test_stop_in_each_step(m, server, verb, times):
     server.sasl = []
     m.account(keep="no")
     if verb == "TOP":
-        m.account(keep="1s").collect()
-        time.sleep(malote.DUE)
+        m.account(keep="1h").collect()
+        m.age()
     fault = server.fault(verb, faults.stall())
     run = m.start("collect")
     wait_until(lambda: fault.fired)
@@ -173,8 +173,8 @@ def test_empty_maildrop_is_an_error_to_some(m, server, capa):
 def test_top_that_kills_the_session(m, server):
     """The others come all the same, and what is due goes."""
     wanted = list(server.box.mails)
-    m.account(keep="1s").collect()
-    time.sleep(malote.DUE)
+    m.account(keep="1h").collect()
+    m.age()
     server.fault("TOP", faults.cut(), number=1, times=faults.ALWAYS)
     new = letters(2, seed=9, uid="new%d")
     server.box.mails.extend(new)
@@ -183,7 +183,7 @@ def test_top_that_kills_the_session(m, server):
     same(m.files().values(), [x.local for x in wanted + new])
     assert server.box.mails == [wanted[0], *new]
     m.forgive()
-    time.sleep(malote.DUE)
+    m.age()
     server.heal()
     m.collect()
     m.collect()

@@ -115,7 +115,7 @@ def test_all_renumbered(m, server):
 
 def test_all_renumbered_and_due(m, server):
     """Re-identified is good enough to delete."""
-    m.account(keep="1s").collect()
+    m.account(keep="1h").collect()
     had = list(server.box.mails)
     for i, mail in enumerate(server.box.mails):
         mail.uid = "new-%d" % i
@@ -187,13 +187,13 @@ def test_without_uidl_twins(m, server):
 def test_without_uidl_due_later(m, server):
     no_uids(server)
     had = list(server.box.mails)
-    m.account(keep="1s").collect()
+    m.account(keep="1h").collect()
     after(m, server)
     assert server.numbers("RETR") == []
     settled(server, m, had, keep=False)
 
 
-@pytest.mark.parametrize("keep", ["yes", "1s"])
+@pytest.mark.parametrize("keep", ["yes", "1h"])
 def test_without_uidl_and_top(m, server, keep):
     """C-ENG-11: fetched to be known, but not put here twice."""
     no_uids(server)
@@ -208,7 +208,7 @@ def test_without_top(m, server):
     """Nothing is deleted on doubt, nothing is doubled."""
     no_top(server)
     had = list(server.box.mails)
-    m.account(keep="1s").collect()
+    m.account(keep="1h").collect()
     after(m, server)
     assert server.box.removed == []
     for i, mail in enumerate(server.box.mails):
@@ -247,7 +247,7 @@ def test_hangs_up_on_capa(m, server):
 def test_capabilities_are_believed_only_as_far(m, server):
     """CAPA says nothing of TOP and UIDL, yet the server has them."""
     server.capa = ["USER"]
-    m.account(keep="1s").collect()
+    m.account(keep="1h").collect()
     after(m, server)
     nothing_lost(server, m)
     assert len(m.files()) == 6
