@@ -18,6 +18,7 @@ enum {
 	LINE_MAX_OCTETS = 2048, /* as in base/log.c */
 	STUCK_MS = 1000,        /* how long standard error may take no line */
 	DRAIN_READS = 8,        /* a pipe holds 64 KiB */
+	STAMPED_MAX = LINE_MAX_OCTETS + 128,
 };
 
 struct source {
@@ -34,6 +35,13 @@ static LIST_HEAD(, source) sources = LIST_HEAD_INITIALIZER(sources);
 
 static enum { TO_STDERR, TO_JOURNAL, TO_SYSLOG } kind;
 static unsigned long dropped;
+
+/* Lines that leave in one write, no longer than a pipe that has room takes
+ * without waiting: PIPE_BUF. */
+static struct {
+	char text[4096];
+	size_t len, lines;
+} batch;
 
 static const char letters[] = "DIWE";
 static const int priorities[] = { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR };
@@ -62,46 +70,64 @@ logrelay_open(bool to_syslog)
 }
 
 /* Standard error may be a pipe that nobody empties.  Waits a little; false:
- * the line is lost, and was counted. */
+ * the lines are lost. */
 static bool
-write_line(const char *s, size_t n)
+write_lines(const char *s, size_t n)
 {
 	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
 
 	/* Once stuck, no line waits until one goes through. */
-	if (poll(&p, 1, dropped != 0 ? 0 : STUCK_MS) <= 0 ||
-	    write(STDERR_FILENO, s, n) < 0) {
-		dropped++;
-		return false;
+	return poll(&p, 1, dropped != 0 ? 0 : STUCK_MS) > 0 &&
+	       write(STDERR_FILENO, s, n) >= 0;
+}
+
+static void emit(char letter, const char *text);
+
+/* Writes what was collected. */
+static void
+flush(void)
+{
+	unsigned long lost = dropped;
+	char text[64];
+
+	if (batch.lines == 0)
+		return;
+	if (!write_lines(batch.text, batch.len)) {
+		dropped += batch.lines;
+		lost = 0;
 	}
-	return true;
+	batch.len = batch.lines = 0;
+	if (lost == 0)
+		return;
+	dropped = 0;
+	snprintf(text, sizeof(text), "parent ev=log-dropped lines=%lu", lost);
+	emit('W', text);
+	flush();
 }
 
 static void
 emit(char letter, const char *text)
 {
 	size_t level = (size_t)(strchr(letters, letter) - letters);
-	char out[LINE_MAX_OCTETS * 2], stamp[CLOCK_STAMP];
+	char *out = batch.text + batch.len, stamp[CLOCK_STAMP];
 	int n;
 
 	if (kind == TO_SYSLOG) {
 		syslog(priorities[level], "%s", text);
 		return;
 	}
+	if (sizeof(batch.text) - batch.len < STAMPED_MAX) {
+		flush();
+		out = batch.text;
+	}
 	if (kind == TO_JOURNAL)
 		n = snprintf(
-		    out, sizeof(out), "<%d>%s\n", priorities[level], text);
+		    out, STAMPED_MAX, "<%d>%s\n", priorities[level], text);
 	else
-		n = snprintf(out, sizeof(out), "%s %c %s\n",
+		n = snprintf(out, STAMPED_MAX, "%s %c %s\n",
 		    clock_stamp(stamp, clock_unix_ms()), letter, text);
-	if (write_line(out, (size_t)n) && dropped != 0) {
-		unsigned long lost = dropped;
-
-		dropped = 0;
-		snprintf(
-		    out, sizeof(out), "parent ev=log-dropped lines=%lu", lost);
-		emit('W', out);
-	}
+	batch.len += (size_t)n;
+	batch.lines++;
 }
 
 /* Does the line begin with a level and the word of its process? */
@@ -155,6 +181,7 @@ static void
 source_free(struct source *s)
 {
 	pass_line(s);
+	flush();
 	LIST_REMOVE(s, link);
 	ev_io_stop(s->loop, &s->rd);
 	close(s->rd.fd);
@@ -169,10 +196,12 @@ read_some(struct source *s)
 	char got[16 * 1024];
 	ssize_t n = read(s->rd.fd, got, sizeof(got));
 
-	if (n > 0)
+	if (n > 0) {
 		take(s, got, (size_t)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		flush();
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		source_free(s);
+	}
 	return n > 0;
 }
 
