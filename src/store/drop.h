@@ -3,7 +3,8 @@
  *
  * A drop is one session's hold on a maildrop: its lock and its frozen view.
  * All functions but close() are called on a thread, one at a time for a
- * maildrop, and may wait for disks.
+ * maildrop, and may wait for disks; where something is to be done `now`, on
+ * the loop, and it is not done unless the kernel has all of it in memory.
  */
 #ifndef STORE_DROP_H
 #define STORE_DROP_H
@@ -24,6 +25,7 @@ struct drop {
 	const struct store_conf *conf;
 	char *tag;    /* "sid=0.1f user=alice", escaped: for the log */
 	bool doubted; /* commit() has work though nothing is marked */
+	bool unnoted; /* note() is to be called if it stays open for long */
 };
 
 struct drop_open {
@@ -33,6 +35,7 @@ struct drop_open {
 	const char *tag;
 	bool quick; /* E_AGAIN, with what is there so far in `drop`, rather
 	             * than a cost that grows with the maildrop */
+	bool now;   /* E_AGAIN, with nothing done, rather than wait */
 
 	struct drop *drop; /* to go on with after E_AGAIN; the result */
 	uint32_t count;
@@ -63,10 +66,16 @@ struct drop_kind {
 	/* A failure leaves no drop; it has been logged. */
 	enum err (*open)(struct drop_open *o);
 
-	/* The index and where the view of it ends; *fd_r is the caller's. */
-	enum err (*view)(struct drop *d, int *fd_r, uint64_t *end_r);
+	/* Writes down, for other programs to tell, who has it. */
+	void (*note)(struct drop *d, const char *peer);
+
+	/* The index and where the view of it ends; *fd_r is the caller's.
+	 * now: E_AGAIN rather than wait. */
+	enum err (*view)(struct drop *d, bool now, int *fd_r, uint64_t *end_r);
 
 	void (*fetch)(struct drop *d, struct drop_message *m, size_t n);
+	/* All of them, or false. */
+	bool (*fetch_now)(struct drop *d, struct drop_message *m, size_t n);
 
 	/* A message had another size when it was sent; 0: the list itself is
 	 * damaged. */

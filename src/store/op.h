@@ -35,6 +35,9 @@ struct op {
 struct op *op_new(struct tenant *s, void (*run)(struct job *),
     void (*done)(struct job *), bool slow);
 void op_add(struct op *op);
+/* The same, but without a thread if nothing is to be waited for: now() says
+ * whether it has done the work. */
+void op_add_now(struct op *op, bool (*now)(struct op *op));
 
 /* At the end of done(); the session goes too if this was its last. */
 void op_free(struct op *op);

@@ -33,6 +33,20 @@ op_add(struct op *op)
 }
 
 void
+op_add_now(struct op *op, bool (*now)(struct op *op))
+{
+	struct tenant *s = op->s;
+
+	/* What was asked before comes before it. */
+	if (s->maildrop->line.pending != 0 || !now(op)) {
+		op_add(op);
+		return;
+	}
+	s->ops++;
+	op->job.done(&op->job);
+}
+
+void
 op_free(struct op *op)
 {
 	struct tenant *s = op->s;
@@ -73,7 +87,16 @@ run_view(struct job *j)
 	struct op *op = (struct op *)j;
 	struct drop *d = op->s->drop;
 
-	op->e = d->kind->view(d, &op->view.fd, &op->view.end);
+	op->e = d->kind->view(d, false, &op->view.fd, &op->view.end);
+}
+
+static bool
+now_view(struct op *op)
+{
+	struct drop *d = op->s->drop;
+
+	op->e = d->kind->view(d, true, &op->view.fd, &op->view.end);
+	return op->e == E_OK;
 }
 
 static void
@@ -110,7 +133,7 @@ tenant_view(struct tenant *s)
 	if (!may_ask(s))
 		return E_FORMAT;
 	if ((op = op_new(s, run_view, done_view, false)) != NULL)
-		op_add(op);
+		op_add_now(op, now_view);
 	else
 		answer_view(s, E_NOMEM, -1, 0);
 	return E_OK;
@@ -125,6 +148,14 @@ run_fetch(struct job *j)
 	struct drop *d = op->s->drop;
 
 	d->kind->fetch(d, op->fetch.m, op->fetch.n);
+}
+
+static bool
+now_fetch(struct op *op)
+{
+	struct drop *d = op->s->drop;
+
+	return d->kind->fetch_now(d, op->fetch.m, op->fetch.n);
 }
 
 static void
@@ -182,7 +213,7 @@ tenant_fetch(struct tenant *s, const uint32_t *msgno, unsigned n)
 	}
 	op->fetch.n = n;
 	memcpy(op->fetch.m, failed, sizeof(failed));
-	op_add(op);
+	op_add_now(op, now_fetch);
 	return E_OK;
 }
 

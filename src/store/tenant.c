@@ -15,9 +15,12 @@ enum {
 	PATIENCE = 5, /* seconds for the answer to IPC_YIELD */
 };
 
+static const double NOTE = 0.2; /* seconds until it is noted who has it */
+
 static void maildrop_next(struct maildrop *md);
 static void maildrop_ask(struct maildrop *md);
 static void on_patience(struct ev_loop *loop, ev_timer *w, int revents);
+static void on_note(struct ev_loop *loop, ev_timer *w, int revents);
 
 /* ---- answers ---- */
 
@@ -127,7 +130,8 @@ tenant_new(struct peer *p, uint64_t sid, const char *user, const char *path,
 	s->sid = sid;
 	snprintf(s->from, sizeof(s->from), "%s", from);
 	ev_init(&s->patience, on_patience);
-	s->patience.data = s;
+	ev_timer_init(&s->note, on_note, NOTE, 0.);
+	s->patience.data = s->note.data = s;
 	s->maildrop->waiting++;
 	TAILQ_INSERT_TAIL(&s->maildrop->sessions, s, in_drop);
 	LIST_INSERT_HEAD(&p->by_sid[sid % PEER_BUCKETS], s, by_sid);
@@ -179,6 +183,7 @@ tenant_free(struct tenant *s)
 	struct store *st = s->store;
 
 	ev_timer_stop(st->loop, &s->patience);
+	ev_timer_stop(st->loop, &s->note);
 	if (s->state == TENANT_WAITING)
 		md->waiting--;
 	TAILQ_REMOVE(&md->sessions, s, in_drop);
@@ -233,6 +238,15 @@ run_open(struct job *j)
 	op->e = maildir_kind.open(&op->open.o);
 }
 
+static bool
+now_open(struct op *op)
+{
+	op->open.o.now = true;
+	op->e = maildir_kind.open(&op->open.o);
+	op->open.o.now = false;
+	return op->e == E_OK;
+}
+
 static void
 opened(struct tenant *s, const struct drop_open *o)
 {
@@ -240,12 +254,42 @@ opened(struct tenant *s, const struct drop_open *o)
 	s->drop = o->drop;
 	s->count = o->count;
 	s->opened = clock_unix_ms() / 1000;
+	if (s->drop->unnoted)
+		ev_timer_start(s->store->loop, &s->note);
 	if (!op_answer_begin(s->peer, IPC_OPENED, s->sid))
 		return;
 	ipc_put_str(s->peer->chan, s->user);
 	ipc_put_u32(s->peer->chan, o->count);
 	ipc_put_u64(s->peer->chan, o->octets);
 	op_answer_end(s->peer);
+}
+
+static void
+run_note(struct job *j)
+{
+	struct op *op = (struct op *)j;
+
+	op->s->drop->kind->note(op->s->drop, op->s->from);
+}
+
+static void
+done_note(struct job *j)
+{
+	op_free((struct op *)j);
+}
+
+/* Most sessions are over before this. */
+static void
+on_note(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct tenant *s = w->data;
+	struct op *op;
+
+	(void)loop;
+	(void)revents;
+	if (s->state == TENANT_OPEN &&
+	    (op = op_new(s, run_note, done_note, false)) != NULL)
+		op_add(op);
 }
 
 static void
@@ -294,7 +338,7 @@ tenant_start(struct tenant *s)
 		.peer = s->from,
 		.tag = tenant_tag(s, op->open.tag),
 		.quick = true };
-	op_add(op);
+	op_add_now(op, now_open);
 }
 
 void

@@ -46,6 +46,7 @@ struct tenant {
 	unsigned ops;           /* under way */
 	bool yielding;          /* its pop3 process was asked to end it */
 	ev_timer patience;      /* WAITING: for an answer to that */
+	ev_timer note;          /* OPEN: it is written down who has it */
 };
 
 /* Sessions of one maildrop: one that has it (or several, if shared), and

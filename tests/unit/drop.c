@@ -195,7 +195,7 @@ fixture_list(struct drop_fixture *f)
 	int fd;
 
 	assert_non_null(v);
-	assert_int_equal(maildir_kind.view(f->drop, &fd, &end), E_OK);
+	assert_int_equal(maildir_kind.view(f->drop, false, &fd, &end), E_OK);
 	assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
 	while (off < end) {
 		uint8_t h[INDEX_HEADER];

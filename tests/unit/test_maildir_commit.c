@@ -254,11 +254,13 @@ test_index_lost(void **state)
 	int fd;
 
 	fixture_remove(f, "malote.index");
-	assert_int_not_equal(maildir_kind.view(f->drop, &fd, &end), E_OK);
+	assert_int_not_equal(
+	    maildir_kind.view(f->drop, false, &fd, &end), E_OK);
 	maildir_kind.fetch(f->drop, &m, 1);
 	assert_int_equal(m.status, FETCH_FAILED);
 	fixture_put(f, "malote.index", "something else");
-	assert_int_not_equal(maildir_kind.view(f->drop, &fd, &end), E_OK);
+	assert_int_not_equal(
+	    maildir_kind.view(f->drop, false, &fd, &end), E_OK);
 	/* Nothing is removed that cannot be known. */
 	assert_int_equal(fixture_commit(f, MSGNOS(1), NULL).failed, 1);
 	assert_true(fixture_has(f, "new/1.a"));

@@ -160,6 +160,74 @@ test_quick(void **state)
 	fixture_expect(f, UIDS("1.a", "2.b", "3.c"));
 }
 
+static enum err
+open_now(struct drop_fixture *f)
+{
+	f->o = (struct drop_open){ .conf = &f->conf,
+		.path = f->path,
+		.peer = "192.0.2.7",
+		.tag = "sid=0.2 user=test",
+		.now = true };
+	enum err e = maildir_kind.open(&f->o);
+
+	f->drop = f->o.drop;
+	return e;
+}
+
+/* On the loop: what is unchanged and in memory; else nothing is held. */
+static void
+test_now(void **state)
+{
+	struct drop_fixture *f = *state;
+	struct drop_message m[2] = { { .msgno = 2 }, { .msgno = 1 } };
+	char path[512];
+	uint64_t end;
+	int fd;
+
+	fixture_put(f, "new/1.a", "x\n");
+	fixture_put(f, "cur/2.b:2,", "y\n");
+	assert_int_equal(open_now(f), E_AGAIN);
+	assert_null(f->drop);
+	assert_false(fixture_has(f, "malote.lock"));
+	fixture_settle();
+	fixture_must_open(f);
+	fixture_close(f);
+	if (open_now(f) == E_AGAIN)
+		skip(); /* a file system that cannot say what it has */
+	assert_int_equal(f->o.count, 2);
+	assert_int_equal(maildir_kind.view(f->drop, true, &fd, &end), E_OK);
+	close(fd);
+	assert_true(maildir_kind.fetch_now(f->drop, m, 2));
+	assert_int_equal(m[0].status, FETCH_OK);
+	assert_int_equal(m[0].wire, 3);
+	close(m[0].fd);
+	close(m[1].fd);
+	/* Marked by another program: found by reading the directories. */
+	fixture_rename(f, "cur/2.b:2,", "cur/2.b:2,S");
+	assert_false(maildir_kind.fetch_now(f->drop, m, 2));
+	maildir_kind.fetch(f->drop, m, 2);
+	assert_int_equal(m[0].status, FETCH_OK);
+	close(m[0].fd);
+	close(m[1].fd);
+	/* Now that its name is known, again at once; but not with another
+	 * size. */
+	assert_true(maildir_kind.fetch_now(f->drop, m, 2));
+	close(m[0].fd);
+	close(m[1].fd);
+	fixture_put(f, "new/1.a", "xx\n");
+	assert_false(maildir_kind.fetch_now(f->drop, m, 2));
+	fixture_close(f);
+	/* Changed: nothing is held. */
+	assert_int_equal(open_now(f), E_AGAIN);
+	fixture_must_open(f);
+	fixture_close(f);
+	snprintf(path, sizeof(path), "%s/malote.index", f->path);
+	assert_int_equal(truncate(path, 10), 0);
+	assert_int_equal(open_now(f), E_AGAIN);
+	assert_null(f->drop);
+	fixture_must_open(f);
+}
+
 /* A time in the future proves nothing. */
 static void
 test_future_time(void **state)
@@ -586,6 +654,18 @@ test_lock(void **state)
 	fixture_close(f);
 	fixture_must_open(&g);
 	fixture_close(&g);
+	/* Opened at once it is noted later. */
+	fixture_settle();
+	fixture_must_open(f);
+	fixture_close(f);
+	if (open_now(f) == E_AGAIN)
+		skip();
+	assert_true(f->drop->unnoted);
+	assert_int_equal(open_now(&g), E_AGAIN);
+	assert_null(g.drop);
+	maildir_kind.note(f->drop, f->o.peer);
+	assert_int_equal(fixture_open(&g, true), E_BUSY);
+	assert_non_null(strstr(g.o.text, " from 192.0.2.7"));
 }
 
 int
@@ -598,6 +678,7 @@ main(void)
 		T(test_size_in_name),
 		T(test_odd_files),
 		T(test_quick),
+		T(test_now),
 		T(test_future_time),
 		T(test_moves),
 		T(test_frozen),

@@ -238,7 +238,8 @@ apply_marks(struct commit *c)
 	enum err e;
 	int fd;
 
-	if ((e = maildir_view_open(c->m, &c->d, &fd, &c->eb)) != E_OK)
+	if ((e = maildir_view_open(c->m, c->d.root, false, &fd, &c->eb)) !=
+	    E_OK)
 		return e;
 	e = indexfile_load(fd, c->m->end, take_entry, c, &end, &t);
 	maildir_view_close(c->m, fd);
@@ -298,7 +299,7 @@ maildir_commit(struct drop *drop, struct drop_commit *todo)
 	enum err e;
 
 	arena_init(&c.arena);
-	e = maildir_enter(c.m->path, &c.d, &c.eb);
+	e = maildir_enter(c.m->path, false, &c.d, &c.eb);
 	if (e == E_OK) {
 		e = apply_marks(&c);
 		sync_dirs(&c);

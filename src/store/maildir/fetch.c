@@ -29,6 +29,7 @@ struct fetch {
 	struct maildir *m;
 	struct maildir_dirs d;
 	int index;
+	bool now;
 	bool fresh; /* the directories have been read for it */
 	struct errbuf eb;
 };
@@ -36,8 +37,8 @@ struct fetch {
 static enum err
 open_named(struct fetch *f, const char *name, int *fd_r, struct stat *st_r)
 {
-	return maildir_file(
-	    f->d.sub[NAME_SUB(name)], name + 1, O_RDONLY, fd_r, st_r, &f->eb);
+	return maildir_file(f->d.sub[NAME_SUB(name)], name + 1, O_RDONLY,
+	    f->now, fd_r, st_r, &f->eb);
 }
 
 /* Where the message is by the directories as they were read last. */
@@ -94,7 +95,7 @@ fetch_one(struct fetch *f, struct drop_message *v)
 	struct stat st;
 	enum err e;
 
-	e = maildir_view_get(f->m, f->index, v->msgno, &entry);
+	e = maildir_view_get(f->m, f->index, false, v->msgno, &entry);
 	if (e == E_FORMAT) {
 		err_set(&f->eb, e, "the index is damaged");
 		maildir_doubt(&f->m->drop, 0);
@@ -128,9 +129,9 @@ maildir_fetch(struct drop *drop, struct drop_message *v, size_t n)
 		v[i].status = FETCH_FAILED;
 		v[i].fd = -1;
 	}
-	e = maildir_enter(f.m->path, &f.d, &f.eb);
+	e = maildir_enter(f.m->path, false, &f.d, &f.eb);
 	if (e == E_OK) {
-		e = maildir_view_open(f.m, &f.d, &f.index, &f.eb);
+		e = maildir_view_open(f.m, f.d.root, false, &f.index, &f.eb);
 		if (e == E_OK) {
 			for (size_t i = 0; i < n; i++)
 				fetch_one(&f, &v[i]);
@@ -141,4 +142,51 @@ maildir_fetch(struct drop *drop, struct drop_message *v, size_t n)
 	if (e != E_OK)
 		log_line(LOG_WARNING, "ev=fetch-failed %s error=\"%s\"",
 		    drop->tag, f.eb.text);
+}
+
+/* ---- at once ---- */
+
+static bool
+fetch_one_now(struct fetch *f, struct drop_message *v)
+{
+	struct view_entry entry;
+	struct stat st;
+	const char *now;
+
+	if (maildir_view_get(f->m, f->index, true, v->msgno, &entry) != E_OK)
+		return false;
+	now = name_now(f, entry.name);
+	if (open_named(f, now != NULL ? now : entry.name, &v->fd, &st) != E_OK)
+		return false;
+	v->status = FETCH_OK;
+	v->encoding = ENC_LF;
+	v->offset = 0;
+	v->stored = (uint64_t)st.st_size;
+	v->wire = entry.wire;
+	return v->stored == entry.stored;
+}
+
+bool
+maildir_fetch_now(struct drop *drop, struct drop_message *v, size_t n)
+{
+	struct fetch f = { .m = (struct maildir *)drop, .now = true };
+	bool ok = false;
+
+	for (size_t i = 0; i < n; i++) {
+		v[i].status = FETCH_FAILED;
+		v[i].fd = -1;
+	}
+	if (maildir_enter(f.m->path, true, &f.d, &f.eb) != E_OK)
+		return false;
+	if (maildir_view_open(f.m, f.d.root, true, &f.index, &f.eb) == E_OK) {
+		ok = true;
+		for (size_t i = 0; i < n && ok; i++)
+			ok = fetch_one_now(&f, &v[i]);
+		maildir_view_close(f.m, f.index);
+	}
+	maildir_leave(&f.d);
+	for (size_t i = 0; i < n && !ok; i++)
+		if (v[i].fd >= 0)
+			close(v[i].fd);
+	return ok;
 }

@@ -112,7 +112,8 @@ read_once(struct foreign *f, int root, const char *name, bool *same_r,
 	bool torn;
 	int fd;
 
-	if ((e = maildir_file(root, name, O_RDONLY, &fd, &st, eb)) != E_OK)
+	if ((e = maildir_file(root, name, O_RDONLY, false, &fd, &st, eb)) !=
+	    E_OK)
 		return e;
 	e = lines_read(fd, take_line, f, &torn, eb);
 	close(fd);

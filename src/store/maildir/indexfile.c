@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "store/maildir/maildir.h"
@@ -15,35 +16,40 @@
 
 enum { OUT_FLUSH = 512 * 1024, OUT_MAX = 2 * OUT_FLUSH };
 
-static enum err
-read_at(int fd, void *buf, size_t n, uint64_t at)
+enum err
+indexfile_read(int fd, void *buf, size_t n, uint64_t at, bool now)
 {
-	ssize_t k = pread(fd, buf, n, (off_t)at);
+	struct iovec iov = { buf, n };
+	ssize_t k = now ? preadv2(fd, &iov, 1, (off_t)at, RWF_NOWAIT)
+			: pread(fd, buf, n, (off_t)at);
 
+	if (now && k != (ssize_t)n)
+		return E_AGAIN;
 	if (k < 0)
 		return E_IO;
 	return (size_t)k == n ? E_OK : E_FORMAT;
 }
 
 enum err
-indexfile_trailer(int fd, uint64_t end, struct index_trailer *t_r)
+indexfile_trailer(int fd, uint64_t end, bool now, struct index_trailer *t_r)
 {
 	uint8_t q[INDEX_TRAILER];
 	enum err e;
 
 	if (end < INDEX_HEADER + INDEX_TRAILER)
 		return E_FORMAT;
-	if ((e = read_at(fd, q, sizeof(q), end - sizeof(q))) != E_OK)
+	if ((e = indexfile_read(fd, q, sizeof(q), end - sizeof(q), now)) !=
+	    E_OK)
 		return e;
 	return index_get_trailer(q, t_r);
 }
 
 enum err
-indexfile_block(
-    int fd, uint64_t off, uint64_t end, uint32_t first, struct index_block *b_r)
+indexfile_block(int fd, uint64_t off, uint64_t end, uint32_t first, bool now,
+    struct index_block *b_r)
 {
 	uint8_t h[INDEX_HEADER];
-	enum err e = read_at(fd, h, sizeof(h), off);
+	enum err e = indexfile_read(fd, h, sizeof(h), off, now);
 
 	return e == E_OK ? index_get_block(h, off, end, first, b_r) : e;
 }
@@ -115,7 +121,7 @@ indexfile_load(int fd, uint64_t end, indexfile_take take, void *arg,
 		uint64_t octets = t_r->octets;
 		char *grown;
 
-		e = indexfile_block(fd, *end_r, end, t_r->count + 1, &b);
+		e = indexfile_block(fd, *end_r, end, t_r->count + 1, false, &b);
 		if (e != E_OK)
 			break;
 		if ((grown = realloc(p, b.next - b.off)) == NULL) {
@@ -123,7 +129,8 @@ indexfile_load(int fd, uint64_t end, indexfile_take take, void *arg,
 			break;
 		}
 		p = grown;
-		if ((e = read_at(fd, p, b.next - b.off, b.off)) != E_OK ||
+		if ((e = indexfile_read(fd, p, b.next - b.off, b.off, false)) !=
+			E_OK ||
 		    (e = check_block(p, &b, t_r, &t)) != E_OK ||
 		    (e = take_block(p, &b, take, arg, &octets)) != E_OK)
 			break;

@@ -12,9 +12,14 @@
 
 #define INDEXFILE_NAME "malote.index"
 
+/* Reads all of it.  E_FORMAT: the file is shorter; E_IO.  now: E_AGAIN rather
+ * than wait for a disk, here and below. */
+enum err indexfile_read(
+    int fd, void *buf, size_t n, uint64_t at, bool now) NODISCARD;
+
 /* The trailer that ends at `end`.  E_FORMAT, E_IO. */
 enum err indexfile_trailer(
-    int fd, uint64_t end, struct index_trailer *t_r) NODISCARD;
+    int fd, uint64_t end, bool now, struct index_trailer *t_r) NODISCARD;
 
 struct indexfile_entry {
 	uint32_t msgno;
@@ -34,7 +39,7 @@ enum err indexfile_load(int fd, uint64_t end, indexfile_take take, void *arg,
 
 /* Reads the header at off.  E_FORMAT, E_IO. */
 enum err indexfile_block(int fd, uint64_t off, uint64_t end, uint32_t first,
-    struct index_block *b_r) NODISCARD;
+    bool now, struct index_block *b_r) NODISCARD;
 
 enum indexfile_how {
 	INDEXFILE_APPEND,    /* behind `end` of the file that is there */

@@ -67,15 +67,18 @@ maildir_lock(
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char word[LINE];
 	uint64_t since;
+	bool now = peer == NULL;
 	struct stat st;
 	enum err e;
 	int fd;
 
-	e = maildir_file(root, "malote.lock", O_RDWR | O_CREAT, &fd, &st, eb);
+	e = maildir_file(root, "malote.lock", O_RDWR | (now ? 0 : O_CREAT), now,
+	    &fd, &st, eb);
 	if (e != E_OK)
 		return e;
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
-		line_write(fd, 0, clock_unix_ms() / 1000, peer);
+		if (!now)
+			line_write(fd, 0, clock_unix_ms() / 1000, peer);
 		*fd_r = fd;
 		return E_OK;
 	}
@@ -91,6 +94,15 @@ maildir_lock(
 	}
 	close(fd);
 	return e;
+}
+
+void
+maildir_note(struct drop *drop, const char *peer)
+{
+	struct maildir *m = (struct maildir *)drop;
+
+	if (m->lock_fd >= 0)
+		line_write(m->lock_fd, 0, clock_unix_ms() / 1000, peer);
 }
 
 bool

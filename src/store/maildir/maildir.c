@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -16,12 +18,25 @@
 
 /* ---- files ---- */
 
-enum err
-maildir_file(int dir, const char *name, int flags, int *fd_r, struct stat *st_r,
-    struct errbuf *eb)
+int
+maildir_open_at(int dir, const char *name, int flags, bool now)
 {
-	int fd = openat(dir, name,
-	    flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	struct open_how how = { .resolve = RESOLVE_CACHED };
+
+	flags |= O_NOFOLLOW | O_CLOEXEC;
+	if ((flags & O_PATH) == 0)
+		flags |= O_NONBLOCK | O_NOCTTY;
+	if (!now)
+		return openat(dir, name, flags, 0600);
+	how.flags = (unsigned)flags;
+	return (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
+}
+
+enum err
+maildir_file(int dir, const char *name, int flags, bool now, int *fd_r,
+    struct stat *st_r, struct errbuf *eb)
+{
+	int fd = maildir_open_at(dir, name, flags, now);
 
 	*fd_r = -1;
 	if (fd < 0) {
@@ -56,15 +71,13 @@ maildir_file(int dir, const char *name, int flags, int *fd_r, struct stat *st_r,
 		   : err_set(eb, E_FORMAT, "no regular file");
 }
 
-static const int dir_flags =
-    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-
 static enum err
-open_dir(int at, const char *name, int *fd_r, struct errbuf *eb)
+open_dir(int at, const char *name, bool now, int *fd_r, struct errbuf *eb)
 {
 	struct stat st = { .st_uid = 0 };
 
-	if ((*fd_r = openat(at, name, dir_flags)) < 0)
+	*fd_r = maildir_open_at(at, name, O_RDONLY | O_DIRECTORY, now);
+	if (*fd_r < 0)
 		return err_sys(eb,
 		    errno == ENOENT                      ? E_NOENT
 		    : errno == ENOTDIR || errno == ELOOP ? E_FORMAT
@@ -91,14 +104,15 @@ maildir_leave(struct maildir_dirs *d)
 }
 
 enum err
-maildir_enter(const char *path, struct maildir_dirs *d, struct errbuf *eb)
+maildir_enter(
+    const char *path, bool now, struct maildir_dirs *d, struct errbuf *eb)
 {
 	enum err e;
 
 	*d = (struct maildir_dirs){ -1, { -1, -1 } };
-	if ((e = open_dir(AT_FDCWD, path, &d->root, eb)) != E_OK ||
-	    (e = open_dir(d->root, "new", &d->sub[SUB_NEW], eb)) != E_OK ||
-	    (e = open_dir(d->root, "cur", &d->sub[SUB_CUR], eb)) != E_OK)
+	if ((e = open_dir(AT_FDCWD, path, now, &d->root, eb)) != E_OK ||
+	    (e = open_dir(d->root, "new", now, &d->sub[SUB_NEW], eb)) != E_OK ||
+	    (e = open_dir(d->root, "cur", now, &d->sub[SUB_CUR], eb)) != E_OK)
 		maildir_leave(d);
 	return e;
 }
@@ -132,7 +146,7 @@ make_maildir(const struct drop_open *o, struct errbuf *eb)
 	int fd;
 
 	if ((e = make_path(o->path, eb)) != E_OK ||
-	    (e = open_dir(AT_FDCWD, o->path, &fd, eb)) != E_OK)
+	    (e = open_dir(AT_FDCWD, o->path, false, &fd, eb)) != E_OK)
 		return e;
 	for (unsigned i = 0; i < 3 && e == E_OK; i++)
 		if (mkdirat(fd, sub[i], 0700) < 0 && errno != EEXIST)
@@ -194,25 +208,42 @@ maildir_new(const struct drop_open *o)
 	return NULL;
 }
 
+static bool
+look_at(int root, const char *name, bool now, struct stat *st_r)
+{
+	bool ok;
+	int fd;
+
+	if (!now)
+		return fstatat(root, name, st_r, AT_SYMLINK_NOFOLLOW) == 0;
+	if ((fd = maildir_open_at(root, name, O_PATH, true)) < 0)
+		return false;
+	ok = fstat(fd, st_r) == 0;
+	close(fd);
+	return ok;
+}
+
 /* The view of a maildrop that is as its index says: a cost that does not
  * grow with it. */
 static bool
-open_current(struct maildir *m, int root)
+open_current(struct maildir *m, int root, bool now)
 {
 	struct stat new_st, cur_st, index;
 	struct errbuf eb;
 	int fd;
 
-	if (fstatat(root, "new", &new_st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    fstatat(root, "cur", &cur_st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    maildir_file(root, INDEXFILE_NAME, O_RDONLY, &fd, &index, &eb) !=
-		E_OK)
+	if (!look_at(root, "new", now, &new_st) ||
+	    !look_at(root, "cur", now, &cur_st) ||
+	    maildir_file(
+		root, INDEXFILE_NAME, O_RDONLY, now, &fd, &index, &eb) != E_OK)
 		return false;
 	m->end = (uint64_t)index.st_size;
-	if (indexfile_trailer(fd, m->end, &m->trailer) == E_OK &&
+	if (indexfile_trailer(fd, m->end, now, &m->trailer) == E_OK &&
 	    names_same_time(names_stat_time(&new_st), m->trailer.new_time) &&
-	    names_same_time(names_stat_time(&cur_st), m->trailer.cur_time))
-		return maildir_view_set(m, fd, &eb) == E_OK;
+	    names_same_time(names_stat_time(&cur_st), m->trailer.cur_time)) {
+		maildir_view_set(m, fd, &index);
+		return true;
+	}
 	close(fd);
 	return false;
 }
@@ -221,11 +252,12 @@ open_current(struct maildir *m, int root)
 static enum err
 open_quick(struct drop_open *o, struct errbuf *eb)
 {
+	bool now = o->now;
 	struct maildir *m;
 	enum err e;
 	int root;
 
-	if ((e = open_dir(AT_FDCWD, o->path, &root, eb)) != E_OK)
+	if ((e = open_dir(AT_FDCWD, o->path, now, &root, eb)) != E_OK)
 		return e;
 	if ((m = maildir_new(o)) == NULL) {
 		close(root);
@@ -233,16 +265,32 @@ open_quick(struct drop_open *o, struct errbuf *eb)
 	}
 	o->drop = &m->drop;
 	if (!o->conf->shared)
-		e = maildir_lock(root, o->peer, &m->lock_fd, o->text, eb);
-	if (e == E_DENIED) {
+		e = maildir_lock(
+		    root, now ? NULL : o->peer, &m->lock_fd, o->text, eb);
+	m->drop.unnoted = now && m->lock_fd >= 0;
+	if (e == E_DENIED && !now) {
 		log_line(LOG_WARNING, "ev=not-locked %s error=\"%s\"", o->tag,
 		    eb->text);
 		e = E_OK;
 	}
-	if (e == E_OK && !open_current(m, root))
+	if (e == E_OK && !open_current(m, root, now))
 		e = E_AGAIN;
 	close(root);
 	return e;
+}
+
+/* Whatever is in the way: it is done anew then, on a thread. */
+static enum err
+open_now(struct drop_open *o)
+{
+	struct errbuf eb;
+	enum err e = open_quick(o, &eb);
+
+	if (e != E_OK && o->drop != NULL)
+		maildir_close(o->drop);
+	if (e != E_OK)
+		o->drop = NULL;
+	return e == E_OK ? E_OK : E_AGAIN;
 }
 
 static enum err
@@ -252,10 +300,10 @@ open_slow(struct drop_open *o, struct errbuf *eb)
 	struct maildir_dirs d;
 	enum err e;
 
-	e = maildir_enter(o->path, &d, eb);
+	e = maildir_enter(o->path, false, &d, eb);
 	if (e == E_NOENT && o->conf->create &&
 	    (e = make_maildir(o, eb)) == E_OK)
-		e = maildir_enter(o->path, &d, eb);
+		e = maildir_enter(o->path, false, &d, eb);
 	if (e != E_OK)
 		return e;
 	if (m == NULL) {
@@ -281,12 +329,14 @@ maildir_open(struct drop_open *o)
 	struct maildir *m;
 	enum err e = E_AGAIN;
 
-	if (o->drop == NULL && o->quick) {
+	if (o->now)
+		e = open_now(o);
+	else if (o->drop == NULL && o->quick) {
 		e = open_quick(o, &eb);
 		if (e == E_NOENT && o->drop == NULL)
 			e = E_AGAIN; /* it may have to be made */
 	}
-	if (e == E_AGAIN && o->quick)
+	if (e == E_AGAIN && (o->quick || o->now))
 		return e;
 	if (e == E_AGAIN)
 		e = open_slow(o, &eb);
@@ -306,20 +356,22 @@ maildir_open(struct drop_open *o)
 }
 
 static enum err
-maildir_view(struct drop *drop, int *fd_r, uint64_t *end_r)
+maildir_view(struct drop *drop, bool now, int *fd_r, uint64_t *end_r)
 {
 	struct maildir *m = (struct maildir *)drop;
-	struct maildir_dirs d;
 	struct errbuf eb;
 	enum err e;
+	int root;
 
-	if ((e = maildir_enter(m->path, &d, &eb)) == E_OK) {
-		e = maildir_view_open(m, &d, fd_r, &eb);
-		maildir_leave(&d);
+	if ((e = open_dir(AT_FDCWD, m->path, now, &root, &eb)) == E_OK) {
+		e = maildir_view_open(m, root, now, fd_r, &eb);
+		close(root);
 	}
 	if (e == E_OK && *fd_r == m->index_fd &&
 	    (*fd_r = fcntl(m->index_fd, F_DUPFD_CLOEXEC, 0)) < 0)
 		e = err_sys(&eb, E_IO, "index");
+	if (e != E_OK && now)
+		return E_AGAIN;
 	if (e != E_OK)
 		log_line(LOG_WARNING, "ev=index-lost %s error=\"%s\"",
 		    drop->tag, eb.text);
@@ -350,7 +402,9 @@ const struct drop_kind maildir_kind = {
 	.open = maildir_open,
 	.view = maildir_view,
 	.fetch = maildir_fetch,
+	.fetch_now = maildir_fetch_now,
 	.doubt = maildir_doubt,
 	.commit = maildir_commit,
+	.note = maildir_note,
 	.close = maildir_close,
 };

@@ -40,17 +40,25 @@ struct maildir {
 	bool damaged; /* the index is to be made anew */
 };
 
+/* What takes a `now` is also called on the loop, which waits for no disk: it
+ * fails then unless all that is needed is in the kernel's memory. */
+
+/* As openat(2), without following, waiting, or handing on.  now: flags must
+ * not create. */
+int maildir_open_at(int dir, const char *name, int flags, bool now);
+
 /* Opens the Maildir and its directories; all or nothing. */
-enum err maildir_enter(
-    const char *path, struct maildir_dirs *d, struct errbuf *eb) NODISCARD;
+enum err maildir_enter(const char *path, bool now, struct maildir_dirs *d,
+    struct errbuf *eb) NODISCARD;
 void maildir_leave(struct maildir_dirs *d);
 
 /* Opens a file of ours for reading (or as `flags` say): a regular file that
  * belongs to us.  E_NOENT, E_IO, E_FORMAT if it is something else. */
-enum err maildir_file(int dir, const char *name, int flags, int *fd_r,
+enum err maildir_file(int dir, const char *name, int flags, bool now, int *fd_r,
     struct stat *st_r, struct errbuf *eb) NODISCARD;
 
-/* lock.c.  E_BUSY: text (DROP_TEXT_MAX) says who; E_DENIED: the disk takes no lock file. */
+/* lock.c.  E_BUSY: text (DROP_TEXT_MAX) says who; E_DENIED: the disk takes no
+ * lock file.  peer NULL: at once or not at all, and maildir_note() follows. */
 enum err maildir_lock(int root, const char *peer, int *fd_r, char *text,
     struct errbuf *eb) NODISCARD;
 /* Under a lock: have the leftovers in tmp been looked for today?  If not,
@@ -76,20 +84,19 @@ enum err maildir_measure(int dir, const char *file, bool trust_name,
 /* Reads all of fd. */
 enum err maildir_count(int fd, uint64_t *wire_r, struct errbuf *eb) NODISCARD;
 
-/* view.c: the view is what m->end and m->trailer say of fd.  Takes fd. */
-enum err maildir_view_set(
-    struct maildir *m, int fd, struct errbuf *eb) NODISCARD;
+/* view.c: the view is what m->end and m->trailer say of fd.  Takes fd, which
+ * st is about. */
+void maildir_view_set(struct maildir *m, int fd, const struct stat *st);
 /* The view's index, for one job; *fd_r is closed by
  * maildir_view_close().  E_FORMAT: it is not the view's any more. */
-enum err maildir_view_open(struct maildir *m, const struct maildir_dirs *d,
-    int *fd_r, struct errbuf *eb) NODISCARD;
+enum err maildir_view_open(struct maildir *m, int root, bool now, int *fd_r,
+    struct errbuf *eb) NODISCARD;
 void maildir_view_close(const struct maildir *m, int fd);
 struct view_entry {
 	uint64_t wire, stored;
-	char uid[INDEX_UID_MAX + 1];
 	char name[INDEX_NAME_MAX + 1]; /* letter and file name */
 };
-enum err maildir_view_get(struct maildir *m, int fd, uint32_t msgno,
+enum err maildir_view_get(struct maildir *m, int fd, bool now, uint32_t msgno,
     struct view_entry *v_r) NODISCARD;
 
 /* Brings m->names up to date: for messages that are not under the names that
@@ -99,8 +106,10 @@ enum err maildir_names(struct maildir *m, const struct maildir_dirs *d,
 
 /* fetch.c, commit.c: as in drop.h. */
 void maildir_fetch(struct drop *d, struct drop_message *v, size_t n);
+bool maildir_fetch_now(struct drop *d, struct drop_message *v, size_t n);
 void maildir_doubt(struct drop *d, uint32_t msgno);
 void maildir_commit(struct drop *d, struct drop_commit *c);
+void maildir_note(struct drop *d, const char *peer);
 void maildir_close(struct drop *d);
 
 /* tmp.c: removes what deliveries have left in tmp 36 hours ago. */

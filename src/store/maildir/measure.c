@@ -79,7 +79,8 @@ maildir_measure(int dir, const char *file, bool trust_name, struct measure *m_r,
 	if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && trust_name &&
 	    named_size(file, m_r->stored, &m_r->wire))
 		return E_OK;
-	if ((e = maildir_file(dir, file, O_RDONLY, &fd, &st, eb)) != E_OK)
+	if ((e = maildir_file(dir, file, O_RDONLY, false, &fd, &st, eb)) !=
+	    E_OK)
 		return e;
 	m_r->stored = (uint64_t)st.st_size;
 	e = maildir_count(fd, &m_r->wire, eb);

@@ -113,7 +113,8 @@ load_index(struct scan *s)
 	enum err e;
 	int fd;
 
-	e = maildir_file(s->d->root, INDEXFILE_NAME, O_RDONLY, &fd, &st, s->eb);
+	e = maildir_file(
+	    s->d->root, INDEXFILE_NAME, O_RDONLY, false, &fd, &st, s->eb);
 	if (e != E_OK)
 		return E_OK; /* it is a cache */
 	e = indexfile_load(fd, (uint64_t)st.st_size, take_known, s,
@@ -259,7 +260,7 @@ use_old(struct scan *s, int *fd_r)
 	s->m->end = s->index_end;
 	s->m->trailer = s->trailer;
 	return maildir_file(
-	    s->d->root, INDEXFILE_NAME, O_RDONLY, fd_r, &st, s->eb);
+	    s->d->root, INDEXFILE_NAME, O_RDONLY, false, fd_r, &st, s->eb);
 }
 
 static enum err
@@ -292,6 +293,7 @@ static enum err
 scan(struct scan *s)
 {
 	bool missed = true;
+	struct stat st;
 	enum err e;
 	int fd;
 
@@ -308,7 +310,12 @@ scan(struct scan *s)
 	sort_new(s);
 	if ((e = scan_give_uidls(s)) != E_OK || (e = save(s, &fd)) != E_OK)
 		return e;
-	return maildir_view_set(s->m, fd, s->eb);
+	if (fstat(fd, &st) < 0) {
+		close(fd);
+		return err_sys(s->eb, E_IO, "index");
+	}
+	maildir_view_set(s->m, fd, &st);
+	return E_OK;
 }
 
 enum err

@@ -198,7 +198,7 @@ uidlfile_load(struct uidlfile *u, int root, struct errbuf *eb)
 	enum err e;
 	int fd;
 
-	e = maildir_file(root, FILE_NAME, O_RDONLY, &fd, &st, eb);
+	e = maildir_file(root, FILE_NAME, O_RDONLY, false, &fd, &st, eb);
 	if (e == E_NOENT)
 		return E_OK;
 	if (e != E_OK)

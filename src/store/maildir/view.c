@@ -10,23 +10,16 @@
 #include "store/maildir/indexfile.h"
 #include "store/maildir/maildir.h"
 
-enum err
-maildir_view_set(struct maildir *m, int fd, struct errbuf *eb)
+void
+maildir_view_set(struct maildir *m, int fd, const struct stat *st)
 {
-	struct stat st;
-
-	if (fstat(fd, &st) < 0) {
-		close(fd);
-		return err_sys(eb, E_IO, "index");
-	}
-	m->index_dev = st.st_dev;
-	m->index_ino = st.st_ino;
+	m->index_dev = st->st_dev;
+	m->index_ino = st->st_ino;
 	if (m->index_fd >= 0)
 		close(m->index_fd);
 	m->index_fd = m->keeps_index ? fd : -1;
 	if (!m->keeps_index)
 		close(fd);
-	return E_OK;
 }
 
 static bool
@@ -37,8 +30,8 @@ is_same_trailer(const struct index_trailer *a, const struct index_trailer *b)
 }
 
 enum err
-maildir_view_open(struct maildir *m, const struct maildir_dirs *d, int *fd_r,
-    struct errbuf *eb)
+maildir_view_open(
+    struct maildir *m, int root, bool now, int *fd_r, struct errbuf *eb)
 {
 	struct index_trailer t;
 	struct stat st;
@@ -48,11 +41,11 @@ maildir_view_open(struct maildir *m, const struct maildir_dirs *d, int *fd_r,
 		*fd_r = m->index_fd;
 		return E_OK;
 	}
-	e = maildir_file(d->root, INDEXFILE_NAME, O_RDONLY, fd_r, &st, eb);
+	e = maildir_file(root, INDEXFILE_NAME, O_RDONLY, now, fd_r, &st, eb);
 	if (e != E_OK)
 		return e == E_NOENT ? E_FORMAT : e;
 	if (st.st_ino == m->index_ino && st.st_dev == m->index_dev &&
-	    indexfile_trailer(*fd_r, m->end, &t) == E_OK &&
+	    indexfile_trailer(*fd_r, m->end, now, &t) == E_OK &&
 	    is_same_trailer(&t, &m->trailer))
 		return E_OK;
 	close(*fd_r);
@@ -68,7 +61,7 @@ maildir_view_close(const struct maildir *m, int fd)
 
 /* Where the blocks are; found out once, as walking them grows with n. */
 static enum err
-find_blocks(struct maildir *m, int fd)
+find_blocks(struct maildir *m, int fd, bool now)
 {
 	uint32_t n = m->trailer.blocks, first = 1;
 	struct index_block b;
@@ -81,7 +74,7 @@ find_blocks(struct maildir *m, int fd)
 	if ((m->blocks = calloc(n, sizeof(*m->blocks))) == NULL)
 		return E_NOMEM;
 	for (uint32_t i = 0; i < n && e == E_OK; i++) {
-		e = indexfile_block(fd, off, m->end, first, &b);
+		e = indexfile_block(fd, off, m->end, first, now, &b);
 		if (e != E_OK)
 			break;
 		m->blocks[i] = (struct maildir_block){ off, first };
@@ -115,15 +108,9 @@ block_of(const struct maildir *m, uint32_t msgno)
 	return &m->blocks[low];
 }
 
-static bool
-read_at(int fd, void *p, size_t n, uint64_t at)
-{
-	return pread(fd, p, n, (off_t)at) == (ssize_t)n;
-}
-
 enum err
 maildir_view_get(
-    struct maildir *m, int fd, uint32_t msgno, struct view_entry *v_r)
+    struct maildir *m, int fd, bool now, uint32_t msgno, struct view_entry *v_r)
 {
 	const struct maildir_block *at;
 	uint8_t record[INDEX_RECORD];
@@ -133,20 +120,18 @@ maildir_view_get(
 
 	if (msgno == 0 || msgno > m->trailer.count)
 		return E_FORMAT;
-	if (m->blocks == NULL && (e = find_blocks(m, fd)) != E_OK)
+	if (m->blocks == NULL && (e = find_blocks(m, fd, now)) != E_OK)
 		return e;
 	at = block_of(m, msgno);
-	if (indexfile_block(fd, at->off, m->end, at->first, &b) != E_OK ||
+	if (indexfile_block(fd, at->off, m->end, at->first, now, &b) != E_OK ||
 	    msgno - b.first >= b.n ||
-	    !read_at(
-		fd, record, sizeof(record), index_record_place(&b, msgno)) ||
+	    indexfile_read(fd, record, sizeof(record),
+		index_record_place(&b, msgno), now) != E_OK ||
 	    index_get_record(record, &b, msgno, &r) != E_OK ||
-	    !read_at(fd, v_r->uid, r.uid_len, r.uid_off) ||
-	    index_check_uid(v_r->uid, &r) != E_OK ||
-	    !read_at(fd, v_r->name, r.name_len, r.name_off) ||
+	    indexfile_read(fd, v_r->name, r.name_len, r.name_off, now) !=
+		E_OK ||
 	    index_check_name(v_r->name, &r) != E_OK)
 		return E_FORMAT;
-	v_r->uid[r.uid_len] = '\0';
 	v_r->name[r.name_len] = '\0';
 	v_r->wire = r.wire;
 	v_r->stored = r.stored;
