@@ -28,7 +28,7 @@ maildir_doubt(struct drop *drop, uint32_t msgno)
 struct fetch {
 	struct maildir *m;
 	struct maildir_dirs d;
-	int index;
+	struct view_reader *index;
 	bool now;
 	bool fresh; /* the directories have been read for it */
 	struct errbuf eb;
@@ -95,7 +95,7 @@ fetch_one(struct fetch *f, struct drop_message *v)
 	struct stat st;
 	enum err e;
 
-	e = maildir_view_get(f->m, f->index, false, v->msgno, &entry);
+	e = maildir_view_get(f->m, f->index, v->msgno, &entry);
 	if (e == E_FORMAT) {
 		err_set(&f->eb, e, "the index is damaged");
 		maildir_doubt(&f->m->drop, 0);
@@ -122,8 +122,10 @@ fetch_one(struct fetch *f, struct drop_message *v)
 void
 maildir_fetch(struct drop *drop, struct drop_message *v, size_t n)
 {
-	struct fetch f = { .m = (struct maildir *)drop };
+	struct view_reader index;
+	struct fetch f = { .m = (struct maildir *)drop, .index = &index };
 	enum err e;
+	int fd;
 
 	for (size_t i = 0; i < n; i++) {
 		v[i].status = FETCH_FAILED;
@@ -131,11 +133,12 @@ maildir_fetch(struct drop *drop, struct drop_message *v, size_t n)
 	}
 	e = maildir_enter(f.m->path, false, &f.d, &f.eb);
 	if (e == E_OK) {
-		e = maildir_view_open(f.m, f.d.root, false, &f.index, &f.eb);
+		e = maildir_view_open(f.m, f.d.root, false, &fd, &f.eb);
 		if (e == E_OK) {
+			maildir_view_begin(&index, fd, false);
 			for (size_t i = 0; i < n; i++)
 				fetch_one(&f, &v[i]);
-			maildir_view_close(f.m, f.index);
+			maildir_view_close(f.m, fd);
 		}
 		maildir_leave(&f.d);
 	}
@@ -153,7 +156,7 @@ fetch_one_now(struct fetch *f, struct drop_message *v)
 	struct stat st;
 	const char *now;
 
-	if (maildir_view_get(f->m, f->index, true, v->msgno, &entry) != E_OK)
+	if (maildir_view_get(f->m, f->index, v->msgno, &entry) != E_OK)
 		return false;
 	now = name_now(f, entry.name);
 	if (open_named(f, now != NULL ? now : entry.name, &v->fd, &st) != E_OK)
@@ -169,8 +172,12 @@ fetch_one_now(struct fetch *f, struct drop_message *v)
 bool
 maildir_fetch_now(struct drop *drop, struct drop_message *v, size_t n)
 {
-	struct fetch f = { .m = (struct maildir *)drop, .now = true };
+	struct view_reader index;
+	struct fetch f = {
+		.m = (struct maildir *)drop, .index = &index, .now = true
+	};
 	bool ok = false;
+	int fd;
 
 	for (size_t i = 0; i < n; i++) {
 		v[i].status = FETCH_FAILED;
@@ -178,11 +185,12 @@ maildir_fetch_now(struct drop *drop, struct drop_message *v, size_t n)
 	}
 	if (maildir_enter(f.m->path, true, &f.d, &f.eb) != E_OK)
 		return false;
-	if (maildir_view_open(f.m, f.d.root, true, &f.index, &f.eb) == E_OK) {
+	if (maildir_view_open(f.m, f.d.root, true, &fd, &f.eb) == E_OK) {
+		maildir_view_begin(&index, fd, true);
 		ok = true;
 		for (size_t i = 0; i < n && ok; i++)
 			ok = fetch_one_now(&f, &v[i]);
-		maildir_view_close(f.m, f.index);
+		maildir_view_close(f.m, fd);
 	}
 	maildir_leave(&f.d);
 	for (size_t i = 0; i < n && !ok; i++)

@@ -92,12 +92,26 @@ void maildir_view_set(struct maildir *m, int fd, const struct stat *st);
 enum err maildir_view_open(struct maildir *m, int root, bool now, int *fd_r,
     struct errbuf *eb) NODISCARD;
 void maildir_view_close(const struct maildir *m, int fd);
+
+/* Reads messages of it, several with one call of the kernel. */
+struct view_piece {
+	uint64_t off;
+	size_t n;
+	char octets[4096];
+};
+struct view_reader {
+	int fd;
+	bool now;
+	struct index_block block; /* n == 0: none yet */
+	struct view_piece records, names;
+};
+void maildir_view_begin(struct view_reader *r, int fd, bool now);
 struct view_entry {
 	uint64_t wire, stored;
 	char name[INDEX_NAME_MAX + 1]; /* letter and file name */
 };
-enum err maildir_view_get(struct maildir *m, int fd, bool now, uint32_t msgno,
-    struct view_entry *v_r) NODISCARD;
+enum err maildir_view_get(struct maildir *m, struct view_reader *r,
+    uint32_t msgno, struct view_entry *v_r) NODISCARD;
 
 /* Brings m->names up to date: for messages that are not under the names that
  * the index has. */

@@ -108,33 +108,78 @@ block_of(const struct maildir *m, uint32_t msgno)
 	return &m->blocks[low];
 }
 
-enum err
-maildir_view_get(
-    struct maildir *m, int fd, bool now, uint32_t msgno, struct view_entry *v_r)
+void
+maildir_view_begin(struct view_reader *r, int fd, bool now)
+{
+	r->fd = fd;
+	r->now = now;
+	r->block.n = 0;
+	r->records.n = r->names.n = 0;
+}
+
+/* n octets of the view at `off`, and as many behind them as there is room
+ * for: the next message will want those.  NULL: they cannot be read. */
+static const char *
+piece_at(const struct maildir *m, const struct view_reader *r,
+    struct view_piece *p, uint64_t off, size_t n)
+{
+	size_t want = sizeof(p->octets);
+
+	if (off >= p->off && off - p->off <= p->n &&
+	    n <= p->n - (size_t)(off - p->off))
+		return p->octets + (off - p->off);
+	if (want > m->end - off)
+		want = (size_t)(m->end - off);
+	p->off = off;
+	p->n = 0;
+	if (indexfile_read(r->fd, p->octets, want, off, r->now) != E_OK)
+		return NULL;
+	p->n = want;
+	return p->octets;
+}
+
+static enum err
+read_block(const struct maildir *m, struct view_reader *r, uint32_t msgno)
 {
 	const struct maildir_block *at;
-	uint8_t record[INDEX_RECORD];
-	struct index_record r;
-	struct index_block b;
+
+	if (r->block.n != 0 && msgno >= r->block.first &&
+	    msgno - r->block.first < r->block.n)
+		return E_OK;
+	at = block_of(m, msgno);
+	if (indexfile_block(
+		r->fd, at->off, m->end, at->first, r->now, &r->block) != E_OK ||
+	    msgno - r->block.first >= r->block.n) {
+		r->block.n = 0;
+		return E_FORMAT;
+	}
+	return E_OK;
+}
+
+enum err
+maildir_view_get(struct maildir *m, struct view_reader *r, uint32_t msgno,
+    struct view_entry *v_r)
+{
+	struct index_record rec;
+	const char *p;
 	enum err e;
 
 	if (msgno == 0 || msgno > m->trailer.count)
 		return E_FORMAT;
-	if (m->blocks == NULL && (e = find_blocks(m, fd, now)) != E_OK)
+	if (m->blocks == NULL && (e = find_blocks(m, r->fd, r->now)) != E_OK)
 		return e;
-	at = block_of(m, msgno);
-	if (indexfile_block(fd, at->off, m->end, at->first, now, &b) != E_OK ||
-	    msgno - b.first >= b.n ||
-	    indexfile_read(fd, record, sizeof(record),
-		index_record_place(&b, msgno), now) != E_OK ||
-	    index_get_record(record, &b, msgno, &r) != E_OK ||
-	    indexfile_read(fd, v_r->name, r.name_len, r.name_off, now) !=
-		E_OK ||
-	    index_check_name(v_r->name, &r) != E_OK)
+	if (read_block(m, r, msgno) != E_OK ||
+	    (p = piece_at(m, r, &r->records,
+		 index_record_place(&r->block, msgno), INDEX_RECORD)) == NULL ||
+	    index_get_record(p, &r->block, msgno, &rec) != E_OK ||
+	    (p = piece_at(m, r, &r->names, rec.name_off, rec.name_len)) ==
+		NULL ||
+	    index_check_name(p, &rec) != E_OK)
 		return E_FORMAT;
-	v_r->name[r.name_len] = '\0';
-	v_r->wire = r.wire;
-	v_r->stored = r.stored;
+	memcpy(v_r->name, p, rec.name_len);
+	v_r->name[rec.name_len] = '\0';
+	v_r->wire = rec.wire;
+	v_r->stored = rec.stored;
 	return E_OK;
 }
 
