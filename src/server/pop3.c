@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ enum {
 	CONF_MS = 10000,
 	STORES_MAX = 4096,
 	FDS_FOR_OURSELVES = 64,
+	HEAP_SPARE = 1024 * 1024, /* free memory that is kept for the next */
 };
 
 /* Nothing that opens, creates, connects or executes. */
@@ -582,6 +584,9 @@ pop3_main(int ctl)
 	struct worker *w = calloc(1, sizeof(*w));
 
 	log_open(STDERR_FILENO, "pop3");
+	/* Buffers of replies come and go all the time. */
+	mallopt(M_TRIM_THRESHOLD, HEAP_SPARE);
+	mallopt(M_MMAP_THRESHOLD, HEAP_SPARE / 2);
 	signal(SIGPIPE, SIG_IGN);
 	if (w == NULL ||
 	    ipc_wait_one(ctl, IPC_CONF, CONF_MS, take_conf, &w->conf) != E_OK)
