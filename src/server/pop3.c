@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/tls.h"
+#include "net/tls_memory.h"
 #include "sasl/sasl.h"
 #include "server/addrcount.h"
 #include "server/session.h"
@@ -587,6 +588,7 @@ pop3_main(int ctl)
 	/* Buffers of replies come and go all the time. */
 	mallopt(M_TRIM_THRESHOLD, HEAP_SPARE);
 	mallopt(M_MMAP_THRESHOLD, HEAP_SPARE / 2);
+	(void)tls_memory_pool(); /* without it memory is only not given back */
 	signal(SIGPIPE, SIG_IGN);
 	if (w == NULL ||
 	    ipc_wait_one(ctl, IPC_CONF, CONF_MS, take_conf, &w->conf) != E_OK)
