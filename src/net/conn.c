@@ -246,11 +246,22 @@ conn_is_buffered(const struct conn *c)
 }
 
 void
+conn_finish(struct conn *c)
+{
+	if (c->ssl == NULL || c->finished || c->broken ||
+	    !SSL_is_init_finished(c->ssl))
+		return;
+	c->finished = true;
+	ERR_clear_error();
+	(void)(SSL_shutdown(c->ssl) < 0); /* no room for it: an end without */
+}
+
+void
 conn_close(struct conn *c)
 {
 	if (c->ssl != NULL) {
-		if (!c->broken && SSL_is_init_finished(c->ssl) &&
-		    SSL_shutdown(c->ssl) >= 0 && conn_flush(c) != E_OK)
+		conn_finish(c);
+		if (!c->broken && conn_flush(c) != E_OK)
 			c->broken = true;
 		SSL_free(c->ssl);
 		c->ssl = NULL;

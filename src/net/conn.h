@@ -25,6 +25,7 @@ struct conn {
 	bool blocked; /* the socket takes no more for now */
 	bool ended;   /* the peer's last octet has been read */
 	bool broken;
+	bool finished;     /* TLS has said its last */
 	SSL *ssl;          /* NULL: plain */
 	struct buf sealed; /* records on their way */
 };
@@ -34,6 +35,10 @@ void conn_init(struct conn *c, int fd);
 
 /* Sends what TLS has to say last if that does not wait, and closes. */
 void conn_close(struct conn *c);
+
+/* Nothing more will be written: what TLS has to say last stands behind what
+ * is on its way, and leaves with it. */
+void conn_finish(struct conn *c);
 
 /* Begins TLS, as the server (as the client: tls_client.h); then
  * conn_handshake() until it is E_OK. */

@@ -161,6 +161,9 @@ void session_doubt(struct session *s, uint32_t msgno);
 /* Sends what there is.  E_OK: all of it is with the kernel. */
 enum err session_flush(struct session *s) NODISCARD;
 
+/* The same when nothing will follow: under TLS its end leaves with it. */
+enum err session_flush_last(struct session *s) NODISCARD;
+
 /* Reads commands.  E_OK if something was read or there is nothing now. */
 enum err session_fill(struct session *s) NODISCARD;
 

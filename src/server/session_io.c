@@ -50,6 +50,26 @@ session_flush(struct session *s)
 }
 
 enum err
+session_flush_last(struct session *s)
+{
+	enum err e = E_OK;
+	size_t n = 0;
+
+	/* What TLS takes is collected, not sent. */
+	if (s->conn.ssl != NULL && !conn_is_blocked(&s->conn) &&
+	    s->out.len != 0) {
+		e = conn_write(&s->conn, buf_data(&s->out), s->out.len, &n);
+		s->octets_out += n;
+		buf_consume(&s->out, n);
+	}
+	if (e != E_OK && e != E_AGAIN)
+		return e;
+	if (s->out.len == 0)
+		conn_finish(&s->conn);
+	return session_flush(s);
+}
+
+enum err
 session_fill(struct session *s)
 {
 	size_t n;

@@ -220,7 +220,7 @@ static enum go
 drain(struct session *s)
 {
 	bool quit = s->pop3.why != NULL && strcmp(s->pop3.why, "quit") == 0;
-	enum err e = session_flush(s);
+	enum err e = session_flush_last(s);
 
 	if (s->why == NULL)
 		s->why = s->pop3.why;
