@@ -1,6 +1,6 @@
 #include "base/clock.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static uint64_t
@@ -27,13 +27,21 @@ clock_unix_ms(void)
 char *
 clock_stamp(char out[CLOCK_STAMP], uint64_t unix_ms)
 {
+	/* Many lines are written in the same second. */
+	static _Thread_local char second[CLOCK_STAMP];
+	static _Thread_local time_t of;
 	time_t t = (time_t)(unix_ms / 1000);
+	unsigned ms = (unsigned)(unix_ms % 1000);
 	struct tm tm;
-	size_t n;
 
-	gmtime_r(&t, &tm);
-	n = strftime(out, CLOCK_STAMP, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(
-	    out + n, CLOCK_STAMP - n, ".%03uZ", (unsigned)(unix_ms % 1000));
+	if (second[0] == '\0' || t != of) {
+		gmtime_r(&t, &tm);
+		strftime(second, sizeof(second), "%Y-%m-%dT%H:%M:%S.000Z", &tm);
+		of = t;
+	}
+	memcpy(out, second, CLOCK_STAMP);
+	out[CLOCK_STAMP - 5] = (char)('0' + ms / 100);
+	out[CLOCK_STAMP - 4] = (char)('0' + ms / 10 % 10);
+	out[CLOCK_STAMP - 3] = (char)('0' + ms % 10);
 	return out;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/format.h"
 
 enum { LINE_MAX_OCTETS = 2048, QUEUE_MAX = 256 * 1024 };
 
@@ -61,9 +62,9 @@ static void PRINTF(2, 0)
 	char line[LINE_MAX_OCTETS];
 	int head, n;
 
-	head = snprintf(line, sizeof(line), "%c %s%s", level_mark[level],
+	head = format(line, sizeof(line), "%c %s%s", level_mark[level],
 	    lg.role != NULL ? lg.role : "", lg.role != NULL ? " " : "");
-	n = vsnprintf(line + head, sizeof(line) - (size_t)head - 1, fmt, ap);
+	n = format_v(line + head, sizeof(line) - (size_t)head - 1, fmt, ap);
 	if (n < 0)
 		return;
 	n += head;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/b64.h"
+#include "base/format.h"
 #include "pop3/command.h"
 
 enum {
@@ -67,7 +68,7 @@ static enum err PRINTF(2, 0)
     line_put(struct buf *out, const char *fmt, va_list ap)
 {
 	char line[REPLY_MAX + 1];
-	int n = vsnprintf(line, REPLY_MAX - 1, fmt, ap);
+	int n = format_v(line, REPLY_MAX - 1, fmt, ap);
 	size_t len;
 
 	if (n < 0)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/format.h"
 
 enum {
 	LINE_MAX_OCTETS = 2048, /* as in base/log.c */
@@ -121,10 +122,10 @@ emit(char letter, const char *text)
 		out = batch.text;
 	}
 	if (kind == TO_JOURNAL)
-		n = snprintf(
+		n = format(
 		    out, STAMPED_MAX, "<%d>%s\n", priorities[level], text);
 	else
-		n = snprintf(out, STAMPED_MAX, "%s %c %s\n",
+		n = format(out, STAMPED_MAX, "%s %c %s\n",
 		    clock_stamp(stamp, clock_unix_ms()), letter, text);
 	batch.len += (size_t)n;
 	batch.lines++;

@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "store/op.h"
 
@@ -41,7 +42,7 @@ tenant_tag(const struct tenant *s, char out[DROP_TAG_MAX])
 {
 	char user[DROP_TAG_MAX - 64];
 
-	snprintf(out, DROP_TAG_MAX, "sid=%u.%llx user=%s", s->peer->index,
+	format(out, DROP_TAG_MAX, "sid=%u.%llx user=%s", s->peer->index,
 	    (unsigned long long)s->sid,
 	    str_escape(user, sizeof(user), s->user, strlen(s->user)));
 	return out;
@@ -128,7 +129,7 @@ tenant_new(struct peer *p, uint64_t sid, const char *user, const char *path,
 	s->store = p->store;
 	s->peer = p;
 	s->sid = sid;
-	snprintf(s->from, sizeof(s->from), "%s", from);
+	format(s->from, sizeof(s->from), "%s", from);
 	ev_init(&s->patience, on_patience);
 	ev_timer_init(&s->note, on_note, NOTE, 0.);
 	s->patience.data = s->note.data = s;
