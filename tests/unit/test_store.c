@@ -402,6 +402,35 @@ test_session(void **state)
 	assert_true(fixture_has(&kit.f, "cur/2.b:2,F"));
 }
 
+/* Who has it is written down for other programs also when no thread was
+ * needed to open it. */
+static void
+test_noted(void **state)
+{
+	char path[512], *text;
+	bool noted = false;
+
+	(void)state;
+	fixture_settle();
+	start();
+	open_drop(0, 1);
+	expect_opened(0, 1, 3);
+	say(&kit.pop3[0], IPC_RELEASE, 1);
+	open_drop(0, 2);
+	expect_opened(0, 2, 3);
+	snprintf(path, sizeof(path), "%s/malote.lock", kit.f.path);
+	assert_int_equal(truncate(path, 0), 0);
+	for (unsigned i = 0; i < 200 && !noted; i++) {
+		fixture_settle();
+		text = fixture_read(&kit.f, "malote.lock");
+		noted = strstr(text, " 192.0.2.7 ") != NULL;
+		free(text);
+	}
+	assert_true(noted);
+	say(&kit.pop3[0], IPC_RELEASE, 2);
+	finish();
+}
+
 /* S-1939-36, M-10: in use, by whom; a release that waits in a channel is
  * read first. */
 static void
@@ -835,6 +864,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		T(test_session),
+		T(test_noted),
 		T(test_in_use),
 		T(test_other_process),
 		T(test_waits_for_commit),
