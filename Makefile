@@ -40,7 +40,7 @@ build/fuzz/build.ninja:
 	    -Db_sanitize=address,undefined
 
 bench: all
-	bench/against-dovecot
+	bench/compare
 
 run: all
 	mkdir -p build/run/Maildir

@@ -1,0 +1,182 @@
+"""What is measured once, not round after round: memory, removal, and with
+--big what is too large for every day."""
+import hashlib
+import poplib
+import sys
+import threading
+import time
+
+import mail
+from rows import Goal, Load, Row
+from target import Target, address
+
+
+def session(target, n):
+    pop = poplib.POP3("127.0.0.1", target.port, timeout=60)
+    pop.user(address(n))
+    pop.pass_("secret")
+    return pop
+
+
+def answers(target, users, count):
+    """{what: digest} of the answers to a client that looks at everything."""
+    out = {}
+    for n in users.numbers()[:2]:
+        pop = session(target, n)
+        said = {"STAT": b"%d %d" % pop.stat(), "LIST": pop.list()[1],
+                "UIDL": pop.uidl()[1], "TOP": pop.top(1, 3)[1]}
+        for i in range(1, count + 1):
+            said["RETR %d" % i] = pop.retr(i)[1]
+        pop.quit()
+        for what, lines in said.items():
+            text = lines if isinstance(lines, bytes) else b"\n".join(lines)
+            out[what, n] = hashlib.sha256(text).hexdigest()
+    return out
+
+
+def verify(targets, sizes):
+    """Measurements of different answers would be worth nothing."""
+    seen = {}
+    for kind, target in targets.items():
+        seen[kind] = answers(target, sizes.large, 20)
+        seen[kind].update(answers(target, sizes.many, 3))
+    first = next(iter(seen))
+    for kind, said in seen.items():
+        for what, digest in said.items():
+            # Dovecot has unique-ids of its own.
+            if (what[0] == "UIDL" and kind in ("dovecot", "tuned")) or (
+                    first in ("dovecot", "tuned") and what[0] == "UIDL"):
+                continue
+            if digest != seen[first][what]:
+                sys.exit("%s and %s answer %s of user%d differently" % (
+                    first, kind, *what))
+
+
+def idle_memory(kinds, targets, sizes, where, progress):
+    """Rows of the memory that a session costs which has signed in and holds.
+    Each with a server that has just been started, and has had as many
+    sessions at a time as will have to be enough to make it warm."""
+    rows = [Row("memory per idle session, plain", "KB", Goal(8)),
+            Row("memory per idle session, TLS", "KB", Goal(30))]
+    for row, tls in zip(rows, (False, True)):
+        for kind in kinds:
+            progress("%s: %s" % (row.title, kind))
+            target = Target(kind, targets[kind].boxes, sizes.all, where)
+            try:
+                c = min(64, sizes.large.count // 2)
+                target.load("login stat quit", sizes.large, c, 2 * c, tls=tls)
+                with target.held(sizes.holders, tls) as held:
+                    row.add(kind, held.octets / 1024)
+            finally:
+                target.stop()
+    return rows
+
+
+def removal(kinds, targets, sizes, progress):
+    """Half of very many messages, in one QUIT."""
+    half = sizes.many.messages // 2
+    row = Load("%d of %d messages removed in one QUIT" % (
+        half, sizes.many.messages), "ms", Goal(5000, clock="p50"),
+        steps="login stat dele=%d quit" % half, users=sizes.many, depth=64)
+    for kind in kinds:
+        if kind == "floor":
+            continue
+        progress("%s: %s" % (row.title, kind))
+        row.measure(targets[kind])
+        box = targets[kind].box(sizes.many.first)
+        left = len(mail.drop.files(box))
+        pop = session(targets[kind], sizes.many.first)
+        if pop.stat()[0] != left or left >= sizes.many.messages:
+            sys.exit("%s has not removed what it was told to" % kind)
+        pop.quit()
+    return [row]
+
+
+class Peak:
+    """with Peak(group) as peak: peak.octets is by how much its memory grew at
+    most meanwhile."""
+
+    def __init__(self, group):
+        self.group, self.octets = group, 0
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def watch(self):
+        before = self.group.octets()
+        while not self.over.wait(0.002):
+            self.octets = max(self.octets, self.group.octets() - before)
+
+    def __enter__(self):
+        self.thread.start()
+        time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def big(targets, sizes, where, progress):
+    """Rows for our server alone, where Dovecot would take gigabytes or
+    minutes; a server of its own, over two pop3 processes."""
+    ours = targets["maloted"]
+    progress("mail for --big")
+    mail.write_extra(ours.boxes, sizes, where + "/mail")
+    config = where + "/big.conf"
+    with open(config, "w") as f:
+        f.write("pop3_processes = 2\n")
+    target = Target("maloted", ours.boxes, [*sizes.all, *sizes.extra], where,
+                    config)
+    try:
+        for part in (big_maildrop, stalled_clients, idle_sessions):
+            progress(part.__doc__)
+            yield from part(target, sizes)
+    finally:
+        target.stop()
+
+
+def big_maildrop(target, sizes):
+    """a million messages"""
+    rows = []
+    for users in (sizes.thousand, sizes.million):
+        row = Load("login, STAT, QUIT of %d messages, index warm"
+                   % users.messages, "µs", users=users, n=200)
+        target.load("login stat uidl quit", users, 1, 2)
+        row.measure(target)
+        rows.append(row)
+    rows[1].goal = Goal(1.5 * rows[0].latency("maloted", "p50"), clock="p50")
+    yield from rows
+    row = Row("most memory that UIDL of %d takes more" % users.messages, "KB",
+              Goal(4096))
+    with Peak(target.group) as peak:
+        target.load("login stat uidl quit", sizes.million, 1, 1)
+    row.add("maloted", peak.octets / 1024)
+    yield row
+
+
+def stalled_clients(target, sizes):
+    """clients that stop reading"""
+    users = sizes.stalled
+    row = Row("memory per client that stops in the middle of RETR; %d"
+              % users.count, "KB")
+    target.load("login stat quit", users, 8, users.count)
+    with target.held(users, steps="login stat stall") as held:
+        row.add("maloted", held.octets / 1024)
+    yield row
+
+
+def idle_sessions(target, sizes):
+    """as many idle sessions as descriptors allow"""
+    users = sizes.idle
+    row = Row("memory per idle session, %d over two pop3 processes"
+              % users.count, "KB", Goal(8))
+    target.load("login stat quit", users, 64, users.count)
+    with target.held(users) as held:
+        row.add("maloted", held.octets / 1024)
+        yield row
+        for c in (1, 8):
+            row = Load("login, STAT, QUIT meanwhile; %d at a time" % c, "µs",
+                       Goal(5, clock="p99"), users=sizes.holders, c=c,
+                       n=2000)
+            row.measure(target)
+            yield row
