@@ -15,6 +15,23 @@ expect(bool truth)
 		abort();
 }
 
+/* At once, where there is room for vectors. */
+static void
+check_at_once(const char *in, size_t n, const char *wire, size_t wire_n)
+{
+	char *out = malloc(2 * n + POP3_WIRE_ROOM + POP3_WIRE_END);
+	struct pop3_wire_step step;
+	struct pop3_wire w;
+
+	expect(out != NULL);
+	pop3_wire_init(&w, POP3_ALL_LINES);
+	step = pop3_wire_encode(&w, in, n, out, 2 * n + POP3_WIRE_ROOM);
+	expect(step.used == n);
+	step.made += pop3_wire_end(&w, out + step.made);
+	expect(step.made == wire_n && memcmp(out, wire, wire_n) == 0);
+	free(out);
+}
+
 static size_t
 encode(const char *in, size_t n, uint64_t lines, unsigned seed, char *out)
 {
@@ -76,6 +93,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	expect((head = malloc(2 * size + 128)) != NULL);
 	n = encode(in, size, POP3_ALL_LINES, data[0], wire);
 	check_unstuffed(wire, n, in, size);
+	check_at_once(in, size, wire, n);
 	for (size_t i = 0; i < size; i++)
 		stuffed += in[i] == '.' && (i == 0 || in[i - 1] == '\n');
 	pop3_wire_init(&w, POP3_ALL_LINES);

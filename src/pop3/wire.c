@@ -2,6 +2,11 @@
 
 #include <string.h>
 
+#include "pop3/wire_vector.h"
+
+/* Less is not worth another loop. */
+enum { MANY = 128 };
+
 void
 pop3_wire_init(struct pop3_wire *w, uint64_t lines)
 {
@@ -98,10 +103,29 @@ convert(struct pop3_wire *w, const char *in, size_t n, char *out, size_t room)
 	return (struct pop3_wire_step){ i, o, has_enough(w) };
 }
 
+/* n octets have passed, n > 0, of any lines: how far the last one has come. */
+static void
+lines_passed(struct pop3_wire *w, const char *in, size_t n)
+{
+	if (in[n - 1] == '\n')
+		w->at = POP3_WIRE_START;
+	else if (in[n - 1] != '\r')
+		w->at = POP3_WIRE_INSIDE;
+	else if (n > 1 ? in[n - 2] == '\n' : w->at == POP3_WIRE_START)
+		w->at = POP3_WIRE_START_CR;
+	else
+		w->at = POP3_WIRE_INSIDE_CR;
+}
+
 void
 pop3_wire_count(struct pop3_wire *w, const char *in, size_t n)
 {
-	convert(w, in, n, NULL, SIZE_MAX);
+	if (n < MANY || w->part != POP3_WIRE_ALL || !pop3_wire_vector_works()) {
+		convert(w, in, n, NULL, SIZE_MAX);
+		return;
+	}
+	w->octets += n + pop3_wire_vector_bare(in, n, is_after_cr(w));
+	lines_passed(w, in, n);
 }
 
 uint64_t
@@ -114,7 +138,31 @@ struct pop3_wire_step
 pop3_wire_encode(
     struct pop3_wire *w, const char *in, size_t n, char *out, size_t room)
 {
-	return convert(w, in, n, out, room);
+	struct pop3_wire_step step = { 0, 0, false }, rest;
+	struct pop3_wire_run run;
+
+	if (n < MANY || w->part != POP3_WIRE_ALL || !pop3_wire_vector_works())
+		return convert(w, in, n, out, room);
+	if (w->at != POP3_WIRE_START) {
+		const char *lf = memchr(in, '\n', n);
+
+		step = convert(
+		    w, in, lf != NULL ? (size_t)(lf - in) + 1 : n, out, room);
+		if (w->at != POP3_WIRE_START)
+			return step;
+	}
+	run = pop3_wire_vector_encode(
+	    in + step.used, n - step.used, out + step.made, room - step.made);
+	if (run.used != 0)
+		lines_passed(w, in + step.used, run.used);
+	w->octets += run.made - run.dots;
+	step.used += run.used;
+	step.made += run.made;
+	rest = convert(w, in + step.used, n - step.used, out + step.made,
+	    room - step.made);
+	step.used += rest.used;
+	step.made += rest.made;
+	return step;
 }
 
 size_t

@@ -8,6 +8,7 @@
 
 #include "guard.h"
 #include "pop3/wire.h"
+#include "pop3/wire_vector.h"
 
 enum { WIRE_MAX = 4096 };
 
@@ -314,6 +315,77 @@ test_long_line(void **state)
 	assert_true(pop3_wire_size(&w) == n + 2);
 }
 
+/* Octets of which one in `rare` matters to the encoder. */
+static void
+mail_text(char *text, size_t n, unsigned rare, unsigned *seed)
+{
+	for (size_t i = 0; i < n; i++)
+		text[i] = (unsigned)rand_r(seed) % rare != 0
+			      ? 'a'
+			      : "\n\n.\r\n."[rand_r(seed) % 6];
+	/* Dots stand at the start of lines more often than that. */
+	for (size_t i = 1; i < n; i++)
+		if (text[i - 1] == '\n' && rand_r(seed) % 4 == 0)
+			text[i] = '.';
+}
+
+enum { TEXT_MAX = 3000, LITTLE = 100 };
+
+/* In portions of up to max octets, random ones if there is a seed. */
+static size_t
+encode_by(size_t max, unsigned *seed, const char *in, size_t n, char *out,
+    struct pop3_wire *w)
+{
+	size_t made = 0;
+
+	pop3_wire_init(w, POP3_ALL_LINES);
+	while (n != 0) {
+		size_t part = n < max ? n : max;
+		size_t room = 2 * TEXT_MAX + POP3_WIRE_ROOM;
+		struct pop3_wire_step step;
+
+		if (seed != NULL) {
+			part = (size_t)rand_r(seed) % (part + 1);
+			room = POP3_WIRE_ROOM + (size_t)rand_r(seed) % max;
+		}
+		step = pop3_wire_encode(w, guard_copy(0, in, part), part,
+		    guard_room(1, room), room);
+		memcpy(out + made, guard_room(1, room), step.made);
+		made += step.made;
+		in += step.used;
+		n -= step.used;
+	}
+	return made;
+}
+
+/* S-ENG-16: portions that are too small for vectors, and larger ones, come to
+ * the same octets and the same state. */
+static void
+test_vector(void **state)
+{
+	static char text[TEXT_MAX], want[2 * TEXT_MAX + POP3_WIRE_ROOM],
+	    out[2 * TEXT_MAX + POP3_WIRE_ROOM];
+	unsigned seed = 4;
+
+	(void)state;
+	if (!pop3_wire_vector_works())
+		skip();
+	for (unsigned i = 0; i < 20000; i++) {
+		size_t n = (size_t)rand_r(&seed) % (sizeof(text) + 1), m;
+		struct pop3_wire little, w;
+
+		mail_text(text, n, 1 + (unsigned)rand_r(&seed) % 80, &seed);
+		m = encode_by(LITTLE, NULL, text, n, want, &little);
+		assert_int_equal(
+		    encode_by(n, i % 2 ? &seed : NULL, text, n, out, &w), m);
+		assert_memory_equal(out, want, m);
+		assert_int_equal(w.at, little.at);
+		assert_int_equal(w.octets, little.octets);
+		assert_int_equal(
+		    count(text, n, i % 2 ? &seed : NULL), pop3_wire_size(&w));
+	}
+}
+
 int
 main(void)
 {
@@ -324,6 +396,7 @@ main(void)
 		cmocka_unit_test(test_top_enough),
 		cmocka_unit_test(test_beyond_32_bits),
 		cmocka_unit_test(test_long_line),
+		cmocka_unit_test(test_vector),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
