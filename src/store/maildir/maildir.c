@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -248,6 +249,21 @@ open_current(struct maildir *m, int root, bool now)
 	return false;
 }
 
+/* Another process that has just locked it is done soon, or has noted by then
+ * for whom (tenant.c). */
+static enum err
+lock_drop(struct maildir *m, int root, struct drop_open *o, struct errbuf *eb)
+{
+	static const struct timespec soon = { 0, 250 * 1000000 };
+	const char *peer = o->now ? NULL : o->peer;
+	enum err e = maildir_lock(root, peer, &m->lock_fd, o->text, eb);
+
+	if (e != E_BUSY || o->now)
+		return e;
+	nanosleep(&soon, NULL);
+	return maildir_lock(root, peer, &m->lock_fd, o->text, eb);
+}
+
 /* The part that costs always the same.  E_AGAIN: there is more to do. */
 static enum err
 open_quick(struct drop_open *o, struct errbuf *eb)
@@ -265,8 +281,7 @@ open_quick(struct drop_open *o, struct errbuf *eb)
 	}
 	o->drop = &m->drop;
 	if (!o->conf->shared)
-		e = maildir_lock(
-		    root, now ? NULL : o->peer, &m->lock_fd, o->text, eb);
+		e = lock_drop(m, root, o, eb);
 	m->drop.unnoted = now && m->lock_fd >= 0;
 	if (e == E_DENIED && !now) {
 		log_line(LOG_WARNING, "ev=not-locked %s error=\"%s\"", o->tag,
