@@ -11,6 +11,10 @@
 /* What may wait to be sent: the records of one write, and then some. */
 enum { SEALED_MAX = 160 * 1024 };
 
+/* What sealing adds at most: a record's head and tail are 22 to 37 octets, and
+ * it takes up to 16 KB. */
+enum { RECORD = 16 * 1024, RECORD_MORE = 64 };
+
 void
 conn_init(struct conn *c, int fd)
 {
@@ -219,6 +223,8 @@ conn_write(struct conn *c, const char *p, size_t n, size_t *n_r)
 	/* What is under way goes first, so that it stays bounded. */
 	if (c->blocked && (e = conn_flush(c)) != E_OK)
 		return e;
+	/* Once for all records; without memory they show what fits. */
+	(void)!buf_room(&c->sealed, n + (n / RECORD + 1) * RECORD_MORE);
 	ERR_clear_error();
 	while (*n_r < n) {
 		e = ssl_outcome(
