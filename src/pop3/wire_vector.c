@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(WIRE_PORTABLE)
 
 #include <immintrin.h>
 
