@@ -85,7 +85,7 @@ check_size(struct fetch *f, const struct view_entry *entry,
 	    v->msgno, (unsigned long long)v->stored,
 	    (unsigned long long)entry->stored);
 	maildir_doubt(&f->m->drop, v->msgno);
-	return maildir_count(v->fd, &v->wire, &f->eb);
+	return maildir_count(v->fd, v->stored, &v->wire, &f->eb);
 }
 
 static void

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,39 +28,42 @@ name_field(const char *file, char key, uint64_t *v_r)
 	return false;
 }
 
-enum err
-maildir_count(int fd, uint64_t *wire_r, struct errbuf *eb)
-{
-	struct pop3_wire w;
-	char *buf = malloc(PIECE);
-	uint64_t at = 0;
-	ssize_t n;
-
-	if (buf == NULL)
-		return err_set(eb, E_NOMEM, "counting");
-	pop3_wire_init(&w, POP3_ALL_LINES);
-	while ((n = pread(fd, buf, PIECE, (off_t)at)) > 0) {
-		pop3_wire_count(&w, buf, (size_t)n);
-		at += (uint64_t)n;
-	}
-	free(buf);
-	if (n < 0)
-		return err_sys(eb, E_IO, "reading the message");
-	*wire_r = pop3_wire_size(&w);
-	return E_OK;
-}
-
 /* LF makes at most two octets of one; a name that says otherwise lies. */
 static bool
-named_size(const char *file, uint64_t stored, uint64_t *wire_r)
+named_size(const char *file, struct measure *m_r)
 {
 	uint64_t s, w;
 
-	if (!name_field(file, 'S', &s) || !name_field(file, 'W', &w) ||
-	    s != stored || w < s || w - s > s + 2)
+	if (!name_field(file, 'S', &s) || !name_field(file, 'W', &w) || w < s ||
+	    w - s > s + 2)
 		return false;
-	*wire_r = w;
+	*m_r = (struct measure){ .wire = w, .stored = s };
 	return true;
+}
+
+enum err
+maildir_count(int fd, uint64_t stored, uint64_t *wire_r, struct errbuf *eb)
+{
+	struct pop3_wire w;
+	char buf[PIECE];
+	uint64_t at = 0;
+	ssize_t n;
+
+	pop3_wire_init(&w, POP3_ALL_LINES);
+	while (at < stored) {
+		uint64_t left = stored - at;
+
+		n = pread(
+		    fd, buf, left < PIECE ? (size_t)left : PIECE, (off_t)at);
+		if (n < 0)
+			return err_sys(eb, E_IO, "reading the message");
+		if (n == 0)
+			break; /* it has become shorter */
+		pop3_wire_count(&w, buf, (size_t)n);
+		at += (uint64_t)n;
+	}
+	*wire_r = pop3_wire_size(&w);
+	return E_OK;
 }
 
 enum err
@@ -73,17 +75,19 @@ maildir_measure(int dir, const char *file, bool trust_name, struct measure *m_r,
 	int fd;
 
 	/* Without opening, where that is enough. */
-	if (fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(eb, errno == ENOENT ? E_NOENT : E_IO, "message");
-	m_r->stored = (uint64_t)st.st_size;
-	if (S_ISREG(st.st_mode) && st.st_uid == geteuid() && trust_name &&
-	    named_size(file, m_r->stored, &m_r->wire))
-		return E_OK;
+	if (trust_name && named_size(file, m_r)) {
+		if (fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_sys(
+			    eb, errno == ENOENT ? E_NOENT : E_IO, "message");
+		if (S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+		    m_r->stored == (uint64_t)st.st_size)
+			return E_OK;
+	}
 	if ((e = maildir_file(dir, file, O_RDONLY, false, &fd, &st, eb)) !=
 	    E_OK)
 		return e;
 	m_r->stored = (uint64_t)st.st_size;
-	e = maildir_count(fd, &m_r->wire, eb);
+	e = maildir_count(fd, m_r->stored, &m_r->wire, eb);
 	close(fd);
 	return e;
 }
