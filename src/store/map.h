@@ -15,14 +15,21 @@
 
 #define MAP_NONE UINT32_MAX
 
-struct map_slot {
-	const char *p; /* NULL: free */
+struct map_entry {
+	const char *p;
 	uint32_t n, value;
+};
+
+/* Small, as each look into the table is one at memory far away. */
+struct map_slot {
+	uint32_t hash;
+	uint32_t entry; /* of v, from 1; 0: free */
 };
 
 struct map {
 	struct map_slot *slot;
-	size_t size, used; /* size: a power of 2, or 0 */
+	struct map_entry *v; /* in the order of their coming */
+	uint32_t size, used; /* size: a power of 2, or 0 */
 	uint64_t seed;
 };
 

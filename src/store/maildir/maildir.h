@@ -83,8 +83,8 @@ enum err maildir_measure(int dir, const char *file, bool trust_name,
     struct measure *m_r, struct errbuf *eb) NODISCARD;
 /* Reads the first `stored` octets of fd: what is added to it later does not
  * count. */
-enum err maildir_count(int fd, uint64_t stored, uint64_t *wire_r,
-    struct errbuf *eb) NODISCARD;
+enum err maildir_count(
+    int fd, uint64_t stored, uint64_t *wire_r, struct errbuf *eb) NODISCARD;
 
 /* view.c: the view is what m->end and m->trailer say of fd.  Takes fd, which
  * st is about. */

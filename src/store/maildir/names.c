@@ -58,6 +58,7 @@ void
 names_free(struct names *t)
 {
 	free(t->v);
+	free(t->base);
 	map_free(&t->by_base);
 	arena_free(&t->arena);
 	names_init(t);
@@ -66,72 +67,138 @@ names_free(struct names *t)
 size_t
 names_base_len(const char *file)
 {
-	return strcspn(file, ":");
+	return (size_t)(strchrnul(file, ':') - file);
 }
 
 /* ---- the table ---- */
 
-static enum err
-grow(struct names *t)
+/* As realloc(3), to twice the room. */
+static void *
+grown(void *v, uint32_t *room, size_t size)
 {
-	uint32_t room = t->room != 0 ? t->room * 2 : 64;
-	struct name *v;
+	uint32_t more = *room != 0 ? *room * 2 : 64;
+	void *p = more > *room ? realloc(v, more * size) : NULL;
 
-	if (room < t->room ||
-	    (v = realloc(t->v, (size_t)room * sizeof(*v))) == NULL)
+	if (p != NULL)
+		*room = more;
+	return p;
+}
+
+static bool
+room_for_name(struct names *t)
+{
+	struct name *v = t->v;
+
+	if (t->n == t->room)
+		v = grown(v, &t->room, sizeof(*v));
+	if (v != NULL)
+		t->v = v;
+	return v != NULL;
+}
+
+static bool
+room_for_base(struct names *t)
+{
+	struct names_base *v = t->base;
+
+	if (t->bases == t->base_room)
+		v = grown(v, &t->base_room, sizeof(*v));
+	if (v != NULL)
+		t->base = v;
+	return v != NULL;
+}
+
+enum err
+names_base(struct names *t, struct slice base, uint32_t *at_r)
+{
+	uint32_t *at = map_put(&t->by_base, base);
+
+	if (at == NULL || !room_for_base(t))
 		return E_NOMEM;
-	t->v = v;
-	t->room = room;
+	if (*at == MAP_NONE) {
+		*at = t->bases++;
+		t->base[*at] = (struct names_base){ MAP_NONE, MAP_NONE, false };
+	}
+	*at_r = *at;
+	return E_OK;
+}
+
+uint32_t
+names_find(const struct names *t, struct slice base)
+{
+	return map_get(&t->by_base, base);
+}
+
+/* *had_r: the name was there already. */
+static enum err
+put(struct names *t, const struct name *m, bool *had_r)
+{
+	uint32_t *first = &t->base[m->base].name;
+
+	*had_r = true;
+	for (uint32_t i = *first; i != MAP_NONE; i = t->v[i].next)
+		if (strcmp(t->v[i].s, m->s) == 0) {
+			t->v[i].pass = m->pass;
+			t->v[i].gone = false;
+			return E_OK;
+		}
+	if (!room_for_name(t))
+		return E_NOMEM;
+	t->v[t->n] = *m;
+	t->v[t->n].next = *first;
+	*first = t->n++;
+	*had_r = false;
 	return E_OK;
 }
 
 static enum err
 see(struct names *t, enum maildir_sub sub, const char *file, size_t len)
 {
+	struct name m = { .pass = t->dir[sub].pass };
 	char full[INDEX_NAME_MAX + 1];
-	uint32_t *first;
-	struct name m = { .s = NULL };
+	enum err e;
+	bool had;
 
 	if (len == 0 || file[0] == '.' || len + 1 > INDEX_NAME_MAX)
 		return E_OK;
 	full[0] = SUB_LETTER(sub);
-	memcpy(full + 1, file, len);
-	full[len + 1] = '\0';
+	memcpy(full + 1, file, len + 1);
 	m.base_len = (uint16_t)names_base_len(full + 1);
 	m.len = (uint16_t)(len + 1);
-	m.pass = t->dir[sub].pass;
-	if ((m.s = arena_put(&t->arena, full, len + 2)) == NULL ||
-	    (first = map_put(
-		 &t->by_base, (struct slice){ m.s + 1, m.base_len })) == NULL ||
-	    (t->n == t->room && grow(t) != E_OK))
+	if ((m.s = arena_put(&t->arena, full, len + 2)) == NULL)
 		return E_NOMEM;
-	for (uint32_t i = *first; i != MAP_NONE; i = t->v[i].next)
-		if (strcmp(t->v[i].s, full) == 0) {
-			arena_unput(&t->arena, len + 2);
-			t->v[i].pass = m.pass;
-			t->v[i].gone = false;
-			return E_OK;
-		}
-	m.next = *first;
-	t->v[t->n] = m;
-	*first = t->n++;
-	return E_OK;
+	e = names_base(t, (struct slice){ m.s + 1, m.base_len }, &m.base);
+	if (e == E_OK)
+		e = put(t, &m, &had);
+	if (e == E_OK && had)
+		arena_unput(&t->arena, len + 2);
+	return e;
 }
 
 enum err
-names_add(struct names *t, struct slice name)
+names_add(struct names *t, uint32_t base, struct slice name)
 {
-	return see(t, NAME_SUB(name.p), name.p + 1, name.n - 1);
+	struct name m = {
+		.s = name.p,
+		.base = base,
+		.pass = t->dir[NAME_SUB(name.p)].pass,
+		.len = (uint16_t)name.n,
+		.base_len = (uint16_t)names_base_len(name.p + 1),
+	};
+	bool had;
+
+	return put(t, &m, &had);
 }
 
 const struct name *
 names_only(const struct names *t, struct slice base, bool *several_r)
 {
 	const struct name *only = NULL;
+	uint32_t at = names_find(t, base);
 	bool several = false;
 
-	for (uint32_t i = map_get(&t->by_base, base); i != MAP_NONE;
-	     i = t->v[i].next) {
+	for (uint32_t i = at != MAP_NONE ? t->base[at].name : MAP_NONE;
+	     i != MAP_NONE; i = t->v[i].next) {
 		if (t->v[i].gone)
 			continue;
 		several = only != NULL;
@@ -333,13 +400,11 @@ settle(struct names *t, const struct maildir_dirs *d)
 		if (missed(t, m) != 0)
 			m->gone = t->quiet || !is_there(d, m, &st);
 	}
-	for (uint32_t i = 0; i < t->n; i++) {
-		struct slice base = { t->v[i].s + 1, t->v[i].base_len };
+	for (uint32_t k = 0; k < t->bases; k++) {
+		uint32_t i = t->base[k].name;
 
-		/* Once for each base name. */
-		if (t->v[i].next == MAP_NONE && !t->v[i].gone)
-			continue;
-		if (map_get(&t->by_base, base) != i)
+		if (i == MAP_NONE ||
+		    (t->v[i].next == MAP_NONE && !t->v[i].gone))
 			continue;
 		if (living(t, i) > 1)
 			settle_several(t, d, i);

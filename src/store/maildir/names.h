@@ -24,10 +24,17 @@ struct maildir_dirs {
 
 struct name {
 	const char *s; /* letter and file name, ends with a NUL */
+	uint32_t base; /* of the table's base */
 	uint32_t next; /* of the same base name; MAP_NONE */
 	uint32_t pass; /* of the reading of its directory that saw it last */
 	uint16_t len, base_len; /* of all of s; of the base name behind s[0] */
 	bool gone;
+};
+
+struct names_base {
+	uint32_t name; /* the last of its files; they are linked; MAP_NONE */
+	uint32_t user; /* for who has the table; MAP_NONE at first */
+	bool mark;     /* the same; false at first */
 };
 
 /* What the table knows of a directory. */
@@ -42,7 +49,9 @@ struct names_dir {
 struct names {
 	struct name *v; /* some of them gone */
 	uint32_t n, room;
-	struct map by_base; /* base name: the last of v; they are linked */
+	struct names_base *base;
+	uint32_t bases, base_room;
+	struct map by_base; /* base name: which of base */
 	struct arena arena;
 	struct names_dir dir[SUBS];
 	bool quiet; /* nothing had changed when the last reading was over */
@@ -54,9 +63,17 @@ void names_free(struct names *t);
 /* Base name of a file name: up to its first ":". */
 size_t names_base_len(const char *file);
 
-/* Adds what the index has of a directory (octets are copied), and says that
- * the directory was so at that time: it is not read if it has the time still. */
-enum err names_add(struct names *t, struct slice name) NODISCARD;
+/* The place in t->base of a base name, which is made if it is new.  The
+ * octets are borrowed until names_free().  E_NOMEM. */
+enum err names_base(
+    struct names *t, struct slice base, uint32_t *at_r) NODISCARD;
+/* The same; MAP_NONE if it is not there. */
+uint32_t names_find(const struct names *t, struct slice base);
+
+/* Adds what the index has of a directory (letter and file name, with a NUL
+ * behind, borrowed until names_free()), and says that the directory was so at
+ * that time: it is not read if it has the time still. */
+enum err names_add(struct names *t, uint32_t base, struct slice name) NODISCARD;
 void names_trust(struct names *t, enum maildir_sub sub, struct index_time time);
 
 /* Makes the table say what is there, reading what has changed. */

@@ -20,7 +20,6 @@ static void
 scan_clear(struct scan *s)
 {
 	free(s->v);
-	map_free(&s->by_base);
 	map_free(&s->by_uid);
 	arena_free(&s->arena);
 	names_free(&s->names);
@@ -42,35 +41,32 @@ delivery_time(const char *file)
 }
 
 enum err
-scan_add(struct scan *s, struct slice name, struct scan_message **v_r)
+scan_add(
+    struct scan *s, struct slice name, uint32_t base, struct scan_message **v_r)
 {
-	struct scan_message v = { .here = false };
-	char text[INDEX_NAME_MAX + 1];
-	uint32_t *first;
+	uint32_t *first = &s->names.base[base].user;
+	struct scan_message *v;
 
 	if (s->n == s->room) {
 		uint32_t room = s->room != 0 ? s->room * 2 : 64;
-		struct scan_message *grown =
-		    realloc(s->v, (size_t)room * sizeof(*grown));
 
-		if (grown == NULL)
+		v = realloc(s->v, (size_t)room * sizeof(*v));
+		if (v == NULL)
 			return E_NOMEM;
-		s->v = grown;
+		s->v = v;
 		s->room = room;
 	}
-	memcpy(text, name.p, name.n);
-	text[name.n] = '\0';
-	if ((v.name = arena_put(&s->arena, text, name.n + 1)) == NULL)
-		return E_NOMEM;
-	v.name_len = (uint16_t)name.n;
-	v.base_len = (uint16_t)names_base_len(v.name + 1);
-	v.time = delivery_time(v.name + 1);
-	if ((first = map_put(&s->by_base, scan_base(&v))) == NULL)
-		return E_NOMEM;
-	v.next = *first;
-	s->v[s->n] = v;
-	*v_r = &s->v[s->n];
+	v = &s->v[s->n];
+	*v = (struct scan_message){
+		.name = name.p,
+		.time = delivery_time(name.p + 1),
+		.base = base,
+		.next = *first,
+		.name_len = (uint16_t)name.n,
+		.base_len = (uint16_t)names_base_len(name.p + 1),
+	};
 	*first = s->n++;
+	*v_r = v;
 	return E_OK;
 }
 
@@ -79,11 +75,20 @@ scan_add(struct scan *s, struct slice name, struct scan_message **v_r)
 static enum err
 take_known(void *arg, const struct indexfile_entry *entry)
 {
+	struct slice name = { NULL, entry->name.n }, base;
 	struct scan *s = arg;
 	struct scan_message *v;
-	enum err e = scan_add(s, entry->name, &v);
+	char text[INDEX_NAME_MAX + 1];
+	uint32_t at;
+	enum err e;
 
-	if (e != E_OK)
+	memcpy(text, entry->name.p, name.n);
+	text[name.n] = '\0';
+	if ((name.p = arena_put(&s->arena, text, name.n + 1)) == NULL)
+		return E_NOMEM;
+	base = (struct slice){ name.p + 1, names_base_len(name.p + 1) };
+	if ((e = names_base(&s->names, base, &at)) != E_OK ||
+	    (e = scan_add(s, name, at, &v)) != E_OK)
 		return e;
 	v->wire = entry->wire;
 	v->stored = entry->stored;
@@ -98,10 +103,8 @@ forget_beyond(struct scan *s, uint32_t n)
 {
 	while (s->n > n) {
 		const struct scan_message *v = &s->v[--s->n];
-		uint32_t *first = map_put(&s->by_base, scan_base(v));
 
-		if (first != NULL) /* it is there: no memory is needed */
-			*first = v->next;
+		s->names.base[v->base].user = v->next;
 	}
 }
 
@@ -149,7 +152,7 @@ trust_known(struct scan *s, enum maildir_sub sub, struct index_time time)
 		return E_OK;
 	for (uint32_t i = 0; i < s->n && e == E_OK; i++)
 		if (NAME_SUB(s->v[i].name) == sub)
-			e = names_add(&s->names,
+			e = names_add(&s->names, s->v[i].base,
 			    (struct slice){ s->v[i].name, s->v[i].name_len });
 	names_trust(&s->names, sub, time);
 	return e == E_OK ? E_OK : err_set(s->eb, e, "names");
@@ -204,13 +207,12 @@ by_time(const void *a, const void *b)
 	return strcmp(v->name + 1, w->name + 1);
 }
 
-/* Afterwards the table cannot be searched by name any more. */
+/* Afterwards names.base[].user is nothing any more. */
 static void
 sort_new(struct scan *s)
 {
 	if (s->n > s->known)
 		qsort(s->v + s->known, s->n - s->known, sizeof(*s->v), by_time);
-	map_free(&s->by_base);
 }
 
 /* ---- writing ---- */
@@ -324,7 +326,6 @@ maildir_scan(struct maildir *m, const struct maildir_dirs *d, struct errbuf *eb)
 	struct scan s = { .m = m, .d = d, .eb = eb };
 	enum err e;
 
-	map_init(&s.by_base);
 	map_init(&s.by_uid);
 	arena_init(&s.arena);
 	names_init(&s.names);

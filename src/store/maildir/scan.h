@@ -13,6 +13,8 @@ struct scan_message {
 	uint64_t wire, stored;
 	uint64_t ino;  /* of one file among several of its base name; else 0 */
 	uint64_t time; /* of delivery, by its name */
+	uint32_t
+	    base; /* of names.base, whose user is the last of its messages */
 	uint32_t next; /* of the same base name; MAP_NONE */
 	uint16_t name_len, base_len;
 	uint8_t uid_len;
@@ -26,8 +28,8 @@ struct scan {
 
 	struct scan_message *v;
 	uint32_t n, room;
-	uint32_t known; /* of v: these were in the index */
-	struct map by_base, by_uid;
+	uint32_t known;    /* of v: these were in the index */
+	struct map by_uid; /* those that are not the own base name */
 	struct arena arena;
 	struct names names;
 	struct uidlfile uidl;
@@ -46,9 +48,10 @@ scan_base(const struct scan_message *v)
 	return (struct slice){ v->name + 1, v->base_len };
 }
 
-/* A message without anything but its name (letter and file name, copied). */
-enum err scan_add(
-    struct scan *s, struct slice name, struct scan_message **v_r) NODISCARD;
+/* A message without anything but its name (letter and file name, with a NUL
+ * behind, borrowed until the end of the scan). */
+enum err scan_add(struct scan *s, struct slice name, uint32_t base,
+    struct scan_message **v_r) NODISCARD;
 
 /* scan_match.c: finds or makes the message of each name.  *missed_r: a file
  * was no longer there, so read the names again. */

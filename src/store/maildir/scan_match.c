@@ -38,19 +38,17 @@ is_doubted(const struct scan *s, const struct scan_message *v)
 }
 
 /* File `m` is message `v`. */
-static enum err
+static void
 claim(struct scan *s, struct scan_message *v, const struct name *m)
 {
 	v->here = true;
 	if (is_doubted(s, v))
 		measure_again(s, v, m);
 	if (v->name_len == m->len && memcmp(v->name, m->s, m->len) == 0)
-		return E_OK;
+		return;
 	s->mend = true;
-	if ((v->name = arena_put(&s->arena, m->s, (size_t)m->len + 1)) == NULL)
-		return E_NOMEM;
+	v->name = m->s;
 	v->name_len = m->len;
-	return E_OK;
 }
 
 /* Under the name that was seen, or, if the message has its base name to
@@ -60,15 +58,15 @@ static enum err
 measure(
     struct scan *s, const struct name **m, bool alone, struct measure *size_r)
 {
-	struct slice base = { (*m)->s + 1, (*m)->base_len };
+	const struct names *t = &s->names;
 	enum err e;
 
 	e = maildir_measure(
 	    s->d->sub[NAME_SUB((*m)->s)], (*m)->s + 1, true, size_r, s->eb);
 	for (unsigned n = 0; alone && n < TRIES && e == E_NOENT; n++)
-		for (uint32_t i = map_get(&s->names.by_base, base);
-		     i != MAP_NONE && e == E_NOENT; i = s->names.v[i].next) {
-			*m = &s->names.v[i];
+		for (uint32_t i = t->base[(*m)->base].name;
+		     i != MAP_NONE && e == E_NOENT; i = t->v[i].next) {
+			*m = &t->v[i];
 			e = maildir_measure(s->d->sub[NAME_SUB((*m)->s)],
 			    (*m)->s + 1, true, size_r, s->eb);
 		}
@@ -100,8 +98,8 @@ meet(struct scan *s, const struct name *m, uint64_t ino, bool alone,
 			    s->eb->text);
 		return E_OK;
 	}
-	if (e != E_OK ||
-	    (e = scan_add(s, (struct slice){ m->s, m->len }, &v)) != E_OK)
+	if (e != E_OK || (e = scan_add(s, (struct slice){ m->s, m->len },
+			      m->base, &v)) != E_OK)
 		return e;
 	v->wire = size.wire;
 	v->stored = size.stored;
@@ -112,9 +110,9 @@ meet(struct scan *s, const struct name *m, uint64_t ino, bool alone,
 
 /* A message of that base name that has no file yet. */
 static struct scan_message *
-unclaimed(struct scan *s, struct slice base, uint64_t ino)
+unclaimed(struct scan *s, uint32_t base, uint64_t ino)
 {
-	for (uint32_t i = map_get(&s->by_base, base); i != MAP_NONE;
+	for (uint32_t i = s->names.base[base].user; i != MAP_NONE;
 	     i = s->v[i].next)
 		if (!s->v[i].here && s->v[i].ino == ino)
 			return &s->v[i];
@@ -123,9 +121,9 @@ unclaimed(struct scan *s, struct slice base, uint64_t ino)
 
 /* The message that had exactly this name. */
 static struct scan_message *
-exact(struct scan *s, struct slice base, const struct name *m)
+exact(struct scan *s, const struct name *m)
 {
-	for (uint32_t i = map_get(&s->by_base, base); i != MAP_NONE;
+	for (uint32_t i = s->names.base[m->base].user; i != MAP_NONE;
 	     i = s->v[i].next)
 		if (s->v[i].name_len == m->len &&
 		    memcmp(s->v[i].name, m->s, m->len) == 0)
@@ -134,12 +132,15 @@ exact(struct scan *s, struct slice base, const struct name *m)
 }
 
 static enum err
-claim_or_meet(struct scan *s, struct slice base, const struct name *m,
-    uint64_t ino, bool alone, bool *missed_r)
+claim_or_meet(struct scan *s, const struct name *m, uint64_t ino, bool alone,
+    bool *missed_r)
 {
-	struct scan_message *v = unclaimed(s, base, ino);
+	struct scan_message *v = unclaimed(s, m->base, ino);
 
-	return v != NULL ? claim(s, v, m) : meet(s, m, ino, alone, missed_r);
+	if (v == NULL)
+		return meet(s, m, ino, alone, missed_r);
+	claim(s, v, m);
+	return E_OK;
 }
 
 /* ---- several files of one base name ---- */
@@ -151,9 +152,9 @@ struct several {
 };
 
 static bool
-has_ordinary(const struct scan *s, struct slice base)
+has_ordinary(const struct scan *s, uint32_t base)
 {
-	for (uint32_t i = map_get(&s->by_base, base); i != MAP_NONE;
+	for (uint32_t i = s->names.base[base].user; i != MAP_NONE;
 	     i = s->v[i].next)
 		if (s->v[i].here && s->v[i].ino == 0)
 			return true;
@@ -164,37 +165,34 @@ has_ordinary(const struct scan *s, struct slice base)
  * the first of them that is new is the base name's own message, and each
  * other one gets a line with its inode. */
 static enum err
-match_several(struct scan *s, struct slice base, struct several *f, unsigned n,
-    bool *missed_r)
+match_several(struct scan *s, const struct uid *key, struct several *f,
+    unsigned n, bool *missed_r)
 {
 	struct scan_message *v;
 	enum err e = E_OK;
-	struct uid key;
 
-	uid_own(&key, base);
 	for (unsigned i = 0; i < n && e == E_OK; i++)
-		if (!f[i].done && uidlfile_find(&s->uidl, uid_slice(&key),
-				      f[i].ino) != NULL) {
-			e = claim_or_meet(
-			    s, base, f[i].m, f[i].ino, false, missed_r);
+		if (!f[i].done &&
+		    uidlfile_find(&s->uidl, uid_slice(key), f[i].ino) != NULL) {
+			e = claim_or_meet(s, f[i].m, f[i].ino, false, missed_r);
 			f[i].done = true;
 		}
 	for (unsigned i = 0; i < n && e == E_OK; i++)
-		if (!f[i].done && (v = exact(s, base, f[i].m)) != NULL &&
-		    !v->here) {
-			e = claim(s, v, f[i].m);
+		if (!f[i].done && (v = exact(s, f[i].m)) != NULL && !v->here) {
+			claim(s, v, f[i].m);
 			f[i].done = true;
 		}
 	for (unsigned i = 0; i < n && e == E_OK; i++) {
 		if (f[i].done)
 			continue;
-		if (!has_ordinary(s, base) || unclaimed(s, base, 0) != NULL) {
-			e = claim_or_meet(s, base, f[i].m, 0, false, missed_r);
+		if (!has_ordinary(s, f[i].m->base) ||
+		    unclaimed(s, f[i].m->base, 0) != NULL) {
+			e = claim_or_meet(s, f[i].m, 0, false, missed_r);
 			continue;
 		}
 		log_line(LOG_WARNING, "ev=double-name %s key=%.*s",
-		    s->m->drop.tag, (int)key.n, key.s);
-		e = claim_or_meet(s, base, f[i].m, f[i].ino, false, missed_r);
+		    s->m->drop.tag, (int)key->n, key->s);
+		e = claim_or_meet(s, f[i].m, f[i].ino, false, missed_r);
 	}
 	return e;
 }
@@ -203,8 +201,7 @@ static enum err
 match_base(struct scan *s, uint32_t first, bool *missed_r)
 {
 	struct several f[SEVERAL_MAX];
-	const struct name *m = &s->names.v[first];
-	struct slice base = { m->s + 1, m->base_len };
+	const struct name *m;
 	struct stat st;
 	struct uid key;
 	unsigned n = 0;
@@ -221,11 +218,14 @@ match_base(struct scan *s, uint32_t first, bool *missed_r)
 		}
 		f[n++] = (struct several){ .m = m };
 	}
-	uid_own(&key, base);
 	if (n == 0)
 		return E_OK;
+	m = f[0].m;
+	if (n == 1 && s->uidl.several == 0)
+		return claim_or_meet(s, m, 0, true, missed_r);
+	uid_own(&key, (struct slice){ m->s + 1, m->base_len });
 	if (n == 1 && !uidlfile_is_several(&s->uidl, uid_slice(&key)))
-		return claim_or_meet(s, base, f[0].m, 0, true, missed_r);
+		return claim_or_meet(s, m, 0, true, missed_r);
 	for (unsigned i = 0; i < n; i++) {
 		if (fstatat(s->d->sub[NAME_SUB(f[i].m->s)], f[i].m->s + 1, &st,
 			AT_SYMLINK_NOFOLLOW) < 0) {
@@ -235,7 +235,7 @@ match_base(struct scan *s, uint32_t first, bool *missed_r)
 			f[i].ino = st.st_ino;
 		}
 	}
-	return match_several(s, base, f, n, missed_r);
+	return match_several(s, &key, f, n, missed_r);
 }
 
 enum err
@@ -246,14 +246,9 @@ scan_match(struct scan *s, bool *missed_r)
 	*missed_r = false;
 	for (uint32_t i = 0; i < s->n; i++)
 		s->v[i].here = false;
-	for (uint32_t i = 0; i < s->names.n && e == E_OK; i++) {
-		const struct name *m = &s->names.v[i];
-		struct slice base = { m->s + 1, m->base_len };
-
-		/* All files of a base name at once. */
-		if (map_get(&s->names.by_base, base) == i)
-			e = match_base(s, i, missed_r);
-	}
+	/* All files of a base name at once. */
+	for (uint32_t i = 0; i < s->names.bases && e == E_OK; i++)
+		e = match_base(s, s->names.base[i].name, missed_r);
 	if (e == E_NOMEM)
 		err_set(s->eb, e, "matching names");
 	return e;

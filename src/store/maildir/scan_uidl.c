@@ -109,19 +109,45 @@ set_uid(struct scan *s, struct scan_message *v, struct slice uid)
 	return v->uid != NULL ? E_OK : E_NOMEM;
 }
 
-/* Makes v the owner of its unique-id, or of another if it has one already. */
+/* Makes v the owner of its unique-id; *taken_r: another is.  Most have that
+ * of their own base name, which is the owner's by a mark. */
+static enum err
+try_uid(struct scan *s, struct scan_message *v, bool *taken_r)
+{
+	struct slice uid = { v->uid, v->uid_len };
+	struct names_base *base = &s->names.base[v->base];
+	uint32_t *at, of;
+
+	if (v->uid_len == v->base_len &&
+	    memcmp(v->uid, v->name + 1, v->base_len) == 0) {
+		*taken_r = base->mark || map_get(&s->by_uid, uid) != MAP_NONE;
+		base->mark = true;
+		return E_OK;
+	}
+	of = names_find(&s->names, uid);
+	*taken_r = of != MAP_NONE && s->names.base[of].mark;
+	if (*taken_r)
+		return E_OK;
+	if ((at = map_put(&s->by_uid, uid)) == NULL)
+		return E_NOMEM;
+	*taken_r = *at != MAP_NONE;
+	if (!*taken_r)
+		*at = (uint32_t)(v - s->v);
+	return E_OK;
+}
+
+/* The same; if it has one already, it gets another. */
 static enum err
 own_uid(struct scan *s, struct scan_message *v)
 {
 	struct uid other;
-	uint32_t *at;
+	bool taken;
 
 	for (uint64_t salt = 1;; salt++) {
-		at = map_put(&s->by_uid, (struct slice){ v->uid, v->uid_len });
-		if (at == NULL)
+		if (try_uid(s, v, &taken) != E_OK)
 			return E_NOMEM;
-		if (*at == MAP_NONE)
-			break;
+		if (!taken)
+			return E_OK;
 		log_line(LOG_WARNING, "ev=uidl-taken %s uidl=%.*s",
 		    s->m->drop.tag, v->uid_len, v->uid);
 		s->mend = true;
@@ -129,8 +155,6 @@ own_uid(struct scan *s, struct scan_message *v)
 		if (set_uid(s, v, uid_slice(&other)) != E_OK)
 			return E_NOMEM;
 	}
-	*at = (uint32_t)(v - s->v);
-	return E_OK;
 }
 
 /* For a message that nobody has shown yet. */
