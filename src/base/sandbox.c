@@ -47,6 +47,9 @@ static const char *const sanitizer_calls[] = { "arch_prctl", "clone", "clone3",
 	"sched_getscheduler", "sysinfo", "tgkill", "tkill", "uname", "wait4" };
 #endif
 
+/* Who this process is for good. */
+static uid_t became = (uid_t)-1;
+
 void
 sandbox_no_core(void)
 {
@@ -104,7 +107,14 @@ sandbox_become(uid_t uid, gid_t gid, bool empty_root, struct errbuf *eb)
 	if ((e = drop_capabilities(eb)) != E_OK)
 		return e;
 	sandbox_no_core(); /* a change of user makes a process dumpable anew */
+	became = uid;
 	return E_OK;
+}
+
+uid_t
+sandbox_uid(void)
+{
+	return became != (uid_t)-1 ? became : geteuid();
 }
 
 enum err

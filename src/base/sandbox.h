@@ -22,6 +22,9 @@ void sandbox_no_core(void);
 enum err sandbox_become(
     uid_t uid, gid_t gid, bool empty_root, struct errbuf *eb) NODISCARD;
 
+/* The effective uid; after sandbox_become() without asking the kernel. */
+uid_t sandbox_uid(void);
+
 /* Landlock: of the file system only `root` (NULL: nothing at all) stays.
  * *lacking_r names what this kernel cannot confine, or is NULL. */
 enum err sandbox_files(

@@ -285,10 +285,9 @@ on_turn_end(struct ev_loop *loop, ev_prepare *w, int revents)
 
 /* What the threads and the loop need beside sandbox.c's. */
 static const char *const calls[] = { "fdatasync", "fstat", "fsync", "ftruncate",
-	"getdents64", "geteuid", "linkat", "lseek", "lstat", "memfd_create",
-	"mkdir", "mkdirat", "newfstatat", "open", "openat", "openat2",
-	"pread64", "preadv2", "pwrite64", "renameat", "renameat2", "stat",
-	"unlinkat" };
+	"getdents64", "linkat", "lseek", "lstat", "memfd_create", "mkdir",
+	"mkdirat", "newfstatat", "open", "openat", "openat2", "pread64",
+	"preadv2", "pwrite64", "renameat", "renameat2", "stat", "unlinkat" };
 
 static void
 start(struct store *st)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sandbox.h"
 #include "store/maildir/indexfile.h"
 
 /* ---- files ---- */
@@ -61,7 +62,7 @@ maildir_file(int dir, const char *name, int flags, bool now, int *fd_r,
 		close(fd);
 		return err_sys(eb, E_IO, "fstat");
 	}
-	if (S_ISREG(st_r->st_mode) && st_r->st_uid == geteuid()) {
+	if (S_ISREG(st_r->st_mode) && st_r->st_uid == sandbox_uid()) {
 		*fd_r = fd;
 		return E_OK;
 	}
@@ -84,7 +85,7 @@ open_dir(int at, const char *name, bool now, int *fd_r, struct errbuf *eb)
 		    : errno == ENOTDIR || errno == ELOOP ? E_FORMAT
 							 : E_IO,
 		    "directory");
-	if (fstat(*fd_r, &st) == 0 && st.st_uid == geteuid())
+	if (fstat(*fd_r, &st) == 0 && st.st_uid == sandbox_uid())
 		return E_OK;
 	close(*fd_r);
 	*fd_r = -1;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sandbox.h"
 #include "pop3/wire.h"
 #include "store/maildir/maildir.h"
 
@@ -79,7 +80,7 @@ maildir_measure(int dir, const char *file, bool trust_name, struct measure *m_r,
 		if (fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return err_sys(
 			    eb, errno == ENOENT ? E_NOENT : E_IO, "message");
-		if (S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+		if (S_ISREG(st.st_mode) && st.st_uid == sandbox_uid() &&
 		    m_r->stored == (uint64_t)st.st_size)
 			return E_OK;
 	}

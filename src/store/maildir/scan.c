@@ -70,6 +70,15 @@ scan_add(
 	return E_OK;
 }
 
+enum err
+scan_set_uid(struct scan *s, struct scan_message *v, struct slice uid)
+{
+	v->uid = scan_is_own(v, uid) ? v->name + 1
+				     : arena_put(&s->arena, uid.p, uid.n);
+	v->uid_len = (uint8_t)uid.n;
+	return v->uid != NULL ? E_OK : E_NOMEM;
+}
+
 /* ---- what the index has ---- */
 
 static enum err
@@ -92,9 +101,7 @@ take_known(void *arg, const struct indexfile_entry *entry)
 		return e;
 	v->wire = entry->wire;
 	v->stored = entry->stored;
-	v->uid = arena_put(&s->arena, entry->uid.p, entry->uid.n);
-	v->uid_len = (uint8_t)entry->uid.n;
-	return v->uid != NULL ? E_OK : E_NOMEM;
+	return scan_set_uid(s, v, entry->uid);
 }
 
 /* A block that failed half way has left messages behind. */

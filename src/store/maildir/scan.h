@@ -4,6 +4,8 @@
 #ifndef STORE_MAILDIR_SCAN_H
 #define STORE_MAILDIR_SCAN_H
 
+#include <string.h>
+
 #include "store/maildir/maildir.h"
 #include "store/maildir/uidlfile.h"
 
@@ -48,10 +50,20 @@ scan_base(const struct scan_message *v)
 	return (struct slice){ v->name + 1, v->base_len };
 }
 
+/* Is that its base name? */
+static inline bool
+scan_is_own(const struct scan_message *v, struct slice uid)
+{
+	return uid.n == v->base_len && memcmp(uid.p, v->name + 1, uid.n) == 0;
+}
+
 /* A message without anything but its name (letter and file name, with a NUL
  * behind, borrowed until the end of the scan). */
 enum err scan_add(struct scan *s, struct slice name, uint32_t base,
     struct scan_message **v_r) NODISCARD;
+/* The octets are copied where that is needed. */
+enum err scan_set_uid(
+    struct scan *s, struct scan_message *v, struct slice uid) NODISCARD;
 
 /* scan_match.c: finds or makes the message of each name.  *missed_r: a file
  * was no longer there, so read the names again. */

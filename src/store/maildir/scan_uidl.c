@@ -101,14 +101,6 @@ choose_list(struct scan *s, struct foreign *f)
 	return e;
 }
 
-static enum err
-set_uid(struct scan *s, struct scan_message *v, struct slice uid)
-{
-	v->uid = arena_put(&s->arena, uid.p, uid.n);
-	v->uid_len = (uint8_t)uid.n;
-	return v->uid != NULL ? E_OK : E_NOMEM;
-}
-
 /* Makes v the owner of its unique-id; *taken_r: another is.  Most have that
  * of their own base name, which is the owner's by a mark. */
 static enum err
@@ -118,8 +110,7 @@ try_uid(struct scan *s, struct scan_message *v, bool *taken_r)
 	struct names_base *base = &s->names.base[v->base];
 	uint32_t *at, of;
 
-	if (v->uid_len == v->base_len &&
-	    memcmp(v->uid, v->name + 1, v->base_len) == 0) {
+	if (scan_is_own(v, uid)) {
 		*taken_r = base->mark || map_get(&s->by_uid, uid) != MAP_NONE;
 		base->mark = true;
 		return E_OK;
@@ -152,7 +143,7 @@ own_uid(struct scan *s, struct scan_message *v)
 		    s->m->drop.tag, v->uid_len, v->uid);
 		s->mend = true;
 		uid_digest(&other, scan_base(v), salt);
-		if (set_uid(s, v, uid_slice(&other)) != E_OK)
+		if (scan_set_uid(s, v, uid_slice(&other)) != E_OK)
 			return E_NOMEM;
 	}
 }
@@ -168,7 +159,7 @@ new_uid(struct scan *s, const struct foreign *f, struct scan_message *v)
 	else if (!foreign_uid(
 		     f, scan_base(v), s->m->drop.conf->uidl_format, &uid))
 		uid_own(&uid, scan_base(v));
-	return set_uid(s, v, uid_slice(&uid));
+	return scan_set_uid(s, v, uid_slice(&uid));
 }
 
 static enum err
@@ -186,7 +177,7 @@ give(struct scan *s, const struct foreign *f, struct scan_message *v)
 		if (v->uid == NULL || v->uid_len != line->uid.n ||
 		    memcmp(v->uid, line->uid.p, line->uid.n) != 0) {
 			s->mend = s->mend || v->uid != NULL;
-			e = set_uid(s, v, line->uid);
+			e = scan_set_uid(s, v, line->uid);
 		}
 	} else if (v->uid == NULL) {
 		e = new_uid(s, f, v);
