@@ -110,6 +110,30 @@ test_size_in_name(void **state)
 	free(v);
 }
 
+/* F-MD-04: a file that grows is counted as far as it was known, one that
+ * shrinks as far as it goes. */
+static void
+test_size_changes(void **state)
+{
+	struct drop_fixture *f = *state;
+	struct errbuf eb;
+	uint64_t wire;
+	char path[256];
+	int fd;
+
+	fixture_put(f, "new/1.a", "a\nb\nc\n");
+	snprintf(path, sizeof(path), "%s/new/1.a", f->path);
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(maildir_count(fd, 0, &wire, &eb), E_OK);
+	assert_int_equal(wire, 0);
+	assert_int_equal(maildir_count(fd, 4, &wire, &eb), E_OK);
+	assert_int_equal(wire, 6);
+	assert_int_equal(maildir_count(fd, 1000000, &wire, &eb), E_OK);
+	assert_int_equal(wire, 9);
+	close(fd);
+}
+
 /* S-MD-05: what is no regular file of ours is no message. */
 static void
 test_odd_files(void **state)
@@ -676,6 +700,7 @@ main(void)
 		T(test_empty),
 		T(test_sizes_and_order),
 		T(test_size_in_name),
+		T(test_size_changes),
 		T(test_odd_files),
 		T(test_quick),
 		T(test_now),

@@ -297,6 +297,28 @@ test_list_collides(void **state)
 	free(v);
 }
 
+/* The same for one that an earlier message has by its name, and for one that
+ * a list gives twice. */
+static void
+test_list_collides_later(void **state)
+{
+	struct drop_fixture *f = *state;
+	struct drop_entry *v;
+
+	fixture_put(f, "new/4.d", "x\n");
+	fixture_put(f, "dovecot-uidlist",
+	    "3 V1 N9 G0\n1 Psame :2.b\n2 P1.a :3.c\n3 Psame :4.d\n");
+	fixture_must_open(f);
+	v = fixture_list(f);
+	assert_string_equal(v[0].uid, "1.a");
+	assert_string_equal(v[1].uid, "same");
+	assert_memory_equal(v[2].uid, "malote:", 7);
+	assert_memory_equal(v[3].uid, "malote:", 7);
+	assert_string_not_equal(v[2].uid, v[3].uid);
+	expect_for_good(f, UIDS(v[0].uid, v[1].uid, v[2].uid, v[3].uid));
+	free(v);
+}
+
 /* What POP3 forbids in a list becomes ours. */
 static void
 test_list_forbidden(void **state)
@@ -390,6 +412,7 @@ main(void)
 		T(test_dovecot),
 		T(test_switched),
 		T(test_list_collides),
+		T(test_list_collides_later),
 		T(test_list_forbidden),
 		T(test_torn),
 		T(test_compacted),
