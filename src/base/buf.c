@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUF_FIRST = 512 };
+enum { BUF_FIRST = 128 };
 
 void
 buf_init(struct buf *b, size_t max, bool secret)

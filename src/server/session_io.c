@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #include "base/clock.h"
@@ -69,17 +70,18 @@ session_flush_last(struct session *s)
 	return session_flush(s);
 }
 
+/* By way of the stack, as a command is short: while its answer is awaited it
+ * takes the memory that it needs. */
 enum err
 session_fill(struct session *s)
 {
+	char piece[READ_PIECE];
 	size_t n;
-	char *room = buf_room(&s->in, READ_PIECE);
-	enum err e;
+	enum err e = conn_read(&s->conn, piece, sizeof(piece), &n);
 
-	if (room == NULL)
-		return E_NOMEM;
-	e = conn_read(&s->conn, room, READ_PIECE, &n);
-	buf_added(&s->in, n);
+	if (n != 0 && buf_put(&s->in, piece, n) != E_OK)
+		e = E_NOMEM;
+	explicit_bzero(piece, n);
 	s->octets_in += n;
 	return e == E_AGAIN ? E_OK : e;
 }
