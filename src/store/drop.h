@@ -23,14 +23,15 @@ enum { DROP_TEXT_MAX = 160, DROP_TAG_MAX = 640 };
 struct drop {
 	const struct drop_kind *kind;
 	const struct store_conf *conf;
-	char *tag;    /* "sid=0.1f user=alice", escaped: for the log */
-	bool doubted; /* commit() has work though nothing is marked */
-	bool unnoted; /* note() is to be called if it stays open for long */
+	const char *tag; /* "sid=0.1f user=alice", escaped: for the log */
+	bool doubted;    /* commit() has work though nothing is marked */
+	bool unnoted;    /* note() is to be called if it stays open for long */
 };
 
 struct drop_open {
 	const struct store_conf *conf;
-	const char *path; /* of the maildrop, absolute */
+	const char *path; /* of the maildrop, absolute; borrowed until it is
+	                   * let go */
 	const char *peer;
 	const char *tag;
 	bool quick; /* E_AGAIN, with what is there so far in `drop`, rather

@@ -29,7 +29,7 @@ void
 op_add(struct op *op)
 {
 	op->s->ops++;
-	job_add(op->s->store->pool, &op->s->maildrop->line, &op->job);
+	job_add(op->s->peer->store->pool, &op->s->maildrop->line, &op->job);
 }
 
 void
@@ -266,7 +266,7 @@ tenant_mark(
 	if (first / 8 + bitmap.n == size && spare != 0 &&
 	    (uint8_t)bitmap.p[bitmap.n - 1] >> (8 - spare) != 0)
 		return E_FORMAT;
-	if (kind == MARK_SEEN && !s->store->conf.mark_seen)
+	if (kind == MARK_SEEN && !s->peer->store->conf.mark_seen)
 		return E_OK;
 	if (*bits == NULL && (*bits = calloc(size, 1)) == NULL) {
 		s->marks_lost = true;

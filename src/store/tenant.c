@@ -20,8 +20,7 @@ static const double NOTE = 0.2; /* seconds until it is noted who has it */
 
 static void maildrop_next(struct maildrop *md);
 static void maildrop_ask(struct maildrop *md);
-static void on_patience(struct ev_loop *loop, ev_timer *w, int revents);
-static void on_note(struct ev_loop *loop, ev_timer *w, int revents);
+static void on_timer(struct ev_loop *loop, ev_timer *w, int revents);
 
 /* ---- answers ---- */
 
@@ -117,22 +116,19 @@ static struct tenant *
 tenant_new(struct peer *p, uint64_t sid, const char *user, const char *path,
     const char *from)
 {
-	struct tenant *s = calloc(1, sizeof(*s));
+	size_t user_n = strlen(user) + 1, from_n = strlen(from) + 1;
+	struct tenant *s = calloc(1, sizeof(*s) + user_n + from_n);
 
-	if (s == NULL || (s->user = strdup(user)) == NULL ||
-	    (s->maildrop = maildrop_get(p->store, path)) == NULL) {
-		if (s != NULL)
-			free(s->user);
+	if (s == NULL || (s->maildrop = maildrop_get(p->store, path)) == NULL) {
 		free(s);
 		return NULL;
 	}
-	s->store = p->store;
 	s->peer = p;
 	s->sid = sid;
-	format(s->from, sizeof(s->from), "%s", from);
-	ev_init(&s->patience, on_patience);
-	ev_timer_init(&s->note, on_note, NOTE, 0.);
-	s->patience.data = s->note.data = s;
+	memcpy(s->user, user, user_n);
+	s->from = memcpy(s->user + user_n, from, from_n);
+	ev_init(&s->timer, on_timer);
+	s->timer.data = s;
 	s->maildrop->waiting++;
 	TAILQ_INSERT_TAIL(&s->maildrop->sessions, s, in_drop);
 	LIST_INSERT_HEAD(&p->by_sid[sid % PEER_BUCKETS], s, by_sid);
@@ -181,10 +177,9 @@ static void
 tenant_free(struct tenant *s)
 {
 	struct maildrop *md = s->maildrop;
-	struct store *st = s->store;
+	struct store *st = s->peer->store;
 
-	ev_timer_stop(st->loop, &s->patience);
-	ev_timer_stop(st->loop, &s->note);
+	ev_timer_stop(st->loop, &s->timer);
 	if (s->state == TENANT_WAITING)
 		md->waiting--;
 	TAILQ_REMOVE(&md->sessions, s, in_drop);
@@ -193,7 +188,6 @@ tenant_free(struct tenant *s)
 	peer_put(s->peer);
 	free(s->remove);
 	free(s->seen);
-	free(s->user);
 	free(s);
 	maildrop_next(md);
 	if (--st->n_sessions == 0)
@@ -249,6 +243,13 @@ now_open(struct op *op)
 }
 
 static void
+timer_start(struct tenant *s, double seconds)
+{
+	ev_timer_set(&s->timer, seconds, 0.);
+	ev_timer_start(s->peer->store->loop, &s->timer);
+}
+
+static void
 opened(struct tenant *s, const struct drop_open *o)
 {
 	s->state = TENANT_OPEN;
@@ -256,7 +257,7 @@ opened(struct tenant *s, const struct drop_open *o)
 	s->count = o->count;
 	s->opened = clock_unix_ms() / 1000;
 	if (s->drop->unnoted)
-		ev_timer_start(s->store->loop, &s->note);
+		timer_start(s, NOTE);
 	if (!op_answer_begin(s->peer, IPC_OPENED, s->sid))
 		return;
 	ipc_put_str(s->peer->chan, s->user);
@@ -281,15 +282,11 @@ done_note(struct job *j)
 
 /* Most sessions are over before this. */
 static void
-on_note(struct ev_loop *loop, ev_timer *w, int revents)
+note(struct tenant *s)
 {
-	struct tenant *s = w->data;
-	struct op *op;
+	struct op *op = op_new(s, run_note, done_note, false);
 
-	(void)loop;
-	(void)revents;
-	if (s->state == TENANT_OPEN &&
-	    (op = op_new(s, run_note, done_note, false)) != NULL)
+	if (op != NULL)
 		op_add(op);
 }
 
@@ -305,7 +302,7 @@ done_open(struct job *j)
 	} else if (op->e == E_AGAIN) {
 		op->open.o.quick = false;
 		op->job.slow = true;
-		job_add(s->store->pool, &md->line, &op->job);
+		job_add(s->peer->store->pool, &md->line, &op->job);
 		return;
 	} else if (op->e == E_OK) {
 		opened(s, &op->open.o);
@@ -333,8 +330,8 @@ tenant_start(struct tenant *s)
 	}
 	s->maildrop->waiting--;
 	s->state = TENANT_OPENING;
-	ev_timer_stop(s->store->loop, &s->patience);
-	op->open.o = (struct drop_open){ .conf = &s->store->conf,
+	ev_timer_stop(s->peer->store->loop, &s->timer);
+	op->open.o = (struct drop_open){ .conf = &s->peer->store->conf,
 		.path = s->maildrop->path,
 		.peer = s->from,
 		.tag = tenant_tag(s, op->open.tag),
@@ -397,7 +394,7 @@ static void
 maildrop_ask(struct maildrop *md)
 {
 	struct tenant *holder = maildrop_holder(md), *s;
-	const struct store *st = holder->store;
+	const struct store *st = holder->peer->store;
 	uint64_t age = clock_unix_ms() / 1000 - holder->opened;
 
 	if (!holder->yielding) {
@@ -411,20 +408,20 @@ maildrop_ask(struct maildrop *md)
 		holder->yielding = true;
 	}
 	TAILQ_FOREACH (s, &md->sessions, in_drop)
-		if (s->state == TENANT_WAITING && !ev_is_active(&s->patience)) {
-			ev_timer_set(&s->patience, PATIENCE, 0.);
-			ev_timer_start(st->loop, &s->patience);
-		}
+		if (s->state == TENANT_WAITING && !ev_is_active(&s->timer))
+			timer_start(s, PATIENCE);
 }
 
 static void
-on_patience(struct ev_loop *loop, ev_timer *w, int revents)
+on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct tenant *s = w->data, *holder = maildrop_holder(s->maildrop);
 
 	(void)loop;
 	(void)revents;
-	if (holder->state == TENANT_OPEN)
+	if (s->state == TENANT_OPEN)
+		note(s);
+	else if (s->state == TENANT_WAITING && holder->state == TENANT_OPEN)
 		refuse_in_use(s, holder);
 }
 

@@ -29,24 +29,24 @@ enum tenant_state {
 };
 
 struct tenant {
-	struct store *store;
 	struct peer *peer;
 	uint64_t sid;
 	LIST_ENTRY(tenant) by_sid;
 	struct maildrop *maildrop;
 	TAILQ_ENTRY(tenant) in_drop;
 	enum tenant_state state;
-	char *user;
-	char from[PEER_MAX]; /* the client's address */
-	uint64_t opened;     /* seconds since 1970 */
+	uint64_t opened; /* seconds since 1970 */
 	struct drop *drop;
 	uint32_t count;
 	uint8_t *remove, *seen; /* bitmaps as in drop.h */
 	bool marks_lost;        /* for want of memory: nothing is removed */
 	unsigned ops;           /* under way */
 	bool yielding;          /* its pop3 process was asked to end it */
-	ev_timer patience;      /* WAITING: for an answer to that */
-	ev_timer note;          /* OPEN: it is written down who has it */
+	/* WAITING: for an answer to that.  OPEN: until it is written down who
+	 * has it. */
+	ev_timer timer;
+	const char *from; /* the client's address, behind the name */
+	char user[];
 };
 
 /* Sessions of one maildrop: one that has it (or several, if shared), and

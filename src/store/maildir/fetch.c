@@ -2,6 +2,7 @@
  * Opens messages for a session, and notes when the index was wrong.
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,7 +19,9 @@ maildir_doubt(struct drop *drop, uint32_t msgno)
 	for (unsigned i = 0; i < m->n_doubt; i++)
 		if (m->doubt[i] == msgno)
 			return;
-	if (msgno == 0 || m->n_doubt == DOUBTS_MAX)
+	if (m->doubt == NULL)
+		m->doubt = calloc(DOUBTS_MAX, sizeof(*m->doubt));
+	if (msgno == 0 || m->doubt == NULL || m->n_doubt == DOUBTS_MAX)
 		m->damaged = true;
 	else
 		m->doubt[m->n_doubt++] = msgno;

@@ -194,20 +194,18 @@ fail_enter(struct drop_open *o, enum err e, struct errbuf *eb)
 static struct maildir *
 maildir_new(const struct drop_open *o)
 {
-	struct maildir *m = calloc(1, sizeof(*m));
+	size_t n = strlen(o->tag) + 1;
+	struct maildir *m = calloc(1, sizeof(*m) + n);
 
 	if (m == NULL)
 		return NULL;
 	m->drop.kind = &maildir_kind;
 	m->drop.conf = o->conf;
-	m->drop.tag = strdup(o->tag);
-	m->path = strdup(o->path);
+	m->drop.tag = memcpy(m->tag, o->tag, n);
+	m->path = o->path;
 	m->lock_fd = m->index_fd = -1;
 	m->keeps_index = o->conf->shared;
-	if (m->drop.tag != NULL && m->path != NULL)
-		return m;
-	maildir_close(&m->drop);
-	return NULL;
+	return m;
 }
 
 static bool
@@ -408,8 +406,7 @@ maildir_close(struct drop *drop)
 		names_free(m->names);
 	free(m->names);
 	free(m->blocks);
-	free(m->path);
-	free(m->drop.tag);
+	free(m->doubt);
 	free(m);
 }
 

@@ -22,7 +22,7 @@ struct maildir_block {
 
 struct maildir {
 	struct drop drop;
-	char *path;
+	const char *path;
 	int lock_fd;  /* -1: none */
 	int index_fd; /* -1: opened by name for each job */
 	bool keeps_index;
@@ -34,10 +34,12 @@ struct maildir {
 	struct index_trailer trailer;
 
 	struct maildir_block *blocks; /* of the view, once one is needed */
-	struct names *names;        /* once a message was not under its name */
-	uint32_t doubt[DOUBTS_MAX]; /* messages whose size is not sure */
+	struct names *names; /* once a message was not under its name */
+	uint32_t *doubt;     /* messages whose size is not sure, up to
+	                      * DOUBTS_MAX */
 	unsigned n_doubt;
 	bool damaged; /* the index is to be made anew */
+	char tag[];
 };
 
 /* What takes a `now` is also called on the loop, which waits for no disk: it
