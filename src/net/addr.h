@@ -6,7 +6,7 @@
 
 #include <sys/socket.h>
 
-enum { ADDR_TEXT = 64 };
+enum { ADDR_TEXT = 48 };
 
 /* "203.0.113.7", "2001:db8::7"; an IPv4 address mapped into IPv6 is printed as
  * IPv4.  Returns out. */

@@ -74,8 +74,8 @@ addrcount_unmap(struct addrcount *c)
 	c->shm = NULL;
 }
 
-static size_t
-slot(const struct addrcount *c, const struct sockaddr *addr)
+uint16_t
+addrcount_of(const struct addrcount *c, const struct sockaddr *addr)
 {
 	const struct sockaddr_in *in4 = (const void *)addr;
 	const struct sockaddr_in6 *in6 = (const void *)addr;
@@ -88,7 +88,8 @@ slot(const struct addrcount *c, const struct sockaddr *addr)
 		memcpy(key, in6->sin6_addr.s6_addr + 12, 4);
 	else if (addr->sa_family == AF_INET6)
 		memcpy(key, in6->sin6_addr.s6_addr, 8);
-	return XXH3_64bits_withSeed(key, sizeof(key), c->shm->seed) % COUNTERS;
+	return (uint16_t)(XXH3_64bits_withSeed(key, sizeof(key), c->shm->seed) %
+			  COUNTERS);
 }
 
 static uint16_t
@@ -104,9 +105,8 @@ set(counter *n, unsigned value)
 }
 
 uint32_t
-addrcount_enter(struct addrcount *c, unsigned row, const struct sockaddr *addr)
+addrcount_enter(struct addrcount *c, unsigned row, uint16_t i)
 {
-	size_t i = slot(c, addr);
 	uint32_t total = 0;
 
 	if (get(&c->shm->row[row][i]) < UINT16_MAX)
@@ -117,10 +117,8 @@ addrcount_enter(struct addrcount *c, unsigned row, const struct sockaddr *addr)
 }
 
 void
-addrcount_leave(struct addrcount *c, unsigned row, const struct sockaddr *addr)
+addrcount_leave(struct addrcount *c, unsigned row, uint16_t i)
 {
-	size_t i = slot(c, addr);
-
 	if (get(&c->shm->row[row][i]) > 0)
 		set(&c->shm->row[row][i], get(&c->shm->row[row][i]) - 1u);
 }

@@ -38,13 +38,14 @@ enum err addrcount_map(
     struct addrcount *c, int fd, unsigned rows, struct errbuf *eb) NODISCARD;
 void addrcount_unmap(struct addrcount *c);
 
-/* One more connection of process `row` from addr; returns how many there are
- * now over all processes, this one included.  Other families than IPv4 and
- * IPv6 count as one address. */
-uint32_t addrcount_enter(
-    struct addrcount *c, unsigned row, const struct sockaddr *addr);
-void addrcount_leave(
-    struct addrcount *c, unsigned row, const struct sockaddr *addr);
+/* The counter of an address.  Other families than IPv4 and IPv6 count as one
+ * address. */
+uint16_t addrcount_of(const struct addrcount *c, const struct sockaddr *addr);
+
+/* One more connection of process `row`; returns how many there are now over
+ * all processes, this one included. */
+uint32_t addrcount_enter(struct addrcount *c, unsigned row, uint16_t counter);
+void addrcount_leave(struct addrcount *c, unsigned row, uint16_t counter);
 
 /* The process of that row has died, and its connections with it. */
 void addrcount_clear_row(struct addrcount *c, unsigned row);

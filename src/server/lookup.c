@@ -5,21 +5,37 @@
  * those of marked messages are left out.  What is read is checked: the owner
  * of the mail could have written it.
  */
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "server/session.h"
 
-/* GO_ON: s->index_fd can be read.  GO_END: it cannot be had. */
+void
+lookup_close(struct session *s)
+{
+	if (s->view != NULL && s->view->fd >= 0)
+		close(s->view->fd);
+	free(s->view);
+	s->view = NULL;
+}
+
+/* GO_ON: s->view can be read.  GO_END: it cannot be had. */
 static enum go
-index_get(struct session *s)
+view_get(struct session *s)
 {
 	struct ipc_chan *chan = s->store->chan;
 
-	if (s->index_fd >= 0)
+	if (s->view == NULL) {
+		if ((s->view = calloc(1, sizeof(*s->view))) == NULL)
+			return GO_END;
+		s->view->fd = -1;
+	}
+	if (s->view->fd >= 0)
 		return GO_ON;
-	if (s->index_failed) {
-		s->index_failed = false;
+	if (s->view->failed) {
+		s->view->failed = false;
 		return GO_END;
 	}
 	ipc_begin(chan, IPC_INDEX);
@@ -48,11 +64,11 @@ block_at(
 	size_t n;
 	enum go go;
 
-	if (off >= s->index_end)
+	if (off >= s->view->end)
 		return broken(s);
-	go = session_read(s, s->index_fd, off, INDEX_HEADER, true, &p, &n);
+	go = session_read(s, s->view->fd, off, INDEX_HEADER, true, &p, &n);
 	if (go == GO_ON &&
-	    index_get_block(p, off, s->index_end, first, b_r) != E_OK)
+	    index_get_block(p, off, s->view->end, first, b_r) != E_OK)
 		go = GO_END;
 	return go == GO_END ? broken(s) : go;
 }
@@ -61,7 +77,7 @@ block_at(
 static enum go
 block_of(struct session *s, uint32_t msgno)
 {
-	struct index_block *b = &s->block;
+	struct index_block *b = &s->view->block;
 	enum go go;
 
 	if (b->next == 0 || msgno < b->first) {
@@ -89,18 +105,20 @@ entry(struct session *s, uint64_t *wire_r, struct slice *uid_r)
 	size_t n;
 	enum go go;
 
-	if ((go = index_get(s)) != GO_ON || (go = block_of(s, msgno)) != GO_ON)
+	if ((go = view_get(s)) != GO_ON || (go = block_of(s, msgno)) != GO_ON)
 		return go;
-	go = session_read(s, s->index_fd, index_record_place(&s->block, msgno),
-	    INDEX_RECORD, true, &p, &n);
-	if (go == GO_ON && index_get_record(p, &s->block, msgno, &r) != E_OK)
+	go = session_read(s, s->view->fd,
+	    index_record_place(&s->view->block, msgno), INDEX_RECORD, true, &p,
+	    &n);
+	if (go == GO_ON &&
+	    index_get_record(p, &s->view->block, msgno, &r) != E_OK)
 		return broken(s);
 	if (go != GO_ON)
 		return go;
 	*wire_r = r.wire;
 	if (!s->pop3.request.uidl)
 		return GO_ON;
-	go = session_read(s, s->index_fd, r.uid_off, r.uid_len, true, &p, &n);
+	go = session_read(s, s->view->fd, r.uid_off, r.uid_len, true, &p, &n);
 	if (go == GO_ON && index_check_uid(p, &r) != E_OK)
 		return broken(s);
 	*uid_r = (struct slice){ p, r.uid_len };
@@ -167,7 +185,7 @@ send_block(struct session *s)
 	sec = s->pop3.request.uidl ? &b.uidl : &b.list;
 	if (sec->len != 0) {
 		go = session_read(
-		    s, s->index_fd, sec->off, sec->len, true, &octets, &n);
+		    s, s->view->fd, sec->off, sec->len, true, &octets, &n);
 		if (go == GO_ON && index_check_section(octets, sec) != E_OK)
 			go = broken(s);
 		if (go != GO_ON)
@@ -190,7 +208,7 @@ lookup_listing(struct session *s)
 
 	if (!p->begun) {
 		/* An empty maildrop needs no index. */
-		go = s->count == 0 ? GO_ON : index_get(s);
+		go = s->count == 0 ? GO_ON : view_get(s);
 		if (go == GO_WAIT)
 			return go;
 		if (go == GO_END) {

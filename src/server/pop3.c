@@ -121,9 +121,9 @@ on_index_is(void *arg, struct ipc_in *in)
 	if (s->wait != WAIT_INDEX)
 		return E_FORMAT;
 	if (ok)
-		s->index_fd = ipc_get_fd(in);
-	s->index_end = end;
-	s->index_failed = !ok;
+		s->view->fd = ipc_get_fd(in);
+	s->view->end = end;
+	s->view->failed = !ok;
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	session_go(s);

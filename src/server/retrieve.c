@@ -33,7 +33,7 @@ unhold(struct session *s)
 {
 	if (!s->holds)
 		return;
-	TAILQ_REMOVE(&s->worker->holding, s, holding);
+	TAILQ_REMOVE(&s->worker->holding, s, link);
 	s->holds = false;
 }
 
@@ -42,7 +42,7 @@ static void
 hold(struct session *s)
 {
 	unhold(s);
-	TAILQ_INSERT_TAIL(&s->worker->holding, s, holding);
+	TAILQ_INSERT_TAIL(&s->worker->holding, s, link);
 	s->holds = true;
 }
 
@@ -85,7 +85,7 @@ make_room(struct session *s, unsigned n)
 
 	for (still = TAILQ_FIRST(&w->holding);
 	     still != NULL && w->fds_held + n > w->fds_max; still = next) {
-		next = TAILQ_NEXT(still, holding);
+		next = TAILQ_NEXT(still, link);
 		if (still != s)
 			retrieve_release(still);
 	}

@@ -41,8 +41,7 @@ session_free(struct session *s)
 	    (uint32_t)(s->sid & ((1u << SID_SLOT_BITS) - 1));
 	w->n_sessions--;
 	retrieve_close(s);
-	if (s->index_fd >= 0)
-		close(s->index_fd);
+	lookup_close(s);
 	free(s->disk);
 	free(s->seen);
 	free(s->user);
@@ -56,10 +55,10 @@ session_free_dead(struct worker *w)
 	struct session *s, *next;
 
 	for (s = TAILQ_FIRST(&w->dead); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, dead);
+		next = TAILQ_NEXT(s, link);
 		if (s->disk != NULL && s->disk_state == DISK_ASKED)
 			continue;
-		TAILQ_REMOVE(&w->dead, s, dead);
+		TAILQ_REMOVE(&w->dead, s, link);
 		session_free(s);
 	}
 }
@@ -107,18 +106,16 @@ session_end(struct session *s, const char *why)
 	/* Whoever comes next must find the maildrop free. */
 	session_release(s);
 	session_log(s, s->why != NULL ? s->why : why);
-	ev_io_stop(w->loop, &s->rd);
-	ev_io_stop(w->loop, &s->wr);
+	ev_io_stop(w->loop, &s->io);
 	ev_timer_stop(w->loop, &s->timer);
-	addrcount_leave(
-	    &w->counts, w->conf.role.index, (const struct sockaddr *)&s->addr);
+	addrcount_leave(&w->counts, w->conf.role.index, s->counter);
 	pop3_server_clear(&s->pop3);
 	conn_close(&s->conn);
 	buf_free(&s->in);
 	buf_free(&s->out);
 	retrieve_release(s);
 	w->slots[s->sid & ((1u << SID_SLOT_BITS) - 1)] = NULL;
-	TAILQ_INSERT_TAIL(&w->dead, s, dead);
+	TAILQ_INSERT_TAIL(&w->dead, s, link);
 }
 
 /* ---- deadlines ---- */
@@ -196,14 +193,27 @@ on_timer(struct ev_loop *loop, ev_timer *t, int revents)
 
 /* ---- the turns of the loop ---- */
 
+static void
+watch(struct session *s, int events)
+{
+	struct ev_loop *loop = s->worker->loop;
+
+	if (ev_is_active(&s->io) && s->io.events == events)
+		return;
+	ev_io_stop(loop, &s->io);
+	ev_io_modify(&s->io, events);
+	if (events != 0)
+		ev_io_start(loop, &s->io);
+}
+
 /* Watches what is waited for. */
 static void
 session_settle(struct session *s)
 {
-	struct ev_loop *loop = s->worker->loop;
 	bool unsent = s->out.len != 0 || s->conn.sealed.len != 0;
 	bool read = s->wait == WAIT_TLS || s->wait == WAIT_LINGER ||
 		    (s->wait == WAIT_CLIENT && !unsent) || s->in.len < IN_AHEAD;
+	int events = 0;
 	uint64_t at;
 
 	if (s->conn.ended && s->wait == WAIT_CLIENT && !unsent) {
@@ -215,14 +225,11 @@ session_settle(struct session *s)
 	buf_trim(&s->in);
 	/* WAIT_ROOM without octets to send: only the turn is over. */
 	if (unsent || s->wait == WAIT_ROOM)
-		ev_io_start(loop, &s->wr);
-	else
-		ev_io_stop(loop, &s->wr);
+		events |= EV_WRITE;
 	/* In WAIT_QUEUE the request still borrows from the input. */
 	if (read && !s->conn.ended && s->wait != WAIT_QUEUE)
-		ev_io_start(loop, &s->rd);
-	else
-		ev_io_stop(loop, &s->rd);
+		events |= EV_READ;
+	watch(s, events);
 	at = session_deadline(s);
 	if (at < s->timer_at)
 		timer_set(s, at, clock_ms());
@@ -254,13 +261,10 @@ session_go(struct session *s)
 }
 
 static void
-on_writable(struct ev_loop *loop, ev_io *w, int revents)
+on_writable(struct session *s)
 {
-	struct session *s = w->data;
 	enum err e = session_flush(s);
 
-	(void)loop;
-	(void)revents;
 	if (e != E_OK && e != E_AGAIN)
 		session_end(s, "lost");
 	else if (s->wait == WAIT_ROOM || s->wait == WAIT_DRAIN ||
@@ -271,13 +275,10 @@ on_writable(struct ev_loop *loop, ev_io *w, int revents)
 }
 
 static void
-on_readable(struct ev_loop *loop, ev_io *w, int revents)
+on_readable(struct session *s)
 {
-	struct session *s = w->data;
 	enum err e;
 
-	(void)loop;
-	(void)revents;
 	if (s->wait == WAIT_TLS) {
 		session_go(s);
 		return;
@@ -295,6 +296,20 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 		session_go(s);
 	else /* what was asked before the end is still done: QUIT, then FIN */
 		session_settle(s);
+}
+
+/* What writing has led to may have put an end to reading. */
+static void
+on_ready(struct ev_loop *loop, ev_io *io, int revents)
+{
+	struct session *s = io->data;
+
+	(void)loop;
+	if ((revents & EV_WRITE) != 0)
+		on_writable(s);
+	if ((revents & EV_READ) != 0 && !s->ended &&
+	    (io->events & EV_READ) != 0)
+		on_readable(s);
 }
 
 /* ---- beginning ---- */
@@ -337,8 +352,10 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 {
 	struct conn conn;
 	struct session *s;
-	uint32_t same = addrcount_enter(
-	    &w->counts, w->conf.role.index, (const struct sockaddr *)addr);
+	uint16_t counter =
+	    addrcount_of(&w->counts, (const struct sockaddr *)addr);
+	uint32_t same =
+	    addrcount_enter(&w->counts, w->conf.role.index, counter);
 	uint64_t salt[2] = { 0, 0 };
 	const char *refusal = NULL;
 
@@ -348,8 +365,7 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	else if (w->n_free == 0)
 		refusal = "too many connections";
 	if (refusal != NULL || (s = session_alloc(w)) == NULL) {
-		addrcount_leave(&w->counts, w->conf.role.index,
-		    (const struct sockaddr *)addr);
+		addrcount_leave(&w->counts, w->conf.role.index, counter);
 		log_line(LOG_WARNING, "ev=turned-away why=\"%s\"",
 		    refusal != NULL ? refusal : "out of memory");
 		turn_away(&conn, l, refusal != NULL ? refusal : "try later");
@@ -357,8 +373,7 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	}
 	s->conn = conn;
 	s->listener = l;
-	s->addr = *addr;
-	s->index_fd = -1;
+	s->counter = counter;
 	s->pump.msg.fd = -1;
 	s->started = s->active = s->progress = clock_ms();
 	s->timer_at = UINT64_MAX;
@@ -366,10 +381,9 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	addr_text(s->peer, addr);
 	buf_init(&s->in, IN_MAX, true);
 	buf_init(&s->out, OUT_MAX, false);
-	ev_io_init(&s->rd, on_readable, fd, EV_READ);
-	ev_io_init(&s->wr, on_writable, fd, EV_WRITE);
+	ev_io_init(&s->io, on_ready, fd, EV_READ);
 	ev_init(&s->timer, on_timer);
-	s->rd.data = s->wr.data = s->timer.data = s;
+	s->io.data = s->timer.data = s;
 	if (l->policy.apop)
 		arc4random_buf(salt, sizeof(salt));
 	pop3_server_init(&s->pop3, &l->policy, l->tls == LISTEN_TLS, salt);

@@ -73,11 +73,19 @@ struct pump {
 	uint32_t block_first;
 };
 
+/* The index of the maildrop. */
+struct view {
+	int fd;      /* -1: not there yet */
+	bool failed; /* the store cannot give it */
+	uint64_t end;
+	struct index_block block; /* the last one that was looked up */
+};
+
 struct session {
 	struct worker *worker;
 	const struct listener *listener;
-	TAILQ_ENTRY(session) holding, dead;
-	ev_io rd, wr;
+	TAILQ_ENTRY(session) link; /* among those that hold, or are dead */
+	ev_io io;
 	ev_timer timer;
 	uint64_t timer_at; /* when it fires, clock_ms() */
 	struct conn conn;
@@ -93,17 +101,14 @@ struct session {
 	uint8_t *seen; /* messages that were sent whole, for mark_seen */
 	struct window *window;
 	struct pump pump;
-	int index_fd;
-	bool index_failed;
-	uint64_t index_end;
-	struct index_block block; /* the last one that was looked up */
-	uint32_t last_msgno;      /* whose size is known: */
+	struct view *view;   /* once it was asked for */
+	uint32_t last_msgno; /* whose size is known: */
 	uint64_t last_wire;
 	struct read_job *disk; /* under way, ready, or used by now */
 	enum { DISK_ASKED, DISK_READY, DISK_USED } disk_state;
 
 	char peer[ADDR_TEXT];
-	struct sockaddr_storage addr;
+	uint16_t counter; /* of its address */
 	const char *method;
 	uint32_t auth; /* which one has begun the sign-in */
 	const char *why;
@@ -185,5 +190,6 @@ void retrieve_close(struct session *s);   /* all */
 /* LIST, UIDL, and the size of one message. */
 enum go lookup_entry(struct session *s);
 enum go lookup_listing(struct session *s);
+void lookup_close(struct session *s);
 
 #endif

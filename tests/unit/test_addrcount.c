@@ -40,6 +40,12 @@ addr(const char *text)
 	return &address.sa;
 }
 
+static uint16_t
+of(const struct addrcount *c, const char *text)
+{
+	return addrcount_of(c, addr(text));
+}
+
 static int
 setup(void **state)
 {
@@ -65,12 +71,12 @@ total_is_over_all_rows(void **state)
 {
 	struct addrcount *c = *state;
 
-	assert_int_equal(addrcount_enter(c, 0, addr("192.0.2.1")), 1);
-	assert_int_equal(addrcount_enter(c, 1, addr("192.0.2.1")), 2);
-	assert_int_equal(addrcount_enter(c, 2, addr("192.0.2.1")), 3);
-	assert_int_equal(addrcount_enter(c, 0, addr("192.0.2.2")), 1);
-	addrcount_leave(c, 1, addr("192.0.2.1"));
-	assert_int_equal(addrcount_enter(c, 2, addr("192.0.2.1")), 3);
+	assert_int_equal(addrcount_enter(c, 0, of(c, "192.0.2.1")), 1);
+	assert_int_equal(addrcount_enter(c, 1, of(c, "192.0.2.1")), 2);
+	assert_int_equal(addrcount_enter(c, 2, of(c, "192.0.2.1")), 3);
+	assert_int_equal(addrcount_enter(c, 0, of(c, "192.0.2.2")), 1);
+	addrcount_leave(c, 1, of(c, "192.0.2.1"));
+	assert_int_equal(addrcount_enter(c, 2, of(c, "192.0.2.1")), 3);
 }
 
 static void
@@ -78,10 +84,10 @@ ipv6_counts_by_its_first_64_bits(void **state)
 {
 	struct addrcount *c = *state;
 
-	assert_int_equal(addrcount_enter(c, 0, addr("2001:db8:1:2::1")), 1);
+	assert_int_equal(addrcount_enter(c, 0, of(c, "2001:db8:1:2::1")), 1);
 	assert_int_equal(
-	    addrcount_enter(c, 0, addr("2001:db8:1:2:ffff::9")), 2);
-	assert_int_equal(addrcount_enter(c, 0, addr("2001:db8:1:3::1")), 1);
+	    addrcount_enter(c, 0, of(c, "2001:db8:1:2:ffff::9")), 2);
+	assert_int_equal(addrcount_enter(c, 0, of(c, "2001:db8:1:3::1")), 1);
 }
 
 static void
@@ -89,8 +95,8 @@ mapped_ipv4_is_ipv4(void **state)
 {
 	struct addrcount *c = *state;
 
-	assert_int_equal(addrcount_enter(c, 0, addr("192.0.2.1")), 1);
-	assert_int_equal(addrcount_enter(c, 0, addr("::ffff:192.0.2.1")), 2);
+	assert_int_equal(addrcount_enter(c, 0, of(c, "192.0.2.1")), 1);
+	assert_int_equal(addrcount_enter(c, 0, of(c, "::ffff:192.0.2.1")), 2);
 }
 
 static void
@@ -98,10 +104,10 @@ dead_process_counts_no_more(void **state)
 {
 	struct addrcount *c = *state;
 
-	addrcount_enter(c, 0, addr("192.0.2.1"));
-	addrcount_enter(c, 1, addr("192.0.2.1"));
+	addrcount_enter(c, 0, of(c, "192.0.2.1"));
+	addrcount_enter(c, 1, of(c, "192.0.2.1"));
 	addrcount_clear_row(c, 1);
-	assert_int_equal(addrcount_enter(c, 0, addr("192.0.2.1")), 2);
+	assert_int_equal(addrcount_enter(c, 0, of(c, "192.0.2.1")), 2);
 }
 
 static void
@@ -109,8 +115,8 @@ leaving_too_often_stays_at_zero(void **state)
 {
 	struct addrcount *c = *state;
 
-	addrcount_leave(c, 0, addr("192.0.2.1"));
-	assert_int_equal(addrcount_enter(c, 0, addr("192.0.2.1")), 1);
+	addrcount_leave(c, 0, of(c, "192.0.2.1"));
+	assert_int_equal(addrcount_enter(c, 0, of(c, "192.0.2.1")), 1);
 }
 
 static void
@@ -120,7 +126,7 @@ counter_does_not_wrap(void **state)
 	uint32_t total = 0;
 
 	for (int i = 0; i < 70000; i++)
-		total = addrcount_enter(c, 0, addr("192.0.2.1"));
+		total = addrcount_enter(c, 0, of(c, "192.0.2.1"));
 	assert_int_equal(total, UINT16_MAX);
 }
 
@@ -132,11 +138,11 @@ other_process_sees_it(void **state)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		addrcount_enter(c, 1, addr("192.0.2.1"));
+		addrcount_enter(c, 1, of(c, "192.0.2.1"));
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(addrcount_enter(c, 0, addr("192.0.2.1")), 2);
+	assert_int_equal(addrcount_enter(c, 0, of(c, "192.0.2.1")), 2);
 }
 
 static void
