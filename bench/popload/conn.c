@@ -84,6 +84,20 @@ watch(struct conn *c, unsigned events)
 	c->watched = events;
 }
 
+/* From an address of their own, as they may be so many that whoever connects
+ * from theirs would have to search long for a free port. */
+static void
+settle(int fd)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&from, sizeof(from)) < 0)
+		die("bind");
+}
+
 void
 conn_open(struct conn *c)
 {
@@ -99,10 +113,15 @@ conn_open(struct conn *c)
 	if (c->fd < 0)
 		die("socket");
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	for (size_t i = 0; i < opt.n_steps; i++)
-		if (opt.steps[i].word->kind == KIND_STALL)
+	for (size_t i = 0; i < opt.n_steps; i++) {
+		enum kind kind = opt.steps[i].word->kind;
+
+		if (kind == KIND_STALL)
 			setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &buffer,
 			    sizeof(buffer));
+		if (kind == KIND_STALL || kind == KIND_HOLD)
+			settle(c->fd);
+	}
 	if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) < 0 &&
 	    errno != EINPROGRESS)
 		die("connect");

@@ -13,7 +13,8 @@
  *	retr top dele		for every message, after stat;
  *				NAME=N: for the first N messages
  *	hold			waits until all connections hold, says "held" and
- *				waits for a line on standard input
+ *				waits for a line on standard input; connects
+ *				from 127.0.0.2
  *	stall			like hold, but in the middle of RETR 1, of which
  *				nothing more is read
  *
