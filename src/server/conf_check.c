@@ -12,6 +12,7 @@
 
 enum {
 	NOFILE_MIN = 256,
+	WINDOWS_FDS_MAX = 2000,
 	AUTOLOGOUT_MIN = 600, /* RFC 1939 s3 */
 };
 
@@ -288,12 +289,12 @@ processes(struct conf *c, const struct conf_env *env)
 }
 
 /* Descriptors set how many sessions there can be: pop3 has two for each
- * (socket, index) and a fifth of all for messages on their way; a store has
- * one (the lock), and a quarter for its work. */
+ * (socket, index) and a fifth of all for messages on their way, at most
+ * WINDOWS_FDS_MAX; a store has one (the lock), and a quarter for its work. */
 static void
 sessions(struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 {
-	uint32_t n = env->nofile, fixed, per_process;
+	uint32_t n = env->nofile, fixed, windows, per_process;
 	uint64_t by_stores;
 
 	if (n < NOFILE_MIN) {
@@ -305,8 +306,10 @@ sessions(struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 	}
 	c->uid_stores_max = clamp(n / 16, 1, 1024);
 	fixed = 32u + LISTENERS_MAX + c->auth.n_stores + c->uid_stores_max;
-	per_process = n > fixed ? (n - fixed) / 5 * 2 : 0;
-	by_stores = (uint64_t)(n / 4 * 3 - 64) * c->auth.n_stores;
+	n = n > fixed ? n - fixed : 0;
+	windows = clamp(n / 5, 0, WINDOWS_FDS_MAX);
+	per_process = (n - windows) / 2;
+	by_stores = (uint64_t)(env->nofile / 4 * 3 - 64) * c->auth.n_stores;
 	if (c->auth.n_stores != 0 && by_stores / c->pop3.n_pop3 < per_process)
 		per_process = (uint32_t)(by_stores / c->pop3.n_pop3);
 	c->pop3.sessions_max = clamp(per_process, 1, per_process + 1);
@@ -320,7 +323,8 @@ sessions(struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 		    "max_sessions = %u needs more than the %u files that may "
 		    "be open; raise the limit (ulimit -n, LimitNOFILE=), or "
 		    "write %u",
-		    c->max_sessions, n, c->pop3.sessions_max * c->pop3.n_pop3);
+		    c->max_sessions, env->nofile,
+		    c->pop3.sessions_max * c->pop3.n_pop3);
 }
 
 static void
