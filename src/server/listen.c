@@ -17,6 +17,8 @@ enum {
 	KEEP_INTERVAL = 15,
 	KEEP_COUNT = 3,
 	USER_TIMEOUT_MS = 90 * 1000,
+	/* The kernel would take megabytes for a client that does not read. */
+	UNSENT_MAX = 512 * 1024,
 };
 
 static bool
@@ -154,6 +156,7 @@ set_options(int fd, const struct listen_addr *a)
 	       set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL) &&
 	       set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT) &&
 	       set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS) &&
+	       set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MAX) &&
 	       set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
