@@ -19,7 +19,7 @@
 #include "store/job.h"
 #include "store/store.h"
 
-enum { PEER_BUCKETS = 256, MAILDROP_BUCKETS = 1024 };
+enum { PEER_BUCKETS = 2048, MAILDROP_BUCKETS = 4096 };
 
 enum tenant_state {
 	TENANT_WAITING, /* for another session of the maildrop */
