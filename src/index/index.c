@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+#ifdef XXHASH_DISPATCH
+#include <xxh_x86dispatch.h> /* takes the place of the functions below */
+#endif
 
 /*
  * Header                          Record                 Trailer
