@@ -73,19 +73,25 @@ block_at(
 	return go == GO_END ? broken(s) : go;
 }
 
-/* Makes s->block the one that has msgno. */
+/* Before the first block. */
+static const struct index_block start = { .first = 1 };
+
+static bool
+has(const struct index_block *b, uint32_t msgno)
+{
+	return msgno - b->first < b->n;
+}
+
+/* Makes s->view->block the one that has msgno. */
 static enum go
 block_of(struct session *s, uint32_t msgno)
 {
 	struct index_block *b = &s->view->block;
 	enum go go;
 
-	if (b->next == 0 || msgno < b->first) {
-		go = block_at(s, 0, 1, b);
-		if (go != GO_ON)
-			return go;
-	}
-	while (msgno - b->first >= b->n) {
+	if (b->first == 0 || msgno < b->first)
+		*b = start;
+	while (!has(b, msgno)) {
 		struct index_block next;
 
 		go = block_at(s, b->next, b->first + b->n, &next);
@@ -97,10 +103,8 @@ block_of(struct session *s, uint32_t msgno)
 }
 
 static enum go
-entry(struct session *s, uint64_t *wire_r, struct slice *uid_r)
+get_record(struct session *s, uint32_t msgno, struct index_record *r_r)
 {
-	uint32_t msgno = s->pop3.request.msgno;
-	struct index_record r;
 	const char *p;
 	size_t n;
 	enum go go;
@@ -111,17 +115,39 @@ entry(struct session *s, uint64_t *wire_r, struct slice *uid_r)
 	    index_record_place(&s->view->block, msgno), INDEX_RECORD, true, &p,
 	    &n);
 	if (go == GO_ON &&
-	    index_get_record(p, &s->view->block, msgno, &r) != E_OK)
+	    index_get_record(p, &s->view->block, msgno, r_r) != E_OK)
+		go = broken(s);
+	return go;
+}
+
+static enum go
+get_uid(struct session *s, const struct index_record *r, struct slice *uid_r)
+{
+	const char *p;
+	size_t n;
+	enum go go;
+
+	go = session_read(s, s->view->fd, r->uid_off, r->uid_len, true, &p, &n);
+	if (go == GO_ON && index_check_uid(p, r) != E_OK)
 		return broken(s);
-	if (go != GO_ON)
-		return go;
-	*wire_r = r.wire;
-	if (!s->pop3.request.uidl)
-		return GO_ON;
-	go = session_read(s, s->view->fd, r.uid_off, r.uid_len, true, &p, &n);
-	if (go == GO_ON && index_check_uid(p, &r) != E_OK)
-		return broken(s);
-	*uid_r = (struct slice){ p, r.uid_len };
+	*uid_r = (struct slice){ p, r->uid_len };
+	return go;
+}
+
+static enum go
+entry(struct session *s, uint64_t *wire_r, struct slice *uid_r)
+{
+	struct pump *p = &s->pump;
+	enum go go = GO_ON;
+
+	if (!p->begun)
+		go = get_record(s, s->pop3.request.msgno, &p->record);
+	if (go == GO_ON && s->pop3.request.uidl) {
+		go = get_uid(s, &p->record, uid_r);
+		/* One read waits at a time: the record is not read again. */
+		p->begun = go == GO_WAIT;
+	}
+	*wire_r = p->record.wire;
 	return go;
 }
 
@@ -169,20 +195,27 @@ send_unmarked(
 	return e;
 }
 
+static const struct index_section *
+lines_of(const struct session *s, const struct index_block *b)
+{
+	return s->pop3.request.uidl ? &b->uidl : &b->list;
+}
+
+/* The lines of the next block, whatever it takes. */
 static enum go
 send_block(struct session *s)
 {
 	struct pump *p = &s->pump;
+	const struct index_block *b = &s->view->block;
 	const struct index_section *sec;
-	struct index_block b;
 	const char *octets;
 	size_t n;
 	enum err e;
 	enum go go;
 
-	if ((go = block_at(s, p->block_off, p->block_first, &b)) != GO_ON)
+	if ((go = block_of(s, p->next)) != GO_ON)
 		return go;
-	sec = s->pop3.request.uidl ? &b.uidl : &b.list;
+	sec = lines_of(s, b);
 	if (sec->len != 0) {
 		go = session_read(
 		    s, s->view->fd, sec->off, sec->len, true, &octets, &n);
@@ -191,13 +224,37 @@ send_block(struct session *s)
 		if (go != GO_ON)
 			return go;
 		e = s->pop3.marked == 0 ? session_send(s, octets, n)
-					: send_unmarked(s, &b, octets, n);
+					: send_unmarked(s, b, octets, n);
 		if (e != E_OK)
 			return GO_END;
 	}
-	p->block_off = b.next;
-	p->block_first = b.first + b.n;
+	p->next = b->first + b->n;
 	return GO_ON;
+}
+
+/* GO_END: no listing has begun; it is answered already, or the session has
+ * ended. */
+static enum go
+begin(struct session *s)
+{
+	/* An empty maildrop needs no index. */
+	enum go go = s->count == 0 ? GO_ON : view_get(s);
+
+	if (go == GO_WAIT)
+		return go;
+	if (go == GO_END) {
+		pop3_server_failed(&s->pop3, &s->out, POP3_CODE_SYS_TEMP,
+		    "the maildrop cannot be read now");
+		return go;
+	}
+	s->pump.begun = true;
+	s->pump.next = 1;
+	if (s->view != NULL)
+		s->view->block = start;
+	pop3_server_listing_begin(&s->pop3, &s->out);
+	if (s->pop3.why != NULL) /* its first line found no room */
+		session_end(s, s->pop3.why);
+	return s->ended ? GO_END : GO_ON;
 }
 
 enum go
@@ -206,27 +263,9 @@ lookup_listing(struct session *s)
 	struct pump *p = &s->pump;
 	enum go go;
 
-	if (!p->begun) {
-		/* An empty maildrop needs no index. */
-		go = s->count == 0 ? GO_ON : view_get(s);
-		if (go == GO_WAIT)
-			return go;
-		if (go == GO_END) {
-			pop3_server_failed(&s->pop3, &s->out,
-			    POP3_CODE_SYS_TEMP,
-			    "the maildrop cannot be read now");
-			return GO_ON;
-		}
-		p->begun = true;
-		p->block_off = 0;
-		p->block_first = 1;
-		pop3_server_listing_begin(&s->pop3, &s->out);
-		if (s->pop3.why != NULL) { /* its first line found no room */
-			session_end(s, s->pop3.why);
-			return GO_END;
-		}
-	}
-	while (p->block_first <= s->count) {
+	if (!p->begun && (go = begin(s)) != GO_ON)
+		return go == GO_END && !s->ended ? GO_ON : go;
+	while (p->next <= s->count) {
 		if (s->out.len >= OUT_MARK) {
 			s->wait = WAIT_ROOM;
 			return GO_WAIT;

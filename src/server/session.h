@@ -69,8 +69,9 @@ struct pump {
 	struct pop3_wire wire;
 	uint64_t sent; /* octets of the file */
 	/* A listing: */
-	uint64_t block_off;
-	uint32_t block_first;
+	uint32_t next; /* the message whose line comes next */
+	/* One line of it: */
+	struct index_record record;
 };
 
 /* The index of the maildrop. */

@@ -27,8 +27,10 @@ def context(alpn=None, minimum=None, maximum=None):
 
 class Pop3:
     def __init__(self, port, tls=None, greeting=True, timeout=TIMEOUT,
-                 rcvbuf=None, session=None):
+                 rcvbuf=None, session=None, mss=None):
         self.sock = socket.socket()
+        if mss:  # small ones keep the server's buffer small
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)
         if rcvbuf:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.sock.settimeout(timeout)

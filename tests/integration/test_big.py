@@ -1,6 +1,8 @@
 """Messages and maildrops that do not fit into small numbers."""
 import os
 import resource
+import shutil
+import subprocess
 import time
 
 import pytest
@@ -104,14 +106,88 @@ def test_sizes_over_4_gib_by_name(place, serve, login):
     session.quit()
 
 
-def many(place, count):
+def many(place, count, host="mail.example"):
     """Hard links to one file in a hundred."""
     box = place.maildir(drop.make(71, 20))
     paths = [box + "/" + path for path in sorted(drop.files(box))]
     for i in range(count - 20):
-        os.link(paths[i % 20], box + "/new/%d.link%d.mail.example" % (
-            drop.EPOCH + i, i))
+        os.link(paths[i % 20], box + "/new/%d.link%d.%s" % (
+            drop.EPOCH + i, i, host))
     return box
+
+
+def halting(session, line):
+    """The reply to a listing, taken by a client that stops again and again."""
+    session.send(line + "\r\n")
+    got, step = b"", 1
+    while not got.endswith(b"\r\n.\r\n"):
+        if step < 200000:
+            time.sleep(0.1)
+            step *= 3
+        octets = session.receive(step)
+        assert octets
+        got += octets
+    return got[got.index(b"\r\n") + 2:]
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("tls", [False, True])
+def test_listing_in_pieces(place, serve, login, connect, tls):
+    """Every octet once, however the client takes it, marks or none."""
+    count = 7000
+    server = serve(many(place, count, "h" * 40 + ".mail.example"))
+    session = login(server)
+    uids, sizes = session.uidl(), session.list()
+    assert list(uids) == list(sizes) == list(range(1, count + 1))
+    session.quit()
+    session = connect(server.port, mss=1000)
+    if tls:
+        session.stls()
+    session.login()
+    for marked in ([], range(3, count, 7)):
+        for n in marked:
+            session.send("DELE %d\r\n" % n)
+        for _ in marked:
+            assert session.line().startswith(b"+OK")
+        for line, said in ("UIDL", uids), ("LIST", sizes):
+            wanted = "".join("%d %s\r\n" % (n, said[n]) for n in said
+                             if n not in marked) + ".\r\n"
+            assert halting(session, line) == wanted.encode()
+            session.ok("NOOP")
+
+
+@pytest.mark.ours
+@pytest.mark.skipif(not shutil.which("strace"),
+                    reason="strace is not installed")
+def test_file_system_that_always_waits(place, serve, login):
+    """One that does not know RWF_NOWAIT: the reader threads do it all."""
+    server = serve(many(place, 6000))
+    session = login(server)
+    uids, sizes = session.uidl(), session.list()
+    text = session.retr(5000)
+    session.quit()
+    tracers = [subprocess.Popen(
+        ["strace", "-f", "-o", "/dev/null", "-e",
+         "inject=preadv2:error=EOPNOTSUPP", "-p", str(pid)],
+        stderr=subprocess.PIPE) for pid in server.roles("pop3")]
+    try:
+        for tracer in tracers:
+            assert b"attached" in tracer.stderr.readline()
+        session = login(server)
+        assert session.list() == sizes
+        assert session.uidl() == uids
+        assert session.ok("UIDL 5000") == b"+OK 5000 %s" % (
+            uids[5000].encode())
+        assert session.ok("LIST 3000") == b"+OK 3000 %d" % sizes[3000]
+        assert session.retr(5000) == text
+        session.ok("DELE 4000")
+        del uids[4000]
+        assert session.uidl() == uids
+        session.quit()
+    finally:
+        for tracer in tracers:
+            tracer.terminate()
+            tracer.communicate()
 
 
 @pytest.mark.slow
