@@ -232,6 +232,105 @@ send_block(struct session *s)
 	return GO_ON;
 }
 
+/* ---- many blocks at a time ---- */
+
+enum {
+	PARTS = 32,
+	/* So many messages at the end go through s->out, so that what is short
+	 * leaves in one write with its terminator. */
+	TAIL = 4 * INDEX_BLOCK,
+};
+
+/* What stands in the scratch memory: s->out, then the lines of blocks. */
+struct piece {
+	size_t n;
+	unsigned n_parts;
+	struct part {
+		struct index_block block;
+		size_t end;
+	} part[PARTS];
+};
+
+/* Adds the lines of the block that has msgno, which is *b or comes behind it.
+ * False: not without waiting, or something is wrong with it. */
+static bool
+gather_block(
+    struct session *s, struct piece *pc, struct index_block *b, uint32_t msgno)
+{
+	char *to = s->worker->scratch + pc->n, head[INDEX_HEADER];
+	const struct index_section *sec;
+	struct index_block next;
+
+	while (!has(b, msgno)) {
+		if (b->next >= s->view->end ||
+		    !session_read_now(
+			s->view->fd, b->next, sizeof(head), head) ||
+		    index_get_block(head, b->next, s->view->end,
+			b->first + b->n, &next) != E_OK)
+			return false;
+		*b = next;
+	}
+	sec = lines_of(s, b);
+	if (sec->len > SCRATCH - pc->n ||
+	    !session_read_now(s->view->fd, sec->off, sec->len, to) ||
+	    index_check_section(to, sec) != E_OK)
+		return false;
+	pc->n += sec->len;
+	pc->part[pc->n_parts++] = (struct part){ *b, pc->n };
+	return true;
+}
+
+/* The rest of a block that the socket has cut is kept, later ones are read
+ * again when there is room. */
+static enum err
+keep_rest(struct session *s, const struct piece *pc, size_t took)
+{
+	size_t head = s->out.len < took ? s->out.len : took, at = s->out.len;
+	enum err e = E_OK;
+
+	buf_consume(&s->out, head);
+	for (unsigned i = 0; i < pc->n_parts && took > at; i++) {
+		s->view->block = pc->part[i].block;
+		s->pump.next = s->view->block.first + s->view->block.n;
+		at = pc->part[i].end;
+	}
+	if (took < at && s->out.len == 0)
+		e = buf_put(&s->out, s->worker->scratch + took, at - took);
+	return e;
+}
+
+/* Sends as many blocks as fit into the scratch memory, in one call.  False:
+ * nothing was done, send_block() will know why. */
+static bool
+send_blocks(struct session *s)
+{
+	struct pump *p = &s->pump;
+	struct piece pc;
+	struct index_block b = s->view->block;
+	uint64_t msgno = p->next;
+	size_t took;
+
+	if (s->conn.ssl != NULL || s->pop3.marked != 0 ||
+	    (s->disk != NULL && s->disk_state == DISK_READY))
+		return false;
+	if (s->out.len != 0 && conn_is_blocked(&s->conn))
+		return true;
+	pc.n = s->out.len;
+	pc.n_parts = 0;
+	while (pc.n_parts < PARTS && msgno + TAIL <= s->count &&
+	       gather_block(s, &pc, &b, (uint32_t)msgno))
+		msgno = b.first + b.n;
+	if (pc.n_parts == 0)
+		return false;
+	if (s->out.len != 0)
+		memcpy(s->worker->scratch, buf_data(&s->out), s->out.len);
+	if (session_offer(s, s->worker->scratch, pc.n, &took) != E_OK)
+		session_end(s, "lost");
+	else if (keep_rest(s, &pc, took) != E_OK)
+		session_end(s, "out-of-memory");
+	return true;
+}
+
 /* GO_END: no listing has begun; it is answered already, or the session has
  * ended. */
 static enum go
@@ -266,9 +365,9 @@ lookup_listing(struct session *s)
 	if (!p->begun && (go = begin(s)) != GO_ON)
 		return go == GO_END && !s->ended ? GO_ON : go;
 	while (p->next <= s->count) {
-		if (s->out.len >= OUT_MARK) {
+		if (s->out.len >= OUT_MARK || send_blocks(s)) {
 			s->wait = WAIT_ROOM;
-			return GO_WAIT;
+			return s->ended ? GO_END : GO_WAIT;
 		}
 		if ((go = send_block(s)) == GO_END)
 			/* Half a listing must not look whole. */

@@ -12,7 +12,7 @@
 enum {
 	IN_MAX = 100 * 1024, /* the longest line of SASL, and then some */
 	IN_AHEAD = 4096,     /* commands read ahead while one is at work */
-	OUT_MAX = OUT_MARK + SCRATCH + 4096,
+	OUT_MAX = OUT_MARK + INDEX_SECTION_MAX + 4096,
 	ROUNDS = 16, /* buffers sent before others have their turn */
 	LINGER_MS = 2000,
 	ANSWER_MS = 600 * 1000, /* other processes; their death shows earlier */

@@ -179,8 +179,16 @@ enum err session_fill(struct session *s) NODISCARD;
 enum go session_read(struct session *s, int fd, uint64_t off, size_t len,
     bool whole, const char **p_r, size_t *n_r);
 
+/* The same at once, or not: true if all of it was in memory, and is at `to`. */
+bool session_read_now(int fd, uint64_t off, size_t len, char *to);
+
 /* Appends to what is sent, or sends at once where that spares a copy. */
 enum err session_send(struct session *s, const char *p, size_t n) NODISCARD;
+
+/* Sends at once what the connection takes, *took_r octets; s->out is not
+ * looked at. */
+enum err session_offer(
+    struct session *s, const char *p, size_t n, size_t *took_r) NODISCARD;
 
 /* RETR and TOP. */
 enum go retrieve_go(struct session *s);

@@ -12,20 +12,25 @@
 enum { READ_PIECE = 4096 };
 
 enum err
+session_offer(struct session *s, const char *p, size_t n, size_t *took_r)
+{
+	enum err e = conn_write(&s->conn, p, n, took_r);
+
+	s->octets_out += *took_r;
+	if (*took_r != 0)
+		s->progress = clock_ms();
+	return e == E_AGAIN ? E_OK : e;
+}
+
+enum err
 session_send(struct session *s, const char *p, size_t n)
 {
 	size_t done = 0;
-	enum err e;
+	enum err e = E_OK;
 
-	if (s->out.len == 0 && n >= OUT_MARK / 2 &&
-	    !conn_is_blocked(&s->conn)) {
-		e = conn_write(&s->conn, p, n, &done);
-		if (e != E_OK && e != E_AGAIN)
-			return e;
-		s->octets_out += done;
-		s->progress = clock_ms();
-	}
-	return buf_put(&s->out, p + done, n - done);
+	if (s->out.len == 0 && n >= OUT_MARK / 2 && !conn_is_blocked(&s->conn))
+		e = session_offer(s, p, n, &done);
+	return e == E_OK ? buf_put(&s->out, p + done, n - done) : e;
 }
 
 enum err
@@ -96,12 +101,25 @@ on_disk(struct read_job *job)
 		session_go(s);
 }
 
+static ssize_t
+read_now(int fd, uint64_t off, size_t len, char *to)
+{
+	struct iovec iov = { to, len };
+
+	return preadv2(fd, &iov, 1, (off_t)off, RWF_NOWAIT);
+}
+
+bool
+session_read_now(int fd, uint64_t off, size_t len, char *to)
+{
+	return read_now(fd, off, len, to) == (ssize_t)len;
+}
+
 enum go
 session_read(struct session *s, int fd, uint64_t off, size_t len, bool whole,
     const char **p_r, size_t *n_r)
 {
 	struct worker *w = s->worker;
-	struct iovec iov = { w->scratch, len };
 	struct read_job *job = s->disk;
 	ssize_t n;
 
@@ -116,7 +134,7 @@ session_read(struct session *s, int fd, uint64_t off, size_t len, bool whole,
 		errno = job->got < 0 ? (int)-job->got : 0;
 		return *n_r == 0 || (whole && *n_r < len) ? GO_END : GO_ON;
 	}
-	n = preadv2(fd, &iov, 1, (off_t)off, RWF_NOWAIT);
+	n = read_now(fd, off, len, w->scratch);
 	if (n > 0 && ((size_t)n == len || !whole)) {
 		*p_r = w->scratch;
 		*n_r = (size_t)n;

@@ -41,8 +41,9 @@ TAILQ_HEAD(session_list, session);
 enum {
 	/* A reply buffer is sent when it holds as much. */
 	OUT_MARK = 64 * 1024,
-	/* Files are read in such pieces; holds any section of the index. */
-	SCRATCH = 96 * 1024,
+	/* Files are read in such pieces; holds any section of the index, and
+	 * the lines of several blocks. */
+	SCRATCH = 256 * 1024,
 	SID_SLOT_BITS = 20, /* of a sid: which session; the rest is a serial */
 };
 
