@@ -132,6 +132,15 @@ take_no_store(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+static enum err
+take_idle(void *arg, struct ipc_in *in)
+{
+	uint16_t index = ipc_get_u16(in);
+	enum err e = ipc_get_end(in);
+
+	return e == E_OK ? store_idle(arg, index) : e;
+}
+
 static void
 parent_gone(void *arg, enum err why)
 {
@@ -148,6 +157,7 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_USERS, 1, 1, 0, take_users },
 	{ IPC_STORE_IS, 1, 0, 6, take_store_is },
 	{ IPC_NO_STORE, 1, 0, 1024, take_no_store },
+	{ IPC_IDLE, 1, 0, 2, take_idle },
 };
 
 static const struct ipc_rules parent_rules = { parent_rule,

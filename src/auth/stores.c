@@ -7,12 +7,16 @@
 
 #include "auth/clients.h"
 
+/* Seconds: what was given to a store that long ago is with it, or lost. */
+static const ev_tstamp UNDER_WAY = 30;
+
 struct store {
 	LIST_ENTRY(store) entry;
 	struct auth *auth;
 	struct ipc_chan *chan;
 	uint32_t uid;    /* AUTH_NO_UID: one of mail_uid's */
 	uint32_t serial; /* of this life; 0: not attached */
+	ev_tstamp given; /* when it was last given a session */
 	uint16_t index;
 };
 
@@ -28,14 +32,20 @@ find(const struct auth *a, uint16_t index)
 }
 
 static void
+store_free(struct store *st)
+{
+	ipc_close(st->chan);
+	LIST_REMOVE(st, entry);
+	free(st);
+}
+
+static void
 store_died(struct store *st)
 {
 	struct auth *a = st->auth;
 	uint32_t serial = st->serial;
 
-	ipc_close(st->chan);
-	LIST_REMOVE(st, entry);
-	free(st);
+	store_free(st);
 	if (serial != 0)
 		clients_store_died(a, serial);
 }
@@ -174,6 +184,25 @@ store_attach(struct auth *a, uint16_t index, int fd)
 	return E_OK;
 }
 
+enum err
+store_idle(struct auth *a, uint16_t index)
+{
+	struct store *st = find(a, index);
+
+	if (index < a->conf.n_stores)
+		return E_FORMAT;
+	/* Not now: it will say so again. */
+	if (st == NULL
+		? a->n_store_waits != 0
+		: st->chan == NULL || ev_now(a->loop) - st->given < UNDER_WAY)
+		return E_OK;
+	if (st != NULL)
+		store_free(st);
+	ipc_begin(a->ctl, IPC_IDLE);
+	ipc_put_u16(a->ctl, index);
+	return ipc_end(a->ctl);
+}
+
 /* ---- which one ---- */
 
 struct store *
@@ -210,5 +239,6 @@ store_open(struct store *st, uint16_t client, uint64_t sid, const char *user,
 	ipc_put_str(st->chan, mail);
 	ipc_put_str(st->chan, peer);
 	*serial_r = st->serial;
+	st->given = ev_now(st->auth->loop);
 	return ipc_end(st->chan);
 }

@@ -36,6 +36,11 @@ enum err store_wait(
     struct auth *a, struct store_wait *w, uint32_t uid, uint32_t gid) NODISCARD;
 void store_wait_cancel(struct store_wait *w);
 
+/* IPC_IDLE: gives the store up, unless a session may be on its way to it.
+ * Whoever comes later asks the parent for a store, who has heard of this by
+ * then. */
+enum err store_idle(struct auth *a, uint16_t index) NODISCARD;
+
 /* IPC_NO_STORE. */
 void store_denied(struct auth *a, uint32_t uid);
 

@@ -40,7 +40,9 @@ enum ipc_type {
 	IPC_NO_STORE,
 	/* parent -> auth: u16 index, u32 uid: said before its IPC_ATTACH */
 	IPC_STORE_IS,
-	/* store -> parent: nothing to do for long: end me when nobody wants me */
+	/* store -> parent: nothing to do for long: end me when nobody wants me;
+	 * parent -> auth: u16 index: such a store has said so;
+	 * auth -> parent: u16 index: it has been given up, and may end */
 	IPC_IDLE,
 
 	/* pop3 -> auth */

@@ -60,6 +60,18 @@ take_store_wanted(void *arg, struct ipc_in *in)
 }
 
 static enum err
+take_given_up(void *arg, struct ipc_in *in)
+{
+	struct child *c = arg;
+	uint16_t index = ipc_get_u16(in);
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	uid_store_given_up(c->parent, index);
+	return E_OK;
+}
+
+static enum err
 take_idle(void *arg, struct ipc_in *in)
 {
 	struct child *c = arg;
@@ -98,7 +110,8 @@ static const struct ipc_rule pop3_rules[] = { READY, MISBEHAVED };
 
 static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED,
 	{ IPC_USERS_CHECK, PHASE_SERVING, 0, 0, take_users_check },
-	{ IPC_STORE_WANTED, PHASE_SERVING, 0, 8, take_store_wanted } };
+	{ IPC_STORE_WANTED, PHASE_SERVING, 0, 8, take_store_wanted },
+	{ IPC_IDLE, PHASE_SERVING, 0, 2, take_given_up } };
 
 static const struct ipc_rule store_rules[] = { READY, MISBEHAVED,
 	{ IPC_IDLE, PHASE_SERVING, 0, 0, take_idle } };

@@ -1,7 +1,6 @@
 #include "server/child.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +46,6 @@ child_new(struct parent *p, enum ipc_role role, uint16_t index)
 	c->parent = p;
 	c->role = role;
 	c->index = index;
-	c->auth_end = -1;
 	c->uid = p->conf->auth.mail_uid;
 	c->gid = p->conf->auth.mail_gid;
 	ev_init(&c->again, on_again);
@@ -130,23 +128,13 @@ child_connect(struct child *a, struct child *b, struct errbuf *eb)
 	/* If one of them is a store, it is the first. */
 	struct child *store = a->role == ROLE_STORE ? a : b;
 	struct child *other = a->role == ROLE_STORE ? b : a;
-	int fd[2], dup;
+	int fd[2];
 	enum err e, e2;
 
 	if ((e = ipc_pair(fd, eb)) != E_OK)
 		return e;
-	if (store->of_uid && other->role == ROLE_AUTH) {
-		if ((dup = fcntl(fd[0], F_DUPFD_CLOEXEC, 0)) < 0) {
-			e = err_sys(eb, E_IO, "dup");
-			close(fd[0]);
-			close(fd[1]);
-			return e;
-		}
-		if (store->auth_end >= 0)
-			close(store->auth_end);
-		store->auth_end = dup;
+	if (store->of_uid && other->role == ROLE_AUTH)
 		e = say_store_is(other, store);
-	}
 	/* Both take their end in any case. */
 	e2 = hand(store, other, fd[0]);
 	e = e2 != E_OK ? e2 : e;
@@ -316,9 +304,6 @@ tear_down(struct child *c)
 		ipc_drain(c->chan); /* its last words */
 	ipc_close(c->chan);
 	c->chan = NULL;
-	if (c->auth_end >= 0)
-		close(c->auth_end);
-	c->auth_end = -1;
 	if (c->role == ROLE_POP3)
 		addrcount_clear_row(&c->parent->counts, c->index);
 	if (clock_ms() - c->started > HEALTHY_MS)

@@ -31,7 +31,6 @@ struct child {
 	bool of_uid;
 	bool leaving; /* it has been told to end */
 	uint32_t uid, gid;
-	int auth_end; /* of_uid: its end of the channel to auth; -1: none */
 };
 
 /* Adds a process that is not started yet.  NULL: memory. */

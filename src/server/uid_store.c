@@ -1,8 +1,5 @@
 #include "server/uid_store.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "base/log.h"
 
 enum { FINISH_MS = 3600 * 1000 };
@@ -46,8 +43,7 @@ find(struct parent *p, uint32_t uid, unsigned *n_r)
 		if (!c->of_uid)
 			continue;
 		++*n_r;
-		if (c->uid == uid && !c->leaving && c->chan != NULL &&
-		    c->auth_end >= 0)
+		if (c->uid == uid && !c->leaving && c->chan != NULL)
 			found = c;
 	}
 	return found;
@@ -105,23 +101,26 @@ uid_store_wanted(struct child *auth, uint32_t uid, uint32_t gid)
 	}
 }
 
-/* First auth's end is closed, by the parent: from then on auth asks for a new
- * store.  If a maildrop was on its way in that moment, the store will say
- * anew, later, that it is idle. */
+/* Auth gives it up first, so that no sign-in is lost on the way to it. */
 void
 uid_store_idle(struct child *c)
 {
-	char first;
-	bool on_its_way = false;
+	struct child *auth = child_find(c->parent, ROLE_AUTH, 0);
 
-	if (c->auth_end >= 0) {
-		shutdown(c->auth_end, SHUT_RDWR);
-		on_its_way =
-		    recv(c->auth_end, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-		close(c->auth_end);
-		c->auth_end = -1;
-	}
-	if (!on_its_way)
+	if (auth == NULL || auth->chan == NULL || c->leaving)
+		return; /* it will say so again */
+	ipc_begin(auth->chan, IPC_IDLE);
+	ipc_put_u16(auth->chan, c->index);
+	if (ipc_end(auth->chan) != E_OK)
+		child_kill(auth);
+}
+
+void
+uid_store_given_up(struct parent *p, uint16_t index)
+{
+	struct child *c = child_find(p, ROLE_STORE, index);
+
+	if (c != NULL && c->of_uid && !c->leaving)
 		child_stop(c, FINISH_MS);
 }
 
