@@ -856,6 +856,50 @@ test_own_store(void **state)
 }
 
 static void
+say_idle(uint16_t index)
+{
+	ipc_begin(rig.ctl, IPC_IDLE);
+	ipc_put_u16(rig.ctl, index);
+	sent(rig.ctl);
+}
+
+static enum err
+take_idle(void *arg, struct ipc_in *in)
+{
+	*(uint16_t *)arg = ipc_get_u16(in);
+	return ipc_get_end(in);
+}
+
+/* A store that is idle is kept while somebody may be on the way to it, or
+ * waits for one. */
+static void
+test_idle_store(void **state)
+{
+	uint16_t index = 0;
+	int fd;
+
+	(void)state;
+	say_idle(8);
+	assert_int_equal(
+	    ipc_wait_one(rig.ctl_fd, IPC_IDLE, SOON, take_idle, &index), E_OK);
+	assert_int_equal(index, 8);
+	pass(1, "own", "secret");
+	expect_wanted(1000, 1001);
+	say_idle(8);
+	assert_silent(rig.ctl_fd, QUIET);
+	store_is(7, 1000);
+	fd = attach(ROLE_STORE, 7);
+	opened_at(fd, 1);
+	say_idle(7);
+	assert_silent(rig.ctl_fd, QUIET);
+	pass(2, "own", "secret");
+	opened_at(fd, 2);
+	close(fd);
+	refused(1, SIGN_IN_TEMPORARY, "store-died");
+	refused(2, SIGN_IN_TEMPORARY, "store-died");
+}
+
+static void
 test_no_store(void **state)
 {
 	uint64_t t;
@@ -1200,6 +1244,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_penalty, set_up_penalties, tear_down),
 		TEST(test_own_store),
+		TEST(test_idle_store),
 		TEST(test_no_store),
 		TEST(test_store_down),
 		TEST(test_store_dies),
