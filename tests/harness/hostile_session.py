@@ -149,7 +149,8 @@ class Session(threading.Thread):
         verb = verb.upper()
         known = re.fullmatch("[A-Z]+", verb) and hasattr(
             self, "do_" + verb.lower())
-        number = int(rest.split()[0]) if re.match(r"\d+", rest) else None
+        digits = re.match(r"[0-9]+(?= |$)", rest)
+        number = int(digits.group()) if digits else None
         if not known or verb in self.server.without:
             reply = err("unknown")
         elif (verb in TRANSACTION) != (self.view is not None) and \
