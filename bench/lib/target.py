@@ -131,7 +131,11 @@ class Target:
             self.command(*args, **options), stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=PATIENCE, check=False)
         if done.returncode != 0:
-            sys.exit("%s: %s %s" % (self.title, done.stdout, done.stderr))
+            with open(self.log, errors="replace") as f:
+                log = [line for line in f if " ev=login " not in line
+                       and not re.search(r"ev=session .*why=quit", line)]
+            sys.exit("%s: %s%s%s" % (self.title, done.stdout, done.stderr,
+                                     "".join(log[-10:])))
         used = self.group.settled() - before
         return used, {key: float(value) for key, value in re.findall(
             r"(\w+)=(\S+)", done.stdout)}

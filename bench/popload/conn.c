@@ -200,6 +200,7 @@ conn_read(struct conn *c, char *p, size_t n)
 {
 	ssize_t got;
 
+	errno = 0;
 	if (c->ssl != NULL)
 		return tls_result(c, SSL_read(c->ssl, p, (int)n));
 	got = recv(c->fd, p, n, 0);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -307,6 +308,19 @@ session_start(struct conn *c)
 	conn_open(c);
 }
 
+static void
+closed(struct conn *c)
+{
+	const char *at = c->reading == READING_GREETING ? "the greeting"
+			 : c->step < opt.n_steps ? opt.steps[c->step].word->name
+						 : "the end";
+	char text[128];
+
+	snprintf(text, sizeof(text), "the server closed at %s: %s", at,
+	    errno != 0 ? strerror(errno) : "no more octets");
+	finish(c, text);
+}
+
 void
 session_ready(struct conn *c, char *chunk)
 {
@@ -324,7 +338,7 @@ session_ready(struct conn *c, char *chunk)
 	do {
 		n = conn_read(c, chunk, CHUNK);
 		if (n < 0) {
-			finish(c, "the server closed");
+			closed(c);
 			return;
 		}
 		if (n > 0 && !take(c, chunk, (size_t)n))
