@@ -19,12 +19,10 @@ fuzz_foreign(enum store_uidl kind, const uint8_t *data, size_t n)
 	while (lines_word(&rest, '\n', &line))
 		if (foreign_line(&f, line) != E_OK)
 			break;
-	for (size_t i = 0; i < f.by_base.size; i++) {
-		struct slice base = { f.by_base.slot[i].p,
-			f.by_base.slot[i].n };
+	for (size_t i = 0; i < f.by_base.used; i++) {
+		struct slice base = { f.by_base.v[i].p, f.by_base.v[i].n };
 
-		if (base.p == NULL ||
-		    !foreign_uid(&f, base, "%08Xu%08Xv.%f.%g", &u))
+		if (!foreign_uid(&f, base, "%08Xu%08Xv.%f.%g", &u))
 			continue;
 		if (!uid_set(&own, uid_slice(&u)))
 			abort();
