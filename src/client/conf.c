@@ -306,6 +306,7 @@ struct listener {
 	void (*warn)(void *arg, const char *words);
 	void *arg;
 	struct errbuf *eb;
+	bool has_error;
 };
 
 static void
@@ -315,8 +316,9 @@ say(void *arg, const char *line)
 
 	if (l->report.errors == 0)
 		l->warn(l->arg, line);
-	else if (l->report.errors == 1)
+	else if (!l->has_error)
 		err_set(l->eb, E_CONFIG, "%s", line);
+	l->has_error = l->report.errors != 0;
 }
 
 static enum err
@@ -353,7 +355,8 @@ enum err
 conf_load(struct conf *c, const char *file,
     void (*warn)(void *arg, const char *words), void *arg, struct errbuf *eb)
 {
-	struct listener to = { { .say = say, .arg = &to }, warn, arg, eb };
+	struct listener to = { { .say = say, .arg = &to }, warn, arg, eb,
+		false };
 	struct errbuf why;
 	struct slurp in;
 	enum err e;

@@ -824,6 +824,10 @@ a_secret_is_in_a_file_of_ones_own(void **state)
 		assert_int_equal(
 		    load(with("password_command = x proxy = h"), bad[i]), E_OK);
 	}
+	/* The warning that comes after it does not hide it. */
+	assert_int_equal(
+	    load(with("security = none password = x"), 0644), E_CONFIG);
+	assert_non_null(strstr(eb.text, ":2: password stands in"));
 	assert_int_equal(load(with("password = x"), 0400), E_OK);
 	assert_int_equal(load(with("password = x"), 0700), E_OK);
 }
