@@ -74,9 +74,10 @@ struct drop_kind {
 	 * now: E_AGAIN rather than wait. */
 	enum err (*view)(struct drop *d, bool now, int *fd_r, uint64_t *end_r);
 
-	void (*fetch)(struct drop *d, struct drop_message *m, size_t n);
-	/* All of them, or false. */
-	bool (*fetch_now)(struct drop *d, struct drop_message *m, size_t n);
+	/* now: false, with nothing done, unless all are FETCH_OK without a
+	 * wait.  Else true. */
+	bool (*fetch)(
+	    struct drop *d, bool now, struct drop_message *m, size_t n);
 
 	/* A message had another size when it was sent; 0: the list itself is
 	 * damaged. */

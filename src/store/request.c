@@ -147,7 +147,7 @@ run_fetch(struct job *j)
 	struct op *op = (struct op *)j;
 	struct drop *d = op->s->drop;
 
-	d->kind->fetch(d, op->fetch.m, op->fetch.n);
+	(void)d->kind->fetch(d, false, op->fetch.m, op->fetch.n);
 }
 
 static bool
@@ -155,7 +155,7 @@ now_fetch(struct op *op)
 {
 	struct drop *d = op->s->drop;
 
-	return d->kind->fetch_now(d, op->fetch.m, op->fetch.n);
+	return d->kind->fetch(d, true, op->fetch.m, op->fetch.n);
 }
 
 static void

@@ -221,25 +221,25 @@ test_now(void **state)
 	assert_int_equal(f->o.count, 2);
 	assert_int_equal(maildir_kind.view(f->drop, true, &fd, &end), E_OK);
 	close(fd);
-	assert_true(maildir_kind.fetch_now(f->drop, m, 2));
+	assert_true(maildir_kind.fetch(f->drop, true, m, 2));
 	assert_int_equal(m[0].status, FETCH_OK);
 	assert_int_equal(m[0].wire, 3);
 	close(m[0].fd);
 	close(m[1].fd);
 	/* Marked by another program: found by reading the directories. */
 	fixture_rename(f, "cur/2.b:2,", "cur/2.b:2,S");
-	assert_false(maildir_kind.fetch_now(f->drop, m, 2));
-	maildir_kind.fetch(f->drop, m, 2);
+	assert_false(maildir_kind.fetch(f->drop, true, m, 2));
+	maildir_kind.fetch(f->drop, false, m, 2);
 	assert_int_equal(m[0].status, FETCH_OK);
 	close(m[0].fd);
 	close(m[1].fd);
 	/* Now that its name is known, again at once; but not with another
 	 * size. */
-	assert_true(maildir_kind.fetch_now(f->drop, m, 2));
+	assert_true(maildir_kind.fetch(f->drop, true, m, 2));
 	close(m[0].fd);
 	close(m[1].fd);
 	fixture_put(f, "new/1.a", "xx\n");
-	assert_false(maildir_kind.fetch_now(f->drop, m, 2));
+	assert_false(maildir_kind.fetch(f->drop, true, m, 2));
 	fixture_close(f);
 	/* Changed: nothing is held. */
 	assert_int_equal(open_now(f), E_AGAIN);

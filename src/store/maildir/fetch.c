@@ -65,7 +65,7 @@ open_message(struct fetch *f, const char *name, int *fd_r, struct stat *st_r)
 	enum err e;
 
 	e = open_named(f, now != NULL ? now : name, fd_r, st_r);
-	if (e != E_NOENT || f->fresh)
+	if (e != E_NOENT || f->fresh || f->now)
 		return e;
 	if ((e = maildir_names(f->m, &f->d, &f->eb)) != E_OK)
 		return e;
@@ -83,6 +83,8 @@ check_size(struct fetch *f, const struct view_entry *entry,
 	v->wire = entry->wire;
 	if (v->stored == entry->stored)
 		return E_OK;
+	if (f->now)
+		return E_AGAIN;
 	log_line(LOG_WARNING,
 	    "ev=size-changed %s msgno=%u stored=%llu was=%llu", f->m->drop.tag,
 	    v->msgno, (unsigned long long)v->stored,
@@ -91,7 +93,8 @@ check_size(struct fetch *f, const struct view_entry *entry,
 	return maildir_count(v->fd, v->stored, &v->wire, &f->eb);
 }
 
-static void
+/* False: not now. */
+static bool
 fetch_one(struct fetch *f, struct drop_message *v)
 {
 	struct view_entry entry;
@@ -99,105 +102,74 @@ fetch_one(struct fetch *f, struct drop_message *v)
 	enum err e;
 
 	e = maildir_view_get(f->m, f->index, v->msgno, &entry);
-	if (e == E_FORMAT) {
+	if (e == E_FORMAT && !f->now) {
 		err_set(&f->eb, e, "the index is damaged");
 		maildir_doubt(&f->m->drop, 0);
 	}
 	if (e == E_OK)
 		e = open_message(f, entry.name, &v->fd, &st);
-	if (e == E_NOENT) {
-		v->status = FETCH_GONE;
-		return;
-	}
-	if (e == E_OK && (e = check_size(f, &entry, &st, v)) != E_OK)
+	if (e == E_OK && (e = check_size(f, &entry, &st, v)) != E_OK) {
 		close(v->fd);
-	if (e != E_OK) {
+		v->fd = -1;
+	}
+	if (e == E_OK) {
+		v->status = FETCH_OK;
+		v->encoding = ENC_LF;
+		v->offset = 0;
+		return true;
+	}
+	if (f->now)
+		return false;
+	if (e == E_NOENT)
+		v->status = FETCH_GONE;
+	else
 		log_line(LOG_WARNING,
 		    "ev=fetch-failed %s msgno=%u error=\"%s\"", f->m->drop.tag,
 		    v->msgno, f->eb.text);
-		return;
-	}
-	v->status = FETCH_OK;
-	v->encoding = ENC_LF;
-	v->offset = 0;
+	return true;
 }
 
-void
-maildir_fetch(struct drop *drop, struct drop_message *v, size_t n)
+static enum err
+fetch_all(struct fetch *f, struct drop_message *v, size_t n)
 {
 	struct view_reader index;
-	struct fetch f = { .m = (struct maildir *)drop, .index = &index };
 	enum err e;
 	int fd;
 
-	for (size_t i = 0; i < n; i++) {
-		v[i].status = FETCH_FAILED;
-		v[i].fd = -1;
-	}
-	e = maildir_enter(f.m->path, false, &f.d, &f.eb);
-	if (e == E_OK) {
-		e = maildir_view_open(f.m, f.d.root, false, &fd, &f.eb);
-		if (e == E_OK) {
-			maildir_view_begin(&index, fd, false);
-			for (size_t i = 0; i < n; i++)
-				fetch_one(&f, &v[i]);
-			maildir_view_close(f.m, fd);
-		}
-		maildir_leave(&f.d);
-	}
+	e = maildir_view_open(f->m, f->d.root, f->now, &fd, &f->eb);
 	if (e != E_OK)
-		log_line(LOG_WARNING, "ev=fetch-failed %s error=\"%s\"",
-		    drop->tag, f.eb.text);
-}
-
-/* ---- at once ---- */
-
-static bool
-fetch_one_now(struct fetch *f, struct drop_message *v)
-{
-	struct view_entry entry;
-	struct stat st;
-	const char *now;
-
-	if (maildir_view_get(f->m, f->index, v->msgno, &entry) != E_OK)
-		return false;
-	now = name_now(f, entry.name);
-	if (open_named(f, now != NULL ? now : entry.name, &v->fd, &st) != E_OK)
-		return false;
-	v->status = FETCH_OK;
-	v->encoding = ENC_LF;
-	v->offset = 0;
-	v->stored = (uint64_t)st.st_size;
-	v->wire = entry.wire;
-	return v->stored == entry.stored;
+		return e;
+	f->index = &index;
+	maildir_view_begin(&index, fd, f->now);
+	for (size_t i = 0; i < n && e == E_OK; i++)
+		if (!fetch_one(f, &v[i]))
+			e = E_AGAIN;
+	maildir_view_close(f->m, fd);
+	return e;
 }
 
 bool
-maildir_fetch_now(struct drop *drop, struct drop_message *v, size_t n)
+maildir_fetch(struct drop *drop, bool now, struct drop_message *v, size_t n)
 {
-	struct view_reader index;
-	struct fetch f = {
-		.m = (struct maildir *)drop, .index = &index, .now = true
-	};
-	bool ok = false;
-	int fd;
+	struct fetch f = { .m = (struct maildir *)drop, .now = now };
+	enum err e;
 
 	for (size_t i = 0; i < n; i++) {
 		v[i].status = FETCH_FAILED;
 		v[i].fd = -1;
 	}
-	if (maildir_enter(f.m->path, true, &f.d, &f.eb) != E_OK)
-		return false;
-	if (maildir_view_open(f.m, f.d.root, true, &fd, &f.eb) == E_OK) {
-		maildir_view_begin(&index, fd, true);
-		ok = true;
-		for (size_t i = 0; i < n && ok; i++)
-			ok = fetch_one_now(&f, &v[i]);
-		maildir_view_close(f.m, fd);
+	e = maildir_enter(f.m->path, now, &f.d, &f.eb);
+	if (e == E_OK) {
+		e = fetch_all(&f, v, n);
+		maildir_leave(&f.d);
 	}
-	maildir_leave(&f.d);
-	for (size_t i = 0; i < n && !ok; i++)
+	if (e != E_OK && !now)
+		log_line(LOG_WARNING, "ev=fetch-failed %s error=\"%s\"",
+		    drop->tag, f.eb.text);
+	if (e == E_OK || !now)
+		return true;
+	for (size_t i = 0; i < n; i++)
 		if (v[i].fd >= 0)
 			close(v[i].fd);
-	return ok;
+	return false;
 }

@@ -415,7 +415,6 @@ const struct drop_kind maildir_kind = {
 	.open = maildir_open,
 	.view = maildir_view,
 	.fetch = maildir_fetch,
-	.fetch_now = maildir_fetch_now,
 	.doubt = maildir_doubt,
 	.commit = maildir_commit,
 	.note = maildir_note,

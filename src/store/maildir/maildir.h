@@ -123,8 +123,7 @@ enum err maildir_names(struct maildir *m, const struct maildir_dirs *d,
     struct errbuf *eb) NODISCARD;
 
 /* fetch.c, commit.c: as in drop.h. */
-void maildir_fetch(struct drop *d, struct drop_message *v, size_t n);
-bool maildir_fetch_now(struct drop *d, struct drop_message *v, size_t n);
+bool maildir_fetch(struct drop *d, bool now, struct drop_message *v, size_t n);
 void maildir_doubt(struct drop *d, uint32_t msgno);
 void maildir_commit(struct drop *d, struct drop_commit *c);
 void maildir_note(struct drop *d, const char *peer);
