@@ -20,7 +20,9 @@ mem_free(struct buf *b)
 {
 	if (b->secret && b->mem != NULL)
 		explicit_bzero(b->mem, b->cap);
-	free(b->mem);
+	if (!b->lent)
+		free(b->mem);
+	b->lent = false;
 }
 
 void
@@ -32,16 +34,11 @@ buf_free(struct buf *b)
 
 /* realloc() could leave a copy of a secret behind. */
 static bool
-buf_grow(struct buf *b, size_t need)
+buf_move(struct buf *b, size_t cap)
 {
-	size_t cap = b->cap != 0 ? b->cap : BUF_FIRST;
-	char *mem;
+	char *mem = malloc(cap);
 
-	while (cap < need)
-		cap *= 2;
-	if (cap > b->max)
-		cap = b->max;
-	if ((mem = malloc(cap)) == NULL)
+	if (mem == NULL)
 		return false;
 	if (b->len != 0)
 		memcpy(mem, buf_data(b), b->len);
@@ -50,6 +47,16 @@ buf_grow(struct buf *b, size_t need)
 	b->off = 0;
 	b->cap = cap;
 	return true;
+}
+
+static bool
+buf_grow(struct buf *b, size_t need)
+{
+	size_t cap = b->cap != 0 ? b->cap : BUF_FIRST;
+
+	while (cap < need)
+		cap *= 2;
+	return buf_move(b, cap < b->max ? cap : b->max);
 }
 
 char *
@@ -117,6 +124,33 @@ buf_consume(struct buf *b, size_t n)
 void
 buf_trim(struct buf *b)
 {
-	if (b->len == 0 && b->mem != NULL)
+	if (b->len == 0 && b->mem != NULL && !b->lent)
 		buf_free(b);
+}
+
+void
+buf_lend(struct buf *b, char *mem, size_t n)
+{
+	buf_trim(b);
+	if (b->mem != NULL)
+		return;
+	b->mem = mem;
+	b->cap = n < b->max ? n : b->max;
+	b->lent = true;
+}
+
+enum err
+buf_reclaim(struct buf *b)
+{
+	enum err e = E_OK;
+
+	if (!b->lent)
+		return e;
+	if (b->len != 0) {
+		if (buf_move(b, b->len))
+			return e;
+		e = E_NOMEM;
+	}
+	buf_free(b);
+	return e;
 }

@@ -5,6 +5,9 @@
  * The bound is given at creation and never exceeded.  Memory is taken at the
  * first append and given back when a buffer runs empty and is trimmed, so
  * that an idle session holds none.
+ *
+ * While a buffer is at work it may be lent memory that many use in turn: that
+ * stays in the processor's cache, and is not taken and given back each time.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -21,6 +24,7 @@ struct buf {
 	size_t cap;  /* octets allocated */
 	size_t max;  /* octets that cap never exceeds */
 	bool secret; /* wipe memory before it is given back */
+	bool lent;   /* mem is not ours */
 };
 
 /* No memory is taken.  `secret`: what was in it is wiped when freed. */
@@ -42,6 +46,14 @@ void buf_consume(struct buf *b, size_t n);
 
 /* Gives the memory back if there is no content. */
 void buf_trim(struct buf *b);
+
+/* mem, n octets, is what b uses until buf_reclaim() or buf_free(), unless it
+ * needs more or has memory of its own. */
+void buf_lend(struct buf *b, char *mem, size_t n);
+
+/* The lent memory is the lender's again: content moves to memory of b's own.
+ * E_NOMEM: it is lost. */
+enum err buf_reclaim(struct buf *b) NODISCARD;
 
 static inline char *
 buf_data(const struct buf *b)

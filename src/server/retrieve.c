@@ -246,22 +246,19 @@ send_piece(struct session *s, bool *enough_r)
 {
 	struct pump *p = &s->pump;
 	uint64_t left = p->msg.stored - p->sent;
-	size_t room = OUT_MARK + POP3_WIRE_END - s->out.len, want, n;
+	size_t want = left < PIECE ? (size_t)left : PIECE, n, room;
 	struct pop3_wire_step step;
 	const char *octets;
 	char *out;
 	enum go go;
 
-	want = left < room ? (size_t)left : room;
 	go = session_read(
 	    s, p->msg.fd, p->msg.off + p->sent, want, false, &octets, &n);
 	if (go != GO_ON)
 		return go;
 	if (n > want)
 		n = want;
-	/* A short message need not have the whole of the room. */
-	if (room > 2 * left + POP3_WIRE_ROOM)
-		room = (size_t)(2 * left) + POP3_WIRE_ROOM;
+	room = 2 * n + POP3_WIRE_ROOM; /* were it all dots */
 	if ((out = buf_room(&s->out, room + POP3_WIRE_END)) == NULL)
 		return GO_END;
 	step = pop3_wire_encode(&p->wire, octets, n, out, room);
@@ -307,7 +304,7 @@ retrieve_go(struct session *s)
 		/* A failure is answered already. */
 		return go == GO_END && !s->ended ? GO_ON : go;
 	while (p->sent < p->msg.stored && !enough) {
-		if (s->out.len > OUT_MARK - PIECE_MIN) {
+		if (s->out.len >= OUT_MARK) {
 			s->wait = WAIT_ROOM;
 			return GO_WAIT;
 		}

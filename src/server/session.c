@@ -12,8 +12,7 @@
 enum {
 	IN_MAX = 100 * 1024, /* the longest line of SASL, and then some */
 	IN_AHEAD = 4096,     /* commands read ahead while one is at work */
-	OUT_MAX = OUT_MARK + INDEX_SECTION_MAX + 4096,
-	ROUNDS = 16, /* buffers sent before others have their turn */
+	ROUNDS = 16,         /* buffers sent before others have their turn */
 	LINGER_MS = 2000,
 	ANSWER_MS = 600 * 1000, /* other processes; their death shows earlier */
 	QUEUE_RETRY_MS = 5,
@@ -220,8 +219,7 @@ session_settle(struct session *s)
 		session_end(s, "closed");
 		return;
 	}
-	if (!unsent)
-		buf_trim(&s->out);
+	buf_trim(&s->out);
 	buf_trim(&s->in);
 	/* WAIT_ROOM without octets to send: only the turn is over. */
 	if (unsent || s->wait == WAIT_ROOM)
@@ -235,12 +233,24 @@ session_settle(struct session *s)
 		timer_set(s, at, clock_ms());
 }
 
+/* What could not be sent is kept in memory of its own. */
+static void
+reclaim(struct session *s)
+{
+	if (buf_reclaim(&s->out) != E_OK ||
+	    buf_reclaim(&s->conn.sealed) != E_OK)
+		session_end(s, "out-of-memory");
+}
+
 void
 session_go(struct session *s)
 {
+	struct worker *w = s->worker;
 	enum go go;
 	enum err e;
 
+	buf_lend(&s->out, w->out, sizeof(w->out));
+	buf_lend(&s->conn.sealed, w->sealed, sizeof(w->sealed));
 	for (int round = 0; round < ROUNDS && !s->ended; round++) {
 		do
 			go = session_step(s);
@@ -257,6 +267,8 @@ session_go(struct session *s)
 			break;
 	}
 	if (!s->ended)
+		reclaim(s);
+	if (!s->ended)
 		session_settle(s);
 }
 
@@ -267,8 +279,8 @@ on_writable(struct session *s)
 
 	if (e != E_OK && e != E_AGAIN)
 		session_end(s, "lost");
-	else if (s->wait == WAIT_ROOM || s->wait == WAIT_DRAIN ||
-		 s->wait == WAIT_TLS)
+	else if (e == E_OK && (s->wait == WAIT_ROOM || s->wait == WAIT_DRAIN ||
+				  s->wait == WAIT_TLS))
 		session_go(s);
 	else
 		session_settle(s);

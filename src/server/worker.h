@@ -41,6 +41,11 @@ TAILQ_HEAD(session_list, session);
 enum {
 	/* A reply buffer is sent when it holds as much. */
 	OUT_MARK = 64 * 1024,
+	/* Messages are read in such pieces. */
+	PIECE = 64 * 1024,
+	/* What a reply buffer holds at most: it was below the mark, and a
+	 * piece came that is all dots, or a section of the index. */
+	OUT_MAX = OUT_MARK + 2 * PIECE + 4096,
 	/* Files are read in such pieces; holds any section of the index, and
 	 * the lines of several blocks. */
 	SCRATCH = 256 * 1024,
@@ -74,6 +79,8 @@ struct worker {
 	ev_timer resume_accept, stop;
 	bool stopping;
 	char scratch[SCRATCH];
+	/* Lent to the session whose turn it is. */
+	char out[OUT_MAX], sealed[OUT_MAX];
 };
 
 #endif

@@ -62,11 +62,12 @@ test_bound(void **state)
 	buf_free(&b);
 }
 
-/* A buffer of 700 octets against a plain array, 20,000 random steps. */
+/* A buffer of 700 octets against a plain array, 20,000 random steps; in some
+ * of them it is lent 200 octets. */
 static void
 test_model(void **state)
 {
-	char model[700], text[300];
+	char model[700], text[300], lent[200];
 	size_t n = 0;
 	unsigned seed = 7;
 	struct buf b;
@@ -96,8 +97,61 @@ test_model(void **state)
 			assert_memory_equal(buf_data(&b), model, n);
 		if (i % 97 == 0)
 			buf_trim(&b);
+		if (i % 13 == 0)
+			buf_lend(&b, lent, sizeof(lent));
+		if (i % 13 == 5) {
+			assert_int_equal(buf_reclaim(&b), E_OK);
+			assert_true(b.mem != lent);
+		}
 	}
 	buf_free(&b);
+}
+
+static void
+test_lent(void **state)
+{
+	char lent[64], text[100] = { 0 };
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096, false);
+	buf_lend(&b, lent, sizeof(lent));
+	assert_int_equal(buf_put(&b, "abc", 3), E_OK);
+	assert_ptr_equal(buf_data(&b), lent);
+	buf_consume(&b, 3);
+	buf_trim(&b);
+	assert_int_equal(buf_put(&b, "defg", 4), E_OK);
+	assert_ptr_equal(buf_data(&b), lent);
+	buf_consume(&b, 1);
+	assert_int_equal(buf_reclaim(&b), E_OK);
+	assert_ptr_not_equal(buf_data(&b), lent);
+	assert_int_equal(b.len, 3);
+	assert_memory_equal(buf_data(&b), "efg", 3);
+	/* It has memory of its own, with something in it. */
+	buf_lend(&b, lent, sizeof(lent));
+	assert_ptr_not_equal(buf_data(&b), lent);
+	buf_consume(&b, 3);
+	buf_lend(&b, lent, sizeof(lent));
+	assert_int_equal(buf_put(&b, "h", 1), E_OK);
+	assert_ptr_equal(buf_data(&b), lent);
+	/* More than was lent. */
+	assert_int_equal(buf_put(&b, text, sizeof(text)), E_OK);
+	assert_ptr_not_equal(buf_data(&b), lent);
+	assert_int_equal(buf_data(&b)[0], 'h');
+	assert_int_equal(b.len, 1 + sizeof(text));
+	buf_free(&b);
+	/* None left: nothing is kept. */
+	buf_lend(&b, lent, sizeof(lent));
+	assert_int_equal(buf_reclaim(&b), E_OK);
+	assert_null(b.mem);
+	buf_lend(&b, lent, sizeof(lent));
+	assert_int_equal(buf_put(&b, "i", 1), E_OK);
+	alloc_fail(1);
+	assert_int_equal(buf_reclaim(&b), E_NOMEM);
+	alloc_fail(0);
+	assert_null(b.mem);
+	assert_int_equal(b.len, 0);
+	assert_int_equal(b.max, 4096);
 }
 
 static void
@@ -143,6 +197,7 @@ main(void)
 		cmocka_unit_test(test_queue),
 		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_lent),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_secret),
 	};
