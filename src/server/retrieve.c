@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "server/session.h"
 
-enum { PIECE_MIN = 8 * 1024 }; /* less room is not worth a read */
+enum { RETR_OCTETS = 10 }; /* of a command: RETR 1234 */
 
 /* ---- what is held ahead ---- */
 
@@ -110,9 +110,15 @@ ask(struct session *s, uint32_t msgno)
 	struct window *win = s->window;
 	struct ipc_chan *chan = s->store->chan;
 	uint32_t wanted[WINDOW_MAX];
+	size_t waiting = s->in.len / RETR_OCTETS;
 	uint8_t n = 0;
 	enum err e;
 
+	/* A client that pipelines has said what it wants. */
+	if (waiting > WINDOW_MAX)
+		waiting = WINDOW_MAX;
+	if (win->size < waiting)
+		win->size = (unsigned)waiting;
 	if (!make_room(s, win->size))
 		win->size = 1;
 	for (; n < win->size && msgno <= s->count; msgno++)
@@ -141,8 +147,7 @@ ask_ahead(struct session *s)
 	if (win->asked || win->n - win->first > win->size / 2 ||
 	    win->asked_to >= s->count || ipc_is_full(s->store->chan))
 		return;
-	if (win->size < WINDOW_MAX)
-		win->size *= 2;
+	win->size = win->size < WINDOW_MAX / 2 ? win->size * 2 : WINDOW_MAX;
 	(void)(ask(s, win->asked_to + 1) == E_OK);
 }
 

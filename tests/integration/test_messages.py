@@ -78,3 +78,19 @@ def test_top(place, serve, login):
         for lines in (0, 1, 2, 7):
             assert session.top(n, lines) == drop.top(m.stored, lines), m.kind
     session.quit()
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 17, 31, 33, 200])
+def test_pipelined(place, serve, login, at_once):
+    """S-2449-11: RETRs before their answers, so many at a time."""
+    messages = [m for m in drop.make(3, 210) if len(m.stored) < 100000]
+    server = serve(place.maildir(messages))
+    session = login(server)
+    sizes = list(session.list().values())[:200]
+    for first in range(0, len(sizes), at_once):
+        group = range(first, min(first + at_once, len(sizes)))
+        session.send("".join("RETR %d\r\n" % (n + 1) for n in group))
+        for n in group:
+            assert session.line().startswith(b"+OK")
+            assert len(pop3.unstuffed(session.data())) == sizes[n], n
+    session.quit()
