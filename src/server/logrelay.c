@@ -18,7 +18,7 @@
 enum {
 	LINE_MAX_OCTETS = 2048, /* as in base/log.c */
 	STUCK_MS = 1000,        /* how long standard error may take no line */
-	DRAIN_READS = 8,        /* a pipe holds 64 KiB */
+	READS = 8,              /* from one pipe at a time; it holds 64 KiB */
 	STAMPED_MAX = LINE_MAX_OCTETS + 128,
 };
 
@@ -32,7 +32,13 @@ struct source {
 	char line[LINE_MAX_OCTETS]; /* the beginning of the next one */
 };
 
-static LIST_HEAD(, source) sources = LIST_HEAD_INITIALIZER(sources);
+/* While a process writes lines they are fetched by the clock, so that it need
+ * not wake us for each. */
+LIST_HEAD(source_list, source);
+static struct source_list watched = LIST_HEAD_INITIALIZER(watched);
+static struct source_list timed = LIST_HEAD_INITIALIZER(timed);
+static ev_timer timer;
+static const double INTERVAL = 0.01;
 
 static enum { TO_STDERR, TO_JOURNAL, TO_SYSLOG } kind;
 static unsigned long dropped;
@@ -60,14 +66,6 @@ is_journal(void)
 	snprintf(here, sizeof(here), "%ju:%ju", (uintmax_t)st.st_dev,
 	    (uintmax_t)st.st_ino);
 	return strcmp(s, here) == 0;
-}
-
-void
-logrelay_open(bool to_syslog)
-{
-	kind = to_syslog ? TO_SYSLOG : is_journal() ? TO_JOURNAL : TO_STDERR;
-	if (to_syslog)
-		openlog("maloted", LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
 /* Standard error may be a pipe that nobody empties.  Waits a little; false:
@@ -189,29 +187,77 @@ source_free(struct source *s)
 	free(s);
 }
 
-/* Once, so that one talkative process does not hold up the others; false:
- * nothing is there now. */
-static bool
-read_some(struct source *s)
+enum found { FOUND_LINES, FOUND_NOTHING, FOUND_END };
+
+/* Takes what is in the pipe.  FOUND_END: s is gone. */
+static enum found
+read_all(struct source *s)
 {
 	char got[16 * 1024];
-	ssize_t n = read(s->rd.fd, got, sizeof(got));
+	enum found found = FOUND_NOTHING;
+	ssize_t n = sizeof(got);
 
-	if (n > 0) {
-		take(s, got, (size_t)n);
-		flush();
-	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		source_free(s);
+	for (int i = 0; i < READS && n == sizeof(got); i++) {
+		n = read(s->rd.fd, got, sizeof(got));
+		if (n > 0) {
+			take(s, got, (size_t)n);
+			found = FOUND_LINES;
+		}
 	}
-	return n > 0;
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		source_free(s);
+		found = FOUND_END;
+	}
+	return found;
+}
+
+static void
+move(struct source *s, struct source_list *to)
+{
+	LIST_REMOVE(s, link);
+	LIST_INSERT_HEAD(to, s, link);
 }
 
 static void
 on_readable(struct ev_loop *loop, ev_io *w, int revents)
 {
-	(void)loop;
+	struct source *s = w->data;
+
 	(void)revents;
-	read_some(w->data);
+	if (read_all(s) == FOUND_LINES) {
+		flush();
+		ev_io_stop(loop, w);
+		move(s, &timed);
+		if (!ev_is_active(&timer))
+			ev_timer_again(loop, &timer);
+	}
+}
+
+static void
+on_timer(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	struct source *s, *next;
+
+	(void)revents;
+	for (s = LIST_FIRST(&timed); s != NULL; s = next) {
+		next = LIST_NEXT(s, link);
+		if (read_all(s) == FOUND_NOTHING) {
+			move(s, &watched);
+			ev_io_start(loop, &s->rd);
+		}
+	}
+	flush();
+	if (LIST_EMPTY(&timed))
+		ev_timer_stop(loop, t);
+}
+
+void
+logrelay_open(bool to_syslog)
+{
+	ev_timer_init(&timer, on_timer, INTERVAL, INTERVAL);
+	kind = to_syslog ? TO_SYSLOG : is_journal() ? TO_JOURNAL : TO_STDERR;
+	if (to_syslog)
+		openlog("maloted", LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
 enum err
@@ -229,18 +275,25 @@ logrelay_add(struct ev_loop *loop, int fd, const char *role, unsigned index)
 	ev_io_init(&s->rd, on_readable, fd, EV_READ);
 	s->rd.data = s;
 	ev_io_start(loop, &s->rd);
-	LIST_INSERT_HEAD(&sources, s, link);
+	LIST_INSERT_HEAD(&watched, s, link);
 	return E_OK;
+}
+
+static void
+drain(struct source_list *list)
+{
+	struct source *s, *next;
+
+	for (s = LIST_FIRST(list); s != NULL; s = next) {
+		next = LIST_NEXT(s, link);
+		(void)read_all(s);
+	}
 }
 
 void
 logrelay_drain(void)
 {
-	struct source *s, *next;
-
-	for (s = LIST_FIRST(&sources); s != NULL; s = next) {
-		next = LIST_NEXT(s, link);
-		for (int i = 0; i < DRAIN_READS && read_some(s); i++)
-			;
-	}
+	drain(&watched);
+	drain(&timed);
+	flush();
 }

@@ -31,10 +31,6 @@ enum {
 	END_GRACE = 10, /* seconds for stores and auth to finish their work */
 };
 
-/* Seconds in which lines of log gather under load, to be written together;
- * what comes after a pause is taken at once. */
-static const double COLLECT = 0.004;
-
 static const char *const tls_words[] = { [LISTEN_PLAIN] = "none",
 	[LISTEN_STLS] = "starttls",
 	[LISTEN_TLS] = "tls" };
@@ -441,7 +437,6 @@ prepare(struct parent *p, struct errbuf *eb)
 	p->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (p->loop == NULL)
 		return err_set(eb, E_IO, "no event loop");
-	ev_set_io_collect_interval(p->loop, COLLECT);
 	if ((e = open_log(p, eb)) != E_OK)
 		return e;
 	if ((e = addrcount_create(p->conf->pop3.n_pop3, &p->counts_fd, eb)) !=
