@@ -1,9 +1,10 @@
 /*
  * floor - the least that the answers of a POP3 server cost.
  *
- *	floor [-t TLS_PORT -c CERTIFICATE -k KEY] PORT USER=MAILDIR...
+ *	floor [-p PROCESSES] [-t TLS_PORT -c CERTIFICATE -k KEY]
+ *	    PORT USER=MAILDIR...
  *
- * One thread, epoll, and no checks: any password opens the maildrop, DELE does
+ * One thread (or so many processes of one), epoll, and no checks: any password opens the maildrop, DELE does
  * nothing, nobody is logged, locked or timed out, and an input that no honest
  * client sends ends the session.  Sizes, unique-ids and the replies to LIST and
  * UIDL are made once, at the start; messages are numbered by their names.  What
@@ -23,6 +24,7 @@
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <search.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,6 +32,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -711,28 +714,40 @@ start_listener(struct session *listener, const char *port)
 	struct sockaddr_in name = { .sin_family = AF_INET,
 		.sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = listener };
 	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	/* Those that are accepted inherit it. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
-	    listen(fd, SOMAXCONN) < 0 ||
-	    epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) < 0)
+	    listen(fd, SOMAXCONN) < 0)
 		err(1, "port %s", port);
 	listener->fd = fd;
 }
 
 static void
+watch_listener(struct session *listener)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLEXCLUSIVE,
+		.data.ptr = listener };
+
+	if (listener->fd > 0 &&
+	    epoll_ctl(ep, EPOLL_CTL_ADD, listener->fd, &ev) < 0)
+		err(1, "epoll_ctl");
+}
+
+/* Returns how many processes there shall be. */
+static unsigned long
 start(int argc, char **argv)
 {
+	unsigned long processes = 1;
 	const char *tls_port = NULL, *certificate = NULL, *key = NULL;
 	struct rlimit files;
 	int o;
 
-	while ((o = getopt(argc, argv, "t:c:k:")) != -1) {
+	while ((o = getopt(argc, argv, "p:t:c:k:")) != -1) {
 		switch (o) {
+		case 'p': processes = strtoul(optarg, NULL, 10); break;
 		case 't': tls_port = optarg; break;
 		case 'c': certificate = optarg; break;
 		case 'k': key = optarg; break;
@@ -745,7 +760,7 @@ start(int argc, char **argv)
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
-	if ((ep = epoll_create1(0)) < 0 || hcreate(2 * (size_t)argc) == 0)
+	if (hcreate(2 * (size_t)argc) == 0)
 		err(1, "start");
 	for (int i = optind + 1; i < argc; i++)
 		add_user(argv[i]);
@@ -754,17 +769,26 @@ start(int argc, char **argv)
 	start_listener(&plain_listener, argv[optind]);
 	if (tls_port != NULL)
 		start_listener(&tls_listener, tls_port);
+	return processes;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct epoll_event evs[64];
+	unsigned long processes;
 	int n;
 
-	start(argc, argv);
+	processes = start(argc, argv);
 	puts("ready");
 	fflush(stdout);
+	while (processes > 1 && fork() > 0)
+		processes--;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if ((ep = epoll_create1(0)) < 0)
+		err(1, "epoll_create");
+	watch_listener(&plain_listener);
+	watch_listener(&tls_listener);
 	while ((n = epoll_wait(ep, evs, 64, -1)) >= 0 || errno == EINTR) {
 		for (int i = 0; i < n; i++) {
 			struct session *s = evs[i].data.ptr;

@@ -31,10 +31,10 @@ class Sizes:
     """Who there is, in a run of one kind."""
 
     def __init__(self, quick):
-        self.large = Users(0, 16, 20) if quick else Users(0, 50, 100)
-        self.many = Users(50, 1, 3000 if quick else 100000)
-        self.holders = Users(51, 64 if quick else 1000, 10)
-        self.all = range(51 + self.holders.count)
+        self.large = Users(0, 16, 20) if quick else Users(0, 64, 100)
+        self.many = Users(64, 1, 3000 if quick else 100000)
+        self.holders = Users(65, 64 if quick else 1000, 10)
+        self.all = range(65 + self.holders.count)
         # With --big, and for our server only:
         self.thousand = Users(60000, 1, 1000)
         self.million = Users(60001, 1, 50000 if quick else 1000000)

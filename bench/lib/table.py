@@ -5,7 +5,7 @@ import statistics
 import subprocess
 import time
 
-from target import KINDS
+from target import ALONE, KINDS
 
 
 def number(value, ratio=False):
@@ -31,6 +31,7 @@ def markdown(head, lines):
 
 
 def costs(rows, kinds):
+    kinds = [kind for kind in kinds if kind not in ALONE]
     others = [kind for kind in kinds if kind != "maloted"]
     head = (["work", "unit"] + [KINDS[kind][0] for kind in kinds]
             + ["÷ " + KINDS[kind][0] for kind in others]
@@ -43,7 +44,29 @@ def costs(rows, kinds):
         for row in rows])
 
 
+def processes(rows):
+    """What several processes cost, and what they bring."""
+    def rate(row, kind):
+        return statistics.median(said["sessions"] / said["seconds"]
+                                 for said in row.said[kind])
+
+    one, many = KINDS["single"][0], KINDS["floors"][0]
+    rows = [row for row in rows if "single" in row.figures]
+    head = ["processor time", "maloted ÷ floor", one + " ÷ floor",
+            "maloted ÷ " + many, many + " ÷ floor",
+            "sessions/s: maloted", "of " + one]
+    return markdown(head, [
+        [row.title] + [number(row.ratio(other, ours), True)
+                       for ours, other in (
+            ("maloted", "floor"), ("single", "floor"),
+            ("maloted", "floors"), ("floors", "floor"))]
+        + [number(rate(row, kind)) for kind in ("maloted", "single")]
+        for row in rows])
+
+
 def latencies(rows, kinds):
+    kinds = [kind for kind in kinds if kind not in ALONE]
+
     def cell(row, kind):
         p50, p99 = (row.latency(kind, which) for which in ("p50", "p99"))
         if p50 is None:

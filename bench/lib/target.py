@@ -16,6 +16,8 @@ BUILD = TOP + "/build/bench"
 CC = ["cc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", "-o"]
 PATIENCE = 900  # seconds for one load
 
+CORES = os.cpu_count()
+
 # Title, command, environment.
 KINDS = {
     "maloted": ("maloted", [TOP + "/tests/serve"], {}),
@@ -23,7 +25,14 @@ KINDS = {
     "tuned": ("Dovecot tuned", [TOP + "/tests/peers/dovecot"],
               {"DOVECOT_TUNED": "1"}),
     "floor": ("floor", [BUILD + "/floor"], {}),
+    # What several processes cost by themselves.
+    "single": ("maloted, one pop3 process", [TOP + "/tests/serve"], {}),
+    "floors": ("floor, %d processes" % CORES, [
+        BUILD + "/floor", "-p", str(CORES)], {}),
 }
+ALONE = ("single", "floors")
+# Those that are compared closely come one after the other.
+TURN = ("maloted", "floor", "single", "floors", "tuned", "dovecot")
 
 
 def build():
@@ -87,7 +96,7 @@ class Target:
         self.port, self.tls_port = free_port(), free_port()
         self.log = "%s/%s.log" % (scratch, kind)
         self.group = Group()
-        if kind == "floor":
+        if kind in ("floor", "floors"):
             command = command + [
                 "-t", str(self.tls_port), "-c", BUILD + "/certificate.pem",
                 "-k", BUILD + "/key.pem", str(self.port)]
@@ -180,8 +189,12 @@ class Held:
 
 def start(kind, where, sizes):
     """With a copy of where/mail; floor leaves the original as it is."""
-    boxes = where + "/mail"
-    if kind != "floor":
+    boxes, config = where + "/mail", None
+    if kind not in ("floor", "floors"):
         boxes = where + "/" + kind
         mail.copy(where + "/mail", boxes)
-    return Target(kind, boxes, sizes.all, where)
+    if kind == "single":
+        config = where + "/single.conf"
+        with open(config, "w") as f:
+            f.write("pop3_processes = 1\n")
+    return Target(kind, boxes, sizes.all, where, config)
