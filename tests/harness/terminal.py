@@ -10,6 +10,13 @@ import time
 from server import PATIENCE
 
 
+def readable(fd, seconds):
+    """poll(), as select() knows no descriptor beyond 1023."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
 def become(command, home, owner):
     os.chdir(home)
     if owner:
@@ -62,7 +69,7 @@ class Terminal:
 
     def read(self, seconds=0.1):
         """False: the program has closed its end."""
-        if not select.select([self.fd], [], [], seconds)[0]:
+        if not readable(self.fd, seconds):
             return True
         try:
             got = os.read(self.fd, 65536)
@@ -95,7 +102,7 @@ class Terminal:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.code = os.waitstatus_to_exitcode(status)
-        while select.select([self.fd], [], [], 0)[0] and self.read(0):
+        while readable(self.fd, 0) and self.read(0):
             pass
         assert self.code != -9, self.seen[-2000:]
         return self.code

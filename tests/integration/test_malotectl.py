@@ -3,13 +3,14 @@
 import os
 import pty
 import re
-import select
 import signal
 import stat
 import subprocess
 import time
 
 import pytest
+
+from terminal import readable
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.realpath(__file__))))
@@ -261,7 +262,7 @@ class Terminal:
         end = time.monotonic() + DEADLINE
         while text not in self.seen:
             assert time.monotonic() < end, self.seen
-            if select.select([self.fd], [], [], 0.1)[0]:
+            if readable(self.fd, 0.1):
                 try:
                     self.seen += os.read(self.fd, 4096)
                 except OSError:
