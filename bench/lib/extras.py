@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import group
 import mail
 from rows import Goal, Load, Row
 from target import Target, address
@@ -136,6 +137,8 @@ def big(targets, sizes, where, progress):
             yield from part(target, sizes)
     finally:
         target.stop()
+    progress("more and more pop3 processes")
+    yield from scaling(ours.boxes, sizes, where)
 
 
 def big_maildrop(target, sizes):
@@ -184,3 +187,36 @@ def idle_sessions(target, sizes):
                        n=2000)
             row.measure(target)
             yield row
+
+
+def scaling(boxes, sizes, where):
+    """Throughput by the number of pop3 processes.  As the load generator
+    needs cores too, each of them may have a tenth of one: it is they who are
+    short, and not the machine."""
+    config = where + "/scaling.conf"
+    for title, n, options in (("plain", 2000, {}),
+                              ("TLS", 200, {"tls": True})):
+        for count in (1, 2, 4):
+            with open(config, "w") as f:
+                f.write("pop3_processes = %d\n" % count)
+            target = Target("maloted", boxes, sizes.all, where, config)
+            groups = []
+            try:
+                target.load("login stat quit", sizes.holders, 64, 1000)
+                for pid in list(group.tree(target.group.pid)):
+                    if group.read("/proc/%d/comm" % pid) == "maloted-pop3\n":
+                        groups.append(group.confine(pid, 0.1))
+                if len(groups) != count or None in groups:
+                    return
+                row = Row("sessions a second, %s, with %d pop3 process%s of a "
+                          "tenth of a core" % (
+                              title, count, "es" * (count > 1)), "/s")
+                for _ in range(3):
+                    said = target.load("login stat quit", sizes.holders, 64,
+                                       n * count, **options)[1]
+                    row.add("maloted", said["sessions"] / said["seconds"])
+                yield row
+            finally:
+                target.stop()
+                for path in filter(None, groups):
+                    group.remove(path)

@@ -103,16 +103,41 @@ class Group:
 
     def remove(self):
         for path in self.paths():
-            end = time.monotonic() + 5
-            while True:
-                try:
-                    os.rmdir(path)
-                    break
-                except OSError as e:
-                    if time.monotonic() > end:
-                        print(e, file=sys.stderr)
-                        break
-                    time.sleep(0.02)
+            remove(path)
+
+
+def remove(path):
+    """Once the processes in it have ended."""
+    end = time.monotonic() + 5
+    while True:
+        try:
+            os.rmdir(path)
+            break
+        except OSError as e:
+            if time.monotonic() > end:
+                print(e, file=sys.stderr)
+                break
+            time.sleep(0.02)
+
+
+def confine(pid, part):
+    """Lets a process have that part of a core and no more.  Returns the
+    group, for remove(), or None where that is not possible."""
+    global made
+    made += 1
+    period = 10000
+    quota = round(part * period)
+    if os.path.exists(V1 % "cpu"):
+        path = make(V1 % "cpu", "cpu.cfs_quota_us")
+        texts = {"cpu.cfs_period_us": period, "cpu.cfs_quota_us": quota}
+    else:
+        path = make(V2, "cpu.max")
+        texts = {"cpu.max": "%d %d" % (quota, period)}
+    if path:
+        for name, text in [*texts.items(), ("cgroup.procs", pid)]:
+            with open("%s/%s" % (path, name), "w") as f:
+                f.write(str(text))
+    return path
 
 
 def tree(pid):
