@@ -9,7 +9,6 @@
 #include "server/parent.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -429,13 +428,9 @@ watch(struct parent *p)
 static enum err
 prepare(struct parent *p, struct errbuf *eb)
 {
-	const struct sched_param none = { 0 };
 	enum err e;
 
 	sandbox_no_core();
-	/* Inherited by all roles: who is woken waits until who is at work has
-	 * no more to do, and finds more to do itself. */
-	(void)!sched_setscheduler(0, SCHED_BATCH, &none);
 	umask(077);
 	if (chdir("/") < 0)
 		return err_sys(eb, E_IO, "chdir /");
