@@ -71,23 +71,26 @@ record_sum(const void *p, uint32_t msgno)
 /* ---- reading ---- */
 
 enum err
-index_get_block(const void *p, uint64_t off, uint64_t end, uint32_t first,
-    struct index_block *b_r)
+index_get_block(const void *p, const struct index_block *before, uint64_t end,
+    uint32_t count, struct index_block *b_r)
 {
 	const uint8_t *h = p;
 	struct index_section *const s[] = { &b_r->list, &b_r->uidl,
 		&b_r->names };
 	static const uint32_t max[] = { LIST_MAX, UIDL_MAX, NAMES_MAX };
-	uint64_t at;
+	uint64_t off = before->next, at;
+	uint32_t done = before->first - 1 + before->n;
 
 	if (memcmp(h, head_magic, sizeof(head_magic)) != 0 ||
 	    get(h + HEAD_SUM, 8) != sum64(h, HEAD_SUM))
 		return E_FORMAT;
 	b_r->off = off;
+	b_r->nth = before->nth + 1;
 	b_r->first = (uint32_t)get(h + 8, 4);
 	b_r->n = (uint32_t)get(h + 12, 4);
-	if (b_r->first != first || b_r->n > INDEX_BLOCK ||
-	    b_r->n > UINT32_MAX - first)
+	if (b_r->nth > index_blocks_full(count) + 1 || done > count ||
+	    b_r->first != done + 1 || b_r->n > INDEX_BLOCK ||
+	    b_r->n > count - done)
 		return E_FORMAT;
 	b_r->records = off + INDEX_HEADER;
 	at = b_r->records + (uint64_t)b_r->n * INDEX_RECORD;
@@ -187,6 +190,51 @@ index_check_name(const void *p, const struct index_record *r)
 								: E_FORMAT;
 }
 
+/* Takes n octets off the front of *rest, which must be those at p. */
+static bool
+cut(struct slice *rest, const char *p, size_t n)
+{
+	if (rest->n < n || memcmp(rest->p, p, n) != 0)
+		return false;
+	rest->p += n;
+	rest->n -= n;
+	return true;
+}
+
+static struct slice
+octets_of(
+    const char *p, const struct index_block *b, const struct index_section *s)
+{
+	return (struct slice){ p + (s->off - b->off), s->len };
+}
+
+enum err
+index_check_lines(const void *p, const struct index_block *b)
+{
+	struct slice list = octets_of(p, b, &b->list);
+	struct slice uidl = octets_of(p, b, &b->uidl);
+	struct slice names = octets_of(p, b, &b->names);
+	char no[STR_U64_MAX + 1], size[STR_U64_MAX];
+	const char *q = p;
+	struct index_record r;
+
+	for (uint32_t i = b->first; i - b->first < b->n; i++) {
+		size_t k = str_from_u64(no, i);
+
+		no[k++] = ' ';
+		if (index_get_record(q + (index_record_place(b, i) - b->off), b,
+			i, &r) != E_OK ||
+		    !cut(&list, no, k) ||
+		    !cut(&list, size, str_from_u64(size, r.wire)) ||
+		    !cut(&list, "\r\n", 2) || !cut(&uidl, no, k) ||
+		    !cut(&uidl, q + (r.uid_off - b->off), r.uid_len) ||
+		    !cut(&uidl, "\r\n", 2) ||
+		    !cut(&names, q + (r.name_off - b->off), r.name_len))
+			return E_FORMAT;
+	}
+	return list.n == 0 && uidl.n == 0 && names.n == 0 ? E_OK : E_FORMAT;
+}
+
 enum err
 index_get_trailer(const void *p, struct index_trailer *t_r)
 {
@@ -202,7 +250,10 @@ index_get_trailer(const void *p, struct index_trailer *t_r)
 	t_r->cur_time.sec = (int64_t)get(q + 32, 8);
 	t_r->new_time.nsec = (uint32_t)get(q + 40, 4);
 	t_r->cur_time.nsec = (uint32_t)get(q + 44, 4);
-	return E_OK;
+	return t_r->count <= INDEX_MESSAGES_MAX && t_r->blocks != 0 &&
+		       t_r->blocks <= index_blocks_full(t_r->count) + 1
+		   ? E_OK
+		   : E_FORMAT;
 }
 
 /* ---- writing ---- */
@@ -329,8 +380,10 @@ index_writer_add(struct index_writer *w, struct buf *out, uint64_t wire,
 	char size[STR_U64_MAX];
 	enum err e;
 
-	if (!is_uid(uid) || !is_name(name) || msgno == 0)
+	if (!is_uid(uid) || !is_name(name))
 		return E_FORMAT;
+	if (msgno > INDEX_MESSAGES_MAX)
+		return E_FULL;
 	if ((e = put_line(&w->list, msgno, size, str_from_u64(size, wire))) !=
 		E_OK ||
 	    (e = put_line(&w->uidl, msgno, uid.p, uid.n)) != E_OK)

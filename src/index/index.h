@@ -19,7 +19,11 @@
  * A block holds at most INDEX_BLOCK messages, so that a section is read and
  * checked as a whole in little memory; it may hold none (then it only carries
  * a newer trailer).  A login reads the last trailer and nothing else.
- * Integers are little-endian.  Checks are XXH3 (64 bits, or its low 32).
+ * Integers are little-endian.  Checks are XXH3 (64 bits, or its low 32): they
+ * find what a crash or a disk has done, but anybody can make one that fits.
+ * So whatever is read here is also inside its bounds, of which this is the
+ * only place:  INDEX_MESSAGES_MAX holds for every number of messages that a
+ * process takes from a file or from another process.
  */
 #ifndef INDEX_INDEX_H
 #define INDEX_INDEX_H
@@ -37,11 +41,20 @@ enum {
 	INDEX_RECORD = 40,
 	INDEX_TRAILER = 96,
 	INDEX_BLOCK = 1024,
-	INDEX_UID_MAX = 70,   /* RFC 1939 s7 */
+	INDEX_MESSAGES_MAX = 10 * 1000 * 1000, /* in a maildrop */
+	INDEX_UID_MAX = 70,                    /* RFC 1939 s7 */
 	INDEX_NAME_MAX = 256, /* one letter for the directory, and NAME_MAX */
 	/* No section that is checked as a whole is larger (UIDL lines). */
 	INDEX_SECTION_MAX = INDEX_BLOCK * (10 + 1 + INDEX_UID_MAX + 2),
 };
+
+/* An index that has more blocks than this is written anew, so that none has
+ * more than one beyond it. */
+static inline uint32_t
+index_blocks_full(uint32_t count)
+{
+	return 64 + count / 256;
+}
 
 struct index_section {
 	uint64_t off; /* in the file */
@@ -51,6 +64,7 @@ struct index_section {
 
 struct index_block {
 	uint64_t off, next; /* its place in the file, and the next one's */
+	uint32_t nth;       /* among the blocks, from 1 */
 	uint32_t first;     /* number of its first message, from 1 */
 	uint32_t n;
 	uint64_t records; /* place of the first record */
@@ -78,11 +92,14 @@ struct index_trailer {
 	struct index_time new_time, cur_time;
 };
 
-/* Reads a header that stands at `off` in a view that ends at `end`, of the
- * block whose first message must be `first`.  Every place that *b_r names is
- * inside the view.  E_FORMAT. */
-enum err index_get_block(const void *p, uint64_t off, uint64_t end,
-    uint32_t first, struct index_block *b_r) NODISCARD;
+/* Before the first block. */
+static const struct index_block index_start = { .first = 1 };
+
+/* Reads the header that stands behind the block `before`, at before->next, in
+ * a view that ends at `end` and has `count` messages.  Every place that *b_r
+ * names is inside the view, and so is every message.  E_FORMAT. */
+enum err index_get_block(const void *p, const struct index_block *before,
+    uint64_t end, uint32_t count, struct index_block *b_r) NODISCARD;
 
 /* Message `msgno` of block b: where its record stands, and reading it.  Every
  * place named is inside its section.  E_FORMAT. */
@@ -98,7 +115,21 @@ enum err index_check_uid(const void *p, const struct index_record *r) NODISCARD;
 enum err index_check_name(
     const void *p, const struct index_record *r) NODISCARD;
 
+/* p: the whole block.  E_FORMAT unless its sections are what the writer makes
+ * of its records: each line of LIST and UIDL says what the record of that
+ * message says, each name is one record's, and nothing else is there. */
+enum err index_check_lines(
+    const void *p, const struct index_block *b) NODISCARD;
+
+/* Its numbers are such as a writer makes.  E_FORMAT. */
 enum err index_get_trailer(const void *p, struct index_trailer *t_r) NODISCARD;
+
+static inline bool
+index_same_totals(const struct index_trailer *a, const struct index_trailer *b)
+{
+	return a->count == b->count && a->blocks == b->blocks &&
+	       a->octets == b->octets;
+}
 
 /*
  * Writing.  Messages are added one by one; finished blocks are appended to
@@ -112,7 +143,8 @@ struct index_writer *index_writer_new(const struct index_trailer *have);
 void index_writer_free(struct index_writer *w);
 
 /* uid: 1-70 octets 0x21-0x7e.  name: 'n' or 'c' for the directory, then the
- * file name.  A block that is full is put into `out`. */
+ * file name.  A block that is full is put into `out`.  E_FULL: that would be
+ * more than INDEX_MESSAGES_MAX. */
 enum err index_writer_add(struct index_writer *w, struct buf *out,
     uint64_t wire, uint64_t stored, struct slice uid,
     struct slice name) NODISCARD;

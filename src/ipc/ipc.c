@@ -80,6 +80,24 @@ GET(16)
 GET(32)
 GET(64)
 
+uint32_t
+ipc_get_u32_to(struct ipc_in *in, uint32_t max)
+{
+	uint32_t v = ipc_get_u32(in);
+
+	in->bad = in->bad || v > max;
+	return in->bad ? 0 : v;
+}
+
+uint8_t
+ipc_get_u8_to(struct ipc_in *in, uint8_t max)
+{
+	uint8_t v = ipc_get_u8(in);
+
+	in->bad = in->bad || v > max;
+	return in->bad ? 0 : v;
+}
+
 struct slice
 ipc_get_slice(struct ipc_in *in)
 {

@@ -46,6 +46,9 @@ uint8_t ipc_get_u8(struct ipc_in *in);
 uint16_t ipc_get_u16(struct ipc_in *in);
 uint32_t ipc_get_u32(struct ipc_in *in);
 uint64_t ipc_get_u64(struct ipc_in *in);
+/* The same as u8 and u32, bad if it is more than max. */
+uint8_t ipc_get_u8_to(struct ipc_in *in, uint8_t max);
+uint32_t ipc_get_u32_to(struct ipc_in *in, uint32_t max);
 /* Borrowed until the handler returns. */
 struct slice ipc_get_slice(struct ipc_in *in);
 /* The slice as a string: bad if it holds a NUL or does not fit. */

@@ -49,32 +49,33 @@ view_get(struct session *s)
 static enum go
 broken(struct session *s)
 {
-	log_line(LOG_FAULT, "ev=index-broken sid=%u.%llx user=%s",
-	    s->worker->conf.role.index, (unsigned long long)s->sid, s->user);
+	char user[NAME_MAX_OCTETS + 1];
+
+	log_line(LOG_WARNING, "ev=index-broken sid=%u.%llx user=%s",
+	    s->worker->conf.role.index, (unsigned long long)s->sid,
+	    str_escape(user, sizeof(user), s->user, strlen(s->user)));
 	session_doubt(s, 0);
 	return GO_END;
 }
 
-/* The block at `off`, whose first message is `first`. */
+/* The block behind another. */
 static enum go
-block_at(
-    struct session *s, uint64_t off, uint32_t first, struct index_block *b_r)
+block_behind(struct session *s, const struct index_block *before,
+    struct index_block *b_r)
 {
 	const char *p;
 	size_t n;
 	enum go go;
 
-	if (off >= s->view->end)
+	if (before->next >= s->view->end)
 		return broken(s);
-	go = session_read(s, s->view->fd, off, INDEX_HEADER, true, &p, &n);
+	go = session_read(
+	    s, s->view->fd, before->next, INDEX_HEADER, true, &p, &n);
 	if (go == GO_ON &&
-	    index_get_block(p, off, s->view->end, first, b_r) != E_OK)
+	    index_get_block(p, before, s->view->end, s->count, b_r) != E_OK)
 		go = GO_END;
 	return go == GO_END ? broken(s) : go;
 }
-
-/* Before the first block. */
-static const struct index_block start = { .first = 1 };
 
 static bool
 has(const struct index_block *b, uint32_t msgno)
@@ -90,11 +91,11 @@ block_of(struct session *s, uint32_t msgno)
 	enum go go;
 
 	if (b->first == 0 || msgno < b->first)
-		*b = start;
+		*b = index_start;
 	while (!has(b, msgno)) {
 		struct index_block next;
 
-		go = block_at(s, b->next, b->first + b->n, &next);
+		go = block_behind(s, b, &next);
 		if (go != GO_ON)
 			return go;
 		*b = next;
@@ -265,8 +266,8 @@ gather_block(
 		if (b->next >= s->view->end ||
 		    !session_read_now(
 			s->view->fd, b->next, sizeof(head), head) ||
-		    index_get_block(head, b->next, s->view->end,
-			b->first + b->n, &next) != E_OK)
+		    index_get_block(head, b, s->view->end, s->count, &next) !=
+			E_OK)
 			return false;
 		*b = next;
 	}
@@ -349,7 +350,7 @@ begin(struct session *s)
 	s->pump.begun = true;
 	s->pump.next = 1;
 	if (s->view != NULL)
-		s->view->block = start;
+		s->view->block = index_start;
 	pop3_server_listing_begin(&s->pop3, &s->out);
 	if (s->pop3.why != NULL) /* its first line found no room */
 		session_end(s, s->pop3.why);

@@ -71,7 +71,7 @@ on_opened(void *arg, struct ipc_in *in)
 	uint32_t count;
 
 	ipc_get_str(in, user, sizeof(user));
-	count = ipc_get_u32(in);
+	count = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
 	octets = ipc_get_u64(in);
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
@@ -148,7 +148,8 @@ static enum err
 on_committed(void *arg, struct ipc_in *in)
 {
 	struct session *s = served(arg, in);
-	uint32_t removed = ipc_get_u32(in), failed = ipc_get_u32(in);
+	uint32_t removed = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
+	uint32_t failed = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
 	enum err e = ipc_get_end(in);
 
 	if (e == E_OK && s != NULL && s->wait == WAIT_COMMIT)

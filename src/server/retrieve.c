@@ -155,9 +155,9 @@ enum err
 retrieve_fetched(struct session *s, struct ipc_in *in)
 {
 	struct window *win = s->window;
-	unsigned n = ipc_get_u8(in), held;
+	unsigned n = ipc_get_u8_to(in, WINDOW_MAX), held;
 
-	if (win == NULL || !win->asked || n > WINDOW_MAX)
+	if (win == NULL || !win->asked)
 		return E_FORMAT;
 	win->asked = false;
 	held = win->n - win->first;
@@ -166,10 +166,14 @@ retrieve_fetched(struct session *s, struct ipc_in *in)
 	win->first = 0;
 	win->n = held;
 	while (n-- > 0) {
-		struct fetched f = { .msgno = ipc_get_u32(in), .fd = -1 };
+		struct fetched f = {
+			.msgno = ipc_get_u32_to(in, s->count),
+			.fd = -1,
+		};
 
-		f.status = ipc_get_u8(in);
-		(void)ipc_get_u8(in); /* either encoding goes the same way */
+		f.status = ipc_get_u8_to(in, FETCH_FAILED);
+		/* Either encoding goes the same way. */
+		(void)ipc_get_u8_to(in, ENC_WIRE);
 		f.off = ipc_get_u64(in);
 		f.stored = ipc_get_u64(in);
 		f.wire = ipc_get_u64(in);

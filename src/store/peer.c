@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "index/index.h"
 #include "store/tenant.h"
 
 struct peer *
@@ -98,13 +99,11 @@ static enum err
 take_fetch(void *arg, struct ipc_in *in)
 {
 	struct tenant *s = tenant_find(arg, ipc_get_u64(in));
-	unsigned n = ipc_get_u8(in);
+	unsigned n = ipc_get_u8_to(in, IPC_FDS);
 	uint32_t msgno[IPC_FDS];
 
-	if (n > IPC_FDS)
-		return E_FORMAT;
 	for (unsigned i = 0; i < n; i++)
-		msgno[i] = ipc_get_u32(in);
+		msgno[i] = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
 	return ipc_get_end(in) != E_OK || s == NULL ? E_FORMAT
 						    : tenant_fetch(s, msgno, n);
 }
@@ -113,8 +112,8 @@ static enum err
 take_marks(void *arg, struct ipc_in *in)
 {
 	struct tenant *s = tenant_find(arg, ipc_get_u64(in));
-	enum mark_kind kind = (enum mark_kind)ipc_get_u8(in);
-	uint32_t first = ipc_get_u32(in);
+	enum mark_kind kind = (enum mark_kind)ipc_get_u8_to(in, MARK_SEEN);
+	uint32_t first = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
 	struct slice bitmap = ipc_get_slice(in);
 
 	return ipc_get_end(in) != E_OK || s == NULL
@@ -126,7 +125,7 @@ static enum err
 take_doubt(void *arg, struct ipc_in *in)
 {
 	struct tenant *s = tenant_find(arg, ipc_get_u64(in));
-	uint32_t msgno = ipc_get_u32(in);
+	uint32_t msgno = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
 
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;

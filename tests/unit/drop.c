@@ -190,23 +190,24 @@ struct drop_entry *
 fixture_list(struct drop_fixture *f)
 {
 	struct drop_entry *v = calloc(f->o.count + 1u, sizeof(*v));
-	uint64_t end, off = 0, octets = 0;
+	struct index_block b = index_start;
+	uint64_t end, octets = 0;
 	uint32_t n = 0;
 	int fd;
 
 	assert_non_null(v);
 	assert_int_equal(maildir_kind.view(f->drop, false, &fd, &end), E_OK);
 	assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
-	while (off < end) {
+	while (b.next < end) {
 		uint8_t h[INDEX_HEADER];
-		struct index_block b;
+		struct index_block next;
 
-		get(fd, h, sizeof(h), off);
-		assert_int_equal(index_get_block(h, off, end, n + 1, &b), E_OK);
-		assert_true(n + b.n <= f->o.count);
+		get(fd, h, sizeof(h), b.next);
+		assert_int_equal(
+		    index_get_block(h, &b, end, f->o.count, &next), E_OK);
+		b = next;
 		get_block(fd, &b, v + n);
 		n += b.n;
-		off = b.next;
 	}
 	close(fd);
 	assert_int_equal(n, f->o.count);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "forge.h"
 #include "index/index.h"
 
 enum { MESSAGES = 1500 };
@@ -68,14 +69,16 @@ write_file(struct buf *out, uint32_t n)
 static uint32_t
 read_file(const char *p, uint64_t end)
 {
-	uint64_t off = 0;
+	struct index_block b = index_start;
 	uint32_t n = 0;
 
-	while (off < end) {
-		struct index_block b;
+	while (b.next < end) {
+		struct index_block before = b;
 
-		if (end - off < INDEX_HEADER ||
-		    index_get_block(p + off, off, end, n + 1, &b) != E_OK ||
+		if (end - b.next < INDEX_HEADER ||
+		    index_get_block(p + b.next, &before, end, MESSAGES, &b) !=
+			E_OK ||
+		    index_check_lines(p + b.off, &b) != E_OK ||
 		    index_check_section(p + b.list.off, &b.list) != E_OK ||
 		    index_check_section(p + b.uidl.off, &b.uidl) != E_OK ||
 		    index_check_section(p + b.names.off, &b.names) != E_OK)
@@ -100,7 +103,6 @@ read_file(const char *p, uint64_t end)
 			assert_memory_equal(p + r.name_off, name, r.name_len);
 		}
 		n += b.n;
-		off = b.next;
 	}
 	return n;
 }
@@ -138,7 +140,8 @@ test_lines(void **state)
 
 	(void)state;
 	write_file(&b, 3);
-	assert_int_equal(index_get_block(buf_data(&b), 0, b.len, 1, &k), E_OK);
+	assert_int_equal(
+	    index_get_block(buf_data(&b), &index_start, b.len, 3, &k), E_OK);
 	assert_int_equal(k.list.len, strlen("1 10\r\n2 20\r\n3 30\r\n"));
 	assert_memory_equal(
 	    buf_data(&b) + k.list.off, "1 10\r\n2 20\r\n3 30\r\n", k.list.len);
@@ -241,7 +244,8 @@ test_truncated(void **state)
 		p = guarded(buf_data(&b), n, &map, &size);
 		if (n >= INDEX_HEADER)
 			assert_int_equal(
-			    index_get_block(p, 0, n, 1, &k), E_FORMAT);
+			    index_get_block(p, &index_start, n, 40, &k),
+			    E_FORMAT);
 		assert_int_equal(read_file(p, n), n == 0 ? 0 : UINT32_MAX);
 		munmap(map, size);
 	}
@@ -292,16 +296,145 @@ test_swapped(void **state)
 	(void)state;
 	write_file(&b, 3);
 	p = buf_data(&b);
-	assert_int_equal(index_get_block(p, 0, b.len, 1, &k), E_OK);
+	assert_int_equal(index_get_block(p, &index_start, b.len, 3, &k), E_OK);
 	assert_int_equal(
 	    index_get_record(p + index_record_place(&k, 1), &k, 2, &r),
 	    E_FORMAT);
 	assert_int_equal(
 	    index_get_record(p + index_record_place(&k, 1), &k, 4, &r),
 	    E_FORMAT);
-	assert_int_equal(index_get_block(p, 0, b.len, 2, &k), E_FORMAT);
+	assert_int_equal(index_get_block(p, &(struct index_block){ .first = 2 },
+			     b.len, 3, &k),
+	    E_FORMAT);
 	assert_int_equal(
-	    index_get_block(p, UINT64_MAX - 10, UINT64_MAX, 1, &k), E_FORMAT);
+	    index_get_block(p,
+		&(struct index_block){ .first = 1, .next = UINT64_MAX - 10 },
+		UINT64_MAX, 3, &k),
+	    E_FORMAT);
+	buf_free(&b);
+}
+
+/* Numbers of messages that nobody can have. */
+static void
+test_bounds(void **state)
+{
+	static const struct index_trailer most = {
+		.count = INDEX_MESSAGES_MAX - 1, .blocks = 1
+	};
+	struct index_writer *w = index_writer_new(&most);
+	struct index_trailer t;
+	struct index_block k;
+	struct buf b;
+	char *q;
+
+	(void)state;
+	buf_init(&b, 1 << 20, false);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(
+		    index_writer_add(w, &b, 1, 1, (struct slice){ "a", 1 },
+			(struct slice){ "na", 2 }),
+		    i == 0 ? E_OK : E_FULL);
+	assert_int_equal(index_writer_end(w, &b, new_time, cur_time, &t), E_OK);
+	assert_int_equal(t.count, INDEX_MESSAGES_MAX);
+	index_writer_free(w);
+	q = buf_data(&b) + b.len - INDEX_TRAILER;
+	assert_int_equal(index_get_trailer(q, &t), E_OK);
+	for (uint32_t n = INDEX_MESSAGES_MAX; n != 0; n *= 2) {
+		forge_put32(q + 8, n + 1);
+		forge_trailer(q);
+		assert_int_equal(index_get_trailer(q, &t), E_FORMAT);
+		if (n > UINT32_MAX / 2)
+			break;
+	}
+	buf_free(&b);
+	/* More in a block than in the view. */
+	write_file(&b, 40);
+	assert_int_equal(
+	    index_get_block(buf_data(&b), &index_start, b.len, 40, &k), E_OK);
+	assert_int_equal(
+	    index_get_block(buf_data(&b), &index_start, b.len, 39, &k),
+	    E_FORMAT);
+	buf_free(&b);
+}
+
+/* Blocks without messages are not walked without end. */
+static void
+test_chain(void **state)
+{
+	static const struct index_trailer nothing;
+	struct index_writer *w = index_writer_new(&nothing);
+	struct index_block b = index_start, next;
+	struct index_trailer t;
+	uint32_t n = 0;
+	struct buf f;
+
+	(void)state;
+	buf_init(&f, 1 << 20, false);
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(
+		    index_writer_end(w, &f, new_time, cur_time, &t), E_OK);
+	index_writer_free(w);
+	while (index_get_block(buf_data(&f) + b.next, &b, f.len, 0, &next) ==
+	       E_OK) {
+		b = next;
+		assert_int_equal(index_get_trailer(
+				     buf_data(&f) + b.next - INDEX_TRAILER, &t),
+		    E_OK);
+		n++;
+	}
+	assert_int_equal(n, index_blocks_full(0) + 1);
+	assert_int_equal(
+	    index_get_trailer(buf_data(&f) + f.len - INDEX_TRAILER, &t),
+	    E_FORMAT);
+	buf_free(&f);
+}
+
+/* Every octet of the sections that is another one shows, though all sums are
+ * right; a record that points to another's octets does too. */
+static void
+test_lines_disagree(void **state)
+{
+	struct index_record rec;
+	struct index_block k;
+	struct buf b;
+	char *p, *r;
+
+	(void)state;
+	write_file(&b, 12);
+	p = buf_data(&b);
+	assert_int_equal(index_get_block(p, &index_start, b.len, 12, &k), E_OK);
+	assert_int_equal(index_check_lines(p, &k), E_OK);
+	for (uint64_t at = k.list.off; at < k.names.off; at++) {
+		bool in_uid = false;
+
+		/* What a unique-id is only its record says. */
+		for (uint32_t i = 1; i <= 12; i++) {
+			assert_int_equal(
+			    index_get_record(
+				p + index_record_place(&k, i), &k, i, &rec),
+			    E_OK);
+			in_uid = in_uid || (at >= rec.uid_off &&
+					       at < rec.uid_off + rec.uid_len);
+		}
+		p[at] ^= 1;
+		forge_mend(p, b.len);
+		assert_int_equal(
+		    index_check_lines(p, &k), in_uid ? E_OK : E_FORMAT);
+		p[at] ^= 1;
+		forge_mend(p, b.len);
+	}
+	for (unsigned field = 0; field < 2; field++) {
+		char was[4];
+
+		r = p + index_record_place(&k, 2) + 16 + 4 * field;
+		memcpy(was, r, 4);
+		memcpy(r, r - INDEX_RECORD, 4); /* that of message 1 */
+		forge_mend(p, b.len);
+		assert_int_equal(index_check_lines(p, &k), E_FORMAT);
+		memcpy(r, was, 4);
+	}
+	forge_mend(p, b.len);
+	assert_int_equal(index_check_lines(p, &k), E_OK);
 	buf_free(&b);
 }
 
@@ -316,6 +449,9 @@ main(void)
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_flipped),
 		cmocka_unit_test(test_swapped),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_lines_disagree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,16 @@
 
 #include "ipc/ipc.h"
 
-enum { T_NUMBER = 1, T_FIELDS, T_FDS, T_LATE, T_CLOSE, T_KEEP_FDS, T_BULK };
+enum {
+	T_NUMBER = 1,
+	T_FIELDS,
+	T_FDS,
+	T_LATE,
+	T_CLOSE,
+	T_KEEP_FDS,
+	T_BULK,
+	T_BOUNDED,
+};
 
 static struct {
 	struct ev_loop *loop;
@@ -106,6 +115,15 @@ take_bulk(void *arg, struct ipc_in *in)
 }
 
 static enum err
+take_bounded(void *arg, struct ipc_in *in)
+{
+	(void)arg;
+	t.got[t.n++] = ipc_get_u8_to(in, 7);
+	t.got[t.n++] = ipc_get_u32_to(in, 1000);
+	return ipc_get_end(in);
+}
+
+static enum err
 take_close(void *arg, struct ipc_in *in)
 {
 	(void)arg;
@@ -132,6 +150,7 @@ static const struct ipc_rule rule[] = {
 	{ T_CLOSE, 1, 0, 0, take_close },
 	{ T_KEEP_FDS, 1, 4, 0, ignore_fds },
 	{ T_BULK, 1, 0, 65 * 1024, take_bulk },
+	{ T_BOUNDED, 1, 0, 5, take_bounded },
 };
 static const struct ipc_rules rules = { rule, sizeof(rule) / sizeof(rule[0]),
 	on_gone };
@@ -558,6 +577,38 @@ strings_hold_no_nul_and_fit(void **state)
 	}
 }
 
+/* A number beyond its bound is as if it were not there. */
+static void
+a_number_beyond_its_bound_is_refused(void **state)
+{
+	static const struct {
+		uint8_t small;
+		uint32_t large;
+		enum err is;
+	} all[] = {
+		{ 7, 1000, E_OK },
+		{ 8, 1000, E_FORMAT },
+		{ 7, 1001, E_FORMAT },
+		{ 255, UINT32_MAX, E_FORMAT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		uint16_t type = T_BOUNDED;
+		uint8_t msg[2 + 1 + 4];
+
+		memcpy(msg, &type, 2);
+		msg[2] = all[i].small;
+		memcpy(msg + 3, &all[i].large, 4);
+		t.n = 0;
+		assert_int_equal(
+		    ipc_handle(&rules, 1, NULL, msg, sizeof(msg), NULL, 0),
+		    all[i].is);
+		assert_int_equal(t.got[0], all[i].small <= 7 ? 7 : 0);
+		assert_int_equal(t.got[1], all[i].is == E_OK ? 1000 : 0);
+	}
+}
+
 int
 main(void)
 {
@@ -580,7 +631,8 @@ main(void)
 		T(one_message_can_be_waited_for),
 		T(every_truncation_is_refused),
 		T(a_length_beyond_the_end_is_refused),
-		T(strings_hold_no_nul_and_fit) };
+		T(strings_hold_no_nul_and_fit),
+		T(a_number_beyond_its_bound_is_refused) };
 
 	alarm(60);
 	return cmocka_run_group_tests(tests, NULL, NULL);

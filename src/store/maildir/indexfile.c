@@ -45,13 +45,13 @@ indexfile_trailer(int fd, uint64_t end, bool now, struct index_trailer *t_r)
 }
 
 enum err
-indexfile_block(int fd, uint64_t off, uint64_t end, uint32_t first, bool now,
-    struct index_block *b_r)
+indexfile_block(int fd, const struct index_block *before, uint64_t end,
+    uint32_t count, bool now, struct index_block *b_r)
 {
 	uint8_t h[INDEX_HEADER];
-	enum err e = indexfile_read(fd, h, sizeof(h), off, now);
+	enum err e = indexfile_read(fd, h, sizeof(h), before->next, now);
 
-	return e == E_OK ? index_get_block(h, off, end, first, b_r) : e;
+	return e == E_OK ? index_get_block(h, before, end, count, b_r) : e;
 }
 
 /* ---- reading all ---- */
@@ -78,13 +78,15 @@ check_block(const char *p, const struct index_block *b,
 		   : E_FORMAT;
 }
 
+/* *octets_r: the sum of their wire octets. */
 static enum err
 take_block(const char *p, const struct index_block *b, indexfile_take take,
-    void *arg, uint64_t *octets)
+    void *arg, uint64_t *octets_r)
 {
 	struct index_record r;
 	enum err e = E_OK;
 
+	*octets_r = 0;
 	for (uint32_t i = 0; i < b->n && e == E_OK; i++) {
 		struct indexfile_entry entry = { .msgno = b->first + i };
 
@@ -100,9 +102,68 @@ take_block(const char *p, const struct index_block *b, indexfile_take take,
 		    (struct slice){ p + (r.uid_off - b->off), r.uid_len };
 		entry.name =
 		    (struct slice){ p + (r.name_off - b->off), r.name_len };
-		*octets += r.wire;
+		*octets_r += r.wire;
 		e = take(arg, &entry);
 	}
+	return e;
+}
+
+/* The file as far as it has been read. */
+struct reading {
+	int fd;
+	uint64_t end;
+	uint32_t count; /* messages that there may be */
+	bool lines;     /* index_check_lines() */
+	char *p;        /* the last block */
+	struct index_block block;
+	struct index_trailer trailer;
+};
+
+/* The next block, whole, into r->p. */
+static enum err
+read_block(struct reading *r, struct index_block *b)
+{
+	enum err e =
+	    indexfile_block(r->fd, &r->block, r->end, r->count, false, b);
+	char *grown;
+
+	if (e != E_OK)
+		return e;
+	if ((grown = realloc(r->p, b->next - b->off)) == NULL)
+		return E_NOMEM;
+	r->p = grown;
+	return indexfile_read(r->fd, r->p, b->next - b->off, b->off, false);
+}
+
+static enum err
+next_block(struct reading *r, indexfile_take take, void *arg)
+{
+	struct index_trailer t;
+	struct index_block b;
+	uint64_t octets;
+	enum err e;
+
+	if ((e = read_block(r, &b)) != E_OK ||
+	    (e = check_block(r->p, &b, &r->trailer, &t)) != E_OK ||
+	    (r->lines && (e = index_check_lines(r->p, &b)) != E_OK) ||
+	    (e = take_block(r->p, &b, take, arg, &octets)) != E_OK)
+		return e;
+	if (t.octets != r->trailer.octets + octets)
+		return E_FORMAT;
+	r->block = b;
+	r->trailer = t;
+	return E_OK;
+}
+
+static enum err
+read_all(struct reading *r, indexfile_take take, void *arg)
+{
+	enum err e = E_OK;
+
+	r->block = index_start;
+	while (e == E_OK && r->block.next < r->end)
+		e = next_block(r, take, arg);
+	free(r->p);
 	return e;
 }
 
@@ -110,38 +171,28 @@ enum err
 indexfile_load(int fd, uint64_t end, indexfile_take take, void *arg,
     uint64_t *end_r, struct index_trailer *t_r)
 {
-	struct index_trailer t = { 0 };
-	struct index_block b;
-	char *p = NULL;
-	enum err e = E_OK;
+	struct reading r = {
+		.fd = fd, .end = end, .count = INDEX_MESSAGES_MAX
+	};
+	enum err e = read_all(&r, take, arg);
 
-	*end_r = 0;
-	*t_r = t;
-	while (e == E_OK && *end_r < end) {
-		uint64_t octets = t_r->octets;
-		char *grown;
+	*end_r = r.block.next;
+	*t_r = r.trailer;
+	return e;
+}
 
-		e = indexfile_block(fd, *end_r, end, t_r->count + 1, false, &b);
-		if (e != E_OK)
-			break;
-		if ((grown = realloc(p, b.next - b.off)) == NULL) {
-			e = E_NOMEM;
-			break;
-		}
-		p = grown;
-		if ((e = indexfile_read(fd, p, b.next - b.off, b.off, false)) !=
-			E_OK ||
-		    (e = check_block(p, &b, t_r, &t)) != E_OK ||
-		    (e = take_block(p, &b, take, arg, &octets)) != E_OK)
-			break;
-		if (t.octets != octets) {
-			e = E_FORMAT;
-			break;
-		}
-		*end_r = b.next;
-		*t_r = t;
-	}
-	free(p);
+enum err
+indexfile_verify(int fd, uint64_t end, const struct index_trailer *totals,
+    indexfile_take take, void *arg)
+{
+	struct reading r = {
+		.fd = fd, .end = end, .count = totals->count, .lines = true
+	};
+	enum err e = read_all(&r, take, arg);
+
+	if (e == E_OK &&
+	    (r.block.next != end || !index_same_totals(&r.trailer, totals)))
+		e = E_FORMAT;
 	return e;
 }
 

@@ -37,9 +37,18 @@ typedef enum err (*indexfile_take)(
 enum err indexfile_load(int fd, uint64_t end, indexfile_take take, void *arg,
     uint64_t *end_r, struct index_trailer *t_r) NODISCARD;
 
-/* Reads the header at off.  E_FORMAT, E_IO. */
-enum err indexfile_block(int fd, uint64_t off, uint64_t end, uint32_t first,
-    bool now, struct index_block *b_r) NODISCARD;
+/* The same for a view of which the end and the totals are known: it must be
+ * so to the octet, each block must say of each message one thing only
+ * (index_check_lines()), and what was handed over counts only if this returns
+ * E_OK. */
+enum err indexfile_verify(int fd, uint64_t end,
+    const struct index_trailer *totals, indexfile_take take,
+    void *arg) NODISCARD;
+
+/* Reads the header behind the block `before`, as index_get_block() does.
+ * E_FORMAT, E_IO. */
+enum err indexfile_block(int fd, const struct index_block *before, uint64_t end,
+    uint32_t count, bool now, struct index_block *b_r) NODISCARD;
 
 enum indexfile_how {
 	INDEXFILE_APPEND,    /* behind `end` of the file that is there */

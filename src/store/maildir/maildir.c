@@ -187,7 +187,9 @@ fail_enter(struct drop_open *o, enum err e, struct errbuf *eb)
 		return fail(o, e, SIGN_IN_PERMANENT,
 		    "this mailbox is of a kind that is not served", eb);
 	}
-	return fail(o, e, e == E_FORMAT ? SIGN_IN_PERMANENT : SIGN_IN_TEMPORARY,
+	return fail(o, e,
+	    e == E_FORMAT || e == E_FULL ? SIGN_IN_PERMANENT
+					 : SIGN_IN_TEMPORARY,
 	    "the mailbox cannot be opened", eb);
 }
 

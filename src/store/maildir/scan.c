@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "store/maildir/indexfile.h"
 
-enum { TRIES = 10, BLOCKS_SPARE = 64, BLOCKS_PART = 256 };
+enum { TRIES = 10 };
 
 static void
 scan_clear(struct scan *s)
@@ -275,8 +275,7 @@ use_old(struct scan *s, int *fd_r)
 static enum err
 save(struct scan *s, int *fd_r)
 {
-	bool full =
-	    s->trailer.blocks >= BLOCKS_SPARE + s->trailer.count / BLOCKS_PART;
+	bool full = s->trailer.blocks >= index_blocks_full(s->trailer.count);
 	enum indexfile_how how = s->mend || full || s->index_end == 0
 				     ? INDEXFILE_REPLACE
 				     : INDEXFILE_APPEND;

@@ -22,13 +22,6 @@ maildir_view_set(struct maildir *m, int fd, const struct stat *st)
 		close(fd);
 }
 
-static bool
-is_same_trailer(const struct index_trailer *a, const struct index_trailer *b)
-{
-	return a->count == b->count && a->blocks == b->blocks &&
-	       a->octets == b->octets;
-}
-
 enum err
 maildir_view_open(
     struct maildir *m, int root, bool now, int *fd_r, struct errbuf *eb)
@@ -46,7 +39,7 @@ maildir_view_open(
 		return e == E_NOENT ? E_FORMAT : e;
 	if (st.st_ino == m->index_ino && st.st_dev == m->index_dev &&
 	    indexfile_trailer(*fd_r, m->end, now, &t) == E_OK &&
-	    is_same_trailer(&t, &m->trailer))
+	    index_same_totals(&t, &m->trailer))
 		return E_OK;
 	close(*fd_r);
 	return err_set(eb, E_FORMAT, "the index was replaced");
@@ -63,9 +56,8 @@ maildir_view_close(const struct maildir *m, int fd)
 static enum err
 find_blocks(struct maildir *m, int fd, bool now)
 {
-	uint32_t n = m->trailer.blocks, first = 1;
-	struct index_block b;
-	uint64_t off = 0;
+	uint32_t n = m->trailer.blocks;
+	struct index_block b = index_start;
 	enum err e = E_OK;
 
 	/* A block has a header and a trailer: so many cannot be a lie. */
@@ -74,14 +66,17 @@ find_blocks(struct maildir *m, int fd, bool now)
 	if ((m->blocks = calloc(n, sizeof(*m->blocks))) == NULL)
 		return E_NOMEM;
 	for (uint32_t i = 0; i < n && e == E_OK; i++) {
-		e = indexfile_block(fd, off, m->end, first, now, &b);
+		struct index_block next;
+
+		e = indexfile_block(
+		    fd, &b, m->end, m->trailer.count, now, &next);
 		if (e != E_OK)
 			break;
-		m->blocks[i] = (struct maildir_block){ off, first };
-		off = b.next;
-		first += b.n;
+		m->blocks[i] = (struct maildir_block){ next.off, next.first };
+		b = next;
 	}
-	if (e == E_OK && (off != m->end || first != m->trailer.count + 1))
+	if (e == E_OK &&
+	    (b.next != m->end || b.first + b.n != m->trailer.count + 1))
 		e = E_FORMAT;
 	if (e != E_OK) {
 		free(m->blocks);
@@ -142,13 +137,16 @@ static enum err
 read_block(const struct maildir *m, struct view_reader *r, uint32_t msgno)
 {
 	const struct maildir_block *at;
+	struct index_block before = index_start;
 
 	if (r->block.n != 0 && msgno >= r->block.first &&
 	    msgno - r->block.first < r->block.n)
 		return E_OK;
 	at = block_of(m, msgno);
-	if (indexfile_block(
-		r->fd, at->off, m->end, at->first, r->now, &r->block) != E_OK ||
+	before.next = at->off;
+	before.first = at->first;
+	if (indexfile_block(r->fd, &before, m->end, m->trailer.count, r->now,
+		&r->block) != E_OK ||
 	    msgno - r->block.first >= r->block.n) {
 		r->block.n = 0;
 		return E_FORMAT;
