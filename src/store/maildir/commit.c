@@ -2,6 +2,12 @@
  * UPDATE: removes what was marked and nothing else, marks as seen what is to
  * be, and mends the index.
  *
+ * The index says which file a marked message is, and anybody who owns the
+ * mail can write to it, at any moment.  So it is read once, from its beginning
+ * to the end of the view; what is needed of it is copied as it is checked;
+ * and no file is touched unless all of it was as the session began and each
+ * unique-id that goes belongs to its file.
+ *
  * Each message is removed by one unlink(2), so it is there or gone; both
  * directories are synced before anyone is told.  The index is mended after
  * that: until it is, the directories' times tell everyone that it is old.
@@ -18,6 +24,7 @@
 #include "base/log.h"
 #include "store/maildir/indexfile.h"
 #include "store/maildir/maildir.h"
+#include "store/maildir/uidlfile.h"
 
 enum {
 	ROUNDS = 5, /* for messages that are being renamed meanwhile */
@@ -26,10 +33,14 @@ enum {
 	FIRM_NS = 25 * 1000 * 1000,
 };
 
-/* A marked message that was not under its name. */
-struct missing {
-	const char *name, *uid;
-	bool done;
+/* A message that is to be removed or to be marked as seen. */
+struct marked {
+	const char *name;  /* letter and file name */
+	const char *uid;   /* uid_len octets, perhaps those of the name */
+	uint16_t base_len; /* of the name behind its letter */
+	uint8_t uid_len;
+	bool remove;
+	bool done; /* nothing is left to do */
 };
 
 struct commit {
@@ -40,9 +51,10 @@ struct commit {
 	uint32_t removed[SUBS], gone; /* gone: by somebody else */
 	uint32_t failures;
 	bool touched[SUBS];
-	struct missing *missing;
-	uint32_t n_missing, room;
+	struct marked *v;
+	uint32_t n, room;
 	struct arena arena;
+	struct uidlfile uidls;
 	char log[LOG_OCTETS + INDEX_UID_MAX + 2];
 	size_t log_len;
 };
@@ -77,6 +89,137 @@ log_removed(struct commit *c, struct slice uid)
 		log_uids(c);
 }
 
+/* ---- what is marked ---- */
+
+static struct slice
+uid_of(const struct marked *v)
+{
+	return (struct slice){ v->uid, v->uid_len };
+}
+
+static struct slice
+base_of(const struct marked *v)
+{
+	return (struct slice){ v->name + 1, v->base_len };
+}
+
+static struct marked *
+new_marked(struct commit *c)
+{
+	if (c->n == c->room) {
+		uint32_t room = c->room != 0 ? c->room * 2 : 64;
+		struct marked *v = realloc(c->v, (size_t)room * sizeof(*v));
+
+		if (v == NULL)
+			return NULL;
+		c->v = v;
+		c->room = room;
+	}
+	return &c->v[c->n];
+}
+
+/* Copies what the index says of a marked message. */
+static enum err
+take_entry(void *arg, const struct indexfile_entry *entry)
+{
+	struct commit *c = arg;
+	char name[INDEX_NAME_MAX + 1];
+	bool remove = is_set(c->todo->remove, entry->msgno);
+	struct marked *v;
+
+	if (!remove && !is_set(c->todo->seen, entry->msgno))
+		return E_OK;
+	if ((v = new_marked(c)) == NULL)
+		return E_NOMEM;
+	memcpy(name, entry->name.p, entry->name.n);
+	name[entry->name.n] = '\0';
+	*v = (struct marked){
+		.name = arena_put(&c->arena, name, entry->name.n + 1),
+		.base_len = (uint16_t)names_base_len(name + 1),
+		.uid_len = (uint8_t)entry->uid.n,
+		.remove = remove,
+	};
+	if (v->name == NULL)
+		return E_NOMEM;
+	v->uid = uid_is(entry->uid, base_of(v))
+		     ? v->name + 1
+		     : arena_put(&c->arena, entry->uid.p, entry->uid.n);
+	if (v->uid == NULL)
+		return E_NOMEM;
+	c->n++;
+	return E_OK;
+}
+
+static enum err
+read_marked(struct commit *c)
+{
+	struct maildir *m = c->m;
+	enum err e;
+	int fd;
+
+	e = maildir_view_open(m, c->d.root, false, &fd, &c->eb);
+	if (e == E_OK) {
+		e = indexfile_verify(fd, m->end, &m->trailer, take_entry, c);
+		maildir_view_close(m, fd);
+		if (e != E_OK)
+			err_set(&c->eb, e, "reading the index: %s", err_str(e));
+	}
+	m->damaged = m->damaged || e == E_FORMAT;
+	return e;
+}
+
+/* ---- which unique-id is whose ---- */
+
+/* Of several files with one base name each is known by its inode, but for one
+ * that is not written down.  A file that is not there is nobody's. */
+static bool
+is_its_file(const struct commit *c, const struct marked *v, const char *name)
+{
+	const struct uidlfile *u = &c->uidls;
+	const struct uidl_line *l;
+	struct stat st;
+	struct uid key;
+
+	uid_own(&key, base_of(v));
+	if (!uidlfile_is_several(u, uid_slice(&key)) ||
+	    fstatat(c->d.sub[NAME_SUB(name)], name + 1, &st,
+		AT_SYMLINK_NOFOLLOW) < 0)
+		return true;
+	l = uidlfile_by_uid(u, uid_slice(&key), uid_of(v));
+	return l != NULL && l->ino != 0
+		   ? l->ino == st.st_ino
+		   : uidlfile_find(u, uid_slice(&key), st.st_ino) == NULL;
+}
+
+/* malote-uidl says so, or says nothing and it follows from the name. */
+static bool
+is_its_uid(const struct commit *c, const struct marked *v)
+{
+	const struct uidlfile *u = &c->uidls;
+	struct uid key;
+
+	uid_own(&key, base_of(v));
+	return uidlfile_by_uid(u, uid_slice(&key), uid_of(v)) != NULL ||
+	       (uid_is(uid_slice(&key), uid_of(v)) &&
+		   uidlfile_find(u, uid_slice(&key), 0) == NULL);
+}
+
+static enum err
+check_uids(struct commit *c)
+{
+	enum err e = uidlfile_load(&c->uidls, c->d.root, &c->eb);
+
+	for (uint32_t i = 0; i < c->n && e == E_OK; i++) {
+		const struct marked *v = &c->v[i];
+
+		if (v->remove &&
+		    (!is_its_uid(c, v) || !is_its_file(c, v, v->name)))
+			e = err_set(&c->eb, E_FORMAT,
+			    "the index gives a file another's unique-id");
+	}
+	return e;
+}
+
 /* ---- removing ---- */
 
 /* E_NOENT: there is no file of that name. */
@@ -100,34 +243,8 @@ remove_named(struct commit *c, const char *name, struct slice uid)
 	return E_IO;
 }
 
-static enum err
-note_missing(struct commit *c, const char *name, struct slice uid)
-{
-	struct missing *v;
-	char text[INDEX_UID_MAX + 1];
-
-	if (c->n_missing == c->room) {
-		uint32_t room = c->room != 0 ? c->room * 2 : 64;
-
-		v = realloc(c->missing, (size_t)room * sizeof(*v));
-		if (v == NULL)
-			return E_NOMEM;
-		c->missing = v;
-		c->room = room;
-	}
-	memcpy(text, uid.p, uid.n);
-	text[uid.n] = '\0';
-	v = &c->missing[c->n_missing];
-	v->done = false;
-	v->name = arena_put(&c->arena, name, strlen(name) + 1);
-	v->uid = arena_put(&c->arena, text, uid.n + 1);
-	if (v->name == NULL || v->uid == NULL)
-		return E_NOMEM;
-	c->n_missing++;
-	return E_OK;
-}
-
-/* One reading of the directories for all that were missing.  True: go on. */
+/* One reading of the directories for all that were not under their names.
+ * True: go on. */
 static bool
 remove_missing(struct commit *c)
 {
@@ -137,20 +254,16 @@ remove_missing(struct commit *c)
 	if (maildir_names(c->m, &c->d, &c->eb) != E_OK)
 		return false;
 	t = c->m->names;
-	for (uint32_t i = 0; i < c->n_missing; i++) {
-		struct missing *v = &c->missing[i];
-		struct slice base = { v->name + 1,
-			names_base_len(v->name + 1) };
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct marked *v = &c->v[i];
 		const struct name *now;
 		bool several;
 
 		if (v->done)
 			continue;
-		now = names_only(t, base, &several);
-		if (now != NULL) {
-			v->done = remove_named(c, now->s,
-				      (struct slice){
-					  v->uid, strlen(v->uid) }) != E_NOENT;
+		now = names_only(t, base_of(v), &several);
+		if (now != NULL && is_its_file(c, v, now->s)) {
+			v->done = remove_named(c, now->s, uid_of(v)) != E_NOENT;
 		} else if (!several && t->quiet) {
 			v->done = true;
 			c->gone++;
@@ -212,43 +325,36 @@ mark_seen(struct commit *c, const char *name)
 
 /* ---- all of it ---- */
 
-static enum err
-take_entry(void *arg, const struct indexfile_entry *entry)
+static void
+apply(struct commit *c)
 {
-	struct commit *c = arg;
-	char name[INDEX_NAME_MAX + 1];
+	bool again = false;
 
-	memcpy(name, entry->name.p, entry->name.n);
-	name[entry->name.n] = '\0';
-	if (is_set(c->todo->remove, entry->msgno)) {
-		if (remove_named(c, name, entry->uid) == E_NOENT)
-			return note_missing(c, name, entry->uid);
-	} else if (is_set(c->todo->seen, entry->msgno)) {
-		mark_seen(c, name);
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct marked *v = &c->v[i];
+
+		if (!v->remove)
+			mark_seen(c, v->name);
+		v->done = !v->remove ||
+			  remove_named(c, v->name, uid_of(v)) != E_NOENT;
+		again = again || !v->done;
 	}
-	return E_OK;
+	for (unsigned i = 0; i < ROUNDS && again; i++)
+		again = remove_missing(c);
+	log_uids(c);
 }
 
 static enum err
 apply_marks(struct commit *c)
 {
-	struct index_trailer t;
-	uint64_t end;
-	bool again;
-	enum err e;
-	int fd;
+	enum err e = read_marked(c);
 
-	if ((e = maildir_view_open(c->m, c->d.root, false, &fd, &c->eb)) !=
-	    E_OK)
-		return e;
-	e = indexfile_load(fd, c->m->end, take_entry, c, &end, &t);
-	maildir_view_close(c->m, fd);
-	if (e != E_OK)
-		err_set(&c->eb, e, "reading the index: %s", err_str(e));
-	again = c->n_missing != 0;
-	for (unsigned i = 0; i < ROUNDS && again; i++)
-		again = remove_missing(c);
-	log_uids(c);
+	/* What cannot be written down has to be believed: a disk that is full
+	 * could not be emptied else. */
+	if (e == E_OK && !c->m->uidls_unsaved)
+		e = check_uids(c);
+	if (e == E_OK)
+		apply(c);
 	return e;
 }
 
@@ -296,23 +402,28 @@ maildir_commit(struct drop *drop, struct drop_commit *todo)
 {
 	struct commit c = { .m = (struct maildir *)drop, .todo = todo };
 	uint32_t wanted = count_bits(todo->remove, c.m->trailer.count);
+	bool entered;
 	enum err e;
 
 	arena_init(&c.arena);
+	uidlfile_init(&c.uidls);
 	e = maildir_enter(c.m->path, false, &c.d, &c.eb);
-	if (e == E_OK) {
+	entered = e == E_OK;
+	if (entered && (todo->remove != NULL || todo->seen != NULL))
 		e = apply_marks(&c);
+	if (e != E_OK)
+		log_line(LOG_WARNING, "ev=commit-failed %s error=\"%s\"",
+		    drop->tag, c.eb.text);
+	free(c.v);
+	arena_free(&c.arena);
+	uidlfile_free(&c.uidls);
+	if (entered) {
 		sync_dirs(&c);
 		if (maildir_hold(c.m, c.d.root, &c.eb) == E_OK)
 			mend_index(&c);
 		maildir_leave(&c.d);
 	}
-	if (e != E_OK)
-		log_line(LOG_WARNING, "ev=commit-failed %s error=\"%s\"",
-		    drop->tag, c.eb.text);
 	todo->removed = c.removed[SUB_NEW] + c.removed[SUB_CUR] + c.gone;
 	todo->failed = wanted - todo->removed;
-	free(c.missing);
-	arena_free(&c.arena);
 	maildir_close(drop);
 }

@@ -30,6 +30,7 @@ struct maildir {
 	/* The view: which file, how much of it, and what its end says. */
 	dev_t index_dev;
 	ino_t index_ino;
+	struct index_time index_time; /* when it was written last */
 	uint64_t end;
 	struct index_trailer trailer;
 
@@ -38,7 +39,8 @@ struct maildir {
 	uint32_t *doubt;     /* messages whose size is not sure, up to
 	                      * DOUBTS_MAX */
 	unsigned n_doubt;
-	bool damaged; /* the index is to be made anew */
+	bool damaged;       /* the index is to be made anew */
+	bool uidls_unsaved; /* malote-uidl could not be written */
 	char tag[];
 };
 
@@ -91,8 +93,8 @@ enum err maildir_count(
 /* view.c: the view is what m->end and m->trailer say of fd.  Takes fd, which
  * st is about. */
 void maildir_view_set(struct maildir *m, int fd, const struct stat *st);
-/* The view's index, for one job; *fd_r is closed by
- * maildir_view_close().  E_FORMAT: it is not the view's any more. */
+/* The view's index, for one job; *fd_r is closed by maildir_view_close().
+ * E_FORMAT: it is not the view's any more, or it has been written to. */
 enum err maildir_view_open(struct maildir *m, int root, bool now, int *fd_r,
     struct errbuf *eb) NODISCARD;
 void maildir_view_close(const struct maildir *m, int fd);

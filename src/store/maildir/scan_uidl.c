@@ -211,6 +211,8 @@ scan_give_uidls(struct scan *s)
 	if (e == E_DENIED) {
 		log_line(LOG_WARNING, "ev=uidl-not-saved %s error=\"%s\"",
 		    s->m->drop.tag, s->eb->text);
+		s->m->uidls_unsaved = true;
+		s->unsure = true;
 		e = E_OK;
 	}
 	return e;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "index/index.h"
@@ -20,6 +21,12 @@ static inline struct slice
 uid_slice(const struct uid *u)
 {
 	return (struct slice){ u->s, u->n };
+}
+
+static inline bool
+uid_is(struct slice a, struct slice b)
+{
+	return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
 }
 
 /* 1-70 octets of 0x21-0x7e.  False leaves *u_r as it was. */

@@ -59,6 +59,16 @@ uidlfile_find(const struct uidlfile *u, struct slice key, uint64_t ino)
 	return NULL;
 }
 
+const struct uidl_line *
+uidlfile_by_uid(const struct uidlfile *u, struct slice key, struct slice uid)
+{
+	for (uint32_t i = map_get(&u->by_key, key); i != MAP_NONE;
+	     i = u->v[i].next)
+		if (uid_is(u->v[i].uid, uid))
+			return &u->v[i];
+	return NULL;
+}
+
 bool
 uidlfile_is_several(const struct uidlfile *u, struct slice key)
 {

@@ -59,6 +59,9 @@ enum err uidlfile_line(struct uidlfile *u, struct slice line) NODISCARD;
  * with that inode among several; NULL.  Borrowed until the next add. */
 struct uidl_line *uidlfile_find(
     const struct uidlfile *u, struct slice key, uint64_t ino);
+/* The line that gives that unique-id to a file of that key; NULL. */
+const struct uidl_line *uidlfile_by_uid(
+    const struct uidlfile *u, struct slice key, struct slice uid);
 /* Is there a line of one among several? */
 bool uidlfile_is_several(const struct uidlfile *u, struct slice key);
 

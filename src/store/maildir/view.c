@@ -15,6 +15,7 @@ maildir_view_set(struct maildir *m, int fd, const struct stat *st)
 {
 	m->index_dev = st->st_dev;
 	m->index_ino = st->st_ino;
+	m->index_time = names_stat_time(st);
 	if (m->index_fd >= 0)
 		close(m->index_fd);
 	m->index_fd = m->keeps_index ? fd : -1;
@@ -37,12 +38,14 @@ maildir_view_open(
 	e = maildir_file(root, INDEXFILE_NAME, O_RDONLY, now, fd_r, &st, eb);
 	if (e != E_OK)
 		return e == E_NOENT ? E_FORMAT : e;
+	/* Whoever has the lock is the only one who writes. */
 	if (st.st_ino == m->index_ino && st.st_dev == m->index_dev &&
+	    names_same_time(names_stat_time(&st), m->index_time) &&
 	    indexfile_trailer(*fd_r, m->end, now, &t) == E_OK &&
 	    index_same_totals(&t, &m->trailer))
 		return E_OK;
 	close(*fd_r);
-	return err_set(eb, E_FORMAT, "the index was replaced");
+	return err_set(eb, E_FORMAT, "the index was changed by somebody else");
 }
 
 void
