@@ -46,11 +46,15 @@ view_get(struct session *s)
 	return GO_WAIT;
 }
 
+/* Said once: the client may ask as often as it likes. */
 static enum go
 broken(struct session *s)
 {
 	char user[NAME_MAX_OCTETS + 1];
 
+	if (s->view->broken)
+		return GO_END;
+	s->view->broken = true;
 	log_line(LOG_WARNING, "ev=index-broken sid=%u.%llx user=%s",
 	    s->worker->conf.role.index, (unsigned long long)s->sid,
 	    str_escape(user, sizeof(user), s->user, strlen(s->user)));

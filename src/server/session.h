@@ -78,6 +78,7 @@ struct pump {
 struct view {
 	int fd;      /* -1: not there yet */
 	bool failed; /* the store cannot give it */
+	bool broken; /* which was said */
 	uint64_t end;
 	struct index_block block; /* the last one that was looked up */
 };

@@ -60,7 +60,7 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 	s->count = count;
 	s->user = strdup(user);
 	if (s->worker->conf.mark_seen)
-		s->seen = calloc((count + 7) / 8 + 1, 1);
+		s->seen = calloc(((size_t)count + 7) / 8 + 1, 1);
 	if (s->user == NULL || (s->worker->conf.mark_seen && s->seen == NULL)) {
 		session_end(s, "out-of-memory");
 		return;
@@ -107,7 +107,7 @@ session_lost_store(struct session *s, const struct store_link *store)
 		return;
 	s->store = NULL;
 	s->why = "store-died";
-	if (s->wait == WAIT_COMMIT) {
+	if (s->doing == POP3_WANT_UPDATE) {
 		pop3_server_updated(&s->pop3, &s->out, 0, s->pop3.marked);
 	} else if ((s->wait == WAIT_INDEX || s->wait == WAIT_MESSAGE) &&
 		   !s->pump.begun) {

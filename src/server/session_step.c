@@ -34,15 +34,16 @@ session_doubt(struct session *s, uint32_t msgno)
 }
 
 /* With mark_seen the store renames what was read, when the session is over. */
-static void
+static enum err
 send_marks(struct session *s, enum mark_kind kind, const uint8_t *map)
 {
 	struct ipc_chan *chan = s->store->chan;
-	size_t n = (s->count + 7) / 8;
+	size_t n = ((size_t)s->count + 7) / 8;
 
 	for (size_t off = 0; off < n; off += MARKS_CHUNK) {
 		size_t part = n - off < MARKS_CHUNK ? n - off : MARKS_CHUNK;
 		bool any = false;
+		enum err e;
 
 		for (size_t i = 0; i < part && !any; i++)
 			any = map[off + i] != 0;
@@ -53,9 +54,10 @@ send_marks(struct session *s, enum mark_kind kind, const uint8_t *map)
 		ipc_put_u8(chan, (uint8_t)kind);
 		ipc_put_u32(chan, (uint32_t)(off * 8));
 		ipc_put_bytes(chan, map + off, part);
-		if (ipc_end(chan) != E_OK)
-			return; /* COMMIT will not fit either */
+		if ((e = ipc_end(chan)) != E_OK)
+			return e;
 	}
+	return E_OK;
 }
 
 void
@@ -64,8 +66,8 @@ session_release(struct session *s)
 	if (s->store == NULL)
 		return;
 	if (s->store->chan != NULL) {
-		if (s->seen != NULL)
-			send_marks(s, MARK_SEEN, s->seen);
+		if (s->seen != NULL) /* what is lost stays unseen */
+			(void)(send_marks(s, MARK_SEEN, s->seen) == E_OK);
 		session_tell(s->store->chan, IPC_RELEASE, s->sid);
 	}
 	s->store = NULL;
@@ -137,11 +139,31 @@ sign_in(struct session *s)
 	return GO_WAIT;
 }
 
+/* All of the marks, or nothing is removed. */
+static enum err
+send_commit(struct session *s)
+{
+	struct ipc_chan *chan = s->store->chan;
+	enum err e = E_OK;
+
+	if (s->seen != NULL)
+		e = send_marks(s, MARK_SEEN, s->seen);
+	if (e == E_OK)
+		e = send_marks(s, MARK_REMOVE, pop3_server_marks(&s->pop3));
+	if (e != E_OK)
+		return e;
+	ipc_begin(chan, IPC_COMMIT);
+	ipc_put_u64(chan, s->sid);
+	return ipc_end(chan);
+}
+
 static enum go
 update(struct session *s)
 {
-	const uint8_t *marks = pop3_server_marks(&s->pop3);
-
+	if (ipc_is_full(s->store->chan)) {
+		s->wait = WAIT_QUEUE;
+		return GO_WAIT;
+	}
 	retrieve_release(s);
 	if (s->pop3.marked == 0) {
 		/* The maildrop must be free before the client hears of it. */
@@ -152,14 +174,11 @@ update(struct session *s)
 		pop3_server_updated(&s->pop3, &s->out, 0, 0);
 		return GO_ON;
 	}
-	if (s->seen != NULL)
-		send_marks(s, MARK_SEEN, s->seen);
-	send_marks(s, MARK_REMOVE, marks);
-	ipc_begin(s->store->chan, IPC_COMMIT);
-	ipc_put_u64(s->store->chan, s->sid);
-	if (ipc_end(s->store->chan) != E_OK) {
-		session_committed(s, 0, s->pop3.marked);
-		return GO_WAIT;
+	if (send_commit(s) != E_OK) {
+		session_tell(s->store->chan, IPC_RELEASE, s->sid);
+		s->store = NULL;
+		pop3_server_updated(&s->pop3, &s->out, 0, s->pop3.marked);
+		return GO_ON;
 	}
 	s->wait = WAIT_COMMIT;
 	return GO_WAIT;

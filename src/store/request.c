@@ -8,7 +8,10 @@
 #include "base/log.h"
 #include "store/op.h"
 
-enum { OPS_MAX = 32 /* of one session at a time */ };
+enum {
+	OPS_MAX = 32,            /* of one session at a time */
+	NOTED_MAX = OPS_MAX / 2, /* doubts: they leave room for what is asked */
+};
 
 struct op *
 op_new(struct tenant *s, void (*run)(struct job *), void (*done)(struct job *),
@@ -73,10 +76,12 @@ op_answer_end(struct peer *p)
 		p->broken = true;
 }
 
-static bool
-may_ask(const struct tenant *s)
+/* A client decides how much is asked of us at a time: what is too much is
+ * answered as what cannot be had now, and is no fault of its pop3 process. */
+static struct op *
+op_for(struct tenant *s, void (*run)(struct job *), void (*done)(struct job *))
 {
-	return s->state == TENANT_OPEN && s->ops < OPS_MAX;
+	return s->ops < OPS_MAX ? op_new(s, run, done, false) : NULL;
 }
 
 /* ---- the index ---- */
@@ -130,9 +135,9 @@ tenant_view(struct tenant *s)
 {
 	struct op *op;
 
-	if (!may_ask(s))
+	if (s->state != TENANT_OPEN)
 		return E_FORMAT;
-	if ((op = op_new(s, run_view, done_view, false)) != NULL)
+	if ((op = op_for(s, run_view, done_view)) != NULL)
 		op_add_now(op, now_view);
 	else
 		answer_view(s, E_NOMEM, -1, 0);
@@ -199,7 +204,7 @@ tenant_fetch(struct tenant *s, const uint32_t *msgno, unsigned n)
 	struct drop_message failed[IPC_FDS] = { { .msgno = 0 } };
 	struct op *op;
 
-	if (!may_ask(s) || n == 0 || n > IPC_FDS)
+	if (s->state != TENANT_OPEN || n == 0 || n > IPC_FDS)
 		return E_FORMAT;
 	for (unsigned i = 0; i < n; i++) {
 		if (msgno[i] == 0 || msgno[i] > s->count)
@@ -207,7 +212,7 @@ tenant_fetch(struct tenant *s, const uint32_t *msgno, unsigned n)
 		failed[i].msgno = msgno[i];
 		failed[i].status = FETCH_FAILED;
 	}
-	if ((op = op_new(s, run_fetch, done_fetch, false)) == NULL) {
+	if ((op = op_for(s, run_fetch, done_fetch)) == NULL) {
 		answer_fetch(s, failed, n);
 		return E_OK;
 	}
@@ -239,11 +244,12 @@ tenant_doubt(struct tenant *s, uint32_t msgno)
 
 	if (msgno > s->count)
 		return E_FORMAT;
+	if (s->state != TENANT_OPEN || s->doubts == NOTED_MAX)
+		return E_OK; /* it is found out another time */
+	s->doubts++;
 	log_line(LOG_WARNING, "ev=index-doubted sid=%u.%llx msgno=%u",
 	    s->peer->index, (unsigned long long)s->sid, msgno);
-	/* What cannot be noted now is found out another time. */
-	if (!may_ask(s) ||
-	    (op = op_new(s, run_doubt, done_doubt, false)) == NULL)
+	if ((op = op_for(s, run_doubt, done_doubt)) == NULL)
 		return E_OK;
 	op->doubt = msgno;
 	op_add(op);

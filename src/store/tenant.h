@@ -41,6 +41,7 @@ struct tenant {
 	uint8_t *remove, *seen; /* bitmaps as in drop.h */
 	bool marks_lost;        /* for want of memory: nothing is removed */
 	unsigned ops;           /* under way */
+	unsigned doubts;        /* that were noted */
 	bool yielding;          /* its pop3 process was asked to end it */
 	/* WAITING: for an answer to that.  OPEN: until it is written down who
 	 * has it. */
@@ -115,8 +116,8 @@ void tenant_open(struct peer *p, uint64_t sid, const char *user,
 void tenant_refuse(struct peer *p, uint64_t sid, const char *user,
     enum sign_in_code code, const char *text);
 
-/* Answered later.  E_FORMAT: the pop3 process asks for what does not exist,
- * or too much at a time. */
+/* Answered later; that it cannot be had now is an answer too.  E_FORMAT: the
+ * pop3 process asks for what does not exist. */
 enum err tenant_view(struct tenant *s) NODISCARD;
 enum err tenant_fetch(
     struct tenant *s, const uint32_t *msgno, unsigned n) NODISCARD;

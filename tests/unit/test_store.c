@@ -576,7 +576,7 @@ static void
 test_misbehaves(void **state)
 {
 	(void)state;
-	for (unsigned what = 0; what < 14; what++) {
+	for (unsigned what = 0; what < 15; what++) {
 		struct end *p = &kit.pop3[0];
 
 		start();
@@ -598,6 +598,9 @@ test_misbehaves(void **state)
 			break;
 		case 11: say(p, IPC_OPEN, 1); break;
 		case 12: say(p, IPC_DOUBT, 1); break;
+		case 13:
+			say_fetch(1, 1, (const uint32_t[]){ UINT32_MAX });
+			break;
 		default: say(p, IPC_STOP, 1); break;
 		}
 		expect_misbehaved(ROLE_POP3, 0);
@@ -606,6 +609,55 @@ test_misbehaves(void **state)
 		expect_opened(1, 9, 3);
 		finish();
 	}
+}
+
+static void
+put_doubts(struct end *p, uint64_t sid, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		ipc_begin(p->c, IPC_DOUBT);
+		ipc_put_u64(p->c, sid);
+		ipc_put_u32(p->c, i % 4);
+		assert_int_equal(ipc_end(p->c), E_OK);
+	}
+}
+
+/* A client has much asked at a time: what is too much is answered as well, and
+ * doubts leave room for it. */
+static void
+test_much_at_a_time(void **state)
+{
+	enum { DOUBTS = 100, VIEWS = 100 };
+	struct end *p = &kit.pop3[0];
+
+	(void)state;
+	start();
+	open_drop(0, 1);
+	expect_opened(0, 1, 3);
+	put_doubts(p, 1, DOUBTS);
+	say_fetch(1, 1, (const uint32_t[]){ 1 });
+	assert_int_equal(expect(p, IPC_FETCHED)->m[0].status, FETCH_OK);
+	close(p->heard.m[0].fd);
+	say(p, IPC_RELEASE, 1);
+	open_drop(0, 2);
+	expect_opened(0, 2, 3);
+	put_doubts(p, 2, DOUBTS);
+	for (unsigned i = 0; i < VIEWS; i++) {
+		ipc_begin(p->c, IPC_INDEX);
+		ipc_put_u64(p->c, 2);
+		assert_int_equal(ipc_end(p->c), E_OK);
+	}
+	ipc_flush(p->c);
+	while (p->unheard < VIEWS) {
+		assert_false(p->gone);
+		assert_true(wait_for(WAIT));
+	}
+	p->unheard = 0;
+	assert_int_equal(kit.parent.unheard, 0);
+	say(p, IPC_RELEASE, 2);
+	open_drop(1, 3);
+	expect_opened(1, 3, 3);
+	finish();
 }
 
 /* It names only sessions that were opened for itself. */
@@ -872,6 +924,7 @@ main(void)
 		T(test_takeover_kept),
 		T(test_takeover_late),
 		T(test_misbehaves),
+		T(test_much_at_a_time),
 		T(test_foreign_sid),
 		T(test_auth_misbehaves),
 		T(test_paths),

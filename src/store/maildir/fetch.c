@@ -103,6 +103,9 @@ fetch_one(struct fetch *f, struct drop_message *v)
 
 	e = maildir_view_get(f->m, f->index, v->msgno, &entry);
 	if (e == E_FORMAT && !f->now) {
+		/* Said once: the client may ask as often as it likes. */
+		if (f->m->damaged)
+			return true;
 		err_set(&f->eb, e, "the index is damaged");
 		maildir_doubt(&f->m->drop, 0);
 	}
