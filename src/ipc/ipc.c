@@ -35,6 +35,7 @@ struct ipc_chan {
 	int fd;
 	uint8_t phase;
 	bool blocked;  /* the kernel would not take more: wait for wr */
+	bool answers;  /* reads only while there is room for answers */
 	bool handling; /* inside rules: freeing has to wait */
 	bool freed;
 
@@ -341,6 +342,8 @@ ipc_flush(struct ipc_chan *c)
 		ev_io_stop(c->loop, &c->wr);
 	}
 	/* E_CLOSED: the reading side learns of it, after what is still there. */
+	if (!ev_is_active(&c->rd) && (e == E_CLOSED || !ipc_is_full(c)))
+		ev_io_start(c->loop, &c->rd);
 	if (c->msgs.len == 0) {
 		buf_trim(&c->data);
 		buf_trim(&c->msgs);
@@ -491,8 +494,15 @@ chan_shut(struct ipc_chan *c)
 	c->fd = -1;
 }
 
-void
-ipc_drain(struct ipc_chan *c)
+static bool
+must_answer(const struct ipc_chan *c)
+{
+	return c->answers && c->fd >= 0 && ipc_is_full(c);
+}
+
+/* Until nothing is there, or `patient` and there is enough to answer. */
+static void
+receive(struct ipc_chan *c, bool patient)
 {
 	struct batch *b;
 	enum err e = E_OK;
@@ -502,7 +512,8 @@ ipc_drain(struct ipc_chan *c)
 	if (c->fd < 0 || (b = batch_get()) == NULL)
 		return;
 	c->handling = true;
-	while (e == E_OK && n == IPC_BATCH && !c->freed) {
+	while (e == E_OK && n == IPC_BATCH && !c->freed &&
+	       !(patient && must_answer(c))) {
 		for (int i = 0; i < IPC_BATCH; i++) {
 			b->iov[i] =
 			    (struct iovec){ b->data[i], sizeof(b->data[i]) };
@@ -534,12 +545,22 @@ ipc_drain(struct ipc_chan *c)
 	}
 }
 
+void
+ipc_drain(struct ipc_chan *c)
+{
+	receive(c, false);
+}
+
 static void
 on_readable(struct ev_loop *loop, ev_io *w, int revents)
 {
-	(void)loop;
+	struct ipc_chan *c = w->data;
+
 	(void)revents;
-	ipc_drain(w->data);
+	if (must_answer(c))
+		ev_io_stop(loop, w); /* until ipc_flush() */
+	else
+		receive(c, true);
 }
 
 static void
@@ -606,6 +627,12 @@ ipc_close(struct ipc_chan *c)
 	c->freed = true;
 	if (!c->handling)
 		chan_free(c);
+}
+
+void
+ipc_answer_first(struct ipc_chan *c)
+{
+	c->answers = true;
 }
 
 void

@@ -109,6 +109,11 @@ void ipc_set_phase(struct ipc_chan *c, uint8_t phase);
  * this channel serves until it is false. */
 bool ipc_is_full(const struct ipc_chan *c);
 
+/* From now on nothing is read while ipc_is_full(): who does not take answers
+ * asks for no more of them.  For the side that answers; were it both, each
+ * might wait for the other. */
+void ipc_answer_first(struct ipc_chan *c);
+
 /* Sends what is queued now instead of at the end of the turn. */
 void ipc_flush(struct ipc_chan *c);
 

@@ -166,5 +166,6 @@ peer_attach(struct store *st, uint16_t index, int fd)
 		free(p);
 		return;
 	}
+	ipc_answer_first(p->chan);
 	LIST_INSERT_HEAD(&st->peers, p, entry);
 }

@@ -660,6 +660,35 @@ test_much_at_a_time(void **state)
 	finish();
 }
 
+/* A pop3 process that asks faster than it takes answers is slow, no more: what
+ * it asks waits. */
+static void
+test_answers_first(void **state)
+{
+	enum { ASKED = 8000, UNREAD_MS = 1500 };
+	uint32_t gone[IPC_FDS];
+	struct end *p = &kit.pop3[0];
+
+	(void)state;
+	start();
+	open_drop(0, 1);
+	expect_opened(0, 1, 3);
+	fixture_remove(&kit.f, "new/1.a");
+	for (unsigned i = 0; i < IPC_FDS; i++)
+		gone[i] = 1;
+	for (unsigned i = 0; i < ASKED; i++)
+		say_fetch(1, IPC_FDS, gone);
+	ipc_flush_wait(p->c, UNREAD_MS);
+	while (p->unheard < ASKED) {
+		assert_false(p->gone);
+		assert_true(wait_for(WAIT));
+	}
+	p->unheard = 0;
+	assert_int_equal(kit.parent.unheard, 0);
+	say(p, IPC_RELEASE, 1);
+	finish();
+}
+
 /* It names only sessions that were opened for itself. */
 static void
 test_foreign_sid(void **state)
@@ -925,6 +954,7 @@ main(void)
 		T(test_takeover_late),
 		T(test_misbehaves),
 		T(test_much_at_a_time),
+		T(test_answers_first),
 		T(test_foreign_sid),
 		T(test_auth_misbehaves),
 		T(test_paths),
