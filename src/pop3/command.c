@@ -233,7 +233,7 @@ cmd_stat(struct pop3_call *c)
 	struct pop3_server *s = c->server;
 
 	pop3_server_reply(s, c->out, "+OK %u %llu", s->count - s->marked,
-	    (unsigned long long)(s->octets - s->marked_octets));
+	    (unsigned long long)pop3_server_octets(s));
 	return ask(POP3_WANT_INPUT);
 }
 

@@ -408,12 +408,17 @@ pop3_server_failed(struct pop3_server *s, struct buf *out, enum pop3_code code,
 	pop3_server_reply(s, out, "-ERR %s%s", code_text(code), text);
 }
 
+uint64_t
+pop3_server_octets(const struct pop3_server *s)
+{
+	return s->octets > s->marked_octets ? s->octets - s->marked_octets : 0;
+}
+
 void
 pop3_server_listing_begin(struct pop3_server *s, struct buf *out)
 {
 	pop3_server_reply(s, out, "+OK %u messages (%llu octets)",
-	    s->count - s->marked,
-	    (unsigned long long)(s->octets - s->marked_octets));
+	    s->count - s->marked, (unsigned long long)pop3_server_octets(s));
 }
 
 void

@@ -680,6 +680,21 @@ test_agree(void **state)
 	}
 }
 
+/* A maildrop whose messages say more than all of them together. */
+static void
+test_octets_disagree(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	begin(&d, 2);
+	drive_say(&d, LOGIN);
+	d.message[0].size = UINT64_C(1) << 40;
+	assert_true(is_ok(drive_say(&d, "DELE 1\r\n")));
+	assert_string_equal(drive_say(&d, "STAT\r\n"), "+OK 1 0\r\n");
+	drive_clear(&d);
+}
+
 /* What the log and the store want to know. */
 static void
 test_counters(void **state)
@@ -724,6 +739,7 @@ main(void)
 		cmocka_unit_test(test_timestamp),
 		cmocka_unit_test(test_mask),
 		cmocka_unit_test(test_agree),
+		cmocka_unit_test(test_octets_disagree),
 		cmocka_unit_test(test_counters),
 	};
 
