@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-enum { T_NUMBERS = 1, T_TEXT, T_FDS, T_LIST };
+enum { T_NUMBERS = 1, T_TEXT, T_FDS, T_LIST, T_BOUNDED, LIST_MAX = 40 };
 
 static enum err
 take_numbers(void *arg, struct ipc_in *in)
@@ -59,6 +59,20 @@ take_list(void *arg, struct ipc_in *in)
 	return ipc_get_end(in);
 }
 
+static enum err
+take_bounded(void *arg, struct ipc_in *in)
+{
+	uint32_t msgno[LIST_MAX];
+	uint8_t n = ipc_get_u8_to(in, LIST_MAX);
+
+	for (uint8_t i = 0; i < n; i++)
+		if ((msgno[i] = ipc_get_u32_to(in, 1000)) > 1000)
+			__builtin_trap();
+	for (uint8_t i = 0; i < n; i++)
+		*(volatile uint64_t *)arg += msgno[i];
+	return ipc_get_end(in);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -67,8 +81,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		{ T_TEXT, 3, 0, 4096, take_text },
 		{ T_FDS, 1, 4, 1, take_fds },
 		{ T_LIST, 2, 1, 4096, take_list },
+		{ T_BOUNDED, 1, 0, 4096, take_bounded },
 	};
-	static const struct ipc_rules rules = { rule, 4, NULL };
+	static const struct ipc_rules rules = { rule, 5, NULL };
 	uint64_t sum = 0;
 	int fds[IPC_FDS];
 	unsigned nfds;
