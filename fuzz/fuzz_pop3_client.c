@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { COMMANDS_MAX = 32 };
+enum { COMMANDS_MAX = 32, COMMANDS = POP3_CMD_UIDL_ONE + 1 };
 
 static void
 expect(bool truth)
@@ -34,6 +34,8 @@ say(struct talk *t, enum pop3_cmd cmd, uint8_t octet)
 		return pop3_client_auth(c, &t->out, "LOGIN", NULL, &deferred);
 	case POP3_CMD_TOP:
 	case POP3_CMD_RETR:
+	case POP3_CMD_LIST_ONE:
+	case POP3_CMD_UIDL_ONE:
 	case POP3_CMD_DELE: return pop3_client_message(c, &t->out, cmd, octet);
 	default: return pop3_client_send(c, &t->out, cmd);
 	}
@@ -45,9 +47,18 @@ start(struct talk *t, size_t in_max, const uint8_t *commands, size_t n)
 	talk_init(t, in_max);
 	t->response[0] = "tim";
 	for (size_t i = 0; i < n; i++)
-		expect(say(t, commands[i] % (POP3_CMD_QUIT + 1), commands[i]) ==
-		       E_OK);
+		expect(say(t, commands[i] % COMMANDS, commands[i]) == E_OK);
 	expect(t->client.pending_octets == t->out.len);
+}
+
+static void
+feed(struct talk *t, unsigned seed, unsigned most, const char *p, size_t size)
+{
+	for (size_t i = 0, n; i < size; i += n) {
+		n = 1 + (size_t)rand_r(&seed) % most;
+		n = n < size - i ? n : size - i;
+		talk_feed(t, p + i, n);
+	}
 }
 
 static bool
@@ -63,13 +74,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *commands = data + 2;
 	bool has_stls = false; /* there, how it comes makes a difference */
 	size_t n_commands;
-	struct talk a, b;
+	struct talk a, b, c;
 	const char *p;
-	unsigned seed;
 
 	if (size < 2)
 		return 0;
-	seed = data[0];
 	size -= 2;
 	n_commands = data[1] % COMMANDS_MAX;
 	if (n_commands > size)
@@ -77,17 +86,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size -= n_commands;
 	p = (const char *)commands + n_commands;
 	for (size_t i = 0; i < n_commands; i++)
-		if (commands[i] % (POP3_CMD_QUIT + 1) == POP3_CMD_STLS)
+		if (commands[i] % COMMANDS == POP3_CMD_STLS)
 			has_stls = true;
 
 	start(&a, 1 << 20, commands, n_commands);
 	start(&b, 0, commands, n_commands);
 	talk_feed(&a, p, size);
-	for (size_t i = 0, n; i < size; i += n) {
-		n = 1 + (size_t)rand_r(&seed) % (1 + data[0] % 50);
-		n = n < size - i ? n : size - i;
-		talk_feed(&b, p + i, n);
-	}
+	feed(&b, data[0], 1 + data[0] % 50, p, size);
+	start(&c, 0, commands, n_commands);
+	c.probes = true; /* where depends on the pieces */
+	feed(&c, data[0], 1 + data[0] % 50, p, size);
 	if (!has_stls)
 		expect(same(&a.log, &b.log) && same(&a.out, &b.out) &&
 		       a.client.n_pending == b.client.n_pending &&
@@ -95,5 +103,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		       strcmp(a.client.capa.sasl, b.client.capa.sasl) == 0);
 	talk_clear(&a);
 	talk_clear(&b);
+	talk_clear(&c);
 	return 0;
 }

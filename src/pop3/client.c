@@ -32,6 +32,8 @@ static const struct {
 	[POP3_CMD_RSET] = { "RSET", false },
 	[POP3_CMD_NOOP] = { "NOOP", false },
 	[POP3_CMD_QUIT] = { "QUIT", false },
+	[POP3_CMD_LIST_ONE] = { "LIST", false },
+	[POP3_CMD_UIDL_ONE] = { "UIDL", false },
 };
 
 const char *
@@ -83,13 +85,19 @@ release(struct pop3_client *c, struct buf *in)
 	c->consume = 0;
 }
 
+static size_t
+line_max(const struct buf *in)
+{
+	return in->max < POP3_REPLY_MAX ? in->max : POP3_REPLY_MAX;
+}
+
 /* A line without its end, an LF or CRLF (some servers send the one only).
  * False: there is none yet, or never will be; the event says. */
 static bool
 line_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev,
     struct slice *line)
 {
-	size_t max = in->max < POP3_REPLY_MAX ? in->max : POP3_REPLY_MAX;
+	size_t max = line_max(in);
 	const char *p = buf_data(in), *lf = NULL;
 	size_t n = in->len < max ? in->len : max;
 
@@ -114,7 +122,7 @@ line_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev,
 static void
 answered(struct pop3_client *c)
 {
-	c->inside = c->ended = false;
+	c->inside = c->ended = c->doubtful = c->probing = false;
 	if (c->greeted)
 		pop3_pending_pop(c);
 	c->greeted = true;
@@ -132,11 +140,41 @@ inside_begin(struct pop3_client *c, enum pop3_cmd cmd)
 		memset(&c->capa, 0, sizeof(c->capa));
 }
 
+/* A number and its size, or its unique-id. */
+static void
+row_take(struct pop3_event *ev, bool sizes, struct slice line)
+{
+	struct slice value;
+
+	ev->msgno = pop3_reply_msgno(&line);
+	value = pop3_word_take(&line);
+	if (ev->msgno == 0)
+		ev->odd = true;
+	else if (sizes)
+		ev->odd = !str_to_u64(value, &ev->octets);
+	else if (value.n == 0 || value.n > POP3_UID_MAX)
+		ev->odd = true;
+	else
+		ev->data = value;
+}
+
+/* The text of an OK. */
+static void
+one_take(struct pop3_event *ev, uint32_t asked)
+{
+	if (ev->cmd != POP3_CMD_LIST_ONE && ev->cmd != POP3_CMD_UIDL_ONE)
+		return;
+	row_take(ev, ev->cmd == POP3_CMD_LIST_ONE, ev->text);
+	ev->odd |= ev->msgno != asked;
+	ev->msgno = asked;
+}
+
 static void
 ok_take(struct pop3_client *c, struct buf *in, struct slice line,
     struct pop3_event *ev)
 {
 	ev->type = POP3_EV_OK;
+	one_take(ev, ev->msgno);
 	if (ev->cmd == POP3_CMD_STAT) {
 		ev->odd = !pop3_reply_stat(ev->text, &ev->count, &ev->octets);
 		if (ev->odd)
@@ -224,24 +262,6 @@ is_within_limits(struct pop3_client *c, enum pop3_cmd cmd, struct slice line)
 	return c->lines <= POP3_MSGNO_MAX;
 }
 
-static void
-entry_fill(struct pop3_event *ev, struct slice line)
-{
-	struct slice value;
-
-	ev->type = POP3_EV_ENTRY;
-	ev->msgno = pop3_reply_msgno(&line);
-	value = pop3_word_take(&line);
-	if (ev->msgno == 0)
-		ev->odd = true;
-	else if (ev->cmd == POP3_CMD_LIST)
-		ev->odd = !str_to_u64(value, &ev->octets);
-	else if (value.n == 0 || value.n > POP3_UID_MAX)
-		ev->odd = true;
-	else
-		ev->data = value;
-}
-
 /* CAPA, LIST, UIDL. */
 static void
 lines_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
@@ -262,7 +282,8 @@ lines_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
 			return;
 		}
 		if (ev->cmd != POP3_CMD_CAPA) {
-			entry_fill(ev, line);
+			ev->type = POP3_EV_ENTRY;
+			row_take(ev, ev->cmd == POP3_CMD_LIST, line);
 			return;
 		}
 		if (!pop3_capa_line(&c->capa, line)) {
@@ -274,17 +295,66 @@ lines_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
 	}
 }
 
+void
+pop3_client_probe(struct pop3_client *c)
+{
+	c->probing = true;
+}
+
+void
+pop3_client_end(struct pop3_client *c)
+{
+	c->ended = true;
+	c->consume = c->odd;
+}
+
+/* The line behind the doubtful one, as the answer to the second command that is
+ * outstanding. */
+static void
+probe_take(struct pop3_client *c, const struct buf *in, struct pop3_event *ev)
+{
+	const struct pop3_outstanding *probe = pop3_pending_second(c);
+	const char *p = buf_data(in) + c->odd, *lf = NULL;
+	size_t n = in->len - c->odd;
+	enum pop3_status status;
+
+	if (n != 0)
+		lf = memchr(p, '\n', n);
+	if (lf == NULL && in->len < line_max(in))
+		return;
+	c->probing = false;
+	ev->type = POP3_EV_PROBED;
+	ev->cmd = probe->cmd;
+	ev->msgno = probe->msgno;
+	if (lf == NULL) {
+		ev->odd = true;
+		return;
+	}
+	n = (size_t)(lf - p);
+	n -= n != 0 && p[n - 1] == '\r';
+	status = pop3_reply_status((struct slice){ p, n }, &ev->text);
+	ev->odd = status != POP3_STATUS_OK;
+	if (!ev->odd)
+		one_take(ev, probe->msgno);
+}
+
 /* TOP, RETR: decoded where it lies. */
 static void
 message_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
 {
 	struct pop3_unstuff_step step = { 0 };
 
+	if (c->probing && c->n_pending > 1) {
+		probe_take(c, in, ev);
+		return;
+	}
 	if (!c->ended) {
 		char *p = buf_data(in);
 
 		step = pop3_unstuff(&c->unstuff, p, in->len, p, in->len);
 		c->ended = step.ended;
+		c->odd = step.odd;
+		c->doubtful = step.odd != 0;
 		c->consume = step.used;
 		if (step.made != 0) {
 			ev->type = POP3_EV_DATA;

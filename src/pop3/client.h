@@ -49,6 +49,8 @@ enum pop3_cmd {
 	POP3_CMD_RSET,
 	POP3_CMD_NOOP,
 	POP3_CMD_QUIT,
+	POP3_CMD_LIST_ONE, /* LIST n */
+	POP3_CMD_UIDL_ONE, /* UIDL n */
 };
 
 const char *pop3_cmd_name(enum pop3_cmd cmd); /* "RETR"; "greeting" */
@@ -77,6 +79,7 @@ enum pop3_event_type {
 	POP3_EV_ENTRY,     /* LIST: msgno, octets.  UIDL: msgno, uid */
 	POP3_EV_DATA,      /* TOP, RETR: data, as it is to be stored */
 	POP3_EV_END,       /* the end of what follows an OK */
+	POP3_EV_PROBED,    /* see pop3_client_probe() */
 	POP3_EV_BROKEN,    /* not POP3, or a limit: why says; close */
 };
 
@@ -85,15 +88,18 @@ struct pop3_event {
 	enum pop3_event_type type;
 	enum pop3_cmd cmd;   /* what is answered */
 	enum pop3_code code; /* of OK and ERR */
-	uint32_t msgno;      /* TOP, RETR, DELE: that was asked for; ENTRY */
+	uint32_t msgno;      /* that was asked for; ENTRY */
 	uint32_t count;      /* STAT */
-	uint64_t octets;   /* STAT; ENTRY of LIST; END of RETR and TOP: how many
-	                  * came, as LIST counts them */
+	uint64_t octets; /* STAT; LIST_ONE; ENTRY of LIST; END of RETR and TOP:
+	                  * how many came, as LIST counts them */
 	struct slice text; /* of OK and ERR, without the code; hostile */
-	struct slice data; /* DATA, CHALLENGE; ENTRY of UIDL: the unique-id */
+	struct slice data; /* DATA, CHALLENGE; UIDL_ONE, ENTRY of UIDL: the
+	                    * unique-id */
 	const char *why;   /* BROKEN; static, English, translatable */
 	bool odd; /* STAT: not as RFC 1939 s5 has it, count is 0.  ENTRY: not
-	           * usable, msgno may be 0.  CHALLENGE: not base64 */
+	           * usable, msgno may be 0.  CHALLENGE: not base64.  LIST_ONE,
+	           * UIDL_ONE: it does not begin with the number asked for and a
+	           * value */
 };
 
 struct pop3_outstanding;
@@ -101,7 +107,10 @@ struct pop3_outstanding;
 struct pop3_client {
 	/* To be read by the caller. */
 	struct pop3_capa capa;
-	char timestamp[256];   /* of the greeting, for APOP, valid; or empty */
+	char timestamp[256]; /* of the greeting, for APOP, valid; or empty */
+	bool
+	    doubtful; /* RETR, TOP: a line of one "." has come that may be meant
+	                * as the end (see unstuff.h), and nothing behind it */
 	uint32_t n_pending;    /* commands that are not answered yet */
 	size_t pending_octets; /* of these commands as they were sent */
 	/* Sees every line that is sent, secrets masked, and of what is
@@ -121,6 +130,8 @@ struct pop3_client {
 	bool inside;     /* the first line of a multi-line reply was OK */
 	bool ended;      /* of a message: its end has come behind the data */
 	bool sasl_asked; /* AUTH: a challenge awaits its answer */
+	size_t odd;      /* octets of the line that makes it doubtful */
+	bool probing;    /* the line behind that one is to be looked at */
 	struct pop3_unstuff unstuff;
 };
 
@@ -134,7 +145,7 @@ void pop3_client_clear(struct pop3_client *c);
 enum err pop3_client_send(struct pop3_client *c, struct buf *out,
     enum pop3_cmd cmd) NODISCARD; /* those without an argument */
 enum err pop3_client_message(struct pop3_client *c, struct buf *out,
-    enum pop3_cmd cmd, uint32_t msgno) NODISCARD; /* TOP, RETR, DELE */
+    enum pop3_cmd cmd, uint32_t msgno) NODISCARD; /* the others */
 enum err pop3_client_user(
     struct pop3_client *c, struct buf *out, struct slice name) NODISCARD;
 enum err pop3_client_pass(
@@ -160,6 +171,14 @@ enum err pop3_client_cancel(struct pop3_client *c, struct buf *out) NODISCARD;
  * are POP3_EV_BROKEN. */
 void pop3_client_run(
     struct pop3_client *c, struct buf *in, struct pop3_event *ev);
+
+/* While `doubtful`, when one more command has been sent, the answer to which can
+ * be told from text.  Once a line has come behind the doubtful one there is
+ * POP3_EV_PROBED, with what that line is if it is the answer (of OK; `odd`: it
+ * is none).  It is text of the message, unless pop3_client_end() is called at
+ * once: then the message has ended before the doubtful line. */
+void pop3_client_probe(struct pop3_client *c);
+void pop3_client_end(struct pop3_client *c);
 
 /* After the OK of STLS and the handshake: what was learnt is forgotten.  The
  * caller must have closed instead if `in` held anything. */

@@ -44,6 +44,12 @@ pop3_pending_first(const struct pop3_client *c)
 	return slot(c, 0);
 }
 
+const struct pop3_outstanding *
+pop3_pending_second(const struct pop3_client *c)
+{
+	return slot(c, 1);
+}
+
 void
 pop3_pending_pop(struct pop3_client *c)
 {

@@ -19,6 +19,8 @@ void pop3_pending_push(struct pop3_client *c, struct pop3_outstanding o);
 
 /* The oldest; there must be one. */
 const struct pop3_outstanding *pop3_pending_first(const struct pop3_client *c);
+/* The one behind it; there must be two. */
+const struct pop3_outstanding *pop3_pending_second(const struct pop3_client *c);
 void pop3_pending_pop(struct pop3_client *c);
 
 #endif

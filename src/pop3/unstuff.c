@@ -8,25 +8,38 @@ pop3_unstuff_init(struct pop3_unstuff *u)
 	memset(u, 0, sizeof(*u));
 }
 
-enum dot { DOT_UNKNOWN, DOT_STUFFED, DOT_END };
+enum dot { DOT_UNKNOWN, DOT_TEXT, DOT_STUFFED, DOT_END, DOT_ODD };
 
-/* What the "." is that begins the line; *len_r octets are its last line. */
-static enum dot
-dot_look(const struct pop3_unstuff *u, const char *in, size_t n, size_t *len_r)
+/* How long a line of one "." is with its end: 0: it is none; more than n: it is
+ * not known yet. */
+static size_t
+dot_line(const char *in, size_t n)
 {
+	if (n < 2 || in[1] == '\n')
+		return 2;
+	if (in[1] != '\r')
+		return 0;
+	return n < 3 || in[2] == '\n' ? 3 : 0;
+}
+
+/* What the "." is behind an LF; *len_r octets are its line if it is alone. */
+static enum dot
+dot_look(struct pop3_unstuff *u, const char *in, size_t n, size_t *len_r)
+{
+	enum dot text = u->inside ? DOT_TEXT : DOT_STUFFED;
 	bool lf_ends = u->bare_lf || !u->first_line_seen;
 
-	*len_r = 2;
-	if (n < 2)
+	*len_r = dot_line(in, n);
+	if (*len_r == 0)
+		return text;
+	if (*len_r > n)
 		return DOT_UNKNOWN;
-	if (in[1] == '\n' && lf_ends)
+	if (!u->inside && (*len_r == 3 || lf_ends))
 		return DOT_END;
-	if (in[1] != '\r')
-		return DOT_STUFFED;
-	*len_r = 3;
-	if (n < 3)
-		return DOT_UNKNOWN;
-	return in[2] == '\n' ? DOT_END : DOT_STUFFED;
+	if (*len_r == n)
+		return DOT_ODD;
+	u->odd_dot = true;
+	return text;
 }
 
 /* An LF has passed. */
@@ -42,6 +55,7 @@ lf_passed(struct pop3_unstuff *u, bool after_cr)
 	line_ends = after_cr || u->bare_lf;
 	u->octets += line_ends ? 2 : 1;
 	u->inside = !line_ends;
+	u->after_bare_lf = !line_ends;
 }
 
 static size_t
@@ -54,6 +68,7 @@ text_copy(
 		return 0;
 	memmove(out, in, n);
 	u->inside = true;
+	u->after_bare_lf = false;
 	u->octets += n;
 	return n;
 }
@@ -69,17 +84,22 @@ pop3_unstuff(
 		const char *lf;
 		bool after_cr;
 
-		if (!u->inside && in[i] == '.') {
+		if (in[i] == '.' && (!u->inside || u->after_bare_lf)) {
 			enum dot dot = dot_look(u, in + i, n - i, &len);
 
 			if (dot == DOT_END)
 				return (struct pop3_unstuff_step){ i + len, o,
-					true };
+					true, 0 };
+			if (dot == DOT_ODD)
+				return (struct pop3_unstuff_step){ i, o, false,
+					len };
 			if (dot == DOT_UNKNOWN)
 				break;
-			u->inside = true;
-			i++;
-			continue;
+			if (dot == DOT_STUFFED) {
+				u->inside = true;
+				i++;
+				continue;
+			}
 		}
 
 		/* No further than there is room, so that a long line is not
@@ -99,5 +119,5 @@ pop3_unstuff(
 		i += (size_t)after_cr + 1;
 		lf_passed(u, after_cr);
 	}
-	return (struct pop3_unstuff_step){ i, o, false };
+	return (struct pop3_unstuff_step){ i, o, false, 0 };
 }

@@ -98,7 +98,9 @@ check(struct talk *t, const struct pop3_event *ev)
 	case POP3_EV_OK:
 	case POP3_EV_ERR:
 		assert(!t->inside);
-		assert(ev->cmd == POP3_CMD_STAT || !ev->odd);
+		assert(ev->cmd == POP3_CMD_STAT ||
+		       ev->cmd == POP3_CMD_LIST_ONE ||
+		       ev->cmd == POP3_CMD_UIDL_ONE || !ev->odd);
 		assert(ev->count <= POP3_MSGNO_MAX);
 		break;
 	case POP3_EV_CHALLENGE: assert(ev->cmd == POP3_CMD_AUTH); break;
@@ -108,7 +110,8 @@ check(struct talk *t, const struct pop3_event *ev)
 		assert(ev->data.n <= POP3_UID_MAX);
 		break;
 	case POP3_EV_DATA: assert(t->inside && ev->data.n != 0); break;
-	case POP3_EV_END: assert(t->inside); break;
+	case POP3_EV_END:
+	case POP3_EV_PROBED: assert(t->inside); break;
 	case POP3_EV_MORE: assert(t->in.len < t->in.max); break;
 	case POP3_EV_BROKEN: break;
 	}
@@ -118,7 +121,7 @@ static void
 note_text(struct talk *t, const struct pop3_event *ev)
 {
 	add_text(t, ev->type == POP3_EV_OK ? " ok" : " err");
-	if (ev->cmd == POP3_CMD_STAT && ev->odd) {
+	if (ev->odd) {
 		add_text(t, " odd");
 	} else if (ev->cmd == POP3_CMD_STAT && ev->type == POP3_EV_OK) {
 		add_number(t, ev->count);
@@ -127,6 +130,9 @@ note_text(struct talk *t, const struct pop3_event *ev)
 	if (ev->code != POP3_NO_CODE)
 		add_number(t, ev->code);
 	add_slice(t, ev->text);
+	add_slice(t, ev->data);
+	if (ev->cmd == POP3_CMD_LIST_ONE && ev->octets != 0)
+		add_number(t, ev->octets);
 }
 
 static void
@@ -134,14 +140,16 @@ note_rest(struct talk *t, const struct pop3_event *ev)
 {
 	static const char *const words[] = { [POP3_EV_CHALLENGE] = " challenge",
 		[POP3_EV_ENTRY] = " entry",
-		[POP3_EV_END] = " end" };
+		[POP3_EV_END] = " end",
+		[POP3_EV_PROBED] = " probed" };
 
 	add_text(t, words[ev->type]);
 	if (ev->type == POP3_EV_ENTRY)
 		add_number(t, ev->msgno);
 	if (ev->odd)
 		add_text(t, " odd");
-	else if (ev->cmd == POP3_CMD_LIST && ev->type == POP3_EV_ENTRY)
+	else if ((ev->cmd == POP3_CMD_LIST && ev->type == POP3_EV_ENTRY) ||
+		 ev->cmd == POP3_CMD_LIST_ONE)
 		add_number(t, ev->octets);
 	else if (ev->cmd == POP3_CMD_TOP || ev->cmd == POP3_CMD_RETR)
 		add_number(t, ev->octets);
@@ -211,8 +219,11 @@ run(struct talk *t)
 		note(t, &ev);
 		if (ev.type == POP3_EV_CHALLENGE)
 			answer(t);
+		if (ev.type == POP3_EV_PROBED && !ev.odd)
+			pop3_client_end(&t->client);
 		t->inside = ev.type == POP3_EV_DATA ||
 			    ev.type == POP3_EV_ENTRY ||
+			    ev.type == POP3_EV_PROBED ||
 			    (ev.type == POP3_EV_OK && t->client.inside);
 		t->broken = ev.type == POP3_EV_BROKEN;
 	} while (!t->broken);
@@ -220,6 +231,19 @@ run(struct talk *t)
 		pop3_client_run(&t->client, &t->in, &ev);
 		check(t, &ev);
 	}
+}
+
+static void
+probe(struct talk *t)
+{
+	struct pop3_client *c = &t->client;
+	enum err e;
+
+	if (!t->probes || !c->doubtful || c->n_pending != 1)
+		return;
+	e = pop3_client_message(c, &t->out, POP3_CMD_UIDL_ONE, 7);
+	assert(e == E_OK);
+	pop3_client_probe(c);
 }
 
 void
@@ -236,6 +260,7 @@ talk_feed(struct talk *t, const char *p, size_t n)
 		p += part;
 		n -= part;
 		run(t);
+		probe(t);
 	}
 }
 

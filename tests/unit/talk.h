@@ -24,6 +24,8 @@ struct talk {
 	struct buf in, out, log;
 	const char *response[2]; /* to challenges, in turns; NULL: cancels */
 	unsigned challenges;
+	bool probes;  /* UIDL n, where a message may have ended; believed if it
+	               * is answered in form */
 	bool in_data; /* the log ends with data */
 	bool inside;  /* OK has come, END has not */
 	bool broken;

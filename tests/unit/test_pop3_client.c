@@ -36,6 +36,8 @@ send_one(struct talk *t, enum pop3_cmd cmd)
 		return pop3_client_auth(c, &t->out, "LOGIN", NULL, &deferred);
 	case POP3_CMD_TOP:
 	case POP3_CMD_RETR:
+	case POP3_CMD_LIST_ONE:
+	case POP3_CMD_UIDL_ONE:
 	case POP3_CMD_DELE: return pop3_client_message(c, &t->out, cmd, 7);
 	default: return pop3_client_send(c, &t->out, cmd);
 	}
@@ -482,6 +484,86 @@ test_message(void **state)
 	    POP3_CMD_RETR, "+OK\r\na\r\n.\r", "RETR 7 ok\nRETR 7 data a\n");
 }
 
+/* LIST n and UIDL n: one line, and it says the number. */
+static void
+test_one(void **state)
+{
+	static const struct {
+		enum pop3_cmd cmd;
+		const char *reply, *want;
+	} rows[] = {
+		{ POP3_CMD_UIDL_ONE, "+OK 7 u7", "ok 7 u7 u7" },
+		{ POP3_CMD_UIDL_ONE, "+OK 7 u7 behind", "ok 7 u7 behind u7" },
+		{ POP3_CMD_UIDL_ONE, "+OK 8 u7", "ok odd 8 u7 u7" },
+		{ POP3_CMD_UIDL_ONE, "+OK 7", "ok odd 7" },
+		{ POP3_CMD_UIDL_ONE, "+OK", "ok odd" },
+		{ POP3_CMD_UIDL_ONE, "+OK 120 octets",
+		    "ok odd 120 octets octets" },
+		{ POP3_CMD_UIDL_ONE, "-ERR 7 u7", "err 7 u7" },
+		{ POP3_CMD_LIST_ONE, "+OK 7 120", "ok 7 120 120" },
+		{ POP3_CMD_LIST_ONE, "+OK 7 octets", "ok odd 7 octets" },
+		{ POP3_CMD_LIST_ONE, "+OK 120 octets", "ok odd 120 octets" },
+		{ POP3_CMD_LIST_ONE, "+OK 70 120", "ok odd 70 120 120" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ITEMS(rows); i++) {
+		char reply[100], want[100];
+
+		snprintf(reply, sizeof(reply), "%s\r\n", rows[i].reply);
+		snprintf(want, sizeof(want), "%s 7 %s\n",
+		    pop3_cmd_name(rows[i].cmd), rows[i].want);
+		reply_check(rows[i].cmd, reply, want);
+	}
+}
+
+/* What comes when a message may have ended and a probe is sent. */
+static void
+probe_check(const char *first, const char *then, const char *want)
+{
+	for (int whole = 0; whole < 2; whole++) {
+		size_t n = strlen(then), part = whole ? n : 1;
+		struct talk t;
+
+		begin(&t, POP3_CMD_RETR);
+		t.probes = true;
+		talk_feed(&t, first, strlen(first));
+		for (size_t i = 0; i < n; i += part)
+			talk_feed(&t, then + i, part);
+		assert_string_equal(talk_log(&t), want);
+		talk_clear(&t);
+	}
+}
+
+/* A "." line that ends in its own way is the end if the probe's answer is
+ * behind it, and text if anything else is. */
+static void
+test_probe(void **state)
+{
+	char line[POP3_REPLY_MAX + 10], want[sizeof(line) + 100];
+
+	(void)state;
+	probe_check("+OK\r\na\r\nb\n.\r\n", "+OK 7 u7\r\n",
+	    "RETR 7 ok\nRETR 7 data a\nb\n\nUIDL 7 probed u7\n"
+	    "RETR 7 end 5\nUIDL 7 ok 7 u7 u7\n");
+	probe_check("+OK\r\na\r\n.\n", "+OK 7 u7\n",
+	    "RETR 7 ok\nRETR 7 data a\n\nUIDL 7 probed u7\n"
+	    "RETR 7 end 3\nUIDL 7 ok 7 u7 u7\n");
+	probe_check("+OK\r\na\r\nb\n.\r\n", "c\r\n.\r\n+OK 7 u7\r\n",
+	    "RETR 7 ok\nRETR 7 data a\nb\n\nUIDL 7 probed odd\n"
+	    "RETR 7 data .\nc\n\nRETR 7 end 11\nUIDL 7 ok 7 u7 u7\n");
+	probe_check("+OK\r\na\r\nb\n.\r\n", "+OK\r\n.\r\n+OK 7 u7\r\n",
+	    "RETR 7 ok\nRETR 7 data a\nb\n\nUIDL 7 probed odd\n"
+	    "RETR 7 data .\n+OK\n\nRETR 7 end 13\nUIDL 7 ok 7 u7 u7\n");
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = '\0';
+	snprintf(want, sizeof(want),
+	    "RETR 7 ok\nRETR 7 data a\nb\n\nUIDL 7 probed odd\n"
+	    "RETR 7 data .\n%s",
+	    line);
+	probe_check("+OK\r\na\r\nb\n.\r\n", line, want);
+}
+
 /* ---- CAPA ---- */
 
 static void
@@ -728,14 +810,14 @@ test_commands(void **state)
 
 	(void)state;
 	talk_init(&t, 0);
-	for (int cmd = POP3_CMD_CAPA; cmd <= POP3_CMD_QUIT; cmd++)
+	for (int cmd = POP3_CMD_CAPA; cmd <= POP3_CMD_UIDL_ONE; cmd++)
 		say(&t, (enum pop3_cmd)cmd);
 	out_check(&t,
 	    "CAPA\r\nSTLS\r\nUSER tim\r\nPASS secret\r\n"
 	    "APOP tim 0123456789abcdef0123456789abcdef\r\nAUTH LOGIN\r\n"
 	    "STAT\r\nLIST\r\nUIDL\r\nTOP 7 0\r\nRETR 7\r\nDELE 7\r\nRSET\r\n"
-	    "NOOP\r\nQUIT\r\n");
-	assert_int_equal(t.client.n_pending, 15);
+	    "NOOP\r\nQUIT\r\nLIST 7\r\nUIDL 7\r\n");
+	assert_int_equal(t.client.n_pending, 17);
 	assert_int_equal(
 	    pop3_client_message(&t.client, &t.out, POP3_CMD_RETR, UINT32_MAX),
 	    E_OK);
@@ -1030,7 +1112,7 @@ static void
 test_no_memory(void **state)
 {
 	(void)state;
-	for (int cmd = POP3_CMD_CAPA; cmd <= POP3_CMD_QUIT; cmd++)
+	for (int cmd = POP3_CMD_CAPA; cmd <= POP3_CMD_UIDL_ONE; cmd++)
 		for (unsigned n = 1;; n++) {
 			struct talk t;
 			bool failed;
@@ -1084,7 +1166,7 @@ test_output_full(void **state)
 	struct talk t;
 
 	(void)state;
-	for (int cmd = POP3_CMD_CAPA; cmd <= POP3_CMD_QUIT; cmd++) {
+	for (int cmd = POP3_CMD_CAPA; cmd <= POP3_CMD_UIDL_ONE; cmd++) {
 		size_t n;
 
 		begin(&t, POP3_CMD_GREETING);
@@ -1124,6 +1206,8 @@ main(void)
 		cmocka_unit_test(test_line_length),
 		cmocka_unit_test(test_small_input),
 		cmocka_unit_test(test_message),
+		cmocka_unit_test(test_one),
+		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_capa),
 		cmocka_unit_test(test_capa_values),
 		cmocka_unit_test(test_capa_limits),

@@ -53,8 +53,9 @@ step(struct pop3_unstuff *u, const char *in, size_t n, const struct cut *cut,
 	/* what is kept back, and nothing else */
 	if (s.made < room && !s.ended)
 		assert_true(s.used == n ||
-			    (n - s.used <= 2 &&
+			    (n - s.used <= 3 &&
 				(in[s.used] == '\r' || in[s.used] == '.')));
+	assert_true(s.odd == 0 || (!s.ended && s.odd == n - s.used));
 	assert_true(r->made + s.made <= TEXT_MAX);
 	memcpy(r->out + r->made, to, s.made);
 	r->made += s.made;
@@ -215,6 +216,47 @@ test_no_end(void **state)
 		}
 }
 
+/* A line of one "." that may be the end is left while nothing is behind it; what
+ * is behind it says that it is text. */
+static void
+test_odd_dot(void **state)
+{
+	static const struct {
+		const char *wire, *made;
+		size_t odd;
+	} rows[] = {
+		{ "a\r\nb\n.\r\n", "a\nb\n", 3 },
+		{ "a\r\nb\n.\n", "a\nb\n", 2 },
+		{ "a\r\n.\n", "a\n", 2 },
+		{ "a\r\nb\n\n.\r\n", "a\nb\n\n", 3 },
+		{ "a\r\nb\n.\r\nc\n.\r\n", "a\nb\n.\nc\n", 3 },
+		/* not alone, or not at the end */
+		{ "a\r\nb\n..\r\n", "a\nb\n..\n", 0 },
+		{ "a\r\nb\n.\r\r\n", "a\nb\n.\r\n", 0 },
+		{ "a\r\nb.\r\n", "a\nb.\n", 0 },
+		{ "a\r\nb\r.\r\n", "a\nb\r.\n", 0 },
+		{ "a\r\nb\n.\r\nc", "a\nb\n.\nc", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t n = strlen(rows[i].wire);
+		char *in = guard_copy(0, rows[i].wire, n);
+		struct pop3_unstuff_step s;
+		struct pop3_unstuff u;
+
+		pop3_unstuff_init(&u);
+		s = pop3_unstuff(&u, in, n, in, n);
+		assert_false(s.ended);
+		assert_int_equal(s.odd, rows[i].odd);
+		assert_int_equal(s.used, n - s.odd);
+		assert_int_equal(s.made, strlen(rows[i].made));
+		assert_memory_equal(in, rows[i].made, s.made);
+		assert_int_equal(
+		    u.odd_dot, strstr(rows[i].made, "\n.\n") != NULL);
+	}
+}
+
 static size_t
 odd_text(char *text, size_t max, unsigned *seed)
 {
@@ -349,6 +391,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_no_end),
+		cmocka_unit_test(test_odd_dot),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_long_line),
