@@ -110,6 +110,7 @@ session_break(struct session *s, enum outcome o, const char *fmt, ...)
 		vsnprintf(s->broken, sizeof(s->broken), fmt, ap);
 		va_end(ap);
 		session_fail(s, o, "%s", s->broken);
+		session_fence_lost(s);
 	}
 	session_finish(s);
 }

@@ -47,9 +47,14 @@ struct session_conf {
 	bool only_troubled; /* only messages that broke an earlier session */
 };
 
+/* What shows that answers are in step: what is listed of a message, asked for
+ * again. */
+enum fence { FENCE_UIDL, FENCE_LIST, FENCE_NOOP };
+
 /* The record of the account as the run goes on; each session changes it.  The
  * caller's. */
 struct record {
+	enum fence fence; /* what the server answers as it should */
 	struct state_account account;
 	struct message *messages;
 	size_t n_messages;

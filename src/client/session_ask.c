@@ -72,6 +72,10 @@ send_retr(struct session *s, size_t i)
 	struct item *item = &s->items[i];
 	const struct listed *l = &s->plan->v[i].listed;
 
+	if (session_fence_is_due(s)) {
+		(void)session_fence(s, i);
+		return false;
+	}
 	if (item->alone ? s->pop3.n_pending != 0
 			: !has_room(s, l->size) || session_store_is_long(s))
 		return false;
@@ -84,10 +88,9 @@ send_retr(struct session *s, size_t i)
 		s->next_alone++;
 	else
 		s->next++;
-	s->was_pipelined |= item->pipelined;
 	s->in_flight += l->size;
 	s->n_asked++;
-	return true;
+	return !s->pipelining || item->alone || session_fence(s, i);
 }
 
 static bool
@@ -120,6 +123,9 @@ send_more(struct session *s)
 		if (!send_retr(s, i))
 			break;
 	if (s->conn.fd < 0)
+		return;
+	if (s->pop3.n_pending == 0 && s->n_held != 0 &&
+	    !session_fence(s, s->held[s->n_held - 1].item))
 		return;
 	if (s->n_asked == 0)
 		session_store(s);

@@ -8,6 +8,7 @@
  *	session_listing.c   STAT, LIST, UIDL, TOP: what is to be done
  *	session_ask.c       RETR, DELE: what is asked for
  *	session_retrieve.c  RETR, DELE: what comes
+ *	session_fence.c     which answer is whose
  *	session_store.c     batches, what is put on record, the end
  *	session_trouble.c   messages that could not be had
  */
@@ -43,6 +44,7 @@ enum progress {
 	ITEM_IDLE,   /* nothing to do, or not yet */
 	ITEM_TOP,    /* its header is asked for */
 	ITEM_RETR,   /* asked for */
+	ITEM_HELD,   /* message or header is complete; see session_fence.c */
 	ITEM_WAITS,  /* in the batch, or being stored */
 	ITEM_DELETE, /* DELE is to be sent */
 	ITEM_DELE,   /* sent */
@@ -54,11 +56,23 @@ struct item {
 	bool alone;     /* to be asked for with nothing else outstanding */
 	bool pipelined; /* something else was outstanding */
 	bool refused;   /* when it was asked for before */
+	bool troubled;  /* that was counted for this session */
 	bool is_fresh;  /* stored in this session */
 	bool dele_ok;
 	uint64_t octets; /* that came when it was asked for before */
 	size_t message;  /* index into `fresh`, or into the plan's `known` */
 };
+
+/* An answer that has come, but may be another message's. */
+struct held {
+	enum { HELD_MESSAGE, HELD_HEADER, HELD_REFUSAL } kind;
+	size_t item;
+	struct parcel *parcel;    /* of a message, complete; else NULL */
+	struct identity identity; /* of a header */
+	uint64_t octets;
+};
+
+enum { HELD_MAX = 64 };
 
 struct session {
 	struct session_conf conf;
@@ -76,7 +90,7 @@ struct session {
 	bool looking;  /* within session_look() */
 	bool entering; /* the step's `enter` is still to be called */
 	ev_io reading, writing;
-	ev_timer deadline, limit, idle;
+	ev_timer deadline, limit, idle, doubt;
 	struct buf in, out;
 	struct pop3_client pop3;
 	bool pipelining, was_pipelined;
@@ -96,7 +110,6 @@ struct session {
 	struct listed *listed;
 	size_t n_listed, listed_room;
 	uint32_t stat_count;
-	bool fenced; /* all TOPs are sent, and a NOOP */
 	bool stat_odd, list_ok, uidl_ok, list_done, uidl_done;
 	struct plan *plan;
 	struct identity_reader *identity;
@@ -109,11 +122,21 @@ struct session {
 	size_t *unsaved, n_unsaved;            /* due once that is on record */
 	size_t n_saving;    /* of these, so many are about to be */
 	uint64_t in_flight; /* octets that were asked for and have not come */
-	uint32_t n_asked;   /* messages */
+	uint32_t n_asked;   /* messages that are not told apart yet */
 	bool enough;        /* nothing more is asked for */
 	uint64_t octets_seen;
 	uint64_t came;         /* of the message or header that is coming */
+	char first[4];         /* octets of the message */
 	struct parcel *parcel; /* being written */
+
+	/* What has come since the last fence. */
+	struct held held[HELD_MAX];
+	size_t n_held;
+	size_t coming; /* item: what is inside of an answer is its */
+	uint64_t held_octets;
+	double held_since;
+	uint32_t n_fences; /* that are not answered yet */
+	bool in_step;      /* one was, as it should */
 
 	/* Complete, to be stored; being stored; stored. */
 	struct parcel **batch;
@@ -183,6 +206,33 @@ bool session_has_space(struct session *s, uint64_t octets);
 /* ---- session_retrieve.c ---- */
 
 void session_take_retrieve(struct session *s, const struct pop3_event *ev);
+
+/* A message was told apart from its neighbours: only now it counts. */
+void session_take_told(struct session *s, const struct held *h);
+
+/* ---- session_fence.c ---- */
+
+/* Sends a command that is answered with what is known of a message.  False: the
+ * session has failed. */
+bool session_fence(struct session *s, size_t i);
+/* Nothing else is to be asked for before there was one. */
+bool session_fence_is_due(const struct session *s);
+/* Until the next fence is in step. */
+void session_hold(struct session *s, const struct held *h);
+void session_drop_held(struct session *s);
+/* True: it was a fence's. */
+bool session_take_fence(struct session *s, const struct pop3_event *ev);
+bool session_is_distrusted(const struct session *s);
+/* The server was found to mix up its answers: one at a time from now on. */
+void session_distrust(struct session *s);
+/* The same, and the line is of no use any more; why: NULL, or what was no POP3. */
+void session_out_of_step(struct session *s, const char *why);
+/* The line is lost: some servers cannot bear the fence. */
+void session_fence_lost(struct session *s);
+/* Looks whether what is coming may have ended; to be called when all that has
+ * come was looked at. */
+void session_doubt(struct session *s);
+void session_doubt_init(struct session *s);
 
 /* ---- session_store.c ---- */
 

@@ -185,23 +185,16 @@ session_look(struct session *s)
 				s->step->enter(s);
 			continue;
 		}
-		if (ev.type != POP3_EV_BROKEN) {
+		if (ev.type != POP3_EV_BROKEN)
 			s->step->take(s, &ev);
-			continue;
-		}
-		if (s->was_pipelined) {
-			s->record->account.serial_until =
-			    (int64_t)ev_now(s->conf.loop) + REMEMBER;
-			s->result.again = true;
-		}
-		session_break(s, OUTCOME_PROTOCOL,
-		    _("%s does not speak POP3 as it should (%s): %s"),
-		    s->conf.account->server, _(s->step->name), _(ev.why));
+		else
+			session_out_of_step(s, _(ev.why));
 	}
 	s->looking = false;
 	if (s->conn.fd >= 0 && s->step->writable != NULL)
 		s->step->writable(s);
 	session_flush(s);
+	session_doubt(s);
 }
 
 static void
@@ -323,6 +316,7 @@ session_io_init(struct session *s)
 	s->reading.data = s->writing.data = s->deadline.data = s->idle.data =
 	    s->limit.data = s;
 	ev_timer_start(s->conf.loop, &s->limit);
+	session_doubt_init(s);
 }
 
 void
@@ -336,6 +330,7 @@ session_close(struct session *s)
 	ev_timer_stop(s->conf.loop, &s->deadline);
 	ev_timer_stop(s->conf.loop, &s->idle);
 	ev_timer_stop(s->conf.loop, &s->limit);
+	ev_timer_stop(s->conf.loop, &s->doubt);
 	if (s->conn.fd >= 0)
 		conn_close(&s->conn);
 	tls_context_free(s->tls);

@@ -277,22 +277,24 @@ send_tops(struct session *s)
 		if (s->pop3.n_pending != 0 &&
 		    (!s->pipelining || s->pop3.pending_octets > COMMANDS_MAX))
 			return;
-		s->was_pipelined |= s->pop3.n_pending != 0;
+		if (session_fence_is_due(s)) {
+			(void)session_fence(s, s->next);
+			return;
+		}
 		if (!session_sent(
 			s, pop3_client_message(&s->pop3, &s->out, POP3_CMD_TOP,
 			       p->v[s->next].listed.msgno)))
 			return;
 		s->items[s->next].progress = ITEM_TOP;
+		if (s->pipelining && !session_fence(s, s->next))
+			return;
 	}
-	/* Headers that are one answer late would be another message's: NOOP
-	 * shows whether all are in step. */
-	if (s->pipelining && s->pop3.n_pending != 0 && !s->fenced) {
-		s->fenced = true;
-		(void)session_sent(
-		    s, pop3_client_send(&s->pop3, &s->out, POP3_CMD_NOOP));
-	} else if (s->pop3.n_pending == 0) {
+	if (s->pop3.n_pending != 0)
+		return;
+	if (s->n_held != 0)
+		(void)session_fence(s, s->held[s->n_held - 1].item);
+	else
 		session_enter(s, &step_retrieve);
-	}
 }
 
 static void
@@ -317,22 +319,28 @@ header_data(struct session *s, size_t i, struct slice data)
 static void
 take_headers(struct session *s, const struct pop3_event *ev)
 {
-	struct identity id;
-	size_t i = session_find(s, ev->msgno);
+	struct held held = { HELD_HEADER, .item = session_find(s, ev->msgno) };
 
-	if (ev->cmd != POP3_CMD_TOP)
+	if (session_take_fence(s, ev) || ev->cmd != POP3_CMD_TOP)
 		return;
 	switch (ev->type) {
-	case POP3_EV_OK: identity_reader_reset(s->identity); return;
-	case POP3_EV_DATA: header_data(s, i, ev->data); return;
+	case POP3_EV_OK:
+		s->coming = held.item;
+		identity_reader_reset(s->identity);
+		return;
+	case POP3_EV_DATA: header_data(s, held.item, ev->data); return;
 	case POP3_EV_END:
-		id = identity_reader_end(s->identity);
-		plan_header(s->plan, i, &id);
+		held.identity = identity_reader_end(s->identity);
+		session_hold(s, &held);
 		break;
-	default: plan_header(s->plan, i, NULL); break;
+	default:
+		held.kind = HELD_REFUSAL;
+		session_hold(s, &held);
+		plan_header(s->plan, held.item, NULL);
+		s->items[held.item].progress = ITEM_IDLE;
+		break;
 	}
 	s->came = 0;
-	s->items[i].progress = ITEM_IDLE;
 }
 
 /* The lists of a large maildrop may take minutes to make. */

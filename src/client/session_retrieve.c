@@ -10,7 +10,6 @@
 enum {
 	SPACE_EACH = 1 << 20, /* is looked at each so many octets */
 	GROWTH = 64 << 20,    /* octets: sizes that are listed are not exact */
-	DAY = 24 * 3600,
 };
 
 /* ---- retrieving ---- */
@@ -70,6 +69,8 @@ message_data(struct session *s, size_t i, struct slice data)
 	uint64_t left = awaited(s, l);
 	struct errbuf eb;
 
+	for (size_t k = 0; k < data.n && s->came + k < sizeof(s->first); k++)
+		s->first[s->came + k] = data.p[k];
 	s->in_flight -= data.n < left ? data.n : left;
 	s->came += data.n;
 	if (!may_grow(s, l, data.n))
@@ -86,14 +87,6 @@ message_data(struct session *s, size_t i, struct slice data)
 	s->parcel = NULL;
 	s->enough = true;
 	session_fail(s, OUTCOME_DISK, "%s", eb.text);
-}
-
-/* The server is not what it says: from now on one command at a time. */
-static void
-pipelining_fails(struct session *s)
-{
-	s->pipelining = false;
-	s->record->account.serial_until = time(NULL) + 30 * DAY;
 }
 
 static void
@@ -125,28 +118,17 @@ is_doubtful(struct session *s, size_t i, uint64_t octets)
 		a->sizes_lie = true;
 		return false;
 	}
-	pipelining_fails(s);
+	session_distrust(s);
 	return !fits;
-}
-
-/* The answers have come out of step: nothing more can be had here. */
-static void
-out_of_step(struct session *s)
-{
-	s->result.again = true;
-	session_end(s, OUTCOME_PROTOCOL,
-	    _("%s mixes up its answers; from now on it is asked one thing at "
-	      "a time"),
-	    s->conf.account->server);
 }
 
 /* It was asked for only to see whether it is here. */
 static void
-is_here(struct session *s, size_t i)
+is_here(struct session *s, size_t i, struct parcel *p)
 {
 	const struct plan_item *it = &s->plan->v[i];
 
-	parcel_drop(s->conf.delivery, s->parcel);
+	parcel_drop(s->conf.delivery, p);
 	s->items[i].progress = ITEM_DONE;
 	session_trouble_clear(s, i);
 	if (it->action != PLAN_DELETE)
@@ -158,12 +140,14 @@ is_here(struct session *s, size_t i)
 static void
 message_ends(struct session *s, size_t i, uint64_t octets)
 {
-	struct plan_item *it = &s->plan->v[i];
+	const struct plan_item *it = &s->plan->v[i];
 	struct parcel *p = s->parcel;
 	struct errbuf eb;
 
+	s->parcel = NULL;
 	if (p == NULL) {
 		s->items[i].progress = ITEM_DONE;
+		s->n_asked--;
 		return;
 	}
 	p->msgno = it->listed.msgno;
@@ -172,21 +156,34 @@ message_ends(struct session *s, size_t i, uint64_t octets)
 	p->size = it->listed.has_size ? it->listed.size : octets;
 	p->identity = identity_reader_end(s->identity);
 	p->to_delete = deletes_now(s);
-	if (is_doubtful(s, i, octets)) {
-		parcel_drop(s->conf.delivery, p);
-		s->parcel = NULL;
-		if (s->items[i].alone)
-			out_of_step(s);
-		else
-			ask_alone(s, i);
-	} else if (it->action == PLAN_IDENTIFY &&
-		   plan_retrieved(s->plan, i, &p->identity)) {
-		is_here(s, i);
-	} else if (parcel_end(s->conf.delivery, p, &eb) != E_OK) {
+	if (parcel_end(s->conf.delivery, p, &eb) != E_OK) {
 		parcel_drop(s->conf.delivery, p);
 		s->items[i].progress = ITEM_DONE;
+		s->n_asked--;
 		s->enough = true;
 		session_fail(s, OUTCOME_DISK, "%s", eb.text);
+		return;
+	}
+	session_hold(s, &(struct held){ HELD_MESSAGE, .item = i, .parcel = p,
+			    .octets = octets });
+}
+
+void
+session_take_told(struct session *s, const struct held *h)
+{
+	struct parcel *p = h->parcel;
+	size_t i = h->item;
+
+	s->n_asked--;
+	if (is_doubtful(s, i, h->octets)) {
+		parcel_drop(s->conf.delivery, p);
+		if (s->items[i].alone)
+			session_out_of_step(s, NULL);
+		else
+			ask_alone(s, i);
+	} else if (s->plan->v[i].action == PLAN_IDENTIFY &&
+		   plan_retrieved(s->plan, i, &p->identity)) {
+		is_here(s, i, p);
 	} else if (!session_store_add(s, i, p)) {
 		parcel_drop(s->conf.delivery, p);
 		session_memory(s);
@@ -194,7 +191,6 @@ message_ends(struct session *s, size_t i, uint64_t octets)
 	} else {
 		s->items[i].progress = ITEM_WAITS;
 	}
-	s->parcel = NULL;
 }
 
 static void
@@ -202,6 +198,8 @@ retr_refused(struct session *s, size_t i, const struct pop3_event *ev)
 {
 	struct item *item = &s->items[i];
 
+	s->n_asked--;
+	session_hold(s, &(struct held){ HELD_REFUSAL, .item = i });
 	if (item->pipelined && !item->alone && !s->enough) {
 		item->refused = true;
 		ask_alone(s, i);
@@ -220,30 +218,46 @@ dele_answered(struct session *s, size_t i, const struct pop3_event *ev)
 		session_refused(s, ev, "DELE");
 }
 
+/* Something one line long was said before: the second line is the answer. */
+static bool
+begins_like_reply(const struct session *s)
+{
+	return s->came >= sizeof(s->first) &&
+	       (memcmp(s->first, "+OK", 3) == 0 ||
+		   memcmp(s->first, "-ERR", 4) == 0);
+}
+
+static void
+retr_answered(struct session *s, size_t i, const struct pop3_event *ev)
+{
+	if (ev->type == POP3_EV_DATA) {
+		message_data(s, i, ev->data);
+	} else if (ev->type == POP3_EV_OK) {
+		s->coming = i;
+		message_begins(s);
+	} else {
+		s->in_flight -= awaited(s, &s->plan->v[i].listed);
+		if (ev->type == POP3_EV_ERR)
+			retr_refused(s, i, ev);
+		else if (begins_like_reply(s) && !session_is_distrusted(s))
+			session_out_of_step(s, NULL);
+		else
+			message_ends(s, i, ev->octets);
+		s->came = 0;
+	}
+}
+
 void
 session_take_retrieve(struct session *s, const struct pop3_event *ev)
 {
 	size_t i = session_find(s, ev->msgno);
 
-	if (ev->cmd == POP3_CMD_DELE) {
+	if (ev->cmd == POP3_CMD_DELE)
 		dele_answered(s, i, ev);
+	else if (ev->cmd == POP3_CMD_RETR)
+		retr_answered(s, i, ev);
+	else if (!session_take_fence(s, ev))
 		return;
-	}
-	if (ev->cmd != POP3_CMD_RETR)
-		return;
-	if (ev->type == POP3_EV_DATA) {
-		message_data(s, i, ev->data);
-	} else if (ev->type == POP3_EV_OK) {
-		message_begins(s);
-	} else {
-		s->in_flight -= awaited(s, &s->plan->v[i].listed);
-		s->came = 0;
-		s->n_asked--;
-		if (ev->type == POP3_EV_END)
-			message_ends(s, i, ev->octets);
-		else
-			retr_refused(s, i, ev);
-	}
 	if (session_store_is_due(s))
 		session_store(s);
 }

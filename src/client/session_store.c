@@ -260,18 +260,23 @@ session_store_is_long(const struct session *s)
 
 /* ---- the end ---- */
 
-/* The line went away while a message or its header was awaited. */
+/* The line went away while a message or its header was awaited; or, if none was,
+ * by what came behind the last one. */
 static void
 note_broken(struct session *s)
 {
+	size_t last = s->n_held != 0 ? s->held[s->n_held - 1].item : s->plan->n;
+
 	if (s->broken[0] == '\0')
 		return;
 	for (size_t i = 0; i < s->plan->n; i++)
 		if (s->items[i].progress == ITEM_TOP ||
 		    s->items[i].progress == ITEM_RETR) {
-			session_trouble(s, i, true, s->broken);
-			return;
+			last = i;
+			break;
 		}
+	if (last < s->plan->n)
+		session_trouble(s, last, true, s->broken);
 }
 
 /* DELE counts only once QUIT was answered. */
@@ -335,6 +340,7 @@ save(struct session *s)
 		return;
 	if (s->items != NULL) {
 		note_broken(s);
+		session_drop_held(s);
 		count_deleted(s);
 		session_troubles_report(s);
 	}

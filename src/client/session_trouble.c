@@ -55,7 +55,7 @@ session_trouble(struct session *s, size_t i, bool breaks, const char *why)
 	const struct listed *l = &s->plan->v[i].listed;
 	struct trouble *t = trouble_find(s, l);
 
-	s->result.tally.failed++;
+	s->result.tally.failed += !s->items[i].troubled;
 	if (t == NULL) {
 		if ((t = trouble_add(s, breaks)) == NULL)
 			return;
@@ -64,7 +64,8 @@ session_trouble(struct session *s, size_t i, bool breaks, const char *why)
 			.size = l->size,
 			.first_at = time(NULL) };
 	}
-	t->tries++;
+	t->tries += !s->items[i].troubled;
+	s->items[i].troubled = true;
 	t->breaks |= breaks;
 	t->last_at = time(NULL);
 	snprintf(t->why, sizeof(t->why), "%s", why);
