@@ -4,8 +4,8 @@
 #ifndef CLIENT_ACCOUNT_CHECK_H
 #define CLIENT_ACCOUNT_CHECK_H
 
-#include "base/conf_text.h"
 #include "client/value.h"
+#include "conf/text.h"
 
 /* Fills in the defaults that depend on other settings, and complains.
  * has_security: it was said.  E_NOMEM. */

@@ -5,13 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/conf_parse.h"
 #include "base/i18n.h"
 #include "base/slurp.h"
 #include "base/str.h"
 #include "client/account.h"
 #include "client/account_check.h"
 #include "client/value.h"
+#include "conf/parse.h"
 
 enum { FILE_MAX = 1024 * 1024 };
 

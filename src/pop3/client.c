@@ -5,9 +5,9 @@
 
 #include "base/b64.h"
 #include "base/i18n.h"
-#include "pop3/capa.h"
-#include "pop3/pending.h"
-#include "pop3/reply.h"
+#include "pop3/client_capa.h"
+#include "pop3/client_pending.h"
+#include "pop3/client_reply.h"
 #include "pop3/word.h"
 
 enum { CAPA_OCTETS = 64 * 1024 };

@@ -2,8 +2,8 @@
 
 #include "base/b64.h"
 #include "pop3/client.h"
-#include "pop3/line.h"
-#include "pop3/pending.h"
+#include "pop3/client_pending.h"
+#include "pop3/server_line.h"
 
 enum { ARGS_MAX = 2 };
 

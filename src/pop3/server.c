@@ -7,7 +7,7 @@
 
 #include "base/b64.h"
 #include "base/format.h"
-#include "pop3/command.h"
+#include "pop3/server_command.h"
 
 enum {
 	REPLY_MAX = 512, /* with CRLF, RFC 1939 s3 */

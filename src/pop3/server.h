@@ -21,7 +21,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "pop3/code.h"
-#include "pop3/line.h"
+#include "pop3/server_line.h"
 
 enum pop3_state {
 	POP3_AUTHORIZATION = 1,

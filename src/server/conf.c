@@ -7,10 +7,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/conf_parse.h"
 #include "base/i18n.h"
 #include "base/slurp.h"
 #include "base/str.h"
+#include "conf/parse.h"
 #include "server/conf_check.h"
 
 enum { FILE_MAX = 1024 * 1024 };

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "auth/auth.h"
-#include "base/conf_text.h"
+#include "conf/text.h"
 #include "server/pop3.h"
 #include "store/store.h"
 

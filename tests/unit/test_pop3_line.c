@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "guard.h"
-#include "pop3/line.h"
+#include "pop3/server_line.h"
 
 enum { MAX = 20, RESULTS = 4096 };
 

@@ -1,9 +1,9 @@
 /*
- * command.h - the command table of the server's side, and what its two files
- * share: command.c reads a line and decides, server.c carries out.
+ * server_command.h - the command table of the server's side, and what its two files
+ * share: server_command.c reads a line and decides, server.c carries out.
  */
-#ifndef POP3_COMMAND_H
-#define POP3_COMMAND_H
+#ifndef POP3_SERVER_COMMAND_H
+#define POP3_SERVER_COMMAND_H
 
 #include "pop3/server.h"
 

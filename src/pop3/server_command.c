@@ -1,4 +1,4 @@
-#include "pop3/command.h"
+#include "pop3/server_command.h"
 
 #include <stdlib.h>
 #include <string.h>

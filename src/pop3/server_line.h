@@ -1,13 +1,13 @@
 /*
- * line.h - cuts the octets of a client into command lines.  No I/O.
+ * server_line.h - cuts the octets of a client into command lines.  No I/O.
  *
  * A line ends with CRLF; a bare LF is taken too, a bare CR is not
  * (RFC 1939 s3).  A line that is longer than its limit is dropped up to its
  * end and reported once, so that its tail is never taken for a command
  * (RFC 2449 s4).
  */
-#ifndef POP3_LINE_H
-#define POP3_LINE_H
+#ifndef POP3_SERVER_LINE_H
+#define POP3_SERVER_LINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
 /*
- * pending.h - the client's commands that await their replies, in their order.
+ * client_pending.h - the client's commands that await their replies, in their order.
  * Shared by the client's files.
  */
-#ifndef POP3_PENDING_H
-#define POP3_PENDING_H
+#ifndef POP3_CLIENT_PENDING_H
+#define POP3_CLIENT_PENDING_H
 
 #include "pop3/client.h"
 

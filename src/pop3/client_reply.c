@@ -1,4 +1,4 @@
-#include "pop3/reply.h"
+#include "pop3/client_reply.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "pop3/capa.h"
+#include "pop3/client_capa.h"
 
 #include <string.h>
 

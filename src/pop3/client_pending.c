@@ -1,4 +1,4 @@
-#include "pop3/pending.h"
+#include "pop3/client_pending.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "base/conf_text.h"
+#include "conf/text.h"
 
 #include <stdint.h>
 #include <stdio.h>

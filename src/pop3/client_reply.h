@@ -1,10 +1,10 @@
 /*
- * reply.h - the lines of a server, taken apart.  Shared by the client's files.
+ * client_reply.h - the lines of a server, taken apart.  Shared by the client's files.
  *
  * Lines come without their ends and may hold anything.
  */
-#ifndef POP3_REPLY_H
-#define POP3_REPLY_H
+#ifndef POP3_CLIENT_REPLY_H
+#define POP3_CLIENT_REPLY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,12 +1,12 @@
 /*
- * conf_parse.h - libconfuse over a text, and what it says in our words.
+ * parse.h - libconfuse over a text, and what it says in our words.
  */
-#ifndef BASE_CONF_PARSE_H
-#define BASE_CONF_PARSE_H
+#ifndef CONF_PARSE_H
+#define CONF_PARSE_H
 
 #include <confuse.h>
 
-#include "base/conf_text.h"
+#include "conf/text.h"
 
 /* What the errors speak of. */
 struct conf_grammar {

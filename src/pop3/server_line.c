@@ -1,4 +1,4 @@
-#include "pop3/line.h"
+#include "pop3/server_line.h"
 
 #include <string.h>
 

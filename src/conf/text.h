@@ -1,10 +1,10 @@
 /*
- * conf_text.h - the configuration file as text, and complaints about it.
+ * text.h - the configuration file as text, and complaints about it.
  *
  * Complaints read `file:line: what is wrong; what would be right`.
  */
-#ifndef BASE_CONF_TEXT_H
-#define BASE_CONF_TEXT_H
+#ifndef CONF_TEXT_H
+#define CONF_TEXT_H
 
 #include <stdarg.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /*
- * capa.h - the lines of CAPA.  Shared by the client's files.  RFC 2449 s5-6.
+ * client_capa.h - the lines of CAPA.  Shared by the client's files.  RFC 2449 s5-6.
  */
-#ifndef POP3_CAPA_H
-#define POP3_CAPA_H
+#ifndef POP3_CLIENT_CAPA_H
+#define POP3_CLIENT_CAPA_H
 
 #include "pop3/client.h"
 

@@ -1,4 +1,4 @@
-#include "base/conf_parse.h"
+#include "conf/parse.h"
 
 #include <stdio.h>
 #include <string.h>
