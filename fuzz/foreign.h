@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/maildir/foreign.h"
-#include "store/maildir/lines.h"
+#include "server/store/maildir/foreign.h"
+#include "server/store/maildir/lines.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

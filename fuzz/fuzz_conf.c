@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "server/conf.h"
+#include "server/conf/conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

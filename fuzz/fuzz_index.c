@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../tests/unit/forge.h"
-#include "index/index.h"
+#include "server/ipc/index.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ipc/ipc.h"
+#include "server/ipc/ipc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/auth.h"
-#include "auth/passwd.h"
-#include "auth/scheme.h"
+#include "server/auth/auth.h"
+#include "server/users/passwd.h"
+#include "server/users/scheme.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "store/maildir/lines.h"
-#include "store/maildir/uidlfile.h"
+#include "server/store/maildir/lines.h"
+#include "server/store/maildir/uidlfile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -11,11 +11,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "auth/auth.h"
-#include "server/conf.h"
-#include "server/parent.h"
-#include "server/pop3.h"
-#include "store/store.h"
+#include "server/auth/auth.h"
+#include "server/conf/conf.h"
+#include "server/parent/parent.h"
+#include "server/store/store.h"
+#include "server/worker/worker.h"
 
 static const char usage[] =
     "usage: maloted [-c FILE] [--check]\n"

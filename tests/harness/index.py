@@ -1,6 +1,6 @@
 """A malote.index in which all sums are right, whatever it says.
 
-The numbers are the format's, as src/index/index.c draws it.
+The numbers are the format's, as src/server/ipc/index.c draws it.
 """
 import ctypes
 import struct

@@ -139,7 +139,7 @@ def dialogue(session, rng):
 
 def uids(box):
     """What each message has as its unique-id, whatever the index says: a
-    line of malote-uidl, or what src/store/maildir/uidl.c makes of its name.
+    line of malote-uidl, or what src/server/store/maildir/uidl.c makes of its name.
     """
     given = {}
     if os.path.exists(box + "/malote-uidl"):

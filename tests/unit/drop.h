@@ -5,8 +5,8 @@
 #ifndef TESTS_DROP_H
 #define TESTS_DROP_H
 
-#include "index/index.h"
-#include "store/drop.h"
+#include "server/ipc/index.h"
+#include "server/store/drop.h"
 
 struct drop_fixture {
 	char base[64];  /* the temporary directory */

@@ -1,7 +1,7 @@
 /*
  * forge.h - a malote.index in which all sums are right, whatever it says.
  *
- * The numbers are the format's, as src/index/index.c draws it.
+ * The numbers are the format's, as src/server/ipc/index.c draws it.
  */
 #ifndef TESTS_FORGE_H
 #define TESTS_FORGE_H
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "index/index.h"
+#include "server/ipc/index.h"
 
 static inline uint32_t
 forge_get32(const char *p)

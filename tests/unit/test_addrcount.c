@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "server/addrcount.h"
+#include "server/ipc/addrcount.h"
 
 enum { ROWS = 3 };
 

@@ -18,9 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "auth/auth.h"
-#include "auth/scheme.h"
 #include "base/clock.h"
+#include "server/auth/auth.h"
+#include "server/users/scheme.h"
 
 enum { SOON = 3000, QUIET = 50, POP3S = 2, STORES = 2 };
 

@@ -14,7 +14,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "server/conf.h"
+#include "server/conf/conf.h"
 
 static char dir[] = "/tmp/malote-conf-XXXXXX";
 static char said[4096];

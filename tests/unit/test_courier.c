@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "store/maildir/foreign.h"
+#include "server/store/maildir/foreign.h"
 
 static struct slice
 str(const char *s)

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "forge.h"
-#include "index/index.h"
+#include "server/ipc/index.h"
 
 enum { MESSAGES = 1500 };
 

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "ipc/ipc.h"
+#include "server/ipc/ipc.h"
 
 enum {
 	T_NUMBER = 1,

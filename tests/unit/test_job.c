@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "store/job.h"
+#include "server/store/job.h"
 
 enum { LINES = 50, JOBS = 200, DEADLINE = 60 };
 

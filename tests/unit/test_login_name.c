@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "auth/name.h"
+#include "server/users/name.h"
 
 static const struct name_rule lower = { true, "" };
 static const struct name_rule keep = { false, "" };

@@ -14,8 +14,8 @@
 
 #include "drop.h"
 #include "forge.h"
-#include "store/maildir/indexfile.h"
-#include "store/maildir/uidlfile.h"
+#include "server/store/maildir/indexfile.h"
+#include "server/store/maildir/uidlfile.h"
 
 #define UIDS(...)   ((const char *const[]){ __VA_ARGS__, NULL })
 #define MSGNOS(...) ((const uint32_t[]){ __VA_ARGS__, 0 })

@@ -18,7 +18,7 @@
 
 #include "base/log.h"
 #include "drop.h"
-#include "store/maildir/maildir.h"
+#include "server/store/maildir/maildir.h"
 
 #define UIDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 

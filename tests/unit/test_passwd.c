@@ -13,9 +13,9 @@
 #include <stdio.h>
 
 #include "alloc.h"
-#include "auth/auth.h"
-#include "auth/passwd.h"
-#include "auth/scheme.h"
+#include "server/auth/auth.h"
+#include "server/users/passwd.h"
+#include "server/users/scheme.h"
 
 static const struct name_rule lower = { true, "" };
 

@@ -13,7 +13,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#include "auth/penalty.h"
+#include "server/auth/penalty.h"
 
 static struct penalty *p;
 static uint64_t now;

@@ -13,7 +13,7 @@
 
 #include <sys/resource.h>
 
-#include "auth/scheme.h"
+#include "server/users/scheme.h"
 
 static const char password[] = "correct horse";
 

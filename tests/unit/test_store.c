@@ -19,7 +19,7 @@
 
 #include "base/log.h"
 #include "drop.h"
-#include "ipc/ipc.h"
+#include "server/ipc/ipc.h"
 
 enum { POP3S = 2, WAIT = 20 /* seconds for any answer */ };
 

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "drop.h"
-#include "store/maildir/uidl.h"
+#include "server/store/maildir/uidl.h"
 
 #define UIDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 

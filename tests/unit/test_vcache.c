@@ -13,7 +13,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#include "auth/vcache.h"
+#include "server/auth/vcache.h"
 
 static void
 test_has(void **state)

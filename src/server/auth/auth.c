@@ -1,0 +1,241 @@
+#include "server/auth/auth.h"
+
+#include <ev.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "server/auth/auth_messages.h"
+#include "server/auth/hashpool.h"
+#include "server/auth/penalty.h"
+#include "server/auth/process.h"
+#include "server/auth/stores.h"
+#include "server/auth/vcache.h"
+#include "server/users/scheme.h"
+
+enum { CONF_MS = 10 * 1000 };
+
+/* ---- settings ---- */
+
+void
+auth_conf_put(struct ipc_chan *c, const struct auth_conf *conf)
+{
+	role_put(c, &conf->role);
+	ipc_put_str(c, conf->mail);
+	ipc_put_str(c, conf->mail_root);
+	ipc_put_str(c, conf->default_domain);
+	ipc_put_u8(c, conf->login_lower);
+	ipc_put_u8(c, conf->penalties);
+	ipc_put_u8(c, conf->apop);
+	ipc_put_u32(c, conf->mail_uid);
+	ipc_put_u32(c, conf->mail_gid);
+	ipc_put_u32(c, conf->first_uid);
+	ipc_put_u32(c, conf->last_uid);
+	ipc_put_u16(c, conf->n_stores);
+	ipc_put_u16(c, conf->hash_threads);
+	ipc_put_u16(c, conf->hash_queue);
+}
+
+void
+auth_conf_get(struct ipc_in *in, struct auth_conf *conf)
+{
+	role_get(in, &conf->role);
+	ipc_get_str(in, conf->mail, sizeof(conf->mail));
+	ipc_get_str(in, conf->mail_root, sizeof(conf->mail_root));
+	ipc_get_str(in, conf->default_domain, sizeof(conf->default_domain));
+	conf->login_lower = ipc_get_u8(in) != 0;
+	conf->penalties = ipc_get_u8(in) != 0;
+	conf->apop = ipc_get_u8(in) != 0;
+	conf->mail_uid = ipc_get_u32(in);
+	conf->mail_gid = ipc_get_u32(in);
+	conf->first_uid = ipc_get_u32(in);
+	conf->last_uid = ipc_get_u32(in);
+	conf->n_stores = ipc_get_u16(in);
+	conf->hash_threads = ipc_get_u16(in);
+	conf->hash_queue = ipc_get_u16(in);
+}
+
+static enum err
+take_conf(void *arg, struct ipc_in *in)
+{
+	auth_conf_get(in, arg);
+	return ipc_get_end(in);
+}
+
+/* ---- the parent's messages ---- */
+
+static enum err
+take_attach(void *arg, struct ipc_in *in)
+{
+	struct auth *a = arg;
+	uint8_t role = ipc_get_u8(in);
+	uint16_t index = ipc_get_u16(in);
+	int fd = ipc_get_fd(in);
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK && role == ROLE_STORE)
+		return store_attach(a, index, fd);
+	if (e == E_OK && role == ROLE_POP3) {
+		client_attach(a, index, fd);
+		return E_OK;
+	}
+	if (fd >= 0)
+		close(fd);
+	return E_FORMAT;
+}
+
+/* Sign-ins are short: there is nothing to finish. */
+static enum err
+take_stop(void *arg, struct ipc_in *in)
+{
+	(void)arg;
+	ipc_get_u32(in);
+	return ipc_get_end(in);
+}
+
+static enum err
+take_users(void *arg, struct ipc_in *in)
+{
+	struct auth *a = arg;
+	int fd = in->nfds != 0 ? ipc_get_fd(in) : -1;
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK)
+		userfile_told(&a->userfile, fd);
+	else if (fd >= 0)
+		close(fd);
+	return e;
+}
+
+static enum err
+take_store_is(void *arg, struct ipc_in *in)
+{
+	uint16_t index = ipc_get_u16(in);
+	uint32_t uid = ipc_get_u32(in);
+	enum err e = ipc_get_end(in);
+
+	return e == E_OK ? store_named(arg, index, uid) : e;
+}
+
+static enum err
+take_no_store(void *arg, struct ipc_in *in)
+{
+	uint32_t uid = ipc_get_u32(in);
+	struct slice why = ipc_get_slice(in);
+	enum err e = ipc_get_end(in);
+
+	if (e != E_OK)
+		return e;
+	log_line(LOG_FAULT, "ev=no-store uid=%u error=\"%.*s\"", uid,
+	    (int)why.n, why.p);
+	store_denied(arg, uid);
+	return E_OK;
+}
+
+static enum err
+take_idle(void *arg, struct ipc_in *in)
+{
+	uint16_t index = ipc_get_u16(in);
+	enum err e = ipc_get_end(in);
+
+	return e == E_OK ? store_idle(arg, index) : e;
+}
+
+static void
+parent_gone(void *arg, enum err why)
+{
+	struct auth *a = arg;
+
+	if (why == E_FORMAT)
+		log_line(LOG_FAULT, "ev=parent error=\"%s\"", err_str(why));
+	ev_break(a->loop, EVBREAK_ALL);
+}
+
+static const struct ipc_rule parent_rule[] = {
+	{ IPC_ATTACH, 1, 1, 3, take_attach },
+	{ IPC_STOP, 1, 0, 4, take_stop },
+	{ IPC_USERS, 1, 1, 0, take_users },
+	{ IPC_STORE_IS, 1, 0, 6, take_store_is },
+	{ IPC_NO_STORE, 1, 0, 1024, take_no_store },
+	{ IPC_IDLE, 1, 0, 2, take_idle },
+};
+
+static const struct ipc_rules parent_rules = { parent_rule,
+	sizeof(parent_rule) / sizeof(parent_rule[0]), parent_gone };
+
+void
+auth_link_lost(struct auth *a, enum ipc_role role, uint16_t index, enum err why)
+{
+	if (why != E_FORMAT)
+		return; /* the parent notices a death by itself */
+	log_line(LOG_FAULT, "ev=misbehaved role=%s index=%u",
+	    role == ROLE_POP3 ? "pop3" : "store", index);
+	ipc_begin(a->ctl, IPC_MISBEHAVED);
+	ipc_put_u8(a->ctl, (uint8_t)role);
+	ipc_put_u16(a->ctl, index);
+	if (ipc_end(a->ctl) != E_OK)
+		log_line(LOG_FAULT, "ev=misbehaved error=\"not sent\"");
+}
+
+/* ---- the process ---- */
+
+static void
+on_turn_end(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+	(void)loop;
+	(void)w;
+	(void)revents;
+	log_flush();
+}
+
+/* All that takes memory, threads and descriptors for the process's life. */
+static void
+set_up(struct auth *a)
+{
+	struct errbuf eb = { "out of memory" };
+
+	a->rule =
+	    (struct name_rule){ a->conf.login_lower, a->conf.default_domain };
+	LIST_INIT(&a->clients);
+	LIST_INIT(&a->stores);
+	TAILQ_INIT(&a->store_waits);
+	if (scheme_init() != E_OK)
+		fatal("ev=start error=\"no random numbers\"");
+	a->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	role_enter(&a->conf.role, NULL);
+	a->verified = vcache_new();
+	a->penalty = penalty_new();
+	if (a->loop == NULL || a->verified == NULL || a->penalty == NULL ||
+	    hashpool_new(&a->hashes, a->loop, a->conf.hash_threads,
+		a->conf.hash_queue, &eb) != E_OK)
+		fatal("ev=start error=\"%s\"", eb.text);
+}
+
+int
+auth_main(int ctl)
+{
+	static const char *const calls[] = { "fstat", "newfstatat", "pread64" };
+	static struct auth a;
+	ev_prepare turn;
+	enum err e;
+
+	log_open(STDERR_FILENO, "auth");
+	e = ipc_wait_one(ctl, IPC_CONF, CONF_MS, take_conf, &a.conf);
+	if (e != E_OK)
+		fatal("ev=start error=\"settings: %s\"", err_str(e));
+	set_up(&a);
+	role_limit(calls, sizeof(calls) / sizeof(*calls));
+
+	if ((a.ctl = ipc_open(a.loop, ctl, &parent_rules, &a, false)) == NULL)
+		fatal("ev=start error=\"out of memory\"");
+	userfile_init(&a.userfile, &a.rule, a.loop, a.ctl);
+	ipc_begin(a.ctl, IPC_READY);
+	if (ipc_end(a.ctl) != E_OK)
+		fatal("ev=start error=\"out of memory\"");
+	ev_prepare_init(&turn, on_turn_end);
+	ev_set_priority(&turn, EV_MINPRI); /* after the messages have left */
+	ev_prepare_start(a.loop, &turn);
+	ev_run(a.loop, 0);
+	log_flush();
+	_exit(0); /* threads still run: no exit handlers */
+}

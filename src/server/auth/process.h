@@ -1,0 +1,48 @@
+/*
+ * process.h - what the files of the auth process share.
+ *
+ *	auth.c      the settings, the parent's messages, the loop
+ *	auth_messages.c   the pop3 processes: their messages, their sessions
+ *	signin.c    one sign-in, from the request to IPC_OPEN or IPC_REFUSED
+ *	stores.c    the store processes, and who waits for one
+ */
+#ifndef SERVER_AUTH_PROCESS_H
+#define SERVER_AUTH_PROCESS_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "server/auth/auth.h"
+#include "server/users/userfile.h"
+
+struct client;
+struct signin;
+struct store;
+struct store_wait;
+
+LIST_HEAD(client_list, client);
+LIST_HEAD(store_list, store);
+TAILQ_HEAD(store_waits, store_wait);
+
+struct auth {
+	struct auth_conf conf;
+	struct name_rule rule;
+	struct ev_loop *loop;
+	struct ipc_chan *ctl;
+	struct userfile userfile;
+	struct hashpool *hashes;
+	struct vcache *verified;
+	struct penalty *penalty;
+	struct client_list clients;
+	struct store_list stores;
+	struct store_waits store_waits;
+	unsigned n_store_waits, n_signins;
+	uint32_t store_serial;
+};
+
+/* Tells the parent that the process which the channel led to is to be ended
+ * (E_FORMAT), and the log. */
+void auth_link_lost(
+    struct auth *a, enum ipc_role role, uint16_t index, enum err why);
+
+#endif

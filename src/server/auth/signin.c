@@ -1,0 +1,527 @@
+#include "server/auth/signin.h"
+
+#include <ev.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sasl/sasl.h"
+#include "server/auth/hashpool.h"
+#include "server/auth/penalty.h"
+#include "server/auth/stores.h"
+#include "server/auth/vcache.h"
+#include "server/users/name.h"
+
+enum state { SASL, CHECKING, HASHING, PLACING, HELD };
+
+struct signin {
+	struct auth *auth;
+	struct client *client; /* NULL: abandoned */
+	uint64_t sid;
+	enum state state;
+	uint16_t client_index;
+	const char *method;
+	char peer[PEER_MAX];
+	char user[NAME_MAX_OCTETS + 1]; /* by the rule for names, or empty */
+	struct sasl_server *sasl;
+
+	/* What is to be verified: a password, or for APOP a timestamp and a
+	 * digest. */
+	char *password;
+	char *timestamp;
+	uint8_t digest[APOP_DIGEST];
+
+	/* How far that is. */
+	bool checked;        /* the parent was asked about the users file */
+	bool known;          /* there is such a user, and not locked out */
+	uint64_t generation; /* of the users it was verified against, or 0 */
+	char *stored;        /* for the job */
+	struct hash_job job;
+	struct userfile_wait wait;
+	const char *why; /* it does not match */
+
+	/* Where the mail is. */
+	char *mail;
+	struct store_wait store;
+
+	enum sign_in_code code;
+	ev_timer held;
+};
+
+static void verify(struct signin *s);
+static void place(struct signin *s);
+
+/* ---- life ---- */
+
+struct signin *
+signin_new(struct client *c, uint64_t sid, const char *peer, const char *method)
+{
+	struct auth *a = client_auth(c);
+	struct signin *s;
+
+	if (a->n_signins >= SIGNINS_MAX || (s = calloc(1, sizeof(*s))) == NULL)
+		return NULL;
+	a->n_signins++;
+	s->auth = a;
+	s->client = c;
+	s->client_index = client_index(c);
+	s->sid = sid;
+	s->method = method;
+	memcpy(s->peer, peer, strnlen(peer, PEER_MAX - 1));
+	return s;
+}
+
+/* The secrets are not needed any longer than this. */
+static void
+forget_secrets(struct signin *s)
+{
+	if (s->password != NULL)
+		explicit_bzero(s->password, strlen(s->password));
+	free(s->password);
+	s->password = NULL;
+	if (s->stored != NULL)
+		explicit_bzero(s->stored, strlen(s->stored));
+	free(s->stored);
+	s->stored = NULL;
+	explicit_bzero(s->digest, sizeof(s->digest));
+	sasl_server_free(s->sasl);
+	s->sasl = NULL;
+}
+
+/* store: the serial number of the one that has it now, or 0. */
+static void
+finish(struct signin *s, uint32_t store)
+{
+	if (s->client != NULL)
+		client_signed_in(s->client, s->sid, store);
+	ev_timer_stop(s->auth->loop, &s->held);
+	s->auth->n_signins--;
+	forget_secrets(s);
+	free(s->timestamp);
+	free(s->mail);
+	free(s);
+}
+
+void
+signin_abandon(struct signin *s)
+{
+	client_signed_in(s->client, s->sid, 0);
+	s->client = NULL;
+	/* What is being verified goes on, so that a failure counts. */
+	if (s->state == CHECKING ||
+	    (s->state == HASHING && !hashpool_cancel(s->auth->hashes, &s->job)))
+		return;
+	if (s->state == PLACING)
+		store_wait_cancel(&s->store);
+	finish(s, 0);
+}
+
+/* ---- refusing ---- */
+
+static const char *const code_word[SIGN_IN_CODES] = {
+	[SIGN_IN_CREDENTIALS] = "auth",
+	[SIGN_IN_TEMPORARY] = "temporary",
+	[SIGN_IN_PERMANENT] = "permanent",
+	[SIGN_IN_IN_USE] = "in-use",
+	[SIGN_IN_MALFORMED] = "malformed",
+};
+
+static void
+answer(struct signin *s)
+{
+	if (s->client != NULL)
+		client_refuse(s->client, s->sid, s->code, s->user, s->why);
+	finish(s, 0);
+}
+
+static void
+on_held(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	(void)loop;
+	(void)revents;
+	answer(t->data);
+}
+
+static void
+hold(struct signin *s, uint32_t ms)
+{
+	s->state = HELD;
+	ev_now_update(s->auth->loop);
+	ev_timer_init(&s->held, on_held, ms / 1e3, 0);
+	s->held.data = s;
+	ev_timer_start(s->auth->loop, &s->held);
+}
+
+/* name: as the client gave it. */
+static void
+log_refused(const struct signin *s, struct slice name)
+{
+	char user[NAME_MAX_OCTETS * 4 + 1], peer[PEER_MAX * 4];
+
+	str_escape(user, sizeof(user), name.p, name.n);
+	str_escape(peer, sizeof(peer), s->peer, strlen(s->peer));
+	log_line(s->code == SIGN_IN_CREDENTIALS ? LOG_EVENT : LOG_WARNING,
+	    "ev=login-failed sid=%u.%llx user=%s ip=%s method=%s code=%s "
+	    "why=%s",
+	    s->client_index, (unsigned long long)s->sid, user, peer, s->method,
+	    code_word[s->code], s->why);
+}
+
+/* For anything but credentials. */
+static void
+refuse(struct signin *s, enum sign_in_code code, const char *why)
+{
+	s->code = code;
+	s->why = why;
+	log_refused(s, (struct slice){ s->user, strlen(s->user) });
+	answer(s);
+}
+
+/* The credentials are wrong.  name: as the client gave it. */
+static void
+deny(struct signin *s, struct slice name, const char *why)
+{
+	struct slice tried = { (const char *)s->digest, sizeof(s->digest) };
+	uint32_t ms = 0;
+
+	s->code = SIGN_IN_CREDENTIALS;
+	s->why = why;
+	log_refused(s, name);
+	if (s->password != NULL)
+		tried = (struct slice){ s->password, strlen(s->password) };
+	if (s->auth->conf.penalties)
+		ms = penalty_raise(
+		    s->auth->penalty, s->peer, s->user, tried, clock_ms());
+	forget_secrets(s);
+	if (ms == 0 || s->client == NULL)
+		answer(s);
+	else
+		hold(s, ms);
+}
+
+static void
+deny_user(struct signin *s)
+{
+	deny(s, (struct slice){ s->user, strlen(s->user) }, s->why);
+}
+
+/* ---- is the users file current? ---- */
+
+static void
+on_checked(struct userfile_wait *w, enum err e)
+{
+	struct signin *s = (void *)((char *)w - offsetof(struct signin, wait));
+
+	if (e != E_OK)
+		refuse(s, SIGN_IN_TEMPORARY, "users-check");
+	else if (s->auth->userfile.users == NULL)
+		refuse(s, SIGN_IN_TEMPORARY, "no-users-file");
+	else if (s->generation != s->auth->userfile.generation)
+		verify(s);
+	else
+		deny_user(s);
+}
+
+static void
+check_users(struct signin *s)
+{
+	s->state = CHECKING;
+	s->checked = true;
+	s->wait.done = on_checked;
+	userfile_check(&s->auth->userfile, &s->wait);
+}
+
+/* ---- verifying ---- */
+
+/* What came out, for the user as the file has it now. */
+static void
+verified(struct signin *s, enum err e)
+{
+	if (e == E_OK && s->known)
+		place(s);
+	else if (e == E_NOMEM)
+		refuse(s, SIGN_IN_TEMPORARY, "memory");
+	else if (e == E_CONFIG && s->known)
+		refuse(s, SIGN_IN_PERMANENT, "hash");
+	else if (!s->checked)
+		check_users(s); /* the user may just have been added */
+	else
+		deny_user(s);
+}
+
+static void
+on_hashed(struct hash_job *job)
+{
+	struct signin *s = (void *)((char *)job - offsetof(struct signin, job));
+	struct auth *a = s->auth;
+	const struct user *u;
+
+	if (job->result == E_OK && s->known)
+		vcache_add(
+		    a->verified, s->user, s->stored, s->password, clock_ms());
+	if (s->generation != a->userfile.generation) {
+		u = users_find(a->userfile.users, s->user);
+		if ((u != NULL) != s->known ||
+		    (u != NULL && strcmp(u->hash, s->stored) != 0)) {
+			verify(s);
+			return;
+		}
+		s->generation = a->userfile.generation;
+	}
+	verified(s, job->result);
+}
+
+static void
+hash(struct signin *s, const char *stored)
+{
+	struct auth *a = s->auth;
+
+	if (s->known &&
+	    vcache_has(a->verified, s->user, stored, s->password, clock_ms())) {
+		verified(s, E_OK);
+		return;
+	}
+	free(s->stored);
+	if ((s->stored = strdup(stored)) == NULL) {
+		refuse(s, SIGN_IN_TEMPORARY, "memory");
+		return;
+	}
+	s->state = HASHING;
+	s->job = (struct hash_job){
+		.stored = s->stored, .password = s->password, .done = on_hashed
+	};
+	if (hashpool_add(a->hashes, &s->job) != E_OK)
+		refuse(s, SIGN_IN_TEMPORARY, "hash-queue");
+}
+
+/* Against the users that there are now. */
+static void
+verify(struct signin *s)
+{
+	const struct userfile *f = &s->auth->userfile;
+	const struct user *u = users_find(f->users, s->user);
+	const char *stored = u != NULL ? u->hash : NULL;
+
+	s->generation = f->generation;
+	s->why = u == NULL ? "unknown-user" : "password";
+	if (u != NULL && scheme_check(stored, NULL) == E_DENIED) {
+		s->why = "locked";
+		u = NULL;
+	}
+	s->known = u != NULL;
+	if (u == NULL) /* let it take as long as if there were one */
+		stored = users_costly(f->users);
+	if (s->timestamp != NULL)
+		verified(s, u == NULL ? E_DENIED
+				      : scheme_verify_apop(
+					    stored, s->timestamp, s->digest));
+	else if (stored == NULL)
+		verified(s, E_DENIED);
+	else if (!scheme_is_costly(stored))
+		verified(s, scheme_verify(stored, s->password));
+	else
+		hash(s, stored);
+}
+
+/* ---- beginning ---- */
+
+/* A name and maybe a password have been claimed. */
+static void
+claim(struct signin *s, struct slice name, const struct slice *password)
+{
+	if (name_normalize(&s->auth->rule, name, s->user) != E_OK) {
+		s->user[0] = '\0';
+		deny(s, name, "bad-name");
+		return;
+	}
+	if (password != NULL) {
+		if (password->n > PASSWORD_MAX ||
+		    memchr(password->p, '\0', password->n) != NULL) {
+			deny(s, name, "bad-password");
+			return;
+		}
+		s->password = strndup(password->p, password->n);
+		if (s->password == NULL) {
+			refuse(s, SIGN_IN_TEMPORARY, "memory");
+			return;
+		}
+	}
+	if (userfile_is_stale(&s->auth->userfile))
+		check_users(s);
+	else
+		verify(s);
+}
+
+void
+signin_pass(struct signin *s, struct slice name, struct slice password)
+{
+	claim(s, name, &password);
+}
+
+void
+signin_apop(struct signin *s, struct slice name, struct slice timestamp,
+    const uint8_t digest[APOP_DIGEST])
+{
+	memcpy(s->digest, digest, APOP_DIGEST);
+	if ((s->timestamp = strndup(timestamp.p, timestamp.n)) == NULL)
+		refuse(s, SIGN_IN_TEMPORARY, "memory");
+	else
+		claim(s, name, NULL);
+}
+
+/* A mechanism's claim.  Nobody may act for another. */
+static void
+claim_sasl(struct signin *s)
+{
+	const struct sasl_claim *c = sasl_server_claim(s->sasl);
+	char authzid[NAME_MAX_OCTETS + 1], authcid[NAME_MAX_OCTETS + 1];
+
+	if (c->authzid.n != 0 &&
+	    (name_normalize(&s->auth->rule, c->authzid, authzid) != E_OK ||
+		name_normalize(&s->auth->rule, c->authcid, authcid) != E_OK ||
+		strcmp(authzid, authcid) != 0))
+		deny(s, c->authcid, "authzid");
+	else
+		claim(s, c->authcid, &c->password);
+}
+
+static void
+step(struct signin *s, const struct slice *in)
+{
+	struct buf out;
+
+	buf_init(&out, SASL_MAX, true);
+	switch (sasl_server_step(s->sasl, in, &out)) {
+	case SASL_MORE:
+		client_challenge(s->client, s->sid,
+		    (struct slice){
+			out.len != 0 ? buf_data(&out) : "", out.len });
+		break;
+	case SASL_PASSWORD: claim_sasl(s); break;
+	case SASL_NOMEM: refuse(s, SIGN_IN_TEMPORARY, "memory"); break;
+	default: /* nothing else is asked by what sasl_find_asking() finds */
+		refuse(s, SIGN_IN_MALFORMED, "malformed");
+		break;
+	}
+	buf_free(&out);
+}
+
+void
+signin_sasl(
+    struct signin *s, struct slice mechanism, const struct slice *initial)
+{
+	const struct sasl_mechanism *m =
+	    sasl_find_asking(mechanism, SASL_PASSWORD);
+
+	if (m == NULL) {
+		refuse(s, SIGN_IN_MALFORMED, "mechanism");
+		return;
+	}
+	s->method = m->name;
+	s->state = SASL;
+	if ((s->sasl = sasl_server_new(m)) == NULL)
+		refuse(s, SIGN_IN_TEMPORARY, "memory");
+	else
+		step(s, initial);
+}
+
+enum err
+signin_step(struct signin *s, struct slice response)
+{
+	if (s->state != SASL)
+		return E_FORMAT;
+	step(s, &response);
+	return E_OK;
+}
+
+/* ---- the store ---- */
+
+static void
+open_at(struct signin *s, struct store *store)
+{
+	uint32_t serial;
+
+	if (store_open(store, s->client_index, s->sid, s->user, s->mail,
+		s->peer, &serial) == E_OK)
+		finish(s, serial);
+	else
+		refuse(s, SIGN_IN_TEMPORARY, "store-full");
+}
+
+static void
+on_store(struct store_wait *w, struct store *store, const char *why)
+{
+	struct signin *s = (void *)((char *)w - offsetof(struct signin, store));
+
+	if (store != NULL)
+		open_at(s, store);
+	else
+		refuse(s, SIGN_IN_TEMPORARY, why);
+}
+
+static void
+wait_for_store(struct signin *s, uint32_t uid, uint32_t gid)
+{
+	s->state = PLACING;
+	s->store.done = on_store;
+	if (store_wait(s->auth, &s->store, uid, gid) != E_OK)
+		refuse(s, SIGN_IN_TEMPORARY, "store-queue");
+}
+
+static bool
+set_mail(struct signin *s, const struct user *u)
+{
+	const struct auth_conf *conf = &s->auth->conf;
+	char mail[MAIL_PATH_MAX], user[NAME_MAX_OCTETS * 4 + 1];
+	struct errbuf eb;
+
+	if (name_mail(mail, u->mail[0] != '\0' ? u->mail : conf->mail,
+		conf->mail_root, s->user, u->home, &eb) != E_OK) {
+		log_line(LOG_FAULT,
+		    "ev=mail-location sid=%u.%llx user=%s error=\"%s\"",
+		    s->client_index, (unsigned long long)s->sid,
+		    str_escape(user, sizeof(user), s->user, strlen(s->user)),
+		    eb.text);
+		refuse(s, SIGN_IN_PERMANENT, "mail-location");
+		return false;
+	}
+	if ((s->mail = strdup(mail)) == NULL) {
+		refuse(s, SIGN_IN_TEMPORARY, "memory");
+		return false;
+	}
+	return true;
+}
+
+/* The credentials are right: which store has the maildrop? */
+static void
+place(struct signin *s)
+{
+	const struct auth_conf *conf = &s->auth->conf;
+	const struct user *u = users_find(s->auth->userfile.users, s->user);
+	struct store *store;
+	uint32_t uid;
+
+	forget_secrets(s);
+	if (s->client == NULL) {
+		finish(s, 0);
+		return;
+	}
+	if (!set_mail(s, u))
+		return;
+	uid = u->uid != AUTH_NO_UID ? u->uid : conf->mail_uid;
+	if (uid == AUTH_NO_UID) {
+		refuse(s, SIGN_IN_PERMANENT, "no-uid");
+	} else if (uid == conf->mail_uid) {
+		if ((store = store_of_path(s->auth, s->mail)) != NULL)
+			open_at(s, store);
+		else
+			refuse(s, SIGN_IN_TEMPORARY, "store-down");
+	} else if (uid == 0 || uid < conf->first_uid || uid > conf->last_uid) {
+		refuse(s, SIGN_IN_PERMANENT, "uid-out-of-range");
+	} else if ((store = store_of_uid(s->auth, uid)) != NULL) {
+		open_at(s, store);
+	} else {
+		wait_for_store(s, uid, u->gid);
+	}
+}

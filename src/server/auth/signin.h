@@ -1,0 +1,38 @@
+/*
+ * signin.h - one sign-in, from the request to IPC_OPEN or IPC_REFUSED.
+ *
+ *	SASL      a mechanism waits for the client's next message
+ *	CHECKING  the parent is asked whether the users file is current: when
+ *	          it looks changed, and once before credentials are refused
+ *	HASHING   on the hash pool
+ *	PLACING   a store for the user's uid is being started
+ *	HELD      a refusal waits until its penalty is over
+ *
+ * The functions that begin one answer through client_refuse() and the like,
+ * perhaps before they return; client_signed_in() is called when it is over.
+ */
+#ifndef SERVER_AUTH_SIGNIN_H
+#define SERVER_AUTH_SIGNIN_H
+
+#include "server/auth/auth_messages.h"
+#include "server/users/scheme.h"
+
+enum { SIGNINS_MAX = 32 * 1024 }; /* at the same time */
+
+/* NULL: too many, or memory.  peer: an address; method: static. */
+struct signin *signin_new(
+    struct client *c, uint64_t sid, const char *peer, const char *method);
+
+void signin_pass(struct signin *s, struct slice name, struct slice password);
+void signin_apop(struct signin *s, struct slice name, struct slice timestamp,
+    const uint8_t digest[APOP_DIGEST]);
+/* initial: NULL if there is none. */
+void signin_sasl(
+    struct signin *s, struct slice mechanism, const struct slice *initial);
+/* The client's next message; E_FORMAT if none is expected. */
+enum err signin_step(struct signin *s, struct slice response) NODISCARD;
+
+/* Nobody waits for the answer any more.  A failure still counts. */
+void signin_abandon(struct signin *s);
+
+#endif

@@ -1,0 +1,370 @@
+#include "server/conf/check.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/slurp.h"
+#include "sasl/sasl.h"
+#include "server/conf/certificate.h"
+#include "server/store/maildir/uidl.h"
+
+enum {
+	NOFILE_MIN = 256,
+	WINDOWS_FDS_MAX = 2000,
+	AUTOLOGOUT_MIN = 600, /* RFC 1939 s3 */
+};
+
+static void
+check_host(struct conf *c, const struct conf_lines *l)
+{
+	const char *p = c->pop3.host;
+
+	if (p[0] == '\0' &&
+	    gethostname(c->pop3.host, sizeof(c->pop3.host) - 1) < 0)
+		COMPLAIN(l, "hostname",
+		    "this machine has no name; write hostname = \"NAME\"");
+	/* It stands within <...> in the greeting. */
+	for (; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~' || strchr("<>@\"\\", *p) != NULL) {
+			COMPLAIN(l, "hostname",
+			    "hostname \"%s\" is not a name; write letters, "
+			    "digits, - and .",
+			    c->pop3.host);
+			return;
+		}
+}
+
+/* Those that the auth process can answer. */
+static const char *
+known_mechanisms(char *out, size_t size)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; sasl_mechanisms[i] != NULL && n < size; i++)
+		if (sasl_mechanisms[i]->asks == SASL_PASSWORD)
+			n += (size_t)snprintf(
+			    out + n, size - n, " %s", sasl_mechanisms[i]->name);
+	return out;
+}
+
+static void
+check_mechanisms(const struct conf *c, const struct conf_lines *l)
+{
+	const char *p = c->pop3.mechanisms;
+
+	while (*(p += strspn(p, " ")) != '\0') {
+		struct slice name = { p, strcspn(p, " ") };
+
+		if (sasl_find_asking(name, SASL_PASSWORD) == NULL) {
+			char known[256];
+
+			COMPLAIN(l, "mechanisms",
+			    "there is no mechanism %.*s; write some of:%s",
+			    (int)name.n, name.p,
+			    known_mechanisms(known, sizeof(known)));
+		}
+		p += name.n;
+	}
+}
+
+static void
+check_domain(const struct conf *c, const struct conf_lines *l)
+{
+	const char *d = c->auth.default_domain;
+
+	if (d[0] == '.' || strpbrk(d, "/@ ") != NULL)
+		COMPLAIN(l, "default_domain",
+		    "default_domain \"%s\" is not a domain; write what stands "
+		    "behind the @",
+		    d);
+}
+
+/* The server works in /: a relative path would mean another file there. */
+static void
+check_absolute(
+    const char *path, const char *setting, const struct conf_lines *l)
+{
+	if (path[0] != '\0' && path[0] != '/')
+		COMPLAIN(l, setting,
+		    "%s = \"%s\" is not an absolute path; begin it with /",
+		    setting, path);
+}
+
+/* ---- TLS ---- */
+
+static void
+check_certificate(struct conf *c, const struct conf_lines *l)
+{
+	struct certificate_notes notes;
+	struct certificate cert;
+	struct errbuf eb;
+	bool about_key;
+	const char *at;
+
+	if (certificate_ciphers(c->pop3.tls_ciphers, &eb) != E_OK)
+		COMPLAIN(l, "tls_ciphers",
+		    "tls_ciphers: %s; write what openssl ciphers -v accepts",
+		    eb.text);
+	if (c->certificate[0] == '\0') {
+		if (c->key[0] != '\0')
+			COMPLAIN(l, "key",
+			    "there is a key but no certificate; write "
+			    "certificate = \"FILE\"");
+		return;
+	}
+	if (c->key[0] == '\0')
+		memcpy(c->key, c->certificate, sizeof(c->key));
+	if (certificate_read(c->certificate, c->key, &cert, &notes, &about_key,
+		&eb) != E_OK) {
+		at =
+		    about_key && l->line(l, "key") != 0 ? "key" : "certificate";
+		COMPLAIN(l, at, "%s", eb.text);
+		return;
+	}
+	c->pop3.certificate = cert.chain;
+	c->pop3.key = cert.key;
+	if (notes.validity.text[0] != '\0')
+		WARN(l, "certificate", "%s", notes.validity.text);
+	if (notes.key.text[0] != '\0')
+		WARN(l, l->line(l, "key") != 0 ? "key" : "certificate", "%s",
+		    notes.key.text);
+}
+
+/* ---- users and mail ---- */
+
+static void
+check_users(const struct conf *c, const struct conf_lines *l)
+{
+	struct errbuf eb;
+	struct stat st;
+	int fd;
+
+	if (slurp_open(c->users, &fd, &st, &eb) != E_OK) {
+		COMPLAIN(l, "users",
+		    "users file %s: %s; malotectl user add NAME makes it",
+		    c->users, eb.text);
+		return;
+	}
+	close(fd);
+	if ((st.st_mode & S_IROTH) != 0)
+		WARN(l, "users",
+		    "everybody may read the password hashes in %s; chmod o= %s",
+		    c->users, c->users);
+}
+
+/* The octets of the template before what differs between users, cut at the
+ * last slash. */
+static void
+root_of(const char *path, char *out, size_t size)
+{
+	size_t n = strcspn(path, "%");
+
+	while (n > 1 && path[n - 1] != '/')
+		n--;
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	snprintf(out, size, "%.*s", (int)n, path);
+}
+
+static const char *
+template_fault(const char *path)
+{
+	if (path[0] != '/' && path[0] != '~' && strncmp(path, "%h", 2) != 0)
+		return "the path must begin with /, ~ or %h";
+	if (path[0] == '~' && path[1] != '/' && path[1] != '\0')
+		return "~ means the user's home only before a /";
+	if (strchr(path, ':') != NULL)
+		return "there are no options after a :, only the path";
+	for (const char *p = path; (p = strchr(p, '%')) != NULL; p += 2)
+		if (p[1] == '\0' || strchr("undh", p[1]) == NULL)
+			return "there are %u, %n, %d and %h";
+	return NULL;
+}
+
+static void
+check_mail(struct conf *c, const struct conf_lines *l)
+{
+	const char *path = c->auth.mail + strlen("maildir:"), *fault;
+
+	if (strncmp(c->auth.mail, "mbox:", 5) == 0) {
+		COMPLAIN(l, "mail",
+		    "mail = \"%s\": only Maildir is served yet; write "
+		    "\"maildir:PATH\"",
+		    c->auth.mail);
+		return;
+	}
+	if (strncmp(c->auth.mail, "maildir:", strlen("maildir:")) != 0) {
+		COMPLAIN(l, "mail",
+		    "mail = \"%s\" does not say what kind it is; write "
+		    "\"maildir:PATH\"",
+		    c->auth.mail);
+		return;
+	}
+	if ((fault = template_fault(path)) != NULL) {
+		COMPLAIN(l, "mail",
+		    "mail = \"%s\": %s; write for example "
+		    "\"maildir:/var/mail/%%d/%%n\"",
+		    c->auth.mail, fault);
+		return;
+	}
+	if (strchr(path, '%') == NULL && path[0] != '~')
+		WARN(l, "mail",
+		    "mail = \"%s\" is the same maildrop for every user who has "
+		    "none of their own in the users file; %%u stands for the "
+		    "user's name",
+		    c->auth.mail);
+	if (c->auth.mail_root[0] == '\0' && path[0] == '/')
+		root_of(path, c->auth.mail_root, sizeof(c->auth.mail_root));
+	else if (c->auth.mail_root[0] == '\0')
+		memcpy(c->auth.mail_root, "/home", sizeof("/home"));
+}
+
+static void
+check_mail_root(struct conf *c, const struct conf_lines *l)
+{
+	const char *root = c->auth.mail_root;
+	const char *at = l->line(l, "mail_root") != 0 ? "mail_root" : "mail";
+	struct stat st;
+
+	if (root[0] == '\0')
+		return; /* mail does not say it, and was complained about */
+	if (root[0] != '/')
+		COMPLAIN(l, at,
+		    "mail_root \"%s\" is not absolute; begin it with /", root);
+	else if (root[1] == '\0')
+		WARN(l, at,
+		    "mail_root / confines the mail to nothing; write "
+		    "mail_root = \"FOLDER\" that all maildrops are in");
+	else if (stat(root, &st) < 0 || !S_ISDIR(st.st_mode))
+		COMPLAIN(l, at,
+		    "mail_root %s is not a folder; make it, or write mail_root "
+		    "= \"FOLDER\" that all maildrops are in",
+		    root);
+	memcpy(c->store.root, root, sizeof(c->store.root));
+}
+
+/* With any numbers it must make a unique-id. */
+static void
+check_uidl_format(struct conf *c, const struct conf_lines *l)
+{
+	static const struct uid_vars some = { 1, 1, { "1.x.y", 5 },
+		{ "0123456789abcdef0123456789abcdef", 32 } };
+	struct uid uid;
+
+	if (!uid_format(&uid, c->store.uidl_format, &some))
+		COMPLAIN(l, "pop3_uidl_format",
+		    "pop3_uidl_format \"%s\" makes no unique-id; it is text "
+		    "with %%u, %%v, %%f or %%g, as in \"%%08Xu%%08Xv\"",
+		    c->store.uidl_format);
+}
+
+/* ---- numbers ---- */
+
+static uint32_t
+clamp(uint32_t v, uint32_t min, uint32_t max)
+{
+	return v < min ? min : v > max ? max : v;
+}
+
+static void
+processes(struct conf *c, const struct conf_env *env)
+{
+	uint32_t cores = clamp(env->cores, 1, 64);
+
+	c->auth.apop = c->pop3.apop;
+	if (c->pop3.n_pop3 == 0)
+		c->pop3.n_pop3 = (uint16_t)cores;
+	if (c->auth.n_stores == 0)
+		c->auth.n_stores = (uint16_t)clamp(cores / 2, 1, 64);
+	if (c->auth.mail_uid == AUTH_NO_UID)
+		c->auth.n_stores = 0;
+	if (c->auth.hash_threads == 0)
+		c->auth.hash_threads = (uint16_t)cores;
+	c->auth.hash_queue =
+	    (uint16_t)clamp(c->auth.hash_threads * 64, 64, 1024);
+	c->store.threads = (uint16_t)clamp(cores * 2, 4, 16);
+}
+
+/* Descriptors set how many sessions there can be: pop3 has two for each
+ * (socket, index) and a fifth of all for messages on their way, at most
+ * WINDOWS_FDS_MAX; a store has one (the lock), and a quarter for its work. */
+static void
+sessions(struct conf *c, const struct conf_env *env, const struct conf_lines *l)
+{
+	uint32_t n = env->nofile, fixed, windows, per_process;
+	uint64_t by_stores;
+
+	if (n < NOFILE_MIN) {
+		COMPLAIN(l, "max_sessions",
+		    "only %u files may be open; raise the limit (ulimit -n, "
+		    "LimitNOFILE=) to %d or more",
+		    n, NOFILE_MIN);
+		return;
+	}
+	c->uid_stores_max = clamp(n / 16, 1, 1024);
+	fixed = 32u + LISTENERS_MAX + c->auth.n_stores + c->uid_stores_max;
+	n = n > fixed ? n - fixed : 0;
+	windows = clamp(n / 5, 0, WINDOWS_FDS_MAX);
+	per_process = (n - windows) / 2;
+	by_stores = (uint64_t)(env->nofile / 4 * 3 - 64) * c->auth.n_stores;
+	if (c->auth.n_stores != 0 && by_stores / c->pop3.n_pop3 < per_process)
+		per_process = (uint32_t)(by_stores / c->pop3.n_pop3);
+	c->pop3.sessions_max = clamp(per_process, 1, per_process + 1);
+	if (c->max_sessions == 0)
+		return;
+	per_process = (c->max_sessions - 1) / c->pop3.n_pop3 + 1;
+	if (per_process <= c->pop3.sessions_max)
+		c->pop3.sessions_max = per_process;
+	else
+		WARN(l, "max_sessions",
+		    "max_sessions = %u needs more than the %u files that may "
+		    "be open; raise the limit (ulimit -n, LimitNOFILE=), or "
+		    "write %u",
+		    c->max_sessions, env->nofile,
+		    c->pop3.sessions_max * c->pop3.n_pop3);
+}
+
+static void
+check_numbers(const struct conf *c, const struct conf_lines *l)
+{
+	if (c->auth.first_uid > c->auth.last_uid)
+		COMPLAIN(l, "first_uid",
+		    "first_uid = %u is above last_uid = %u; nobody is between",
+		    c->auth.first_uid, c->auth.last_uid);
+	if (c->pop3.idle_timeout < AUTOLOGOUT_MIN)
+		WARN(l, "idle_timeout",
+		    "idle_timeout = %u is below the %d seconds that RFC 1939 "
+		    "promises clients",
+		    c->pop3.idle_timeout, AUTOLOGOUT_MIN);
+}
+
+void
+conf_check(
+    struct conf *c, const struct conf_env *env, const struct conf_lines *l)
+{
+	snprintf(
+	    c->pop3.implementation, sizeof(c->pop3.implementation), "malote");
+	check_host(c, l);
+	check_mechanisms(c, l);
+	check_domain(c, l);
+	check_absolute(c->certificate, "certificate", l);
+	check_absolute(c->key, "key", l);
+	check_absolute(c->users, "users", l);
+	check_certificate(c, l);
+	conf_check_listeners(c, l);
+	check_users(c, l);
+	check_mail(c, l);
+	check_mail_root(c, l);
+	check_uidl_format(c, l);
+	check_numbers(c, l);
+	conf_check_ids(c, env, l);
+	processes(c, env);
+	sessions(c, env, l);
+	c->pop3.role.sandbox_required = c->sandbox_required;
+	c->auth.role.sandbox_required = c->sandbox_required;
+	c->store.role.sandbox_required = c->sandbox_required;
+	c->pop3.mark_seen = c->store.mark_seen;
+}

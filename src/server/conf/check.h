@@ -1,0 +1,18 @@
+/*
+ * check.h - does what the configuration says make sense on this machine?
+ */
+#ifndef SERVER_CONF_CHECK_H
+#define SERVER_CONF_CHECK_H
+
+#include "server/conf/conf.h"
+
+/* Each fills in what follows from the settings and complains. */
+void conf_check(
+    struct conf *c, const struct conf_env *env, const struct conf_lines *l);
+/* Users and groups: ids.c. */
+void conf_check_ids(
+    struct conf *c, const struct conf_env *env, const struct conf_lines *l);
+/* Listeners: listeners.c. */
+void conf_check_listeners(struct conf *c, const struct conf_lines *l);
+
+#endif

@@ -1,0 +1,459 @@
+#include "server/conf/conf.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/i18n.h"
+#include "base/slurp.h"
+#include "base/str.h"
+#include "conf/parse.h"
+#include "server/conf/check.h"
+
+enum { FILE_MAX = 1024 * 1024 };
+
+/* ---- the settings ---- */
+
+enum kind { TEXT, FLAG, NUM16, NUM32, CHOICE, ADDRESSES };
+
+struct setting {
+	const char *name;
+	const char *init; /* the default, as it would stand in the file */
+	size_t at;
+	enum kind kind;
+	/* Numbers: the range.  TEXT: max is the size of the field. */
+	uint32_t min, max;
+	/* What may be said; the place is the value.  FLAG: no, yes. */
+	const char *word[5];
+};
+
+/* Where a value goes; AT is another for the settings of a listener. */
+#define AT(f)             .at = offsetof(struct conf, f)
+#define TEXT_AT(f)        AT(f), .kind = TEXT, .max = sizeof(((struct conf *)0)->f)
+#define NUM16_AT(f, a, b) AT(f), .kind = NUM16, .min = a, .max = b
+#define NUM32_AT(f, a, b) AT(f), .kind = NUM32, .min = a, .max = b
+#define SECONDS(f, a)     NUM32_AT(f, a, 24 * 3600)
+#define FLAG_AT(f, ...)   AT(f), .kind = FLAG, .word = { __VA_ARGS__ }
+#define YES_NO(f)         FLAG_AT(f, "no", "yes")
+
+#define TLS_1_2_CIPHERS \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+
+/* clang-format off */
+static const struct setting settings[] = {
+	{ "hostname", "", TEXT_AT(pop3.host) },
+	{ "certificate", "", TEXT_AT(certificate) },
+	{ "key", "", TEXT_AT(key) },
+	{ "tls_min", "1.2", TEXT_AT(pop3.tls_min), .word = { "1.2", "1.3" } },
+	{ "tls_ciphers", TLS_1_2_CIPHERS, TEXT_AT(pop3.tls_ciphers) },
+	{ "mechanisms", "PLAIN LOGIN", TEXT_AT(pop3.mechanisms) },
+	{ "apop", "no", YES_NO(pop3.apop) },
+	{ "users", CONF_USERS, TEXT_AT(users) },
+	{ "mail", "maildir:/var/mail/%d/%n", TEXT_AT(auth.mail) },
+	{ "mail_root", "", TEXT_AT(auth.mail_root) },
+	{ "mail_user", "", TEXT_AT(mail_user) },
+	{ "mail_group", "", TEXT_AT(mail_group) },
+	{ "first_uid", "500", NUM32_AT(auth.first_uid, 1, UINT32_MAX - 1) },
+	{ "last_uid", "4294967294",
+	    NUM32_AT(auth.last_uid, 1, UINT32_MAX - 1) },
+	{ "login_case", "lower", FLAG_AT(auth.login_lower, "keep", "lower") },
+	{ "default_domain", "", TEXT_AT(auth.default_domain) },
+	{ "uidl", "auto", AT(store.uidl), .kind = CHOICE,
+	    .word = { "auto", "filename", "dovecot", "courier" } },
+	{ "pop3_uidl_format", "%08Xu%08Xv", TEXT_AT(store.uidl_format) },
+	{ "sessions", "exclusive",
+	    FLAG_AT(store.shared, "exclusive", "shared") },
+	{ "takeover", "60", SECONDS(store.takeover, 0) },
+	{ "mark_seen", "no", YES_NO(store.mark_seen) },
+	{ "create_maildir", "yes", YES_NO(store.create) },
+	{ "log_removed", "yes", YES_NO(store.log_removed) },
+	{ "login_timeout", "180", SECONDS(pop3.login_timeout, 1) },
+	{ "idle_timeout", "600", SECONDS(pop3.idle_timeout, 1) },
+	{ "write_timeout", "600", SECONDS(pop3.write_timeout, 1) },
+	{ "tls_timeout", "60", SECONDS(pop3.tls_timeout, 1) },
+	{ "stop_grace", "30", SECONDS(stop_grace, 0) },
+	{ "max_sessions", "0", NUM32_AT(max_sessions, 0, 10000000) },
+	{ "max_connections_per_address", "64",
+	    NUM32_AT(pop3.per_address_max, 0, 10000000) },
+	{ "max_bad_commands", "10", NUM16_AT(pop3.bad_max, 1, 65535) },
+	{ "max_failures", "10", NUM16_AT(pop3.failures_max, 1, 65535) },
+	{ "failure_delay", "yes", YES_NO(auth.penalties) },
+	{ "pop3_processes", "0",
+	    NUM16_AT(pop3.n_pop3, 0, POP3_PROCESSES_MAX) },
+	{ "store_processes", "0",
+	    NUM16_AT(auth.n_stores, 0, STORE_PROCESSES_MAX) },
+	{ "hash_threads", "0", NUM16_AT(auth.hash_threads, 0, 64) },
+	{ "user", "_malote", TEXT_AT(user) },
+	{ "auth_user", "_malote-auth", TEXT_AT(auth_user) },
+	{ "log", "stderr", FLAG_AT(syslog, "stderr", "syslog") },
+	{ "trace", "no", YES_NO(pop3.trace) },
+	{ "sandbox", "auto", FLAG_AT(sandbox_required, "auto", "require") },
+};
+
+#undef AT
+#define AT(f) .at = offsetof(struct conf_listener, f)
+
+/* Of one listener. */
+static const struct setting listener_settings[] = {
+	{ "address", "*", .kind = ADDRESSES },
+	{ "port", "110", NUM16_AT(port, 1, 65535) },
+	{ "tls", "starttls", AT(tls), .kind = CHOICE,
+	    .word = { "none", "starttls", "tls" } },
+	{ "plaintext_login", "no", YES_NO(plaintext_login) },
+};
+/* clang-format on */
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* libconfuse hands its callbacks no argument of ours: this is the one file
+ * that is being read. */
+static struct reader {
+	struct conf_lines lines; /* first: see line_of() */
+	struct conf *conf;
+	unsigned line[COUNT(settings)];
+	struct conf_listener listener; /* the one being read */
+	unsigned listener_line[COUNT(listener_settings)];
+} rd;
+
+static unsigned
+line_of(const struct conf_lines *l, const char *name)
+{
+	const struct reader *r = (const void *)l;
+
+	for (size_t i = 0; i < COUNT(settings); i++)
+		if (strcmp(settings[i].name, name) == 0)
+			return r->line[i];
+	return 0;
+}
+
+/* ---- values ---- */
+
+/* "a", "b" or "c" */
+static const char *
+choices(const struct setting *s, char *out, size_t size)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < COUNT(s->word) && s->word[i] != NULL; i++) {
+		bool last = i + 1 == COUNT(s->word) || s->word[i + 1] == NULL;
+
+		n += (size_t)snprintf(out + n, size - n, "%s\"%s\"",
+		    i == 0 ? ""
+		    : last ? " or "
+			   : ", ",
+		    s->word[i]);
+	}
+	return out;
+}
+
+static enum err
+store_word(
+    void *field, const struct setting *s, const char *value, struct errbuf *eb)
+{
+	char may[128], bad[64];
+
+	for (size_t i = 0; i < COUNT(s->word) && s->word[i] != NULL; i++) {
+		if (strcmp(s->word[i], value) != 0)
+			continue;
+		if (s->kind == FLAG)
+			*(bool *)field = i != 0;
+		else if (s->kind == CHOICE)
+			*(int *)field = (int)i;
+		else
+			snprintf(field, s->max, "%s", value);
+		return E_OK;
+	}
+	return err_set(eb, E_CONFIG, "%s = \"%s\" is not known; write %s",
+	    s->name, str_escape(bad, sizeof(bad), value, strlen(value)),
+	    choices(s, may, sizeof(may)));
+}
+
+static enum err
+store_number(
+    void *field, const struct setting *s, const char *value, struct errbuf *eb)
+{
+	char bad[64];
+	uint32_t v;
+
+	if (!str_to_u32((struct slice){ value, strlen(value) }, &v) ||
+	    v < s->min || v > s->max)
+		return err_set(eb, E_CONFIG,
+		    "%s = \"%s\" is no number in its range; write %u to %u",
+		    s->name, str_escape(bad, sizeof(bad), value, strlen(value)),
+		    s->min, s->max);
+	if (s->kind == NUM16)
+		*(uint16_t *)field = (uint16_t)v;
+	else
+		*(uint32_t *)field = v;
+	return E_OK;
+}
+
+static enum err
+store_text(
+    void *field, const struct setting *s, const char *value, struct errbuf *eb)
+{
+	for (const char *p = value; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return err_set(eb, E_CONFIG,
+			    "%s holds a control character; write printable "
+			    "ones only",
+			    s->name);
+	if (strlen(value) >= s->max)
+		return err_set(eb, E_CONFIG,
+		    "%s is too long; write at most %u octets", s->name,
+		    s->max - 1);
+	snprintf(field, s->max, "%s", value);
+	return E_OK;
+}
+
+/* base: the struct that s->at is in. */
+static enum err
+store_value(
+    void *base, const struct setting *s, const char *value, struct errbuf *eb)
+{
+	void *field = (char *)base + s->at;
+
+	if (s->word[0] != NULL)
+		return store_word(field, s, value, eb);
+	if (s->kind == NUM16 || s->kind == NUM32)
+		return store_number(field, s, value, eb);
+	return store_text(field, s, value, eb);
+}
+
+static void
+defaults(void *base, const struct setting *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (s[i].kind != ADDRESSES &&
+		    store_value(base, &s[i], s[i].init, NULL) != E_OK)
+			abort(); /* the table is wrong */
+}
+
+static void
+listener_start(void)
+{
+	memset(&rd.listener, 0, sizeof(rd.listener));
+	memset(rd.listener_line, 0, sizeof(rd.listener_line));
+	defaults(&rd.listener, listener_settings, COUNT(listener_settings));
+}
+
+/* ---- what libconfuse calls ---- */
+
+/* The setting of that name in a table, once; its line is noted. */
+static const struct setting *
+setting_begin(const struct setting *table, size_t n, unsigned *line,
+    const cfg_t *cfg, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(table[i].name, name) != 0)
+			continue;
+		if (line[i] != 0 && table[i].kind != ADDRESSES)
+			conf_error(&rd.lines.text, (unsigned)cfg->line,
+			    "%s stands in line %u already; leave one of them",
+			    name, line[i]);
+		line[i] = (unsigned)cfg->line;
+		return &table[i];
+	}
+	return NULL;
+}
+
+static int
+on_setting(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const struct setting *s =
+	    setting_begin(settings, COUNT(settings), rd.line, cfg, opt->name);
+	struct errbuf eb;
+
+	if (store_value(rd.conf, s, cfg_opt_getstr(opt), &eb) != E_OK)
+		conf_error(&rd.lines.text, (unsigned)cfg->line, "%s", eb.text);
+	return 0;
+}
+
+/* libconfuse calls this for each address of the list anew. */
+static void
+store_addresses(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct conf_listener *l = &rd.listener;
+	unsigned n = cfg_opt_size(opt);
+	char bad[64];
+
+	if (n > CONF_ADDRESSES) {
+		conf_error(&rd.lines.text, (unsigned)cfg->line,
+		    "too many addresses; write at most %d", CONF_ADDRESSES);
+		n = CONF_ADDRESSES;
+	}
+	for (unsigned i = l->n_addresses; i < n; i++) {
+		const char *a = cfg_opt_getnstr(opt, i);
+
+		if (strlen(a) >= CONF_ADDRESS_MAX)
+			conf_error(&rd.lines.text, (unsigned)cfg->line,
+			    "address \"%s\" is too long to be one",
+			    str_escape(bad, sizeof(bad), a, strlen(a)));
+		snprintf(l->address[i], CONF_ADDRESS_MAX, "%s", a);
+	}
+	l->n_addresses = n;
+}
+
+static int
+on_listener_setting(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const struct setting *s = setting_begin(listener_settings,
+	    COUNT(listener_settings), rd.listener_line, cfg, opt->name);
+	struct errbuf eb;
+
+	if (s->kind == ADDRESSES)
+		store_addresses(cfg, opt);
+	else if (store_value(&rd.listener, s, cfg_opt_getstr(opt), &eb) != E_OK)
+		conf_error(&rd.lines.text, (unsigned)cfg->line, "%s", eb.text);
+	return 0;
+}
+
+/* At the end of a listener. */
+static int
+on_listener(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct conf *c = rd.conf;
+	cfg_t *sec = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+	struct conf_listener *l = &rd.listener;
+
+	l->line = (unsigned)cfg->line;
+	if (c->n_listeners == LISTENERS_MAX) {
+		conf_error(&rd.lines.text, l->line,
+		    "too many listeners; write at most %d", LISTENERS_MAX);
+		return 0;
+	}
+	if (l->n_addresses == 0) {
+		memcpy(l->address[0], "*", 2);
+		l->n_addresses = 1;
+	}
+	str_escape(
+	    l->name, sizeof(l->name), cfg_title(sec), strlen(cfg_title(sec)));
+	c->listener[c->n_listeners++] = *l;
+	listener_start();
+	return 0;
+}
+
+/* ---- reading ---- */
+
+static void
+options(cfg_opt_t *opt, const struct setting *s, size_t n,
+    cfg_validate_callback_t on)
+{
+	for (size_t i = 0; i < n; i++) {
+		opt[i] =
+		    s[i].kind == ADDRESSES
+			? (cfg_opt_t)CFG_STR_LIST(
+			      s[i].name, NULL, CFGF_NODEFAULT)
+			: (cfg_opt_t)CFG_STR(s[i].name, NULL, CFGF_NODEFAULT);
+		opt[i].validcb = on;
+	}
+}
+
+static void
+parse(char *text)
+{
+	static const struct conf_grammar grammar = {
+		.section = "listener",
+		.manual = "maloted.conf(5)",
+	};
+	cfg_opt_t in_listener[COUNT(listener_settings) + 1] = {
+		[COUNT(listener_settings)] = CFG_END()
+	};
+	cfg_opt_t opt[COUNT(settings) + 2] = {
+		[COUNT(settings)] = CFG_SEC("listener", in_listener,
+		    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		[COUNT(settings) + 1] = CFG_END()
+	};
+
+	options(in_listener, listener_settings, COUNT(listener_settings),
+	    on_listener_setting);
+	options(opt, settings, COUNT(settings), on_setting);
+	opt[COUNT(settings)].validcb = on_listener;
+	conf_parse(&rd.lines.text, text, opt, &grammar);
+}
+
+void
+conf_env_here(struct conf_env *env)
+{
+	struct rlimit lim;
+	cpu_set_t set;
+
+	memset(env, 0, sizeof(*env));
+	env->uid = geteuid();
+	env->gid = getegid();
+	env->cores = sched_getaffinity(0, sizeof(set), &set) == 0
+			 ? (unsigned)CPU_COUNT(&set)
+			 : 1;
+	env->nofile = 1024;
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0) {
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+		env->nofile =
+		    lim.rlim_max < 1000000 ? (uint32_t)lim.rlim_max : 1000000;
+	}
+}
+
+/* What the file says, with the defaults; nothing is checked together. */
+static enum err
+read_file(struct conf *c, const char *file, struct conf_report *report)
+{
+	struct slurp in;
+	struct errbuf eb;
+
+	memset(c, 0, sizeof(*c));
+	memset(&rd, 0, sizeof(rd));
+	rd.lines.text = (struct conf_text){ file, report, .expand = true };
+	rd.lines.line = line_of;
+	rd.conf = c;
+	defaults(c, settings, COUNT(settings));
+	listener_start();
+	if (slurp(file, FILE_MAX, &in, &eb) != E_OK) {
+		conf_error(&rd.lines.text, 0,
+		    "%s; write it, or name another with --config FILE",
+		    eb.text);
+		return E_CONFIG;
+	}
+	conf_text_prepare(&rd.lines.text, in.text);
+	if (report->errors == 0)
+		parse(in.text);
+	free(in.text);
+	return report->errors == 0 ? E_OK : E_CONFIG;
+}
+
+enum err
+conf_read(struct conf *c, const char *file, const struct conf_env *env,
+    struct conf_report *report)
+{
+	if (read_file(c, file, report) != E_OK)
+		return E_CONFIG;
+	conf_check(c, env, &rd.lines);
+	return report->errors == 0 ? E_OK : E_CONFIG;
+}
+
+enum err
+conf_users_file(
+    const char *file, char out[CONF_PATH_MAX], struct conf_report *report)
+{
+	struct conf c;
+	enum err e = read_file(&c, file, report);
+
+	memcpy(out, c.users, CONF_PATH_MAX);
+	conf_free(&c);
+	return e;
+}
+
+void
+conf_free(struct conf *c)
+{
+	free(c->pop3.certificate);
+	if (c->pop3.key != NULL)
+		explicit_bzero(c->pop3.key, strlen(c->pop3.key));
+	free(c->pop3.key);
+	c->pop3.certificate = c->pop3.key = NULL;
+}

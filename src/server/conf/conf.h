@@ -1,0 +1,83 @@
+/*
+ * conf.h - maloted.conf: read, checked, and made into the settings of each
+ * process.  maloted.conf(5) is its manual.
+ */
+#ifndef SERVER_CONF_CONF_H
+#define SERVER_CONF_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "conf/text.h"
+#include "server/auth/auth.h"
+#include "server/store/store.h"
+#include "server/worker/worker.h"
+
+#define CONF_FILE  "/etc/malote/maloted.conf"
+#define CONF_USERS "/etc/malote/users" /* as long as no file says other */
+
+enum {
+	CONF_PATH_MAX = 4096,
+	CONF_NAME_MAX = 64,
+	CONF_ADDRESS_MAX = 64,
+	CONF_ADDRESSES = LISTENERS_MAX,
+	POP3_PROCESSES_MAX = 64,
+	STORE_PROCESSES_MAX = 64,
+};
+
+struct conf_listener {
+	char name[CONF_NAME_MAX];
+	char address[CONF_ADDRESSES][CONF_ADDRESS_MAX]; /* "*", IPv4, IPv6 */
+	unsigned n_addresses;
+	uint16_t port;
+	enum listen_tls tls;
+	bool plaintext_login;
+	unsigned line; /* where it is in the file; 0: it is not */
+};
+
+struct conf {
+	/* What the processes are told, but for their index and descriptors.
+	 * store is a store of the pool, of mail_user. */
+	struct pop3_conf pop3;
+	struct auth_conf auth;
+	struct store_conf store;
+
+	struct conf_listener listener[LISTENERS_MAX];
+	unsigned n_listeners;
+	char certificate[CONF_PATH_MAX], key[CONF_PATH_MAX];
+	char users[CONF_PATH_MAX];
+	char user[CONF_NAME_MAX], auth_user[CONF_NAME_MAX];
+	char mail_user[CONF_NAME_MAX], mail_group[CONF_NAME_MAX];
+	uint32_t max_sessions; /* of all pop3 processes; 0: as many as may be */
+	uint32_t stop_grace;   /* seconds */
+	uint32_t uid_stores_max; /* stores of users' own uids at a time */
+	bool sandbox_required;
+	bool syslog;
+};
+
+/* What the file is checked against. */
+struct conf_env {
+	uid_t uid; /* who starts the server, and the group */
+	gid_t gid;
+	bool root_mail; /* mail_user may be root */
+	unsigned cores;
+	uint32_t nofile; /* RLIMIT_NOFILE of each process */
+};
+
+/* This process; raises its soft RLIMIT_NOFILE to the hard one. */
+void conf_env_here(struct conf_env *env);
+
+/* Reads and checks everything that the file says and the files that it names.
+ * E_CONFIG: there were errors, all said to the report.  *c is to be freed in
+ * any case. */
+enum err conf_read(struct conf *c, const char *file, const struct conf_env *env,
+    struct conf_report *report) NODISCARD;
+void conf_free(struct conf *c);
+
+/* Only the setting `users`: what else the file says must be readable, but need
+ * not be right. */
+enum err conf_users_file(const char *file, char out[CONF_PATH_MAX],
+    struct conf_report *report) NODISCARD;
+
+#endif

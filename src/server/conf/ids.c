@@ -1,0 +1,144 @@
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "server/conf/check.h"
+
+struct ids {
+	uint32_t uid, gid;
+	bool has_gid; /* a number that no user has comes without a group */
+};
+
+static bool
+number(const char *name, uint32_t *v_r)
+{
+	return str_to_u32((struct slice){ name, strlen(name) }, v_r) &&
+	       *v_r != UINT32_MAX;
+}
+
+static bool
+find_user(const char *name, struct ids *out)
+{
+	bool is_number = number(name, &out->uid);
+	const struct passwd *pw =
+	    is_number ? getpwuid(out->uid) : getpwnam(name);
+
+	out->has_gid = pw != NULL;
+	if (pw != NULL) {
+		out->uid = pw->pw_uid;
+		out->gid = pw->pw_gid;
+	}
+	return pw != NULL || is_number;
+}
+
+static bool
+find_group(const char *name, uint32_t *gid_r)
+{
+	const struct group *gr;
+
+	if (number(name, gid_r))
+		return true;
+	if ((gr = getgrnam(name)) == NULL)
+		return false;
+	*gid_r = gr->gr_gid;
+	return true;
+}
+
+/* The user of a role that is started by root. */
+static void
+check_role_user(const struct conf_lines *l, const char *setting,
+    const char *name, struct role *role)
+{
+	struct ids id;
+
+	if (!find_user(name, &id)) {
+		COMPLAIN(l, setting,
+		    "there is no user %s; make it: useradd --system "
+		    "--user-group --no-create-home --shell /usr/sbin/nologin "
+		    "%s (or systemd-sysusers, if malote is installed), or "
+		    "write %s = \"NAME\"",
+		    name, name, setting);
+		return;
+	}
+	if (id.uid == 0) {
+		COMPLAIN(l, setting,
+		    "%s = \"%s\" is root; write a user who may do nothing",
+		    setting, name);
+		return;
+	}
+	role->uid = id.uid;
+	role->gid = id.has_gid ? id.gid : id.uid;
+}
+
+/* mail_user; what it is not said is that of the user who starts us, unless
+ * that is root. */
+static void
+check_mail_user(
+    struct conf *c, const struct conf_env *env, const struct conf_lines *l)
+{
+	struct ids id = { .uid = env->uid, .gid = env->gid, .has_gid = true };
+
+	if (c->mail_user[0] == '\0' && env->uid == 0) {
+		if (c->mail_group[0] != '\0')
+			COMPLAIN(l, "mail_group",
+			    "there is a mail_group but no mail_user; write "
+			    "mail_user = \"NAME\"");
+		return;
+	}
+	if (c->mail_user[0] != '\0' && !find_user(c->mail_user, &id)) {
+		COMPLAIN(l, "mail_user",
+		    "there is no user %s; make it: useradd --system "
+		    "--user-group --no-create-home --shell /usr/sbin/nologin "
+		    "%s",
+		    c->mail_user, c->mail_user);
+		return;
+	}
+	if (c->mail_group[0] != '\0') {
+		id.has_gid = true;
+		if (!find_group(c->mail_group, &id.gid))
+			COMPLAIN(l, "mail_group",
+			    "there is no group %s; make it: groupadd --system "
+			    "%s",
+			    c->mail_group, c->mail_group);
+	}
+	if (!id.has_gid)
+		COMPLAIN(l, "mail_user",
+		    "user %u has no group of its own; write mail_group = "
+		    "\"GROUP\"",
+		    id.uid);
+	if (id.uid == 0 && env->uid == 0 && !env->root_mail)
+		COMPLAIN(l, "mail_user",
+		    "mail_user = \"%s\" is root; write a user who owns the "
+		    "mail and nothing else",
+		    c->mail_user);
+	if (env->uid != 0 && (id.uid != env->uid || id.gid != env->gid))
+		COMPLAIN(l, "mail_user",
+		    "only root can become %u:%u; start maloted as root, or "
+		    "leave mail_user and mail_group out",
+		    id.uid, id.gid);
+	c->auth.mail_uid = id.uid;
+	c->auth.mail_gid = id.gid;
+}
+
+void
+conf_check_ids(
+    struct conf *c, const struct conf_env *env, const struct conf_lines *l)
+{
+	c->auth.mail_uid = c->auth.mail_gid = AUTH_NO_UID;
+	c->pop3.role.uid = c->auth.role.uid = env->uid;
+	c->pop3.role.gid = c->auth.role.gid = env->gid;
+	if (env->uid == 0) {
+		check_role_user(l, "user", c->user, &c->pop3.role);
+		check_role_user(l, "auth_user", c->auth_user, &c->auth.role);
+		if (c->pop3.role.uid != 0 &&
+		    c->pop3.role.uid == c->auth.role.uid)
+			WARN(l, "auth_user",
+			    "user and auth_user are the same; two users keep "
+			    "the processes apart better");
+	}
+	check_mail_user(c, env, l);
+	c->store.role.uid = c->auth.mail_uid;
+	c->store.role.gid = c->auth.mail_gid;
+}

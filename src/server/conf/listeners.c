@@ -1,0 +1,92 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "server/conf/check.h"
+#include "server/parent/listen.h"
+
+static void
+add_default(
+    struct conf *c, const char *name, uint16_t port, enum listen_tls tls)
+{
+	struct conf_listener *l = &c->listener[c->n_listeners++];
+
+	memset(l, 0, sizeof(*l));
+	snprintf(l->name, sizeof(l->name), "%s", name);
+	memcpy(l->address[0], "*", 2);
+	l->n_addresses = 1;
+	l->port = port;
+	l->tls = tls;
+}
+
+/* Could anybody sign in there? */
+static void
+check_tls(const struct conf *c, const struct conf_listener *l,
+    const struct conf_text *t)
+{
+	if (l->tls != LISTEN_PLAIN && c->certificate[0] == '\0')
+		conf_error(t, l->line,
+		    "listener \"%s\" needs a certificate for TLS; write "
+		    "certificate = \"FILE\", or in the listener tls = \"none\" "
+		    "and plaintext_login = yes",
+		    l->name);
+	else if (l->tls == LISTEN_PLAIN && !l->plaintext_login && !c->pop3.apop)
+		conf_error(t, l->line,
+		    "nobody could sign in at listener \"%s\", without TLS and "
+		    "without plaintext_login; write tls = \"starttls\", or "
+		    "plaintext_login = yes",
+		    l->name);
+}
+
+static void
+check_overlap(const struct conf_listener *l, const struct listen_addr *a,
+    const struct conf_listener *other, const struct listen_addr *b,
+    const struct conf_text *t)
+{
+	char at[LISTEN_SHOWN];
+
+	if (!listen_overlap(a, b))
+		return;
+	listen_show(at, a);
+	if (l == other)
+		conf_error(t, l->line,
+		    "listener \"%s\" has %s twice; leave one of them", l->name,
+		    at);
+	else
+		conf_error(t, l->line,
+		    "listener \"%s\" is at %s, where listener \"%s\" of line "
+		    "%u is; give it another port or address",
+		    l->name, at, other->name, other->line);
+}
+
+void
+conf_check_listeners(struct conf *c, const struct conf_lines *lines)
+{
+	struct listen_addr addr[LISTENERS_MAX];
+	const struct conf_listener *of[LISTENERS_MAX];
+	unsigned n = 0, more;
+	struct errbuf eb;
+
+	if (c->n_listeners == 0) {
+		add_default(c, "pop3", 110, LISTEN_STLS);
+		if (c->certificate[0] != '\0')
+			add_default(c, "pop3s", 995, LISTEN_TLS);
+	}
+	for (unsigned i = 0; i < c->n_listeners; i++) {
+		const struct conf_listener *l = &c->listener[i];
+
+		check_tls(c, l, &lines->text);
+		if (listen_addresses(
+			l, addr + n, LISTENERS_MAX - n, &more, &eb) != E_OK) {
+			conf_error(&lines->text, l->line, "listener \"%s\": %s",
+			    l->name, eb.text);
+			continue;
+		}
+		for (unsigned k = n; k < n + more; k++) {
+			of[k] = l;
+			for (unsigned j = 0; j < k; j++)
+				check_overlap(
+				    l, &addr[k], of[j], &addr[j], &lines->text);
+		}
+		n += more;
+	}
+}

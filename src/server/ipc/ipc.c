@@ -1,0 +1,695 @@
+#include "server/ipc/ipc.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+/* What may wait in a channel: beyond the first, clients are not read. */
+enum { QUEUE_FULL = 256 * 1024, QUEUE_MAX = 4 * 1024 * 1024 };
+
+struct out_msg {
+	size_t len;
+	unsigned nfds; /* its descriptors are the next ones in the queue */
+};
+
+struct out_fd {
+	int fd;
+	bool take;
+};
+
+/* A queue of small things; entries leave at the front. */
+struct ipc_chan {
+	struct ev_loop *loop;
+	ev_io rd, wr;
+	ev_prepare flush;
+	const struct ipc_rules *rules;
+	void *arg;
+	int fd;
+	uint8_t phase;
+	bool blocked;  /* the kernel would not take more: wait for wr */
+	bool answers;  /* reads only while there is room for answers */
+	bool handling; /* inside rules: freeing has to wait */
+	bool freed;
+
+	struct buf data;
+	struct buf msgs; /* of struct out_msg */
+	struct buf fds;  /* of struct out_fd */
+
+	/* The message between ipc_begin() and ipc_end(). */
+	size_t begin_len;
+	unsigned begin_fds;
+	enum err begin_err;
+};
+
+/* ---- fields ---- */
+
+static const uint8_t *
+take(struct ipc_in *in, size_t n)
+{
+	const uint8_t *p = in->p;
+
+	if (in->bad || in->left < n) {
+		in->bad = true;
+		return NULL;
+	}
+	in->p += n;
+	in->left -= n;
+	return p;
+}
+
+/* Both ends are the same machine: host byte order. */
+#define GET(bits) \
+	uint##bits##_t ipc_get_u##bits(struct ipc_in *in) \
+	{ \
+		uint##bits##_t v = 0; \
+		const uint8_t *p = take(in, sizeof(v)); \
+\
+		if (p != NULL) \
+			memcpy(&v, p, sizeof(v)); \
+		return v; \
+	}
+GET(8)
+GET(16)
+GET(32)
+GET(64)
+
+uint32_t
+ipc_get_u32_to(struct ipc_in *in, uint32_t max)
+{
+	uint32_t v = ipc_get_u32(in);
+
+	in->bad = in->bad || v > max;
+	return in->bad ? 0 : v;
+}
+
+uint8_t
+ipc_get_u8_to(struct ipc_in *in, uint8_t max)
+{
+	uint8_t v = ipc_get_u8(in);
+
+	in->bad = in->bad || v > max;
+	return in->bad ? 0 : v;
+}
+
+struct slice
+ipc_get_slice(struct ipc_in *in)
+{
+	uint32_t n = ipc_get_u32(in);
+	const uint8_t *p = take(in, n);
+
+	return (struct slice){ p != NULL ? (const char *)p : "",
+		p != NULL ? n : 0 };
+}
+
+void
+ipc_get_str(struct ipc_in *in, char *out, size_t size)
+{
+	struct slice s = ipc_get_slice(in);
+
+	if (s.n >= size || memchr(s.p, '\0', s.n) != NULL) {
+		in->bad = true;
+		s.n = 0;
+	}
+	memcpy(out, s.p, s.n);
+	out[s.n] = '\0';
+}
+
+int
+ipc_get_fd(struct ipc_in *in)
+{
+	int fd;
+
+	if (in->bad || in->fds_taken == in->nfds) {
+		in->bad = true;
+		return -1;
+	}
+	fd = in->fds[in->fds_taken];
+	in->fds[in->fds_taken++] = -1;
+	return fd;
+}
+
+enum err
+ipc_get_end(struct ipc_in *in)
+{
+	return in->bad || in->left != 0 || in->fds_taken != in->nfds ? E_FORMAT
+								     : E_OK;
+}
+
+static void
+put(struct ipc_chan *c, const void *p, size_t n)
+{
+	if (c->begin_err == E_OK)
+		c->begin_err = buf_put(&c->data, p, n);
+	if (c->begin_err == E_OK)
+		c->begin_len += n;
+}
+
+void
+ipc_begin(struct ipc_chan *c, uint16_t type)
+{
+	c->begin_len = 0;
+	c->begin_fds = 0;
+	c->begin_err = c->fd < 0 ? E_CLOSED : E_OK;
+	ipc_put_u16(c, type);
+}
+
+void
+ipc_put_u8(struct ipc_chan *c, uint8_t v)
+{
+	put(c, &v, sizeof(v));
+}
+
+void
+ipc_put_u16(struct ipc_chan *c, uint16_t v)
+{
+	put(c, &v, sizeof(v));
+}
+
+void
+ipc_put_u32(struct ipc_chan *c, uint32_t v)
+{
+	put(c, &v, sizeof(v));
+}
+
+void
+ipc_put_u64(struct ipc_chan *c, uint64_t v)
+{
+	put(c, &v, sizeof(v));
+}
+
+void
+ipc_put_bytes(struct ipc_chan *c, const void *p, size_t n)
+{
+	if (n > IPC_MSG_MAX) {
+		c->begin_err = E_FULL;
+		return;
+	}
+	ipc_put_u32(c, (uint32_t)n);
+	put(c, p, n);
+}
+
+void
+ipc_put_str(struct ipc_chan *c, const char *s)
+{
+	ipc_put_bytes(c, s, strlen(s));
+}
+
+void
+ipc_put_fd(struct ipc_chan *c, int fd, bool take_it)
+{
+	struct out_fd f = { fd, take_it };
+
+	if (c->begin_err == E_OK && c->begin_fds == IPC_FDS)
+		c->begin_err = E_FULL;
+	if (c->begin_err == E_OK)
+		c->begin_err = buf_put(&c->fds, &f, sizeof(f));
+	if (c->begin_err == E_OK)
+		c->begin_fds++;
+	else if (take_it)
+		close(fd);
+}
+
+/* Takes n octets back from the end. */
+static void
+buf_unput(struct buf *b, size_t n)
+{
+	b->len -= n;
+}
+
+enum err
+ipc_end(struct ipc_chan *c)
+{
+	struct out_msg m = { c->begin_len, c->begin_fds };
+
+	if (c->begin_err == E_OK && m.len > IPC_MSG_MAX)
+		c->begin_err = E_FULL;
+	if (c->begin_err == E_OK)
+		c->begin_err = buf_put(&c->msgs, &m, sizeof(m));
+	if (c->begin_err == E_OK)
+		return E_OK;
+	buf_unput(&c->data, c->begin_len);
+	for (; c->begin_fds > 0; c->begin_fds--) {
+		struct out_fd f;
+
+		buf_unput(&c->fds, sizeof(f));
+		memcpy(&f, buf_data(&c->fds) + c->fds.len, sizeof(f));
+		if (f.take)
+			close(f.fd);
+	}
+	return c->begin_err;
+}
+
+/* ---- sending ---- */
+
+static void
+drop_fds(struct ipc_chan *c, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct out_fd f;
+
+		memcpy(&f, buf_data(&c->fds), sizeof(f));
+		if (f.take)
+			close(f.fd);
+		buf_consume(&c->fds, sizeof(f));
+	}
+}
+
+union control {
+	char buf[CMSG_SPACE(sizeof(int) * IPC_FDS)];
+	struct cmsghdr align;
+};
+
+static void
+fill_control(
+    struct msghdr *h, union control *ctl, const struct out_fd *f, unsigned n)
+{
+	struct cmsghdr *cm;
+
+	h->msg_control = ctl->buf;
+	h->msg_controllen = CMSG_SPACE(sizeof(int) * n);
+	memset(ctl, 0, sizeof(*ctl));
+	cm = CMSG_FIRSTHDR(h);
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int) * n);
+	for (unsigned i = 0; i < n; i++)
+		memcpy(CMSG_DATA(cm) + i * sizeof(int), &f[i].fd, sizeof(int));
+}
+
+/* One call of sendmmsg; E_AGAIN when the kernel takes no more. */
+static enum err
+send_batch(struct ipc_chan *c)
+{
+	struct mmsghdr v[IPC_BATCH];
+	struct iovec iov[IPC_BATCH];
+	union control ctl[IPC_BATCH];
+	const struct out_msg *m = (const void *)buf_data(&c->msgs);
+	const struct out_fd *f = (const void *)buf_data(&c->fds);
+	char *data = buf_data(&c->data);
+	unsigned n = (unsigned)(c->msgs.len / sizeof(*m));
+	int sent;
+
+	if (n > IPC_BATCH)
+		n = IPC_BATCH;
+	memset(v, 0, n * sizeof(v[0]));
+	for (unsigned i = 0; i < n; i++) {
+		iov[i] = (struct iovec){ data, m[i].len };
+		v[i].msg_hdr.msg_iov = &iov[i];
+		v[i].msg_hdr.msg_iovlen = 1;
+		if (m[i].nfds != 0)
+			fill_control(&v[i].msg_hdr, &ctl[i], f, m[i].nfds);
+		data += m[i].len;
+		f += m[i].nfds;
+	}
+	if ((sent = sendmmsg(c->fd, v, n, MSG_NOSIGNAL)) < 0)
+		return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ||
+			       errno == ETOOMANYREFS
+			   ? E_AGAIN
+			   : E_CLOSED;
+	for (int i = 0; i < sent; i++) {
+		struct out_msg one;
+
+		memcpy(&one, buf_data(&c->msgs), sizeof(one));
+		drop_fds(c, one.nfds);
+		buf_consume(&c->data, one.len);
+		buf_consume(&c->msgs, sizeof(one));
+	}
+	return E_OK;
+}
+
+void
+ipc_flush(struct ipc_chan *c)
+{
+	enum err e = E_OK;
+
+	if (c->fd < 0)
+		return;
+	while (c->msgs.len != 0 && e == E_OK)
+		e = send_batch(c);
+	if (e == E_AGAIN && !c->blocked) {
+		c->blocked = true;
+		ev_io_start(c->loop, &c->wr);
+	} else if (e != E_AGAIN && c->blocked) {
+		c->blocked = false;
+		ev_io_stop(c->loop, &c->wr);
+	}
+	/* E_CLOSED: the reading side learns of it, after what is still there. */
+	if (!ev_is_active(&c->rd) && (e == E_CLOSED || !ipc_is_full(c)))
+		ev_io_start(c->loop, &c->rd);
+	if (c->msgs.len == 0) {
+		buf_trim(&c->data);
+		buf_trim(&c->msgs);
+		buf_trim(&c->fds);
+	}
+}
+
+void
+ipc_flush_wait(struct ipc_chan *c, int ms)
+{
+	uint64_t end = clock_ms() + (uint64_t)ms, now;
+
+	while (c->fd >= 0 && c->msgs.len != 0 && (now = clock_ms()) < end) {
+		struct pollfd p = { .fd = c->fd, .events = POLLOUT };
+
+		ipc_flush(c);
+		if (c->msgs.len == 0 || poll(&p, 1, (int)(end - now)) <= 0 ||
+		    (p.revents & (POLLERR | POLLHUP)) != 0)
+			return;
+	}
+}
+
+/* ---- receiving ---- */
+
+enum err
+ipc_handle(const struct ipc_rules *rules, uint8_t phase, void *arg,
+    const void *msg, size_t n, const int *fds, unsigned nfds)
+{
+	struct ipc_in in = { .p = msg, .left = n, .nfds = nfds };
+	const struct ipc_rule *r = NULL;
+	enum err e = E_FORMAT;
+
+	for (unsigned i = 0; i < nfds; i++)
+		in.fds[i] = fds[i];
+	in.type = ipc_get_u16(&in);
+	for (size_t i = 0; i < rules->n && r == NULL; i++)
+		if (rules->rule[i].type == in.type)
+			r = &rules->rule[i];
+	if (!in.bad && r != NULL && (r->phases & phase) != 0 &&
+	    in.left <= r->max && nfds <= r->max_fds)
+		e = r->take(arg, &in);
+	for (unsigned i = in.fds_taken; i < nfds; i++)
+		close(in.fds[i]);
+	return e;
+}
+
+/* Copies the descriptors of a received message; false if they were cut. */
+static bool
+received_fds(struct msghdr *h, int fds[IPC_FDS], unsigned *n_r)
+{
+	struct cmsghdr *cm;
+
+	*n_r = 0;
+	for (cm = CMSG_FIRSTHDR(h); cm != NULL; cm = CMSG_NXTHDR(h, cm)) {
+		size_t n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(
+			    &fd, CMSG_DATA(cm) + i * sizeof(int), sizeof(int));
+			if (*n_r < IPC_FDS)
+				fds[(*n_r)++] = fd;
+			else
+				close(fd);
+		}
+	}
+	return (h->msg_flags & (MSG_CTRUNC | MSG_TRUNC)) == 0;
+}
+
+/* One set for the process: handlers of one channel do not receive on another
+ * while they run, except through ipc_drain(), which takes its own turn. */
+struct batch {
+	struct mmsghdr v[IPC_BATCH];
+	struct iovec iov[IPC_BATCH];
+	union control ctl[IPC_BATCH];
+	uint8_t data[IPC_BATCH][IPC_MSG_MAX];
+	struct batch *next;
+};
+
+static struct batch *spare;
+
+static struct batch *
+batch_get(void)
+{
+	struct batch *b = spare;
+
+	if (b != NULL)
+		spare = b->next;
+	else
+		b = malloc(sizeof(*b));
+	return b;
+}
+
+static void
+batch_put(struct batch *b)
+{
+	b->next = spare;
+	spare = b;
+}
+
+static enum err
+handle_batch(struct ipc_chan *c, struct batch *b, int n)
+{
+	enum err e = E_OK;
+
+	for (int i = 0; i < n; i++) {
+		int fds[IPC_FDS];
+		unsigned nfds;
+		bool whole = received_fds(&b->v[i].msg_hdr, fds, &nfds);
+
+		if (b->v[i].msg_len == 0 && nfds == 0 && e == E_OK)
+			e = E_CLOSED; /* SOCK_SEQPACKET says end so */
+		if (e == E_OK && !whole)
+			e = E_FORMAT;
+		if (e == E_OK && !c->freed)
+			e = ipc_handle(c->rules, c->phase, c->arg, b->data[i],
+				b->v[i].msg_len, fds, nfds) == E_FORMAT
+				? E_FORMAT
+				: E_OK;
+		else
+			while (nfds > 0)
+				close(fds[--nfds]);
+		if (c->data.secret)
+			explicit_bzero(b->data[i], b->v[i].msg_len);
+	}
+	return e;
+}
+
+static void chan_free(struct ipc_chan *c);
+
+/* Takes the socket out of the loop; queued messages are lost. */
+static void
+chan_shut(struct ipc_chan *c)
+{
+	if (c->fd < 0)
+		return;
+	ev_io_stop(c->loop, &c->rd);
+	ev_io_stop(c->loop, &c->wr);
+	ev_prepare_stop(c->loop, &c->flush);
+	drop_fds(c, (unsigned)(c->fds.len / sizeof(struct out_fd)));
+	buf_free(&c->data);
+	buf_free(&c->msgs);
+	buf_free(&c->fds);
+	close(c->fd);
+	c->fd = -1;
+}
+
+static bool
+must_answer(const struct ipc_chan *c)
+{
+	return c->answers && c->fd >= 0 && ipc_is_full(c);
+}
+
+/* Until nothing is there, or `patient` and there is enough to answer. */
+static void
+receive(struct ipc_chan *c, bool patient)
+{
+	struct batch *b;
+	enum err e = E_OK;
+	bool outer = !c->handling;
+	int n = IPC_BATCH;
+
+	if (c->fd < 0 || (b = batch_get()) == NULL)
+		return;
+	c->handling = true;
+	while (e == E_OK && n == IPC_BATCH && !c->freed &&
+	       !(patient && must_answer(c))) {
+		for (int i = 0; i < IPC_BATCH; i++) {
+			b->iov[i] =
+			    (struct iovec){ b->data[i], sizeof(b->data[i]) };
+			b->v[i] =
+			    (struct mmsghdr){ .msg_hdr = {
+						  .msg_iov = &b->iov[i],
+						  .msg_iovlen = 1,
+						  .msg_control = b->ctl[i].buf,
+						  .msg_controllen =
+						      sizeof(b->ctl[i].buf),
+					      } };
+		}
+		n = recvmmsg(c->fd, b->v, IPC_BATCH,
+		    MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
+		if (n > 0)
+			e = handle_batch(c, b, n);
+		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			e = E_CLOSED;
+	}
+	batch_put(b);
+	if (!outer)
+		return;
+	c->handling = false;
+	if (c->freed) {
+		chan_free(c);
+	} else if (e != E_OK) {
+		chan_shut(c);
+		c->rules->gone(c->arg, e);
+	}
+}
+
+void
+ipc_drain(struct ipc_chan *c)
+{
+	receive(c, false);
+}
+
+static void
+on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct ipc_chan *c = w->data;
+
+	(void)revents;
+	if (must_answer(c))
+		ev_io_stop(loop, w); /* until ipc_flush() */
+	else
+		receive(c, true);
+}
+
+static void
+on_writable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	ipc_flush(w->data);
+}
+
+static void
+on_turn_end(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+	struct ipc_chan *c = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (c->msgs.len != 0 && !c->blocked)
+		ipc_flush(c);
+}
+
+/* ---- life ---- */
+
+struct ipc_chan *
+ipc_open(struct ev_loop *loop, int fd, const struct ipc_rules *rules, void *arg,
+    bool secret)
+{
+	struct ipc_chan *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		close(fd);
+		return NULL;
+	}
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	c->loop = loop;
+	c->fd = fd;
+	c->rules = rules;
+	c->arg = arg;
+	c->phase = 1;
+	buf_init(&c->data, QUEUE_MAX, secret);
+	buf_init(&c->msgs, QUEUE_MAX, false);
+	buf_init(&c->fds, QUEUE_MAX, false);
+	ev_io_init(&c->rd, on_readable, fd, EV_READ);
+	ev_io_init(&c->wr, on_writable, fd, EV_WRITE);
+	ev_prepare_init(&c->flush, on_turn_end);
+	c->rd.data = c->wr.data = c->flush.data = c;
+	ev_io_start(loop, &c->rd);
+	ev_prepare_start(loop, &c->flush);
+	return c;
+}
+
+static void
+chan_free(struct ipc_chan *c)
+{
+	chan_shut(c);
+	free(c);
+}
+
+void
+ipc_close(struct ipc_chan *c)
+{
+	if (c == NULL)
+		return;
+	c->freed = true;
+	if (!c->handling)
+		chan_free(c);
+}
+
+void
+ipc_answer_first(struct ipc_chan *c)
+{
+	c->answers = true;
+}
+
+void
+ipc_set_phase(struct ipc_chan *c, uint8_t phase)
+{
+	c->phase = phase;
+}
+
+bool
+ipc_is_full(const struct ipc_chan *c)
+{
+	return c->data.len > QUEUE_FULL;
+}
+
+enum err
+ipc_wait_one(int fd, uint16_t type, int ms,
+    enum err (*take_fn)(void *, struct ipc_in *), void *arg)
+{
+	static const uint32_t any = IPC_MSG_MAX;
+	struct ipc_rule rule = { type, 1, IPC_FDS, any, take_fn };
+	struct ipc_rules rules = { &rule, 1, NULL };
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	union control ctl;
+	int fds[IPC_FDS];
+	unsigned nfds;
+	uint8_t *msg;
+	struct iovec iov;
+	struct msghdr h = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ctl.buf,
+		.msg_controllen = sizeof(ctl.buf) };
+	enum err e;
+	ssize_t n;
+
+	if (poll(&p, 1, ms) <= 0)
+		return E_CLOSED;
+	if ((msg = malloc(IPC_MSG_MAX)) == NULL)
+		return E_NOMEM;
+	iov = (struct iovec){ msg, IPC_MSG_MAX };
+	if ((n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC)) <= 0) {
+		e = E_CLOSED;
+	} else if (!received_fds(&h, fds, &nfds)) {
+		while (nfds > 0)
+			close(fds[--nfds]);
+		e = E_FORMAT;
+	} else {
+		e = ipc_handle(&rules, 1, arg, msg, (size_t)n, fds, nfds);
+		explicit_bzero(msg, (size_t)n);
+	}
+	free(msg);
+	return e;
+}
+
+enum err
+ipc_pair(int fds[2], struct errbuf *eb)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return err_sys(eb, E_IO, "socketpair");
+	return E_OK;
+}

@@ -1,0 +1,115 @@
+/*
+ * proto.h - every message that our processes exchange.
+ *
+ * `sid` is a session of a pop3 process, a number that the process chose and
+ * that means something only together with the channel it came by: so a pop3
+ * process can name no session but its own, and it never names a path.
+ *
+ * Fields are listed in order: uN is ipc_put_uN, str and bytes are
+ * ipc_put_str/bytes, fd is a descriptor.
+ */
+#ifndef SERVER_IPC_PROTO_H
+#define SERVER_IPC_PROTO_H
+
+enum ipc_role { ROLE_PARENT, ROLE_POP3, ROLE_AUTH, ROLE_STORE };
+
+enum ipc_type {
+	/* parent -> role: the role's settings, once, first (its own encoding) */
+	IPC_CONF = 1,
+	/* parent -> role: u8 role, u16 index, fd: a channel to that process */
+	IPC_ATTACH,
+	/* parent -> role: finish within u32 milliseconds */
+	IPC_STOP,
+	/* role -> parent: serves from now on */
+	IPC_READY,
+	/* role -> parent: u8 role, u16 index: it sent what it may not send */
+	IPC_MISBEHAVED,
+	/* parent -> pop3: bytes: ticket keys, newest first */
+	IPC_TICKETS,
+	/* parent -> pop3: certificate and key anew, as in its settings */
+	IPC_CERTIFICATE,
+	/* parent -> auth: fd: the users file, after a change or when asked */
+	IPC_USERS,
+	/* auth -> parent: is the users file still the one I have?  The answer is
+	 * IPC_USERS, with a descriptor if it changed and with none if not */
+	IPC_USERS_CHECK,
+	/* auth -> parent: u32 uid, u32 gid: a store for that user is needed.
+	 * Answer: IPC_ATTACH to auth (index of that store), or IPC_NO_STORE */
+	IPC_STORE_WANTED,
+	/* parent -> auth: u32 uid, str why */
+	IPC_NO_STORE,
+	/* parent -> auth: u16 index, u32 uid: said before its IPC_ATTACH */
+	IPC_STORE_IS,
+	/* store -> parent: nothing to do for long: end me when nobody wants me;
+	 * parent -> auth: u16 index: such a store has said so;
+	 * auth -> parent: u16 index: it has been given up, and may end */
+	IPC_IDLE,
+
+	/* pop3 -> auth */
+	IPC_PASS =
+	    32,   /* u64 sid, u8 flags, str peer, str name, bytes password */
+	IPC_APOP, /* u64 sid, u8 flags, str peer, str name, str timestamp with its
+	           * brackets, bytes digest (16 octets) */
+	IPC_SASL, /* u64 sid, u8 flags, str peer, str mechanism, u8 has initial
+	           * response, bytes initial response */
+	IPC_SASL_STEP,   /* u64 sid, bytes response */
+	IPC_SIGN_IN_END, /* u64 sid: the client cancelled or has gone */
+	/* auth -> pop3; on success nothing: the store speaks next, or if it died
+	 * IPC_REFUSED, which is stale if the store has spoken */
+	IPC_CHALLENGE = 48, /* u64 sid, bytes challenge */
+	IPC_REFUSED, /* u64 sid, u8 enum sign_in_code, str user (may be empty),
+	              * str why: a word for the log */
+
+	/* auth -> store: u16 pop3 index, u64 sid, str user, str mail, str peer */
+	IPC_OPEN = 64,
+
+	/* store -> pop3 */
+	IPC_OPENED = 80, /* u64 sid, str user, u32 count, u64 octets */
+	IPC_NOT_OPENED,  /* u64 sid, str user, u8 enum sign_in_code, str text */
+	IPC_INDEX_IS,    /* u64 sid, u8 ok, u64 end offset, fd if ok */
+	IPC_FETCHED, /* u64 sid, u8 n, n times { u32 msgno, u8 enum fetch_status,
+	              * u8 enum fetch_encoding, u64 offset, u64 stored octets,
+	              * u64 wire octets }, one fd for each FETCH_OK in order */
+	IPC_COMMITTED, /* u64 sid, u32 removed, u32 failed */
+	IPC_YIELD, /* u64 sid, u32 seconds: is it idle as long?  Then end it, and
+	            * answer with IPC_RELEASE; else with IPC_KEEP */
+
+	/* pop3 -> store */
+	IPC_INDEX = 96, /* u64 sid */
+	IPC_FETCH,      /* u64 sid, u8 n, n times u32 msgno; n <= IPC_FDS */
+	IPC_MARKS, /* u64 sid, u8 enum mark_kind, u32 first msgno - 1 (a multiple
+	            * of 8), bytes bitmap: bit i of octet j is first + 8j + i + 1 */
+	IPC_COMMIT,  /* u64 sid: remove what was marked, then release */
+	IPC_RELEASE, /* u64 sid: the session is over; no answer */
+	IPC_KEEP,    /* u64 sid */
+	IPC_DOUBT, /* u64 sid, u32 msgno: what the index says of it is wrong; 0: the
+	            * index itself cannot be read */
+};
+
+/* Flags of IPC_PASS and IPC_SASL. */
+enum { SIGN_IN_TLS = 1 };
+
+/* How a sign-in ended; the pop3 process says it with the response code. */
+enum sign_in_code {
+	SIGN_IN_CREDENTIALS, /* [AUTH] */
+	SIGN_IN_TEMPORARY,   /* [SYS/TEMP] */
+	SIGN_IN_PERMANENT,   /* [SYS/PERM] */
+	SIGN_IN_IN_USE,      /* [IN-USE] */
+	SIGN_IN_MALFORMED, /* a mechanism's message that makes no sense: -ERR */
+	SIGN_IN_CODES
+};
+
+enum fetch_status { FETCH_OK, FETCH_GONE, FETCH_FAILED };
+enum fetch_encoding { ENC_LF, ENC_WIRE };
+enum mark_kind { MARK_REMOVE, MARK_SEEN };
+
+enum {
+	NAME_MAX_OCTETS = 255, /* user name */
+	PASSWORD_MAX = 1024,   /* RFC 4616 s2 asks for 255 */
+	SASL_MAX = 64 * 1024,  /* one message of a mechanism */
+	PEER_MAX = 64,         /* printed address */
+	MAIL_PATH_MAX = 4096,
+	MARKS_CHUNK = 16 * 1024, /* octets of bitmap in one IPC_MARKS */
+};
+
+#endif

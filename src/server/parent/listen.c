@@ -1,0 +1,212 @@
+#include "server/parent/listen.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	BACKLOG = 1024,
+	/* A peer that is gone is noticed in 90 s: silent ones by keepalive,
+	 * those that owe us an acknowledgement by TCP_USER_TIMEOUT. */
+	KEEP_IDLE = 45,
+	KEEP_INTERVAL = 15,
+	KEEP_COUNT = 3,
+	USER_TIMEOUT_MS = 90 * 1000,
+	/* The kernel would take megabytes for a client that does not read. */
+	UNSENT_MAX = 512 * 1024,
+};
+
+static bool
+parse(const char *text, uint16_t port, struct listen_addr *out)
+{
+	struct addrinfo hint = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+		.ai_socktype = SOCK_STREAM };
+	struct addrinfo *ai;
+	char bare[CONF_ADDRESS_MAX], service[8];
+	size_t n = strlen(text);
+
+	snprintf(bare, sizeof(bare), "%s", text);
+	if (n > 2 && text[0] == '[' && text[n - 1] == ']')
+		snprintf(bare, sizeof(bare), "%.*s", (int)(n - 2), text + 1);
+	snprintf(service, sizeof(service), "%u", port);
+	if (bare[0] == '\0' || getaddrinfo(bare, service, &hint, &ai) != 0)
+		return false;
+	memcpy(&out->sa, ai->ai_addr, ai->ai_addrlen);
+	out->len = ai->ai_addrlen;
+	freeaddrinfo(ai);
+	return true;
+}
+
+enum err
+listen_addresses(const struct conf_listener *l, struct listen_addr *out,
+    unsigned room, unsigned *n_r, struct errbuf *eb)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < l->n_addresses; i++) {
+		static const char *const any[] = { "::", "0.0.0.0" };
+		bool star = strcmp(l->address[i], "*") == 0;
+
+		for (unsigned k = 0; k < (star ? 2u : 1u); k++) {
+			if (n == room)
+				return err_set(eb, E_FULL,
+				    "too many addresses; of all listeners at "
+				    "most %d",
+				    LISTENERS_MAX);
+			memset(&out[n], 0, sizeof(out[n]));
+			out[n].optional = star;
+			if (!parse(star ? any[k] : l->address[i], l->port,
+				&out[n]))
+				return err_set(eb, E_CONFIG,
+				    "\"%s\" is not an address; write an IPv4 "
+				    "or IPv6 address, or *",
+				    l->address[i]);
+			n++;
+		}
+	}
+	*n_r = n;
+	return E_OK;
+}
+
+char *
+listen_show(char out[LISTEN_SHOWN], const struct listen_addr *a)
+{
+	char host[64] = "?", port[8] = "?";
+
+	getnameinfo((const struct sockaddr *)&a->sa, a->len, host, sizeof(host),
+	    port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(out, LISTEN_SHOWN,
+	    a->sa.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	return out;
+}
+
+static bool
+is_any(const struct listen_addr *a)
+{
+	const struct sockaddr_in *in4 = (const void *)&a->sa;
+	const struct sockaddr_in6 *in6 = (const void *)&a->sa;
+
+	return a->sa.ss_family == AF_INET
+		   ? in4->sin_addr.s_addr == htonl(INADDR_ANY)
+		   : IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+}
+
+bool
+listen_overlap(const struct listen_addr *a, const struct listen_addr *b)
+{
+	const struct sockaddr_in *a4 = (const void *)&a->sa;
+	const struct sockaddr_in *b4 = (const void *)&b->sa;
+
+	/* The port is in the same place in both families. */
+	if (a->sa.ss_family != b->sa.ss_family || a4->sin_port != b4->sin_port)
+		return false;
+	return is_any(a) || is_any(b) || memcmp(&a->sa, &b->sa, a->len) == 0;
+}
+
+static enum err
+bind_error(const struct listen_addr *a, struct errbuf *eb)
+{
+	char at[LISTEN_SHOWN];
+	int err = errno;
+
+	listen_show(at, a);
+	switch (err) {
+	case EADDRINUSE:
+		return err_set(eb, E_BUSY,
+		    "cannot listen at %s: another program does (maloted, "
+		    "Dovecot, inetd?); ss -ltnp tells which",
+		    at);
+	case EACCES:
+	case EPERM:
+		return err_set(eb, E_DENIED,
+		    "cannot listen at %s: ports below 1024 are for root and "
+		    "for CAP_NET_BIND_SERVICE",
+		    at);
+	case EADDRNOTAVAIL:
+		return err_set(eb, E_IO,
+		    "cannot listen at %s: this machine has no such address; ip "
+		    "address tells which it has",
+		    at);
+	default:
+		return err_set(
+		    eb, E_IO, "cannot listen at %s: %s", at, strerror(err));
+	}
+}
+
+static bool
+set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+/* The options of TCP are inherited by what is accepted. */
+static bool
+set_options(int fd, const struct listen_addr *a)
+{
+	return set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+	       (a->sa.ss_family != AF_INET6 ||
+		   set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+	       set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+	       set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE) &&
+	       set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL) &&
+	       set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT) &&
+	       set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS) &&
+	       set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MAX) &&
+	       set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+static enum err
+bound(const struct listen_addr *a, bool shared, int *fd_r, struct errbuf *eb)
+{
+	int fd = socket(
+	    a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 && errno == EAFNOSUPPORT && a->optional)
+		return E_NOENT;
+	if (fd < 0)
+		return bind_error(a, eb);
+	if (!set_options(fd, a) ||
+	    (shared && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
+	    bind(fd, (const struct sockaddr *)&a->sa, a->len) < 0) {
+		bool lacks = errno == EADDRNOTAVAIL && a->optional;
+		enum err e = bind_error(a, eb);
+
+		close(fd);
+		return lacks ? E_NOENT : e;
+	}
+	*fd_r = fd;
+	return E_OK;
+}
+
+enum err
+listen_probe(const struct listen_addr *a, struct errbuf *eb)
+{
+	enum err e;
+	int fd = -1;
+
+	if ((e = bound(a, false, &fd, eb)) == E_OK)
+		close(fd);
+	return e;
+}
+
+enum err
+listen_open(const struct listen_addr *a, int *fd_r, struct errbuf *eb)
+{
+	enum err e;
+	int fd = -1;
+
+	if ((e = bound(a, true, &fd, eb)) != E_OK)
+		return e;
+	if (listen(fd, BACKLOG) < 0) {
+		e = bind_error(a, eb);
+		close(fd);
+		return e;
+	}
+	*fd_r = fd;
+	return E_OK;
+}

@@ -1,0 +1,128 @@
+/* What the processes say to the parent, and what it does then. */
+#include "base/log.h"
+#include "server/parent/child.h"
+#include "server/parent/uid_store.h"
+
+enum { PHASE_STARTING = 1, PHASE_SERVING = 2, PHASE_ANY = 3 };
+
+static enum err
+take_ready(void *arg, struct ipc_in *in)
+{
+	struct child *c = arg;
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	ipc_set_phase(c->chan, PHASE_SERVING);
+	c->state = CHILD_SERVING;
+	parent_ready(c->parent);
+	return E_OK;
+}
+
+static enum err
+take_misbehaved(void *arg, struct ipc_in *in)
+{
+	struct child *c = arg, *accused;
+	uint8_t role = ipc_get_u8(in);
+	uint16_t index = ipc_get_u16(in);
+
+	/* Only those that it has a channel to. */
+	if (ipc_get_end(in) != E_OK || role == ROLE_PARENT ||
+	    role > ROLE_STORE || role == c->role)
+		return E_FORMAT;
+	if ((accused = child_find(c->parent, role, index)) == NULL)
+		return E_OK; /* it has ended meanwhile */
+	log_line(LOG_FAULT, "ev=misbehaved role=%s index=%u by=%s.%u",
+	    child_name(role), index, child_name(c->role), c->index);
+	child_kill(accused);
+	return E_OK;
+}
+
+static enum err
+take_users_check(void *arg, struct ipc_in *in)
+{
+	struct child *c = arg;
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	parent_send_users(c->parent, c, false);
+	return E_OK;
+}
+
+static enum err
+take_store_wanted(void *arg, struct ipc_in *in)
+{
+	uint32_t uid = ipc_get_u32(in), gid = ipc_get_u32(in);
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	uid_store_wanted(arg, uid, gid);
+	return E_OK;
+}
+
+static enum err
+take_given_up(void *arg, struct ipc_in *in)
+{
+	struct child *c = arg;
+	uint16_t index = ipc_get_u16(in);
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	uid_store_given_up(c->parent, index);
+	return E_OK;
+}
+
+static enum err
+take_idle(void *arg, struct ipc_in *in)
+{
+	struct child *c = arg;
+
+	if (ipc_get_end(in) != E_OK || !c->of_uid)
+		return E_FORMAT;
+	uid_store_idle(c);
+	return E_OK;
+}
+
+/* A process does not outlive its channel. */
+static void
+on_gone(void *arg, enum err why)
+{
+	struct child *c = arg;
+
+	if (why == E_FORMAT)
+		log_line(LOG_FAULT, "ev=misbehaved role=%s index=%u by=parent",
+		    child_name(c->role), c->index);
+	ipc_close(c->chan);
+	c->chan = NULL;
+	if (why == E_FORMAT || !c->leaving)
+		child_kill(c);
+}
+
+#define READY \
+	{ \
+		IPC_READY, PHASE_STARTING, 0, 0, take_ready \
+	}
+#define MISBEHAVED \
+	{ \
+		IPC_MISBEHAVED, PHASE_ANY, 0, 3, take_misbehaved \
+	}
+
+static const struct ipc_rule pop3_rules[] = { READY, MISBEHAVED };
+
+static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED,
+	{ IPC_USERS_CHECK, PHASE_SERVING, 0, 0, take_users_check },
+	{ IPC_STORE_WANTED, PHASE_SERVING, 0, 8, take_store_wanted },
+	{ IPC_IDLE, PHASE_SERVING, 0, 2, take_given_up } };
+
+static const struct ipc_rule store_rules[] = { READY, MISBEHAVED,
+	{ IPC_IDLE, PHASE_SERVING, 0, 0, take_idle } };
+
+#define RULES(r) \
+	{ \
+		r, sizeof(r) / sizeof((r)[0]), on_gone \
+	}
+
+const struct ipc_rules child_rules[] = {
+	[ROLE_POP3] = RULES(pop3_rules),
+	[ROLE_AUTH] = RULES(auth_rules),
+	[ROLE_STORE] = RULES(store_rules),
+};

@@ -1,0 +1,134 @@
+#include "server/parent/uid_store.h"
+
+#include "base/log.h"
+
+enum { FINISH_MS = 3600 * 1000 };
+
+static void
+refuse(struct child *auth, uint32_t uid, const char *why)
+{
+	log_line(LOG_WARNING, "ev=store-refused uid=%u why=\"%s\"", uid, why);
+	ipc_begin(auth->chan, IPC_NO_STORE);
+	ipc_put_u32(auth->chan, uid);
+	ipc_put_str(auth->chan, why);
+	if (ipc_end(auth->chan) != E_OK)
+		child_kill(auth);
+}
+
+/* NULL: auth may have such a store.  It says what the users file says, but it
+ * may have been broken into.  Root's only if mail_user is root, which needs
+ * --root-mail. */
+static const char *
+refusal(const struct parent *p, uint32_t uid, uint32_t gid)
+{
+	const struct auth_conf *a = &p->conf->auth;
+
+	if (uid != a->mail_uid && (uid < a->first_uid || uid > a->last_uid))
+		return "not within first_uid and last_uid";
+	if (gid == 0 && a->mail_gid != 0)
+		return "its group is root's";
+	if (p->env.uid != 0 && (uid != p->env.uid || gid != p->env.gid))
+		return "maloted was not started as root";
+	return NULL;
+}
+
+/* The store that serves uid, and how many such there are. */
+static struct child *
+find(struct parent *p, uint32_t uid, unsigned *n_r)
+{
+	struct child *c, *found = NULL;
+
+	*n_r = 0;
+	TAILQ_FOREACH (c, &p->children, link) {
+		if (!c->of_uid)
+			continue;
+		++*n_r;
+		if (c->uid == uid && !c->leaving && c->chan != NULL)
+			found = c;
+	}
+	return found;
+}
+
+/* In turn, so that the number of a store that has gone is not used again
+ * before everybody has noticed. */
+static uint16_t
+free_index(struct parent *p)
+{
+	uint16_t first = p->conf->auth.n_stores, i;
+
+	do {
+		i = (uint16_t)(first + p->next_uid_store);
+		p->next_uid_store = (uint16_t)((p->next_uid_store + 1) %
+					       p->conf->uid_stores_max);
+	} while (child_find(p, ROLE_STORE, i) != NULL);
+	return i;
+}
+
+void
+uid_store_wanted(struct child *auth, uint32_t uid, uint32_t gid)
+{
+	struct parent *p = auth->parent;
+	const char *why = refusal(p, uid, gid);
+	struct child *c;
+	struct errbuf eb;
+	unsigned n;
+
+	if (why != NULL) {
+		refuse(auth, uid, why);
+		return;
+	}
+	if ((c = find(p, uid, &n)) != NULL) {
+		/* Auth knows sooner than we that it has died, or asks while
+		 * it is being started: a new channel serves both. */
+		if (child_connect(auth, c, &eb) != E_OK)
+			refuse(auth, uid, eb.text);
+		return;
+	}
+	if (n >= p->conf->uid_stores_max) {
+		refuse(auth, uid, "too many users at a time");
+		return;
+	}
+	if ((c = child_new(p, ROLE_STORE, free_index(p))) == NULL) {
+		refuse(auth, uid, "out of memory");
+		return;
+	}
+	c->of_uid = true;
+	c->uid = uid;
+	c->gid = gid;
+	if (child_start(c, &eb) != E_OK) {
+		child_remove(c);
+		refuse(auth, uid, eb.text);
+	}
+}
+
+/* Auth gives it up first, so that no sign-in is lost on the way to it. */
+void
+uid_store_idle(struct child *c)
+{
+	struct child *auth = child_find(c->parent, ROLE_AUTH, 0);
+
+	if (auth == NULL || auth->chan == NULL || c->leaving)
+		return; /* it will say so again */
+	ipc_begin(auth->chan, IPC_IDLE);
+	ipc_put_u16(auth->chan, c->index);
+	if (ipc_end(auth->chan) != E_OK)
+		child_kill(auth);
+}
+
+void
+uid_store_given_up(struct parent *p, uint16_t index)
+{
+	struct child *c = child_find(p, ROLE_STORE, index);
+
+	if (c != NULL && c->of_uid && !c->leaving)
+		child_stop(c, FINISH_MS);
+}
+
+void
+uid_store_failed(const struct child *c)
+{
+	struct child *auth = child_find(c->parent, ROLE_AUTH, 0);
+
+	if (auth != NULL && auth->chan != NULL)
+		refuse(auth, c->uid, "its store cannot start");
+}

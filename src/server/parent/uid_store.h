@@ -1,0 +1,22 @@
+/*
+ * uid_store.h - stores of users' own uids: started when auth asks, ended when
+ * they have been idle.
+ */
+#ifndef SERVER_PARENT_UID_STORE_H
+#define SERVER_PARENT_UID_STORE_H
+
+#include "server/parent/child.h"
+
+/* auth asks for a store; it is told IPC_STORE_IS and IPC_ATTACH, or
+ * IPC_NO_STORE. */
+void uid_store_wanted(struct child *auth, uint32_t uid, uint32_t gid);
+
+/* The store says that it has been idle for long: auth is told so, and may
+ * give it up; then it ends. */
+void uid_store_idle(struct child *store);
+void uid_store_given_up(struct parent *p, uint16_t index);
+
+/* It died before it was ready. */
+void uid_store_failed(const struct child *store);
+
+#endif

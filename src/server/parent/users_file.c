@@ -1,0 +1,55 @@
+#include "server/parent/users_file.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "base/slurp.h"
+
+static bool
+same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool
+same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	       a->st_size == b->st_size && same_time(a->st_mtim, b->st_mtim) &&
+	       same_time(a->st_ctim, b->st_ctim);
+}
+
+/* A file changed this instant could change again within one tick of the
+ * clock that stamps it. */
+static bool
+settled(const struct stat *st)
+{
+	return st->st_ctim.tv_sec + 1 < time(NULL);
+}
+
+enum err
+users_file_changed(
+    struct users_file *u, const char *path, int *fd_r, struct errbuf *eb)
+{
+	struct stat st;
+	enum err e;
+	int fd;
+
+	*fd_r = -1;
+	if ((e = slurp_open(path, &fd, &st, eb)) != E_OK)
+		return e;
+	if (u->known && same(&u->st, &st)) {
+		close(fd);
+		return E_OK;
+	}
+	u->st = st;
+	u->known = settled(&st);
+	*fd_r = fd;
+	return E_OK;
+}
+
+void
+users_file_forget(struct users_file *u)
+{
+	u->known = false;
+}

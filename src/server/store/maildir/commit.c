@@ -1,0 +1,429 @@
+/*
+ * UPDATE: removes what was marked and nothing else, marks as seen what is to
+ * be, and mends the index.
+ *
+ * The index says which file a marked message is, and anybody who owns the
+ * mail can write to it, at any moment.  So it is read once, from its beginning
+ * to the end of the view; what is needed of it is copied as it is checked;
+ * and no file is touched unless all of it was as the session began and each
+ * unique-id that goes belongs to its file.
+ *
+ * Each message is removed by one unlink(2), so it is there or gone; both
+ * directories are synced before anyone is told.  The index is mended after
+ * that: until it is, the directories' times tell everyone that it is old.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "server/store/maildir/indexfile.h"
+#include "server/store/maildir/maildir.h"
+#include "server/store/maildir/uidlfile.h"
+
+enum {
+	ROUNDS = 5, /* for messages that are being renamed meanwhile */
+	LOG_OCTETS = 900,
+	FIRM_WORTH = 10000, /* messages, see settle_times() */
+	FIRM_NS = 25 * 1000 * 1000,
+};
+
+/* A message that is to be removed or to be marked as seen. */
+struct marked {
+	const char *name;  /* letter and file name */
+	const char *uid;   /* uid_len octets, perhaps those of the name */
+	uint16_t base_len; /* of the name behind its letter */
+	uint8_t uid_len;
+	bool remove;
+	bool done; /* nothing is left to do */
+};
+
+struct commit {
+	struct maildir *m;
+	struct drop_commit *todo;
+	struct maildir_dirs d;
+	struct errbuf eb;
+	uint32_t removed[SUBS], gone; /* gone: by somebody else */
+	uint32_t failures;
+	bool touched[SUBS];
+	struct marked *v;
+	uint32_t n, room;
+	struct arena arena;
+	struct uidlfile uidls;
+	char log[LOG_OCTETS + INDEX_UID_MAX + 2];
+	size_t log_len;
+};
+
+static bool
+is_set(const uint8_t *bits, uint32_t msgno)
+{
+	return bits != NULL && (bits[(msgno - 1) / 8] >> (msgno - 1) % 8 & 1);
+}
+
+/* ---- the log ---- */
+
+static void
+log_uids(struct commit *c)
+{
+	if (c->log_len != 0)
+		log_line(LOG_EVENT, "ev=removed %s uidls=%.*s", c->m->drop.tag,
+		    (int)c->log_len, c->log);
+	c->log_len = 0;
+}
+
+static void
+log_removed(struct commit *c, struct slice uid)
+{
+	if (!c->m->drop.conf->log_removed)
+		return;
+	if (c->log_len != 0)
+		c->log[c->log_len++] = ',';
+	memcpy(c->log + c->log_len, uid.p, uid.n);
+	c->log_len += uid.n;
+	if (c->log_len >= LOG_OCTETS)
+		log_uids(c);
+}
+
+/* ---- what is marked ---- */
+
+static struct slice
+uid_of(const struct marked *v)
+{
+	return (struct slice){ v->uid, v->uid_len };
+}
+
+static struct slice
+base_of(const struct marked *v)
+{
+	return (struct slice){ v->name + 1, v->base_len };
+}
+
+static struct marked *
+new_marked(struct commit *c)
+{
+	if (c->n == c->room) {
+		uint32_t room = c->room != 0 ? c->room * 2 : 64;
+		struct marked *v = realloc(c->v, (size_t)room * sizeof(*v));
+
+		if (v == NULL)
+			return NULL;
+		c->v = v;
+		c->room = room;
+	}
+	return &c->v[c->n];
+}
+
+/* Copies what the index says of a marked message. */
+static enum err
+take_entry(void *arg, const struct indexfile_entry *entry)
+{
+	struct commit *c = arg;
+	char name[INDEX_NAME_MAX + 1];
+	bool remove = is_set(c->todo->remove, entry->msgno);
+	struct marked *v;
+
+	if (!remove && !is_set(c->todo->seen, entry->msgno))
+		return E_OK;
+	if ((v = new_marked(c)) == NULL)
+		return E_NOMEM;
+	memcpy(name, entry->name.p, entry->name.n);
+	name[entry->name.n] = '\0';
+	*v = (struct marked){
+		.name = arena_put(&c->arena, name, entry->name.n + 1),
+		.base_len = (uint16_t)names_base_len(name + 1),
+		.uid_len = (uint8_t)entry->uid.n,
+		.remove = remove,
+	};
+	if (v->name == NULL)
+		return E_NOMEM;
+	v->uid = uid_is(entry->uid, base_of(v))
+		     ? v->name + 1
+		     : arena_put(&c->arena, entry->uid.p, entry->uid.n);
+	if (v->uid == NULL)
+		return E_NOMEM;
+	c->n++;
+	return E_OK;
+}
+
+static enum err
+read_marked(struct commit *c)
+{
+	struct maildir *m = c->m;
+	enum err e;
+	int fd;
+
+	e = maildir_view_open(m, c->d.root, false, &fd, &c->eb);
+	if (e == E_OK) {
+		e = indexfile_verify(fd, m->end, &m->trailer, take_entry, c);
+		maildir_view_close(m, fd);
+		if (e != E_OK)
+			err_set(&c->eb, e, "reading the index: %s", err_str(e));
+	}
+	m->damaged = m->damaged || e == E_FORMAT;
+	return e;
+}
+
+/* ---- which unique-id is whose ---- */
+
+/* Of several files with one base name each is known by its inode, but for one
+ * that is not written down.  A file that is not there is nobody's. */
+static bool
+is_its_file(const struct commit *c, const struct marked *v, const char *name)
+{
+	const struct uidlfile *u = &c->uidls;
+	const struct uidl_line *l;
+	struct stat st;
+	struct uid key;
+
+	uid_own(&key, base_of(v));
+	if (!uidlfile_is_several(u, uid_slice(&key)) ||
+	    fstatat(c->d.sub[NAME_SUB(name)], name + 1, &st,
+		AT_SYMLINK_NOFOLLOW) < 0)
+		return true;
+	l = uidlfile_by_uid(u, uid_slice(&key), uid_of(v));
+	return l != NULL && l->ino != 0
+		   ? l->ino == st.st_ino
+		   : uidlfile_find(u, uid_slice(&key), st.st_ino) == NULL;
+}
+
+/* malote-uidl says so, or says nothing and it follows from the name. */
+static bool
+is_its_uid(const struct commit *c, const struct marked *v)
+{
+	const struct uidlfile *u = &c->uidls;
+	struct uid key;
+
+	uid_own(&key, base_of(v));
+	return uidlfile_by_uid(u, uid_slice(&key), uid_of(v)) != NULL ||
+	       (uid_is(uid_slice(&key), uid_of(v)) &&
+		   uidlfile_find(u, uid_slice(&key), 0) == NULL);
+}
+
+static enum err
+check_uids(struct commit *c)
+{
+	enum err e = uidlfile_load(&c->uidls, c->d.root, &c->eb);
+
+	for (uint32_t i = 0; i < c->n && e == E_OK; i++) {
+		const struct marked *v = &c->v[i];
+
+		if (v->remove &&
+		    (!is_its_uid(c, v) || !is_its_file(c, v, v->name)))
+			e = err_set(&c->eb, E_FORMAT,
+			    "the index gives a file another's unique-id");
+	}
+	return e;
+}
+
+/* ---- removing ---- */
+
+/* E_NOENT: there is no file of that name. */
+static enum err
+remove_named(struct commit *c, const char *name, struct slice uid)
+{
+	enum maildir_sub sub = NAME_SUB(name);
+
+	if (unlinkat(c->d.sub[sub], name + 1, 0) == 0) {
+		c->removed[sub]++;
+		c->touched[sub] = true;
+		log_removed(c, uid);
+		return E_OK;
+	}
+	if (errno == ENOENT)
+		return E_NOENT;
+	if (c->failures++ == 0)
+		log_line(LOG_WARNING,
+		    "ev=remove-failed %s uidl=%.*s error=\"%s\"",
+		    c->m->drop.tag, (int)uid.n, uid.p, strerror(errno));
+	return E_IO;
+}
+
+/* One reading of the directories for all that were not under their names.
+ * True: go on. */
+static bool
+remove_missing(struct commit *c)
+{
+	const struct names *t;
+	bool again = false;
+
+	if (maildir_names(c->m, &c->d, &c->eb) != E_OK)
+		return false;
+	t = c->m->names;
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct marked *v = &c->v[i];
+		const struct name *now;
+		bool several;
+
+		if (v->done)
+			continue;
+		now = names_only(t, base_of(v), &several);
+		if (now != NULL && is_its_file(c, v, now->s)) {
+			v->done = remove_named(c, now->s, uid_of(v)) != E_NOENT;
+		} else if (!several && t->quiet) {
+			v->done = true;
+			c->gone++;
+		}
+		again = again || !v->done;
+	}
+	return again;
+}
+
+/* ---- marking as seen ---- */
+
+/* "x" and "x:2,F" become "cur/x:2,S" and "cur/x:2,FS"; false if there is
+ * nothing to do, or an info that we do not know. */
+static bool
+seen_name(const char *name, char out[INDEX_NAME_MAX + 2])
+{
+	const char *file = name + 1, *flags = strchr(file, ':');
+	size_t n = strlen(file), at;
+
+	if (flags == NULL) {
+		if (n + 5 > INDEX_NAME_MAX)
+			return false;
+		snprintf(out, INDEX_NAME_MAX + 2, "c%s:2,S", file);
+		return true;
+	}
+	if (strncmp(flags, ":2,", 3) != 0 || n + 2 > INDEX_NAME_MAX)
+		return false;
+	flags += 3;
+	/* In ASCII order; a comma begins what is not ours. */
+	at = strspn(flags, "ABCDEFGHIJKLMNOPQR");
+	if (flags[at] == 'S')
+		return false;
+	snprintf(out, INDEX_NAME_MAX + 2, "c%.*sS%s",
+	    (int)((size_t)(flags - file) + at), file, flags + at);
+	return true;
+}
+
+/* Never onto another message.  Not every file system can do that in one. */
+static bool
+rename_safely(int from, const char *old, int to, const char *new)
+{
+	if (renameat2(from, old, to, new, RENAME_NOREPLACE) == 0)
+		return true;
+	return errno == EINVAL && linkat(from, old, to, new, 0) == 0 &&
+	       unlinkat(from, old, 0) == 0;
+}
+
+/* A failure is no error: the message stays unseen. */
+static void
+mark_seen(struct commit *c, const char *name)
+{
+	char to[INDEX_NAME_MAX + 2];
+	enum maildir_sub sub = NAME_SUB(name);
+
+	if (seen_name(name, to) &&
+	    rename_safely(c->d.sub[sub], name + 1, c->d.sub[SUB_CUR], to + 1))
+		c->touched[sub] = c->touched[SUB_CUR] = true;
+}
+
+/* ---- all of it ---- */
+
+static void
+apply(struct commit *c)
+{
+	bool again = false;
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		struct marked *v = &c->v[i];
+
+		if (!v->remove)
+			mark_seen(c, v->name);
+		v->done = !v->remove ||
+			  remove_named(c, v->name, uid_of(v)) != E_NOENT;
+		again = again || !v->done;
+	}
+	for (unsigned i = 0; i < ROUNDS && again; i++)
+		again = remove_missing(c);
+	log_uids(c);
+}
+
+static enum err
+apply_marks(struct commit *c)
+{
+	enum err e = read_marked(c);
+
+	/* What cannot be written down has to be believed: a disk that is full
+	 * could not be emptied else. */
+	if (e == E_OK && !c->m->uidls_unsaved)
+		e = check_uids(c);
+	if (e == E_OK)
+		apply(c);
+	return e;
+}
+
+/* What is not known to be on disk does not count as removed. */
+static void
+sync_dirs(struct commit *c)
+{
+	for (enum maildir_sub sub = SUB_NEW; sub < SUBS; sub++)
+		if (c->touched[sub] && fsync(c->d.sub[sub]) < 0) {
+			log_line(LOG_FAULT, "ev=sync-failed %s error=\"%s\"",
+			    c->m->drop.tag, strerror(errno));
+			c->removed[sub] = 0;
+		}
+}
+
+/* The next login reads no directory if their times are old enough by now to
+ * be recorded; in a large maildrop that is worth waiting for. */
+static void
+mend_index(struct commit *c)
+{
+	static const struct timespec grain = { 0, FIRM_NS };
+	struct maildir *m = c->m;
+
+	if (m->damaged)
+		unlinkat(c->d.root, INDEXFILE_NAME, 0);
+	else if (m->trailer.count >= FIRM_WORTH)
+		nanosleep(&grain, NULL);
+	if (maildir_scan(m, &c->d, &c->eb) != E_OK)
+		log_line(LOG_WARNING, "ev=index-not-mended %s error=\"%s\"",
+		    m->drop.tag, c->eb.text);
+}
+
+static uint32_t
+count_bits(const uint8_t *bits, uint32_t n)
+{
+	uint32_t set = 0;
+
+	for (uint32_t i = 1; bits != NULL && i <= n; i++)
+		set += is_set(bits, i);
+	return set;
+}
+
+void
+maildir_commit(struct drop *drop, struct drop_commit *todo)
+{
+	struct commit c = { .m = (struct maildir *)drop, .todo = todo };
+	uint32_t wanted = count_bits(todo->remove, c.m->trailer.count);
+	bool entered;
+	enum err e;
+
+	arena_init(&c.arena);
+	uidlfile_init(&c.uidls);
+	e = maildir_enter(c.m->path, false, &c.d, &c.eb);
+	entered = e == E_OK;
+	if (entered && (todo->remove != NULL || todo->seen != NULL))
+		e = apply_marks(&c);
+	if (e != E_OK)
+		log_line(LOG_WARNING, "ev=commit-failed %s error=\"%s\"",
+		    drop->tag, c.eb.text);
+	free(c.v);
+	arena_free(&c.arena);
+	uidlfile_free(&c.uidls);
+	if (entered) {
+		sync_dirs(&c);
+		if (maildir_hold(c.m, c.d.root, &c.eb) == E_OK)
+			mend_index(&c);
+		maildir_leave(&c.d);
+	}
+	todo->removed = c.removed[SUB_NEW] + c.removed[SUB_CUR] + c.gone;
+	todo->failed = wanted - todo->removed;
+	maildir_close(drop);
+}

@@ -1,0 +1,178 @@
+/*
+ * Opens messages for a session, and notes when the index was wrong.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "server/store/maildir/maildir.h"
+
+void
+maildir_doubt(struct drop *drop, uint32_t msgno)
+{
+	struct maildir *m = (struct maildir *)drop;
+
+	drop->doubted = true;
+	for (unsigned i = 0; i < m->n_doubt; i++)
+		if (m->doubt[i] == msgno)
+			return;
+	if (m->doubt == NULL)
+		m->doubt = calloc(DOUBTS_MAX, sizeof(*m->doubt));
+	if (msgno == 0 || m->doubt == NULL || m->n_doubt == DOUBTS_MAX)
+		m->damaged = true;
+	else
+		m->doubt[m->n_doubt++] = msgno;
+}
+
+/* What there is to a fetch of several messages. */
+struct fetch {
+	struct maildir *m;
+	struct maildir_dirs d;
+	struct view_reader *index;
+	bool now;
+	bool fresh; /* the directories have been read for it */
+	struct errbuf eb;
+};
+
+static enum err
+open_named(struct fetch *f, const char *name, int *fd_r, struct stat *st_r)
+{
+	return maildir_file(f->d.sub[NAME_SUB(name)], name + 1, O_RDONLY,
+	    f->now, fd_r, st_r, &f->eb);
+}
+
+/* Where the message is by the directories as they were read last. */
+static const char *
+name_now(const struct fetch *f, const char *name)
+{
+	struct slice base = { name + 1, names_base_len(name + 1) };
+	const struct name *now = NULL;
+
+	if (f->m->names != NULL)
+		now = names_only(f->m->names, base, NULL);
+	return now != NULL ? now->s : NULL;
+}
+
+/* Another program may have renamed it: it is known by its base name then.
+ * The directories are read once for all messages of a fetch. */
+static enum err
+open_message(struct fetch *f, const char *name, int *fd_r, struct stat *st_r)
+{
+	const char *now = name_now(f, name);
+	enum err e;
+
+	e = open_named(f, now != NULL ? now : name, fd_r, st_r);
+	if (e != E_NOENT || f->fresh || f->now)
+		return e;
+	if ((e = maildir_names(f->m, &f->d, &f->eb)) != E_OK)
+		return e;
+	f->fresh = true;
+	now = name_now(f, name);
+	return now != NULL ? open_named(f, now, fd_r, st_r) : E_NOENT;
+}
+
+/* The size on the wire, which is not the index's if the file's is not. */
+static enum err
+check_size(struct fetch *f, const struct view_entry *entry,
+    const struct stat *st, struct drop_message *v)
+{
+	v->stored = (uint64_t)st->st_size;
+	v->wire = entry->wire;
+	if (v->stored == entry->stored)
+		return E_OK;
+	if (f->now)
+		return E_AGAIN;
+	log_line(LOG_WARNING,
+	    "ev=size-changed %s msgno=%u stored=%llu was=%llu", f->m->drop.tag,
+	    v->msgno, (unsigned long long)v->stored,
+	    (unsigned long long)entry->stored);
+	maildir_doubt(&f->m->drop, v->msgno);
+	return maildir_count(v->fd, v->stored, &v->wire, &f->eb);
+}
+
+/* False: not now. */
+static bool
+fetch_one(struct fetch *f, struct drop_message *v)
+{
+	struct view_entry entry;
+	struct stat st;
+	enum err e;
+
+	e = maildir_view_get(f->m, f->index, v->msgno, &entry);
+	if (e == E_FORMAT && !f->now) {
+		/* Said once: the client may ask as often as it likes. */
+		if (f->m->damaged)
+			return true;
+		err_set(&f->eb, e, "the index is damaged");
+		maildir_doubt(&f->m->drop, 0);
+	}
+	if (e == E_OK)
+		e = open_message(f, entry.name, &v->fd, &st);
+	if (e == E_OK && (e = check_size(f, &entry, &st, v)) != E_OK) {
+		close(v->fd);
+		v->fd = -1;
+	}
+	if (e == E_OK) {
+		v->status = FETCH_OK;
+		v->encoding = ENC_LF;
+		v->offset = 0;
+		return true;
+	}
+	if (f->now)
+		return false;
+	if (e == E_NOENT)
+		v->status = FETCH_GONE;
+	else
+		log_line(LOG_WARNING,
+		    "ev=fetch-failed %s msgno=%u error=\"%s\"", f->m->drop.tag,
+		    v->msgno, f->eb.text);
+	return true;
+}
+
+static enum err
+fetch_all(struct fetch *f, struct drop_message *v, size_t n)
+{
+	struct view_reader index;
+	enum err e;
+	int fd;
+
+	e = maildir_view_open(f->m, f->d.root, f->now, &fd, &f->eb);
+	if (e != E_OK)
+		return e;
+	f->index = &index;
+	maildir_view_begin(&index, fd, f->now);
+	for (size_t i = 0; i < n && e == E_OK; i++)
+		if (!fetch_one(f, &v[i]))
+			e = E_AGAIN;
+	maildir_view_close(f->m, fd);
+	return e;
+}
+
+bool
+maildir_fetch(struct drop *drop, bool now, struct drop_message *v, size_t n)
+{
+	struct fetch f = { .m = (struct maildir *)drop, .now = now };
+	enum err e;
+
+	for (size_t i = 0; i < n; i++) {
+		v[i].status = FETCH_FAILED;
+		v[i].fd = -1;
+	}
+	e = maildir_enter(f.m->path, now, &f.d, &f.eb);
+	if (e == E_OK) {
+		e = fetch_all(&f, v, n);
+		maildir_leave(&f.d);
+	}
+	if (e != E_OK && !now)
+		log_line(LOG_WARNING, "ev=fetch-failed %s error=\"%s\"",
+		    drop->tag, f.eb.text);
+	if (e == E_OK || !now)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (v[i].fd >= 0)
+			close(v[i].fd);
+	return false;
+}

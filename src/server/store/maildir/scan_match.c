@@ -1,0 +1,255 @@
+/*
+ * Which file is which message.  A base name is one message, whatever its
+ * flags and its directory; several files that truly have one base name are
+ * told apart by their inodes, which malote-uidl keeps.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "server/store/maildir/scan.h"
+
+enum { TRIES = 4, SEVERAL_MAX = 64 };
+
+/* Its size was not what the index says: it is read. */
+static void
+measure_again(struct scan *s, struct scan_message *v, const struct name *m)
+{
+	struct measure size;
+
+	if (maildir_measure(s->d->sub[NAME_SUB(m->s)], m->s + 1, false, &size,
+		s->eb) != E_OK)
+		return;
+	s->mend = s->mend || v->wire != size.wire || v->stored != size.stored;
+	v->wire = size.wire;
+	v->stored = size.stored;
+}
+
+static bool
+is_doubted(const struct scan *s, const struct scan_message *v)
+{
+	uint32_t msgno = (uint32_t)(v - s->v) + 1;
+
+	for (unsigned i = 0; i < s->m->n_doubt; i++)
+		if (s->m->doubt[i] == msgno)
+			return msgno <= s->known;
+	return false;
+}
+
+/* File `m` is message `v`. */
+static void
+claim(struct scan *s, struct scan_message *v, const struct name *m)
+{
+	v->here = true;
+	if (is_doubted(s, v))
+		measure_again(s, v, m);
+	if (v->name_len == m->len && memcmp(v->name, m->s, m->len) == 0)
+		return;
+	s->mend = true;
+	v->name = m->s;
+	v->name_len = m->len;
+}
+
+/* Under the name that was seen, or, if the message has its base name to
+ * itself, another one that was: it may be renamed at this moment.  *m is the
+ * name under which it was found. */
+static enum err
+measure(
+    struct scan *s, const struct name **m, bool alone, struct measure *size_r)
+{
+	const struct names *t = &s->names;
+	enum err e;
+
+	e = maildir_measure(
+	    s->d->sub[NAME_SUB((*m)->s)], (*m)->s + 1, true, size_r, s->eb);
+	for (unsigned n = 0; alone && n < TRIES && e == E_NOENT; n++)
+		for (uint32_t i = t->base[(*m)->base].name;
+		     i != MAP_NONE && e == E_NOENT; i = t->v[i].next) {
+			*m = &t->v[i];
+			e = maildir_measure(s->d->sub[NAME_SUB((*m)->s)],
+			    (*m)->s + 1, true, size_r, s->eb);
+		}
+	return e;
+}
+
+/* A message that the index does not have.  One that has gone meanwhile is
+ * left out, and *missed_r set. */
+static enum err
+meet(struct scan *s, const struct name *m, uint64_t ino, bool alone,
+    bool *missed_r)
+{
+	struct scan_message *v;
+	struct measure size;
+	char name[80];
+	enum err e;
+
+	if ((e = measure(s, &m, alone, &size)) == E_NOENT) {
+		*missed_r = true;
+		return E_OK;
+	}
+	if (e == E_FORMAT || e == E_IO) {
+		s->unsure = s->unsure || e == E_IO;
+		if (s->odd++ == 0)
+			log_line(LOG_WARNING,
+			    "ev=not-a-message %s file=%s error=\"%s\"",
+			    s->m->drop.tag,
+			    str_escape(name, sizeof(name), m->s, m->len),
+			    s->eb->text);
+		return E_OK;
+	}
+	if (e != E_OK || (e = scan_add(s, (struct slice){ m->s, m->len },
+			      m->base, &v)) != E_OK)
+		return e;
+	v->wire = size.wire;
+	v->stored = size.stored;
+	v->ino = ino;
+	v->here = true;
+	return E_OK;
+}
+
+/* A message of that base name that has no file yet. */
+static struct scan_message *
+unclaimed(struct scan *s, uint32_t base, uint64_t ino)
+{
+	for (uint32_t i = s->names.base[base].user; i != MAP_NONE;
+	     i = s->v[i].next)
+		if (!s->v[i].here && s->v[i].ino == ino)
+			return &s->v[i];
+	return NULL;
+}
+
+/* The message that had exactly this name. */
+static struct scan_message *
+exact(struct scan *s, const struct name *m)
+{
+	for (uint32_t i = s->names.base[m->base].user; i != MAP_NONE;
+	     i = s->v[i].next)
+		if (s->v[i].name_len == m->len &&
+		    memcmp(s->v[i].name, m->s, m->len) == 0)
+			return &s->v[i];
+	return NULL;
+}
+
+static enum err
+claim_or_meet(struct scan *s, const struct name *m, uint64_t ino, bool alone,
+    bool *missed_r)
+{
+	struct scan_message *v = unclaimed(s, m->base, ino);
+
+	if (v == NULL)
+		return meet(s, m, ino, alone, missed_r);
+	claim(s, v, m);
+	return E_OK;
+}
+
+/* ---- several files of one base name ---- */
+
+struct several {
+	const struct name *m;
+	uint64_t ino;
+	bool done;
+};
+
+static bool
+has_ordinary(const struct scan *s, uint32_t base)
+{
+	for (uint32_t i = s->names.base[base].user; i != MAP_NONE;
+	     i = s->v[i].next)
+		if (s->v[i].here && s->v[i].ino == 0)
+			return true;
+	return false;
+}
+
+/* First those whose inode is known, then those whose name is, then the rest;
+ * the first of them that is new is the base name's own message, and each
+ * other one gets a line with its inode. */
+static enum err
+match_several(struct scan *s, const struct uid *key, struct several *f,
+    unsigned n, bool *missed_r)
+{
+	struct scan_message *v;
+	enum err e = E_OK;
+
+	for (unsigned i = 0; i < n && e == E_OK; i++)
+		if (!f[i].done &&
+		    uidlfile_find(&s->uidl, uid_slice(key), f[i].ino) != NULL) {
+			e = claim_or_meet(s, f[i].m, f[i].ino, false, missed_r);
+			f[i].done = true;
+		}
+	for (unsigned i = 0; i < n && e == E_OK; i++)
+		if (!f[i].done && (v = exact(s, f[i].m)) != NULL && !v->here) {
+			claim(s, v, f[i].m);
+			f[i].done = true;
+		}
+	for (unsigned i = 0; i < n && e == E_OK; i++) {
+		if (f[i].done)
+			continue;
+		if (!has_ordinary(s, f[i].m->base) ||
+		    unclaimed(s, f[i].m->base, 0) != NULL) {
+			e = claim_or_meet(s, f[i].m, 0, false, missed_r);
+			continue;
+		}
+		log_line(LOG_WARNING, "ev=double-name %s key=%.*s",
+		    s->m->drop.tag, (int)key->n, key->s);
+		e = claim_or_meet(s, f[i].m, f[i].ino, false, missed_r);
+	}
+	return e;
+}
+
+static enum err
+match_base(struct scan *s, uint32_t first, bool *missed_r)
+{
+	struct several f[SEVERAL_MAX];
+	const struct name *m;
+	struct stat st;
+	struct uid key;
+	unsigned n = 0;
+
+	for (uint32_t i = first; i != MAP_NONE; i = m->next) {
+		m = &s->names.v[i];
+		if (m->gone)
+			continue;
+		if (n == SEVERAL_MAX) {
+			log_line(LOG_WARNING,
+			    "ev=double-name %s error=\"too many\"",
+			    s->m->drop.tag);
+			break;
+		}
+		f[n++] = (struct several){ .m = m };
+	}
+	if (n == 0)
+		return E_OK;
+	m = f[0].m;
+	if (n == 1 && s->uidl.several == 0)
+		return claim_or_meet(s, m, 0, true, missed_r);
+	uid_own(&key, (struct slice){ m->s + 1, m->base_len });
+	if (n == 1 && !uidlfile_is_several(&s->uidl, uid_slice(&key)))
+		return claim_or_meet(s, m, 0, true, missed_r);
+	for (unsigned i = 0; i < n; i++) {
+		if (fstatat(s->d->sub[NAME_SUB(f[i].m->s)], f[i].m->s + 1, &st,
+			AT_SYMLINK_NOFOLLOW) < 0) {
+			*missed_r = true;
+			f[i].done = true;
+		} else {
+			f[i].ino = st.st_ino;
+		}
+	}
+	return match_several(s, &key, f, n, missed_r);
+}
+
+enum err
+scan_match(struct scan *s, bool *missed_r)
+{
+	enum err e = E_OK;
+
+	*missed_r = false;
+	for (uint32_t i = 0; i < s->n; i++)
+		s->v[i].here = false;
+	/* All files of a base name at once. */
+	for (uint32_t i = 0; i < s->names.bases && e == E_OK; i++)
+		e = match_base(s, s->names.base[i].name, missed_r);
+	if (e == E_NOMEM)
+		err_set(s->eb, e, "matching names");
+	return e;
+}

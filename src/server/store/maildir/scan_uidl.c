@@ -1,0 +1,219 @@
+/*
+ * Who gets which unique-id.  In this order:
+ *
+ *  1. what malote-uidl says: it was shown;
+ *  2. what the index says: it was shown too, and if it does not follow from
+ *     the file name (malote-uidl was lost) it is written down again;
+ *  3. what another server's list says, if it is to be asked: with `auto` once,
+ *     when the maildrop is opened for the first time; else for each message
+ *     that is met for the first time;
+ *  4. the base name, or a digest of it.
+ *
+ * With another server's list being asked each time, 4. is written down as
+ * well: that server may list the message tomorrow.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "server/store/maildir/foreign.h"
+#include "server/store/maildir/scan.h"
+
+/* A list to be asked: what the settings say, or what is found. */
+static enum err
+read_list(struct scan *s, struct foreign *f, enum store_uidl kind)
+{
+	enum err e;
+
+	foreign_init(f, kind);
+	e = foreign_read(f, s->d->root, s->eb);
+	if (e == E_FORMAT)
+		log_line(LOG_WARNING, "ev=uidlist-ignored %s error=\"%s\"",
+		    s->m->drop.tag, s->eb->text);
+	if (e == E_OK)
+		log_line(LOG_EVENT,
+		    "ev=uidlist-read %s kind=%s messages=%u junk=%u",
+		    s->m->drop.tag,
+		    kind == UIDL_DOVECOT ? "dovecot" : "courier", f->n,
+		    f->junk);
+	return e;
+}
+
+/* One that appears after names were decided for is ignored, which is said
+ * once for each maildrop. */
+static void
+ignore_later_lists(struct scan *s)
+{
+	struct stat st;
+
+	for (enum store_uidl i = UIDL_DOVECOT; i <= UIDL_COURIER; i++) {
+		if ((s->uidl.ignored & 1u << i) != 0 ||
+		    fstatat(s->d->root, foreign_name(i), &st,
+			AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		s->uidl.ignored |= 1u << i;
+		log_line(LOG_EVENT,
+		    "ev=uidlist-ignored %s list=%s why=\"it appeared later\"",
+		    s->m->drop.tag, foreign_name(i));
+	}
+}
+
+static bool
+has_new(const struct scan *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->v[i].here && s->v[i].uid == NULL)
+			return true;
+	return false;
+}
+
+/* *f holds no list where none is to be asked. */
+static enum err
+choose_list(struct scan *s, struct foreign *f)
+{
+	enum store_uidl want = s->m->drop.conf->uidl;
+	bool first = s->uidl.decided == UIDL_AUTO;
+	enum err e = E_NOENT;
+
+	foreign_init(f, UIDL_FILENAME);
+	if (want == UIDL_AUTO && s->uidl.decided == UIDL_FILENAME)
+		ignore_later_lists(s);
+	if (want == UIDL_AUTO && first) {
+		if ((e = read_list(s, f, UIDL_DOVECOT)) == E_NOENT ||
+		    e == E_FORMAT) {
+			foreign_free(f);
+			e = read_list(s, f, UIDL_COURIER);
+		}
+	} else if (has_new(s) &&
+		   (want == UIDL_DOVECOT || want == UIDL_COURIER)) {
+		e = read_list(s, f, want);
+	}
+	if (e == E_NOENT || e == E_FORMAT) {
+		foreign_free(f);
+		f->kind = want == UIDL_AUTO ? UIDL_FILENAME : want;
+		e = E_OK;
+	}
+	if (want != UIDL_AUTO)
+		s->uidl.decided = want;
+	else if (first && e == E_OK)
+		s->uidl.decided = f->kind;
+	return e;
+}
+
+/* Makes v the owner of its unique-id; *taken_r: another is.  Most have that
+ * of their own base name, which is the owner's by a mark. */
+static enum err
+try_uid(struct scan *s, struct scan_message *v, bool *taken_r)
+{
+	struct slice uid = { v->uid, v->uid_len };
+	struct names_base *base = &s->names.base[v->base];
+	uint32_t *at, of;
+
+	if (scan_is_own(v, uid)) {
+		*taken_r = base->mark || map_get(&s->by_uid, uid) != MAP_NONE;
+		base->mark = true;
+		return E_OK;
+	}
+	of = names_find(&s->names, uid);
+	*taken_r = of != MAP_NONE && s->names.base[of].mark;
+	if (*taken_r)
+		return E_OK;
+	if ((at = map_put(&s->by_uid, uid)) == NULL)
+		return E_NOMEM;
+	*taken_r = *at != MAP_NONE;
+	if (!*taken_r)
+		*at = (uint32_t)(v - s->v);
+	return E_OK;
+}
+
+/* The same; if it has one already, it gets another. */
+static enum err
+own_uid(struct scan *s, struct scan_message *v)
+{
+	struct uid other;
+	bool taken;
+
+	for (uint64_t salt = 1;; salt++) {
+		if (try_uid(s, v, &taken) != E_OK)
+			return E_NOMEM;
+		if (!taken)
+			return E_OK;
+		log_line(LOG_WARNING, "ev=uidl-taken %s uidl=%.*s",
+		    s->m->drop.tag, v->uid_len, v->uid);
+		s->mend = true;
+		uid_digest(&other, scan_base(v), salt);
+		if (scan_set_uid(s, v, uid_slice(&other)) != E_OK)
+			return E_NOMEM;
+	}
+}
+
+/* For a message that nobody has shown yet. */
+static enum err
+new_uid(struct scan *s, const struct foreign *f, struct scan_message *v)
+{
+	struct uid uid;
+
+	if (v->ino != 0)
+		uid_digest(&uid, scan_base(v), v->ino);
+	else if (!foreign_uid(
+		     f, scan_base(v), s->m->drop.conf->uidl_format, &uid))
+		uid_own(&uid, scan_base(v));
+	return scan_set_uid(s, v, uid_slice(&uid));
+}
+
+static enum err
+give(struct scan *s, const struct foreign *f, struct scan_message *v)
+{
+	enum store_uidl want = s->m->drop.conf->uidl;
+	struct uidl_line *line;
+	struct uid key;
+	enum err e = E_OK;
+
+	uid_own(&key, scan_base(v));
+	line = uidlfile_find(&s->uidl, uid_slice(&key), v->ino);
+	if (line != NULL) {
+		line->used = true;
+		if (v->uid == NULL || v->uid_len != line->uid.n ||
+		    memcmp(v->uid, line->uid.p, line->uid.n) != 0) {
+			s->mend = s->mend || v->uid != NULL;
+			e = scan_set_uid(s, v, line->uid);
+		}
+	} else if (v->uid == NULL) {
+		e = new_uid(s, f, v);
+	}
+	if (e == E_OK)
+		e = own_uid(s, v);
+	if (e != E_OK || line != NULL)
+		return e;
+	if (want == UIDL_DOVECOT || want == UIDL_COURIER ||
+	    v->uid_len != key.n || memcmp(v->uid, key.s, key.n) != 0)
+		e = uidlfile_add(&s->uidl, (struct slice){ v->uid, v->uid_len },
+		    uid_slice(&key), v->ino);
+	return e;
+}
+
+enum err
+scan_give_uidls(struct scan *s)
+{
+	struct foreign f;
+	enum err e;
+
+	if ((e = choose_list(s, &f)) != E_OK)
+		return e;
+	for (uint32_t i = 0; i < s->n && e == E_OK; i++)
+		if (s->v[i].here && (e = give(s, &f, &s->v[i])) != E_OK)
+			err_set(s->eb, e, "unique-ids: %s", err_str(e));
+	foreign_free(&f);
+	if (e != E_OK)
+		return e;
+	e = uidlfile_save(&s->uidl, s->d->root, s->eb);
+	if (e == E_DENIED) {
+		log_line(LOG_WARNING, "ev=uidl-not-saved %s error=\"%s\"",
+		    s->m->drop.tag, s->eb->text);
+		s->m->uidls_unsaved = true;
+		s->unsure = true;
+		e = E_OK;
+	}
+	return e;
+}

@@ -1,0 +1,197 @@
+/*
+ * A session's frozen view: which index file, and how much of it.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server/store/maildir/indexfile.h"
+#include "server/store/maildir/maildir.h"
+
+void
+maildir_view_set(struct maildir *m, int fd, const struct stat *st)
+{
+	m->index_dev = st->st_dev;
+	m->index_ino = st->st_ino;
+	m->index_time = names_stat_time(st);
+	if (m->index_fd >= 0)
+		close(m->index_fd);
+	m->index_fd = m->keeps_index ? fd : -1;
+	if (!m->keeps_index)
+		close(fd);
+}
+
+enum err
+maildir_view_open(
+    struct maildir *m, int root, bool now, int *fd_r, struct errbuf *eb)
+{
+	struct index_trailer t;
+	struct stat st;
+	enum err e;
+
+	if (m->index_fd >= 0) {
+		*fd_r = m->index_fd;
+		return E_OK;
+	}
+	e = maildir_file(root, INDEXFILE_NAME, O_RDONLY, now, fd_r, &st, eb);
+	if (e != E_OK)
+		return e == E_NOENT ? E_FORMAT : e;
+	/* Whoever has the lock is the only one who writes. */
+	if (st.st_ino == m->index_ino && st.st_dev == m->index_dev &&
+	    names_same_time(names_stat_time(&st), m->index_time) &&
+	    indexfile_trailer(*fd_r, m->end, now, &t) == E_OK &&
+	    index_same_totals(&t, &m->trailer))
+		return E_OK;
+	close(*fd_r);
+	return err_set(eb, E_FORMAT, "the index was changed by somebody else");
+}
+
+void
+maildir_view_close(const struct maildir *m, int fd)
+{
+	if (fd != m->index_fd)
+		close(fd);
+}
+
+/* Where the blocks are; found out once, as walking them grows with n. */
+static enum err
+find_blocks(struct maildir *m, int fd, bool now)
+{
+	uint32_t n = m->trailer.blocks;
+	struct index_block b = index_start;
+	enum err e = E_OK;
+
+	/* A block has a header and a trailer: so many cannot be a lie. */
+	if (n > m->end / (INDEX_HEADER + INDEX_TRAILER))
+		return E_FORMAT;
+	if ((m->blocks = calloc(n, sizeof(*m->blocks))) == NULL)
+		return E_NOMEM;
+	for (uint32_t i = 0; i < n && e == E_OK; i++) {
+		struct index_block next;
+
+		e = indexfile_block(
+		    fd, &b, m->end, m->trailer.count, now, &next);
+		if (e != E_OK)
+			break;
+		m->blocks[i] = (struct maildir_block){ next.off, next.first };
+		b = next;
+	}
+	if (e == E_OK &&
+	    (b.next != m->end || b.first + b.n != m->trailer.count + 1))
+		e = E_FORMAT;
+	if (e != E_OK) {
+		free(m->blocks);
+		m->blocks = NULL;
+	}
+	return e;
+}
+
+/* The last block that begins at or before the message; one that is not empty
+ * is behind all empty ones with the same first message. */
+static const struct maildir_block *
+block_of(const struct maildir *m, uint32_t msgno)
+{
+	uint32_t low = 0, high = m->trailer.blocks;
+
+	while (high - low > 1) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (m->blocks[mid].first <= msgno)
+			low = mid;
+		else
+			high = mid;
+	}
+	return &m->blocks[low];
+}
+
+void
+maildir_view_begin(struct view_reader *r, int fd, bool now)
+{
+	r->fd = fd;
+	r->now = now;
+	r->block.n = 0;
+	r->records.n = r->names.n = 0;
+}
+
+/* n octets of the view at `off`, and as many behind them as there is room
+ * for: the next message will want those.  NULL: they cannot be read. */
+static const char *
+piece_at(const struct maildir *m, const struct view_reader *r,
+    struct view_piece *p, uint64_t off, size_t n)
+{
+	size_t want = sizeof(p->octets);
+
+	if (off >= p->off && off - p->off <= p->n &&
+	    n <= p->n - (size_t)(off - p->off))
+		return p->octets + (off - p->off);
+	if (want > m->end - off)
+		want = (size_t)(m->end - off);
+	p->off = off;
+	p->n = 0;
+	if (indexfile_read(r->fd, p->octets, want, off, r->now) != E_OK)
+		return NULL;
+	p->n = want;
+	return p->octets;
+}
+
+static enum err
+read_block(const struct maildir *m, struct view_reader *r, uint32_t msgno)
+{
+	const struct maildir_block *at;
+	struct index_block before = index_start;
+
+	if (r->block.n != 0 && msgno >= r->block.first &&
+	    msgno - r->block.first < r->block.n)
+		return E_OK;
+	at = block_of(m, msgno);
+	before.next = at->off;
+	before.first = at->first;
+	if (indexfile_block(r->fd, &before, m->end, m->trailer.count, r->now,
+		&r->block) != E_OK ||
+	    msgno - r->block.first >= r->block.n) {
+		r->block.n = 0;
+		return E_FORMAT;
+	}
+	return E_OK;
+}
+
+enum err
+maildir_view_get(struct maildir *m, struct view_reader *r, uint32_t msgno,
+    struct view_entry *v_r)
+{
+	struct index_record rec;
+	const char *p;
+	enum err e;
+
+	if (msgno == 0 || msgno > m->trailer.count)
+		return E_FORMAT;
+	if (m->blocks == NULL && (e = find_blocks(m, r->fd, r->now)) != E_OK)
+		return e;
+	if (read_block(m, r, msgno) != E_OK ||
+	    (p = piece_at(m, r, &r->records,
+		 index_record_place(&r->block, msgno), INDEX_RECORD)) == NULL ||
+	    index_get_record(p, &r->block, msgno, &rec) != E_OK ||
+	    (p = piece_at(m, r, &r->names, rec.name_off, rec.name_len)) ==
+		NULL ||
+	    index_check_name(p, &rec) != E_OK)
+		return E_FORMAT;
+	memcpy(v_r->name, p, rec.name_len);
+	v_r->name[rec.name_len] = '\0';
+	v_r->wire = rec.wire;
+	v_r->stored = rec.stored;
+	return E_OK;
+}
+
+enum err
+maildir_names(
+    struct maildir *m, const struct maildir_dirs *d, struct errbuf *eb)
+{
+	if (m->names == NULL) {
+		if ((m->names = malloc(sizeof(*m->names))) == NULL)
+			return err_set(eb, E_NOMEM, "names");
+		names_init(m->names);
+	}
+	return names_read(m->names, d, eb);
+}

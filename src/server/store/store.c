@@ -1,0 +1,356 @@
+#include "server/store/store.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "server/store/tenant.h"
+
+enum {
+	CONF_WAIT_MS = 10 * 1000,
+	LAST_WORDS_MS = 500, /* for answers to leave, at the end */
+	OVERTIME = 5,        /* seconds for commits after the deadline */
+};
+
+/* ---- settings ---- */
+
+static enum err
+take_conf(void *arg, struct ipc_in *in)
+{
+	store_conf_get(in, arg);
+	return ipc_get_end(in);
+}
+
+/* ---- auth ---- */
+
+void
+store_misbehaved(struct store *st, enum ipc_role role, uint16_t index)
+{
+	log_line(LOG_WARNING, "ev=misbehaved role=%s index=%u",
+	    role == ROLE_POP3 ? "pop3" : "auth", index);
+	if (st->ctl == NULL)
+		return;
+	ipc_begin(st->ctl, IPC_MISBEHAVED);
+	ipc_put_u8(st->ctl, (uint8_t)role);
+	ipc_put_u16(st->ctl, index);
+	(void)!ipc_end(st->ctl);
+}
+
+/* It must be absolute, under the root, without "." and "..".  out is the way
+ * from the root, without doubled or last slash. */
+static bool
+check_path(const struct store *st, const char *mail, char out[MAIL_PATH_MAX])
+{
+	const char *prefix = maildir_kind.prefix;
+	size_t n = 0, root = strlen(st->conf.root);
+
+	if (strncmp(mail, prefix, strlen(prefix)) == 0)
+		mail += strlen(prefix);
+	if (mail[0] != '/')
+		return false;
+	while (*mail != '\0') {
+		size_t skip = strspn(mail, "/"), len;
+
+		mail += skip;
+		len = strcspn(mail, "/");
+		if ((len == 1 && mail[0] == '.') ||
+		    (len == 2 && mail[0] == '.' && mail[1] == '.') ||
+		    n + len + 2 > MAIL_PATH_MAX)
+			return false;
+		if (len == 0)
+			break;
+		out[n++] = '/';
+		memcpy(out + n, mail, len);
+		n += len;
+		mail += len;
+	}
+	out[n] = '\0';
+	while (root > 0 && st->conf.root[root - 1] == '/')
+		root--;
+	if (n <= root || strncmp(out, st->conf.root, root) != 0 ||
+	    out[root] != '/')
+		return false;
+	memmove(out, out + root + 1, n - root);
+	return true;
+}
+
+static enum err
+take_open(void *arg, struct ipc_in *in)
+{
+	struct store *st = arg;
+	char user[NAME_MAX_OCTETS + 1], mail[MAIL_PATH_MAX], from[PEER_MAX];
+	char path[MAIL_PATH_MAX];
+	uint16_t index = ipc_get_u16(in);
+	uint64_t sid = ipc_get_u64(in);
+	struct peer *p;
+	bool valid;
+
+	ipc_get_str(in, user, sizeof(user));
+	ipc_get_str(in, mail, sizeof(mail));
+	ipc_get_str(in, from, sizeof(from));
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	valid = check_path(st, mail, path);
+	if (valid && tenant_is_held(st, path))
+		peer_drain_all(st);
+	/* The parent may have told us already of a process that is new. */
+	if (peer_find(st, index) == NULL && st->ctl != NULL)
+		ipc_drain(st->ctl);
+	if ((p = peer_find(st, index)) == NULL)
+		return E_OK;
+	if (!valid) {
+		char shown[256];
+
+		log_line(LOG_WARNING,
+		    "ev=open-failed sid=%u.%llx path=%s error=\"not below "
+		    "%s\"",
+		    index, (unsigned long long)sid,
+		    str_escape(shown, sizeof(shown), mail, strlen(mail)),
+		    st->conf.root);
+		tenant_refuse(p, sid, user, SIGN_IN_PERMANENT,
+		    "the mailbox cannot be opened");
+	} else if (st->stopping) {
+		tenant_refuse(p, sid, user, SIGN_IN_TEMPORARY, "shutting down");
+	} else {
+		tenant_open(p, sid, user, path, from);
+	}
+	return E_OK;
+}
+
+static void
+auth_gone(void *arg, enum err why)
+{
+	struct store *st = arg;
+
+	if (why == E_FORMAT)
+		store_misbehaved(st, ROLE_AUTH, 0);
+	ipc_close(st->auth);
+	st->auth = NULL;
+}
+
+static const struct ipc_rule auth_rule[] = {
+	{ IPC_OPEN, 1, 0,
+	    2 + 8 + 4 + NAME_MAX_OCTETS + 4 + MAIL_PATH_MAX + 4 + PEER_MAX,
+	    take_open },
+};
+
+static const struct ipc_rules auth_rules = { auth_rule, 1, auth_gone };
+
+/* ---- the parent ---- */
+
+static enum err
+take_attach(void *arg, struct ipc_in *in)
+{
+	struct store *st = arg;
+	enum ipc_role role = (enum ipc_role)ipc_get_u8(in);
+	uint16_t index = ipc_get_u16(in);
+	int fd = ipc_get_fd(in);
+
+	if (ipc_get_end(in) != E_OK ||
+	    (role != ROLE_POP3 && role != ROLE_AUTH)) {
+		if (fd >= 0)
+			close(fd);
+		return E_FORMAT;
+	}
+	if (role == ROLE_POP3) {
+		peer_attach(st, index, fd);
+	} else {
+		ipc_close(st->auth);
+		st->auth = ipc_open(st->loop, fd, &auth_rules, st, false);
+	}
+	return E_OK;
+}
+
+static void
+stop_in(struct store *st, double seconds)
+{
+	st->stopping = true;
+	if (st->n_sessions == 0)
+		ev_break(st->loop, EVBREAK_ALL);
+	ev_timer_stop(st->loop, &st->stop);
+	ev_timer_set(&st->stop, seconds, OVERTIME);
+	ev_timer_start(st->loop, &st->stop);
+}
+
+static enum err
+take_stop(void *arg, struct ipc_in *in)
+{
+	uint32_t ms = ipc_get_u32(in);
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	stop_in(arg, ms / 1000.);
+	return E_OK;
+}
+
+/* Commits that were received are finished; nobody is there for the rest. */
+static void
+release_all(struct store *st)
+{
+	struct peer *p;
+
+	peer_drain_all(st);
+	LIST_FOREACH (p, &st->peers, entry)
+		peer_release(p);
+}
+
+static void
+parent_gone(void *arg, enum err why)
+{
+	struct store *st = arg;
+
+	(void)why;
+	ipc_close(st->ctl);
+	st->ctl = NULL;
+	release_all(st);
+	stop_in(st, OVERTIME);
+}
+
+static const struct ipc_rule ctl_rule[] = {
+	{ IPC_ATTACH, 1, 1, 3, take_attach },
+	{ IPC_STOP, 1, 0, 4, take_stop },
+};
+
+static const struct ipc_rules ctl_rules = { ctl_rule, 2, parent_gone };
+
+static void
+tell_parent(struct store *st, uint16_t type)
+{
+	if (st->ctl == NULL)
+		return;
+	ipc_begin(st->ctl, type);
+	(void)!ipc_end(st->ctl);
+}
+
+/* ---- life ---- */
+
+void
+store_is_idle(struct store *st, bool idle)
+{
+	ev_timer_stop(st->loop, &st->idle);
+	if (idle && st->stopping) {
+		ev_break(st->loop, EVBREAK_ALL);
+	} else if (idle && st->conf.idle_end_ms != 0) {
+		ev_timer_set(&st->idle, st->conf.idle_end_ms / 1000.,
+		    st->conf.idle_end_ms / 1000.);
+		ev_timer_start(st->loop, &st->idle);
+	}
+}
+
+static void
+on_idle(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	tell_parent(w->data, IPC_IDLE);
+}
+
+/* The deadline; and then what was granted beyond it. */
+static void
+on_stop(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct store *st = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (st->overtime) {
+		log_line(LOG_WARNING, "ev=stop unfinished=%u", st->n_sessions);
+		log_flush();
+		_exit(0);
+	}
+	st->overtime = true;
+	release_all(st);
+}
+
+/* Last in each turn. */
+static void
+on_turn_end(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+	struct store *st = w->data;
+	struct peer *p, *next;
+
+	(void)loop;
+	(void)revents;
+	for (p = LIST_FIRST(&st->peers); p != NULL; p = next) {
+		next = LIST_NEXT(p, entry);
+		if (p->broken && p->chan != NULL)
+			peer_gone(p, E_FORMAT);
+	}
+	log_flush();
+}
+
+/* What the threads and the loop need beside sandbox.c's. */
+static const char *const calls[] = { "fdatasync", "fstat", "fsync", "ftruncate",
+	"getdents64", "linkat", "lseek", "lstat", "memfd_create", "mkdir",
+	"mkdirat", "newfstatat", "open", "openat", "openat2", "pread64",
+	"preadv2", "pwrite64", "renameat", "renameat2", "stat", "unlinkat" };
+
+static void
+start(struct store *st)
+{
+	struct errbuf eb;
+
+	st->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	if (st->loop == NULL || (st->pool = job_pool_new(st->loop)) == NULL)
+		fatal("ev=start error=\"no event loop\"");
+	ev_timer_init(&st->idle, on_idle, 0., 0.);
+	ev_timer_init(&st->stop, on_stop, 0., 0.);
+	ev_prepare_init(&st->turn, on_turn_end);
+	ev_set_priority(&st->turn, EV_MINPRI);
+	st->idle.data = st->stop.data = st->turn.data = st;
+	ev_prepare_start(st->loop, &st->turn);
+	/* Landlock holds for threads that are started after it. */
+	role_enter(&st->conf.role, st->conf.root);
+	if (job_pool_start(st->pool, st->conf.threads, &eb) != E_OK)
+		fatal("ev=start error=\"%s\"", eb.text);
+	role_limit(calls, sizeof(calls) / sizeof(calls[0]));
+}
+
+static void
+finish(struct store *st)
+{
+	struct peer *p;
+
+	while ((p = LIST_FIRST(&st->peers)) != NULL) {
+		ipc_flush_wait(p->chan, LAST_WORDS_MS);
+		peer_gone(p, E_CLOSED);
+	}
+	ipc_close(st->auth);
+	if (st->ctl != NULL)
+		ipc_flush_wait(st->ctl, LAST_WORDS_MS);
+	ipc_close(st->ctl);
+	job_pool_free(st->pool);
+	log_flush();
+	ev_loop_destroy(st->loop);
+}
+
+int
+store_main(int ctl)
+{
+	struct store st = { .stopping = false };
+
+	/* Its life is the parent's to end. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	umask(077);
+	tzset(); /* while there is a file to read it from */
+	log_open(STDERR_FILENO, "store");
+	if (ipc_wait_one(ctl, IPC_CONF, CONF_WAIT_MS, take_conf, &st.conf) !=
+	    E_OK)
+		fatal("ev=start error=\"no settings\"");
+	start(&st);
+	st.ctl = ipc_open(st.loop, ctl, &ctl_rules, &st, false);
+	if (st.ctl == NULL)
+		fatal("ev=start error=\"out of memory\"");
+	tell_parent(&st, IPC_READY);
+	store_is_idle(&st, true);
+	ev_run(st.loop, 0);
+	finish(&st);
+	return 0;
+}

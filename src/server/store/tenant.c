@@ -1,0 +1,436 @@
+#include "server/store/tenant.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "base/clock.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "server/store/op.h"
+
+enum {
+	WAITING_MAX = 16,
+	PATIENCE = 5, /* seconds for the answer to IPC_YIELD */
+};
+
+static const double NOTE = 0.2; /* seconds until it is noted who has it */
+
+static void maildrop_next(struct maildrop *md);
+static void maildrop_ask(struct maildrop *md);
+static void on_timer(struct ev_loop *loop, ev_timer *w, int revents);
+
+/* ---- answers ---- */
+
+void
+tenant_refuse(struct peer *p, uint64_t sid, const char *user,
+    enum sign_in_code code, const char *text)
+{
+	if (!op_answer_begin(p, IPC_NOT_OPENED, sid))
+		return;
+	ipc_put_str(p->chan, user);
+	ipc_put_u8(p->chan, (uint8_t)code);
+	ipc_put_str(p->chan, text);
+	op_answer_end(p);
+}
+
+static const char *
+tenant_tag(const struct tenant *s, char out[DROP_TAG_MAX])
+{
+	char user[DROP_TAG_MAX - 64];
+
+	format(out, DROP_TAG_MAX, "sid=%u.%llx user=%s", s->peer->index,
+	    (unsigned long long)s->sid,
+	    str_escape(user, sizeof(user), s->user, strlen(s->user)));
+	return out;
+}
+
+/* ---- maildrops ---- */
+
+static size_t
+bucket_of(const char *path)
+{
+	return XXH3_64bits(path, strlen(path)) % MAILDROP_BUCKETS;
+}
+
+static struct maildrop *
+maildrop_find(const struct store *st, const char *path)
+{
+	struct maildrop *md;
+
+	LIST_FOREACH (md, &st->maildrops[bucket_of(path)], by_path)
+		if (strcmp(md->path, path) == 0)
+			return md;
+	return NULL;
+}
+
+static struct maildrop *
+maildrop_get(struct store *st, const char *path)
+{
+	struct maildrop *md = maildrop_find(st, path);
+	size_t n = strlen(path);
+
+	if (md != NULL || (md = malloc(sizeof(*md) + n + 1)) == NULL)
+		return md;
+	TAILQ_INIT(&md->sessions);
+	job_line_init(&md->line);
+	md->waiting = 0;
+	memcpy(md->path, path, n + 1);
+	LIST_INSERT_HEAD(&st->maildrops[bucket_of(path)], md, by_path);
+	return md;
+}
+
+/* The session that has it; those that wait are behind it. */
+static struct tenant *
+maildrop_holder(const struct maildrop *md)
+{
+	struct tenant *s = TAILQ_FIRST(&md->sessions);
+
+	return s != NULL && s->state != TENANT_WAITING ? s : NULL;
+}
+
+bool
+tenant_is_held(const struct store *st, const char *path)
+{
+	const struct maildrop *md = maildrop_find(st, path);
+
+	return md != NULL && maildrop_holder(md) != NULL;
+}
+
+/* ---- life of a session ---- */
+
+struct tenant *
+tenant_find(struct peer *p, uint64_t sid)
+{
+	struct tenant *s;
+
+	LIST_FOREACH (s, &p->by_sid[sid % PEER_BUCKETS], by_sid)
+		if (s->sid == sid)
+			return s;
+	return NULL;
+}
+
+static struct tenant *
+tenant_new(struct peer *p, uint64_t sid, const char *user, const char *path,
+    const char *from)
+{
+	size_t user_n = strlen(user) + 1, from_n = strlen(from) + 1;
+	struct tenant *s = calloc(1, sizeof(*s) + user_n + from_n);
+
+	if (s == NULL || (s->maildrop = maildrop_get(p->store, path)) == NULL) {
+		free(s);
+		return NULL;
+	}
+	s->peer = p;
+	s->sid = sid;
+	memcpy(s->user, user, user_n);
+	s->from = memcpy(s->user + user_n, from, from_n);
+	ev_init(&s->timer, on_timer);
+	s->timer.data = s;
+	s->maildrop->waiting++;
+	TAILQ_INSERT_TAIL(&s->maildrop->sessions, s, in_drop);
+	LIST_INSERT_HEAD(&p->by_sid[sid % PEER_BUCKETS], s, by_sid);
+	p->n_sessions++;
+	if (p->store->n_sessions++ == 0)
+		store_is_idle(p->store, false);
+	return s;
+}
+
+static void
+peer_put(struct peer *p)
+{
+	if (p->chan != NULL || p->n_sessions != 0)
+		return;
+	LIST_REMOVE(p, entry);
+	free(p);
+}
+
+static struct tenant *
+first_live(struct peer *p)
+{
+	struct tenant *s;
+
+	for (unsigned i = 0; i < PEER_BUCKETS; i++)
+		LIST_FOREACH (s, &p->by_sid[i], by_sid)
+			if (s->state != TENANT_ENDING)
+				return s;
+	return NULL;
+}
+
+void
+peer_release(struct peer *p)
+{
+	struct tenant *s;
+
+	p->n_sessions++; /* so that it outlives the last of them */
+	while ((s = first_live(p)) != NULL)
+		tenant_release(s);
+	p->n_sessions--;
+	peer_put(p);
+}
+
+/* What it held has been let go.  Others get their turn, so afterwards any
+ * session of the maildrop may have changed. */
+static void
+tenant_free(struct tenant *s)
+{
+	struct maildrop *md = s->maildrop;
+	struct store *st = s->peer->store;
+
+	ev_timer_stop(st->loop, &s->timer);
+	if (s->state == TENANT_WAITING)
+		md->waiting--;
+	TAILQ_REMOVE(&md->sessions, s, in_drop);
+	LIST_REMOVE(s, by_sid);
+	s->peer->n_sessions--;
+	peer_put(s->peer);
+	free(s->remove);
+	free(s->seen);
+	free(s);
+	maildrop_next(md);
+	if (--st->n_sessions == 0)
+		store_is_idle(st, true);
+}
+
+static void
+refuse_waiting(struct tenant *s, enum sign_in_code code, const char *text)
+{
+	char tag[DROP_TAG_MAX];
+
+	log_line(LOG_EVENT, "ev=not-opened %s text=\"%s\"", tenant_tag(s, tag),
+	    text);
+	tenant_refuse(s->peer, s->sid, s->user, code, text);
+	tenant_free(s);
+}
+
+static void
+refuse_in_use(struct tenant *s, const struct tenant *holder)
+{
+	char text[DROP_TEXT_MAX];
+
+	drop_in_use(text, holder->opened, holder->from);
+	refuse_waiting(s, SIGN_IN_IN_USE, text);
+}
+
+/* Nothing runs for it any more. */
+void
+tenant_finish(struct tenant *s)
+{
+	if (s->drop != NULL)
+		s->drop->kind->close(s->drop);
+	tenant_free(s);
+}
+
+/* ---- opening ---- */
+
+static void
+run_open(struct job *j)
+{
+	struct op *op = (struct op *)j;
+
+	op->e = maildir_kind.open(&op->open.o);
+}
+
+static bool
+now_open(struct op *op)
+{
+	op->open.o.now = true;
+	op->e = maildir_kind.open(&op->open.o);
+	op->open.o.now = false;
+	return op->e == E_OK;
+}
+
+static void
+timer_start(struct tenant *s, double seconds)
+{
+	ev_timer_set(&s->timer, seconds, 0.);
+	ev_timer_start(s->peer->store->loop, &s->timer);
+}
+
+static void
+opened(struct tenant *s, const struct drop_open *o)
+{
+	s->state = TENANT_OPEN;
+	s->drop = o->drop;
+	s->count = o->count;
+	s->opened = clock_unix_ms() / 1000;
+	if (s->drop->unnoted)
+		timer_start(s, NOTE);
+	if (!op_answer_begin(s->peer, IPC_OPENED, s->sid))
+		return;
+	ipc_put_str(s->peer->chan, s->user);
+	ipc_put_u32(s->peer->chan, o->count);
+	ipc_put_u64(s->peer->chan, o->octets);
+	op_answer_end(s->peer);
+}
+
+static void
+run_note(struct job *j)
+{
+	struct op *op = (struct op *)j;
+
+	op->s->drop->kind->note(op->s->drop, op->s->from);
+}
+
+static void
+done_note(struct job *j)
+{
+	op_free((struct op *)j);
+}
+
+/* Most sessions are over before this. */
+static void
+note(struct tenant *s)
+{
+	struct op *op = op_new(s, run_note, done_note, false);
+
+	if (op != NULL)
+		op_add(op);
+}
+
+static void
+done_open(struct job *j)
+{
+	struct op *op = (struct op *)j;
+	struct tenant *s = op->s;
+	struct maildrop *md = s->maildrop;
+
+	if (s->state == TENANT_ENDING) {
+		s->drop = op->open.o.drop;
+	} else if (op->e == E_AGAIN) {
+		op->open.o.quick = false;
+		op->job.slow = true;
+		job_add(s->peer->store->pool, &md->line, &op->job);
+		return;
+	} else if (op->e == E_OK) {
+		opened(s, &op->open.o);
+	} else {
+		if (op->e == E_BUSY)
+			log_line(LOG_EVENT, "ev=not-opened %s text=\"%s\"",
+			    op->open.tag, op->open.o.text);
+		tenant_refuse(
+		    s->peer, s->sid, s->user, op->open.o.code, op->open.o.text);
+		s->state = TENANT_ENDING;
+	}
+	if (s->state == TENANT_OPEN && md->waiting != 0)
+		maildrop_ask(md);
+	op_free(op);
+}
+
+static void
+tenant_start(struct tenant *s)
+{
+	struct op *op = op_new(s, run_open, done_open, false);
+
+	if (op == NULL) {
+		refuse_waiting(s, SIGN_IN_TEMPORARY, "out of memory");
+		return;
+	}
+	s->maildrop->waiting--;
+	s->state = TENANT_OPENING;
+	ev_timer_stop(s->peer->store->loop, &s->timer);
+	op->open.o = (struct drop_open){ .conf = &s->peer->store->conf,
+		.path = s->maildrop->path,
+		.peer = s->from,
+		.tag = tenant_tag(s, op->open.tag),
+		.quick = true };
+	op_add_now(op, now_open);
+}
+
+void
+tenant_open(struct peer *p, uint64_t sid, const char *user, const char *path,
+    const char *from)
+{
+	struct tenant *s, *holder;
+
+	if (tenant_find(p, sid) != NULL) {
+		log_line(LOG_WARNING, "ev=session-twice sid=%u.%llx", p->index,
+		    (unsigned long long)sid);
+		return;
+	}
+	if ((s = tenant_new(p, sid, user, path, from)) == NULL) {
+		tenant_refuse(p, sid, user, SIGN_IN_TEMPORARY, "out of memory");
+		return;
+	}
+	holder = maildrop_holder(s->maildrop);
+	if (holder == NULL || p->store->conf.shared)
+		tenant_start(s);
+	else if (s->maildrop->waiting > WAITING_MAX)
+		refuse_in_use(s, holder);
+	else if (holder->state == TENANT_OPEN)
+		maildrop_ask(s->maildrop);
+}
+
+/* ---- who is next ---- */
+
+/* The first that waits gets what nobody has. */
+static void
+maildrop_next(struct maildrop *md)
+{
+	struct tenant *s = TAILQ_FIRST(&md->sessions);
+
+	if (s == NULL) {
+		LIST_REMOVE(md, by_path);
+		free(md);
+	} else if (s->state == TENANT_WAITING) {
+		tenant_start(s);
+	}
+}
+
+static void
+refuse_all_waiting(struct maildrop *md)
+{
+	struct tenant *holder = maildrop_holder(md), *s;
+
+	while ((s = TAILQ_NEXT(holder, in_drop)) != NULL)
+		refuse_in_use(s, holder);
+}
+
+/* Some wait and somebody has it: is that a session that has fallen silent?
+ * Only its pop3 process knows. */
+static void
+maildrop_ask(struct maildrop *md)
+{
+	struct tenant *holder = maildrop_holder(md), *s;
+	const struct store *st = holder->peer->store;
+	uint64_t age = clock_unix_ms() / 1000 - holder->opened;
+
+	if (!holder->yielding) {
+		if (st->conf.takeover == 0 || age < st->conf.takeover ||
+		    !op_answer_begin(holder->peer, IPC_YIELD, holder->sid)) {
+			refuse_all_waiting(md);
+			return;
+		}
+		ipc_put_u32(holder->peer->chan, st->conf.takeover);
+		op_answer_end(holder->peer);
+		holder->yielding = true;
+	}
+	TAILQ_FOREACH (s, &md->sessions, in_drop)
+		if (s->state == TENANT_WAITING && !ev_is_active(&s->timer))
+			timer_start(s, PATIENCE);
+}
+
+static void
+on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct tenant *s = w->data, *holder = maildrop_holder(s->maildrop);
+
+	(void)loop;
+	(void)revents;
+	if (s->state == TENANT_OPEN)
+		note(s);
+	else if (s->state == TENANT_WAITING && holder->state == TENANT_OPEN)
+		refuse_in_use(s, holder);
+}
+
+void
+tenant_keep(struct tenant *s)
+{
+	if (!s->yielding)
+		return;
+	s->yielding = false;
+	if (s->state == TENANT_OPEN)
+		refuse_all_waiting(s->maildrop);
+}

@@ -1,0 +1,195 @@
+#include "server/users/name.h"
+
+#include <string.h>
+
+static bool
+is_permitted(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c >= 0x80 ||
+	       (c != '\0' && strchr(".-_@+=&", c) != NULL);
+}
+
+/* The local part or the domain. */
+static bool
+is_part(const char *p, size_t n)
+{
+	if (n == 0 || p[0] == '.')
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!is_permitted((unsigned char)p[i]) || p[i] == '@')
+			return false;
+		if (p[i] == '.' && i > 0 && p[i - 1] == '.')
+			return false;
+		/* U+0080 to U+009F are controls too. */
+		if (i > 0 && (unsigned char)p[i - 1] == 0xc2 &&
+		    (unsigned char)p[i] < 0xa0)
+			return false;
+	}
+	return true;
+}
+
+enum err
+name_normalize(const struct name_rule *rule, struct slice in,
+    char out[NAME_MAX_OCTETS + 1])
+{
+	const char *at;
+	size_t n = in.n, local, domain;
+
+	if (in.n == 0 || in.n > NAME_MAX_OCTETS || !str_is_utf8(in.p, in.n))
+		return E_FORMAT;
+	memcpy(out, in.p, n);
+	if (memchr(in.p, '@', n) == NULL && rule->domain[0] != '\0') {
+		domain = strlen(rule->domain);
+		if (n + 1 + domain > NAME_MAX_OCTETS)
+			return E_FORMAT;
+		out[n] = '@';
+		memcpy(out + n + 1, rule->domain, domain);
+		n += 1 + domain;
+	}
+	out[n] = '\0';
+	at = memchr(out, '@', n);
+	local = at != NULL ? (size_t)(at - out) : n;
+	if (!is_part(out, local) ||
+	    (at != NULL && !is_part(at + 1, n - local - 1)))
+		return E_FORMAT;
+	for (size_t i = 0; rule->lower && i < n; i++)
+		out[i] = str_lower1(out[i]);
+	return E_OK;
+}
+
+/* ---- the maildrop ---- */
+
+static const char prefix[] = "maildir:";
+
+enum { PREFIX = sizeof(prefix) - 1 };
+
+struct path {
+	char *out;
+	size_t n;
+	bool full;
+};
+
+static void
+put(struct path *p, const char *s, size_t n)
+{
+	if (p->n + n >= MAIL_PATH_MAX) {
+		p->full = true;
+		return;
+	}
+	memcpy(p->out + p->n, s, n);
+	p->n += n;
+	p->out[p->n] = '\0';
+}
+
+static enum err
+put_home(struct path *p, const char *home, struct errbuf *eb)
+{
+	if (home[0] == '\0')
+		return err_set(eb, E_CONFIG, "the user has no home directory");
+	put(p, home, strlen(home));
+	return E_OK;
+}
+
+/* What stands behind a %. */
+static enum err
+put_variable(struct path *p, char which, const char *name, const char *home,
+    struct errbuf *eb)
+{
+	const char *at = strchr(name, '@');
+	size_t n = strlen(name);
+
+	switch (which) {
+	case 'u': put(p, name, n); return E_OK;
+	case 'n':
+		put(p, name, at != NULL ? (size_t)(at - name) : n);
+		return E_OK;
+	case 'd':
+		/* Left empty, "a" and "a@b" would get maildrops of which one
+		 * is within the other. */
+		if (at == NULL)
+			return err_set(eb, E_CONFIG,
+			    "%%d in the mail location, but the name has no "
+			    "domain (and there is no default_domain)");
+		put(p, at + 1, strlen(at + 1));
+		return E_OK;
+	case 'h': return put_home(p, home, eb);
+	case '%': put(p, "%", 1); return E_OK;
+	default:
+		return err_set(
+		    eb, E_CONFIG, "only %%u %%n %%d %%h %%%% are known");
+	}
+}
+
+static enum err
+expand(struct path *p, const char *mail, const char *name, const char *home,
+    struct errbuf *eb)
+{
+	enum err e = E_OK;
+
+	if (mail[0] == '~' && (mail[1] == '/' || mail[1] == '\0')) {
+		e = put_home(p, home, eb);
+		mail++;
+	}
+	for (; e == E_OK && *mail != '\0'; mail++)
+		if (*mail == '%')
+			e = put_variable(p, *++mail, name, home, eb);
+		else
+			put(p, mail, 1);
+	if (e == E_OK && p->full)
+		e = err_set(eb, E_CONFIG, "the mail location is too long");
+	return e;
+}
+
+/* Takes doubled and trailing slashes out, in place. */
+static void
+squeeze(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from != '\0'; from++)
+		if (*from != '/' || (from[1] != '/' && from[1] != '\0'))
+			*to++ = *from;
+	*to = '\0';
+}
+
+static enum err
+check(const char *path, const char *root, struct errbuf *eb)
+{
+	size_t n = strlen(root);
+
+	if (path[0] != '/')
+		return err_set(eb, E_CONFIG, "not an absolute path");
+	for (const char *p = path; *p != '\0'; p++) {
+		size_t dots = p[0] != '/' ? 0 : strspn(p + 1, ".");
+
+		if ((dots == 1 || dots == 2) &&
+		    (p[1 + dots] == '/' || p[1 + dots] == '\0'))
+			return err_set(eb, E_CONFIG, ". or .. in the path");
+		if ((unsigned char)*p < ' ' || *p == 0x7f || *p == ':')
+			return err_set(eb, E_CONFIG,
+			    "a colon or a control character in the path");
+	}
+	while (n > 0 && root[n - 1] == '/')
+		n--;
+	if (strncmp(path, root, n) != 0 || path[n] != '/')
+		return err_set(eb, E_CONFIG, "not below mail_root");
+	return E_OK;
+}
+
+enum err
+name_mail(char out[MAIL_PATH_MAX], const char *mail, const char *root,
+    const char *name, const char *home, struct errbuf *eb)
+{
+	struct path p = { .out = out };
+	enum err e;
+
+	if (strncmp(mail, prefix, PREFIX) != 0)
+		return err_set(eb, E_CONFIG,
+		    "the mail location must begin with %s", prefix);
+	put(&p, prefix, PREFIX);
+	if ((e = expand(&p, mail + PREFIX, name, home, eb)) != E_OK)
+		return e;
+	squeeze(out + PREFIX);
+	return check(out + PREFIX, root, eb);
+}

@@ -1,0 +1,342 @@
+#include "server/users/passwd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "server/auth/auth.h"
+#include "server/users/scheme.h"
+
+/* A user and, behind it, its strings. */
+struct entry {
+	struct user user;
+	size_t size; /* of text */
+	char text[];
+};
+
+/* Open addressing; the number of slots is a power of two, at most half of
+ * them are in use. */
+struct users {
+	struct entry **slot;
+	size_t n_slots, n;
+	const char *costly;
+};
+
+/* ---- lines ---- */
+
+bool
+passwd_line(struct slice *rest, struct slice *line_r)
+{
+	const char *lf;
+
+	if (rest->n == 0)
+		return false;
+	lf = memchr(rest->p, '\n', rest->n);
+	line_r->p = rest->p;
+	line_r->n = lf != NULL ? (size_t)(lf - rest->p) : rest->n;
+	rest->p += line_r->n + (lf != NULL);
+	rest->n -= line_r->n + (lf != NULL);
+	return true;
+}
+
+static bool
+is_comment(struct slice line)
+{
+	size_t i = 0;
+
+	while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'))
+		i++;
+	return i == line.n || line.p[0] == '#';
+}
+
+bool
+passwd_split(struct slice line, struct slice field[PASSWD_FIELDS])
+{
+	const char *colon;
+
+	if (line.n != 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	if (is_comment(line))
+		return false;
+	memset(field, 0, PASSWD_FIELDS * sizeof(*field));
+	for (int i = 0; i < PASSWD_FIELDS; i++) {
+		field[i] = line;
+		if (i == PASSWD_FIELDS - 1 ||
+		    (colon = memchr(line.p, ':', line.n)) == NULL)
+			break;
+		field[i].n = (size_t)(colon - line.p);
+		line.p += field[i].n + 1;
+		line.n -= field[i].n + 1;
+	}
+	return true;
+}
+
+/* ---- the table ---- */
+
+static size_t
+slot_of(const struct users *u, const char *name)
+{
+	size_t i = XXH3_64bits(name, strlen(name)) & (u->n_slots - 1);
+
+	while (u->slot[i] != NULL && strcmp(u->slot[i]->user.name, name) != 0)
+		i = (i + 1) & (u->n_slots - 1);
+	return i;
+}
+
+static enum err
+grow(struct users *u)
+{
+	struct users bigger = *u;
+
+	bigger.n_slots = u->n_slots != 0 ? u->n_slots * 2 : 64;
+	bigger.slot = calloc(bigger.n_slots, sizeof(*bigger.slot));
+	if (bigger.slot == NULL)
+		return E_NOMEM;
+	for (size_t i = 0; i < u->n_slots; i++)
+		if (u->slot[i] != NULL)
+			bigger.slot[slot_of(&bigger, u->slot[i]->user.name)] =
+			    u->slot[i];
+	free(u->slot);
+	*u = bigger;
+	return E_OK;
+}
+
+static void
+entry_free(struct entry *e)
+{
+	if (e == NULL)
+		return;
+	explicit_bzero(e->text, e->size);
+	free(e);
+}
+
+void
+users_free(struct users *u)
+{
+	if (u == NULL)
+		return;
+	for (size_t i = 0; i < u->n_slots; i++)
+		entry_free(u->slot[i]);
+	free(u->slot);
+	free(u);
+}
+
+size_t
+users_count(const struct users *u)
+{
+	return u->n;
+}
+
+const struct user *
+users_find(const struct users *u, const char *name)
+{
+	struct entry *e = u->n_slots != 0 ? u->slot[slot_of(u, name)] : NULL;
+
+	return e != NULL ? &e->user : NULL;
+}
+
+const char *
+users_costly(const struct users *u)
+{
+	return u->costly;
+}
+
+/* ---- parsing ---- */
+
+struct parser {
+	struct users *users;
+	const struct name_rule *rule;
+	users_complain *complain;
+	void *arg;
+	unsigned line;
+};
+
+static void PRINTF(2, 3) complain(struct parser *p, const char *fmt, ...)
+{
+	struct errbuf eb;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(eb.text, sizeof(eb.text), fmt, ap);
+	va_end(ap);
+	p->complain(p->arg, p->line, eb.text);
+}
+
+/* The value of `key` ("word=") among words that spaces part, or empty. */
+static struct slice
+extra_value(struct slice extra, const char *key)
+{
+	size_t n = strlen(key);
+
+	while (extra.n != 0) {
+		const char *space = memchr(extra.p, ' ', extra.n);
+		size_t word =
+		    space != NULL ? (size_t)(space - extra.p) : extra.n;
+
+		if (word >= n && memcmp(extra.p, key, n) == 0)
+			return (struct slice){ extra.p + n, word - n };
+		extra.p += word + (space != NULL);
+		extra.n -= word + (space != NULL);
+	}
+	return (struct slice){ NULL, 0 };
+}
+
+/* What restricts a user elsewhere must not be passed over in silence. */
+static const char *
+extra_refused(struct slice extra)
+{
+	static const char *const keys[] = { "nologin", "allow_nets",
+		"allow_real_nets", "nopassword" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (extra_value(extra, keys[i]).p != NULL)
+			return keys[i];
+	return NULL;
+}
+
+/* Both ids or none. */
+static bool
+take_ids(struct parser *p, const struct slice *f, struct user *u)
+{
+	u->uid = u->gid = AUTH_NO_UID;
+	if (f[PASSWD_UID].n == 0 && f[PASSWD_GID].n == 0)
+		return true;
+	if (str_to_u32(f[PASSWD_UID], &u->uid) && u->uid != AUTH_NO_UID &&
+	    str_to_u32(f[PASSWD_GID], &u->gid) && u->gid != AUTH_NO_UID)
+		return true;
+	complain(p, "uid and gid must be numbers, or both be empty");
+	return false;
+}
+
+static bool
+is_line_good(struct parser *p, const struct slice *f)
+{
+	const char *refused = extra_refused(f[PASSWD_EXTRA]);
+
+	if (f[PASSWD_HASH].p == NULL) {
+		complain(p, "there is no \":\" behind the name");
+		return false;
+	}
+	if (f[PASSWD_HOME].n != 0 && f[PASSWD_HOME].p[0] != '/') {
+		complain(p, "the home directory must begin with \"/\"");
+		return false;
+	}
+	if (refused != NULL) {
+		complain(p,
+		    "%s is not supported: nobody can sign in by this "
+		    "line",
+		    refused);
+		return false;
+	}
+	return true;
+}
+
+/* The copy of s behind what the entry holds already. */
+static const char *
+entry_put(struct entry *e, size_t *at, struct slice s)
+{
+	char *copy = e->text + *at;
+
+	if (s.n != 0)
+		memcpy(copy, s.p, s.n);
+	copy[s.n] = '\0';
+	*at += s.n + 1;
+	return copy;
+}
+
+static struct entry *
+entry_new(const char *name, const struct slice *f)
+{
+	struct slice mail = extra_value(f[PASSWD_EXTRA], "userdb_mail=");
+	size_t n = strlen(name), at = 0;
+	size_t size = n + f[PASSWD_HASH].n + f[PASSWD_HOME].n + mail.n + 4;
+	struct entry *e = malloc(sizeof(*e) + size);
+
+	if (e == NULL)
+		return NULL;
+	memset(e, 0, sizeof(*e));
+	e->size = size;
+	e->user.name = entry_put(e, &at, (struct slice){ name, n });
+	e->user.hash = entry_put(e, &at, f[PASSWD_HASH]);
+	e->user.home = entry_put(e, &at, f[PASSWD_HOME]);
+	e->user.mail = entry_put(e, &at, mail);
+	return e;
+}
+
+/* Takes the entry. */
+static enum err
+add(struct parser *p, struct entry *e)
+{
+	struct users *u = p->users;
+	struct errbuf eb;
+	size_t i;
+
+	if (u->n * 2 >= u->n_slots && grow(u) != E_OK) {
+		entry_free(e);
+		return E_NOMEM;
+	}
+	i = slot_of(u, e->user.name);
+	if (u->slot[i] != NULL) {
+		complain(p, "this user stands on line %u already, which counts",
+		    u->slot[i]->user.line);
+		entry_free(e);
+		return E_OK;
+	}
+	if (scheme_check(e->user.hash, &eb) == E_CONFIG)
+		complain(p, "%s", eb.text);
+	if (u->costly == NULL && scheme_is_costly(e->user.hash))
+		u->costly = e->user.hash;
+	u->slot[i] = e;
+	u->n++;
+	return E_OK;
+}
+
+static enum err
+parse_line(struct parser *p, struct slice line)
+{
+	char name[NAME_MAX_OCTETS + 1];
+	struct slice f[PASSWD_FIELDS];
+	struct user ids;
+	struct entry *e;
+
+	if (!passwd_split(line, f))
+		return E_OK;
+	if (memchr(line.p, '\0', line.n) != NULL) {
+		complain(p, "there is a NUL in it");
+		return E_OK;
+	}
+	if (name_normalize(p->rule, f[PASSWD_NAME], name) != E_OK) {
+		complain(p, "this is no user name");
+		return E_OK;
+	}
+	if (!is_line_good(p, f) || !take_ids(p, f, &ids))
+		return E_OK;
+	if ((e = entry_new(name, f)) == NULL)
+		return E_NOMEM;
+	e->user.uid = ids.uid;
+	e->user.gid = ids.gid;
+	e->user.line = p->line;
+	return add(p, e);
+}
+
+enum err
+users_parse(struct users **users_r, struct slice text,
+    const struct name_rule *rule, users_complain *complain_fn, void *arg)
+{
+	struct parser p = { calloc(1, sizeof(*p.users)), rule, complain_fn, arg,
+		0 };
+	enum err e = p.users != NULL ? E_OK : E_NOMEM;
+	struct slice line;
+
+	while (e == E_OK && passwd_line(&text, &line)) {
+		p.line++;
+		e = parse_line(&p, line);
+	}
+	if (e != E_OK) {
+		users_free(p.users);
+		return e;
+	}
+	*users_r = p.users;
+	return E_OK;
+}

@@ -1,0 +1,67 @@
+/*
+ * passwd.h - the users file: user:{SCHEME}hash:uid:gid:gecos:home:shell:extra
+ *
+ * As Dovecot's passwd-files: fields at the end may be missing, `extra` is the
+ * rest of the line, of which userdb_mail=... up to the next space is used.
+ * Empty lines and those that begin with # are comments.
+ */
+#ifndef SERVER_USERS_PASSWD_H
+#define SERVER_USERS_PASSWD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "server/users/name.h"
+
+struct user {
+	const char *name;  /* by the rule for names */
+	const char *hash;  /* see scheme.h; may be empty */
+	const char *home;  /* or "" */
+	const char *mail;  /* userdb_mail, or "" */
+	uint32_t uid, gid; /* AUTH_NO_UID: none of their own */
+	unsigned line;
+};
+
+struct users;
+
+/* A line is not what it must be; such a line gives no user. */
+typedef void users_complain(void *arg, unsigned line, const char *what);
+
+/* Reads a whole file.  E_NOMEM only: bad lines are complained of. */
+enum err users_parse(struct users **users_r, struct slice text,
+    const struct name_rule *rule, users_complain *complain,
+    void *arg) NODISCARD;
+void users_free(struct users *u); /* wipes; NULL is a no-op */
+
+size_t users_count(const struct users *u);
+/* Borrowed from u; NULL: there is no such user. */
+const struct user *users_find(const struct users *u, const char *name);
+
+/* The first hash that is costly to check, or NULL: what a name that is not
+ * there is checked against, so that it takes as long.  Borrowed from u. */
+const char *users_costly(const struct users *u);
+
+/* ---- lines, also for malotectl ---- */
+
+enum passwd_field {
+	PASSWD_NAME,
+	PASSWD_HASH,
+	PASSWD_UID,
+	PASSWD_GID,
+	PASSWD_GECOS,
+	PASSWD_HOME,
+	PASSWD_SHELL,
+	PASSWD_EXTRA,
+	PASSWD_FIELDS
+};
+
+/* Cuts the next line, without its LF, off *rest; false at the end. */
+bool passwd_line(struct slice *rest, struct slice *line_r);
+
+/* Splits a line; false if it is a comment.  Missing fields are empty; a line
+ * without any colon has no hash (p is NULL). */
+bool passwd_split(struct slice line, struct slice field[PASSWD_FIELDS]);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * scheme.h - password schemes: stored hashes, checking them, making them.
+ *
+ * A stored hash is "{SCHEME}hash", as in Dovecot's passwd-files, or a hash of
+ * crypt(5) as such.  Known: PLAIN (CLEAR, CLEARTEXT), CRYPT (whatever
+ * crypt(3) knows), BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, MD5-CRYPT,
+ * ARGON2ID, ARGON2I (version 19).  Without "{SCHEME}" a hash must begin with
+ * a `$`: so a DES hash is accepted only from somebody who wrote {CRYPT}, and
+ * a forgotten {PLAIN} does not turn a password into a hash.
+ */
+#ifndef SERVER_USERS_SCHEME_H
+#define SERVER_USERS_SCHEME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum { APOP_DIGEST = 16 };
+
+/* Once, before a sandbox closes.  E_IO: no random numbers. */
+enum err scheme_init(void) NODISCARD;
+
+/* E_OK; E_DENIED if it locks the user out (empty, or begins with `*` or `!`);
+ * E_CONFIG with words if nothing can be checked against it. */
+enum err scheme_check(const char *stored, struct errbuf *eb) NODISCARD;
+
+/* Does checking take milliseconds and more? */
+bool scheme_is_costly(const char *stored);
+
+/* E_OK: it is the password.  E_DENIED: it is not, or nobody's.  E_NOMEM, and
+ * E_CONFIG if the hash makes no sense.  Any thread. */
+enum err scheme_verify(const char *stored, const char *password) NODISCARD;
+
+/* RFC 1939 s7: is digest the MD5 of timestamp and password?  E_DENIED too if
+ * the scheme is not PLAIN; E_CONFIG if there is no MD5. */
+enum err scheme_verify_apop(const char *stored, const char *timestamp,
+    const uint8_t digest[APOP_DIGEST]) NODISCARD;
+
+enum { SCHEME_STORED_MAX = 512 };
+
+/* What scheme_make() makes, for a usage text. */
+extern const char scheme_made[];
+bool scheme_is_made(const char *scheme);
+
+/* Makes "{SCHEME}hash" of one of scheme_made (case does not matter).
+ * E_FORMAT: not one of them, or a password that the scheme cannot take. */
+enum err scheme_make(const char *scheme, const char *password,
+    char out[SCHEME_STORED_MAX], struct errbuf *eb) NODISCARD;
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * answer.c - what other processes answer, and what their death means.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/worker/session.h"
+
+/* A reply is in the output: takes the next command. */
+static void
+answered(struct session *s)
+{
+	s->doing = POP3_WANT_INPUT;
+	s->wait = WAIT_NOTHING;
+	session_go(s);
+}
+
+void
+session_challenged(struct session *s, struct slice data)
+{
+	if (s->wait != WAIT_SIGN_IN)
+		return;
+	pop3_server_challenge(&s->pop3, &s->out, data.p, data.n);
+	answered(s);
+}
+
+void
+session_refused(struct session *s, enum sign_in_code code, const char *text)
+{
+	static const struct {
+		enum pop3_code code;
+		const char *text;
+	} says[SIGN_IN_CODES] = {
+		[SIGN_IN_CREDENTIALS] = { POP3_CODE_AUTH,
+		    "authentication failed" },
+		[SIGN_IN_TEMPORARY] = { POP3_CODE_SYS_TEMP,
+		    "not possible now, try again later" },
+		[SIGN_IN_PERMANENT] = { POP3_CODE_SYS_PERM,
+		    "your maildrop needs the postmaster" },
+		[SIGN_IN_IN_USE] = { POP3_CODE_IN_USE, NULL },
+		[SIGN_IN_MALFORMED] = { POP3_NO_CODE, "malformed response" },
+	};
+
+	if (s->wait != WAIT_SIGN_IN)
+		return;
+	pop3_server_refused(&s->pop3, &s->out, says[code].code,
+	    says[code].text != NULL ? says[code].text : text);
+	answered(s);
+}
+
+void
+session_opened(struct session *s, struct store_link *store, const char *user,
+    uint32_t count, uint64_t octets)
+{
+	char shown[NAME_MAX_OCTETS + 1];
+
+	s->store = store;
+	s->count = count;
+	s->user = strdup(user);
+	if (s->worker->conf.mark_seen)
+		s->seen = calloc(((size_t)count + 7) / 8 + 1, 1);
+	if (s->user == NULL || (s->worker->conf.mark_seen && s->seen == NULL)) {
+		session_end(s, "out-of-memory");
+		return;
+	}
+	log_line(LOG_EVENT,
+	    "ev=login sid=%u.%llx user=%s ip=%s method=%s tls=%s cipher=%s "
+	    "messages=%u octets=%llu",
+	    s->worker->conf.role.index, (unsigned long long)s->sid,
+	    str_escape(shown, sizeof(shown), user, strlen(user)), s->peer,
+	    s->method, conn_tls_version(&s->conn), conn_tls_cipher(&s->conn),
+	    count, (unsigned long long)octets);
+	pop3_server_opened(&s->pop3, &s->out, count, octets);
+	answered(s);
+}
+
+void
+session_committed(struct session *s, uint32_t removed, uint32_t failed)
+{
+	s->removed = removed;
+	s->store = NULL; /* it has released the maildrop */
+	pop3_server_updated(&s->pop3, &s->out, removed, failed);
+	answered(s);
+}
+
+void
+session_lost_auth(struct session *s)
+{
+	if (s->wait != WAIT_SIGN_IN)
+		return;
+	/* A store may have the sign-in already, and speak of it later: not to
+	 * this session any more. */
+	s->wait = WAIT_NOTHING;
+	pop3_server_refused(&s->pop3, &s->out, POP3_CODE_SYS_TEMP,
+	    "sign-in was interrupted, try again");
+	s->why = "auth-died";
+	s->doing = POP3_WANT_CLOSE;
+	session_go(s);
+}
+
+void
+session_lost_store(struct session *s, const struct store_link *store)
+{
+	if (s->store != store)
+		return;
+	s->store = NULL;
+	s->why = "store-died";
+	if (s->doing == POP3_WANT_UPDATE) {
+		pop3_server_updated(&s->pop3, &s->out, 0, s->pop3.marked);
+	} else if ((s->wait == WAIT_INDEX || s->wait == WAIT_MESSAGE) &&
+		   !s->pump.begun) {
+		pop3_server_failed(&s->pop3, &s->out, POP3_CODE_SYS_TEMP,
+		    "the maildrop is not there now");
+	} else {
+		/* Unasked words would be taken for the next reply, and half a
+		 * message must not look whole. */
+		session_end(s, "store-died");
+		return;
+	}
+	s->doing = POP3_WANT_CLOSE;
+	s->wait = WAIT_NOTHING;
+	session_go(s);
+}
+
+bool
+session_yield(struct session *s, uint32_t seconds)
+{
+	if (s->wait != WAIT_CLIENT || s->out.len != 0 || s->in.len != 0 ||
+	    clock_ms() - s->active < seconds * 1000ull)
+		return false;
+	session_end(s, "takeover");
+	return true;
+}

@@ -1,0 +1,157 @@
+/*
+ * io.c - the octets of a session: its socket and its files.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "base/clock.h"
+#include "server/worker/session.h"
+
+enum { READ_PIECE = 4096 };
+
+enum err
+session_offer(struct session *s, const char *p, size_t n, size_t *took_r)
+{
+	enum err e = conn_write(&s->conn, p, n, took_r);
+
+	s->octets_out += *took_r;
+	if (*took_r != 0)
+		s->progress = clock_ms();
+	return e == E_AGAIN ? E_OK : e;
+}
+
+enum err
+session_send(struct session *s, const char *p, size_t n)
+{
+	size_t done = 0;
+	enum err e = E_OK;
+
+	if (s->out.len == 0 && n >= OUT_MARK / 2 && !conn_is_blocked(&s->conn))
+		e = session_offer(s, p, n, &done);
+	return e == E_OK ? buf_put(&s->out, p + done, n - done) : e;
+}
+
+enum err
+session_flush(struct session *s)
+{
+	enum err e = E_OK;
+	size_t before = s->out.len + s->conn.sealed.len, n;
+
+	while (s->out.len != 0 && e == E_OK) {
+		e = conn_write(&s->conn, buf_data(&s->out), s->out.len, &n);
+		s->octets_out += n;
+		buf_consume(&s->out, n);
+		if (e == E_OK && s->conn.sealed.len != 0)
+			e = conn_flush(&s->conn);
+		if (e == E_OK && n == 0)
+			e = E_AGAIN;
+	}
+	if (e == E_OK && s->conn.sealed.len != 0)
+		e = conn_flush(&s->conn);
+	if (s->out.len + s->conn.sealed.len < before)
+		s->progress = clock_ms();
+	return e;
+}
+
+enum err
+session_flush_last(struct session *s)
+{
+	enum err e = E_OK;
+	size_t n = 0;
+
+	/* What TLS takes is collected, not sent. */
+	if (s->conn.ssl != NULL && !conn_is_blocked(&s->conn) &&
+	    s->out.len != 0) {
+		e = conn_write(&s->conn, buf_data(&s->out), s->out.len, &n);
+		s->octets_out += n;
+		buf_consume(&s->out, n);
+	}
+	if (e != E_OK && e != E_AGAIN)
+		return e;
+	if (s->out.len == 0)
+		conn_finish(&s->conn);
+	return session_flush(s);
+}
+
+/* By way of the stack, as a command is short: while its answer is awaited it
+ * takes the memory that it needs. */
+enum err
+session_fill(struct session *s)
+{
+	char piece[READ_PIECE];
+	size_t n;
+	enum err e = conn_read(&s->conn, piece, sizeof(piece), &n);
+
+	if (n != 0 && buf_put(&s->in, piece, n) != E_OK)
+		e = E_NOMEM;
+	explicit_bzero(piece, n);
+	s->octets_in += n;
+	return e == E_AGAIN ? E_OK : e;
+}
+
+static void
+on_disk(struct read_job *job)
+{
+	struct session *s = job->arg;
+
+	s->disk_state = DISK_READY;
+	if (!s->ended)
+		session_go(s);
+}
+
+static ssize_t
+read_now(int fd, uint64_t off, size_t len, char *to)
+{
+	struct iovec iov = { to, len };
+
+	return preadv2(fd, &iov, 1, (off_t)off, RWF_NOWAIT);
+}
+
+bool
+session_read_now(int fd, uint64_t off, size_t len, char *to)
+{
+	return read_now(fd, off, len, to) == (ssize_t)len;
+}
+
+enum go
+session_read(struct session *s, int fd, uint64_t off, size_t len, bool whole,
+    const char **p_r, size_t *n_r)
+{
+	struct worker *w = s->worker;
+	struct read_job *job = s->disk;
+	ssize_t n;
+
+	if (job != NULL && s->disk_state == DISK_USED) {
+		free(job);
+		job = s->disk = NULL;
+	}
+	if (job != NULL && job->fd == fd && job->off == off) {
+		s->disk_state = DISK_USED;
+		*p_r = job->data;
+		*n_r = job->got > 0 ? (size_t)job->got : 0;
+		errno = job->got < 0 ? (int)-job->got : 0;
+		return *n_r == 0 || (whole && *n_r < len) ? GO_END : GO_ON;
+	}
+	n = read_now(fd, off, len, w->scratch);
+	if (n > 0 && ((size_t)n == len || !whole)) {
+		*p_r = w->scratch;
+		*n_r = (size_t)n;
+		return GO_ON;
+	}
+	if (n == 0)
+		return GO_END;
+	/* Not in memory, or the file system cannot say. */
+	free(s->disk);
+	if ((s->disk = job = read_job_new(len)) == NULL)
+		return GO_END;
+	s->disk_state = DISK_ASKED;
+	job->done = on_disk;
+	job->arg = s;
+	job->fd = fd;
+	job->off = off;
+	reader_submit(w->reader, job);
+	s->wait = WAIT_DISK;
+	return GO_WAIT;
+}

@@ -1,0 +1,35 @@
+/*
+ * reader.h - threads that read from disks, so that the loop never waits for
+ * one.
+ */
+#ifndef SERVER_WORKER_READER_H
+#define SERVER_WORKER_READER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct ev_loop;
+struct reader;
+
+struct read_job {
+	struct read_job *next;
+	void (*done)(struct read_job *job); /* in the loop's thread */
+	void *arg;
+	int fd; /* must stay open until done */
+	uint64_t off;
+	size_t len;
+	ssize_t got; /* octets, or -errno */
+	char data[];
+};
+
+/* Starts the threads; before the sandbox closes.  NULL: it cannot. */
+struct reader *reader_new(struct ev_loop *loop, unsigned threads);
+
+/* A job to be filled in; NULL: memory.  Owned by the caller, freed by free()
+ * in or after done(). */
+struct read_job *read_job_new(size_t len);
+
+void reader_submit(struct reader *r, struct read_job *job);
+
+#endif

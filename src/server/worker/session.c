@@ -1,0 +1,412 @@
+#include "server/worker/session.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/ipc/addrcount.h"
+
+enum {
+	IN_MAX = 100 * 1024, /* the longest line of SASL, and then some */
+	IN_AHEAD = 4096,     /* commands read ahead while one is at work */
+	ROUNDS = 16,         /* buffers sent before others have their turn */
+	LINGER_MS = 2000,
+	ANSWER_MS = 600 * 1000, /* other processes; their death shows earlier */
+	QUEUE_RETRY_MS = 5,
+};
+
+/* ---- life ---- */
+
+struct session *
+session_find(struct worker *w, uint64_t sid)
+{
+	uint32_t slot = (uint32_t)(sid & ((1u << SID_SLOT_BITS) - 1));
+	struct session *s;
+
+	if (slot >= w->conf.sessions_max || (s = w->slots[slot]) == NULL)
+		return NULL;
+	return s->sid == sid && !s->ended ? s : NULL;
+}
+
+static void
+session_free(struct session *s)
+{
+	struct worker *w = s->worker;
+
+	w->free_slots[w->n_free++] =
+	    (uint32_t)(s->sid & ((1u << SID_SLOT_BITS) - 1));
+	w->n_sessions--;
+	retrieve_close(s);
+	lookup_close(s);
+	free(s->disk);
+	free(s->seen);
+	free(s->user);
+	free(s);
+}
+
+/* A read that is under way needs its descriptor and its memory. */
+void
+session_free_dead(struct worker *w)
+{
+	struct session *s, *next;
+
+	for (s = TAILQ_FIRST(&w->dead); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		if (s->disk != NULL && s->disk_state == DISK_ASKED)
+			continue;
+		TAILQ_REMOVE(&w->dead, s, link);
+		session_free(s);
+	}
+}
+
+static void
+session_log(const struct session *s, const char *why)
+{
+	char user[NAME_MAX_OCTETS + 1];
+	const char *name = s->user != NULL ? s->user : "";
+
+	log_line(LOG_EVENT,
+	    "ev=session sid=%u.%llx user=%s ip=%s tls=%s cipher=%s in=%llu "
+	    "out=%llu retr=%u top=%u dele=%u left=%u why=%s ms=%llu",
+	    s->worker->conf.role.index, (unsigned long long)s->sid,
+	    str_escape(user, sizeof(user), name, strlen(name)), s->peer,
+	    conn_tls_version(&s->conn), conn_tls_cipher(&s->conn),
+	    (unsigned long long)s->octets_in, (unsigned long long)s->octets_out,
+	    s->pop3.n_retr, s->pop3.n_top, s->removed, s->count - s->removed,
+	    why, (unsigned long long)(clock_ms() - s->started));
+}
+
+void
+session_trace(const struct pop3_server *p, bool reply, struct slice line)
+{
+	const struct session *s =
+	    (const void *)((const char *)p - offsetof(struct session, pop3));
+	char text[600];
+
+	log_line(LOG_DEBUGGING, "ev=trace sid=%u.%llx %s=\"%s\"",
+	    s->worker->conf.role.index, (unsigned long long)s->sid,
+	    reply ? "server" : "client",
+	    str_quote(text, sizeof(text), line.p, line.n));
+}
+
+void
+session_end(struct session *s, const char *why)
+{
+	struct worker *w = s->worker;
+
+	if (s->ended)
+		return;
+	s->ended = true;
+	if (s->wait == WAIT_SIGN_IN && w->auth != NULL)
+		session_tell(w->auth, IPC_SIGN_IN_END, s->sid);
+	/* Whoever comes next must find the maildrop free. */
+	session_release(s);
+	session_log(s, s->why != NULL ? s->why : why);
+	ev_io_stop(w->loop, &s->io);
+	ev_timer_stop(w->loop, &s->timer);
+	addrcount_leave(&w->counts, w->conf.role.index, s->counter);
+	pop3_server_clear(&s->pop3);
+	conn_close(&s->conn);
+	buf_free(&s->in);
+	buf_free(&s->out);
+	retrieve_release(s);
+	w->slots[s->sid & ((1u << SID_SLOT_BITS) - 1)] = NULL;
+	TAILQ_INSERT_TAIL(&w->dead, s, link);
+}
+
+/* ---- deadlines ---- */
+
+static uint64_t
+session_deadline(const struct session *s)
+{
+	const struct pop3_conf *conf = &s->worker->conf;
+	uint64_t login = s->started + conf->login_timeout * 1000ull;
+	uint64_t write = s->progress + conf->write_timeout * 1000ull;
+	uint64_t tls = s->progress + conf->tls_timeout * 1000ull;
+
+	switch (s->wait) {
+	case WAIT_TLS: return tls < login ? tls : login;
+	case WAIT_LINGER: return s->progress + LINGER_MS;
+	case WAIT_QUEUE: return s->progress + QUEUE_RETRY_MS;
+	case WAIT_ROOM:
+	case WAIT_DRAIN: return write;
+	case WAIT_CLIENT:
+		if (s->pop3.state == POP3_AUTHORIZATION)
+			return login;
+		if (s->out.len != 0)
+			return write;
+		/* A long transfer is no idleness. */
+		return (s->active > s->progress ? s->active : s->progress) +
+		       conf->idle_timeout * 1000ull;
+	default: return s->active + ANSWER_MS;
+	}
+}
+
+static void
+timer_set(struct session *s, uint64_t at, uint64_t now)
+{
+	s->timer_at = at;
+	ev_timer_stop(s->worker->loop, &s->timer);
+	ev_timer_set(
+	    &s->timer, at > now ? (double)(at - now) / 1000.0 : 0., 0.);
+	ev_timer_start(s->worker->loop, &s->timer);
+}
+
+/* Deadlines mostly move on; the timer catches up when it fires. */
+static void
+on_timer(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	struct session *s = t->data;
+	uint64_t now = clock_ms(), at = session_deadline(s);
+
+	(void)loop;
+	(void)revents;
+	if (now < at) {
+		timer_set(s, at, now);
+		return;
+	}
+	switch (s->wait) {
+	case WAIT_QUEUE:
+		s->wait = WAIT_NOTHING;
+		s->timer_at = UINT64_MAX;
+		session_go(s);
+		break;
+	case WAIT_TLS: session_end(s, "tls-timeout"); break;
+	case WAIT_LINGER: session_end(s, "closed"); break;
+	case WAIT_ROOM:
+	case WAIT_DRAIN: session_end(s, "write-timeout"); break;
+	case WAIT_CLIENT:
+		if (s->pop3.state == POP3_AUTHORIZATION)
+			session_end(s, "login-timeout");
+		else if (s->out.len != 0)
+			session_end(s, "write-timeout");
+		else
+			session_end(s, "idle-timeout");
+		break;
+	default: session_end(s, "no-answer"); break;
+	}
+}
+
+/* ---- the turns of the loop ---- */
+
+static void
+watch(struct session *s, int events)
+{
+	struct ev_loop *loop = s->worker->loop;
+
+	if (ev_is_active(&s->io) && s->io.events == events)
+		return;
+	ev_io_stop(loop, &s->io);
+	ev_io_modify(&s->io, events);
+	if (events != 0)
+		ev_io_start(loop, &s->io);
+}
+
+/* Watches what is waited for. */
+static void
+session_settle(struct session *s)
+{
+	bool unsent = s->out.len != 0 || s->conn.sealed.len != 0;
+	bool read = s->wait == WAIT_TLS || s->wait == WAIT_LINGER ||
+		    (s->wait == WAIT_CLIENT && !unsent) || s->in.len < IN_AHEAD;
+	int events = 0;
+	uint64_t at;
+
+	if (s->conn.ended && s->wait == WAIT_CLIENT && !unsent) {
+		session_end(s, "closed");
+		return;
+	}
+	buf_trim(&s->out);
+	buf_trim(&s->in);
+	/* WAIT_ROOM without octets to send: only the turn is over. */
+	if (unsent || s->wait == WAIT_ROOM)
+		events |= EV_WRITE;
+	/* In WAIT_QUEUE the request still borrows from the input. */
+	if (read && !s->conn.ended && s->wait != WAIT_QUEUE)
+		events |= EV_READ;
+	watch(s, events);
+	at = session_deadline(s);
+	if (at < s->timer_at)
+		timer_set(s, at, clock_ms());
+}
+
+/* What could not be sent is kept in memory of its own. */
+static void
+reclaim(struct session *s)
+{
+	if (buf_reclaim(&s->out) != E_OK ||
+	    buf_reclaim(&s->conn.sealed) != E_OK)
+		session_end(s, "out-of-memory");
+}
+
+void
+session_go(struct session *s)
+{
+	struct worker *w = s->worker;
+	enum go go;
+	enum err e;
+
+	buf_lend(&s->out, w->out, sizeof(w->out));
+	buf_lend(&s->conn.sealed, w->sealed, sizeof(w->sealed));
+	for (int round = 0; round < ROUNDS && !s->ended; round++) {
+		do
+			go = session_step(s);
+		while (go == GO_ON && !s->ended);
+		if (s->ended || s->wait == WAIT_LINGER)
+			break;
+		e = session_flush(s);
+		if (e != E_OK && e != E_AGAIN) {
+			session_end(s, "lost");
+			break;
+		}
+		/* Sent: there is room again. */
+		if (s->wait != WAIT_ROOM || e != E_OK)
+			break;
+	}
+	if (!s->ended)
+		reclaim(s);
+	if (!s->ended)
+		session_settle(s);
+}
+
+static void
+on_writable(struct session *s)
+{
+	enum err e = session_flush(s);
+
+	if (e != E_OK && e != E_AGAIN)
+		session_end(s, "lost");
+	else if (e == E_OK && (s->wait == WAIT_ROOM || s->wait == WAIT_DRAIN ||
+				  s->wait == WAIT_TLS))
+		session_go(s);
+	else
+		session_settle(s);
+}
+
+static void
+on_readable(struct session *s)
+{
+	enum err e;
+
+	if (s->wait == WAIT_TLS) {
+		session_go(s);
+		return;
+	}
+	e = session_fill(s);
+	if (s->wait == WAIT_LINGER) {
+		buf_consume(&s->in, s->in.len);
+		if (e != E_OK)
+			session_end(s, "closed");
+		return;
+	}
+	if (e != E_OK && e != E_CLOSED)
+		session_end(s, "lost");
+	else if (s->wait == WAIT_CLIENT)
+		session_go(s);
+	else /* what was asked before the end is still done: QUIT, then FIN */
+		session_settle(s);
+}
+
+/* What writing has led to may have put an end to reading. */
+static void
+on_ready(struct ev_loop *loop, ev_io *io, int revents)
+{
+	struct session *s = io->data;
+
+	(void)loop;
+	if ((revents & EV_WRITE) != 0)
+		on_writable(s);
+	if ((revents & EV_READ) != 0 && !s->ended &&
+	    (io->events & EV_READ) != 0)
+		on_readable(s);
+}
+
+/* ---- beginning ---- */
+
+static void
+turn_away(struct conn *c, const struct listener *l, const char *text)
+{
+	struct buf out;
+	size_t n;
+	enum err e = E_OK;
+
+	buf_init(&out, 1024, false);
+	pop3_server_turn_away(&out, text);
+	if (l->tls != LISTEN_TLS)
+		e = conn_write(c, buf_data(&out), out.len, &n);
+	(void)e; /* what is not taken at once is not worth waiting for */
+	buf_free(&out);
+	conn_close(c);
+}
+
+static struct session *
+session_alloc(struct worker *w)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	uint32_t slot;
+
+	if (s == NULL)
+		return NULL;
+	slot = w->free_slots[--w->n_free];
+	w->slots[slot] = s;
+	w->n_sessions++;
+	s->sid = w->serial++ << SID_SLOT_BITS | slot;
+	s->worker = w;
+	return s;
+}
+
+void
+session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
+    const struct listener *l)
+{
+	struct conn conn;
+	struct session *s;
+	uint16_t counter =
+	    addrcount_of(&w->counts, (const struct sockaddr *)addr);
+	uint32_t same =
+	    addrcount_enter(&w->counts, w->conf.role.index, counter);
+	uint64_t salt[2] = { 0, 0 };
+	const char *refusal = NULL;
+
+	conn_init(&conn, fd);
+	if (w->conf.per_address_max != 0 && same > w->conf.per_address_max)
+		refusal = "too many connections from your address";
+	else if (w->n_free == 0)
+		refusal = "too many connections";
+	if (refusal != NULL || (s = session_alloc(w)) == NULL) {
+		addrcount_leave(&w->counts, w->conf.role.index, counter);
+		log_line(LOG_WARNING, "ev=turned-away why=\"%s\"",
+		    refusal != NULL ? refusal : "out of memory");
+		turn_away(&conn, l, refusal != NULL ? refusal : "try later");
+		return;
+	}
+	s->conn = conn;
+	s->listener = l;
+	s->counter = counter;
+	s->pump.msg.fd = -1;
+	s->started = s->active = s->progress = clock_ms();
+	s->timer_at = UINT64_MAX;
+	s->doing = POP3_WANT_INPUT;
+	addr_text(s->peer, addr);
+	buf_init(&s->in, IN_MAX, true);
+	buf_init(&s->out, OUT_MAX, false);
+	ev_io_init(&s->io, on_ready, fd, EV_READ);
+	ev_init(&s->timer, on_timer);
+	s->io.data = s->timer.data = s;
+	if (l->policy.apop)
+		arc4random_buf(salt, sizeof(salt));
+	pop3_server_init(&s->pop3, &l->policy, l->tls == LISTEN_TLS, salt);
+	if (l->tls == LISTEN_TLS) {
+		if (conn_start_tls(&s->conn, w->tls) != E_OK) {
+			session_end(s, "out-of-memory");
+			return;
+		}
+		s->wait = WAIT_TLS;
+	} else {
+		pop3_server_greet(&s->pop3, &s->out);
+	}
+	session_go(s);
+}

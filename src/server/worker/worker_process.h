@@ -1,0 +1,86 @@
+/*
+ * worker_process.h - the state of a pop3 process, shared by its sessions.
+ *
+ * Internal to the pop3 process.
+ */
+#ifndef SERVER_WORKER_WORKER_PROCESS_H
+#define SERVER_WORKER_WORKER_PROCESS_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include "pop3/server.h"
+#include "server/ipc/addrcount.h"
+#include "server/ipc/ipc.h"
+#include "server/worker/worker.h"
+
+typedef struct ssl_ctx_st SSL_CTX;
+struct reader;
+struct session;
+struct worker;
+
+/* A store process, by its index. */
+struct store_link {
+	struct worker *worker;
+	struct ipc_chan *chan; /* NULL: not there now */
+	uint16_t index;
+};
+
+struct listener {
+	struct worker *worker;
+	ev_io accept;
+	struct pop3_policy policy;
+	enum listen_tls tls;
+};
+
+TAILQ_HEAD(session_list, session);
+
+enum {
+	/* A reply buffer is sent when it holds as much. */
+	OUT_MARK = 64 * 1024,
+	/* Messages are read in such pieces. */
+	PIECE = 64 * 1024,
+	/* What a reply buffer holds at most: it was below the mark, and a
+	 * piece came that is all dots, or a section of the index. */
+	OUT_MAX = OUT_MARK + 2 * PIECE + 4096,
+	/* Files are read in such pieces; holds any section of the index, and
+	 * the lines of several blocks. */
+	SCRATCH = 256 * 1024,
+	SID_SLOT_BITS = 20, /* of a sid: which session; the rest is a serial */
+};
+
+struct worker {
+	struct ev_loop *loop;
+	struct pop3_conf conf;
+	struct listener listener[LISTENERS_MAX];
+	struct pop3_mechanism *mechanisms;
+	size_t n_mechanisms;
+	SSL_CTX *tls;
+	struct ipc_chan *parent, *auth;
+	uint32_t auths;             /* how many there have been */
+	struct store_link **stores; /* by index; NULL: never heard of */
+	size_t n_stores;
+	struct reader *reader;
+	struct addrcount counts;
+
+	struct session **slots;
+	uint32_t *free_slots;
+	uint32_t n_free, n_sessions;
+	uint64_t serial;
+	struct session_list holding; /* message descriptors, longest unused
+	                              * first */
+	struct session_list dead;    /* freed at the end of the turn */
+	unsigned fds_held, fds_max;
+
+	ev_prepare turn_end;
+	ev_timer resume_accept, stop;
+	bool stopping;
+	char scratch[SCRATCH];
+	/* Lent to the session whose turn it is. */
+	char out[OUT_MAX], sealed[OUT_MAX];
+};
+
+#endif
