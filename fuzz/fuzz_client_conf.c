@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/account.h"
+#include "client/conf/account.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "client/identity.h"
+#include "client/message/identity.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

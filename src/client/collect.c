@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
-#include "client/collect_impl.h"
-#include "client/secret.h"
+#include "client/run.h"
+#include "client/secret/secret.h"
 
 static void
 all_over(struct ev_loop *loop, ev_prepare *w, int revents)

@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "client/account.h"
-#include "client/report.h"
+#include "client/conf/account.h"
+#include "client/report/report.h"
 
 struct collect_options {
 	const struct conf *conf;

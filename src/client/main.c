@@ -13,12 +13,12 @@
 
 #include "base/i18n.h"
 #include "base/sandbox.h"
-#include "client/account.h"
 #include "client/collect.h"
-#include "client/outcome.h"
-#include "client/report.h"
-#include "client/state.h"
-#include "client/status.h"
+#include "client/conf/account.h"
+#include "client/report/report.h"
+#include "client/report/status.h"
+#include "client/session/outcome.h"
+#include "client/state/state.h"
 
 enum { PATH = 4096 };
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/account.h"
-#include "client/plan.h"
+#include "client/conf/account.h"
+#include "client/plan/plan.h"
 
 enum { MESSAGES = 160, ROWS = 4 * MESSAGES, DAY = 86400 };
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "client/account.h"
+#include "client/conf/account.h"
 
 static char dir[] = "/tmp/malote-client-conf-XXXXXX";
 static char file[64];

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "alloc.h"
-#include "client/identity.h"
+#include "client/message/identity.h"
 
 /* Piece by piece of `step` octets, each in memory of its own. */
 static struct identity

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "client/secret.h"
+#include "client/secret/secret.h"
 
 enum { PATIENCE = 30, SKIPPED = 77 };
 

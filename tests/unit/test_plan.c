@@ -12,8 +12,8 @@
 
 #include "alloc.h"
 #include "base/clock.h"
-#include "client/account.h"
-#include "client/plan.h"
+#include "client/conf/account.h"
+#include "client/plan/plan.h"
 #include "plan_sim.h"
 
 enum { ROOM = 64, NOW = 1000000, DAY = 86400 };

@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "client/secret.h"
+#include "client/secret/secret.h"
 
 enum { PATIENCE = 30 }; /* seconds for a test, on a busy machine */
 

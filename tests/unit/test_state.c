@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
-#include "client/state.h"
+#include "client/state/state.h"
 
 static char home[64], dir[96], file[128];
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
+#include "client/deliver/execute.h"
 #include "client/deliver/kind.h"
-#include "client/deliver/run.h"
 
 enum {
 	SHOWN = 120,

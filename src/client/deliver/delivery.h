@@ -29,8 +29,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "client/account.h"
-#include "client/parcel.h"
+#include "client/conf/account.h"
+#include "client/message/parcel.h"
 
 struct delivery;
 

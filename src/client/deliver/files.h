@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "client/parcel.h"
+#include "client/message/parcel.h"
 
 struct delivery;
 

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
-#include "client/deliver/mbox.h"
+#include "client/deliver/mbox_append.h"
 
 enum { PIECE = 64 * 1024 };
 

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "client/parcel.h"
+#include "client/message/parcel.h"
 
 enum {
 	NAME_SIZE = 256,

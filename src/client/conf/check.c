@@ -1,0 +1,119 @@
+#include "client/conf/check.h"
+
+#include <string.h>
+
+#include "base/i18n.h"
+#include "base/str.h"
+
+enum { PORT_POP3 = 110, PORT_POP3S = 995 };
+
+#define DEST_DEFAULT "maildir:~/Mail/malote"
+
+/* A name is also one of files, and stands in JSON. */
+static void
+check_name(const struct account *a, const struct conf_lines *l)
+{
+	size_t n = strlen(a->name);
+	bool bad = n == 0 || !str_is_utf8(a->name, n);
+	char shown[VALUE_SHOWN];
+
+	for (const char *p = a->name; *p != '\0'; p++)
+		bad |= *p == '/' || (unsigned char)*p < ' ' || *p == 0x7f;
+	if (bad)
+		conf_error(&l->text, a->line,
+		    _("\"%s\" cannot be an account's name; write letters and "
+		      "digits"),
+		    value_shown(shown, a->name));
+}
+
+static enum err
+check_who(struct account *a, const struct conf_lines *l)
+{
+	char shown[VALUE_SHOWN];
+	const char *at;
+
+	if (a->email == NULL && a->user != NULL &&
+	    (at = strchr(a->user, '@')) != NULL && at != a->user &&
+	    at[1] != '\0' && (a->email = strdup(a->user)) == NULL)
+		return E_NOMEM;
+	if (a->email == NULL) {
+		conf_error(&l->text, a->line,
+		    _("account \"%s\" has no address; write email = "
+		      "\"NAME@DOMAIN\""),
+		    value_shown(shown, a->name));
+		return E_OK;
+	}
+	if (a->user == NULL && (a->user = strdup(a->email)) == NULL)
+		return E_NOMEM;
+	return E_OK;
+}
+
+static void
+check_where(struct account *a, bool has_security, const struct conf_lines *l)
+{
+	char shown[VALUE_SHOWN];
+
+	value_shown(shown, a->name);
+	if (a->server == NULL)
+		conf_error(&l->text, a->line,
+		    _("account \"%s\" has no server; write server = \"NAME\""),
+		    shown);
+	if (!has_security)
+		a->security =
+		    a->port == PORT_POP3 ? SECURITY_STARTTLS : SECURITY_TLS;
+	if (a->port == 0)
+		a->port = a->security == SECURITY_TLS ? PORT_POP3S : PORT_POP3;
+	if (a->security == SECURITY_NONE)
+		WARN(l, "security",
+		    _("account \"%s\" sends its password and mail so that "
+		      "everybody on the way can read them"),
+		    shown);
+}
+
+static void
+check_secrets(const struct account *a, const struct conf_lines *l)
+{
+	bool token = strcmp(a->auth, "xoauth2") == 0 ||
+		     strcmp(a->auth, "oauthbearer") == 0;
+
+	if ((a->password != NULL) + (a->password_command != NULL) + a->keyring >
+	    1)
+		COMPLAIN(l, a->keyring ? "keyring" : "password_command",
+		    _("there are several of password, password_command and "
+		      "keyring; leave one of them"));
+	if (token && a->token_command == NULL)
+		COMPLAIN(l, "auth",
+		    _("auth = \"%s\" needs a token; write token_command = "
+		      "'COMMAND'"),
+		    a->auth);
+	if (strcmp(a->auth, "external") == 0 && a->client_certificate == NULL)
+		COMPLAIN(l, "auth",
+		    _("auth = \"%s\" needs a certificate; write "
+		      "client_certificate = \"FILE\""),
+		    a->auth);
+	if (a->client_key != NULL && a->client_certificate == NULL)
+		COMPLAIN(l, "client_key",
+		    _("there is a client_key but no client_certificate; write "
+		      "client_certificate = \"FILE\""));
+}
+
+enum err
+account_check(struct account *a, bool has_security,
+    const struct value_place *place, const struct conf_lines *l)
+{
+	struct errbuf eb;
+	enum err e = E_OK;
+
+	check_name(a, l);
+	if (check_who(a, l) == E_NOMEM)
+		return E_NOMEM;
+	check_where(a, has_security, l);
+	if (a->auth == NULL && (a->auth = strdup("auto")) == NULL)
+		return E_NOMEM;
+	check_secrets(a, l);
+	if (a->dest.text == NULL)
+		e = value_dest(place, "deliver", &a->dest, DEST_DEFAULT, &eb);
+	if (e != E_OK && e != E_NOMEM)
+		COMPLAIN(l, "deliver", "%s", eb.text);
+	return e == E_NOMEM ? E_NOMEM : E_OK;
+}

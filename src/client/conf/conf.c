@@ -1,0 +1,399 @@
+#include <confuse.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/i18n.h"
+#include "base/slurp.h"
+#include "base/str.h"
+#include "client/conf/account.h"
+#include "client/conf/check.h"
+#include "client/conf/value.h"
+#include "conf/parse.h"
+
+enum { FILE_MAX = 1024 * 1024 };
+
+/* ---- the settings ---- */
+
+struct setting {
+	const char *name;
+	size_t at;
+	value_parse *parse;
+	bool secret; /* nothing of it is shown, and it is wiped */
+};
+
+#define AT(f) offsetof(struct account, f)
+
+static const struct setting settings[] = {
+	{ "email", AT(email), value_email, false },
+	{ "server", AT(server), value_server, false },
+	{ "port", AT(port), value_port, false },
+	{ "security", AT(security), value_security, false },
+	{ "user", AT(user), value_text, false },
+	{ "auth", AT(auth), value_auth, false },
+	{ "password", AT(password), value_secret, true },
+	{ "password_command", AT(password_command), value_secret, false },
+	{ "keyring", AT(keyring), value_yes, false },
+	{ "token_command", AT(token_command), value_secret, false },
+	{ "keep", AT(keep), value_keep, false },
+	{ "deliver", AT(dest), value_dest, false },
+	{ "ca_file", AT(ca_file), value_path, false },
+	{ "fingerprint", AT(fingerprint), value_fingerprint, false },
+	{ "client_certificate", AT(client_certificate), value_path, false },
+	{ "client_key", AT(client_key), value_path, false },
+	{ "proxy", AT(proxy), value_proxy, true },
+	{ "timeout", AT(timeout), value_day, false },
+	{ "session_timeout", AT(session_timeout), value_week, false },
+	{ "interval", AT(interval), value_year, false },
+	{ "patience", AT(patience), value_patience, false },
+	{ "max_size", AT(max_size), value_size, false },
+};
+
+enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
+
+/* libconfuse hands its callbacks no argument of ours: this is the one file
+ * that is being read. */
+static struct reader {
+	struct conf_lines lines; /* first: see line_of() */
+	struct conf *conf;
+	struct value_place place;
+	struct conf_sections sections;
+	struct account account; /* the one being read */
+	unsigned line[SETTINGS];
+	unsigned secret_line;
+	const struct stat *st;
+	bool no_memory;
+} rd;
+
+static size_t
+index_of(const char *name)
+{
+	size_t i = 0;
+
+	while (strcmp(settings[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+/* What a setting that is not in the file would be in: its account. */
+static unsigned
+line_of(const struct conf_lines *l, const char *name)
+{
+	const struct reader *r = (const void *)l;
+	unsigned line = r->line[index_of(name)];
+
+	return line != 0 ? line : r->account.line;
+}
+
+/* ---- accounts ---- */
+
+static void
+wipe(char *secret)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+static void
+account_clear(struct account *a)
+{
+	free(a->name);
+	free(a->email);
+	free(a->server);
+	free(a->user);
+	free(a->auth);
+	wipe(a->password);
+	free(a->password_command);
+	free(a->token_command);
+	free(a->ca_file);
+	free(a->fingerprint);
+	free(a->client_certificate);
+	free(a->client_key);
+	wipe(a->proxy);
+	value_dest_clear(&a->dest);
+	memset(a, 0, sizeof(*a));
+}
+
+static void
+account_start(void)
+{
+	memset(rd.line, 0, sizeof(rd.line));
+	rd.account = (struct account){
+		.keep = KEEP_ALWAYS,
+		.timeout = 60,
+		.session_timeout = 2 * 3600,
+		.interval = 5 * 60,
+		.patience = 2 * 60,
+		.max_size = UINT64_MAX,
+	};
+}
+
+/* ---- what libconfuse calls ---- */
+
+/* A secret in the file is one that only its owner can read. */
+static void
+check_mode(const struct setting *s)
+{
+	const char *file = rd.lines.text.file;
+
+	if (rd.st->st_uid != geteuid())
+		COMPLAIN(&rd.lines, s->name,
+		    _("%s stands in a file that belongs to somebody else; "
+		      "make it yours, and chmod 600 it"),
+		    s->name);
+	else if ((rd.st->st_mode & 077) != 0)
+		COMPLAIN(&rd.lines, s->name,
+		    _("%s stands in a file that others may open (mode "
+		      "%04o); chmod 600 %s"),
+		    s->name, (unsigned)rd.st->st_mode & 07777, file);
+}
+
+static void
+store_value(const struct setting *s, const char *value)
+{
+	struct errbuf eb;
+
+	if (value[0] == '\0') {
+		COMPLAIN(&rd.lines, s->name,
+		    _("%s is empty; give it a value, or leave it out"),
+		    s->name);
+		return;
+	}
+	if (strpbrk(value, "\r\n") != NULL) {
+		COMPLAIN(&rd.lines, s->name,
+		    _("%s holds an end of line; remove it"), s->name);
+		return;
+	}
+	switch (s->parse(
+	    &rd.place, s->name, (char *)&rd.account + s->at, value, &eb)) {
+	case E_OK: break;
+	case E_NOMEM: rd.no_memory = true; break;
+	default: COMPLAIN(&rd.lines, s->name, "%s", eb.text); break;
+	}
+}
+
+static int
+on_setting(cfg_t *cfg, cfg_opt_t *opt)
+{
+	char *value = (char *)cfg_opt_getstr(opt); /* wiped below */
+	unsigned line = (unsigned)cfg->line;
+	size_t i = index_of(opt->name);
+
+	if (settings[i].secret)
+		rd.secret_line = line;
+	if (rd.line[i] != 0) {
+		conf_error(&rd.lines.text, line,
+		    _("%s stands in line %u already; leave one of them"),
+		    settings[i].name, rd.line[i]);
+	} else {
+		rd.line[i] = line;
+		store_value(&settings[i], value);
+		/* A proxy without an @ is no secret. */
+		if (strcmp(settings[i].name, "password") == 0 ||
+		    (settings[i].secret && strchr(value, '@') != NULL))
+			check_mode(&settings[i]);
+	}
+	if (settings[i].secret)
+		explicit_bzero(value, strlen(value));
+	return 0;
+}
+
+/* At the end of an account. */
+static int
+on_account(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct account *a = &rd.account;
+	struct conf *c = rd.conf;
+	bool has_security = rd.line[index_of("security")] != 0;
+	struct account *v;
+
+	(void)cfg;
+	a->line = conf_sections_next(&rd.sections);
+	a->name =
+	    strdup(cfg_title(cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1)));
+	v = reallocarray(c->v, c->n + 1, sizeof(*v));
+	if (v != NULL)
+		c->v = v;
+	if (a->name == NULL || v == NULL ||
+	    account_check(a, has_security, &rd.place, &rd.lines) == E_NOMEM) {
+		rd.no_memory = true;
+		account_clear(a);
+	} else {
+		c->v[c->n++] = *a;
+	}
+	account_start();
+	return 0;
+}
+
+/* ---- reading ---- */
+
+static void
+parse(char *text)
+{
+	static const struct conf_grammar grammar = {
+		.section = "account",
+		.manual = "malote.conf(5)",
+		.secret_line = &rd.secret_line,
+	};
+	cfg_opt_t in_account[SETTINGS + 1] = { [SETTINGS] = CFG_END() };
+	cfg_opt_t opt[] = { CFG_SEC("account", in_account,
+				CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_END() };
+
+	for (size_t i = 0; i < SETTINGS; i++) {
+		in_account[i] =
+		    (cfg_opt_t)CFG_STR(settings[i].name, NULL, CFGF_NODEFAULT);
+		in_account[i].validcb = on_setting;
+	}
+	opt[0].validcb = on_account;
+	conf_parse(&rd.lines.text, text, opt, &grammar);
+}
+
+/* The folder of the file, absolute; the caller's. */
+static char *
+folder_of(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	size_t n = slash != NULL ? (size_t)(slash - file) : 0;
+	char *here = file[0] == '/' ? NULL : getcwd(NULL, 0);
+	char *folder = NULL;
+
+	if (file[0] == '/' || here != NULL)
+		if (asprintf(&folder, "%s%s%.*s", here != NULL ? here : "",
+			here != NULL && n != 0 ? "/" : "", (int)n, file) < 0)
+			folder = NULL;
+	free(here);
+	return folder;
+}
+
+static const char *
+home(void)
+{
+	const char *dir = getenv("HOME");
+	const struct passwd *pw;
+
+	if (dir != NULL && dir[0] == '/')
+		return dir;
+	pw = getpwuid(geteuid());
+	return pw != NULL ? pw->pw_dir : NULL;
+}
+
+enum err
+conf_dest(
+    const struct conf *c, struct dest *d, const char *text, struct errbuf *eb)
+{
+	char *folder = folder_of(c->file);
+	struct value_place place = { folder, home() };
+	enum err e = E_NOMEM;
+
+	*d = (struct dest){ .text = NULL };
+	if (folder != NULL)
+		e = value_dest(&place, "deliver", d, text, eb);
+	else
+		err_set(eb, e, "%s", err_str(e));
+	free(folder);
+	if (e != E_OK)
+		value_dest_clear(d);
+	return e;
+}
+
+/* Where the first complaint and all warnings go. */
+struct listener {
+	struct conf_report report; /* first: see say() */
+	void (*warn)(void *arg, const char *words);
+	void *arg;
+	struct errbuf *eb;
+	bool has_error;
+};
+
+static void
+say(void *arg, const char *line)
+{
+	struct listener *l = arg;
+
+	if (l->report.errors == 0)
+		l->warn(l->arg, line);
+	else if (!l->has_error)
+		err_set(l->eb, E_CONFIG, "%s", line);
+	l->has_error = l->report.errors != 0;
+}
+
+static enum err
+read_accounts(struct conf *c, struct slurp *in, struct conf_report *report,
+    struct errbuf *eb)
+{
+	char *folder = folder_of(c->file);
+
+	memset(&rd, 0, sizeof(rd));
+	rd.lines.text = (struct conf_text){ c->file, report, .expand = false };
+	rd.lines.line = line_of;
+	rd.conf = c;
+	rd.st = &in->st;
+	rd.place = (struct value_place){ folder, home() };
+	rd.sections = (struct conf_sections){ in->text, 1 };
+	account_start();
+	if (folder == NULL)
+		return err_sys(eb, E_IO, "%s", c->file);
+	conf_text_prepare(&rd.lines.text, in->text);
+	if (report->errors == 0)
+		parse(in->text);
+	account_clear(&rd.account); /* one that did not end */
+	free(folder);
+	if (report->errors == 0 && c->n == 0 && !rd.no_memory)
+		conf_error(&rd.lines.text, 0,
+		    _("there is no account; %s shows how to write one"),
+		    EXAMPLE_FILE);
+	if (rd.no_memory && report->errors == 0)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	return report->errors == 0 ? E_OK : E_CONFIG;
+}
+
+enum err
+conf_load(struct conf *c, const char *file,
+    void (*warn)(void *arg, const char *words), void *arg, struct errbuf *eb)
+{
+	struct listener to = { { .say = say, .arg = &to }, warn, arg, eb,
+		false };
+	struct errbuf why;
+	struct slurp in;
+	enum err e;
+
+	memset(c, 0, sizeof(*c));
+	if ((e = slurp(file, FILE_MAX, &in, &why)) == E_NOENT)
+		return err_set(eb, e, _("%s: %s; %s shows how to write it"),
+		    file, why.text, EXAMPLE_FILE);
+	if (e != E_OK)
+		return err_set(
+		    eb, e == E_NOMEM ? e : E_CONFIG, "%s: %s", file, why.text);
+	if ((c->file = strdup(file)) == NULL)
+		e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	else
+		e = read_accounts(c, &in, &to.report, eb);
+	explicit_bzero(in.text, in.n);
+	free(in.text);
+	if (e != E_OK)
+		conf_free(c);
+	return e;
+}
+
+void
+conf_free(struct conf *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		account_clear(&c->v[i]);
+	free(c->v);
+	free(c->file);
+	memset(c, 0, sizeof(*c));
+}
+
+const struct account *
+conf_find(const struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (strcmp(c->v[i].name, name) == 0)
+			return &c->v[i];
+	return NULL;
+}

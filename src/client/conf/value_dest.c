@@ -1,0 +1,218 @@
+/* Where mail goes: the setting `deliver`. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/i18n.h"
+#include "base/str.h"
+#include "client/conf/value.h"
+
+enum { LMTP_PORT = 24 };
+
+#define SPACE " \t"
+
+void
+value_dest_clear(struct dest *d)
+{
+	for (char **p = d->argv; p != NULL && *p != NULL; p++)
+		free(*p);
+	free(d->argv);
+	free(d->text);
+	free(d->path);
+	free(d->host);
+	free(d->recipient);
+	memset(d, 0, sizeof(*d));
+}
+
+static enum err
+no_memory(struct errbuf *eb)
+{
+	return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+}
+
+/* The next word from *p on, its quotation marks dropped, at `out`, which has
+ * room; false: a quotation mark has no partner. */
+static bool
+next_word(const char **p, char *out)
+{
+	char quote = 0;
+
+	for (; **p != '\0' && (quote != 0 || strchr(SPACE, **p) == NULL);
+	     (*p)++) {
+		if (quote == 0 && (**p == '"' || **p == '\''))
+			quote = **p;
+		else if (quote != 0 && **p == quote)
+			quote = 0;
+		else
+			*out++ = **p;
+	}
+	*out = '\0';
+	return quote == 0;
+}
+
+/* ---- the kinds; rest is what follows KIND: ---- */
+
+static enum err
+dest_path(const struct value_place *place, const char *name, struct dest *d,
+    const char *rest, struct errbuf *eb)
+{
+	return value_absolute(
+	    place, name, &d->path, rest + strspn(rest, SPACE), eb);
+}
+
+/* A program with a / in its name is a path; another is looked for in PATH. */
+static enum err
+find_program(const struct value_place *place, const char *name, struct dest *d,
+    struct errbuf *eb)
+{
+	char *word = d->argv[0];
+	enum err e;
+
+	if (strchr(word, '/') == NULL)
+		return E_OK;
+	e = value_absolute(place, name, &d->argv[0], word, eb);
+	free(word);
+	return e;
+}
+
+static enum err
+dest_command(const struct value_place *place, const char *name, struct dest *d,
+    const char *rest, struct errbuf *eb)
+{
+	size_t most = strlen(rest) / 2 + 2, n = 0;
+	char *word = malloc(strlen(rest) + 1);
+	enum err e = E_OK;
+
+	d->argv = calloc(most, sizeof(*d->argv));
+	if (word == NULL || d->argv == NULL)
+		e = no_memory(eb);
+	for (rest += strspn(rest, SPACE); e == E_OK && *rest != '\0';
+	     rest += strspn(rest, SPACE)) {
+		if (!next_word(&rest, word))
+			e = err_set(eb, E_CONFIG,
+			    _("%s: a quotation mark in the command has no "
+			      "partner; close it"),
+			    name);
+		else if ((d->argv[n++] = strdup(word)) == NULL)
+			e = no_memory(eb);
+	}
+	free(word);
+	if (e != E_OK)
+		return e;
+	if (n == 0 || d->argv[0][0] == '\0')
+		return err_set(eb, E_CONFIG,
+		    _("%s names no program; write \"command:/PATH/PROGRAM "
+		      "ARGUMENTS\""),
+		    name);
+	return find_program(place, name, d, eb);
+}
+
+/* "host", "host:port", "[address]:port" */
+static enum err
+lmtp_host(const char *name, struct dest *d, const char *at, struct errbuf *eb)
+{
+	bool literal = at[0] == '[';
+	size_t n = strcspn(at + literal, literal ? "]" : ":");
+	const char *rest = at + literal + n;
+	uint32_t port = LMTP_PORT;
+	char shown[VALUE_SHOWN];
+
+	if (literal && *rest == ']')
+		rest++;
+	else if (literal)
+		n = 0;
+	if (n == 0 || (*rest != '\0' && *rest != ':') ||
+	    (*rest == ':' &&
+		!str_to_u32(
+		    (struct slice){ rest + 1, strlen(rest + 1) }, &port)) ||
+	    port == 0 || port > UINT16_MAX)
+		return err_set(eb, E_CONFIG,
+		    _("%s: \"%s\" is no place for LMTP; write "
+		      "\"lmtp:/PATH/SOCKET\" or \"lmtp:HOST:PORT\""),
+		    name, value_shown(shown, at));
+	d->port = (uint16_t)port;
+	if ((d->host = strndup(at + literal, n)) == NULL)
+		return no_memory(eb);
+	return E_OK;
+}
+
+static enum err
+lmtp_recipient(const char *name, struct dest *d, struct errbuf *eb)
+{
+	char shown[VALUE_SHOWN];
+
+	if (strpbrk(d->recipient, SPACE "<>") != NULL)
+		return err_set(eb, E_CONFIG,
+		    _("%s: \"%s\" is no recipient; write one address"), name,
+		    value_shown(shown, d->recipient));
+	return E_OK;
+}
+
+/* A place, and perhaps who gets it. */
+static enum err
+dest_lmtp(const struct value_place *place, const char *name, struct dest *d,
+    const char *rest, struct errbuf *eb)
+{
+	size_t skip = strspn(rest, SPACE);
+	size_t n = skip + strcspn(rest + skip, SPACE);
+	const char *who = rest + n + strspn(rest + n, SPACE);
+	char *at = strndup(rest + skip, n - skip);
+	enum err e;
+
+	if (at == NULL)
+		return no_memory(eb);
+	if (strchr("/~.", at[0]) != NULL && at[0] != '\0')
+		e = value_absolute(place, name, &d->path, at, eb);
+	else
+		e = lmtp_host(name, d, at, eb);
+	free(at);
+	if (e == E_OK && d->path != NULL &&
+	    strlen(d->path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		e = err_set(eb, E_CONFIG,
+		    _("%s: the socket's path is too long; at most %zu octets "
+		      "are possible"),
+		    name, sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	if (e != E_OK || *who == '\0')
+		return e;
+	if ((d->recipient = strdup(who)) == NULL)
+		return no_memory(eb);
+	return lmtp_recipient(name, d, eb);
+}
+
+enum err
+value_dest(const struct value_place *place, const char *name, void *field,
+    const char *value, struct errbuf *eb)
+{
+	static const struct {
+		const char *prefix;
+		enum dest_kind kind;
+		enum err (*parse)(const struct value_place *place,
+		    const char *name, struct dest *d, const char *rest,
+		    struct errbuf *eb);
+	} kinds[] = {
+		{ "maildir:", DEST_MAILDIR, dest_path },
+		{ "mbox:", DEST_MBOX, dest_path },
+		{ "command:", DEST_COMMAND, dest_command },
+		{ "lmtp:", DEST_LMTP, dest_lmtp },
+	};
+	struct dest *d = field;
+	char shown[VALUE_SHOWN];
+	enum err e;
+
+	if ((e = value_text(place, name, &d->text, value, eb)) != E_OK)
+		return e;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		size_t n = strlen(kinds[i].prefix);
+
+		if (strncmp(value, kinds[i].prefix, n) != 0)
+			continue;
+		if (value[n + strspn(value + n, SPACE)] == '\0')
+			break;
+		d->kind = kinds[i].kind;
+		return kinds[i].parse(place, name, d, value + n, eb);
+	}
+	return err_set(eb, E_CONFIG,
+	    _("%s = \"%s\" does not say where; write \"maildir:PATH\", "
+	      "\"mbox:PATH\", \"command:PROGRAM\" or \"lmtp:PLACE\""),
+	    name, value_shown(shown, value));
+}

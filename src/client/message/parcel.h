@@ -1,0 +1,36 @@
+/*
+ * parcel.h - a message between the server and its place here.
+ */
+#ifndef CLIENT_MESSAGE_PARCEL_H
+#define CLIENT_MESSAGE_PARCEL_H
+
+#include "base/err.h"
+#include "client/message/identity.h"
+
+struct parcel {
+	/* Set by the session. */
+	uint32_t msgno;
+	bool has_uid;
+	struct digest uid; /* of the unique-id */
+	uint64_t size;     /* as the server listed it */
+	struct identity identity;
+	bool to_delete; /* DELE follows once it is stored */
+
+	/* Set by the delivery. */
+	int fd;          /* while it is written, else -1 */
+	char *tmp;       /* its file's name in tmp/ or in the spool */
+	char *file;      /* MAILDIR: its name in new/ */
+	uint64_t octets; /* of the file */
+	uint64_t offset; /* MBOX: where it begins, and how much it is there */
+	uint64_t length;
+	struct digest content; /* MBOX: of these octets */
+	enum err result;       /* of publishing: E_OK; E_AGAIN: another run may
+	                        * do better; E_CLOSED: it was not tried; else it is refused */
+	char why[200];         /* for people, unless E_OK */
+
+	/* Set by the state. */
+	int64_t intent;  /* its row */
+	int64_t message; /* its row once it is stored */
+};
+
+#endif

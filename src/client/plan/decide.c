@@ -1,0 +1,162 @@
+#include <string.h>
+
+#include "client/plan/own.h"
+
+/* ---- a message that is known ---- */
+
+static void
+save_row(struct plan *p, size_t row, const struct message *m)
+{
+	struct message *old = &p->known[row];
+
+	if (old->has_uid == m->has_uid && digest_eq(old->uid, m->uid) &&
+	    old->size == m->size && old->where == m->where &&
+	    old->gone_at == m->gone_at)
+		return;
+	*old = *m;
+	p->dirty[row] = true;
+}
+
+/* The row gets the names that the message has now.  A session without unique-ids
+ * does not take the old one away. */
+static void
+settle(struct plan *p, struct plan_item *t)
+{
+	struct message m = p->known[t->message];
+	bool due = plan_due(p, &m);
+
+	if (t->listed.has_uid) {
+		m.has_uid = true;
+		m.uid = t->listed.uid;
+	}
+	if (plan_sized(&t->listed))
+		m.size = t->listed.size;
+	if (!due || m.where == MESSAGE_GONE)
+		m.where = MESSAGE_THERE;
+	m.gone_at = 0;
+	t->action = PLAN_LEAVE;
+	if (due && !p->held && !p->brake) {
+		if (t->verified) {
+			t->action = PLAN_DELETE;
+			m.where = MESSAGE_DELETING;
+		} else {
+			p->n_unsure++;
+		}
+	}
+	save_row(p, (size_t)t->message, &m);
+}
+
+/* ---- what is missing ---- */
+
+static void
+brake(struct plan *p)
+{
+	size_t counted = 0, missing = 0, unknown = 0;
+
+	for (size_t i = 0; i < p->n_known; i++) {
+		if (!(p->own->row[i] & ROW_COUNTED))
+			continue;
+		counted++;
+		missing += !(p->own->row[i] & ROW_TAKEN);
+	}
+	/* What has no name and no header tells nothing. */
+	for (size_t i = 0; i < p->n; i++)
+		unknown += p->v[i].message < 0 &&
+			   (p->v[i].listed.has_uid || p->v[i].answered);
+	p->brake = !p->accepted && counted >= PLAN_BRAKE_MIN &&
+		   2 * missing > counted && 2 * unknown > p->n;
+}
+
+/* Not before it is known of all that are listed which they are: a run that ends
+ * before that finds the rows as they were. */
+static void
+mark_gone(struct plan *p)
+{
+	if (p->own->pending > 0 || p->brake || (p->held && !p->accepted))
+		return;
+	for (size_t i = 0; i < p->n_known; i++) {
+		struct message m = p->known[i];
+		uint8_t row = p->own->row[i];
+
+		if (!(row & ROW_LIVE) || row & ROW_TAKEN)
+			continue;
+		m.where = MESSAGE_GONE;
+		m.gone_at = p->now;
+		save_row(p, i, &m);
+	}
+}
+
+/* ---- all ---- */
+
+/* Rows that stay with the messages that their names say, as no header says
+ * more. */
+static void
+keep_sure(struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct plan_item *t = &p->v[i];
+
+		if (!t->sure)
+			continue;
+		if (t->answered)
+			t->message = -1;
+		else
+			plan_take(p, (size_t)t->message);
+	}
+}
+
+static void
+decide_unknown(struct plan *p, struct plan_item *t)
+{
+	t->action = PLAN_COLLECT;
+	if (t->answered ? plan_may_be_known(p, t) : t->ask) {
+		t->action = PLAN_IDENTIFY;
+		p->own->pending += !t->answered;
+	}
+}
+
+static bool
+is_any_asked(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].ask || p->v[i].answered)
+			return true;
+	return false;
+}
+
+void
+plan_decide(struct plan *p)
+{
+	if (is_any_asked(p))
+		plan_index_sort(&p->own->headers);
+	keep_sure(p);
+	plan_match_all(p);
+	brake(p);
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].message >= 0)
+			settle(p, &p->v[i]);
+		else
+			decide_unknown(p, &p->v[i]);
+	}
+	mark_gone(p);
+}
+
+bool
+plan_retrieved(struct plan *p, size_t i, const struct identity *id)
+{
+	struct plan_item *t = &p->v[i];
+	bool last = !t->answered && p->own->pending == 1, known;
+
+	if (t->action != PLAN_IDENTIFY)
+		return false;
+	p->own->pending -= !t->answered;
+	plan_header(p, i, id);
+	known = plan_match(p, t);
+	if (known)
+		settle(p, t);
+	else
+		t->action = PLAN_COLLECT;
+	if (last)
+		mark_gone(p);
+	return known;
+}

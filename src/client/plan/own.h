@@ -1,0 +1,39 @@
+/*
+ * own.h - what the files of the plan share.
+ */
+#ifndef CLIENT_PLAN_OWN_H
+#define CLIENT_PLAN_OWN_H
+
+#include "client/plan/index.h"
+#include "client/plan/plan.h"
+
+enum {
+	ROW_LIVE = 1, /* THERE or DELETING when the plan was made */
+	ROW_THERE = 2,
+	ROW_COUNTED = 4, /* by the brake: it should be there */
+	ROW_SURE = 8,    /* a listed one has its unique-id and its size */
+	ROW_LISTED = 16, /* a listed one has its unique-id */
+	ROW_TAKEN = 32,  /* it is one of those that are listed */
+};
+
+struct plan_own {
+	uint8_t *row;              /* ROW_... of each */
+	struct plan_index uids;    /* rows with a unique-id */
+	struct plan_index headers; /* live rows; sorted by plan_decide() */
+	uint64_t *sizes;           /* of live rows that are not sure; sorted */
+	size_t n_sizes;
+	size_t pending; /* messages that no answer has told of */
+};
+
+bool plan_due(const struct plan *p, const struct message *m);
+bool plan_sized(const struct listed *l);
+
+/* match.c: finds the row of an item whose header is known.  Sets
+ * `message` and `verified`, takes the row. */
+void plan_match_all(struct plan *p);
+bool plan_match(struct plan *p, struct plan_item *t);
+/* A row is left that the item could be. */
+bool plan_may_be_known(struct plan *p, const struct plan_item *t);
+void plan_take(struct plan *p, size_t row);
+
+#endif

@@ -1,0 +1,104 @@
+/*
+ * plan.h - what to do with each message that a server lists.  No I/O.
+ *
+ * The record says what we have; a complete listing says what is there.  A
+ * unique-id with its size says which is which, unless there is a doubt; then the
+ * header is asked for (TOP), and its digest says.  Nothing is deleted that is not
+ * here under that identity.
+ *
+ *	plan_new() .. plan_ask() .. plan_header() for each .. plan_decide()
+ *	.. plan_retrieved() for each PLAN_IDENTIFY
+ *
+ * `known` is saved where it is dirty: right after plan_decide(), before any RETR
+ * or DELE (a run that ends early then finds what the headers have told), and at
+ * the end.
+ *
+ * A record that was rebuilt has THERE and SIZE_UNKNOWN: it is
+ * verified by its header, once, and the brake does not count it (nobody knows
+ * whether it should still be there).
+ */
+#ifndef CLIENT_PLAN_PLAN_H
+#define CLIENT_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "client/state/state.h"
+
+enum { PLAN_BRAKE_MIN = 20 }; /* messages that should be there */
+
+struct listed {
+	uint32_t msgno;
+	uint64_t size;
+	bool has_size; /* LIST had it */
+	bool has_uid;
+	struct digest uid;
+};
+
+enum plan_action {
+	PLAN_LEAVE,    /* it is here; it stays there */
+	PLAN_COLLECT,  /* RETR; it is new */
+	PLAN_IDENTIFY, /* RETR, as TOP failed, or said what is not known while
+	                * there is a record that it might be; then
+	                * plan_retrieved() */
+	PLAN_DELETE,   /* it is here under that identity, and due: DELE */
+};
+
+struct plan_item {
+	struct listed listed;
+	enum plan_action action; /* after plan_decide() */
+	bool ask;                /* TOP is wanted; after plan_ask() */
+	ptrdiff_t message;       /* index into the record; -1: none */
+
+	/* The rest is the module's own. */
+	bool sure;     /* its unique-id and size say so */
+	bool changed;  /* the unique-id does, the size does not */
+	bool uid_met;  /* a record has had the unique-id */
+	bool twin;     /* another listed one has it too */
+	bool answered; /* `identity` is its header's */
+	bool verified; /* that header is the record's */
+	struct identity identity;
+};
+
+struct plan_own;
+
+struct plan {
+	struct plan_item *v;
+	size_t n;
+	struct message *known; /* changed by the plan: see dirty */
+	bool *dirty;           /* known[i] is to be saved */
+	size_t n_known;
+	bool brake;  /* so much has changed that a person should look */
+	bool no_uid; /* the server has no unique-ids */
+	uint32_t
+	    n_unsure; /* due for deletion, left as it could not be identified */
+	int64_t now, keep;
+	bool held, accepted;
+	struct plan_own *own;
+};
+
+/* Borrows both arrays, sorts nothing in them.  keep: as in the account.  held: a
+ * brake of an earlier run holds, or deleting is not wanted: nothing is deleted,
+ * and no record becomes GONE.  `accepted`: the person has said that the change
+ * is right: no brake, and what is missing is GONE (what is due is deleted too,
+ * unless held). */
+enum err plan_new(struct plan **p_r, struct message *known, size_t n_known,
+    const struct listed *listed, size_t n_listed, int64_t now, int64_t keep,
+    bool held, bool accepted) NODISCARD;
+void plan_free(struct plan *p);
+
+/* Sets `ask`; returns how many. */
+size_t plan_ask(struct plan *p);
+/* The answer to TOP; NULL: it failed, or the server has none. */
+void plan_header(struct plan *p, size_t i, const struct identity *id);
+/* Sets `action` of all, marks what is gone, and the brake. */
+void plan_decide(struct plan *p);
+/* After RETR of a PLAN_IDENTIFY: true if it is here already (`message` says
+ * which, its row may be due for saving, and `action` is PLAN_LEAVE or
+ * PLAN_DELETE now); false: it is new, store it.  The last one may mark what is
+ * gone: only then is it known. */
+bool plan_retrieved(struct plan *p, size_t i, const struct identity *id);
+
+#endif

@@ -1,0 +1,369 @@
+#include "client/report/report.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/str.h"
+#include "client/report/bar.h"
+
+enum {
+	REDRAW_MS = 100,
+	LINE = 256,
+};
+
+struct line {
+	bool shown, running, over;
+	uint32_t to_collect, stored;
+	uint64_t octets, seen;
+	struct session_result result;
+};
+
+struct report {
+	enum report_kind kind;
+	const struct conf *conf;
+	struct line *v;
+	size_t drawn; /* lines of bars on the screen */
+	bool held;    /* somebody is asked something there */
+	uint64_t drawn_at;
+};
+
+char *
+report_size(char out[REPORT_SIZE], uint64_t octets)
+{
+	static const char *const units[] = { "kB", "MB", "GB", "TB" };
+	double v = (double)octets / 1000;
+	size_t u = 0;
+
+	if (octets < 1000) {
+		snprintf(out, REPORT_SIZE, "%u B", (unsigned)octets);
+		return out;
+	}
+	while (v >= 999.95 && u + 1 < sizeof(units) / sizeof(units[0])) {
+		v /= 1000;
+		u++;
+	}
+	snprintf(
+	    out, REPORT_SIZE, v < 9.95 ? "%.1f %s" : "%.0f %s", v, units[u]);
+	return out;
+}
+
+struct report *
+report_new(enum report_kind kind, const struct conf *conf)
+{
+	struct report *r = calloc(1, sizeof(*r));
+
+	if (r == NULL || (r->v = calloc(conf->n + 1, sizeof(*r->v))) == NULL) {
+		free(r);
+		return NULL;
+	}
+	r->kind = kind;
+	r->conf = conf;
+	return r;
+}
+
+void
+report_free(struct report *r)
+{
+	if (r == NULL)
+		return;
+	free(r->v);
+	free(r);
+}
+
+/* ---- bars ---- */
+
+static struct winsize
+screen_size(void)
+{
+	struct winsize w;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0)
+		w.ws_col = w.ws_row = 0;
+	if (w.ws_col < 20)
+		w.ws_col = 80;
+	if (w.ws_row < 2)
+		w.ws_row = 24;
+	return w;
+}
+
+static void
+draw_bar(const struct report *r, size_t i, size_t columns)
+{
+	const struct line *l = &r->v[i];
+	struct bar b = {
+		.name = r->conf->v[i].name,
+		.stored = l->stored,
+		.to_collect = l->to_collect,
+		.seen = l->seen,
+		.octets = l->octets,
+	};
+	char text[BAR_LINE];
+
+	printf("\r\033[K%s\n", bar_text(text, &b, columns));
+}
+
+static void
+wipe(struct report *r)
+{
+	for (; r->drawn > 0; r->drawn--)
+		fputs("\033[A\r\033[K", stdout);
+}
+
+static void
+draw(struct report *r, bool now)
+{
+	uint64_t at = clock_ms();
+	struct winsize w;
+
+	if (r->kind != REPORT_BARS || r->held ||
+	    (!now && at - r->drawn_at < REDRAW_MS))
+		return;
+	r->drawn_at = at;
+	wipe(r);
+	w = screen_size();
+	/* No more than can be wiped, the cursor below them. */
+	for (size_t i = 0; i < r->conf->n && r->drawn + 1 < w.ws_row; i++)
+		if (r->v[i].running) {
+			draw_bar(r, i, w.ws_col - 1u);
+			r->drawn++;
+		}
+	fflush(stdout);
+}
+
+void
+report_hold(struct report *r, bool hold)
+{
+	wipe(r);
+	fflush(stdout);
+	r->held = hold && r->kind == REPORT_BARS;
+	draw(r, true);
+}
+
+/* ---- words ---- */
+
+/* A line that stays, above the bars. */
+static void
+say(struct report *r, FILE *to, const char *name, const char *words)
+{
+	wipe(r);
+	fflush(stdout);
+	fprintf(to, "%s%s: %s\n", r->held ? "\n" : "", name, words);
+	fflush(to);
+	draw(r, true);
+}
+
+static size_t
+comma(char *text, size_t n)
+{
+	if (n == 0)
+		return 0;
+	memcpy(text + n, ", ", 3);
+	return 2;
+}
+
+static void
+say_result(struct report *r, size_t i)
+{
+	const struct session_result *res = &r->v[i].result;
+	const struct tally *t = &res->tally;
+	char text[2 * LINE], size[REPORT_SIZE], freed[REPORT_SIZE];
+	size_t n = 0;
+
+	if (t->collected == 0 && res->outcome == OUTCOME_OK)
+		n = (size_t)snprintf(
+		    text, sizeof(text), "%s", _("nothing new"));
+	else if (t->collected != 0)
+		n = (size_t)snprintf(text, sizeof(text),
+		    ngettext("%u message collected (%s)",
+			"%u messages collected (%s)", t->collected),
+		    t->collected, report_size(size, t->collected_octets));
+	if (t->deleted != 0) {
+		n += comma(text, n);
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+		    ngettext("%u deleted on the server (%s freed)",
+			"%u deleted on the server (%s freed)", t->deleted),
+		    t->deleted, report_size(freed, t->freed_octets));
+	}
+	if (t->skipped != 0) {
+		n += comma(text, n);
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+		    ngettext("%u skipped for its size or for lack of space",
+			"%u skipped for their size or for lack of space",
+			t->skipped),
+		    t->skipped);
+	}
+	if (n != 0 && t->left != 0)
+		snprintf(text + n, sizeof(text) - n,
+		    ngettext("; %u left on the server",
+			"; %u left on the server", t->left),
+		    t->left);
+	if (n != 0)
+		say(r, stdout, r->conf->v[i].name, text);
+}
+
+/* ---- events ---- */
+
+void
+report_began(struct report *r, size_t i)
+{
+	r->v[i] = (struct line){ .shown = true, .running = true };
+	draw(r, true);
+}
+
+void
+report_listed(struct report *r, size_t i, uint32_t to_collect, uint64_t octets)
+{
+	struct line *l = &r->v[i];
+
+	l->to_collect = to_collect;
+	l->octets = octets;
+	l->stored = 0;
+	l->seen = 0;
+	draw(r, true);
+}
+
+void
+report_progress(struct report *r, size_t i, uint64_t octets, uint32_t stored)
+{
+	r->v[i].seen = octets;
+	r->v[i].stored = stored;
+	draw(r, false);
+}
+
+void
+report_waits(struct report *r, size_t i, const char *why, unsigned seconds)
+{
+	char text[2 * LINE + 64];
+
+	if (r->kind == REPORT_QUIET || r->kind == REPORT_JSON)
+		return;
+	snprintf(
+	    text, sizeof(text), _("%s; trying again in %u s"), why, seconds);
+	say(r, stderr, r->conf->v[i].name, text);
+}
+
+void
+report_notice(struct report *r, size_t i, const char *words)
+{
+	if (r->kind != REPORT_QUIET && r->kind != REPORT_JSON)
+		say(r, stderr, r->conf->v[i].name, words);
+}
+
+void
+report_trace(struct report *r, size_t i, bool received, const char *line)
+{
+	wipe(r);
+	fflush(stdout);
+	fprintf(stderr, "%s %c %s\n", r->conf->v[i].name, received ? '<' : '>',
+	    line);
+	draw(r, true);
+}
+
+void
+report_over(struct report *r, size_t i, const struct session_result *result)
+{
+	struct line *l = &r->v[i];
+
+	l->running = false;
+	l->over = true;
+	l->result = *result;
+	if (r->kind == REPORT_JSON)
+		return;
+	if (r->kind != REPORT_QUIET) {
+		say_result(r, i);
+		if (result->notice[0] != '\0')
+			say(r, stderr, r->conf->v[i].name, result->notice);
+	}
+	/* A failure is said even to those who want it quiet. */
+	if (result->outcome == OUTCOME_LOCKED && r->kind == REPORT_QUIET)
+		return;
+	if (result->words[0] != '\0')
+		say(r, stderr, r->conf->v[i].name, result->words);
+}
+
+/* ---- the end ---- */
+
+/* How long it is without a character of UTF-8 that was cut at its end. */
+static size_t
+whole(const char *text)
+{
+	size_t n = strlen(text), end = n;
+	unsigned char first;
+
+	while (end > 0 && n - end < 3 && (text[end - 1] & 0xc0) == 0x80)
+		end--;
+	if (end == 0)
+		return n;
+	first = (unsigned char)text[end - 1];
+	if (first < 0xc0)
+		return n;
+	return n - end < (first < 0xe0      ? 1u
+			     : first < 0xf0 ? 2u
+					    : 3u)
+		   ? end - 1
+		   : n;
+}
+
+/* A name or a path may not be UTF-8. */
+json_t *
+report_json_text(const char *text)
+{
+	char escaped[4 * LINE];
+	json_t *j = json_stringn(text, whole(text));
+
+	return j != NULL ? j
+			 : json_string(str_quote(
+			       escaped, sizeof(escaped), text, strlen(text)));
+}
+
+static json_t *
+json_result(const struct report *r, size_t i)
+{
+	const struct session_result *res = &r->v[i].result;
+	const struct tally *t = &res->tally;
+
+	return json_pack("{s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:I, "
+			 "s:I, s:I, s:I, s:s, s:s}",
+	    "name", report_json_text(r->conf->v[i].name), "outcome",
+	    outcome_name(res->outcome), "exit_code",
+	    outcome_exit_code(res->outcome), "error",
+	    report_json_text(res->words), "notice",
+	    report_json_text(res->notice), "collected",
+	    (json_int_t)t->collected, "collected_octets",
+	    (json_int_t)t->collected_octets, "deleted", (json_int_t)t->deleted,
+	    "freed_octets", (json_int_t)t->freed_octets, "skipped",
+	    (json_int_t)t->skipped, "failed", (json_int_t)t->failed, "left",
+	    (json_int_t)t->left, "left_octets", (json_int_t)t->left_octets,
+	    "tls", res->tls, "sign_in", res->sign_in);
+}
+
+int
+report_end(struct report *r)
+{
+	json_t *accounts = json_array(), *all;
+	int code = 0, one;
+
+	wipe(r);
+	for (size_t i = 0; i < r->conf->n; i++) {
+		if (!r->v[i].over)
+			continue;
+		one = outcome_exit_code(r->v[i].result.outcome);
+		code = code == 0 ? one : code;
+		json_array_append_new(accounts, json_result(r, i));
+	}
+	all = json_pack("{s:i, s:i, s:o}", "malote", 1, "exit_code", code,
+	    "accounts", accounts);
+	if (r->kind == REPORT_JSON) {
+		json_dumpf(all, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_decref(all);
+	fflush(stdout);
+	return code;
+}

@@ -1,0 +1,53 @@
+/*
+ * report.h - what a person, or a program, is told of a run.
+ *
+ * On a terminal each account has a bar while it is collected; otherwise it has
+ * a line when it is over.  Failures go to standard error.  JSON is one object at
+ * the end (malote(1), "JSON").
+ */
+#ifndef CLIENT_REPORT_REPORT_H
+#define CLIENT_REPORT_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "client/conf/account.h"
+#include "client/session/session.h"
+
+struct report;
+
+enum report_kind { REPORT_QUIET, REPORT_LINES, REPORT_BARS, REPORT_JSON };
+
+/* Borrows names.  NULL: memory. */
+struct report *report_new(enum report_kind kind, const struct conf *conf);
+void report_free(struct report *r);
+
+/* i is the account's index in the configuration. */
+void report_began(struct report *r, size_t i);
+void report_listed(
+    struct report *r, size_t i, uint32_t to_collect, uint64_t octets);
+void report_progress(
+    struct report *r, size_t i, uint64_t octets, uint32_t stored);
+void report_waits(
+    struct report *r, size_t i, const char *why, unsigned seconds);
+/* Something to know that is no failure. */
+void report_notice(struct report *r, size_t i, const char *words);
+void report_trace(struct report *r, size_t i, bool received, const char *line);
+void report_over(
+    struct report *r, size_t i, const struct session_result *result);
+
+/* No bars while somebody is asked something on the terminal. */
+void report_hold(struct report *r, bool hold);
+
+/* The end of a run; prints the JSON.  Returns the exit code. */
+int report_end(struct report *r);
+
+struct json_t;
+/* Text as JSON, whatever octets it has; the caller's. */
+struct json_t *report_json_text(const char *text);
+
+/* "1.5 MB"; the unit fits.  Returns out. */
+enum { REPORT_SIZE = 32 };
+char *report_size(char out[REPORT_SIZE], uint64_t octets);
+
+#endif

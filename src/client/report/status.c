@@ -1,0 +1,144 @@
+#include "client/report/status.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/i18n.h"
+#include "client/report/report.h"
+#include "client/state/state.h"
+
+enum { TEXT = 64 };
+
+static char *
+print_time(char out[TEXT], int64_t at)
+{
+	time_t t = (time_t)at;
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) == NULL ||
+	    strftime(out, TEXT, _("%Y-%m-%d %H:%M"), &tm) == 0)
+		memcpy(out, "?", 2);
+	return out;
+}
+
+static void
+print_dest(const char *to, int64_t keep)
+{
+	long long days = keep / 86400;
+
+	if (keep == KEEP_ALWAYS)
+		printf(_("    to %s, kept on the server\n"), to);
+	else if (keep == 0)
+		printf(_("    to %s, then deleted from the server\n"), to);
+	else if (keep % 86400 == 0)
+		printf(ngettext("    to %s, deleted from the server after "
+				"%lld day\n",
+			   "    to %s, deleted from the server after %lld "
+			   "days\n",
+			   (unsigned long)days),
+		    to, days);
+	else
+		printf(_("    to %s, deleted from the server after %lld s\n"),
+		    to, (long long)keep);
+}
+
+static void
+print_account(const struct account *a)
+{
+	printf("%s: %s\n", a->name, a->email);
+	printf(_("    from %s:%u (%s), user %s, sign-in %s\n"), a->server,
+	    a->port, security_name(a->security), a->user, a->auth);
+	print_dest(a->dest.text, a->keep);
+}
+
+static void
+print_status(const struct account *a, const struct state_account *s)
+{
+	char when[TEXT], size[REPORT_SIZE];
+
+	if (s->collected_at == 0)
+		printf(_("%s: never collected\n"), a->name);
+	else
+		printf(_("%s: collected on %s\n"), a->name,
+		    print_time(when, s->collected_at));
+	printf(
+	    ngettext("    here: %llu message, %s\n",
+		"    here: %llu messages, %s\n", (unsigned long)s->collected),
+	    (unsigned long long)s->collected,
+	    report_size(size, s->collected_octets));
+	printf(ngettext("    on %s: %u message, %s",
+		   "    on %s: %u messages, %s", s->left),
+	    a->server, s->left, report_size(size, s->left_octets));
+	if (s->deleted != 0)
+		printf(ngettext("; %llu deleted there, %s freed",
+			   "; %llu deleted there, %s freed",
+			   (unsigned long)s->deleted),
+		    (unsigned long long)s->deleted,
+		    report_size(size, s->freed_octets));
+	putchar('\n');
+	if (s->notice[0] != '\0')
+		printf("    %s\n", s->notice);
+	if (s->error[0] != '\0')
+		printf(_("    the last run (%s) failed: %s\n"),
+		    print_time(when, s->tried_at), s->error);
+}
+
+static json_t *
+json_account(const struct account *a, const struct state_account *s)
+{
+	json_t *keep =
+	    a->keep == KEEP_ALWAYS ? json_true() : json_integer(a->keep);
+
+	return json_pack("{s:o, s:o, s:o, s:i, s:s, s:o, s:s, s:o, s:o, "
+			 "s:I, s:I, s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:I, "
+			 "s:I, s:b}",
+	    "name", report_json_text(a->name), "email",
+	    report_json_text(a->email), "server", report_json_text(a->server),
+	    "port", (int)a->port, "security", security_name(a->security),
+	    "user", report_json_text(a->user), "auth", a->auth, "keep", keep,
+	    "deliver", report_json_text(a->dest.text), "tried_at",
+	    (json_int_t)s->tried_at, "collected_at",
+	    (json_int_t)s->collected_at, "exit_code", s->exit_code, "error",
+	    report_json_text(s->error), "notice", report_json_text(s->notice),
+	    "collected", (json_int_t)s->collected, "collected_octets",
+	    (json_int_t)s->collected_octets, "deleted", (json_int_t)s->deleted,
+	    "freed_octets", (json_int_t)s->freed_octets, "left",
+	    (json_int_t)s->left, "left_octets", (json_int_t)s->left_octets,
+	    "held", (int)s->braked);
+}
+
+enum err
+status_print(const struct conf *conf, const bool *chosen, const char *state_dir,
+    enum status_kind kind, struct errbuf *eb)
+{
+	json_t *accounts = json_array(), *all;
+	struct state_account sa;
+	struct state *s;
+	bool put_aside;
+	enum err e = state_open(&s, state_dir, &put_aside, eb);
+
+	for (size_t i = 0; i < conf->n && e == E_OK; i++) {
+		const struct account *a = &conf->v[i];
+
+		if (!chosen[i])
+			continue;
+		if ((e = state_account(s, a->name, &sa, eb)) != E_OK)
+			break;
+		if (kind == STATUS_JSON)
+			json_array_append_new(accounts, json_account(a, &sa));
+		else if (kind == STATUS_ACCOUNTS)
+			print_account(a);
+		else
+			print_status(a, &sa);
+	}
+	state_close(s);
+	all = json_pack("{s:i, s:o}", "malote", 1, "accounts", accounts);
+	if (kind == STATUS_JSON && e == E_OK) {
+		json_dumpf(all, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_decref(all);
+	return e;
+}

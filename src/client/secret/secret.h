@@ -1,0 +1,49 @@
+/*
+ * secret.h - passwords and tokens: from a command, the keyring, the terminal.
+ *
+ * They are never on a command line, in a log or in a core dump, and wiped when
+ * they are done with.
+ */
+#ifndef CLIENT_SECRET_SECRET_H
+#define CLIENT_SECRET_SECRET_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "client/conf/account.h"
+
+struct ev_loop;
+struct secret;
+
+enum secret_kind { SECRET_PASSWORD, SECRET_TOKEN };
+
+/* Called once, never from within secret_ask(), not at all after
+ * secret_cancel().  E_OK: value, ends with a NUL, is the callee's only during
+ * the call (it is wiped then).  Else value is NULL and `words` say why, for
+ * people, translated, with what a command wrote to its standard error, cleaned.
+ * E_NOENT: no source is configured and nobody can be asked; E_DENIED: there is
+ * no secret; E_IO: it may be there another time. */
+typedef void secret_done(
+    void *arg, enum err e, const char *value, const char *words);
+
+/* Commands run under /bin/sh -c in a session of their own, standard input
+ * empty, all other descriptors closed, and are ended after `timeout` seconds;
+ * the first line of what they print is the secret.  The keyring (libsecret) is
+ * asked on a thread, for as long.  `terminal`: a person is there to be asked, for
+ * five minutes; two accounts are asked one after the other.  Borrows the
+ * account until it is over.  The loop is the default one (SIGCHLD).  E_CONFIG:
+ * built without libsecret. */
+enum err secret_ask(struct secret **s_r, struct ev_loop *loop,
+    const struct account *a, enum secret_kind kind, bool terminal,
+    double timeout, secret_done *done, void *arg, struct errbuf *eb) NODISCARD;
+void secret_cancel(struct secret *s); /* NULL is a no-op */
+
+/* Tells whoever draws on the terminal that somebody is being asked there, and
+ * that it is over.  One for the process. */
+void secret_on_terminal(void (*asking)(void *arg, bool now), void *arg);
+
+/* Gives the terminal its echo back, if it is being asked.  For a process that
+ * ends by a signal; safe in a handler. */
+void secret_restore_terminal(void);
+
+#endif

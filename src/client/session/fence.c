@@ -1,0 +1,261 @@
+/*
+ * Which answer is whose.
+ *
+ * POP3 has nothing in an answer that says which command it is for: their order
+ * does, and a server that ends a message in its own way, says something twice
+ * or leaves it out shifts all that follow.  So a message or a header that has
+ * come is held until a fence behind it is answered in step: a command whose
+ * answer is known before, and is no other command's.  That is UIDL (else LIST)
+ * of the message itself, which is to say again what the listing has said.
+ *
+ *	pipelining    a fence is sent with each RETR and TOP: no turn is lost
+ *	one by one    a fence for up to HELD_MAX answers
+ *	distrust      a server that was out of step once: one by one, a fence
+ *	              before the first and behind each, so that what is out of
+ *	              step is the fault of one message only
+ *
+ * What is held when a fence fails is dropped, for another session to ask for.
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "base/i18n.h"
+#include "client/session/session_impl.h"
+
+enum {
+	HELD_OCTETS = 4 << 20,
+	HELD_AGE = 5, /* seconds */
+	DISTRUST = 30 * 24 * 3600,
+};
+#define SILENCE 0.5 /* seconds, within a message: it may have ended */
+
+bool
+session_is_distrusted(const struct session *s)
+{
+	return s->record->account.serial_until > time(NULL);
+}
+
+/* ---- sending ---- */
+
+static enum pop3_cmd
+fence_for(const struct session *s, const struct listed *l)
+{
+	enum fence fence = s->record->fence;
+
+	if (fence == FENCE_UIDL && l->has_uid)
+		return POP3_CMD_UIDL_ONE;
+	if (fence <= FENCE_LIST && l->has_size)
+		return POP3_CMD_LIST_ONE;
+	return POP3_CMD_NOOP;
+}
+
+bool
+session_fence(struct session *s, size_t i)
+{
+	const struct listed *l = &s->plan->v[i].listed;
+	enum pop3_cmd cmd = fence_for(s, l);
+
+	if (!session_sent(
+		s, cmd == POP3_CMD_NOOP
+		       ? pop3_client_send(&s->pop3, &s->out, cmd)
+		       : pop3_client_message(&s->pop3, &s->out, cmd, l->msgno)))
+		return false;
+	s->n_fences++;
+	s->was_pipelined |= s->pop3.n_pending > 1;
+	return true;
+}
+
+bool
+session_fence_is_due(const struct session *s)
+{
+	if (s->pop3.n_pending != 0)
+		return false;
+	if (session_is_distrusted(s) && !s->in_step)
+		return true;
+	return s->n_held != 0 &&
+	       (s->pipelining || session_is_distrusted(s) ||
+		   s->n_held == HELD_MAX || s->held_octets >= HELD_OCTETS ||
+		   ev_now(s->conf.loop) - s->held_since > HELD_AGE);
+}
+
+/* ---- holding ---- */
+
+void
+session_hold(struct session *s, const struct held *h)
+{
+	if (s->n_held == 0)
+		s->held_since = ev_now(s->conf.loop);
+	s->held[s->n_held++] = *h;
+	s->held_octets += h->octets;
+	if (h->kind != HELD_REFUSAL)
+		s->items[h->item].progress = ITEM_HELD;
+}
+
+void
+session_drop_held(struct session *s)
+{
+	for (size_t k = 0; k < s->n_held; k++)
+		parcel_drop(s->conf.delivery, s->held[k].parcel);
+	s->n_held = 0;
+	s->held_octets = 0;
+}
+
+static void
+told_apart(struct session *s)
+{
+	size_t n = s->n_held;
+
+	s->in_step = true;
+	s->n_held = 0;
+	s->held_octets = 0;
+	for (size_t k = 0; k < n; k++) {
+		const struct held *h = &s->held[k];
+
+		if (s->conn.fd < 0) { /* the one before has ended it */
+			parcel_drop(s->conf.delivery, h->parcel);
+		} else if (h->kind == HELD_HEADER) {
+			s->items[h->item].progress = ITEM_IDLE;
+			plan_header(s->plan, h->item, &h->identity);
+		} else if (h->kind == HELD_MESSAGE) {
+			session_take_told(s, h);
+		}
+	}
+}
+
+/* ---- what comes ---- */
+
+void
+session_distrust(struct session *s)
+{
+	s->pipelining = false;
+	s->record->account.serial_until = time(NULL) + DISTRUST;
+}
+
+void
+session_fence_lost(struct session *s)
+{
+	if (s->items == NULL || s->in_step)
+		return;
+	if (session_is_distrusted(s))
+		s->record->fence = FENCE_NOOP;
+	else if (s->n_fences != 0 && s->n_held != 0)
+		session_distrust(s);
+	else
+		return;
+	s->result.again = true;
+}
+
+/* Where one thing is asked at a time already, it is the message that does it. */
+void
+session_out_of_step(struct session *s, const char *why)
+{
+	bool learns =
+	    !session_is_distrusted(s) && (s->was_pipelined || s->plan != NULL);
+	char words[sizeof(s->broken)];
+
+	if (why != NULL)
+		snprintf(words, sizeof(words),
+		    _("%s does not speak POP3 as it should (%s): %s"),
+		    s->conf.account->server, _(s->step->name), why);
+	else
+		snprintf(words, sizeof(words),
+		    _("%s mixes up its answers; from now on it is asked one "
+		      "thing at a time"),
+		    s->conf.account->server);
+	if (learns) {
+		session_distrust(s);
+		s->result.again = true;
+		session_end(s, OUTCOME_PROTOCOL, "%s", words);
+	} else {
+		session_break(s, OUTCOME_PROTOCOL, "%s", words);
+	}
+}
+
+static bool
+is_as_listed(const struct session *s, const struct pop3_event *ev)
+{
+	const struct listed *l;
+
+	if (ev->cmd == POP3_CMD_NOOP)
+		return !ev->odd;
+	if (ev->type == POP3_EV_ERR || ev->odd)
+		return false;
+	l = &s->plan->v[session_find(s, ev->msgno)].listed;
+	return ev->cmd == POP3_CMD_UIDL_ONE
+		   ? digest_eq(digest_of(ev->data), l->uid)
+		   : ev->octets == l->size;
+}
+
+bool
+session_take_fence(struct session *s, const struct pop3_event *ev)
+{
+	if (ev->type == POP3_EV_PROBED) {
+		if (is_as_listed(s, ev))
+			pop3_client_end(&s->pop3);
+		return true;
+	}
+	/* A NOOP may be of line.c, but not where it is the fence. */
+	if (ev->cmd != POP3_CMD_UIDL_ONE && ev->cmd != POP3_CMD_LIST_ONE &&
+	    (ev->cmd != POP3_CMD_NOOP || s->n_fences == 0 || s->pipelining))
+		return false;
+	s->n_fences--;
+	if (is_as_listed(s, ev))
+		told_apart(s);
+	else if (session_is_distrusted(s) && !s->in_step)
+		s->record->fence++; /* nothing is held: it was never good */
+	else
+		session_out_of_step(s, NULL);
+	return true;
+}
+
+/* ---- a message that may have ended ---- */
+
+/* A fence was sent behind what is coming, before its end. */
+static bool
+is_followed(const struct session *s)
+{
+	return s->n_fences != 0 && s->pipelining && !s->items[s->coming].alone;
+}
+
+/* Behind a line of one "." that ends in its own way there is silence.  If a fence
+ * was sent, its answer is in what was taken for text.  Else one shows whether the
+ * server awaits a command. */
+static void
+silence(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct session *s = w->data;
+
+	(void)loop;
+	(void)revents;
+	ev_timer_stop(s->conf.loop, w);
+	if (is_followed(s)) {
+		session_out_of_step(s, NULL);
+	} else if (session_fence(s, s->coming)) {
+		pop3_client_probe(&s->pop3);
+		session_flush(s);
+	}
+}
+
+void
+session_doubt(struct session *s)
+{
+	const struct pop3_client *c = &s->pop3;
+	bool waits = s->conn.fd >= 0 && s->items != NULL;
+
+	if (waits && is_followed(s))
+		waits = c->inside && (c->doubtful || c->unstuff.odd_dot);
+	else if (waits)
+		waits = c->doubtful && s->n_fences == 0;
+	if (waits)
+		ev_timer_again(s->conf.loop, &s->doubt);
+	else
+		ev_timer_stop(s->conf.loop, &s->doubt);
+}
+
+void
+session_doubt_init(struct session *s)
+{
+	ev_init(&s->doubt, silence);
+	s->doubt.repeat = SILENCE;
+	s->doubt.data = s;
+}

@@ -1,0 +1,350 @@
+/* STAT, LIST, UIDL, TOP: what is to be done. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/i18n.h"
+#include "client/session/session_impl.h"
+
+enum {
+	COMMANDS_MAX = 4096, /* octets of commands that await answers */
+	BEYOND_STAT = 65536, /* rows of LIST and UIDL that STAT did not count */
+	ROWS_MAX = 2000000,  /* of both: memory for each is half a kilobyte */
+	HEADER_MAX = 1 << 20, /* octets; some send the whole message behind */
+};
+#define SIZE_MOST ((uint64_t)1 << 60) /* sums of some do not overflow */
+
+/* ---- STAT, LIST, UIDL ---- */
+
+static bool
+ask(struct session *s, enum pop3_cmd cmd)
+{
+	return session_sent(s, pop3_client_send(&s->pop3, &s->out, cmd));
+}
+
+static void
+begin_listing(struct session *s)
+{
+	const struct record *r = s->record;
+
+	s->pipelining =
+	    s->pop3.capa.pipelining && r->account.serial_until <= time(NULL);
+	if (!ask(s, POP3_CMD_STAT) || !s->pipelining)
+		return;
+	s->was_pipelined = true;
+	if (ask(s, POP3_CMD_LIST))
+		(void)ask(s, POP3_CMD_UIDL);
+}
+
+static struct listed *
+new_row(struct session *s, uint32_t msgno)
+{
+	struct listed *l;
+
+	if (s->n_listed == s->listed_room) {
+		size_t room = s->listed_room != 0 ? 2 * s->listed_room : 256;
+
+		l = reallocarray(s->listed, room, sizeof(*l));
+		if (l == NULL) {
+			session_memory(s);
+			session_finish(s);
+			return NULL;
+		}
+		s->listed = l;
+		s->listed_room = room;
+	}
+	l = &s->listed[s->n_listed++];
+	*l = (struct listed){ .msgno = msgno };
+	return l;
+}
+
+/* LIST and UIDL make rows of their own; settle() joins them. */
+static void
+entry(struct session *s, const struct pop3_event *ev)
+{
+	size_t most = 2 * (size_t)s->stat_count + BEYOND_STAT;
+	struct listed *l;
+
+	if (ev->msgno == 0)
+		return;
+	if (s->stat_odd || most > ROWS_MAX)
+		most = ROWS_MAX;
+	if (s->n_listed > most) {
+		session_end(s, OUTCOME_PROTOCOL,
+		    _("%s lists many more messages than it says there are, or "
+		      "too many"),
+		    s->conf.account->server);
+		return;
+	}
+	if ((l = new_row(s, ev->msgno)) == NULL)
+		return;
+	if (ev->cmd == POP3_CMD_LIST) {
+		l->has_size = !ev->odd;
+		l->size = ev->octets < SIZE_MOST ? ev->octets : SIZE_MOST;
+	} else if (!ev->odd) {
+		l->has_uid = true;
+		l->uid = digest_of(ev->data);
+	}
+}
+
+static bool
+is_empty(const struct session *s)
+{
+	return s->stat_count == 0 && !s->stat_odd;
+}
+
+static void listing_complete(struct session *s);
+
+static void
+listing_answered(struct session *s, const struct pop3_event *ev)
+{
+	/* Some have no list of nothing. */
+	bool ok = ev->type == POP3_EV_END || is_empty(s);
+	bool temporary =
+	    !ok && (ev->code == POP3_CODE_SYS_TEMP ||
+		       (ev->cmd == POP3_CMD_UIDL && s->pop3.capa.uidl));
+
+	if (temporary) {
+		session_refused(s, ev, pop3_cmd_name(ev->cmd));
+		session_finish(s);
+		return;
+	}
+	if (ev->cmd == POP3_CMD_LIST) {
+		s->list_ok = ok;
+		s->list_done = true;
+	} else {
+		s->uidl_ok = ok;
+		s->uidl_done = true;
+	}
+	if (s->pop3.n_pending != 0)
+		return;
+	if (!s->uidl_done)
+		(void)ask(s, POP3_CMD_UIDL);
+	else
+		listing_complete(s);
+}
+
+static void
+take_listing(struct session *s, const struct pop3_event *ev)
+{
+	switch (ev->type) {
+	case POP3_EV_ENTRY: entry(s, ev); return;
+	case POP3_EV_END: listing_answered(s, ev); return;
+	case POP3_EV_ERR:
+		if (ev->cmd != POP3_CMD_STAT) {
+			listing_answered(s, ev);
+			return;
+		}
+		session_refused(s, ev, "STAT");
+		session_finish(s);
+		return;
+	default: break;
+	}
+	if (ev->cmd != POP3_CMD_STAT)
+		return;
+	s->stat_count = ev->count;
+	s->stat_odd = ev->odd;
+	if (s->pipelining)
+		return;
+	if (is_empty(s)) {
+		s->list_ok = s->uidl_ok = true;
+		listing_complete(s);
+	} else {
+		(void)ask(s, POP3_CMD_LIST);
+	}
+}
+
+static int
+by_number(const void *va, const void *vb)
+{
+	const struct listed *a = va, *b = vb;
+
+	return a->msgno < b->msgno ? -1 : a->msgno > b->msgno;
+}
+
+/* Joins the rows of one number: what comes first counts. */
+static void
+join_rows(struct session *s)
+{
+	size_t n = 0;
+
+	if (s->n_listed == 0)
+		return;
+	qsort(s->listed, s->n_listed, sizeof(*s->listed), by_number);
+	for (size_t i = 1; i < s->n_listed; i++) {
+		struct listed *l = &s->listed[n], *next = &s->listed[i];
+
+		if (next->msgno != l->msgno) {
+			s->listed[++n] = *next;
+			continue;
+		}
+		if (!l->has_size && next->has_size) {
+			l->has_size = true;
+			l->size = next->size;
+		}
+		if (!l->has_uid && next->has_uid) {
+			l->has_uid = true;
+			l->uid = next->uid;
+		}
+	}
+	s->n_listed = n + 1;
+}
+
+/* Without any listing STAT has said how many there are.  A number that LIST
+ * does not have is not to be trusted; one that UIDL does not have, or with a
+ * unique-id that is not usable, has none. */
+static bool
+settle(struct session *s)
+{
+	size_t n = 0;
+
+	if (!s->list_ok && !s->uidl_ok) {
+		if (s->stat_odd || s->stat_count > ROWS_MAX / 2)
+			return false;
+		for (uint32_t i = 1; i <= s->stat_count; i++)
+			if (new_row(s, i) == NULL)
+				return false;
+		return true;
+	}
+	join_rows(s);
+	for (size_t i = 0; i < s->n_listed; i++)
+		if (!s->list_ok || s->listed[i].has_size)
+			s->listed[n++] = s->listed[i];
+	s->n_listed = n;
+	return true;
+}
+
+/* ---- what is asked for once more ---- */
+
+size_t
+session_find(const struct session *s, uint32_t msgno)
+{
+	size_t low = 0, high = s->n_listed, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (s->listed[middle].msgno < msgno)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < s->n_listed && s->listed[low].msgno == msgno ? low
+								  : SIZE_MAX;
+}
+
+static void
+listing_complete(struct session *s)
+{
+	struct record *r = s->record;
+	const struct account *a = s->conf.account;
+
+	if (!settle(s)) {
+		session_end(s, OUTCOME_PROTOCOL,
+		    _("%s does not say what is in the maildrop"), a->server);
+		return;
+	}
+	/* Sizes show whether answers are in step. */
+	s->pipelining &= s->list_ok;
+	if (s->conf.accept)
+		r->account.braked = false;
+	if (!session_items_new(s) ||
+	    plan_new(&s->plan, r->messages, r->n_messages, s->listed,
+		s->n_listed, time(NULL), a->keep, r->account.braked,
+		s->conf.accept) != E_OK) {
+		session_memory(s);
+		session_finish(s);
+		return;
+	}
+	session_enter(
+	    s, plan_ask(s->plan) != 0 ? &step_headers : &step_retrieve);
+}
+
+/* ---- TOP ---- */
+
+static void
+send_tops(struct session *s)
+{
+	struct plan *p = s->plan;
+	bool has_top = !s->pop3.capa.known || s->pop3.capa.top;
+
+	for (; s->next < p->n; s->next++) {
+		if (!p->v[s->next].ask)
+			continue;
+		if (!has_top || session_is_shunned(s, &p->v[s->next].listed)) {
+			plan_header(p, s->next, NULL);
+			continue;
+		}
+		if (s->pop3.n_pending != 0 &&
+		    (!s->pipelining || s->pop3.pending_octets > COMMANDS_MAX))
+			return;
+		if (session_fence_is_due(s)) {
+			(void)session_fence(s, s->next);
+			return;
+		}
+		if (!session_sent(
+			s, pop3_client_message(&s->pop3, &s->out, POP3_CMD_TOP,
+			       p->v[s->next].listed.msgno)))
+			return;
+		s->items[s->next].progress = ITEM_TOP;
+		if (s->pipelining && !session_fence(s, s->next))
+			return;
+	}
+	if (s->pop3.n_pending != 0)
+		return;
+	if (s->n_held != 0)
+		(void)session_fence(s, s->held[s->n_held - 1].item);
+	else
+		session_enter(s, &step_retrieve);
+}
+
+static void
+begin_headers(struct session *s)
+{
+	s->next = 0;
+	send_tops(s);
+}
+
+static void
+header_data(struct session *s, size_t i, struct slice data)
+{
+	s->came += data.n;
+	if (s->came <= HEADER_MAX + s->plan->v[i].listed.size)
+		identity_reader_add(s->identity, data.p, data.n);
+	else
+		session_break(s, OUTCOME_PROTOCOL,
+		    _("%s sends a header without end"),
+		    s->conf.account->server);
+}
+
+static void
+take_headers(struct session *s, const struct pop3_event *ev)
+{
+	struct held held = { HELD_HEADER, .item = session_find(s, ev->msgno) };
+
+	if (session_take_fence(s, ev) || ev->cmd != POP3_CMD_TOP)
+		return;
+	switch (ev->type) {
+	case POP3_EV_OK:
+		s->coming = held.item;
+		identity_reader_reset(s->identity);
+		return;
+	case POP3_EV_DATA: header_data(s, held.item, ev->data); return;
+	case POP3_EV_END:
+		held.identity = identity_reader_end(s->identity);
+		session_hold(s, &held);
+		break;
+	default:
+		held.kind = HELD_REFUSAL;
+		session_hold(s, &held);
+		plan_header(s->plan, held.item, NULL);
+		s->items[held.item].progress = ITEM_IDLE;
+		break;
+	}
+	s->came = 0;
+}
+
+/* The lists of a large maildrop may take minutes to make. */
+const struct step step_listing = { "LIST", 5, begin_listing, take_listing,
+	NULL },
+		  step_headers = { "TOP", 1, begin_headers, take_headers,
+			  send_tops };

@@ -1,0 +1,37 @@
+#include "client/session/outcome.h"
+
+#include <sysexits.h>
+
+static const struct {
+	const char *name;
+	int exit_code;
+} outcomes[] = {
+	[OUTCOME_OK] = { "ok", EX_OK },
+	[OUTCOME_LOCKED] = { "locked", EX_OK },
+	[OUTCOME_STOPPED] = { "stopped", EX_TEMPFAIL },
+	[OUTCOME_CONFIG] = { "configuration", EX_CONFIG },
+	[OUTCOME_NO_HOST] = { "no-host", EX_NOHOST },
+	[OUTCOME_CONNECT] = { "connection", EX_UNAVAILABLE },
+	[OUTCOME_TLS] = { "tls", EX_PROTOCOL },
+	[OUTCOME_PROTOCOL] = { "protocol", EX_PROTOCOL },
+	[OUTCOME_DENIED] = { "denied", EX_NOPERM },
+	[OUTCOME_BUSY] = { "busy", EX_TEMPFAIL },
+	[OUTCOME_SERVER] = { "server", EX_UNAVAILABLE },
+	[OUTCOME_DISK] = { "disk", EX_IOERR },
+	[OUTCOME_REFUSED] = { "refused", EX_CANTCREAT },
+	[OUTCOME_SOME] = { "some-failed", EX_DATAERR },
+	[OUTCOME_HELD] = { "held", EX_DATAERR },
+	[OUTCOME_INTERNAL] = { "internal", EX_OSERR },
+};
+
+const char *
+outcome_name(enum outcome o)
+{
+	return outcomes[o].name;
+}
+
+int
+outcome_exit_code(enum outcome o)
+{
+	return outcomes[o].exit_code;
+}

@@ -1,0 +1,39 @@
+/*
+ * outcome.h - how a run ended for one account.
+ */
+#ifndef CLIENT_SESSION_OUTCOME_H
+#define CLIENT_SESSION_OUTCOME_H
+
+#include <stdint.h>
+
+enum outcome {
+	OUTCOME_OK,       /* also: nothing was new */
+	OUTCOME_LOCKED,   /* another malote is at it; counts as well */
+	OUTCOME_STOPPED,  /* by a signal */
+	OUTCOME_CONFIG,   /* a person must mend the configuration */
+	OUTCOME_NO_HOST,  /* the name leads nowhere */
+	OUTCOME_CONNECT,  /* cannot be reached, or the line was lost */
+	OUTCOME_TLS,      /* no connection that is safe */
+	OUTCOME_PROTOCOL, /* what answers does not speak POP3 */
+	OUTCOME_DENIED,   /* the sign-in was refused */
+	OUTCOME_BUSY,     /* the server says: later */
+	OUTCOME_SERVER,   /* the server says that it cannot */
+	OUTCOME_DISK,     /* what came cannot be stored */
+	OUTCOME_REFUSED,  /* the program that mail is handed to refuses some */
+	OUTCOME_SOME,     /* some messages cannot be had, run after run */
+	OUTCOME_HELD, /* much has changed: nothing is deleted until accepted */
+	OUTCOME_INTERNAL, /* memory and such */
+};
+
+const char *outcome_name(enum outcome o); /* "tls": for JSON, not translated */
+int outcome_exit_code(enum outcome o);    /* sysexits */
+
+/* What a run did for one account. */
+struct tally {
+	uint32_t collected, deleted, skipped, failed;
+	uint64_t collected_octets, freed_octets;
+	uint32_t left; /* messages on the server at the end */
+	uint64_t left_octets;
+};
+
+#endif

@@ -1,0 +1,263 @@
+/* RETR, DELE: what comes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/i18n.h"
+#include "client/session/session_impl.h"
+
+enum {
+	SPACE_EACH = 1 << 20, /* is looked at each so many octets */
+	GROWTH = 64 << 20,    /* octets: sizes that are listed are not exact */
+};
+
+/* ---- retrieving ---- */
+
+static bool
+deletes_now(const struct session *s)
+{
+	return s->conf.account->keep == 0 && !s->plan->brake && !s->plan->held;
+}
+
+static void
+message_begins(struct session *s)
+{
+	struct errbuf eb;
+
+	identity_reader_reset(s->identity);
+	if (s->enough ||
+	    parcel_begin(s->conf.delivery, &s->parcel, &eb) == E_OK)
+		return;
+	s->parcel = NULL;
+	s->enough = true;
+	session_fail(s, OUTCOME_DISK, "%s", eb.text);
+}
+
+/* Octets of the message that is coming. */
+static uint64_t
+awaited(const struct session *s, const struct listed *l)
+{
+	return l->size > s->came ? l->size - s->came : 0;
+}
+
+/* More comes than was listed.  False: too much; the session is over. */
+static bool
+may_grow(struct session *s, const struct listed *l, size_t n)
+{
+	const struct account *a = s->conf.account;
+	bool far = l->has_size && s->came > 2 * l->size + GROWTH;
+
+	if (s->came > a->max_size || far) {
+		session_break(s, OUTCOME_PROTOCOL,
+		    _("%s sends much more of a message than it has said, or "
+		      "than max_size"),
+		    a->server);
+		return false;
+	}
+	if (s->came <= l->size || s->came % SPACE_EACH >= n ||
+	    session_has_space(s, SPACE_EACH))
+		return true;
+	session_break(s, OUTCOME_DISK, "%s", s->result.words);
+	return false;
+}
+
+static void
+message_data(struct session *s, size_t i, struct slice data)
+{
+	const struct listed *l = &s->plan->v[i].listed;
+	uint64_t left = awaited(s, l);
+	struct errbuf eb;
+
+	for (size_t k = 0; k < data.n && s->came + k < sizeof(s->first); k++)
+		s->first[s->came + k] = data.p[k];
+	s->in_flight -= data.n < left ? data.n : left;
+	s->came += data.n;
+	if (!may_grow(s, l, data.n))
+		return;
+	s->octets_seen += data.n;
+	s->conf.hooks->progress(
+	    s->conf.arg, s->octets_seen, s->result.tally.collected);
+	if (s->parcel == NULL)
+		return;
+	identity_reader_add(s->identity, data.p, data.n);
+	if (parcel_add(s->parcel, data.p, data.n, &eb) == E_OK)
+		return;
+	parcel_drop(s->conf.delivery, s->parcel);
+	s->parcel = NULL;
+	s->enough = true;
+	session_fail(s, OUTCOME_DISK, "%s", eb.text);
+}
+
+static void
+ask_alone(struct session *s, size_t i)
+{
+	s->items[i].alone = true;
+	s->items[i].progress = ITEM_IDLE;
+	s->alone[s->n_alone++] = i;
+}
+
+/* Answers that were mixed up show in their sizes; but many servers just count
+ * otherwise than they send.  Asking again, alone, tells. */
+static bool
+is_doubtful(struct session *s, size_t i, uint64_t octets)
+{
+	struct item *item = &s->items[i];
+	const struct listed *l = &s->plan->v[i].listed;
+	struct state_account *a = &s->record->account;
+
+	bool fits = !l->has_size || l->size == octets || a->sizes_lie;
+
+	if (!s->was_pipelined)
+		return false;
+	if (!item->alone) {
+		item->octets = octets;
+		return !fits;
+	}
+	if (!item->refused && item->octets == octets) {
+		a->sizes_lie = true;
+		return false;
+	}
+	session_distrust(s);
+	return !fits;
+}
+
+/* It was asked for only to see whether it is here. */
+static void
+is_here(struct session *s, size_t i, struct parcel *p)
+{
+	const struct plan_item *it = &s->plan->v[i];
+
+	parcel_drop(s->conf.delivery, p);
+	s->items[i].progress = ITEM_DONE;
+	session_trouble_clear(s, i);
+	if (it->action != PLAN_DELETE)
+		return;
+	s->items[i].message = (size_t)it->message;
+	s->unsaved[s->n_unsaved++] = i;
+}
+
+static void
+message_ends(struct session *s, size_t i, uint64_t octets)
+{
+	const struct plan_item *it = &s->plan->v[i];
+	struct parcel *p = s->parcel;
+	struct errbuf eb;
+
+	s->parcel = NULL;
+	if (p == NULL) {
+		s->items[i].progress = ITEM_DONE;
+		s->n_asked--;
+		return;
+	}
+	p->msgno = it->listed.msgno;
+	p->has_uid = it->listed.has_uid;
+	p->uid = it->listed.uid;
+	p->size = it->listed.has_size ? it->listed.size : octets;
+	p->identity = identity_reader_end(s->identity);
+	p->to_delete = deletes_now(s);
+	if (parcel_end(s->conf.delivery, p, &eb) != E_OK) {
+		parcel_drop(s->conf.delivery, p);
+		s->items[i].progress = ITEM_DONE;
+		s->n_asked--;
+		s->enough = true;
+		session_fail(s, OUTCOME_DISK, "%s", eb.text);
+		return;
+	}
+	session_hold(s, &(struct held){ HELD_MESSAGE, .item = i, .parcel = p,
+			    .octets = octets });
+}
+
+void
+session_take_told(struct session *s, const struct held *h)
+{
+	struct parcel *p = h->parcel;
+	size_t i = h->item;
+
+	s->n_asked--;
+	if (is_doubtful(s, i, h->octets)) {
+		parcel_drop(s->conf.delivery, p);
+		if (s->items[i].alone)
+			session_out_of_step(s, NULL);
+		else
+			ask_alone(s, i);
+	} else if (s->plan->v[i].action == PLAN_IDENTIFY &&
+		   plan_retrieved(s->plan, i, &p->identity)) {
+		is_here(s, i, p);
+	} else if (!session_store_add(s, i, p)) {
+		parcel_drop(s->conf.delivery, p);
+		session_memory(s);
+		s->enough = true;
+	} else {
+		s->items[i].progress = ITEM_WAITS;
+	}
+}
+
+static void
+retr_refused(struct session *s, size_t i, const struct pop3_event *ev)
+{
+	struct item *item = &s->items[i];
+
+	s->n_asked--;
+	session_hold(s, &(struct held){ HELD_REFUSAL, .item = i });
+	if (item->pipelined && !item->alone && !s->enough) {
+		item->refused = true;
+		ask_alone(s, i);
+		return;
+	}
+	item->progress = ITEM_DONE;
+	session_trouble(s, i, false, session_quote(ev->text));
+}
+
+static void
+dele_answered(struct session *s, size_t i, const struct pop3_event *ev)
+{
+	s->items[i].progress = ITEM_DONE;
+	s->items[i].dele_ok = ev->type == POP3_EV_OK;
+	if (ev->type == POP3_EV_ERR)
+		session_refused(s, ev, "DELE");
+}
+
+/* Something one line long was said before: the second line is the answer. */
+static bool
+begins_like_reply(const struct session *s)
+{
+	return s->came >= sizeof(s->first) &&
+	       (memcmp(s->first, "+OK", 3) == 0 ||
+		   memcmp(s->first, "-ERR", 4) == 0);
+}
+
+static void
+retr_answered(struct session *s, size_t i, const struct pop3_event *ev)
+{
+	if (ev->type == POP3_EV_DATA) {
+		message_data(s, i, ev->data);
+	} else if (ev->type == POP3_EV_OK) {
+		s->coming = i;
+		message_begins(s);
+	} else {
+		s->in_flight -= awaited(s, &s->plan->v[i].listed);
+		if (ev->type == POP3_EV_ERR)
+			retr_refused(s, i, ev);
+		else if (begins_like_reply(s) && !session_is_distrusted(s))
+			session_out_of_step(s, NULL);
+		else
+			message_ends(s, i, ev->octets);
+		s->came = 0;
+	}
+}
+
+void
+session_take_retrieve(struct session *s, const struct pop3_event *ev)
+{
+	size_t i = session_find(s, ev->msgno);
+
+	if (ev->cmd == POP3_CMD_DELE)
+		dele_answered(s, i, ev);
+	else if (ev->cmd == POP3_CMD_RETR)
+		retr_answered(s, i, ev);
+	else if (!session_take_fence(s, ev))
+		return;
+	if (session_store_is_due(s))
+		session_store(s);
+}

@@ -1,0 +1,86 @@
+/*
+ * session.h - one account's way through one POP3 session: connection,
+ * authentication, transaction, update.
+ *
+ * Everything that takes time is waited for in the loop: names, the network, the
+ * disk, commands that print a password, the person.
+ */
+#ifndef CLIENT_SESSION_SESSION_H
+#define CLIENT_SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/conf/account.h"
+#include "client/plan/plan.h"
+#include "client/session/outcome.h"
+#include "client/state/state.h"
+#include "client/state/storer.h"
+#include "net/dial.h"
+
+struct ev_loop;
+struct session;
+
+/* Who is told; all are called from the loop.  Words are for people, translated,
+ * and whatever a server had a part in is escaped. */
+struct session_hooks {
+	/* Sign-in is done and the listing has been looked at. */
+	void (*listed)(void *arg, uint32_t to_collect, uint64_t octets);
+	/* Octets that have come, of so many; messages that are stored. */
+	void (*progress)(void *arg, uint64_t octets, uint32_t stored);
+	/* A line of the dialogue; secrets are masked. */
+	void (*trace)(void *arg, bool received, const char *line);
+	/* It is over; session_free() is permitted from here on, not within. */
+	void (*over)(void *arg);
+};
+
+struct session_conf {
+	struct ev_loop *loop;
+	struct dialer *dialer;
+	const struct account *account;
+	struct delivery *delivery;
+	struct storer *storer;
+	const struct session_hooks *hooks;
+	void *arg;
+	bool terminal;      /* a person can be asked for a password */
+	bool accept;        /* the person accepts what has changed */
+	bool only_troubled; /* only messages that broke an earlier session */
+};
+
+/* What shows that answers are in step: what is listed of a message, asked for
+ * again. */
+enum fence { FENCE_UIDL, FENCE_LIST, FENCE_NOOP };
+
+/* The record of the account as the run goes on; each session changes it.  The
+ * caller's. */
+struct record {
+	enum fence fence; /* what the server answers as it should */
+	struct state_account account;
+	struct message *messages;
+	size_t n_messages;
+	struct trouble *troubles;
+	size_t n_troubles;
+};
+
+struct session_result {
+	enum outcome outcome;
+	char words[512]; /* for people; empty if OK */
+	struct tally tally;
+	unsigned retry;     /* BUSY: seconds that the server wants, 0: any */
+	bool again;         /* another connection may do better at once */
+	bool troubled_left; /* there are messages for `only_troubled` */
+	bool unrecorded;    /* what was stored could not be put on record */
+	char tls[64];       /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "none" */
+	char sign_in[32];   /* "SCRAM-SHA-256" */
+	char notice[256];   /* what the person should know; or empty */
+};
+
+enum err session_new(struct session **s_r, const struct session_conf *conf,
+    struct record *record, struct errbuf *eb) NODISCARD;
+void session_start(struct session *s);
+/* Ends it well: what is under way is stored, then QUIT; soon. */
+void session_stop(struct session *s);
+const struct session_result *session_result(const struct session *s);
+void session_free(struct session *s);
+
+#endif

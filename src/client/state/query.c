@@ -1,0 +1,213 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/i18n.h"
+#include "client/state/db.h"
+
+const char *const state_statements[STATEMENTS] = {
+	[STATE_BEGIN] = "BEGIN IMMEDIATE",
+	[STATE_COMMIT] = "COMMIT",
+	[STATE_ROLLBACK] = "ROLLBACK",
+	[ACCOUNT_MAKE] = "INSERT OR IGNORE INTO account (name) VALUES (?)",
+	[ACCOUNT_GET] =
+	    "SELECT id, known, braked, serial_until, no_capa_until, auth_rank,"
+	    " not_before, tried_at, collected_at, exit_code, error, notice,"
+	    " collected, collected_octets, deleted, freed_octets, left,"
+	    " left_octets, sizes_lie FROM account WHERE name = ?",
+	[ACCOUNT_SET] =
+	    "UPDATE account SET braked = ?2, serial_until = ?3,"
+	    " no_capa_until = ?4,"
+	    " auth_rank = ?5, not_before = ?6, tried_at = ?7,"
+	    " collected_at = ?8, exit_code = ?9, error = ?10, notice = ?11,"
+	    " collected = ?12, collected_octets = ?13, deleted = ?14,"
+	    " freed_octets = ?15, left = ?16, left_octets = ?17,"
+	    " sizes_lie = ?18"
+	    " WHERE id = ?1",
+	[ACCOUNT_KNOWN] = "UPDATE account SET known = 1"
+			  " WHERE id = ? AND NOT known",
+	[MESSAGE_LIST] =
+	    "SELECT id, uid, size, header, strong, place, stored_at, gone_at"
+	    " FROM message WHERE account = ? ORDER BY id",
+	[MESSAGE_ADD] = "INSERT INTO message (account, uid, size, header,"
+			" strong, place, stored_at, gone_at)"
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	[MESSAGE_SET] = "UPDATE message SET uid = ?2, size = ?3, header = ?4,"
+			" strong = ?5, place = ?6, stored_at = ?7,"
+			" gone_at = ?8 WHERE account = ?1 AND id = ?9",
+	[MESSAGE_FORGET] = "DELETE FROM message"
+			   " WHERE account = ? AND place = ? AND gone_at < ?",
+	[INTENT_LIST] =
+	    "SELECT id, at, dest, uid, size, header, strong, to_delete, tmp,"
+	    " file, octets, start, length, content"
+	    " FROM intent WHERE account = ? ORDER BY id",
+	[INTENT_ADD] = "INSERT INTO intent (account, at, dest, uid, size,"
+		       " header, strong, to_delete, tmp, file, octets, start,"
+		       " length, content)"
+		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[INTENT_REMOVE] = "DELETE FROM intent WHERE account = ? AND id = ?",
+	[TROUBLE_LIST] =
+	    "SELECT uid, size, tries, breaks, first_at, last_at, why"
+	    " FROM trouble WHERE account = ? ORDER BY id",
+	[TROUBLE_ADD] = "INSERT INTO trouble (account, uid, size, tries,"
+			" breaks, first_at, last_at, why)"
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	[TROUBLE_CLEAR] = "DELETE FROM trouble WHERE account = ?",
+};
+
+/* ---- results ---- */
+
+enum err
+state_db_damaged(const struct state *s, struct errbuf *eb)
+{
+	return err_set(eb, E_FORMAT, _("%s is damaged"), s->file);
+}
+
+enum err
+state_db_error(const struct state *s, int rc, struct errbuf *eb)
+{
+	enum err e = E_IO;
+
+	switch (rc & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE: return E_OK;
+	case SQLITE_NOMEM: return err_set(eb, E_NOMEM, _("out of memory"));
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB: return state_db_damaged(s, eb);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED: e = E_BUSY; break;
+	case SQLITE_PERM:
+	case SQLITE_READONLY: e = E_DENIED; break;
+	}
+	return err_set(eb, e, "%s: %s", s->file, sqlite3_errmsg(s->db));
+}
+
+/* ---- one statement ---- */
+
+struct query
+query(struct state *s, enum statement which)
+{
+	struct query q = { .s = s, .st = s->st[which] };
+
+	sqlite3_clear_bindings(q.st);
+	return q;
+}
+
+static void
+added(struct query *q, int rc)
+{
+	if (q->rc == SQLITE_OK)
+		q->rc = rc;
+}
+
+void
+query_add(struct query *q, int64_t v)
+{
+	added(q, sqlite3_bind_int64(q->st, ++q->n, v));
+}
+
+void
+query_add_text(struct query *q, const char *text)
+{
+	added(q, sqlite3_bind_text(q->st, ++q->n, text, -1, SQLITE_TRANSIENT));
+}
+
+void
+query_add_digest(struct query *q, bool has, const struct digest *d)
+{
+	++q->n;
+	if (has)
+		added(q, sqlite3_bind_blob(q->st, q->n, d->v, sizeof(d->v),
+			     SQLITE_TRANSIENT));
+}
+
+bool
+query_row(struct query *q)
+{
+	if (q->rc == SQLITE_OK || q->rc == SQLITE_ROW)
+		q->rc = sqlite3_step(q->st);
+	q->n = 0;
+	return q->rc == SQLITE_ROW;
+}
+
+enum err
+query_end(struct query *q, struct errbuf *eb)
+{
+	enum err e = state_db_error(q->s, q->rc, eb);
+
+	sqlite3_reset(q->st);
+	return e;
+}
+
+enum err
+query_run(struct query *q, struct errbuf *eb)
+{
+	while (query_row(q))
+		continue;
+	return query_end(q, eb);
+}
+
+int64_t
+query_get(struct query *q)
+{
+	return sqlite3_column_int64(q->st, q->n++);
+}
+
+bool
+query_get_digest(struct query *q, struct digest *d_r)
+{
+	int i = q->n++;
+	const void *p = sqlite3_column_blob(q->st, i);
+
+	if (sqlite3_column_type(q->st, i) == SQLITE_NULL)
+		return false;
+	if (p != NULL && sqlite3_column_bytes(q->st, i) == DIGEST_SIZE)
+		memcpy(d_r->v, p, DIGEST_SIZE);
+	else if (q->rc == SQLITE_ROW)
+		q->rc = SQLITE_CORRUPT;
+	return true;
+}
+
+void
+query_get_text(struct query *q, char *out, size_t size)
+{
+	const unsigned char *p = sqlite3_column_text(q->st, q->n++);
+
+	snprintf(out, size, "%s", p != NULL ? (const char *)p : "");
+}
+
+char *
+query_get_copy(struct query *q)
+{
+	const unsigned char *p = sqlite3_column_text(q->st, q->n++);
+	char *copy = p != NULL ? strdup((const char *)p) : NULL;
+
+	if (copy == NULL &&
+	    (p != NULL || sqlite3_column_type(q->st, q->n - 1) != SQLITE_NULL))
+		q->rc = SQLITE_NOMEM;
+	return copy;
+}
+
+/* ---- a transaction ---- */
+
+enum err
+state_db_begin(struct state *s, struct errbuf *eb)
+{
+	struct query q = query(s, STATE_BEGIN);
+
+	return query_run(&q, eb);
+}
+
+enum err
+state_db_end(struct state *s, enum err e, struct errbuf *eb)
+{
+	struct query q = query(s, STATE_COMMIT);
+
+	if (e == E_OK)
+		e = query_run(&q, eb);
+	if (e != E_OK && sqlite3_get_autocommit(s->db) == 0) {
+		q = query(s, STATE_ROLLBACK);
+		(void)!query_run(&q, NULL);
+	}
+	return e;
+}

@@ -1,0 +1,129 @@
+/*
+ * state.h - what was collected: a SQLite database (WAL, synchronous = FULL).
+ *
+ * A message that is here has a row until long after it has gone from the server;
+ * a message under way has an intent.  Each function that changes something is
+ * one transaction, on the disk when it returns.  A connection belongs to one
+ * thread; several threads and processes may each have one.  Nothing in it is
+ * secret: unique-ids and headers are only there as digests.
+ */
+#ifndef CLIENT_STATE_STATE_H
+#define CLIENT_STATE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "client/message/parcel.h"
+
+struct state;
+
+enum { STATE_WORDS = 512 };
+
+/* dir: made (0700) if it is not there; the database in it is state.db.  One that
+ * is damaged is put aside (its name with ".damaged-TIME") and begun anew:
+ * *put_aside_r.  E_CONFIG: made by a newer version, or by another program.
+ * E_BUSY: another process has the damaged one open.  Everything below gives
+ * E_FORMAT where it meets damage; the next state_open() puts that aside. */
+enum err state_open(struct state **s_r, const char *dir, bool *put_aside_r,
+    struct errbuf *eb) NODISCARD;
+void state_close(struct state *s);
+
+/* ---- accounts ---- */
+
+struct state_account {
+	int64_t id;
+	bool fresh;  /* nothing is known of it, until the first
+	              * state_messages_save() (also of none) or state_stored() */
+	bool braked; /* collects without deleting until it is accepted */
+	int64_t serial_until;  /* pipelining went wrong: not before this time */
+	int64_t no_capa_until; /* it hung up on CAPA */
+	bool sizes_lie;        /* LIST counts otherwise than RETR sends */
+	int auth_rank;         /* of the strongest sign-in it has offered */
+	int64_t not_before;    /* LOGIN-DELAY */
+	int64_t tried_at, collected_at; /* Unix seconds; 0: never */
+	int exit_code;                  /* of the last run */
+	char error[STATE_WORDS];        /* of the last run; empty: none */
+	char notice[STATE_WORDS]; /* what the person should know: EXPIRE ... */
+	uint64_t collected, collected_octets; /* since ever */
+	uint64_t deleted, freed_octets;
+	uint32_t left; /* on the server after the last run */
+	uint64_t left_octets;
+};
+
+/* Finds it or makes it. */
+enum err state_account(struct state *s, const char *name,
+    struct state_account *a_r, struct errbuf *eb) NODISCARD;
+enum err state_account_save(struct state *s, const struct state_account *a,
+    struct errbuf *eb) NODISCARD;
+
+/* ---- messages ---- */
+
+#define SIZE_UNKNOWN UINT64_MAX
+
+enum message_where {
+	MESSAGE_THERE,    /* by our record it is still on the server */
+	MESSAGE_DELETING, /* DELE was or may have been sent */
+	MESSAGE_GONE,     /* a complete listing did not have it any more */
+};
+
+struct message {
+	int64_t id; /* 0: to be inserted */
+	bool has_uid;
+	struct digest uid;
+	uint64_t size; /* as the server listed it; 0: not known, as in a row
+	                * that was rebuilt (see plan.h) */
+	struct identity identity;
+	bool has_identity;
+	enum message_where where;
+	int64_t stored_at; /* Unix seconds */
+	int64_t gone_at;
+};
+
+/* *v_r is the caller's (free). */
+enum err state_messages(struct state *s, int64_t account, struct message **v_r,
+    size_t *n_r, struct errbuf *eb) NODISCARD;
+/* Writes them; those with id 0 get one.  They need not be all. */
+enum err state_messages_save(struct state *s, int64_t account,
+    struct message *v, size_t n, struct errbuf *eb) NODISCARD;
+/* Forgets those that have been gone since before `time`. */
+enum err state_messages_forget(struct state *s, int64_t account, int64_t time,
+    struct errbuf *eb) NODISCARD;
+
+/* ---- intents ---- */
+
+enum err state_intend(struct state *s, int64_t account, const char *dest,
+    struct parcel **v, size_t n, int64_t now, struct errbuf *eb) NODISCARD;
+/* Their intents go; those with result E_OK become messages (DELETING if
+ * to_delete) and get `message`.  Of the others nothing is left. */
+enum err state_stored(struct state *s, int64_t account, struct parcel **v,
+    size_t n, int64_t now, struct errbuf *eb) NODISCARD;
+struct state_intent {
+	struct parcel parcel; /* what state_intend() was given */
+	int64_t at;
+	char *dest;
+};
+enum err state_intents(struct state *s, int64_t account,
+    struct state_intent **v_r, size_t *n_r, struct errbuf *eb) NODISCARD;
+void state_intents_free(struct state_intent *v, size_t n);
+
+/* ---- messages that could not be collected ---- */
+
+struct trouble {
+	bool has_uid;
+	struct digest uid;
+	uint64_t size;
+	unsigned tries; /* runs that failed */
+	bool breaks;    /* it may have broken the connection */
+	bool listed;    /* the session's own */
+	int64_t first_at, last_at;
+	char why[STATE_WORDS];
+};
+enum err state_troubles(struct state *s, int64_t account, struct trouble **v_r,
+    size_t *n_r, struct errbuf *eb) NODISCARD;
+/* Replaces all of them. */
+enum err state_troubles_save(struct state *s, int64_t account,
+    const struct trouble *v, size_t n, struct errbuf *eb) NODISCARD;
+
+#endif

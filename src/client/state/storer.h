@@ -1,0 +1,65 @@
+/*
+ * storer.h - the thread that waits for the disk, one an account.
+ *
+ * It alone uses the account's rows of the state and publishes its deliveries,
+ * so that no loop waits for a sync.  Jobs are done in order; the loop is told
+ * when each is over.
+ */
+#ifndef CLIENT_STATE_STORER_H
+#define CLIENT_STATE_STORER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "client/deliver/delivery.h"
+#include "client/state/state.h"
+
+struct ev_loop;
+struct storer;
+
+enum storer_kind {
+	STORER_BEGIN, /* recovers what an earlier run left, and reads the rows */
+	STORER_BATCH, /* stores parcels */
+	STORER_SAVE,  /* writes the account and changed rows */
+};
+
+/* The caller's; it stays where it is until its `done`. */
+struct storer_job {
+	enum storer_kind kind;
+	void (*done)(struct storer_job *job); /* in the loop */
+	void *arg;
+
+	struct state_account account; /* out of BEGIN, in for SAVE */
+	struct message *messages;     /* out of BEGIN: to be freed; in for SAVE:
+	                               * those to be written */
+	size_t n_messages;
+	struct trouble *troubles; /* the same; SAVE: all of them */
+	size_t n_troubles;
+	size_t n_rebuilt;        /* BEGIN: rows found by their files */
+	struct parcel **parcels; /* BATCH */
+	size_t n_parcels;
+
+	enum err err;
+	struct errbuf eb;
+	struct storer_job *next;
+};
+
+/* Opens what another setting `deliver` names, for what was delivered there.
+ * *d_r is NULL if there is nothing any more.  Called by the thread. */
+typedef enum err storer_open(
+    void *arg, const char *dest, struct delivery **d_r, struct errbuf *eb);
+
+/* `dest` is the setting that the delivery was opened by.  Borrows the delivery
+ * and the words until it is freed. */
+enum err storer_new(struct storer **st_r, struct ev_loop *loop,
+    const char *state_dir, const char *account, const char *dest,
+    struct delivery *d, storer_open *open, void *arg,
+    struct errbuf *eb) NODISCARD;
+
+/* Waits for the jobs that were given; their `done` is not called any more. */
+void storer_free(struct storer *st);
+
+void storer_do(struct storer *st, struct storer_job *job);
+
+#endif
