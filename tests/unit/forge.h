@@ -6,6 +6,7 @@
 #ifndef TESTS_FORGE_H
 #define TESTS_FORGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
