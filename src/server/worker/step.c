@@ -88,6 +88,15 @@ put_slice(struct ipc_chan *c, struct slice v)
 	ipc_put_bytes(c, v.n != 0 ? v.p : "", v.n);
 }
 
+/* A channel is full: the same again in a moment. */
+static enum go
+wait_for_queue(struct session *s)
+{
+	s->progress = clock_ms();
+	s->wait = WAIT_QUEUE;
+	return GO_WAIT;
+}
+
 static enum go
 sign_in(struct session *s)
 {
@@ -99,10 +108,8 @@ sign_in(struct session *s)
 
 	if (auth == NULL)
 		return sign_in_refuse(s, "sign-in is not possible now");
-	if (ipc_is_full(auth)) {
-		s->wait = WAIT_QUEUE;
-		return GO_WAIT;
-	}
+	if (ipc_is_full(auth))
+		return wait_for_queue(s);
 	if (s->doing == POP3_WANT_STEP && s->auth != s->worker->auths)
 		return sign_in_refuse(s, "sign-in was interrupted, try again");
 	s->auth = s->worker->auths;
@@ -160,10 +167,8 @@ send_commit(struct session *s)
 static enum go
 update(struct session *s)
 {
-	if (ipc_is_full(s->store->chan)) {
-		s->wait = WAIT_QUEUE;
-		return GO_WAIT;
-	}
+	if (ipc_is_full(s->store->chan))
+		return wait_for_queue(s);
 	retrieve_release(s);
 	if (s->pop3.marked == 0) {
 		/* The maildrop must be free before the client hears of it. */
