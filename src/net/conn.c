@@ -99,8 +99,6 @@ bio_ctrl(BIO *b, int cmd, long num, void *ptr)
 {
 	struct conn *c = BIO_get_data(b);
 
-	(void)num;
-	(void)ptr;
 	switch (cmd) {
 	case BIO_CTRL_FLUSH: return 1;
 	case BIO_CTRL_EOF: return c->ended;

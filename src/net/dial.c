@@ -127,8 +127,6 @@ on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 	bool with_proxy = d->io.fd >= 0;
 	struct errbuf why;
 
-	(void)loop;
-	(void)revents;
 	if (d->resolve != NULL)
 		err_set(&why, E_IO, _("its address was not found within %g s"),
 		    d->timeout);
@@ -176,7 +174,6 @@ on_proxy(struct ev_loop *loop, ev_io *w, int revents)
 	enum err e;
 	int fd = w->fd;
 
-	(void)revents;
 	e = d->socks.out_n != 0 ? proxy_send(d) : proxy_read(d, &why);
 	ev_io_stop(loop, w);
 	if (e == E_AGAIN) {
@@ -255,7 +252,6 @@ on_begin(struct ev_loop *loop, ev_timer *w, int revents)
 	struct sockaddr_storage a;
 	struct errbuf eb;
 
-	(void)revents;
 	if (host_address(&a, host)) {
 		/* The port is at the same place in both families. */
 		((struct sockaddr_in *)&a)->sin_port = htons(port);

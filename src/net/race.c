@@ -99,8 +99,6 @@ try_next(struct race *r)
 static void
 on_next_one(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	(void)loop;
-	(void)revents;
 	try_next(w->data);
 }
 
@@ -124,8 +122,6 @@ on_attempt(struct ev_loop *loop, ev_io *w, int revents)
 	socklen_t len = sizeof(int);
 	int error = 0;
 
-	(void)loop;
-	(void)revents;
 	if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
 		error = errno;
 	if (error == 0) {

@@ -121,7 +121,6 @@ on_ares(void *arg, int status, int timeouts, struct ares_addrinfo *found)
 {
 	struct resolve *r = arg;
 
-	(void)timeouts;
 	r->over = true;
 	r->status = status;
 	r->found = found;
@@ -180,7 +179,6 @@ go_on(struct resolve *r, ares_socket_t readable, ares_socket_t writable)
 static void
 on_io(struct ev_loop *loop, ev_io *w, int revents)
 {
-	(void)loop;
 	go_on(w->data, revents & EV_READ ? w->fd : ARES_SOCKET_BAD,
 	    revents & EV_WRITE ? w->fd : ARES_SOCKET_BAD);
 }
@@ -188,8 +186,6 @@ on_io(struct ev_loop *loop, ev_io *w, int revents)
 static void
 on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	(void)loop;
-	(void)revents;
 	go_on(w->data, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 

@@ -46,7 +46,6 @@ ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv,
 	OSSL_PARAM params[3];
 	char digest[] = "SHA256";
 
-	(void)ssl;
 	if (seal) {
 		if (n_ticket_keys == 0)
 			return 0;
@@ -74,8 +73,6 @@ choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
 {
 	static const unsigned char pop3[] = "\4pop3";
 
-	(void)ssl;
-	(void)arg;
 	if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_n, pop3,
 		sizeof(pop3) - 1, in, in_n) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -123,10 +120,6 @@ use_certificate(SSL_CTX *ctx, const char *pem, struct errbuf *eb)
 static int
 no_passphrase(char *buf, int size, int writing, void *arg)
 {
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
 	return 0;
 }
 

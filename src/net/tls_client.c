@@ -17,11 +17,6 @@
 static void
 free_pin(void *parent, void *p, CRYPTO_EX_DATA *ad, int idx, long l, void *arg)
 {
-	(void)parent;
-	(void)ad;
-	(void)idx;
-	(void)l;
-	(void)arg;
 	OPENSSL_free(p);
 }
 
@@ -30,11 +25,6 @@ free_peer(void *parent, void *p, CRYPTO_EX_DATA *ad, int idx, long l, void *arg)
 {
 	struct tls_peer *peer = p;
 
-	(void)parent;
-	(void)ad;
-	(void)idx;
-	(void)l;
-	(void)arg;
 	if (peer == NULL)
 		return;
 	X509_free(peer->leaf);
@@ -91,7 +81,6 @@ verify(X509_STORE_CTX *sc, void *arg)
 	struct tls_peer *peer = tls_peer_of(ssl);
 	bool good;
 
-	(void)arg;
 	hold(&peer->leaf, X509_STORE_CTX_get0_cert(sc));
 	if (pin != NULL) {
 		good = tls_pin_is(pin, peer->leaf);
@@ -115,7 +104,6 @@ listen_in(int out, int version, int type, const void *p, size_t n, SSL *ssl,
 {
 	struct tls_peer *peer = arg;
 
-	(void)version;
 	if (out || type != SSL3_RT_HEADER || n < sizeof(peer->head))
 		return;
 	memcpy(peer->head, p, sizeof(peer->head));
@@ -191,10 +179,6 @@ set_pin(SSL_CTX *ctx, const char *fingerprint, struct errbuf *eb)
 static int
 no_passphrase(char *buf, int size, int writing, void *arg)
 {
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
 	return -1;
 }
 

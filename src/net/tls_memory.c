@@ -70,8 +70,6 @@ mem_new(size_t n, const char *file, int line)
 {
 	void *p = NULL;
 
-	(void)file;
-	(void)line;
 	if (n == 0)
 		return NULL;
 	if (n >= BLOCK_MIN && n <= BLOCK)
@@ -82,8 +80,6 @@ mem_new(size_t n, const char *file, int line)
 static void
 mem_free(void *p, const char *file, int line)
 {
-	(void)file;
-	(void)line;
 	if (p != NULL && is_ours(p))
 		block_give(p);
 	else

@@ -221,7 +221,6 @@ cmd_auth(struct pop3_call *c)
 static struct pop3_next
 cmd_stls(struct pop3_call *c)
 {
-	(void)c;
 	return (struct pop3_next){ "+OK begin TLS", POP3_WANT_TLS };
 }
 
@@ -240,7 +239,6 @@ cmd_stat(struct pop3_call *c)
 static struct pop3_next
 cmd_noop(struct pop3_call *c)
 {
-	(void)c;
 	return say("+OK nothing done");
 }
 

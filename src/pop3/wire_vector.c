@@ -131,19 +131,12 @@ pop3_wire_vector_works(void)
 struct pop3_wire_run
 pop3_wire_vector_encode(const char *in, size_t n, char *out, size_t room)
 {
-	(void)in;
-	(void)n;
-	(void)out;
-	(void)room;
 	return (struct pop3_wire_run){ 0, 0, 0 };
 }
 
 size_t
 pop3_wire_vector_bare(const char *in, size_t n, bool after_cr)
 {
-	(void)in;
-	(void)n;
-	(void)after_cr;
 	return 0;
 }
 

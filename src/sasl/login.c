@@ -36,7 +36,6 @@ client_step(struct sasl_client *c, struct slice in, struct buf *out)
 	const struct sasl_credentials *cred = c->cred;
 	enum sasl_result r;
 
-	(void)in;
 	if (cred->authzid.n != 0 || !sasl_is_field(cred->authcid) ||
 	    !sasl_is_field(cred->password))
 		return sasl_client_fail(

@@ -195,7 +195,6 @@ server_step(struct sasl_server *s, const struct slice *in, struct buf *out)
 {
 	enum sasl_result r = SASL_FAILED;
 
-	(void)out;
 	if (in == NULL && s->step == START) {
 		s->step = FIRST;
 		return SASL_MORE;

@@ -25,7 +25,6 @@ server_step(struct sasl_server *s, const struct slice *in, struct buf *out)
 	struct sasl_claim *c = &s->claim;
 	struct slice rest;
 
-	(void)out;
 	if (in == NULL)
 		return s->step++ == 0 ? SASL_MORE : SASL_FAILED;
 	if (s->n_kept != 0 || in->n > 3 * SASL_FIELD_MAX + 2)
@@ -89,7 +88,6 @@ client_step(struct sasl_client *c, struct slice in, struct buf *out)
 {
 	enum sasl_result r;
 
-	(void)in;
 	if (c->step++ != 0)
 		return sasl_client_fail(
 		    c, _("the server asks more than there is to say"));

@@ -88,7 +88,6 @@ take_attach(void *arg, struct ipc_in *in)
 static enum err
 take_stop(void *arg, struct ipc_in *in)
 {
-	(void)arg;
 	ipc_get_u32(in);
 	return ipc_get_end(in);
 }
@@ -182,9 +181,6 @@ auth_link_lost(struct auth *a, enum ipc_role role, uint16_t index, enum err why)
 static void
 on_turn_end(struct ev_loop *loop, ev_prepare *w, int revents)
 {
-	(void)loop;
-	(void)w;
-	(void)revents;
 	log_flush();
 }
 

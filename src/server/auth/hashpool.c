@@ -51,8 +51,6 @@ on_wake(struct ev_loop *loop, ev_async *w, int revents)
 	struct jobs all = TAILQ_HEAD_INITIALIZER(all);
 	struct hash_job *job;
 
-	(void)loop;
-	(void)revents;
 	pthread_mutex_lock(&p->lock);
 	TAILQ_CONCAT(&all, &p->finished, entry);
 	pthread_mutex_unlock(&p->lock);

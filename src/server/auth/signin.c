@@ -138,8 +138,6 @@ answer(struct signin *s)
 static void
 on_held(struct ev_loop *loop, ev_timer *t, int revents)
 {
-	(void)loop;
-	(void)revents;
 	answer(t->data);
 }
 

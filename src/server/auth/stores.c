@@ -79,8 +79,6 @@ on_deadline(struct ev_loop *loop, ev_timer *t, int revents)
 {
 	struct store_wait *w = t->data;
 
-	(void)loop;
-	(void)revents;
 	store_wait_cancel(w);
 	w->done(w, NULL, "store-timeout");
 }

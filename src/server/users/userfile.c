@@ -157,8 +157,6 @@ settle(struct userfile *u, enum err e)
 static void
 on_deadline(struct ev_loop *loop, ev_timer *t, int revents)
 {
-	(void)loop;
-	(void)revents;
 	log_line(LOG_FAULT, "ev=users-check why=\"no answer\"");
 	settle(t->data, E_AGAIN);
 }
