@@ -111,6 +111,18 @@ buf_printf(struct buf *b, const char *fmt, ...)
 }
 
 void
+buf_unput(struct buf *b, void *p, size_t n)
+{
+	if (n == 0)
+		return;
+	b->len -= n;
+	if (p != NULL)
+		memcpy(p, buf_data(b) + b->len, n);
+	if (b->secret)
+		explicit_bzero(buf_data(b) + b->len, n);
+}
+
+void
 buf_consume(struct buf *b, size_t n)
 {
 	if (b->secret && n != 0)

@@ -41,6 +41,9 @@ void buf_added(struct buf *b, size_t n);
 enum err buf_put(struct buf *b, const void *p, size_t n) NODISCARD;
 enum err buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3) NODISCARD;
 
+/* Takes the last n octets back; they are copied to p unless it is NULL. */
+void buf_unput(struct buf *b, void *p, size_t n);
+
 /* Drops n octets at the front. */
 void buf_consume(struct buf *b, size_t n);
 

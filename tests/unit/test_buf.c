@@ -190,6 +190,24 @@ test_secret(void **state)
 	buf_free(&b);
 }
 
+static void
+test_unput(void **state)
+{
+	char last[4] = "";
+	struct buf b;
+
+	buf_init(&b, 4096, true);
+	buf_unput(&b, NULL, 0);
+	assert_int_equal(buf_put(&b, "head key tail", 13), E_OK);
+	buf_consume(&b, 5);
+	buf_unput(&b, last, 4);
+	assert_memory_equal(last, "tail", 4);
+	buf_unput(&b, NULL, 1);
+	assert_int_equal(b.len, 3);
+	assert_memory_equal(buf_data(&b), "key\0\0\0\0\0", 8);
+	buf_free(&b);
+}
+
 int
 main(void)
 {
@@ -200,6 +218,7 @@ main(void)
 		cmocka_unit_test(test_lent),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_unput),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,13 +217,6 @@ ipc_put_fd(struct ipc_chan *c, int fd, bool take_it)
 		close(fd);
 }
 
-/* Takes n octets back from the end. */
-static void
-buf_unput(struct buf *b, size_t n)
-{
-	b->len -= n;
-}
-
 enum err
 ipc_end(struct ipc_chan *c)
 {
@@ -235,12 +228,11 @@ ipc_end(struct ipc_chan *c)
 		c->begin_err = buf_put(&c->msgs, &m, sizeof(m));
 	if (c->begin_err == E_OK)
 		return E_OK;
-	buf_unput(&c->data, c->begin_len);
+	buf_unput(&c->data, NULL, c->begin_len);
 	for (; c->begin_fds > 0; c->begin_fds--) {
 		struct out_fd f;
 
-		buf_unput(&c->fds, sizeof(f));
-		memcpy(&f, buf_data(&c->fds) + c->fds.len, sizeof(f));
+		buf_unput(&c->fds, &f, sizeof(f));
 		if (f.take)
 			close(f.fd);
 	}
