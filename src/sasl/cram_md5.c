@@ -11,7 +11,13 @@
 
 #include "sasl/mechanism.h"
 
-enum { MD5_SIZE = 16, MD5_HEX = 2 * MD5_SIZE };
+enum { MD5_SIZE = 16, MD5_HEX = 2 * MD5_SIZE, CHALLENGE_MAX = 1024 };
+
+/* What the server's end keeps. */
+struct cram {
+	char challenge[CHALLENGE_MAX];
+	char digest[MD5_HEX]; /* that was answered */
+};
 
 static void
 to_hex(char out[MD5_HEX + 1], const uint8_t in[MD5_SIZE])
@@ -26,7 +32,8 @@ to_hex(char out[MD5_HEX + 1], const uint8_t in[MD5_SIZE])
 }
 
 static bool
-respond(char hex[MD5_HEX + 1], struct slice challenge, struct slice password)
+cram_respond(
+    char hex[MD5_HEX + 1], struct slice challenge, struct slice password)
 {
 	uint8_t mac[MD5_SIZE];
 
@@ -43,25 +50,25 @@ respond(char hex[MD5_HEX + 1], struct slice challenge, struct slice password)
 enum { ASK, ANSWER, LOOKUP, OVER };
 
 static enum sasl_result
-ask(struct sasl_server *s, struct buf *out)
+cram_ask(struct sasl_server *s, struct buf *out)
 {
 	const char *host = s->channel != NULL && s->channel->host != NULL
 			       ? s->channel->host
 			       : "localhost";
+	struct cram *cram = s->state;
 	char nonce[SASL_NONCE];
 	int n;
 
 	if (s->nonce != NULL)
-		n = snprintf(
-		    s->challenge, sizeof(s->challenge), "%s", s->nonce);
+		n = snprintf(cram->challenge, CHALLENGE_MAX, "%s", s->nonce);
 	else if (sasl_nonce(nonce) != E_OK)
 		return SASL_NOMEM;
 	else
-		n = snprintf(s->challenge, sizeof(s->challenge), "<%.*s@%s>",
+		n = snprintf(cram->challenge, CHALLENGE_MAX, "<%.*s@%s>",
 		    SASL_NONCE, nonce, host);
-	if (n < 0 || (size_t)n >= sizeof(s->challenge))
+	if (n < 0 || n >= CHALLENGE_MAX)
 		return SASL_FAILED;
-	return sasl_say(out, s->challenge, (size_t)n, SASL_MORE);
+	return sasl_say(out, cram->challenge, (size_t)n, SASL_MORE);
 }
 
 static bool
@@ -76,9 +83,10 @@ is_digest(struct slice s)
 
 /* The name may hold spaces: the last one is before the digest. */
 static enum sasl_result
-take_answer(struct sasl_server *s, struct slice in)
+cram_answer(struct sasl_server *s, struct slice in)
 {
 	const char *space = memrchr(in.p, ' ', in.n);
+	struct cram *cram = s->state;
 	struct slice name, digest;
 
 	if (space == NULL)
@@ -87,7 +95,7 @@ take_answer(struct sasl_server *s, struct slice in)
 	digest = (struct slice){ space + 1, in.n - name.n - 1 };
 	if (!sasl_is_field(name) || !is_digest(digest))
 		return SASL_FAILED;
-	memcpy(s->digest, digest.p, MD5_HEX);
+	memcpy(cram->digest, digest.p, MD5_HEX);
 	return sasl_server_keep(s, name, &s->claim.authcid) ? SASL_LOOKUP
 							    : SASL_NOMEM;
 }
@@ -98,9 +106,9 @@ server_step(struct sasl_server *s, const struct slice *in, struct buf *out)
 	enum sasl_result r = SASL_FAILED;
 
 	if (s->step == ASK && in == NULL)
-		r = ask(s, out);
+		r = cram_ask(s, out);
 	else if (s->step == ANSWER && in != NULL)
-		r = take_answer(s, *in);
+		r = cram_answer(s, *in);
 	s->step = r == SASL_MORE ? ANSWER : r == SASL_LOOKUP ? LOOKUP : OVER;
 	return r;
 }
@@ -108,18 +116,20 @@ server_step(struct sasl_server *s, const struct slice *in, struct buf *out)
 enum sasl_result
 sasl_server_secret(struct sasl_server *s, const struct slice *password)
 {
-	struct slice challenge = { s->challenge, strlen(s->challenge) };
-	/* A name that is not known takes as long as one that is. */
-	struct slice key = password != NULL ? *password : challenge;
+	struct cram *cram = s->state;
+	struct slice challenge, key;
 	char want[MD5_HEX + 1];
 	bool same;
 
 	if (s->mechanism != &sasl_cram_md5 || s->step != LOOKUP)
 		return SASL_FAILED;
 	s->step = OVER;
-	if (!respond(want, challenge, key))
+	challenge = (struct slice){ cram->challenge, strlen(cram->challenge) };
+	/* A name that is not known takes as long as one that is. */
+	key = password != NULL ? *password : challenge;
+	if (!cram_respond(want, challenge, key))
 		return SASL_NOMEM;
-	same = CRYPTO_memcmp(want, s->digest, MD5_HEX) == 0;
+	same = CRYPTO_memcmp(want, cram->digest, MD5_HEX) == 0;
 	OPENSSL_cleanse(want, sizeof(want));
 	return same && password != NULL ? SASL_DONE : SASL_DENIED;
 }
@@ -132,7 +142,7 @@ is_challenge(struct slice s)
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] < 0x20 || s.p[i] > 0x7e)
 			return false;
-	return s.n >= 3 && s.n <= SASL_CHALLENGE_MAX && s.p[0] == '<' &&
+	return s.n >= 3 && s.n <= CHALLENGE_MAX && s.p[0] == '<' &&
 	       s.p[s.n - 1] == '>';
 }
 
@@ -153,7 +163,7 @@ client_step(struct sasl_client *c, struct slice in, struct buf *out)
 	if (!is_challenge(in))
 		return sasl_client_fail(
 		    c, _("the server's challenge is not a message-id"));
-	if (!respond(hex, in, cred->password) ||
+	if (!cram_respond(hex, in, cred->password) ||
 	    (room = buf_room(out, cred->authcid.n + 1 + MD5_HEX)) == NULL)
 		return SASL_NOMEM;
 	memcpy(room, cred->authcid.p, cred->authcid.n);
@@ -164,9 +174,15 @@ client_step(struct sasl_client *c, struct slice in, struct buf *out)
 	return SASL_DONE;
 }
 
-const struct sasl_mechanism sasl_cram_md5 = { "CRAM-MD5",
-	SASL_SERVER_FIRST | SASL_NEEDS_PASSWORD, SASL_LOOKUP, 0, NULL,
-	server_step, client_step };
+const struct sasl_mechanism sasl_cram_md5 = {
+	.name = "CRAM-MD5",
+	.flags = SASL_SERVER_FIRST | SASL_NEEDS_PASSWORD,
+	.asks = SASL_LOOKUP,
+	.rank = 0,
+	.state_n = sizeof(struct cram),
+	.server_step = server_step,
+	.client_step = client_step,
+};
 
 /* ---- APOP ---- */
 

@@ -32,6 +32,11 @@ client_step(struct sasl_client *c, struct slice in, struct buf *out)
 	return r;
 }
 
-const struct sasl_mechanism sasl_external = { "EXTERNAL",
-	SASL_NEEDS_CERTIFICATE, SASL_EXTERNAL, 70, NULL, server_step,
-	client_step };
+const struct sasl_mechanism sasl_external = {
+	.name = "EXTERNAL",
+	.flags = SASL_NEEDS_CERTIFICATE,
+	.asks = SASL_EXTERNAL,
+	.rank = 70,
+	.server_step = server_step,
+	.client_step = client_step,
+};

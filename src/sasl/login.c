@@ -55,6 +55,11 @@ client_step(struct sasl_client *c, struct slice in, struct buf *out)
 	}
 }
 
-const struct sasl_mechanism sasl_login = { "LOGIN",
-	SASL_PLAINTEXT | SASL_NEEDS_PASSWORD, SASL_PASSWORD, 10, NULL,
-	server_step, client_step };
+const struct sasl_mechanism sasl_login = {
+	.name = "LOGIN",
+	.flags = SASL_PLAINTEXT | SASL_NEEDS_PASSWORD,
+	.asks = SASL_PASSWORD,
+	.rank = 10,
+	.server_step = server_step,
+	.client_step = client_step,
+};

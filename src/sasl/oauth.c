@@ -6,6 +6,8 @@
 
 #include "sasl/mechanism.h"
 
+enum { TOKEN_MAX = 16 * 1024 };
+
 #define KVSEP '\x01'
 
 /* What is read out of a message. */
@@ -158,7 +160,7 @@ cut_header(struct sasl_server *s, struct slice *in)
 	e = sasl_get_name(&buf, name);
 	r = e == E_OK ? SASL_MORE : e == E_FORMAT ? SASL_FAILED : SASL_NOMEM;
 	if (r == SASL_MORE &&
-	    !sasl_server_keep(s, scram_slice(&buf), &s->claim.authzid))
+	    !sasl_server_keep(s, sasl_slice(&buf), &s->claim.authzid))
 		r = SASL_NOMEM;
 	buf_free(&buf);
 	return r;
@@ -171,7 +173,7 @@ take_first(struct sasl_server *s, struct slice in)
 	struct slice all;
 	enum sasl_result r;
 
-	if (in.n > SASL_TOKEN_MAX)
+	if (in.n > TOKEN_MAX)
 		return SASL_FAILED;
 	if (!sasl_server_keep(s, in, &all))
 		return SASL_NOMEM;
@@ -231,7 +233,7 @@ is_token(struct slice t)
 	for (size_t i = 0; i < t.n; i++)
 		if (t.p[i] <= 0x20 || t.p[i] > 0x7e)
 			return false;
-	return t.n > 0 && t.n <= SASL_TOKEN_MAX / 2;
+	return t.n > 0 && t.n <= TOKEN_MAX / 2;
 }
 
 static enum err
@@ -267,7 +269,7 @@ say_token(struct sasl_client *c, struct buf *out)
 	if (!is_token(cred->token))
 		return sasl_client_fail(
 		    c, _("the token is empty, too long or not a token"));
-	buf_init(&b, SASL_TOKEN_MAX, true);
+	buf_init(&b, TOKEN_MAX, true);
 	e = is_bearer(c->mechanism) ? put_bearer_header(cred, name, &b)
 				    : sasl_put(&b, "user=", name, "\x01");
 	if (e == E_OK)
@@ -317,9 +319,19 @@ client_step(struct sasl_client *c, struct slice in, struct buf *out)
 	}
 }
 
-const struct sasl_mechanism sasl_oauthbearer = { "OAUTHBEARER",
-	SASL_PLAINTEXT | SASL_NEEDS_TOKEN, SASL_TOKEN, 40, NULL, server_step,
-	client_step };
-const struct sasl_mechanism sasl_xoauth2 = { "XOAUTH2",
-	SASL_PLAINTEXT | SASL_NEEDS_TOKEN, SASL_TOKEN, 30, NULL, server_step,
-	client_step };
+const struct sasl_mechanism sasl_oauthbearer = {
+	.name = "OAUTHBEARER",
+	.flags = SASL_PLAINTEXT | SASL_NEEDS_TOKEN,
+	.asks = SASL_TOKEN,
+	.rank = 40,
+	.server_step = server_step,
+	.client_step = client_step,
+};
+const struct sasl_mechanism sasl_xoauth2 = {
+	.name = "XOAUTH2",
+	.flags = SASL_PLAINTEXT | SASL_NEEDS_TOKEN,
+	.asks = SASL_TOKEN,
+	.rank = 30,
+	.server_step = server_step,
+	.client_step = client_step,
+};

@@ -43,7 +43,8 @@ server_step(struct sasl_server *s, const struct slice *in, struct buf *out)
 
 /* Prepared as RFC 4616 s2 has it. */
 static enum sasl_result
-prepare(struct sasl_client *c, struct buf *z, struct buf *a, struct buf *p)
+prepare_plain(
+    struct sasl_client *c, struct buf *z, struct buf *a, struct buf *p)
 {
 	const struct sasl_credentials *cred = c->cred;
 	enum sasl_result r = SASL_MORE;
@@ -58,7 +59,7 @@ prepare(struct sasl_client *c, struct buf *z, struct buf *a, struct buf *p)
 }
 
 static enum sasl_result
-say(struct sasl_client *c, struct buf *out)
+say_plain(struct sasl_client *c, struct buf *out)
 {
 	struct buf z, a, p, said;
 	enum sasl_result r;
@@ -68,7 +69,7 @@ say(struct sasl_client *c, struct buf *out)
 	buf_init(&a, SASL_FIELD_MAX, true);
 	buf_init(&p, SASL_FIELD_MAX, true);
 	buf_init(&said, 3 * SASL_FIELD_MAX + 2, true);
-	if ((r = prepare(c, &z, &a, &p)) == SASL_MORE) {
+	if ((r = prepare_plain(c, &z, &a, &p)) == SASL_MORE) {
 		if ((e = sasl_put_buf(&said, &z)) == E_OK &&
 		    (e = buf_put(&said, "", 1)) == E_OK &&
 		    (e = sasl_put_buf(&said, &a)) == E_OK &&
@@ -91,11 +92,16 @@ client_step(struct sasl_client *c, struct slice in, struct buf *out)
 	if (c->step++ != 0)
 		return sasl_client_fail(
 		    c, _("the server asks more than there is to say"));
-	r = say(c, out);
+	r = say_plain(c, out);
 	c->verified = r == SASL_DONE;
 	return r;
 }
 
-const struct sasl_mechanism sasl_plain = { "PLAIN",
-	SASL_PLAINTEXT | SASL_NEEDS_PASSWORD, SASL_PASSWORD, 20, NULL,
-	server_step, client_step };
+const struct sasl_mechanism sasl_plain = {
+	.name = "PLAIN",
+	.flags = SASL_PLAINTEXT | SASL_NEEDS_PASSWORD,
+	.asks = SASL_PASSWORD,
+	.rank = 20,
+	.server_step = server_step,
+	.client_step = client_step,
+};

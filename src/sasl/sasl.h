@@ -63,6 +63,11 @@ struct sasl_mechanism {
 	/* The higher the stronger; 0: never chosen unless it is named. */
 	unsigned rank;
 	const char *hash; /* the mechanism's own */
+	/* What an exchange keeps for the mechanism: octets, zero at first, wiped
+	 * at last.  begin and end (or NULL) do what that leaves undone. */
+	size_t state_n;
+	void (*begin)(void *state);
+	void (*end)(void *state);
 	enum sasl_result (*server_step)(
 	    struct sasl_server *s, const struct slice *in, struct buf *out);
 	enum sasl_result (*client_step)(

@@ -7,7 +7,15 @@
 #include <string.h>
 #include <stringprep.h>
 
-#include "sasl/mechanism.h"
+#include "base/i18n.h"
+#include "sasl/field.h"
+
+bool
+sasl_is_field(struct slice s)
+{
+	return s.n > 0 && s.n <= SASL_FIELD_MAX &&
+	       memchr(s.p, '\0', s.n) == NULL && str_is_utf8(s.p, s.n);
+}
 
 static bool
 is_ascii(struct slice s)
@@ -28,7 +36,7 @@ has_control(struct slice s)
 }
 
 static enum err
-put(struct buf *out, const char *p, size_t n, struct errbuf *eb)
+put_prepared(struct buf *out, const char *p, size_t n, struct errbuf *eb)
 {
 	if (n == 0)
 		return err_set(eb, E_FORMAT, _("nothing is left of it"));
@@ -40,7 +48,7 @@ put(struct buf *out, const char *p, size_t n, struct errbuf *eb)
 }
 
 static enum err
-failed(int r, struct errbuf *eb)
+prep_failed(int r, struct errbuf *eb)
 {
 	switch (r) {
 	case STRINGPREP_CONTAINS_UNASSIGNED:
@@ -73,8 +81,9 @@ prepare(struct buf *out, struct slice s, enum sasl_prep kind, struct errbuf *eb)
 	in[s.n] = '\0';
 	r = stringprep_profile(in, &prepared, "SASLprep",
 	    kind == SASL_PREP_STORED ? STRINGPREP_NO_UNASSIGNED : 0);
-	e = r != STRINGPREP_OK ? failed(r, eb)
-			       : put(out, prepared, strlen(prepared), eb);
+	e = r != STRINGPREP_OK
+		? prep_failed(r, eb)
+		: put_prepared(out, prepared, strlen(prepared), eb);
 	if (prepared != NULL)
 		OPENSSL_cleanse(prepared, strlen(prepared));
 	free(prepared);
@@ -95,7 +104,7 @@ sasl_prep(
 		return err_set(
 		    eb, E_FORMAT, _("it has a character that is not allowed"));
 	if (is_ascii(s))
-		return put(out, s.p, s.n, eb);
+		return put_prepared(out, s.p, s.n, eb);
 	if (!sasl_is_field(s))
 		return err_set(eb, E_FORMAT, _("it is not UTF-8"));
 	return prepare(out, s, kind, eb);

@@ -5,7 +5,7 @@
 #ifndef SASL_SCRAM_H
 #define SASL_SCRAM_H
 
-#include "sasl/sasl.h"
+#include "sasl/mechanism.h"
 
 enum {
 	SCRAM_MESSAGE_MAX = 8 * 1024, /* octets that are taken from a peer */
@@ -13,7 +13,7 @@ enum {
 	SCRAM_NONCE_MAX = 1024,       /* of both ends */
 };
 
-/* One end's state; all zero at the start. */
+/* One end's state. */
 struct scram {
 	struct buf auth;       /* AuthMessage, as far as it has been said */
 	struct buf cbind;      /* what c= must be: gs2-header, binding; raw */
@@ -23,8 +23,9 @@ struct scram {
 	uint8_t signature[SASL_KEY_MAX]; /* client: what v= must be */
 };
 
-void scram_init(struct scram *sc);
-void scram_clear(struct scram *sc); /* wipes */
+/* sasl_mechanism.begin and .end of a struct scram. */
+void scram_begin(void *state);
+void scram_end(void *state);
 
 size_t scram_hash_size(const struct sasl_mechanism *m);
 
@@ -48,12 +49,6 @@ bool scram_keys(const struct sasl_mechanism *m, const uint8_t *salted,
     uint8_t *client, uint8_t *stored, uint8_t *server) NODISCARD;
 
 void scram_xor(uint8_t *to, const uint8_t *with, size_t n);
-
-static inline struct slice
-scram_slice(const struct buf *b)
-{
-	return (struct slice){ b->len != 0 ? buf_data(b) : "", b->len };
-}
 
 /* Cuts "name=value" off the front, with the comma behind it; false: something
  * else is there, or the value is empty, or nothing follows the comma. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/b64.h"
-#include "sasl/mechanism.h"
+#include "sasl/scram.h"
 
 enum { FIRST, FINAL, VERIFY, OVER };
 
@@ -27,7 +27,8 @@ static enum sasl_result
 make_header(struct sasl_client *c)
 {
 	const struct sasl_credentials *cred = c->cred;
-	struct buf *b = &c->scram.cbind;
+	struct scram *sc = c->state;
+	struct buf *b = &sc->cbind;
 	enum sasl_result r = SASL_MORE;
 	struct buf name;
 	enum err e = put_binding_flag(b, c);
@@ -38,7 +39,7 @@ make_header(struct sasl_client *c)
 		if (e == E_OK)
 			e = buf_put(b, "a=", 2);
 		if (e == E_OK)
-			e = sasl_put_name(b, scram_slice(&name));
+			e = sasl_put_name(b, sasl_slice(&name));
 	}
 	if (e == E_OK)
 		e = buf_put(b, ",", 1);
@@ -49,21 +50,22 @@ make_header(struct sasl_client *c)
 static enum err
 make_nonce(struct sasl_client *c)
 {
+	struct scram *sc = c->state;
 	char fresh[SASL_NONCE];
 	enum err e;
 
 	if (c->nonce != NULL)
-		return buf_put(&c->scram.nonce, c->nonce, strlen(c->nonce));
+		return buf_put(&sc->nonce, c->nonce, strlen(c->nonce));
 	if ((e = sasl_nonce(fresh)) != E_OK)
 		return e;
-	return buf_put(&c->scram.nonce, fresh, sizeof(fresh));
+	return buf_put(&sc->nonce, fresh, sizeof(fresh));
 }
 
 /* client-first-message-bare */
 static enum sasl_result
 make_bare(struct sasl_client *c)
 {
-	struct scram *sc = &c->scram;
+	struct scram *sc = c->state;
 	enum sasl_result r;
 	struct buf name;
 	enum err e;
@@ -73,9 +75,9 @@ make_bare(struct sasl_client *c)
 	if (r == SASL_MORE) {
 		if ((e = make_nonce(c)) == E_OK &&
 		    (e = buf_put(&sc->auth, "n=", 2)) == E_OK &&
-		    (e = sasl_put_name(&sc->auth, scram_slice(&name))) == E_OK)
+		    (e = sasl_put_name(&sc->auth, sasl_slice(&name))) == E_OK)
 			e = sasl_put(
-			    &sc->auth, ",r=", scram_slice(&sc->nonce), "");
+			    &sc->auth, ",r=", sasl_slice(&sc->nonce), "");
 		r = e == E_OK ? SASL_MORE : SASL_NOMEM;
 	}
 	buf_free(&name);
@@ -86,7 +88,7 @@ static enum sasl_result
 say_first(struct sasl_client *c, struct buf *out)
 {
 	const struct sasl_credentials *cred = c->cred;
-	struct scram *sc = &c->scram;
+	struct scram *sc = c->state;
 	enum sasl_result r;
 	struct buf said;
 	enum err e;
@@ -119,7 +121,8 @@ struct server_first {
 static enum sasl_result
 parse_first(struct sasl_client *c, struct slice in, struct server_first *f)
 {
-	struct slice ours = scram_slice(&c->scram.nonce), count;
+	struct scram *sc = c->state;
+	struct slice ours = sasl_slice(&sc->nonce), count;
 
 	if (in.n > SCRAM_MESSAGE_MAX || !scram_cut(&in, 'r', &f->nonce) ||
 	    !scram_cut(&in, 's', &f->salt) || !scram_cut(&in, 'i', &count) ||
@@ -145,14 +148,14 @@ prove(struct sasl_client *c, struct slice salt, uint32_t iterations,
     uint8_t proof[SASL_KEY_MAX])
 {
 	const struct sasl_mechanism *m = c->mechanism;
-	struct scram *sc = &c->scram;
-	struct slice auth = scram_slice(&sc->auth);
+	struct scram *sc = c->state;
+	struct slice auth = sasl_slice(&sc->auth);
 	uint8_t salted[SASL_KEY_MAX], stored[SASL_KEY_MAX];
 	uint8_t server[SASL_KEY_MAX], signature[SASL_KEY_MAX];
 	bool ok;
 
 	ok = scram_salt(
-		 m, scram_slice(&sc->password), salt, iterations, salted) &&
+		 m, sasl_slice(&sc->password), salt, iterations, salted) &&
 	     scram_keys(m, salted, proof, stored, server) &&
 	     scram_hmac(m, stored, auth, signature) &&
 	     scram_hmac(m, server, auth, sc->signature);
@@ -170,7 +173,7 @@ static enum err
 make_final(struct sasl_client *c, const struct server_first *f,
     struct slice whole, struct slice salt, struct buf *said)
 {
-	struct scram *sc = &c->scram;
+	struct scram *sc = c->state;
 	uint8_t proof[SASL_KEY_MAX];
 	enum err e;
 
@@ -193,6 +196,7 @@ make_final(struct sasl_client *c, const struct server_first *f,
 static enum sasl_result
 say_final(struct sasl_client *c, struct slice in, struct buf *out)
 {
+	struct scram *sc = c->state;
 	char salt[SCRAM_MESSAGE_MAX];
 	struct server_first f;
 	enum sasl_result r;
@@ -207,7 +211,7 @@ say_final(struct sasl_client *c, struct slice in, struct buf *out)
 		    c, _("the server's first message is malformed"));
 	buf_init(&said, SCRAM_AUTH_MAX, true);
 	e = make_final(c, &f, in, (struct slice){ salt, n }, &said);
-	buf_free(&c->scram.password);
+	buf_free(&sc->password);
 	r = sasl_say_buf(out, e, &said, SASL_MORE);
 	buf_free(&said);
 	return r;
@@ -217,6 +221,7 @@ say_final(struct sasl_client *c, struct slice in, struct buf *out)
 static enum sasl_result
 verify(struct sasl_client *c, struct slice in)
 {
+	const struct scram *sc = c->state;
 	size_t size = scram_hash_size(c->mechanism), n;
 	char theirs[B64_ENCODED(SASL_KEY_MAX)];
 	struct slice v;
@@ -233,7 +238,7 @@ verify(struct sasl_client *c, struct slice in)
 	    n != size)
 		return sasl_client_fail(
 		    c, _("the server's last message is malformed"));
-	if (CRYPTO_memcmp(theirs, c->scram.signature, size) != 0)
+	if (CRYPTO_memcmp(theirs, sc->signature, size) != 0)
 		return sasl_client_fail(
 		    c, _("the server does not know the password"));
 	c->verified = true;
@@ -241,7 +246,7 @@ verify(struct sasl_client *c, struct slice in)
 }
 
 static enum sasl_result
-take(struct sasl_client *c, struct slice in, struct buf *out)
+client_take(struct sasl_client *c, struct slice in, struct buf *out)
 {
 	switch (c->step++) {
 	case FIRST: return say_first(c, out);
@@ -256,7 +261,7 @@ take(struct sasl_client *c, struct slice in, struct buf *out)
 enum sasl_result
 scram_client_step(struct sasl_client *c, struct slice in, struct buf *out)
 {
-	enum sasl_result r = take(c, in, out);
+	enum sasl_result r = client_take(c, in, out);
 
 	if (r != SASL_MORE)
 		c->step = OVER;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/b64.h"
-#include "sasl/mechanism.h"
+#include "sasl/scram.h"
 
 enum { START, FIRST, LOOKUP, FINAL, PROVEN, OVER };
 
@@ -57,7 +57,7 @@ keep_name(struct sasl_server *s, struct slice escaped, struct slice *name_r)
 
 	buf_init(&name, SASL_FIELD_MAX, true);
 	e = sasl_get_name(&name, escaped);
-	r = e == E_OK ? sasl_server_keep_prepared(s, scram_slice(&name), name_r)
+	r = e == E_OK ? sasl_server_keep_prepared(s, sasl_slice(&name), name_r)
 	    : e == E_FORMAT ? SASL_FAILED
 			    : SASL_NOMEM;
 	buf_free(&name);
@@ -83,7 +83,7 @@ cut_authzid(struct sasl_server *s, struct slice *in)
 static enum sasl_result
 take_bare(struct sasl_server *s, struct slice in)
 {
-	struct scram *sc = &s->scram;
+	struct scram *sc = s->state;
 	struct slice whole = in, name, nonce;
 	enum sasl_result r;
 
@@ -102,7 +102,7 @@ static enum sasl_result
 take_first(struct sasl_server *s, struct slice in)
 {
 	const struct sasl_binding *binding;
-	struct scram *sc = &s->scram;
+	struct scram *sc = s->state;
 	const char *begin = in.p;
 	enum sasl_result r;
 
@@ -122,30 +122,31 @@ take_first(struct sasl_server *s, struct slice in)
 static enum err
 make_nonce(struct sasl_server *s)
 {
+	struct scram *sc = s->state;
 	char fresh[SASL_NONCE];
 	enum err e;
 
 	if (s->nonce != NULL)
-		return buf_put(&s->scram.nonce, s->nonce, strlen(s->nonce));
+		return buf_put(&sc->nonce, s->nonce, strlen(s->nonce));
 	if ((e = sasl_nonce(fresh)) != E_OK)
 		return e;
-	return buf_put(&s->scram.nonce, fresh, sizeof(fresh));
+	return buf_put(&sc->nonce, fresh, sizeof(fresh));
 }
 
 static enum err
 make_first(struct sasl_server *s, struct buf *said)
 {
-	struct scram *sc = &s->scram;
+	struct scram *sc = s->state;
 	enum err e;
 
 	if ((e = make_nonce(s)) == E_OK)
-		e = sasl_put(said, "r=", scram_slice(&sc->nonce), ",s=");
+		e = sasl_put(said, "r=", sasl_slice(&sc->nonce), ",s=");
 	if (e == E_OK)
 		e = sasl_put_b64(said, sc->keys.salt, sc->keys.salt_n);
 	if (e == E_OK)
 		e = buf_printf(said, ",i=%u", (unsigned)sc->keys.iterations);
 	if (e == E_OK)
-		e = sasl_put(&sc->auth, ",", scram_slice(said), ",");
+		e = sasl_put(&sc->auth, ",", sasl_slice(said), ",");
 	return e;
 }
 
@@ -153,6 +154,7 @@ enum sasl_result
 sasl_server_keys(
     struct sasl_server *s, const struct sasl_keys *keys, struct buf *out)
 {
+	struct scram *sc = s->state;
 	enum sasl_result r;
 	struct buf said;
 	enum err e;
@@ -160,7 +162,7 @@ sasl_server_keys(
 	if (s->mechanism->hash == NULL || s->step != LOOKUP ||
 	    keys->salt_n == 0 || keys->salt_n > SASL_SALT_MAX)
 		return SASL_FAILED;
-	s->scram.keys = *keys;
+	sc->keys = *keys;
 	buf_init(&said, SCRAM_AUTH_MAX, true);
 	e = make_first(s, &said);
 	r = sasl_say_buf(out, e, &said, SASL_MORE);
@@ -175,7 +177,7 @@ sasl_server_keys(
 static enum sasl_result
 check_binding(struct sasl_server *s, struct slice in)
 {
-	struct scram *sc = &s->scram;
+	struct scram *sc = s->state;
 	struct slice cbind, nonce;
 	enum sasl_result r = SASL_FAILED;
 	struct buf want;
@@ -199,7 +201,7 @@ static enum sasl_result
 check_proof(struct sasl_server *s, struct slice p)
 {
 	const struct sasl_mechanism *m = s->mechanism;
-	struct scram *sc = &s->scram;
+	struct scram *sc = s->state;
 	size_t size = scram_hash_size(m), n;
 	uint8_t key[B64_ENCODED(SASL_KEY_MAX)], hash[SASL_KEY_MAX];
 	uint8_t signature[SASL_KEY_MAX];
@@ -208,7 +210,7 @@ check_proof(struct sasl_server *s, struct slice p)
 	if (p.n != B64_ENCODED(size) ||
 	    b64_decode((char *)key, p, &n) != E_OK || n != size)
 		return SASL_FAILED;
-	if (scram_hmac(m, sc->keys.stored, scram_slice(&sc->auth), signature)) {
+	if (scram_hmac(m, sc->keys.stored, sasl_slice(&sc->auth), signature)) {
 		scram_xor(key, signature, size);
 		if (scram_hash(m, key, hash))
 			r = CRYPTO_memcmp(hash, sc->keys.stored, size) == 0
@@ -223,13 +225,13 @@ check_proof(struct sasl_server *s, struct slice p)
 static enum sasl_result
 say_proof(struct sasl_server *s, struct buf *out)
 {
-	struct scram *sc = &s->scram;
+	struct scram *sc = s->state;
 	uint8_t signature[SASL_KEY_MAX];
 	enum sasl_result r;
 	struct buf said;
 	enum err e;
 
-	if (!scram_hmac(s->mechanism, sc->keys.server, scram_slice(&sc->auth),
+	if (!scram_hmac(s->mechanism, sc->keys.server, sasl_slice(&sc->auth),
 		signature))
 		return SASL_NOMEM;
 	buf_init(&said, 128, true);
@@ -245,6 +247,7 @@ say_proof(struct sasl_server *s, struct buf *out)
 static enum sasl_result
 take_final(struct sasl_server *s, struct slice in, struct buf *out)
 {
+	struct scram *sc = s->state;
 	const char *comma = memrchr(in.p, ',', in.n);
 	struct slice before, proof, rest;
 	enum sasl_result r;
@@ -257,7 +260,7 @@ take_final(struct sasl_server *s, struct slice in, struct buf *out)
 		return SASL_FAILED;
 	if ((r = check_binding(s, before)) != SASL_MORE)
 		return r;
-	if (buf_put(&s->scram.auth, before.p, before.n) != E_OK)
+	if (buf_put(&sc->auth, before.p, before.n) != E_OK)
 		return SASL_NOMEM;
 	if ((r = check_proof(s, proof)) != SASL_MORE)
 		return r;
@@ -267,7 +270,7 @@ take_final(struct sasl_server *s, struct slice in, struct buf *out)
 /* ---- all together ---- */
 
 static enum sasl_result
-take(struct sasl_server *s, const struct slice *in, struct buf *out)
+server_take(struct sasl_server *s, const struct slice *in, struct buf *out)
 {
 	unsigned step = s->step++;
 
@@ -288,7 +291,7 @@ enum sasl_result
 scram_server_step(
     struct sasl_server *s, const struct slice *in, struct buf *out)
 {
-	enum sasl_result r = take(s, in, out);
+	enum sasl_result r = server_take(s, in, out);
 
 	if (r != SASL_MORE && r != SASL_LOOKUP)
 		s->step = OVER;

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "sasl/mechanism.h"
+#include "sasl/scram.h"
 
 #define LIT(s) ((struct slice){ (s), sizeof(s) - 1 })
 
