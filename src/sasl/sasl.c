@@ -18,6 +18,15 @@ sasl_find(struct slice name)
 	return NULL;
 }
 
+unsigned
+sasl_flags(const char *name)
+{
+	const struct sasl_mechanism *m =
+	    sasl_find((struct slice){ name, strlen(name) });
+
+	return m != NULL ? m->flags : 0;
+}
+
 const struct sasl_mechanism *
 sasl_find_asking(struct slice name, enum sasl_result asks)
 {

@@ -77,6 +77,8 @@ struct sasl_mechanism {
 /* All mechanisms there are, strongest first; ends with a NULL name. */
 extern const struct sasl_mechanism *const sasl_mechanisms[];
 const struct sasl_mechanism *sasl_find(struct slice name); /* or NULL */
+/* The enum sasl_flags of a mechanism; 0: there is none of that name. */
+unsigned sasl_flags(const char *name);
 /* For a server that can answer only this question. */
 const struct sasl_mechanism *sasl_find_asking(
     struct slice name, enum sasl_result asks);

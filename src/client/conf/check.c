@@ -4,6 +4,7 @@
 
 #include "base/i18n.h"
 #include "base/str.h"
+#include "sasl/sasl.h"
 
 enum { PORT_POP3 = 110, PORT_POP3S = 995 };
 
@@ -73,20 +74,19 @@ check_where(struct account *a, bool has_security, const struct conf_lines *l)
 static void
 check_secrets(const struct account *a, const struct conf_lines *l)
 {
-	bool token = strcmp(a->auth, "xoauth2") == 0 ||
-		     strcmp(a->auth, "oauthbearer") == 0;
+	unsigned needs = sasl_flags(a->auth);
 
 	if ((a->password != NULL) + (a->password_command != NULL) + a->keyring >
 	    1)
 		COMPLAIN(l, a->keyring ? "keyring" : "password_command",
 		    _("there are several of password, password_command and "
 		      "keyring; leave one of them"));
-	if (token && a->token_command == NULL)
+	if ((needs & SASL_NEEDS_TOKEN) && a->token_command == NULL)
 		COMPLAIN(l, "auth",
 		    _("auth = \"%s\" needs a token; write token_command = "
 		      "'COMMAND'"),
 		    a->auth);
-	if (strcmp(a->auth, "external") == 0 && a->client_certificate == NULL)
+	if ((needs & SASL_NEEDS_CERTIFICATE) && a->client_certificate == NULL)
 		COMPLAIN(l, "auth",
 		    _("auth = \"%s\" needs a certificate; write "
 		      "client_certificate = \"FILE\""),

@@ -7,6 +7,7 @@
 #include "base/b64.h"
 #include "base/i18n.h"
 #include "base/str.h"
+#include "sasl/sasl.h"
 
 const char *
 value_shown(char out[VALUE_SHOWN], const char *value)
@@ -20,6 +21,16 @@ copy(char **field, const char *value, struct errbuf *eb)
 	if ((*field = strdup(value)) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return E_OK;
+}
+
+static enum err
+copy_lower(char **field, const char *value, struct errbuf *eb)
+{
+	enum err e = copy(field, value, eb);
+
+	for (char *p = *field; e == E_OK && *p != '\0'; p++)
+		*p = str_lower1(*p);
+	return e;
 }
 
 /* ---- text ---- */
@@ -197,17 +208,16 @@ enum err
 value_auth(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
 {
-	static const char *const known[] = { "auto", "user", "apop", "plain",
-		"login", "cram-md5", "scram-sha-1", "scram-sha-256",
-		"scram-sha-1-plus", "scram-sha-256-plus", "xoauth2",
-		"oauthbearer", "external" };
+	static const char *const others[] = { "auto", "user", "apop" };
 	struct slice s = { value, strlen(value) };
 	char shown[VALUE_SHOWN];
 
 	(void)place;
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (slice_caseeq(s, known[i]))
-			return copy(field, known[i], eb);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (slice_caseeq(s, others[i]))
+			return copy(field, others[i], eb);
+	if (sasl_find(s) != NULL)
+		return copy_lower(field, value, eb);
 	return err_set(eb, E_CONFIG,
 	    _("%s = \"%s\" is not known; write \"auto\", or a way to sign in "
 	      "that malote.conf(5) lists"),

@@ -17,8 +17,7 @@ wants_token(const struct account *a)
 {
 	return a->token_command != NULL &&
 	       (strcmp(a->auth, "auto") == 0 ||
-		   strcmp(a->auth, "xoauth2") == 0 ||
-		   strcmp(a->auth, "oauthbearer") == 0);
+		   (sasl_flags(a->auth) & SASL_NEEDS_TOKEN) != 0);
 }
 
 static bool
@@ -57,7 +56,7 @@ ask_secret(struct session *s)
 	struct errbuf eb;
 
 	s->credentials.authcid = (struct slice){ a->user, strlen(a->user) };
-	if (strcmp(a->auth, "external") == 0 ||
+	if ((sasl_flags(a->auth) & SASL_NEEDS_CERTIFICATE) != 0 ||
 	    (a->client_certificate != NULL && !has_password(a) &&
 		!wants_token(a))) {
 		session_enter(s, &step_dial);
@@ -129,8 +128,11 @@ bind_channel(struct session *s)
 	c->binding_name = s->binding.name;
 	c->binding_data =
 	    (struct slice){ (const char *)s->binding.data, s->binding.n };
-	c->plus_offered = pop3_capa_has_sasl(capa, "SCRAM-SHA-256-PLUS") ||
-			  pop3_capa_has_sasl(capa, "SCRAM-SHA-1-PLUS");
+	c->plus_offered = false;
+	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++)
+		if ((sasl_mechanisms[i]->flags & SASL_NEEDS_BINDING) != 0 &&
+		    pop3_capa_has_sasl(capa, sasl_mechanisms[i]->name))
+			c->plus_offered = true;
 }
 
 /* ---- saying it ---- */
