@@ -1,16 +1,14 @@
 #include "pop3/server.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/b64.h"
-#include "base/format.h"
 #include "pop3/server_command.h"
+#include "pop3/server_reply.h"
 
 enum {
-	REPLY_MAX = 512, /* with CRLF, RFC 1939 s3 */
 	/* "AUTH ", a mechanism's name (RFC 4422 s3.1), SP, CRLF */
 	AUTH_LINE = 5 + 20 + 1 + 2,
 };
@@ -30,13 +28,6 @@ pop3_server_init(struct pop3_server *s, const struct pop3_policy *policy,
 }
 
 void
-pop3_server_forget_name(struct pop3_server *s)
-{
-	free(s->name);
-	s->name = NULL;
-}
-
-void
 pop3_server_clear(struct pop3_server *s)
 {
 	pop3_server_forget_name(s);
@@ -53,50 +44,7 @@ state_enter(struct pop3_server *s, enum pop3_state state)
 	s->state = state;
 }
 
-/* The first reason stays. */
-static void
-finish(struct pop3_server *s, const char *why)
-{
-	s->wanted = POP3_WANT_CLOSE;
-	if (s->why == NULL)
-		s->why = why;
-}
-
 /* ---- replies ---- */
-
-static enum err PRINTF(2, 0)
-    line_put(struct buf *out, const char *fmt, va_list ap)
-{
-	char line[REPLY_MAX + 1];
-	int n = format_v(line, REPLY_MAX - 1, fmt, ap);
-	size_t len;
-
-	if (n < 0)
-		return E_FORMAT;
-	len = n < REPLY_MAX - 2 ? (size_t)n : REPLY_MAX - 2;
-	for (size_t i = 0; i < len; i++)
-		if (line[i] < 0x20 || line[i] > 0x7e)
-			line[i] = '?';
-	memcpy(line + len, "\r\n", 2);
-	return buf_put(out, line, len + 2);
-}
-
-void
-pop3_server_reply(struct pop3_server *s, struct buf *out, const char *fmt, ...)
-{
-	va_list ap;
-
-	size_t before = out->len;
-
-	va_start(ap, fmt);
-	if (line_put(out, fmt, ap) != E_OK)
-		finish(s, "out-of-memory");
-	else if (s->policy != NULL && s->policy->trace != NULL)
-		s->policy->trace(s, true,
-		    (struct slice){
-			buf_data(out) + before, out->len - before - 2 });
-	va_end(ap);
-}
 
 /* Every -ERR drops the name of USER; before login too many end the session. */
 static void
@@ -104,7 +52,7 @@ complain(struct pop3_server *s, struct buf *out, const char *reply)
 {
 	pop3_server_forget_name(s);
 	if (s->state == POP3_AUTHORIZATION && ++s->bad == s->policy->bad_max) {
-		finish(s, "bad-commands");
+		pop3_server_finish(s, "bad-commands");
 		reply = "-ERR too many bad commands";
 	}
 	pop3_server_reply(s, out, "%s", reply);
@@ -210,7 +158,7 @@ static void
 carry_out(struct pop3_server *s, struct pop3_next next, struct buf *out)
 {
 	if (next.want == POP3_WANT_CLOSE)
-		finish(s, "quit");
+		pop3_server_finish(s, "quit");
 	else if (s->wanted != POP3_WANT_CLOSE)
 		s->wanted = next.want;
 	if (next.want == POP3_WANT_CANCEL)
@@ -238,7 +186,7 @@ line_take(struct pop3_server *s, struct buf *in, struct buf *out)
 	if (s->first && !s->tls && is_stranger(line, in->len)) {
 		next =
 		    (struct pop3_next){ "-ERR this is POP3", POP3_WANT_CLOSE };
-		finish(s, "not-pop3");
+		pop3_server_finish(s, "not-pop3");
 		carry_out(s, next, out);
 		return true;
 	}
@@ -262,7 +210,7 @@ line_take(struct pop3_server *s, struct buf *in, struct buf *out)
 		if (s->in_sasl)
 			next.want = POP3_WANT_CANCEL;
 		break;
-	case POP3_LINE_ENDLESS: finish(s, "endless-line"); break;
+	case POP3_LINE_ENDLESS: pop3_server_finish(s, "endless-line"); break;
 	case POP3_LINE_MORE: buf_consume(in, used); return false;
 	}
 	buf_consume(in, used);
@@ -335,7 +283,7 @@ pop3_server_challenge(
 	answered(s);
 	s->in_sasl = true;
 	if (room == NULL) {
-		finish(s, "out-of-memory");
+		pop3_server_finish(s, "out-of-memory");
 		return;
 	}
 	memcpy(room, "+ ", 2);
@@ -365,9 +313,9 @@ pop3_server_refused(struct pop3_server *s, struct buf *out, enum pop3_code code,
 	answered(s);
 	s->in_sasl = false;
 	if (code == POP3_CODE_AUTH && ++s->failures == policy->failures_max)
-		finish(s, "failed-sign-ins");
+		pop3_server_finish(s, "failed-sign-ins");
 	else if (code == POP3_NO_CODE && ++s->bad == policy->bad_max)
-		finish(s, "bad-commands");
+		pop3_server_finish(s, "bad-commands");
 	pop3_server_reply(s, out, "-ERR %s%s", code_text(code), text);
 }
 
@@ -453,21 +401,13 @@ void
 pop3_server_updated(
     struct pop3_server *s, struct buf *out, uint32_t removed, uint32_t failed)
 {
-	finish(s, "quit");
+	pop3_server_finish(s, "quit");
 	if (failed != 0)
 		pop3_server_reply(s, out,
 		    "-ERR [SYS/TEMP] some messages may not have been removed");
 	else
 		pop3_server_reply(
 		    s, out, "+OK bye, %u messages removed", removed);
-}
-
-bool
-pop3_server_is_marked(const struct pop3_server *s, uint32_t msgno)
-{
-	uint32_t idx = msgno - 1;
-
-	return s->marks != NULL && (s->marks[idx / 8] >> idx % 8 & 1) != 0;
 }
 
 const uint8_t *

@@ -182,7 +182,14 @@ void pop3_server_updated(
 
 /* The marks: bit i of octet j is message 8j + i + 1; NULL while there are
  * none.  The bitmap has (count + 7) / 8 octets. */
-bool pop3_server_is_marked(const struct pop3_server *s, uint32_t msgno);
+static inline bool
+pop3_server_is_marked(const struct pop3_server *s, uint32_t msgno)
+{
+	uint32_t idx = msgno - 1;
+
+	return s->marks != NULL && (s->marks[idx / 8] >> idx % 8 & 1) != 0;
+}
+
 const uint8_t *pop3_server_marks(const struct pop3_server *s);
 
 /* What the trace may show of a line of the client: secrets are masked.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/b64.h"
+#include "pop3/server_reply.h"
 #include "pop3/wire.h"
 #include "pop3/word.h"
 

@@ -1,6 +1,6 @@
 /*
- * server_command.h - the command table of the server's side, and what its two files
- * share: server_command.c reads a line and decides, server.c carries out.
+ * server_command.h - the command table of the server's side: it reads a line
+ * and decides what that asks for; server.c carries it out.
  */
 #ifndef POP3_SERVER_COMMAND_H
 #define POP3_SERVER_COMMAND_H
@@ -51,12 +51,5 @@ struct pop3_next pop3_command_run(
 
 /* The same for a line within a SASL exchange. */
 struct pop3_next pop3_command_respond(struct pop3_server *s, struct slice line);
-
-/* One line: ended with CRLF, cut to the 512 octets of RFC 1939 s3, what is
- * not printable ASCII masked. */
-void pop3_server_reply(
-    struct pop3_server *s, struct buf *out, const char *fmt, ...) PRINTF(3, 4);
-
-void pop3_server_forget_name(struct pop3_server *s);
 
 #endif
