@@ -76,7 +76,7 @@ take_attach(void *arg, struct ipc_in *in)
 	if (e == E_OK && role == ROLE_STORE)
 		return store_attach(a, index, fd);
 	if (e == E_OK && role == ROLE_POP3) {
-		client_attach(a, index, fd);
+		auth_worker_attach(a, index, fd);
 		return E_OK;
 	}
 	if (fd >= 0)
@@ -162,20 +162,6 @@ static const struct ipc_rule parent_rule[] = {
 static const struct ipc_rules parent_rules = { parent_rule,
 	sizeof(parent_rule) / sizeof(parent_rule[0]), parent_gone };
 
-void
-auth_link_lost(struct auth *a, enum ipc_role role, uint16_t index, enum err why)
-{
-	if (why != E_FORMAT)
-		return; /* the parent notices a death by itself */
-	log_line(LOG_FAULT, "ev=misbehaved role=%s index=%u",
-	    role == ROLE_POP3 ? "pop3" : "store", index);
-	ipc_begin(a->ctl, IPC_MISBEHAVED);
-	ipc_put_u8(a->ctl, (uint8_t)role);
-	ipc_put_u16(a->ctl, index);
-	if (ipc_end(a->ctl) != E_OK)
-		log_line(LOG_FAULT, "ev=misbehaved error=\"not sent\"");
-}
-
 /* ---- the process ---- */
 
 static void
@@ -192,7 +178,7 @@ set_up(struct auth *a)
 
 	a->rule =
 	    (struct name_rule){ a->conf.login_lower, a->conf.default_domain };
-	LIST_INIT(&a->clients);
+	LIST_INIT(&a->workers);
 	LIST_INIT(&a->stores);
 	TAILQ_INIT(&a->store_waits);
 	if (scheme_init() != E_OK)

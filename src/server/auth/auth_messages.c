@@ -1,147 +1,37 @@
 #include "server/auth/auth_messages.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "server/auth/auth_worker.h"
 #include "server/auth/signin.h"
-#include "server/auth/stores.h"
 
-/* A pop3 process numbers its sessions so that the low bits of a sid are a
- * place in its own table, and so are they here. */
-enum { SLOT_BITS = 20 };
-
-/* What is known of a session. */
-struct slot {
-	uint64_t sid;
-	struct signin *signin; /* NULL: none at the moment */
-	uint32_t store;        /* serial of the one it was given to, or 0 */
-};
-
-struct client {
-	LIST_ENTRY(client) entry;
-	struct auth *auth;
-	struct ipc_chan *chan;
-	struct slot *slot;
-	size_t n_slots;
-	uint16_t index;
-};
-
-struct auth *
-client_auth(const struct client *c)
+/* The session's slot; whoever was in it has gone.  NULL: memory. */
+static struct auth_slot *
+slot_enter(struct auth_worker *w, uint64_t sid)
 {
-	return c->auth;
+	struct auth_slot *slot = auth_slot_for(w, sid);
+
+	if (slot == NULL || slot->sid == sid)
+		return slot;
+	if (slot->signin != NULL)
+		signin_abandon(slot->signin);
+	*slot = (struct auth_slot){ .sid = sid };
+	return slot;
 }
-
-uint16_t
-client_index(const struct client *c)
-{
-	return c->index;
-}
-
-/* ---- sessions ---- */
-
-static struct slot *
-slot_find(struct client *c, uint64_t sid)
-{
-	size_t i = sid & ((1 << SLOT_BITS) - 1);
-
-	return i < c->n_slots && c->slot[i].sid == sid ? &c->slot[i] : NULL;
-}
-
-/* The slot for a session that may be new; NULL: memory. */
-static struct slot *
-slot_make(struct client *c, uint64_t sid)
-{
-	size_t i = sid & ((1 << SLOT_BITS) - 1), n = c->n_slots;
-	struct slot *more;
-
-	if (i >= n) {
-		for (n = n != 0 ? n : 64; n <= i; n *= 2)
-			;
-		more = realloc(c->slot, n * sizeof(*more));
-		if (more == NULL)
-			return NULL;
-		memset(more + c->n_slots, 0, (n - c->n_slots) * sizeof(*more));
-		c->slot = more;
-		c->n_slots = n;
-	}
-	if (c->slot[i].sid != sid) {
-		if (c->slot[i].signin != NULL)
-			signin_abandon(c->slot[i].signin);
-		c->slot[i] = (struct slot){ .sid = sid };
-	}
-	return &c->slot[i];
-}
-
-void
-client_refuse(struct client *c, uint64_t sid, enum sign_in_code code,
-    const char *user, const char *why)
-{
-	ipc_begin(c->chan, IPC_REFUSED);
-	ipc_put_u64(c->chan, sid);
-	ipc_put_u8(c->chan, (uint8_t)code);
-	ipc_put_str(c->chan, user);
-	ipc_put_str(c->chan, why);
-	if (ipc_end(c->chan) != E_OK)
-		log_line(LOG_FAULT, "ev=unanswered sid=%u.%llx", c->index,
-		    (unsigned long long)sid);
-}
-
-void
-client_challenge(struct client *c, uint64_t sid, struct slice challenge)
-{
-	ipc_begin(c->chan, IPC_CHALLENGE);
-	ipc_put_u64(c->chan, sid);
-	ipc_put_bytes(c->chan, challenge.p, challenge.n);
-	if (ipc_end(c->chan) != E_OK)
-		log_line(LOG_FAULT, "ev=unanswered sid=%u.%llx", c->index,
-		    (unsigned long long)sid);
-}
-
-void
-client_signed_in(struct client *c, uint64_t sid, uint32_t store)
-{
-	struct slot *slot = slot_find(c, sid);
-
-	if (slot == NULL)
-		return;
-	slot->signin = NULL;
-	slot->store = store;
-}
-
-void
-clients_store_died(struct auth *a, uint32_t store)
-{
-	struct client *c;
-
-	LIST_FOREACH (c, &a->clients, entry)
-		for (size_t i = 0; i < c->n_slots; i++) {
-			struct slot *slot = &c->slot[i];
-
-			if (slot->store != store)
-				continue;
-			slot->store = 0;
-			client_refuse(
-			    c, slot->sid, SIGN_IN_TEMPORARY, "", "store-died");
-		}
-}
-
-/* ---- messages ---- */
 
 /* Begins a sign-in, or refuses it.  E_FORMAT: the session has one already. */
 static enum err
-begin(struct client *c, uint64_t sid, const char *peer, const char *method,
+begin(struct auth_worker *w, uint64_t sid, const char *peer, const char *method,
     struct signin **s_r)
 {
-	struct slot *slot = slot_make(c, sid);
+	struct auth_slot *slot = slot_enter(w, sid);
 
 	*s_r = NULL;
 	if (slot != NULL && slot->signin != NULL)
 		return E_FORMAT;
-	if (slot == NULL || (*s_r = signin_new(c, sid, peer, method)) == NULL) {
-		client_refuse(c, sid, SIGN_IN_TEMPORARY, "", "memory");
+	if (slot == NULL || (*s_r = signin_new(w, sid, peer, method)) == NULL) {
+		auth_worker_refuse(w, sid, SIGN_IN_TEMPORARY, "", "memory");
 		return E_OK;
 	}
 	slot->signin = *s_r;
@@ -166,7 +56,7 @@ get_head(struct ipc_in *in, struct head *h)
 static enum err
 take_pass(void *arg, struct ipc_in *in)
 {
-	struct client *c = arg;
+	struct auth_worker *w = arg;
 	struct signin *s;
 	struct head h;
 	enum err e;
@@ -176,7 +66,7 @@ take_pass(void *arg, struct ipc_in *in)
 	struct slice password = ipc_get_slice(in);
 
 	if ((e = ipc_get_end(in)) != E_OK ||
-	    (e = begin(c, h.sid, h.peer, "PASS", &s)) != E_OK)
+	    (e = begin(w, h.sid, h.peer, "PASS", &s)) != E_OK)
 		return e;
 	if (s != NULL)
 		signin_pass(s, name, password);
@@ -186,7 +76,7 @@ take_pass(void *arg, struct ipc_in *in)
 static enum err
 take_apop(void *arg, struct ipc_in *in)
 {
-	struct client *c = arg;
+	struct auth_worker *w = arg;
 	struct signin *s;
 	struct head h;
 	enum err e;
@@ -198,9 +88,9 @@ take_apop(void *arg, struct ipc_in *in)
 
 	if ((e = ipc_get_end(in)) != E_OK)
 		return e;
-	if (!c->auth->conf.apop || digest.n != APOP_DIGEST)
+	if (!w->auth->conf.apop || digest.n != APOP_DIGEST)
 		return E_FORMAT;
-	if ((e = begin(c, h.sid, h.peer, "APOP", &s)) != E_OK)
+	if ((e = begin(w, h.sid, h.peer, "APOP", &s)) != E_OK)
 		return e;
 	if (s != NULL)
 		signin_apop(s, name, timestamp, (const void *)digest.p);
@@ -210,7 +100,7 @@ take_apop(void *arg, struct ipc_in *in)
 static enum err
 take_sasl(void *arg, struct ipc_in *in)
 {
-	struct client *c = arg;
+	struct auth_worker *w = arg;
 	struct signin *s;
 	struct head h;
 	enum err e;
@@ -221,7 +111,7 @@ take_sasl(void *arg, struct ipc_in *in)
 	struct slice initial = ipc_get_slice(in);
 
 	if ((e = ipc_get_end(in)) != E_OK ||
-	    (e = begin(c, h.sid, h.peer, "SASL", &s)) != E_OK)
+	    (e = begin(w, h.sid, h.peer, "SASL", &s)) != E_OK)
 		return e;
 	if (s != NULL)
 		signin_sasl(s, mechanism, has_initial ? &initial : NULL);
@@ -233,7 +123,7 @@ take_step(void *arg, struct ipc_in *in)
 {
 	uint64_t sid = ipc_get_u64(in);
 	struct slice response = ipc_get_slice(in);
-	struct slot *slot = slot_find(arg, sid);
+	struct auth_slot *slot = auth_slot_find(arg, sid);
 	enum err e;
 
 	if ((e = ipc_get_end(in)) != E_OK)
@@ -246,7 +136,7 @@ take_step(void *arg, struct ipc_in *in)
 static enum err
 take_end(void *arg, struct ipc_in *in)
 {
-	struct slot *slot = slot_find(arg, ipc_get_u64(in));
+	struct auth_slot *slot = auth_slot_find(arg, ipc_get_u64(in));
 	enum err e;
 
 	if ((e = ipc_get_end(in)) != E_OK)
@@ -258,27 +148,27 @@ take_end(void *arg, struct ipc_in *in)
 }
 
 static void
-client_free(struct client *c)
+worker_free(struct auth_worker *w)
 {
-	ipc_close(c->chan);
-	LIST_REMOVE(c, entry);
-	for (size_t i = 0; i < c->n_slots; i++)
-		if (c->slot[i].signin != NULL)
-			signin_abandon(c->slot[i].signin);
-	free(c->slot);
-	free(c);
+	ipc_close(w->chan);
+	LIST_REMOVE(w, entry);
+	for (size_t i = 0; i < w->n_slots; i++)
+		if (w->slot[i].signin != NULL)
+			signin_abandon(w->slot[i].signin);
+	free(w->slot);
+	free(w);
 }
 
 static void
-client_gone(void *arg, enum err why)
+worker_gone(void *arg, enum err why)
 {
-	struct client *c = arg;
+	struct auth_worker *w = arg;
 
-	auth_link_lost(c->auth, ROLE_POP3, c->index, why);
-	client_free(c);
+	auth_link_lost(w->auth, ROLE_POP3, w->index, why);
+	worker_free(w);
 }
 
-static const struct ipc_rule client_rule[] = {
+static const struct ipc_rule worker_rule[] = {
 	{ IPC_PASS, 1, 0, 4096, take_pass },
 	{ IPC_APOP, 1, 0, 4096, take_apop },
 	{ IPC_SASL, 1, 0, SASL_MAX + 1024, take_sasl },
@@ -286,28 +176,28 @@ static const struct ipc_rule client_rule[] = {
 	{ IPC_SIGN_IN_END, 1, 0, 8, take_end },
 };
 
-static const struct ipc_rules client_rules = { client_rule,
-	sizeof(client_rule) / sizeof(client_rule[0]), client_gone };
+static const struct ipc_rules worker_rules = { worker_rule,
+	sizeof(worker_rule) / sizeof(worker_rule[0]), worker_gone };
 
 void
-client_attach(struct auth *a, uint16_t index, int fd)
+auth_worker_attach(struct auth *a, uint16_t index, int fd)
 {
-	struct client *c;
+	struct auth_worker *w;
 
-	LIST_FOREACH (c, &a->clients, entry)
-		if (c->index == index)
+	LIST_FOREACH (w, &a->workers, entry)
+		if (w->index == index)
 			break;
-	if (c != NULL)
-		client_free(c);
-	if ((c = calloc(1, sizeof(*c))) == NULL) {
+	if (w != NULL)
+		worker_free(w);
+	if ((w = calloc(1, sizeof(*w))) == NULL) {
 		close(fd);
 		return;
 	}
-	c->auth = a;
-	c->index = index;
-	if ((c->chan = ipc_open(a->loop, fd, &client_rules, c, true)) == NULL) {
-		free(c);
+	w->auth = a;
+	w->index = index;
+	if ((w->chan = ipc_open(a->loop, fd, &worker_rules, w, true)) == NULL) {
+		free(w);
 		return;
 	}
-	LIST_INSERT_HEAD(&a->clients, c, entry);
+	LIST_INSERT_HEAD(&a->workers, w, entry);
 }

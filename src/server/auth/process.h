@@ -1,10 +1,14 @@
 /*
- * process.h - what the files of the auth process share.
+ * process.h - what the files of the auth process share.  Each uses those below
+ * it:
  *
- *	auth.c      the settings, the parent's messages, the loop
- *	auth_messages.c   the pop3 processes: their messages, their sessions
- *	signin.c    one sign-in, from the request to IPC_OPEN or IPC_REFUSED
- *	stores.c    the store processes, and who waits for one
+ *	auth.c           the settings, the parent's messages, the loop
+ *	auth_messages.c  what the workers send
+ *	signin.c         one sign-in, from the request to IPC_OPEN or
+ *	                 IPC_REFUSED
+ *	stores.c         the store processes, and who waits for one
+ *	auth_worker.c    a worker: its sessions, and what it is sent
+ *	process.c        what the parent is told of them
  */
 #ifndef SERVER_AUTH_PROCESS_H
 #define SERVER_AUTH_PROCESS_H
@@ -15,12 +19,12 @@
 #include "server/auth/auth.h"
 #include "server/users/userfile.h"
 
-struct client;
+struct auth_worker;
 struct signin;
 struct store;
 struct store_wait;
 
-LIST_HEAD(client_list, client);
+LIST_HEAD(auth_worker_list, auth_worker);
 LIST_HEAD(store_list, store);
 TAILQ_HEAD(store_waits, store_wait);
 
@@ -33,7 +37,7 @@ struct auth {
 	struct hashpool *hashes;
 	struct vcache *verified;
 	struct penalty *penalty;
-	struct client_list clients;
+	struct auth_worker_list workers;
 	struct store_list stores;
 	struct store_waits store_waits;
 	unsigned n_store_waits, n_signins;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sasl/sasl.h"
+#include "server/auth/auth_worker.h"
 #include "server/auth/hashpool.h"
 #include "server/auth/penalty.h"
 #include "server/auth/stores.h"
@@ -17,10 +18,10 @@ enum state { SASL, CHECKING, HASHING, PLACING, HELD };
 
 struct signin {
 	struct auth *auth;
-	struct client *client; /* NULL: abandoned */
+	struct auth_worker *worker; /* NULL: abandoned */
 	uint64_t sid;
 	enum state state;
-	uint16_t client_index;
+	uint16_t worker_index;
 	const char *method;
 	char peer[PEER_MAX];
 	char user[NAME_MAX_OCTETS + 1]; /* by the rule for names, or empty */
@@ -55,17 +56,18 @@ static void place(struct signin *s);
 /* ---- life ---- */
 
 struct signin *
-signin_new(struct client *c, uint64_t sid, const char *peer, const char *method)
+signin_new(
+    struct auth_worker *w, uint64_t sid, const char *peer, const char *method)
 {
-	struct auth *a = client_auth(c);
+	struct auth *a = w->auth;
 	struct signin *s;
 
 	if (a->n_signins >= SIGNINS_MAX || (s = calloc(1, sizeof(*s))) == NULL)
 		return NULL;
 	a->n_signins++;
 	s->auth = a;
-	s->client = c;
-	s->client_index = client_index(c);
+	s->worker = w;
+	s->worker_index = w->index;
 	s->sid = sid;
 	s->method = method;
 	memcpy(s->peer, peer, strnlen(peer, PEER_MAX - 1));
@@ -93,8 +95,8 @@ forget_secrets(struct signin *s)
 static void
 finish(struct signin *s, uint32_t store)
 {
-	if (s->client != NULL)
-		client_signed_in(s->client, s->sid, store);
+	if (s->worker != NULL)
+		auth_worker_signed_in(s->worker, s->sid, store);
 	ev_timer_stop(s->auth->loop, &s->held);
 	s->auth->n_signins--;
 	forget_secrets(s);
@@ -106,8 +108,8 @@ finish(struct signin *s, uint32_t store)
 void
 signin_abandon(struct signin *s)
 {
-	client_signed_in(s->client, s->sid, 0);
-	s->client = NULL;
+	auth_worker_signed_in(s->worker, s->sid, 0);
+	s->worker = NULL;
 	/* What is being verified goes on, so that a failure counts. */
 	if (s->state == CHECKING ||
 	    (s->state == HASHING && !hashpool_cancel(s->auth->hashes, &s->job)))
@@ -130,8 +132,8 @@ static const char *const code_word[SIGN_IN_CODES] = {
 static void
 answer(struct signin *s)
 {
-	if (s->client != NULL)
-		client_refuse(s->client, s->sid, s->code, s->user, s->why);
+	if (s->worker != NULL)
+		auth_worker_refuse(s->worker, s->sid, s->code, s->user, s->why);
 	finish(s, 0);
 }
 
@@ -162,7 +164,7 @@ log_refused(const struct signin *s, struct slice name)
 	log_line(s->code == SIGN_IN_CREDENTIALS ? LOG_EVENT : LOG_WARNING,
 	    "ev=login-failed sid=%u.%llx user=%s ip=%s method=%s code=%s "
 	    "why=%s",
-	    s->client_index, (unsigned long long)s->sid, user, peer, s->method,
+	    s->worker_index, (unsigned long long)s->sid, user, peer, s->method,
 	    code_word[s->code], s->why);
 }
 
@@ -192,7 +194,7 @@ deny(struct signin *s, struct slice name, const char *why)
 		ms = penalty_raise(
 		    s->auth->penalty, s->peer, s->user, tried, clock_ms());
 	forget_secrets(s);
-	if (ms == 0 || s->client == NULL)
+	if (ms == 0 || s->worker == NULL)
 		answer(s);
 	else
 		hold(s, ms);
@@ -392,7 +394,7 @@ step(struct signin *s, const struct slice *in)
 	buf_init(&out, SASL_MAX, true);
 	switch (sasl_server_step(s->sasl, in, &out)) {
 	case SASL_MORE:
-		client_challenge(s->client, s->sid,
+		auth_worker_challenge(s->worker, s->sid,
 		    (struct slice){
 			out.len != 0 ? buf_data(&out) : "", out.len });
 		break;
@@ -440,7 +442,7 @@ open_at(struct signin *s, struct store *store)
 {
 	uint32_t serial;
 
-	if (store_open(store, s->client_index, s->sid, s->user, s->mail,
+	if (store_open(store, s->worker_index, s->sid, s->user, s->mail,
 		s->peer, &serial) == E_OK)
 		finish(s, serial);
 	else
@@ -478,7 +480,7 @@ set_mail(struct signin *s, const struct user *u)
 		conf->mail_root, s->user, u->home, &eb) != E_OK) {
 		log_line(LOG_FAULT,
 		    "ev=mail-location sid=%u.%llx user=%s error=\"%s\"",
-		    s->client_index, (unsigned long long)s->sid,
+		    s->worker_index, (unsigned long long)s->sid,
 		    str_escape(user, sizeof(user), s->user, strlen(s->user)),
 		    eb.text);
 		refuse(s, SIGN_IN_PERMANENT, "mail-location");
@@ -501,7 +503,7 @@ place(struct signin *s)
 	uint32_t uid;
 
 	forget_secrets(s);
-	if (s->client == NULL) {
+	if (s->worker == NULL) {
 		finish(s, 0);
 		return;
 	}

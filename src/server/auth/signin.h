@@ -8,20 +8,21 @@
  *	PLACING   a store for the user's uid is being started
  *	HELD      a refusal waits until its penalty is over
  *
- * The functions that begin one answer through client_refuse() and the like,
- * perhaps before they return; client_signed_in() is called when it is over.
+ * The functions that begin one answer through auth_worker_refuse() and the
+ * like, perhaps before they return; auth_worker_signed_in() is called when it
+ * is over.
  */
 #ifndef SERVER_AUTH_SIGNIN_H
 #define SERVER_AUTH_SIGNIN_H
 
-#include "server/auth/auth_messages.h"
+#include "server/auth/process.h"
 #include "server/users/scheme.h"
 
 enum { SIGNINS_MAX = 32 * 1024 }; /* at the same time */
 
 /* NULL: too many, or memory.  peer: an address; method: static. */
 struct signin *signin_new(
-    struct client *c, uint64_t sid, const char *peer, const char *method);
+    struct auth_worker *w, uint64_t sid, const char *peer, const char *method);
 
 void signin_pass(struct signin *s, struct slice name, struct slice password);
 void signin_apop(struct signin *s, struct slice name, struct slice timestamp,

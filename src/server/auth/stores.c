@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "server/auth/auth_messages.h"
+#include "server/auth/auth_worker.h"
 
 /* Seconds: what was given to a store that long ago is with it, or lost. */
 static const ev_tstamp UNDER_WAY = 30;
@@ -21,7 +21,7 @@ struct store {
 };
 
 static struct store *
-find(const struct auth *a, uint16_t index)
+store_find(const struct auth *a, uint16_t index)
 {
 	struct store *st;
 
@@ -47,7 +47,7 @@ store_died(struct store *st)
 
 	store_free(st);
 	if (serial != 0)
-		clients_store_died(a, serial);
+		auth_workers_store_died(a, serial);
 }
 
 static void
@@ -141,7 +141,7 @@ store_denied(struct auth *a, uint32_t uid)
 static struct store *
 store_new(struct auth *a, uint16_t index, uint32_t uid)
 {
-	struct store *st = find(a, index);
+	struct store *st = store_find(a, index);
 
 	if (st != NULL)
 		store_died(st);
@@ -167,7 +167,7 @@ store_attach(struct auth *a, uint16_t index, int fd)
 {
 	struct store *st = index < a->conf.n_stores
 			       ? store_new(a, index, AUTH_NO_UID)
-			       : find(a, index);
+			       : store_find(a, index);
 
 	if (st == NULL || st->chan != NULL) {
 		close(fd);
@@ -185,7 +185,7 @@ store_attach(struct auth *a, uint16_t index, int fd)
 enum err
 store_idle(struct auth *a, uint16_t index)
 {
-	struct store *st = find(a, index);
+	struct store *st = store_find(a, index);
 
 	if (index < a->conf.n_stores)
 		return E_FORMAT;
@@ -210,7 +210,7 @@ store_of_path(const struct auth *a, const char *path)
 
 	if (a->conf.n_stores == 0)
 		return NULL;
-	st = find(
+	st = store_find(
 	    a, (uint16_t)(XXH3_64bits(path, strlen(path)) % a->conf.n_stores));
 	return st != NULL && st->chan != NULL ? st : NULL;
 }
@@ -227,11 +227,11 @@ store_of_uid(const struct auth *a, uint32_t uid)
 }
 
 enum err
-store_open(struct store *st, uint16_t client, uint64_t sid, const char *user,
+store_open(struct store *st, uint16_t worker, uint64_t sid, const char *user,
     const char *mail, const char *peer, uint32_t *serial_r)
 {
 	ipc_begin(st->chan, IPC_OPEN);
-	ipc_put_u16(st->chan, client);
+	ipc_put_u16(st->chan, worker);
 	ipc_put_u64(st->chan, sid);
 	ipc_put_str(st->chan, user);
 	ipc_put_str(st->chan, mail);

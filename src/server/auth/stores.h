@@ -45,7 +45,7 @@ enum err store_idle(struct auth *a, uint16_t index) NODISCARD;
 void store_denied(struct auth *a, uint32_t uid);
 
 /* IPC_OPEN.  *serial_r: what this life of the store is called. */
-enum err store_open(struct store *st, uint16_t client, uint64_t sid,
+enum err store_open(struct store *st, uint16_t worker, uint64_t sid,
     const char *user, const char *mail, const char *peer,
     uint32_t *serial_r) NODISCARD;
 

@@ -1,0 +1,91 @@
+#include "server/auth/auth_worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* A worker numbers its sessions so that the low bits of a sid are a place in
+ * its own table, and so are they here. */
+enum { SLOT_BITS = 20 };
+
+struct auth_slot *
+auth_slot_find(struct auth_worker *w, uint64_t sid)
+{
+	size_t i = sid & ((1 << SLOT_BITS) - 1);
+
+	return i < w->n_slots && w->slot[i].sid == sid ? &w->slot[i] : NULL;
+}
+
+struct auth_slot *
+auth_slot_for(struct auth_worker *w, uint64_t sid)
+{
+	size_t i = sid & ((1 << SLOT_BITS) - 1), n = w->n_slots;
+	struct auth_slot *more;
+
+	if (i >= n) {
+		for (n = n != 0 ? n : 64; n <= i; n *= 2)
+			;
+		more = realloc(w->slot, n * sizeof(*more));
+		if (more == NULL)
+			return NULL;
+		memset(more + w->n_slots, 0, (n - w->n_slots) * sizeof(*more));
+		w->slot = more;
+		w->n_slots = n;
+	}
+	return &w->slot[i];
+}
+
+void
+auth_worker_refuse(struct auth_worker *w, uint64_t sid, enum sign_in_code code,
+    const char *user, const char *why)
+{
+	ipc_begin(w->chan, IPC_REFUSED);
+	ipc_put_u64(w->chan, sid);
+	ipc_put_u8(w->chan, (uint8_t)code);
+	ipc_put_str(w->chan, user);
+	ipc_put_str(w->chan, why);
+	if (ipc_end(w->chan) != E_OK)
+		log_line(LOG_FAULT, "ev=unanswered sid=%u.%llx", w->index,
+		    (unsigned long long)sid);
+}
+
+void
+auth_worker_challenge(
+    struct auth_worker *w, uint64_t sid, struct slice challenge)
+{
+	ipc_begin(w->chan, IPC_CHALLENGE);
+	ipc_put_u64(w->chan, sid);
+	ipc_put_bytes(w->chan, challenge.p, challenge.n);
+	if (ipc_end(w->chan) != E_OK)
+		log_line(LOG_FAULT, "ev=unanswered sid=%u.%llx", w->index,
+		    (unsigned long long)sid);
+}
+
+void
+auth_worker_signed_in(struct auth_worker *w, uint64_t sid, uint32_t store)
+{
+	struct auth_slot *slot = auth_slot_find(w, sid);
+
+	if (slot == NULL)
+		return;
+	slot->signin = NULL;
+	slot->store = store;
+}
+
+void
+auth_workers_store_died(struct auth *a, uint32_t store)
+{
+	struct auth_worker *w;
+
+	LIST_FOREACH (w, &a->workers, entry)
+		for (size_t i = 0; i < w->n_slots; i++) {
+			struct auth_slot *slot = &w->slot[i];
+
+			if (slot->store != store)
+				continue;
+			slot->store = 0;
+			auth_worker_refuse(
+			    w, slot->sid, SIGN_IN_TEMPORARY, "", "store-died");
+		}
+}

@@ -1,0 +1,47 @@
+/*
+ * auth_worker.h - a worker process as auth sees it: its channel, its sessions
+ * and which of them sign in, and all that is sent to it.
+ */
+#ifndef SERVER_AUTH_AUTH_WORKER_H
+#define SERVER_AUTH_AUTH_WORKER_H
+
+#include "server/auth/process.h"
+
+/* What is known of a session. */
+struct auth_slot {
+	uint64_t sid;
+	struct signin *signin; /* NULL: none at the moment */
+	uint32_t store;        /* serial of the one it was given to, or 0 */
+};
+
+struct auth_worker {
+	LIST_ENTRY(auth_worker) entry;
+	struct auth *auth;
+	struct ipc_chan *chan;
+	struct auth_slot *slot;
+	size_t n_slots;
+	uint16_t index;
+};
+
+/* The slot of a session; NULL: it never asked to sign in. */
+struct auth_slot *auth_slot_find(struct auth_worker *w, uint64_t sid);
+
+/* The slot that a session is to have; one that is over may still be in it.
+ * NULL: memory. */
+struct auth_slot *auth_slot_for(struct auth_worker *w, uint64_t sid);
+
+/* A session's sign-in is over without success, or asks for more. */
+void auth_worker_refuse(struct auth_worker *w, uint64_t sid,
+    enum sign_in_code code, const char *user, const char *why);
+void auth_worker_challenge(
+    struct auth_worker *w, uint64_t sid, struct slice challenge);
+
+/* Nothing is sent: the sign-in is over.  store: the serial number of the one
+ * that the session was given to, or 0. */
+void auth_worker_signed_in(struct auth_worker *w, uint64_t sid, uint32_t store);
+
+/* Refuses every session, of all workers, that was given to this store.  One
+ * that has heard from the store already takes no notice. */
+void auth_workers_store_died(struct auth *a, uint32_t store);
+
+#endif
