@@ -42,6 +42,15 @@ code_find(struct slice s)
 	return POP3_CODE_OTHER;
 }
 
+const char *
+pop3_code_name(enum pop3_code code)
+{
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (codes[i].code == code)
+			return codes[i].text;
+	return NULL;
+}
+
 enum pop3_code
 pop3_code_parse(struct slice *text)
 {

@@ -21,4 +21,7 @@ enum pop3_code {
  * levels that are not known count as the level above (RFC 2449 s8). */
 enum pop3_code pop3_code_parse(struct slice *text);
 
+/* "SYS/TEMP"; NULL: no code, or one that we do not know. */
+const char *pop3_code_name(enum pop3_code code);
+
 #endif

@@ -48,14 +48,14 @@ state_enter(struct pop3_server *s, enum pop3_state state)
 
 /* Every -ERR drops the name of USER; before login too many end the session. */
 static void
-complain(struct pop3_server *s, struct buf *out, const char *reply)
+complain(struct pop3_server *s, struct buf *out, enum pop3_text text)
 {
 	pop3_server_forget_name(s);
 	if (s->state == POP3_AUTHORIZATION && ++s->bad == s->policy->bad_max) {
 		pop3_server_finish(s, "bad-commands");
-		reply = "-ERR too many bad commands";
+		text = POP3_TEXT_BAD_COMMANDS;
 	}
-	pop3_server_reply(s, out, "%s", reply);
+	pop3_server_say(s, out, text, NULL);
 }
 
 static const char *
@@ -94,12 +94,17 @@ void
 pop3_server_greet(struct pop3_server *s, struct buf *out)
 {
 	char timestamp[POP3_TIMESTAMP];
+	const char *host = s->policy->host;
+	size_t n = pop3_server_timestamp(s, timestamp, sizeof(timestamp));
 
-	if (pop3_server_timestamp(s, timestamp, sizeof(timestamp)) != 0)
-		pop3_server_reply(s, out, "+OK POP3 ready %s", timestamp);
+	if (n != 0)
+		pop3_server_say(s, out, POP3_TEXT_READY_APOP,
+		    (struct pop3_arg[POP3_TEXT_ARGS]){
+			{ .text = { timestamp, n } } });
 	else
-		pop3_server_reply(
-		    s, out, "+OK %.255s POP3 ready", s->policy->host);
+		pop3_server_say(s, out, POP3_TEXT_READY,
+		    (struct pop3_arg[POP3_TEXT_ARGS]){
+			{ .text = { host, strnlen(host, 255) } } });
 }
 
 void
@@ -165,27 +170,26 @@ carry_out(struct pop3_server *s, struct pop3_next next, struct buf *out)
 		s->in_sasl = false;
 	if (next.want == POP3_WANT_UPDATE)
 		state_enter(s, POP3_UPDATE);
-	if (next.reply == NULL)
+	if (next.text == POP3_NO_TEXT)
 		return;
-	if (next.reply[0] == '-')
-		complain(s, out, next.reply);
+	if (pop3_text_is_good(next.text))
+		pop3_server_say(s, out, next.text, NULL);
 	else
-		pop3_server_reply(s, out, "%s", next.reply);
+		complain(s, out, next.text);
 }
 
 /* Runs one line.  False: there is none yet. */
 static bool
 line_take(struct pop3_server *s, struct buf *in, struct buf *out)
 {
-	static const char too_long[] = "-ERR line too long";
-	struct pop3_next next = { too_long, POP3_WANT_INPUT };
+	struct pop3_next next = { POP3_TEXT_LINE_LONG, POP3_WANT_INPUT };
 	char *line = buf_data(in);
 	enum pop3_line_result r;
 	size_t len, used;
 
 	if (s->first && !s->tls && is_stranger(line, in->len)) {
 		next =
-		    (struct pop3_next){ "-ERR this is POP3", POP3_WANT_CLOSE };
+		    (struct pop3_next){ POP3_TEXT_NOT_POP3, POP3_WANT_CLOSE };
 		pop3_server_finish(s, "not-pop3");
 		carry_out(s, next, out);
 		return true;
@@ -292,6 +296,22 @@ pop3_server_challenge(
 	buf_added(out, 2 + len + 2);
 }
 
+static void
+say_messages(
+    struct pop3_server *s, struct buf *out, uint32_t count, uint64_t octets)
+{
+	pop3_server_say(s, out, POP3_TEXT_MESSAGES,
+	    (struct pop3_arg[POP3_TEXT_ARGS]){
+		{ .number = count }, { .number = octets } });
+}
+
+static void
+say_number(struct pop3_server *s, struct buf *out, enum pop3_text t, uint64_t v)
+{
+	pop3_server_say(
+	    s, out, t, (struct pop3_arg[POP3_TEXT_ARGS]){ { .number = v } });
+}
+
 void
 pop3_server_opened(
     struct pop3_server *s, struct buf *out, uint32_t count, uint64_t octets)
@@ -300,8 +320,7 @@ pop3_server_opened(
 	state_enter(s, POP3_TRANSACTION);
 	s->count = count;
 	s->octets = octets;
-	pop3_server_reply(s, out, "+OK %u messages (%llu octets)", count,
-	    (unsigned long long)octets);
+	say_messages(s, out, count, octets);
 }
 
 void
@@ -338,7 +357,7 @@ pop3_server_entry(
 	answered(s);
 	if (s->verb->flags & POP3_VERB_MARKS) {
 		mark(s, octets);
-		pop3_server_reply(s, out, "+OK message %u deleted", msgno);
+		say_number(s, out, POP3_TEXT_DELETED, msgno);
 	} else if (s->request.uidl) {
 		pop3_server_reply(
 		    s, out, "+OK %u %.*s", msgno, (int)uid.n, uid.p);
@@ -365,8 +384,7 @@ pop3_server_octets(const struct pop3_server *s)
 void
 pop3_server_listing_begin(struct pop3_server *s, struct buf *out)
 {
-	pop3_server_reply(s, out, "+OK %u messages (%llu octets)",
-	    s->count - s->marked, (unsigned long long)pop3_server_octets(s));
+	say_messages(s, out, s->count - s->marked, pop3_server_octets(s));
 }
 
 void
@@ -381,10 +399,9 @@ pop3_server_message_begin(
     struct pop3_server *s, struct buf *out, uint64_t octets)
 {
 	if (s->request.top)
-		pop3_server_reply(s, out, "+OK the top follows");
+		pop3_server_say(s, out, POP3_TEXT_TOP, NULL);
 	else
-		pop3_server_reply(
-		    s, out, "+OK %llu octets", (unsigned long long)octets);
+		say_number(s, out, POP3_TEXT_OCTETS, octets);
 }
 
 void
@@ -403,11 +420,9 @@ pop3_server_updated(
 {
 	pop3_server_finish(s, "quit");
 	if (failed != 0)
-		pop3_server_reply(s, out,
-		    "-ERR [SYS/TEMP] some messages may not have been removed");
+		pop3_server_say(s, out, POP3_TEXT_NOT_REMOVED, NULL);
 	else
-		pop3_server_reply(
-		    s, out, "+OK bye, %u messages removed", removed);
+		say_number(s, out, POP3_TEXT_BYE_REMOVED, removed);
 }
 
 const uint8_t *

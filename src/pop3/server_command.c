@@ -9,15 +9,15 @@
 #include "pop3/word.h"
 
 static struct pop3_next
-say(const char *reply)
+next_says(enum pop3_text text)
 {
-	return (struct pop3_next){ reply, POP3_WANT_INPUT };
+	return (struct pop3_next){ text, POP3_WANT_INPUT };
 }
 
 static struct pop3_next
-ask(enum pop3_want want)
+next_wants(enum pop3_want want)
 {
-	return (struct pop3_next){ NULL, want };
+	return (struct pop3_next){ POP3_NO_TEXT, want };
 }
 
 /* ---- what is to be had on this connection ---- */
@@ -34,65 +34,64 @@ is_usable(const struct pop3_server *s, const struct pop3_mechanism *m)
 	return !m->plaintext || is_plain_allowed(s);
 }
 
-static const char *
+static enum pop3_text
 refuse_user(const struct pop3_server *s)
 {
-	return is_plain_allowed(s) ? NULL
-				   : "-ERR passwords are taken inside TLS only";
+	return is_plain_allowed(s) ? POP3_NO_TEXT : POP3_TEXT_TLS_ONLY;
 }
 
-static const char *
+static enum pop3_text
 refuse_pass(const struct pop3_server *s)
 {
-	return s->name != NULL ? NULL : "-ERR USER comes first";
+	return s->name != NULL ? POP3_NO_TEXT : POP3_TEXT_USER_FIRST;
 }
 
-static const char *
+static enum pop3_text
 refuse_apop(const struct pop3_server *s)
 {
 	if (!s->policy->apop || s->stls_done)
-		return "-ERR APOP is not offered";
-	return s->name == NULL ? NULL : "-ERR PASS was expected";
+		return POP3_TEXT_NO_APOP;
+	return s->name == NULL ? POP3_NO_TEXT : POP3_TEXT_PASS_EXPECTED;
 }
 
-static const char *
+static enum pop3_text
 refuse_auth(const struct pop3_server *s)
 {
 	for (size_t i = 0; i < s->policy->n_mechanisms; i++)
 		if (is_usable(s, &s->policy->mechanisms[i]))
-			return NULL;
-	return "-ERR no mechanism is offered here";
+			return POP3_NO_TEXT;
+	return POP3_TEXT_NO_MECHANISMS;
 }
 
 /* In TRANSACTION it would fail, so it is not announced there either
  * (RFC 2595 s8). */
-static const char *
+static enum pop3_text
 refuse_stls(const struct pop3_server *s)
 {
 	if (s->tls)
-		return "-ERR TLS is active";
+		return POP3_TEXT_TLS_ACTIVE;
 	return s->policy->stls && s->state == POP3_AUTHORIZATION
-		   ? NULL
-		   : "-ERR TLS is not offered";
+		   ? POP3_NO_TEXT
+		   : POP3_TEXT_NO_TLS;
 }
 
 /* ---- arguments ---- */
 
-/* The first argument: a message that is there.  NULL or the reply. */
-static const char *
+/* The first argument: a message that is there.  POP3_NO_TEXT, or why not. */
+static enum pop3_text
 message_get(struct pop3_call *c)
 {
 	struct pop3_server *s = c->server;
 	uint64_t v;
 
 	if (c->arg[0].n > 10 || !str_to_u64(c->arg[0], &v))
-		return "-ERR that is no message number";
+		return POP3_TEXT_NO_NUMBER;
 	if (v == 0 || v > s->count)
-		return "-ERR no such message";
+		return POP3_TEXT_NO_MESSAGE;
 	if (pop3_server_is_marked(s, (uint32_t)v))
-		return "-ERR the message is deleted";
+		return POP3_TEXT_IS_DELETED;
 	s->request.msgno = (uint32_t)v;
-	return NULL;
+	return POP3_NO_TEXT;
 }
 
 /* Into the place of the digits. */
@@ -135,8 +134,8 @@ static struct pop3_next
 cmd_quit(struct pop3_call *c)
 {
 	if (c->server->state == POP3_TRANSACTION)
-		return ask(POP3_WANT_UPDATE);
-	return (struct pop3_next){ "+OK bye", POP3_WANT_CLOSE };
+		return next_wants(POP3_WANT_UPDATE);
+	return (struct pop3_next){ POP3_TEXT_BYE, POP3_WANT_CLOSE };
 }
 
 static struct pop3_next cmd_capa(struct pop3_call *c);
@@ -150,11 +149,11 @@ cmd_user(struct pop3_call *c)
 	char *copy = malloc(name.n + 1);
 
 	if (copy == NULL)
-		return say("-ERR [SYS/TEMP] out of memory");
+		return next_says(POP3_TEXT_MEMORY);
 	memcpy(copy, name.p, name.n);
 	copy[name.n] = '\0';
 	c->server->name = copy;
-	return say("+OK now the password");
+	return next_says(POP3_TEXT_PASSWORD);
 }
 
 static struct pop3_next
@@ -164,7 +163,7 @@ cmd_pass(struct pop3_call *c)
 
 	s->request.name = (struct slice){ s->name, strlen(s->name) };
 	s->request.secret = c->arg[0];
-	return ask(POP3_WANT_PASS);
+	return next_wants(POP3_WANT_PASS);
 }
 
 static struct pop3_next
@@ -173,10 +172,10 @@ cmd_apop(struct pop3_call *c)
 	struct slice digest = c->arg[1];
 
 	if (digest.n != 32 || !hex_decode(&digest))
-		return say("-ERR the digest must have 32 hexadecimal digits");
+		return next_says(POP3_TEXT_DIGEST);
 	c->server->request.name = c->arg[0];
 	c->server->request.secret = digest;
-	return ask(POP3_WANT_APOP);
+	return next_wants(POP3_WANT_APOP);
 }
 
 static struct pop3_next
@@ -184,12 +183,13 @@ mechanisms_list(struct pop3_call *c)
 {
 	const struct pop3_policy *policy = c->server->policy;
 
-	pop3_server_reply(c->server, c->out, "+OK mechanisms follow");
+	pop3_server_say(c->server, c->out, POP3_TEXT_MECHANISMS, NULL);
 	for (size_t i = 0; i < policy->n_mechanisms; i++)
 		if (is_usable(c->server, &policy->mechanisms[i]))
 			pop3_server_reply(c->server, c->out, "%s",
 			    policy->mechanisms[i].name);
-	return say(".");
+	pop3_server_reply(c->server, c->out, ".");
+	return next_wants(POP3_WANT_INPUT);
 }
 
 static struct pop3_next
@@ -206,23 +206,23 @@ cmd_auth(struct pop3_call *c)
 	       !slice_caseeq(c->arg[0], policy->mechanisms[i].name))
 		i++;
 	if (i == policy->n_mechanisms || !is_usable(s, &policy->mechanisms[i]))
-		return say("-ERR the mechanism is not offered");
+		return next_says(POP3_TEXT_NO_MECHANISM);
 	s->request.mechanism = &policy->mechanisms[i];
 	if (c->n_args == 1)
-		return ask(POP3_WANT_SASL);
+		return next_wants(POP3_WANT_SASL);
 	if (s->request.mechanism->server_first)
-		return say("-ERR the mechanism takes no initial response");
+		return next_says(POP3_TEXT_NO_INITIAL);
 	if (slice_eq(initial, "="))
 		initial.n = 0;
 	if (!response_decode(s, initial))
-		return say("-ERR bad base64");
-	return ask(POP3_WANT_SASL);
+		return next_says(POP3_TEXT_BASE64);
+	return next_wants(POP3_WANT_SASL);
 }
 
 static struct pop3_next
 cmd_stls(struct pop3_call *c)
 {
-	return (struct pop3_next){ "+OK begin TLS", POP3_WANT_TLS };
+	return (struct pop3_next){ POP3_TEXT_BEGIN_TLS, POP3_WANT_TLS };
 }
 
 /* ---- TRANSACTION ---- */
@@ -234,13 +234,13 @@ cmd_stat(struct pop3_call *c)
 
 	pop3_server_reply(s, c->out, "+OK %u %llu", s->count - s->marked,
 	    (unsigned long long)pop3_server_octets(s));
-	return ask(POP3_WANT_INPUT);
+	return next_wants(POP3_WANT_INPUT);
 }
 
 static struct pop3_next
 cmd_noop(struct pop3_call *c)
 {
-	return say("+OK nothing done");
+	return next_says(POP3_TEXT_NOTHING);
 }
 
 static struct pop3_next
@@ -252,19 +252,19 @@ cmd_rset(struct pop3_call *c)
 	s->marks = NULL;
 	s->marked = 0;
 	s->marked_octets = 0;
-	return say("+OK no message is deleted");
+	return next_says(POP3_TEXT_NONE_DELETED);
 }
 
 static struct pop3_next
 cmd_list(struct pop3_call *c)
 {
-	const char *wrong;
+	enum pop3_text wrong;
 
 	if (c->n_args == 0)
-		return ask(POP3_WANT_LISTING);
-	if ((wrong = message_get(c)) != NULL)
-		return say(wrong);
-	return ask(POP3_WANT_ENTRY);
+		return next_wants(POP3_WANT_LISTING);
+	if ((wrong = message_get(c)) != POP3_NO_TEXT)
+		return next_says(wrong);
+	return next_wants(POP3_WANT_ENTRY);
 }
 
 static struct pop3_next
@@ -277,23 +277,24 @@ cmd_uidl(struct pop3_call *c)
 static struct pop3_next
 cmd_retr(struct pop3_call *c)
 {
-	const char *wrong = message_get(c);
+	enum pop3_text wrong = message_get(c);
 
 	c->server->request.lines = POP3_ALL_LINES;
-	return wrong != NULL ? say(wrong) : ask(POP3_WANT_MESSAGE);
+	return wrong != POP3_NO_TEXT ? next_says(wrong)
+				     : next_wants(POP3_WANT_MESSAGE);
 }
 
 static struct pop3_next
 cmd_top(struct pop3_call *c)
 {
-	const char *wrong = message_get(c);
+	enum pop3_text wrong = message_get(c);
 
-	if (wrong != NULL)
-		return say(wrong);
+	if (wrong != POP3_NO_TEXT)
+		return next_says(wrong);
 	if (!str_to_u64(c->arg[1], &c->server->request.lines))
-		return say("-ERR that is no number of lines");
+		return next_says(POP3_TEXT_NO_LINES);
 	c->server->request.top = true;
-	return ask(POP3_WANT_MESSAGE);
+	return next_wants(POP3_WANT_MESSAGE);
 }
 
 /* The size of the message is asked for so that STAT stays right. */
@@ -301,14 +302,14 @@ static struct pop3_next
 cmd_dele(struct pop3_call *c)
 {
 	struct pop3_server *s = c->server;
-	const char *wrong = message_get(c);
+	enum pop3_text wrong = message_get(c);
 
-	if (wrong != NULL)
-		return say(wrong);
+	if (wrong != POP3_NO_TEXT)
+		return next_says(wrong);
 	if (s->marks == NULL &&
 	    (s->marks = calloc(((size_t)s->count + 7) / 8, 1)) == NULL)
-		return say("-ERR [SYS/TEMP] out of memory");
-	return ask(POP3_WANT_ENTRY);
+		return next_says(POP3_TEXT_MEMORY);
+	return next_wants(POP3_WANT_ENTRY);
 }
 
 /* ---- the table ---- */
@@ -385,12 +386,12 @@ cmd_capa(struct pop3_call *c)
 	struct pop3_server *s = c->server;
 	const struct pop3_policy *policy = s->policy;
 
-	pop3_server_reply(s, c->out, "+OK capabilities follow");
+	pop3_server_say(s, c->out, POP3_TEXT_CAPABILITIES, NULL);
 	for (size_t i = 0; i < N_VERBS; i++) {
 		const struct pop3_verb *v = &verbs[i];
 
 		if (v->capability == NULL ||
-		    (v->refusal != NULL && v->refusal(s) != NULL))
+		    (v->refusal != NULL && v->refusal(s) != POP3_NO_TEXT))
 			continue;
 		if (v->flags & POP3_VERB_SASL)
 			capability_sasl(c, v->capability);
@@ -404,7 +405,8 @@ cmd_capa(struct pop3_call *c)
 	if (s->state == POP3_TRANSACTION && policy->implementation != NULL)
 		pop3_server_reply(
 		    s, c->out, "IMPLEMENTATION %s", policy->implementation);
-	return say(".");
+	pop3_server_reply(c->server, c->out, ".");
+	return next_wants(POP3_WANT_INPUT);
 }
 
 /* ---- reading a line ---- */
@@ -474,19 +476,20 @@ struct pop3_next
 pop3_command_run(struct pop3_server *s, struct slice line, struct buf *out)
 {
 	struct pop3_call c = { .server = s, .out = out };
-	const char *refusal;
+	enum pop3_text refusal;
 
 	call_parse(&c, line);
 	if (c.verb == NULL)
-		return say("-ERR unknown command");
+		return next_says(POP3_TEXT_UNKNOWN);
 	if (!(c.verb->states & s->state))
-		return say("-ERR not in this state");
-	if (c.verb->refusal != NULL && (refusal = c.verb->refusal(s)) != NULL)
-		return say(refusal);
+		return next_says(POP3_TEXT_STATE);
+	if (c.verb->refusal != NULL &&
+	    (refusal = c.verb->refusal(s)) != POP3_NO_TEXT)
+		return next_says(refusal);
 	if (has_bad_octet(c.verb, line))
-		return say("-ERR that octet may not be in a command");
+		return next_says(POP3_TEXT_OCTET);
 	if (c.n_args < c.verb->min || c.n_args > c.verb->max)
-		return say("-ERR wrong number of arguments");
+		return next_says(POP3_TEXT_ARGUMENTS);
 	if (!(c.verb->flags & POP3_VERB_NAMED))
 		pop3_server_forget_name(s);
 	s->verb = c.verb;
@@ -498,11 +501,11 @@ struct pop3_next
 pop3_command_respond(struct pop3_server *s, struct slice line)
 {
 	if (slice_eq(line, "*"))
-		return (struct pop3_next){ "-ERR cancelled", POP3_WANT_CANCEL };
-	if (!response_decode(s, line))
 		return (
-		    struct pop3_next){ "-ERR bad base64", POP3_WANT_CANCEL };
-	return ask(POP3_WANT_STEP);
+		    struct pop3_next){ POP3_TEXT_CANCELLED, POP3_WANT_CANCEL };
+	if (!response_decode(s, line))
+		return (struct pop3_next){ POP3_TEXT_BASE64, POP3_WANT_CANCEL };
+	return next_wants(POP3_WANT_STEP);
 }
 
 struct slice

@@ -6,6 +6,7 @@
 #define POP3_SERVER_COMMAND_H
 
 #include "pop3/server.h"
+#include "pop3/server_text.h"
 
 enum pop3_verb_flags {
 	POP3_VERB_REST = 1,   /* its argument is all behind the first SP */
@@ -23,9 +24,9 @@ struct pop3_verb {
 	uint8_t min, max; /* arguments */
 	uint8_t flags;
 	const char *capability;
-	/* Why it is not to be had on this connection now: the reply, or NULL
-	 * if it is. */
-	const char *(*refusal)(const struct pop3_server *s);
+	/* Why it is not to be had on this connection now: the reply, or
+	 * POP3_NO_TEXT if it is. */
+	enum pop3_text (*refusal)(const struct pop3_server *s);
 	struct pop3_next (*run)(struct pop3_call *c);
 };
 
@@ -41,7 +42,7 @@ struct pop3_call {
 
 /* What comes after a command. */
 struct pop3_next {
-	const char *reply;   /* a line; NULL: written already, or not yet */
+	enum pop3_text text; /* POP3_NO_TEXT: written already, or not yet */
 	enum pop3_want want; /* POP3_WANT_INPUT: the next command */
 };
 

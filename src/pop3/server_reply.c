@@ -6,7 +6,10 @@
 
 #include "base/format.h"
 
-enum { REPLY_MAX = 512 }; /* with CRLF, RFC 1939 s3 */
+enum {
+	REPLY_MAX = 512,           /* with CRLF, RFC 1939 s3 */
+	WORDS_MAX = REPLY_MAX - 2, /* without */
+};
 
 void
 pop3_server_forget_name(struct pop3_server *s)
@@ -23,35 +26,41 @@ pop3_server_finish(struct pop3_server *s, const char *why)
 		s->why = why;
 }
 
-static enum err PRINTF(2, 0)
-    line_put(struct buf *out, const char *fmt, va_list ap)
+/* line has room for CRLF behind its len octets. */
+static void
+line_put(struct pop3_server *s, struct buf *out, char *line, size_t len)
 {
-	char line[REPLY_MAX + 1];
-	int n = format_v(line, REPLY_MAX - 1, fmt, ap);
-	size_t len;
-
-	if (n < 0)
-		return E_FORMAT;
-	len = n < REPLY_MAX - 2 ? (size_t)n : REPLY_MAX - 2;
 	for (size_t i = 0; i < len; i++)
 		if (line[i] < 0x20 || line[i] > 0x7e)
 			line[i] = '?';
 	memcpy(line + len, "\r\n", 2);
-	return buf_put(out, line, len + 2);
+	if (buf_put(out, line, len + 2) != E_OK)
+		pop3_server_finish(s, "out-of-memory");
+	else if (s->policy != NULL && s->policy->trace != NULL)
+		s->policy->trace(s, true, (struct slice){ line, len });
+}
+
+void
+pop3_server_say(struct pop3_server *s, struct buf *out, enum pop3_text t,
+    const struct pop3_arg *arg)
+{
+	char line[REPLY_MAX];
+
+	line_put(s, out, line, pop3_text_write(line, WORDS_MAX, t, arg));
 }
 
 void
 pop3_server_reply(struct pop3_server *s, struct buf *out, const char *fmt, ...)
 {
-	size_t before = out->len;
+	char line[REPLY_MAX];
 	va_list ap;
+	int n;
 
 	va_start(ap, fmt);
-	if (line_put(out, fmt, ap) != E_OK)
-		pop3_server_finish(s, "out-of-memory");
-	else if (s->policy != NULL && s->policy->trace != NULL)
-		s->policy->trace(s, true,
-		    (struct slice){
-			buf_data(out) + before, out->len - before - 2 });
+	n = format_v(line, WORDS_MAX + 1, fmt, ap);
 	va_end(ap);
+	if (n < 0)
+		pop3_server_finish(s, "out-of-memory");
+	else
+		line_put(s, out, line, n < WORDS_MAX ? (size_t)n : WORDS_MAX);
 }

@@ -7,9 +7,14 @@
 #define POP3_SERVER_REPLY_H
 
 #include "pop3/server.h"
+#include "pop3/server_text.h"
 
 /* One line: ended with CRLF, cut to the 512 octets of RFC 1939 s3, what is
- * not printable ASCII masked. */
+ * not printable ASCII masked.  arg: as of pop3_text_write(). */
+void pop3_server_say(struct pop3_server *s, struct buf *out, enum pop3_text t,
+    const struct pop3_arg *arg);
+
+/* The same for a line without words. */
 void pop3_server_reply(
     struct pop3_server *s, struct buf *out, const char *fmt, ...) PRINTF(3, 4);
 

@@ -1,0 +1,98 @@
+/*
+ * server_text.h - every reply of the server that has words, by number.
+ *
+ * A row is a reply: good or bad, its response code, its words.  Only the words
+ * are for people, and would be another language's (RFC 6856 LANG); who gives
+ * an answer, in whichever process, names its number.  %1 and %2 stand for what
+ * only the moment knows: a translation may have them in its own order, twice
+ * or not at all, and what they are is never taken for a format.
+ *
+ * Scripts of other people match these words: none changes without need.
+ */
+#ifndef POP3_SERVER_TEXT_H
+#define POP3_SERVER_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "pop3/code.h"
+
+/* clang-format off */
+#define POP3_TEXTS(GOOD, BAD) \
+	/* the connection */ \
+	GOOD(READY_APOP, "POP3 ready %1") /* the timestamp */ \
+	GOOD(READY, "%1 POP3 ready") /* the server's name */ \
+	GOOD(BEGIN_TLS, "begin TLS") \
+	GOOD(BYE, "bye") \
+	GOOD(BYE_REMOVED, "bye, %1 messages removed") \
+	BAD(NOT_REMOVED, POP3_CODE_SYS_TEMP, "some messages may not have been removed") \
+	BAD(NOT_POP3, POP3_NO_CODE, "this is POP3") \
+	BAD(LINE_LONG, POP3_NO_CODE, "line too long") \
+	BAD(BAD_COMMANDS, POP3_NO_CODE, "too many bad commands") \
+	\
+	/* any command */ \
+	BAD(UNKNOWN, POP3_NO_CODE, "unknown command") \
+	BAD(STATE, POP3_NO_CODE, "not in this state") \
+	BAD(OCTET, POP3_NO_CODE, "that octet may not be in a command") \
+	BAD(ARGUMENTS, POP3_NO_CODE, "wrong number of arguments") \
+	BAD(MEMORY, POP3_CODE_SYS_TEMP, "out of memory") \
+	\
+	/* signing in */ \
+	GOOD(CAPABILITIES, "capabilities follow") \
+	GOOD(MECHANISMS, "mechanisms follow") \
+	GOOD(PASSWORD, "now the password") \
+	BAD(TLS_ONLY, POP3_NO_CODE, "passwords are taken inside TLS only") \
+	BAD(USER_FIRST, POP3_NO_CODE, "USER comes first") \
+	BAD(PASS_EXPECTED, POP3_NO_CODE, "PASS was expected") \
+	BAD(NO_APOP, POP3_NO_CODE, "APOP is not offered") \
+	BAD(DIGEST, POP3_NO_CODE, "the digest must have 32 hexadecimal digits") \
+	BAD(NO_MECHANISMS, POP3_NO_CODE, "no mechanism is offered here") \
+	BAD(NO_MECHANISM, POP3_NO_CODE, "the mechanism is not offered") \
+	BAD(NO_INITIAL, POP3_NO_CODE, "the mechanism takes no initial response") \
+	BAD(BASE64, POP3_NO_CODE, "bad base64") \
+	BAD(CANCELLED, POP3_NO_CODE, "cancelled") \
+	BAD(TLS_ACTIVE, POP3_NO_CODE, "TLS is active") \
+	BAD(NO_TLS, POP3_NO_CODE, "TLS is not offered") \
+	\
+	/* the maildrop */ \
+	GOOD(MESSAGES, "%1 messages (%2 octets)") \
+	GOOD(OCTETS, "%1 octets") \
+	GOOD(TOP, "the top follows") \
+	GOOD(DELETED, "message %1 deleted") \
+	GOOD(NONE_DELETED, "no message is deleted") \
+	GOOD(NOTHING, "nothing done") \
+	BAD(NO_NUMBER, POP3_NO_CODE, "that is no message number") \
+	BAD(NO_LINES, POP3_NO_CODE, "that is no number of lines") \
+	BAD(NO_MESSAGE, POP3_NO_CODE, "no such message") \
+	BAD(IS_DELETED, POP3_NO_CODE, "the message is deleted")
+/* clang-format on */
+
+enum pop3_text {
+	POP3_NO_TEXT,
+#define POP3_TEXT_GOOD(name, words)      POP3_TEXT_##name,
+#define POP3_TEXT_BAD(name, code, words) POP3_TEXT_##name,
+	POP3_TEXTS(POP3_TEXT_GOOD, POP3_TEXT_BAD)
+};
+
+/* What %1 or %2 is: octets, or if text.p is NULL a number. */
+struct pop3_arg {
+	struct slice text;
+	uint64_t number;
+};
+
+enum { POP3_TEXT_ARGS = 2 };
+
+bool pop3_text_is_good(enum pop3_text t); /* +OK */
+enum pop3_code pop3_text_code(enum pop3_text t);
+
+/* The words as they are in the table: for a log. */
+const char *pop3_text_words(enum pop3_text t);
+
+/* Writes the reply without CRLF, as much as fits into `room`; returns its
+ * octets.  arg: POP3_TEXT_ARGS of them, or NULL for a reply without. */
+size_t pop3_text_write(
+    char *out, size_t room, enum pop3_text t, const struct pop3_arg *arg);
+
+#endif
