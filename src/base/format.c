@@ -20,7 +20,7 @@ struct directive {
 };
 
 static void
-put(struct sink *s, const char *p, size_t n)
+sink_put(struct sink *s, const char *p, size_t n)
 {
 	size_t left = s->len < s->room ? s->room - s->len : 0;
 
@@ -38,7 +38,7 @@ put_hex(struct sink *s, uint64_t v)
 	do
 		digits[--n] = "0123456789abcdef"[v % 16];
 	while ((v /= 16) != 0);
-	put(s, digits + n, sizeof(digits) - n);
+	sink_put(s, digits + n, sizeof(digits) - n);
 }
 
 static void
@@ -46,14 +46,14 @@ put_decimal(struct sink *s, uint64_t v)
 {
 	char digits[STR_U64_MAX];
 
-	put(s, digits, str_from_u64(digits, v));
+	sink_put(s, digits, str_from_u64(digits, v));
 }
 
 static void
 put_signed(struct sink *s, int64_t v)
 {
 	if (v < 0)
-		put(s, "-", 1);
+		sink_put(s, "-", 1);
 	put_decimal(s, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
@@ -61,9 +61,9 @@ static void
 put_text(struct sink *s, const char *p, const struct directive *d)
 {
 	if (!d->has_precision || d->precision < 0)
-		put(s, p, strlen(p));
+		sink_put(s, p, strlen(p));
 	else
-		put(s, p, strnlen(p, (size_t)d->precision));
+		sink_put(s, p, strnlen(p, (size_t)d->precision));
 }
 
 /* Reads up to the letter; at it stands what is returned. */
@@ -106,7 +106,7 @@ directive_put(
 		put_text(s, va_arg(*ap, const char *), d);
 		return true;
 	case 'c':
-		put(s, (const char[]){ (char)va_arg(*ap, int) }, 1);
+		sink_put(s, (const char[]){ (char)va_arg(*ap, int) }, 1);
 		return !d->has_length;
 	case 'd':
 		put_signed(
@@ -132,7 +132,7 @@ quick(struct sink *s, const char *fmt, va_list *ap)
 	for (;;) {
 		const char *end = strchrnul(fmt, '%');
 
-		put(s, fmt, (size_t)(end - fmt));
+		sink_put(s, fmt, (size_t)(end - fmt));
 		if (*end == '\0')
 			break;
 		fmt = directive_read(&d, end + 1, ap);

@@ -100,7 +100,7 @@ socks_proxy_parse(struct socks_proxy *p, const char *text, struct errbuf *eb)
 /* ---- what is sent ---- */
 
 static void
-put(struct socks *s, const void *p, size_t n)
+socks_put(struct socks *s, const void *p, size_t n)
 {
 	memcpy(s->out + s->out_n, p, n);
 	s->out_n += n;
@@ -145,9 +145,9 @@ send_credentials(struct socks *s)
 	s->out_n = 0;
 	put1(s, AUTH_VERSION);
 	put1(s, user);
-	put(s, s->proxy->user, user);
+	socks_put(s, s->proxy->user, user);
 	put1(s, password);
-	put(s, s->proxy->password, password);
+	socks_put(s, s->proxy->password, password);
 	await(s, SOCKS_AUTH, 2);
 }
 
@@ -166,13 +166,13 @@ send_connect(struct socks *s)
 	if (!host_address(&a, s->host)) {
 		put1(s, TYPE_NAME);
 		put1(s, strlen(s->host));
-		put(s, s->host, strlen(s->host));
+		socks_put(s, s->host, strlen(s->host));
 	} else if (a.ss_family == AF_INET) {
 		put1(s, TYPE_IPV4);
-		put(s, &in4->sin_addr, 4);
+		socks_put(s, &in4->sin_addr, 4);
 	} else {
 		put1(s, TYPE_IPV6);
-		put(s, &in6->sin6_addr, 16);
+		socks_put(s, &in6->sin6_addr, 16);
 	}
 	put1(s, s->port >> 8);
 	put1(s, s->port & 0xff);

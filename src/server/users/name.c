@@ -71,7 +71,7 @@ struct path {
 };
 
 static void
-put(struct path *p, const char *s, size_t n)
+path_put(struct path *p, const char *s, size_t n)
 {
 	if (p->n + n >= MAIL_PATH_MAX) {
 		p->full = true;
@@ -87,7 +87,7 @@ put_home(struct path *p, const char *home, struct errbuf *eb)
 {
 	if (home[0] == '\0')
 		return err_set(eb, E_CONFIG, "the user has no home directory");
-	put(p, home, strlen(home));
+	path_put(p, home, strlen(home));
 	return E_OK;
 }
 
@@ -100,9 +100,9 @@ put_variable(struct path *p, char which, const char *name, const char *home,
 	size_t n = strlen(name);
 
 	switch (which) {
-	case 'u': put(p, name, n); return E_OK;
+	case 'u': path_put(p, name, n); return E_OK;
 	case 'n':
-		put(p, name, at != NULL ? (size_t)(at - name) : n);
+		path_put(p, name, at != NULL ? (size_t)(at - name) : n);
 		return E_OK;
 	case 'd':
 		/* Left empty, "a" and "a@b" would get maildrops of which one
@@ -111,10 +111,10 @@ put_variable(struct path *p, char which, const char *name, const char *home,
 			return err_set(eb, E_CONFIG,
 			    "%%d in the mail location, but the name has no "
 			    "domain (and there is no default_domain)");
-		put(p, at + 1, strlen(at + 1));
+		path_put(p, at + 1, strlen(at + 1));
 		return E_OK;
 	case 'h': return put_home(p, home, eb);
-	case '%': put(p, "%", 1); return E_OK;
+	case '%': path_put(p, "%", 1); return E_OK;
 	default:
 		return err_set(
 		    eb, E_CONFIG, "only %%u %%n %%d %%h %%%% are known");
@@ -135,7 +135,7 @@ expand(struct path *p, const char *mail, const char *name, const char *home,
 		if (*mail == '%')
 			e = put_variable(p, *++mail, name, home, eb);
 		else
-			put(p, mail, 1);
+			path_put(p, mail, 1);
 	if (e == E_OK && p->full)
 		e = err_set(eb, E_CONFIG, "the mail location is too long");
 	return e;
@@ -187,7 +187,7 @@ name_mail(char out[MAIL_PATH_MAX], const char *mail, const char *root,
 	if (strncmp(mail, prefix, PREFIX) != 0)
 		return err_set(eb, E_CONFIG,
 		    "the mail location must begin with %s", prefix);
-	put(&p, prefix, PREFIX);
+	path_put(&p, prefix, PREFIX);
 	if ((e = expand(&p, mail + PREFIX, name, home, eb)) != E_OK)
 		return e;
 	squeeze(out + PREFIX);

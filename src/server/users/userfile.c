@@ -142,7 +142,7 @@ wake(struct userfile *u, enum err e)
 	}
 }
 
-static void ask(struct userfile *u);
+static void userfile_ask(struct userfile *u);
 
 static void
 settle(struct userfile *u, enum err e)
@@ -151,7 +151,7 @@ settle(struct userfile *u, enum err e)
 	ev_timer_stop(u->loop, &u->deadline);
 	wake(u, e);
 	if (!TAILQ_EMPTY(&u->waiting) && u->asked == u->answered)
-		ask(u);
+		userfile_ask(u);
 }
 
 static void
@@ -162,7 +162,7 @@ on_deadline(struct ev_loop *loop, ev_timer *t, int revents)
 }
 
 static void
-ask(struct userfile *u)
+userfile_ask(struct userfile *u)
 {
 	u->asked++;
 	ev_timer_init(&u->deadline, on_deadline, USERFILE_CHECK_MS / 1e3, 0);
@@ -180,7 +180,7 @@ userfile_check(struct userfile *u, struct userfile_wait *w)
 	w->need = u->asked + 1;
 	TAILQ_INSERT_TAIL(&u->waiting, w, entry);
 	if (u->asked == u->answered)
-		ask(u);
+		userfile_ask(u);
 }
 
 void
