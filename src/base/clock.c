@@ -1,7 +1,10 @@
 #include "base/clock.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
+
+enum { DAY = 24 * 60 * 60 };
 
 static uint64_t
 now_ms(clockid_t id)
@@ -22,6 +25,21 @@ uint64_t
 clock_unix_ms(void)
 {
 	return now_ms(CLOCK_REALTIME);
+}
+
+char *
+clock_local(char out[CLOCK_LOCAL], uint64_t unix_seconds)
+{
+	uint64_t now = clock_unix_ms() / 1000;
+	bool today = unix_seconds <= now && now - unix_seconds < DAY;
+	time_t t = (time_t)unix_seconds;
+	struct tm tm;
+
+	memcpy(out, "?", 2);
+	if (localtime_r(&t, &tm) != NULL)
+		strftime(
+		    out, CLOCK_LOCAL, today ? "%H:%M" : "%Y-%m-%d %H:%M", &tm);
+	return out;
 }
 
 char *

@@ -15,4 +15,10 @@ enum { CLOCK_STAMP = 25 };
  * Returns out. */
 char *clock_stamp(char out[CLOCK_STAMP], uint64_t unix_ms);
 
+enum { CLOCK_LOCAL = 32 };
+/* "12:03", or "2026-11-22 12:03" when that was not within the last day, and a
+ * NUL, in local time: reads no file if tzset() was called before.  Returns
+ * out. */
+char *clock_local(char out[CLOCK_LOCAL], uint64_t unix_seconds);
+
 #endif

@@ -58,23 +58,6 @@ complain(struct pop3_server *s, struct buf *out, enum pop3_text text)
 	pop3_server_say(s, out, text, NULL);
 }
 
-static const char *
-code_text(enum pop3_code code)
-{
-	static const char *const texts[] = {
-		[POP3_NO_CODE] = "",
-		[POP3_CODE_AUTH] = "[AUTH] ",
-		[POP3_CODE_IN_USE] = "[IN-USE] ",
-		[POP3_CODE_LOGIN_DELAY] = "[LOGIN-DELAY] ",
-		[POP3_CODE_SYS_TEMP] = "[SYS/TEMP] ",
-		[POP3_CODE_SYS_PERM] = "[SYS/PERM] ",
-		[POP3_CODE_UTF8] = "[UTF8] ",
-		[POP3_CODE_OTHER] = "",
-	};
-
-	return texts[code];
-}
-
 size_t
 pop3_server_timestamp(const struct pop3_server *s, char *out, size_t size)
 {
@@ -108,11 +91,11 @@ pop3_server_greet(struct pop3_server *s, struct buf *out)
 }
 
 void
-pop3_server_turn_away(struct buf *out, const char *text)
+pop3_server_turn_away(struct buf *out, enum pop3_text t)
 {
 	struct pop3_server none = { 0 };
 
-	pop3_server_reply(&none, out, "-ERR [SYS/TEMP] %s", text);
+	pop3_server_say(&none, out, t, NULL);
 }
 
 /* ---- commands ---- */
@@ -324,10 +307,11 @@ pop3_server_opened(
 }
 
 void
-pop3_server_refused(struct pop3_server *s, struct buf *out, enum pop3_code code,
-    const char *text)
+pop3_server_refused(struct pop3_server *s, struct buf *out, enum pop3_text t,
+    const struct pop3_arg *arg)
 {
 	const struct pop3_policy *policy = s->policy;
+	enum pop3_code code = pop3_text_code(t);
 
 	answered(s);
 	s->in_sasl = false;
@@ -335,7 +319,7 @@ pop3_server_refused(struct pop3_server *s, struct buf *out, enum pop3_code code,
 		pop3_server_finish(s, "failed-sign-ins");
 	else if (code == POP3_NO_CODE && ++s->bad == policy->bad_max)
 		pop3_server_finish(s, "bad-commands");
-	pop3_server_reply(s, out, "-ERR %s%s", code_text(code), text);
+	pop3_server_say(s, out, t, arg);
 }
 
 static void
@@ -368,11 +352,10 @@ pop3_server_entry(
 }
 
 void
-pop3_server_failed(struct pop3_server *s, struct buf *out, enum pop3_code code,
-    const char *text)
+pop3_server_failed(struct pop3_server *s, struct buf *out, enum pop3_text t)
 {
 	answered(s);
-	pop3_server_reply(s, out, "-ERR %s%s", code_text(code), text);
+	pop3_server_say(s, out, t, NULL);
 }
 
 uint64_t

@@ -20,8 +20,8 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "pop3/code.h"
 #include "pop3/server_line.h"
+#include "pop3/server_text.h"
 
 enum pop3_state {
 	POP3_AUTHORIZATION = 1,
@@ -132,7 +132,7 @@ size_t pop3_server_timestamp(
 void pop3_server_greet(struct pop3_server *s, struct buf *out);
 
 /* One line for a client that cannot be served: no session follows. */
-void pop3_server_turn_away(struct buf *out, const char *text);
+void pop3_server_turn_away(struct buf *out, enum pop3_text t);
 
 /* Takes commands from `in` and appends replies to `out`, which should bear
  * at least 1 KiB beyond `mark` octets.  `in` should bear a whole line of SASL,
@@ -145,23 +145,23 @@ enum pop3_want pop3_server_run(
  * The caller must have closed instead if `in` held anything. */
 void pop3_server_tls(struct pop3_server *s);
 
-/* Answers to WANT_PASS, APOP, SASL, STEP.  text: ASCII, cut to fit, must not
- * begin with "[". */
+/* Answers to WANT_PASS, APOP, SASL, STEP. */
 void pop3_server_challenge(
     struct pop3_server *s, struct buf *out, const void *data, size_t n);
 void pop3_server_opened(
     struct pop3_server *s, struct buf *out, uint32_t count, uint64_t octets);
-/* POP3_CODE_AUTH counts as a failed sign-in. */
+/* A text with POP3_CODE_AUTH counts as a failed sign-in, one without a code
+ * as a bad command.  arg: as of pop3_text_write(). */
 void pop3_server_refused(struct pop3_server *s, struct buf *out,
-    enum pop3_code code, const char *text);
+    enum pop3_text t, const struct pop3_arg *arg);
 
 /* Answers WANT_ENTRY.  uid is looked at only if request.uidl. */
 void pop3_server_entry(
     struct pop3_server *s, struct buf *out, uint64_t octets, struct slice uid);
 
 /* Answers WANT_ENTRY, LISTING or MESSAGE when it cannot be had. */
-void pop3_server_failed(struct pop3_server *s, struct buf *out,
-    enum pop3_code code, const char *text);
+void pop3_server_failed(
+    struct pop3_server *s, struct buf *out, enum pop3_text t);
 
 /* Octets of what is not marked; 0 if the maildrop says less of all messages
  * than of those that are marked. */

@@ -66,7 +66,24 @@
 	BAD(NO_NUMBER, POP3_NO_CODE, "that is no message number") \
 	BAD(NO_LINES, POP3_NO_CODE, "that is no number of lines") \
 	BAD(NO_MESSAGE, POP3_NO_CODE, "no such message") \
-	BAD(IS_DELETED, POP3_NO_CODE, "the message is deleted")
+	BAD(IS_DELETED, POP3_NO_CODE, "the message is deleted") \
+	\
+	/* the world around a session */ \
+	BAD(SAME_ADDRESS, POP3_CODE_SYS_TEMP, "too many connections from your address") \
+	BAD(CONNECTIONS, POP3_CODE_SYS_TEMP, "too many connections") \
+	BAD(LATER, POP3_CODE_SYS_TEMP, "try later") \
+	BAD(SIGN_IN_WRONG, POP3_CODE_AUTH, "authentication failed") \
+	BAD(SIGN_IN_LATER, POP3_CODE_SYS_TEMP, "not possible now, try again later") \
+	BAD(SIGN_IN_DOWN, POP3_CODE_SYS_TEMP, "sign-in is not possible now") \
+	BAD(SIGN_IN_CUT, POP3_CODE_SYS_TEMP, "sign-in was interrupted, try again") \
+	BAD(SIGN_IN_FULL, POP3_CODE_SYS_TEMP, "too many sign-ins at once") \
+	BAD(MALFORMED, POP3_NO_CODE, "malformed response") \
+	BAD(POSTMASTER, POP3_CODE_SYS_PERM, "your maildrop needs the postmaster") \
+	BAD(IN_USE, POP3_CODE_IN_USE, "open since %1 from %2") /* a time, an address */ \
+	BAD(DROP_GONE, POP3_CODE_SYS_TEMP, "the maildrop is not there now") \
+	BAD(DROP_UNREADABLE, POP3_CODE_SYS_TEMP, "the maildrop cannot be read now") \
+	BAD(MESSAGE_GONE, POP3_CODE_SYS_TEMP, "this message has been removed by somebody else") \
+	BAD(MESSAGE_UNREADABLE, POP3_CODE_SYS_TEMP, "this message cannot be read now")
 /* clang-format on */
 
 enum pop3_text {

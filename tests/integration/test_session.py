@@ -1,10 +1,12 @@
 """What a session sees, removes and locks."""
+import datetime
 import os
 import random
 import re
 import shutil
 import threading
 import time
+import zoneinfo
 
 import pytest
 
@@ -180,6 +182,27 @@ def test_in_use(place, serve, login, connect):
     first.quit()
     second.login()
     second.quit()
+
+
+@pytest.mark.ours
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_in_use_by_the_local_clock(place, serve, login, connect):
+    """S-1939-36: who says since when has no file of time zones any more."""
+    zone = zoneinfo.ZoneInfo("Asia/Kathmandu")
+    server = serve(place.maildir(drop.make(8, 1)), wrap=[
+        "unshare", "-m", "sh", "-c",
+        "mount --bind /usr/share/zoneinfo/%s /etc/localtime && "
+        'exec "$0" "$@"' % zone.key])
+    before = datetime.datetime.now(zone)
+    first = login(server)
+    second = connect(server.port)
+    second.ok("USER user")
+    text = second.err("PASS secret", "IN-USE")
+    minutes = (datetime.datetime.now(zone) - before).seconds // 60 + 2
+    assert re.search(rb"open since (\S+) from", text).group(1).decode() in [
+        (before + datetime.timedelta(minutes=n)).strftime("%H:%M")
+        for n in range(minutes)]
+    first.quit()
 
 
 @pytest.mark.ours

@@ -110,13 +110,12 @@ judge(struct drive *d, struct slice name, struct slice password)
 
 	d->mechanism = NULL;
 	if (!slice_eq(name, d->user) || !slice_eq(password, d->password)) {
-		pop3_server_refused(&d->server, &d->out, POP3_CODE_AUTH,
-		    "these are not the right name and password");
+		pop3_server_refused(
+		    &d->server, &d->out, POP3_TEXT_SIGN_IN_WRONG, NULL);
 		return;
 	}
-	if (d->trouble != POP3_NO_CODE) {
-		pop3_server_refused(
-		    &d->server, &d->out, d->trouble, "no maildrop today");
+	if (d->trouble != POP3_NO_TEXT) {
+		pop3_server_refused(&d->server, &d->out, d->trouble, NULL);
 		return;
 	}
 	for (uint32_t i = 1; i <= d->n_messages; i++)
@@ -128,8 +127,7 @@ static void
 malformed(struct drive *d)
 {
 	d->mechanism = NULL;
-	pop3_server_refused(
-	    &d->server, &d->out, POP3_NO_CODE, "that makes no sense");
+	pop3_server_refused(&d->server, &d->out, POP3_TEXT_MALFORMED, NULL);
 }
 
 static void
@@ -256,8 +254,8 @@ message(struct drive *d)
 	size_t done = 0;
 
 	if (m->gone) {
-		pop3_server_failed(&d->server, &d->out, POP3_CODE_SYS_TEMP,
-		    "the message cannot be read");
+		pop3_server_failed(
+		    &d->server, &d->out, POP3_TEXT_MESSAGE_UNREADABLE);
 		return;
 	}
 	pop3_server_message_begin(&d->server, &d->out, drive_size(d, q->msgno));

@@ -24,7 +24,7 @@ struct drive {
 	struct pop3_policy policy;
 	struct pop3_mechanism mechanisms[8];
 	const char *user, *password;
-	enum pop3_code trouble; /* instead of opening the maildrop */
+	enum pop3_text trouble; /* instead of opening the maildrop */
 	bool stuck;             /* UPDATE removes nothing */
 	struct drive_message message[DRIVE_MESSAGES];
 	uint32_t n_messages;

@@ -143,10 +143,10 @@ read_setting(struct script *s, unsigned line, const char *word, char *rest)
 		d->user = rest;
 		d->password = unescape(s, line, sp + 1).p;
 	} else if (strcmp(word, "trouble") == 0) {
-		d->trouble = strcmp(rest, "in-use") == 0 ? POP3_CODE_IN_USE
+		d->trouble = strcmp(rest, "in-use") == 0 ? POP3_TEXT_IN_USE
 			     : strcmp(rest, "sys-temp") == 0
-				 ? POP3_CODE_SYS_TEMP
-				 : POP3_CODE_SYS_PERM;
+				 ? POP3_TEXT_SIGN_IN_LATER
+				 : POP3_TEXT_POSTMASTER;
 	} else if (strcmp(word, "stuck") == 0) {
 		d->stuck = true;
 	} else if (strcmp(word, "message") == 0) {

@@ -259,10 +259,9 @@ test_sign_in(void **state)
 				if (!good)
 					p.server.user = "bob";
 				sign_in(&p, way);
-				wantf(
-				    &p, good ? " ok 0 messages (0 octets)\n"
-					     : " err 1 these are not the right "
-					       "name and password\n");
+				wantf(&p,
+				    good ? " ok 0 messages (0 octets)\n"
+					 : " err 1 authentication failed\n");
 				compare(&p);
 				finish(&p);
 			}
@@ -386,7 +385,8 @@ message(struct pair *p, uint32_t msgno)
 	if (rand_r(&p->seed) % 2 == 0) {
 		send_message(p, POP3_CMD_TOP, msgno);
 		if (gone)
-			wantf(p, "TOP %u err 4 the message cannot be read\n",
+			wantf(p,
+			    "TOP %u err 4 this message cannot be read now\n",
 			    msgno);
 		else
 			wantf(p, "TOP %u ok the top follows\n", msgno);
@@ -395,7 +395,8 @@ message(struct pair *p, uint32_t msgno)
 	}
 	send_message(p, POP3_CMD_RETR, msgno);
 	if (gone) {
-		wantf(p, "RETR %u err 4 the message cannot be read\n", msgno);
+		wantf(p, "RETR %u err 4 this message cannot be read now\n",
+		    msgno);
 		return;
 	}
 	wantf(p, "RETR %u ok %llu octets\n", msgno,

@@ -398,7 +398,7 @@ test_borrowed_sasl(void **state)
 	assert_memory_equal(s.request.secret.p, "\0tim\0hunter2", 12);
 	assert_true(s.request.secret.p >= in.mem &&
 		    s.request.secret.p < in.mem + in.cap);
-	pop3_server_refused(&s, &out, POP3_CODE_AUTH, "no");
+	pop3_server_refused(&s, &out, POP3_TEXT_SIGN_IN_WRONG, NULL);
 	assert_int_equal(pop3_server_run(&s, &in, &out, 1024), POP3_WANT_INPUT);
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
 		assert_int_equal(in.mem[i], 0);
@@ -467,6 +467,9 @@ test_reply_text(void **state)
 {
 	static const uint64_t salt[2] = { UINT64_MAX, UINT64_MAX };
 	char host[400], text[2000];
+	const struct pop3_arg arg[POP3_TEXT_ARGS] = {
+		{ .text = { text, sizeof(text) } }, { .number = 7 }
+	};
 	struct pop3_policy policy = { .host = host, .apop = true };
 	struct pop3_server s;
 	struct buf out;
@@ -474,9 +477,8 @@ test_reply_text(void **state)
 	(void)state;
 	memset(host, 'h', sizeof(host) - 1);
 	host[sizeof(host) - 1] = '\0';
-	memset(text, 'x', sizeof(text) - 1);
-	text[sizeof(text) - 1] = '\0';
-	memcpy(text, "a\r\n\xff\t%s", 7);
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "a\r\n\xff\t%2%s", 9);
 	buf_init(&out, 4096, false);
 	for (unsigned i = 0; i < 4; i++) {
 		policy.apop = i == 1;
@@ -484,9 +486,9 @@ test_reply_text(void **state)
 		if (i < 2)
 			pop3_server_greet(&s, &out);
 		else if (i == 2)
-			pop3_server_turn_away(&out, text);
+			pop3_server_turn_away(&out, POP3_TEXT_CONNECTIONS);
 		else
-			pop3_server_refused(&s, &out, POP3_CODE_SYS_PERM, text);
+			pop3_server_refused(&s, &out, POP3_TEXT_IN_USE, arg);
 		assert_true(out.len <= 512);
 		assert_ptr_equal(memchr(buf_data(&out), '\r', out.len),
 		    buf_data(&out) + out.len - 2);
@@ -495,15 +497,40 @@ test_reply_text(void **state)
 			assert_memory_equal(
 			    buf_data(&out) + out.len - 4, "h>", 2);
 		if (i == 2)
-			assert_memory_equal(
-			    buf_data(&out), "-ERR [SYS/TEMP] a????%sxx", 25);
+			assert_memory_equal(buf_data(&out),
+			    "-ERR [SYS/TEMP] too many connections\r\n", 38);
 		if (i == 3)
-			assert_memory_equal(
-			    buf_data(&out), "-ERR [SYS/PERM] a????%sxx", 25);
+			assert_memory_equal(buf_data(&out),
+			    "-ERR [IN-USE] open since a????%2%sxx", 36);
 		buf_consume(&out, out.len);
 		pop3_server_clear(&s);
 	}
 	buf_free(&out);
+}
+
+/* Every reply says what it is; what it leaves open stands in its place. */
+static void
+test_texts(void **state)
+{
+	const struct pop3_arg arg[POP3_TEXT_ARGS] = { { .number = 12 },
+		{ .text = { "here", 4 } } };
+	char line[64];
+	size_t n;
+
+	for (enum pop3_text t = POP3_NO_TEXT + 1;
+	     t <= POP3_TEXT_MESSAGE_UNREADABLE; t++) {
+		n = pop3_text_write(line, sizeof(line), t, arg);
+		assert_true(n > 5 && n <= sizeof(line));
+		assert_null(memchr(line, '%', n));
+		if (pop3_text_is_good(t))
+			assert_memory_equal(line, "+OK ", 4);
+		else
+			assert_memory_equal(line, "-ERR ", 5);
+		assert_true(pop3_text_write(line, 7, t, NULL) <= 7);
+	}
+	n = pop3_text_write(line, sizeof(line), POP3_TEXT_IN_USE, arg);
+	assert_int_equal(n, 37);
+	assert_memory_equal(line, "-ERR [IN-USE] open since 12 from here", n);
 }
 
 /* S-1939-20, S-2595-04 */
@@ -736,6 +763,7 @@ main(void)
 		cmocka_unit_test(test_tls_forgets),
 		cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_reply_text),
+		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_timestamp),
 		cmocka_unit_test(test_mask),
 		cmocka_unit_test(test_agree),

@@ -65,7 +65,9 @@ enum ipc_type {
 
 	/* store -> pop3 */
 	IPC_OPENED = 80, /* u64 sid, str user, u32 count, u64 octets */
-	IPC_NOT_OPENED,  /* u64 sid, str user, u8 enum sign_in_code, str text */
+	IPC_NOT_OPENED,  /* u64 sid, str user, u8 enum sign_in_code, then of who
+	                  * has it if SIGN_IN_IN_USE: u64 since when, seconds
+	                  * since 1970, str from where */
 	IPC_INDEX_IS,    /* u64 sid, u8 ok, u64 end offset, fd if ok */
 	IPC_FETCHED, /* u64 sid, u8 n, n times { u32 msgno, u8 enum fetch_status,
 	              * u8 enum fetch_encoding, u64 offset, u64 stored octets,

@@ -28,6 +28,12 @@ struct drop {
 	bool unnoted;    /* note() is to be called if it stays open for long */
 };
 
+/* Who has a maildrop. */
+struct drop_holder {
+	uint64_t since;      /* seconds since 1970 */
+	char from[PEER_MAX]; /* escaped */
+};
+
 struct drop_open {
 	const struct store_conf *conf;
 	const char *path; /* of the maildrop, absolute; borrowed until it is
@@ -44,7 +50,7 @@ struct drop_open {
 
 	/* When it fails: what the client is told. */
 	enum sign_in_code code;
-	char text[DROP_TEXT_MAX];
+	struct drop_holder holder; /* SIGN_IN_IN_USE */
 };
 
 struct drop_message {
@@ -93,9 +99,10 @@ struct drop_kind {
 
 extern const struct drop_kind maildir_kind;
 
-/* "open since 12:03 from 203.0.113.7"; from: as it was given to open(),
- * or whatever somebody wrote into a file. */
-void drop_in_use(
-    char out[DROP_TEXT_MAX], uint64_t since_unix, const char *from);
+/* from: as it was given to open(), or whatever somebody wrote into a file. */
+void drop_holder_set(struct drop_holder *h, uint64_t since, const char *from);
+
+/* "open since 12:03 from 203.0.113.7": for the log.  Returns out. */
+char *drop_holder_text(const struct drop_holder *h, char out[DROP_TEXT_MAX]);
 
 #endif

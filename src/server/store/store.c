@@ -111,10 +111,9 @@ take_open(void *arg, struct ipc_in *in)
 		    index, (unsigned long long)sid,
 		    str_escape(shown, sizeof(shown), mail, strlen(mail)),
 		    st->conf.root);
-		tenant_refuse(p, sid, user, SIGN_IN_PERMANENT,
-		    "the mailbox cannot be opened");
+		tenant_refuse(p, sid, user, SIGN_IN_PERMANENT, NULL);
 	} else if (st->stopping) {
-		tenant_refuse(p, sid, user, SIGN_IN_TEMPORARY, "shutting down");
+		tenant_refuse(p, sid, user, SIGN_IN_TEMPORARY, NULL);
 	} else {
 		tenant_open(p, sid, user, path, from);
 	}

@@ -26,13 +26,14 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents);
 
 void
 tenant_refuse(struct peer *p, uint64_t sid, const char *user,
-    enum sign_in_code code, const char *text)
+    enum sign_in_code code, const struct drop_holder *holder)
 {
 	if (!op_answer_begin(p, IPC_NOT_OPENED, sid))
 		return;
 	ipc_put_str(p->chan, user);
 	ipc_put_u8(p->chan, (uint8_t)code);
-	ipc_put_str(p->chan, text);
+	ipc_put_u64(p->chan, holder != NULL ? holder->since : 0);
+	ipc_put_str(p->chan, holder != NULL ? holder->from : "");
 	op_answer_end(p);
 }
 
@@ -195,23 +196,21 @@ tenant_free(struct tenant *s)
 }
 
 static void
-refuse_waiting(struct tenant *s, enum sign_in_code code, const char *text)
+log_not_opened(const char *tag, const char *text)
 {
-	char tag[DROP_TAG_MAX];
-
-	log_line(LOG_EVENT, "ev=not-opened %s text=\"%s\"", tenant_tag(s, tag),
-	    text);
-	tenant_refuse(s->peer, s->sid, s->user, code, text);
-	tenant_free(s);
+	log_line(LOG_EVENT, "ev=not-opened %s text=\"%s\"", tag, text);
 }
 
 static void
 refuse_in_use(struct tenant *s, const struct tenant *holder)
 {
-	char text[DROP_TEXT_MAX];
+	char tag[DROP_TAG_MAX], text[DROP_TEXT_MAX];
+	struct drop_holder who;
 
-	drop_in_use(text, holder->opened, holder->from);
-	refuse_waiting(s, SIGN_IN_IN_USE, text);
+	drop_holder_set(&who, holder->opened, holder->from);
+	log_not_opened(tenant_tag(s, tag), drop_holder_text(&who, text));
+	tenant_refuse(s->peer, s->sid, s->user, SIGN_IN_IN_USE, &who);
+	tenant_free(s);
 }
 
 /* Nothing runs for it any more. */
@@ -307,11 +306,15 @@ done_open(struct job *j)
 	} else if (op->e == E_OK) {
 		opened(s, &op->open.o);
 	} else {
-		if (op->e == E_BUSY)
-			log_line(LOG_EVENT, "ev=not-opened %s text=\"%s\"",
-			    op->open.tag, op->open.o.text);
-		tenant_refuse(
-		    s->peer, s->sid, s->user, op->open.o.code, op->open.o.text);
+		const struct drop_open *o = &op->open.o;
+		bool in_use = op->e == E_BUSY;
+		char text[DROP_TEXT_MAX];
+
+		if (in_use)
+			log_not_opened(
+			    o->tag, drop_holder_text(&o->holder, text));
+		tenant_refuse(s->peer, s->sid, s->user, o->code,
+		    in_use ? &o->holder : NULL);
 		s->state = TENANT_ENDING;
 	}
 	if (s->state == TENANT_OPEN && md->waiting != 0)
@@ -323,9 +326,13 @@ static void
 tenant_start(struct tenant *s)
 {
 	struct op *op = op_new(s, run_open, done_open, false);
+	char tag[DROP_TAG_MAX];
 
 	if (op == NULL) {
-		refuse_waiting(s, SIGN_IN_TEMPORARY, "out of memory");
+		log_not_opened(tenant_tag(s, tag), "out of memory");
+		tenant_refuse(
+		    s->peer, s->sid, s->user, SIGN_IN_TEMPORARY, NULL);
+		tenant_free(s);
 		return;
 	}
 	s->maildrop->waiting--;
@@ -351,7 +358,7 @@ tenant_open(struct peer *p, uint64_t sid, const char *user, const char *path,
 		return;
 	}
 	if ((s = tenant_new(p, sid, user, path, from)) == NULL) {
-		tenant_refuse(p, sid, user, SIGN_IN_TEMPORARY, "out of memory");
+		tenant_refuse(p, sid, user, SIGN_IN_TEMPORARY, NULL);
 		return;
 	}
 	holder = maildrop_holder(s->maildrop);

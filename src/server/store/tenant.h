@@ -113,8 +113,9 @@ bool tenant_is_held(const struct store *st, const char *path);
 /* path: absolute, checked.  Answers the pop3 process, now or later. */
 void tenant_open(struct peer *p, uint64_t sid, const char *user,
     const char *path, const char *from);
+/* holder: with SIGN_IN_IN_USE, else NULL. */
 void tenant_refuse(struct peer *p, uint64_t sid, const char *user,
-    enum sign_in_code code, const char *text);
+    enum sign_in_code code, const struct drop_holder *holder);
 
 /* Answered later; that it cannot be had now is an answer too.  E_FORMAT: the
  * pop3 process asks for what does not exist. */

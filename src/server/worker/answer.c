@@ -27,26 +27,20 @@ session_challenged(struct session *s, struct slice data)
 }
 
 void
-session_refused(struct session *s, enum sign_in_code code, const char *text)
+session_refused(
+    struct session *s, enum sign_in_code code, const struct pop3_arg *arg)
 {
-	static const struct {
-		enum pop3_code code;
-		const char *text;
-	} says[SIGN_IN_CODES] = {
-		[SIGN_IN_CREDENTIALS] = { POP3_CODE_AUTH,
-		    "authentication failed" },
-		[SIGN_IN_TEMPORARY] = { POP3_CODE_SYS_TEMP,
-		    "not possible now, try again later" },
-		[SIGN_IN_PERMANENT] = { POP3_CODE_SYS_PERM,
-		    "your maildrop needs the postmaster" },
-		[SIGN_IN_IN_USE] = { POP3_CODE_IN_USE, NULL },
-		[SIGN_IN_MALFORMED] = { POP3_NO_CODE, "malformed response" },
+	static const enum pop3_text says[SIGN_IN_CODES] = {
+		[SIGN_IN_CREDENTIALS] = POP3_TEXT_SIGN_IN_WRONG,
+		[SIGN_IN_TEMPORARY] = POP3_TEXT_SIGN_IN_LATER,
+		[SIGN_IN_PERMANENT] = POP3_TEXT_POSTMASTER,
+		[SIGN_IN_IN_USE] = POP3_TEXT_IN_USE,
+		[SIGN_IN_MALFORMED] = POP3_TEXT_MALFORMED,
 	};
 
 	if (s->wait != WAIT_SIGN_IN)
 		return;
-	pop3_server_refused(&s->pop3, &s->out, says[code].code,
-	    says[code].text != NULL ? says[code].text : text);
+	pop3_server_refused(&s->pop3, &s->out, says[code], arg);
 	answered(s);
 }
 
@@ -93,8 +87,7 @@ session_lost_auth(struct session *s)
 	/* A store may have the sign-in already, and speak of it later: not to
 	 * this session any more. */
 	s->wait = WAIT_NOTHING;
-	pop3_server_refused(&s->pop3, &s->out, POP3_CODE_SYS_TEMP,
-	    "sign-in was interrupted, try again");
+	pop3_server_refused(&s->pop3, &s->out, POP3_TEXT_SIGN_IN_CUT, NULL);
 	s->why = "auth-died";
 	s->doing = POP3_WANT_CLOSE;
 	session_go(s);
@@ -111,8 +104,7 @@ session_lost_store(struct session *s, const struct store_link *store)
 		pop3_server_updated(&s->pop3, &s->out, 0, s->pop3.marked);
 	} else if ((s->wait == WAIT_INDEX || s->wait == WAIT_MESSAGE) &&
 		   !s->pump.begun) {
-		pop3_server_failed(&s->pop3, &s->out, POP3_CODE_SYS_TEMP,
-		    "the maildrop is not there now");
+		pop3_server_failed(&s->pop3, &s->out, POP3_TEXT_DROP_GONE);
 	} else {
 		/* Unasked words would be taken for the next reply, and half a
 		 * message must not look whole. */

@@ -171,8 +171,8 @@ lookup_entry(struct session *s)
 	if (go == GO_ON)
 		pop3_server_entry(&s->pop3, &s->out, wire, uid);
 	else
-		pop3_server_failed(&s->pop3, &s->out, POP3_CODE_SYS_TEMP,
-		    "the maildrop cannot be read now");
+		pop3_server_failed(
+		    &s->pop3, &s->out, POP3_TEXT_DROP_UNREADABLE);
 	return GO_ON;
 }
 
@@ -347,8 +347,8 @@ begin(struct session *s)
 	if (go == GO_WAIT)
 		return go;
 	if (go == GO_END) {
-		pop3_server_failed(&s->pop3, &s->out, POP3_CODE_SYS_TEMP,
-		    "the maildrop cannot be read now");
+		pop3_server_failed(
+		    &s->pop3, &s->out, POP3_TEXT_DROP_UNREADABLE);
 		return go;
 	}
 	s->pump.begun = true;

@@ -287,10 +287,10 @@ begin(struct session *s)
 	if (go == GO_WAIT)
 		return go;
 	if (go == GO_END || f.status != FETCH_OK) {
-		pop3_server_failed(&s->pop3, &s->out, POP3_CODE_SYS_TEMP,
+		pop3_server_failed(&s->pop3, &s->out,
 		    go == GO_ON && f.status == FETCH_GONE
-			? "this message has been removed by somebody else"
-			: "this message cannot be read now");
+			? POP3_TEXT_MESSAGE_GONE
+			: POP3_TEXT_MESSAGE_UNREADABLE);
 		return GO_END;
 	}
 	s->pump = (struct pump){ .begun = true, .msg = f };

@@ -327,14 +327,14 @@ on_ready(struct ev_loop *loop, ev_io *io, int revents)
 /* ---- beginning ---- */
 
 static void
-turn_away(struct conn *c, const struct listener *l, const char *text)
+turn_away(struct conn *c, const struct listener *l, enum pop3_text t)
 {
 	struct buf out;
 	size_t n;
 	enum err e = E_OK;
 
 	buf_init(&out, 1024, false);
-	pop3_server_turn_away(&out, text);
+	pop3_server_turn_away(&out, t);
 	if (l->tls != LISTEN_TLS)
 		e = conn_write(c, buf_data(&out), out.len, &n);
 	(void)e; /* what is not taken at once is not worth waiting for */
@@ -369,18 +369,20 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	uint32_t same =
 	    addrcount_enter(&w->counts, w->conf.role.index, counter);
 	uint64_t salt[2] = { 0, 0 };
-	const char *refusal = NULL;
+	enum pop3_text refusal = POP3_NO_TEXT;
 
 	conn_init(&conn, fd);
 	if (w->conf.per_address_max != 0 && same > w->conf.per_address_max)
-		refusal = "too many connections from your address";
+		refusal = POP3_TEXT_SAME_ADDRESS;
 	else if (w->n_free == 0)
-		refusal = "too many connections";
-	if (refusal != NULL || (s = session_alloc(w)) == NULL) {
+		refusal = POP3_TEXT_CONNECTIONS;
+	if (refusal != POP3_NO_TEXT || (s = session_alloc(w)) == NULL) {
 		addrcount_leave(&w->counts, w->conf.role.index, counter);
 		log_line(LOG_WARNING, "ev=turned-away why=\"%s\"",
-		    refusal != NULL ? refusal : "out of memory");
-		turn_away(&conn, l, refusal != NULL ? refusal : "try later");
+		    refusal != POP3_NO_TEXT ? pop3_text_words(refusal)
+					    : "out of memory");
+		turn_away(&conn, l,
+		    refusal != POP3_NO_TEXT ? refusal : POP3_TEXT_LATER);
 		return;
 	}
 	s->conn = conn;

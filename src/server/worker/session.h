@@ -139,8 +139,9 @@ void session_trace(const struct pop3_server *p, bool reply, struct slice line);
 
 /* Answers of other processes. */
 void session_challenged(struct session *s, struct slice data);
+/* arg: as of pop3_text_write(), of POP3_TEXT_IN_USE. */
 void session_refused(
-    struct session *s, enum sign_in_code code, const char *text);
+    struct session *s, enum sign_in_code code, const struct pop3_arg *arg);
 void session_opened(struct session *s, struct store_link *store,
     const char *user, uint32_t count, uint64_t octets);
 void session_committed(struct session *s, uint32_t removed, uint32_t failed);

@@ -76,9 +76,9 @@ session_release(struct session *s)
 /* ---- what the protocol asks for ---- */
 
 static enum go
-sign_in_refuse(struct session *s, const char *text)
+sign_in_refuse(struct session *s, enum pop3_text t)
 {
-	pop3_server_refused(&s->pop3, &s->out, POP3_CODE_SYS_TEMP, text);
+	pop3_server_refused(&s->pop3, &s->out, t, NULL);
 	return GO_ON;
 }
 
@@ -107,11 +107,11 @@ sign_in(struct session *s)
 	size_t n;
 
 	if (auth == NULL)
-		return sign_in_refuse(s, "sign-in is not possible now");
+		return sign_in_refuse(s, POP3_TEXT_SIGN_IN_DOWN);
 	if (ipc_is_full(auth))
 		return wait_for_queue(s);
 	if (s->doing == POP3_WANT_STEP && s->auth != s->worker->auths)
-		return sign_in_refuse(s, "sign-in was interrupted, try again");
+		return sign_in_refuse(s, POP3_TEXT_SIGN_IN_CUT);
 	s->auth = s->worker->auths;
 	if (s->doing == POP3_WANT_STEP) {
 		ipc_begin(auth, IPC_SASL_STEP);
@@ -141,7 +141,7 @@ sign_in(struct session *s)
 		put_slice(auth, r->secret);
 	}
 	if (ipc_end(auth) != E_OK)
-		return sign_in_refuse(s, "too many sign-ins at once");
+		return sign_in_refuse(s, POP3_TEXT_SIGN_IN_FULL);
 	s->wait = WAIT_SIGN_IN;
 	return GO_WAIT;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -57,7 +58,7 @@ on_refused(void *arg, struct ipc_in *in)
 	if ((e = ipc_get_end(in)) != E_OK || code >= SIGN_IN_CODES)
 		return E_FORMAT;
 	if (s != NULL)
-		session_refused(s, code, "");
+		session_refused(s, code, NULL);
 	return E_OK;
 }
 
@@ -87,16 +88,22 @@ on_not_opened(void *arg, struct ipc_in *in)
 {
 	struct store_link *l = arg;
 	struct session *s = session_find(l->worker, ipc_get_u64(in));
-	char text[256];
+	char when[CLOCK_LOCAL];
+	struct slice from;
+	uint64_t since;
 	uint8_t code;
 
 	(void)ipc_get_slice(in);
 	code = ipc_get_u8(in);
-	ipc_get_str(in, text, sizeof(text));
+	since = ipc_get_u64(in);
+	from = ipc_get_slice(in);
+	clock_local(when, since);
 	if (ipc_get_end(in) != E_OK || code >= SIGN_IN_CODES)
 		return E_FORMAT;
 	if (s != NULL)
-		session_refused(s, code, text);
+		session_refused(s, code,
+		    (struct pop3_arg[POP3_TEXT_ARGS]){
+			{ .text = { when, strlen(when) } }, { .text = from } });
 	return E_OK;
 }
 
@@ -591,6 +598,7 @@ pop3_main(int ctl)
 	mallopt(M_MMAP_THRESHOLD, HEAP_SPARE / 2);
 	(void)tls_memory_pool(); /* without it memory is only not given back */
 	signal(SIGPIPE, SIG_IGN);
+	tzset(); /* while there is a file to read it from */
 	if (w == NULL ||
 	    ipc_wait_one(ctl, IPC_CONF, CONF_MS, take_conf, &w->conf) != E_OK)
 		fatal("ev=start error=\"no settings\"");

@@ -61,8 +61,8 @@ line_read(int fd, off_t at, uint64_t *when_r, char word[LINE])
 }
 
 enum err
-maildir_lock(
-    int root, const char *peer, int *fd_r, char *text, struct errbuf *eb)
+maildir_lock(int root, const char *peer, int *fd_r, struct drop_holder *holder,
+    struct errbuf *eb)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char word[LINE];
@@ -90,7 +90,7 @@ maildir_lock(
 			since = clock_unix_ms() / 1000;
 			snprintf(word, sizeof(word), "elsewhere");
 		}
-		drop_in_use(text, since, word);
+		drop_holder_set(holder, since, word);
 	}
 	close(fd);
 	return e;
@@ -122,7 +122,7 @@ enum err
 maildir_hold(struct maildir *m, int root, struct errbuf *eb)
 {
 	static const struct timespec pause = { 0, HOLD_PAUSE_MS * 1000000 };
-	char text[DROP_TEXT_MAX];
+	struct drop_holder holder;
 	enum err e = E_BUSY;
 
 	if (!m->drop.conf->shared)
@@ -130,7 +130,7 @@ maildir_hold(struct maildir *m, int root, struct errbuf *eb)
 	for (unsigned i = 0; i < HOLD_TRIES && e == E_BUSY; i++) {
 		if (i != 0)
 			nanosleep(&pause, NULL);
-		e = maildir_lock(root, "shared", &m->lock_fd, text, eb);
+		e = maildir_lock(root, "shared", &m->lock_fd, &holder, eb);
 	}
 	/* Where nobody can make a lock file nobody writes an index either. */
 	return e == E_DENIED ? E_OK

@@ -162,13 +162,12 @@ make_maildir(const struct drop_open *o, struct errbuf *eb)
 /* ---- opening ---- */
 
 static enum err
-fail(struct drop_open *o, enum err e, enum sign_in_code code, const char *text,
+fail(struct drop_open *o, enum err e, enum sign_in_code code,
     const struct errbuf *eb)
 {
 	char path[256];
 
 	o->code = code;
-	snprintf(o->text, sizeof(o->text), "%s", text);
 	log_line(LOG_WARNING, "ev=open-failed %s root=%s path=%s error=\"%s\"",
 	    o->tag, o->conf->root,
 	    str_escape(path, sizeof(path), o->path, strlen(o->path)), eb->text);
@@ -184,13 +183,12 @@ fail_enter(struct drop_open *o, enum err e, struct errbuf *eb)
 		err_set(eb, e,
 		    "a file: this user's mail is in a traditional "
 		    "mbox, not in a Maildir");
-		return fail(o, e, SIGN_IN_PERMANENT,
-		    "this mailbox is of a kind that is not served", eb);
+		return fail(o, e, SIGN_IN_PERMANENT, eb);
 	}
 	return fail(o, e,
 	    e == E_FORMAT || e == E_FULL ? SIGN_IN_PERMANENT
 					 : SIGN_IN_TEMPORARY,
-	    "the mailbox cannot be opened", eb);
+	    eb);
 }
 
 static struct maildir *
@@ -257,12 +255,12 @@ lock_drop(struct maildir *m, int root, struct drop_open *o, struct errbuf *eb)
 {
 	static const struct timespec soon = { 0, 250 * 1000000 };
 	const char *peer = o->now ? NULL : o->peer;
-	enum err e = maildir_lock(root, peer, &m->lock_fd, o->text, eb);
+	enum err e = maildir_lock(root, peer, &m->lock_fd, &o->holder, eb);
 
 	if (e != E_BUSY || o->now)
 		return e;
 	nanosleep(&soon, NULL);
-	return maildir_lock(root, peer, &m->lock_fd, o->text, eb);
+	return maildir_lock(root, peer, &m->lock_fd, &o->holder, eb);
 }
 
 /* The part that costs always the same.  E_AGAIN: there is more to do. */

@@ -61,10 +61,10 @@ void maildir_leave(struct maildir_dirs *d);
 enum err maildir_file(int dir, const char *name, int flags, bool now, int *fd_r,
     struct stat *st_r, struct errbuf *eb) NODISCARD;
 
-/* lock.c.  E_BUSY: text (DROP_TEXT_MAX) says who; E_DENIED: the disk takes no
+/* lock.c.  E_BUSY: *holder says who; E_DENIED: the disk takes no
  * lock file.  peer NULL: at once or not at all, and maildir_note() follows. */
-enum err maildir_lock(int root, const char *peer, int *fd_r, char *text,
-    struct errbuf *eb) NODISCARD;
+enum err maildir_lock(int root, const char *peer, int *fd_r,
+    struct drop_holder *holder, struct errbuf *eb) NODISCARD;
 /* Under a lock: have the leftovers in tmp been looked for today?  If not,
  * from now on they have been. */
 bool maildir_sweep_due(int lock_fd);
