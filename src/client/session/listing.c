@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/array.h"
 #include "base/i18n.h"
 #include "client/session/session_impl.h"
 
@@ -41,18 +42,13 @@ new_row(struct session *s, uint32_t msgno)
 {
 	struct listed *l;
 
-	if (s->n_listed == s->listed_room) {
-		size_t room = s->listed_room != 0 ? 2 * s->listed_room : 256;
-
-		l = reallocarray(s->listed, room, sizeof(*l));
-		if (l == NULL) {
-			session_memory(s);
-			session_finish(s);
-			return NULL;
-		}
-		s->listed = l;
-		s->listed_room = room;
+	l = array_room(s->listed, s->n_listed, &s->listed_room, sizeof(*l));
+	if (l == NULL) {
+		session_memory(s);
+		session_finish(s);
+		return NULL;
 	}
+	s->listed = l;
 	l = &s->listed[s->n_listed++];
 	*l = (struct listed){ .msgno = msgno };
 	return l;

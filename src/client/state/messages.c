@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/i18n.h"
 #include "client/state/db.h"
 #include "client/state/state.h"
@@ -38,15 +39,12 @@ state_messages(struct state *s, int64_t account, struct message **v_r,
 	*n_r = 0;
 	query_add(&q, account);
 	while (query_row(&q)) {
-		if (n == room) {
-			room = room == 0 ? 256 : 2 * room;
-			more = realloc(v, room * sizeof(*v));
-			if (more == NULL) {
-				q.rc = SQLITE_NOMEM;
-				break;
-			}
-			v = more;
+		more = array_room(v, n, &room, sizeof(*v));
+		if (more == NULL) {
+			q.rc = SQLITE_NOMEM;
+			break;
 		}
+		v = more;
 		get_message(&q, &v[n++]);
 	}
 	if ((e = query_end(&q, eb)) != E_OK) {

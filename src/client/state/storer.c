@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/array.h"
 #include "base/i18n.h"
 #include "client/state/recover.h"
 
@@ -71,15 +72,9 @@ rebuild_found(void *arg, const struct delivery_found *f)
 	struct rebuild *r = arg;
 	struct message *m;
 
-	if (r->n == r->room) {
-		size_t room = r->room != 0 ? 2 * r->room : 64;
-
-		m = reallocarray(r->v, room, sizeof(*m));
-		if (m == NULL)
-			return E_NOMEM;
-		r->v = m;
-		r->room = room;
-	}
+	if ((m = array_room(r->v, r->n, &r->room, sizeof(*m))) == NULL)
+		return E_NOMEM;
+	r->v = m;
 	m = &r->v[r->n++];
 	*m = (struct message){
 		.has_uid = f->has_uid,

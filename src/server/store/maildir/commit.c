@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/log.h"
 #include "server/store/maildir/indexfile.h"
 #include "server/store/maildir/maildir.h"
@@ -52,7 +53,8 @@ struct commit {
 	uint32_t failures;
 	bool touched[SUBS];
 	struct marked *v;
-	uint32_t n, room;
+	uint32_t n;
+	size_t room;
 	struct arena arena;
 	struct uidlfile uidls;
 	char log[LOG_OCTETS + INDEX_UID_MAX + 2];
@@ -106,16 +108,12 @@ base_of(const struct marked *v)
 static struct marked *
 new_marked(struct commit *c)
 {
-	if (c->n == c->room) {
-		uint32_t room = c->room != 0 ? c->room * 2 : 64;
-		struct marked *v = realloc(c->v, (size_t)room * sizeof(*v));
+	struct marked *v = array_room(c->v, c->n, &c->room, sizeof(*v));
 
-		if (v == NULL)
-			return NULL;
-		c->v = v;
-		c->room = room;
-	}
-	return &c->v[c->n];
+	if (v == NULL)
+		return NULL;
+	c->v = v;
+	return &v[c->n];
 }
 
 /* Copies what the index says of a marked message. */

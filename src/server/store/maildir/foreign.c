@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "server/store/maildir/lines.h"
 #include "server/store/maildir/maildir.h"
 
@@ -53,21 +54,16 @@ static enum err
 add(struct foreign *f, struct foreign_record *r)
 {
 	struct slice base = { r->file.p, base_len(r->file) };
+	struct foreign_entry *v;
 	uint32_t *at;
 
 	if (map_get(&f->by_base, base) != MAP_NONE) {
 		f->junk++;
 		return E_OK;
 	}
-	if (f->n == f->room) {
-		uint32_t room = f->room != 0 ? f->room * 2 : 64;
-		struct foreign_entry *v = realloc(f->v, room * sizeof(*v));
-
-		if (v == NULL)
-			return E_NOMEM;
-		f->v = v;
-		f->room = room;
-	}
+	if ((v = array_room(f->v, f->n, &f->room, sizeof(*v))) == NULL)
+		return E_NOMEM;
+	f->v = v;
 	if (!keep(f, &base) || !keep(f, &r->entry.pop3) ||
 	    !keep(f, &r->entry.guid) ||
 	    (at = map_put(&f->by_base, base)) == NULL)

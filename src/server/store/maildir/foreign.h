@@ -18,7 +18,8 @@ struct foreign_entry {
 struct foreign {
 	enum store_uidl kind; /* UIDL_DOVECOT or UIDL_COURIER */
 	struct foreign_entry *v;
-	uint32_t n, room;
+	uint32_t n;
+	size_t room;
 	struct map by_base;
 	struct arena arena;
 	uint32_t version, validity; /* of the header; version 0: none yet */

@@ -38,6 +38,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/array.h"
+
 enum {
 	PASSES_MAX = 6,
 	MISSES = 3,
@@ -72,25 +74,11 @@ names_base_len(const char *file)
 
 /* ---- the table ---- */
 
-/* As realloc(3), to twice the room. */
-static void *
-grown(void *v, uint32_t *room, size_t size)
-{
-	uint32_t more = *room != 0 ? *room * 2 : 64;
-	void *p = more > *room ? realloc(v, more * size) : NULL;
-
-	if (p != NULL)
-		*room = more;
-	return p;
-}
-
 static bool
 room_for_name(struct names *t)
 {
-	struct name *v = t->v;
+	struct name *v = array_room(t->v, t->n, &t->room, sizeof(*v));
 
-	if (t->n == t->room)
-		v = grown(v, &t->room, sizeof(*v));
 	if (v != NULL)
 		t->v = v;
 	return v != NULL;
@@ -99,10 +87,9 @@ room_for_name(struct names *t)
 static bool
 room_for_base(struct names *t)
 {
-	struct names_base *v = t->base;
+	struct names_base *v =
+	    array_room(t->base, t->bases, &t->base_room, sizeof(*v));
 
-	if (t->bases == t->base_room)
-		v = grown(v, &t->base_room, sizeof(*v));
 	if (v != NULL)
 		t->base = v;
 	return v != NULL;

@@ -48,9 +48,11 @@ struct names_dir {
 
 struct names {
 	struct name *v; /* some of them gone */
-	uint32_t n, room;
+	uint32_t n;
+	size_t room;
 	struct names_base *base;
-	uint32_t bases, base_room;
+	uint32_t bases;
+	size_t base_room;
 	struct map by_base; /* base name: which of base */
 	struct arena arena;
 	struct names_dir dir[SUBS];

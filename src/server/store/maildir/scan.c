@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/log.h"
 #include "server/store/maildir/indexfile.h"
 
@@ -47,15 +48,9 @@ scan_add(
 	uint32_t *first = &s->names.base[base].user;
 	struct scan_message *v;
 
-	if (s->n == s->room) {
-		uint32_t room = s->room != 0 ? s->room * 2 : 64;
-
-		v = realloc(s->v, (size_t)room * sizeof(*v));
-		if (v == NULL)
-			return E_NOMEM;
-		s->v = v;
-		s->room = room;
-	}
+	if ((v = array_room(s->v, s->n, &s->room, sizeof(*v))) == NULL)
+		return E_NOMEM;
+	s->v = v;
 	v = &s->v[s->n];
 	*v = (struct scan_message){
 		.name = name.p,

@@ -29,7 +29,8 @@ struct scan {
 	struct errbuf *eb;
 
 	struct scan_message *v;
-	uint32_t n, room;
+	uint32_t n;
+	size_t room;
 	uint32_t known;    /* of v: these were in the index */
 	struct map by_uid; /* those that are not the own base name */
 	struct arena arena;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/array.h"
 #include "server/store/maildir/lines.h"
 #include "server/store/maildir/maildir.h"
 
@@ -84,17 +85,12 @@ uidlfile_add(
     struct uidlfile *u, struct slice uid, struct slice key, uint64_t ino)
 {
 	struct uidl_line l = { .ino = ino, .next = MAP_NONE, .used = true };
+	struct uidl_line *v;
 	uint32_t *first;
 
-	if (u->n == u->room) {
-		uint32_t room = u->room != 0 ? u->room * 2 : 64;
-		struct uidl_line *v = realloc(u->v, room * sizeof(*v));
-
-		if (v == NULL)
-			return E_NOMEM;
-		u->v = v;
-		u->room = room;
-	}
+	if ((v = array_room(u->v, u->n, &u->room, sizeof(*v))) == NULL)
+		return E_NOMEM;
+	u->v = v;
 	l.uid = (struct slice){ arena_put(&u->arena, uid.p, uid.n), uid.n };
 	l.key = (struct slice){ arena_put(&u->arena, key.p, key.n), key.n };
 	if (l.uid.p == NULL || l.key.p == NULL ||

@@ -35,7 +35,8 @@ struct uidl_line {
 
 struct uidlfile {
 	struct uidl_line *v;
-	uint32_t n, room;
+	uint32_t n;
+	size_t room;
 	uint32_t several; /* of v: those with an inode */
 	uint32_t saved;   /* of v: these are in the file */
 	uint32_t bad;     /* lines that were left out */
