@@ -5,20 +5,19 @@
 #define SERVER_AUTH_HASHPOOL_H
 
 #include <stdbool.h>
-#include <sys/queue.h>
 
 #include "base/err.h"
+#include "base/pool.h"
 
-struct ev_loop;
 struct hashpool;
 
 /* Of the caller, who keeps it and the strings until done() or a cancel that
  * succeeds. */
 struct hash_job {
+	struct pool_job job;
 	const char *stored, *password;
 	enum err result;                    /* of scheme_verify() */
 	void (*done)(struct hash_job *job); /* in the loop's thread */
-	TAILQ_ENTRY(hash_job) entry;
 };
 
 /* Starts the threads.  queue_max: jobs that may wait. */

@@ -151,7 +151,7 @@ session_read(struct session *s, int fd, uint64_t off, size_t len, bool whole,
 	job->arg = s;
 	job->fd = fd;
 	job->off = off;
-	reader_submit(w->reader, job);
+	reader_submit(w->readers, job);
 	s->wait = WAIT_DISK;
 	return GO_WAIT;
 }

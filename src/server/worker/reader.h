@@ -9,11 +9,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct ev_loop;
-struct reader;
+#include "base/pool.h"
 
 struct read_job {
-	struct read_job *next;
+	struct pool_job job;
 	void (*done)(struct read_job *job); /* in the loop's thread */
 	void *arg;
 	int fd; /* must stay open until done */
@@ -23,13 +22,10 @@ struct read_job {
 	char data[];
 };
 
-/* Starts the threads; before the sandbox closes.  NULL: it cannot. */
-struct reader *reader_new(struct ev_loop *loop, unsigned threads);
-
 /* A job to be filled in; NULL: memory.  Owned by the caller, freed by free()
  * in or after done(). */
 struct read_job *read_job_new(size_t len);
 
-void reader_submit(struct reader *r, struct read_job *job);
+void reader_submit(struct pool *readers, struct read_job *job);
 
 #endif

@@ -575,9 +575,10 @@ worker_start(struct worker *w, int ctl)
 	    E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
 	role_enter(&w->conf.role, NULL);
-	w->reader = reader_new(w->loop, READERS);
+	if (pool_new(&w->readers, w->loop, READERS, &eb) != E_OK)
+		fatal("ev=start error=\"%s\"", eb.text);
 	w->parent = ipc_open(w->loop, ctl, &parent_rules, w, true);
-	if (w->reader == NULL || w->parent == NULL)
+	if (w->parent == NULL)
 		fatal("ev=start error=\"%s\"", strerror(errno));
 	ev_timer_init(&w->resume_accept, on_resume_accept, 0.1, 0.);
 	ev_timer_init(&w->stop, on_stop_deadline, 0., 0.);

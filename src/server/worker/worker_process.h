@@ -18,7 +18,7 @@
 #include "server/worker/worker.h"
 
 typedef struct ssl_ctx_st SSL_CTX;
-struct reader;
+struct pool;
 struct session;
 struct worker;
 
@@ -63,7 +63,7 @@ struct worker {
 	uint32_t auths;             /* how many there have been */
 	struct store_link **stores; /* by index; NULL: never heard of */
 	size_t n_stores;
-	struct reader *reader;
+	struct pool *readers; /* threads that read from disks */
 	struct addrcount counts;
 
 	struct session **slots;
