@@ -75,30 +75,29 @@ run_loop(void)
 	ev_timer_stop(loop, &deadline);
 }
 
-static struct job_pool *
+static struct pool *
 pool_with(unsigned threads)
 {
-	struct job_pool *p;
+	struct pool *p;
+	struct errbuf eb;
 
 	loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	assert_non_null(loop);
-	p = job_pool_new(loop);
-	assert_non_null(p);
-	assert_int_equal(job_pool_start(p, threads, NULL), E_OK);
+	assert_int_equal(pool_new(&p, loop, threads, &eb), E_OK);
 	return p;
 }
 
 static void
-pool_end(struct job_pool *p)
+pool_end(struct pool *p)
 {
-	job_pool_free(p);
+	pool_free(p);
 	ev_loop_destroy(loop);
 }
 
 static void
 test_order(void **state)
 {
-	struct job_pool *p = pool_with(4);
+	struct pool *p = pool_with(4);
 	struct line line[LINES] = { 0 };
 
 	(void)state;
@@ -174,7 +173,7 @@ static void
 test_long(void **state)
 {
 	enum { LONG = 10, QUICK = 100 };
-	struct job_pool *p = pool_with(3);
+	struct pool *p = pool_with(3);
 	struct job_line line[LONG + QUICK];
 	struct job job[LONG + QUICK];
 

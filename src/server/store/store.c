@@ -294,7 +294,7 @@ start(struct store *st)
 	struct errbuf eb;
 
 	st->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-	if (st->loop == NULL || (st->pool = job_pool_new(st->loop)) == NULL)
+	if (st->loop == NULL)
 		fatal("ev=start error=\"no event loop\"");
 	ev_timer_init(&st->idle, on_idle, 0., 0.);
 	ev_timer_init(&st->stop, on_stop, 0., 0.);
@@ -304,7 +304,7 @@ start(struct store *st)
 	ev_prepare_start(st->loop, &st->turn);
 	/* Landlock holds for threads that are started after it. */
 	role_enter(&st->conf.role, st->conf.root);
-	if (job_pool_start(st->pool, st->conf.threads, &eb) != E_OK)
+	if (pool_new(&st->pool, st->loop, st->conf.threads, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
 	role_limit(calls, sizeof(calls) / sizeof(calls[0]));
 }
@@ -322,7 +322,7 @@ finish(struct store *st)
 	if (st->ctl != NULL)
 		ipc_flush_wait(st->ctl, LAST_WORDS_MS);
 	ipc_close(st->ctl);
-	job_pool_free(st->pool);
+	pool_free(st->pool);
 	log_flush();
 	ev_loop_destroy(st->loop);
 }

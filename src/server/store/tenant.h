@@ -74,7 +74,7 @@ struct peer {
 struct store {
 	struct store_conf conf;
 	struct ev_loop *loop;
-	struct job_pool *pool;
+	struct pool *pool;
 	struct ipc_chan *ctl, *auth;
 	LIST_HEAD(, peer) peers;
 	LIST_HEAD(, maildrop) maildrops[MAILDROP_BUCKETS];
