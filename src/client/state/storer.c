@@ -1,8 +1,5 @@
 #include "client/state/storer.h"
 
-#include <ev.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -14,50 +11,15 @@
  * unique-id come back. */
 enum { REMEMBER = 180 * 24 * 3600 };
 
-struct queue {
-	struct storer_job *first, **last;
-};
-
 struct storer {
-	struct ev_loop *loop;
 	const char *dir, *account, *dest;
 	struct delivery *delivery;
 	storer_open *open;
 	void *arg;
-	struct state *state; /* the thread's */
+	struct state *state; /* used by the thread alone, as the id is */
 	int64_t id;
-	ev_async done;
-	pthread_t thread;
-	pthread_mutex_t lock; /* of what follows */
-	pthread_cond_t wake;
-	struct queue todo, over;
-	bool stop;
+	struct pool *pool; /* of one thread: jobs are done in order */
 };
-
-static void
-queue_init(struct queue *q)
-{
-	q->first = NULL;
-	q->last = &q->first;
-}
-
-static void
-queue_put(struct queue *q, struct storer_job *job)
-{
-	job->next = NULL;
-	*q->last = job;
-	q->last = &job->next;
-}
-
-static struct storer_job *
-queue_take(struct queue *q)
-{
-	struct storer_job *job = q->first;
-
-	if (job != NULL && (q->first = job->next) == NULL)
-		q->last = &q->first;
-	return job;
-}
 
 /* ---- the thread ---- */
 
@@ -184,8 +146,10 @@ save(struct storer *st, struct storer_job *job)
 }
 
 static void
-work(struct storer *st, struct storer_job *job)
+storer_run(struct pool_job *j)
 {
+	struct storer_job *job = (struct storer_job *)j;
+	struct storer *st = job->storer;
 	bool put_aside;
 
 	job->eb.text[0] = '\0';
@@ -201,48 +165,14 @@ work(struct storer *st, struct storer_job *job)
 	}
 }
 
-static void *
-thread(void *arg)
-{
-	struct storer *st = arg;
-	struct storer_job *job;
-
-	pthread_mutex_lock(&st->lock);
-	for (;;) {
-		while ((job = queue_take(&st->todo)) == NULL && !st->stop)
-			pthread_cond_wait(&st->wake, &st->lock);
-		if (job == NULL)
-			break;
-		pthread_mutex_unlock(&st->lock);
-		work(st, job);
-		pthread_mutex_lock(&st->lock);
-		queue_put(&st->over, job);
-		ev_async_send(st->loop, &st->done);
-	}
-	pthread_mutex_unlock(&st->lock);
-	state_close(st->state);
-	return NULL;
-}
-
 /* ---- the loop ---- */
 
 static void
-jobs_done(struct ev_loop *loop, ev_async *w, int revents)
+storer_done(struct pool_job *j)
 {
-	struct storer *st = w->data;
-	struct storer_job *job, *next;
+	struct storer_job *job = (struct storer_job *)j;
 
-	(void)loop;
-	(void)revents;
-	pthread_mutex_lock(&st->lock);
-	job = st->over.first;
-	queue_init(&st->over);
-	pthread_mutex_unlock(&st->lock);
-	/* The last of them may free the storer. */
-	for (; job != NULL; job = next) {
-		next = job->next;
-		job->done(job);
-	}
+	job->done(job);
 }
 
 enum err
@@ -251,14 +181,11 @@ storer_new(struct storer **st_r, struct ev_loop *loop, const char *state_dir,
     storer_open *open, void *arg, struct errbuf *eb)
 {
 	struct storer *st = calloc(1, sizeof(*st));
-	sigset_t all, before;
-	int r;
 
 	*st_r = NULL;
 	if (st == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	*st = (struct storer){
-		.loop = loop,
 		.dir = state_dir,
 		.account = account,
 		.dest = dest,
@@ -266,22 +193,10 @@ storer_new(struct storer **st_r, struct ev_loop *loop, const char *state_dir,
 		.open = open,
 		.arg = arg,
 	};
-	queue_init(&st->todo);
-	queue_init(&st->over);
-	pthread_mutex_init(&st->lock, NULL);
-	pthread_cond_init(&st->wake, NULL);
-	ev_async_init(&st->done, jobs_done);
-	st->done.data = st;
-	/* Signals are the loop's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&st->thread, NULL, thread, st);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r != 0) {
+	if (pool_new(&st->pool, loop, 1, eb) != E_OK) {
 		free(st);
 		return err_set(eb, E_NOMEM, _("cannot start a thread"));
 	}
-	ev_async_start(loop, &st->done);
 	*st_r = st;
 	return E_OK;
 }
@@ -291,22 +206,15 @@ storer_free(struct storer *st)
 {
 	if (st == NULL)
 		return;
-	pthread_mutex_lock(&st->lock);
-	st->stop = true;
-	pthread_cond_signal(&st->wake);
-	pthread_mutex_unlock(&st->lock);
-	pthread_join(st->thread, NULL);
-	ev_async_stop(st->loop, &st->done);
-	pthread_cond_destroy(&st->wake);
-	pthread_mutex_destroy(&st->lock);
+	pool_free(st->pool);
+	state_close(st->state);
 	free(st);
 }
 
 void
 storer_do(struct storer *st, struct storer_job *job)
 {
-	pthread_mutex_lock(&st->lock);
-	queue_put(&st->todo, job);
-	pthread_cond_signal(&st->wake);
-	pthread_mutex_unlock(&st->lock);
+	job->job = (struct pool_job){ .run = storer_run, .done = storer_done };
+	job->storer = st;
+	pool_add(st->pool, &job->job);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/pool.h"
 #include "client/deliver/delivery.h"
 #include "client/state/state.h"
 
@@ -26,6 +27,7 @@ enum storer_kind {
 
 /* The caller's; it stays where it is until its `done`. */
 struct storer_job {
+	struct pool_job job;
 	enum storer_kind kind;
 	void (*done)(struct storer_job *job); /* in the loop */
 	void *arg;
@@ -42,7 +44,7 @@ struct storer_job {
 
 	enum err err;
 	struct errbuf eb;
-	struct storer_job *next;
+	struct storer *storer;
 };
 
 /* Opens what another setting `deliver` names, for what was delivered there.
