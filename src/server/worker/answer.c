@@ -1,16 +1,16 @@
-/*
- * answer.c - what other processes answer, and what their death means.
- */
+#include "server/worker/answer.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/worker/session.h"
+#include "server/worker/session_state.h"
 
 /* A reply is in the output: takes the next command. */
 static void
-answered(struct session *s)
+answer_ready(struct session *s)
 {
 	s->doing = POP3_WANT_INPUT;
 	s->wait = WAIT_NOTHING;
@@ -23,7 +23,7 @@ session_challenged(struct session *s, struct slice data)
 	if (s->wait != WAIT_SIGN_IN)
 		return;
 	pop3_server_challenge(&s->pop3, &s->out, data.p, data.n);
-	answered(s);
+	answer_ready(s);
 }
 
 void
@@ -41,7 +41,7 @@ session_refused(
 	if (s->wait != WAIT_SIGN_IN)
 		return;
 	pop3_server_refused(&s->pop3, &s->out, says[code], arg);
-	answered(s);
+	answer_ready(s);
 }
 
 void
@@ -64,10 +64,10 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 	    "messages=%u octets=%llu",
 	    s->worker->conf.role.index, (unsigned long long)s->sid,
 	    str_escape(shown, sizeof(shown), user, strlen(user)), s->peer,
-	    s->method, conn_tls_version(&s->conn), conn_tls_cipher(&s->conn),
-	    count, (unsigned long long)octets);
+	    s->sign_in.method, conn_tls_version(&s->conn),
+	    conn_tls_cipher(&s->conn), count, (unsigned long long)octets);
 	pop3_server_opened(&s->pop3, &s->out, count, octets);
-	answered(s);
+	answer_ready(s);
 }
 
 void
@@ -76,7 +76,7 @@ session_committed(struct session *s, uint32_t removed, uint32_t failed)
 	s->removed = removed;
 	s->store = NULL; /* it has released the maildrop */
 	pop3_server_updated(&s->pop3, &s->out, removed, failed);
-	answered(s);
+	answer_ready(s);
 }
 
 void
@@ -102,8 +102,8 @@ session_lost_store(struct session *s, const struct store_link *store)
 	s->why = "store-died";
 	if (s->doing == POP3_WANT_UPDATE) {
 		pop3_server_updated(&s->pop3, &s->out, 0, s->pop3.marked);
-	} else if ((s->wait == WAIT_INDEX || s->wait == WAIT_MESSAGE) &&
-		   !s->pump.begun) {
+	} else if (s->wait == WAIT_INDEX || s->wait == WAIT_MESSAGE) {
+		/* Nothing of the reply has been said yet. */
 		pop3_server_failed(&s->pop3, &s->out, POP3_TEXT_DROP_GONE);
 	} else {
 		/* Unasked words would be taken for the next reply, and half a

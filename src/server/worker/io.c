@@ -1,13 +1,12 @@
-/*
- * io.c - the octets of a session: its socket and its files.
- */
+#include "server/worker/io.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
 #include "base/clock.h"
-#include "server/worker/session.h"
+#include "server/worker/reader.h"
 
 enum { READ_PIECE = 4096 };
 
@@ -91,14 +90,16 @@ session_fill(struct session *s)
 	return e == E_AGAIN ? E_OK : e;
 }
 
-static void
-on_disk(struct read_job *job)
+bool
+session_is_reading(const struct session *s)
 {
-	struct session *s = job->arg;
+	return s->disk != NULL && s->disk->state == READ_ASKED;
+}
 
-	s->disk_state = DISK_READY;
-	if (!s->ended)
-		session_go(s);
+bool
+session_has_read(const struct session *s)
+{
+	return s->disk != NULL && s->disk->state == READ_READY;
 }
 
 static ssize_t
@@ -123,16 +124,16 @@ session_read(struct session *s, int fd, uint64_t off, size_t len, bool whole,
 	struct read_job *job = s->disk;
 	ssize_t n;
 
-	if (job != NULL && s->disk_state == DISK_USED) {
+	if (job != NULL && job->state == READ_USED) {
 		free(job);
 		job = s->disk = NULL;
 	}
 	if (job != NULL && job->fd == fd && job->off == off) {
-		s->disk_state = DISK_USED;
+		job->state = READ_USED;
 		*p_r = job->data;
 		*n_r = job->got > 0 ? (size_t)job->got : 0;
 		errno = job->got < 0 ? (int)-job->got : 0;
-		return *n_r == 0 || (whole && *n_r < len) ? GO_END : GO_ON;
+		return *n_r == 0 || (whole && *n_r < len) ? GO_FAIL : GO_ON;
 	}
 	n = read_now(fd, off, len, w->scratch);
 	if (n > 0 && ((size_t)n == len || !whole)) {
@@ -141,13 +142,12 @@ session_read(struct session *s, int fd, uint64_t off, size_t len, bool whole,
 		return GO_ON;
 	}
 	if (n == 0)
-		return GO_END;
+		return GO_FAIL;
 	/* Not in memory, or the file system cannot say. */
 	free(s->disk);
 	if ((s->disk = job = read_job_new(len)) == NULL)
-		return GO_END;
-	s->disk_state = DISK_ASKED;
-	job->done = on_disk;
+		return GO_FAIL;
+	job->done = w->read_done;
 	job->arg = s;
 	job->fd = fd;
 	job->off = off;

@@ -5,61 +5,94 @@
  * those of marked messages are left out.  What is read is checked: the owner
  * of the mail could have written it.
  */
+#include "server/worker/lookup.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "server/worker/session.h"
+#include "server/ipc/index.h"
+#include "server/ipc/proto.h"
+#include "server/worker/io.h"
+#include "server/worker/worker_tell.h"
+
+struct lookup {
+	int fd;      /* the index of the maildrop; -1: not there yet */
+	bool failed; /* the store cannot give it */
+	bool broken; /* which was said */
+	uint64_t end;
+	struct index_block block; /* the last one that was looked up */
+	/* The reply that is being made: */
+	bool begun;
+	uint32_t next;              /* a listing: the message that comes next */
+	struct index_record record; /* one line */
+};
 
 void
 lookup_close(struct session *s)
 {
-	if (s->view != NULL && s->view->fd >= 0)
-		close(s->view->fd);
-	free(s->view);
-	s->view = NULL;
+	if (s->lookup != NULL && s->lookup->fd >= 0)
+		close(s->lookup->fd);
+	free(s->lookup);
+	s->lookup = NULL;
 }
 
-/* GO_ON: s->view can be read.  GO_END: it cannot be had. */
+static bool
+lookup_make(struct session *s)
+{
+	if (s->lookup == NULL &&
+	    (s->lookup = calloc(1, sizeof(*s->lookup))) != NULL)
+		s->lookup->fd = -1;
+	return s->lookup != NULL;
+}
+
+enum err
+lookup_index_is(struct session *s, struct ipc_in *in)
+{
+	struct lookup *l = s->lookup;
+
+	l->failed = ipc_get_u8(in) == 0;
+	l->end = ipc_get_u64(in);
+	if (!l->failed)
+		l->fd = ipc_get_fd(in);
+	return ipc_get_end(in);
+}
+
+/* GO_ON: the index can be read. */
 static enum go
-view_get(struct session *s)
+index_get(struct session *s)
 {
 	struct ipc_chan *chan = s->store->chan;
 
-	if (s->view == NULL) {
-		if ((s->view = calloc(1, sizeof(*s->view))) == NULL)
-			return GO_END;
-		s->view->fd = -1;
-	}
-	if (s->view->fd >= 0)
+	if (s->lookup->fd >= 0)
 		return GO_ON;
-	if (s->view->failed) {
-		s->view->failed = false;
-		return GO_END;
+	if (s->lookup->failed) {
+		s->lookup->failed = false;
+		return GO_FAIL;
 	}
 	ipc_begin(chan, IPC_INDEX);
 	ipc_put_u64(chan, s->sid);
 	if (ipc_end(chan) != E_OK)
-		return GO_END;
+		return GO_FAIL;
 	s->wait = WAIT_INDEX;
 	return GO_WAIT;
 }
 
 /* Said once: the client may ask as often as it likes. */
 static enum go
-broken(struct session *s)
+index_broken(struct session *s)
 {
 	char user[NAME_MAX_OCTETS + 1];
 
-	if (s->view->broken)
-		return GO_END;
-	s->view->broken = true;
+	if (s->lookup->broken)
+		return GO_FAIL;
+	s->lookup->broken = true;
 	log_line(LOG_WARNING, "ev=index-broken sid=%u.%llx user=%s",
 	    s->worker->conf.role.index, (unsigned long long)s->sid,
 	    str_escape(user, sizeof(user), s->user, strlen(s->user)));
 	session_doubt(s, 0);
-	return GO_END;
+	return GO_FAIL;
 }
 
 /* The block behind another. */
@@ -67,36 +100,36 @@ static enum go
 block_behind(struct session *s, const struct index_block *before,
     struct index_block *b_r)
 {
+	struct lookup *l = s->lookup;
 	const char *p;
 	size_t n;
 	enum go go;
 
-	if (before->next >= s->view->end)
-		return broken(s);
-	go = session_read(
-	    s, s->view->fd, before->next, INDEX_HEADER, true, &p, &n);
+	if (before->next >= l->end)
+		return index_broken(s);
+	go = session_read(s, l->fd, before->next, INDEX_HEADER, true, &p, &n);
 	if (go == GO_ON &&
-	    index_get_block(p, before, s->view->end, s->count, b_r) != E_OK)
-		go = GO_END;
-	return go == GO_END ? broken(s) : go;
+	    index_get_block(p, before, l->end, s->count, b_r) != E_OK)
+		go = GO_FAIL;
+	return go == GO_FAIL ? index_broken(s) : go;
 }
 
 static bool
-has(const struct index_block *b, uint32_t msgno)
+block_has(const struct index_block *b, uint32_t msgno)
 {
 	return msgno - b->first < b->n;
 }
 
-/* Makes s->view->block the one that has msgno. */
+/* Makes s->lookup->block the one that has msgno. */
 static enum go
-block_of(struct session *s, uint32_t msgno)
+find_block(struct session *s, uint32_t msgno)
 {
-	struct index_block *b = &s->view->block;
+	struct index_block *b = &s->lookup->block;
 	enum go go;
 
 	if (b->first == 0 || msgno < b->first)
 		*b = index_start;
-	while (!has(b, msgno)) {
+	while (!block_has(b, msgno)) {
 		struct index_block next;
 
 		go = block_behind(s, b, &next);
@@ -114,14 +147,15 @@ get_record(struct session *s, uint32_t msgno, struct index_record *r_r)
 	size_t n;
 	enum go go;
 
-	if ((go = view_get(s)) != GO_ON || (go = block_of(s, msgno)) != GO_ON)
+	if ((go = index_get(s)) != GO_ON ||
+	    (go = find_block(s, msgno)) != GO_ON)
 		return go;
-	go = session_read(s, s->view->fd,
-	    index_record_place(&s->view->block, msgno), INDEX_RECORD, true, &p,
-	    &n);
+	go = session_read(s, s->lookup->fd,
+	    index_record_place(&s->lookup->block, msgno), INDEX_RECORD, true,
+	    &p, &n);
 	if (go == GO_ON &&
-	    index_get_record(p, &s->view->block, msgno, r_r) != E_OK)
-		go = broken(s);
+	    index_get_record(p, &s->lookup->block, msgno, r_r) != E_OK)
+		go = index_broken(s);
 	return go;
 }
 
@@ -132,47 +166,53 @@ get_uid(struct session *s, const struct index_record *r, struct slice *uid_r)
 	size_t n;
 	enum go go;
 
-	go = session_read(s, s->view->fd, r->uid_off, r->uid_len, true, &p, &n);
+	go = session_read(
+	    s, s->lookup->fd, r->uid_off, r->uid_len, true, &p, &n);
 	if (go == GO_ON && index_check_uid(p, r) != E_OK)
-		return broken(s);
+		return index_broken(s);
 	*uid_r = (struct slice){ p, r->uid_len };
 	return go;
 }
 
 static enum go
-entry(struct session *s, uint64_t *wire_r, struct slice *uid_r)
+find_entry(struct session *s, uint64_t *wire_r, struct slice *uid_r)
 {
-	struct pump *p = &s->pump;
+	struct lookup *l = s->lookup;
 	enum go go = GO_ON;
 
-	if (!p->begun)
-		go = get_record(s, s->pop3.request.msgno, &p->record);
+	if (!l->begun)
+		go = get_record(s, s->pop3.request.msgno, &l->record);
 	if (go == GO_ON && s->pop3.request.uidl) {
-		go = get_uid(s, &p->record, uid_r);
+		go = get_uid(s, &l->record, uid_r);
 		/* One read waits at a time: the record is not read again. */
-		p->begun = go == GO_WAIT;
+		l->begun = go == GO_WAIT;
 	}
-	*wire_r = p->record.wire;
+	*wire_r = l->record.wire;
 	return go;
+}
+
+static void
+answer_failed(struct session *s)
+{
+	pop3_server_failed(&s->pop3, &s->out, POP3_TEXT_DROP_UNREADABLE);
 }
 
 enum go
 lookup_entry(struct session *s)
 {
 	struct slice uid = { "", 0 };
-	uint64_t wire = s->last_wire;
+	uint64_t wire = s->sized.wire;
 	enum go go = GO_ON;
 
 	/* RETR, then DELE: the size is known. */
-	if (s->pop3.request.uidl || s->pop3.request.msgno != s->last_msgno)
-		go = entry(s, &wire, &uid);
+	if (s->pop3.request.uidl || s->pop3.request.msgno != s->sized.msgno)
+		go = lookup_make(s) ? find_entry(s, &wire, &uid) : GO_FAIL;
 	if (go == GO_WAIT)
 		return go;
 	if (go == GO_ON)
 		pop3_server_entry(&s->pop3, &s->out, wire, uid);
 	else
-		pop3_server_failed(
-		    &s->pop3, &s->out, POP3_TEXT_DROP_UNREADABLE);
+		answer_failed(s);
 	return GO_ON;
 }
 
@@ -210,30 +250,30 @@ lines_of(const struct session *s, const struct index_block *b)
 static enum go
 send_block(struct session *s)
 {
-	struct pump *p = &s->pump;
-	const struct index_block *b = &s->view->block;
+	struct lookup *l = s->lookup;
+	const struct index_block *b = &s->lookup->block;
 	const struct index_section *sec;
 	const char *octets;
 	size_t n;
 	enum err e;
 	enum go go;
 
-	if ((go = block_of(s, p->next)) != GO_ON)
+	if ((go = find_block(s, l->next)) != GO_ON)
 		return go;
 	sec = lines_of(s, b);
 	if (sec->len != 0) {
 		go = session_read(
-		    s, s->view->fd, sec->off, sec->len, true, &octets, &n);
+		    s, s->lookup->fd, sec->off, sec->len, true, &octets, &n);
 		if (go == GO_ON && index_check_section(octets, sec) != E_OK)
-			go = broken(s);
+			go = index_broken(s);
 		if (go != GO_ON)
 			return go;
 		e = s->pop3.marked == 0 ? session_send(s, octets, n)
 					: send_unmarked(s, b, octets, n);
 		if (e != E_OK)
-			return GO_END;
+			return GO_FAIL;
 	}
-	p->next = b->first + b->n;
+	l->next = b->first + b->n;
 	return GO_ON;
 }
 
@@ -266,18 +306,18 @@ gather_block(
 	const struct index_section *sec;
 	struct index_block next;
 
-	while (!has(b, msgno)) {
-		if (b->next >= s->view->end ||
+	while (!block_has(b, msgno)) {
+		if (b->next >= s->lookup->end ||
 		    !session_read_now(
-			s->view->fd, b->next, sizeof(head), head) ||
-		    index_get_block(head, b, s->view->end, s->count, &next) !=
+			s->lookup->fd, b->next, sizeof(head), head) ||
+		    index_get_block(head, b, s->lookup->end, s->count, &next) !=
 			E_OK)
 			return false;
 		*b = next;
 	}
 	sec = lines_of(s, b);
 	if (sec->len > SCRATCH - pc->n ||
-	    !session_read_now(s->view->fd, sec->off, sec->len, to) ||
+	    !session_read_now(s->lookup->fd, sec->off, sec->len, to) ||
 	    index_check_section(to, sec) != E_OK)
 		return false;
 	pc->n += sec->len;
@@ -295,8 +335,8 @@ keep_rest(struct session *s, const struct piece *pc, size_t took)
 
 	buf_consume(&s->out, head);
 	for (unsigned i = 0; i < pc->n_parts && took > at; i++) {
-		s->view->block = pc->part[i].block;
-		s->pump.next = s->view->block.first + s->view->block.n;
+		s->lookup->block = pc->part[i].block;
+		s->lookup->next = s->lookup->block.first + s->lookup->block.n;
 		at = pc->part[i].end;
 	}
 	if (took < at && s->out.len == 0)
@@ -304,83 +344,89 @@ keep_rest(struct session *s, const struct piece *pc, size_t took)
 	return e;
 }
 
-/* Sends as many blocks as fit into the scratch memory, in one call.  False:
+/* Sends as many blocks as fit into the scratch memory, in one call.  GO_FAIL:
  * nothing was done, send_block() will know why. */
-static bool
+static enum go
 send_blocks(struct session *s)
 {
-	struct pump *p = &s->pump;
 	struct piece pc;
-	struct index_block b = s->view->block;
-	uint64_t msgno = p->next;
+	struct index_block b = s->lookup->block;
+	uint64_t msgno = s->lookup->next;
 	size_t took;
 
-	if (s->conn.ssl != NULL || s->pop3.marked != 0 ||
-	    (s->disk != NULL && s->disk_state == DISK_READY))
-		return false;
+	if (s->conn.ssl != NULL || s->pop3.marked != 0 || session_has_read(s))
+		return GO_FAIL;
+	s->wait = WAIT_ROOM;
 	if (s->out.len != 0 && conn_is_blocked(&s->conn))
-		return true;
+		return GO_WAIT;
 	pc.n = s->out.len;
 	pc.n_parts = 0;
 	while (pc.n_parts < PARTS && msgno + TAIL <= s->count &&
 	       gather_block(s, &pc, &b, (uint32_t)msgno))
 		msgno = b.first + b.n;
 	if (pc.n_parts == 0)
-		return false;
+		return GO_FAIL;
 	if (s->out.len != 0)
 		memcpy(s->worker->scratch, buf_data(&s->out), s->out.len);
 	if (session_offer(s, s->worker->scratch, pc.n, &took) != E_OK)
-		session_end(s, "lost");
-	else if (keep_rest(s, &pc, took) != E_OK)
-		session_end(s, "out-of-memory");
-	return true;
+		return session_over(s, "lost");
+	if (keep_rest(s, &pc, took) != E_OK)
+		return session_over(s, "out-of-memory");
+	return GO_WAIT;
 }
 
-/* GO_END: no listing has begun; it is answered already, or the session has
- * ended. */
+/* As much of a listing as goes out at once; GO_ON: something of it. */
 static enum go
-begin(struct session *s)
+send_some(struct session *s)
 {
-	/* An empty maildrop needs no index. */
-	enum go go = s->count == 0 ? GO_ON : view_get(s);
+	enum go go;
 
-	if (go == GO_WAIT)
-		return go;
-	if (go == GO_END) {
-		pop3_server_failed(
-		    &s->pop3, &s->out, POP3_TEXT_DROP_UNREADABLE);
-		return go;
+	if (s->out.len >= OUT_MARK) {
+		s->wait = WAIT_ROOM;
+		return GO_WAIT;
 	}
-	s->pump.begun = true;
-	s->pump.next = 1;
-	if (s->view != NULL)
-		s->view->block = index_start;
+	if ((go = send_blocks(s)) == GO_FAIL)
+		go = send_block(s);
+	/* Half a listing must not look whole. */
+	return go == GO_FAIL ? session_over(s, "index-unreadable") : go;
+}
+
+static enum go
+begin_listing(struct session *s)
+{
+	struct lookup *l = s->lookup;
+	enum go go;
+
+	/* An empty maildrop needs no index. */
+	if (s->count != 0 && (go = index_get(s)) != GO_ON)
+		return go;
+	l->begun = true;
+	l->next = 1;
+	l->block = index_start;
 	pop3_server_listing_begin(&s->pop3, &s->out);
 	if (s->pop3.why != NULL) /* its first line found no room */
-		session_end(s, s->pop3.why);
-	return s->ended ? GO_END : GO_ON;
+		return session_over(s, s->pop3.why);
+	return GO_ON;
 }
 
 enum go
 lookup_listing(struct session *s)
 {
-	struct pump *p = &s->pump;
-	enum go go;
+	enum go go = GO_ON;
 
-	if (!p->begun && (go = begin(s)) != GO_ON)
-		return go == GO_END && !s->ended ? GO_ON : go;
-	while (p->next <= s->count) {
-		if (s->out.len >= OUT_MARK || send_blocks(s)) {
-			s->wait = WAIT_ROOM;
-			return s->ended ? GO_END : GO_WAIT;
-		}
-		if ((go = send_block(s)) == GO_END)
-			/* Half a listing must not look whole. */
-			session_end(s, "index-unreadable");
-		if (go != GO_ON)
-			return go;
+	if (!lookup_make(s))
+		go = GO_FAIL;
+	else if (!s->lookup->begun)
+		go = begin_listing(s);
+	if (go == GO_FAIL) {
+		answer_failed(s);
+		return GO_ON;
 	}
-	p->begun = false;
+	while (go == GO_ON && s->lookup->next <= s->count)
+		go = send_some(s);
+	if (go != GO_ON)
+		return go;
+	s->lookup->begun = false;
 	pop3_server_listing_end(&s->pop3, &s->out);
 	return GO_ON;
 }

@@ -33,6 +33,7 @@ read_done(struct pool_job *j)
 {
 	struct read_job *job = (struct read_job *)j;
 
+	job->state = READ_READY;
 	job->done(job);
 }
 
@@ -51,5 +52,6 @@ read_job_new(size_t len)
 void
 reader_submit(struct pool *readers, struct read_job *job)
 {
+	job->state = READ_ASKED;
 	pool_add(readers, &job->job);
 }

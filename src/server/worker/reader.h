@@ -11,11 +11,14 @@
 
 #include "base/pool.h"
 
+enum read_state { READ_ASKED, READ_READY, READ_USED };
+
 struct read_job {
 	struct pool_job job;
-	void (*done)(struct read_job *job); /* in the loop's thread */
+	void (*done)(struct read_job *job); /* on the loop */
 	void *arg;
-	int fd; /* must stay open until done */
+	enum read_state state; /* the loop's; READY from done() on */
+	int fd;                /* must stay open until done */
 	uint64_t off;
 	size_t len;
 	ssize_t got; /* octets, or -errno */

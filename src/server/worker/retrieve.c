@@ -6,15 +6,50 @@
  * the client goes on.  Descriptors held so are counted over all sessions: when
  * they are short, sessions that have been still for longest give theirs back.
  */
+#include "server/worker/retrieve.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "server/worker/session.h"
+#include "pop3/wire.h"
+#include "server/ipc/proto.h"
+#include "server/worker/io.h"
+#include "server/worker/worker_tell.h"
 
 enum { RETR_OCTETS = 10 }; /* of a command: RETR 1234 */
+
+/* A message that the store opened for us. */
+struct fetched {
+	uint32_t msgno;
+	enum fetch_status status;
+	int fd; /* FETCH_OK; ours */
+	uint64_t off, stored, wire;
+};
+
+/* Messages ahead of the client, in order. */
+struct window {
+	struct fetched ahead[2 * WINDOW_MAX];
+	unsigned n, first; /* ahead[first..n) are unused yet */
+	unsigned size;     /* how many are asked for at a time */
+	uint32_t expected; /* message after the last one that was taken */
+	uint32_t asked_to; /* the last one that was asked for */
+	bool asked;        /* an answer is due */
+};
+
+struct retrieval {
+	struct session *session;
+	TAILQ_ENTRY(retrieval) link; /* among those that hold descriptors */
+	bool holds;                  /* is among them */
+	struct window *window;       /* NULL: nothing is held or asked for */
+	/* The message that is being sent: */
+	bool begun;
+	struct fetched msg;
+	struct pop3_wire wire;
+	uint64_t sent; /* octets of the file */
+};
 
 /* ---- what is held ahead ---- */
 
@@ -29,33 +64,33 @@ fetched_close(struct worker *w, struct fetched *f)
 }
 
 static void
-unhold(struct session *s)
+stop_holding(struct retrieval *r)
 {
-	if (!s->holds)
+	if (!r->holds)
 		return;
-	TAILQ_REMOVE(&s->worker->holding, s, link);
-	s->holds = false;
+	TAILQ_REMOVE(&r->session->worker->holding, r, link);
+	r->holds = false;
 }
 
-/* The sessions that were still for longest stand first. */
+/* Those that were still for longest stand first. */
 static void
-hold(struct session *s)
+start_holding(struct retrieval *r)
 {
-	unhold(s);
-	TAILQ_INSERT_TAIL(&s->worker->holding, s, link);
-	s->holds = true;
+	stop_holding(r);
+	TAILQ_INSERT_TAIL(&r->session->worker->holding, r, link);
+	r->holds = true;
 }
 
-void
-retrieve_release(struct session *s)
+static void
+window_release(struct retrieval *r)
 {
-	struct window *win = s->window;
+	struct window *win = r->window;
 
 	if (win == NULL)
 		return;
 	for (unsigned i = win->first; i < win->n; i++)
-		fetched_close(s->worker, &win->ahead[i]);
-	unhold(s);
+		fetched_close(r->session->worker, &win->ahead[i]);
+	stop_holding(r);
 	if (win->asked) {
 		/* The answer needs a place to go to. */
 		win->first = win->n = 0;
@@ -63,16 +98,29 @@ retrieve_release(struct session *s)
 		return;
 	}
 	free(win);
-	s->window = NULL;
+	r->window = NULL;
+}
+
+void
+retrieve_release(struct session *s)
+{
+	if (s->retrieval != NULL)
+		window_release(s->retrieval);
 }
 
 void
 retrieve_close(struct session *s)
 {
-	if (s->window != NULL)
-		s->window->asked = false;
-	retrieve_release(s);
-	fetched_close(s->worker, &s->pump.msg);
+	struct retrieval *r = s->retrieval;
+
+	if (r == NULL)
+		return;
+	if (r->window != NULL)
+		r->window->asked = false;
+	window_release(r);
+	fetched_close(s->worker, &r->msg);
+	free(r);
+	s->retrieval = NULL;
 }
 
 /* Room for n more descriptors, perhaps at the cost of sessions that are still;
@@ -81,33 +129,42 @@ static bool
 make_room(struct session *s, unsigned n)
 {
 	struct worker *w = s->worker;
-	struct session *still, *next;
+	struct retrieval *still, *next;
 
 	for (still = TAILQ_FIRST(&w->holding);
 	     still != NULL && w->fds_held + n > w->fds_max; still = next) {
 		next = TAILQ_NEXT(still, link);
-		if (still != s)
-			retrieve_release(still);
+		if (still != s->retrieval)
+			window_release(still);
 	}
 	return w->fds_held + n <= w->fds_max;
 }
 
 /* ---- asking ---- */
 
-static struct window *
-window_get(struct session *s)
+/* True if there is a place for what is asked for. */
+static bool
+retrieval_make(struct session *s)
 {
-	if (s->window == NULL &&
-	    (s->window = calloc(1, sizeof(*s->window))) != NULL)
-		s->window->size = WINDOW_MIN;
-	return s->window;
+	struct retrieval *r = s->retrieval;
+
+	if (r == NULL) {
+		if ((r = s->retrieval = calloc(1, sizeof(*r))) == NULL)
+			return false;
+		r->session = s;
+		r->msg.fd = -1;
+	}
+	if (r->window == NULL &&
+	    (r->window = calloc(1, sizeof(*r->window))) != NULL)
+		r->window->size = WINDOW_MIN;
+	return r->window != NULL;
 }
 
 /* Asks for up to win->size messages from msgno on that are not marked. */
 static enum err
-ask(struct session *s, uint32_t msgno)
+ask_messages(struct session *s, uint32_t msgno)
 {
-	struct window *win = s->window;
+	struct window *win = s->retrieval->window;
 	struct ipc_chan *chan = s->store->chan;
 	uint32_t wanted[WINDOW_MAX];
 	size_t waiting = s->in.len / RETR_OCTETS;
@@ -142,19 +199,19 @@ ask(struct session *s, uint32_t msgno)
 static void
 ask_ahead(struct session *s)
 {
-	struct window *win = s->window;
+	struct window *win = s->retrieval->window;
 
 	if (win->asked || win->n - win->first > win->size / 2 ||
 	    win->asked_to >= s->count || ipc_is_full(s->store->chan))
 		return;
 	win->size = win->size < WINDOW_MAX / 2 ? win->size * 2 : WINDOW_MAX;
-	(void)(ask(s, win->asked_to + 1) == E_OK);
+	(void)(ask_messages(s, win->asked_to + 1) == E_OK);
 }
 
 enum err
 retrieve_fetched(struct session *s, struct ipc_in *in)
 {
-	struct window *win = s->window;
+	struct window *win = s->retrieval != NULL ? s->retrieval->window : NULL;
 	unsigned n = ipc_get_u8_to(in, WINDOW_MAX), held;
 
 	if (win == NULL || !win->asked)
@@ -185,18 +242,19 @@ retrieve_fetched(struct session *s, struct ipc_in *in)
 			fetched_close(s->worker, &f);
 	}
 	if (win->n != 0)
-		hold(s);
+		start_holding(s->retrieval);
 	return ipc_get_end(in);
 }
 
 /* The message out of what is held.  GO_WAIT: it has been asked for. */
 static enum go
-take(struct session *s, uint32_t msgno, struct fetched *f_r)
+take_message(struct session *s, uint32_t msgno, struct fetched *f_r)
 {
-	struct window *win = window_get(s);
+	struct window *win;
 
-	if (win == NULL)
-		return GO_END;
+	if (!retrieval_make(s))
+		return GO_FAIL;
+	win = s->retrieval->window;
 	while (win->first < win->n) {
 		struct fetched *f = &win->ahead[win->first++];
 
@@ -212,8 +270,8 @@ take(struct session *s, uint32_t msgno, struct fetched *f_r)
 		if (msgno != win->expected)
 			win->size = WINDOW_MIN;
 		win->expected = msgno;
-		if (ask(s, msgno) != E_OK)
-			return GO_END;
+		if (ask_messages(s, msgno) != E_OK)
+			return GO_FAIL;
 	}
 	s->wait = WAIT_MESSAGE;
 	return GO_WAIT;
@@ -224,8 +282,9 @@ take(struct session *s, uint32_t msgno, struct fetched *f_r)
 static void
 message_done(struct session *s)
 {
-	const struct fetched *f = &s->pump.msg;
-	uint64_t size = pop3_wire_size(&s->pump.wire);
+	struct retrieval *r = s->retrieval;
+	const struct fetched *f = &r->msg;
+	uint64_t size = pop3_wire_size(&r->wire);
 
 	if (!s->pop3.request.top) {
 		if (s->seen != NULL)
@@ -242,10 +301,10 @@ message_done(struct session *s)
 			session_doubt(s, f->msgno);
 		}
 	}
-	s->last_msgno = f->msgno;
-	s->last_wire = f->wire;
-	fetched_close(s->worker, &s->pump.msg);
-	s->pump.begun = false;
+	s->sized.msgno = f->msgno;
+	s->sized.wire = f->wire;
+	fetched_close(s->worker, &r->msg);
+	r->begun = false;
 	pop3_server_message_end(&s->pop3);
 }
 
@@ -253,8 +312,8 @@ message_done(struct session *s)
 static enum go
 send_piece(struct session *s, bool *enough_r)
 {
-	struct pump *p = &s->pump;
-	uint64_t left = p->msg.stored - p->sent;
+	struct retrieval *r = s->retrieval;
+	uint64_t left = r->msg.stored - r->sent;
 	size_t want = left < PIECE ? (size_t)left : PIECE, n, room;
 	struct pop3_wire_step step;
 	const char *octets;
@@ -262,71 +321,85 @@ send_piece(struct session *s, bool *enough_r)
 	enum go go;
 
 	go = session_read(
-	    s, p->msg.fd, p->msg.off + p->sent, want, false, &octets, &n);
+	    s, r->msg.fd, r->msg.off + r->sent, want, false, &octets, &n);
 	if (go != GO_ON)
 		return go;
 	if (n > want)
 		n = want;
 	room = 2 * n + POP3_WIRE_ROOM; /* were it all dots */
 	if ((out = buf_room(&s->out, room + POP3_WIRE_END)) == NULL)
-		return GO_END;
-	step = pop3_wire_encode(&p->wire, octets, n, out, room);
+		return GO_FAIL;
+	step = pop3_wire_encode(&r->wire, octets, n, out, room);
 	buf_added(&s->out, step.made);
-	p->sent += step.used;
+	r->sent += step.used;
 	*enough_r = step.enough;
 	return GO_ON;
 }
 
 static enum go
-begin(struct session *s)
+begin_message(struct session *s)
 {
-	const struct pop3_request *r = &s->pop3.request;
-	struct fetched f;
-	enum go go = take(s, r->msgno, &f);
+	const struct pop3_request *request = &s->pop3.request;
+	struct fetched f = { .fd = -1 };
+	enum go go = take_message(s, request->msgno, &f);
+	struct retrieval *r = s->retrieval;
 
 	if (go == GO_WAIT)
 		return go;
-	if (go == GO_END || f.status != FETCH_OK) {
+	if (go == GO_FAIL || f.status != FETCH_OK) {
 		pop3_server_failed(&s->pop3, &s->out,
 		    go == GO_ON && f.status == FETCH_GONE
 			? POP3_TEXT_MESSAGE_GONE
 			: POP3_TEXT_MESSAGE_UNREADABLE);
-		return GO_END;
+		return GO_FAIL;
 	}
-	s->pump = (struct pump){ .begun = true, .msg = f };
-	pop3_wire_init(&s->pump.wire, r->lines);
+	r->begun = true;
+	r->msg = f;
+	r->sent = 0;
+	pop3_wire_init(&r->wire, request->lines);
 	pop3_server_message_begin(&s->pop3, &s->out, f.wire);
 	if (s->pop3.why != NULL) /* its first line found no room */
-		session_end(s, s->pop3.why);
-	return s->ended ? GO_END : GO_ON;
+		return session_over(s, s->pop3.why);
+	return GO_ON;
+}
+
+/* GO_ON: the last of the message is in the output. */
+static enum go
+send_message(struct session *s)
+{
+	struct retrieval *r = s->retrieval;
+	char end[POP3_WIRE_END];
+	bool enough = false;
+	enum go go;
+
+	while (r->sent < r->msg.stored && !enough) {
+		if (s->out.len >= OUT_MARK) {
+			s->wait = WAIT_ROOM;
+			return GO_WAIT;
+		}
+		if ((go = send_piece(s, &enough)) == GO_FAIL)
+			/* Half a message must not look whole. */
+			return session_over(s, "message-unreadable");
+		if (go != GO_ON)
+			return go;
+	}
+	if (buf_put(&s->out, end, pop3_wire_end(&r->wire, end)) != E_OK)
+		return session_over(s, "out-of-memory");
+	return GO_ON;
 }
 
 enum go
 retrieve_go(struct session *s)
 {
-	struct pump *p = &s->pump;
-	char end[POP3_WIRE_END];
-	bool enough = false;
-	enum go go;
+	enum go go = GO_ON;
 
-	if (!p->begun && (go = begin(s)) != GO_ON)
-		/* A failure is answered already. */
-		return go == GO_END && !s->ended ? GO_ON : go;
-	while (p->sent < p->msg.stored && !enough) {
-		if (s->out.len >= OUT_MARK) {
-			s->wait = WAIT_ROOM;
-			return GO_WAIT;
-		}
-		if ((go = send_piece(s, &enough)) == GO_END)
-			/* Half a message must not look whole. */
-			session_end(s, "message-unreadable");
-		if (go != GO_ON)
-			return go;
-	}
-	if (buf_put(&s->out, end, pop3_wire_end(&p->wire, end)) != E_OK) {
-		session_end(s, "out-of-memory");
-		return GO_END;
-	}
-	message_done(s);
-	return GO_ON;
+	if (s->retrieval == NULL || !s->retrieval->begun)
+		go = begin_message(s);
+	if (go == GO_FAIL)
+		return GO_ON; /* it is answered */
+	if (go == GO_ON)
+		go = send_message(s);
+	if (go == GO_ON)
+		message_done(s);
+	return go;
 }

@@ -8,6 +8,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/ipc/addrcount.h"
+#include "server/ipc/proto.h"
+#include "server/worker/io.h"
+#include "server/worker/lookup.h"
+#include "server/worker/reader.h"
+#include "server/worker/retrieve.h"
+#include "server/worker/session_state.h"
+#include "server/worker/step.h"
+#include "server/worker/worker_tell.h"
 
 enum {
 	IN_MAX = 100 * 1024, /* the longest line of SASL, and then some */
@@ -55,7 +63,7 @@ session_free_dead(struct worker *w)
 
 	for (s = TAILQ_FIRST(&w->dead); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
-		if (s->disk != NULL && s->disk_state == DISK_ASKED)
+		if (session_is_reading(s))
 			continue;
 		TAILQ_REMOVE(&w->dead, s, link);
 		session_free(s);
@@ -157,7 +165,7 @@ timer_set(struct session *s, uint64_t at, uint64_t now)
 
 /* Deadlines mostly move on; the timer catches up when it fires. */
 static void
-on_timer(struct ev_loop *loop, ev_timer *t, int revents)
+on_session_timer(struct ev_loop *loop, ev_timer *t, int revents)
 {
 	struct session *s = t->data;
 	uint64_t now = clock_ms(), at = session_deadline(s);
@@ -193,7 +201,7 @@ on_timer(struct ev_loop *loop, ev_timer *t, int revents)
 /* ---- the turns of the loop ---- */
 
 static void
-watch(struct session *s, int events)
+watch_client(struct session *s, int events)
 {
 	struct ev_loop *loop = s->worker->loop;
 
@@ -227,7 +235,7 @@ session_settle(struct session *s)
 	/* In WAIT_QUEUE the request still borrows from the input. */
 	if (read && !s->conn.ended && s->wait != WAIT_QUEUE)
 		events |= EV_READ;
-	watch(s, events);
+	watch_client(s, events);
 	at = session_deadline(s);
 	if (at < s->timer_at)
 		timer_set(s, at, clock_ms());
@@ -235,7 +243,7 @@ session_settle(struct session *s)
 
 /* What could not be sent is kept in memory of its own. */
 static void
-reclaim(struct session *s)
+reclaim_lent(struct session *s)
 {
 	if (buf_reclaim(&s->out) != E_OK ||
 	    buf_reclaim(&s->conn.sealed) != E_OK)
@@ -254,7 +262,9 @@ session_go(struct session *s)
 	for (int round = 0; round < ROUNDS && !s->ended; round++) {
 		do
 			go = session_step(s);
-		while (go == GO_ON && !s->ended);
+		while (go == GO_ON);
+		if (go == GO_END)
+			session_end(s, s->why);
 		if (s->ended || s->wait == WAIT_LINGER)
 			break;
 		e = session_flush(s);
@@ -267,13 +277,22 @@ session_go(struct session *s)
 			break;
 	}
 	if (!s->ended)
-		reclaim(s);
+		reclaim_lent(s);
 	if (!s->ended)
 		session_settle(s);
 }
 
+void
+session_read_done(struct read_job *job)
+{
+	struct session *s = job->arg;
+
+	if (!s->ended)
+		session_go(s);
+}
+
 static void
-on_writable(struct session *s)
+client_writable(struct session *s)
 {
 	enum err e = session_flush(s);
 
@@ -287,7 +306,7 @@ on_writable(struct session *s)
 }
 
 static void
-on_readable(struct session *s)
+client_readable(struct session *s)
 {
 	enum err e;
 
@@ -312,16 +331,16 @@ on_readable(struct session *s)
 
 /* What writing has led to may have put an end to reading. */
 static void
-on_ready(struct ev_loop *loop, ev_io *io, int revents)
+on_client(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct session *s = io->data;
 
 	(void)loop;
 	if ((revents & EV_WRITE) != 0)
-		on_writable(s);
+		client_writable(s);
 	if ((revents & EV_READ) != 0 && !s->ended &&
 	    (io->events & EV_READ) != 0)
-		on_readable(s);
+		client_readable(s);
 }
 
 /* ---- beginning ---- */
@@ -388,15 +407,14 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	s->conn = conn;
 	s->listener = l;
 	s->counter = counter;
-	s->pump.msg.fd = -1;
 	s->started = s->active = s->progress = clock_ms();
 	s->timer_at = UINT64_MAX;
 	s->doing = POP3_WANT_INPUT;
 	addr_text(s->peer, addr);
 	buf_init(&s->in, IN_MAX, true);
 	buf_init(&s->out, OUT_MAX, false);
-	ev_io_init(&s->io, on_ready, fd, EV_READ);
-	ev_init(&s->timer, on_timer);
+	ev_io_init(&s->io, on_client, fd, EV_READ);
+	ev_init(&s->timer, on_session_timer);
 	s->io.data = s->timer.data = s;
 	if (l->policy.apop)
 		arc4random_buf(salt, sizeof(salt));

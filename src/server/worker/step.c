@@ -1,79 +1,15 @@
-/*
- * step.c - gives the protocol what it asks for.
- */
+#include "server/worker/step.h"
+
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "server/worker/session.h"
-
-/* ---- what other processes are told ---- */
-
-void
-session_tell(struct ipc_chan *chan, uint16_t type, uint64_t sid)
-{
-	enum err e;
-
-	ipc_begin(chan, type);
-	ipc_put_u64(chan, sid);
-	e = ipc_end(chan);
-	if (e != E_OK)
-		log_line(LOG_FAULT, "ev=queue error=\"%s\"", err_str(e));
-}
-
-void
-session_doubt(struct session *s, uint32_t msgno)
-{
-	struct ipc_chan *chan = s->store->chan;
-
-	ipc_begin(chan, IPC_DOUBT);
-	ipc_put_u64(chan, s->sid);
-	ipc_put_u32(chan, msgno);
-	(void)(ipc_end(chan) == E_OK); /* else the next session finds it out */
-}
-
-/* With mark_seen the store renames what was read, when the session is over. */
-static enum err
-send_marks(struct session *s, enum mark_kind kind, const uint8_t *map)
-{
-	struct ipc_chan *chan = s->store->chan;
-	size_t n = ((size_t)s->count + 7) / 8;
-
-	for (size_t off = 0; off < n; off += MARKS_CHUNK) {
-		size_t part = n - off < MARKS_CHUNK ? n - off : MARKS_CHUNK;
-		bool any = false;
-		enum err e;
-
-		for (size_t i = 0; i < part && !any; i++)
-			any = map[off + i] != 0;
-		if (!any)
-			continue;
-		ipc_begin(chan, IPC_MARKS);
-		ipc_put_u64(chan, s->sid);
-		ipc_put_u8(chan, (uint8_t)kind);
-		ipc_put_u32(chan, (uint32_t)(off * 8));
-		ipc_put_bytes(chan, map + off, part);
-		if ((e = ipc_end(chan)) != E_OK)
-			return e;
-	}
-	return E_OK;
-}
-
-void
-session_release(struct session *s)
-{
-	if (s->store == NULL)
-		return;
-	if (s->store->chan != NULL) {
-		if (s->seen != NULL) /* what is lost stays unseen */
-			(void)(send_marks(s, MARK_SEEN, s->seen) == E_OK);
-		session_tell(s->store->chan, IPC_RELEASE, s->sid);
-	}
-	s->store = NULL;
-}
-
-/* ---- what the protocol asks for ---- */
+#include "server/ipc/proto.h"
+#include "server/worker/io.h"
+#include "server/worker/lookup.h"
+#include "server/worker/retrieve.h"
+#include "server/worker/worker_tell.h"
 
 static enum go
 sign_in_refuse(struct session *s, enum pop3_text t)
@@ -82,10 +18,14 @@ sign_in_refuse(struct session *s, enum pop3_text t)
 	return GO_ON;
 }
 
-static void
-put_slice(struct ipc_chan *c, struct slice v)
+static const char *
+sign_in_method(const struct session *s)
 {
-	ipc_put_bytes(c, v.n != 0 ? v.p : "", v.n);
+	switch (s->doing) {
+	case POP3_WANT_PASS: return "USER";
+	case POP3_WANT_APOP: return "APOP";
+	default: return s->pop3.request.mechanism->name;
+	}
 }
 
 /* A channel is full: the same again in a moment. */
@@ -100,86 +40,54 @@ wait_for_queue(struct session *s)
 static enum go
 sign_in(struct session *s)
 {
-	const struct pop3_request *r = &s->pop3.request;
 	struct ipc_chan *auth = s->worker->auth;
-	uint8_t flags = s->conn.ssl != NULL ? SIGN_IN_TLS : 0;
-	char timestamp[300];
-	size_t n;
 
 	if (auth == NULL)
 		return sign_in_refuse(s, POP3_TEXT_SIGN_IN_DOWN);
 	if (ipc_is_full(auth))
 		return wait_for_queue(s);
-	if (s->doing == POP3_WANT_STEP && s->auth != s->worker->auths)
+	if (s->doing != POP3_WANT_STEP)
+		s->sign_in.method = sign_in_method(s);
+	else if (s->sign_in.auth != s->worker->auths)
 		return sign_in_refuse(s, POP3_TEXT_SIGN_IN_CUT);
-	s->auth = s->worker->auths;
-	if (s->doing == POP3_WANT_STEP) {
-		ipc_begin(auth, IPC_SASL_STEP);
-		ipc_put_u64(auth, s->sid);
-		put_slice(auth, r->secret);
-	} else {
-		ipc_begin(auth, s->doing == POP3_WANT_PASS   ? IPC_PASS
-				: s->doing == POP3_WANT_APOP ? IPC_APOP
-							     : IPC_SASL);
-		ipc_put_u64(auth, s->sid);
-		ipc_put_u8(auth, flags);
-		ipc_put_str(auth, s->peer);
-		if (s->doing == POP3_WANT_SASL) {
-			s->method = r->mechanism->name;
-			ipc_put_str(auth, s->method);
-			ipc_put_u8(auth, r->has_secret);
-		} else {
-			s->method =
-			    s->doing == POP3_WANT_PASS ? "USER" : "APOP";
-			put_slice(auth, r->name);
-		}
-		if (s->doing == POP3_WANT_APOP) {
-			n = pop3_server_timestamp(
-			    &s->pop3, timestamp, sizeof(timestamp));
-			ipc_put_bytes(auth, timestamp, n);
-		}
-		put_slice(auth, r->secret);
-	}
-	if (ipc_end(auth) != E_OK)
+	s->sign_in.auth = s->worker->auths;
+	if (session_tell_sign_in(s, auth) != E_OK)
 		return sign_in_refuse(s, POP3_TEXT_SIGN_IN_FULL);
 	s->wait = WAIT_SIGN_IN;
 	return GO_WAIT;
 }
 
-/* All of the marks, or nothing is removed. */
-static enum err
-send_commit(struct session *s)
+static void
+sign_in_cancel(struct session *s)
+{
+	struct ipc_chan *auth = s->worker->auth;
+
+	if (auth != NULL && s->sign_in.auth == s->worker->auths)
+		session_tell(auth, IPC_SIGN_IN_END, s->sid);
+}
+
+/* The maildrop must be free before the client hears of it. */
+static void
+release_at_once(struct session *s)
 {
 	struct ipc_chan *chan = s->store->chan;
-	enum err e = E_OK;
 
-	if (s->seen != NULL)
-		e = send_marks(s, MARK_SEEN, s->seen);
-	if (e == E_OK)
-		e = send_marks(s, MARK_REMOVE, pop3_server_marks(&s->pop3));
-	if (e != E_OK)
-		return e;
-	ipc_begin(chan, IPC_COMMIT);
-	ipc_put_u64(chan, s->sid);
-	return ipc_end(chan);
+	session_release(s);
+	ipc_flush(chan);
 }
 
 static enum go
-update(struct session *s)
+update_maildrop(struct session *s)
 {
 	if (ipc_is_full(s->store->chan))
 		return wait_for_queue(s);
 	retrieve_release(s);
 	if (s->pop3.marked == 0) {
-		/* The maildrop must be free before the client hears of it. */
-		struct ipc_chan *chan = s->store->chan;
-
-		session_release(s);
-		ipc_flush(chan);
+		release_at_once(s);
 		pop3_server_updated(&s->pop3, &s->out, 0, 0);
 		return GO_ON;
 	}
-	if (send_commit(s) != E_OK) {
+	if (session_tell_commit(s) != E_OK) {
 		session_tell(s->store->chan, IPC_RELEASE, s->sid);
 		s->store = NULL;
 		pop3_server_updated(&s->pop3, &s->out, 0, s->pop3.marked);
@@ -195,19 +103,15 @@ start_tls(struct session *s)
 {
 	enum err e;
 
-	if (s->in.len != 0 || conn_is_pending(&s->conn)) {
-		session_end(s, "stls-injection");
-		return GO_END;
-	}
+	if (s->in.len != 0 || conn_is_pending(&s->conn))
+		return session_over(s, "stls-injection");
 	e = session_flush(s);
 	if (e == E_AGAIN) {
 		s->wait = WAIT_ROOM;
 		return GO_WAIT;
 	}
-	if (e != E_OK || conn_start_tls(&s->conn, s->worker->tls) != E_OK) {
-		session_end(s, "lost");
-		return GO_END;
-	}
+	if (e != E_OK || conn_start_tls(&s->conn, s->worker->tls) != E_OK)
+		return session_over(s, "lost");
 	s->wait = WAIT_TLS;
 	s->doing = POP3_WANT_INPUT;
 	return GO_WAIT;
@@ -227,8 +131,7 @@ handshake(struct session *s)
 		    "ev=tls-failed sid=%u.%llx ip=%s why=\"%s\"",
 		    s->worker->conf.role.index, (unsigned long long)s->sid,
 		    s->peer, conn_tls_error());
-		session_end(s, "tls-failed");
-		return GO_END;
+		return session_over(s, "tls-failed");
 	}
 	if (s->listener->tls == LISTEN_TLS)
 		pop3_server_greet(&s->pop3, &s->out);
@@ -241,7 +144,7 @@ handshake(struct session *s)
 /* Closing at once, with octets unread, would make the kernel throw away what
  * the client has not taken yet. */
 static enum go
-drain(struct session *s)
+say_goodbye(struct session *s)
 {
 	bool quit = s->pop3.why != NULL && strcmp(s->pop3.why, "quit") == 0;
 	enum err e = session_flush_last(s);
@@ -252,10 +155,8 @@ drain(struct session *s)
 		s->wait = WAIT_DRAIN;
 		return GO_WAIT;
 	}
-	if (e != E_OK || (quit && s->in.len == 0)) {
-		session_end(s, "lost");
-		return GO_END;
-	}
+	if (e != E_OK || (quit && s->in.len == 0))
+		return session_over(s, "lost");
 	shutdown(s->conn.fd, SHUT_WR);
 	buf_free(&s->in);
 	s->progress = clock_ms();
@@ -264,7 +165,7 @@ drain(struct session *s)
 }
 
 static enum go
-run(struct session *s)
+run_protocol(struct session *s)
 {
 	size_t before = s->in.len;
 
@@ -297,23 +198,18 @@ session_step(struct session *s)
 	else
 		switch (s->doing) {
 		case POP3_WANT_INPUT:
-		case POP3_WANT_FLUSH: return run(s);
+		case POP3_WANT_FLUSH: return run_protocol(s);
 		case POP3_WANT_PASS:
 		case POP3_WANT_APOP:
 		case POP3_WANT_SASL:
 		case POP3_WANT_STEP: go = sign_in(s); break;
-		case POP3_WANT_CANCEL:
-			if (s->worker->auth != NULL &&
-			    s->auth == s->worker->auths)
-				session_tell(
-				    s->worker->auth, IPC_SIGN_IN_END, s->sid);
-			break;
+		case POP3_WANT_CANCEL: sign_in_cancel(s); break;
 		case POP3_WANT_ENTRY: go = lookup_entry(s); break;
 		case POP3_WANT_LISTING: go = lookup_listing(s); break;
 		case POP3_WANT_MESSAGE: go = retrieve_go(s); break;
-		case POP3_WANT_UPDATE: go = update(s); break;
+		case POP3_WANT_UPDATE: go = update_maildrop(s); break;
 		case POP3_WANT_TLS: return start_tls(s);
-		case POP3_WANT_CLOSE: return drain(s);
+		case POP3_WANT_CLOSE: return say_goodbye(s);
 		}
 	if (go == GO_ON) {
 		s->doing = POP3_WANT_INPUT;

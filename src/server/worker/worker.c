@@ -13,17 +13,21 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "net/tls.h"
 #include "net/tls_memory.h"
 #include "sasl/sasl.h"
 #include "server/ipc/addrcount.h"
+#include "server/ipc/proto.h"
+#include "server/worker/retrieve.h"
 #include "server/worker/session.h"
+#include "server/worker/worker_messages.h"
+#include "server/worker/worker_state.h"
 
 enum {
 	READERS = 4,
 	ACCEPT_AT_ONCE = 16, /* then other sessions have their turn */
 	CONF_MS = 10000,
-	STORES_MAX = 4096,
 	FDS_FOR_OURSELVES = 64,
 	HEAP_SPARE = 1024 * 1024, /* free memory that is kept for the next */
 };
@@ -31,268 +35,6 @@ enum {
 /* Nothing that opens, creates, connects or executes. */
 static const char *const calls[] = { "accept", "accept4", "pread64", "preadv2",
 	"recvfrom", "sendto", "shutdown" };
-
-/* ---- answers of auth and stores ---- */
-
-static enum err
-on_challenge(void *arg, struct ipc_in *in)
-{
-	struct session *s = session_find(arg, ipc_get_u64(in));
-	struct slice data = ipc_get_slice(in);
-	enum err e = ipc_get_end(in);
-
-	if (e == E_OK && s != NULL)
-		session_challenged(s, data);
-	return e;
-}
-
-static enum err
-on_refused(void *arg, struct ipc_in *in)
-{
-	struct session *s = session_find(arg, ipc_get_u64(in));
-	uint8_t code = ipc_get_u8(in);
-	enum err e;
-
-	(void)ipc_get_slice(in); /* user and reason: auth has logged them */
-	(void)ipc_get_slice(in);
-	if ((e = ipc_get_end(in)) != E_OK || code >= SIGN_IN_CODES)
-		return E_FORMAT;
-	if (s != NULL)
-		session_refused(s, code, NULL);
-	return E_OK;
-}
-
-static enum err
-on_opened(void *arg, struct ipc_in *in)
-{
-	struct store_link *l = arg;
-	uint64_t sid = ipc_get_u64(in), octets;
-	struct session *s = session_find(l->worker, sid);
-	char user[NAME_MAX_OCTETS + 1];
-	uint32_t count;
-
-	ipc_get_str(in, user, sizeof(user));
-	count = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
-	octets = ipc_get_u64(in);
-	if (ipc_get_end(in) != E_OK)
-		return E_FORMAT;
-	if (s != NULL && s->wait == WAIT_SIGN_IN)
-		session_opened(s, l, user, count, octets);
-	else /* the client did not wait */
-		session_tell(l->chan, IPC_RELEASE, sid);
-	return E_OK;
-}
-
-static enum err
-on_not_opened(void *arg, struct ipc_in *in)
-{
-	struct store_link *l = arg;
-	struct session *s = session_find(l->worker, ipc_get_u64(in));
-	char when[CLOCK_LOCAL];
-	struct slice from;
-	uint64_t since;
-	uint8_t code;
-
-	(void)ipc_get_slice(in);
-	code = ipc_get_u8(in);
-	since = ipc_get_u64(in);
-	from = ipc_get_slice(in);
-	clock_local(when, since);
-	if (ipc_get_end(in) != E_OK || code >= SIGN_IN_CODES)
-		return E_FORMAT;
-	if (s != NULL)
-		session_refused(s, code,
-		    (struct pop3_arg[POP3_TEXT_ARGS]){
-			{ .text = { when, strlen(when) } }, { .text = from } });
-	return E_OK;
-}
-
-/* The session of a message, if it is one that this store serves. */
-static struct session *
-served(struct store_link *l, struct ipc_in *in)
-{
-	struct session *s = session_find(l->worker, ipc_get_u64(in));
-
-	return s != NULL && s->store == l ? s : NULL;
-}
-
-static enum err
-on_index_is(void *arg, struct ipc_in *in)
-{
-	struct session *s = served(arg, in);
-	bool ok = ipc_get_u8(in) != 0;
-	uint64_t end = ipc_get_u64(in);
-
-	if (s == NULL)
-		return E_OK;
-	if (s->wait != WAIT_INDEX)
-		return E_FORMAT;
-	if (ok)
-		s->view->fd = ipc_get_fd(in);
-	s->view->end = end;
-	s->view->failed = !ok;
-	if (ipc_get_end(in) != E_OK)
-		return E_FORMAT;
-	session_go(s);
-	return E_OK;
-}
-
-static enum err
-on_fetched(void *arg, struct ipc_in *in)
-{
-	struct session *s = served(arg, in);
-	enum err e;
-
-	if (s == NULL)
-		return E_OK;
-	e = retrieve_fetched(s, in);
-	if (e == E_OK && s->wait == WAIT_MESSAGE)
-		session_go(s);
-	return e;
-}
-
-static enum err
-on_committed(void *arg, struct ipc_in *in)
-{
-	struct session *s = served(arg, in);
-	uint32_t removed = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
-	uint32_t failed = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
-	enum err e = ipc_get_end(in);
-
-	if (e == E_OK && s != NULL && s->wait == WAIT_COMMIT)
-		session_committed(s, removed, failed);
-	return e;
-}
-
-static enum err
-on_yield(void *arg, struct ipc_in *in)
-{
-	struct store_link *l = arg;
-	uint64_t sid = ipc_get_u64(in);
-	uint32_t seconds = ipc_get_u32(in);
-	struct session *s = session_find(l->worker, sid);
-
-	if (ipc_get_end(in) != E_OK)
-		return E_FORMAT;
-	/* One that is no more has said IPC_RELEASE already. */
-	if (s != NULL && s->store == l && !session_yield(s, seconds))
-		session_tell(l->chan, IPC_KEEP, sid);
-	return E_OK;
-}
-
-static const struct ipc_rule auth_rule[] = {
-	{ IPC_CHALLENGE, 1, 0, SASL_MAX + 16, on_challenge },
-	{ IPC_REFUSED, 1, 0, 1024, on_refused },
-};
-
-static const struct ipc_rule store_rule[] = {
-	{ IPC_OPENED, 1, 0, 512, on_opened },
-	{ IPC_NOT_OPENED, 1, 0, 1024, on_not_opened },
-	{ IPC_INDEX_IS, 1, 1, 32, on_index_is },
-	{ IPC_FETCHED, 1, IPC_FDS, 2048, on_fetched },
-	{ IPC_COMMITTED, 1, 0, 32, on_committed },
-	{ IPC_YIELD, 1, 0, 16, on_yield },
-};
-
-/* ---- processes that come and go ---- */
-
-static void
-report(struct worker *w, enum err why, enum ipc_role role, uint16_t index)
-{
-	if (why != E_FORMAT)
-		return;
-	ipc_begin(w->parent, IPC_MISBEHAVED);
-	ipc_put_u8(w->parent, (uint8_t)role);
-	ipc_put_u16(w->parent, index);
-	if (ipc_end(w->parent) != E_OK)
-		log_line(LOG_FAULT, "ev=queue error=full");
-}
-
-static void
-on_auth_gone(void *arg, enum err why)
-{
-	struct worker *w = arg;
-
-	report(w, why, ROLE_AUTH, 0);
-	ipc_close(w->auth);
-	w->auth = NULL;
-	for (uint32_t i = 0; i < w->conf.sessions_max; i++)
-		if (w->slots[i] != NULL)
-			session_lost_auth(w->slots[i]);
-}
-
-static void
-on_store_gone(void *arg, enum err why)
-{
-	struct store_link *l = arg;
-	struct worker *w = l->worker;
-
-	report(w, why, ROLE_STORE, l->index);
-	ipc_close(l->chan);
-	l->chan = NULL;
-	for (uint32_t i = 0; i < w->conf.sessions_max; i++)
-		if (w->slots[i] != NULL)
-			session_lost_store(w->slots[i], l);
-}
-
-static const struct ipc_rules auth_rules = { auth_rule,
-	sizeof(auth_rule) / sizeof(auth_rule[0]), on_auth_gone };
-static const struct ipc_rules store_rules = { store_rule,
-	sizeof(store_rule) / sizeof(store_rule[0]), on_store_gone };
-
-static struct store_link *
-store_at(struct worker *w, uint16_t index)
-{
-	struct store_link **all;
-
-	if (index >= w->n_stores) {
-		size_t n = (size_t)index + 1;
-
-		if ((all = realloc(
-			 w->stores, n * sizeof(struct store_link *))) == NULL)
-			return NULL;
-		memset(all + w->n_stores, 0,
-		    (n - w->n_stores) * sizeof(struct store_link *));
-		w->stores = all;
-		w->n_stores = n;
-	}
-	if (w->stores[index] == NULL &&
-	    (w->stores[index] = calloc(1, sizeof(struct store_link))) != NULL) {
-		w->stores[index]->worker = w;
-		w->stores[index]->index = index;
-	}
-	return w->stores[index];
-}
-
-static enum err
-on_attach(void *arg, struct ipc_in *in)
-{
-	struct worker *w = arg;
-	uint8_t role = ipc_get_u8(in);
-	uint16_t index = ipc_get_u16(in);
-	int fd = ipc_get_fd(in);
-	struct store_link *l;
-
-	if (ipc_get_end(in) != E_OK || index >= STORES_MAX)
-		return E_FORMAT;
-	/* A new one may be announced before the old one's end was seen. */
-	if (role == ROLE_AUTH) {
-		if (w->auth != NULL)
-			on_auth_gone(w, E_CLOSED);
-		w->auth = ipc_open(w->loop, fd, &auth_rules, w, true);
-		w->auths++;
-	} else if (role == ROLE_STORE && (l = store_at(w, index)) != NULL) {
-		if (l->chan != NULL) {
-			ipc_drain(l->chan);
-			if (l->chan != NULL)
-				on_store_gone(l, E_CLOSED);
-		}
-		l->chan = ipc_open(w->loop, fd, &store_rules, l, false);
-	} else {
-		close(fd);
-	}
-	return E_OK;
-}
 
 /* ---- the parent ---- */
 
@@ -308,7 +50,7 @@ on_tickets(void *arg, struct ipc_in *in)
 }
 
 static enum err
-use_certificate(struct worker *w, const char *certificate, const char *key)
+serve_certificate(struct worker *w, const char *certificate, const char *key)
 {
 	struct tls_conf tc = { certificate, key, w->conf.tls_min,
 		w->conf.tls_ciphers };
@@ -336,8 +78,7 @@ on_certificate(void *arg, struct ipc_in *in)
 	c = strndup(certificate.p, certificate.n);
 	k = strndup(key.p, key.n);
 	if (c != NULL && k != NULL)
-		(void)(use_certificate(arg, c, k) ==
-		       E_OK); /* else the old one */
+		(void)(serve_certificate(arg, c, k) == E_OK); /* else the old */
 	if (k != NULL)
 		explicit_bzero(k, key.n);
 	free(c);
@@ -362,7 +103,7 @@ on_stop_deadline(struct ev_loop *loop, ev_timer *t, int revents)
 }
 
 static enum err
-on_stop(void *arg, struct ipc_in *in)
+on_worker_stop(void *arg, struct ipc_in *in)
 {
 	struct worker *w = arg;
 	uint32_t ms = ipc_get_u32(in);
@@ -393,10 +134,10 @@ on_parent_gone(void *arg, enum err why)
 }
 
 static const struct ipc_rule parent_rule[] = {
-	{ IPC_ATTACH, 1, 1, 16, on_attach },
+	{ IPC_ATTACH, 1, 1, 16, worker_attach },
 	{ IPC_TICKETS, 1, 0, 512, on_tickets },
 	{ IPC_CERTIFICATE, 1, 0, 2 * PEM_MAX + 64, on_certificate },
-	{ IPC_STOP, 1, 0, 16, on_stop },
+	{ IPC_STOP, 1, 0, 16, on_worker_stop },
 };
 
 static const struct ipc_rules parent_rules = { parent_rule,
@@ -451,7 +192,7 @@ on_accept(struct ev_loop *loop, ev_io *io, int revents)
 }
 
 static void
-on_turn_end(struct ev_loop *loop, ev_prepare *p, int revents)
+on_worker_turn(struct ev_loop *loop, ev_prepare *p, int revents)
 {
 	struct worker *w = p->data;
 
@@ -465,7 +206,7 @@ on_turn_end(struct ev_loop *loop, ev_prepare *p, int revents)
 /* ---- beginning ---- */
 
 static enum err
-take_conf(void *arg, struct ipc_in *in)
+worker_take_conf(void *arg, struct ipc_in *in)
 {
 	return pop3_conf_get(in, arg);
 }
@@ -561,11 +302,12 @@ worker_start(struct worker *w, int ctl)
 	TAILQ_INIT(&w->holding);
 	TAILQ_INIT(&w->dead);
 	w->serial = clock_unix_ms();
+	w->read_done = session_read_done;
 	w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (w->loop == NULL || !make_slots(w) || !find_mechanisms(w))
 		fatal("ev=start error=\"out of memory\"");
 	if (w->conf.certificate != NULL) {
-		if (use_certificate(w, w->conf.certificate, w->conf.key) !=
+		if (serve_certificate(w, w->conf.certificate, w->conf.key) !=
 		    E_OK)
 			fatal("ev=start error=certificate");
 		explicit_bzero(w->conf.key, strlen(w->conf.key));
@@ -582,7 +324,7 @@ worker_start(struct worker *w, int ctl)
 		fatal("ev=start error=\"%s\"", strerror(errno));
 	ev_timer_init(&w->resume_accept, on_resume_accept, 0.1, 0.);
 	ev_timer_init(&w->stop, on_stop_deadline, 0., 0.);
-	ev_prepare_init(&w->turn_end, on_turn_end);
+	ev_prepare_init(&w->turn_end, on_worker_turn);
 	ev_set_priority(&w->turn_end, EV_MINPRI); /* messages leave before */
 	w->resume_accept.data = w->stop.data = w->turn_end.data = w;
 	ev_prepare_start(w->loop, &w->turn_end);
@@ -600,8 +342,8 @@ pop3_main(int ctl)
 	(void)tls_memory_pool(); /* without it memory is only not given back */
 	signal(SIGPIPE, SIG_IGN);
 	tzset(); /* while there is a file to read it from */
-	if (w == NULL ||
-	    ipc_wait_one(ctl, IPC_CONF, CONF_MS, take_conf, &w->conf) != E_OK)
+	if (w == NULL || ipc_wait_one(ctl, IPC_CONF, CONF_MS, worker_take_conf,
+			     &w->conf) != E_OK)
 		fatal("ev=start error=\"no settings\"");
 	worker_start(w, ctl);
 	role_limit(calls, sizeof(calls) / sizeof(calls[0]));

@@ -1,10 +1,8 @@
 /*
- * worker_process.h - the state of a pop3 process, shared by its sessions.
- *
- * Internal to the pop3 process.
+ * worker_state.h - the state of a pop3 process, shared by its files.
  */
-#ifndef SERVER_WORKER_WORKER_PROCESS_H
-#define SERVER_WORKER_WORKER_PROCESS_H
+#ifndef SERVER_WORKER_WORKER_STATE_H
+#define SERVER_WORKER_WORKER_STATE_H
 
 #include <ev.h>
 #include <stdbool.h>
@@ -19,6 +17,7 @@
 
 typedef struct ssl_ctx_st SSL_CTX;
 struct pool;
+struct read_job;
 struct session;
 struct worker;
 
@@ -37,6 +36,7 @@ struct listener {
 };
 
 TAILQ_HEAD(session_list, session);
+TAILQ_HEAD(retrieval_list, retrieval);
 
 enum {
 	/* A reply buffer is sent when it holds as much. */
@@ -63,16 +63,17 @@ struct worker {
 	uint32_t auths;             /* how many there have been */
 	struct store_link **stores; /* by index; NULL: never heard of */
 	size_t n_stores;
-	struct pool *readers; /* threads that read from disks */
+	struct pool *readers; /* threads that read from disks, and then call */
+	void (*read_done)(struct read_job *job); /* this on the loop */
 	struct addrcount counts;
 
 	struct session **slots;
 	uint32_t *free_slots;
 	uint32_t n_free, n_sessions;
 	uint64_t serial;
-	struct session_list holding; /* message descriptors, longest unused
-	                              * first */
-	struct session_list dead;    /* freed at the end of the turn */
+	struct session_list dead; /* freed at the end of the turn */
+	/* Who holds descriptors of messages, still for longest first. */
+	struct retrieval_list holding;
 	unsigned fds_held, fds_max;
 
 	ev_prepare turn_end;

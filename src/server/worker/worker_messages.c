@@ -1,0 +1,291 @@
+#include "server/worker/worker_messages.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sasl/sasl.h"
+#include "server/ipc/index.h"
+#include "server/ipc/proto.h"
+#include "server/worker/answer.h"
+#include "server/worker/lookup.h"
+#include "server/worker/retrieve.h"
+#include "server/worker/session.h"
+#include "server/worker/session_state.h"
+#include "server/worker/worker_tell.h"
+
+enum { STORES_MAX = 4096 };
+
+/* ---- answers ---- */
+
+static enum err
+on_challenge(void *arg, struct ipc_in *in)
+{
+	struct session *s = session_find(arg, ipc_get_u64(in));
+	struct slice data = ipc_get_slice(in);
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK && s != NULL)
+		session_challenged(s, data);
+	return e;
+}
+
+static enum err
+on_refused(void *arg, struct ipc_in *in)
+{
+	struct session *s = session_find(arg, ipc_get_u64(in));
+	uint8_t code = ipc_get_u8(in);
+	enum err e;
+
+	(void)ipc_get_slice(in); /* user and reason: auth has logged them */
+	(void)ipc_get_slice(in);
+	if ((e = ipc_get_end(in)) != E_OK || code >= SIGN_IN_CODES)
+		return E_FORMAT;
+	if (s != NULL)
+		session_refused(s, code, NULL);
+	return E_OK;
+}
+
+static enum err
+on_opened(void *arg, struct ipc_in *in)
+{
+	struct store_link *l = arg;
+	uint64_t sid = ipc_get_u64(in), octets;
+	struct session *s = session_find(l->worker, sid);
+	char user[NAME_MAX_OCTETS + 1];
+	uint32_t count;
+
+	ipc_get_str(in, user, sizeof(user));
+	count = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
+	octets = ipc_get_u64(in);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	if (s != NULL && s->wait == WAIT_SIGN_IN)
+		session_opened(s, l, user, count, octets);
+	else /* the client did not wait */
+		session_tell(l->chan, IPC_RELEASE, sid);
+	return E_OK;
+}
+
+static enum err
+on_not_opened(void *arg, struct ipc_in *in)
+{
+	struct store_link *l = arg;
+	struct session *s = session_find(l->worker, ipc_get_u64(in));
+	char when[CLOCK_LOCAL];
+	struct slice from;
+	uint64_t since;
+	uint8_t code;
+
+	(void)ipc_get_slice(in);
+	code = ipc_get_u8(in);
+	since = ipc_get_u64(in);
+	from = ipc_get_slice(in);
+	clock_local(when, since);
+	if (ipc_get_end(in) != E_OK || code >= SIGN_IN_CODES)
+		return E_FORMAT;
+	if (s != NULL)
+		session_refused(s, code,
+		    (struct pop3_arg[POP3_TEXT_ARGS]){
+			{ .text = { when, strlen(when) } }, { .text = from } });
+	return E_OK;
+}
+
+/* The session of a message, if it is one that this store serves. */
+static struct session *
+served(struct store_link *l, struct ipc_in *in)
+{
+	struct session *s = session_find(l->worker, ipc_get_u64(in));
+
+	return s != NULL && s->store == l ? s : NULL;
+}
+
+static enum err
+on_index_is(void *arg, struct ipc_in *in)
+{
+	struct session *s = served(arg, in);
+	enum err e;
+
+	if (s == NULL)
+		return E_OK;
+	if (s->wait != WAIT_INDEX)
+		return E_FORMAT;
+	if ((e = lookup_index_is(s, in)) == E_OK)
+		session_go(s);
+	return e;
+}
+
+static enum err
+on_fetched(void *arg, struct ipc_in *in)
+{
+	struct session *s = served(arg, in);
+	enum err e;
+
+	if (s == NULL)
+		return E_OK;
+	e = retrieve_fetched(s, in);
+	if (e == E_OK && s->wait == WAIT_MESSAGE)
+		session_go(s);
+	return e;
+}
+
+static enum err
+on_committed(void *arg, struct ipc_in *in)
+{
+	struct session *s = served(arg, in);
+	uint32_t removed = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
+	uint32_t failed = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK && s != NULL && s->wait == WAIT_COMMIT)
+		session_committed(s, removed, failed);
+	return e;
+}
+
+static enum err
+on_yield(void *arg, struct ipc_in *in)
+{
+	struct store_link *l = arg;
+	uint64_t sid = ipc_get_u64(in);
+	uint32_t seconds = ipc_get_u32(in);
+	struct session *s = session_find(l->worker, sid);
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	/* One that is no more has said IPC_RELEASE already. */
+	if (s != NULL && s->store == l && !session_yield(s, seconds))
+		session_tell(l->chan, IPC_KEEP, sid);
+	return E_OK;
+}
+
+static const struct ipc_rule auth_rule[] = {
+	{ IPC_CHALLENGE, 1, 0, SASL_MAX + 16, on_challenge },
+	{ IPC_REFUSED, 1, 0, 1024, on_refused },
+};
+
+static const struct ipc_rule store_rule[] = {
+	{ IPC_OPENED, 1, 0, 512, on_opened },
+	{ IPC_NOT_OPENED, 1, 0, 1024, on_not_opened },
+	{ IPC_INDEX_IS, 1, 1, 32, on_index_is },
+	{ IPC_FETCHED, 1, IPC_FDS, 2048, on_fetched },
+	{ IPC_COMMITTED, 1, 0, 32, on_committed },
+	{ IPC_YIELD, 1, 0, 16, on_yield },
+};
+
+/* ---- processes that come and go ---- */
+
+static void
+report_misbehaved(
+    struct worker *w, enum err why, enum ipc_role role, uint16_t index)
+{
+	if (why != E_FORMAT)
+		return;
+	ipc_begin(w->parent, IPC_MISBEHAVED);
+	ipc_put_u8(w->parent, (uint8_t)role);
+	ipc_put_u16(w->parent, index);
+	if (ipc_end(w->parent) != E_OK)
+		log_line(LOG_FAULT, "ev=queue error=full");
+}
+
+static void
+on_auth_gone(void *arg, enum err why)
+{
+	struct worker *w = arg;
+
+	report_misbehaved(w, why, ROLE_AUTH, 0);
+	ipc_close(w->auth);
+	w->auth = NULL;
+	for (uint32_t i = 0; i < w->conf.sessions_max; i++)
+		if (w->slots[i] != NULL)
+			session_lost_auth(w->slots[i]);
+}
+
+static void
+on_store_gone(void *arg, enum err why)
+{
+	struct store_link *l = arg;
+	struct worker *w = l->worker;
+
+	report_misbehaved(w, why, ROLE_STORE, l->index);
+	ipc_close(l->chan);
+	l->chan = NULL;
+	for (uint32_t i = 0; i < w->conf.sessions_max; i++)
+		if (w->slots[i] != NULL)
+			session_lost_store(w->slots[i], l);
+}
+
+static const struct ipc_rules auth_rules = { auth_rule,
+	sizeof(auth_rule) / sizeof(auth_rule[0]), on_auth_gone };
+static const struct ipc_rules store_rules = { store_rule,
+	sizeof(store_rule) / sizeof(store_rule[0]), on_store_gone };
+
+static struct store_link *
+store_at(struct worker *w, uint16_t index)
+{
+	struct store_link **all;
+
+	if (index >= w->n_stores) {
+		size_t n = (size_t)index + 1;
+
+		if ((all = realloc(
+			 w->stores, n * sizeof(struct store_link *))) == NULL)
+			return NULL;
+		memset(all + w->n_stores, 0,
+		    (n - w->n_stores) * sizeof(struct store_link *));
+		w->stores = all;
+		w->n_stores = n;
+	}
+	if (w->stores[index] == NULL &&
+	    (w->stores[index] = calloc(1, sizeof(struct store_link))) != NULL) {
+		w->stores[index]->worker = w;
+		w->stores[index]->index = index;
+	}
+	return w->stores[index];
+}
+
+/* A new one may be announced before the end of the old one was seen. */
+static void
+attach_auth(struct worker *w, int fd)
+{
+	if (w->auth != NULL)
+		on_auth_gone(w, E_CLOSED);
+	w->auth = ipc_open(w->loop, fd, &auth_rules, w, true);
+	w->auths++;
+}
+
+static void
+attach_store(struct worker *w, uint16_t index, int fd)
+{
+	struct store_link *l = store_at(w, index);
+
+	if (l == NULL) {
+		close(fd);
+		return;
+	}
+	if (l->chan != NULL) {
+		ipc_drain(l->chan);
+		if (l->chan != NULL)
+			on_store_gone(l, E_CLOSED);
+	}
+	l->chan = ipc_open(w->loop, fd, &store_rules, l, false);
+}
+
+enum err
+worker_attach(void *worker, struct ipc_in *in)
+{
+	uint8_t role = ipc_get_u8(in);
+	uint16_t index = ipc_get_u16(in);
+	int fd = ipc_get_fd(in);
+
+	if (ipc_get_end(in) != E_OK || index >= STORES_MAX)
+		return E_FORMAT;
+	if (role == ROLE_AUTH)
+		attach_auth(worker, fd);
+	else if (role == ROLE_STORE)
+		attach_store(worker, index, fd);
+	else
+		close(fd);
+	return E_OK;
+}

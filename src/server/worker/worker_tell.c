@@ -1,0 +1,156 @@
+#include "server/worker/worker_tell.h"
+
+#include "base/log.h"
+#include "server/ipc/proto.h"
+
+void
+session_tell(struct ipc_chan *chan, uint16_t type, uint64_t sid)
+{
+	enum err e;
+
+	ipc_begin(chan, type);
+	ipc_put_u64(chan, sid);
+	e = ipc_end(chan);
+	if (e != E_OK)
+		log_line(LOG_FAULT, "ev=queue error=\"%s\"", err_str(e));
+}
+
+/* ---- auth ---- */
+
+static void
+put_slice(struct ipc_chan *c, struct slice v)
+{
+	ipc_put_bytes(c, v.n != 0 ? v.p : "", v.n);
+}
+
+static void
+put_apop(struct session *s, struct ipc_chan *auth)
+{
+	char timestamp[300];
+	size_t n =
+	    pop3_server_timestamp(&s->pop3, timestamp, sizeof(timestamp));
+
+	put_slice(auth, s->pop3.request.name);
+	ipc_put_bytes(auth, timestamp, n);
+}
+
+static void
+put_mechanism(struct session *s, struct ipc_chan *auth)
+{
+	ipc_put_str(auth, s->pop3.request.mechanism->name);
+	ipc_put_u8(auth, s->pop3.request.has_secret);
+}
+
+static void
+begin_sign_in(struct session *s, struct ipc_chan *auth, uint16_t type)
+{
+	ipc_begin(auth, type);
+	ipc_put_u64(auth, s->sid);
+	ipc_put_u8(auth, s->conn.ssl != NULL ? SIGN_IN_TLS : 0);
+	ipc_put_str(auth, s->peer);
+}
+
+enum err
+session_tell_sign_in(struct session *s, struct ipc_chan *auth)
+{
+	const struct pop3_request *r = &s->pop3.request;
+
+	switch (s->doing) {
+	case POP3_WANT_PASS:
+		begin_sign_in(s, auth, IPC_PASS);
+		put_slice(auth, r->name);
+		break;
+	case POP3_WANT_APOP:
+		begin_sign_in(s, auth, IPC_APOP);
+		put_apop(s, auth);
+		break;
+	case POP3_WANT_SASL:
+		begin_sign_in(s, auth, IPC_SASL);
+		put_mechanism(s, auth);
+		break;
+	default: /* POP3_WANT_STEP */
+		ipc_begin(auth, IPC_SASL_STEP);
+		ipc_put_u64(auth, s->sid);
+		break;
+	}
+	put_slice(auth, r->secret);
+	return ipc_end(auth);
+}
+
+/* ---- the store ---- */
+
+void
+session_doubt(struct session *s, uint32_t msgno)
+{
+	struct ipc_chan *chan = s->store->chan;
+
+	ipc_begin(chan, IPC_DOUBT);
+	ipc_put_u64(chan, s->sid);
+	ipc_put_u32(chan, msgno);
+	(void)(ipc_end(chan) == E_OK); /* else the next session finds it out */
+}
+
+static bool
+is_all_zero(const uint8_t *p, size_t n)
+{
+	while (n > 0)
+		if (p[--n] != 0)
+			return false;
+	return true;
+}
+
+static enum err
+send_marks(struct session *s, enum mark_kind kind, const uint8_t *map)
+{
+	struct ipc_chan *chan = s->store->chan;
+	size_t n = ((size_t)s->count + 7) / 8;
+	enum err e = E_OK;
+
+	for (size_t off = 0; off < n && e == E_OK; off += MARKS_CHUNK) {
+		size_t part = n - off < MARKS_CHUNK ? n - off : MARKS_CHUNK;
+
+		if (is_all_zero(map + off, part))
+			continue;
+		ipc_begin(chan, IPC_MARKS);
+		ipc_put_u64(chan, s->sid);
+		ipc_put_u8(chan, (uint8_t)kind);
+		ipc_put_u32(chan, (uint32_t)(off * 8));
+		ipc_put_bytes(chan, map + off, part);
+		e = ipc_end(chan);
+	}
+	return e;
+}
+
+/* With mark_seen the store renames what was read, when the session is over. */
+static enum err
+send_seen(struct session *s)
+{
+	return s->seen != NULL ? send_marks(s, MARK_SEEN, s->seen) : E_OK;
+}
+
+enum err
+session_tell_commit(struct session *s)
+{
+	struct ipc_chan *chan = s->store->chan;
+	enum err e = send_seen(s);
+
+	if (e == E_OK)
+		e = send_marks(s, MARK_REMOVE, pop3_server_marks(&s->pop3));
+	if (e != E_OK)
+		return e;
+	ipc_begin(chan, IPC_COMMIT);
+	ipc_put_u64(chan, s->sid);
+	return ipc_end(chan);
+}
+
+void
+session_release(struct session *s)
+{
+	if (s->store == NULL)
+		return;
+	if (s->store->chan != NULL) {
+		(void)(send_seen(s) == E_OK); /* what is lost stays unseen */
+		session_tell(s->store->chan, IPC_RELEASE, s->sid);
+	}
+	s->store = NULL;
+}
