@@ -90,8 +90,6 @@ on_finished(struct ev_loop *loop, ev_async *w, int revents)
 	struct pool_jobs all = TAILQ_HEAD_INITIALIZER(all);
 	struct pool_job *job;
 
-	(void)loop;
-	(void)revents;
 	pthread_mutex_lock(&p->lock);
 	TAILQ_CONCAT(&all, &p->finished, link);
 	pthread_mutex_unlock(&p->lock);

@@ -170,8 +170,6 @@ on_session_timer(struct ev_loop *loop, ev_timer *t, int revents)
 	struct session *s = t->data;
 	uint64_t now = clock_ms(), at = session_deadline(s);
 
-	(void)loop;
-	(void)revents;
 	if (now < at) {
 		timer_set(s, at, now);
 		return;
@@ -335,7 +333,6 @@ on_client(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct session *s = io->data;
 
-	(void)loop;
 	if ((revents & EV_WRITE) != 0)
 		client_writable(s);
 	if ((revents & EV_READ) != 0 && !s->ended &&
@@ -350,13 +347,12 @@ turn_away(struct conn *c, const struct listener *l, enum pop3_text t)
 {
 	struct buf out;
 	size_t n;
-	enum err e = E_OK;
 
 	buf_init(&out, 1024, false);
 	pop3_server_turn_away(&out, t);
+	/* What is not taken at once is not worth waiting for. */
 	if (l->tls != LISTEN_TLS)
-		e = conn_write(c, buf_data(&out), out.len, &n);
-	(void)e; /* what is not taken at once is not worth waiting for */
+		(void)(conn_write(c, buf_data(&out), out.len, &n) == E_OK);
 	buf_free(&out);
 	conn_close(c);
 }

@@ -43,7 +43,6 @@ on_tickets(void *arg, struct ipc_in *in)
 {
 	struct slice keys = ipc_get_slice(in);
 
-	(void)arg;
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	return tls_tickets_set(keys.p, keys.n);
@@ -97,8 +96,6 @@ end_all(struct worker *w)
 static void
 on_stop_deadline(struct ev_loop *loop, ev_timer *t, int revents)
 {
-	(void)loop;
-	(void)revents;
 	end_all(t->data);
 }
 
@@ -128,7 +125,6 @@ on_parent_gone(void *arg, enum err why)
 {
 	struct worker *w = arg;
 
-	(void)why;
 	end_all(w);
 	ev_break(w->loop, EVBREAK_ALL);
 }
@@ -150,7 +146,6 @@ on_resume_accept(struct ev_loop *loop, ev_timer *t, int revents)
 {
 	struct worker *w = t->data;
 
-	(void)revents;
 	for (unsigned i = 0; i < w->conf.n_listeners; i++)
 		ev_io_start(loop, &w->listener[i].accept);
 }
@@ -171,8 +166,6 @@ on_accept(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct listener *l = io->data;
 
-	(void)loop;
-	(void)revents;
 	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
 		struct sockaddr_storage addr = { 0 };
 		socklen_t n = sizeof(addr);
@@ -196,7 +189,6 @@ on_worker_turn(struct ev_loop *loop, ev_prepare *p, int revents)
 {
 	struct worker *w = p->data;
 
-	(void)revents;
 	session_free_dead(w);
 	log_flush();
 	if (w->stopping && w->n_sessions == 0)
