@@ -289,6 +289,20 @@ flush_and_drain_do_not_wait_for_the_loop(void **state)
 	assert_int_equal(t.n, 2);
 }
 
+static void
+flush_leaves_the_end_of_the_other_to_the_loop(void **state)
+{
+	(void)state;
+	ipc_close(t.b);
+	t.b = NULL;
+	assert_int_equal(send_number(T_NUMBER, 3), E_OK);
+	ipc_flush(t.a);
+	assert_int_equal(t.n_gone, 0);
+	turn();
+	assert_int_equal(t.n_gone, 1);
+	assert_int_equal(t.gone, E_CLOSED);
+}
+
 /* ---- descriptors ---- */
 
 static enum err
@@ -616,6 +630,7 @@ main(void)
 	const struct CMUnitTest tests[] = { T(fields_arrive_as_sent),
 		T(order_is_kept), T(queue_is_bounded), T(too_large_is_not_sent),
 		T(flush_and_drain_do_not_wait_for_the_loop),
+		T(flush_leaves_the_end_of_the_other_to_the_loop),
 		T(descriptors_arrive), T(descriptors_not_taken_are_closed),
 		T(too_many_descriptors_end_the_sender),
 		T(more_descriptors_than_a_message_has_are_refused),

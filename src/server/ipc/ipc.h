@@ -114,7 +114,8 @@ bool ipc_is_full(const struct ipc_chan *c);
  * might wait for the other. */
 void ipc_answer_first(struct ipc_chan *c);
 
-/* Sends what is queued now instead of at the end of the turn. */
+/* Sends what is queued now instead of at the end of the turn.  It calls none of
+ * the rules: that the other end has gone is told from the loop. */
 void ipc_flush(struct ipc_chan *c);
 
 /* Takes and handles what has arrived, now instead of when the loop says so. */
