@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "server/ipc/fields.h"
 #include "server/ipc/ipc.h"
 
 enum {
@@ -26,7 +27,43 @@ enum {
 	T_KEEP_FDS,
 	T_BULK,
 	T_BOUNDED,
+	T_STRUCT,
 };
+
+enum colour { RED, GREEN, BLUE };
+
+struct row {
+	bool yes;
+	int fd;
+};
+
+struct kinds {
+	bool yes;
+	uint16_t n16;
+	uint32_t n32;
+	enum colour colour;
+	char str[8];
+	char *text, *none;
+	struct row row[2];
+	uint16_t n_rows;
+};
+
+static const struct ipc_field row_field[] = {
+	FIELD(struct row, yes),
+	FIELD_FD(struct row, fd),
+};
+static const struct ipc_fields row_fields = FIELDS(row_field);
+static const struct ipc_field kinds_field[] = {
+	FIELD(struct kinds, yes),
+	FIELD(struct kinds, n16),
+	FIELD(struct kinds, n32),
+	FIELD_ENUM(struct kinds, colour, BLUE),
+	FIELD_STR(struct kinds, str),
+	FIELD_TEXT(struct kinds, text, 10),
+	FIELD_TEXT(struct kinds, none, 10),
+	FIELD_ROWS(struct kinds, row, n_rows, &row_fields),
+};
+static const struct ipc_fields kinds_fields = FIELDS(kinds_field);
 
 static struct {
 	struct ev_loop *loop;
@@ -37,6 +74,8 @@ static struct {
 	unsigned n_gone;
 	struct stat st;
 	unsigned n_fds;
+	struct kinds kinds;
+	bool kinds_good;
 } t;
 
 static unsigned
@@ -134,6 +173,15 @@ take_close(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+static enum err
+take_struct(void *arg, struct ipc_in *in)
+{
+	(void)arg;
+	ipc_get_fields(in, &kinds_fields, &t.kinds);
+	t.kinds_good = ipc_get_end(in) == E_OK;
+	return E_OK;
+}
+
 static void
 on_gone(void *arg, enum err why)
 {
@@ -151,6 +199,7 @@ static const struct ipc_rule rule[] = {
 	{ T_KEEP_FDS, 1, 4, 0, ignore_fds },
 	{ T_BULK, 1, 0, 65 * 1024, take_bulk },
 	{ T_BOUNDED, 1, 0, 5, take_bounded },
+	{ T_STRUCT, 1, 4, 1024, take_struct },
 };
 static const struct ipc_rules rules = { rule, sizeof(rule) / sizeof(rule[0]),
 	on_gone };
@@ -623,6 +672,109 @@ a_number_beyond_its_bound_is_refused(void **state)
 	}
 }
 
+/* ---- a struct as fields ---- */
+
+static const struct kinds all_kinds = {
+	.yes = true,
+	.n16 = 0xfedc,
+	.n32 = 0xfedcba98,
+	.colour = BLUE,
+	.str = "seven77",
+	.text = (char *)"ten octets",
+	.row = { { true, STDIN_FILENO }, { false, STDOUT_FILENO } },
+	.n_rows = 2,
+};
+
+static void
+forget_kinds(void)
+{
+	for (unsigned i = 0; i < t.kinds.n_rows; i++)
+		if (t.kinds.row[i].fd >= 0)
+			close(t.kinds.row[i].fd);
+	free(t.kinds.text);
+	free(t.kinds.none);
+	memset(&t.kinds, 0, sizeof(t.kinds));
+	t.kinds_good = false;
+}
+
+static void
+send_kinds(const struct kinds *k)
+{
+	ipc_begin(t.a, T_STRUCT);
+	ipc_put_fields(t.a, &kinds_fields, k);
+	assert_int_equal(ipc_end(t.a), E_OK);
+	turn();
+}
+
+static void
+a_struct_arrives_as_sent(void **state)
+{
+	const struct kinds *got = &t.kinds;
+	struct stat in, out;
+
+	(void)state;
+	send_kinds(&all_kinds);
+	assert_true(t.kinds_good);
+	assert_true(got->yes);
+	assert_int_equal(got->n16, 0xfedc);
+	assert_int_equal(got->n32, 0xfedcba98);
+	assert_int_equal(got->colour, BLUE);
+	assert_string_equal(got->str, "seven77");
+	assert_string_equal(got->text, "ten octets");
+	assert_null(got->none);
+	assert_int_equal(got->n_rows, 2);
+	assert_true(got->row[0].yes);
+	assert_false(got->row[1].yes);
+	assert_int_equal(fstat(STDIN_FILENO, &in), 0);
+	assert_int_equal(fstat(got->row[0].fd, &out), 0);
+	assert_int_equal(in.st_ino, out.st_ino);
+	forget_kinds();
+}
+
+static void
+a_struct_out_of_range_is_refused(void **state)
+{
+	struct kinds k = all_kinds;
+
+	(void)state;
+	k.colour = (enum colour)(BLUE + 1);
+	send_kinds(&k);
+	assert_false(t.kinds_good);
+	assert_int_equal(t.kinds.colour, RED);
+	forget_kinds();
+	k = all_kinds;
+	k.text = (char *)"eleven octs";
+	send_kinds(&k);
+	assert_false(t.kinds_good);
+	assert_null(t.kinds.text);
+	forget_kinds();
+	k = all_kinds;
+	k.n_rows = 1;
+	send_kinds(&k);
+	assert_true(t.kinds_good);
+	forget_kinds();
+}
+
+/* More rows than there is room for, and a text with a NUL. */
+static void
+a_struct_of_an_enemy_is_refused(void **state)
+{
+	static const struct ipc_fields rows = { &kinds_field[7], 1 };
+	static const struct ipc_fields text = { &kinds_field[5], 1 };
+	uint8_t three[2 + 3] = { 3, 0, 1, 1, 1 };
+	uint8_t nul[4 + 3] = { 3, 0, 0, 0, 'a', '\0', 'c' };
+	struct ipc_in in = { .p = three, .left = sizeof(three) };
+
+	(void)state;
+	ipc_get_fields(&in, &rows, &t.kinds);
+	assert_int_equal(ipc_get_end(&in), E_FORMAT);
+	assert_int_equal(t.kinds.n_rows, 0);
+	in = (struct ipc_in){ .p = nul, .left = sizeof(nul) };
+	ipc_get_fields(&in, &text, &t.kinds);
+	assert_int_equal(ipc_get_end(&in), E_FORMAT);
+	assert_null(t.kinds.text);
+}
+
 int
 main(void)
 {
@@ -647,7 +799,10 @@ main(void)
 		T(every_truncation_is_refused),
 		T(a_length_beyond_the_end_is_refused),
 		T(strings_hold_no_nul_and_fit),
-		T(a_number_beyond_its_bound_is_refused) };
+		T(a_number_beyond_its_bound_is_refused),
+		T(a_struct_arrives_as_sent),
+		T(a_struct_out_of_range_is_refused),
+		T(a_struct_of_an_enemy_is_refused) };
 
 	alarm(60);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@
 #define AUTH_NO_UID UINT32_MAX
 
 struct auth_conf {
-	struct role role;
+	struct role_conf role;
 	char mail[MAIL_PATH_MAX];      /* "maildir:/srv/mail/%d/%n" */
 	char mail_root[MAIL_PATH_MAX]; /* every maildrop is below it */
 	char default_domain[256];      /* for names without one; may be empty */

@@ -49,7 +49,7 @@ find_group(const char *name, uint32_t *gid_r)
 /* The user of a role that is started by root. */
 static void
 check_role_user(const struct conf_lines *l, const char *setting,
-    const char *name, struct role *role)
+    const char *name, struct role_conf *role)
 {
 	struct ids id;
 

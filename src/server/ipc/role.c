@@ -1,14 +1,20 @@
 #include "server/ipc/role.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/sandbox.h"
 
+enum {
+	CONF_MS = 10 * 1000,
+	LAST_WORDS_MS = 500, /* for messages to leave, at the end */
+};
+
 void
-role_put(struct ipc_chan *c, const struct role *r)
+role_put(struct ipc_chan *c, const struct role_conf *r)
 {
 	ipc_put_u16(c, r->index);
 	ipc_put_u32(c, r->uid);
@@ -17,7 +23,7 @@ role_put(struct ipc_chan *c, const struct role *r)
 }
 
 void
-role_get(struct ipc_in *in, struct role *r)
+role_get(struct ipc_in *in, struct role_conf *r)
 {
 	r->index = ipc_get_u16(in);
 	r->uid = ipc_get_u32(in);
@@ -25,8 +31,35 @@ role_get(struct ipc_in *in, struct role *r)
 	r->sandbox_required = ipc_get_u8(in) != 0;
 }
 
+struct settings {
+	const struct ipc_fields *fields;
+	void *conf;
+};
+
+static enum err
+take_settings(void *arg, struct ipc_in *in)
+{
+	const struct settings *s = arg;
+
+	ipc_get_fields(in, s->fields, s->conf);
+	return ipc_get_end(in);
+}
+
 void
-role_enter(const struct role *r, const char *root)
+role_begin(const char *name, int ctl, const struct ipc_fields *t, void *conf)
+{
+	struct settings s = { t, conf };
+	enum err e;
+
+	log_open(STDERR_FILENO, name);
+	signal(SIGPIPE, SIG_IGN);
+	e = ipc_wait_one(ctl, IPC_CONF, CONF_MS, take_settings, &s);
+	if (e != E_OK)
+		fatal("ev=start error=\"settings: %s\"", err_str(e));
+}
+
+void
+role_enter(const struct role_conf *r, const char *root)
 {
 	const char *lacking;
 	struct errbuf eb;
@@ -52,4 +85,105 @@ role_limit(const char *const *calls, size_t n)
 
 	if (sandbox_calls(calls, n, &eb) != E_OK)
 		fatal("ev=sandbox error=\"%s\"", eb.text);
+}
+
+/* ---- serving ---- */
+
+static enum err
+take_attach(void *arg, struct ipc_in *in)
+{
+	struct role *r = arg;
+	enum ipc_role role = (enum ipc_role)ipc_get_u8(in);
+	uint16_t index = ipc_get_u16(in);
+	int fd = ipc_get_fd(in);
+
+	if (ipc_get_end(in) == E_OK)
+		return r->hooks->attach(r, role, index, fd);
+	if (fd >= 0)
+		close(fd);
+	return E_FORMAT;
+}
+
+static enum err
+take_stop(void *arg, struct ipc_in *in)
+{
+	struct role *r = arg;
+	uint32_t ms = ipc_get_u32(in);
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	r->hooks->stop(r, ms);
+	return E_OK;
+}
+
+static void
+parent_gone(void *arg, enum err why)
+{
+	struct role *r = arg;
+
+	if (why == E_FORMAT)
+		log_line(LOG_FAULT, "ev=parent error=\"%s\"", err_str(why));
+	ipc_close(r->parent);
+	r->parent = NULL;
+	r->hooks->orphaned(r);
+}
+
+static void
+on_turn_end(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+	struct role *r = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (r->hooks->turn_end != NULL)
+		r->hooks->turn_end(r);
+	log_flush();
+}
+
+void
+role_open(struct role *r, const struct role_hooks *hooks, struct ev_loop *loop,
+    int ctl)
+{
+	size_t n = 0;
+
+	r->hooks = hooks;
+	r->loop = loop;
+	r->rule[n++] = (struct ipc_rule){ IPC_ATTACH, 1, 1, 3, take_attach };
+	r->rule[n++] = (struct ipc_rule){ IPC_STOP, 1, 0, 4, take_stop };
+	for (size_t i = 0; i < hooks->n_rules && n < ROLE_RULES_MAX; i++)
+		r->rule[n++] = hooks->rule[i];
+	r->rules = (struct ipc_rules){ r->rule, n, parent_gone };
+	/* It may bring private keys: `secret`. */
+	if ((r->parent = ipc_open(loop, ctl, &r->rules, r, true)) == NULL)
+		fatal("ev=start error=\"out of memory\"");
+	ev_prepare_init(&r->turn, on_turn_end);
+	ev_set_priority(&r->turn, EV_MINPRI); /* after messages have left */
+	r->turn.data = r;
+	ev_prepare_start(loop, &r->turn);
+}
+
+void
+role_serve(struct role *r)
+{
+	ipc_begin(r->parent, IPC_READY);
+	if (ipc_end(r->parent) != E_OK)
+		fatal("ev=start error=\"out of memory\"");
+	ev_run(r->loop, 0);
+	if (r->parent != NULL)
+		ipc_flush_wait(r->parent, LAST_WORDS_MS);
+	ipc_close(r->parent);
+	r->parent = NULL;
+	log_flush();
+}
+
+void
+role_link_lost(struct role *r, enum ipc_role role, uint16_t index, enum err why)
+{
+	if (why != E_FORMAT || r->parent == NULL)
+		return;
+	ipc_begin(r->parent, IPC_MISBEHAVED);
+	ipc_put_u8(r->parent, (uint8_t)role);
+	ipc_put_u16(r->parent, index);
+	if (ipc_end(r->parent) != E_OK)
+		log_line(LOG_FAULT, "ev=misbehaved error=\"not sent\"");
 }

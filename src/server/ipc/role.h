@@ -1,29 +1,49 @@
 /*
- * role.h - what every role process is told and does first.
+ * role.h - the life of a role process, as far as it is the same for all.
  *
  * The parent starts "maloted -x ROLE" with standard error as the pipe for its
  * log and ROLE_FD as its channel to the parent, and sends IPC_CONF: a struct
- * role, then the role's own settings.
+ * role_conf, then the role's own settings.  A role calls in this order:
+ *
+ *	role_begin()	its settings come
+ *	role_enter()	it becomes its user; threads are started after this
+ *	role_limit()	seccomp; no threads after this
+ *	role_open()	the parent may speak to it
+ *	role_serve()	until its loop is left
  */
 #ifndef SERVER_IPC_ROLE_H
 #define SERVER_IPC_ROLE_H
 
+#include <ev.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "server/ipc/fields.h"
 #include "server/ipc/ipc.h"
+#include "server/ipc/proto.h"
 
 enum { ROLE_FD = 3 };
 
-struct role {
+/* What every role is told. */
+struct role_conf {
 	uint16_t index;    /* among the processes of its kind */
 	uint32_t uid, gid; /* to become */
 	bool sandbox_required;
 };
 
-void role_put(struct ipc_chan *c, const struct role *r);
-void role_get(struct ipc_in *in, struct role *r);
+/* The first rows of the table of a struct that has a `struct role_conf role`. */
+#define ROLE_FIELDS(T) \
+	FIELD(T, role.index), FIELD(T, role.uid), FIELD(T, role.gid), \
+	    FIELD(T, role.sandbox_required)
+
+void role_put(struct ipc_chan *c, const struct role_conf *r);
+void role_get(struct ipc_in *in, struct role_conf *r);
+
+/* Opens the log and waits for the settings.  The process ends if they do not
+ * come, or are not what the table says. */
+void role_begin(
+    const char *name, int ctl, const struct ipc_fields *t, void *conf);
 
 /*
  * Becoming the role, in two halves.  A process ends when something fails, or is
@@ -35,9 +55,53 @@ void role_get(struct ipc_in *in, struct role *r);
 /* Becomes the role's user.  Of the file system only `root` stays, which is the
  * working directory from then on; NULL: nothing stays, and as root the root
  * directory is an empty one. */
-void role_enter(const struct role *r, const char *root);
+void role_enter(const struct role_conf *r, const char *root);
 
 /* Keeps only these system calls, and the few that every role needs. */
 void role_limit(const char *const *calls, size_t n);
+
+/* ---- serving ---- */
+
+enum { ROLE_RULES_MAX = 8 };
+
+/* A running process.  It is the first member of the role's own struct, which
+ * is the `arg` of all that is called. */
+struct role {
+	const struct role_hooks *hooks;
+	struct ipc_chan *parent; /* NULL: it has gone */
+	struct ipc_rule rule[ROLE_RULES_MAX];
+	struct ipc_rules rules;
+	struct ev_loop *loop;
+	ev_prepare turn;
+};
+
+struct role_hooks {
+	/* A channel to another process, perhaps in the place of one that has
+	 * died unnoticed.  Takes fd.  E_FORMAT: there can be no such process. */
+	enum err (*attach)(
+	    void *arg, enum ipc_role role, uint16_t index, int fd);
+	/* Finish within ms, then leave the loop. */
+	void (*stop)(void *arg, uint32_t ms);
+	/* The parent has gone: leave the loop, now or soon. */
+	void (*orphaned)(void *arg);
+	/* At the end of each turn of the loop; or NULL. */
+	void (*turn_end)(void *arg);
+	/* What else the parent may say; at most ROLE_RULES_MAX - 2. */
+	const struct ipc_rule *rule;
+	size_t n_rules;
+};
+
+/* Takes ctl.  `hooks` and `loop` are borrowed for the life of the process. */
+void role_open(struct role *r, const struct role_hooks *hooks,
+    struct ev_loop *loop, int ctl);
+
+/* Tells the parent that the role serves, and runs the loop until it is left;
+ * messages to the parent and the log have left when it returns. */
+void role_serve(struct role *r);
+
+/* For the `gone` of a channel to another process: what misbehaved (E_FORMAT)
+ * is named to the parent, which ends it.  A death the parent sees by itself. */
+void role_link_lost(
+    struct role *r, enum ipc_role role, uint16_t index, enum err why);
 
 #endif

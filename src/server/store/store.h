@@ -17,7 +17,7 @@
 enum store_uidl { UIDL_AUTO, UIDL_FILENAME, UIDL_DOVECOT, UIDL_COURIER };
 
 struct store_conf {
-	struct role role;
+	struct role_conf role;
 	char root[MAIL_PATH_MAX]; /* of all maildrops: Landlock's */
 	char uidl_format[128];    /* Dovecot's pop3_uidl_format */
 	enum store_uidl uidl;

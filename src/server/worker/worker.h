@@ -23,7 +23,7 @@ struct listen_conf {
 };
 
 struct pop3_conf {
-	struct role role;
+	struct role_conf role;
 	struct listen_conf listener[LISTENERS_MAX];
 	uint16_t n_listeners;
 	int counts_fd;   /* shared memory of addrcount.h */
