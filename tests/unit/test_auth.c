@@ -339,7 +339,7 @@ start(const struct auth_conf *conf)
 	rig.loop = ev_loop_new(EVFLAG_AUTO);
 	rig.ctl = ipc_open(rig.loop, ctl[0], &no_rules, NULL, false);
 	ipc_begin(rig.ctl, IPC_CONF);
-	auth_conf_put(rig.ctl, conf);
+	ipc_put_fields(rig.ctl, &auth_conf_fields, conf);
 	sent(rig.ctl);
 	send_users(rig.users);
 	for (uint16_t i = 0; i < POP3S; i++) {

@@ -283,7 +283,8 @@ start(void)
 {
 	int fd[2];
 
-	kit.f.conf.role = (struct role_conf){ .uid = geteuid(), .gid = getegid() };
+	kit.f.conf.role =
+	    (struct role_conf){ .uid = geteuid(), .gid = getegid() };
 	assert_int_equal(ipc_pair(fd, NULL), E_OK);
 	if ((kit.pid = fork()) == 0)
 		be_store(fd[1]);
@@ -292,7 +293,7 @@ start(void)
 	kit.parent = (struct end){ .c = ipc_open(kit.loop, fd[0], &rules,
 				       &kit.parent, false) };
 	ipc_begin(kit.parent.c, IPC_CONF);
-	store_conf_put(kit.parent.c, &kit.f.conf);
+	ipc_put_fields(kit.parent.c, &store_conf_fields, &kit.f.conf);
 	send_end(&kit.parent);
 	expect(&kit.parent, IPC_READY);
 	attach(ROLE_AUTH, 0, &kit.auth);

@@ -13,55 +13,6 @@
 #include "server/auth/vcache.h"
 #include "server/users/scheme.h"
 
-enum { CONF_MS = 10 * 1000 };
-
-/* ---- settings ---- */
-
-void
-auth_conf_put(struct ipc_chan *c, const struct auth_conf *conf)
-{
-	role_put(c, &conf->role);
-	ipc_put_str(c, conf->mail);
-	ipc_put_str(c, conf->mail_root);
-	ipc_put_str(c, conf->default_domain);
-	ipc_put_u8(c, conf->login_lower);
-	ipc_put_u8(c, conf->penalties);
-	ipc_put_u8(c, conf->apop);
-	ipc_put_u32(c, conf->mail_uid);
-	ipc_put_u32(c, conf->mail_gid);
-	ipc_put_u32(c, conf->first_uid);
-	ipc_put_u32(c, conf->last_uid);
-	ipc_put_u16(c, conf->n_stores);
-	ipc_put_u16(c, conf->hash_threads);
-	ipc_put_u16(c, conf->hash_queue);
-}
-
-void
-auth_conf_get(struct ipc_in *in, struct auth_conf *conf)
-{
-	role_get(in, &conf->role);
-	ipc_get_str(in, conf->mail, sizeof(conf->mail));
-	ipc_get_str(in, conf->mail_root, sizeof(conf->mail_root));
-	ipc_get_str(in, conf->default_domain, sizeof(conf->default_domain));
-	conf->login_lower = ipc_get_u8(in) != 0;
-	conf->penalties = ipc_get_u8(in) != 0;
-	conf->apop = ipc_get_u8(in) != 0;
-	conf->mail_uid = ipc_get_u32(in);
-	conf->mail_gid = ipc_get_u32(in);
-	conf->first_uid = ipc_get_u32(in);
-	conf->last_uid = ipc_get_u32(in);
-	conf->n_stores = ipc_get_u16(in);
-	conf->hash_threads = ipc_get_u16(in);
-	conf->hash_queue = ipc_get_u16(in);
-}
-
-static enum err
-take_conf(void *arg, struct ipc_in *in)
-{
-	auth_conf_get(in, arg);
-	return ipc_get_end(in);
-}
-
 /* ---- the parent's messages ---- */
 
 static enum err
@@ -199,12 +150,8 @@ auth_main(int ctl)
 	static const char *const calls[] = { "fstat", "newfstatat", "pread64" };
 	static struct auth a;
 	ev_prepare turn;
-	enum err e;
 
-	log_open(STDERR_FILENO, "auth");
-	e = ipc_wait_one(ctl, IPC_CONF, CONF_MS, take_conf, &a.conf);
-	if (e != E_OK)
-		fatal("ev=start error=\"settings: %s\"", err_str(e));
+	role_begin("auth", ctl, &auth_conf_fields, &a.conf);
 	set_up(&a);
 	role_limit(calls, sizeof(calls) / sizeof(*calls));
 

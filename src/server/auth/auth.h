@@ -7,33 +7,7 @@
 #ifndef SERVER_AUTH_AUTH_H
 #define SERVER_AUTH_AUTH_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "server/ipc/ipc.h"
-#include "server/ipc/proto.h"
-#include "server/ipc/role.h"
-
-#define AUTH_NO_UID UINT32_MAX
-
-struct auth_conf {
-	struct role_conf role;
-	char mail[MAIL_PATH_MAX];      /* "maildir:/srv/mail/%d/%n" */
-	char mail_root[MAIL_PATH_MAX]; /* every maildrop is below it */
-	char default_domain[256];      /* for names without one; may be empty */
-	bool login_lower;              /* names are folded to lower case */
-	bool penalties; /* failures are answered later and later */
-	bool apop;
-	uint32_t mail_uid, mail_gid;  /* for users without one of their own;
-	                              * AUTH_NO_UID: they cannot sign in */
-	uint32_t first_uid, last_uid; /* of users' own */
-	uint16_t n_stores;     /* stores 0.. of mail_uid: by hash of the path */
-	uint16_t hash_threads; /* costly hashes at a time */
-	uint16_t hash_queue;   /* that may wait, then [SYS/TEMP] */
-};
-
-void auth_conf_put(struct ipc_chan *c, const struct auth_conf *conf);
-void auth_conf_get(struct ipc_in *in, struct auth_conf *conf);
+#include "server/conf/auth_conf.h"
 
 /* The life of the process.  ctl: its channel to the parent. */
 int auth_main(int ctl);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/slurp.h"
-#include "server/worker/worker.h"
+#include "server/conf/worker_conf.h"
 
 enum { SOON_DAYS = 7 };
 

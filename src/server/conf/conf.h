@@ -10,9 +10,9 @@
 #include <sys/types.h>
 
 #include "conf/text.h"
-#include "server/auth/auth.h"
-#include "server/store/store.h"
-#include "server/worker/worker.h"
+#include "server/conf/auth_conf.h"
+#include "server/conf/store_conf.h"
+#include "server/conf/worker_conf.h"
 
 #define CONF_FILE  "/etc/malote/maloted.conf"
 #define CONF_USERS "/etc/malote/users" /* as long as no file says other */

@@ -13,24 +13,6 @@ enum {
 	LAST_WORDS_MS = 500, /* for messages to leave, at the end */
 };
 
-void
-role_put(struct ipc_chan *c, const struct role_conf *r)
-{
-	ipc_put_u16(c, r->index);
-	ipc_put_u32(c, r->uid);
-	ipc_put_u32(c, r->gid);
-	ipc_put_u8(c, r->sandbox_required);
-}
-
-void
-role_get(struct ipc_in *in, struct role_conf *r)
-{
-	r->index = ipc_get_u16(in);
-	r->uid = ipc_get_u32(in);
-	r->gid = ipc_get_u32(in);
-	r->sandbox_required = ipc_get_u8(in) != 0;
-}
-
 struct settings {
 	const struct ipc_fields *fields;
 	void *conf;

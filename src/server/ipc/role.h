@@ -37,9 +37,6 @@ struct role_conf {
 	FIELD(T, role.index), FIELD(T, role.uid), FIELD(T, role.gid), \
 	    FIELD(T, role.sandbox_required)
 
-void role_put(struct ipc_chan *c, const struct role_conf *r);
-void role_get(struct ipc_in *in, struct role_conf *r);
-
 /* Opens the log and waits for the settings.  The process ends if they do not
  * come, or are not what the table says. */
 void role_begin(

@@ -89,15 +89,17 @@ send_conf(struct child *c)
 		pop3.counts_fd = p->counts_fd;
 		for (unsigned i = 0; i < p->n_sockets; i++)
 			pop3.listener[i].fd = p->socket[c->index][i];
-		pop3_conf_put(c->chan, &pop3);
+		ipc_put_fields(c->chan, &worker_conf_fields, &pop3);
 		break;
-	case ROLE_AUTH: auth_conf_put(c->chan, &p->conf->auth); break;
+	case ROLE_AUTH:
+		ipc_put_fields(c->chan, &auth_conf_fields, &p->conf->auth);
+		break;
 	default:
 		store.role.index = c->index;
 		store.role.uid = c->uid;
 		store.role.gid = c->gid;
 		store.idle_end_ms = c->of_uid ? UID_STORE_IDLE_MS : 0;
-		store_conf_put(c->chan, &store);
+		ipc_put_fields(c->chan, &store_conf_fields, &store);
 	}
 	return ipc_end(c->chan);
 }

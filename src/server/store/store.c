@@ -11,19 +11,9 @@
 #include "server/store/tenant.h"
 
 enum {
-	CONF_WAIT_MS = 10 * 1000,
 	LAST_WORDS_MS = 500, /* for answers to leave, at the end */
 	OVERTIME = 5,        /* seconds for commits after the deadline */
 };
-
-/* ---- settings ---- */
-
-static enum err
-take_conf(void *arg, struct ipc_in *in)
-{
-	store_conf_get(in, arg);
-	return ipc_get_end(in);
-}
 
 /* ---- auth ---- */
 
@@ -333,16 +323,12 @@ store_main(int ctl)
 	struct store st = { .stopping = false };
 
 	/* Its life is the parent's to end. */
-	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	umask(077);
 	tzset(); /* while there is a file to read it from */
-	log_open(STDERR_FILENO, "store");
-	if (ipc_wait_one(ctl, IPC_CONF, CONF_WAIT_MS, take_conf, &st.conf) !=
-	    E_OK)
-		fatal("ev=start error=\"no settings\"");
+	role_begin("store", ctl, &store_conf_fields, &st.conf);
 	start(&st);
 	st.ctl = ipc_open(st.loop, ctl, &ctl_rules, &st, false);
 	if (st.ctl == NULL)

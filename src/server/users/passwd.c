@@ -5,7 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "server/auth/auth.h"
+#include "server/conf/auth_conf.h"
 #include "server/users/scheme.h"
 
 /* A user and, behind it, its strings. */

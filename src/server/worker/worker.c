@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <ev.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -27,7 +26,6 @@
 enum {
 	READERS = 4,
 	ACCEPT_AT_ONCE = 16, /* then other sessions have their turn */
-	CONF_MS = 10000,
 	FDS_FOR_OURSELVES = 64,
 	HEAP_SPARE = 1024 * 1024, /* free memory that is kept for the next */
 };
@@ -197,12 +195,6 @@ on_worker_turn(struct ev_loop *loop, ev_prepare *p, int revents)
 
 /* ---- beginning ---- */
 
-static enum err
-worker_take_conf(void *arg, struct ipc_in *in)
-{
-	return pop3_conf_get(in, arg);
-}
-
 /* The configured names that the auth process can answer. */
 static bool
 find_mechanisms(struct worker *w)
@@ -327,16 +319,14 @@ pop3_main(int ctl)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 
-	log_open(STDERR_FILENO, "pop3");
+	if (w == NULL)
+		fatal("ev=start error=\"out of memory\"");
+	role_begin("pop3", ctl, &worker_conf_fields, &w->conf);
 	/* Buffers of replies come and go all the time. */
 	mallopt(M_TRIM_THRESHOLD, HEAP_SPARE);
 	mallopt(M_MMAP_THRESHOLD, HEAP_SPARE / 2);
 	(void)tls_memory_pool(); /* without it memory is only not given back */
-	signal(SIGPIPE, SIG_IGN);
 	tzset(); /* while there is a file to read it from */
-	if (w == NULL || ipc_wait_one(ctl, IPC_CONF, CONF_MS, worker_take_conf,
-			     &w->conf) != E_OK)
-		fatal("ev=start error=\"no settings\"");
 	worker_start(w, ctl);
 	role_limit(calls, sizeof(calls) / sizeof(calls[0]));
 	for (unsigned i = 0; i < w->conf.n_listeners; i++)

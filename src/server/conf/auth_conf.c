@@ -1,0 +1,22 @@
+#include "server/conf/auth_conf.h"
+
+#define F(m)   FIELD(struct auth_conf, m)
+#define STR(m) FIELD_STR(struct auth_conf, m)
+
+static const struct ipc_field field[] = {
+	ROLE_FIELDS(struct auth_conf),
+	STR(mail),
+	STR(mail_root),
+	STR(default_domain),
+	F(login_lower),
+	F(penalties),
+	F(apop),
+	F(mail_uid),
+	F(mail_gid),
+	F(first_uid),
+	F(last_uid),
+	F(n_stores),
+	F(hash_threads),
+	F(hash_queue),
+};
+const struct ipc_fields auth_conf_fields = FIELDS(field);

@@ -1,0 +1,19 @@
+#include "server/conf/store_conf.h"
+
+#define F(m)   FIELD(struct store_conf, m)
+#define STR(m) FIELD_STR(struct store_conf, m)
+
+static const struct ipc_field field[] = {
+	ROLE_FIELDS(struct store_conf),
+	STR(root),
+	STR(uidl_format),
+	FIELD_ENUM(struct store_conf, uidl, UIDL_COURIER),
+	F(shared),
+	F(mark_seen),
+	F(create),
+	F(log_removed),
+	F(takeover),
+	F(threads),
+	F(idle_end_ms),
+};
+const struct ipc_fields store_conf_fields = FIELDS(field);

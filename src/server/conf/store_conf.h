@@ -1,0 +1,31 @@
+/*
+ * store_conf.h - the settings of a store process, as the parent sends them.
+ */
+#ifndef SERVER_CONF_STORE_CONF_H
+#define SERVER_CONF_STORE_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/ipc/role.h"
+
+enum store_uidl { UIDL_AUTO, UIDL_FILENAME, UIDL_DOVECOT, UIDL_COURIER };
+
+struct store_conf {
+	struct role_conf role;
+	char root[MAIL_PATH_MAX]; /* of all maildrops: Landlock's */
+	char uidl_format[128];    /* Dovecot's pop3_uidl_format */
+	enum store_uidl uidl;
+	bool shared; /* sessions = shared */
+	bool mark_seen;
+	bool create;       /* a missing Maildir is made */
+	bool log_removed;  /* UIDLs of removed messages */
+	uint32_t takeover; /* seconds of silence; 0: never */
+	uint16_t threads;
+	uint32_t idle_end_ms; /* ask to be ended when idle so long; 0: never */
+};
+
+/* How struct store_conf travels: every member must be in it. */
+extern const struct ipc_fields store_conf_fields;
+
+#endif

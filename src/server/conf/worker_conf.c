@@ -1,0 +1,37 @@
+#include "server/conf/worker_conf.h"
+
+#define F(m)   FIELD(struct pop3_conf, m)
+#define STR(m) FIELD_STR(struct pop3_conf, m)
+
+static const struct ipc_field listener_field[] = {
+	FIELD_FD(struct listen_conf, fd),
+	FIELD_ENUM(struct listen_conf, tls, LISTEN_TLS),
+	FIELD(struct listen_conf, plain_passwords),
+};
+static const struct ipc_fields listener_fields = FIELDS(listener_field);
+
+static const struct ipc_field field[] = {
+	ROLE_FIELDS(struct pop3_conf),
+	FIELD_ROWS(struct pop3_conf, listener, n_listeners, &listener_fields),
+	FIELD_FD(struct pop3_conf, counts_fd),
+	F(n_pop3),
+	STR(host),
+	STR(implementation),
+	STR(mechanisms),
+	STR(tls_min),
+	STR(tls_ciphers),
+	FIELD_TEXT(struct pop3_conf, certificate, PEM_MAX),
+	FIELD_TEXT(struct pop3_conf, key, PEM_MAX),
+	F(login_timeout),
+	F(idle_timeout),
+	F(write_timeout),
+	F(tls_timeout),
+	F(sessions_max),
+	F(per_address_max),
+	F(bad_max),
+	F(failures_max),
+	F(apop),
+	F(trace),
+	F(mark_seen),
+};
+const struct ipc_fields worker_conf_fields = FIELDS(field);

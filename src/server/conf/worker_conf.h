@@ -1,0 +1,47 @@
+/*
+ * worker_conf.h - the settings of a pop3 process, as the parent sends them.
+ */
+#ifndef SERVER_CONF_WORKER_CONF_H
+#define SERVER_CONF_WORKER_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/ipc/role.h"
+
+enum { LISTENERS_MAX = 16, PEM_MAX = 40 * 1024 };
+
+enum listen_tls { LISTEN_PLAIN, LISTEN_STLS, LISTEN_TLS };
+
+struct listen_conf {
+	int fd; /* listening, non-blocking */
+	enum listen_tls tls;
+	bool plain_passwords; /* USER/PASS and the like without TLS */
+};
+
+struct pop3_conf {
+	struct role_conf role;
+	struct listen_conf listener[LISTENERS_MAX];
+	uint16_t n_listeners;
+	int counts_fd;   /* shared memory of addrcount.h */
+	uint16_t n_pop3; /* how many processes share it */
+	char host[256];
+	char implementation[64]; /* empty: not announced */
+	char mechanisms[256];    /* names, separated by spaces */
+	char tls_min[8];         /* "1.2" or "1.3" */
+	char tls_ciphers[512];   /* OpenSSL's list for TLS 1.2 */
+	char *certificate, *key; /* PEM; NULL: no TLS */
+	uint32_t login_timeout, idle_timeout, write_timeout; /* seconds */
+	uint32_t tls_timeout;     /* for a handshake, seconds */
+	uint32_t sessions_max;    /* of this process */
+	uint32_t per_address_max; /* connections, of all processes; 0: any */
+	uint16_t bad_max, failures_max;
+	bool apop;
+	bool trace;     /* log the dialogue, credentials masked */
+	bool mark_seen; /* tell the store what was sent whole */
+};
+
+/* How struct pop3_conf travels: every member must be in it. */
+extern const struct ipc_fields worker_conf_fields;
+
+#endif
