@@ -16,31 +16,18 @@
 /* ---- the parent's messages ---- */
 
 static enum err
-take_attach(void *arg, struct ipc_in *in)
+attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 {
 	struct auth *a = arg;
-	uint8_t role = ipc_get_u8(in);
-	uint16_t index = ipc_get_u16(in);
-	int fd = ipc_get_fd(in);
-	enum err e = ipc_get_end(in);
 
-	if (e == E_OK && role == ROLE_STORE)
+	if (role == ROLE_STORE)
 		return store_attach(a, index, fd);
-	if (e == E_OK && role == ROLE_POP3) {
+	if (role == ROLE_POP3) {
 		auth_worker_attach(a, index, fd);
 		return E_OK;
 	}
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return E_FORMAT;
-}
-
-/* Sign-ins are short: there is nothing to finish. */
-static enum err
-take_stop(void *arg, struct ipc_in *in)
-{
-	ipc_get_u32(in);
-	return ipc_get_end(in);
 }
 
 static enum err
@@ -91,35 +78,21 @@ take_idle(void *arg, struct ipc_in *in)
 	return e == E_OK ? store_idle(arg, index) : e;
 }
 
-static void
-parent_gone(void *arg, enum err why)
-{
-	struct auth *a = arg;
-
-	if (why == E_FORMAT)
-		log_line(LOG_FAULT, "ev=parent error=\"%s\"", err_str(why));
-	ev_break(a->loop, EVBREAK_ALL);
-}
-
 static const struct ipc_rule parent_rule[] = {
-	{ IPC_ATTACH, 1, 1, 3, take_attach },
-	{ IPC_STOP, 1, 0, 4, take_stop },
 	{ IPC_USERS, 1, 1, 0, take_users },
 	{ IPC_STORE_IS, 1, 0, 6, take_store_is },
 	{ IPC_NO_STORE, 1, 0, 1024, take_no_store },
 	{ IPC_IDLE, 1, 0, 2, take_idle },
 };
 
-static const struct ipc_rules parent_rules = { parent_rule,
-	sizeof(parent_rule) / sizeof(parent_rule[0]), parent_gone };
+/* Sign-ins are short: there is nothing to finish when it ends. */
+static const struct role_hooks hooks = {
+	.attach = attach,
+	.rule = parent_rule,
+	.n_rules = sizeof(parent_rule) / sizeof(parent_rule[0]),
+};
 
 /* ---- the process ---- */
-
-static void
-on_turn_end(struct ev_loop *loop, ev_prepare *w, int revents)
-{
-	log_flush();
-}
 
 /* All that takes memory, threads and descriptors for the process's life. */
 static void
@@ -149,22 +122,13 @@ auth_main(int ctl)
 {
 	static const char *const calls[] = { "fstat", "newfstatat", "pread64" };
 	static struct auth a;
-	ev_prepare turn;
 
 	role_begin("auth", ctl, &auth_conf_fields, &a.conf);
 	set_up(&a);
 	role_limit(calls, sizeof(calls) / sizeof(*calls));
 
-	if ((a.ctl = ipc_open(a.loop, ctl, &parent_rules, &a, false)) == NULL)
-		fatal("ev=start error=\"out of memory\"");
-	userfile_init(&a.userfile, &a.rule, a.loop, a.ctl);
-	ipc_begin(a.ctl, IPC_READY);
-	if (ipc_end(a.ctl) != E_OK)
-		fatal("ev=start error=\"out of memory\"");
-	ev_prepare_init(&turn, on_turn_end);
-	ev_set_priority(&turn, EV_MINPRI); /* after the messages have left */
-	ev_prepare_start(a.loop, &turn);
-	ev_run(a.loop, 0);
-	log_flush();
+	role_open(&a.role, &hooks, a.loop, ctl);
+	userfile_init(&a.userfile, &a.rule, a.loop, a.role.parent);
+	role_serve(&a.role);
 	_exit(0); /* threads still run: no exit handlers */
 }

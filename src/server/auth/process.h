@@ -8,7 +8,6 @@
  *	                 IPC_REFUSED
  *	stores.c         the store processes, and who waits for one
  *	auth_worker.c    a worker: its sessions, and what it is sent
- *	process.c        what the parent is told of them
  */
 #ifndef SERVER_AUTH_PROCESS_H
 #define SERVER_AUTH_PROCESS_H
@@ -29,10 +28,10 @@ LIST_HEAD(store_list, store);
 TAILQ_HEAD(store_waits, store_wait);
 
 struct auth {
+	struct role role; /* first: see role.h */
 	struct auth_conf conf;
 	struct name_rule rule;
 	struct ev_loop *loop;
-	struct ipc_chan *ctl;
 	struct userfile userfile;
 	struct hashpool *hashes;
 	struct vcache *verified;
@@ -43,10 +42,5 @@ struct auth {
 	unsigned n_store_waits, n_signins;
 	uint32_t store_serial;
 };
-
-/* Tells the parent that the process which the channel led to is to be ended
- * (E_FORMAT), and the log. */
-void auth_link_lost(
-    struct auth *a, enum ipc_role role, uint16_t index, enum err why);
 
 #endif

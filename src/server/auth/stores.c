@@ -55,7 +55,7 @@ store_gone(void *arg, enum err why)
 {
 	struct store *st = arg;
 
-	auth_link_lost(st->auth, ROLE_STORE, st->index, why);
+	role_link_lost(&st->auth->role, ROLE_STORE, st->index, why);
 	store_died(st);
 }
 
@@ -102,10 +102,10 @@ store_wait(struct auth *a, struct store_wait *w, uint32_t uid, uint32_t gid)
 	if (a->n_store_waits >= STORE_WAITS_MAX)
 		return E_FULL;
 	if (wait_find(a, uid) == NULL) {
-		ipc_begin(a->ctl, IPC_STORE_WANTED);
-		ipc_put_u32(a->ctl, uid);
-		ipc_put_u32(a->ctl, gid);
-		if ((e = ipc_end(a->ctl)) != E_OK)
+		ipc_begin(a->role.parent, IPC_STORE_WANTED);
+		ipc_put_u32(a->role.parent, uid);
+		ipc_put_u32(a->role.parent, gid);
+		if ((e = ipc_end(a->role.parent)) != E_OK)
 			return e;
 	}
 	w->auth = a;
@@ -196,9 +196,9 @@ store_idle(struct auth *a, uint16_t index)
 		return E_OK;
 	if (st != NULL)
 		store_free(st);
-	ipc_begin(a->ctl, IPC_IDLE);
-	ipc_put_u16(a->ctl, index);
-	return ipc_end(a->ctl);
+	ipc_begin(a->role.parent, IPC_IDLE);
+	ipc_put_u16(a->role.parent, index);
+	return ipc_end(a->role.parent);
 }
 
 /* ---- which one ---- */

@@ -94,7 +94,8 @@ take_stop(void *arg, struct ipc_in *in)
 
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	r->hooks->stop(r, ms);
+	if (r->hooks->stop != NULL)
+		r->hooks->stop(r, ms);
 	return E_OK;
 }
 
@@ -105,9 +106,10 @@ parent_gone(void *arg, enum err why)
 
 	if (why == E_FORMAT)
 		log_line(LOG_FAULT, "ev=parent error=\"%s\"", err_str(why));
-	ipc_close(r->parent);
-	r->parent = NULL;
-	r->hooks->orphaned(r);
+	if (r->hooks->orphaned != NULL)
+		r->hooks->orphaned(r);
+	else
+		ev_break(r->loop, EVBREAK_ALL);
 }
 
 static void
@@ -151,21 +153,20 @@ role_serve(struct role *r)
 	if (ipc_end(r->parent) != E_OK)
 		fatal("ev=start error=\"out of memory\"");
 	ev_run(r->loop, 0);
-	if (r->parent != NULL)
-		ipc_flush_wait(r->parent, LAST_WORDS_MS);
-	ipc_close(r->parent);
-	r->parent = NULL;
+	ipc_flush_wait(r->parent, LAST_WORDS_MS);
 	log_flush();
 }
 
 void
 role_link_lost(struct role *r, enum ipc_role role, uint16_t index, enum err why)
 {
-	if (why != E_FORMAT || r->parent == NULL)
+	enum err e;
+
+	if (why != E_FORMAT)
 		return;
 	ipc_begin(r->parent, IPC_MISBEHAVED);
 	ipc_put_u8(r->parent, (uint8_t)role);
 	ipc_put_u16(r->parent, index);
-	if (ipc_end(r->parent) != E_OK)
-		log_line(LOG_FAULT, "ev=misbehaved error=\"not sent\"");
+	if ((e = ipc_end(r->parent)) != E_OK && e != E_CLOSED)
+		log_line(LOG_FAULT, "ev=misbehaved error=\"%s\"", err_str(e));
 }

@@ -65,7 +65,8 @@ enum { ROLE_RULES_MAX = 8 };
  * is the `arg` of all that is called. */
 struct role {
 	const struct role_hooks *hooks;
-	struct ipc_chan *parent; /* NULL: it has gone */
+	/* When the parent has gone, what is put here gets E_CLOSED. */
+	struct ipc_chan *parent;
 	struct ipc_rule rule[ROLE_RULES_MAX];
 	struct ipc_rules rules;
 	struct ev_loop *loop;
@@ -77,9 +78,10 @@ struct role_hooks {
 	 * died unnoticed.  Takes fd.  E_FORMAT: there can be no such process. */
 	enum err (*attach)(
 	    void *arg, enum ipc_role role, uint16_t index, int fd);
-	/* Finish within ms, then leave the loop. */
+	/* Finish within ms, then leave the loop.  NULL: there is nothing to
+	 * finish, and the parent only has to close the channel. */
 	void (*stop)(void *arg, uint32_t ms);
-	/* The parent has gone: leave the loop, now or soon. */
+	/* The parent has gone: leave the loop soon.  NULL: it is left now. */
 	void (*orphaned)(void *arg);
 	/* At the end of each turn of the loop; or NULL. */
 	void (*turn_end)(void *arg);
