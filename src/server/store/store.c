@@ -17,19 +17,6 @@ enum {
 
 /* ---- auth ---- */
 
-void
-store_misbehaved(struct store *st, enum ipc_role role, uint16_t index)
-{
-	log_line(LOG_WARNING, "ev=misbehaved role=%s index=%u",
-	    role == ROLE_POP3 ? "pop3" : "auth", index);
-	if (st->ctl == NULL)
-		return;
-	ipc_begin(st->ctl, IPC_MISBEHAVED);
-	ipc_put_u8(st->ctl, (uint8_t)role);
-	ipc_put_u16(st->ctl, index);
-	(void)!ipc_end(st->ctl);
-}
-
 /* It must be absolute, under the root, without "." and "..".  out is the way
  * from the root, without doubled or last slash. */
 static bool
@@ -88,8 +75,8 @@ take_open(void *arg, struct ipc_in *in)
 	if (valid && tenant_is_held(st, path))
 		peer_drain_all(st);
 	/* The parent may have told us already of a process that is new. */
-	if (peer_find(st, index) == NULL && st->ctl != NULL)
-		ipc_drain(st->ctl);
+	if (peer_find(st, index) == NULL)
+		ipc_drain(st->role.parent);
 	if ((p = peer_find(st, index)) == NULL)
 		return E_OK;
 	if (!valid) {
@@ -115,8 +102,7 @@ auth_gone(void *arg, enum err why)
 {
 	struct store *st = arg;
 
-	if (why == E_FORMAT)
-		store_misbehaved(st, ROLE_AUTH, 0);
+	role_link_lost(&st->role, ROLE_AUTH, 0, why);
 	ipc_close(st->auth);
 	st->auth = NULL;
 }
@@ -132,26 +118,21 @@ static const struct ipc_rules auth_rules = { auth_rule, 1, auth_gone };
 /* ---- the parent ---- */
 
 static enum err
-take_attach(void *arg, struct ipc_in *in)
+attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 {
 	struct store *st = arg;
-	enum ipc_role role = (enum ipc_role)ipc_get_u8(in);
-	uint16_t index = ipc_get_u16(in);
-	int fd = ipc_get_fd(in);
 
-	if (ipc_get_end(in) != E_OK ||
-	    (role != ROLE_POP3 && role != ROLE_AUTH)) {
-		if (fd >= 0)
-			close(fd);
-		return E_FORMAT;
-	}
 	if (role == ROLE_POP3) {
 		peer_attach(st, index, fd);
-	} else {
+		return E_OK;
+	}
+	if (role == ROLE_AUTH) {
 		ipc_close(st->auth);
 		st->auth = ipc_open(st->loop, fd, &auth_rules, st, false);
+		return E_OK;
 	}
-	return E_OK;
+	close(fd);
+	return E_FORMAT;
 }
 
 static void
@@ -165,15 +146,10 @@ stop_in(struct store *st, double seconds)
 	ev_timer_start(st->loop, &st->stop);
 }
 
-static enum err
-take_stop(void *arg, struct ipc_in *in)
+static void
+stop(void *arg, uint32_t ms)
 {
-	uint32_t ms = ipc_get_u32(in);
-
-	if (ipc_get_end(in) != E_OK)
-		return E_FORMAT;
 	stop_in(arg, ms / 1000.);
-	return E_OK;
 }
 
 /* Commits that were received are finished; nobody is there for the rest. */
@@ -188,31 +164,12 @@ release_all(struct store *st)
 }
 
 static void
-parent_gone(void *arg, enum err why)
+orphaned(void *arg)
 {
 	struct store *st = arg;
 
-	(void)why;
-	ipc_close(st->ctl);
-	st->ctl = NULL;
 	release_all(st);
 	stop_in(st, OVERTIME);
-}
-
-static const struct ipc_rule ctl_rule[] = {
-	{ IPC_ATTACH, 1, 1, 3, take_attach },
-	{ IPC_STOP, 1, 0, 4, take_stop },
-};
-
-static const struct ipc_rules ctl_rules = { ctl_rule, 2, parent_gone };
-
-static void
-tell_parent(struct store *st, uint16_t type)
-{
-	if (st->ctl == NULL)
-		return;
-	ipc_begin(st->ctl, type);
-	(void)!ipc_end(st->ctl);
 }
 
 /* ---- life ---- */
@@ -230,12 +187,16 @@ store_is_idle(struct store *st, bool idle)
 	}
 }
 
+/* If the parent has gone, nobody needs to know. */
 static void
 on_idle(struct ev_loop *loop, ev_timer *w, int revents)
 {
+	struct store *st = w->data;
+
 	(void)loop;
 	(void)revents;
-	tell_parent(w->data, IPC_IDLE);
+	ipc_begin(st->role.parent, IPC_IDLE);
+	(void)!ipc_end(st->role.parent);
 }
 
 /* The deadline; and then what was granted beyond it. */
@@ -255,22 +216,26 @@ on_stop(struct ev_loop *loop, ev_timer *w, int revents)
 	release_all(st);
 }
 
-/* Last in each turn. */
+/* Those who broke the rules, or could not be answered, in this turn. */
 static void
-on_turn_end(struct ev_loop *loop, ev_prepare *w, int revents)
+turn_end(void *arg)
 {
-	struct store *st = w->data;
+	struct store *st = arg;
 	struct peer *p, *next;
 
-	(void)loop;
-	(void)revents;
 	for (p = LIST_FIRST(&st->peers); p != NULL; p = next) {
 		next = LIST_NEXT(p, entry);
 		if (p->broken && p->chan != NULL)
 			peer_gone(p, E_FORMAT);
 	}
-	log_flush();
 }
+
+static const struct role_hooks hooks = {
+	.attach = attach,
+	.stop = stop,
+	.orphaned = orphaned,
+	.turn_end = turn_end,
+};
 
 /* What the threads and the loop need beside sandbox.c's. */
 static const char *const calls[] = { "fdatasync", "fstat", "fsync", "ftruncate",
@@ -288,10 +253,7 @@ start(struct store *st)
 		fatal("ev=start error=\"no event loop\"");
 	ev_timer_init(&st->idle, on_idle, 0., 0.);
 	ev_timer_init(&st->stop, on_stop, 0., 0.);
-	ev_prepare_init(&st->turn, on_turn_end);
-	ev_set_priority(&st->turn, EV_MINPRI);
-	st->idle.data = st->stop.data = st->turn.data = st;
-	ev_prepare_start(st->loop, &st->turn);
+	st->idle.data = st->stop.data = st;
 	/* Landlock holds for threads that are started after it. */
 	role_enter(&st->conf.role, st->conf.root);
 	if (pool_new(&st->pool, st->loop, st->conf.threads, &eb) != E_OK)
@@ -309,9 +271,7 @@ finish(struct store *st)
 		peer_gone(p, E_CLOSED);
 	}
 	ipc_close(st->auth);
-	if (st->ctl != NULL)
-		ipc_flush_wait(st->ctl, LAST_WORDS_MS);
-	ipc_close(st->ctl);
+	ipc_close(st->role.parent);
 	pool_free(st->pool);
 	log_flush();
 	ev_loop_destroy(st->loop);
@@ -330,12 +290,9 @@ store_main(int ctl)
 	tzset(); /* while there is a file to read it from */
 	role_begin("store", ctl, &store_conf_fields, &st.conf);
 	start(&st);
-	st.ctl = ipc_open(st.loop, ctl, &ctl_rules, &st, false);
-	if (st.ctl == NULL)
-		fatal("ev=start error=\"out of memory\"");
-	tell_parent(&st, IPC_READY);
+	role_open(&st.role, &hooks, st.loop, ctl);
 	store_is_idle(&st, true);
-	ev_run(st.loop, 0);
+	role_serve(&st.role);
 	finish(&st);
 	return 0;
 }

@@ -25,8 +25,7 @@ peer_gone(void *arg, enum err why)
 {
 	struct peer *p = arg;
 
-	if (why == E_FORMAT)
-		store_misbehaved(p->store, ROLE_POP3, p->index);
+	role_link_lost(&p->store->role, ROLE_POP3, p->index, why);
 	ipc_close(p->chan);
 	p->chan = NULL;
 	peer_release(p);

@@ -72,24 +72,21 @@ struct peer {
 };
 
 struct store {
+	struct role role; /* first: see role.h */
 	struct store_conf conf;
 	struct ev_loop *loop;
 	struct pool *pool;
-	struct ipc_chan *ctl, *auth;
+	struct ipc_chan *auth;
 	LIST_HEAD(, peer) peers;
 	LIST_HEAD(, maildrop) maildrops[MAILDROP_BUCKETS];
 	unsigned n_sessions;
 	bool stopping; /* no new sessions; ends when there is none */
 	bool overtime; /* the deadline for that is over */
 	ev_timer idle, stop;
-	ev_prepare turn;
 };
 
 /* Called when the last session has gone, and before the first comes. */
 void store_is_idle(struct store *st, bool idle);
-
-/* A process has sent what it may not send: the parent ends it. */
-void store_misbehaved(struct store *st, enum ipc_role role, uint16_t index);
 
 /* Takes fd.  It takes the place of a process of the same index. */
 void peer_attach(struct store *st, uint16_t index, int fd);
