@@ -97,14 +97,11 @@ on_stop_deadline(struct ev_loop *loop, ev_timer *t, int revents)
 	end_all(t->data);
 }
 
-static enum err
-on_worker_stop(void *arg, struct ipc_in *in)
+static void
+on_stop(void *arg, uint32_t ms)
 {
 	struct worker *w = arg;
-	uint32_t ms = ipc_get_u32(in);
 
-	if (ipc_get_end(in) != E_OK)
-		return E_FORMAT;
 	if (!w->stopping)
 		for (unsigned i = 0; i < w->conf.n_listeners; i++) {
 			ev_io_stop(w->loop, &w->listener[i].accept);
@@ -115,11 +112,10 @@ on_worker_stop(void *arg, struct ipc_in *in)
 	ev_timer_stop(w->loop, &w->stop);
 	ev_timer_set(&w->stop, ms / 1000.0, 0.);
 	ev_timer_start(w->loop, &w->stop);
-	return E_OK;
 }
 
 static void
-on_parent_gone(void *arg, enum err why)
+on_orphaned(void *arg)
 {
 	struct worker *w = arg;
 
@@ -127,15 +123,29 @@ on_parent_gone(void *arg, enum err why)
 	ev_break(w->loop, EVBREAK_ALL);
 }
 
+static void
+on_turn_end(void *arg)
+{
+	struct worker *w = arg;
+
+	session_free_dead(w);
+	if (w->stopping && w->n_sessions == 0)
+		ev_break(w->loop, EVBREAK_ALL);
+}
+
 static const struct ipc_rule parent_rule[] = {
-	{ IPC_ATTACH, 1, 1, 16, worker_attach },
 	{ IPC_TICKETS, 1, 0, 512, on_tickets },
 	{ IPC_CERTIFICATE, 1, 0, 2 * PEM_MAX + 64, on_certificate },
-	{ IPC_STOP, 1, 0, 16, on_worker_stop },
 };
 
-static const struct ipc_rules parent_rules = { parent_rule,
-	sizeof(parent_rule) / sizeof(parent_rule[0]), on_parent_gone };
+static const struct role_hooks hooks = {
+	.attach = worker_attach,
+	.stop = on_stop,
+	.orphaned = on_orphaned,
+	.turn_end = on_turn_end,
+	.rule = parent_rule,
+	.n_rules = sizeof(parent_rule) / sizeof(parent_rule[0]),
+};
 
 /* ---- clients ---- */
 
@@ -180,17 +190,6 @@ on_accept(struct ev_loop *loop, ev_io *io, int revents)
 		if (errno != ECONNABORTED && errno != EINTR)
 			return;
 	}
-}
-
-static void
-on_worker_turn(struct ev_loop *loop, ev_prepare *p, int revents)
-{
-	struct worker *w = p->data;
-
-	session_free_dead(w);
-	log_flush();
-	if (w->stopping && w->n_sessions == 0)
-		ev_break(loop, EVBREAK_ALL);
 }
 
 /* ---- beginning ---- */
@@ -279,7 +278,7 @@ budget_fds(struct worker *w)
 }
 
 static void
-worker_start(struct worker *w, int ctl)
+worker_start(struct worker *w)
 {
 	struct errbuf eb;
 
@@ -303,15 +302,9 @@ worker_start(struct worker *w, int ctl)
 	role_enter(&w->conf.role, NULL);
 	if (pool_new(&w->readers, w->loop, READERS, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
-	w->parent = ipc_open(w->loop, ctl, &parent_rules, w, true);
-	if (w->parent == NULL)
-		fatal("ev=start error=\"%s\"", strerror(errno));
 	ev_timer_init(&w->resume_accept, on_resume_accept, 0.1, 0.);
 	ev_timer_init(&w->stop, on_stop_deadline, 0., 0.);
-	ev_prepare_init(&w->turn_end, on_worker_turn);
-	ev_set_priority(&w->turn_end, EV_MINPRI); /* messages leave before */
-	w->resume_accept.data = w->stop.data = w->turn_end.data = w;
-	ev_prepare_start(w->loop, &w->turn_end);
+	w->resume_accept.data = w->stop.data = w;
 }
 
 int
@@ -326,15 +319,12 @@ pop3_main(int ctl)
 	mallopt(M_TRIM_THRESHOLD, HEAP_SPARE);
 	mallopt(M_MMAP_THRESHOLD, HEAP_SPARE / 2);
 	(void)tls_memory_pool(); /* without it memory is only not given back */
-	tzset(); /* while there is a file to read it from */
-	worker_start(w, ctl);
+	tzset();                 /* while there is a file to read it from */
+	worker_start(w);
 	role_limit(calls, sizeof(calls) / sizeof(calls[0]));
 	for (unsigned i = 0; i < w->conf.n_listeners; i++)
 		listen_on(w, i);
-	ipc_begin(w->parent, IPC_READY);
-	if (ipc_end(w->parent) != E_OK)
-		fatal("ev=start error=\"out of memory\"");
-	ev_run(w->loop, 0);
-	log_flush();
+	role_open(&w->role, &hooks, w->loop, ctl);
+	role_serve(&w->role);
 	return 0;
 }

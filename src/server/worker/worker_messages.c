@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "sasl/sasl.h"
 #include "server/ipc/index.h"
 #include "server/ipc/proto.h"
@@ -177,24 +176,11 @@ static const struct ipc_rule store_rule[] = {
 /* ---- processes that come and go ---- */
 
 static void
-report_misbehaved(
-    struct worker *w, enum err why, enum ipc_role role, uint16_t index)
-{
-	if (why != E_FORMAT)
-		return;
-	ipc_begin(w->parent, IPC_MISBEHAVED);
-	ipc_put_u8(w->parent, (uint8_t)role);
-	ipc_put_u16(w->parent, index);
-	if (ipc_end(w->parent) != E_OK)
-		log_line(LOG_FAULT, "ev=queue error=full");
-}
-
-static void
 on_auth_gone(void *arg, enum err why)
 {
 	struct worker *w = arg;
 
-	report_misbehaved(w, why, ROLE_AUTH, 0);
+	role_link_lost(&w->role, ROLE_AUTH, 0, why);
 	ipc_close(w->auth);
 	w->auth = NULL;
 	for (uint32_t i = 0; i < w->conf.sessions_max; i++)
@@ -208,7 +194,7 @@ on_store_gone(void *arg, enum err why)
 	struct store_link *l = arg;
 	struct worker *w = l->worker;
 
-	report_misbehaved(w, why, ROLE_STORE, l->index);
+	role_link_lost(&w->role, ROLE_STORE, l->index, why);
 	ipc_close(l->chan);
 	l->chan = NULL;
 	for (uint32_t i = 0; i < w->conf.sessions_max; i++)
@@ -273,19 +259,16 @@ attach_store(struct worker *w, uint16_t index, int fd)
 }
 
 enum err
-worker_attach(void *worker, struct ipc_in *in)
+worker_attach(void *worker, enum ipc_role role, uint16_t index, int fd)
 {
-	uint8_t role = ipc_get_u8(in);
-	uint16_t index = ipc_get_u16(in);
-	int fd = ipc_get_fd(in);
-
-	if (ipc_get_end(in) != E_OK || index >= STORES_MAX)
-		return E_FORMAT;
-	if (role == ROLE_AUTH)
+	if (role == ROLE_AUTH) {
 		attach_auth(worker, fd);
-	else if (role == ROLE_STORE)
+		return E_OK;
+	}
+	if (role == ROLE_STORE && index < STORES_MAX) {
 		attach_store(worker, index, fd);
-	else
-		close(fd);
-	return E_OK;
+		return E_OK;
+	}
+	close(fd);
+	return E_FORMAT;
 }

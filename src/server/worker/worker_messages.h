@@ -5,11 +5,12 @@
 #ifndef SERVER_WORKER_WORKER_MESSAGES_H
 #define SERVER_WORKER_WORKER_MESSAGES_H
 
-#include "server/ipc/ipc.h"
+#include "server/ipc/role.h"
 
 struct worker;
 
-/* IPC_ATTACH: a channel to auth or to a store, in place of the one before. */
-enum err worker_attach(void *worker, struct ipc_in *in) NODISCARD;
+/* Of role_hooks: a channel to auth or to a store, in place of the one before. */
+enum err worker_attach(
+    void *worker, enum ipc_role role, uint16_t index, int fd) NODISCARD;
 
 #endif

@@ -53,13 +53,14 @@ enum {
 };
 
 struct worker {
+	struct role role; /* first: see role.h */
 	struct ev_loop *loop;
 	struct pop3_conf conf;
 	struct listener listener[LISTENERS_MAX];
 	struct pop3_mechanism *mechanisms;
 	size_t n_mechanisms;
 	SSL_CTX *tls;
-	struct ipc_chan *parent, *auth;
+	struct ipc_chan *auth;
 	uint32_t auths;             /* how many there have been */
 	struct store_link **stores; /* by index; NULL: never heard of */
 	size_t n_stores;
@@ -76,7 +77,6 @@ struct worker {
 	struct retrieval_list holding;
 	unsigned fds_held, fds_max;
 
-	ev_prepare turn_end;
 	ev_timer resume_accept, stop;
 	bool stopping;
 	char scratch[SCRATCH];
