@@ -8,7 +8,7 @@
 #include "base/slurp.h"
 #include "sasl/sasl.h"
 #include "server/conf/certificate.h"
-#include "server/store/maildir/uidl.h"
+#include "server/conf/uidl_format.h"
 
 enum {
 	NOFILE_MIN = 256,

@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/conf/address.h"
 #include "server/conf/check.h"
-#include "server/parent/listen.h"
 
 static void
 add_default(
@@ -42,11 +42,11 @@ check_overlap(const struct conf_listener *l, const struct listen_addr *a,
     const struct conf_listener *other, const struct listen_addr *b,
     const struct conf_text *t)
 {
-	char at[LISTEN_SHOWN];
+	char at[ADDRESS_SHOWN];
 
-	if (!listen_overlap(a, b))
+	if (!address_overlap(a, b))
 		return;
-	listen_show(at, a);
+	address_show(at, a);
 	if (l == other)
 		conf_error(t, l->line,
 		    "listener \"%s\" has %s twice; leave one of them", l->name,
@@ -75,8 +75,8 @@ conf_check_listeners(struct conf *c, const struct conf_lines *lines)
 		const struct conf_listener *l = &c->listener[i];
 
 		check_tls(c, l, &lines->text);
-		if (listen_addresses(
-			l, addr + n, LISTENERS_MAX - n, &more, &eb) != E_OK) {
+		if (address_list(l, addr + n, LISTENERS_MAX - n, &more, &eb) !=
+		    E_OK) {
 			conf_error(&lines->text, l->line, "listener \"%s\": %s",
 			    l->name, eb.text);
 			continue;

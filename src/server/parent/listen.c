@@ -1,11 +1,8 @@
 #include "server/parent/listen.h"
 
 #include <errno.h>
-#include <net/if.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,100 +18,13 @@ enum {
 	UNSENT_MAX = 512 * 1024,
 };
 
-static bool
-parse(const char *text, uint16_t port, struct listen_addr *out)
-{
-	struct addrinfo hint = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-		.ai_socktype = SOCK_STREAM };
-	struct addrinfo *ai;
-	char bare[CONF_ADDRESS_MAX], service[8];
-	size_t n = strlen(text);
-
-	snprintf(bare, sizeof(bare), "%s", text);
-	if (n > 2 && text[0] == '[' && text[n - 1] == ']')
-		snprintf(bare, sizeof(bare), "%.*s", (int)(n - 2), text + 1);
-	snprintf(service, sizeof(service), "%u", port);
-	if (bare[0] == '\0' || getaddrinfo(bare, service, &hint, &ai) != 0)
-		return false;
-	memcpy(&out->sa, ai->ai_addr, ai->ai_addrlen);
-	out->len = ai->ai_addrlen;
-	freeaddrinfo(ai);
-	return true;
-}
-
-enum err
-listen_addresses(const struct conf_listener *l, struct listen_addr *out,
-    unsigned room, unsigned *n_r, struct errbuf *eb)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < l->n_addresses; i++) {
-		static const char *const any[] = { "::", "0.0.0.0" };
-		bool star = strcmp(l->address[i], "*") == 0;
-
-		for (unsigned k = 0; k < (star ? 2u : 1u); k++) {
-			if (n == room)
-				return err_set(eb, E_FULL,
-				    "too many addresses; of all listeners at "
-				    "most %d",
-				    LISTENERS_MAX);
-			memset(&out[n], 0, sizeof(out[n]));
-			out[n].optional = star;
-			if (!parse(star ? any[k] : l->address[i], l->port,
-				&out[n]))
-				return err_set(eb, E_CONFIG,
-				    "\"%s\" is not an address; write an IPv4 "
-				    "or IPv6 address, or *",
-				    l->address[i]);
-			n++;
-		}
-	}
-	*n_r = n;
-	return E_OK;
-}
-
-char *
-listen_show(char out[LISTEN_SHOWN], const struct listen_addr *a)
-{
-	char host[64] = "?", port[8] = "?";
-
-	getnameinfo((const struct sockaddr *)&a->sa, a->len, host, sizeof(host),
-	    port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(out, LISTEN_SHOWN,
-	    a->sa.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
-	return out;
-}
-
-static bool
-is_any(const struct listen_addr *a)
-{
-	const struct sockaddr_in *in4 = (const void *)&a->sa;
-	const struct sockaddr_in6 *in6 = (const void *)&a->sa;
-
-	return a->sa.ss_family == AF_INET
-		   ? in4->sin_addr.s_addr == htonl(INADDR_ANY)
-		   : IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
-}
-
-bool
-listen_overlap(const struct listen_addr *a, const struct listen_addr *b)
-{
-	const struct sockaddr_in *a4 = (const void *)&a->sa;
-	const struct sockaddr_in *b4 = (const void *)&b->sa;
-
-	/* The port is in the same place in both families. */
-	if (a->sa.ss_family != b->sa.ss_family || a4->sin_port != b4->sin_port)
-		return false;
-	return is_any(a) || is_any(b) || memcmp(&a->sa, &b->sa, a->len) == 0;
-}
-
 static enum err
 bind_error(const struct listen_addr *a, struct errbuf *eb)
 {
-	char at[LISTEN_SHOWN];
+	char at[ADDRESS_SHOWN];
 	int err = errno;
 
-	listen_show(at, a);
+	address_show(at, a);
 	switch (err) {
 	case EADDRINUSE:
 		return err_set(eb, E_BUSY,

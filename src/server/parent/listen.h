@@ -8,30 +8,8 @@
 #ifndef SERVER_PARENT_LISTEN_H
 #define SERVER_PARENT_LISTEN_H
 
-#include <stdbool.h>
-#include <sys/socket.h>
-
 #include "base/err.h"
-#include "server/conf/conf.h"
-
-struct listen_addr {
-	struct sockaddr_storage sa;
-	socklen_t len;
-	bool optional; /* of "*": the machine may lack its kind */
-};
-
-/* The addresses of a listener, at most `room`, else E_FULL; E_CONFIG: one is
- * none. */
-enum err listen_addresses(const struct conf_listener *l,
-    struct listen_addr *out, unsigned room, unsigned *n_r,
-    struct errbuf *eb) NODISCARD;
-
-enum { LISTEN_SHOWN = 80 };
-/* "[::1]:110"; returns out. */
-char *listen_show(char out[LISTEN_SHOWN], const struct listen_addr *a);
-
-/* One cannot be bound beside the other. */
-bool listen_overlap(const struct listen_addr *a, const struct listen_addr *b);
+#include "server/conf/address.h"
 
 /* Is the address free?  With SO_REUSEPORT alone, a second server of the same
  * user would take a share of the connections unnoticed.  E_NOENT: the machine

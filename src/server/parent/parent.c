@@ -43,7 +43,7 @@ listen_at(struct parent *p, const struct conf_listener *l,
     const struct listen_addr *a, struct errbuf *eb)
 {
 	struct listen_conf *to = &p->conf->pop3.listener[p->n_sockets];
-	char at[LISTEN_SHOWN];
+	char at[ADDRESS_SHOWN];
 	enum err e;
 
 	if ((e = listen_probe(a, eb)) == E_NOENT)
@@ -56,7 +56,7 @@ listen_at(struct parent *p, const struct conf_listener *l,
 	to->plain_passwords = l->plaintext_login;
 	p->n_sockets++;
 	log_line(LOG_EVENT, "ev=listen listener=\"%s\" at=%s tls=%s%s", l->name,
-	    listen_show(at, a), tls_words[l->tls],
+	    address_show(at, a), tls_words[l->tls],
 	    l->plaintext_login && l->tls != LISTEN_TLS ? " plaintext_login=yes"
 						       : "");
 	return E_OK;
@@ -71,7 +71,7 @@ listen_all(struct parent *p, struct errbuf *eb)
 		unsigned before = p->n_sockets, n;
 		enum err e;
 
-		e = listen_addresses(l, addr, LISTENERS_MAX, &n, eb);
+		e = address_list(l, addr, LISTENERS_MAX, &n, eb);
 		for (unsigned k = 0; e == E_OK && k < n; k++)
 			e = listen_at(p, l, &addr[k], eb);
 		if (e != E_OK)

@@ -1,36 +1,12 @@
 /*
- * uidl.h - unique-ids (RFC 1939 s7): those of our own, and how those of
- * other servers are written.
+ * uidl.h - the unique-ids of our own.
  */
 #ifndef SERVER_STORE_MAILDIR_UIDL_H
 #define SERVER_STORE_MAILDIR_UIDL_H
 
-#include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
-#include "base/str.h"
-#include "server/ipc/index.h"
-
-struct uid {
-	size_t n;
-	char s[INDEX_UID_MAX];
-};
-
-static inline struct slice
-uid_slice(const struct uid *u)
-{
-	return (struct slice){ u->s, u->n };
-}
-
-static inline bool
-uid_is(struct slice a, struct slice b)
-{
-	return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
-}
-
-/* 1-70 octets of 0x21-0x7e.  False leaves *u_r as it was. */
-bool uid_set(struct uid *u_r, struct slice s);
+#include "server/conf/uidl_format.h"
 
 /* The base name, or where POP3 forbids that, a digest of it. */
 void uid_own(struct uid *u_r, struct slice base);
@@ -38,17 +14,5 @@ void uid_own(struct uid *u_r, struct slice base);
 /* Another one, for a message whose own is taken.  It has a ":", which no
  * base name has. */
 void uid_digest(struct uid *u_r, struct slice base, uint64_t salt);
-
-/* What Dovecot's pop3_uidl_format may ask for. */
-struct uid_vars {
-	uint32_t uid, validity;
-	struct slice file; /* base name */
-	struct slice guid;
-};
-
-/* Expands Dovecot's pop3_uidl_format.  False if the format is not one that
- * we know, or if the result is none that POP3 permits. */
-bool uid_format(
-    struct uid *u_r, const char *format, const struct uid_vars *vars);
 
 #endif
