@@ -3,7 +3,7 @@
  *
  *	convert SECONDS FILE...
  *
- * Each file is taken in pieces of 64 KB, as a pop3 process reads it, again and
+ * Each file is taken in pieces of 64 KB, as a worker reads it, again and
  * again; prints the best of many turns, as on a shared machine the others say
  * more of the machine.
  */

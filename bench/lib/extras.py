@@ -122,13 +122,13 @@ class Peak:
 
 def big(targets, sizes, where, progress):
     """Rows for our server alone, where Dovecot would take gigabytes or
-    minutes; a server of its own, over two pop3 processes."""
+    minutes; a server of its own, over two workers."""
     ours = targets["maloted"]
     progress("mail for --big")
     mail.write_extra(ours.boxes, sizes, where + "/mail")
     config = where + "/big.conf"
     with open(config, "w") as f:
-        f.write("pop3_processes = 2\n")
+        f.write("workers = 2\n")
     target = Target("maloted", ours.boxes, [*sizes.all, *sizes.extra], where,
                     config)
     try:
@@ -137,7 +137,7 @@ def big(targets, sizes, where, progress):
             yield from part(target, sizes)
     finally:
         target.stop()
-    progress("more and more pop3 processes")
+    progress("more and more workers")
     yield from scaling(ours.boxes, sizes, where)
 
 
@@ -175,7 +175,7 @@ def stalled_clients(target, sizes):
 def idle_sessions(target, sizes):
     """as many idle sessions as descriptors allow"""
     users = sizes.idle
-    row = Row("memory per idle session, %d over two pop3 processes"
+    row = Row("memory per idle session, %d over two workers"
               % users.count, "KB", Goal(8))
     target.load("login stat quit", users, 64, users.count)
     with target.held(users) as held:
@@ -190,7 +190,7 @@ def idle_sessions(target, sizes):
 
 
 def scaling(boxes, sizes, where):
-    """Throughput by the number of pop3 processes.  As the load generator
+    """Throughput by the number of workers.  As the load generator
     needs cores too, each of them may have a tenth of one: it is they who are
     short, and not the machine."""
     config = where + "/scaling.conf"
@@ -198,19 +198,19 @@ def scaling(boxes, sizes, where):
                               ("TLS", 200, {"tls": True})):
         for count in (1, 2, 4):
             with open(config, "w") as f:
-                f.write("pop3_processes = %d\n" % count)
+                f.write("workers = %d\n" % count)
             target = Target("maloted", boxes, sizes.all, where, config)
             groups = []
             try:
                 target.load("login stat quit", sizes.holders, 64, 1000)
                 for pid in list(group.tree(target.group.pid)):
-                    if group.read("/proc/%d/comm" % pid) == "maloted-pop3\n":
+                    if group.read("/proc/%d/comm" % pid) == "maloted-worker\n":
                         groups.append(group.confine(pid, 0.1))
                 if len(groups) != count or None in groups:
                     return
-                row = Row("sessions a second, %s, with %d pop3 process%s of a "
+                row = Row("sessions a second, %s, with %d worker%s of a "
                           "tenth of a core" % (
-                              title, count, "es" * (count > 1)), "/s")
+                              title, count, "s" * (count > 1)), "/s")
                 for _ in range(3):
                     said = target.load("login stat quit", sizes.holders, 64,
                                        n * count, **options)[1]

@@ -26,7 +26,7 @@ KINDS = {
               {"DOVECOT_TUNED": "1"}),
     "floor": ("floor", [BUILD + "/floor"], {}),
     # What several processes cost by themselves.
-    "single": ("maloted, one pop3 process", [TOP + "/tests/serve"], {}),
+    "single": ("maloted, one worker", [TOP + "/tests/serve"], {}),
     "floors": ("floor, %d processes" % CORES, [
         BUILD + "/floor", "-p", str(CORES)], {}),
 }
@@ -196,5 +196,5 @@ def start(kind, where, sizes):
     if kind == "single":
         config = where + "/single.conf"
         with open(config, "w") as f:
-            f.write("pop3_processes = 1\n")
+            f.write("workers = 1\n")
     return Target(kind, boxes, sizes.all, where, config)

@@ -30,7 +30,7 @@ static const struct {
 	const char *name, *process; /* as ps shows it */
 	int (*main)(int ctl);
 } roles[] = {
-	{ "pop3", "maloted-pop3", pop3_main },
+	{ "worker", "maloted-worker", worker_main },
 	{ "auth", "maloted-auth", auth_main },
 	{ "store", "maloted-store", store_main },
 };

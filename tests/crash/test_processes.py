@@ -165,13 +165,13 @@ def test_store_of_another_user(place, serve, login):
 
 def test_pop3_dies(box, serve, login):
     """Its sessions are released; those of the other one go on."""
-    server = serve(box, 'pop3_processes = 2\nsessions = "shared"\n')
+    server = serve(box, 'workers = 2\nsessions = "shared"\n')
     sessions = [login(server) for _ in range(12)]
     for session in sessions:
         session.ok("DELE 1")
-    victim = server.roles("pop3")[0]
+    victim = server.roles("worker")[0]
     kill(victim)
-    wait_until(lambda: victim not in server.roles("pop3"))
+    wait_until(lambda: victim not in server.roles("worker"))
     living = []
     for session in sessions:
         try:
@@ -183,29 +183,29 @@ def test_pop3_dies(box, serve, login):
     for session in living:
         assert session.stat()[0] == 11
         session.close()
-    wait_until(lambda: len(server.roles("pop3")) == 2)
+    wait_until(lambda: len(server.roles("worker")) == 2)
     assert works(server, login) == 12
 
 
 def test_pop3_dies_and_the_lock_is_free(box, serve, login):
-    server = serve(box, "pop3_processes = 1\ntakeover = 0\n")
+    server = serve(box, "workers = 1\ntakeover = 0\n")
     session = login(server)
     session.ok("DELE 1")
-    kill_all(server.roles("pop3"))
+    kill_all(server.roles("worker"))
     assert session.ended()
     assert works(server, login) == 12
 
 
 def test_pop3_dies_after_quit(box, serve, login):
     """A commit that has been received is completed."""
-    server = serve(box, "pop3_processes = 1\n")
+    server = serve(box, "workers = 1\n")
     session = login(server)
     session.ok("DELE 1")
     session.ok("DELE 2")
     store = freeze(server, "store")
     session.send("QUIT\r\n")
     time.sleep(0.3)
-    kill_all(server.roles("pop3"))
+    kill_all(server.roles("worker"))
     for pid in store:
         os.kill(pid, signal.SIGCONT)
     wait_until(lambda: len(drop.files(box)) == 10)
@@ -262,7 +262,7 @@ def descriptors(server):
     return len(os.listdir("/proc/%d/fd" % server.pid))
 
 
-@pytest.mark.parametrize("role", ["pop3", "auth", "store"])
+@pytest.mark.parametrize("role", ["worker", "auth", "store"])
 def test_again_and_again(box, serve, login, role):
     """Restarted each time, later and later, and nothing leaks."""
     server = serve(box)

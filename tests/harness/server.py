@@ -159,7 +159,7 @@ class Server:
         return wait_until(enough, seconds)
 
     def roles(self, role=None):
-        """Pids of the processes, by role: "pop3", "auth", "store"."""
+        """Pids of the processes, by role: "worker", "auth", "store"."""
         return sorted(
             pid for pid, words in children(self.pid).items()
             if role is None or role in " ".join(words).split())

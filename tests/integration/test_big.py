@@ -169,7 +169,7 @@ def test_file_system_that_always_waits(place, serve, login):
     tracers = [subprocess.Popen(
         ["strace", "-f", "-o", "/dev/null", "-e",
          "inject=preadv2:error=EOPNOTSUPP", "-p", str(pid)],
-        stderr=subprocess.PIPE) for pid in server.roles("pop3")]
+        stderr=subprocess.PIPE) for pid in server.roles("worker")]
     try:
         for tracer in tracers:
             assert b"attached" in tracer.stderr.readline()

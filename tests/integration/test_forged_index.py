@@ -16,7 +16,7 @@ from server import wait_until
 
 pytestmark = pytest.mark.ours
 
-ONE = "pop3_processes = 1\n"
+ONE = "workers = 1\n"
 
 
 def settled(server, login, box, user="user"):

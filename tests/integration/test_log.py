@@ -150,7 +150,7 @@ def test_mbox_is_explained(place, serve, connect):
 def test_whole_lines(place, serve, connect):
     """From all processes at once, and none torn."""
     import threading
-    server = serve(place.maildir(drop.make(61, 2)), "pop3_processes = 2\n"
+    server = serve(place.maildir(drop.make(61, 2)), "workers = 2\n"
                    'sessions = "shared"\n')
 
     def work():

@@ -346,7 +346,7 @@ def test_text_never_begins_with_a_bracket(server, connect):
 def test_too_many_sessions(place, serve, connect):
     """S-1939-11: turned away with [SYS/TEMP]."""
     server = serve(place.maildir(drop.make(5, 2)),
-                   "max_sessions = 4\npop3_processes = 1\n")
+                   "max_sessions = 4\nworkers = 1\n")
     held = [connect(server.port) for _ in range(4)]
     assert all(s.greeting.startswith(b"+OK") for s in held)
     late = connect(server.port)

@@ -53,7 +53,7 @@ def inject(tmp_path_factory):
 
 @pytest.fixture
 def server(place, serve, login):
-    server = serve(place.maildir(drop.make(81, 5)), "pop3_processes = 1\n")
+    server = serve(place.maildir(drop.make(81, 5)), "workers = 1\n")
     login(server).quit()
     return server
 
@@ -67,7 +67,7 @@ def not_refused(answers):
             for name, number in answers.items() if number != errno.EPERM}
 
 
-@pytest.mark.parametrize("role", ["pop3", "auth"])
+@pytest.mark.parametrize("role", ["worker", "auth"])
 def test_no_files_no_network(server, inject, login, role):
     session = login(server)
     for pid in server.roles(role):
@@ -102,7 +102,7 @@ def landlock():
     return libc.syscall(444, None, 0, 1) > 0
 
 
-@pytest.mark.parametrize("role", ["pop3", "auth", "store"])
+@pytest.mark.parametrize("role", ["worker", "auth", "store"])
 def test_what_a_process_is(server, login, role):
     """No privileges, no core, no way to new ones; no key for who needs none."""
     session = login(server)

@@ -19,7 +19,7 @@ def test_the_process_is_the_parent(place, serve, login):
     with open("/proc/%d/cmdline" % server.pid) as f:
         words = f.read().split("\0")
     assert words[0].endswith("maloted")
-    assert server.roles("pop3") and server.roles("auth")
+    assert server.roles("worker") and server.roles("auth")
     login(server).quit()
 
 
@@ -108,7 +108,7 @@ def test_uids_of_the_owners(place, serve, login):
         session.ok("DELE 1")
         session.quit()
         assert len(drop.files(box)) == 2
-    for role in ("pop3", "auth"):
+    for role in ("worker", "auth"):
         for pid in server.roles(role):
             assert os.stat("/proc/%d" % pid).st_uid not in uids
 

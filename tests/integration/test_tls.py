@@ -193,7 +193,7 @@ def test_close_notify(server, connect):
                                      ssl.TLSVersion.TLSv1_3])
 def test_resumption(place, serve, connect, version):
     """Whichever process answers; also by STLS."""
-    server = serve(place.maildir(), "pop3_processes = 2\n")
+    server = serve(place.maildir(), "workers = 2\n")
     tls = pop3.context(minimum=version, maximum=version)
     first = connect(server.tls_port, tls)
     first.quit()
@@ -277,7 +277,7 @@ def test_new_certificate_on_sighup(place, serve, connect):
     import shutil
     box = place.maildir(drop.make(5, 3))
     files = make_certificate(place.path)
-    server = serve(box, with_certificate(files) + "pop3_processes = 2\n")
+    server = serve(box, with_certificate(files) + "workers = 2\n")
     session = connect(server.tls_port, pop3.context())
     session.login()
     old = session.sock.getpeercert(True)

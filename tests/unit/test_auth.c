@@ -1,6 +1,6 @@
 /*
  * The auth process as a whole: a child runs auth_main(), we are its parent,
- * the pop3 processes and the stores.
+ * the workers and the stores.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -343,7 +343,7 @@ start(const struct auth_conf *conf)
 	sent(rig.ctl);
 	send_users(rig.users);
 	for (uint16_t i = 0; i < POP3S; i++) {
-		rig.pop3_fd[i] = attach(ROLE_POP3, i);
+		rig.pop3_fd[i] = attach(ROLE_WORKER, i);
 		rig.pop3[i] =
 		    ipc_open(rig.loop, rig.pop3_fd[i], &no_rules, NULL, true);
 	}
@@ -1165,9 +1165,9 @@ test_misbehaved(void **state)
 		}
 		if (i != 2)
 			sent(c);
-		expect_misbehaved(ROLE_POP3, 1, rig.pop3_fd[1]);
+		expect_misbehaved(ROLE_WORKER, 1, rig.pop3_fd[1]);
 		ipc_close(c);
-		rig.pop3_fd[1] = attach(ROLE_POP3, 1);
+		rig.pop3_fd[1] = attach(ROLE_WORKER, 1);
 		rig.pop3[1] =
 		    ipc_open(rig.loop, rig.pop3_fd[1], &no_rules, NULL, true);
 		/* The others go on. */
@@ -1191,7 +1191,7 @@ test_pop3_dies(void **state)
 	usleep(QUIET * 1000);
 	send_users(NULL);
 	no_store(1000);
-	rig.pop3_fd[1] = attach(ROLE_POP3, 1);
+	rig.pop3_fd[1] = attach(ROLE_WORKER, 1);
 	rig.pop3[1] = ipc_open(rig.loop, rig.pop3_fd[1], &no_rules, NULL, true);
 	assert_silent(rig.pop3_fd[1], QUIET);
 	succeeds(3, "anna", "secret");

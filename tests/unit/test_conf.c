@@ -475,16 +475,16 @@ defaults_are_those_of_the_manual(void **state)
 	assert_false(conf.listener[0].plaintext_login);
 	assert_int_equal(conf.listener[1].port, 995);
 	assert_int_equal(conf.listener[1].tls, LISTEN_TLS);
-	assert_string_equal(conf.pop3.tls_min, "1.2");
-	assert_string_equal(conf.pop3.mechanisms, "PLAIN LOGIN");
-	assert_int_equal(conf.pop3.login_timeout, 180);
-	assert_int_equal(conf.pop3.idle_timeout, 600);
-	assert_int_equal(conf.pop3.write_timeout, 600);
-	assert_int_equal(conf.pop3.tls_timeout, 60);
+	assert_string_equal(conf.worker.tls_min, "1.2");
+	assert_string_equal(conf.worker.mechanisms, "PLAIN LOGIN");
+	assert_int_equal(conf.worker.login_timeout, 180);
+	assert_int_equal(conf.worker.idle_timeout, 600);
+	assert_int_equal(conf.worker.write_timeout, 600);
+	assert_int_equal(conf.worker.tls_timeout, 60);
 	assert_int_equal(conf.stop_grace, 30);
-	assert_int_equal(conf.pop3.per_address_max, 64);
-	assert_int_equal(conf.pop3.bad_max, 10);
-	assert_int_equal(conf.pop3.failures_max, 10);
+	assert_int_equal(conf.worker.per_address_max, 64);
+	assert_int_equal(conf.worker.bad_max, 10);
+	assert_int_equal(conf.worker.failures_max, 10);
 	assert_int_equal(conf.store.takeover, 60);
 	assert_int_equal(conf.auth.first_uid, 500);
 	assert_int_equal(conf.auth.last_uid, 4294967294u);
@@ -493,15 +493,15 @@ defaults_are_those_of_the_manual(void **state)
 	assert_true(conf.store.create);
 	assert_true(conf.store.log_removed);
 	assert_false(conf.store.shared || conf.store.mark_seen ||
-		     conf.pop3.apop || conf.pop3.trace || conf.syslog ||
+		     conf.worker.apop || conf.worker.trace || conf.syslog ||
 		     conf.sandbox_required);
 	assert_string_equal(conf.store.uidl_format, "%08Xu%08Xv");
 	/* Of four cores. */
-	assert_int_equal(conf.pop3.n_pop3, 4);
+	assert_int_equal(conf.worker.n_workers, 4);
 	assert_int_equal(conf.auth.n_stores, 2);
 	assert_int_equal(conf.auth.hash_threads, 4);
 	/* An ordinary user does all of it. */
-	assert_int_equal(conf.pop3.role.uid, 4444);
+	assert_int_equal(conf.worker.role.uid, 4444);
 	assert_int_equal(conf.auth.role.gid, 4444);
 	assert_int_equal(conf.auth.mail_uid, 4444);
 	assert_int_equal(conf.store.role.uid, 4444);
@@ -540,7 +540,7 @@ quotes_and_variables(void **state)
 				   "default_domain = ${NOT_SET:-other.org}\n",
 			     user),
 	    E_OK);
-	assert_string_equal(conf.pop3.host, "fromenv.x");
+	assert_string_equal(conf.worker.host, "fromenv.x");
 	assert_string_equal(conf.store.uidl_format, "${NOT_SET}%u");
 	assert_string_equal(conf.auth.default_domain, "other.org");
 }
@@ -579,7 +579,7 @@ root_gives_each_process_its_user(void **state)
 			     root),
 	    E_OK);
 	assert_string_equal(said, "");
-	assert_int_equal(conf.pop3.role.uid, 400001);
+	assert_int_equal(conf.worker.role.uid, 400001);
 	assert_int_equal(conf.auth.role.uid, 400002);
 	assert_int_equal(conf.auth.mail_uid, 400003);
 	assert_int_equal(conf.store.role.gid, 400004);
@@ -596,7 +596,7 @@ root_gives_each_process_its_user(void **state)
 	assert_int_equal(conf.auth.mail_uid, 0);
 }
 
-/* Two descriptors a session in pop3, and room for the rest. */
+/* Two descriptors a session in a worker, and room for the rest. */
 static void
 sessions_follow_from_descriptors(void **state)
 {
@@ -604,16 +604,31 @@ sessions_follow_from_descriptors(void **state)
 
 	(void)state;
 	env.nofile = 256;
-	assert_int_equal(read_text("pop3_processes = 1\n", env), E_OK);
-	assert_in_range(conf.pop3.sessions_max, 50, 100);
+	assert_int_equal(read_text("workers = 1\n", env), E_OK);
+	assert_in_range(conf.worker.sessions_max, 50, 100);
 	env.nofile = 100;
 	assert_int_equal(read_text("\n", env), E_CONFIG);
 	expect_said("",
 	    "-: only 100 files may be open; raise the limit (ulimit -n, "
 	    "LimitNOFILE=) to 256 or more");
 	assert_int_equal(
-	    read_text("max_sessions = 10 pop3_processes = 3\n", user), E_OK);
-	assert_int_equal(conf.pop3.sessions_max, 4);
+	    read_text("max_sessions = 10 workers = 3\n", user), E_OK);
+	assert_int_equal(conf.worker.sessions_max, 4);
+}
+
+static void
+an_old_name_is_understood(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("pop3_processes = 3\n", user), E_OK);
+	assert_int_equal(conf.worker.n_workers, 3);
+	assert_int_equal(
+	    read_text("workers = 2\npop3_processes = 3\n", user), E_CONFIG);
+	expect_said("",
+	    "2: pop3_processes stands in line 1 already; leave one of them");
+	assert_int_equal(read_text("pop3_processes = x\n", user), E_CONFIG);
+	expect_said(
+	    "", "1: workers = \"x\" is no number in its range; write 0 to 64");
 }
 
 static void
@@ -645,6 +660,7 @@ main(void)
 		cmocka_unit_test(mail_root_follows_from_mail),
 		cmocka_unit_test(root_gives_each_process_its_user),
 		cmocka_unit_test(sessions_follow_from_descriptors),
+		cmocka_unit_test(an_old_name_is_understood),
 		cmocka_unit_test(a_missing_file_is_named),
 	};
 

@@ -1,6 +1,6 @@
 /*
  * The store process, driven over its channels as the parent, auth and two
- * pop3 processes would.
+ * workers would.
  */
 #include <ev.h>
 #include <fcntl.h>
@@ -298,7 +298,7 @@ start(void)
 	expect(&kit.parent, IPC_READY);
 	attach(ROLE_AUTH, 0, &kit.auth);
 	for (uint16_t i = 0; i < POP3S; i++)
-		attach(ROLE_POP3, i, &kit.pop3[i]);
+		attach(ROLE_WORKER, i, &kit.pop3[i]);
 }
 
 /* Ends it if it has not ended; its exit status must be 0. */
@@ -609,7 +609,7 @@ test_misbehaves(void **state)
 			break;
 		default: say(p, IPC_STOP, 1); break;
 		}
-		expect_misbehaved(ROLE_POP3, 0);
+		expect_misbehaved(ROLE_WORKER, 0);
 		expect_gone(p);
 		open_drop(1, 9);
 		expect_opened(1, 9, 3);
@@ -666,8 +666,8 @@ test_much_at_a_time(void **state)
 	finish();
 }
 
-/* A pop3 process that asks faster than it takes answers is slow, no more: what
- * it asks waits. */
+/* A worker that asks faster than it takes answers is slow, no more: what it
+ * asks waits. */
 static void
 test_answers_first(void **state)
 {
@@ -707,7 +707,7 @@ test_foreign_sid(void **state)
 	open_drop(1, 2);
 	expect_refused(1, 2, SIGN_IN_IN_USE);
 	say(&kit.pop3[1], IPC_COMMIT, 1);
-	expect_misbehaved(ROLE_POP3, 1);
+	expect_misbehaved(ROLE_WORKER, 1);
 	expect_gone(&kit.pop3[1]);
 	finish();
 }
@@ -787,7 +787,7 @@ test_pop3_dies(void **state)
 	kit.pop3[0].c = NULL;
 	open_drop(1, 2);
 	expect_opened(1, 2, 2);
-	attach(ROLE_POP3, 0, &kit.pop3[0]);
+	attach(ROLE_WORKER, 0, &kit.pop3[0]);
 	open_drop(0, 1);
 	expect_refused(0, 1, SIGN_IN_IN_USE);
 	ipc_close(kit.pop3[1].c);

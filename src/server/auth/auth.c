@@ -22,7 +22,7 @@ attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 
 	if (role == ROLE_STORE)
 		return store_attach(a, index, fd);
-	if (role == ROLE_POP3) {
+	if (role == ROLE_WORKER) {
 		auth_worker_attach(a, index, fd);
 		return E_OK;
 	}

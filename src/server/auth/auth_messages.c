@@ -164,7 +164,7 @@ worker_gone(void *arg, enum err why)
 {
 	struct auth_worker *w = arg;
 
-	role_link_lost(&w->auth->role, ROLE_POP3, w->index, why);
+	role_link_lost(&w->auth->role, ROLE_WORKER, w->index, why);
 	worker_free(w);
 }
 

@@ -1,6 +1,6 @@
 /*
  * certificate.h - a TLS certificate with its chain and its private key, read
- * from PEM files and checked as the pop3 process will use them.
+ * from PEM files and checked as the worker will use them.
  */
 #ifndef SERVER_CONF_CERTIFICATE_H
 #define SERVER_CONF_CERTIFICATE_H

@@ -19,10 +19,10 @@ enum {
 static void
 check_host(struct conf *c, const struct conf_lines *l)
 {
-	const char *p = c->pop3.host;
+	const char *p = c->worker.host;
 
 	if (p[0] == '\0' &&
-	    gethostname(c->pop3.host, sizeof(c->pop3.host) - 1) < 0)
+	    gethostname(c->worker.host, sizeof(c->worker.host) - 1) < 0)
 		COMPLAIN(l, "hostname",
 		    "this machine has no name; write hostname = \"NAME\"");
 	/* It stands within <...> in the greeting. */
@@ -31,7 +31,7 @@ check_host(struct conf *c, const struct conf_lines *l)
 			COMPLAIN(l, "hostname",
 			    "hostname \"%s\" is not a name; write letters, "
 			    "digits, - and .",
-			    c->pop3.host);
+			    c->worker.host);
 			return;
 		}
 }
@@ -53,7 +53,7 @@ known_mechanisms(char *out, size_t size)
 static void
 check_mechanisms(const struct conf *c, const struct conf_lines *l)
 {
-	const char *p = c->pop3.mechanisms;
+	const char *p = c->worker.mechanisms;
 
 	while (*(p += strspn(p, " ")) != '\0') {
 		struct slice name = { p, strcspn(p, " ") };
@@ -104,7 +104,7 @@ check_certificate(struct conf *c, const struct conf_lines *l)
 	bool about_key;
 	const char *at;
 
-	if (certificate_ciphers(c->pop3.tls_ciphers, &eb) != E_OK)
+	if (certificate_ciphers(c->worker.tls_ciphers, &eb) != E_OK)
 		COMPLAIN(l, "tls_ciphers",
 		    "tls_ciphers: %s; write what openssl ciphers -v accepts",
 		    eb.text);
@@ -124,8 +124,8 @@ check_certificate(struct conf *c, const struct conf_lines *l)
 		COMPLAIN(l, at, "%s", eb.text);
 		return;
 	}
-	c->pop3.certificate = cert.chain;
-	c->pop3.key = cert.key;
+	c->worker.certificate = cert.chain;
+	c->worker.key = cert.key;
 	if (notes.validity.text[0] != '\0')
 		WARN(l, "certificate", "%s", notes.validity.text);
 	if (notes.key.text[0] != '\0')
@@ -274,9 +274,9 @@ processes(struct conf *c, const struct conf_env *env)
 {
 	uint32_t cores = clamp(env->cores, 1, 64);
 
-	c->auth.apop = c->pop3.apop;
-	if (c->pop3.n_pop3 == 0)
-		c->pop3.n_pop3 = (uint16_t)cores;
+	c->auth.apop = c->worker.apop;
+	if (c->worker.n_workers == 0)
+		c->worker.n_workers = (uint16_t)cores;
 	if (c->auth.n_stores == 0)
 		c->auth.n_stores = (uint16_t)clamp(cores / 2, 1, 64);
 	if (c->auth.mail_uid == AUTH_NO_UID)
@@ -288,7 +288,7 @@ processes(struct conf *c, const struct conf_env *env)
 	c->store.threads = (uint16_t)clamp(cores * 2, 4, 16);
 }
 
-/* Descriptors set how many sessions there can be: pop3 has two for each
+/* Descriptors set how many sessions there can be: a worker has two for each
  * (socket, index) and a fifth of all for messages on their way, at most
  * WINDOWS_FDS_MAX; a store has one (the lock), and a quarter for its work. */
 static void
@@ -310,21 +310,22 @@ sessions(struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 	windows = clamp(n / 5, 0, WINDOWS_FDS_MAX);
 	per_process = (n - windows) / 2;
 	by_stores = (uint64_t)(env->nofile / 4 * 3 - 64) * c->auth.n_stores;
-	if (c->auth.n_stores != 0 && by_stores / c->pop3.n_pop3 < per_process)
-		per_process = (uint32_t)(by_stores / c->pop3.n_pop3);
-	c->pop3.sessions_max = clamp(per_process, 1, per_process + 1);
+	if (c->auth.n_stores != 0 &&
+	    by_stores / c->worker.n_workers < per_process)
+		per_process = (uint32_t)(by_stores / c->worker.n_workers);
+	c->worker.sessions_max = clamp(per_process, 1, per_process + 1);
 	if (c->max_sessions == 0)
 		return;
-	per_process = (c->max_sessions - 1) / c->pop3.n_pop3 + 1;
-	if (per_process <= c->pop3.sessions_max)
-		c->pop3.sessions_max = per_process;
+	per_process = (c->max_sessions - 1) / c->worker.n_workers + 1;
+	if (per_process <= c->worker.sessions_max)
+		c->worker.sessions_max = per_process;
 	else
 		WARN(l, "max_sessions",
 		    "max_sessions = %u needs more than the %u files that may "
 		    "be open; raise the limit (ulimit -n, LimitNOFILE=), or "
 		    "write %u",
 		    c->max_sessions, env->nofile,
-		    c->pop3.sessions_max * c->pop3.n_pop3);
+		    c->worker.sessions_max * c->worker.n_workers);
 }
 
 static void
@@ -334,19 +335,19 @@ check_numbers(const struct conf *c, const struct conf_lines *l)
 		COMPLAIN(l, "first_uid",
 		    "first_uid = %u is above last_uid = %u; nobody is between",
 		    c->auth.first_uid, c->auth.last_uid);
-	if (c->pop3.idle_timeout < AUTOLOGOUT_MIN)
+	if (c->worker.idle_timeout < AUTOLOGOUT_MIN)
 		WARN(l, "idle_timeout",
 		    "idle_timeout = %u is below the %d seconds that RFC 1939 "
 		    "promises clients",
-		    c->pop3.idle_timeout, AUTOLOGOUT_MIN);
+		    c->worker.idle_timeout, AUTOLOGOUT_MIN);
 }
 
 void
 conf_check(
     struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 {
-	snprintf(
-	    c->pop3.implementation, sizeof(c->pop3.implementation), "malote");
+	snprintf(c->worker.implementation, sizeof(c->worker.implementation),
+	    "malote");
 	check_host(c, l);
 	check_mechanisms(c, l);
 	check_domain(c, l);
@@ -363,8 +364,8 @@ conf_check(
 	conf_check_ids(c, env, l);
 	processes(c, env);
 	sessions(c, env, l);
-	c->pop3.role.sandbox_required = c->sandbox_required;
+	c->worker.role.sandbox_required = c->sandbox_required;
 	c->auth.role.sandbox_required = c->sandbox_required;
 	c->store.role.sandbox_required = c->sandbox_required;
-	c->pop3.mark_seen = c->store.mark_seen;
+	c->worker.mark_seen = c->store.mark_seen;
 }

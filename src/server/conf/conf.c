@@ -22,6 +22,7 @@ enum kind { TEXT, FLAG, NUM16, NUM32, CHOICE, ADDRESSES };
 struct setting {
 	const char *name;
 	const char *init; /* the default, as it would stand in the file */
+	const char *old;  /* a name that it had and may still have, or NULL */
 	size_t at;
 	enum kind kind;
 	/* Numbers: the range.  TEXT: max is the size of the field. */
@@ -46,13 +47,13 @@ struct setting {
 
 /* clang-format off */
 static const struct setting settings[] = {
-	{ "hostname", "", TEXT_AT(pop3.host) },
+	{ "hostname", "", TEXT_AT(worker.host) },
 	{ "certificate", "", TEXT_AT(certificate) },
 	{ "key", "", TEXT_AT(key) },
-	{ "tls_min", "1.2", TEXT_AT(pop3.tls_min), .word = { "1.2", "1.3" } },
-	{ "tls_ciphers", TLS_1_2_CIPHERS, TEXT_AT(pop3.tls_ciphers) },
-	{ "mechanisms", "PLAIN LOGIN", TEXT_AT(pop3.mechanisms) },
-	{ "apop", "no", YES_NO(pop3.apop) },
+	{ "tls_min", "1.2", TEXT_AT(worker.tls_min), .word = { "1.2", "1.3" } },
+	{ "tls_ciphers", TLS_1_2_CIPHERS, TEXT_AT(worker.tls_ciphers) },
+	{ "mechanisms", "PLAIN LOGIN", TEXT_AT(worker.mechanisms) },
+	{ "apop", "no", YES_NO(worker.apop) },
 	{ "users", CONF_USERS, TEXT_AT(users) },
 	{ "mail", "maildir:/var/mail/%d/%n", TEXT_AT(auth.mail) },
 	{ "mail_root", "", TEXT_AT(auth.mail_root) },
@@ -72,26 +73,26 @@ static const struct setting settings[] = {
 	{ "mark_seen", "no", YES_NO(store.mark_seen) },
 	{ "create_maildir", "yes", YES_NO(store.create) },
 	{ "log_removed", "yes", YES_NO(store.log_removed) },
-	{ "login_timeout", "180", SECONDS(pop3.login_timeout, 1) },
-	{ "idle_timeout", "600", SECONDS(pop3.idle_timeout, 1) },
-	{ "write_timeout", "600", SECONDS(pop3.write_timeout, 1) },
-	{ "tls_timeout", "60", SECONDS(pop3.tls_timeout, 1) },
+	{ "login_timeout", "180", SECONDS(worker.login_timeout, 1) },
+	{ "idle_timeout", "600", SECONDS(worker.idle_timeout, 1) },
+	{ "write_timeout", "600", SECONDS(worker.write_timeout, 1) },
+	{ "tls_timeout", "60", SECONDS(worker.tls_timeout, 1) },
 	{ "stop_grace", "30", SECONDS(stop_grace, 0) },
 	{ "max_sessions", "0", NUM32_AT(max_sessions, 0, 10000000) },
 	{ "max_connections_per_address", "64",
-	    NUM32_AT(pop3.per_address_max, 0, 10000000) },
-	{ "max_bad_commands", "10", NUM16_AT(pop3.bad_max, 1, 65535) },
-	{ "max_failures", "10", NUM16_AT(pop3.failures_max, 1, 65535) },
+	    NUM32_AT(worker.per_address_max, 0, 10000000) },
+	{ "max_bad_commands", "10", NUM16_AT(worker.bad_max, 1, 65535) },
+	{ "max_failures", "10", NUM16_AT(worker.failures_max, 1, 65535) },
 	{ "failure_delay", "yes", YES_NO(auth.penalties) },
-	{ "pop3_processes", "0",
-	    NUM16_AT(pop3.n_pop3, 0, POP3_PROCESSES_MAX) },
+	{ "workers", "0", NUM16_AT(worker.n_workers, 0, WORKERS_MAX),
+	    .old = "pop3_processes" },
 	{ "store_processes", "0",
 	    NUM16_AT(auth.n_stores, 0, STORE_PROCESSES_MAX) },
 	{ "hash_threads", "0", NUM16_AT(auth.hash_threads, 0, 64) },
 	{ "user", "_malote", TEXT_AT(user) },
 	{ "auth_user", "_malote-auth", TEXT_AT(auth_user) },
 	{ "log", "stderr", FLAG_AT(syslog, "stderr", "syslog") },
-	{ "trace", "no", YES_NO(pop3.trace) },
+	{ "trace", "no", YES_NO(worker.trace) },
 	{ "sandbox", "auto", FLAG_AT(sandbox_required, "auto", "require") },
 };
 
@@ -245,13 +246,20 @@ listener_start(void)
 
 /* ---- what libconfuse calls ---- */
 
+static bool
+is_called(const struct setting *s, const char *name)
+{
+	return strcmp(s->name, name) == 0 ||
+	       (s->old != NULL && strcmp(s->old, name) == 0);
+}
+
 /* The setting of that name in a table, once; its line is noted. */
 static const struct setting *
 setting_begin(const struct setting *table, size_t n, unsigned *line,
     const cfg_t *cfg, const char *name)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(table[i].name, name) != 0)
+		if (!is_called(&table[i], name))
 			continue;
 		if (line[i] != 0 && table[i].kind != ADDRESSES)
 			conf_error(&rd.lines.text, (unsigned)cfg->line,
@@ -341,18 +349,29 @@ on_listener(cfg_t *cfg, cfg_opt_t *opt)
 
 /* ---- reading ---- */
 
-static void
+static cfg_opt_t
+option(const char *name, enum kind kind, cfg_validate_callback_t on)
+{
+	cfg_opt_t opt =
+	    kind == ADDRESSES
+		? (cfg_opt_t)CFG_STR_LIST(name, NULL, CFGF_NODEFAULT)
+		: (cfg_opt_t)CFG_STR(name, NULL, CFGF_NODEFAULT);
+
+	opt.validcb = on;
+	return opt;
+}
+
+/* At most two for each setting; returns where they end. */
+static cfg_opt_t *
 options(cfg_opt_t *opt, const struct setting *s, size_t n,
     cfg_validate_callback_t on)
 {
 	for (size_t i = 0; i < n; i++) {
-		opt[i] =
-		    s[i].kind == ADDRESSES
-			? (cfg_opt_t)CFG_STR_LIST(
-			      s[i].name, NULL, CFGF_NODEFAULT)
-			: (cfg_opt_t)CFG_STR(s[i].name, NULL, CFGF_NODEFAULT);
-		opt[i].validcb = on;
+		*opt++ = option(s[i].name, s[i].kind, on);
+		if (s[i].old != NULL)
+			*opt++ = option(s[i].old, s[i].kind, on);
 	}
+	return opt;
 }
 
 static void
@@ -362,19 +381,17 @@ parse(char *text)
 		.section = "listener",
 		.manual = "maloted.conf(5)",
 	};
-	cfg_opt_t in_listener[COUNT(listener_settings) + 1] = {
-		[COUNT(listener_settings)] = CFG_END()
-	};
-	cfg_opt_t opt[COUNT(settings) + 2] = {
-		[COUNT(settings)] = CFG_SEC("listener", in_listener,
-		    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-		[COUNT(settings) + 1] = CFG_END()
-	};
+	cfg_opt_t in_listener[2 * COUNT(listener_settings) + 1];
+	cfg_opt_t opt[2 * COUNT(settings) + 2], *end;
 
-	options(in_listener, listener_settings, COUNT(listener_settings),
+	end = options(in_listener, listener_settings, COUNT(listener_settings),
 	    on_listener_setting);
-	options(opt, settings, COUNT(settings), on_setting);
-	opt[COUNT(settings)].validcb = on_listener;
+	*end = (cfg_opt_t)CFG_END();
+	end = options(opt, settings, COUNT(settings), on_setting);
+	*end = (cfg_opt_t)CFG_SEC("listener", in_listener,
+	    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+	end++->validcb = on_listener;
+	*end = (cfg_opt_t)CFG_END();
 	conf_parse(&rd.lines.text, text, opt, &grammar);
 }
 
@@ -451,9 +468,9 @@ conf_users_file(
 void
 conf_free(struct conf *c)
 {
-	free(c->pop3.certificate);
-	if (c->pop3.key != NULL)
-		explicit_bzero(c->pop3.key, strlen(c->pop3.key));
-	free(c->pop3.key);
-	c->pop3.certificate = c->pop3.key = NULL;
+	free(c->worker.certificate);
+	if (c->worker.key != NULL)
+		explicit_bzero(c->worker.key, strlen(c->worker.key));
+	free(c->worker.key);
+	c->worker.certificate = c->worker.key = NULL;
 }

@@ -22,7 +22,7 @@ enum {
 	CONF_NAME_MAX = 64,
 	CONF_ADDRESS_MAX = 64,
 	CONF_ADDRESSES = LISTENERS_MAX,
-	POP3_PROCESSES_MAX = 64,
+	WORKERS_MAX = 64,
 	STORE_PROCESSES_MAX = 64,
 };
 
@@ -39,7 +39,7 @@ struct conf_listener {
 struct conf {
 	/* What the processes are told, but for their index and descriptors.
 	 * store is a store of the pool, of mail_user. */
-	struct pop3_conf pop3;
+	struct worker_conf worker;
 	struct auth_conf auth;
 	struct store_conf store;
 
@@ -49,8 +49,8 @@ struct conf {
 	char users[CONF_PATH_MAX];
 	char user[CONF_NAME_MAX], auth_user[CONF_NAME_MAX];
 	char mail_user[CONF_NAME_MAX], mail_group[CONF_NAME_MAX];
-	uint32_t max_sessions; /* of all pop3 processes; 0: as many as may be */
-	uint32_t stop_grace;   /* seconds */
+	uint32_t max_sessions;   /* of all workers; 0: as many as may be */
+	uint32_t stop_grace;     /* seconds */
 	uint32_t uid_stores_max; /* stores of users' own uids at a time */
 	bool sandbox_required;
 	bool syslog;

@@ -127,13 +127,13 @@ conf_check_ids(
     struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 {
 	c->auth.mail_uid = c->auth.mail_gid = AUTH_NO_UID;
-	c->pop3.role.uid = c->auth.role.uid = env->uid;
-	c->pop3.role.gid = c->auth.role.gid = env->gid;
+	c->worker.role.uid = c->auth.role.uid = env->uid;
+	c->worker.role.gid = c->auth.role.gid = env->gid;
 	if (env->uid == 0) {
-		check_role_user(l, "user", c->user, &c->pop3.role);
+		check_role_user(l, "user", c->user, &c->worker.role);
 		check_role_user(l, "auth_user", c->auth_user, &c->auth.role);
-		if (c->pop3.role.uid != 0 &&
-		    c->pop3.role.uid == c->auth.role.uid)
+		if (c->worker.role.uid != 0 &&
+		    c->worker.role.uid == c->auth.role.uid)
 			WARN(l, "auth_user",
 			    "user and auth_user are the same; two users keep "
 			    "the processes apart better");

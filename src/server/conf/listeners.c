@@ -29,7 +29,8 @@ check_tls(const struct conf *c, const struct conf_listener *l,
 		    "certificate = \"FILE\", or in the listener tls = \"none\" "
 		    "and plaintext_login = yes",
 		    l->name);
-	else if (l->tls == LISTEN_PLAIN && !l->plaintext_login && !c->pop3.apop)
+	else if (l->tls == LISTEN_PLAIN && !l->plaintext_login &&
+		 !c->worker.apop)
 		conf_error(t, l->line,
 		    "nobody could sign in at listener \"%s\", without TLS and "
 		    "without plaintext_login; write tls = \"starttls\", or "

@@ -1,7 +1,7 @@
 #include "server/conf/worker_conf.h"
 
-#define F(m)   FIELD(struct pop3_conf, m)
-#define STR(m) FIELD_STR(struct pop3_conf, m)
+#define F(m)   FIELD(struct worker_conf, m)
+#define STR(m) FIELD_STR(struct worker_conf, m)
 
 static const struct ipc_field listener_field[] = {
 	FIELD_FD(struct listen_conf, fd),
@@ -11,17 +11,17 @@ static const struct ipc_field listener_field[] = {
 static const struct ipc_fields listener_fields = FIELDS(listener_field);
 
 static const struct ipc_field field[] = {
-	ROLE_FIELDS(struct pop3_conf),
-	FIELD_ROWS(struct pop3_conf, listener, n_listeners, &listener_fields),
-	FIELD_FD(struct pop3_conf, counts_fd),
-	F(n_pop3),
+	ROLE_FIELDS(struct worker_conf),
+	FIELD_ROWS(struct worker_conf, listener, n_listeners, &listener_fields),
+	FIELD_FD(struct worker_conf, counts_fd),
+	F(n_workers),
 	STR(host),
 	STR(implementation),
 	STR(mechanisms),
 	STR(tls_min),
 	STR(tls_ciphers),
-	FIELD_TEXT(struct pop3_conf, certificate, PEM_MAX),
-	FIELD_TEXT(struct pop3_conf, key, PEM_MAX),
+	FIELD_TEXT(struct worker_conf, certificate, PEM_MAX),
+	FIELD_TEXT(struct worker_conf, key, PEM_MAX),
 	F(login_timeout),
 	F(idle_timeout),
 	F(write_timeout),

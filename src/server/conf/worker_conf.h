@@ -1,5 +1,5 @@
 /*
- * worker_conf.h - the settings of a pop3 process, as the parent sends them.
+ * worker_conf.h - the settings of a worker, as the parent sends them.
  */
 #ifndef SERVER_CONF_WORKER_CONF_H
 #define SERVER_CONF_WORKER_CONF_H
@@ -19,12 +19,12 @@ struct listen_conf {
 	bool plain_passwords; /* USER/PASS and the like without TLS */
 };
 
-struct pop3_conf {
+struct worker_conf {
 	struct role_conf role;
 	struct listen_conf listener[LISTENERS_MAX];
 	uint16_t n_listeners;
-	int counts_fd;   /* shared memory of addrcount.h */
-	uint16_t n_pop3; /* how many processes share it */
+	int counts_fd;      /* shared memory of addrcount.h */
+	uint16_t n_workers; /* how many processes share it */
 	char host[256];
 	char implementation[64]; /* empty: not announced */
 	char mechanisms[256];    /* names, separated by spaces */
@@ -41,7 +41,7 @@ struct pop3_conf {
 	bool mark_seen; /* tell the store what was sent whole */
 };
 
-/* How struct pop3_conf travels: every member must be in it. */
+/* How struct worker_conf travels: every member must be in it. */
 extern const struct ipc_fields worker_conf_fields;
 
 #endif

@@ -1,15 +1,15 @@
 /*
- * addrcount.h - how many connections an address has, over all pop3 processes.
+ * addrcount.h - how many connections an address has, over all workers.
  *
  * A piece of shared memory that the parent makes: a header with a random seed,
- * then one row of counters for each pop3 process, which alone writes to it.
+ * then one row of counters for each worker, which alone writes to it.
  * The address (of IPv6 its first 64 bits, as a client is given that many)
  * chooses the counter by a hash keyed with the seed; the total is the sum of
  * that counter over all rows.  Two addresses that share a counter are counted
  * together: with 65,536 of them that is rare, and then the limit is only met
  * sooner.
  *
- * Whoever has broken into a pop3 process can write wrong numbers here.  They
+ * Whoever has broken into a worker can write wrong numbers here.  They
  * are never more than numbers: the size is sealed, and nothing is a position.
  */
 #ifndef SERVER_IPC_ADDRCOUNT_H

@@ -1,7 +1,7 @@
 /*
  * index.h - the format of malote.index: a maildrop's list of messages.
  *
- * The store writes it; pop3 processes read it through a descriptor.  It is a
+ * The store writes it; workers read it through a descriptor.  It is a
  * cache: deleting it loses nothing, and its content is as hostile as any
  * input, for whoever owns the mail may write to it.  Nothing here does I/O:
  * octets that somebody read go in.

@@ -1,9 +1,9 @@
 /*
  * proto.h - every message that our processes exchange.
  *
- * `sid` is a session of a pop3 process, a number that the process chose and
- * that means something only together with the channel it came by: so a pop3
- * process can name no session but its own, and it never names a path.
+ * `sid` is a session of a worker, a number that the process chose and
+ * that means something only together with the channel it came by: so a
+ * worker can name no session but its own, and it never names a path.
  *
  * Fields are listed in order: uN is ipc_put_uN, str and bytes are
  * ipc_put_str/bytes, fd is a descriptor.
@@ -11,7 +11,7 @@
 #ifndef SERVER_IPC_PROTO_H
 #define SERVER_IPC_PROTO_H
 
-enum ipc_role { ROLE_PARENT, ROLE_POP3, ROLE_AUTH, ROLE_STORE };
+enum ipc_role { ROLE_PARENT, ROLE_WORKER, ROLE_AUTH, ROLE_STORE };
 
 enum ipc_type {
 	/* parent -> role: the role's settings, once, first (its own encoding) */
@@ -24,9 +24,9 @@ enum ipc_type {
 	IPC_READY,
 	/* role -> parent: u8 role, u16 index: it sent what it may not send */
 	IPC_MISBEHAVED,
-	/* parent -> pop3: bytes: ticket keys, newest first */
+	/* parent -> worker: bytes: ticket keys, newest first */
 	IPC_TICKETS,
-	/* parent -> pop3: certificate and key anew, as in its settings */
+	/* parent -> worker: certificate and key anew, as in its settings */
 	IPC_CERTIFICATE,
 	/* parent -> auth: fd: the users file, after a change or when asked */
 	IPC_USERS,
@@ -45,7 +45,7 @@ enum ipc_type {
 	 * auth -> parent: u16 index: it has been given up, and may end */
 	IPC_IDLE,
 
-	/* pop3 -> auth */
+	/* worker -> auth */
 	IPC_PASS =
 	    32,   /* u64 sid, u8 flags, str peer, str name, bytes password */
 	IPC_APOP, /* u64 sid, u8 flags, str peer, str name, str timestamp with its
@@ -54,16 +54,16 @@ enum ipc_type {
 	           * response, bytes initial response */
 	IPC_SASL_STEP,   /* u64 sid, bytes response */
 	IPC_SIGN_IN_END, /* u64 sid: the client cancelled or has gone */
-	/* auth -> pop3; on success nothing: the store speaks next, or if it died
+	/* auth -> worker; on success nothing: the store speaks next, or if it died
 	 * IPC_REFUSED, which is stale if the store has spoken */
 	IPC_CHALLENGE = 48, /* u64 sid, bytes challenge */
 	IPC_REFUSED, /* u64 sid, u8 enum sign_in_code, str user (may be empty),
 	              * str why: a word for the log */
 
-	/* auth -> store: u16 pop3 index, u64 sid, str user, str mail, str peer */
+	/* auth -> store: u16 worker index, u64 sid, str user, str mail, str peer */
 	IPC_OPEN = 64,
 
-	/* store -> pop3 */
+	/* store -> worker */
 	IPC_OPENED = 80, /* u64 sid, str user, u32 count, u64 octets */
 	IPC_NOT_OPENED,  /* u64 sid, str user, u8 enum sign_in_code, then of who
 	                  * has it if SIGN_IN_IN_USE: u64 since when, seconds
@@ -76,7 +76,7 @@ enum ipc_type {
 	IPC_YIELD, /* u64 sid, u32 seconds: is it idle as long?  Then end it, and
 	            * answer with IPC_RELEASE; else with IPC_KEEP */
 
-	/* pop3 -> store */
+	/* worker -> store */
 	IPC_INDEX = 96, /* u64 sid */
 	IPC_FETCH,      /* u64 sid, u8 n, n times u32 msgno; n <= IPC_FDS */
 	IPC_MARKS, /* u64 sid, u8 enum mark_kind, u32 first msgno - 1 (a multiple
@@ -91,7 +91,7 @@ enum ipc_type {
 /* Flags of IPC_PASS and IPC_SASL. */
 enum { SIGN_IN_TLS = 1 };
 
-/* How a sign-in ended; the pop3 process says it with the response code. */
+/* How a sign-in ended; the worker says it with the response code. */
 enum sign_in_code {
 	SIGN_IN_CREDENTIALS, /* [AUTH] */
 	SIGN_IN_TEMPORARY,   /* [SYS/TEMP] */

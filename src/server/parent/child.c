@@ -29,7 +29,7 @@ const char *
 child_name(enum ipc_role role)
 {
 	static const char *const name[] = { [ROLE_PARENT] = "parent",
-		[ROLE_POP3] = "pop3",
+		[ROLE_WORKER] = "worker",
 		[ROLE_AUTH] = "auth",
 		[ROLE_STORE] = "store" };
 
@@ -79,17 +79,17 @@ static enum err
 send_conf(struct child *c)
 {
 	const struct parent *p = c->parent;
-	struct pop3_conf pop3 = p->conf->pop3;
+	struct worker_conf worker = p->conf->worker;
 	struct store_conf store = p->conf->store;
 
 	ipc_begin(c->chan, IPC_CONF);
 	switch (c->role) {
-	case ROLE_POP3:
-		pop3.role.index = c->index;
-		pop3.counts_fd = p->counts_fd;
+	case ROLE_WORKER:
+		worker.role.index = c->index;
+		worker.counts_fd = p->counts_fd;
 		for (unsigned i = 0; i < p->n_sockets; i++)
-			pop3.listener[i].fd = p->socket[c->index][i];
-		ipc_put_fields(c->chan, &worker_conf_fields, &pop3);
+			worker.listener[i].fd = p->socket[c->index][i];
+		ipc_put_fields(c->chan, &worker_conf_fields, &worker);
 		break;
 	case ROLE_AUTH:
 		ipc_put_fields(c->chan, &auth_conf_fields, &p->conf->auth);
@@ -145,7 +145,7 @@ child_connect(struct child *a, struct child *b, struct errbuf *eb)
 	return e != E_OK ? err_set(eb, e, "%s", err_str(e)) : E_OK;
 }
 
-/* Every process talks to all of the other kinds; those of pop3 come before
+/* Every process talks to all of the other kinds; the workers come before
  * auth in the list, so that they know a store before it is asked for mail. */
 static enum err
 connect_all(struct child *c, struct errbuf *eb)
@@ -199,7 +199,7 @@ child_start(struct child *c, struct errbuf *eb)
 		e = connect_all(c, eb);
 	if (e == E_OK && c->role == ROLE_AUTH)
 		parent_send_users(p, c, true);
-	if (e == E_OK && c->role == ROLE_POP3)
+	if (e == E_OK && c->role == ROLE_WORKER)
 		parent_send_tickets(p, c);
 	if (e != E_OK) {
 		log_start_error(c, eb);
@@ -306,7 +306,7 @@ tear_down(struct child *c)
 		ipc_drain(c->chan); /* its last words */
 	ipc_close(c->chan);
 	c->chan = NULL;
-	if (c->role == ROLE_POP3)
+	if (c->role == ROLE_WORKER)
 		addrcount_clear_row(&c->parent->counts, c->index);
 	if (clock_ms() - c->started > HEALTHY_MS)
 		c->failures = 0;

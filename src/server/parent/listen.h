@@ -1,7 +1,7 @@
 /*
  * listen.h - the sockets that connections arrive at.
  *
- * Each pop3 process has a socket of its own for each address (SO_REUSEPORT),
+ * Each worker has a socket of its own for each address (SO_REUSEPORT),
  * so that the kernel spreads connections.  The parent keeps them all open: the
  * connections that wait for a process that died are not lost.
  */

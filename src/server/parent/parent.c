@@ -37,18 +37,18 @@ static const char *const tls_words[] = { [LISTEN_PLAIN] = "none",
 
 /* ---- listening ---- */
 
-/* One address: a socket for each pop3 process. */
+/* One address: a socket for each worker. */
 static enum err
 listen_at(struct parent *p, const struct conf_listener *l,
     const struct listen_addr *a, struct errbuf *eb)
 {
-	struct listen_conf *to = &p->conf->pop3.listener[p->n_sockets];
+	struct listen_conf *to = &p->conf->worker.listener[p->n_sockets];
 	char at[ADDRESS_SHOWN];
 	enum err e;
 
 	if ((e = listen_probe(a, eb)) == E_NOENT)
 		return E_OK;
-	for (unsigned i = 0; e == E_OK && i < p->conf->pop3.n_pop3; i++)
+	for (unsigned i = 0; e == E_OK && i < p->conf->worker.n_workers; i++)
 		e = listen_open(a, &p->socket[i][p->n_sockets], eb);
 	if (e != E_OK)
 		return e;
@@ -80,14 +80,14 @@ listen_all(struct parent *p, struct errbuf *eb)
 			return err_set(eb, E_IO,
 			    "cannot listen: this machine has no network");
 	}
-	p->conf->pop3.n_listeners = (uint16_t)p->n_sockets;
+	p->conf->worker.n_listeners = (uint16_t)p->n_sockets;
 	return E_OK;
 }
 
 static void
 close_sockets(struct parent *p)
 {
-	for (unsigned i = 0; i < p->conf->pop3.n_pop3; i++)
+	for (unsigned i = 0; i < p->conf->worker.n_workers; i++)
 		for (unsigned k = 0; k < p->n_sockets; k++)
 			close(p->socket[i][k]);
 	p->n_sockets = 0;
@@ -121,20 +121,20 @@ parent_send_users(struct parent *p, struct child *auth, bool anew)
 }
 
 void
-parent_send_tickets(struct parent *p, struct child *pop3)
+parent_send_tickets(struct parent *p, struct child *worker)
 {
-	ipc_begin(pop3->chan, IPC_TICKETS);
-	ipc_put_bytes(pop3->chan, p->tickets, p->n_tickets * TICKET_KEY);
-	send_end(pop3);
+	ipc_begin(worker->chan, IPC_TICKETS);
+	ipc_put_bytes(worker->chan, p->tickets, p->n_tickets * TICKET_KEY);
+	send_end(worker);
 }
 
 static void
-send_certificate(struct parent *p, struct child *pop3)
+send_certificate(struct parent *p, struct child *worker)
 {
-	ipc_begin(pop3->chan, IPC_CERTIFICATE);
-	ipc_put_str(pop3->chan, p->conf->pop3.certificate);
-	ipc_put_str(pop3->chan, p->conf->pop3.key);
-	send_end(pop3);
+	ipc_begin(worker->chan, IPC_CERTIFICATE);
+	ipc_put_str(worker->chan, p->conf->worker.certificate);
+	ipc_put_str(worker->chan, p->conf->worker.key);
+	send_end(worker);
 }
 
 static void
@@ -173,7 +173,7 @@ on_rotate(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	if (rotate_tickets(p, &eb) == E_OK)
-		to_all(p, ROLE_POP3, parent_send_tickets);
+		to_all(p, ROLE_WORKER, parent_send_tickets);
 	else
 		log_line(LOG_FAULT, "ev=tickets error=\"%s\"", eb.text);
 }
@@ -183,8 +183,8 @@ on_rotate(struct ev_loop *loop, ev_timer *w, int revents)
 static void
 reload_certificate(struct parent *p)
 {
-	struct pop3_conf *pop3 = &p->conf->pop3;
-	struct certificate old = { pop3->certificate, pop3->key }, new;
+	struct worker_conf *worker = &p->conf->worker;
+	struct certificate old = { worker->certificate, worker->key }, new;
 	struct certificate_notes notes;
 	struct errbuf eb;
 	bool about_key;
@@ -203,10 +203,10 @@ reload_certificate(struct parent *p)
 	if (notes.key.text[0] != '\0')
 		log_line(LOG_WARNING, "ev=certificate warning=\"%s\"",
 		    notes.key.text);
-	pop3->certificate = new.chain;
-	pop3->key = new.key;
+	worker->certificate = new.chain;
+	worker->key = new.key;
 	certificate_free(&old);
-	to_all(p, ROLE_POP3, send_certificate);
+	to_all(p, ROLE_WORKER, send_certificate);
 	log_line(LOG_EVENT, "ev=certificate file=\"%s\"", p->conf->certificate);
 }
 
@@ -241,7 +241,7 @@ start_children(struct parent *p, struct errbuf *eb)
 		enum ipc_role role;
 		unsigned n;
 	} all[] = {
-		{ ROLE_POP3, p->conf->pop3.n_pop3 },
+		{ ROLE_WORKER, p->conf->worker.n_workers },
 		{ ROLE_AUTH, 1 },
 		{ ROLE_STORE, p->conf->auth.n_stores },
 	};
@@ -270,9 +270,10 @@ parent_ready(struct parent *p)
 		return;
 	p->phase = PARENT_SERVING;
 	notify_ready();
-	log_line(LOG_EVENT, "ev=ready pid=%ld pop3=%u store=%u max_sessions=%u",
-	    (long)getpid(), c->pop3.n_pop3, c->auth.n_stores,
-	    c->pop3.sessions_max * c->pop3.n_pop3);
+	log_line(LOG_EVENT,
+	    "ev=ready pid=%ld worker=%u store=%u max_sessions=%u",
+	    (long)getpid(), c->worker.n_workers, c->auth.n_stores,
+	    c->worker.sessions_max * c->worker.n_workers);
 }
 
 /* Those that are only waiting to be started. */
@@ -305,14 +306,14 @@ set_deadline(struct parent *p, unsigned seconds)
 	ev_timer_start(p->loop, &p->deadline);
 }
 
-/* Those of pop3, or all others. */
+/* The workers, or all others. */
 static void
-stop_some(struct parent *p, bool pop3, unsigned seconds)
+stop_some(struct parent *p, bool workers, unsigned seconds)
 {
 	struct child *c;
 
 	TAILQ_FOREACH (c, &p->children, link)
-		if ((c->role == ROLE_POP3) == pop3)
+		if ((c->role == ROLE_WORKER) == workers)
 			child_stop(c, seconds * 1000);
 }
 
@@ -324,7 +325,7 @@ parent_child_gone(struct parent *p)
 
 	if (p->phase == PARENT_STOPPING) {
 		TAILQ_FOREACH (c, &p->children, link)
-			if (c->role == ROLE_POP3)
+			if (c->role == ROLE_WORKER)
 				return;
 		p->phase = PARENT_ENDING;
 		stop_some(p, false, END_GRACE);
@@ -354,7 +355,7 @@ on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	log_line(LOG_WARNING, "ev=stop error=\"time is over\"");
 	TAILQ_FOREACH (c, &p->children, link)
-		if (p->phase == PARENT_ENDING || c->role == ROLE_POP3)
+		if (p->phase == PARENT_ENDING || c->role == ROLE_WORKER)
 			child_kill(c);
 }
 
@@ -439,10 +440,10 @@ prepare(struct parent *p, struct errbuf *eb)
 		return err_set(eb, E_IO, "no event loop");
 	if ((e = open_log(p, eb)) != E_OK)
 		return e;
-	if ((e = addrcount_create(p->conf->pop3.n_pop3, &p->counts_fd, eb)) !=
-		E_OK ||
-	    (e = addrcount_map(
-		 &p->counts, p->counts_fd, p->conf->pop3.n_pop3, eb)) != E_OK)
+	if ((e = addrcount_create(
+		 p->conf->worker.n_workers, &p->counts_fd, eb)) != E_OK ||
+	    (e = addrcount_map(&p->counts, p->counts_fd,
+		 p->conf->worker.n_workers, eb)) != E_OK)
 		return e;
 	return rotate_tickets(p, eb);
 }

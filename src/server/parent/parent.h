@@ -36,8 +36,8 @@ struct parent {
 	TAILQ_HEAD(child_list, child) children;
 	uint16_t next_uid_store; /* see uid_store.c */
 
-	int socket[POP3_PROCESSES_MAX][LISTENERS_MAX];
-	unsigned n_sockets; /* of each pop3 process */
+	int socket[WORKERS_MAX][LISTENERS_MAX];
+	unsigned n_sockets; /* of each worker */
 	int counts_fd;
 	struct addrcount counts;
 	uint8_t tickets[TICKET_KEYS][TICKET_KEY];
@@ -62,6 +62,6 @@ void parent_give_up(struct parent *p, int status);
 
 /* Sends auth the users file, or, unless `anew`, that it has not changed. */
 void parent_send_users(struct parent *p, struct child *auth, bool anew);
-void parent_send_tickets(struct parent *p, struct child *pop3);
+void parent_send_tickets(struct parent *p, struct child *worker);
 
 #endif

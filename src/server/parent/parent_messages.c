@@ -106,7 +106,7 @@ on_gone(void *arg, enum err why)
 		IPC_MISBEHAVED, PHASE_ANY, 0, 3, take_misbehaved \
 	}
 
-static const struct ipc_rule pop3_rules[] = { READY, MISBEHAVED };
+static const struct ipc_rule worker_rules[] = { READY, MISBEHAVED };
 
 static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED,
 	{ IPC_USERS_CHECK, PHASE_SERVING, 0, 0, take_users_check },
@@ -122,7 +122,7 @@ static const struct ipc_rule store_rules[] = { READY, MISBEHAVED,
 	}
 
 const struct ipc_rules child_rules[] = {
-	[ROLE_POP3] = RULES(pop3_rules),
+	[ROLE_WORKER] = RULES(worker_rules),
 	[ROLE_AUTH] = RULES(auth_rules),
 	[ROLE_STORE] = RULES(store_rules),
 };

@@ -42,7 +42,7 @@ void op_add_now(struct op *op, bool (*now)(struct op *op));
 /* At the end of done(); the session goes too if this was its last. */
 void op_free(struct op *op);
 
-/* A message to the pop3 process that begins with the sid; false if the
+/* A message to the worker that begins with the sid; false if the
  * process has gone.  One that takes no messages is given up at the end of the
  * turn. */
 bool op_answer_begin(struct peer *p, uint16_t type, uint64_t sid) NODISCARD;

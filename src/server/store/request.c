@@ -77,7 +77,7 @@ op_answer_end(struct peer *p)
 }
 
 /* A client decides how much is asked of us at a time: what is too much is
- * answered as what cannot be had now, and is no fault of its pop3 process. */
+ * answered as what cannot be had now, and is no fault of its worker. */
 static struct op *
 op_for(struct tenant *s, void (*run)(struct job *), void (*done)(struct job *))
 {

@@ -122,7 +122,7 @@ attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 {
 	struct store *st = arg;
 
-	if (role == ROLE_POP3) {
+	if (role == ROLE_WORKER) {
 		peer_attach(st, index, fd);
 		return E_OK;
 	}

@@ -1,5 +1,5 @@
 /*
- * The channels to the pop3 processes: what they may say, and what becomes of
+ * The channels to the workers: what they may say, and what becomes of
  * a process that says something else.
  */
 #include <stdlib.h>
@@ -25,7 +25,7 @@ peer_gone(void *arg, enum err why)
 {
 	struct peer *p = arg;
 
-	role_link_lost(&p->store->role, ROLE_POP3, p->index, why);
+	role_link_lost(&p->store->role, ROLE_WORKER, p->index, why);
 	ipc_close(p->chan);
 	p->chan = NULL;
 	peer_release(p);
@@ -131,7 +131,7 @@ take_doubt(void *arg, struct ipc_in *in)
 	return s == NULL ? E_OK : tenant_doubt(s, msgno);
 }
 
-static const struct ipc_rule pop3_rule[] = {
+static const struct ipc_rule worker_rule[] = {
 	{ IPC_INDEX, 1, 0, 8, take_index },
 	{ IPC_FETCH, 1, 0, 8 + 1 + IPC_FDS * 4, take_fetch },
 	{ IPC_MARKS, 1, 0, 8 + 1 + 4 + 4 + MARKS_CHUNK, take_marks },
@@ -141,8 +141,8 @@ static const struct ipc_rule pop3_rule[] = {
 	{ IPC_DOUBT, 1, 0, 8 + 4, take_doubt },
 };
 
-static const struct ipc_rules pop3_rules = { pop3_rule,
-	sizeof(pop3_rule) / sizeof(pop3_rule[0]), peer_gone };
+static const struct ipc_rules worker_rules = { worker_rule,
+	sizeof(worker_rule) / sizeof(worker_rule[0]), peer_gone };
 
 void
 peer_attach(struct store *st, uint16_t index, int fd)
@@ -160,7 +160,7 @@ peer_attach(struct store *st, uint16_t index, int fd)
 	}
 	p->store = st;
 	p->index = index;
-	p->chan = ipc_open(st->loop, fd, &pop3_rules, p, false);
+	p->chan = ipc_open(st->loop, fd, &worker_rules, p, false);
 	if (p->chan == NULL) {
 		free(p);
 		return;

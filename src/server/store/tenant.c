@@ -396,7 +396,7 @@ refuse_all_waiting(struct maildrop *md)
 }
 
 /* Some wait and somebody has it: is that a session that has fallen silent?
- * Only its pop3 process knows. */
+ * Only its worker knows. */
 static void
 maildrop_ask(struct maildrop *md)
 {

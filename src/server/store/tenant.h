@@ -42,7 +42,7 @@ struct tenant {
 	bool marks_lost;        /* for want of memory: nothing is removed */
 	unsigned ops;           /* under way */
 	unsigned doubts;        /* that were noted */
-	bool yielding;          /* its pop3 process was asked to end it */
+	bool yielding;          /* its worker was asked to end it */
 	/* WAITING: for an answer to that.  OPEN: until it is written down who
 	 * has it. */
 	ev_timer timer;
@@ -60,7 +60,7 @@ struct maildrop {
 	char path[];
 };
 
-/* A pop3 process. */
+/* A worker. */
 struct peer {
 	struct store *store;
 	struct ipc_chan *chan; /* NULL: it has gone */
@@ -97,7 +97,7 @@ void peer_gone(void *p, enum err why);
  * behind one that wants it, in another channel. */
 void peer_drain_all(struct store *st);
 
-/* Ends all sessions of a pop3 process.  If that has gone, p is freed when the
+/* Ends all sessions of a worker.  If that has gone, p is freed when the
  * last of them has ended, perhaps now. */
 void peer_release(struct peer *p);
 
@@ -107,7 +107,7 @@ struct tenant *tenant_find(struct peer *p, uint64_t sid);
  * was not read yet? */
 bool tenant_is_held(const struct store *st, const char *path);
 
-/* path: absolute, checked.  Answers the pop3 process, now or later. */
+/* path: absolute, checked.  Answers the worker, now or later. */
 void tenant_open(struct peer *p, uint64_t sid, const char *user,
     const char *path, const char *from);
 /* holder: with SIGN_IN_IN_USE, else NULL. */
@@ -115,7 +115,7 @@ void tenant_refuse(struct peer *p, uint64_t sid, const char *user,
     enum sign_in_code code, const struct drop_holder *holder);
 
 /* Answered later; that it cannot be had now is an answer too.  E_FORMAT: the
- * pop3 process asks for what does not exist. */
+ * worker asks for what does not exist. */
 enum err tenant_view(struct tenant *s) NODISCARD;
 enum err tenant_fetch(
     struct tenant *s, const uint32_t *msgno, unsigned n) NODISCARD;

@@ -130,7 +130,7 @@ session_end(struct session *s, const char *why)
 static uint64_t
 session_deadline(const struct session *s)
 {
-	const struct pop3_conf *conf = &s->worker->conf;
+	const struct worker_conf *conf = &s->worker->conf;
 	uint64_t login = s->started + conf->login_timeout * 1000ull;
 	uint64_t write = s->progress + conf->write_timeout * 1000ull;
 	uint64_t tls = s->progress + conf->tls_timeout * 1000ull;

@@ -225,7 +225,7 @@ find_mechanisms(struct worker *w)
 static void
 listen_on(struct worker *w, unsigned i)
 {
-	const struct pop3_conf *conf = &w->conf;
+	const struct worker_conf *conf = &w->conf;
 	struct listener *l = &w->listener[i];
 
 	l->worker = w;
@@ -296,8 +296,8 @@ worker_start(struct worker *w)
 		explicit_bzero(w->conf.key, strlen(w->conf.key));
 	}
 	budget_fds(w);
-	if (addrcount_map(&w->counts, w->conf.counts_fd, w->conf.n_pop3, &eb) !=
-	    E_OK)
+	if (addrcount_map(
+		&w->counts, w->conf.counts_fd, w->conf.n_workers, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
 	role_enter(&w->conf.role, NULL);
 	if (pool_new(&w->readers, w->loop, READERS, &eb) != E_OK)
@@ -308,13 +308,13 @@ worker_start(struct worker *w)
 }
 
 int
-pop3_main(int ctl)
+worker_main(int ctl)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
 		fatal("ev=start error=\"out of memory\"");
-	role_begin("pop3", ctl, &worker_conf_fields, &w->conf);
+	role_begin("worker", ctl, &worker_conf_fields, &w->conf);
 	/* Buffers of replies come and go all the time. */
 	mallopt(M_TRIM_THRESHOLD, HEAP_SPARE);
 	mallopt(M_MMAP_THRESHOLD, HEAP_SPARE / 2);

@@ -1,5 +1,5 @@
 /*
- * worker.h - the pop3 process: accept, TLS, POP3.
+ * worker.h - the worker: accept, TLS, POP3.
  *
  * It may not open, create, connect or execute anything: seccomp says so.
  */
@@ -8,6 +8,6 @@
 
 #include "server/conf/worker_conf.h"
 
-int pop3_main(int ctl);
+int worker_main(int ctl);
 
 #endif

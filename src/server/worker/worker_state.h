@@ -1,5 +1,5 @@
 /*
- * worker_state.h - the state of a pop3 process, shared by its files.
+ * worker_state.h - the state of a worker, shared by its files.
  */
 #ifndef SERVER_WORKER_WORKER_STATE_H
 #define SERVER_WORKER_WORKER_STATE_H
@@ -55,7 +55,7 @@ enum {
 struct worker {
 	struct role role; /* first: see role.h */
 	struct ev_loop *loop;
-	struct pop3_conf conf;
+	struct worker_conf conf;
 	struct listener listener[LISTENERS_MAX];
 	struct pop3_mechanism *mechanisms;
 	size_t n_mechanisms;
