@@ -1,6 +1,6 @@
 /*
  * This runs as root, and with it: main.c, conf*.c, slurp.c, certificate.c,
- * listen.c, child.c, parent_messages.c, uid_store.c, spawn.c, users_file.c,
+ * listen.c, child.c, parent_messages.c, uid_store.c, spawn.c, users_watch.c,
  * addrcount.c, logrelay.c, notify.c, worker_conf.c; auth_conf_put() and
  * store_conf_put(); src/base and src/ipc; libev, libconfuse, OpenSSL's reading
  * of PEM files, and libc's look-up of users.  Of what the other processes say
@@ -110,8 +110,8 @@ parent_send_users(struct parent *p, struct child *auth, bool anew)
 	int fd;
 
 	if (anew)
-		users_file_forget(&p->users);
-	if (users_file_changed(&p->users, p->conf->users, &fd, &eb) != E_OK)
+		users_watch_forget(&p->users);
+	if (users_watch_changed(&p->users, p->conf->users, &fd, &eb) != E_OK)
 		log_line(LOG_FAULT, "ev=users file=\"%s\" error=\"%s\"",
 		    p->conf->users, eb.text);
 	ipc_begin(auth->chan, IPC_USERS);

@@ -12,7 +12,7 @@
 
 #include "server/conf/conf.h"
 #include "server/ipc/addrcount.h"
-#include "server/parent/users_file.h"
+#include "server/parent/users_watch.h"
 
 struct child;
 
@@ -42,7 +42,7 @@ struct parent {
 	struct addrcount counts;
 	uint8_t tickets[TICKET_KEYS][TICKET_KEY];
 	unsigned n_tickets;
-	struct users_file users;
+	struct users_watch users;
 
 	ev_signal sigterm, sigint, sighup;
 	ev_timer rotate, deadline;

@@ -1,4 +1,4 @@
-#include "server/parent/users_file.h"
+#include "server/parent/users_watch.h"
 
 #include <time.h>
 #include <unistd.h>
@@ -28,8 +28,8 @@ settled(const struct stat *st)
 }
 
 enum err
-users_file_changed(
-    struct users_file *u, const char *path, int *fd_r, struct errbuf *eb)
+users_watch_changed(
+    struct users_watch *u, const char *path, int *fd_r, struct errbuf *eb)
 {
 	struct stat st;
 	enum err e;
@@ -49,7 +49,7 @@ users_file_changed(
 }
 
 void
-users_file_forget(struct users_file *u)
+users_watch_forget(struct users_watch *u)
 {
 	u->known = false;
 }
