@@ -26,14 +26,13 @@ static const char usage[] =
     "  -V, --version\n"
     "See maloted(8) and maloted.conf(5).\n";
 
+#define ROW(NAME, role, user) { #role, "maloted-" #role, role##_main },
+
+/* The one place where the code of the roles meets that of the parent. */
 static const struct {
 	const char *name, *process; /* as ps shows it */
 	int (*main)(int ctl);
-} roles[] = {
-	{ "worker", "maloted-worker", worker_main },
-	{ "auth", "maloted-auth", auth_main },
-	{ "store", "maloted-store", store_main },
-};
+} mains[] = { ROLES(ROW) };
 
 /* The parent starts us so, and nobody else. */
 static int
@@ -41,15 +40,15 @@ run_role(const char *name)
 {
 	struct stat st;
 
-	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
-		if (strcmp(roles[i].name, name) != 0)
+	for (size_t i = 0; i < sizeof(mains) / sizeof(mains[0]); i++) {
+		if (strcmp(mains[i].name, name) != 0)
 			continue;
 		if (fstat(ROLE_FD, &st) < 0 || !S_ISSOCK(st.st_mode))
 			break;
-		prctl(PR_SET_NAME, roles[i].process);
+		prctl(PR_SET_NAME, mains[i].process);
 		/* Threads may still run, and files are out of reach: no exit
 		 * handlers. */
-		_exit(roles[i].main(ROLE_FD));
+		_exit(mains[i].main(ROLE_FD));
 	}
 	fprintf(stderr, "maloted: -x is for maloted itself\n");
 	return EX_USAGE;

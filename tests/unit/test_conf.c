@@ -497,7 +497,7 @@ defaults_are_those_of_the_manual(void **state)
 		     conf.sandbox_required);
 	assert_string_equal(conf.store.uidl_format, "%08Xu%08Xv");
 	/* Of four cores. */
-	assert_int_equal(conf.worker.n_workers, 4);
+	assert_int_equal(conf.worker.role.n, 4);
 	assert_int_equal(conf.auth.n_stores, 2);
 	assert_int_equal(conf.auth.hash_threads, 4);
 	/* An ordinary user does all of it. */
@@ -621,7 +621,7 @@ an_old_name_is_understood(void **state)
 {
 	(void)state;
 	assert_int_equal(read_text("pop3_processes = 3\n", user), E_OK);
-	assert_int_equal(conf.worker.n_workers, 3);
+	assert_int_equal(conf.worker.role.n, 3);
 	assert_int_equal(
 	    read_text("workers = 2\npop3_processes = 3\n", user), E_CONFIG);
 	expect_said("",

@@ -8,6 +8,7 @@
 #include "base/slurp.h"
 #include "sasl/sasl.h"
 #include "server/conf/certificate.h"
+#include "server/conf/role_table.h"
 #include "server/conf/uidl_format.h"
 
 enum {
@@ -274,13 +275,15 @@ processes(struct conf *c, const struct conf_env *env)
 {
 	uint32_t cores = clamp(env->cores, 1, 64);
 
-	c->auth.apop = c->worker.apop;
-	if (c->worker.n_workers == 0)
-		c->worker.n_workers = (uint16_t)cores;
-	if (c->auth.n_stores == 0)
-		c->auth.n_stores = (uint16_t)clamp(cores / 2, 1, 64);
+	if (c->worker.role.n == 0)
+		c->worker.role.n = (uint16_t)cores;
+	if (c->store.role.n == 0)
+		c->store.role.n = (uint16_t)clamp(cores / 2, 1, 64);
 	if (c->auth.mail_uid == AUTH_NO_UID)
-		c->auth.n_stores = 0;
+		c->store.role.n = 0;
+	c->auth.role.n = 1;
+	c->auth.n_stores = c->store.role.n;
+	c->auth.apop = c->worker.apop;
 	if (c->auth.hash_threads == 0)
 		c->auth.hash_threads = (uint16_t)cores;
 	c->auth.hash_queue =
@@ -305,18 +308,17 @@ sessions(struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 		return;
 	}
 	c->uid_stores_max = clamp(n / 16, 1, 1024);
-	fixed = 32u + LISTENERS_MAX + c->auth.n_stores + c->uid_stores_max;
+	fixed = 32u + LISTENERS_MAX + c->store.role.n + c->uid_stores_max;
 	n = n > fixed ? n - fixed : 0;
 	windows = clamp(n / 5, 0, WINDOWS_FDS_MAX);
 	per_process = (n - windows) / 2;
-	by_stores = (uint64_t)(env->nofile / 4 * 3 - 64) * c->auth.n_stores;
-	if (c->auth.n_stores != 0 &&
-	    by_stores / c->worker.n_workers < per_process)
-		per_process = (uint32_t)(by_stores / c->worker.n_workers);
+	by_stores = (uint64_t)(env->nofile / 4 * 3 - 64) * c->store.role.n;
+	if (c->store.role.n != 0 && by_stores / c->worker.role.n < per_process)
+		per_process = (uint32_t)(by_stores / c->worker.role.n);
 	c->worker.sessions_max = clamp(per_process, 1, per_process + 1);
 	if (c->max_sessions == 0)
 		return;
-	per_process = (c->max_sessions - 1) / c->worker.n_workers + 1;
+	per_process = (c->max_sessions - 1) / c->worker.role.n + 1;
 	if (per_process <= c->worker.sessions_max)
 		c->worker.sessions_max = per_process;
 	else
@@ -325,7 +327,7 @@ sessions(struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 		    "be open; raise the limit (ulimit -n, LimitNOFILE=), or "
 		    "write %u",
 		    c->max_sessions, env->nofile,
-		    c->worker.sessions_max * c->worker.n_workers);
+		    c->worker.sessions_max * c->worker.role.n);
 }
 
 static void
@@ -364,8 +366,7 @@ conf_check(
 	conf_check_ids(c, env, l);
 	processes(c, env);
 	sessions(c, env, l);
-	c->worker.role.sandbox_required = c->sandbox_required;
-	c->auth.role.sandbox_required = c->sandbox_required;
-	c->store.role.sandbox_required = c->sandbox_required;
+	for (enum ipc_role r = ROLE_PARENT + 1; r < ROLE_END; r++)
+		role_conf(c, r)->sandbox_required = c->sandbox_required;
 	c->worker.mark_seen = c->store.mark_seen;
 }

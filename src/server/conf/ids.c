@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "server/conf/check.h"
+#include "server/conf/role_table.h"
 
 struct ids {
 	uint32_t uid, gid;
@@ -48,9 +49,10 @@ find_group(const char *name, uint32_t *gid_r)
 
 /* The user of a role that is started by root. */
 static void
-check_role_user(const struct conf_lines *l, const char *setting,
-    const char *name, struct role_conf *role)
+check_role_user(struct conf *c, enum ipc_role r, const struct conf_lines *l)
 {
+	const char *setting = role_table[r].user;
+	const char *name = (const char *)c + role_table[r].user_at;
 	struct ids id;
 
 	if (!find_user(name, &id)) {
@@ -68,8 +70,8 @@ check_role_user(const struct conf_lines *l, const char *setting,
 		    setting, name);
 		return;
 	}
-	role->uid = id.uid;
-	role->gid = id.has_gid ? id.gid : id.uid;
+	role_conf(c, r)->uid = id.uid;
+	role_conf(c, r)->gid = id.has_gid ? id.gid : id.uid;
 }
 
 /* mail_user; what it is not said is that of the user who starts us, unless
@@ -122,21 +124,34 @@ check_mail_user(
 	c->auth.mail_gid = id.gid;
 }
 
+static void
+warn_of_shared_user(struct conf *c, enum ipc_role a, const struct conf_lines *l)
+{
+	for (enum ipc_role b = ROLE_PARENT + 1; b < a; b++)
+		if (role_conf(c, a)->uid != 0 &&
+		    role_conf(c, a)->uid == role_conf(c, b)->uid)
+			WARN(l, role_table[a].user,
+			    "%s and %s are the same; two users keep the "
+			    "processes apart better",
+			    role_table[b].user, role_table[a].user);
+}
+
+/* The store's user is mail_user; those of the other roles matter only if root
+ * starts the server. */
 void
 conf_check_ids(
     struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 {
 	c->auth.mail_uid = c->auth.mail_gid = AUTH_NO_UID;
-	c->worker.role.uid = c->auth.role.uid = env->uid;
-	c->worker.role.gid = c->auth.role.gid = env->gid;
-	if (env->uid == 0) {
-		check_role_user(l, "user", c->user, &c->worker.role);
-		check_role_user(l, "auth_user", c->auth_user, &c->auth.role);
-		if (c->worker.role.uid != 0 &&
-		    c->worker.role.uid == c->auth.role.uid)
-			WARN(l, "auth_user",
-			    "user and auth_user are the same; two users keep "
-			    "the processes apart better");
+	for (enum ipc_role r = ROLE_PARENT + 1; r < ROLE_END; r++) {
+		if (r == ROLE_STORE)
+			continue;
+		role_conf(c, r)->uid = env->uid;
+		role_conf(c, r)->gid = env->gid;
+		if (env->uid == 0) {
+			check_role_user(c, r, l);
+			warn_of_shared_user(c, r, l);
+		}
 	}
 	check_mail_user(c, env, l);
 	c->store.role.uid = c->auth.mail_uid;

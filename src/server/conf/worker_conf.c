@@ -14,7 +14,6 @@ static const struct ipc_field field[] = {
 	ROLE_FIELDS(struct worker_conf),
 	FIELD_ROWS(struct worker_conf, listener, n_listeners, &listener_fields),
 	FIELD_FD(struct worker_conf, counts_fd),
-	F(n_workers),
 	STR(host),
 	STR(implementation),
 	STR(mechanisms),

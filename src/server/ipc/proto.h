@@ -11,7 +11,7 @@
 #ifndef SERVER_IPC_PROTO_H
 #define SERVER_IPC_PROTO_H
 
-enum ipc_role { ROLE_PARENT, ROLE_WORKER, ROLE_AUTH, ROLE_STORE };
+#include "server/ipc/roles.h"
 
 enum ipc_type {
 	/* parent -> role: the role's settings, once, first (its own encoding) */

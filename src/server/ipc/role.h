@@ -27,15 +27,16 @@ enum { ROLE_FD = 3 };
 
 /* What every role is told. */
 struct role_conf {
-	uint16_t index;    /* among the processes of its kind */
+	uint16_t n;        /* how many of its kind are always there */
+	uint16_t index;    /* among them */
 	uint32_t uid, gid; /* to become */
 	bool sandbox_required;
 };
 
 /* The first rows of the table of a struct that has a `struct role_conf role`. */
 #define ROLE_FIELDS(T) \
-	FIELD(T, role.index), FIELD(T, role.uid), FIELD(T, role.gid), \
-	    FIELD(T, role.sandbox_required)
+	FIELD(T, role.n), FIELD(T, role.index), FIELD(T, role.uid), \
+	    FIELD(T, role.gid), FIELD(T, role.sandbox_required)
 
 /* Opens the log and waits for the settings.  The process ends if they do not
  * come, or are not what the table says. */

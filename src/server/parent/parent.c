@@ -48,7 +48,7 @@ listen_at(struct parent *p, const struct conf_listener *l,
 
 	if ((e = listen_probe(a, eb)) == E_NOENT)
 		return E_OK;
-	for (unsigned i = 0; e == E_OK && i < p->conf->worker.n_workers; i++)
+	for (unsigned i = 0; e == E_OK && i < p->conf->worker.role.n; i++)
 		e = listen_open(a, &p->socket[i][p->n_sockets], eb);
 	if (e != E_OK)
 		return e;
@@ -87,7 +87,7 @@ listen_all(struct parent *p, struct errbuf *eb)
 static void
 close_sockets(struct parent *p)
 {
-	for (unsigned i = 0; i < p->conf->worker.n_workers; i++)
+	for (unsigned i = 0; i < p->conf->worker.role.n; i++)
 		for (unsigned k = 0; k < p->n_sockets; k++)
 			close(p->socket[i][k]);
 	p->n_sockets = 0;
@@ -241,9 +241,9 @@ start_children(struct parent *p, struct errbuf *eb)
 		enum ipc_role role;
 		unsigned n;
 	} all[] = {
-		{ ROLE_WORKER, p->conf->worker.n_workers },
+		{ ROLE_WORKER, p->conf->worker.role.n },
 		{ ROLE_AUTH, 1 },
-		{ ROLE_STORE, p->conf->auth.n_stores },
+		{ ROLE_STORE, p->conf->store.role.n },
 	};
 	struct child *c;
 
@@ -272,8 +272,8 @@ parent_ready(struct parent *p)
 	notify_ready();
 	log_line(LOG_EVENT,
 	    "ev=ready pid=%ld worker=%u store=%u max_sessions=%u",
-	    (long)getpid(), c->worker.n_workers, c->auth.n_stores,
-	    c->worker.sessions_max * c->worker.n_workers);
+	    (long)getpid(), c->worker.role.n, c->store.role.n,
+	    c->worker.sessions_max * c->worker.role.n);
 }
 
 /* Those that are only waiting to be started. */
@@ -440,10 +440,10 @@ prepare(struct parent *p, struct errbuf *eb)
 		return err_set(eb, E_IO, "no event loop");
 	if ((e = open_log(p, eb)) != E_OK)
 		return e;
-	if ((e = addrcount_create(
-		 p->conf->worker.n_workers, &p->counts_fd, eb)) != E_OK ||
-	    (e = addrcount_map(&p->counts, p->counts_fd,
-		 p->conf->worker.n_workers, eb)) != E_OK)
+	if ((e = addrcount_create(p->conf->worker.role.n, &p->counts_fd, eb)) !=
+		E_OK ||
+	    (e = addrcount_map(
+		 &p->counts, p->counts_fd, p->conf->worker.role.n, eb)) != E_OK)
 		return e;
 	return rotate_tickets(p, eb);
 }

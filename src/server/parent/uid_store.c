@@ -54,7 +54,7 @@ find(struct parent *p, uint32_t uid, unsigned *n_r)
 static uint16_t
 free_index(struct parent *p)
 {
-	uint16_t first = p->conf->auth.n_stores, i;
+	uint16_t first = p->conf->store.role.n, i;
 
 	do {
 		i = (uint16_t)(first + p->next_uid_store);

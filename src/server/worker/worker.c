@@ -296,8 +296,8 @@ worker_start(struct worker *w)
 		explicit_bzero(w->conf.key, strlen(w->conf.key));
 	}
 	budget_fds(w);
-	if (addrcount_map(
-		&w->counts, w->conf.counts_fd, w->conf.n_workers, &eb) != E_OK)
+	if (addrcount_map(&w->counts, w->conf.counts_fd, w->conf.role.n, &eb) !=
+	    E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
 	role_enter(&w->conf.role, NULL);
 	if (pool_new(&w->readers, w->loop, READERS, &eb) != E_OK)
