@@ -1,12 +1,12 @@
 /*
- * child.h - one process of ours: started, connected to the others, restarted.
+ * child.h - one process of ours, and where it stands.
  */
 #ifndef SERVER_PARENT_CHILD_H
 #define SERVER_PARENT_CHILD_H
 
 #include "server/ipc/ipc.h"
 #include "server/ipc/proto.h"
-#include "server/parent/parent.h"
+#include "server/parent/parent_state.h"
 
 enum child_state {
 	CHILD_DOWN,     /* it will be started anew, or is being removed */
@@ -39,23 +39,8 @@ struct child *child_find(
     struct parent *p, enum ipc_role role, uint16_t index); /* or NULL */
 void child_remove(struct child *c); /* frees it; it must be down */
 
-/* Starts it, tells it its settings, and connects it with all others.  When
- * that fails it is down, and nothing will start it. */
-enum err child_start(struct child *c, struct errbuf *eb) NODISCARD;
-/* Starts it, and again after a pause if that fails. */
-void child_keep(struct child *c);
-
-/* Gives each of two processes one end of a new channel. */
-enum err child_connect(
-    struct child *a, struct child *b, struct errbuf *eb) NODISCARD;
-
-/* It shall finish within ms; auth ends at once. */
-void child_stop(struct child *c, uint32_t ms);
-void child_kill(struct child *c);
-
-const char *child_name(enum ipc_role role);
-
-/* What each kind of process may say to the parent: parent_messages.c. */
-extern const struct ipc_rules child_rules[];
+void child_kill(struct child *c); /* unless it is down */
+/* "worker", "auth" ... */
+const char *child_name(const struct child *c);
 
 #endif

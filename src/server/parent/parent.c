@@ -1,11 +1,3 @@
-/*
- * This runs as root, and with it: main.c, conf*.c, slurp.c, certificate.c,
- * listen.c, child.c, parent_messages.c, uid_store.c, spawn.c, users_watch.c,
- * addrcount.c, logrelay.c, notify.c, worker_conf.c; auth_conf_put() and
- * store_conf_put(); src/base and src/ipc; libev, libconfuse, OpenSSL's reading
- * of PEM files, and libc's look-up of users.  Of what the other processes say
- * it reads: the messages of parent_messages.c, and their log line by line.
- */
 #include "server/parent/parent.h"
 
 #include <fcntl.h>
@@ -20,16 +12,16 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "server/conf/certificate.h"
-#include "server/parent/child.h"
+#include "server/conf/role_table.h"
+#include "server/parent/child_start.h"
+#include "server/parent/child_tell.h"
 #include "server/parent/listen.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/notify.h"
+#include "server/parent/parent_messages.h"
+#include "server/parent/phase.h"
 
-enum {
-	TICKET_HOURS = 12,
-	LATE = 2,       /* seconds that a process may take beyond its time */
-	END_GRACE = 10, /* seconds for stores and auth to finish their work */
-};
+enum { TICKET_HOURS = 12 };
 
 static const char *const tls_words[] = { [LISTEN_PLAIN] = "none",
 	[LISTEN_STLS] = "starttls",
@@ -93,60 +85,7 @@ close_sockets(struct parent *p)
 	p->n_sockets = 0;
 }
 
-/* ---- what processes are told ---- */
-
-/* Whom we cannot tell what it needs is started anew. */
-static void
-send_end(struct child *c)
-{
-	if (ipc_end(c->chan) != E_OK)
-		child_kill(c);
-}
-
-void
-parent_send_users(struct parent *p, struct child *auth, bool anew)
-{
-	struct errbuf eb;
-	int fd;
-
-	if (anew)
-		users_watch_forget(&p->users);
-	if (users_watch_changed(&p->users, p->conf->users, &fd, &eb) != E_OK)
-		log_line(LOG_FAULT, "ev=users file=\"%s\" error=\"%s\"",
-		    p->conf->users, eb.text);
-	ipc_begin(auth->chan, IPC_USERS);
-	if (fd >= 0)
-		ipc_put_fd(auth->chan, fd, true);
-	send_end(auth);
-}
-
-void
-parent_send_tickets(struct parent *p, struct child *worker)
-{
-	ipc_begin(worker->chan, IPC_TICKETS);
-	ipc_put_bytes(worker->chan, p->tickets, p->n_tickets * TICKET_KEY);
-	send_end(worker);
-}
-
-static void
-send_certificate(struct parent *p, struct child *worker)
-{
-	ipc_begin(worker->chan, IPC_CERTIFICATE);
-	ipc_put_str(worker->chan, p->conf->worker.certificate);
-	ipc_put_str(worker->chan, p->conf->worker.key);
-	send_end(worker);
-}
-
-static void
-to_all(struct parent *p, enum ipc_role role,
-    void (*send)(struct parent *, struct child *))
-{
-	struct child *c;
-
-	TAILQ_FOREACH (c, &p->children, link)
-		if (c->role == role && c->chan != NULL)
-			send(p, c);
-}
+/* ---- keys of TLS tickets ---- */
 
 /* A new key in front; the oldest goes. */
 static enum err
@@ -173,7 +112,7 @@ on_rotate(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	if (rotate_tickets(p, &eb) == E_OK)
-		to_all(p, ROLE_WORKER, parent_send_tickets);
+		child_tell_role(p, ROLE_WORKER, child_tell_tickets);
 	else
 		log_line(LOG_FAULT, "ev=tickets error=\"%s\"", eb.text);
 }
@@ -206,14 +145,8 @@ reload_certificate(struct parent *p)
 	worker->certificate = new.chain;
 	worker->key = new.key;
 	certificate_free(&old);
-	to_all(p, ROLE_WORKER, send_certificate);
+	child_tell_role(p, ROLE_WORKER, child_tell_certificate);
 	log_line(LOG_EVENT, "ev=certificate file=\"%s\"", p->conf->certificate);
-}
-
-static void
-send_users_anew(struct parent *p, struct child *auth)
-{
-	parent_send_users(p, auth, true);
 }
 
 static void
@@ -228,7 +161,7 @@ on_reload(struct ev_loop *loop, ev_signal *w, int revents)
 	notify_reloading();
 	log_line(LOG_EVENT, "ev=reload");
 	reload_certificate(p);
-	to_all(p, ROLE_AUTH, send_users_anew);
+	child_tell_role(p, ROLE_AUTH, child_tell_users_anew);
 	notify_ready();
 }
 
@@ -237,126 +170,15 @@ on_reload(struct ev_loop *loop, ev_signal *w, int revents)
 static enum err
 start_children(struct parent *p, struct errbuf *eb)
 {
-	const struct {
-		enum ipc_role role;
-		unsigned n;
-	} all[] = {
-		{ ROLE_WORKER, p->conf->worker.role.n },
-		{ ROLE_AUTH, 1 },
-		{ ROLE_STORE, p->conf->store.role.n },
-	};
 	struct child *c;
 
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		for (unsigned k = 0; k < all[i].n; k++) {
-			c = child_new(p, all[i].role, (uint16_t)k);
-			if (c == NULL)
+	for (enum ipc_role r = ROLE_PARENT + 1; r < ROLE_END; r++)
+		for (unsigned k = 0; k < role_conf(p->conf, r)->n; k++) {
+			if ((c = child_new(p, r, (uint16_t)k)) == NULL)
 				return err_set(eb, E_NOMEM, "out of memory");
 			child_keep(c);
 		}
 	return E_OK;
-}
-
-void
-parent_ready(struct parent *p)
-{
-	const struct conf *c = p->conf;
-	struct child *child;
-
-	TAILQ_FOREACH (child, &p->children, link)
-		if (child->state != CHILD_SERVING)
-			return;
-	if (p->phase != PARENT_STARTING)
-		return;
-	p->phase = PARENT_SERVING;
-	notify_ready();
-	log_line(LOG_EVENT,
-	    "ev=ready pid=%ld worker=%u store=%u max_sessions=%u",
-	    (long)getpid(), c->worker.role.n, c->store.role.n,
-	    c->worker.sessions_max * c->worker.role.n);
-}
-
-/* Those that are only waiting to be started. */
-static void
-remove_down(struct parent *p)
-{
-	struct child *c, *next;
-
-	for (c = TAILQ_FIRST(&p->children); c != NULL; c = next) {
-		next = TAILQ_NEXT(c, link);
-		if (c->state == CHILD_DOWN)
-			child_remove(c);
-	}
-}
-
-static void
-kill_all(struct parent *p)
-{
-	struct child *c;
-
-	TAILQ_FOREACH (c, &p->children, link)
-		child_kill(c);
-}
-
-static void
-set_deadline(struct parent *p, unsigned seconds)
-{
-	ev_timer_stop(p->loop, &p->deadline);
-	ev_timer_set(&p->deadline, seconds, 0.);
-	ev_timer_start(p->loop, &p->deadline);
-}
-
-/* The workers, or all others. */
-static void
-stop_some(struct parent *p, bool workers, unsigned seconds)
-{
-	struct child *c;
-
-	TAILQ_FOREACH (c, &p->children, link)
-		if ((c->role == ROLE_WORKER) == workers)
-			child_stop(c, seconds * 1000);
-}
-
-/* Those who serve first; then, when no session is left, those they need. */
-void
-parent_child_gone(struct parent *p)
-{
-	struct child *c;
-
-	if (p->phase == PARENT_STOPPING) {
-		TAILQ_FOREACH (c, &p->children, link)
-			if (c->role == ROLE_WORKER)
-				return;
-		p->phase = PARENT_ENDING;
-		stop_some(p, false, END_GRACE);
-		set_deadline(p, END_GRACE + LATE);
-	}
-	if (p->phase == PARENT_ENDING && TAILQ_EMPTY(&p->children))
-		ev_break(p->loop, EVBREAK_ALL);
-}
-
-void
-parent_give_up(struct parent *p, int status)
-{
-	p->status = status;
-	p->phase = PARENT_ENDING;
-	remove_down(p);
-	kill_all(p);
-	parent_child_gone(p);
-}
-
-static void
-on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	struct parent *p = w->data;
-	struct child *c;
-
-	(void)loop;
-	(void)revents;
-	log_line(LOG_WARNING, "ev=stop error=\"time is over\"");
-	TAILQ_FOREACH (c, &p->children, link)
-		if (p->phase == PARENT_ENDING || c->role == ROLE_WORKER)
-			child_kill(c);
 }
 
 static void
@@ -366,20 +188,13 @@ on_stop(struct ev_loop *loop, ev_signal *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	if (p->phase >= PARENT_STOPPING) {
+	if (p->phase >= PARENT_STOPPING)
 		log_line(LOG_EVENT, "ev=stop signal=%d again=yes", w->signum);
-		kill_all(p);
-		return;
-	}
-	log_line(LOG_EVENT, "ev=stop signal=%d grace=%u", w->signum,
-	    p->conf->stop_grace);
-	notify_stopping();
-	p->phase = PARENT_STOPPING;
+	else
+		log_line(LOG_EVENT, "ev=stop signal=%d grace=%u", w->signum,
+		    p->conf->stop_grace);
 	close_sockets(p);
-	remove_down(p);
-	stop_some(p, true, p->conf->stop_grace);
-	set_deadline(p, p->conf->stop_grace + LATE);
-	parent_child_gone(p);
+	phase_stop(p, p->conf->stop_grace);
 }
 
 static void
@@ -415,10 +230,9 @@ watch(struct parent *p)
 	ev_signal_init(&p->sighup, on_reload, SIGHUP);
 	ev_timer_init(
 	    &p->rotate, on_rotate, TICKET_HOURS * 3600., TICKET_HOURS * 3600.);
-	ev_init(&p->deadline, on_deadline);
 	ev_prepare_init(&p->flush, on_turn_end);
 	p->sigterm.data = p->sigint.data = p->sighup.data = p;
-	p->rotate.data = p->deadline.data = p;
+	p->rotate.data = p;
 	ev_signal_start(p->loop, &p->sigterm);
 	ev_signal_start(p->loop, &p->sigint);
 	ev_signal_start(p->loop, &p->sighup);
@@ -440,10 +254,10 @@ prepare(struct parent *p, struct errbuf *eb)
 		return err_set(eb, E_IO, "no event loop");
 	if ((e = open_log(p, eb)) != E_OK)
 		return e;
-	if ((e = addrcount_create(p->conf->worker.role.n, &p->counts_fd, eb)) !=
-		E_OK ||
-	    (e = addrcount_map(
-		 &p->counts, p->counts_fd, p->conf->worker.role.n, eb)) != E_OK)
+	if ((e = addrcount_create(p->conf->worker.role.n,
+		 &p->conf->worker.counts_fd, eb)) != E_OK ||
+	    (e = addrcount_map(&p->counts, p->conf->worker.counts_fd,
+		 p->conf->worker.role.n, eb)) != E_OK)
 		return e;
 	return rotate_tickets(p, eb);
 }
@@ -464,7 +278,7 @@ serve(struct parent *p)
 	watch(p);
 	if (start_children(p, &eb) != E_OK) {
 		log_line(LOG_FAULT, "ev=start error=\"%s\"", eb.text);
-		parent_give_up(p, EX_OSERR);
+		phase_give_up(p, EX_OSERR);
 	}
 	ev_run(p->loop, 0);
 	log_line(LOG_EVENT, "ev=stopped");
@@ -480,6 +294,8 @@ parent_run(struct conf *conf, const struct conf_env *env)
 
 	p->conf = conf;
 	p->env = *env;
+	p->rules = parent_messages;
+	phase_init(p);
 	TAILQ_INIT(&p->children);
 	status = serve(p);
 	explicit_bzero(p->tickets, sizeof(p->tickets));

@@ -1,6 +1,8 @@
-/* What the processes say to the parent, and what it does then. */
+#include "server/parent/parent_messages.h"
+
 #include "base/log.h"
-#include "server/parent/child.h"
+#include "server/parent/child_tell.h"
+#include "server/parent/phase.h"
 #include "server/parent/uid_store.h"
 
 enum { PHASE_STARTING = 1, PHASE_SERVING = 2, PHASE_ANY = 3 };
@@ -14,7 +16,7 @@ take_ready(void *arg, struct ipc_in *in)
 		return E_FORMAT;
 	ipc_set_phase(c->chan, PHASE_SERVING);
 	c->state = CHILD_SERVING;
-	parent_ready(c->parent);
+	phase_ready(c->parent);
 	return E_OK;
 }
 
@@ -27,12 +29,12 @@ take_misbehaved(void *arg, struct ipc_in *in)
 
 	/* Only those that it has a channel to. */
 	if (ipc_get_end(in) != E_OK || role == ROLE_PARENT ||
-	    role > ROLE_STORE || role == c->role)
+	    role >= ROLE_END || role == c->role)
 		return E_FORMAT;
 	if ((accused = child_find(c->parent, role, index)) == NULL)
 		return E_OK; /* it has ended meanwhile */
 	log_line(LOG_FAULT, "ev=misbehaved role=%s index=%u by=%s.%u",
-	    child_name(role), index, child_name(c->role), c->index);
+	    child_name(accused), index, child_name(c), c->index);
 	child_kill(accused);
 	return E_OK;
 }
@@ -44,7 +46,7 @@ take_users_check(void *arg, struct ipc_in *in)
 
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	parent_send_users(c->parent, c, false);
+	child_tell_users(c);
 	return E_OK;
 }
 
@@ -90,7 +92,7 @@ on_gone(void *arg, enum err why)
 
 	if (why == E_FORMAT)
 		log_line(LOG_FAULT, "ev=misbehaved role=%s index=%u by=parent",
-		    child_name(c->role), c->index);
+		    child_name(c), c->index);
 	ipc_close(c->chan);
 	c->chan = NULL;
 	if (why == E_FORMAT || !c->leaving)
@@ -121,8 +123,6 @@ static const struct ipc_rule store_rules[] = { READY, MISBEHAVED,
 		r, sizeof(r) / sizeof((r)[0]), on_gone \
 	}
 
-const struct ipc_rules child_rules[] = {
-	[ROLE_WORKER] = RULES(worker_rules),
-	[ROLE_AUTH] = RULES(auth_rules),
-	[ROLE_STORE] = RULES(store_rules),
-};
+#define ROW(NAME, role, user) [ROLE_##NAME] = RULES(role##_rules),
+
+const struct ipc_rules parent_messages[ROLE_END] = { ROLES(ROW) };

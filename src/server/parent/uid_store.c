@@ -1,19 +1,9 @@
 #include "server/parent/uid_store.h"
 
-#include "base/log.h"
+#include "server/parent/child_start.h"
+#include "server/parent/child_tell.h"
 
 enum { FINISH_MS = 3600 * 1000 };
-
-static void
-refuse(struct child *auth, uint32_t uid, const char *why)
-{
-	log_line(LOG_WARNING, "ev=store-refused uid=%u why=\"%s\"", uid, why);
-	ipc_begin(auth->chan, IPC_NO_STORE);
-	ipc_put_u32(auth->chan, uid);
-	ipc_put_str(auth->chan, why);
-	if (ipc_end(auth->chan) != E_OK)
-		child_kill(auth);
-}
 
 /* NULL: auth may have such a store.  It says what the users file says, but it
  * may have been broken into.  Root's only if mail_user is root, which needs
@@ -74,22 +64,22 @@ uid_store_wanted(struct child *auth, uint32_t uid, uint32_t gid)
 	unsigned n;
 
 	if (why != NULL) {
-		refuse(auth, uid, why);
+		child_tell_no_store(auth, uid, why);
 		return;
 	}
 	if ((c = find(p, uid, &n)) != NULL) {
 		/* Auth knows sooner than we that it has died, or asks while
 		 * it is being started: a new channel serves both. */
 		if (child_connect(auth, c, &eb) != E_OK)
-			refuse(auth, uid, eb.text);
+			child_tell_no_store(auth, uid, eb.text);
 		return;
 	}
 	if (n >= p->conf->uid_stores_max) {
-		refuse(auth, uid, "too many users at a time");
+		child_tell_no_store(auth, uid, "too many users at a time");
 		return;
 	}
 	if ((c = child_new(p, ROLE_STORE, free_index(p))) == NULL) {
-		refuse(auth, uid, "out of memory");
+		child_tell_no_store(auth, uid, "out of memory");
 		return;
 	}
 	c->of_uid = true;
@@ -97,7 +87,7 @@ uid_store_wanted(struct child *auth, uint32_t uid, uint32_t gid)
 	c->gid = gid;
 	if (child_start(c, &eb) != E_OK) {
 		child_remove(c);
-		refuse(auth, uid, eb.text);
+		child_tell_no_store(auth, uid, eb.text);
 	}
 }
 
@@ -109,10 +99,7 @@ uid_store_idle(struct child *c)
 
 	if (auth == NULL || auth->chan == NULL || c->leaving)
 		return; /* it will say so again */
-	ipc_begin(auth->chan, IPC_IDLE);
-	ipc_put_u16(auth->chan, c->index);
-	if (ipc_end(auth->chan) != E_OK)
-		child_kill(auth);
+	child_tell_idle(auth, c);
 }
 
 void
@@ -122,13 +109,4 @@ uid_store_given_up(struct parent *p, uint16_t index)
 
 	if (c != NULL && c->of_uid && !c->leaving)
 		child_stop(c, FINISH_MS);
-}
-
-void
-uid_store_failed(const struct child *c)
-{
-	struct child *auth = child_find(c->parent, ROLE_AUTH, 0);
-
-	if (auth != NULL && auth->chan != NULL)
-		refuse(auth, c->uid, "its store cannot start");
 }

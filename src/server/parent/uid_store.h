@@ -16,7 +16,4 @@ void uid_store_wanted(struct child *auth, uint32_t uid, uint32_t gid);
 void uid_store_idle(struct child *store);
 void uid_store_given_up(struct parent *p, uint16_t index);
 
-/* It died before it was ready. */
-void uid_store_failed(const struct child *store);
-
 #endif

@@ -1,0 +1,181 @@
+#include "server/parent/child_start.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/parent/child_tell.h"
+#include "server/parent/logrelay.h"
+#include "server/parent/phase.h"
+#include "server/parent/spawn.h"
+
+enum {
+	HEALTHY_MS = 60 * 1000, /* who lived so long has not failed in a row */
+	PAUSE_MAX = 30,         /* seconds */
+	START_TRIES = 5,
+};
+
+static void on_died(struct ev_loop *loop, ev_child *w, int revents);
+static void on_again(struct ev_loop *loop, ev_timer *w, int revents);
+
+static void
+log_start_error(const struct child *c, const struct errbuf *eb)
+{
+	log_line(LOG_FAULT, "ev=start role=%s index=%u error=\"%s\"",
+	    child_name(c), c->index, eb->text);
+}
+
+enum err
+child_start(struct child *c, struct errbuf *eb)
+{
+	struct parent *p = c->parent;
+	struct spawned s;
+	enum err e;
+
+	if ((e = spawn(child_name(c), c->index, &s, eb)) != E_OK)
+		return e;
+	c->pid = s.pid;
+	c->state = CHILD_STARTING;
+	c->started = clock_ms();
+	ev_child_init(&c->died, on_died, c->pid, 0);
+	c->died.data = c;
+	ev_child_start(p->loop, &c->died);
+	/* From here on a failure kills it, and on_died() goes on. */
+	if (logrelay_add(p->loop, s.log, child_name(c), c->index) != E_OK) {
+		close(s.ctl);
+		s.ctl = -1;
+	}
+	if (s.ctl >= 0)
+		c->chan = ipc_open(p->loop, s.ctl, &p->rules[c->role], c, true);
+	e = c->chan == NULL ? err_set(eb, E_NOMEM, "out of memory")
+			    : child_tell_settings(c);
+	if (e == E_OK)
+		e = child_connect_all(c, eb);
+	if (e == E_OK && c->role == ROLE_AUTH)
+		child_tell_users_anew(c);
+	if (e == E_OK && c->role == ROLE_WORKER)
+		child_tell_tickets(c);
+	if (e != E_OK) {
+		log_start_error(c, eb);
+		child_kill(c);
+	}
+	return E_OK;
+}
+
+/* At once the first time, then after 1, 2, 4 ... seconds. */
+static void
+start_later(struct child *c)
+{
+	unsigned n = c->failures - 1;
+	unsigned pause = n == 0 ? 0 : n > 5 ? PAUSE_MAX : 1u << (n - 1);
+
+	ev_timer_init(&c->again, on_again, pause, 0.);
+	c->again.data = c;
+	ev_timer_start(c->parent->loop, &c->again);
+}
+
+/* It ended, or could not even be started. */
+static void
+failed(struct child *c, bool never_ready)
+{
+	struct parent *p = c->parent;
+
+	c->failures++;
+	if (p->phase == PARENT_STARTING && never_ready &&
+	    c->failures >= START_TRIES) {
+		log_line(LOG_FAULT,
+		    "ev=give-up role=%s index=%u error=\"it cannot start\"",
+		    child_name(c), c->index);
+		phase_give_up(p, EX_UNAVAILABLE);
+		return;
+	}
+	start_later(c);
+}
+
+void
+child_keep(struct child *c)
+{
+	struct errbuf eb;
+
+	if (child_start(c, &eb) == E_OK)
+		return;
+	log_start_error(c, &eb);
+	failed(c, true);
+}
+
+static void
+on_again(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	child_keep(w->data);
+}
+
+static void
+log_death(const struct child *c, int status)
+{
+	bool wanted =
+	    c->leaving && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	char how[48];
+
+	if (WIFSIGNALED(status))
+		snprintf(how, sizeof(how), "signal=%d", WTERMSIG(status));
+	else
+		snprintf(how, sizeof(how), "status=%d", WEXITSTATUS(status));
+	log_line(wanted ? LOG_DEBUGGING : LOG_FAULT,
+	    "ev=ended role=%s index=%u pid=%ld %s", child_name(c), c->index,
+	    (long)c->pid, how);
+}
+
+/* What it held is given back. */
+static void
+tear_down(struct child *c)
+{
+	ev_child_stop(c->parent->loop, &c->died);
+	if (c->chan != NULL)
+		ipc_drain(c->chan); /* its last words */
+	ipc_close(c->chan);
+	c->chan = NULL;
+	if (c->role == ROLE_WORKER)
+		addrcount_clear_row(&c->parent->counts, c->index);
+	if (clock_ms() - c->started > HEALTHY_MS)
+		c->failures = 0;
+	c->leaving = false;
+}
+
+/* Somebody's sign-in waits for it. */
+static void
+refuse_store(const struct child *store)
+{
+	struct child *auth = child_find(store->parent, ROLE_AUTH, 0);
+
+	if (auth != NULL && auth->chan != NULL)
+		child_tell_no_store(auth, store->uid, "its store cannot start");
+}
+
+static void
+on_died(struct ev_loop *loop, ev_child *w, int revents)
+{
+	struct child *c = w->data;
+	struct parent *p = c->parent;
+	bool never_ready = c->state == CHILD_STARTING;
+
+	(void)loop;
+	(void)revents;
+	logrelay_drain();
+	log_death(c, w->rstatus);
+	tear_down(c);
+	c->state = CHILD_DOWN;
+	if (p->phase < PARENT_STOPPING && !c->of_uid) {
+		failed(c, never_ready);
+		return;
+	}
+	if (c->of_uid && never_ready)
+		refuse_store(c);
+	child_remove(c);
+	phase_child_gone(p);
+}

@@ -1,0 +1,198 @@
+#include "server/parent/child_tell.h"
+
+#include "base/log.h"
+#include "server/conf/role_table.h"
+
+enum { UID_STORE_IDLE_MS = 60 * 1000 };
+
+static void
+send_end(struct child *c)
+{
+	if (ipc_end(c->chan) != E_OK)
+		child_kill(c);
+}
+
+/* ---- settings ---- */
+
+/* What is not the same for all processes of a role. */
+static void
+fit_settings(const struct child *c, struct parent *p)
+{
+	struct role_conf *r = role_conf(p->conf, c->role);
+
+	r->index = c->index;
+	r->uid = c->uid;
+	r->gid = c->gid;
+	if (c->role == ROLE_WORKER)
+		for (unsigned i = 0; i < p->n_sockets; i++)
+			p->conf->worker.listener[i].fd = p->socket[c->index][i];
+	if (c->role == ROLE_STORE)
+		p->conf->store.idle_end_ms = c->of_uid ? UID_STORE_IDLE_MS : 0;
+}
+
+enum err
+child_tell_settings(struct child *c)
+{
+	struct parent *p = c->parent;
+	struct role_conf *r = role_conf(p->conf, c->role), of_all = *r;
+
+	fit_settings(c, p);
+	ipc_begin(c->chan, IPC_CONF);
+	ipc_put_fields(c->chan, role_table[c->role].fields, r);
+	*r = of_all;
+	return ipc_end(c->chan);
+}
+
+/* ---- channels ---- */
+
+/* Hands c one end of a channel to `other`; the end is taken. */
+static enum err
+hand(struct child *c, const struct child *other, int fd)
+{
+	ipc_begin(c->chan, IPC_ATTACH);
+	ipc_put_u8(c->chan, (uint8_t)other->role);
+	ipc_put_u16(c->chan, other->index);
+	ipc_put_fd(c->chan, fd, true);
+	return ipc_end(c->chan);
+}
+
+static enum err
+say_store_is(struct child *auth, const struct child *store)
+{
+	ipc_begin(auth->chan, IPC_STORE_IS);
+	ipc_put_u16(auth->chan, store->index);
+	ipc_put_u32(auth->chan, store->uid);
+	return ipc_end(auth->chan);
+}
+
+enum err
+child_connect(struct child *a, struct child *b, struct errbuf *eb)
+{
+	/* If one of them is a store, it is the first. */
+	struct child *store = a->role == ROLE_STORE ? a : b;
+	struct child *other = a->role == ROLE_STORE ? b : a;
+	int fd[2];
+	enum err e, e2;
+
+	if ((e = ipc_pair(fd, eb)) != E_OK)
+		return e;
+	if (store->of_uid && other->role == ROLE_AUTH)
+		e = say_store_is(other, store);
+	/* Both take their end in any case. */
+	e2 = hand(store, other, fd[0]);
+	e = e2 != E_OK ? e2 : e;
+	e2 = hand(other, store, fd[1]);
+	e = e2 != E_OK ? e2 : e;
+	return e != E_OK ? err_set(eb, e, "%s", err_str(e)) : E_OK;
+}
+
+/* Every process talks to all of the other kinds; the workers come before
+ * auth in the list, so that they know a store before it is asked for mail. */
+enum err
+child_connect_all(struct child *c, struct errbuf *eb)
+{
+	struct child *other;
+	enum err e = E_OK;
+
+	TAILQ_FOREACH (other, &c->parent->children, link)
+		if (e == E_OK && other->role != c->role &&
+		    other->chan != NULL && !other->leaving)
+			e = child_connect(c, other, eb);
+	return e;
+}
+
+/* ---- to auth ---- */
+
+void
+child_tell_users(struct child *auth)
+{
+	struct parent *p = auth->parent;
+	struct errbuf eb;
+	int fd;
+
+	if (users_watch_changed(&p->users, p->conf->users, &fd, &eb) != E_OK)
+		log_line(LOG_FAULT, "ev=users file=\"%s\" error=\"%s\"",
+		    p->conf->users, eb.text);
+	ipc_begin(auth->chan, IPC_USERS);
+	if (fd >= 0)
+		ipc_put_fd(auth->chan, fd, true);
+	send_end(auth);
+}
+
+void
+child_tell_users_anew(struct child *auth)
+{
+	users_watch_forget(&auth->parent->users);
+	child_tell_users(auth);
+}
+
+void
+child_tell_no_store(struct child *auth, uint32_t uid, const char *why)
+{
+	log_line(LOG_WARNING, "ev=store-refused uid=%u why=\"%s\"", uid, why);
+	ipc_begin(auth->chan, IPC_NO_STORE);
+	ipc_put_u32(auth->chan, uid);
+	ipc_put_str(auth->chan, why);
+	send_end(auth);
+}
+
+void
+child_tell_idle(struct child *auth, const struct child *store)
+{
+	ipc_begin(auth->chan, IPC_IDLE);
+	ipc_put_u16(auth->chan, store->index);
+	send_end(auth);
+}
+
+/* ---- to workers ---- */
+
+void
+child_tell_tickets(struct child *worker)
+{
+	const struct parent *p = worker->parent;
+
+	ipc_begin(worker->chan, IPC_TICKETS);
+	ipc_put_bytes(worker->chan, p->tickets, p->n_tickets * TICKET_KEY);
+	send_end(worker);
+}
+
+void
+child_tell_certificate(struct child *worker)
+{
+	const struct worker_conf *conf = &worker->parent->conf->worker;
+
+	ipc_begin(worker->chan, IPC_CERTIFICATE);
+	ipc_put_str(worker->chan, conf->certificate);
+	ipc_put_str(worker->chan, conf->key);
+	send_end(worker);
+}
+
+/* ---- to all ---- */
+
+void
+child_tell_role(
+    struct parent *p, enum ipc_role role, void (*tell)(struct child *c))
+{
+	struct child *c;
+
+	TAILQ_FOREACH (c, &p->children, link)
+		if (c->role == role && c->chan != NULL)
+			tell(c);
+}
+
+void
+child_stop(struct child *c, uint32_t ms)
+{
+	if (c->chan == NULL)
+		return;
+	c->leaving = true;
+	if (c->role == ROLE_AUTH) {
+		/* It has nothing to finish when nobody asks any more. */
+		ipc_close(c->chan);
+		c->chan = NULL;
+		return;
+	}
+	ipc_begin(c->chan, IPC_STOP);
+	ipc_put_u32(c->chan, ms);
+	send_end(c);
+}

@@ -1,0 +1,40 @@
+/*
+ * child_tell.h - what the parent tells its processes.
+ *
+ * A process that cannot be told what it needs to know is killed: it is started
+ * again and told everything.
+ */
+#ifndef SERVER_PARENT_CHILD_TELL_H
+#define SERVER_PARENT_CHILD_TELL_H
+
+#include "server/parent/child.h"
+
+enum err child_tell_settings(struct child *c) NODISCARD;
+
+/* Gives each of two processes one end of a new channel. */
+enum err child_connect(
+    struct child *a, struct child *b, struct errbuf *eb) NODISCARD;
+/* Connects c with all processes of other roles. */
+enum err child_connect_all(struct child *c, struct errbuf *eb) NODISCARD;
+
+/* To auth: the users file, if it is not the one that was sent last; after
+ * child_tell_users_anew() it is sent in any case. */
+void child_tell_users(struct child *auth);
+void child_tell_users_anew(struct child *auth);
+/* To auth: no store for uid can be had; the log is told too. */
+void child_tell_no_store(struct child *auth, uint32_t uid, const char *why);
+/* To auth: a store of a user's own uid has had nothing to do for long. */
+void child_tell_idle(struct child *auth, const struct child *store);
+
+/* To a worker. */
+void child_tell_tickets(struct child *worker);
+void child_tell_certificate(struct child *worker);
+
+/* Calls tell() for every process of a role that can be told something. */
+void child_tell_role(
+    struct parent *p, enum ipc_role role, void (*tell)(struct child *c));
+
+/* It shall finish within ms; auth ends at once. */
+void child_stop(struct child *c, uint32_t ms);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * parent_state.h - what the files of the parent share.  From the lowest up, each
+ * using only those before it:
+ *
+ *	child.c		one process and where it stands
+ *	child_tell.c	what a process is told
+ *	phase.c		starting, serving, stopping, ending
+ *	child_start.c	starting a process, and again when it has died
+ *	uid_store.c	stores of users' own uids, which come and go
+ *	parent_messages.c	what processes say
+ *	parent.c	ports, signals, keys
+ */
+#ifndef SERVER_PARENT_PARENT_STATE_H
+#define SERVER_PARENT_PARENT_STATE_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "server/conf/conf.h"
+#include "server/ipc/addrcount.h"
+#include "server/ipc/ipc.h"
+#include "server/parent/users_watch.h"
+
+struct child;
+
+enum parent_phase {
+	PARENT_STARTING, /* some process is not ready for the first time */
+	PARENT_SERVING,
+	PARENT_STOPPING, /* sessions may finish */
+	PARENT_ENDING,   /* stores and auth may finish */
+};
+
+/* Tickets are made with the first and taken with any: a client may resume for
+ * the time of two rotations. */
+enum { TICKET_KEY = 80, TICKET_KEYS = 3 };
+
+struct parent {
+	struct ev_loop *loop;
+	struct conf *conf;
+	struct conf_env env;
+	enum parent_phase phase;
+	int status; /* to exit with */
+	TAILQ_HEAD(child_list, child) children;
+	/* What a process of each role may say: parent_messages.c. */
+	const struct ipc_rules *rules;
+	uint16_t next_uid_store; /* see uid_store.c */
+
+	int socket[WORKERS_MAX][LISTENERS_MAX];
+	unsigned n_sockets; /* of each worker */
+	struct addrcount counts;
+	uint8_t tickets[TICKET_KEYS][TICKET_KEY];
+	unsigned n_tickets;
+	struct users_watch users;
+
+	ev_signal sigterm, sigint, sighup;
+	ev_timer rotate, deadline;
+	ev_prepare flush;
+};
+
+#endif

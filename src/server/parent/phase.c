@@ -1,0 +1,138 @@
+#include "server/parent/phase.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "server/parent/child.h"
+#include "server/parent/child_tell.h"
+#include "server/parent/notify.h"
+
+enum {
+	LATE = 2,       /* seconds that a process may take beyond its time */
+	END_GRACE = 10, /* seconds for stores and auth to finish their work */
+};
+
+void
+phase_ready(struct parent *p)
+{
+	const struct conf *c = p->conf;
+	struct child *child;
+
+	TAILQ_FOREACH (child, &p->children, link)
+		if (child->state != CHILD_SERVING)
+			return;
+	if (p->phase != PARENT_STARTING)
+		return;
+	p->phase = PARENT_SERVING;
+	notify_ready();
+	log_line(LOG_EVENT,
+	    "ev=ready pid=%ld worker=%u store=%u max_sessions=%u",
+	    (long)getpid(), c->worker.role.n, c->store.role.n,
+	    c->worker.sessions_max * c->worker.role.n);
+}
+
+/* Those that are only waiting to be started. */
+static void
+remove_down(struct parent *p)
+{
+	struct child *c, *next;
+
+	for (c = TAILQ_FIRST(&p->children); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->state == CHILD_DOWN)
+			child_remove(c);
+	}
+}
+
+static void
+kill_all(struct parent *p)
+{
+	struct child *c;
+
+	TAILQ_FOREACH (c, &p->children, link)
+		child_kill(c);
+}
+
+static void
+set_deadline(struct parent *p, unsigned seconds)
+{
+	ev_timer_stop(p->loop, &p->deadline);
+	ev_timer_set(&p->deadline, seconds, 0.);
+	ev_timer_start(p->loop, &p->deadline);
+}
+
+/* The workers, or all others. */
+static void
+stop_some(struct parent *p, bool workers, unsigned seconds)
+{
+	struct child *c;
+
+	TAILQ_FOREACH (c, &p->children, link)
+		if ((c->role == ROLE_WORKER) == workers)
+			child_stop(c, seconds * 1000);
+}
+
+/* Those who serve first; then, when no session is left, those they need. */
+void
+phase_child_gone(struct parent *p)
+{
+	struct child *c;
+
+	if (p->phase == PARENT_STOPPING) {
+		TAILQ_FOREACH (c, &p->children, link)
+			if (c->role == ROLE_WORKER)
+				return;
+		p->phase = PARENT_ENDING;
+		stop_some(p, false, END_GRACE);
+		set_deadline(p, END_GRACE + LATE);
+	}
+	if (p->phase == PARENT_ENDING && TAILQ_EMPTY(&p->children))
+		ev_break(p->loop, EVBREAK_ALL);
+}
+
+void
+phase_give_up(struct parent *p, int status)
+{
+	p->status = status;
+	p->phase = PARENT_ENDING;
+	remove_down(p);
+	kill_all(p);
+	phase_child_gone(p);
+}
+
+static void
+on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct parent *p = w->data;
+	struct child *c;
+
+	(void)loop;
+	(void)revents;
+	log_line(LOG_WARNING, "ev=stop error=\"time is over\"");
+	TAILQ_FOREACH (c, &p->children, link)
+		if (p->phase == PARENT_ENDING || c->role == ROLE_WORKER)
+			child_kill(c);
+}
+
+void
+phase_stop(struct parent *p, unsigned seconds)
+{
+	if (p->phase >= PARENT_STOPPING) {
+		kill_all(p);
+		return;
+	}
+	notify_stopping();
+	p->phase = PARENT_STOPPING;
+	remove_down(p);
+	stop_some(p, true, seconds);
+	set_deadline(p, seconds + LATE);
+	phase_child_gone(p);
+}
+
+void
+phase_init(struct parent *p)
+{
+	p->phase = PARENT_STARTING;
+	ev_init(&p->deadline, on_deadline);
+	p->deadline.data = p;
+}
