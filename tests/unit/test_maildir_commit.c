@@ -173,7 +173,6 @@ expect_text(const struct drop_message *m, const char *text)
 	char got[64] = "";
 
 	assert_int_equal(m->status, FETCH_OK);
-	assert_int_equal(m->encoding, ENC_LF);
 	assert_int_equal(m->offset, 0);
 	assert_int_equal(m->stored, strlen(text));
 	assert_int_equal(fcntl(m->fd, F_GETFL) & O_ACCMODE, O_RDONLY);

@@ -31,7 +31,7 @@ begin(struct auth_worker *w, uint64_t sid, const char *peer, const char *method,
 	if (slot != NULL && slot->signin != NULL)
 		return E_FORMAT;
 	if (slot == NULL || (*s_r = signin_new(w, sid, peer, method)) == NULL) {
-		auth_worker_refuse(w, sid, SIGN_IN_TEMPORARY, "", "memory");
+		auth_worker_refuse(w, sid, SIGN_IN_TEMPORARY);
 		return E_OK;
 	}
 	slot->signin = *s_r;
@@ -49,7 +49,6 @@ static void
 get_head(struct ipc_in *in, struct head *h)
 {
 	h->sid = ipc_get_u64(in);
-	ipc_get_u8(in);
 	ipc_get_str(in, h->peer, sizeof(h->peer));
 }
 

@@ -133,7 +133,7 @@ static void
 answer(struct signin *s)
 {
 	if (s->worker != NULL)
-		auth_worker_refuse(s->worker, s->sid, s->code, s->user, s->why);
+		auth_worker_refuse(s->worker, s->sid, s->code);
 	finish(s, 0);
 }
 

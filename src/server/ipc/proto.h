@@ -46,32 +46,30 @@ enum ipc_type {
 	IPC_IDLE,
 
 	/* worker -> auth */
-	IPC_PASS =
-	    32,   /* u64 sid, u8 flags, str peer, str name, bytes password */
-	IPC_APOP, /* u64 sid, u8 flags, str peer, str name, str timestamp with its
-	           * brackets, bytes digest (16 octets) */
-	IPC_SASL, /* u64 sid, u8 flags, str peer, str mechanism, u8 has initial
-	           * response, bytes initial response */
+	IPC_PASS = 32, /* u64 sid, str peer, str name, bytes password */
+	IPC_APOP, /* u64 sid, str peer, str name, str timestamp with its brackets,
+	           * bytes digest (16 octets) */
+	IPC_SASL, /* u64 sid, str peer, str mechanism, u8 has initial response,
+	           * bytes initial response */
 	IPC_SASL_STEP,   /* u64 sid, bytes response */
 	IPC_SIGN_IN_END, /* u64 sid: the client cancelled or has gone */
 	/* auth -> worker; on success nothing: the store speaks next, or if it died
 	 * IPC_REFUSED, which is stale if the store has spoken */
 	IPC_CHALLENGE = 48, /* u64 sid, bytes challenge */
-	IPC_REFUSED, /* u64 sid, u8 enum sign_in_code, str user (may be empty),
-	              * str why: a word for the log */
+	IPC_REFUSED,        /* u64 sid, u8 enum sign_in_code */
 
 	/* auth -> store: u16 worker index, u64 sid, str user, str mail, str peer */
 	IPC_OPEN = 64,
 
 	/* store -> worker */
 	IPC_OPENED = 80, /* u64 sid, str user, u32 count, u64 octets */
-	IPC_NOT_OPENED,  /* u64 sid, str user, u8 enum sign_in_code, then of who
-	                  * has it if SIGN_IN_IN_USE: u64 since when, seconds
-	                  * since 1970, str from where */
+	IPC_NOT_OPENED,  /* u64 sid, u8 enum sign_in_code, then of who has it if
+	                  * SIGN_IN_IN_USE: u64 since when, seconds since 1970,
+	                  * str from where */
 	IPC_INDEX_IS,    /* u64 sid, u8 ok, u64 end offset, fd if ok */
 	IPC_FETCHED, /* u64 sid, u8 n, n times { u32 msgno, u8 enum fetch_status,
-	              * u8 enum fetch_encoding, u64 offset, u64 stored octets,
-	              * u64 wire octets }, one fd for each FETCH_OK in order */
+	              * u64 offset, u64 stored octets, u64 wire octets }, one fd
+	              * for each FETCH_OK in order */
 	IPC_COMMITTED, /* u64 sid, u32 removed, u32 failed */
 	IPC_YIELD, /* u64 sid, u32 seconds: is it idle as long?  Then end it, and
 	            * answer with IPC_RELEASE; else with IPC_KEEP */
@@ -88,9 +86,6 @@ enum ipc_type {
 	            * index itself cannot be read */
 };
 
-/* Flags of IPC_PASS and IPC_SASL. */
-enum { SIGN_IN_TLS = 1 };
-
 /* How a sign-in ended; the worker says it with the response code. */
 enum sign_in_code {
 	SIGN_IN_CREDENTIALS, /* [AUTH] */
@@ -102,7 +97,6 @@ enum sign_in_code {
 };
 
 enum fetch_status { FETCH_OK, FETCH_GONE, FETCH_FAILED };
-enum fetch_encoding { ENC_LF, ENC_WIRE };
 enum mark_kind { MARK_REMOVE, MARK_SEEN };
 
 enum {

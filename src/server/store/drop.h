@@ -56,7 +56,6 @@ struct drop_open {
 struct drop_message {
 	uint32_t msgno;
 	enum fetch_status status;
-	enum fetch_encoding encoding;
 	uint64_t offset, stored, wire;
 	int fd; /* owned by the caller if FETCH_OK */
 };

@@ -174,7 +174,6 @@ answer_fetch(struct tenant *s, const struct drop_message *m, unsigned n)
 		for (unsigned i = 0; i < n; i++) {
 			ipc_put_u32(c, m[i].msgno);
 			ipc_put_u8(c, (uint8_t)m[i].status);
-			ipc_put_u8(c, (uint8_t)m[i].encoding);
 			ipc_put_u64(c, m[i].offset);
 			ipc_put_u64(c, m[i].stored);
 			ipc_put_u64(c, m[i].wire);

@@ -88,9 +88,9 @@ take_open(void *arg, struct ipc_in *in)
 		    index, (unsigned long long)sid,
 		    str_escape(shown, sizeof(shown), mail, strlen(mail)),
 		    st->conf.root);
-		tenant_refuse(p, sid, user, SIGN_IN_PERMANENT, NULL);
+		tenant_refuse(p, sid, SIGN_IN_PERMANENT, NULL);
 	} else if (st->stopping) {
-		tenant_refuse(p, sid, user, SIGN_IN_TEMPORARY, NULL);
+		tenant_refuse(p, sid, SIGN_IN_TEMPORARY, NULL);
 	} else {
 		tenant_open(p, sid, user, path, from);
 	}

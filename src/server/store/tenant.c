@@ -25,12 +25,11 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents);
 /* ---- answers ---- */
 
 void
-tenant_refuse(struct peer *p, uint64_t sid, const char *user,
-    enum sign_in_code code, const struct drop_holder *holder)
+tenant_refuse(struct peer *p, uint64_t sid, enum sign_in_code code,
+    const struct drop_holder *holder)
 {
 	if (!op_answer_begin(p, IPC_NOT_OPENED, sid))
 		return;
-	ipc_put_str(p->chan, user);
 	ipc_put_u8(p->chan, (uint8_t)code);
 	ipc_put_u64(p->chan, holder != NULL ? holder->since : 0);
 	ipc_put_str(p->chan, holder != NULL ? holder->from : "");
@@ -209,7 +208,7 @@ refuse_in_use(struct tenant *s, const struct tenant *holder)
 
 	drop_holder_set(&who, holder->opened, holder->from);
 	log_not_opened(tenant_tag(s, tag), drop_holder_text(&who, text));
-	tenant_refuse(s->peer, s->sid, s->user, SIGN_IN_IN_USE, &who);
+	tenant_refuse(s->peer, s->sid, SIGN_IN_IN_USE, &who);
 	tenant_free(s);
 }
 
@@ -313,8 +312,8 @@ done_open(struct job *j)
 		if (in_use)
 			log_not_opened(
 			    o->tag, drop_holder_text(&o->holder, text));
-		tenant_refuse(s->peer, s->sid, s->user, o->code,
-		    in_use ? &o->holder : NULL);
+		tenant_refuse(
+		    s->peer, s->sid, o->code, in_use ? &o->holder : NULL);
 		s->state = TENANT_ENDING;
 	}
 	if (s->state == TENANT_OPEN && md->waiting != 0)
@@ -330,8 +329,7 @@ tenant_start(struct tenant *s)
 
 	if (op == NULL) {
 		log_not_opened(tenant_tag(s, tag), "out of memory");
-		tenant_refuse(
-		    s->peer, s->sid, s->user, SIGN_IN_TEMPORARY, NULL);
+		tenant_refuse(s->peer, s->sid, SIGN_IN_TEMPORARY, NULL);
 		tenant_free(s);
 		return;
 	}
@@ -358,7 +356,7 @@ tenant_open(struct peer *p, uint64_t sid, const char *user, const char *path,
 		return;
 	}
 	if ((s = tenant_new(p, sid, user, path, from)) == NULL) {
-		tenant_refuse(p, sid, user, SIGN_IN_TEMPORARY, NULL);
+		tenant_refuse(p, sid, SIGN_IN_TEMPORARY, NULL);
 		return;
 	}
 	holder = maildrop_holder(s->maildrop);

@@ -111,8 +111,8 @@ bool tenant_is_held(const struct store *st, const char *path);
 void tenant_open(struct peer *p, uint64_t sid, const char *user,
     const char *path, const char *from);
 /* holder: with SIGN_IN_IN_USE, else NULL. */
-void tenant_refuse(struct peer *p, uint64_t sid, const char *user,
-    enum sign_in_code code, const struct drop_holder *holder);
+void tenant_refuse(struct peer *p, uint64_t sid, enum sign_in_code code,
+    const struct drop_holder *holder);
 
 /* Answered later; that it cannot be had now is an answer too.  E_FORMAT: the
  * worker asks for what does not exist. */

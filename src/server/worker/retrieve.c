@@ -229,8 +229,6 @@ retrieve_fetched(struct session *s, struct ipc_in *in)
 		};
 
 		f.status = ipc_get_u8_to(in, FETCH_FAILED);
-		/* Either encoding goes the same way. */
-		(void)ipc_get_u8_to(in, ENC_WIRE);
 		f.off = ipc_get_u64(in);
 		f.stored = ipc_get_u64(in);
 		f.wire = ipc_get_u64(in);

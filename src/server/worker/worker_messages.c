@@ -38,8 +38,6 @@ on_refused(void *arg, struct ipc_in *in)
 	uint8_t code = ipc_get_u8(in);
 	enum err e;
 
-	(void)ipc_get_slice(in); /* user and reason: auth has logged them */
-	(void)ipc_get_slice(in);
 	if ((e = ipc_get_end(in)) != E_OK || code >= SIGN_IN_CODES)
 		return E_FORMAT;
 	if (s != NULL)
@@ -78,7 +76,6 @@ on_not_opened(void *arg, struct ipc_in *in)
 	uint64_t since;
 	uint8_t code;
 
-	(void)ipc_get_slice(in);
 	code = ipc_get_u8(in);
 	since = ipc_get_u64(in);
 	from = ipc_get_slice(in);
@@ -161,7 +158,7 @@ on_yield(void *arg, struct ipc_in *in)
 
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_CHALLENGE, 1, 0, SASL_MAX + 16, on_challenge },
-	{ IPC_REFUSED, 1, 0, 1024, on_refused },
+	{ IPC_REFUSED, 1, 0, 9, on_refused },
 };
 
 static const struct ipc_rule store_rule[] = {

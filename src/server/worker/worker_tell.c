@@ -46,7 +46,6 @@ begin_sign_in(struct session *s, struct ipc_chan *auth, uint16_t type)
 {
 	ipc_begin(auth, type);
 	ipc_put_u64(auth, s->sid);
-	ipc_put_u8(auth, s->conn.ssl != NULL ? SIGN_IN_TLS : 0);
 	ipc_put_str(auth, s->peer);
 }
 

@@ -117,7 +117,6 @@ fetch_one(struct fetch *f, struct drop_message *v)
 	}
 	if (e == E_OK) {
 		v->status = FETCH_OK;
-		v->encoding = ENC_LF;
 		v->offset = 0;
 		return true;
 	}
