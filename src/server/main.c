@@ -57,7 +57,6 @@ run_role(const char *name)
 static void
 say(void *arg, const char *line)
 {
-	(void)arg;
 	fprintf(stderr, "%s\n", line);
 }
 

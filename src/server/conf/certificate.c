@@ -71,9 +71,6 @@ use_chain(SSL_CTX *ctx, const char *file, const char *text, struct errbuf *eb)
 static int
 no_passphrase(char *buf, int size, int writing, void *asked)
 {
-	(void)buf;
-	(void)size;
-	(void)writing;
 	*(bool *)asked = true;
 	return -1;
 }

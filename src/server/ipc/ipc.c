@@ -548,7 +548,6 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct ipc_chan *c = w->data;
 
-	(void)revents;
 	if (must_answer(c))
 		ev_io_stop(loop, w); /* until ipc_flush() */
 	else
@@ -558,8 +557,6 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 static void
 on_writable(struct ev_loop *loop, ev_io *w, int revents)
 {
-	(void)loop;
-	(void)revents;
 	ipc_flush(w->data);
 }
 
@@ -568,8 +565,6 @@ on_turn_end(struct ev_loop *loop, ev_prepare *w, int revents)
 {
 	struct ipc_chan *c = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (c->msgs.len != 0 && !c->blocked)
 		ipc_flush(c);
 }

@@ -117,8 +117,6 @@ on_turn_end(struct ev_loop *loop, ev_prepare *w, int revents)
 {
 	struct role *r = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (r->hooks->turn_end != NULL) {
 		r->hooks->turn_end(r);
 		ipc_flush(r->parent); /* the loop may sleep for long now */

@@ -110,8 +110,6 @@ child_keep(struct child *c)
 static void
 on_again(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	(void)loop;
-	(void)revents;
 	child_keep(w->data);
 }
 
@@ -164,8 +162,6 @@ on_died(struct ev_loop *loop, ev_child *w, int revents)
 	struct parent *p = c->parent;
 	bool never_ready = c->state == CHILD_STARTING;
 
-	(void)loop;
-	(void)revents;
 	logrelay_drain();
 	log_death(c, w->rstatus);
 	tear_down(c);

@@ -223,7 +223,6 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct source *s = w->data;
 
-	(void)revents;
 	if (read_all(s) == FOUND_LINES) {
 		flush();
 		ev_io_stop(loop, w);
@@ -238,7 +237,6 @@ on_timer(struct ev_loop *loop, ev_timer *t, int revents)
 {
 	struct source *s, *next;
 
-	(void)revents;
 	for (s = LIST_FIRST(&timed); s != NULL; s = next) {
 		next = LIST_NEXT(s, link);
 		if (read_all(s) == FOUND_NOTHING) {

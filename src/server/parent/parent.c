@@ -109,8 +109,6 @@ on_rotate(struct ev_loop *loop, ev_timer *w, int revents)
 	struct parent *p = w->data;
 	struct errbuf eb;
 
-	(void)loop;
-	(void)revents;
 	if (rotate_tickets(p, &eb) == E_OK)
 		child_tell_role(p, ROLE_WORKER, child_tell_tickets);
 	else
@@ -154,8 +152,6 @@ on_reload(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	struct parent *p = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (p->phase != PARENT_SERVING)
 		return;
 	notify_reloading();
@@ -186,8 +182,6 @@ on_stop(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	struct parent *p = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (p->phase >= PARENT_STOPPING)
 		log_line(LOG_EVENT, "ev=stop signal=%d again=yes", w->signum);
 	else
@@ -200,9 +194,6 @@ on_stop(struct ev_loop *loop, ev_signal *w, int revents)
 static void
 on_turn_end(struct ev_loop *loop, ev_prepare *w, int revents)
 {
-	(void)loop;
-	(void)w;
-	(void)revents;
 	log_flush();
 }
 

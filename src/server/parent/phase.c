@@ -106,8 +106,6 @@ on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 	struct parent *p = w->data;
 	struct child *c;
 
-	(void)loop;
-	(void)revents;
 	log_line(LOG_WARNING, "ev=stop error=\"time is over\"");
 	TAILQ_FOREACH (c, &p->children, link)
 		if (p->phase == PARENT_ENDING || c->role == ROLE_WORKER)
