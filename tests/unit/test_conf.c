@@ -588,12 +588,28 @@ root_gives_each_process_its_user(void **state)
 	    read_text("user = 400001 auth_user = 400002\n", root), E_OK);
 	assert_true(conf.auth.mail_uid == AUTH_NO_UID);
 	assert_int_equal(conf.auth.n_stores, 0);
+	/* Not so well kept apart. */
+	assert_int_equal(
+	    read_text("user = 400001 auth_user = 400001\n", root), E_OK);
+	assert_non_null(strstr(said, "user and auth_user are the same"));
 	mail_is_root.root_mail = true;
 	assert_int_equal(read_text("user = 400001 auth_user = 400002\n"
 				   "mail_user = root\n",
 			     mail_is_root),
 	    E_OK);
 	assert_int_equal(conf.auth.mail_uid, 0);
+}
+
+static void
+every_role_is_told_of_the_sandbox(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("sandbox = require\n", user), E_OK);
+	assert_true(conf.worker.role.sandbox_required);
+	assert_true(conf.auth.role.sandbox_required);
+	assert_true(conf.store.role.sandbox_required);
+	assert_int_equal(read_text("sandbox = auto\n", user), E_OK);
+	assert_false(conf.worker.role.sandbox_required);
 }
 
 /* Two descriptors a session in a worker, and room for the rest. */
@@ -659,6 +675,7 @@ main(void)
 		cmocka_unit_test(quotes_and_variables),
 		cmocka_unit_test(mail_root_follows_from_mail),
 		cmocka_unit_test(root_gives_each_process_its_user),
+		cmocka_unit_test(every_role_is_told_of_the_sandbox),
 		cmocka_unit_test(sessions_follow_from_descriptors),
 		cmocka_unit_test(an_old_name_is_understood),
 		cmocka_unit_test(a_missing_file_is_named),

@@ -44,8 +44,8 @@ struct kinds {
 	enum colour colour;
 	char str[8];
 	char *text, *none;
-	struct row row[2];
 	uint16_t n_rows;
+	struct row row[2];
 };
 
 static const struct ipc_field row_field[] = {
