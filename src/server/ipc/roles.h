@@ -10,6 +10,9 @@
  *	name_rules		what it may say to the parent
  *				(src/server/parent/parent_messages.c)
  *	user			the setting that names its user
+ *	TALKS_TO(OTHER)		the parent gives each of its processes a channel
+ *				to each process of that role; one of the two
+ *				rows says so
  *
  * The parent starts them in this order.
  */
@@ -17,11 +20,12 @@
 #define SERVER_IPC_ROLES_H
 
 #define ROLES(X) \
-	X(WORKER, worker, user) \
-	X(AUTH, auth, auth_user) \
-	X(STORE, store, mail_user)
+	X(WORKER, worker, user, TALKS_TO(AUTH) | TALKS_TO(STORE)) \
+	X(AUTH, auth, auth_user, TALKS_TO(STORE)) \
+	X(STORE, store, mail_user, 0)
 
-#define ROLE_NUMBER(NAME, name, user) ROLE_##NAME,
+#define TALKS_TO(NAME)                       (1u << ROLE_##NAME)
+#define ROLE_NUMBER(NAME, name, user, talks) ROLE_##NAME,
 
 enum ipc_role { ROLE_PARENT, ROLES(ROLE_NUMBER) ROLE_END };
 

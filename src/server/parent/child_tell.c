@@ -86,8 +86,8 @@ child_connect(struct child *a, struct child *b, struct errbuf *eb)
 	return e != E_OK ? err_set(eb, e, "%s", err_str(e)) : E_OK;
 }
 
-/* Every process talks to all of the other kinds; the workers come before
- * auth in the list, so that they know a store before it is asked for mail. */
+/* The workers come before auth in the list, so that they know a store before it
+ * is asked for mail. */
 enum err
 child_connect_all(struct child *c, struct errbuf *eb)
 {
@@ -95,7 +95,7 @@ child_connect_all(struct child *c, struct errbuf *eb)
 	enum err e = E_OK;
 
 	TAILQ_FOREACH (other, &c->parent->children, link)
-		if (e == E_OK && other->role != c->role &&
+		if (e == E_OK && role_talks(c->role, other->role) &&
 		    other->chan != NULL && !other->leaving)
 			e = child_connect(c, other, eb);
 	return e;

@@ -14,7 +14,7 @@ enum err child_tell_settings(struct child *c) NODISCARD;
 /* Gives each of two processes one end of a new channel. */
 enum err child_connect(
     struct child *a, struct child *b, struct errbuf *eb) NODISCARD;
-/* Connects c with all processes of other roles. */
+/* Connects c with all processes that it talks to. */
 enum err child_connect_all(struct child *c, struct errbuf *eb) NODISCARD;
 
 /* To auth: the users file, if it is not the one that was sent last; after

@@ -1,6 +1,7 @@
 #include "server/parent/parent_messages.h"
 
 #include "base/log.h"
+#include "server/conf/role_table.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/phase.h"
 #include "server/parent/uid_store.h"
@@ -28,8 +29,8 @@ take_misbehaved(void *arg, struct ipc_in *in)
 	uint16_t index = ipc_get_u16(in);
 
 	/* Only those that it has a channel to. */
-	if (ipc_get_end(in) != E_OK || role == ROLE_PARENT ||
-	    role >= ROLE_END || role == c->role)
+	if (ipc_get_end(in) != E_OK || role >= ROLE_END ||
+	    !role_talks(c->role, role))
 		return E_FORMAT;
 	if ((accused = child_find(c->parent, role, index)) == NULL)
 		return E_OK; /* it has ended meanwhile */
@@ -123,6 +124,6 @@ static const struct ipc_rule store_rules[] = { READY, MISBEHAVED,
 		r, sizeof(r) / sizeof((r)[0]), on_gone \
 	}
 
-#define ROW(NAME, role, user) [ROLE_##NAME] = RULES(role##_rules),
+#define ROW(NAME, role, user, talks) [ROLE_##NAME] = RULES(role##_rules),
 
 const struct ipc_rules parent_messages[ROLE_END] = { ROLES(ROW) };
