@@ -7,6 +7,7 @@
  *	signin.c         one sign-in, from the request to IPC_OPEN or
  *	                 IPC_REFUSED
  *	stores.c         the store processes, and who waits for one
+ *	userfile.c       the users file, and who waits until it is current
  *	auth_worker.c    a worker: its sessions, and what it is sent
  */
 #ifndef SERVER_AUTH_PROCESS_H
@@ -16,7 +17,7 @@
 #include <sys/queue.h>
 
 #include "server/auth/auth.h"
-#include "server/users/userfile.h"
+#include "server/auth/userfile.h"
 
 struct auth_worker;
 struct signin;

@@ -1,4 +1,4 @@
-#include "server/users/userfile.h"
+#include "server/auth/userfile.h"
 
 #include <errno.h>
 #include <stdlib.h>

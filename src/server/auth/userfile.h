@@ -5,8 +5,8 @@
  * and ask the parent (IPC_USERS_CHECK).  Those who wait for an answer wait
  * for one to a question that was put after they came.
  */
-#ifndef SERVER_USERS_USERFILE_H
-#define SERVER_USERS_USERFILE_H
+#ifndef SERVER_AUTH_USERFILE_H
+#define SERVER_AUTH_USERFILE_H
 
 #include <ev.h>
 #include <stdbool.h>
