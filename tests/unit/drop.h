@@ -6,7 +6,7 @@
 #define TESTS_DROP_H
 
 #include "server/ipc/index.h"
-#include "server/store/drop.h"
+#include "server/store/maildir/open.h"
 
 struct drop_fixture {
 	char base[64];  /* the temporary directory */

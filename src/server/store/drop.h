@@ -96,8 +96,6 @@ struct drop_kind {
 	void (*close)(struct drop *d);
 };
 
-extern const struct drop_kind maildir_kind;
-
 /* from: as it was given to open(), or whatever somebody wrote into a file. */
 void drop_holder_set(struct drop_holder *h, uint64_t since, const char *from);
 

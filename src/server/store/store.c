@@ -17,50 +17,12 @@ enum {
 
 /* ---- auth ---- */
 
-/* It must be absolute, under the root, without "." and "..".  out is the way
- * from the root, without doubled or last slash. */
-static bool
-check_path(const struct store *st, const char *mail, char out[MAIL_PATH_MAX])
-{
-	const char *prefix = maildir_kind.prefix;
-	size_t n = 0, root = strlen(st->conf.root);
-
-	if (strncmp(mail, prefix, strlen(prefix)) == 0)
-		mail += strlen(prefix);
-	if (mail[0] != '/')
-		return false;
-	while (*mail != '\0') {
-		size_t skip = strspn(mail, "/"), len;
-
-		mail += skip;
-		len = strcspn(mail, "/");
-		if ((len == 1 && mail[0] == '.') ||
-		    (len == 2 && mail[0] == '.' && mail[1] == '.') ||
-		    n + len + 2 > MAIL_PATH_MAX)
-			return false;
-		if (len == 0)
-			break;
-		out[n++] = '/';
-		memcpy(out + n, mail, len);
-		n += len;
-		mail += len;
-	}
-	out[n] = '\0';
-	while (root > 0 && st->conf.root[root - 1] == '/')
-		root--;
-	if (n <= root || strncmp(out, st->conf.root, root) != 0 ||
-	    out[root] != '/')
-		return false;
-	memmove(out, out + root + 1, n - root);
-	return true;
-}
-
 static enum err
 take_open(void *arg, struct ipc_in *in)
 {
 	struct store *st = arg;
 	char user[NAME_MAX_OCTETS + 1], mail[MAIL_PATH_MAX], from[PEER_MAX];
-	char path[MAIL_PATH_MAX];
+	struct location where;
 	uint16_t index = ipc_get_u16(in);
 	uint64_t sid = ipc_get_u64(in);
 	struct peer *p;
@@ -71,8 +33,8 @@ take_open(void *arg, struct ipc_in *in)
 	ipc_get_str(in, from, sizeof(from));
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	valid = check_path(st, mail, path);
-	if (valid && tenant_is_held(st, path))
+	valid = location_parse(&where, mail, st->conf.root);
+	if (valid && tenant_is_held(st, &where))
 		peer_drain_all(st);
 	/* The parent may have told us already of a process that is new. */
 	if (peer_find(st, index) == NULL)
@@ -92,7 +54,7 @@ take_open(void *arg, struct ipc_in *in)
 	} else if (st->stopping) {
 		tenant_refuse(p, sid, SIGN_IN_TEMPORARY, NULL);
 	} else {
-		tenant_open(p, sid, user, path, from);
+		tenant_open(p, sid, user, &where, from);
 	}
 	return E_OK;
 }

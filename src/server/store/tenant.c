@@ -56,29 +56,31 @@ bucket_of(const char *path)
 }
 
 static struct maildrop *
-maildrop_find(const struct store *st, const char *path)
+maildrop_find(const struct store *st, const struct location *where)
 {
 	struct maildrop *md;
 
-	LIST_FOREACH (md, &st->maildrops[bucket_of(path)], by_path)
-		if (strcmp(md->path, path) == 0)
+	LIST_FOREACH (md, &st->maildrops[bucket_of(where->path)], by_path)
+		if (md->kind == where->kind &&
+		    strcmp(md->path, where->path) == 0)
 			return md;
 	return NULL;
 }
 
 static struct maildrop *
-maildrop_get(struct store *st, const char *path)
+maildrop_get(struct store *st, const struct location *where)
 {
-	struct maildrop *md = maildrop_find(st, path);
-	size_t n = strlen(path);
+	struct maildrop *md = maildrop_find(st, where);
+	size_t n = strlen(where->path);
 
 	if (md != NULL || (md = malloc(sizeof(*md) + n + 1)) == NULL)
 		return md;
 	TAILQ_INIT(&md->sessions);
 	job_line_init(&md->line);
 	md->waiting = 0;
-	memcpy(md->path, path, n + 1);
-	LIST_INSERT_HEAD(&st->maildrops[bucket_of(path)], md, by_path);
+	md->kind = where->kind;
+	memcpy(md->path, where->path, n + 1);
+	LIST_INSERT_HEAD(&st->maildrops[bucket_of(where->path)], md, by_path);
 	return md;
 }
 
@@ -92,9 +94,9 @@ maildrop_holder(const struct maildrop *md)
 }
 
 bool
-tenant_is_held(const struct store *st, const char *path)
+tenant_is_held(const struct store *st, const struct location *where)
 {
-	const struct maildrop *md = maildrop_find(st, path);
+	const struct maildrop *md = maildrop_find(st, where);
 
 	return md != NULL && maildrop_holder(md) != NULL;
 }
@@ -113,13 +115,14 @@ tenant_find(struct peer *p, uint64_t sid)
 }
 
 static struct tenant *
-tenant_new(struct peer *p, uint64_t sid, const char *user, const char *path,
-    const char *from)
+tenant_new(struct peer *p, uint64_t sid, const char *user,
+    const struct location *where, const char *from)
 {
 	size_t user_n = strlen(user) + 1, from_n = strlen(from) + 1;
 	struct tenant *s = calloc(1, sizeof(*s) + user_n + from_n);
 
-	if (s == NULL || (s->maildrop = maildrop_get(p->store, path)) == NULL) {
+	if (s == NULL ||
+	    (s->maildrop = maildrop_get(p->store, where)) == NULL) {
 		free(s);
 		return NULL;
 	}
@@ -228,14 +231,14 @@ run_open(struct job *j)
 {
 	struct op *op = (struct op *)j;
 
-	op->e = maildir_kind.open(&op->open.o);
+	op->e = op->s->maildrop->kind->open(&op->open.o);
 }
 
 static bool
 now_open(struct op *op)
 {
 	op->open.o.now = true;
-	op->e = maildir_kind.open(&op->open.o);
+	op->e = op->s->maildrop->kind->open(&op->open.o);
 	op->open.o.now = false;
 	return op->e == E_OK;
 }
@@ -345,8 +348,8 @@ tenant_start(struct tenant *s)
 }
 
 void
-tenant_open(struct peer *p, uint64_t sid, const char *user, const char *path,
-    const char *from)
+tenant_open(struct peer *p, uint64_t sid, const char *user,
+    const struct location *where, const char *from)
 {
 	struct tenant *s, *holder;
 
@@ -355,7 +358,7 @@ tenant_open(struct peer *p, uint64_t sid, const char *user, const char *path,
 		    (unsigned long long)sid);
 		return;
 	}
-	if ((s = tenant_new(p, sid, user, path, from)) == NULL) {
+	if ((s = tenant_new(p, sid, user, where, from)) == NULL) {
 		tenant_refuse(p, sid, SIGN_IN_TEMPORARY, NULL);
 		return;
 	}

@@ -17,6 +17,7 @@
 #include "server/ipc/ipc.h"
 #include "server/store/drop.h"
 #include "server/store/job.h"
+#include "server/store/kinds.h"
 #include "server/store/store.h"
 
 enum { PEER_BUCKETS = 2048, MAILDROP_BUCKETS = 4096 };
@@ -57,6 +58,7 @@ struct maildrop {
 	TAILQ_HEAD(, tenant) sessions;
 	struct job_line line;
 	unsigned waiting;
+	const struct drop_kind *kind;
 	char path[];
 };
 
@@ -105,11 +107,11 @@ struct tenant *tenant_find(struct peer *p, uint64_t sid);
 
 /* Has somebody that maildrop, who might have let go of it by a message that
  * was not read yet? */
-bool tenant_is_held(const struct store *st, const char *path);
+bool tenant_is_held(const struct store *st, const struct location *where);
 
-/* path: absolute, checked.  Answers the worker, now or later. */
+/* Answers the worker, now or later. */
 void tenant_open(struct peer *p, uint64_t sid, const char *user,
-    const char *path, const char *from);
+    const struct location *where, const char *from);
 /* holder: with SIGN_IN_IN_USE, else NULL. */
 void tenant_refuse(struct peer *p, uint64_t sid, enum sign_in_code code,
     const struct drop_holder *holder);

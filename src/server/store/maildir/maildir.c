@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "server/store/maildir/indexfile.h"
+#include "server/store/maildir/open.h"
 
 /* ---- files ---- */
 

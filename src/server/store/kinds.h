@@ -1,0 +1,24 @@
+/*
+ * kinds.h - the kinds of store that there are, and which of them a maildrop's
+ * location asks for.
+ */
+#ifndef SERVER_STORE_KINDS_H
+#define SERVER_STORE_KINDS_H
+
+#include <stdbool.h>
+
+#include "server/store/drop.h"
+
+/* A maildrop's place. */
+struct location {
+	const struct drop_kind *kind;
+	char path[MAIL_PATH_MAX]; /* from the root of all maildrops; without
+	                           * doubled or last slash */
+};
+
+/* mail: what the users' file says, "maildir:/var/mail/alice"; without a prefix
+ * that is known it is a path of the first kind.  False unless the path is
+ * absolute, below `root`, and without "." and "..". */
+bool location_parse(struct location *l, const char *mail, const char *root);
+
+#endif

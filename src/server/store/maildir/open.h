@@ -1,0 +1,11 @@
+/*
+ * open.h - Maildirs (maildir(5)) as a kind of store.
+ */
+#ifndef SERVER_STORE_MAILDIR_OPEN_H
+#define SERVER_STORE_MAILDIR_OPEN_H
+
+#include "server/store/drop.h"
+
+extern const struct drop_kind maildir_kind;
+
+#endif
