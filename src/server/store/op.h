@@ -39,16 +39,11 @@ void op_add(struct op *op);
  * whether it has done the work. */
 void op_add_now(struct op *op, bool (*now)(struct op *op));
 
-/* At the end of done(); the session goes too if this was its last. */
-void op_free(struct op *op);
+/* From done(): runs once more, as a slow one. */
+void op_again(struct op *op);
 
-/* A message to the worker that begins with the sid; false if the
- * process has gone.  One that takes no messages is given up at the end of the
- * turn. */
-bool op_answer_begin(struct peer *p, uint16_t type, uint64_t sid) NODISCARD;
-void op_answer_end(struct peer *p);
-
-/* Lets go of the maildrop and frees s, for which nothing runs. */
-void tenant_finish(struct tenant *s);
+/* At the end of done().  True: it was the last of a session that is ending,
+ * which the caller finishes (tenant_op_done()). */
+bool op_free(struct op *op) NODISCARD;
 
 #endif

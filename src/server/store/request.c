@@ -7,74 +7,12 @@
 
 #include "base/log.h"
 #include "server/store/op.h"
+#include "server/store/request.h"
 
 enum {
 	OPS_MAX = 32,            /* of one session at a time */
 	NOTED_MAX = OPS_MAX / 2, /* doubts: they leave room for what is asked */
 };
-
-struct op *
-op_new(struct tenant *s, void (*run)(struct job *), void (*done)(struct job *),
-    bool slow)
-{
-	struct op *op = calloc(1, sizeof(*op));
-
-	if (op == NULL)
-		return NULL;
-	op->job.run = run;
-	op->job.done = done;
-	op->job.slow = slow;
-	op->s = s;
-	return op;
-}
-
-void
-op_add(struct op *op)
-{
-	op->s->ops++;
-	job_add(op->s->peer->store->pool, &op->s->maildrop->line, &op->job);
-}
-
-void
-op_add_now(struct op *op, bool (*now)(struct op *op))
-{
-	struct tenant *s = op->s;
-
-	/* What was asked before comes before it. */
-	if (s->maildrop->line.pending != 0 || !now(op)) {
-		op_add(op);
-		return;
-	}
-	s->ops++;
-	op->job.done(&op->job);
-}
-
-void
-op_free(struct op *op)
-{
-	struct tenant *s = op->s;
-
-	free(op);
-	if (--s->ops == 0 && s->state == TENANT_ENDING)
-		tenant_finish(s);
-}
-
-bool
-op_answer_begin(struct peer *p, uint16_t type, uint64_t sid)
-{
-	if (p->chan == NULL)
-		return false;
-	ipc_begin(p->chan, type);
-	ipc_put_u64(p->chan, sid);
-	return true;
-}
-
-void
-op_answer_end(struct peer *p)
-{
-	if (ipc_end(p->chan) != E_OK)
-		p->broken = true;
-}
 
 /* A client decides how much is asked of us at a time: what is too much is
  * answered as what cannot be had now, and is no fault of its worker. */
@@ -109,7 +47,7 @@ answer_view(struct tenant *s, enum err e, int fd, uint64_t end)
 {
 	struct ipc_chan *c = s->peer->chan;
 
-	if (!op_answer_begin(s->peer, IPC_INDEX_IS, s->sid)) {
+	if (!peer_answer_begin(s->peer, IPC_INDEX_IS, s->sid)) {
 		if (e == E_OK)
 			close(fd);
 		return;
@@ -118,7 +56,7 @@ answer_view(struct tenant *s, enum err e, int fd, uint64_t end)
 	ipc_put_u64(c, e == E_OK ? end : 0);
 	if (e == E_OK)
 		ipc_put_fd(c, fd, true);
-	op_answer_end(s->peer);
+	peer_answer_end(s->peer);
 }
 
 static void
@@ -127,7 +65,7 @@ done_view(struct job *j)
 	struct op *op = (struct op *)j;
 
 	answer_view(op->s, op->e, op->view.fd, op->view.end);
-	op_free(op);
+	tenant_op_done(op);
 }
 
 enum err
@@ -167,7 +105,7 @@ static void
 answer_fetch(struct tenant *s, const struct drop_message *m, unsigned n)
 {
 	struct ipc_chan *c = s->peer->chan;
-	bool told = op_answer_begin(s->peer, IPC_FETCHED, s->sid);
+	bool told = peer_answer_begin(s->peer, IPC_FETCHED, s->sid);
 
 	if (told) {
 		ipc_put_u8(c, (uint8_t)n);
@@ -185,7 +123,7 @@ answer_fetch(struct tenant *s, const struct drop_message *m, unsigned n)
 		else if (m[i].status == FETCH_OK)
 			close(m[i].fd);
 	if (told)
-		op_answer_end(s->peer);
+		peer_answer_end(s->peer);
 }
 
 static void
@@ -194,7 +132,7 @@ done_fetch(struct job *j)
 	struct op *op = (struct op *)j;
 
 	answer_fetch(op->s, op->fetch.m, op->fetch.n);
-	op_free(op);
+	tenant_op_done(op);
 }
 
 enum err
@@ -233,7 +171,7 @@ run_doubt(struct job *j)
 static void
 done_doubt(struct job *j)
 {
-	op_free((struct op *)j);
+	tenant_op_done((struct op *)j);
 }
 
 enum err
@@ -299,11 +237,11 @@ run_commit(struct job *j)
 static void
 answer_commit(struct tenant *s, uint32_t removed, uint32_t failed)
 {
-	if (!op_answer_begin(s->peer, IPC_COMMITTED, s->sid))
+	if (!peer_answer_begin(s->peer, IPC_COMMITTED, s->sid))
 		return;
 	ipc_put_u32(s->peer->chan, removed);
 	ipc_put_u32(s->peer->chan, failed);
-	op_answer_end(s->peer);
+	peer_answer_end(s->peer);
 }
 
 static void
@@ -314,7 +252,7 @@ done_commit(struct job *j)
 	op->s->drop = NULL;
 	if (op->commit.answer)
 		answer_commit(op->s, op->commit.c.removed, op->commit.c.failed);
-	op_free(op);
+	tenant_op_done(op);
 }
 
 /* False: memory. */

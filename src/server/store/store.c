@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/pool.h"
+#include "server/store/idle.h"
+#include "server/store/store_messages.h"
 #include "server/store/tenant.h"
 
 enum {
@@ -136,31 +139,6 @@ orphaned(void *arg)
 
 /* ---- life ---- */
 
-void
-store_is_idle(struct store *st, bool idle)
-{
-	ev_timer_stop(st->loop, &st->idle);
-	if (idle && st->stopping) {
-		ev_break(st->loop, EVBREAK_ALL);
-	} else if (idle && st->conf.idle_end_ms != 0) {
-		ev_timer_set(&st->idle, st->conf.idle_end_ms / 1000.,
-		    st->conf.idle_end_ms / 1000.);
-		ev_timer_start(st->loop, &st->idle);
-	}
-}
-
-/* If the parent has gone, nobody needs to know. */
-static void
-on_idle(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	struct store *st = w->data;
-
-	(void)loop;
-	(void)revents;
-	ipc_begin(st->role.parent, IPC_IDLE);
-	(void)!ipc_end(st->role.parent);
-}
-
 /* The deadline; and then what was granted beyond it. */
 static void
 on_stop(struct ev_loop *loop, ev_timer *w, int revents)
@@ -213,9 +191,9 @@ start(struct store *st)
 	st->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (st->loop == NULL)
 		fatal("ev=start error=\"no event loop\"");
-	ev_timer_init(&st->idle, on_idle, 0., 0.);
+	idle_init(st);
 	ev_timer_init(&st->stop, on_stop, 0., 0.);
-	st->idle.data = st->stop.data = st;
+	st->stop.data = st;
 	/* Landlock holds for threads that are started after it. */
 	role_enter(&st->conf.role, st->conf.root);
 	if (pool_new(&st->pool, st->loop, st->conf.threads, &eb) != E_OK)
@@ -253,7 +231,7 @@ store_main(int ctl)
 	role_begin("store", ctl, &store_conf_fields, &st.conf);
 	start(&st);
 	role_open(&st.role, &hooks, st.loop, ctl);
-	store_is_idle(&st, true);
+	idle_begin(&st);
 	role_serve(&st.role);
 	finish(&st);
 	return 0;

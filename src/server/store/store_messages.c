@@ -1,23 +1,33 @@
-/*
- * The channels to the workers: what they may say, and what becomes of
- * a process that says something else.
- */
+#include "server/store/store_messages.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "server/ipc/index.h"
-#include "server/store/tenant.h"
+#include "server/store/request.h"
 
-struct peer *
-peer_find(struct store *st, uint16_t index)
+static struct tenant *
+first_live(struct peer *p)
 {
-	struct peer *p;
+	struct tenant *s;
 
-	LIST_FOREACH (p, &st->peers, entry)
-		if (p->chan != NULL && p->index == index)
-			return p;
+	for (unsigned i = 0; i < PEER_BUCKETS; i++)
+		LIST_FOREACH (s, &p->by_sid[i], by_sid)
+			if (s->state != TENANT_ENDING)
+				return s;
 	return NULL;
+}
+
+void
+peer_release(struct peer *p)
+{
+	struct tenant *s;
+
+	p->n_sessions++; /* so that it outlives the last of them */
+	while ((s = first_live(p)) != NULL)
+		tenant_release(s);
+	p->n_sessions--;
+	peer_put(p);
 }
 
 void

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "server/store/idle.h"
 #include "server/store/op.h"
 
 enum {
@@ -28,12 +28,12 @@ void
 tenant_refuse(struct peer *p, uint64_t sid, enum sign_in_code code,
     const struct drop_holder *holder)
 {
-	if (!op_answer_begin(p, IPC_NOT_OPENED, sid))
+	if (!peer_answer_begin(p, IPC_NOT_OPENED, sid))
 		return;
 	ipc_put_u8(p->chan, (uint8_t)code);
 	ipc_put_u64(p->chan, holder != NULL ? holder->since : 0);
 	ipc_put_str(p->chan, holder != NULL ? holder->from : "");
-	op_answer_end(p);
+	peer_answer_end(p);
 }
 
 static const char *
@@ -47,42 +47,7 @@ tenant_tag(const struct tenant *s, char out[DROP_TAG_MAX])
 	return out;
 }
 
-/* ---- maildrops ---- */
-
-static size_t
-bucket_of(const char *path)
-{
-	return XXH3_64bits(path, strlen(path)) % MAILDROP_BUCKETS;
-}
-
-static struct maildrop *
-maildrop_find(const struct store *st, const struct location *where)
-{
-	struct maildrop *md;
-
-	LIST_FOREACH (md, &st->maildrops[bucket_of(where->path)], by_path)
-		if (md->kind == where->kind &&
-		    strcmp(md->path, where->path) == 0)
-			return md;
-	return NULL;
-}
-
-static struct maildrop *
-maildrop_get(struct store *st, const struct location *where)
-{
-	struct maildrop *md = maildrop_find(st, where);
-	size_t n = strlen(where->path);
-
-	if (md != NULL || (md = malloc(sizeof(*md) + n + 1)) == NULL)
-		return md;
-	TAILQ_INIT(&md->sessions);
-	job_line_init(&md->line);
-	md->waiting = 0;
-	md->kind = where->kind;
-	memcpy(md->path, where->path, n + 1);
-	LIST_INSERT_HEAD(&st->maildrops[bucket_of(where->path)], md, by_path);
-	return md;
-}
+/* ---- who has it ---- */
 
 /* The session that has it; those that wait are behind it. */
 static struct tenant *
@@ -137,41 +102,8 @@ tenant_new(struct peer *p, uint64_t sid, const char *user,
 	LIST_INSERT_HEAD(&p->by_sid[sid % PEER_BUCKETS], s, by_sid);
 	p->n_sessions++;
 	if (p->store->n_sessions++ == 0)
-		store_is_idle(p->store, false);
+		idle_end(p->store);
 	return s;
-}
-
-static void
-peer_put(struct peer *p)
-{
-	if (p->chan != NULL || p->n_sessions != 0)
-		return;
-	LIST_REMOVE(p, entry);
-	free(p);
-}
-
-static struct tenant *
-first_live(struct peer *p)
-{
-	struct tenant *s;
-
-	for (unsigned i = 0; i < PEER_BUCKETS; i++)
-		LIST_FOREACH (s, &p->by_sid[i], by_sid)
-			if (s->state != TENANT_ENDING)
-				return s;
-	return NULL;
-}
-
-void
-peer_release(struct peer *p)
-{
-	struct tenant *s;
-
-	p->n_sessions++; /* so that it outlives the last of them */
-	while ((s = first_live(p)) != NULL)
-		tenant_release(s);
-	p->n_sessions--;
-	peer_put(p);
 }
 
 /* What it held has been let go.  Others get their turn, so afterwards any
@@ -194,7 +126,7 @@ tenant_free(struct tenant *s)
 	free(s);
 	maildrop_next(md);
 	if (--st->n_sessions == 0)
-		store_is_idle(st, true);
+		idle_begin(st);
 }
 
 static void
@@ -222,6 +154,15 @@ tenant_finish(struct tenant *s)
 	if (s->drop != NULL)
 		s->drop->kind->close(s->drop);
 	tenant_free(s);
+}
+
+void
+tenant_op_done(struct op *op)
+{
+	struct tenant *s = op->s;
+
+	if (op_free(op))
+		tenant_finish(s);
 }
 
 /* ---- opening ---- */
@@ -259,12 +200,12 @@ opened(struct tenant *s, const struct drop_open *o)
 	s->opened = clock_unix_ms() / 1000;
 	if (s->drop->unnoted)
 		timer_start(s, NOTE);
-	if (!op_answer_begin(s->peer, IPC_OPENED, s->sid))
+	if (!peer_answer_begin(s->peer, IPC_OPENED, s->sid))
 		return;
 	ipc_put_str(s->peer->chan, s->user);
 	ipc_put_u32(s->peer->chan, o->count);
 	ipc_put_u64(s->peer->chan, o->octets);
-	op_answer_end(s->peer);
+	peer_answer_end(s->peer);
 }
 
 static void
@@ -278,7 +219,7 @@ run_note(struct job *j)
 static void
 done_note(struct job *j)
 {
-	op_free((struct op *)j);
+	tenant_op_done((struct op *)j);
 }
 
 /* Most sessions are over before this. */
@@ -302,8 +243,7 @@ done_open(struct job *j)
 		s->drop = op->open.o.drop;
 	} else if (op->e == E_AGAIN) {
 		op->open.o.quick = false;
-		op->job.slow = true;
-		job_add(s->peer->store->pool, &md->line, &op->job);
+		op_again(op);
 		return;
 	} else if (op->e == E_OK) {
 		opened(s, &op->open.o);
@@ -321,7 +261,7 @@ done_open(struct job *j)
 	}
 	if (s->state == TENANT_OPEN && md->waiting != 0)
 		maildrop_ask(md);
-	op_free(op);
+	tenant_op_done(op);
 }
 
 static void
@@ -380,8 +320,7 @@ maildrop_next(struct maildrop *md)
 	struct tenant *s = TAILQ_FIRST(&md->sessions);
 
 	if (s == NULL) {
-		LIST_REMOVE(md, by_path);
-		free(md);
+		maildrop_free(md);
 	} else if (s->state == TENANT_WAITING) {
 		tenant_start(s);
 	}
@@ -407,12 +346,12 @@ maildrop_ask(struct maildrop *md)
 
 	if (!holder->yielding) {
 		if (st->conf.takeover == 0 || age < st->conf.takeover ||
-		    !op_answer_begin(holder->peer, IPC_YIELD, holder->sid)) {
+		    !peer_answer_begin(holder->peer, IPC_YIELD, holder->sid)) {
 			refuse_all_waiting(md);
 			return;
 		}
 		ipc_put_u32(holder->peer->chan, st->conf.takeover);
-		op_answer_end(holder->peer);
+		peer_answer_end(holder->peer);
 		holder->yielding = true;
 	}
 	TAILQ_FOREACH (s, &md->sessions, in_drop)

@@ -8,19 +8,10 @@
 #ifndef SERVER_STORE_TENANT_H
 #define SERVER_STORE_TENANT_H
 
-#include <ev.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/queue.h>
+#include "server/store/maildrop.h"
+#include "server/store/store_worker.h"
 
-#include "base/str.h"
-#include "server/ipc/ipc.h"
-#include "server/store/drop.h"
-#include "server/store/job.h"
-#include "server/store/kinds.h"
-#include "server/store/store.h"
-
-enum { PEER_BUCKETS = 2048, MAILDROP_BUCKETS = 4096 };
+struct op;
 
 enum tenant_state {
 	TENANT_WAITING, /* for another session of the maildrop */
@@ -51,58 +42,6 @@ struct tenant {
 	char user[];
 };
 
-/* Sessions of one maildrop: one that has it (or several, if shared), and
- * behind it those that wait. */
-struct maildrop {
-	LIST_ENTRY(maildrop) by_path;
-	TAILQ_HEAD(, tenant) sessions;
-	struct job_line line;
-	unsigned waiting;
-	const struct drop_kind *kind;
-	char path[];
-};
-
-/* A worker. */
-struct peer {
-	struct store *store;
-	struct ipc_chan *chan; /* NULL: it has gone */
-	uint16_t index;
-	bool broken; /* takes no messages: to be given up */
-	unsigned n_sessions;
-	LIST_ENTRY(peer) entry;
-	LIST_HEAD(, tenant) by_sid[PEER_BUCKETS];
-};
-
-struct store {
-	struct role role; /* first: see role.h */
-	struct store_conf conf;
-	struct ev_loop *loop;
-	struct pool *pool;
-	struct ipc_chan *auth;
-	LIST_HEAD(, peer) peers;
-	LIST_HEAD(, maildrop) maildrops[MAILDROP_BUCKETS];
-	unsigned n_sessions;
-	bool stopping; /* no new sessions; ends when there is none */
-	bool overtime; /* the deadline for that is over */
-	ev_timer idle, stop;
-};
-
-/* Called when the last session has gone, and before the first comes. */
-void store_is_idle(struct store *st, bool idle);
-
-/* Takes fd.  It takes the place of a process of the same index. */
-void peer_attach(struct store *st, uint16_t index, int fd);
-struct peer *peer_find(struct store *st, uint16_t index);
-/* The struct ipc_rules kind of gone(); p may be freed. */
-void peer_gone(void *p, enum err why);
-/* Does what was sent already: a message that frees a maildrop may stand
- * behind one that wants it, in another channel. */
-void peer_drain_all(struct store *st);
-
-/* Ends all sessions of a worker.  If that has gone, p is freed when the
- * last of them has ended, perhaps now. */
-void peer_release(struct peer *p);
-
 struct tenant *tenant_find(struct peer *p, uint64_t sid);
 
 /* Has somebody that maildrop, who might have let go of it by a message that
@@ -116,22 +55,14 @@ void tenant_open(struct peer *p, uint64_t sid, const char *user,
 void tenant_refuse(struct peer *p, uint64_t sid, enum sign_in_code code,
     const struct drop_holder *holder);
 
-/* Answered later; that it cannot be had now is an answer too.  E_FORMAT: the
- * worker asks for what does not exist. */
-enum err tenant_view(struct tenant *s) NODISCARD;
-enum err tenant_fetch(
-    struct tenant *s, const uint32_t *msgno, unsigned n) NODISCARD;
-enum err tenant_doubt(struct tenant *s, uint32_t msgno) NODISCARD;
-enum err tenant_mark(struct tenant *s, enum mark_kind kind, uint32_t first,
-    struct slice bitmap) NODISCARD;
-
-/* Removes what was marked, answers, and ends the session. */
-enum err tenant_commit(struct tenant *s) NODISCARD;
-
-/* Ends it: nothing is removed; no answer.  s may be freed. */
-void tenant_release(struct tenant *s);
-
 /* It stays: whoever wanted its maildrop is told. */
 void tenant_keep(struct tenant *s);
+
+/* Lets go of the maildrop and frees s, for which nothing runs. */
+void tenant_finish(struct tenant *s);
+
+/* Frees op, at the end of its done(), and finishes its session if that was
+ * ending and waited for nothing else. */
+void tenant_op_done(struct op *op);
 
 #endif

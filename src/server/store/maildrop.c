@@ -1,0 +1,47 @@
+#include "server/store/maildrop.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+static size_t
+bucket_of(const struct location *where)
+{
+	return XXH3_64bits(where->path, strlen(where->path)) % MAILDROP_BUCKETS;
+}
+
+struct maildrop *
+maildrop_find(const struct store *st, const struct location *where)
+{
+	struct maildrop *md;
+
+	LIST_FOREACH (md, &st->maildrops[bucket_of(where)], by_path)
+		if (md->kind == where->kind &&
+		    strcmp(md->path, where->path) == 0)
+			return md;
+	return NULL;
+}
+
+struct maildrop *
+maildrop_get(struct store *st, const struct location *where)
+{
+	struct maildrop *md = maildrop_find(st, where);
+	size_t n = strlen(where->path) + 1;
+
+	if (md != NULL || (md = malloc(sizeof(*md) + n)) == NULL)
+		return md;
+	TAILQ_INIT(&md->sessions);
+	job_line_init(&md->line);
+	md->waiting = 0;
+	md->kind = where->kind;
+	memcpy(md->path, where->path, n);
+	LIST_INSERT_HEAD(&st->maildrops[bucket_of(where)], md, by_path);
+	return md;
+}
+
+void
+maildrop_free(struct maildrop *md)
+{
+	LIST_REMOVE(md, by_path);
+	free(md);
+}

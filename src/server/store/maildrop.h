@@ -1,0 +1,34 @@
+/*
+ * maildrop.h - the maildrops that sessions have or want.
+ */
+#ifndef SERVER_STORE_MAILDROP_H
+#define SERVER_STORE_MAILDROP_H
+
+#include "server/store/job.h"
+#include "server/store/kinds.h"
+#include "server/store/store_process.h"
+
+struct tenant;
+
+struct maildrop {
+	LIST_ENTRY(maildrop) by_path;
+	/* First the one that has it (or several, if shared), then those that
+	 * wait for it. */
+	TAILQ_HEAD(, tenant) sessions;
+	struct job_line line;
+	unsigned waiting; /* of the sessions */
+	const struct drop_kind *kind;
+	char path[];
+};
+
+/* NULL: no session has it or wants it. */
+struct maildrop *maildrop_find(
+    const struct store *st, const struct location *where);
+
+/* The same, but makes it then.  NULL: memory. */
+struct maildrop *maildrop_get(struct store *st, const struct location *where);
+
+/* For which there is no session any more. */
+void maildrop_free(struct maildrop *md);
+
+#endif

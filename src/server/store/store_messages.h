@@ -1,0 +1,25 @@
+/*
+ * store_messages.h - the channels to the pop3 processes: what they may say,
+ * and what becomes of a process that says something else or goes.
+ */
+#ifndef SERVER_STORE_STORE_MESSAGES_H
+#define SERVER_STORE_STORE_MESSAGES_H
+
+#include "server/store/store_worker.h"
+
+/* Takes fd.  The process takes the place of one of the same index. */
+void peer_attach(struct store *st, uint16_t index, int fd);
+
+/* Gives up the channel and ends all sessions of the process.  As in a struct
+ * ipc_rules.  p may be freed. */
+void peer_gone(void *p, enum err why);
+
+/* Does what was sent already: a message that frees a maildrop may stand
+ * behind one that wants it, in another channel. */
+void peer_drain_all(struct store *st);
+
+/* Ends all sessions of a pop3 process.  If that has gone, p is freed when the
+ * last of them has ended, perhaps now. */
+void peer_release(struct peer *p);
+
+#endif

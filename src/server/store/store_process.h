@@ -1,0 +1,36 @@
+/*
+ * store_process.h - the state of a store process.
+ *
+ * Internal to the store process.
+ */
+#ifndef SERVER_STORE_STORE_PROCESS_H
+#define SERVER_STORE_STORE_PROCESS_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "server/ipc/role.h"
+#include "server/store/store.h"
+
+struct maildrop;
+struct peer;
+struct pool;
+
+enum { MAILDROP_BUCKETS = 4096 };
+
+struct store {
+	struct role role; /* first: see role.h */
+	struct store_conf conf;
+	struct ev_loop *loop;
+	struct pool *pool;
+	struct ipc_chan *auth;
+	LIST_HEAD(, peer) peers;
+	LIST_HEAD(, maildrop) maildrops[MAILDROP_BUCKETS];
+	unsigned n_sessions;
+	bool stopping; /* no new sessions; ends when there is none */
+	bool overtime; /* the deadline for that is over */
+	ev_timer idle, stop;
+};
+
+#endif
