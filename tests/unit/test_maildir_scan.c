@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "drop.h"
 #include "server/store/maildir/maildir.h"
+#include "server/store/maildir/measure.h"
 
 #define UIDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 

@@ -1,17 +1,5 @@
-/*
- * UPDATE: removes what was marked and nothing else, marks as seen what is to
- * be, and mends the index.
- *
- * The index says which file a marked message is, and anybody who owns the
- * mail can write to it, at any moment.  So it is read once, from its beginning
- * to the end of the view; what is needed of it is copied as it is checked;
- * and no file is touched unless all of it was as the session began and each
- * unique-id that goes belongs to its file.
- *
- * Each message is removed by one unlink(2), so it is there or gone; both
- * directories are synced before anyone is told.  The index is mended after
- * that: until it is, the directories' times tell everyone that it is old.
- */
+#include "server/store/maildir/commit.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,14 +11,17 @@
 
 #include "base/array.h"
 #include "base/log.h"
+#include "server/store/maildir/dir.h"
 #include "server/store/maildir/indexfile.h"
-#include "server/store/maildir/maildir.h"
+#include "server/store/maildir/lock.h"
+#include "server/store/maildir/mend.h"
 #include "server/store/maildir/uidlfile.h"
+#include "server/store/maildir/view.h"
 
 enum {
 	ROUNDS = 5, /* for messages that are being renamed meanwhile */
 	LOG_OCTETS = 900,
-	FIRM_WORTH = 10000, /* messages, see settle_times() */
+	FIRM_WORTH = 10000, /* messages, see mend_index() */
 	FIRM_NS = 25 * 1000 * 1000,
 };
 

@@ -1,31 +1,13 @@
-/*
- * Opens messages for a session, and notes when the index was wrong.
- */
+#include "server/store/maildir/fetch.h"
+
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "server/store/maildir/maildir.h"
-
-void
-maildir_doubt(struct drop *drop, uint32_t msgno)
-{
-	struct maildir *m = (struct maildir *)drop;
-
-	drop->doubted = true;
-	for (unsigned i = 0; i < m->n_doubt; i++)
-		if (m->doubt[i] == msgno)
-			return;
-	if (m->doubt == NULL)
-		m->doubt = calloc(DOUBTS_MAX, sizeof(*m->doubt));
-	if (msgno == 0 || m->doubt == NULL || m->n_doubt == DOUBTS_MAX)
-		m->damaged = true;
-	else
-		m->doubt[m->n_doubt++] = msgno;
-}
+#include "server/store/maildir/measure.h"
+#include "server/store/maildir/view.h"
 
 /* What there is to a fetch of several messages. */
 struct fetch {

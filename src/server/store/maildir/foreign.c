@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "server/store/maildir/dir.h"
 #include "server/store/maildir/lines.h"
-#include "server/store/maildir/maildir.h"
 
 enum { TRIES = 3 };
 

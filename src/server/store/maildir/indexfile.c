@@ -10,8 +10,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "server/store/maildir/maildir.h"
-
 #define TEMP_NAME INDEXFILE_NAME ".tmp"
 
 enum { OUT_FLUSH = 512 * 1024, OUT_MAX = 2 * OUT_FLUSH };

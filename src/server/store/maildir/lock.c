@@ -1,11 +1,5 @@
-/*
- * One session at a time: an open-file-description lock on malote.lock, which
- * is made once and never replaced, so that all lock the same file.  The lock
- * ends with the process, however that ends.
- *
- * The file has two lines of fixed length: who opened the maildrop last, and
- * when leftovers in tmp were looked for last.
- */
+#include "server/store/maildir/lock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "server/store/maildir/maildir.h"
+#include "server/store/maildir/dir.h"
 
 enum {
 	LINE = 96,

@@ -1,7 +1,5 @@
-/*
- * The size of a message as POP3 says it, exactly and always: from the file's
- * name where that can be believed, else by reading the file once.
- */
+#include "server/store/maildir/measure.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,7 +8,8 @@
 
 #include "base/sandbox.h"
 #include "pop3/wire.h"
-#include "server/store/maildir/maildir.h"
+#include "server/store/maildir/dir.h"
+#include "server/store/maildir/names.h"
 
 enum { PIECE = 64 * 1024 };
 

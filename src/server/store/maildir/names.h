@@ -9,18 +9,8 @@
 
 #include "base/err.h"
 #include "server/ipc/index.h"
+#include "server/store/maildir/dir.h"
 #include "server/store/maildir/map.h"
-
-enum maildir_sub { SUB_NEW, SUB_CUR, SUBS };
-
-/* The letter before a file name, here and in the index. */
-#define SUB_LETTER(sub) ("nc"[sub])
-#define NAME_SUB(name)  ((name)[0] == 'n' ? SUB_NEW : SUB_CUR)
-
-/* A Maildir and its two directories, open. */
-struct maildir_dirs {
-	int root, sub[SUBS];
-};
 
 struct name {
 	const char *s; /* letter and file name, ends with a NUL */

@@ -1,5 +1,6 @@
 /*
- * scan.h - mending the index: what the files of one scan share.
+ * scan.h - the messages that one scan has found: what the steps of mending the
+ * index share.
  */
 #ifndef SERVER_STORE_MAILDIR_SCAN_H
 #define SERVER_STORE_MAILDIR_SCAN_H
@@ -58,6 +59,10 @@ scan_is_own(const struct scan_message *v, struct slice uid)
 	return uid.n == v->base_len && memcmp(uid.p, v->name + 1, uid.n) == 0;
 }
 
+void scan_init(struct scan *s, struct maildir *m, const struct maildir_dirs *d,
+    struct errbuf *eb);
+void scan_clear(struct scan *s);
+
 /* A message without anything but its name (letter and file name, with a NUL
  * behind, borrowed until the end of the scan). */
 enum err scan_add(struct scan *s, struct slice name, uint32_t base,
@@ -66,12 +71,7 @@ enum err scan_add(struct scan *s, struct slice name, uint32_t base,
 enum err scan_set_uid(
     struct scan *s, struct scan_message *v, struct slice uid) NODISCARD;
 
-/* scan_match.c: finds or makes the message of each name.  *missed_r: a file
- * was no longer there, so read the names again. */
-enum err scan_match(struct scan *s, bool *missed_r) NODISCARD;
-
-/* scan_uidl.c: every message that is here gets its unique-id, or keeps it;
- * no two have the same; what does not follow from the names is on disk. */
-enum err scan_give_uidls(struct scan *s) NODISCARD;
+/* Forgets all but the first n. */
+void scan_forget(struct scan *s, uint32_t n);
 
 #endif

@@ -1,14 +1,11 @@
-/*
- * Which file is which message.  A base name is one message, whatever its
- * flags and its directory; several files that truly have one base name are
- * told apart by their inodes, which malote-uidl keeps.
- */
+#include "server/store/maildir/scan_match.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
-#include "server/store/maildir/scan.h"
+#include "server/store/maildir/measure.h"
 
 enum { TRIES = 4, SEVERAL_MAX = 64 };
 

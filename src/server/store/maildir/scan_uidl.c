@@ -1,24 +1,11 @@
-/*
- * Who gets which unique-id.  In this order:
- *
- *  1. what malote-uidl says: it was shown;
- *  2. what the index says: it was shown too, and if it does not follow from
- *     the file name (malote-uidl was lost) it is written down again;
- *  3. what another server's list says, if it is to be asked: with `auto` once,
- *     when the maildrop is opened for the first time; else for each message
- *     that is met for the first time;
- *  4. the base name, or a digest of it.
- *
- * With another server's list being asked each time, 4. is written down as
- * well: that server may list the message tomorrow.
- */
+#include "server/store/maildir/scan_uidl.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
 #include "server/store/maildir/foreign.h"
-#include "server/store/maildir/scan.h"
 
 /* A list to be asked: what the settings say, or what is found. */
 static enum err

@@ -1,7 +1,5 @@
-/*
- * What deliveries that never ended have left in tmp: after 36 hours nobody
- * goes on with it (maildir(5)).
- */
+#include "server/store/maildir/tmp.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "server/store/maildir/maildir.h"
 
 enum { LEFT_AFTER = 36 * 60 * 60 };
 

@@ -10,8 +10,8 @@
 #include <xxhash.h>
 
 #include "base/array.h"
+#include "server/store/maildir/dir.h"
 #include "server/store/maildir/lines.h"
-#include "server/store/maildir/maildir.h"
 
 #define FILE_NAME "malote-uidl"
 #define TEMP_NAME FILE_NAME ".tmp"

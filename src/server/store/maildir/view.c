@@ -1,14 +1,13 @@
-/*
- * A session's frozen view: which index file, and how much of it.
- */
+#include "server/store/maildir/view.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/store/maildir/dir.h"
 #include "server/store/maildir/indexfile.h"
-#include "server/store/maildir/maildir.h"
 
 void
 maildir_view_set(struct maildir *m, int fd, const struct stat *st)

@@ -1,0 +1,153 @@
+#include "server/store/maildir/dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/sandbox.h"
+#include "server/ipc/proto.h"
+
+int
+maildir_open_at(int dir, const char *name, int flags, bool now)
+{
+	struct open_how how = { .resolve = RESOLVE_CACHED };
+
+	flags |= O_NOFOLLOW | O_CLOEXEC;
+	if ((flags & O_PATH) == 0)
+		flags |= O_NONBLOCK | O_NOCTTY;
+	if (!now)
+		return openat(dir, name, flags, 0600);
+	how.flags = (unsigned)flags;
+	return (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
+}
+
+enum err
+maildir_file(int dir, const char *name, int flags, bool now, int *fd_r,
+    struct stat *st_r, struct errbuf *eb)
+{
+	int fd = maildir_open_at(dir, name, flags, now);
+
+	*fd_r = -1;
+	if (fd < 0) {
+		switch (errno) {
+		case ENOENT: return err_sys(eb, E_NOENT, "open");
+		case ELOOP: return err_set(eb, E_FORMAT, "a symbolic link");
+		case ENXIO: /* a socket, or a FIFO that nobody reads */
+		case EISDIR: return err_set(eb, E_FORMAT, "no regular file");
+		case EROFS:
+		case EACCES:
+		case EPERM:
+		case ENOSPC:
+		case EDQUOT:
+			return err_sys(eb,
+			    (flags & O_ACCMODE) == O_RDONLY ? E_IO : E_DENIED,
+			    "open");
+		default: return err_sys(eb, E_IO, "open");
+		}
+	}
+	if (fstat(fd, st_r) < 0) {
+		close(fd);
+		return err_sys(eb, E_IO, "fstat");
+	}
+	if (S_ISREG(st_r->st_mode) && st_r->st_uid == sandbox_uid()) {
+		*fd_r = fd;
+		return E_OK;
+	}
+	close(fd);
+	return S_ISREG(st_r->st_mode)
+		   ? err_set(eb, E_FORMAT, "belongs to uid %u",
+			 (unsigned)st_r->st_uid)
+		   : err_set(eb, E_FORMAT, "no regular file");
+}
+
+enum err
+maildir_open_dir(
+    int at, const char *name, bool now, int *fd_r, struct errbuf *eb)
+{
+	struct stat st = { .st_uid = 0 };
+
+	*fd_r = maildir_open_at(at, name, O_RDONLY | O_DIRECTORY, now);
+	if (*fd_r < 0)
+		return err_sys(eb,
+		    errno == ENOENT                      ? E_NOENT
+		    : errno == ENOTDIR || errno == ELOOP ? E_FORMAT
+							 : E_IO,
+		    "directory");
+	if (fstat(*fd_r, &st) == 0 && st.st_uid == sandbox_uid())
+		return E_OK;
+	close(*fd_r);
+	*fd_r = -1;
+	return err_set(
+	    eb, E_FORMAT, "a directory belongs to uid %u", (unsigned)st.st_uid);
+}
+
+void
+maildir_leave(struct maildir_dirs *d)
+{
+	int *const fd[] = { &d->root, &d->sub[SUB_NEW], &d->sub[SUB_CUR] };
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (*fd[i] >= 0)
+			close(*fd[i]);
+		*fd[i] = -1;
+	}
+}
+
+enum err
+maildir_enter(
+    const char *path, bool now, struct maildir_dirs *d, struct errbuf *eb)
+{
+	enum err e;
+
+	*d = (struct maildir_dirs){ -1, { -1, -1 } };
+	if ((e = maildir_open_dir(AT_FDCWD, path, now, &d->root, eb)) != E_OK ||
+	    (e = maildir_open_dir(d->root, "new", now, &d->sub[SUB_NEW], eb)) !=
+		E_OK ||
+	    (e = maildir_open_dir(d->root, "cur", now, &d->sub[SUB_CUR], eb)) !=
+		E_OK)
+		maildir_leave(d);
+	return e;
+}
+
+/* ---- making one ---- */
+
+/* Makes the directories on the way to it that are missing. */
+static enum err
+make_path(const char *path, struct errbuf *eb)
+{
+	char part[MAIL_PATH_MAX];
+	char *p = part;
+
+	snprintf(part, sizeof(part), "%s", path);
+	while (*p != '\0' && (p = strchr(p + 1, '/')) != NULL) {
+		*p = '\0';
+		if (mkdir(part, 0700) < 0 && errno != EEXIST)
+			return err_sys(eb, E_IO, "making a directory");
+		*p = '/';
+	}
+	if (mkdir(part, 0700) < 0 && errno != EEXIST)
+		return err_sys(eb, E_IO, "making a directory");
+	return E_OK;
+}
+
+enum err
+maildir_make(const char *path, struct errbuf *eb)
+{
+	static const char *const sub[] = { "tmp", "new", "cur" };
+	enum err e;
+	int fd;
+
+	if ((e = make_path(path, eb)) != E_OK ||
+	    (e = maildir_open_dir(AT_FDCWD, path, false, &fd, eb)) != E_OK)
+		return e;
+	for (unsigned i = 0; i < 3 && e == E_OK; i++)
+		if (mkdirat(fd, sub[i], 0700) < 0 && errno != EEXIST)
+			e = err_sys(eb, E_IO, "making a directory");
+	close(fd);
+	return e;
+}

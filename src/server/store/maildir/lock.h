@@ -1,0 +1,30 @@
+/*
+ * lock.h - one session at a time: an open-file-description lock on malote.lock,
+ * which is made once and never replaced, so that all lock the same file.  The
+ * lock ends with the process, however that ends.
+ *
+ * The file has two lines of fixed length: who opened the maildrop last, and
+ * when leftovers in tmp were looked for last.
+ */
+#ifndef SERVER_STORE_MAILDIR_LOCK_H
+#define SERVER_STORE_MAILDIR_LOCK_H
+
+#include "server/store/maildir/maildir.h"
+
+/* E_BUSY: *holder says who; E_DENIED: the disk takes no lock file.  peer NULL:
+ * at once or not at all, and maildir_note() follows. */
+enum err maildir_lock(int root, const char *peer, int *fd_r,
+    struct drop_holder *holder, struct errbuf *eb) NODISCARD;
+/* Under a lock: have the leftovers in tmp been looked for today?  If not,
+ * from now on they have been. */
+bool maildir_sweep_due(int lock_fd);
+
+/* For shared sessions, which hold no lock: one for a while, as only one may
+ * write the index at a time. */
+enum err maildir_hold(struct maildir *m, int root, struct errbuf *eb) NODISCARD;
+void maildir_unhold(struct maildir *m);
+
+/* Writes down who has it: as in drop.h. */
+void maildir_note(struct drop *d, const char *peer);
+
+#endif

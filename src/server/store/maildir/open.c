@@ -1,0 +1,249 @@
+#include "server/store/maildir/open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "server/store/maildir/commit.h"
+#include "server/store/maildir/fetch.h"
+#include "server/store/maildir/indexfile.h"
+#include "server/store/maildir/lock.h"
+#include "server/store/maildir/mend.h"
+#include "server/store/maildir/tmp.h"
+#include "server/store/maildir/view.h"
+
+/* ---- opening ---- */
+
+static enum err
+fail(struct drop_open *o, enum err e, enum sign_in_code code,
+    const struct errbuf *eb)
+{
+	char path[256];
+
+	o->code = code;
+	log_line(LOG_WARNING, "ev=open-failed %s root=%s path=%s error=\"%s\"",
+	    o->tag, o->conf->root,
+	    str_escape(path, sizeof(path), o->path, strlen(o->path)), eb->text);
+	return e;
+}
+
+static enum err
+fail_enter(struct drop_open *o, enum err e, struct errbuf *eb)
+{
+	struct stat st;
+
+	if (stat(o->path, &st) == 0 && S_ISREG(st.st_mode)) {
+		err_set(eb, e,
+		    "a file: this user's mail is in a traditional "
+		    "mbox, not in a Maildir");
+		return fail(o, e, SIGN_IN_PERMANENT, eb);
+	}
+	return fail(o, e,
+	    e == E_FORMAT || e == E_FULL ? SIGN_IN_PERMANENT
+					 : SIGN_IN_TEMPORARY,
+	    eb);
+}
+
+static bool
+look_at(int root, const char *name, bool now, struct stat *st_r)
+{
+	bool ok;
+	int fd;
+
+	if (!now)
+		return fstatat(root, name, st_r, AT_SYMLINK_NOFOLLOW) == 0;
+	if ((fd = maildir_open_at(root, name, O_PATH, true)) < 0)
+		return false;
+	ok = fstat(fd, st_r) == 0;
+	close(fd);
+	return ok;
+}
+
+/* The view of a maildrop that is as its index says: a cost that does not
+ * grow with it. */
+static bool
+open_current(struct maildir *m, int root, bool now)
+{
+	struct stat new_st, cur_st, index;
+	struct errbuf eb;
+	int fd;
+
+	if (!look_at(root, "new", now, &new_st) ||
+	    !look_at(root, "cur", now, &cur_st) ||
+	    maildir_file(
+		root, INDEXFILE_NAME, O_RDONLY, now, &fd, &index, &eb) != E_OK)
+		return false;
+	m->end = (uint64_t)index.st_size;
+	if (indexfile_trailer(fd, m->end, now, &m->trailer) == E_OK &&
+	    names_same_time(names_stat_time(&new_st), m->trailer.new_time) &&
+	    names_same_time(names_stat_time(&cur_st), m->trailer.cur_time)) {
+		maildir_view_set(m, fd, &index);
+		return true;
+	}
+	close(fd);
+	return false;
+}
+
+/* Another process that has just locked it is done soon, or has noted by then
+ * for whom (tenant.c). */
+static enum err
+lock_drop(struct maildir *m, int root, struct drop_open *o, struct errbuf *eb)
+{
+	static const struct timespec soon = { 0, 250 * 1000000 };
+	const char *peer = o->now ? NULL : o->peer;
+	enum err e = maildir_lock(root, peer, &m->lock_fd, &o->holder, eb);
+
+	if (e != E_BUSY || o->now)
+		return e;
+	nanosleep(&soon, NULL);
+	return maildir_lock(root, peer, &m->lock_fd, &o->holder, eb);
+}
+
+/* The part that costs always the same.  E_AGAIN: there is more to do. */
+static enum err
+open_quick(struct drop_open *o, struct errbuf *eb)
+{
+	bool now = o->now;
+	struct maildir *m;
+	enum err e;
+	int root;
+
+	if ((e = maildir_open_dir(AT_FDCWD, o->path, now, &root, eb)) != E_OK)
+		return e;
+	if ((m = maildir_new(o)) == NULL) {
+		close(root);
+		return err_set(eb, E_NOMEM, "opening");
+	}
+	m->drop.kind = &maildir_kind;
+	o->drop = &m->drop;
+	if (!o->conf->shared)
+		e = lock_drop(m, root, o, eb);
+	m->drop.unnoted = now && m->lock_fd >= 0;
+	if (e == E_DENIED && !now) {
+		log_line(LOG_WARNING, "ev=not-locked %s error=\"%s\"", o->tag,
+		    eb->text);
+		e = E_OK;
+	}
+	if (e == E_OK && !open_current(m, root, now))
+		e = E_AGAIN;
+	close(root);
+	return e;
+}
+
+/* Whatever is in the way: it is done anew then, on a thread. */
+static enum err
+open_now(struct drop_open *o)
+{
+	struct errbuf eb;
+	enum err e = open_quick(o, &eb);
+
+	if (e != E_OK && o->drop != NULL)
+		maildir_close(o->drop);
+	if (e != E_OK)
+		o->drop = NULL;
+	return e == E_OK ? E_OK : E_AGAIN;
+}
+
+static enum err
+open_slow(struct drop_open *o, struct errbuf *eb)
+{
+	struct maildir *m = (struct maildir *)o->drop;
+	struct maildir_dirs d;
+	enum err e;
+
+	e = maildir_enter(o->path, false, &d, eb);
+	if (e == E_NOENT && o->conf->create &&
+	    (e = maildir_make(o->path, eb)) == E_OK) {
+		log_line(LOG_EVENT, "ev=maildir-made %s", o->tag);
+		e = maildir_enter(o->path, false, &d, eb);
+	}
+	if (e != E_OK)
+		return e;
+	if (m == NULL) {
+		e = open_quick(o, eb);
+		m = (struct maildir *)o->drop;
+	} else {
+		e = E_AGAIN;
+	}
+	if (e == E_AGAIN && (e = maildir_hold(m, d.root, eb)) == E_OK) {
+		if (m->lock_fd >= 0 && maildir_sweep_due(m->lock_fd))
+			maildir_sweep(&d, o->tag);
+		e = maildir_scan(m, &d, eb);
+		maildir_unhold(m);
+	}
+	maildir_leave(&d);
+	return e;
+}
+
+static enum err
+maildir_open(struct drop_open *o)
+{
+	struct errbuf eb = { .text = "" };
+	struct maildir *m;
+	enum err e = E_AGAIN;
+
+	if (o->now)
+		e = open_now(o);
+	else if (o->drop == NULL && o->quick) {
+		e = open_quick(o, &eb);
+		if (e == E_NOENT && o->drop == NULL)
+			e = E_AGAIN; /* it may have to be made */
+	}
+	if (e == E_AGAIN && (o->quick || o->now))
+		return e;
+	if (e == E_AGAIN)
+		e = open_slow(o, &eb);
+	m = (struct maildir *)o->drop;
+	if (e == E_OK) {
+		o->count = m->trailer.count;
+		o->octets = m->trailer.octets;
+		return E_OK;
+	}
+	if (m != NULL)
+		maildir_close(&m->drop);
+	o->drop = NULL;
+	if (e != E_BUSY)
+		return fail_enter(o, e, &eb);
+	o->code = SIGN_IN_IN_USE;
+	return e;
+}
+
+static enum err
+maildir_view(struct drop *drop, bool now, int *fd_r, uint64_t *end_r)
+{
+	struct maildir *m = (struct maildir *)drop;
+	struct errbuf eb;
+	enum err e;
+	int root;
+
+	if ((e = maildir_open_dir(AT_FDCWD, m->path, now, &root, &eb)) ==
+	    E_OK) {
+		e = maildir_view_open(m, root, now, fd_r, &eb);
+		close(root);
+	}
+	if (e == E_OK && *fd_r == m->index_fd &&
+	    (*fd_r = fcntl(m->index_fd, F_DUPFD_CLOEXEC, 0)) < 0)
+		e = err_sys(&eb, E_IO, "index");
+	if (e != E_OK && now)
+		return E_AGAIN;
+	if (e != E_OK)
+		log_line(LOG_WARNING, "ev=index-lost %s error=\"%s\"",
+		    drop->tag, eb.text);
+	*end_r = m->end;
+	return e;
+}
+
+const struct drop_kind maildir_kind = {
+	.prefix = "maildir:",
+	.open = maildir_open,
+	.view = maildir_view,
+	.fetch = maildir_fetch,
+	.doubt = maildir_doubt,
+	.commit = maildir_commit,
+	.note = maildir_note,
+	.close = maildir_close,
+};
