@@ -720,6 +720,47 @@ test_remove_double(void **state)
 	}
 }
 
+/* The same for what is read: it has gone, and the other one is found wherever
+ * it is by then. */
+static void
+test_fetch_double(void **state)
+{
+	struct drop_fixture *f = *state;
+	static const char *const file[] = { "new/5.e", "cur/5.e:2,S" };
+	static const char *const text[] = { "one\n", "another\n" };
+	struct drop_message m[2];
+
+	for (uint32_t msgno = 5; msgno <= 6; msgno++) {
+		struct drop_entry *v;
+		unsigned goes;
+
+		fixture_close(f);
+		fixture_put(f, file[0], text[0]);
+		fixture_put(f, file[1], text[1]);
+		fixture_must_open(f);
+		assert_int_equal(f->o.count, 6);
+		v = fixture_list(f);
+		goes = v[msgno - 1].name[0] == 'c';
+		free(v);
+		fixture_remove(f, file[goes]);
+		m[0].msgno = msgno;
+		m[1].msgno = 11 - msgno;
+		maildir_kind.fetch(f->drop, false, m, 2);
+		assert_int_equal(m[0].status, FETCH_GONE);
+		expect_text(&m[1], text[1 - goes]);
+		fixture_rename(f, file[1 - goes], "cur/5.e:2,FS");
+		maildir_kind.fetch(f->drop, false, m, 2);
+		assert_int_equal(m[0].status, FETCH_GONE);
+		expect_text(&m[1], text[1 - goes]);
+		/* Under the other's very name, too. */
+		fixture_rename(f, "cur/5.e:2,FS", file[goes]);
+		maildir_kind.fetch(f->drop, false, m, 2);
+		assert_int_equal(m[0].status, FETCH_GONE);
+		expect_text(&m[1], text[1 - goes]);
+		fixture_remove(f, file[goes]);
+	}
+}
+
 static void
 remove_unsaved(struct drop_fixture *f)
 {
@@ -777,6 +818,7 @@ main(void)
 		T(test_verify),
 		T(test_index_rewritten),
 		T(test_remove_double),
+		T(test_fetch_double),
 		T(test_remove_unsaved),
 	};
 

@@ -159,13 +159,11 @@ read_marked(struct commit *c)
 
 /* ---- which unique-id is whose ---- */
 
-/* Of several files with one base name each is known by its inode, but for one
- * that is not written down.  A file that is not there is nobody's. */
+/* A file that is not there is nobody's. */
 static bool
 is_its_file(const struct commit *c, const struct marked *v, const char *name)
 {
 	const struct uidlfile *u = &c->uidls;
-	const struct uidl_line *l;
 	struct stat st;
 	struct uid key;
 
@@ -174,10 +172,7 @@ is_its_file(const struct commit *c, const struct marked *v, const char *name)
 	    fstatat(c->d.sub[NAME_SUB(name)], name + 1, &st,
 		AT_SYMLINK_NOFOLLOW) < 0)
 		return true;
-	l = uidlfile_by_uid(u, uid_slice(&key), uid_of(v));
-	return l != NULL && l->ino != 0
-		   ? l->ino == st.st_ino
-		   : uidlfile_find(u, uid_slice(&key), st.st_ino) == NULL;
+	return uidlfile_is_its_file(u, uid_slice(&key), uid_of(v), st.st_ino);
 }
 
 /* malote-uidl says so, or says nothing and it follows from the name. */

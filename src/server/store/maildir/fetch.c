@@ -1,12 +1,14 @@
 #include "server/store/maildir/fetch.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "server/store/maildir/measure.h"
+#include "server/store/maildir/uidlfile.h"
 #include "server/store/maildir/view.h"
 
 /* What there is to a fetch of several messages. */
@@ -38,22 +40,80 @@ name_now(const struct fetch *f, const char *name)
 	return now != NULL ? now->s : NULL;
 }
 
+/* What tells several files of one base name apart.  Read once in a session: a
+ * double that comes later is in no view of it. */
+static enum err
+load_doubles(struct fetch *f)
+{
+	struct uidlfile *u;
+	enum err e;
+
+	if (f->m->doubles != NULL)
+		return E_OK;
+	if ((u = malloc(sizeof(*u))) == NULL)
+		return err_set(&f->eb, E_NOMEM, "unique-ids");
+	uidlfile_init(u);
+	e = uidlfile_load(u, f->d.root, &f->eb);
+	if (e != E_OK || u->several == 0)
+		uidlfile_free(u);
+	if (e == E_OK)
+		f->m->doubles = u;
+	else
+		free(u);
+	return e;
+}
+
+/* Does a file with the base name of the message belong to another one?  Of two
+ * such files the right one may have been removed. */
+static enum err
+check_file(struct fetch *f, uint32_t msgno, const char *name, uint64_t ino)
+{
+	struct uid key, uid;
+	enum err e;
+
+	uid_own(&key, (struct slice){ name + 1, names_base_len(name + 1) });
+	if (!uidlfile_is_several(f->m->doubles, uid_slice(&key)))
+		return E_OK;
+	if ((e = maildir_view_uid(f->m, f->index, msgno, &uid)) != E_OK)
+		return err_set(&f->eb, e, "reading the index");
+	return uidlfile_is_its_file(
+		   f->m->doubles, uid_slice(&key), uid_slice(&uid), ino)
+		   ? E_OK
+		   : E_NOENT;
+}
+
+static enum err
+open_checked(struct fetch *f, uint32_t msgno, const char *name, int *fd_r,
+    struct stat *st_r)
+{
+	enum err e = open_named(f, name, fd_r, st_r);
+
+	if (e != E_OK || f->m->doubles == NULL ||
+	    (e = check_file(f, msgno, name, st_r->st_ino)) == E_OK)
+		return e;
+	close(*fd_r);
+	*fd_r = -1;
+	return e;
+}
+
 /* Another program may have renamed it: it is known by its base name then.
  * The directories are read once for all messages of a fetch. */
 static enum err
-open_message(struct fetch *f, const char *name, int *fd_r, struct stat *st_r)
+open_message(struct fetch *f, uint32_t msgno, const char *name, int *fd_r,
+    struct stat *st_r)
 {
 	const char *now = name_now(f, name);
 	enum err e;
 
-	e = open_named(f, now != NULL ? now : name, fd_r, st_r);
+	e = open_checked(f, msgno, now != NULL ? now : name, fd_r, st_r);
 	if (e != E_NOENT || f->fresh || f->now)
 		return e;
-	if ((e = maildir_names(f->m, &f->d, &f->eb)) != E_OK)
+	if ((e = load_doubles(f)) != E_OK ||
+	    (e = maildir_names(f->m, &f->d, &f->eb)) != E_OK)
 		return e;
 	f->fresh = true;
 	now = name_now(f, name);
-	return now != NULL ? open_named(f, now, fd_r, st_r) : E_NOENT;
+	return now != NULL ? open_checked(f, msgno, now, fd_r, st_r) : E_NOENT;
 }
 
 /* The size on the wire, which is not the index's if the file's is not. */
@@ -92,7 +152,7 @@ fetch_one(struct fetch *f, struct drop_message *v)
 		maildir_doubt(&f->m->drop, 0);
 	}
 	if (e == E_OK)
-		e = open_message(f, entry.name, &v->fd, &st);
+		e = open_message(f, v->msgno, entry.name, &v->fd, &st);
 	if (e == E_OK && (e = check_size(f, &entry, &st, v)) != E_OK) {
 		close(v->fd);
 		v->fd = -1;

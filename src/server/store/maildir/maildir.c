@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/store/maildir/uidlfile.h"
+
 struct maildir *
 maildir_new(const struct drop_open *o)
 {
@@ -49,6 +51,9 @@ maildir_close(struct drop *drop)
 	if (m->names != NULL)
 		names_free(m->names);
 	free(m->names);
+	if (m->doubles != NULL)
+		uidlfile_free(m->doubles);
+	free(m->doubles);
 	free(m->blocks);
 	free(m->doubt);
 	free(m);

@@ -15,6 +15,8 @@
 
 enum { DOUBTS_MAX = 32 };
 
+struct uidlfile;
+
 struct maildir_block {
 	uint64_t off;
 	uint32_t first;
@@ -35,8 +37,11 @@ struct maildir {
 	struct index_trailer trailer;
 
 	struct maildir_block *blocks; /* of the view, once one is needed */
-	struct names *names; /* once a message was not under its name */
-	uint32_t *doubt;     /* messages whose size is not sure, up to
+	/* Once a message was not under its name: what there is, and malote-uidl
+	 * if it tells several files of one base name apart, else an empty one. */
+	struct names *names;
+	struct uidlfile *doubles;
+	uint32_t *doubt; /* messages whose size is not sure, up to
 	                      * DOUBTS_MAX */
 	unsigned n_doubt;
 	bool damaged;       /* the index is to be made anew */

@@ -80,6 +80,19 @@ uidlfile_is_several(const struct uidlfile *u, struct slice key)
 	return false;
 }
 
+bool
+uidlfile_is_its_file(
+    const struct uidlfile *u, struct slice key, struct slice uid, uint64_t ino)
+{
+	const struct uidl_line *l;
+
+	if (!uidlfile_is_several(u, key))
+		return true;
+	l = uidlfile_by_uid(u, key, uid);
+	return l != NULL && l->ino != 0 ? l->ino == ino
+					: uidlfile_find(u, key, ino) == NULL;
+}
+
 enum err
 uidlfile_add(
     struct uidlfile *u, struct slice uid, struct slice key, uint64_t ino)

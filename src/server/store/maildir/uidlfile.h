@@ -65,6 +65,10 @@ const struct uidl_line *uidlfile_by_uid(
     const struct uidlfile *u, struct slice key, struct slice uid);
 /* Is there a line of one among several? */
 bool uidlfile_is_several(const struct uidlfile *u, struct slice key);
+/* Is a file of that key the message with that unique-id?  Of several files each
+ * is known by its inode, but for one that is not written down. */
+bool uidlfile_is_its_file(
+    const struct uidlfile *u, struct slice key, struct slice uid, uint64_t ino);
 
 /* Octets are copied.  The line counts as used. */
 enum err uidlfile_add(struct uidlfile *u, struct slice uid, struct slice key,

@@ -156,11 +156,10 @@ read_block(const struct maildir *m, struct view_reader *r, uint32_t msgno)
 	return E_OK;
 }
 
-enum err
-maildir_view_get(struct maildir *m, struct view_reader *r, uint32_t msgno,
-    struct view_entry *v_r)
+static enum err
+read_record(struct maildir *m, struct view_reader *r, uint32_t msgno,
+    struct index_record *rec_r)
 {
-	struct index_record rec;
 	const char *p;
 	enum err e;
 
@@ -171,8 +170,22 @@ maildir_view_get(struct maildir *m, struct view_reader *r, uint32_t msgno,
 	if (read_block(m, r, msgno) != E_OK ||
 	    (p = piece_at(m, r, &r->records,
 		 index_record_place(&r->block, msgno), INDEX_RECORD)) == NULL ||
-	    index_get_record(p, &r->block, msgno, &rec) != E_OK ||
-	    (p = piece_at(m, r, &r->names, rec.name_off, rec.name_len)) ==
+	    index_get_record(p, &r->block, msgno, rec_r) != E_OK)
+		return E_FORMAT;
+	return E_OK;
+}
+
+enum err
+maildir_view_get(struct maildir *m, struct view_reader *r, uint32_t msgno,
+    struct view_entry *v_r)
+{
+	struct index_record rec;
+	const char *p;
+	enum err e;
+
+	if ((e = read_record(m, r, msgno, &rec)) != E_OK)
+		return e;
+	if ((p = piece_at(m, r, &r->names, rec.name_off, rec.name_len)) ==
 		NULL ||
 	    index_check_name(p, &rec) != E_OK)
 		return E_FORMAT;
@@ -181,6 +194,21 @@ maildir_view_get(struct maildir *m, struct view_reader *r, uint32_t msgno,
 	v_r->wire = rec.wire;
 	v_r->stored = rec.stored;
 	return E_OK;
+}
+
+enum err
+maildir_view_uid(
+    struct maildir *m, struct view_reader *r, uint32_t msgno, struct uid *u_r)
+{
+	struct index_record rec;
+	enum err e;
+
+	if ((e = read_record(m, r, msgno, &rec)) != E_OK ||
+	    (e = indexfile_read(
+		 r->fd, u_r->s, rec.uid_len, rec.uid_off, r->now)) != E_OK)
+		return e;
+	u_r->n = rec.uid_len;
+	return index_check_uid(u_r->s, &rec);
 }
 
 enum err

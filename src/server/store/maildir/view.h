@@ -5,6 +5,7 @@
 #define SERVER_STORE_MAILDIR_VIEW_H
 
 #include "server/store/maildir/maildir.h"
+#include "server/store/maildir/uidl.h"
 
 /* The view is what m->end and m->trailer say of fd.  Takes fd, which st is
  * about. */
@@ -34,6 +35,8 @@ struct view_entry {
 };
 enum err maildir_view_get(struct maildir *m, struct view_reader *r,
     uint32_t msgno, struct view_entry *v_r) NODISCARD;
+enum err maildir_view_uid(struct maildir *m, struct view_reader *r,
+    uint32_t msgno, struct uid *u_r) NODISCARD;
 
 /* Brings m->names up to date: for messages that are not under the names that
  * the index has. */
