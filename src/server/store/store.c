@@ -145,8 +145,6 @@ on_stop(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct store *st = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (st->overtime) {
 		log_line(LOG_WARNING, "ev=stop unfinished=%u", st->n_sessions);
 		log_flush();

@@ -364,8 +364,6 @@ on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct tenant *s = w->data, *holder = maildrop_holder(s->maildrop);
 
-	(void)loop;
-	(void)revents;
 	if (s->state == TENANT_OPEN)
 		note(s);
 	else if (s->state == TENANT_WAITING && holder->state == TENANT_OPEN)

@@ -46,7 +46,6 @@ courier_record(struct foreign *f, struct slice line, struct foreign_record *r_r)
 	struct slice ids, size, word;
 	uint64_t octets;
 
-	(void)f;
 	if (!last_word(&line, &ids) || !last_word(&line, &size) ||
 	    !str_to_u64(size, &octets) || !lines_word(&ids, ':', &word) ||
 	    !str_to_u32(word, &entry->uid) || !lines_word(&ids, ':', &word) ||
