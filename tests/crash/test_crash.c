@@ -65,7 +65,7 @@ commit(void *arg)
 	static const uint32_t remove[] = { 2, 4, 6, 0 };
 	static const uint32_t seen[] = { 1, 3, 5, 0 };
 	struct drop_fixture *f = arg;
-	struct drop_commit c;
+	struct hold_commit c;
 
 	if (fixture_open(f, false) != E_OK)
 		_exit(1);

@@ -131,17 +131,17 @@ fixture_settle(void)
 enum err
 fixture_open(struct drop_fixture *f, bool quick)
 {
-	struct drop *so_far = f->drop;
+	struct hold *so_far = f->drop;
 	enum err e;
 
-	f->o = (struct drop_open){ .conf = &f->conf,
+	f->o = (struct hold_open){ .conf = &f->conf,
 		.path = f->path,
 		.peer = "192.0.2.1",
 		.tag = "sid=0.1 user=test",
 		.quick = quick,
-		.drop = so_far };
+		.hold = so_far };
 	e = maildir_kind.open(&f->o);
-	f->drop = f->o.drop;
+	f->drop = f->o.hold;
 	return e;
 }
 
@@ -248,12 +248,12 @@ bitmap(const struct drop_fixture *f, const uint32_t *msgno)
 	return bits;
 }
 
-struct drop_commit
+struct hold_commit
 fixture_commit(
     struct drop_fixture *f, const uint32_t *remove, const uint32_t *seen)
 {
 	uint8_t *r = bitmap(f, remove), *s = bitmap(f, seen);
-	struct drop_commit c = { r, s, 0, 0 };
+	struct hold_commit c = { r, s, 0, 0 };
 
 	maildir_kind.commit(f->drop, &c);
 	f->drop = NULL;

@@ -12,8 +12,8 @@ struct drop_fixture {
 	char base[64];  /* the temporary directory */
 	char path[128]; /* the Maildir in it */
 	struct store_conf conf;
-	struct drop_open o; /* of the last open */
-	struct drop *drop;
+	struct hold_open o; /* of the last open */
+	struct hold *drop;
 };
 
 struct drop_entry {
@@ -49,7 +49,7 @@ struct drop_entry *fixture_list(struct drop_fixture *f);
 /* The only entry of that base name's unique-id; fails if there is none. */
 void fixture_expect(struct drop_fixture *f, const char *const *uids);
 
-struct drop_commit fixture_commit(
+struct hold_commit fixture_commit(
     struct drop_fixture *f, const uint32_t *remove, const uint32_t *seen);
 
 /* Runs fn in a child that may not write what is not its own, after giving it

@@ -45,11 +45,11 @@ fill(struct drop_fixture *f)
 static void
 fetch_all(struct drop_fixture *f)
 {
-	struct drop_message m[WINDOW];
+	struct hold_message m[WINDOW];
 
 	for (uint32_t i = 1; i + WINDOW - 1 <= MESSAGES; i += WINDOW) {
 		for (uint32_t k = 0; k < WINDOW; k++)
-			m[k] = (struct drop_message){ .msgno = i + k };
+			m[k] = (struct hold_message){ .msgno = i + k };
 		maildir_kind.fetch(f->drop, false, m, WINDOW);
 		for (uint32_t k = 0; k < WINDOW; k++) {
 			assert_int_equal(m[k].status, FETCH_OK);
@@ -63,7 +63,7 @@ test_large(void **state)
 {
 	uint32_t *remove = calloc(MESSAGES / 2 + 1, sizeof(*remove));
 	struct drop_fixture f;
-	struct drop_commit c;
+	struct hold_commit c;
 	uint64_t t;
 
 	(void)state;

@@ -47,7 +47,7 @@ static void
 test_remove(void **state)
 {
 	struct drop_fixture *f = *state;
-	struct drop_commit c = fixture_commit(f, MSGNOS(1, 3), NULL);
+	struct hold_commit c = fixture_commit(f, MSGNOS(1, 3), NULL);
 
 	assert_int_equal(c.removed, 2);
 	assert_int_equal(c.failed, 0);
@@ -64,7 +64,7 @@ static void
 test_remove_moved(void **state)
 {
 	struct drop_fixture *f = *state;
-	struct drop_commit c;
+	struct hold_commit c;
 
 	fixture_rename(f, "new/1.a", "cur/1.a:2,RS");
 	fixture_remove(f, "cur/3.c:2,S");
@@ -82,7 +82,7 @@ static void
 test_remove_ambiguous(void **state)
 {
 	struct drop_fixture *f = *state;
-	struct drop_commit c;
+	struct hold_commit c;
 
 	fixture_remove(f, "new/1.a");
 	fixture_put(f, "cur/1.a:2,S", "x\n");
@@ -98,7 +98,7 @@ static void
 remove_forbidden(struct drop_fixture *f)
 {
 	char path[256];
-	struct drop_commit c;
+	struct hold_commit c;
 
 	fixture_must_open(f);
 	snprintf(path, sizeof(path), "%s/cur", f->path);
@@ -140,7 +140,7 @@ static void
 test_seen(void **state)
 {
 	struct drop_fixture *f = *state;
-	struct drop_commit c = fixture_commit(f, MSGNOS(4), MSGNOS(1, 2, 3, 4));
+	struct hold_commit c = fixture_commit(f, MSGNOS(4), MSGNOS(1, 2, 3, 4));
 
 	assert_int_equal(c.removed, 1);
 	assert_true(fixture_has(f, "cur/1.a:2,S"));
@@ -168,7 +168,7 @@ test_seen_taken(void **state)
 }
 
 static void
-expect_text(const struct drop_message *m, const char *text)
+expect_text(const struct hold_message *m, const char *text)
 {
 	char got[64] = "";
 
@@ -185,7 +185,7 @@ static void
 test_fetch(void **state)
 {
 	struct drop_fixture *f = *state;
-	struct drop_message m[5] = { { .msgno = 2 }, { .msgno = 1 },
+	struct hold_message m[5] = { { .msgno = 2 }, { .msgno = 1 },
 		{ .msgno = 3 }, { .msgno = 4 }, { .msgno = 5 } };
 
 	fixture_rename(f, "new/1.a", "cur/1.a:2,S");
@@ -208,7 +208,7 @@ static void
 test_size_changed(void **state)
 {
 	struct drop_fixture *f = *state;
-	struct drop_message m = { .msgno = 1 };
+	struct hold_message m = { .msgno = 1 };
 	struct drop_entry *v;
 
 	fixture_put(f, "new/1.a", "longer\nthan before\n");
@@ -251,7 +251,7 @@ static void
 test_index_lost(void **state)
 {
 	struct drop_fixture *f = *state;
-	struct drop_message m = { .msgno = 1 };
+	struct hold_message m = { .msgno = 1 };
 	uint64_t end;
 	int fd;
 
@@ -275,7 +275,7 @@ static void
 test_fetch_link(void **state)
 {
 	struct drop_fixture *f = *state;
-	struct drop_message m = { .msgno = 1 };
+	struct hold_message m = { .msgno = 1 };
 	char path[256];
 
 	fixture_remove(f, "new/1.a");
@@ -512,7 +512,7 @@ forged_session(struct drop_fixture *f, const struct drop_entry *v, uint32_t n)
 {
 	char uid[32][INDEX_UID_MAX + 1];
 	uint32_t marks[33] = { 0 }, marked = 0;
-	struct drop_commit c;
+	struct hold_commit c;
 	struct uidlfile u;
 	struct uid is;
 
@@ -698,7 +698,7 @@ test_remove_double(void **state)
 	struct drop_fixture *f = *state;
 	static const char *const file[] = { "new/5.e", "cur/5.e:2,S" };
 	struct drop_entry *v;
-	struct drop_commit c;
+	struct hold_commit c;
 
 	for (uint32_t msgno = 5; msgno <= 6; msgno++) {
 		unsigned goes;
@@ -728,7 +728,7 @@ test_fetch_double(void **state)
 	struct drop_fixture *f = *state;
 	static const char *const file[] = { "new/5.e", "cur/5.e:2,S" };
 	static const char *const text[] = { "one\n", "another\n" };
-	struct drop_message m[2];
+	struct hold_message m[2];
 
 	for (uint32_t msgno = 5; msgno <= 6; msgno++) {
 		struct drop_entry *v;

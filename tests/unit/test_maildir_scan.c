@@ -188,14 +188,14 @@ test_quick(void **state)
 static enum err
 open_now(struct drop_fixture *f)
 {
-	f->o = (struct drop_open){ .conf = &f->conf,
+	f->o = (struct hold_open){ .conf = &f->conf,
 		.path = f->path,
 		.peer = "192.0.2.7",
 		.tag = "sid=0.2 user=test",
 		.now = true };
 	enum err e = maildir_kind.open(&f->o);
 
-	f->drop = f->o.drop;
+	f->drop = f->o.hold;
 	return e;
 }
 
@@ -204,7 +204,7 @@ static void
 test_now(void **state)
 {
 	struct drop_fixture *f = *state;
-	struct drop_message m[2] = { { .msgno = 2 }, { .msgno = 1 } };
+	struct hold_message m[2] = { { .msgno = 2 }, { .msgno = 1 } };
 	char path[512];
 	uint64_t end;
 	int fd;
@@ -675,7 +675,7 @@ test_lock(void **state)
 	assert_int_equal(fixture_open(&g, true), E_BUSY);
 	assert_int_equal(g.o.code, SIGN_IN_IN_USE);
 	assert_true(g.o.holder.since != 0);
-	assert_string_equal(g.o.holder.from, "192.0.2.1");
+	assert_string_equal(g.o.holder.peer, "192.0.2.1");
 	fixture_close(f);
 	fixture_must_open(&g);
 	fixture_close(&g);
@@ -690,7 +690,7 @@ test_lock(void **state)
 	assert_null(g.drop);
 	maildir_kind.note(f->drop, f->o.peer);
 	assert_int_equal(fixture_open(&g, true), E_BUSY);
-	assert_string_equal(g.o.holder.from, "192.0.2.7");
+	assert_string_equal(g.o.holder.peer, "192.0.2.7");
 }
 
 int

@@ -33,7 +33,7 @@ struct heard {
 	uint16_t index;
 	char user[NAME_MAX_OCTETS + 1], from[PEER_MAX];
 	uint64_t since;
-	struct drop_message m[IPC_FDS];
+	struct hold_message m[IPC_FDS];
 	int fd;
 };
 

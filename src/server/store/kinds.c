@@ -5,7 +5,7 @@
 #include "server/store/maildir/open.h"
 
 /* A new kind of store is a folder and a row here. */
-static const struct drop_kind *const kinds[] = { &maildir_kind };
+static const struct store_kind *const kinds[] = { &maildir_kind };
 
 /* Returns what stands behind the prefix. */
 static const char *

@@ -7,11 +7,11 @@
 
 #include <stdbool.h>
 
-#include "server/store/drop.h"
+#include "server/store/kind.h"
 
 /* A maildrop's place. */
 struct location {
-	const struct drop_kind *kind;
+	const struct store_kind *kind;
 	char path[MAIL_PATH_MAX]; /* from the root of all maildrops; without
 	                           * doubled or last slash */
 };

@@ -8,16 +8,16 @@
 #include "server/store/kinds.h"
 #include "server/store/store_process.h"
 
-struct tenant;
+struct claim;
 
 struct maildrop {
 	LIST_ENTRY(maildrop) by_path;
 	/* First the one that has it (or several, if shared), then those that
 	 * wait for it. */
-	TAILQ_HEAD(, tenant) sessions;
+	TAILQ_HEAD(, claim) sessions;
 	struct job_line line;
 	unsigned waiting; /* of the sessions */
-	const struct drop_kind *kind;
+	const struct store_kind *kind;
 	char path[];
 };
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 struct op *
-op_new(struct tenant *s, void (*run)(struct job *), void (*done)(struct job *),
+op_new(struct claim *c, void (*run)(struct job *), void (*done)(struct job *),
     bool slow)
 {
 	struct op *op = calloc(1, sizeof(*op));
@@ -13,36 +13,36 @@ op_new(struct tenant *s, void (*run)(struct job *), void (*done)(struct job *),
 	op->job.run = run;
 	op->job.done = done;
 	op->job.slow = slow;
-	op->s = s;
+	op->claim = c;
 	return op;
 }
 
 static void
 op_queue(struct op *op)
 {
-	struct tenant *s = op->s;
+	struct claim *c = op->claim;
 
-	job_add(s->peer->store->pool, &s->maildrop->line, &op->job);
+	job_add(c->worker->store->pool, &c->maildrop->line, &op->job);
 }
 
 void
 op_add(struct op *op)
 {
-	op->s->ops++;
+	op->claim->ops++;
 	op_queue(op);
 }
 
 void
 op_add_now(struct op *op, bool (*now)(struct op *op))
 {
-	struct tenant *s = op->s;
+	struct claim *c = op->claim;
 
 	/* What was asked before comes before it. */
-	if (s->maildrop->line.pending != 0 || !now(op)) {
+	if (c->maildrop->line.pending != 0 || !now(op)) {
 		op_add(op);
 		return;
 	}
-	s->ops++;
+	c->ops++;
 	op->job.done(&op->job);
 }
 
@@ -56,8 +56,8 @@ op_again(struct op *op)
 bool
 op_free(struct op *op)
 {
-	struct tenant *s = op->s;
+	struct claim *c = op->claim;
 
 	free(op);
-	return --s->ops == 0 && s->state == TENANT_ENDING;
+	return --c->ops == 0 && c->state == CLAIM_ENDING;
 }

@@ -4,16 +4,16 @@
 #ifndef SERVER_STORE_OP_H
 #define SERVER_STORE_OP_H
 
-#include "server/store/tenant.h"
+#include "server/store/claim.h"
 
 struct op {
 	struct job job;
-	struct tenant *s;
+	struct claim *claim;
 	enum err e;
 	union {
 		struct {
-			struct drop_open o;
-			char tag[DROP_TAG_MAX];
+			struct hold_open o;
+			char tag[HOLD_TAG_MAX];
 		} open;
 		struct {
 			int fd;
@@ -21,18 +21,18 @@ struct op {
 		} view;
 		struct {
 			unsigned n;
-			struct drop_message m[IPC_FDS];
+			struct hold_message m[IPC_FDS];
 		} fetch;
 		uint32_t doubt;
 		struct {
-			struct drop_commit c;
+			struct hold_commit todo;
 			bool answer;
 		} commit;
 	};
 };
 
 /* NULL: memory. */
-struct op *op_new(struct tenant *s, void (*run)(struct job *),
+struct op *op_new(struct claim *c, void (*run)(struct job *),
     void (*done)(struct job *), bool slow);
 void op_add(struct op *op);
 /* The same, but without a thread if nothing is to be waited for: now() says
@@ -43,7 +43,7 @@ void op_add_now(struct op *op, bool (*now)(struct op *op));
 void op_again(struct op *op);
 
 /* At the end of done().  True: it was the last of a session that is ending,
- * which the caller finishes (tenant_op_done()). */
+ * which the caller finishes (claim_op_done()). */
 bool op_free(struct op *op) NODISCARD;
 
 #endif

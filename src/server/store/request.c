@@ -17,9 +17,9 @@ enum {
 /* A client decides how much is asked of us at a time: what is too much is
  * answered as what cannot be had now, and is no fault of its worker. */
 static struct op *
-op_for(struct tenant *s, void (*run)(struct job *), void (*done)(struct job *))
+op_for(struct claim *c, void (*run)(struct job *), void (*done)(struct job *))
 {
-	return s->ops < OPS_MAX ? op_new(s, run, done, false) : NULL;
+	return c->ops < OPS_MAX ? op_new(c, run, done, false) : NULL;
 }
 
 /* ---- the index ---- */
@@ -28,35 +28,35 @@ static void
 run_view(struct job *j)
 {
 	struct op *op = (struct op *)j;
-	struct drop *d = op->s->drop;
+	struct hold *h = op->claim->hold;
 
-	op->e = d->kind->view(d, false, &op->view.fd, &op->view.end);
+	op->e = h->kind->view(h, false, &op->view.fd, &op->view.end);
 }
 
 static bool
 now_view(struct op *op)
 {
-	struct drop *d = op->s->drop;
+	struct hold *h = op->claim->hold;
 
-	op->e = d->kind->view(d, true, &op->view.fd, &op->view.end);
+	op->e = h->kind->view(h, true, &op->view.fd, &op->view.end);
 	return op->e == E_OK;
 }
 
 static void
-answer_view(struct tenant *s, enum err e, int fd, uint64_t end)
+answer_view(struct claim *c, enum err e, int fd, uint64_t end)
 {
-	struct ipc_chan *c = s->peer->chan;
+	struct ipc_chan *chan = c->worker->chan;
 
-	if (!peer_answer_begin(s->peer, IPC_INDEX_IS, s->sid)) {
+	if (!store_answer_begin(c->worker, IPC_INDEX_IS, c->sid)) {
 		if (e == E_OK)
 			close(fd);
 		return;
 	}
-	ipc_put_u8(c, e == E_OK);
-	ipc_put_u64(c, e == E_OK ? end : 0);
+	ipc_put_u8(chan, e == E_OK);
+	ipc_put_u64(chan, e == E_OK ? end : 0);
 	if (e == E_OK)
-		ipc_put_fd(c, fd, true);
-	peer_answer_end(s->peer);
+		ipc_put_fd(chan, fd, true);
+	store_answer_end(c->worker);
 }
 
 static void
@@ -64,21 +64,21 @@ done_view(struct job *j)
 {
 	struct op *op = (struct op *)j;
 
-	answer_view(op->s, op->e, op->view.fd, op->view.end);
-	tenant_op_done(op);
+	answer_view(op->claim, op->e, op->view.fd, op->view.end);
+	claim_op_done(op);
 }
 
 enum err
-tenant_view(struct tenant *s)
+claim_view(struct claim *c)
 {
 	struct op *op;
 
-	if (s->state != TENANT_OPEN)
+	if (c->state != CLAIM_OPEN)
 		return E_FORMAT;
-	if ((op = op_for(s, run_view, done_view)) != NULL)
+	if ((op = op_for(c, run_view, done_view)) != NULL)
 		op_add_now(op, now_view);
 	else
-		answer_view(s, E_NOMEM, -1, 0);
+		answer_view(c, E_NOMEM, -1, 0);
 	return E_OK;
 }
 
@@ -88,42 +88,42 @@ static void
 run_fetch(struct job *j)
 {
 	struct op *op = (struct op *)j;
-	struct drop *d = op->s->drop;
+	struct hold *h = op->claim->hold;
 
-	(void)d->kind->fetch(d, false, op->fetch.m, op->fetch.n);
+	(void)h->kind->fetch(h, false, op->fetch.m, op->fetch.n);
 }
 
 static bool
 now_fetch(struct op *op)
 {
-	struct drop *d = op->s->drop;
+	struct hold *h = op->claim->hold;
 
-	return d->kind->fetch(d, true, op->fetch.m, op->fetch.n);
+	return h->kind->fetch(h, true, op->fetch.m, op->fetch.n);
 }
 
 static void
-answer_fetch(struct tenant *s, const struct drop_message *m, unsigned n)
+answer_fetch(struct claim *c, const struct hold_message *m, unsigned n)
 {
-	struct ipc_chan *c = s->peer->chan;
-	bool told = peer_answer_begin(s->peer, IPC_FETCHED, s->sid);
+	struct ipc_chan *chan = c->worker->chan;
+	bool told = store_answer_begin(c->worker, IPC_FETCHED, c->sid);
 
 	if (told) {
-		ipc_put_u8(c, (uint8_t)n);
+		ipc_put_u8(chan, (uint8_t)n);
 		for (unsigned i = 0; i < n; i++) {
-			ipc_put_u32(c, m[i].msgno);
-			ipc_put_u8(c, (uint8_t)m[i].status);
-			ipc_put_u64(c, m[i].offset);
-			ipc_put_u64(c, m[i].stored);
-			ipc_put_u64(c, m[i].wire);
+			ipc_put_u32(chan, m[i].msgno);
+			ipc_put_u8(chan, (uint8_t)m[i].status);
+			ipc_put_u64(chan, m[i].offset);
+			ipc_put_u64(chan, m[i].stored);
+			ipc_put_u64(chan, m[i].wire);
 		}
 	}
 	for (unsigned i = 0; i < n; i++)
 		if (m[i].status == FETCH_OK && told)
-			ipc_put_fd(c, m[i].fd, true);
+			ipc_put_fd(chan, m[i].fd, true);
 		else if (m[i].status == FETCH_OK)
 			close(m[i].fd);
 	if (told)
-		peer_answer_end(s->peer);
+		store_answer_end(c->worker);
 }
 
 static void
@@ -131,26 +131,26 @@ done_fetch(struct job *j)
 {
 	struct op *op = (struct op *)j;
 
-	answer_fetch(op->s, op->fetch.m, op->fetch.n);
-	tenant_op_done(op);
+	answer_fetch(op->claim, op->fetch.m, op->fetch.n);
+	claim_op_done(op);
 }
 
 enum err
-tenant_fetch(struct tenant *s, const uint32_t *msgno, unsigned n)
+claim_fetch(struct claim *c, const uint32_t *msgno, unsigned n)
 {
-	struct drop_message failed[IPC_FDS] = { { .msgno = 0 } };
+	struct hold_message failed[IPC_FDS] = { { .msgno = 0 } };
 	struct op *op;
 
-	if (s->state != TENANT_OPEN || n == 0 || n > IPC_FDS)
+	if (c->state != CLAIM_OPEN || n == 0 || n > IPC_FDS)
 		return E_FORMAT;
 	for (unsigned i = 0; i < n; i++) {
-		if (msgno[i] == 0 || msgno[i] > s->count)
+		if (msgno[i] == 0 || msgno[i] > c->count)
 			return E_FORMAT;
 		failed[i].msgno = msgno[i];
 		failed[i].status = FETCH_FAILED;
 	}
-	if ((op = op_for(s, run_fetch, done_fetch)) == NULL) {
-		answer_fetch(s, failed, n);
+	if ((op = op_for(c, run_fetch, done_fetch)) == NULL) {
+		answer_fetch(c, failed, n);
 		return E_OK;
 	}
 	op->fetch.n = n;
@@ -163,30 +163,30 @@ static void
 run_doubt(struct job *j)
 {
 	struct op *op = (struct op *)j;
-	struct drop *d = op->s->drop;
+	struct hold *h = op->claim->hold;
 
-	d->kind->doubt(d, op->doubt);
+	h->kind->doubt(h, op->doubt);
 }
 
 static void
 done_doubt(struct job *j)
 {
-	tenant_op_done((struct op *)j);
+	claim_op_done((struct op *)j);
 }
 
 enum err
-tenant_doubt(struct tenant *s, uint32_t msgno)
+claim_doubt(struct claim *c, uint32_t msgno)
 {
 	struct op *op;
 
-	if (msgno > s->count)
+	if (msgno > c->count)
 		return E_FORMAT;
-	if (s->state != TENANT_OPEN || s->doubts == NOTED_MAX)
+	if (c->state != CLAIM_OPEN || c->doubts == NOTED_MAX)
 		return E_OK; /* it is found out another time */
-	s->doubts++;
+	c->doubts++;
 	log_line(LOG_WARNING, "ev=index-doubted sid=%u.%llx msgno=%u",
-	    s->peer->index, (unsigned long long)s->sid, msgno);
-	if ((op = op_for(s, run_doubt, done_doubt)) == NULL)
+	    c->worker->index, (unsigned long long)c->sid, msgno);
+	if ((op = op_for(c, run_doubt, done_doubt)) == NULL)
 		return E_OK;
 	op->doubt = msgno;
 	op_add(op);
@@ -196,23 +196,23 @@ tenant_doubt(struct tenant *s, uint32_t msgno)
 /* ---- marks ---- */
 
 enum err
-tenant_mark(
-    struct tenant *s, enum mark_kind kind, uint32_t first, struct slice bitmap)
+claim_mark(
+    struct claim *c, enum mark_kind kind, uint32_t first, struct slice bitmap)
 {
-	uint8_t **bits = kind == MARK_REMOVE ? &s->remove : &s->seen;
-	size_t size = ((size_t)s->count + 7) / 8;
-	unsigned spare = (unsigned)(size * 8 - s->count);
+	uint8_t **bits = kind == MARK_REMOVE ? &c->remove : &c->seen;
+	size_t size = ((size_t)c->count + 7) / 8;
+	unsigned spare = (unsigned)(size * 8 - c->count);
 
-	if (s->state != TENANT_OPEN || kind > MARK_SEEN || first % 8 != 0 ||
+	if (c->state != CLAIM_OPEN || kind > MARK_SEEN || first % 8 != 0 ||
 	    first / 8 > size || bitmap.n > size - first / 8 || bitmap.n == 0)
 		return E_FORMAT;
 	if (first / 8 + bitmap.n == size && spare != 0 &&
 	    (uint8_t)bitmap.p[bitmap.n - 1] >> (8 - spare) != 0)
 		return E_FORMAT;
-	if (kind == MARK_SEEN && !s->peer->store->conf.mark_seen)
+	if (kind == MARK_SEEN && !c->worker->store->conf.mark_seen)
 		return E_OK;
 	if (*bits == NULL && (*bits = calloc(size, 1)) == NULL) {
-		s->marks_lost = true;
+		c->marks_lost = true;
 		return E_OK;
 	}
 	memcpy(*bits + first / 8, bitmap.p, bitmap.n);
@@ -225,23 +225,23 @@ static void
 run_commit(struct job *j)
 {
 	struct op *op = (struct op *)j;
-	struct drop *d = op->s->drop;
-	struct drop_commit *c = &op->commit.c;
+	struct hold *h = op->claim->hold;
+	struct hold_commit *todo = &op->commit.todo;
 
-	if (c->remove != NULL || c->seen != NULL || d->doubted)
-		d->kind->commit(d, c);
+	if (todo->remove != NULL || todo->seen != NULL || h->doubted)
+		h->kind->commit(h, todo);
 	else
-		d->kind->close(d);
+		h->kind->close(h);
 }
 
 static void
-answer_commit(struct tenant *s, uint32_t removed, uint32_t failed)
+answer_commit(struct claim *c, uint32_t removed, uint32_t failed)
 {
-	if (!peer_answer_begin(s->peer, IPC_COMMITTED, s->sid))
+	if (!store_answer_begin(c->worker, IPC_COMMITTED, c->sid))
 		return;
-	ipc_put_u32(s->peer->chan, removed);
-	ipc_put_u32(s->peer->chan, failed);
-	peer_answer_end(s->peer);
+	ipc_put_u32(c->worker->chan, removed);
+	ipc_put_u32(c->worker->chan, failed);
+	store_answer_end(c->worker);
 }
 
 static void
@@ -249,58 +249,59 @@ done_commit(struct job *j)
 {
 	struct op *op = (struct op *)j;
 
-	op->s->drop = NULL;
+	op->claim->hold = NULL;
 	if (op->commit.answer)
-		answer_commit(op->s, op->commit.c.removed, op->commit.c.failed);
-	tenant_op_done(op);
+		answer_commit(
+		    op->claim, op->commit.todo.removed, op->commit.todo.failed);
+	claim_op_done(op);
 }
 
 /* False: memory. */
 static bool
-end_by_job(struct tenant *s, bool commit)
+end_by_job(struct claim *c, bool commit)
 {
-	struct op *op = op_new(s, run_commit, done_commit, true);
+	struct op *op = op_new(c, run_commit, done_commit, true);
 
 	if (op == NULL)
 		return false;
-	op->commit.c.remove = commit ? s->remove : NULL;
-	op->commit.c.seen = s->seen;
+	op->commit.todo.remove = commit ? c->remove : NULL;
+	op->commit.todo.seen = c->seen;
 	op->commit.answer = commit;
 	op_add(op);
 	return true;
 }
 
 enum err
-tenant_commit(struct tenant *s)
+claim_commit(struct claim *c)
 {
-	if (s->state != TENANT_OPEN)
+	if (c->state != CLAIM_OPEN)
 		return E_FORMAT;
-	s->state = TENANT_ENDING;
-	if (!s->marks_lost && end_by_job(s, true))
+	c->state = CLAIM_ENDING;
+	if (!c->marks_lost && end_by_job(c, true))
 		return E_OK;
-	answer_commit(s, 0, s->count);
-	if (s->ops == 0)
-		tenant_finish(s);
+	answer_commit(c, 0, c->count);
+	if (c->ops == 0)
+		claim_finish(c);
 	return E_OK;
 }
 
 void
-tenant_release(struct tenant *s)
+claim_release(struct claim *c)
 {
-	enum tenant_state was = s->state;
+	enum claim_state was = c->state;
 
-	if (was == TENANT_ENDING)
+	if (was == CLAIM_ENDING)
 		return;
-	if (was == TENANT_OPEN && s->yielding && s->maildrop->waiting != 0)
-		log_line(LOG_EVENT, "ev=takeover sid=%u.%llx", s->peer->index,
-		    (unsigned long long)s->sid);
-	if (was != TENANT_WAITING)
-		s->state = TENANT_ENDING;
-	/* While a thread has the drop it must not be looked at. */
-	if (was == TENANT_OPEN &&
-	    (s->seen != NULL || s->ops != 0 || s->drop->doubted) &&
-	    end_by_job(s, false))
+	if (was == CLAIM_OPEN && c->yielding && c->maildrop->waiting != 0)
+		log_line(LOG_EVENT, "ev=takeover sid=%u.%llx", c->worker->index,
+		    (unsigned long long)c->sid);
+	if (was != CLAIM_WAITING)
+		c->state = CLAIM_ENDING;
+	/* While a thread has the hold it must not be looked at. */
+	if (was == CLAIM_OPEN &&
+	    (c->seen != NULL || c->ops != 0 || c->hold->doubted) &&
+	    end_by_job(c, false))
 		return;
-	if (s->ops == 0)
-		tenant_finish(s);
+	if (c->ops == 0)
+		claim_finish(c);
 }

@@ -5,21 +5,21 @@
 #define SERVER_STORE_REQUEST_H
 
 #include "base/str.h"
-#include "server/store/tenant.h"
+#include "server/store/claim.h"
 
 /* Answered later; that it cannot be had now is an answer too.  E_FORMAT: the
  * pop3 process asks for what does not exist. */
-enum err tenant_view(struct tenant *s) NODISCARD;
-enum err tenant_fetch(
-    struct tenant *s, const uint32_t *msgno, unsigned n) NODISCARD;
-enum err tenant_doubt(struct tenant *s, uint32_t msgno) NODISCARD;
-enum err tenant_mark(struct tenant *s, enum mark_kind kind, uint32_t first,
+enum err claim_view(struct claim *c) NODISCARD;
+enum err claim_fetch(
+    struct claim *c, const uint32_t *msgno, unsigned n) NODISCARD;
+enum err claim_doubt(struct claim *c, uint32_t msgno) NODISCARD;
+enum err claim_mark(struct claim *c, enum mark_kind kind, uint32_t first,
     struct slice bitmap) NODISCARD;
 
 /* Removes what was marked, answers, and ends the session. */
-enum err tenant_commit(struct tenant *s) NODISCARD;
+enum err claim_commit(struct claim *c) NODISCARD;
 
-/* Ends it: nothing is removed; no answer.  s may be freed. */
-void tenant_release(struct tenant *s);
+/* Ends it: nothing is removed; no answer.  c may be freed. */
+void claim_release(struct claim *c);
 
 #endif

@@ -9,9 +9,9 @@
 
 #include "base/log.h"
 #include "base/pool.h"
+#include "server/store/claim.h"
 #include "server/store/idle.h"
 #include "server/store/store_messages.h"
-#include "server/store/tenant.h"
 
 enum {
 	LAST_WORDS_MS = 500, /* for answers to leave, at the end */
@@ -24,25 +24,25 @@ static enum err
 take_open(void *arg, struct ipc_in *in)
 {
 	struct store *st = arg;
-	char user[NAME_MAX_OCTETS + 1], mail[MAIL_PATH_MAX], from[PEER_MAX];
+	char user[NAME_MAX_OCTETS + 1], mail[MAIL_PATH_MAX], peer[PEER_MAX];
 	struct location where;
 	uint16_t index = ipc_get_u16(in);
 	uint64_t sid = ipc_get_u64(in);
-	struct peer *p;
+	struct store_worker *w;
 	bool valid;
 
 	ipc_get_str(in, user, sizeof(user));
 	ipc_get_str(in, mail, sizeof(mail));
-	ipc_get_str(in, from, sizeof(from));
+	ipc_get_str(in, peer, sizeof(peer));
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	valid = location_parse(&where, mail, st->conf.root);
-	if (valid && tenant_is_held(st, &where))
-		peer_drain_all(st);
+	if (valid && claim_is_held(st, &where))
+		store_worker_drain_all(st);
 	/* The parent may have told us already of a process that is new. */
-	if (peer_find(st, index) == NULL)
+	if (store_worker_find(st, index) == NULL)
 		ipc_drain(st->role.parent);
-	if ((p = peer_find(st, index)) == NULL)
+	if ((w = store_worker_find(st, index)) == NULL)
 		return E_OK;
 	if (!valid) {
 		char shown[256];
@@ -53,11 +53,11 @@ take_open(void *arg, struct ipc_in *in)
 		    index, (unsigned long long)sid,
 		    str_escape(shown, sizeof(shown), mail, strlen(mail)),
 		    st->conf.root);
-		tenant_refuse(p, sid, SIGN_IN_PERMANENT, NULL);
+		claim_refuse(w, sid, SIGN_IN_PERMANENT, NULL);
 	} else if (st->stopping) {
-		tenant_refuse(p, sid, SIGN_IN_TEMPORARY, NULL);
+		claim_refuse(w, sid, SIGN_IN_TEMPORARY, NULL);
 	} else {
-		tenant_open(p, sid, user, &where, from);
+		claim_open(w, sid, user, &where, peer);
 	}
 	return E_OK;
 }
@@ -88,7 +88,7 @@ attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 	struct store *st = arg;
 
 	if (role == ROLE_WORKER) {
-		peer_attach(st, index, fd);
+		store_worker_attach(st, index, fd);
 		return E_OK;
 	}
 	if (role == ROLE_AUTH) {
@@ -121,11 +121,11 @@ stop(void *arg, uint32_t ms)
 static void
 release_all(struct store *st)
 {
-	struct peer *p;
+	struct store_worker *w;
 
-	peer_drain_all(st);
-	LIST_FOREACH (p, &st->peers, entry)
-		peer_release(p);
+	store_worker_drain_all(st);
+	LIST_FOREACH (w, &st->workers, entry)
+		store_worker_release(w);
 }
 
 static void
@@ -141,9 +141,9 @@ orphaned(void *arg)
 
 /* The deadline; and then what was granted beyond it. */
 static void
-on_stop(struct ev_loop *loop, ev_timer *w, int revents)
+on_stop(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
-	struct store *st = w->data;
+	struct store *st = watcher->data;
 
 	if (st->overtime) {
 		log_line(LOG_WARNING, "ev=stop unfinished=%u", st->n_sessions);
@@ -159,12 +159,12 @@ static void
 turn_end(void *arg)
 {
 	struct store *st = arg;
-	struct peer *p, *next;
+	struct store_worker *w, *next;
 
-	for (p = LIST_FIRST(&st->peers); p != NULL; p = next) {
-		next = LIST_NEXT(p, entry);
-		if (p->broken && p->chan != NULL)
-			peer_gone(p, E_FORMAT);
+	for (w = LIST_FIRST(&st->workers); w != NULL; w = next) {
+		next = LIST_NEXT(w, entry);
+		if (w->broken && w->chan != NULL)
+			store_worker_gone(w, E_FORMAT);
 	}
 }
 
@@ -202,11 +202,11 @@ start(struct store *st)
 static void
 finish(struct store *st)
 {
-	struct peer *p;
+	struct store_worker *w;
 
-	while ((p = LIST_FIRST(&st->peers)) != NULL) {
-		ipc_flush_wait(p->chan, LAST_WORDS_MS);
-		peer_gone(p, E_CLOSED);
+	while ((w = LIST_FIRST(&st->workers)) != NULL) {
+		ipc_flush_wait(w->chan, LAST_WORDS_MS);
+		store_worker_gone(w, E_CLOSED);
 	}
 	ipc_close(st->auth);
 	ipc_close(st->role.parent);

@@ -6,139 +6,139 @@
 #include "server/ipc/index.h"
 #include "server/store/request.h"
 
-static struct tenant *
-first_live(struct peer *p)
+static struct claim *
+first_live(struct store_worker *w)
 {
-	struct tenant *s;
+	struct claim *c;
 
-	for (unsigned i = 0; i < PEER_BUCKETS; i++)
-		LIST_FOREACH (s, &p->by_sid[i], by_sid)
-			if (s->state != TENANT_ENDING)
-				return s;
+	for (unsigned i = 0; i < SID_BUCKETS; i++)
+		LIST_FOREACH (c, &w->by_sid[i], by_sid)
+			if (c->state != CLAIM_ENDING)
+				return c;
 	return NULL;
 }
 
 void
-peer_release(struct peer *p)
+store_worker_release(struct store_worker *w)
 {
-	struct tenant *s;
+	struct claim *c;
 
-	p->n_sessions++; /* so that it outlives the last of them */
-	while ((s = first_live(p)) != NULL)
-		tenant_release(s);
-	p->n_sessions--;
-	peer_put(p);
+	w->n_sessions++; /* so that it outlives the last of them */
+	while ((c = first_live(w)) != NULL)
+		claim_release(c);
+	w->n_sessions--;
+	store_worker_put(w);
 }
 
 void
-peer_gone(void *arg, enum err why)
+store_worker_gone(void *arg, enum err why)
 {
-	struct peer *p = arg;
+	struct store_worker *w = arg;
 
-	role_link_lost(&p->store->role, ROLE_WORKER, p->index, why);
-	ipc_close(p->chan);
-	p->chan = NULL;
-	peer_release(p);
+	role_link_lost(&w->store->role, ROLE_WORKER, w->index, why);
+	ipc_close(w->chan);
+	w->chan = NULL;
+	store_worker_release(w);
 }
 
 void
-peer_drain_all(struct store *st)
+store_worker_drain_all(struct store *st)
 {
-	struct peer *p, *next;
+	struct store_worker *w, *next;
 
-	for (p = LIST_FIRST(&st->peers); p != NULL; p = next) {
-		next = LIST_NEXT(p, entry);
-		if (p->chan != NULL)
-			ipc_drain(p->chan);
+	for (w = LIST_FIRST(&st->workers); w != NULL; w = next) {
+		next = LIST_NEXT(w, entry);
+		if (w->chan != NULL)
+			ipc_drain(w->chan);
 	}
 }
 
 /* A session that ended a moment ago may still be spoken of. */
 static enum err
-take_sid(struct peer *p, struct ipc_in *in, struct tenant **s_r)
+take_sid(struct store_worker *w, struct ipc_in *in, struct claim **c_r)
 {
 	uint64_t sid = ipc_get_u64(in);
 	enum err e = ipc_get_end(in);
 
-	*s_r = e == E_OK ? tenant_find(p, sid) : NULL;
+	*c_r = e == E_OK ? claim_find(w, sid) : NULL;
 	return e;
 }
 
 static enum err
 take_index(void *arg, struct ipc_in *in)
 {
-	struct tenant *s;
-	enum err e = take_sid(arg, in, &s);
+	struct claim *c;
+	enum err e = take_sid(arg, in, &c);
 
-	return e != E_OK || s == NULL ? E_FORMAT : tenant_view(s);
+	return e != E_OK || c == NULL ? E_FORMAT : claim_view(c);
 }
 
 static enum err
 take_commit(void *arg, struct ipc_in *in)
 {
-	struct tenant *s;
-	enum err e = take_sid(arg, in, &s);
+	struct claim *c;
+	enum err e = take_sid(arg, in, &c);
 
-	return e != E_OK || s == NULL ? E_FORMAT : tenant_commit(s);
+	return e != E_OK || c == NULL ? E_FORMAT : claim_commit(c);
 }
 
 static enum err
 take_release(void *arg, struct ipc_in *in)
 {
-	struct tenant *s;
-	enum err e = take_sid(arg, in, &s);
+	struct claim *c;
+	enum err e = take_sid(arg, in, &c);
 
-	if (s != NULL)
-		tenant_release(s);
+	if (c != NULL)
+		claim_release(c);
 	return e;
 }
 
 static enum err
 take_keep(void *arg, struct ipc_in *in)
 {
-	struct tenant *s;
-	enum err e = take_sid(arg, in, &s);
+	struct claim *c;
+	enum err e = take_sid(arg, in, &c);
 
-	if (s != NULL)
-		tenant_keep(s);
+	if (c != NULL)
+		claim_keep(c);
 	return e;
 }
 
 static enum err
 take_fetch(void *arg, struct ipc_in *in)
 {
-	struct tenant *s = tenant_find(arg, ipc_get_u64(in));
+	struct claim *c = claim_find(arg, ipc_get_u64(in));
 	unsigned n = ipc_get_u8_to(in, IPC_FDS);
 	uint32_t msgno[IPC_FDS];
 
 	for (unsigned i = 0; i < n; i++)
 		msgno[i] = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
-	return ipc_get_end(in) != E_OK || s == NULL ? E_FORMAT
-						    : tenant_fetch(s, msgno, n);
+	return ipc_get_end(in) != E_OK || c == NULL ? E_FORMAT
+						    : claim_fetch(c, msgno, n);
 }
 
 static enum err
 take_marks(void *arg, struct ipc_in *in)
 {
-	struct tenant *s = tenant_find(arg, ipc_get_u64(in));
+	struct claim *c = claim_find(arg, ipc_get_u64(in));
 	enum mark_kind kind = (enum mark_kind)ipc_get_u8_to(in, MARK_SEEN);
 	uint32_t first = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
 	struct slice bitmap = ipc_get_slice(in);
 
-	return ipc_get_end(in) != E_OK || s == NULL
+	return ipc_get_end(in) != E_OK || c == NULL
 		   ? E_FORMAT
-		   : tenant_mark(s, kind, first, bitmap);
+		   : claim_mark(c, kind, first, bitmap);
 }
 
 static enum err
 take_doubt(void *arg, struct ipc_in *in)
 {
-	struct tenant *s = tenant_find(arg, ipc_get_u64(in));
+	struct claim *c = claim_find(arg, ipc_get_u64(in));
 	uint32_t msgno = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
 
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	return s == NULL ? E_OK : tenant_doubt(s, msgno);
+	return c == NULL ? E_OK : claim_doubt(c, msgno);
 }
 
 static const struct ipc_rule worker_rule[] = {
@@ -152,29 +152,29 @@ static const struct ipc_rule worker_rule[] = {
 };
 
 static const struct ipc_rules worker_rules = { worker_rule,
-	sizeof(worker_rule) / sizeof(worker_rule[0]), peer_gone };
+	sizeof(worker_rule) / sizeof(worker_rule[0]), store_worker_gone };
 
 void
-peer_attach(struct store *st, uint16_t index, int fd)
+store_worker_attach(struct store *st, uint16_t index, int fd)
 {
-	struct peer *p = peer_find(st, index);
+	struct store_worker *w = store_worker_find(st, index);
 
 	/* Its predecessor has gone; what it still said counts. */
-	if (p != NULL)
-		ipc_drain(p->chan);
-	if ((p = peer_find(st, index)) != NULL)
-		peer_gone(p, E_CLOSED);
-	if ((p = calloc(1, sizeof(*p))) == NULL) {
+	if (w != NULL)
+		ipc_drain(w->chan);
+	if ((w = store_worker_find(st, index)) != NULL)
+		store_worker_gone(w, E_CLOSED);
+	if ((w = calloc(1, sizeof(*w))) == NULL) {
 		close(fd);
 		return;
 	}
-	p->store = st;
-	p->index = index;
-	p->chan = ipc_open(st->loop, fd, &worker_rules, p, false);
-	if (p->chan == NULL) {
-		free(p);
+	w->store = st;
+	w->index = index;
+	w->chan = ipc_open(st->loop, fd, &worker_rules, w, false);
+	if (w->chan == NULL) {
+		free(w);
 		return;
 	}
-	ipc_answer_first(p->chan);
-	LIST_INSERT_HEAD(&st->peers, p, entry);
+	ipc_answer_first(w->chan);
+	LIST_INSERT_HEAD(&st->workers, w, entry);
 }

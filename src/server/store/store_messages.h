@@ -8,18 +8,18 @@
 #include "server/store/store_worker.h"
 
 /* Takes fd.  The process takes the place of one of the same index. */
-void peer_attach(struct store *st, uint16_t index, int fd);
+void store_worker_attach(struct store *st, uint16_t index, int fd);
 
 /* Gives up the channel and ends all sessions of the process.  As in a struct
- * ipc_rules.  p may be freed. */
-void peer_gone(void *p, enum err why);
+ * ipc_rules.  w may be freed. */
+void store_worker_gone(void *w, enum err why);
 
 /* Does what was sent already: a message that frees a maildrop may stand
  * behind one that wants it, in another channel. */
-void peer_drain_all(struct store *st);
+void store_worker_drain_all(struct store *st);
 
-/* Ends all sessions of a pop3 process.  If that has gone, p is freed when the
+/* Ends all sessions of a pop3 process.  If that has gone, w is freed when the
  * last of them has ended, perhaps now. */
-void peer_release(struct peer *p);
+void store_worker_release(struct store_worker *w);
 
 #endif

@@ -14,7 +14,7 @@
 #include "server/store/store.h"
 
 struct maildrop;
-struct peer;
+struct store_worker;
 struct pool;
 
 enum { MAILDROP_BUCKETS = 4096 };
@@ -25,7 +25,7 @@ struct store {
 	struct ev_loop *loop;
 	struct pool *pool;
 	struct ipc_chan *auth;
-	LIST_HEAD(, peer) peers;
+	LIST_HEAD(, store_worker) workers;
 	LIST_HEAD(, maildrop) maildrops[MAILDROP_BUCKETS];
 	unsigned n_sessions;
 	bool stopping; /* no new sessions; ends when there is none */

@@ -2,39 +2,39 @@
 
 #include <stdlib.h>
 
-struct peer *
-peer_find(struct store *st, uint16_t index)
+struct store_worker *
+store_worker_find(struct store *st, uint16_t index)
 {
-	struct peer *p;
+	struct store_worker *w;
 
-	LIST_FOREACH (p, &st->peers, entry)
-		if (p->chan != NULL && p->index == index)
-			return p;
+	LIST_FOREACH (w, &st->workers, entry)
+		if (w->chan != NULL && w->index == index)
+			return w;
 	return NULL;
 }
 
 void
-peer_put(struct peer *p)
+store_worker_put(struct store_worker *w)
 {
-	if (p->chan != NULL || p->n_sessions != 0)
+	if (w->chan != NULL || w->n_sessions != 0)
 		return;
-	LIST_REMOVE(p, entry);
-	free(p);
+	LIST_REMOVE(w, entry);
+	free(w);
 }
 
 bool
-peer_answer_begin(struct peer *p, uint16_t type, uint64_t sid)
+store_answer_begin(struct store_worker *w, uint16_t type, uint64_t sid)
 {
-	if (p->chan == NULL)
+	if (w->chan == NULL)
 		return false;
-	ipc_begin(p->chan, type);
-	ipc_put_u64(p->chan, sid);
+	ipc_begin(w->chan, type);
+	ipc_put_u64(w->chan, sid);
 	return true;
 }
 
 void
-peer_answer_end(struct peer *p)
+store_answer_end(struct store_worker *w)
 {
-	if (ipc_end(p->chan) != E_OK)
-		p->broken = true;
+	if (ipc_end(w->chan) != E_OK)
+		w->broken = true;
 }

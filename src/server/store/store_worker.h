@@ -7,29 +7,30 @@
 
 #include "server/store/store_process.h"
 
-struct tenant;
+struct claim;
 
-enum { PEER_BUCKETS = 2048 };
+enum { SID_BUCKETS = 2048 };
 
-struct peer {
+struct store_worker {
 	struct store *store;
 	struct ipc_chan *chan; /* NULL: the process has gone */
 	uint16_t index;
 	bool broken; /* takes no messages: it is given up when the turn ends */
 	unsigned n_sessions;
-	LIST_ENTRY(peer) entry;
-	LIST_HEAD(, tenant) by_sid[PEER_BUCKETS];
+	LIST_ENTRY(store_worker) entry;
+	LIST_HEAD(, claim) by_sid[SID_BUCKETS];
 };
 
 /* The running process of that index; NULL. */
-struct peer *peer_find(struct store *st, uint16_t index);
+struct store_worker *store_worker_find(struct store *st, uint16_t index);
 
-/* Frees p if its process has gone and no session refers to it. */
-void peer_put(struct peer *p);
+/* Frees w if its process has gone and no session refers to it. */
+void store_worker_put(struct store_worker *w);
 
 /* A message to the process that begins with the sid.  False, with nothing
  * begun, if the process has gone. */
-bool peer_answer_begin(struct peer *p, uint16_t type, uint64_t sid) NODISCARD;
-void peer_answer_end(struct peer *p);
+bool store_answer_begin(
+    struct store_worker *w, uint16_t type, uint64_t sid) NODISCARD;
+void store_answer_end(struct store_worker *w);
 
 #endif

@@ -37,7 +37,7 @@ struct marked {
 
 struct commit {
 	struct maildir *m;
-	struct drop_commit *todo;
+	struct hold_commit *todo;
 	struct maildir_dirs d;
 	struct errbuf eb;
 	uint32_t removed[SUBS], gone; /* gone: by somebody else */
@@ -64,7 +64,7 @@ static void
 log_uids(struct commit *c)
 {
 	if (c->log_len != 0)
-		log_line(LOG_EVENT, "ev=removed %s uidls=%.*s", c->m->drop.tag,
+		log_line(LOG_EVENT, "ev=removed %s uidls=%.*s", c->m->hold.tag,
 		    (int)c->log_len, c->log);
 	c->log_len = 0;
 }
@@ -72,7 +72,7 @@ log_uids(struct commit *c)
 static void
 log_removed(struct commit *c, struct slice uid)
 {
-	if (!c->m->drop.conf->log_removed)
+	if (!c->m->hold.conf->log_removed)
 		return;
 	if (c->log_len != 0)
 		c->log[c->log_len++] = ',';
@@ -223,7 +223,7 @@ remove_named(struct commit *c, const char *name, struct slice uid)
 	if (c->failures++ == 0)
 		log_line(LOG_WARNING,
 		    "ev=remove-failed %s uidl=%.*s error=\"%s\"",
-		    c->m->drop.tag, (int)uid.n, uid.p, strerror(errno));
+		    c->m->hold.tag, (int)uid.n, uid.p, strerror(errno));
 	return E_IO;
 }
 
@@ -349,7 +349,7 @@ sync_dirs(struct commit *c)
 	for (enum maildir_sub sub = SUB_NEW; sub < SUBS; sub++)
 		if (c->touched[sub] && fsync(c->d.sub[sub]) < 0) {
 			log_line(LOG_FAULT, "ev=sync-failed %s error=\"%s\"",
-			    c->m->drop.tag, strerror(errno));
+			    c->m->hold.tag, strerror(errno));
 			c->removed[sub] = 0;
 		}
 }
@@ -368,7 +368,7 @@ mend_index(struct commit *c)
 		nanosleep(&grain, NULL);
 	if (maildir_scan(m, &c->d, &c->eb) != E_OK)
 		log_line(LOG_WARNING, "ev=index-not-mended %s error=\"%s\"",
-		    m->drop.tag, c->eb.text);
+		    m->hold.tag, c->eb.text);
 }
 
 static uint32_t
@@ -382,9 +382,9 @@ count_bits(const uint8_t *bits, uint32_t n)
 }
 
 void
-maildir_commit(struct drop *drop, struct drop_commit *todo)
+maildir_commit(struct hold *hold, struct hold_commit *todo)
 {
-	struct commit c = { .m = (struct maildir *)drop, .todo = todo };
+	struct commit c = { .m = (struct maildir *)hold, .todo = todo };
 	uint32_t wanted = count_bits(todo->remove, c.m->trailer.count);
 	bool entered;
 	enum err e;
@@ -397,17 +397,17 @@ maildir_commit(struct drop *drop, struct drop_commit *todo)
 		e = apply_marks(&c);
 	if (e != E_OK)
 		log_line(LOG_WARNING, "ev=commit-failed %s error=\"%s\"",
-		    drop->tag, c.eb.text);
+		    hold->tag, c.eb.text);
 	free(c.v);
 	arena_free(&c.arena);
 	uidlfile_free(&c.uidls);
 	if (entered) {
 		sync_dirs(&c);
-		if (maildir_hold(c.m, c.d.root, &c.eb) == E_OK)
+		if (maildir_lock_shared(c.m, c.d.root, &c.eb) == E_OK)
 			mend_index(&c);
 		maildir_leave(&c.d);
 	}
 	todo->removed = c.removed[SUB_NEW] + c.removed[SUB_CUR] + c.gone;
 	todo->failed = wanted - todo->removed;
-	maildir_close(drop);
+	maildir_close(hold);
 }

@@ -15,9 +15,9 @@
 #ifndef SERVER_STORE_MAILDIR_COMMIT_H
 #define SERVER_STORE_MAILDIR_COMMIT_H
 
-#include "server/store/drop.h"
+#include "server/store/kind.h"
 
-/* As in drop.h. */
-void maildir_commit(struct drop *d, struct drop_commit *c);
+/* As in kind.h. */
+void maildir_commit(struct hold *h, struct hold_commit *c);
 
 #endif

@@ -119,7 +119,7 @@ open_message(struct fetch *f, uint32_t msgno, const char *name, int *fd_r,
 /* The size on the wire, which is not the index's if the file's is not. */
 static enum err
 check_size(struct fetch *f, const struct view_entry *entry,
-    const struct stat *st, struct drop_message *v)
+    const struct stat *st, struct hold_message *v)
 {
 	v->stored = (uint64_t)st->st_size;
 	v->wire = entry->wire;
@@ -128,16 +128,16 @@ check_size(struct fetch *f, const struct view_entry *entry,
 	if (f->now)
 		return E_AGAIN;
 	log_line(LOG_WARNING,
-	    "ev=size-changed %s msgno=%u stored=%llu was=%llu", f->m->drop.tag,
+	    "ev=size-changed %s msgno=%u stored=%llu was=%llu", f->m->hold.tag,
 	    v->msgno, (unsigned long long)v->stored,
 	    (unsigned long long)entry->stored);
-	maildir_doubt(&f->m->drop, v->msgno);
+	maildir_doubt(&f->m->hold, v->msgno);
 	return maildir_count(v->fd, v->stored, &v->wire, &f->eb);
 }
 
 /* False: not now. */
 static bool
-fetch_one(struct fetch *f, struct drop_message *v)
+fetch_one(struct fetch *f, struct hold_message *v)
 {
 	struct view_entry entry;
 	struct stat st;
@@ -149,7 +149,7 @@ fetch_one(struct fetch *f, struct drop_message *v)
 		if (f->m->damaged)
 			return true;
 		err_set(&f->eb, e, "the index is damaged");
-		maildir_doubt(&f->m->drop, 0);
+		maildir_doubt(&f->m->hold, 0);
 	}
 	if (e == E_OK)
 		e = open_message(f, v->msgno, entry.name, &v->fd, &st);
@@ -168,13 +168,13 @@ fetch_one(struct fetch *f, struct drop_message *v)
 		v->status = FETCH_GONE;
 	else
 		log_line(LOG_WARNING,
-		    "ev=fetch-failed %s msgno=%u error=\"%s\"", f->m->drop.tag,
+		    "ev=fetch-failed %s msgno=%u error=\"%s\"", f->m->hold.tag,
 		    v->msgno, f->eb.text);
 	return true;
 }
 
 static enum err
-fetch_all(struct fetch *f, struct drop_message *v, size_t n)
+fetch_all(struct fetch *f, struct hold_message *v, size_t n)
 {
 	struct view_reader index;
 	enum err e;
@@ -193,9 +193,9 @@ fetch_all(struct fetch *f, struct drop_message *v, size_t n)
 }
 
 bool
-maildir_fetch(struct drop *drop, bool now, struct drop_message *v, size_t n)
+maildir_fetch(struct hold *hold, bool now, struct hold_message *v, size_t n)
 {
-	struct fetch f = { .m = (struct maildir *)drop, .now = now };
+	struct fetch f = { .m = (struct maildir *)hold, .now = now };
 	enum err e;
 
 	for (size_t i = 0; i < n; i++) {
@@ -209,7 +209,7 @@ maildir_fetch(struct drop *drop, bool now, struct drop_message *v, size_t n)
 	}
 	if (e != E_OK && !now)
 		log_line(LOG_WARNING, "ev=fetch-failed %s error=\"%s\"",
-		    drop->tag, f.eb.text);
+		    hold->tag, f.eb.text);
 	if (e == E_OK || !now)
 		return true;
 	for (size_t i = 0; i < n; i++)

@@ -4,9 +4,9 @@
 #ifndef SERVER_STORE_MAILDIR_FETCH_H
 #define SERVER_STORE_MAILDIR_FETCH_H
 
-#include "server/store/drop.h"
+#include "server/store/kind.h"
 
-/* As in drop.h. */
-bool maildir_fetch(struct drop *d, bool now, struct drop_message *v, size_t n);
+/* As in kind.h. */
+bool maildir_fetch(struct hold *h, bool now, struct hold_message *v, size_t n);
 
 #endif

@@ -15,8 +15,8 @@
 enum {
 	LINE = 96,
 	DAY = 24 * 60 * 60,
-	HOLD_PAUSE_MS = 20,
-	HOLD_TRIES = 250,
+	SHARED_PAUSE_MS = 20,
+	SHARED_TRIES = 250,
 };
 
 /* "1732276980 203.0.113.7   ...\n" */
@@ -55,7 +55,7 @@ line_read(int fd, off_t at, uint64_t *when_r, char word[LINE])
 }
 
 enum err
-maildir_lock(int root, const char *peer, int *fd_r, struct drop_holder *holder,
+maildir_lock(int root, const char *peer, int *fd_r, struct holder *holder,
     struct errbuf *eb)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -84,16 +84,16 @@ maildir_lock(int root, const char *peer, int *fd_r, struct drop_holder *holder,
 			since = clock_unix_ms() / 1000;
 			snprintf(word, sizeof(word), "elsewhere");
 		}
-		drop_holder_set(holder, since, word);
+		holder_set(holder, since, word);
 	}
 	close(fd);
 	return e;
 }
 
 void
-maildir_note(struct drop *drop, const char *peer)
+maildir_note(struct hold *hold, const char *peer)
 {
-	struct maildir *m = (struct maildir *)drop;
+	struct maildir *m = (struct maildir *)hold;
 
 	if (m->lock_fd >= 0)
 		line_write(m->lock_fd, 0, clock_unix_ms() / 1000, peer);
@@ -113,15 +113,15 @@ maildir_sweep_due(int lock_fd)
 }
 
 enum err
-maildir_hold(struct maildir *m, int root, struct errbuf *eb)
+maildir_lock_shared(struct maildir *m, int root, struct errbuf *eb)
 {
-	static const struct timespec pause = { 0, HOLD_PAUSE_MS * 1000000 };
-	struct drop_holder holder;
+	static const struct timespec pause = { 0, SHARED_PAUSE_MS * 1000000 };
+	struct holder holder;
 	enum err e = E_BUSY;
 
-	if (!m->drop.conf->shared)
+	if (!m->hold.conf->shared)
 		return E_OK;
-	for (unsigned i = 0; i < HOLD_TRIES && e == E_BUSY; i++) {
+	for (unsigned i = 0; i < SHARED_TRIES && e == E_BUSY; i++) {
 		if (i != 0)
 			nanosleep(&pause, NULL);
 		e = maildir_lock(root, "shared", &m->lock_fd, &holder, eb);
@@ -133,9 +133,9 @@ maildir_hold(struct maildir *m, int root, struct errbuf *eb)
 }
 
 void
-maildir_unhold(struct maildir *m)
+maildir_unlock_shared(struct maildir *m)
 {
-	if (!m->drop.conf->shared || m->lock_fd < 0)
+	if (!m->hold.conf->shared || m->lock_fd < 0)
 		return;
 	close(m->lock_fd);
 	m->lock_fd = -1;

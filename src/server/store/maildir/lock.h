@@ -14,17 +14,18 @@
 /* E_BUSY: *holder says who; E_DENIED: the disk takes no lock file.  peer NULL:
  * at once or not at all, and maildir_note() follows. */
 enum err maildir_lock(int root, const char *peer, int *fd_r,
-    struct drop_holder *holder, struct errbuf *eb) NODISCARD;
+    struct holder *holder, struct errbuf *eb) NODISCARD;
 /* Under a lock: have the leftovers in tmp been looked for today?  If not,
  * from now on they have been. */
 bool maildir_sweep_due(int lock_fd);
 
 /* For shared sessions, which hold no lock: one for a while, as only one may
  * write the index at a time. */
-enum err maildir_hold(struct maildir *m, int root, struct errbuf *eb) NODISCARD;
-void maildir_unhold(struct maildir *m);
+enum err maildir_lock_shared(
+    struct maildir *m, int root, struct errbuf *eb) NODISCARD;
+void maildir_unlock_shared(struct maildir *m);
 
-/* Writes down who has it: as in drop.h. */
-void maildir_note(struct drop *d, const char *peer);
+/* Writes down who has it: as in kind.h. */
+void maildir_note(struct hold *h, const char *peer);
 
 #endif

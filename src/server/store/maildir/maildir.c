@@ -7,15 +7,15 @@
 #include "server/store/maildir/uidlfile.h"
 
 struct maildir *
-maildir_new(const struct drop_open *o)
+maildir_new(const struct hold_open *o)
 {
 	size_t n = strlen(o->tag) + 1;
 	struct maildir *m = calloc(1, sizeof(*m) + n);
 
 	if (m == NULL)
 		return NULL;
-	m->drop.conf = o->conf;
-	m->drop.tag = memcpy(m->tag, o->tag, n);
+	m->hold.conf = o->conf;
+	m->hold.tag = memcpy(m->tag, o->tag, n);
 	m->path = o->path;
 	m->lock_fd = m->index_fd = -1;
 	m->keeps_index = o->conf->shared;
@@ -23,11 +23,11 @@ maildir_new(const struct drop_open *o)
 }
 
 void
-maildir_doubt(struct drop *drop, uint32_t msgno)
+maildir_doubt(struct hold *hold, uint32_t msgno)
 {
-	struct maildir *m = (struct maildir *)drop;
+	struct maildir *m = (struct maildir *)hold;
 
-	drop->doubted = true;
+	hold->doubted = true;
 	for (unsigned i = 0; i < m->n_doubt; i++)
 		if (m->doubt[i] == msgno)
 			return;
@@ -40,9 +40,9 @@ maildir_doubt(struct drop *drop, uint32_t msgno)
 }
 
 void
-maildir_close(struct drop *drop)
+maildir_close(struct hold *hold)
 {
-	struct maildir *m = (struct maildir *)drop;
+	struct maildir *m = (struct maildir *)hold;
 
 	if (m->lock_fd >= 0)
 		close(m->lock_fd);

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "server/ipc/index.h"
-#include "server/store/drop.h"
+#include "server/store/kind.h"
 #include "server/store/maildir/names.h"
 
 enum { DOUBTS_MAX = 32 };
@@ -23,7 +23,7 @@ struct maildir_block {
 };
 
 struct maildir {
-	struct drop drop;
+	struct hold hold;
 	const char *path;
 	int lock_fd;  /* -1: none */
 	int index_fd; /* -1: opened by name for each job */
@@ -49,11 +49,11 @@ struct maildir {
 	char tag[];
 };
 
-/* m->drop.kind is the caller's to set.  NULL: memory. */
-struct maildir *maildir_new(const struct drop_open *o);
+/* m->hold.kind is the caller's to set.  NULL: memory. */
+struct maildir *maildir_new(const struct hold_open *o);
 
-/* The rest as in drop.h. */
-void maildir_doubt(struct drop *d, uint32_t msgno);
-void maildir_close(struct drop *d);
+/* The rest as in kind.h. */
+void maildir_doubt(struct hold *h, uint32_t msgno);
+void maildir_close(struct hold *h);
 
 #endif

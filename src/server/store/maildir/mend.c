@@ -59,7 +59,7 @@ load_index(struct scan *s)
 	if (e == E_FORMAT || e == E_IO) {
 		log_line(LOG_WARNING,
 		    "ev=index-damaged %s kept=%u octets=%llu of=%llu",
-		    s->m->drop.tag, s->trailer.count,
+		    s->m->hold.tag, s->trailer.count,
 		    (unsigned long long)s->index_end,
 		    (unsigned long long)st.st_size);
 		/* A block that failed half way has left some behind. */
@@ -120,7 +120,7 @@ load(struct scan *s)
 		return e;
 	if (s->uidl.bad != 0)
 		log_line(LOG_WARNING, "ev=uidl-bad-lines %s lines=%u",
-		    s->m->drop.tag, s->uidl.bad);
+		    s->m->hold.tag, s->uidl.bad);
 	if ((e = load_index(s)) != E_OK)
 		return e;
 	s->known = s->n;
@@ -217,7 +217,7 @@ save(struct scan *s, int *fd_r)
 		return use_old(s, fd_r);
 	if (e == E_DENIED) {
 		log_line(LOG_WARNING, "ev=index-not-saved %s error=\"%s\"",
-		    s->m->drop.tag, s->eb->text);
+		    s->m->hold.tag, s->eb->text);
 		e = write_index(s, INDEXFILE_TEMPORARY, fd_r);
 		s->m->keeps_index = true;
 	}

@@ -19,7 +19,7 @@
 /* ---- opening ---- */
 
 static enum err
-fail(struct drop_open *o, enum err e, enum sign_in_code code,
+fail(struct hold_open *o, enum err e, enum sign_in_code code,
     const struct errbuf *eb)
 {
 	char path[256];
@@ -32,7 +32,7 @@ fail(struct drop_open *o, enum err e, enum sign_in_code code,
 }
 
 static enum err
-fail_enter(struct drop_open *o, enum err e, struct errbuf *eb)
+fail_enter(struct hold_open *o, enum err e, struct errbuf *eb)
 {
 	struct stat st;
 
@@ -89,9 +89,9 @@ open_current(struct maildir *m, int root, bool now)
 }
 
 /* Another process that has just locked it is done soon, or has noted by then
- * for whom (tenant.c). */
+ * for whom (claim.c). */
 static enum err
-lock_drop(struct maildir *m, int root, struct drop_open *o, struct errbuf *eb)
+lock_drop(struct maildir *m, int root, struct hold_open *o, struct errbuf *eb)
 {
 	static const struct timespec soon = { 0, 250 * 1000000 };
 	const char *peer = o->now ? NULL : o->peer;
@@ -105,7 +105,7 @@ lock_drop(struct maildir *m, int root, struct drop_open *o, struct errbuf *eb)
 
 /* The part that costs always the same.  E_AGAIN: there is more to do. */
 static enum err
-open_quick(struct drop_open *o, struct errbuf *eb)
+open_quick(struct hold_open *o, struct errbuf *eb)
 {
 	bool now = o->now;
 	struct maildir *m;
@@ -118,11 +118,11 @@ open_quick(struct drop_open *o, struct errbuf *eb)
 		close(root);
 		return err_set(eb, E_NOMEM, "opening");
 	}
-	m->drop.kind = &maildir_kind;
-	o->drop = &m->drop;
+	m->hold.kind = &maildir_kind;
+	o->hold = &m->hold;
 	if (!o->conf->shared)
 		e = lock_drop(m, root, o, eb);
-	m->drop.unnoted = now && m->lock_fd >= 0;
+	m->hold.unnoted = now && m->lock_fd >= 0;
 	if (e == E_DENIED && !now) {
 		log_line(LOG_WARNING, "ev=not-locked %s error=\"%s\"", o->tag,
 		    eb->text);
@@ -136,22 +136,22 @@ open_quick(struct drop_open *o, struct errbuf *eb)
 
 /* Whatever is in the way: it is done anew then, on a thread. */
 static enum err
-open_now(struct drop_open *o)
+open_now(struct hold_open *o)
 {
 	struct errbuf eb;
 	enum err e = open_quick(o, &eb);
 
-	if (e != E_OK && o->drop != NULL)
-		maildir_close(o->drop);
+	if (e != E_OK && o->hold != NULL)
+		maildir_close(o->hold);
 	if (e != E_OK)
-		o->drop = NULL;
+		o->hold = NULL;
 	return e == E_OK ? E_OK : E_AGAIN;
 }
 
 static enum err
-open_slow(struct drop_open *o, struct errbuf *eb)
+open_slow(struct hold_open *o, struct errbuf *eb)
 {
-	struct maildir *m = (struct maildir *)o->drop;
+	struct maildir *m = (struct maildir *)o->hold;
 	struct maildir_dirs d;
 	enum err e;
 
@@ -165,22 +165,22 @@ open_slow(struct drop_open *o, struct errbuf *eb)
 		return e;
 	if (m == NULL) {
 		e = open_quick(o, eb);
-		m = (struct maildir *)o->drop;
+		m = (struct maildir *)o->hold;
 	} else {
 		e = E_AGAIN;
 	}
-	if (e == E_AGAIN && (e = maildir_hold(m, d.root, eb)) == E_OK) {
+	if (e == E_AGAIN && (e = maildir_lock_shared(m, d.root, eb)) == E_OK) {
 		if (m->lock_fd >= 0 && maildir_sweep_due(m->lock_fd))
 			maildir_sweep(&d, o->tag);
 		e = maildir_scan(m, &d, eb);
-		maildir_unhold(m);
+		maildir_unlock_shared(m);
 	}
 	maildir_leave(&d);
 	return e;
 }
 
 static enum err
-maildir_open(struct drop_open *o)
+maildir_open(struct hold_open *o)
 {
 	struct errbuf eb = { .text = "" };
 	struct maildir *m;
@@ -188,24 +188,24 @@ maildir_open(struct drop_open *o)
 
 	if (o->now)
 		e = open_now(o);
-	else if (o->drop == NULL && o->quick) {
+	else if (o->hold == NULL && o->quick) {
 		e = open_quick(o, &eb);
-		if (e == E_NOENT && o->drop == NULL)
+		if (e == E_NOENT && o->hold == NULL)
 			e = E_AGAIN; /* it may have to be made */
 	}
 	if (e == E_AGAIN && (o->quick || o->now))
 		return e;
 	if (e == E_AGAIN)
 		e = open_slow(o, &eb);
-	m = (struct maildir *)o->drop;
+	m = (struct maildir *)o->hold;
 	if (e == E_OK) {
 		o->count = m->trailer.count;
 		o->octets = m->trailer.octets;
 		return E_OK;
 	}
 	if (m != NULL)
-		maildir_close(&m->drop);
-	o->drop = NULL;
+		maildir_close(&m->hold);
+	o->hold = NULL;
 	if (e != E_BUSY)
 		return fail_enter(o, e, &eb);
 	o->code = SIGN_IN_IN_USE;
@@ -213,9 +213,9 @@ maildir_open(struct drop_open *o)
 }
 
 static enum err
-maildir_view(struct drop *drop, bool now, int *fd_r, uint64_t *end_r)
+maildir_view(struct hold *hold, bool now, int *fd_r, uint64_t *end_r)
 {
-	struct maildir *m = (struct maildir *)drop;
+	struct maildir *m = (struct maildir *)hold;
 	struct errbuf eb;
 	enum err e;
 	int root;
@@ -232,12 +232,12 @@ maildir_view(struct drop *drop, bool now, int *fd_r, uint64_t *end_r)
 		return E_AGAIN;
 	if (e != E_OK)
 		log_line(LOG_WARNING, "ev=index-lost %s error=\"%s\"",
-		    drop->tag, eb.text);
+		    hold->tag, eb.text);
 	*end_r = m->end;
 	return e;
 }
 
-const struct drop_kind maildir_kind = {
+const struct store_kind maildir_kind = {
 	.prefix = "maildir:",
 	.open = maildir_open,
 	.view = maildir_view,

@@ -4,8 +4,8 @@
 #ifndef SERVER_STORE_MAILDIR_OPEN_H
 #define SERVER_STORE_MAILDIR_OPEN_H
 
-#include "server/store/drop.h"
+#include "server/store/kind.h"
 
-extern const struct drop_kind maildir_kind;
+extern const struct store_kind maildir_kind;
 
 #endif

@@ -90,7 +90,7 @@ meet(struct scan *s, const struct name *m, uint64_t ino, bool alone,
 		if (s->odd++ == 0)
 			log_line(LOG_WARNING,
 			    "ev=not-a-message %s file=%s error=\"%s\"",
-			    s->m->drop.tag,
+			    s->m->hold.tag,
 			    str_escape(name, sizeof(name), m->s, m->len),
 			    s->eb->text);
 		return E_OK;
@@ -188,7 +188,7 @@ match_several(struct scan *s, const struct uid *key, struct several *f,
 			continue;
 		}
 		log_line(LOG_WARNING, "ev=double-name %s key=%.*s",
-		    s->m->drop.tag, (int)key->n, key->s);
+		    s->m->hold.tag, (int)key->n, key->s);
 		e = claim_or_meet(s, f[i].m, f[i].ino, false, missed_r);
 	}
 	return e;
@@ -210,7 +210,7 @@ match_base(struct scan *s, uint32_t first, bool *missed_r)
 		if (n == SEVERAL_MAX) {
 			log_line(LOG_WARNING,
 			    "ev=double-name %s error=\"too many\"",
-			    s->m->drop.tag);
+			    s->m->hold.tag);
 			break;
 		}
 		f[n++] = (struct several){ .m = m };

@@ -17,11 +17,11 @@ read_list(struct scan *s, struct foreign *f, enum store_uidl kind)
 	e = foreign_read(f, s->d->root, s->eb);
 	if (e == E_FORMAT)
 		log_line(LOG_WARNING, "ev=uidlist-ignored %s error=\"%s\"",
-		    s->m->drop.tag, s->eb->text);
+		    s->m->hold.tag, s->eb->text);
 	if (e == E_OK)
 		log_line(LOG_EVENT,
 		    "ev=uidlist-read %s kind=%s messages=%u junk=%u",
-		    s->m->drop.tag,
+		    s->m->hold.tag,
 		    kind == UIDL_DOVECOT ? "dovecot" : "courier", f->n,
 		    f->junk);
 	return e;
@@ -42,7 +42,7 @@ ignore_later_lists(struct scan *s)
 		s->uidl.ignored |= 1u << i;
 		log_line(LOG_EVENT,
 		    "ev=uidlist-ignored %s list=%s why=\"it appeared later\"",
-		    s->m->drop.tag, foreign_name(i));
+		    s->m->hold.tag, foreign_name(i));
 	}
 }
 
@@ -59,7 +59,7 @@ has_new(const struct scan *s)
 static enum err
 choose_list(struct scan *s, struct foreign *f)
 {
-	enum store_uidl want = s->m->drop.conf->uidl;
+	enum store_uidl want = s->m->hold.conf->uidl;
 	bool first = s->uidl.decided == UIDL_AUTO;
 	enum err e = E_NOENT;
 
@@ -127,7 +127,7 @@ own_uid(struct scan *s, struct scan_message *v)
 		if (!taken)
 			return E_OK;
 		log_line(LOG_WARNING, "ev=uidl-taken %s uidl=%.*s",
-		    s->m->drop.tag, v->uid_len, v->uid);
+		    s->m->hold.tag, v->uid_len, v->uid);
 		s->mend = true;
 		uid_digest(&other, scan_base(v), salt);
 		if (scan_set_uid(s, v, uid_slice(&other)) != E_OK)
@@ -144,7 +144,7 @@ new_uid(struct scan *s, const struct foreign *f, struct scan_message *v)
 	if (v->ino != 0)
 		uid_digest(&uid, scan_base(v), v->ino);
 	else if (!foreign_uid(
-		     f, scan_base(v), s->m->drop.conf->uidl_format, &uid))
+		     f, scan_base(v), s->m->hold.conf->uidl_format, &uid))
 		uid_own(&uid, scan_base(v));
 	return scan_set_uid(s, v, uid_slice(&uid));
 }
@@ -152,7 +152,7 @@ new_uid(struct scan *s, const struct foreign *f, struct scan_message *v)
 static enum err
 give(struct scan *s, const struct foreign *f, struct scan_message *v)
 {
-	enum store_uidl want = s->m->drop.conf->uidl;
+	enum store_uidl want = s->m->hold.conf->uidl;
 	struct uidl_line *line;
 	struct uid key;
 	enum err e = E_OK;
@@ -197,7 +197,7 @@ scan_give_uidls(struct scan *s)
 	e = uidlfile_save(&s->uidl, s->d->root, s->eb);
 	if (e == E_DENIED) {
 		log_line(LOG_WARNING, "ev=uidl-not-saved %s error=\"%s\"",
-		    s->m->drop.tag, s->eb->text);
+		    s->m->hold.tag, s->eb->text);
 		s->m->uidls_unsaved = true;
 		s->unsure = true;
 		e = E_OK;

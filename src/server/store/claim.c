@@ -1,0 +1,380 @@
+#include "server/store/claim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "server/store/idle.h"
+#include "server/store/op.h"
+
+enum {
+	WAITING_MAX = 16,
+	PATIENCE = 5, /* seconds for the answer to IPC_YIELD */
+};
+
+static const double NOTE = 0.2; /* seconds until it is noted who has it */
+
+static void maildrop_next(struct maildrop *md);
+static void maildrop_ask(struct maildrop *md);
+static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents);
+
+/* ---- answers ---- */
+
+void
+claim_refuse(struct store_worker *w, uint64_t sid, enum sign_in_code code,
+    const struct holder *holder)
+{
+	if (!store_answer_begin(w, IPC_NOT_OPENED, sid))
+		return;
+	ipc_put_u8(w->chan, (uint8_t)code);
+	ipc_put_u64(w->chan, holder != NULL ? holder->since : 0);
+	ipc_put_str(w->chan, holder != NULL ? holder->peer : "");
+	store_answer_end(w);
+}
+
+static const char *
+claim_tag(const struct claim *c, char out[HOLD_TAG_MAX])
+{
+	char user[HOLD_TAG_MAX - 64];
+
+	format(out, HOLD_TAG_MAX, "sid=%u.%llx user=%s", c->worker->index,
+	    (unsigned long long)c->sid,
+	    str_escape(user, sizeof(user), c->user, strlen(c->user)));
+	return out;
+}
+
+/* ---- who has it ---- */
+
+/* The session that has it; those that wait are behind it. */
+static struct claim *
+maildrop_holder(const struct maildrop *md)
+{
+	struct claim *c = TAILQ_FIRST(&md->sessions);
+
+	return c != NULL && c->state != CLAIM_WAITING ? c : NULL;
+}
+
+bool
+claim_is_held(const struct store *st, const struct location *where)
+{
+	const struct maildrop *md = maildrop_find(st, where);
+
+	return md != NULL && maildrop_holder(md) != NULL;
+}
+
+/* ---- life of a session ---- */
+
+struct claim *
+claim_find(struct store_worker *w, uint64_t sid)
+{
+	struct claim *c;
+
+	LIST_FOREACH (c, &w->by_sid[sid % SID_BUCKETS], by_sid)
+		if (c->sid == sid)
+			return c;
+	return NULL;
+}
+
+static struct claim *
+claim_new(struct store_worker *w, uint64_t sid, const char *user,
+    const struct location *where, const char *peer)
+{
+	size_t user_n = strlen(user) + 1, peer_n = strlen(peer) + 1;
+	struct claim *c = calloc(1, sizeof(*c) + user_n + peer_n);
+
+	if (c == NULL ||
+	    (c->maildrop = maildrop_get(w->store, where)) == NULL) {
+		free(c);
+		return NULL;
+	}
+	c->worker = w;
+	c->sid = sid;
+	memcpy(c->user, user, user_n);
+	c->peer = memcpy(c->user + user_n, peer, peer_n);
+	ev_init(&c->timer, on_timer);
+	c->timer.data = c;
+	c->maildrop->waiting++;
+	TAILQ_INSERT_TAIL(&c->maildrop->sessions, c, in_maildrop);
+	LIST_INSERT_HEAD(&w->by_sid[sid % SID_BUCKETS], c, by_sid);
+	w->n_sessions++;
+	if (w->store->n_sessions++ == 0)
+		idle_end(w->store);
+	return c;
+}
+
+/* What it held has been let go.  Others get their turn, so afterwards any
+ * session of the maildrop may have changed. */
+static void
+claim_free(struct claim *c)
+{
+	struct maildrop *md = c->maildrop;
+	struct store *st = c->worker->store;
+
+	ev_timer_stop(st->loop, &c->timer);
+	if (c->state == CLAIM_WAITING)
+		md->waiting--;
+	TAILQ_REMOVE(&md->sessions, c, in_maildrop);
+	LIST_REMOVE(c, by_sid);
+	c->worker->n_sessions--;
+	store_worker_put(c->worker);
+	free(c->remove);
+	free(c->seen);
+	free(c);
+	maildrop_next(md);
+	if (--st->n_sessions == 0)
+		idle_begin(st);
+}
+
+static void
+log_not_opened(const char *tag, const char *text)
+{
+	log_line(LOG_EVENT, "ev=not-opened %s text=\"%s\"", tag, text);
+}
+
+static void
+refuse_in_use(struct claim *c, const struct claim *holder)
+{
+	char tag[HOLD_TAG_MAX], text[HOLDER_TEXT_MAX];
+	struct holder who;
+
+	holder_set(&who, holder->opened, holder->peer);
+	log_not_opened(claim_tag(c, tag), holder_text(&who, text));
+	claim_refuse(c->worker, c->sid, SIGN_IN_IN_USE, &who);
+	claim_free(c);
+}
+
+/* Nothing runs for it any more. */
+void
+claim_finish(struct claim *c)
+{
+	if (c->hold != NULL)
+		c->hold->kind->close(c->hold);
+	claim_free(c);
+}
+
+void
+claim_op_done(struct op *op)
+{
+	struct claim *c = op->claim;
+
+	if (op_free(op))
+		claim_finish(c);
+}
+
+/* ---- opening ---- */
+
+static void
+run_open(struct job *j)
+{
+	struct op *op = (struct op *)j;
+
+	op->e = op->claim->maildrop->kind->open(&op->open.o);
+}
+
+static bool
+now_open(struct op *op)
+{
+	op->open.o.now = true;
+	op->e = op->claim->maildrop->kind->open(&op->open.o);
+	op->open.o.now = false;
+	return op->e == E_OK;
+}
+
+static void
+timer_start(struct claim *c, double seconds)
+{
+	ev_timer_set(&c->timer, seconds, 0.);
+	ev_timer_start(c->worker->store->loop, &c->timer);
+}
+
+static void
+opened(struct claim *c, const struct hold_open *o)
+{
+	c->state = CLAIM_OPEN;
+	c->hold = o->hold;
+	c->count = o->count;
+	c->opened = clock_unix_ms() / 1000;
+	if (c->hold->unnoted)
+		timer_start(c, NOTE);
+	if (!store_answer_begin(c->worker, IPC_OPENED, c->sid))
+		return;
+	ipc_put_str(c->worker->chan, c->user);
+	ipc_put_u32(c->worker->chan, o->count);
+	ipc_put_u64(c->worker->chan, o->octets);
+	store_answer_end(c->worker);
+}
+
+static void
+run_note(struct job *j)
+{
+	struct op *op = (struct op *)j;
+
+	op->claim->hold->kind->note(op->claim->hold, op->claim->peer);
+}
+
+static void
+done_note(struct job *j)
+{
+	claim_op_done((struct op *)j);
+}
+
+/* Most sessions are over before this. */
+static void
+note(struct claim *c)
+{
+	struct op *op = op_new(c, run_note, done_note, false);
+
+	if (op != NULL)
+		op_add(op);
+}
+
+static void
+done_open(struct job *j)
+{
+	struct op *op = (struct op *)j;
+	struct claim *c = op->claim;
+	struct maildrop *md = c->maildrop;
+
+	if (c->state == CLAIM_ENDING) {
+		c->hold = op->open.o.hold;
+	} else if (op->e == E_AGAIN) {
+		op->open.o.quick = false;
+		op_again(op);
+		return;
+	} else if (op->e == E_OK) {
+		opened(c, &op->open.o);
+	} else {
+		const struct hold_open *o = &op->open.o;
+		bool in_use = op->e == E_BUSY;
+		char text[HOLDER_TEXT_MAX];
+
+		if (in_use)
+			log_not_opened(o->tag, holder_text(&o->holder, text));
+		claim_refuse(
+		    c->worker, c->sid, o->code, in_use ? &o->holder : NULL);
+		c->state = CLAIM_ENDING;
+	}
+	if (c->state == CLAIM_OPEN && md->waiting != 0)
+		maildrop_ask(md);
+	claim_op_done(op);
+}
+
+static void
+claim_start(struct claim *c)
+{
+	struct op *op = op_new(c, run_open, done_open, false);
+	char tag[HOLD_TAG_MAX];
+
+	if (op == NULL) {
+		log_not_opened(claim_tag(c, tag), "out of memory");
+		claim_refuse(c->worker, c->sid, SIGN_IN_TEMPORARY, NULL);
+		claim_free(c);
+		return;
+	}
+	c->maildrop->waiting--;
+	c->state = CLAIM_OPENING;
+	ev_timer_stop(c->worker->store->loop, &c->timer);
+	op->open.o = (struct hold_open){ .conf = &c->worker->store->conf,
+		.path = c->maildrop->path,
+		.peer = c->peer,
+		.tag = claim_tag(c, op->open.tag),
+		.quick = true };
+	op_add_now(op, now_open);
+}
+
+void
+claim_open(struct store_worker *w, uint64_t sid, const char *user,
+    const struct location *where, const char *peer)
+{
+	struct claim *c, *holder;
+
+	if (claim_find(w, sid) != NULL) {
+		log_line(LOG_WARNING, "ev=session-twice sid=%u.%llx", w->index,
+		    (unsigned long long)sid);
+		return;
+	}
+	if ((c = claim_new(w, sid, user, where, peer)) == NULL) {
+		claim_refuse(w, sid, SIGN_IN_TEMPORARY, NULL);
+		return;
+	}
+	holder = maildrop_holder(c->maildrop);
+	if (holder == NULL || w->store->conf.shared)
+		claim_start(c);
+	else if (c->maildrop->waiting > WAITING_MAX)
+		refuse_in_use(c, holder);
+	else if (holder->state == CLAIM_OPEN)
+		maildrop_ask(c->maildrop);
+}
+
+/* ---- who is next ---- */
+
+/* The first that waits gets what nobody has. */
+static void
+maildrop_next(struct maildrop *md)
+{
+	struct claim *c = TAILQ_FIRST(&md->sessions);
+
+	if (c == NULL)
+		maildrop_free(md);
+	else if (c->state == CLAIM_WAITING)
+		claim_start(c);
+}
+
+static void
+refuse_all_waiting(struct maildrop *md)
+{
+	struct claim *holder = maildrop_holder(md), *c;
+
+	while ((c = TAILQ_NEXT(holder, in_maildrop)) != NULL)
+		refuse_in_use(c, holder);
+}
+
+/* Some wait and somebody has it: is that a session that has fallen silent?
+ * Only its pop3 process knows. */
+static void
+maildrop_ask(struct maildrop *md)
+{
+	struct claim *holder = maildrop_holder(md), *c;
+	const struct store *st = holder->worker->store;
+	uint64_t age = clock_unix_ms() / 1000 - holder->opened;
+
+	if (!holder->yielding) {
+		if (st->conf.takeover == 0 || age < st->conf.takeover ||
+		    !store_answer_begin(
+			holder->worker, IPC_YIELD, holder->sid)) {
+			refuse_all_waiting(md);
+			return;
+		}
+		ipc_put_u32(holder->worker->chan, st->conf.takeover);
+		store_answer_end(holder->worker);
+		holder->yielding = true;
+	}
+	TAILQ_FOREACH (c, &md->sessions, in_maildrop)
+		if (c->state == CLAIM_WAITING && !ev_is_active(&c->timer))
+			timer_start(c, PATIENCE);
+}
+
+static void
+on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+	struct claim *c = watcher->data, *holder = maildrop_holder(c->maildrop);
+
+	if (c->state == CLAIM_OPEN)
+		note(c);
+	else if (c->state == CLAIM_WAITING && holder->state == CLAIM_OPEN)
+		refuse_in_use(c, holder);
+}
+
+void
+claim_keep(struct claim *c)
+{
+	if (!c->yielding)
+		return;
+	c->yielding = false;
+	if (c->state == CLAIM_OPEN)
+		refuse_all_waiting(c->maildrop);
+}

@@ -1,0 +1,68 @@
+/*
+ * claim.h - a session's claim on a maildrop: it waits for it, has it, or is
+ * letting go of it.  This is the loop's side of the work.
+ *
+ * Knows: who may have a maildrop, takeover, the order of things.  Does not
+ * know: files (a hold does, on threads: kind.h).
+ */
+#ifndef SERVER_STORE_CLAIM_H
+#define SERVER_STORE_CLAIM_H
+
+#include "server/store/maildrop.h"
+#include "server/store/store_worker.h"
+
+struct op;
+
+enum claim_state {
+	CLAIM_WAITING, /* for another session of the maildrop */
+	CLAIM_OPENING,
+	CLAIM_OPEN,
+	CLAIM_ENDING, /* what was asked is done, then it is freed */
+};
+
+struct claim {
+	struct store_worker *worker;
+	uint64_t sid;
+	LIST_ENTRY(claim) by_sid;
+	struct maildrop *maildrop;
+	TAILQ_ENTRY(claim) in_maildrop;
+	enum claim_state state;
+	uint64_t opened;   /* seconds since 1970 */
+	struct hold *hold; /* OPEN: what it has */
+	uint32_t count;
+	uint8_t *remove, *seen; /* bitmaps as in kind.h */
+	bool marks_lost;        /* for want of memory: nothing is removed */
+	unsigned ops;           /* under way */
+	unsigned doubts;        /* that were noted */
+	bool yielding;          /* its pop3 process was asked to end it */
+	/* WAITING: for an answer to that.  OPEN: until it is written down who
+	 * has it. */
+	ev_timer timer;
+	const char *peer; /* the client's address, behind the name */
+	char user[];
+};
+
+struct claim *claim_find(struct store_worker *w, uint64_t sid);
+
+/* Has somebody that maildrop, who might have let go of it by a message that
+ * was not read yet? */
+bool claim_is_held(const struct store *st, const struct location *where);
+
+/* Answers the pop3 process, now or later. */
+void claim_open(struct store_worker *w, uint64_t sid, const char *user,
+    const struct location *where, const char *peer);
+/* holder: with SIGN_IN_IN_USE, else NULL. */
+void claim_refuse(struct store_worker *w, uint64_t sid, enum sign_in_code code,
+    const struct holder *holder);
+
+/* It stays: whoever wanted its maildrop is told. */
+void claim_keep(struct claim *c);
+
+/* Lets go of the maildrop and frees c, for which nothing runs. */
+void claim_finish(struct claim *c);
+
+/* Frees op, at the end of its done(), and finishes its session if that was
+ * ending and waited for nothing else. */
+void claim_op_done(struct op *op);
+
+#endif
