@@ -28,7 +28,7 @@ struct directive {
 };
 
 static unsigned
-number(const char **p)
+take_width(const char **p)
 {
 	unsigned v = 0;
 
@@ -43,12 +43,12 @@ static bool
 directive_get(const char **p, struct directive *d)
 {
 	*d = (struct directive){ .pad = **p == '0' };
-	d->width = number(p);
+	d->width = take_width(p);
 	if (**p == '.') {
 		(*p)++;
 		d->skip = d->width;
 		d->pad = **p == '0';
-		d->width = number(p);
+		d->width = take_width(p);
 	}
 	for (;; (*p)++) {
 		if (**p == 'X')
@@ -66,7 +66,8 @@ directive_get(const char **p, struct directive *d)
 
 /* The text of a variable; false if there is no such. */
 static bool
-value(const struct directive *d, const struct uid_vars *v, char out[TEXT_MAX])
+directive_value(
+    const struct directive *d, const struct uid_vars *v, char out[TEXT_MAX])
 {
 	char digits[STR_U64_MAX];
 	struct slice s = { digits, 0 };
@@ -89,7 +90,7 @@ value(const struct directive *d, const struct uid_vars *v, char out[TEXT_MAX])
 }
 
 static size_t
-expand(const struct directive *d, char *text, char *out, size_t room)
+expand_directive(const struct directive *d, char *text, char *out, size_t room)
 {
 	size_t n = strlen(text), o = 0;
 
@@ -127,9 +128,11 @@ uid_format(struct uid *u_r, const char *format, const struct uid_vars *vars)
 			p += 2;
 		} else {
 			p++;
-			if (!directive_get(&p, &d) || !value(&d, vars, text))
+			if (!directive_get(&p, &d) ||
+			    !directive_value(&d, vars, text))
 				return false;
-			o += expand(&d, text, out + o, sizeof(out) - o);
+			o += expand_directive(
+			    &d, text, out + o, sizeof(out) - o);
 		}
 	}
 	return uid_set(u_r, (struct slice){ out, o });

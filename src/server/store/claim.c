@@ -20,7 +20,8 @@ static const double NOTE = 0.2; /* seconds until it is noted who has it */
 
 static void maildrop_next(struct maildrop *md);
 static void maildrop_ask(struct maildrop *md);
-static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents);
+static void claim_on_timer(
+    struct ev_loop *loop, ev_timer *watcher, int revents);
 
 /* ---- answers ---- */
 
@@ -95,7 +96,7 @@ claim_new(struct store_worker *w, uint64_t sid, const char *user,
 	c->sid = sid;
 	memcpy(c->user, user, user_n);
 	c->peer = memcpy(c->user + user_n, peer, peer_n);
-	ev_init(&c->timer, on_timer);
+	ev_init(&c->timer, claim_on_timer);
 	c->timer.data = c;
 	c->maildrop->waiting++;
 	TAILQ_INSERT_TAIL(&c->maildrop->sessions, c, in_maildrop);
@@ -185,21 +186,21 @@ now_open(struct op *op)
 }
 
 static void
-timer_start(struct claim *c, double seconds)
+claim_timer_start(struct claim *c, double seconds)
 {
 	ev_timer_set(&c->timer, seconds, 0.);
 	ev_timer_start(c->worker->store->loop, &c->timer);
 }
 
 static void
-opened(struct claim *c, const struct hold_open *o)
+claim_opened(struct claim *c, const struct hold_open *o)
 {
 	c->state = CLAIM_OPEN;
 	c->hold = o->hold;
 	c->count = o->count;
 	c->opened = clock_unix_ms() / 1000;
 	if (c->hold->unnoted)
-		timer_start(c, NOTE);
+		claim_timer_start(c, NOTE);
 	if (!store_answer_begin(c->worker, IPC_OPENED, c->sid))
 		return;
 	ipc_put_str(c->worker->chan, c->user);
@@ -224,7 +225,7 @@ done_note(struct job *j)
 
 /* Most sessions are over before this. */
 static void
-note(struct claim *c)
+claim_note(struct claim *c)
 {
 	struct op *op = op_new(c, run_note, done_note, false);
 
@@ -246,7 +247,7 @@ done_open(struct job *j)
 		op_again(op);
 		return;
 	} else if (op->e == E_OK) {
-		opened(c, &op->open.o);
+		claim_opened(c, &op->open.o);
 	} else {
 		const struct hold_open *o = &op->open.o;
 		bool in_use = op->e == E_BUSY;
@@ -355,16 +356,16 @@ maildrop_ask(struct maildrop *md)
 	}
 	TAILQ_FOREACH (c, &md->sessions, in_maildrop)
 		if (c->state == CLAIM_WAITING && !ev_is_active(&c->timer))
-			timer_start(c, PATIENCE);
+			claim_timer_start(c, PATIENCE);
 }
 
 static void
-on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
+claim_on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
 	struct claim *c = watcher->data, *holder = maildrop_holder(c->maildrop);
 
 	if (c->state == CLAIM_OPEN)
-		note(c);
+		claim_note(c);
 	else if (c->state == CLAIM_WAITING && holder->state == CLAIM_OPEN)
 		refuse_in_use(c, holder);
 }

@@ -5,7 +5,7 @@
 #include <xxhash.h>
 
 static size_t
-bucket_of(const struct location *where)
+maildrop_bucket(const struct location *where)
 {
 	return XXH3_64bits(where->path, strlen(where->path)) % MAILDROP_BUCKETS;
 }
@@ -15,7 +15,7 @@ maildrop_find(const struct store *st, const struct location *where)
 {
 	struct maildrop *md;
 
-	LIST_FOREACH (md, &st->maildrops[bucket_of(where)], by_path)
+	LIST_FOREACH (md, &st->maildrops[maildrop_bucket(where)], by_path)
 		if (md->kind == where->kind &&
 		    strcmp(md->path, where->path) == 0)
 			return md;
@@ -35,7 +35,7 @@ maildrop_get(struct store *st, const struct location *where)
 	md->waiting = 0;
 	md->kind = where->kind;
 	memcpy(md->path, where->path, n);
-	LIST_INSERT_HEAD(&st->maildrops[bucket_of(where)], md, by_path);
+	LIST_INSERT_HEAD(&st->maildrops[maildrop_bucket(where)], md, by_path);
 	return md;
 }
 

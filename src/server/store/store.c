@@ -63,7 +63,7 @@ take_open(void *arg, struct ipc_in *in)
 }
 
 static void
-auth_gone(void *arg, enum err why)
+store_auth_gone(void *arg, enum err why)
 {
 	struct store *st = arg;
 
@@ -78,12 +78,12 @@ static const struct ipc_rule auth_rule[] = {
 	    take_open },
 };
 
-static const struct ipc_rules auth_rules = { auth_rule, 1, auth_gone };
+static const struct ipc_rules auth_rules = { auth_rule, 1, store_auth_gone };
 
 /* ---- the parent ---- */
 
 static enum err
-attach(void *arg, enum ipc_role role, uint16_t index, int fd)
+store_attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 {
 	struct store *st = arg;
 
@@ -112,7 +112,7 @@ stop_in(struct store *st, double seconds)
 }
 
 static void
-stop(void *arg, uint32_t ms)
+store_stop(void *arg, uint32_t ms)
 {
 	stop_in(arg, ms / 1000.);
 }
@@ -129,7 +129,7 @@ release_all(struct store *st)
 }
 
 static void
-orphaned(void *arg)
+store_orphaned(void *arg)
 {
 	struct store *st = arg;
 
@@ -141,7 +141,7 @@ orphaned(void *arg)
 
 /* The deadline; and then what was granted beyond it. */
 static void
-on_stop(struct ev_loop *loop, ev_timer *watcher, int revents)
+store_on_deadline(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
 	struct store *st = watcher->data;
 
@@ -156,7 +156,7 @@ on_stop(struct ev_loop *loop, ev_timer *watcher, int revents)
 
 /* Those who broke the rules, or could not be answered, in this turn. */
 static void
-turn_end(void *arg)
+store_turn_end(void *arg)
 {
 	struct store *st = arg;
 	struct store_worker *w, *next;
@@ -168,11 +168,11 @@ turn_end(void *arg)
 	}
 }
 
-static const struct role_hooks hooks = {
-	.attach = attach,
-	.stop = stop,
-	.orphaned = orphaned,
-	.turn_end = turn_end,
+static const struct role_hooks store_hooks = {
+	.attach = store_attach,
+	.stop = store_stop,
+	.orphaned = store_orphaned,
+	.turn_end = store_turn_end,
 };
 
 /* What the threads and the loop need beside sandbox.c's. */
@@ -182,7 +182,7 @@ static const char *const calls[] = { "fdatasync", "fstat", "fsync", "ftruncate",
 	"preadv2", "pwrite64", "renameat", "renameat2", "stat", "unlinkat" };
 
 static void
-start(struct store *st)
+store_start(struct store *st)
 {
 	struct errbuf eb;
 
@@ -190,7 +190,7 @@ start(struct store *st)
 	if (st->loop == NULL)
 		fatal("ev=start error=\"no event loop\"");
 	idle_init(st);
-	ev_timer_init(&st->stop, on_stop, 0., 0.);
+	ev_timer_init(&st->stop, store_on_deadline, 0., 0.);
 	st->stop.data = st;
 	/* Landlock holds for threads that are started after it. */
 	role_enter(&st->conf.role, st->conf.root);
@@ -200,7 +200,7 @@ start(struct store *st)
 }
 
 static void
-finish(struct store *st)
+store_finish(struct store *st)
 {
 	struct store_worker *w;
 
@@ -227,10 +227,10 @@ store_main(int ctl)
 	umask(077);
 	tzset(); /* while there is a file to read it from */
 	role_begin("store", ctl, &store_conf_fields, &st.conf);
-	start(&st);
-	role_open(&st.role, &hooks, st.loop, ctl);
+	store_start(&st);
+	role_open(&st.role, &store_hooks, st.loop, ctl);
 	idle_begin(&st);
 	role_serve(&st.role);
-	finish(&st);
+	store_finish(&st);
 	return 0;
 }

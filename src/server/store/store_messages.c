@@ -7,7 +7,7 @@
 #include "server/store/request.h"
 
 static struct claim *
-first_live(struct store_worker *w)
+first_live_claim(struct store_worker *w)
 {
 	struct claim *c;
 
@@ -24,7 +24,7 @@ store_worker_release(struct store_worker *w)
 	struct claim *c;
 
 	w->n_sessions++; /* so that it outlives the last of them */
-	while ((c = first_live(w)) != NULL)
+	while ((c = first_live_claim(w)) != NULL)
 		claim_release(c);
 	w->n_sessions--;
 	store_worker_put(w);

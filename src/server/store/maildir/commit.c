@@ -310,7 +310,7 @@ mark_seen(struct commit *c, const char *name)
 /* ---- all of it ---- */
 
 static void
-apply(struct commit *c)
+apply_to_files(struct commit *c)
 {
 	bool again = false;
 
@@ -338,7 +338,7 @@ apply_marks(struct commit *c)
 	if (e == E_OK && !c->m->uidls_unsaved)
 		e = check_uids(c);
 	if (e == E_OK)
-		apply(c);
+		apply_to_files(c);
 	return e;
 }
 

@@ -33,7 +33,7 @@ foreign_free(struct foreign *f)
 /* ---- reading ---- */
 
 static bool
-keep(struct foreign *f, struct slice *s)
+keep_octets(struct foreign *f, struct slice *s)
 {
 	if (s->p == NULL)
 		return true;
@@ -51,7 +51,7 @@ base_len(struct slice file)
 
 /* Of two lines for one message the first is believed. */
 static enum err
-add(struct foreign *f, struct foreign_record *r)
+add_entry(struct foreign *f, struct foreign_record *r)
 {
 	struct slice base = { r->file.p, base_len(r->file) };
 	struct foreign_entry *v;
@@ -64,8 +64,8 @@ add(struct foreign *f, struct foreign_record *r)
 	if ((v = array_room(f->v, f->n, &f->room, sizeof(*v))) == NULL)
 		return E_NOMEM;
 	f->v = v;
-	if (!keep(f, &base) || !keep(f, &r->entry.pop3) ||
-	    !keep(f, &r->entry.guid) ||
+	if (!keep_octets(f, &base) || !keep_octets(f, &r->entry.pop3) ||
+	    !keep_octets(f, &r->entry.guid) ||
 	    (at = map_put(&f->by_base, base)) == NULL)
 		return E_NOMEM;
 	f->v[f->n] = r->entry;
@@ -89,11 +89,11 @@ foreign_line(struct foreign *f, struct slice line)
 		f->junk++;
 		return E_OK;
 	}
-	return add(f, &r);
+	return add_entry(f, &r);
 }
 
 static enum err
-take_line(void *arg, struct slice line)
+take_foreign_line(void *arg, struct slice line)
 {
 	return foreign_line(arg, line);
 }
@@ -111,7 +111,7 @@ read_once(struct foreign *f, int root, const char *name, bool *same_r,
 	if ((e = maildir_file(root, name, O_RDONLY, false, &fd, &st, eb)) !=
 	    E_OK)
 		return e;
-	e = lines_read(fd, take_line, f, &torn, eb);
+	e = lines_read(fd, take_foreign_line, f, &torn, eb);
 	close(fd);
 	if (e == E_FORMAT || (e == E_OK && f->version == 0))
 		return err_set(

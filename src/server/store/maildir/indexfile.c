@@ -119,7 +119,7 @@ struct reading {
 
 /* The next block, whole, into r->p. */
 static enum err
-read_block(struct reading *r, struct index_block *b)
+load_block(struct reading *r, struct index_block *b)
 {
 	enum err e =
 	    indexfile_block(r->fd, &r->block, r->end, r->count, false, b);
@@ -141,7 +141,7 @@ next_block(struct reading *r, indexfile_take take, void *arg)
 	uint64_t octets;
 	enum err e;
 
-	if ((e = read_block(r, &b)) != E_OK ||
+	if ((e = load_block(r, &b)) != E_OK ||
 	    (e = check_block(r->p, &b, &r->trailer, &t)) != E_OK ||
 	    (r->lines && (e = index_check_lines(r->p, &b)) != E_OK) ||
 	    (e = take_block(r->p, &b, take, arg, &octets)) != E_OK)
@@ -154,7 +154,7 @@ next_block(struct reading *r, indexfile_take take, void *arg)
 }
 
 static enum err
-read_all(struct reading *r, indexfile_take take, void *arg)
+load_blocks(struct reading *r, indexfile_take take, void *arg)
 {
 	enum err e = E_OK;
 
@@ -172,7 +172,7 @@ indexfile_load(int fd, uint64_t end, indexfile_take take, void *arg,
 	struct reading r = {
 		.fd = fd, .end = end, .count = INDEX_MESSAGES_MAX
 	};
-	enum err e = read_all(&r, take, arg);
+	enum err e = load_blocks(&r, take, arg);
 
 	*end_r = r.block.next;
 	*t_r = r.trailer;
@@ -186,7 +186,7 @@ indexfile_verify(int fd, uint64_t end, const struct index_trailer *totals,
 	struct reading r = {
 		.fd = fd, .end = end, .count = totals->count, .lines = true
 	};
-	enum err e = read_all(&r, take, arg);
+	enum err e = load_blocks(&r, take, arg);
 
 	if (e == E_OK &&
 	    (r.block.next != end || !index_same_totals(&r.trailer, totals)))
@@ -225,7 +225,7 @@ indexfile_begin(struct indexfile_writer *f, enum indexfile_how how, int root,
 }
 
 static enum err
-flush(struct indexfile_writer *f, struct errbuf *eb)
+write_out(struct indexfile_writer *f, struct errbuf *eb)
 {
 	while (f->out.len != 0) {
 		ssize_t n =
@@ -247,12 +247,12 @@ indexfile_add(struct indexfile_writer *f, uint64_t wire, uint64_t stored,
 
 	if (e != E_OK)
 		return err_set(eb, e, "index: %s", err_str(e));
-	return f->out.len >= OUT_FLUSH ? flush(f, eb) : E_OK;
+	return f->out.len >= OUT_FLUSH ? write_out(f, eb) : E_OK;
 }
 
 /* A second descriptor of the same file, that cannot write. */
 static int
-reopen(const struct indexfile_writer *f)
+reopen_for_reading(const struct indexfile_writer *f)
 {
 	char path[32];
 
@@ -274,9 +274,9 @@ indexfile_end(struct indexfile_writer *f, struct index_time new_time,
 	e = index_writer_end(f->w, &f->out, new_time, cur_time, t_r);
 	if (e != E_OK)
 		return err_set(eb, e, "index: %s", err_str(e));
-	if ((e = flush(f, eb)) != E_OK)
+	if ((e = write_out(f, eb)) != E_OK)
 		return e;
-	if ((*fd_r = reopen(f)) < 0)
+	if ((*fd_r = reopen_for_reading(f)) < 0)
 		return err_sys(eb, E_DENIED, "opening malote.index anew");
 	if (f->how == INDEXFILE_REPLACE &&
 	    renameat(f->root, TEMP_NAME, f->root, INDEXFILE_NAME) < 0) {

@@ -112,7 +112,7 @@ mark_several(struct scan *s)
 }
 
 static enum err
-load(struct scan *s)
+load_known(struct scan *s)
 {
 	enum err e;
 
@@ -200,7 +200,7 @@ use_old(struct scan *s, int *fd_r)
 }
 
 static enum err
-save(struct scan *s, int *fd_r)
+save_index(struct scan *s, int *fd_r)
 {
 	bool full = s->trailer.blocks >= index_blocks_full(s->trailer.count);
 	enum indexfile_how how = s->mend || full || s->index_end == 0
@@ -225,14 +225,14 @@ save(struct scan *s, int *fd_r)
 }
 
 static enum err
-scan(struct scan *s)
+scan_all(struct scan *s)
 {
 	bool missed = true;
 	struct stat st;
 	enum err e;
 	int fd;
 
-	if ((e = load(s)) != E_OK)
+	if ((e = load_known(s)) != E_OK)
 		return e;
 	for (unsigned i = 0; i < TRIES && missed && e == E_OK; i++)
 		if ((e = names_read(&s->names, s->d, s->eb)) == E_OK)
@@ -243,7 +243,8 @@ scan(struct scan *s)
 	for (uint32_t i = 0; i < s->known; i++)
 		s->mend = s->mend || !s->v[i].here;
 	sort_new(s);
-	if ((e = scan_give_uidls(s)) != E_OK || (e = save(s, &fd)) != E_OK)
+	if ((e = scan_give_uidls(s)) != E_OK ||
+	    (e = save_index(s, &fd)) != E_OK)
 		return e;
 	if (fstat(fd, &st) < 0) {
 		close(fd);
@@ -260,7 +261,7 @@ maildir_scan(struct maildir *m, const struct maildir_dirs *d, struct errbuf *eb)
 	enum err e;
 
 	scan_init(&s, m, d, eb);
-	e = scan(&s);
+	e = scan_all(&s);
 	scan_clear(&s);
 	return e;
 }

@@ -118,7 +118,7 @@ names_find(const struct names *t, struct slice base)
 
 /* *had_r: the name was there already. */
 static enum err
-put(struct names *t, const struct name *m, bool *had_r)
+put_name(struct names *t, const struct name *m, bool *had_r)
 {
 	uint32_t *first = &t->base[m->base].name;
 
@@ -139,7 +139,7 @@ put(struct names *t, const struct name *m, bool *had_r)
 }
 
 static enum err
-see(struct names *t, enum maildir_sub sub, const char *file, size_t len)
+see_file(struct names *t, enum maildir_sub sub, const char *file, size_t len)
 {
 	struct name m = { .pass = t->dir[sub].pass };
 	char full[INDEX_NAME_MAX + 1];
@@ -156,7 +156,7 @@ see(struct names *t, enum maildir_sub sub, const char *file, size_t len)
 		return E_NOMEM;
 	e = names_base(t, (struct slice){ m.s + 1, m.base_len }, &m.base);
 	if (e == E_OK)
-		e = put(t, &m, &had);
+		e = put_name(t, &m, &had);
 	if (e == E_OK && had)
 		arena_unput(&t->arena, len + 2);
 	return e;
@@ -174,7 +174,7 @@ names_add(struct names *t, uint32_t base, struct slice name)
 	};
 	bool had;
 
-	return put(t, &m, &had);
+	return put_name(t, &m, &had);
 }
 
 const struct name *
@@ -245,14 +245,14 @@ names_time(const struct names *t, enum maildir_sub sub)
 /* ---- reading ---- */
 
 static enum err
-see_all(struct names *t, enum maildir_sub sub, const char *buf, size_t n)
+see_files(struct names *t, enum maildir_sub sub, const char *buf, size_t n)
 {
 	enum err e = E_OK;
 
 	for (size_t at = 0; at < n && e == E_OK;) {
 		const struct dirent64 *de = (const void *)(buf + at);
 
-		e = see(t, sub, de->d_name, strlen(de->d_name));
+		e = see_file(t, sub, de->d_name, strlen(de->d_name));
 		at += de->d_reclen;
 	}
 	return e;
@@ -275,7 +275,7 @@ read_dir(struct names *t, enum maildir_sub sub, int fd, struct errbuf *eb)
 	while (e == E_OK && (n = getdents64(fd, buf, READ_SIZE)) != 0) {
 		if (n < 0)
 			e = err_sys(eb, E_IO, "reading the directory");
-		else if (see_all(t, sub, buf, (size_t)n) != E_OK)
+		else if (see_files(t, sub, buf, (size_t)n) != E_OK)
 			e = err_set(eb, E_NOMEM, "names");
 		calls++;
 	}
@@ -287,7 +287,7 @@ read_dir(struct names *t, enum maildir_sub sub, int fd, struct errbuf *eb)
 
 /* Reads a directory unless it is as it was; *read_r: it was read. */
 static enum err
-look_at(struct names *t, enum maildir_sub sub, int fd, bool *read_r,
+read_if_changed(struct names *t, enum maildir_sub sub, int fd, bool *read_r,
     struct errbuf *eb)
 {
 	struct names_dir *d = &t->dir[sub];
@@ -347,13 +347,13 @@ settle_several(struct names *t, const struct maildir_dirs *d, uint32_t first)
 }
 
 static uint32_t
-missed(const struct names *t, const struct name *m)
+readings_missed(const struct names *t, const struct name *m)
 {
 	return t->dir[NAME_SUB(m->s)].pass - m->pass;
 }
 
 static uint32_t
-living(const struct names *t, uint32_t first)
+count_living(const struct names *t, uint32_t first)
 {
 	uint32_t n = 0;
 
@@ -370,21 +370,21 @@ settle_lost(struct names *t, uint32_t first)
 	struct name *last = &t->v[first];
 
 	for (uint32_t i = first; i != MAP_NONE; i = t->v[i].next)
-		if (missed(t, &t->v[i]) < missed(t, last))
+		if (readings_missed(t, &t->v[i]) < readings_missed(t, last))
 			last = &t->v[i];
-	last->gone = missed(t, last) >= MISSES;
+	last->gone = readings_missed(t, last) >= MISSES;
 }
 
 /* Drops what is no longer there. */
 static void
-settle(struct names *t, const struct maildir_dirs *d)
+settle_names(struct names *t, const struct maildir_dirs *d)
 {
 	struct stat st;
 
 	for (uint32_t i = 0; i < t->n; i++) {
 		struct name *m = &t->v[i];
 
-		if (missed(t, m) != 0)
+		if (readings_missed(t, m) != 0)
 			m->gone = t->quiet || !is_there(d, m, &st);
 	}
 	for (uint32_t k = 0; k < t->bases; k++) {
@@ -393,9 +393,9 @@ settle(struct names *t, const struct maildir_dirs *d)
 		if (i == MAP_NONE ||
 		    (t->v[i].next == MAP_NONE && !t->v[i].gone))
 			continue;
-		if (living(t, i) > 1)
+		if (count_living(t, i) > 1)
 			settle_several(t, d, i);
-		if (!t->quiet && living(t, i) == 0)
+		if (!t->quiet && count_living(t, i) == 0)
 			settle_lost(t, i);
 	}
 }
@@ -412,11 +412,11 @@ names_read(struct names *t, const struct maildir_dirs *d, struct errbuf *eb)
 	for (unsigned i = 0; i < PASSES_MAX && changed; i++) {
 		changed = false;
 		for (enum maildir_sub sub = SUB_NEW; sub < SUBS; sub++)
-			if ((e = look_at(t, sub, d->sub[sub], &changed, eb)) !=
-			    E_OK)
+			if ((e = read_if_changed(
+				 t, sub, d->sub[sub], &changed, eb)) != E_OK)
 				return e;
 	}
 	t->quiet = !changed;
-	settle(t, d);
+	settle_names(t, d);
 	return E_OK;
 }

@@ -19,7 +19,7 @@
 /* ---- opening ---- */
 
 static enum err
-fail(struct hold_open *o, enum err e, enum sign_in_code code,
+fail_open(struct hold_open *o, enum err e, enum sign_in_code code,
     const struct errbuf *eb)
 {
 	char path[256];
@@ -40,16 +40,16 @@ fail_enter(struct hold_open *o, enum err e, struct errbuf *eb)
 		err_set(eb, e,
 		    "a file: this user's mail is in a traditional "
 		    "mbox, not in a Maildir");
-		return fail(o, e, SIGN_IN_PERMANENT, eb);
+		return fail_open(o, e, SIGN_IN_PERMANENT, eb);
 	}
-	return fail(o, e,
+	return fail_open(o, e,
 	    e == E_FORMAT || e == E_FULL ? SIGN_IN_PERMANENT
 					 : SIGN_IN_TEMPORARY,
 	    eb);
 }
 
 static bool
-look_at(int root, const char *name, bool now, struct stat *st_r)
+stat_at(int root, const char *name, bool now, struct stat *st_r)
 {
 	bool ok;
 	int fd;
@@ -72,8 +72,8 @@ open_current(struct maildir *m, int root, bool now)
 	struct errbuf eb;
 	int fd;
 
-	if (!look_at(root, "new", now, &new_st) ||
-	    !look_at(root, "cur", now, &cur_st) ||
+	if (!stat_at(root, "new", now, &new_st) ||
+	    !stat_at(root, "cur", now, &cur_st) ||
 	    maildir_file(
 		root, INDEXFILE_NAME, O_RDONLY, now, &fd, &index, &eb) != E_OK)
 		return false;
@@ -91,7 +91,8 @@ open_current(struct maildir *m, int root, bool now)
 /* Another process that has just locked it is done soon, or has noted by then
  * for whom (claim.c). */
 static enum err
-lock_drop(struct maildir *m, int root, struct hold_open *o, struct errbuf *eb)
+lock_maildrop(
+    struct maildir *m, int root, struct hold_open *o, struct errbuf *eb)
 {
 	static const struct timespec soon = { 0, 250 * 1000000 };
 	const char *peer = o->now ? NULL : o->peer;
@@ -121,7 +122,7 @@ open_quick(struct hold_open *o, struct errbuf *eb)
 	m->hold.kind = &maildir_kind;
 	o->hold = &m->hold;
 	if (!o->conf->shared)
-		e = lock_drop(m, root, o, eb);
+		e = lock_maildrop(m, root, o, eb);
 	m->hold.unnoted = now && m->lock_fd >= 0;
 	if (e == E_DENIED && !now) {
 		log_line(LOG_WARNING, "ev=not-locked %s error=\"%s\"", o->tag,

@@ -36,7 +36,7 @@ is_doubted(const struct scan *s, const struct scan_message *v)
 
 /* File `m` is message `v`. */
 static void
-claim(struct scan *s, struct scan_message *v, const struct name *m)
+give_file(struct scan *s, struct scan_message *v, const struct name *m)
 {
 	v->here = true;
 	if (is_doubted(s, v))
@@ -52,7 +52,7 @@ claim(struct scan *s, struct scan_message *v, const struct name *m)
  * itself, another one that was: it may be renamed at this moment.  *m is the
  * name under which it was found. */
 static enum err
-measure(
+measure_file(
     struct scan *s, const struct name **m, bool alone, struct measure *size_r)
 {
 	const struct names *t = &s->names;
@@ -73,7 +73,7 @@ measure(
 /* A message that the index does not have.  One that has gone meanwhile is
  * left out, and *missed_r set. */
 static enum err
-meet(struct scan *s, const struct name *m, uint64_t ino, bool alone,
+meet_file(struct scan *s, const struct name *m, uint64_t ino, bool alone,
     bool *missed_r)
 {
 	struct scan_message *v;
@@ -81,7 +81,7 @@ meet(struct scan *s, const struct name *m, uint64_t ino, bool alone,
 	char name[80];
 	enum err e;
 
-	if ((e = measure(s, &m, alone, &size)) == E_NOENT) {
+	if ((e = measure_file(s, &m, alone, &size)) == E_NOENT) {
 		*missed_r = true;
 		return E_OK;
 	}
@@ -107,7 +107,7 @@ meet(struct scan *s, const struct name *m, uint64_t ino, bool alone,
 
 /* A message of that base name that has no file yet. */
 static struct scan_message *
-unclaimed(struct scan *s, uint32_t base, uint64_t ino)
+message_without_file(struct scan *s, uint32_t base, uint64_t ino)
 {
 	for (uint32_t i = s->names.base[base].user; i != MAP_NONE;
 	     i = s->v[i].next)
@@ -118,7 +118,7 @@ unclaimed(struct scan *s, uint32_t base, uint64_t ino)
 
 /* The message that had exactly this name. */
 static struct scan_message *
-exact(struct scan *s, const struct name *m)
+message_of_name(struct scan *s, const struct name *m)
 {
 	for (uint32_t i = s->names.base[m->base].user; i != MAP_NONE;
 	     i = s->v[i].next)
@@ -129,14 +129,14 @@ exact(struct scan *s, const struct name *m)
 }
 
 static enum err
-claim_or_meet(struct scan *s, const struct name *m, uint64_t ino, bool alone,
+give_or_meet(struct scan *s, const struct name *m, uint64_t ino, bool alone,
     bool *missed_r)
 {
-	struct scan_message *v = unclaimed(s, m->base, ino);
+	struct scan_message *v = message_without_file(s, m->base, ino);
 
 	if (v == NULL)
-		return meet(s, m, ino, alone, missed_r);
-	claim(s, v, m);
+		return meet_file(s, m, ino, alone, missed_r);
+	give_file(s, v, m);
 	return E_OK;
 }
 
@@ -171,25 +171,26 @@ match_several(struct scan *s, const struct uid *key, struct several *f,
 	for (unsigned i = 0; i < n && e == E_OK; i++)
 		if (!f[i].done &&
 		    uidlfile_find(&s->uidl, uid_slice(key), f[i].ino) != NULL) {
-			e = claim_or_meet(s, f[i].m, f[i].ino, false, missed_r);
+			e = give_or_meet(s, f[i].m, f[i].ino, false, missed_r);
 			f[i].done = true;
 		}
 	for (unsigned i = 0; i < n && e == E_OK; i++)
-		if (!f[i].done && (v = exact(s, f[i].m)) != NULL && !v->here) {
-			claim(s, v, f[i].m);
+		if (!f[i].done && (v = message_of_name(s, f[i].m)) != NULL &&
+		    !v->here) {
+			give_file(s, v, f[i].m);
 			f[i].done = true;
 		}
 	for (unsigned i = 0; i < n && e == E_OK; i++) {
 		if (f[i].done)
 			continue;
 		if (!has_ordinary(s, f[i].m->base) ||
-		    unclaimed(s, f[i].m->base, 0) != NULL) {
-			e = claim_or_meet(s, f[i].m, 0, false, missed_r);
+		    message_without_file(s, f[i].m->base, 0) != NULL) {
+			e = give_or_meet(s, f[i].m, 0, false, missed_r);
 			continue;
 		}
 		log_line(LOG_WARNING, "ev=double-name %s key=%.*s",
 		    s->m->hold.tag, (int)key->n, key->s);
-		e = claim_or_meet(s, f[i].m, f[i].ino, false, missed_r);
+		e = give_or_meet(s, f[i].m, f[i].ino, false, missed_r);
 	}
 	return e;
 }
@@ -219,10 +220,10 @@ match_base(struct scan *s, uint32_t first, bool *missed_r)
 		return E_OK;
 	m = f[0].m;
 	if (n == 1 && s->uidl.several == 0)
-		return claim_or_meet(s, m, 0, true, missed_r);
+		return give_or_meet(s, m, 0, true, missed_r);
 	uid_own(&key, (struct slice){ m->s + 1, m->base_len });
 	if (n == 1 && !uidlfile_is_several(&s->uidl, uid_slice(&key)))
-		return claim_or_meet(s, m, 0, true, missed_r);
+		return give_or_meet(s, m, 0, true, missed_r);
 	for (unsigned i = 0; i < n; i++) {
 		if (fstatat(s->d->sub[NAME_SUB(f[i].m->s)], f[i].m->s + 1, &st,
 			AT_SYMLINK_NOFOLLOW) < 0) {

@@ -150,7 +150,7 @@ new_uid(struct scan *s, const struct foreign *f, struct scan_message *v)
 }
 
 static enum err
-give(struct scan *s, const struct foreign *f, struct scan_message *v)
+give_uid(struct scan *s, const struct foreign *f, struct scan_message *v)
 {
 	enum store_uidl want = s->m->hold.conf->uidl;
 	struct uidl_line *line;
@@ -189,7 +189,7 @@ scan_give_uidls(struct scan *s)
 	if ((e = choose_list(s, &f)) != E_OK)
 		return e;
 	for (uint32_t i = 0; i < s->n && e == E_OK; i++)
-		if (s->v[i].here && (e = give(s, &f, &s->v[i])) != E_OK)
+		if (s->v[i].here && (e = give_uid(s, &f, &s->v[i])) != E_OK)
 			err_set(s->eb, e, "unique-ids: %s", err_str(e));
 	foreign_free(&f);
 	if (e != E_OK)

@@ -126,7 +126,7 @@ check_of(char out[CHECK + 1], const char *p, size_t n)
 
 /* The setting of that name; UIDL_AUTO if there is none. */
 static enum store_uidl
-setting(struct slice word)
+decision_of(struct slice word)
 {
 	for (enum store_uidl i = UIDL_FILENAME; i <= UIDL_COURIER; i++)
 		if (slice_eq(word, decision[i]))
@@ -138,7 +138,7 @@ setting(struct slice word)
 static enum err
 take_setting(struct uidlfile *u, bool ignored, struct slice word)
 {
-	enum store_uidl which = setting(word);
+	enum store_uidl which = decision_of(word);
 
 	if (which == UIDL_AUTO)
 		return E_FORMAT;
@@ -205,7 +205,7 @@ uidlfile_line(struct uidlfile *u, struct slice line)
 }
 
 static enum err
-take_line(void *arg, struct slice line)
+take_uidl_line(void *arg, struct slice line)
 {
 	return uidlfile_line(arg, line);
 }
@@ -222,7 +222,7 @@ uidlfile_load(struct uidlfile *u, int root, struct errbuf *eb)
 		return E_OK;
 	if (e != E_OK)
 		return e;
-	e = lines_read(fd, take_line, u, &u->torn, eb);
+	e = lines_read(fd, take_uidl_line, u, &u->torn, eb);
 	close(fd);
 	u->exists = true;
 	u->saved = u->n;
@@ -237,7 +237,7 @@ struct out {
 };
 
 static enum err
-refused(struct errbuf *eb, const char *what)
+write_failed(struct errbuf *eb, const char *what)
 {
 	bool denied = errno == EROFS || errno == EACCES || errno == EPERM ||
 		      errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
@@ -252,7 +252,7 @@ out_flush(struct out *o, struct errbuf *eb)
 		ssize_t n = write(o->fd, buf_data(&o->buf), o->buf.len);
 
 		if (n < 0)
-			return refused(eb, "writing");
+			return write_failed(eb, "writing");
 		buf_consume(&o->buf, (size_t)n);
 	}
 	return E_OK;
@@ -319,7 +319,7 @@ out_lines(struct out *o, const struct uidlfile *u, uint32_t first,
 
 /* Ends a line that was torn first, so that it spoils no other. */
 static enum err
-append(struct uidlfile *u, int root, struct errbuf *eb)
+append_lines(struct uidlfile *u, int root, struct errbuf *eb)
 {
 	struct out o = { .fd = openat(root, FILE_NAME,
 			     O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW |
@@ -328,7 +328,7 @@ append(struct uidlfile *u, int root, struct errbuf *eb)
 	enum err e = E_OK;
 
 	if (o.fd < 0)
-		return refused(eb, "opening");
+		return write_failed(eb, "opening");
 	buf_init(&o.buf, OUT_MAX, false);
 	if (u->torn)
 		e = buf_put(&o.buf, "\n", 1);
@@ -337,16 +337,16 @@ append(struct uidlfile *u, int root, struct errbuf *eb)
 	if (e == E_OK)
 		e = out_lines(&o, u, u->saved, false, eb);
 	if (e == E_OK && fdatasync(o.fd) < 0)
-		e = refused(eb, "syncing");
+		e = write_failed(eb, "syncing");
 	if (e == E_OK && !u->exists && fsync(root) < 0)
-		e = refused(eb, "syncing the directory of");
+		e = write_failed(eb, "syncing the directory of");
 	buf_free(&o.buf);
 	close(o.fd);
 	return e;
 }
 
 static enum err
-rewrite(struct uidlfile *u, int root, struct errbuf *eb)
+rewrite_lines(struct uidlfile *u, int root, struct errbuf *eb)
 {
 	struct out o;
 	enum err e;
@@ -355,21 +355,21 @@ rewrite(struct uidlfile *u, int root, struct errbuf *eb)
 	o.fd = openat(root, TEMP_NAME,
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (o.fd < 0)
-		return refused(eb, "opening the new");
+		return write_failed(eb, "opening the new");
 	buf_init(&o.buf, OUT_MAX, false);
 	e = buf_put(&o.buf, HEADER "\n", sizeof(HEADER));
 	if (e == E_OK)
 		e = out_lines(&o, u, 0, true, eb);
 	if (e == E_OK && fsync(o.fd) < 0)
-		e = refused(eb, "syncing the new");
+		e = write_failed(eb, "syncing the new");
 	buf_free(&o.buf);
 	close(o.fd);
 	if (e == E_OK && renameat(root, TEMP_NAME, root, FILE_NAME) < 0)
-		e = refused(eb, "replacing");
+		e = write_failed(eb, "replacing");
 	if (e != E_OK)
 		unlinkat(root, TEMP_NAME, 0);
 	else if (fsync(root) < 0)
-		e = refused(eb, "syncing the directory of");
+		e = write_failed(eb, "syncing the directory of");
 	return e;
 }
 
@@ -383,12 +383,12 @@ uidlfile_save(struct uidlfile *u, int root, struct errbuf *eb)
 		used += u->v[i].used;
 	dead = u->n - used;
 	if (u->exists && dead >= DEAD_MIN && dead / 4 >= used)
-		e = rewrite(u, root, eb);
+		e = rewrite_lines(u, root, eb);
 	else if (u->saved == u->n && u->decided == u->saved_decided &&
 		 u->ignored == u->saved_ignored)
 		return E_OK;
 	else
-		e = append(u, root, eb);
+		e = append_lines(u, root, eb);
 	if (e != E_OK)
 		return e;
 	u->exists = u->headed = true;

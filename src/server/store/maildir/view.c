@@ -90,7 +90,7 @@ find_blocks(struct maildir *m, int fd, bool now)
 /* The last block that begins at or before the message; one that is not empty
  * is behind all empty ones with the same first message. */
 static const struct maildir_block *
-block_of(const struct maildir *m, uint32_t msgno)
+block_with(const struct maildir *m, uint32_t msgno)
 {
 	uint32_t low = 0, high = m->trailer.blocks;
 
@@ -136,7 +136,7 @@ piece_at(const struct maildir *m, const struct view_reader *r,
 }
 
 static enum err
-read_block(const struct maildir *m, struct view_reader *r, uint32_t msgno)
+view_block(const struct maildir *m, struct view_reader *r, uint32_t msgno)
 {
 	const struct maildir_block *at;
 	struct index_block before = index_start;
@@ -144,7 +144,7 @@ read_block(const struct maildir *m, struct view_reader *r, uint32_t msgno)
 	if (r->block.n != 0 && msgno >= r->block.first &&
 	    msgno - r->block.first < r->block.n)
 		return E_OK;
-	at = block_of(m, msgno);
+	at = block_with(m, msgno);
 	before.next = at->off;
 	before.first = at->first;
 	if (indexfile_block(r->fd, &before, m->end, m->trailer.count, r->now,
@@ -167,7 +167,7 @@ read_record(struct maildir *m, struct view_reader *r, uint32_t msgno,
 		return E_FORMAT;
 	if (m->blocks == NULL && (e = find_blocks(m, r->fd, r->now)) != E_OK)
 		return e;
-	if (read_block(m, r, msgno) != E_OK ||
+	if (view_block(m, r, msgno) != E_OK ||
 	    (p = piece_at(m, r, &r->records,
 		 index_record_place(&r->block, msgno), INDEX_RECORD)) == NULL ||
 	    index_get_record(p, &r->block, msgno, rec_r) != E_OK)
