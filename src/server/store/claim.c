@@ -107,8 +107,8 @@ claim_new(struct store_worker *w, uint64_t sid, const char *user,
 	return c;
 }
 
-/* What it held has been let go.  Others get their turn, so afterwards any
- * session of the maildrop may have changed. */
+/* Its hold, if it had one, has been closed.  The next session of the maildrop
+ * gets its turn, so any of them may have changed, or be gone, afterwards. */
 static void
 claim_free(struct claim *c)
 {
@@ -148,7 +148,6 @@ refuse_in_use(struct claim *c, const struct claim *holder)
 	claim_free(c);
 }
 
-/* Nothing runs for it any more. */
 void
 claim_finish(struct claim *c)
 {
@@ -223,7 +222,8 @@ done_note(struct job *j)
 	claim_op_done((struct op *)j);
 }
 
-/* Most sessions are over before this. */
+/* Writes down who has the maildrop.  Most sessions are over before it is time
+ * for that. */
 static void
 claim_note(struct claim *c)
 {
@@ -313,7 +313,7 @@ claim_open(struct store_worker *w, uint64_t sid, const char *user,
 
 /* ---- who is next ---- */
 
-/* The first that waits gets what nobody has. */
+/* If no session has the maildrop, the first that waits gets it. */
 static void
 maildrop_next(struct maildrop *md)
 {
@@ -334,8 +334,8 @@ refuse_all_waiting(struct maildrop *md)
 		refuse_in_use(c, holder);
 }
 
-/* Some wait and somebody has it: is that a session that has fallen silent?
- * Only its pop3 process knows. */
+/* Sessions wait for what another one has.  Its pop3 process, which alone knows
+ * whether it has fallen silent, is asked to end it then. */
 static void
 maildrop_ask(struct maildrop *md)
 {

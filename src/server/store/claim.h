@@ -35,8 +35,8 @@ struct claim {
 	unsigned ops;           /* under way */
 	unsigned doubts;        /* that were noted */
 	bool yielding;          /* its pop3 process was asked to end it */
-	/* WAITING: for an answer to that.  OPEN: until it is written down who
-	 * has it. */
+	/* WAITING: how long the holder's pop3 process may take to answer.
+	 * OPEN: when to write down who has the maildrop. */
 	ev_timer timer;
 	const char *peer; /* the client's address, behind the name */
 	char user[];
@@ -44,18 +44,19 @@ struct claim {
 
 struct claim *claim_find(struct store_worker *w, uint64_t sid);
 
-/* Has somebody that maildrop, who might have let go of it by a message that
- * was not read yet? */
+/* Has a session that maildrop?  It may have let go of it in a message that was
+ * not read yet. */
 bool claim_is_held(const struct store *st, const struct location *where);
 
-/* Answers the pop3 process, now or later. */
+/* A new session.  The pop3 process is answered now or later. */
 void claim_open(struct store_worker *w, uint64_t sid, const char *user,
     const struct location *where, const char *peer);
 /* holder: with SIGN_IN_IN_USE, else NULL. */
 void claim_refuse(struct store_worker *w, uint64_t sid, enum sign_in_code code,
     const struct holder *holder);
 
-/* It stays: whoever wanted its maildrop is told. */
+/* The session goes on, says its pop3 process: those that wait for the maildrop
+ * are refused. */
 void claim_keep(struct claim *c);
 
 /* Lets go of the maildrop and frees c, for which nothing runs. */

@@ -2,9 +2,10 @@
  * kind.h - what the store asks of a kind of store.
  *
  * A hold is what a session has of a maildrop: its lock and its frozen view.
- * All functions but close() are called on a thread, one at a time for a
- * maildrop, and may wait for disks; where something is to be done `now`, on
- * the loop, and it is not done unless the kernel has all of it in memory.
+ * The functions of a kind are called on a thread, one at a time for a maildrop,
+ * and may wait for disks.  close() is also called on the loop, and so is what
+ * takes a `now` if that is true: then it does nothing unless the kernel has all
+ * that it needs in memory.
  */
 #ifndef SERVER_STORE_KIND_H
 #define SERVER_STORE_KIND_H
@@ -31,8 +32,8 @@ struct hold {
 
 struct hold_open {
 	const struct store_conf *conf;
-	const char *path; /* of the maildrop, absolute; borrowed until it is
-	                   * let go */
+	const char *path; /* of the maildrop, from the root of all of them;
+	                   * borrowed until the hold is freed */
 	const char *peer;
 	const char *tag;
 	bool quick; /* E_AGAIN, with what is there so far in `hold`, rather
@@ -55,7 +56,7 @@ struct hold_message {
 	int fd; /* owned by the caller if FETCH_OK */
 };
 
-/* Bit i of octet j is message 8j + i + 1; NULL: none. */
+/* remove, seen: bit i of octet j is message 8j + i + 1; NULL: none. */
 struct hold_commit {
 	const uint8_t *remove, *seen;
 	uint32_t removed, failed;
@@ -67,7 +68,8 @@ struct store_kind {
 	/* A failure leaves no hold; it has been logged. */
 	enum err (*open)(struct hold_open *o);
 
-	/* Writes down, for other programs to tell, who has it. */
+	/* Writes down who has the maildrop, so that other processes can tell
+	 * those who want it. */
 	void (*note)(struct hold *h, const char *peer);
 
 	/* The index and where the view of it ends; *fd_r is the caller's.

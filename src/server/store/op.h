@@ -6,8 +6,9 @@
 
 #include "server/store/claim.h"
 
+/* What the thread needs and what it found out, by kind of request. */
 struct op {
-	struct job job;
+	struct job job; /* first */
 	struct claim *claim;
 	enum err e;
 	union {
@@ -31,7 +32,7 @@ struct op {
 	};
 };
 
-/* NULL: memory. */
+/* NULL: memory.  run, done, slow: as in a struct job. */
 struct op *op_new(struct claim *c, void (*run)(struct job *),
     void (*done)(struct job *), bool slow);
 void op_add(struct op *op);

@@ -14,8 +14,9 @@ enum {
 	NOTED_MAX = OPS_MAX / 2, /* doubts: they leave room for what is asked */
 };
 
-/* A client decides how much is asked of us at a time: what is too much is
- * answered as what cannot be had now, and is no fault of its worker. */
+/* NULL if there is no memory or the session has asked for too much at a time.
+ * Its client decides that, so it is no fault of the worker: the answer is
+ * that it cannot be had now. */
 static struct op *
 op_for(struct claim *c, void (*run)(struct job *), void (*done)(struct job *))
 {

@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "server/store/claim.h"
 
-/* Answered later; that it cannot be had now is an answer too.  E_FORMAT: the
+/* Each is answered later, if only that it cannot be had now.  E_FORMAT: the
  * pop3 process asks for what does not exist. */
 enum err claim_view(struct claim *c) NODISCARD;
 enum err claim_fetch(
@@ -19,7 +19,7 @@ enum err claim_mark(struct claim *c, enum mark_kind kind, uint32_t first,
 /* Removes what was marked, answers, and ends the session. */
 enum err claim_commit(struct claim *c) NODISCARD;
 
-/* Ends it: nothing is removed; no answer.  c may be freed. */
+/* Ends the session without an answer; nothing is removed.  c may be freed. */
 void claim_release(struct claim *c);
 
 #endif

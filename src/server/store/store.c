@@ -39,7 +39,7 @@ take_open(void *arg, struct ipc_in *in)
 	valid = location_parse(&where, mail, st->conf.root);
 	if (valid && claim_is_held(st, &where))
 		store_worker_drain_all(st);
-	/* The parent may have told us already of a process that is new. */
+	/* A new process may be in a message of the parent not read yet. */
 	if (store_worker_find(st, index) == NULL)
 		ipc_drain(st->role.parent);
 	if ((w = store_worker_find(st, index)) == NULL)
@@ -117,7 +117,7 @@ store_stop(void *arg, uint32_t ms)
 	stop_in(arg, ms / 1000.);
 }
 
-/* Commits that were received are finished; nobody is there for the rest. */
+/* Commits that were received are finished; all other sessions end. */
 static void
 release_all(struct store *st)
 {
@@ -139,7 +139,8 @@ store_orphaned(void *arg)
 
 /* ---- life ---- */
 
-/* The deadline; and then what was granted beyond it. */
+/* First the deadline, after which only commits go on; the second time the end
+ * of the overtime that they were granted. */
 static void
 store_on_deadline(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
@@ -154,7 +155,7 @@ store_on_deadline(struct ev_loop *loop, ev_timer *watcher, int revents)
 	release_all(st);
 }
 
-/* Those who broke the rules, or could not be answered, in this turn. */
+/* Gives up the workers that took no answers in this turn of the loop. */
 static void
 store_turn_end(void *arg)
 {
@@ -175,7 +176,7 @@ static const struct role_hooks store_hooks = {
 	.turn_end = store_turn_end,
 };
 
-/* What the threads and the loop need beside sandbox.c's. */
+/* System calls of the threads and the loop, beside those of every role. */
 static const char *const calls[] = { "fdatasync", "fstat", "fsync", "ftruncate",
 	"getdents64", "linkat", "lseek", "lstat", "memfd_create", "mkdir",
 	"mkdirat", "newfstatat", "open", "openat", "openat2", "pread64",
@@ -220,7 +221,7 @@ store_main(int ctl)
 {
 	struct store st = { .stopping = false };
 
-	/* Its life is the parent's to end. */
+	/* Only the parent ends this process. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);

@@ -159,7 +159,7 @@ read_marked(struct commit *c)
 
 /* ---- which unique-id is whose ---- */
 
-/* A file that is not there is nobody's. */
+/* True also if there is no such file, as removing it will find out. */
 static bool
 is_its_file(const struct commit *c, const struct marked *v, const char *name)
 {
@@ -333,8 +333,8 @@ apply_marks(struct commit *c)
 {
 	enum err e = read_marked(c);
 
-	/* What cannot be written down has to be believed: a disk that is full
-	 * could not be emptied else. */
+	/* Without the check if malote-uidl could not be written: otherwise a
+	 * full disk could never be emptied. */
 	if (e == E_OK && !c->m->uidls_unsaved)
 		e = check_uids(c);
 	if (e == E_OK)

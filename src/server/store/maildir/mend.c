@@ -92,7 +92,8 @@ trust_known(struct scan *s, enum maildir_sub sub, struct index_time time)
 	return e == E_OK ? E_OK : err_set(s->eb, e, "names");
 }
 
-/* Those that are one of several of their base name know their inode. */
+/* Messages that are one of several files of a base name get the inode by which
+ * malote-uidl knows them. */
 static void
 mark_several(struct scan *s)
 {
@@ -141,7 +142,7 @@ by_time(const void *a, const void *b)
 	return strcmp(v->name + 1, w->name + 1);
 }
 
-/* Afterwards names.base[].user is nothing any more. */
+/* The lists that begin with names.base[].user are not valid afterwards. */
 static void
 sort_new(struct scan *s)
 {
@@ -181,7 +182,7 @@ write_index(struct scan *s, enum indexfile_how how, int *fd_r)
 	return e;
 }
 
-/* The index as it is will do: is there nothing to say but the times? */
+/* Is the index right as it is, but for the directories' times? */
 static bool
 is_same(const struct scan *s)
 {

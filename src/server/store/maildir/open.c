@@ -63,8 +63,9 @@ stat_at(int root, const char *name, bool now, struct stat *st_r)
 	return ok;
 }
 
-/* The view of a maildrop that is as its index says: a cost that does not
- * grow with it. */
+/* Takes the index as the view, if the directories have not changed since it was
+ * written, at a cost that does not grow with the maildrop.  False: it needs
+ * mending. */
 static bool
 open_current(struct maildir *m, int root, bool now)
 {
@@ -88,8 +89,8 @@ open_current(struct maildir *m, int root, bool now)
 	return false;
 }
 
-/* Another process that has just locked it is done soon, or has noted by then
- * for whom (claim.c). */
+/* Another process may have locked it a moment ago: by the second try it has
+ * let go, or has written down for whom it has it (claim_note() in claim.c). */
 static enum err
 lock_maildrop(
     struct maildir *m, int root, struct hold_open *o, struct errbuf *eb)
@@ -104,7 +105,8 @@ lock_maildrop(
 	return maildir_lock(root, peer, &m->lock_fd, &o->holder, eb);
 }
 
-/* The part that costs always the same.  E_AGAIN: there is more to do. */
+/* The part whose cost does not grow with the maildrop.  E_AGAIN: there is more
+ * to do. */
 static enum err
 open_quick(struct hold_open *o, struct errbuf *eb)
 {
@@ -135,7 +137,7 @@ open_quick(struct hold_open *o, struct errbuf *eb)
 	return e;
 }
 
-/* Whatever is in the way: it is done anew then, on a thread. */
+/* What fails here, for whatever reason, is tried again on a thread. */
 static enum err
 open_now(struct hold_open *o)
 {

@@ -16,9 +16,8 @@ struct scan_message {
 	uint64_t wire, stored;
 	uint64_t ino;  /* of one file among several of its base name; else 0 */
 	uint64_t time; /* of delivery, by its name */
-	uint32_t
-	    base; /* of names.base, whose user is the last of its messages */
-	uint32_t next; /* of the same base name; MAP_NONE */
+	uint32_t base; /* of names.base, whose user is its last message */
+	uint32_t next; /* the message of that base name before this; MAP_NONE */
 	uint16_t name_len, base_len;
 	uint8_t uid_len;
 	bool here; /* a file of the last reading is it */

@@ -9,7 +9,8 @@
 
 enum { TRIES = 4, SEVERAL_MAX = 64 };
 
-/* Its size was not what the index says: it is read. */
+/* The size in the index is doubted: the file is read, and the index mended if
+ * it was wrong. */
 static void
 measure_again(struct scan *s, struct scan_message *v, const struct name *m)
 {

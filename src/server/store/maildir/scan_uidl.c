@@ -114,7 +114,7 @@ try_uid(struct scan *s, struct scan_message *v, bool *taken_r)
 	return E_OK;
 }
 
-/* The same; if it has one already, it gets another. */
+/* Makes v the owner of its unique-id, or of a new one if that is taken. */
 static enum err
 own_uid(struct scan *s, struct scan_message *v)
 {
