@@ -358,12 +358,6 @@ pop3_server_failed(struct pop3_server *s, struct buf *out, enum pop3_text t)
 	pop3_server_say(s, out, t, NULL);
 }
 
-uint64_t
-pop3_server_octets(const struct pop3_server *s)
-{
-	return s->octets > s->marked_octets ? s->octets - s->marked_octets : 0;
-}
-
 void
 pop3_server_listing_begin(struct pop3_server *s, struct buf *out)
 {

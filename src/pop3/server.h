@@ -163,10 +163,6 @@ void pop3_server_entry(
 void pop3_server_failed(
     struct pop3_server *s, struct buf *out, enum pop3_text t);
 
-/* Octets of what is not marked; 0 if the maildrop says less of all messages
- * than of those that are marked. */
-uint64_t pop3_server_octets(const struct pop3_server *s);
-
 /* WANT_LISTING: the first line; and ".CRLF". */
 void pop3_server_listing_begin(struct pop3_server *s, struct buf *out);
 void pop3_server_listing_end(struct pop3_server *s, struct buf *out);

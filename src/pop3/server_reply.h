@@ -18,6 +18,14 @@ void pop3_server_say(struct pop3_server *s, struct buf *out, enum pop3_text t,
 void pop3_server_reply(
     struct pop3_server *s, struct buf *out, const char *fmt, ...) PRINTF(3, 4);
 
+/* Octets of the messages that are not marked; 0 if the maildrop said less of
+ * all messages than of those that are marked. */
+static inline uint64_t
+pop3_server_octets(const struct pop3_server *s)
+{
+	return s->octets > s->marked_octets ? s->octets - s->marked_octets : 0;
+}
+
 void pop3_server_forget_name(struct pop3_server *s);
 
 /* POP3_WANT_CLOSE comes next.  why: for s->why, unless there is a reason

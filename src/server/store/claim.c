@@ -334,7 +334,7 @@ refuse_all_waiting(struct maildrop *md)
 		refuse_in_use(c, holder);
 }
 
-/* Sessions wait for what another one has.  Its pop3 process, which alone knows
+/* Sessions wait for what another one has.  Its worker, which alone knows
  * whether it has fallen silent, is asked to end it then. */
 static void
 maildrop_ask(struct maildrop *md)

@@ -34,8 +34,8 @@ struct claim {
 	bool marks_lost;        /* for want of memory: nothing is removed */
 	unsigned ops;           /* under way */
 	unsigned doubts;        /* that were noted */
-	bool yielding;          /* its pop3 process was asked to end it */
-	/* WAITING: how long the holder's pop3 process may take to answer.
+	bool yielding;          /* its worker was asked to end it */
+	/* WAITING: how long the holder's worker may take to answer.
 	 * OPEN: when to write down who has the maildrop. */
 	ev_timer timer;
 	const char *peer; /* the client's address, behind the name */
@@ -48,14 +48,14 @@ struct claim *claim_find(struct store_worker *w, uint64_t sid);
  * not read yet. */
 bool claim_is_held(const struct store *st, const struct location *where);
 
-/* A new session.  The pop3 process is answered now or later. */
+/* A new session.  The worker is answered now or later. */
 void claim_open(struct store_worker *w, uint64_t sid, const char *user,
     const struct location *where, const char *peer);
 /* holder: with SIGN_IN_IN_USE, else NULL. */
 void claim_refuse(struct store_worker *w, uint64_t sid, enum sign_in_code code,
     const struct holder *holder);
 
-/* The session goes on, says its pop3 process: those that wait for the maildrop
+/* The session goes on, says its worker: those that wait for the maildrop
  * are refused. */
 void claim_keep(struct claim *c);
 

@@ -8,7 +8,7 @@
 #include "server/store/claim.h"
 
 /* Each is answered later, if only that it cannot be had now.  E_FORMAT: the
- * pop3 process asks for what does not exist. */
+ * worker asks for what does not exist. */
 enum err claim_view(struct claim *c) NODISCARD;
 enum err claim_fetch(
     struct claim *c, const uint32_t *msgno, unsigned n) NODISCARD;

@@ -1,5 +1,5 @@
 /*
- * store_messages.h - the channels to the pop3 processes: what they may say,
+ * store_messages.h - the channels to the workers: what they may say,
  * and what becomes of a process that says something else or goes.
  */
 #ifndef SERVER_STORE_STORE_MESSAGES_H
@@ -18,7 +18,7 @@ void store_worker_gone(void *w, enum err why);
  * behind one that wants it, in another channel. */
 void store_worker_drain_all(struct store *st);
 
-/* Ends all sessions of a pop3 process.  If that has gone, w is freed when the
+/* Ends all sessions of a worker.  If that has gone, w is freed when the
  * last of them has ended, perhaps now. */
 void store_worker_release(struct store_worker *w);
 

@@ -1,5 +1,5 @@
 /*
- * store_worker.h - a pop3 process, as the store knows it, and how it is
+ * store_worker.h - a worker, as the store knows it, and how it is
  * answered.
  */
 #ifndef SERVER_STORE_STORE_WORKER_H
