@@ -6,7 +6,7 @@
 #	make fuzz T=ipc S=60	one fuzz target for so many seconds
 #	make bench		measurements
 #	make run		a throw-away server on 127.0.0.1:11110
-#	make fmt		clang-format on all of it
+#	make fmt		clang-format on all of it, pages wrapped
 #	make install		DESTDIR=, PREFIX=/usr/local
 
 PREFIX = /usr/local
@@ -48,6 +48,7 @@ run: all
 
 fmt:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
+	git ls-files '*.md' | xargs tests/rules/wrap.py
 
 install: build/release/build.ninja
 	meson configure build/release --prefix=$(PREFIX)

@@ -1,0 +1,114 @@
+#!/usr/bin/python3
+"""Holds the pages of the documentation to the sources.
+
+    pages.py [TOP]
+
+  - A file that a page names between back quotes, or links to, is there.
+  - In the pages that walk through the code (WALKS) a function stands in the
+    file that is named beside it; one without a file beside it stands in one of
+    the files that its section names.
+  - No line is longer than 100 columns, but for rows of tables.
+
+Each fault is one line that begins with ERROR.
+"""
+import glob
+import os
+import re
+import sys
+
+WALKS = ("doc/byte-to-disk.md",)
+LONGEST = 100
+
+NAMED = re.compile(
+    r"`((?:src|tests|bench|fuzz|doc|packaging|po)/[\w./*+-]*[\w*+])(?:/?)`")
+LINKED = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)[^)]*\)")
+FUNCTION = re.compile(r"`(\w+)\(\)`")
+FILE = re.compile(r"`(src/[\w/.-]+\.[ch])`")
+# `f()` (`src/a.c`, `src/b.c`); `f()` in `src/a.c`; (`f()`, `src/a.c`)
+BESIDE = re.compile(
+    r"(?: \(|, | in )(`src/[\w/.-]+\.[ch]`(?:(?:,| and|, and) "
+    r"`src/[\w/.-]+\.[ch]`)*)")
+
+
+def pages(top):
+    """The Markdown files of the tree, those of the build left out."""
+    for folder, below, names in os.walk(top):
+        below[:] = [name for name in below
+                    if name != "build" and not name.startswith(".")]
+        for name in sorted(names):
+            if name.endswith(".md"):
+                yield os.path.relpath(os.path.join(folder, name), top)
+
+
+def read(top, path):
+    try:
+        with open(os.path.join(top, path), encoding="utf-8") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def is_there(top, name):
+    return bool(glob.glob(os.path.join(glob.escape(top), name)))
+
+
+def missing(top):
+    for page in pages(top):
+        text = read(top, page)
+        for name in sorted(set(NAMED.findall(text))):
+            if not is_there(top, name):
+                yield "%s names %s, which is not there" % (page, name)
+        for link in sorted(set(LINKED.findall(text))):
+            if not is_there(top, os.path.join(os.path.dirname(page), link)):
+                yield "%s links to %s, which is not there" % (page, link)
+
+
+def stands_in(top, function, path):
+    return re.search(r"^(?:#define )?%s\(" % function, read(top, path), re.M)
+
+
+def misplaced(top):
+    for page in WALKS:
+        for section in re.split(r"^## ", read(top, page), flags=re.M):
+            yield from misplaced_in(top, page, " ".join(section.split()))
+
+
+def misplaced_in(top, page, section):
+    of_section = sorted(set(FILE.findall(section)))
+    for found in FUNCTION.finditer(section):
+        beside = BESIDE.match(section, found.end())
+        files = FILE.findall(beside.group(1)) if beside else of_section
+        if not any(stands_in(top, found.group(1), path) for path in files):
+            yield "%s: %s() does not stand in %s" % (
+                page, found.group(1),
+                " or ".join(files) if beside else
+                "any file that its section names: name its file beside it")
+
+
+def too_long(top):
+    for page in pages(top):
+        for number, line in enumerate(read(top, page).splitlines(), 1):
+            if len(line) > LONGEST and not line.startswith("|"):
+                yield "%s:%d is of %d columns: run make fmt" % (
+                    page, number, len(line))
+
+
+RULES = (missing, misplaced, too_long)
+
+
+def faults(top):
+    return [fault for rule in RULES for fault in rule(top)]
+
+
+def main(arguments):
+    top = os.path.realpath(arguments[0] if arguments else os.path.join(
+        os.path.dirname(__file__), "../.."))
+    found = faults(top)
+    for fault in found:
+        print("ERROR " + fault)
+    print("%d pages, %d faults" % (len(list(pages(top))), len(found)))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
