@@ -1,4 +1,7 @@
+#include "conn.h"
+
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -6,11 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "popload.h"
+enum { SMALL_BUFFER = 16 * 1024 };
 
-/* Small, so that a server soon notices who does not read. */
-enum { STALL_BUFFER = 16 * 1024 };
-
+static struct conn_way way;
 static int ep;
 static SSL_CTX *tls;
 static SSL_SESSION *ticket; /* the last one that the server gave */
@@ -25,16 +26,17 @@ keep_ticket(SSL *ssl, SSL_SESSION *session)
 }
 
 void
-conn_init(void)
+conn_init(const struct conn_way *how)
 {
+	way = *how;
 	if ((ep = epoll_create1(0)) < 0)
-		die("epoll_create1");
+		err(2, "epoll_create1");
 	if ((tls = SSL_CTX_new(TLS_client_method())) == NULL)
-		die("SSL_CTX_new");
+		err(2, "SSL_CTX_new");
 	SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE |
 				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				  SSL_MODE_RELEASE_BUFFERS);
-	if (!opt.resume)
+	if (!way.resume)
 		return;
 	SSL_CTX_set_session_cache_mode(
 	    tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -52,7 +54,7 @@ conn_watch_input(int fd)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
 
-	/* Fails for what can always be read; then nobody holds. */
+	/* Fails for a file, which can always be read; then nobody holds. */
 	(void)epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
 }
 
@@ -63,7 +65,7 @@ conn_unwatch_input(int fd)
 }
 
 int
-conn_wait(struct conn *ready[], int max, int milliseconds)
+conn_wait(void *ready[], int max, int milliseconds)
 {
 	struct epoll_event evs[256];
 	int n = epoll_wait(ep, evs, max < 256 ? max : 256, milliseconds);
@@ -76,18 +78,16 @@ conn_wait(struct conn *ready[], int max, int milliseconds)
 static void
 watch(struct conn *c, unsigned events)
 {
-	struct epoll_event ev = { .events = events, .data.ptr = c };
+	struct epoll_event ev = { .events = events, .data.ptr = c->owner };
 
 	if (c->watched != events &&
 	    epoll_ctl(ep, EPOLL_CTL_MOD, c->fd, &ev) < 0)
-		die("epoll_ctl");
+		err(2, "epoll_ctl");
 	c->watched = events;
 }
 
-/* From an address of their own, as they may be so many that whoever connects
- * from theirs would have to search long for a free port. */
 static void
-settle(int fd)
+use_other_address(int fd)
 {
 	struct sockaddr_in from = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
@@ -95,43 +95,48 @@ settle(int fd)
 
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&from, sizeof(from)) < 0)
-		die("bind");
+		err(2, "bind");
+}
+
+static int
+new_socket(void)
+{
+	int on = 1, buffer = SMALL_BUFFER;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		err(2, "socket");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (way.small_buffer)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+	if (way.other_address)
+		use_other_address(fd);
+	return fd;
 }
 
 void
-conn_open(struct conn *c)
+conn_open(struct conn *c, void *owner)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
-		.sin_port = htons(opt.port),
+		.sin_port = htons(way.port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT, .data.ptr = c };
-	int on = 1, buffer = STALL_BUFFER;
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT,
+		.data.ptr = owner };
 
+	c->owner = owner;
 	c->out_off = c->out_len = 0;
 	c->connected = false;
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	if (c->fd < 0)
-		die("socket");
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	for (size_t i = 0; i < opt.n_steps; i++) {
-		enum kind kind = opt.steps[i].word->kind;
-
-		if (kind == KIND_STALL)
-			setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &buffer,
-			    sizeof(buffer));
-		if (kind == KIND_STALL || kind == KIND_HOLD)
-			settle(c->fd);
-	}
+	c->fd = new_socket();
 	if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) < 0 &&
 	    errno != EINPROGRESS)
-		die("connect");
+		err(2, "connect");
 	c->watched = ev.events;
 	if (epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &ev) < 0)
-		die("epoll_ctl");
+		err(2, "epoll_ctl");
 }
 
-/* With a copy: OpenSSL marks the session that it was given as used up, and
- * what comes from a marked one is marked, too. */
+/* Uses a copy of the ticket: OpenSSL marks the session that it is given as used
+ * up, and the ticket that it makes of a marked one is marked, too. */
 static void
 resume(SSL *ssl)
 {
@@ -140,7 +145,7 @@ resume(SSL *ssl)
 	if (ticket == NULL)
 		return;
 	if ((copy = SSL_SESSION_dup(ticket)) == NULL)
-		die("SSL_SESSION_dup");
+		err(2, "SSL_SESSION_dup");
 	SSL_set_session(ssl, copy);
 	SSL_SESSION_free(copy);
 }
@@ -149,30 +154,32 @@ void
 conn_start_tls(struct conn *c)
 {
 	if ((c->ssl = SSL_new(tls)) == NULL)
-		die("SSL_new");
+		err(2, "SSL_new");
 	SSL_set_fd(c->ssl, c->fd);
 	resume(c->ssl);
 	SSL_set_connect_state(c->ssl);
 	SSL_do_handshake(c->ssl);
 }
 
-void
+bool
 conn_close(struct conn *c, bool rudely)
 {
 	struct linger abort_now = { 1, 0 };
+	bool resumed = false;
 
 	if (rudely)
 		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &abort_now,
 		    sizeof(abort_now));
 	if (c->ssl != NULL) {
-		sum.resumed += (unsigned)SSL_session_reused(c->ssl);
-		/* Else OpenSSL spoils the ticket. */
+		resumed = SSL_session_reused(c->ssl);
+		/* A session that was not shut down cannot be resumed. */
 		SSL_set_shutdown(
 		    c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	}
 	SSL_free(c->ssl);
 	c->ssl = NULL;
 	close(c->fd);
+	return resumed;
 }
 
 static ssize_t

@@ -41,7 +41,7 @@ def build():
     source = TOP + "/bench/"
     for program, files in [
             ("popload", ["popload/" + f for f in (
-                "main.c", "session.c", "conn.c")]),
+                "main.c", "session.c", "conn.c", "options.c", "totals.c")]),
             ("floor", ["floor.c"])]:
         subprocess.run(CC + [BUILD + "/" + program]
                        + [source + f for f in files] + ["-lssl", "-lcrypto"],
