@@ -41,7 +41,7 @@ def point_at(m, server, security, name="casa"):
 @pytest.mark.parametrize("security", SECURITY)
 @pytest.mark.parametrize("peer", ["", "dovecot"])
 def test_real_servers(place, serve, client, peer, security, keep):
-    """C-1939-01, C-ENG-26, 33: byte-exact, removed if told."""
+    """C-1939-01, 04, C-ENG-26, 33: byte-exact, removed if told."""
     messages = drop.peaceful(drop.make(30, 120) + drop.odd())
     box = place.maildir(messages)
     server = serve(box, peer=peer)

@@ -69,6 +69,7 @@ def both(client):
 @pytest.mark.ours
 @pytest.mark.parametrize("name", ["::1", "0:0:0:0:0:0:0:1"])
 def test_ipv6(six, client, name):
+    """S-1939-01: the server, too."""
     m = client().account(at=six()[1], server=name)
     m.collect()
     assert len(m.files()) == COUNT
@@ -88,7 +89,7 @@ def test_ipv6_where_ipv4_refuses(six, client, both):
 @pytest.mark.parametrize("tls, security", [("tls", "tls"),
                                            ("starttls", "starttls")])
 def test_ipv6_with_tls(six, client, both, tls, security):
-    """C-9525-01: it is the name that is checked."""
+    """C-9525-01, C-2595-05: it is the name that is checked."""
     server, port = six(tls)
     m = client()
     m.account(at=port, server="localhost", security=security,

@@ -228,7 +228,7 @@ def test_without_top_at_once(m, server):
 
 
 def test_without_capa(m, server):
-    """C-ENG-08: an old server."""
+    """C-ENG-08, C-2449-05: an old server."""
     server.without.add("CAPA")
     had = list(server.box.mails)
     m.account(keep="no").collect()

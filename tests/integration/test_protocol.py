@@ -27,7 +27,8 @@ def capa(session):
 
 @pytest.mark.ours
 def test_capa(server, connect, login):
-    """S-2449-04 to 13, S-2595-05, S-5034-01: exactly what works now."""
+    """S-1939-12, S-2449-04 to 10, S-2449-12, S-2449-13, S-2595-05,
+    S-5034-01: exactly what works now."""
     assert capa(connect(server.port)) == BEFORE
     after_login = capa(login(server))
     implementation = after_login - BEFORE
@@ -38,7 +39,7 @@ def test_capa(server, connect, login):
 
 @pytest.mark.ours
 def test_capa_where_passwords_are_refused(server, connect):
-    """S-2449-08, S-2595-06."""
+    """S-2449-08, S-2595-06, S-5034-11."""
     session = connect(server.refuse_port)
     assert capa(session) == BEFORE - {"USER", "SASL PLAIN LOGIN"}
     session.stls()
@@ -48,7 +49,8 @@ def test_capa_where_passwords_are_refused(server, connect):
 
 @pytest.mark.ours
 def test_passwords_refused_without_tls(server, connect):
-    """S-2595-06, S-8314-05: the same for right and wrong ones, no [AUTH]."""
+    """S-2595-06, S-3206-02, S-8314-05: the same for right and wrong ones, no
+    [AUTH]."""
     session = connect(server.refuse_port)
     said = {session.err("USER " + name, "") for name in ("user", "nobody")}
     assert len(said) == 1
@@ -62,11 +64,24 @@ def test_passwords_refused_without_tls(server, connect):
 
 
 def test_greeting(server, connect):
-    """S-1939-11, S-1939-20: one line, no timestamp where APOP is off."""
+    """S-1939-01, S-1939-11, S-1939-20: one line, no timestamp where APOP is off."""
     session = connect(server.port)
     assert re.fullmatch(rb"\+OK [^<]{1,500}", session.greeting)
     assert session.seen == b""
     session.quit()
+
+
+def test_status_and_text(server, connect, login):
+    """S-1939-05, S-1957-01: capitals in the first column, and some text."""
+    for session, lines in [
+            (connect(server.port), ["CAPA", "USER user", "PASS x", "FOO"]),
+            (login(server), ["STAT", "LIST 1", "LIST 99", "UIDL 1", "TOP 1",
+                             "DELE 1", "RSET", "NOOP", "foo", "QUIT"])]:
+        for line in lines:
+            reply = session.command(line)
+            assert re.fullmatch(rb"(\+OK|-ERR) \S.*", reply), (line, reply)
+            if line == "CAPA":
+                session.data()
 
 
 NEVER = ["FOO", "HELO there", "LAST", "RPOP user", "XTND XMIT", "VERS", "HELP"]
@@ -80,7 +95,7 @@ WRONG = ["STAT 1", "LIST 1 2", "LIST 0", "LIST x", "LIST -1", "LIST +1",
 
 
 def test_wrong_state(server, connect, login):
-    """S-1939-07: section 2.1, the cells that are no."""
+    """S-1939-07: what is refused in each state."""
     for line in ["STAT", "LIST", "LIST 1", "UIDL", "RETR 1", "TOP 1 1",
                  "DELE 1", "NOOP", "RSET", "PASS secret"]:
         session = connect(server.port)
@@ -314,7 +329,7 @@ def test_terminator_is_not_alone(place, serve, connect):
 
 @pytest.mark.ours
 def test_response_codes(place, serve, connect, login):
-    """Section 7.1: where they must be and nowhere else."""
+    """Where they must be and nowhere else."""
     server = serve(place.maildir(drop.make(5, 2)))
     session = login(server)
     other = connect(server.port)

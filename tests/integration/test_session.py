@@ -18,12 +18,13 @@ pytestmark = pytest.mark.core
 
 
 def test_dele_and_quit(place, serve, login):
-    """S-1939-23 to 28, 34: numbers stay, exactly the marked ones go."""
+    """S-1939-17, S-1939-23 to 28, 34: numbers stay, exactly the marked ones go."""
     messages = drop.make(8, 10)
     box = place.maildir(messages)
     server = serve(box)
     session = login(server)
     sizes = session.list()
+    assert list(sizes) == list(range(1, 11))
     texts = {n: session.retr(n) for n in sizes}
     for n in (1, 4, 10):
         session.ok("DELE %d" % n)
@@ -39,6 +40,7 @@ def test_dele_and_quit(place, serve, login):
 
     assert len(drop.files(box)) == 7
     session = login(server)
+    assert list(session.list()) == list(range(1, 8))
     assert [session.retr(n) for n in session.list()] == [
         texts[n] for n in left]
     session.quit()

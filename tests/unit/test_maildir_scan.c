@@ -58,7 +58,7 @@ test_empty(void **state)
 	free(fixture_list(f));
 }
 
-/* S-1939-26, section 6: sizes are those of the wire; F-MD-01: a name with a
+/* S-1939-26: sizes are those of the wire; F-MD-01: a name with a
  * dot in front is no message; S-MD-01: order of delivery. */
 static void
 test_sizes_and_order(void **state)

@@ -40,7 +40,7 @@ is_err(const char *reply)
 	return strncmp(reply, "-ERR ", 5) == 0 && end != NULL && end[2] == '\0';
 }
 
-/* ---- the matrix of section 2.1, S-ENG-05 ---- */
+/* ---- each command in each state, S-ENG-05 ---- */
 
 enum { BEFORE, NAMED, AFTER, STATES };
 

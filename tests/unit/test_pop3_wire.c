@@ -25,7 +25,7 @@ struct row {
 		stored, sizeof(stored) - 1, size, wire, sizeof(wire) - 1 \
 	}
 
-/* S-ENG-16: the table of section 6, and more of its kind.  M-01..M-04, M-25 */
+/* S-ENG-16, M-01..04, M-25: odd messages, their size, and what is sent. */
 static const struct row table[] = {
 	ROW("A: b\n\nhi\n", 12, "A: b\r\n\r\nhi\r\n.\r\n"),
 	ROW("A: b\n\nhi", 12, "A: b\r\n\r\nhi\r\n.\r\n"),

@@ -596,7 +596,7 @@ test_server_final_malformed(void **state)
 static void
 test_last_answer(void **state)
 {
-	/* S-5802-04: an empty line, nothing else. */
+	/* S-5034-08, S-5802-04: an empty line, nothing else. */
 	struct pair p = replaced("SCRAM-SHA-1", 4, "x", 1);
 
 	(void)state;
