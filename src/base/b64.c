@@ -59,7 +59,8 @@ b64_decode(char *out, struct slice in, size_t *n_r)
 				return E_FORMAT;
 			v = v << 6 | d;
 		}
-		/* The bits that padding leaves over. */
+		/* The bits of the last digit that stand for nothing are
+		 * zero. */
 		if ((k == 2 && (v & 0xffff) != 0) ||
 		    (k == 3 && (v & 0xff) != 0))
 			return E_FORMAT;

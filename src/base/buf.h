@@ -50,12 +50,12 @@ void buf_consume(struct buf *b, size_t n);
 /* Gives the memory back if there is no content. */
 void buf_trim(struct buf *b);
 
-/* mem, n octets, is what b uses until buf_reclaim() or buf_free(), unless it
- * needs more or has memory of its own. */
+/* Lends b n octets at mem until buf_reclaim() or buf_free().  A buffer that has
+ * memory of its own does not use them, one that needs more leaves them. */
 void buf_lend(struct buf *b, char *mem, size_t n);
 
-/* The lent memory is the lender's again: content moves to memory of b's own.
- * E_NOMEM: it is lost. */
+/* Ends the loan: content moves to memory of b's own.  E_NOMEM: the content is
+ * lost. */
 enum err buf_reclaim(struct buf *b) NODISCARD;
 
 static inline char *

@@ -45,7 +45,7 @@ clock_local(char out[CLOCK_LOCAL], uint64_t unix_seconds)
 char *
 clock_stamp(char out[CLOCK_STAMP], uint64_t unix_ms)
 {
-	/* Many lines are written in the same second. */
+	/* Kept, as many lines are written within one second. */
 	static _Thread_local char second[CLOCK_STAMP];
 	static _Thread_local time_t of;
 	time_t t = (time_t)(unix_ms / 1000);

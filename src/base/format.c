@@ -66,7 +66,7 @@ put_text(struct sink *s, const char *p, const struct directive *d)
 		sink_put(s, p, strnlen(p, (size_t)d->precision));
 }
 
-/* Reads up to the letter; at it stands what is returned. */
+/* Reads what is before the letter; returns where the letter stands. */
 static const char *
 directive_read(struct directive *d, const char *p, va_list *ap)
 {

@@ -26,8 +26,8 @@ void log_line(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 /* Writes what was collected. */
 void log_flush(void);
 
-/* Writes a line at once and ends the process.  Only for what cannot happen
- * unless we are wrong, and before a role has begun to serve. */
+/* Writes a line at once and ends the process.  Only for what is a fault of this
+ * program, and for what fails before a role has begun to serve. */
 void fatal(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
 
 #endif

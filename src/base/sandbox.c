@@ -27,9 +27,9 @@
 #define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15)
 #endif
 
-/* What malloc, threads, the loop and the end of a process need.  libev makes
- * its epoll set anew when it hears of a descriptor that it closed and another
- * process still has. */
+/* What malloc, threads, the loop and the end of a process need.  epoll_create1:
+ * libev makes a new epoll set when it gets an event for a descriptor that it
+ * has closed while another process still holds it. */
 static const char *const base_calls[] = { "brk", "clock_gettime",
 	"clock_nanosleep", "close", "epoll_create1", "epoll_ctl", "epoll_pwait",
 	"epoll_wait", "exit", "exit_group", "fcntl", "futex", "getpid",
@@ -47,7 +47,7 @@ static const char *const sanitizer_calls[] = { "arch_prctl", "clone", "clone3",
 	"sched_getscheduler", "sysinfo", "tgkill", "tkill", "uname", "wait4" };
 #endif
 
-/* Who this process is for good. */
+/* The user that this process has become, which it cannot leave. */
 static uid_t became = (uid_t)-1;
 
 void
@@ -59,7 +59,8 @@ sandbox_no_core(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/* A directory that has been removed is empty for ever. */
+/* Makes a directory the root and removes it: nothing can be put into a
+ * directory that was removed. */
 static enum err
 enter_empty_root(struct errbuf *eb)
 {
@@ -106,7 +107,7 @@ sandbox_become(uid_t uid, gid_t gid, bool empty_root, struct errbuf *eb)
 	}
 	if ((e = drop_capabilities(eb)) != E_OK)
 		return e;
-	sandbox_no_core(); /* a change of user makes a process dumpable anew */
+	sandbox_no_core(); /* a change of user makes a process dumpable again */
 	became = uid;
 	return E_OK;
 }
@@ -144,7 +145,8 @@ sandbox_files(const char *root, const char **lacking_r, struct errbuf *eb)
 	if (set < 0)
 		return err_sys(eb, E_IO, "landlock");
 	if (root != NULL) {
-		/* Mail is never executed, nor are there devices or sockets. */
+		/* In the mail root nothing is executed, and no device or socket
+		 * is made. */
 		below.allowed_access =
 		    attr.handled_access_fs &
 		    (uint64_t) ~(LANDLOCK_ACCESS_FS_EXECUTE |
@@ -196,7 +198,7 @@ sandbox_calls(const char *const *names, size_t n, struct errbuf *eb)
 
 	if (ctx == NULL)
 		return err_set(eb, E_NOMEM, "seccomp");
-	/* The cost of a filter is that of walking it: let it be a tree. */
+	/* Each system call walks the filter; a tree is the shortest way. */
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	e = allow(

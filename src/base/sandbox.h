@@ -25,13 +25,13 @@ enum err sandbox_become(
 /* The effective uid; after sandbox_become() without asking the kernel. */
 uid_t sandbox_uid(void);
 
-/* Landlock: of the file system only `root` (NULL: nothing at all) stays.
+/* Landlock: only what lies below `root` can be reached; NULL: nothing at all.
  * *lacking_r names what this kernel cannot confine, or is NULL. */
 enum err sandbox_files(
     const char *root, const char **lacking_r, struct errbuf *eb) NODISCARD;
 
-/* Seccomp: of the system calls only these (libseccomp's names) stay, beside
- * the few that no process does without.  Others fail with EPERM. */
+/* Seccomp: only these system calls (libseccomp's names) can be made, and the
+ * few that every process needs.  Others fail with EPERM. */
 enum err sandbox_calls(
     const char *const *names, size_t n, struct errbuf *eb) NODISCARD;
 

@@ -46,7 +46,7 @@ read_all(int fd, size_t max, struct slurp *out, struct errbuf *eb)
 		return err_set(eb, E_FULL, _("larger than %zu octets"), max);
 	if ((out->text = malloc(cap)) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	/* What is appended meanwhile belongs to the next reading. */
+	/* What somebody appends meanwhile is left to the next reading. */
 	while (out->n < cap - 1 &&
 	       (n = read(fd, out->text + out->n, cap - 1 - out->n)) > 0)
 		out->n += (size_t)n;

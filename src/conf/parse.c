@@ -6,7 +6,7 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
-/* libconfuse hands on_error() no argument of ours. */
+/* What is being parsed: libconfuse hands on_error() no argument of ours. */
 static const struct conf_text *text_now;
 static const struct conf_grammar *grammar_now;
 
@@ -48,7 +48,7 @@ unknown(const cfg_t *cfg, const char *name)
 
 enum right { SETTING, SECTION, OTHER_NAME, NOT_OPEN, MANUAL };
 
-/* What would be right instead of a fault, by libconfuse's words for it. */
+/* Finds what would be right instead, from libconfuse's message. */
 static void
 right_words(char *out, size_t size, const char *fmt)
 {
@@ -130,7 +130,7 @@ conf_parse(const struct conf_text *t, char *text, cfg_opt_t *opt,
 	if (cfg == NULL || fp == NULL) {
 		conf_error(t, 0, _("out of memory"));
 	} else {
-		/* on_error() knows its words in English only. */
+		/* on_error() knows libconfuse's messages in English only. */
 		bindtextdomain("confuse", "/");
 		setvbuf(fp, NULL, _IONBF, 0); /* no copy of secrets */
 		cfg_set_error_function(cfg, on_error);

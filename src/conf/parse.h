@@ -1,5 +1,5 @@
 /*
- * parse.h - libconfuse over a text, and what it says in our words.
+ * parse.h - parses a text with libconfuse, and reports its errors in our words.
  */
 #ifndef CONF_PARSE_H
 #define CONF_PARSE_H
@@ -16,9 +16,9 @@ struct conf_grammar {
 	const unsigned *secret_line;
 };
 
-/* Calls back as the options say.  Complains about what is not understood, an
- * unknown setting with the name of one that is like it.  The text was
- * prepared and is borrowed.  One at a time. */
+/* Parses a text that conf_text_prepare() has prepared; it is borrowed.  Calls
+ * back as the options say.  Complains about what is not understood; for an
+ * unknown setting it names one that is written alike.  One text at a time. */
 void conf_parse(const struct conf_text *t, char *text, cfg_opt_t *opt,
     const struct conf_grammar *g);
 

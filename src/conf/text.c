@@ -17,7 +17,7 @@ complain(const struct conf_text *t, unsigned line, const char *kind,
 	char out[1024], what[768], at[16] = "";
 
 	vsnprintf(what, sizeof(what), fmt, ap);
-	/* It may quote the file. */
+	/* The complaint may quote the file. */
 	for (char *p = what; *p != '\0'; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
@@ -57,7 +57,7 @@ struct scan {
 	unsigned depth;
 };
 
-/* One octet on, counting lines. */
+/* Steps over one octet and counts lines. */
 static void
 step(struct scan *s)
 {
@@ -124,7 +124,8 @@ expansion(struct scan *s)
 		    word);
 }
 
-/* At a backslash: is it "\0", "\000", "\x0"?  libconfuse ends the value there. */
+/* At a backslash: "\0", "\000", "\x0"?  libconfuse would end the value
+ * there. */
 static bool
 is_nul_escape(const char *p)
 {

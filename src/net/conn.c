@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What may wait to be sent: the records of one write, and then some. */
+/* At most so much waits to be sent: the records of one write, and some more. */
 enum { SEALED_MAX = 208 * 1024 };
 
 /* What sealing adds at most: a record's head and tail are 22 to 37 octets, and
@@ -159,7 +159,8 @@ ssl_outcome(struct conn *c, int r)
 	case SSL_ERROR_WANT_WRITE: c->blocked = true; return E_AGAIN;
 	case SSL_ERROR_ZERO_RETURN: c->ended = true; return E_CLOSED;
 	default:
-		/* Also an end without close_notify: a truncated stream. */
+		/* An end without close_notify counts as broken, too: the
+		 * stream may have been cut. */
 		c->broken = true;
 		return E_IO;
 	}
@@ -172,8 +173,8 @@ conn_handshake(struct conn *c)
 
 	ERR_clear_error();
 	e = ssl_outcome(c, SSL_do_handshake(c->ssl));
-	/* The server's last flight waits for the greeting, which waits for the
-	 * client's. */
+	/* A server does not send its last flight yet: the greeting comes next,
+	 * and both leave in one write. */
 	if (e == E_OK && SSL_is_server(c->ssl))
 		return E_OK;
 	f = conn_flush(c);
@@ -221,7 +222,8 @@ conn_write(struct conn *c, const char *p, size_t n, size_t *n_r)
 	/* What is under way goes first, so that it stays bounded. */
 	if (c->blocked && (e = conn_flush(c)) != E_OK)
 		return e;
-	/* Once for all records; without memory they show what fits. */
+	/* Room for all records at once.  If there is no memory for it, fewer of
+	 * them are made. */
 	(void)!buf_room(&c->sealed, n + (n / RECORD + 1) * RECORD_MORE);
 	ERR_clear_error();
 	while (*n_r < n) {
@@ -257,7 +259,7 @@ conn_finish(struct conn *c)
 		return;
 	c->finished = true;
 	ERR_clear_error();
-	(void)(SSL_shutdown(c->ssl) < 0); /* no room for it: an end without */
+	(void)(SSL_shutdown(c->ssl) < 0); /* without room: no close_notify */
 }
 
 void

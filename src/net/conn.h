@@ -25,7 +25,7 @@ struct conn {
 	bool blocked; /* the socket takes no more for now */
 	bool ended;   /* the peer's last octet has been read */
 	bool broken;
-	bool finished;     /* TLS has said its last */
+	bool finished;     /* close_notify was sent, or is on its way */
 	SSL *ssl;          /* NULL: plain */
 	struct buf sealed; /* records on their way */
 };
@@ -33,11 +33,11 @@ struct conn {
 /* Takes fd, a connected non-blocking socket. */
 void conn_init(struct conn *c, int fd);
 
-/* Sends what TLS has to say last if that does not wait, and closes. */
+/* Sends close_notify under TLS, if it need not wait for that, and closes. */
 void conn_close(struct conn *c);
 
-/* Nothing more will be written: what TLS has to say last stands behind what
- * is on its way, and leaves with it. */
+/* Nothing more will be written: under TLS, close_notify is put behind what is
+ * still to be sent, and leaves with it. */
 void conn_finish(struct conn *c);
 
 /* Begins TLS, as the server (as the client: tls_client.h); then
@@ -60,7 +60,7 @@ enum err conn_flush(struct conn *c) NODISCARD;
 bool conn_is_pending(const struct conn *c);
 
 /* True if TLS has taken octets from the socket that conn_read() has not given
- * out: no event will tell. */
+ * out: the loop will have no event for them. */
 bool conn_is_buffered(const struct conn *c);
 
 static inline bool

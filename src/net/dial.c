@@ -103,8 +103,8 @@ finish(struct dial *d, enum err e, int fd, const char *words)
 	done(arg, e, fd, words);
 }
 
-/* "HOST port 995: why"; what is connected to first is the proxy if there is
- * one. */
+/* "HOST port 995: why", with the proxy's host and port if it is the proxy that
+ * could not be reached. */
 static void
 fail(struct dial *d, enum err e, bool to_proxy, const char *why)
 {

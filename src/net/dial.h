@@ -33,13 +33,13 @@ struct dial_conf {
 	double timeout;    /* seconds, for all of it */
 };
 
-/* Called once, never from within dial_start(), not at all after
- * dial_cancel(); the dial is over and gone by then.  E_OK: fd is a connected
- * non-blocking socket, now the callee's, with TCP_NODELAY and keepalive;
- * `words` is the address in print, the proxy's if there is one.  Else fd is -1
- * and `words` say what failed, for people, translated, with host and port:
- * E_NOENT: the name or its address does not exist; E_DENIED: the proxy does
- * not want us; E_FORMAT: it is none; E_IO: all others, also the time. */
+/* Called once, never from within dial_start(), not at all after dial_cancel();
+ * the dial is over and gone by then.  E_OK: fd is a connected non-blocking
+ * socket, now the callee's, with TCP_NODELAY and keepalive; `words` is the
+ * address in print, the proxy's if there is one.  Else fd is -1 and `words` say
+ * what failed, for people, translated, with host and port: E_NOENT: the name or
+ * its address does not exist; E_DENIED: the proxy refuses us; E_FORMAT: what
+ * answers is no proxy; E_IO: anything else, also that the time is over. */
 typedef void dial_done(void *arg, enum err e, int fd, const char *words);
 
 /* Borrows conf only for the call.  E_CONFIG: host or proxy make no sense. */

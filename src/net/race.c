@@ -28,8 +28,8 @@ race_clear(struct race *r)
 	ev_timer_stop(r->loop, &r->next_one);
 }
 
-/* A refusal says more than silence, and that more than a missing route: most
- * often the computer has no IPv6. */
+/* How much an error tells: a refusal more than silence, and silence more than a
+ * missing route, which mostly means that the computer has no IPv6. */
 static int
 telling(int error)
 {

@@ -18,9 +18,10 @@ struct resolve;
 
 enum { RESOLVE_MAX = 16 };
 
-/* Called once from the loop.  E_OK: v has n addresses (1 to RESOLVE_MAX) with
- * the port set, families in turn (RFC 8305 s4), borrowed during the call.
- * E_NOENT: there are none; E_IO: who knows; `why` in words, translated. */
+/* Called once from the loop.  E_OK: v has n addresses (1 to RESOLVE_MAX)
+ * with the port set, families in turn (RFC 8305 s4), borrowed during the
+ * call. E_NOENT: there are none; E_IO: nobody could tell; `why` in words,
+ * translated. */
 typedef void resolve_done(void *arg, enum err e,
     const struct sockaddr_storage *v, size_t n, const char *why);
 

@@ -55,7 +55,7 @@ parse_credentials(struct socks_proxy *p, const char *text, size_t n)
 	       part(p->password, colon + 1, n - user - 1);
 }
 
-/* An address without brackets would leave its last group for a port. */
+/* Without brackets the last group of an IPv6 address would be the port. */
 static bool
 parse_place(struct socks_proxy *p, const char *text)
 {
@@ -251,8 +251,8 @@ take_head(struct socks *s, struct errbuf *eb)
 	return E_AGAIN;
 }
 
-/* A reserved octet, the type of address, and its first octet; what is left is
- * the rest of it and a port, of no use to us. */
+/* A reserved octet, the type of an address, and its first octet.  The rest of
+ * the address and a port follow; they are of no use to us. */
 static enum err
 take_type(struct socks *s, struct errbuf *eb)
 {

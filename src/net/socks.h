@@ -54,7 +54,7 @@ size_t socks_wants(const struct socks *s);
 
 /* Takes n octets, at most socks_wants().  E_AGAIN: go on.  E_OK: the
  * connection is the server's from here on.  Else what failed, in words:
- * E_DENIED: the proxy does not want us; E_IO: it cannot reach the server;
+ * E_DENIED: the proxy refuses us; E_IO: it cannot reach the server;
  * E_FORMAT: it is no SOCKS5 proxy. */
 enum err socks_take(
     struct socks *s, const void *p, size_t n, struct errbuf *eb) NODISCARD;

@@ -30,7 +30,8 @@ void tls_context_free(SSL_CTX *ctx);
 enum { TLS_TICKET_KEY = 80, TLS_TICKET_KEYS = 3 };
 
 /* Sets the ticket keys of this process: up to TLS_TICKET_KEYS times 80 octets,
- * the newest first; it seals, all open.  E_FORMAT for another length. */
+ * the newest first.  New tickets are sealed with that one; any of them opens
+ * one.  E_FORMAT for another length. */
 enum err tls_tickets_set(const void *keys, size_t n) NODISCARD;
 
 #endif

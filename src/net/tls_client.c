@@ -69,8 +69,9 @@ hold(X509 **slot, X509 *x)
 		X509_up_ref(x);
 }
 
-/* In place of OpenSSL's own, which it calls unless there is a pin; keeps what
- * the words need, as OpenSSL drops the certificate after a failure. */
+/* Verifies in place of OpenSSL's own function, which it calls unless there is a
+ * pin.  Keeps the certificate for tls_client_why(), as OpenSSL drops it after a
+ * failure. */
 static int
 verify(X509_STORE_CTX *sc, void *arg)
 {
@@ -97,7 +98,8 @@ verify(X509_STORE_CTX *sc, void *arg)
 	return good;
 }
 
-/* Keeps the head of the first record, which may be no record at all. */
+/* Keeps the first octets that came, which show whether the server speaks
+ * TLS. */
 static void
 listen_in(int out, int version, int type, const void *p, size_t n, SSL *ssl,
     void *arg)
@@ -126,7 +128,7 @@ cannot(struct errbuf *eb, const char *file, const char *what)
 	    why != NULL ? why : _("unknown error"));
 }
 
-/* OpenSSL's words for a file that is missing do not say so. */
+/* Found out here, as OpenSSL's error does not say that a file is missing. */
 static enum err
 check_readable(const char *file, struct errbuf *eb)
 {
@@ -138,8 +140,8 @@ check_readable(const char *file, struct errbuf *eb)
 	return err_sys(eb, E_CONFIG, "%s", shown);
 }
 
-/* What is in ca_file is trusted as it is: also an intermediate one, or the
- * server's own certificate. */
+/* Each certificate in ca_file is trusted, also if it is an intermediate one or
+ * the server's own. */
 static enum err
 set_trust(SSL_CTX *ctx, const char *ca_file, struct errbuf *eb)
 {

@@ -11,7 +11,7 @@
 enum {
 	BLOCK_MIN = 12 * 1024,
 	BLOCK = 24 * 1024, /* whole pages */
-	BLOCKS = 2048,     /* more than these are malloc's */
+	BLOCKS = 2048,     /* what is needed beyond them comes from malloc */
 	WARM = 32,         /* free ones that keep their memory */
 };
 
@@ -51,7 +51,7 @@ block_give(void *p)
 
 	pthread_mutex_lock(&pool.lock);
 	if (pool.n_warm == WARM) {
-		/* The cold ones are at the other end. */
+		/* The oldest of those with memory gives it back. */
 		size_t at = pool.n_free - pool.n_warm;
 
 		(void)!madvise(pool.mem + (size_t)pool.free[at] * BLOCK, BLOCK,
@@ -126,7 +126,7 @@ tls_memory_pool(void)
 		pool.mem = NULL;
 		return false;
 	}
-	/* A huge page would keep all of it. */
+	/* A huge page could not be given back block by block. */
 	(void)!madvise(mem, size, MADV_NOHUGEPAGE);
 	while (pool.n_free < BLOCKS) {
 		pool.free[pool.n_free] = (uint16_t)pool.n_free;

@@ -12,7 +12,7 @@ struct tls_peer {
 	X509 *leaf;  /* NULL: none was seen */
 	X509 *at;    /* the one that did not pass */
 	int error;   /* X509_V_... */
-	bool pinned; /* and the pin was another */
+	bool pinned; /* there was a pin, which did not match */
 	bool heard;  /* the first record's head has come */
 	unsigned char head[5];
 };

@@ -77,7 +77,7 @@ show_now(char out[DATE])
 		memcpy(out, "?", 2);
 }
 
-/* False: a name of a kind that says nothing about hosts. */
+/* False if it is no name of a host. */
 static bool
 show_alternative(char out[NAME_SHOWN], const GENERAL_NAME *g)
 {
@@ -99,8 +99,8 @@ show_alternative(char out[NAME_SHOWN], const GENERAL_NAME *g)
 	return true;
 }
 
-/* "a.example.org, b.example.org"; empty when there are none.  How many more
- * there are. */
+/* Writes "a.example.org, b.example.org", or nothing if there are no names;
+ * returns how many more there are. */
 static unsigned
 show_names(char *out, size_t size, const X509 *x)
 {
