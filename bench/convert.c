@@ -3,9 +3,9 @@
  *
  *	convert SECONDS FILE...
  *
- * Each file is taken in pieces of 64 KB, as a worker reads it, again and
- * again; prints the best of many turns, as on a shared machine the others say
- * more of the machine.
+ * Each file is converted in pieces of 64 KB, as the server reads it, again and
+ * again.  The best of many turns is printed: on a shared machine the slower
+ * ones say more about the machine.
  */
 #include <err.h>
 #include <stdio.h>

@@ -4,13 +4,14 @@
  *	floor [-p PROCESSES] [-t TLS_PORT -c CERTIFICATE -k KEY]
  *	    PORT USER=MAILDIR...
  *
- * One thread (or so many processes of one), epoll, and no checks: any password opens the maildrop, DELE does
- * nothing, nobody is logged, locked or timed out, and an input that no honest
- * client sends ends the session.  Sizes, unique-ids and the replies to LIST and
- * UIDL are made once, at the start; messages are numbered by their names.  What
- * is left is what kernel and OpenSSL charge: for a session accept, epoll_ctl, a
- * receive and a send for each turn, close; for a message open, read,
- * conversion, close and its share of a send.
+ * One thread, or several processes of one thread each; epoll; and no checks:
+ * any password opens the maildrop, DELE does nothing, there are no log, no lock
+ * and no time limit, and an input that no honest client sends ends the session.
+ * Sizes, unique-ids and the replies to LIST and UIDL are made once, at the
+ * start; messages are numbered by their names.  What is left is the cost of the
+ * kernel and of OpenSSL: for a session accept, epoll_ctl, a receive and a send
+ * for each turn, close; for a message open, read, conversion, close and its
+ * share of a send.
  *
  * It is no server to use: it is what servers are measured against.  Listens on
  * 127.0.0.1 and says "ready".
@@ -79,25 +80,26 @@ struct session {
 	int file;        /* the message being sent, or -1 */
 	uint64_t unread; /* octets of it */
 	int32_t lines;   /* of its body that are wanted */
-	bool body;       /* its header is behind us */
+	bool body;       /* its header has been sent */
 	char last;       /* octet of it */
 	bool greeted, closing, dead, blocked;
 };
 
-/* Where listeners stand in for sessions in epoll. */
+/* What epoll gives for the listening sockets, in the place of a session. */
 static struct session plain_listener, tls_listener;
 
 static SSL_CTX *tls;
 static BIO *sealer;
 static int ep;
 
-/* Of the session whose turn it is. */
+/* Buffers of the session that is served now. */
 static char piece[PIECE], out[OUT], sealed[2 * OUT];
 static size_t out_len, sealed_len;
 
 /* ---- conversion ---- */
 
-/* One line, n octets with its LF if it has one, behind the octet `last`. */
+/* Converts one line: n octets with its LF, if it has one, that follow
+ * `last`. */
 static char *
 put_line(char *to, char last, const char *line, size_t n)
 {
@@ -158,7 +160,7 @@ say(const char *line)
 	put(line, strlen(line));
 }
 
-/* The next piece of the message. */
+/* Reads and converts the next piece of the message. */
 static void
 send_piece(struct session *s)
 {
@@ -191,7 +193,7 @@ session_free(struct session *s)
 	free(s);
 }
 
-/* Octets that the socket took, 0 to n. */
+/* Returns how many octets the socket took, 0 to n. */
 static size_t
 offer(struct session *s, const char *p, size_t n)
 {
@@ -218,7 +220,7 @@ deliver(struct session *s, const char *p, size_t n)
 	s->left_off = 0;
 }
 
-/* What OpenSSL writes is gathered, so that it leaves in one send. */
+/* Gathers what OpenSSL writes, so that it leaves in one send. */
 static int
 seal(BIO *bio, const char *p, int n)
 {
@@ -247,7 +249,7 @@ deliver_sealed(struct session *s)
 	sealed_len = 0;
 }
 
-/* All that this turn has made, in one send. */
+/* Sends all that this turn has made, in one send. */
 static void
 flush(struct session *s)
 {
@@ -264,7 +266,7 @@ flush(struct session *s)
 	out_len = 0;
 }
 
-/* What was left over; false if some still is. */
+/* Sends what the socket did not take before; false if some is still left. */
 static bool
 unload(struct session *s)
 {
@@ -281,7 +283,7 @@ unload(struct session *s)
 	return true;
 }
 
-/* LIST and UIDL go out from where they are; false if the socket is full. */
+/* Sends LIST and UIDL from where they lie; false if the socket is full. */
 static bool
 send_text(struct session *s)
 {
@@ -367,7 +369,7 @@ is(const char *line, const char *verb)
 	return strncasecmp(line, verb, 4) == 0;
 }
 
-/* Before the maildrop is open; false if it makes no sense. */
+/* A command before the maildrop is open; false if it makes no sense. */
 static bool
 sign_in(struct session *s, char *line)
 {
@@ -386,7 +388,7 @@ sign_in(struct session *s, char *line)
 	return true;
 }
 
-/* False if it makes no sense. */
+/* A command after that; false if it makes no sense. */
 static bool
 command(struct session *s, char *line)
 {
@@ -474,8 +476,8 @@ watch(struct session *s, bool blocked)
 	s->blocked = blocked;
 }
 
-/* Answers, and frees the session if that was all; false if no more is to be
- * read now. */
+/* Answers, and frees the session if it is over; false if no more is to be read
+ * now. */
 static bool
 go_on(struct session *s)
 {
@@ -716,7 +718,7 @@ start_listener(struct session *listener, const char *port)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
-	/* Those that are accepted inherit it. */
+	/* Accepted sockets inherit it. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||

@@ -17,7 +17,7 @@ from server import OURS, PATIENCE, Server  # noqa: E402
 # a user that exists, as delivery agents want one.
 OWNER = pwd.getpwnam("nobody")[2:4] if os.geteuid() == 0 else None
 
-# What a sanitizer says, and what a role says that dies of a fault.
+# Words of a sanitizer.
 FAULT = re.compile(r"ERROR: \w+Sanitizer|runtime error:")
 
 
@@ -41,7 +41,7 @@ class Place:
         return directory
 
     def add(self, directory, messages):
-        """Deliveries: the directory's time is now."""
+        """Delivers: the time of the directory becomes now."""
         drop.write(directory, messages, self.owner)
         for folder in {m.folder for m in messages}:
             os.utime(os.path.join(directory, folder))

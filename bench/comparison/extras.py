@@ -1,5 +1,5 @@
-"""What is measured once, not round after round: memory, removal, and with
---big what is too large for every day."""
+"""What is measured once and not in every round: memory, removal, and, with
+--big, what takes long."""
 import hashlib
 import poplib
 import sys
@@ -36,7 +36,7 @@ def answers(target, users, count):
 
 
 def verify(targets, sizes):
-    """Measurements of different answers would be worth nothing."""
+    """All servers give the same answers: else the figures compare nothing."""
     seen = {}
     for kind, target in targets.items():
         seen[kind] = answers(target, sizes.large, 20)
@@ -54,12 +54,11 @@ def verify(targets, sizes):
 
 
 def idle_memory(kinds, targets, sizes, where, progress):
-    """Rows of the memory that a session costs which has signed in and holds.
-    Each with a server that has just been started, and has had as many
-    sessions at a time as will have to be enough to make it warm.  What the
-    kernel remembers of the maildrops themselves, names and inodes, is not
-    among it: it was charged to the server that opened them first, in warm()
-    of bench/compare."""
+    """Rows: the memory of a session that has signed in and waits.
+    Each server has just been started and has had some sessions, so that what
+    it takes once is not counted.  Neither is what the kernel keeps of the
+    maildrops themselves, names and inodes: that was charged to the servers
+    that opened them first, in warm() of bench/compare."""
     rows = [Row("memory per idle session, plain", "KB", Goal(8)),
             Row("memory per idle session, TLS", "KB", Goal(30))]
     for row, tls in zip(rows, (False, True)):
@@ -97,8 +96,8 @@ def removal(kinds, targets, sizes, progress):
 
 
 class Peak:
-    """with Peak(group) as peak: peak.octets is by how much its memory grew at
-    most meanwhile."""
+    """with Peak(group) as peak: peak.octets is the most by which the memory of
+    the group grew meanwhile."""
 
     def __init__(self, group):
         self.group, self.octets = group, 0
@@ -121,8 +120,8 @@ class Peak:
 
 
 def big(targets, sizes, where, progress):
-    """Rows for our server alone, where Dovecot would take gigabytes or
-    minutes; a server of its own, over two workers."""
+    """Rows for maloted alone, where Dovecot would take gigabytes or minutes;
+    measured on a server of their own with two workers."""
     ours = targets["maloted"]
     progress("mail for --big")
     mail.write_extra(ours.boxes, sizes, where + "/mail")
@@ -190,9 +189,9 @@ def idle_sessions(target, sizes):
 
 
 def scaling(boxes, sizes, where):
-    """Throughput by the number of workers.  As the load generator
-    needs cores too, each of them may have a tenth of one: it is they who are
-    short, and not the machine."""
+    """Throughput by the number of workers.  Each may use a tenth of a
+    core, so that these processes are the limit: the load generator, which
+    shares the machine, needs cores too."""
     config = where + "/scaling.conf"
     for title, n, options in (("plain", 2000, {}),
                               ("TLS", 200, {"tls": True})):

@@ -21,7 +21,7 @@ def read(path):
 
 
 def make(base, needed):
-    """A new group below base, if it has the file that is needed."""
+    """Makes a group below base; None if it lacks the file that is needed."""
     path = "%s/malote-bench-%d-%d" % (base, os.getpid(), made)
     try:
         os.mkdir(path)
@@ -67,7 +67,7 @@ class Group:
                 f.write("0")
 
     def seconds(self):
-        """Of processor time, of all that ever ran in it."""
+        """Processor time of all processes that ever ran in the group."""
         if not self.time:
             return tree_seconds(self.pid)
         if self.v1:
@@ -75,7 +75,7 @@ class Group:
         return numbers(read(self.time + "/cpu.stat"))["usage_usec"] / 1e6
 
     def settled(self):
-        """seconds(), once what a load has left behind is done, too."""
+        """seconds(), once the work that a load has left behind is done."""
         end = time.monotonic() + 3
         before = self.seconds()
         while time.monotonic() < end:
@@ -87,8 +87,8 @@ class Group:
         return self.seconds()
 
     def octets(self):
-        """Of memory: the processes' own, and what the kernel holds for
-        them.  Not the page cache."""
+        """Memory of the processes, and of the kernel for them; the page cache
+        is not counted."""
         if not self.space:
             return sum(memory(pid) for pid in tree(self.pid))
         stat = numbers(read(self.space + "/memory.stat"))
@@ -107,7 +107,7 @@ class Group:
 
 
 def remove(path):
-    """Once the processes in it have ended."""
+    """Removes the group; the processes in it have ended."""
     end = time.monotonic() + 5
     while True:
         try:
@@ -121,8 +121,8 @@ def remove(path):
 
 
 def confine(pid, part):
-    """Lets a process have that part of a core and no more.  Returns the
-    group, for remove(), or None where that is not possible."""
+    """Gives a process this part of a core and no more.  Returns the group, for
+    remove(), or None where that is not possible."""
     global made
     made += 1
     period = 10000
@@ -147,7 +147,8 @@ def tree(pid):
 
 
 def tree_seconds(pid):
-    """Living processes, and those that their parents have waited for."""
+    """Of a process and its descendants, also of those that have ended and were
+    waited for."""
     ticks = 0
     for p in tree(pid):
         stat = read("/proc/%d/stat" % p)

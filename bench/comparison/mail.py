@@ -1,7 +1,7 @@
 """The mail that servers are measured with: the same octets in every run.
 
-It is written once; each server has the same files under hard links in
-directories of its own, as servers put files of theirs beside them.
+It is written once.  Each server has hard links to it in directories of its
+own, as servers put files of theirs beside the mail.
 """
 import bisect
 import os
@@ -13,7 +13,7 @@ import drop
 
 NOBODY = 65534
 OWNER = (NOBODY, NOBODY) if os.geteuid() == 0 else None
-HUGE = 8 << 20  # octets of the one message of those who stall
+HUGE = 8 << 20  # octets of the one message of clients that stall
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Users:
 
 
 class Sizes:
-    """Who there is, in a run of one kind."""
+    """The users and their mail, in a quick run or a full one."""
 
     def __init__(self, quick):
         self.large = Users(0, 16, 20) if quick else Users(0, 64, 100)
@@ -46,8 +46,8 @@ class Sizes:
 
 
 class Writer:
-    """Messages of given sizes: heads as in the world, bodies of text with a
-    few dots, larger ones with an attachment."""
+    """Writes messages of a given size: a realistic header; a body of text with
+    a few dots, and an attachment if it is large."""
 
     def __init__(self, seed):
         self.maker = drop.Maker(seed)
@@ -98,7 +98,8 @@ class Writer:
 
 
 def name(i):
-    """In cur, where one server would move them at once: all start alike."""
+    """A name in cur: from new some servers would move it at their first look,
+    and others not."""
     return "cur/%d.M%06dP%d.mail.example:2," % (
         drop.EPOCH + i, i * 7919 % 1000000, 1000 + i % 30000)
 
@@ -109,7 +110,8 @@ def maildir(path):
 
 
 def age(path):
-    """Times of long ago, as of any maildrop that nothing just came to."""
+    """Sets times of long ago: caches may believe a directory that nothing has
+    just come to."""
     for sub in ("/cur", "/new"):
         os.utime(path + sub, (drop.EPOCH, drop.EPOCH))
 
@@ -178,12 +180,12 @@ def write_extra(where, sizes, mail):
 
 
 def copy(where, to):
-    """Of all of them, by hard links."""
+    """Copies all maildrops, by hard links."""
     subprocess.run(["cp", "-al", where, to], check=True)
 
 
 def mean(where, users):
-    """Octets of their messages on average."""
+    """Average size of the messages of these users, in octets."""
     total = count = 0
     for n in users.numbers():
         box = "%s/%d/" % (where, n)
@@ -201,7 +203,7 @@ def forget(box):
 
 
 def deliver(box, i):
-    """A new message, the i-th; as a link, which is as new as any."""
+    """Delivers the i-th new message; a hard link is as good as a new file."""
     source = min(drop.files(box))
     os.link(box + "/" + source,
             "%s/new/%s" % (box, name(i)[4:].split(":")[0]))

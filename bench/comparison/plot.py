@@ -1,5 +1,5 @@
-"""Rows as a picture: what each server costs in times of what maloted does,
-and how long a session takes on the clock."""
+"""Rows as a picture: the cost of each server as a multiple of maloted's, and
+how long a session takes on the clock."""
 import math
 from html import escape
 
@@ -20,7 +20,7 @@ LABELS, COSTS, TIMES, VALUE, MARGIN, TOP = 380, 400, 300, 78, 16, 92
 
 
 class Scale:
-    """Logarithmic, over whole decades or powers of two."""
+    """A logarithmic axis, over whole decades or powers of two."""
 
     def __init__(self, values, left, width, base):
         logs = [math.log(value, base) for value in values] or [0]
@@ -72,7 +72,7 @@ def axis(scale, title, top, bottom, text):
 
 
 def cost_of(row, kind):
-    """In times of maloted's."""
+    """As a multiple of maloted's."""
     if kind == "maloted":
         return 1
     ratio = row.ratio(kind)

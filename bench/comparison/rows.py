@@ -1,16 +1,17 @@
-"""What is measured, and what has been aimed at."""
+"""What is measured, and the goals."""
 import statistics
 from dataclasses import dataclass, field
 
 import mail
 
-# Of one row and server: sessions asked for.  The slow get fewer.
+# Sessions asked for, of one row and server.  Slow servers get fewer.
 SLOW = {"dovecot": 0.15, "tuned": 0.5}
 
 
 @dataclass
 class Goal:
-    """At most `most` times what `of` takes; of nobody: at most so much."""
+    """At most `most` times what the server `of` takes; without `of`, at most
+    `most` units."""
     most: float
     of: str = ""
     clock: str = ""  # milliseconds on the clock instead: "p50" or "p99"
@@ -45,14 +46,14 @@ class Row:
             s[which + "_us"] for s in said) / 1e3 if said else None
 
     def ratio(self, other, ours="maloted"):
-        """Of each round, as what disturbs one disturbs the other; the median
-        of that."""
+        """The median of the ratios of the rounds: what disturbs one server in
+        a round disturbs the other as well."""
         pairs = [a / b for a, b in zip(self.figures.get(ours, ()),
                                        self.figures.get(other, ())) if b > 0]
         return statistics.median(pairs) if pairs else None
 
     def met(self):
-        """True, False, or None if nobody can tell."""
+        """Whether the goal is met; None if that cannot be told."""
         if not self.goal:
             return None
         if "maloted" not in self.figures:
@@ -68,7 +69,7 @@ class Row:
 
 @dataclass
 class Load(Row):
-    """One that popload makes, in every round."""
+    """A row that popload measures, in every round."""
     steps: str = "login stat quit"
     users: object = None
     c: int = 1
@@ -76,7 +77,7 @@ class Load(Row):
     depth: int = 1
     options: dict = field(default_factory=dict)
     slow: dict = field(default_factory=lambda: SLOW)
-    without: str = ""  # the server that cannot do it
+    without: str = ""  # a server that cannot do it
     before: object = None  # called with the server
     many: bool = False  # clients at a time, so that processes matter
 

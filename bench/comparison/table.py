@@ -1,4 +1,4 @@
-"""Rows as tables in Markdown, and as what JSON takes."""
+"""Rows as tables in Markdown, and as values for JSON."""
 import os
 import platform
 import statistics
@@ -80,7 +80,7 @@ def latencies(rows, kinds):
 
 
 def resumed(rows, kinds):
-    """Who resumes sessions when he is asked to, in words."""
+    """How many TLS sessions each server resumes when asked to, in words."""
     shares = {}
     for row in rows:
         if getattr(row, "options", {}).get("resume"):
@@ -101,7 +101,7 @@ def output(*command):
 
 
 def machine():
-    """What a reader has to know of the circumstances."""
+    """What a reader has to know about the machine and the day."""
     return {
         "date": time.strftime("%Y-%m-%d %H:%M %Z"),
         "kernel": platform.release(),
@@ -113,7 +113,7 @@ def machine():
 
 
 def plain(row, kinds):
-    """For JSON."""
+    """A row as values for JSON."""
     out = {"title": row.title, "unit": row.unit, "servers": {}}
     for kind in kinds:
         if kind not in row.figures:

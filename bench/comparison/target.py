@@ -1,4 +1,4 @@
-"""The servers under measurement, and what loads them."""
+"""The servers that are measured: how each is built, started, loaded, ended."""
 import os
 import re
 import resource
@@ -25,18 +25,18 @@ KINDS = {
     "tuned": ("Dovecot tuned", [TOP + "/tests/peers/dovecot"],
               {"DOVECOT_TUNED": "1"}),
     "floor": ("floor", [BUILD + "/floor"], {}),
-    # What several processes cost by themselves.
+    # For the cost of having several processes.
     "single": ("maloted, one worker", [TOP + "/tests/serve"], {}),
     "floors": ("floor, %d processes" % CORES, [
         BUILD + "/floor", "-p", str(CORES)], {}),
 }
 ALONE = ("single", "floors")
-# Those that are compared closely come one after the other.
+# The order of a round: what is compared closely is measured in succession.
 TURN = ("maloted", "floor", "single", "floors", "tuned", "dovecot")
 
 
 def build():
-    """popload and floor, and a certificate for floor."""
+    """Builds popload and floor, and makes a certificate for floor."""
     os.makedirs(BUILD, exist_ok=True)
     source = TOP + "/bench/"
     for program, files in [
@@ -55,7 +55,7 @@ def build():
 
 
 def install_dovecot():
-    """From Debian's packages; it must not start by itself."""
+    """Installs Dovecot from Debian's packages, without starting it."""
     if os.path.exists("/usr/sbin/dovecot") or not shutil.which("apt-get"):
         return
     policy = "/usr/sbin/policy-rc.d"
@@ -75,8 +75,8 @@ def address(n):
 
 
 def prepare(n_users):
-    """In the new process, before it becomes the server: as many descriptors
-    as there may be, and room for a very long command line."""
+    """Runs in the new process before it becomes the server.  Allows as many
+    descriptors as possible, and a very long command line."""
     end_with_us()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -86,8 +86,8 @@ def prepare(n_users):
 
 
 class Target:
-    """A server that runs.  Its mail is in boxes/N; config is a fragment of
-    its configuration."""
+    """A running server.  Its mail is in boxes/N; config is a fragment of its
+    configuration."""
 
     def __init__(self, kind, boxes, users, scratch, config=None):
         self.kind = kind
@@ -150,7 +150,7 @@ class Target:
             r"(\w+)=(\S+)", done.stdout)}
 
     def held(self, users, tls=False, steps="login stat hold"):
-        """As many sessions as users, which hold."""
+        """As many sessions as users, which wait (see Held)."""
         return Held(self, self.command(
             steps, users, users.count, users.count, tls=tls))
 
@@ -162,8 +162,8 @@ class Target:
 
 
 class Held:
-    """with target.held(users) as held: held.octets is the memory that each
-    costs the server."""
+    """with target.held(users) as held: one session of each user is signed in,
+    and held.octets is the memory that each costs the server."""
 
     def __init__(self, target, command):
         self.target, self.command = target, command
@@ -182,13 +182,14 @@ class Held:
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()  # it goes away, and so do the sessions
+        self.process.stdin.close()  # popload ends, and with it its sessions
         self.process.wait()
         self.process.stdout.close()
 
 
 def start(kind, where, sizes):
-    """With a copy of where/mail; floor leaves the original as it is."""
+    """Starts a server on a copy of where/mail; floor, which changes nothing,
+    uses the original."""
     boxes, config = where + "/mail", None
     if kind not in ("floor", "floors"):
         boxes = where + "/" + kind

@@ -50,10 +50,10 @@ KINDS = {
                       -1, 30, "ca"),
     "wildcard": ("x", ["subjectAltName=DNS:*.example.test,DNS:localhost",
                        SERVER], -1, 30, "ca"),
-    # The star must be a whole label: these fit nothing.
+    # A star must be a whole label: these match no name.
     "bad-wildcard": ("x", ["subjectAltName=DNS:*,DNS:*host,DNS:l*",
                            SERVER], -1, 30, "ca"),
-    # A leaf that signs: its certificate is no CA's.
+    # Signed with the certificate of a server, which is no authority's.
     "not-a-ca": ("localhost", [SAN, SERVER], -1, 30, "good"),
 }
 

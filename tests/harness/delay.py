@@ -9,8 +9,8 @@ from server import free_port
 
 
 class Delay:
-    """each_way: seconds in each direction.  cut: octets from the server after
-    which the line breaks; None: it holds."""
+    """each_way: seconds in each direction.  cut: the line breaks after so many
+    octets from the server; None: it does not."""
 
     def __init__(self, target, each_way=0.0, cut=None):
         self.target, self.each_way, self.cut = target, each_way, cut
@@ -58,7 +58,7 @@ class Delay:
             end.close()
 
     async def _carry(self, who, reader, writer, last):
-        """Reads on while what was read is on its way."""
+        """Goes on reading while what was read before is still on its way."""
         queue = asyncio.Queue()
         writing = asyncio.create_task(self._deliver(queue, writer))
         try:

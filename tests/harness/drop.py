@@ -49,7 +49,7 @@ def stuffed(text):
 
 
 def top(stored, lines):
-    """What the client has after TOP n lines."""
+    """What the client has in the end of TOP with so many lines."""
     rest = lf_lines(wire(stored))
     out = []
     while rest and rest[0] != b"\r\n":
@@ -128,7 +128,7 @@ class Maker:
                 + b"\n" + quopri.encodestring(body))
 
     def eight_bit(self, i):
-        """8-bit everywhere, also where it is forbidden, as spam has it."""
+        """8-bit octets, also where they are forbidden, as in spam."""
         subject = "Promoção só hoje %d".encode("latin-1") % i
         return (self.head(i, "SUBJECT",
                           "Content-Type: text/plain; charset=iso-8859-1\n")
@@ -362,7 +362,7 @@ def short(messages):
 
 
 def write(directory, messages, owner=None):
-    """Makes the Maildir; adds to one that is there."""
+    """Makes the Maildir, or adds to one that is there."""
     directory = os.fspath(directory)
     made = [directory] + [directory + "/" + d for d in ("cur", "new", "tmp")]
     for path in made:
@@ -376,7 +376,7 @@ def write(directory, messages, owner=None):
         os.utime(path, (m.mtime, m.mtime))
         if owner:
             os.chown(path, *owner)
-    # Times of long ago, as after a restart: caches may believe them.
+    # Times of long ago: caches do not trust a directory that just changed.
     for path in made[1:3]:
         os.utime(path, (EPOCH, EPOCH))
 

@@ -44,7 +44,7 @@ def say_and_close(octets, effect=False):
 
 
 def cut(at=0, effect=True):
-    """The connection ends within the reply; with TLS, without a word."""
+    """The connection ends within the reply, under TLS without close_notify."""
     def run(s, reply):
         s.send(upto(reply, at))
         raise Gone
@@ -52,7 +52,7 @@ def cut(at=0, effect=True):
 
 
 def stall(at=0, effect=True):
-    """Silence within the reply, until the client has had enough."""
+    """Silence within the reply, until the client hangs up."""
     def run(s, reply):
         s.send(upto(reply, at))
         s.await_gone()
@@ -108,7 +108,7 @@ def call(before=None, after=None):
 
 
 def pour(head, piece, limit=POUR_MAX):
-    """Without an end, if the client lets it."""
+    """A reply without an end, as long as the client takes it."""
     piece = piece * max(1, 65536 // len(piece))
 
     def run(s, _):
@@ -123,7 +123,7 @@ def pour(head, piece, limit=POUR_MAX):
 
 
 def inject(octets):
-    """Behind the good reply, in one segment with it."""
+    """Octets behind the good reply, in one segment with it."""
     return mangle(lambda reply: reply + octets)
 
 

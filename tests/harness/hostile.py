@@ -36,7 +36,7 @@ class Mail:
 
 
 def mails(stored, uid="u%d"):
-    """Mails of what drop.py makes, or of octets, with numbers from 1."""
+    """Mails made of messages of drop.py or of octets, with numbers from 1."""
     return [Mail(drop.wire(getattr(m, "stored", m)), uid % i if uid else None)
             for i, m in enumerate(stored, 1)]
 
@@ -51,7 +51,7 @@ def letters(count, seed=7, uid="u%d", first=1):
 
 
 def impostor(mail, seed=99):
-    """The octets of another message that is of the same size."""
+    """The octets of another message of the same size."""
     made, size = letters(1, seed)[0].octets, len(mail.octets)
     made = made[:size - 2].ljust(size - 2, b"z") + b"\r\n"
     assert len(made) == size and made != mail.octets
@@ -89,7 +89,7 @@ class Box:
     mails: list
     removed: list = field(default_factory=list)
     commits: int = 0          # sessions that removed something
-    holder: object = None     # the session that has it
+    holder: object = None     # the session that has the maildrop
     lock: object = field(default_factory=threading.Lock)
 
 
@@ -111,7 +111,7 @@ class Hostile:
         self.pipelining, self.limit = pipelining, limit
         self.faults, self.lines, self.errors = [], [], []
         self.clear_octets = b""   # what clients sent without TLS
-        self.poured = 0           # octets that an endless reply got rid of
+        self.poured = 0           # octets that endless replies have sent
         self.sessions = []
         self.stopping = threading.Event()
         self.port = free_port()
@@ -150,7 +150,7 @@ class Hostile:
         return self.faults[-1]
 
     def heal(self):
-        """No faults any more, and the dialogue begins anew."""
+        """Ends all faults, and forgets the dialogue so far."""
         self.faults.clear()
         self.limit = None
         self.forget()
@@ -162,7 +162,7 @@ class Hostile:
         self.clear_octets = b""
 
     def settle(self):
-        """Waits until all sessions have ended that a client has left."""
+        """Waits until all sessions that clients have left are over."""
         end = time.monotonic() + 10 * PATIENCE
         for session in list(self.sessions):
             session.join(max(0, end - time.monotonic()))

@@ -14,14 +14,14 @@ TRANSACTION = {"STAT", "LIST", "UIDL", "TOP", "RETR", "DELE", "NOOP", "RSET"}
 
 
 class Gone(Exception):
-    """The connection is over, by the one side or the other."""
+    """The connection is over; either side may have ended it."""
 
 
 @dataclass
 class Reply:
     octets: bytes
-    effect: object = None  # before it is sent: the change it tells of
-    then: object = None    # after it was sent
+    effect: object = None  # called before it is sent: what it tells of
+    then: object = None    # called after it was sent
 
 
 class Session(threading.Thread):
@@ -107,7 +107,7 @@ class Session(threading.Thread):
         return text
 
     def await_gone(self):
-        """Says nothing more, reads what comes."""
+        """Says nothing more, and reads until the client has gone."""
         while True:
             self.receive()
 
@@ -206,7 +206,7 @@ class Session(threading.Thread):
         return Reply(b"+OK welcome\r\n", effect=self.begin)
 
     def take_box(self):
-        """One that was just left is waited for."""
+        """Takes the maildrop; waits for a session that its client has left."""
         end = time.monotonic() + 2
         while True:
             with self.server.box.lock:
@@ -289,7 +289,7 @@ class Session(threading.Thread):
                     box.mails.remove(mail)
                     box.removed.append(mail)
             box.commits += bool(gone)
-            if box.holder is self:  # as it says bye, it is free
+            if box.holder is self:  # before the client hears of it
                 box.holder = None
 
 

@@ -20,7 +20,7 @@ BINARY = os.path.realpath(os.environ.get("MALOTE") or os.path.join(
     TOP, "build", "release", "src", "malote"))
 NEEDED = pytest.mark.skipif(not os.access(BINARY, os.X_OK),
                             reason="malote is not built")
-# What a sanitizer says, and what no person should see.
+# Words of a sanitizer, and others that no person should see.
 FAULT = re.compile(r"ERROR: \w+Sanitizer|runtime error:")
 SECONDS = 30   # a run against a server that answers
 WAIT = 2       # the timeout of an account whose server stalls
@@ -30,7 +30,7 @@ OK, USAGE, NOHOST, UNAVAILABLE, SOFTWARE, IOERR, TEMPFAIL, PROTOCOL, \
 
 
 class Hang(AssertionError):
-    """It did not end by itself."""
+    """A run that did not end by itself."""
 
 
 class Result:
@@ -73,11 +73,11 @@ class Run:
             os.kill(self.pid, 9)
 
     def signal(self, number):
-        # Not send_signal(): that would take its exit status away.
+        # Not send_signal(): that may take the exit status before we do.
         os.kill(self.pid, number)
 
     def poll(self):
-        """True if it has ended; takes what it has used."""
+        """True if it has ended; time and memory used are known then."""
         if self.result is None:
             pid, status, usage = os.wait4(self.pid, os.WNOHANG)
             if pid:
@@ -210,11 +210,12 @@ class Malote:
                 for part in parts[1:]]
 
     def forgive(self):
-        """What made trouble did so days ago: it is tried again."""
+        """Makes recorded troubles days old, so that their messages are tried
+        again."""
         self.record("UPDATE trouble SET last_at = 0")
 
     def age(self):
-        """What is here was collected an hour ago: keep = "1h" is over."""
+        """Makes what was collected an hour older: keep = "1h" is over."""
         self.record("UPDATE message SET stored_at = stored_at - 3600")
 
     def record(self, statement):
@@ -231,7 +232,8 @@ def quoted(text):
 
 
 def same(got, expected):
-    """The same messages, each as often; shows where the first one differs."""
+    """Asserts that both are the same messages, each as often; shows where the
+    first one differs."""
     got, expected = list(got), list(expected)
     extra = list((Counter(got) - Counter(expected)).elements())
     lost = list((Counter(expected) - Counter(got)).elements())
@@ -254,15 +256,16 @@ def check_names(files):
 
 
 def nothing_lost(server, malote, where="mail"):
-    """The rule of all rules: what went from the server is here."""
+    """Asserts what must always hold: a message that has gone from the server
+    is here."""
     here = Counter(malote.files(where).values())
     gone = Counter(m.local for m in server.box.removed)
     assert not gone - here, list((gone - here).elements())[0][:300]
 
 
 def settled(server, malote, expected, keep, where="mail"):
-    """All of these mails are here once, no more; the server has what it
-    should; nothing of ours lies about."""
+    """Asserts that all these mails are here, once each, that the server has
+    what it should have, and that no temporary file is left."""
     nothing_lost(server, malote, where)
     files = malote.files(where)
     same(files.values(), [m.local for m in expected])
@@ -275,13 +278,13 @@ def settled(server, malote, expected, keep, where="mail"):
 
 
 def again(malote, server, **more):
-    """Another run; the server's dialogue is that of this one only."""
+    """Runs again; the dialogue of the server is then that of this run only."""
     server.forget()
     return malote.collect(**more)
 
 
 def after(malote, server, **more):
-    """Another run, when what keep = "1h" keeps is due."""
+    """Runs again when keep = "1h" is over."""
     malote.age()
     return again(malote, server, **more)
 
@@ -300,7 +303,7 @@ def survive(malote, server, seconds=60):
 
 
 def recover(malote, server, wanted):
-    """A clean run; keep is "no"."""
+    """A run without faults; keep is "no"."""
     server.heal()
     server.pipelining = "good"
     malote.account(timeout=20, session_timeout=None)

@@ -1,4 +1,5 @@
-"""The server's side of signing in, for hostile.py: judges, and no more.
+"""The server's side of signing in, for hostile.py: it only says whether the
+client is right.
 
 Nothing of it is shared with the programs under test.
 """

@@ -79,7 +79,7 @@ class Terminal:
         return got != b""
 
     def expect(self, text, seconds=10):
-        """Until this is seen (again, if it was before)."""
+        """Reads until this is seen, or seen again if it was before."""
         end = time.monotonic() + seconds * PATIENCE
         at = len(self.seen)
         while text not in self.seen[max(0, at - len(text)):]:
