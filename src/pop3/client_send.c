@@ -1,3 +1,7 @@
+/*
+ * The commands of the client's side: how each is written, what may not be in
+ * it, and what of it a trace shows.  See client.h.
+ */
 #include <string.h>
 
 #include "base/b64.h"

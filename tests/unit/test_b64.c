@@ -1,3 +1,4 @@
+/* Base64, strictly. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* Buffers: their bound, lent memory, memory that is short, secrets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

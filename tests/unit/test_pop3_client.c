@@ -1,3 +1,7 @@
+/*
+ * The client's side of the protocol: replies right and wrong, limits, and what
+ * is sent.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

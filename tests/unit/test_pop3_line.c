@@ -1,3 +1,4 @@
+/* Command lines: their ends, their limits, cut at every place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,7 @@
+/*
+ * The server's side of the protocol: each command in each state, random
+ * sessions against a model, memory that is short.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,7 @@
+/*
+ * Messages as they are sent: sizes, dots and line ends, by the portable loops
+ * and by vector instructions.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* Strict numbers, ASCII case, escaping. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

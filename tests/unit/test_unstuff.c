@@ -1,3 +1,4 @@
+/* Messages as a client takes them, cut at every place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,7 @@
+/*
+ * Reads an mbox: where messages begin and end, and each one as it was before it
+ * was quoted.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,7 @@
+/*
+ * A message as it stands in an mbox: its From line, quoting, and the empty line
+ * at its end; and how large that is.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,7 @@
+/*
+ * The file that a message is written to while it comes in, in tmp/ or the
+ * spool.  See delivery.h.
+ */
 #include "client/message/parcel.h"
 
 #include <errno.h>

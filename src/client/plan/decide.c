@@ -1,3 +1,7 @@
+/*
+ * What is to be done with each message of a plan, once its doubts are settled;
+ * and whether so much would change that a person is asked first.  See plan.h.
+ */
 #include <string.h>
 
 #include "client/plan/own.h"

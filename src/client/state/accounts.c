@@ -1,3 +1,4 @@
+/* Rows of the table of accounts.  See state.h. */
 #include <string.h>
 
 #include "client/state/db.h"

@@ -1,3 +1,7 @@
+/*
+ * Rows of the table of intents: messages that are about to be stored.  See
+ * state.h.
+ */
 #include <stdlib.h>
 
 #include "client/state/db.h"

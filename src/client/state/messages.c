@@ -1,3 +1,4 @@
+/* Rows of the table of messages.  See state.h. */
 #include <stdlib.h>
 
 #include "base/array.h"

@@ -1,3 +1,7 @@
+/*
+ * Statements of SQLite: prepared once, their values put in and taken out, their
+ * errors in words.  See db.h.
+ */
 #include <stdio.h>
 #include <string.h>
 

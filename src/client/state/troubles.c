@@ -1,3 +1,7 @@
+/*
+ * Rows of the table of troubles: messages that could not be collected, and
+ * why.  See state.h.
+ */
 #include <stdlib.h>
 
 #include "client/state/db.h"

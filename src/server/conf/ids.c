@@ -1,3 +1,7 @@
+/*
+ * The users and groups that a configuration names, as numbers, and whether they
+ * may be what they are named for.  See check.h.
+ */
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>

@@ -1,3 +1,8 @@
+/*
+ * The listeners of a configuration: those that are there by default, whether
+ * each has what its TLS needs, and that no two want the same address.  See
+ * check.h.
+ */
 #include <stdio.h>
 #include <string.h>
 
