@@ -55,7 +55,8 @@ def sources(top):
             for name in sorted(names):
                 path = os.path.relpath(os.path.join(folder, name), top)
                 if not path.startswith(NOT_TESTS) and \
-                        not name.endswith(".pyc") and "/corpus/" not in path:
+                        not name.endswith((".pyc", ".md")) and \
+                        "/corpus/" not in path:
                     yield path
 
 

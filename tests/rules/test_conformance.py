@@ -49,6 +49,11 @@ def test_unknown_id(tree):
     only(tree, "unit/test_b.c", "S-ENG-77")
 
 
+def test_a_page_is_no_test(tree):
+    (tree / "tests/README.md").write_text("Ids such as S-1939-02.\n")
+    assert list(conformance.faults(str(tree))) == []
+
+
 def test_file_that_does_not_cite(tree):
     put(tree, "`unit/test_a.c`", "`unit/test_a.c`, `unit/test_gone.c`")
     only(tree, "S-1939-01", "unit/test_gone.c", "does not cite")
