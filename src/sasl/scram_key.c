@@ -1,3 +1,7 @@
+/*
+ * What the two ends of SCRAM compute alike: keys, proofs, and the parts of a
+ * message (RFC 5802 s3).
+ */
 #include "sasl/scram.h"
 
 #include <openssl/crypto.h>
