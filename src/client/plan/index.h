@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "client/state/state.h"
+#include "client/message/identity.h"
 
 /* Compared in this order; what is not known or of no interest is 0.  A copy: the
  * rows themselves get new keys. */

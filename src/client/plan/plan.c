@@ -6,7 +6,7 @@
 #include "client/conf/account.h"
 #include "client/plan/own.h"
 
-/* A size of 0 is one that is not known. */
+/* A server may list a message without its size. */
 bool
 plan_sized(const struct listed *l)
 {

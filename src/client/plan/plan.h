@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "client/state/state.h"
+#include "client/message/message.h"
 
 enum { PLAN_BRAKE_MIN = 20 }; /* messages that should be there */
 

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "client/message/message.h"
 #include "client/message/parcel.h"
 
 struct state;
@@ -59,27 +60,6 @@ enum err state_account_save(struct state *s, const struct state_account *a,
     struct errbuf *eb) NODISCARD;
 
 /* ---- messages ---- */
-
-#define SIZE_UNKNOWN UINT64_MAX
-
-enum message_where {
-	MESSAGE_THERE,    /* by our record it is still on the server */
-	MESSAGE_DELETING, /* DELE was or may have been sent */
-	MESSAGE_GONE,     /* a complete listing did not have it any more */
-};
-
-struct message {
-	int64_t id; /* 0: to be inserted */
-	bool has_uid;
-	struct digest uid;
-	uint64_t size; /* as the server listed it; 0: not known, as in a row
-	                * that was rebuilt (see plan.h) */
-	struct identity identity;
-	bool has_identity;
-	enum message_where where;
-	int64_t stored_at; /* Unix seconds */
-	int64_t gone_at;
-};
 
 /* *v_r is the caller's (free). */
 enum err state_messages(struct state *s, int64_t account, struct message **v_r,
