@@ -4,7 +4,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "client/report/report.h"
+#include "client/report/size.h"
 
 enum {
 	MARKS = 24,

@@ -46,8 +46,4 @@ struct json_t;
 /* Text as JSON, whatever octets it has; the caller's. */
 struct json_t *report_json_text(const char *text);
 
-/* "1.5 MB"; the unit fits.  Returns out. */
-enum { REPORT_SIZE = 32 };
-char *report_size(char out[REPORT_SIZE], uint64_t octets);
-
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/i18n.h"
 #include "client/report/report.h"
+#include "client/report/size.h"
 #include "client/state/state.h"
 
 enum { TEXT = 64 };
