@@ -1,89 +1,14 @@
+/* Where a secret comes from, and the two sources that need no waiting. */
 #include "client/secret/secret.h"
 
 #include <ev.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/i18n.h"
 #include "client/secret/source.h"
 
-enum { WORDS = 768 };
-
-/* ---- memory ---- */
-
-char *
-secret_memory_new(void)
-{
-	char *p = mmap(NULL, SECRET_MAX + 1, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	/* As far as the limits let us. */
-	mlock(p, SECRET_MAX + 1);
-	madvise(p, SECRET_MAX + 1, MADV_DONTDUMP);
-	return p;
-}
-
-void
-secret_memory_free(char *p)
-{
-	if (p == NULL)
-		return;
-	explicit_bzero(p, SECRET_MAX + 1);
-	munmap(p, SECRET_MAX + 1);
-}
-
-static void
-release(struct secret *s)
-{
-	s->source->stop(s);
-	secret_memory_free(s->value);
-	free(s);
-}
-
-/* ---- the end ---- */
-
-void
-secret_fail(struct secret *s, enum err e, const char *fmt, ...)
-{
-	char words[WORDS];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(words, sizeof(words), fmt, ap);
-	va_end(ap);
-	s->done(s->arg, e, NULL, words);
-	release(s);
-}
-
-void
-secret_end(struct secret *s, const char *from)
-{
-	const char *eol = memchr(s->value, '\n', s->n);
-	size_t n = eol != NULL ? (size_t)(eol - s->value) : s->n;
-
-	if (n != 0 && s->value[n - 1] == '\r')
-		n--;
-	if (n == 0) {
-		secret_fail(s, E_DENIED, _("%s gave nothing"), from);
-		return;
-	}
-	if (memchr(s->value, '\0', n) != NULL ||
-	    memchr(s->value, '\r', n) != NULL) {
-		secret_fail(s, E_DENIED,
-		    _("%s gave a control character that cannot be sent"), from);
-		return;
-	}
-	s->value[n] = '\0';
-	s->done(s->arg, E_OK, s->value, "");
-	release(s);
-}
-
-/* ---- what needs no waiting: told in the next turn of the loop ---- */
+/* ---- sources that need no waiting: told in the next turn of the loop ---- */
 
 static enum err
 start_at_once(struct secret *s, void (*turn)(struct ev_loop *, ev_timer *, int))
@@ -132,7 +57,7 @@ file_start(struct secret *s, struct errbuf *eb)
 	return e == E_OK ? e : err_set(eb, e, "%s", _("out of memory"));
 }
 
-const struct secret_source secret_file = { file_start, stop_at_once };
+static const struct secret_source secret_file = { file_start, stop_at_once };
 
 static void
 nowhere_turn(struct ev_loop *loop, ev_timer *w, int revents)
@@ -158,7 +83,8 @@ nowhere_start(struct secret *s, struct errbuf *eb)
 	return e == E_OK ? e : err_set(eb, e, "%s", _("out of memory"));
 }
 
-const struct secret_source secret_nowhere = { nowhere_start, stop_at_once };
+static const struct secret_source secret_nowhere = { nowhere_start,
+	stop_at_once };
 
 /* ---- asking ---- */
 
@@ -198,7 +124,7 @@ secret_ask(struct secret **s_r, struct ev_loop *loop, const struct account *a,
 	e = s->value == NULL ? err_set(eb, E_NOMEM, "%s", _("out of memory"))
 			     : s->source->start(s, eb);
 	if (e != E_OK) {
-		release(s);
+		secret_release(s);
 		return e;
 	}
 	*s_r = s;
@@ -209,5 +135,5 @@ void
 secret_cancel(struct secret *s)
 {
 	if (s != NULL)
-		release(s);
+		secret_release(s);
 }

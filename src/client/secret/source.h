@@ -30,14 +30,16 @@ struct secret {
 	void *arg;
 };
 
-extern const struct secret_source secret_file, secret_command, secret_keyring,
-    secret_terminal, secret_nowhere;
+extern const struct secret_source secret_command, secret_keyring,
+    secret_terminal;
 
 /* Memory of the size of `value`; NULL. */
 char *secret_memory_new(void);
 void secret_memory_free(char *p); /* wipes it */
 
-/* These call `done` and free s.  The first is for failures. */
+/* Stops the source, wipes the value and frees s. */
+void secret_release(struct secret *s);
+/* These call `done` and release s.  The first is for failures. */
 void secret_fail(struct secret *s, enum err e, const char *fmt, ...)
     PRINTF(3, 4);
 /* Takes the first line of s->value; `from` is who gave it, for the words if it
