@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/i18n.h"
-#include "client/deliver/mbox_append.h"
+#include "client/deliver/mbox.h"
 
 enum {
 	PAUSE_MS = 50,

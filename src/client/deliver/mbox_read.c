@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
-#include "client/deliver/mbox_append.h"
+#include "client/deliver/mbox.h"
 
 enum { PIECE = 64 * 1024 };
 

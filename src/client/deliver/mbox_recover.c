@@ -20,7 +20,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "client/deliver/kind.h"
-#include "client/deliver/mbox_append.h"
+#include "client/deliver/mbox.h"
 
 enum { PIECE = 32 * 1024 };
 

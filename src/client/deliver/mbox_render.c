@@ -13,7 +13,7 @@
 #include <openssl/evp.h>
 
 #include "base/i18n.h"
-#include "client/deliver/mbox_append.h"
+#include "client/deliver/mbox.h"
 #include "client/deliver/sender.h"
 
 enum {

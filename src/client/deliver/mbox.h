@@ -1,14 +1,15 @@
 /*
- * mbox_append.h - what the files of the mbox kind share (RFC 4155, mboxrd).
+ * mbox.h - what the files of the mbox kind share (RFC 4155, mboxrd).
  *
- *	mbox_append.c           appending
- *	mbox_lock.c      opening it, and keeping others out
+ *	mbox.c           the kind of delivery: a batch of messages
+ *	mbox_recover.c   after a run that ended early
+ *	mbox_append.c    one message, appended
  *	mbox_render.c    a message as it is in an mbox
  *	mbox_read.c      the messages of an mbox
- *	mbox_recover.c   after a run that ended early
+ *	mbox_lock.c      opening it, and keeping others out
  */
-#ifndef CLIENT_DELIVER_MBOX_APPEND_H
-#define CLIENT_DELIVER_MBOX_APPEND_H
+#ifndef CLIENT_DELIVER_MBOX_H
+#define CLIENT_DELIVER_MBOX_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,6 +67,12 @@ struct measure {
 enum err mbox_measure(
     int file, unsigned lead, struct measure *m_r, struct errbuf *eb) NODISCARD;
 
+/* ---- mbox_append.c ---- */
+
+/* Appends at the offset, not yet synced; on an error the mbox is as before. */
+enum err mbox_append(struct mbox *m, int file, uint64_t offset, uint64_t length,
+    struct errbuf *eb) NODISCARD;
+
 /* ---- mbox_read.c ---- */
 
 struct mbox_events {
@@ -88,9 +95,6 @@ enum err mbox_recover(struct delivery *d, const struct parcel *in, bool young,
     bool *stored_r, struct errbuf *eb) NODISCARD;
 enum err mbox_scan(struct delivery *d,
     enum err (*found)(void *arg, const struct delivery_found *f), void *arg,
-    struct errbuf *eb) NODISCARD;
-/* Appends at the offset, not yet synced; on an error the mbox is as before. */
-enum err mbox_append(struct mbox *m, int file, uint64_t offset, uint64_t length,
     struct errbuf *eb) NODISCARD;
 
 #endif

@@ -1,0 +1,175 @@
+/*
+ * An mbox: appended under its locks.  Where each message will be, and what
+ * exactly will be there, is known before (see mbox_recover.c).
+ */
+#include "client/deliver/mbox.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/i18n.h"
+#include "client/deliver/kind.h"
+
+static enum err
+open_kind(struct delivery *d, const struct dest *dest,
+    const struct delivery_env *env, struct errbuf *eb)
+{
+	struct mbox *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	m->dir = m->fd = -1;
+	m->host = d->host;
+	m->timeout = env->timeout;
+	d->own = m;
+	return mbox_resolve(m, dest->path, eb);
+}
+
+static void
+close_kind(struct delivery *d)
+{
+	struct mbox *m = d->own;
+
+	mbox_unlock(m);
+	if (m->dir >= 0)
+		close(m->dir);
+	free(m->name);
+	free(m->lock_name);
+	free(m);
+}
+
+static int
+room(struct delivery *d)
+{
+	return ((struct mbox *)d->own)->dir;
+}
+
+static enum err
+size_of(const struct mbox *m, uint64_t *size_r, struct errbuf *eb)
+{
+	struct stat st;
+
+	if (fstat(m->fd, &st) != 0)
+		return err_sys(eb, disk_err(), _("cannot read %s"), m->where);
+	*size_r = (uint64_t)st.st_size;
+	return E_OK;
+}
+
+/* ---- preparing ---- */
+
+static enum err
+place(struct delivery *d, struct parcel *p, uint64_t offset, unsigned lead,
+    struct errbuf *eb)
+{
+	struct measure is;
+	enum err e;
+	int fd;
+
+	if ((e = parcel_open(d, p, &fd, eb)) != E_OK)
+		return e;
+	e = mbox_measure(fd, lead, &is, eb);
+	close(fd);
+	if (e != E_OK)
+		return e;
+	p->offset = offset;
+	p->length = is.length;
+	p->content = is.content;
+	return E_OK;
+}
+
+static enum err
+prepare(struct delivery *d, struct parcel **v, size_t n, struct errbuf *eb)
+{
+	struct mbox *m = d->own;
+	unsigned lead = 0;
+	uint64_t end = 0;
+	enum err e;
+
+	if ((e = mbox_lock(m, true, eb)) != E_OK)
+		return e;
+	if ((e = size_of(m, &end, eb)) == E_OK)
+		e = mbox_lead(m, end, &lead, eb);
+	for (size_t i = 0; i < n && e == E_OK; i++) {
+		e = place(d, v[i], end, lead, eb);
+		end += v[i]->length;
+		lead = 0; /* each leaves an empty line */
+	}
+	if (e != E_OK)
+		mbox_unlock(m);
+	return e;
+}
+
+/* ---- publishing ---- */
+
+static enum err
+append(struct delivery *d, const struct parcel *p, struct errbuf *eb)
+{
+	enum err e;
+	int fd;
+
+	if ((e = parcel_open(d, p, &fd, eb)) != E_OK)
+		return e;
+	e = mbox_append(d->own, fd, p->offset, p->length, eb);
+	close(fd);
+	return e;
+}
+
+/* Nobody may have written to it since it was locked. */
+static enum err
+append_all(struct delivery *d, struct parcel **v, size_t n, size_t *done_r,
+    struct errbuf *eb)
+{
+	struct mbox *m = d->own;
+	uint64_t size = 0;
+	enum err e;
+
+	*done_r = 0;
+	if ((e = size_of(m, &size, eb)) != E_OK)
+		return e;
+	if (size != v[0]->offset)
+		return err_set(eb, E_BUSY,
+		    _("%s was changed by another program while it was locked"),
+		    m->where);
+	while (*done_r < n && (e = append(d, v[*done_r], eb)) == E_OK)
+		++*done_r;
+	if (*done_r > 0 && fsync(m->fd) != 0) {
+		e = err_sys(eb, disk_err(), _("cannot sync %s"), m->where);
+		*done_r = 0;
+		if (ftruncate(m->fd, (off_t)v[0]->offset) != 0)
+			err_sys(eb, e, _("cannot cut %s"), m->where);
+	}
+	return e;
+}
+
+static void
+publish(struct delivery *d, struct parcel **v, size_t n)
+{
+	struct errbuf eb = { .text = "" };
+	size_t done;
+
+	append_all(d, v, n, &done, &eb);
+	for (size_t i = 0; i < n; i++) {
+		if (i < done)
+			parcel_stored(d, v[i]);
+		else
+			parcel_fail(v[i], E_AGAIN, "%s", eb.text);
+	}
+}
+
+static void
+release(struct delivery *d)
+{
+	mbox_unlock(d->own);
+}
+
+const struct kind kind_mbox = {
+	.open = open_kind,
+	.close = close_kind,
+	.room = room,
+	.prepare = prepare,
+	.publish = publish,
+	.release = release,
+	.recover = mbox_recover,
+	.scan = mbox_scan,
+};
