@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
-#include "client/conf/value.h"
 #include "client/message/identity.h"
 #include "client/run.h"
 
@@ -341,10 +340,9 @@ open_other(
 	enum err e = conf_dest(run->c->o->conf, &dest, text, eb);
 
 	*d_r = NULL;
-	if (e == E_OK && (dest.kind != DEST_MAILDIR ||
-			     access(dest.path, F_OK) == 0 || errno != ENOENT))
+	if (e == E_OK && !delivery_has_gone(&dest))
 		e = open_delivery(run, &dest, d_r, eb);
-	value_dest_clear(&dest);
+	dest_clear(&dest);
 	return e;
 }
 

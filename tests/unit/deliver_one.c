@@ -30,8 +30,9 @@ must(enum err e, const struct errbuf *eb)
 static struct dest
 parse(char *text)
 {
-	static const char *const kinds[] = { "maildir", "mbox", "command",
-		"lmtp" };
+#define ROW(KIND, name, form) #name,
+	static const char *const kinds[] = { DEST_KINDS(ROW) };
+#undef ROW
 	char *path = strchr(text, ':');
 	struct dest dest = { .text = text };
 
@@ -40,7 +41,7 @@ parse(char *text)
 	*path = '\0';
 	dest.path = path + 1;
 	while (strcmp(text, kinds[dest.kind]) != 0)
-		if (++dest.kind > DEST_LMTP)
+		if (++dest.kind == sizeof(kinds) / sizeof(kinds[0]))
 			exit(2);
 	return dest;
 }

@@ -9,23 +9,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "client/conf/dest.h"
 
 enum security { SECURITY_TLS, SECURITY_STARTTLS, SECURITY_NONE };
-
-enum dest_kind { DEST_MAILDIR, DEST_MBOX, DEST_COMMAND, DEST_LMTP };
-
-/* deliver = "maildir:~/Mail/x", "mbox:/var/mail/ana", "command:/usr/bin/procmail
- * -d ana" (cut at white space, quotation marks hold together, no shell),
- * "lmtp:/run/dovecot/lmtp" or "lmtp:host:24", a recipient may follow. */
-struct dest {
-	enum dest_kind kind;
-	char *text;  /* as configured */
-	char *path;  /* MAILDIR, MBOX: absolute; LMTP: socket, or NULL */
-	char **argv; /* COMMAND: ends with NULL */
-	char *host;  /* LMTP by TCP */
-	uint16_t port;
-	char *recipient; /* LMTP: else the account's address */
-};
 
 #define KEEP_ALWAYS INT64_MAX /* else seconds after it was collected; 0: no */
 
@@ -67,7 +53,7 @@ enum err conf_load(struct conf *c, const char *file,
     struct errbuf *eb) NODISCARD;
 void conf_free(struct conf *c); /* wipes secrets */
 
-/* A setting `deliver` as this file would have it; value_dest_clear(). */
+/* A setting `deliver` as this file would have it; dest_clear(). */
 enum err conf_dest(const struct conf *c, struct dest *d, const char *text,
     struct errbuf *eb) NODISCARD;
 

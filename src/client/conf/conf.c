@@ -113,7 +113,7 @@ account_clear(struct account *a)
 	free(a->client_certificate);
 	free(a->client_key);
 	wipe(a->proxy);
-	value_dest_clear(&a->dest);
+	dest_clear(&a->dest);
 	memset(a, 0, sizeof(*a));
 }
 
@@ -296,7 +296,7 @@ conf_dest(
 		err_set(eb, e, "%s", err_str(e));
 	free(folder);
 	if (e != E_OK)
-		value_dest_clear(d);
+		dest_clear(d);
 	return e;
 }
 

@@ -41,8 +41,7 @@ value_parse value_week;
 value_parse value_year;
 value_parse value_patience; /* up to a day, or 0 */
 
-value_parse value_dest; /* struct dest; cleared by value_dest_clear() */
-void value_dest_clear(struct dest *d);
+value_parse value_dest; /* struct dest; cleared by dest_clear() */
 
 /* *path_r is the caller's. */
 enum err value_absolute(const struct value_place *place, const char *name,

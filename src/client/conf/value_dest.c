@@ -1,4 +1,5 @@
 /* Where mail goes: the setting `deliver`. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -7,12 +8,12 @@
 #include "base/str.h"
 #include "client/conf/value.h"
 
-enum { LMTP_PORT = 24 };
+enum { LMTP_PORT = 24, LIST = 192 };
 
 #define SPACE " \t"
 
 void
-value_dest_clear(struct dest *d)
+dest_clear(struct dest *d)
 {
 	for (char **p = d->argv; p != NULL && *p != NULL; p++)
 		free(*p);
@@ -50,10 +51,20 @@ next_word(const char **p, char *out)
 	return quote == 0;
 }
 
-/* ---- the kinds; rest is what follows KIND: ---- */
+/* ---- forms ---- */
+
+/* Reads what follows "name:"; it is not empty. */
+typedef enum err dest_parse(const struct value_place *place, const char *name,
+    struct dest *d, const char *rest, struct errbuf *eb);
+
+/* How a place is written. */
+struct dest_form {
+	dest_parse *parse;
+	const char *example; /* to be translated */
+};
 
 static enum err
-dest_path(const struct value_place *place, const char *name, struct dest *d,
+parse_path(const struct value_place *place, const char *name, struct dest *d,
     const char *rest, struct errbuf *eb)
 {
 	return value_absolute(
@@ -76,7 +87,7 @@ find_program(const struct value_place *place, const char *name, struct dest *d,
 }
 
 static enum err
-dest_command(const struct value_place *place, const char *name, struct dest *d,
+parse_command(const struct value_place *place, const char *name, struct dest *d,
     const char *rest, struct errbuf *eb)
 {
 	size_t most = strlen(rest) / 2 + 2, n = 0;
@@ -150,7 +161,7 @@ lmtp_recipient(const char *name, struct dest *d, struct errbuf *eb)
 
 /* A place, and perhaps who gets it. */
 static enum err
-dest_lmtp(const struct value_place *place, const char *name, struct dest *d,
+parse_lmtp(const struct value_place *place, const char *name, struct dest *d,
     const char *rest, struct errbuf *eb)
 {
 	size_t skip = strspn(rest, SPACE);
@@ -179,40 +190,58 @@ dest_lmtp(const struct value_place *place, const char *name, struct dest *d,
 	return lmtp_recipient(name, d, eb);
 }
 
+static const struct dest_form path_form = { parse_path, N_("PATH") };
+static const struct dest_form command_form = { parse_command, N_("PROGRAM") };
+static const struct dest_form lmtp_form = { parse_lmtp, N_("PLACE") };
+
+/* ---- kinds ---- */
+
+#define ROW(KIND, name, form) { #name, DEST_##KIND, &form##_form },
+static const struct {
+	const char *name;
+	enum dest_kind kind;
+	const struct dest_form *form;
+} kinds[] = { DEST_KINDS(ROW) };
+#undef ROW
+
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+/* "maildir:PATH", "mbox:PATH", "command:PROGRAM" or "lmtp:PLACE" */
+static const char *
+list_kinds(char out[LIST])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < KINDS && n < LIST; i++)
+		n += (size_t)snprintf(out + n, LIST - n, "%s\"%s:%s\"",
+		    i == 0          ? ""
+		    : i + 1 < KINDS ? ", "
+				    : _(" or "),
+		    kinds[i].name, _(kinds[i].form->example));
+	return out;
+}
+
 enum err
 value_dest(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
 {
-	static const struct {
-		const char *prefix;
-		enum dest_kind kind;
-		enum err (*parse)(const struct value_place *place,
-		    const char *name, struct dest *d, const char *rest,
-		    struct errbuf *eb);
-	} kinds[] = {
-		{ "maildir:", DEST_MAILDIR, dest_path },
-		{ "mbox:", DEST_MBOX, dest_path },
-		{ "command:", DEST_COMMAND, dest_command },
-		{ "lmtp:", DEST_LMTP, dest_lmtp },
-	};
 	struct dest *d = field;
-	char shown[VALUE_SHOWN];
+	char shown[VALUE_SHOWN], list[LIST];
 	enum err e;
 
 	if ((e = value_text(place, name, &d->text, value, eb)) != E_OK)
 		return e;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		size_t n = strlen(kinds[i].prefix);
+	for (size_t i = 0; i < KINDS; i++) {
+		size_t n = strlen(kinds[i].name);
 
-		if (strncmp(value, kinds[i].prefix, n) != 0)
+		if (strncmp(value, kinds[i].name, n) != 0 || value[n++] != ':')
 			continue;
 		if (value[n + strspn(value + n, SPACE)] == '\0')
 			break;
 		d->kind = kinds[i].kind;
-		return kinds[i].parse(place, name, d, value + n, eb);
+		return kinds[i].form->parse(place, name, d, value + n, eb);
 	}
 	return err_set(eb, E_CONFIG,
-	    _("%s = \"%s\" does not say where; write \"maildir:PATH\", "
-	      "\"mbox:PATH\", \"command:PROGRAM\" or \"lmtp:PLACE\""),
-	    name, value_shown(shown, value));
+	    _("%s = \"%s\" does not say where; write %s"), name,
+	    value_shown(shown, value), list_kinds(list));
 }

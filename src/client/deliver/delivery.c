@@ -13,12 +13,9 @@
 
 enum { DAY = 24 * 60 * 60 };
 
-static const struct kind *const kinds[] = {
-	[DEST_MAILDIR] = &kind_maildir,
-	[DEST_MBOX] = &kind_mbox,
-	[DEST_COMMAND] = &kind_command,
-	[DEST_LMTP] = &kind_lmtp,
-};
+#define ROW(KIND, name, form) [DEST_##KIND] = &kind_##name,
+static const struct kind *const kinds[] = { DEST_KINDS(ROW) };
+#undef ROW
 
 /* Others may neither read what is there nor put something there. */
 static enum err
@@ -55,7 +52,7 @@ delivery_open(struct delivery **d_r, const struct dest *dest,
 	d->account =
 	    digest_of((struct slice){ env->account, strlen(env->account) });
 	name_host(d->host);
-	if (d->kind->maildir)
+	if (d->kind->has_folder)
 		d->spool = folder_open_at(AT_FDCWD, env->spool);
 	else
 		e = open_spool(d, env->spool, eb);
@@ -80,6 +77,14 @@ delivery_close(struct delivery *d)
 	if (d->spool >= 0)
 		close(d->spool);
 	free(d);
+}
+
+bool
+delivery_has_gone(const struct dest *dest)
+{
+	const struct kind *kind = kinds[dest->kind];
+
+	return kind->has_gone != NULL && kind->has_gone(dest);
 }
 
 static enum err

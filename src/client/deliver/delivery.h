@@ -21,15 +21,15 @@
  * Two threads use a delivery: parcel_* and delivery_space() belong to the one,
  * the rest to the other (before it is started, to any).
  */
-#ifndef CLIENT_DELIVERY_H
-#define CLIENT_DELIVERY_H
+#ifndef CLIENT_DELIVER_DELIVERY_H
+#define CLIENT_DELIVER_DELIVERY_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
-#include "client/conf/account.h"
+#include "client/conf/dest.h"
 #include "client/message/parcel.h"
 
 struct delivery;
@@ -47,6 +47,9 @@ struct delivery_env {
 enum err delivery_open(struct delivery **d_r, const struct dest *dest,
     const struct delivery_env *env, struct errbuf *eb) NODISCARD;
 void delivery_close(struct delivery *d);
+
+/* Is the place not there, so that delivery_open() would make an empty one? */
+bool delivery_has_gone(const struct dest *dest);
 
 /* Octets that the disk has left for it. */
 enum err delivery_space(

@@ -1,15 +1,18 @@
 /*
- * kind.h - what the files of deliver/ share.
+ * kind.h - what the files of deliver/ share, and what a kind of delivery is.
  *
- *	delivery.c   opening, closing, what all kinds do alike
- *	parcel.c     the file of a message, while it is written
- *	name.c       the names of files
- *	files.c      folders, syncing, recovering and sweeping files
- *	maildir.c    one kind each
- *	mbox.c       with mbox_*.c, see mbox.h
- *	command.c    with run.c
- *	lmtp.c       with lmtp_conn.c
- *	sender.c     for mbox and LMTP
+ *	delivery.c      opening, closing, what all kinds do alike
+ *	parcel_file.c   the file of a message, while it is written
+ *	name.c          the names of files
+ *	files.c         folders, syncing, recovering and sweeping files
+ *	sender.c        who sent a message, for mbox and LMTP
+ *	maildir.c       one kind each
+ *	mbox.c          with mbox_*.c, see mbox.h
+ *	command.c       with execute.c
+ *	lmtp.c          with lmtp_conn.c
+ *
+ * A new kind is a row of DEST_KINDS (conf/dest.h) and a file here that defines
+ * its `struct kind`.
  */
 #ifndef CLIENT_DELIVER_KIND_H
 #define CLIENT_DELIVER_KIND_H
@@ -21,11 +24,13 @@
 #include "client/deliver/name.h"
 
 struct kind {
-	bool
-	    maildir; /* parcels are written to its tmp/, and get a name in new/ */
+	/* Parcels are written to a folder of its own, which its open() gives
+	 * as `files`, and get a final name there; else to the spool. */
+	bool has_folder;
 	enum err (*open)(struct delivery *d, const struct dest *dest,
 	    const struct delivery_env *env, struct errbuf *eb);
-	void (*close)(struct delivery *d); /* after any open */
+	void (*close)(struct delivery *d);         /* after any open */
+	bool (*has_gone)(const struct dest *dest); /* or NULL: never */
 	/* The folder besides the spool that has to have room; or NULL. */
 	int (*room)(struct delivery *d);
 	/* After the files have been synced; or NULL. */
@@ -41,13 +46,17 @@ struct kind {
 	    void *arg, struct errbuf *eb);
 };
 
-extern const struct kind kind_maildir, kind_mbox, kind_command, kind_lmtp;
+#define ROW(KIND, name, form) extern const struct kind kind_##name;
+DEST_KINDS(ROW)
+#undef ROW
 
 struct delivery {
 	const struct kind *kind;
 	void *own; /* of the kind */
 	int files; /* folder of parcels: tmp/ or the spool */
-	int spool; /* MAILDIR: of another setting, earlier; -1: there is none */
+	/* Where it has a folder: the spool, which another kind may have used
+	 * earlier, or -1. */
+	int spool;
 	char where[PATH_SHOWN]; /* its path, for people */
 	char host[NAME_HOST_SIZE];
 	struct digest account;

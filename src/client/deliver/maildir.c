@@ -58,6 +58,12 @@ close_maildir(struct delivery *d)
 	free(m);
 }
 
+static bool
+has_gone(const struct dest *dest)
+{
+	return access(dest->path, F_OK) != 0 && errno == ENOENT;
+}
+
 /* ---- publishing ---- */
 
 /* Never onto another message.  Not every file system can do that in one. */
@@ -329,9 +335,10 @@ scan(struct delivery *d,
 }
 
 const struct kind kind_maildir = {
-	.maildir = true,
+	.has_folder = true,
 	.open = open_maildir,
 	.close = close_maildir,
+	.has_gone = has_gone,
 	.publish = publish,
 	.recover = recover,
 	.scan = scan,

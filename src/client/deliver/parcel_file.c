@@ -141,7 +141,7 @@ parcel_end(struct delivery *d, struct parcel *p, struct errbuf *eb)
 		return e;
 	free(w->buf);
 	w->buf = NULL;
-	if (!d->kind->maildir)
+	if (!d->kind->has_folder)
 		return E_OK;
 	name_final(name, p, pop3_wire_size(&w->wire));
 	if ((p->file = strdup(name)) == NULL)

@@ -1,0 +1,41 @@
+/*
+ * dest.h - where the mail of an account goes: the setting `deliver`.
+ */
+#ifndef CLIENT_CONF_DEST_H
+#define CLIENT_CONF_DEST_H
+
+#include <stdint.h>
+
+/* The kinds of delivery, a row each: ROW(MAILDIR, maildir, path) stands for
+ *
+ *	DEST_MAILDIR   the constant
+ *	"maildir:"     in the configuration
+ *	path_form      how what follows is written: conf/value_dest.c
+ *	kind_maildir   what is done, in a file of its own: deliver/kind.h
+ */
+#define DEST_KINDS(ROW) \
+	ROW(MAILDIR, maildir, path) \
+	ROW(MBOX, mbox, path) \
+	ROW(COMMAND, command, command) \
+	ROW(LMTP, lmtp, lmtp)
+
+#define DEST_ENUM(KIND, name, form) DEST_##KIND,
+enum dest_kind { DEST_KINDS(DEST_ENUM) };
+#undef DEST_ENUM
+
+/* deliver = "maildir:~/Mail/x", "mbox:/var/mail/ana", "command:/usr/bin/procmail
+ * -d ana" (cut at white space, quotation marks hold together, no shell),
+ * "lmtp:/run/dovecot/lmtp" or "lmtp:host:24", a recipient may follow. */
+struct dest {
+	enum dest_kind kind;
+	char *text;  /* as configured */
+	char *path;  /* MAILDIR, MBOX: absolute; LMTP: socket, or NULL */
+	char **argv; /* COMMAND: ends with NULL */
+	char *host;  /* LMTP by TCP */
+	uint16_t port;
+	char *recipient; /* LMTP: else the account's address */
+};
+
+void dest_clear(struct dest *d);
+
+#endif
