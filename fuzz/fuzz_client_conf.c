@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/conf/account.h"
+#include "client/conf/client_conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -54,7 +54,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static int fd = -1;
 	struct errbuf eb;
-	struct conf conf;
+	struct client_conf conf;
 	enum err e;
 
 	if (fd < 0)
@@ -63,14 +63,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, data, n, 0) != (ssize_t)n ||
 	    fchmod(fd, 0600) < 0)
 		abort();
-	e = conf_load(&conf, file, check_words, NULL, &eb);
+	e = client_conf_load(&conf, file, check_words, NULL, &eb);
 	if (e == E_CONFIG)
 		check_words(NULL, eb.text);
 	check((e == E_OK) == (conf.n != 0));
 	for (size_t i = 0; i < conf.n; i++) {
 		check_account(&conf.v[i]);
-		check(conf_find(&conf, conf.v[i].name) == &conf.v[i]);
+		check(client_conf_find(&conf, conf.v[i].name) == &conf.v[i]);
 	}
-	conf_free(&conf);
+	client_conf_free(&conf);
 	return 0;
 }

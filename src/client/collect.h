@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "client/conf/account.h"
+#include "client/conf/client_conf.h"
 #include "client/report/report.h"
 
 struct collect_options {
-	const struct conf *conf;
+	const struct client_conf *conf;
 	const bool *chosen; /* beside conf->v */
 	const char *state_dir;
 	struct report *report;

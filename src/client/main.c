@@ -14,7 +14,7 @@
 #include "base/i18n.h"
 #include "base/sandbox.h"
 #include "client/collect.h"
-#include "client/conf/account.h"
+#include "client/conf/client_conf.h"
 #include "client/report/report.h"
 #include "client/report/status.h"
 #include "client/session/outcome.h"
@@ -144,7 +144,7 @@ warn_conf(void *arg, const char *words)
 
 /* Which accounts are meant; NULL: one of the names is none of them. */
 static bool *
-choose(const struct conf *conf, char **names, int n)
+choose(const struct client_conf *conf, char **names, int n)
 {
 	bool *chosen = calloc(conf->n + 1, sizeof(*chosen));
 	const struct account *a;
@@ -154,7 +154,7 @@ choose(const struct conf *conf, char **names, int n)
 	for (size_t i = 0; i < conf->n; i++)
 		chosen[i] = n == 0;
 	for (int i = 0; i < n; i++) {
-		if ((a = conf_find(conf, names[i])) == NULL) {
+		if ((a = client_conf_find(conf, names[i])) == NULL) {
 			fprintf(stderr,
 			    _("malote: there is no account %s in %s\n"),
 			    names[i], conf->file);
@@ -168,7 +168,7 @@ choose(const struct conf *conf, char **names, int n)
 
 /* A person is here: is what has changed right? */
 static bool
-ask_accept(const struct conf *conf, bool *held)
+ask_accept(const struct client_conf *conf, bool *held)
 {
 	char answer[16];
 	bool any = false;
@@ -189,8 +189,8 @@ ask_accept(const struct conf *conf, bool *held)
 }
 
 static int
-collect(
-    const struct options *o, const struct conf *conf, bool *chosen, bool daemon)
+collect(const struct options *o, const struct client_conf *conf, bool *chosen,
+    bool daemon)
 {
 	bool terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) &&
 			!daemon && !o->json && !o->quiet;
@@ -234,8 +234,8 @@ collect(
 }
 
 static int
-status(const struct options *o, const struct conf *conf, const bool *chosen,
-    enum status_kind kind)
+status(const struct options *o, const struct client_conf *conf,
+    const bool *chosen, enum status_kind kind)
 {
 	struct errbuf eb;
 
@@ -271,11 +271,11 @@ static int
 run(struct options *o, const char *command, char **names, int n)
 {
 	struct errbuf eb;
-	struct conf conf;
+	struct client_conf conf;
 	bool *chosen;
 	int code;
 
-	if (conf_load(&conf, o->conf, warn_conf, o, &eb) != E_OK) {
+	if (client_conf_load(&conf, o->conf, warn_conf, o, &eb) != E_OK) {
 		complain(eb.text);
 		return EX_CONFIG;
 	}
@@ -291,7 +291,7 @@ run(struct options *o, const char *command, char **names, int n)
 		code =
 		    collect(o, &conf, chosen, strcmp(command, "daemon") == 0);
 	free(chosen);
-	conf_free(&conf);
+	client_conf_free(&conf);
 	return code;
 }
 

@@ -337,7 +337,7 @@ open_other(
 {
 	struct run *run = arg;
 	struct dest dest;
-	enum err e = conf_dest(run->c->o->conf, &dest, text, eb);
+	enum err e = client_conf_dest(run->c->o->conf, &dest, text, eb);
 
 	*d_r = NULL;
 	if (e == E_OK && !delivery_has_gone(&dest))

@@ -13,12 +13,12 @@
 
 #include <cmocka.h>
 
-#include "client/conf/account.h"
+#include "client/conf/client_conf.h"
 
 static char dir[] = "/tmp/malote-client-conf-XXXXXX";
 static char file[64];
 static char warned[2048];
-static struct conf conf;
+static struct client_conf conf;
 static struct errbuf eb;
 
 static int
@@ -34,7 +34,7 @@ static int
 remove_folder(void **state)
 {
 	(void)state;
-	conf_free(&conf);
+	client_conf_free(&conf);
 	unlink(file);
 	return rmdir(dir);
 }
@@ -63,10 +63,10 @@ static enum err
 load(const char *text, mode_t mode)
 {
 	write_file(text, mode);
-	conf_free(&conf);
+	client_conf_free(&conf);
 	warned[0] = '\0';
 	memset(&eb, 0, sizeof(eb));
-	return conf_load(&conf, file, warn, &conf, &eb);
+	return client_conf_load(&conf, file, warn, &conf, &eb);
 }
 
 /* The account of a text that is right. */
@@ -341,10 +341,10 @@ accounts_are_found_by_name(void **state)
 		" email = a@b server = s }\n"
 		"account \"casa \xc3\xa9\" {\nemail = a@b server = s\n}");
 	assert_int_equal(conf.n, 3);
-	assert_ptr_equal(conf_find(&conf, "casa"), &conf.v[0]);
-	assert_ptr_equal(conf_find(&conf, "obra {"), &conf.v[1]);
-	assert_ptr_equal(conf_find(&conf, "casa \xc3\xa9"), &conf.v[2]);
-	assert_null(conf_find(&conf, "no"));
+	assert_ptr_equal(client_conf_find(&conf, "casa"), &conf.v[0]);
+	assert_ptr_equal(client_conf_find(&conf, "obra {"), &conf.v[1]);
+	assert_ptr_equal(client_conf_find(&conf, "casa \xc3\xa9"), &conf.v[2]);
+	assert_null(client_conf_find(&conf, "no"));
 	assert_int_equal(conf.v[0].line, 1);
 	assert_int_equal(conf.v[1].line, 5);
 	assert_int_equal(conf.v[2].line, 7);
@@ -838,10 +838,11 @@ a_file_of_somebody_else_holds_no_secret(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	conf_free(&conf);
+	client_conf_free(&conf);
 	write_file(with("password = x"), 0600);
 	assert_int_equal(chown(file, 65534, 65534), 0);
-	assert_int_equal(conf_load(&conf, file, warn, &conf, &eb), E_CONFIG);
+	assert_int_equal(
+	    client_conf_load(&conf, file, warn, &conf, &eb), E_CONFIG);
 	assert_non_null(strstr(eb.text,
 	    ":2: password stands in a file that belongs to somebody else; "
 	    "make it yours, and chmod 600 it"));
@@ -864,13 +865,15 @@ a_missing_file_or_account_leads_to_the_example(void **state)
 	expect_no_account("");
 	expect_no_account("# nothing yet\n");
 	unlink(file);
-	assert_int_equal(conf_load(&conf, file, warn, &conf, &eb), E_NOENT);
+	assert_int_equal(
+	    client_conf_load(&conf, file, warn, &conf, &eb), E_NOENT);
 	snprintf(want, sizeof(want),
 	    "%s: No such file or directory; " EXAMPLE_FILE
 	    " shows how to write it",
 	    file);
 	assert_string_equal(eb.text, want);
-	assert_int_equal(conf_load(&conf, dir, warn, &conf, &eb), E_CONFIG);
+	assert_int_equal(
+	    client_conf_load(&conf, dir, warn, &conf, &eb), E_CONFIG);
 	snprintf(want, sizeof(want), "%s: not a regular file", dir);
 	assert_string_equal(eb.text, want);
 }
@@ -879,9 +882,9 @@ static void
 the_example_is_right(void **state)
 {
 	(void)state;
-	conf_free(&conf);
+	client_conf_free(&conf);
 	assert_int_equal(
-	    conf_load(&conf, EXAMPLE_SOURCE, warn, &conf, &eb), E_OK);
+	    client_conf_load(&conf, EXAMPLE_SOURCE, warn, &conf, &eb), E_OK);
 	assert_int_equal(conf.n, 1);
 }
 
@@ -893,17 +896,20 @@ paths_follow_from_the_place_of_the_file(void **state)
 	(void)state;
 	write_file(with("ca_file = ca deliver = 'maildir:.'"), 0600);
 	assert_int_equal(chdir(dir), 0);
-	conf_free(&conf);
-	assert_int_equal(conf_load(&conf, "t.conf", warn, &conf, &eb), E_OK);
+	client_conf_free(&conf);
+	assert_int_equal(
+	    client_conf_load(&conf, "t.conf", warn, &conf, &eb), E_OK);
 	snprintf(want, sizeof(want), "%s/ca", dir);
 	assert_string_equal(conf.v[0].ca_file, want);
-	conf_free(&conf);
-	assert_int_equal(conf_load(&conf, "./t.conf", warn, &conf, &eb), E_OK);
+	client_conf_free(&conf);
+	assert_int_equal(
+	    client_conf_load(&conf, "./t.conf", warn, &conf, &eb), E_OK);
 	snprintf(want, sizeof(want), "%s/./ca", dir);
 	assert_string_equal(conf.v[0].ca_file, want);
 	assert_int_equal(chdir("/"), 0);
-	conf_free(&conf);
-	assert_int_equal(conf_load(&conf, file + 1, warn, &conf, &eb), E_OK);
+	client_conf_free(&conf);
+	assert_int_equal(
+	    client_conf_load(&conf, file + 1, warn, &conf, &eb), E_OK);
 	snprintf(want, sizeof(want), "/%s/ca", dir);
 	assert_string_equal(conf.v[0].ca_file, want);
 }

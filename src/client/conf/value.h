@@ -4,6 +4,7 @@
 #ifndef CLIENT_CONF_VALUE_H
 #define CLIENT_CONF_VALUE_H
 
+#include "base/err.h"
 #include "client/conf/account.h"
 
 /* What paths are taken from. */

@@ -27,7 +27,7 @@ struct line {
 
 struct report {
 	enum report_kind kind;
-	const struct conf *conf;
+	const struct client_conf *conf;
 	struct line *v;
 	size_t drawn; /* lines of bars on the screen */
 	bool held;    /* somebody is asked something there */
@@ -35,7 +35,7 @@ struct report {
 };
 
 struct report *
-report_new(enum report_kind kind, const struct conf *conf)
+report_new(enum report_kind kind, const struct client_conf *conf)
 {
 	struct report *r = calloc(1, sizeof(*r));
 

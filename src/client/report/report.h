@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "client/conf/account.h"
+#include "client/conf/client_conf.h"
 #include "client/session/session.h"
 
 struct report;
@@ -19,7 +19,8 @@ struct report;
 enum report_kind { REPORT_QUIET, REPORT_LINES, REPORT_BARS, REPORT_JSON };
 
 /* Borrows names.  NULL: memory. */
-struct report *report_new(enum report_kind kind, const struct conf *conf);
+struct report *report_new(
+    enum report_kind kind, const struct client_conf *conf);
 void report_free(struct report *r);
 
 /* i is the account's index in the configuration. */

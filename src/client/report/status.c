@@ -111,8 +111,8 @@ json_account(const struct account *a, const struct state_account *s)
 }
 
 enum err
-status_print(const struct conf *conf, const bool *chosen, const char *state_dir,
-    enum status_kind kind, struct errbuf *eb)
+status_print(const struct client_conf *conf, const bool *chosen,
+    const char *state_dir, enum status_kind kind, struct errbuf *eb)
 {
 	json_t *accounts = json_array(), *all;
 	struct state_account sa;

@@ -6,12 +6,12 @@
 
 #include <stdbool.h>
 
-#include "client/conf/account.h"
+#include "client/conf/client_conf.h"
 
 enum status_kind { STATUS_ACCOUNTS, STATUS_STATUS, STATUS_JSON };
 
 /* Prints the chosen accounts (beside conf->v). */
-enum err status_print(const struct conf *conf, const bool *chosen,
+enum err status_print(const struct client_conf *conf, const bool *chosen,
     const char *state_dir, enum status_kind kind, struct errbuf *eb) NODISCARD;
 
 #endif

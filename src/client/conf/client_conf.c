@@ -1,3 +1,5 @@
+#include "client/conf/client_conf.h"
+
 #include <confuse.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -8,7 +10,6 @@
 #include "base/i18n.h"
 #include "base/slurp.h"
 #include "base/str.h"
-#include "client/conf/account.h"
 #include "client/conf/check.h"
 #include "client/conf/value.h"
 #include "conf/parse.h"
@@ -57,7 +58,7 @@ enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
  * that is being read. */
 static struct reader {
 	struct conf_lines lines; /* first: see line_of() */
-	struct conf *conf;
+	struct client_conf *conf;
 	struct value_place place;
 	struct conf_sections sections;
 	struct account account; /* the one being read */
@@ -206,7 +207,7 @@ static int
 on_account(cfg_t *cfg, cfg_opt_t *opt)
 {
 	struct account *a = &rd.account;
-	struct conf *c = rd.conf;
+	struct client_conf *c = rd.conf;
 	bool has_security = rd.line[index_of("security")] != 0;
 	struct account *v;
 
@@ -282,8 +283,8 @@ home(void)
 }
 
 enum err
-conf_dest(
-    const struct conf *c, struct dest *d, const char *text, struct errbuf *eb)
+client_conf_dest(const struct client_conf *c, struct dest *d, const char *text,
+    struct errbuf *eb)
 {
 	char *folder = folder_of(c->file);
 	struct value_place place = { folder, home() };
@@ -322,8 +323,8 @@ say(void *arg, const char *line)
 }
 
 static enum err
-read_accounts(struct conf *c, struct slurp *in, struct conf_report *report,
-    struct errbuf *eb)
+read_accounts(struct client_conf *c, struct slurp *in,
+    struct conf_report *report, struct errbuf *eb)
 {
 	char *folder = folder_of(c->file);
 
@@ -352,7 +353,7 @@ read_accounts(struct conf *c, struct slurp *in, struct conf_report *report,
 }
 
 enum err
-conf_load(struct conf *c, const char *file,
+client_conf_load(struct client_conf *c, const char *file,
     void (*warn)(void *arg, const char *words), void *arg, struct errbuf *eb)
 {
 	struct listener to = { { .say = say, .arg = &to }, warn, arg, eb,
@@ -375,12 +376,12 @@ conf_load(struct conf *c, const char *file,
 	explicit_bzero(in.text, in.n);
 	free(in.text);
 	if (e != E_OK)
-		conf_free(c);
+		client_conf_free(c);
 	return e;
 }
 
 void
-conf_free(struct conf *c)
+client_conf_free(struct client_conf *c)
 {
 	for (size_t i = 0; i < c->n; i++)
 		account_clear(&c->v[i]);
@@ -390,7 +391,7 @@ conf_free(struct conf *c)
 }
 
 const struct account *
-conf_find(const struct conf *c, const char *name)
+client_conf_find(const struct client_conf *c, const char *name)
 {
 	for (size_t i = 0; i < c->n; i++)
 		if (strcmp(c->v[i].name, name) == 0)
