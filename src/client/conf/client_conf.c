@@ -18,38 +18,48 @@ enum { FILE_MAX = 1024 * 1024 };
 
 /* ---- the settings ---- */
 
+/* What a value leaves in its field. */
+enum holds {
+	NUMBER, /* or another word of the language */
+	TEXT,   /* an allocated string, or NULL */
+	SECRET, /* the same; nothing of it is shown, and it is wiped */
+	DEST,   /* a struct dest */
+};
+
+/* A new setting: a field of struct account, a row here, its default in
+ * account_start() if that is not 0 or NULL, and its place in malote.conf(5). */
 struct setting {
 	const char *name;
-	size_t at;
+	size_t at; /* its field */
 	value_parse *parse;
-	bool secret; /* nothing of it is shown, and it is wiped */
+	enum holds holds;
 };
 
 #define AT(f) offsetof(struct account, f)
 
 static const struct setting settings[] = {
-	{ "email", AT(email), value_email, false },
-	{ "server", AT(server), value_server, false },
-	{ "port", AT(port), value_port, false },
-	{ "security", AT(security), value_security, false },
-	{ "user", AT(user), value_text, false },
-	{ "auth", AT(auth), value_auth, false },
-	{ "password", AT(password), value_secret, true },
-	{ "password_command", AT(password_command), value_secret, false },
-	{ "keyring", AT(keyring), value_yes, false },
-	{ "token_command", AT(token_command), value_secret, false },
-	{ "keep", AT(keep), value_keep, false },
-	{ "deliver", AT(dest), value_dest, false },
-	{ "ca_file", AT(ca_file), value_path, false },
-	{ "fingerprint", AT(fingerprint), value_fingerprint, false },
-	{ "client_certificate", AT(client_certificate), value_path, false },
-	{ "client_key", AT(client_key), value_path, false },
-	{ "proxy", AT(proxy), value_proxy, true },
-	{ "timeout", AT(timeout), value_day, false },
-	{ "session_timeout", AT(session_timeout), value_week, false },
-	{ "interval", AT(interval), value_year, false },
-	{ "patience", AT(patience), value_patience, false },
-	{ "max_size", AT(max_size), value_size, false },
+	{ "email", AT(email), value_email, TEXT },
+	{ "server", AT(server), value_server, TEXT },
+	{ "port", AT(port), value_port, NUMBER },
+	{ "security", AT(security), value_security, NUMBER },
+	{ "user", AT(user), value_text, TEXT },
+	{ "auth", AT(auth), value_auth, TEXT },
+	{ "password", AT(password), value_secret, SECRET },
+	{ "password_command", AT(password_command), value_secret, TEXT },
+	{ "keyring", AT(keyring), value_yes, NUMBER },
+	{ "token_command", AT(token_command), value_secret, TEXT },
+	{ "keep", AT(keep), value_keep, NUMBER },
+	{ "deliver", AT(dest), value_dest, DEST },
+	{ "ca_file", AT(ca_file), value_path, TEXT },
+	{ "fingerprint", AT(fingerprint), value_fingerprint, TEXT },
+	{ "client_certificate", AT(client_certificate), value_path, TEXT },
+	{ "client_key", AT(client_key), value_path, TEXT },
+	{ "proxy", AT(proxy), value_proxy, SECRET },
+	{ "timeout", AT(timeout), value_day, NUMBER },
+	{ "session_timeout", AT(session_timeout), value_week, NUMBER },
+	{ "interval", AT(interval), value_year, NUMBER },
+	{ "patience", AT(patience), value_patience, NUMBER },
+	{ "max_size", AT(max_size), value_size, NUMBER },
 };
 
 enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
@@ -99,22 +109,24 @@ wipe(char *secret)
 }
 
 static void
+setting_clear(const struct setting *s, struct account *a)
+{
+	void *field = (char *)a + s->at;
+
+	switch (s->holds) {
+	case NUMBER: break;
+	case TEXT: free(*(char **)field); break;
+	case SECRET: wipe(*(char **)field); break;
+	case DEST: dest_clear(field); break;
+	}
+}
+
+static void
 account_clear(struct account *a)
 {
+	for (size_t i = 0; i < SETTINGS; i++)
+		setting_clear(&settings[i], a);
 	free(a->name);
-	free(a->email);
-	free(a->server);
-	free(a->user);
-	free(a->auth);
-	wipe(a->password);
-	free(a->password_command);
-	free(a->token_command);
-	free(a->ca_file);
-	free(a->fingerprint);
-	free(a->client_certificate);
-	free(a->client_key);
-	wipe(a->proxy);
-	dest_clear(&a->dest);
 	memset(a, 0, sizeof(*a));
 }
 
@@ -183,7 +195,7 @@ on_setting(cfg_t *cfg, cfg_opt_t *opt)
 	unsigned line = (unsigned)cfg->line;
 	size_t i = index_of(opt->name);
 
-	if (settings[i].secret)
+	if (settings[i].holds == SECRET)
 		rd.secret_line = line;
 	if (rd.line[i] != 0) {
 		conf_error(&rd.lines.text, line,
@@ -194,10 +206,10 @@ on_setting(cfg_t *cfg, cfg_opt_t *opt)
 		store_value(&settings[i], value);
 		/* A proxy without an @ is no secret. */
 		if (strcmp(settings[i].name, "password") == 0 ||
-		    (settings[i].secret && strchr(value, '@') != NULL))
+		    (settings[i].holds == SECRET && strchr(value, '@') != NULL))
 			check_mode(&settings[i]);
 	}
-	if (settings[i].secret)
+	if (settings[i].holds == SECRET)
 		explicit_bzero(value, strlen(value));
 	return 0;
 }
