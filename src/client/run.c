@@ -1,5 +1,7 @@
-/* The run of one account: its sessions, one after the other. */
+#include "client/run.h"
+
 #include <errno.h>
+#include <ev.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,22 +11,55 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
+#include "client/conf/client_conf.h"
+#include "client/deliver/delivery.h"
 #include "client/message/identity.h"
-#include "client/run.h"
+#include "client/report/report.h"
+#include "client/session/session.h"
+#include "client/state/storer.h"
 
 /* Seconds until a server that says "later" is asked again. */
 static const unsigned delays[] = { 5, 15, 45 };
 
 enum { DELAYS = sizeof(delays) / sizeof(delays[0]) };
 
+struct run {
+	const struct run_env *env;
+	const struct account *account;
+	size_t index;
+	run_done *done;
+	void *arg;
+	int lock; /* -1: not ours */
+	struct delivery *delivery;
+	struct storer *storer;
+	struct storer_job begin;
+	struct record record;
+	struct session *session;
+	struct session_result result; /* of all its sessions */
+	unsigned tries, waited;       /* of asking again later; seconds */
+	bool ended;                   /* before it had a session */
+	bool reconnected, only_troubled;
+	bool stopping;
+	ev_timer timer; /* to go on at */
+};
+
+/* It goes on with go_on(). */
+static void
+run_go_on_in(struct run *run, double seconds)
+{
+	ev_timer_stop(run->env->loop, &run->timer);
+	ev_timer_set(&run->timer, seconds, 0);
+	ev_timer_start(run->env->loop, &run->timer);
+}
+
 /* ---- the lock ---- */
 
 /* It ends with the process; programs that we start do not inherit it. */
 static enum err
-take_lock(struct run *run, struct errbuf *eb)
+run_take_lock(struct run *run, struct errbuf *eb)
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	const char *name = run->account->name, *dir = run->c->o->state_dir;
+	const char *name = run->account->name, *dir = run->env->state_dir;
 	char path[4096], digest[DIGEST_TEXT];
 
 	digest_text(digest, digest_of((struct slice){ name, strlen(name) }));
@@ -53,10 +88,6 @@ record_free(struct record *r)
 static void
 run_over(struct run *run)
 {
-	struct collect *c = run->c;
-	unsigned interval = run->account->interval;
-	uint32_t jitter;
-
 	storer_free(run->storer);
 	run->storer = NULL;
 	delivery_close(run->delivery);
@@ -65,20 +96,7 @@ run_over(struct run *run)
 		close(run->lock);
 	run->lock = -1;
 	record_free(&run->record);
-	run->active = false;
-	report_over(c->o->report, run->index, &run->result);
-	if (c->held != NULL)
-		c->held[run->index] = run->result.outcome == OUTCOME_HELD;
-	if (!c->o->daemon || c->stopping) {
-		run->over = true;
-		return;
-	}
-	/* A tenth more or less, so that not all come at once. */
-	if (getrandom(&jitter, sizeof(jitter), GRND_NONBLOCK) < 0)
-		jitter = 0;
-	ev_timer_set(
-	    &run->timer, interval * (0.9 + 0.2 * (jitter % 1000) / 1000.0), 0);
-	ev_timer_start(c->loop, &run->timer);
+	run->done(run->arg, &run->result);
 }
 
 static void
@@ -92,57 +110,56 @@ run_failed(struct run *run, enum outcome o, const char *words)
 /* ---- sessions ---- */
 
 static void
-listed(void *arg, uint32_t to_collect, uint64_t octets)
+run_listed(void *arg, uint32_t to_collect, uint64_t octets)
 {
 	struct run *run = arg;
 
-	report_listed(run->c->o->report, run->index, to_collect, octets);
+	report_listed(run->env->report, run->index, to_collect, octets);
 }
 
 static void
-progress(void *arg, uint64_t octets, uint32_t stored)
+run_progress(void *arg, uint64_t octets, uint32_t stored)
 {
 	struct run *run = arg;
 
-	report_progress(run->c->o->report, run->index, octets, stored);
+	report_progress(run->env->report, run->index, octets, stored);
 }
 
 static void
-trace(void *arg, bool received, const char *line)
+run_trace(void *arg, bool received, const char *line)
 {
 	struct run *run = arg;
 
-	report_trace(run->c->o->report, run->index, received, line);
+	report_trace(run->env->report, run->index, received, line);
 }
 
 /* Nothing is freed within the session: the timer does it at once. */
 static void
-session_over(void *arg)
+run_session_over(void *arg)
 {
 	struct run *run = arg;
 
-	ev_timer_set(&run->timer, 0, 0);
-	ev_timer_start(run->c->loop, &run->timer);
+	run_go_on_in(run, 0);
 }
 
 static void
 session_begin(struct run *run)
 {
-	static const struct session_hooks quiet = { listed, progress, NULL,
-		session_over };
-	static const struct session_hooks loud = { listed, progress, trace,
-		session_over };
-	struct collect *c = run->c;
+	static const struct session_hooks quiet = { run_listed, run_progress,
+		NULL, run_session_over };
+	static const struct session_hooks loud = { run_listed, run_progress,
+		run_trace, run_session_over };
+	const struct run_env *env = run->env;
 	struct session_conf conf = {
-		.loop = c->loop,
-		.dialer = c->dialer,
+		.loop = env->loop,
+		.dialer = env->dialer,
 		.account = run->account,
 		.delivery = run->delivery,
 		.storer = run->storer,
-		.hooks = c->o->trace ? &loud : &quiet,
+		.hooks = env->trace ? &loud : &quiet,
 		.arg = run,
-		.terminal = c->o->terminal,
-		.accept = c->o->accept,
+		.terminal = env->terminal,
+		.accept = env->accept,
 		.only_troubled = run->only_troubled,
 	};
 	struct errbuf eb;
@@ -167,12 +184,11 @@ add_result(struct run *run, const struct session_result *r)
 }
 
 static void
-wait_for(struct run *run, unsigned seconds)
+run_wait(struct run *run, unsigned seconds)
 {
 	run->waited += seconds;
-	report_waits(run->c->o->report, run->index, run->result.words, seconds);
-	ev_timer_set(&run->timer, seconds, 0);
-	ev_timer_start(run->c->loop, &run->timer);
+	report_waits(run->env->report, run->index, run->result.words, seconds);
+	run_go_on_in(run, seconds);
 }
 
 static unsigned
@@ -190,7 +206,7 @@ jittered(unsigned seconds)
 static bool
 must_end(const struct run *run)
 {
-	return run->c->stopping || run->only_troubled || run->result.unrecorded;
+	return run->stopping || run->only_troubled || run->result.unrecorded;
 }
 
 /* False: the account's patience is at its end. */
@@ -208,7 +224,7 @@ try_later(struct run *run)
 		wait = run->result.retry;
 	if (left == 0 || run->result.retry > left)
 		return false;
-	wait_for(run, wait < left ? wait : left);
+	run_wait(run, wait < left ? wait : left);
 	return true;
 }
 
@@ -254,15 +270,15 @@ record_read(struct storer_job *job)
 		.troubles = job->troubles,
 		.n_troubles = job->n_troubles,
 	};
-	if (run->c->stopping)
+	if (run->stopping)
 		job->err = E_CLOSED;
 	if (job->err != E_OK) {
 		run->result.outcome =
-		    run->c->stopping ? OUTCOME_STOPPED : OUTCOME_DISK;
+		    run->stopping ? OUTCOME_STOPPED : OUTCOME_DISK;
 		snprintf(run->result.words, sizeof(run->result.words), "%s",
-		    run->c->stopping ? _("stopped") : job->eb.text);
+		    run->stopping ? _("stopped") : job->eb.text);
 		run->ended = true;
-		session_over(run);
+		run_session_over(run);
 		return;
 	}
 	if (job->n_rebuilt != 0) {
@@ -275,7 +291,7 @@ record_read(struct storer_job *job)
 			"already, by the names of the files",
 			job->n_rebuilt),
 		    job->n_rebuilt);
-		report_notice(run->c->o->report, run->index, words);
+		report_notice(run->env->report, run->index, words);
 	}
 	wait = a->not_before - time(NULL);
 	if (wait > 0)
@@ -284,37 +300,12 @@ record_read(struct storer_job *job)
 	if (wait > run->account->patience) {
 		run->result.outcome = OUTCOME_BUSY;
 		run->ended = true;
-		session_over(run);
+		run_session_over(run);
 	} else if (wait > 0) {
-		wait_for(run, (unsigned)wait);
+		run_wait(run, (unsigned)wait);
 	} else {
 		session_begin(run);
 	}
-}
-
-/* The two ports of POP3 lead to the same one. */
-static bool
-same_maildrop(const struct account *a, const struct account *b)
-{
-	bool ports =
-	    a->port == b->port || ((a->port == 110 || a->port == 995) &&
-				      (b->port == 110 || b->port == 995));
-
-	return ports && strcasecmp(a->server, b->server) == 0 &&
-	       strcmp(a->user, b->user) == 0;
-}
-
-/* Another account's run is at the same maildrop. */
-static bool
-must_queue(const struct run *run)
-{
-	const struct collect *c = run->c;
-
-	for (size_t i = 0; i < c->o->conf->n; i++)
-		if (&c->v[i] != run && c->v[i].active && !c->v[i].queued &&
-		    same_maildrop(c->v[i].account, run->account))
-			return true;
-	return false;
 }
 
 static enum err
@@ -325,7 +316,7 @@ open_delivery(struct run *run, const struct dest *dest, struct delivery **d_r,
 	struct delivery_env env;
 	char spool[4096];
 
-	snprintf(spool, sizeof(spool), "%s/spool", run->c->o->state_dir);
+	snprintf(spool, sizeof(spool), "%s/spool", run->env->state_dir);
 	env = (struct delivery_env){ a->name, a->email, spool, a->timeout };
 	return delivery_open(d_r, dest, &env, eb);
 }
@@ -337,7 +328,7 @@ open_other(
 {
 	struct run *run = arg;
 	struct dest dest;
-	enum err e = client_conf_dest(run->c->o->conf, &dest, text, eb);
+	enum err e = client_conf_dest(run->env->conf, &dest, text, eb);
 
 	*d_r = NULL;
 	if (e == E_OK && !delivery_has_gone(&dest))
@@ -346,33 +337,27 @@ open_other(
 	return e;
 }
 
-static void
+void
 run_begin(struct run *run)
 {
-	struct collect *c = run->c;
+	const struct run_env *env = run->env;
 	const struct account *a = run->account;
 	struct errbuf eb;
 	enum err e;
 
-	run->active = true;
 	run->result = (struct session_result){ .outcome = OUTCOME_OK };
 	strcpy(run->result.tls, "none");
 	run->tries = run->waited = 0;
 	run->ended = false;
 	run->reconnected = run->only_troubled = false;
-	if ((run->queued = must_queue(run))) {
-		ev_timer_set(&run->timer, 1, 0);
-		ev_timer_start(c->loop, &run->timer);
-		return;
-	}
-	report_began(c->o->report, run->index);
-	if ((e = take_lock(run, &eb)) != E_OK) {
+	report_began(env->report, run->index);
+	if ((e = run_take_lock(run, &eb)) != E_OK) {
 		run_failed(
 		    run, e == E_BUSY ? OUTCOME_LOCKED : OUTCOME_DISK, eb.text);
 		return;
 	}
 	if (open_delivery(run, &a->dest, &run->delivery, &eb) != E_OK ||
-	    storer_new(&run->storer, c->loop, c->o->state_dir, a->name,
+	    storer_new(&run->storer, env->loop, env->state_dir, a->name,
 		a->dest.text, run->delivery, open_other, run, &eb) != E_OK) {
 		run_failed(run, OUTCOME_DISK, eb.text);
 		return;
@@ -387,8 +372,8 @@ run_begin(struct run *run)
 
 /* ---- its turn ---- */
 
-void
-collect_turn(struct ev_loop *loop, ev_timer *w, int revents)
+static void
+go_on(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct run *run = w->data;
 
@@ -396,11 +381,9 @@ collect_turn(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	if (run->session != NULL) {
 		session_ended(run);
-	} else if (run->c->stopping && run->active) {
+	} else if (run->stopping) {
 		run->result.outcome = OUTCOME_STOPPED;
 		run_over(run);
-	} else if (!run->active || run->queued) {
-		run_begin(run);
 	} else if (run->ended) {
 		run_over(run);
 	} else {
@@ -409,18 +392,38 @@ collect_turn(struct ev_loop *loop, ev_timer *w, int revents)
 }
 
 void
-collect_stop_one(struct run *run)
+run_stop(struct run *run)
 {
-	struct ev_loop *loop = run->c->loop;
-
-	if (!run->active) {
-		ev_timer_stop(loop, &run->timer);
-		run->over = true;
-	} else if (ev_is_active(&run->timer)) {
-		ev_timer_stop(loop, &run->timer);
-		ev_timer_set(&run->timer, 0, 0);
-		ev_timer_start(loop, &run->timer);
-	} else if (run->session != NULL) {
+	run->stopping = true;
+	if (ev_is_active(&run->timer))
+		run_go_on_in(run, 0);
+	else if (run->session != NULL)
 		session_stop(run->session);
-	} /* else the record is being read: record_read() */
+	/* else the record is being read: record_read() */
+}
+
+struct run *
+run_new(const struct run_env *env, size_t index, run_done *done, void *arg)
+{
+	struct run *run = calloc(1, sizeof(*run));
+
+	if (run == NULL)
+		return NULL;
+	*run = (struct run){
+		.env = env,
+		.account = &env->conf->v[index],
+		.index = index,
+		.done = done,
+		.arg = arg,
+		.lock = -1,
+	};
+	ev_init(&run->timer, go_on);
+	run->timer.data = run;
+	return run;
+}
+
+void
+run_free(struct run *run)
+{
+	free(run);
 }

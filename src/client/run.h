@@ -1,51 +1,46 @@
 /*
- * run.h - what the loop and the run of one account share.
+ * run.h - one run of an account: its lock, its record, and its sessions, one
+ * after the other, with patience for a server that says "later".
+ *
+ * Knows nothing of other accounts, nor when it is to be run again.
  */
 #ifndef CLIENT_RUN_H
 #define CLIENT_RUN_H
 
-#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-#include "client/collect.h"
-#include "client/deliver/delivery.h"
-#include "client/session/session.h"
-#include "client/state/storer.h"
+struct client_conf;
+struct dialer;
+struct ev_loop;
+struct report;
+struct session_result;
+struct run;
 
-struct collect;
-
-/* One account's run. */
-struct run {
-	struct collect *c;
-	const struct account *account;
-	size_t index;
-	int lock; /* -1: not ours */
-	struct delivery *delivery;
-	struct storer *storer;
-	struct storer_job begin;
-	struct record record;
-	struct session *session;
-	struct session_result result; /* of all its sessions */
-	unsigned tries, waited;       /* of asking again later; seconds */
-	bool ended;                   /* before it had a session */
-	bool reconnected, only_troubled;
-	bool active, over, queued;
-	ev_timer timer; /* to go on at */
-};
-
-struct collect {
-	const struct collect_options *o;
+/* What all runs share; borrowed as long as there is one. */
+struct run_env {
 	struct ev_loop *loop;
 	struct dialer *dialer;
-	struct run *v; /* beside conf->v; `account` is NULL: not chosen */
-	bool *held;
-	bool stopping;
-	ev_signal sigint, sigterm;
-	ev_prepare turn;
+	const struct client_conf *conf;
+	const char *state_dir;
+	struct report *report; /* told of all but the end */
+	bool terminal;         /* a person can be asked */
+	bool accept;           /* what has changed is right */
+	bool trace;
 };
 
-/* The timer's: begins a run, goes on with it, ends it. */
-void collect_turn(struct ev_loop *loop, ev_timer *w, int revents);
-/* Its run ends soon, or none begins: `over`. */
-void collect_stop_one(struct run *run);
+/* The run is over, with what all its sessions did.  Called last of all: from
+ * within it the run may be freed or begun again. */
+typedef void run_done(void *arg, const struct session_result *result);
+
+/* index: of the account in env->conf.  NULL: memory. */
+struct run *run_new(
+    const struct run_env *env, size_t index, run_done *done, void *arg);
+void run_free(struct run *run); /* not between run_begin() and `done` */
+
+/* `done` may be called at once. */
+void run_begin(struct run *run);
+/* Between the two: it ends well, and soon.  `done` is called later. */
+void run_stop(struct run *run);
 
 #endif
