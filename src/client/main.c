@@ -28,7 +28,7 @@ struct options {
 };
 
 static void
-complain(const char *words)
+say_error(const char *words)
 {
 	fprintf(stderr, "malote: %s\n", words);
 }
@@ -60,7 +60,7 @@ usage(FILE *to)
 /* ---- where things are ---- */
 
 static bool
-place(char out[PATH], const char *variable, const char *below_home,
+default_path(char out[PATH], const char *variable, const char *below_home,
     const char *name)
 {
 	const char *base = getenv(variable), *home = getenv("HOME");
@@ -78,10 +78,10 @@ place(char out[PATH], const char *variable, const char *below_home,
 static bool
 defaults(struct options *o)
 {
-	return (o->conf[0] != '\0' || place(o->conf, "XDG_CONFIG_HOME",
+	return (o->conf[0] != '\0' || default_path(o->conf, "XDG_CONFIG_HOME",
 					  ".config", "malote/malote.conf")) &&
-	       (o->state[0] != '\0' ||
-		   place(o->state, "XDG_STATE_HOME", ".local/state", "malote"));
+	       (o->state[0] != '\0' || default_path(o->state, "XDG_STATE_HOME",
+					   ".local/state", "malote"));
 }
 
 /* ---- options ---- */
@@ -94,7 +94,7 @@ set_path(char out[PATH], const char *value)
 
 /* -1: go on; else the exit code. */
 static int
-parse(struct options *o, int argc, char **argv)
+parse_options(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "accept", no_argument, NULL, 'a' },
@@ -139,7 +139,7 @@ warn_conf(void *arg, const char *words)
 	const struct options *o = arg;
 
 	if (!o->quiet)
-		complain(words);
+		say_error(words);
 }
 
 /* Which accounts are meant; NULL: one of the names is none of them. */
@@ -189,8 +189,8 @@ ask_accept(const struct client_conf *conf, bool *held)
 }
 
 static int
-collect(const struct options *o, const struct client_conf *conf, bool *chosen,
-    bool daemon)
+command_collect(const struct options *o, const struct client_conf *conf,
+    bool *chosen, bool daemon)
 {
 	bool terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) &&
 			!daemon && !o->json && !o->quiet;
@@ -214,9 +214,9 @@ collect(const struct options *o, const struct client_conf *conf, bool *chosen,
 	int code = EX_OSERR;
 
 	if (c.report == NULL || held == NULL) {
-		complain(_("out of memory"));
+		say_error(_("out of memory"));
 	} else if (collect_run(&c, held, &eb) != E_OK) {
-		complain(eb.text);
+		say_error(eb.text);
 	} else {
 		code = report_end(c.report);
 		if (daemon) /* it ends when it is told to */
@@ -234,7 +234,7 @@ collect(const struct options *o, const struct client_conf *conf, bool *chosen,
 }
 
 static int
-status(const struct options *o, const struct client_conf *conf,
+command_status(const struct options *o, const struct client_conf *conf,
     const bool *chosen, enum status_kind kind)
 {
 	struct errbuf eb;
@@ -242,33 +242,33 @@ status(const struct options *o, const struct client_conf *conf,
 	if (status_print(conf, chosen, o->state, o->json ? STATUS_JSON : kind,
 		&eb) == E_OK)
 		return EX_OK;
-	complain(eb.text);
+	say_error(eb.text);
 	return EX_IOERR;
 }
 
 /* The state is made here, before anything else uses it, so that a damaged one
  * is put aside once. */
 static int
-prepare(const struct options *o)
+prepare_state(const struct options *o)
 {
 	struct errbuf eb;
 	struct state *s;
 	bool put_aside;
 
 	if (state_open(&s, o->state, &put_aside, &eb) != E_OK) {
-		complain(eb.text);
+		say_error(eb.text);
 		return EX_IOERR;
 	}
 	state_close(s);
 	if (put_aside)
-		complain(_("the record of what was collected was damaged; it "
-			   "is put aside and made anew from the mail that is "
-			   "here"));
+		say_error(_("the record of what was collected was damaged; it "
+			    "is put aside and made anew from the mail that is "
+			    "here"));
 	return -1;
 }
 
 static int
-run(struct options *o, const char *command, char **names, int n)
+run_command(struct options *o, const char *command, char **names, int n)
 {
 	struct errbuf eb;
 	struct client_conf conf;
@@ -276,20 +276,20 @@ run(struct options *o, const char *command, char **names, int n)
 	int code;
 
 	if (client_conf_load(&conf, o->conf, warn_conf, o, &eb) != E_OK) {
-		complain(eb.text);
+		say_error(eb.text);
 		return EX_CONFIG;
 	}
 	if ((chosen = choose(&conf, names, n)) == NULL)
 		code = EX_USAGE;
-	else if ((code = prepare(o)) != -1)
+	else if ((code = prepare_state(o)) != -1)
 		;
 	else if (strcmp(command, "status") == 0)
-		code = status(o, &conf, chosen, STATUS_STATUS);
+		code = command_status(o, &conf, chosen, STATUS_STATUS);
 	else if (strcmp(command, "accounts") == 0)
-		code = status(o, &conf, chosen, STATUS_ACCOUNTS);
+		code = command_status(o, &conf, chosen, STATUS_ACCOUNTS);
 	else
-		code =
-		    collect(o, &conf, chosen, strcmp(command, "daemon") == 0);
+		code = command_collect(
+		    o, &conf, chosen, strcmp(command, "daemon") == 0);
 	free(chosen);
 	client_conf_free(&conf);
 	return code;
@@ -322,7 +322,7 @@ main(int argc, char **argv)
 	setlocale(LC_ALL, "");
 	bindtextdomain("malote", locales != NULL ? locales : LOCALEDIR);
 	textdomain("malote");
-	if ((code = parse(&o, argc, argv)) != -1)
+	if ((code = parse_options(&o, argc, argv)) != -1)
 		return code;
 	argc -= optind;
 	argv += optind;
@@ -336,9 +336,9 @@ main(int argc, char **argv)
 		}
 	}
 	if (!defaults(&o)) {
-		complain(_("HOME is not set: say where things are, by "
-			   "--config and --state"));
+		say_error(_("HOME is not set: say where things are, by "
+			    "--config and --state"));
 		return EX_USAGE;
 	}
-	return run(&o, command, argv, argc);
+	return run_command(&o, command, argv, argc);
 }

@@ -43,7 +43,7 @@ struct run {
 	ev_timer timer; /* to go on at */
 };
 
-/* It goes on with go_on(). */
+/* It goes on with run_go_on(). */
 static void
 run_go_on_in(struct run *run, double seconds)
 {
@@ -143,7 +143,7 @@ run_session_over(void *arg)
 }
 
 static void
-session_begin(struct run *run)
+run_session(struct run *run)
 {
 	static const struct session_hooks quiet = { run_listed, run_progress,
 		NULL, run_session_over };
@@ -229,7 +229,7 @@ try_later(struct run *run)
 }
 
 static void
-session_ended(struct run *run)
+run_session_ended(struct run *run)
 {
 	const struct session_result *r = session_result(run->session);
 	bool again = r->again && !run->reconnected;
@@ -243,12 +243,12 @@ session_ended(struct run *run)
 		run_over(run);
 	} else if (again) {
 		run->reconnected = true;
-		session_begin(run);
+		run_session(run);
 	} else if (run->result.outcome == OUTCOME_BUSY && try_later(run)) {
 		return;
 	} else if (run->result.troubled_left) {
 		run->only_troubled = true;
-		session_begin(run);
+		run_session(run);
 	} else {
 		run_over(run);
 	}
@@ -304,7 +304,7 @@ record_read(struct storer_job *job)
 	} else if (wait > 0) {
 		run_wait(run, (unsigned)wait);
 	} else {
-		session_begin(run);
+		run_session(run);
 	}
 }
 
@@ -373,21 +373,21 @@ run_begin(struct run *run)
 /* ---- its turn ---- */
 
 static void
-go_on(struct ev_loop *loop, ev_timer *w, int revents)
+run_go_on(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct run *run = w->data;
 
 	(void)loop;
 	(void)revents;
 	if (run->session != NULL) {
-		session_ended(run);
+		run_session_ended(run);
 	} else if (run->stopping) {
 		run->result.outcome = OUTCOME_STOPPED;
 		run_over(run);
 	} else if (run->ended) {
 		run_over(run);
 	} else {
-		session_begin(run);
+		run_session(run);
 	}
 }
 
@@ -417,7 +417,7 @@ run_new(const struct run_env *env, size_t index, run_done *done, void *arg)
 		.arg = arg,
 		.lock = -1,
 	};
-	ev_init(&run->timer, go_on);
+	ev_init(&run->timer, run_go_on);
 	run->timer.data = run;
 	return run;
 }

@@ -101,7 +101,7 @@ line_of(const struct conf_lines *l, const char *name)
 /* ---- accounts ---- */
 
 static void
-wipe(char *secret)
+wipe_secret(char *secret)
 {
 	if (secret != NULL)
 		explicit_bzero(secret, strlen(secret));
@@ -116,7 +116,7 @@ setting_clear(const struct setting *s, struct account *a)
 	switch (s->holds) {
 	case NUMBER: break;
 	case TEXT: free(*(char **)field); break;
-	case SECRET: wipe(*(char **)field); break;
+	case SECRET: wipe_secret(*(char **)field); break;
 	case DEST: dest_clear(field); break;
 	}
 }
@@ -244,7 +244,7 @@ on_account(cfg_t *cfg, cfg_opt_t *opt)
 /* ---- reading ---- */
 
 static void
-parse(char *text)
+parse_accounts(char *text)
 {
 	static const struct conf_grammar grammar = {
 		.section = "account",
@@ -315,7 +315,7 @@ client_conf_dest(const struct client_conf *c, struct dest *d, const char *text,
 
 /* Where the first complaint and all warnings go. */
 struct listener {
-	struct conf_report report; /* first: see say() */
+	struct conf_report report; /* first: see listener_say() */
 	void (*warn)(void *arg, const char *words);
 	void *arg;
 	struct errbuf *eb;
@@ -323,7 +323,7 @@ struct listener {
 };
 
 static void
-say(void *arg, const char *line)
+listener_say(void *arg, const char *line)
 {
 	struct listener *l = arg;
 
@@ -352,7 +352,7 @@ read_accounts(struct client_conf *c, struct slurp *in,
 		return err_sys(eb, E_IO, "%s", c->file);
 	conf_text_prepare(&rd.lines.text, in->text);
 	if (report->errors == 0)
-		parse(in->text);
+		parse_accounts(in->text);
 	account_clear(&rd.account); /* one that did not end */
 	free(folder);
 	if (report->errors == 0 && c->n == 0 && !rd.no_memory)
@@ -368,8 +368,8 @@ enum err
 client_conf_load(struct client_conf *c, const char *file,
     void (*warn)(void *arg, const char *words), void *arg, struct errbuf *eb)
 {
-	struct listener to = { { .say = say, .arg = &to }, warn, arg, eb,
-		false };
+	struct listener to = { { .say = listener_say, .arg = &to }, warn, arg,
+		eb, false };
 	struct errbuf why;
 	struct slurp in;
 	enum err e;

@@ -16,7 +16,7 @@ value_shown(char out[VALUE_SHOWN], const char *value)
 }
 
 static enum err
-copy(char **field, const char *value, struct errbuf *eb)
+copy_text(char **field, const char *value, struct errbuf *eb)
 {
 	if ((*field = strdup(value)) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
@@ -26,7 +26,7 @@ copy(char **field, const char *value, struct errbuf *eb)
 static enum err
 copy_lower(char **field, const char *value, struct errbuf *eb)
 {
-	enum err e = copy(field, value, eb);
+	enum err e = copy_text(field, value, eb);
 
 	for (char *p = *field; e == E_OK && *p != '\0'; p++)
 		*p = str_lower1(*p);
@@ -41,7 +41,7 @@ value_secret(const struct value_place *place, const char *name, void *field,
 {
 	(void)place;
 	(void)name;
-	return copy(field, value, eb);
+	return copy_text(field, value, eb);
 }
 
 static enum err
@@ -67,7 +67,7 @@ value_text(const struct value_place *place, const char *name, void *field,
 	enum err e = check_text(name, value, eb);
 
 	(void)place;
-	return e != E_OK ? e : copy(field, value, eb);
+	return e != E_OK ? e : copy_text(field, value, eb);
 }
 
 enum err
@@ -215,7 +215,7 @@ value_auth(const struct value_place *place, const char *name, void *field,
 	(void)place;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (slice_caseeq(s, others[i]))
-			return copy(field, others[i], eb);
+			return copy_text(field, others[i], eb);
 	if (sasl_find(s) != NULL)
 		return copy_lower(field, value, eb);
 	return err_set(eb, E_CONFIG,
@@ -259,7 +259,7 @@ value_fingerprint(const struct value_place *place, const char *name,
 		    _("%s is no SHA-256; write 64 hexadecimal digits, or "
 		      "\"sha256/\" and base64"),
 		    name);
-	return copy(field, value, eb);
+	return copy_text(field, value, eb);
 }
 
 /* [socks5://][USER:PASSWORD@]HOST[:PORT] */

@@ -130,7 +130,7 @@ hand_over(struct delivery *d, struct parcel *p)
 }
 
 static void
-publish(struct delivery *d, struct parcel **v, size_t n)
+publish_command(struct delivery *d, struct parcel **v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!parcel_is_late(d, v[i]))
@@ -140,6 +140,6 @@ publish(struct delivery *d, struct parcel **v, size_t n)
 const struct kind kind_command = {
 	.open = open_command,
 	.close = close_command,
-	.publish = publish,
+	.publish = publish_command,
 	.recover = files_recover,
 };

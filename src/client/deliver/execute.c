@@ -53,7 +53,7 @@ reset_signals(void)
 }
 
 static void
-place(int fd, int at)
+place_input(int fd, int at)
 {
 	if (dup2(fd, at) < 0)
 		_exit(127);
@@ -76,10 +76,10 @@ be_child(const struct run *r)
 
 	setpgid(0, 0);
 	reset_signals();
-	place(r->input, STDIN_FILENO);
-	place(r->null, STDOUT_FILENO);
-	place(r->errors[1], STDERR_FILENO);
-	place(r->status[1], FD_STATUS);
+	place_input(r->input, STDIN_FILENO);
+	place_input(r->null, STDOUT_FILENO);
+	place_input(r->errors[1], STDERR_FILENO);
+	place_input(r->status[1], FD_STATUS);
 	if (close_range(FD_STATUS + 1, ~0U, 0) != 0)
 		_exit(127);
 	if ((pid = _Fork()) == 0)

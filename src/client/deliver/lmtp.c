@@ -40,7 +40,7 @@ is_address(const char *s)
 }
 
 static bool
-copy(char **to, const char *from)
+copy_string(char **to, const char *from)
 {
 	if (from == NULL)
 		return true;
@@ -68,8 +68,9 @@ open_lmtp(struct delivery *d, const struct dest *dest,
 			to != NULL ? strlen(to) : 0));
 	if (dest->path == NULL && dest->host == NULL)
 		return err_set(eb, E_CONFIG, _("there is no LMTP server"));
-	if (!copy(&l->path, dest->path) || !copy(&l->host, dest->host) ||
-	    !copy(&l->recipient, to))
+	if (!copy_string(&l->path, dest->path) ||
+	    !copy_string(&l->host, dest->host) ||
+	    !copy_string(&l->recipient, to))
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return E_OK;
 }
@@ -153,7 +154,7 @@ transact(struct lmtp *l, struct parcel *p, int fd, struct lmtp_reply *r,
 
 /* E_OK: the server has decided, and may be asked again. */
 static enum err
-deliver(struct delivery *d, struct parcel *p, struct errbuf *eb)
+deliver_one(struct delivery *d, struct parcel *p, struct errbuf *eb)
 {
 	struct lmtp *l = d->own;
 	struct lmtp_reply r, reset;
@@ -202,7 +203,7 @@ take_leave(struct lmtp *l)
 /* A message that the server cannot stand does not hold up the next one: a new
  * connection is tried once. */
 static void
-publish(struct delivery *d, struct parcel **v, size_t n)
+publish_lmtp(struct delivery *d, struct parcel **v, size_t n)
 {
 	struct lmtp *l = d->own;
 	struct errbuf eb = { .text = "" };
@@ -211,7 +212,7 @@ publish(struct delivery *d, struct parcel **v, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (parcel_is_late(d, v[i]))
 			continue;
-		if (l->lost < LOST_MAX && deliver(d, v[i], &eb) == E_OK) {
+		if (l->lost < LOST_MAX && deliver_one(d, v[i], &eb) == E_OK) {
 			l->lost = 0;
 			continue;
 		}
@@ -225,6 +226,6 @@ publish(struct delivery *d, struct parcel **v, size_t n)
 const struct kind kind_lmtp = {
 	.open = open_lmtp,
 	.close = close_lmtp,
-	.publish = publish,
+	.publish = publish_lmtp,
 	.recover = files_recover,
 };

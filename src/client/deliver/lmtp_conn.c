@@ -43,7 +43,7 @@ deadline(const struct lmtp_conn *c)
 }
 
 static enum err
-wait_for(struct lmtp_conn *c, short events, uint64_t end, struct errbuf *eb)
+conn_wait(struct lmtp_conn *c, short events, uint64_t end, struct errbuf *eb)
 {
 	struct pollfd p = { c->fd, events, 0 };
 
@@ -60,7 +60,7 @@ wait_for(struct lmtp_conn *c, short events, uint64_t end, struct errbuf *eb)
 }
 
 static enum err
-lost(struct errbuf *eb, bool by_errno)
+conn_lost(struct errbuf *eb, bool by_errno)
 {
 	static const char words[] = N_("the LMTP connection was lost");
 
@@ -81,10 +81,10 @@ lmtp_send(struct lmtp_conn *c, const char *p, size_t n, struct errbuf *eb)
 			p += done;
 			n -= (size_t)done;
 		} else if (errno == EAGAIN) {
-			if ((e = wait_for(c, POLLOUT, end, eb)) != E_OK)
+			if ((e = conn_wait(c, POLLOUT, end, eb)) != E_OK)
 				return e;
 		} else if (errno != EINTR) {
-			return lost(eb, true);
+			return conn_lost(eb, true);
 		}
 	}
 	return E_OK;
@@ -102,20 +102,20 @@ fill(struct lmtp_conn *c, uint64_t end, struct errbuf *eb)
 		return err_set(eb, E_FORMAT,
 		    _("the LMTP server sent a line without an end"));
 	do {
-		if ((e = wait_for(c, POLLIN, end, eb)) != E_OK)
+		if ((e = conn_wait(c, POLLIN, end, eb)) != E_OK)
 			return e;
 		n = recv(
 		    c->fd, c->in + c->n, sizeof(c->in) - c->n, MSG_DONTWAIT);
 	} while (n < 0 && (errno == EAGAIN || errno == EINTR));
 	if (n <= 0)
-		return lost(eb, n < 0);
+		return conn_lost(eb, n < 0);
 	c->n += (size_t)n;
 	return E_OK;
 }
 
 /* Without its end. */
 static enum err
-take_line(struct lmtp_conn *c, char line[LMTP_LINE], size_t *n_r, uint64_t end,
+conn_line(struct lmtp_conn *c, char line[LMTP_LINE], size_t *n_r, uint64_t end,
     struct errbuf *eb)
 {
 	const char *lf;
@@ -164,7 +164,7 @@ lmtp_reply(struct lmtp_conn *c, struct lmtp_reply *r, struct errbuf *eb)
 	enum err e;
 
 	for (unsigned lines = 0; !last; lines++) {
-		if ((e = take_line(c, line, &n, end, eb)) != E_OK)
+		if ((e = conn_line(c, line, &n, end, eb)) != E_OK)
 			return e;
 		if (lines == LMTP_LINES ||
 		    !parse_code(line, n, &r->code, &last) ||
@@ -234,7 +234,7 @@ connect_to(struct lmtp_conn *c, int family, const struct sockaddr *to,
 	if (connect(c->fd, to, size) != 0)
 		failed = errno;
 	if (failed == EINPROGRESS || failed == EINTR) {
-		e = wait_for(c, POLLOUT, deadline(c), eb);
+		e = conn_wait(c, POLLOUT, deadline(c), eb);
 		if (e == E_OK &&
 		    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &failed, &len) != 0)
 			failed = errno;
@@ -286,7 +286,7 @@ connect_tcp(
 }
 
 static enum err
-refused(const struct lmtp_reply *r, struct errbuf *eb)
+conn_refused(const struct lmtp_reply *r, struct errbuf *eb)
 {
 	return err_set(eb, E_DENIED, _("the LMTP server refused: %s"), r->text);
 }
@@ -300,11 +300,11 @@ greet(struct lmtp_conn *c, const char *self, struct errbuf *eb)
 	if ((e = lmtp_reply(c, &r, eb)) != E_OK)
 		return e;
 	if (r.code != 220)
-		return refused(&r, eb);
+		return conn_refused(&r, eb);
 	c->eightbit = false;
 	if ((e = lmtp_ask(c, &r, eb, "LHLO %s", self)) != E_OK)
 		return e;
-	return r.code == 250 ? E_OK : refused(&r, eb);
+	return r.code == 250 ? E_OK : conn_refused(&r, eb);
 }
 
 enum err

@@ -68,7 +68,7 @@ has_gone(const struct dest *dest)
 
 /* Never onto another message.  Not every file system can do that in one. */
 static int
-move(int from, const char *old, int to, const char *new)
+move_file(int from, const char *old, int to, const char *new)
 {
 	if (renameat2(from, old, to, new, RENAME_NOREPLACE) == 0)
 		return 0;
@@ -93,21 +93,21 @@ take_back(struct delivery *d, struct parcel **v, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (v[i]->result != E_OK)
 			continue;
-		move(m->new, v[i]->file, d->files, v[i]->tmp);
+		move_file(m->new, v[i]->file, d->files, v[i]->tmp);
 		parcel_fail(v[i], E_AGAIN, _("cannot sync %s: %s"), m->where,
 		    strerror(why));
 	}
 }
 
 static void
-publish(struct delivery *d, struct parcel **v, size_t n)
+publish_maildir(struct delivery *d, struct parcel **v, size_t n)
 {
 	struct maildir *m = d->own;
 
 	for (size_t i = 0; i < n; i++) {
 		v[i]->result = E_OK;
 		v[i]->why[0] = '\0';
-		if (move(d->files, v[i]->tmp, m->new, v[i]->file) != 0)
+		if (move_file(d->files, v[i]->tmp, m->new, v[i]->file) != 0)
 			parcel_fail(v[i], E_AGAIN,
 			    _("cannot put it into %s: %s"), m->where,
 			    strerror(errno));
@@ -187,7 +187,7 @@ walk_folder(const struct walk *w, int at, const char *name)
 
 /* The Maildir, and the folders in it: ".Name" (Maildir++). */
 static enum err
-walk(struct maildir *m, walk_fn *fn, void *arg, struct errbuf *eb)
+walk_maildir(struct maildir *m, walk_fn *fn, void *arg, struct errbuf *eb)
 {
 	struct walk w = { fn, arg, m->where, eb };
 	enum err e = walk_folder(&w, m->root, ".");
@@ -234,7 +234,7 @@ find_one(void *arg, int folder, const char *file)
 
 /* Is it in new/ or where the person's mail program has put it? */
 static enum err
-find(struct maildir *m, const char *file, bool *found_r, struct errbuf *eb)
+find_file(struct maildir *m, const char *file, bool *found_r, struct errbuf *eb)
 {
 	struct find f = { .file = file, .m = m, .eb = eb };
 	struct stat st;
@@ -243,7 +243,7 @@ find(struct maildir *m, const char *file, bool *found_r, struct errbuf *eb)
 	if (fstatat(m->new, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		e = find_one(&f, m->new, file);
 	else
-		e = walk(m, find_one, &f, eb);
+		e = walk_maildir(m, find_one, &f, eb);
 	*found_r = f.found;
 	return e;
 }
@@ -251,8 +251,8 @@ find(struct maildir *m, const char *file, bool *found_r, struct errbuf *eb)
 /* A second link may be the message in new/, if one system call could not
  * rename; or it is another program's. */
 static enum err
-finish(struct delivery *d, const struct parcel *in, const struct stat *st,
-    bool *stored_r, struct errbuf *eb)
+finish_rename(struct delivery *d, const struct parcel *in,
+    const struct stat *st, bool *stored_r, struct errbuf *eb)
 {
 	struct maildir *m = d->own;
 	struct name name;
@@ -262,11 +262,11 @@ finish(struct delivery *d, const struct parcel *in, const struct stat *st,
 	    name.octets != (uint64_t)st->st_size)
 		return E_OK;
 	if (st->st_nlink > 1) {
-		e = find(m, in->file, stored_r, eb);
+		e = find_file(m, in->file, stored_r, eb);
 		if (e != E_OK || *stored_r)
 			return e;
 	}
-	if (move(d->files, in->tmp, m->new, in->file) != 0) {
+	if (move_file(d->files, in->tmp, m->new, in->file) != 0) {
 		if (errno == EEXIST)
 			return E_OK;
 		return err_sys(
@@ -279,8 +279,8 @@ finish(struct delivery *d, const struct parcel *in, const struct stat *st,
 }
 
 static enum err
-recover(struct delivery *d, const struct parcel *in, bool young, bool *stored_r,
-    struct errbuf *eb)
+recover_maildir(struct delivery *d, const struct parcel *in, bool young,
+    bool *stored_r, struct errbuf *eb)
 {
 	struct maildir *m = d->own;
 	struct stat st;
@@ -290,11 +290,12 @@ recover(struct delivery *d, const struct parcel *in, bool young, bool *stored_r,
 	    strchr(in->tmp, '/') != NULL || strchr(in->file, '/') != NULL)
 		return E_OK;
 	if (fstatat(d->files, in->tmp, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return S_ISREG(st.st_mode) ? finish(d, in, &st, stored_r, eb)
-					   : E_OK;
+		return S_ISREG(st.st_mode)
+			   ? finish_rename(d, in, &st, stored_r, eb)
+			   : E_OK;
 	if (errno != ENOENT)
 		return err_sys(eb, disk_err(), _("cannot read %s"), d->where);
-	if ((e = find(m, in->file, stored_r, eb)) == E_OK && young)
+	if ((e = find_file(m, in->file, stored_r, eb)) == E_OK && young)
 		*stored_r = true;
 	return e;
 }
@@ -325,13 +326,13 @@ scan_one(void *arg, int folder, const char *file)
 }
 
 static enum err
-scan(struct delivery *d,
+scan_maildir(struct delivery *d,
     enum err (*found)(void *arg, const struct delivery_found *f), void *arg,
     struct errbuf *eb)
 {
 	struct scan s = { d->account, found, arg };
 
-	return walk(d->own, scan_one, &s, eb);
+	return walk_maildir(d->own, scan_one, &s, eb);
 }
 
 const struct kind kind_maildir = {
@@ -339,7 +340,7 @@ const struct kind kind_maildir = {
 	.open = open_maildir,
 	.close = close_maildir,
 	.has_gone = has_gone,
-	.publish = publish,
-	.recover = recover,
-	.scan = scan,
+	.publish = publish_maildir,
+	.recover = recover_maildir,
+	.scan = scan_maildir,
 };

@@ -12,7 +12,7 @@
 #include "client/deliver/kind.h"
 
 static enum err
-open_kind(struct delivery *d, const struct dest *dest,
+open_mbox_delivery(struct delivery *d, const struct dest *dest,
     const struct delivery_env *env, struct errbuf *eb)
 {
 	struct mbox *m = calloc(1, sizeof(*m));
@@ -27,7 +27,7 @@ open_kind(struct delivery *d, const struct dest *dest,
 }
 
 static void
-close_kind(struct delivery *d)
+close_mbox_delivery(struct delivery *d)
 {
 	struct mbox *m = d->own;
 
@@ -40,7 +40,7 @@ close_kind(struct delivery *d)
 }
 
 static int
-room(struct delivery *d)
+room_mbox(struct delivery *d)
 {
 	return ((struct mbox *)d->own)->dir;
 }
@@ -59,8 +59,8 @@ size_of(const struct mbox *m, uint64_t *size_r, struct errbuf *eb)
 /* ---- preparing ---- */
 
 static enum err
-place(struct delivery *d, struct parcel *p, uint64_t offset, unsigned lead,
-    struct errbuf *eb)
+place_parcel(struct delivery *d, struct parcel *p, uint64_t offset,
+    unsigned lead, struct errbuf *eb)
 {
 	struct measure is;
 	enum err e;
@@ -79,7 +79,7 @@ place(struct delivery *d, struct parcel *p, uint64_t offset, unsigned lead,
 }
 
 static enum err
-prepare(struct delivery *d, struct parcel **v, size_t n, struct errbuf *eb)
+prepare_mbox(struct delivery *d, struct parcel **v, size_t n, struct errbuf *eb)
 {
 	struct mbox *m = d->own;
 	unsigned lead = 0;
@@ -91,7 +91,7 @@ prepare(struct delivery *d, struct parcel **v, size_t n, struct errbuf *eb)
 	if ((e = size_of(m, &end, eb)) == E_OK)
 		e = mbox_lead(m, end, &lead, eb);
 	for (size_t i = 0; i < n && e == E_OK; i++) {
-		e = place(d, v[i], end, lead, eb);
+		e = place_parcel(d, v[i], end, lead, eb);
 		end += v[i]->length;
 		lead = 0; /* each leaves an empty line */
 	}
@@ -103,7 +103,7 @@ prepare(struct delivery *d, struct parcel **v, size_t n, struct errbuf *eb)
 /* ---- publishing ---- */
 
 static enum err
-append(struct delivery *d, const struct parcel *p, struct errbuf *eb)
+append_parcel(struct delivery *d, const struct parcel *p, struct errbuf *eb)
 {
 	enum err e;
 	int fd;
@@ -131,7 +131,7 @@ append_all(struct delivery *d, struct parcel **v, size_t n, size_t *done_r,
 		return err_set(eb, E_BUSY,
 		    _("%s was changed by another program while it was locked"),
 		    m->where);
-	while (*done_r < n && (e = append(d, v[*done_r], eb)) == E_OK)
+	while (*done_r < n && (e = append_parcel(d, v[*done_r], eb)) == E_OK)
 		++*done_r;
 	if (*done_r > 0 && fsync(m->fd) != 0) {
 		e = err_sys(eb, disk_err(), _("cannot sync %s"), m->where);
@@ -143,7 +143,7 @@ append_all(struct delivery *d, struct parcel **v, size_t n, size_t *done_r,
 }
 
 static void
-publish(struct delivery *d, struct parcel **v, size_t n)
+publish_mbox(struct delivery *d, struct parcel **v, size_t n)
 {
 	struct errbuf eb = { .text = "" };
 	size_t done;
@@ -158,18 +158,18 @@ publish(struct delivery *d, struct parcel **v, size_t n)
 }
 
 static void
-release(struct delivery *d)
+release_mbox(struct delivery *d)
 {
 	mbox_unlock(d->own);
 }
 
 const struct kind kind_mbox = {
-	.open = open_kind,
-	.close = close_kind,
-	.room = room,
-	.prepare = prepare,
-	.publish = publish,
-	.release = release,
+	.open = open_mbox_delivery,
+	.close = close_mbox_delivery,
+	.room = room_mbox,
+	.prepare = prepare_mbox,
+	.publish = publish_mbox,
+	.release = release_mbox,
 	.recover = mbox_recover,
 	.scan = mbox_scan,
 };

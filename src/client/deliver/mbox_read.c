@@ -48,7 +48,7 @@ end_message(struct reading *r)
 
 /* A whole "From ". */
 static enum err
-take_from(struct reading *r)
+read_from(struct reading *r)
 {
 	enum err e;
 
@@ -77,7 +77,7 @@ give_kept(struct reading *r)
 }
 
 static enum err
-take_start(struct reading *r, char c)
+read_start(struct reading *r, char c)
 {
 	bool empty = !r->quoted && r->so_far == 0 && c == '\n';
 
@@ -87,7 +87,7 @@ take_start(struct reading *r, char c)
 		return E_OK;
 	}
 	if (c == from[r->so_far])
-		return ++r->so_far == sizeof(from) - 1 ? take_from(r) : E_OK;
+		return ++r->so_far == sizeof(from) - 1 ? read_from(r) : E_OK;
 	give_kept(r);
 	give(r, &c, 1);
 	r->at = c == '\n' ? AT_START : AT_INSIDE;
@@ -96,7 +96,7 @@ take_start(struct reading *r, char c)
 }
 
 static enum err
-take(struct reading *r, const char *p, size_t n)
+read_octets(struct reading *r, const char *p, size_t n)
 {
 	enum err e = E_OK;
 
@@ -105,7 +105,7 @@ take(struct reading *r, const char *p, size_t n)
 		size_t some = 1;
 
 		if (r->at == AT_START) {
-			e = take_start(r, *p);
+			e = read_start(r, *p);
 		} else {
 			end = memchr(p, '\n', n);
 			some = end != NULL ? (size_t)(end + 1 - p) : n;
@@ -139,7 +139,7 @@ mbox_read(
 			    eb, disk_err(), _("cannot read %s"), m->where);
 		if (n < 0)
 			continue;
-		e = take(&r, in, (size_t)n);
+		e = read_octets(&r, in, (size_t)n);
 		at += n;
 	}
 	if (e == E_OK)

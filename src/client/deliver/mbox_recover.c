@@ -68,7 +68,7 @@ look_begin(void *arg)
 }
 
 static void
-digest(struct look *l, const char *p, size_t n)
+digest_body(struct look *l, const char *p, size_t n)
 {
 	if (EVP_DigestUpdate(l->body, p, n) != 1)
 		l->failed = true;
@@ -88,10 +88,10 @@ look_body(struct look *l, const char *p, size_t n)
 		if (n == 0)
 			break;
 		for (; l->ends > 0; l->ends--)
-			digest(l, "\n", 1);
+			digest_body(l, "\n", 1);
 		for (some = 0; some < n && p[some] != '\n'; some++)
 			;
-		digest(l, p, some);
+		digest_body(l, p, some);
 		p += some;
 		n -= some;
 	}
@@ -174,7 +174,7 @@ search_end(void *arg)
 
 /* file: -1: its body is not known any more. */
 static enum err
-search(struct mbox *m, const struct parcel *in, int file, bool *found_r,
+search_mbox(struct mbox *m, const struct parcel *in, int file, bool *found_r,
     struct errbuf *eb)
 {
 	static const struct mbox_events events = { look_begin, look_octets,
@@ -227,7 +227,7 @@ compare_some(void *arg, const char *p, size_t n, struct errbuf *eb)
 }
 
 static enum err
-finish(struct mbox *m, int file, const struct parcel *in, bool *stored_r,
+finish_append(struct mbox *m, int file, const struct parcel *in, bool *stored_r,
     struct errbuf *eb)
 {
 	enum err e;
@@ -264,7 +264,7 @@ look_at_offset(struct mbox *m, int file, const struct parcel *in,
 	if (e != E_OK || c.differs)
 		return e;
 	if (c.at < in->offset + in->length)
-		return finish(m, file, in, stored_r, eb);
+		return finish_append(m, file, in, stored_r, eb);
 	*stored_r = true;
 	if (fsync(m->fd) != 0)
 		return err_sys(eb, disk_err(), _("cannot sync %s"), m->where);
@@ -292,7 +292,7 @@ mbox_recover(struct delivery *d, const struct parcel *in, bool young,
 	if (e == E_OK && there)
 		e = look_at_offset(m, file, in, stored_r, eb);
 	if (e == E_OK && !*stored_r)
-		e = search(m, in, file, stored_r, eb);
+		e = search_mbox(m, in, file, stored_r, eb);
 	if (file >= 0)
 		close(file);
 	mbox_unlock(m);

@@ -37,7 +37,7 @@ struct render {
 };
 
 static enum err
-flush(struct render *r)
+flush_render(struct render *r)
 {
 	enum err e = E_OK;
 
@@ -48,7 +48,7 @@ flush(struct render *r)
 }
 
 static enum err
-put(struct render *r, const char *p, size_t n)
+put_octets(struct render *r, const char *p, size_t n)
 {
 	enum err e;
 
@@ -61,7 +61,7 @@ put(struct render *r, const char *p, size_t n)
 		r->last = p[some - 1];
 		p += some;
 		n -= some;
-		if (r->n == sizeof(r->out) && (e = flush(r)) != E_OK)
+		if (r->n == sizeof(r->out) && (e = flush_render(r)) != E_OK)
 			return e;
 	}
 	return E_OK;
@@ -74,22 +74,22 @@ at_start(struct render *r, char c)
 	enum err e;
 
 	if (r->so_far == 0 && c == '>')
-		return put(r, &c, 1);
+		return put_octets(r, &c, 1);
 	if (c == from[r->so_far]) {
 		if (++r->so_far < sizeof(from) - 1)
 			return E_OK;
 		r->inside = true;
 		r->so_far = 0;
-		return put(r, ">From ", 6);
+		return put_octets(r, ">From ", 6);
 	}
-	e = put(r, from, r->so_far);
+	e = put_octets(r, from, r->so_far);
 	r->so_far = 0;
 	r->inside = c != '\n';
-	return e == E_OK ? put(r, &c, 1) : e;
+	return e == E_OK ? put_octets(r, &c, 1) : e;
 }
 
 static enum err
-quote(struct render *r, const char *p, size_t n)
+put_quoted(struct render *r, const char *p, size_t n)
 {
 	enum err e = E_OK;
 
@@ -101,7 +101,7 @@ quote(struct render *r, const char *p, size_t n)
 			end = memchr(p, '\n', n);
 			some = end != NULL ? (size_t)(end + 1 - p) : n;
 			r->inside = end == NULL;
-			e = put(r, p, some);
+			e = put_octets(r, p, some);
 		} else {
 			e = at_start(r, *p);
 		}
@@ -125,14 +125,14 @@ put_body(struct render *r, int file)
 		if (n < 0)
 			return err_sys(
 			    r->eb, disk_err(), _("cannot read a new message"));
-		e = quote(r, in, (size_t)n);
+		e = put_quoted(r, in, (size_t)n);
 		at += n;
 	}
 	if (e == E_OK)
-		e = put(r, from, r->so_far);
+		e = put_octets(r, from, r->so_far);
 	if (e == E_OK && r->last != '\n')
-		e = put(r, "\n", 1);
-	return e == E_OK ? put(r, "\n", 1) : e;
+		e = put_octets(r, "\n", 1);
+	return e == E_OK ? put_octets(r, "\n", 1) : e;
 }
 
 /* "From ana@example.org Sat Nov 22 12:03:04 2025" */
@@ -151,7 +151,7 @@ put_from(struct render *r, int file)
 	sender_read(file, sender);
 	n = snprintf(line, sizeof(line), "From %s %s",
 	    sender[0] != '\0' ? sender : "MAILER-DAEMON", date);
-	return put(r, line, (size_t)n);
+	return put_octets(r, line, (size_t)n);
 }
 
 enum err
@@ -168,9 +168,9 @@ mbox_render(
 	r->eb = eb;
 	r->inside = false;
 	r->so_far = r->n = 0;
-	if ((e = put(r, "\n\n", lead)) == E_OK &&
+	if ((e = put_octets(r, "\n\n", lead)) == E_OK &&
 	    (e = put_from(r, file)) == E_OK && (e = put_body(r, file)) == E_OK)
-		e = flush(r);
+		e = flush_render(r);
 	free(r);
 	return e;
 }

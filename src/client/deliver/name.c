@@ -57,7 +57,7 @@ name_final(char out[NAME_SIZE], const struct parcel *p, uint64_t wire)
 /* ---- reading them ---- */
 
 static bool
-take(const char **p, char c)
+read_char(const char **p, char c)
 {
 	if (**p != c)
 		return false;
@@ -66,7 +66,7 @@ take(const char **p, char c)
 }
 
 static bool
-take_number(const char **p, uint64_t *v_r)
+read_number(const char **p, uint64_t *v_r)
 {
 	size_t n = strspn(*p, "0123456789");
 
@@ -77,7 +77,7 @@ take_number(const char **p, uint64_t *v_r)
 }
 
 static bool
-take_digest(const char **p, struct digest *d_r)
+read_digest(const char **p, struct digest *d_r)
 {
 	if (strnlen(*p, DIGEST_LEN) < DIGEST_LEN ||
 	    !digest_parse((struct slice){ *p, DIGEST_LEN }, d_r))
@@ -87,18 +87,18 @@ take_digest(const char **p, struct digest *d_r)
 }
 
 static bool
-take_identity(const char **p, struct name *n)
+read_identity(const char **p, struct name *n)
 {
-	if (!take(p, '0')) {
-		if (!take_digest(p, &n->uid))
+	if (!read_char(p, '0')) {
+		if (!read_digest(p, &n->uid))
 			return false;
 		n->has_uid = true;
 	}
-	if (!take(p, '-') || !take_digest(p, &n->identity.header))
+	if (!read_char(p, '-') || !read_digest(p, &n->identity.header))
 		return false;
 	n->has_identity = true;
 	n->identity.strong = **p == 's';
-	return take(p, 's') || take(p, 'w');
+	return read_char(p, 's') || read_char(p, 'w');
 }
 
 /* What is behind ",S=" or ",W=". */
@@ -112,7 +112,7 @@ size_field(const char *rest, const char *field)
 	if (p == NULL)
 		return 0;
 	p += strlen(field);
-	return take_number(&p, &v) ? v : 0;
+	return read_number(&p, &v) ? v : 0;
 }
 
 bool
@@ -122,15 +122,16 @@ name_parse(const char *file, struct name *n_r)
 	const char *p = file;
 	uint64_t time, skip;
 
-	if (!take_number(&p, &time) || time > INT64_MAX || !take(&p, '.') ||
-	    !take(&p, 'M') || !take_number(&p, &skip) || !take(&p, 'P') ||
-	    !take_number(&p, &skip) || !take(&p, 'Q') ||
-	    !take_number(&p, &skip) || !take(&p, 'm') ||
-	    !take_digest(&p, &n.account))
+	if (!read_number(&p, &time) || time > INT64_MAX ||
+	    !read_char(&p, '.') || !read_char(&p, 'M') ||
+	    !read_number(&p, &skip) || !read_char(&p, 'P') ||
+	    !read_number(&p, &skip) || !read_char(&p, 'Q') ||
+	    !read_number(&p, &skip) || !read_char(&p, 'm') ||
+	    !read_digest(&p, &n.account))
 		return false;
-	if (take(&p, '-') && !take_identity(&p, &n))
+	if (read_char(&p, '-') && !read_identity(&p, &n))
 		return false;
-	if (!take(&p, '.'))
+	if (!read_char(&p, '.'))
 		return false;
 	n.time = (int64_t)time;
 	n.octets = size_field(p, ",S=");

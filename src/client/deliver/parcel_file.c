@@ -37,7 +37,7 @@ cannot_write(const struct delivery *d, struct errbuf *eb)
 }
 
 static enum err
-create(struct delivery *d, struct parcel *p, struct errbuf *eb)
+create_file(struct delivery *d, struct parcel *p, struct errbuf *eb)
 {
 	char name[NAME_SIZE];
 
@@ -73,7 +73,7 @@ parcel_begin(struct delivery *d, struct parcel **p_r, struct errbuf *eb)
 	if (w == NULL || w->buf == NULL)
 		err_set(eb, e, "%s", _("out of memory"));
 	else
-		e = create(d, &w->p, eb);
+		e = create_file(d, &w->p, eb);
 	if (e == E_OK)
 		*p_r = &w->p;
 	else if (w != NULL)
@@ -82,7 +82,7 @@ parcel_begin(struct delivery *d, struct parcel **p_r, struct errbuf *eb)
 }
 
 static enum err
-flush(struct writing *w, struct errbuf *eb)
+flush_parcel(struct writing *w, struct errbuf *eb)
 {
 	for (size_t at = 0; at < w->n;) {
 		ssize_t n = write(w->p.fd, w->buf + at, w->n - at);
@@ -112,7 +112,7 @@ parcel_add(struct parcel *p, const char *octets, size_t n, struct errbuf *eb)
 		w->n += some;
 		octets += some;
 		n -= some;
-		if (w->n == BUFFER && (e = flush(w, eb)) != E_OK)
+		if (w->n == BUFFER && (e = flush_parcel(w, eb)) != E_OK)
 			return e;
 	}
 	return E_OK;
@@ -137,7 +137,8 @@ parcel_end(struct delivery *d, struct parcel *p, struct errbuf *eb)
 	char name[NAME_SIZE];
 	enum err e;
 
-	if ((e = flush(w, eb)) != E_OK || (e = close_file(w, eb)) != E_OK)
+	if ((e = flush_parcel(w, eb)) != E_OK ||
+	    (e = close_file(w, eb)) != E_OK)
 		return e;
 	free(w->buf);
 	w->buf = NULL;

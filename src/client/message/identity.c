@@ -50,7 +50,7 @@ struct identity_reader {
 static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
 
 static struct digest
-cut(const uint8_t sum[crypto_hash_sha256_BYTES])
+cut_digest(const uint8_t sum[crypto_hash_sha256_BYTES])
 {
 	struct digest d;
 
@@ -64,7 +64,7 @@ digest_of(struct slice s)
 	uint8_t sum[crypto_hash_sha256_BYTES];
 
 	crypto_hash_sha256(sum, (const uint8_t *)s.p, s.n);
-	return cut(sum);
+	return cut_digest(sum);
 }
 
 char *
@@ -113,7 +113,7 @@ digest_eq(struct digest a, struct digest b)
 /* ---- a field ---- */
 
 static void
-hash(struct identity_reader *r, const void *p, size_t n)
+hash_octets(struct identity_reader *r, const void *p, size_t n)
 {
 	crypto_hash_sha256_update(&r->sha, p, n);
 }
@@ -127,12 +127,12 @@ hash_space(struct identity_reader *r)
 	char digits[STR_U64_MAX + 2];
 
 	if (r->any)
-		hash(r, r->space, n);
+		hash_octets(r, r->space, n);
 	if (r->any && r->n_space > SPACE_MAX) {
 		digits[0] = '\n';
 		n = 1 + str_from_u64(digits + 1, r->n_space);
 		digits[n++] = ' ';
-		hash(r, digits, n);
+		hash_octets(r, digits, n);
 	}
 	r->n_space = 0;
 }
@@ -141,7 +141,7 @@ static void
 hash_text(struct identity_reader *r, const char *p, size_t n)
 {
 	hash_space(r);
-	hash(r, p, n);
+	hash_octets(r, p, n);
 	r->any = true;
 }
 
@@ -162,8 +162,8 @@ begin_field(struct identity_reader *r)
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		if (!slice_eq(name, fields[i].name))
 			continue;
-		hash(r, name.p, name.n);
-		hash(r, ":", 1);
+		hash_octets(r, name.p, name.n);
+		hash_octets(r, ":", 1);
 		r->in_field = true;
 		r->field_strong = fields[i].strong;
 		r->any = false;
@@ -177,7 +177,7 @@ end_field(struct identity_reader *r)
 {
 	if (!r->in_field)
 		return;
-	hash(r, "\n", 1);
+	hash_octets(r, "\n", 1);
 	r->strong = r->strong || (r->field_strong && r->any);
 	r->in_field = false;
 }
@@ -191,7 +191,7 @@ is_space(char c)
 }
 
 static void
-take_line(struct identity_reader *r, char c)
+take_line_start(struct identity_reader *r, char c)
 {
 	if (c == '\r') {
 		r->n_cr++;
@@ -268,11 +268,11 @@ take_other(struct identity_reader *r, const char *p, size_t n)
 }
 
 static size_t
-take(struct identity_reader *r, const char *p, size_t n)
+take_octets(struct identity_reader *r, const char *p, size_t n)
 {
 	switch (r->place) {
 	case PLACE_LINE:
-		take_line(r, *p);
+		take_line_start(r, *p);
 		/* The first octet of a name or of a value is one of it. */
 		return r->place == PLACE_LINE || r->place == PLACE_BODY;
 	case PLACE_NAME:
@@ -313,7 +313,7 @@ void
 identity_reader_add(struct identity_reader *r, const char *p, size_t n)
 {
 	while (n > 0) {
-		size_t took = take(r, p, n);
+		size_t took = take_octets(r, p, n);
 
 		p += took;
 		n -= took;
@@ -333,5 +333,6 @@ identity_reader_end(struct identity_reader *r)
 
 	end_field(r);
 	crypto_hash_sha256_final(&r->sha, sum);
-	return (struct identity){ .header = cut(sum), .strong = r->strong };
+	return (
+	    struct identity){ .header = cut_digest(sum), .strong = r->strong };
 }

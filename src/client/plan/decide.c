@@ -24,7 +24,7 @@ save_row(struct plan *p, size_t row, const struct message *m)
 /* The row gets the names that the message has now.  A session without unique-ids
  * does not take the old one away. */
 static void
-settle(struct plan *p, struct plan_item *t)
+settle_item(struct plan *p, struct plan_item *t)
 {
 	struct message m = p->known[t->message];
 	bool due = plan_due(p, &m);
@@ -138,7 +138,7 @@ plan_decide(struct plan *p)
 	brake(p);
 	for (size_t i = 0; i < p->n; i++) {
 		if (p->v[i].message >= 0)
-			settle(p, &p->v[i]);
+			settle_item(p, &p->v[i]);
 		else
 			decide_unknown(p, &p->v[i]);
 	}
@@ -157,7 +157,7 @@ plan_retrieved(struct plan *p, size_t i, const struct identity *id)
 	plan_header(p, i, id);
 	known = plan_match(p, t);
 	if (known)
-		settle(p, t);
+		settle_item(p, t);
 	else
 		t->action = PLAN_COLLECT;
 	if (last)

@@ -22,7 +22,7 @@ compare_sizes(const void *a, const void *b)
 }
 
 static void
-add_row(struct plan *p, size_t i, struct sums *s)
+sum_row(struct plan *p, size_t i, struct sums *s)
 {
 	const struct message *m = &p->known[i];
 	uint8_t row = p->own->row[i];
@@ -50,7 +50,7 @@ add_up(struct plan *p, struct sums *s)
 	*s = (struct sums){ 0 };
 	p->own->n_sizes = 0;
 	for (size_t i = 0; i < p->n_known; i++)
-		add_row(p, i, s);
+		sum_row(p, i, s);
 	qsort(p->own->sizes, p->own->n_sizes, sizeof(*p->own->sizes),
 	    compare_sizes);
 	for (size_t i = 0; i < p->n; i++) {
@@ -94,7 +94,7 @@ is_sure_doubtful(
 }
 
 static bool
-is_doubtful(const struct plan *p, const struct plan_item *t,
+is_item_doubtful(const struct plan *p, const struct plan_item *t,
     const struct sums *s, bool unknown)
 {
 	if (t->sure)
@@ -117,7 +117,7 @@ plan_ask(struct plan *p)
 	add_up(p, &s);
 	unknown = is_unknown_doubtful(p, &s);
 	for (size_t i = 0; i < p->n; i++) {
-		p->v[i].ask = is_doubtful(p, &p->v[i], &s, unknown);
+		p->v[i].ask = is_item_doubtful(p, &p->v[i], &s, unknown);
 		n += p->v[i].ask;
 	}
 	return n;

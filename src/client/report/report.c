@@ -90,14 +90,14 @@ draw_bar(const struct report *r, size_t i, size_t columns)
 }
 
 static void
-wipe(struct report *r)
+wipe_bars(struct report *r)
 {
 	for (; r->drawn > 0; r->drawn--)
 		fputs("\033[A\r\033[K", stdout);
 }
 
 static void
-draw(struct report *r, bool now)
+draw_bars(struct report *r, bool now)
 {
 	uint64_t at = clock_ms();
 	struct winsize w;
@@ -106,7 +106,7 @@ draw(struct report *r, bool now)
 	    (!now && at - r->drawn_at < REDRAW_MS))
 		return;
 	r->drawn_at = at;
-	wipe(r);
+	wipe_bars(r);
 	w = screen_size();
 	/* No more than can be wiped, the cursor below them. */
 	for (size_t i = 0; i < r->conf->n && r->drawn + 1 < w.ws_row; i++)
@@ -120,23 +120,23 @@ draw(struct report *r, bool now)
 void
 report_hold(struct report *r, bool hold)
 {
-	wipe(r);
+	wipe_bars(r);
 	fflush(stdout);
 	r->held = hold && r->kind == REPORT_BARS;
-	draw(r, true);
+	draw_bars(r, true);
 }
 
 /* ---- words ---- */
 
 /* A line that stays, above the bars. */
 static void
-say(struct report *r, FILE *to, const char *name, const char *words)
+say_line(struct report *r, FILE *to, const char *name, const char *words)
 {
-	wipe(r);
+	wipe_bars(r);
 	fflush(stdout);
 	fprintf(to, "%s%s: %s\n", r->held ? "\n" : "", name, words);
 	fflush(to);
-	draw(r, true);
+	draw_bars(r, true);
 }
 
 static size_t
@@ -185,7 +185,7 @@ say_result(struct report *r, size_t i)
 			"; %u left on the server", t->left),
 		    t->left);
 	if (n != 0)
-		say(r, stdout, r->conf->v[i].name, text);
+		say_line(r, stdout, r->conf->v[i].name, text);
 }
 
 /* ---- events ---- */
@@ -194,7 +194,7 @@ void
 report_began(struct report *r, size_t i)
 {
 	r->v[i] = (struct line){ .shown = true, .running = true };
-	draw(r, true);
+	draw_bars(r, true);
 }
 
 void
@@ -206,7 +206,7 @@ report_listed(struct report *r, size_t i, uint32_t to_collect, uint64_t octets)
 	l->octets = octets;
 	l->stored = 0;
 	l->seen = 0;
-	draw(r, true);
+	draw_bars(r, true);
 }
 
 void
@@ -214,7 +214,7 @@ report_progress(struct report *r, size_t i, uint64_t octets, uint32_t stored)
 {
 	r->v[i].seen = octets;
 	r->v[i].stored = stored;
-	draw(r, false);
+	draw_bars(r, false);
 }
 
 void
@@ -226,24 +226,24 @@ report_waits(struct report *r, size_t i, const char *why, unsigned seconds)
 		return;
 	snprintf(
 	    text, sizeof(text), _("%s; trying again in %u s"), why, seconds);
-	say(r, stderr, r->conf->v[i].name, text);
+	say_line(r, stderr, r->conf->v[i].name, text);
 }
 
 void
 report_notice(struct report *r, size_t i, const char *words)
 {
 	if (r->kind != REPORT_QUIET && r->kind != REPORT_JSON)
-		say(r, stderr, r->conf->v[i].name, words);
+		say_line(r, stderr, r->conf->v[i].name, words);
 }
 
 void
 report_trace(struct report *r, size_t i, bool received, const char *line)
 {
-	wipe(r);
+	wipe_bars(r);
 	fflush(stdout);
 	fprintf(stderr, "%s %c %s\n", r->conf->v[i].name, received ? '<' : '>',
 	    line);
-	draw(r, true);
+	draw_bars(r, true);
 }
 
 void
@@ -259,13 +259,13 @@ report_over(struct report *r, size_t i, const struct session_result *result)
 	if (r->kind != REPORT_QUIET) {
 		say_result(r, i);
 		if (result->notice[0] != '\0')
-			say(r, stderr, r->conf->v[i].name, result->notice);
+			say_line(r, stderr, r->conf->v[i].name, result->notice);
 	}
 	/* A failure is said even to those who want it quiet. */
 	if (result->outcome == OUTCOME_LOCKED && r->kind == REPORT_QUIET)
 		return;
 	if (result->words[0] != '\0')
-		say(r, stderr, r->conf->v[i].name, result->words);
+		say_line(r, stderr, r->conf->v[i].name, result->words);
 }
 
 /* ---- the end ---- */
@@ -330,7 +330,7 @@ report_end(struct report *r)
 	json_t *accounts = json_array(), *all;
 	int code = 0, one;
 
-	wipe(r);
+	wipe_bars(r);
 	for (size_t i = 0; i < r->conf->n; i++) {
 		if (!r->v[i].over)
 			continue;

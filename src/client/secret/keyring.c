@@ -58,7 +58,7 @@ static const SecretSchema schema = { .name = "org.malote.Password",
 	} };
 
 static GList *
-search(const struct job *j, GError **error)
+search_keyring(const struct job *j, GError **error)
 {
 	GHashTable *a = secret_attributes_build(
 	    &schema, "service", "pop3", "host", j->host, "user", j->user, NULL);
@@ -99,7 +99,7 @@ no_keyring(struct job *j, const GError *error)
 }
 
 static enum err
-take(struct job *j, SecretItem *item)
+take_item(struct job *j, SecretItem *item)
 {
 	SecretValue *v = secret_item_get_secret(item);
 	const gchar *text;
@@ -128,7 +128,7 @@ static enum err
 look_up(struct job *j)
 {
 	GError *error = NULL;
-	GList *items = search(j, &error);
+	GList *items = search_keyring(j, &error);
 	enum err e;
 
 	if (error != NULL)
@@ -136,14 +136,14 @@ look_up(struct job *j)
 	else if (items == NULL)
 		e = no_item(j);
 	else
-		e = take(j, items->data);
+		e = take_item(j, items->data);
 	g_list_free_full(items, g_object_unref);
 	g_clear_error(&error);
 	return e;
 }
 
 static void *
-work(void *arg)
+keyring_work(void *arg)
 {
 	struct job *j = arg;
 	bool last;
@@ -180,7 +180,7 @@ on_wake(struct ev_loop *loop, ev_async *w, int revents)
 }
 
 static void
-on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+keyring_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct secret *s = w->data;
 
@@ -201,7 +201,7 @@ start_thread(struct job *j, struct errbuf *eb)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&id, NULL, work, j);
+	r = pthread_create(&id, NULL, keyring_work, j);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r != 0)
 		return err_set(
@@ -240,7 +240,7 @@ keyring_start(struct secret *s, struct errbuf *eb)
 	if (k == NULL || (k->job = job_new(s, &k->wake)) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	ev_async_init(&k->wake, on_wake);
-	ev_timer_init(&k->deadline, on_deadline, s->timeout, 0);
+	ev_timer_init(&k->deadline, keyring_deadline, s->timeout, 0);
 	k->wake.data = k->deadline.data = s;
 	ev_async_start(s->loop, &k->wake);
 	ev_timer_start(s->loop, &k->deadline);

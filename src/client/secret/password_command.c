@@ -260,7 +260,7 @@ on_child(struct ev_loop *loop, ev_child *w, int revents)
 }
 
 static void
-on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+command_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct command *c = w->data;
 
@@ -292,12 +292,12 @@ open_pipe(
 }
 
 static void
-watch(struct command *c)
+command_watch(struct command *c)
 {
 	struct ev_loop *loop = c->s->loop;
 
 	ev_child_init(&c->child, on_child, c->pid, 0);
-	ev_timer_init(&c->timer, on_timer, c->s->timeout, 0);
+	ev_timer_init(&c->timer, command_timer, c->s->timeout, 0);
 	c->child.data = c->timer.data = c;
 	ev_child_start(loop, &c->child);
 	ev_timer_start(loop, &c->timer);
@@ -330,7 +330,7 @@ command_start(struct secret *s, struct errbuf *eb)
 	if (err >= 0)
 		close(err);
 	if (e == E_OK)
-		watch(c);
+		command_watch(c);
 	return e;
 }
 

@@ -77,7 +77,7 @@ silence(void)
 }
 
 static void
-say(const char *text)
+terminal_say(const char *text)
 {
 	if (write(tty_fd, text, strlen(text)) < 0)
 		return; /* the answer will not come either */
@@ -106,7 +106,7 @@ on_answer(struct ev_loop *loop, ev_io *w, int revents)
 }
 
 static void
-ask(struct question *q)
+terminal_ask(struct question *q)
 {
 	const struct account *a = q->s->account;
 	char prompt[512];
@@ -115,7 +115,7 @@ ask(struct question *q)
 	    a->name, a->user, a->server);
 	if (tell_asking != NULL)
 		tell_asking(tell_arg, true);
-	say(prompt);
+	terminal_say(prompt);
 	q->asked = true;
 	ev_io_set(&q->io, tty_fd, EV_READ);
 	ev_io_start(q->s->loop, &q->io);
@@ -124,7 +124,7 @@ ask(struct question *q)
 }
 
 static void
-on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+terminal_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct question *q = w->data;
 
@@ -136,7 +136,7 @@ on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 	tty_fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (tty_fd >= 0 && silence())
-		ask(q);
+		terminal_ask(q);
 	else
 		secret_fail(q->s, E_NOENT,
 		    _("no password is configured (password_command, keyring "
@@ -145,7 +145,7 @@ on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 
 /* In the next turn of the loop. */
 static void
-next(struct ev_loop *loop)
+terminal_next(struct ev_loop *loop)
 {
 	struct question *q = TAILQ_FIRST(&waiting);
 
@@ -163,13 +163,13 @@ terminal_start(struct secret *s, struct errbuf *eb)
 	if (q == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	q->s = s;
-	ev_init(&q->timer, on_timer);
+	ev_init(&q->timer, terminal_timer);
 	ev_init(&q->io, on_answer);
 	q->timer.data = q;
 	q->io.data = s;
 	TAILQ_INSERT_TAIL(&waiting, q, entry);
 	if (TAILQ_FIRST(&waiting) == q)
-		next(s->loop);
+		terminal_next(s->loop);
 	return E_OK;
 }
 
@@ -182,7 +182,7 @@ terminal_stop(struct secret *s)
 	if (q == NULL)
 		return;
 	if (silent && first && s->n == 0)
-		say("\n"); /* nobody pressed Enter */
+		terminal_say("\n"); /* nobody pressed Enter */
 	ev_timer_stop(s->loop, &q->timer);
 	ev_io_stop(s->loop, &q->io);
 	TAILQ_REMOVE(&waiting, q, entry);
@@ -193,7 +193,7 @@ terminal_stop(struct secret *s)
 		tty_fd = -1;
 		if (q->asked && tell_asking != NULL)
 			tell_asking(tell_arg, false);
-		next(s->loop);
+		terminal_next(s->loop);
 	}
 	free(q);
 	s->own = NULL;

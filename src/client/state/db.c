@@ -70,7 +70,7 @@ enum { VERSION = sizeof(steps) / sizeof(steps[0]) };
 /* ---- the file ---- */
 
 static enum err
-run(struct state *s, const char *sql, struct errbuf *eb)
+db_run(struct state *s, const char *sql, struct errbuf *eb)
 {
 	return state_db_error(
 	    s, sqlite3_exec(s->db, sql, NULL, NULL, NULL), eb);
@@ -78,7 +78,7 @@ run(struct state *s, const char *sql, struct errbuf *eb)
 
 /* The first column of the first row. */
 static enum err
-ask(struct state *s, const char *sql, int64_t *v_r, char *text, size_t size,
+db_ask(struct state *s, const char *sql, int64_t *v_r, char *text, size_t size,
     struct errbuf *eb)
 {
 	struct query q = { .s = s };
@@ -96,7 +96,7 @@ ask(struct state *s, const char *sql, int64_t *v_r, char *text, size_t size,
 static enum err
 ask_number(struct state *s, const char *sql, int64_t *v_r, struct errbuf *eb)
 {
-	return ask(s, sql, v_r, NULL, 0, eb);
+	return db_ask(s, sql, v_r, NULL, 0, eb);
 }
 
 /* Version 0 is a file with nothing in it. */
@@ -124,12 +124,12 @@ read_version(struct state *s, int64_t *version_r, struct errbuf *eb)
 static enum err
 read_version_alone(struct state *s, int64_t *version_r, struct errbuf *eb)
 {
-	enum err e = run(s, "BEGIN", eb), end;
+	enum err e = db_run(s, "BEGIN", eb), end;
 
 	if (e != E_OK)
 		return e;
 	e = read_version(s, version_r, eb);
-	end = run(s, "COMMIT", e == E_OK ? eb : NULL);
+	end = db_run(s, "COMMIT", e == E_OK ? eb : NULL);
 	return e == E_OK ? end : e;
 }
 
@@ -140,21 +140,22 @@ migrate(struct state *s, struct errbuf *eb)
 	int64_t version;
 	enum err e, end;
 
-	if ((e = run(s, "BEGIN IMMEDIATE", eb)) != E_OK)
+	if ((e = db_run(s, "BEGIN IMMEDIATE", eb)) != E_OK)
 		return e;
 	e = read_version(s, &version, eb); /* now nobody else changes it */
 	for (; e == E_OK && version < VERSION; version++)
-		e = run(s, steps[version], eb);
+		e = db_run(s, steps[version], eb);
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", VERSION);
 	if (e == E_OK)
-		e = run(s, sql, eb);
-	end = run(s, e == E_OK ? "COMMIT" : "ROLLBACK", e == E_OK ? eb : NULL);
+		e = db_run(s, sql, eb);
+	end =
+	    db_run(s, e == E_OK ? "COMMIT" : "ROLLBACK", e == E_OK ? eb : NULL);
 	return e == E_OK ? end : e;
 }
 
 /* What is in there is not what its version says: it is damaged. */
 static enum err
-prepare(struct state *s, struct errbuf *eb)
+db_prepare(struct state *s, struct errbuf *eb)
 {
 	for (int i = 0; i < STATEMENTS; i++) {
 		int rc = sqlite3_prepare_v3(s->db, state_statements[i], -1,
@@ -174,7 +175,7 @@ check(struct state *s, struct errbuf *eb)
 	char words[8];
 	int64_t v;
 	enum err e =
-	    ask(s, "PRAGMA quick_check(1)", &v, words, sizeof(words), eb);
+	    db_ask(s, "PRAGMA quick_check(1)", &v, words, sizeof(words), eb);
 
 	if (e == E_OK && strcmp(words, "ok") != 0)
 		e = state_db_damaged(s, eb);
@@ -187,14 +188,14 @@ set_up(struct state *s, struct errbuf *eb)
 	int64_t version;
 	enum err e;
 
-	if ((e = run(s, "PRAGMA foreign_keys = ON", eb)) != E_OK ||
-	    (e = run(s, "PRAGMA synchronous = FULL", eb)) != E_OK ||
-	    (e = run(s, "PRAGMA journal_mode = WAL", eb)) != E_OK ||
+	if ((e = db_run(s, "PRAGMA foreign_keys = ON", eb)) != E_OK ||
+	    (e = db_run(s, "PRAGMA synchronous = FULL", eb)) != E_OK ||
+	    (e = db_run(s, "PRAGMA journal_mode = WAL", eb)) != E_OK ||
 	    (e = read_version_alone(s, &version, eb)) != E_OK ||
 	    (version < VERSION && (e = migrate(s, eb)) != E_OK) ||
 	    (e = check(s, eb)) != E_OK)
 		return e;
-	return prepare(s, eb);
+	return db_prepare(s, eb);
 }
 
 /* SQLite would make it as readable as others of the person's files.  It is never

@@ -84,7 +84,7 @@ open_lock(struct state *s, struct errbuf *eb)
 }
 
 static enum err
-take_lock(const struct state *s, int how, unsigned ms, struct errbuf *eb)
+state_take_lock(const struct state *s, int how, unsigned ms, struct errbuf *eb)
 {
 	const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000L };
 	uint64_t end = clock_ms() + ms;
@@ -147,7 +147,7 @@ move_all_aside(const struct state *s, struct errbuf *eb)
 static enum err
 begin_anew(struct state *s, bool *put_aside_r, struct errbuf *eb)
 {
-	enum err e = take_lock(s, LOCK_EX, ASIDE_MS, NULL);
+	enum err e = state_take_lock(s, LOCK_EX, ASIDE_MS, NULL);
 
 	if (e == E_BUSY)
 		return err_set(eb, E_BUSY,
@@ -161,7 +161,7 @@ begin_anew(struct state *s, bool *put_aside_r, struct errbuf *eb)
 			return e;
 		*put_aside_r = true;
 	}
-	return e != E_OK ? e : take_lock(s, LOCK_SH, LOCK_MS, eb);
+	return e != E_OK ? e : state_take_lock(s, LOCK_SH, LOCK_MS, eb);
 }
 
 /* ---- opening ---- */
@@ -173,7 +173,7 @@ open_all(struct state *s, bool *put_aside_r, struct errbuf *eb)
 
 	if ((e = make_dirs(s->dir, eb)) != E_OK ||
 	    (e = open_lock(s, eb)) != E_OK ||
-	    (e = take_lock(s, LOCK_SH, LOCK_MS, eb)) != E_OK)
+	    (e = state_take_lock(s, LOCK_SH, LOCK_MS, eb)) != E_OK)
 		return e;
 	if ((e = state_db_open(s, eb)) == E_FORMAT)
 		e = begin_anew(s, put_aside_r, eb);

@@ -71,7 +71,7 @@ rebuild(struct storer *st, struct storer_job *job)
 }
 
 static enum err
-begin(struct storer *st, struct storer_job *job)
+storer_begin(struct storer *st, struct storer_job *job)
 {
 	struct state *s = st->state;
 	struct errbuf *eb = &job->eb;
@@ -107,7 +107,7 @@ begin(struct storer *st, struct storer_job *job)
 }
 
 static enum err
-batch(struct storer *st, struct storer_job *job)
+storer_batch(struct storer *st, struct storer_job *job)
 {
 	struct parcel **v = job->parcels;
 	size_t n = job->n_parcels;
@@ -130,7 +130,7 @@ batch(struct storer *st, struct storer_job *job)
 }
 
 static enum err
-save(struct storer *st, struct storer_job *job)
+storer_save(struct storer *st, struct storer_job *job)
 {
 	enum err e = E_OK;
 
@@ -159,9 +159,9 @@ storer_run(struct pool_job *j)
 	if (job->err != E_OK)
 		return;
 	switch (job->kind) {
-	case STORER_BEGIN: job->err = begin(st, job); break;
-	case STORER_BATCH: job->err = batch(st, job); break;
-	case STORER_SAVE: job->err = save(st, job); break;
+	case STORER_BEGIN: job->err = storer_begin(st, job); break;
+	case STORER_BATCH: job->err = storer_batch(st, job); break;
+	case STORER_SAVE: job->err = storer_save(st, job); break;
 	}
 }
 
