@@ -256,6 +256,26 @@ def test_second_copy(m, server):
     m.collect()
 
 
+def test_two_accounts_at_one_maildrop(client, server):
+    """One after the other: most servers lock a maildrop."""
+    server.fault("STAT", faults.wait(1), times=faults.ALWAYS)
+    m = client().account("one", at=server).account("two", at=server)
+    m.collect()
+    ends = [x.text for x in server.lines if x.text in ("open", "close")]
+    assert ends == ["open", "close"] * 2
+
+
+def test_stopped_while_it_waits_for_a_maildrop(client, server):
+    server.fault("STAT", faults.stall())
+    m = client().account("one", at=server).account("two", at=server)
+    run = m.start("collect", "--json")
+    wait_until(lambda: server.commands("STAT"))
+    run.signal(signal.SIGTERM)
+    done = run.wait(status="bad")
+    assert done.account("two")["outcome"] == "stopped"
+    assert sum(1 for x in server.lines if x.text == "open") == 1
+
+
 def test_lock_dies_with_its_holder(m, server):
     server.fault("STAT", faults.stall())
     first = m.start("collect")
