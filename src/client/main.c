@@ -1,6 +1,7 @@
 /*
  * malote - collects mail from POP3 servers into this computer.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <signal.h>
@@ -307,21 +308,37 @@ is_command(const char *word)
 	return false;
 }
 
-int
-main(int argc, char **argv)
+/* 0, 1 and 2 are nothing else: what is said must not get into a message. */
+static void
+fill_standard(void)
 {
-	const char *locales = getenv("MALOTE_LOCALEDIR");
+	int fd;
+
+	while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+		;
+	if (fd >= 0)
+		close(fd);
+}
+
+/* What was written may have got lost, as on a disk that is full. */
+static int
+end(int code)
+{
+	bool lost = ferror(stdout) != 0;
+
+	if (fclose(stdout) == 0 && !lost)
+		return code;
+	say_error(_("the report could not be written to standard output"));
+	return code == EX_OK ? EX_TEMPFAIL : code;
+}
+
+static int
+malote(int argc, char **argv)
+{
 	static struct options o;
 	const char *command = "collect";
 	int code;
 
-	sandbox_no_core();
-	umask(077);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* write() tells */
-	setlocale(LC_ALL, "");
-	bindtextdomain("malote", locales != NULL ? locales : LOCALEDIR);
-	textdomain("malote");
 	if ((code = parse_options(&o, argc, argv)) != -1)
 		return code;
 	argc -= optind;
@@ -341,4 +358,20 @@ main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	return run_command(&o, command, argv, argc);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *locales = getenv("MALOTE_LOCALEDIR");
+
+	fill_standard();
+	sandbox_no_core();
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* write() tells */
+	setlocale(LC_ALL, "");
+	bindtextdomain("malote", locales != NULL ? locales : LOCALEDIR);
+	textdomain("malote");
+	return end(malote(argc, argv));
 }
