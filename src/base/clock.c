@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/i18n.h"
+
 enum { DAY = 24 * 60 * 60 };
 
 static uint64_t
@@ -39,6 +41,18 @@ clock_local(char out[CLOCK_LOCAL], uint64_t unix_seconds)
 	if (localtime_r(&t, &tm) != NULL)
 		strftime(
 		    out, CLOCK_LOCAL, today ? "%H:%M" : "%Y-%m-%d %H:%M", &tm);
+	return out;
+}
+
+char *
+clock_date(char out[CLOCK_DATE], int64_t unix_seconds)
+{
+	time_t t = (time_t)unix_seconds;
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) == NULL ||
+	    strftime(out, CLOCK_DATE, _("%Y-%m-%d %H:%M"), &tm) == 0)
+		memcpy(out, "?", 2);
 	return out;
 }
 

@@ -21,4 +21,9 @@ enum { CLOCK_LOCAL = 32 };
  * out. */
 char *clock_local(char out[CLOCK_LOCAL], uint64_t unix_seconds);
 
+enum { CLOCK_DATE = 64 };
+/* "2026-11-22 12:03" and a NUL, in local time and in the person's form.  Returns
+ * out. */
+char *clock_date(char out[CLOCK_DATE], int64_t unix_seconds);
+
 #endif

@@ -160,7 +160,7 @@ run_session(struct run *run)
 		.arg = run,
 		.terminal = env->terminal,
 		.accept = env->accept,
-		.only_troubled = run->only_troubled,
+		.earlier = run->only_troubled ? &run->result : NULL,
 	};
 	struct errbuf eb;
 
@@ -183,6 +183,29 @@ add_result(struct run *run, const struct session_result *r)
 	t->freed_octets += before.freed_octets;
 }
 
+/* The same, of a session for those that had broken an earlier one: that one has
+ * told of the others. */
+static void
+add_troubled(struct run *run, const struct session_result *r)
+{
+	struct session_result *to = &run->result, before = *to;
+	bool got_some = r->tally.collected != 0 || r->tally.deleted != 0;
+
+	add_result(run, r);
+	to->tally.skipped = before.tally.skipped;
+	to->tally.failed += before.tally.failed;
+	if (!got_some) {
+		to->tally.left = before.tally.left;
+		to->tally.left_octets = before.tally.left_octets;
+	}
+	if (session_result_stands(&before)) {
+		to->outcome = before.outcome;
+		memcpy(to->words, before.words, sizeof(to->words));
+	}
+	if (to->notice[0] == '\0')
+		memcpy(to->notice, before.notice, sizeof(to->notice));
+}
+
 static void
 run_wait(struct run *run, unsigned seconds)
 {
@@ -202,11 +225,13 @@ jittered(unsigned seconds)
 }
 
 /* What was not put on record may be here all the same: only the beginning of
- * another run can tell. */
+ * another run can tell.  A destination that takes nothing is opened anew by
+ * another run. */
 static bool
 must_end(const struct run *run)
 {
-	return run->stopping || run->only_troubled || run->result.unrecorded;
+	return run->stopping || run->only_troubled || run->result.unrecorded ||
+	       run->result.outcome == OUTCOME_DESTINATION;
 }
 
 /* False: the account's patience is at its end. */
@@ -234,8 +259,9 @@ run_session_ended(struct run *run)
 	const struct session_result *r = session_result(run->session);
 	bool again = r->again && !run->reconnected;
 
-	if (!run->only_troubled || r->tally.collected != 0 ||
-	    r->tally.deleted != 0)
+	if (run->only_troubled)
+		add_troubled(run, r);
+	else
 		add_result(run, r);
 	session_free(run->session);
 	run->session = NULL;
@@ -273,8 +299,9 @@ record_read(struct storer_job *job)
 	if (run->stopping)
 		job->err = E_CLOSED;
 	if (job->err != E_OK) {
-		run->result.outcome =
-		    run->stopping ? OUTCOME_STOPPED : OUTCOME_DISK;
+		run->result.outcome = run->stopping        ? OUTCOME_STOPPED
+				      : job->err == E_BUSY ? OUTCOME_DESTINATION
+							   : OUTCOME_DISK;
 		snprintf(run->result.words, sizeof(run->result.words), "%s",
 		    run->stopping ? _("stopped") : job->eb.text);
 		run->ended = true;
@@ -356,8 +383,11 @@ run_begin(struct run *run)
 		    run, e == E_BUSY ? OUTCOME_LOCKED : OUTCOME_DISK, eb.text);
 		return;
 	}
-	if (open_delivery(run, &a->dest, &run->delivery, &eb) != E_OK ||
-	    storer_new(&run->storer, env->loop, env->state_dir, a->name,
+	if ((e = open_delivery(run, &a->dest, &run->delivery, &eb)) != E_OK) {
+		run_failed(run, outcome_of_destination(e), eb.text);
+		return;
+	}
+	if (storer_new(&run->storer, env->loop, env->state_dir, a->name,
 		a->dest.text, run->delivery, open_other, run, &eb) != E_OK) {
 		run_failed(run, OUTCOME_DISK, eb.text);
 		return;

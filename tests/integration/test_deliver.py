@@ -238,4 +238,4 @@ def test_lmtp_server_dies(place, files):
         code, lines = deliver(place, "lmtp:" + path, files[:3])
         thread.join(30)
     assert code == 0
-    assert [line.split(" the ")[0] for line in lines] == ["try again"] * 3
+    assert [line.split(" the ")[0] for line in lines] == ["closed"] * 3

@@ -117,6 +117,101 @@ test_cannot_run(void **state)
 	    "cannot run /nonexistent/command: No such file or directory"));
 }
 
+/* Of these another message would have the same end: after the first no other is
+ * tried. */
+static void
+test_for_all(void **state)
+{
+	static const char *const all[] = { "exit 64", "exit 69", "exit 71",
+		"exit 72", "exit 73", "exit 74", "exit 75", "exit 77",
+		"exit 78", "exit 126", "exit 127", "kill -9 $$" };
+	static const char *const one[] = { "exit 1", "exit 65", "exit 67",
+		"exit 70", "exit 255", "exit 0" };
+	static const char x[] = "echo x >> out; ";
+	struct place *p = *state;
+	char script[512], text[64];
+
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct parcel *v[2];
+
+		snprintf(text, sizeof(text), "%s%s", x, all[i]);
+		in_base(script, p, text);
+		argv_sh[2] = script;
+		place_put(p, "out", "");
+		place_open(p);
+		v[0] = place_parcel(p, "A: b\n", 5, NULL);
+		v[1] = place_parcel(p, "A: b\n", 5, NULL);
+		assert_int_equal(delivery_prepare(p->d, v, 2, &p->eb), E_OK);
+		delivery_publish(p->d, v, 2);
+		assert_int_equal(v[0]->result, E_AGAIN);
+		assert_int_equal(v[1]->result, E_CLOSED);
+		assert_int_equal(delivery_failed(p->d, &p->eb), E_AGAIN);
+		assert_string_equal(p->eb.text, v[0]->why);
+		parcel_drop(p->d, v[0]);
+		parcel_drop(p->d, v[1]);
+		expect_out(p, "x\n");
+	}
+	for (unsigned i = 0; i < sizeof(one) / sizeof(one[0]); i++) {
+		run(p, one[i],
+		    i + 1 < sizeof(one) / sizeof(one[0]) ? E_DENIED : E_OK);
+		assert_int_equal(delivery_failed(p->d, &p->eb), E_OK);
+	}
+}
+
+/* One that takes others fails with a message; the second in a row is its own. */
+static void
+test_once(void **state)
+{
+	static const char *const text[] = { "1\n", "75\n", "1\n", "75\n",
+		"75\n", "1\n" };
+	static const enum err result[] = { E_OK, E_AGAIN, E_OK, E_AGAIN,
+		E_AGAIN, E_CLOSED };
+	struct place *p = *state;
+	struct parcel *v[6];
+
+	argv_sh[2] = "read n; test $n = 1 || exit $n";
+	place_open(p);
+	for (unsigned i = 0; i < 6; i++)
+		v[i] = place_parcel(p, text[i], strlen(text[i]), NULL);
+	assert_int_equal(delivery_prepare(p->d, v, 6, &p->eb), E_OK);
+	delivery_publish(p->d, v, 6);
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(v[i]->result, result[i]);
+		parcel_drop(p->d, v[i]);
+	}
+	assert_int_equal(delivery_failed(p->d, &p->eb), E_AGAIN);
+}
+
+static enum err
+tried(struct place *p, char *name)
+{
+	char *argv[] = { name, NULL };
+
+	p->dest.argv = argv;
+	place_open(p);
+	return delivery_try(p->d, &p->eb);
+}
+
+/* Before a message: the command is looked for, not run. */
+static void
+test_try(void **state)
+{
+	struct place *p = *state;
+	char file[512];
+
+	assert_int_equal(tried(p, "sh"), E_OK);
+	assert_int_equal(tried(p, "/bin/sh"), E_OK);
+	assert_int_equal(tried(p, "no-such-command"), E_NOENT);
+	assert_non_null(strstr(p->eb.text,
+	    "cannot run no-such-command: No such file or directory"));
+	snprintf(file, sizeof(file), "%s/take", p->base);
+	assert_int_equal(tried(p, file), E_NOENT);
+	place_put(p, "take", "#!/bin/sh\n");
+	assert_int_equal(tried(p, file), E_NOENT);
+	assert_non_null(strstr(p->eb.text, "Permission denied"));
+	assert_int_equal(tried(p, "/bin"), E_NOENT);
+}
+
 /* Its whole group ends with it. */
 static void
 test_timeout(void **state)
@@ -288,6 +383,9 @@ main(void)
 		TEST(test_input),
 		TEST(test_status),
 		TEST(test_cannot_run),
+		TEST(test_for_all),
+		TEST(test_once),
+		TEST(test_try),
 		TEST(test_timeout),
 		TEST(test_background),
 		TEST(test_inherits_nothing),

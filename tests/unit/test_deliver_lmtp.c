@@ -189,7 +189,11 @@ play(struct place *p, const char *const *rows, const char *const *text,
 	    "C:RCPT TO:<ana@example.org>\r\n", "S:250 ok\r\n", "C:DATA\r\n", \
 	    "S:354 go\r\n"
 #define MESSAGE "C:A: b\r\n", "C:.\r\n"
-#define BYE     "C:QUIT\r\n", "S:221 bye\r\n"
+#define RSET    "C:RSET\r\n", "S:250 ok\r\n"
+/* Is the recipient one of the server's? */
+#define ASK \
+	"C:MAIL FROM:<>\r\n", "S:250 ok\r\n", "C:RCPT TO:<ana@example.org>\r\n"
+#define BYE "C:QUIT\r\n", "S:221 bye\r\n"
 
 static void
 test_batch(void **state)
@@ -218,15 +222,16 @@ test_refusals(void **state)
 	struct place *p = *state;
 
 	play(p,
-	    ROWS(HELLO, "C:MAIL", "S:552 too large\r\n", "C:RSET",
+	    ROWS(HELLO, "C:MAIL FROM:<a@b>", "S:552 not you\r\n", RSET, ASK,
+		"S:250 ok\r\n", RSET, "C:MAIL FROM:<c@d>", "S:250 ok\r\n",
+		"C:RCPT", "S:450 later\r\n", RSET, ASK, "S:250 ok\r\n", RSET,
+		ENVELOPE, MESSAGE, "S:452 full\r\n", "C:RSET", "S:250 ok\r\n",
+		ENVELOPE, MESSAGE, "S:554 \x1b[2Jno\r\n", "C:RSET",
 		"S:250 ok\r\n", "C:MAIL", "S:250 ok\r\n", "C:RCPT",
-		"S:450 later\r\n", "C:RSET", "S:250 ok\r\n", ENVELOPE, MESSAGE,
-		"S:452 full\r\n", "C:RSET", "S:250 ok\r\n", ENVELOPE, MESSAGE,
-		"S:554 \x1b[2Jno\r\n", "C:RSET", "S:250 ok\r\n", "C:MAIL",
-		"S:250 ok\r\n", "C:RCPT", "S:250 ok\r\n", "C:DATA",
-		"S:451 not now\r\n", "C:RSET", "S:250 ok\r\n", ENVELOPE,
-		MESSAGE, "S:250 ok\r\n", BYE),
-	    ROWS("A: b\n", "A: b\n", "A: b\n", "A: b\n", "A: b\n", "A: b\n"),
+		"S:250 ok\r\n", "C:DATA", "S:451 not now\r\n", RSET, ASK,
+		"S:250 ok\r\n", RSET, ENVELOPE, MESSAGE, "S:250 ok\r\n", BYE),
+	    ROWS("Return-Path: <a@b>\n\n", "Return-Path: <c@d>\n\n", "A: b\n",
+		"A: b\n", "A: b\n", "A: b\n"),
 	    RESULTS(E_DENIED, E_AGAIN, E_AGAIN, E_DENIED, E_AGAIN, E_OK));
 	play(p,
 	    ROWS(HELLO, ENVELOPE, MESSAGE, "S:550 \x1b[2Jno\r\n", "C:RSET",
@@ -245,8 +250,65 @@ test_lost(void **state)
 	    ROWS(HELLO, ENVELOPE, MESSAGE, "X", HELLO, ENVELOPE, MESSAGE,
 		"S:250 ok\r\n", "C:MAIL", "X", HELLO, "X"),
 	    ROWS("A: b\n", "A: b\n", "A: b\n", "A: b\n", "A: b\n"),
-	    RESULTS(E_AGAIN, E_OK, E_AGAIN, E_AGAIN, E_AGAIN));
+	    RESULTS(E_AGAIN, E_OK, E_AGAIN, E_AGAIN, E_CLOSED));
 	assert_non_null(strstr(p->eb.text, "connection was lost"));
+	assert_int_equal(delivery_failed(p->d, &p->eb), E_CLOSED);
+	/* It is lost with each message, though it can be made. */
+	play(p,
+	    ROWS(HELLO, ENVELOPE, MESSAGE, "X", HELLO, ENVELOPE, MESSAGE, "X"),
+	    ROWS("A: b\n", "A: b\n", "A: b\n"),
+	    RESULTS(E_AGAIN, E_AGAIN, E_CLOSED));
+}
+
+/* It has no such user, or no room for him: no other message is tried. */
+static void
+test_recipient(void **state)
+{
+	static const char *const said[] = { "S:550 no such user\r\n",
+		"S:452 full\r\n" };
+	struct place *p = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		play(p,
+		    ROWS(HELLO, "C:MAIL", "S:250 ok\r\n", "C:RCPT", said[i],
+			RSET, ASK, said[i], RSET, BYE),
+		    ROWS("A: b\n", "A: b\n"), RESULTS(E_AGAIN, E_CLOSED));
+		assert_int_equal(
+		    delivery_failed(p->d, &p->eb), i == 0 ? E_DENIED : E_AGAIN);
+		assert_non_null(strstr(p->eb.text, i == 0 ? "550" : "452"));
+	}
+}
+
+static void
+expect_tried(struct place *p, const char *const *rows, enum err e)
+{
+	struct server s;
+
+	start(p, &s, rows);
+	place_open(p);
+	if (delivery_try(p->d, &p->eb) != e)
+		fail_msg("%s", p->eb.text);
+	finish(&s);
+}
+
+/* Before a message. */
+static void
+test_try(void **state)
+{
+	struct place *p = *state;
+
+	expect_tried(p, ROWS(HELLO, ASK, "S:250 ok\r\n", RSET, BYE), E_OK);
+	expect_tried(p, ROWS(HELLO, ASK, "S:550 who\r\n", RSET, BYE), E_DENIED);
+	assert_non_null(strstr(p->eb.text, "550 who"));
+	expect_tried(
+	    p, ROWS(HELLO, "C:MAIL", "S:451 later\r\n", RSET, BYE), E_AGAIN);
+	expect_tried(
+	    p, ROWS("S:220 x\r\n", "C:LHLO", "S:502 no\r\n", "X"), E_DENIED);
+	expect_tried(p, ROWS("X"), E_CLOSED);
+	unlink(p->path);
+	place_open(p);
+	assert_int_equal(delivery_try(p->d, &p->eb), E_CLOSED);
+	assert_non_null(strstr(p->eb.text, "cannot reach the LMTP server"));
 }
 
 /* Nothing of this is a promise that the message is stored. */
@@ -265,8 +327,8 @@ test_hostile(void **state)
 			ROWS("S:\r\n"),
 			ROWS("S:220 x\r\n", "C:LHLO", "S:500 no\r\n"),
 			ROWS("S:220 x\r\n", "C:LHLO", "S:250-x\r\n220 y\r\n"),
-			ROWS("S:220 x\r\n", "C:LHLO", "S:250 x\r\n250 y\r\n"),
 			ROWS("S:220 x\r\n220 y\r\n250 x\r\n"),
+			ROWS("S:220 x\r\n", "C:LHLO", "S:250 x\r\n250 y\r\n"),
 			ROWS(HELLO, "C:MAIL", "S:250 x\r\n250 x\r\n"),
 			ROWS(HELLO, "C:MAIL", "S:199 x\r\n"),
 			ROWS(HELLO, "C:MAIL", "S:2500 x\r\n"),
@@ -293,7 +355,9 @@ test_hostile(void **state)
 			}
 			rows[n++] = "X";
 			rows[n] = NULL;
-			play(p, rows, ROWS("A: b\n"), RESULTS(E_AGAIN));
+			/* Before the message has its turn it is not tried. */
+			play(p, rows, ROWS("A: b\n"),
+			    RESULTS(i < 6 ? E_CLOSED : E_AGAIN));
 		}
 	}
 }
@@ -307,16 +371,16 @@ test_many_lines(void **state)
 	for (unsigned i = 0; i < 200; i++)
 		strcat(many, "250-x\r\n");
 	play(*state, ROWS("S:220 x\r\n", "C:LHLO", many, "X"), ROWS("A: b\n"),
-	    RESULTS(E_AGAIN));
+	    RESULTS(E_CLOSED));
 }
 
 static void
-expect_late(struct place *p, const char *const *rows)
+expect_late(struct place *p, const char *const *rows, enum err result)
 {
 	uint64_t begun = clock_ms();
 
 	p->env.timeout = 1;
-	play(p, rows, ROWS("A: b\n"), RESULTS(E_AGAIN));
+	play(p, rows, ROWS("A: b\n"), RESULTS(result));
 	assert_in_range(clock_ms() - begun, 1000, 9000);
 	assert_non_null(strstr(p->eb.text, "did not answer within 1 s"));
 }
@@ -326,9 +390,10 @@ test_silent(void **state)
 {
 	struct place *p = *state;
 
-	expect_late(p, ROWS("Z"));
-	expect_late(p, ROWS("S:220 x\r\n", "C:LHLO", "S:250-x\r\n", "Z"));
-	expect_late(p, ROWS(HELLO, ENVELOPE, MESSAGE, "Z"));
+	expect_late(p, ROWS("Z"), E_CLOSED);
+	expect_late(
+	    p, ROWS("S:220 x\r\n", "C:LHLO", "S:250-x\r\n", "Z"), E_CLOSED);
+	expect_late(p, ROWS(HELLO, ENVELOPE, MESSAGE, "Z"), E_AGAIN);
 }
 
 /* It does not take the message. */
@@ -382,7 +447,7 @@ test_no_server(void **state)
 	struct place *p = *state;
 
 	place_open(p);
-	place_deliver(p, ROWS("A: b\n", "A: b\n", "A: b\n"), E_AGAIN);
+	place_deliver(p, ROWS("A: b\n", "A: b\n", "A: b\n"), E_CLOSED);
 	assert_non_null(strstr(p->eb.text, "cannot reach the LMTP server"));
 }
 
@@ -437,6 +502,8 @@ main(void)
 		TEST(test_batch),
 		TEST(test_refusals),
 		TEST(test_lost),
+		TEST(test_recipient),
+		TEST(test_try),
 		TEST(test_hostile),
 		TEST(test_many_lines),
 		TEST(test_silent),

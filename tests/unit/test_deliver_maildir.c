@@ -253,6 +253,7 @@ test_never_over(void **state)
 		delivery_publish(p->d, &q, 1);
 		assert_int_equal(q->result, E_AGAIN);
 		assert_non_null(strstr(q->why, p->path));
+		assert_int_equal(delivery_failed(p->d, &p->eb), E_OK);
 		is = place_read(p, path, NULL);
 		assert_string_equal(is, "before");
 		free(is);
@@ -282,7 +283,8 @@ test_cannot_sync(void **state)
 	struct parcel *q;
 
 	cannot_sync = inode_of(p, "Mail/x/new");
-	place_deliver(p, text, E_AGAIN);
+	place_deliver(p, text, E_CLOSED);
+	assert_int_equal(delivery_failed(p->d, &p->eb), E_IO);
 	assert_non_null(strstr(p->eb.text, "Input/output error"));
 	assert_int_equal(place_count(p, "Mail/x/new"), 0);
 	cannot_sync = inode_of(p, "Mail/x/tmp");
@@ -290,6 +292,50 @@ test_cannot_sync(void **state)
 	assert_int_equal(delivery_prepare(p->d, &q, 1, &p->eb), E_IO);
 	assert_non_null(strstr(p->eb.text, "Mail/x/tmp"));
 	parcel_drop(p->d, q);
+}
+
+/* ---- a destination that takes nothing ---- */
+
+static void
+new_as_nobody(struct place *p)
+{
+	char path[512];
+	struct parcel *v[2];
+
+	place_open(p);
+	assert_int_equal(delivery_try(p->d, &p->eb), E_OK);
+	v[0] = place_parcel(p, "a\n", 2, NULL);
+	v[1] = place_parcel(p, "b\n", 2, NULL);
+	assert_int_equal(delivery_prepare(p->d, v, 2, &p->eb), E_OK);
+	snprintf(path, sizeof(path), "%s/new", p->path);
+	assert_int_equal(chmod(path, 0500), 0);
+	assert_int_equal(delivery_try(p->d, &p->eb), E_DENIED);
+	assert_non_null(strstr(p->eb.text, "/new: Permission denied"));
+	delivery_publish(p->d, v, 2);
+	assert_int_equal(v[0]->result, E_AGAIN);
+	assert_int_equal(v[1]->result, E_CLOSED);
+	assert_int_equal(delivery_failed(p->d, &p->eb), E_DENIED);
+	parcel_drop(p->d, v[0]);
+	parcel_drop(p->d, v[1]);
+	assert_int_equal(chmod(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/tmp", p->path);
+	assert_int_equal(chmod(path, 0500), 0);
+	assert_int_equal(delivery_try(p->d, &p->eb), E_DENIED);
+	assert_non_null(strstr(p->eb.text, "/tmp: Permission denied"));
+	assert_int_equal(chmod(path, 0700), 0);
+}
+
+static void
+test_not_writable(void **state)
+{
+	struct place *p = *state;
+
+	delivery_close(p->d);
+	p->d = NULL;
+	snprintf(p->path, sizeof(p->path), "%s/his", p->base);
+	if (geteuid() == 0)
+		assert_int_equal(chown(p->base, 65534, 65534), 0);
+	as_nobody(p, new_as_nobody);
 }
 
 /* ---- names ---- */
@@ -661,6 +707,7 @@ main(void)
 		TEST(test_never_over),
 		TEST(test_without_renameat2),
 		TEST(test_cannot_sync),
+		TEST(test_not_writable),
 		TEST(test_names),
 		TEST(test_scan),
 		TEST(test_recover),

@@ -519,7 +519,8 @@ test_disk_limit(void **state)
 	delivery_release(p->d, v, 3);
 	assert_int_equal(v[0]->result, E_OK);
 	assert_int_equal(v[1]->result, E_AGAIN);
-	assert_int_equal(v[2]->result, E_AGAIN);
+	assert_int_equal(v[2]->result, E_CLOSED);
+	assert_int_equal(delivery_failed(p->d, &p->eb), E_IO);
 	assert_non_null(strstr(v[1]->why, "mbox: File too large"));
 	{
 		size_t n;
@@ -538,8 +539,38 @@ test_cannot_sync(void **state)
 
 	place_put(p, "mbox", "x\n\n");
 	cannot_sync = true;
-	place_deliver(p, (const char *const[]){ "a\n", "b\n", NULL }, E_AGAIN);
+	place_deliver(p, (const char *const[]){ "a\n", NULL }, E_AGAIN);
+	assert_int_equal(delivery_failed(p->d, &p->eb), E_IO);
 	expect_mbox(p, "x\n\n");
+}
+
+static void
+try_as_nobody(struct place *p)
+{
+	place_open(p);
+	assert_int_equal(delivery_try(p->d, &p->eb), E_OK);
+	assert_false(place_has(p, "mbox.lock"));
+	assert_int_equal(chmod(p->path, 0400), 0);
+	assert_int_equal(delivery_try(p->d, &p->eb), E_DENIED);
+	assert_non_null(strstr(p->eb.text, "mbox: Permission denied"));
+	assert_int_equal(unlink(p->path), 0);
+	assert_int_equal(chmod(p->base, 0500), 0);
+	assert_int_equal(delivery_try(p->d, &p->eb), E_DENIED);
+	assert_int_equal(chmod(p->base, 0700), 0);
+}
+
+/* Before a message. */
+static void
+test_try(void **state)
+{
+	struct place *p = *state;
+
+	delivery_close(p->d);
+	p->d = NULL;
+	snprintf(p->spool, sizeof(p->spool), "%s/nobody", p->base);
+	if (geteuid() == 0)
+		assert_int_equal(chown(p->base, 65534, 65534), 0);
+	as_nobody(p, try_as_nobody);
 }
 
 /* ---- a run that ended early ---- */
@@ -754,6 +785,7 @@ main(void)
 		TEST(test_two_threads),
 		TEST(test_no_dotlock),
 		TEST(test_disk_limit),
+		TEST(test_try),
 		TEST(test_cannot_sync),
 		TEST(test_recover_torn),
 		TEST(test_recover_rewritten),

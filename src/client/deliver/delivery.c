@@ -122,6 +122,19 @@ delivery_space(struct delivery *d, uint64_t *octets_r, struct errbuf *eb)
 }
 
 enum err
+delivery_try(struct delivery *d, struct errbuf *eb)
+{
+	return d->kind->try(d, eb);
+}
+
+enum err
+delivery_failed(const struct delivery *d, struct errbuf *eb)
+{
+	return d->failed == E_OK ? E_OK
+				 : err_set(eb, d->failed, "%s", d->why.text);
+}
+
+enum err
 delivery_prepare(
     struct delivery *d, struct parcel **v, size_t n, struct errbuf *eb)
 {

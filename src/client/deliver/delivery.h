@@ -18,6 +18,10 @@
  * COMMAND and LMTP can only promise at least once: what was being handed over
  * when a run was killed is handed over again.
  *
+ * What concerns the destination and not one message (a command that is not
+ * there, a folder that cannot be written to) ends publishing: no other message
+ * is begun with until the delivery is opened anew.
+ *
  * Two threads use a delivery: parcel_* and delivery_space() belong to the one,
  * the rest to the other (before it is started, to any).
  */
@@ -51,6 +55,10 @@ void delivery_close(struct delivery *d);
 /* Is the place not there, so that delivery_open() would make an empty one? */
 bool delivery_has_gone(const struct dest *dest);
 
+/* Would a message be taken?  None is handed over.  Called before any is
+ * downloaded; it may wait, as for a lock or a server. */
+enum err delivery_try(struct delivery *d, struct errbuf *eb) NODISCARD;
+
 /* Octets that the disk has left for it. */
 enum err delivery_space(
     struct delivery *d, uint64_t *octets_r, struct errbuf *eb) NODISCARD;
@@ -78,6 +86,8 @@ enum err delivery_prepare(struct delivery *d, struct parcel **v, size_t n,
     struct errbuf *eb) NODISCARD;
 /* Sets `result` and `why` of each. */
 void delivery_publish(struct delivery *d, struct parcel **v, size_t n);
+/* What publishing has failed by, for all messages; E_OK: it has not. */
+enum err delivery_failed(const struct delivery *d, struct errbuf *eb) NODISCARD;
 /* From any thread: COMMAND and LMTP begin with no other message; those that are
  * left get E_CLOSED. */
 void delivery_stop(struct delivery *d);

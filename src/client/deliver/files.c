@@ -32,7 +32,8 @@ disk_err(void)
 	case EDQUOT: return E_FULL;
 	case EACCES:
 	case EPERM:
-	case EROFS: return E_DENIED;
+	case EROFS:
+	case ENOTDIR: return E_DENIED; /* something else is in its place */
 	case ENOMEM: return E_NOMEM;
 	default: return E_IO;
 	}
@@ -110,6 +111,17 @@ folder_open_at(int at, const char *name)
 {
 	return openat(
 	    at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+enum err
+folder_try(int fd, const char *path, struct errbuf *eb)
+{
+	char shown[PATH_SHOWN];
+
+	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
+		return E_OK;
+	return err_sys(
+	    eb, disk_err(), _("cannot write to %s"), path_shown(shown, path));
 }
 
 enum err

@@ -17,8 +17,8 @@ enum { PATH_SHOWN = 160 };
 /* The path, or its end if it is long: so that the errno behind it is seen. */
 char *path_shown(char out[PATH_SHOWN], const char *path);
 
-/* errno as a result: E_FULL for a full disk or quota, E_DENIED, E_NOMEM, else
- * E_IO. */
+/* errno as a result: E_FULL for a full disk or quota, E_DENIED if a person must
+ * mend something, E_NOMEM, else E_IO. */
 enum err disk_err(void);
 
 /* Opens a folder, making it (0700) and those above it, each synced. */
@@ -27,6 +27,8 @@ enum err folder_make(const char *path, int *fd_r, struct errbuf *eb) NODISCARD;
 enum err folder_make_at(int at, const char *path, const char *name, int *fd_r,
     struct errbuf *eb) NODISCARD;
 int folder_open_at(int at, const char *name); /* -1: errno says why */
+/* May files be made in it?  `path` is for people. */
+enum err folder_try(int fd, const char *path, struct errbuf *eb) NODISCARD;
 
 /* Puts the parcels' files and their folder on the disk. */
 enum err files_sync(struct delivery *d, struct parcel **v, size_t n,

@@ -31,6 +31,8 @@ struct kind {
 	    const struct delivery_env *env, struct errbuf *eb);
 	void (*close)(struct delivery *d);         /* after any open */
 	bool (*has_gone)(const struct dest *dest); /* or NULL: never */
+	/* See delivery_try(). */
+	enum err (*try)(struct delivery *d, struct errbuf *eb);
 	/* The folder besides the spool that has to have room; or NULL. */
 	int (*room)(struct delivery *d);
 	/* After the files have been synced; or NULL. */
@@ -62,14 +64,20 @@ struct delivery {
 	struct digest account;
 	unsigned timeout;
 	atomic_bool stopping;
+	enum err failed; /* by `why`, for all messages */
+	struct errbuf why;
 };
+
+/* It concerns all messages; the first such failure counts. */
+void delivery_fail(struct delivery *d, enum err e, const struct errbuf *why);
 
 /* Opens a parcel's file for reading. */
 enum err parcel_open(struct delivery *d, const struct parcel *p, int *fd_r,
     struct errbuf *eb) NODISCARD;
 /* Its file in the spool has gone: it has been stored (see delivery.h). */
 void parcel_stored(struct delivery *d, struct parcel *p);
-/* True: no other message is to be begun with; its result is set. */
+/* True: no other message is to be begun with, as it is stopped or has failed;
+ * the parcel's result is set. */
 bool parcel_is_late(struct delivery *d, struct parcel *p);
 void parcel_fail(struct parcel *p, enum err e, const char *fmt, ...)
     PRINTF(3, 4);

@@ -16,7 +16,7 @@
 enum {
 	PIECE = 16 * 1024,
 	ADDRESS_MAX = 254, /* RFC 5321 s4.5.3.1.3, without "<>" */
-	LOST_MAX = 2,      /* connections in a row, and the batch is given up */
+	LOST_MAX = 2,      /* connections in a row, and it is not the message */
 	LEAVE = 2,         /* seconds for the answer to QUIT */
 	SLOWEST = 1024,    /* octets a second that a server must take */
 };
@@ -26,6 +26,7 @@ struct lmtp {
 	uint16_t port;
 	struct lmtp_conn conn;
 	unsigned lost; /* connections since a message was answered for */
+	bool sent;     /* the octets of the message that is under way */
 };
 
 static bool
@@ -87,6 +88,66 @@ close_lmtp(struct delivery *d)
 	free(l);
 }
 
+/* ---- before any message ---- */
+
+static enum err
+connect_lmtp(struct delivery *d, struct errbuf *eb)
+{
+	struct lmtp *l = d->own;
+
+	return l->conn.fd >= 0 ? E_OK
+			       : lmtp_connect(&l->conn, l->path, l->host,
+				     l->port, d->host, eb);
+}
+
+/* Up to the first reply that is not 2xx. */
+static enum err
+envelope(
+    struct lmtp *l, const char *sender, struct lmtp_reply *r, struct errbuf *eb)
+{
+	enum err e = lmtp_ask(&l->conn, r, eb, "MAIL FROM:<%s>%s", sender,
+	    l->conn.eightbit ? " BODY=8BITMIME" : "");
+
+	if (e != E_OK || r->code / 100 != 2)
+		return e;
+	return lmtp_ask(&l->conn, r, eb, "RCPT TO:<%s>", l->recipient);
+}
+
+static void
+reset(struct lmtp *l)
+{
+	struct lmtp_reply r;
+	struct errbuf eb;
+
+	if (lmtp_ask(&l->conn, &r, &eb, "RSET") != E_OK)
+		lmtp_close(&l->conn);
+}
+
+static enum err
+refused(const struct lmtp_reply *r, struct errbuf *eb)
+{
+	return err_set(eb, r->code / 100 == 5 ? E_DENIED : E_AGAIN,
+	    _("the LMTP server refused: %s"), r->text);
+}
+
+/* Is the recipient one of the server's?  A message without a sender must be
+ * acceptable to it (RFC 5321 s4.5.5), so that no sender can be the reason. */
+static enum err
+ask_recipient(struct delivery *d, struct errbuf *eb)
+{
+	struct lmtp *l = d->own;
+	struct lmtp_reply r;
+	enum err e = connect_lmtp(d, eb);
+
+	if (e == E_OK)
+		e = envelope(l, "", &r, eb);
+	if (e == E_OK && r.code / 100 != 2)
+		e = refused(&r, eb);
+	if (l->conn.fd >= 0)
+		reset(l);
+	return e;
+}
+
 /* ---- one message ---- */
 
 static enum err
@@ -130,11 +191,7 @@ transact(struct lmtp *l, struct parcel *p, int fd, struct lmtp_reply *r,
 	enum err e;
 
 	sender_read(fd, sender);
-	e = lmtp_ask(&l->conn, r, eb, "MAIL FROM:<%s>%s", sender,
-	    l->conn.eightbit ? " BODY=8BITMIME" : "");
-	if (e != E_OK || r->code / 100 != 2)
-		return e;
-	e = lmtp_ask(&l->conn, r, eb, "RCPT TO:<%s>", l->recipient);
+	e = envelope(l, sender, r, eb);
 	if (e != E_OK || r->code / 100 != 2)
 		return e;
 	if ((e = lmtp_ask(&l->conn, r, eb, "DATA")) != E_OK)
@@ -148,37 +205,48 @@ transact(struct lmtp *l, struct parcel *p, int fd, struct lmtp_reply *r,
 	if ((e = lmtp_check_silent(&l->conn, eb)) != E_OK ||
 	    (e = send_body(l, fd, p->octets, eb)) != E_OK)
 		return e;
+	l->sent = true;
 	/* One recipient, so one reply. */
 	return lmtp_reply(&l->conn, r, eb);
 }
 
-/* E_OK: the server has decided, and may be asked again. */
+/* What was refused before the server has seen the message may be refused for
+ * all of them. */
+static void
+take_refusal(struct delivery *d, struct parcel *p, const struct lmtp_reply *r)
+{
+	struct lmtp *l = d->own;
+	struct errbuf eb;
+	enum err e = refused(r, &eb);
+
+	parcel_fail(p, e, "%s", eb.text);
+	reset(l);
+	if (l->sent || (e = ask_recipient(d, &eb)) == E_OK)
+		return;
+	p->result = E_AGAIN;
+	delivery_fail(d, e, &eb);
+}
+
+/* Over a connection.  E_OK: the server has decided, and may be asked again. */
 static enum err
 deliver_one(struct delivery *d, struct parcel *p, struct errbuf *eb)
 {
 	struct lmtp *l = d->own;
-	struct lmtp_reply r, reset;
+	struct lmtp_reply r;
 	enum err e;
 	int fd;
 
 	if ((e = parcel_open(d, p, &fd, eb)) != E_OK)
 		return e;
-	if (l->conn.fd < 0)
-		e = lmtp_connect(
-		    &l->conn, l->path, l->host, l->port, d->host, eb);
-	if (e == E_OK)
-		e = transact(l, p, fd, &r, eb);
+	l->sent = false;
+	e = transact(l, p, fd, &r, eb);
 	close(fd);
 	if (e != E_OK)
 		return e;
-	if (r.code / 100 == 2) {
+	if (r.code / 100 == 2)
 		parcel_stored(d, p);
-		return E_OK;
-	}
-	parcel_fail(p, r.code / 100 == 5 ? E_DENIED : E_AGAIN,
-	    _("the LMTP server refused: %s"), r.text);
-	if (lmtp_ask(&l->conn, &reset, eb, "RSET") != E_OK)
-		lmtp_close(&l->conn);
+	else
+		take_refusal(d, p, &r);
 	return E_OK;
 }
 
@@ -200,6 +268,15 @@ take_leave(struct lmtp *l)
 	l->conn.timeout = timeout;
 }
 
+static enum err
+try_lmtp(struct delivery *d, struct errbuf *eb)
+{
+	enum err e = ask_recipient(d, eb);
+
+	take_leave(d->own);
+	return e;
+}
+
 /* A message that the server cannot stand does not hold up the next one: a new
  * connection is tried once. */
 static void
@@ -207,18 +284,22 @@ publish_lmtp(struct delivery *d, struct parcel **v, size_t n)
 {
 	struct lmtp *l = d->own;
 	struct errbuf eb = { .text = "" };
+	enum err e;
 
-	l->lost = 0;
 	for (size_t i = 0; i < n; i++) {
+		if (!d->stopping && d->failed == E_OK &&
+		    (e = connect_lmtp(d, &eb)) != E_OK)
+			delivery_fail(d, e, &eb);
 		if (parcel_is_late(d, v[i]))
 			continue;
-		if (l->lost < LOST_MAX && deliver_one(d, v[i], &eb) == E_OK) {
+		if ((e = deliver_one(d, v[i], &eb)) == E_OK) {
 			l->lost = 0;
 			continue;
 		}
 		parcel_fail(v[i], E_AGAIN, "%s", eb.text);
 		lmtp_close(&l->conn);
-		l->lost++;
+		if (++l->lost == LOST_MAX)
+			delivery_fail(d, e, &eb);
 	}
 	take_leave(l);
 }
@@ -226,6 +307,7 @@ publish_lmtp(struct delivery *d, struct parcel **v, size_t n)
 const struct kind kind_lmtp = {
 	.open = open_lmtp,
 	.close = close_lmtp,
+	.try = try_lmtp,
 	.publish = publish_lmtp,
 	.recover = files_recover,
 };

@@ -228,7 +228,7 @@ connect_to(struct lmtp_conn *c, int family, const struct sockaddr *to,
 
 	c->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd < 0)
-		return err_sys(eb, E_IO, _("cannot reach the LMTP server"));
+		return err_sys(eb, E_CLOSED, _("cannot reach the LMTP server"));
 	if (family != AF_UNIX)
 		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(c->fd, to, size) != 0)
@@ -241,7 +241,7 @@ connect_to(struct lmtp_conn *c, int family, const struct sockaddr *to,
 	}
 	if (e == E_OK && failed != 0) {
 		errno = failed;
-		e = err_sys(eb, E_IO, _("cannot reach the LMTP server"));
+		e = err_sys(eb, E_CLOSED, _("cannot reach the LMTP server"));
 	}
 	if (e != E_OK)
 		lmtp_close(c);

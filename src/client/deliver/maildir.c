@@ -64,6 +64,17 @@ has_gone(const struct dest *dest)
 	return access(dest->path, F_OK) != 0 && errno == ENOENT;
 }
 
+static enum err
+try_maildir(struct delivery *d, struct errbuf *eb)
+{
+	struct maildir *m = d->own;
+	char new[PATH_SHOWN + 4];
+	enum err e = folder_try(d->files, d->where, eb);
+
+	snprintf(new, sizeof(new), "%s/new", m->where);
+	return e == E_OK ? folder_try(m->new, new, eb) : e;
+}
+
 /* ---- publishing ---- */
 
 /* Never onto another message.  Not every file system can do that in one. */
@@ -88,15 +99,36 @@ static void
 take_back(struct delivery *d, struct parcel **v, size_t n)
 {
 	struct maildir *m = d->own;
-	int why = errno;
+	struct errbuf eb;
 
+	delivery_fail(
+	    d, err_sys(&eb, disk_err(), _("cannot sync %s"), m->where), &eb);
 	for (size_t i = 0; i < n; i++) {
 		if (v[i]->result != E_OK)
 			continue;
 		move_file(m->new, v[i]->file, d->files, v[i]->tmp);
-		parcel_fail(v[i], E_AGAIN, _("cannot sync %s: %s"), m->where,
-		    strerror(why));
+		parcel_fail(v[i], E_CLOSED, "%s", eb.text);
 	}
+}
+
+/* But for a name that is taken no message is to blame. */
+static void
+publish_one(struct delivery *d, struct parcel *p)
+{
+	struct maildir *m = d->own;
+	struct errbuf eb;
+	enum err e;
+	bool taken;
+
+	p->result = E_OK;
+	p->why[0] = '\0';
+	if (move_file(d->files, p->tmp, m->new, p->file) == 0)
+		return;
+	taken = errno == EEXIST;
+	e = err_sys(&eb, disk_err(), _("cannot put it into %s"), m->where);
+	if (!taken)
+		delivery_fail(d, e, &eb);
+	parcel_fail(p, E_AGAIN, "%s", eb.text);
 }
 
 static void
@@ -105,12 +137,10 @@ publish_maildir(struct delivery *d, struct parcel **v, size_t n)
 	struct maildir *m = d->own;
 
 	for (size_t i = 0; i < n; i++) {
-		v[i]->result = E_OK;
-		v[i]->why[0] = '\0';
-		if (move_file(d->files, v[i]->tmp, m->new, v[i]->file) != 0)
-			parcel_fail(v[i], E_AGAIN,
-			    _("cannot put it into %s: %s"), m->where,
-			    strerror(errno));
+		if (d->failed == E_OK)
+			publish_one(d, v[i]);
+		else
+			parcel_fail(v[i], E_CLOSED, "%s", d->why.text);
 	}
 	if (fsync(m->new) != 0)
 		take_back(d, v, n);
@@ -340,6 +370,7 @@ const struct kind kind_maildir = {
 	.open = open_maildir,
 	.close = close_maildir,
 	.has_gone = has_gone,
+	.try = try_maildir,
 	.publish = publish_maildir,
 	.recover = recover_maildir,
 	.scan = scan_maildir,

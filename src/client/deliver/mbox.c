@@ -39,6 +39,17 @@ close_mbox_delivery(struct delivery *d)
 	free(m);
 }
 
+/* As a message would have it: made, if it is not there. */
+static enum err
+try_mbox(struct delivery *d, struct errbuf *eb)
+{
+	struct mbox *m = d->own;
+	enum err e = mbox_lock(m, true, eb);
+
+	mbox_unlock(m);
+	return e;
+}
+
 static int
 room_mbox(struct delivery *d)
 {
@@ -147,13 +158,16 @@ publish_mbox(struct delivery *d, struct parcel **v, size_t n)
 {
 	struct errbuf eb = { .text = "" };
 	size_t done;
+	enum err e = append_all(d, v, n, &done, &eb);
 
-	append_all(d, v, n, &done, &eb);
+	if (e != E_OK)
+		delivery_fail(d, e, &eb);
 	for (size_t i = 0; i < n; i++) {
 		if (i < done)
 			parcel_stored(d, v[i]);
 		else
-			parcel_fail(v[i], E_AGAIN, "%s", eb.text);
+			parcel_fail(v[i], i == done ? E_AGAIN : E_CLOSED, "%s",
+			    eb.text);
 	}
 }
 
@@ -166,6 +180,7 @@ release_mbox(struct delivery *d)
 const struct kind kind_mbox = {
 	.open = open_mbox_delivery,
 	.close = close_mbox_delivery,
+	.try = try_mbox,
 	.room = room_mbox,
 	.prepare = prepare_mbox,
 	.publish = publish_mbox,

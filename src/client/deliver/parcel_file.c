@@ -181,12 +181,24 @@ parcel_stored(struct delivery *d, struct parcel *p)
 	unlinkat(d->files, p->tmp, 0);
 }
 
+void
+delivery_fail(struct delivery *d, enum err e, const struct errbuf *why)
+{
+	if (d->failed != E_OK)
+		return;
+	d->failed = e;
+	d->why = *why;
+}
+
 bool
 parcel_is_late(struct delivery *d, struct parcel *p)
 {
-	if (d->stopping)
-		parcel_fail(p, E_CLOSED, "%s", _("stopped"));
-	return d->stopping;
+	bool late = d->stopping || d->failed != E_OK;
+
+	if (late)
+		parcel_fail(p, E_CLOSED, "%s",
+		    d->stopping ? _("stopped") : d->why.text);
+	return late;
 }
 
 void

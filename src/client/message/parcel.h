@@ -25,7 +25,8 @@ struct parcel {
 	uint64_t length;
 	struct digest content; /* MBOX: of these octets */
 	enum err result;       /* of publishing: E_OK; E_AGAIN: another run may
-	                        * do better; E_CLOSED: it was not tried; else it is refused */
+	                        * do better; E_CLOSED: it was not tried; else
+	                        * this message is refused */
 	char why[200];         /* for people, unless E_OK */
 
 	/* Set by the state. */

@@ -2,27 +2,12 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "client/report/report.h"
 #include "client/report/size.h"
 #include "client/state/state.h"
-
-enum { TEXT = 64 };
-
-static char *
-print_time(char out[TEXT], int64_t at)
-{
-	time_t t = (time_t)at;
-	struct tm tm;
-
-	if (localtime_r(&t, &tm) == NULL ||
-	    strftime(out, TEXT, _("%Y-%m-%d %H:%M"), &tm) == 0)
-		memcpy(out, "?", 2);
-	return out;
-}
 
 static void
 print_dest(const char *to, int64_t keep)
@@ -57,13 +42,13 @@ print_account(const struct account *a)
 static void
 print_status(const struct account *a, const struct state_account *s)
 {
-	char when[TEXT], size[REPORT_SIZE];
+	char when[CLOCK_DATE], size[REPORT_SIZE];
 
 	if (s->collected_at == 0)
 		printf(_("%s: never collected\n"), a->name);
 	else
 		printf(_("%s: collected on %s\n"), a->name,
-		    print_time(when, s->collected_at));
+		    clock_date(when, s->collected_at));
 	printf(
 	    ngettext("    here: %llu message, %s\n",
 		"    here: %llu messages, %s\n", (unsigned long)s->collected),
@@ -83,7 +68,7 @@ print_status(const struct account *a, const struct state_account *s)
 		printf("    %s\n", s->notice);
 	if (s->error[0] != '\0')
 		printf(_("    the last run (%s) failed: %s\n"),
-		    print_time(when, s->tried_at), s->error);
+		    clock_date(when, s->tried_at), s->error);
 }
 
 static json_t *

@@ -52,18 +52,29 @@ next_wanted(struct session *s)
 	/* These first: they tell whether the others are worth their octets. */
 	if (s->next_alone < s->n_alone && !s->enough)
 		return s->alone[s->next_alone];
-	for (; s->next < p->n && !s->enough; s->next++) {
-		it = &p->v[s->next];
+	/* Once for those that have made no trouble so far, once for the rest. */
+	for (; s->next < 2 * p->n && !s->enough; s->next++) {
+		size_t i = s->next % p->n;
+
+		it = &p->v[i];
 		if ((it->action != PLAN_COLLECT &&
 			it->action != PLAN_IDENTIFY) ||
-		    s->items[s->next].progress != ITEM_IDLE)
+		    s->items[i].progress != ITEM_IDLE ||
+		    s->items[i].last != (s->next >= p->n))
 			continue;
 		if (session_has_space(s, it->listed.size))
-			return s->next;
-		s->items[s->next].progress = ITEM_DONE;
+			return i;
+		s->items[i].progress = ITEM_DONE;
 		s->result.tally.skipped++;
 	}
 	return SIZE_MAX;
+}
+
+/* Is one under way that the destination has not taken yet? */
+static bool
+is_scout_out(const struct session *s)
+{
+	return s->n_asked != 0 || s->n_batch != 0 || s->storing;
 }
 
 static bool
@@ -72,6 +83,8 @@ send_retr(struct session *s, size_t i)
 	struct item *item = &s->items[i];
 	const struct listed *l = &s->plan->v[i].listed;
 
+	if (s->trying || (s->scouting && is_scout_out(s)))
+		return false;
 	if (session_fence_is_due(s)) {
 		(void)session_fence(s, i);
 		return false;
@@ -130,7 +143,8 @@ send_more(struct session *s)
 	if (s->n_asked == 0)
 		session_store(s);
 	if (i == SIZE_MAX && s->pop3.n_pending == 0 && !s->storing &&
-	    !s->saving && s->n_batch == 0 && s->next_delete == s->n_delete)
+	    !s->saving && !s->trying && s->n_batch == 0 &&
+	    s->next_delete == s->n_delete)
 		session_enter(s, &step_quit);
 }
 
@@ -189,7 +203,7 @@ begin_item(struct session *s, size_t i, uint32_t *n, uint64_t *octets)
 	bool known = it->action == PLAN_LEAVE || it->action == PLAN_DELETE;
 
 	/* Its header has come this time. */
-	if (known && s->conf.only_troubled &&
+	if (known && s->conf.earlier != NULL &&
 	    !session_is_shunned(s, &it->listed))
 		session_trouble_clear(s, i);
 	switch (it->action) {
@@ -205,6 +219,7 @@ begin_item(struct session *s, size_t i, uint32_t *n, uint64_t *octets)
 		} else if (!session_is_for_now(s, &it->listed)) {
 			item->progress = ITEM_DONE;
 		} else {
+			item->last = session_is_troubled(s, &it->listed);
 			++*n;
 			*octets += it->listed.size;
 		}
@@ -226,6 +241,9 @@ begin_retrieve(struct session *s)
 	for (size_t i = 0; i < s->plan->n; i++)
 		begin_item(s, i, &n, &octets);
 	s->conf.hooks->listed(s->conf.arg, n, octets);
+	s->n_wanted = n;
+	if (n != 0)
+		session_try(s);
 	(void)session_save(s, false);
 	send_more(s);
 }

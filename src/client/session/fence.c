@@ -94,8 +94,13 @@ session_hold(struct session *s, const struct held *h)
 void
 session_drop_held(struct session *s)
 {
-	for (size_t k = 0; k < s->n_held; k++)
+	for (size_t k = 0; k < s->n_held; k++) {
+		if (s->held[k].kind != HELD_MESSAGE)
+			continue;
 		parcel_drop(s->conf.delivery, s->held[k].parcel);
+		s->items[s->held[k].item].progress = ITEM_DONE;
+		s->n_asked--;
+	}
 	s->n_held = 0;
 	s->held_octets = 0;
 }

@@ -12,6 +12,7 @@ enum {
 	BATCH_OCTETS = 4 << 20,
 	BACKLOG = 1024, /* messages that wait to be stored */
 	BACKLOG_OCTETS = 64 << 20,
+	REFUSALS_MAX = 5, /* in a row, and no others are downloaded */
 };
 #define BATCH_AGE 0.5 /* seconds */
 
@@ -121,6 +122,91 @@ saved(struct storer_job *job)
 	session_look(s);
 }
 
+/* ---- the destination ---- */
+
+/* What is complete would not be taken either. */
+static void
+drop_complete(struct session *s)
+{
+	session_drop_held(s);
+	for (size_t k = 0; k < s->n_batch; k++) {
+		s->items[s->batch_item[k]].progress = ITEM_DONE;
+		parcel_drop(s->conf.delivery, s->batch[k]);
+	}
+	free(s->batch);
+	free(s->batch_item);
+	s->batch = NULL;
+	s->batch_item = NULL;
+	s->n_batch = s->batch_room = 0;
+	s->batch_octets = 0;
+}
+
+/* Is a message awaited that would come for nothing?  (What is held has come.) */
+static bool
+is_message_awaited(const struct session *s)
+{
+	uint32_t n = s->n_asked;
+
+	for (size_t k = 0; k < s->n_held; k++)
+		n -= s->held[k].kind == HELD_MESSAGE;
+	return n != 0;
+}
+
+void
+session_destination_failed(struct session *s, enum err e, const char *why)
+{
+	enum outcome o = outcome_of_destination(e), before = s->result.outcome;
+	uint32_t n = s->n_wanted - s->result.tally.collected;
+
+	if (before != OUTCOME_OK)
+		snprintf(s->result.notice, sizeof(s->result.notice), "%s", why);
+	else if (o == OUTCOME_DESTINATION)
+		session_fail(s, o,
+		    ngettext(
+			"%s; mend that, or \"deliver\" of account %s: until "
+			"then %u message waits on the server",
+			"%s; mend that, or \"deliver\" of account %s: until "
+			"then %u messages wait on the server",
+			n),
+		    why, s->conf.account->name, n);
+	else
+		session_fail(s, o, "%s", why);
+	s->enough = true;
+	if (is_message_awaited(s))
+		session_finish(s);
+}
+
+static void
+tried(struct storer_job *job)
+{
+	struct session *s = job->arg;
+
+	s->trying = false;
+	if (job->err != E_OK)
+		session_destination_failed(s, job->err, job->eb.text);
+	if (s->step == &step_save)
+		session_enter(s, &step_save);
+	else
+		session_look(s);
+}
+
+/* To be tried tells nothing of what a program does with a message: there one
+ * goes ahead. */
+void
+session_try(struct session *s)
+{
+	enum dest_kind kind = s->conf.account->dest.kind;
+
+	s->scouting = kind == DEST_COMMAND || kind == DEST_LMTP;
+	s->try = (struct storer_job){
+		.kind = STORER_TRY,
+		.done = tried,
+		.arg = s,
+	};
+	s->trying = true;
+	storer_do(s->conf.storer, &s->try);
+}
+
 /* ---- storing ---- */
 
 static void stored(struct storer_job *job);
@@ -182,6 +268,21 @@ session_store_add(struct session *s, size_t i, struct parcel *p)
 	return true;
 }
 
+/* One that has been refused all along says nothing about the others. */
+static void
+not_stored(struct session *s, size_t i, const struct parcel *p)
+{
+	s->refused |= p->result != E_AGAIN;
+	if (!session_trouble(s, i, false, p->why) ||
+	    ++s->refusals != REFUSALS_MAX)
+		return;
+	s->enough = true;
+	snprintf(s->result.notice, sizeof(s->result.notice),
+	    _("%u messages in a row could not be delivered; no others are "
+	      "tried in this run"),
+	    s->refusals);
+}
+
 static void
 one_stored(struct session *s, size_t i, const struct parcel *p)
 {
@@ -192,11 +293,11 @@ one_stored(struct session *s, size_t i, const struct parcel *p)
 	if (p->result == E_CLOSED)
 		return;
 	if (p->result != E_OK) {
-		session_trouble(s, i, false, p->why);
-		session_fail(s, OUTCOME_REFUSED,
-		    _("a message cannot be delivered: %s"), p->why);
+		not_stored(s, i, p);
 		return;
 	}
+	s->scouting = false;
+	s->refusals = 0;
 	t->collected++;
 	t->collected_octets += p->octets;
 	session_trouble_clear(s, i);
@@ -242,6 +343,9 @@ stored(struct storer_job *job)
 	if (job->err != E_OK) {
 		session_fail(s, OUTCOME_DISK, "%s", job->eb.text);
 		s->enough = s->result.unrecorded = true;
+	} else if (job->failed != E_OK) {
+		drop_complete(s);
+		session_destination_failed(s, job->failed, job->eb.text);
 	}
 	s->conf.hooks->progress(
 	    s->conf.arg, s->octets_seen, s->result.tally.collected);
@@ -261,7 +365,8 @@ session_store_is_long(const struct session *s)
 /* ---- the end ---- */
 
 /* The line went away while a message or its header was awaited; or, if none was,
- * by what came behind the last one. */
+ * by what came behind the last one.  In a session for such messages that is what
+ * is to be said. */
 static void
 note_broken(struct session *s)
 {
@@ -275,8 +380,11 @@ note_broken(struct session *s)
 			last = i;
 			break;
 		}
-	if (last < s->plan->n)
-		session_trouble(s, last, true, s->broken);
+	if (last == s->plan->n)
+		return;
+	session_trouble(s, last, true, s->broken);
+	if (s->conf.earlier != NULL)
+		s->result.outcome = OUTCOME_OK;
 }
 
 /* DELE counts only once QUIT was answered. */
@@ -315,13 +423,16 @@ count_deleted(struct session *s)
 static void
 save_account(struct session *s)
 {
+	const struct session_result *r = &s->result;
 	struct state_account *a = &s->record->account;
 
+	if (s->conf.earlier != NULL && session_result_stands(s->conf.earlier))
+		r = s->conf.earlier;
 	a->tried_at = time(NULL);
-	if (s->quit_ok)
+	if (s->quit_ok && r->outcome != OUTCOME_DESTINATION)
 		a->collected_at = a->tried_at;
-	a->exit_code = outcome_exit_code(s->result.outcome);
-	snprintf(a->error, sizeof(a->error), "%s", s->result.words);
+	a->exit_code = outcome_exit_code(r->outcome);
+	snprintf(a->error, sizeof(a->error), "%s", r->words);
 	snprintf(a->notice, sizeof(a->notice), "%s", s->result.notice);
 	if (s->result.outcome == OUTCOME_BUSY && s->result.retry != 0)
 		a->not_before = a->tried_at + s->result.retry;
@@ -336,9 +447,9 @@ save(struct session *s)
 		s->parcel = NULL;
 	}
 	session_store(s);
-	if (s->storing || s->saving)
+	if (s->storing || s->saving || s->trying)
 		return;
-	if (s->items != NULL) {
+	if (s->plan != NULL) {
 		note_broken(s);
 		session_drop_held(s);
 		count_deleted(s);

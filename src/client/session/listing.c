@@ -332,6 +332,7 @@ take_headers(struct session *s, const struct pop3_event *ev)
 	default:
 		held.kind = HELD_REFUSAL;
 		session_hold(s, &held);
+		s->top_refused |= s->pop3.capa.known && s->pop3.capa.top;
 		plan_header(s->plan, held.item, NULL);
 		s->items[held.item].progress = ITEM_IDLE;
 		break;

@@ -19,6 +19,8 @@ static const struct {
 	[OUTCOME_SERVER] = { "server", EX_UNAVAILABLE },
 	[OUTCOME_DISK] = { "disk", EX_IOERR },
 	[OUTCOME_REFUSED] = { "refused", EX_CANTCREAT },
+	[OUTCOME_DESTINATION] = { "destination", EX_TEMPFAIL },
+	[OUTCOME_LEFT] = { "some-left", EX_TEMPFAIL },
 	[OUTCOME_SOME] = { "some-failed", EX_DATAERR },
 	[OUTCOME_HELD] = { "held", EX_DATAERR },
 	[OUTCOME_INTERNAL] = { "internal", EX_OSERR },
@@ -34,4 +36,16 @@ int
 outcome_exit_code(enum outcome o)
 {
 	return outcomes[o].exit_code;
+}
+
+enum outcome
+outcome_of_destination(enum err e)
+{
+	switch (e) {
+	case E_FULL:
+	case E_IO: return OUTCOME_DISK;
+	case E_NOMEM: return OUTCOME_INTERNAL;
+	case E_CONFIG: return OUTCOME_CONFIG;
+	default: return OUTCOME_DESTINATION;
+	}
 }

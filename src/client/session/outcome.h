@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "base/err.h"
+
 enum outcome {
 	OUTCOME_OK,       /* also: nothing was new */
 	OUTCOME_LOCKED,   /* another malote is at it; counts as well */
@@ -20,13 +22,17 @@ enum outcome {
 	OUTCOME_SERVER,   /* the server says that it cannot */
 	OUTCOME_DISK,     /* what came cannot be stored */
 	OUTCOME_REFUSED,  /* the program that mail is handed to refuses some */
-	OUTCOME_SOME,     /* some messages cannot be had, run after run */
+	OUTCOME_DESTINATION, /* where mail is delivered to takes none */
+	OUTCOME_LEFT,        /* some messages could not be had: the next run */
+	OUTCOME_SOME,        /* the same, run after run */
 	OUTCOME_HELD, /* much has changed: nothing is deleted until accepted */
 	OUTCOME_INTERNAL, /* memory and such */
 };
 
 const char *outcome_name(enum outcome o); /* "tls": for JSON, not translated */
 int outcome_exit_code(enum outcome o);    /* sysexits */
+/* What it means that the destination fails by `e`. */
+enum outcome outcome_of_destination(enum err e);
 
 /* What a run did for one account. */
 struct tally {

@@ -24,14 +24,16 @@ static void
 message_begins(struct session *s)
 {
 	struct errbuf eb;
+	enum err e;
 
 	identity_reader_reset(s->identity);
-	if (s->enough ||
-	    parcel_begin(s->conf.delivery, &s->parcel, &eb) == E_OK)
+	if (s->enough)
+		return;
+	e = parcel_begin(s->conf.delivery, &s->parcel, &eb);
+	if (e == E_OK)
 		return;
 	s->parcel = NULL;
-	s->enough = true;
-	session_fail(s, OUTCOME_DISK, "%s", eb.text);
+	session_destination_failed(s, e, eb.text);
 }
 
 /* Octets of the message that is coming. */
@@ -68,6 +70,7 @@ message_data(struct session *s, size_t i, struct slice data)
 	const struct listed *l = &s->plan->v[i].listed;
 	uint64_t left = awaited(s, l);
 	struct errbuf eb;
+	enum err e;
 
 	for (size_t k = 0; k < data.n && s->came + k < sizeof(s->first); k++)
 		s->first[s->came + k] = data.p[k];
@@ -81,12 +84,11 @@ message_data(struct session *s, size_t i, struct slice data)
 	if (s->parcel == NULL)
 		return;
 	identity_reader_add(s->identity, data.p, data.n);
-	if (parcel_add(s->parcel, data.p, data.n, &eb) == E_OK)
+	if ((e = parcel_add(s->parcel, data.p, data.n, &eb)) == E_OK)
 		return;
 	parcel_drop(s->conf.delivery, s->parcel);
 	s->parcel = NULL;
-	s->enough = true;
-	session_fail(s, OUTCOME_DISK, "%s", eb.text);
+	session_destination_failed(s, e, eb.text);
 }
 
 static void
@@ -143,6 +145,7 @@ message_ends(struct session *s, size_t i, uint64_t octets)
 	const struct plan_item *it = &s->plan->v[i];
 	struct parcel *p = s->parcel;
 	struct errbuf eb;
+	enum err e;
 
 	s->parcel = NULL;
 	if (p == NULL) {
@@ -156,12 +159,11 @@ message_ends(struct session *s, size_t i, uint64_t octets)
 	p->size = it->listed.has_size ? it->listed.size : octets;
 	p->identity = identity_reader_end(s->identity);
 	p->to_delete = deletes_now(s);
-	if (parcel_end(s->conf.delivery, p, &eb) != E_OK) {
+	if ((e = parcel_end(s->conf.delivery, p, &eb)) != E_OK) {
 		parcel_drop(s->conf.delivery, p);
 		s->items[i].progress = ITEM_DONE;
 		s->n_asked--;
-		s->enough = true;
-		session_fail(s, OUTCOME_DISK, "%s", eb.text);
+		session_destination_failed(s, e, eb.text);
 		return;
 	}
 	session_hold(s, &(struct held){ HELD_MESSAGE, .item = i, .parcel = p,
@@ -197,6 +199,7 @@ static void
 retr_refused(struct session *s, size_t i, const struct pop3_event *ev)
 {
 	struct item *item = &s->items[i];
+	char why[STATE_WORDS];
 
 	s->n_asked--;
 	session_hold(s, &(struct held){ HELD_REFUSAL, .item = i });
@@ -206,16 +209,21 @@ retr_refused(struct session *s, size_t i, const struct pop3_event *ev)
 		return;
 	}
 	item->progress = ITEM_DONE;
-	session_trouble(s, i, false, session_quote(ev->text));
+	snprintf(why, sizeof(why), _("the server says \"%s\""),
+	    session_quote(ev->text));
+	session_trouble(s, i, false, why);
 }
 
 static void
 dele_answered(struct session *s, size_t i, const struct pop3_event *ev)
 {
+	char command[32];
+
 	s->items[i].progress = ITEM_DONE;
 	s->items[i].dele_ok = ev->type == POP3_EV_OK;
+	snprintf(command, sizeof(command), "DELE %u", ev->msgno);
 	if (ev->type == POP3_EV_ERR)
-		session_refused(s, ev, "DELE");
+		session_refused(s, ev, command);
 }
 
 /* Something one line long was said before: the second line is the answer. */

@@ -248,6 +248,13 @@ session_result(const struct session *s)
 	return &s->result;
 }
 
+bool
+session_result_stands(const struct session_result *r)
+{
+	return r->outcome != OUTCOME_OK &&
+	       (r->outcome != OUTCOME_SOME || r->tally.failed != 0);
+}
+
 void
 session_free(struct session *s)
 {

@@ -34,6 +34,19 @@ struct session_hooks {
 	void (*over)(void *arg);
 };
 
+struct session_result {
+	enum outcome outcome;
+	char words[512]; /* for people; empty if OK */
+	struct tally tally;
+	unsigned retry;     /* BUSY: seconds that the server wants, 0: any */
+	bool again;         /* another connection may do better at once */
+	bool troubled_left; /* there are messages for `only_troubled` */
+	bool unrecorded;    /* what was stored could not be put on record */
+	char tls[64];       /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "none" */
+	char sign_in[32];   /* "SCRAM-SHA-256" */
+	char notice[256];   /* what the person should know; or empty */
+};
+
 struct session_conf {
 	struct ev_loop *loop;
 	struct dialer *dialer;
@@ -42,9 +55,11 @@ struct session_conf {
 	struct storer *storer;
 	const struct session_hooks *hooks;
 	void *arg;
-	bool terminal;      /* a person can be asked for a password */
-	bool accept;        /* the person accepts what has changed */
-	bool only_troubled; /* only messages that broke an earlier session */
+	bool terminal; /* a person can be asked for a password */
+	bool accept;   /* the person accepts what has changed */
+	/* Only messages that broke an earlier session, whose result this is; or
+	 * NULL. */
+	const struct session_result *earlier;
 };
 
 /* What shows that answers are in step: what is listed of a message, asked for
@@ -62,25 +77,15 @@ struct record {
 	size_t n_troubles;
 };
 
-struct session_result {
-	enum outcome outcome;
-	char words[512]; /* for people; empty if OK */
-	struct tally tally;
-	unsigned retry;     /* BUSY: seconds that the server wants, 0: any */
-	bool again;         /* another connection may do better at once */
-	bool troubled_left; /* there are messages for `only_troubled` */
-	bool unrecorded;    /* what was stored could not be put on record */
-	char tls[64];       /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "none" */
-	char sign_in[32];   /* "SCRAM-SHA-256" */
-	char notice[256];   /* what the person should know; or empty */
-};
-
 enum err session_new(struct session **s_r, const struct session_conf *conf,
     struct record *record, struct errbuf *eb) NODISCARD;
 void session_start(struct session *s);
 /* Ends it well: what is under way is stored, then QUIT; soon. */
 void session_stop(struct session *s);
 const struct session_result *session_result(const struct session *s);
+/* Whatever becomes of the messages that broke that session?  Else a session for
+ * them says how the run has ended. */
+bool session_result_stands(const struct session_result *r);
 void session_free(struct session *s);
 
 #endif

@@ -57,7 +57,8 @@ struct item {
 	bool pipelined; /* something else was outstanding */
 	bool refused;   /* when it was asked for before */
 	bool troubled;  /* that was counted for this session */
-	bool is_fresh;  /* stored in this session */
+	bool last;     /* it has made trouble: the others are asked for first */
+	bool is_fresh; /* stored in this session */
 	bool dele_ok;
 	uint64_t octets; /* that came when it was asked for before */
 	size_t message;  /* index into `fresh`, or into the plan's `known` */
@@ -111,6 +112,7 @@ struct session {
 	size_t n_listed, listed_room;
 	uint32_t stat_count;
 	bool stat_odd, list_ok, uidl_ok, list_done, uidl_done;
+	bool top_refused; /* though the server has it */
 	struct plan *plan;
 	struct identity_reader *identity;
 
@@ -124,6 +126,9 @@ struct session {
 	uint64_t in_flight; /* octets that were asked for and have not come */
 	uint32_t n_asked;   /* messages that are not told apart yet */
 	bool enough;        /* nothing more is asked for */
+	uint32_t n_wanted;  /* messages that the plan wants */
+	bool scouting;      /* one at a time: will the destination take any? */
+	unsigned refusals;  /* of it, in a row, that are new */
 	uint64_t octets_seen;
 	uint64_t came;         /* of the message or header that is coming */
 	char first[4];         /* octets of the message */
@@ -148,8 +153,14 @@ struct session {
 	struct message *fresh; /* behind the record's */
 	size_t n_fresh;
 
-	struct storer_job store, save;
-	bool storing, saving, last_save, quit_ok;
+	struct storer_job store, save, try;
+	bool storing, saving, trying, last_save, quit_ok;
+
+	/* The first message that could not be had or delivered in this session,
+	 * and why. */
+	size_t failed;
+	char failed_why[STATE_WORDS];
+	bool refused; /* by the destination */
 };
 
 /* ---- session.c ---- */
@@ -245,18 +256,24 @@ bool session_store_add(struct session *s, size_t i, struct parcel *p) NODISCARD;
 void session_store(struct session *s); /* what is complete, unless busy */
 bool session_store_is_due(const struct session *s);
 bool session_store_is_long(const struct session *s); /* ask for no more yet */
+/* Begins to try the destination; nothing is asked for until that is over. */
+void session_try(struct session *s);
+/* The destination takes nothing: not one octet more. */
+void session_destination_failed(struct session *s, enum err e, const char *why);
 /* Room for what will be done about the listing. */
 bool session_items_new(struct session *s) NODISCARD;
 void session_items_free(struct session *s);
 
 /* ---- trouble.c ---- */
 
-/* breaks: it may have been the reason why the line was lost. */
-void session_trouble(struct session *s, size_t i, bool breaks, const char *why);
+/* breaks: it may have been the reason why the line was lost.  False: it was in
+ * trouble before. */
+bool session_trouble(struct session *s, size_t i, bool breaks, const char *why);
+bool session_is_troubled(const struct session *s, const struct listed *l);
 void session_trouble_clear(struct session *s, size_t i);
 /* Those that are not listed any more trouble nobody. */
 void session_troubles_prune(struct session *s);
-/* Fails if there are some that failed in several runs. */
+/* Fails if there are some; says which, and since when. */
 void session_troubles_report(struct session *s);
 /* A message that may have broken a session gets one of its own, at each run at
  * first, later once a day.  In the others not even its header is asked for. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "client/session/session_impl.h"
 
@@ -11,6 +12,7 @@ enum {
 	TRIES = 3,          /* runs, until a message is reported */
 	TROUBLES_MAX = 256, /* that are remembered */
 	DAY = 24 * 3600,
+	NAMED = CLOCK_DATE + 128,
 };
 
 static struct trouble *
@@ -49,26 +51,39 @@ trouble_add(struct session *s, bool breaks)
 	return &r->troubles[r->n_troubles++];
 }
 
-void
+bool
+session_is_troubled(const struct session *s, const struct listed *l)
+{
+	return trouble_find(s, l) != NULL;
+}
+
+bool
 session_trouble(struct session *s, size_t i, bool breaks, const char *why)
 {
 	const struct listed *l = &s->plan->v[i].listed;
 	struct trouble *t = trouble_find(s, l);
+	bool known = t != NULL;
 
-	s->result.tally.failed += !s->items[i].troubled;
-	if (t == NULL) {
+	if (!s->items[i].troubled && s->result.tally.failed++ == 0) {
+		s->failed = i;
+		snprintf(s->failed_why, sizeof(s->failed_why), "%s", why);
+	}
+	s->items[i].troubled = true;
+	if (!known) {
 		if ((t = trouble_add(s, breaks)) == NULL)
-			return;
+			return true;
 		*t = (struct trouble){ .has_uid = l->has_uid,
 			.uid = l->uid,
 			.size = l->size,
+			.msgno = l->msgno,
 			.first_at = time(NULL) };
 	}
-	t->tries += !s->items[i].troubled;
-	s->items[i].troubled = true;
+	t->tries += !t->counted;
+	t->counted = true;
 	t->breaks |= breaks;
 	t->last_at = time(NULL);
 	snprintf(t->why, sizeof(t->why), "%s", why);
+	return !known;
 }
 
 void
@@ -87,17 +102,18 @@ session_troubles_prune(struct session *s)
 	struct record *r = s->record;
 	size_t n = 0;
 
+	for (size_t i = 0; i < r->n_troubles; i++)
+		r->troubles[i].msgno = 0;
 	for (size_t i = 0; i < s->plan->n; i++) {
-		struct trouble *t = trouble_find(s, &s->plan->v[i].listed);
+		const struct listed *l = &s->plan->v[i].listed;
+		struct trouble *t = trouble_find(s, l);
 
 		if (t != NULL)
-			t->listed = true;
+			t->msgno = l->msgno;
 	}
 	for (size_t i = 0; i < r->n_troubles; i++)
-		if (r->troubles[i].listed) {
-			r->troubles[n] = r->troubles[i];
-			r->troubles[n++].listed = false;
-		}
+		if (r->troubles[i].msgno != 0)
+			r->troubles[n++] = r->troubles[i];
 	r->n_troubles = n;
 }
 
@@ -116,8 +132,8 @@ session_is_shunned(struct session *s, const struct listed *l)
 		return false;
 	if (waits_for_tomorrow(t))
 		return true;
-	s->result.troubled_left |= !s->conf.only_troubled;
-	return !s->conf.only_troubled;
+	s->result.troubled_left |= s->conf.earlier == NULL;
+	return s->conf.earlier == NULL;
 }
 
 bool
@@ -126,28 +142,75 @@ session_is_for_now(struct session *s, const struct listed *l)
 	const struct trouble *t = trouble_find(s, l);
 
 	if (t == NULL || !t->breaks)
-		return !s->conf.only_troubled;
+		return s->conf.earlier == NULL;
 	return !session_is_shunned(s, l);
+}
+
+/* ---- what the person is told ---- */
+
+/* "message 3 (512 octets) and 2 others" */
+static void
+name_messages(char out[NAMED], uint32_t msgno, uint64_t size, size_t n)
+{
+	char one[NAMED / 2];
+
+	if (size != 0)
+		snprintf(one, sizeof(one), _("message %u (%llu octets)"), msgno,
+		    (unsigned long long)size);
+	else
+		snprintf(one, sizeof(one), _("message %u"), msgno);
+	if (n > 1)
+		snprintf(out, NAMED,
+		    ngettext("%s and %zu other", "%s and %zu others", n - 1),
+		    one, n - 1);
+	else
+		snprintf(out, NAMED, "%s", one);
+}
+
+/* What failed in several runs; false: nothing. */
+static bool
+report_lasting(struct session *s)
+{
+	const struct record *r = s->record;
+	const struct trouble *t = NULL;
+	char which[NAMED], since[NAMED];
+	size_t n = 0;
+
+	for (size_t i = r->n_troubles; i-- > 0;)
+		if (r->troubles[i].tries >= TRIES) {
+			t = &r->troubles[i];
+			n++;
+		}
+	if (t == NULL)
+		return false;
+	name_messages(which, t->msgno, t->size, n);
+	session_fail(s, OUTCOME_SOME,
+	    _("not collected, in several runs since %s: %s: %s"),
+	    clock_date(since, t->first_at), which, t->why);
+	return true;
+}
+
+static void
+report_failed(struct session *s)
+{
+	const struct listed *l = &s->plan->v[s->failed].listed;
+	char which[NAMED];
+
+	name_messages(which, l->msgno, l->size, s->result.tally.failed);
+	if (s->refused)
+		session_fail(s, OUTCOME_REFUSED, _("not delivered: %s: %s"),
+		    which, s->failed_why);
+	else
+		session_fail(s, OUTCOME_LEFT,
+		    _("not collected: %s: %s; the next run tries again"), which,
+		    s->failed_why);
 }
 
 void
 session_troubles_report(struct session *s)
 {
-	const struct record *r = s->record;
-	const char *why = NULL;
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->n_troubles; i++)
-		if (r->troubles[i].tries >= TRIES) {
-			why = r->troubles[i].why;
-			n++;
-		}
-	if (n != 0)
-		session_fail(s, OUTCOME_SOME,
-		    ngettext("%zu message could not be collected in "
-			     "several runs: %s",
-			"%zu messages could not be collected in "
-			"several runs: %s",
-			n),
-		    n, why);
+	if ((s->refused || !report_lasting(s)) && s->result.tally.failed != 0)
+		report_failed(s);
+	if (s->top_refused && s->plan->n_unsure != 0)
+		session_fail(s, OUTCOME_LEFT, "%s", s->result.notice);
 }

@@ -96,7 +96,8 @@ struct trouble {
 	uint64_t size;
 	unsigned tries; /* runs that failed */
 	bool breaks;    /* it may have broken the connection */
-	bool listed;    /* the session's own */
+	bool counted;   /* the run's own: this run is one of the tries */
+	uint32_t msgno; /* the session's own; 0: it is not listed */
 	int64_t first_at, last_at;
 	char why[STATE_WORDS];
 };

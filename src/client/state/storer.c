@@ -114,10 +114,10 @@ storer_batch(struct storer *st, struct storer_job *job)
 	enum err e;
 
 	for (size_t i = 0; i < n; i++)
-		v[i]->result = E_AGAIN;
-	e = delivery_prepare(st->delivery, v, n, &job->eb);
-	if (e != E_OK)
-		return e;
+		v[i]->result = E_CLOSED;
+	job->failed = delivery_prepare(st->delivery, v, n, &job->eb);
+	if (job->failed != E_OK)
+		return E_OK;
 	e = state_intend(
 	    st->state, st->id, st->dest, v, n, time(NULL), &job->eb);
 	if (e == E_OK) {
@@ -126,6 +126,8 @@ storer_batch(struct storer *st, struct storer_job *job)
 	}
 	/* Without "stored" nobody may delete: the next run finds the intents. */
 	delivery_release(st->delivery, v, n);
+	if (e == E_OK)
+		job->failed = delivery_failed(st->delivery, &job->eb);
 	return e;
 }
 
@@ -160,6 +162,7 @@ storer_run(struct pool_job *j)
 		return;
 	switch (job->kind) {
 	case STORER_BEGIN: job->err = storer_begin(st, job); break;
+	case STORER_TRY: job->err = delivery_try(st->delivery, &job->eb); break;
 	case STORER_BATCH: job->err = storer_batch(st, job); break;
 	case STORER_SAVE: job->err = storer_save(st, job); break;
 	}

@@ -21,6 +21,7 @@ struct storer;
 
 enum storer_kind {
 	STORER_BEGIN, /* recovers what an earlier run left, and reads the rows */
+	STORER_TRY,   /* would the destination take a message? */
 	STORER_BATCH, /* stores parcels */
 	STORER_SAVE,  /* writes the account and changed rows */
 };
@@ -41,6 +42,7 @@ struct storer_job {
 	size_t n_rebuilt;        /* BEGIN: rows found by their files */
 	struct parcel **parcels; /* BATCH */
 	size_t n_parcels;
+	enum err failed; /* BATCH: the destination takes nothing, by `eb` */
 
 	enum err err;
 	struct errbuf eb;
