@@ -2,6 +2,7 @@
 never 0.  A destination that takes nothing costs not one octet of mail.
 """
 import os
+import sqlite3
 
 import pytest
 
@@ -251,21 +252,38 @@ def line_silent(server, m):
     return "no answer"
 
 
+def beyond_stat(server, m):
+    server.fault("STAT", faults.say("+OK 8 9999"), times=ALWAYS)
+    return "none"
+
+
+def lost_rows(server, m):
+    """Neither LIST nor UIDL has it, and it cannot be had either."""
+    for verb in ("LIST", "UIDL"):
+        server.fault(verb, faults.lines(
+            lambda x: [y for y in x if not y.startswith(b"3 ")]),
+            times=ALWAYS)
+    return retr_refused(server, m)
+
+
 @pytest.mark.core
-@pytest.mark.parametrize("how", [retr_refused, line_broken, line_silent])
+@pytest.mark.parametrize("how", [retr_refused, line_broken, line_silent,
+                                 beyond_stat, lost_rows])
 def test_a_message_is_left(lie, client, how):
     server = lie(letters(7))
     m = client().account(at=server, keep="yes", timeout=10)
     said = how(server, m)
+    there = 7 if how is beyond_stat else 6
     for n in range(1, 5):
         done = m.collect("--json", status=LASTING if n > 2 else LATER,
                          seconds=60)
-        assert len(m.files()) == 6
+        assert len(m.files()) == there
         account = done.account("casa")
         assert outcome(done) == ("some-failed" if n > 2 else "some-left")
         assert account["exit_code"] == done.code
         assert said in account["error"], account
-        assert "message 3" in account["error"]
+        number = 8 if how is beyond_stat else 3
+        assert "message %d" % number in account["error"]
         assert m.run("status", "--json").account("casa")["exit_code"] == \
             done.code
         assert said in m.run("status").text
@@ -276,6 +294,53 @@ def test_a_message_is_left(lie, client, how):
     wanted = list(server.box.mails) + server.box.removed
     m.collect()
     assert len(m.files()) == len(wanted)
+
+
+def test_many_that_stat_alone_has(lie, client):
+    server = lie(letters(5))
+    server.fault("STAT", faults.say("+OK 100000 1"), times=ALWAYS)
+    m = client().account(at=server)
+    done = m.collect("--json", status=LATER)
+    assert len(m.files()) == 5 and len(retrieved(server)) < 80 + 64
+    server.heal()
+    m.collect()
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("pipelined", [True, False])
+@pytest.mark.parametrize("row", [b"2 -2047483648", b"2", b"2 1234octets",
+                                 b"2 %!d(float64=4)", None])
+def test_rows_that_cannot_be_read(lie, client, row, pipelined):
+    """They name a message all the same; and STAT and UIDL have the one that
+    has no row.  Once, in any number of runs."""
+    server = lie(letters(5), capa=None if pipelined else [
+        "TOP", "UIDL", "USER"])
+    wanted = list(server.box.mails)
+    server.fault("LIST", faults.lines(
+        lambda x: x[:1] + ([row] if row else []) + x[2:]), times=ALWAYS)
+    m = client().account(at=server, keep="yes")
+    m.collect()
+    assert len(m.files()) == 5
+    with sqlite3.connect(m.state + "/state.db") as db:
+        assert db.execute("SELECT count(uid) FROM message").fetchone() == (5,)
+    db.close()
+    # Nothing could show that answers are in step, but for STAT, LIST, UIDL.
+    assert server.turns() >= len(server.commands()) - 2
+    server.forget()
+    m.collect()
+    assert retrieved(server) == []
+    m.account(keep="no")
+    m.collect()
+    settled(server, m, wanted, keep=False)
+
+
+def test_number_that_nobody_counts(lie, client):
+    """UIDL alone has it: it is not asked for."""
+    server = lie(letters(5))
+    server.fault("UIDL", faults.lines(lambda x: x + [b"99 u99"]))
+    m = client().account(at=server)
+    m.collect()
+    assert retrieved(server) == [1, 2, 3, 4, 5]
 
 
 def test_header_that_is_refused(lie, client):

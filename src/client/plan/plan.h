@@ -32,7 +32,8 @@ enum { PLAN_BRAKE_MIN = 20 }; /* messages that should be there */
 struct listed {
 	uint32_t msgno;
 	uint64_t size;
-	bool has_size; /* LIST had it */
+	bool is_listed; /* LIST had it */
+	bool has_size;  /* with its size */
 	bool has_uid;
 	struct digest uid;
 };

@@ -9,6 +9,7 @@
 
 enum {
 	COMMANDS_MAX = 4096, /* octets of commands that await answers */
+	UNLISTED = 64,       /* messages that STAT alone has, and are tried */
 	BEYOND_STAT = 65536, /* rows of LIST and UIDL that STAT did not count */
 	ROWS_MAX = 2000000,  /* of both: memory for each is half a kilobyte */
 	HEADER_MAX = 1 << 20, /* octets; some send the whole message behind */
@@ -75,6 +76,7 @@ entry(struct session *s, const struct pop3_event *ev)
 	if ((l = new_row(s, ev->msgno)) == NULL)
 		return;
 	if (ev->cmd == POP3_CMD_LIST) {
+		l->is_listed = true;
 		l->has_size = !ev->odd;
 		l->size = ev->octets < SIZE_MOST ? ev->octets : SIZE_MOST;
 	} else if (!ev->odd) {
@@ -174,6 +176,7 @@ join_rows(struct session *s)
 			s->listed[++n] = *next;
 			continue;
 		}
+		l->is_listed |= next->is_listed;
 		if (!l->has_size && next->has_size) {
 			l->has_size = true;
 			l->size = next->size;
@@ -186,8 +189,31 @@ join_rows(struct session *s)
 	s->n_listed = n + 1;
 }
 
-/* Without any listing STAT has said how many there are.  A number that LIST
- * does not have is not to be trusted; one that UIDL does not have, or with a
+/* Messages that STAT has counted and no row names: RETR will tell.  A few; of
+ * more it is said that they are there: session_troubles_report(). */
+static bool
+add_unlisted(struct session *s)
+{
+	size_t n = s->n_listed, at = 0, missing = s->stat_count - n;
+
+	for (uint32_t i = 1; i <= s->stat_count && missing > 0; i++) {
+		if (at < n && s->listed[at].msgno == i) {
+			at++;
+		} else if (s->n_listed - n == UNLISTED) {
+			break;
+		} else if (new_row(s, i) == NULL) {
+			return false;
+		} else {
+			missing--;
+		}
+	}
+	qsort(s->listed, s->n_listed, sizeof(*s->listed), by_number);
+	s->n_unlisted = missing;
+	return true;
+}
+
+/* Without any listing STAT has said how many there are.  A number that neither
+ * LIST nor STAT has is not to be trusted; one that UIDL does not have, or with a
  * unique-id that is not usable, has none. */
 static bool
 settle(struct session *s)
@@ -203,10 +229,17 @@ settle(struct session *s)
 		return true;
 	}
 	join_rows(s);
-	for (size_t i = 0; i < s->n_listed; i++)
-		if (!s->list_ok || s->listed[i].has_size)
-			s->listed[n++] = s->listed[i];
+	for (size_t i = 0; i < s->n_listed; i++) {
+		const struct listed *l = &s->listed[i];
+
+		if (!s->list_ok || l->is_listed || l->msgno <= s->stat_count)
+			s->listed[n++] = *l;
+	}
 	s->n_listed = n;
+	if (n < s->stat_count && !add_unlisted(s))
+		return false;
+	for (size_t i = 0; i < s->n_listed; i++)
+		s->unsized |= !s->listed[i].has_size;
 	return true;
 }
 
@@ -240,7 +273,7 @@ listing_complete(struct session *s)
 		return;
 	}
 	/* Sizes show whether answers are in step. */
-	s->pipelining &= s->list_ok;
+	s->pipelining &= s->list_ok && !s->unsized;
 	if (s->conf.accept)
 		r->account.braked = false;
 	if (!session_items_new(s) ||

@@ -112,7 +112,9 @@ struct session {
 	size_t n_listed, listed_room;
 	uint32_t stat_count;
 	bool stat_odd, list_ok, uidl_ok, list_done, uidl_done;
-	bool top_refused; /* though the server has it */
+	size_t n_unlisted; /* that STAT alone has, and are not asked for */
+	bool unsized;      /* LIST does not say the size of some */
+	bool top_refused;  /* though the server has it */
 	struct plan *plan;
 	struct identity_reader *identity;
 

@@ -211,6 +211,11 @@ session_troubles_report(struct session *s)
 {
 	if ((s->refused || !report_lasting(s)) && s->result.tally.failed != 0)
 		report_failed(s);
+	if (s->n_unlisted != 0)
+		session_fail(s, OUTCOME_LEFT,
+		    _("%s says that it has %u messages; %zu of them it does "
+		      "not list"),
+		    s->conf.account->server, s->stat_count, s->n_unlisted);
 	if (s->top_refused && s->plan->n_unsure != 0)
 		session_fail(s, OUTCOME_LEFT, "%s", s->result.notice);
 }
