@@ -104,8 +104,6 @@ turn_begin(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct turn *t = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (is_maildrop_busy(t)) {
 		t->state = TURN_QUEUED;
 		turn_in(t, QUEUE_PAUSE);
@@ -139,7 +137,6 @@ end_if_all_over(struct ev_loop *loop, ev_prepare *w, int revents)
 {
 	struct collect *c = w->data;
 
-	(void)revents;
 	for (size_t i = 0; i < c->o->conf->n; i++)
 		if (c->v[i].state != TURN_OVER)
 			return;
@@ -151,8 +148,6 @@ on_signal(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	struct collect *c = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (c->stopping) {
 		secret_restore_terminal();
 		_exit(128 + w->signum);

@@ -407,8 +407,6 @@ run_go_on(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct run *run = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (run->session != NULL) {
 		run_session_ended(run);
 	} else if (run->stopping) {

@@ -223,7 +223,6 @@ on_account(cfg_t *cfg, cfg_opt_t *opt)
 	bool has_security = rd.line[index_of("security")] != 0;
 	struct account *v;
 
-	(void)cfg;
 	a->line = conf_sections_next(&rd.sections);
 	a->name =
 	    strdup(cfg_title(cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1)));

@@ -39,8 +39,6 @@ enum err
 value_secret(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
 {
-	(void)place;
-	(void)name;
 	return copy_text(field, value, eb);
 }
 
@@ -66,7 +64,6 @@ value_text(const struct value_place *place, const char *name, void *field,
 {
 	enum err e = check_text(name, value, eb);
 
-	(void)place;
 	return e != E_OK ? e : copy_text(field, value, eb);
 }
 
@@ -152,7 +149,6 @@ value_yes(const struct value_place *place, const char *name, void *field,
 	bool *yes = field;
 	char shown[VALUE_SHOWN];
 
-	(void)place;
 	*yes = strcmp(value, "yes") == 0;
 	if (!*yes && strcmp(value, "no") != 0)
 		return err_set(eb, E_CONFIG,
@@ -192,7 +188,6 @@ value_security(const struct value_place *place, const char *name, void *field,
 	struct slice s = { value, strlen(value) };
 	char shown[VALUE_SHOWN];
 
-	(void)place;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (slice_caseeq(s, words[i].word)) {
 			*(enum security *)field = words[i].security;
@@ -212,7 +207,6 @@ value_auth(const struct value_place *place, const char *name, void *field,
 	struct slice s = { value, strlen(value) };
 	char shown[VALUE_SHOWN];
 
-	(void)place;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (slice_caseeq(s, others[i]))
 			return copy_text(field, others[i], eb);
@@ -253,7 +247,6 @@ enum err
 value_fingerprint(const struct value_place *place, const char *name,
     void *field, const char *value, struct errbuf *eb)
 {
-	(void)place;
 	if (!is_fingerprint(value))
 		return err_set(eb, E_CONFIG,
 		    _("%s is no SHA-256; write 64 hexadecimal digits, or "

@@ -14,7 +14,6 @@ value_port(const struct value_place *place, const char *name, void *field,
 	char shown[VALUE_SHOWN];
 	uint32_t v;
 
-	(void)place;
 	if (!str_to_u32((struct slice){ value, strlen(value) }, &v) || v == 0 ||
 	    v > UINT16_MAX)
 		return err_set(eb, E_CONFIG,
@@ -75,7 +74,6 @@ enum err
 value_day(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
 {
-	(void)place;
 	return seconds(name, field, value, DAY, eb);
 }
 
@@ -83,7 +81,6 @@ enum err
 value_week(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
 {
-	(void)place;
 	return seconds(name, field, value, WEEK, eb);
 }
 
@@ -91,7 +88,6 @@ enum err
 value_year(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
 {
-	(void)place;
 	return seconds(name, field, value, YEAR, eb);
 }
 
@@ -114,7 +110,6 @@ value_keep(const struct value_place *place, const char *name, void *field,
 	bool has_unit;
 	uint64_t v;
 
-	(void)place;
 	if (strcmp(value, "yes") == 0 || strcmp(value, "no") == 0) {
 		*keep = value[0] == 'y' ? KEEP_ALWAYS : 0;
 		return E_OK;
@@ -145,7 +140,6 @@ value_size(const struct value_place *place, const char *name, void *field,
 	bool has_unit;
 	uint64_t v;
 
-	(void)place;
 	if (!number(value, sizes, UINT64_MAX - 1, &v, &has_unit) || v == 0)
 		return err_set(eb, E_CONFIG,
 		    _("%s = \"%s\" is no size; write as in \"500k\", \"10M\", "

@@ -47,7 +47,6 @@ open_command(struct delivery *d, const struct dest *dest,
 {
 	struct command *c = calloc(1, sizeof(*c));
 
-	(void)env;
 	d->own = c;
 	if (c == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));

@@ -161,8 +161,6 @@ delivery_stop(struct delivery *d)
 void
 delivery_release(struct delivery *d, struct parcel **v, size_t n)
 {
-	(void)v;
-	(void)n;
 	if (d->kind->release != NULL)
 		d->kind->release(d);
 }

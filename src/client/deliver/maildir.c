@@ -28,7 +28,6 @@ open_maildir(struct delivery *d, const struct dest *dest,
 	enum err e;
 	int cur;
 
-	(void)env;
 	if (m == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	m->root = m->new = -1;
@@ -343,7 +342,6 @@ scan_one(void *arg, int folder, const char *file)
 	struct delivery_found f;
 	struct name n;
 
-	(void)folder;
 	if (!name_parse(file, &n) || !n.has_identity ||
 	    !digest_eq(n.account, s->account))
 		return E_OK;

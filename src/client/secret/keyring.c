@@ -168,8 +168,6 @@ on_wake(struct ev_loop *loop, ev_async *w, int revents)
 	struct secret *s = w->data;
 	struct job *j = ((struct keyring *)s->own)->job;
 
-	(void)loop;
-	(void)revents;
 	if (j->e != E_OK) {
 		secret_fail(s, j->e, "%s", j->words);
 		return;
@@ -184,8 +182,6 @@ keyring_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct secret *s = w->data;
 
-	(void)loop;
-	(void)revents;
 	secret_fail(s, E_IO,
 	    _("the keyring did not answer within %.0f s; is it locked?"),
 	    s->timeout);

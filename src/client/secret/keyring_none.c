@@ -5,7 +5,6 @@
 static enum err
 keyring_start(struct secret *s, struct errbuf *eb)
 {
-	(void)s;
 	return err_set(eb, E_CONFIG, "%s",
 	    _("keyring: this malote was built without libsecret; use "
 	      "password_command"));
@@ -14,7 +13,6 @@ keyring_start(struct secret *s, struct errbuf *eb)
 static void
 keyring_stop(struct secret *s)
 {
-	(void)s;
 }
 
 const struct secret_source secret_keyring = { keyring_start, keyring_stop };

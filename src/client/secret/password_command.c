@@ -163,16 +163,12 @@ drain(struct command *c, ev_io *w,
 static void
 on_out(struct ev_loop *loop, ev_io *w, int revents)
 {
-	(void)loop;
-	(void)revents;
 	drain(w->data, w, take_out);
 }
 
 static void
 on_err(struct ev_loop *loop, ev_io *w, int revents)
 {
-	(void)loop;
-	(void)revents;
 	drain(w->data, w, take_err);
 }
 
@@ -246,7 +242,6 @@ on_child(struct ev_loop *loop, ev_child *w, int revents)
 	struct command *c = w->data;
 	size_t before;
 
-	(void)revents;
 	ev_child_stop(loop, w);
 	do {
 		before = c->total;
@@ -264,8 +259,6 @@ command_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct command *c = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (c->ended == BY_ITSELF) {
 		end_it(c, LATE);
 		return;

@@ -38,8 +38,6 @@ file_turn(struct ev_loop *loop, ev_timer *w, int revents)
 	struct secret *s = w->data;
 	size_t n = strlen(s->account->password);
 
-	(void)loop;
-	(void)revents;
 	if (n > SECRET_MAX) {
 		secret_fail(s, E_DENIED, _("the password is too long"));
 		return;
@@ -64,8 +62,6 @@ nowhere_turn(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct secret *s = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (s->kind == SECRET_TOKEN)
 		secret_fail(
 		    s, E_NOENT, _("no token is configured: token_command"));

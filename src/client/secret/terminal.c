@@ -89,8 +89,6 @@ on_answer(struct ev_loop *loop, ev_io *w, int revents)
 	struct secret *s = w->data;
 	ssize_t n;
 
-	(void)loop;
-	(void)revents;
 	n = read(w->fd, s->value + s->n, SECRET_MAX - s->n);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -128,8 +126,6 @@ terminal_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct question *q = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (q->asked) {
 		secret_fail(q->s, E_DENIED, _("nobody gave the password"));
 		return;

@@ -86,7 +86,7 @@ send_retr(struct session *s, size_t i)
 	if (s->trying || (s->scouting && is_scout_out(s)))
 		return false;
 	if (session_fence_is_due(s)) {
-		(void)session_fence(s, i);
+		session_fence(s, i);
 		return false;
 	}
 	if (item->alone ? s->pop3.n_pending != 0
@@ -244,7 +244,7 @@ begin_retrieve(struct session *s)
 	s->n_wanted = n;
 	if (n != 0)
 		session_try(s);
-	(void)session_save(s, false);
+	session_save(s, false);
 	send_more(s);
 }
 

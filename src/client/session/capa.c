@@ -16,8 +16,7 @@ send_capa(struct session *s)
 			: &step_sign_in);
 		return;
 	}
-	(void)session_sent(
-	    s, pop3_client_send(&s->pop3, &s->out, POP3_CMD_CAPA));
+	session_sent(s, pop3_client_send(&s->pop3, &s->out, POP3_CMD_CAPA));
 }
 
 static void
@@ -42,8 +41,7 @@ take_capa(struct session *s, const struct pop3_event *ev)
 static void
 send_stls(struct session *s)
 {
-	(void)session_sent(
-	    s, pop3_client_send(&s->pop3, &s->out, POP3_CMD_STLS));
+	session_sent(s, pop3_client_send(&s->pop3, &s->out, POP3_CMD_STLS));
 }
 
 static void

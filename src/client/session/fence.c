@@ -230,8 +230,6 @@ silence(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct session *s = w->data;
 
-	(void)loop;
-	(void)revents;
 	ev_timer_stop(s->conf.loop, w);
 	if (is_followed(s)) {
 		session_out_of_step(s, NULL);

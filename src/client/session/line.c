@@ -22,8 +22,6 @@ deadline_passed(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct session *s = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (s->was_pipelined && s->pop3.n_pending > 1) {
 		s->record->account.serial_until = (int64_t)ev_now(loop) + 86400;
 		s->result.again = true;
@@ -38,8 +36,6 @@ limit_passed(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct session *s = w->data;
 
-	(void)loop;
-	(void)revents;
 	session_break(s, OUTCOME_CONNECT,
 	    _("the session took longer than %u s (session_timeout)"),
 	    s->conf.account->session_timeout);
@@ -51,8 +47,6 @@ idle_passed(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct session *s = w->data;
 
-	(void)loop;
-	(void)revents;
 	if (s->pop3.n_pending == 0 &&
 	    session_sent(s, pop3_client_send(&s->pop3, &s->out, POP3_CMD_NOOP)))
 		session_flush(s);
@@ -160,8 +154,6 @@ writable(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct session *s = w->data;
 
-	(void)loop;
-	(void)revents;
 	session_flush(s);
 }
 
@@ -230,7 +222,6 @@ readable(struct ev_loop *loop, ev_io *w, int revents)
 	char *room;
 	size_t n;
 
-	(void)revents;
 	for (int i = 0; i < READS && s->conn.fd >= 0 && e == E_OK; i++) {
 		if (s->step == &step_handshake) {
 			handshake(s);

@@ -35,7 +35,7 @@ begin_listing(struct session *s)
 		return;
 	s->was_pipelined = true;
 	if (ask(s, POP3_CMD_LIST))
-		(void)ask(s, POP3_CMD_UIDL);
+		ask(s, POP3_CMD_UIDL);
 }
 
 static struct listed *
@@ -117,7 +117,7 @@ listing_answered(struct session *s, const struct pop3_event *ev)
 	if (s->pop3.n_pending != 0)
 		return;
 	if (!s->uidl_done)
-		(void)ask(s, POP3_CMD_UIDL);
+		ask(s, POP3_CMD_UIDL);
 	else
 		listing_complete(s);
 }
@@ -148,7 +148,7 @@ take_listing(struct session *s, const struct pop3_event *ev)
 		s->list_ok = s->uidl_ok = true;
 		listing_complete(s);
 	} else {
-		(void)ask(s, POP3_CMD_LIST);
+		ask(s, POP3_CMD_LIST);
 	}
 }
 
@@ -307,7 +307,7 @@ send_tops(struct session *s)
 		    (!s->pipelining || s->pop3.pending_octets > COMMANDS_MAX))
 			return;
 		if (session_fence_is_due(s)) {
-			(void)session_fence(s, s->next);
+			session_fence(s, s->next);
 			return;
 		}
 		if (!session_sent(
@@ -321,7 +321,7 @@ send_tops(struct session *s)
 	if (s->pop3.n_pending != 0)
 		return;
 	if (s->n_held != 0)
-		(void)session_fence(s, s->held[s->n_held - 1].item);
+		session_fence(s, s->held[s->n_held - 1].item);
 	else
 		session_enter(s, &step_retrieve);
 }

@@ -146,7 +146,7 @@ begin_user(struct session *s)
 	if (!session_sent(s, pop3_client_user(&s->pop3, &s->out, c->authcid)))
 		return;
 	if (s->tls_on && s->pop3.capa.pipelining)
-		(void)session_sent(
+		session_sent(
 		    s, pop3_client_pass(&s->pop3, &s->out, c->password));
 }
 
@@ -170,7 +170,7 @@ begin_apop(struct session *s)
 		return;
 	}
 	digest[SASL_APOP_DIGEST] = '\0';
-	(void)session_sent(
+	session_sent(
 	    s, pop3_client_apop(&s->pop3, &s->out, c->authcid, digest));
 }
 
@@ -214,8 +214,8 @@ begin_sasl(struct session *s, const struct sasl_mechanism *m)
 		return;
 	}
 	initial = (struct slice){ buf_data(&s->answer), s->answer.len };
-	(void)session_sent(s, pop3_client_auth(&s->pop3, &s->out, m->name,
-				  first ? &initial : NULL, &s->deferred));
+	session_sent(s, pop3_client_auth(&s->pop3, &s->out, m->name,
+			    first ? &initial : NULL, &s->deferred));
 }
 
 /* Whoever once offered better is not believed to have less now. */
@@ -307,17 +307,16 @@ challenged(struct session *s, const struct pop3_event *ev)
 		session_fail(s, OUTCOME_PROTOCOL,
 		    _("%s sent a challenge that is not base64"),
 		    s->conf.account->server);
-		(void)session_sent(s, pop3_client_cancel(&s->pop3, &s->out));
+		session_sent(s, pop3_client_cancel(&s->pop3, &s->out));
 		return;
 	} else if (!sasl_go_on(s, ev->data)) {
 		if (s->conn.fd >= 0)
-			(void)session_sent(
-			    s, pop3_client_cancel(&s->pop3, &s->out));
+			session_sent(s, pop3_client_cancel(&s->pop3, &s->out));
 		return;
 	}
 	e = pop3_client_answer(&s->pop3, &s->out,
 	    (struct slice){ buf_data(&s->answer), s->answer.len });
-	(void)session_sent(s, e);
+	session_sent(s, e);
 }
 
 static void
@@ -365,9 +364,8 @@ take_sign_in(struct session *s, const struct pop3_event *ev)
 		session_finish(s);
 	} else if (ev->cmd == POP3_CMD_USER) {
 		if (s->pop3.n_pending == 0)
-			(void)session_sent(
-			    s, pop3_client_pass(
-				   &s->pop3, &s->out, s->credentials.password));
+			session_sent(s, pop3_client_pass(&s->pop3, &s->out,
+					    s->credentials.password));
 	} else {
 		signed_in(s);
 	}

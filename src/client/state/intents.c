@@ -118,7 +118,7 @@ get_intent(struct query *q, struct state_intent *t)
 	t->dest = query_get_copy(q);
 	p->has_uid = query_get_digest(q, &p->uid);
 	p->size = (uint64_t)query_get(q);
-	(void)query_get_digest(q, &p->identity.header);
+	query_get_digest(q, &p->identity.header);
 	p->identity.strong = query_get(q) != 0;
 	p->to_delete = query_get(q) != 0;
 	p->tmp = query_get_copy(q);
@@ -126,7 +126,7 @@ get_intent(struct query *q, struct state_intent *t)
 	p->octets = (uint64_t)query_get(q);
 	p->offset = (uint64_t)query_get(q);
 	p->length = (uint64_t)query_get(q);
-	(void)query_get_digest(q, &p->content);
+	query_get_digest(q, &p->content);
 }
 
 enum err
