@@ -369,6 +369,14 @@ run_begin(struct run *run)
 {
 	const struct run_env *env = run->env;
 	const struct account *a = run->account;
+	struct storer_conf conf = {
+		.loop = env->loop,
+		.state_dir = env->state_dir,
+		.account = a->name,
+		.dest = a->dest.text,
+		.open = open_other,
+		.arg = run,
+	};
 	struct errbuf eb;
 	enum err e;
 
@@ -387,8 +395,8 @@ run_begin(struct run *run)
 		run_failed(run, outcome_of_destination(e), eb.text);
 		return;
 	}
-	if (storer_new(&run->storer, env->loop, env->state_dir, a->name,
-		a->dest.text, run->delivery, open_other, run, &eb) != E_OK) {
+	conf.delivery = run->delivery;
+	if (storer_new(&run->storer, &conf, &eb) != E_OK) {
 		run_failed(run, OUTCOME_DISK, eb.text);
 		return;
 	}

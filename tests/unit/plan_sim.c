@@ -309,7 +309,7 @@ save(struct sim *s)
 static bool
 may_delete(const struct sim *s)
 {
-	return !s->plan->held && !s->plan->brake;
+	return !s->plan->rules.held && !s->plan->brake;
 }
 
 /* The row says that it is this message: is it? */
@@ -356,7 +356,7 @@ check_plan(struct sim *s)
 			return wrong(s, "gone, yet listed", s->row_content[i]);
 		if (s->known[i].where == MESSAGE_GONE &&
 		    s->row[i].where != MESSAGE_GONE && !may_delete(s) &&
-		    !s->plan->accepted)
+		    !s->plan->rules.accepted)
 			return wrong(s, "gone, while braked", 0);
 		if (memcmp(&s->known[i], &s->row[i], sizeof(s->row[i])) != 0 &&
 		    !s->plan->dirty[i])
@@ -474,7 +474,10 @@ session(struct sim *s, bool accept)
 	memcpy(s->known, s->row, sizeof(s->row));
 	s->braked = s->braked && !accept;
 	if (plan_new(&s->plan, s->known, s->n_rows, s->listed, s->n_listed,
-		s->now, s->keep, s->braked, accept) != E_OK)
+		&(struct plan_rules){ .now = s->now,
+		    .keep = s->keep,
+		    .held = s->braked,
+		    .accepted = accept }) != E_OK)
 		return wrong(s, "no memory", 0);
 	answer(s);
 	plan_decide(s->plan);
@@ -558,7 +561,7 @@ quiet_rounds(struct sim *s)
 		return true;
 	list(s);
 	if (plan_new(&s->plan, s->row, s->n_rows, s->listed, s->n_listed,
-		s->now, s->keep, false, false) != E_OK)
+		&(struct plan_rules){ .now = s->now, .keep = s->keep }) != E_OK)
 		return wrong(s, "no memory", 0);
 	if (plan_ask(s->plan) != 0)
 		wrong(s, "asked for nothing", 0);

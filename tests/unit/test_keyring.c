@@ -40,14 +40,17 @@ ask(const char *user)
 		.user = (char *)user,
 		.server = (char *)"pop.example.org",
 		.keyring = true };
+	struct secret_question question = { .loop = EV_DEFAULT,
+		.account = &a,
+		.kind = SECRET_PASSWORD,
+		.timeout = PATIENCE,
+		.done = done };
 	struct errbuf eb;
 	struct secret *s;
 
 	memset(&got, 0, sizeof(got));
 	ev_now_update(EV_DEFAULT);
-	assert_int_equal(secret_ask(&s, EV_DEFAULT, &a, SECRET_PASSWORD, false,
-			     PATIENCE, done, NULL, &eb),
-	    E_OK);
+	assert_int_equal(secret_ask(&s, &question, &eb), E_OK);
 	ev_run(EV_DEFAULT, 0);
 	assert_int_equal(got.calls, 1);
 }

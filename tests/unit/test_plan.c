@@ -84,11 +84,13 @@ list(unsigned uid, uint64_t size, unsigned id)
 static struct plan *
 make(int64_t keep, bool held, bool accepted)
 {
+	struct plan_rules rules = {
+		.now = NOW, .keep = keep, .held = held, .accepted = accepted
+	};
 	struct plan *p;
 
-	assert_int_equal(plan_new(&p, known, n_known, listed, n_listed, NOW,
-			     keep, held, accepted),
-	    E_OK);
+	assert_int_equal(
+	    plan_new(&p, known, n_known, listed, n_listed, &rules), E_OK);
 	return p;
 }
 
@@ -945,8 +947,8 @@ test_memory(void **state)
 		enum err e;
 
 		alloc_fail(++n);
-		e = plan_new(
-		    &p, known, n_known, listed, n_listed, NOW, 0, false, false);
+		e = plan_new(&p, known, n_known, listed, n_listed,
+		    &(struct plan_rules){ .now = NOW });
 		assert_int_equal(e, alloc_failed() ? E_NOMEM : E_OK);
 		assert_int_equal(p == NULL, alloc_failed());
 		if (p != NULL)
@@ -983,7 +985,8 @@ time_many(bool same, bool renamed, bool top)
 	}
 	from = clock_ms();
 	assert_int_equal(
-	    plan_new(&p, k, MANY, l, MANY, NOW, KEEP_ALWAYS, false, false),
+	    plan_new(&p, k, MANY, l, MANY,
+		&(struct plan_rules){ .now = NOW, .keep = KEEP_ALWAYS }),
 	    E_OK);
 	assert_int_equal(plan_ask(p), same || renamed ? MANY : 0);
 	for (unsigned i = 0; i < MANY && top; i++)

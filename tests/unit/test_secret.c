@@ -77,18 +77,28 @@ run_loop(void)
 	ev_timer_stop(EV_DEFAULT, &patience);
 }
 
-static void
-ask(const struct account *a, enum secret_kind kind, double timeout)
+static struct secret *
+ask_for(struct secret_question q)
 {
 	struct errbuf eb;
 	struct secret *s;
 
+	q.loop = EV_DEFAULT;
+	assert_int_equal(secret_ask(&s, &q, &eb), E_OK);
+	return s;
+}
+
+static void
+ask(const struct account *a, enum secret_kind kind, double timeout)
+{
 	memset(&got, 0, sizeof(got));
 	ev_now_update(EV_DEFAULT);
 	since = clock_ms();
-	assert_int_equal(secret_ask(&s, EV_DEFAULT, a, kind, false, timeout,
-			     done, &got, &eb),
-	    E_OK);
+	ask_for((struct secret_question){ .account = a,
+	    .kind = kind,
+	    .timeout = timeout,
+	    .done = done,
+	    .arg = &got });
 	assert_int_equal(got.calls, 0);
 	run_loop();
 	assert_int_equal(got.calls, 1);
@@ -357,7 +367,10 @@ a_cancelled_command_is_ended(void **state)
 {
 	struct account a = nobody;
 	char command[128], path[] = "/tmp/malote-secret-XXXXXX", pid[32] = "";
-	struct errbuf eb;
+	struct secret_question question = { .account = &a,
+		.kind = SECRET_PASSWORD,
+		.timeout = PATIENCE,
+		.done = fail_if_called };
 	struct secret *s;
 	int fd = mkstemp(path);
 
@@ -366,9 +379,7 @@ a_cancelled_command_is_ended(void **state)
 	snprintf(command, sizeof(command),
 	    "trap '' TERM; echo $$ > %s; sleep 100; sleep 100", path);
 	a.password_command = command;
-	assert_int_equal(secret_ask(&s, EV_DEFAULT, &a, SECRET_PASSWORD, false,
-			     PATIENCE, fail_if_called, NULL, &eb),
-	    E_OK);
+	s = ask_for(question);
 	for (int i = 0; i < PATIENCE * 10 && strchr(pid, '\n') == NULL; i++) {
 		run_for(0.1);
 		assert_true(pread(fd, pid, sizeof(pid) - 1, 0) >= 0);
@@ -379,9 +390,7 @@ a_cancelled_command_is_ended(void **state)
 	assert_true(has_ended(atoi(pid)));
 	/* One that never got a turn of the loop. */
 	a.password_command = (char *)"echo x";
-	assert_int_equal(secret_ask(&s, EV_DEFAULT, &a, SECRET_PASSWORD, false,
-			     PATIENCE, fail_if_called, NULL, &eb),
-	    E_OK);
+	s = ask_for(question);
 	secret_cancel(s);
 	secret_cancel(NULL);
 	run_for(0.1);
@@ -424,19 +433,21 @@ commands_run_at_the_same_time(void **state)
 {
 	struct account a = nobody;
 	struct answer one = { 0 }, two = { 0 };
-	struct errbuf eb;
-	struct secret *s;
 
 	(void)state;
 	a.password_command = (char *)"sleep 0.5; echo one";
 	since = clock_ms();
-	assert_int_equal(secret_ask(&s, EV_DEFAULT, &a, SECRET_PASSWORD, false,
-			     PATIENCE, done, &one, &eb),
-	    E_OK);
+	ask_for((struct secret_question){ .account = &a,
+	    .kind = SECRET_PASSWORD,
+	    .timeout = PATIENCE,
+	    .done = done,
+	    .arg = &one });
 	a.token_command = (char *)"echo two";
-	assert_int_equal(secret_ask(&s, EV_DEFAULT, &a, SECRET_TOKEN, false,
-			     PATIENCE, done, &two, &eb),
-	    E_OK);
+	ask_for((struct secret_question){ .account = &a,
+	    .kind = SECRET_TOKEN,
+	    .timeout = PATIENCE,
+	    .done = done,
+	    .arg = &two });
 	run_loop();
 	assert_int_equal(one.calls, 0);
 	assert_string_equal(two.value, "two");
@@ -451,6 +462,13 @@ static bool
 ask_keyring(double timeout)
 {
 	struct account a = nobody;
+	struct secret_question question = { .loop = EV_DEFAULT,
+		.account = &a,
+		.kind = SECRET_PASSWORD,
+		.terminal = true,
+		.timeout = timeout,
+		.done = done,
+		.arg = &got };
 	struct errbuf eb;
 	struct secret *s;
 	enum err e;
@@ -458,8 +476,7 @@ ask_keyring(double timeout)
 	a.keyring = true;
 	memset(&got, 0, sizeof(got));
 	since = clock_ms();
-	e = secret_ask(&s, EV_DEFAULT, &a, SECRET_PASSWORD, true, timeout, done,
-	    &got, &eb);
+	e = secret_ask(&s, &question, &eb);
 	if (e == E_CONFIG) {
 		assert_string_equal(eb.text,
 		    "keyring: this malote was built without libsecret; use "
@@ -549,13 +566,19 @@ be_asked(unsigned accounts, double cancel_after)
 	struct account a[2] = { nobody, nobody };
 	struct secret *s[2];
 	unsigned left = accounts;
+	struct secret_question question = { .loop = EV_DEFAULT,
+		.kind = SECRET_PASSWORD,
+		.terminal = true,
+		.timeout = 1,
+		.done = tell,
+		.arg = &left };
 	struct errbuf eb;
 
 	signal(SIGTERM, restore_and_end);
 	for (unsigned i = 0; i < accounts; i++) {
 		a[i].name = (char *)names[i];
-		if (secret_ask(&s[i], EV_DEFAULT, &a[i], SECRET_PASSWORD, true,
-			1, tell, &left, &eb) != E_OK)
+		question.account = &a[i];
+		if (secret_ask(&s[i], &question, &eb) != E_OK)
 			_exit(9);
 	}
 	if (cancel_after != 0) {

@@ -39,7 +39,7 @@ settle_item(struct plan *p, struct plan_item *t)
 		m.where = MESSAGE_THERE;
 	m.gone_at = 0;
 	t->action = PLAN_LEAVE;
-	if (due && !p->held && !p->brake) {
+	if (due && !p->rules.held && !p->brake) {
 		if (t->verified) {
 			t->action = PLAN_DELETE;
 			m.where = MESSAGE_DELETING;
@@ -67,7 +67,7 @@ brake(struct plan *p)
 	for (size_t i = 0; i < p->n; i++)
 		unknown += p->v[i].message < 0 &&
 			   (p->v[i].listed.has_uid || p->v[i].answered);
-	p->brake = !p->accepted && counted >= PLAN_BRAKE_MIN &&
+	p->brake = !p->rules.accepted && counted >= PLAN_BRAKE_MIN &&
 		   2 * missing > counted && 2 * unknown > p->n;
 }
 
@@ -76,7 +76,8 @@ brake(struct plan *p)
 static void
 mark_gone(struct plan *p)
 {
-	if (p->own->pending > 0 || p->brake || (p->held && !p->accepted))
+	if (p->own->pending > 0 || p->brake ||
+	    (p->rules.held && !p->rules.accepted))
 		return;
 	for (size_t i = 0; i < p->n_known; i++) {
 		struct message m = p->known[i];
@@ -85,7 +86,7 @@ mark_gone(struct plan *p)
 		if (!(row & ROW_LIVE) || row & ROW_TAKEN)
 			continue;
 		m.where = MESSAGE_GONE;
-		m.gone_at = p->now;
+		m.gone_at = p->rules.now;
 		save_row(p, i, &m);
 	}
 }

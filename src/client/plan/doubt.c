@@ -90,7 +90,7 @@ is_sure_doubtful(
 	const struct message *m = &p->known[t->message];
 
 	return m->has_identity &&
-	       (s->changed > s->sure || (plan_due(p, m) && !p->held));
+	       (s->changed > s->sure || (plan_due(p, m) && !p->rules.held));
 }
 
 static bool

@@ -16,8 +16,9 @@ plan_sized(const struct listed *l)
 bool
 plan_due(const struct plan *p, const struct message *m)
 {
-	return p->keep <= 0 ||
-	       (p->keep != KEEP_ALWAYS && m->stored_at <= p->now - p->keep);
+	return p->rules.keep <= 0 ||
+	       (p->rules.keep != KEEP_ALWAYS &&
+		   m->stored_at <= p->rules.now - p->rules.keep);
 }
 
 /* ---- the record ---- */
@@ -132,8 +133,8 @@ take_memory(struct plan *p, size_t n_listed)
 
 enum err
 plan_new(struct plan **p_r, struct message *known, size_t n_known,
-    const struct listed *listed, size_t n_listed, int64_t now, int64_t keep,
-    bool held, bool accepted)
+    const struct listed *listed, size_t n_listed,
+    const struct plan_rules *rules)
 {
 	struct plan *p = calloc(1, sizeof(*p));
 	enum err e;
@@ -141,12 +142,9 @@ plan_new(struct plan **p_r, struct message *known, size_t n_known,
 	*p_r = NULL;
 	if (p == NULL)
 		return E_NOMEM;
-	*p = (struct plan){ .known = known,
-		.n_known = n_known,
-		.now = now,
-		.keep = keep,
-		.held = held,
-		.accepted = accepted };
+	*p = (struct plan){
+		.known = known, .n_known = n_known, .rules = *rules
+	};
 	if ((e = take_memory(p, n_listed)) != E_OK)
 		goto fail;
 	p->no_uid = n_listed > 0;

@@ -63,6 +63,15 @@ struct plan_item {
 	struct identity identity;
 };
 
+/* What may be done.  held: a brake of an earlier run holds, or deleting is not
+ * wanted: nothing is deleted, and no record becomes GONE.  accepted: the person
+ * has said that the change is right: no brake, and what is missing is GONE (what
+ * is due is deleted too, unless held). */
+struct plan_rules {
+	int64_t now, keep; /* Unix seconds; as in the account */
+	bool held, accepted;
+};
+
 struct plan_own;
 
 struct plan {
@@ -75,19 +84,15 @@ struct plan {
 	bool no_uid; /* the server has no unique-ids */
 	uint32_t
 	    n_unsure; /* due for deletion, left as it could not be identified */
-	int64_t now, keep;
-	bool held, accepted;
+	struct plan_rules rules;
 	struct plan_own *own;
 };
 
-/* Borrows both arrays, sorts nothing in them.  keep: as in the account.  held: a
- * brake of an earlier run holds, or deleting is not wanted: nothing is deleted,
- * and no record becomes GONE.  `accepted`: the person has said that the change
- * is right: no brake, and what is missing is GONE (what is due is deleted too,
- * unless held). */
+/* Borrows `known` as long as there is the plan, `listed` for the call; sorts
+ * nothing in them. */
 enum err plan_new(struct plan **p_r, struct message *known, size_t n_known,
-    const struct listed *listed, size_t n_listed, int64_t now, int64_t keep,
-    bool held, bool accepted) NODISCARD;
+    const struct listed *listed, size_t n_listed,
+    const struct plan_rules *rules) NODISCARD;
 void plan_free(struct plan *p);
 
 /* Sets `ask`; returns how many. */

@@ -100,23 +100,24 @@ source_of(const struct account *a, enum secret_kind kind, bool terminal)
 }
 
 enum err
-secret_ask(struct secret **s_r, struct ev_loop *loop, const struct account *a,
-    enum secret_kind kind, bool terminal, double timeout, secret_done *done,
-    void *arg, struct errbuf *eb)
+secret_ask(
+    struct secret **s_r, const struct secret_question *q, struct errbuf *eb)
 {
 	struct secret *s = calloc(1, sizeof(*s));
 	enum err e;
 
 	if (s == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	*s = (struct secret){ .loop = loop,
-		.account = a,
-		.kind = kind,
-		.timeout = timeout,
-		.source = source_of(a, kind, terminal),
+	*s = (struct secret){
+		.loop = q->loop,
+		.account = q->account,
+		.kind = q->kind,
+		.timeout = q->timeout,
+		.source = source_of(q->account, q->kind, q->terminal),
 		.value = secret_memory_new(),
-		.done = done,
-		.arg = arg };
+		.done = q->done,
+		.arg = q->arg,
+	};
 	e = s->value == NULL ? err_set(eb, E_NOMEM, "%s", _("out of memory"))
 			     : s->source->start(s, eb);
 	if (e != E_OK) {

@@ -26,16 +26,24 @@ enum secret_kind { SECRET_PASSWORD, SECRET_TOKEN };
 typedef void secret_done(
     void *arg, enum err e, const char *value, const char *words);
 
+struct secret_question {
+	struct ev_loop *loop; /* the default one (SIGCHLD) */
+	const struct account *account;
+	enum secret_kind kind;
+	bool terminal;  /* a person is there to be asked */
+	double timeout; /* seconds, for a command or the keyring */
+	secret_done *done;
+	void *arg;
+};
+
 /* Commands run under /bin/sh -c in a session of their own, standard input
  * empty, all other descriptors closed, and are ended after `timeout` seconds;
  * the first line of what they print is the secret.  The keyring (libsecret) is
- * asked on a thread, for as long.  `terminal`: a person is there to be asked, for
- * five minutes; two accounts are asked one after the other.  Borrows the
- * account until it is over.  The loop is the default one (SIGCHLD).  E_CONFIG:
- * built without libsecret. */
-enum err secret_ask(struct secret **s_r, struct ev_loop *loop,
-    const struct account *a, enum secret_kind kind, bool terminal,
-    double timeout, secret_done *done, void *arg, struct errbuf *eb) NODISCARD;
+ * asked on a thread, for as long.  A person is given five minutes; two accounts
+ * are asked one after the other.  Borrows the account until it is over.
+ * E_CONFIG: built without libsecret. */
+enum err secret_ask(struct secret **s_r, const struct secret_question *q,
+    struct errbuf *eb) NODISCARD;
 void secret_cancel(struct secret *s); /* NULL is a no-op */
 
 /* Tells whoever draws on the terminal that somebody is being asked there, and

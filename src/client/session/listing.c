@@ -266,6 +266,9 @@ listing_complete(struct session *s)
 {
 	struct record *r = s->record;
 	const struct account *a = s->conf.account;
+	struct plan_rules rules = {
+		.now = time(NULL), .keep = a->keep, .accepted = s->conf.accept
+	};
 
 	if (!settle(s)) {
 		session_end(s, OUTCOME_PROTOCOL,
@@ -276,10 +279,10 @@ listing_complete(struct session *s)
 	s->pipelining &= s->list_ok && !s->unsized;
 	if (s->conf.accept)
 		r->account.braked = false;
+	rules.held = r->account.braked;
 	if (!session_items_new(s) ||
 	    plan_new(&s->plan, r->messages, r->n_messages, s->listed,
-		s->n_listed, time(NULL), a->keep, r->account.braked,
-		s->conf.accept) != E_OK) {
+		s->n_listed, &rules) != E_OK) {
 		session_memory(s);
 		session_finish(s);
 		return;

@@ -17,7 +17,8 @@ enum {
 static bool
 deletes_now(const struct session *s)
 {
-	return s->conf.account->keep == 0 && !s->plan->brake && !s->plan->held;
+	return s->conf.account->keep == 0 && !s->plan->brake &&
+	       !s->plan->rules.held;
 }
 
 static void

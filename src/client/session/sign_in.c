@@ -53,6 +53,15 @@ static void
 ask_secret(struct session *s)
 {
 	const struct account *a = s->conf.account;
+	struct secret_question question = {
+		.loop = s->conf.loop,
+		.account = a,
+		.kind = wants_token(a) ? SECRET_TOKEN : SECRET_PASSWORD,
+		.terminal = s->conf.terminal,
+		.timeout = a->timeout,
+		.done = secret_has_come,
+		.arg = s,
+	};
 	struct errbuf eb;
 
 	s->credentials.authcid = (struct slice){ a->user, strlen(a->user) };
@@ -62,9 +71,7 @@ ask_secret(struct session *s)
 		session_enter(s, &step_dial);
 		return;
 	}
-	if (secret_ask(&s->secret, s->conf.loop, a,
-		wants_token(a) ? SECRET_TOKEN : SECRET_PASSWORD,
-		s->conf.terminal, a->timeout, secret_has_come, s, &eb) != E_OK)
+	if (secret_ask(&s->secret, &question, &eb) != E_OK)
 		session_end(s, OUTCOME_CONFIG, "%s", eb.text);
 }
 

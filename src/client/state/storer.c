@@ -12,10 +12,7 @@
 enum { REMEMBER = 180 * 24 * 3600 };
 
 struct storer {
-	const char *dir, *account, *dest;
-	struct delivery *delivery;
-	storer_open *open;
-	void *arg;
+	struct storer_conf conf;
 	struct state *state; /* used by the thread alone, as the id is */
 	int64_t id;
 	struct pool *pool; /* of one thread: jobs are done in order */
@@ -56,7 +53,8 @@ static enum err
 rebuild(struct storer *st, struct storer_job *job)
 {
 	struct rebuild r = { NULL, 0, 0 };
-	enum err e = delivery_scan(st->delivery, rebuild_found, &r, &job->eb);
+	enum err e =
+	    delivery_scan(st->conf.delivery, rebuild_found, &r, &job->eb);
 
 	if (e == E_OK && r.n != 0)
 		e = state_messages_save(st->state, st->id, r.v, r.n, &job->eb);
@@ -77,17 +75,17 @@ storer_begin(struct storer *st, struct storer_job *job)
 	struct errbuf *eb = &job->eb;
 	struct recovery r = {
 		.state = s,
-		.dest = st->dest,
-		.delivery = st->delivery,
-		.open = st->open,
-		.arg = st->arg,
+		.dest = st->conf.dest,
+		.delivery = st->conf.delivery,
+		.open = st->conf.open,
+		.arg = st->conf.arg,
 	};
 	enum err e;
 
 	job->messages = NULL;
 	job->troubles = NULL;
 	job->n_messages = job->n_troubles = job->n_rebuilt = 0;
-	e = state_account(s, st->account, &job->account, eb);
+	e = state_account(s, st->conf.account, &job->account, eb);
 	if (e != E_OK)
 		return e;
 	st->id = r.id = job->account.id;
@@ -115,19 +113,19 @@ storer_batch(struct storer *st, struct storer_job *job)
 
 	for (size_t i = 0; i < n; i++)
 		v[i]->result = E_CLOSED;
-	job->failed = delivery_prepare(st->delivery, v, n, &job->eb);
+	job->failed = delivery_prepare(st->conf.delivery, v, n, &job->eb);
 	if (job->failed != E_OK)
 		return E_OK;
 	e = state_intend(
-	    st->state, st->id, st->dest, v, n, time(NULL), &job->eb);
+	    st->state, st->id, st->conf.dest, v, n, time(NULL), &job->eb);
 	if (e == E_OK) {
-		delivery_publish(st->delivery, v, n);
+		delivery_publish(st->conf.delivery, v, n);
 		e = state_stored(st->state, st->id, v, n, time(NULL), &job->eb);
 	}
 	/* Without "stored" nobody may delete: the next run finds the intents. */
-	delivery_release(st->delivery, v, n);
+	delivery_release(st->conf.delivery, v, n);
 	if (e == E_OK)
-		job->failed = delivery_failed(st->delivery, &job->eb);
+		job->failed = delivery_failed(st->conf.delivery, &job->eb);
 	return e;
 }
 
@@ -157,12 +155,15 @@ storer_run(struct pool_job *j)
 	job->eb.text[0] = '\0';
 	job->err = st->state != NULL
 		       ? E_OK
-		       : state_open(&st->state, st->dir, &put_aside, &job->eb);
+		       : state_open(&st->state, st->conf.state_dir, &put_aside,
+			     &job->eb);
 	if (job->err != E_OK)
 		return;
 	switch (job->kind) {
 	case STORER_BEGIN: job->err = storer_begin(st, job); break;
-	case STORER_TRY: job->err = delivery_try(st->delivery, &job->eb); break;
+	case STORER_TRY:
+		job->err = delivery_try(st->conf.delivery, &job->eb);
+		break;
 	case STORER_BATCH: job->err = storer_batch(st, job); break;
 	case STORER_SAVE: job->err = storer_save(st, job); break;
 	}
@@ -179,24 +180,16 @@ storer_done(struct pool_job *j)
 }
 
 enum err
-storer_new(struct storer **st_r, struct ev_loop *loop, const char *state_dir,
-    const char *account, const char *dest, struct delivery *d,
-    storer_open *open, void *arg, struct errbuf *eb)
+storer_new(
+    struct storer **st_r, const struct storer_conf *conf, struct errbuf *eb)
 {
 	struct storer *st = calloc(1, sizeof(*st));
 
 	*st_r = NULL;
 	if (st == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	*st = (struct storer){
-		.dir = state_dir,
-		.account = account,
-		.dest = dest,
-		.delivery = d,
-		.open = open,
-		.arg = arg,
-	};
-	if (pool_new(&st->pool, loop, 1, eb) != E_OK) {
+	st->conf = *conf;
+	if (pool_new(&st->pool, conf->loop, 1, eb) != E_OK) {
 		free(st);
 		return err_set(eb, E_NOMEM, _("cannot start a thread"));
 	}

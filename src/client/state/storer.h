@@ -54,11 +54,18 @@ struct storer_job {
 typedef enum err storer_open(
     void *arg, const char *dest, struct delivery **d_r, struct errbuf *eb);
 
-/* `dest` is the setting that the delivery was opened by.  Borrows the delivery
- * and the words until it is freed. */
-enum err storer_new(struct storer **st_r, struct ev_loop *loop,
-    const char *state_dir, const char *account, const char *dest,
-    struct delivery *d, storer_open *open, void *arg,
+/* All is borrowed until the storer is freed. */
+struct storer_conf {
+	struct ev_loop *loop;
+	const char *state_dir;
+	const char *account; /* its name */
+	const char *dest;    /* the setting that `delivery` was opened by */
+	struct delivery *delivery;
+	storer_open *open;
+	void *arg; /* for `open` */
+};
+
+enum err storer_new(struct storer **st_r, const struct storer_conf *conf,
     struct errbuf *eb) NODISCARD;
 
 /* Waits for the jobs that were given; their `done` is not called any more. */
