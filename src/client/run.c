@@ -78,14 +78,6 @@ run_take_lock(struct run *run, struct errbuf *eb)
 /* ---- the end of a run ---- */
 
 static void
-record_free(struct record *r)
-{
-	free(r->messages);
-	free(r->troubles);
-	*r = (struct record){ .messages = NULL };
-}
-
-static void
 run_over(struct run *run)
 {
 	storer_free(run->storer);
@@ -95,7 +87,7 @@ run_over(struct run *run)
 	if (run->lock >= 0)
 		close(run->lock);
 	run->lock = -1;
-	record_free(&run->record);
+	record_clear(&run->record);
 	run->done(run->arg, &run->result);
 }
 
@@ -164,6 +156,10 @@ run_session(struct run *run)
 	};
 	struct errbuf eb;
 
+	if (record_settle(&run->record) != E_OK) {
+		run_failed(run, OUTCOME_INTERNAL, _("out of memory"));
+		return;
+	}
 	if (session_new(&run->session, &conf, &run->record, &eb) == E_OK)
 		session_start(run->session);
 	else

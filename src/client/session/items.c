@@ -28,8 +28,8 @@ count_changed(const struct session *s, bool finally)
 
 	for (size_t i = 0; p != NULL && i < p->n_known; i++)
 		n += p->dirty[i];
-	for (size_t i = 0; finally && i < s->n_fresh; i++)
-		n += s->fresh[i].where == MESSAGE_GONE;
+	for (size_t i = 0; finally && i < s->record->n_fresh; i++)
+		n += s->record->fresh[i].where == MESSAGE_GONE;
 	return n;
 }
 
@@ -55,9 +55,9 @@ session_save(struct session *s, bool finally)
 			v[n++] = p->known[i];
 			p->dirty[i] = false;
 		}
-	for (size_t i = 0; finally && i < s->n_fresh; i++)
-		if (s->fresh[i].where == MESSAGE_GONE)
-			v[n++] = s->fresh[i];
+	for (size_t i = 0; finally && i < s->record->n_fresh; i++)
+		if (s->record->fresh[i].where == MESSAGE_GONE)
+			v[n++] = s->record->fresh[i];
 	s->save = (struct storer_job){
 		.kind = STORER_SAVE,
 		.done = saved,
@@ -302,8 +302,8 @@ one_stored(struct session *s, size_t i, const struct parcel *p)
 	t->collected_octets += p->octets;
 	session_trouble_clear(s, i);
 	item->is_fresh = true;
-	item->message = s->n_fresh;
-	s->fresh[s->n_fresh++] = (struct message){
+	item->message = s->record->n_fresh;
+	s->record->fresh[s->record->n_fresh++] = (struct message){
 		.id = p->message,
 		.has_uid = p->has_uid,
 		.uid = p->uid,
@@ -403,7 +403,7 @@ count_deleted(struct session *s)
 		t->left_octets += s->plan->v[i].listed.size;
 		if (!item->dele_ok || !s->quit_ok)
 			continue;
-		m = item->is_fresh ? &s->fresh[item->message]
+		m = item->is_fresh ? &s->record->fresh[item->message]
 				   : &s->plan->known[item->message];
 		m->where = MESSAGE_GONE;
 		m->gone_at = now;
@@ -466,29 +466,20 @@ save(struct session *s)
 bool
 session_items_new(struct session *s)
 {
-	struct record *r = s->record;
 	size_t n = s->n_listed + 1;
-	struct message *v =
-	    reallocarray(r->messages, r->n_messages + n, sizeof(*v));
 
-	if (v != NULL) {
-		r->messages = v;
-		s->fresh = v + r->n_messages;
-	}
 	s->delete = calloc(n, sizeof(*s->delete));
 	s->alone = calloc(n, sizeof(*s->alone));
 	s->unsaved = calloc(n, sizeof(*s->unsaved));
-	if (v != NULL && s->delete != NULL && s->alone != NULL &&
-	    s->unsaved != NULL)
+	if (record_make_room(s->record, n) == E_OK && s->delete != NULL &&
+	    s->alone != NULL && s->unsaved != NULL)
 		s->items = calloc(n, sizeof(*s->items));
 	return s->items != NULL;
 }
 
-/* The next session of this run knows what this one has stored. */
 void
 session_items_free(struct session *s)
 {
-	s->record->n_messages += s->n_fresh;
 	free(s->items);
 	free(s->delete);
 	free(s->alone);

@@ -14,7 +14,7 @@
 #include "client/conf/account.h"
 #include "client/plan/plan.h"
 #include "client/session/outcome.h"
-#include "client/state/state.h"
+#include "client/state/record.h"
 #include "client/state/storer.h"
 #include "net/dial.h"
 
@@ -60,21 +60,6 @@ struct session_conf {
 	/* Only messages that broke an earlier session, whose result this is; or
 	 * NULL. */
 	const struct session_result *earlier;
-};
-
-/* What shows that answers are in step: what is listed of a message, asked for
- * again. */
-enum fence { FENCE_UIDL, FENCE_LIST, FENCE_NOOP };
-
-/* The record of the account as the run goes on; each session changes it.  The
- * caller's. */
-struct record {
-	enum fence fence; /* what the server answers as it should */
-	struct state_account account;
-	struct message *messages;
-	size_t n_messages;
-	struct trouble *troubles;
-	size_t n_troubles;
 };
 
 enum err session_new(struct session **s_r, const struct session_conf *conf,

@@ -61,7 +61,8 @@ struct item {
 	bool is_fresh; /* stored in this session */
 	bool dele_ok;
 	uint64_t octets; /* that came when it was asked for before */
-	size_t message;  /* index into `fresh`, or into the plan's `known` */
+	size_t
+	    message; /* index into the record's `fresh`, or into the plan's `known` */
 };
 
 /* An answer that has come, but may be another message's. */
@@ -152,8 +153,6 @@ struct session {
 	uint64_t batch_octets, stored_octets;
 	double batch_since;
 	size_t *store_item;
-	struct message *fresh; /* behind the record's */
-	size_t n_fresh;
 
 	struct storer_job store, save, try;
 	bool storing, saving, trying, last_save, quit_ok;
