@@ -69,7 +69,7 @@ WAYS = {"pipelined": CAPA, "serial": SERIAL, "serial-no-uidl": SERIAL,
 
 
 def box(lie, way, sizes, count=9):
-    """Messages of one size, but for "off": no size tells them apart."""
+    """Messages of one size, but for "off" and "distinct"."""
     capa = WAYS[way]
     bare = way.endswith("no-uidl")
     server = lie(letters(count, uid=None if bare else "u%d"),
@@ -77,10 +77,9 @@ def box(lie, way, sizes, count=9):
                  without=["UIDL"] if bare else [])
     for i, mail in enumerate(server.box.mails):
         head, line, _ = mail.octets.rpartition(b"\r\n")
-        length = 3000 + i * (sizes == "off")
+        length = 3000 + i * (sizes in ("off", "distinct"))
         mail.octets = (head + line).ljust(length, b"z") + b"\r\n"
-        mail.size = {"right": None, "off": len(mail.octets) + 7,
-                     "equal": 1000}[sizes]
+        mail.size = {"off": len(mail.octets) + 7, "equal": 1000}.get(sizes)
     return server
 
 
@@ -258,7 +257,15 @@ def test_no_fence_and_out_of_step(lie, client, monkeypatch, framing):
     recover(m, server, wanted)
 
 
-# What is asked for to see whether it is here.
+# The last answer is in step, but those before it are not.
+
+class Slow(Session):
+    """Each answer comes when the next command has been sent, if the client
+    takes the one before for it."""
+    def send(self, octets):
+        time.sleep(0.03)
+        super().send(octets)
+
 
 def renamed(lie, client, way, **settings):
     """A maildrop that is here and due, with other unique-ids and a new
@@ -280,9 +287,11 @@ def renamed(lie, client, way, **settings):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("verb", ["TOP", "RETR"])
 @pytest.mark.parametrize("act", ["twice", "twice-late"])
-def test_identified_by_a_neighbours_answer(lie, client, verb, act, way):
+def test_identified_by_a_neighbours_answer(lie, client, monkeypatch, verb,
+                                           act, way):
     """The answers are one late, and then one is left out: the last one is
     in step, and the new message was taken for the one before it."""
+    monkeypatch.setattr(hostile, "Session", Slow)
     server, m, wanted = renamed(lie, client, way)
     if verb == "RETR":
         server.without.add("TOP")
@@ -313,12 +322,32 @@ def test_swapped_answers_of_one_size(lie, client):
 @pytest.mark.core
 def test_fences_cost_no_turn(lie, client):
     """C-ENG-34: they are sent along; where nothing is sent along, one for
-    many."""
+    many, if their sizes tell them apart."""
     turns = {}
     for way in ("pipelined", "serial"):
-        server = box(lie, way, "right", 40)
+        server = box(lie, way, "distinct", 40)
         client(way).account(at=server, keep="yes").collect()
         turns[way] = server.turns()
         assert len(server.commands("RETR")) == 40
     assert turns["pipelined"] < 15
     assert turns["serial"] < 40 + 12
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("sizes", [*SIZES, "distinct"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("act", ["twice", "twice-late"])
+def test_shifted_and_back(lie, client, monkeypatch, act, way, sizes):
+    """One answer is late from the third on, until one is left out: the last
+    one is in step."""
+    monkeypatch.setattr(hostile, "Session", Slow)
+    server = box(lie, way, sizes)
+    wanted = list(server.box.mails)
+    server.fault("RETR", FRAMINGS[act], number=3)
+    server.fault("RETR", faults.swallow(), number=7)
+    m = client().account(at=server, keep="no", timeout=2)
+    for _ in range(3):
+        m.collect(status=None, seconds=60)
+        nothing_lost(server, m)
+        each_is_whole(m, wanted)
+    recover(m, server, wanted)

@@ -85,12 +85,13 @@ send_retr(struct session *s, size_t i)
 
 	if (s->trying || (s->scouting && is_scout_out(s)))
 		return false;
-	if (session_fence_is_due(s)) {
-		session_fence(s, i);
-		return false;
-	}
 	if (item->alone ? s->pop3.n_pending != 0
 			: !has_room(s, l->size) || session_store_is_long(s))
+		return false;
+	if (s->pop3.n_pending != 0 && session_is_alone(s))
+		return false;
+	if (session_fence_is_due(s, i) &&
+	    (!session_fence(s, i) || !s->pipelining || item->alone))
 		return false;
 	item->pipelined = s->pop3.n_pending != 0;
 	if (!session_sent(s, pop3_client_message(
@@ -103,7 +104,8 @@ send_retr(struct session *s, size_t i)
 		s->next++;
 	s->in_flight += l->size;
 	s->n_asked++;
-	return !s->pipelining || item->alone || session_fence(s, i);
+	session_asked(s, i);
+	return true;
 }
 
 static bool
@@ -135,10 +137,7 @@ send_more(struct session *s)
 	while ((i = next_wanted(s)) != SIZE_MAX)
 		if (!send_retr(s, i))
 			break;
-	if (s->conn.fd < 0)
-		return;
-	if (s->pop3.n_pending == 0 && s->n_held != 0 &&
-	    !session_fence(s, s->held[s->n_held - 1].item))
+	if (s->conn.fd < 0 || !session_fence_last(s))
 		return;
 	if (s->n_asked == 0)
 		session_store(s);

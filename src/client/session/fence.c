@@ -8,8 +8,12 @@
  * answer is known before, and is no other command's.  That is UIDL (else LIST)
  * of the message itself, which is to say again what the listing has said.
  *
- *	pipelining    a fence is sent with each RETR and TOP: no turn is lost
- *	one by one    a fence for up to HELD_MAX answers
+ * What is in step at a fence may have been out of it before.  So there is one
+ * behind each header, and one for many messages only if their sizes are as
+ * listed and tell them apart.
+ *
+ *	pipelining    fences are sent along: no turn is lost
+ *	one by one    a fence is a turn, and waits until it must be
  *	distrust      a server that was out of step once: one by one, a fence
  *	              before the first and behind each, so that what is out of
  *	              step is the fault of one message only
@@ -23,8 +27,8 @@
 #include "client/session/session_impl.h"
 
 enum {
-	HELD_OCTETS = 4 << 20,
-	HELD_AGE = 5, /* seconds */
+	SINCE_OCTETS = 4 << 20,
+	SINCE_AGE = 5, /* seconds */
 	DISTRUST = 30 * 24 * 3600,
 };
 #define SILENCE 0.5 /* seconds, within a message: it may have ended */
@@ -52,30 +56,76 @@ fence_for(const struct session *s, const struct listed *l)
 bool
 session_fence(struct session *s, size_t i)
 {
-	const struct listed *l = &s->plan->v[i].listed;
-	enum pop3_cmd cmd = fence_for(s, l);
+	const struct listed *l;
+	enum pop3_cmd cmd;
 
+	if (s->n_since != 0)
+		i = s->since[s->n_since - 1];
+	l = &s->plan->v[i].listed;
+	cmd = fence_for(s, l);
 	if (!session_sent(
 		s, cmd == POP3_CMD_NOOP
 		       ? pop3_client_send(&s->pop3, &s->out, cmd)
 		       : pop3_client_message(&s->pop3, &s->out, cmd, l->msgno)))
 		return false;
+	s->n_since = 0;
+	s->since_octets = 0;
+	s->size_odd = false;
 	s->n_fences++;
 	s->was_pipelined |= s->pop3.n_pending > 1;
 	return true;
 }
 
-bool
-session_fence_is_due(const struct session *s)
+/* The size does not tell it from all that was asked for since the last fence. */
+static bool
+is_alike(const struct session *s, const struct listed *l)
 {
-	if (s->pop3.n_pending != 0)
+	if (!l->has_size || s->record->account.sizes_lie)
+		return true;
+	for (size_t k = 0; k < s->n_since; k++)
+		if (s->plan->v[s->since[k]].listed.size == l->size)
+			return true;
+	return false;
+}
+
+bool
+session_is_alone(const struct session *s)
+{
+	return s->n_since != 0 && s->items[s->since[0]].alone;
+}
+
+bool
+session_fence_is_due(const struct session *s, size_t i)
+{
+	if (s->pop3.n_pending != 0 && !s->pipelining)
 		return false;
 	if (session_is_distrusted(s) && !s->in_step)
 		return true;
-	return s->n_held != 0 &&
-	       (s->pipelining || session_is_distrusted(s) ||
-		   s->n_held == HELD_MAX || s->held_octets >= HELD_OCTETS ||
-		   ev_now(s->conf.loop) - s->held_since > HELD_AGE);
+	return s->n_since != 0 &&
+	       (session_is_distrusted(s) || s->step == &step_headers ||
+		   session_is_alone(s) || s->items[i].alone || s->size_odd ||
+		   is_alike(s, &s->plan->v[i].listed) ||
+		   s->n_since == HELD_MAX || s->since_octets >= SINCE_OCTETS ||
+		   ev_now(s->conf.loop) - s->since_at > SINCE_AGE);
+}
+
+void
+session_asked(struct session *s, size_t i)
+{
+	if (s->n_since == 0)
+		s->since_at = ev_now(s->conf.loop);
+	s->since[s->n_since++] = i;
+	s->since_octets += s->plan->v[i].listed.size;
+	s->was_pipelined |= s->pop3.n_pending > 1;
+}
+
+bool
+session_fence_last(struct session *s)
+{
+	if (s->n_since == 0 ||
+	    (s->pop3.n_pending != 0 && (!s->pipelining || session_is_alone(s))))
+		return true;
+	return session_fence(s, 0);
 }
 
 /* ---- holding ---- */
@@ -83,12 +133,13 @@ session_fence_is_due(const struct session *s)
 void
 session_hold(struct session *s, const struct held *h)
 {
-	if (s->n_held == 0)
-		s->held_since = ev_now(s->conf.loop);
+	const struct listed *l = &s->plan->v[h->item].listed;
+
 	s->held[s->n_held++] = *h;
-	s->held_octets += h->octets;
-	if (h->kind != HELD_REFUSAL)
-		s->items[h->item].progress = ITEM_HELD;
+	if (h->kind == HELD_REFUSAL)
+		return;
+	s->items[h->item].progress = ITEM_HELD;
+	s->size_odd |= h->kind == HELD_MESSAGE && h->octets != l->size;
 }
 
 void
@@ -102,7 +153,6 @@ session_drop_held(struct session *s)
 		s->n_asked--;
 	}
 	s->n_held = 0;
-	s->held_octets = 0;
 }
 
 static void
@@ -112,7 +162,6 @@ told_apart(struct session *s)
 
 	s->in_step = true;
 	s->n_held = 0;
-	s->held_octets = 0;
 	for (size_t k = 0; k < n; k++) {
 		const struct held *h = &s->held[k];
 
@@ -122,7 +171,7 @@ told_apart(struct session *s)
 			s->items[h->item].progress = ITEM_IDLE;
 			plan_header(s->plan, h->item, &h->identity);
 		} else if (h->kind == HELD_MESSAGE) {
-			session_take_told(s, h);
+			session_take_told(s, h, n == 1);
 		}
 	}
 }
@@ -215,25 +264,19 @@ session_take_fence(struct session *s, const struct pop3_event *ev)
 
 /* ---- a message that may have ended ---- */
 
-/* A fence was sent behind what is coming, before its end. */
-static bool
-is_followed(const struct session *s)
-{
-	return s->n_fences != 0 && s->pipelining && !s->items[s->coming].alone;
-}
-
-/* Behind a line of one "." that ends in its own way there is silence.  If a fence
- * was sent, its answer is in what was taken for text.  Else one shows whether the
- * server awaits a command. */
+/* Behind a line of one "." that ends in its own way there is silence.  If more
+ * was asked for, the answers are in what was taken for text.  Else one shows
+ * whether the server awaits a command. */
 static void
 silence(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct session *s = w->data;
 
 	ev_timer_stop(s->conf.loop, w);
-	if (is_followed(s)) {
+	if (s->pop3.n_pending > 1) {
 		session_out_of_step(s, NULL);
 	} else if (session_fence(s, s->coming)) {
+		s->probed = true;
 		pop3_client_probe(&s->pop3);
 		session_flush(s);
 	}
@@ -243,13 +286,10 @@ void
 session_doubt(struct session *s)
 {
 	const struct pop3_client *c = &s->pop3;
-	bool waits = s->conn.fd >= 0 && s->items != NULL;
+	bool may_end = c->doubtful || (c->n_pending > 1 && c->unstuff.odd_dot);
 
-	if (waits && is_followed(s))
-		waits = c->inside && (c->doubtful || c->unstuff.odd_dot);
-	else if (waits)
-		waits = c->doubtful && s->n_fences == 0;
-	if (waits)
+	if (s->conn.fd >= 0 && s->items != NULL && c->inside && may_end &&
+	    !s->probed)
 		ev_timer_again(s->conf.loop, &s->doubt);
 	else
 		ev_timer_stop(s->conf.loop, &s->doubt);

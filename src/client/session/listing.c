@@ -309,23 +309,17 @@ send_tops(struct session *s)
 		if (s->pop3.n_pending != 0 &&
 		    (!s->pipelining || s->pop3.pending_octets > COMMANDS_MAX))
 			return;
-		if (session_fence_is_due(s)) {
-			session_fence(s, s->next);
+		if (session_fence_is_due(s, s->next) &&
+		    (!session_fence(s, s->next) || !s->pipelining))
 			return;
-		}
 		if (!session_sent(
 			s, pop3_client_message(&s->pop3, &s->out, POP3_CMD_TOP,
 			       p->v[s->next].listed.msgno)))
 			return;
 		s->items[s->next].progress = ITEM_TOP;
-		if (s->pipelining && !session_fence(s, s->next))
-			return;
+		session_asked(s, s->next);
 	}
-	if (s->pop3.n_pending != 0)
-		return;
-	if (s->n_held != 0)
-		session_fence(s, s->held[s->n_held - 1].item);
-	else
+	if (session_fence_last(s) && s->pop3.n_pending == 0)
 		session_enter(s, &step_retrieve);
 }
 
@@ -358,6 +352,7 @@ take_headers(struct session *s, const struct pop3_event *ev)
 	switch (ev->type) {
 	case POP3_EV_OK:
 		s->coming = held.item;
+		s->probed = false;
 		identity_reader_reset(s->identity);
 		return;
 	case POP3_EV_DATA: header_data(s, held.item, ev->data); return;

@@ -103,13 +103,14 @@ ask_alone(struct session *s, size_t i)
 /* Answers that were mixed up show in their sizes; but many servers just count
  * otherwise than they send.  Asking again, alone, tells. */
 static bool
-is_doubtful(struct session *s, size_t i, uint64_t octets)
+is_doubtful(struct session *s, size_t i, uint64_t octets, bool apart)
 {
 	struct item *item = &s->items[i];
 	const struct listed *l = &s->plan->v[i].listed;
 	struct state_account *a = &s->record->account;
 
-	bool fits = !l->has_size || l->size == octets || a->sizes_lie;
+	bool fits =
+	    !l->has_size || l->size == octets || (a->sizes_lie && apart);
 
 	if (!s->was_pipelined)
 		return false;
@@ -172,13 +173,13 @@ message_ends(struct session *s, size_t i, uint64_t octets)
 }
 
 void
-session_take_told(struct session *s, const struct held *h)
+session_take_told(struct session *s, const struct held *h, bool apart)
 {
 	struct parcel *p = h->parcel;
 	size_t i = h->item;
 
 	s->n_asked--;
-	if (is_doubtful(s, i, h->octets)) {
+	if (is_doubtful(s, i, h->octets, apart)) {
 		parcel_drop(s->conf.delivery, p);
 		if (s->items[i].alone)
 			session_out_of_step(s, NULL);
@@ -243,6 +244,7 @@ retr_answered(struct session *s, size_t i, const struct pop3_event *ev)
 		message_data(s, i, ev->data);
 	} else if (ev->type == POP3_EV_OK) {
 		s->coming = i;
+		s->probed = false;
 		message_begins(s);
 	} else {
 		s->in_flight -= awaited(s, &s->plan->v[i].listed);

@@ -137,14 +137,18 @@ struct session {
 	char first[4];         /* octets of the message */
 	struct parcel *parcel; /* being written */
 
-	/* What has come since the last fence. */
+	/* What is held until a fence is answered, and the items that were asked
+	 * for since the last one was sent. */
 	struct held held[HELD_MAX];
-	size_t n_held;
-	size_t coming; /* item: what is inside of an answer is its */
-	uint64_t held_octets;
-	double held_since;
+	size_t since[HELD_MAX];
+	size_t n_held, n_since;
+	uint64_t since_octets;
+	double since_at;
+	bool size_odd;     /* one has come whose size is not the listed one */
 	uint32_t n_fences; /* that are not answered yet */
 	bool in_step;      /* one was, as it should */
+	size_t coming;     /* item: what is inside of an answer is its */
+	bool probed;       /* whether that has ended */
 
 	/* Complete, to be stored; being stored; stored. */
 	struct parcel **batch;
@@ -219,16 +223,24 @@ bool session_has_space(struct session *s, uint64_t octets);
 
 void session_take_retrieve(struct session *s, const struct pop3_event *ev);
 
-/* A message was told apart from its neighbours: only now it counts. */
-void session_take_told(struct session *s, const struct held *h);
+/* A message was told apart from its neighbours: only now it counts.  apart: the
+ * fence was for it alone. */
+void session_take_told(struct session *s, const struct held *h, bool apart);
 
 /* ---- fence.c ---- */
 
-/* Sends a command that is answered with what is known of a message.  False: the
+/* Sends a command that is answered with what is known of a message: the last one
+ * that was asked for since the last fence, or item i.  False, here and below: the
  * session has failed. */
 bool session_fence(struct session *s, size_t i);
-/* Nothing else is to be asked for before there was one. */
-bool session_fence_is_due(const struct session *s);
+/* Before item i is asked for. */
+bool session_fence_is_due(const struct session *s, size_t i);
+/* The last that was asked for is to have nothing else outstanding. */
+bool session_is_alone(const struct session *s);
+/* RETR or TOP was sent. */
+void session_asked(struct session *s, size_t i);
+/* Nothing more can be sent now: fences what was. */
+bool session_fence_last(struct session *s);
 /* Until the next fence is in step. */
 void session_hold(struct session *s, const struct held *h);
 void session_drop_held(struct session *s);
