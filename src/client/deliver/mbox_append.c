@@ -1,3 +1,4 @@
+/* One message appended to an mbox, or on an error what was there before. */
 #include <errno.h>
 #include <unistd.h>
 
