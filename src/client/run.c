@@ -194,7 +194,7 @@ add_troubled(struct run *run, const struct session_result *r)
 		to->tally.left = before.tally.left;
 		to->tally.left_octets = before.tally.left_octets;
 	}
-	if (session_result_stands(&before)) {
+	if (outcome_stands(before.outcome, &before.tally)) {
 		to->outcome = before.outcome;
 		memcpy(to->words, before.words, sizeof(to->words));
 	}

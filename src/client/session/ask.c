@@ -94,8 +94,8 @@ send_retr(struct session *s, size_t i)
 	    (!session_fence(s, i) || !s->pipelining || item->alone))
 		return false;
 	item->pipelined = s->pop3.n_pending != 0;
-	if (!session_sent(s, pop3_client_message(
-				 &s->pop3, &s->out, POP3_CMD_RETR, l->msgno)))
+	if (!session_sent(s, pop3_client_message(&s->pop3, &s->line.out,
+				 POP3_CMD_RETR, l->msgno)))
 		return false;
 	item->progress = ITEM_RETR;
 	if (item->alone)
@@ -114,7 +114,7 @@ send_dele(struct session *s)
 	size_t i = s->delete[s->next_delete];
 
 	if (!has_room(s, 0) ||
-	    !session_sent(s, pop3_client_message(&s->pop3, &s->out,
+	    !session_sent(s, pop3_client_message(&s->pop3, &s->line.out,
 				 POP3_CMD_DELE, s->plan->v[i].listed.msgno)))
 		return false;
 	s->was_pipelined |= s->pop3.n_pending > 1;
@@ -137,14 +137,21 @@ send_more(struct session *s)
 	while ((i = next_wanted(s)) != SIZE_MAX)
 		if (!send_retr(s, i))
 			break;
-	if (s->conn.fd < 0 || !session_fence_last(s))
+	if (!line_is_open(&s->line) || !session_fence_last(s))
 		return;
 	if (s->n_asked == 0)
 		session_store(s);
 	if (i == SIZE_MAX && s->pop3.n_pending == 0 && !s->storing &&
 	    !s->saving && !s->trying && s->n_batch == 0 &&
 	    s->next_delete == s->n_delete)
-		session_enter(s, &step_quit);
+		session_enter(s, STEP_QUIT);
+}
+
+void
+retrieve_writable(struct session *s)
+{
+	send_more(s);
+	session_doubt(s);
 }
 
 /* ---- from the plan ---- */
@@ -227,8 +234,8 @@ begin_item(struct session *s, size_t i, uint32_t *n, uint64_t *octets)
 	}
 }
 
-static void
-begin_retrieve(struct session *s)
+void
+retrieve_enter(struct session *s)
 {
 	uint64_t octets = 0;
 	uint32_t n = 0;
@@ -246,6 +253,3 @@ begin_retrieve(struct session *s)
 	session_save(s, false);
 	send_more(s);
 }
-
-const struct step step_retrieve = { "RETR", 1, begin_retrieve,
-	session_take_retrieve, send_more };

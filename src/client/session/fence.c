@@ -29,15 +29,8 @@
 enum {
 	SINCE_OCTETS = 4 << 20,
 	SINCE_AGE = 5, /* seconds */
-	DISTRUST = 30 * 24 * 3600,
 };
 #define SILENCE 0.5 /* seconds, within a message: it may have ended */
-
-bool
-session_is_distrusted(const struct session *s)
-{
-	return s->record->account.serial_until > time(NULL);
-}
 
 /* ---- sending ---- */
 
@@ -63,10 +56,10 @@ session_fence(struct session *s, size_t i)
 		i = s->since[s->n_since - 1];
 	l = &s->plan->v[i].listed;
 	cmd = fence_for(s, l);
-	if (!session_sent(
-		s, cmd == POP3_CMD_NOOP
-		       ? pop3_client_send(&s->pop3, &s->out, cmd)
-		       : pop3_client_message(&s->pop3, &s->out, cmd, l->msgno)))
+	if (!session_sent(s, cmd == POP3_CMD_NOOP
+				 ? pop3_client_send(&s->pop3, &s->line.out, cmd)
+				 : pop3_client_message(
+				       &s->pop3, &s->line.out, cmd, l->msgno)))
 		return false;
 	s->n_since = 0;
 	s->since_octets = 0;
@@ -102,7 +95,7 @@ session_fence_is_due(const struct session *s, size_t i)
 	if (session_is_distrusted(s) && !s->in_step)
 		return true;
 	return s->n_since != 0 &&
-	       (session_is_distrusted(s) || s->step == &step_headers ||
+	       (session_is_distrusted(s) || s->step == STEP_HEADERS ||
 		   session_is_alone(s) || s->items[i].alone || s->size_odd ||
 		   is_alike(s, &s->plan->v[i].listed) ||
 		   s->n_since == HELD_MAX || s->since_octets >= SINCE_OCTETS ||
@@ -155,75 +148,30 @@ session_drop_held(struct session *s)
 	s->n_held = 0;
 }
 
+bool
+session_told(struct session *s, struct held *h_r)
+{
+	while (s->next_told < s->n_told) {
+		*h_r = s->held[s->next_told++];
+		h_r->apart = s->n_told == 1;
+		if (line_is_open(&s->line))
+			return true;
+		/* One of those before it has ended the session. */
+		parcel_drop(s->conf.delivery, h_r->parcel);
+	}
+	return false;
+}
+
 static void
 told_apart(struct session *s)
 {
-	size_t n = s->n_held;
-
 	s->in_step = true;
+	s->next_told = 0;
+	s->n_told = s->n_held;
 	s->n_held = 0;
-	for (size_t k = 0; k < n; k++) {
-		const struct held *h = &s->held[k];
-
-		if (s->conn.fd < 0) { /* the one before has ended it */
-			parcel_drop(s->conf.delivery, h->parcel);
-		} else if (h->kind == HELD_HEADER) {
-			s->items[h->item].progress = ITEM_IDLE;
-			plan_header(s->plan, h->item, &h->identity);
-		} else if (h->kind == HELD_MESSAGE) {
-			session_take_told(s, h, n == 1);
-		}
-	}
 }
 
 /* ---- what comes ---- */
-
-void
-session_distrust(struct session *s)
-{
-	s->pipelining = false;
-	s->record->account.serial_until = time(NULL) + DISTRUST;
-}
-
-void
-session_fence_lost(struct session *s)
-{
-	if (s->items == NULL || s->in_step)
-		return;
-	if (session_is_distrusted(s))
-		s->record->fence = FENCE_NOOP;
-	else if (s->n_fences != 0 && s->n_held != 0)
-		session_distrust(s);
-	else
-		return;
-	s->result.again = true;
-}
-
-/* Where one thing is asked at a time already, it is the message that does it. */
-void
-session_out_of_step(struct session *s, const char *why)
-{
-	bool learns =
-	    !session_is_distrusted(s) && (s->was_pipelined || s->plan != NULL);
-	char words[sizeof(s->broken)];
-
-	if (why != NULL)
-		snprintf(words, sizeof(words),
-		    _("%s does not speak POP3 as it should (%s): %s"),
-		    s->conf.account->server, _(s->step->name), why);
-	else
-		snprintf(words, sizeof(words),
-		    _("%s mixes up its answers; from now on it is asked one "
-		      "thing at a time"),
-		    s->conf.account->server);
-	if (learns) {
-		session_distrust(s);
-		s->result.again = true;
-		session_end(s, OUTCOME_PROTOCOL, "%s", words);
-	} else {
-		session_break(s, OUTCOME_PROTOCOL, "%s", words);
-	}
-}
 
 static bool
 is_as_listed(const struct session *s, const struct pop3_event *ev)
@@ -288,8 +236,8 @@ session_doubt(struct session *s)
 	const struct pop3_client *c = &s->pop3;
 	bool may_end = c->doubtful || (c->n_pending > 1 && c->unstuff.odd_dot);
 
-	if (s->conn.fd >= 0 && s->items != NULL && c->inside && may_end &&
-	    !s->probed)
+	if (line_is_open(&s->line) && s->items != NULL && c->inside &&
+	    may_end && !s->probed)
 		ev_timer_again(s->conf.loop, &s->doubt);
 	else
 		ev_timer_stop(s->conf.loop, &s->doubt);
@@ -301,4 +249,29 @@ session_doubt_init(struct session *s)
 	ev_init(&s->doubt, silence);
 	s->doubt.repeat = SILENCE;
 	s->doubt.data = s;
+}
+
+/* ---- the end ---- */
+
+/* The line was lost: some servers cannot bear the fence. */
+static void
+fence_lost(struct session *s)
+{
+	if (s->in_step)
+		return;
+	if (session_is_distrusted(s))
+		s->record->fence = FENCE_NOOP;
+	else if (s->n_fences != 0 && s->n_held != 0)
+		session_distrust(s);
+	else
+		return;
+	s->result.again = true;
+}
+
+void
+fence_leave(struct session *s, enum step next)
+{
+	ev_timer_stop(s->conf.loop, &s->doubt);
+	if (s->broken[0] != '\0')
+		fence_lost(s);
 }

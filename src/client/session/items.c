@@ -111,8 +111,8 @@ saved(struct storer_job *job)
 		session_fail(s, OUTCOME_DISK, "%s", job->eb.text);
 		s->result.unrecorded = true;
 	}
-	if (s->step == &step_save) {
-		session_enter(s, s->last_save ? &step_over : &step_save);
+	if (s->step == STEP_SAVE) {
+		session_enter(s, s->last_save ? STEP_OVER : STEP_SAVE);
 		return;
 	}
 	if (job->err != E_OK)
@@ -184,10 +184,7 @@ tried(struct storer_job *job)
 	s->trying = false;
 	if (job->err != E_OK)
 		session_destination_failed(s, job->err, job->eb.text);
-	if (s->step == &step_save)
-		session_enter(s, &step_save);
-	else
-		session_look(s);
+	session_go_on(s);
 }
 
 /* To be tried tells nothing of what a program does with a message: there one
@@ -349,10 +346,7 @@ stored(struct storer_job *job)
 	}
 	s->conf.hooks->progress(
 	    s->conf.arg, s->octets_seen, s->result.tally.collected);
-	if (s->step == &step_save)
-		session_enter(s, &step_save);
-	else
-		session_look(s);
+	session_go_on(s);
 }
 
 bool
@@ -426,7 +420,8 @@ save_account(struct session *s)
 	const struct session_result *r = &s->result;
 	struct state_account *a = &s->record->account;
 
-	if (s->conf.earlier != NULL && session_result_stands(s->conf.earlier))
+	if (s->conf.earlier != NULL &&
+	    outcome_stands(s->conf.earlier->outcome, &s->conf.earlier->tally))
 		r = s->conf.earlier;
 	a->tried_at = time(NULL);
 	if (s->quit_ok && r->outcome != OUTCOME_DESTINATION)
@@ -439,13 +434,9 @@ save_account(struct session *s)
 }
 
 /* Entered until nothing is under way any more. */
-static void
-save(struct session *s)
+void
+save_enter(struct session *s)
 {
-	if (s->parcel != NULL) {
-		parcel_drop(s->conf.delivery, s->parcel);
-		s->parcel = NULL;
-	}
 	session_store(s);
 	if (s->storing || s->saving || s->trying)
 		return;
@@ -458,7 +449,7 @@ save(struct session *s)
 	save_account(s);
 	s->last_save = true;
 	if (!session_save(s, true))
-		session_enter(s, &step_over);
+		session_enter(s, STEP_OVER);
 }
 
 /* ---- room ---- */
@@ -485,5 +476,3 @@ session_items_free(struct session *s)
 	free(s->alone);
 	free(s->unsaved);
 }
-
-const struct step step_save = { "save", 0, save, NULL, NULL };

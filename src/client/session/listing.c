@@ -1,4 +1,4 @@
-/* STAT, LIST, UIDL, TOP: what is to be done. */
+/* STAT, LIST, UIDL: what is there. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,11 +8,9 @@
 #include "client/session/session_impl.h"
 
 enum {
-	COMMANDS_MAX = 4096, /* octets of commands that await answers */
 	UNLISTED = 64,       /* messages that STAT alone has, and are tried */
 	BEYOND_STAT = 65536, /* rows of LIST and UIDL that STAT did not count */
 	ROWS_MAX = 2000000,  /* of both: memory for each is half a kilobyte */
-	HEADER_MAX = 1 << 20, /* octets; some send the whole message behind */
 };
 #define SIZE_MOST ((uint64_t)1 << 60) /* sums of some do not overflow */
 
@@ -21,11 +19,11 @@ enum {
 static bool
 ask(struct session *s, enum pop3_cmd cmd)
 {
-	return session_sent(s, pop3_client_send(&s->pop3, &s->out, cmd));
+	return session_sent(s, pop3_client_send(&s->pop3, &s->line.out, cmd));
 }
 
-static void
-begin_listing(struct session *s)
+void
+listing_enter(struct session *s)
 {
 	const struct record *r = s->record;
 
@@ -122,8 +120,8 @@ listing_answered(struct session *s, const struct pop3_event *ev)
 		listing_complete(s);
 }
 
-static void
-take_listing(struct session *s, const struct pop3_event *ev)
+void
+listing_take(struct session *s, const struct pop3_event *ev)
 {
 	switch (ev->type) {
 	case POP3_EV_ENTRY: entry(s, ev); return;
@@ -243,23 +241,7 @@ settle(struct session *s)
 	return true;
 }
 
-/* ---- what is asked for once more ---- */
-
-size_t
-session_find(const struct session *s, uint32_t msgno)
-{
-	size_t low = 0, high = s->n_listed, middle;
-
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (s->listed[middle].msgno < msgno)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < s->n_listed && s->listed[low].msgno == msgno ? low
-								  : SIZE_MAX;
-}
+/* ---- the end of it ---- */
 
 static void
 listing_complete(struct session *s)
@@ -287,92 +269,5 @@ listing_complete(struct session *s)
 		session_finish(s);
 		return;
 	}
-	session_enter(
-	    s, plan_ask(s->plan) != 0 ? &step_headers : &step_retrieve);
+	session_enter(s, plan_ask(s->plan) != 0 ? STEP_HEADERS : STEP_RETRIEVE);
 }
-
-/* ---- TOP ---- */
-
-static void
-send_tops(struct session *s)
-{
-	struct plan *p = s->plan;
-	bool has_top = !s->pop3.capa.known || s->pop3.capa.top;
-
-	for (; s->next < p->n; s->next++) {
-		if (!p->v[s->next].ask)
-			continue;
-		if (!has_top || session_is_shunned(s, &p->v[s->next].listed)) {
-			plan_header(p, s->next, NULL);
-			continue;
-		}
-		if (s->pop3.n_pending != 0 &&
-		    (!s->pipelining || s->pop3.pending_octets > COMMANDS_MAX))
-			return;
-		if (session_fence_is_due(s, s->next) &&
-		    (!session_fence(s, s->next) || !s->pipelining))
-			return;
-		if (!session_sent(
-			s, pop3_client_message(&s->pop3, &s->out, POP3_CMD_TOP,
-			       p->v[s->next].listed.msgno)))
-			return;
-		s->items[s->next].progress = ITEM_TOP;
-		session_asked(s, s->next);
-	}
-	if (session_fence_last(s) && s->pop3.n_pending == 0)
-		session_enter(s, &step_retrieve);
-}
-
-static void
-begin_headers(struct session *s)
-{
-	s->next = 0;
-	send_tops(s);
-}
-
-static void
-header_data(struct session *s, size_t i, struct slice data)
-{
-	s->came += data.n;
-	if (s->came <= HEADER_MAX + s->plan->v[i].listed.size)
-		identity_reader_add(s->identity, data.p, data.n);
-	else
-		session_break(s, OUTCOME_PROTOCOL,
-		    _("%s sends a header without end"),
-		    s->conf.account->server);
-}
-
-static void
-take_headers(struct session *s, const struct pop3_event *ev)
-{
-	struct held held = { HELD_HEADER, .item = session_find(s, ev->msgno) };
-
-	if (session_take_fence(s, ev) || ev->cmd != POP3_CMD_TOP)
-		return;
-	switch (ev->type) {
-	case POP3_EV_OK:
-		s->coming = held.item;
-		s->probed = false;
-		identity_reader_reset(s->identity);
-		return;
-	case POP3_EV_DATA: header_data(s, held.item, ev->data); return;
-	case POP3_EV_END:
-		held.identity = identity_reader_end(s->identity);
-		session_hold(s, &held);
-		break;
-	default:
-		held.kind = HELD_REFUSAL;
-		session_hold(s, &held);
-		s->top_refused |= s->pop3.capa.known && s->pop3.capa.top;
-		plan_header(s->plan, held.item, NULL);
-		s->items[held.item].progress = ITEM_IDLE;
-		break;
-	}
-	s->came = 0;
-}
-
-/* The lists of a large maildrop may take minutes to make. */
-const struct step step_listing = { "LIST", 5, begin_listing, take_listing,
-	NULL },
-		  step_headers = { "TOP", 1, begin_headers, take_headers,
-			  send_tops };

@@ -49,3 +49,9 @@ outcome_of_destination(enum err e)
 	default: return OUTCOME_DESTINATION;
 	}
 }
+
+bool
+outcome_stands(enum outcome o, const struct tally *t)
+{
+	return o != OUTCOME_OK && (o != OUTCOME_SOME || t->failed != 0);
+}

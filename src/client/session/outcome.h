@@ -4,6 +4,7 @@
 #ifndef CLIENT_SESSION_OUTCOME_H
 #define CLIENT_SESSION_OUTCOME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -41,5 +42,9 @@ struct tally {
 	uint32_t left; /* messages on the server at the end */
 	uint64_t left_octets;
 };
+
+/* Does a session end the run so, whatever becomes of the messages that broke it?
+ * Else the session that is held for those says how the run has ended. */
+bool outcome_stands(enum outcome o, const struct tally *t);
 
 #endif

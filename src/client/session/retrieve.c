@@ -172,14 +172,15 @@ message_ends(struct session *s, size_t i, uint64_t octets)
 			    .octets = octets });
 }
 
-void
-session_take_told(struct session *s, const struct held *h, bool apart)
+/* It was told apart from its neighbours: only now it counts. */
+static void
+message_told(struct session *s, const struct held *h)
 {
 	struct parcel *p = h->parcel;
 	size_t i = h->item;
 
 	s->n_asked--;
-	if (is_doubtful(s, i, h->octets, apart)) {
+	if (is_doubtful(s, i, h->octets, h->apart)) {
 		parcel_drop(s->conf.delivery, p);
 		if (s->items[i].alone)
 			session_out_of_step(s, NULL);
@@ -258,8 +259,18 @@ retr_answered(struct session *s, size_t i, const struct pop3_event *ev)
 	}
 }
 
+static void
+messages_told(struct session *s)
+{
+	struct held held;
+
+	while (session_told(s, &held))
+		if (held.kind == HELD_MESSAGE)
+			message_told(s, &held);
+}
+
 void
-session_take_retrieve(struct session *s, const struct pop3_event *ev)
+retrieve_take(struct session *s, const struct pop3_event *ev)
 {
 	size_t i = session_find(s, ev->msgno);
 
@@ -267,8 +278,18 @@ session_take_retrieve(struct session *s, const struct pop3_event *ev)
 		dele_answered(s, i, ev);
 	else if (ev->cmd == POP3_CMD_RETR)
 		retr_answered(s, i, ev);
-	else if (!session_take_fence(s, ev))
+	else if (session_take_fence(s, ev))
+		messages_told(s);
+	else
 		return;
 	if (session_store_is_due(s))
 		session_store(s);
+}
+
+void
+retrieve_leave(struct session *s, enum step next)
+{
+	parcel_drop(s->conf.delivery, s->parcel);
+	s->parcel = NULL;
+	fence_leave(s, next);
 }

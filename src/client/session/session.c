@@ -1,7 +1,6 @@
-/* Life, steps, the result. */
+/* The steps, what happens to the line, life. */
 #include "client/session/session.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,114 +8,16 @@
 #include "base/i18n.h"
 #include "client/session/session_impl.h"
 
-enum { STOP_SECONDS = 3 }; /* for what is under way when a stop comes */
+enum {
+	STOP_SECONDS = 3,          /* for what is under way when a stop comes */
+	REMEMBER = 30 * 24 * 3600, /* seconds: that a server cannot bear CAPA */
+	ALONE = 24 * 3600,         /* seconds: one thing at a time is asked */
+};
 
-/* ---- the result ---- */
-
-void
-session_fail(struct session *s, enum outcome o, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (s->result.outcome != OUTCOME_OK)
-		return;
-	s->result.outcome = o;
-	va_start(ap, fmt);
-	vsnprintf(s->result.words, sizeof(s->result.words), fmt, ap);
-	va_end(ap);
-}
-
-void
-session_memory(struct session *s)
-{
-	session_fail(s, OUTCOME_INTERNAL, "%s", _("out of memory"));
-}
-
-const char *
-session_quote(struct slice text)
-{
-	static char out[256];
-
-	return str_quote(out, sizeof(out), text.p, text.n);
-}
-
-void
-session_refused(
-    struct session *s, const struct pop3_event *ev, const char *what)
-{
-	const char *said = session_quote(ev->text);
-	enum outcome o = OUTCOME_SERVER;
-
-	if (ev->code == POP3_CODE_IN_USE || ev->code == POP3_CODE_LOGIN_DELAY ||
-	    ev->code == POP3_CODE_SYS_TEMP)
-		o = OUTCOME_BUSY;
-	else if (ev->code == POP3_CODE_AUTH)
-		o = OUTCOME_DENIED;
-	if (ev->code == POP3_CODE_LOGIN_DELAY)
-		s->result.retry = s->pop3.capa.login_delay_s;
-	if (ev->code == POP3_CODE_IN_USE)
-		session_fail(s, o,
-		    _("the maildrop is in use by another program: \"%s\""),
-		    said);
-	else
-		session_fail(s, o, _("%s: the server says \"%s\""), what, said);
-}
-
-/* ---- the way ---- */
-
-/* With nothing outstanding, what is left of the input answers no command: it is
- * looked at before another command could take it for its answer. */
-void
-session_enter(struct session *s, const struct step *step)
-{
-	s->step = step;
-	s->entering = s->looking && s->conn.fd >= 0;
-	if (!s->entering && step->enter != NULL)
-		step->enter(s);
-	if (s->conn.fd >= 0 && !s->entering)
-		session_flush(s);
-}
-
-void
-session_finish(struct session *s)
-{
-	if (s->over || s->step == &step_save || s->step == &step_over)
-		return;
-	session_close(s);
-	session_enter(s, &step_save);
-}
-
-void
-session_end(struct session *s, enum outcome o, const char *fmt, ...)
-{
-	char words[sizeof(s->result.words)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(words, sizeof(words), fmt, ap);
-	va_end(ap);
-	session_fail(s, o, "%s", words);
-	session_finish(s);
-}
-
-void
-session_break(struct session *s, enum outcome o, const char *fmt, ...)
-{
-	va_list ap;
-
-	/* Who is stopped is in a hurry: that is nobody's fault. */
-	if (!s->stopping) {
-		va_start(ap, fmt);
-		vsnprintf(s->broken, sizeof(s->broken), fmt, ap);
-		va_end(ap);
-		session_fail(s, o, "%s", s->broken);
-		session_fence_lost(s);
-	}
-	session_finish(s);
-}
+/* ---- the first steps, and the last ---- */
 
 static void
-dial(struct session *s)
+dial_enter(struct session *s)
 {
 	const struct account *a = s->conf.account;
 	struct dial_conf conf = {
@@ -127,13 +28,30 @@ dial(struct session *s)
 	};
 	struct errbuf eb;
 
-	if (dial_start(&s->dial, s->conf.dialer, &conf, session_connected, s,
-		&eb) != E_OK)
+	if (line_dial(&s->line, s->conf.dialer, &conf, &eb) != E_OK)
 		session_end(s, OUTCOME_CONFIG, "%s", eb.text);
 }
 
 static void
-greeting(struct session *s, const struct pop3_event *ev)
+handshake_enter(struct session *s)
+{
+	const struct account *a = s->conf.account;
+	struct tls_client_conf conf = {
+		.ca_file = a->ca_file,
+		.fingerprint = a->fingerprint,
+		.certificate = a->client_certificate,
+		.key = a->client_key,
+	};
+	struct errbuf eb;
+	enum err e = line_start_tls(&s->line, &conf, a->server, &eb);
+
+	if (e != E_OK)
+		session_end(s, e == E_NOMEM ? OUTCOME_INTERNAL : OUTCOME_CONFIG,
+		    "%s", eb.text);
+}
+
+static void
+greeting_take(struct session *s, const struct pop3_event *ev)
 {
 	if (ev->type == POP3_EV_ERR) {
 		session_refused(s, ev, _("the server turns us away"));
@@ -142,20 +60,18 @@ greeting(struct session *s, const struct pop3_event *ev)
 		session_finish(s);
 		return;
 	}
-	session_enter(s, &step_capa);
+	session_enter(s, STEP_CAPA);
 }
 
-/* ---- the end ---- */
-
 static void
-quit(struct session *s)
+quit_enter(struct session *s)
 {
-	if (session_sent(s, pop3_client_send(&s->pop3, &s->out, POP3_CMD_QUIT)))
-		session_flush(s);
+	session_sent(
+	    s, pop3_client_send(&s->pop3, &s->line.out, POP3_CMD_QUIT));
 }
 
 static void
-quit_answered(struct session *s, const struct pop3_event *ev)
+quit_take(struct session *s, const struct pop3_event *ev)
 {
 	if (ev->cmd != POP3_CMD_QUIT)
 		return;
@@ -167,17 +83,181 @@ quit_answered(struct session *s, const struct pop3_event *ev)
 }
 
 static void
-over(struct session *s)
+over_enter(struct session *s)
 {
-	s->over = true;
 	s->conf.hooks->over(s->conf.arg);
 }
 
-const struct step step_dial = { "connect", 0, dial, NULL, NULL },
-		  step_handshake = { "TLS", 1, NULL, NULL, NULL },
-		  step_greeting = { N_("greeting"), 1, NULL, greeting, NULL },
-		  step_quit = { "QUIT", 5, quit, quit_answered, NULL },
-		  step_over = { "over", 0, over, NULL, NULL };
+/* ---- the way ---- */
+
+/* Opening a large maildrop takes its time, and so does making its lists, and
+ * deleting at the end. */
+static const struct step_row steps[STEPS] = {
+	[STEP_SECRET] = { "secret", 0, secret_enter, .leave = sign_in_leave },
+	[STEP_DIAL] = { "connect", 0, dial_enter, .leave = sign_in_leave },
+	[STEP_HANDSHAKE] = { "TLS", 1, handshake_enter,
+	    .leave = sign_in_leave },
+	[STEP_GREETING] = { N_("greeting"), 1, NULL, greeting_take,
+	    .leave = sign_in_leave },
+	[STEP_CAPA] = { "CAPA", 1, capa_enter, capa_take,
+	    .leave = sign_in_leave },
+	[STEP_STLS] = { "STLS", 1, stls_enter, stls_take,
+	    .leave = sign_in_leave },
+	[STEP_SIGN_IN] = { N_("sign-in"), 5, sign_in_enter, sign_in_take,
+	    .leave = sign_in_leave },
+	[STEP_RECAPA] = { "CAPA", 1, recapa_enter, recapa_take },
+	[STEP_LISTING] = { "LIST", 5, listing_enter, listing_take },
+	[STEP_HEADERS] = { "TOP", 1, headers_enter, headers_take,
+	    headers_writable, fence_leave },
+	[STEP_RETRIEVE] = { "RETR", 1, retrieve_enter, retrieve_take,
+	    retrieve_writable, retrieve_leave },
+	[STEP_QUIT] = { "QUIT", 5, quit_enter, quit_take,
+	    .leave = fence_leave },
+	[STEP_SAVE] = { "save", 0, save_enter },
+	[STEP_OVER] = { "over", 0, over_enter },
+};
+
+/* ---- what happens to the line ---- */
+
+static void
+dialed(void *arg, enum err e, const char *words)
+{
+	struct session *s = arg;
+
+	if (e != E_OK)
+		session_end(s, e == E_NOENT ? OUTCOME_NO_HOST : OUTCOME_CONNECT,
+		    "%s", words);
+	else if (s->conf.account->security == SECURITY_TLS)
+		session_enter(s, STEP_HANDSHAKE);
+	else
+		session_enter(s, STEP_GREETING);
+}
+
+static void
+secured(void *arg)
+{
+	struct session *s = arg;
+
+	snprintf(s->result.tls, sizeof(s->result.tls), "%s %s",
+	    conn_tls_version(&s->line.conn), conn_tls_cipher(&s->line.conn));
+	if (s->conf.account->security == SECURITY_TLS) {
+		session_enter(s, STEP_GREETING);
+	} else {
+		pop3_client_tls(&s->pop3);
+		session_enter(s, STEP_CAPA);
+	}
+	session_look(s);
+}
+
+static void
+came(void *arg)
+{
+	session_look(arg);
+}
+
+static void
+writable(void *arg)
+{
+	session_flush(arg);
+}
+
+/* Another connection tries without CAPA, which some ancient servers cannot bear.
+ * Where one has served us before, that was not the reason. */
+static void
+lost_at_capa(struct session *s)
+{
+	struct state_account *a = &s->record->account;
+
+	if (a->collected_at == 0 || a->no_capa_until != 0)
+		a->no_capa_until = (int64_t)ev_now(s->conf.loop) + REMEMBER;
+	s->result.again = true;
+}
+
+/* A server that wants a certificate of ours says so only behind the handshake. */
+static bool
+tls_has_failed(const struct session *s, enum err e)
+{
+	return s->step == STEP_HANDSHAKE ||
+	       (s->line.secure && e == E_IO && s->method == NULL);
+}
+
+static void
+lost(void *arg, enum err e)
+{
+	struct session *s = arg;
+	struct errbuf eb;
+
+	if (e == E_NOMEM) {
+		session_memory(s);
+		session_finish(s);
+		return;
+	}
+	/* Nothing depends on the answer to QUIT then, and not all give it. */
+	if (s->step == STEP_QUIT && s->n_delete == 0) {
+		s->quit_ok = true;
+		session_finish(s);
+		return;
+	}
+	s->result.again = s->plan != NULL || s->pop3.n_pending > 1;
+	if (s->step == STEP_CAPA)
+		lost_at_capa(s);
+	if (tls_has_failed(s, e)) {
+		tls_client_why(&s->line.conn, s->conf.account->server, &eb);
+		session_break(s, OUTCOME_TLS, "%s", eb.text);
+	} else {
+		session_break(s, OUTCOME_CONNECT,
+		    _("%s closed the connection (%s)"), s->conf.account->server,
+		    session_step_name(s));
+	}
+}
+
+static void
+silent(void *arg, double seconds)
+{
+	struct session *s = arg;
+
+	if (s->was_pipelined && s->pop3.n_pending > 1) {
+		s->record->account.serial_until =
+		    (int64_t)ev_now(s->conf.loop) + ALONE;
+		s->result.again = true;
+	}
+	session_break(s, OUTCOME_CONNECT,
+	    _("no answer from %s within %.0f s (%s)"), s->conf.account->server,
+	    seconds, session_step_name(s));
+}
+
+static void
+overdue(void *arg)
+{
+	struct session *s = arg;
+
+	session_break(s, OUTCOME_CONNECT,
+	    _("the session took longer than %u s (session_timeout)"),
+	    s->conf.account->session_timeout);
+}
+
+/* The disk takes long: the server should not think that we have gone. */
+static void
+idle(void *arg)
+{
+	struct session *s = arg;
+
+	if (s->pop3.n_pending == 0 &&
+	    session_sent(
+		s, pop3_client_send(&s->pop3, &s->line.out, POP3_CMD_NOOP)))
+		session_flush(s);
+}
+
+static const struct line_hooks line_hooks = {
+	.dialed = dialed,
+	.secured = secured,
+	.came = came,
+	.writable = writable,
+	.lost = lost,
+	.silent = silent,
+	.overdue = overdue,
+	.idle = idle,
+};
 
 /* ---- life ---- */
 
@@ -205,8 +285,11 @@ session_new(struct session **s_r, const struct session_conf *conf,
 	}
 	s->conf = *conf;
 	s->record = record;
+	s->steps = steps;
 	strcpy(s->result.tls, "none");
-	session_io_init(s);
+	line_init(&s->line, conf->loop, &line_hooks, s);
+	line_limit(&s->line, conf->account->session_timeout);
+	session_doubt_init(s);
 	pop3_client_init(&s->pop3);
 	if (conf->hooks->trace != NULL) {
 		s->pop3.trace = trace;
@@ -218,7 +301,7 @@ session_new(struct session **s_r, const struct session_conf *conf,
 void
 session_start(struct session *s)
 {
-	session_enter(s, &step_secret);
+	session_enter(s, STEP_SECRET);
 }
 
 void
@@ -229,16 +312,14 @@ session_stop(struct session *s)
 	s->stopping = true;
 	session_fail(s, OUTCOME_STOPPED, "%s", _("stopped"));
 	delivery_stop(s->conf.delivery);
-	if (s->step != &step_retrieve && s->step != &step_quit) {
+	if (s->step != STEP_RETRIEVE && s->step != STEP_QUIT) {
 		session_finish(s);
 		return;
 	}
 	/* What has been asked for still comes, unless that takes long. */
-	ev_timer_stop(s->conf.loop, &s->limit);
-	ev_timer_set(&s->limit, STOP_SECONDS, 0);
-	ev_timer_start(s->conf.loop, &s->limit);
-	if (s->step->writable != NULL)
-		s->step->writable(s);
+	line_limit(&s->line, STOP_SECONDS);
+	if (s->steps[s->step].writable != NULL)
+		s->steps[s->step].writable(s);
 	session_flush(s);
 }
 
@@ -248,19 +329,12 @@ session_result(const struct session *s)
 	return &s->result;
 }
 
-bool
-session_result_stands(const struct session_result *r)
-{
-	return r->outcome != OUTCOME_OK &&
-	       (r->outcome != OUTCOME_SOME || r->tally.failed != 0);
-}
-
 void
 session_free(struct session *s)
 {
 	if (s == NULL)
 		return;
-	session_close(s);
+	line_close(&s->line);
 	pop3_client_clear(&s->pop3);
 	plan_free(s->plan);
 	session_items_free(s);

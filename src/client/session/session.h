@@ -68,9 +68,6 @@ void session_start(struct session *s);
 /* Ends it well: what is under way is stored, then QUIT; soon. */
 void session_stop(struct session *s);
 const struct session_result *session_result(const struct session *s);
-/* Whatever becomes of the messages that broke that session?  Else a session for
- * them says how the run has ended. */
-bool session_result_stands(const struct session_result *r);
 void session_free(struct session *s);
 
 #endif

@@ -1,11 +1,13 @@
 /*
  * session_impl.h - what the parts of a session share.
  *
- *	session.c           life, steps, the result
- *	line.c        the socket, TLS, deadlines
+ *	session.c   the table of steps, what happens to the line, life
+ *	core.c      the result, the way, the dialogue
+ *	line.c      the socket, TLS, deadlines
  *	capa.c      capabilities, STLS
  *	sign_in.c   the secret, the choice of a sign-in
- *	listing.c   STAT, LIST, UIDL, TOP: what is to be done
+ *	listing.c   STAT, LIST, UIDL
+ *	headers.c   TOP
  *	ask.c       RETR, DELE: what is asked for
  *	retrieve.c  RETR, DELE: what comes
  *	fence.c     which answer is whose
@@ -15,217 +17,36 @@
 #ifndef CLIENT_SESSION_SESSION_IMPL_H
 #define CLIENT_SESSION_SESSION_IMPL_H
 
-#include <ev.h>
+#include "client/session/core.h"
 
-#include "client/secret/secret.h"
-#include "client/session/session.h"
-#include "net/conn.h"
-#include "net/tls_client.h"
-#include "pop3/client.h"
-#include "sasl/sasl.h"
+/* ---- the steps ---- */
 
-struct session;
-
-/* A row of the way.  `take` is given every event but MORE and BROKEN. */
-struct step {
-	const char *name;
-	unsigned patience; /* how many times the account's timeout */
-	void (*enter)(struct session *s);
-	void (*take)(struct session *s, const struct pop3_event *ev);
-	void (*writable)(struct session *s); /* commands can be sent; or NULL */
-};
-
-extern const struct step step_secret, step_dial, step_handshake, step_greeting,
-    step_capa, step_stls, step_sign_in, step_recapa, step_listing, step_headers,
-    step_retrieve, step_quit, step_save, step_over;
-
-/* How far a listed message has come. */
-enum progress {
-	ITEM_IDLE,   /* nothing to do, or not yet */
-	ITEM_TOP,    /* its header is asked for */
-	ITEM_RETR,   /* asked for */
-	ITEM_HELD,   /* message or header is complete; see fence.c */
-	ITEM_WAITS,  /* in the batch, or being stored */
-	ITEM_DELETE, /* DELE is to be sent */
-	ITEM_DELE,   /* sent */
-	ITEM_DONE,
-};
-
-struct item {
-	enum progress progress;
-	bool alone;     /* to be asked for with nothing else outstanding */
-	bool pipelined; /* something else was outstanding */
-	bool refused;   /* when it was asked for before */
-	bool troubled;  /* that was counted for this session */
-	bool last;     /* it has made trouble: the others are asked for first */
-	bool is_fresh; /* stored in this session */
-	bool dele_ok;
-	uint64_t octets; /* that came when it was asked for before */
-	size_t
-	    message; /* index into the record's `fresh`, or into the plan's `known` */
-};
-
-/* An answer that has come, but may be another message's. */
-struct held {
-	enum { HELD_MESSAGE, HELD_HEADER, HELD_REFUSAL } kind;
-	size_t item;
-	struct parcel *parcel;    /* of a message, complete; else NULL */
-	struct identity identity; /* of a header */
-	uint64_t octets;
-};
-
-enum { HELD_MAX = 64 };
-
-struct session {
-	struct session_conf conf;
-	struct record *record;
-	struct session_result result;
-	const struct step *step;
-	bool stopping, over;
-	char broken[256]; /* why there is no line any more; or empty */
-
-	/* The line. */
-	struct dial *dial;
-	struct conn conn; /* fd -1: none */
-	SSL_CTX *tls;
-	bool tls_on;
-	bool looking;  /* within session_look() */
-	bool entering; /* the step's `enter` is still to be called */
-	ev_io reading, writing;
-	ev_timer deadline, limit, idle, doubt;
-	struct buf in, out;
-	struct pop3_client pop3;
-	bool pipelining, was_pipelined;
-
-	/* Sign-in. */
-	struct secret *secret;
-	char *password; /* or token; wiped */
-	size_t password_n;
-	struct sasl_client *sasl;
-	struct sasl_credentials credentials;
-	struct tls_binding binding;
-	bool deferred;
-	struct buf answer;
-	const char *method; /* of the sign-in */
-
-	/* The listing, sorted by number. */
-	struct listed *listed;
-	size_t n_listed, listed_room;
-	uint32_t stat_count;
-	bool stat_odd, list_ok, uidl_ok, list_done, uidl_done;
-	size_t n_unlisted; /* that STAT alone has, and are not asked for */
-	bool unsized;      /* LIST does not say the size of some */
-	bool top_refused;  /* though the server has it */
-	struct plan *plan;
-	struct identity_reader *identity;
-
-	/* What is done about it; lists of indices into `items`. */
-	struct item *items; /* beside plan->v */
-	size_t next;        /* item to be looked at */
-	size_t *alone, n_alone, next_alone;
-	size_t *delete, n_delete, next_delete; /* DELE is due */
-	size_t *unsaved, n_unsaved;            /* due once that is on record */
-	size_t n_saving;    /* of these, so many are about to be */
-	uint64_t in_flight; /* octets that were asked for and have not come */
-	uint32_t n_asked;   /* messages that are not told apart yet */
-	bool enough;        /* nothing more is asked for */
-	uint32_t n_wanted;  /* messages that the plan wants */
-	bool scouting;      /* one at a time: will the destination take any? */
-	unsigned refusals;  /* of it, in a row, that are new */
-	uint64_t octets_seen;
-	uint64_t came;         /* of the message or header that is coming */
-	char first[4];         /* octets of the message */
-	struct parcel *parcel; /* being written */
-
-	/* What is held until a fence is answered, and the items that were asked
-	 * for since the last one was sent. */
-	struct held held[HELD_MAX];
-	size_t since[HELD_MAX];
-	size_t n_held, n_since;
-	uint64_t since_octets;
-	double since_at;
-	bool size_odd;     /* one has come whose size is not the listed one */
-	uint32_t n_fences; /* that are not answered yet */
-	bool in_step;      /* one was, as it should */
-	size_t coming;     /* item: what is inside of an answer is its */
-	bool probed;       /* whether that has ended */
-
-	/* Complete, to be stored; being stored; stored. */
-	struct parcel **batch;
-	size_t *batch_item;
-	size_t n_batch, batch_room;
-	uint64_t batch_octets, stored_octets;
-	double batch_since;
-	size_t *store_item;
-
-	struct storer_job store, save, try;
-	bool storing, saving, trying, last_save, quit_ok;
-
-	/* The first message that could not be had or delivered in this session,
-	 * and why. */
-	size_t failed;
-	char failed_why[STATE_WORDS];
-	bool refused; /* by the destination */
-};
-
-/* ---- session.c ---- */
-
-void session_enter(struct session *s, const struct step *step);
-/* The first failure is the one that counts. */
-void session_fail(struct session *s, enum outcome o, const char *fmt, ...)
-    PRINTF(3, 4);
-void session_memory(struct session *s);
-/* What a server said, fit to be shown; good until the next call. */
-const char *session_quote(struct slice text);
-/* The outcome that a refusal stands for, with the server's words. */
-void session_refused(
-    struct session *s, const struct pop3_event *ev, const char *what);
-/* Closes the line and goes to saving what is known. */
-void session_finish(struct session *s);
-/* Fails and finishes. */
-void session_end(struct session *s, enum outcome o, const char *fmt, ...)
-    PRINTF(3, 4);
-/* The same, as the line is lost or not to be trusted: what was awaited on it may
- * have been the reason. */
-void session_break(struct session *s, enum outcome o, const char *fmt, ...)
-    PRINTF(3, 4);
-
-/* ---- line.c ---- */
-
-void session_connected(void *arg, enum err e, int fd, const char *words);
-void session_start_tls(struct session *s);
-/* Sends what can be sent now; sets the deadline anew. */
-void session_flush(struct session *s);
-/* Looks at what has come. */
-void session_look(struct session *s);
-void session_deadline(struct session *s);
-void session_close(struct session *s);
-void session_io_init(struct session *s);
-
-/* E_OK or the session has failed. */
-bool session_sent(struct session *s, enum err e);
-
-/* ---- sign_in.c ---- */
-
-/* Wipes what sign-in needed; nobody is asked for it any more. */
-void session_forget_secret(struct session *s);
-
-/* ---- listing.c ---- */
-
-size_t session_find(const struct session *s, uint32_t msgno); /* SIZE_MAX */
+void secret_enter(struct session *s);
+void sign_in_leave(struct session *s, enum step next);
+void sign_in_enter(struct session *s);
+void sign_in_take(struct session *s, const struct pop3_event *ev);
+void capa_enter(struct session *s);
+void capa_take(struct session *s, const struct pop3_event *ev);
+void stls_enter(struct session *s);
+void stls_take(struct session *s, const struct pop3_event *ev);
+void recapa_enter(struct session *s);
+void recapa_take(struct session *s, const struct pop3_event *ev);
+void listing_enter(struct session *s);
+void listing_take(struct session *s, const struct pop3_event *ev);
+void headers_enter(struct session *s);
+void headers_take(struct session *s, const struct pop3_event *ev);
+void headers_writable(struct session *s);
+void retrieve_enter(struct session *s);
+void retrieve_take(struct session *s, const struct pop3_event *ev);
+void retrieve_writable(struct session *s);
+void retrieve_leave(struct session *s, enum step next);
+void fence_leave(struct session *s, enum step next);
+void save_enter(struct session *s);
 
 /* ---- ask.c ---- */
 
 /* For so many octets; false: it has failed, but may go on. */
 bool session_has_space(struct session *s, uint64_t octets);
-
-/* ---- retrieve.c ---- */
-
-void session_take_retrieve(struct session *s, const struct pop3_event *ev);
-
-/* A message was told apart from its neighbours: only now it counts.  apart: the
- * fence was for it alone. */
-void session_take_told(struct session *s, const struct held *h, bool apart);
 
 /* ---- fence.c ---- */
 
@@ -244,15 +65,11 @@ bool session_fence_last(struct session *s);
 /* Until the next fence is in step. */
 void session_hold(struct session *s, const struct held *h);
 void session_drop_held(struct session *s);
-/* True: it was a fence's. */
+/* True: it was a fence's; session_told() gives what it told apart, if it was in
+ * step. */
 bool session_take_fence(struct session *s, const struct pop3_event *ev);
-bool session_is_distrusted(const struct session *s);
-/* The server was found to mix up its answers: one at a time from now on. */
-void session_distrust(struct session *s);
-/* The same, and the line is of no use any more; why: NULL, or what was no POP3. */
-void session_out_of_step(struct session *s, const char *why);
-/* The line is lost: some servers cannot bear the fence. */
-void session_fence_lost(struct session *s);
+/* The next one that was told apart.  To be called until it is false. */
+bool session_told(struct session *s, struct held *h_r);
 /* Looks whether what is coming may have ended; to be called when all that has
  * come was looked at. */
 void session_doubt(struct session *s);

@@ -46,11 +46,11 @@ secret_has_come(void *arg, enum err e, const char *value, const char *words)
 	s->credentials.authcid = (struct slice){ a->user, strlen(a->user) };
 	*(wants_token(a) ? &s->credentials.token : &s->credentials.password) =
 	    (struct slice){ s->password, s->password_n };
-	session_enter(s, &step_dial);
+	session_enter(s, STEP_DIAL);
 }
 
-static void
-ask_secret(struct session *s)
+void
+secret_enter(struct session *s)
 {
 	const struct account *a = s->conf.account;
 	struct secret_question question = {
@@ -68,15 +68,16 @@ ask_secret(struct session *s)
 	if ((sasl_flags(a->auth) & SASL_NEEDS_CERTIFICATE) != 0 ||
 	    (a->client_certificate != NULL && !has_password(a) &&
 		!wants_token(a))) {
-		session_enter(s, &step_dial);
+		session_enter(s, STEP_DIAL);
 		return;
 	}
 	if (secret_ask(&s->secret, &question, &eb) != E_OK)
 		session_end(s, OUTCOME_CONFIG, "%s", eb.text);
 }
 
-void
-session_forget_secret(struct session *s)
+/* Wipes what the sign-in needed; nobody is asked for it any more. */
+static void
+forget_secret(struct session *s)
 {
 	secret_cancel(s->secret);
 	s->secret = NULL;
@@ -88,6 +89,13 @@ session_forget_secret(struct session *s)
 	free(s->password);
 	s->password = NULL;
 	s->credentials = (struct sasl_credentials){ .host = NULL };
+}
+
+void
+sign_in_leave(struct session *s, enum step next)
+{
+	if (next > STEP_SIGN_IN)
+		forget_secret(s);
 }
 
 /* ---- the choice ---- */
@@ -130,7 +138,8 @@ bind_channel(struct session *s)
 
 	c->host = s->conf.account->server;
 	c->port = s->conf.account->port;
-	if (!s->tls_on || tls_client_binding(&s->conn, &s->binding) != E_OK)
+	if (!s->line.secure ||
+	    tls_client_binding(&s->line.conn, &s->binding) != E_OK)
 		return;
 	c->binding_name = s->binding.name;
 	c->binding_data =
@@ -150,11 +159,12 @@ begin_user(struct session *s)
 	const struct sasl_credentials *c = &s->credentials;
 
 	s->method = "USER";
-	if (!session_sent(s, pop3_client_user(&s->pop3, &s->out, c->authcid)))
+	if (!session_sent(
+		s, pop3_client_user(&s->pop3, &s->line.out, c->authcid)))
 		return;
-	if (s->tls_on && s->pop3.capa.pipelining)
+	if (s->line.secure && s->pop3.capa.pipelining)
 		session_sent(
-		    s, pop3_client_pass(&s->pop3, &s->out, c->password));
+		    s, pop3_client_pass(&s->pop3, &s->line.out, c->password));
 }
 
 static void
@@ -178,7 +188,7 @@ begin_apop(struct session *s)
 	}
 	digest[SASL_APOP_DIGEST] = '\0';
 	session_sent(
-	    s, pop3_client_apop(&s->pop3, &s->out, c->authcid, digest));
+	    s, pop3_client_apop(&s->pop3, &s->line.out, c->authcid, digest));
 }
 
 /* A message of the mechanism is made; false: the session has failed. */
@@ -221,7 +231,7 @@ begin_sasl(struct session *s, const struct sasl_mechanism *m)
 		return;
 	}
 	initial = (struct slice){ buf_data(&s->answer), s->answer.len };
-	session_sent(s, pop3_client_auth(&s->pop3, &s->out, m->name,
+	session_sent(s, pop3_client_auth(&s->pop3, &s->line.out, m->name,
 			    first ? &initial : NULL, &s->deferred));
 }
 
@@ -266,14 +276,14 @@ begin_named(struct session *s, const char *name)
 	}
 }
 
-static void
-begin_sign_in(struct session *s)
+void
+sign_in_enter(struct session *s)
 {
 	const struct account *a = s->conf.account;
 	const struct sasl_mechanism *m;
 	bool user = false;
 
-	if (!s->tls_on && a->security != SECURITY_NONE) {
+	if (!s->line.secure && a->security != SECURITY_NONE) {
 		session_end(s, OUTCOME_INTERNAL, _("TLS is not on"));
 		return;
 	}
@@ -314,14 +324,15 @@ challenged(struct session *s, const struct pop3_event *ev)
 		session_fail(s, OUTCOME_PROTOCOL,
 		    _("%s sent a challenge that is not base64"),
 		    s->conf.account->server);
-		session_sent(s, pop3_client_cancel(&s->pop3, &s->out));
+		session_sent(s, pop3_client_cancel(&s->pop3, &s->line.out));
 		return;
 	} else if (!sasl_go_on(s, ev->data)) {
-		if (s->conn.fd >= 0)
-			session_sent(s, pop3_client_cancel(&s->pop3, &s->out));
+		if (line_is_open(&s->line))
+			session_sent(
+			    s, pop3_client_cancel(&s->pop3, &s->line.out));
 		return;
 	}
-	e = pop3_client_answer(&s->pop3, &s->out,
+	e = pop3_client_answer(&s->pop3, &s->line.out,
 	    (struct slice){ buf_data(&s->answer), s->answer.len });
 	session_sent(s, e);
 }
@@ -342,15 +353,14 @@ signed_in(struct session *s)
 		    s->conf.account->server);
 		return;
 	}
-	session_forget_secret(s);
 	snprintf(s->result.sign_in, sizeof(s->result.sign_in), "%s", s->method);
 	session_enter(s, capa->login_delay_user || capa->expire_user
-			     ? &step_recapa
-			     : &step_listing);
+			     ? STEP_RECAPA
+			     : STEP_LISTING);
 }
 
-static void
-take_sign_in(struct session *s, const struct pop3_event *ev)
+void
+sign_in_take(struct session *s, const struct pop3_event *ev)
 {
 	const char *said;
 
@@ -371,14 +381,9 @@ take_sign_in(struct session *s, const struct pop3_event *ev)
 		session_finish(s);
 	} else if (ev->cmd == POP3_CMD_USER) {
 		if (s->pop3.n_pending == 0)
-			session_sent(s, pop3_client_pass(&s->pop3, &s->out,
+			session_sent(s, pop3_client_pass(&s->pop3, &s->line.out,
 					    s->credentials.password));
 	} else {
 		signed_in(s);
 	}
 }
-
-/* Opening a large maildrop takes its time. */
-const struct step step_secret = { "secret", 0, ask_secret, NULL, NULL },
-		  step_sign_in = { N_("sign-in"), 5, begin_sign_in,
-			  take_sign_in, NULL };
