@@ -4,12 +4,16 @@
 #ifndef CLIENT_MESSAGE_PARCEL_H
 #define CLIENT_MESSAGE_PARCEL_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/err.h"
 #include "client/message/identity.h"
 
 struct parcel {
 	/* Set by the session. */
-	uint32_t msgno;
+	size_t item; /* of its listing */
 	bool has_uid;
 	struct digest uid; /* of the unique-id */
 	uint64_t size;     /* as the server listed it */

@@ -1,9 +1,12 @@
-/* RETR, DELE: what is asked for, as the plan has it. */
+#include "client/session/ask.h"
+
 #include <stdio.h>
-#include <string.h>
 
 #include "base/i18n.h"
-#include "client/session/session_impl.h"
+#include "client/session/batch.h"
+#include "client/session/fence.h"
+#include "client/session/save.h"
+#include "client/session/steps.h"
 
 enum {
 	COMMANDS_MAX = 4096,     /* octets of commands that await answers */
@@ -50,40 +53,33 @@ next_wanted(struct session *s)
 	struct plan_item *it;
 
 	/* These first: they tell whether the others are worth their octets. */
-	if (s->next_alone < s->n_alone && !s->enough)
-		return s->alone[s->next_alone];
+	if (s->items.next_alone < s->items.n_alone && !s->enough)
+		return s->items.alone[s->items.next_alone];
 	/* Once for those that have made no trouble so far, once for the rest. */
-	for (; s->next < 2 * p->n && !s->enough; s->next++) {
-		size_t i = s->next % p->n;
+	for (; s->items.next < 2 * p->n && !s->enough; s->items.next++) {
+		size_t i = s->items.next % p->n;
 
 		it = &p->v[i];
 		if ((it->action != PLAN_COLLECT &&
 			it->action != PLAN_IDENTIFY) ||
-		    s->items[i].progress != ITEM_IDLE ||
-		    s->items[i].last != (s->next >= p->n))
+		    s->items.v[i].progress != ITEM_IDLE ||
+		    s->items.v[i].last != (s->items.next >= p->n))
 			continue;
 		if (session_has_space(s, it->listed.size))
 			return i;
-		s->items[i].progress = ITEM_DONE;
+		s->items.v[i].progress = ITEM_DONE;
 		s->result.tally.skipped++;
 	}
 	return SIZE_MAX;
 }
 
-/* Is one under way that the destination has not taken yet? */
-static bool
-is_scout_out(const struct session *s)
-{
-	return s->n_asked != 0 || s->n_batch != 0 || s->storing;
-}
-
 static bool
 send_retr(struct session *s, size_t i)
 {
-	struct item *item = &s->items[i];
+	struct item *item = &s->items.v[i];
 	const struct listed *l = &s->plan->v[i].listed;
 
-	if (s->trying || (s->scouting && is_scout_out(s)))
+	if (session_awaits_destination(s))
 		return false;
 	if (item->alone ? s->pop3.n_pending != 0
 			: !has_room(s, l->size) || session_store_is_long(s))
@@ -99,9 +95,9 @@ send_retr(struct session *s, size_t i)
 		return false;
 	item->progress = ITEM_RETR;
 	if (item->alone)
-		s->next_alone++;
+		s->items.next_alone++;
 	else
-		s->next++;
+		s->items.next++;
 	s->in_flight += l->size;
 	s->n_asked++;
 	session_asked(s, i);
@@ -111,15 +107,15 @@ send_retr(struct session *s, size_t i)
 static bool
 send_dele(struct session *s)
 {
-	size_t i = s->delete[s->next_delete];
+	size_t i = s->items.delete[s->items.next_delete];
 
 	if (!has_room(s, 0) ||
 	    !session_sent(s, pop3_client_message(&s->pop3, &s->line.out,
 				 POP3_CMD_DELE, s->plan->v[i].listed.msgno)))
 		return false;
 	s->was_pipelined |= s->pop3.n_pending > 1;
-	s->items[i].progress = ITEM_DELE;
-	s->next_delete++;
+	s->items.v[i].progress = ITEM_DELE;
+	s->items.next_delete++;
 	return true;
 }
 
@@ -129,9 +125,10 @@ send_more(struct session *s)
 	size_t i;
 
 	s->enough |= s->stopping;
-	if (s->n_unsaved != 0 && !s->saving && !session_save(s, false))
-		session_delete_unsaved(s);
-	while (s->next_delete < s->n_delete)
+	if (s->items.n_unsaved != 0 && !session_is_saving(s) &&
+	    !session_save(s, false))
+		items_delete_saved(&s->items);
+	while (s->items.next_delete < s->items.n_delete)
 		if (!send_dele(s))
 			return;
 	while ((i = next_wanted(s)) != SIZE_MAX)
@@ -141,9 +138,9 @@ send_more(struct session *s)
 		return;
 	if (s->n_asked == 0)
 		session_store(s);
-	if (i == SIZE_MAX && s->pop3.n_pending == 0 && !s->storing &&
-	    !s->saving && !s->trying && s->n_batch == 0 &&
-	    s->next_delete == s->n_delete)
+	if (i == SIZE_MAX && s->pop3.n_pending == 0 && !session_is_storing(s) &&
+	    !session_is_saving(s) && !session_has_unstored(s) &&
+	    s->items.next_delete == s->items.n_delete)
 		session_enter(s, STEP_QUIT);
 }
 
@@ -205,7 +202,7 @@ static void
 begin_item(struct session *s, size_t i, uint32_t *n, uint64_t *octets)
 {
 	struct plan_item *it = &s->plan->v[i];
-	struct item *item = &s->items[i];
+	struct item *item = &s->items.v[i];
 	bool known = it->action == PLAN_LEAVE || it->action == PLAN_DELETE;
 
 	/* Its header has come this time. */
@@ -215,7 +212,7 @@ begin_item(struct session *s, size_t i, uint32_t *n, uint64_t *octets)
 	switch (it->action) {
 	case PLAN_DELETE:
 		item->message = (size_t)it->message;
-		s->unsaved[s->n_unsaved++] = i;
+		items_delete_later(&s->items, i);
 		break;
 	case PLAN_COLLECT:
 	case PLAN_IDENTIFY:
@@ -243,7 +240,7 @@ retrieve_enter(struct session *s)
 	plan_decide(s->plan);
 	notice_plan(s);
 	session_troubles_prune(s);
-	s->next = 0;
+	s->items.next = 0;
 	for (size_t i = 0; i < s->plan->n; i++)
 		begin_item(s, i, &n, &octets);
 	s->conf.hooks->listed(s->conf.arg, n, octets);

@@ -2,7 +2,8 @@
 #include <time.h>
 
 #include "base/i18n.h"
-#include "client/session/session_impl.h"
+#include "client/session/core.h"
+#include "client/session/steps.h"
 
 static void
 send_capa(struct session *s)

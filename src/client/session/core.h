@@ -5,11 +5,11 @@
 #ifndef CLIENT_SESSION_CORE_H
 #define CLIENT_SESSION_CORE_H
 
-#include "client/secret/secret.h"
+#include "client/session/items.h"
 #include "client/session/line.h"
 #include "client/session/session.h"
+#include "client/session/trouble.h"
 #include "pop3/client.h"
-#include "sasl/sasl.h"
 
 /* In the order in which a session takes them; the table is in session.c. */
 enum step {
@@ -44,43 +44,11 @@ struct step_row {
 	void (*leave)(struct session *s, enum step next);
 };
 
-/* How far a listed message has come. */
-enum progress {
-	ITEM_IDLE,   /* nothing to do, or not yet */
-	ITEM_TOP,    /* its header is asked for */
-	ITEM_RETR,   /* asked for */
-	ITEM_HELD,   /* message or header is complete; see fence.c */
-	ITEM_WAITS,  /* in the batch, or being stored */
-	ITEM_DELETE, /* DELE is to be sent */
-	ITEM_DELE,   /* sent */
-	ITEM_DONE,
-};
-
-struct item {
-	enum progress progress;
-	bool alone;     /* to be asked for with nothing else outstanding */
-	bool pipelined; /* something else was outstanding */
-	bool refused;   /* when it was asked for before */
-	bool troubled;  /* that was counted for this session */
-	bool last;     /* it has made trouble: the others are asked for first */
-	bool is_fresh; /* stored in this session */
-	bool dele_ok;
-	uint64_t octets; /* that came when it was asked for before */
-	size_t
-	    message; /* index into the record's `fresh`, or into the plan's `known` */
-};
-
-/* An answer that has come, but may be another message's. */
-struct held {
-	enum { HELD_MESSAGE, HELD_HEADER, HELD_REFUSAL } kind;
-	size_t item;
-	struct parcel *parcel;    /* of a message, complete; else NULL */
-	struct identity identity; /* of a header */
-	uint64_t octets;
-	bool apart; /* told apart by a fence for it alone */
-};
-
-enum { HELD_MAX = 64 };
+struct batch;
+struct fences;
+struct listing;
+struct saving;
+struct sign_in;
 
 struct session {
 	struct session_conf conf;
@@ -98,79 +66,38 @@ struct session {
 	/* The dialogue. */
 	struct line line;
 	struct pop3_client pop3;
-	bool pipelining, was_pipelined;
+	bool pipelining;    /* commands may be sent ahead */
+	bool was_pipelined; /* some were */
+	bool quit_ok;       /* QUIT was answered */
 
-	/* Sign-in. */
-	struct secret *secret;
-	char *password; /* or token; wiped */
-	size_t password_n;
-	struct sasl_client *sasl;
-	struct sasl_credentials credentials;
-	struct tls_binding binding;
-	bool deferred;
-	struct buf answer;
-	const char *method; /* of the sign-in */
+	/* Each is its file's own; NULL before it is needed. */
+	struct sign_in *sign_in;
+	struct listing *listing;
+	struct fences *fences;
+	struct batch *batch;
+	struct saving *saving;
 
-	/* The listing, sorted by number. */
-	struct listed *listed;
-	size_t n_listed, listed_room;
+	/* What is in the maildrop. */
 	uint32_t stat_count;
-	bool stat_odd, list_ok, uidl_ok, list_done, uidl_done;
 	size_t n_unlisted; /* that STAT alone has, and are not asked for */
-	bool unsized;      /* LIST does not say the size of some */
 	bool top_refused;  /* though the server has it */
-	struct plan *plan;
+	struct plan *plan; /* NULL: it is not known yet */
+	struct items items;
+
+	/* What is asked for. */
+	uint32_t n_wanted;  /* messages that the plan wants */
+	uint32_t n_asked;   /* that are not told apart yet */
+	uint64_t in_flight; /* octets of these that have not come */
+	uint64_t octets_seen;
+	bool enough; /* nothing more is asked for */
+
+	/* The message or header that is coming. */
+	uint64_t came; /* octets */
+	char first[4]; /* of a message */
+	struct parcel *parcel;
 	struct identity_reader *identity;
 
-	/* What is done about it; lists of indices into `items`. */
-	struct item *items; /* beside plan->v */
-	size_t next;        /* item to be looked at */
-	size_t *alone, n_alone, next_alone;
-	size_t *delete, n_delete, next_delete; /* DELE is due */
-	size_t *unsaved, n_unsaved;            /* due once that is on record */
-	size_t n_saving;    /* of these, so many are about to be */
-	uint64_t in_flight; /* octets that were asked for and have not come */
-	uint32_t n_asked;   /* messages that are not told apart yet */
-	bool enough;        /* nothing more is asked for */
-	uint32_t n_wanted;  /* messages that the plan wants */
-	bool scouting;      /* one at a time: will the destination take any? */
-	unsigned refusals;  /* of it, in a row, that are new */
-	uint64_t octets_seen;
-	uint64_t came;         /* of the message or header that is coming */
-	char first[4];         /* octets of the message */
-	struct parcel *parcel; /* being written */
-
-	/* What is held until a fence is answered, and the items that were asked
-	 * for since the last one was sent. */
-	struct held held[HELD_MAX];
-	size_t since[HELD_MAX];
-	size_t n_held, n_since;
-	size_t next_told, n_told; /* of `held`: session_told() */
-	uint64_t since_octets;
-	double since_at;
-	bool size_odd;     /* one has come whose size is not the listed one */
-	uint32_t n_fences; /* that are not answered yet */
-	bool in_step;      /* one was, as it should */
-	size_t coming;     /* item: what is inside of an answer is its */
-	bool probed;       /* whether that has ended */
-	ev_timer doubt;
-
-	/* Complete, to be stored; being stored; stored. */
-	struct parcel **batch;
-	size_t *batch_item;
-	size_t n_batch, batch_room;
-	uint64_t batch_octets, stored_octets;
-	double batch_since;
-	size_t *store_item;
-
-	struct storer_job store, save, try;
-	bool storing, saving, trying, last_save, quit_ok;
-
-	/* The first message that could not be had or delivered in this session,
-	 * and why. */
-	size_t failed;
-	char failed_why[STATE_WORDS];
-	bool refused; /* by the destination */
+	struct failures failures;
 };
 
 /* ---- the result ---- */

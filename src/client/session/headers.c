@@ -1,6 +1,7 @@
 /* TOP: the headers that tell what the listing leaves in doubt. */
 #include "base/i18n.h"
-#include "client/session/session_impl.h"
+#include "client/session/fence.h"
+#include "client/session/steps.h"
 
 enum {
 	COMMANDS_MAX = 4096,  /* octets of commands that await answers */
@@ -13,25 +14,26 @@ send_tops(struct session *s)
 	struct plan *p = s->plan;
 	bool has_top = !s->pop3.capa.known || s->pop3.capa.top;
 
-	for (; s->next < p->n; s->next++) {
-		if (!p->v[s->next].ask)
+	for (; s->items.next < p->n; s->items.next++) {
+		if (!p->v[s->items.next].ask)
 			continue;
-		if (!has_top || session_is_shunned(s, &p->v[s->next].listed)) {
-			plan_header(p, s->next, NULL);
+		if (!has_top ||
+		    session_is_shunned(s, &p->v[s->items.next].listed)) {
+			plan_header(p, s->items.next, NULL);
 			continue;
 		}
 		if (s->pop3.n_pending != 0 &&
 		    (!s->pipelining || s->pop3.pending_octets > COMMANDS_MAX))
 			return;
-		if (session_fence_is_due(s, s->next) &&
-		    (!session_fence(s, s->next) || !s->pipelining))
+		if (session_fence_is_due(s, s->items.next) &&
+		    (!session_fence(s, s->items.next) || !s->pipelining))
 			return;
 		if (!session_sent(
 			s, pop3_client_message(&s->pop3, &s->line.out,
-			       POP3_CMD_TOP, p->v[s->next].listed.msgno)))
+			       POP3_CMD_TOP, p->v[s->items.next].listed.msgno)))
 			return;
-		s->items[s->next].progress = ITEM_TOP;
-		session_asked(s, s->next);
+		s->items.v[s->items.next].progress = ITEM_TOP;
+		session_asked(s, s->items.next);
 	}
 	if (session_fence_last(s) && s->pop3.n_pending == 0)
 		session_enter(s, STEP_RETRIEVE);
@@ -40,7 +42,7 @@ send_tops(struct session *s)
 void
 headers_enter(struct session *s)
 {
-	s->next = 0;
+	s->items.next = 0;
 	send_tops(s);
 }
 
@@ -70,7 +72,7 @@ headers_told(struct session *s)
 
 	while (session_told(s, &held))
 		if (held.kind == HELD_HEADER) {
-			s->items[held.item].progress = ITEM_IDLE;
+			s->items.v[held.item].progress = ITEM_IDLE;
 			plan_header(s->plan, held.item, &held.identity);
 		}
 }
@@ -82,8 +84,7 @@ top_answered(struct session *s, const struct pop3_event *ev)
 
 	switch (ev->type) {
 	case POP3_EV_OK:
-		s->coming = held.item;
-		s->probed = false;
+		session_coming(s, held.item);
 		identity_reader_reset(s->identity);
 		return;
 	case POP3_EV_DATA: header_data(s, held.item, ev->data); return;
@@ -96,7 +97,7 @@ top_answered(struct session *s, const struct pop3_event *ev)
 		session_hold(s, &held);
 		s->top_refused |= s->pop3.capa.known && s->pop3.capa.top;
 		plan_header(s->plan, held.item, NULL);
-		s->items[held.item].progress = ITEM_IDLE;
+		s->items.v[held.item].progress = ITEM_IDLE;
 		break;
 	}
 	s->came = 0;

@@ -5,7 +5,9 @@
 
 #include "base/array.h"
 #include "base/i18n.h"
-#include "client/session/session_impl.h"
+#include "client/session/batch.h"
+#include "client/session/fence.h"
+#include "client/session/steps.h"
 
 enum {
 	UNLISTED = 64,       /* messages that STAT alone has, and are tried */
@@ -14,7 +16,14 @@ enum {
 };
 #define SIZE_MOST ((uint64_t)1 << 60) /* sums of some do not overflow */
 
-/* ---- STAT, LIST, UIDL ---- */
+struct listing {
+	struct listed
+	    *v; /* LIST and UIDL make rows of their own: join_rows() */
+	size_t n, room;
+	bool stat_odd, list_ok, uidl_ok, uidl_done;
+};
+
+/* ---- asking ---- */
 
 static bool
 ask(struct session *s, enum pop3_cmd cmd)
@@ -25,10 +34,13 @@ ask(struct session *s, enum pop3_cmd cmd)
 void
 listing_enter(struct session *s)
 {
-	const struct record *r = s->record;
-
-	s->pipelining =
-	    s->pop3.capa.pipelining && r->account.serial_until <= time(NULL);
+	s->listing = calloc(1, sizeof(*s->listing));
+	if (s->listing == NULL) {
+		session_memory(s);
+		session_finish(s);
+		return;
+	}
+	s->pipelining = s->pop3.capa.pipelining && !session_is_distrusted(s);
 	if (!ask(s, POP3_CMD_STAT) || !s->pipelining)
 		return;
 	s->was_pipelined = true;
@@ -36,24 +48,36 @@ listing_enter(struct session *s)
 		ask(s, POP3_CMD_UIDL);
 }
 
+void
+listing_leave(struct session *s, enum step next)
+{
+	if (s->listing != NULL)
+		free(s->listing->v);
+	free(s->listing);
+	s->listing = NULL;
+}
+
+/* ---- rows ---- */
+
+/* NULL: memory; the session is over. */
 static struct listed *
 new_row(struct session *s, uint32_t msgno)
 {
-	struct listed *l;
+	struct listing *all = s->listing;
+	struct listed *v;
 
-	l = array_room(s->listed, s->n_listed, &s->listed_room, sizeof(*l));
-	if (l == NULL) {
+	v = array_room(all->v, all->n, &all->room, sizeof(*v));
+	if (v == NULL) {
 		session_memory(s);
 		session_finish(s);
 		return NULL;
 	}
-	s->listed = l;
-	l = &s->listed[s->n_listed++];
-	*l = (struct listed){ .msgno = msgno };
-	return l;
+	all->v = v;
+	v += all->n++;
+	*v = (struct listed){ .msgno = msgno };
+	return v;
 }
 
-/* LIST and UIDL make rows of their own; settle() joins them. */
 static void
 entry(struct session *s, const struct pop3_event *ev)
 {
@@ -62,9 +86,9 @@ entry(struct session *s, const struct pop3_event *ev)
 
 	if (ev->msgno == 0)
 		return;
-	if (s->stat_odd || most > ROWS_MAX)
+	if (s->listing->stat_odd || most > ROWS_MAX)
 		most = ROWS_MAX;
-	if (s->n_listed > most) {
+	if (s->listing->n > most) {
 		session_end(s, OUTCOME_PROTOCOL,
 		    _("%s lists many more messages than it says there are, or "
 		      "too many"),
@@ -83,73 +107,6 @@ entry(struct session *s, const struct pop3_event *ev)
 	}
 }
 
-static bool
-is_empty(const struct session *s)
-{
-	return s->stat_count == 0 && !s->stat_odd;
-}
-
-static void listing_complete(struct session *s);
-
-static void
-listing_answered(struct session *s, const struct pop3_event *ev)
-{
-	/* Some have no list of nothing. */
-	bool ok = ev->type == POP3_EV_END || is_empty(s);
-	bool temporary =
-	    !ok && (ev->code == POP3_CODE_SYS_TEMP ||
-		       (ev->cmd == POP3_CMD_UIDL && s->pop3.capa.uidl));
-
-	if (temporary) {
-		session_refused(s, ev, pop3_cmd_name(ev->cmd));
-		session_finish(s);
-		return;
-	}
-	if (ev->cmd == POP3_CMD_LIST) {
-		s->list_ok = ok;
-		s->list_done = true;
-	} else {
-		s->uidl_ok = ok;
-		s->uidl_done = true;
-	}
-	if (s->pop3.n_pending != 0)
-		return;
-	if (!s->uidl_done)
-		ask(s, POP3_CMD_UIDL);
-	else
-		listing_complete(s);
-}
-
-void
-listing_take(struct session *s, const struct pop3_event *ev)
-{
-	switch (ev->type) {
-	case POP3_EV_ENTRY: entry(s, ev); return;
-	case POP3_EV_END: listing_answered(s, ev); return;
-	case POP3_EV_ERR:
-		if (ev->cmd != POP3_CMD_STAT) {
-			listing_answered(s, ev);
-			return;
-		}
-		session_refused(s, ev, "STAT");
-		session_finish(s);
-		return;
-	default: break;
-	}
-	if (ev->cmd != POP3_CMD_STAT)
-		return;
-	s->stat_count = ev->count;
-	s->stat_odd = ev->odd;
-	if (s->pipelining)
-		return;
-	if (is_empty(s)) {
-		s->list_ok = s->uidl_ok = true;
-		listing_complete(s);
-	} else {
-		ask(s, POP3_CMD_LIST);
-	}
-}
-
 static int
 by_number(const void *va, const void *vb)
 {
@@ -158,116 +115,211 @@ by_number(const void *va, const void *vb)
 	return a->msgno < b->msgno ? -1 : a->msgno > b->msgno;
 }
 
-/* Joins the rows of one number: what comes first counts. */
 static void
-join_rows(struct session *s)
+join(struct listed *l, const struct listed *other)
+{
+	l->is_listed |= other->is_listed;
+	if (!l->has_size && other->has_size) {
+		l->has_size = true;
+		l->size = other->size;
+	}
+	if (!l->has_uid && other->has_uid) {
+		l->has_uid = true;
+		l->uid = other->uid;
+	}
+}
+
+/* One row for each number, in their order: what came first counts. */
+static void
+join_rows(struct listing *all)
 {
 	size_t n = 0;
 
-	if (s->n_listed == 0)
+	if (all->n == 0)
 		return;
-	qsort(s->listed, s->n_listed, sizeof(*s->listed), by_number);
-	for (size_t i = 1; i < s->n_listed; i++) {
-		struct listed *l = &s->listed[n], *next = &s->listed[i];
-
-		if (next->msgno != l->msgno) {
-			s->listed[++n] = *next;
-			continue;
-		}
-		l->is_listed |= next->is_listed;
-		if (!l->has_size && next->has_size) {
-			l->has_size = true;
-			l->size = next->size;
-		}
-		if (!l->has_uid && next->has_uid) {
-			l->has_uid = true;
-			l->uid = next->uid;
-		}
-	}
-	s->n_listed = n + 1;
+	qsort(all->v, all->n, sizeof(*all->v), by_number);
+	for (size_t i = 1; i < all->n; i++)
+		if (all->v[i].msgno == all->v[n].msgno)
+			join(&all->v[n], &all->v[i]);
+		else
+			all->v[++n] = all->v[i];
+	all->n = n + 1;
 }
 
-/* Messages that STAT has counted and no row names: RETR will tell.  A few; of
- * more it is said that they are there: session_troubles_report(). */
+/* Messages that STAT has counted and no row names: RETR will tell.  That is done
+ * for a few; of more it is only said that they are there, see
+ * session_troubles_report(). */
 static bool
 add_unlisted(struct session *s)
 {
-	size_t n = s->n_listed, at = 0, missing = s->stat_count - n;
+	struct listing *all = s->listing;
+	size_t n = all->n, at = 0, missing = s->stat_count - n;
 
-	for (uint32_t i = 1; i <= s->stat_count && missing > 0; i++) {
-		if (at < n && s->listed[at].msgno == i) {
+	for (uint32_t i = 1; i <= s->stat_count && missing > 0; i++)
+		if (at < n && all->v[at].msgno == i)
 			at++;
-		} else if (s->n_listed - n == UNLISTED) {
+		else if (all->n - n == UNLISTED)
 			break;
-		} else if (new_row(s, i) == NULL) {
+		else if (new_row(s, i) == NULL)
 			return false;
-		} else {
+		else
 			missing--;
-		}
-	}
-	qsort(s->listed, s->n_listed, sizeof(*s->listed), by_number);
+	qsort(all->v, all->n, sizeof(*all->v), by_number);
 	s->n_unlisted = missing;
 	return true;
 }
 
-/* Without any listing STAT has said how many there are.  A number that neither
- * LIST nor STAT has is not to be trusted; one that UIDL does not have, or with a
- * unique-id that is not usable, has none. */
+/* A number that neither LIST nor STAT has is not to be trusted. */
+static void
+drop_uncounted(struct session *s)
+{
+	struct listing *all = s->listing;
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (!all->list_ok || all->v[i].is_listed ||
+		    all->v[i].msgno <= s->stat_count)
+			all->v[n++] = all->v[i];
+	all->n = n;
+}
+
+/* Without any listing STAT has said how many there are.  A message that UIDL
+ * does not have, or with a unique-id that is not usable, has none.  False: it is
+ * not known what is there. */
 static bool
 settle(struct session *s)
 {
-	size_t n = 0;
+	struct listing *all = s->listing;
 
-	if (!s->list_ok && !s->uidl_ok) {
-		if (s->stat_odd || s->stat_count > ROWS_MAX / 2)
-			return false;
-		for (uint32_t i = 1; i <= s->stat_count; i++)
-			if (new_row(s, i) == NULL)
-				return false;
-		return true;
+	if (all->list_ok || all->uidl_ok) {
+		join_rows(all);
+		drop_uncounted(s);
+		return all->n >= s->stat_count || add_unlisted(s);
 	}
-	join_rows(s);
-	for (size_t i = 0; i < s->n_listed; i++) {
-		const struct listed *l = &s->listed[i];
-
-		if (!s->list_ok || l->is_listed || l->msgno <= s->stat_count)
-			s->listed[n++] = *l;
-	}
-	s->n_listed = n;
-	if (n < s->stat_count && !add_unlisted(s))
+	if (all->stat_odd || s->stat_count > ROWS_MAX / 2)
 		return false;
-	for (size_t i = 0; i < s->n_listed; i++)
-		s->unsized |= !s->listed[i].has_size;
+	for (uint32_t i = 1; i <= s->stat_count; i++)
+		if (new_row(s, i) == NULL)
+			return false;
 	return true;
 }
 
 /* ---- the end of it ---- */
 
+/* Sizes show whether answers are in step. */
+static bool
+has_all_sizes(const struct listing *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (!all->v[i].has_size)
+			return false;
+	return all->list_ok;
+}
+
+static enum err
+make_plan(struct session *s)
+{
+	struct record *r = s->record;
+	struct plan_rules rules = {
+		.now = time(NULL),
+		.keep = s->conf.account->keep,
+		.held = r->account.braked,
+		.accepted = s->conf.accept,
+	};
+
+	if (items_init(&s->items, s->listing->n) != E_OK ||
+	    record_make_room(r, s->listing->n) != E_OK ||
+	    !session_fences_new(s) || !session_batch_new(s))
+		return E_NOMEM;
+	return plan_new(&s->plan, r->messages, r->n_messages, s->listing->v,
+	    s->listing->n, &rules);
+}
+
 static void
 listing_complete(struct session *s)
 {
-	struct record *r = s->record;
-	const struct account *a = s->conf.account;
-	struct plan_rules rules = {
-		.now = time(NULL), .keep = a->keep, .accepted = s->conf.accept
-	};
-
 	if (!settle(s)) {
 		session_end(s, OUTCOME_PROTOCOL,
-		    _("%s does not say what is in the maildrop"), a->server);
+		    _("%s does not say what is in the maildrop"),
+		    s->conf.account->server);
 		return;
 	}
-	/* Sizes show whether answers are in step. */
-	s->pipelining &= s->list_ok && !s->unsized;
+	s->pipelining &= has_all_sizes(s->listing);
 	if (s->conf.accept)
-		r->account.braked = false;
-	rules.held = r->account.braked;
-	if (!session_items_new(s) ||
-	    plan_new(&s->plan, r->messages, r->n_messages, s->listed,
-		s->n_listed, &rules) != E_OK) {
+		s->record->account.braked = false;
+	if (make_plan(s) != E_OK) {
 		session_memory(s);
 		session_finish(s);
 		return;
 	}
 	session_enter(s, plan_ask(s->plan) != 0 ? STEP_HEADERS : STEP_RETRIEVE);
+}
+
+/* ---- what comes ---- */
+
+static bool
+is_empty(const struct session *s)
+{
+	return s->stat_count == 0 && !s->listing->stat_odd;
+}
+
+static void
+stat_answered(struct session *s, const struct pop3_event *ev)
+{
+	struct listing *all = s->listing;
+
+	if (ev->type == POP3_EV_ERR) {
+		session_refused(s, ev, "STAT");
+		session_finish(s);
+		return;
+	}
+	s->stat_count = ev->count;
+	all->stat_odd = ev->odd;
+	if (s->pipelining)
+		return;
+	if (is_empty(s)) {
+		all->list_ok = all->uidl_ok = true;
+		listing_complete(s);
+	} else {
+		ask(s, POP3_CMD_LIST);
+	}
+}
+
+/* LIST and UIDL: their end, or a refusal. */
+static void
+list_answered(struct session *s, const struct pop3_event *ev)
+{
+	struct listing *all = s->listing;
+	/* Some servers have no list of nothing. */
+	bool ok = ev->type == POP3_EV_END || is_empty(s);
+
+	if (!ok && (ev->code == POP3_CODE_SYS_TEMP ||
+		       (ev->cmd == POP3_CMD_UIDL && s->pop3.capa.uidl))) {
+		session_refused(s, ev, pop3_cmd_name(ev->cmd));
+		session_finish(s);
+		return;
+	}
+	if (ev->cmd == POP3_CMD_LIST) {
+		all->list_ok = ok;
+	} else {
+		all->uidl_ok = ok;
+		all->uidl_done = true;
+	}
+	if (s->pop3.n_pending != 0)
+		return;
+	if (!all->uidl_done)
+		ask(s, POP3_CMD_UIDL);
+	else
+		listing_complete(s);
+}
+
+void
+listing_take(struct session *s, const struct pop3_event *ev)
+{
+	if (ev->cmd == POP3_CMD_STAT)
+		stat_answered(s, ev);
+	else if (ev->type == POP3_EV_ENTRY)
+		entry(s, ev);
+	else if (ev->type != POP3_EV_OK)
+		list_answered(s, ev);
 }

@@ -5,7 +5,10 @@
 #include <time.h>
 
 #include "base/i18n.h"
-#include "client/session/session_impl.h"
+#include "client/session/ask.h"
+#include "client/session/batch.h"
+#include "client/session/fence.h"
+#include "client/session/steps.h"
 
 enum {
 	SPACE_EACH = 1 << 20, /* is looked at each so many octets */
@@ -92,20 +95,12 @@ message_data(struct session *s, size_t i, struct slice data)
 	session_destination_failed(s, e, eb.text);
 }
 
-static void
-ask_alone(struct session *s, size_t i)
-{
-	s->items[i].alone = true;
-	s->items[i].progress = ITEM_IDLE;
-	s->alone[s->n_alone++] = i;
-}
-
 /* Answers that were mixed up show in their sizes; but many servers just count
  * otherwise than they send.  Asking again, alone, tells. */
 static bool
 is_doubtful(struct session *s, size_t i, uint64_t octets, bool apart)
 {
-	struct item *item = &s->items[i];
+	struct item *item = &s->items.v[i];
 	const struct listed *l = &s->plan->v[i].listed;
 	struct state_account *a = &s->record->account;
 
@@ -133,12 +128,12 @@ is_here(struct session *s, size_t i, struct parcel *p)
 	const struct plan_item *it = &s->plan->v[i];
 
 	parcel_drop(s->conf.delivery, p);
-	s->items[i].progress = ITEM_DONE;
+	s->items.v[i].progress = ITEM_DONE;
 	session_trouble_clear(s, i);
 	if (it->action != PLAN_DELETE)
 		return;
-	s->items[i].message = (size_t)it->message;
-	s->unsaved[s->n_unsaved++] = i;
+	s->items.v[i].message = (size_t)it->message;
+	items_delete_later(&s->items, i);
 }
 
 static void
@@ -151,11 +146,11 @@ message_ends(struct session *s, size_t i, uint64_t octets)
 
 	s->parcel = NULL;
 	if (p == NULL) {
-		s->items[i].progress = ITEM_DONE;
+		s->items.v[i].progress = ITEM_DONE;
 		s->n_asked--;
 		return;
 	}
-	p->msgno = it->listed.msgno;
+	p->item = i;
 	p->has_uid = it->listed.has_uid;
 	p->uid = it->listed.uid;
 	p->size = it->listed.has_size ? it->listed.size : octets;
@@ -163,7 +158,7 @@ message_ends(struct session *s, size_t i, uint64_t octets)
 	p->to_delete = deletes_now(s);
 	if ((e = parcel_end(s->conf.delivery, p, &eb)) != E_OK) {
 		parcel_drop(s->conf.delivery, p);
-		s->items[i].progress = ITEM_DONE;
+		s->items.v[i].progress = ITEM_DONE;
 		s->n_asked--;
 		session_destination_failed(s, e, eb.text);
 		return;
@@ -182,39 +177,39 @@ message_told(struct session *s, const struct held *h)
 	s->n_asked--;
 	if (is_doubtful(s, i, h->octets, h->apart)) {
 		parcel_drop(s->conf.delivery, p);
-		if (s->items[i].alone)
+		if (s->items.v[i].alone)
 			session_out_of_step(s, NULL);
 		else
-			ask_alone(s, i);
+			items_ask_alone(&s->items, i);
 	} else if (s->plan->v[i].action == PLAN_IDENTIFY &&
 		   plan_retrieved(s->plan, i, &p->identity)) {
 		is_here(s, i, p);
-	} else if (!session_store_add(s, i, p)) {
+	} else if (!session_store_add(s, p)) {
 		parcel_drop(s->conf.delivery, p);
 		session_memory(s);
 		s->enough = true;
 	} else {
-		s->items[i].progress = ITEM_WAITS;
+		s->items.v[i].progress = ITEM_WAITS;
 	}
 }
 
 static void
 retr_refused(struct session *s, size_t i, const struct pop3_event *ev)
 {
-	struct item *item = &s->items[i];
+	struct item *item = &s->items.v[i];
 	char why[STATE_WORDS];
 
 	s->n_asked--;
 	session_hold(s, &(struct held){ HELD_REFUSAL, .item = i });
 	if (item->pipelined && !item->alone && !s->enough) {
 		item->refused = true;
-		ask_alone(s, i);
+		items_ask_alone(&s->items, i);
 		return;
 	}
 	item->progress = ITEM_DONE;
 	snprintf(why, sizeof(why), _("the server says \"%s\""),
 	    session_quote(ev->text));
-	session_trouble(s, i, false, why);
+	session_trouble(s, i, TROUBLE_SERVER, why);
 }
 
 static void
@@ -222,8 +217,8 @@ dele_answered(struct session *s, size_t i, const struct pop3_event *ev)
 {
 	char command[32];
 
-	s->items[i].progress = ITEM_DONE;
-	s->items[i].dele_ok = ev->type == POP3_EV_OK;
+	s->items.v[i].progress = ITEM_DONE;
+	s->items.v[i].dele_ok = ev->type == POP3_EV_OK;
 	snprintf(command, sizeof(command), "DELE %u", ev->msgno);
 	if (ev->type == POP3_EV_ERR)
 		session_refused(s, ev, command);
@@ -244,8 +239,7 @@ retr_answered(struct session *s, size_t i, const struct pop3_event *ev)
 	if (ev->type == POP3_EV_DATA) {
 		message_data(s, i, ev->data);
 	} else if (ev->type == POP3_EV_OK) {
-		s->coming = i;
-		s->probed = false;
+		session_coming(s, i);
 		message_begins(s);
 	} else {
 		s->in_flight -= awaited(s, &s->plan->v[i].listed);

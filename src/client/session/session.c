@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "base/i18n.h"
-#include "client/session/session_impl.h"
+#include "client/session/batch.h"
+#include "client/session/fence.h"
+#include "client/session/save.h"
+#include "client/session/steps.h"
 
 enum {
 	STOP_SECONDS = 3,          /* for what is under way when a stop comes */
@@ -106,7 +109,8 @@ static const struct step_row steps[STEPS] = {
 	[STEP_SIGN_IN] = { N_("sign-in"), 5, sign_in_enter, sign_in_take,
 	    .leave = sign_in_leave },
 	[STEP_RECAPA] = { "CAPA", 1, recapa_enter, recapa_take },
-	[STEP_LISTING] = { "LIST", 5, listing_enter, listing_take },
+	[STEP_LISTING] = { "LIST", 5, listing_enter, listing_take,
+	    .leave = listing_leave },
 	[STEP_HEADERS] = { "TOP", 1, headers_enter, headers_take,
 	    headers_writable, fence_leave },
 	[STEP_RETRIEVE] = { "RETR", 1, retrieve_enter, retrieve_take,
@@ -178,7 +182,7 @@ static bool
 tls_has_failed(const struct session *s, enum err e)
 {
 	return s->step == STEP_HANDSHAKE ||
-	       (s->line.secure && e == E_IO && s->method == NULL);
+	       (s->line.secure && e == E_IO && s->step < STEP_SIGN_IN);
 }
 
 static void
@@ -193,7 +197,7 @@ lost(void *arg, enum err e)
 		return;
 	}
 	/* Nothing depends on the answer to QUIT then, and not all give it. */
-	if (s->step == STEP_QUIT && s->n_delete == 0) {
+	if (s->step == STEP_QUIT && s->items.n_delete == 0) {
 		s->quit_ok = true;
 		session_finish(s);
 		return;
@@ -289,7 +293,6 @@ session_new(struct session **s_r, const struct session_conf *conf,
 	strcpy(s->result.tls, "none");
 	line_init(&s->line, conf->loop, &line_hooks, s);
 	line_limit(&s->line, conf->account->session_timeout);
-	session_doubt_init(s);
 	pop3_client_init(&s->pop3);
 	if (conf->hooks->trace != NULL) {
 		s->pop3.trace = trace;
@@ -337,8 +340,10 @@ session_free(struct session *s)
 	line_close(&s->line);
 	pop3_client_clear(&s->pop3);
 	plan_free(s->plan);
-	session_items_free(s);
-	free(s->listed);
+	items_clear(&s->items);
+	session_fences_free(s);
+	session_batch_free(s);
+	session_saving_free(s);
 	identity_reader_free(s->identity);
 	free(s);
 }

@@ -5,10 +5,26 @@
 #include <time.h>
 
 #include "base/i18n.h"
-#include "client/session/session_impl.h"
+#include "client/secret/secret.h"
+#include "client/session/core.h"
+#include "client/session/steps.h"
+#include "net/tls_binding.h"
+#include "sasl/sasl.h"
 
 /* USER and PASS, as sasl_mechanism.rank; all of SASL is stronger. */
 enum { RANK_USER = 1, ANSWER_MAX = 64 * 1024 };
+
+struct sign_in {
+	struct secret *secret; /* that is being asked for; or NULL */
+	char *password;        /* or token; wiped */
+	size_t password_n;
+	struct sasl_credentials credentials;
+	struct tls_binding binding;
+	const char *method;       /* "SCRAM-SHA-256", "USER" */
+	struct sasl_client *sasl; /* NULL: USER, APOP */
+	struct buf answer;        /* to the server's challenge */
+	bool deferred;            /* the first one has not been sent yet */
+};
 
 /* ---- the secret ---- */
 
@@ -30,23 +46,33 @@ static void
 secret_has_come(void *arg, enum err e, const char *value, const char *words)
 {
 	struct session *s = arg;
-	const struct account *a = s->conf.account;
+	struct sign_in *in = s->sign_in;
+	struct sasl_credentials *c = &in->credentials;
+	struct slice *to =
+	    wants_token(s->conf.account) ? &c->token : &c->password;
 
-	s->secret = NULL;
+	in->secret = NULL;
 	if (e != E_OK) {
 		session_end(s, OUTCOME_CONFIG, "%s", words);
 		return;
 	}
-	s->password_n = strlen(value);
-	if ((s->password = strdup(value)) == NULL) {
+	in->password_n = strlen(value);
+	if ((in->password = strdup(value)) == NULL) {
 		session_memory(s);
 		session_finish(s);
 		return;
 	}
-	s->credentials.authcid = (struct slice){ a->user, strlen(a->user) };
-	*(wants_token(a) ? &s->credentials.token : &s->credentials.password) =
-	    (struct slice){ s->password, s->password_n };
+	*to = (struct slice){ in->password, in->password_n };
 	session_enter(s, STEP_DIAL);
+}
+
+/* The certificate says who we are. */
+static bool
+needs_no_secret(const struct account *a)
+{
+	return (sasl_flags(a->auth) & SASL_NEEDS_CERTIFICATE) != 0 ||
+	       (a->client_certificate != NULL && !has_password(a) &&
+		   !wants_token(a));
 }
 
 void
@@ -62,40 +88,39 @@ secret_enter(struct session *s)
 		.done = secret_has_come,
 		.arg = s,
 	};
+	struct sign_in *in = calloc(1, sizeof(*in));
 	struct errbuf eb;
 
-	s->credentials.authcid = (struct slice){ a->user, strlen(a->user) };
-	if ((sasl_flags(a->auth) & SASL_NEEDS_CERTIFICATE) != 0 ||
-	    (a->client_certificate != NULL && !has_password(a) &&
-		!wants_token(a))) {
-		session_enter(s, STEP_DIAL);
+	s->sign_in = in;
+	if (in == NULL) {
+		session_memory(s);
+		session_finish(s);
 		return;
 	}
-	if (secret_ask(&s->secret, &question, &eb) != E_OK)
+	in->credentials.authcid = (struct slice){ a->user, strlen(a->user) };
+	buf_init(&in->answer, ANSWER_MAX, true);
+	if (needs_no_secret(a))
+		session_enter(s, STEP_DIAL);
+	else if (secret_ask(&in->secret, &question, &eb) != E_OK)
 		session_end(s, OUTCOME_CONFIG, "%s", eb.text);
 }
 
-/* Wipes what the sign-in needed; nobody is asked for it any more. */
-static void
-forget_secret(struct session *s)
-{
-	secret_cancel(s->secret);
-	s->secret = NULL;
-	sasl_client_free(s->sasl);
-	s->sasl = NULL;
-	buf_free(&s->answer);
-	if (s->password != NULL)
-		explicit_bzero(s->password, s->password_n);
-	free(s->password);
-	s->password = NULL;
-	s->credentials = (struct sasl_credentials){ .host = NULL };
-}
-
+/* Nobody is asked for the secret any more, and what is here of it is wiped. */
 void
 sign_in_leave(struct session *s, enum step next)
 {
-	if (next > STEP_SIGN_IN)
-		forget_secret(s);
+	struct sign_in *in = s->sign_in;
+
+	if (next <= STEP_SIGN_IN || in == NULL)
+		return;
+	s->sign_in = NULL;
+	secret_cancel(in->secret);
+	sasl_client_free(in->sasl);
+	buf_free(&in->answer);
+	if (in->password != NULL)
+		explicit_bzero(in->password, in->password_n);
+	free(in->password);
+	free(in);
 }
 
 /* ---- the choice ---- */
@@ -103,7 +128,7 @@ sign_in_leave(struct session *s, enum step next)
 static bool
 can_use(const struct session *s, const struct sasl_mechanism *m)
 {
-	const struct sasl_credentials *c = &s->credentials;
+	const struct sasl_credentials *c = &s->sign_in->credentials;
 
 	return (!(m->flags & SASL_NEEDS_PASSWORD) || c->password.p != NULL) &&
 	       (!(m->flags & SASL_NEEDS_TOKEN) || c->token.p != NULL) &&
@@ -125,7 +150,7 @@ strongest(const struct session *s, bool *user_r)
 		    pop3_capa_has_sasl(capa, m->name))
 			return m;
 	}
-	*user_r = s->credentials.password.p != NULL &&
+	*user_r = s->sign_in->credentials.password.p != NULL &&
 		  (!capa->known || capa->user || !capa->has_sasl);
 	return NULL;
 }
@@ -134,16 +159,15 @@ static void
 bind_channel(struct session *s)
 {
 	const struct pop3_capa *capa = &s->pop3.capa;
-	struct sasl_credentials *c = &s->credentials;
+	struct sasl_credentials *c = &s->sign_in->credentials;
+	struct tls_binding *b = &s->sign_in->binding;
 
 	c->host = s->conf.account->server;
 	c->port = s->conf.account->port;
-	if (!s->line.secure ||
-	    tls_client_binding(&s->line.conn, &s->binding) != E_OK)
+	if (!s->line.secure || tls_client_binding(&s->line.conn, b) != E_OK)
 		return;
-	c->binding_name = s->binding.name;
-	c->binding_data =
-	    (struct slice){ (const char *)s->binding.data, s->binding.n };
+	c->binding_name = b->name;
+	c->binding_data = (struct slice){ (const char *)b->data, b->n };
 	c->plus_offered = false;
 	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++)
 		if ((sasl_mechanisms[i]->flags & SASL_NEEDS_BINDING) != 0 &&
@@ -156,9 +180,9 @@ bind_channel(struct session *s)
 static void
 begin_user(struct session *s)
 {
-	const struct sasl_credentials *c = &s->credentials;
+	const struct sasl_credentials *c = &s->sign_in->credentials;
 
-	s->method = "USER";
+	s->sign_in->method = "USER";
 	if (!session_sent(
 		s, pop3_client_user(&s->pop3, &s->line.out, c->authcid)))
 		return;
@@ -170,11 +194,11 @@ begin_user(struct session *s)
 static void
 begin_apop(struct session *s)
 {
-	const struct sasl_credentials *c = &s->credentials;
+	const struct sasl_credentials *c = &s->sign_in->credentials;
 	const char *stamp = s->pop3.timestamp;
 	char digest[SASL_APOP_DIGEST + 1];
 
-	s->method = "APOP";
+	s->sign_in->method = "APOP";
 	if (stamp[0] == '\0') {
 		session_end(s, OUTCOME_DENIED, _("%s offers no APOP"),
 		    s->conf.account->server);
@@ -191,15 +215,16 @@ begin_apop(struct session *s)
 	    s, pop3_client_apop(&s->pop3, &s->line.out, c->authcid, digest));
 }
 
-/* A message of the mechanism is made; false: the session has failed. */
+/* Makes the mechanism's next message; false: the sign-in has failed. */
 static bool
 sasl_go_on(struct session *s, struct slice challenge)
 {
+	struct sign_in *in = s->sign_in;
 	enum sasl_result r;
 	const char *why;
 
-	buf_consume(&s->answer, s->answer.len);
-	r = sasl_client_step(s->sasl, challenge, &s->answer);
+	buf_consume(&in->answer, in->answer.len);
+	r = sasl_client_step(in->sasl, challenge, &in->answer);
 	if (r == SASL_MORE || r == SASL_DONE)
 		return true;
 	if (r == SASL_NOMEM) {
@@ -207,21 +232,27 @@ sasl_go_on(struct session *s, struct slice challenge)
 		session_finish(s);
 		return false;
 	}
-	why = sasl_client_error(s->sasl);
+	why = sasl_client_error(in->sasl);
 	session_fail(s, OUTCOME_DENIED, _("sign-in by %s failed: %s"),
-	    s->method, why != NULL ? why : _("the server's message is wrong"));
+	    in->method, why != NULL ? why : _("the server's message is wrong"));
 	return false;
+}
+
+static struct slice
+made(const struct sign_in *in)
+{
+	return (struct slice){ buf_data(&in->answer), in->answer.len };
 }
 
 static void
 begin_sasl(struct session *s, const struct sasl_mechanism *m)
 {
-	struct slice initial;
+	struct sign_in *in = s->sign_in;
 	bool first = !(m->flags & SASL_SERVER_FIRST);
+	struct slice initial;
 
-	s->method = m->name;
-	buf_init(&s->answer, ANSWER_MAX, true);
-	if ((s->sasl = sasl_client_new(m, &s->credentials)) == NULL) {
+	in->method = m->name;
+	if ((in->sasl = sasl_client_new(m, &in->credentials)) == NULL) {
 		session_memory(s);
 		session_finish(s);
 		return;
@@ -230,12 +261,13 @@ begin_sasl(struct session *s, const struct sasl_mechanism *m)
 		session_finish(s);
 		return;
 	}
-	initial = (struct slice){ buf_data(&s->answer), s->answer.len };
+	initial = made(in);
 	session_sent(s, pop3_client_auth(&s->pop3, &s->line.out, m->name,
-			    first ? &initial : NULL, &s->deferred));
+			    first ? &initial : NULL, &in->deferred));
 }
 
-/* Whoever once offered better is not believed to have less now. */
+/* A server that has offered a stronger sign-in before is not believed to have
+ * lost it: somebody on the way may have taken it out of the offer. */
 static bool
 is_weaker(struct session *s, unsigned rank)
 {
@@ -309,81 +341,94 @@ sign_in_enter(struct session *s)
 
 /* ---- the answers ---- */
 
+/* The server is to end the exchange with a refusal; it has failed by then. */
+static void
+cancel(struct session *s)
+{
+	if (line_is_open(&s->line))
+		session_sent(s, pop3_client_cancel(&s->pop3, &s->line.out));
+}
+
 static void
 challenged(struct session *s, const struct pop3_event *ev)
 {
-	enum err e;
+	struct sign_in *in = s->sign_in;
 
 	if (s->result.outcome != OUTCOME_OK) {
-		session_finish(s); /* it goes on after we have cancelled */
+		session_finish(s); /* it goes on, though we have cancelled */
 		return;
 	}
-	if (s->deferred && (ev->data.n == 0 || ev->odd)) {
-		s->deferred = false; /* what it is waiting for is made */
+	if (in->deferred && (ev->data.n == 0 || ev->odd)) {
+		in->deferred = false; /* the answer has been made already */
 	} else if (ev->odd) {
 		session_fail(s, OUTCOME_PROTOCOL,
 		    _("%s sent a challenge that is not base64"),
 		    s->conf.account->server);
-		session_sent(s, pop3_client_cancel(&s->pop3, &s->line.out));
+		cancel(s);
 		return;
 	} else if (!sasl_go_on(s, ev->data)) {
-		if (line_is_open(&s->line))
-			session_sent(
-			    s, pop3_client_cancel(&s->pop3, &s->line.out));
+		cancel(s);
 		return;
 	}
-	e = pop3_client_answer(&s->pop3, &s->line.out,
-	    (struct slice){ buf_data(&s->answer), s->answer.len });
-	session_sent(s, e);
+	session_sent(s, pop3_client_answer(&s->pop3, &s->line.out, made(in)));
 }
 
 static void
 signed_in(struct session *s)
 {
 	const struct pop3_capa *capa = &s->pop3.capa;
+	const struct sign_in *in = s->sign_in;
 
 	if (s->result.outcome != OUTCOME_OK) {
-		session_finish(s); /* to what we have cancelled */
+		session_finish(s); /* it says yes, though we have cancelled */
 		return;
 	}
-	if (s->sasl != NULL && !sasl_client_is_verified(s->sasl)) {
+	if (in->sasl != NULL && !sasl_client_is_verified(in->sasl)) {
 		session_end(s, OUTCOME_DENIED,
 		    _("%s says yes, but has not proved that it knows the "
 		      "password"),
 		    s->conf.account->server);
 		return;
 	}
-	snprintf(s->result.sign_in, sizeof(s->result.sign_in), "%s", s->method);
+	snprintf(
+	    s->result.sign_in, sizeof(s->result.sign_in), "%s", in->method);
 	session_enter(s, capa->login_delay_user || capa->expire_user
 			     ? STEP_RECAPA
 			     : STEP_LISTING);
 }
 
+static void
+sign_in_refused(struct session *s, const struct pop3_event *ev)
+{
+	const struct sign_in *in = s->sign_in;
+	struct session_result *r = &s->result;
+	const char *why = in->sasl != NULL ? sasl_client_error(in->sasl) : NULL;
+
+	session_refused(s, ev, _("sign-in refused"));
+	if (r->outcome == OUTCOME_SERVER && ev->code != POP3_CODE_SYS_PERM)
+		r->outcome = OUTCOME_DENIED;
+	if (why != NULL && r->outcome == OUTCOME_DENIED)
+		snprintf(r->words, sizeof(r->words),
+		    _("sign-in refused: the server says \"%s\" (%s)"),
+		    session_quote(ev->text), why);
+	/* A token may have expired; the command gives another one. */
+	r->again =
+	    r->outcome == OUTCOME_DENIED && in->credentials.token.p != NULL;
+	session_finish(s);
+}
+
 void
 sign_in_take(struct session *s, const struct pop3_event *ev)
 {
-	const char *said;
+	const struct sasl_credentials *c = &s->sign_in->credentials;
 
-	if (ev->type == POP3_EV_CHALLENGE) {
+	if (ev->type == POP3_EV_CHALLENGE)
 		challenged(s, ev);
-	} else if (ev->type == POP3_EV_ERR) {
-		said = s->sasl != NULL ? sasl_client_error(s->sasl) : NULL;
-		session_refused(s, ev, _("sign-in refused"));
-		if (s->result.outcome == OUTCOME_SERVER &&
-		    ev->code != POP3_CODE_SYS_PERM)
-			s->result.outcome = OUTCOME_DENIED;
-		if (said != NULL && s->result.outcome == OUTCOME_DENIED)
-			snprintf(s->result.words, sizeof(s->result.words),
-			    _("sign-in refused: the server says \"%s\" (%s)"),
-			    session_quote(ev->text), said);
-		s->result.again = s->result.outcome == OUTCOME_DENIED &&
-				  s->credentials.token.p != NULL;
-		session_finish(s);
-	} else if (ev->cmd == POP3_CMD_USER) {
-		if (s->pop3.n_pending == 0)
-			session_sent(s, pop3_client_pass(&s->pop3, &s->line.out,
-					    s->credentials.password));
-	} else {
+	else if (ev->type == POP3_EV_ERR)
+		sign_in_refused(s, ev);
+	else if (ev->cmd != POP3_CMD_USER)
 		signed_in(s);
-	}
+	else if (s->pop3.n_pending == 0)
+		session_sent(
+		    s, pop3_client_pass(&s->pop3, &s->line.out, c->password));
 }

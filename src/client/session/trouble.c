@@ -1,4 +1,5 @@
-/* Messages that could not be had. */
+#include "client/session/trouble.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/i18n.h"
-#include "client/session/session_impl.h"
+#include "client/session/core.h"
 
 enum {
 	TRIES = 3,          /* runs, until a message is reported */
@@ -57,30 +58,42 @@ session_is_troubled(const struct session *s, const struct listed *l)
 	return trouble_find(s, l) != NULL;
 }
 
+static void
+note_first(struct session *s, size_t i, const char *why)
+{
+	struct failures *f = &s->failures;
+
+	if (!s->items.v[i].troubled && s->result.tally.failed++ == 0) {
+		f->first = i;
+		snprintf(f->why, sizeof(f->why), "%s", why);
+	}
+	s->items.v[i].troubled = true;
+}
+
 bool
-session_trouble(struct session *s, size_t i, bool breaks, const char *why)
+session_trouble(
+    struct session *s, size_t i, enum trouble_kind kind, const char *why)
 {
 	const struct listed *l = &s->plan->v[i].listed;
 	struct trouble *t = trouble_find(s, l);
 	bool known = t != NULL;
 
-	if (!s->items[i].troubled && s->result.tally.failed++ == 0) {
-		s->failed = i;
-		snprintf(s->failed_why, sizeof(s->failed_why), "%s", why);
-	}
-	s->items[i].troubled = true;
+	note_first(s, i, why);
+	s->failures.refused |= kind == TROUBLE_REFUSED;
 	if (!known) {
-		if ((t = trouble_add(s, breaks)) == NULL)
+		if ((t = trouble_add(s, kind == TROUBLE_LINE)) == NULL)
 			return true;
-		*t = (struct trouble){ .has_uid = l->has_uid,
+		*t = (struct trouble){
+			.has_uid = l->has_uid,
 			.uid = l->uid,
 			.size = l->size,
 			.msgno = l->msgno,
-			.first_at = time(NULL) };
+			.first_at = time(NULL),
+		};
 	}
 	t->tries += !t->counted;
 	t->counted = true;
-	t->breaks |= breaks;
+	t->breaks |= kind == TROUBLE_LINE;
 	t->last_at = time(NULL);
 	snprintf(t->why, sizeof(t->why), "%s", why);
 	return !known;
@@ -193,23 +206,24 @@ report_lasting(struct session *s)
 static void
 report_failed(struct session *s)
 {
-	const struct listed *l = &s->plan->v[s->failed].listed;
+	const struct listed *l = &s->plan->v[s->failures.first].listed;
 	char which[NAMED];
 
 	name_messages(which, l->msgno, l->size, s->result.tally.failed);
-	if (s->refused)
+	if (s->failures.refused)
 		session_fail(s, OUTCOME_REFUSED, _("not delivered: %s: %s"),
-		    which, s->failed_why);
+		    which, s->failures.why);
 	else
 		session_fail(s, OUTCOME_LEFT,
 		    _("not collected: %s: %s; the next run tries again"), which,
-		    s->failed_why);
+		    s->failures.why);
 }
 
 void
 session_troubles_report(struct session *s)
 {
-	if ((s->refused || !report_lasting(s)) && s->result.tally.failed != 0)
+	if ((s->failures.refused || !report_lasting(s)) &&
+	    s->result.tally.failed != 0)
 		report_failed(s);
 	if (s->n_unlisted != 0)
 		session_fail(s, OUTCOME_LEFT,

@@ -1,0 +1,82 @@
+/*
+ * fence.h - which answer is whose.
+ *
+ * POP3 has nothing in an answer that says which command it is for: their order
+ * does, and a server that ends a message in its own way, says something twice
+ * or leaves it out shifts all that follow.  So a message or a header that has
+ * come is held until a fence behind it is answered in step: a command whose
+ * answer is known before, and is no other command's.  That is UIDL (else LIST)
+ * of the message itself, which is to say again what the listing has said.
+ *
+ * What is in step at a fence may have been out of it before.  So there is one
+ * behind each header, and one for many messages only if their sizes are as
+ * listed and tell them apart.
+ *
+ *	pipelining    fences are sent along: no turn is lost
+ *	one by one    a fence is a turn, and waits until it must be
+ *	distrust      a server that was out of step once: one by one, a fence
+ *	              before the first and behind each, so that what is out of
+ *	              step is the fault of one message only
+ *
+ * What is held when a fence fails is dropped, for another session to ask for.
+ */
+#ifndef CLIENT_SESSION_FENCE_H
+#define CLIENT_SESSION_FENCE_H
+
+#include "client/session/core.h"
+
+/* An answer that has come, but may be another message's. */
+struct held {
+	enum { HELD_MESSAGE, HELD_HEADER, HELD_REFUSAL } kind;
+	size_t item;
+	struct parcel *parcel;    /* of a message, complete; else NULL */
+	struct identity identity; /* of a header */
+	uint64_t octets;
+	bool apart; /* told apart by a fence for it alone */
+};
+
+/* False: memory. */
+bool session_fences_new(struct session *s) NODISCARD;
+void session_fences_free(struct session *s);
+
+/* ---- asking ---- */
+
+/* Sends a command that is answered with what is known of a message: the last one
+ * that was asked for since the last fence, or item i.  False, here and below: the
+ * session has failed. */
+bool session_fence(struct session *s, size_t i);
+/* Before item i is asked for. */
+bool session_fence_is_due(const struct session *s, size_t i);
+/* The last that was asked for is to have nothing else outstanding. */
+bool session_is_alone(const struct session *s);
+/* RETR or TOP was sent. */
+void session_asked(struct session *s, size_t i);
+/* Nothing more can be sent now: fences what was. */
+bool session_fence_last(struct session *s);
+
+/* ---- what comes ---- */
+
+/* The answer to RETR or TOP begins. */
+void session_coming(struct session *s, size_t i);
+/* Keeps it until a fence is in step. */
+void session_hold(struct session *s, const struct held *h);
+/* True: it was a fence's; session_told() gives what it told apart, if it was in
+ * step. */
+bool session_take_fence(struct session *s, const struct pop3_event *ev);
+/* The next one that was told apart.  To be called until it is false. */
+bool session_told(struct session *s, struct held *h_r);
+/* Looks whether what is coming may have ended; to be called when all that has
+ * come was looked at. */
+void session_doubt(struct session *s);
+
+/* ---- the end ---- */
+
+void session_drop_held(struct session *s);
+/* How many messages are held, which have come. */
+uint32_t session_n_held(const struct session *s);
+/* The item of what was held last; SIZE_MAX: nothing is. */
+size_t session_last_held(const struct session *s);
+/* The `leave` of steps with fences. */
+void fence_leave(struct session *s, enum step next);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * steps.h - what the steps do; the table is in session.c.
+ *
+ * The first part of each name is the step, the last one the column (see
+ * core.h).  What a step needs and cannot have, as memory is short, ends the
+ * session.
+ */
+#ifndef CLIENT_SESSION_STEPS_H
+#define CLIENT_SESSION_STEPS_H
+
+#include "client/session/core.h"
+
+/* ---- sign_in.c: the secret, the choice of a sign-in ---- */
+
+void secret_enter(struct session *s);
+void sign_in_enter(struct session *s);
+void sign_in_take(struct session *s, const struct pop3_event *ev);
+/* Of all steps up to the sign-in: wipes the secret once it is over. */
+void sign_in_leave(struct session *s, enum step next);
+
+/* ---- capa.c: capabilities, STLS ---- */
+
+void capa_enter(struct session *s);
+void capa_take(struct session *s, const struct pop3_event *ev);
+void stls_enter(struct session *s);
+void stls_take(struct session *s, const struct pop3_event *ev);
+void recapa_enter(struct session *s);
+void recapa_take(struct session *s, const struct pop3_event *ev);
+
+/* ---- listing.c: STAT, LIST, UIDL; makes the plan ---- */
+
+void listing_enter(struct session *s);
+void listing_take(struct session *s, const struct pop3_event *ev);
+void listing_leave(struct session *s, enum step next);
+
+/* ---- headers.c: TOP ---- */
+
+void headers_enter(struct session *s);
+void headers_take(struct session *s, const struct pop3_event *ev);
+void headers_writable(struct session *s);
+
+/* ---- ask.c: RETR, DELE: what is asked for ---- */
+
+void retrieve_enter(struct session *s);
+void retrieve_writable(struct session *s);
+
+/* ---- retrieve.c: RETR, DELE: what comes ---- */
+
+void retrieve_take(struct session *s, const struct pop3_event *ev);
+void retrieve_leave(struct session *s, enum step next);
+
+/* ---- save.c ---- */
+
+/* Entered until nothing is under way any more. */
+void save_enter(struct session *s);
+
+#endif
