@@ -4,6 +4,7 @@
 
 #include "base/i18n.h"
 #include "client/session/batch.h"
+#include "client/session/destination.h"
 #include "client/session/fence.h"
 #include "client/session/save.h"
 #include "client/session/steps.h"
@@ -52,7 +53,8 @@ next_wanted(struct session *s)
 	struct plan *p = s->plan;
 	struct plan_item *it;
 
-	/* These first: they tell whether the others are worth their octets. */
+	/* First those that are asked for again: they show whether the others
+	 * would be downloaded for nothing. */
 	if (s->items.next_alone < s->items.n_alone && !s->enough)
 		return s->items.alone[s->items.next_alone];
 	/* Once for those that have made no trouble so far, once for the rest. */
@@ -73,13 +75,21 @@ next_wanted(struct session *s)
 	return SIZE_MAX;
 }
 
+/* Is a message under way that the destination has not taken yet? */
+static bool
+is_scout_out(const struct session *s)
+{
+	return s->n_asked != 0 || session_has_unstored(s);
+}
+
 static bool
 send_retr(struct session *s, size_t i)
 {
 	struct item *item = &s->items.v[i];
 	const struct listed *l = &s->plan->v[i].listed;
 
-	if (session_awaits_destination(s))
+	if (destination_is_tried(s) ||
+	    (destination_is_scouted(s) && is_scout_out(s)))
 		return false;
 	if (item->alone ? s->pop3.n_pending != 0
 			: !has_room(s, l->size) || session_store_is_long(s))
@@ -119,6 +129,14 @@ send_dele(struct session *s)
 	return true;
 }
 
+/* Is the thread at something that may give more to be asked for? */
+static bool
+is_busy(const struct session *s)
+{
+	return destination_is_tried(s) || session_has_unstored(s) ||
+	       session_is_saving(s);
+}
+
 static void
 send_more(struct session *s)
 {
@@ -138,8 +156,7 @@ send_more(struct session *s)
 		return;
 	if (s->n_asked == 0)
 		session_store(s);
-	if (i == SIZE_MAX && s->pop3.n_pending == 0 && !session_is_storing(s) &&
-	    !session_is_saving(s) && !session_has_unstored(s) &&
+	if (i == SIZE_MAX && s->pop3.n_pending == 0 && !is_busy(s) &&
 	    s->items.next_delete == s->items.n_delete)
 		session_enter(s, STEP_QUIT);
 }
@@ -205,7 +222,7 @@ begin_item(struct session *s, size_t i, uint32_t *n, uint64_t *octets)
 	struct item *item = &s->items.v[i];
 	bool known = it->action == PLAN_LEAVE || it->action == PLAN_DELETE;
 
-	/* Its header has come this time. */
+	/* It was thought to break sessions, but its header has come. */
 	if (known && s->conf.earlier != NULL &&
 	    !session_is_shunned(s, &it->listed))
 		session_trouble_clear(s, i);
@@ -246,7 +263,7 @@ retrieve_enter(struct session *s)
 	s->conf.hooks->listed(s->conf.arg, n, octets);
 	s->n_wanted = n;
 	if (n != 0)
-		session_try(s);
+		destination_try(s);
 	session_save(s, false);
 	send_more(s);
 }

@@ -1,11 +1,10 @@
 #include "client/session/batch.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/array.h"
-#include "base/i18n.h"
+#include "client/session/destination.h"
 #include "client/session/fence.h"
 
 enum {
@@ -13,7 +12,6 @@ enum {
 	BATCH_OCTETS = 4 << 20,
 	BACKLOG = 1024, /* messages that wait to be stored */
 	BACKLOG_OCTETS = 64 << 20,
-	REFUSALS_MAX = 5, /* in a row, and no others are downloaded */
 };
 #define BATCH_AGE 0.5 /* seconds */
 
@@ -23,87 +21,15 @@ struct batch {
 	size_t n, room;
 	uint64_t octets;
 	double since;
-	/* What the thread is doing. */
-	struct storer_job store, try;
-	bool storing, trying;
-	uint64_t stored_octets; /* that are being stored */
-	/* What is known of the destination. */
-	bool scouting;     /* one message at a time: will it take any? */
-	unsigned refusals; /* in a row, that are new */
+	/* What the thread is storing. */
+	struct storer_job job;
+	bool storing;
+	uint64_t stored_octets;
 };
 
-/* ---- the destination ---- */
+/* ---- what has been stored ---- */
 
-/* Is a message awaited that would come for nothing? */
-static bool
-is_message_awaited(const struct session *s)
-{
-	return s->n_asked > session_n_held(s);
-}
-
-void
-session_destination_failed(struct session *s, enum err e, const char *why)
-{
-	enum outcome o = outcome_of_destination(e), before = s->result.outcome;
-	uint32_t n = s->n_wanted - s->result.tally.collected;
-
-	if (before != OUTCOME_OK)
-		snprintf(s->result.notice, sizeof(s->result.notice), "%s", why);
-	else if (o == OUTCOME_DESTINATION)
-		session_fail(s, o,
-		    ngettext(
-			"%s; mend that, or \"deliver\" of account %s: until "
-			"then %u message waits on the server",
-			"%s; mend that, or \"deliver\" of account %s: until "
-			"then %u messages wait on the server",
-			n),
-		    why, s->conf.account->name, n);
-	else
-		session_fail(s, o, "%s", why);
-	s->enough = true;
-	if (is_message_awaited(s))
-		session_finish(s);
-}
-
-static void
-tried(struct storer_job *job)
-{
-	struct session *s = job->arg;
-
-	s->batch->trying = false;
-	if (job->err != E_OK)
-		session_destination_failed(s, job->err, job->eb.text);
-	session_go_on(s);
-}
-
-/* What a program does with a message cannot be tried: there one message goes
- * ahead of the others. */
-void
-session_try(struct session *s)
-{
-	enum dest_kind kind = s->conf.account->dest.kind;
-	struct batch *b = s->batch;
-
-	b->scouting = kind == DEST_COMMAND || kind == DEST_LMTP;
-	b->try = (struct storer_job){
-		.kind = STORER_TRY,
-		.done = tried,
-		.arg = s,
-	};
-	b->trying = true;
-	storer_do(s->conf.storer, &b->try);
-}
-
-bool
-session_awaits_destination(const struct session *s)
-{
-	const struct batch *b = s->batch;
-
-	return b->trying ||
-	       (b->scouting && (s->n_asked != 0 || session_has_unstored(s)));
-}
-
-/* What is complete would not be taken either. */
+/* The destination takes nothing: what is complete would not be taken either. */
 static void
 drop_complete(struct session *s)
 {
@@ -116,26 +42,6 @@ drop_complete(struct session *s)
 	}
 	b->n = 0;
 	b->octets = 0;
-}
-
-/* ---- what has been stored ---- */
-
-/* A message that has been refused all along says nothing about the others. */
-static void
-not_stored(struct session *s, const struct parcel *p)
-{
-	struct batch *b = s->batch;
-
-	if (!session_trouble(s, p->item,
-		p->result == E_AGAIN ? TROUBLE_LATER : TROUBLE_REFUSED,
-		p->why) ||
-	    ++b->refusals != REFUSALS_MAX)
-		return;
-	s->enough = true;
-	snprintf(s->result.notice, sizeof(s->result.notice),
-	    _("%u messages in a row could not be delivered; no others are "
-	      "tried in this run"),
-	    b->refusals);
 }
 
 static void
@@ -160,11 +66,10 @@ one_stored(struct session *s, const struct parcel *p)
 	if (p->result == E_CLOSED)
 		return;
 	if (p->result != E_OK) {
-		not_stored(s, p);
+		destination_refused(s, p);
 		return;
 	}
-	s->batch->scouting = false;
-	s->batch->refusals = 0;
+	destination_took(s);
 	count_stored(s, p);
 	session_trouble_clear(s, p->item);
 	item->is_fresh = true;
@@ -201,7 +106,7 @@ stored(struct storer_job *job)
 		s->enough = s->result.unrecorded = true;
 	} else if (job->failed != E_OK) {
 		drop_complete(s);
-		session_destination_failed(s, job->failed, job->eb.text);
+		destination_failed(s, job->failed, job->eb.text);
 	}
 	s->conf.hooks->progress(
 	    s->conf.arg, s->octets_seen, s->result.tally.collected);
@@ -217,7 +122,7 @@ session_store(struct session *s)
 
 	if (b->storing || b->n == 0)
 		return;
-	b->store = (struct storer_job){
+	b->job = (struct storer_job){
 		.kind = STORER_BATCH,
 		.done = stored,
 		.arg = s,
@@ -229,7 +134,7 @@ session_store(struct session *s)
 	b->stored_octets = b->octets;
 	b->octets = 0;
 	b->storing = true;
-	storer_do(s->conf.storer, &b->store);
+	storer_do(s->conf.storer, &b->job);
 }
 
 bool
@@ -270,7 +175,7 @@ session_store_is_long(const struct session *s)
 bool
 session_is_storing(const struct session *s)
 {
-	return s->batch != NULL && (s->batch->storing || s->batch->trying);
+	return s->batch != NULL && s->batch->storing;
 }
 
 bool

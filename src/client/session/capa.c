@@ -61,7 +61,7 @@ stls_take(struct session *s, const struct pop3_event *ev)
 		    _("%s refuses STLS: \"%s\"; nothing is sent without TLS"),
 		    s->conf.account->server, session_quote(ev->text));
 	else if (s->line.in.len != 0)
-		/* Whatever follows came from somebody who cannot do TLS. */
+		/* Anybody on the way can have put it there. */
 		session_end(s, OUTCOME_TLS,
 		    _("%s sent something behind its answer to STLS: somebody "
 		      "may be tampering with the connection"),

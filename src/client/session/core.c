@@ -24,12 +24,6 @@ session_fail(struct session *s, enum outcome o, const char *fmt, ...)
 	va_end(ap);
 }
 
-void
-session_memory(struct session *s)
-{
-	session_fail(s, OUTCOME_INTERNAL, "%s", _("out of memory"));
-}
-
 const char *
 session_quote(struct slice text)
 {
@@ -76,8 +70,8 @@ call_enter(struct session *s)
 		s->steps[s->step].enter(s);
 }
 
-/* With nothing outstanding, what is left of the input answers no command: it is
- * looked at before `enter` sends one that could take it for its answer. */
+/* With nothing outstanding, what is left of the input answers no command.  It is
+ * looked at first, so that none that `enter` sends takes it for its answer. */
 void
 session_enter(struct session *s, enum step step)
 {
@@ -113,6 +107,12 @@ session_end(struct session *s, enum outcome o, const char *fmt, ...)
 	va_end(ap);
 	session_fail(s, o, "%s", words);
 	session_finish(s);
+}
+
+void
+session_memory(struct session *s)
+{
+	session_end(s, OUTCOME_INTERNAL, "%s", _("out of memory"));
 }
 
 void
@@ -179,13 +179,12 @@ session_sent(struct session *s, enum err e)
 	if (e == E_OK)
 		return true;
 	if (e == E_FORMAT || e == E_FULL)
-		session_fail(s, OUTCOME_CONFIG,
+		session_end(s, OUTCOME_CONFIG,
 		    _("the name or password of account %s cannot be sent: too "
 		      "long, or it has a line end"),
 		    s->conf.account->name);
 	else
 		session_memory(s);
-	session_finish(s);
 	return false;
 }
 

@@ -45,6 +45,7 @@ struct step_row {
 };
 
 struct batch;
+struct destination;
 struct fences;
 struct listing;
 struct saving;
@@ -75,6 +76,7 @@ struct session {
 	struct listing *listing;
 	struct fences *fences;
 	struct batch *batch;
+	struct destination *destination;
 	struct saving *saving;
 
 	/* What is in the maildrop. */
@@ -105,7 +107,6 @@ struct session {
 /* The first failure is the one that counts. */
 void session_fail(struct session *s, enum outcome o, const char *fmt, ...)
     PRINTF(3, 4);
-void session_memory(struct session *s);
 /* What a server said, fit to be shown; good until the next call. */
 const char *session_quote(struct slice text);
 /* The outcome that a refusal stands for, with the server's words. */
@@ -114,14 +115,17 @@ void session_refused(
 
 /* ---- the way ---- */
 
+/* Leaves the step for another one.  Its `enter` is called at once or, within
+ * session_look(), when all that has come was looked at. */
 void session_enter(struct session *s, enum step step);
-/* For people. */
+/* Of the step; for people. */
 const char *session_step_name(const struct session *s);
 /* Closes the line and goes to saving what is known. */
 void session_finish(struct session *s);
 /* Fails and finishes. */
 void session_end(struct session *s, enum outcome o, const char *fmt, ...)
     PRINTF(3, 4);
+void session_memory(struct session *s); /* for want of it */
 /* The same, as the line is lost or not to be trusted: what was awaited on it may
  * have been the reason. */
 void session_break(struct session *s, enum outcome o, const char *fmt, ...)
@@ -137,15 +141,15 @@ void session_out_of_step(struct session *s, const char *why);
 
 /* ---- the dialogue ---- */
 
-/* What came of a command that was to be sent; false: the session has failed. */
+/* e: what came of appending a command.  False: that has ended the session. */
 bool session_sent(struct session *s, enum err e);
 /* Sends what can be sent now; sets the deadline anew. */
 void session_flush(struct session *s);
-/* Looks at what has come. */
+/* Gives what has come to the step, and lets it send more. */
 void session_look(struct session *s);
 /* The item of a listed number; SIZE_MAX: it is not listed. */
 size_t session_find(const struct session *s, uint32_t msgno);
-/* What a step waited for besides the line is done. */
+/* What was waited for besides the line is done. */
 void session_go_on(struct session *s);
 
 #endif

@@ -230,9 +230,10 @@ session_take_fence(struct session *s, const struct pop3_event *ev)
 
 /* ---- a message that may have ended ---- */
 
-/* Behind a line of one "." that ends in its own way there is silence.  If more
- * was asked for, the answers are in what was taken for text.  Else one shows
- * whether the server awaits a command. */
+/* A server that has ended a message in its own way, by a line of one "." with
+ * another line end, says nothing then.  If more was asked for, it has answered,
+ * and that was taken for text of the message.  Else a fence shows whether it
+ * awaits a command. */
 static void
 silent_within(struct ev_loop *loop, ev_timer *w, int revents)
 {

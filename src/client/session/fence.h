@@ -47,7 +47,7 @@ void session_fences_free(struct session *s);
 bool session_fence(struct session *s, size_t i);
 /* Before item i is asked for. */
 bool session_fence_is_due(const struct session *s, size_t i);
-/* The last that was asked for is to have nothing else outstanding. */
+/* What was asked for last is to be answered before anything else is asked for. */
 bool session_is_alone(const struct session *s);
 /* RETR or TOP was sent. */
 void session_asked(struct session *s, size_t i);

@@ -8,32 +8,42 @@ enum {
 	HEADER_MAX = 1 << 20, /* octets; some send the whole message behind */
 };
 
+/* False: not now. */
+static bool
+send_top(struct session *s, size_t i)
+{
+	uint32_t msgno = s->plan->v[i].listed.msgno;
+
+	if (s->pop3.n_pending != 0 &&
+	    (!s->pipelining || s->pop3.pending_octets > COMMANDS_MAX))
+		return false;
+	if (session_fence_is_due(s, i) &&
+	    (!session_fence(s, i) || !s->pipelining))
+		return false;
+	if (!session_sent(s, pop3_client_message(
+				 &s->pop3, &s->line.out, POP3_CMD_TOP, msgno)))
+		return false;
+	s->items.v[i].progress = ITEM_TOP;
+	session_asked(s, i);
+	return true;
+}
+
 static void
 send_tops(struct session *s)
 {
+	struct items *t = &s->items;
 	struct plan *p = s->plan;
 	bool has_top = !s->pop3.capa.known || s->pop3.capa.top;
 
-	for (; s->items.next < p->n; s->items.next++) {
-		if (!p->v[s->items.next].ask)
+	for (; t->next < p->n; t->next++) {
+		const struct plan_item *it = &p->v[t->next];
+
+		if (!it->ask)
 			continue;
-		if (!has_top ||
-		    session_is_shunned(s, &p->v[s->items.next].listed)) {
-			plan_header(p, s->items.next, NULL);
-			continue;
-		}
-		if (s->pop3.n_pending != 0 &&
-		    (!s->pipelining || s->pop3.pending_octets > COMMANDS_MAX))
+		if (!has_top || session_is_shunned(s, &it->listed))
+			plan_header(p, t->next, NULL);
+		else if (!send_top(s, t->next))
 			return;
-		if (session_fence_is_due(s, s->items.next) &&
-		    (!session_fence(s, s->items.next) || !s->pipelining))
-			return;
-		if (!session_sent(
-			s, pop3_client_message(&s->pop3, &s->line.out,
-			       POP3_CMD_TOP, p->v[s->items.next].listed.msgno)))
-			return;
-		s->items.v[s->items.next].progress = ITEM_TOP;
-		session_asked(s, s->items.next);
 	}
 	if (session_fence_last(s) && s->pop3.n_pending == 0)
 		session_enter(s, STEP_RETRIEVE);

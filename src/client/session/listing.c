@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "base/i18n.h"
 #include "client/session/batch.h"
+#include "client/session/destination.h"
 #include "client/session/fence.h"
 #include "client/session/steps.h"
 
@@ -37,7 +38,6 @@ listing_enter(struct session *s)
 	s->listing = calloc(1, sizeof(*s->listing));
 	if (s->listing == NULL) {
 		session_memory(s);
-		session_finish(s);
 		return;
 	}
 	s->pipelining = s->pop3.capa.pipelining && !session_is_distrusted(s);
@@ -69,7 +69,6 @@ new_row(struct session *s, uint32_t msgno)
 	v = array_room(all->v, all->n, &all->room, sizeof(*v));
 	if (v == NULL) {
 		session_memory(s);
-		session_finish(s);
 		return NULL;
 	}
 	all->v = v;
@@ -229,7 +228,8 @@ make_plan(struct session *s)
 
 	if (items_init(&s->items, s->listing->n) != E_OK ||
 	    record_make_room(r, s->listing->n) != E_OK ||
-	    !session_fences_new(s) || !session_batch_new(s))
+	    !session_fences_new(s) || !session_batch_new(s) ||
+	    !destination_new(s))
 		return E_NOMEM;
 	return plan_new(&s->plan, r->messages, r->n_messages, s->listing->v,
 	    s->listing->n, &rules);
@@ -249,7 +249,6 @@ listing_complete(struct session *s)
 		s->record->account.braked = false;
 	if (make_plan(s) != E_OK) {
 		session_memory(s);
-		session_finish(s);
 		return;
 	}
 	session_enter(s, plan_ask(s->plan) != 0 ? STEP_HEADERS : STEP_RETRIEVE);

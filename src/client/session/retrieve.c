@@ -7,6 +7,7 @@
 #include "base/i18n.h"
 #include "client/session/ask.h"
 #include "client/session/batch.h"
+#include "client/session/destination.h"
 #include "client/session/fence.h"
 #include "client/session/steps.h"
 
@@ -37,7 +38,7 @@ message_begins(struct session *s)
 	if (e == E_OK)
 		return;
 	s->parcel = NULL;
-	session_destination_failed(s, e, eb.text);
+	destination_failed(s, e, eb.text);
 }
 
 /* Octets of the message that is coming. */
@@ -92,11 +93,12 @@ message_data(struct session *s, size_t i, struct slice data)
 		return;
 	parcel_drop(s->conf.delivery, s->parcel);
 	s->parcel = NULL;
-	session_destination_failed(s, e, eb.text);
+	destination_failed(s, e, eb.text);
 }
 
-/* Answers that were mixed up show in their sizes; but many servers just count
- * otherwise than they send.  Asking again, alone, tells. */
+/* An answer that belongs to another command shows in its size.  But many servers
+ * list other sizes than they send: asking again, with nothing else outstanding,
+ * tells which it is. */
 static bool
 is_doubtful(struct session *s, size_t i, uint64_t octets, bool apart)
 {
@@ -121,7 +123,7 @@ is_doubtful(struct session *s, size_t i, uint64_t octets, bool apart)
 	return !fits;
 }
 
-/* It was asked for only to see whether it is here. */
+/* It was asked for only to see whether it is here already: it is. */
 static void
 is_here(struct session *s, size_t i, struct parcel *p)
 {
@@ -160,7 +162,7 @@ message_ends(struct session *s, size_t i, uint64_t octets)
 		parcel_drop(s->conf.delivery, p);
 		s->items.v[i].progress = ITEM_DONE;
 		s->n_asked--;
-		session_destination_failed(s, e, eb.text);
+		destination_failed(s, e, eb.text);
 		return;
 	}
 	session_hold(s, &(struct held){ HELD_MESSAGE, .item = i, .parcel = p,
@@ -186,7 +188,7 @@ message_told(struct session *s, const struct held *h)
 		is_here(s, i, p);
 	} else if (!session_store_add(s, p)) {
 		parcel_drop(s->conf.delivery, p);
-		session_memory(s);
+		session_fail(s, OUTCOME_INTERNAL, "%s", _("out of memory"));
 		s->enough = true;
 	} else {
 		s->items.v[i].progress = ITEM_WAITS;
@@ -224,7 +226,8 @@ dele_answered(struct session *s, size_t i, const struct pop3_event *ev)
 		session_refused(s, ev, command);
 }
 
-/* Something one line long was said before: the second line is the answer. */
+/* A message that does so is none: what was taken for the reply before it belonged
+ * to an earlier command, and this is the reply. */
 static bool
 begins_like_reply(const struct session *s)
 {

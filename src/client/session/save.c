@@ -5,7 +5,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/i18n.h"
 #include "client/session/batch.h"
+#include "client/session/destination.h"
 #include "client/session/fence.h"
 #include "client/session/steps.h"
 
@@ -119,7 +121,7 @@ session_save(struct session *s, bool finally)
 	if (n == 0 && !finally)
 		return false;
 	if (prepare(s, finally, n) != E_OK) {
-		session_memory(s);
+		session_fail(s, OUTCOME_INTERNAL, "%s", _("out of memory"));
 		t->n_saving = t->n_unsaved = 0; /* another run deletes them */
 		return false;
 	}
@@ -130,9 +132,9 @@ session_save(struct session *s, bool finally)
 
 /* ---- the end ---- */
 
-/* The line went away while a message or its header was awaited; or, if none was,
- * by what came behind the last one.  In a session for such messages that is what
- * is to be said. */
+/* The line was lost: by the first message that was awaited, or its header; if none
+ * was, by what came behind the last one.  A session for such messages is to say
+ * that, and not that the line was lost. */
 static void
 note_broken(struct session *s)
 {
@@ -210,7 +212,8 @@ save_enter(struct session *s)
 {
 	if (s->plan != NULL)
 		session_store(s);
-	if (session_is_storing(s) || session_is_saving(s))
+	if (session_is_storing(s) || session_is_saving(s) ||
+	    destination_is_tried(s))
 		return;
 	if (s->plan != NULL) {
 		note_broken(s);

@@ -7,6 +7,7 @@
 
 #include "base/i18n.h"
 #include "client/session/batch.h"
+#include "client/session/destination.h"
 #include "client/session/fence.h"
 #include "client/session/save.h"
 #include "client/session/steps.h"
@@ -193,7 +194,6 @@ lost(void *arg, enum err e)
 
 	if (e == E_NOMEM) {
 		session_memory(s);
-		session_finish(s);
 		return;
 	}
 	/* Nothing depends on the answer to QUIT then, and not all give it. */
@@ -343,6 +343,7 @@ session_free(struct session *s)
 	items_clear(&s->items);
 	session_fences_free(s);
 	session_batch_free(s);
+	destination_free(s);
 	session_saving_free(s);
 	identity_reader_free(s->identity);
 	free(s);

@@ -40,7 +40,7 @@ struct session_result {
 	struct tally tally;
 	unsigned retry;     /* BUSY: seconds that the server wants, 0: any */
 	bool again;         /* another connection may do better at once */
-	bool troubled_left; /* there are messages for `only_troubled` */
+	bool troubled_left; /* messages for a session of theirs: `earlier` */
 	bool unrecorded;    /* what was stored could not be put on record */
 	char tls[64];       /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "none" */
 	char sign_in[32];   /* "SCRAM-SHA-256" */
@@ -52,9 +52,9 @@ struct session_conf {
 	struct dialer *dialer;
 	const struct account *account;
 	struct delivery *delivery;
-	struct storer *storer;
+	struct storer *storer; /* of that delivery */
 	const struct session_hooks *hooks;
-	void *arg;
+	void *arg;     /* of the hooks */
 	bool terminal; /* a person can be asked for a password */
 	bool accept;   /* the person accepts what has changed */
 	/* Only messages that broke an earlier session, whose result this is; or
@@ -62,6 +62,7 @@ struct session_conf {
 	const struct session_result *earlier;
 };
 
+/* Borrows all of it, and the record, until it is freed. */
 enum err session_new(struct session **s_r, const struct session_conf *conf,
     struct record *record, struct errbuf *eb) NODISCARD;
 void session_start(struct session *s);

@@ -11,7 +11,8 @@
 #include "net/tls_binding.h"
 #include "sasl/sasl.h"
 
-/* USER and PASS, as sasl_mechanism.rank; all of SASL is stronger. */
+/* The rank of USER and PASS beside those of the mechanisms (sasl.h): each of
+ * them is stronger. */
 enum { RANK_USER = 1, ANSWER_MAX = 64 * 1024 };
 
 struct sign_in {
@@ -59,7 +60,6 @@ secret_has_come(void *arg, enum err e, const char *value, const char *words)
 	in->password_n = strlen(value);
 	if ((in->password = strdup(value)) == NULL) {
 		session_memory(s);
-		session_finish(s);
 		return;
 	}
 	*to = (struct slice){ in->password, in->password_n };
@@ -94,7 +94,6 @@ secret_enter(struct session *s)
 	s->sign_in = in;
 	if (in == NULL) {
 		session_memory(s);
-		session_finish(s);
 		return;
 	}
 	in->credentials.authcid = (struct slice){ a->user, strlen(a->user) };
@@ -175,7 +174,7 @@ bind_channel(struct session *s)
 			c->plus_offered = true;
 }
 
-/* ---- saying it ---- */
+/* ---- beginning ---- */
 
 static void
 begin_user(struct session *s)
@@ -207,7 +206,6 @@ begin_apop(struct session *s)
 	if (sasl_apop(digest, (struct slice){ stamp, strlen(stamp) },
 		c->password) != E_OK) {
 		session_memory(s);
-		session_finish(s);
 		return;
 	}
 	digest[SASL_APOP_DIGEST] = '\0';
@@ -229,7 +227,6 @@ sasl_go_on(struct session *s, struct slice challenge)
 		return true;
 	if (r == SASL_NOMEM) {
 		session_memory(s);
-		session_finish(s);
 		return false;
 	}
 	why = sasl_client_error(in->sasl);
@@ -254,7 +251,6 @@ begin_sasl(struct session *s, const struct sasl_mechanism *m)
 	in->method = m->name;
 	if ((in->sasl = sasl_client_new(m, &in->credentials)) == NULL) {
 		session_memory(s);
-		session_finish(s);
 		return;
 	}
 	if (first && !sasl_go_on(s, (struct slice){ "", 0 })) {

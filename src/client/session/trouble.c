@@ -31,8 +31,8 @@ trouble_find(const struct session *s, const struct listed *l)
 	return NULL;
 }
 
-/* Room for one more; NULL: there is none.  What breaks sessions drives out what
- * does not. */
+/* Room for one more; NULL: there is none.  If they are too many, one that may
+ * break sessions takes the place of one that does not. */
 static struct trouble *
 trouble_add(struct session *s, bool breaks)
 {
