@@ -59,7 +59,7 @@ spread(unsigned interval)
 }
 
 static void
-turn_over(void *arg, const struct session_result *result)
+turn_over(void *arg, const struct visit_result *result)
 {
 	struct turn *t = arg;
 	struct collect *c = t->c;
@@ -116,7 +116,7 @@ turn_begin(struct ev_loop *loop, ev_timer *w, int revents)
 static void
 turn_stop(struct turn *t)
 {
-	static const struct session_result stopped = {
+	static const struct visit_result stopped = {
 		.outcome = OUTCOME_STOPPED,
 		.tls = "none",
 	};

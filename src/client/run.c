@@ -15,7 +15,7 @@
 #include "client/deliver/delivery.h"
 #include "client/message/identity.h"
 #include "client/report/report.h"
-#include "client/session/session.h"
+#include "client/session/visit.h"
 #include "client/state/storer.h"
 
 /* Seconds until a server that says "later" is asked again. */
@@ -34,10 +34,10 @@ struct run {
 	struct storer *storer;
 	struct storer_job begin;
 	struct record record;
-	struct session *session;
-	struct session_result result; /* of all its sessions */
-	unsigned tries, waited;       /* of asking again later; seconds */
-	bool ended;                   /* before it had a session */
+	struct visit *visit;
+	struct visit_result result; /* of all its sessions */
+	unsigned tries, waited;     /* of asking again later; seconds */
+	bool ended;                 /* before it had a session */
 	bool reconnected, only_troubled;
 	bool stopping;
 	ev_timer timer; /* to go on at */
@@ -127,7 +127,7 @@ run_trace(void *arg, bool received, const char *line)
 
 /* Nothing is freed within the session: the timer does it at once. */
 static void
-run_session_over(void *arg)
+run_visit_over(void *arg)
 {
 	struct run *run = arg;
 
@@ -135,14 +135,14 @@ run_session_over(void *arg)
 }
 
 static void
-run_session(struct run *run)
+run_visit(struct run *run)
 {
-	static const struct session_hooks quiet = { run_listed, run_progress,
-		NULL, run_session_over };
-	static const struct session_hooks loud = { run_listed, run_progress,
-		run_trace, run_session_over };
+	static const struct visit_hooks quiet = { run_listed, run_progress,
+		NULL, run_visit_over };
+	static const struct visit_hooks loud = { run_listed, run_progress,
+		run_trace, run_visit_over };
 	const struct run_env *env = run->env;
-	struct session_conf conf = {
+	struct visit_conf conf = {
 		.loop = env->loop,
 		.dialer = env->dialer,
 		.account = run->account,
@@ -160,15 +160,15 @@ run_session(struct run *run)
 		run_failed(run, OUTCOME_INTERNAL, _("out of memory"));
 		return;
 	}
-	if (session_new(&run->session, &conf, &run->record, &eb) == E_OK)
-		session_start(run->session);
+	if (visit_new(&run->visit, &conf, &run->record, &eb) == E_OK)
+		visit_start(run->visit);
 	else
 		run_failed(run, OUTCOME_INTERNAL, eb.text);
 }
 
 /* Adds what a session did to what the run has done. */
 static void
-add_result(struct run *run, const struct session_result *r)
+add_result(struct run *run, const struct visit_result *r)
 {
 	struct tally *t = &run->result.tally, before = *t;
 
@@ -182,9 +182,9 @@ add_result(struct run *run, const struct session_result *r)
 /* The same, of a session for those that had broken an earlier one: that one has
  * told of the others. */
 static void
-add_troubled(struct run *run, const struct session_result *r)
+add_troubled(struct run *run, const struct visit_result *r)
 {
-	struct session_result *to = &run->result, before = *to;
+	struct visit_result *to = &run->result, before = *to;
 	bool got_some = r->tally.collected != 0 || r->tally.deleted != 0;
 
 	add_result(run, r);
@@ -250,27 +250,27 @@ try_later(struct run *run)
 }
 
 static void
-run_session_ended(struct run *run)
+run_visit_ended(struct run *run)
 {
-	const struct session_result *r = session_result(run->session);
+	const struct visit_result *r = visit_result(run->visit);
 	bool again = r->again && !run->reconnected;
 
 	if (run->only_troubled)
 		add_troubled(run, r);
 	else
 		add_result(run, r);
-	session_free(run->session);
-	run->session = NULL;
+	visit_free(run->visit);
+	run->visit = NULL;
 	if (must_end(run)) {
 		run_over(run);
 	} else if (again) {
 		run->reconnected = true;
-		run_session(run);
+		run_visit(run);
 	} else if (run->result.outcome == OUTCOME_BUSY && try_later(run)) {
 		return;
 	} else if (run->result.troubled_left) {
 		run->only_troubled = true;
-		run_session(run);
+		run_visit(run);
 	} else {
 		run_over(run);
 	}
@@ -301,7 +301,7 @@ record_read(struct storer_job *job)
 		snprintf(run->result.words, sizeof(run->result.words), "%s",
 		    run->stopping ? _("stopped") : job->eb.text);
 		run->ended = true;
-		run_session_over(run);
+		run_visit_over(run);
 		return;
 	}
 	if (job->n_rebuilt != 0) {
@@ -323,11 +323,11 @@ record_read(struct storer_job *job)
 	if (wait > run->account->patience) {
 		run->result.outcome = OUTCOME_BUSY;
 		run->ended = true;
-		run_session_over(run);
+		run_visit_over(run);
 	} else if (wait > 0) {
 		run_wait(run, (unsigned)wait);
 	} else {
-		run_session(run);
+		run_visit(run);
 	}
 }
 
@@ -376,7 +376,7 @@ run_begin(struct run *run)
 	struct errbuf eb;
 	enum err e;
 
-	run->result = (struct session_result){ .outcome = OUTCOME_OK };
+	run->result = (struct visit_result){ .outcome = OUTCOME_OK };
 	strcpy(run->result.tls, "none");
 	run->tries = run->waited = 0;
 	run->ended = false;
@@ -411,15 +411,15 @@ run_go_on(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct run *run = w->data;
 
-	if (run->session != NULL) {
-		run_session_ended(run);
+	if (run->visit != NULL) {
+		run_visit_ended(run);
 	} else if (run->stopping) {
 		run->result.outcome = OUTCOME_STOPPED;
 		run_over(run);
 	} else if (run->ended) {
 		run_over(run);
 	} else {
-		run_session(run);
+		run_visit(run);
 	}
 }
 
@@ -429,8 +429,8 @@ run_stop(struct run *run)
 	run->stopping = true;
 	if (ev_is_active(&run->timer))
 		run_go_on_in(run, 0);
-	else if (run->session != NULL)
-		session_stop(run->session);
+	else if (run->visit != NULL)
+		visit_stop(run->visit);
 	/* else the record is being read: record_read() */
 }
 

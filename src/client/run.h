@@ -14,7 +14,7 @@ struct client_conf;
 struct dialer;
 struct ev_loop;
 struct report;
-struct session_result;
+struct visit_result;
 struct run;
 
 /* What all runs share; borrowed as long as there is one. */
@@ -31,7 +31,7 @@ struct run_env {
 
 /* The run is over, with what all its sessions did.  Called last of all: from
  * within it the run may be freed or begun again. */
-typedef void run_done(void *arg, const struct session_result *result);
+typedef void run_done(void *arg, const struct visit_result *result);
 
 /* index: of the account in env->conf.  NULL: memory. */
 struct run *run_new(

@@ -2,20 +2,20 @@
  * plan.h - what to do with each message that a server lists.  No I/O.
  *
  * The record says what we have; a complete listing says what is there.  A
- * unique-id with its size says which is which, unless there is a doubt; then the
- * header is asked for (TOP), and its digest says.  Nothing is deleted that is not
- * here under that identity.
+ * unique-id with its size says which is which, unless there is a doubt; then
+ * the header is asked for (TOP), and its digest says.  Nothing is deleted that
+ * is not here under that identity.
  *
  *	plan_new() .. plan_ask() .. plan_header() for each .. plan_decide()
  *	.. plan_retrieved() for each PLAN_IDENTIFY
  *
- * `known` is saved where it is dirty: right after plan_decide(), before any RETR
- * or DELE (a run that ends early then finds what the headers have told), and at
- * the end.
+ * `known` is saved where it is dirty: right after plan_decide(), before any
+ * RETR or DELE (a run that ends early then finds what the headers have told),
+ * and at the end.
  *
- * A record that was rebuilt has THERE and SIZE_UNKNOWN: it is
- * verified by its header, once, and the brake does not count it (nobody knows
- * whether it should still be there).
+ * A record that was rebuilt has THERE and SIZE_UNKNOWN: it is verified by its
+ * header, once, and the brake does not count it (nobody knows whether it should
+ * still be there).
  */
 #ifndef CLIENT_PLAN_PLAN_H
 #define CLIENT_PLAN_PLAN_H
@@ -65,8 +65,8 @@ struct plan_item {
 
 /* What may be done.  held: a brake of an earlier run holds, or deleting is not
  * wanted: nothing is deleted, and no record becomes GONE.  accepted: the person
- * has said that the change is right: no brake, and what is missing is GONE (what
- * is due is deleted too, unless held). */
+ * has said that the change is right: no brake, and what is missing is GONE
+ * (what is due is deleted too, unless held). */
 struct plan_rules {
 	int64_t now, keep; /* Unix seconds; as in the account */
 	bool held, accepted;

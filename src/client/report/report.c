@@ -18,17 +18,17 @@ enum {
 	LINE = 256,
 };
 
-struct line {
+struct report_line {
 	bool shown, running, over;
 	uint32_t to_collect, stored;
 	uint64_t octets, seen;
-	struct session_result result;
+	struct visit_result result;
 };
 
 struct report {
 	enum report_kind kind;
 	const struct client_conf *conf;
-	struct line *v;
+	struct report_line *v;
 	size_t drawn; /* lines of bars on the screen */
 	bool held;    /* somebody is asked something there */
 	uint64_t drawn_at;
@@ -76,7 +76,7 @@ screen_size(void)
 static void
 draw_bar(const struct report *r, size_t i, size_t columns)
 {
-	const struct line *l = &r->v[i];
+	const struct report_line *l = &r->v[i];
 	struct bar b = {
 		.name = r->conf->v[i].name,
 		.stored = l->stored,
@@ -151,7 +151,7 @@ comma(char *text, size_t n)
 static void
 say_result(struct report *r, size_t i)
 {
-	const struct session_result *res = &r->v[i].result;
+	const struct visit_result *res = &r->v[i].result;
 	const struct tally *t = &res->tally;
 	char text[2 * LINE], size[REPORT_SIZE], freed[REPORT_SIZE];
 	size_t n = 0;
@@ -193,14 +193,14 @@ say_result(struct report *r, size_t i)
 void
 report_began(struct report *r, size_t i)
 {
-	r->v[i] = (struct line){ .shown = true, .running = true };
+	r->v[i] = (struct report_line){ .shown = true, .running = true };
 	draw_bars(r, true);
 }
 
 void
 report_listed(struct report *r, size_t i, uint32_t to_collect, uint64_t octets)
 {
-	struct line *l = &r->v[i];
+	struct report_line *l = &r->v[i];
 
 	l->to_collect = to_collect;
 	l->octets = octets;
@@ -247,9 +247,9 @@ report_trace(struct report *r, size_t i, bool received, const char *line)
 }
 
 void
-report_over(struct report *r, size_t i, const struct session_result *result)
+report_over(struct report *r, size_t i, const struct visit_result *result)
 {
-	struct line *l = &r->v[i];
+	struct report_line *l = &r->v[i];
 
 	l->running = false;
 	l->over = true;
@@ -306,7 +306,7 @@ report_json_text(const char *text)
 static json_t *
 json_result(const struct report *r, size_t i)
 {
-	const struct session_result *res = &r->v[i].result;
+	const struct visit_result *res = &r->v[i].result;
 	const struct tally *t = &res->tally;
 
 	return json_pack("{s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:I, "

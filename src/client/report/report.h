@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #include "client/conf/client_conf.h"
-#include "client/session/session.h"
+#include "client/session/visit.h"
 
 struct report;
 
@@ -34,8 +34,7 @@ void report_waits(
 /* Something to know that is no failure. */
 void report_notice(struct report *r, size_t i, const char *words);
 void report_trace(struct report *r, size_t i, bool received, const char *line);
-void report_over(
-    struct report *r, size_t i, const struct session_result *result);
+void report_over(struct report *r, size_t i, const struct visit_result *result);
 
 /* No bars while somebody is asked something on the terminal. */
 void report_hold(struct report *r, bool hold);

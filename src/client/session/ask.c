@@ -19,166 +19,165 @@ enum {
 /* ---- sending ---- */
 
 bool
-session_has_space(struct session *s, uint64_t octets)
+ask_has_space(struct visit *v, uint64_t octets)
 {
 	struct errbuf eb;
 	uint64_t space;
 
-	if (delivery_space(s->conf.delivery, &space, &eb) != E_OK)
+	if (delivery_space(v->conf.delivery, &space, &eb) != E_OK)
 		return true; /* writing will tell */
 	if (octets <= space &&
-	    s->in_flight + octets + octets / 10 + SPACE_LEFT <= space)
+	    v->in_flight + octets + octets / 10 + SPACE_LEFT <= space)
 		return true;
-	session_fail(s, OUTCOME_DISK,
+	visit_fail(v, OUTCOME_DISK,
 	    _("no space for a message of %llu octets: only %llu left at %s"),
 	    (unsigned long long)octets, (unsigned long long)space,
-	    s->conf.account->dest.text);
+	    v->conf.account->dest.text);
 	return false;
 }
 
 /* May one more command be sent that asks for so many octets? */
 static bool
-has_room(const struct session *s, uint64_t octets)
+has_room(const struct visit *v, uint64_t octets)
 {
-	if (s->pop3.n_pending == 0)
+	if (v->pop3.n_pending == 0)
 		return true;
-	return s->pipelining && s->pop3.pending_octets < COMMANDS_MAX &&
-	       s->in_flight + octets <= IN_FLIGHT_MAX;
+	return v->pipelining && v->pop3.pending_octets < COMMANDS_MAX &&
+	       v->in_flight + octets <= IN_FLIGHT_MAX;
 }
 
 /* The next message to be asked for; SIZE_MAX: none. */
 static size_t
-next_wanted(struct session *s)
+next_wanted(struct visit *v)
 {
-	struct plan *p = s->plan;
+	struct plan *p = v->plan;
 	struct plan_item *it;
 
 	/* First those that are asked for again: they show whether the others
 	 * would be downloaded for nothing. */
-	if (s->items.next_alone < s->items.n_alone && !s->enough)
-		return s->items.alone[s->items.next_alone];
+	if (v->items.next_alone < v->items.n_alone && !v->enough)
+		return v->items.alone[v->items.next_alone];
 	/* Once for those that have made no trouble so far, once for the rest. */
-	for (; s->items.next < 2 * p->n && !s->enough; s->items.next++) {
-		size_t i = s->items.next % p->n;
+	for (; v->items.next < 2 * p->n && !v->enough; v->items.next++) {
+		size_t i = v->items.next % p->n;
 
 		it = &p->v[i];
 		if ((it->action != PLAN_COLLECT &&
 			it->action != PLAN_IDENTIFY) ||
-		    s->items.v[i].progress != ITEM_IDLE ||
-		    s->items.v[i].last != (s->items.next >= p->n))
+		    v->items.v[i].progress != ITEM_IDLE ||
+		    v->items.v[i].last != (v->items.next >= p->n))
 			continue;
-		if (session_has_space(s, it->listed.size))
+		if (ask_has_space(v, it->listed.size))
 			return i;
-		s->items.v[i].progress = ITEM_DONE;
-		s->result.tally.skipped++;
+		v->items.v[i].progress = ITEM_DONE;
+		v->result.tally.skipped++;
 	}
 	return SIZE_MAX;
 }
 
 /* Is a message under way that the destination has not taken yet? */
 static bool
-is_scout_out(const struct session *s)
+is_scout_out(const struct visit *v)
 {
-	return s->n_asked != 0 || session_has_unstored(s);
+	return v->n_asked != 0 || batch_has_some(v);
 }
 
 static bool
-send_retr(struct session *s, size_t i)
+send_retr(struct visit *v, size_t i)
 {
-	struct item *item = &s->items.v[i];
-	const struct listed *l = &s->plan->v[i].listed;
+	struct item *item = &v->items.v[i];
+	const struct listed *l = &v->plan->v[i].listed;
 
-	if (destination_is_tried(s) ||
-	    (destination_is_scouted(s) && is_scout_out(s)))
+	if (destination_is_tried(v) ||
+	    (destination_is_scouted(v) && is_scout_out(v)))
 		return false;
-	if (item->alone ? s->pop3.n_pending != 0
-			: !has_room(s, l->size) || session_store_is_long(s))
+	if (item->alone ? v->pop3.n_pending != 0
+			: !has_room(v, l->size) || batch_is_long(v))
 		return false;
-	if (s->pop3.n_pending != 0 && session_is_alone(s))
+	if (v->pop3.n_pending != 0 && fence_is_alone(v))
 		return false;
-	if (session_fence_is_due(s, i) &&
-	    (!session_fence(s, i) || !s->pipelining || item->alone))
+	if (fence_is_due(v, i) &&
+	    (!fence_send(v, i) || !v->pipelining || item->alone))
 		return false;
-	item->pipelined = s->pop3.n_pending != 0;
-	if (!session_sent(s, pop3_client_message(&s->pop3, &s->line.out,
-				 POP3_CMD_RETR, l->msgno)))
+	item->pipelined = v->pop3.n_pending != 0;
+	if (!visit_sent(v, pop3_client_message(&v->pop3, &v->line.out,
+			       POP3_CMD_RETR, l->msgno)))
 		return false;
 	item->progress = ITEM_RETR;
 	if (item->alone)
-		s->items.next_alone++;
+		v->items.next_alone++;
 	else
-		s->items.next++;
-	s->in_flight += l->size;
-	s->n_asked++;
-	session_asked(s, i);
+		v->items.next++;
+	v->in_flight += l->size;
+	v->n_asked++;
+	fence_asked(v, i);
 	return true;
 }
 
 static bool
-send_dele(struct session *s)
+send_dele(struct visit *v)
 {
-	size_t i = s->items.delete[s->items.next_delete];
+	size_t i = v->items.delete[v->items.next_delete];
 
-	if (!has_room(s, 0) ||
-	    !session_sent(s, pop3_client_message(&s->pop3, &s->line.out,
-				 POP3_CMD_DELE, s->plan->v[i].listed.msgno)))
+	if (!has_room(v, 0) ||
+	    !visit_sent(v, pop3_client_message(&v->pop3, &v->line.out,
+			       POP3_CMD_DELE, v->plan->v[i].listed.msgno)))
 		return false;
-	s->was_pipelined |= s->pop3.n_pending > 1;
-	s->items.v[i].progress = ITEM_DELE;
-	s->items.next_delete++;
+	v->was_pipelined |= v->pop3.n_pending > 1;
+	v->items.v[i].progress = ITEM_DELE;
+	v->items.next_delete++;
 	return true;
 }
 
 /* Is the thread at something that may give more to be asked for? */
 static bool
-is_busy(const struct session *s)
+is_busy(const struct visit *v)
 {
-	return destination_is_tried(s) || session_has_unstored(s) ||
-	       session_is_saving(s);
+	return destination_is_tried(v) || batch_has_some(v) || save_is_busy(v);
 }
 
 static void
-send_more(struct session *s)
+send_more(struct visit *v)
 {
 	size_t i;
 
-	s->enough |= s->stopping;
-	if (s->items.n_unsaved != 0 && !session_is_saving(s) &&
-	    !session_save(s, false))
-		items_delete_saved(&s->items);
-	while (s->items.next_delete < s->items.n_delete)
-		if (!send_dele(s))
+	v->enough |= v->stopping;
+	if (v->items.n_unsaved != 0 && !save_is_busy(v) &&
+	    !save_changes(v, false))
+		items_delete_saved(&v->items);
+	while (v->items.next_delete < v->items.n_delete)
+		if (!send_dele(v))
 			return;
-	while ((i = next_wanted(s)) != SIZE_MAX)
-		if (!send_retr(s, i))
+	while ((i = next_wanted(v)) != SIZE_MAX)
+		if (!send_retr(v, i))
 			break;
-	if (!line_is_open(&s->line) || !session_fence_last(s))
+	if (!line_is_open(&v->line) || !fence_send_last(v))
 		return;
-	if (s->n_asked == 0)
-		session_store(s);
-	if (i == SIZE_MAX && s->pop3.n_pending == 0 && !is_busy(s) &&
-	    s->items.next_delete == s->items.n_delete)
-		session_enter(s, STEP_QUIT);
+	if (v->n_asked == 0)
+		batch_store(v);
+	if (i == SIZE_MAX && v->pop3.n_pending == 0 && !is_busy(v) &&
+	    v->items.next_delete == v->items.n_delete)
+		visit_enter(v, STEP_QUIT);
 }
 
 void
-retrieve_writable(struct session *s)
+retrieve_writable(struct visit *v)
 {
-	send_more(s);
-	session_doubt(s);
+	send_more(v);
+	fence_watch(v);
 }
 
 /* ---- from the plan ---- */
 
 static void
-notice_expire(struct session *s)
+notice_expire(struct visit *v)
 {
-	const struct pop3_capa *capa = &s->pop3.capa;
-	int64_t keep = s->conf.account->keep;
+	const struct pop3_capa *capa = &v->pop3.capa;
+	int64_t keep = v->conf.account->keep;
 
 	if (!capa->expire || keep <= (int64_t)capa->expire_days * DAY)
 		return;
-	snprintf(s->result.notice, sizeof(s->result.notice),
+	snprintf(v->result.notice, sizeof(v->result.notice),
 	    ngettext("the server removes mail by itself after %u day (EXPIRE), "
 		     "whatever \"keep\" says",
 		"the server removes mail by itself after %u days (EXPIRE), "
@@ -188,13 +187,13 @@ notice_expire(struct session *s)
 }
 
 static void
-notice_plan(struct session *s)
+notice_plan(struct visit *v)
 {
-	const struct plan *p = s->plan;
+	const struct plan *p = v->plan;
 
-	notice_expire(s);
+	notice_expire(v);
 	if (p->n_unsure != 0)
-		snprintf(s->result.notice, sizeof(s->result.notice),
+		snprintf(v->result.notice, sizeof(v->result.notice),
 		    ngettext(
 			"%u message that was due for deletion stays on the "
 			"server: it has no way to show that it is the one "
@@ -204,42 +203,42 @@ notice_plan(struct session *s)
 			"that were collected",
 			p->n_unsure),
 		    p->n_unsure);
-	s->record->account.braked |= p->brake;
-	if (!s->record->account.braked)
+	v->record->account.braked |= p->brake;
+	if (!v->record->account.braked)
 		return;
-	session_fail(s, OUTCOME_HELD,
+	visit_fail(v, OUTCOME_HELD,
 	    _("most of what was collected is not in the maildrop of %s any "
 	      "more, and much else is: nothing is deleted there until you "
 	      "run: malote collect --accept %s"),
-	    s->conf.account->server, s->conf.account->name);
+	    v->conf.account->server, v->conf.account->name);
 }
 
 /* What the plan wants of a message; too large ones stay. */
 static void
-begin_item(struct session *s, size_t i, uint32_t *n, uint64_t *octets)
+begin_item(struct visit *v, size_t i, uint32_t *n, uint64_t *octets)
 {
-	struct plan_item *it = &s->plan->v[i];
-	struct item *item = &s->items.v[i];
+	struct plan_item *it = &v->plan->v[i];
+	struct item *item = &v->items.v[i];
 	bool known = it->action == PLAN_LEAVE || it->action == PLAN_DELETE;
 
 	/* It was thought to break sessions, but its header has come. */
-	if (known && s->conf.earlier != NULL &&
-	    !session_is_shunned(s, &it->listed))
-		session_trouble_clear(s, i);
+	if (known && v->conf.earlier != NULL &&
+	    !trouble_is_shunned(v, &it->listed))
+		trouble_clear(v, i);
 	switch (it->action) {
 	case PLAN_DELETE:
 		item->message = (size_t)it->message;
-		items_delete_later(&s->items, i);
+		items_delete_later(&v->items, i);
 		break;
 	case PLAN_COLLECT:
 	case PLAN_IDENTIFY:
-		if (it->listed.size > s->conf.account->max_size) {
+		if (it->listed.size > v->conf.account->max_size) {
 			item->progress = ITEM_DONE;
-			s->result.tally.skipped++;
-		} else if (!session_is_for_now(s, &it->listed)) {
+			v->result.tally.skipped++;
+		} else if (!trouble_is_for_now(v, &it->listed)) {
 			item->progress = ITEM_DONE;
 		} else {
-			item->last = session_is_troubled(s, &it->listed);
+			item->last = trouble_is_known(v, &it->listed);
 			++*n;
 			*octets += it->listed.size;
 		}
@@ -249,21 +248,21 @@ begin_item(struct session *s, size_t i, uint32_t *n, uint64_t *octets)
 }
 
 void
-retrieve_enter(struct session *s)
+retrieve_enter(struct visit *v)
 {
 	uint64_t octets = 0;
 	uint32_t n = 0;
 
-	plan_decide(s->plan);
-	notice_plan(s);
-	session_troubles_prune(s);
-	s->items.next = 0;
-	for (size_t i = 0; i < s->plan->n; i++)
-		begin_item(s, i, &n, &octets);
-	s->conf.hooks->listed(s->conf.arg, n, octets);
-	s->n_wanted = n;
+	plan_decide(v->plan);
+	notice_plan(v);
+	trouble_prune(v);
+	v->items.next = 0;
+	for (size_t i = 0; i < v->plan->n; i++)
+		begin_item(v, i, &n, &octets);
+	v->conf.hooks->listed(v->conf.arg, n, octets);
+	v->n_wanted = n;
 	if (n != 0)
-		destination_try(s);
-	session_save(s, false);
-	send_more(s);
+		destination_try(v);
+	save_changes(v, false);
+	send_more(v);
 }

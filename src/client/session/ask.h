@@ -8,6 +8,6 @@
 
 /* Is there space for so many octets more?  False: that has failed the session,
  * which may go on with others. */
-bool session_has_space(struct session *s, uint64_t octets);
+bool ask_has_space(struct visit *v, uint64_t octets);
 
 #endif

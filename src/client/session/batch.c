@@ -31,24 +31,24 @@ struct batch {
 
 /* The destination takes nothing: what is complete would not be taken either. */
 static void
-drop_complete(struct session *s)
+drop_complete(struct visit *v)
 {
-	struct batch *b = s->batch;
+	struct batch *b = v->batch;
 
-	session_drop_held(s);
+	fence_drop(v);
 	for (size_t k = 0; k < b->n; k++) {
-		s->items.v[b->v[k]->item].progress = ITEM_DONE;
-		parcel_drop(s->conf.delivery, b->v[k]);
+		v->items.v[b->v[k]->item].progress = ITEM_DONE;
+		parcel_drop(v->conf.delivery, b->v[k]);
 	}
 	b->n = 0;
 	b->octets = 0;
 }
 
 static void
-count_stored(struct session *s, const struct parcel *p)
+count_stored(struct visit *v, const struct parcel *p)
 {
-	struct tally *t = &s->result.tally;
-	struct state_account *a = &s->record->account;
+	struct tally *t = &v->result.tally;
+	struct state_account *a = &v->record->account;
 
 	t->collected++;
 	t->collected_octets += p->octets;
@@ -57,21 +57,21 @@ count_stored(struct session *s, const struct parcel *p)
 }
 
 static void
-one_stored(struct session *s, const struct parcel *p)
+one_stored(struct visit *v, const struct parcel *p)
 {
-	struct item *item = &s->items.v[p->item];
-	struct record *r = s->record;
+	struct item *item = &v->items.v[p->item];
+	struct record *r = v->record;
 
 	item->progress = ITEM_DONE;
 	if (p->result == E_CLOSED)
 		return;
 	if (p->result != E_OK) {
-		destination_refused(s, p);
+		destination_refused(v, p);
 		return;
 	}
-	destination_took(s);
-	count_stored(s, p);
-	session_trouble_clear(s, p->item);
+	destination_took(v);
+	count_stored(v, p);
+	trouble_clear(v, p->item);
 	item->is_fresh = true;
 	item->message = r->n_fresh;
 	r->fresh[r->n_fresh++] = (struct message){
@@ -85,47 +85,47 @@ one_stored(struct session *s, const struct parcel *p)
 		.stored_at = time(NULL),
 	};
 	if (p->to_delete)
-		items_delete(&s->items, p->item);
+		items_delete(&v->items, p->item);
 }
 
 static void
 stored(struct storer_job *job)
 {
-	struct session *s = job->arg;
+	struct visit *v = job->arg;
 
-	s->batch->storing = false;
-	s->batch->stored_octets = 0;
+	v->batch->storing = false;
+	v->batch->stored_octets = 0;
 	for (size_t k = 0; k < job->n_parcels; k++) {
 		if (job->err == E_OK)
-			one_stored(s, job->parcels[k]);
+			one_stored(v, job->parcels[k]);
 		parcel_free(job->parcels[k]);
 	}
 	free(job->parcels);
 	if (job->err != E_OK) {
-		session_fail(s, OUTCOME_DISK, "%s", job->eb.text);
-		s->enough = s->result.unrecorded = true;
+		visit_fail(v, OUTCOME_DISK, "%s", job->eb.text);
+		v->enough = v->result.unrecorded = true;
 	} else if (job->failed != E_OK) {
-		drop_complete(s);
-		destination_failed(s, job->failed, job->eb.text);
+		drop_complete(v);
+		destination_failed(v, job->failed, job->eb.text);
 	}
-	s->conf.hooks->progress(
-	    s->conf.arg, s->octets_seen, s->result.tally.collected);
-	session_go_on(s);
+	v->conf.hooks->progress(
+	    v->conf.arg, v->octets_seen, v->result.tally.collected);
+	visit_go_on(v);
 }
 
 /* ---- storing ---- */
 
 void
-session_store(struct session *s)
+batch_store(struct visit *v)
 {
-	struct batch *b = s->batch;
+	struct batch *b = v->batch;
 
 	if (b->storing || b->n == 0)
 		return;
 	b->job = (struct storer_job){
 		.kind = STORER_BATCH,
 		.done = stored,
-		.arg = s,
+		.arg = v,
 		.parcels = b->v,
 		.n_parcels = b->n,
 	};
@@ -134,69 +134,69 @@ session_store(struct session *s)
 	b->stored_octets = b->octets;
 	b->octets = 0;
 	b->storing = true;
-	storer_do(s->conf.storer, &b->job);
+	storer_do(v->conf.storer, &b->job);
 }
 
 bool
-session_store_add(struct session *s, struct parcel *p)
+batch_add(struct visit *v, struct parcel *p)
 {
-	struct batch *b = s->batch;
-	struct parcel **v =
+	struct batch *b = v->batch;
+	struct parcel **more =
 	    array_room(b->v, b->n, &b->room, sizeof(struct parcel *));
 
-	if (v == NULL)
+	if (more == NULL)
 		return false;
-	b->v = v;
+	b->v = more;
 	if (b->n == 0)
-		b->since = ev_now(s->conf.loop);
+		b->since = ev_now(v->conf.loop);
 	b->v[b->n++] = p;
 	b->octets += p->octets;
 	return true;
 }
 
 bool
-session_store_is_due(const struct session *s)
+batch_is_due(const struct visit *v)
 {
-	const struct batch *b = s->batch;
+	const struct batch *b = v->batch;
 
-	return b->n >= BATCH || b->octets >= BATCH_OCTETS || s->n_asked == 0 ||
-	       (b->n != 0 && ev_now(s->conf.loop) - b->since > BATCH_AGE);
+	return b->n >= BATCH || b->octets >= BATCH_OCTETS || v->n_asked == 0 ||
+	       (b->n != 0 && ev_now(v->conf.loop) - b->since > BATCH_AGE);
 }
 
 bool
-session_store_is_long(const struct session *s)
+batch_is_long(const struct visit *v)
 {
-	const struct batch *b = s->batch;
+	const struct batch *b = v->batch;
 
 	return b->n >= BACKLOG ||
 	       b->octets + b->stored_octets >= BACKLOG_OCTETS;
 }
 
 bool
-session_is_storing(const struct session *s)
+batch_is_busy(const struct visit *v)
 {
-	return s->batch != NULL && s->batch->storing;
+	return v->batch != NULL && v->batch->storing;
 }
 
 bool
-session_has_unstored(const struct session *s)
+batch_has_some(const struct visit *v)
 {
-	return s->batch->n != 0 || s->batch->storing;
+	return v->batch->n != 0 || v->batch->storing;
 }
 
 /* ---- life ---- */
 
 bool
-session_batch_new(struct session *s)
+batch_new(struct visit *v)
 {
-	s->batch = calloc(1, sizeof(*s->batch));
-	return s->batch != NULL;
+	v->batch = calloc(1, sizeof(*v->batch));
+	return v->batch != NULL;
 }
 
 void
-session_batch_free(struct session *s)
+batch_free(struct visit *v)
 {
-	if (s->batch != NULL)
-		free(s->batch->v);
-	free(s->batch);
+	if (v->batch != NULL)
+		free(v->batch->v);
+	free(v->batch);
 }

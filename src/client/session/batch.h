@@ -9,18 +9,18 @@
 #include "client/session/core.h"
 
 /* False: memory. */
-bool session_batch_new(struct session *s) NODISCARD;
-void session_batch_free(struct session *s);
+bool batch_new(struct visit *v) NODISCARD;
+void batch_free(struct visit *v);
 
 /* Takes a parcel that is complete, of an item; false: memory. */
-bool session_store_add(struct session *s, struct parcel *p) NODISCARD;
+bool batch_add(struct visit *v, struct parcel *p) NODISCARD;
 /* Stores what is complete, unless some is being stored. */
-void session_store(struct session *s);
-bool session_store_is_due(const struct session *s);
-bool session_store_is_long(const struct session *s); /* ask for no more yet */
+void batch_store(struct visit *v);
+bool batch_is_due(const struct visit *v);
+bool batch_is_long(const struct visit *v); /* ask for no more yet */
 /* The thread is storing some. */
-bool session_is_storing(const struct session *s);
+bool batch_is_busy(const struct visit *v);
 /* Some are complete and not stored yet. */
-bool session_has_unstored(const struct session *s);
+bool batch_has_some(const struct visit *v);
 
 #endif

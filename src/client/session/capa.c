@@ -6,79 +6,77 @@
 #include "client/session/steps.h"
 
 static void
-send_capa(struct session *s)
+send_capa(struct visit *v)
 {
-	session_sent(
-	    s, pop3_client_send(&s->pop3, &s->line.out, POP3_CMD_CAPA));
+	visit_sent(v, pop3_client_send(&v->pop3, &v->line.out, POP3_CMD_CAPA));
 }
 
 static bool
-wants_stls(const struct session *s)
+wants_stls(const struct visit *v)
 {
-	return s->conf.account->security == SECURITY_STARTTLS &&
-	       !s->line.secure;
+	return v->conf.account->security == SECURITY_STARTTLS &&
+	       !v->line.secure;
 }
 
 void
-capa_enter(struct session *s)
+capa_enter(struct visit *v)
 {
-	if (s->record->account.no_capa_until <= time(NULL))
-		send_capa(s);
+	if (v->record->account.no_capa_until <= time(NULL))
+		send_capa(v);
 	else
-		session_enter(s, wants_stls(s) ? STEP_STLS : STEP_SIGN_IN);
+		visit_enter(v, wants_stls(v) ? STEP_STLS : STEP_SIGN_IN);
 }
 
 void
-capa_take(struct session *s, const struct pop3_event *ev)
+capa_take(struct visit *v, const struct pop3_event *ev)
 {
-	const struct pop3_capa *capa = &s->pop3.capa;
+	const struct pop3_capa *capa = &v->pop3.capa;
 
 	if (ev->type != POP3_EV_END && ev->type != POP3_EV_ERR)
 		return;
-	s->record->account.no_capa_until = 0;
-	if (!wants_stls(s))
-		session_enter(s, STEP_SIGN_IN);
+	v->record->account.no_capa_until = 0;
+	if (!wants_stls(v))
+		visit_enter(v, STEP_SIGN_IN);
 	else if (capa->known && !capa->stls)
-		session_end(s, OUTCOME_TLS,
+		visit_end(v, OUTCOME_TLS,
 		    _("%s offers no STLS, and nothing is sent without TLS"),
-		    s->conf.account->server);
+		    v->conf.account->server);
 	else
-		session_enter(s, STEP_STLS);
+		visit_enter(v, STEP_STLS);
 }
 
 void
-stls_enter(struct session *s)
+stls_enter(struct visit *v)
 {
-	session_sent(
-	    s, pop3_client_send(&s->pop3, &s->line.out, POP3_CMD_STLS));
+	visit_sent(v, pop3_client_send(&v->pop3, &v->line.out, POP3_CMD_STLS));
 }
 
 void
-stls_take(struct session *s, const struct pop3_event *ev)
+stls_take(struct visit *v, const struct pop3_event *ev)
 {
 	if (ev->type != POP3_EV_OK)
-		session_end(s, OUTCOME_TLS,
+		visit_end(v, OUTCOME_TLS,
 		    _("%s refuses STLS: \"%s\"; nothing is sent without TLS"),
-		    s->conf.account->server, session_quote(ev->text));
-	else if (s->line.in.len != 0)
+		    v->conf.account->server, visit_quote(ev->text));
+	else if (v->line.in.len != 0)
 		/* Anybody on the way can have put it there. */
-		session_end(s, OUTCOME_TLS,
+		visit_end(v, OUTCOME_TLS,
 		    _("%s sent something behind its answer to STLS: somebody "
 		      "may be tampering with the connection"),
-		    s->conf.account->server);
+		    v->conf.account->server);
 	else
-		session_enter(s, STEP_HANDSHAKE);
+		visit_enter(v, STEP_HANDSHAKE);
 }
 
 void
-recapa_enter(struct session *s)
+recapa_enter(struct visit *v)
 {
-	send_capa(s);
+	send_capa(v);
 }
 
 void
-recapa_take(struct session *s, const struct pop3_event *ev)
+recapa_take(struct visit *v, const struct pop3_event *ev)
 {
 	if (ev->type == POP3_EV_END || ev->type == POP3_EV_ERR)
-		session_enter(s, STEP_LISTING);
+		visit_enter(v, STEP_LISTING);
 }

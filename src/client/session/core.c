@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/i18n.h"
@@ -12,20 +11,20 @@ enum { DISTRUST = 30 * 24 * 3600 }; /* seconds */
 /* ---- the result ---- */
 
 void
-session_fail(struct session *s, enum outcome o, const char *fmt, ...)
+visit_fail(struct visit *v, enum outcome o, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (s->result.outcome != OUTCOME_OK)
+	if (v->result.outcome != OUTCOME_OK)
 		return;
-	s->result.outcome = o;
+	v->result.outcome = o;
 	va_start(ap, fmt);
-	vsnprintf(s->result.words, sizeof(s->result.words), fmt, ap);
+	vsnprintf(v->result.words, sizeof(v->result.words), fmt, ap);
 	va_end(ap);
 }
 
 const char *
-session_quote(struct slice text)
+visit_quote(struct slice text)
 {
 	static char out[256];
 
@@ -33,10 +32,9 @@ session_quote(struct slice text)
 }
 
 void
-session_refused(
-    struct session *s, const struct pop3_event *ev, const char *what)
+visit_refused(struct visit *v, const struct pop3_event *ev, const char *what)
 {
-	const char *said = session_quote(ev->text);
+	const char *said = visit_quote(ev->text);
 	enum outcome o = OUTCOME_SERVER;
 
 	if (ev->code == POP3_CODE_IN_USE || ev->code == POP3_CODE_LOGIN_DELAY ||
@@ -45,201 +43,202 @@ session_refused(
 	else if (ev->code == POP3_CODE_AUTH)
 		o = OUTCOME_DENIED;
 	if (ev->code == POP3_CODE_LOGIN_DELAY)
-		s->result.retry = s->pop3.capa.login_delay_s;
+		v->result.retry = v->pop3.capa.login_delay_s;
 	if (ev->code == POP3_CODE_IN_USE)
-		session_fail(s, o,
+		visit_fail(v, o,
 		    _("the maildrop is in use by another program: \"%s\""),
 		    said);
 	else
-		session_fail(s, o, _("%s: the server says \"%s\""), what, said);
+		visit_fail(v, o, _("%s: the server says \"%s\""), what, said);
 }
 
 /* ---- the way ---- */
 
 const char *
-session_step_name(const struct session *s)
+visit_step_name(const struct visit *v)
 {
-	return _(s->steps[s->step].name);
+	return _(v->steps[v->step].name);
 }
 
 static void
-call_enter(struct session *s)
+call_enter(struct visit *v)
 {
-	s->entering = false;
-	if (s->steps[s->step].enter != NULL)
-		s->steps[s->step].enter(s);
+	v->entering = false;
+	if (v->steps[v->step].enter != NULL)
+		v->steps[v->step].enter(v);
 }
 
-/* With nothing outstanding, what is left of the input answers no command.  It is
- * looked at first, so that none that `enter` sends takes it for its answer. */
+/* With nothing outstanding, what is left of the input answers no command.  It
+ * is looked at first, so that none that `enter` sends takes it for its
+ * answer. */
 void
-session_enter(struct session *s, enum step step)
+visit_enter(struct visit *v, enum step step)
 {
-	const struct step_row *left = &s->steps[s->step];
+	const struct step_row *left = &v->steps[v->step];
 
-	if (s->step != step && left->leave != NULL)
-		left->leave(s, step);
-	s->step = step;
-	s->entering = true;
-	if (s->looking && line_is_open(&s->line))
+	if (v->step != step && left->leave != NULL)
+		left->leave(v, step);
+	v->step = step;
+	v->entering = true;
+	if (v->looking && line_is_open(&v->line))
 		return;
-	call_enter(s);
-	session_flush(s);
+	call_enter(v);
+	visit_flush(v);
 }
 
 void
-session_finish(struct session *s)
+visit_finish(struct visit *v)
 {
-	if (s->step == STEP_SAVE || s->step == STEP_OVER)
+	if (v->step == STEP_SAVE || v->step == STEP_OVER)
 		return;
-	line_close(&s->line);
-	session_enter(s, STEP_SAVE);
+	line_close(&v->line);
+	visit_enter(v, STEP_SAVE);
 }
 
 void
-session_end(struct session *s, enum outcome o, const char *fmt, ...)
+visit_end(struct visit *v, enum outcome o, const char *fmt, ...)
 {
-	char words[sizeof(s->result.words)];
+	char words[sizeof(v->result.words)];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(words, sizeof(words), fmt, ap);
 	va_end(ap);
-	session_fail(s, o, "%s", words);
-	session_finish(s);
+	visit_fail(v, o, "%s", words);
+	visit_finish(v);
 }
 
 void
-session_memory(struct session *s)
+visit_memory(struct visit *v)
 {
-	session_end(s, OUTCOME_INTERNAL, "%s", _("out of memory"));
+	visit_end(v, OUTCOME_INTERNAL, "%s", _("out of memory"));
 }
 
 void
-session_break(struct session *s, enum outcome o, const char *fmt, ...)
+visit_break(struct visit *v, enum outcome o, const char *fmt, ...)
 {
 	va_list ap;
 
 	/* Who stops malote is in a hurry: no message is to blame then. */
-	if (!s->stopping) {
+	if (!v->stopping) {
 		va_start(ap, fmt);
-		vsnprintf(s->broken, sizeof(s->broken), fmt, ap);
+		vsnprintf(v->broken, sizeof(v->broken), fmt, ap);
 		va_end(ap);
-		session_fail(s, o, "%s", s->broken);
+		visit_fail(v, o, "%s", v->broken);
 	}
-	session_finish(s);
+	visit_finish(v);
 }
 
 /* ---- a server that mixes up its answers ---- */
 
 bool
-session_is_distrusted(const struct session *s)
+visit_is_distrusted(const struct visit *v)
 {
-	return s->record->account.serial_until > time(NULL);
+	return v->record->account.serial_until > time(NULL);
 }
 
 void
-session_distrust(struct session *s)
+visit_distrust(struct visit *v)
 {
-	s->pipelining = false;
-	s->record->account.serial_until = time(NULL) + DISTRUST;
+	v->pipelining = false;
+	v->record->account.serial_until = time(NULL) + DISTRUST;
 }
 
 void
-session_out_of_step(struct session *s, const char *why)
+visit_out_of_step(struct visit *v, const char *why)
 {
 	bool learns =
-	    !session_is_distrusted(s) && (s->was_pipelined || s->plan != NULL);
-	char words[sizeof(s->broken)];
+	    !visit_is_distrusted(v) && (v->was_pipelined || v->plan != NULL);
+	char words[sizeof(v->broken)];
 
 	if (why != NULL)
 		snprintf(words, sizeof(words),
 		    _("%s does not speak POP3 as it should (%s): %s"),
-		    s->conf.account->server, session_step_name(s), why);
+		    v->conf.account->server, visit_step_name(v), why);
 	else
 		snprintf(words, sizeof(words),
 		    _("%s mixes up its answers; from now on it is asked one "
 		      "thing at a time"),
-		    s->conf.account->server);
+		    v->conf.account->server);
 	if (learns) {
-		session_distrust(s);
-		s->result.again = true;
-		session_end(s, OUTCOME_PROTOCOL, "%s", words);
+		visit_distrust(v);
+		v->result.again = true;
+		visit_end(v, OUTCOME_PROTOCOL, "%s", words);
 	} else {
 		/* One thing is asked at a time already: it is the message. */
-		session_break(s, OUTCOME_PROTOCOL, "%s", words);
+		visit_break(v, OUTCOME_PROTOCOL, "%s", words);
 	}
 }
 
 /* ---- the dialogue ---- */
 
 bool
-session_sent(struct session *s, enum err e)
+visit_sent(struct visit *v, enum err e)
 {
 	if (e == E_OK)
 		return true;
 	if (e == E_FORMAT || e == E_FULL)
-		session_end(s, OUTCOME_CONFIG,
+		visit_end(v, OUTCOME_CONFIG,
 		    _("the name or password of account %s cannot be sent: too "
 		      "long, or it has a line end"),
-		    s->conf.account->name);
+		    v->conf.account->name);
 	else
-		session_memory(s);
+		visit_memory(v);
 	return false;
 }
 
 void
-session_flush(struct session *s)
+visit_flush(struct visit *v)
 {
-	if (!line_is_open(&s->line))
+	if (!line_is_open(&v->line))
 		return;
-	line_flush(&s->line);
-	if (s->step == STEP_RETRIEVE && s->pop3.n_pending == 0 &&
-	    s->line.out.len == 0)
-		line_rest(&s->line);
+	line_flush(&v->line);
+	if (v->step == STEP_RETRIEVE && v->pop3.n_pending == 0 &&
+	    v->line.out.len == 0)
+		line_rest(&v->line);
 	else
-		line_expect(&s->line, (double)s->conf.account->timeout *
-					  s->steps[s->step].patience);
+		line_expect(&v->line, (double)v->conf.account->timeout *
+					  v->steps[v->step].patience);
 }
 
 void
-session_look(struct session *s)
+visit_look(struct visit *v)
 {
 	struct pop3_event ev;
 
-	if (s->looking)
+	if (v->looking)
 		return;
-	s->looking = true;
-	while (line_is_open(&s->line) && !s->line.handshaking) {
-		pop3_client_run(&s->pop3, &s->line.in, &ev);
+	v->looking = true;
+	while (line_is_open(&v->line) && !v->line.handshaking) {
+		pop3_client_run(&v->pop3, &v->line.in, &ev);
 		if (ev.type == POP3_EV_BROKEN)
-			session_out_of_step(s, _(ev.why));
+			visit_out_of_step(v, _(ev.why));
 		else if (ev.type != POP3_EV_MORE)
-			s->steps[s->step].take(s, &ev);
-		else if (s->entering)
-			call_enter(s);
+			v->steps[v->step].take(v, &ev);
+		else if (v->entering)
+			call_enter(v);
 		else
 			break;
 	}
-	s->looking = false;
-	if (line_is_open(&s->line) && s->steps[s->step].writable != NULL)
-		s->steps[s->step].writable(s);
-	session_flush(s);
+	v->looking = false;
+	if (line_is_open(&v->line) && v->steps[v->step].writable != NULL)
+		v->steps[v->step].writable(v);
+	visit_flush(v);
 }
 
 void
-session_go_on(struct session *s)
+visit_go_on(struct visit *v)
 {
-	if (s->step == STEP_SAVE)
-		session_enter(s, STEP_SAVE);
+	if (v->step == STEP_SAVE)
+		visit_enter(v, STEP_SAVE);
 	else
-		session_look(s);
+		visit_look(v);
 }
 
 size_t
-session_find(const struct session *s, uint32_t msgno)
+visit_find(const struct visit *v, uint32_t msgno)
 {
-	const struct plan *p = s->plan;
+	const struct plan *p = v->plan;
 	size_t low = 0, high = p->n, middle;
 
 	while (low < high) {

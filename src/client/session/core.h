@@ -7,11 +7,11 @@
 
 #include "client/session/items.h"
 #include "client/session/line.h"
-#include "client/session/session.h"
 #include "client/session/trouble.h"
+#include "client/session/visit.h"
 #include "pop3/client.h"
 
-/* In the order in which a session takes them; the table is in session.c. */
+/* In the order in which a session takes them; the table is in visit.c. */
 enum step {
 	STEP_SECRET,
 	STEP_DIAL,
@@ -35,13 +35,13 @@ struct step_row {
 	const char *name;
 	unsigned patience; /* how many times the account's timeout; 0: as long
 	                    * as it takes */
-	void (*enter)(struct session *s);
+	void (*enter)(struct visit *v);
 	/* Is given every event but MORE and BROKEN. */
-	void (*take)(struct session *s, const struct pop3_event *ev);
+	void (*take)(struct visit *v, const struct pop3_event *ev);
 	/* All that has come was looked at: more commands can be sent. */
-	void (*writable)(struct session *s);
+	void (*writable)(struct visit *v);
 	/* Another step is taken; also called if `enter` has not been yet. */
-	void (*leave)(struct session *s, enum step next);
+	void (*leave)(struct visit *v, enum step next);
 };
 
 struct batch;
@@ -51,17 +51,17 @@ struct listing;
 struct saving;
 struct sign_in;
 
-struct session {
-	struct session_conf conf;
+struct visit {
+	struct visit_conf conf;
 	struct record *record;
-	struct session_result result;
+	struct visit_result result;
 	char broken[256]; /* why there is no line any more; or empty */
 
 	/* The way. */
 	const struct step_row *steps;
 	enum step step;
 	bool entering; /* the step's `enter` is still to be called */
-	bool looking;  /* within session_look() */
+	bool looking;  /* within visit_look() */
 	bool stopping;
 
 	/* The dialogue. */
@@ -105,51 +105,52 @@ struct session {
 /* ---- the result ---- */
 
 /* The first failure is the one that counts. */
-void session_fail(struct session *s, enum outcome o, const char *fmt, ...)
+void visit_fail(struct visit *v, enum outcome o, const char *fmt, ...)
     PRINTF(3, 4);
 /* What a server said, fit to be shown; good until the next call. */
-const char *session_quote(struct slice text);
+const char *visit_quote(struct slice text);
 /* The outcome that a refusal stands for, with the server's words. */
-void session_refused(
-    struct session *s, const struct pop3_event *ev, const char *what);
+void visit_refused(
+    struct visit *v, const struct pop3_event *ev, const char *what);
 
 /* ---- the way ---- */
 
 /* Leaves the step for another one.  Its `enter` is called at once or, within
- * session_look(), when all that has come was looked at. */
-void session_enter(struct session *s, enum step step);
+ * visit_look(), when all that has come was looked at. */
+void visit_enter(struct visit *v, enum step step);
 /* Of the step; for people. */
-const char *session_step_name(const struct session *s);
+const char *visit_step_name(const struct visit *v);
 /* Closes the line and goes to saving what is known. */
-void session_finish(struct session *s);
+void visit_finish(struct visit *v);
 /* Fails and finishes. */
-void session_end(struct session *s, enum outcome o, const char *fmt, ...)
+void visit_end(struct visit *v, enum outcome o, const char *fmt, ...)
     PRINTF(3, 4);
-void session_memory(struct session *s); /* for want of it */
-/* The same, as the line is lost or not to be trusted: what was awaited on it may
- * have been the reason. */
-void session_break(struct session *s, enum outcome o, const char *fmt, ...)
+void visit_memory(struct visit *v); /* for want of it */
+/* The same, as the line is lost or not to be trusted: what was awaited on it
+ * may have been the reason. */
+void visit_break(struct visit *v, enum outcome o, const char *fmt, ...)
     PRINTF(3, 4);
 
 /* ---- a server that mixes up its answers ---- */
 
-bool session_is_distrusted(const struct session *s);
+bool visit_is_distrusted(const struct visit *v);
 /* It was found to do so: it is asked one thing at a time from now on. */
-void session_distrust(struct session *s);
-/* The same, and the line is of no use any more; why: NULL, or what was no POP3. */
-void session_out_of_step(struct session *s, const char *why);
+void visit_distrust(struct visit *v);
+/* The same, and the line is of no use any more; why: NULL, or what was no
+ * POP3. */
+void visit_out_of_step(struct visit *v, const char *why);
 
 /* ---- the dialogue ---- */
 
 /* e: what came of appending a command.  False: that has ended the session. */
-bool session_sent(struct session *s, enum err e);
+bool visit_sent(struct visit *v, enum err e);
 /* Sends what can be sent now; sets the deadline anew. */
-void session_flush(struct session *s);
+void visit_flush(struct visit *v);
 /* Gives what has come to the step, and lets it send more. */
-void session_look(struct session *s);
+void visit_look(struct visit *v);
 /* The item of a listed number; SIZE_MAX: it is not listed. */
-size_t session_find(const struct session *s, uint32_t msgno);
+size_t visit_find(const struct visit *v, uint32_t msgno);
 /* What was waited for besides the line is done. */
-void session_go_on(struct session *s);
+void visit_go_on(struct visit *v);
 
 #endif

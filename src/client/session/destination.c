@@ -18,92 +18,92 @@ struct destination {
 /* ---- all messages ---- */
 
 void
-destination_failed(struct session *s, enum err e, const char *why)
+destination_failed(struct visit *v, enum err e, const char *why)
 {
-	enum outcome o = outcome_of_destination(e), before = s->result.outcome;
-	uint32_t n = s->n_wanted - s->result.tally.collected;
+	enum outcome o = outcome_of_destination(e), before = v->result.outcome;
+	uint32_t n = v->n_wanted - v->result.tally.collected;
 
 	if (before != OUTCOME_OK)
-		snprintf(s->result.notice, sizeof(s->result.notice), "%s", why);
+		snprintf(v->result.notice, sizeof(v->result.notice), "%s", why);
 	else if (o == OUTCOME_DESTINATION)
-		session_fail(s, o,
+		visit_fail(v, o,
 		    ngettext(
 			"%s; mend that, or \"deliver\" of account %s: until "
 			"then %u message waits on the server",
 			"%s; mend that, or \"deliver\" of account %s: until "
 			"then %u messages wait on the server",
 			n),
-		    why, s->conf.account->name, n);
+		    why, v->conf.account->name, n);
 	else
-		session_fail(s, o, "%s", why);
-	s->enough = true;
+		visit_fail(v, o, "%s", why);
+	v->enough = true;
 	/* What is still to come would come for nothing. */
-	if (s->n_asked > session_n_held(s))
-		session_finish(s);
+	if (v->n_asked > fence_n_held(v))
+		visit_finish(v);
 }
 
 static void
 tried(struct storer_job *job)
 {
-	struct session *s = job->arg;
+	struct visit *v = job->arg;
 
-	s->destination->tried = false;
+	v->destination->tried = false;
 	if (job->err != E_OK)
-		destination_failed(s, job->err, job->eb.text);
-	session_go_on(s);
+		destination_failed(v, job->err, job->eb.text);
+	visit_go_on(v);
 }
 
 /* What a program does with a message cannot be tried: there one message goes
  * ahead of the others. */
 void
-destination_try(struct session *s)
+destination_try(struct visit *v)
 {
-	enum dest_kind kind = s->conf.account->dest.kind;
-	struct destination *d = s->destination;
+	enum dest_kind kind = v->conf.account->dest.kind;
+	struct destination *d = v->destination;
 
 	d->scouted = kind == DEST_COMMAND || kind == DEST_LMTP;
 	d->tried = true;
 	d->job = (struct storer_job){
 		.kind = STORER_TRY,
 		.done = tried,
-		.arg = s,
+		.arg = v,
 	};
-	storer_do(s->conf.storer, &d->job);
+	storer_do(v->conf.storer, &d->job);
 }
 
 bool
-destination_is_tried(const struct session *s)
+destination_is_tried(const struct visit *v)
 {
-	return s->destination != NULL && s->destination->tried;
+	return v->destination != NULL && v->destination->tried;
 }
 
 /* ---- one message ---- */
 
 bool
-destination_is_scouted(const struct session *s)
+destination_is_scouted(const struct visit *v)
 {
-	return s->destination->scouted;
+	return v->destination->scouted;
 }
 
 void
-destination_took(struct session *s)
+destination_took(struct visit *v)
 {
-	s->destination->scouted = false;
-	s->destination->refusals = 0;
+	v->destination->scouted = false;
+	v->destination->refusals = 0;
 }
 
 /* A message that has been refused all along says nothing about the others. */
 void
-destination_refused(struct session *s, const struct parcel *p)
+destination_refused(struct visit *v, const struct parcel *p)
 {
-	struct destination *d = s->destination;
-	bool is_new = session_trouble(s, p->item,
+	struct destination *d = v->destination;
+	bool is_new = trouble_note(v, p->item,
 	    p->result == E_AGAIN ? TROUBLE_LATER : TROUBLE_REFUSED, p->why);
 
 	if (!is_new || ++d->refusals != REFUSALS_MAX)
 		return;
-	s->enough = true;
-	snprintf(s->result.notice, sizeof(s->result.notice),
+	v->enough = true;
+	snprintf(v->result.notice, sizeof(v->result.notice),
 	    _("%u messages in a row could not be delivered; no others are "
 	      "tried in this run"),
 	    d->refusals);
@@ -112,14 +112,14 @@ destination_refused(struct session *s, const struct parcel *p)
 /* ---- life ---- */
 
 bool
-destination_new(struct session *s)
+destination_new(struct visit *v)
 {
-	s->destination = calloc(1, sizeof(*s->destination));
-	return s->destination != NULL;
+	v->destination = calloc(1, sizeof(*v->destination));
+	return v->destination != NULL;
 }
 
 void
-destination_free(struct session *s)
+destination_free(struct visit *v)
 {
-	free(s->destination);
+	free(v->destination);
 }

@@ -1,9 +1,10 @@
 /*
  * destination.h - will it take what comes?
  *
- * It is tried before any message is downloaded.  What only a message can tell is
- * told by one that goes ahead of the others.  Once it takes nothing, not one octet
- * more is asked for: see doc/architecture.md, "A destination that takes nothing".
+ * It is tried before any message is downloaded.  What only a message can tell
+ * is told by one that goes ahead of the others.  Once it takes nothing, not one
+ * octet more is asked for: see doc/architecture.md, "A destination that takes
+ * nothing".
  */
 #ifndef CLIENT_SESSION_DESTINATION_H
 #define CLIENT_SESSION_DESTINATION_H
@@ -11,19 +12,19 @@
 #include "client/session/core.h"
 
 /* False: memory. */
-bool destination_new(struct session *s) NODISCARD;
-void destination_free(struct session *s);
+bool destination_new(struct visit *v) NODISCARD;
+void destination_free(struct visit *v);
 
 /* The thread begins to try it. */
-void destination_try(struct session *s);
-bool destination_is_tried(const struct session *s); /* right now */
+void destination_try(struct visit *v);
+bool destination_is_tried(const struct visit *v); /* right now */
 /* Only one message is to be under way, as it has not taken any yet. */
-bool destination_is_scouted(const struct session *s);
+bool destination_is_scouted(const struct visit *v);
 
 /* It takes nothing. */
-void destination_failed(struct session *s, enum err e, const char *why);
+void destination_failed(struct visit *v, enum err e, const char *why);
 /* It has taken a message, or not this one. */
-void destination_took(struct session *s);
-void destination_refused(struct session *s, const struct parcel *p);
+void destination_took(struct visit *v);
+void destination_refused(struct visit *v, const struct parcel *p);
 
 #endif

@@ -27,9 +27,9 @@ struct fences {
 /* ---- asking ---- */
 
 static enum pop3_cmd
-fence_for(const struct session *s, const struct listed *l)
+fence_for(const struct visit *v, const struct listed *l)
 {
-	enum fence fence = s->record->fence;
+	enum fence fence = v->record->fence;
 
 	if (fence == FENCE_UIDL && l->has_uid)
 		return POP3_CMD_UIDL_ONE;
@@ -39,146 +39,147 @@ fence_for(const struct session *s, const struct listed *l)
 }
 
 bool
-session_fence(struct session *s, size_t i)
+fence_send(struct visit *v, size_t i)
 {
-	struct fences *f = s->fences;
+	struct fences *f = v->fences;
 	const struct listed *l;
 	enum pop3_cmd cmd;
 
 	if (f->n_since != 0)
 		i = f->since[f->n_since - 1];
-	l = &s->plan->v[i].listed;
-	cmd = fence_for(s, l);
-	if (!session_sent(s, cmd == POP3_CMD_NOOP
-				 ? pop3_client_send(&s->pop3, &s->line.out, cmd)
-				 : pop3_client_message(
-				       &s->pop3, &s->line.out, cmd, l->msgno)))
+	l = &v->plan->v[i].listed;
+	cmd = fence_for(v, l);
+	if (!visit_sent(v, cmd == POP3_CMD_NOOP
+			       ? pop3_client_send(&v->pop3, &v->line.out, cmd)
+			       : pop3_client_message(
+				     &v->pop3, &v->line.out, cmd, l->msgno)))
 		return false;
 	f->n_since = 0;
 	f->since_octets = 0;
 	f->size_odd = false;
 	f->n_sent++;
-	s->was_pipelined |= s->pop3.n_pending > 1;
+	v->was_pipelined |= v->pop3.n_pending > 1;
 	return true;
 }
 
-/* The size does not tell it from all that was asked for since the last fence. */
+/* The size does not tell it from all that was asked for since the last
+ * fence. */
 static bool
-is_alike(const struct session *s, const struct listed *l)
+is_alike(const struct visit *v, const struct listed *l)
 {
-	const struct fences *f = s->fences;
+	const struct fences *f = v->fences;
 
-	if (!l->has_size || s->record->account.sizes_lie)
+	if (!l->has_size || v->record->account.sizes_lie)
 		return true;
 	for (size_t k = 0; k < f->n_since; k++)
-		if (s->plan->v[f->since[k]].listed.size == l->size)
+		if (v->plan->v[f->since[k]].listed.size == l->size)
 			return true;
 	return false;
 }
 
 bool
-session_is_alone(const struct session *s)
+fence_is_alone(const struct visit *v)
 {
-	const struct fences *f = s->fences;
+	const struct fences *f = v->fences;
 
-	return f->n_since != 0 && s->items.v[f->since[0]].alone;
+	return f->n_since != 0 && v->items.v[f->since[0]].alone;
 }
 
 bool
-session_fence_is_due(const struct session *s, size_t i)
+fence_is_due(const struct visit *v, size_t i)
 {
-	const struct fences *f = s->fences;
+	const struct fences *f = v->fences;
 
-	if (s->pop3.n_pending != 0 && !s->pipelining)
+	if (v->pop3.n_pending != 0 && !v->pipelining)
 		return false;
-	if (session_is_distrusted(s) && !f->in_step)
+	if (visit_is_distrusted(v) && !f->in_step)
 		return true;
 	return f->n_since != 0 &&
-	       (session_is_distrusted(s) || s->step == STEP_HEADERS ||
-		   session_is_alone(s) || s->items.v[i].alone || f->size_odd ||
-		   is_alike(s, &s->plan->v[i].listed) ||
+	       (visit_is_distrusted(v) || v->step == STEP_HEADERS ||
+		   fence_is_alone(v) || v->items.v[i].alone || f->size_odd ||
+		   is_alike(v, &v->plan->v[i].listed) ||
 		   f->n_since == HELD_MAX || f->since_octets >= SINCE_OCTETS ||
-		   ev_now(s->conf.loop) - f->since_at > SINCE_AGE);
+		   ev_now(v->conf.loop) - f->since_at > SINCE_AGE);
 }
 
 void
-session_asked(struct session *s, size_t i)
+fence_asked(struct visit *v, size_t i)
 {
-	struct fences *f = s->fences;
+	struct fences *f = v->fences;
 
 	if (f->n_since == 0)
-		f->since_at = ev_now(s->conf.loop);
+		f->since_at = ev_now(v->conf.loop);
 	f->since[f->n_since++] = i;
-	f->since_octets += s->plan->v[i].listed.size;
-	s->was_pipelined |= s->pop3.n_pending > 1;
+	f->since_octets += v->plan->v[i].listed.size;
+	v->was_pipelined |= v->pop3.n_pending > 1;
 }
 
 bool
-session_fence_last(struct session *s)
+fence_send_last(struct visit *v)
 {
-	if (s->fences->n_since == 0 ||
-	    (s->pop3.n_pending != 0 && (!s->pipelining || session_is_alone(s))))
+	if (v->fences->n_since == 0 ||
+	    (v->pop3.n_pending != 0 && (!v->pipelining || fence_is_alone(v))))
 		return true;
-	return session_fence(s, 0);
+	return fence_send(v, 0);
 }
 
 /* ---- holding ---- */
 
 void
-session_coming(struct session *s, size_t i)
+fence_coming(struct visit *v, size_t i)
 {
-	s->fences->coming = i;
-	s->fences->probed = false;
+	v->fences->coming = i;
+	v->fences->probed = false;
 }
 
 void
-session_hold(struct session *s, const struct held *h)
+fence_hold(struct visit *v, const struct held *h)
 {
-	struct fences *f = s->fences;
-	const struct listed *l = &s->plan->v[h->item].listed;
+	struct fences *f = v->fences;
+	const struct listed *l = &v->plan->v[h->item].listed;
 
 	f->held[f->n_held++] = *h;
 	if (h->kind == HELD_REFUSAL)
 		return;
-	s->items.v[h->item].progress = ITEM_HELD;
+	v->items.v[h->item].progress = ITEM_HELD;
 	f->size_odd |= h->kind == HELD_MESSAGE && h->octets != l->size;
 }
 
 void
-session_drop_held(struct session *s)
+fence_drop(struct visit *v)
 {
-	struct fences *f = s->fences;
+	struct fences *f = v->fences;
 
 	for (size_t k = 0; k < f->n_held; k++) {
 		if (f->held[k].kind != HELD_MESSAGE)
 			continue;
-		parcel_drop(s->conf.delivery, f->held[k].parcel);
-		s->items.v[f->held[k].item].progress = ITEM_DONE;
-		s->n_asked--;
+		parcel_drop(v->conf.delivery, f->held[k].parcel);
+		v->items.v[f->held[k].item].progress = ITEM_DONE;
+		v->n_asked--;
 	}
 	f->n_held = 0;
 }
 
 bool
-session_told(struct session *s, struct held *h_r)
+fence_told(struct visit *v, struct held *h_r)
 {
-	struct fences *f = s->fences;
+	struct fences *f = v->fences;
 
 	while (f->next_told < f->n_told) {
 		*h_r = f->held[f->next_told++];
 		h_r->apart = f->n_told == 1;
-		if (line_is_open(&s->line))
+		if (line_is_open(&v->line))
 			return true;
 		/* One of those before it has ended the session. */
-		parcel_drop(s->conf.delivery, h_r->parcel);
+		parcel_drop(v->conf.delivery, h_r->parcel);
 	}
 	return false;
 }
 
 static void
-told_apart(struct session *s)
+told_apart(struct visit *v)
 {
-	struct fences *f = s->fences;
+	struct fences *f = v->fences;
 
 	f->in_step = true;
 	f->next_told = 0;
@@ -189,7 +190,7 @@ told_apart(struct session *s)
 /* ---- what comes ---- */
 
 static bool
-is_as_listed(const struct session *s, const struct pop3_event *ev)
+is_as_listed(const struct visit *v, const struct pop3_event *ev)
 {
 	const struct listed *l;
 
@@ -197,34 +198,34 @@ is_as_listed(const struct session *s, const struct pop3_event *ev)
 		return !ev->odd;
 	if (ev->type == POP3_EV_ERR || ev->odd)
 		return false;
-	l = &s->plan->v[session_find(s, ev->msgno)].listed;
+	l = &v->plan->v[visit_find(v, ev->msgno)].listed;
 	return ev->cmd == POP3_CMD_UIDL_ONE
 		   ? digest_eq(digest_of(ev->data), l->uid)
 		   : ev->octets == l->size;
 }
 
 bool
-session_take_fence(struct session *s, const struct pop3_event *ev)
+fence_take(struct visit *v, const struct pop3_event *ev)
 {
-	struct fences *f = s->fences;
+	struct fences *f = v->fences;
 
 	if (ev->type == POP3_EV_PROBED) {
-		if (is_as_listed(s, ev))
-			pop3_client_end(&s->pop3);
+		if (is_as_listed(v, ev))
+			pop3_client_end(&v->pop3);
 		return true;
 	}
-	/* A NOOP may be one that only says that we are here, but not where it is
-	 * the fence. */
+	/* A NOOP may be one that only says that we are here, but not where it
+	 * is the fence. */
 	if (ev->cmd != POP3_CMD_UIDL_ONE && ev->cmd != POP3_CMD_LIST_ONE &&
-	    (ev->cmd != POP3_CMD_NOOP || f->n_sent == 0 || s->pipelining))
+	    (ev->cmd != POP3_CMD_NOOP || f->n_sent == 0 || v->pipelining))
 		return false;
 	f->n_sent--;
-	if (is_as_listed(s, ev))
-		told_apart(s);
-	else if (session_is_distrusted(s) && !f->in_step)
-		s->record->fence++; /* nothing is held: it was never good */
+	if (is_as_listed(v, ev))
+		told_apart(v);
+	else if (visit_is_distrusted(v) && !f->in_step)
+		v->record->fence++; /* nothing is held: it was never good */
 	else
-		session_out_of_step(s, NULL);
+		visit_out_of_step(v, NULL);
 	return true;
 }
 
@@ -237,97 +238,97 @@ session_take_fence(struct session *s, const struct pop3_event *ev)
 static void
 silent_within(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	struct session *s = w->data;
-	struct fences *f = s->fences;
+	struct visit *v = w->data;
+	struct fences *f = v->fences;
 
-	ev_timer_stop(s->conf.loop, w);
-	if (s->pop3.n_pending > 1) {
-		session_out_of_step(s, NULL);
-	} else if (session_fence(s, f->coming)) {
+	ev_timer_stop(v->conf.loop, w);
+	if (v->pop3.n_pending > 1) {
+		visit_out_of_step(v, NULL);
+	} else if (fence_send(v, f->coming)) {
 		f->probed = true;
-		pop3_client_probe(&s->pop3);
-		session_flush(s);
+		pop3_client_probe(&v->pop3);
+		visit_flush(v);
 	}
 }
 
 void
-session_doubt(struct session *s)
+fence_watch(struct visit *v)
 {
-	struct fences *f = s->fences;
-	const struct pop3_client *c = &s->pop3;
+	struct fences *f = v->fences;
+	const struct pop3_client *c = &v->pop3;
 	bool may_end = c->doubtful || (c->n_pending > 1 && c->unstuff.odd_dot);
 
-	if (line_is_open(&s->line) && c->inside && may_end && !f->probed)
-		ev_timer_again(s->conf.loop, &f->silence);
+	if (line_is_open(&v->line) && c->inside && may_end && !f->probed)
+		ev_timer_again(v->conf.loop, &f->silence);
 	else
-		ev_timer_stop(s->conf.loop, &f->silence);
+		ev_timer_stop(v->conf.loop, &f->silence);
 }
 
 /* ---- the end ---- */
 
 uint32_t
-session_n_held(const struct session *s)
+fence_n_held(const struct visit *v)
 {
 	uint32_t n = 0;
 
-	for (size_t k = 0; k < s->fences->n_held; k++)
-		n += s->fences->held[k].kind == HELD_MESSAGE;
+	for (size_t k = 0; k < v->fences->n_held; k++)
+		n += v->fences->held[k].kind == HELD_MESSAGE;
 	return n;
 }
 
 size_t
-session_last_held(const struct session *s)
+fence_last_held(const struct visit *v)
 {
-	const struct fences *f = s->fences;
+	const struct fences *f = v->fences;
 
 	return f->n_held != 0 ? f->held[f->n_held - 1].item : SIZE_MAX;
 }
 
 /* The line was lost: some servers cannot bear a fence. */
 static void
-fence_lost(struct session *s)
+fence_lost(struct visit *v)
 {
-	struct fences *f = s->fences;
+	struct fences *f = v->fences;
 
 	if (f->in_step)
 		return;
-	if (session_is_distrusted(s))
-		s->record->fence = FENCE_NOOP;
+	if (visit_is_distrusted(v))
+		v->record->fence = FENCE_NOOP;
 	else if (f->n_sent != 0 && f->n_held != 0)
-		session_distrust(s);
+		visit_distrust(v);
 	else
 		return;
-	s->result.again = true;
+	v->result.again = true;
 }
 
 void
-fence_leave(struct session *s, enum step next)
+fence_leave(struct visit *v, enum step next)
 {
-	ev_timer_stop(s->conf.loop, &s->fences->silence);
-	if (s->broken[0] != '\0')
-		fence_lost(s);
+	ev_timer_stop(v->conf.loop, &v->fences->silence);
+	if (v->broken[0] != '\0')
+		fence_lost(v);
 }
 
 /* ---- life ---- */
 
 bool
-session_fences_new(struct session *s)
+fence_new(struct visit *v)
 {
 	struct fences *f = calloc(1, sizeof(*f));
 
-	s->fences = f;
+	v->fences = f;
 	if (f == NULL)
 		return false;
 	ev_init(&f->silence, silent_within);
 	f->silence.repeat = SILENCE;
-	f->silence.data = s;
+	f->silence.data = v;
 	return true;
 }
 
 void
-session_fences_free(struct session *s)
+fence_free(struct visit *v)
 {
-	if (s->fences != NULL)
-		ev_timer_stop(s->conf.loop, &s->fences->silence);
-	free(s->fences);
+	if (v->fences != NULL)
+		ev_timer_stop(v->conf.loop, &v->fences->silence);
+	free(v->fences);
 }

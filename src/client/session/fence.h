@@ -36,47 +36,48 @@ struct held {
 };
 
 /* False: memory. */
-bool session_fences_new(struct session *s) NODISCARD;
-void session_fences_free(struct session *s);
+bool fence_new(struct visit *v) NODISCARD;
+void fence_free(struct visit *v);
 
 /* ---- asking ---- */
 
-/* Sends a command that is answered with what is known of a message: the last one
- * that was asked for since the last fence, or item i.  False, here and below: the
- * session has failed. */
-bool session_fence(struct session *s, size_t i);
+/* Sends a command that is answered with what is known of a message: the last
+ * one that was asked for since the last fence, or item i.  False, here and
+ * below: the session has failed. */
+bool fence_send(struct visit *v, size_t i);
 /* Before item i is asked for. */
-bool session_fence_is_due(const struct session *s, size_t i);
-/* What was asked for last is to be answered before anything else is asked for. */
-bool session_is_alone(const struct session *s);
+bool fence_is_due(const struct visit *v, size_t i);
+/* What was asked for last is to be answered before anything else is asked
+ * for. */
+bool fence_is_alone(const struct visit *v);
 /* RETR or TOP was sent. */
-void session_asked(struct session *s, size_t i);
+void fence_asked(struct visit *v, size_t i);
 /* Nothing more can be sent now: fences what was. */
-bool session_fence_last(struct session *s);
+bool fence_send_last(struct visit *v);
 
 /* ---- what comes ---- */
 
 /* The answer to RETR or TOP begins. */
-void session_coming(struct session *s, size_t i);
+void fence_coming(struct visit *v, size_t i);
 /* Keeps it until a fence is in step. */
-void session_hold(struct session *s, const struct held *h);
-/* True: it was a fence's; session_told() gives what it told apart, if it was in
+void fence_hold(struct visit *v, const struct held *h);
+/* True: it was a fence's; fence_told() gives what it told apart, if it was in
  * step. */
-bool session_take_fence(struct session *s, const struct pop3_event *ev);
+bool fence_take(struct visit *v, const struct pop3_event *ev);
 /* The next one that was told apart.  To be called until it is false. */
-bool session_told(struct session *s, struct held *h_r);
+bool fence_told(struct visit *v, struct held *h_r);
 /* Looks whether what is coming may have ended; to be called when all that has
  * come was looked at. */
-void session_doubt(struct session *s);
+void fence_watch(struct visit *v);
 
 /* ---- the end ---- */
 
-void session_drop_held(struct session *s);
+void fence_drop(struct visit *v);
 /* How many messages are held, which have come. */
-uint32_t session_n_held(const struct session *s);
+uint32_t fence_n_held(const struct visit *v);
 /* The item of what was held last; SIZE_MAX: nothing is. */
-size_t session_last_held(const struct session *s);
+size_t fence_last_held(const struct visit *v);
 /* The `leave` of steps with fences. */
-void fence_leave(struct session *s, enum step next);
+void fence_leave(struct visit *v, enum step next);
 
 #endif

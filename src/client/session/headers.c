@@ -10,114 +10,113 @@ enum {
 
 /* False: not now. */
 static bool
-send_top(struct session *s, size_t i)
+send_top(struct visit *v, size_t i)
 {
-	uint32_t msgno = s->plan->v[i].listed.msgno;
+	uint32_t msgno = v->plan->v[i].listed.msgno;
 
-	if (s->pop3.n_pending != 0 &&
-	    (!s->pipelining || s->pop3.pending_octets > COMMANDS_MAX))
+	if (v->pop3.n_pending != 0 &&
+	    (!v->pipelining || v->pop3.pending_octets > COMMANDS_MAX))
 		return false;
-	if (session_fence_is_due(s, i) &&
-	    (!session_fence(s, i) || !s->pipelining))
+	if (fence_is_due(v, i) && (!fence_send(v, i) || !v->pipelining))
 		return false;
-	if (!session_sent(s, pop3_client_message(
-				 &s->pop3, &s->line.out, POP3_CMD_TOP, msgno)))
+	if (!visit_sent(v, pop3_client_message(
+			       &v->pop3, &v->line.out, POP3_CMD_TOP, msgno)))
 		return false;
-	s->items.v[i].progress = ITEM_TOP;
-	session_asked(s, i);
+	v->items.v[i].progress = ITEM_TOP;
+	fence_asked(v, i);
 	return true;
 }
 
 static void
-send_tops(struct session *s)
+send_tops(struct visit *v)
 {
-	struct items *t = &s->items;
-	struct plan *p = s->plan;
-	bool has_top = !s->pop3.capa.known || s->pop3.capa.top;
+	struct items *t = &v->items;
+	struct plan *p = v->plan;
+	bool has_top = !v->pop3.capa.known || v->pop3.capa.top;
 
 	for (; t->next < p->n; t->next++) {
 		const struct plan_item *it = &p->v[t->next];
 
 		if (!it->ask)
 			continue;
-		if (!has_top || session_is_shunned(s, &it->listed))
+		if (!has_top || trouble_is_shunned(v, &it->listed))
 			plan_header(p, t->next, NULL);
-		else if (!send_top(s, t->next))
+		else if (!send_top(v, t->next))
 			return;
 	}
-	if (session_fence_last(s) && s->pop3.n_pending == 0)
-		session_enter(s, STEP_RETRIEVE);
+	if (fence_send_last(v) && v->pop3.n_pending == 0)
+		visit_enter(v, STEP_RETRIEVE);
 }
 
 void
-headers_enter(struct session *s)
+headers_enter(struct visit *v)
 {
-	s->items.next = 0;
-	send_tops(s);
+	v->items.next = 0;
+	send_tops(v);
 }
 
 void
-headers_writable(struct session *s)
+headers_writable(struct visit *v)
 {
-	send_tops(s);
-	session_doubt(s);
+	send_tops(v);
+	fence_watch(v);
 }
 
 static void
-header_data(struct session *s, size_t i, struct slice data)
+header_data(struct visit *v, size_t i, struct slice data)
 {
-	s->came += data.n;
-	if (s->came <= HEADER_MAX + s->plan->v[i].listed.size)
-		identity_reader_add(s->identity, data.p, data.n);
+	v->came += data.n;
+	if (v->came <= HEADER_MAX + v->plan->v[i].listed.size)
+		identity_reader_add(v->identity, data.p, data.n);
 	else
-		session_break(s, OUTCOME_PROTOCOL,
+		visit_break(v, OUTCOME_PROTOCOL,
 		    _("%s sends a header without end"),
-		    s->conf.account->server);
+		    v->conf.account->server);
 }
 
 static void
-headers_told(struct session *s)
+headers_told(struct visit *v)
 {
 	struct held held;
 
-	while (session_told(s, &held))
+	while (fence_told(v, &held))
 		if (held.kind == HELD_HEADER) {
-			s->items.v[held.item].progress = ITEM_IDLE;
-			plan_header(s->plan, held.item, &held.identity);
+			v->items.v[held.item].progress = ITEM_IDLE;
+			plan_header(v->plan, held.item, &held.identity);
 		}
 }
 
 static void
-top_answered(struct session *s, const struct pop3_event *ev)
+top_answered(struct visit *v, const struct pop3_event *ev)
 {
-	struct held held = { HELD_HEADER, .item = session_find(s, ev->msgno) };
+	struct held held = { HELD_HEADER, .item = visit_find(v, ev->msgno) };
 
 	switch (ev->type) {
 	case POP3_EV_OK:
-		session_coming(s, held.item);
-		identity_reader_reset(s->identity);
+		fence_coming(v, held.item);
+		identity_reader_reset(v->identity);
 		return;
-	case POP3_EV_DATA: header_data(s, held.item, ev->data); return;
+	case POP3_EV_DATA: header_data(v, held.item, ev->data); return;
 	case POP3_EV_END:
-		held.identity = identity_reader_end(s->identity);
-		session_hold(s, &held);
+		held.identity = identity_reader_end(v->identity);
+		fence_hold(v, &held);
 		break;
 	default:
 		held.kind = HELD_REFUSAL;
-		session_hold(s, &held);
-		s->top_refused |= s->pop3.capa.known && s->pop3.capa.top;
-		plan_header(s->plan, held.item, NULL);
-		s->items.v[held.item].progress = ITEM_IDLE;
+		fence_hold(v, &held);
+		v->top_refused |= v->pop3.capa.known && v->pop3.capa.top;
+		plan_header(v->plan, held.item, NULL);
+		v->items.v[held.item].progress = ITEM_IDLE;
 		break;
 	}
-	s->came = 0;
+	v->came = 0;
 }
 
 void
-headers_take(struct session *s, const struct pop3_event *ev)
+headers_take(struct visit *v, const struct pop3_event *ev)
 {
-	if (session_take_fence(s, ev))
-		headers_told(s);
+	if (fence_take(v, ev))
+		headers_told(v);
 	else if (ev->cmd == POP3_CMD_TOP)
-		top_answered(s, ev);
+		top_answered(v, ev);
 }

@@ -1,7 +1,5 @@
 #include "client/session/line.h"
 
-#include <string.h>
-
 #include "base/i18n.h"
 #include "net/tls.h"
 
@@ -87,7 +85,7 @@ line_flush(struct line *l)
 }
 
 static void
-writable(struct ev_loop *loop, ev_io *w, int revents)
+line_writable(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct line *l = w->data;
 
@@ -132,7 +130,7 @@ read_some(struct line *l)
 }
 
 static void
-readable(struct ev_loop *loop, ev_io *w, int revents)
+line_readable(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct line *l = w->data;
 	enum err e = E_OK;
@@ -168,7 +166,7 @@ line_start_tls(struct line *l, const struct tls_client_conf *conf,
 }
 
 static void
-connected(void *arg, enum err e, int fd, const char *words)
+line_connected(void *arg, enum err e, int fd, const char *words)
 {
 	struct line *l = arg;
 
@@ -186,7 +184,7 @@ enum err
 line_dial(struct line *l, struct dialer *dialer, const struct dial_conf *conf,
     struct errbuf *eb)
 {
-	return dial_start(&l->dial, dialer, conf, connected, l, eb);
+	return dial_start(&l->dial, dialer, conf, line_connected, l, eb);
 }
 
 void
@@ -201,8 +199,8 @@ line_init(struct line *l, struct ev_loop *loop, const struct line_hooks *hooks,
 	};
 	buf_init(&l->in, IN_MAX, false);
 	buf_init(&l->out, OUT_MAX, true);
-	ev_init(&l->reading, readable);
-	ev_init(&l->writing, writable);
+	ev_init(&l->reading, line_readable);
+	ev_init(&l->writing, line_writable);
 	ev_init(&l->deadline, deadline_passed);
 	ev_init(&l->limit, limit_passed);
 	ev_timer_init(&l->idle, idle_passed, 0, KEEP_ALIVE);

@@ -1,6 +1,5 @@
 /* STAT, LIST, UIDL: what is there. */
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/array.h"
@@ -27,74 +26,74 @@ struct listing {
 /* ---- asking ---- */
 
 static bool
-ask(struct session *s, enum pop3_cmd cmd)
+listing_send(struct visit *v, enum pop3_cmd cmd)
 {
-	return session_sent(s, pop3_client_send(&s->pop3, &s->line.out, cmd));
+	return visit_sent(v, pop3_client_send(&v->pop3, &v->line.out, cmd));
 }
 
 void
-listing_enter(struct session *s)
+listing_enter(struct visit *v)
 {
-	s->listing = calloc(1, sizeof(*s->listing));
-	if (s->listing == NULL) {
-		session_memory(s);
+	v->listing = calloc(1, sizeof(*v->listing));
+	if (v->listing == NULL) {
+		visit_memory(v);
 		return;
 	}
-	s->pipelining = s->pop3.capa.pipelining && !session_is_distrusted(s);
-	if (!ask(s, POP3_CMD_STAT) || !s->pipelining)
+	v->pipelining = v->pop3.capa.pipelining && !visit_is_distrusted(v);
+	if (!listing_send(v, POP3_CMD_STAT) || !v->pipelining)
 		return;
-	s->was_pipelined = true;
-	if (ask(s, POP3_CMD_LIST))
-		ask(s, POP3_CMD_UIDL);
+	v->was_pipelined = true;
+	if (listing_send(v, POP3_CMD_LIST))
+		listing_send(v, POP3_CMD_UIDL);
 }
 
 void
-listing_leave(struct session *s, enum step next)
+listing_leave(struct visit *v, enum step next)
 {
-	if (s->listing != NULL)
-		free(s->listing->v);
-	free(s->listing);
-	s->listing = NULL;
+	if (v->listing != NULL)
+		free(v->listing->v);
+	free(v->listing);
+	v->listing = NULL;
 }
 
 /* ---- rows ---- */
 
 /* NULL: memory; the session is over. */
 static struct listed *
-new_row(struct session *s, uint32_t msgno)
+new_row(struct visit *v, uint32_t msgno)
 {
-	struct listing *all = s->listing;
-	struct listed *v;
+	struct listing *all = v->listing;
+	struct listed *row;
 
-	v = array_room(all->v, all->n, &all->room, sizeof(*v));
-	if (v == NULL) {
-		session_memory(s);
+	row = array_room(all->v, all->n, &all->room, sizeof(*row));
+	if (row == NULL) {
+		visit_memory(v);
 		return NULL;
 	}
-	all->v = v;
-	v += all->n++;
-	*v = (struct listed){ .msgno = msgno };
-	return v;
+	all->v = row;
+	row += all->n++;
+	*row = (struct listed){ .msgno = msgno };
+	return row;
 }
 
 static void
-entry(struct session *s, const struct pop3_event *ev)
+listing_entry(struct visit *v, const struct pop3_event *ev)
 {
-	size_t most = 2 * (size_t)s->stat_count + BEYOND_STAT;
+	size_t most = 2 * (size_t)v->stat_count + BEYOND_STAT;
 	struct listed *l;
 
 	if (ev->msgno == 0)
 		return;
-	if (s->listing->stat_odd || most > ROWS_MAX)
+	if (v->listing->stat_odd || most > ROWS_MAX)
 		most = ROWS_MAX;
-	if (s->listing->n > most) {
-		session_end(s, OUTCOME_PROTOCOL,
+	if (v->listing->n > most) {
+		visit_end(v, OUTCOME_PROTOCOL,
 		    _("%s lists many more messages than it says there are, or "
 		      "too many"),
-		    s->conf.account->server);
+		    v->conf.account->server);
 		return;
 	}
-	if ((l = new_row(s, ev->msgno)) == NULL)
+	if ((l = new_row(v, ev->msgno)) == NULL)
 		return;
 	if (ev->cmd == POP3_CMD_LIST) {
 		l->is_listed = true;
@@ -115,7 +114,7 @@ by_number(const void *va, const void *vb)
 }
 
 static void
-join(struct listed *l, const struct listed *other)
+join_row(struct listed *l, const struct listed *other)
 {
 	l->is_listed |= other->is_listed;
 	if (!l->has_size && other->has_size) {
@@ -139,66 +138,66 @@ join_rows(struct listing *all)
 	qsort(all->v, all->n, sizeof(*all->v), by_number);
 	for (size_t i = 1; i < all->n; i++)
 		if (all->v[i].msgno == all->v[n].msgno)
-			join(&all->v[n], &all->v[i]);
+			join_row(&all->v[n], &all->v[i]);
 		else
 			all->v[++n] = all->v[i];
 	all->n = n + 1;
 }
 
-/* Messages that STAT has counted and no row names: RETR will tell.  That is done
- * for a few; of more it is only said that they are there, see
- * session_troubles_report(). */
+/* Messages that STAT has counted and no row names: RETR will tell.  That is
+ * done for a few; of more it is only said that they are there, see
+ * trouble_report(). */
 static bool
-add_unlisted(struct session *s)
+add_unlisted(struct visit *v)
 {
-	struct listing *all = s->listing;
-	size_t n = all->n, at = 0, missing = s->stat_count - n;
+	struct listing *all = v->listing;
+	size_t n = all->n, at = 0, missing = v->stat_count - n;
 
-	for (uint32_t i = 1; i <= s->stat_count && missing > 0; i++)
+	for (uint32_t i = 1; i <= v->stat_count && missing > 0; i++)
 		if (at < n && all->v[at].msgno == i)
 			at++;
 		else if (all->n - n == UNLISTED)
 			break;
-		else if (new_row(s, i) == NULL)
+		else if (new_row(v, i) == NULL)
 			return false;
 		else
 			missing--;
 	qsort(all->v, all->n, sizeof(*all->v), by_number);
-	s->n_unlisted = missing;
+	v->n_unlisted = missing;
 	return true;
 }
 
 /* A number that neither LIST nor STAT has is not to be trusted. */
 static void
-drop_uncounted(struct session *s)
+drop_uncounted(struct visit *v)
 {
-	struct listing *all = s->listing;
+	struct listing *all = v->listing;
 	size_t n = 0;
 
 	for (size_t i = 0; i < all->n; i++)
 		if (!all->list_ok || all->v[i].is_listed ||
-		    all->v[i].msgno <= s->stat_count)
+		    all->v[i].msgno <= v->stat_count)
 			all->v[n++] = all->v[i];
 	all->n = n;
 }
 
 /* Without any listing STAT has said how many there are.  A message that UIDL
- * does not have, or with a unique-id that is not usable, has none.  False: it is
- * not known what is there. */
+ * does not have, or with a unique-id that is not usable, has none.  False: it
+ * is not known what is there. */
 static bool
-settle(struct session *s)
+settle(struct visit *v)
 {
-	struct listing *all = s->listing;
+	struct listing *all = v->listing;
 
 	if (all->list_ok || all->uidl_ok) {
 		join_rows(all);
-		drop_uncounted(s);
-		return all->n >= s->stat_count || add_unlisted(s);
+		drop_uncounted(v);
+		return all->n >= v->stat_count || add_unlisted(v);
 	}
-	if (all->stat_odd || s->stat_count > ROWS_MAX / 2)
+	if (all->stat_odd || v->stat_count > ROWS_MAX / 2)
 		return false;
-	for (uint32_t i = 1; i <= s->stat_count; i++)
-		if (new_row(s, i) == NULL)
+	for (uint32_t i = 1; i <= v->stat_count; i++)
+		if (new_row(v, i) == NULL)
 			return false;
 	return true;
 }
@@ -216,86 +215,85 @@ has_all_sizes(const struct listing *all)
 }
 
 static enum err
-make_plan(struct session *s)
+make_plan(struct visit *v)
 {
-	struct record *r = s->record;
+	struct record *r = v->record;
 	struct plan_rules rules = {
 		.now = time(NULL),
-		.keep = s->conf.account->keep,
+		.keep = v->conf.account->keep,
 		.held = r->account.braked,
-		.accepted = s->conf.accept,
+		.accepted = v->conf.accept,
 	};
 
-	if (items_init(&s->items, s->listing->n) != E_OK ||
-	    record_make_room(r, s->listing->n) != E_OK ||
-	    !session_fences_new(s) || !session_batch_new(s) ||
-	    !destination_new(s))
+	if (items_init(&v->items, v->listing->n) != E_OK ||
+	    record_make_room(r, v->listing->n) != E_OK || !fence_new(v) ||
+	    !batch_new(v) || !destination_new(v))
 		return E_NOMEM;
-	return plan_new(&s->plan, r->messages, r->n_messages, s->listing->v,
-	    s->listing->n, &rules);
+	return plan_new(&v->plan, r->messages, r->n_messages, v->listing->v,
+	    v->listing->n, &rules);
 }
 
 static void
-listing_complete(struct session *s)
+listing_complete(struct visit *v)
 {
-	if (!settle(s)) {
-		session_end(s, OUTCOME_PROTOCOL,
+	if (!settle(v)) {
+		visit_end(v, OUTCOME_PROTOCOL,
 		    _("%s does not say what is in the maildrop"),
-		    s->conf.account->server);
+		    v->conf.account->server);
 		return;
 	}
-	s->pipelining &= has_all_sizes(s->listing);
-	if (s->conf.accept)
-		s->record->account.braked = false;
-	if (make_plan(s) != E_OK) {
-		session_memory(s);
+	v->pipelining &= has_all_sizes(v->listing);
+	if (v->conf.accept)
+		v->record->account.braked = false;
+	if (make_plan(v) != E_OK) {
+		visit_memory(v);
 		return;
 	}
-	session_enter(s, plan_ask(s->plan) != 0 ? STEP_HEADERS : STEP_RETRIEVE);
+	visit_enter(v, plan_ask(v->plan) != 0 ? STEP_HEADERS : STEP_RETRIEVE);
 }
 
 /* ---- what comes ---- */
 
 static bool
-is_empty(const struct session *s)
+is_empty(const struct visit *v)
 {
-	return s->stat_count == 0 && !s->listing->stat_odd;
+	return v->stat_count == 0 && !v->listing->stat_odd;
 }
 
 static void
-stat_answered(struct session *s, const struct pop3_event *ev)
+stat_answered(struct visit *v, const struct pop3_event *ev)
 {
-	struct listing *all = s->listing;
+	struct listing *all = v->listing;
 
 	if (ev->type == POP3_EV_ERR) {
-		session_refused(s, ev, "STAT");
-		session_finish(s);
+		visit_refused(v, ev, "STAT");
+		visit_finish(v);
 		return;
 	}
-	s->stat_count = ev->count;
+	v->stat_count = ev->count;
 	all->stat_odd = ev->odd;
-	if (s->pipelining)
+	if (v->pipelining)
 		return;
-	if (is_empty(s)) {
+	if (is_empty(v)) {
 		all->list_ok = all->uidl_ok = true;
-		listing_complete(s);
+		listing_complete(v);
 	} else {
-		ask(s, POP3_CMD_LIST);
+		listing_send(v, POP3_CMD_LIST);
 	}
 }
 
 /* LIST and UIDL: their end, or a refusal. */
 static void
-list_answered(struct session *s, const struct pop3_event *ev)
+list_answered(struct visit *v, const struct pop3_event *ev)
 {
-	struct listing *all = s->listing;
+	struct listing *all = v->listing;
 	/* Some servers have no list of nothing. */
-	bool ok = ev->type == POP3_EV_END || is_empty(s);
+	bool ok = ev->type == POP3_EV_END || is_empty(v);
 
 	if (!ok && (ev->code == POP3_CODE_SYS_TEMP ||
-		       (ev->cmd == POP3_CMD_UIDL && s->pop3.capa.uidl))) {
-		session_refused(s, ev, pop3_cmd_name(ev->cmd));
-		session_finish(s);
+		       (ev->cmd == POP3_CMD_UIDL && v->pop3.capa.uidl))) {
+		visit_refused(v, ev, pop3_cmd_name(ev->cmd));
+		visit_finish(v);
 		return;
 	}
 	if (ev->cmd == POP3_CMD_LIST) {
@@ -304,21 +302,21 @@ list_answered(struct session *s, const struct pop3_event *ev)
 		all->uidl_ok = ok;
 		all->uidl_done = true;
 	}
-	if (s->pop3.n_pending != 0)
+	if (v->pop3.n_pending != 0)
 		return;
 	if (!all->uidl_done)
-		ask(s, POP3_CMD_UIDL);
+		listing_send(v, POP3_CMD_UIDL);
 	else
-		listing_complete(s);
+		listing_complete(v);
 }
 
 void
-listing_take(struct session *s, const struct pop3_event *ev)
+listing_take(struct visit *v, const struct pop3_event *ev)
 {
 	if (ev->cmd == POP3_CMD_STAT)
-		stat_answered(s, ev);
+		stat_answered(v, ev);
 	else if (ev->type == POP3_EV_ENTRY)
-		entry(s, ev);
+		listing_entry(v, ev);
 	else if (ev->type != POP3_EV_OK)
-		list_answered(s, ev);
+		list_answered(v, ev);
 }

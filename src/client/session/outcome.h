@@ -43,8 +43,8 @@ struct tally {
 	uint64_t left_octets;
 };
 
-/* Does a session end the run so, whatever becomes of the messages that broke it?
- * Else the session that is held for those says how the run has ended. */
+/* Does a session end the run so, whatever becomes of the messages that broke
+ * it? Else the session that is held for those says how the run has ended. */
 bool outcome_stands(enum outcome o, const struct tally *t);
 
 #endif

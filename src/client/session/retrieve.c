@@ -1,8 +1,6 @@
 /* RETR, DELE: what comes. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/i18n.h"
 #include "client/session/ask.h"
@@ -19,97 +17,97 @@ enum {
 /* ---- retrieving ---- */
 
 static bool
-deletes_now(const struct session *s)
+deletes_now(const struct visit *v)
 {
-	return s->conf.account->keep == 0 && !s->plan->brake &&
-	       !s->plan->rules.held;
+	return v->conf.account->keep == 0 && !v->plan->brake &&
+	       !v->plan->rules.held;
 }
 
 static void
-message_begins(struct session *s)
+message_begins(struct visit *v)
 {
 	struct errbuf eb;
 	enum err e;
 
-	identity_reader_reset(s->identity);
-	if (s->enough)
+	identity_reader_reset(v->identity);
+	if (v->enough)
 		return;
-	e = parcel_begin(s->conf.delivery, &s->parcel, &eb);
+	e = parcel_begin(v->conf.delivery, &v->parcel, &eb);
 	if (e == E_OK)
 		return;
-	s->parcel = NULL;
-	destination_failed(s, e, eb.text);
+	v->parcel = NULL;
+	destination_failed(v, e, eb.text);
 }
 
 /* Octets of the message that is coming. */
 static uint64_t
-awaited(const struct session *s, const struct listed *l)
+awaited(const struct visit *v, const struct listed *l)
 {
-	return l->size > s->came ? l->size - s->came : 0;
+	return l->size > v->came ? l->size - v->came : 0;
 }
 
 /* More comes than was listed.  False: too much; the session is over. */
 static bool
-may_grow(struct session *s, const struct listed *l, size_t n)
+may_grow(struct visit *v, const struct listed *l, size_t n)
 {
-	const struct account *a = s->conf.account;
-	bool far = l->has_size && s->came > 2 * l->size + GROWTH;
+	const struct account *a = v->conf.account;
+	bool far = l->has_size && v->came > 2 * l->size + GROWTH;
 
-	if (s->came > a->max_size || far) {
-		session_break(s, OUTCOME_PROTOCOL,
+	if (v->came > a->max_size || far) {
+		visit_break(v, OUTCOME_PROTOCOL,
 		    _("%s sends much more of a message than it has said, or "
 		      "than max_size"),
 		    a->server);
 		return false;
 	}
-	if (s->came <= l->size || s->came % SPACE_EACH >= n ||
-	    session_has_space(s, SPACE_EACH))
+	if (v->came <= l->size || v->came % SPACE_EACH >= n ||
+	    ask_has_space(v, SPACE_EACH))
 		return true;
-	session_break(s, OUTCOME_DISK, "%s", s->result.words);
+	visit_break(v, OUTCOME_DISK, "%s", v->result.words);
 	return false;
 }
 
 static void
-message_data(struct session *s, size_t i, struct slice data)
+message_data(struct visit *v, size_t i, struct slice data)
 {
-	const struct listed *l = &s->plan->v[i].listed;
-	uint64_t left = awaited(s, l);
+	const struct listed *l = &v->plan->v[i].listed;
+	uint64_t left = awaited(v, l);
 	struct errbuf eb;
 	enum err e;
 
-	for (size_t k = 0; k < data.n && s->came + k < sizeof(s->first); k++)
-		s->first[s->came + k] = data.p[k];
-	s->in_flight -= data.n < left ? data.n : left;
-	s->came += data.n;
-	if (!may_grow(s, l, data.n))
+	for (size_t k = 0; k < data.n && v->came + k < sizeof(v->first); k++)
+		v->first[v->came + k] = data.p[k];
+	v->in_flight -= data.n < left ? data.n : left;
+	v->came += data.n;
+	if (!may_grow(v, l, data.n))
 		return;
-	s->octets_seen += data.n;
-	s->conf.hooks->progress(
-	    s->conf.arg, s->octets_seen, s->result.tally.collected);
-	if (s->parcel == NULL)
+	v->octets_seen += data.n;
+	v->conf.hooks->progress(
+	    v->conf.arg, v->octets_seen, v->result.tally.collected);
+	if (v->parcel == NULL)
 		return;
-	identity_reader_add(s->identity, data.p, data.n);
-	if ((e = parcel_add(s->parcel, data.p, data.n, &eb)) == E_OK)
+	identity_reader_add(v->identity, data.p, data.n);
+	if ((e = parcel_add(v->parcel, data.p, data.n, &eb)) == E_OK)
 		return;
-	parcel_drop(s->conf.delivery, s->parcel);
-	s->parcel = NULL;
-	destination_failed(s, e, eb.text);
+	parcel_drop(v->conf.delivery, v->parcel);
+	v->parcel = NULL;
+	destination_failed(v, e, eb.text);
 }
 
-/* An answer that belongs to another command shows in its size.  But many servers
- * list other sizes than they send: asking again, with nothing else outstanding,
- * tells which it is. */
+/* An answer that belongs to another command shows in its size.  But many
+ * servers list other sizes than they send: asking again, with nothing else
+ * outstanding, tells which it is. */
 static bool
-is_doubtful(struct session *s, size_t i, uint64_t octets, bool apart)
+is_doubtful(struct visit *v, size_t i, uint64_t octets, bool apart)
 {
-	struct item *item = &s->items.v[i];
-	const struct listed *l = &s->plan->v[i].listed;
-	struct state_account *a = &s->record->account;
+	struct item *item = &v->items.v[i];
+	const struct listed *l = &v->plan->v[i].listed;
+	struct state_account *a = &v->record->account;
 
 	bool fits =
 	    !l->has_size || l->size == octets || (a->sizes_lie && apart);
 
-	if (!s->was_pipelined)
+	if (!v->was_pipelined)
 		return false;
 	if (!item->alone) {
 		item->octets = octets;
@@ -119,174 +117,174 @@ is_doubtful(struct session *s, size_t i, uint64_t octets, bool apart)
 		a->sizes_lie = true;
 		return false;
 	}
-	session_distrust(s);
+	visit_distrust(v);
 	return !fits;
 }
 
 /* It was asked for only to see whether it is here already: it is. */
 static void
-is_here(struct session *s, size_t i, struct parcel *p)
+is_here(struct visit *v, size_t i, struct parcel *p)
 {
-	const struct plan_item *it = &s->plan->v[i];
+	const struct plan_item *it = &v->plan->v[i];
 
-	parcel_drop(s->conf.delivery, p);
-	s->items.v[i].progress = ITEM_DONE;
-	session_trouble_clear(s, i);
+	parcel_drop(v->conf.delivery, p);
+	v->items.v[i].progress = ITEM_DONE;
+	trouble_clear(v, i);
 	if (it->action != PLAN_DELETE)
 		return;
-	s->items.v[i].message = (size_t)it->message;
-	items_delete_later(&s->items, i);
+	v->items.v[i].message = (size_t)it->message;
+	items_delete_later(&v->items, i);
 }
 
 static void
-message_ends(struct session *s, size_t i, uint64_t octets)
+message_ends(struct visit *v, size_t i, uint64_t octets)
 {
-	const struct plan_item *it = &s->plan->v[i];
-	struct parcel *p = s->parcel;
+	const struct plan_item *it = &v->plan->v[i];
+	struct parcel *p = v->parcel;
 	struct errbuf eb;
 	enum err e;
 
-	s->parcel = NULL;
+	v->parcel = NULL;
 	if (p == NULL) {
-		s->items.v[i].progress = ITEM_DONE;
-		s->n_asked--;
+		v->items.v[i].progress = ITEM_DONE;
+		v->n_asked--;
 		return;
 	}
 	p->item = i;
 	p->has_uid = it->listed.has_uid;
 	p->uid = it->listed.uid;
 	p->size = it->listed.has_size ? it->listed.size : octets;
-	p->identity = identity_reader_end(s->identity);
-	p->to_delete = deletes_now(s);
-	if ((e = parcel_end(s->conf.delivery, p, &eb)) != E_OK) {
-		parcel_drop(s->conf.delivery, p);
-		s->items.v[i].progress = ITEM_DONE;
-		s->n_asked--;
-		destination_failed(s, e, eb.text);
+	p->identity = identity_reader_end(v->identity);
+	p->to_delete = deletes_now(v);
+	if ((e = parcel_end(v->conf.delivery, p, &eb)) != E_OK) {
+		parcel_drop(v->conf.delivery, p);
+		v->items.v[i].progress = ITEM_DONE;
+		v->n_asked--;
+		destination_failed(v, e, eb.text);
 		return;
 	}
-	session_hold(s, &(struct held){ HELD_MESSAGE, .item = i, .parcel = p,
-			    .octets = octets });
+	fence_hold(v, &(struct held){ HELD_MESSAGE, .item = i, .parcel = p,
+			  .octets = octets });
 }
 
 /* It was told apart from its neighbours: only now it counts. */
 static void
-message_told(struct session *s, const struct held *h)
+message_told(struct visit *v, const struct held *h)
 {
 	struct parcel *p = h->parcel;
 	size_t i = h->item;
 
-	s->n_asked--;
-	if (is_doubtful(s, i, h->octets, h->apart)) {
-		parcel_drop(s->conf.delivery, p);
-		if (s->items.v[i].alone)
-			session_out_of_step(s, NULL);
+	v->n_asked--;
+	if (is_doubtful(v, i, h->octets, h->apart)) {
+		parcel_drop(v->conf.delivery, p);
+		if (v->items.v[i].alone)
+			visit_out_of_step(v, NULL);
 		else
-			items_ask_alone(&s->items, i);
-	} else if (s->plan->v[i].action == PLAN_IDENTIFY &&
-		   plan_retrieved(s->plan, i, &p->identity)) {
-		is_here(s, i, p);
-	} else if (!session_store_add(s, p)) {
-		parcel_drop(s->conf.delivery, p);
-		session_fail(s, OUTCOME_INTERNAL, "%s", _("out of memory"));
-		s->enough = true;
+			items_ask_alone(&v->items, i);
+	} else if (v->plan->v[i].action == PLAN_IDENTIFY &&
+		   plan_retrieved(v->plan, i, &p->identity)) {
+		is_here(v, i, p);
+	} else if (!batch_add(v, p)) {
+		parcel_drop(v->conf.delivery, p);
+		visit_fail(v, OUTCOME_INTERNAL, "%s", _("out of memory"));
+		v->enough = true;
 	} else {
-		s->items.v[i].progress = ITEM_WAITS;
+		v->items.v[i].progress = ITEM_WAITS;
 	}
 }
 
 static void
-retr_refused(struct session *s, size_t i, const struct pop3_event *ev)
+retr_refused(struct visit *v, size_t i, const struct pop3_event *ev)
 {
-	struct item *item = &s->items.v[i];
+	struct item *item = &v->items.v[i];
 	char why[STATE_WORDS];
 
-	s->n_asked--;
-	session_hold(s, &(struct held){ HELD_REFUSAL, .item = i });
-	if (item->pipelined && !item->alone && !s->enough) {
+	v->n_asked--;
+	fence_hold(v, &(struct held){ HELD_REFUSAL, .item = i });
+	if (item->pipelined && !item->alone && !v->enough) {
 		item->refused = true;
-		items_ask_alone(&s->items, i);
+		items_ask_alone(&v->items, i);
 		return;
 	}
 	item->progress = ITEM_DONE;
 	snprintf(why, sizeof(why), _("the server says \"%s\""),
-	    session_quote(ev->text));
-	session_trouble(s, i, TROUBLE_SERVER, why);
+	    visit_quote(ev->text));
+	trouble_note(v, i, TROUBLE_SERVER, why);
 }
 
 static void
-dele_answered(struct session *s, size_t i, const struct pop3_event *ev)
+dele_answered(struct visit *v, size_t i, const struct pop3_event *ev)
 {
 	char command[32];
 
-	s->items.v[i].progress = ITEM_DONE;
-	s->items.v[i].dele_ok = ev->type == POP3_EV_OK;
+	v->items.v[i].progress = ITEM_DONE;
+	v->items.v[i].dele_ok = ev->type == POP3_EV_OK;
 	snprintf(command, sizeof(command), "DELE %u", ev->msgno);
 	if (ev->type == POP3_EV_ERR)
-		session_refused(s, ev, command);
+		visit_refused(v, ev, command);
 }
 
-/* A message that does so is none: what was taken for the reply before it belonged
- * to an earlier command, and this is the reply. */
+/* A message that does so is none: what was taken for the reply before it
+ * belonged to an earlier command, and this is the reply. */
 static bool
-begins_like_reply(const struct session *s)
+begins_like_reply(const struct visit *v)
 {
-	return s->came >= sizeof(s->first) &&
-	       (memcmp(s->first, "+OK", 3) == 0 ||
-		   memcmp(s->first, "-ERR", 4) == 0);
+	return v->came >= sizeof(v->first) &&
+	       (memcmp(v->first, "+OK", 3) == 0 ||
+		   memcmp(v->first, "-ERR", 4) == 0);
 }
 
 static void
-retr_answered(struct session *s, size_t i, const struct pop3_event *ev)
+retr_answered(struct visit *v, size_t i, const struct pop3_event *ev)
 {
 	if (ev->type == POP3_EV_DATA) {
-		message_data(s, i, ev->data);
+		message_data(v, i, ev->data);
 	} else if (ev->type == POP3_EV_OK) {
-		session_coming(s, i);
-		message_begins(s);
+		fence_coming(v, i);
+		message_begins(v);
 	} else {
-		s->in_flight -= awaited(s, &s->plan->v[i].listed);
+		v->in_flight -= awaited(v, &v->plan->v[i].listed);
 		if (ev->type == POP3_EV_ERR)
-			retr_refused(s, i, ev);
-		else if (begins_like_reply(s) && !session_is_distrusted(s))
-			session_out_of_step(s, NULL);
+			retr_refused(v, i, ev);
+		else if (begins_like_reply(v) && !visit_is_distrusted(v))
+			visit_out_of_step(v, NULL);
 		else
-			message_ends(s, i, ev->octets);
-		s->came = 0;
+			message_ends(v, i, ev->octets);
+		v->came = 0;
 	}
 }
 
 static void
-messages_told(struct session *s)
+messages_told(struct visit *v)
 {
 	struct held held;
 
-	while (session_told(s, &held))
+	while (fence_told(v, &held))
 		if (held.kind == HELD_MESSAGE)
-			message_told(s, &held);
+			message_told(v, &held);
 }
 
 void
-retrieve_take(struct session *s, const struct pop3_event *ev)
+retrieve_take(struct visit *v, const struct pop3_event *ev)
 {
-	size_t i = session_find(s, ev->msgno);
+	size_t i = visit_find(v, ev->msgno);
 
 	if (ev->cmd == POP3_CMD_DELE)
-		dele_answered(s, i, ev);
+		dele_answered(v, i, ev);
 	else if (ev->cmd == POP3_CMD_RETR)
-		retr_answered(s, i, ev);
-	else if (session_take_fence(s, ev))
-		messages_told(s);
+		retr_answered(v, i, ev);
+	else if (fence_take(v, ev))
+		messages_told(v);
 	else
 		return;
-	if (session_store_is_due(s))
-		session_store(s);
+	if (batch_is_due(v))
+		batch_store(v);
 }
 
 void
-retrieve_leave(struct session *s, enum step next)
+retrieve_leave(struct visit *v, enum step next)
 {
-	parcel_drop(s->conf.delivery, s->parcel);
-	s->parcel = NULL;
-	fence_leave(s, next);
+	parcel_drop(v->conf.delivery, v->parcel);
+	v->parcel = NULL;
+	fence_leave(v, next);
 }

@@ -20,10 +20,10 @@ struct saving {
 /* ---- what has changed ---- */
 
 static size_t
-count_changed(const struct session *s, bool finally)
+count_changed(const struct visit *v, bool finally)
 {
-	const struct plan *p = s->plan;
-	const struct record *r = s->record;
+	const struct plan *p = v->plan;
+	const struct record *r = v->record;
 	size_t n = 0;
 
 	for (size_t i = 0; p != NULL && i < p->n_known; i++)
@@ -34,76 +34,76 @@ count_changed(const struct session *s, bool finally)
 }
 
 static void
-copy_changed(struct session *s, bool finally, struct message *v)
+copy_changed(struct visit *v, bool finally, struct message *to)
 {
-	const struct plan *p = s->plan;
-	const struct record *r = s->record;
+	const struct plan *p = v->plan;
+	const struct record *r = v->record;
 
 	for (size_t i = 0; p != NULL && i < p->n_known; i++)
 		if (p->dirty[i]) {
-			*v++ = p->known[i];
+			*to++ = p->known[i];
 			p->dirty[i] = false;
 		}
 	for (size_t i = 0; finally && i < r->n_fresh; i++)
 		if (r->fresh[i].where == MESSAGE_GONE)
-			*v++ = r->fresh[i];
+			*to++ = r->fresh[i];
 }
 
 /* ---- saving ---- */
 
 bool
-session_is_saving(const struct session *s)
+save_is_busy(const struct visit *v)
 {
-	return s->saving != NULL && s->saving->busy;
+	return v->saving != NULL && v->saving->busy;
 }
 
 static void
 saved(struct storer_job *job)
 {
-	struct session *s = job->arg;
+	struct visit *v = job->arg;
 
-	s->saving->busy = false;
+	v->saving->busy = false;
 	free(job->messages);
 	free(job->troubles);
 	if (job->err != E_OK) {
-		session_fail(s, OUTCOME_DISK, "%s", job->eb.text);
-		s->result.unrecorded = true;
+		visit_fail(v, OUTCOME_DISK, "%s", job->eb.text);
+		v->result.unrecorded = true;
 	}
-	if (s->step == STEP_SAVE) {
-		session_enter(s, s->saving->last ? STEP_OVER : STEP_SAVE);
+	if (v->step == STEP_SAVE) {
+		visit_enter(v, v->saving->last ? STEP_OVER : STEP_SAVE);
 		return;
 	}
 	if (job->err != E_OK)
-		session_finish(s);
+		visit_finish(v);
 	else
-		items_delete_saved(&s->items);
-	session_look(s);
+		items_delete_saved(&v->items);
+	visit_look(v);
 }
 
 /* The thread gets copies of it all.  E_NOMEM. */
 static enum err
-prepare(struct session *s, bool finally, size_t n)
+prepare(struct visit *v, bool finally, size_t n)
 {
-	const struct record *r = s->record;
-	struct message *v = calloc(n + 1, sizeof(*v));
+	const struct record *r = v->record;
+	struct message *copy = calloc(n + 1, sizeof(*copy));
 	struct trouble *t = calloc(r->n_troubles + 1, sizeof(*t));
 
-	if (s->saving == NULL)
-		s->saving = calloc(1, sizeof(*s->saving));
-	if (v == NULL || t == NULL || s->saving == NULL) {
-		free(v);
+	if (v->saving == NULL)
+		v->saving = calloc(1, sizeof(*v->saving));
+	if (copy == NULL || t == NULL || v->saving == NULL) {
+		free(copy);
 		free(t);
 		return E_NOMEM;
 	}
-	copy_changed(s, finally, v);
+	copy_changed(v, finally, copy);
 	if (r->n_troubles != 0)
 		memcpy(t, r->troubles, r->n_troubles * sizeof(*t));
-	s->saving->job = (struct storer_job){
+	v->saving->job = (struct storer_job){
 		.kind = STORER_SAVE,
 		.done = saved,
-		.arg = s,
+		.arg = v,
 		.account = r->account,
-		.messages = v,
+		.messages = copy,
 		.n_messages = n,
 		.troubles = t,
 		.n_troubles = r->n_troubles,
@@ -112,75 +112,75 @@ prepare(struct session *s, bool finally, size_t n)
 }
 
 bool
-session_save(struct session *s, bool finally)
+save_changes(struct visit *v, bool finally)
 {
-	struct items *t = &s->items;
-	size_t n = count_changed(s, finally);
+	struct items *t = &v->items;
+	size_t n = count_changed(v, finally);
 
 	t->n_saving = t->n_unsaved;
 	if (n == 0 && !finally)
 		return false;
-	if (prepare(s, finally, n) != E_OK) {
-		session_fail(s, OUTCOME_INTERNAL, "%s", _("out of memory"));
+	if (prepare(v, finally, n) != E_OK) {
+		visit_fail(v, OUTCOME_INTERNAL, "%s", _("out of memory"));
 		t->n_saving = t->n_unsaved = 0; /* another run deletes them */
 		return false;
 	}
-	s->saving->busy = true;
-	storer_do(s->conf.storer, &s->saving->job);
+	v->saving->busy = true;
+	storer_do(v->conf.storer, &v->saving->job);
 	return true;
 }
 
 /* ---- the end ---- */
 
-/* The line was lost: by the first message that was awaited, or its header; if none
- * was, by what came behind the last one.  A session for such messages is to say
- * that, and not that the line was lost. */
+/* The line was lost: by the first message that was awaited, or its header; if
+ * none was, by what came behind the last one.  A session for such messages is
+ * to say that, and not that the line was lost. */
 static void
-note_broken(struct session *s)
+note_broken(struct visit *v)
 {
-	size_t last = session_last_held(s);
+	size_t last = fence_last_held(v);
 
-	if (s->broken[0] == '\0')
+	if (v->broken[0] == '\0')
 		return;
-	for (size_t i = 0; i < s->plan->n; i++)
-		if (s->items.v[i].progress == ITEM_TOP ||
-		    s->items.v[i].progress == ITEM_RETR) {
+	for (size_t i = 0; i < v->plan->n; i++)
+		if (v->items.v[i].progress == ITEM_TOP ||
+		    v->items.v[i].progress == ITEM_RETR) {
 			last = i;
 			break;
 		}
 	if (last == SIZE_MAX)
 		return;
-	session_trouble(s, last, TROUBLE_LINE, s->broken);
-	if (s->conf.earlier != NULL)
-		s->result.outcome = OUTCOME_OK;
+	trouble_note(v, last, TROUBLE_LINE, v->broken);
+	if (v->conf.earlier != NULL)
+		v->result.outcome = OUTCOME_OK;
 }
 
 /* DELE counts only once QUIT was answered. */
 static void
-count_deleted(struct session *s)
+count_deleted(struct visit *v)
 {
-	struct state_account *a = &s->record->account;
-	struct tally *t = &s->result.tally;
+	struct state_account *a = &v->record->account;
+	struct tally *t = &v->result.tally;
 	int64_t now = time(NULL);
 
-	t->left = (uint32_t)s->plan->n;
-	for (size_t i = 0; i < s->plan->n; i++) {
-		const struct item *item = &s->items.v[i];
+	t->left = (uint32_t)v->plan->n;
+	for (size_t i = 0; i < v->plan->n; i++) {
+		const struct item *item = &v->items.v[i];
 		struct message *m;
 
-		t->left_octets += s->plan->v[i].listed.size;
-		if (!item->dele_ok || !s->quit_ok)
+		t->left_octets += v->plan->v[i].listed.size;
+		if (!item->dele_ok || !v->quit_ok)
 			continue;
-		m = item->is_fresh ? &s->record->fresh[item->message]
-				   : &s->plan->known[item->message];
+		m = item->is_fresh ? &v->record->fresh[item->message]
+				   : &v->plan->known[item->message];
 		m->where = MESSAGE_GONE;
 		m->gone_at = now;
 		if (!item->is_fresh)
-			s->plan->dirty[item->message] = true;
+			v->plan->dirty[item->message] = true;
 		t->deleted++;
-		t->freed_octets += s->plan->v[i].listed.size;
+		t->freed_octets += v->plan->v[i].listed.size;
 		t->left--;
-		t->left_octets -= s->plan->v[i].listed.size;
+		t->left_octets -= v->plan->v[i].listed.size;
 	}
 	a->left = t->left;
 	a->left_octets = t->left_octets;
@@ -189,47 +189,46 @@ count_deleted(struct session *s)
 }
 
 static void
-save_account(struct session *s)
+save_account(struct visit *v)
 {
-	const struct session_result *r = &s->result;
-	struct state_account *a = &s->record->account;
+	const struct visit_result *r = &v->result;
+	struct state_account *a = &v->record->account;
 
-	if (s->conf.earlier != NULL &&
-	    outcome_stands(s->conf.earlier->outcome, &s->conf.earlier->tally))
-		r = s->conf.earlier;
+	if (v->conf.earlier != NULL &&
+	    outcome_stands(v->conf.earlier->outcome, &v->conf.earlier->tally))
+		r = v->conf.earlier;
 	a->tried_at = time(NULL);
-	if (s->quit_ok && r->outcome != OUTCOME_DESTINATION)
+	if (v->quit_ok && r->outcome != OUTCOME_DESTINATION)
 		a->collected_at = a->tried_at;
 	a->exit_code = outcome_exit_code(r->outcome);
 	snprintf(a->error, sizeof(a->error), "%s", r->words);
-	snprintf(a->notice, sizeof(a->notice), "%s", s->result.notice);
-	if (s->result.outcome == OUTCOME_BUSY && s->result.retry != 0)
-		a->not_before = a->tried_at + s->result.retry;
+	snprintf(a->notice, sizeof(a->notice), "%s", v->result.notice);
+	if (v->result.outcome == OUTCOME_BUSY && v->result.retry != 0)
+		a->not_before = a->tried_at + v->result.retry;
 }
 
 void
-save_enter(struct session *s)
+save_enter(struct visit *v)
 {
-	if (s->plan != NULL)
-		session_store(s);
-	if (session_is_storing(s) || session_is_saving(s) ||
-	    destination_is_tried(s))
+	if (v->plan != NULL)
+		batch_store(v);
+	if (batch_is_busy(v) || save_is_busy(v) || destination_is_tried(v))
 		return;
-	if (s->plan != NULL) {
-		note_broken(s);
-		session_drop_held(s);
-		count_deleted(s);
-		session_troubles_report(s);
+	if (v->plan != NULL) {
+		note_broken(v);
+		fence_drop(v);
+		count_deleted(v);
+		trouble_report(v);
 	}
-	save_account(s);
-	if (session_save(s, true))
-		s->saving->last = true;
+	save_account(v);
+	if (save_changes(v, true))
+		v->saving->last = true;
 	else
-		session_enter(s, STEP_OVER);
+		visit_enter(v, STEP_OVER);
 }
 
 void
-session_saving_free(struct session *s)
+save_free(struct visit *v)
 {
-	free(s->saving);
+	free(v->saving);
 }

@@ -9,8 +9,8 @@
 /* Writes what has changed, so that what waits for that may be deleted: see
  * items.h.  finally: all of it, and it is the last time.  False: there was
  * nothing to write, or no memory to do so. */
-bool session_save(struct session *s, bool finally);
-bool session_is_saving(const struct session *s);
-void session_saving_free(struct session *s);
+bool save_changes(struct visit *v, bool finally);
+bool save_is_busy(const struct visit *v);
+void save_free(struct visit *v);
 
 #endif

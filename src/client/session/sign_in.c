@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/i18n.h"
 #include "client/secret/secret.h"
@@ -46,24 +45,24 @@ has_password(const struct account *a)
 static void
 secret_has_come(void *arg, enum err e, const char *value, const char *words)
 {
-	struct session *s = arg;
-	struct sign_in *in = s->sign_in;
+	struct visit *v = arg;
+	struct sign_in *in = v->sign_in;
 	struct sasl_credentials *c = &in->credentials;
 	struct slice *to =
-	    wants_token(s->conf.account) ? &c->token : &c->password;
+	    wants_token(v->conf.account) ? &c->token : &c->password;
 
 	in->secret = NULL;
 	if (e != E_OK) {
-		session_end(s, OUTCOME_CONFIG, "%s", words);
+		visit_end(v, OUTCOME_CONFIG, "%s", words);
 		return;
 	}
 	in->password_n = strlen(value);
 	if ((in->password = strdup(value)) == NULL) {
-		session_memory(s);
+		visit_memory(v);
 		return;
 	}
 	*to = (struct slice){ in->password, in->password_n };
-	session_enter(s, STEP_DIAL);
+	visit_enter(v, STEP_DIAL);
 }
 
 /* The certificate says who we are. */
@@ -76,43 +75,43 @@ needs_no_secret(const struct account *a)
 }
 
 void
-secret_enter(struct session *s)
+secret_enter(struct visit *v)
 {
-	const struct account *a = s->conf.account;
+	const struct account *a = v->conf.account;
 	struct secret_question question = {
-		.loop = s->conf.loop,
+		.loop = v->conf.loop,
 		.account = a,
 		.kind = wants_token(a) ? SECRET_TOKEN : SECRET_PASSWORD,
-		.terminal = s->conf.terminal,
+		.terminal = v->conf.terminal,
 		.timeout = a->timeout,
 		.done = secret_has_come,
-		.arg = s,
+		.arg = v,
 	};
 	struct sign_in *in = calloc(1, sizeof(*in));
 	struct errbuf eb;
 
-	s->sign_in = in;
+	v->sign_in = in;
 	if (in == NULL) {
-		session_memory(s);
+		visit_memory(v);
 		return;
 	}
 	in->credentials.authcid = (struct slice){ a->user, strlen(a->user) };
 	buf_init(&in->answer, ANSWER_MAX, true);
 	if (needs_no_secret(a))
-		session_enter(s, STEP_DIAL);
+		visit_enter(v, STEP_DIAL);
 	else if (secret_ask(&in->secret, &question, &eb) != E_OK)
-		session_end(s, OUTCOME_CONFIG, "%s", eb.text);
+		visit_end(v, OUTCOME_CONFIG, "%s", eb.text);
 }
 
 /* Nobody is asked for the secret any more, and what is here of it is wiped. */
 void
-sign_in_leave(struct session *s, enum step next)
+sign_in_leave(struct visit *v, enum step next)
 {
-	struct sign_in *in = s->sign_in;
+	struct sign_in *in = v->sign_in;
 
 	if (next <= STEP_SIGN_IN || in == NULL)
 		return;
-	s->sign_in = NULL;
+	v->sign_in = NULL;
 	secret_cancel(in->secret);
 	sasl_client_free(in->sasl);
 	buf_free(&in->answer);
@@ -125,45 +124,45 @@ sign_in_leave(struct session *s, enum step next)
 /* ---- the choice ---- */
 
 static bool
-can_use(const struct session *s, const struct sasl_mechanism *m)
+can_use(const struct visit *v, const struct sasl_mechanism *m)
 {
-	const struct sasl_credentials *c = &s->sign_in->credentials;
+	const struct sasl_credentials *c = &v->sign_in->credentials;
 
 	return (!(m->flags & SASL_NEEDS_PASSWORD) || c->password.p != NULL) &&
 	       (!(m->flags & SASL_NEEDS_TOKEN) || c->token.p != NULL) &&
 	       (!(m->flags & SASL_NEEDS_BINDING) || c->binding_name != NULL) &&
 	       (!(m->flags & SASL_NEEDS_CERTIFICATE) ||
-		   s->conf.account->client_certificate != NULL);
+		   v->conf.account->client_certificate != NULL);
 }
 
 /* The strongest that both ends have, or NULL: USER and PASS, if *user_r. */
 static const struct sasl_mechanism *
-strongest(const struct session *s, bool *user_r)
+strongest(const struct visit *v, bool *user_r)
 {
-	const struct pop3_capa *capa = &s->pop3.capa;
+	const struct pop3_capa *capa = &v->pop3.capa;
 
 	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++) {
 		const struct sasl_mechanism *m = sasl_mechanisms[i];
 
-		if (m->rank != 0 && can_use(s, m) &&
+		if (m->rank != 0 && can_use(v, m) &&
 		    pop3_capa_has_sasl(capa, m->name))
 			return m;
 	}
-	*user_r = s->sign_in->credentials.password.p != NULL &&
+	*user_r = v->sign_in->credentials.password.p != NULL &&
 		  (!capa->known || capa->user || !capa->has_sasl);
 	return NULL;
 }
 
 static void
-bind_channel(struct session *s)
+bind_channel(struct visit *v)
 {
-	const struct pop3_capa *capa = &s->pop3.capa;
-	struct sasl_credentials *c = &s->sign_in->credentials;
-	struct tls_binding *b = &s->sign_in->binding;
+	const struct pop3_capa *capa = &v->pop3.capa;
+	struct sasl_credentials *c = &v->sign_in->credentials;
+	struct tls_binding *b = &v->sign_in->binding;
 
-	c->host = s->conf.account->server;
-	c->port = s->conf.account->port;
-	if (!s->line.secure || tls_client_binding(&s->line.conn, b) != E_OK)
+	c->host = v->conf.account->server;
+	c->port = v->conf.account->port;
+	if (!v->line.secure || tls_client_binding(&v->line.conn, b) != E_OK)
 		return;
 	c->binding_name = b->name;
 	c->binding_data = (struct slice){ (const char *)b->data, b->n };
@@ -177,47 +176,47 @@ bind_channel(struct session *s)
 /* ---- beginning ---- */
 
 static void
-begin_user(struct session *s)
+begin_user(struct visit *v)
 {
-	const struct sasl_credentials *c = &s->sign_in->credentials;
+	const struct sasl_credentials *c = &v->sign_in->credentials;
 
-	s->sign_in->method = "USER";
-	if (!session_sent(
-		s, pop3_client_user(&s->pop3, &s->line.out, c->authcid)))
+	v->sign_in->method = "USER";
+	if (!visit_sent(
+		v, pop3_client_user(&v->pop3, &v->line.out, c->authcid)))
 		return;
-	if (s->line.secure && s->pop3.capa.pipelining)
-		session_sent(
-		    s, pop3_client_pass(&s->pop3, &s->line.out, c->password));
+	if (v->line.secure && v->pop3.capa.pipelining)
+		visit_sent(
+		    v, pop3_client_pass(&v->pop3, &v->line.out, c->password));
 }
 
 static void
-begin_apop(struct session *s)
+begin_apop(struct visit *v)
 {
-	const struct sasl_credentials *c = &s->sign_in->credentials;
-	const char *stamp = s->pop3.timestamp;
+	const struct sasl_credentials *c = &v->sign_in->credentials;
+	const char *stamp = v->pop3.timestamp;
 	char digest[SASL_APOP_DIGEST + 1];
 
-	s->sign_in->method = "APOP";
+	v->sign_in->method = "APOP";
 	if (stamp[0] == '\0') {
-		session_end(s, OUTCOME_DENIED, _("%s offers no APOP"),
-		    s->conf.account->server);
+		visit_end(v, OUTCOME_DENIED, _("%s offers no APOP"),
+		    v->conf.account->server);
 		return;
 	}
 	if (sasl_apop(digest, (struct slice){ stamp, strlen(stamp) },
 		c->password) != E_OK) {
-		session_memory(s);
+		visit_memory(v);
 		return;
 	}
 	digest[SASL_APOP_DIGEST] = '\0';
-	session_sent(
-	    s, pop3_client_apop(&s->pop3, &s->line.out, c->authcid, digest));
+	visit_sent(
+	    v, pop3_client_apop(&v->pop3, &v->line.out, c->authcid, digest));
 }
 
 /* Makes the mechanism's next message; false: the sign-in has failed. */
 static bool
-sasl_go_on(struct session *s, struct slice challenge)
+sasl_go_on(struct visit *v, struct slice challenge)
 {
-	struct sign_in *in = s->sign_in;
+	struct sign_in *in = v->sign_in;
 	enum sasl_result r;
 	const char *why;
 
@@ -226,12 +225,12 @@ sasl_go_on(struct session *s, struct slice challenge)
 	if (r == SASL_MORE || r == SASL_DONE)
 		return true;
 	if (r == SASL_NOMEM) {
-		session_memory(s);
+		visit_memory(v);
 		return false;
 	}
 	why = sasl_client_error(in->sasl);
-	session_fail(s, OUTCOME_DENIED, _("sign-in by %s failed: %s"),
-	    in->method, why != NULL ? why : _("the server's message is wrong"));
+	visit_fail(v, OUTCOME_DENIED, _("sign-in by %s failed: %s"), in->method,
+	    why != NULL ? why : _("the server's message is wrong"));
 	return false;
 }
 
@@ -242,38 +241,38 @@ made(const struct sign_in *in)
 }
 
 static void
-begin_sasl(struct session *s, const struct sasl_mechanism *m)
+begin_sasl(struct visit *v, const struct sasl_mechanism *m)
 {
-	struct sign_in *in = s->sign_in;
+	struct sign_in *in = v->sign_in;
 	bool first = !(m->flags & SASL_SERVER_FIRST);
 	struct slice initial;
 
 	in->method = m->name;
 	if ((in->sasl = sasl_client_new(m, &in->credentials)) == NULL) {
-		session_memory(s);
+		visit_memory(v);
 		return;
 	}
-	if (first && !sasl_go_on(s, (struct slice){ "", 0 })) {
-		session_finish(s);
+	if (first && !sasl_go_on(v, (struct slice){ "", 0 })) {
+		visit_finish(v);
 		return;
 	}
 	initial = made(in);
-	session_sent(s, pop3_client_auth(&s->pop3, &s->line.out, m->name,
-			    first ? &initial : NULL, &in->deferred));
+	visit_sent(v, pop3_client_auth(&v->pop3, &v->line.out, m->name,
+			  first ? &initial : NULL, &in->deferred));
 }
 
 /* A server that has offered a stronger sign-in before is not believed to have
  * lost it: somebody on the way may have taken it out of the offer. */
 static bool
-is_weaker(struct session *s, unsigned rank)
+is_weaker(struct visit *v, unsigned rank)
 {
-	struct state_account *a = &s->record->account;
+	struct state_account *a = &v->record->account;
 
-	if (!s->conf.accept && a->auth_rank > (int)rank) {
-		session_end(s, OUTCOME_TLS,
+	if (!v->conf.accept && a->auth_rank > (int)rank) {
+		visit_end(v, OUTCOME_TLS,
 		    _("%s offered a stronger sign-in before; if its owner has "
 		      "changed that, run: malote collect --accept %s"),
-		    s->conf.account->server, s->conf.account->name);
+		    v->conf.account->server, v->conf.account->name);
 		return true;
 	}
 	a->auth_rank = (int)rank;
@@ -281,57 +280,57 @@ is_weaker(struct session *s, unsigned rank)
 }
 
 static void
-begin_named(struct session *s, const char *name)
+begin_named(struct visit *v, const char *name)
 {
-	const struct pop3_capa *capa = &s->pop3.capa;
+	const struct pop3_capa *capa = &v->pop3.capa;
 	const struct sasl_mechanism *m =
 	    sasl_find((struct slice){ name, strlen(name) });
 
 	if (strcmp(name, "user") == 0) {
-		begin_user(s);
+		begin_user(v);
 	} else if (strcmp(name, "apop") == 0) {
-		begin_apop(s);
-	} else if (m == NULL || !can_use(s, m)) {
-		session_end(s, OUTCOME_CONFIG,
+		begin_apop(v);
+	} else if (m == NULL || !can_use(v, m)) {
+		visit_end(v, OUTCOME_CONFIG,
 		    _("account %s cannot sign in by %s: what it needs is not "
 		      "configured, or this connection lacks it"),
-		    s->conf.account->name, name);
+		    v->conf.account->name, name);
 	} else if (capa->known && !pop3_capa_has_sasl(capa, m->name)) {
-		session_end(s, OUTCOME_DENIED, _("%s does not offer %s"),
-		    s->conf.account->server, m->name);
+		visit_end(v, OUTCOME_DENIED, _("%s does not offer %s"),
+		    v->conf.account->server, m->name);
 	} else {
-		begin_sasl(s, m);
+		begin_sasl(v, m);
 	}
 }
 
 void
-sign_in_enter(struct session *s)
+sign_in_enter(struct visit *v)
 {
-	const struct account *a = s->conf.account;
+	const struct account *a = v->conf.account;
 	const struct sasl_mechanism *m;
 	bool user = false;
 
-	if (!s->line.secure && a->security != SECURITY_NONE) {
-		session_end(s, OUTCOME_INTERNAL, _("TLS is not on"));
+	if (!v->line.secure && a->security != SECURITY_NONE) {
+		visit_end(v, OUTCOME_INTERNAL, _("TLS is not on"));
 		return;
 	}
-	bind_channel(s);
+	bind_channel(v);
 	if (strcmp(a->auth, "auto") != 0) {
-		begin_named(s, a->auth);
+		begin_named(v, a->auth);
 		return;
 	}
-	m = strongest(s, &user);
+	m = strongest(v, &user);
 	if (m == NULL && !user) {
-		session_end(s, OUTCOME_DENIED,
+		visit_end(v, OUTCOME_DENIED,
 		    _("%s offers no sign-in that account %s can use; it "
 		      "offers:%s%s"),
-		    a->server, a->name, s->pop3.capa.sasl,
-		    s->pop3.capa.user ? " USER" : "");
-	} else if (!is_weaker(s, m != NULL ? m->rank : RANK_USER)) {
+		    a->server, a->name, v->pop3.capa.sasl,
+		    v->pop3.capa.user ? " USER" : "");
+	} else if (!is_weaker(v, m != NULL ? m->rank : RANK_USER)) {
 		if (m != NULL)
-			begin_sasl(s, m);
+			begin_sasl(v, m);
 		else
-			begin_user(s);
+			begin_user(v);
 	}
 }
 
@@ -339,92 +338,92 @@ sign_in_enter(struct session *s)
 
 /* The server is to end the exchange with a refusal; it has failed by then. */
 static void
-cancel(struct session *s)
+cancel(struct visit *v)
 {
-	if (line_is_open(&s->line))
-		session_sent(s, pop3_client_cancel(&s->pop3, &s->line.out));
+	if (line_is_open(&v->line))
+		visit_sent(v, pop3_client_cancel(&v->pop3, &v->line.out));
 }
 
 static void
-challenged(struct session *s, const struct pop3_event *ev)
+challenged(struct visit *v, const struct pop3_event *ev)
 {
-	struct sign_in *in = s->sign_in;
+	struct sign_in *in = v->sign_in;
 
-	if (s->result.outcome != OUTCOME_OK) {
-		session_finish(s); /* it goes on, though we have cancelled */
+	if (v->result.outcome != OUTCOME_OK) {
+		visit_finish(v); /* it goes on, though we have cancelled */
 		return;
 	}
 	if (in->deferred && (ev->data.n == 0 || ev->odd)) {
 		in->deferred = false; /* the answer has been made already */
 	} else if (ev->odd) {
-		session_fail(s, OUTCOME_PROTOCOL,
+		visit_fail(v, OUTCOME_PROTOCOL,
 		    _("%s sent a challenge that is not base64"),
-		    s->conf.account->server);
-		cancel(s);
+		    v->conf.account->server);
+		cancel(v);
 		return;
-	} else if (!sasl_go_on(s, ev->data)) {
-		cancel(s);
+	} else if (!sasl_go_on(v, ev->data)) {
+		cancel(v);
 		return;
 	}
-	session_sent(s, pop3_client_answer(&s->pop3, &s->line.out, made(in)));
+	visit_sent(v, pop3_client_answer(&v->pop3, &v->line.out, made(in)));
 }
 
 static void
-signed_in(struct session *s)
+signed_in(struct visit *v)
 {
-	const struct pop3_capa *capa = &s->pop3.capa;
-	const struct sign_in *in = s->sign_in;
+	const struct pop3_capa *capa = &v->pop3.capa;
+	const struct sign_in *in = v->sign_in;
 
-	if (s->result.outcome != OUTCOME_OK) {
-		session_finish(s); /* it says yes, though we have cancelled */
+	if (v->result.outcome != OUTCOME_OK) {
+		visit_finish(v); /* it says yes, though we have cancelled */
 		return;
 	}
 	if (in->sasl != NULL && !sasl_client_is_verified(in->sasl)) {
-		session_end(s, OUTCOME_DENIED,
+		visit_end(v, OUTCOME_DENIED,
 		    _("%s says yes, but has not proved that it knows the "
 		      "password"),
-		    s->conf.account->server);
+		    v->conf.account->server);
 		return;
 	}
 	snprintf(
-	    s->result.sign_in, sizeof(s->result.sign_in), "%s", in->method);
-	session_enter(s, capa->login_delay_user || capa->expire_user
-			     ? STEP_RECAPA
-			     : STEP_LISTING);
+	    v->result.sign_in, sizeof(v->result.sign_in), "%s", in->method);
+	visit_enter(v, capa->login_delay_user || capa->expire_user
+			   ? STEP_RECAPA
+			   : STEP_LISTING);
 }
 
 static void
-sign_in_refused(struct session *s, const struct pop3_event *ev)
+sign_in_refused(struct visit *v, const struct pop3_event *ev)
 {
-	const struct sign_in *in = s->sign_in;
-	struct session_result *r = &s->result;
+	const struct sign_in *in = v->sign_in;
+	struct visit_result *r = &v->result;
 	const char *why = in->sasl != NULL ? sasl_client_error(in->sasl) : NULL;
 
-	session_refused(s, ev, _("sign-in refused"));
+	visit_refused(v, ev, _("sign-in refused"));
 	if (r->outcome == OUTCOME_SERVER && ev->code != POP3_CODE_SYS_PERM)
 		r->outcome = OUTCOME_DENIED;
 	if (why != NULL && r->outcome == OUTCOME_DENIED)
 		snprintf(r->words, sizeof(r->words),
 		    _("sign-in refused: the server says \"%s\" (%s)"),
-		    session_quote(ev->text), why);
+		    visit_quote(ev->text), why);
 	/* A token may have expired; the command gives another one. */
 	r->again =
 	    r->outcome == OUTCOME_DENIED && in->credentials.token.p != NULL;
-	session_finish(s);
+	visit_finish(v);
 }
 
 void
-sign_in_take(struct session *s, const struct pop3_event *ev)
+sign_in_take(struct visit *v, const struct pop3_event *ev)
 {
-	const struct sasl_credentials *c = &s->sign_in->credentials;
+	const struct sasl_credentials *c = &v->sign_in->credentials;
 
 	if (ev->type == POP3_EV_CHALLENGE)
-		challenged(s, ev);
+		challenged(v, ev);
 	else if (ev->type == POP3_EV_ERR)
-		sign_in_refused(s, ev);
+		sign_in_refused(v, ev);
 	else if (ev->cmd != POP3_CMD_USER)
-		signed_in(s);
-	else if (s->pop3.n_pending == 0)
-		session_sent(
-		    s, pop3_client_pass(&s->pop3, &s->line.out, c->password));
+		signed_in(v);
+	else if (v->pop3.n_pending == 0)
+		visit_sent(
+		    v, pop3_client_pass(&v->pop3, &v->line.out, c->password));
 }

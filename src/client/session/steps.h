@@ -1,5 +1,5 @@
 /*
- * steps.h - what the steps do; the table is in session.c.
+ * steps.h - what the steps do; the table is in visit.c.
  *
  * The first part of each name is the step, the last one the column (see
  * core.h).  What a step needs and cannot have, as memory is short, ends the
@@ -12,46 +12,46 @@
 
 /* ---- sign_in.c: the secret, the choice of a sign-in ---- */
 
-void secret_enter(struct session *s);
-void sign_in_enter(struct session *s);
-void sign_in_take(struct session *s, const struct pop3_event *ev);
+void secret_enter(struct visit *v);
+void sign_in_enter(struct visit *v);
+void sign_in_take(struct visit *v, const struct pop3_event *ev);
 /* Of all steps up to the sign-in: wipes the secret once it is over. */
-void sign_in_leave(struct session *s, enum step next);
+void sign_in_leave(struct visit *v, enum step next);
 
 /* ---- capa.c: capabilities, STLS ---- */
 
-void capa_enter(struct session *s);
-void capa_take(struct session *s, const struct pop3_event *ev);
-void stls_enter(struct session *s);
-void stls_take(struct session *s, const struct pop3_event *ev);
-void recapa_enter(struct session *s);
-void recapa_take(struct session *s, const struct pop3_event *ev);
+void capa_enter(struct visit *v);
+void capa_take(struct visit *v, const struct pop3_event *ev);
+void stls_enter(struct visit *v);
+void stls_take(struct visit *v, const struct pop3_event *ev);
+void recapa_enter(struct visit *v);
+void recapa_take(struct visit *v, const struct pop3_event *ev);
 
 /* ---- listing.c: STAT, LIST, UIDL; makes the plan ---- */
 
-void listing_enter(struct session *s);
-void listing_take(struct session *s, const struct pop3_event *ev);
-void listing_leave(struct session *s, enum step next);
+void listing_enter(struct visit *v);
+void listing_take(struct visit *v, const struct pop3_event *ev);
+void listing_leave(struct visit *v, enum step next);
 
 /* ---- headers.c: TOP ---- */
 
-void headers_enter(struct session *s);
-void headers_take(struct session *s, const struct pop3_event *ev);
-void headers_writable(struct session *s);
+void headers_enter(struct visit *v);
+void headers_take(struct visit *v, const struct pop3_event *ev);
+void headers_writable(struct visit *v);
 
 /* ---- ask.c: RETR, DELE: what is asked for ---- */
 
-void retrieve_enter(struct session *s);
-void retrieve_writable(struct session *s);
+void retrieve_enter(struct visit *v);
+void retrieve_writable(struct visit *v);
 
 /* ---- retrieve.c: RETR, DELE: what comes ---- */
 
-void retrieve_take(struct session *s, const struct pop3_event *ev);
-void retrieve_leave(struct session *s, enum step next);
+void retrieve_take(struct visit *v, const struct pop3_event *ev);
+void retrieve_leave(struct visit *v, enum step next);
 
 /* ---- save.c ---- */
 
 /* Entered until nothing is under way any more. */
-void save_enter(struct session *s);
+void save_enter(struct visit *v);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -17,9 +16,9 @@ enum {
 };
 
 static struct trouble *
-trouble_find(const struct session *s, const struct listed *l)
+trouble_find(const struct visit *v, const struct listed *l)
 {
-	struct record *r = s->record;
+	struct record *r = v->record;
 
 	for (size_t i = 0; i < r->n_troubles; i++) {
 		struct trouble *t = &r->troubles[i];
@@ -34,9 +33,9 @@ trouble_find(const struct session *s, const struct listed *l)
 /* Room for one more; NULL: there is none.  If they are too many, one that may
  * break sessions takes the place of one that does not. */
 static struct trouble *
-trouble_add(struct session *s, bool breaks)
+trouble_add(struct visit *v, bool breaks)
 {
-	struct record *r = s->record;
+	struct record *r = v->record;
 	struct trouble *t;
 
 	if (r->n_troubles >= TROUBLES_MAX) {
@@ -53,35 +52,34 @@ trouble_add(struct session *s, bool breaks)
 }
 
 bool
-session_is_troubled(const struct session *s, const struct listed *l)
+trouble_is_known(const struct visit *v, const struct listed *l)
 {
-	return trouble_find(s, l) != NULL;
+	return trouble_find(v, l) != NULL;
 }
 
 static void
-note_first(struct session *s, size_t i, const char *why)
+note_first(struct visit *v, size_t i, const char *why)
 {
-	struct failures *f = &s->failures;
+	struct failures *f = &v->failures;
 
-	if (!s->items.v[i].troubled && s->result.tally.failed++ == 0) {
+	if (!v->items.v[i].troubled && v->result.tally.failed++ == 0) {
 		f->first = i;
 		snprintf(f->why, sizeof(f->why), "%s", why);
 	}
-	s->items.v[i].troubled = true;
+	v->items.v[i].troubled = true;
 }
 
 bool
-session_trouble(
-    struct session *s, size_t i, enum trouble_kind kind, const char *why)
+trouble_note(struct visit *v, size_t i, enum trouble_kind kind, const char *why)
 {
-	const struct listed *l = &s->plan->v[i].listed;
-	struct trouble *t = trouble_find(s, l);
+	const struct listed *l = &v->plan->v[i].listed;
+	struct trouble *t = trouble_find(v, l);
 	bool known = t != NULL;
 
-	note_first(s, i, why);
-	s->failures.refused |= kind == TROUBLE_REFUSED;
+	note_first(v, i, why);
+	v->failures.refused |= kind == TROUBLE_REFUSED;
 	if (!known) {
-		if ((t = trouble_add(s, kind == TROUBLE_LINE)) == NULL)
+		if ((t = trouble_add(v, kind == TROUBLE_LINE)) == NULL)
 			return true;
 		*t = (struct trouble){
 			.has_uid = l->has_uid,
@@ -100,26 +98,26 @@ session_trouble(
 }
 
 void
-session_trouble_clear(struct session *s, size_t i)
+trouble_clear(struct visit *v, size_t i)
 {
-	struct record *r = s->record;
-	struct trouble *t = trouble_find(s, &s->plan->v[i].listed);
+	struct record *r = v->record;
+	struct trouble *t = trouble_find(v, &v->plan->v[i].listed);
 
 	if (t != NULL)
 		*t = r->troubles[--r->n_troubles];
 }
 
 void
-session_troubles_prune(struct session *s)
+trouble_prune(struct visit *v)
 {
-	struct record *r = s->record;
+	struct record *r = v->record;
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n_troubles; i++)
 		r->troubles[i].msgno = 0;
-	for (size_t i = 0; i < s->plan->n; i++) {
-		const struct listed *l = &s->plan->v[i].listed;
-		struct trouble *t = trouble_find(s, l);
+	for (size_t i = 0; i < v->plan->n; i++) {
+		const struct listed *l = &v->plan->v[i].listed;
+		struct trouble *t = trouble_find(v, l);
 
 		if (t != NULL)
 			t->msgno = l->msgno;
@@ -137,26 +135,26 @@ waits_for_tomorrow(const struct trouble *t)
 }
 
 bool
-session_is_shunned(struct session *s, const struct listed *l)
+trouble_is_shunned(struct visit *v, const struct listed *l)
 {
-	const struct trouble *t = trouble_find(s, l);
+	const struct trouble *t = trouble_find(v, l);
 
 	if (t == NULL || !t->breaks)
 		return false;
 	if (waits_for_tomorrow(t))
 		return true;
-	s->result.troubled_left |= s->conf.earlier == NULL;
-	return s->conf.earlier == NULL;
+	v->result.troubled_left |= v->conf.earlier == NULL;
+	return v->conf.earlier == NULL;
 }
 
 bool
-session_is_for_now(struct session *s, const struct listed *l)
+trouble_is_for_now(struct visit *v, const struct listed *l)
 {
-	const struct trouble *t = trouble_find(s, l);
+	const struct trouble *t = trouble_find(v, l);
 
 	if (t == NULL || !t->breaks)
-		return s->conf.earlier == NULL;
-	return !session_is_shunned(s, l);
+		return v->conf.earlier == NULL;
+	return !trouble_is_shunned(v, l);
 }
 
 /* ---- what the person is told ---- */
@@ -182,9 +180,9 @@ name_messages(char out[NAMED], uint32_t msgno, uint64_t size, size_t n)
 
 /* What failed in several runs; false: nothing. */
 static bool
-report_lasting(struct session *s)
+report_lasting(struct visit *v)
 {
-	const struct record *r = s->record;
+	const struct record *r = v->record;
 	const struct trouble *t = NULL;
 	char which[NAMED], since[NAMED];
 	size_t n = 0;
@@ -197,39 +195,39 @@ report_lasting(struct session *s)
 	if (t == NULL)
 		return false;
 	name_messages(which, t->msgno, t->size, n);
-	session_fail(s, OUTCOME_SOME,
+	visit_fail(v, OUTCOME_SOME,
 	    _("not collected, in several runs since %s: %s: %s"),
 	    clock_date(since, t->first_at), which, t->why);
 	return true;
 }
 
 static void
-report_failed(struct session *s)
+report_failed(struct visit *v)
 {
-	const struct listed *l = &s->plan->v[s->failures.first].listed;
+	const struct listed *l = &v->plan->v[v->failures.first].listed;
 	char which[NAMED];
 
-	name_messages(which, l->msgno, l->size, s->result.tally.failed);
-	if (s->failures.refused)
-		session_fail(s, OUTCOME_REFUSED, _("not delivered: %s: %s"),
-		    which, s->failures.why);
+	name_messages(which, l->msgno, l->size, v->result.tally.failed);
+	if (v->failures.refused)
+		visit_fail(v, OUTCOME_REFUSED, _("not delivered: %s: %s"),
+		    which, v->failures.why);
 	else
-		session_fail(s, OUTCOME_LEFT,
+		visit_fail(v, OUTCOME_LEFT,
 		    _("not collected: %s: %s; the next run tries again"), which,
-		    s->failures.why);
+		    v->failures.why);
 }
 
 void
-session_troubles_report(struct session *s)
+trouble_report(struct visit *v)
 {
-	if ((s->failures.refused || !report_lasting(s)) &&
-	    s->result.tally.failed != 0)
-		report_failed(s);
-	if (s->n_unlisted != 0)
-		session_fail(s, OUTCOME_LEFT,
+	if ((v->failures.refused || !report_lasting(v)) &&
+	    v->result.tally.failed != 0)
+		report_failed(v);
+	if (v->n_unlisted != 0)
+		visit_fail(v, OUTCOME_LEFT,
 		    _("%s says that it has %u messages; %zu of them it does "
 		      "not list"),
-		    s->conf.account->server, s->stat_count, s->n_unlisted);
-	if (s->top_refused && s->plan->n_unsure != 0)
-		session_fail(s, OUTCOME_LEFT, "%s", s->result.notice);
+		    v->conf.account->server, v->stat_count, v->n_unlisted);
+	if (v->top_refused && v->plan->n_unsure != 0)
+		visit_fail(v, OUTCOME_LEFT, "%s", v->result.notice);
 }

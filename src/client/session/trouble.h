@@ -1,8 +1,8 @@
 /*
  * trouble.h - messages that could not be had or delivered.
  *
- * They are remembered from run to run, so that one that may break a session gets
- * one of its own, and that after some runs the person is told since when.
+ * They are remembered from run to run, so that one that may break a session
+ * gets one of its own, and that after some runs the person is told since when.
  */
 #ifndef CLIENT_SESSION_TROUBLE_H
 #define CLIENT_SESSION_TROUBLE_H
@@ -13,7 +13,7 @@
 #include "client/state/state.h"
 
 struct listed;
-struct session;
+struct visit;
 
 enum trouble_kind {
 	TROUBLE_LINE,    /* the line was lost, maybe because of it */
@@ -30,18 +30,18 @@ struct failures {
 };
 
 /* False: item i was in trouble before. */
-bool session_trouble(
-    struct session *s, size_t i, enum trouble_kind kind, const char *why);
-bool session_is_troubled(const struct session *s, const struct listed *l);
-void session_trouble_clear(struct session *s, size_t i);
+bool trouble_note(
+    struct visit *v, size_t i, enum trouble_kind kind, const char *why);
+bool trouble_is_known(const struct visit *v, const struct listed *l);
+void trouble_clear(struct visit *v, size_t i);
 /* Forgets those that are not listed any more. */
-void session_troubles_prune(struct session *s);
+void trouble_prune(struct visit *v);
 /* Fails if there are some; says which, and since when. */
-void session_troubles_report(struct session *s);
+void trouble_report(struct visit *v);
 /* A message that may have broken a session gets one of its own, at each run at
  * first, later once a day.  In the others not even its header is asked for. */
-bool session_is_shunned(struct session *s, const struct listed *l);
+bool trouble_is_shunned(struct visit *v, const struct listed *l);
 /* May it be collected in this session? */
-bool session_is_for_now(struct session *s, const struct listed *l);
+bool trouble_is_for_now(struct visit *v, const struct listed *l);
 
 #endif

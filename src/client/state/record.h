@@ -2,8 +2,9 @@
  * record.h - what is on record of one account, while a run goes on.
  *
  * A run reads it once; each of its sessions changes it and has the changes
- * written (see storer.h).  The plan of a session borrows `messages`, so that what
- * the session stores is put beside them, into `fresh`, until the plan has gone.
+ * written (see storer.h).  The plan of a session borrows `messages`, so that
+ * what the session stores is put beside them, into `fresh`, until the plan has
+ * gone.
  */
 #ifndef CLIENT_STATE_RECORD_H
 #define CLIENT_STATE_RECORD_H
@@ -31,9 +32,9 @@ struct record {
 /* Room for n messages in `fresh`, which has none: see record_settle(). */
 enum err record_make_room(struct record *r, size_t n) NODISCARD;
 
-/* Nothing borrows `messages` any more: puts the fresh ones behind them.  E_NOMEM:
- * the record does not know all that is here, so no other session may begin with
- * it. */
+/* Nothing borrows `messages` any more: puts the fresh ones behind them.
+ * E_NOMEM: the record does not know all that is here, so no other session may
+ * begin with it. */
 enum err record_settle(struct record *r) NODISCARD;
 
 void record_clear(struct record *r);

@@ -1,12 +1,12 @@
 /*
- * session.h - one account's way through one POP3 session: connection,
+ * visit.h - one account's way through one POP3 session: connection,
  * authentication, transaction, update.
  *
  * Everything that takes time is waited for in the loop: names, the network, the
  * disk, commands that print a password, the person.
  */
-#ifndef CLIENT_SESSION_SESSION_H
-#define CLIENT_SESSION_SESSION_H
+#ifndef CLIENT_SESSION_VISIT_H
+#define CLIENT_SESSION_VISIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,22 +19,22 @@
 #include "net/dial.h"
 
 struct ev_loop;
-struct session;
+struct visit;
 
 /* Who is told; all are called from the loop.  Words are for people, translated,
  * and whatever a server had a part in is escaped. */
-struct session_hooks {
+struct visit_hooks {
 	/* Sign-in is done and the listing has been looked at. */
 	void (*listed)(void *arg, uint32_t to_collect, uint64_t octets);
 	/* Octets that have come, of so many; messages that are stored. */
 	void (*progress)(void *arg, uint64_t octets, uint32_t stored);
 	/* A line of the dialogue; secrets are masked. */
 	void (*trace)(void *arg, bool received, const char *line);
-	/* It is over; session_free() is permitted from here on, not within. */
+	/* It is over; visit_free() is permitted from here on, not within. */
 	void (*over)(void *arg);
 };
 
-struct session_result {
+struct visit_result {
 	enum outcome outcome;
 	char words[512]; /* for people; empty if OK */
 	struct tally tally;
@@ -47,28 +47,28 @@ struct session_result {
 	char notice[256];   /* what the person should know; or empty */
 };
 
-struct session_conf {
+struct visit_conf {
 	struct ev_loop *loop;
 	struct dialer *dialer;
 	const struct account *account;
 	struct delivery *delivery;
 	struct storer *storer; /* of that delivery */
-	const struct session_hooks *hooks;
+	const struct visit_hooks *hooks;
 	void *arg;     /* of the hooks */
 	bool terminal; /* a person can be asked for a password */
 	bool accept;   /* the person accepts what has changed */
 	/* Only messages that broke an earlier session, whose result this is; or
 	 * NULL. */
-	const struct session_result *earlier;
+	const struct visit_result *earlier;
 };
 
 /* Borrows all of it, and the record, until it is freed. */
-enum err session_new(struct session **s_r, const struct session_conf *conf,
+enum err visit_new(struct visit **s_r, const struct visit_conf *conf,
     struct record *record, struct errbuf *eb) NODISCARD;
-void session_start(struct session *s);
+void visit_start(struct visit *v);
 /* Ends it well: what is under way is stored, then QUIT; soon. */
-void session_stop(struct session *s);
-const struct session_result *session_result(const struct session *s);
-void session_free(struct session *s);
+void visit_stop(struct visit *v);
+const struct visit_result *visit_result(const struct visit *v);
+void visit_free(struct visit *v);
 
 #endif

@@ -1,0 +1,348 @@
+/* The steps, what happens to the line, life. */
+#include "client/session/visit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/i18n.h"
+#include "client/session/batch.h"
+#include "client/session/destination.h"
+#include "client/session/fence.h"
+#include "client/session/save.h"
+#include "client/session/steps.h"
+
+enum {
+	STOP_SECONDS = 3,          /* for what is under way when a stop comes */
+	REMEMBER = 30 * 24 * 3600, /* seconds: that a server cannot bear CAPA */
+	ALONE = 24 * 3600,         /* seconds: one thing at a time is asked */
+};
+
+/* ---- the first steps, and the last ---- */
+
+static void
+dial_enter(struct visit *v)
+{
+	const struct account *a = v->conf.account;
+	struct dial_conf conf = {
+		.host = a->server,
+		.port = a->port,
+		.proxy = a->proxy,
+		.timeout = a->timeout,
+	};
+	struct errbuf eb;
+
+	if (line_dial(&v->line, v->conf.dialer, &conf, &eb) != E_OK)
+		visit_end(v, OUTCOME_CONFIG, "%s", eb.text);
+}
+
+static void
+handshake_enter(struct visit *v)
+{
+	const struct account *a = v->conf.account;
+	struct tls_client_conf conf = {
+		.ca_file = a->ca_file,
+		.fingerprint = a->fingerprint,
+		.certificate = a->client_certificate,
+		.key = a->client_key,
+	};
+	struct errbuf eb;
+	enum err e = line_start_tls(&v->line, &conf, a->server, &eb);
+
+	if (e != E_OK)
+		visit_end(v, e == E_NOMEM ? OUTCOME_INTERNAL : OUTCOME_CONFIG,
+		    "%s", eb.text);
+}
+
+static void
+greeting_take(struct visit *v, const struct pop3_event *ev)
+{
+	if (ev->type == POP3_EV_ERR) {
+		visit_refused(v, ev, _("the server turns us away"));
+		if (v->result.outcome == OUTCOME_SERVER)
+			v->result.outcome = OUTCOME_BUSY;
+		visit_finish(v);
+		return;
+	}
+	visit_enter(v, STEP_CAPA);
+}
+
+static void
+quit_enter(struct visit *v)
+{
+	visit_sent(v, pop3_client_send(&v->pop3, &v->line.out, POP3_CMD_QUIT));
+}
+
+static void
+quit_take(struct visit *v, const struct pop3_event *ev)
+{
+	if (ev->cmd != POP3_CMD_QUIT)
+		return;
+	if (ev->type == POP3_EV_OK)
+		v->quit_ok = true;
+	else
+		visit_refused(v, ev, _("not all was deleted"));
+	visit_finish(v);
+}
+
+static void
+over_enter(struct visit *v)
+{
+	v->conf.hooks->over(v->conf.arg);
+}
+
+/* ---- the way ---- */
+
+/* Opening a large maildrop takes its time, and so does making its lists, and
+ * deleting at the end. */
+static const struct step_row steps[STEPS] = {
+	[STEP_SECRET] = { "secret", 0, secret_enter, NULL, NULL,
+	    sign_in_leave },
+	[STEP_DIAL] = { "connect", 0, dial_enter, NULL, NULL, sign_in_leave },
+	[STEP_HANDSHAKE] = { "TLS", 1, handshake_enter, NULL, NULL,
+	    sign_in_leave },
+	[STEP_GREETING] = { N_("greeting"), 1, NULL, greeting_take, NULL,
+	    sign_in_leave },
+	[STEP_CAPA] = { "CAPA", 1, capa_enter, capa_take, NULL, sign_in_leave },
+	[STEP_STLS] = { "STLS", 1, stls_enter, stls_take, NULL, sign_in_leave },
+	[STEP_SIGN_IN] = { N_("sign-in"), 5, sign_in_enter, sign_in_take, NULL,
+	    sign_in_leave },
+	[STEP_RECAPA] = { "CAPA", 1, recapa_enter, recapa_take, NULL, NULL },
+	[STEP_LISTING] = { "LIST", 5, listing_enter, listing_take, NULL,
+	    listing_leave },
+	[STEP_HEADERS] = { "TOP", 1, headers_enter, headers_take,
+	    headers_writable, fence_leave },
+	[STEP_RETRIEVE] = { "RETR", 1, retrieve_enter, retrieve_take,
+	    retrieve_writable, retrieve_leave },
+	[STEP_QUIT] = { "QUIT", 5, quit_enter, quit_take, NULL, fence_leave },
+	[STEP_SAVE] = { "save", 0, save_enter, NULL, NULL, NULL },
+	[STEP_OVER] = { "over", 0, over_enter, NULL, NULL, NULL },
+};
+
+/* ---- what happens to the line ---- */
+
+static void
+visit_dialed(void *arg, enum err e, const char *words)
+{
+	struct visit *v = arg;
+
+	if (e != E_OK)
+		visit_end(v, e == E_NOENT ? OUTCOME_NO_HOST : OUTCOME_CONNECT,
+		    "%s", words);
+	else if (v->conf.account->security == SECURITY_TLS)
+		visit_enter(v, STEP_HANDSHAKE);
+	else
+		visit_enter(v, STEP_GREETING);
+}
+
+static void
+visit_secured(void *arg)
+{
+	struct visit *v = arg;
+
+	snprintf(v->result.tls, sizeof(v->result.tls), "%s %s",
+	    conn_tls_version(&v->line.conn), conn_tls_cipher(&v->line.conn));
+	if (v->conf.account->security == SECURITY_TLS) {
+		visit_enter(v, STEP_GREETING);
+	} else {
+		pop3_client_tls(&v->pop3);
+		visit_enter(v, STEP_CAPA);
+	}
+	visit_look(v);
+}
+
+static void
+visit_came(void *arg)
+{
+	visit_look(arg);
+}
+
+static void
+visit_writable(void *arg)
+{
+	visit_flush(arg);
+}
+
+/* Another connection tries without CAPA, which some ancient servers cannot
+ * bear. Where one has served us before, that was not the reason. */
+static void
+lost_at_capa(struct visit *v)
+{
+	struct state_account *a = &v->record->account;
+
+	if (a->collected_at == 0 || a->no_capa_until != 0)
+		a->no_capa_until = (int64_t)ev_now(v->conf.loop) + REMEMBER;
+	v->result.again = true;
+}
+
+/* A server that wants a certificate of ours says so only behind the
+ * handshake. */
+static bool
+tls_has_failed(const struct visit *v, enum err e)
+{
+	return v->step == STEP_HANDSHAKE ||
+	       (v->line.secure && e == E_IO && v->step < STEP_SIGN_IN);
+}
+
+static void
+visit_lost(void *arg, enum err e)
+{
+	struct visit *v = arg;
+	struct errbuf eb;
+
+	if (e == E_NOMEM) {
+		visit_memory(v);
+		return;
+	}
+	/* Nothing depends on the answer to QUIT then, and not all give it. */
+	if (v->step == STEP_QUIT && v->items.n_delete == 0) {
+		v->quit_ok = true;
+		visit_finish(v);
+		return;
+	}
+	v->result.again = v->plan != NULL || v->pop3.n_pending > 1;
+	if (v->step == STEP_CAPA)
+		lost_at_capa(v);
+	if (tls_has_failed(v, e)) {
+		tls_client_why(&v->line.conn, v->conf.account->server, &eb);
+		visit_break(v, OUTCOME_TLS, "%s", eb.text);
+	} else {
+		visit_break(v, OUTCOME_CONNECT,
+		    _("%s closed the connection (%s)"), v->conf.account->server,
+		    visit_step_name(v));
+	}
+}
+
+static void
+visit_silent(void *arg, double seconds)
+{
+	struct visit *v = arg;
+
+	if (v->was_pipelined && v->pop3.n_pending > 1) {
+		v->record->account.serial_until =
+		    (int64_t)ev_now(v->conf.loop) + ALONE;
+		v->result.again = true;
+	}
+	visit_break(v, OUTCOME_CONNECT,
+	    _("no answer from %s within %.0f s (%s)"), v->conf.account->server,
+	    seconds, visit_step_name(v));
+}
+
+static void
+visit_overdue(void *arg)
+{
+	struct visit *v = arg;
+
+	visit_break(v, OUTCOME_CONNECT,
+	    _("the session took longer than %u s (session_timeout)"),
+	    v->conf.account->session_timeout);
+}
+
+/* The disk takes long: the server should not think that we have gone. */
+static void
+visit_idle(void *arg)
+{
+	struct visit *v = arg;
+
+	if (v->pop3.n_pending == 0 &&
+	    visit_sent(
+		v, pop3_client_send(&v->pop3, &v->line.out, POP3_CMD_NOOP)))
+		visit_flush(v);
+}
+
+static const struct line_hooks line_hooks = {
+	.dialed = visit_dialed,
+	.secured = visit_secured,
+	.came = visit_came,
+	.writable = visit_writable,
+	.lost = visit_lost,
+	.silent = visit_silent,
+	.overdue = visit_overdue,
+	.idle = visit_idle,
+};
+
+/* ---- life ---- */
+
+static void
+visit_trace(void *arg, bool received, struct slice line)
+{
+	struct visit *v = arg;
+	char text[1024];
+
+	v->conf.hooks->trace(v->conf.arg, received,
+	    str_quote(text, sizeof(text), line.p, line.n));
+}
+
+enum err
+visit_new(struct visit **s_r, const struct visit_conf *conf,
+    struct record *record, struct errbuf *eb)
+{
+	struct visit *v = calloc(1, sizeof(*v));
+
+	*s_r = v;
+	if (v == NULL || (v->identity = identity_reader_new()) == NULL) {
+		free(v);
+		*s_r = NULL;
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	}
+	v->conf = *conf;
+	v->record = record;
+	v->steps = steps;
+	strcpy(v->result.tls, "none");
+	line_init(&v->line, conf->loop, &line_hooks, v);
+	line_limit(&v->line, conf->account->session_timeout);
+	pop3_client_init(&v->pop3);
+	if (conf->hooks->trace != NULL) {
+		v->pop3.trace = visit_trace;
+		v->pop3.trace_arg = v;
+	}
+	return E_OK;
+}
+
+void
+visit_start(struct visit *v)
+{
+	visit_enter(v, STEP_SECRET);
+}
+
+void
+visit_stop(struct visit *v)
+{
+	if (v->stopping)
+		return;
+	v->stopping = true;
+	visit_fail(v, OUTCOME_STOPPED, "%s", _("stopped"));
+	delivery_stop(v->conf.delivery);
+	if (v->step != STEP_RETRIEVE && v->step != STEP_QUIT) {
+		visit_finish(v);
+		return;
+	}
+	/* What has been asked for still comes, unless that takes long. */
+	line_limit(&v->line, STOP_SECONDS);
+	if (v->steps[v->step].writable != NULL)
+		v->steps[v->step].writable(v);
+	visit_flush(v);
+}
+
+const struct visit_result *
+visit_result(const struct visit *v)
+{
+	return &v->result;
+}
+
+void
+visit_free(struct visit *v)
+{
+	if (v == NULL)
+		return;
+	line_close(&v->line);
+	pop3_client_clear(&v->pop3);
+	plan_free(v->plan);
+	items_clear(&v->items);
+	fence_free(v);
+	batch_free(v);
+	destination_free(v);
+	save_free(v);
+	identity_reader_free(v->identity);
+	free(v);
+}
