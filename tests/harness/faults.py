@@ -88,9 +88,12 @@ def mangle(change, effect=True):
 
 
 def lines(change):
-    """For listings.  change(lines between the first and the dot)."""
+    """For listings.  change(lines between the first and the dot).  What is
+    said of one message has no dot and stays as it is."""
     def mangled(reply):
         head, *rest = reply.split(b"\r\n")
+        if rest == [b""]:
+            return reply
         text = [head] + list(change(rest[:-2])) + [b".", b""]
         return b"\r\n".join(text)
     return mangle(mangled)

@@ -20,7 +20,7 @@ struct batch {
 	struct parcel **v;
 	size_t n, room;
 	uint64_t octets;
-	double since;
+	ev_timer age; /* of the oldest of them; it ends the batch */
 	/* What the thread is storing. */
 	struct storer_job job;
 	bool storing;
@@ -42,6 +42,7 @@ drop_complete(struct visit *v)
 	}
 	b->n = 0;
 	b->octets = 0;
+	ev_timer_stop(v->conf.loop, &b->age);
 }
 
 static void
@@ -110,6 +111,8 @@ stored(struct storer_job *job)
 	}
 	v->conf.hooks->progress(
 	    v->conf.arg, v->octets_seen, v->result.tally.collected);
+	if (batch_is_due(v))
+		batch_store(v);
 	visit_go_on(v);
 }
 
@@ -122,6 +125,7 @@ batch_store(struct visit *v)
 
 	if (b->storing || b->n == 0)
 		return;
+	ev_timer_stop(v->conf.loop, &b->age);
 	b->job = (struct storer_job){
 		.kind = STORER_BATCH,
 		.done = stored,
@@ -148,7 +152,7 @@ batch_add(struct visit *v, struct parcel *p)
 		return false;
 	b->v = more;
 	if (b->n == 0)
-		b->since = ev_now(v->conf.loop);
+		ev_timer_start(v->conf.loop, &b->age);
 	b->v[b->n++] = p;
 	b->octets += p->octets;
 	return true;
@@ -160,7 +164,7 @@ batch_is_due(const struct visit *v)
 	const struct batch *b = v->batch;
 
 	return b->n >= BATCH || b->octets >= BATCH_OCTETS || v->n_asked == 0 ||
-	       (b->n != 0 && ev_now(v->conf.loop) - b->since > BATCH_AGE);
+	       (b->n != 0 && !ev_is_active(&b->age));
 }
 
 bool
@@ -186,17 +190,32 @@ batch_has_some(const struct visit *v)
 
 /* ---- life ---- */
 
+/* A server that has fallen silent holds up nothing that is complete. */
+static void
+batch_on_age(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	batch_store(w->data);
+}
+
 bool
 batch_new(struct visit *v)
 {
-	v->batch = calloc(1, sizeof(*v->batch));
-	return v->batch != NULL;
+	struct batch *b = calloc(1, sizeof(*b));
+
+	v->batch = b;
+	if (b == NULL)
+		return false;
+	ev_timer_init(&b->age, batch_on_age, BATCH_AGE, 0.);
+	b->age.data = v;
+	return true;
 }
 
 void
 batch_free(struct visit *v)
 {
-	if (v->batch != NULL)
-		free(v->batch->v);
+	if (v->batch == NULL)
+		return;
+	ev_timer_stop(v->conf.loop, &v->batch->age);
+	free(v->batch->v);
 	free(v->batch);
 }

@@ -17,8 +17,8 @@ enum {
 #define SIZE_MOST ((uint64_t)1 << 60) /* sums of some do not overflow */
 
 struct listing {
-	struct listed
-	    *v; /* LIST and UIDL make rows of their own: join_rows() */
+	/* LIST and UIDL make rows of their own: join_rows(). */
+	struct listed *v;
 	size_t n, room;
 	bool stat_odd, list_ok, uidl_ok, uidl_done;
 };
