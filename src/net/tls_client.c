@@ -116,7 +116,8 @@ listen_in(int out, int version, int type, const void *p, size_t n, SSL *ssl,
 /* ---- the context ---- */
 
 static enum err
-cannot(struct errbuf *eb, const char *file, const char *what)
+cannot(
+    struct errbuf *eb, const char *setting, const char *file, const char *what)
 {
 	unsigned long code = ERR_peek_last_error();
 	const char *why = ERR_reason_error_string(code);
@@ -124,20 +125,20 @@ cannot(struct errbuf *eb, const char *file, const char *what)
 
 	str_quote(shown, sizeof(shown), file, strlen(file));
 	ERR_clear_error();
-	return err_set(eb, E_CONFIG, "%s: %s: %s", shown, what,
-	    why != NULL ? why : _("unknown error"));
+	return err_set(eb, E_CONFIG, "%s = \"%s\": %s: %s", setting, shown,
+	    what, why != NULL ? why : _("unknown error"));
 }
 
 /* Found out here, as OpenSSL's error does not say that a file is missing. */
 static enum err
-check_readable(const char *file, struct errbuf *eb)
+check_readable(const char *setting, const char *file, struct errbuf *eb)
 {
 	char shown[100];
 
 	if (access(file, R_OK) == 0)
 		return E_OK;
 	str_quote(shown, sizeof(shown), file, strlen(file));
-	return err_sys(eb, E_CONFIG, "%s", shown);
+	return err_sys(eb, E_CONFIG, "%s = \"%s\"", setting, shown);
 }
 
 /* Each certificate in ca_file is trusted, also if it is an intermediate one or
@@ -153,12 +154,12 @@ set_trust(SSL_CTX *ctx, const char *ca_file, struct errbuf *eb)
 		SSL_CTX_set_default_verify_paths(ctx);
 		return E_OK;
 	}
-	if ((e = check_readable(ca_file, eb)) != E_OK)
+	if ((e = check_readable("ca_file", ca_file, eb)) != E_OK)
 		return e;
 	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
 	if (SSL_CTX_load_verify_file(ctx, ca_file) != 1)
-		return cannot(
-		    eb, ca_file, _("no certificates can be read from it"));
+		return cannot(eb, "ca_file", ca_file,
+		    _("no certificates can be read from it"));
 	return E_OK;
 }
 
@@ -190,16 +191,19 @@ set_certificate(
 {
 	enum err e;
 
-	key = key != NULL ? key : file;
-	if ((e = check_readable(file, eb)) != E_OK ||
-	    (e = check_readable(key, eb)) != E_OK)
+	if ((e = check_readable("client_certificate", file, eb)) != E_OK ||
+	    (key != NULL &&
+		(e = check_readable("client_key", key, eb)) != E_OK))
 		return e;
 	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
 	if (SSL_CTX_use_certificate_chain_file(ctx, file) != 1)
-		return cannot(
-		    eb, file, _("no certificate can be read from it"));
-	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
-		return cannot(eb, key,
+		return cannot(eb, "client_certificate", file,
+		    _("no certificate can be read from it"));
+	if (SSL_CTX_use_PrivateKey_file(
+		ctx, key != NULL ? key : file, SSL_FILETYPE_PEM) != 1)
+		return cannot(eb,
+		    key != NULL ? "client_key" : "client_certificate",
+		    key != NULL ? key : file,
 		    _("no private key without a passphrase, that fits the "
 		      "certificate, can be read from it"));
 	return E_OK;

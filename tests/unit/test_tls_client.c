@@ -654,6 +654,7 @@ files_that_do_not_do(void **state)
 	FILE *f;
 
 	(void)state;
+	assert_int_equal(context_fails(&conf, "ca_file = \""), E_CONFIG);
 	assert_int_equal(context_fails(&conf, "No such file"), E_CONFIG);
 	f = fopen(path(a, "junk"), "w");
 	fputs("junk\n", f);
@@ -675,6 +676,7 @@ files_that_do_not_do(void **state)
 	assert_int_equal(
 	    context_fails(&conf, "fits the certificate"), E_CONFIG);
 	path(b, "nowhere");
+	assert_int_equal(context_fails(&conf, "client_key = \""), E_CONFIG);
 	assert_int_equal(context_fails(&conf, "No such file"), E_CONFIG);
 	drop(&other);
 }
