@@ -3,8 +3,10 @@
  */
 #include <fcntl.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,37 +136,72 @@ parse_options(struct options *o, int argc, char **argv)
 
 /* ---- commands ---- */
 
-static void
-warn_conf(void *arg, const char *words)
+/* What was said before there was a report: the one of --json is an object all
+ * the same. */
+static int
+failed(const struct options *o, int code, json_t *errors)
 {
-	const struct options *o = arg;
+	json_t *all;
 
-	if (!o->quiet)
-		say_error(words);
+	if (o->json) {
+		all = json_pack("{s:i, s:i, s:O, s:[]}", "malote", 1,
+		    "exit_code", code, "errors", errors, "accounts");
+		json_dumpf(all, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(all);
+	}
+	json_decref(errors);
+	return code;
 }
 
-/* Which accounts are meant; NULL: one of the names is none of them. */
-static bool *
-choose(const struct client_conf *conf, char **names, int n)
+static int PRINTF(3, 4)
+    failed_by(const struct options *o, int code, const char *fmt, ...)
 {
-	bool *chosen = calloc(conf->n + 1, sizeof(*chosen));
+	json_t *errors = json_array();
+	char words[PATH + 256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	say_error(words);
+	json_array_append_new(errors, report_json_text(words));
+	return failed(o, code, errors);
+}
+
+struct complaints {
+	const struct options *o;
+	json_t *errors;
+};
+
+static void
+complain(void *arg, bool is_error, const char *words)
+{
+	struct complaints *c = arg;
+
+	if (is_error || !c->o->quiet)
+		say_error(words);
+	if (is_error)
+		json_array_append_new(c->errors, report_json_text(words));
+}
+
+/* Which accounts are meant.  -1: go on; else the exit code. */
+static int
+choose(const struct options *o, const struct client_conf *conf, char **names,
+    int n, bool *chosen)
+{
 	const struct account *a;
 
-	if (chosen == NULL)
-		return NULL;
 	for (size_t i = 0; i < conf->n; i++)
 		chosen[i] = n == 0;
 	for (int i = 0; i < n; i++) {
-		if ((a = client_conf_find(conf, names[i])) == NULL) {
-			fprintf(stderr,
-			    _("malote: there is no account %s in %s\n"),
-			    names[i], conf->file);
-			free(chosen);
-			return NULL;
-		}
+		if ((a = client_conf_find(conf, names[i])) == NULL)
+			return failed_by(o, EX_USAGE,
+			    _("there is no account %s in %s"), names[i],
+			    conf->file);
 		chosen[a - conf->v] = true;
 	}
-	return chosen;
+	return -1;
 }
 
 /* A person is here: is what has changed right? */
@@ -215,9 +252,9 @@ command_collect(const struct options *o, const struct client_conf *conf,
 	int code = EX_OSERR;
 
 	if (c.report == NULL || held == NULL) {
-		say_error(_("out of memory"));
+		code = failed_by(o, EX_OSERR, "%s", _("out of memory"));
 	} else if (collect_run(&c, held, &eb) != E_OK) {
-		say_error(eb.text);
+		code = failed_by(o, EX_OSERR, "%s", eb.text);
 	} else {
 		code = report_end(c.report);
 		if (daemon) /* it ends when it is told to */
@@ -243,8 +280,7 @@ command_status(const struct options *o, const struct client_conf *conf,
 	if (status_print(conf, chosen, o->state, o->json ? STATUS_JSON : kind,
 		&eb) == E_OK)
 		return EX_OK;
-	say_error(eb.text);
-	return EX_IOERR;
+	return failed_by(o, EX_IOERR, "%s", eb.text);
 }
 
 /* The state is made here, before anything else uses it, so that a damaged one
@@ -256,10 +292,8 @@ prepare_state(const struct options *o)
 	struct state *s;
 	bool put_aside;
 
-	if (state_open(&s, o->state, &put_aside, &eb) != E_OK) {
-		say_error(eb.text);
-		return EX_IOERR;
-	}
+	if (state_open(&s, o->state, &put_aside, &eb) != E_OK)
+		return failed_by(o, EX_IOERR, "%s", eb.text);
 	state_close(s);
 	if (put_aside)
 		say_error(_("the record of what was collected was damaged; it "
@@ -269,29 +303,40 @@ prepare_state(const struct options *o)
 }
 
 static int
-run_command(struct options *o, const char *command, char **names, int n)
+run_with(const struct options *o, const struct client_conf *conf,
+    const char *command, char **names, int n)
 {
-	struct errbuf eb;
-	struct client_conf conf;
-	bool *chosen;
+	bool *chosen = calloc(conf->n + 1, sizeof(*chosen));
 	int code;
 
-	if (client_conf_load(&conf, o->conf, warn_conf, o, &eb) != E_OK) {
-		say_error(eb.text);
-		return EX_CONFIG;
-	}
-	if ((chosen = choose(&conf, names, n)) == NULL)
-		code = EX_USAGE;
+	if (chosen == NULL)
+		code = failed_by(o, EX_OSERR, "%s", _("out of memory"));
+	else if ((code = choose(o, conf, names, n, chosen)) != -1)
+		;
 	else if ((code = prepare_state(o)) != -1)
 		;
 	else if (strcmp(command, "status") == 0)
-		code = command_status(o, &conf, chosen, STATUS_STATUS);
+		code = command_status(o, conf, chosen, STATUS_STATUS);
 	else if (strcmp(command, "accounts") == 0)
-		code = command_status(o, &conf, chosen, STATUS_ACCOUNTS);
+		code = command_status(o, conf, chosen, STATUS_ACCOUNTS);
 	else
 		code = command_collect(
-		    o, &conf, chosen, strcmp(command, "daemon") == 0);
+		    o, conf, chosen, strcmp(command, "daemon") == 0);
 	free(chosen);
+	return code;
+}
+
+static int
+run_command(const struct options *o, const char *command, char **names, int n)
+{
+	struct complaints c = { o, json_array() };
+	struct client_conf conf;
+	int code;
+
+	if (client_conf_load(&conf, o->conf, complain, &c) != E_OK)
+		return failed(o, EX_CONFIG, c.errors);
+	json_decref(c.errors);
+	code = run_with(o, &conf, command, names, n);
 	client_conf_free(&conf);
 	return code;
 }
@@ -352,11 +397,10 @@ malote(int argc, char **argv)
 			return usage(stderr);
 		}
 	}
-	if (!defaults(&o)) {
-		say_error(_("HOME is not set: say where things are, by "
-			    "--config and --state"));
-		return EX_USAGE;
-	}
+	if (!defaults(&o))
+		return failed_by(&o, EX_USAGE, "%s",
+		    _("HOME is not set: say where things are, by --config and "
+		      "--state"));
 	return run_command(&o, command, argv, argc);
 }
 

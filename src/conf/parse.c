@@ -1,8 +1,10 @@
 #include "conf/parse.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -10,18 +12,46 @@
 static const struct conf_text *text_now;
 static const struct conf_grammar *grammar_now;
 
+static int on_unknown(cfg_t *cfg, cfg_opt_t *opt);
+
+/* One that is so far away is another word. */
+static size_t
+most_distance(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n < 6 ? 1 : n < 11 ? 2 : 3;
+}
+
+static bool
+has_setting(const cfg_t *cfg, const char *name)
+{
+	const cfg_opt_t *o = cfg->opts;
+
+	while (o->name != NULL && strcmp(o->name, name) != 0)
+		o++;
+	return o->name != NULL;
+}
+
+/* The setting that is meant by a name in lower case; NULL: none is near. */
 static const char *
 nearest(const cfg_t *cfg, const char *name)
 {
+	const struct conf_synonym *y = grammar_now->synonyms;
+	size_t least = most_distance(name) + 1, d;
 	const char *best = NULL;
-	size_t least = 4;
 
-	for (const cfg_opt_t *o = cfg->opts; o->name != NULL; o++)
-		if (o->type == CFGT_STR &&
-		    conf_distance(name, o->name) < least) {
-			least = conf_distance(name, o->name);
+	for (; y != NULL && y->word != NULL; y++)
+		if (strcmp(y->word, name) == 0 && has_setting(cfg, y->name))
+			return y->name;
+	for (const cfg_opt_t *o = cfg->opts; o->name != NULL; o++) {
+		if (o->validcb == on_unknown)
+			continue;
+		if ((d = conf_distance(name, o->name)) < least) {
+			least = d;
 			best = o->name;
 		}
+	}
 	return best;
 }
 
@@ -29,11 +59,14 @@ static void
 unknown(const cfg_t *cfg, const char *name)
 {
 	bool in_section = strcmp(cfg->name, grammar_now->section) == 0;
-	const char *like = nearest(cfg, name);
-	char shown[64];
+	char shown[64], lower[64];
+	const char *like;
 
-	str_escape(shown, sizeof(shown), name, strlen(name));
-	if (like != NULL)
+	str_quote(shown, sizeof(shown), name, strlen(name));
+	snprintf(lower, sizeof(lower), "%s", name);
+	for (char *p = lower; *p != '\0'; p++)
+		*p = str_lower1(*p);
+	if ((like = nearest(cfg, lower)) != NULL)
 		conf_error(text_now, (unsigned)cfg->line,
 		    _("there is no setting %s; did you mean %s?"), shown, like);
 	else if (in_section)
@@ -44,6 +77,29 @@ unknown(const cfg_t *cfg, const char *name)
 		conf_error(text_now, (unsigned)cfg->line,
 		    _("there is no setting %s; %s lists them"), shown,
 		    grammar_now->manual);
+	if (grammar_now->has_unknown != NULL)
+		*grammar_now->has_unknown = true;
+}
+
+/* What stands in the line of a secret may be part of it. */
+static bool
+is_secret_line(const cfg_t *cfg)
+{
+	if (grammar_now->secret_line == NULL ||
+	    *grammar_now->secret_line != (unsigned)cfg->line)
+		return false;
+	conf_error(text_now, (unsigned)cfg->line,
+	    _("this line holds more than the secret; write that within "
+	      "single quotes, and other settings in other lines"));
+	return true;
+}
+
+static int
+on_unknown(cfg_t *cfg, cfg_opt_t *opt)
+{
+	if (!is_secret_line(cfg))
+		unknown(cfg, opt->name);
+	return 0;
 }
 
 enum right { SETTING, SECTION, OTHER_NAME, NOT_OPEN, MANUAL };
@@ -100,13 +156,8 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	char text[512], right[128];
 
-	if (grammar_now->secret_line != NULL &&
-	    *grammar_now->secret_line == (unsigned)cfg->line) {
-		conf_error(text_now, (unsigned)cfg->line,
-		    _("this line holds more than the secret; write that within "
-		      "single quotes, and other settings in other lines"));
+	if (is_secret_line(cfg))
 		return;
-	}
 	if (strncmp(fmt, "no such option", 14) == 0) {
 		unknown(cfg, va_arg(ap, const char *));
 		return;
@@ -116,17 +167,89 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 	conf_error(text_now, (unsigned)cfg->line, "%s; %s", text, right);
 }
 
-void
-conf_parse(const struct conf_text *t, char *text, cfg_opt_t *opt,
-    const struct conf_grammar *g)
+/* ---- settings that are not known ---- */
+
+/* Options and, behind them, those that are not known but stand in the file: to
+ * libconfuse they are options, so that it reads on. */
+struct options {
+	cfg_opt_t *v;
+	size_t n, known, room;
+};
+
+static bool
+options_init(struct options *o, const cfg_opt_t *opt)
+{
+	while (opt[o->n].name != NULL)
+		o->n++;
+	o->known = o->n;
+	o->room = o->n + 1;
+	if ((o->v = calloc(o->room, sizeof(*o->v))) == NULL)
+		return false;
+	memcpy(o->v, opt, o->room * sizeof(*o->v));
+	return true;
+}
+
+static void
+options_clear(struct options *o)
+{
+	for (size_t i = o->known; i < o->n; i++)
+		free((char *)o->v[i].name);
+	free(o->v);
+}
+
+static bool
+options_add(struct options *o, struct slice name)
+{
+	cfg_opt_t *v;
+	char *copy;
+
+	for (size_t i = 0; i < o->n; i++)
+		if (slice_eq(name, o->v[i].name))
+			return true;
+	if ((v = array_room(o->v, o->n + 1, &o->room, sizeof(*v))) == NULL)
+		return false;
+	o->v = v;
+	if ((copy = strndup(name.p, name.n)) == NULL)
+		return false;
+	v[o->n + 1] = v[o->n]; /* the end */
+	v[o->n] = (cfg_opt_t)CFG_STR(copy, NULL, CFGF_NODEFAULT);
+	v[o->n++].validcb = on_unknown;
+	return true;
+}
+
+static cfg_opt_t *
+section_of(const struct options *top)
+{
+	size_t i = 0;
+
+	while (top->v[i].type != CFGT_SEC)
+		i++;
+	return &top->v[i];
+}
+
+/* False: memory. */
+static bool
+add_unknown(struct options *top, struct options *in, const char *text)
+{
+	struct conf_names n = { .p = text };
+
+	while (conf_names_next(&n))
+		if (!options_add(n.depth == 0 ? top : in, n.name))
+			return false;
+	section_of(top)->subopts = in->v;
+	return true;
+}
+
+/* ---- reading ---- */
+
+static void
+parse(const struct conf_text *t, char *text, cfg_opt_t *opt)
 {
 	unsigned before = t->report->errors;
 	size_t n = strlen(text);
 	FILE *fp = n != 0 ? fmemopen(text, n, "r") : fopen("/dev/null", "r");
 	cfg_t *cfg = cfg_init(opt, CFGF_NONE);
 
-	text_now = t;
-	grammar_now = g;
 	if (cfg == NULL || fp == NULL) {
 		conf_error(t, 0, _("out of memory"));
 	} else {
@@ -139,10 +262,28 @@ conf_parse(const struct conf_text *t, char *text, cfg_opt_t *opt,
 			conf_error(t, (unsigned)cfg->line,
 			    _("it cannot be understood; %s says how to write "
 			      "it"),
-			    g->manual);
+			    grammar_now->manual);
 	}
 	if (fp != NULL)
 		fclose(fp);
 	if (cfg != NULL)
 		cfg_free(cfg);
+}
+
+void
+conf_parse(const struct conf_text *t, char *text, cfg_opt_t *opt,
+    const struct conf_grammar *g)
+{
+	struct options top = { .n = 0 }, in = { .n = 0 };
+
+	text_now = t;
+	grammar_now = g;
+	if (options_init(&top, opt) &&
+	    options_init(&in, section_of(&top)->subopts) &&
+	    add_unknown(&top, &in, text))
+		parse(t, text, top.v);
+	else
+		conf_error(t, 0, _("out of memory"));
+	options_clear(&in);
+	options_clear(&top);
 }

@@ -8,17 +8,26 @@
 
 #include "conf/text.h"
 
+/* What other programs, and people, call a setting. */
+struct conf_synonym {
+	const char *word; /* lower case */
+	const char *name;
+};
+
 /* What the errors speak of. */
 struct conf_grammar {
 	const char *section; /* the one kind of them: "listener" */
 	const char *manual;  /* "maloted.conf(5)" */
 	/* The line of the last secret, or NULL: nothing of it is repeated. */
 	const unsigned *secret_line;
+	const struct conf_synonym *synonyms; /* up to a NULL; or NULL */
+	bool *has_unknown; /* set where a setting is not known; or NULL */
 };
 
 /* Parses a text that conf_text_prepare() has prepared; it is borrowed.  Calls
- * back as the options say.  Complains about what is not understood; for an
- * unknown setting it names one that is written alike.  One text at a time. */
+ * back as the options say.  Complains about what is not understood, and reads
+ * on behind an unknown setting; where one is written alike, it is named.  One
+ * text at a time. */
 void conf_parse(const struct conf_text *t, char *text, cfg_opt_t *opt,
     const struct conf_grammar *g);
 

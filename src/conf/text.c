@@ -55,6 +55,9 @@ struct scan {
 	unsigned line;
 	unsigned open_line; /* of the section that is open; 0: none */
 	unsigned depth;
+	bool in_word; /* an unquoted one, where // is just text */
+	bool awaits;  /* the value behind a "=" has not begun */
+	bool garbled; /* what is behind here would be misread */
 };
 
 /* Steps over one octet and counts lines. */
@@ -90,6 +93,7 @@ block_comment(struct scan *s)
 	if (*s->p == '\0') {
 		conf_error(
 		    s->t, line, _("a comment has no end; close it with */"));
+		s->garbled = true;
 		return;
 	}
 	blank(s);
@@ -145,20 +149,23 @@ string(struct scan *s)
 	char quote = *s->p;
 
 	for (step(s); strchr("\n", *s->p) == NULL && *s->p != quote; step(s)) {
-		if (quote == '"' && *s->p == '\\' && is_nul_escape(s->p))
+		if (quote == '"' && *s->p == '\\' && is_nul_escape(s->p)) {
 			conf_error(s->t, s->line,
 			    _("a NUL cannot stand in a string; remove it"));
+			s->garbled = true;
+		}
 		if (*s->p == '\\' && s->p[1] != '\0' && s->p[1] != '\n')
 			step(s);
 		else if (quote == '"' && strncmp(s->p, "${", 2) == 0)
 			expansion(s);
 	}
-	if (*s->p == quote)
+	if (*s->p == quote) {
 		step(s);
-	else
-		conf_error(s->t, s->line,
-		    _("a string has no end in its line; close it with %c"),
-		    quote);
+		return;
+	}
+	conf_error(s->t, s->line,
+	    _("a string has no end in its line; close it with %c"), quote);
+	s->garbled = true;
 }
 
 static void
@@ -171,38 +178,108 @@ brace(struct scan *s)
 	step(s);
 }
 
-void
+/* A password with a # in it would lose its end, or all of it. */
+static void
+check_hash(struct scan *s)
+{
+	if (!s->in_word && !s->awaits)
+		return;
+	conf_error(s->t, s->line,
+	    _("a # outside of quotation marks begins a comment; write the "
+	      "value within single quotes, or a space before the comment"));
+	s->garbled |= s->awaits;
+}
+
+/* What a word processor, or a page in the web, makes of " and of a space. */
+static bool
+typographic(struct scan *s)
+{
+	static const char *const marks[] = { "\u201c", "\u201d", "\u201e",
+		"\u2018", "\u2019", "\u00ab", "\u00bb" };
+
+	if (strncmp(s->p, "\u00a0", 2) == 0) {
+		blank(s);
+		blank(s);
+		s->in_word = false;
+		return true;
+	}
+	if (!s->awaits)
+		return false;
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (strncmp(s->p, marks[i], strlen(marks[i])) == 0) {
+			conf_error(s->t, s->line,
+			    _("%s is no quotation mark here; write \" or '"),
+			    marks[i]);
+			s->garbled = true;
+		}
+	return false;
+}
+
+/* Of an unquoted word, or between words. */
+static void
+plain(struct scan *s)
+{
+	s->in_word = strchr(" \t\r\n=+(),", *s->p) == NULL;
+	if (*s->p == '=')
+		s->awaits = true;
+	else if (s->in_word)
+		s->awaits = false;
+	step(s);
+}
+
+static void
+replaced(struct scan *s)
+{
+	expansion(s);
+	s->p += 2;
+	s->p += strcspn(s->p, "}\n");
+	if (*s->p == '}')
+		s->p++;
+}
+
+static void
+scan_one(struct scan *s)
+{
+	bool in_word = s->in_word;
+
+	if (typographic(s))
+		return;
+	if (*s->p == '#' || (!in_word && strncmp(s->p, "//", 2) == 0)) {
+		check_hash(s);
+		line_comment(s);
+	} else if (!in_word && strncmp(s->p, "/*", 2) == 0) {
+		block_comment(s);
+	} else if (*s->p == '"' || *s->p == '\'') {
+		string(s);
+		s->awaits = false;
+	} else if (strncmp(s->p, "${", 2) == 0) {
+		replaced(s);
+		s->awaits = false;
+	} else if (*s->p == '{' || *s->p == '}') {
+		brace(s);
+	} else {
+		plain(s);
+		return;
+	}
+	s->in_word = false;
+}
+
+bool
 conf_text_prepare(const struct conf_text *t, char *text)
 {
 	struct scan s = { .t = t, .p = text, .line = 1 };
-	bool word = false; /* inside an unquoted one, where // is just text */
 
-	while (*s.p != '\0') {
-		bool was_word = word;
-
-		word = false;
-		if (*s.p == '#' || (!was_word && strncmp(s.p, "//", 2) == 0)) {
-			line_comment(&s);
-		} else if (!was_word && strncmp(s.p, "/*", 2) == 0) {
-			block_comment(&s);
-		} else if (*s.p == '"' || *s.p == '\'') {
-			string(&s);
-		} else if (strncmp(s.p, "${", 2) == 0) {
-			expansion(&s);
-			s.p += 2;
-			s.p += strcspn(s.p, "}\n");
-			if (*s.p == '}')
-				s.p++;
-		} else if (*s.p == '{' || *s.p == '}') {
-			brace(&s);
-		} else {
-			word = strchr(" \t\r\n=+(),", *s.p) == NULL;
-			step(&s);
-		}
-	}
-	if (s.depth != 0)
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0) /* a byte order mark */
+		for (int i = 0; i < 3; i++)
+			blank(&s);
+	while (*s.p != '\0')
+		scan_one(&s);
+	if (s.depth != 0) {
 		conf_error(
 		    t, s.open_line, _("a { has no end; close it with }"));
+		return false;
+	}
+	return !s.garbled;
 }
 
 static const char *
@@ -239,34 +316,63 @@ conf_sections_next(struct conf_sections *s)
 	return found;
 }
 
-static size_t
-min3(size_t a, size_t b, size_t c)
+bool
+conf_names_next(struct conf_names *n)
 {
-	size_t m = a < b ? a : b;
+	static const char ends[] = " \t\r\n=+(),{}\"'";
+	size_t blank;
 
-	return m < c ? m : c;
+	for (; *n->p != '\0'; n->p++) {
+		if (*n->p == '"' || *n->p == '\'') {
+			if (*(n->p = string_end(n->p)) == '\0')
+				return false;
+		} else if (*n->p == '{') {
+			n->depth++;
+		} else if (*n->p == '}') {
+			n->depth -= n->depth != 0;
+		}
+		if (strchr(ends, *n->p) != NULL)
+			continue;
+		n->name = (struct slice){ n->p, strcspn(n->p, ends) };
+		n->p += n->name.n;
+		blank = strspn(n->p, " \t\r\n");
+		if (n->p[blank] == '=' || strncmp(n->p + blank, "+=", 2) == 0)
+			return true;
+		n->p--;
+	}
+	return false;
+}
+
+static size_t
+min2(size_t a, size_t b)
+{
+	return a < b ? a : b;
 }
 
 size_t
 conf_distance(const char *a, const char *b)
 {
 	enum { MOST = 40 };
-	size_t row[MOST + 1], n = strlen(b);
+	size_t row[3][MOST + 1], n = strlen(b);
+	size_t *before = row[0], *last = row[1], *now = row[2], *spare;
 
 	if (n > MOST || strlen(a) > MOST)
 		return SIZE_MAX;
 	for (size_t i = 0; i <= n; i++)
-		row[i] = i;
+		last[i] = i;
 	for (size_t j = 1; a[j - 1] != '\0'; j++) {
-		size_t corner = row[0];
-
-		row[0] = j;
+		now[0] = j;
 		for (size_t i = 1; i <= n; i++) {
-			size_t cost = corner + (a[j - 1] != b[i - 1]);
-
-			corner = row[i];
-			row[i] = min3(cost, row[i] + 1, row[i - 1] + 1);
+			now[i] = min2(last[i - 1] + (a[j - 1] != b[i - 1]),
+			    min2(last[i], now[i - 1]) + 1);
+			if (i > 1 && j > 1 && a[j - 1] == b[i - 2] &&
+			    a[j - 2] == b[i - 1])
+				now[i] = min2(now[i], before[i - 2] + 1);
 		}
+		spare = before;
+		before = last;
+		last = now;
+		now = spare;
 	}
-	return row[n];
+	return last[n];
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 /* Where complaints go. */
 struct conf_report {
@@ -45,11 +46,12 @@ struct conf_lines {
 	conf_warn(&(l)->text, (l)->line(l, setting), __VA_ARGS__)
 
 /* Makes text ready for libconfuse, in place: comments become spaces, as
- * libconfuse 3.3 loses count of the lines after one.  Complains about what
- * libconfuse takes in silence: strings, comments and sections without an end,
- * a NUL within a string, and a ${NAME} that is not set (it would become
- * nothing) or not wanted. */
-void conf_text_prepare(const struct conf_text *t, char *text);
+ * libconfuse 3.3 loses count of the lines after one, and so does a byte order
+ * mark.  Complains about what libconfuse takes in silence: strings, comments and
+ * sections without an end, a # where a value is, a NUL within a string, and a
+ * ${NAME} that is not set (it would become nothing) or not wanted.  False: what
+ * is behind such a place would be misread, so nothing more can be said. */
+bool conf_text_prepare(const struct conf_text *t, char *text);
 
 /* Walks over the sections of a text that was prepared. */
 struct conf_sections {
@@ -59,8 +61,16 @@ struct conf_sections {
 /* The line where the next one begins; 0: there is none. */
 unsigned conf_sections_next(struct conf_sections *s);
 
-/* How many letters of a must be put, dropped or changed to make b
- * (Levenshtein); SIZE_MAX if one is long. */
+/* Walks over the names that have a "=" behind them. */
+struct conf_names {
+	const char *p;     /* at first the text */
+	unsigned depth;    /* of sections */
+	struct slice name; /* in the text */
+};
+bool conf_names_next(struct conf_names *n); /* false: there is none */
+
+/* How many letters of a must be put, dropped, changed, or swapped with their
+ * neighbour to make b; SIZE_MAX if one is long. */
 size_t conf_distance(const char *a, const char *b);
 
 #endif

@@ -28,7 +28,7 @@ check_name(const struct account *a, const struct conf_lines *l)
 }
 
 static enum err
-check_who(struct account *a, const struct conf_lines *l)
+check_who(struct account *a, bool said, const struct conf_lines *l)
 {
 	char shown[VALUE_SHOWN];
 	const char *at;
@@ -38,6 +38,8 @@ check_who(struct account *a, const struct conf_lines *l)
 	    at[1] != '\0' && (a->email = strdup(a->user)) == NULL)
 		return E_NOMEM;
 	if (a->email == NULL) {
+		if (said)
+			return E_OK;
 		conf_error(&l->text, a->line,
 		    _("account \"%s\" has no address; write email = "
 		      "\"NAME@DOMAIN\""),
@@ -50,16 +52,17 @@ check_who(struct account *a, const struct conf_lines *l)
 }
 
 static void
-check_where(struct account *a, bool has_security, const struct conf_lines *l)
+check_where(struct account *a, const struct account_said *said,
+    const struct conf_lines *l)
 {
 	char shown[VALUE_SHOWN];
 
 	value_shown(shown, a->name);
-	if (a->server == NULL)
+	if (a->server == NULL && !said->server)
 		conf_error(&l->text, a->line,
 		    _("account \"%s\" has no server; write server = \"NAME\""),
 		    shown);
-	if (!has_security)
+	if (!said->security)
 		a->security =
 		    a->port == PORT_POP3 ? SECURITY_STARTTLS : SECURITY_TLS;
 	if (a->port == 0)
@@ -98,16 +101,16 @@ check_secrets(const struct account *a, const struct conf_lines *l)
 }
 
 enum err
-account_check(struct account *a, bool has_security,
+account_check(struct account *a, const struct account_said *said,
     const struct value_place *place, const struct conf_lines *l)
 {
 	struct errbuf eb;
 	enum err e = E_OK;
 
 	check_name(a, l);
-	if (check_who(a, l) == E_NOMEM)
+	if (check_who(a, said->email, l) == E_NOMEM)
 		return E_NOMEM;
-	check_where(a, has_security, l);
+	check_where(a, said, l);
 	if (a->auth == NULL && (a->auth = strdup("auto")) == NULL)
 		return E_NOMEM;
 	check_secrets(a, l);

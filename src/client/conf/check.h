@@ -7,9 +7,14 @@
 #include "client/conf/value.h"
 #include "conf/text.h"
 
-/* Fills in the defaults that depend on other settings, and complains.
- * has_security: it was said.  E_NOMEM. */
-enum err account_check(struct account *a, bool has_security,
+/* What the file says, also if it could not be taken: that was complained of. */
+struct account_said {
+	bool security, server, email;
+};
+
+/* Fills in the defaults that depend on other settings, and complains.  E_NOMEM.
+ */
+enum err account_check(struct account *a, const struct account_said *said,
     const struct value_place *place, const struct conf_lines *l) NODISCARD;
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <confuse.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,7 @@ static struct reader {
 	struct account account; /* the one being read */
 	unsigned line[SETTINGS];
 	unsigned secret_line;
+	bool has_unknown; /* the account has settings that are not known */
 	const struct stat *st;
 	bool no_memory;
 } rd;
@@ -96,6 +98,12 @@ line_of(const struct conf_lines *l, const char *name)
 	unsigned line = r->line[index_of(name)];
 
 	return line != 0 ? line : r->account.line;
+}
+
+static bool
+is_said(const char *name)
+{
+	return rd.line[index_of(name)] != 0;
 }
 
 /* ---- accounts ---- */
@@ -134,6 +142,7 @@ static void
 account_start(void)
 {
 	memset(rd.line, 0, sizeof(rd.line));
+	rd.has_unknown = false;
 	rd.account = (struct account){
 		.keep = KEEP_ALWAYS,
 		.timeout = 60,
@@ -220,7 +229,12 @@ on_account(cfg_t *cfg, cfg_opt_t *opt)
 {
 	struct account *a = &rd.account;
 	struct client_conf *c = rd.conf;
-	bool has_security = rd.line[index_of("security")] != 0;
+	struct account_said said = {
+		.security = is_said("security"),
+		.server = rd.has_unknown || is_said("server"),
+		.email = rd.has_unknown || is_said("email") ||
+			 (is_said("user") && a->user == NULL),
+	};
 	struct account *v;
 
 	a->line = conf_sections_next(&rd.sections);
@@ -230,7 +244,7 @@ on_account(cfg_t *cfg, cfg_opt_t *opt)
 	if (v != NULL)
 		c->v = v;
 	if (a->name == NULL || v == NULL ||
-	    account_check(a, has_security, &rd.place, &rd.lines) == E_NOMEM) {
+	    account_check(a, &said, &rd.place, &rd.lines) == E_NOMEM) {
 		rd.no_memory = true;
 		account_clear(a);
 	} else {
@@ -242,6 +256,97 @@ on_account(cfg_t *cfg, cfg_opt_t *opt)
 
 /* ---- reading ---- */
 
+/* In both languages that malote speaks. */
+static const struct conf_synonym synonyms[] = {
+	{ "host", "server" },
+	{ "hostname", "server" },
+	{ "pop", "server" },
+	{ "pop3", "server" },
+	{ "pop_server", "server" },
+	{ "poll", "server" },
+	{ "servidor", "server" },
+	{ "mail", "email" },
+	{ "address", "email" },
+	{ "from", "email" },
+	{ "correio", "email" },
+	{ "endereco", "email" },
+	{ "endere\u00e7o", "email" },
+	{ "login", "user" },
+	{ "username", "user" },
+	{ "user_name", "user" },
+	{ "usuario", "user" },
+	{ "usu\u00e1rio", "user" },
+	{ "pass", "password" },
+	{ "passwd", "password" },
+	{ "secret", "password" },
+	{ "senha", "password" },
+	{ "passcmd", "password_command" },
+	{ "passwordeval", "password_command" },
+	{ "senha_comando", "password_command" },
+	{ "comando_senha", "password_command" },
+	{ "comando_da_senha", "password_command" },
+	{ "chaveiro", "keyring" },
+	{ "token", "token_command" },
+	{ "porta", "port" },
+	{ "tls", "security" },
+	{ "ssl", "security" },
+	{ "starttls", "security" },
+	{ "encryption", "security" },
+	{ "seguranca", "security" },
+	{ "seguran\u00e7a", "security" },
+	{ "criptografia", "security" },
+	{ "authentication", "auth" },
+	{ "mechanism", "auth" },
+	{ "autenticacao", "auth" },
+	{ "autentica\u00e7\u00e3o", "auth" },
+	{ "leave", "keep" },
+	{ "leave_on_server", "keep" },
+	{ "delete", "keep" },
+	{ "delete_after", "keep" },
+	{ "manter", "keep" },
+	{ "guardar", "keep" },
+	{ "apagar", "keep" },
+	{ "excluir", "keep" },
+	{ "maildir", "deliver" },
+	{ "mbox", "deliver" },
+	{ "mailbox", "deliver" },
+	{ "destination", "deliver" },
+	{ "delivery", "deliver" },
+	{ "mda", "deliver" },
+	{ "folder", "deliver" },
+	{ "destino", "deliver" },
+	{ "entrega", "deliver" },
+	{ "entregar", "deliver" },
+	{ "pasta", "deliver" },
+	{ "tls_trust_file", "ca_file" },
+	{ "cafile", "ca_file" },
+	{ "ca", "ca_file" },
+	{ "tls_fingerprint", "fingerprint" },
+	{ "sslfingerprint", "fingerprint" },
+	{ "impressao_digital", "fingerprint" },
+	{ "cert", "client_certificate" },
+	{ "certificate", "client_certificate" },
+	{ "tls_cert_file", "client_certificate" },
+	{ "certificado", "client_certificate" },
+	{ "key", "client_key" },
+	{ "tls_key_file", "client_key" },
+	{ "chave", "client_key" },
+	{ "socks", "proxy" },
+	{ "socks5", "proxy" },
+	{ "proxy_host", "proxy" },
+	{ "tempo_limite", "timeout" },
+	{ "limite_de_tempo", "timeout" },
+	{ "intervalo", "interval" },
+	{ "paciencia", "patience" },
+	{ "paci\u00eancia", "patience" },
+	{ "limit", "max_size" },
+	{ "size_limit", "max_size" },
+	{ "maximum_size", "max_size" },
+	{ "tamanho_maximo", "max_size" },
+	{ "conta", "account" },
+	{ NULL, NULL },
+};
+
 static void
 parse_accounts(char *text)
 {
@@ -249,6 +354,8 @@ parse_accounts(char *text)
 		.section = "account",
 		.manual = "malote.conf(5)",
 		.secret_line = &rd.secret_line,
+		.synonyms = synonyms,
+		.has_unknown = &rd.has_unknown,
 	};
 	cfg_opt_t in_account[SETTINGS + 1] = { [SETTINGS] = CFG_END() };
 	cfg_opt_t opt[] = { CFG_SEC("account", in_account,
@@ -312,13 +419,12 @@ client_conf_dest(const struct client_conf *c, struct dest *d, const char *text,
 	return e;
 }
 
-/* Where the first complaint and all warnings go. */
+/* Whom complaints are told. */
 struct listener {
-	struct conf_report report; /* first: see listener_say() */
-	void (*warn)(void *arg, const char *words);
+	struct conf_report report;
+	client_conf_say *say;
 	void *arg;
-	struct errbuf *eb;
-	bool has_error;
+	unsigned errors; /* so far */
 };
 
 static void
@@ -326,19 +432,29 @@ listener_say(void *arg, const char *line)
 {
 	struct listener *l = arg;
 
-	if (l->report.errors == 0)
-		l->warn(l->arg, line);
-	else if (!l->has_error)
-		err_set(l->eb, E_CONFIG, "%s", line);
-	l->has_error = l->report.errors != 0;
+	l->say(l->arg, l->report.errors != l->errors, line);
+	l->errors = l->report.errors;
+}
+
+static void PRINTF(2, 3) listener_add(struct listener *l, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	l->say(l->arg, true, text);
 }
 
 static enum err
-read_accounts(struct client_conf *c, struct slurp *in,
-    struct conf_report *report, struct errbuf *eb)
+read_accounts(
+    struct client_conf *c, struct slurp *in, struct conf_report *report)
 {
 	char *folder = folder_of(c->file);
 
+	if (folder == NULL)
+		return E_NOMEM;
 	memset(&rd, 0, sizeof(rd));
 	rd.lines.text = (struct conf_text){ c->file, report, .expand = false };
 	rd.lines.line = line_of;
@@ -347,10 +463,7 @@ read_accounts(struct client_conf *c, struct slurp *in,
 	rd.place = (struct value_place){ folder, home() };
 	rd.sections = (struct conf_sections){ in->text, 1 };
 	account_start();
-	if (folder == NULL)
-		return err_sys(eb, E_IO, "%s", c->file);
-	conf_text_prepare(&rd.lines.text, in->text);
-	if (report->errors == 0)
+	if (conf_text_prepare(&rd.lines.text, in->text))
 		parse_accounts(in->text);
 	account_clear(&rd.account); /* one that did not end */
 	free(folder);
@@ -358,32 +471,35 @@ read_accounts(struct client_conf *c, struct slurp *in,
 		conf_error(&rd.lines.text, 0,
 		    _("there is no account; %s shows how to write one"),
 		    EXAMPLE_FILE);
-	if (rd.no_memory && report->errors == 0)
-		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	return report->errors == 0 ? E_OK : E_CONFIG;
+	if (report->errors != 0)
+		return E_CONFIG;
+	return rd.no_memory ? E_NOMEM : E_OK;
 }
 
 enum err
-client_conf_load(struct client_conf *c, const char *file,
-    void (*warn)(void *arg, const char *words), void *arg, struct errbuf *eb)
+client_conf_load(
+    struct client_conf *c, const char *file, client_conf_say *say, void *arg)
 {
-	struct listener to = { { .say = listener_say, .arg = &to }, warn, arg,
-		eb, false };
+	struct listener to = { { .say = listener_say, .arg = &to }, say, arg,
+		0 };
 	struct errbuf why;
 	struct slurp in;
 	enum err e;
 
 	memset(c, 0, sizeof(*c));
-	if ((e = slurp(file, FILE_MAX, &in, &why)) == E_NOENT)
-		return err_set(eb, e, _("%s: %s; %s shows how to write it"),
-		    file, why.text, EXAMPLE_FILE);
-	if (e != E_OK)
-		return err_set(
-		    eb, e == E_NOMEM ? e : E_CONFIG, "%s: %s", file, why.text);
-	if ((c->file = strdup(file)) == NULL)
-		e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	else
-		e = read_accounts(c, &in, &to.report, eb);
+	if ((e = slurp(file, FILE_MAX, &in, &why)) != E_OK) {
+		if (e == E_NOENT)
+			listener_add(&to,
+			    _("%s: %s; begin with: install -D -m 600 %s %s"),
+			    file, why.text, EXAMPLE_FILE, file);
+		else
+			listener_add(&to, "%s: %s", file, why.text);
+		return e == E_NOMEM || e == E_NOENT ? e : E_CONFIG;
+	}
+	c->file = strdup(file);
+	e = c->file == NULL ? E_NOMEM : read_accounts(c, &in, &to.report);
+	if (e == E_NOMEM)
+		listener_add(&to, "%s: %s", file, _("out of memory"));
 	explicit_bzero(in.text, in.n);
 	free(in.text);
 	if (e != E_OK)

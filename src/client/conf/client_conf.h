@@ -15,13 +15,15 @@ struct client_conf {
 	size_t n;
 };
 
+/* Told of each fault of the file in turn, and of warnings (security = "none"),
+ * in the person's language: "FILE:LINE: what is wrong; what would be right". */
+typedef void client_conf_say(void *arg, bool is_error, const char *words);
+
 /* Reads the file: ~ is the home of the person, relative paths are taken from
- * the file's folder.  E_NOENT: there is no such file.  E_CONFIG: words with
- * file and line, in the person's language; of several faults the first.  *c is
- * empty then.  Warnings (security = "none") go to `warn`, in the same form. */
+ * the file's folder.  E_NOENT: there is no such file.  *c is empty on error,
+ * for which there are words always. */
 enum err client_conf_load(struct client_conf *c, const char *file,
-    void (*warn)(void *arg, const char *words), void *arg,
-    struct errbuf *eb) NODISCARD;
+    client_conf_say *say, void *arg) NODISCARD;
 void client_conf_free(struct client_conf *c); /* wipes secrets */
 
 /* A setting `deliver` as this file would have it; dest_clear(). */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/b64.h"
 #include "base/i18n.h"
@@ -39,6 +40,12 @@ enum err
 value_secret(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
 {
+	for (const char *p = value; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return err_set(eb, E_CONFIG,
+			    _("%s holds a control character, perhaps made of a "
+			      "\\; write the value within single quotes"),
+			    name);
 	return copy_text(field, value, eb);
 }
 
@@ -146,11 +153,12 @@ enum err
 value_yes(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
 {
+	struct slice s = { value, strlen(value) };
 	bool *yes = field;
 	char shown[VALUE_SHOWN];
 
-	*yes = strcmp(value, "yes") == 0;
-	if (!*yes && strcmp(value, "no") != 0)
+	*yes = slice_caseeq(s, "yes");
+	if (!*yes && !slice_caseeq(s, "no"))
 		return err_set(eb, E_CONFIG,
 		    _("%s = \"%s\" is not known; write \"yes\" or \"no\""),
 		    name, value_shown(shown, value));
@@ -226,7 +234,7 @@ is_fingerprint(const char *value)
 {
 	size_t n = 0;
 
-	if (strncmp(value, "sha256/", 7) == 0) {
+	if (strncasecmp(value, "sha256/", 7) == 0) {
 		struct slice s = { value + 7, strlen(value + 7) };
 		char digest[B64_ENCODED(32)];
 
@@ -255,15 +263,25 @@ value_fingerprint(const struct value_place *place, const char *name,
 	return copy_text(field, value, eb);
 }
 
-/* [socks5://][USER:PASSWORD@]HOST[:PORT] */
+/* The name is always resolved by the proxy: what curl calls socks5h. */
+static const char *
+behind_scheme(const char *value)
+{
+	static const char *const schemes[] = { "socks5://", "socks5h://" };
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (strncasecmp(value, schemes[i], strlen(schemes[i])) == 0)
+			return value + strlen(schemes[i]);
+	return value;
+}
+
+/* [USER:PASSWORD@]HOST[:PORT] */
 static bool
 is_proxy(const char *value)
 {
 	const char *host, *port;
 	uint32_t v;
 
-	if (strncmp(value, "socks5://", 9) == 0)
-		value += 9;
 	host = strrchr(value, '@');
 	if (host != NULL && memchr(value, ':', (size_t)(host - value)) == NULL)
 		return false;
@@ -285,6 +303,7 @@ enum err
 value_proxy(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
 {
+	value = behind_scheme(value);
 	if (!is_proxy(value))
 		return err_set(eb, E_CONFIG,
 		    _("%s is not understood; write "

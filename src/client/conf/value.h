@@ -26,7 +26,7 @@ value_parse value_server;
 value_parse value_auth;
 value_parse value_fingerprint;
 value_parse value_proxy;
-/* char *: any octets. */
+/* char *: any octets but control characters. */
 value_parse value_secret;
 /* char *: absolute. */
 value_parse value_path;

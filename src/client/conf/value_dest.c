@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 
 #include "base/i18n.h"
@@ -234,11 +235,13 @@ value_dest(const struct value_place *place, const char *name, void *field,
 	for (size_t i = 0; i < KINDS; i++) {
 		size_t n = strlen(kinds[i].name);
 
-		if (strncmp(value, kinds[i].name, n) != 0 || value[n++] != ':')
+		if (strncasecmp(value, kinds[i].name, n) != 0 ||
+		    value[n++] != ':')
 			continue;
 		if (value[n + strspn(value + n, SPACE)] == '\0')
 			break;
 		d->kind = kinds[i].kind;
+		memcpy(d->text, kinds[i].name, n - 1); /* lower case */
 		return kinds[i].form->parse(place, name, d, value + n, eb);
 	}
 	return err_set(eb, E_CONFIG,

@@ -105,13 +105,14 @@ enum err
 value_keep(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
 {
+	struct slice s = { value, strlen(value) };
 	int64_t *keep = field;
 	char shown[VALUE_SHOWN];
 	bool has_unit;
 	uint64_t v;
 
-	if (strcmp(value, "yes") == 0 || strcmp(value, "no") == 0) {
-		*keep = value[0] == 'y' ? KEEP_ALWAYS : 0;
+	if (slice_caseeq(s, "yes") || slice_caseeq(s, "no")) {
+		*keep = s.n == 3 ? KEEP_ALWAYS : 0;
 		return E_OK;
 	}
 	if (!number(value, times, 100ull * YEAR, &v, &has_unit))

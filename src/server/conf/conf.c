@@ -436,8 +436,7 @@ read_file(struct conf *c, const char *file, struct conf_report *report)
 		    eb.text);
 		return E_CONFIG;
 	}
-	conf_text_prepare(&rd.lines.text, in.text);
-	if (report->errors == 0)
+	if (conf_text_prepare(&rd.lines.text, in.text))
 		parse(in.text);
 	free(in.text);
 	return report->errors == 0 ? E_OK : E_CONFIG;
