@@ -1,6 +1,8 @@
 #include "base/str.h"
 
+#include <langinfo.h>
 #include <string.h>
+#include <wchar.h>
 
 bool
 slice_eq(struct slice s, const char *word)
@@ -64,41 +66,76 @@ str_from_u64(char out[STR_U64_MAX], uint64_t v)
 	return n;
 }
 
-static bool
-is_plain(unsigned char c, const char *also)
+/* ---- escaping ---- */
+
+/* How text is shown. */
+struct shown {
+	const char *also; /* octets that are escaped besides */
+	bool utf8;        /* printable characters stay */
+};
+
+/* Octets of the character of UTF-8 at p if it takes room on a screen: what does
+ * not may change how others are read (direction, joining), or hide.  Else 0. */
+static size_t
+visible(const unsigned char *p, size_t n)
 {
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' &&
-	       strchr(also, c) == NULL;
+	mbstate_t state = { 0 };
+	wchar_t c;
+	size_t len = mbrtowc(&c, (const char *)p, n, &state);
+
+	return len > 1 && len <= n && wcwidth(c) > 0 ? len : 0;
+}
+
+/* How many octets at p stay as they are; 0: the first one is escaped. */
+static size_t
+plain(const struct shown *how, const unsigned char *p, size_t n)
+{
+	if (*p >= 0x80)
+		return how->utf8 ? visible(p, n) : 0;
+	return *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\' &&
+	       strchr(how->also, *p) == NULL;
+}
+
+/* Octets that n octets become. */
+static size_t
+shown_size(const struct shown *how, const unsigned char *p, size_t n)
+{
+	size_t whole = 0, len;
+
+	for (size_t i = 0; i < n; i += len != 0 ? len : 1) {
+		len = plain(how, p + i, n - i);
+		whole += len != 0 ? len : 4;
+	}
+	return whole;
 }
 
 static char *
-escape(char *out, size_t size, const void *s, size_t n, const char *also)
+escape(char *out, size_t size, const void *s, size_t n, const struct shown *how)
 {
 	static const char hex[] = "0123456789abcdef";
-	const unsigned char *p = s;
-	size_t whole = 0, o = 0, room;
+	const unsigned char *p = s, *end = p + n;
+	size_t whole, o = 0, room, len;
 
 	if (size == 0)
 		return out;
-	for (size_t i = 0; i < n; i++)
-		whole += is_plain(p[i], also) ? 1 : 4;
+	whole = shown_size(how, s, n);
 	room = whole < size ? whole : size > 4 ? size - 4 : 0;
-	for (size_t i = 0; i < n; i++) {
-		bool plain = is_plain(p[i], also);
-
-		if (o + (plain ? 1 : 4) > room)
+	for (; p < end; p += len != 0 ? len : 1) {
+		len = plain(how, p, (size_t)(end - p));
+		if (o + (len != 0 ? len : 4) > room)
 			break;
-		if (plain) {
-			out[o++] = (char)p[i];
+		if (len != 0) {
+			memcpy(out + o, p, len);
+			o += len;
 			continue;
 		}
 		out[o++] = '\\';
 		out[o++] = 'x';
-		out[o++] = hex[p[i] >> 4];
-		out[o++] = hex[p[i] & 15];
+		out[o++] = hex[*p >> 4];
+		out[o++] = hex[*p & 15];
 	}
 	if (whole >= size)
-		while (o < room + 3 && o + 1 < size)
+		for (int i = 0; i < 3 && o + 1 < size; i++)
 			out[o++] = '.';
 	out[o] = '\0';
 	return out;
@@ -107,14 +144,21 @@ escape(char *out, size_t size, const void *s, size_t n, const char *also)
 char *
 str_escape(char *out, size_t size, const void *s, size_t n)
 {
-	return escape(out, size, s, n, " =");
+	const struct shown how = { " =", false };
+
+	return escape(out, size, s, n, &how);
 }
 
 char *
 str_quote(char *out, size_t size, const void *s, size_t n)
 {
-	return escape(out, size, s, n, "");
+	const struct shown how = { "",
+		strcmp(nl_langinfo(CODESET), "UTF-8") == 0 };
+
+	return escape(out, size, s, n, &how);
 }
+
+/* ---- UTF-8 ---- */
 
 bool
 str_is_utf8(const void *s, size_t n)

@@ -1,7 +1,7 @@
 /*
  * str.h - small strings: slices, strict numbers, ASCII case, escaping.
  *
- * Nothing here looks at the locale.
+ * Only str_quote() looks at the locale.
  */
 #ifndef BASE_STR_H
 #define BASE_STR_H
@@ -39,7 +39,8 @@ size_t str_from_u64(char out[STR_U64_MAX], uint64_t v);
  * log line and in a reply.  Returns out. */
 char *str_escape(char *out, size_t size, const void *s, size_t n);
 
-/* The same, but spaces and `=` stay: for a value within quotation marks. */
+/* For words within quotation marks: spaces and `=` stay, and so do printable
+ * characters of UTF-8 where the locale is of that encoding. */
 char *str_quote(char *out, size_t size, const void *s, size_t n);
 
 bool str_is_utf8(const void *s, size_t n); /* well-formed, RFC 3629 */

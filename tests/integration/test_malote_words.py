@@ -1,12 +1,14 @@
 """What malote says: all that is wrong, in words that a person reads, and
 nothing of a password."""
 
+import base64
 import os
 import stat
 import subprocess
 
 import pytest
 
+import faults
 import malote
 from hostile import letters
 
@@ -85,3 +87,75 @@ def test_a_missing_ca_file_is_named(client, lie, certs):
     m = client().account(at=server, ca_file="/nowhere/ca.pem")
     done = m.collect(status=malote.CONFIG)
     assert b'ca_file = "/nowhere/ca.pem": No such file' in done.err, done
+
+
+# What a server says.
+
+SECRET = "S3nha!muito longa"
+
+
+def everything(m, done):
+    """All that is said and kept: a run with --json and one with --verbose
+    have been made."""
+    kept = b""
+    for path, _, names in os.walk(m.state):
+        for name in names:
+            with open(os.path.join(path, name), "rb") as f:
+                kept += f.read()
+    return b"".join(d.out + d.err for d in done) + kept
+
+
+@pytest.mark.parametrize("repeat", [
+    "-ERR no such command: PASS %s", "-ERR %s", "-ERR [AUTH] %s is wrong",
+    "-ERR too long: %.9s"])
+def test_a_password_that_is_repeated(client, lie, repeat):
+    server = lie(letters(1), sasl=(), password=SECRET)
+    server.fault("PASS", faults.say(repeat % SECRET), times=faults.ALWAYS)
+    m = client().account(at=server, password=SECRET, patience=0)
+    done = [m.collect(*words, status=None)
+            for words in ((), ("--json",), ("--verbose",))]
+    done += [m.run("status", *words) for words in ((), ("--json",))]
+    said = everything(m, done)
+    assert b"***" in said
+    assert SECRET[:9].encode() not in said
+
+
+def test_a_password_in_base64_that_is_repeated(client, lie):
+    server = lie(letters(1), sasl=("PLAIN",), password=SECRET)
+    sent = base64.b64encode(b"\0user\0" + SECRET.encode())
+    server.fault("AUTH", faults.say(b"-ERR what is " + sent + b"?\r\n"),
+                 times=faults.ALWAYS)
+    m = client().account(at=server, password=SECRET, patience=0)
+    said = everything(m, [m.collect("--verbose", status=None),
+                          m.run("status")])
+    assert b"what is ***" in said
+    assert sent[8:16] not in said and sent[-4:] not in said
+
+
+def test_words_in_utf_8(client, lie):
+    server = lie(letters(1), sasl=())
+    words = "Usuário inválido \u202eoculto"
+    server.fault("PASS", faults.say(b"-ERR " + words.encode() + b"\r\n"),
+                 times=faults.ALWAYS)
+    m = client().account(at=server)
+    done = m.collect(status=malote.NOPERM)
+    assert "Usuário inválido \\xe2\\x80\\xaeoculto" in done.text
+    m.env["LANG"] = "C"
+    done = m.collect(status=malote.NOPERM)
+    assert "Usu\\xc3\\xa1rio" in done.text
+
+
+@pytest.mark.parametrize("answer", ["-ERR", "-ERR ", "-ERR [AUTH]"])
+def test_a_refusal_without_words(client, lie, answer):
+    server = lie(letters(1), sasl=())
+    server.fault("PASS", faults.say(answer), times=faults.ALWAYS)
+    done = client().account(at=server).collect(status=malote.NOPERM)
+    assert b"does not say why" in done.err, done
+    assert b'""' not in done.err
+
+
+def test_a_message_refused_without_words(client, lie):
+    server = lie(letters(2))
+    server.fault("RETR", faults.say("-ERR"), number=1, times=faults.ALWAYS)
+    done = client().account(at=server).collect(status="bad")
+    assert b"does not say why" in done.err, done

@@ -788,6 +788,34 @@ without_a_terminal_nobody_is_asked(void **state)
 	close(fd[1]);
 }
 
+static void
+expect_masked(const char *text, const char *secret, const char *shown)
+{
+	char words[256];
+
+	snprintf(words, sizeof(words), "%s", text);
+	secret_mask(words, (struct slice){ secret, strlen(secret) });
+	assert_string_equal(words, shown);
+}
+
+/* Whatever a server makes of what it was sent. */
+static void
+what_a_server_repeats_is_masked(void **state)
+{
+	(void)state;
+	expect_masked("unknown: PASS S3nha!x, again S3nha!x", "S3nha!x",
+	    "unknown: PASS ***, again ***");
+	expect_masked("UNKNOWN: PASS S3NHA!X", "S3nha!x", "UNKNOWN: PASS ***");
+	expect_masked("says \\x22a\\x5cb\\x22", "\"a\\b\"", "says ***");
+	expect_masked("bad: UzNuaGEheA==", "S3nha!x", "bad: ***");
+	expect_masked("too long: PASS S3nha", "S3nha!x", "too long: PASS ***");
+	expect_masked("too long: S3nh...", "S3nha!x", "too long: ***");
+	expect_masked("says \"PASS S3nh\"", "S3nha!x", "says \"PASS ***\"");
+	expect_masked("mailbox in use", "secret", "mailbox in use");
+	expect_masked("a mailbox, a: a", "a", "* mailbox, *: *");
+	expect_masked("nothing", "", "nothing");
+}
+
 int
 main(void)
 {
@@ -814,6 +842,7 @@ main(void)
 		cmocka_unit_test(a_cancelled_question_goes),
 		cmocka_unit_test(a_signal_gives_the_echo_back),
 		cmocka_unit_test(without_a_terminal_nobody_is_asked),
+		cmocka_unit_test(what_a_server_repeats_is_masked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* Strict numbers, ASCII case, escaping. */
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,6 +105,55 @@ test_escape(void **state)
 	}
 }
 
+static void
+expect_quoted(const char *text, const char *shown)
+{
+	char out[64];
+
+	assert_string_equal(
+	    str_quote(out, sizeof(out), text, strlen(text)), shown);
+}
+
+/* What is printable in the person's locale; nothing that hides, or turns other
+ * words round. */
+static void
+test_quote(void **state)
+{
+	char out[16];
+
+	(void)state;
+	expect_quoted("a \"=\xc3\xa1\x1b", "a \\x22=\\xc3\\xa1\\x1b");
+	assert_non_null(setlocale(LC_ALL, "C.UTF-8"));
+	expect_quoted("Usu\xc3\xa1rio \xe6\x97\xa5\xe6\x9c\xac",
+	    "Usu\xc3\xa1rio \xe6\x97\xa5\xe6\x9c\xac");
+	expect_quoted("\xf0\x9f\x93\xa7", "\xf0\x9f\x93\xa7");
+	expect_quoted("a\x1b[31m\x9b\xc2\x9b", "a\\x1b[31m\\x9b\\xc2\\x9b");
+	expect_quoted("\xe2\x80\xae"
+		      "a",
+	    "\\xe2\\x80\\xae"
+	    "a");
+	expect_quoted("\xe2\x80\x8b", "\\xe2\\x80\\x8b");
+	expect_quoted("\xe2\x80\xa8", "\\xe2\\x80\\xa8");
+	expect_quoted("caf\xe9", "caf\\xe9");
+	expect_quoted("caf\xc3", "caf\\xc3");
+	expect_quoted("\xc0\xaf\xed\xa0\x80", "\\xc0\\xaf\\xed\\xa0\\x80");
+	/* No character is cut. */
+	str_quote(out, 8, "abc\xc3\xa1xyz", 8);
+	assert_string_equal(out, "abc...");
+	str_quote(out, 9, "abc\xc3\xa1xyz", 8);
+	assert_string_equal(out, "abc\xc3\xa1xyz");
+	for (size_t size = 1; size < 40; size++) {
+		char *room = guard_room(1, size);
+
+		str_quote(room, size,
+		    "\xc3\xa1\xe6\x97\xa5\n\xf0\x9f\x93\xa7"
+		    "abc\xc3",
+		    14);
+		assert_true(strlen(room) < size);
+	}
+	setlocale(LC_ALL, "C");
+}
+
 /* RFC 3629 s3-4 */
 static void
 test_utf8(void **state)
@@ -139,6 +189,7 @@ main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_digits),
 		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_quote),
 		cmocka_unit_test(test_utf8),
 	};
 

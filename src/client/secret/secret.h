@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "client/conf/account.h"
 
 struct ev_loop;
@@ -45,6 +46,11 @@ struct secret_question {
 enum err secret_ask(struct secret **s_r, const struct secret_question *q,
     struct errbuf *eb) NODISCARD;
 void secret_cancel(struct secret *s); /* NULL is a no-op */
+
+/* Puts *** where a secret of the person stands in words that may quote a server
+ * (see str_quote()), which may have repeated what it was sent: also as base64, in
+ * other case, or cut. */
+void secret_mask(char *text, struct slice secret);
 
 /* Tells whoever draws on the terminal that somebody is being asked there, and
  * that it is over.  One for the process. */

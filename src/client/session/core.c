@@ -21,6 +21,8 @@ visit_fail(struct visit *v, enum outcome o, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(v->result.words, sizeof(v->result.words), fmt, ap);
 	va_end(ap);
+	if (v->mask != NULL)
+		v->mask(v, v->result.words);
 }
 
 const char *
@@ -44,7 +46,9 @@ visit_refused(struct visit *v, const struct pop3_event *ev, const char *what)
 		o = OUTCOME_DENIED;
 	if (ev->code == POP3_CODE_LOGIN_DELAY)
 		v->result.retry = v->pop3.capa.login_delay_s;
-	if (ev->code == POP3_CODE_IN_USE)
+	if (ev->text.n == 0)
+		visit_fail(v, o, _("%s: the server does not say why"), what);
+	else if (ev->code == POP3_CODE_IN_USE)
 		visit_fail(v, o,
 		    _("the maildrop is in use by another program: \"%s\""),
 		    said);

@@ -73,6 +73,8 @@ struct visit {
 
 	/* Each is its file's own; NULL before it is needed. */
 	struct sign_in *sign_in;
+	/* Masks the secrets of the sign-in in words; or NULL. */
+	void (*mask)(const struct visit *v, char *words);
 	struct listing *listing;
 	struct fences *fences;
 	struct batch *batch;

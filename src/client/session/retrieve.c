@@ -207,8 +207,12 @@ retr_refused(struct visit *v, size_t i, const struct pop3_event *ev)
 		return;
 	}
 	item->progress = ITEM_DONE;
-	snprintf(why, sizeof(why), _("the server says \"%s\""),
-	    visit_quote(ev->text));
+	if (ev->text.n != 0)
+		snprintf(why, sizeof(why), _("the server says \"%s\""),
+		    visit_quote(ev->text));
+	else
+		snprintf(why, sizeof(why), "%s",
+		    _("the server refuses it and does not say why"));
 	trouble_note(v, i, TROUBLE_SERVER, why);
 }
 

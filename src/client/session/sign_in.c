@@ -42,6 +42,19 @@ has_password(const struct account *a)
 	return a->password != NULL || a->password_command != NULL || a->keyring;
 }
 
+/* What was sent to sign in is in no words, whatever the server repeats. */
+static void
+mask_secrets(const struct visit *v, char *words)
+{
+	const struct sign_in *in = v->sign_in;
+
+	if (in->password == NULL)
+		return;
+	secret_mask(
+	    words, (struct slice){ buf_data(&in->answer), in->answer.len });
+	secret_mask(words, (struct slice){ in->password, in->password_n });
+}
+
 static void
 secret_has_come(void *arg, enum err e, const char *value, const char *words)
 {
@@ -97,6 +110,7 @@ secret_enter(struct visit *v)
 	}
 	in->credentials.authcid = (struct slice){ a->user, strlen(a->user) };
 	buf_init(&in->answer, ANSWER_MAX, true);
+	v->mask = mask_secrets;
 	if (needs_no_secret(a))
 		visit_enter(v, STEP_DIAL);
 	else if (secret_ask(&in->secret, &question, &eb) != E_OK)
@@ -112,6 +126,7 @@ sign_in_leave(struct visit *v, enum step next)
 	if (next <= STEP_SIGN_IN || in == NULL)
 		return;
 	v->sign_in = NULL;
+	v->mask = NULL;
 	secret_cancel(in->secret);
 	sasl_client_free(in->sasl);
 	buf_free(&in->answer);
@@ -402,10 +417,12 @@ sign_in_refused(struct visit *v, const struct pop3_event *ev)
 	visit_refused(v, ev, _("sign-in refused"));
 	if (r->outcome == OUTCOME_SERVER && ev->code != POP3_CODE_SYS_PERM)
 		r->outcome = OUTCOME_DENIED;
-	if (why != NULL && r->outcome == OUTCOME_DENIED)
-		snprintf(r->words, sizeof(r->words),
+	if (why != NULL && r->outcome == OUTCOME_DENIED) {
+		r->outcome = OUTCOME_OK;
+		visit_fail(v, OUTCOME_DENIED,
 		    _("sign-in refused: the server says \"%s\" (%s)"),
 		    visit_quote(ev->text), why);
+	}
 	/* A token may have expired; the command gives another one. */
 	r->again =
 	    r->outcome == OUTCOME_DENIED && in->credentials.token.p != NULL;

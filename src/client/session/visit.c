@@ -269,8 +269,10 @@ visit_trace(void *arg, bool received, struct slice line)
 	struct visit *v = arg;
 	char text[1024];
 
-	v->conf.hooks->trace(v->conf.arg, received,
-	    str_quote(text, sizeof(text), line.p, line.n));
+	str_quote(text, sizeof(text), line.p, line.n);
+	if (received && v->mask != NULL)
+		v->mask(v, text);
+	v->conf.hooks->trace(v->conf.arg, received, text);
 }
 
 enum err
