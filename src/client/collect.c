@@ -74,16 +74,13 @@ turn_over(void *arg, const struct visit_result *result)
 	}
 }
 
-/* The two ports of POP3 lead to the same one. */
 static bool
 is_same_maildrop(const struct account *a, const struct account *b)
 {
-	bool ports =
-	    a->port == b->port || ((a->port == 110 || a->port == 995) &&
-				      (b->port == 110 || b->port == 995));
+	char one[DIGEST_TEXT], other[DIGEST_TEXT];
 
-	return ports && strcasecmp(a->server, b->server) == 0 &&
-	       strcmp(a->user, b->user) == 0;
+	return account_maildrop(one, a) != NULL &&
+	       account_maildrop(other, b) != NULL && strcmp(one, other) == 0;
 }
 
 /* Another account's run is at the same maildrop. */

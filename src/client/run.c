@@ -29,7 +29,8 @@ struct run {
 	size_t index;
 	run_done *done;
 	void *arg;
-	int lock; /* -1: not ours */
+	char maildrop[DIGEST_TEXT];
+	int lock[2]; /* of its name, of its maildrop; -1: not ours */
 	struct delivery *delivery;
 	struct storer *storer;
 	struct storer_job begin;
@@ -56,23 +57,51 @@ run_go_on_in(struct run *run, double seconds)
 
 /* It ends with the process; programs that we start do not inherit it. */
 static enum err
-run_take_lock(struct run *run, struct errbuf *eb)
+take_lock(const struct run *run, const char *what, const char *digest,
+    int *fd_r, struct errbuf *eb)
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	const char *name = run->account->name, *dir = run->env->state_dir;
-	char path[4096], digest[DIGEST_TEXT];
+	char path[4096];
 
-	digest_text(digest, digest_of((struct slice){ name, strlen(name) }));
-	snprintf(path, sizeof(path), "%s/lock-%s", dir, digest);
-	run->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (run->lock < 0)
+	snprintf(
+	    path, sizeof(path), "%s/%s-%s", run->env->state_dir, what, digest);
+	*fd_r = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*fd_r < 0)
 		return err_sys(eb, E_IO, "%s", path);
-	if (fcntl(run->lock, F_OFD_SETLK, &l) == 0)
+	if (fcntl(*fd_r, F_OFD_SETLK, &l) == 0)
 		return E_OK;
 	if (errno != EAGAIN && errno != EACCES)
 		return err_sys(eb, E_IO, "%s", path);
 	return err_set(
 	    eb, E_BUSY, _("another malote is collecting this account"));
+}
+
+/* Another process may know the account by another name, or the name by another
+ * maildrop: with an older configuration. */
+static enum err
+run_take_locks(struct run *run, struct errbuf *eb)
+{
+	const char *name = run->account->name;
+	char digest[DIGEST_TEXT];
+	enum err e;
+
+	if (account_maildrop(run->maildrop, run->account) == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	digest_text(digest, digest_of((struct slice){ name, strlen(name) }));
+	e = take_lock(run, "lock", digest, &run->lock[0], eb);
+	return e != E_OK ? e
+			 : take_lock(run, "maildrop", run->maildrop,
+			       &run->lock[1], eb);
+}
+
+static void
+run_release_locks(struct run *run)
+{
+	for (int i = 0; i < 2; i++) {
+		if (run->lock[i] >= 0)
+			close(run->lock[i]);
+		run->lock[i] = -1;
+	}
 }
 
 /* ---- the end of a run ---- */
@@ -84,9 +113,7 @@ run_over(struct run *run)
 	run->storer = NULL;
 	delivery_close(run->delivery);
 	run->delivery = NULL;
-	if (run->lock >= 0)
-		close(run->lock);
-	run->lock = -1;
+	run_release_locks(run);
 	record_clear(&run->record);
 	run->done(run->arg, &run->result);
 }
@@ -305,15 +332,17 @@ record_read(struct storer_job *job)
 		return;
 	}
 	if (job->n_rebuilt != 0) {
-		char words[128];
+		char words[384];
 
 		snprintf(words, sizeof(words),
-		    ngettext("nothing was on record; %zu message is here "
-			     "already, by the names of the files",
-			"nothing was on record; %zu messages are here "
-			"already, by the names of the files",
+		    ngettext("there is no record of this account yet; the "
+			     "%zu message in %s is compared with the server's, "
+			     "so that it is not collected again",
+			"there is no record of this account yet; the %zu "
+			"messages in %s are compared with the server's, so "
+			"that none of them is collected again",
 			job->n_rebuilt),
-		    job->n_rebuilt);
+		    job->n_rebuilt, run->account->dest.text);
 		report_notice(run->env->report, run->index, words);
 	}
 	wait = a->not_before - time(NULL);
@@ -368,7 +397,6 @@ run_begin(struct run *run)
 	struct storer_conf conf = {
 		.loop = env->loop,
 		.state_dir = env->state_dir,
-		.account = a->name,
 		.dest = a->dest.text,
 		.open = open_other,
 		.arg = run,
@@ -382,7 +410,7 @@ run_begin(struct run *run)
 	run->ended = false;
 	run->reconnected = run->only_troubled = false;
 	report_began(env->report, run->index);
-	if ((e = run_take_lock(run, &eb)) != E_OK) {
+	if ((e = run_take_locks(run, &eb)) != E_OK) {
 		run_failed(
 		    run, e == E_BUSY ? OUTCOME_LOCKED : OUTCOME_DISK, eb.text);
 		return;
@@ -392,6 +420,8 @@ run_begin(struct run *run)
 		return;
 	}
 	conf.delivery = run->delivery;
+	conf.key = (struct state_key){ a->name, run->maildrop, client_conf_has,
+		env->conf };
 	if (storer_new(&run->storer, &conf, &eb) != E_OK) {
 		run_failed(run, OUTCOME_DISK, eb.text);
 		return;
@@ -447,7 +477,7 @@ run_new(const struct run_env *env, size_t index, run_done *done, void *arg)
 		.index = index,
 		.done = done,
 		.arg = arg,
-		.lock = -1,
+		.lock = { -1, -1 },
 	};
 	ev_init(&run->timer, run_go_on);
 	run->timer.data = run;

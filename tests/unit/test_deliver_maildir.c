@@ -377,6 +377,12 @@ test_names(void **state)
 	assert_true(digest_eq(n.account, account));
 }
 
+static struct digest
+digest_of_text(const char *text)
+{
+	return digest_of((struct slice){ text, strlen(text) });
+}
+
 struct seen {
 	struct delivery_found v[8];
 	unsigned n;
@@ -388,7 +394,19 @@ see(void *arg, const struct delivery_found *f)
 	struct seen *s = arg;
 
 	assert_true(s->n < 8);
-	s->v[s->n++] = *f;
+	if (f->is_ours && digest_eq(f->account, digest_of_text("casa")))
+		s->v[s->n++] = *f;
+	return E_OK;
+}
+
+static enum err
+see_foreign(void *arg, const struct delivery_found *f)
+{
+	struct seen *s = arg;
+
+	assert_true(s->n < 8);
+	if (!f->is_ours)
+		s->v[s->n++] = *f;
 	return E_OK;
 }
 
@@ -433,6 +451,29 @@ test_scan(void **state)
 	assert_int_equal(seen.v[1].size, sizeof(text) - 1 + 3);
 	assert_true(
 	    seen.v[1].stored_at >= now - 1 && seen.v[1].stored_at <= now + 60);
+}
+
+/* A file that a mail program has named is known by its header. */
+static void
+test_scan_foreign(void **state)
+{
+	static const char text[] = "Message-ID: <1>\n\nx\n";
+	struct place *p = *state;
+	struct seen seen = { .n = 0 };
+	struct parcel *q = place_parcel(p, text, sizeof(text) - 1, "u1");
+
+	place_put(p, "Mail/x/new/1732276980.R1.host", text);
+	place_put(p, "Mail/x/cur/other", "Subject: weak\n\nMessage-ID: <1>\n");
+	place_put(p, "Mail/x/cur/.hidden", text);
+	assert_int_equal(delivery_scan(p->d, see_foreign, &seen, &p->eb), E_OK);
+	assert_int_equal(seen.n, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_false(seen.v[i].has_uid);
+		assert_int_equal(seen.v[i].identity.strong,
+		    digest_eq(seen.v[i].identity.header, q->identity.header));
+	}
+	assert_true(seen.v[0].identity.strong != seen.v[1].identity.strong);
+	parcel_drop(p->d, q);
 }
 
 /* ---- a run that ended early ---- */
@@ -710,6 +751,7 @@ main(void)
 		TEST(test_not_writable),
 		TEST(test_names),
 		TEST(test_scan),
+		TEST(test_scan_foreign),
 		TEST(test_recover),
 		TEST(test_recover_odd),
 		TEST(test_recover_linked),

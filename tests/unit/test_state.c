@@ -60,13 +60,42 @@ open_it(bool expect_aside)
 	return s;
 }
 
+/* Accounts of a configuration; ends with a name that is NULL. */
+struct configured {
+	const char *name, *maildrop;
+};
+
+static bool
+is_configured(const void *arg, const char *name, const char *maildrop)
+{
+	for (const struct configured *c = arg; c->name != NULL; c++)
+		if (strcmp(c->maildrop, maildrop) == 0 &&
+		    (name == NULL || strcmp(c->name, name) == 0))
+			return true;
+	return false;
+}
+
+static struct state_account
+account_in(struct state *s, const struct configured *all, const char *name)
+{
+	struct state_key key = { .configured = is_configured, .arg = all };
+	struct state_account a;
+
+	while (strcmp(all->name, name) != 0)
+		all++;
+	key.name = name;
+	key.maildrop = all->maildrop;
+	assert_int_equal(state_account(s, &key, &a, NULL), E_OK);
+	return a;
+}
+
+/* Each has a maildrop of its own. */
 static struct state_account
 account_of(struct state *s, const char *name)
 {
-	struct state_account a;
+	const struct configured all[] = { { name, name }, { NULL, NULL } };
 
-	assert_int_equal(state_account(s, name, &a, NULL), E_OK);
-	return a;
+	return account_in(s, all, name);
 }
 
 static struct digest
@@ -748,6 +777,85 @@ test_log_alone(void **state)
 	state_close(s);
 }
 
+#define CONF(...) \
+	(const struct configured[]) \
+	{ \
+		__VA_ARGS__, \
+		{ \
+			NULL, NULL \
+		} \
+	}
+
+/* A name is what a person calls it. */
+static void
+an_account_is_its_maildrop(void **state)
+{
+	struct state *s = open_it(false);
+	int64_t a, b;
+
+	(void)state;
+	a = account_in(s, CONF({ "a", "M" }), "a").id;
+	assert_int_equal(account_in(s, CONF({ "a", "M" }), "a").id, a);
+	/* Renamed, and again after that. */
+	assert_int_equal(account_in(s, CONF({ "b", "M" }), "b").id, a);
+	assert_int_equal(account_in(s, CONF({ "a", "M" }), "a").id, a);
+	/* Another one at the same maildrop is another one. */
+	b = account_in(s, CONF({ "a", "M" }, { "b", "M" }), "b").id;
+	assert_int_not_equal(b, a);
+	assert_int_equal(
+	    account_in(s, CONF({ "c", "M" }, { "b", "M" }), "c").id, a);
+	assert_int_equal(
+	    account_in(s, CONF({ "c", "M" }, { "b", "M" }), "b").id, b);
+	/* The server is called otherwise now. */
+	assert_int_equal(account_in(s, CONF({ "c", "N" }), "c").id, a);
+	state_close(s);
+}
+
+static void
+names_change_places(void **state)
+{
+	const struct configured *now = CONF({ "a", "N" }, { "b", "M" });
+	struct state *s = open_it(false);
+	int64_t a, b, n;
+
+	(void)state;
+	a = account_in(s, CONF({ "a", "M" }, { "b", "N" }), "a").id;
+	b = account_in(s, CONF({ "a", "M" }, { "b", "N" }), "b").id;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(account_in(s, now, "a").id, b);
+		assert_int_equal(account_in(s, now, "b").id, a);
+	}
+	/* One has got another name, and a new one has got its old one. */
+	now = CONF({ "a", "P" }, { "old", "N" }, { "b", "M" });
+	n = account_in(s, now, "a").id;
+	assert_true(n != a && n != b);
+	assert_int_equal(account_in(s, now, "old").id, b);
+	assert_int_equal(account_in(s, now, "a").id, n);
+	state_close(s);
+}
+
+/* Before version 2 there were names only. */
+static void
+a_record_without_a_maildrop_gets_one(void **state)
+{
+	struct state *s = open_it(false);
+	sqlite3 *db;
+	int64_t a;
+
+	(void)state;
+	a = account_in(s, CONF({ "a", "M" }), "a").id;
+	state_close(s);
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE account SET maildrop = ''",
+			     NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+	s = open_it(false);
+	assert_int_equal(account_in(s, CONF({ "a", "M" }), "a").id, a);
+	assert_int_equal(account_in(s, CONF({ "b", "M" }), "b").id, a);
+	state_close(s);
+}
+
 int
 main(void)
 {
@@ -779,6 +887,12 @@ main(void)
 		    test_damage_and_log, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_log_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    an_account_is_its_maildrop, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    names_change_places, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_record_without_a_maildrop_gets_one, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("state", tests, NULL, NULL);

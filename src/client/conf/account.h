@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/err.h"
 #include "client/conf/dest.h"
+#include "client/message/identity.h"
 
 enum security { SECURITY_TLS, SECURITY_STARTTLS, SECURITY_NONE };
 
@@ -37,5 +39,10 @@ struct account {
 };
 
 const char *security_name(enum security s);
+
+/* What the account is, whatever it is called: a digest of its server, port and
+ * user.  NULL: memory. */
+char *account_maildrop(
+    char out[DIGEST_TEXT], const struct account *a) NODISCARD;
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "sasl/sasl.h"
 
-enum { PORT_POP3 = 110, PORT_POP3S = 995 };
+enum { PORT_POP3 = 110, PORT_POP3S = 995, NAME_MOST = 1023 };
 
 #define DEST_DEFAULT "maildir:~/Mail/malote"
 
@@ -15,7 +15,7 @@ static void
 check_name(const struct account *a, const struct conf_lines *l)
 {
 	size_t n = strlen(a->name);
-	bool bad = n == 0 || !str_is_utf8(a->name, n);
+	bool bad = n == 0 || n > NAME_MOST || !str_is_utf8(a->name, n);
 	char shown[VALUE_SHOWN];
 
 	for (const char *p = a->name; *p != '\0'; p++)

@@ -525,3 +525,17 @@ client_conf_find(const struct client_conf *c, const char *name)
 			return &c->v[i];
 	return NULL;
 }
+
+bool
+client_conf_has(const void *conf, const char *name, const char *maildrop)
+{
+	const struct client_conf *c = conf;
+	char text[DIGEST_TEXT];
+
+	for (size_t i = 0; i < c->n; i++)
+		if ((name == NULL || strcmp(c->v[i].name, name) == 0) &&
+		    account_maildrop(text, &c->v[i]) != NULL &&
+		    strcmp(text, maildrop) == 0)
+			return true;
+	return false;
+}

@@ -33,4 +33,8 @@ enum err client_conf_dest(const struct client_conf *c, struct dest *d,
 const struct account *client_conf_find(
     const struct client_conf *c, const char *name);
 
+/* Has the configuration an account with this maildrop (account_maildrop()) and, if
+ * name is not NULL, this name?  conf: a client_conf (see state_key). */
+bool client_conf_has(const void *conf, const char *name, const char *maildrop);
+
 #endif

@@ -106,10 +106,12 @@ enum err delivery_recover(struct delivery *d, const struct parcel *intent,
  * recovered. */
 enum err delivery_sweep(struct delivery *d, struct errbuf *eb) NODISCARD;
 
-/* Tells of every message of this account that is here (MAILDIR: by the names,
- * in new/, cur/ and the Maildir++ folders below; MBOX: by reading it, without
- * uid; others: none), for a state that was lost. */
+/* Tells of every message that is here (MAILDIR: in new/, cur/ and the Maildir++
+ * folders below, by the names, and by the headers where names are not ours; MBOX:
+ * by reading it; others: none), for a state that was lost. */
 struct delivery_found {
+	bool is_ours;          /* then it was collected for this account: */
+	struct digest account; /* digest of its name */
 	bool has_uid;
 	struct digest uid;
 	uint64_t size; /* on the wire; 0: not known */

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "client/deliver/kind.h"
 
@@ -330,10 +331,41 @@ recover_maildir(struct delivery *d, const struct parcel *in, bool young,
 }
 
 struct scan {
-	struct digest account;
 	enum err (*found)(void *arg, const struct delivery_found *f);
 	void *arg;
+	struct identity_reader *reader;
+	int64_t now;
 };
+
+/* False: it cannot be read, and so tells nothing. */
+static bool
+read_header(struct identity_reader *r, int folder, const char *file)
+{
+	int fd = openat(folder, file,
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	char octets[4096];
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	identity_reader_reset(r);
+	while (n > 0 && !identity_reader_done(r) &&
+	       (n = read(fd, octets, sizeof(octets))) > 0)
+		identity_reader_add(r, octets, (size_t)n);
+	if (fd >= 0)
+		close(fd);
+	return n >= 0;
+}
+
+/* Another program has put it here, or given it another name. */
+static enum err
+scan_foreign(struct scan *s, int folder, const char *file)
+{
+	struct delivery_found f = { .stored_at = s->now };
+
+	if (file[0] == '.' || !read_header(s->reader, folder, file))
+		return E_OK;
+	f.identity = identity_reader_end(s->reader);
+	return s->found(s->arg, &f);
+}
 
 static enum err
 scan_one(void *arg, int folder, const char *file)
@@ -342,10 +374,11 @@ scan_one(void *arg, int folder, const char *file)
 	struct delivery_found f;
 	struct name n;
 
-	if (!name_parse(file, &n) || !n.has_identity ||
-	    !digest_eq(n.account, s->account))
-		return E_OK;
-	f = (struct delivery_found){ .has_uid = n.has_uid,
+	if (!name_parse(file, &n) || !n.has_identity)
+		return scan_foreign(s, folder, file);
+	f = (struct delivery_found){ .is_ours = true,
+		.account = n.account,
+		.has_uid = n.has_uid,
 		.uid = n.uid,
 		.size = n.wire,
 		.identity = n.identity,
@@ -358,9 +391,15 @@ scan_maildir(struct delivery *d,
     enum err (*found)(void *arg, const struct delivery_found *f), void *arg,
     struct errbuf *eb)
 {
-	struct scan s = { d->account, found, arg };
+	struct scan s = { found, arg, identity_reader_new(),
+		(int64_t)(clock_unix_ms() / 1000) };
+	enum err e;
 
-	return walk_maildir(d->own, scan_one, &s, eb);
+	if (s.reader == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	e = walk_maildir(d->own, scan_one, &s, eb);
+	identity_reader_free(s.reader);
+	return e;
 }
 
 const struct kind kind_maildir = {

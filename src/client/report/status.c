@@ -39,21 +39,30 @@ print_account(const struct account *a)
 	print_dest(a->dest.text, a->keep);
 }
 
+/* there: messages that are here and on the server.  More than were collected are
+ * those that a record which was lost knew, or another program. */
 static void
-print_status(const struct account *a, const struct state_account *s)
+print_here(const struct state_account *s, uint64_t there)
 {
-	char when[CLOCK_DATE], size[REPORT_SIZE];
+	char size[REPORT_SIZE];
 
-	if (s->collected_at == 0)
-		printf(_("%s: never collected\n"), a->name);
+	if (there > s->collected)
+		printf(ngettext("    here: %llu message\n",
+			   "    here: %llu messages\n", (unsigned long)there),
+		    (unsigned long long)there);
 	else
-		printf(_("%s: collected on %s\n"), a->name,
-		    clock_date(when, s->collected_at));
-	printf(
-	    ngettext("    here: %llu message, %s\n",
-		"    here: %llu messages, %s\n", (unsigned long)s->collected),
-	    (unsigned long long)s->collected,
-	    report_size(size, s->collected_octets));
+		printf(ngettext("    here: %llu message, %s\n",
+			   "    here: %llu messages, %s\n",
+			   (unsigned long)s->collected),
+		    (unsigned long long)s->collected,
+		    report_size(size, s->collected_octets));
+}
+
+static void
+print_there(const struct account *a, const struct state_account *s)
+{
+	char size[REPORT_SIZE];
+
 	printf(ngettext("    on %s: %u message, %s",
 		   "    on %s: %u messages, %s", s->left),
 	    a->server, s->left, report_size(size, s->left_octets));
@@ -64,6 +73,26 @@ print_status(const struct account *a, const struct state_account *s)
 		    (unsigned long long)s->deleted,
 		    report_size(size, s->freed_octets));
 	putchar('\n');
+}
+
+/* What no run has found out yet is not said to be nothing. */
+static void
+print_status(
+    const struct account *a, const struct state_account *s, uint64_t there)
+{
+	char when[CLOCK_DATE];
+
+	if (s->collected_at != 0)
+		printf(_("%s: collected on %s\n"), a->name,
+		    clock_date(when, s->collected_at));
+	else if (s->collected != 0)
+		printf(_("%s: no run has come to its end yet\n"), a->name);
+	else
+		printf(_("%s: never collected\n"), a->name);
+	if (s->collected_at != 0 || s->collected != 0)
+		print_here(s, s->collected_at != 0 ? there : 0);
+	if (s->collected_at != 0 || s->left != 0)
+		print_there(a, s);
 	if (s->notice[0] != '\0')
 		printf("    %s\n", s->notice);
 	if (s->error[0] != '\0')
@@ -95,6 +124,18 @@ json_account(const struct account *a, const struct state_account *s)
 	    "held", (int)s->braked);
 }
 
+static enum err
+read_account(struct state *s, const struct client_conf *conf,
+    const struct account *a, struct state_account *sa, struct errbuf *eb)
+{
+	char maildrop[DIGEST_TEXT];
+	struct state_key key = { a->name, maildrop, client_conf_has, conf };
+
+	if (account_maildrop(maildrop, a) == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	return state_account(s, &key, sa, eb);
+}
+
 enum err
 status_print(const struct client_conf *conf, const bool *chosen,
     const char *state_dir, enum status_kind kind, struct errbuf *eb)
@@ -102,6 +143,7 @@ status_print(const struct client_conf *conf, const bool *chosen,
 	json_t *accounts = json_array(), *all;
 	struct state_account sa;
 	struct state *s;
+	uint64_t there = 0;
 	bool put_aside;
 	enum err e = state_open(&s, state_dir, &put_aside, eb);
 
@@ -110,14 +152,17 @@ status_print(const struct client_conf *conf, const bool *chosen,
 
 		if (!chosen[i])
 			continue;
-		if ((e = state_account(s, a->name, &sa, eb)) != E_OK)
+		if ((e = read_account(s, conf, a, &sa, eb)) != E_OK)
+			break;
+		if (kind == STATUS_STATUS &&
+		    (e = state_account_there(s, sa.id, &there, eb)) != E_OK)
 			break;
 		if (kind == STATUS_JSON)
 			json_array_append_new(accounts, json_account(a, &sa));
 		else if (kind == STATUS_ACCOUNTS)
 			print_account(a);
 		else
-			print_status(a, &sa);
+			print_status(a, &sa, there);
 	}
 	state_close(s);
 	all = json_pack("{s:i, s:o}", "malote", 1, "accounts", accounts);

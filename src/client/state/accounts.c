@@ -1,4 +1,5 @@
 /* Rows of the table of accounts.  See state.h. */
+#include <stdio.h>
 #include <string.h>
 
 #include "client/state/db.h"
@@ -28,40 +29,182 @@ get_account(struct query *q, struct state_account *a)
 	a->sizes_lie = query_get(q) != 0;
 }
 
-/* E_NOENT: there is none. */
+/* ---- which record is it? ---- */
+
+enum { NAME_TEXT = 1024 };
+
+/* How a record fits; the best is the least. */
+enum fit { FIT_BOTH, FIT_MAILDROP, FIT_NAME, FIT_NONE };
+
+struct candidate {
+	enum fit fit;
+	int64_t id;    /* of the best */
+	bool key_fits; /* the best has name and maildrop already */
+	int64_t named; /* the record that has the name now; 0: none */
+	char named_maildrop[NAME_TEXT];
+};
+
+static enum fit
+fit_of(const struct state_key *k, const char *name, const char *maildrop)
+{
+	bool same_name = strcmp(name, k->name) == 0;
+
+	if (same_name &&
+	    (maildrop[0] == '\0' || strcmp(maildrop, k->maildrop) == 0))
+		return FIT_BOTH;
+	if (strcmp(maildrop, k->maildrop) == 0)
+		return k->configured(k->arg, name, maildrop) ? FIT_NONE
+							     : FIT_MAILDROP;
+	return same_name && !k->configured(k->arg, NULL, maildrop) ? FIT_NAME
+								   : FIT_NONE;
+}
+
 static enum err
-find_account(struct state *s, const char *name, struct state_account *a_r,
+find(struct state *s, const struct state_key *k, struct candidate *c,
     struct errbuf *eb)
+{
+	struct query q = query(s, ACCOUNT_NAMES);
+	char name[NAME_TEXT], maildrop[NAME_TEXT];
+
+	*c = (struct candidate){ .fit = FIT_NONE };
+	while (query_row(&q)) {
+		int64_t id = query_get(&q);
+		enum fit fit;
+
+		query_get_text(&q, name, sizeof(name));
+		query_get_text(&q, maildrop, sizeof(maildrop));
+		if (strcmp(name, k->name) == 0) {
+			c->named = id;
+			memcpy(c->named_maildrop, maildrop, sizeof(maildrop));
+		}
+		if ((fit = fit_of(k, name, maildrop)) >= c->fit)
+			continue;
+		c->fit = fit;
+		c->id = id;
+		c->key_fits = fit == FIT_BOTH && maildrop[0] != '\0';
+	}
+	return query_end(&q, eb);
+}
+
+static enum err
+set_key(struct state *s, int64_t id, const char *name, const char *maildrop,
+    struct errbuf *eb)
+{
+	struct query q = query(s, ACCOUNT_KEY);
+
+	query_add(&q, id);
+	query_add_text(&q, name);
+	query_add_text(&q, maildrop);
+	return query_run(&q, eb);
+}
+
+/* A record of another maildrop gives the name away; no account can have the one
+ * that it gets, and its own will find it by its maildrop. */
+static enum err
+free_name(struct state *s, const struct candidate *c, struct errbuf *eb)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "\n%lld", (long long)c->named);
+	return set_key(s, c->named, name, c->named_maildrop, eb);
+}
+
+static enum err
+make(struct state *s, const struct state_key *k, int64_t *id_r,
+    struct errbuf *eb)
+{
+	struct query q = query(s, ACCOUNT_MAKE);
+	enum err e;
+
+	query_add_text(&q, k->name);
+	query_add_text(&q, k->maildrop);
+	e = query_run(&q, eb);
+	*id_r = sqlite3_last_insert_rowid(s->db);
+	return e;
+}
+
+/* Within a transaction. */
+static enum err
+find_or_make(struct state *s, const struct state_key *k, int64_t *id_r,
+    struct errbuf *eb)
+{
+	struct candidate c;
+	enum err e = find(s, k, &c, eb);
+
+	*id_r = c.id;
+	if (e != E_OK || c.key_fits)
+		return e;
+	if (c.named != 0 && c.named != c.id &&
+	    (e = free_name(s, &c, eb)) != E_OK)
+		return e;
+	if (c.fit == FIT_NONE)
+		return make(s, k, id_r, eb);
+	return set_key(s, c.id, k->name, k->maildrop, eb);
+}
+
+static enum err
+read_account(
+    struct state *s, int64_t id, struct state_account *a_r, struct errbuf *eb)
 {
 	struct query q = query(s, ACCOUNT_GET);
 	bool found = false;
 	enum err e;
 
-	query_add_text(&q, name);
+	query_add(&q, id);
 	while (query_row(&q)) {
 		get_account(&q, a_r);
 		found = true;
 	}
 	e = query_end(&q, eb);
-	return e != E_OK || found ? e : E_NOENT;
+	return e != E_OK || found ? e : state_db_damaged(s, eb);
 }
 
 enum err
-state_account(struct state *s, const char *name, struct state_account *a_r,
-    struct errbuf *eb)
+state_account(struct state *s, const struct state_key *key,
+    struct state_account *a_r, struct errbuf *eb)
 {
-	enum err e = find_account(s, name, a_r, eb);
-	struct query q;
+	struct candidate c;
+	enum err e = find(s, key, &c, eb);
 
-	if (e != E_NOENT)
-		return e;
-	q = query(s, ACCOUNT_MAKE);
-	query_add_text(&q, name);
-	if ((e = query_run(&q, eb)) != E_OK)
-		return e;
-	e = find_account(s, name, a_r, eb);
-	return e == E_NOENT ? state_db_damaged(s, eb) : e;
+	if (e == E_OK && !c.key_fits) {
+		if ((e = state_db_begin(s, eb)) != E_OK)
+			return e;
+		e = state_db_end(s, find_or_make(s, key, &c.id, eb), eb);
+	}
+	return e != E_OK ? e : read_account(s, c.id, a_r, eb);
 }
+
+enum err
+state_account_there(
+    struct state *s, int64_t account, uint64_t *n_r, struct errbuf *eb)
+{
+	struct query q = query(s, ACCOUNT_THERE);
+
+	query_add(&q, account);
+	query_add(&q, MESSAGE_THERE);
+	while (query_row(&q))
+		*n_r = (uint64_t)query_get(&q);
+	return query_end(&q, eb);
+}
+
+enum err
+state_account_names(struct state *s,
+    enum err (*each)(void *arg, const char *name), void *arg, struct errbuf *eb)
+{
+	struct query q = query(s, ACCOUNT_NAMES);
+	char name[NAME_TEXT];
+	enum err e = E_OK, end;
+
+	while (e == E_OK && query_row(&q)) {
+		query_get(&q);
+		query_get_text(&q, name, sizeof(name));
+		e = each(arg, name);
+	}
+	end = query_end(&q, eb);
+	return e != E_OK ? e : end;
+}
+
+/* ---- writing ---- */
 
 enum err
 state_account_save(

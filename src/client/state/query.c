@@ -12,12 +12,20 @@ const char *const state_statements[STATEMENTS] = {
 	[STATE_BEGIN] = "BEGIN IMMEDIATE",
 	[STATE_COMMIT] = "COMMIT",
 	[STATE_ROLLBACK] = "ROLLBACK",
-	[ACCOUNT_MAKE] = "INSERT OR IGNORE INTO account (name) VALUES (?)",
+	[ACCOUNT_MAKE] = "INSERT INTO account (name, maildrop)"
+			 " VALUES (?, ?)",
 	[ACCOUNT_GET] =
 	    "SELECT id, known, braked, serial_until, no_capa_until, auth_rank,"
 	    " not_before, tried_at, collected_at, exit_code, error, notice,"
 	    " collected, collected_octets, deleted, freed_octets, left,"
-	    " left_octets, sizes_lie FROM account WHERE name = ?",
+	    " left_octets, sizes_lie FROM account WHERE id = ?",
+	/* Of several with one maildrop the one that was used last. */
+	[ACCOUNT_NAMES] = "SELECT id, name, maildrop FROM account"
+			  " ORDER BY tried_at DESC, id DESC",
+	[ACCOUNT_THERE] = "SELECT count(*) FROM message"
+			  " WHERE account = ? AND place = ?",
+	[ACCOUNT_KEY] = "UPDATE account SET name = ?2, maildrop = ?3"
+			" WHERE id = ?1",
 	[ACCOUNT_SET] =
 	    "UPDATE account SET braked = ?2, serial_until = ?3,"
 	    " no_capa_until = ?4,"

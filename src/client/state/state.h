@@ -53,9 +53,33 @@ struct state_account {
 	uint64_t left_octets;
 };
 
-/* Finds it or makes it. */
-enum err state_account(struct state *s, const char *name,
+/* An account is its maildrop: a person may call it otherwise tomorrow.  Two may
+ * have the same maildrop, and each its name. */
+struct state_key {
+	const char *name;
+	const char *maildrop;
+	/* Does the configuration have an account with this maildrop, and, if
+	 * name is not NULL, this name? */
+	bool (*configured)(
+	    const void *arg, const char *name, const char *maildrop);
+	const void *arg;
+};
+
+/* Finds it or makes it.  That is the record with its name and maildrop; else one
+ * of its maildrop whose name is configured no more, which gets the new name; else
+ * one of its name whose maildrop is configured no more: the server or the user is
+ * called otherwise now. */
+enum err state_account(struct state *s, const struct state_key *key,
     struct state_account *a_r, struct errbuf *eb) NODISCARD;
+
+/* How many messages are here and on the server. */
+enum err state_account_there(struct state *s, int64_t account, uint64_t *n_r,
+    struct errbuf *eb) NODISCARD;
+
+/* Calls for the name of each account that there is a record of. */
+enum err state_account_names(struct state *s,
+    enum err (*each)(void *arg, const char *name), void *arg,
+    struct errbuf *eb) NODISCARD;
 enum err state_account_save(struct state *s, const struct state_account *a,
     struct errbuf *eb) NODISCARD;
 

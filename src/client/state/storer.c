@@ -1,6 +1,7 @@
 #include "client/state/storer.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/array.h"
@@ -23,7 +24,44 @@ struct storer {
 struct rebuild {
 	struct message *v;
 	size_t n, room;
+	struct digest own;     /* of the account's name */
+	struct digest *others; /* of those that there are records of */
+	size_t n_others, others_room;
 };
+
+static struct digest
+digest_of_name(const char *name)
+{
+	return digest_of((struct slice){ name, strlen(name) });
+}
+
+static enum err
+rebuild_other(void *arg, const char *name)
+{
+	struct rebuild *r = arg;
+	struct digest *v =
+	    array_room(r->others, r->n_others, &r->others_room, sizeof(*v));
+
+	if (v == NULL)
+		return E_NOMEM;
+	r->others = v;
+	v[r->n_others++] = digest_of_name(name);
+	return E_OK;
+}
+
+/* Is it perhaps a message of this account?  It may have had another name. */
+static bool
+is_candidate(const struct rebuild *r, const struct delivery_found *f)
+{
+	if (!f->is_ours)
+		return f->identity.strong;
+	if (digest_eq(f->account, r->own))
+		return true;
+	for (size_t i = 0; i < r->n_others; i++)
+		if (digest_eq(f->account, r->others[i]))
+			return false;
+	return f->identity.strong;
+}
 
 static enum err
 rebuild_found(void *arg, const struct delivery_found *f)
@@ -31,6 +69,8 @@ rebuild_found(void *arg, const struct delivery_found *f)
 	struct rebuild *r = arg;
 	struct message *m;
 
+	if (!is_candidate(r, f))
+		return E_OK;
 	if ((m = array_room(r->v, r->n, &r->room, sizeof(*m))) == NULL)
 		return E_NOMEM;
 	r->v = m;
@@ -47,15 +87,19 @@ rebuild_found(void *arg, const struct delivery_found *f)
 	return E_OK;
 }
 
-/* Nothing is known of this account: perhaps the state was lost, and the names
- * of the files still know. */
+/* Nothing is known of this account: perhaps the state was lost, or another
+ * program collected before us, and the files still know. */
 static enum err
 rebuild(struct storer *st, struct storer_job *job)
 {
-	struct rebuild r = { NULL, 0, 0 };
+	struct rebuild r = { .own = digest_of_name(st->conf.key.name) };
 	enum err e =
-	    delivery_scan(st->conf.delivery, rebuild_found, &r, &job->eb);
+	    state_account_names(st->state, rebuild_other, &r, &job->eb);
 
+	if (e == E_OK)
+		e = delivery_scan(
+		    st->conf.delivery, rebuild_found, &r, &job->eb);
+	free(r.others);
 	if (e == E_OK && r.n != 0)
 		e = state_messages_save(st->state, st->id, r.v, r.n, &job->eb);
 	if (e == E_OK) {
@@ -85,7 +129,7 @@ storer_begin(struct storer *st, struct storer_job *job)
 	job->messages = NULL;
 	job->troubles = NULL;
 	job->n_messages = job->n_troubles = job->n_rebuilt = 0;
-	e = state_account(s, st->conf.account, &job->account, eb);
+	e = state_account(s, &st->conf.key, &job->account, eb);
 	if (e != E_OK)
 		return e;
 	st->id = r.id = job->account.id;

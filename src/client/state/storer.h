@@ -58,8 +58,8 @@ typedef enum err storer_open(
 struct storer_conf {
 	struct ev_loop *loop;
 	const char *state_dir;
-	const char *account; /* its name */
-	const char *dest;    /* the setting that `delivery` was opened by */
+	struct state_key key; /* of the account */
+	const char *dest;     /* the setting that `delivery` was opened by */
 	struct delivery *delivery;
 	storer_open *open;
 	void *arg; /* for `open` */
