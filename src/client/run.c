@@ -216,6 +216,7 @@ add_troubled(struct run *run, const struct visit_result *r)
 
 	add_result(run, r);
 	to->tally.skipped = before.tally.skipped;
+	to->tally.large = before.tally.large;
 	to->tally.failed += before.tally.failed;
 	if (!got_some) {
 		to->tally.left = before.tally.left;

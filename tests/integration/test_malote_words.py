@@ -159,3 +159,38 @@ def test_a_message_refused_without_words(client, lie):
     server.fault("RETR", faults.say("-ERR"), number=1, times=faults.ALWAYS)
     done = client().account(at=server).collect(status="bad")
     assert b"does not say why" in done.err, done
+
+
+# What a run, and the status, say of it.
+
+def test_what_is_too_large_is_named(client, lie):
+    server = lie(letters(3))
+    sizes = [len(x.octets) for x in server.box.mails]
+    m = client().account(at=server, max_size=max(sizes) - 1)
+    done = m.collect()
+    assert "message %d (%d octets) is larger than max_size" % (
+        sizes.index(max(sizes)) + 1, max(sizes)) in done.text, done
+    assert b"1 skipped (larger than max_size)" in done.out, done
+    assert b"space" not in done.out + done.err
+
+
+def test_status_before_anything(m):
+    said = m.run("status").text
+    assert "never collected" in said and "messages" not in said
+
+
+def test_status_after_a_refusal(m):
+    m.account(password="wrong")
+    m.collect(status=malote.NOPERM)
+    said = m.run("status").text
+    assert "never collected" in said and "messages" not in said
+
+
+def test_status_of_a_run_that_was_cut(client, lie):
+    server = lie(letters(5))
+    server.fault("QUIT", faults.err("[SYS/TEMP] busy"), times=faults.ALWAYS)
+    m = client().account(at=server, patience=0)
+    m.collect(status="bad")
+    said = m.run("status").text
+    assert "no run has come to its end yet" in said, said
+    assert "0 messages" not in said, said

@@ -171,13 +171,19 @@ say_result(struct report *r, size_t i)
 			"%u deleted on the server (%s freed)", t->deleted),
 		    t->deleted, report_size(freed, t->freed_octets));
 	}
-	if (t->skipped != 0) {
+	if (t->large != 0) {
 		n += comma(text, n);
 		n += (size_t)snprintf(text + n, sizeof(text) - n,
-		    ngettext("%u skipped for its size or for lack of space",
-			"%u skipped for their size or for lack of space",
-			t->skipped),
-		    t->skipped);
+		    ngettext("%u skipped (larger than max_size)",
+			"%u skipped (larger than max_size)", t->large),
+		    t->large);
+	}
+	if (t->skipped != t->large) {
+		n += comma(text, n);
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+		    ngettext("%u skipped (no space)", "%u skipped (no space)",
+			t->skipped - t->large),
+		    t->skipped - t->large);
 	}
 	if (n != 0 && t->left != 0)
 		snprintf(text + n, sizeof(text) - n,

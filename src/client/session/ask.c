@@ -22,17 +22,19 @@ bool
 ask_has_space(struct visit *v, uint64_t octets)
 {
 	struct errbuf eb;
-	uint64_t space;
+	uint64_t space, needed;
 
 	if (delivery_space(v->conf.delivery, &space, &eb) != E_OK)
 		return true; /* writing will tell */
-	if (octets <= space &&
-	    v->in_flight + octets + octets / 10 + SPACE_LEFT <= space)
+	needed = v->in_flight + octets / 10 + SPACE_LEFT;
+	if (octets <= space && needed <= space - octets)
 		return true;
+	needed = needed < UINT64_MAX - octets ? needed + octets : UINT64_MAX;
 	visit_fail(v, OUTCOME_DISK,
-	    _("no space for a message of %llu octets: only %llu left at %s"),
-	    (unsigned long long)octets, (unsigned long long)space,
-	    v->conf.account->dest.text);
+	    _("no space at %s: a message, with what is under way, needs %llu "
+	      "octets, and %llu are left"),
+	    v->conf.account->dest.text, (unsigned long long)needed,
+	    (unsigned long long)space);
 	return false;
 }
 
@@ -213,6 +215,19 @@ notice_plan(struct visit *v)
 	    v->conf.account->server, v->conf.account->name);
 }
 
+/* The first one is named; another notice matters more. */
+static void
+notice_large(struct visit *v, const struct listed *l)
+{
+	struct visit_result *r = &v->result;
+
+	if (r->tally.large++ == 0 && r->notice[0] == '\0')
+		snprintf(r->notice, sizeof(r->notice),
+		    _("message %u (%llu octets) is larger than max_size: it "
+		      "stays on the server"),
+		    l->msgno, (unsigned long long)l->size);
+}
+
 /* What the plan wants of a message; too large ones stay. */
 static void
 begin_item(struct visit *v, size_t i, uint32_t *n, uint64_t *octets)
@@ -235,6 +250,7 @@ begin_item(struct visit *v, size_t i, uint32_t *n, uint64_t *octets)
 		if (it->listed.size > v->conf.account->max_size) {
 			item->progress = ITEM_DONE;
 			v->result.tally.skipped++;
+			notice_large(v, &it->listed);
 		} else if (!trouble_is_for_now(v, &it->listed)) {
 			item->progress = ITEM_DONE;
 		} else {

@@ -38,6 +38,8 @@ enum outcome outcome_of_destination(enum err e);
 /* What a run did for one account. */
 struct tally {
 	uint32_t collected, deleted, skipped, failed;
+	uint32_t
+	    large; /* of those skipped: by max_size; else for lack of space */
 	uint64_t collected_octets, freed_octets;
 	uint32_t left; /* messages on the server at the end */
 	uint64_t left_octets;
