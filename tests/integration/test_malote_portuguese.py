@@ -204,6 +204,19 @@ def test_status(m, server):
 
 
 @spoken
+def test_status_of_a_run_in_another_language(m):
+    """As of a daemon that has no locale."""
+    m.account(password="wrong")
+    m.collect(status=malote.NOPERM, env={"LC_ALL": "C.UTF-8"})
+    text = m.run("status").text
+    assert "falhou: a entrada foi recusada (\"sign-in refused" in text, text
+    m.collect(status=malote.NOPERM)
+    assert "falhou: entrada recusada" in m.run("status").text
+    text = m.run("status", env={"LC_ALL": "C.UTF-8"}).text
+    assert "failed: the sign-in was refused (\"entrada recusada" in text, text
+
+
+@spoken
 @pytest.mark.parametrize("line, words", [
     ("nonsense = 3", "não existe a configuração nonsense"),
     ("prot = 3", "seria port?"),

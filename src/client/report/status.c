@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <sysexits.h>
 
 #include "base/clock.h"
 #include "base/i18n.h"
@@ -75,6 +76,46 @@ print_there(const struct account *a, const struct state_account *s)
 	putchar('\n');
 }
 
+/* What an exit code says, as malote(1) lists them. */
+static const char *
+meaning(int exit_code)
+{
+	switch (exit_code) {
+	case EX_DATAERR:
+		return _("nothing is deleted until a change is accepted, or "
+			 "some messages could not be had");
+	case EX_NOHOST: return _("the name of the server does not exist");
+	case EX_UNAVAILABLE:
+		return _("the server cannot be reached, or says that it "
+			 "cannot");
+	case EX_CANTCREAT:
+		return _("the program that mail is handed to refuses some");
+	case EX_IOERR: return _("the disk: no space, or an error");
+	case EX_TEMPFAIL: return _("it may do better later");
+	case EX_PROTOCOL:
+		return _("the server cannot be trusted, or does not speak "
+			 "POP3");
+	case EX_NOPERM: return _("the sign-in was refused");
+	case EX_CONFIG: return _("something must be mended here");
+	default: return _("memory, or something else within malote");
+	}
+}
+
+/* What was said in another language is said in this one; its details stay as
+ * they were. */
+static void
+print_failure(const struct state_account *s)
+{
+	char when[CLOCK_DATE];
+
+	clock_date(when, s->tried_at);
+	if (s->foreign)
+		printf(_("    the last run (%s) failed: %s (\"%s\")\n"), when,
+		    meaning(s->exit_code), s->error);
+	else
+		printf(_("    the last run (%s) failed: %s\n"), when, s->error);
+}
+
 /* What no run has found out yet is not said to be nothing. */
 static void
 print_status(
@@ -96,8 +137,7 @@ print_status(
 	if (s->notice[0] != '\0')
 		printf("    %s\n", s->notice);
 	if (s->error[0] != '\0')
-		printf(_("    the last run (%s) failed: %s\n"),
-		    clock_date(when, s->tried_at), s->error);
+		print_failure(s);
 }
 
 static json_t *

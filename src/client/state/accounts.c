@@ -2,12 +2,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "client/state/db.h"
 #include "client/state/state.h"
+
+/* The language in which this process speaks. */
+static const char *
+words_language(void)
+{
+	/* TRANSLATORS: the code of your language. */
+	return _("en");
+}
 
 static void
 get_account(struct query *q, struct state_account *a)
 {
+	char language[16];
+
 	*a = (struct state_account){ .id = query_get(q) };
 	a->fresh = query_get(q) == 0;
 	a->braked = query_get(q) != 0;
@@ -27,6 +38,10 @@ get_account(struct query *q, struct state_account *a)
 	a->left = (uint32_t)query_get(q);
 	a->left_octets = (uint64_t)query_get(q);
 	a->sizes_lie = query_get(q) != 0;
+	query_get_text(q, language, sizeof(language));
+	/* Of a record of version 1 it is not known. */
+	a->foreign =
+	    language[0] != '\0' && strcmp(language, words_language()) != 0;
 }
 
 /* ---- which record is it? ---- */
@@ -230,5 +245,6 @@ state_account_save(
 	query_add(&q, a->left);
 	query_add(&q, (int64_t)a->left_octets);
 	query_add(&q, a->sizes_lie);
+	query_add_text(&q, words_language());
 	return query_run(&q, eb);
 }

@@ -64,7 +64,8 @@ static const char *const steps[] = {
 	" why TEXT NOT NULL) STRICT;"
 	"PRAGMA application_id = " TEXT_OF(APPLICATION_ID) ";",
 	/* Empty: not known, as of all that version 1 has. */
-	"ALTER TABLE account ADD COLUMN maildrop TEXT NOT NULL DEFAULT '';",
+	"ALTER TABLE account ADD COLUMN maildrop TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE account ADD COLUMN language TEXT NOT NULL DEFAULT '';",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

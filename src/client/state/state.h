@@ -47,6 +47,7 @@ struct state_account {
 	int exit_code;                  /* of the last run */
 	char error[STATE_WORDS];        /* of the last run; empty: none */
 	char notice[STATE_WORDS]; /* what the person should know: EXPIRE ... */
+	bool foreign; /* both are in another language than that of now */
 	uint64_t collected, collected_octets; /* since ever */
 	uint64_t deleted, freed_octets;
 	uint32_t left; /* on the server after the last run */
