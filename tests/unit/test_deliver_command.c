@@ -83,6 +83,24 @@ test_input(void **state)
 	expect_out(p, "A: b\n\n.x\r\n1two words\n");
 }
 
+/* Whose mail it is, whatever was said before; the rest is as it was. */
+static void
+test_environment(void **state)
+{
+	struct place *p = *state;
+	char script[512];
+
+	setenv("MALOTE_ACCOUNT", "another", 1);
+	setenv("TEST_OTHER", "kept", 1);
+	in_base(script, p,
+	    "echo \"$MALOTE_ACCOUNT $MALOTE_EMAIL $TEST_OTHER\" > out; "
+	    "env | grep -c ^MALOTE_ >> out");
+	run(p, script, E_OK);
+	unsetenv("MALOTE_ACCOUNT");
+	unsetenv("TEST_OTHER");
+	expect_out(p, "casa ana@example.org kept\n2\n");
+}
+
 static void
 test_status(void **state)
 {
@@ -381,6 +399,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 		TEST(test_input),
+		TEST(test_environment),
 		TEST(test_status),
 		TEST(test_cannot_run),
 		TEST(test_for_all),

@@ -24,20 +24,71 @@ enum {
 struct command {
 	char **argv;
 	bool trusted; /* it has taken a message since it last failed */
+	/* Ours, with what is said of the account first.  It points into the
+	 * process's own environment, which nobody changes. */
+	char **environment;
+	char *account, *email; /* "MALOTE_ACCOUNT=casa", "MALOTE_EMAIL=..." */
 };
+
+extern char **environ;
+
+static size_t
+count_words(char *const v[])
+{
+	size_t n = 0;
+
+	while (v[n] != NULL)
+		n++;
+	return n;
+}
 
 static enum err
 copy_argv(struct command *c, char *const argv[])
 {
-	size_t n = 0;
+	size_t n = count_words(argv);
 
-	while (argv[n] != NULL)
-		n++;
 	if ((c->argv = calloc(n + 1, sizeof(*c->argv))) == NULL)
 		return E_NOMEM;
 	for (size_t i = 0; i < n; i++)
 		if ((c->argv[i] = strdup(argv[i])) == NULL)
 			return E_NOMEM;
+	return E_OK;
+}
+
+static char *
+variable(const char *name, const char *value)
+{
+	char *v;
+
+	return asprintf(&v, "%s=%s", name, value) < 0 ? NULL : v;
+}
+
+/* Is it ours to say? */
+static bool
+is_of_account(const char *v)
+{
+	static const char account[] = "MALOTE_ACCOUNT=",
+			  email[] = "MALOTE_EMAIL=";
+
+	return strncmp(v, account, sizeof(account) - 1) == 0 ||
+	       strncmp(v, email, sizeof(email) - 1) == 0;
+}
+
+static enum err
+make_environment(struct command *c, const struct delivery_env *env)
+{
+	size_t n = 0;
+
+	c->account = variable("MALOTE_ACCOUNT", env->account);
+	c->email = variable("MALOTE_EMAIL", env->email);
+	c->environment = calloc(count_words(environ) + 3, sizeof(char *));
+	if (c->account == NULL || c->email == NULL || c->environment == NULL)
+		return E_NOMEM;
+	c->environment[n++] = c->account;
+	c->environment[n++] = c->email;
+	for (char **v = environ; *v != NULL; v++)
+		if (!is_of_account(*v))
+			c->environment[n++] = *v;
 	return E_OK;
 }
 
@@ -52,7 +103,8 @@ open_command(struct delivery *d, const struct dest *dest,
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	if (dest->argv == NULL || dest->argv[0] == NULL)
 		return err_set(eb, E_CONFIG, _("there is no command"));
-	if (copy_argv(c, dest->argv) != E_OK)
+	if (copy_argv(c, dest->argv) != E_OK ||
+	    make_environment(c, env) != E_OK)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return E_OK;
 }
@@ -65,6 +117,9 @@ close_command(struct delivery *d)
 	for (size_t i = 0; c->argv != NULL && c->argv[i] != NULL; i++)
 		free(c->argv[i]);
 	free(c->argv);
+	free(c->environment);
+	free(c->account);
+	free(c->email);
 	free(c);
 }
 
@@ -196,7 +251,7 @@ run(struct delivery *d, const struct parcel *p, struct errbuf *eb)
 
 	if ((e = parcel_open(d, p, &fd, eb)) != E_OK)
 		return e == E_DENIED ? E_IO : e;
-	e = run_command(c->argv, fd, timeout, &r, eb);
+	e = run_command(c->argv, c->environment, fd, timeout, &r, eb);
 	close(fd);
 	return e == E_OK ? judge(c, &r, timeout, eb) : e;
 }

@@ -39,8 +39,9 @@
 struct delivery;
 
 struct delivery_env {
-	const char *account; /* its name: part of the names of files */
-	const char *email;
+	/* The account's name is part of the names of files; a command is told
+	 * both.  The address is also LMTP's recipient. */
+	const char *account, *email;
 	const char *spool; /* folder, mode 0700; made if it is not there */
 	unsigned timeout;  /* seconds that a command or LMTP may be silent */
 };

@@ -21,7 +21,7 @@ struct told {
 };
 
 struct run {
-	char *const *argv;
+	char *const *argv, *const *environment;
 	int input, null, errors[2], status[2];
 	sigset_t mask; /* of the thread */
 	pid_t child;
@@ -63,7 +63,7 @@ static void
 exec_command(const struct run *r)
 {
 	fcntl(FD_STATUS, F_SETFD, FD_CLOEXEC);
-	execvp(r->argv[0], r->argv);
+	execvpe(r->argv[0], r->argv, r->environment);
 	tell(RUN_NO_EXEC, errno);
 	_exit(127);
 }
@@ -232,10 +232,11 @@ wait_for_it(struct run *r, struct run_result *res)
 }
 
 enum err
-run_command(char *const argv[], int input, unsigned timeout,
-    struct run_result *res, struct errbuf *eb)
+run_command(char *const argv[], char *const environment[], int input,
+    unsigned timeout, struct run_result *res, struct errbuf *eb)
 {
 	struct run r = { .argv = argv,
+		.environment = environment,
 		.input = -1,
 		.null = -1,
 		.errors = { -1, -1 },

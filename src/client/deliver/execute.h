@@ -29,7 +29,7 @@ struct run_result {
 
 /* argv[0] is looked for in PATH, no shell is used.  Standard output goes to
  * /dev/null; all other descriptors are closed, all signals as by default. */
-enum err run_command(char *const argv[], int input, unsigned timeout,
-    struct run_result *r, struct errbuf *eb) NODISCARD;
+enum err run_command(char *const argv[], char *const environment[], int input,
+    unsigned timeout, struct run_result *r, struct errbuf *eb) NODISCARD;
 
 #endif
