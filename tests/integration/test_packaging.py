@@ -6,7 +6,9 @@ import subprocess
 
 import pytest
 
+import hostile
 import malote
+from hostile import letters
 from server import TOP
 
 pytestmark = malote.NEEDED
@@ -75,3 +77,46 @@ def test_where_they_go():
         start = [x for x in f.read().splitlines() if x.startswith("ExecStart")]
     assert start[0].startswith("ExecStart=/")
     assert start[0].endswith("/bin/malote --quiet")
+
+
+# What the unit takes for a failure.
+
+def passes(code):
+    with open(TOP + "/packaging/malote.service") as f:
+        line = next(x for x in f if x.startswith("SuccessExitStatus="))
+    return str(code) in line.split("=")[1].split()
+
+
+def test_no_network_is_no_failure(client):
+    m = client().account(at=hostile.free_port())
+    assert passes(m.collect("--quiet", status="bad").code)
+    m.account(server="no-such-computer.invalid")
+    assert passes(m.collect("--quiet", status="bad").code)
+
+
+def test_later_is_no_failure(lie, client):
+    server = lie(letters(1), greeting=b"-ERR [IN-USE] later\r\n")
+    m = client().account(at=server, patience=0)
+    assert passes(m.collect("--quiet", status="bad").code)
+
+
+def test_what_a_person_has_to_mend_is_a_failure(lie, client):
+    server = lie(letters(30))
+    m = client().account(at=server, keep="no")
+    m.account(keep="yes").collect()
+    server.box.mails[:] = letters(30, 50, "other%d")
+    m.account(keep="no")
+    assert not passes(m.collect("--quiet", status="bad").code), "held"
+    m.account(password="wrong")
+    assert not passes(m.collect("--quiet", status="bad").code), "denied"
+
+
+@pytest.mark.parametrize("first", ["away", "wrong"])
+def test_a_failure_is_not_hidden_by_no_network(lie, client, first):
+    """Whichever of the accounts is the first."""
+    m = client()
+    accounts = {"away": {"at": hostile.free_port()},
+                "wrong": {"at": lie(letters(1)), "password": "wrong"}}
+    for name in (first, *accounts):
+        m.account(name, **accounts[name])
+    assert m.collect("--quiet", status=None).code == malote.NOPERM

@@ -341,7 +341,9 @@ report_end(struct report *r)
 		if (!r->v[i].over)
 			continue;
 		one = outcome_exit_code(r->v[i].result.outcome);
-		code = code == 0 ? one : code;
+		if (code == 0 ||
+		    (exit_code_passes(code) && !exit_code_passes(one)))
+			code = one;
 		json_array_append_new(accounts, json_result(r, i));
 	}
 	all = json_pack("{s:i, s:i, s:o}", "malote", 1, "exit_code", code,

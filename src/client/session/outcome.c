@@ -38,6 +38,14 @@ outcome_exit_code(enum outcome o)
 	return outcomes[o].exit_code;
 }
 
+/* packaging/malote.service names the same ones. */
+bool
+exit_code_passes(int code)
+{
+	return code == EX_OK || code == EX_NOHOST || code == EX_UNAVAILABLE ||
+	       code == EX_TEMPFAIL;
+}
+
 enum outcome
 outcome_of_destination(enum err e)
 {

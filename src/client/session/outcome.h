@@ -32,6 +32,9 @@ enum outcome {
 
 const char *outcome_name(enum outcome o); /* "tls": for JSON, not translated */
 int outcome_exit_code(enum outcome o);    /* sysexits */
+/* Does that exit code stand for what passes by itself, as when there is no
+ * network?  Else a person has to look at it. */
+bool exit_code_passes(int code);
 /* What it means that the destination fails by `e`. */
 enum outcome outcome_of_destination(enum err e);
 
