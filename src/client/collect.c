@@ -26,6 +26,7 @@ struct turn {
 	} state;
 	struct run *run;
 	ev_timer timer;
+	enum outcome condition; /* how its runs have ended lately */
 };
 
 struct collect {
@@ -58,6 +59,19 @@ spread(unsigned interval)
 	return interval * (0.9 + 0.2 * (r % 1000) / 1000.0);
 }
 
+/* A failure that goes on is said once.  A run that another malote, or a stop,
+ * did not let happen says nothing of how things are. */
+static void
+note_condition(struct turn *t, const struct session_result *result)
+{
+	enum outcome o = result->outcome;
+
+	if (o == t->condition || o == OUTCOME_LOCKED || o == OUTCOME_STOPPED)
+		return;
+	t->condition = o;
+	report_change(t->c->o->report, t->index, result);
+}
+
 static void
 turn_over(void *arg, const struct visit_result *result)
 {
@@ -65,6 +79,7 @@ turn_over(void *arg, const struct visit_result *result)
 	struct collect *c = t->c;
 
 	report_over(c->o->report, t->index, result);
+	note_condition(t, result);
 	if (c->held != NULL)
 		c->held[t->index] = result->outcome == OUTCOME_HELD;
 	t->state = TURN_OVER;

@@ -232,8 +232,9 @@ command_collect(const struct options *o, const struct client_conf *conf,
 {
 	bool terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) &&
 			!daemon && !o->json && !o->quiet;
-	enum report_kind kind = o->json              ? REPORT_JSON
-				: o->quiet || daemon ? REPORT_QUIET
+	enum report_kind kind = o->json    ? REPORT_JSON
+				: daemon   ? REPORT_CHANGES
+				: o->quiet ? REPORT_QUIET
 				: isatty(STDOUT_FILENO) && !o->verbose
 				    ? REPORT_BARS
 				    : REPORT_LINES;

@@ -238,3 +238,49 @@ def test_one_shot_beside_a_daemon(lie, client, daemon):
         m.run("status", write=False)
     end(run, status=None)
     same(m.files().values(), [x.local for x in server.box.mails])
+
+
+# What it says.  (--quiet: without the warning that there is no TLS.)
+
+STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d casa: ")
+
+
+def test_a_failure_is_said_once(lie, client, daemon):
+    """However often it is tried; and that it works again; with the time."""
+    server = lie(letters(1))
+    server.fault("GREETING", faults.err("[SYS/TEMP] later"), times=3)
+    m = client().account(at=server, interval="1s", patience=0)
+    run = daemon(m, "--quiet")
+    wait_until(lambda: polls(server) >= 2)
+    said = end(run).text.splitlines()
+    assert len(said) == 2, said
+    assert all(STAMP.match(x) for x in said), said
+    assert "later" in said[0] and "works again" in said[1]
+
+
+def test_each_kind_of_failure_is_said(lie, client, daemon):
+    """One that takes the place of another is no news that it works."""
+    server = lie(letters(1))
+    server.fault("GREETING", faults.err("[SYS/TEMP] later"), times=2)
+    server.fault("STAT", faults.err("[SYS/PERM] broken"), times=faults.ALWAYS)
+    m = client().account(at=server, interval="1s", patience=0)
+    run = daemon(m, "--quiet")
+    wait_until(lambda: polls(server) >= 3)
+    said = end(run, status=None).text.splitlines()
+    assert len(said) == 2, said
+    assert "later" in said[0] and "broken" in said[1]
+
+
+def test_another_malote_is_no_change(lie, client, daemon):
+    """Nor is the end of the daemon."""
+    server = lie(letters(3))
+    server.fault("STAT", faults.wait(2.5))
+    m = client().account(at=server, interval="1s")
+    other = m.start("collect", "--quiet")
+    wait_until(lambda: polls(server) == 1)
+    run = daemon(m, "--quiet", write=False)
+    other.wait()
+    wait_until(lambda: polls(server) >= 3)
+    server.fault("STAT", faults.stall())
+    wait_until(lambda: polls(server) >= 4)
+    assert end(run).text == ""

@@ -196,6 +196,13 @@ say_result(struct report *r, size_t i)
 
 /* ---- events ---- */
 
+/* Is more said than what failed? */
+static bool
+is_talkative(const struct report *r)
+{
+	return r->kind == REPORT_LINES || r->kind == REPORT_BARS;
+}
+
 void
 report_began(struct report *r, size_t i)
 {
@@ -228,7 +235,7 @@ report_waits(struct report *r, size_t i, const char *why, unsigned seconds)
 {
 	char text[2 * LINE + 64];
 
-	if (r->kind == REPORT_QUIET || r->kind == REPORT_JSON)
+	if (!is_talkative(r))
 		return;
 	snprintf(
 	    text, sizeof(text), _("%s; trying again in %u s"), why, seconds);
@@ -238,7 +245,7 @@ report_waits(struct report *r, size_t i, const char *why, unsigned seconds)
 void
 report_notice(struct report *r, size_t i, const char *words)
 {
-	if (r->kind != REPORT_QUIET && r->kind != REPORT_JSON)
+	if (is_talkative(r))
 		say_line(r, stderr, r->conf->v[i].name, words);
 }
 
@@ -260,9 +267,9 @@ report_over(struct report *r, size_t i, const struct visit_result *result)
 	l->running = false;
 	l->over = true;
 	l->result = *result;
-	if (r->kind == REPORT_JSON)
+	if (r->kind == REPORT_JSON || r->kind == REPORT_CHANGES)
 		return;
-	if (r->kind != REPORT_QUIET) {
+	if (is_talkative(r)) {
 		say_result(r, i);
 		if (result->notice[0] != '\0')
 			say_line(r, stderr, r->conf->v[i].name, result->notice);
@@ -272,6 +279,20 @@ report_over(struct report *r, size_t i, const struct visit_result *result)
 		return;
 	if (result->words[0] != '\0')
 		say_line(r, stderr, r->conf->v[i].name, result->words);
+}
+
+void
+report_change(struct report *r, size_t i, const struct session_result *result)
+{
+	const char *name = r->conf->v[i].name;
+	char when[CLOCK_DATE], head[CLOCK_DATE + LINE];
+
+	if (r->kind != REPORT_CHANGES)
+		return;
+	clock_date(when, (int64_t)(clock_unix_ms() / 1000));
+	snprintf(head, sizeof(head), "%s %s", when, name);
+	say_line(r, stderr, head,
+	    result->outcome == OUTCOME_OK ? _("works again") : result->words);
 }
 
 /* ---- the end ---- */

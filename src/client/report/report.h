@@ -2,7 +2,8 @@
  * report.h - what a person, or a program, is told of a run.
  *
  * On a terminal each account has a bar while it is collected; otherwise it has
- * a line when it is over.  Failures go to standard error.  JSON is one object at
+ * a line when it is over.  The daemon says only what has changed.  Failures go
+ * to standard error.  JSON is one object at
  * the end (malote(1), "JSON").
  */
 #ifndef CLIENT_REPORT_REPORT_H
@@ -16,7 +17,13 @@
 
 struct report;
 
-enum report_kind { REPORT_QUIET, REPORT_LINES, REPORT_BARS, REPORT_JSON };
+enum report_kind {
+	REPORT_QUIET,   /* only what failed */
+	REPORT_CHANGES, /* only report_change(): for runs without end */
+	REPORT_LINES,
+	REPORT_BARS,
+	REPORT_JSON,
+};
 
 /* Borrows names.  NULL: memory. */
 struct report *report_new(
@@ -35,6 +42,11 @@ void report_waits(
 void report_notice(struct report *r, size_t i, const char *words);
 void report_trace(struct report *r, size_t i, bool received, const char *line);
 void report_over(struct report *r, size_t i, const struct visit_result *result);
+
+/* An account fails that did not before, or otherwise than before; or it works
+ * again.  With the time. */
+void report_change(
+    struct report *r, size_t i, const struct session_result *result);
 
 /* No bars while somebody is asked something on the terminal. */
 void report_hold(struct report *r, bool hold);
