@@ -13,9 +13,11 @@
 
 enum { QUEUE_PAUSE = 1 }; /* seconds until a maildrop is looked at again */
 
+struct generation;
+
 /* An account in the loop. */
 struct turn {
-	struct collect *c;
+	struct generation *g;
 	const struct account *account;
 	size_t index;
 	enum {
@@ -29,13 +31,25 @@ struct turn {
 	enum outcome condition; /* how its runs have ended lately */
 };
 
+/* The accounts of one reading of the configuration.  After another one only what
+ * was under way goes on. */
+struct generation {
+	struct collect *c;
+	struct collect_set *set;
+	struct run_env env;
+	struct turn *v; /* beside set->conf.v */
+	struct generation *older;
+};
+
 struct collect {
 	const struct collect_options *o;
-	struct run_env env;
-	struct turn *v; /* beside conf->v */
+	struct ev_loop *loop;
+	struct dialer *dialer;
+	struct generation *newest;
 	bool *held;
 	bool stopping;
-	ev_signal sigint, sigterm;
+	bool on_terminal; /* when it was started */
+	ev_signal sigint, sigterm, sighup;
 	ev_prepare prepare;
 };
 
@@ -45,7 +59,7 @@ static void
 turn_in(struct turn *t, double seconds)
 {
 	ev_timer_set(&t->timer, seconds, 0);
-	ev_timer_start(t->c->env.loop, &t->timer);
+	ev_timer_start(t->g->c->loop, &t->timer);
 }
 
 /* A tenth more or less, so that not all come at once. */
@@ -59,31 +73,45 @@ spread(unsigned interval)
 	return interval * (0.9 + 0.2 * (r % 1000) / 1000.0);
 }
 
+/* NULL: the account is not there, or not meant. */
+static struct turn *
+find_turn(const struct generation *g, const char *name)
+{
+	const struct account *a =
+	    g != NULL ? client_conf_find(&g->set->conf, name) : NULL;
+	struct turn *t = a != NULL ? &g->v[a - g->set->conf.v] : NULL;
+
+	return t != NULL && t->run != NULL ? t : NULL;
+}
+
 /* A failure that goes on is said once.  A run that another malote, or a stop,
  * did not let happen says nothing of how things are. */
 static void
-note_condition(struct turn *t, const struct session_result *result)
+note_condition(struct turn *t, const struct visit_result *result)
 {
 	enum outcome o = result->outcome;
+	struct turn *now = find_turn(t->g->c->newest, t->account->name);
 
 	if (o == t->condition || o == OUTCOME_LOCKED || o == OUTCOME_STOPPED)
 		return;
 	t->condition = o;
-	report_change(t->c->o->report, t->index, result);
+	if (now != NULL)
+		now->condition = o;
+	report_change(t->g->set->report, t->index, result);
 }
 
 static void
 turn_over(void *arg, const struct visit_result *result)
 {
 	struct turn *t = arg;
-	struct collect *c = t->c;
+	struct collect *c = t->g->c;
 
-	report_over(c->o->report, t->index, result);
+	report_over(t->g->set->report, t->index, result);
 	note_condition(t, result);
 	if (c->held != NULL)
 		c->held[t->index] = result->outcome == OUTCOME_HELD;
 	t->state = TURN_OVER;
-	if (c->o->daemon && !c->stopping) {
+	if (c->o->daemon && !c->stopping && t->g == c->newest) {
 		t->state = TURN_LATER;
 		turn_in(t, spread(t->account->interval));
 	}
@@ -98,16 +126,20 @@ is_same_maildrop(const struct account *a, const struct account *b)
 	       account_maildrop(other, b) != NULL && strcmp(one, other) == 0;
 }
 
-/* Another account's run is at the same maildrop. */
+/* Is another run at the same maildrop, or of the same account as it was
+ * configured before? */
 static bool
 is_maildrop_busy(const struct turn *t)
 {
-	const struct collect *c = t->c;
+	const struct account *a = t->account;
 
-	for (size_t i = 0; i < c->o->conf->n; i++)
-		if (&c->v[i] != t && c->v[i].state == TURN_RUNS &&
-		    is_same_maildrop(c->v[i].account, t->account))
-			return true;
+	for (const struct generation *g = t->g->c->newest; g != NULL;
+	     g = g->older)
+		for (size_t i = 0; i < g->set->conf.n; i++)
+			if (&g->v[i] != t && g->v[i].state == TURN_RUNS &&
+			    (is_same_maildrop(g->v[i].account, a) ||
+				strcmp(g->v[i].account->name, a->name) == 0))
+				return true;
 	return false;
 }
 
@@ -133,7 +165,7 @@ turn_stop(struct turn *t)
 		.tls = "none",
 	};
 
-	ev_timer_stop(t->c->env.loop, &t->timer);
+	ev_timer_stop(t->g->c->loop, &t->timer);
 	switch (t->state) {
 	case TURN_OVER: break;
 	case TURN_LATER: t->state = TURN_OVER; break;
@@ -142,17 +174,150 @@ turn_stop(struct turn *t)
 	}
 }
 
+/* ---- the accounts of one configuration ---- */
+
+void
+collect_set_free(struct collect_set *s)
+{
+	if (s == NULL)
+		return;
+	client_conf_free(&s->conf);
+	free(s->chosen);
+	report_free(s->report);
+	free(s);
+}
+
+/* Its accounts remain. */
+static void
+generation_free(struct generation *g)
+{
+	if (g == NULL)
+		return;
+	for (size_t i = 0; g->v != NULL && i < g->set->conf.n; i++)
+		run_free(g->v[i].run);
+	free(g->v);
+	free(g);
+}
+
+static bool
+turn_init(struct generation *g, size_t i)
+{
+	const struct account *a = &g->set->conf.v[i];
+	const struct turn *before = find_turn(g->c->newest, a->name);
+	struct turn *t = &g->v[i];
+
+	*t = (struct turn){
+		.g = g,
+		.account = a,
+		.index = i,
+		.condition = before != NULL ? before->condition : OUTCOME_OK,
+	};
+	ev_init(&t->timer, turn_begin);
+	t->timer.data = t;
+	if (g->set->chosen[i])
+		t->run = run_new(&g->env, i, turn_over, t);
+	return t->run != NULL || !g->set->chosen[i];
+}
+
+/* NULL: memory. */
+static struct generation *
+generation_new(struct collect *c, struct collect_set *set)
+{
+	struct generation *g = calloc(1, sizeof(*g));
+	bool ok;
+
+	if (g == NULL)
+		return NULL;
+	*g = (struct generation){ .c = c, .set = set };
+	g->env = (struct run_env){
+		.loop = c->loop,
+		.dialer = c->dialer,
+		.conf = &set->conf,
+		.state_dir = c->o->state_dir,
+		.report = set->report,
+		.terminal = c->o->terminal,
+		.accept = c->o->accept,
+		.trace = c->o->trace,
+	};
+	g->v = calloc(set->conf.n + 1, sizeof(*g->v));
+	ok = g->v != NULL;
+	for (size_t i = 0; ok && i < set->conf.n; i++)
+		ok = turn_init(g, i);
+	if (ok)
+		return g;
+	generation_free(g);
+	return NULL;
+}
+
+static void
+generation_start(struct generation *g)
+{
+	for (size_t i = 0; i < g->set->conf.n; i++) {
+		if (g->v[i].run == NULL)
+			continue;
+		g->v[i].state = TURN_LATER;
+		turn_in(&g->v[i], 0);
+	}
+}
+
+/* What has not begun does not begin any more. */
+static void
+generation_retire(struct generation *g)
+{
+	for (size_t i = 0; i < g->set->conf.n; i++) {
+		if (g->v[i].state == TURN_RUNS)
+			continue;
+		ev_timer_stop(g->c->loop, &g->v[i].timer);
+		g->v[i].state = TURN_OVER;
+	}
+}
+
+static bool
+generation_is_over(const struct generation *g)
+{
+	for (size_t i = 0; i < g->set->conf.n; i++)
+		if (g->v[i].state != TURN_OVER)
+			return false;
+	return true;
+}
+
 /* ---- what comes from outside ---- */
+
+static void
+free_older(struct collect *c)
+{
+	struct generation **at = &c->newest->older, *g;
+	struct collect_set *set;
+
+	while ((g = *at) != NULL) {
+		if (!generation_is_over(g)) {
+			at = &g->older;
+			continue;
+		}
+		*at = g->older;
+		set = g->set;
+		generation_free(g);
+		collect_set_free(set);
+	}
+}
 
 static void
 end_if_all_over(struct ev_loop *loop, ev_prepare *w, int revents)
 {
 	struct collect *c = w->data;
 
-	for (size_t i = 0; i < c->o->conf->n; i++)
-		if (c->v[i].state != TURN_OVER)
-			return;
-	ev_break(loop, EVBREAK_ALL);
+	free_older(c);
+	if (c->newest->older == NULL && generation_is_over(c->newest))
+		ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+stop_all(struct collect *c)
+{
+	c->stopping = true;
+	for (struct generation *g = c->newest; g != NULL; g = g->older)
+		for (size_t i = 0; i < g->set->conf.n; i++)
+			turn_stop(&g->v[i]);
 }
 
 static void
@@ -164,9 +329,42 @@ on_signal(struct ev_loop *loop, ev_signal *w, int revents)
 		secret_restore_terminal();
 		_exit(128 + w->signum);
 	}
-	c->stopping = true;
-	for (size_t i = 0; i < c->o->conf->n; i++)
-		turn_stop(&c->v[i]);
+	stop_all(c);
+}
+
+static void
+reload(struct collect *c)
+{
+	struct collect_set *set = c->o->reload(c->o->arg);
+	struct generation *g;
+
+	if (set == NULL)
+		return;
+	if ((g = generation_new(c, set)) == NULL) {
+		collect_set_free(set);
+		return;
+	}
+	generation_retire(c->newest);
+	g->older = c->newest;
+	c->newest = g;
+	generation_start(g);
+}
+
+/* A terminal that was closed says so by this signal, too: whoever was started on
+ * it by hand ends with it. */
+static void
+on_hangup(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	struct collect *c = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (c->stopping)
+		return;
+	if (c->on_terminal && !isatty(STDIN_FILENO))
+		stop_all(c);
+	else
+		reload(c);
 }
 
 static void
@@ -174,107 +372,63 @@ hold_bars(void *arg, bool asking)
 {
 	struct collect *c = arg;
 
-	report_hold(c->o->report, asking);
+	report_hold(c->newest->set->report, asking);
 }
 
 static void
 collect_watch(struct collect *c)
 {
-	struct ev_loop *loop = c->env.loop;
-
 	ev_signal_init(&c->sigint, on_signal, SIGINT);
 	ev_signal_init(&c->sigterm, on_signal, SIGTERM);
+	ev_signal_init(&c->sighup, on_hangup, SIGHUP);
 	ev_prepare_init(&c->prepare, end_if_all_over);
-	c->sigint.data = c->sigterm.data = c->prepare.data = c;
-	ev_signal_start(loop, &c->sigint);
-	ev_signal_start(loop, &c->sigterm);
-	ev_prepare_start(loop, &c->prepare);
+	c->sigint.data = c->sigterm.data = c->sighup.data = c->prepare.data = c;
+	ev_signal_start(c->loop, &c->sigint);
+	ev_signal_start(c->loop, &c->sigterm);
+	if (c->o->daemon)
+		ev_signal_start(c->loop, &c->sighup);
+	ev_prepare_start(c->loop, &c->prepare);
 	secret_on_terminal(hold_bars, c);
 }
 
 static void
 collect_unwatch(struct collect *c)
 {
-	struct ev_loop *loop = c->env.loop;
-
-	ev_signal_stop(loop, &c->sigint);
-	ev_signal_stop(loop, &c->sigterm);
-	ev_prepare_stop(loop, &c->prepare);
+	ev_signal_stop(c->loop, &c->sigint);
+	ev_signal_stop(c->loop, &c->sigterm);
+	ev_signal_stop(c->loop, &c->sighup);
+	ev_prepare_stop(c->loop, &c->prepare);
 	secret_on_terminal(NULL, NULL);
 }
 
 /* ---- all ---- */
 
-static enum err
-turns_new(struct collect *c)
-{
-	const struct client_conf *conf = c->o->conf;
-
-	if ((c->v = calloc(conf->n + 1, sizeof(*c->v))) == NULL)
-		return E_NOMEM;
-	for (size_t i = 0; i < conf->n; i++) {
-		struct turn *t = &c->v[i];
-
-		t->c = c;
-		t->account = &conf->v[i];
-		t->index = i;
-		if (!c->o->chosen[i])
-			continue;
-		if ((t->run = run_new(&c->env, i, turn_over, t)) == NULL)
-			return E_NOMEM;
-	}
-	return E_OK;
-}
-
-static void
-turns_free(struct collect *c)
-{
-	for (size_t i = 0; c->v != NULL && i < c->o->conf->n; i++)
-		run_free(c->v[i].run);
-	free(c->v);
-}
-
-static void
-turns_start(struct collect *c)
-{
-	for (size_t i = 0; i < c->o->conf->n; i++) {
-		struct turn *t = &c->v[i];
-
-		ev_init(&t->timer, turn_begin);
-		t->timer.data = t;
-		if (t->run == NULL)
-			continue;
-		t->state = TURN_LATER;
-		turn_in(t, 0);
-	}
-}
-
 enum err
-collect_run(const struct collect_options *o, bool *held_r, struct errbuf *eb)
+collect_run(const struct collect_options *o, struct collect_set **set,
+    bool *held_r, struct errbuf *eb)
 {
-	struct collect c = { .o = o, .held = held_r };
-	enum err e;
-
-	c.env = (struct run_env){
+	struct collect c = {
+		.o = o,
 		.loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV),
-		.conf = o->conf,
-		.state_dir = o->state_dir,
-		.report = o->report,
-		.terminal = o->terminal,
-		.accept = o->accept,
-		.trace = o->trace,
+		.held = held_r,
+		.on_terminal = isatty(STDIN_FILENO),
 	};
-	if (c.env.loop == NULL || turns_new(&c) != E_OK)
-		e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	else
-		e = dialer_new(&c.env.dialer, c.env.loop, eb);
-	if (e == E_OK) {
-		turns_start(&c);
+	enum err e = E_NOMEM;
+
+	if (c.loop != NULL && (e = dialer_new(&c.dialer, c.loop, eb)) != E_OK)
+		return e;
+	if (c.loop != NULL)
+		c.newest = generation_new(&c, *set);
+	if (c.newest != NULL) {
+		generation_start(c.newest);
 		collect_watch(&c);
-		ev_run(c.env.loop, 0);
+		ev_run(c.loop, 0);
 		collect_unwatch(&c);
-		dialer_free(c.env.dialer);
+		*set = c.newest->set;
+	} else {
+		e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	}
-	turns_free(&c);
+	generation_free(c.newest);
+	dialer_free(c.dialer);
 	return e;
 }

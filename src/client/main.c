@@ -226,60 +226,136 @@ ask_accept(const struct client_conf *conf, bool *held)
 	return any;
 }
 
+/* What was asked for on the command line. */
+struct request {
+	const struct options *o;
+	char **names; /* of accounts; none: all */
+	int n;
+	enum report_kind kind;
+};
+
+/* -1: go on; else the exit code. */
 static int
-command_collect(const struct options *o, const struct client_conf *conf,
-    bool *chosen, bool daemon)
+fill_set(struct collect_set *set, const struct request *q)
 {
-	bool terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) &&
-			!daemon && !o->json && !o->quiet;
-	enum report_kind kind = o->json    ? REPORT_JSON
-				: daemon   ? REPORT_CHANGES
-				: o->quiet ? REPORT_QUIET
-				: isatty(STDOUT_FILENO) && !o->verbose
-				    ? REPORT_BARS
-				    : REPORT_LINES;
+	const struct options *o = q->o;
+	struct complaints c = { o, json_array() };
+
+	if (client_conf_load(&set->conf, o->conf, complain, &c) != E_OK)
+		return failed(o, EX_CONFIG, c.errors);
+	json_decref(c.errors);
+	set->chosen = calloc(set->conf.n + 1, sizeof(*set->chosen));
+	set->report = report_new(q->kind, &set->conf);
+	if (set->chosen == NULL || set->report == NULL)
+		return failed_by(o, EX_OSERR, "%s", _("out of memory"));
+	return choose(o, &set->conf, q->names, q->n, set->chosen);
+}
+
+/* The same; *set_r is NULL then. */
+static int
+load_set(struct collect_set **set_r, const struct request *q)
+{
+	struct collect_set *set = calloc(1, sizeof(*set));
+	int code;
+
+	*set_r = set;
+	if (set == NULL)
+		return failed_by(q->o, EX_OSERR, "%s", _("out of memory"));
+	if ((code = fill_set(set, q)) == -1)
+		return -1;
+	collect_set_free(set);
+	*set_r = NULL;
+	return code;
+}
+
+static struct collect_set *
+reload(void *arg)
+{
+	struct collect_set *set;
+
+	if (load_set(&set, arg) == -1)
+		say_error(_("the configuration was read again"));
+	else
+		say_error(_("the configuration stays as it was"));
+	return set;
+}
+
+static enum report_kind
+kind_of_report(const struct options *o, bool daemon)
+{
+	if (o->json)
+		return REPORT_JSON;
+	if (daemon)
+		return REPORT_CHANGES;
+	if (o->quiet)
+		return REPORT_QUIET;
+	return isatty(STDOUT_FILENO) && !o->verbose ? REPORT_BARS
+						    : REPORT_LINES;
+}
+
+static int
+command_collect(struct request *q, struct collect_set **set)
+{
+	const struct options *o = q->o;
 	struct collect_options c = {
-		.conf = conf,
-		.chosen = chosen,
 		.state_dir = o->state,
-		.report = report_new(kind, conf),
-		.terminal = terminal,
+		.terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) &&
+			    !o->json && !o->quiet,
 		.accept = o->accept,
 		.trace = o->verbose,
-		.daemon = daemon,
 	};
-	bool *held = calloc(conf->n + 1, sizeof(*held));
+	bool *held = calloc((*set)->conf.n + 1, sizeof(*held));
 	struct errbuf eb;
 	int code = EX_OSERR;
 
-	if (c.report == NULL || held == NULL) {
+	if (held == NULL) {
 		code = failed_by(o, EX_OSERR, "%s", _("out of memory"));
-	} else if (collect_run(&c, held, &eb) != E_OK) {
+	} else if (collect_run(&c, set, held, &eb) != E_OK) {
 		code = failed_by(o, EX_OSERR, "%s", eb.text);
 	} else {
-		code = report_end(c.report);
-		if (daemon) /* it ends when it is told to */
-			code = EX_OK;
-		if (terminal && ask_accept(conf, held)) {
-			c.chosen = held;
+		code = report_end((*set)->report);
+		if (c.terminal && ask_accept(&(*set)->conf, held)) {
+			memcpy((*set)->chosen, held,
+			    (*set)->conf.n * sizeof(*held));
 			c.accept = true;
-			if (collect_run(&c, NULL, &eb) == E_OK)
-				code = report_end(c.report);
+			if (collect_run(&c, set, NULL, &eb) == E_OK)
+				code = report_end((*set)->report);
 		}
 	}
-	report_free(c.report);
 	free(held);
 	return code;
 }
 
+/* It ends when it is told to, and then all is well. */
 static int
-command_status(const struct options *o, const struct client_conf *conf,
-    const bool *chosen, enum status_kind kind)
+command_daemon(struct request *q, struct collect_set **set)
+{
+	struct collect_options c = {
+		.state_dir = q->o->state,
+		.accept = q->o->accept,
+		.trace = q->o->verbose,
+		.daemon = true,
+		.reload = reload,
+		.arg = q,
+	};
+	struct errbuf eb;
+
+	if (collect_run(&c, set, NULL, &eb) != E_OK) {
+		say_error(eb.text);
+		return EX_OSERR;
+	}
+	(void)report_end((*set)->report);
+	return EX_OK;
+}
+
+static int
+command_status(const struct options *o, const struct collect_set *set,
+    enum status_kind kind)
 {
 	struct errbuf eb;
 
-	if (status_print(conf, chosen, o->state, o->json ? STATUS_JSON : kind,
-		&eb) == E_OK)
+	if (status_print(&set->conf, set->chosen, o->state,
+		o->json ? STATUS_JSON : kind, &eb) == E_OK)
 		return EX_OK;
 	return failed_by(o, EX_IOERR, "%s", eb.text);
 }
@@ -304,41 +380,26 @@ prepare_state(const struct options *o)
 }
 
 static int
-run_with(const struct options *o, const struct client_conf *conf,
-    const char *command, char **names, int n)
-{
-	bool *chosen = calloc(conf->n + 1, sizeof(*chosen));
-	int code;
-
-	if (chosen == NULL)
-		code = failed_by(o, EX_OSERR, "%s", _("out of memory"));
-	else if ((code = choose(o, conf, names, n, chosen)) != -1)
-		;
-	else if ((code = prepare_state(o)) != -1)
-		;
-	else if (strcmp(command, "status") == 0)
-		code = command_status(o, conf, chosen, STATUS_STATUS);
-	else if (strcmp(command, "accounts") == 0)
-		code = command_status(o, conf, chosen, STATUS_ACCOUNTS);
-	else
-		code = command_collect(
-		    o, conf, chosen, strcmp(command, "daemon") == 0);
-	free(chosen);
-	return code;
-}
-
-static int
 run_command(const struct options *o, const char *command, char **names, int n)
 {
-	struct complaints c = { o, json_array() };
-	struct client_conf conf;
+	bool daemon = strcmp(command, "daemon") == 0;
+	struct request q = { o, names, n, kind_of_report(o, daemon) };
+	struct collect_set *set;
 	int code;
 
-	if (client_conf_load(&conf, o->conf, complain, &c) != E_OK)
-		return failed(o, EX_CONFIG, c.errors);
-	json_decref(c.errors);
-	code = run_with(o, &conf, command, names, n);
-	client_conf_free(&conf);
+	if ((code = load_set(&set, &q)) != -1)
+		return code;
+	if ((code = prepare_state(o)) != -1)
+		;
+	else if (strcmp(command, "status") == 0)
+		code = command_status(o, set, STATUS_STATUS);
+	else if (strcmp(command, "accounts") == 0)
+		code = command_status(o, set, STATUS_ACCOUNTS);
+	else if (daemon)
+		code = command_daemon(&q, &set);
+	else
+		code = command_collect(&q, &set);
+	collect_set_free(set);
 	return code;
 }
 

@@ -284,3 +284,152 @@ def test_another_malote_is_no_change(lie, client, daemon):
     server.fault("STAT", faults.stall())
     wait_until(lambda: polls(server) >= 4)
     assert end(run).text == ""
+
+
+# SIGHUP.
+
+def errors(m):
+    """What it has said so far."""
+    with open(m.home + "/stderr", encoding="utf-8") as f:
+        return f.read()
+
+
+def reload(m, run, answer="read again"):
+    before = errors(m).count(answer)
+    run.signal(signal.SIGHUP)
+    wait_until(lambda: errors(m).count(answer) > before)
+
+
+def test_reload(lie, client, daemon):
+    """One account comes, one goes, one is at another server now, and one is
+    as it was: nothing of it comes twice."""
+    stays, goes, moves, there, comes = [lie(letters(2, n)) for n in range(5)]
+    m = client()
+    for name, server in (("stays", stays), ("goes", goes), ("moves", moves)):
+        m.account(name, at=server, interval="1s")
+    run = daemon(m, "--quiet")
+    wait_until(lambda: len(m.files()) == 6)
+    del m.accounts["goes"]
+    m.account("moves", at=there)
+    m.account("comes", at=comes, interval="1s").write()
+    reload(m, run)
+    wait_until(lambda: len(m.files()) == 10)
+    for server in (goes, moves):
+        server.forget()
+    for server in (stays, there, comes):
+        n = polls(server)
+        wait_until(lambda: polls(server) > n)
+    assert polls(goes) == polls(moves) == 0
+    end(run)
+    same(m.files().values(), [x.local for s in (stays, goes, moves, there,
+                                                comes) for x in s.box.mails])
+
+
+def test_reload_of_an_interval(lie, client, daemon):
+    """What was an hour is a second."""
+    server = lie(letters(1))
+    m = client().account(at=server, interval="1h")
+    run = daemon(m)
+    wait_until(lambda: len(m.files()) == 1)
+    m.account(interval="1s").write()
+    reload(m, run)
+    wait_until(lambda: polls(server) >= 4)
+    end(run)
+
+
+@pytest.mark.parametrize("text, word", [
+    ("account casa { server = ", "malote.conf:1"), ("", "no account"),
+    ('account "b" { server = "x" user = "y@z" }\n', "no account casa"),
+    (None, "malote.conf")])
+def test_reload_of_a_mistake(lie, client, daemon, text, word):
+    """It is said, and all goes on as it was."""
+    server = lie(letters(1))
+    m = client().account(at=server, interval="1s")
+    run = daemon(m, "casa")
+    wait_until(lambda: len(m.files()) == 1)
+    if text is None:
+        os.unlink(m.conf)
+    else:
+        m.write_conf(text)
+    reload(m, run, "stays as it was")
+    server.box.mails.extend(letters(1, 20, "later%d"))
+    wait_until(lambda: len(m.files()) == 2)
+    m.write()
+    reload(m, run)
+    assert word in end(run).text
+
+
+@pytest.mark.parametrize("change", ["nothing", "server", "gone"])
+def test_reload_during_a_run(lie, client, daemon, change):
+    """It finishes; nothing waits for it but its own account."""
+    slow, other, quick = [lie(letters(3, n)) for n in range(3)]
+    fault = slow.fault("RETR", faults.wait(3))
+    m = client().account(at=slow, interval="1h", keep="no")
+    m.account("quick", at=quick, interval="1s")
+    run = daemon(m)
+    wait_until(lambda: fault.fired)
+    if change == "server":
+        m.account(at=other)
+    if change == "gone":
+        del m.accounts["casa"]
+    m.write()
+    reload(m, run)
+    n = polls(quick)
+    wait_until(lambda: polls(quick) > n)
+    assert slow.box.mails, "it is slow no more"
+    wait_until(lambda: slow.box.mails == [])
+    if change == "server":
+        wait_until(lambda: other.box.mails == [])
+    elif change == "nothing":
+        wait_until(lambda: polls(slow) == 2)
+    n = polls(quick)
+    wait_until(lambda: polls(quick) > n)
+    assert "another malote" not in end(run).text
+    slow.settle()
+    assert polls(slow) == (2 if change == "nothing" else 1)
+    same(m.files().values(), [x.local for s in (slow, other) for x in
+                              s.box.removed]
+         + [x.local for x in quick.box.mails])
+
+
+def test_reload_says_no_failure_twice(lie, client, daemon):
+    server = lie(letters(1))
+    server.fault("STAT", faults.err("[SYS/PERM] broken"), times=faults.ALWAYS)
+    m = client().account(at=server, interval="1s")
+    run = daemon(m)
+    wait_until(lambda: "broken" in errors(m))
+    reload(m, run)
+    n = polls(server)
+    wait_until(lambda: polls(server) >= n + 2)
+    assert end(run).text.count("broken") == 1
+
+
+def test_reload_does_not_grow(lie, client, daemon):
+    """What was read before is given back, however large."""
+    m = client().account(at=lie(letters(1)), interval="1s")
+    for n in range(1000):
+        m.account("other%d" % n, at=1)
+    run = daemon(m, "--quiet", "casa")
+    wait_until(lambda: len(m.files()) == 1)
+    for _ in range(5):
+        reload(m, run)
+    before = memory(run.pid)
+    for _ in range(20):
+        reload(m, run)
+    assert memory(run.pid) - before < 2 << 20
+    end(run)
+
+
+def test_a_terminal_that_is_closed_ends_it(lie, client, typist):
+    """A daemon that was started by hand there does not live on unseen."""
+    server = lie(letters(1))
+    m = client().account(at=server, interval="1s")
+    t = typist(m, "daemon")
+    wait_until(lambda: polls(server) >= 1)
+    os.kill(t.pid, signal.SIGHUP)
+    t.expect(b"read again")
+    os.close(t.fd)
+    ended = []
+    wait_until(lambda: ended or ended.append(
+        os.waitpid(t.pid, os.WNOHANG)[0]) or ended[-1] or ended.clear())
+    t.code, t.fd = 0, os.open("/dev/null", os.O_RDONLY)

@@ -282,7 +282,7 @@ report_over(struct report *r, size_t i, const struct visit_result *result)
 }
 
 void
-report_change(struct report *r, size_t i, const struct session_result *result)
+report_change(struct report *r, size_t i, const struct visit_result *result)
 {
 	const char *name = r->conf->v[i].name;
 	char when[CLOCK_DATE], head[CLOCK_DATE + LINE];

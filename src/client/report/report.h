@@ -46,7 +46,7 @@ void report_over(struct report *r, size_t i, const struct visit_result *result);
 /* An account fails that did not before, or otherwise than before; or it works
  * again.  With the time. */
 void report_change(
-    struct report *r, size_t i, const struct session_result *result);
+    struct report *r, size_t i, const struct visit_result *result);
 
 /* No bars while somebody is asked something on the terminal. */
 void report_hold(struct report *r, bool hold);
