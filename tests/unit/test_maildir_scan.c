@@ -270,22 +270,29 @@ test_now(void **state)
 	fixture_must_open(f);
 }
 
-/* A time in the future proves nothing. */
+/* A restore may set the time of a directory back to what the index has. */
 static void
-test_future_time(void **state)
+test_kept_time(void **state)
 {
 	struct drop_fixture *f = *state;
-	struct timespec t[2] = { { time(NULL) + 1000, 5 },
-		{ time(NULL) + 1000, 5 } };
+	struct timespec t[2];
 	char path[256];
+	struct stat st;
 
-	fixture_put(f, "new/1.a", "x\n");
-	snprintf(path, sizeof(path), "%s/new", f->path);
-	assert_int_equal(utimensat(AT_FDCWD, path, t, 0), 0);
+	fixture_put(f, "cur/1.a:2,", "x\n");
 	fixture_settle();
 	fixture_must_open(f);
 	fixture_close(f);
-	assert_int_equal(fixture_open(f, true), E_AGAIN);
+	assert_int_equal(fixture_open(f, true), E_OK);
+	fixture_close(f);
+	snprintf(path, sizeof(path), "%s/cur", f->path);
+	assert_int_equal(stat(path, &st), 0);
+	fixture_put(f, "cur/2.b:2,", "x\n");
+	t[0] = st.st_atim;
+	t[1] = st.st_mtim;
+	assert_int_equal(utimensat(AT_FDCWD, path, t, 0), 0);
+	fixture_must_open(f);
+	fixture_expect(f, UIDS("1.a", "2.b"));
 }
 
 /* S-ENG-09, M-11: the same unique-id after every move and change of flags. */
@@ -722,7 +729,7 @@ main(void)
 		T(test_odd_files),
 		T(test_quick),
 		T(test_now),
-		T(test_future_time),
+		T(test_kept_time),
 		T(test_moves),
 		T(test_frozen),
 		T(test_doubles),

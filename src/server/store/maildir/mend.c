@@ -82,7 +82,7 @@ trust_known(struct scan *s, enum maildir_sub sub, struct index_time time)
 
 	if (fstat(s->d->sub[sub], &st) < 0)
 		return err_sys(s->eb, E_IO, "directory");
-	if (!names_same_time(names_stat_time(&st), time))
+	if (!names_same_time(names_dir_time(&st), time))
 		return E_OK;
 	for (uint32_t i = 0; i < s->n && e == E_OK; i++)
 		if (NAME_SUB(s->v[i].name) == sub)

@@ -201,10 +201,10 @@ names_only(const struct names *t, struct slice base, bool *several_r)
 /* ---- times ---- */
 
 struct index_time
-names_stat_time(const struct stat *st)
+names_dir_time(const struct stat *st)
 {
-	return (struct index_time){ st->st_mtim.tv_sec,
-		(uint32_t)st->st_mtim.tv_nsec };
+	return (struct index_time){ st->st_ctim.tv_sec,
+		(uint32_t)st->st_ctim.tv_nsec };
 }
 
 bool
@@ -298,7 +298,7 @@ read_if_changed(struct names *t, enum maildir_sub sub, int fd, bool *read_r,
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (fstat(fd, &st) < 0)
 		return err_sys(eb, E_IO, "directory");
-	time = names_stat_time(&st);
+	time = names_dir_time(&st);
 	if (d->known && !d->torn && names_same_time(time, d->time))
 		return E_OK;
 	d->time = time;

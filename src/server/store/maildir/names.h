@@ -81,7 +81,9 @@ const struct name *names_only(
 struct index_time names_time(const struct names *t, enum maildir_sub sub);
 
 struct stat;
-struct index_time names_stat_time(const struct stat *st);
+/* When anything about a directory, or its entries, changed last.  Not the time
+ * of its entries alone: whoever restores a backup sets that back. */
+struct index_time names_dir_time(const struct stat *st);
 bool names_same_time(struct index_time a, struct index_time b);
 
 #endif

@@ -80,8 +80,8 @@ open_current(struct maildir *m, int root, bool now)
 		return false;
 	m->end = (uint64_t)index.st_size;
 	if (indexfile_trailer(fd, m->end, now, &m->trailer) == E_OK &&
-	    names_same_time(names_stat_time(&new_st), m->trailer.new_time) &&
-	    names_same_time(names_stat_time(&cur_st), m->trailer.cur_time)) {
+	    names_same_time(names_dir_time(&new_st), m->trailer.new_time) &&
+	    names_same_time(names_dir_time(&cur_st), m->trailer.cur_time)) {
 		maildir_view_set(m, fd, &index);
 		return true;
 	}

@@ -9,12 +9,20 @@
 #include "server/store/maildir/dir.h"
 #include "server/store/maildir/indexfile.h"
 
+/* When it was written last. */
+static struct index_time
+written(const struct stat *st)
+{
+	return (struct index_time){ st->st_mtim.tv_sec,
+		(uint32_t)st->st_mtim.tv_nsec };
+}
+
 void
 maildir_view_set(struct maildir *m, int fd, const struct stat *st)
 {
 	m->index_dev = st->st_dev;
 	m->index_ino = st->st_ino;
-	m->index_time = names_stat_time(st);
+	m->index_time = written(st);
 	if (m->index_fd >= 0)
 		close(m->index_fd);
 	m->index_fd = m->keeps_index ? fd : -1;
@@ -39,7 +47,7 @@ maildir_view_open(
 		return e == E_NOENT ? E_FORMAT : e;
 	/* Whoever has the lock is the only one who writes. */
 	if (st.st_ino == m->index_ino && st.st_dev == m->index_dev &&
-	    names_same_time(names_stat_time(&st), m->index_time) &&
+	    names_same_time(written(&st), m->index_time) &&
 	    indexfile_trailer(*fd_r, m->end, now, &t) == E_OK &&
 	    index_same_totals(&t, &m->trailer))
 		return E_OK;
