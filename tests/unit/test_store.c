@@ -28,7 +28,7 @@ enum { POP3S = 2, WAIT = 20 /* seconds for any answer */ };
 struct heard {
 	uint16_t type;
 	uint64_t sid, octets, end;
-	uint32_t count, removed, failed;
+	uint32_t count, left_out, removed, failed;
 	uint8_t role, code, ok, n;
 	uint16_t index;
 	char user[NAME_MAX_OCTETS + 1], from[PEER_MAX];
@@ -76,6 +76,7 @@ hear(void *arg, struct ipc_in *in)
 		ipc_get_str(in, h->user, sizeof(h->user));
 		h->count = ipc_get_u32(in);
 		h->octets = ipc_get_u64(in);
+		h->left_out = ipc_get_u32(in);
 		break;
 	case IPC_NOT_OPENED:
 		h->sid = ipc_get_u64(in);

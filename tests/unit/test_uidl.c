@@ -228,15 +228,102 @@ test_auto_courier(void **state)
 	expect_for_good(f, UIDS("UID5-1234567", "UID6", "3.c"));
 }
 
-/* A list that makes no sense is as none. */
+/* A list that cannot be used now refuses the sign-in as long as nothing is
+ * decided: nobody has been shown anything that its repair would change. */
 static void
-test_auto_junk(void **state)
+expect_refused(struct drop_fixture *f)
+{
+	fixture_close(f);
+	assert_int_equal(fixture_open(f, false), E_IO);
+	assert_int_equal(f->o.code, SIGN_IN_TEMPORARY);
+	assert_false(fixture_has(f, "malote-uidl"));
+	assert_false(fixture_has(f, "malote.index"));
+}
+
+static void
+test_list_unusable(void **state)
+{
+	static const enum store_uidl asked[] = { UIDL_AUTO, UIDL_DOVECOT };
+	struct drop_fixture *f = *state;
+	char list[256], aside[256];
+
+	snprintf(list, sizeof(list), "%s/dovecot-uidlist", f->path);
+	snprintf(aside, sizeof(aside), "%s/aside", f->path);
+	courier_list(f);
+	for (unsigned i = 0; i < 2; i++) {
+		f->conf.uidl = asked[i];
+		fixture_put(f, "dovecot-uidlist", "9 of a later version\n");
+		expect_refused(f);
+		dovecot_list(f);
+		assert_int_equal(chmod(list, 0), 0);
+		if (geteuid() != 0)
+			expect_refused(f);
+		assert_int_equal(chmod(list, 0600), 0);
+		if (geteuid() == 0) {
+			assert_int_equal(chown(list, 12345, 12345), 0);
+			expect_refused(f);
+			assert_int_equal(chown(list, 0, 0), 0);
+		}
+		assert_int_equal(rename(list, aside), 0);
+		assert_int_equal(symlink("aside", list), 0);
+		expect_refused(f);
+		assert_int_equal(unlink(list), 0);
+	}
+	assert_int_equal(rename(aside, list), 0);
+	expect_after(f, UIDS("000000046b024bf1", "Custom.id", "3.c"));
+}
+
+/* Once something was shown a list that breaks keeps nobody out. */
+static void
+test_list_breaks(void **state)
 {
 	struct drop_fixture *f = *state;
 
+	f->conf.uidl = UIDL_DOVECOT;
+	dovecot_list(f);
+	expect_after(f, UIDS("000000046b024bf1", "Custom.id", "3.c"));
 	fixture_put(f, "dovecot-uidlist", "junk\n");
-	courier_list(f);
-	expect_after(f, UIDS("UID5-1234567", "UID6", "3.c"));
+	fixture_put(f, "new/4.d", "x\n");
+	expect_for_good(f, UIDS("000000046b024bf1", "Custom.id", "3.c", "4.d"));
+}
+
+/* An empty maildrop has shown nothing: the list that comes with its mail
+ * counts. */
+static void
+test_empty_decides_nothing(void **state)
+{
+	static const enum store_uidl asked[] = { UIDL_AUTO, UIDL_DOVECOT };
+	struct drop_fixture *f = *state;
+
+	fixture_remove(f, "new/1.a");
+	fixture_remove(f, "cur/2.b:2,S");
+	fixture_remove(f, "cur/3.c:2,");
+	for (unsigned i = 0; i < 2; i++) {
+		f->conf.uidl = asked[i];
+		fixture_must_open(f);
+		assert_int_equal(f->o.count, 0);
+		assert_false(fixture_has(f, "malote-uidl"));
+		fixture_close(f);
+	}
+	f->conf.uidl = UIDL_AUTO;
+	fixture_put(f, "new/1.a", "x\n");
+	fixture_put(f, "cur/2.b:2,S", "x\n");
+	dovecot_list(f);
+	expect_for_good(f, UIDS("000000046b024bf1", "Custom.id"));
+}
+
+/* What was decided by mistake is undone by removing the two files. */
+static void
+test_undone(void **state)
+{
+	struct drop_fixture *f = *state;
+
+	dovecot_list(f);
+	expect_after(f, UIDS("000000046b024bf1", "Custom.id", "3.c"));
+	fixture_remove(f, "malote-uidl");
+	fixture_remove(f, "malote.index");
+	snprintf(f->conf.uidl_format, sizeof(f->conf.uidl_format), "%%u");
+	expect_for_good(f, UIDS("4", "Custom.id", "3.c"));
 }
 
 static void
@@ -407,7 +494,10 @@ main(void)
 		T(test_auto_none),
 		T(test_auto_dovecot),
 		T(test_auto_courier),
-		T(test_auto_junk),
+		T(test_list_unusable),
+		T(test_list_breaks),
+		T(test_empty_decides_nothing),
+		T(test_undone),
 		T(test_filename),
 		T(test_dovecot),
 		T(test_switched),

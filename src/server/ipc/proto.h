@@ -62,7 +62,8 @@ enum ipc_type {
 	IPC_OPEN = 64,
 
 	/* store -> worker */
-	IPC_OPENED = 80, /* u64 sid, str user, u32 count, u64 octets */
+	IPC_OPENED = 80, /* u64 sid, str user, u32 count, u64 octets,
+	                  * u32 messages that cannot be read now */
 	IPC_NOT_OPENED,  /* u64 sid, u8 enum sign_in_code, then of who has it if
 	                  * SIGN_IN_IN_USE: u64 since when, seconds since 1970,
 	                  * str from where */

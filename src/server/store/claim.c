@@ -205,6 +205,7 @@ claim_opened(struct claim *c, const struct hold_open *o)
 	ipc_put_str(c->worker->chan, c->user);
 	ipc_put_u32(c->worker->chan, o->count);
 	ipc_put_u64(c->worker->chan, o->octets);
+	ipc_put_u32(c->worker->chan, o->left_out);
 	store_answer_end(c->worker);
 }
 

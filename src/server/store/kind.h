@@ -43,6 +43,7 @@ struct hold_open {
 	struct hold *hold; /* to go on with after E_AGAIN; the result */
 	uint32_t count;
 	uint64_t octets;
+	uint32_t left_out; /* messages that cannot be read now */
 
 	/* When it fails: what the client is told. */
 	enum sign_in_code code;

@@ -46,12 +46,13 @@ session_refused(
 
 void
 session_opened(struct session *s, struct store_link *store, const char *user,
-    uint32_t count, uint64_t octets)
+    uint32_t count, uint64_t octets, uint32_t left_out)
 {
 	char shown[NAME_MAX_OCTETS + 1];
 
 	s->store = store;
 	s->count = count;
+	s->left_out = left_out;
 	s->user = strdup(user);
 	if (s->worker->conf.mark_seen)
 		s->seen = calloc(((size_t)count + 7) / 8 + 1, 1);
@@ -61,11 +62,12 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 	}
 	log_line(LOG_EVENT,
 	    "ev=login sid=%u.%llx user=%s ip=%s method=%s tls=%s cipher=%s "
-	    "messages=%u octets=%llu",
+	    "messages=%u left_out=%u octets=%llu",
 	    s->worker->conf.role.index, (unsigned long long)s->sid,
 	    str_escape(shown, sizeof(shown), user, strlen(user)), s->peer,
 	    s->sign_in.method, conn_tls_version(&s->conn),
-	    conn_tls_cipher(&s->conn), count, (unsigned long long)octets);
+	    conn_tls_cipher(&s->conn), count, left_out,
+	    (unsigned long long)octets);
 	pop3_server_opened(&s->pop3, &s->out, count, octets);
 	answer_ready(s);
 }

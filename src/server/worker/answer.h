@@ -22,9 +22,10 @@ void session_challenged(struct session *s, struct slice data);
 void session_refused(
     struct session *s, enum sign_in_code code, const struct pop3_arg *arg);
 
-/* Of a store: the maildrop is open. */
+/* Of a store: the maildrop is open.  left_out: messages in it that cannot be
+ * read now. */
 void session_opened(struct session *s, struct store_link *store,
-    const char *user, uint32_t count, uint64_t octets);
+    const char *user, uint32_t count, uint64_t octets, uint32_t left_out);
 
 /* Of a store: the maildrop is updated and released. */
 void session_committed(struct session *s, uint32_t removed, uint32_t failed);

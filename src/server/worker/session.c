@@ -78,13 +78,14 @@ session_log(const struct session *s, const char *why)
 
 	log_line(LOG_EVENT,
 	    "ev=session sid=%u.%llx user=%s ip=%s tls=%s cipher=%s in=%llu "
-	    "out=%llu retr=%u top=%u dele=%u left=%u why=%s ms=%llu",
+	    "out=%llu retr=%u top=%u dele=%u left=%u left_out=%u why=%s "
+	    "ms=%llu",
 	    s->worker->conf.role.index, (unsigned long long)s->sid,
 	    str_escape(user, sizeof(user), name, strlen(name)), s->peer,
 	    conn_tls_version(&s->conn), conn_tls_cipher(&s->conn),
 	    (unsigned long long)s->octets_in, (unsigned long long)s->octets_out,
 	    s->pop3.n_retr, s->pop3.n_top, s->removed, s->count - s->removed,
-	    why, (unsigned long long)(clock_ms() - s->started));
+	    s->left_out, why, (unsigned long long)(clock_ms() - s->started));
 }
 
 void

@@ -60,7 +60,7 @@ struct session {
 	struct store_link *store; /* that holds it for us */
 	char *user;
 	uint8_t *seen; /* messages that were sent whole, for mark_seen */
-	uint32_t count, removed;
+	uint32_t count, removed, left_out;
 	struct { /* the last message whose size was said */
 		uint32_t msgno;
 		uint64_t wire;

@@ -52,15 +52,16 @@ on_opened(void *arg, struct ipc_in *in)
 	uint64_t sid = ipc_get_u64(in), octets;
 	struct session *s = session_find(l->worker, sid);
 	char user[NAME_MAX_OCTETS + 1];
-	uint32_t count;
+	uint32_t count, left_out;
 
 	ipc_get_str(in, user, sizeof(user));
 	count = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
 	octets = ipc_get_u64(in);
+	left_out = ipc_get_u32(in);
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	if (s != NULL && s->wait == WAIT_SIGN_IN)
-		session_opened(s, l, user, count, octets);
+		session_opened(s, l, user, count, octets, left_out);
 	else /* the client did not wait */
 		session_tell(l->chan, IPC_RELEASE, sid);
 	return E_OK;

@@ -44,6 +44,8 @@ struct maildir {
 	uint32_t *doubt; /* messages whose size is not sure, up to
 	                      * DOUBTS_MAX */
 	unsigned n_doubt;
+	uint32_t left_out;  /* messages that could not be read */
+	bool left_told;     /* the log has them */
 	bool damaged;       /* the index is to be made anew */
 	bool uidls_unsaved; /* malote-uidl could not be written */
 	char tag[];

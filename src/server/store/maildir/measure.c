@@ -80,6 +80,7 @@ maildir_measure(int dir, const char *file, bool trust_name, struct measure *m_r,
 			return err_sys(
 			    eb, errno == ENOENT ? E_NOENT : E_IO, "message");
 		if (S_ISREG(st.st_mode) && st.st_uid == sandbox_uid() &&
+		    (st.st_mode & S_IRUSR) != 0 &&
 		    m_r->stored == (uint64_t)st.st_size)
 			return E_OK;
 	}

@@ -152,19 +152,20 @@ sort_new(struct scan *s)
 
 /* ---- writing ---- */
 
+static struct index_time
+time_to_record(const struct scan *s, enum maildir_sub sub)
+{
+	return s->unsure ? (struct index_time){ 0, INDEX_TIME_UNKNOWN }
+			 : names_time(&s->names, sub);
+}
+
 static enum err
 write_index(struct scan *s, enum indexfile_how how, int *fd_r)
 {
 	struct indexfile_writer f;
 	uint32_t first = how == INDEXFILE_APPEND ? s->known : 0;
-	struct index_time time[SUBS];
 	enum err e;
 
-	for (enum maildir_sub sub = SUB_NEW; sub < SUBS; sub++) {
-		time[sub] = names_time(&s->names, sub);
-		if (s->unsure)
-			time[sub].nsec = INDEX_TIME_UNKNOWN;
-	}
 	e = indexfile_begin(
 	    &f, how, s->d->root, &s->trailer, s->index_end, s->eb);
 	for (uint32_t i = first; i < s->n && e == E_OK; i++) {
@@ -176,8 +177,9 @@ write_index(struct scan *s, enum indexfile_how how, int *fd_r)
 			    (struct slice){ v->name, v->name_len }, s->eb);
 	}
 	if (e == E_OK)
-		e = indexfile_end(&f, time[SUB_NEW], time[SUB_CUR], fd_r,
-		    &s->m->end, &s->m->trailer, s->eb);
+		e = indexfile_end(&f, time_to_record(s, SUB_NEW),
+		    time_to_record(s, SUB_CUR), fd_r, &s->m->end,
+		    &s->m->trailer, s->eb);
 	indexfile_clear(&f);
 	return e;
 }
@@ -210,8 +212,8 @@ save_index(struct scan *s, int *fd_r)
 	enum err e;
 
 	if (is_same(s) &&
-	    names_time(&s->names, SUB_NEW).nsec == INDEX_TIME_UNKNOWN &&
-	    names_time(&s->names, SUB_CUR).nsec == INDEX_TIME_UNKNOWN)
+	    time_to_record(s, SUB_NEW).nsec == INDEX_TIME_UNKNOWN &&
+	    time_to_record(s, SUB_CUR).nsec == INDEX_TIME_UNKNOWN)
 		return use_old(s, fd_r);
 	e = write_index(s, how, fd_r);
 	if (e == E_DENIED && is_same(s))

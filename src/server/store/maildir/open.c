@@ -204,6 +204,7 @@ maildir_open(struct hold_open *o)
 	if (e == E_OK) {
 		o->count = m->trailer.count;
 		o->octets = m->trailer.octets;
+		o->left_out = m->left_out;
 		return E_OK;
 	}
 	if (m != NULL)

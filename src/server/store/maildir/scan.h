@@ -41,7 +41,7 @@ struct scan {
 	uint64_t index_end;
 	struct index_trailer trailer;
 	bool mend;    /* appending to it is not enough */
-	bool unsure;  /* a file could not be read: look again next time */
+	bool unsure;  /* not all that is there was seen: look again next time */
 	unsigned odd; /* files that are no messages */
 };
 

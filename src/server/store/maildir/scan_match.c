@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "server/store/maildir/measure.h"
+#include "server/store/maildir/scan_left.h"
 
 enum { TRIES = 4, SEVERAL_MAX = 64 };
 
@@ -79,7 +80,6 @@ meet_file(struct scan *s, const struct name *m, uint64_t ino, bool alone,
 {
 	struct scan_message *v;
 	struct measure size;
-	char name[80];
 	enum err e;
 
 	if ((e = measure_file(s, &m, alone, &size)) == E_NOENT) {
@@ -87,13 +87,7 @@ meet_file(struct scan *s, const struct name *m, uint64_t ino, bool alone,
 		return E_OK;
 	}
 	if (e == E_FORMAT || e == E_IO) {
-		s->unsure = s->unsure || e == E_IO;
-		if (s->odd++ == 0)
-			log_line(LOG_WARNING,
-			    "ev=not-a-message %s file=%s error=\"%s\"",
-			    s->m->hold.tag,
-			    str_escape(name, sizeof(name), m->s, m->len),
-			    s->eb->text);
+		scan_leave_out(s, m);
 		return E_OK;
 	}
 	if (e != E_OK || (e = scan_add(s, (struct slice){ m->s, m->len },
@@ -243,11 +237,13 @@ scan_match(struct scan *s, bool *missed_r)
 	enum err e = E_OK;
 
 	*missed_r = false;
+	scan_left_begin(s);
 	for (uint32_t i = 0; i < s->n; i++)
 		s->v[i].here = false;
 	/* All files of a base name at once. */
 	for (uint32_t i = 0; i < s->names.bases && e == E_OK; i++)
 		e = match_base(s, s->names.base[i].name, missed_r);
+	scan_left_end(s);
 	if (e == E_NOMEM)
 		err_set(s->eb, e, "matching names");
 	return e;

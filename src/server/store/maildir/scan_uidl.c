@@ -7,7 +7,27 @@
 #include "base/log.h"
 #include "server/store/maildir/foreign.h"
 
-/* A list to be asked: what the settings say, or what is found. */
+/* A list that is there and cannot be used.  As long as nothing was shown to
+ * anybody it can still be mended, and its unique-ids be shown: the sign-in is
+ * refused until then.  Later the messages that it is asked for are new in any
+ * case. */
+static enum err
+list_unusable(const struct scan *s, const char *list)
+{
+	struct errbuf why = *s->eb;
+
+	if (s->uidl.decided == UIDL_AUTO)
+		return err_set(s->eb, E_IO,
+		    "%s: %s; mend it, or move it away if its unique-ids are "
+		    "not wanted",
+		    list, why.text);
+	log_line(LOG_WARNING, "ev=uidlist-ignored %s list=%s error=\"%s\"",
+	    s->m->hold.tag, list, why.text);
+	return E_NOENT;
+}
+
+/* A list to be asked: what the settings say, or what is found.  E_NOENT: there
+ * is none to ask. */
 static enum err
 read_list(struct scan *s, struct foreign *f, enum store_uidl kind)
 {
@@ -15,9 +35,8 @@ read_list(struct scan *s, struct foreign *f, enum store_uidl kind)
 
 	foreign_init(f, kind);
 	e = foreign_read(f, s->d->root, s->eb);
-	if (e == E_FORMAT)
-		log_line(LOG_WARNING, "ev=uidlist-ignored %s error=\"%s\"",
-		    s->m->hold.tag, s->eb->text);
+	if (e != E_OK && e != E_NOENT && e != E_NOMEM)
+		e = list_unusable(s, foreign_name(kind));
 	if (e == E_OK)
 		log_line(LOG_EVENT,
 		    "ev=uidlist-read %s kind=%s messages=%u junk=%u",
@@ -47,6 +66,15 @@ ignore_later_lists(struct scan *s)
 }
 
 static bool
+has_message(const struct scan *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->v[i].here)
+			return true;
+	return false;
+}
+
+static bool
 has_new(const struct scan *s)
 {
 	for (uint32_t i = 0; i < s->n; i++)
@@ -64,11 +92,13 @@ choose_list(struct scan *s, struct foreign *f)
 	enum err e = E_NOENT;
 
 	foreign_init(f, UIDL_FILENAME);
+	/* What shows nothing decides nothing: a list may come with the mail. */
+	if (!has_message(s))
+		return E_OK;
 	if (want == UIDL_AUTO && s->uidl.decided == UIDL_FILENAME)
 		ignore_later_lists(s);
 	if (want == UIDL_AUTO && first) {
-		if ((e = read_list(s, f, UIDL_DOVECOT)) == E_NOENT ||
-		    e == E_FORMAT) {
+		if ((e = read_list(s, f, UIDL_DOVECOT)) == E_NOENT) {
 			foreign_free(f);
 			e = read_list(s, f, UIDL_COURIER);
 		}
@@ -76,7 +106,7 @@ choose_list(struct scan *s, struct foreign *f)
 		   (want == UIDL_DOVECOT || want == UIDL_COURIER)) {
 		e = read_list(s, f, want);
 	}
-	if (e == E_NOENT || e == E_FORMAT) {
+	if (e == E_NOENT) {
 		foreign_free(f);
 		f->kind = want == UIDL_AUTO ? UIDL_FILENAME : want;
 		e = E_OK;
@@ -180,9 +210,28 @@ give_uid(struct scan *s, const struct foreign *f, struct scan_message *v)
 	return e;
 }
 
+/* The admin may have meant another: as long as nobody has collected this mail
+ * it can be decided anew. */
+static void
+log_decision(const struct scan *s)
+{
+	const struct store_conf *conf = s->m->hold.conf;
+	char path[300];
+
+	str_quote(path, sizeof(path), s->m->path, strlen(s->m->path));
+	log_line(LOG_EVENT,
+	    "ev=uidl-decided %s uidl=%s pop3_uidl_format=\"%s\" "
+	    "undo=\"before this mail is collected remove %s/%s/malote-uidl "
+	    "and %s/%s/malote.index\"",
+	    s->m->hold.tag, uidlfile_decision(s->uidl.decided),
+	    s->uidl.decided == UIDL_DOVECOT ? conf->uidl_format : "-",
+	    conf->root, path, conf->root, path);
+}
+
 enum err
 scan_give_uidls(struct scan *s)
 {
+	enum store_uidl decided = s->uidl.decided;
 	struct foreign f;
 	enum err e;
 
@@ -195,6 +244,8 @@ scan_give_uidls(struct scan *s)
 	if (e != E_OK)
 		return e;
 	e = uidlfile_save(&s->uidl, s->d->root, s->eb);
+	if (e == E_OK && s->uidl.decided != decided)
+		log_decision(s);
 	if (e == E_DENIED) {
 		log_line(LOG_WARNING, "ev=uidl-not-saved %s error=\"%s\"",
 		    s->m->hold.tag, s->eb->text);

@@ -31,6 +31,12 @@ static const char *const decision[] = {
 	[UIDL_COURIER] = "courier",
 };
 
+const char *
+uidlfile_decision(enum store_uidl decided)
+{
+	return decision[decided];
+}
+
 void
 uidlfile_init(struct uidlfile *u)
 {

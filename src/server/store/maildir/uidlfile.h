@@ -50,6 +50,9 @@ struct uidlfile {
 void uidlfile_init(struct uidlfile *u);
 void uidlfile_free(struct uidlfile *u);
 
+/* The name of the setting that was decided on; "" for UIDL_AUTO. */
+const char *uidlfile_decision(enum store_uidl decided);
+
 /* One that is not there is empty. */
 enum err uidlfile_load(
     struct uidlfile *u, int root, struct errbuf *eb) NODISCARD;

@@ -1,0 +1,21 @@
+/*
+ * scan_left.h - files that are left out of the list: those that are no
+ * messages, and messages that cannot be read now.  The maildrop is served
+ * without them, and the log says which they are, why, and what to do.
+ */
+#ifndef SERVER_STORE_MAILDIR_SCAN_LEFT_H
+#define SERVER_STORE_MAILDIR_SCAN_LEFT_H
+
+#include "server/store/maildir/scan.h"
+
+/* Leaves out the file; s->eb says why it could not be measured.  A message
+ * whose repair changes nothing of its directory makes s->unsure true: the names
+ * are read again at the next sign-in. */
+void scan_leave_out(struct scan *s, const struct name *m);
+
+/* Before the names are matched: none is left out yet. */
+void scan_left_begin(struct scan *s);
+/* After that: says how many messages were left out, once in a session. */
+void scan_left_end(struct scan *s);
+
+#endif

@@ -1,0 +1,133 @@
+"""Sites as they are: files that somebody else made, moved or mended."""
+import os
+
+import pytest
+
+import drop
+import pop3
+
+pytestmark = [pytest.mark.core, pytest.mark.ours]
+
+LIST = ("3 V1400000000 N3 G0123456789abcdef0123456789abcdef\n"
+        "1 :1700000000.a\n2 Pold-2 :1700000001.b\n")
+
+
+def two():
+    return [drop.Message("cur", "1700000000.a:2,", b"A: 1\n\nx\n", 1, "m"),
+            drop.Message("cur", "1700000001.b:2,", b"A: 2\n\ny\n", 1, "m")]
+
+
+def put(place, path, text, mode=0o600):
+    with open(path, "w") as f:
+        f.write(text)
+    os.chmod(path, mode)
+    if place.owner:
+        os.chown(path, *place.owner)
+
+
+def refused(connect, server):
+    session = connect(server.port)
+    session.ok("USER user")
+    line = session.err("PASS secret")
+    session.close()
+    return line
+
+
+def test_messages_that_cannot_be_read(place, serve, login):
+    """Left out, told with path, reason and remedy, counted, and found again
+    as soon as they can be read."""
+    stored = b"A: 1\n\nx\n"
+    names = ["%d.m,S=8,W=11:2," % i for i in range(30)]
+    box = place.maildir([drop.Message("cur", n, stored, 1, "m")
+                         for n in names])
+    for name in names[1:]:
+        os.chmod(box + "/cur/" + name, 0)
+    server = serve(box)
+    for _ in range(2):
+        session = login(server)
+        assert session.stat()[0] == 1
+        session.retr(1)
+        session.quit()
+    for event in server.await_event("session", 2) + server.events("login"):
+        assert event["left_out"] == "29"
+    alone = server.events("message-left-out")
+    assert len(alone) == 20
+    assert alone[0]["remedy"] == "chmod u+r"
+    assert "Permission denied" in alone[0]["error"]
+    assert alone[0]["path"] in [box + "/cur/" + n for n in names]
+    together = server.events("messages-left-out")
+    assert [e["messages"] for e in together] == ["29", "29"]
+    for name in names:
+        os.chmod(box + "/cur/" + name, 0o600)
+    session = login(server)
+    assert session.stat()[0] == 30
+    session.quit()
+    assert server.await_event("session", 3)[2]["left_out"] == "0"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_message_of_another_owner(place, serve, login):
+    box = place.maildir(two())
+    path = box + "/cur/1700000001.b:2,"
+    os.chown(path, 0, 0)
+    server = serve(box)
+    session = login(server)
+    assert session.stat()[0] == 1
+    session.quit()
+    told, = server.await_event("message-left-out")
+    assert told["path"] == path
+    assert told["remedy"] == "chown %d" % place.owner[0]
+    os.chown(path, *place.owner)
+    assert login(server).stat()[0] == 2
+
+
+@pytest.mark.parametrize("uidl", ["auto", "dovecot"])
+def test_list_that_cannot_be_used_now(place, serve, login, connect, uidl):
+    """It refuses the sign-in until it is mended: nobody was shown anything."""
+    box = place.maildir(two())
+    put(place, box + "/dovecot-uidlist", LIST, mode=0)
+    server = serve(box, 'uidl = "%s"\n' % uidl)
+    assert b"[SYS/TEMP]" in refused(connect, server)
+    told = server.await_event("open-failed")[0]
+    assert "dovecot-uidlist" in told["error"]
+    assert "mend it" in told["error"]
+    assert not [n for n in os.listdir(box) if n.startswith("malote-uidl")]
+    os.chmod(box + "/dovecot-uidlist", 0o600)
+    session = login(server)
+    assert session.uidl() == {1: "0000000153724e00", 2: "old-2"}
+    session.quit()
+    decided, = server.await_event("uidl-decided")
+    assert decided["uidl"] == "dovecot"
+    assert decided["pop3_uidl_format"] == "%08Xu%08Xv"
+    for name in ("malote-uidl", "malote.index"):
+        assert box + "/" + name in decided["undo"]
+        os.unlink(box + "/" + name)
+    # Undone: it is decided anew.
+    os.unlink(box + "/dovecot-uidlist")
+    assert login(server).uidl() == {1: "1700000000.a", 2: "1700000001.b"}
+
+
+def test_list_that_comes_with_the_mail(place, serve, login):
+    """An account is tried before its mail is there."""
+    box = place.maildir()
+    server = serve(box)
+    login(server).quit()
+    place.add(box, two())
+    put(place, box + "/dovecot-uidlist", LIST)
+    session = login(server)
+    assert session.uidl() == {1: "0000000153724e00", 2: "old-2"}
+    assert pop3.digest(session.retr(2)) == pop3.digest(
+        b"A: 2\r\n\r\ny\r\n")
+
+
+def test_restore_that_keeps_times(place, serve, login):
+    """The folder has the time that it had before the mail came back."""
+    box = place.maildir(two())
+    server = serve(box)
+    login(server).quit()
+    login(server).quit()
+    before = os.stat(box + "/cur")
+    drop.write(box, [drop.Message("cur", "1700000002.c:2,", b"A: 3\n\nz\n", 1,
+                                  "m")], place.owner)
+    os.utime(box + "/cur", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert login(server).stat()[0] == 3
