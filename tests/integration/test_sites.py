@@ -131,3 +131,66 @@ def test_restore_that_keeps_times(place, serve, login):
                                   "m")], place.owner)
     os.utime(box + "/cur", ns=(before.st_atime_ns, before.st_mtime_ns))
     assert login(server).stat()[0] == 3
+
+
+def test_many_names_with_colons(place, serve, login):
+    """What stands before the colon is the same: each is a message still."""
+    box = place.maildir([
+        drop.Message("cur", "2020-01-01T12:%d.eml" % i, b"A: %d\n\n" % i, 1,
+                     "m") for i in range(150)])
+    server = serve(box)
+    session = login(server)
+    first = session.uidl()
+    assert len(set(first.values())) == 150
+    texts = {uid: session.retr(n) for n, uid in first.items()}
+    assert len(set(texts.values())) == 150
+    gone = [first[n] for n in range(1, 101)]
+    for n in range(1, 101):
+        session.ok("DELE %d" % n)
+    session.quit()
+    os.unlink(box + "/malote.index")
+    session = login(server)
+    left = {uid: session.retr(n) for n, uid in session.uidl().items()}
+    assert left == {u: t for u, t in texts.items() if u not in gone}
+    assert len(server.events("double-name")) == 1
+
+
+class TestMaildirsize:
+    """What is removed is said to those who keep the quota (Maildir++)."""
+
+    @pytest.fixture
+    def box(self, place):
+        return place.maildir([
+            drop.Message("cur", "1.a,S=100:2,S", b"A: 1\n\nx\n", 1, "m"),
+            drop.Message("cur", "2.b:2,", b"A: 2\n\nyy\n", 1, "m"),
+            drop.Message("new", "3.c", b"A: 3\n\n", 1, "m")])
+
+    def remove(self, login, server, *numbers):
+        session = login(server)
+        for n in numbers:
+            session.ok("DELE %d" % n)
+        session.quit()
+
+    def test_one_line(self, place, serve, login, box):
+        put(place, box + "/maildirsize", "20000S\n115 3\n")
+        server = serve(box)
+        self.remove(login, server)
+        assert open(box + "/maildirsize").read() == "20000S\n115 3\n"
+        self.remove(login, server, 1, 2)
+        assert open(box + "/maildirsize").read() == (
+            "20000S\n115 3\n-109 -2\n")
+
+    def test_none_is_made(self, serve, login, box):
+        self.remove(login, serve(box), 1)
+        assert not os.path.exists(box + "/maildirsize")
+
+    def test_not_ours(self, place, serve, login, box):
+        """A link is not followed, and the mail goes all the same."""
+        put(place, place.path + "/other", "x\n")
+        os.symlink("../other", box + "/maildirsize")
+        server = serve(box)
+        self.remove(login, server, 1, 2, 3)
+        assert drop.files(box) == set()
+        assert open(place.path + "/other").read() == "x\n"
+        told, = server.await_event("maildirsize-not-told")
+        assert told["error"] == "a symbolic link"

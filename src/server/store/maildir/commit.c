@@ -15,6 +15,7 @@
 #include "server/store/maildir/indexfile.h"
 #include "server/store/maildir/lock.h"
 #include "server/store/maildir/mend.h"
+#include "server/store/maildir/quota.h"
 #include "server/store/maildir/uidlfile.h"
 #include "server/store/maildir/view.h"
 
@@ -27,8 +28,9 @@ enum {
 
 /* A message that is to be removed or to be marked as seen. */
 struct marked {
-	const char *name;  /* letter and file name */
-	const char *uid;   /* uid_len octets, perhaps those of the name */
+	const char *name; /* letter and file name */
+	const char *uid;  /* uid_len octets, perhaps those of the name */
+	uint64_t stored;
 	uint16_t base_len; /* of the name behind its letter */
 	uint8_t uid_len;
 	bool remove;
@@ -41,6 +43,8 @@ struct commit {
 	struct maildir_dirs d;
 	struct errbuf eb;
 	uint32_t removed[SUBS], gone; /* gone: by somebody else */
+	uint32_t unlinked;            /* removed, whether on disk or not yet */
+	uint64_t octets;              /* of those, as quotas count */
 	uint32_t failures;
 	bool touched[SUBS];
 	struct marked *v;
@@ -126,6 +130,7 @@ take_entry(void *arg, const struct indexfile_entry *entry)
 		.name = arena_put(&c->arena, name, entry->name.n + 1),
 		.base_len = (uint16_t)names_base_len(name + 1),
 		.uid_len = (uint8_t)entry->uid.n,
+		.stored = entry->stored,
 		.remove = remove,
 	};
 	if (v->name == NULL)
@@ -208,12 +213,15 @@ check_uids(struct commit *c)
 
 /* E_NOENT: there is no file of that name. */
 static enum err
-remove_named(struct commit *c, const char *name, struct slice uid)
+remove_named(struct commit *c, const char *name, const struct marked *v)
 {
 	enum maildir_sub sub = NAME_SUB(name);
+	struct slice uid = uid_of(v);
 
 	if (unlinkat(c->d.sub[sub], name + 1, 0) == 0) {
 		c->removed[sub]++;
+		c->unlinked++;
+		c->octets += quota_octets(name + 1, v->stored);
 		c->touched[sub] = true;
 		log_removed(c, uid);
 		return E_OK;
@@ -247,7 +255,7 @@ remove_missing(struct commit *c)
 			continue;
 		now = names_only(t, base_of(v), &several);
 		if (now != NULL && is_its_file(c, v, now->s)) {
-			v->done = remove_named(c, now->s, uid_of(v)) != E_NOENT;
+			v->done = remove_named(c, now->s, v) != E_NOENT;
 		} else if (!several && t->quiet) {
 			v->done = true;
 			c->gone++;
@@ -319,8 +327,7 @@ apply_to_files(struct commit *c)
 
 		if (!v->remove)
 			mark_seen(c, v->name);
-		v->done = !v->remove ||
-			  remove_named(c, v->name, uid_of(v)) != E_NOENT;
+		v->done = !v->remove || remove_named(c, v->name, v) != E_NOENT;
 		again = again || !v->done;
 	}
 	for (unsigned i = 0; i < ROUNDS && again; i++)
@@ -403,6 +410,9 @@ maildir_commit(struct hold *hold, struct hold_commit *todo)
 	uidlfile_free(&c.uidls);
 	if (entered) {
 		sync_dirs(&c);
+		if (c.unlinked != 0)
+			quota_removed(
+			    c.d.root, c.octets, c.unlinked, hold->tag);
 		if (maildir_lock_shared(c.m, c.d.root, &c.eb) == E_OK)
 			mend_index(&c);
 		maildir_leave(&c.d);

@@ -28,6 +28,12 @@ name_field(const char *file, char key, uint64_t *v_r)
 	return false;
 }
 
+bool
+maildir_named_octets(const char *file, uint64_t *octets_r)
+{
+	return name_field(file, 'S', octets_r);
+}
+
 /* LF makes at most two octets of one; a name that says otherwise lies. */
 static bool
 named_size(const char *file, struct measure *m_r)

@@ -17,6 +17,8 @@ struct measure {
 };
 enum err maildir_measure(int dir, const char *file, bool trust_name,
     struct measure *m_r, struct errbuf *eb) NODISCARD;
+/* The octets that the name says (",S="); false if it says none. */
+bool maildir_named_octets(const char *file, uint64_t *octets_r);
 /* Reads the first `stored` octets of fd: what is added to it later does not
  * count. */
 enum err maildir_count(

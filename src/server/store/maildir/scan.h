@@ -43,6 +43,7 @@ struct scan {
 	bool mend;    /* appending to it is not enough */
 	bool unsure;  /* not all that is there was seen: look again next time */
 	unsigned odd; /* files that are no messages */
+	unsigned doubles; /* new ones: several files of one base name */
 };
 
 static inline struct slice

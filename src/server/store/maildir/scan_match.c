@@ -1,6 +1,7 @@
 #include "server/store/maildir/scan_match.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -8,7 +9,7 @@
 #include "server/store/maildir/measure.h"
 #include "server/store/maildir/scan_left.h"
 
-enum { TRIES = 4, SEVERAL_MAX = 64 };
+enum { TRIES = 4 };
 
 /* The size in the index is doubted: the file is read, and the index mended if
  * it was wrong. */
@@ -183,52 +184,63 @@ match_several(struct scan *s, const struct uid *key, struct several *f,
 			e = give_or_meet(s, f[i].m, 0, false, missed_r);
 			continue;
 		}
-		log_line(LOG_WARNING, "ev=double-name %s key=%.*s",
-		    s->m->hold.tag, (int)key->n, key->s);
+		if (s->doubles++ == 0)
+			log_line(LOG_WARNING, "ev=double-name %s key=%.*s",
+			    s->m->hold.tag, (int)key->n, key->s);
 		e = give_or_meet(s, f[i].m, f[i].ino, false, missed_r);
 	}
 	return e;
 }
 
-static enum err
-match_base(struct scan *s, uint32_t first, bool *missed_r)
+/* What there is of one base name, with their inodes. */
+static unsigned
+look_at_several(
+    struct scan *s, uint32_t first, struct several *f, bool *missed_r)
 {
-	struct several f[SEVERAL_MAX];
 	const struct name *m;
 	struct stat st;
-	struct uid key;
 	unsigned n = 0;
 
 	for (uint32_t i = first; i != MAP_NONE; i = m->next) {
 		m = &s->names.v[i];
 		if (m->gone)
 			continue;
-		if (n == SEVERAL_MAX) {
-			log_line(LOG_WARNING,
-			    "ev=double-name %s error=\"too many\"",
-			    s->m->hold.tag);
-			break;
-		}
-		f[n++] = (struct several){ .m = m };
+		if (fstatat(s->d->sub[NAME_SUB(m->s)], m->s + 1, &st,
+			AT_SYMLINK_NOFOLLOW) == 0)
+			f[n++] = (struct several){ .m = m, .ino = st.st_ino };
+		else
+			*missed_r = true;
 	}
+	return n;
+}
+
+static enum err
+match_base(struct scan *s, uint32_t first, bool *missed_r)
+{
+	const struct name *m = NULL;
+	struct several *f;
+	struct uid key;
+	unsigned n = 0;
+	enum err e;
+
+	for (uint32_t i = first; i != MAP_NONE; i = s->names.v[i].next)
+		if (!s->names.v[i].gone) {
+			m = &s->names.v[i];
+			n++;
+		}
 	if (n == 0)
 		return E_OK;
-	m = f[0].m;
 	if (n == 1 && s->uidl.several == 0)
 		return give_or_meet(s, m, 0, true, missed_r);
 	uid_own(&key, (struct slice){ m->s + 1, m->base_len });
 	if (n == 1 && !uidlfile_is_several(&s->uidl, uid_slice(&key)))
 		return give_or_meet(s, m, 0, true, missed_r);
-	for (unsigned i = 0; i < n; i++) {
-		if (fstatat(s->d->sub[NAME_SUB(f[i].m->s)], f[i].m->s + 1, &st,
-			AT_SYMLINK_NOFOLLOW) < 0) {
-			*missed_r = true;
-			f[i].done = true;
-		} else {
-			f[i].ino = st.st_ino;
-		}
-	}
-	return match_several(s, &key, f, n, missed_r);
+	if ((f = calloc(n, sizeof(*f))) == NULL)
+		return E_NOMEM;
+	n = look_at_several(s, first, f, missed_r);
+	e = match_several(s, &key, f, n, missed_r);
+	free(f);
+	return e;
 }
 
 enum err
