@@ -194,3 +194,51 @@ class TestMaildirsize:
         assert open(place.path + "/other").read() == "x\n"
         told, = server.await_event("maildirsize-not-told")
         assert told["error"] == "a symbolic link"
+
+
+class TestSymlinkedMaildrop:
+    def start(self, place, serve, allowed, to="real"):
+        box = place.maildir(two())
+        server = serve(box, "maildrop_symlinks = %s\n" % allowed)
+        os.rename(box, place.path + "/real")
+        os.symlink(to, box)
+        return server
+
+    def test_refused(self, place, serve, connect):
+        """With words that say what it is and what allows it."""
+        server = self.start(place, serve, "no")
+        assert b"[SYS/PERM]" in refused(connect, server)
+        told, = server.await_event("open-failed")
+        assert "a symbolic link" in told["error"]
+        assert "maildrop_symlinks = yes" in told["error"]
+
+    def test_allowed(self, place, serve, login):
+        server = self.start(place, serve, "yes")
+        session = login(server)
+        assert set(session.uidl().values()) == {"1700000000.a",
+                                                "1700000001.b"}
+        session.retr(1)
+        session.ok("DELE 1")
+        session.quit()
+        assert drop.files(place.path + "/real") == {"cur/1700000001.b:2,"}
+        login(server).quit()
+        assert login(server).stat()[0] == 1
+
+    def test_leads_nowhere(self, place, serve, connect):
+        server = self.start(place, serve, "yes", "nowhere")
+        assert b"[SYS/" in refused(connect, server)
+        told, = server.await_event("open-failed")
+        assert "a symbolic link" in told["error"]
+        assert not os.path.exists(place.path + "/nowhere")
+
+    def test_files_in_it_are_not_followed(self, place, serve, login):
+        server = self.start(place, serve, "yes")
+        os.symlink("1700000000.a:2,", place.path + "/real/cur/3.c:2,")
+        assert login(server).stat()[0] == 2
+
+    def test_one_is_made_all_the_same(self, place, serve, login):
+        box = place.maildir()
+        server = serve(box, "maildrop_symlinks = yes\n")
+        os.rename(box, place.path + "/away")
+        assert login(server).stat() == (0, 0)
+        assert os.path.isdir(box + "/cur")

@@ -72,6 +72,7 @@ static const struct setting settings[] = {
 	{ "takeover", "60", SECONDS(store.takeover, 0) },
 	{ "mark_seen", "no", YES_NO(store.mark_seen) },
 	{ "create_maildir", "yes", YES_NO(store.create) },
+	{ "maildrop_symlinks", "no", YES_NO(store.follow_maildrop) },
 	{ "log_removed", "yes", YES_NO(store.log_removed) },
 	{ "login_timeout", "180", SECONDS(worker.login_timeout, 1) },
 	{ "idle_timeout", "600", SECONDS(worker.idle_timeout, 1) },

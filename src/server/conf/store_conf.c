@@ -11,6 +11,7 @@ static const struct ipc_field field[] = {
 	F(shared),
 	F(mark_seen),
 	F(create),
+	F(follow_maildrop),
 	F(log_removed),
 	F(takeover),
 	F(threads),

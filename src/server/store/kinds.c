@@ -53,8 +53,10 @@ clean_path(char out[MAIL_PATH_MAX], const char *path, size_t *n_r)
 }
 
 bool
-location_parse(struct location *l, const char *mail, const char *root)
+location_parse(
+    struct location *l, const char *mail, const struct store_conf *conf)
 {
+	const char *root = conf->root;
 	size_t n, root_n = strlen(root);
 	char *out = l->path;
 
@@ -65,6 +67,12 @@ location_parse(struct location *l, const char *mail, const char *root)
 	if (n <= root_n || strncmp(out, root, root_n) != 0 ||
 	    out[root_n] != '/')
 		return false;
-	memmove(out, out + root_n + 1, n - root_n);
+	n -= root_n + 1;
+	memmove(out, out + root_n + 1, n + 1);
+	if (!conf->follow_maildrop)
+		return true;
+	if (n + sizeof("/.") > MAIL_PATH_MAX)
+		return false;
+	memcpy(out + n, "/.", sizeof("/."));
 	return true;
 }

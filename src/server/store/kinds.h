@@ -13,12 +13,16 @@
 struct location {
 	const struct store_kind *kind;
 	char path[MAIL_PATH_MAX]; /* from the root of all maildrops; without
-	                           * doubled or last slash */
+	                           * doubled or last slash.  It ends in "/."
+	                           * if the maildrop may be a symbolic link:
+	                           * what leads to the end of a path is
+	                           * followed, the end itself never is */
 };
 
 /* mail: what the users' file says, "maildir:/var/mail/alice"; without a prefix
  * that is known it is a path of the first kind.  False unless the path is
- * absolute, below `root`, and without "." and "..". */
-bool location_parse(struct location *l, const char *mail, const char *root);
+ * absolute, below the root of the settings, and without "." and "..". */
+bool location_parse(
+    struct location *l, const char *mail, const struct store_conf *conf);
 
 #endif

@@ -36,7 +36,7 @@ take_open(void *arg, struct ipc_in *in)
 	ipc_get_str(in, peer, sizeof(peer));
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	valid = location_parse(&where, mail, st->conf.root);
+	valid = location_parse(&where, mail, &st->conf);
 	if (valid && claim_is_held(st, &where))
 		store_worker_drain_all(st);
 	/* A new process may be in a message of the parent not read yet. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -31,6 +32,36 @@ fail_open(struct hold_open *o, enum err e, enum sign_in_code code,
 	return e;
 }
 
+static bool
+is_link(const char *path)
+{
+	char link[MAIL_PATH_MAX];
+	struct stat st;
+	size_t n = strlen(path);
+
+	if (n > 2 && strcmp(path + n - 2, "/.") == 0)
+		n -= 2;
+	snprintf(link, sizeof(link), "%.*s", (int)n, path);
+	return lstat(link, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+static enum err
+fail_link(struct hold_open *o, enum err e, struct errbuf *eb)
+{
+	struct errbuf why = *eb;
+
+	if (o->conf->follow_maildrop)
+		err_set(eb, e,
+		    "a symbolic link, to what cannot be used: %s; it must "
+		    "lead to a Maildir of this user below mail_root",
+		    why.text);
+	else
+		err_set(eb, e,
+		    "a symbolic link; put the Maildir itself there, or write "
+		    "maildrop_symlinks = yes");
+	return fail_open(o, e, SIGN_IN_PERMANENT, eb);
+}
+
 static enum err
 fail_enter(struct hold_open *o, enum err e, struct errbuf *eb)
 {
@@ -42,6 +73,8 @@ fail_enter(struct hold_open *o, enum err e, struct errbuf *eb)
 		    "mbox, not in a Maildir");
 		return fail_open(o, e, SIGN_IN_PERMANENT, eb);
 	}
+	if (e != E_NOMEM && is_link(o->path))
+		return fail_link(o, e, eb);
 	return fail_open(o, e,
 	    e == E_FORMAT || e == E_FULL ? SIGN_IN_PERMANENT
 					 : SIGN_IN_TEMPORARY,
