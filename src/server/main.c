@@ -14,6 +14,7 @@
 #include "server/auth/auth.h"
 #include "server/conf/conf.h"
 #include "server/parent/parent.h"
+#include "server/store/maildir/uidl_check.h"
 #include "server/store/store.h"
 #include "server/worker/worker.h"
 
@@ -60,18 +61,34 @@ say(void *arg, const char *line)
 	fprintf(stderr, "%s\n", line);
 }
 
+static void
+warn_of_list(void *arg, const char *warning)
+{
+	conf_warn(arg, 0, "%s", warning);
+}
+
+/* What is no fault of the settings, but would meet the users. */
+static int
+check_mail(const struct conf *conf, struct conf_text *text)
+{
+	uidl_check(&conf->store, warn_of_list, text);
+	return EX_OK;
+}
+
 static int
 run(const char *file, bool only_check, bool root_mail)
 {
 	static struct conf conf;
 	struct conf_report report = { .say = say };
+	struct conf_text text = { .file = file, .report = &report };
 	struct conf_env env;
 	int status = EX_CONFIG;
 
 	conf_env_here(&env);
 	env.root_mail = root_mail;
 	if (conf_read(&conf, file, &env, &report) == E_OK)
-		status = only_check ? EX_OK : parent_run(&conf, &env);
+		status = only_check ? check_mail(&conf, &text)
+				    : parent_run(&conf, &env);
 	conf_free(&conf);
 	return status;
 }

@@ -1,12 +1,16 @@
 """Sites as they are: files that somebody else made, moved or mended."""
 import os
+import subprocess
 
 import pytest
 
 import drop
 import pop3
+from server import TOP
 
 pytestmark = [pytest.mark.core, pytest.mark.ours]
+
+BINARY = os.environ.get("MALOTED", TOP + "/build/release/src/maloted")
 
 LIST = ("3 V1400000000 N3 G0123456789abcdef0123456789abcdef\n"
         "1 :1700000000.a\n2 Pold-2 :1700000001.b\n")
@@ -105,6 +109,43 @@ def test_list_that_cannot_be_used_now(place, serve, login, connect, uidl):
     # Undone: it is decided anew.
     os.unlink(box + "/dovecot-uidlist")
     assert login(server).uidl() == {1: "1700000000.a", 2: "1700000001.b"}
+
+
+def check(place, uidl):
+    """What --check says, of mail below place."""
+    put(place, place.path + "/users", "")
+    os.chown(place.path + "/users", os.geteuid(), os.getegid())
+    put(place, place.path + "/conf",
+        'users = "%s/users"\nmail = "maildir:%s/%%d/%%n"\nuidl = "%s"\n'
+        'user = "65533"\nauth_user = "65532"\n'
+        'listener a {\nport = 20110\ntls = "none"\n'
+        'plaintext_login = yes\n}\n'
+        % (place.path, place.path, uidl))
+    done = subprocess.run([BINARY, "-c", place.path + "/conf", "--check"],
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return [line for line in done.stderr.splitlines() if "list" in line]
+
+
+def test_check_looks_for_such_lists(place):
+    for name in ("a/good", "a/closed", "b/link", "b/none", "c/decided"):
+        os.makedirs(place.path + "/" + name[:1], exist_ok=True)
+        box = place.maildir(two(), name)
+        if name == "b/link":
+            os.symlink("nowhere", box + "/dovecot-uidlist")
+        elif name != "b/none":
+            put(place, box + "/dovecot-uidlist", LIST,
+                0o600 if name == "a/good" else 0)
+        if name == "c/decided":
+            put(place, box + "/malote-uidl", "malote-uidl 1\n")
+    put(place, place.path + "/b/none/courierpop3dsizelist", "junk\n")
+    told = check(place, "auto")
+    assert len(told) == 3
+    for name in ("a/closed/dovecot-uidlist", "b/link/dovecot-uidlist",
+                 "b/none/courierpop3dsizelist"):
+        assert [t for t in told if place.path + "/" + name in t]
+    assert len(check(place, "courier")) == 1
+    assert check(place, "filename") == []
 
 
 def test_list_that_comes_with_the_mail(place, serve, login):

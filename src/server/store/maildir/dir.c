@@ -30,6 +30,14 @@ enum err
 maildir_file(int dir, const char *name, int flags, bool now, int *fd_r,
     struct stat *st_r, struct errbuf *eb)
 {
+	return maildir_file_of(
+	    sandbox_uid(), dir, name, flags, now, fd_r, st_r, eb);
+}
+
+enum err
+maildir_file_of(uid_t owner, int dir, const char *name, int flags, bool now,
+    int *fd_r, struct stat *st_r, struct errbuf *eb)
+{
 	int fd = maildir_open_at(dir, name, flags, now);
 
 	*fd_r = -1;
@@ -54,7 +62,7 @@ maildir_file(int dir, const char *name, int flags, bool now, int *fd_r,
 		close(fd);
 		return err_sys(eb, E_IO, "fstat");
 	}
-	if (S_ISREG(st_r->st_mode) && st_r->st_uid == sandbox_uid()) {
+	if (S_ISREG(st_r->st_mode) && st_r->st_uid == owner) {
 		*fd_r = fd;
 		return E_OK;
 	}

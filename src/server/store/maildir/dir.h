@@ -8,6 +8,7 @@
 #define SERVER_STORE_MAILDIR_DIR_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -36,6 +37,10 @@ int maildir_open_at(int dir, const char *name, int flags, bool now);
  * written. */
 enum err maildir_file(int dir, const char *name, int flags, bool now, int *fd_r,
     struct stat *st_r, struct errbuf *eb) NODISCARD;
+
+/* The same for a file of somebody else's. */
+enum err maildir_file_of(uid_t owner, int dir, const char *name, int flags,
+    bool now, int *fd_r, struct stat *st_r, struct errbuf *eb) NODISCARD;
 
 /* Opens a directory that belongs to us. */
 enum err maildir_open_dir(

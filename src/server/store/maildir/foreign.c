@@ -98,29 +98,6 @@ take_foreign_line(void *arg, struct slice line)
 	return foreign_line(arg, line);
 }
 
-/* Reads what stands there; *same_r: it stands there still. */
-static enum err
-read_once(struct foreign *f, int root, const char *name, bool *same_r,
-    struct errbuf *eb)
-{
-	struct stat st, now;
-	enum err e;
-	bool torn;
-	int fd;
-
-	if ((e = maildir_file(root, name, O_RDONLY, false, &fd, &st, eb)) !=
-	    E_OK)
-		return e;
-	e = lines_read(fd, take_foreign_line, f, &torn, eb);
-	close(fd);
-	if (e == E_FORMAT || (e == E_OK && f->version == 0))
-		return err_set(
-		    eb, E_FORMAT, "%s: the first line makes no sense", name);
-	*same_r = fstatat(root, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-		  now.st_ino == st.st_ino && now.st_dev == st.st_dev;
-	return e;
-}
-
 const char *
 foreign_name(enum store_uidl kind)
 {
@@ -128,16 +105,38 @@ foreign_name(enum store_uidl kind)
 				    : "courierpop3dsizelist";
 }
 
-enum err
-foreign_read(struct foreign *f, int root, struct errbuf *eb)
+/* Reads what stands there; *same_r: it stands there still. */
+static enum err
+read_once(
+    struct foreign *f, int root, uid_t owner, bool *same_r, struct errbuf *eb)
 {
 	const char *name = foreign_name(f->kind);
+	struct stat st, now;
+	enum err e;
+	bool torn;
+	int fd;
+
+	e = maildir_file_of(owner, root, name, O_RDONLY, false, &fd, &st, eb);
+	if (e != E_OK)
+		return e;
+	e = lines_read(fd, take_foreign_line, f, &torn, eb);
+	close(fd);
+	if (e == E_FORMAT || (e == E_OK && f->version == 0))
+		return err_set(eb, E_FORMAT, "the first line makes no sense");
+	*same_r = fstatat(root, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+		  now.st_ino == st.st_ino && now.st_dev == st.st_dev;
+	return e;
+}
+
+enum err
+foreign_read(struct foreign *f, int root, uid_t owner, struct errbuf *eb)
+{
 	bool same = false;
 	enum err e = E_OK;
 
 	for (unsigned i = 0; i < TRIES && e == E_OK && !same; i++) {
 		foreign_free(f);
-		e = read_once(f, root, name, &same, eb);
+		e = read_once(f, root, owner, &same, eb);
 	}
 	return e;
 }

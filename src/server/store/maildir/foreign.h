@@ -33,9 +33,10 @@ void foreign_free(struct foreign *f);
 /* The name of its file. */
 const char *foreign_name(enum store_uidl kind);
 
-/* E_NOENT if there is no such list, E_FORMAT if its first line is not one of
+/* owner: whose it must be.  E_NOENT if there is no such list, E_FORMAT if its first line is not one of
  * a version that we know. */
-enum err foreign_read(struct foreign *f, int root, struct errbuf *eb) NODISCARD;
+enum err foreign_read(
+    struct foreign *f, int root, uid_t owner, struct errbuf *eb) NODISCARD;
 
 /* The unique-id that the other server gave to a message; false if none that
  * it is sure to have given and POP3 permits. */

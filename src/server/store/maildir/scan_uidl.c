@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/sandbox.h"
 #include "server/store/maildir/foreign.h"
 
 /* A list that is there and cannot be used.  As long as nothing was shown to
@@ -34,7 +35,7 @@ read_list(struct scan *s, struct foreign *f, enum store_uidl kind)
 	enum err e;
 
 	foreign_init(f, kind);
-	e = foreign_read(f, s->d->root, s->eb);
+	e = foreign_read(f, s->d->root, sandbox_uid(), s->eb);
 	if (e != E_OK && e != E_NOENT && e != E_NOMEM)
 		e = list_unusable(s, foreign_name(kind));
 	if (e == E_OK)
