@@ -8,6 +8,7 @@ static const struct ipc_field field[] = {
 	STR(root),
 	STR(uidl_format),
 	FIELD_ENUM(struct store_conf, uidl, UIDL_COURIER),
+	F(absent),
 	F(shared),
 	F(mark_seen),
 	F(create),

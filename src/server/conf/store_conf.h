@@ -16,6 +16,7 @@ struct store_conf {
 	char root[MAIL_PATH_MAX]; /* of all maildrops: Landlock's */
 	char uidl_format[128];    /* Dovecot's pop3_uidl_format */
 	enum store_uidl uidl;
+	bool absent; /* the root is not mounted: nobody is served */
 	bool shared; /* sessions = shared */
 	bool mark_seen;
 	bool create;          /* a missing Maildir is made */

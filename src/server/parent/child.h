@@ -26,6 +26,7 @@ struct child {
 	ev_timer again;
 	uint64_t started;  /* clock_ms() */
 	unsigned failures; /* in a row */
+	unsigned root;     /* a store: the mail root that it was started in */
 
 	/* A store of a user's own uid: not restarted, ended when idle. */
 	bool of_uid;

@@ -29,6 +29,17 @@ log_start_error(const struct child *c, const struct errbuf *eb)
 	    child_name(c), c->index, eb->text);
 }
 
+/* It may have been mounted, or not be any more. */
+static void
+find_root(struct child *store)
+{
+	struct parent *p = store->parent;
+
+	mail_root_look(&p->root, p->conf->store.root);
+	p->conf->store.absent = p->root.absent;
+	store->root = p->root.serial;
+}
+
 enum err
 child_start(struct child *c, struct errbuf *eb)
 {
@@ -36,6 +47,8 @@ child_start(struct child *c, struct errbuf *eb)
 	struct spawned s;
 	enum err e;
 
+	if (c->role == ROLE_STORE)
+		find_root(c);
 	if ((e = spawn(child_name(c), c->index, &s, eb)) != E_OK)
 		return e;
 	c->pid = s.pid;
@@ -160,12 +173,16 @@ on_died(struct ev_loop *loop, ev_child *w, int revents)
 {
 	struct child *c = w->data;
 	struct parent *p = c->parent;
-	bool never_ready = c->state == CHILD_STARTING;
+	bool never_ready = c->state == CHILD_STARTING, told = c->leaving;
 
 	logrelay_drain();
 	log_death(c, w->rstatus);
 	tear_down(c);
 	c->state = CHILD_DOWN;
+	if (p->phase < PARENT_STOPPING && !c->of_uid && told) {
+		child_keep(c);
+		return;
+	}
 	if (p->phase < PARENT_STOPPING && !c->of_uid) {
 		failed(c, never_ready);
 		return;

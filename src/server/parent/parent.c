@@ -21,7 +21,11 @@
 #include "server/parent/parent_messages.h"
 #include "server/parent/phase.h"
 
-enum { TICKET_HOURS = 12 };
+enum {
+	TICKET_HOURS = 12,
+	LOOK_SECONDS = 2,     /* between looks at the mail root */
+	OTHER_ROOT_MS = 5000, /* for sessions in one that is there no more */
+};
 
 static const char *const tls_words[] = { [LISTEN_PLAIN] = "none",
 	[LISTEN_STLS] = "starttls",
@@ -113,6 +117,24 @@ on_rotate(struct ev_loop *loop, ev_timer *w, int revents)
 		child_tell_role(p, ROLE_WORKER, child_tell_tickets);
 	else
 		log_line(LOG_FAULT, "ev=tickets error=\"%s\"", eb.text);
+}
+
+/* ---- the mail root ---- */
+
+/* Stores stay in the folder that they were started in, so for another one there
+ * are others. */
+static void
+on_look(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct parent *p = w->data;
+	struct child *c;
+
+	mail_root_look(&p->root, p->conf->store.root);
+	TAILQ_FOREACH (c, &p->children, link)
+		if (c->role == ROLE_STORE && c->root != p->root.serial &&
+		    c->state == CHILD_SERVING && !c->leaving &&
+		    p->phase < PARENT_STOPPING)
+			child_stop(c, OTHER_ROOT_MS);
 }
 
 /* ---- SIGHUP ---- */
@@ -221,13 +243,15 @@ watch(struct parent *p)
 	ev_signal_init(&p->sighup, on_reload, SIGHUP);
 	ev_timer_init(
 	    &p->rotate, on_rotate, TICKET_HOURS * 3600., TICKET_HOURS * 3600.);
+	ev_timer_init(&p->look, on_look, LOOK_SECONDS, LOOK_SECONDS);
 	ev_prepare_init(&p->flush, on_turn_end);
 	p->sigterm.data = p->sigint.data = p->sighup.data = p;
-	p->rotate.data = p;
+	p->rotate.data = p->look.data = p;
 	ev_signal_start(p->loop, &p->sigterm);
 	ev_signal_start(p->loop, &p->sigint);
 	ev_signal_start(p->loop, &p->sighup);
 	ev_timer_start(p->loop, &p->rotate);
+	ev_timer_start(p->loop, &p->look);
 	ev_prepare_start(p->loop, &p->flush);
 }
 
@@ -267,6 +291,7 @@ serve(struct parent *p)
 		return EX_UNAVAILABLE;
 	}
 	watch(p);
+	mail_root_look(&p->root, p->conf->store.root);
 	if (start_children(p, &eb) != E_OK) {
 		log_line(LOG_FAULT, "ev=start error=\"%s\"", eb.text);
 		phase_give_up(p, EX_OSERR);

@@ -2,6 +2,7 @@
  * parent_state.h - what the files of the parent share.  From the lowest up, each
  * using only those before it:
  *
+ *	known_roots.c, mail_root.c	is the mail where it was
  *	child.c		one process and where it stands
  *	child_tell.c	what a process is told
  *	phase.c		starting, serving, stopping, ending
@@ -21,6 +22,7 @@
 #include "server/conf/conf.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/ipc.h"
+#include "server/parent/mail_root.h"
 #include "server/parent/users_watch.h"
 
 struct child;
@@ -53,9 +55,10 @@ struct parent {
 	uint8_t tickets[TICKET_KEYS][TICKET_KEY];
 	unsigned n_tickets;
 	struct users_watch users;
+	struct mail_root root;
 
 	ev_signal sigterm, sigint, sighup;
-	ev_timer rotate, deadline;
+	ev_timer rotate, deadline, look;
 	ev_prepare flush;
 };
 

@@ -25,6 +25,7 @@ take_open(void *arg, struct ipc_in *in)
 {
 	struct store *st = arg;
 	char user[NAME_MAX_OCTETS + 1], mail[MAIL_PATH_MAX], peer[PEER_MAX];
+	char shown[256];
 	struct location where;
 	uint16_t index = ipc_get_u16(in);
 	uint64_t sid = ipc_get_u64(in);
@@ -45,8 +46,6 @@ take_open(void *arg, struct ipc_in *in)
 	if ((w = store_worker_find(st, index)) == NULL)
 		return E_OK;
 	if (!valid) {
-		char shown[256];
-
 		log_line(LOG_WARNING,
 		    "ev=open-failed sid=%u.%llx path=%s error=\"not below "
 		    "%s\"",
@@ -54,6 +53,14 @@ take_open(void *arg, struct ipc_in *in)
 		    str_escape(shown, sizeof(shown), mail, strlen(mail)),
 		    st->conf.root);
 		claim_refuse(w, sid, SIGN_IN_PERMANENT, NULL);
+	} else if (st->conf.absent) {
+		log_line(LOG_WARNING,
+		    "ev=open-failed sid=%u.%llx user=%s root=%s error=\"not "
+		    "mounted, see ev=mail-root\"",
+		    index, (unsigned long long)sid,
+		    str_escape(shown, sizeof(shown), user, strlen(user)),
+		    st->conf.root);
+		claim_refuse(w, sid, SIGN_IN_TEMPORARY, NULL);
 	} else if (st->stopping) {
 		claim_refuse(w, sid, SIGN_IN_TEMPORARY, NULL);
 	} else {
@@ -194,7 +201,7 @@ store_start(struct store *st)
 	ev_timer_init(&st->stop, store_on_deadline, 0., 0.);
 	st->stop.data = st;
 	/* Landlock holds for threads that are started after it. */
-	role_enter(&st->conf.role, st->conf.root);
+	role_enter(&st->conf.role, st->conf.absent ? NULL : st->conf.root);
 	if (pool_new(&st->pool, st->loop, st->conf.threads, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
 	role_limit(calls, sizeof(calls) / sizeof(calls[0]));

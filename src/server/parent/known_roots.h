@@ -1,0 +1,22 @@
+/*
+ * known_roots.h - which mail roots have had their marker: the parent's memory
+ * of that, outside of the roots, as a root that is not mounted cannot tell.
+ *
+ * A text file, mail-roots, with one path a line, in $STATE_DIRECTORY (systemd's
+ * StateDirectory=); without that in /var/lib/malote, or an ordinary user's
+ * ~/.local/state/malote.
+ */
+#ifndef SERVER_PARENT_KNOWN_ROOTS_H
+#define SERVER_PARENT_KNOWN_ROOTS_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+/* False also if nothing can be read. */
+bool known_roots_has(const char *root);
+
+/* Synced when this returns. */
+enum err known_roots_add(const char *root, struct errbuf *eb) NODISCARD;
+
+#endif

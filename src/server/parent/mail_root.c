@@ -1,0 +1,165 @@
+#include "server/parent/mail_root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "server/parent/known_roots.h"
+
+/* ---- the marker ---- */
+
+static int
+open_marker(int root, int flags)
+{
+	return openat(root, MAIL_ROOT_MARKER,
+	    flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0444);
+}
+
+/* Root without its capabilities, or across a network, may not do what the owner
+ * of the folder may. */
+static int
+open_marker_as_owner(int root, int flags)
+{
+	struct stat st;
+	int fd = -1, error = EACCES;
+
+	if (geteuid() != 0 || fstat(root, &st) < 0 || st.st_uid == 0)
+		return fd;
+	if (setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0) {
+		fd = open_marker(root, flags);
+		error = errno;
+	}
+	if (seteuid(0) < 0 || setegid(getgid()) < 0)
+		fatal("ev=mail-root error=\"%s\"", strerror(errno));
+	errno = error;
+	return fd;
+}
+
+/* True, or errno says why not. */
+static bool
+marker(int root, int flags)
+{
+	int fd = open_marker(root, flags);
+
+	if (fd < 0 && (errno == EACCES || errno == EPERM))
+		fd = open_marker_as_owner(root, flags);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+/* A folder that cannot be marked is served all the same: it may be /home. */
+static bool
+make_marker(int root, const char *path)
+{
+	if (marker(root, O_WRONLY | O_CREAT)) {
+		log_line(
+		    LOG_EVENT, "ev=mail-root root=\"%s\" marker=made", path);
+		return fsync(root) == 0;
+	}
+	log_line(LOG_EVENT, "ev=mail-root root=\"%s\" marker=none error=\"%s\"",
+	    path, strerror(errno));
+	return false;
+}
+
+static void
+remember(const char *path)
+{
+	struct errbuf eb;
+
+	if (known_roots_add(path, &eb) != E_OK)
+		log_line(LOG_WARNING,
+		    "ev=mail-root root=\"%s\" error=\"it cannot be remembered, "
+		    "so it will not be missed when it is not mounted: %s\"",
+		    path, eb.text);
+}
+
+/* ---- what is there ---- */
+
+/* May the folder be served? */
+static bool
+is_served(int root, const char *path)
+{
+	bool known = known_roots_has(path), marked = marker(root, O_PATH);
+
+	if (!marked && errno != ENOENT)
+		return true; /* nobody can tell */
+	if (!marked && known)
+		return false;
+	if (!marked)
+		marked = make_marker(root, path);
+	if (marked && !known)
+		remember(path);
+	return true;
+}
+
+static bool
+look_inside(const char *path)
+{
+	int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool served;
+
+	if (root < 0)
+		return false;
+	served = is_served(root, path);
+	close(root);
+	return served;
+}
+
+static void
+log_absent(const struct mail_root *r, const char *path)
+{
+	if (!r->absent)
+		log_line(
+		    LOG_EVENT, "ev=mail-root root=\"%s\" served=yes", path);
+	else
+		log_line(LOG_FAULT,
+		    "ev=mail-root root=\"%s\" served=no error=\"it had a "
+		    "marker and has none now: is its file system mounted? "
+		    "Until it is, nobody can sign in. If this is the mail "
+		    "root all the same: touch %s/" MAIL_ROOT_MARKER "\"",
+		    path, path);
+}
+
+/* Another folder than before?  Asks no file server. */
+static bool
+is_other(struct mail_root *r, const char *path)
+{
+	struct mail_root old = *r;
+	struct statx st;
+
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		STATX_TYPE | STATX_INO, &st) == 0) {
+		r->there = S_ISDIR(st.stx_mode);
+		r->dev_major = st.stx_dev_major;
+		r->dev_minor = st.stx_dev_minor;
+		r->ino = st.stx_ino;
+	} else if (errno == ENOENT || errno == ENOTDIR) {
+		r->there = false;
+	}
+	return r->serial == 0 || r->there != old.there ||
+	       r->dev_major != old.dev_major || r->dev_minor != old.dev_minor ||
+	       r->ino != old.ino;
+}
+
+void
+mail_root_look(struct mail_root *r, const char *path)
+{
+	bool other, was_absent = r->absent;
+
+	if (strcmp(path, "/") == 0)
+		return; /* it is mounted, and no place for markers */
+	other = is_other(r, path);
+	if (!other && !was_absent)
+		return;
+	r->absent = !r->there || !look_inside(path);
+	if (!other && r->absent)
+		return;
+	if (r->absent || r->serial != 0)
+		log_absent(r, path);
+	r->serial++;
+}

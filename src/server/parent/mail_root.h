@@ -1,0 +1,32 @@
+/*
+ * mail_root.h - is the mail root the one that it was, or is its file system not
+ * mounted?  Then there is an empty folder instead, maildrops would be made in
+ * it, and programs that see an empty maildrop forget what they have collected.
+ *
+ * So each mail root has a marker, MAIL_ROOT_MARKER, which is made when the root
+ * is served for the first time; a root that once had it (known_roots.h) and has
+ * none now is not served, until it is back or the admin makes one.
+ */
+#ifndef SERVER_PARENT_MAIL_ROOT_H
+#define SERVER_PARENT_MAIL_ROOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define MAIL_ROOT_MARKER ".malote-root"
+
+/* All zero at first. */
+struct mail_root {
+	unsigned
+	    serial;  /* counts what mail_root_look() found to have changed */
+	bool absent; /* not to be served */
+	bool there;  /* a folder is there: */
+	uint32_t dev_major, dev_minor;
+	uint64_t ino;
+};
+
+/* Looks again, at the cost of one statx(2) while nothing has changed. */
+void mail_root_look(struct mail_root *r, const char *path);
+
+#endif
