@@ -127,12 +127,16 @@ class Server:
         self._await_ready()
 
     def _await_ready(self):
+        said = b""
+
         def ready():
+            nonlocal said
             if self.process.poll() is not None:
                 raise AssertionError("the server ended:\n" + self.log_text())
-            return self.process.stdout.read()
+            said += self.process.stdout.read() or b""
+            return said.endswith(b"\n")
         try:
-            said = wait_until(ready, 20)
+            wait_until(ready, 20)
         except AssertionError:
             self.process.kill()
             raise
