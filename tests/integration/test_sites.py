@@ -69,6 +69,29 @@ def test_messages_that_cannot_be_read(place, serve, login):
     assert server.await_event("session", 3)[2]["left_out"] == "0"
 
 
+def test_message_that_can_be_read_no_more(place, serve, login):
+    """It was listed once: RETR finds out, and the next sign-in leaves it out
+    until it is mended."""
+    box = place.maildir(two())
+    path = box + "/cur/1700000001.b:2,"
+    server = serve(box)
+    login(server).quit()
+    os.chmod(path, 0)
+    session = login(server)
+    before = session.uidl()
+    session.retr(1)
+    session.err("RETR 2", "SYS/TEMP")
+    session.close()
+    server.await_event("message-left-out")
+    session = login(server)
+    assert session.uidl() == {1: "1700000000.a"}
+    session.quit()
+    os.chmod(path, 0o600)
+    session = login(server)
+    assert session.uidl() == before
+    session.retr(2)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_message_of_another_owner(place, serve, login):
     box = place.maildir(two())

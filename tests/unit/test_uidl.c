@@ -444,6 +444,50 @@ test_torn(void **state)
 	expect_after(f, UIDS("000000046b024bf1", "Custom.id", "3.c", "4.d"));
 }
 
+/* The lines of messages that cannot be read now are not dead. */
+static void
+test_left_out_keep_theirs(void **state)
+{
+	enum { MANY = 1100 };
+	struct drop_fixture *f = *state;
+	char path[256];
+	FILE *list;
+
+	snprintf(path, sizeof(path), "%s/dovecot-uidlist", f->path);
+	list = fopen(path, "w");
+	fprintf(list, "3 V1 N9999 G0\n");
+	for (unsigned i = 1; i <= MANY; i++) {
+		snprintf(path, sizeof(path), "new/%u.x", 1000 + i);
+		fixture_put(f, path, "");
+		fprintf(list, "%u :%u.x\n", i, 1000 + i);
+	}
+	fclose(list);
+	fixture_must_open(f);
+	assert_int_equal(f->o.count, MANY + 3);
+	fixture_remove(f, "malote.index");
+	for (unsigned away = 0; away < 2; away++) {
+		for (unsigned i = 1; i <= MANY; i++) {
+			snprintf(path, sizeof(path), "%s/new/%u.x", f->path,
+			    1000 + i);
+			assert_int_equal(geteuid() == 0
+					     ? chown(path, away ? 0 : 12345, 0)
+					     : chmod(path, away ? 0600 : 0),
+			    0);
+		}
+		fixture_close(f);
+		fixture_must_open(f);
+		assert_int_equal(f->o.left_out, away ? 0 : MANY);
+		fixture_remove(f, "malote.index");
+	}
+	fixture_remove(f, "dovecot-uidlist");
+	fixture_close(f);
+	fixture_must_open(f);
+	struct drop_entry *v = fixture_list(f);
+	assert_string_equal(v[3].uid, "0000000100000001");
+	assert_string_equal(v[MANY + 2].uid, "0000044c00000001");
+	free(v);
+}
+
 /* Dead lines go when most are dead. */
 static void
 test_compacted(void **state)
@@ -505,6 +549,7 @@ main(void)
 		T(test_list_collides_later),
 		T(test_list_forbidden),
 		T(test_torn),
+		T(test_left_out_keep_theirs),
 		T(test_compacted),
 	};
 

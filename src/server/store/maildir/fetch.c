@@ -164,6 +164,8 @@ fetch_one(struct fetch *f, struct hold_message *v)
 	}
 	if (f->now)
 		return false;
+	if (e == E_FORMAT || e == E_IO)
+		maildir_doubt(&f->m->hold, v->msgno);
 	if (e == E_NOENT)
 		v->status = FETCH_GONE;
 	else

@@ -11,19 +11,24 @@
 
 enum { TRIES = 4 };
 
-/* The size in the index is doubted: the file is read, and the index mended if
- * it was wrong. */
-static void
+/* What the index says is doubted: the file is read, and the index mended if it
+ * was wrong.  False: it cannot be read now. */
+static bool
 measure_again(struct scan *s, struct scan_message *v, const struct name *m)
 {
 	struct measure size;
+	enum err e;
 
-	if (maildir_measure(s->d->sub[NAME_SUB(m->s)], m->s + 1, false, &size,
-		s->eb) != E_OK)
-		return;
+	e = maildir_measure(
+	    s->d->sub[NAME_SUB(m->s)], m->s + 1, false, &size, s->eb);
+	if (e == E_FORMAT || e == E_IO)
+		scan_leave_out(s, m);
+	if (e != E_OK)
+		return e == E_NOENT;
 	s->mend = s->mend || v->wire != size.wire || v->stored != size.stored;
 	v->wire = size.wire;
 	v->stored = size.stored;
+	return true;
 }
 
 static bool
@@ -41,9 +46,7 @@ is_doubted(const struct scan *s, const struct scan_message *v)
 static void
 give_file(struct scan *s, struct scan_message *v, const struct name *m)
 {
-	v->here = true;
-	if (is_doubted(s, v))
-		measure_again(s, v, m);
+	v->here = !is_doubted(s, v) || measure_again(s, v, m);
 	if (v->name_len == m->len && memcmp(v->name, m->s, m->len) == 0)
 		return;
 	s->mend = true;

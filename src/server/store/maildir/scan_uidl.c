@@ -244,6 +244,7 @@ scan_give_uidls(struct scan *s)
 	foreign_free(&f);
 	if (e != E_OK)
 		return e;
+	s->uidl.partial = s->unsure;
 	e = uidlfile_save(&s->uidl, s->d->root, s->eb);
 	if (e == E_OK && s->uidl.decided != decided)
 		log_decision(s);

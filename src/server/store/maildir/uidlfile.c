@@ -388,7 +388,7 @@ uidlfile_save(struct uidlfile *u, int root, struct errbuf *eb)
 	for (uint32_t i = 0; i < u->n; i++)
 		used += u->v[i].used;
 	dead = u->n - used;
-	if (u->exists && dead >= DEAD_MIN && dead / 4 >= used)
+	if (u->exists && !u->partial && dead >= DEAD_MIN && dead / 4 >= used)
 		e = rewrite_lines(u, root, eb);
 	else if (u->saved == u->n && u->decided == u->saved_decided &&
 		 u->ignored == u->saved_ignored)

@@ -45,6 +45,7 @@ struct uidlfile {
 	enum store_uidl decided, saved_decided; /* UIDL_AUTO: not yet */
 	unsigned ignored, saved_ignored;        /* bits of 1 << UIDL_... */
 	bool exists, headed, torn;
+	bool partial; /* not all messages could be seen: no line is dead */
 };
 
 void uidlfile_init(struct uidlfile *u);
