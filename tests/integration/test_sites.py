@@ -108,6 +108,27 @@ def test_message_of_another_owner(place, serve, login):
     assert login(server).stat()[0] == 2
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("name", ["malote-uidl", "new", "cur"])
+def test_file_of_another_owner(place, serve, login, connect, name):
+    """As a session by root leaves it: the log names it, and its mending is
+    all that there is to do."""
+    box = place.maildir(two())
+    server = serve(box)
+    login(server).quit()
+    os.unlink(box + "/malote.index")
+    os.chown(box + "/" + name, 0, 0)
+    for mode in (0o700, 0o755):
+        os.chmod(box + "/" + name, mode)
+        assert b"[SYS/" in refused(connect, server)
+    closed, other = [e["error"] for e in server.await_event("open-failed", 2)]
+    assert closed.startswith(name + ": ")
+    assert other.startswith(name + ": ")
+    assert other.endswith("belongs to uid 0, not to %d" % place.owner[0])
+    os.chown(box + "/" + name, *place.owner)
+    assert login(server).stat()[0] == 2
+
+
 @pytest.mark.parametrize("uidl", ["auto", "dovecot"])
 def test_list_that_cannot_be_used_now(place, serve, login, connect, uidl):
     """It refuses the sign-in until it is mended: nobody was shown anything."""

@@ -68,9 +68,17 @@ maildir_file_of(uid_t owner, int dir, const char *name, int flags, bool now,
 	}
 	close(fd);
 	return S_ISREG(st_r->st_mode)
-		   ? err_set(eb, E_FORMAT, "belongs to uid %u",
-			 (unsigned)st_r->st_uid)
+		   ? err_set(eb, E_FORMAT, "belongs to uid %u, not to %u",
+			 (unsigned)st_r->st_uid, (unsigned)owner)
 		   : err_set(eb, E_FORMAT, "no regular file");
+}
+
+enum err
+maildir_about(enum err e, const char *name, struct errbuf *eb)
+{
+	struct errbuf words = *eb;
+
+	return e == E_OK ? e : err_set(eb, e, "%s: %s", name, words.text);
 }
 
 enum err
@@ -90,8 +98,8 @@ maildir_open_dir(
 		return E_OK;
 	close(*fd_r);
 	*fd_r = -1;
-	return err_set(
-	    eb, E_FORMAT, "a directory belongs to uid %u", (unsigned)st.st_uid);
+	return err_set(eb, E_FORMAT, "a directory belongs to uid %u, not to %u",
+	    (unsigned)st.st_uid, (unsigned)sandbox_uid());
 }
 
 void
@@ -110,14 +118,18 @@ enum err
 maildir_enter(
     const char *path, bool now, struct maildir_dirs *d, struct errbuf *eb)
 {
+	static const char *const name[] = {
+		[SUB_NEW] = "new", [SUB_CUR] = "cur"
+	};
 	enum err e;
 
 	*d = (struct maildir_dirs){ -1, { -1, -1 } };
-	if ((e = maildir_open_dir(AT_FDCWD, path, now, &d->root, eb)) != E_OK ||
-	    (e = maildir_open_dir(d->root, "new", now, &d->sub[SUB_NEW], eb)) !=
-		E_OK ||
-	    (e = maildir_open_dir(d->root, "cur", now, &d->sub[SUB_CUR], eb)) !=
-		E_OK)
+	e = maildir_open_dir(AT_FDCWD, path, now, &d->root, eb);
+	for (enum maildir_sub sub = SUB_NEW; sub < SUBS && e == E_OK; sub++) {
+		e = maildir_open_dir(d->root, name[sub], now, &d->sub[sub], eb);
+		e = maildir_about(e, name[sub], eb);
+	}
+	if (e != E_OK)
 		maildir_leave(d);
 	return e;
 }

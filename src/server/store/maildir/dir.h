@@ -42,6 +42,10 @@ enum err maildir_file(int dir, const char *name, int flags, bool now, int *fd_r,
 enum err maildir_file_of(uid_t owner, int dir, const char *name, int flags,
     bool now, int *fd_r, struct stat *st_r, struct errbuf *eb) NODISCARD;
 
+/* Puts the name of a file that every Maildir has before the words about it.
+ * Returns e. */
+enum err maildir_about(enum err e, const char *name, struct errbuf *eb);
+
 /* Opens a directory that belongs to us. */
 enum err maildir_open_dir(
     int at, const char *name, bool now, int *fd_r, struct errbuf *eb) NODISCARD;

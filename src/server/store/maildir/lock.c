@@ -69,7 +69,7 @@ maildir_lock(int root, const char *peer, int *fd_r, struct holder *holder,
 	e = maildir_file(root, "malote.lock", O_RDWR | (now ? 0 : O_CREAT), now,
 	    &fd, &st, eb);
 	if (e != E_OK)
-		return e;
+		return maildir_about(e, "malote.lock", eb);
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
 		if (!now)
 			line_write(fd, 0, clock_unix_ms() / 1000, peer);

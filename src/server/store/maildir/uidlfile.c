@@ -227,7 +227,7 @@ uidlfile_load(struct uidlfile *u, int root, struct errbuf *eb)
 	if (e == E_NOENT)
 		return E_OK;
 	if (e != E_OK)
-		return e;
+		return maildir_about(e, FILE_NAME, eb);
 	e = lines_read(fd, take_uidl_line, u, &u->torn, eb);
 	close(fd);
 	u->exists = true;
