@@ -138,3 +138,22 @@ def test_a_root_with_mail_is_adopted(place, start, mail, login):
     assert server.events("mail-root") == []
     with open(place.path + "/state/mail-roots") as f:
         assert f.read() == mail + "\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities")
+def test_marked_without_capabilities(place, serve, mail, login):
+    """The unit takes from root that it may write everywhere: the marker is
+    made as the folder's owner."""
+    server = serve(mail + "/Maildir", wrap=[
+        "setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"])
+    assert login(server).stat()[0] == 3
+    st = os.stat(mail + "/" + MARKER)
+    assert (st.st_uid, st.st_gid) == place.owner
+    assert server.roles("store")
+
+
+def test_memory_that_cannot_be_written(place, serve, mail, login):
+    server = serve(mail + "/Maildir", env={"STATE_DIRECTORY": "/proc/none"})
+    assert login(server).stat()[0] == 3
+    told = server.events("mail-root")[-1]
+    assert "cannot be remembered" in told["error"]
