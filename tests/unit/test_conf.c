@@ -360,7 +360,7 @@ static const struct row bad_sense[] = {
 	    "1: mail = \"maildir:mail/%u\": the path must begin with /, ~ or "
 	    "%h; write for example \"maildir:/var/mail/%d/%n\"" },
 	{ "mail = \"maildir:$D/none/%u\"\n",
-	    "1: mail_root $D/none is not a folder; make it, or write "
+	    "1: mail_root $D/none is not a folder; mount or make it, or write "
 	    "mail_root = \"FOLDER\" that all maildrops are in" },
 	{ "pop3_uidl_format = \"%q\"\n",
 	    "1: pop3_uidl_format \"%q\" makes no unique-id; it is text with "

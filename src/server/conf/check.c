@@ -241,7 +241,8 @@ check_mail_root(struct conf *c, const struct conf_lines *l)
 		    "mail_root = \"FOLDER\" that all maildrops are in");
 	else if (stat(root, &st) < 0 || !S_ISDIR(st.st_mode))
 		COMPLAIN(l, at,
-		    "mail_root %s is not a folder; make it, or write mail_root "
+		    "mail_root %s is not a folder; mount or make it, or write "
+		    "mail_root "
 		    "= \"FOLDER\" that all maildrops are in",
 		    root);
 	memcpy(c->store.root, root, sizeof(c->store.root));
