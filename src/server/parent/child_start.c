@@ -179,12 +179,11 @@ on_died(struct ev_loop *loop, ev_child *w, int revents)
 	log_death(c, w->rstatus);
 	tear_down(c);
 	c->state = CHILD_DOWN;
-	if (p->phase < PARENT_STOPPING && !c->of_uid && told) {
-		child_keep(c);
-		return;
-	}
 	if (p->phase < PARENT_STOPPING && !c->of_uid) {
-		failed(c, never_ready);
+		if (told)
+			child_keep(c);
+		else
+			failed(c, never_ready);
 		return;
 	}
 	if (c->of_uid && never_ready)

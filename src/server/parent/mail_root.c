@@ -97,14 +97,33 @@ is_served(int root, const char *path)
 	return true;
 }
 
+/* Which folder is it?  Asks no file server. */
+static void
+identify(struct mail_root *r, int at, const char *path)
+{
+	struct statx st;
+
+	if (statx(at, path, AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+		STATX_TYPE | STATX_INO, &st) == 0) {
+		r->there = S_ISDIR(st.stx_mode);
+		r->dev_major = st.stx_dev_major;
+		r->dev_minor = st.stx_dev_minor;
+		r->ino = st.stx_ino;
+	} else if (errno == ENOENT || errno == ENOTDIR) {
+		r->there = false;
+	}
+}
+
+/* To open it may be what mounts it. */
 static bool
-look_inside(const char *path)
+look_inside(struct mail_root *r, const char *path)
 {
 	int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool served;
 
 	if (root < 0)
 		return false;
+	identify(r, root, "");
 	served = is_served(root, path);
 	close(root);
 	return served;
@@ -125,22 +144,13 @@ log_absent(const struct mail_root *r, const char *path)
 		    path, path);
 }
 
-/* Another folder than before?  Asks no file server. */
+/* Another folder than before? */
 static bool
 is_other(struct mail_root *r, const char *path)
 {
 	struct mail_root old = *r;
-	struct statx st;
 
-	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
-		STATX_TYPE | STATX_INO, &st) == 0) {
-		r->there = S_ISDIR(st.stx_mode);
-		r->dev_major = st.stx_dev_major;
-		r->dev_minor = st.stx_dev_minor;
-		r->ino = st.stx_ino;
-	} else if (errno == ENOENT || errno == ENOTDIR) {
-		r->there = false;
-	}
+	identify(r, AT_FDCWD, path);
 	return r->serial == 0 || r->there != old.there ||
 	       r->dev_major != old.dev_major || r->dev_minor != old.dev_minor ||
 	       r->ino != old.ino;
@@ -156,7 +166,7 @@ mail_root_look(struct mail_root *r, const char *path)
 	other = is_other(r, path);
 	if (!other && !was_absent)
 		return;
-	r->absent = !r->there || !look_inside(path);
+	r->absent = !r->there || !look_inside(r, path);
 	if (!other && r->absent)
 		return;
 	if (r->absent || r->serial != 0)

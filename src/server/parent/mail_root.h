@@ -18,10 +18,9 @@
 
 /* All zero at first. */
 struct mail_root {
-	unsigned
-	    serial;  /* counts what mail_root_look() found to have changed */
-	bool absent; /* not to be served */
-	bool there;  /* a folder is there: */
+	unsigned serial; /* of what mail_root_look() finds: a change counts */
+	bool absent;     /* not to be served */
+	bool there;      /* a folder is there: */
 	uint32_t dev_major, dev_minor;
 	uint64_t ino;
 };

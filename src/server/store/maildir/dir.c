@@ -76,9 +76,12 @@ maildir_file_of(uid_t owner, int dir, const char *name, int flags, bool now,
 enum err
 maildir_about(enum err e, const char *name, struct errbuf *eb)
 {
-	struct errbuf words = *eb;
+	struct errbuf words;
 
-	return e == E_OK ? e : err_set(eb, e, "%s: %s", name, words.text);
+	if (e == E_OK)
+		return e;
+	words = *eb;
+	return err_set(eb, e, "%s: %s", name, words.text);
 }
 
 enum err

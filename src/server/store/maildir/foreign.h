@@ -33,8 +33,8 @@ void foreign_free(struct foreign *f);
 /* The name of its file. */
 const char *foreign_name(enum store_uidl kind);
 
-/* owner: whose it must be.  E_NOENT if there is no such list, E_FORMAT if its first line is not one of
- * a version that we know. */
+/* owner: whose it must be.  E_NOENT if there is no such list, E_FORMAT if its
+ * first line is not one of a version that we know. */
 enum err foreign_read(
     struct foreign *f, int root, uid_t owner, struct errbuf *eb) NODISCARD;
 
