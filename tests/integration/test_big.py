@@ -88,24 +88,6 @@ def test_sums_over_4_gib(place, serve, login):
     session.quit()
 
 
-@pytest.mark.ours
-def test_sizes_over_4_gib_by_name(place, serve, login):
-    """The same from what names say, which costs no reading."""
-    size = 5 * GIB
-    box = place.maildir()
-    for i in range(3):
-        path = box + "/new/%d.big,S=%d,W=%d" % (i, size, size + GAIN)
-        sparse(path, size)
-        if place.owner:
-            os.chown(path, *place.owner)
-    server = serve(box)
-    session = login(server)
-    assert session.stat() == (3, 3 * (size + GAIN))
-    assert session.ok("LIST 3") == b"+OK 3 %d" % (size + GAIN)
-    assert session.top(1, 1).startswith(b"Subject: big\r\n\r\nbegin\r\n")
-    session.quit()
-
-
 def many(place, count, host="mail.example"):
     """Hard links to one file in a hundred."""
     box = place.maildir(drop.make(71, 20))

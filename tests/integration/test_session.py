@@ -473,17 +473,15 @@ def test_removal_fails(place, serve, login):
 
 @pytest.mark.ours
 def test_wrong_size_in_a_name(place, serve, login):
-    """S-ENG-22: what was announced wrongly is right the next time."""
+    """S-ENG-22: it is not announced, the first time either."""
     stored = b"A: b\n\nbody\n"
     box = place.maildir([drop.Message(
         "new", "1.w,S=%d,W=900" % len(stored), stored, drop.EPOCH, "w")])
     server = serve(box)
     session = login(server)
-    assert session.retr(1) == drop.wire(stored)
-    session.quit()
-    session = login(server)
     assert session.list() == {1: len(drop.wire(stored))}
     assert session.stat() == (1, len(drop.wire(stored)))
+    assert session.retr(1) == drop.wire(stored)
     session.quit()
 
 

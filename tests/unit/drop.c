@@ -182,7 +182,7 @@ get_block(int fd, const struct index_block *b, struct drop_entry *v)
 		assert_int_equal(index_check_name(v[i].name, &r), E_OK);
 		v[i].name[r.name_len] = '\0';
 		v[i].wire = r.wire;
-		v[i].stored = r.stored;
+		v[i].stamp = r.stamp;
 	}
 }
 

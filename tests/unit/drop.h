@@ -17,7 +17,7 @@ struct drop_fixture {
 };
 
 struct drop_entry {
-	uint64_t wire, stored;
+	uint64_t wire, stamp;
 	char uid[INDEX_UID_MAX + 1];
 	char name[INDEX_NAME_MAX + 1];
 };

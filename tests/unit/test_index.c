@@ -96,7 +96,7 @@ read_file(const char *p, uint64_t end)
 			uid_of(uid, i);
 			name_of(name, i);
 			assert_int_equal(r.wire, wire_of(i));
-			assert_int_equal(r.stored, i * 9);
+			assert_int_equal(r.stamp, i * 9);
 			assert_int_equal(r.uid_len, strlen(uid));
 			assert_memory_equal(p + r.uid_off, uid, r.uid_len);
 			assert_int_equal(r.name_len, strlen(name));

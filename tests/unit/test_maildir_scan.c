@@ -80,7 +80,6 @@ test_sizes_and_order(void **state)
 	assert_string_equal(v[1].uid, "3.c");
 	assert_string_equal(v[1].name, "n3.c");
 	assert_int_equal(v[1].wire, 12);
-	assert_int_equal(v[1].stored, 8);
 	assert_string_equal(v[2].uid, "20.b");
 	assert_string_equal(v[2].name, "c20.b:2,S");
 	assert_int_equal(v[2].wire, 12);
@@ -89,8 +88,7 @@ test_sizes_and_order(void **state)
 	free(v);
 }
 
-/* F-MD-04, M-27: W is believed when S is the file's size, and S never is the
- * size that POP3 says. */
+/* F-MD-04, M-27: what a name says of the size is not believed, true or not. */
 static void
 test_size_in_name(void **state)
 {
@@ -108,7 +106,7 @@ test_size_in_name(void **state)
 	v = fixture_list(f);
 	assert_int_equal(f->o.count, 7);
 	for (uint32_t i = 0; i < 7; i++)
-		assert_int_equal(v[i].wire, i == 3 ? 8 : 9);
+		assert_int_equal(v[i].wire, 9);
 	free(v);
 }
 

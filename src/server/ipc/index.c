@@ -10,7 +10,7 @@
 /*
  * Header                          Record                 Trailer
  *   0  magic                        0  wire                0  magic
- *   8  u32 first                    8  stored              8  u32 count
+ *   8  u32 first                    8  stamp               8  u32 count
  *  12  u32 n                       16  u32 uid, in uidl   12  u32 blocks
  *  16  u32 list, uidl, names       20  u32 name, in names 16  u64 octets
  *      (their lengths)             24  u16 uid length     24  i64 new, cur
@@ -29,8 +29,8 @@ enum {
 	NAMES_MAX = INDEX_BLOCK * INDEX_NAME_MAX,
 };
 
-static const char head_magic[8] = "MALOTEI1";
-static const char trailer_magic[8] = "MALOTET1";
+static const char head_magic[8] = "MALOTEI2";
+static const char trailer_magic[8] = "MALOTET2";
 
 static uint64_t
 get(const uint8_t *p, unsigned n)
@@ -129,7 +129,7 @@ index_get_record(const void *p, const struct index_block *b, uint32_t msgno,
 	    get(q + RECORD_SUM, 4) != record_sum(q, msgno))
 		return E_FORMAT;
 	r_r->wire = get(q, 8);
-	r_r->stored = get(q + 8, 8);
+	r_r->stamp = get(q + 8, 8);
 	r_r->uid_off = get(q + 16, 4);
 	r_r->name_off = get(q + 20, 4);
 	r_r->uid_len = (uint16_t)get(q + 24, 2);
@@ -372,7 +372,7 @@ finish_block(struct index_writer *w, struct buf *out,
 
 enum err
 index_writer_add(struct index_writer *w, struct buf *out, uint64_t wire,
-    uint64_t stored, struct slice uid, struct slice name)
+    uint64_t stamp, struct slice uid, struct slice name)
 {
 	static const struct index_time unknown = { 0, INDEX_TIME_UNKNOWN };
 	uint32_t msgno = w->done.count + w->n + 1;
@@ -389,7 +389,7 @@ index_writer_add(struct index_writer *w, struct buf *out, uint64_t wire,
 	    (e = put_line(&w->uidl, msgno, uid.p, uid.n)) != E_OK)
 		return e;
 	put(r, wire, 8);
-	put(r + 8, stored, 8);
+	put(r + 8, stamp, 8);
 	put(r + 16, w->uidl.len - 2 - uid.n, 4);
 	put(r + 20, w->names.len, 4);
 	put(r + 24, uid.n, 2);

@@ -73,7 +73,7 @@ struct index_block {
 
 struct index_record {
 	uint64_t wire;              /* octets as LIST says them */
-	uint64_t stored;            /* octets of the file */
+	uint64_t stamp;             /* of the file that had so many */
 	uint64_t uid_off, name_off; /* places in the file */
 	uint16_t uid_len, name_len;
 	uint32_t uid_sum, name_sum;
@@ -146,7 +146,7 @@ void index_writer_free(struct index_writer *w);
  * file name.  A block that is full is put into `out`.  E_FULL: that would be
  * more than INDEX_MESSAGES_MAX. */
 enum err index_writer_add(struct index_writer *w, struct buf *out,
-    uint64_t wire, uint64_t stored, struct slice uid,
+    uint64_t wire, uint64_t stamp, struct slice uid,
     struct slice name) NODISCARD;
 
 /* Ends the open block (an empty one if there is none) with these times; every

@@ -28,9 +28,8 @@ enum {
 
 /* A message that is to be removed or to be marked as seen. */
 struct marked {
-	const char *name; /* letter and file name */
-	const char *uid;  /* uid_len octets, perhaps those of the name */
-	uint64_t stored;
+	const char *name;  /* letter and file name */
+	const char *uid;   /* uid_len octets, perhaps those of the name */
 	uint16_t base_len; /* of the name behind its letter */
 	uint8_t uid_len;
 	bool remove;
@@ -44,7 +43,8 @@ struct commit {
 	struct errbuf eb;
 	uint32_t removed[SUBS], gone; /* gone: by somebody else */
 	uint32_t unlinked;            /* removed, whether on disk or not yet */
-	uint64_t octets;              /* of those, as quotas count */
+	bool has_quota;
+	uint64_t octets; /* of those, as quotas count */
 	uint32_t failures;
 	bool touched[SUBS];
 	struct marked *v;
@@ -130,7 +130,6 @@ take_entry(void *arg, const struct indexfile_entry *entry)
 		.name = arena_put(&c->arena, name, entry->name.n + 1),
 		.base_len = (uint16_t)names_base_len(name + 1),
 		.uid_len = (uint8_t)entry->uid.n,
-		.stored = entry->stored,
 		.remove = remove,
 	};
 	if (v->name == NULL)
@@ -217,11 +216,13 @@ remove_named(struct commit *c, const char *name, const struct marked *v)
 {
 	enum maildir_sub sub = NAME_SUB(name);
 	struct slice uid = uid_of(v);
+	uint64_t octets =
+	    c->has_quota ? quota_octets(c->d.sub[sub], name + 1) : 0;
 
 	if (unlinkat(c->d.sub[sub], name + 1, 0) == 0) {
 		c->removed[sub]++;
 		c->unlinked++;
-		c->octets += quota_octets(name + 1, v->stored);
+		c->octets += octets;
 		c->touched[sub] = true;
 		log_removed(c, uid);
 		return E_OK;
@@ -322,6 +323,7 @@ apply_to_files(struct commit *c)
 {
 	bool again = false;
 
+	c->has_quota = quota_is_kept(c->d.root);
 	for (uint32_t i = 0; i < c->n; i++) {
 		struct marked *v = &c->v[i];
 
@@ -410,7 +412,7 @@ maildir_commit(struct hold *hold, struct hold_commit *todo)
 	uidlfile_free(&c.uidls);
 	if (entered) {
 		sync_dirs(&c);
-		if (c.unlinked != 0)
+		if (c.has_quota && c.unlinked != 0)
 			quota_removed(
 			    c.d.root, c.octets, c.unlinked, hold->tag);
 		if (maildir_lock_shared(c.m, c.d.root, &c.eb) == E_OK)

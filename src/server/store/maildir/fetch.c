@@ -116,23 +116,33 @@ open_message(struct fetch *f, uint32_t msgno, const char *name, int *fd_r,
 	return now != NULL ? open_checked(f, msgno, now, fd_r, st_r) : E_NOENT;
 }
 
-/* The size on the wire, which is not the index's if the file's is not. */
+/* A file that is not as it was when it was measured. */
 static enum err
-check_size(struct fetch *f, const struct view_entry *entry,
+measure_now(
+    struct fetch *f, const struct view_entry *entry, struct hold_message *v)
+{
+	enum err e;
+
+	if (f->now)
+		return E_AGAIN;
+	e = maildir_count(v->fd, v->stored, &v->wire, &f->eb);
+	if (e == E_OK && v->wire != entry->wire)
+		log_line(LOG_WARNING,
+		    "ev=size-changed %s msgno=%u octets=%llu was=%llu",
+		    f->m->hold.tag, v->msgno, (unsigned long long)v->wire,
+		    (unsigned long long)entry->wire);
+	maildir_doubt(&f->m->hold, v->msgno);
+	return e;
+}
+
+static enum err
+find_size(struct fetch *f, const struct view_entry *entry,
     const struct stat *st, struct hold_message *v)
 {
 	v->stored = (uint64_t)st->st_size;
 	v->wire = entry->wire;
-	if (v->stored == entry->stored)
-		return E_OK;
-	if (f->now)
-		return E_AGAIN;
-	log_line(LOG_WARNING,
-	    "ev=size-changed %s msgno=%u stored=%llu was=%llu", f->m->hold.tag,
-	    v->msgno, (unsigned long long)v->stored,
-	    (unsigned long long)entry->stored);
-	maildir_doubt(&f->m->hold, v->msgno);
-	return maildir_count(v->fd, v->stored, &v->wire, &f->eb);
+	return maildir_stamp(st) == entry->stamp ? E_OK
+						 : measure_now(f, entry, v);
 }
 
 /* False: not now. */
@@ -153,7 +163,7 @@ fetch_one(struct fetch *f, struct hold_message *v)
 	}
 	if (e == E_OK)
 		e = open_message(f, v->msgno, entry.name, &v->fd, &st);
-	if (e == E_OK && (e = check_size(f, &entry, &st, v)) != E_OK) {
+	if (e == E_OK && (e = find_size(f, &entry, &st, v)) != E_OK) {
 		close(v->fd);
 		v->fd = -1;
 	}

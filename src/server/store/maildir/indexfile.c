@@ -95,7 +95,7 @@ take_block(const char *p, const struct index_block *b, indexfile_take take,
 		    index_check_name(p + (r.name_off - b->off), &r) != E_OK)
 			return E_FORMAT;
 		entry.wire = r.wire;
-		entry.stored = r.stored;
+		entry.stamp = r.stamp;
 		entry.uid =
 		    (struct slice){ p + (r.uid_off - b->off), r.uid_len };
 		entry.name =
@@ -240,10 +240,10 @@ write_out(struct indexfile_writer *f, struct errbuf *eb)
 }
 
 enum err
-indexfile_add(struct indexfile_writer *f, uint64_t wire, uint64_t stored,
+indexfile_add(struct indexfile_writer *f, uint64_t wire, uint64_t stamp,
     struct slice uid, struct slice name, struct errbuf *eb)
 {
-	enum err e = index_writer_add(f->w, &f->out, wire, stored, uid, name);
+	enum err e = index_writer_add(f->w, &f->out, wire, stamp, uid, name);
 
 	if (e != E_OK)
 		return err_set(eb, e, "index: %s", err_str(e));

@@ -23,7 +23,7 @@ enum err indexfile_trailer(
 
 struct indexfile_entry {
 	uint32_t msgno;
-	uint64_t wire, stored;
+	uint64_t wire, stamp;
 	struct slice uid, name; /* borrowed for the call */
 };
 
@@ -70,7 +70,7 @@ enum err indexfile_begin(struct indexfile_writer *f, enum indexfile_how how,
     int root, const struct index_trailer *have, uint64_t end,
     struct errbuf *eb) NODISCARD;
 enum err indexfile_add(struct indexfile_writer *f, uint64_t wire,
-    uint64_t stored, struct slice uid, struct slice name,
+    uint64_t stamp, struct slice uid, struct slice name,
     struct errbuf *eb) NODISCARD;
 
 /* Ends the file and puts it into its place.  *fd_r, open for reading only, is

@@ -1,24 +1,31 @@
 /*
- * measure.h - the size of a message as POP3 says it, exactly and always: from
- * the file's name where that can be believed, else by reading the file once.
+ * measure.h - the size of a message as POP3 says it, exactly and always, by
+ * reading the file once.  What a file's name says of it (",S=", ",W=") is not
+ * believed: to compare it would cost the same.
  */
 #ifndef SERVER_STORE_MAILDIR_MEASURE_H
 #define SERVER_STORE_MAILDIR_MEASURE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
-/* What POP3 says of a file.  E_NOENT: it has gone; E_FORMAT: it is no message
- * (eb says why); E_IO. */
+struct stat;
+
+/* wire: octets on the wire.  stamp: of the file that was measured. */
 struct measure {
-	uint64_t wire, stored;
+	uint64_t wire, stamp;
 };
-enum err maildir_measure(int dir, const char *file, bool trust_name,
-    struct measure *m_r, struct errbuf *eb) NODISCARD;
-/* The octets that the name says (",S="); false if it says none. */
-bool maildir_named_octets(const char *file, uint64_t *octets_r);
+
+/* Of what the kernel says of a file, all that changes when somebody writes to
+ * it or puts another in its place.  A file that has the stamp of a measurement
+ * has its size. */
+uint64_t maildir_stamp(const struct stat *st);
+
+/* E_NOENT: it has gone; E_FORMAT: it is no message (eb says why); E_IO. */
+enum err maildir_measure(int dir, const char *file, struct measure *m_r,
+    struct errbuf *eb) NODISCARD;
+
 /* Reads the first `stored` octets of fd: what is added to it later does not
  * count. */
 enum err maildir_count(

@@ -37,7 +37,7 @@ take_known(void *arg, const struct indexfile_entry *entry)
 	    (e = scan_add(s, name, at, &v)) != E_OK)
 		return e;
 	v->wire = entry->wire;
-	v->stored = entry->stored;
+	v->stamp = entry->stamp;
 	return scan_set_uid(s, v, entry->uid);
 }
 
@@ -172,7 +172,7 @@ write_index(struct scan *s, enum indexfile_how how, int *fd_r)
 		const struct scan_message *v = &s->v[i];
 
 		if (v->here)
-			e = indexfile_add(&f, v->wire, v->stored,
+			e = indexfile_add(&f, v->wire, v->stamp,
 			    (struct slice){ v->uid, v->uid_len },
 			    (struct slice){ v->name, v->name_len }, s->eb);
 	}

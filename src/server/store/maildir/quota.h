@@ -6,11 +6,15 @@
 #ifndef SERVER_STORE_MAILDIR_QUOTA_H
 #define SERVER_STORE_MAILDIR_QUOTA_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* Is there such a file in the Maildir? */
+bool quota_is_kept(int root);
 
 /* What a message counts for: the number that its name says (",S="), which is
  * what the agent added, else the file's size. */
-uint64_t quota_octets(const char *file, uint64_t stored);
+uint64_t quota_octets(int dir, const char *file);
 
 /* Appends one line about what was removed, if there is such a file and it is
  * ours.  A failure is logged and harms nothing: agents count anew from time to

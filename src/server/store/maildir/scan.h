@@ -13,7 +13,7 @@
 struct scan_message {
 	const char *name; /* letter and file name, NUL */
 	const char *uid;  /* NULL: none yet */
-	uint64_t wire, stored;
+	uint64_t wire, stamp;
 	uint64_t ino;  /* of one file among several of its base name; else 0 */
 	uint64_t time; /* of delivery, by its name */
 	uint32_t base; /* of names.base, whose user is its last message */

@@ -19,15 +19,14 @@ measure_again(struct scan *s, struct scan_message *v, const struct name *m)
 	struct measure size;
 	enum err e;
 
-	e = maildir_measure(
-	    s->d->sub[NAME_SUB(m->s)], m->s + 1, false, &size, s->eb);
+	e = maildir_measure(s->d->sub[NAME_SUB(m->s)], m->s + 1, &size, s->eb);
 	if (e == E_FORMAT || e == E_IO)
 		scan_leave_out(s, m);
 	if (e != E_OK)
 		return e == E_NOENT;
-	s->mend = s->mend || v->wire != size.wire || v->stored != size.stored;
+	s->mend = s->mend || v->wire != size.wire || v->stamp != size.stamp;
 	v->wire = size.wire;
-	v->stored = size.stored;
+	v->stamp = size.stamp;
 	return true;
 }
 
@@ -65,13 +64,13 @@ measure_file(
 	enum err e;
 
 	e = maildir_measure(
-	    s->d->sub[NAME_SUB((*m)->s)], (*m)->s + 1, true, size_r, s->eb);
+	    s->d->sub[NAME_SUB((*m)->s)], (*m)->s + 1, size_r, s->eb);
 	for (unsigned n = 0; alone && n < TRIES && e == E_NOENT; n++)
 		for (uint32_t i = t->base[(*m)->base].name;
 		     i != MAP_NONE && e == E_NOENT; i = t->v[i].next) {
 			*m = &t->v[i];
 			e = maildir_measure(s->d->sub[NAME_SUB((*m)->s)],
-			    (*m)->s + 1, true, size_r, s->eb);
+			    (*m)->s + 1, size_r, s->eb);
 		}
 	return e;
 }
@@ -98,7 +97,7 @@ meet_file(struct scan *s, const struct name *m, uint64_t ino, bool alone,
 			      m->base, &v)) != E_OK)
 		return e;
 	v->wire = size.wire;
-	v->stored = size.stored;
+	v->stamp = size.stamp;
 	v->ino = ino;
 	v->here = true;
 	return E_OK;

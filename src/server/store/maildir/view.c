@@ -200,7 +200,7 @@ maildir_view_get(struct maildir *m, struct view_reader *r, uint32_t msgno,
 	memcpy(v_r->name, p, rec.name_len);
 	v_r->name[rec.name_len] = '\0';
 	v_r->wire = rec.wire;
-	v_r->stored = rec.stored;
+	v_r->stamp = rec.stamp;
 	return E_OK;
 }
 

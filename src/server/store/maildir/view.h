@@ -30,7 +30,7 @@ struct view_reader {
 };
 void maildir_view_begin(struct view_reader *r, int fd, bool now);
 struct view_entry {
-	uint64_t wire, stored;
+	uint64_t wire, stamp;
 	char name[INDEX_NAME_MAX + 1]; /* letter and file name */
 };
 enum err maildir_view_get(struct maildir *m, struct view_reader *r,
