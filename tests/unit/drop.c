@@ -11,6 +11,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef HAVE_ZLIB
+#include <zlib.h>
+#endif
 
 #include <cmocka.h>
 
@@ -81,6 +84,28 @@ fixture_put(struct drop_fixture *f, const char *file, const char *text)
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 	close(fd);
 }
+
+#ifdef HAVE_ZLIB
+bool
+fixture_put_gzip(
+    struct drop_fixture *f, const char *file, const char *text, size_t n)
+{
+	char path[512];
+	gzFile z = gzopen(at(f, file, path), "wb");
+
+	assert_non_null(z);
+	assert_int_equal(gzwrite(z, text, (unsigned)n), n);
+	assert_int_equal(gzclose(z), Z_OK);
+	return true;
+}
+#else
+bool
+fixture_put_gzip(
+    struct drop_fixture *f, const char *file, const char *text, size_t n)
+{
+	return false;
+}
+#endif
 
 void
 fixture_remove(struct drop_fixture *f, const char *file)
@@ -260,6 +285,15 @@ fixture_commit(
 	free(r);
 	free(s);
 	return c;
+}
+
+void
+fixture_fetch(struct drop_fixture *f, struct hold_message *m, size_t n)
+{
+	size_t got = n;
+
+	assert_true(maildir_kind.fetch(f->drop, PACE_SLOW, m, &got));
+	assert_int_equal(got, n);
 }
 
 char *

@@ -29,6 +29,9 @@ void fixture_clear(struct drop_fixture *f);
 
 /* file: "new/1.a", below the Maildir. */
 void fixture_put(struct drop_fixture *f, const char *file, const char *text);
+/* Compressed, of n octets; false: this build has no zlib. */
+bool fixture_put_gzip(
+    struct drop_fixture *f, const char *file, const char *text, size_t n);
 void fixture_remove(struct drop_fixture *f, const char *file);
 void fixture_rename(struct drop_fixture *f, const char *from, const char *to);
 bool fixture_has(struct drop_fixture *f, const char *file);
@@ -56,6 +59,9 @@ struct hold_commit fixture_commit(
  * the Maildir (as root: another uid; else the same). */
 void fixture_as_owner(
     struct drop_fixture *f, void (*fn)(struct drop_fixture *));
+
+/* All n of them, whatever it takes. */
+void fixture_fetch(struct drop_fixture *f, struct hold_message *m, size_t n);
 
 /* Reads a whole small file of the Maildir. */
 char *fixture_read(struct drop_fixture *f, const char *file);

@@ -50,7 +50,7 @@ fetch_all(struct drop_fixture *f)
 	for (uint32_t i = 1; i + WINDOW - 1 <= MESSAGES; i += WINDOW) {
 		for (uint32_t k = 0; k < WINDOW; k++)
 			m[k] = (struct hold_message){ .msgno = i + k };
-		maildir_kind.fetch(f->drop, false, m, WINDOW);
+		fixture_fetch(f, m, WINDOW);
 		for (uint32_t k = 0; k < WINDOW; k++) {
 			assert_int_equal(m[k].status, FETCH_OK);
 			close(m[k].fd);

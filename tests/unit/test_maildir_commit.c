@@ -190,7 +190,7 @@ test_fetch(void **state)
 
 	fixture_rename(f, "new/1.a", "cur/1.a:2,S");
 	fixture_remove(f, "cur/3.c:2,S");
-	maildir_kind.fetch(f->drop, false, m, 5);
+	fixture_fetch(f, m, 5);
 	expect_text(&m[0], "two\n");
 	assert_int_equal(m[0].wire, 5);
 	expect_text(&m[1], "one\n");
@@ -199,7 +199,7 @@ test_fetch(void **state)
 	assert_int_equal(m[4].status, FETCH_FAILED);
 	/* Renamed once more after that. */
 	fixture_rename(f, "cur/1.a:2,S", "cur/1.a:2,FS");
-	maildir_kind.fetch(f->drop, false, m + 1, 1);
+	fixture_fetch(f, m + 1, 1);
 	expect_text(&m[1], "one\n");
 }
 
@@ -212,7 +212,7 @@ test_size_changed(void **state)
 	struct drop_entry *v;
 
 	fixture_put(f, "new/1.a", "longer\nthan before\n");
-	maildir_kind.fetch(f->drop, false, &m, 1);
+	fixture_fetch(f, &m, 1);
 	assert_int_equal(m.wire, 21);
 	assert_int_equal(m.stored, 19);
 	close(m.fd);
@@ -234,7 +234,7 @@ test_rewritten(void **state)
 
 	fixture_settle(); /* into another tick of the clock */
 	fixture_put(f, "new/1.a", "\n\n\n\n");
-	maildir_kind.fetch(f->drop, false, &m, 1);
+	fixture_fetch(f, &m, 1);
 	assert_int_equal(m.wire, 8);
 	close(m.fd);
 	fixture_commit(f, NULL, NULL);
@@ -256,7 +256,7 @@ test_index_lost(void **state)
 	fixture_remove(f, "malote.index");
 	assert_int_not_equal(
 	    maildir_kind.view(f->drop, false, &fd, &end), E_OK);
-	maildir_kind.fetch(f->drop, false, &m, 1);
+	fixture_fetch(f, &m, 1);
 	assert_int_equal(m.status, FETCH_FAILED);
 	fixture_put(f, "malote.index", "something else");
 	assert_int_not_equal(
@@ -279,7 +279,7 @@ test_fetch_link(void **state)
 	fixture_remove(f, "new/1.a");
 	snprintf(path, sizeof(path), "%s/new/1.a", f->path);
 	assert_int_equal(symlink("/etc/passwd", path), 0);
-	maildir_kind.fetch(f->drop, false, &m, 1);
+	fixture_fetch(f, &m, 1);
 	assert_int_equal(m.status, FETCH_FAILED);
 }
 
@@ -743,16 +743,16 @@ test_fetch_double(void **state)
 		fixture_remove(f, file[goes]);
 		m[0].msgno = msgno;
 		m[1].msgno = 11 - msgno;
-		maildir_kind.fetch(f->drop, false, m, 2);
+		fixture_fetch(f, m, 2);
 		assert_int_equal(m[0].status, FETCH_GONE);
 		expect_text(&m[1], text[1 - goes]);
 		fixture_rename(f, file[1 - goes], "cur/5.e:2,FS");
-		maildir_kind.fetch(f->drop, false, m, 2);
+		fixture_fetch(f, m, 2);
 		assert_int_equal(m[0].status, FETCH_GONE);
 		expect_text(&m[1], text[1 - goes]);
 		/* Under the other's very name, too. */
 		fixture_rename(f, "cur/5.e:2,FS", file[goes]);
-		maildir_kind.fetch(f->drop, false, m, 2);
+		fixture_fetch(f, m, 2);
 		assert_int_equal(m[0].status, FETCH_GONE);
 		expect_text(&m[1], text[1 - goes]);
 		fixture_remove(f, file[goes]);

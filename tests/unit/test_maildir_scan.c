@@ -116,6 +116,7 @@ static void
 test_size_changes(void **state)
 {
 	struct drop_fixture *f = *state;
+	const struct unpack_format *packed;
 	struct errbuf eb;
 	uint64_t wire;
 	char path[256];
@@ -125,11 +126,11 @@ test_size_changes(void **state)
 	snprintf(path, sizeof(path), "%s/new/1.a", f->path);
 	fd = open(path, O_RDONLY);
 	assert_true(fd >= 0);
-	assert_int_equal(maildir_count(fd, 0, &wire, &eb), E_OK);
+	assert_int_equal(maildir_count(fd, 0, &wire, &packed, &eb), E_OK);
 	assert_int_equal(wire, 0);
-	assert_int_equal(maildir_count(fd, 4, &wire, &eb), E_OK);
+	assert_int_equal(maildir_count(fd, 4, &wire, &packed, &eb), E_OK);
 	assert_int_equal(wire, 6);
-	assert_int_equal(maildir_count(fd, 1000000, &wire, &eb), E_OK);
+	assert_int_equal(maildir_count(fd, 1000000, &wire, &packed, &eb), E_OK);
 	assert_int_equal(wire, 9);
 	close(fd);
 }
@@ -232,6 +233,12 @@ test_quick(void **state)
 	fixture_expect(f, UIDS("1.a", "2.b", "3.c"));
 }
 
+static bool
+fetch_now(struct drop_fixture *f, struct hold_message *m, size_t n)
+{
+	return maildir_kind.fetch(f->drop, PACE_NOW, m, &n);
+}
+
 static enum err
 open_now(struct drop_fixture *f)
 {
@@ -269,25 +276,25 @@ test_now(void **state)
 	assert_int_equal(f->o.count, 2);
 	assert_int_equal(maildir_kind.view(f->drop, true, &fd, &end), E_OK);
 	close(fd);
-	assert_true(maildir_kind.fetch(f->drop, true, m, 2));
+	assert_true(fetch_now(f, m, 2));
 	assert_int_equal(m[0].status, FETCH_OK);
 	assert_int_equal(m[0].wire, 3);
 	close(m[0].fd);
 	close(m[1].fd);
 	/* Marked by another program: found by reading the directories. */
 	fixture_rename(f, "cur/2.b:2,", "cur/2.b:2,S");
-	assert_false(maildir_kind.fetch(f->drop, true, m, 2));
-	maildir_kind.fetch(f->drop, false, m, 2);
+	assert_false(fetch_now(f, m, 2));
+	fixture_fetch(f, m, 2);
 	assert_int_equal(m[0].status, FETCH_OK);
 	close(m[0].fd);
 	close(m[1].fd);
 	/* Now that its name is known, again at once; but not with another
 	 * size. */
-	assert_true(maildir_kind.fetch(f->drop, true, m, 2));
+	assert_true(fetch_now(f, m, 2));
 	close(m[0].fd);
 	close(m[1].fd);
 	fixture_put(f, "new/1.a", "xx\n");
-	assert_false(maildir_kind.fetch(f->drop, true, m, 2));
+	assert_false(fetch_now(f, m, 2));
 	fixture_close(f);
 	/* Changed: nothing is held. */
 	assert_int_equal(open_now(f), E_AGAIN);

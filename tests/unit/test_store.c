@@ -97,6 +97,7 @@ hear(void *arg, struct ipc_in *in)
 		for (unsigned i = 0; i < h->n && i < IPC_FDS; i++) {
 			h->m[i].msgno = ipc_get_u32(in);
 			h->m[i].status = (enum fetch_status)ipc_get_u8(in);
+			h->m[i].made = ipc_get_u8(in);
 			h->m[i].offset = ipc_get_u64(in);
 			h->m[i].stored = ipc_get_u64(in);
 			h->m[i].wire = ipc_get_u64(in);
@@ -664,6 +665,56 @@ test_much_at_a_time(void **state)
 	finish();
 }
 
+static void
+say_closed(uint64_t sid, uint64_t octets)
+{
+	ipc_begin(kit.pop3[0].c, IPC_CLOSED);
+	ipc_put_u64(kit.pop3[0].c, sid);
+	ipc_put_u64(kit.pop3[0].c, octets);
+	send_end(&kit.pop3[0]);
+}
+
+/* A message that the store makes: the session may end while it does so, and no
+ * more of it is closed than there was. */
+static void
+test_made(void **state)
+{
+	enum { TIMES = 30 };
+	struct end *p = &kit.pop3[0];
+	struct heard *h;
+
+	fixture_remove(&kit.f, "new/1.a");
+	if (!fixture_put_gzip(&kit.f, "new/1.a", "packed\n", 7))
+		skip();
+	start();
+	for (uint64_t sid = 1; sid <= TIMES; sid++) {
+		open_drop(0, sid);
+		expect_opened(0, sid, 3);
+		say_fetch(sid, 2, (const uint32_t[]){ 1, 2 });
+		if (sid % 2 == 0)
+			say(p, IPC_RELEASE, sid);
+		h = expect(p, IPC_FETCHED);
+		assert_int_equal(h->n, 2);
+		for (unsigned i = 0; i < 2; i++)
+			if (h->m[i].status == FETCH_OK)
+				close(h->m[i].fd);
+		if (sid % 2 == 0)
+			continue;
+		assert_int_equal(h->m[0].status, FETCH_OK);
+		assert_int_equal(h->m[0].made, 1);
+		assert_int_equal(h->m[0].stored, 7);
+		assert_int_equal(h->m[0].wire, 8);
+		assert_int_equal(h->m[1].made, 0);
+		say_closed(sid, 7);
+		say(p, IPC_RELEASE, sid);
+	}
+	open_drop(0, 100);
+	expect_opened(0, 100, 3);
+	say_closed(100, 1);
+	expect_misbehaved(ROLE_WORKER, 0);
+	finish();
+}
+
 /* A worker that asks faster than it takes answers is slow, no more: what it
  * asks waits. */
 static void
@@ -958,6 +1009,7 @@ main(void)
 		T(test_takeover_late),
 		T(test_misbehaves),
 		T(test_much_at_a_time),
+		T(test_made),
 		T(test_answers_first),
 		T(test_foreign_sid),
 		T(test_auth_misbehaves),

@@ -73,7 +73,7 @@ struct index_block {
 
 struct index_record {
 	uint64_t wire;              /* octets as LIST says them */
-	uint64_t stamp;             /* of the file that had so many */
+	uint64_t stamp;             /* of the file when it had so many */
 	uint64_t uid_off, name_off; /* places in the file */
 	uint16_t uid_len, name_len;
 	uint32_t uid_sum, name_sum;

@@ -69,8 +69,10 @@ enum ipc_type {
 	                  * str from where */
 	IPC_INDEX_IS,    /* u64 sid, u8 ok, u64 end offset, fd if ok */
 	IPC_FETCHED, /* u64 sid, u8 n, n times { u32 msgno, u8 enum fetch_status,
-	              * u64 offset, u64 stored octets, u64 wire octets }, one fd
-	              * for each FETCH_OK in order */
+	              * u8 made, u64 offset, u64 stored octets, u64 wire octets },
+	              * one fd for each FETCH_OK in order.  They are the first of
+	              * those that were asked for, one at least: what the store
+	              * makes takes memory.  made: IPC_CLOSED is due */
 	IPC_COMMITTED, /* u64 sid, u32 removed, u32 failed */
 	IPC_YIELD, /* u64 sid, u32 seconds: is it idle as long?  Then end it, and
 	            * answer with IPC_RELEASE; else with IPC_KEEP */
@@ -85,6 +87,7 @@ enum ipc_type {
 	IPC_KEEP,    /* u64 sid */
 	IPC_DOUBT, /* u64 sid, u32 msgno: what the index says of it is wrong; 0: the
 	            * index itself cannot be read */
+	IPC_CLOSED, /* u64 sid, u64 octets: so many of messages that were made */
 };
 
 /* How a sign-in ended; the worker says it with the response code. */

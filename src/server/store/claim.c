@@ -9,6 +9,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "server/store/idle.h"
+#include "server/store/made.h"
 #include "server/store/op.h"
 
 enum {
@@ -122,6 +123,7 @@ claim_free(struct claim *c)
 	LIST_REMOVE(c, by_sid);
 	c->worker->n_sessions--;
 	store_worker_put(c->worker);
+	made_return(c->made);
 	free(c->remove);
 	free(c->seen);
 	free(c);

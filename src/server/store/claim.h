@@ -32,9 +32,10 @@ struct claim {
 	uint32_t count;
 	uint8_t *remove, *seen; /* bitmaps as in kind.h */
 	bool marks_lost;        /* for want of memory: nothing is removed */
-	unsigned ops;           /* under way */
-	unsigned doubts;        /* that were noted */
-	bool yielding;          /* its worker was asked to end it */
+	uint64_t made;   /* octets of messages that were made for its worker */
+	unsigned ops;    /* under way */
+	unsigned doubts; /* that were noted */
+	bool yielding;   /* its worker was asked to end it */
 	/* WAITING: how long the holder's worker may take to answer.
 	 * OPEN: when to write down who has the maildrop. */
 	ev_timer timer;

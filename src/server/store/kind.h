@@ -50,11 +50,19 @@ struct hold_open {
 	struct holder holder; /* SIGN_IN_IN_USE */
 };
 
+/* How long a call may take. */
+enum hold_pace {
+	PACE_NOW,   /* it does not wait, not for a disk either: on the loop */
+	PACE_QUICK, /* it may wait for a disk */
+	PACE_SLOW,  /* as long as it needs */
+};
+
 struct hold_message {
 	uint32_t msgno;
 	enum fetch_status status;
 	uint64_t offset, stored, wire;
-	int fd; /* owned by the caller if FETCH_OK */
+	uint64_t made; /* octets of memory that it takes (made.h); 0: a file */
+	int fd;        /* owned by the caller if FETCH_OK */
 };
 
 /* remove, seen: bit i of octet j is message 8j + i + 1; NULL: none. */
@@ -77,10 +85,11 @@ struct store_kind {
 	 * now: E_AGAIN rather than wait. */
 	enum err (*view)(struct hold *h, bool now, int *fd_r, uint64_t *end_r);
 
-	/* now: false, with nothing done, unless all are FETCH_OK without a
-	 * wait.  Else true. */
-	bool (*fetch)(
-	    struct hold *h, bool now, struct hold_message *m, size_t n);
+	/* Opens *n messages, or as many of the first of them as *n says then:
+	 * one at least.  False, with nothing done: not at this pace; at
+	 * PACE_NOW also if one is not FETCH_OK. */
+	bool (*fetch)(struct hold *h, enum hold_pace pace,
+	    struct hold_message *m, size_t *n);
 
 	/* A message had another size when it was sent; 0: the list itself is
 	 * damaged. */

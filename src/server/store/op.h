@@ -21,7 +21,8 @@ struct op {
 			uint64_t end;
 		} view;
 		struct {
-			unsigned n;
+			bool done;
+			size_t n;
 			struct hold_message m[IPC_FDS];
 		} fetch;
 		uint32_t doubt;

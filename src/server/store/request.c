@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "server/store/made.h"
 #include "server/store/op.h"
 #include "server/store/request.h"
 
@@ -91,7 +92,8 @@ run_fetch(struct job *j)
 	struct op *op = (struct op *)j;
 	struct hold *h = op->claim->hold;
 
-	(void)h->kind->fetch(h, false, op->fetch.m, op->fetch.n);
+	op->fetch.done = h->kind->fetch(
+	    h, j->slow ? PACE_SLOW : PACE_QUICK, op->fetch.m, &op->fetch.n);
 }
 
 static bool
@@ -99,30 +101,34 @@ now_fetch(struct op *op)
 {
 	struct hold *h = op->claim->hold;
 
-	return h->kind->fetch(h, true, op->fetch.m, op->fetch.n);
+	op->fetch.done = h->kind->fetch(h, PACE_NOW, op->fetch.m, &op->fetch.n);
+	return op->fetch.done;
 }
 
 static void
-answer_fetch(struct claim *c, const struct hold_message *m, unsigned n)
+answer_fetch(struct claim *c, const struct hold_message *m, size_t n)
 {
 	struct ipc_chan *chan = c->worker->chan;
 	bool told = store_answer_begin(c->worker, IPC_FETCHED, c->sid);
 
 	if (told) {
 		ipc_put_u8(chan, (uint8_t)n);
-		for (unsigned i = 0; i < n; i++) {
+		for (size_t i = 0; i < n; i++) {
 			ipc_put_u32(chan, m[i].msgno);
 			ipc_put_u8(chan, (uint8_t)m[i].status);
+			ipc_put_u8(chan, m[i].made != 0);
 			ipc_put_u64(chan, m[i].offset);
 			ipc_put_u64(chan, m[i].stored);
 			ipc_put_u64(chan, m[i].wire);
 		}
 	}
-	for (unsigned i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		c->made += m[i].made;
 		if (m[i].status == FETCH_OK && told)
 			ipc_put_fd(chan, m[i].fd, true);
 		else if (m[i].status == FETCH_OK)
 			close(m[i].fd);
+	}
 	if (told)
 		store_answer_end(c->worker);
 }
@@ -132,6 +138,11 @@ done_fetch(struct job *j)
 {
 	struct op *op = (struct op *)j;
 
+	/* The hold of a session that ends may have gone already. */
+	if (!op->fetch.done && op->claim->state == CLAIM_OPEN) {
+		op_again(op);
+		return;
+	}
 	answer_fetch(op->claim, op->fetch.m, op->fetch.n);
 	claim_op_done(op);
 }
@@ -157,6 +168,16 @@ claim_fetch(struct claim *c, const uint32_t *msgno, unsigned n)
 	op->fetch.n = n;
 	memcpy(op->fetch.m, failed, sizeof(failed));
 	op_add_now(op, now_fetch);
+	return E_OK;
+}
+
+enum err
+claim_closed(struct claim *c, uint64_t octets)
+{
+	if (octets > c->made)
+		return E_FORMAT;
+	c->made -= octets;
+	made_return(octets);
 	return E_OK;
 }
 

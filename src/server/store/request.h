@@ -12,6 +12,8 @@
 enum err claim_view(struct claim *c) NODISCARD;
 enum err claim_fetch(
     struct claim *c, const uint32_t *msgno, unsigned n) NODISCARD;
+/* The worker has closed messages that the store had made, of so many octets. */
+enum err claim_closed(struct claim *c, uint64_t octets) NODISCARD;
 enum err claim_doubt(struct claim *c, uint32_t msgno) NODISCARD;
 enum err claim_mark(struct claim *c, enum mark_kind kind, uint32_t first,
     struct slice bitmap) NODISCARD;

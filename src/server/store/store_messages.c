@@ -141,6 +141,17 @@ take_doubt(void *arg, struct ipc_in *in)
 	return c == NULL ? E_OK : claim_doubt(c, msgno);
 }
 
+static enum err
+take_closed(void *arg, struct ipc_in *in)
+{
+	struct claim *c = claim_find(arg, ipc_get_u64(in));
+	uint64_t octets = ipc_get_u64(in);
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	return c == NULL ? E_OK : claim_closed(c, octets);
+}
+
 static const struct ipc_rule worker_rule[] = {
 	{ IPC_INDEX, 1, 0, 8, take_index },
 	{ IPC_FETCH, 1, 0, 8 + 1 + IPC_FDS * 4, take_fetch },
@@ -149,6 +160,7 @@ static const struct ipc_rule worker_rule[] = {
 	{ IPC_RELEASE, 1, 0, 8, take_release },
 	{ IPC_KEEP, 1, 0, 8, take_keep },
 	{ IPC_DOUBT, 1, 0, 8 + 4, take_doubt },
+	{ IPC_CLOSED, 1, 0, 8 + 8, take_closed },
 };
 
 static const struct ipc_rules worker_rules = { worker_rule,

@@ -25,7 +25,8 @@ enum { RETR_OCTETS = 10 }; /* of a command: RETR 1234 */
 struct fetched {
 	uint32_t msgno;
 	enum fetch_status status;
-	int fd; /* FETCH_OK; ours */
+	int fd;    /* FETCH_OK; ours */
+	bool made; /* in memory of which the store keeps count */
 	uint64_t off, stored, wire;
 };
 
@@ -54,13 +55,15 @@ struct retrieval {
 /* ---- what is held ahead ---- */
 
 static void
-fetched_close(struct worker *w, struct fetched *f)
+fetched_close(struct session *s, struct fetched *f)
 {
 	if (f->fd < 0)
 		return;
 	close(f->fd);
 	f->fd = -1;
-	w->fds_held--;
+	s->worker->fds_held--;
+	if (f->made)
+		session_closed(s, f->stored);
 }
 
 static void
@@ -89,7 +92,7 @@ window_release(struct retrieval *r)
 	if (win == NULL)
 		return;
 	for (unsigned i = win->first; i < win->n; i++)
-		fetched_close(r->session->worker, &win->ahead[i]);
+		fetched_close(r->session, &win->ahead[i]);
 	stop_holding(r);
 	if (win->asked) {
 		/* The answer needs a place to go to. */
@@ -118,7 +121,7 @@ retrieve_close(struct session *s)
 	if (r->window != NULL)
 		r->window->asked = false;
 	window_release(r);
-	fetched_close(s->worker, &r->msg);
+	fetched_close(s, &r->msg);
 	free(r);
 	s->retrieval = NULL;
 }
@@ -208,6 +211,15 @@ ask_ahead(struct session *s)
 	(void)(ask_messages(s, win->asked_to + 1) == E_OK);
 }
 
+/* A message that could not be had ahead of the client is asked for again when
+ * the client wants it. */
+static bool
+is_of_use(const struct session *s, const struct fetched *f)
+{
+	return f->status != FETCH_FAILED ||
+	       (s->wait == WAIT_MESSAGE && s->pop3.request.msgno == f->msgno);
+}
+
 enum err
 retrieve_fetched(struct session *s, struct ipc_in *in)
 {
@@ -229,15 +241,17 @@ retrieve_fetched(struct session *s, struct ipc_in *in)
 		};
 
 		f.status = ipc_get_u8_to(in, FETCH_FAILED);
+		f.made = ipc_get_u8_to(in, true);
 		f.off = ipc_get_u64(in);
 		f.stored = ipc_get_u64(in);
 		f.wire = ipc_get_u64(in);
 		if (f.status == FETCH_OK && (f.fd = ipc_get_fd(in)) >= 0)
 			s->worker->fds_held++;
-		if (win->n < 2 * WINDOW_MAX)
+		win->asked_to = f.msgno;
+		if (win->n < 2 * WINDOW_MAX && is_of_use(s, &f))
 			win->ahead[win->n++] = f;
 		else
-			fetched_close(s->worker, &f);
+			fetched_close(s, &f);
 	}
 	if (win->n != 0)
 		start_holding(s->retrieval);
@@ -262,7 +276,7 @@ take_message(struct session *s, uint32_t msgno, struct fetched *f_r)
 			ask_ahead(s);
 			return GO_ON;
 		}
-		fetched_close(s->worker, f); /* the client goes elsewhere */
+		fetched_close(s, f); /* the client goes elsewhere */
 	}
 	if (!win->asked) {
 		if (msgno != win->expected)
@@ -301,7 +315,7 @@ message_done(struct session *s)
 	}
 	s->sized.msgno = f->msgno;
 	s->sized.wire = f->wire;
-	fetched_close(s->worker, &r->msg);
+	fetched_close(s, &r->msg);
 	r->begun = false;
 	pop3_server_message_end(&s->pop3);
 }

@@ -89,6 +89,19 @@ session_doubt(struct session *s, uint32_t msgno)
 	(void)(ipc_end(chan) == E_OK); /* else the next session finds it out */
 }
 
+void
+session_closed(struct session *s, uint64_t octets)
+{
+	struct ipc_chan *chan = s->store != NULL ? s->store->chan : NULL;
+
+	if (chan == NULL)
+		return; /* the store counts it no more */
+	ipc_begin(chan, IPC_CLOSED);
+	ipc_put_u64(chan, s->sid);
+	ipc_put_u64(chan, octets);
+	(void)(ipc_end(chan) == E_OK); /* else when the session ends */
+}
+
 static bool
 is_all_zero(const uint8_t *p, size_t n)
 {

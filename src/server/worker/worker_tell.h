@@ -25,4 +25,7 @@ void session_release(struct session *s);
  * it will be made anew. */
 void session_doubt(struct session *s, uint32_t msgno);
 
+/* Tells the store that a message which it had made is closed. */
+void session_closed(struct session *s, uint64_t octets);
+
 #endif

@@ -7,17 +7,25 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "server/store/made.h"
 #include "server/store/maildir/measure.h"
 #include "server/store/maildir/uidlfile.h"
 #include "server/store/maildir/view.h"
+#include "server/store/unpack/unpack.h"
+
+/* Messages that are made for one fetch end behind the one with which they are
+ * more than this. */
+enum { AHEAD_MAX = 4 << 20 };
 
 /* What there is to a fetch of several messages. */
 struct fetch {
 	struct maildir *m;
 	struct maildir_dirs d;
 	struct view_reader *index;
+	enum hold_pace pace;
 	bool now;
-	bool fresh; /* the directories have been read for it */
+	uint64_t made; /* octets of messages that were made */
+	bool fresh;    /* the directories have been read for it */
 	struct errbuf eb;
 };
 
@@ -116,36 +124,74 @@ open_message(struct fetch *f, uint32_t msgno, const char *name, int *fd_r,
 	return now != NULL ? open_checked(f, msgno, now, fd_r, st_r) : E_NOENT;
 }
 
-/* A file that is not as it was when it was measured. */
+/* Puts the message that a file has compressed in its place. */
 static enum err
-measure_now(
-    struct fetch *f, const struct view_entry *entry, struct hold_message *v)
+unpack_message(
+    struct fetch *f, const struct unpack_format *packed, struct hold_message *v)
 {
-	enum err e;
+	struct made made;
+	enum err e = made_begin(&made, &f->eb);
 
-	if (f->now)
-		return E_AGAIN;
-	e = maildir_count(v->fd, v->stored, &v->wire, &f->eb);
-	if (e == E_OK && v->wire != entry->wire)
+	if (e == E_OK)
+		e = unpack(packed, v->fd, v->stored, made_put, &made, &f->eb);
+	if (e == E_OK)
+		e = made_end(&made, &f->eb);
+	if (e != E_OK) {
+		made_drop(&made);
+		return e;
+	}
+	close(v->fd);
+	v->fd = made.fd;
+	v->stored = v->made = made.octets;
+	v->wire = pop3_wire_size(&made.wire);
+	f->made += made.octets;
+	return E_OK;
+}
+
+static void
+note_change(struct fetch *f, const struct view_entry *entry,
+    const struct hold_message *v)
+{
+	if (v->wire != entry->wire)
 		log_line(LOG_WARNING,
 		    "ev=size-changed %s msgno=%u octets=%llu was=%llu",
 		    f->m->hold.tag, v->msgno, (unsigned long long)v->wire,
 		    (unsigned long long)entry->wire);
 	maildir_doubt(&f->m->hold, v->msgno);
+}
+
+/* A file that is compressed, or not as it was when it was measured. */
+static enum err
+look_again(struct fetch *f, const struct view_entry *entry,
+    const struct stat *st, struct hold_message *v)
+{
+	const struct unpack_format *packed;
+	enum err e;
+
+	if (f->pace == PACE_NOW)
+		return E_AGAIN;
+	e = maildir_count(v->fd, v->stored, &v->wire, &packed, &f->eb);
+	if (e == E_OK && packed != NULL)
+		e = f->pace == PACE_SLOW ? unpack_message(f, packed, v)
+					 : E_AGAIN;
+	if (e == E_OK && maildir_stamp(st, packed != NULL) != entry->stamp)
+		note_change(f, entry, v);
 	return e;
 }
 
+/* Nearly every file is plain, and as it was when it was measured. */
 static enum err
 find_size(struct fetch *f, const struct view_entry *entry,
     const struct stat *st, struct hold_message *v)
 {
 	v->stored = (uint64_t)st->st_size;
 	v->wire = entry->wire;
-	return maildir_stamp(st) == entry->stamp ? E_OK
-						 : measure_now(f, entry, v);
+	return maildir_stamp(st, false) == entry->stamp
+		   ? E_OK
+		   : look_again(f, entry, st, v);
 }
 
-/* False: not now. */
+/* False: not at this pace. */
 static bool
 fetch_one(struct fetch *f, struct hold_message *v)
 {
@@ -172,7 +218,7 @@ fetch_one(struct fetch *f, struct hold_message *v)
 		v->offset = 0;
 		return true;
 	}
-	if (f->now)
+	if (f->now || e == E_AGAIN)
 		return false;
 	if (e == E_FORMAT || e == E_IO)
 		maildir_doubt(&f->m->hold, v->msgno);
@@ -186,7 +232,7 @@ fetch_one(struct fetch *f, struct hold_message *v)
 }
 
 static enum err
-fetch_all(struct fetch *f, struct hold_message *v, size_t n)
+fetch_all(struct fetch *f, struct hold_message *v, size_t *n)
 {
 	struct view_reader index;
 	enum err e;
@@ -197,21 +243,29 @@ fetch_all(struct fetch *f, struct hold_message *v, size_t n)
 		return e;
 	f->index = &index;
 	maildir_view_begin(&index, fd, f->now);
-	for (size_t i = 0; i < n && e == E_OK; i++)
+	for (size_t i = 0; i < *n && e == E_OK; i++) {
 		if (!fetch_one(f, &v[i]))
 			e = E_AGAIN;
+		if (f->made > AHEAD_MAX)
+			*n = i + 1;
+	}
 	maildir_view_close(f->m, fd);
 	return e;
 }
 
 bool
-maildir_fetch(struct hold *hold, bool now, struct hold_message *v, size_t n)
+maildir_fetch(
+    struct hold *hold, enum hold_pace pace, struct hold_message *v, size_t *n)
 {
-	struct fetch f = { .m = (struct maildir *)hold, .now = now };
+	bool now = pace == PACE_NOW;
+	struct fetch f = {
+		.m = (struct maildir *)hold, .pace = pace, .now = now
+	};
 	enum err e;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < *n; i++) {
 		v[i].status = FETCH_FAILED;
+		v[i].made = 0;
 		v[i].fd = -1;
 	}
 	e = maildir_enter(f.m->path, now, &f.d, &f.eb);
@@ -219,13 +273,16 @@ maildir_fetch(struct hold *hold, bool now, struct hold_message *v, size_t n)
 		e = fetch_all(&f, v, n);
 		maildir_leave(&f.d);
 	}
-	if (e != E_OK && !now)
+	if (e != E_OK && e != E_AGAIN && !now)
 		log_line(LOG_WARNING, "ev=fetch-failed %s error=\"%s\"",
 		    hold->tag, f.eb.text);
-	if (e == E_OK || !now)
+	if (e == E_OK || (e != E_AGAIN && !now))
 		return true;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < *n; i++) {
 		if (v[i].fd >= 0)
 			close(v[i].fd);
+		v[i].fd = -1;
+		v[i].status = FETCH_FAILED;
+	}
 	return false;
 }

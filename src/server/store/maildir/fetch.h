@@ -7,6 +7,7 @@
 #include "server/store/kind.h"
 
 /* As in kind.h. */
-bool maildir_fetch(struct hold *h, bool now, struct hold_message *v, size_t n);
+bool maildir_fetch(
+    struct hold *h, enum hold_pace pace, struct hold_message *v, size_t *n);
 
 #endif

@@ -11,7 +11,8 @@ enum { PIECE = 64 * 1024 };
 struct unpack_format {
 	const char *name, *magic;
 	size_t magic_n;
-	const struct unpack_decoder *decoder; /* NULL: built without it */
+	const struct unpack_decoder
+	    *decoder; /* NULL: this build cannot read it */
 };
 
 /* A decoder, or NULL if its library was not there. */
@@ -50,6 +51,8 @@ static const struct unpack_format format[] = {
 	{ "xz", MAGIC("\xfd\x37zXZ\0"), XZ },
 	{ "zstd", MAGIC("\x28\xb5\x2f\xfd"), ZSTD },
 	{ "lz4", MAGIC("Dovecot-LZ4\x0d\x2a\x9b\xc5"), LZ4 },
+	/* Encrypted, and only found here: its keys are not ours. */
+	{ "Dovecot's mail_crypt", MAGIC("CRYPTED\x03\x07"), NULL },
 };
 
 /* "BZh" might begin a line of text: what follows it is compared as well, the
@@ -194,7 +197,7 @@ unpack(const struct unpack_format *f, int fd, uint64_t stored, unpack_put put,
 
 	if (f->decoder == NULL)
 		return err_set(eb, E_IO,
-		    "compressed with %s, which this maloted was built without",
+		    "its format, %s, is one that this maloted cannot read",
 		    f->name);
 	if ((u = malloc(sizeof(*u))) == NULL)
 		return err_set(eb, E_NOMEM, "unpacking");

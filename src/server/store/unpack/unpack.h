@@ -1,5 +1,6 @@
 /*
- * unpack.h - messages that Dovecot's zlib plugin has compressed.
+ * unpack.h - messages that Dovecot's zlib plugin has compressed, and those that
+ * its mail_crypt plugin has encrypted, which are found so as not to be sent.
  *
  * A file's first octets say which format it is in, as they do for Dovecot: its
  * name need not.  Whoever owns the mail may have written the file, so a
@@ -33,7 +34,7 @@ typedef enum err (*unpack_put)(
 
 /* Hands the whole message over, piece by piece.  fd has `stored` octets.
  * E_FORMAT: it is damaged, cut off or too large; E_IO: it cannot be read, or
- * this maloted was built without the format's library; E_NOMEM; or what put()
+ * this build has no decoder for the format; E_NOMEM; or what put()
  * says. */
 enum err unpack(const struct unpack_format *f, int fd, uint64_t stored,
     unpack_put put, void *arg, struct errbuf *eb) NODISCARD;

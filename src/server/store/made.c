@@ -1,0 +1,80 @@
+#include "server/store/made.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Octets of all messages that are there. */
+static _Atomic uint64_t in_use;
+
+enum err
+made_begin(struct made *m, struct errbuf *eb)
+{
+	m->octets = 0;
+	pop3_wire_init(&m->wire, POP3_ALL_LINES);
+	m->fd = memfd_create("malote.message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return m->fd >= 0 ? E_OK : err_sys(eb, E_NOMEM, "memory");
+}
+
+static enum err
+reserve(struct made *m, size_t n, struct errbuf *eb)
+{
+	if (atomic_fetch_add(&in_use, n) + n <= MADE_MAX) {
+		m->octets += n;
+		return E_OK;
+	}
+	atomic_fetch_sub(&in_use, n);
+	return err_set(eb, E_NOMEM,
+	    "too much memory is in use for compressed messages: other "
+	    "sessions have not finished reading theirs");
+}
+
+enum err
+made_put(void *arg, const void *p, size_t n, struct errbuf *eb)
+{
+	const char *octets = p;
+	struct made *m = arg;
+	enum err e = reserve(m, n, eb);
+
+	if (e != E_OK)
+		return e;
+	pop3_wire_count(&m->wire, octets, n);
+	while (n > 0) {
+		ssize_t done = write(m->fd, octets, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return err_sys(eb, E_NOMEM, "memory");
+		octets += done;
+		n -= (size_t)done;
+	}
+	return E_OK;
+}
+
+enum err
+made_end(struct made *m, struct errbuf *eb)
+{
+	if (fcntl(m->fd, F_ADD_SEALS,
+		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return err_sys(eb, E_NOMEM, "sealing a message");
+	return E_OK;
+}
+
+void
+made_drop(struct made *m)
+{
+	if (m->fd >= 0)
+		close(m->fd);
+	m->fd = -1;
+	made_return(m->octets);
+	m->octets = 0;
+}
+
+void
+made_return(uint64_t octets)
+{
+	atomic_fetch_sub(&in_use, octets);
+}
