@@ -125,7 +125,7 @@ def test_not_unpacked(place, serve, login):
     assert everything(session) == {"1.good": drop.wire(good),
                                    "6.good": drop.wire(good)}
     session.quit()
-    assert re.search(r"ev=not-a-message .*error=\"(gzip|bzip2): ",
+    assert re.search(r"ev=message-left-out .*error=\"(gzip|bzip2): ",
                      server.log_text())
 
 

@@ -1,7 +1,8 @@
+/* Messages compressed by bzip2, by libbz2. */
 #include <bzlib.h>
 #include <stdlib.h>
 
-#include "server/store/unpack/format.h"
+#include "server/store/unpack/packing.h"
 
 static void *
 bzip2_begin(void)

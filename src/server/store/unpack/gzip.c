@@ -1,8 +1,9 @@
+/* Messages compressed by gzip and zlib, by zlib. */
 #include <stdlib.h>
 #define ZLIB_CONST
 #include <zlib.h>
 
-#include "server/store/unpack/format.h"
+#include "server/store/unpack/packing.h"
 
 enum { GZIP_ONLY = 16 }; /* added to the window's bits: as zlib.h says */
 

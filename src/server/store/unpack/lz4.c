@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/store/unpack/format.h"
+#include "server/store/unpack/packing.h"
 #include "server/store/unpack/unpack.h"
 
 enum {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server/store/unpack/format.h"
+#include "server/store/unpack/packing.h"
 
 enum { PIECE = 64 * 1024 };
 

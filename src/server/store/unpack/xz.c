@@ -1,7 +1,8 @@
+/* Messages compressed by xz and lzma, by liblzma. */
 #include <lzma.h>
 #include <stdlib.h>
 
-#include "server/store/unpack/format.h"
+#include "server/store/unpack/packing.h"
 
 enum { MEMORY_MAX = 80 << 20 }; /* xz -9 needs 65 MiB */
 

@@ -1,7 +1,8 @@
+/* Messages compressed by Zstandard, by libzstd. */
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#include "server/store/unpack/format.h"
+#include "server/store/unpack/packing.h"
 
 static void *
 zstd_begin(void)

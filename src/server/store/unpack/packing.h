@@ -1,8 +1,8 @@
 /*
- * format.h - what unpack() asks of a format.
+ * packing.h - what unpack() asks of a format.
  */
-#ifndef SERVER_STORE_UNPACK_FORMAT_H
-#define SERVER_STORE_UNPACK_FORMAT_H
+#ifndef SERVER_STORE_UNPACK_PACKING_H
+#define SERVER_STORE_UNPACK_PACKING_H
 
 #include <stdbool.h>
 #include <stddef.h>
