@@ -30,7 +30,7 @@ look(const struct users *u, const struct name_rule *rule, struct slice text)
 		const struct user *user;
 
 		if (!passwd_split(line, f) ||
-		    name_normalize(rule, f[PASSWD_NAME], name) != E_OK ||
+		    name_normalize(rule, f[PASSWD_NAME], name, NULL) != E_OK ||
 		    (user = users_find(u, name)) == NULL)
 			continue;
 		found++;

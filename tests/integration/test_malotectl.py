@@ -168,7 +168,8 @@ def test_who_is_there(users):
 
 
 @pytest.mark.parametrize("say", [
-    "", "\n", "x" * 1025 + "\n", "a\0b\n", "\udcff\n"])
+    "", "\n", "\r\n", "x" * 1025 + "\n", "a\0b\n", "\udcff\n", "a\rb\n",
+    "a\tb\n", "a\x1b[D\n"])
 def test_bad_passwords(users, say):
     done = subprocess.run([CTL, "--users", str(users), "user", "add", "a"],
                           input=say.encode("utf-8", "surrogateescape"),
@@ -340,10 +341,78 @@ def test_help():
 
 def test_config_names_the_file(users, tmp_path):
     config = tmp_path / "maloted.conf"
-    config.write_text('users = "%s"\nmail = "maildir:/nowhere/%%n"\n' % users)
+    config.write_text('users = "%s"\nmail = "maildir:/nowhere/%%n"\n'
+                      'mail_user = "%d"\nmail_group = "1"\n'
+                      % (users, os.geteuid() or 65534))
     subprocess.run([CTL, "-c", config, "user", "add", "anna"], input=b"x\n",
                    check=True, timeout=DEADLINE)
     assert names(users) == ["anna"]
+
+
+@pytest.fixture
+def site(users, tmp_path):
+    """malotectl with a configuration, and more options."""
+    config = tmp_path / "maloted.conf"
+    config.write_text('users = "%s"\nmail = "maildir:/nowhere/%%d/%%n"\n'
+                      'mail_user = "%d"\nmail_group = "1"\n'
+                      'default_domain = "example.org"\nfirst_uid = 600\n'
+                      % (users, os.geteuid() or 65534))
+
+    def run(*args, code=0):
+        done = subprocess.run(
+            [CTL, "-c", config, "--scheme", "PLAIN", "user", *args],
+            input=b"secret\n", timeout=DEADLINE, capture_output=True)
+        assert done.returncode == code, done.stderr
+        return (done.stderr or done.stdout).decode()
+    run.config = config
+    return run
+
+
+def test_names_are_the_servers(site, users):
+    """With its domain, in its case, and in one of Unicode's forms."""
+    site("add", "Ana")
+    site("add", "jose\u0301")
+    assert users.read_text() == ("ana@example.org:{PLAIN}secret::::::\n"
+                                 "jos\xe9@example.org:{PLAIN}secret::::::\n")
+    for again in ("ana", "ANA@example.org", "jos\xe9"):
+        assert "already" in site("add", again, code=EX_DATAERR)
+    users.write_text("Bob:{PLAIN}x\n" + users.read_text())
+    assert "already" in site("add", "bob@example.org", code=EX_DATAERR)
+    assert site("list").split() == ["bob@example.org", "ana@example.org",
+                                    "jos\xe9@example.org"]
+    site("delete", "ana")
+    site("delete", "bob")
+    assert site("list").split() == ["jos\xe9@example.org"]
+
+
+@pytest.mark.parametrize("args, says", [
+    (["--uid", "599", "--gid", "600"], "first_uid = 600"),
+    (["--mail", "maildir:/elsewhere/%n"], "mail_root"),
+    (["--mail", "maildir:~/Maildir"], "home"),
+])
+def test_nobody_is_made_who_cannot_sign_in(site, users, args, says):
+    assert says in site("add", "ana", *args, code=EX_DATAERR)
+    assert not users.exists()
+
+
+def test_nobody_without_the_domain_of_the_folder(site, users):
+    site.config.write_text(site.config.read_text().replace(
+        'default_domain = "example.org"', ""))
+    assert "default_domain" in site("add", "ana", code=EX_DATAERR)
+    site("add", "ana@example.net")
+
+
+def test_end_of_line_of_windows(users):
+    ctl(users, "add", "a", "--scheme", "PLAIN", say="secret\r\n")
+    assert users.read_text() == "a:{PLAIN}secret::::::\n"
+
+
+def test_byte_order_mark(users):
+    """It is no part of the first user's name."""
+    users.write_bytes(b"\xef\xbb\xbfana:{PLAIN}x\n")
+    assert names(users) == ["ana"]
+    ctl(users, "passwd", "ana", "--scheme", "PLAIN")
+    assert users.read_bytes() == b"\xef\xbb\xbfana:{PLAIN}secret\n"
 
 
 def test_config_is_wrong(tmp_path):

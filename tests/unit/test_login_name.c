@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "server/users/name.h"
+#include "server/users/text.h"
 
 static const struct name_rule lower = { true, "" };
 static const struct name_rule keep = { false, "" };
@@ -38,7 +39,12 @@ test_taken(void **state)
 		{ &lower, "\xc3\x89va", "\xc3\x89va" },
 		{ &lower, "\xe6\x97\xa5@\xe6\x9c\xac.jp",
 		    "\xe6\x97\xa5@\xe6\x9c\xac.jp" },
-		{ &lower, "\xc2\xa0x", "\xc2\xa0x" },
+		/* An accent typed behind its letter, and wide letters. */
+		{ &lower, "jose\xcc\x81@a", "jos\xc3\xa9@a" },
+		{ &lower, "\xef\xbc\xa1na\xef\xbc\xa0x", "ana@x" },
+		{ &domain, "jose\xcc\x81", "jos\xc3\xa9@example.org" },
+		/* Right to left before a domain that is not. */
+		{ &lower, "\xd7\x90\xd7\x91\x31@x", "\xd7\x90\xd7\x91\x31@x" },
 	};
 	char out[NAME_MAX_OCTETS + 1];
 
@@ -46,11 +52,13 @@ test_taken(void **state)
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		struct slice in = { v[i].in, strlen(v[i].in) };
 
-		assert_int_equal(name_normalize(v[i].rule, in, out), E_OK);
+		assert_int_equal(
+		    name_normalize(v[i].rule, in, out, NULL), E_OK);
 		assert_string_equal(out, v[i].out);
 		/* What came out stays as it is. */
 		in = (struct slice){ v[i].out, strlen(v[i].out) };
-		assert_int_equal(name_normalize(v[i].rule, in, out), E_OK);
+		assert_int_equal(
+		    name_normalize(v[i].rule, in, out, NULL), E_OK);
 		assert_string_equal(out, v[i].out);
 	}
 }
@@ -65,27 +73,89 @@ test_refused(void **state)
 		"a:b", "a%b", "%u", "a*b", "a?b", "a\"b", "a'b", "a<b", "a>b",
 		"a|b", "a`b", "a$b", "a;b", "a(b", "a)b", "a[b", "a]b", "a{b",
 		"a}b", "a,b", "a!b", "a#b", "~a", "a~b", "a^b", "\xff",
-		"\xc0\xaf", "\xc3", "a\xed\xa0\x80", "a\xc2\x85",
-		"a\xc2\x9f@b" };
+		"\xc0\xaf", "\xc3", "a\xed\xa0\x80", "a\xc2\x85", "a\xc2\x9f@b",
+		/* What nobody sees: no-break space, soft hyphen, zero width
+		 * space, joiner, right to left, byte order mark, tag. */
+		"\xc2\xa0x", "a\xc2\xad", "a\xe2\x80\x8b",
+		"a\xe2\x80\x8d"
+		"b",
+		"a\xe2\x80\x8f", "a\xe2\x80\xae", "a\xe2\x81\xa6",
+		"\xef\xbb\xbf"
+		"ana",
+		"a@\xef\xbb\xbf"
+		"b",
+		"a\xf3\xa0\x80\xa1",
+		/* What NFKC makes of others: a slash, two dots, a space. */
+		"a\xef\xbc\x8f"
+		"b",
+		"a\xe2\x80\xa5"
+		"b",
+		"a\xe3\x80\x80", "a\xc2\xb4" };
 	char out[NAME_MAX_OCTETS + 1];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		struct slice in = { v[i], strlen(v[i]) };
 
-		if (name_normalize(&lower, in, out) != E_FORMAT)
+		if (name_normalize(&lower, in, out, NULL) != E_FORMAT)
 			fail_msg("taken: %s", v[i]);
-		if (name_normalize(&domain, in, out) != E_FORMAT)
+		if (name_normalize(&domain, in, out, NULL) != E_FORMAT)
 			fail_msg("taken with a domain: %s", v[i]);
 	}
 	for (int c = 0; c < 256; c++) {
 		char in[3] = { 'a', (char)c, 'b' };
 		enum err e =
-		    name_normalize(&lower, (struct slice){ in, 3 }, out);
+		    name_normalize(&lower, (struct slice){ in, 3 }, out, NULL);
 
 		if (c <= 0x20 || c >= 0x7f)
 			assert_int_equal(e, E_FORMAT);
 	}
+}
+
+static void
+test_domain(void **state)
+{
+	static const char *const good[] = { "example.org", "a", "B.c",
+		"\xe6\x9c\xac.jp" };
+	static const char *const bad[] = { "", ".a", "a..b", "a@b", "a/b",
+		"a b", "a:b", "a%d",
+		"\xef\xbb\xbf"
+		"a.org",
+		"a\xc2\xa0" };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (!name_is_domain(good[i]))
+			fail_msg("refused: %s", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (name_is_domain(bad[i]))
+			fail_msg("taken: %s", bad[i]);
+}
+
+/* What can be stored is what every way of signing in carries. */
+static void
+test_password(void **state)
+{
+	static const char *const bad[] = { "", "a\r", "a\nb", "\t", "a\x1b[C",
+		"\x7f", "\xff", "\xe7\xe3o" };
+	char most[PASSWORD_MAX + 1];
+	struct errbuf eb;
+
+	memset(most, 'x', sizeof(most));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		eb.text[0] = '\0';
+		assert_int_equal(
+		    text_password(
+			(struct slice){ bad[i], strlen(bad[i]) }, &eb),
+		    E_FORMAT);
+		assert_int_not_equal(eb.text[0], '\0');
+	}
+	assert_int_equal(
+	    text_password((struct slice){ " a:b \xc3\xa7", 7 }, &eb), E_OK);
+	assert_int_equal(
+	    text_password((struct slice){ most, PASSWORD_MAX }, &eb), E_OK);
+	assert_int_equal(
+	    text_password((struct slice){ most, PASSWORD_MAX + 1 }, &eb),
+	    E_FORMAT);
 }
 
 static void
@@ -96,18 +166,20 @@ test_length(void **state)
 
 	(void)state;
 	memset(in, 'a', sizeof(in));
-	assert_int_equal(
-	    name_normalize(&lower, (struct slice){ in, NAME_MAX_OCTETS }, out),
+	assert_int_equal(name_normalize(&lower,
+			     (struct slice){ in, NAME_MAX_OCTETS }, out, NULL),
 	    E_OK);
 	assert_int_equal(strlen(out), NAME_MAX_OCTETS);
-	assert_int_equal(name_normalize(&lower,
-			     (struct slice){ in, NAME_MAX_OCTETS + 1 }, out),
+	assert_int_equal(
+	    name_normalize(
+		&lower, (struct slice){ in, NAME_MAX_OCTETS + 1 }, out, NULL),
 	    E_FORMAT);
 	assert_int_equal(
-	    name_normalize(&domain, (struct slice){ in, room }, out), E_OK);
+	    name_normalize(&domain, (struct slice){ in, room }, out, NULL),
+	    E_OK);
 	assert_int_equal(strlen(out), NAME_MAX_OCTETS);
 	assert_int_equal(
-	    name_normalize(&domain, (struct slice){ in, room + 1 }, out),
+	    name_normalize(&domain, (struct slice){ in, room + 1 }, out, NULL),
 	    E_FORMAT);
 }
 
@@ -197,6 +269,8 @@ main(void)
 		cmocka_unit_test(test_taken),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_length),
+		cmocka_unit_test(test_domain),
+		cmocka_unit_test(test_password),
 		cmocka_unit_test(test_mail),
 		cmocka_unit_test(test_mail_too_long),
 	};

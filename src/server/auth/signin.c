@@ -12,7 +12,8 @@
 #include "server/auth/penalty.h"
 #include "server/auth/stores.h"
 #include "server/auth/vcache.h"
-#include "server/users/name.h"
+#include "server/users/account.h"
+#include "server/users/text.h"
 
 enum state { SASL, CHECKING, HASHING, PLACING, HELD };
 
@@ -330,14 +331,18 @@ verify(struct signin *s)
 static void
 claim(struct signin *s, struct slice name, const struct slice *password)
 {
-	if (name_normalize(&s->auth->rule, name, s->user) != E_OK) {
+	enum err e = name_normalize(&s->auth->rule, name, s->user, NULL);
+
+	if (e != E_OK) {
 		s->user[0] = '\0';
-		deny(s, name, "bad-name");
+		if (e == E_FORMAT)
+			deny(s, name, "bad-name");
+		else
+			refuse(s, SIGN_IN_TEMPORARY, "memory");
 		return;
 	}
 	if (password != NULL) {
-		if (password->n > PASSWORD_MAX ||
-		    memchr(password->p, '\0', password->n) != NULL) {
+		if (!text_is_secret(*password)) {
 			deny(s, name, "bad-password");
 			return;
 		}
@@ -377,10 +382,11 @@ claim_sasl(struct signin *s)
 	const struct sasl_claim *c = sasl_server_claim(s->sasl);
 	char authzid[NAME_MAX_OCTETS + 1], authcid[NAME_MAX_OCTETS + 1];
 
-	if (c->authzid.n != 0 &&
-	    (name_normalize(&s->auth->rule, c->authzid, authzid) != E_OK ||
-		name_normalize(&s->auth->rule, c->authcid, authcid) != E_OK ||
-		strcmp(authzid, authcid) != 0))
+	if (c->authzid.n != 0 && (name_normalize(&s->auth->rule, c->authzid,
+				      authzid, NULL) != E_OK ||
+				     name_normalize(&s->auth->rule, c->authcid,
+					 authcid, NULL) != E_OK ||
+				     strcmp(authzid, authcid) != 0))
 		deny(s, c->authcid, "authzid");
 	else
 		claim(s, c->authcid, &c->password);
@@ -469,59 +475,50 @@ wait_for_store(struct signin *s, uint32_t uid, uint32_t gid)
 		refuse(s, SIGN_IN_TEMPORARY, "store-queue");
 }
 
-static bool
-set_mail(struct signin *s, const struct user *u)
+/* The mail of the account is at a store, or comes to one. */
+static void
+place_account(struct signin *s, const struct account *at)
 {
-	const struct auth_conf *conf = &s->auth->conf;
-	char mail[MAIL_PATH_MAX], user[NAME_MAX_OCTETS * 4 + 1];
-	struct errbuf eb;
+	bool shared = at->uid == s->auth->conf.mail_uid;
+	struct store *store = shared ? store_of_path(s->auth, s->mail)
+				     : store_of_uid(s->auth, at->uid);
 
-	if (name_mail(mail, u->mail[0] != '\0' ? u->mail : conf->mail,
-		conf->mail_root, s->user, u->home, &eb) != E_OK) {
-		log_line(LOG_FAULT,
-		    "ev=mail-location sid=%u.%llx user=%s error=\"%s\"",
-		    s->worker_index, (unsigned long long)s->sid,
-		    str_escape(user, sizeof(user), s->user, strlen(s->user)),
-		    eb.text);
-		refuse(s, SIGN_IN_PERMANENT, "mail-location");
-		return false;
-	}
-	if ((s->mail = strdup(mail)) == NULL) {
-		refuse(s, SIGN_IN_TEMPORARY, "memory");
-		return false;
-	}
-	return true;
+	if (store != NULL)
+		open_at(s, store);
+	else if (shared)
+		refuse(s, SIGN_IN_TEMPORARY, "store-down");
+	else
+		wait_for_store(s, at->uid, at->gid);
+}
+
+static void
+log_no_account(const struct signin *s, const struct errbuf *eb)
+{
+	char user[NAME_MAX_OCTETS * 4 + 1];
+
+	log_line(LOG_FAULT, "ev=mail-location sid=%u.%llx user=%s error=\"%s\"",
+	    s->worker_index, (unsigned long long)s->sid,
+	    str_escape(user, sizeof(user), s->user, strlen(s->user)), eb->text);
 }
 
 /* The credentials are right: which store has the maildrop? */
 static void
 place(struct signin *s)
 {
-	const struct auth_conf *conf = &s->auth->conf;
 	const struct user *u = users_find(s->auth->userfile.users, s->user);
-	struct store *store;
-	uint32_t uid;
+	struct account at;
+	struct errbuf eb;
+	const char *why;
 
 	forget_secrets(s);
 	if (s->worker == NULL) {
 		finish(s, 0);
-		return;
-	}
-	if (!set_mail(s, u))
-		return;
-	uid = u->uid != AUTH_NO_UID ? u->uid : conf->mail_uid;
-	if (uid == AUTH_NO_UID) {
-		refuse(s, SIGN_IN_PERMANENT, "no-uid");
-	} else if (uid == conf->mail_uid) {
-		if ((store = store_of_path(s->auth, s->mail)) != NULL)
-			open_at(s, store);
-		else
-			refuse(s, SIGN_IN_TEMPORARY, "store-down");
-	} else if (uid == 0 || uid < conf->first_uid || uid > conf->last_uid) {
-		refuse(s, SIGN_IN_PERMANENT, "uid-out-of-range");
-	} else if ((store = store_of_uid(s->auth, uid)) != NULL) {
-		open_at(s, store);
+	} else if (account_find(&at, &s->auth->conf, u, &why, &eb) != E_OK) {
+		log_no_account(s, &eb);
+		refuse(s, SIGN_IN_PERMANENT, why);
+	} else if ((s->mail = strdup(at.mail)) == NULL) {
+		refuse(s, SIGN_IN_TEMPORARY, "memory");
 	} else {
-		wait_for_store(s, uid, u->gid);
+		place_account(s, &at);
 	}
 }

@@ -10,6 +10,7 @@
 #include "server/conf/certificate.h"
 #include "server/conf/role_table.h"
 #include "server/conf/uidl_format.h"
+#include "server/users/name.h"
 
 enum {
 	NOFILE_MIN = 256,
@@ -76,7 +77,7 @@ check_domain(const struct conf *c, const struct conf_lines *l)
 {
 	const char *d = c->auth.default_domain;
 
-	if (d[0] == '.' || strpbrk(d, "/@ ") != NULL)
+	if (d[0] != '\0' && !name_is_domain(d))
 		COMPLAIN(l, "default_domain",
 		    "default_domain \"%s\" is not a domain; write what stands "
 		    "behind the @",
@@ -346,6 +347,17 @@ check_numbers(const struct conf *c, const struct conf_lines *l)
 }
 
 void
+conf_check_accounts(
+    struct conf *c, const struct conf_env *env, const struct conf_lines *l)
+{
+	check_domain(c, l);
+	check_mail(c, l);
+	check_mail_root(c, l);
+	check_numbers(c, l);
+	conf_check_ids(c, env, l);
+}
+
+void
 conf_check(
     struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 {
@@ -353,18 +365,14 @@ conf_check(
 	    "malote");
 	check_host(c, l);
 	check_mechanisms(c, l);
-	check_domain(c, l);
 	check_absolute(c->certificate, "certificate", l);
 	check_absolute(c->key, "key", l);
 	check_absolute(c->users, "users", l);
 	check_certificate(c, l);
 	conf_check_listeners(c, l);
 	check_users(c, l);
-	check_mail(c, l);
-	check_mail_root(c, l);
+	conf_check_accounts(c, env, l);
 	check_uidl_format(c, l);
-	check_numbers(c, l);
-	conf_check_ids(c, env, l);
 	processes(c, env);
 	sessions(c, env, l);
 	for (enum ipc_role r = ROLE_PARENT + 1; r < ROLE_END; r++)

@@ -9,6 +9,9 @@
 /* Each fills in what follows from the settings and complains. */
 void conf_check(
     struct conf *c, const struct conf_env *env, const struct conf_lines *l);
+/* Of these only who the users are and where their mail is. */
+void conf_check_accounts(
+    struct conf *c, const struct conf_env *env, const struct conf_lines *l);
 /* Users and groups: ids.c. */
 void conf_check_ids(
     struct conf *c, const struct conf_env *env, const struct conf_lines *l);

@@ -417,13 +417,10 @@ conf_env_here(struct conf_env *env)
 	}
 }
 
-/* What the file says, with the defaults; nothing is checked together. */
-static enum err
-read_file(struct conf *c, const char *file, struct conf_report *report)
+/* The defaults.  From here on rd is about this file. */
+static void
+read_begin(struct conf *c, const char *file, struct conf_report *report)
 {
-	struct slurp in;
-	struct errbuf eb;
-
 	memset(c, 0, sizeof(*c));
 	memset(&rd, 0, sizeof(rd));
 	rd.lines.text = (struct conf_text){ file, report, .expand = true };
@@ -431,6 +428,16 @@ read_file(struct conf *c, const char *file, struct conf_report *report)
 	rd.conf = c;
 	defaults(c, settings, COUNT(settings));
 	listener_start();
+}
+
+/* What the file says, with the defaults; nothing is checked together. */
+static enum err
+read_file(struct conf *c, const char *file, struct conf_report *report)
+{
+	struct slurp in;
+	struct errbuf eb;
+
+	read_begin(c, file, report);
 	if (slurp(file, FILE_MAX, &in, &eb) != E_OK) {
 		conf_error(&rd.lines.text, 0,
 		    "%s; write it, or name another with --config FILE",
@@ -453,16 +460,24 @@ conf_read(struct conf *c, const char *file, const struct conf_env *env,
 	return report->errors == 0 ? E_OK : E_CONFIG;
 }
 
-enum err
-conf_users_file(
-    const char *file, char out[CONF_PATH_MAX], struct conf_report *report)
+static void
+say_nothing(void *arg, const char *line)
 {
-	struct conf c;
-	enum err e = read_file(&c, file, report);
+}
 
-	memcpy(out, c.users, CONF_PATH_MAX);
-	conf_free(&c);
-	return e;
+enum err
+conf_accounts(struct conf *c, const char *file, const struct conf_env *env,
+    struct conf_report *report)
+{
+	struct conf_report quiet = { .say = say_nothing };
+
+	if (file == NULL)
+		read_begin(c, "", &quiet);
+	else if (read_file(c, file, report) != E_OK)
+		return E_CONFIG;
+	rd.lines.text.report = &quiet;
+	conf_check_accounts(c, env, &rd.lines);
+	return E_OK;
 }
 
 void

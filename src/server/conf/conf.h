@@ -75,9 +75,10 @@ enum err conf_read(struct conf *c, const char *file, const struct conf_env *env,
     struct conf_report *report) NODISCARD;
 void conf_free(struct conf *c);
 
-/* Only the setting `users`: what else the file says must be readable, but need
- * not be right. */
-enum err conf_users_file(const char *file, char out[CONF_PATH_MAX],
-    struct conf_report *report) NODISCARD;
+/* Only what says how users are called, where they are listed, and where their
+ * mail is: c->users and c->auth.  What else the file says must be readable, but
+ * need not be right.  file: NULL for the defaults. */
+enum err conf_accounts(struct conf *c, const char *file,
+    const struct conf_env *env, struct conf_report *report) NODISCARD;
 
 #endif

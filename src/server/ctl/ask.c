@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "server/users/text.h"
 
 /* One line without its end; what is behind it stays where it is. */
 static enum err
-read_line(char out[PASSWORD_MAX + 1], struct errbuf *eb)
+read_line(char out[ASK_ROOM], struct errbuf *eb)
 {
 	size_t n = 0;
 	char c;
@@ -27,17 +28,16 @@ read_line(char out[PASSWORD_MAX + 1], struct errbuf *eb)
 			return err_sys(eb, E_IO, "standard input");
 		if (r == 0 || c == '\n')
 			break;
-		if (n == PASSWORD_MAX)
+		if (n == ASK_ROOM - 1)
 			return err_set(eb, E_FORMAT,
 			    "a password may have %d octets", PASSWORD_MAX);
 		out[n++] = c;
 	}
+	/* The end of a line of a file from Windows. */
+	if (n != 0 && out[n - 1] == '\r')
+		n--;
 	out[n] = '\0';
-	if (n == 0)
-		return err_set(eb, E_FORMAT, "the password is empty");
-	if (strlen(out) != n || !str_is_utf8(out, n))
-		return err_set(eb, E_FORMAT, "the password is not UTF-8 text");
-	return E_OK;
+	return text_password((struct slice){ out, n }, eb);
 }
 
 /* ---- at a terminal ---- */
@@ -58,7 +58,7 @@ on_signal(int sig)
 }
 
 static enum err
-ask_once(const char *prompt, char out[PASSWORD_MAX + 1], struct errbuf *eb)
+ask_once(const char *prompt, char out[ASK_ROOM], struct errbuf *eb)
 {
 	struct sigaction old[SIGNALS], sa = { .sa_handler = on_signal };
 	struct termios without;
@@ -81,9 +81,9 @@ ask_once(const char *prompt, char out[PASSWORD_MAX + 1], struct errbuf *eb)
 }
 
 enum err
-ask_password(char out[PASSWORD_MAX + 1], struct errbuf *eb)
+ask_password(char out[ASK_ROOM], struct errbuf *eb)
 {
-	char again[PASSWORD_MAX + 1];
+	char again[ASK_ROOM];
 	enum err e;
 
 	if (!isatty(STDIN_FILENO))

@@ -7,9 +7,11 @@
 #include "base/err.h"
 #include "server/ipc/proto.h"
 
-/* At a terminal: twice, without echo.  Else: one line of standard input.
- * E_FORMAT: it is empty, too long, not UTF-8, or not twice the same.  The
- * caller wipes it. */
-enum err ask_password(char out[PASSWORD_MAX + 1], struct errbuf *eb) NODISCARD;
+enum { ASK_ROOM = PASSWORD_MAX + 2 }; /* a CR that is dropped, and a NUL */
+
+/* At a terminal: twice, without echo.  Else: one line of standard input, which
+ * may end with CRLF.  E_FORMAT: it is not what text_password() takes, or not
+ * twice the same.  The caller wipes it. */
+enum err ask_password(char out[ASK_ROOM], struct errbuf *eb) NODISCARD;
 
 #endif

@@ -119,16 +119,29 @@ edit_close(struct edit *ed)
 	*ed = (struct edit){ .lock = -1 };
 }
 
+/* Is the user's name, by the rule, this one? */
+static bool
+is_called(struct slice user, const struct name_rule *rule, const char *name,
+    bool fold)
+{
+	char is[NAME_MAX_OCTETS + 1];
+	struct slice s = { is, 0 };
+
+	if (name_normalize(rule, user, is, NULL) != E_OK)
+		return false;
+	s.n = strlen(is);
+	return fold ? slice_caseeq(s, name) : slice_eq(s, name);
+}
+
 bool
-edit_find(const struct edit *ed, const char *name, bool fold,
-    struct edit_line *line_r)
+edit_find(const struct edit *ed, const struct name_rule *rule, const char *name,
+    bool fold, struct edit_line *line_r)
 {
 	struct slice rest = { ed->text, ed->n }, line, f[PASSWD_FIELDS];
 
 	while (passwd_line(&rest, &line)) {
 		if (!passwd_split(line, f) || f[PASSWD_HASH].p == NULL ||
-		    !(fold ? slice_caseeq(f[PASSWD_NAME], name)
-			   : slice_eq(f[PASSWD_NAME], name)))
+		    !is_called(f[PASSWD_NAME], rule, name, fold))
 			continue;
 		line_r->at = (size_t)(line.p - ed->text);
 		line_r->n = ed->n - rest.n - line_r->at;

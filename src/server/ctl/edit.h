@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "server/users/name.h"
 
 struct edit {
 	char *path; /* symbolic links resolved */
@@ -35,9 +36,10 @@ struct edit_line {
 	struct slice hash; /* within the text */
 };
 
-/* fold: ASCII case does not matter.  False: there is none. */
-bool edit_find(const struct edit *ed, const char *name, bool fold,
-    struct edit_line *line_r);
+/* The first line whose name is, by the rule, `name`, which has come from
+ * name_normalize().  fold: ASCII case does not matter.  False: there is none. */
+bool edit_find(const struct edit *ed, const struct name_rule *rule,
+    const char *name, bool fold, struct edit_line *line_r);
 
 /* Puts `with` in the place of n octets. */
 enum err edit_splice(struct edit *ed, size_t at, size_t n, struct slice with,

@@ -12,6 +12,7 @@
 #include "server/conf/conf.h"
 #include "server/ctl/ask.h"
 #include "server/ctl/edit.h"
+#include "server/users/account.h"
 #include "server/users/name.h"
 #include "server/users/passwd.h"
 #include "server/users/scheme.h"
@@ -38,6 +39,9 @@ static const char usage[] =
 
 struct options {
 	const char *config, *users, *scheme, *uid, *gid, *home, *mail;
+	/* Of the configuration; NULL if none is read. */
+	const struct conf *conf;
+	struct name_rule rule;
 };
 
 /* What went wrong, for people; returns the exit status. */
@@ -57,23 +61,37 @@ complain(enum err e, const struct errbuf *eb)
 
 /* ---- what is given ---- */
 
-static bool
-is_name(struct slice name)
+/* By the rule that the server reads the users file by. */
+static enum err
+make_name(const struct options *o, const char *given,
+    char name[NAME_MAX_OCTETS + 1], struct errbuf *eb)
 {
-	static const struct name_rule any = { false, "" };
-	char out[NAME_MAX_OCTETS + 1];
-
-	return name_normalize(&any, name, out) == E_OK;
+	return name_normalize(
+	    &o->rule, (struct slice){ given, strlen(given) }, name, eb);
 }
 
+/* Could somebody of this name read mail, as the settings are? */
 static enum err
-check_name(const char *name, struct errbuf *eb)
+check_account(const struct options *o, const char *name, struct errbuf *eb)
 {
-	if (!is_name((struct slice){ name, strlen(name) }))
-		return err_set(eb, E_FORMAT,
-		    "this cannot be a user name: letters, digits and "
-		    ".-_@+=& make one, and no part may be empty or begin "
-		    "with a dot");
+	struct user u = { .name = name,
+		.home = o->home != NULL ? o->home : "",
+		.mail = o->mail != NULL ? o->mail : "",
+		.uid = AUTH_NO_UID,
+		.gid = AUTH_NO_UID };
+	struct account at;
+	struct errbuf words;
+	const char *why;
+
+	if (o->conf == NULL)
+		return E_OK;
+	if (o->uid != NULL &&
+	    (!str_to_u32((struct slice){ o->uid, strlen(o->uid) }, &u.uid) ||
+		!str_to_u32((struct slice){ o->gid, strlen(o->gid) }, &u.gid)))
+		return err_set(eb, E_FORMAT, "--uid and --gid are numbers");
+	if (account_find(&at, &o->conf->auth, &u, &why, &words) != E_OK)
+		return err_set(
+		    eb, E_FORMAT, "%s could not sign in: %s", name, words.text);
 	return E_OK;
 }
 
@@ -124,7 +142,7 @@ static enum err
 ask_hash(
     const struct options *o, char out[SCHEME_STORED_MAX], struct errbuf *eb)
 {
-	char password[PASSWORD_MAX + 1];
+	char password[ASK_ROOM];
 	enum err e = ask_password(password, eb);
 
 	if (e == E_OK)
@@ -143,11 +161,12 @@ no_user(const struct options *o, const char *name, struct errbuf *eb)
 /* Is the file fit for the command?  Asked before the password is, and again
  * when nobody else can change it. */
 static enum err
-check_free(const struct edit *ed, const char *name, struct errbuf *eb)
+check_free(const struct options *o, const struct edit *ed, const char *name,
+    struct errbuf *eb)
 {
 	struct edit_line line;
 
-	return edit_find(ed, name, true, &line)
+	return edit_find(ed, &o->rule, name, true, &line)
 		   ? err_set(eb, E_FORMAT, "there is a user %s already", name)
 		   : E_OK;
 }
@@ -180,15 +199,15 @@ user_add(const struct options *o, const char *name, struct errbuf *eb)
 	struct edit ed;
 	enum err e;
 
-	if ((e = check_name(name, eb)) != E_OK)
+	if ((e = check_account(o, name, eb)) != E_OK)
 		return e;
 	if ((e = edit_open(&ed, o->users, false, eb)) == E_OK)
-		e = check_free(&ed, name, eb);
+		e = check_free(o, &ed, name, eb);
 	edit_close(&ed);
 	if (e != E_OK || (e = ask_hash(o, hash, eb)) != E_OK)
 		return e;
 	if ((e = edit_open(&ed, o->users, true, eb)) == E_OK &&
-	    (e = check_free(&ed, name, eb)) == E_OK &&
+	    (e = check_free(o, &ed, name, eb)) == E_OK &&
 	    (e = put_line(&ed, o, name, hash, eb)) == E_OK)
 		e = edit_save(&ed, eb);
 	edit_close(&ed);
@@ -205,13 +224,13 @@ user_passwd(const struct options *o, const char *name, struct errbuf *eb)
 	enum err e;
 
 	e = edit_open(&ed, o->users, false, eb);
-	if (e == E_OK && !edit_find(&ed, name, false, &line))
+	if (e == E_OK && !edit_find(&ed, &o->rule, name, false, &line))
 		e = no_user(o, name, eb);
 	edit_close(&ed);
 	if (e != E_OK || (e = ask_hash(o, hash, eb)) != E_OK)
 		return e;
 	e = edit_open(&ed, o->users, true, eb);
-	if (e == E_OK && !edit_find(&ed, name, false, &line))
+	if (e == E_OK && !edit_find(&ed, &o->rule, name, false, &line))
 		e = no_user(o, name, eb);
 	if (e == E_OK)
 		e = edit_splice(&ed, (size_t)(line.hash.p - ed.text),
@@ -232,7 +251,7 @@ user_delete(const struct options *o, const char *name, struct errbuf *eb)
 	bool found = false;
 	enum err e = edit_open(&ed, o->users, true, eb);
 
-	while (e == E_OK && edit_find(&ed, name, false, &line)) {
+	while (e == E_OK && edit_find(&ed, &o->rule, name, false, &line)) {
 		found = true;
 		e = edit_splice(
 		    &ed, line.at, line.n, (struct slice){ NULL, 0 }, eb);
@@ -244,21 +263,21 @@ user_delete(const struct options *o, const char *name, struct errbuf *eb)
 }
 
 static enum err
-user_list(const struct options *o, const char *name, struct errbuf *eb)
+user_list(const struct options *o, const char *none, struct errbuf *eb)
 {
+	char name[NAME_MAX_OCTETS + 1];
 	struct slice rest, line, f[PASSWD_FIELDS];
 	struct edit ed;
 	enum err e = edit_open(&ed, o->users, false, eb);
 
-	(void)name;
 	if (e == E_OK && !ed.exists)
 		e = err_set(eb, E_IO, "%s does not exist", o->users);
 	rest = (struct slice){ ed.text, ed.n };
 	while (e == E_OK && passwd_line(&rest, &line))
 		if (passwd_split(line, f) && f[PASSWD_HASH].p != NULL &&
-		    is_name(f[PASSWD_NAME]))
-			printf(
-			    "%.*s\n", (int)f[PASSWD_NAME].n, f[PASSWD_NAME].p);
+		    name_normalize(&o->rule, f[PASSWD_NAME], name, NULL) ==
+			E_OK)
+			puts(name);
 	edit_close(&ed);
 	return e;
 }
@@ -326,31 +345,53 @@ take_options(int argc, char **argv, struct options *o)
 static void
 say(void *arg, const char *line)
 {
-	(void)arg;
 	fprintf(stderr, "%s\n", line);
 }
 
-/* The one that maloted reads, unless it is named. */
+/* Reads the configuration, unless only a users file is named: names are then
+ * taken as they are typed. */
 static enum err
-find_users(struct options *o, char users[CONF_PATH_MAX])
+read_config(struct options *o, struct conf *conf)
 {
 	struct conf_report report = { .say = say };
+	const char *file = o->config;
+	struct conf_env env;
+	enum err e;
 
-	if (o->users != NULL)
+	o->rule = (struct name_rule){ false, "" };
+	if (o->users != NULL && file == NULL)
 		return E_OK;
-	o->users = CONF_USERS;
-	if (o->config == NULL && access(CONF_FILE, F_OK) != 0)
-		return E_OK;
-	o->users = users;
-	return conf_users_file(
-	    o->config != NULL ? o->config : CONF_FILE, users, &report);
+	if (file == NULL && access(CONF_FILE, F_OK) == 0)
+		file = CONF_FILE;
+	conf_env_here(&env);
+	if ((e = conf_accounts(conf, file, &env, &report)) != E_OK)
+		return e;
+	o->rule = (struct name_rule){ conf->auth.login_lower,
+		conf->auth.default_domain };
+	if (file != NULL)
+		o->conf = conf;
+	if (o->users == NULL)
+		o->users = conf->users;
+	return E_OK;
+}
+
+static enum err
+run(const struct command *c, const struct options *o, const char *given,
+    struct errbuf *eb)
+{
+	char name[NAME_MAX_OCTETS + 1];
+	enum err e = check_options(o, eb);
+
+	if (e == E_OK && given != NULL)
+		e = make_name(o, given, name, eb);
+	return e == E_OK ? c->run(o, name, eb) : e;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct options o = { .scheme = "ARGON2ID" };
-	char users[CONF_PATH_MAX];
+	static struct conf conf;
 	const struct command *c;
 	struct errbuf eb;
 	int status;
@@ -362,15 +403,14 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EX_USAGE;
 	}
-	if (find_users(&o, users) != E_OK)
+	if (read_config(&o, &conf) != E_OK)
 		return EX_CONFIG;
 	umask(077);
 	if (scheme_init() != E_OK) {
 		fputs("malotectl: no random numbers\n", stderr);
 		return EX_OSERR;
 	}
-	if ((e = check_options(&o, &eb)) == E_OK)
-		e = c->run(&o, c->names != 0 ? argv[optind + 2] : NULL, &eb);
+	e = run(c, &o, c->names != 0 ? argv[optind + 2] : NULL, &eb);
 	if (e != E_OK)
 		return complain(e, &eb);
 	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;

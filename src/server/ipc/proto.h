@@ -104,7 +104,7 @@ enum fetch_status { FETCH_OK, FETCH_GONE, FETCH_FAILED };
 enum mark_kind { MARK_REMOVE, MARK_SEEN };
 
 enum {
-	NAME_MAX_OCTETS = 255, /* user name */
+	NAME_MAX_OCTETS = 255, /* user name; RFC 4616 s2 asks for it */
 	PASSWORD_MAX = 1024,   /* RFC 4616 s2 asks for 255 */
 	SASL_MAX = 64 * 1024,  /* one message of a mechanism */
 	PEER_MAX = 64,         /* printed address */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "server/users/text.h"
+
 static bool
 is_permitted(unsigned char c)
 {
@@ -21,41 +23,62 @@ is_part(const char *p, size_t n)
 			return false;
 		if (p[i] == '.' && i > 0 && p[i - 1] == '.')
 			return false;
-		/* U+0080 to U+009F are controls too. */
-		if (i > 0 && (unsigned char)p[i - 1] == 0xc2 &&
-		    (unsigned char)p[i] < 0xa0)
-			return false;
 	}
 	return true;
 }
 
+/* One part, or two with an @ between them. */
+static bool
+is_name(const char *name)
+{
+	const char *at = strchrnul(name, '@');
+
+	return is_part(name, (size_t)(at - name)) &&
+	       (*at == '\0' || is_part(at + 1, strlen(at + 1)));
+}
+
+static enum err
+put_domain(
+    char name[NAME_MAX_OCTETS + 1], const char *domain, struct errbuf *eb)
+{
+	size_t n = strlen(name), more = strlen(domain);
+
+	if (n + 1 + more > NAME_MAX_OCTETS)
+		return err_set(eb, E_FORMAT,
+		    "with its domain the name has more than %d octets",
+		    NAME_MAX_OCTETS);
+	name[n] = '@';
+	memcpy(name + n + 1, domain, more + 1);
+	return E_OK;
+}
+
 enum err
 name_normalize(const struct name_rule *rule, struct slice in,
-    char out[NAME_MAX_OCTETS + 1])
+    char out[NAME_MAX_OCTETS + 1], struct errbuf *eb)
 {
-	const char *at;
-	size_t n = in.n, local, domain;
+	enum err e = text_name(in, out, eb);
 
-	if (in.n == 0 || in.n > NAME_MAX_OCTETS || !str_is_utf8(in.p, in.n))
-		return E_FORMAT;
-	memcpy(out, in.p, n);
-	if (memchr(in.p, '@', n) == NULL && rule->domain[0] != '\0') {
-		domain = strlen(rule->domain);
-		if (n + 1 + domain > NAME_MAX_OCTETS)
-			return E_FORMAT;
-		out[n] = '@';
-		memcpy(out + n + 1, rule->domain, domain);
-		n += 1 + domain;
-	}
-	out[n] = '\0';
-	at = memchr(out, '@', n);
-	local = at != NULL ? (size_t)(at - out) : n;
-	if (!is_part(out, local) ||
-	    (at != NULL && !is_part(at + 1, n - local - 1)))
-		return E_FORMAT;
-	for (size_t i = 0; rule->lower && i < n; i++)
-		out[i] = str_lower1(out[i]);
+	if (e == E_OK && strchr(out, '@') == NULL && rule->domain[0] != '\0')
+		e = put_domain(out, rule->domain, eb);
+	if (e != E_OK)
+		return e;
+	if (!is_name(out))
+		return err_set(eb, E_FORMAT,
+		    "letters, digits and .-_@+=& make a name, and no part of "
+		    "it may be empty or begin with a dot");
+	for (char *p = out; rule->lower && *p != '\0'; p++)
+		*p = str_lower1(*p);
 	return E_OK;
+}
+
+bool
+name_is_domain(const char *domain)
+{
+	char out[NAME_MAX_OCTETS + 1];
+
+	return text_name((struct slice){ domain, strlen(domain) }, out, NULL) ==
+		   E_OK &&
+	       strcmp(out, domain) == 0 && is_part(out, strlen(out));
 }
 
 /* ---- the maildrop ---- */

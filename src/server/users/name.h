@@ -3,8 +3,8 @@
  *
  * A name that came through name_normalize() is safe in a path, in a log and
  * in a message: of ASCII it holds letters, digits and `.-_@+=&` only, beyond
- * that well-formed UTF-8 without control characters; no part of it is empty
- * or begins with a dot, and no two dots stand together.
+ * that what text_name() leaves; no part of it is empty or begins with a dot,
+ * and no two dots stand together.
  */
 #ifndef SERVER_USERS_NAME_H
 #define SERVER_USERS_NAME_H
@@ -20,9 +20,12 @@ struct name_rule {
 	const char *domain; /* for names without one; "" for none */
 };
 
-/* E_FORMAT if it is refused. */
+/* E_FORMAT with words if it is refused; E_NOMEM. */
 enum err name_normalize(const struct name_rule *rule, struct slice in,
-    char out[NAME_MAX_OCTETS + 1]) NODISCARD;
+    char out[NAME_MAX_OCTETS + 1], struct errbuf *eb) NODISCARD;
+
+/* May names end in it, behind an @? */
+bool name_is_domain(const char *domain);
 
 /* Expands `mail`, "maildir:" and a path in which %u is the name, %n what is
  * before its @, %d what is behind it, %h and a leading ~ the home directory

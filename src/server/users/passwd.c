@@ -8,6 +8,8 @@
 #include "server/conf/auth_conf.h"
 #include "server/users/scheme.h"
 
+enum { BOM = 3 }; /* octets of a byte order mark */
+
 /* A user and, behind it, its strings. */
 struct entry {
 	struct user user;
@@ -57,6 +59,11 @@ passwd_split(struct slice line, struct slice field[PASSWD_FIELDS])
 
 	if (line.n != 0 && line.p[line.n - 1] == '\r')
 		line.n--;
+	/* Editors put it before the first line, and cat between two. */
+	if (line.n >= BOM && memcmp(line.p, "\xef\xbb\xbf", BOM) == 0) {
+		line.p += BOM;
+		line.n -= BOM;
+	}
 	if (is_comment(line))
 		return false;
 	memset(field, 0, PASSWD_FIELDS * sizeof(*field));
@@ -297,8 +304,10 @@ parse_line(struct parser *p, struct slice line)
 {
 	char name[NAME_MAX_OCTETS + 1];
 	struct slice f[PASSWD_FIELDS];
+	struct entry *entry;
+	struct errbuf eb;
 	struct user ids;
-	struct entry *e;
+	enum err e;
 
 	if (!passwd_split(line, f))
 		return E_OK;
@@ -306,18 +315,19 @@ parse_line(struct parser *p, struct slice line)
 		complain(p, "there is a NUL in it");
 		return E_OK;
 	}
-	if (name_normalize(p->rule, f[PASSWD_NAME], name) != E_OK) {
-		complain(p, "this is no user name");
-		return E_OK;
+	if ((e = name_normalize(p->rule, f[PASSWD_NAME], name, &eb)) != E_OK) {
+		if (e == E_FORMAT)
+			complain(p, "this is no user name: %s", eb.text);
+		return e == E_FORMAT ? E_OK : e;
 	}
 	if (!is_line_good(p, f) || !take_ids(p, f, &ids))
 		return E_OK;
-	if ((e = entry_new(name, f)) == NULL)
+	if ((entry = entry_new(name, f)) == NULL)
 		return E_NOMEM;
-	e->user.uid = ids.uid;
-	e->user.gid = ids.gid;
-	e->user.line = p->line;
-	return add(p, e);
+	entry->user.uid = ids.uid;
+	entry->user.gid = ids.gid;
+	entry->user.line = p->line;
+	return add(p, entry);
 }
 
 enum err

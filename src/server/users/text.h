@@ -1,0 +1,32 @@
+/*
+ * text.h - the one rule for what a name and a password may be made of.
+ *
+ * It holds for the users file, malotectl, USER and PASS, APOP and AUTH alike:
+ * what one of them takes all others take.
+ */
+#ifndef SERVER_USERS_TEXT_H
+#define SERVER_USERS_TEXT_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "server/ipc/proto.h"
+
+/* The name in Unicode's form NFKC, so that a letter is the same whether its
+ * accent was typed with it or behind it.  E_FORMAT with words: not UTF-8, too
+ * long (NAME_MAX_OCTETS), or with a character that
+ * nobody sees: a control, a space, a byte order mark, a joiner, a mark of
+ * direction.  E_NOMEM. */
+enum err text_name(struct slice in, char out[NAME_MAX_OCTETS + 1],
+    struct errbuf *eb) NODISCARD;
+
+/* Is it a password that every way of signing in carries: 1 to PASSWORD_MAX
+ * octets of UTF-8 without control characters?  E_FORMAT with words. */
+enum err text_password(struct slice in, struct errbuf *eb) NODISCARD;
+
+/* What is compared with a hash that another program has made may be no text
+ * at all; it only has to be of a length that we take, and without a NUL. */
+bool text_is_secret(struct slice in);
+
+#endif
