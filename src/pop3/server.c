@@ -118,17 +118,23 @@ is_stranger(const char *p, size_t n)
 	return false;
 }
 
-/* How long a line may be that begins like this (RFC 2449 s4, 5034 s4). */
+/* How long a line may be that begins like this (RFC 2449 s4, 5034 s4).  Beyond
+ * the 255 octets of a command is what a name or password of AUTH would need in
+ * USER and PASS. */
 static size_t
 line_limit(const struct pop3_server *s, const struct buf *in)
 {
 	struct slice head = { buf_data(in), in->len < 5 ? in->len : 5 };
 	size_t sasl = B64_ENCODED(s->policy->sasl_max) + AUTH_LINE;
 	size_t max = POP3_LINE_COMMAND;
+	bool before = s->state == POP3_AUTHORIZATION;
 
-	if (max < sasl && (s->in_sasl || (s->state == POP3_AUTHORIZATION &&
-					     slice_caseeq(head, "AUTH "))))
-		max = sasl;
+	if (s->in_sasl || (before && slice_caseeq(head, "AUTH ")))
+		max = max > sasl ? max : sasl;
+	else if (before && slice_caseeq(head, "USER "))
+		max = POP3_LINE_USER;
+	else if (before && slice_caseeq(head, "PASS "))
+		max = POP3_LINE_PASS;
 	return max < in->max ? max : in->max;
 }
 

@@ -323,6 +323,7 @@ enum {
 	NAMED = POP3_VERB_NAMED,
 	MARKS = POP3_VERB_MARKS,
 	SASL = POP3_VERB_SASL,
+	NAMES = POP3_VERB_NAMES,
 };
 
 /* clang-format off */
@@ -337,10 +338,11 @@ static const struct pop3_verb verbs[] = {
 	{ "NOOP", TRANS,  0, 0, 0,      NULL,   NULL,        cmd_noop },
 	{ "RSET", TRANS,  0, 0, 0,      NULL,   NULL,        cmd_rset },
 	/* RFC 1939 s7 */
-	{ "USER", AUTHZ,  1, 1, 0,      "USER", refuse_user, cmd_user },
+	{ "USER", AUTHZ,  1, 1, NAMES,  "USER", refuse_user, cmd_user },
 	{ "PASS", AUTHZ,  1, 1, REST | SECRET | NAMED,
 	                                NULL,   refuse_pass, cmd_pass },
-	{ "APOP", AUTHZ,  2, 2, SECRET, NULL,   refuse_apop, cmd_apop },
+	{ "APOP", AUTHZ,  2, 2, SECRET | NAMES,
+	                                NULL,   refuse_apop, cmd_apop },
 	/* RFC 5034 s4; without an argument only by custom */
 	{ "AUTH", AUTHZ,  0, 2, SECRET | SASL,
 	                                "SASL", refuse_auth, cmd_auth },
@@ -459,17 +461,21 @@ call_parse(struct pop3_call *c, struct slice line)
 	}
 }
 
-/* A password may hold anything but NUL; elsewhere RFC 2449 s3 knows printable
- * ASCII only. */
+/* A password may hold anything but NUL, and a name UTF-8 as it does in AUTH
+ * (as in RFC 6856 s2); elsewhere RFC 2449 s3 knows printable ASCII only. */
 static bool
 has_bad_octet(const struct pop3_verb *v, struct slice line)
 {
 	if (v->flags & POP3_VERB_REST)
 		return memchr(line.p, '\0', line.n) != NULL;
-	for (size_t i = 0; i < line.n; i++)
-		if ((line.p[i] < 0x20 && line.p[i] != '\t') || line.p[i] > 0x7e)
+	for (size_t i = 0; i < line.n; i++) {
+		unsigned char c = (unsigned char)line.p[i];
+
+		if ((c < 0x20 && c != '\t') || c == 0x7f ||
+		    (c > 0x7f && !(v->flags & POP3_VERB_NAMES)))
 			return true;
-	return false;
+	}
+	return (v->flags & POP3_VERB_NAMES) && !str_is_utf8(line.p, line.n);
 }
 
 struct pop3_next

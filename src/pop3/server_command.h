@@ -14,6 +14,7 @@ enum pop3_verb_flags {
 	POP3_VERB_NAMED = 4,  /* goes on with the name of USER */
 	POP3_VERB_MARKS = 8,  /* marks the message that it looks up */
 	POP3_VERB_SASL = 16,  /* its capability lists the mechanisms */
+	POP3_VERB_NAMES = 32, /* takes the name of a user: UTF-8 */
 };
 
 struct pop3_call;

@@ -13,7 +13,10 @@
 #include <stddef.h>
 
 enum {
-	POP3_LINE_COMMAND = 255,    /* octets with CRLF, RFC 2449 s4 */
+	POP3_LINE_COMMAND = 255, /* octets with CRLF, RFC 2449 s4 */
+	/* Longer, for the names and passwords that AUTH takes. */
+	POP3_LINE_USER = 255 + 7,
+	POP3_LINE_PASS = 1024 + 7,
 	POP3_LINE_DROP = 64 * 1024, /* so much of a long line is read away */
 };
 

@@ -1,5 +1,6 @@
 #include "server/worker/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ev.h>
 #include <malloc.h>
@@ -221,6 +222,11 @@ find_mechanisms(struct worker *w)
 	}
 	return true;
 }
+
+static_assert(POP3_LINE_PASS == sizeof("PASS ") - 1 + PASSWORD_MAX + 2,
+    "a password of any length fits into the line of PASS");
+static_assert(POP3_LINE_USER == sizeof("USER ") - 1 + NAME_MAX_OCTETS + 2,
+    "a name of any length fits into the line of USER");
 
 static void
 listen_on(struct worker *w, unsigned i)
