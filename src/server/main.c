@@ -13,6 +13,7 @@
 
 #include "server/auth/auth.h"
 #include "server/conf/conf.h"
+#include "server/conf/trial.h"
 #include "server/parent/parent.h"
 #include "server/store/maildir/uidl_check.h"
 #include "server/store/store.h"
@@ -21,7 +22,8 @@
 static const char usage[] =
     "usage: maloted [-c FILE] [--check]\n"
     "  -c, --config FILE  settings, instead of " CONF_FILE "\n"
-    "      --check        only say what is wrong with them\n"
+    "      --check        only say what is wrong with them, and who could\n"
+    "                     not sign in\n"
     "      --root-mail    mail_user may be root (for tests)\n"
     "  -h, --help         this text\n"
     "  -V, --version\n"
@@ -67,11 +69,22 @@ warn_of_list(void *arg, const char *warning)
 	conf_warn(arg, 0, "%s", warning);
 }
 
-/* What is no fault of the settings, but would meet the users. */
+/* The settings are good; what about the users and their mail? */
 static int
-check_mail(const struct conf *conf, struct conf_text *text)
+check(
+    const struct conf *conf, const struct conf_env *env, struct conf_text *text)
 {
+	struct conf_report *report = text->report;
+	size_t users = conf_try(conf, env, report);
+
 	uidl_check(&conf->store, warn_of_list, text);
+	if (report->errors != 0)
+		return EX_CONFIG;
+	printf("%s: %s; listeners: %u, users who can sign in: %zu, mail below "
+	       "%s\n",
+	    text->file,
+	    report->warnings == 0 ? "all is well" : "maloted can start",
+	    conf->n_listeners, users, conf->store.root);
 	return EX_OK;
 }
 
@@ -87,7 +100,7 @@ run(const char *file, bool only_check, bool root_mail)
 	conf_env_here(&env);
 	env.root_mail = root_mail;
 	if (conf_read(&conf, file, &env, &report) == E_OK)
-		status = only_check ? check_mail(&conf, &text)
+		status = only_check ? check(&conf, &env, &text)
 				    : parent_run(&conf, &env);
 	conf_free(&conf);
 	return status;

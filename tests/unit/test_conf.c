@@ -196,6 +196,15 @@ struct row {
 static const struct row bad_text[] = {
 	{ "nonsense = 3\n",
 	    "1: there is no setting nonsense; maloted.conf(5) lists them" },
+	/* All of them, and what else is wrong. */
+	{ "userz = 1\nlistener \"a\" {\n prot = 2\n tsl = 3\n}\nuserz = 4\n"
+	  "workers = x\n",
+	    "1: there is no setting userz; did you mean users?\n"
+	    "3: there is no setting prot; did you mean port?\n"
+	    "4: there is no setting tsl; did you mean tls?\n"
+	    "7: workers = \"x\" is no number in its range; write 0 to 64" },
+	{ "\xef\xbb\xbfuserz = 1\n",
+	    "1: there is no setting userz; did you mean users?" },
 	{ "# a comment\n\nlogin_timout = 3\n",
 	    "3: there is no setting login_timout; did you mean "
 	    "login_timeout?" },
@@ -351,17 +360,22 @@ static const struct row bad_sense[] = {
 	    "\"maildir:PATH\"" },
 	{ "mail = \"maildir:$D/mail/%x\"\nmail_root = \"$D\"\n",
 	    "1: mail = \"maildir:$D/mail/%x\": there are %u, %n, %d and %h; "
-	    "write for example \"maildir:/var/mail/%d/%n\"" },
+	    "write for example \"maildir:/srv/mail/%d/%n\"" },
 	{ "mail = \"maildir:$D/mail/%u:LAYOUT=fs\"\nmail_root = \"$D\"\n",
 	    "1: mail = \"maildir:$D/mail/%u:LAYOUT=fs\": there are no options "
 	    "after a :, only the path; write for example "
-	    "\"maildir:/var/mail/%d/%n\"" },
+	    "\"maildir:/srv/mail/%d/%n\"" },
 	{ "mail = \"maildir:mail/%u\"\nmail_root = \"$D\"\n",
 	    "1: mail = \"maildir:mail/%u\": the path must begin with /, ~ or "
-	    "%h; write for example \"maildir:/var/mail/%d/%n\"" },
+	    "%h; write for example \"maildir:/srv/mail/%d/%n\"" },
 	{ "mail = \"maildir:$D/none/%u\"\n",
-	    "1: mail_root $D/none is not a folder; mount or make it, or write "
-	    "mail_root = \"FOLDER\" that all maildrops are in" },
+	    "1: mail_root $D/none is not a folder; mount or make it (install "
+	    "-d -o USER -m 700 $D/none), or write mail_root = \"FOLDER\" that all "
+	    "maildrops are in" },
+	{ "users = \"/etc/passwd\"\n",
+	    "1: /etc/passwd is the system's list of users, whose passwords "
+	    "maloted does not take; write users = \"/etc/malote/users\", which "
+	    "malotectl user add NAME makes" },
 	{ "pop3_uidl_format = \"%q\"\n",
 	    "1: pop3_uidl_format \"%q\" makes no unique-id; it is text with "
 	    "%u, %v, %f or %g, as in \"%08Xu%08Xv\"" },

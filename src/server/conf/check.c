@@ -137,6 +137,15 @@ check_certificate(struct conf *c, const struct conf_lines *l)
 
 /* ---- users and mail ---- */
 
+static bool
+is_file(const struct stat *st, const char *path)
+{
+	struct stat of;
+
+	return stat(path, &of) == 0 && of.st_dev == st->st_dev &&
+	       of.st_ino == st->st_ino;
+}
+
 static void
 check_users(const struct conf *c, const struct conf_lines *l)
 {
@@ -151,7 +160,13 @@ check_users(const struct conf *c, const struct conf_lines *l)
 		return;
 	}
 	close(fd);
-	if ((st.st_mode & S_IROTH) != 0)
+	if (is_file(&st, "/etc/passwd") || is_file(&st, "/etc/shadow"))
+		COMPLAIN(l, "users",
+		    "%s is the system's list of users, whose passwords maloted "
+		    "does not take; write users = \"%s\", which malotectl user "
+		    "add NAME makes",
+		    c->users, CONF_USERS);
+	else if ((st.st_mode & S_IROTH) != 0)
 		WARN(l, "users",
 		    "everybody may read the password hashes in %s; chmod o= %s",
 		    c->users, c->users);
@@ -208,7 +223,7 @@ check_mail(struct conf *c, const struct conf_lines *l)
 	if ((fault = template_fault(path)) != NULL) {
 		COMPLAIN(l, "mail",
 		    "mail = \"%s\": %s; write for example "
-		    "\"maildir:/var/mail/%%d/%%n\"",
+		    "\"maildir:/srv/mail/%%d/%%n\"",
 		    c->auth.mail, fault);
 		return;
 	}
@@ -242,9 +257,10 @@ check_mail_root(struct conf *c, const struct conf_lines *l)
 		    "mail_root = \"FOLDER\" that all maildrops are in");
 	else if (stat(root, &st) < 0 || !S_ISDIR(st.st_mode))
 		COMPLAIN(l, at,
-		    "mail_root %s is not a folder; mount or make it, or write "
-		    "mail_root "
-		    "= \"FOLDER\" that all maildrops are in",
+		    "mail_root %s is not a folder; mount or make it (install "
+		    "-d -o %s -m 700 %s), or write mail_root = \"FOLDER\" "
+		    "that all maildrops are in",
+		    root, c->mail_user[0] != '\0' ? c->mail_user : "USER",
 		    root);
 	memcpy(c->store.root, root, sizeof(c->store.root));
 }

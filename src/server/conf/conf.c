@@ -55,7 +55,7 @@ static const struct setting settings[] = {
 	{ "mechanisms", "PLAIN LOGIN", TEXT_AT(worker.mechanisms) },
 	{ "apop", "no", YES_NO(worker.apop) },
 	{ "users", CONF_USERS, TEXT_AT(users) },
-	{ "mail", "maildir:/var/mail/%d/%n", TEXT_AT(auth.mail) },
+	{ "mail", "maildir:/srv/mail/%d/%n", TEXT_AT(auth.mail) },
 	{ "mail_root", "", TEXT_AT(auth.mail_root) },
 	{ "mail_user", "", TEXT_AT(mail_user) },
 	{ "mail_group", "", TEXT_AT(mail_group) },

@@ -1,0 +1,261 @@
+#include "server/conf/trial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/slurp.h"
+#include "server/users/account.h"
+#include "server/users/scheme.h"
+
+enum { USERS_MAX = 256 * 1024 * 1024, COMPLAINTS = 20 };
+
+struct trial {
+	const struct conf *conf;
+	const struct conf_env *env;
+	struct conf_text text; /* the users file */
+	unsigned complaints;   /* beyond COMPLAINTS they are only counted */
+	size_t good;
+	int root; /* mail_root: the way to it may be closed to the owners */
+};
+
+/* A line makes no sense, or its user could not sign in. */
+static void
+complain(void *arg, unsigned line, const char *what)
+{
+	struct trial *t = arg;
+
+	if (t->complaints++ < COMPLAINTS)
+		conf_warn(&t->text, line, "%s", what);
+}
+
+/* ---- as the owner of the mail ---- */
+
+static bool
+become(const struct trial *t, uint32_t uid, uint32_t gid)
+{
+	if (t->env->uid != 0)
+		return uid == t->env->uid; /* nobody else could be served */
+	return setgroups(0, NULL) == 0 && setegid(gid) == 0 &&
+	       seteuid(uid) == 0;
+}
+
+static void
+become_root_again(const struct trial *t)
+{
+	if (t->env->uid == 0 && (seteuid(0) < 0 || setegid(0) < 0))
+		abort(); /* there is no way on */
+}
+
+static bool
+is_usable(const struct trial *t, const char *path, int how)
+{
+	return faccessat(
+		   t->root, path[0] != '\0' ? path : ".", how, AT_EACCESS) == 0;
+}
+
+/* Cuts the last component off; false if there is none left. */
+static bool
+cut(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (path[0] == '\0')
+		return false;
+	*(slash != NULL ? slash : path) = '\0';
+	return true;
+}
+
+/* May this Maildir be made?  Its path is cut to what is there. */
+static bool
+can_make(const struct trial *t, char *path)
+{
+	while (!is_usable(t, path, F_OK) && errno == ENOENT && cut(path))
+		;
+	return is_usable(t, path, W_OK | X_OK);
+}
+
+/* A Maildir that is there: all of it can be read and written. */
+static bool
+can_use(const struct trial *t, char path[MAIL_PATH_MAX])
+{
+	static const char *const subs[] = { "", "/new", "/cur", "/tmp" };
+	size_t n = strlen(path);
+
+	for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]); i++) {
+		if (n + strlen(subs[i]) >= MAIL_PATH_MAX)
+			return false;
+		memcpy(path + n, subs[i], strlen(subs[i]) + 1);
+		if (!is_usable(t, path, R_OK | W_OK | X_OK) &&
+		    !(i != 0 && errno == ENOENT))
+			return false;
+	}
+	path[n] = '\0';
+	return true;
+}
+
+/* As the owner.  The path, within the root, is changed to what it lacks. */
+static enum err
+try_path(const struct trial *t, const struct account *at,
+    char path[MAIL_PATH_MAX], struct errbuf *eb)
+{
+	const char *root = t->conf->store.root, *slash;
+	bool good, there = is_usable(t, path, F_OK);
+
+	if (!there && errno == ENOENT && !t->conf->store.create)
+		return err_set(eb, E_NOENT,
+		    "%s is not there, and create_maildir = no", at->mail);
+	good = there ? can_use(t, path) : can_make(t, path);
+	slash = path[0] != '\0' ? "/" : "";
+	if (good)
+		return E_OK;
+	if (there)
+		return err_set(eb, E_DENIED,
+		    "uid %u cannot read and write %s%s%s; as root: chown -R "
+		    "%u:%u it, and chmod -R u+rwX",
+		    at->uid, root, slash, path, at->uid, at->gid);
+	return err_set(eb, E_DENIED,
+	    "uid %u cannot make a folder in %s%s%s; name one in mail that it "
+	    "owns: install -d -o %u -g %u -m 700 FOLDER",
+	    at->uid, root, slash, path, at->uid, at->gid);
+}
+
+static enum err
+try_account(const struct trial *t, const struct account *at, struct errbuf *eb)
+{
+	const char *in_root =
+	    at->mail + strlen("maildir:") + strlen(t->conf->store.root);
+	char path[MAIL_PATH_MAX];
+	enum err e;
+
+	/* account_find() has put it below the root. */
+	snprintf(path, sizeof(path), "%s", in_root + strspn(in_root, "/"));
+	if (become(t, at->uid, at->gid))
+		e = try_path(t, at, path, eb);
+	else
+		e = err_set(
+		    eb, E_DENIED, "only root can become uid %u", at->uid);
+	become_root_again(t);
+	return e;
+}
+
+/* ---- the users ---- */
+
+static void
+try_user(struct trial *t, const struct user *u)
+{
+	struct account at;
+	struct errbuf eb;
+	const char *why;
+	char what[NAME_MAX_OCTETS + sizeof(eb.text) + 32];
+
+	/* Locked out on purpose, or complained about already. */
+	if (scheme_check(u->hash, NULL) != E_OK)
+		return;
+	if (account_find(&at, &t->conf->auth, u, &why, &eb) == E_OK &&
+	    try_account(t, &at, &eb) == E_OK) {
+		t->good++;
+		return;
+	}
+	snprintf(
+	    what, sizeof(what), "%s could not read mail: %s", u->name, eb.text);
+	complain(t, u->line, what);
+}
+
+/* In the order of the lines. */
+static void
+try_users(struct trial *t, struct slice text, const struct users *users,
+    const struct name_rule *rule)
+{
+	struct slice line, f[PASSWD_FIELDS];
+	char name[NAME_MAX_OCTETS + 1];
+	const struct user *u;
+
+	for (unsigned n = 1; passwd_line(&text, &line); n++) {
+		if (!passwd_split(line, f) ||
+		    name_normalize(rule, f[PASSWD_NAME], name, NULL) != E_OK)
+			continue;
+		u = users_find(users, name);
+		if (u != NULL && u->line == n)
+			try_user(t, u);
+	}
+}
+
+/* Without users: those who come will mostly be mail_user's. */
+static void
+try_root(struct trial *t)
+{
+	const struct auth_conf *auth = &t->conf->auth;
+	bool good;
+
+	conf_warn(&t->text, 0,
+	    "there are no users yet; malotectl user add NAME makes one");
+	if (auth->mail_uid == AUTH_NO_UID || !t->conf->store.create)
+		return;
+	good = become(t, auth->mail_uid, auth->mail_gid) &&
+	       is_usable(t, "", W_OK | X_OK);
+	become_root_again(t);
+	if (!good)
+		conf_error(&t->text, 0,
+		    "mail_user, uid %u, cannot make maildrops in %s; as root: "
+		    "install -d -o %u -g %u -m 700 %s, or name another folder "
+		    "in mail",
+		    auth->mail_uid, t->conf->store.root, auth->mail_uid,
+		    auth->mail_gid, t->conf->store.root);
+}
+
+static void
+try_all(struct trial *t, const struct slurp *in)
+{
+	struct name_rule rule = { t->conf->auth.login_lower,
+		t->conf->auth.default_domain };
+	struct slice text = { in->text, in->n };
+	struct users *users;
+
+	if (users_parse(&users, text, &rule, complain, t) != E_OK) {
+		conf_error(&t->text, 0, "out of memory");
+		return;
+	}
+	if (users_count(users) == 0)
+		try_root(t);
+	else
+		try_users(t, text, users, &rule);
+	if (t->complaints > COMPLAINTS)
+		conf_warn(&t->text, 0, "and %u lines more like these",
+		    t->complaints - COMPLAINTS);
+	if (users_count(users) != 0 && t->good == 0)
+		conf_error(&t->text, 0,
+		    "nobody could sign in; mend what is said above");
+	users_free(users);
+}
+
+size_t
+conf_try(const struct conf *c, const struct conf_env *env,
+    struct conf_report *report)
+{
+	struct trial t = { .conf = c,
+		.env = env,
+		.text = { .file = c->users, .report = report } };
+	struct errbuf eb;
+	struct slurp in;
+
+	t.root = open(c->store.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (t.root < 0) {
+		conf_error(
+		    &t.text, 0, "%s: %s", c->store.root, strerror(errno));
+		return 0;
+	}
+	if (slurp(c->users, USERS_MAX, &in, &eb) == E_OK) {
+		try_all(&t, &in);
+		explicit_bzero(in.text, in.n);
+		free(in.text);
+	} else {
+		conf_error(&t.text, 0, "%s", eb.text);
+	}
+	close(t.root);
+	return t.good;
+}

@@ -1,0 +1,150 @@
+"""maloted --check: what would keep people from their mail is said beforehand."""
+import os
+import subprocess
+
+import pytest
+
+from server import TOP
+
+pytestmark = [
+    pytest.mark.ours,
+    pytest.mark.skipif(os.geteuid() != 0, reason="owners of mail differ")]
+BINARY = os.environ.get("MALOTED", TOP + "/build/release/src/maloted")
+EX_CONFIG = 78
+OWNER = 5000
+
+
+class Site:
+    """A mail root of a mail user, a configuration and a users file."""
+
+    def __init__(self, path):
+        self.path = path
+        self.mail = path + "/mail"
+        os.makedirs(self.mail)
+        os.chmod(path, 0o700)  # the way to the mail is no matter
+        self.own("")
+        self.settings = {
+            "mail": "maildir:%s/%%d/%%n" % self.mail, "users": path + "/users",
+            "mail_user": str(OWNER), "mail_group": str(OWNER),
+            "user": "65533", "auth_user": "65532"}
+
+    def own(self, folder, owner=OWNER):
+        os.chown(os.path.join(self.mail, folder), owner, owner)
+
+    def make(self, folder):
+        os.makedirs(os.path.join(self.mail, folder))
+        while folder:
+            self.own(folder)
+            folder = os.path.dirname(folder)
+
+    def check(self, users, **settings):
+        with open(self.path + "/users", "w") as f:
+            f.write(users)
+        os.chmod(self.path + "/users", 0o600)
+        with open(self.path + "/maloted.conf", "w") as f:
+            for name, value in {**self.settings, **settings}.items():
+                f.write('%s = "%s"\n' % (name, value))
+            f.write('listener "a" {\n\ttls = "none"\n'
+                    '\tplaintext_login = yes\n}\n')
+        done = subprocess.run(
+            [BINARY, "--check", "-c", self.path + "/maloted.conf"],
+            capture_output=True, text=True, timeout=20)
+        self.out = done.stdout
+        self.said = done.stderr.replace(self.path, "D").splitlines()
+        return done.returncode
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(str(tmp_path))
+
+
+def test_all_is_well(site):
+    site.make("example.org/ana/cur")
+    assert site.check("ana@example.org:{PLAIN}x\nbob@new.org:{PLAIN}x\n") == 0
+    assert site.said == []
+    assert "all is well" in site.out
+    assert "users who can sign in: 2" in site.out
+
+
+def test_lines_of_the_users_file(site):
+    """Each is named; those who can sign in still can."""
+    assert site.check("good@a:{PLAIN}x\nssha@a:{SSHA512}abc\n"
+                      "bad name@a:{PLAIN}x\nhalf@a:{PLAIN}x:vmail:vmail\n"
+                      "no@a:{PLAIN}x::::::nologin=y\ngood@a:{PLAIN}y\n"
+                      "locked@a:*\n") == 0
+    assert [x.split(": warning: ")[0] for x in site.said] == [
+        "D/users:%d" % n for n in (2, 3, 4, 5, 6)]
+    assert "users who can sign in: 1" in site.out
+
+
+@pytest.mark.parametrize("line, says", [
+    ("ana:{PLAIN}x", "no default_domain"),
+    ("ana@a:{PLAIN}x:::::: userdb_mail=maildir:~/Maildir", "no home"),
+    ("ana@a:{PLAIN}x:::::: userdb_mail=maildir:/elsewhere/x", "mail_root"),
+    ("ana@a:{PLAIN}x:100:100", "first_uid = 500"),
+    ("ana@a:{PLAIN}x:0:0", "root"),
+    ("ana@a:{PLAIN}x:6000:6000", "uid 6000 cannot make a folder in D/mail;"),
+])
+def test_who_could_not_sign_in(site, line, says):
+    assert site.check("bob@b:{PLAIN}x\n" + line + "\n") == 0
+    assert len(site.said) == 1 and site.said[0].startswith("D/users:2: ")
+    assert says in site.said[0]
+    # If there is nobody else it is an error.
+    assert site.check(line + "\n") == EX_CONFIG
+    assert "nobody could sign in" in site.said[-1]
+
+
+def test_no_owner(site):
+    del site.settings["mail_user"], site.settings["mail_group"]
+    assert site.check("ana@a:{PLAIN}x\n") == EX_CONFIG
+    assert "mail_user" in site.said[0]
+
+
+@pytest.mark.parametrize("folder, mode", [
+    ("", 0o755), ("a", 0o755), ("a/ana", 0o700), ("a/ana/cur", 0o700),
+    ("a/ana/new", 0o750)])
+def test_a_folder_of_somebody_else(site, folder, mode):
+    """A Maildir that is there, a folder on the way to one that is not."""
+    if "ana" in folder:
+        site.make("a/ana/cur")
+        site.make("a/ana/new")
+    else:
+        os.makedirs(os.path.join(site.mail, folder), exist_ok=True)
+    site.own(folder, 7000)
+    os.chmod(os.path.join(site.mail, folder), mode)
+    assert site.check("ana@a:{PLAIN}x\n") == EX_CONFIG
+    assert ("D/mail/" + folder).rstrip("/") in site.said[0]
+    assert ("chown -R 5000:5000" if "ana" in folder
+            else "install -d -o 5000 -g 5000") in site.said[0]
+
+
+def test_before_there_are_users(site):
+    """The root of the mail is root's, as /var/mail is."""
+    assert site.check("") == 0
+    assert "malotectl user add" in site.said[0]
+    site.own("", 0)
+    assert site.check("") == EX_CONFIG
+    assert "cannot make maildrops in D/mail" in site.said[-1]
+
+
+def test_maildrops_are_not_made(site):
+    site.make("a/ana/cur")
+    assert site.check("ana@a:{PLAIN}x\nbob@a:{PLAIN}x\n",
+                      create_maildir="no") == 0
+    assert len(site.said) == 1 and "create_maildir = no" in site.said[0]
+
+
+def test_many_lines(site):
+    assert site.check("x:{PLAIN}x\n" * 500 + "good@a:{PLAIN}x\n") == 0
+    assert len(site.said) == 21
+    assert "and 480 lines more" in site.said[-1]
+
+
+def test_nothing_is_written(site):
+    site.make("a/ana/cur")
+    before = [(p, os.stat(p).st_mtime_ns)
+              for p, _, _ in os.walk(site.mail)]
+    assert site.check("ana@a:{PLAIN}x\nbob@b:{PLAIN}x\n") == 0
+    assert before == [(p, os.stat(p).st_mtime_ns)
+                      for p, _, _ in os.walk(site.mail)]
