@@ -8,6 +8,7 @@
 #	make run		a throw-away server on 127.0.0.1:11110
 #	make fmt		clang-format on all of it, pages wrapped
 #	make install		DESTDIR=, PREFIX=/usr/local
+#	make uninstall		takes that away again, from the same folder
 
 PREFIX = /usr/local
 T = ipc
@@ -54,7 +55,11 @@ install: build/release/build.ninja
 	meson configure build/release --prefix=$(PREFIX)
 	meson install -C build/release $(if $(DESTDIR),--destdir=$(DESTDIR))
 
+# What was installed last; settings, users and mail stay.
+uninstall:
+	ninja -C build/release uninstall
+
 clean:
 	rm -rf build
 
-.PHONY: all check asan fuzz bench run fmt install clean
+.PHONY: all check asan fuzz bench run fmt install uninstall clean
