@@ -10,6 +10,8 @@
 struct sink {
 	char *out;
 	size_t room, len; /* room: without the NUL */
+	bool quoting;     /* values lose their quotation marks */
+	bool quoted;      /* an odd number of them has been in the format */
 };
 
 /* What stands between % and the letter. */
@@ -57,13 +59,37 @@ put_signed(struct sink *s, int64_t v)
 	put_decimal(s, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
+/* Text of the format itself. */
+static void
+put_literal(struct sink *s, const char *p, size_t n)
+{
+	sink_put(s, p, n);
+	for (size_t i = 0; s->quoting && i < n; i++)
+		s->quoted ^= p[i] == '"';
+}
+
+static void
+put_value(struct sink *s, const char *p, size_t n)
+{
+	const char *mark;
+
+	while (s->quoting && s->quoted && n != 0 &&
+	       (mark = memchr(p, '"', n)) != NULL) {
+		sink_put(s, p, (size_t)(mark - p));
+		sink_put(s, "'", 1);
+		n -= (size_t)(mark + 1 - p);
+		p = mark + 1;
+	}
+	sink_put(s, p, n);
+}
+
 static void
 put_text(struct sink *s, const char *p, const struct directive *d)
 {
 	if (!d->has_precision || d->precision < 0)
-		sink_put(s, p, strlen(p));
+		put_value(s, p, strlen(p));
 	else
-		sink_put(s, p, strnlen(p, (size_t)d->precision));
+		put_value(s, p, strnlen(p, (size_t)d->precision));
 }
 
 /* Reads what is before the letter; returns where the letter stands. */
@@ -132,7 +158,7 @@ quick(struct sink *s, const char *fmt, va_list *ap)
 	for (;;) {
 		const char *end = strchrnul(fmt, '%');
 
-		sink_put(s, fmt, (size_t)(end - fmt));
+		put_literal(s, fmt, (size_t)(end - fmt));
 		if (*end == '\0')
 			break;
 		fmt = directive_read(&d, end + 1, ap);
@@ -143,17 +169,31 @@ quick(struct sink *s, const char *fmt, va_list *ap)
 	return true;
 }
 
-int
-format_v(char *out, size_t size, const char *fmt, va_list ap)
+static int PRINTF(3, 0)
+    format_as(struct sink s, size_t size, const char *fmt, va_list ap)
 {
-	struct sink s = { out, size - 1, 0 };
 	va_list mine;
 	bool done;
 
 	va_copy(mine, ap);
 	done = quick(&s, fmt, &mine);
 	va_end(mine);
-	return done ? (int)s.len : vsnprintf(out, size, fmt, ap);
+	return done ? (int)s.len : vsnprintf(s.out, size, fmt, ap);
+}
+
+int
+format_v(char *out, size_t size, const char *fmt, va_list ap)
+{
+	return format_as(
+	    (struct sink){ .out = out, .room = size - 1 }, size, fmt, ap);
+}
+
+int
+format_quoted_v(char *out, size_t size, const char *fmt, va_list ap)
+{
+	return format_as(
+	    (struct sink){ .out = out, .room = size - 1, .quoting = true },
+	    size, fmt, ap);
 }
 
 int

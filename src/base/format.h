@@ -17,4 +17,9 @@
 int format(char *out, size_t size, const char *fmt, ...) PRINTF(3, 4);
 int format_v(char *out, size_t size, const char *fmt, va_list ap) PRINTF(3, 0);
 
+/* For key="value": what a %s puts between quotation marks of the format has
+ * none of its own, as those in it become '.  Only with the usual formats. */
+int format_quoted_v(char *out, size_t size, const char *fmt, va_list ap)
+    PRINTF(3, 0);
+
 #endif

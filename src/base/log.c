@@ -64,7 +64,8 @@ static void PRINTF(2, 0)
 
 	head = format(line, sizeof(line), "%c %s%s", level_mark[level],
 	    lg.role != NULL ? lg.role : "", lg.role != NULL ? " " : "");
-	n = format_v(line + head, sizeof(line) - (size_t)head - 1, fmt, ap);
+	n = format_quoted_v(
+	    line + head, sizeof(line) - (size_t)head - 1, fmt, ap);
 	if (n < 0)
 		return;
 	n += head;

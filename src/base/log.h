@@ -5,6 +5,7 @@
  * at the end of a turn of its loop: whole lines, never waiting.  When the pipe
  * is full for long, lines are dropped and counted, and the count is logged.
  * What a peer said is escaped by the caller (str_escape) before it gets here.
+ * A value that the format puts between quotation marks has none within.
  * Threads may log.
  */
 #ifndef BASE_LOG_H

@@ -67,6 +67,31 @@ test_bounded(void **state)
 	assert_string_equal(out, "<abcd>");
 }
 
+static int PRINTF(3, 4) quoted(char *out, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = format_quoted_v(out, size, fmt, ap);
+	va_end(ap);
+	return n;
+}
+
+/* Only what is within the marks of the format changes. */
+static void
+test_quoted(void **state)
+{
+	char out[ROOM];
+
+	assert_int_equal(quoted(out, sizeof(out), "a=%s b=\"%s: %.3s\" c=%s",
+			     "\"", "no \":\"", "\"\"\"\"", "\"\""),
+	    24);
+	assert_string_equal(out, "a=\" b=\"no ':': '''\" c=\"\"");
+	assert_int_equal(quoted(out, 8, "b=\"%s\"", "\"\"\"\"\"\""), 10);
+	assert_string_equal(out, "b=\"''''");
+}
+
 static void
 test_stamp(void **state)
 {
@@ -88,6 +113,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_quoted),
 		cmocka_unit_test(test_stamp),
 	};
 
