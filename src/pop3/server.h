@@ -50,6 +50,10 @@ struct pop3_policy {
 	bool plain_passwords;  /* without TLS, too */
 	bool stls;             /* a certificate is there */
 	bool apop;
+	/* Hears of sign-ins that are refused as they are not within TLS.  name:
+	 * whose, or empty; NULL: nobody does. */
+	void (*needs_tls)(
+	    const struct pop3_server *s, const char *method, struct slice name);
 	/* Sees every line of the client, secrets masked, and of every reply the
 	 * first line; NULL: nobody does. */
 	void (*trace)(

@@ -205,8 +205,14 @@ cmd_auth(struct pop3_call *c)
 	while (i < policy->n_mechanisms &&
 	       !slice_caseeq(c->arg[0], policy->mechanisms[i].name))
 		i++;
-	if (i == policy->n_mechanisms || !is_usable(s, &policy->mechanisms[i]))
+	if (i == policy->n_mechanisms)
 		return next_says(POP3_TEXT_NO_MECHANISM);
+	if (!is_usable(s, &policy->mechanisms[i])) {
+		if (policy->needs_tls != NULL)
+			policy->needs_tls(s, policy->mechanisms[i].name,
+			    (struct slice){ "", 0 });
+		return next_says(POP3_TEXT_NO_MECHANISM);
+	}
 	s->request.mechanism = &policy->mechanisms[i];
 	if (c->n_args == 1)
 		return next_wants(POP3_WANT_SASL);
@@ -478,6 +484,22 @@ has_bad_octet(const struct pop3_verb *v, struct slice line)
 	return (v->flags & POP3_VERB_NAMES) && !str_is_utf8(line.p, line.n);
 }
 
+/* USER says who it is; what AUTH carries is not looked into. */
+static void
+tell_needs_tls(const struct pop3_call *c)
+{
+	const struct pop3_policy *policy = c->server->policy;
+	struct slice nobody = { "", 0 };
+
+	if (policy->needs_tls == NULL)
+		return;
+	if (c->verb->run == cmd_user)
+		policy->needs_tls(
+		    c->server, "USER", c->n_args != 0 ? c->arg[0] : nobody);
+	else if (c->verb->run == cmd_auth && c->n_args != 0)
+		policy->needs_tls(c->server, "AUTH", nobody);
+}
+
 struct pop3_next
 pop3_command_run(struct pop3_server *s, struct slice line, struct buf *out)
 {
@@ -490,8 +512,11 @@ pop3_command_run(struct pop3_server *s, struct slice line, struct buf *out)
 	if (!(c.verb->states & s->state))
 		return next_says(POP3_TEXT_STATE);
 	if (c.verb->refusal != NULL &&
-	    (refusal = c.verb->refusal(s)) != POP3_NO_TEXT)
+	    (refusal = c.verb->refusal(s)) != POP3_NO_TEXT) {
+		if (!is_plain_allowed(s))
+			tell_needs_tls(&c);
 		return next_says(refusal);
+	}
 	if (has_bad_octet(c.verb, line))
 		return next_says(POP3_TEXT_OCTET);
 	if (c.n_args < c.verb->min || c.n_args > c.verb->max)

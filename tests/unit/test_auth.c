@@ -168,6 +168,7 @@ about(int pop3, uint16_t type, uint64_t sid)
 struct refused {
 	uint64_t sid;
 	uint8_t code;
+	char user[256];
 };
 
 static enum err
@@ -177,6 +178,7 @@ take_refused(void *arg, struct ipc_in *in)
 
 	r->sid = ipc_get_u64(in);
 	r->code = ipc_get_u8(in);
+	ipc_get_str(in, r->user, sizeof(r->user));
 	return ipc_get_end(in);
 }
 

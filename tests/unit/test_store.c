@@ -81,6 +81,7 @@ hear(void *arg, struct ipc_in *in)
 	case IPC_NOT_OPENED:
 		h->sid = ipc_get_u64(in);
 		h->code = ipc_get_u8(in);
+		ipc_get_str(in, h->user, sizeof(h->user));
 		h->since = ipc_get_u64(in);
 		ipc_get_str(in, h->from, sizeof(h->from));
 		break;
@@ -357,6 +358,7 @@ expect_refused(unsigned i, uint64_t sid, enum sign_in_code code)
 
 	assert_int_equal(h->sid, sid);
 	assert_int_equal(h->code, code);
+	assert_string_equal(h->user, "alice");
 }
 
 /* ---- sessions ---- */

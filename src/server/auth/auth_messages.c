@@ -31,7 +31,7 @@ begin(struct auth_worker *w, uint64_t sid, const char *peer, const char *method,
 	if (slot != NULL && slot->signin != NULL)
 		return E_FORMAT;
 	if (slot == NULL || (*s_r = signin_new(w, sid, peer, method)) == NULL) {
-		auth_worker_refuse(w, sid, SIGN_IN_TEMPORARY);
+		auth_worker_refuse(w, sid, SIGN_IN_TEMPORARY, "");
 		return E_OK;
 	}
 	slot->signin = *s_r;

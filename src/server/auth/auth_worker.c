@@ -37,11 +37,13 @@ auth_slot_for(struct auth_worker *w, uint64_t sid)
 }
 
 void
-auth_worker_refuse(struct auth_worker *w, uint64_t sid, enum sign_in_code code)
+auth_worker_refuse(struct auth_worker *w, uint64_t sid, enum sign_in_code code,
+    const char *user)
 {
 	ipc_begin(w->chan, IPC_REFUSED);
 	ipc_put_u64(w->chan, sid);
 	ipc_put_u8(w->chan, (uint8_t)code);
+	ipc_put_str(w->chan, user);
 	if (ipc_end(w->chan) != E_OK)
 		log_line(LOG_FAULT, "ev=unanswered sid=%u.%llx", w->index,
 		    (unsigned long long)sid);
@@ -82,6 +84,6 @@ auth_workers_store_died(struct auth *a, uint32_t store)
 			if (slot->store != store)
 				continue;
 			slot->store = 0;
-			auth_worker_refuse(w, slot->sid, SIGN_IN_TEMPORARY);
+			auth_worker_refuse(w, slot->sid, SIGN_IN_TEMPORARY, "");
 		}
 }

@@ -30,9 +30,10 @@ struct auth_slot *auth_slot_find(struct auth_worker *w, uint64_t sid);
  * NULL: memory. */
 struct auth_slot *auth_slot_for(struct auth_worker *w, uint64_t sid);
 
-/* A session's sign-in is over without success, or asks for more. */
-void auth_worker_refuse(
-    struct auth_worker *w, uint64_t sid, enum sign_in_code code);
+/* A session's sign-in is over without success, or asks for more.  user: who it
+ * claimed to be, or "". */
+void auth_worker_refuse(struct auth_worker *w, uint64_t sid,
+    enum sign_in_code code, const char *user);
 void auth_worker_challenge(
     struct auth_worker *w, uint64_t sid, struct slice challenge);
 

@@ -26,6 +26,7 @@ struct signin {
 	const char *method;
 	char peer[PEER_MAX];
 	char user[NAME_MAX_OCTETS + 1]; /* by the rule for names, or empty */
+	char name[NAME_MAX_OCTETS + 1]; /* as the client gave it, cut */
 	struct sasl_server *sasl;
 
 	/* What is to be verified: a password, or for APOP a timestamp and a
@@ -130,11 +131,18 @@ static const char *const code_word[SIGN_IN_CODES] = {
 	[SIGN_IN_MALFORMED] = "malformed",
 };
 
+/* Who the client says it is. */
+static const char *
+claimed(const struct signin *s)
+{
+	return s->user[0] != '\0' ? s->user : s->name;
+}
+
 static void
 answer(struct signin *s)
 {
 	if (s->worker != NULL)
-		auth_worker_refuse(s->worker, s->sid, s->code);
+		auth_worker_refuse(s->worker, s->sid, s->code, claimed(s));
 	finish(s, 0);
 }
 
@@ -154,13 +162,13 @@ hold(struct signin *s, uint32_t ms)
 	ev_timer_start(s->auth->loop, &s->held);
 }
 
-/* name: as the client gave it. */
 static void
-log_refused(const struct signin *s, struct slice name)
+log_refused(const struct signin *s)
 {
 	char user[NAME_MAX_OCTETS * 4 + 1], peer[PEER_MAX * 4];
+	const char *name = claimed(s);
 
-	str_escape(user, sizeof(user), name.p, name.n);
+	str_escape(user, sizeof(user), name, strlen(name));
 	str_escape(peer, sizeof(peer), s->peer, strlen(s->peer));
 	log_line(s->code == SIGN_IN_CREDENTIALS ? LOG_EVENT : LOG_WARNING,
 	    "ev=login-failed sid=%u.%llx user=%s ip=%s method=%s code=%s "
@@ -175,20 +183,20 @@ refuse(struct signin *s, enum sign_in_code code, const char *why)
 {
 	s->code = code;
 	s->why = why;
-	log_refused(s, (struct slice){ s->user, strlen(s->user) });
+	log_refused(s);
 	answer(s);
 }
 
-/* The credentials are wrong.  name: as the client gave it. */
+/* The credentials are wrong. */
 static void
-deny(struct signin *s, struct slice name, const char *why)
+deny(struct signin *s, const char *why)
 {
 	struct slice tried = { (const char *)s->digest, sizeof(s->digest) };
 	uint32_t ms = 0;
 
 	s->code = SIGN_IN_CREDENTIALS;
 	s->why = why;
-	log_refused(s, name);
+	log_refused(s);
 	if (s->password != NULL)
 		tried = (struct slice){ s->password, strlen(s->password) };
 	if (s->auth->conf.penalties)
@@ -199,12 +207,6 @@ deny(struct signin *s, struct slice name, const char *why)
 		answer(s);
 	else
 		hold(s, ms);
-}
-
-static void
-deny_user(struct signin *s)
-{
-	deny(s, (struct slice){ s->user, strlen(s->user) }, s->why);
 }
 
 /* ---- is the users file current? ---- */
@@ -221,7 +223,7 @@ on_checked(struct userfile_wait *w, enum err e)
 	else if (s->generation != s->auth->userfile.generation)
 		verify(s);
 	else
-		deny_user(s);
+		deny(s, s->why);
 }
 
 static void
@@ -248,7 +250,7 @@ verified(struct signin *s, enum err e)
 	else if (!s->checked)
 		check_users(s); /* the user may just have been added */
 	else
-		deny_user(s);
+		deny(s, s->why);
 }
 
 static void
@@ -327,23 +329,33 @@ verify(struct signin *s)
 
 /* ---- beginning ---- */
 
+static void
+note_name(struct signin *s, struct slice name)
+{
+	size_t n = name.n < NAME_MAX_OCTETS ? name.n : NAME_MAX_OCTETS;
+
+	memcpy(s->name, name.p, n);
+	s->name[n] = '\0';
+}
+
 /* A name and maybe a password have been claimed. */
 static void
 claim(struct signin *s, struct slice name, const struct slice *password)
 {
 	enum err e = name_normalize(&s->auth->rule, name, s->user, NULL);
 
+	note_name(s, name);
 	if (e != E_OK) {
 		s->user[0] = '\0';
 		if (e == E_FORMAT)
-			deny(s, name, "bad-name");
+			deny(s, "bad-name");
 		else
 			refuse(s, SIGN_IN_TEMPORARY, "memory");
 		return;
 	}
 	if (password != NULL) {
 		if (!text_is_secret(*password)) {
-			deny(s, name, "bad-password");
+			deny(s, "bad-password");
 			return;
 		}
 		s->password = strndup(password->p, password->n);
@@ -382,12 +394,13 @@ claim_sasl(struct signin *s)
 	const struct sasl_claim *c = sasl_server_claim(s->sasl);
 	char authzid[NAME_MAX_OCTETS + 1], authcid[NAME_MAX_OCTETS + 1];
 
+	note_name(s, c->authcid);
 	if (c->authzid.n != 0 && (name_normalize(&s->auth->rule, c->authzid,
 				      authzid, NULL) != E_OK ||
 				     name_normalize(&s->auth->rule, c->authcid,
 					 authcid, NULL) != E_OK ||
 				     strcmp(authzid, authcid) != 0))
-		deny(s, c->authcid, "authzid");
+		deny(s, "authzid");
 	else
 		claim(s, c->authcid, &c->password);
 }

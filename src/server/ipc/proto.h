@@ -56,7 +56,7 @@ enum ipc_type {
 	/* auth -> worker; on success nothing: the store speaks next, or if it died
 	 * IPC_REFUSED, which is stale if the store has spoken */
 	IPC_CHALLENGE = 48, /* u64 sid, bytes challenge */
-	IPC_REFUSED,        /* u64 sid, u8 enum sign_in_code */
+	IPC_REFUSED, /* u64 sid, u8 enum sign_in_code, str user: as claimed */
 
 	/* auth -> store: u16 worker index, u64 sid, str user, str mail, str peer */
 	IPC_OPEN = 64,
@@ -64,9 +64,9 @@ enum ipc_type {
 	/* store -> worker */
 	IPC_OPENED = 80, /* u64 sid, str user, u32 count, u64 octets,
 	                  * u32 messages that cannot be read now */
-	IPC_NOT_OPENED,  /* u64 sid, u8 enum sign_in_code, then of who has it if
-	                  * SIGN_IN_IN_USE: u64 since when, seconds since 1970,
-	                  * str from where */
+	IPC_NOT_OPENED,  /* u64 sid, u8 enum sign_in_code, str user, then of who
+	                  * has it if SIGN_IN_IN_USE: u64 since when, seconds
+	                  * since 1970, str from where */
 	IPC_INDEX_IS,    /* u64 sid, u8 ok, u64 end offset, fd if ok */
 	IPC_FETCHED, /* u64 sid, u8 n, n times { u32 msgno, u8 enum fetch_status,
 	              * u8 made, u64 offset, u64 stored octets, u64 wire octets },

@@ -27,12 +27,13 @@ static void claim_on_timer(
 /* ---- answers ---- */
 
 void
-claim_refuse(struct store_worker *w, uint64_t sid, enum sign_in_code code,
-    const struct holder *holder)
+claim_refuse(struct store_worker *w, uint64_t sid, const char *user,
+    enum sign_in_code code, const struct holder *holder)
 {
 	if (!store_answer_begin(w, IPC_NOT_OPENED, sid))
 		return;
 	ipc_put_u8(w->chan, (uint8_t)code);
+	ipc_put_str(w->chan, user);
 	ipc_put_u64(w->chan, holder != NULL ? holder->since : 0);
 	ipc_put_str(w->chan, holder != NULL ? holder->peer : "");
 	store_answer_end(w);
@@ -146,7 +147,7 @@ refuse_in_use(struct claim *c, const struct claim *holder)
 
 	holder_set(&who, holder->opened, holder->peer);
 	log_not_opened(claim_tag(c, tag), holder_text(&who, text));
-	claim_refuse(c->worker, c->sid, SIGN_IN_IN_USE, &who);
+	claim_refuse(c->worker, c->sid, c->user, SIGN_IN_IN_USE, &who);
 	claim_free(c);
 }
 
@@ -258,8 +259,8 @@ done_open(struct job *j)
 
 		if (in_use)
 			log_not_opened(o->tag, holder_text(&o->holder, text));
-		claim_refuse(
-		    c->worker, c->sid, o->code, in_use ? &o->holder : NULL);
+		claim_refuse(c->worker, c->sid, c->user, o->code,
+		    in_use ? &o->holder : NULL);
 		c->state = CLAIM_ENDING;
 	}
 	if (c->state == CLAIM_OPEN && md->waiting != 0)
@@ -275,7 +276,8 @@ claim_start(struct claim *c)
 
 	if (op == NULL) {
 		log_not_opened(claim_tag(c, tag), "out of memory");
-		claim_refuse(c->worker, c->sid, SIGN_IN_TEMPORARY, NULL);
+		claim_refuse(
+		    c->worker, c->sid, c->user, SIGN_IN_TEMPORARY, NULL);
 		claim_free(c);
 		return;
 	}
@@ -302,7 +304,7 @@ claim_open(struct store_worker *w, uint64_t sid, const char *user,
 		return;
 	}
 	if ((c = claim_new(w, sid, user, where, peer)) == NULL) {
-		claim_refuse(w, sid, SIGN_IN_TEMPORARY, NULL);
+		claim_refuse(w, sid, user, SIGN_IN_TEMPORARY, NULL);
 		return;
 	}
 	holder = maildrop_holder(c->maildrop);

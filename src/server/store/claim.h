@@ -53,8 +53,8 @@ bool claim_is_held(const struct store *st, const struct location *where);
 void claim_open(struct store_worker *w, uint64_t sid, const char *user,
     const struct location *where, const char *peer);
 /* holder: with SIGN_IN_IN_USE, else NULL. */
-void claim_refuse(struct store_worker *w, uint64_t sid, enum sign_in_code code,
-    const struct holder *holder);
+void claim_refuse(struct store_worker *w, uint64_t sid, const char *user,
+    enum sign_in_code code, const struct holder *holder);
 
 /* The session goes on, says its worker: those that wait for the maildrop
  * are refused. */

@@ -52,7 +52,7 @@ take_open(void *arg, struct ipc_in *in)
 		    index, (unsigned long long)sid,
 		    str_escape(shown, sizeof(shown), mail, strlen(mail)),
 		    st->conf.root);
-		claim_refuse(w, sid, SIGN_IN_PERMANENT, NULL);
+		claim_refuse(w, sid, user, SIGN_IN_PERMANENT, NULL);
 	} else if (st->conf.absent) {
 		log_line(LOG_WARNING,
 		    "ev=open-failed sid=%u.%llx user=%s root=%s error=\"not "
@@ -60,9 +60,9 @@ take_open(void *arg, struct ipc_in *in)
 		    index, (unsigned long long)sid,
 		    str_escape(shown, sizeof(shown), user, strlen(user)),
 		    st->conf.root);
-		claim_refuse(w, sid, SIGN_IN_TEMPORARY, NULL);
+		claim_refuse(w, sid, user, SIGN_IN_TEMPORARY, NULL);
 	} else if (st->stopping) {
-		claim_refuse(w, sid, SIGN_IN_TEMPORARY, NULL);
+		claim_refuse(w, sid, user, SIGN_IN_TEMPORARY, NULL);
 	} else {
 		claim_open(w, sid, user, &where, peer);
 	}

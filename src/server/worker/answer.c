@@ -27,8 +27,8 @@ session_challenged(struct session *s, struct slice data)
 }
 
 void
-session_refused(
-    struct session *s, enum sign_in_code code, const struct pop3_arg *arg)
+session_refused(struct session *s, const char *user, enum sign_in_code code,
+    const struct pop3_arg *arg)
 {
 	static const enum pop3_text says[SIGN_IN_CODES] = {
 		[SIGN_IN_CREDENTIALS] = POP3_TEXT_SIGN_IN_WRONG,
@@ -40,6 +40,7 @@ session_refused(
 
 	if (s->wait != WAIT_SIGN_IN)
 		return;
+	session_claimed(s, (struct slice){ user, strlen(user) });
 	pop3_server_refused(&s->pop3, &s->out, says[code], arg);
 	answer_ready(s);
 }
@@ -53,7 +54,9 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 	s->store = store;
 	s->count = count;
 	s->left_out = left_out;
+	free(s->user);
 	s->user = strdup(user);
+	s->signed_in = true;
 	if (s->worker->conf.mark_seen)
 		s->seen = calloc(((size_t)count + 7) / 8 + 1, 1);
 	if (s->user == NULL || (s->worker->conf.mark_seen && s->seen == NULL)) {

@@ -77,15 +77,44 @@ session_log(const struct session *s, const char *why)
 	const char *name = s->user != NULL ? s->user : "";
 
 	log_line(LOG_EVENT,
-	    "ev=session sid=%u.%llx user=%s ip=%s tls=%s cipher=%s in=%llu "
-	    "out=%llu retr=%u top=%u dele=%u left=%u left_out=%u why=%s "
-	    "ms=%llu",
+	    "ev=session sid=%u.%llx user=%s login=%s ip=%s tls=%s cipher=%s "
+	    "in=%llu out=%llu retr=%u top=%u dele=%u left=%u left_out=%u "
+	    "why=%s ms=%llu",
 	    s->worker->conf.role.index, (unsigned long long)s->sid,
-	    str_escape(user, sizeof(user), name, strlen(name)), s->peer,
-	    conn_tls_version(&s->conn), conn_tls_cipher(&s->conn),
-	    (unsigned long long)s->octets_in, (unsigned long long)s->octets_out,
-	    s->pop3.n_retr, s->pop3.n_top, s->removed, s->count - s->removed,
-	    s->left_out, why, (unsigned long long)(clock_ms() - s->started));
+	    str_escape(user, sizeof(user), name, strlen(name)),
+	    s->signed_in ? "yes" : "no", s->peer, conn_tls_version(&s->conn),
+	    conn_tls_cipher(&s->conn), (unsigned long long)s->octets_in,
+	    (unsigned long long)s->octets_out, s->pop3.n_retr, s->pop3.n_top,
+	    s->removed, s->count - s->removed, s->left_out, why,
+	    (unsigned long long)(clock_ms() - s->started));
+}
+
+/* Without memory the line of the session's end only lacks the name. */
+void
+session_claimed(struct session *s, struct slice user)
+{
+	free(s->user);
+	s->user = user.n != 0 ? strndup(user.p, user.n) : NULL;
+}
+
+/* The mail program was set up without TLS, which is what people who cannot sign
+ * in complain of most. */
+void
+session_needs_tls(
+    const struct pop3_server *p, const char *method, struct slice name)
+{
+	struct session *s =
+	    (void *)((char *)p - offsetof(struct session, pop3));
+	char user[NAME_MAX_OCTETS + 1];
+
+	if (name.n > NAME_MAX_OCTETS)
+		name.n = NAME_MAX_OCTETS;
+	session_claimed(s, name);
+	log_line(LOG_EVENT,
+	    "ev=login-failed sid=%u.%llx user=%s ip=%s method=%s code=tls "
+	    "why=no-tls",
+	    s->worker->conf.role.index, (unsigned long long)s->sid,
+	    str_escape(user, sizeof(user), name.p, name.n), s->peer, method);
 }
 
 void
@@ -386,6 +415,7 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	    addrcount_enter(&w->counts, w->conf.role.index, counter);
 	uint64_t salt[2] = { 0, 0 };
 	enum pop3_text refusal = POP3_NO_TEXT;
+	char peer[ADDR_TEXT];
 
 	conn_init(&conn, fd);
 	if (w->conf.per_address_max != 0 && same > w->conf.per_address_max)
@@ -394,7 +424,8 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 		refusal = POP3_TEXT_CONNECTIONS;
 	if (refusal != POP3_NO_TEXT || (s = session_alloc(w)) == NULL) {
 		addrcount_leave(&w->counts, w->conf.role.index, counter);
-		log_line(LOG_WARNING, "ev=turned-away why=\"%s\"",
+		addr_text(peer, addr);
+		log_line(LOG_WARNING, "ev=turned-away ip=%s why=\"%s\"", peer,
 		    refusal != POP3_NO_TEXT ? pop3_text_words(refusal)
 					    : "out of memory");
 		turn_away(&conn, l,

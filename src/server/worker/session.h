@@ -38,6 +38,13 @@ void session_read_done(struct read_job *job);
 void session_end(struct session *s, const char *why);
 void session_free_dead(struct worker *w);
 
+/* Somebody did not sign in: the line of the session's end names them. */
+void session_claimed(struct session *s, struct slice user);
+
+/* For pop3_policy.needs_tls: logs the sign-in that was refused. */
+void session_needs_tls(
+    const struct pop3_server *p, const char *method, struct slice name);
+
 /* For pop3_policy.trace: logs the line. */
 void session_trace(const struct pop3_server *p, bool reply, struct slice line);
 

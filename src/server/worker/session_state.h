@@ -58,7 +58,8 @@ struct session {
 
 	/* The maildrop, once it is open. */
 	struct store_link *store; /* that holds it for us */
-	char *user;
+	char *user; /* or who was claimed last; NULL: nobody yet */
+	bool signed_in;
 	uint8_t *seen; /* messages that were sent whole, for mark_seen */
 	uint32_t count, removed, left_out;
 	struct { /* the last message whose size was said */

@@ -249,6 +249,7 @@ listen_on(struct worker *w, unsigned i)
 		.plain_passwords = conf->listener[i].plain_passwords,
 		.stls = l->tls == LISTEN_STLS && w->tls != NULL,
 		.apop = conf->apop,
+		.needs_tls = session_needs_tls,
 		.trace = conf->trace ? session_trace : NULL,
 	};
 	ev_io_init(&l->accept, on_accept, conf->listener[i].fd, EV_READ);

@@ -36,12 +36,14 @@ on_refused(void *arg, struct ipc_in *in)
 {
 	struct session *s = session_find(arg, ipc_get_u64(in));
 	uint8_t code = ipc_get_u8(in);
+	char user[NAME_MAX_OCTETS + 1];
 	enum err e;
 
+	ipc_get_str(in, user, sizeof(user));
 	if ((e = ipc_get_end(in)) != E_OK || code >= SIGN_IN_CODES)
 		return E_FORMAT;
 	if (s != NULL)
-		session_refused(s, code, NULL);
+		session_refused(s, user, code, NULL);
 	return E_OK;
 }
 
@@ -72,19 +74,20 @@ on_not_opened(void *arg, struct ipc_in *in)
 {
 	struct store_link *l = arg;
 	struct session *s = session_find(l->worker, ipc_get_u64(in));
-	char when[CLOCK_LOCAL];
+	char when[CLOCK_LOCAL], user[NAME_MAX_OCTETS + 1];
 	struct slice from;
 	uint64_t since;
 	uint8_t code;
 
 	code = ipc_get_u8(in);
+	ipc_get_str(in, user, sizeof(user));
 	since = ipc_get_u64(in);
 	from = ipc_get_slice(in);
 	clock_local(when, since);
 	if (ipc_get_end(in) != E_OK || code >= SIGN_IN_CODES)
 		return E_FORMAT;
 	if (s != NULL)
-		session_refused(s, code,
+		session_refused(s, user, code,
 		    (struct pop3_arg[POP3_TEXT_ARGS]){
 			{ .text = { when, strlen(when) } }, { .text = from } });
 	return E_OK;
@@ -159,7 +162,7 @@ on_yield(void *arg, struct ipc_in *in)
 
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_CHALLENGE, 1, 0, SASL_MAX + 16, on_challenge },
-	{ IPC_REFUSED, 1, 0, 9, on_refused },
+	{ IPC_REFUSED, 1, 0, 512, on_refused },
 };
 
 static const struct ipc_rule store_rule[] = {
