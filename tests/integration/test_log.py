@@ -1,6 +1,8 @@
 """What is written down, and what never is."""
+import base64
 import os
 import re
+import signal
 
 import pytest
 
@@ -116,10 +118,82 @@ def test_removed_are_named(place, serve, login):
     session.ok("DELE 5")
     session.quit()
     server.await_event("removed", 1)
+    removed = server.await_event("removed", 2)
     log = server.log_text()
-    assert uids[2] in log and uids[5] in log
+    assert [e["uidl"] for e in removed] == [uids[2], uids[5]]
     for n in (1, 3, 4, 6):
         assert uids[n] not in log
+
+
+def test_removed_can_be_joined_with_other_logs(place, serve, login):
+    """Each has its size on disk and its Message-ID."""
+    many = b"Received: from x\n\tby y\n" * 400
+    messages = [b"Subject: x\nmessage-id:  <a@b>\n\nbody\n",
+                many + b"Message-ID:\n <c\"d@e> (x)\n\nbody\n",
+                b"Subject: none\n\nMessage-ID: <in@body>\n",
+                b"Message-ID: <no@end", b"Message-ID: none\n\n"]
+    server = serve(place.maildir([
+        drop.Message("cur", "%d.x.h:2," % n, m, drop.EPOCH, "log")
+        for n, m in enumerate(messages)]))
+    session = login(server)
+    for n in range(1, 6):
+        session.ok("DELE %d" % n)
+    session.quit()
+    removed = server.await_event("removed", 5)
+    assert [int(e["size"]) for e in removed] == [len(m) for m in messages]
+    assert [e["message_id"] for e in removed] == [
+        "<a@b>", "<c\\x22d@e>", "", "", ""]
+
+
+def test_who_could_not_sign_in(server, connect):
+    """Their sessions have a name; without TLS there is a reason."""
+    def last(kind, n):
+        return server.await_event(kind, n)[-1]
+
+    session = connect(server.port)
+    session.err("AUTH PLAIN " + base64.b64encode(b"\0Bob\0x").decode())
+    session.quit()
+    assert last("session", 1)["user"] == "bob"
+    assert last("session", 1)["login"] == "no"
+    session = connect(server.port)
+    session.ok("USER eve")
+    session.err("PASS x")
+    session.quit()
+    assert last("session", 2)["user"] == "eve"
+    session = connect(server.refuse_port)
+    session.err("USER Zoe")
+    session.quit()
+    failed = last("login-failed", 3)
+    assert (failed["user"], failed["why"]) == ("Zoe", "no-tls")
+    assert failed["ip"] == "127.0.0.1" and failed["method"] == "USER"
+    assert last("session", 3)["user"] == "Zoe"
+    session = connect(server.refuse_port)
+    session.err("AUTH PLAIN")
+    session.quit()
+    assert last("login-failed", 4)["why"] == "no-tls"
+
+
+@pytest.mark.parametrize(
+    "server", ["max_connections_per_address = 1\n"], indirect=True)
+def test_who_is_turned_away(server, connect):
+    first = connect(server.port)
+    second = connect(server.port)
+    assert server.await_event("turned-away")[0]["ip"] == "127.0.0.1"
+    second.close()
+    first.quit()
+
+
+def test_no_quotes_within_quotes(place, serve):
+    """What stands between quotation marks is one value."""
+    server = serve(place.maildir([]))
+    with open("/proc/%d/cmdline" % server.pid, "rb") as f:
+        users = f.read().split(b"\0")[2].decode().replace(
+            "maloted.conf", "users")
+    with open(users, "a") as f:
+        f.write("nonsense\n")
+    server.signal(signal.SIGHUP)
+    line = server.await_event("users-line")[0]
+    assert line["error"] == "there is no ':' behind the name"
 
 
 def test_removed_are_not_named(place, serve, login):

@@ -15,13 +15,14 @@
 #include "server/store/maildir/indexfile.h"
 #include "server/store/maildir/lock.h"
 #include "server/store/maildir/mend.h"
+#include "server/store/maildir/message_id.h"
 #include "server/store/maildir/quota.h"
 #include "server/store/maildir/uidlfile.h"
 #include "server/store/maildir/view.h"
 
 enum {
-	ROUNDS = 5, /* for messages that are being renamed meanwhile */
-	LOG_OCTETS = 900,
+	ROUNDS = 5,         /* for messages that are being renamed meanwhile */
+	LOG_LINES = 100,    /* are flushed */
 	FIRM_WORTH = 10000, /* messages, see mend_index() */
 	FIRM_NS = 25 * 1000 * 1000,
 };
@@ -52,8 +53,7 @@ struct commit {
 	size_t room;
 	struct arena arena;
 	struct uidlfile uidls;
-	char log[LOG_OCTETS + INDEX_UID_MAX + 2];
-	size_t log_len;
+	unsigned logged;
 };
 
 static bool
@@ -64,26 +64,19 @@ is_set(const uint8_t *bits, uint32_t msgno)
 
 /* ---- the log ---- */
 
+/* Lines wait until the end of a turn of the loop, which is far away. */
 static void
-log_uids(struct commit *c)
+log_removed(
+    struct commit *c, struct slice uid, const struct message_facts *facts)
 {
-	if (c->log_len != 0)
-		log_line(LOG_EVENT, "ev=removed %s uidls=%.*s", c->m->hold.tag,
-		    (int)c->log_len, c->log);
-	c->log_len = 0;
-}
+	char id[MESSAGE_ID_MAX * 2];
 
-static void
-log_removed(struct commit *c, struct slice uid)
-{
-	if (!c->m->hold.conf->log_removed)
-		return;
-	if (c->log_len != 0)
-		c->log[c->log_len++] = ',';
-	memcpy(c->log + c->log_len, uid.p, uid.n);
-	c->log_len += uid.n;
-	if (c->log_len >= LOG_OCTETS)
-		log_uids(c);
+	log_line(LOG_EVENT,
+	    "ev=removed %s uidl=%.*s size=%llu message_id=\"%s\"",
+	    c->m->hold.tag, (int)uid.n, uid.p, (unsigned long long)facts->size,
+	    str_quote(id, sizeof(id), facts->id, facts->id_len));
+	if (++c->logged % LOG_LINES == 0)
+		log_flush();
 }
 
 /* ---- what is marked ---- */
@@ -214,17 +207,22 @@ check_uids(struct commit *c)
 static enum err
 remove_named(struct commit *c, const char *name, const struct marked *v)
 {
+	bool logged = c->m->hold.conf->log_removed;
 	enum maildir_sub sub = NAME_SUB(name);
 	struct slice uid = uid_of(v);
 	uint64_t octets =
 	    c->has_quota ? quota_octets(c->d.sub[sub], name + 1) : 0;
+	struct message_facts facts;
 
+	if (logged)
+		message_facts(&facts, c->d.sub[sub], name + 1);
 	if (unlinkat(c->d.sub[sub], name + 1, 0) == 0) {
 		c->removed[sub]++;
 		c->unlinked++;
 		c->octets += octets;
 		c->touched[sub] = true;
-		log_removed(c, uid);
+		if (logged)
+			log_removed(c, uid, &facts);
 		return E_OK;
 	}
 	if (errno == ENOENT)
@@ -334,7 +332,6 @@ apply_to_files(struct commit *c)
 	}
 	for (unsigned i = 0; i < ROUNDS && again; i++)
 		again = remove_missing(c);
-	log_uids(c);
 }
 
 static enum err
