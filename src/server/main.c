@@ -13,10 +13,10 @@
 
 #include "server/auth/auth.h"
 #include "server/conf/conf.h"
-#include "server/conf/trial.h"
 #include "server/parent/parent.h"
 #include "server/store/maildir/uidl_check.h"
 #include "server/store/store.h"
+#include "server/trial/trial.h"
 #include "server/worker/worker.h"
 
 static const char usage[] =

@@ -37,7 +37,7 @@ WINGS = {
         ("server/conf",),
         ("server/users",),
         ("server/auth", "server/store", "server/worker", "server/ctl"),
-        ("server/parent",),
+        ("server/parent", "server/trial"),
         ("server/main",),
     ),
     "client": (
@@ -53,7 +53,8 @@ WINGS = {
     ),
 }
 # What root runs, and what it must not contain: see doc/security.md.
-PRIVILEGED = ("server/parent", "server/conf", "server/ipc", *sum(GROUND, ()))
+PRIVILEGED = ("server/parent", "server/trial", "server/conf", "server/ipc",
+              *sum(GROUND, ()))
 ROLES = ("server/auth", "server/store", "server/worker")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.M)

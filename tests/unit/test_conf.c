@@ -370,7 +370,8 @@ static const struct row bad_sense[] = {
 	    "%h; write for example \"maildir:/srv/mail/%d/%n\"" },
 	{ "mail = \"maildir:$D/none/%u\"\n",
 	    "1: mail_root $D/none is not a folder; mount or make it (install "
-	    "-d -o USER -m 700 $D/none), or write mail_root = \"FOLDER\" that all "
+	    "-d -o USER -m 700 $D/none), or write mail_root = \"FOLDER\" that "
+	    "all "
 	    "maildrops are in" },
 	{ "users = \"/etc/passwd\"\n",
 	    "1: /etc/passwd is the system's list of users, whose passwords "

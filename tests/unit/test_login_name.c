@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "server/users/name.h"
-#include "server/users/text.h"
+#include "server/conf/spelling.h"
 
 static const struct name_rule lower = { true, "" };
 static const struct name_rule keep = { false, "" };
@@ -124,10 +124,10 @@ test_domain(void **state)
 		"a\xc2\xa0" };
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		if (!name_is_domain(good[i]))
+		if (!text_is_domain(good[i]))
 			fail_msg("refused: %s", good[i]);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (name_is_domain(bad[i]))
+		if (text_is_domain(bad[i]))
 			fail_msg("taken: %s", bad[i]);
 }
 

@@ -13,7 +13,7 @@
 #include "server/auth/stores.h"
 #include "server/auth/vcache.h"
 #include "server/users/account.h"
-#include "server/users/text.h"
+#include "server/conf/spelling.h"
 
 enum state { SASL, CHECKING, HASHING, PLACING, HELD };
 

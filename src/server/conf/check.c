@@ -9,8 +9,8 @@
 #include "sasl/sasl.h"
 #include "server/conf/certificate.h"
 #include "server/conf/role_table.h"
+#include "server/conf/spelling.h"
 #include "server/conf/uidl_format.h"
-#include "server/users/name.h"
 
 enum {
 	NOFILE_MIN = 256,
@@ -77,7 +77,7 @@ check_domain(const struct conf *c, const struct conf_lines *l)
 {
 	const char *d = c->auth.default_domain;
 
-	if (d[0] != '\0' && !name_is_domain(d))
+	if (d[0] != '\0' && !text_is_domain(d))
 		COMPLAIN(l, "default_domain",
 		    "default_domain \"%s\" is not a domain; write what stands "
 		    "behind the @",

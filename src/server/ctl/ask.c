@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "server/users/text.h"
+#include "server/conf/spelling.h"
 
 /* One line without its end; what is behind it stays where it is. */
 static enum err

@@ -2,30 +2,7 @@
 
 #include <string.h>
 
-#include "server/users/text.h"
-
-static bool
-is_permitted(unsigned char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9') || c >= 0x80 ||
-	       (c != '\0' && strchr(".-_@+=&", c) != NULL);
-}
-
-/* The local part or the domain. */
-static bool
-is_part(const char *p, size_t n)
-{
-	if (n == 0 || p[0] == '.')
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (!is_permitted((unsigned char)p[i]) || p[i] == '@')
-			return false;
-		if (p[i] == '.' && i > 0 && p[i - 1] == '.')
-			return false;
-	}
-	return true;
-}
+#include "server/conf/spelling.h"
 
 /* One part, or two with an @ between them. */
 static bool
@@ -33,8 +10,8 @@ is_name(const char *name)
 {
 	const char *at = strchrnul(name, '@');
 
-	return is_part(name, (size_t)(at - name)) &&
-	       (*at == '\0' || is_part(at + 1, strlen(at + 1)));
+	return text_is_part(name, (size_t)(at - name)) &&
+	       (*at == '\0' || text_is_part(at + 1, strlen(at + 1)));
 }
 
 static enum err
@@ -69,16 +46,6 @@ name_normalize(const struct name_rule *rule, struct slice in,
 	for (char *p = out; rule->lower && *p != '\0'; p++)
 		*p = str_lower1(*p);
 	return E_OK;
-}
-
-bool
-name_is_domain(const char *domain)
-{
-	char out[NAME_MAX_OCTETS + 1];
-
-	return text_name((struct slice){ domain, strlen(domain) }, out, NULL) ==
-		   E_OK &&
-	       strcmp(out, domain) == 0 && is_part(out, strlen(out));
 }
 
 /* ---- the maildrop ---- */

@@ -24,9 +24,6 @@ struct name_rule {
 enum err name_normalize(const struct name_rule *rule, struct slice in,
     char out[NAME_MAX_OCTETS + 1], struct errbuf *eb) NODISCARD;
 
-/* May names end in it, behind an @? */
-bool name_is_domain(const char *domain);
-
 /* Expands `mail`, "maildir:" and a path in which %u is the name, %n what is
  * before its @, %d what is behind it, %h and a leading ~ the home directory
  * and %% is %.  `name` has come from name_normalize(); `home` may be empty.

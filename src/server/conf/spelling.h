@@ -1,11 +1,11 @@
 /*
- * text.h - the one rule for what a name and a password may be made of.
+ * spelling.h - the one rule for what a name and a password may be made of.
  *
  * It holds for the users file, malotectl, USER and PASS, APOP and AUTH alike:
  * what one of them takes all others take.
  */
-#ifndef SERVER_USERS_TEXT_H
-#define SERVER_USERS_TEXT_H
+#ifndef SERVER_CONF_SPELLING_H
+#define SERVER_CONF_SPELLING_H
 
 #include <stdbool.h>
 
@@ -20,6 +20,13 @@
  * direction.  E_NOMEM. */
 enum err text_name(struct slice in, char out[NAME_MAX_OCTETS + 1],
     struct errbuf *eb) NODISCARD;
+
+/* A local part or a domain: what text_name() gives, without @, with dots only
+ * between other characters. */
+bool text_is_part(const char *p, size_t n);
+
+/* May names end in it, behind an @? */
+bool text_is_domain(const char *domain);
 
 /* Is it a password that every way of signing in carries: 1 to PASSWORD_MAX
  * octets of UTF-8 without control characters?  E_FORMAT with words. */

@@ -1,4 +1,4 @@
-#include "server/users/text.h"
+#include "server/conf/spelling.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -143,4 +143,38 @@ bool
 text_is_secret(struct slice in)
 {
 	return in.n <= PASSWORD_MAX && memchr(in.p, '\0', in.n) == NULL;
+}
+
+/* ---- parts of a name ---- */
+
+static bool
+is_permitted(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c >= 0x80 ||
+	       (c != '\0' && strchr(".-_@+=&", c) != NULL);
+}
+
+bool
+text_is_part(const char *p, size_t n)
+{
+	if (n == 0 || p[0] == '.')
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!is_permitted((unsigned char)p[i]) || p[i] == '@')
+			return false;
+		if (p[i] == '.' && i > 0 && p[i - 1] == '.')
+			return false;
+	}
+	return true;
+}
+
+bool
+text_is_domain(const char *domain)
+{
+	char out[NAME_MAX_OCTETS + 1];
+
+	return text_name((struct slice){ domain, strlen(domain) }, out, NULL) ==
+		   E_OK &&
+	       strcmp(out, domain) == 0 && text_is_part(out, strlen(out));
 }

@@ -3,8 +3,8 @@
  * users who are in the users file sign in, and can their mail be read and
  * written by who owns it?
  */
-#ifndef SERVER_CONF_TRIAL_H
-#define SERVER_CONF_TRIAL_H
+#ifndef SERVER_TRIAL_TRIAL_H
+#define SERVER_TRIAL_TRIAL_H
 
 #include "server/conf/conf.h"
 

@@ -1,4 +1,4 @@
-#include "server/conf/trial.h"
+#include "server/trial/trial.h"
 
 #include <errno.h>
 #include <fcntl.h>
