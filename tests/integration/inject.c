@@ -3,6 +3,10 @@
  *
  *	inject TID NAME...
  *
+ * NAME is a system call of the list below, or "say:FD:HEX": those octets are
+ * written to that descriptor, which is how a process that was broken into
+ * would speak to others.
+ *
  * Stops the thread, puts each call in front of where it stands, steps over
  * it, prints "NAME errno" (0: it was permitted), and lets the thread go on as
  * if nothing had been.  x86-64; needs root or the right to trace.
@@ -96,7 +100,7 @@ enum {
 	PATH_AT = 0,
 	OTHER_AT = 32,
 	ZEROES_AT = 64,
-	SCRATCH = 256
+	SCRATCH = 1024
 };
 
 static void
@@ -146,15 +150,13 @@ resolve(pid_t tid, unsigned long long arg, unsigned long long scratch)
 
 /* Returns the errno of the call, 0 if it was permitted. */
 static int
-inject(pid_t tid, const struct user_regs_struct *saved, const struct call *c)
+run(pid_t tid, const struct user_regs_struct *saved, const struct call *c,
+    const char memory[SCRATCH])
 {
 	struct user_regs_struct r = *saved;
 	unsigned long long scratch = (saved->rsp - RED_ZONE - SCRATCH) & ~15ULL;
-	char memory[SCRATCH] = { 0 };
 
-	memcpy(memory + PATH_AT, "/", 2);
-	memcpy(memory + OTHER_AT, "/tmp/malote-injected", 21);
-	poke(tid, scratch, memory, sizeof(memory));
+	poke(tid, scratch, memory, SCRATCH);
 	r.rsp = scratch;
 	r.rip = saved->rip - 2; /* it stands behind a system call */
 	r.orig_rax = (unsigned long long)-1;
@@ -175,6 +177,31 @@ inject(pid_t tid, const struct user_regs_struct *saved, const struct call *c)
 	if ((long long)r.rax < 0 && (long long)r.rax > -4096)
 		return (int)-(long long)r.rax;
 	return 0;
+}
+
+static int
+inject(pid_t tid, const struct user_regs_struct *saved, const struct call *c)
+{
+	char memory[SCRATCH] = { 0 };
+
+	memcpy(memory + PATH_AT, "/", 2);
+	memcpy(memory + OTHER_AT, "/tmp/malote-injected", 21);
+	return run(tid, saved, c, memory);
+}
+
+/* what: FD:HEX */
+static int
+say(pid_t tid, const struct user_regs_struct *saved, const char *what)
+{
+	struct call c = { "say", SYS_write, { 0, PATH } };
+	char memory[SCRATCH] = { 0 }, *at;
+	unsigned n = 0;
+
+	c.arg[0] = strtoull(what, &at, 10);
+	for (at++; n < SCRATCH && sscanf(at, "%2hhx", &memory[n]) == 1; at += 2)
+		n++;
+	c.arg[2] = n;
+	return run(tid, saved, &c, memory);
 }
 
 static const struct call *
@@ -222,7 +249,10 @@ main(int argc, char **argv)
 		die("GETREGS");
 	check_place(tid, &saved);
 	for (i = 2; i < argc; i++)
-		printf("%s %d\n", argv[i], inject(tid, &saved, find(argv[i])));
+		printf("%s %d\n", argv[i],
+		    strncmp(argv[i], "say:", 4) == 0
+			? say(tid, &saved, argv[i] + 4)
+			: inject(tid, &saved, find(argv[i])));
 	if (ptrace(PTRACE_SETREGS, tid, NULL, &saved) < 0)
 		die("SETREGS");
 	if (ptrace(PTRACE_DETACH, tid, NULL, NULL) < 0)

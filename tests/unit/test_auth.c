@@ -1228,6 +1228,42 @@ test_misbehaved(void **state)
 }
 
 static void
+no_worker(int store, uint16_t worker, uint64_t sid)
+{
+	struct ipc_chan *c = ipc_open(
+	    rig.loop, dup(rig.store_fd[store]), &no_rules, NULL, false);
+
+	ipc_begin(c, IPC_NO_WORKER);
+	ipc_put_u16(c, worker);
+	ipc_put_u64(c, sid);
+	sent_before_others(c);
+	ipc_close(c);
+}
+
+/* A store cannot reach the worker; of others' sign-ins it can say nothing. */
+static void
+test_no_worker(void **state)
+{
+	struct opened o;
+	int store;
+
+	(void)state;
+	pass_from(1, 4, "::1", "anna", "secret");
+	o = opened(4, &store);
+	assert_int_equal(o.pop3, 1);
+	no_worker(1 - store, 1, 4);
+	no_worker(store, 0, 4);
+	no_worker(store, 1, 5);
+	no_worker(store, POP3S, 4);
+	assert_silent(rig.pop3_fd[1], QUIET);
+	assert_silent(rig.pop3_fd[0], 0);
+	no_worker(store, 1, 4);
+	refused_at(1, 4, SIGN_IN_TEMPORARY, NULL);
+	no_worker(store, 1, 4); /* it is over */
+	assert_silent(rig.pop3_fd[1], QUIET);
+}
+
+static void
 test_pop3_dies(void **state)
 {
 	(void)state;
@@ -1300,6 +1336,7 @@ main(void)
 		TEST(test_sasl_refused),
 		TEST(test_apop),
 		TEST(test_misbehaved),
+		TEST(test_no_worker),
 		TEST(test_pop3_dies),
 		TEST(test_stop),
 	};

@@ -107,6 +107,10 @@ hear(void *arg, struct ipc_in *in)
 			h->m[i].fd =
 			    h->m[i].status == FETCH_OK ? ipc_get_fd(in) : -1;
 		break;
+	case IPC_NO_WORKER:
+		h->index = ipc_get_u16(in);
+		h->sid = ipc_get_u64(in);
+		break;
 	case IPC_COMMITTED:
 		h->sid = ipc_get_u64(in);
 		h->removed = ipc_get_u32(in);
@@ -136,7 +140,7 @@ hear_gone(void *arg, enum err why)
 static const struct ipc_rule rule[] = { HEAR(IPC_READY), HEAR(IPC_IDLE),
 	HEAR(IPC_MISBEHAVED), HEAR(IPC_OPENED), HEAR(IPC_NOT_OPENED),
 	HEAR(IPC_INDEX_IS), HEAR(IPC_FETCHED), HEAR(IPC_COMMITTED),
-	HEAR(IPC_YIELD) };
+	HEAR(IPC_YIELD), HEAR(IPC_NO_WORKER) };
 static const struct ipc_rules rules = { rule, sizeof(rule) / sizeof(rule[0]),
 	hear_gone };
 
@@ -578,7 +582,7 @@ expect_misbehaved(enum ipc_role role, uint16_t index)
 	assert_int_equal(h->index, index);
 }
 
-/* Each of these ends its sender, and the session that it had. */
+/* Each of these ends its channel, and the session that it had. */
 static void
 test_misbehaves(void **state)
 {
@@ -771,6 +775,23 @@ test_auth_misbehaves(void **state)
 	say(&kit.auth, IPC_RELEASE, 1);
 	expect_misbehaved(ROLE_AUTH, 0);
 	expect_gone(&kit.auth);
+	finish();
+}
+
+/* A worker without a channel: auth is told, who can answer. */
+static void
+test_no_worker(void **state)
+{
+	struct heard *h;
+
+	(void)state;
+	start();
+	open_drop(POP3S, 6);
+	h = expect(&kit.auth, IPC_NO_WORKER);
+	assert_int_equal(h->index, POP3S);
+	assert_int_equal(h->sid, 6);
+	open_drop(1, 7); /* and the maildrop is free */
+	expect_opened(1, 7, 3);
 	finish();
 }
 
@@ -1015,6 +1036,7 @@ main(void)
 		T(test_answers_first),
 		T(test_foreign_sid),
 		T(test_auth_misbehaves),
+		T(test_no_worker),
 		T(test_paths),
 		T(test_confined),
 		T(test_pop3_dies),

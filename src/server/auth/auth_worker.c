@@ -72,18 +72,34 @@ auth_worker_signed_in(struct auth_worker *w, uint64_t sid, uint32_t store)
 	slot->store = store;
 }
 
+static void
+refuse_slot(struct auth_worker *w, struct auth_slot *slot)
+{
+	slot->store = 0;
+	auth_worker_refuse(w, slot->sid, SIGN_IN_TEMPORARY, "");
+}
+
+void
+auth_worker_unplaced(
+    struct auth *a, uint16_t index, uint64_t sid, uint32_t store)
+{
+	struct auth_worker *w;
+	struct auth_slot *slot;
+
+	LIST_FOREACH (w, &a->workers, entry)
+		if (w->index == index &&
+		    (slot = auth_slot_find(w, sid)) != NULL &&
+		    slot->store == store)
+			refuse_slot(w, slot);
+}
+
 void
 auth_workers_store_died(struct auth *a, uint32_t store)
 {
 	struct auth_worker *w;
 
 	LIST_FOREACH (w, &a->workers, entry)
-		for (size_t i = 0; i < w->n_slots; i++) {
-			struct auth_slot *slot = &w->slot[i];
-
-			if (slot->store != store)
-				continue;
-			slot->store = 0;
-			auth_worker_refuse(w, slot->sid, SIGN_IN_TEMPORARY, "");
-		}
+		for (size_t i = 0; i < w->n_slots; i++)
+			if (w->slot[i].store == store)
+				refuse_slot(w, &w->slot[i]);
 }

@@ -41,6 +41,11 @@ void auth_worker_challenge(
  * that the session was given to, or 0. */
 void auth_worker_signed_in(struct auth_worker *w, uint64_t sid, uint32_t store);
 
+/* Refuses the session, if it was given to this store, which cannot reach its
+ * worker. */
+void auth_worker_unplaced(
+    struct auth *a, uint16_t index, uint64_t sid, uint32_t store);
+
 /* Refuses every session, of all workers, that was given to this store.  One
  * that has heard from the store already takes no notice. */
 void auth_workers_store_died(struct auth *a, uint32_t store);

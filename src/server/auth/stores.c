@@ -59,8 +59,24 @@ store_gone(void *arg, enum err why)
 	store_died(st);
 }
 
-/* A store has nothing to say to us. */
-static const struct ipc_rules store_rules = { NULL, 0, store_gone };
+static enum err
+take_no_worker(void *arg, struct ipc_in *in)
+{
+	struct store *st = arg;
+	uint16_t worker = ipc_get_u16(in);
+	uint64_t sid = ipc_get_u64(in);
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	auth_worker_unplaced(st->auth, worker, sid, st->serial);
+	return E_OK;
+}
+
+static const struct ipc_rule store_rule[] = {
+	{ IPC_NO_WORKER, 1, 0, 10, take_no_worker },
+};
+
+static const struct ipc_rules store_rules = { store_rule, 1, store_gone };
 
 /* ---- who waits for one ---- */
 

@@ -6,7 +6,7 @@
  * arrives is checked, as the other side may have been broken into: the type
  * against a table (permitted in this phase? size? descriptors?), each field
  * against what is left, and the end against the end.  What fails a check ends
- * its sender.
+ * the channel.
  *
  * Messages are collected during a turn of the loop and leave together
  * (sendmmsg); up to IPC_BATCH are taken in one call.  Nothing here waits,
@@ -84,7 +84,7 @@ struct ipc_rule {
 	uint8_t phases; /* mask of the phases in which it is permitted */
 	uint8_t max_fds;
 	uint32_t max; /* octets after the type */
-	/* E_FORMAT: the sender has misbehaved and is ended. */
+	/* E_FORMAT: the sender has misbehaved, and the channel is closed. */
 	enum err (*take)(void *arg, struct ipc_in *in);
 };
 

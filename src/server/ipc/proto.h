@@ -22,7 +22,8 @@ enum ipc_type {
 	IPC_STOP,
 	/* role -> parent: serves from now on */
 	IPC_READY,
-	/* role -> parent: u8 role, u16 index: it sent what it may not send */
+	/* role -> parent: u8 role, u16 index: it sent what it may not send, and
+	 * the channel to it is closed */
 	IPC_MISBEHAVED,
 	/* parent -> worker: bytes: ticket keys, newest first */
 	IPC_TICKETS,
@@ -60,6 +61,8 @@ enum ipc_type {
 
 	/* auth -> store: u16 worker index, u64 sid, str user, str mail, str peer */
 	IPC_OPEN = 64,
+	/* store -> auth: u16 worker index, u64 sid: I have no channel to it */
+	IPC_NO_WORKER,
 
 	/* store -> worker */
 	IPC_OPENED = 80, /* u64 sid, str user, u32 count, u64 octets,

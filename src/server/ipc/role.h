@@ -99,8 +99,9 @@ void role_open(struct role *r, const struct role_hooks *hooks,
  * messages to the parent and the log have left when it returns. */
 void role_serve(struct role *r);
 
-/* For the `gone` of a channel to another process: what misbehaved (E_FORMAT)
- * is named to the parent, which ends it.  A death the parent sees by itself. */
+/* For the `gone` of a channel to another process: that it was closed because
+ * of what came (E_FORMAT) is said to the parent, which makes a new one after a
+ * while.  A death the parent sees by itself. */
 void role_link_lost(
     struct role *r, enum ipc_role role, uint16_t index, enum err why);
 

@@ -313,6 +313,7 @@ parent_run(struct conf *conf, const struct conf_env *env)
 	p->rules = parent_messages;
 	phase_init(p);
 	TAILQ_INIT(&p->children);
+	LIST_INIT(&p->cuts);
 	status = serve(p);
 	explicit_bzero(p->tickets, sizeof(p->tickets));
 	log_flush();

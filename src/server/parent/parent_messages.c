@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "server/conf/role_table.h"
 #include "server/parent/child_tell.h"
+#include "server/parent/cut.h"
 #include "server/parent/phase.h"
 #include "server/parent/uid_store.h"
 
@@ -32,11 +33,9 @@ take_misbehaved(void *arg, struct ipc_in *in)
 	if (ipc_get_end(in) != E_OK || role >= ROLE_END ||
 	    !role_talks(c->role, role))
 		return E_FORMAT;
-	if ((accused = child_find(c->parent, role, index)) == NULL)
-		return E_OK; /* it has ended meanwhile */
-	log_line(LOG_FAULT, "ev=misbehaved role=%s index=%u by=%s.%u",
-	    child_name(accused), index, child_name(c), c->index);
-	child_kill(accused);
+	accused = child_find(c->parent, role, index);
+	if (accused != NULL && accused->state != CHILD_DOWN)
+		cut_begin(c, accused);
 	return E_OK;
 }
 

@@ -5,6 +5,7 @@
  *	known_roots.c, mail_root.c	is the mail where it was
  *	child.c		one process and where it stands
  *	child_tell.c	what a process is told
+ *	cut.c		two processes that are without each other for a while
  *	phase.c		starting, serving, stopping, ending
  *	child_start.c	starting a process, and again when it has died
  *	uid_store.c	stores of users' own uids, which come and go
@@ -26,6 +27,7 @@
 #include "server/parent/users_watch.h"
 
 struct child;
+struct cut;
 
 enum parent_phase {
 	PARENT_STARTING, /* some process is not ready for the first time */
@@ -47,6 +49,7 @@ struct parent {
 	TAILQ_HEAD(child_list, child) children;
 	/* What a process of each role may say: parent_messages.c. */
 	const struct ipc_rules *rules;
+	LIST_HEAD(, cut) cuts;
 	uint16_t next_uid_store; /* see uid_store.c */
 
 	int socket[WORKERS_MAX][LISTENERS_MAX];

@@ -2,6 +2,7 @@
 
 #include "server/parent/child_start.h"
 #include "server/parent/child_tell.h"
+#include "server/parent/cut.h"
 
 enum { FINISH_MS = 3600 * 1000 };
 
@@ -70,7 +71,8 @@ uid_store_wanted(struct child *auth, uint32_t uid, uint32_t gid)
 	if ((c = find(p, uid, &n)) != NULL) {
 		/* Auth knows sooner than we that it has died, or asks while
 		 * it is being started: a new channel serves both. */
-		if (child_connect(auth, c, &eb) != E_OK)
+		if (!cut_between(auth, c) &&
+		    child_connect(auth, c, &eb) != E_OK)
 			child_tell_no_store(auth, uid, eb.text);
 		return;
 	}

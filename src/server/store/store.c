@@ -20,6 +20,21 @@ enum {
 
 /* ---- auth ---- */
 
+/* Auth answers the session for us. */
+static void
+say_no_worker(struct store *st, uint16_t index, uint64_t sid)
+{
+	enum err e;
+
+	if (st->auth == NULL)
+		return;
+	ipc_begin(st->auth, IPC_NO_WORKER);
+	ipc_put_u16(st->auth, index);
+	ipc_put_u64(st->auth, sid);
+	if ((e = ipc_end(st->auth)) != E_OK)
+		log_line(LOG_FAULT, "ev=queue error=\"%s\"", err_str(e));
+}
+
 static enum err
 take_open(void *arg, struct ipc_in *in)
 {
@@ -43,8 +58,10 @@ take_open(void *arg, struct ipc_in *in)
 	/* A new process may be in a message of the parent not read yet. */
 	if (store_worker_find(st, index) == NULL)
 		ipc_drain(st->role.parent);
-	if ((w = store_worker_find(st, index)) == NULL)
+	if ((w = store_worker_find(st, index)) == NULL) {
+		say_no_worker(st, index, sid);
 		return E_OK;
+	}
 	if (!valid) {
 		log_line(LOG_WARNING,
 		    "ev=open-failed sid=%u.%llx path=%s error=\"not below "
