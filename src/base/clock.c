@@ -37,10 +37,10 @@ clock_local(char out[CLOCK_LOCAL], uint64_t unix_seconds)
 	time_t t = (time_t)unix_seconds;
 	struct tm tm;
 
-	memcpy(out, "?", 2);
-	if (localtime_r(&t, &tm) != NULL)
-		strftime(
-		    out, CLOCK_LOCAL, today ? "%H:%M" : "%Y-%m-%d %H:%M", &tm);
+	if (localtime_r(&t, &tm) == NULL ||
+	    strftime(
+		out, CLOCK_LOCAL, today ? "%H:%M" : "%Y-%m-%d %H:%M", &tm) == 0)
+		memcpy(out, "?", 2);
 	return out;
 }
 

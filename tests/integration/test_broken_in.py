@@ -22,7 +22,7 @@ pytestmark = [
 
 # src/server/ipc/roles.h, proto.h
 WORKER, AUTH, STORE = 1, 2, 3
-MISBEHAVED, OPENED = 5, 80
+MISBEHAVED, OPENED, NOT_OPENED = 5, 80, 81
 PARENT_FD, LOG_FD = 3, 2
 
 
@@ -99,3 +99,54 @@ def test_accusations(place, serve, login, say, role, others):
     await_login(server, login)
     assert server.roles() == before
     assert not server.events("ended")
+
+
+def texts(*strings):
+    return b"".join(struct.pack("=I", len(s)) + s for s in strings)
+
+
+def test_sign_in_of_others(place, serve, connect, login, say):
+    """A store answers sign-ins that auth has given to it.  Here it has none:
+    what it says of those that auth is about to refuse changes nothing."""
+    server = serve(place.maildir(drop.make(3, 5)),
+                   "workers = 1\nfailure_delay = yes\n")
+    login(server).quit()
+    worker = sockets(server.roles("store")[0])[1]
+    store, = server.roles("store")
+    waiting = []
+    for n in range(3):
+        session = connect(server.port)
+        session.ok("USER user")
+        session.send("PASS wrong%d\r\n" % n)
+        waiting.append(session)
+        failed = server.await_event("login-failed", n + 1)[n]
+        sid = int(failed["sid"].split(".")[1], 16)
+        for token in (0, 1, sid):
+            say(store, worker, struct.pack("=HQQ", OPENED, sid, token) +
+                texts(b"user") + struct.pack("=IQ", 5, 1000))
+            say(store, worker, struct.pack("=HQQBQ", NOT_OPENED, sid, token,
+                                           1, 0) + texts(b"nobody"))
+    for session in waiting:
+        assert session.line().startswith(b"-ERR [AUTH]")
+    assert len(server.events("login")) == 1
+    assert not server.events("misbehaved")
+
+
+def test_lines_of_the_log(place, serve, login, say):
+    """A process writes lines in its own name only, and only as lines."""
+    server = serve(place.maildir(drop.make(3, 5)), "workers = 1\n")
+    login(server).quit()
+    store, = server.roles("store")
+    say(store, LOG_FD, b"E auth ev=one\n"
+        b"E store.7 ev=two\nE store ev=three text=\"\x1b[2J\x9b2J\"\n"
+        b"2026-01-01T00:00:00.000Z E store.7 ev=four\n"
+        b"E store ev=five\rE store ev=six\n")
+    server.await_event("six")
+    lines = [x.split(" ", 1)[1] for x in server.log_text().splitlines()]
+    assert [x for x in lines if " store.0 " in " " + x] == [
+        "W store.0 ev=stderr text=\"E auth ev=one\"",
+        "W store.0 ev=stderr text=\"E store.7 ev=two\"",
+        "E store.0 ev=three text=\"?[2J?2J\"",
+        "W store.0 ev=stderr text=\"2026-01-01T00:00:00.000Z E store.7 "
+        "ev=four\"",
+        "E store.0 ev=five?E store ev=six"]

@@ -133,11 +133,19 @@ answer_unchanged(void)
 	send_users(NULL);
 }
 
+/* Of a sign-in; the store must get that of the one that is given to it. */
+static uint64_t
+token(int pop3, uint64_t sid)
+{
+	return ~sid * 3 + (uint64_t)pop3;
+}
+
 static void
 begin_sign_in(int pop3, uint16_t type, uint64_t sid, const char *peer)
 {
 	ipc_begin(rig.pop3[pop3], type);
 	ipc_put_u64(rig.pop3[pop3], sid);
+	ipc_put_u64(rig.pop3[pop3], token(pop3, sid));
 	ipc_put_str(rig.pop3[pop3], peer);
 }
 
@@ -264,6 +272,7 @@ take_open(void *arg, struct ipc_in *in)
 
 	o->pop3 = ipc_get_u16(in);
 	o->sid = ipc_get_u64(in);
+	assert_int_equal(ipc_get_u64(in), token(o->pop3, o->sid));
 	ipc_get_str(in, o->user, sizeof(o->user));
 	ipc_get_str(in, o->mail, sizeof(o->mail));
 	ipc_get_str(in, o->peer, sizeof(o->peer));

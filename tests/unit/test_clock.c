@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -25,6 +26,9 @@ test_local(void **state)
 	assert_string_equal(clock_local(out, (uint64_t)hour_ago), want);
 	/* A clock that was set back. */
 	assert_string_equal(clock_local(out, 32503680000), "3000-01-01 05:45");
+	/* A year of more digits than there is room, and none at all. */
+	assert_true(strlen(clock_local(out, 1ull << 54)) < CLOCK_LOCAL);
+	assert_string_equal(clock_local(out, UINT64_MAX / 2), "?");
 }
 
 static void

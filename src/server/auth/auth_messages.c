@@ -20,35 +20,38 @@ slot_enter(struct auth_worker *w, uint64_t sid)
 	return slot;
 }
 
+/* The fields that all requests begin with. */
+struct head {
+	uint64_t sid, token;
+	char peer[PEER_MAX];
+};
+
 /* Begins a sign-in, or refuses it.  E_FORMAT: the session has one already. */
 static enum err
-begin(struct auth_worker *w, uint64_t sid, const char *peer, const char *method,
+begin(struct auth_worker *w, const struct head *h, const char *method,
     struct signin **s_r)
 {
-	struct auth_slot *slot = slot_enter(w, sid);
+	struct auth_slot *slot = slot_enter(w, h->sid);
 
 	*s_r = NULL;
 	if (slot != NULL && slot->signin != NULL)
 		return E_FORMAT;
-	if (slot == NULL || (*s_r = signin_new(w, sid, peer, method)) == NULL) {
-		auth_worker_refuse(w, sid, SIGN_IN_TEMPORARY, "");
+	if (slot == NULL ||
+	    (*s_r = signin_new(w, h->sid, h->peer, method)) == NULL) {
+		auth_worker_refuse(w, h->sid, SIGN_IN_TEMPORARY, "");
 		return E_OK;
 	}
 	slot->signin = *s_r;
+	slot->token = h->token;
 	slot->store = 0;
 	return E_OK;
 }
-
-/* The fields that all requests begin with. */
-struct head {
-	uint64_t sid;
-	char peer[PEER_MAX];
-};
 
 static void
 get_head(struct ipc_in *in, struct head *h)
 {
 	h->sid = ipc_get_u64(in);
+	h->token = ipc_get_u64(in);
 	ipc_get_str(in, h->peer, sizeof(h->peer));
 }
 
@@ -65,7 +68,7 @@ take_pass(void *arg, struct ipc_in *in)
 	struct slice password = ipc_get_slice(in);
 
 	if ((e = ipc_get_end(in)) != E_OK ||
-	    (e = begin(w, h.sid, h.peer, "PASS", &s)) != E_OK)
+	    (e = begin(w, &h, "PASS", &s)) != E_OK)
 		return e;
 	if (s != NULL)
 		signin_pass(s, name, password);
@@ -89,7 +92,7 @@ take_apop(void *arg, struct ipc_in *in)
 		return e;
 	if (!w->auth->conf.apop || digest.n != APOP_DIGEST)
 		return E_FORMAT;
-	if ((e = begin(w, h.sid, h.peer, "APOP", &s)) != E_OK)
+	if ((e = begin(w, &h, "APOP", &s)) != E_OK)
 		return e;
 	if (s != NULL)
 		signin_apop(s, name, timestamp, (const void *)digest.p);
@@ -110,7 +113,7 @@ take_sasl(void *arg, struct ipc_in *in)
 	struct slice initial = ipc_get_slice(in);
 
 	if ((e = ipc_get_end(in)) != E_OK ||
-	    (e = begin(w, h.sid, h.peer, "SASL", &s)) != E_OK)
+	    (e = begin(w, &h, "SASL", &s)) != E_OK)
 		return e;
 	if (s != NULL)
 		signin_sasl(s, mechanism, has_initial ? &initial : NULL);

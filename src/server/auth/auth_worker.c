@@ -36,6 +36,19 @@ auth_slot_for(struct auth_worker *w, uint64_t sid)
 	return &w->slot[i];
 }
 
+uint64_t
+auth_worker_token(const struct auth *a, uint16_t index, uint64_t sid)
+{
+	struct auth_worker *w;
+	const struct auth_slot *slot;
+
+	LIST_FOREACH (w, &a->workers, entry)
+		if (w->index == index &&
+		    (slot = auth_slot_find(w, sid)) != NULL)
+			return slot->token;
+	return 0;
+}
+
 void
 auth_worker_refuse(struct auth_worker *w, uint64_t sid, enum sign_in_code code,
     const char *user)

@@ -11,6 +11,7 @@
 struct auth_slot {
 	uint64_t sid;
 	struct signin *signin; /* NULL: none at the moment */
+	uint64_t token;        /* of its sign-in, for the store */
 	uint32_t store;        /* serial of the one it was given to, or 0 */
 };
 
@@ -29,6 +30,9 @@ struct auth_slot *auth_slot_find(struct auth_worker *w, uint64_t sid);
 /* The slot that a session is to have; one that is over may still be in it.
  * NULL: memory. */
 struct auth_slot *auth_slot_for(struct auth_worker *w, uint64_t sid);
+
+/* Of a session that signs in. */
+uint64_t auth_worker_token(const struct auth *a, uint16_t index, uint64_t sid);
 
 /* A session's sign-in is over without success, or asks for more.  user: who it
  * claimed to be, or "". */

@@ -12,8 +12,8 @@
 #include "server/auth/penalty.h"
 #include "server/auth/stores.h"
 #include "server/auth/vcache.h"
-#include "server/users/account.h"
 #include "server/conf/spelling.h"
+#include "server/users/account.h"
 
 enum state { SASL, CHECKING, HASHING, PLACING, HELD };
 

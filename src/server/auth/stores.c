@@ -249,6 +249,7 @@ store_open(struct store *st, uint16_t worker, uint64_t sid, const char *user,
 	ipc_begin(st->chan, IPC_OPEN);
 	ipc_put_u16(st->chan, worker);
 	ipc_put_u64(st->chan, sid);
+	ipc_put_u64(st->chan, auth_worker_token(st->auth, worker, sid));
 	ipc_put_str(st->chan, user);
 	ipc_put_str(st->chan, mail);
 	ipc_put_str(st->chan, peer);

@@ -5,6 +5,10 @@
  * that means something only together with the channel it came by: so a
  * worker can name no session but its own, and it never names a path.
  *
+ * `token` is a random number of each sign-in.  It goes from the worker to auth
+ * and from there to one store only, so a store can answer no sign-in but those
+ * that auth gave to it.
+ *
  * Fields are listed in order: uN is ipc_put_uN, str and bytes are
  * ipc_put_str/bytes, fd is a descriptor.
  */
@@ -47,11 +51,12 @@ enum ipc_type {
 	IPC_IDLE,
 
 	/* worker -> auth */
-	IPC_PASS = 32, /* u64 sid, str peer, str name, bytes password */
-	IPC_APOP, /* u64 sid, str peer, str name, str timestamp with its brackets,
-	           * bytes digest (16 octets) */
-	IPC_SASL, /* u64 sid, str peer, str mechanism, u8 has initial response,
-	           * bytes initial response */
+	IPC_PASS =
+	    32, /* u64 sid, u64 token, str peer, str name, bytes password */
+	IPC_APOP, /* u64 sid, u64 token, str peer, str name, str timestamp with its
+	           * brackets, bytes digest (16 octets) */
+	IPC_SASL, /* u64 sid, u64 token, str peer, str mechanism, u8 has initial
+	           * response, bytes initial response */
 	IPC_SASL_STEP,   /* u64 sid, bytes response */
 	IPC_SIGN_IN_END, /* u64 sid: the client cancelled or has gone */
 	/* auth -> worker; on success nothing: the store speaks next, or if it died
@@ -59,17 +64,18 @@ enum ipc_type {
 	IPC_CHALLENGE = 48, /* u64 sid, bytes challenge */
 	IPC_REFUSED, /* u64 sid, u8 enum sign_in_code, str user: as claimed */
 
-	/* auth -> store: u16 worker index, u64 sid, str user, str mail, str peer */
+	/* auth -> store: u16 worker index, u64 sid, u64 token, str user, str mail,
+	 * str peer */
 	IPC_OPEN = 64,
 	/* store -> auth: u16 worker index, u64 sid: I have no channel to it */
 	IPC_NO_WORKER,
 
 	/* store -> worker */
-	IPC_OPENED = 80, /* u64 sid, str user, u32 count, u64 octets,
+	IPC_OPENED = 80, /* u64 sid, u64 token, str user, u32 count, u64 octets,
 	                  * u32 messages that cannot be read now */
-	IPC_NOT_OPENED,  /* u64 sid, u8 enum sign_in_code, str user, then of who
-	                  * has it if SIGN_IN_IN_USE: u64 since when, seconds
-	                  * since 1970, str from where */
+	IPC_NOT_OPENED,  /* u64 sid, u64 token, u8 enum sign_in_code, str user,
+	                  * then of who has it if SIGN_IN_IN_USE: u64 since
+	                  * when, seconds since 1970, str from where */
 	IPC_INDEX_IS,    /* u64 sid, u8 ok, u64 end offset, fd if ok */
 	IPC_FETCHED, /* u64 sid, u8 n, n times { u32 msgno, u8 enum fetch_status,
 	              * u8 made, u64 offset, u64 stored octets, u64 wire octets },

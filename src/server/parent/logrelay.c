@@ -27,7 +27,8 @@ struct source {
 	struct ev_loop *loop;
 	ev_io rd;
 	const char *role;
-	unsigned index;
+	char who[32]; /* what its lines begin with: the role, and which one */
+	bool ascii;   /* nothing else passes */
 	size_t len;
 	char line[LINE_MAX_OCTETS]; /* the beginning of the next one */
 };
@@ -80,7 +81,7 @@ write_lines(const char *s, size_t n)
 	       write(STDERR_FILENO, s, n) >= 0;
 }
 
-static void emit(char letter, const char *text);
+static void emit(char letter, const char *who, const char *text);
 
 /* Writes what was collected. */
 static void
@@ -99,20 +100,21 @@ flush(void)
 	if (lost == 0)
 		return;
 	dropped = 0;
-	snprintf(text, sizeof(text), "parent ev=log-dropped lines=%lu", lost);
-	emit('W', text);
+	snprintf(text, sizeof(text), " ev=log-dropped lines=%lu", lost);
+	emit('W', "parent", text);
 	flush();
 }
 
+/* text: from the space behind the process's name on. */
 static void
-emit(char letter, const char *text)
+emit(char letter, const char *who, const char *text)
 {
 	size_t level = (size_t)(strchr(letters, letter) - letters);
 	char *out = batch.text + batch.len, stamp[CLOCK_STAMP];
 	int n;
 
 	if (kind == TO_SYSLOG) {
-		syslog(priorities[level], "%s", text);
+		syslog(priorities[level], "%s%s", who, text);
 		return;
 	}
 	if (sizeof(batch.text) - batch.len < STAMPED_MAX) {
@@ -120,11 +122,11 @@ emit(char letter, const char *text)
 		out = batch.text;
 	}
 	if (kind == TO_JOURNAL)
-		n = format(
-		    out, STAMPED_MAX, "<%d>%s\n", priorities[level], text);
+		n = format(out, STAMPED_MAX, "<%d>%s%s\n", priorities[level],
+		    who, text);
 	else
-		n = format(out, STAMPED_MAX, "%s %c %s\n",
-		    clock_stamp(stamp, clock_unix_ms()), letter, text);
+		n = format(out, STAMPED_MAX, "%s %c %s%s\n",
+		    clock_stamp(stamp, clock_unix_ms()), letter, who, text);
 	batch.len += (size_t)n;
 	batch.lines++;
 }
@@ -140,27 +142,32 @@ is_ours(const struct source *s)
 	       s->line[n + 2] == ' ';
 }
 
+static bool
+may_pass(const struct source *s, unsigned char c)
+{
+	return c >= ' ' && c != 0x7f && (c < 0x80 || !s->ascii);
+}
+
 static void
 pass_line(struct source *s)
 {
 	char quote[LINE_MAX_OCTETS + 64];
 
 	for (size_t i = 0; i < s->len; i++)
-		if ((unsigned char)s->line[i] < ' ' || s->line[i] == 0x7f)
+		if (!may_pass(s, (unsigned char)s->line[i]))
 			s->line[i] = '?';
 	s->line[s->len] = '\0';
 	if (s->len == 0)
 		return;
 	if (is_ours(s)) {
-		emit(s->line[0], s->line + 2);
+		emit(s->line[0], s->who, s->line + 2 + strlen(s->role));
 		return;
 	}
 	for (size_t i = 0; i < s->len; i++)
 		if (s->line[i] == '"')
 			s->line[i] = '\'';
-	snprintf(quote, sizeof(quote), "%s ev=stderr index=%u text=\"%s\"",
-	    s->role, s->index, s->line);
-	emit('W', quote);
+	format(quote, sizeof(quote), " ev=stderr text=\"%s\"", s->line);
+	emit('W', s->who, quote);
 }
 
 static void
@@ -269,7 +276,9 @@ logrelay_add(struct ev_loop *loop, int fd, const char *role, unsigned index)
 	}
 	s->loop = loop;
 	s->role = role;
-	s->index = index;
+	s->ascii = index != LOGRELAY_PARENT;
+	snprintf(s->who, sizeof(s->who),
+	    index != LOGRELAY_PARENT ? "%s.%u" : "%s", role, index);
 	ev_io_init(&s->rd, on_readable, fd, EV_READ);
 	s->rd.data = s;
 	ev_io_start(loop, &s->rd);

@@ -228,7 +228,7 @@ open_log(struct parent *p, struct errbuf *eb)
 	logrelay_open(p->conf->syslog);
 	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(eb, E_IO, "pipe");
-	if (logrelay_add(p->loop, fd[0], "parent", 0) != E_OK)
+	if (logrelay_add(p->loop, fd[0], "parent", LOGRELAY_PARENT) != E_OK)
 		return err_set(eb, E_NOMEM, "out of memory");
 	log_open(fd[1], "parent");
 	return E_OK;

@@ -1,10 +1,14 @@
 #include "server/parent/uid_store.h"
 
+#include "base/clock.h"
 #include "server/parent/child_start.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/cut.h"
 
-enum { FINISH_MS = 3600 * 1000 };
+enum {
+	FINISH_MS = 3600 * 1000,
+	IDLE_APART_MS = 1000, /* so often auth hears of one store, at most */
+};
 
 /* NULL: auth may have such a store.  It says what the users file says, but it
  * may have been broken into.  Root's only if mail_user is root, which needs
@@ -99,8 +103,10 @@ uid_store_idle(struct child *c)
 {
 	struct child *auth = child_find(c->parent, ROLE_AUTH, 0);
 
-	if (auth == NULL || auth->chan == NULL || c->leaving)
+	if (auth == NULL || auth->chan == NULL || c->leaving ||
+	    clock_ms() - c->idle_told < IDLE_APART_MS)
 		return; /* it will say so again */
+	c->idle_told = clock_ms();
 	child_tell_idle(auth, c);
 }
 

@@ -27,16 +27,26 @@ static void claim_on_timer(
 /* ---- answers ---- */
 
 void
-claim_refuse(struct store_worker *w, uint64_t sid, const char *user,
+claim_refuse(struct store_worker *w, const struct arrival *a,
     enum sign_in_code code, const struct holder *holder)
 {
-	if (!store_answer_begin(w, IPC_NOT_OPENED, sid))
+	if (!store_answer_begin(w, IPC_NOT_OPENED, a->sid))
 		return;
+	ipc_put_u64(w->chan, a->token);
 	ipc_put_u8(w->chan, (uint8_t)code);
-	ipc_put_str(w->chan, user);
+	ipc_put_str(w->chan, a->user);
 	ipc_put_u64(w->chan, holder != NULL ? holder->since : 0);
 	ipc_put_str(w->chan, holder != NULL ? holder->peer : "");
 	store_answer_end(w);
+}
+
+static void
+refuse_claim(
+    const struct claim *c, enum sign_in_code code, const struct holder *holder)
+{
+	struct arrival a = { c->sid, c->token, c->user, c->peer };
+
+	claim_refuse(c->worker, &a, code, holder);
 }
 
 static const char *
@@ -83,10 +93,10 @@ claim_find(struct store_worker *w, uint64_t sid)
 }
 
 static struct claim *
-claim_new(struct store_worker *w, uint64_t sid, const char *user,
-    const struct location *where, const char *peer)
+claim_new(struct store_worker *w, const struct arrival *a,
+    const struct location *where)
 {
-	size_t user_n = strlen(user) + 1, peer_n = strlen(peer) + 1;
+	size_t user_n = strlen(a->user) + 1, peer_n = strlen(a->peer) + 1;
 	struct claim *c = calloc(1, sizeof(*c) + user_n + peer_n);
 
 	if (c == NULL ||
@@ -95,14 +105,15 @@ claim_new(struct store_worker *w, uint64_t sid, const char *user,
 		return NULL;
 	}
 	c->worker = w;
-	c->sid = sid;
-	memcpy(c->user, user, user_n);
-	c->peer = memcpy(c->user + user_n, peer, peer_n);
+	c->sid = a->sid;
+	c->token = a->token;
+	memcpy(c->user, a->user, user_n);
+	c->peer = memcpy(c->user + user_n, a->peer, peer_n);
 	ev_init(&c->timer, claim_on_timer);
 	c->timer.data = c;
 	c->maildrop->waiting++;
 	TAILQ_INSERT_TAIL(&c->maildrop->sessions, c, in_maildrop);
-	LIST_INSERT_HEAD(&w->by_sid[sid % SID_BUCKETS], c, by_sid);
+	LIST_INSERT_HEAD(&w->by_sid[a->sid % SID_BUCKETS], c, by_sid);
 	w->n_sessions++;
 	if (w->store->n_sessions++ == 0)
 		idle_end(w->store);
@@ -147,7 +158,7 @@ refuse_in_use(struct claim *c, const struct claim *holder)
 
 	holder_set(&who, holder->opened, holder->peer);
 	log_not_opened(claim_tag(c, tag), holder_text(&who, text));
-	claim_refuse(c->worker, c->sid, c->user, SIGN_IN_IN_USE, &who);
+	refuse_claim(c, SIGN_IN_IN_USE, &who);
 	claim_free(c);
 }
 
@@ -205,6 +216,7 @@ claim_opened(struct claim *c, const struct hold_open *o)
 		claim_timer_start(c, NOTE);
 	if (!store_answer_begin(c->worker, IPC_OPENED, c->sid))
 		return;
+	ipc_put_u64(c->worker->chan, c->token);
 	ipc_put_str(c->worker->chan, c->user);
 	ipc_put_u32(c->worker->chan, o->count);
 	ipc_put_u64(c->worker->chan, o->octets);
@@ -259,8 +271,7 @@ done_open(struct job *j)
 
 		if (in_use)
 			log_not_opened(o->tag, holder_text(&o->holder, text));
-		claim_refuse(c->worker, c->sid, c->user, o->code,
-		    in_use ? &o->holder : NULL);
+		refuse_claim(c, o->code, in_use ? &o->holder : NULL);
 		c->state = CLAIM_ENDING;
 	}
 	if (c->state == CLAIM_OPEN && md->waiting != 0)
@@ -276,8 +287,7 @@ claim_start(struct claim *c)
 
 	if (op == NULL) {
 		log_not_opened(claim_tag(c, tag), "out of memory");
-		claim_refuse(
-		    c->worker, c->sid, c->user, SIGN_IN_TEMPORARY, NULL);
+		refuse_claim(c, SIGN_IN_TEMPORARY, NULL);
 		claim_free(c);
 		return;
 	}
@@ -293,18 +303,18 @@ claim_start(struct claim *c)
 }
 
 void
-claim_open(struct store_worker *w, uint64_t sid, const char *user,
-    const struct location *where, const char *peer)
+claim_open(struct store_worker *w, const struct arrival *a,
+    const struct location *where)
 {
 	struct claim *c, *holder;
 
-	if (claim_find(w, sid) != NULL) {
+	if (claim_find(w, a->sid) != NULL) {
 		log_line(LOG_WARNING, "ev=session-twice sid=%u.%llx", w->index,
-		    (unsigned long long)sid);
+		    (unsigned long long)a->sid);
 		return;
 	}
-	if ((c = claim_new(w, sid, user, where, peer)) == NULL) {
-		claim_refuse(w, sid, user, SIGN_IN_TEMPORARY, NULL);
+	if ((c = claim_new(w, a, where)) == NULL) {
+		claim_refuse(w, a, SIGN_IN_TEMPORARY, NULL);
 		return;
 	}
 	holder = maildrop_holder(c->maildrop);

@@ -22,7 +22,7 @@ enum claim_state {
 
 struct claim {
 	struct store_worker *worker;
-	uint64_t sid;
+	uint64_t sid, token;
 	LIST_ENTRY(claim) by_sid;
 	struct maildrop *maildrop;
 	TAILQ_ENTRY(claim) in_maildrop;
@@ -43,6 +43,12 @@ struct claim {
 	char user[];
 };
 
+/* A sign-in that auth passes on; the strings are borrowed. */
+struct arrival {
+	uint64_t sid, token;
+	const char *user, *peer;
+};
+
 struct claim *claim_find(struct store_worker *w, uint64_t sid);
 
 /* Has a session that maildrop?  It may have let go of it in a message that was
@@ -50,10 +56,10 @@ struct claim *claim_find(struct store_worker *w, uint64_t sid);
 bool claim_is_held(const struct store *st, const struct location *where);
 
 /* A new session.  The worker is answered now or later. */
-void claim_open(struct store_worker *w, uint64_t sid, const char *user,
-    const struct location *where, const char *peer);
+void claim_open(struct store_worker *w, const struct arrival *a,
+    const struct location *where);
 /* holder: with SIGN_IN_IN_USE, else NULL. */
-void claim_refuse(struct store_worker *w, uint64_t sid, const char *user,
+void claim_refuse(struct store_worker *w, const struct arrival *a,
     enum sign_in_code code, const struct holder *holder);
 
 /* The session goes on, says its worker: those that wait for the maildrop

@@ -35,18 +35,61 @@ say_no_worker(struct store *st, uint16_t index, uint64_t sid)
 		log_line(LOG_FAULT, "ev=queue error=\"%s\"", err_str(e));
 }
 
+/* The worker of a sign-in; NULL: there is no channel to it. */
+static struct store_worker *
+worker_of(struct store *st, uint16_t index)
+{
+	struct store_worker *w = store_worker_find(st, index);
+
+	/* A new process may be in a message of the parent not read yet. */
+	if (w == NULL) {
+		ipc_drain(st->role.parent);
+		w = store_worker_find(st, index);
+	}
+	return w;
+}
+
+static void
+log_bad_path(
+    const struct store *st, uint16_t index, uint64_t sid, const char *mail)
+{
+	char shown[256];
+
+	log_line(LOG_WARNING,
+	    "ev=open-failed sid=%u.%llx path=%s error=\"not below %s\"", index,
+	    (unsigned long long)sid,
+	    str_escape(shown, sizeof(shown), mail, strlen(mail)),
+	    st->conf.root);
+}
+
+static void
+refuse_absent(
+    const struct store *st, struct store_worker *w, const struct arrival *a)
+{
+	char shown[256];
+
+	log_line(LOG_WARNING,
+	    "ev=open-failed sid=%u.%llx user=%s root=%s error=\"not mounted, "
+	    "see ev=mail-root\"",
+	    w->index, (unsigned long long)a->sid,
+	    str_escape(shown, sizeof(shown), a->user, strlen(a->user)),
+	    st->conf.root);
+	claim_refuse(w, a, SIGN_IN_TEMPORARY, NULL);
+}
+
 static enum err
 take_open(void *arg, struct ipc_in *in)
 {
 	struct store *st = arg;
 	char user[NAME_MAX_OCTETS + 1], mail[MAIL_PATH_MAX], peer[PEER_MAX];
-	char shown[256];
+	struct arrival a = { .user = user, .peer = peer };
 	struct location where;
 	uint16_t index = ipc_get_u16(in);
-	uint64_t sid = ipc_get_u64(in);
 	struct store_worker *w;
 	bool valid;
 
+	a.sid = ipc_get_u64(in);
+	a.token = ipc_get_u64(in);
 	ipc_get_str(in, user, sizeof(user));
 	ipc_get_str(in, mail, sizeof(mail));
 	ipc_get_str(in, peer, sizeof(peer));
@@ -55,34 +98,18 @@ take_open(void *arg, struct ipc_in *in)
 	valid = location_parse(&where, mail, &st->conf);
 	if (valid && claim_is_held(st, &where))
 		store_worker_drain_all(st);
-	/* A new process may be in a message of the parent not read yet. */
-	if (store_worker_find(st, index) == NULL)
-		ipc_drain(st->role.parent);
-	if ((w = store_worker_find(st, index)) == NULL) {
-		say_no_worker(st, index, sid);
-		return E_OK;
-	}
-	if (!valid) {
-		log_line(LOG_WARNING,
-		    "ev=open-failed sid=%u.%llx path=%s error=\"not below "
-		    "%s\"",
-		    index, (unsigned long long)sid,
-		    str_escape(shown, sizeof(shown), mail, strlen(mail)),
-		    st->conf.root);
-		claim_refuse(w, sid, user, SIGN_IN_PERMANENT, NULL);
-	} else if (st->conf.absent) {
-		log_line(LOG_WARNING,
-		    "ev=open-failed sid=%u.%llx user=%s root=%s error=\"not "
-		    "mounted, see ev=mail-root\"",
-		    index, (unsigned long long)sid,
-		    str_escape(shown, sizeof(shown), user, strlen(user)),
-		    st->conf.root);
-		claim_refuse(w, sid, user, SIGN_IN_TEMPORARY, NULL);
-	} else if (st->stopping) {
-		claim_refuse(w, sid, user, SIGN_IN_TEMPORARY, NULL);
-	} else {
-		claim_open(w, sid, user, &where, peer);
-	}
+	if (!valid)
+		log_bad_path(st, index, a.sid, mail);
+	if ((w = worker_of(st, index)) == NULL)
+		say_no_worker(st, index, a.sid);
+	else if (!valid)
+		claim_refuse(w, &a, SIGN_IN_PERMANENT, NULL);
+	else if (st->conf.absent)
+		refuse_absent(st, w, &a);
+	else if (st->stopping)
+		claim_refuse(w, &a, SIGN_IN_TEMPORARY, NULL);
+	else
+		claim_open(w, &a, &where);
 	return E_OK;
 }
 
@@ -98,7 +125,7 @@ store_auth_gone(void *arg, enum err why)
 
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_OPEN, 1, 0,
-	    2 + 8 + 4 + NAME_MAX_OCTETS + 4 + MAIL_PATH_MAX + 4 + PEER_MAX,
+	    2 + 8 + 8 + 4 + NAME_MAX_OCTETS + 4 + MAIL_PATH_MAX + 4 + PEER_MAX,
 	    take_open },
 };
 

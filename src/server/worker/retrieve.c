@@ -37,7 +37,7 @@ struct window {
 	unsigned size;     /* how many are asked for at a time */
 	uint32_t expected; /* message after the last one that was taken */
 	uint32_t asked_to; /* the last one that was asked for */
-	bool asked;        /* an answer is due */
+	uint8_t due;       /* so many; an answer is due if not 0 */
 };
 
 struct retrieval {
@@ -94,7 +94,7 @@ window_release(struct retrieval *r)
 	for (unsigned i = win->first; i < win->n; i++)
 		fetched_close(r->session, &win->ahead[i]);
 	stop_holding(r);
-	if (win->asked) {
+	if (win->due != 0) {
 		/* The answer needs a place to go to. */
 		win->first = win->n = 0;
 		win->size = WINDOW_MIN;
@@ -119,7 +119,7 @@ retrieve_close(struct session *s)
 	if (r == NULL)
 		return;
 	if (r->window != NULL)
-		r->window->asked = false;
+		r->window->due = 0;
 	window_release(r);
 	fetched_close(s, &r->msg);
 	free(r);
@@ -193,7 +193,7 @@ ask_messages(struct session *s, uint32_t msgno)
 		ipc_put_u32(chan, wanted[i]);
 	if ((e = ipc_end(chan)) != E_OK)
 		return e;
-	win->asked = true;
+	win->due = n;
 	win->asked_to = wanted[n - 1];
 	return E_OK;
 }
@@ -204,7 +204,7 @@ ask_ahead(struct session *s)
 {
 	struct window *win = s->retrieval->window;
 
-	if (win->asked || win->n - win->first > win->size / 2 ||
+	if (win->due != 0 || win->n - win->first > win->size / 2 ||
 	    win->asked_to >= s->count || ipc_is_full(s->store->chan))
 		return;
 	win->size = win->size < WINDOW_MAX / 2 ? win->size * 2 : WINDOW_MAX;
@@ -224,11 +224,11 @@ enum err
 retrieve_fetched(struct session *s, struct ipc_in *in)
 {
 	struct window *win = s->retrieval != NULL ? s->retrieval->window : NULL;
-	unsigned n = ipc_get_u8_to(in, WINDOW_MAX), held;
+	unsigned n = ipc_get_u8(in), held;
 
-	if (win == NULL || !win->asked)
+	if (win == NULL || win->due == 0 || n != win->due)
 		return E_FORMAT;
-	win->asked = false;
+	win->due = 0;
 	held = win->n - win->first;
 	memmove(
 	    win->ahead, win->ahead + win->first, held * sizeof(*win->ahead));
@@ -278,7 +278,7 @@ take_message(struct session *s, uint32_t msgno, struct fetched *f_r)
 		}
 		fetched_close(s, f); /* the client goes elsewhere */
 	}
-	if (!win->asked) {
+	if (win->due == 0) {
 		if (msgno != win->expected)
 			win->size = WINDOW_MIN;
 		win->expected = msgno;

@@ -69,7 +69,8 @@ struct session {
 
 	struct {
 		const char *method;
-		uint32_t auth; /* which one has begun it */
+		uint32_t auth;  /* which one has begun it */
+		uint64_t token; /* whoever answers for a store shows it */
 	} sign_in;
 	struct lookup *lookup;       /* of lookup.c; NULL: not used yet */
 	struct retrieval *retrieval; /* of retrieve.c; the same */

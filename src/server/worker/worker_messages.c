@@ -47,12 +47,24 @@ on_refused(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+/* The session whose sign-in auth has given to this store: it shows the token.
+ * NULL: the client did not wait, or the store has no part in it. */
+static struct session *
+signing_in(struct store_link *l, uint64_t sid, uint64_t token)
+{
+	struct session *s = session_find(l->worker, sid);
+
+	return s != NULL && s->wait == WAIT_SIGN_IN && s->sign_in.token == token
+		   ? s
+		   : NULL;
+}
+
 static enum err
 on_opened(void *arg, struct ipc_in *in)
 {
 	struct store_link *l = arg;
 	uint64_t sid = ipc_get_u64(in), octets;
-	struct session *s = session_find(l->worker, sid);
+	struct session *s = signing_in(l, sid, ipc_get_u64(in));
 	char user[NAME_MAX_OCTETS + 1];
 	uint32_t count, left_out;
 
@@ -62,9 +74,9 @@ on_opened(void *arg, struct ipc_in *in)
 	left_out = ipc_get_u32(in);
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	if (s != NULL && s->wait == WAIT_SIGN_IN)
+	if (s != NULL)
 		session_opened(s, l, user, count, octets, left_out);
-	else /* the client did not wait */
+	else
 		session_tell(l->chan, IPC_RELEASE, sid);
 	return E_OK;
 }
@@ -72,24 +84,23 @@ on_opened(void *arg, struct ipc_in *in)
 static enum err
 on_not_opened(void *arg, struct ipc_in *in)
 {
-	struct store_link *l = arg;
-	struct session *s = session_find(l->worker, ipc_get_u64(in));
-	char when[CLOCK_LOCAL], user[NAME_MAX_OCTETS + 1];
-	struct slice from;
-	uint64_t since;
-	uint8_t code;
+	uint64_t sid = ipc_get_u64(in);
+	struct session *s = signing_in(arg, sid, ipc_get_u64(in));
+	char when[CLOCK_LOCAL], from[PEER_MAX], shown[PEER_MAX];
+	char user[NAME_MAX_OCTETS + 1];
+	uint8_t code = ipc_get_u8_to(in, SIGN_IN_CODES - 1);
 
-	code = ipc_get_u8(in);
 	ipc_get_str(in, user, sizeof(user));
-	since = ipc_get_u64(in);
-	from = ipc_get_slice(in);
-	clock_local(when, since);
-	if (ipc_get_end(in) != E_OK || code >= SIGN_IN_CODES)
+	clock_local(when, ipc_get_u64(in));
+	ipc_get_str(in, from, sizeof(from));
+	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
+	str_quote(shown, sizeof(shown), from, strlen(from));
 	if (s != NULL)
 		session_refused(s, user, code,
 		    (struct pop3_arg[POP3_TEXT_ARGS]){
-			{ .text = { when, strlen(when) } }, { .text = from } });
+			{ .text = { when, strlen(when) } },
+			{ .text = { shown, strlen(shown) } } });
 	return E_OK;
 }
 

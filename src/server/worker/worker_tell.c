@@ -1,5 +1,7 @@
 #include "server/worker/worker_tell.h"
 
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "server/ipc/proto.h"
 
@@ -45,7 +47,9 @@ static void
 begin_sign_in(struct session *s, struct ipc_chan *auth, uint16_t type)
 {
 	ipc_begin(auth, type);
+	arc4random_buf(&s->sign_in.token, sizeof(s->sign_in.token));
 	ipc_put_u64(auth, s->sid);
+	ipc_put_u64(auth, s->sign_in.token);
 	ipc_put_str(auth, s->peer);
 }
 
