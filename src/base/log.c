@@ -33,6 +33,12 @@ log_open(int fd, const char *role)
 	lg.open = true;
 }
 
+const char *
+log_role(void)
+{
+	return lg.role != NULL ? lg.role : "";
+}
+
 static void
 flush_locked(void)
 {

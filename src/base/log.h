@@ -17,6 +17,9 @@
 
 enum log_level { LOG_DEBUGGING, LOG_EVENT, LOG_WARNING, LOG_FAULT };
 
+/* As it was given to log_open(), or empty. */
+const char *log_role(void);
+
 /* fd: where lines go.  role: word at the head of each line, static, or NULL.
  * Until this is called lines go to standard error at once. */
 void log_open(int fd, const char *role);

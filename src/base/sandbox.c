@@ -6,15 +6,22 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
+
+#include "base/format.h"
+#include "base/log.h"
 
 /* Newer than Debian 12's headers. */
 #ifndef LANDLOCK_ACCESS_FS_REFER
@@ -32,20 +39,37 @@
  * has closed while another process still holds it. */
 static const char *const base_calls[] = { "brk", "clock_gettime",
 	"clock_nanosleep", "close", "epoll_create1", "epoll_ctl", "epoll_pwait",
-	"epoll_wait", "exit", "exit_group", "fcntl", "futex", "getpid",
-	"getrandom", "gettid", "gettimeofday", "madvise", "membarrier", "mmap",
-	"mprotect", "mremap", "munmap", "nanosleep", "poll", "read", "recvmmsg",
-	"recvmsg", "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask",
-	"rt_sigreturn", "sched_yield", "sendmmsg", "sendmsg", "set_robust_list",
-	"sigaltstack", "timerfd_settime", "write", "writev" };
+	"epoll_wait", "exit", "exit_group", "futex", "getpid", "getrandom",
+	"gettid", "gettimeofday", "madvise", "membarrier", "munmap",
+	"nanosleep", "poll", "read", "recvmmsg", "recvmsg", "restart_syscall",
+	"rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_yield",
+	"sendmmsg", "sendmsg", "set_robust_list", "sigaltstack",
+	"timerfd_settime", "write", "writev" };
+
+/* What no update of a library brings, but somebody who has broken in tries: it
+ * ends the process. */
+static const char *const deadly_calls[] = { "add_key", "bind", "bpf", "chroot",
+	"connect", "execve", "execveat", "fork", "init_module", "finit_module",
+	"io_uring_setup", "kexec_load", "keyctl", "listen", "mount",
+	"move_mount", "open_by_handle_at", "open_tree", "perf_event_open",
+	"pidfd_getfd", "pivot_root", "process_vm_readv", "process_vm_writev",
+#ifndef MALOTE_SANITIZE
+	"ptrace",
+#endif
+	"reboot", "request_key", "setgid", "setns", "setregid", "setresgid",
+	"setresuid", "setreuid", "setuid", "socket", "umount2", "unshare",
+	"userfaultfd", "vfork" };
 
 #ifdef MALOTE_SANITIZE
 static const char *const sanitizer_calls[] = { "arch_prctl", "clone", "clone3",
-	"getppid", "getrlimit", "getuid", "ioctl", "kill", "lseek",
+	"fcntl", "getppid", "getrlimit", "getuid", "ioctl", "kill", "lseek",
 	"newfstatat", "openat", "pipe2", "prctl", "prlimit64", "ptrace",
 	"readlink", "readlinkat", "sched_getaffinity", "sched_getparam",
 	"sched_getscheduler", "sysinfo", "tgkill", "tkill", "uname", "wait4" };
 #endif
+
+/* Octets that a process may have however small the machine is. */
+enum { MEMORY_MIN = 1024 * 1024 * 1024 };
 
 /* The user that this process has become, which it cannot leave. */
 static uid_t became = (uid_t)-1;
@@ -118,8 +142,41 @@ sandbox_uid(void)
 	return became != (uid_t)-1 ? became : geteuid();
 }
 
+static long
+landlock_abi(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0,
+	    LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+const char *
+sandbox_lacking(void)
+{
+	long abi = landlock_abi();
+
+	return abi < 0   ? "files (no Landlock)"
+	       : abi < 3 ? "truncation of files"
+			 : NULL;
+}
+
 enum err
-sandbox_files(const char *root, const char **lacking_r, struct errbuf *eb)
+sandbox_memory(struct errbuf *eb)
+{
+#ifndef MALOTE_SANITIZE /* their shadow is memory too */
+	rlim_t pages = (rlim_t)sysconf(_SC_PHYS_PAGES);
+	rlim_t half = pages / 2 * (rlim_t)sysconf(_SC_PAGESIZE);
+	struct rlimit limit = { half, half };
+
+	if (half < MEMORY_MIN)
+		limit.rlim_cur = limit.rlim_max = MEMORY_MIN;
+	if (setrlimit(RLIMIT_DATA, &limit) < 0)
+		return err_sys(eb, E_IO, "RLIMIT_DATA");
+#endif
+	return E_OK;
+}
+
+enum err
+sandbox_files(const char *root, struct errbuf *eb)
 {
 	static const uint64_t by_abi[] = { 0,
 		(LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
@@ -129,15 +186,8 @@ sandbox_files(const char *root, const char **lacking_r, struct errbuf *eb)
 	struct landlock_path_beneath_attr below = { 0 };
 	long abi, set;
 
-	*lacking_r = NULL;
-	abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
-	    LANDLOCK_CREATE_RULESET_VERSION);
-	if (abi < 0) {
-		*lacking_r = "files (no Landlock)";
+	if ((abi = landlock_abi()) < 0)
 		return E_OK;
-	}
-	if (abi < 3)
-		*lacking_r = "truncation of files";
 	for (long i = 0;
 	     i <= abi && i < (long)(sizeof(by_abi) / sizeof(by_abi[0])); i++)
 		attr.handled_access_fs |= by_abi[i];
@@ -170,29 +220,107 @@ sandbox_files(const char *root, const char **lacking_r, struct errbuf *eb)
 	return E_OK;
 }
 
-/* A name that this architecture lacks is skipped. */
-static enum err
-allow(
-    scmp_filter_ctx ctx, const char *const *names, size_t n, struct errbuf *eb)
-{
-	for (size_t i = 0; i < n; i++) {
-		int nr = seccomp_syscall_resolve_name(names[i]);
-		int r;
+/* ---- system calls ---- */
 
-		if (nr == __NR_SCMP_ERROR)
-			continue;
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
-		if (r < 0)
-			return err_set(eb, E_IO, "seccomp: %s: %s", names[i],
-			    strerror(-r));
-	}
-	return E_OK;
+/* What a call that is not permitted answers, and that it is logged once: an
+ * update of a library may have brought it, and must not end the process. */
+static void
+on_refused(int signum, siginfo_t *info, void *context)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+	ucontext_t *uc = context;
+	char line[96];
+	int n;
+
+#if defined(__x86_64__)
+	uc->uc_mcontext.gregs[REG_RAX] = -EPERM;
+#elif defined(__aarch64__)
+	uc->uc_mcontext.regs[0] = (unsigned long long)-EPERM;
+#endif
+	if (atomic_flag_test_and_set(&said))
+		return;
+	n = format(line, sizeof(line), "W %s ev=call-refused number=%d\n",
+	    log_role(), info->si_syscall);
+	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+		return; /* it is refused in any case */
 }
+
+/* Where the answer of a call cannot be set, the kernel refuses without a
+ * word. */
+static uint32_t
+refusal(void)
+{
+#if defined(__x86_64__) || defined(__aarch64__)
+	struct sigaction act = { .sa_sigaction = on_refused,
+		.sa_flags = SA_SIGINFO | SA_NODEFER };
+
+	if (sigaction(SIGSYS, &act, NULL) == 0)
+		return SCMP_ACT_TRAP;
+#endif
+	return SCMP_ACT_ERRNO(EPERM);
+}
+
+static enum err
+rule(scmp_filter_ctx ctx, uint32_t action, const char *name,
+    const struct scmp_arg_cmp *arg, struct errbuf *eb)
+{
+	int nr = seccomp_syscall_resolve_name(name), r;
+
+	if (nr == __NR_SCMP_ERROR) /* this architecture lacks it */
+		return E_OK;
+	r = seccomp_rule_add_array(ctx, action, nr, arg != NULL ? 1 : 0, arg);
+	return r < 0 ? err_set(eb, E_IO, "seccomp: %s: %s", name, strerror(-r))
+		     : E_OK;
+}
+
+static enum err
+rules(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t n,
+    struct errbuf *eb)
+{
+	enum err e = E_OK;
+
+	for (size_t i = 0; i < n && e == E_OK; i++)
+		e = rule(ctx, action, names[i], NULL, eb);
+	return e;
+}
+
+static bool
+has(const char *const *names, size_t n, const char *name)
+{
+	while (n > 0)
+		if (strcmp(names[--n], name) == 0)
+			return true;
+	return false;
+}
+
+/* Those that are permitted with some arguments only. */
+static enum err
+narrow_rules(scmp_filter_ctx ctx, struct errbuf *eb)
+{
+	static const unsigned commands[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL,
+		F_DUPFD_CLOEXEC, F_OFD_SETLK };
+	const struct scmp_arg_cmp not_executable =
+	    SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	enum err e = rule(ctx, SCMP_ACT_ALLOW, "mmap", &not_executable, eb);
+
+	if (e == E_OK)
+		e = rule(ctx, SCMP_ACT_ALLOW, "mprotect", &not_executable, eb);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		const struct scmp_arg_cmp command =
+		    SCMP_A1_32(SCMP_CMP_EQ, commands[i]);
+
+		if (e == E_OK)
+			e = rule(ctx, SCMP_ACT_ALLOW, "fcntl", &command, eb);
+	}
+	return e;
+}
+
+#define ALL(names) names, sizeof(names) / sizeof((names)[0])
 
 enum err
 sandbox_calls(const char *const *names, size_t n, struct errbuf *eb)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	scmp_filter_ctx ctx = seccomp_init(refusal());
 	enum err e;
 	int r;
 
@@ -201,14 +329,19 @@ sandbox_calls(const char *const *names, size_t n, struct errbuf *eb)
 	/* Each system call walks the filter; a tree is the shortest way. */
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
-	e = allow(
-	    ctx, base_calls, sizeof(base_calls) / sizeof(base_calls[0]), eb);
+	e = rules(ctx, SCMP_ACT_ALLOW, ALL(base_calls), eb);
 	if (e == E_OK)
-		e = allow(ctx, names, n, eb);
+		e = narrow_rules(ctx, eb);
+	if (e == E_OK)
+		e = rules(ctx, SCMP_ACT_ALLOW, names, n, eb);
+	/* realloc() tries it and does without. */
+	if (e == E_OK && !has(names, n, "mremap"))
+		e = rule(ctx, SCMP_ACT_ERRNO(ENOMEM), "mremap", NULL, eb);
+	if (e == E_OK)
+		e = rules(ctx, SCMP_ACT_KILL_PROCESS, ALL(deadly_calls), eb);
 #ifdef MALOTE_SANITIZE
 	if (e == E_OK)
-		e = allow(ctx, sanitizer_calls,
-		    sizeof(sanitizer_calls) / sizeof(sanitizer_calls[0]), eb);
+		e = rules(ctx, SCMP_ACT_ALLOW, ALL(sanitizer_calls), eb);
 #endif
 	if (e == E_OK && (r = seccomp_load(ctx)) < 0)
 		e = err_set(eb, E_IO, "seccomp: %s", strerror(-r));

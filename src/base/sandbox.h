@@ -25,13 +25,20 @@ enum err sandbox_become(
 /* The effective uid; after sandbox_become() without asking the kernel. */
 uid_t sandbox_uid(void);
 
-/* Landlock: only what lies below `root` can be reached; NULL: nothing at all.
- * *lacking_r names what this kernel cannot confine, or is NULL. */
-enum err sandbox_files(
-    const char *root, const char **lacking_r, struct errbuf *eb) NODISCARD;
+/* What this kernel cannot confine; NULL: nothing of that kind. */
+const char *sandbox_lacking(void);
+
+/* Landlock, as far as there is: only what lies below `root` can be reached;
+ * NULL: nothing at all. */
+enum err sandbox_files(const char *root, struct errbuf *eb) NODISCARD;
+
+/* No more than half of the machine's memory. */
+enum err sandbox_memory(struct errbuf *eb) NODISCARD;
 
 /* Seccomp: only these system calls (libseccomp's names) can be made, and the
- * few that every process needs.  Others fail with EPERM. */
+ * few that every process needs; fcntl() with harmless commands, and mmap() and
+ * mprotect() for nothing executable.  Others fail with EPERM, which is logged
+ * once; those that only an attack uses end the process. */
 enum err sandbox_calls(
     const char *const *names, size_t n, struct errbuf *eb) NODISCARD;
 

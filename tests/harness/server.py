@@ -188,6 +188,8 @@ class Server:
             wait_until(lambda: not [p for p in before if alive(p)], 5)
         self.process.stdout.close()
         wait_until(lambda: not os.listdir(self.server_tmp), 5)
+        # Whatever a test has made it do, its filters had thought of it.
+        assert not self.events("call-refused"), self.log_text()
         return self.process.returncode
 
 

@@ -8,12 +8,13 @@ import errno
 import os
 import platform
 import re
+import signal
 import subprocess
 
 import pytest
 
 import drop
-from server import TOP
+from server import TOP, wait_until
 
 pytestmark = [
     pytest.mark.ours,
@@ -25,11 +26,10 @@ pytestmark = [
 ]
 
 SOURCE = TOP + "/tests/integration/inject.c"
-# Nobody may do these.
-NEVER = """chroot mount socket connect bind listen execve execveat fork clone
-clone3 ptrace process_vm_readv pidfd_open pidfd_getfd kill setuid setresuid
-unshare setns memfd_create io_uring_setup bpf perf_event_open userfaultfd
-keyctl shmget reboot socketpair chown mknod mknodat symlink symlinkat""".split()
+# Nobody may do these: they are refused.
+NEVER = """clone clone3 pidfd_open kill memfd_create shmget socketpair chown
+mknod mknodat symlink symlinkat accept setown setsig mmap-exec
+mprotect-exec""".split()
 # Only who keeps mail may touch files.
 FILES = """open openat openat2 creat mkdir mkdirat rmdir unlink unlinkat
 rename renameat renameat2 link linkat truncate chmod chdir""".split()
@@ -48,6 +48,19 @@ def inject(tmp_path_factory):
         assert done.returncode == 0, done
         return {name: int(number) for name, number in
                 (line.split() for line in done.stdout.splitlines())}
+    return run
+
+
+@pytest.fixture(scope="module")
+def dies(tmp_path_factory):
+    """dies(tid, name): did the call end the process?"""
+    program = str(tmp_path_factory.mktemp("inject") / "inject")
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-O1", "-o", program, SOURCE],
+                   check=True, timeout=60)
+
+    def run(tid, name):
+        return subprocess.run([program, str(tid), name], timeout=20,
+                              capture_output=True).returncode == 3
     return run
 
 
@@ -95,6 +108,25 @@ def test_store(server, inject, login):
                 assert got["mkdirat"] in (errno.EACCES, errno.EPERM)
     assert session.stat()[0] == 5
     session.quit()
+
+
+def test_deadly(server, dies):
+    """Tried in auth, which is started again.  That takes longer each time, so
+    the rest of them are tried in tests/unit/test_sandbox.c."""
+    for n, name in enumerate(["socket", "execve"], 1):
+        auth, = wait_until(lambda: server.roles("auth"), 40)
+        # Its filter is there when it serves.
+        server.await_event("users", n, 40)
+        wait_until(lambda: seccomp(auth) == "2", 40)
+        assert dies(auth, name), name
+        wait_until(lambda: auth not in server.roles("auth"))
+        assert server.await_event("ended", n)[-1]["signal"] == str(
+            signal.SIGSYS.value)
+
+
+def seccomp(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return re.search(r"Seccomp:\t(.*)", f.read()).group(1)
 
 
 def landlock():

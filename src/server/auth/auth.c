@@ -120,7 +120,8 @@ set_up(struct auth *a)
 int
 auth_main(int ctl)
 {
-	static const char *const calls[] = { "fstat", "newfstatat", "pread64" };
+	static const char *const calls[] = { "fstat", "mremap", "newfstatat",
+		"pread64" };
 	static struct auth a;
 
 	role_begin("auth", ctl, &auth_conf_fields, &a.conf);

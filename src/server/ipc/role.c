@@ -43,21 +43,20 @@ role_begin(const char *name, int ctl, const struct ipc_fields *t, void *conf)
 void
 role_enter(const struct role_conf *r, const char *root)
 {
-	const char *lacking;
+	const char *lacking = sandbox_lacking();
 	struct errbuf eb;
 
 	/* The way to it may be closed to the role's user. */
 	if (root != NULL && chdir(root) < 0)
 		fatal("ev=start error=\"%s: %s\"", root, strerror(errno));
 	if (sandbox_become(r->uid, r->gid, root == NULL, &eb) != E_OK ||
-	    sandbox_files(root != NULL ? "." : NULL, &lacking, &eb) != E_OK)
+	    sandbox_files(root != NULL ? "." : NULL, &eb) != E_OK ||
+	    sandbox_memory(&eb) != E_OK)
 		fatal("ev=sandbox error=\"%s\"", eb.text);
 	if (lacking != NULL && r->sandbox_required)
 		fatal("ev=sandbox error=\"the kernel cannot confine %s, and "
 		      "sandbox = require\"",
 		    lacking);
-	if (lacking != NULL)
-		log_line(LOG_WARNING, "ev=sandbox unconfined=\"%s\"", lacking);
 }
 
 void

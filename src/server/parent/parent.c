@@ -260,6 +260,8 @@ prepare(struct parent *p, struct errbuf *eb)
 {
 	enum err e;
 
+	const char *lacking = sandbox_lacking();
+
 	sandbox_no_core();
 	umask(077);
 	if (chdir("/") < 0)
@@ -269,6 +271,8 @@ prepare(struct parent *p, struct errbuf *eb)
 		return err_set(eb, E_IO, "no event loop");
 	if ((e = open_log(p, eb)) != E_OK)
 		return e;
+	if (lacking != NULL)
+		log_line(LOG_WARNING, "ev=sandbox unconfined=\"%s\"", lacking);
 	if ((e = addrcount_create(p->conf->worker.role.n,
 		 &p->conf->worker.counts_fd, eb)) != E_OK ||
 	    (e = addrcount_map(&p->counts, p->conf->worker.counts_fd,

@@ -227,11 +227,12 @@ static const struct role_hooks store_hooks = {
 	.turn_end = store_turn_end,
 };
 
-/* System calls of the threads and the loop, beside those of every role. */
+/* System calls of the threads and the loop, beside those of every role.
+ * sysinfo: qsort() asks how much memory there is. */
 static const char *const calls[] = { "fdatasync", "fstat", "fsync", "ftruncate",
-	"getdents64", "linkat", "lseek", "lstat", "memfd_create", "mkdir",
-	"mkdirat", "newfstatat", "open", "openat", "openat2", "pread64",
-	"preadv2", "pwrite64", "renameat", "renameat2", "stat", "unlinkat" };
+	"getdents64", "linkat", "lseek", "memfd_create", "mkdir", "mremap",
+	"mkdirat", "newfstatat", "openat", "openat2", "pread64", "preadv2",
+	"pwrite64", "renameat", "renameat2", "sysinfo", "unlinkat" };
 
 static void
 store_start(struct store *st)

@@ -32,7 +32,7 @@ enum {
 };
 
 /* Nothing that opens, creates, connects or executes. */
-static const char *const calls[] = { "accept", "accept4", "pread64", "preadv2",
+static const char *const calls[] = { "accept4", "pread64", "preadv2",
 	"recvfrom", "sendto", "shutdown" };
 
 /* ---- the parent ---- */
