@@ -150,10 +150,16 @@ def test_what_a_process_is(server, login, role):
         assert status["Groups"].split() in ([], status["Gid"].split()[:1])
         with open("/proc/%d/limits" % pid) as f:
             assert re.search(r"Max core file size +0 ", f.read())
+        with open("/proc/%d/maps" % pid) as f:
+            counters = re.findall(r"^\S+ (\S+) .*addrcount", f.read(), re.M)
+        # All to read, its own to write, and none of the descriptors.
+        assert counters == ([] if role != "worker" else ["rw-s", "r--s"]) or \
+            counters == ["r--s", "rw-s"], counters
         if role != "store":
             assert os.listdir("/proc/%d/root" % pid) == []
         for fd in os.listdir("/proc/%d/fd" % pid):
             target = os.readlink("/proc/%d/fd/%s" % (pid, fd))
+            assert "addrcount" not in target
             # auth has the users file, and nobody has anything else.
             assert "/tmp/malote-tmp" not in target or (
                 role == "auth" and target.endswith("/users")), target

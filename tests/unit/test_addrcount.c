@@ -4,11 +4,14 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,11 +53,12 @@ static int
 setup(void **state)
 {
 	static struct addrcount c;
-	int fd;
+	int fd[2];
 
-	assert_int_equal(addrcount_create(ROWS, &fd, NULL), E_OK);
-	assert_int_equal(addrcount_map(&c, fd, ROWS, NULL), E_OK);
-	close(fd);
+	assert_int_equal(addrcount_create(ROWS, fd, NULL), E_OK);
+	assert_int_equal(addrcount_map(&c, fd[0], ROWS, NULL), E_OK);
+	close(fd[0]);
+	close(fd[1]);
 	*state = &c;
 	return 0;
 }
@@ -148,30 +152,77 @@ other_process_sees_it(void **state)
 static void
 size_is_sealed(void **state)
 {
-	int fd;
+	int fd[2];
 
 	(void)state;
-	assert_int_equal(addrcount_create(ROWS, &fd, NULL), E_OK);
-	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_int_equal(addrcount_create(ROWS, fd, NULL), E_OK);
+	assert_int_equal(ftruncate(fd[0], 0), -1);
 	assert_int_equal(errno, EPERM);
-	close(fd);
+	close(fd[0]);
+	close(fd[1]);
 }
 
 static void
 other_memory_is_refused(void **state)
 {
 	struct addrcount c;
-	int fd;
+	struct stat st;
+	int fd[2], other;
 
 	(void)state;
-	assert_int_equal(addrcount_create(ROWS, &fd, NULL), E_OK);
-	assert_int_equal(addrcount_map(&c, fd, ROWS + 1, NULL), E_FORMAT);
-	close(fd);
+	assert_int_equal(addrcount_create(ROWS, fd, NULL), E_OK);
+	assert_int_equal(addrcount_map(&c, fd[0], ROWS + 1, NULL), E_FORMAT);
+	assert_int_equal(addrcount_map_row(&c, fd, ROWS, ROWS, NULL), E_FORMAT);
 	/* Of the right size, but it could shrink. */
-	fd = memfd_create("other", MFD_CLOEXEC);
-	assert_int_equal(ftruncate(fd, 8 + ROWS * 65536 * 2), 0);
-	assert_int_equal(addrcount_map(&c, fd, ROWS, NULL), E_FORMAT);
-	close(fd);
+	other = memfd_create("other", MFD_CLOEXEC);
+	assert_int_equal(fstat(fd[0], &st), 0);
+	assert_int_equal(ftruncate(other, st.st_size), 0);
+	assert_int_equal(addrcount_map(&c, other, ROWS, NULL), E_FORMAT);
+	close(other);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* True if the process could write there. */
+static bool
+can_write(void *p)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		signal(SIGSEGV, SIG_DFL);
+		*(volatile char *)p = 1;
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+static void
+one_writer_for_each_row(void **state)
+{
+	struct addrcount c[2];
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(addrcount_create(ROWS, fd, NULL), E_OK);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(
+		    addrcount_map_row(&c[i], fd, ROWS, i, NULL), E_OK);
+	assert_int_equal(addrcount_enter(&c[0], 0, of(&c[0], "::1")), 1);
+	assert_int_equal(addrcount_enter(&c[1], 1, of(&c[1], "::1")), 2);
+	addrcount_leave(&c[0], 0, of(&c[0], "::1"));
+	assert_int_equal(addrcount_enter(&c[1], 1, of(&c[1], "::1")), 2);
+	assert_true(can_write(c[0].own));
+	assert_false(can_write(c[0].shm));
+	assert_int_equal(mprotect(c[0].shm, 4096, PROT_READ | PROT_WRITE), -1);
+	assert_ptr_equal(
+	    mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd[1], 0), MAP_FAILED);
+	for (unsigned i = 0; i < 2; i++)
+		addrcount_unmap(&c[i]);
+	close(fd[0]);
+	close(fd[1]);
 }
 
 int
@@ -183,7 +234,7 @@ main(void)
 		T(dead_process_counts_no_more),
 		T(leaving_too_often_stays_at_zero), T(counter_does_not_wrap),
 		T(other_process_sees_it), T(size_is_sealed),
-		T(other_memory_is_refused) };
+		T(other_memory_is_refused), T(one_writer_for_each_row) };
 
 	alarm(60);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,7 @@ struct worker_conf {
 	struct role_conf role;
 	struct listen_conf listener[LISTENERS_MAX];
 	uint16_t n_listeners;
-	int counts_fd; /* addrcount.h, shared by all workers */
+	int counts_fd[2]; /* addrcount.h, shared by all workers */
 	char host[256];
 	char implementation[64]; /* empty: not announced */
 	char mechanisms[256];    /* names, separated by spaces */

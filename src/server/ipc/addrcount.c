@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -10,26 +12,40 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { COUNTERS = 65536 };
+/* A row begins on a page, however large those are. */
+enum { COUNTERS = 65536, HEADER = 65536 };
 
 /* Atomic only so that a reader sees whole numbers: each row has one writer. */
 typedef _Atomic uint16_t counter;
 
 struct addrcount_shm {
 	uint64_t seed;
+	char page[HEADER - sizeof(uint64_t)];
 	counter row[][COUNTERS];
 };
+
+enum { ROW = COUNTERS * sizeof(counter) };
 
 static const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
 static size_t
 shm_size(unsigned rows)
 {
-	return sizeof(struct addrcount_shm) + rows * COUNTERS * sizeof(counter);
+	return sizeof(struct addrcount_shm) + rows * ROW;
+}
+
+/* The same memory, which cannot be made writable through this descriptor. */
+static int
+open_for_reading(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
 enum err
-addrcount_create(unsigned rows, int *fd_r, struct errbuf *eb)
+addrcount_create(unsigned rows, int fd_r[2], struct errbuf *eb)
 {
 	uint64_t seed;
 	int fd = memfd_create("addrcount", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -39,31 +55,70 @@ addrcount_create(unsigned rows, int *fd_r, struct errbuf *eb)
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) ||
 	    pwrite(fd, &seed, sizeof(seed), 0) != sizeof(seed) ||
 	    ftruncate(fd, (off_t)shm_size(rows)) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, seals) < 0) {
+	    fcntl(fd, F_ADD_SEALS, seals) < 0 ||
+	    (fd_r[1] = open_for_reading(fd)) < 0) {
 		err_sys(eb, E_IO, "memory for counting connections");
 		close(fd);
 		return E_IO;
 	}
-	*fd_r = fd;
+	fd_r[0] = fd;
+	return E_OK;
+}
+
+/* Without the seal it could shrink under us: SIGBUS. */
+static bool
+is_ours(int fd, unsigned rows)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_size == (off_t)shm_size(rows) &&
+	       (fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) != 0;
+}
+
+static enum err
+map(void **p_r, int fd, int prot, size_t n, size_t at, struct errbuf *eb)
+{
+	void *p = mmap(NULL, n, prot, MAP_SHARED, fd, (off_t)at);
+
+	if (p == MAP_FAILED)
+		return err_sys(eb, E_NOMEM, "mmap");
+	*p_r = p;
 	return E_OK;
 }
 
 enum err
 addrcount_map(struct addrcount *c, int fd, unsigned rows, struct errbuf *eb)
 {
-	struct stat st;
-	void *p;
+	void *p = NULL;
+	enum err e;
 
-	/* Without the seal it could shrink under us: SIGBUS. */
-	if (fstat(fd, &st) < 0 || st.st_size != (off_t)shm_size(rows) ||
-	    (fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) == 0)
+	if (!is_ours(fd, rows))
 		return err_set(eb, E_FORMAT, "not the connections' counters");
-	p = mmap(
-	    NULL, shm_size(rows), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		return err_sys(eb, E_NOMEM, "mmap");
-	*c = (struct addrcount){ p, rows };
-	return E_OK;
+	e = map(&p, fd, PROT_READ | PROT_WRITE, shm_size(rows), 0, eb);
+	if (e == E_OK)
+		*c = (struct addrcount){ p, rows, NULL };
+	return e;
+}
+
+enum err
+addrcount_map_row(struct addrcount *c, const int fd[2], unsigned rows,
+    unsigned row, struct errbuf *eb)
+{
+	void *all = NULL, *own = NULL;
+	enum err e;
+
+	if (!is_ours(fd[0], rows) || !is_ours(fd[1], rows) || row >= rows)
+		return err_set(eb, E_FORMAT, "not the connections' counters");
+	e = map(&all, fd[1], PROT_READ, shm_size(rows), 0, eb);
+	if (e != E_OK)
+		return e;
+	e = map(
+	    &own, fd[0], PROT_READ | PROT_WRITE, ROW, HEADER + row * ROW, eb);
+	if (e == E_OK)
+		*c = (struct addrcount){ all, rows, own };
+	else
+		munmap(all, shm_size(rows));
+	return e;
 }
 
 void
@@ -71,7 +126,10 @@ addrcount_unmap(struct addrcount *c)
 {
 	if (c->shm != NULL)
 		munmap(c->shm, shm_size(c->rows));
+	if (c->own != NULL)
+		munmap(c->own, ROW);
 	c->shm = NULL;
+	c->own = NULL;
 }
 
 uint16_t
@@ -104,13 +162,20 @@ set(counter *n, unsigned value)
 	atomic_store_explicit(n, (uint16_t)value, memory_order_relaxed);
 }
 
+static counter *
+at(struct addrcount *c, unsigned row, uint16_t i)
+{
+	return c->own != NULL ? (counter *)c->own + i : &c->shm->row[row][i];
+}
+
 uint32_t
 addrcount_enter(struct addrcount *c, unsigned row, uint16_t i)
 {
+	counter *n = at(c, row, i);
 	uint32_t total = 0;
 
-	if (get(&c->shm->row[row][i]) < UINT16_MAX)
-		set(&c->shm->row[row][i], get(&c->shm->row[row][i]) + 1u);
+	if (get(n) < UINT16_MAX)
+		set(n, get(n) + 1u);
 	for (unsigned r = 0; r < c->rows; r++)
 		total += get(&c->shm->row[r][i]);
 	return total;
@@ -119,8 +184,10 @@ addrcount_enter(struct addrcount *c, unsigned row, uint16_t i)
 void
 addrcount_leave(struct addrcount *c, unsigned row, uint16_t i)
 {
-	if (get(&c->shm->row[row][i]) > 0)
-		set(&c->shm->row[row][i], get(&c->shm->row[row][i]) - 1u);
+	counter *n = at(c, row, i);
+
+	if (get(n) > 0)
+		set(n, get(n) - 1u);
 }
 
 void

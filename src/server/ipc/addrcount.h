@@ -9,7 +9,9 @@
  * together: with 65,536 of them that is rare, and then the limit is only met
  * sooner.
  *
- * Whoever has broken into a worker can write wrong numbers here.  They
+ * A worker maps the row that is its own for writing and the others for reading
+ * only, from a descriptor that cannot give more, and keeps no descriptor.  So
+ * whoever has broken into it can write wrong numbers into its own row.  They
  * are never more than numbers: the size is sealed, and nothing is a position.
  */
 #ifndef SERVER_IPC_ADDRCOUNT_H
@@ -26,16 +28,23 @@ struct addrcount_shm;
 struct addrcount {
 	struct addrcount_shm *shm;
 	unsigned rows;
+	/* The one row that can be written to; NULL: all of them. */
+	void *own;
 };
 
-/* Makes the memory with all counters zero; *fd_r is the caller's. */
+/* Makes the memory with all counters zero.  fd_r[0] is for reading and writing,
+ * fd_r[1] for reading only; both are the caller's. */
 enum err addrcount_create(
-    unsigned rows, int *fd_r, struct errbuf *eb) NODISCARD;
+    unsigned rows, int fd_r[2], struct errbuf *eb) NODISCARD;
 
 /* Maps what fd has; E_FORMAT if it is not such memory with so many rows.  fd
  * stays the caller's and may be closed. */
 enum err addrcount_map(
     struct addrcount *c, int fd, unsigned rows, struct errbuf *eb) NODISCARD;
+
+/* The same with the descriptors of addrcount_create(): of fd[0] only `row`. */
+enum err addrcount_map_row(struct addrcount *c, const int fd[2], unsigned rows,
+    unsigned row, struct errbuf *eb) NODISCARD;
 void addrcount_unmap(struct addrcount *c);
 
 /* The counter of an address.  Other families than IPv4 and IPv6 count as one

@@ -274,8 +274,8 @@ prepare(struct parent *p, struct errbuf *eb)
 	if (lacking != NULL)
 		log_line(LOG_WARNING, "ev=sandbox unconfined=\"%s\"", lacking);
 	if ((e = addrcount_create(p->conf->worker.role.n,
-		 &p->conf->worker.counts_fd, eb)) != E_OK ||
-	    (e = addrcount_map(&p->counts, p->conf->worker.counts_fd,
+		 p->conf->worker.counts_fd, eb)) != E_OK ||
+	    (e = addrcount_map(&p->counts, p->conf->worker.counts_fd[0],
 		 p->conf->worker.role.n, eb)) != E_OK)
 		return e;
 	return rotate_tickets(p, eb);

@@ -285,6 +285,18 @@ budget_fds(struct worker *w)
 }
 
 static void
+map_counts(struct worker *w)
+{
+	struct errbuf eb;
+
+	if (addrcount_map_row(&w->counts, w->conf.counts_fd, w->conf.role.n,
+		w->conf.role.index, &eb) != E_OK)
+		fatal("ev=start error=\"%s\"", eb.text);
+	close(w->conf.counts_fd[0]);
+	close(w->conf.counts_fd[1]);
+}
+
+static void
 worker_start(struct worker *w)
 {
 	struct errbuf eb;
@@ -303,9 +315,7 @@ worker_start(struct worker *w)
 		explicit_bzero(w->conf.key, strlen(w->conf.key));
 	}
 	budget_fds(w);
-	if (addrcount_map(&w->counts, w->conf.counts_fd, w->conf.role.n, &eb) !=
-	    E_OK)
-		fatal("ev=start error=\"%s\"", eb.text);
+	map_counts(w);
 	role_enter(&w->conf.role, NULL);
 	if (pool_new(&w->readers, w->loop, READERS, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
