@@ -4,6 +4,7 @@ process could have sent.
 """
 import os
 import platform
+import signal
 import struct
 import subprocess
 
@@ -150,3 +151,18 @@ def test_lines_of_the_log(place, serve, login, say):
         "W store.0 ev=stderr text=\"2026-01-01T00:00:00.000Z E store.7 "
         "ev=four\"",
         "E store.0 ev=five?E store ev=six"]
+
+
+def test_stuck(place, serve, login):
+    """A process whose loop does not turn is ended, and started again."""
+    server = serve(place.maildir(drop.make(3, 5)), "workers = 2\n")
+    login(server).quit()
+    stuck, well = server.roles("worker")
+    os.kill(stuck, signal.SIGSTOP)
+    event, = server.await_event("stuck", 1, 60)
+    assert (event["role"], event["pid"]) == ("worker", str(stuck))
+    assert 25 <= int(event["seconds"]) <= 60
+    wait_until(lambda: len(server.roles("worker")) == 2)
+    assert well in server.roles("worker")
+    login(server).quit()
+    assert len(server.events("stuck")) == 1

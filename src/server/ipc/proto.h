@@ -29,6 +29,9 @@ enum ipc_type {
 	/* role -> parent: u8 role, u16 index: it sent what it may not send, and
 	 * the channel to it is closed */
 	IPC_MISBEHAVED,
+	/* parent -> role: does your loop turn?  The answer is IPC_PONG */
+	IPC_PING,
+	IPC_PONG,
 	/* parent -> worker: bytes: ticket keys, newest first */
 	IPC_TICKETS,
 	/* parent -> worker: certificate and key anew, as in its settings */

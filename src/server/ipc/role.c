@@ -98,6 +98,18 @@ take_stop(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+static enum err
+take_ping(void *arg, struct ipc_in *in)
+{
+	struct role *r = arg;
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	ipc_begin(r->parent, IPC_PONG);
+	(void)!ipc_end(r->parent); /* then the next one is answered */
+	return E_OK;
+}
+
 static void
 parent_gone(void *arg, enum err why)
 {
@@ -133,6 +145,7 @@ role_open(struct role *r, const struct role_hooks *hooks, struct ev_loop *loop,
 	r->loop = loop;
 	r->rule[n++] = (struct ipc_rule){ IPC_ATTACH, 1, 1, 3, take_attach };
 	r->rule[n++] = (struct ipc_rule){ IPC_STOP, 1, 0, 4, take_stop };
+	r->rule[n++] = (struct ipc_rule){ IPC_PING, 1, 0, 0, take_ping };
 	for (size_t i = 0; i < hooks->n_rules && n < ROLE_RULES_MAX; i++)
 		r->rule[n++] = hooks->rule[i];
 	r->rules = (struct ipc_rules){ r->rule, n, parent_gone };

@@ -86,7 +86,7 @@ struct role_hooks {
 	void (*orphaned)(void *arg);
 	/* At the end of each turn of the loop; or NULL. */
 	void (*turn_end)(void *arg);
-	/* What else the parent may say; at most ROLE_RULES_MAX - 2. */
+	/* What else the parent may say; at most ROLE_RULES_MAX - 3. */
 	const struct ipc_rule *rule;
 	size_t n_rules;
 };

@@ -30,8 +30,9 @@ struct child {
 
 	/* A store of a user's own uid: not restarted, ended when idle. */
 	bool of_uid;
-	bool leaving;       /* it has been told to end */
-	uint64_t idle_told; /* clock_ms(), when auth heard of its idleness */
+	bool leaving;        /* it has been told to end */
+	unsigned unanswered; /* IPC_PING in a row */
+	uint64_t idle_told;  /* clock_ms(), when auth heard of its idleness */
 	uint32_t uid, gid;
 };
 

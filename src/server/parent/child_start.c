@@ -54,6 +54,7 @@ child_start(struct child *c, struct errbuf *eb)
 	c->pid = s.pid;
 	c->state = CHILD_STARTING;
 	c->started = clock_ms();
+	c->unanswered = 0;
 	ev_child_init(&c->died, on_died, c->pid, 0);
 	c->died.data = c;
 	ev_child_start(p->loop, &c->died);

@@ -181,6 +181,13 @@ child_tell_role(
 }
 
 void
+child_tell_ping(struct child *c)
+{
+	ipc_begin(c->chan, IPC_PING);
+	send_end(c);
+}
+
+void
 child_stop(struct child *c, uint32_t ms)
 {
 	if (c->chan == NULL)

@@ -27,6 +27,9 @@ void child_tell_no_store(struct child *auth, uint32_t uid, const char *why);
 void child_tell_idle(struct child *auth, const struct child *store);
 
 /* To a worker. */
+/* Asks whether its loop turns. */
+void child_tell_ping(struct child *c);
+
 void child_tell_tickets(struct child *worker);
 void child_tell_certificate(struct child *worker);
 

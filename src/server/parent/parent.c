@@ -20,6 +20,7 @@
 #include "server/parent/notify.h"
 #include "server/parent/parent_messages.h"
 #include "server/parent/phase.h"
+#include "server/parent/watchdog.h"
 
 enum {
 	TICKET_HOURS = 12,
@@ -253,6 +254,7 @@ watch(struct parent *p)
 	ev_timer_start(p->loop, &p->rotate);
 	ev_timer_start(p->loop, &p->look);
 	ev_prepare_start(p->loop, &p->flush);
+	watchdog_start(p);
 }
 
 static enum err

@@ -23,6 +23,15 @@ take_ready(void *arg, struct ipc_in *in)
 }
 
 static enum err
+take_pong(void *arg, struct ipc_in *in)
+{
+	struct child *c = arg;
+
+	c->unanswered = 0;
+	return ipc_get_end(in);
+}
+
+static enum err
 take_misbehaved(void *arg, struct ipc_in *in)
 {
 	struct child *c = arg, *accused;
@@ -108,14 +117,19 @@ on_gone(void *arg, enum err why)
 		IPC_MISBEHAVED, PHASE_ANY, 0, 3, take_misbehaved \
 	}
 
-static const struct ipc_rule worker_rules[] = { READY, MISBEHAVED };
+#define PONG \
+	{ \
+		IPC_PONG, PHASE_SERVING, 0, 0, take_pong \
+	}
 
-static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED,
+static const struct ipc_rule worker_rules[] = { READY, MISBEHAVED, PONG };
+
+static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED, PONG,
 	{ IPC_USERS_CHECK, PHASE_SERVING, 0, 0, take_users_check },
 	{ IPC_STORE_WANTED, PHASE_SERVING, 0, 8, take_store_wanted },
 	{ IPC_IDLE, PHASE_SERVING, 0, 2, take_given_up } };
 
-static const struct ipc_rule store_rules[] = { READY, MISBEHAVED,
+static const struct ipc_rule store_rules[] = { READY, MISBEHAVED, PONG,
 	{ IPC_IDLE, PHASE_SERVING, 0, 0, take_idle } };
 
 #define RULES(r) \

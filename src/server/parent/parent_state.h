@@ -10,6 +10,7 @@
  *	child_start.c	starting a process, and again when it has died
  *	uid_store.c	stores of users' own uids, which come and go
  *	parent_messages.c	what processes say
+ *	watchdog.c	processes whose loop does not turn
  *	parent.c	ports, signals, keys
  */
 #ifndef SERVER_PARENT_PARENT_STATE_H
@@ -61,7 +62,7 @@ struct parent {
 	struct mail_root root;
 
 	ev_signal sigterm, sigint, sighup;
-	ev_timer rotate, deadline, look;
+	ev_timer rotate, deadline, look, watchdog;
 	ev_prepare flush;
 };
 
