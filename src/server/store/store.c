@@ -1,5 +1,6 @@
 #include "server/store/store.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/pool.h"
 #include "server/store/claim.h"
 #include "server/store/idle.h"
+#include "server/store/mounts.h"
 #include "server/store/store_messages.h"
 
 enum {
@@ -243,6 +245,9 @@ store_start(struct store *st)
 	if (st->loop == NULL)
 		fatal("ev=start error=\"no event loop\"");
 	idle_init(st);
+	if (!mounts_open())
+		log_line(
+		    LOG_WARNING, "ev=mounts error=\"%s\"", strerror(errno));
 	ev_timer_init(&st->stop, store_on_deadline, 0., 0.);
 	st->stop.data = st;
 	/* Landlock holds for threads that are started after it. */

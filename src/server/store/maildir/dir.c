@@ -11,6 +11,7 @@
 
 #include "base/sandbox.h"
 #include "server/ipc/proto.h"
+#include "server/store/mounts.h"
 
 int
 maildir_open_at(int dir, const char *name, int flags, bool now)
@@ -24,6 +25,13 @@ maildir_open_at(int dir, const char *name, int flags, bool now)
 		return openat(dir, name, flags, 0600);
 	how.flags = (unsigned)flags;
 	return (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
+}
+
+static enum err
+foreign_mount(struct errbuf *eb)
+{
+	return err_set(eb, E_FORMAT,
+	    "a FUSE file system that somebody other than root has mounted");
 }
 
 enum err
@@ -62,6 +70,10 @@ maildir_file_of(uid_t owner, int dir, const char *name, int flags, bool now,
 		close(fd);
 		return err_sys(eb, E_IO, "fstat");
 	}
+	if (!mounts_believe(st_r->st_dev)) {
+		close(fd);
+		return foreign_mount(eb);
+	}
 	if (S_ISREG(st_r->st_mode) && st_r->st_uid == owner) {
 		*fd_r = fd;
 		return E_OK;
@@ -97,10 +109,13 @@ maildir_open_dir(
 		    : errno == ENOTDIR || errno == ELOOP ? E_FORMAT
 							 : E_IO,
 		    "directory");
-	if (fstat(*fd_r, &st) == 0 && st.st_uid == sandbox_uid())
+	if (fstat(*fd_r, &st) == 0 && st.st_uid == sandbox_uid() &&
+	    mounts_believe(st.st_dev))
 		return E_OK;
 	close(*fd_r);
 	*fd_r = -1;
+	if (!mounts_believe(st.st_dev))
+		return foreign_mount(eb);
 	return err_set(eb, E_FORMAT, "a directory belongs to uid %u, not to %u",
 	    (unsigned)st.st_uid, (unsigned)sandbox_uid());
 }

@@ -46,7 +46,8 @@ enum err maildir_file_of(uid_t owner, int dir, const char *name, int flags,
  * Returns e. */
 enum err maildir_about(enum err e, const char *name, struct errbuf *eb);
 
-/* Opens a directory that belongs to us. */
+/* Opens a directory that belongs to us.  E_FORMAT also if it is on a file system
+ * that is not believed (mounts.h); so it is for files. */
 enum err maildir_open_dir(
     int at, const char *name, bool now, int *fd_r, struct errbuf *eb) NODISCARD;
 

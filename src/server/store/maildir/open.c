@@ -16,6 +16,7 @@
 #include "server/store/maildir/mend.h"
 #include "server/store/maildir/tmp.h"
 #include "server/store/maildir/view.h"
+#include "server/store/mounts.h"
 
 /* ---- opening ---- */
 
@@ -108,6 +109,7 @@ open_current(struct maildir *m, int root, bool now)
 
 	if (!stat_at(root, "new", now, &new_st) ||
 	    !stat_at(root, "cur", now, &cur_st) ||
+	    !mounts_believe(new_st.st_dev) || !mounts_believe(cur_st.st_dev) ||
 	    maildir_file(
 		root, INDEXFILE_NAME, O_RDONLY, now, &fd, &index, &eb) != E_OK)
 		return false;
