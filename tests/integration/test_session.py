@@ -1,4 +1,5 @@
 """What a session sees, removes and locks."""
+import contextlib
 import datetime
 import os
 import random
@@ -262,6 +263,57 @@ def test_takeover(place, serve, login, connect):
 
 
 @pytest.mark.ours
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("said", [b"RETR 1\r\n", b"RETR 1\r\nNOOP\r\n",
+                                  b"RETR 1"])
+def test_takeover_of_who_does_not_move(place, serve, login, connect, tls,
+                                       said):
+    """In the middle of a reply or of a command, too: who takes nothing and
+    says nothing gives way.  Half a message does not look whole."""
+    box = place.maildir([BIG])
+    server = serve(box, "takeover = 2\n")
+    first = login(server, tls=tls, rcvbuf=4096)
+    first.send(said)
+    second = connect(server.port)
+    second.ok("USER user")
+    second.err("PASS secret", "IN-USE")
+    time.sleep(3)
+    second.login()
+    assert server.await_event("takeover")
+    got = b""
+    with contextlib.suppress(OSError):
+        while data := first.receive(65536):
+            got += data
+    assert len(got) < len(BIG.stored) and not got.endswith(b"\r\n.\r\n")
+    second.quit()
+    assert len(drop.files(box)) == 1
+
+
+@pytest.mark.ours
+def test_no_takeover_of_who_moves(place, serve, login, connect):
+    """Not of one who takes the reply, nor of one who speaks meanwhile."""
+    server = serve(place.maildir([BIG]), "takeover = 2\n")
+    taker = login(server, rcvbuf=65536)
+    taker.send("RETR 1\r\n")
+    second = connect(server.port)
+    second.ok("USER user")
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        taker.receive(65536)
+        time.sleep(0.05)
+    second.err("PASS secret", "IN-USE")
+    taker.close()
+    wait_until(lambda: server_is_free(server, login), 15)
+    speaker = login(server, rcvbuf=4096)
+    speaker.send("RETR 1\r\n")
+    for _ in range(8):
+        time.sleep(0.5)
+        speaker.send("NOOP\r\n")
+    second.ok("USER user")
+    second.err("PASS secret", "IN-USE")
+
+
+@pytest.mark.ours
 def test_shared_sessions(place, serve, login):
     """sessions = shared: each with its own view."""
     box = place.maildir(drop.make(8, 5))
@@ -319,6 +371,20 @@ def test_login_timeout_is_not_put_off(place, serve, connect):
             session.multi("CAPA")
             time.sleep(0.3)
     assert time.monotonic() - start < 6 * PATIENCE
+
+
+@pytest.mark.ours
+def test_login_timeout_of_who_does_not_read(place, serve, connect):
+    """The time to take replies is for those who have signed in."""
+    server = serve(place.maildir(), "login_timeout = 3\n")
+    session = connect(server.port, rcvbuf=4096)
+    start = time.monotonic()
+    session.sock.settimeout(1)
+    with contextlib.suppress(OSError):
+        while time.monotonic() - start < 20:
+            session.send("CAPA\r\n" * 500)
+    assert server.await_event("session")[0]["why"] == "login-timeout"
+    assert time.monotonic() - start < 9 * PATIENCE
 
 
 @pytest.mark.ours

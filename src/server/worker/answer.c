@@ -121,11 +121,22 @@ session_lost_store(struct session *s, const struct store_link *store)
 	session_go(s);
 }
 
+/* When the client last did something: said octets, or took some. */
+static uint64_t
+last_moved(const struct session *s)
+{
+	uint64_t at = s->active > s->progress ? s->active : s->progress;
+
+	return at > s->heard ? at : s->heard;
+}
+
+/* It may be in the middle of a reply: what is not sent yet is dropped, so that
+ * the client gets no end of it and does not take it for whole. */
 bool
 session_yield(struct session *s, uint32_t seconds)
 {
-	if (s->wait != WAIT_CLIENT || s->out.len != 0 || s->in.len != 0 ||
-	    clock_ms() - s->active < seconds * 1000ull)
+	if ((s->wait != WAIT_CLIENT && s->wait != WAIT_ROOM) ||
+	    clock_ms() - last_moved(s) < seconds * 1000ull)
 		return false;
 	session_end(s, "takeover");
 	return true;

@@ -34,8 +34,8 @@ void session_committed(struct session *s, uint32_t removed, uint32_t failed);
 void session_lost_auth(struct session *s);
 void session_lost_store(struct session *s, const struct store_link *store);
 
-/* Somebody else signs in to the maildrop.  True if the session, still for so
- * long, has ended for their sake. */
+/* Somebody else signs in to the maildrop.  True if the session has ended for
+ * their sake: its client has said nothing and taken nothing for so long. */
 bool session_yield(struct session *s, uint32_t seconds);
 
 #endif

@@ -86,6 +86,8 @@ session_fill(struct session *s)
 	if (n != 0 && buf_put(&s->in, piece, n) != E_OK)
 		e = E_NOMEM;
 	explicit_bzero(piece, n);
+	if (n != 0)
+		s->heard = clock_ms();
 	s->octets_in += n;
 	return e == E_AGAIN ? E_OK : e;
 }

@@ -157,23 +157,22 @@ session_end(struct session *s, const char *why)
 
 /* ---- deadlines ---- */
 
+/* By when what is waited for must have come, whoever the client is. */
 static uint64_t
-session_deadline(const struct session *s)
+wait_deadline(const struct session *s)
 {
 	const struct worker_conf *conf = &s->worker->conf;
-	uint64_t login = s->started + conf->login_timeout * 1000ull;
 	uint64_t write = s->progress + conf->write_timeout * 1000ull;
-	uint64_t tls = s->progress + conf->tls_timeout * 1000ull;
 
 	switch (s->wait) {
-	case WAIT_TLS: return tls < login ? tls : login;
+	case WAIT_TLS: return s->progress + conf->tls_timeout * 1000ull;
 	case WAIT_LINGER: return s->progress + LINGER_MS;
 	case WAIT_QUEUE: return s->progress + QUEUE_RETRY_MS;
 	case WAIT_ROOM:
 	case WAIT_DRAIN: return write;
 	case WAIT_CLIENT:
 		if (s->pop3.state == POP3_AUTHORIZATION)
-			return login;
+			return UINT64_MAX; /* see login_deadline() */
 		if (s->out.len != 0)
 			return write;
 		/* A long transfer is no idleness. */
@@ -181,6 +180,32 @@ session_deadline(const struct session *s)
 		       conf->idle_timeout * 1000ull;
 	default: return s->active + ANSWER_MS;
 	}
+}
+
+/* Until the client has signed in, whatever is waited for from it ends with
+ * login_timeout at the latest. */
+static bool
+is_before_login(const struct session *s)
+{
+	return s->pop3.state == POP3_AUTHORIZATION &&
+	       (s->wait == WAIT_TLS || s->wait == WAIT_ROOM ||
+		   s->wait == WAIT_DRAIN || s->wait == WAIT_CLIENT);
+}
+
+static uint64_t
+login_deadline(const struct session *s)
+{
+	return is_before_login(s)
+		   ? s->started + s->worker->conf.login_timeout * 1000ull
+		   : UINT64_MAX;
+}
+
+static uint64_t
+session_deadline(const struct session *s)
+{
+	uint64_t at = wait_deadline(s), login = login_deadline(s);
+
+	return at < login ? at : login;
 }
 
 static void
@@ -204,6 +229,10 @@ on_session_timer(struct ev_loop *loop, ev_timer *t, int revents)
 		timer_set(s, at, now);
 		return;
 	}
+	if (now >= login_deadline(s)) {
+		session_end(s, "login-timeout");
+		return;
+	}
 	switch (s->wait) {
 	case WAIT_QUEUE:
 		s->wait = WAIT_NOTHING;
@@ -215,12 +244,8 @@ on_session_timer(struct ev_loop *loop, ev_timer *t, int revents)
 	case WAIT_ROOM:
 	case WAIT_DRAIN: session_end(s, "write-timeout"); break;
 	case WAIT_CLIENT:
-		if (s->pop3.state == POP3_AUTHORIZATION)
-			session_end(s, "login-timeout");
-		else if (s->out.len != 0)
-			session_end(s, "write-timeout");
-		else
-			session_end(s, "idle-timeout");
+		session_end(
+		    s, s->out.len != 0 ? "write-timeout" : "idle-timeout");
 		break;
 	default: session_end(s, "no-answer"); break;
 	}

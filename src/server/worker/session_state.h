@@ -78,7 +78,9 @@ struct session {
 
 	/* For deadlines and the log. */
 	char peer[ADDR_TEXT];
-	uint64_t started, active, progress; /* clock_ms() */
+	/* clock_ms(): when the session began, when a command was last taken,
+	 * when octets were last sent, when octets last came. */
+	uint64_t started, active, progress, heard;
 	uint64_t octets_in, octets_out;
 };
 

@@ -151,6 +151,7 @@ say_goodbye(struct session *s)
 
 	if (s->why == NULL)
 		s->why = s->pop3.why;
+	session_release(s); /* the client may take its time from now on */
 	if (e == E_AGAIN) {
 		s->wait = WAIT_DRAIN;
 		return GO_WAIT;
