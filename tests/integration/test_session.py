@@ -13,7 +13,7 @@ import pytest
 
 import drop
 import pop3
-from server import OURS, PATIENCE, wait_until
+from server import OURS, PATIENCE, memory, wait_until
 
 pytestmark = pytest.mark.core
 
@@ -385,6 +385,28 @@ def test_login_timeout_of_who_does_not_read(place, serve, connect):
             session.send("CAPA\r\n" * 500)
     assert server.await_event("session")[0]["why"] == "login-timeout"
     assert time.monotonic() - start < 9 * PATIENCE
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("said", [b"AUTH PLAIN " + b"A" * 60000,
+                                  b"AUTH PLAIN\r\n" + b"A" * 60000,
+                                  b"CAPA\r\n" * 40000],
+                         ids=["line", "response", "replies"])
+def test_strangers_take_little_memory(place, serve, connect, said):
+    """Half a line, or replies that are not read."""
+    server = serve(place.maildir(),
+                   "workers = 1\nmax_connections_per_address = 0\n")
+    worker, = server.roles("worker")
+    before, sessions = memory(worker), []
+    for _ in range(200):
+        session = connect(server.port, rcvbuf=4096)
+        session.sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            session.send(said)
+        sessions.append(session)
+    last = connect(server.port)
+    last.ok("CAPA")  # all that was sent before has been looked at
+    assert memory(worker) - before < 200 * 24 * 1024
 
 
 @pytest.mark.ours

@@ -118,8 +118,12 @@ enum mark_kind { MARK_REMOVE, MARK_SEEN };
 enum {
 	NAME_MAX_OCTETS = 255, /* user name; RFC 4616 s2 asks for it */
 	PASSWORD_MAX = 1024,   /* RFC 4616 s2 asks for 255 */
-	SASL_MAX = 64 * 1024,  /* one message of a mechanism */
-	PEER_MAX = 64,         /* printed address */
+	/* One message of a mechanism.  Those that the server offers ask for a
+	 * password; the longest is PLAIN's: two names and a password, with the
+	 * NULs between them.  Whoever has not signed in can make the server
+	 * keep as much. */
+	SASL_MAX = 2 * (NAME_MAX_OCTETS + 1) + PASSWORD_MAX,
+	PEER_MAX = 64, /* printed address */
 	MAIL_PATH_MAX = 4096,
 	MARKS_CHUNK = 16 * 1024, /* octets of bitmap in one IPC_MARKS */
 };

@@ -8,8 +8,6 @@
 #include "base/clock.h"
 #include "server/worker/reader.h"
 
-enum { READ_PIECE = 4096 };
-
 enum err
 session_offer(struct session *s, const char *p, size_t n, size_t *took_r)
 {

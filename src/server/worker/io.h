@@ -6,6 +6,8 @@
 
 #include "server/worker/session_state.h"
 
+enum { READ_PIECE = 4096 }; /* octets that session_fill() reads at most */
+
 /* Sends what there is.  E_OK: all of it is with the kernel. */
 enum err session_flush(struct session *s) NODISCARD;
 

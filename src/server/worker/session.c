@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/b64.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/ipc/addrcount.h"
@@ -18,13 +19,17 @@
 #include "server/worker/worker_tell.h"
 
 enum {
-	IN_MAX = 100 * 1024, /* the longest line of SASL, and then some */
-	IN_AHEAD = 4096,     /* commands read ahead while one is at work */
-	ROUNDS = 16,         /* buffers sent before others have their turn */
+	IN_AHEAD = 4096,   /* commands read ahead while one is at work */
+	IN_MAX = 8 * 1024, /* and what is read at a time; any line fits */
+	ROUNDS = 16,       /* buffers sent before others have their turn */
 	LINGER_MS = 2000,
 	ANSWER_MS = 600 * 1000, /* other processes; their death shows earlier */
 	QUEUE_RETRY_MS = 5,
 };
+
+_Static_assert(B64_ENCODED(SASL_MAX) + 28 <= IN_MAX - READ_PIECE,
+    "the longest line fits, see pop3_server_run()");
+_Static_assert(IN_AHEAD + READ_PIECE <= IN_MAX, "what is read fits");
 
 /* ---- life ---- */
 

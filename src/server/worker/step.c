@@ -168,9 +168,11 @@ say_goodbye(struct session *s)
 static enum go
 run_protocol(struct session *s)
 {
+	bool stranger = s->pop3.state == POP3_AUTHORIZATION;
 	size_t before = s->in.len;
 
-	s->doing = pop3_server_run(&s->pop3, &s->in, &s->out, OUT_MARK);
+	s->doing = pop3_server_run(
+	    &s->pop3, &s->in, &s->out, stranger ? OUT_MARK_STRANGER : OUT_MARK);
 	if (s->in.len < before || s->doing != POP3_WANT_INPUT)
 		s->active = clock_ms();
 	if (s->doing == POP3_WANT_INPUT) {

@@ -41,6 +41,9 @@ TAILQ_HEAD(retrieval_list, retrieval);
 enum {
 	/* A reply buffer is sent when it holds as much. */
 	OUT_MARK = 64 * 1024,
+	/* The same before sign-in: a stranger who sends commands and reads
+	 * nothing makes the server keep no more. */
+	OUT_MARK_STRANGER = 2 * 1024,
 	/* Messages are read in such pieces. */
 	PIECE = 64 * 1024,
 	/* What a reply buffer holds at most: it was below the mark, and a
