@@ -70,6 +70,17 @@ take_no_store(void *arg, struct ipc_in *in)
 }
 
 static enum err
+take_stores_full(void *arg, struct ipc_in *in)
+{
+	uint32_t uid = ipc_get_u32(in);
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK)
+		stores_full(arg, uid);
+	return e;
+}
+
+static enum err
 take_idle(void *arg, struct ipc_in *in)
 {
 	uint16_t index = ipc_get_u16(in);
@@ -82,6 +93,7 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_USERS, 1, 1, 0, take_users },
 	{ IPC_STORE_IS, 1, 0, 6, take_store_is },
 	{ IPC_NO_STORE, 1, 0, 1024, take_no_store },
+	{ IPC_STORES_FULL, 1, 0, 4, take_stores_full },
 	{ IPC_IDLE, 1, 0, 2, take_idle },
 };
 

@@ -5,10 +5,14 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/log.h"
 #include "server/auth/auth_worker.h"
 
 /* Seconds: what was given to a store that long ago is with it, or lost. */
 static const ev_tstamp UNDER_WAY = 30;
+
+/* Seconds for which a store that cannot go is not asked again. */
+static const ev_tstamp BUSY = 1;
 
 struct store {
 	LIST_ENTRY(store) entry;
@@ -17,7 +21,12 @@ struct store {
 	uint32_t uid;    /* AUTH_NO_UID: one of mail_uid's */
 	uint32_t serial; /* of this life; 0: not attached */
 	ev_tstamp given; /* when it was last given a session */
+	ev_tstamp busy;  /* when it last said that it cannot go */
 	uint16_t index;
+	/* It is asked to go for this user's sake, and given no session until it
+	 * has answered. */
+	bool retiring;
+	uint32_t next_uid, next_gid;
 };
 
 static struct store *
@@ -38,45 +47,6 @@ store_free(struct store *st)
 	LIST_REMOVE(st, entry);
 	free(st);
 }
-
-static void
-store_died(struct store *st)
-{
-	struct auth *a = st->auth;
-	uint32_t serial = st->serial;
-
-	store_free(st);
-	if (serial != 0)
-		auth_workers_store_died(a, serial);
-}
-
-static void
-store_gone(void *arg, enum err why)
-{
-	struct store *st = arg;
-
-	role_link_lost(&st->auth->role, ROLE_STORE, st->index, why);
-	store_died(st);
-}
-
-static enum err
-take_no_worker(void *arg, struct ipc_in *in)
-{
-	struct store *st = arg;
-	uint16_t worker = ipc_get_u16(in);
-	uint64_t sid = ipc_get_u64(in);
-
-	if (ipc_get_end(in) != E_OK)
-		return E_FORMAT;
-	auth_worker_unplaced(st->auth, worker, sid, st->serial);
-	return E_OK;
-}
-
-static const struct ipc_rule store_rule[] = {
-	{ IPC_NO_WORKER, 1, 0, 10, take_no_worker },
-};
-
-static const struct ipc_rules store_rules = { store_rule, 1, store_gone };
 
 /* ---- who waits for one ---- */
 
@@ -110,6 +80,27 @@ wait_find(const struct auth *a, uint32_t uid)
 	return NULL;
 }
 
+static enum err
+want(struct auth *a, uint32_t uid, uint32_t gid)
+{
+	ipc_begin(a->role.parent, IPC_STORE_WANTED);
+	ipc_put_u32(a->role.parent, uid);
+	ipc_put_u32(a->role.parent, gid);
+	return ipc_end(a->role.parent);
+}
+
+/* Is the user's own store asked to go?  Its answer decides. */
+static bool
+is_retiring(const struct auth *a, uint32_t uid)
+{
+	struct store *st;
+
+	LIST_FOREACH (st, &a->stores, entry)
+		if (st->uid == uid && st->retiring)
+			return true;
+	return false;
+}
+
 enum err
 store_wait(struct auth *a, struct store_wait *w, uint32_t uid, uint32_t gid)
 {
@@ -117,15 +108,12 @@ store_wait(struct auth *a, struct store_wait *w, uint32_t uid, uint32_t gid)
 
 	if (a->n_store_waits >= STORE_WAITS_MAX)
 		return E_FULL;
-	if (wait_find(a, uid) == NULL) {
-		ipc_begin(a->role.parent, IPC_STORE_WANTED);
-		ipc_put_u32(a->role.parent, uid);
-		ipc_put_u32(a->role.parent, gid);
-		if ((e = ipc_end(a->role.parent)) != E_OK)
-			return e;
-	}
+	if (wait_find(a, uid) == NULL && !is_retiring(a, uid) &&
+	    (e = want(a, uid, gid)) != E_OK)
+		return e;
 	w->auth = a;
 	w->uid = uid;
+	w->gid = gid;
 	TAILQ_INSERT_TAIL(&a->store_waits, w, entry);
 	a->n_store_waits++;
 	ev_now_update(a->loop);
@@ -151,6 +139,137 @@ store_denied(struct auth *a, uint32_t uid)
 {
 	wake(a, uid, NULL, "no-store");
 }
+
+/* Asks the parent once more, if somebody still waits. */
+static void
+want_again(struct auth *a, uint32_t uid)
+{
+	struct store_wait *w = wait_find(a, uid);
+
+	if (w != NULL && want(a, uid, w->gid) != E_OK)
+		wake(a, uid, NULL, "store-queue");
+}
+
+/* ---- making room for another user's ---- */
+
+/* The store of a user's own uid that was given a session longest ago, of those
+ * that may be idle.  NULL: there is none. */
+static struct store *
+longest_idle(const struct auth *a)
+{
+	struct store *st, *found = NULL;
+
+	LIST_FOREACH (st, &a->stores, entry)
+		if (st->uid != AUTH_NO_UID && st->chan != NULL &&
+		    !st->retiring && ev_now(a->loop) - st->busy >= BUSY &&
+		    (found == NULL || st->given < found->given))
+			found = st;
+	return found;
+}
+
+void
+stores_full(struct auth *a, uint32_t uid)
+{
+	struct store_wait *w = wait_find(a, uid);
+	struct store *st = longest_idle(a);
+
+	if (w == NULL)
+		return;
+	if (st == NULL) {
+		log_line(LOG_WARNING, "ev=stores-full uid=%u", uid);
+		wake(a, uid, NULL, "stores-full");
+		return;
+	}
+	st->retiring = true;
+	st->next_uid = uid;
+	st->next_gid = w->gid;
+	ipc_begin(st->chan, IPC_RETIRE);
+	if (ipc_end(st->chan) != E_OK)
+		wake(a, uid, NULL, "store-queue");
+}
+
+static void
+replace(struct store *st)
+{
+	struct auth *a = st->auth;
+	uint32_t uid = st->uid;
+
+	ipc_begin(a->role.parent, IPC_REPLACE);
+	ipc_put_u16(a->role.parent, st->index);
+	ipc_put_u32(a->role.parent, st->next_uid);
+	ipc_put_u32(a->role.parent, st->next_gid);
+	if (ipc_end(a->role.parent) != E_OK)
+		wake(a, st->next_uid, NULL, "store-queue");
+	store_free(st);
+	want_again(a, uid);
+}
+
+static enum err
+take_retired(void *arg, struct ipc_in *in)
+{
+	struct store *st = arg;
+	bool gone = ipc_get_u8(in) != 0;
+	enum err e = ipc_get_end(in);
+
+	if (e != E_OK || !st->retiring)
+		return E_FORMAT;
+	if (gone) {
+		replace(st);
+		return E_OK;
+	}
+	st->retiring = false;
+	st->busy = ev_now(st->auth->loop);
+	stores_full(st->auth, st->next_uid);
+	wake(st->auth, st->uid, st, NULL);
+	return E_OK;
+}
+
+/* ---- its end ---- */
+
+static void
+store_died(struct store *st)
+{
+	struct auth *a = st->auth;
+	struct store was = *st;
+
+	store_free(st);
+	if (was.serial != 0)
+		auth_workers_store_died(a, was.serial);
+	if (was.retiring) { /* it has made room, in its way */
+		want_again(a, was.next_uid);
+		want_again(a, was.uid);
+	}
+}
+
+static void
+store_gone(void *arg, enum err why)
+{
+	struct store *st = arg;
+
+	role_link_lost(&st->auth->role, ROLE_STORE, st->index, why);
+	store_died(st);
+}
+
+static enum err
+take_no_worker(void *arg, struct ipc_in *in)
+{
+	struct store *st = arg;
+	uint16_t worker = ipc_get_u16(in);
+	uint64_t sid = ipc_get_u64(in);
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	auth_worker_unplaced(st->auth, worker, sid, st->serial);
+	return E_OK;
+}
+
+static const struct ipc_rule store_rule[] = {
+	{ IPC_NO_WORKER, 1, 0, 10, take_no_worker },
+	{ IPC_RETIRED, 1, 0, 1, take_retired },
+};
+
+static const struct ipc_rules store_rules = { store_rule,
+	sizeof(store_rule) / sizeof(store_rule[0]), store_gone };
 
 /* ---- what the parent says ---- */
 
@@ -206,9 +325,9 @@ store_idle(struct auth *a, uint16_t index)
 	if (index < a->conf.n_stores)
 		return E_FORMAT;
 	/* Not now: it will say so again. */
-	if (st == NULL
-		? a->n_store_waits != 0
-		: st->chan == NULL || ev_now(a->loop) - st->given < UNDER_WAY)
+	if (st == NULL ? a->n_store_waits != 0
+		       : st->chan == NULL || st->retiring ||
+			     ev_now(a->loop) - st->given < UNDER_WAY)
 		return E_OK;
 	if (st != NULL)
 		store_free(st);
@@ -237,7 +356,7 @@ store_of_uid(const struct auth *a, uint32_t uid)
 	struct store *st;
 
 	LIST_FOREACH (st, &a->stores, entry)
-		if (st->uid == uid && st->chan != NULL)
+		if (st->uid == uid && st->chan != NULL && !st->retiring)
 			return st;
 	return NULL;
 }

@@ -23,7 +23,7 @@ struct store_wait {
 	TAILQ_ENTRY(store_wait) entry;
 	ev_timer deadline;
 	struct auth *auth;
-	uint32_t uid;
+	uint32_t uid, gid;
 	/* NULL, and a word for the log: it cannot be had. */
 	void (*done)(struct store_wait *w, struct store *st, const char *why);
 };
@@ -43,6 +43,10 @@ enum err store_idle(struct auth *a, uint16_t index) NODISCARD;
 
 /* IPC_NO_STORE. */
 void store_denied(struct auth *a, uint32_t uid);
+
+/* IPC_STORES_FULL: has the store go that was given a session longest ago and has
+ * none now, and the one of that uid started in its place. */
+void stores_full(struct auth *a, uint32_t uid);
 
 /* IPC_OPEN.  *serial_r: what this life of the store is called. */
 enum err store_open(struct store *st, uint16_t worker, uint64_t sid,

@@ -42,16 +42,23 @@ enum ipc_type {
 	 * IPC_USERS, with a descriptor if it changed and with none if not */
 	IPC_USERS_CHECK,
 	/* auth -> parent: u32 uid, u32 gid: a store for that user is needed.
-	 * Answer: IPC_ATTACH to auth (index of that store), or IPC_NO_STORE */
+	 * Answer: IPC_ATTACH to auth (index of that store), IPC_NO_STORE, or
+	 * IPC_STORES_FULL */
 	IPC_STORE_WANTED,
 	/* parent -> auth: u32 uid, str why */
 	IPC_NO_STORE,
+	/* parent -> auth: u32 uid: there are as many stores as there may be: one
+	 * that is idle must go first (IPC_REPLACE) */
+	IPC_STORES_FULL,
 	/* parent -> auth: u16 index, u32 uid: said before its IPC_ATTACH */
 	IPC_STORE_IS,
 	/* store -> parent: nothing to do for long: end me when nobody wants me;
 	 * parent -> auth: u16 index: such a store has said so;
 	 * auth -> parent: u16 index: it has been given up, and may end */
 	IPC_IDLE,
+	/* auth -> parent: u16 index, u32 uid, u32 gid: it has been given up; when
+	 * it has ended, a store for that user is started in its place */
+	IPC_REPLACE,
 
 	/* worker -> auth */
 	IPC_PASS =
@@ -72,6 +79,9 @@ enum ipc_type {
 	IPC_OPEN = 64,
 	/* store -> auth: u16 worker index, u64 sid: I have no channel to it */
 	IPC_NO_WORKER,
+	/* auth -> store: give yourself up if no session has you.  Answer: */
+	IPC_RETIRE,
+	IPC_RETIRED, /* store -> auth: u8: is given up, and gets no more sessions */
 
 	/* store -> worker */
 	IPC_OPENED = 80, /* u64 sid, u64 token, str user, u32 count, u64 octets,

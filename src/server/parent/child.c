@@ -17,6 +17,7 @@ child_new(struct parent *p, enum ipc_role role, uint16_t index)
 	c->index = index;
 	c->uid = role_conf(p->conf, role)->uid;
 	c->gid = role_conf(p->conf, role)->gid;
+	c->next_uid = AUTH_NO_UID;
 	TAILQ_INSERT_TAIL(&p->children, c, link);
 	return c;
 }

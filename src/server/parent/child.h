@@ -34,6 +34,9 @@ struct child {
 	unsigned unanswered; /* IPC_PING in a row */
 	uint64_t idle_told;  /* clock_ms(), when auth heard of its idleness */
 	uint32_t uid, gid;
+	/* Another user's, that is started when this one has ended; AUTH_NO_UID:
+	 * none. */
+	uint32_t next_uid, next_gid;
 };
 
 /* Adds a process that is not started yet.  NULL: memory. */

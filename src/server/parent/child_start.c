@@ -169,6 +169,25 @@ refuse_store(const struct child *store)
 		child_tell_no_store(auth, store->uid, "its store cannot start");
 }
 
+/* Starts the store that comes in the place of one that has ended.  False: there
+ * is none. */
+static bool
+start_next(struct child *c)
+{
+	struct errbuf eb;
+
+	if (c->next_uid == AUTH_NO_UID)
+		return false;
+	c->uid = c->next_uid;
+	c->gid = c->next_gid;
+	c->next_uid = AUTH_NO_UID;
+	if (child_start(c, &eb) == E_OK)
+		return true;
+	log_start_error(c, &eb);
+	refuse_store(c);
+	return false;
+}
+
 static void
 on_died(struct ev_loop *loop, ev_child *w, int revents)
 {
@@ -189,6 +208,8 @@ on_died(struct ev_loop *loop, ev_child *w, int revents)
 	}
 	if (c->of_uid && never_ready)
 		refuse_store(c);
+	if (p->phase < PARENT_STOPPING && start_next(c))
+		return;
 	child_remove(c);
 	phase_child_gone(p);
 }

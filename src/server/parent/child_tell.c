@@ -137,6 +137,14 @@ child_tell_no_store(struct child *auth, uint32_t uid, const char *why)
 }
 
 void
+child_tell_full(struct child *auth, uint32_t uid)
+{
+	ipc_begin(auth->chan, IPC_STORES_FULL);
+	ipc_put_u32(auth->chan, uid);
+	send_end(auth);
+}
+
+void
 child_tell_idle(struct child *auth, const struct child *store)
 {
 	ipc_begin(auth->chan, IPC_IDLE);

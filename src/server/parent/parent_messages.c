@@ -83,6 +83,18 @@ take_given_up(void *arg, struct ipc_in *in)
 }
 
 static enum err
+take_replace(void *arg, struct ipc_in *in)
+{
+	uint16_t index = ipc_get_u16(in);
+	uint32_t uid = ipc_get_u32(in), gid = ipc_get_u32(in);
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	uid_store_replace(arg, index, uid, gid);
+	return E_OK;
+}
+
+static enum err
 take_idle(void *arg, struct ipc_in *in)
 {
 	struct child *c = arg;
@@ -127,7 +139,8 @@ static const struct ipc_rule worker_rules[] = { READY, MISBEHAVED, PONG };
 static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED, PONG,
 	{ IPC_USERS_CHECK, PHASE_SERVING, 0, 0, take_users_check },
 	{ IPC_STORE_WANTED, PHASE_SERVING, 0, 8, take_store_wanted },
-	{ IPC_IDLE, PHASE_SERVING, 0, 2, take_given_up } };
+	{ IPC_IDLE, PHASE_SERVING, 0, 2, take_given_up },
+	{ IPC_REPLACE, PHASE_SERVING, 0, 10, take_replace } };
 
 static const struct ipc_rule store_rules[] = { READY, MISBEHAVED, PONG,
 	{ IPC_IDLE, PHASE_SERVING, 0, 0, take_idle } };

@@ -81,7 +81,7 @@ uid_store_wanted(struct child *auth, uint32_t uid, uint32_t gid)
 		return;
 	}
 	if (n >= p->conf->uid_stores_max) {
-		child_tell_no_store(auth, uid, "too many users at a time");
+		child_tell_full(auth, uid);
 		return;
 	}
 	if ((c = child_new(p, ROLE_STORE, free_index(p))) == NULL) {
@@ -117,4 +117,22 @@ uid_store_given_up(struct parent *p, uint16_t index)
 
 	if (c != NULL && c->of_uid && !c->leaving)
 		child_stop(c, FINISH_MS);
+}
+
+void
+uid_store_replace(
+    struct child *auth, uint16_t index, uint32_t uid, uint32_t gid)
+{
+	struct child *c = child_find(auth->parent, ROLE_STORE, index);
+	const char *why = refusal(auth->parent, uid, gid);
+
+	if (why != NULL) {
+		child_tell_no_store(auth, uid, why);
+	} else if (c != NULL && c->of_uid && !c->leaving) {
+		c->next_uid = uid;
+		c->next_gid = gid;
+		child_stop(c, FINISH_MS);
+	} else {
+		uid_store_wanted(auth, uid, gid);
+	}
 }

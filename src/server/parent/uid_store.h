@@ -7,13 +7,17 @@
 
 #include "server/parent/child.h"
 
-/* auth asks for a store; it is told IPC_STORE_IS and IPC_ATTACH, or
- * IPC_NO_STORE. */
+/* auth asks for a store; it is told IPC_STORE_IS and IPC_ATTACH, IPC_NO_STORE,
+ * or IPC_STORES_FULL. */
 void uid_store_wanted(struct child *auth, uint32_t uid, uint32_t gid);
 
 /* The store says that it has been idle for long: auth is told so, and may
  * give it up; then it ends. */
 void uid_store_idle(struct child *store);
 void uid_store_given_up(struct parent *p, uint16_t index);
+
+/* The same, and then the store of that uid is started in its place. */
+void uid_store_replace(
+    struct child *auth, uint16_t index, uint32_t uid, uint32_t gid);
 
 #endif

@@ -115,6 +115,20 @@ take_open(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+/* What auth has given to us before has come before this. */
+static enum err
+take_retire(void *arg, struct ipc_in *in)
+{
+	struct store *st = arg;
+	enum err e = ipc_get_end(in);
+
+	if (e != E_OK)
+		return e;
+	ipc_begin(st->auth, IPC_RETIRED);
+	ipc_put_u8(st->auth, st->n_sessions == 0);
+	return ipc_end(st->auth);
+}
+
 static void
 store_auth_gone(void *arg, enum err why)
 {
@@ -129,9 +143,11 @@ static const struct ipc_rule auth_rule[] = {
 	{ IPC_OPEN, 1, 0,
 	    2 + 8 + 8 + 4 + NAME_MAX_OCTETS + 4 + MAIL_PATH_MAX + 4 + PEER_MAX,
 	    take_open },
+	{ IPC_RETIRE, 1, 0, 0, take_retire },
 };
 
-static const struct ipc_rules auth_rules = { auth_rule, 1, store_auth_gone };
+static const struct ipc_rules auth_rules = { auth_rule,
+	sizeof(auth_rule) / sizeof(auth_rule[0]), store_auth_gone };
 
 /* ---- the parent ---- */
 
