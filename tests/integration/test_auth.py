@@ -1,5 +1,8 @@
 """Signing in: USER and PASS, AUTH in all its forms."""
 import base64
+import socket
+import struct
+import time
 
 import pytest
 
@@ -218,10 +221,27 @@ def test_many_failures(server, connect):
 
 @pytest.mark.ours
 def test_failures_hold_up_nobody(place, serve, connect, login):
-    """failure_delay: later and later, but for others at once."""
+    """failure_delay: whoever signed in from there lately does not wait."""
     server = serve(place.maildir(drop.make(5, 1)), "failure_delay = yes\n")
+    login(server).quit()
     bad = connect(server.port)
     bad.ok("USER nobody")
     bad.send("PASS wrong\r\n")
+    server.await_event("login-failed")
     login(server).quit()
     assert bad.line().startswith(b"-ERR [AUTH]")
+
+
+@pytest.mark.ours
+def test_giving_up_buys_no_guess(place, serve):
+    """Whoever does not wait for the answer pays all the same: a failure after
+    0, 1, 3, 7, 15, 30 ... seconds is all that can be had."""
+    server = serve(place.maildir(drop.make(5, 1)), "failure_delay = yes\n")
+    for n in range(100):
+        with socket.create_connection(("127.0.0.1", server.port)) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                         struct.pack("ii", 1, 0))
+            s.sendall(b"USER user\r\nPASS guess%d\r\n" % n)
+            time.sleep(0.01)
+    server.await_event("session", 100)
+    assert 1 <= len(server.events("login-failed")) <= 8

@@ -826,10 +826,9 @@ test_penalty(void **state)
 	(void)state;
 	pass(1, "anna", "x");
 	answer_unchanged();
-	/* Nobody else waits, nor does who knows the password. */
+	/* Nobody else waits. */
 	pass_from(1, 1, "192.0.2.2", "anna", "secret");
 	opened(1, &store);
-	succeeds(2, "anna", "secret");
 	assert_true(clock_ms() - t < 500);
 	refused(1, SIGN_IN_CREDENTIALS, "password");
 	assert_in_range(clock_ms() - t, 950, 1900);
@@ -839,15 +838,88 @@ test_penalty(void **state)
 	answer_unchanged();
 	refused(3, SIGN_IN_CREDENTIALS, "password");
 	assert_in_range(clock_ms() - t, 1950, 3500);
-	/* Who leaves before the answer has failed all the same. */
-	pass(4, "anna", "z");
+	/* Who leaves before the answer has failed all the same, and what they
+	 * did not wait for is waited for now. */
+	pass_from(0, 4, "192.0.2.3", "anna", "z");
 	answer_unchanged();
 	about(0, IPC_SIGN_IN_END, 4);
 	t = clock_ms();
-	pass(5, "anna", "z");
+	pass_from(0, 5, "192.0.2.3", "anna", "zz");
 	answer_unchanged();
+	assert_in_range(clock_ms() - t, 900, 2900);
 	refused(5, SIGN_IN_CREDENTIALS, "password");
-	assert_in_range(clock_ms() - t, 3950, 6000);
+	assert_in_range(clock_ms() - t, 2900, 5500);
+}
+
+/* How many lines of the log say so. */
+static unsigned
+count_logged(const char *words)
+{
+	unsigned n = 0;
+	const char *p;
+
+	usleep(QUIET * 1000);
+	read_log();
+	for (p = rig.log; (p = strstr(p, words)) != NULL; p++)
+		n++;
+	return n;
+}
+
+/* Whoever does not wait for answers is given no more of them. */
+static void
+test_giving_up_buys_no_guess(void **state)
+{
+	char guess[16];
+
+	(void)state;
+	pass(1, "anna", "x");
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 1);
+	for (uint64_t i = 2; i < 200; i++) {
+		snprintf(guess, sizeof(guess), "guess %d", (int)i);
+		pass(i, i & 1 ? "anna" : "bob@b.org", guess);
+		usleep(1000);
+		about(0, IPC_SIGN_IN_END, i);
+	}
+	assert_int_equal(count_logged("ev=login-failed"), 1);
+	/* Nor is one of them the password. */
+	pass(200, "anna", "secret");
+	about(0, IPC_SIGN_IN_END, 200);
+	assert_silent(rig.store_fd[0], QUIET);
+	assert_silent(rig.store_fd[1], 0);
+}
+
+/* A mail program behind an address from where others fail does not wait, if it
+ * signed in from there lately; but only its own password is looked at for
+ * that, and only until a wrong one comes. */
+static void
+test_who_came_lately_does_not_wait(void **state)
+{
+	int store;
+
+	(void)state;
+	succeeds(1, "anna", "secret");
+	pass(2, "nobody", "x");
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 2);
+	for (uint64_t i = 3; i < 10; i++)
+		succeeds(i, "anna", "secret");
+	pass_from(1, 10, "192.0.2.2", "nobody", "x");
+	answer_unchanged();
+	about(1, IPC_SIGN_IN_END, 10);
+	pass_from(1, 11, "192.0.2.2", "anna", "secret"); /* not from there */
+	assert_silent(rig.store_fd[0], QUIET);
+	assert_silent(rig.store_fd[1], 0);
+	opened(11, &store);
+	pass(12, "nobody", "y");
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 12);
+	pass(13, "anna", "guess");
+	about(0, IPC_SIGN_IN_END, 13);
+	pass(14, "anna", "secret");
+	assert_silent(rig.store_fd[0], QUIET);
+	assert_silent(rig.store_fd[1], 0);
+	opened(14, &store);
 }
 
 /* ---- stores ---- */
@@ -1336,6 +1408,11 @@ main(void)
 		TEST(test_abandoned),
 		cmocka_unit_test_setup_teardown(
 		    test_penalty, set_up_penalties, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_giving_up_buys_no_guess, set_up_penalties, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_who_came_lately_does_not_wait, set_up_penalties,
+		    tear_down),
 		TEST(test_own_store),
 		TEST(test_idle_store),
 		TEST(test_no_store),

@@ -21,7 +21,7 @@ static uint64_t now;
 static uint32_t
 guess(const char *address, const char *password)
 {
-	return penalty_raise(p, address, "anna",
+	return penalty_raise(p, penalty_origin(p, address), "anna",
 	    (struct slice){ password, strlen(password) }, now);
 }
 
@@ -65,7 +65,7 @@ test_same_again(void **state)
 		assert_int_equal(guess("192.0.2.1", "old password"), 1000);
 	assert_int_equal(guess("192.0.2.1", "another"), 2000);
 	/* The same password for another user is a guess. */
-	assert_int_equal(penalty_raise(p, "192.0.2.1", "bob",
+	assert_int_equal(penalty_raise(p, penalty_origin(p, "192.0.2.1"), "bob",
 			     (struct slice){ "another", 7 }, now),
 	    4000);
 	/* Two devices, each with its own old password. */
@@ -73,6 +73,46 @@ test_same_again(void **state)
 		assert_int_equal(guess("192.0.2.1", "another"), 4000);
 		assert_int_equal(guess("192.0.2.1", "old password"), 4000);
 	}
+}
+
+static uint32_t
+due(const char *address)
+{
+	return penalty_due(p, penalty_origin(p, address), now);
+}
+
+/* Who has waited for the answer has paid; nobody else owes anything. */
+static void
+test_due(void **state)
+{
+	(void)state;
+	assert_int_equal(due("192.0.2.1"), 0);
+	guess("192.0.2.1", "a");
+	assert_int_equal(due("192.0.2.1"), 1000);
+	assert_int_equal(due("::ffff:192.0.2.1"), 1000);
+	assert_int_equal(due("192.0.2.2"), 0);
+	now += 400;
+	assert_int_equal(due("192.0.2.1"), 600);
+	now += 600;
+	assert_int_equal(due("192.0.2.1"), 0);
+	/* The same again is no other failure, but costs as much. */
+	guess("192.0.2.1", "a");
+	assert_int_equal(due("192.0.2.1"), 1000);
+	guess("192.0.2.1", "b");
+	assert_int_equal(due("192.0.2.1"), 2000);
+}
+
+/* Each time that there was no room counts. */
+static void
+test_load(void **state)
+{
+	uint64_t origin = penalty_origin(p, "192.0.2.1");
+
+	(void)state;
+	assert_int_equal(penalty_load(p, origin, now), 1000);
+	assert_int_equal(penalty_load(p, origin, now), 2000);
+	assert_int_equal(due("192.0.2.1"), 2000);
+	assert_int_equal(guess("192.0.2.1", "a"), 4000);
 }
 
 static void
@@ -144,6 +184,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_grows, fresh, done),
 		cmocka_unit_test_setup_teardown(test_same_again, fresh, done),
+		cmocka_unit_test_setup_teardown(test_due, fresh, done),
+		cmocka_unit_test_setup_teardown(test_load, fresh, done),
 		cmocka_unit_test_setup_teardown(test_decays, fresh, done),
 		cmocka_unit_test_setup_teardown(test_addresses, fresh, done),
 		cmocka_unit_test_setup_teardown(test_flood, fresh, done),

@@ -9,6 +9,7 @@
 #include "server/auth/hashpool.h"
 #include "server/auth/penalty.h"
 #include "server/auth/process.h"
+#include "server/auth/recent.h"
 #include "server/auth/stores.h"
 #include "server/auth/vcache.h"
 #include "server/users/scheme.h"
@@ -123,7 +124,9 @@ set_up(struct auth *a)
 	role_enter(&a->conf.role, NULL);
 	a->verified = vcache_new();
 	a->penalty = penalty_new();
+	a->recent = recent_new();
 	if (a->loop == NULL || a->verified == NULL || a->penalty == NULL ||
+	    a->recent == NULL ||
 	    hashpool_new(&a->hashes, a->loop, a->conf.hash_threads,
 		a->conf.hash_queue, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);

@@ -16,6 +16,7 @@ struct entry {
 	uint64_t address; /* a keyed digest, as is what was tried */
 	uint64_t tried[TRIED];
 	uint64_t last_ms;
+	uint64_t paid_ms;  /* when all has been paid */
 	unsigned failures; /* 0: empty; at most LEVELS */
 	unsigned next;     /* of tried */
 };
@@ -50,10 +51,10 @@ digest(const struct penalty *p, const void *data, size_t n)
 	return v;
 }
 
-/* Of what counts as one address.  An IPv4 one in IPv6's clothes is itself; a
- * scope behind a % does not matter; what is no address counts as it stands. */
-static uint64_t
-digest_address(const struct penalty *p, const char *address)
+/* An IPv4 address in IPv6's clothes is itself; a scope behind a % does not
+ * matter; what is no address counts as it stands. */
+uint64_t
+penalty_origin(const struct penalty *p, const char *address)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	size_t n = strcspn(address, "%");
@@ -82,18 +83,29 @@ digest_tried(const struct penalty *p, const char *user, struct slice secret)
 	return digest(p, both, sizeof(both));
 }
 
+static const struct entry *
+entry_find(const struct penalty *p, uint64_t address)
+{
+	const struct entry *set = p->entry[address % SETS];
+
+	for (int i = 0; i < WAYS; i++)
+		if (set[i].failures != 0 && set[i].address == address)
+			return &set[i];
+	return NULL;
+}
+
 /* The entry of an address, or the one that gives way to it. */
 static struct entry *
 entry_of(struct penalty *p, uint64_t address)
 {
 	struct entry *set = p->entry[address % SETS], *oldest = set;
+	const struct entry *found = entry_find(p, address);
 
-	for (int i = 0; i < WAYS; i++) {
-		if (set[i].failures != 0 && set[i].address == address)
-			return &set[i];
+	if (found != NULL)
+		return set + (found - set);
+	for (int i = 1; i < WAYS; i++)
 		if (set[i].last_ms < oldest->last_ms)
 			oldest = &set[i];
-	}
 	*oldest = (struct entry){ .address = address };
 	return oldest;
 }
@@ -107,14 +119,11 @@ was_tried(const struct entry *e, uint64_t tried)
 	return false;
 }
 
-uint32_t
-penalty_raise(struct penalty *p, const char *address, const char *user,
-    struct slice secret, uint64_t now_ms)
+/* Quiet minutes are taken back. */
+static void
+decay(struct entry *e, uint64_t now_ms)
 {
-	struct entry *e = entry_of(p, digest_address(p, address));
-	uint64_t tried = digest_tried(p, user, secret);
 	uint64_t quiet = (now_ms - e->last_ms) / PENALTY_DECAY_MS;
-	bool again = was_tried(e, tried);
 
 	if (quiet < e->failures) {
 		e->failures -= (unsigned)quiet;
@@ -122,11 +131,51 @@ penalty_raise(struct penalty *p, const char *address, const char *user,
 	} else {
 		e->failures = 0;
 	}
-	if (!again)
-		e->tried[e->next++ % TRIED] = tried;
-	if (!again || e->failures == 0) {
+}
+
+static uint32_t
+charge(struct entry *e, bool more, uint64_t now_ms)
+{
+	uint32_t ms;
+
+	if (more || e->failures == 0) {
 		e->failures += e->failures < LEVELS;
 		e->last_ms = now_ms;
 	}
-	return hold_ms[e->failures - 1];
+	ms = hold_ms[e->failures - 1];
+	e->paid_ms = now_ms + ms;
+	return ms;
+}
+
+uint32_t
+penalty_raise(struct penalty *p, uint64_t origin, const char *user,
+    struct slice secret, uint64_t now_ms)
+{
+	struct entry *e = entry_of(p, origin);
+	uint64_t tried = digest_tried(p, user, secret);
+	bool again = was_tried(e, tried);
+
+	decay(e, now_ms);
+	if (!again)
+		e->tried[e->next++ % TRIED] = tried;
+	return charge(e, !again, now_ms);
+}
+
+uint32_t
+penalty_load(struct penalty *p, uint64_t origin, uint64_t now_ms)
+{
+	struct entry *e = entry_of(p, origin);
+
+	decay(e, now_ms);
+	return charge(e, true, now_ms);
+}
+
+uint32_t
+penalty_due(const struct penalty *p, uint64_t origin, uint64_t now_ms)
+{
+	const struct entry *e = entry_find(p, origin);
+
+	return e != NULL && e->paid_ms > now_ms
+		   ? (uint32_t)(e->paid_ms - now_ms)
+		   : 0;
 }

@@ -37,6 +37,7 @@ struct auth {
 	struct hashpool *hashes;
 	struct vcache *verified;
 	struct penalty *penalty;
+	struct recent *recent;
 	struct auth_worker_list workers;
 	struct store_list stores;
 	struct store_waits store_waits;

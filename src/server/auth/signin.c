@@ -10,12 +10,13 @@
 #include "server/auth/auth_worker.h"
 #include "server/auth/hashpool.h"
 #include "server/auth/penalty.h"
+#include "server/auth/recent.h"
 #include "server/auth/stores.h"
 #include "server/auth/vcache.h"
 #include "server/conf/spelling.h"
 #include "server/users/account.h"
 
-enum state { SASL, CHECKING, HASHING, PLACING, HELD };
+enum state { SASL, DELAYED, CHECKING, HASHING, PLACING, HELD };
 
 struct signin {
 	struct auth *auth;
@@ -25,6 +26,8 @@ struct signin {
 	uint16_t worker_index;
 	const char *method;
 	char peer[PEER_MAX];
+	uint64_t origin; /* of penalty_origin() */
+	uint64_t who;    /* of recent_who(), once the user is known */
 	char user[NAME_MAX_OCTETS + 1]; /* by the rule for names, or empty */
 	char name[NAME_MAX_OCTETS + 1]; /* as the client gave it, cut */
 	struct sasl_server *sasl;
@@ -49,7 +52,7 @@ struct signin {
 	struct store_wait store;
 
 	enum sign_in_code code;
-	ev_timer held;
+	ev_timer delay;
 };
 
 static void verify(struct signin *s);
@@ -73,6 +76,7 @@ signin_new(
 	s->sid = sid;
 	s->method = method;
 	memcpy(s->peer, peer, strnlen(peer, PEER_MAX - 1));
+	s->origin = penalty_origin(a->penalty, s->peer);
 	return s;
 }
 
@@ -99,7 +103,7 @@ finish(struct signin *s, uint32_t store)
 {
 	if (s->worker != NULL)
 		auth_worker_signed_in(s->worker, s->sid, store);
-	ev_timer_stop(s->auth->loop, &s->held);
+	ev_timer_stop(s->auth->loop, &s->delay);
 	s->auth->n_signins--;
 	forget_secrets(s);
 	free(s->timestamp);
@@ -147,19 +151,31 @@ answer(struct signin *s)
 }
 
 static void
+wait_for(struct signin *s, enum state state, uint32_t ms,
+    void (*then)(struct ev_loop *loop, ev_timer *t, int revents))
+{
+	s->state = state;
+	ev_now_update(s->auth->loop);
+	ev_timer_init(&s->delay, then, ms / 1e3, 0);
+	s->delay.data = s;
+	ev_timer_start(s->auth->loop, &s->delay);
+}
+
+static void
 on_held(struct ev_loop *loop, ev_timer *t, int revents)
 {
 	answer(t->data);
 }
 
+/* What s->code says, when that has been paid for. */
 static void
-hold(struct signin *s, uint32_t ms)
+answer_after(struct signin *s, uint32_t ms)
 {
-	s->state = HELD;
-	ev_now_update(s->auth->loop);
-	ev_timer_init(&s->held, on_held, ms / 1e3, 0);
-	s->held.data = s;
-	ev_timer_start(s->auth->loop, &s->held);
+	forget_secrets(s);
+	if (ms == 0 || s->worker == NULL)
+		answer(s);
+	else
+		wait_for(s, HELD, ms, on_held);
 }
 
 static void
@@ -187,26 +203,31 @@ refuse(struct signin *s, enum sign_in_code code, const char *why)
 	answer(s);
 }
 
+/* What was tried: the password, or the digest of APOP. */
+static struct slice
+secret_of(const struct signin *s)
+{
+	return s->password != NULL
+		   ? (struct slice){ s->password, strlen(s->password) }
+		   : (struct slice){ (const char *)s->digest,
+			     sizeof(s->digest) };
+}
+
 /* The credentials are wrong. */
 static void
 deny(struct signin *s, const char *why)
 {
-	struct slice tried = { (const char *)s->digest, sizeof(s->digest) };
+	struct auth *a = s->auth;
 	uint32_t ms = 0;
 
 	s->code = SIGN_IN_CREDENTIALS;
 	s->why = why;
 	log_refused(s);
-	if (s->password != NULL)
-		tried = (struct slice){ s->password, strlen(s->password) };
-	if (s->auth->conf.penalties)
+	recent_forget(a->recent, s->who);
+	if (a->conf.penalties)
 		ms = penalty_raise(
-		    s->auth->penalty, s->peer, s->user, tried, clock_ms());
-	forget_secrets(s);
-	if (ms == 0 || s->worker == NULL)
-		answer(s);
-	else
-		hold(s, ms);
+		    a->penalty, s->origin, s->user, secret_of(s), clock_ms());
+	answer_after(s, ms);
 }
 
 /* ---- is the users file current? ---- */
@@ -338,10 +359,41 @@ note_name(struct signin *s, struct slice name)
 	s->name[n] = '\0';
 }
 
+static void
+look(struct signin *s)
+{
+	if (userfile_is_stale(&s->auth->userfile))
+		check_users(s);
+	else
+		verify(s);
+}
+
+static void
+on_delayed(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	look(t->data);
+}
+
+/* How long it waits until it is looked at: what failures of its address have
+ * cost, and whoever made them did not wait for.  Not for a user who signed in
+ * from there lately, with this password. */
+static uint32_t
+delay_due(struct signin *s)
+{
+	struct auth *a = s->auth;
+	uint64_t now = clock_ms();
+	uint32_t ms = penalty_due(a->penalty, s->origin, now);
+
+	if (ms != 0 && recent_confirms(a->recent, s->who, secret_of(s), now))
+		return 0;
+	return ms;
+}
+
 /* A name and maybe a password have been claimed. */
 static void
 claim(struct signin *s, struct slice name, const struct slice *password)
 {
+	uint32_t ms;
 	enum err e = name_normalize(&s->auth->rule, name, s->user, NULL);
 
 	note_name(s, name);
@@ -364,10 +416,11 @@ claim(struct signin *s, struct slice name, const struct slice *password)
 			return;
 		}
 	}
-	if (userfile_is_stale(&s->auth->userfile))
-		check_users(s);
+	s->who = recent_who(s->auth->recent, s->origin, s->user);
+	if ((ms = delay_due(s)) != 0)
+		wait_for(s, DELAYED, ms, on_delayed);
 	else
-		verify(s);
+		look(s);
 }
 
 void
@@ -523,6 +576,7 @@ place(struct signin *s)
 	struct errbuf eb;
 	const char *why;
 
+	recent_add(s->auth->recent, s->who, secret_of(s), clock_ms());
 	forget_secrets(s);
 	if (s->worker == NULL) {
 		finish(s, 0);

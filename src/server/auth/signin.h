@@ -2,6 +2,7 @@
  * signin.h - one sign-in, from the request to IPC_OPEN or IPC_REFUSED.
  *
  *	SASL      a mechanism waits for the client's next message
+ *	DELAYED   failures that came from the same address are being paid for
  *	CHECKING  the parent is asked whether the users file is current: when
  *	          it looks changed, and once before credentials are refused
  *	HASHING   on the hash pool
