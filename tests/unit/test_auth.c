@@ -922,6 +922,31 @@ test_who_came_lately_does_not_wait(void **state)
 	opened(14, &store);
 }
 
+/* Costly hashes wait in the queue of one.  The crowd is refused, and that costs
+ * it time; others come next.  All of it is one line. */
+static void
+test_crowd(void **state)
+{
+	char text[2 * SCHEME_STORED_MAX + 64];
+	uint64_t sid;
+	int store;
+
+	(void)state;
+	snprintf(text, sizeof(text), "c:%s\nd:%s\n", rig.costly, rig.costly);
+	replace_users(text);
+	send_users(rig.users);
+	for (sid = 1; sid <= 40; sid++)
+		pass(sid, "c", "wrong");
+	pass_from(1, 1, "192.0.2.2", "d", "other secret");
+	opened(1, &store);
+	assert_int_equal(count_logged("why=hash-queue"), 1);
+	/* Their refusals are held. */
+	assert_silent(rig.pop3_fd[0], 0);
+	pass(50, "d", "other secret");
+	assert_silent(rig.store_fd[0], QUIET);
+	assert_silent(rig.store_fd[1], 0);
+}
+
 /* ---- stores ---- */
 
 static enum err
@@ -1413,6 +1438,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_who_came_lately_does_not_wait, set_up_penalties,
 		    tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_crowd, set_up_penalties, tear_down),
 		TEST(test_own_store),
 		TEST(test_idle_store),
 		TEST(test_no_store),

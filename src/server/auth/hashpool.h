@@ -1,10 +1,18 @@
 /*
  * hashpool.h - threads that check costly hashes, at most so many at a time.
+ *
+ * Who waits has a turn as the others have: the jobs of one address follow one
+ * another, and so do those for one user, however many there are; between them
+ * come those of everybody else.  Users who signed in from their address lately
+ * go before all others.  When no more may wait, the one that would have its
+ * turn last gives way.
  */
 #ifndef SERVER_AUTH_HASHPOOL_H
 #define SERVER_AUTH_HASHPOOL_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/err.h"
 #include "base/pool.h"
@@ -14,17 +22,26 @@ struct hashpool;
 /* Of the caller, who keeps it and the strings until done() or a cancel that
  * succeeds. */
 struct hash_job {
-	struct pool_job job;
 	const char *stored, *password;
-	enum err result;                    /* of scheme_verify() */
+	uint64_t origin, user; /* whose it is: keyed digests */
+	bool known;            /* they signed in from there lately */
+	enum err result;       /* of scheme_verify(); E_FULL: it gave way */
 	void (*done)(struct hash_job *job); /* in the loop's thread */
+
+	/* The rest is the module's own. */
+	struct pool_job job;
+	struct hashpool *pool;
+	TAILQ_ENTRY(hash_job) link;
+	uint64_t turn;
+	bool waiting;
 };
 
 /* Starts the threads.  queue_max: jobs that may wait. */
 enum err hashpool_new(struct hashpool **p_r, struct ev_loop *loop,
     unsigned threads, unsigned queue_max, struct errbuf *eb) NODISCARD;
 
-/* E_FULL: as many wait as may. */
+/* E_FULL: as many wait as may, and this one would have its turn last.  Another
+ * one that gives way has its done() called before this returns. */
 enum err hashpool_add(struct hashpool *p, struct hash_job *job) NODISCARD;
 
 /* True if the job was still waiting: done() will not be called. */

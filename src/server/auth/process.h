@@ -43,6 +43,9 @@ struct auth {
 	struct store_waits store_waits;
 	unsigned n_store_waits, n_signins;
 	uint32_t store_serial;
+	/* Sign-ins refused for want of room that are not logged yet. */
+	unsigned crowded;
+	ev_timer crowd_log;
 };
 
 #endif

@@ -18,6 +18,9 @@
 
 enum state { SASL, DELAYED, CHECKING, HASHING, PLACING, HELD };
 
+/* Refusals for want of room are logged by their number, this often. */
+static const ev_tstamp CROWD_LOG = 10;
+
 struct signin {
 	struct auth *auth;
 	struct auth_worker *worker; /* NULL: abandoned */
@@ -230,6 +233,50 @@ deny(struct signin *s, const char *why)
 	answer_after(s, ms);
 }
 
+static void
+on_crowd_log(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	struct auth *a = t->data;
+
+	if (a->crowded != 0)
+		log_line(LOG_WARNING, "ev=login-crowd refused=%u", a->crowded);
+	else
+		ev_timer_stop(loop, t);
+	a->crowded = 0;
+}
+
+/* The first of a crowd has a line of its own, the others are counted. */
+static void
+log_crowded(struct signin *s)
+{
+	struct auth *a = s->auth;
+
+	if (ev_is_active(&a->crowd_log)) {
+		a->crowded++;
+		return;
+	}
+	log_refused(s);
+	ev_timer_init(&a->crowd_log, on_crowd_log, CROWD_LOG, CROWD_LOG);
+	a->crowd_log.data = a;
+	ev_timer_start(a->loop, &a->crowd_log);
+}
+
+/* Too many passwords wait to be verified.  It is nobody's failure, but it costs
+ * their address time as one would: there the crowd may come from. */
+static void
+refuse_crowded(struct signin *s)
+{
+	struct auth *a = s->auth;
+	uint32_t ms = 0;
+
+	s->code = SIGN_IN_TEMPORARY;
+	s->why = "hash-queue";
+	log_crowded(s);
+	if (a->conf.penalties)
+		ms = penalty_load(a->penalty, s->origin, clock_ms());
+	answer_after(s, ms);
+}
+
 /* ---- is the users file current? ---- */
 
 static void
@@ -281,6 +328,10 @@ on_hashed(struct hash_job *job)
 	struct auth *a = s->auth;
 	const struct user *u;
 
+	if (job->result == E_FULL) {
+		refuse_crowded(s);
+		return;
+	}
 	if (job->result == E_OK && s->known)
 		vcache_add(
 		    a->verified, s->user, s->stored, s->password, clock_ms());
@@ -313,10 +364,15 @@ hash(struct signin *s, const char *stored)
 	}
 	s->state = HASHING;
 	s->job = (struct hash_job){
-		.stored = s->stored, .password = s->password, .done = on_hashed
+		.stored = s->stored,
+		.password = s->password,
+		.origin = s->origin,
+		.user = recent_who(a->recent, 0, s->user),
+		.known = recent_has(a->recent, s->who, clock_ms()),
+		.done = on_hashed,
 	};
 	if (hashpool_add(a->hashes, &s->job) != E_OK)
-		refuse(s, SIGN_IN_TEMPORARY, "hash-queue");
+		refuse_crowded(s);
 }
 
 /* Against the users that there are now. */
