@@ -947,6 +947,32 @@ test_crowd(void **state)
 	assert_silent(rig.store_fd[1], 0);
 }
 
+/* A wrong password that costs nothing to verify takes its place among those
+ * that do; a right one does not. */
+static void
+test_cheap_takes_as_long(void **state)
+{
+	char text[SCHEME_STORED_MAX + 64];
+
+	(void)state;
+	snprintf(text, sizeof(text), "c:%s\na:{PLAIN}secret\n", rig.costly);
+	replace_users(text);
+	send_users(rig.users);
+	pass(1, "c", "other secret");
+	pass(2, "a", "wrong");
+	pass(3, "a", "wrong");
+	refused(3, SIGN_IN_TEMPORARY, "hash-queue");
+	pass(4, "a", "secret");
+	for (int i = 0; i < 2; i++) {
+		static const uint64_t sid[] = { 4, 1 };
+		int store;
+
+		opened(sid[i], &store);
+	}
+	answer_unchanged();
+	refused(2, SIGN_IN_CREDENTIALS, "password");
+}
+
 /* ---- stores ---- */
 
 static enum err
@@ -1440,6 +1466,8 @@ main(void)
 		    tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_crowd, set_up_penalties, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_cheap_takes_as_long, set_up, tear_down),
 		TEST(test_own_store),
 		TEST(test_idle_store),
 		TEST(test_no_store),

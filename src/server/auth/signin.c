@@ -46,6 +46,7 @@ struct signin {
 	bool known;          /* there is such a user, and not locked out */
 	uint64_t generation; /* of the users it was verified against, or 0 */
 	char *stored;        /* for the job */
+	bool is_cheap; /* it is known to be wrong; the job only takes time */
 	struct hash_job job;
 	struct userfile_wait wait;
 	const char *why; /* it does not match */
@@ -332,12 +333,14 @@ on_hashed(struct hash_job *job)
 		refuse_crowded(s);
 		return;
 	}
-	if (job->result == E_OK && s->known)
+	if (s->is_cheap)
+		job->result = E_DENIED;
+	else if (job->result == E_OK && s->known)
 		vcache_add(
 		    a->verified, s->user, s->stored, s->password, clock_ms());
 	if (s->generation != a->userfile.generation) {
 		u = users_find(a->userfile.users, s->user);
-		if ((u != NULL) != s->known ||
+		if (s->is_cheap || (u != NULL) != s->known ||
 		    (u != NULL && strcmp(u->hash, s->stored) != 0)) {
 			verify(s);
 			return;
@@ -352,7 +355,7 @@ hash(struct signin *s, const char *stored)
 {
 	struct auth *a = s->auth;
 
-	if (s->known &&
+	if (s->known && !s->is_cheap &&
 	    vcache_has(a->verified, s->user, stored, s->password, clock_ms())) {
 		verified(s, E_OK);
 		return;
@@ -375,6 +378,23 @@ hash(struct signin *s, const char *stored)
 		refuse_crowded(s);
 }
 
+/* A password that is stored as it is, or so that verifying costs nothing.  If it
+ * is wrong and other users have costly ones, it takes as long as theirs: the
+ * time must not tell the two kinds of users apart. */
+static void
+verify_cheap(struct signin *s, const char *stored)
+{
+	const char *costly = users_costly(s->auth->userfile.users);
+	enum err e = scheme_verify(stored, s->password);
+
+	if (e != E_DENIED || costly == NULL) {
+		verified(s, e);
+		return;
+	}
+	s->is_cheap = true;
+	hash(s, costly);
+}
+
 /* Against the users that there are now. */
 static void
 verify(struct signin *s)
@@ -384,6 +404,7 @@ verify(struct signin *s)
 	const char *stored = u != NULL ? u->hash : NULL;
 
 	s->generation = f->generation;
+	s->is_cheap = false;
 	s->why = u == NULL ? "unknown-user" : "password";
 	if (u != NULL && scheme_check(stored, NULL) == E_DENIED) {
 		s->why = "locked";
@@ -399,7 +420,7 @@ verify(struct signin *s)
 	else if (stored == NULL)
 		verified(s, E_DENIED);
 	else if (!scheme_is_costly(stored))
-		verified(s, scheme_verify(stored, s->password));
+		verify_cheap(s, stored);
 	else
 		hash(s, stored);
 }
