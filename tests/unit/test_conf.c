@@ -202,6 +202,7 @@ static const struct row bad_text[] = {
 	    "1: there is no setting userz; did you mean users?\n"
 	    "3: there is no setting prot; did you mean port?\n"
 	    "4: there is no setting tsl; did you mean tls?\n"
+	    "6: there is no setting userz; did you mean users?\n"
 	    "7: workers = \"x\" is no number in its range; write 0 to 64" },
 	{ "\xef\xbb\xbfuserz = 1\n",
 	    "1: there is no setting userz; did you mean users?" },
