@@ -197,16 +197,19 @@ ok_take(struct pop3_client *c, struct buf *in, struct slice line,
 		    N_("the server sent octets behind its answer to STLS"));
 }
 
-/* Into the place of the base64. */
+/* Into the place of the base64.  Exchange sends a "+" with nothing behind it,
+ * where RFC 5034 has "+ ". */
 static void
-challenge_take(struct pop3_client *c, struct slice line, struct pop3_event *ev)
+challenge_take(struct pop3_client *c, struct pop3_event *ev)
 {
 	struct slice text = ev->text;
 	size_t n = 0;
 
 	ev->type = POP3_EV_CHALLENGE;
 	ev->text = (struct slice){ 0 };
-	ev->odd = line.n == 1 || b64_decode((char *)text.p, text, &n) != E_OK;
+	while (text.n != 0 && text.p[text.n - 1] == ' ')
+		text.n--;
+	ev->odd = b64_decode((char *)text.p, text, &n) != E_OK;
 	ev->data = (struct slice){ text.p, n };
 	c->sasl_asked = true;
 }
@@ -232,7 +235,7 @@ reply_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
 		return;
 	case POP3_STATUS_CHALLENGE:
 		if (ev->cmd == POP3_CMD_AUTH) {
-			challenge_take(c, line, ev);
+			challenge_take(c, ev);
 			return;
 		}
 		break;

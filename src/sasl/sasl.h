@@ -30,6 +30,8 @@ enum sasl_flags {
 	SASL_NEEDS_CERTIFICATE = 16, /* the connection bears the client's */
 	SASL_NEEDS_BINDING = 32,     /* both ends have the channel's binding */
 	SASL_MUTUAL = 64,            /* the server proves itself, too */
+	SASL_ASKS_FIRST = 128, /* a client awaits the first question, though
+	                        * our server takes an initial response */
 };
 
 enum sasl_result {
@@ -185,7 +187,8 @@ void sasl_client_free(struct sasl_client *c);
 
 /* The first call, with an empty `in`, makes the initial response of a
  * client-first mechanism; later calls answer challenges, also one that comes
- * after SASL_DONE.  Of SCRAM, one call takes as long as the server's number
+ * after SASL_DONE.  LOGIN reads what is asked; an empty question, or one that
+ * it does not know, is answered in the usual order.  Of SCRAM, one call takes as long as the server's number
  * of iterations asks for: parts of a second for SASL_ITERATIONS_CLIENT, beyond
  * which it fails. */
 enum sasl_result sasl_client_step(

@@ -430,6 +430,47 @@ test_client_refuses(void **state)
 		}
 }
 
+/* The password goes where a password is asked, and nowhere else: a server that
+ * asks for the name again gets the name. */
+static void
+test_login_reads_questions(void **state)
+{
+	static const struct {
+		struct slice asked[3];
+		const char *said; /* n: the name, p: the password */
+	} table[] = {
+		{ { LIT("Username:"), LIT("Password:") }, "np" },
+		{ { LIT("User Name\0"), LIT("Password\0") }, "np" },
+		{ { LIT("USER NAME"), LIT("PASSWORD FOR USER a") }, "np" },
+		{ { LIT("login:"), LIT("passwd") }, "np" },
+		{ { LIT("E-mail?"), LIT("Secret?") }, "np" },
+		{ { LIT(""), LIT("") }, "np" },
+		{ { LIT("Username:"), LIT("Username:"), LIT("Password:") },
+		    "nnp" },
+		{ { LIT("Username:"), LIT("Username:"), LIT("Username:") },
+		    "nnn" },
+		{ { LIT("Password:"), LIT("Username:") }, "p" },
+	};
+	struct sasl_credentials cred = { .authcid = LIT("n"),
+		.password = LIT("p") };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct sasl_client *c = sasl_client_new(mech("LOGIN"), &cred);
+		struct buf out;
+
+		buf_init(&out, 64, true);
+		for (size_t k = 0; k < 3; k++)
+			sasl_client_step(c, table[i].asked[k], &out);
+		assert_slice((struct slice){ buf_data(&out), out.len },
+		    table[i].said, strlen(table[i].said));
+		assert_int_equal(
+		    sasl_client_step(c, LIT("Password:"), &out), SASL_FAILED);
+		buf_free(&out);
+		sasl_client_free(c);
+	}
+}
+
 static void
 test_client_says_once(void **state)
 {
@@ -531,6 +572,7 @@ main(void)
 		cmocka_unit_test(test_login_malformed),
 		cmocka_unit_test(test_both_ends),
 		cmocka_unit_test(test_client_refuses),
+		cmocka_unit_test(test_login_reads_questions),
 		cmocka_unit_test(test_client_says_once),
 		cmocka_unit_test(test_plain_prepares),
 		cmocka_unit_test(test_no_memory),

@@ -23,7 +23,8 @@ struct sign_in {
 	const char *method;       /* "SCRAM-SHA-256", "USER" */
 	struct sasl_client *sasl; /* NULL: USER, APOP */
 	struct buf answer;        /* to the server's challenge */
-	bool deferred;            /* the first one has not been sent yet */
+	bool first_open; /* the server may still ask for the first message: it
+	                  * was too long for the command, or was ignored */
 };
 
 /* ---- the secret ---- */
@@ -259,8 +260,9 @@ static void
 begin_sasl(struct visit *v, const struct sasl_mechanism *m)
 {
 	struct sign_in *in = v->sign_in;
-	bool first = !(m->flags & SASL_SERVER_FIRST);
+	bool first = !(m->flags & (SASL_SERVER_FIRST | SASL_ASKS_FIRST));
 	struct slice initial;
+	bool deferred;
 
 	in->method = m->name;
 	if ((in->sasl = sasl_client_new(m, &in->credentials)) == NULL) {
@@ -273,7 +275,8 @@ begin_sasl(struct visit *v, const struct sasl_mechanism *m)
 	}
 	initial = made(in);
 	visit_sent(v, pop3_client_auth(&v->pop3, &v->line.out, m->name,
-			  first ? &initial : NULL, &in->deferred));
+			  first ? &initial : NULL, &deferred));
+	in->first_open = first;
 }
 
 /* A server that has offered a stronger sign-in before is not believed to have
@@ -359,6 +362,13 @@ cancel(struct visit *v)
 		visit_sent(v, pop3_client_cancel(&v->pop3, &v->line.out));
 }
 
+/* Some servers ask without base64: LOGIN answers in the usual order then. */
+static bool
+asks_in_words(const struct sign_in *in)
+{
+	return (sasl_flags(in->method) & SASL_ASKS_FIRST) != 0;
+}
+
 static void
 challenged(struct visit *v, const struct pop3_event *ev)
 {
@@ -368,9 +378,9 @@ challenged(struct visit *v, const struct pop3_event *ev)
 		visit_finish(v); /* it goes on, though we have cancelled */
 		return;
 	}
-	if (in->deferred && (ev->data.n == 0 || ev->odd)) {
-		in->deferred = false; /* the answer has been made already */
-	} else if (ev->odd) {
+	if (in->first_open && (ev->data.n == 0 || ev->odd)) {
+		/* Any words ask for it; it has been made already. */
+	} else if (ev->odd && !asks_in_words(in)) {
 		visit_fail(v, OUTCOME_PROTOCOL,
 		    _("%s sent a challenge that is not base64"),
 		    v->conf.account->server);
@@ -380,6 +390,7 @@ challenged(struct visit *v, const struct pop3_event *ev)
 		cancel(v);
 		return;
 	}
+	in->first_open = false;
 	visit_sent(v, pop3_client_answer(&v->pop3, &v->line.out, made(in)));
 }
 
