@@ -72,3 +72,80 @@ pop3_code_parse(struct slice *text)
 	}
 	return code_find(code);
 }
+
+/* ---- words without a code ---- */
+
+/* In lower case; the first row that is in the text counts. */
+static const struct {
+	const char *words;
+	enum pop3_code code;
+} phrases[] = {
+	/* Somebody has to do something about it first. */
+	{ "password", POP3_CODE_SYS_PERM },
+	{ "credential", POP3_CODE_SYS_PERM },
+	{ "invalid", POP3_CODE_SYS_PERM },
+	{ "incorrect", POP3_CODE_SYS_PERM },
+	{ "denied", POP3_CODE_SYS_PERM },
+	{ "not allowed", POP3_CODE_SYS_PERM },
+	{ "attempts", POP3_CODE_SYS_PERM },
+	{ "disabled", POP3_CODE_SYS_PERM },
+	{ "blocked", POP3_CODE_SYS_PERM },
+	{ "suspended", POP3_CODE_SYS_PERM },
+	{ "expired", POP3_CODE_SYS_PERM },
+	{ "account locked", POP3_CODE_SYS_PERM },
+	{ "account is locked", POP3_CODE_SYS_PERM },
+	{ "account has been locked", POP3_CODE_SYS_PERM },
+	{ "locked out", POP3_CODE_SYS_PERM },
+
+	{ "lock busy", POP3_CODE_IN_USE },
+	{ "lock maildrop", POP3_CODE_IN_USE },
+	{ "lock mailbox", POP3_CODE_IN_USE },
+	{ "lock the mail", POP3_CODE_IN_USE },
+	{ "lock your mail", POP3_CODE_IN_USE },
+	{ "already locked", POP3_CODE_IN_USE },
+	{ "maildrop locked", POP3_CODE_IN_USE },
+	{ "mailbox locked", POP3_CODE_IN_USE },
+	{ "is locked", POP3_CODE_IN_USE },
+	{ "in use", POP3_CODE_IN_USE },
+	{ "another session", POP3_CODE_IN_USE },
+	{ "another pop", POP3_CODE_IN_USE },
+	{ "already open", POP3_CODE_IN_USE },
+	{ "already logged in", POP3_CODE_IN_USE },
+
+	{ "allowed only every", POP3_CODE_LOGIN_DELAY },
+	{ "minimum interval", POP3_CODE_LOGIN_DELAY },
+	{ "too often", POP3_CODE_LOGIN_DELAY },
+	{ "too frequent", POP3_CODE_LOGIN_DELAY },
+	{ "please wait", POP3_CODE_LOGIN_DELAY },
+
+	{ "number of connections", POP3_CODE_SYS_TEMP },
+	{ "too many", POP3_CODE_SYS_TEMP },
+	{ "temporar", POP3_CODE_SYS_TEMP },
+	{ "try later", POP3_CODE_SYS_TEMP },
+	{ "again later", POP3_CODE_SYS_TEMP },
+	{ "busy", POP3_CODE_SYS_TEMP },
+	{ "overload", POP3_CODE_SYS_TEMP },
+	{ "unavailable", POP3_CODE_SYS_TEMP },
+	{ "not available", POP3_CODE_SYS_TEMP },
+	{ "shutting down", POP3_CODE_SYS_TEMP },
+};
+
+static bool
+contains(struct slice text, const char *words)
+{
+	size_t n = strlen(words);
+
+	for (size_t at = 0; at + n <= text.n; at++)
+		if (slice_caseeq((struct slice){ text.p + at, n }, words))
+			return true;
+	return false;
+}
+
+enum pop3_code
+pop3_code_guess(struct slice text)
+{
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
+		if (contains(text, phrases[i].words))
+			return phrases[i].code;
+	return POP3_NO_CODE;
+}

@@ -24,4 +24,10 @@ enum pop3_code pop3_code_parse(struct slice *text);
 /* "SYS/TEMP"; NULL: no code, or one that we do not know. */
 const char *pop3_code_name(enum pop3_code code);
 
+/* What a refusal without a code means by its words: IN_USE, LOGIN_DELAY,
+ * SYS_TEMP, all of which pass; SYS_PERM; POP3_NO_CODE: nothing that we know.
+ * Words about the password or a block of the account are never taken for
+ * something that passes: trying again could lock a person out. */
+enum pop3_code pop3_code_guess(struct slice text);
+
 #endif

@@ -99,3 +99,43 @@ def test_login_is_asked_in_words(odd, client, question):
     m = client().account(at=odd(Asks, letters(1), sasl=("LOGIN",)))
     m.collect()
     assert len(m.files()) == 1
+
+
+# "Later", and "never".
+
+@pytest.mark.core
+@pytest.mark.parametrize("verb", ["GREETING", "USER", "PASS", "STAT"])
+@pytest.mark.parametrize("said", [
+    "maildrop already locked", "Login allowed only every 15 minutes",
+    "Temporary authentication failure", "too many connections"])
+def test_later_without_a_code(odd, client, verb, said):
+    server = odd(Session, letters(2), sasl=())
+    server.fault(verb, faults.err(said))
+    m = client().account(at=server, patience=30)
+    m.collect(seconds=60)
+    assert len(m.files()) == 2
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("said", [
+    "wrong password", "account is locked", "account temporarily disabled",
+    "too many failed attempts, try again later"])
+def test_refused_is_not_later(odd, client, said):
+    """Another try could lock the person out."""
+    server = odd(Session, letters(2), sasl=())
+    server.fault("PASS", faults.err(said), times=faults.ALWAYS)
+    m = client().account(at=server, patience=60)
+    m.collect(status=malote.NOPERM)
+    assert len(server.commands("PASS")) == 1
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("said", ["[SYS/PERM] no POP3 here", "access denied",
+                                  "your network is blocked"])
+def test_turned_away_for_good(odd, client, said):
+    """What does not pass is said at once."""
+    server = odd(Session, letters(2))
+    server.fault("GREETING", faults.err(said), times=faults.ALWAYS)
+    m = client().account(at=server, patience=60)
+    m.collect(status=malote.UNAVAILABLE)
+    assert len(server.sessions) == 1

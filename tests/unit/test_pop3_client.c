@@ -215,6 +215,46 @@ test_codes(void **state)
 	reply_check(POP3_CMD_PASS, "+OK [XYZ] yes\r\n", "PASS ok 7 yes\n");
 }
 
+/* What servers say without a code, as it was seen. */
+static void
+test_words_without_code(void **state)
+{
+	static const struct {
+		const char *text;
+		enum pop3_code code;
+	} table[] = {
+		{ "maildrop already locked", POP3_CODE_IN_USE },
+		{ "Unable to lock maildrop: it is locked by POP server",
+		    POP3_CODE_IN_USE },
+		{ ".tim.pop lock busy!  Is another session active?",
+		    POP3_CODE_IN_USE },
+		{ "MAILBOX IN USE", POP3_CODE_IN_USE },
+		{ "Login allowed only every 15 minutes",
+		    POP3_CODE_LOGIN_DELAY },
+		{ "logging in too often", POP3_CODE_LOGIN_DELAY },
+		{ "Maximum number of connections exceeded",
+		    POP3_CODE_SYS_TEMP },
+		{ "Temporary authentication failure.", POP3_CODE_SYS_TEMP },
+		{ "service unavailable", POP3_CODE_SYS_TEMP },
+		{ "Busy", POP3_CODE_SYS_TEMP },
+		/* trying these again helps nobody */
+		{ "Too many login attempts, try again later",
+		    POP3_CODE_SYS_PERM },
+		{ "Account is locked", POP3_CODE_SYS_PERM },
+		{ "account temporarily disabled", POP3_CODE_SYS_PERM },
+		{ "invalid password; is it in use?", POP3_CODE_SYS_PERM },
+		{ "access denied", POP3_CODE_SYS_PERM },
+		{ "authentication failed", POP3_NO_CODE },
+		{ "bus", POP3_NO_CODE },
+		{ "", POP3_NO_CODE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ITEMS(table); i++)
+		assert_int_equal(
+		    pop3_code_guess(text(table[i].text)), table[i].code);
+}
+
 /* C-ENG-03, C-ENG-16: one line, and nothing else before our command. */
 static void
 test_greeting(void **state)
@@ -1202,6 +1242,7 @@ main(void)
 		cmocka_unit_test(test_indicator),
 		cmocka_unit_test(test_binary),
 		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_words_without_code),
 		cmocka_unit_test(test_greeting),
 		cmocka_unit_test(test_timestamp),
 		cmocka_unit_test(test_stat),

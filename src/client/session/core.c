@@ -33,27 +33,30 @@ visit_quote(struct slice text)
 	return str_quote(out, sizeof(out), text.p, text.n);
 }
 
-void
+enum pop3_code
 visit_refused(struct visit *v, const struct pop3_event *ev, const char *what)
 {
 	const char *said = visit_quote(ev->text);
+	enum pop3_code code =
+	    ev->code == POP3_NO_CODE ? pop3_code_guess(ev->text) : ev->code;
 	enum outcome o = OUTCOME_SERVER;
 
-	if (ev->code == POP3_CODE_IN_USE || ev->code == POP3_CODE_LOGIN_DELAY ||
-	    ev->code == POP3_CODE_SYS_TEMP)
+	if (code == POP3_CODE_IN_USE || code == POP3_CODE_LOGIN_DELAY ||
+	    code == POP3_CODE_SYS_TEMP)
 		o = OUTCOME_BUSY;
-	else if (ev->code == POP3_CODE_AUTH)
+	else if (code == POP3_CODE_AUTH)
 		o = OUTCOME_DENIED;
-	if (ev->code == POP3_CODE_LOGIN_DELAY)
+	if (code == POP3_CODE_LOGIN_DELAY)
 		v->result.retry = v->pop3.capa.login_delay_s;
 	if (ev->text.n == 0)
 		visit_fail(v, o, _("%s: the server does not say why"), what);
-	else if (ev->code == POP3_CODE_IN_USE)
+	else if (code == POP3_CODE_IN_USE)
 		visit_fail(v, o,
 		    _("the maildrop is in use by another program: \"%s\""),
 		    said);
 	else
 		visit_fail(v, o, _("%s: the server says \"%s\""), what, said);
+	return code;
 }
 
 /* ---- the way ---- */

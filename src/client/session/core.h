@@ -111,8 +111,9 @@ void visit_fail(struct visit *v, enum outcome o, const char *fmt, ...)
     PRINTF(3, 4);
 /* What a server said, fit to be shown; good until the next call. */
 const char *visit_quote(struct slice text);
-/* The outcome that a refusal stands for, with the server's words. */
-void visit_refused(
+/* The outcome that a refusal stands for, with the server's words.  Returns its
+ * code, or the one that its words stand for. */
+enum pop3_code visit_refused(
     struct visit *v, const struct pop3_event *ev, const char *what);
 
 /* ---- the way ---- */

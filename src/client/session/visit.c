@@ -58,8 +58,9 @@ static void
 greeting_take(struct visit *v, const struct pop3_event *ev)
 {
 	if (ev->type == POP3_EV_ERR) {
-		visit_refused(v, ev, _("the server turns us away"));
-		if (v->result.outcome == OUTCOME_SERVER)
+		if (visit_refused(v, ev, _("the server turns us away")) !=
+			POP3_CODE_SYS_PERM &&
+		    v->result.outcome == OUTCOME_SERVER)
 			v->result.outcome = OUTCOME_BUSY;
 		visit_finish(v);
 		return;
