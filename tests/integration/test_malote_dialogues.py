@@ -139,3 +139,127 @@ def test_turned_away_for_good(odd, client, said):
     m = client().account(at=server, patience=60)
     m.collect(status=malote.UNAVAILABLE)
     assert len(server.sessions) == 1
+
+
+# TOP.
+
+class TopLater(Session):
+    """CAPA names TOP behind the sign-in only."""
+
+    def do_capa(self, _):
+        return multi(["USER", "UIDL"] + (["TOP"] if self.view else []))
+
+
+class TopUnnamed(Session):
+    def do_capa(self, _):
+        return multi(["USER", "UIDL", "PIPELINING"])
+
+
+def old_mail(client, server, **settings):
+    """Mail that is due, and has to show by TOP that it is what is here."""
+    m = client().account(at=server, keep="1h", **settings)
+    m.collect()
+    m.age()
+    server.forget()
+    return m
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("kind", [TopLater, TopUnnamed])
+def test_top_without_a_name(odd, client, kind):
+    server = odd(kind, letters(5), sasl=())
+    m = old_mail(client, server)
+    m.collect()
+    assert len(server.commands("TOP")) == 5
+    assert not server.box.mails
+
+
+@pytest.mark.core
+def test_top_that_is_not_there(odd, client):
+    """It is tried once a session."""
+    server = odd(TopUnnamed, letters(5), sasl=(), without=("TOP",))
+    m = old_mail(client, server)
+    m.collect()
+    assert len(server.commands("TOP")) == 1
+    assert len(server.box.mails) == 5
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("act", [faults.cut(), faults.stall()],
+                         ids=lambda a: a.name)
+def test_top_that_ends_the_session(odd, client, act):
+    """No message is to blame, and it is not tried again for a month."""
+    server = odd(TopUnnamed, letters(5), sasl=())
+    m = old_mail(client, server, timeout=malote.WAIT)
+    server.box.mails += letters(2, seed=9, uid="new%d")
+    server.fault("TOP", act, times=faults.ALWAYS)
+    for _ in range(3):
+        m.collect()
+    assert len(server.commands("TOP")) == 1
+    assert len(m.files()) == 7
+
+
+# Answers that never come.
+
+@pytest.mark.core
+def test_capa_without_an_answer(odd, client):
+    server = odd(Session, letters(2))
+    server.fault("CAPA", faults.swallow(), times=faults.ALWAYS)
+    m = client().account(at=server, timeout=malote.WAIT)
+    m.collect()
+    m.collect()
+    assert len(server.commands("CAPA")) == 1
+    assert len(m.files()) == 2
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("act", [faults.err("no"), faults.swallow(),
+                                 faults.say("bye"), faults.cut()],
+                         ids=lambda a: a.name)
+def test_quit_that_nothing_depends_on(odd, client, act):
+    server = odd(Session, letters(2))
+    server.fault("QUIT", act, times=faults.ALWAYS)
+    m = client().account(at=server, keep="yes", timeout=malote.WAIT)
+    done = m.collect()
+    assert done.seconds < 2 * malote.WAIT * malote.PATIENCE
+    assert len(m.files()) == 2
+
+
+@pytest.mark.core
+def test_password_behind_user_is_dropped(odd, client, certs):
+    """Learned: the next run does not wait for it."""
+    class Drops(Session):
+        def handle(self, line):
+            if line.startswith("USER"):
+                self.seen = b""
+            super().handle(line)
+
+    server = odd(Drops, letters(2), sasl=(), mode="tls",
+                 context=certs.context())
+    m = client().account(at=server, server="localhost", ca_file=certs.ca,
+                         timeout=1)
+    m.collect()
+    assert len(server.sessions) == 2
+    m.collect()
+    assert len(server.sessions) == 3
+    assert len(m.files()) == 2
+
+
+# Lists.
+
+@pytest.mark.core
+@pytest.mark.parametrize("capa", [CAPA, ["UIDL", "USER", "TOP"]],
+                         ids=["pipelined", "serial"])
+def test_uidl_is_offered_and_refused(odd, client, capa):
+    """Headers tell what is here; nothing comes twice."""
+    server = odd(Session, letters(4), capa=capa)
+    m = client().account(at=server, keep="yes")
+    m.collect()
+    server.without.add("UIDL")
+    server.box.mails += letters(2, seed=9, uid="new%d")
+    m.collect()
+    m.collect()
+    assert len(m.files()) == 6
+    server.without.clear()
+    m.collect()
+    assert len(m.files()) == 6

@@ -61,6 +61,20 @@ visit_refused(struct visit *v, const struct pop3_event *ev, const char *what)
 
 /* ---- the way ---- */
 
+bool
+visit_quits_in_vain(const struct visit *v)
+{
+	return v->step == STEP_QUIT && v->items.n_delete == 0;
+}
+
+/* Deleting many messages takes its time, and only that. */
+static double
+step_patience(const struct visit *v)
+{
+	return (double)v->conf.account->timeout *
+	       (visit_quits_in_vain(v) ? 1 : v->steps[v->step].patience);
+}
+
 const char *
 visit_step_name(const struct visit *v)
 {
@@ -158,6 +172,11 @@ visit_out_of_step(struct visit *v, const char *why)
 	    !visit_is_distrusted(v) && (v->was_pipelined || v->plan != NULL);
 	char words[sizeof(v->broken)];
 
+	if (visit_quits_in_vain(v)) {
+		v->quit_ok = true;
+		visit_finish(v);
+		return;
+	}
 	if (why != NULL)
 		snprintf(words, sizeof(words),
 		    _("%s does not speak POP3 as it should (%s): %s"),
@@ -204,8 +223,7 @@ visit_flush(struct visit *v)
 	    v->line.out.len == 0)
 		line_rest(&v->line);
 	else
-		line_expect(&v->line, (double)v->conf.account->timeout *
-					  v->steps[v->step].patience);
+		line_expect(&v->line, step_patience(v));
 }
 
 void

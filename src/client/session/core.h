@@ -85,6 +85,7 @@ struct visit {
 	uint32_t stat_count;
 	size_t n_unlisted; /* that STAT alone has, and are not asked for */
 	bool top_refused;  /* though the server has it */
+	enum { TOP_UNTRIED, TOP_WORKS, TOP_FAILS } unannounced_top;
 	struct plan *plan; /* NULL: it is not known yet */
 	struct items items;
 
@@ -121,6 +122,9 @@ enum pop3_code visit_refused(
 /* Leaves the step for another one.  Its `enter` is called at once or, within
  * visit_look(), when all that has come was looked at. */
 void visit_enter(struct visit *v, enum step step);
+/* QUIT was sent, and nothing that it would delete depends on the answer, which
+ * not all servers give. */
+bool visit_quits_in_vain(const struct visit *v);
 /* Of the step; for people. */
 const char *visit_step_name(const struct visit *v);
 /* Closes the line and goes to saving what is known. */

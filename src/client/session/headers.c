@@ -1,4 +1,6 @@
 /* TOP: the headers that tell what the listing leaves in doubt. */
+#include <time.h>
+
 #include "base/i18n.h"
 #include "client/session/fence.h"
 #include "client/session/steps.h"
@@ -6,7 +8,31 @@
 enum {
 	COMMANDS_MAX = 4096,  /* octets of commands that await answers */
 	HEADER_MAX = 1 << 20, /* octets; some send the whole message behind */
+	REMEMBER = 30 * 24 * 3600, /* seconds: that there is no TOP */
 };
+
+/* Some servers name TOP in none of their lists, or only in the one after the
+ * sign-in, and have it all the same.  It is tried once, with nothing else
+ * outstanding. */
+static bool
+is_announced(const struct visit *v)
+{
+	return !v->pop3.capa.known || v->pop3.capa.top;
+}
+
+static bool
+has_top(const struct visit *v)
+{
+	return is_announced(v) ||
+	       (v->unannounced_top != TOP_FAILS &&
+		   v->record->account.no_top_until <= time(NULL));
+}
+
+static bool
+is_being_tried(const struct visit *v)
+{
+	return !is_announced(v) && v->unannounced_top == TOP_UNTRIED;
+}
 
 /* False: not now. */
 static bool
@@ -15,7 +41,8 @@ send_top(struct visit *v, size_t i)
 	uint32_t msgno = v->plan->v[i].listed.msgno;
 
 	if (v->pop3.n_pending != 0 &&
-	    (!v->pipelining || v->pop3.pending_octets > COMMANDS_MAX))
+	    (!v->pipelining || is_being_tried(v) ||
+		v->pop3.pending_octets > COMMANDS_MAX))
 		return false;
 	if (fence_is_due(v, i) && (!fence_send(v, i) || !v->pipelining))
 		return false;
@@ -32,14 +59,13 @@ send_tops(struct visit *v)
 {
 	struct items *t = &v->items;
 	struct plan *p = v->plan;
-	bool has_top = !v->pop3.capa.known || v->pop3.capa.top;
 
 	for (; t->next < p->n; t->next++) {
 		const struct plan_item *it = &p->v[t->next];
 
 		if (!it->ask)
 			continue;
-		if (!has_top || trouble_is_shunned(v, &it->listed))
+		if (!has_top(v) || trouble_is_shunned(v, &it->listed))
 			plan_header(p, t->next, NULL);
 		else if (!send_top(v, t->next))
 			return;
@@ -93,6 +119,7 @@ top_answered(struct visit *v, const struct pop3_event *ev)
 
 	switch (ev->type) {
 	case POP3_EV_OK:
+		v->unannounced_top = TOP_WORKS;
 		fence_coming(v, held.item);
 		identity_reader_reset(v->identity);
 		return;
@@ -104,6 +131,8 @@ top_answered(struct visit *v, const struct pop3_event *ev)
 	default:
 		held.kind = HELD_REFUSAL;
 		fence_hold(v, &held);
+		if (is_being_tried(v))
+			v->unannounced_top = TOP_FAILS;
 		v->top_refused |= v->pop3.capa.known && v->pop3.capa.top;
 		plan_header(v->plan, held.item, NULL);
 		v->items.v[held.item].progress = ITEM_IDLE;
@@ -119,4 +148,25 @@ headers_take(struct visit *v, const struct pop3_event *ev)
 		headers_told(v);
 	else if (ev->cmd == POP3_CMD_TOP)
 		top_answered(v, ev);
+}
+
+/* The line was lost at a TOP that was not announced: no message is to blame,
+ * and another connection does without. */
+static void
+learn_no_top(struct visit *v)
+{
+	for (size_t i = 0; i < v->plan->n; i++)
+		if (v->items.v[i].progress == ITEM_TOP) {
+			v->items.v[i].progress = ITEM_IDLE;
+			v->record->account.no_top_until = time(NULL) + REMEMBER;
+			v->result.again = true;
+		}
+}
+
+void
+headers_leave(struct visit *v, enum step next)
+{
+	if (v->broken[0] != '\0' && is_being_tried(v))
+		learn_no_top(v);
+	fence_leave(v, next);
 }

@@ -282,6 +282,17 @@ stat_answered(struct visit *v, const struct pop3_event *ev)
 	}
 }
 
+/* Some servers offer UIDL and refuse it; then headers tell what is here.  One
+ * that says "later" is believed, as asking for each header takes long. */
+static bool
+is_fatal(const struct pop3_event *ev)
+{
+	enum pop3_code code =
+	    ev->code == POP3_NO_CODE ? pop3_code_guess(ev->text) : ev->code;
+
+	return code == POP3_CODE_SYS_TEMP || code == POP3_CODE_IN_USE;
+}
+
 /* LIST and UIDL: their end, or a refusal. */
 static void
 list_answered(struct visit *v, const struct pop3_event *ev)
@@ -290,8 +301,7 @@ list_answered(struct visit *v, const struct pop3_event *ev)
 	/* Some servers have no list of nothing. */
 	bool ok = ev->type == POP3_EV_END || is_empty(v);
 
-	if (!ok && (ev->code == POP3_CODE_SYS_TEMP ||
-		       (ev->cmd == POP3_CMD_UIDL && v->pop3.capa.uidl))) {
+	if (!ok && is_fatal(ev)) {
 		visit_refused(v, ev, pop3_cmd_name(ev->cmd));
 		visit_finish(v);
 		return;

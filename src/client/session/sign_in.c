@@ -200,9 +200,11 @@ begin_user(struct visit *v)
 	if (!visit_sent(
 		v, pop3_client_user(&v->pop3, &v->line.out, c->authcid)))
 		return;
-	if (v->line.secure && v->pop3.capa.pipelining)
-		visit_sent(
-		    v, pop3_client_pass(&v->pop3, &v->line.out, c->password));
+	if (!v->line.secure || !v->pop3.capa.pipelining ||
+	    visit_is_distrusted(v))
+		return;
+	v->was_pipelined = true;
+	visit_sent(v, pop3_client_pass(&v->pop3, &v->line.out, c->password));
 }
 
 static void

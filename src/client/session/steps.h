@@ -38,6 +38,7 @@ void listing_leave(struct visit *v, enum step next);
 void headers_enter(struct visit *v);
 void headers_take(struct visit *v, const struct pop3_event *ev);
 void headers_writable(struct visit *v);
+void headers_leave(struct visit *v, enum step next);
 
 /* ---- ask.c: RETR, DELE: what is asked for ---- */
 

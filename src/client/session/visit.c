@@ -14,7 +14,7 @@
 
 enum {
 	STOP_SECONDS = 3,          /* for what is under way when a stop comes */
-	REMEMBER = 30 * 24 * 3600, /* seconds: that a server cannot bear CAPA */
+	REMEMBER = 30 * 24 * 3600, /* seconds: what a server cannot bear */
 	ALONE = 24 * 3600,         /* seconds: one thing at a time is asked */
 };
 
@@ -79,7 +79,7 @@ quit_take(struct visit *v, const struct pop3_event *ev)
 {
 	if (ev->cmd != POP3_CMD_QUIT)
 		return;
-	if (ev->type == POP3_EV_OK)
+	if (ev->type == POP3_EV_OK || visit_quits_in_vain(v))
 		v->quit_ok = true;
 	else
 		visit_refused(v, ev, _("not all was deleted"));
@@ -112,7 +112,7 @@ static const struct step_row steps[STEPS] = {
 	[STEP_LISTING] = { "LIST", 5, listing_enter, listing_take, NULL,
 	    listing_leave },
 	[STEP_HEADERS] = { "TOP", 1, headers_enter, headers_take,
-	    headers_writable, fence_leave },
+	    headers_writable, headers_leave },
 	[STEP_RETRIEVE] = { "RETR", 1, retrieve_enter, retrieve_take,
 	    retrieve_writable, retrieve_leave },
 	[STEP_QUIT] = { "QUIT", 5, quit_enter, quit_take, NULL, fence_leave },
@@ -176,6 +176,25 @@ lost_at_capa(struct visit *v)
 	v->result.again = true;
 }
 
+/* Some servers drop what has come in one piece with USER, and await it. */
+static bool
+lost_behind_user(const struct visit *v)
+{
+	return v->step == STEP_SIGN_IN && v->was_pipelined;
+}
+
+/* It may only have been slow, so that this is remembered for a short time, and
+ * for a long one if it comes again. */
+static void
+ask_alone(struct visit *v)
+{
+	struct state_account *a = &v->record->account;
+
+	a->serial_until = (int64_t)ev_now(v->conf.loop) +
+			  (a->serial_until != 0 ? REMEMBER : ALONE);
+	v->result.again = true;
+}
+
 /* A server that wants a certificate of ours says so only behind the
  * handshake. */
 static bool
@@ -195,8 +214,7 @@ visit_lost(void *arg, enum err e)
 		visit_memory(v);
 		return;
 	}
-	/* Nothing depends on the answer to QUIT then, and not all give it. */
-	if (v->step == STEP_QUIT && v->items.n_delete == 0) {
+	if (visit_quits_in_vain(v)) {
 		v->quit_ok = true;
 		visit_finish(v);
 		return;
@@ -204,6 +222,8 @@ visit_lost(void *arg, enum err e)
 	v->result.again = v->plan != NULL || v->pop3.n_pending > 1;
 	if (v->step == STEP_CAPA)
 		lost_at_capa(v);
+	else if (lost_behind_user(v))
+		ask_alone(v);
 	if (tls_has_failed(v, e)) {
 		tls_client_why(&v->line.conn, v->conf.account->server, &eb);
 		visit_break(v, OUTCOME_TLS, "%s", eb.text);
@@ -219,11 +239,16 @@ visit_silent(void *arg, double seconds)
 {
 	struct visit *v = arg;
 
-	if (v->was_pipelined && v->pop3.n_pending > 1) {
-		v->record->account.serial_until =
-		    (int64_t)ev_now(v->conf.loop) + ALONE;
-		v->result.again = true;
+	if (visit_quits_in_vain(v)) {
+		v->quit_ok = true;
+		visit_finish(v);
+		return;
 	}
+	if (v->step == STEP_CAPA)
+		lost_at_capa(v);
+	else if (lost_behind_user(v) ||
+		 (v->was_pipelined && v->pop3.n_pending > 1))
+		ask_alone(v);
 	visit_break(v, OUTCOME_CONNECT,
 	    _("no answer from %s within %.0f s (%s)"), v->conf.account->server,
 	    seconds, visit_step_name(v));

@@ -39,6 +39,7 @@ get_account(struct query *q, struct state_account *a)
 	a->left_octets = (uint64_t)query_get(q);
 	a->sizes_lie = query_get(q) != 0;
 	query_get_text(q, language, sizeof(language));
+	a->no_top_until = query_get(q);
 	/* Of a record of version 1 it is not known. */
 	a->foreign =
 	    language[0] != '\0' && strcmp(language, words_language()) != 0;
@@ -246,5 +247,6 @@ state_account_save(
 	query_add(&q, (int64_t)a->left_octets);
 	query_add(&q, a->sizes_lie);
 	query_add_text(&q, words_language());
+	query_add(&q, a->no_top_until);
 	return query_run(&q, eb);
 }

@@ -66,6 +66,9 @@ static const char *const steps[] = {
 	/* Empty: not known, as of all that version 1 has. */
 	"ALTER TABLE account ADD COLUMN maildrop TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE account ADD COLUMN language TEXT NOT NULL DEFAULT '';",
+
+	"ALTER TABLE account ADD COLUMN"
+	" no_top_until INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

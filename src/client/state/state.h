@@ -39,7 +39,8 @@ struct state_account {
 	              * state_messages_save() (also of none) or state_stored() */
 	bool braked; /* collects without deleting until it is accepted */
 	int64_t serial_until;  /* pipelining went wrong: not before this time */
-	int64_t no_capa_until; /* it hung up on CAPA */
+	int64_t no_capa_until; /* it hung up on CAPA, or never answered */
+	int64_t no_top_until;  /* the same of TOP, which it did not announce */
 	bool sizes_lie;        /* LIST counts otherwise than RETR sends */
 	int auth_rank;         /* of the strongest sign-in it has offered */
 	int64_t not_before;    /* LOGIN-DELAY */
