@@ -10,7 +10,7 @@
 #include "pop3/client_reply.h"
 #include "pop3/word.h"
 
-enum { CAPA_OCTETS = 64 * 1024 };
+enum { CAPA_OCTETS = 64 * 1024, GREETING_LINES = 64 };
 
 static const struct {
 	const char *name;
@@ -214,11 +214,33 @@ challenge_take(struct pop3_client *c, struct pop3_event *ev)
 	c->sasl_asked = true;
 }
 
+/* More of the greeting than one line: nothing was asked yet, so that it answers
+ * nothing and means nothing. */
+static void
+greeting_go_on(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
+{
+	struct slice line;
+
+	while (line_take(c, in, ev, &line)) {
+		c->long_greeting = true;
+		if (++c->lines > GREETING_LINES) {
+			break_off(
+			    c, ev, N_("the server's greeting has no end"));
+			return;
+		}
+		release(c, in);
+	}
+}
+
 static void
 reply_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
 {
 	struct slice line;
 
+	if (c->greeted && !c->spoken) {
+		greeting_go_on(c, in, ev);
+		return;
+	}
 	if (c->greeted && (c->n_pending == 0 || c->sasl_asked)) {
 		break_off(
 		    c, ev, N_("the server sent octets that answer nothing"));

@@ -111,6 +111,7 @@ struct pop3_client {
 	bool
 	    doubtful; /* RETR, TOP: a line of one "." has come that may be meant
 	                * as the end (see unstuff.h), and nothing behind it */
+	bool long_greeting;    /* it had more than one line */
 	uint32_t n_pending;    /* commands that are not answered yet */
 	size_t pending_octets; /* of these commands as they were sent */
 	/* Sees every line that is sent, secrets masked, and of what is
@@ -127,6 +128,7 @@ struct pop3_client {
 	uint64_t octets;
 	const char *why; /* it is broken */
 	bool greeted;    /* the greeting has come */
+	bool spoken;     /* a command was sent */
 	bool inside;     /* the first line of a multi-line reply was OK */
 	bool ended;      /* of a message: its end has come behind the data */
 	bool sasl_asked; /* AUTH: a challenge awaits its answer */

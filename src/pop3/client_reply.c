@@ -7,30 +7,43 @@
 
 enum { GREETING_MAX = 512 - 2 }; /* RFC 1939 s3, without CRLF */
 
-static bool
-indicator_cut(struct slice line, const char *word, struct slice *text_r)
-{
-	struct slice head = { line.p, strlen(word) };
-	size_t n = head.n;
+/* Some servers have their text directly behind the indicator, or words of their
+ * own for it: what begins like one is one. */
+static const struct {
+	const char *word;
+	enum pop3_status status;
+} indicators[] = {
+	{ "+OK", POP3_STATUS_OK },
+	{ "-ERROR", POP3_STATUS_ERR },
+	{ "-ERR", POP3_STATUS_ERR },
+	{ "+ERROR", POP3_STATUS_ERR },
+	{ "+ERR", POP3_STATUS_ERR },
+};
 
-	if (line.n < n || !slice_caseeq(head, word) ||
-	    (line.n > n && line.p[n] != ' '))
-		return false;
-	n += line.n > n;
-	*text_r = (struct slice){ line.p + n, line.n - n };
-	return true;
+static struct slice
+text_behind(struct slice line, size_t n)
+{
+	n += n < line.n && line.p[n] == ' ';
+	return (struct slice){ line.p + n, line.n - n };
 }
 
 enum pop3_status
 pop3_reply_status(struct slice line, struct slice *text_r)
 {
-	if (indicator_cut(line, "+OK", text_r))
-		return POP3_STATUS_OK;
-	if (indicator_cut(line, "-ERR", text_r))
-		return POP3_STATUS_ERR;
-	if (indicator_cut(line, "+", text_r))
-		return POP3_STATUS_CHALLENGE;
-	return POP3_STATUS_NONE;
+	for (size_t i = 0; i < sizeof(indicators) / sizeof(indicators[0]);
+	     i++) {
+		struct slice head = { line.p, strlen(indicators[i].word) };
+
+		if (line.n >= head.n &&
+		    slice_caseeq(head, indicators[i].word)) {
+			*text_r = text_behind(line, head.n);
+			return indicators[i].status;
+		}
+	}
+	if (line.n == 0 || line.p[0] != '+' || (line.n > 1 && line.p[1] != ' '))
+		return POP3_STATUS_NONE;
+	*text_r = text_behind(line, 1);
+	return POP3_STATUS_CHALLENGE;
 }
 
 /* What stands before the next space, which is cut off too. */

@@ -105,6 +105,7 @@ command_send(
 	}
 	memcpy(p, "\r\n", 2);
 	buf_added(out, n);
+	c->spoken = true;
 	pop3_pending_push(
 	    c, (struct pop3_outstanding){ command->cmd, command->msgno, n });
 	trace_command(c, command, (struct slice){ line, shown });

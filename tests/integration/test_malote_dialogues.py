@@ -263,3 +263,71 @@ def test_uidl_is_offered_and_refused(odd, client, capa):
     server.without.clear()
     m.collect()
     assert len(m.files()) == 6
+
+
+# Replies.
+
+REPLIES = {
+    "directly behind": (rb"\+OK ?", b"+OK,"),
+    "a tab": (rb"\+OK ?", b"+OK\t"),
+    "okay": (rb"\+OK ?", b"+OKAY "),
+}
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("how", REPLIES)
+def test_indicator_with_more_behind_it(odd, client, how):
+    class Says(Session):
+        def send(self, octets):
+            super().send(re.sub(*REPLIES[how], octets, count=1)
+                         if octets.startswith(b"+OK") else octets)
+
+    server = odd(Says, letters(3), capa=["USER", "UIDL"], sasl=())
+    m = client().account(at=server, keep="no", timeout=malote.WAIT)
+    m.collect()
+    assert len(m.files()) == 3
+    assert not server.box.mails
+
+
+@pytest.mark.core
+def test_plus_err(odd, client):
+    server = odd(Session, letters(2), sasl=())
+    server.fault("PASS", faults.say("+ERR wrong"), times=faults.ALWAYS)
+    client().account(at=server).collect(status=malote.NOPERM)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("more", [
+    b"+OK and again\r\n", b"+OK\r\n+OK\r\n", b"Use it well.\r\n.\r\n",
+    b"-ERR is no answer to anything\r\n"])
+def test_greeting_of_several_lines(odd, client, more):
+    server = odd(Session, letters(2), greeting=b"+OK ready\r\n" + more)
+    m = client().account(at=server)
+    m.collect()
+    assert len(m.files()) == 2
+
+
+@pytest.mark.core
+def test_greeting_without_an_end(odd, client):
+    server = odd(Session, letters(2), greeting=b"+OK\r\n" + b"x\r\n" * 100)
+    client().account(at=server).collect(status=malote.PROTOCOL)
+
+
+@pytest.mark.core
+def test_surplus_connection_is_closed(odd, client):
+    """Without a word: later there may be room."""
+    server = odd(Session, letters(2))
+    server.fault("GREETING", faults.cut())
+    m = client().account(at=server, patience=30)
+    m.collect(seconds=60)
+    assert len(m.files()) == 2
+
+
+@pytest.mark.core
+def test_greeting_of_several_lines_before_tls(odd, client, certs):
+    """C-ENG-03: what comes without TLS may be somebody else's."""
+    server = odd(Session, letters(2), greeting=b"+OK ready\r\n+OK again\r\n",
+                 mode="stls", context=certs.context())
+    m = client().account(at=server, server="localhost", ca_file=certs.ca)
+    m.collect(status=malote.PROTOCOL)
+    assert not server.commands("STLS", "AUTH", "USER")

@@ -48,6 +48,15 @@ capa_take(struct visit *v, const struct pop3_event *ev)
 void
 stls_enter(struct visit *v)
 {
+	if (v->pop3.long_greeting) {
+		/* Nobody needs that; it may be an attempt to have it taken for
+		 * what comes behind the handshake. */
+		visit_end(v, OUTCOME_TLS,
+		    _("%s sent something behind its greeting, before TLS: "
+		      "somebody may be tampering with the connection"),
+		    v->conf.account->server);
+		return;
+	}
 	visit_sent(v, pop3_client_send(&v->pop3, &v->line.out, POP3_CMD_STLS));
 }
 

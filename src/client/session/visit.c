@@ -224,7 +224,14 @@ visit_lost(void *arg, enum err e)
 		lost_at_capa(v);
 	else if (lost_behind_user(v))
 		ask_alone(v);
-	if (tls_has_failed(v, e)) {
+	if (v->step == STEP_GREETING && !v->pop3.greeted && e == E_CLOSED) {
+		/* Many do so with connections beyond the number that they bear
+		 * from one address. */
+		visit_break(v, OUTCOME_BUSY,
+		    _("%s closed the connection without a word: it may have "
+		      "too many of them"),
+		    v->conf.account->server);
+	} else if (tls_has_failed(v, e)) {
 		tls_client_why(&v->line.conn, v->conf.account->server, &eb);
 		visit_break(v, OUTCOME_TLS, "%s", eb.text);
 	} else {
