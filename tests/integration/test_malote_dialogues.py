@@ -13,10 +13,11 @@ import faults
 import hostile
 import malote
 from hostile import CAPA, Hostile, letters
-from hostile_session import Session, err, multi
+from hostile_session import Gone, Session, multi
 from malote import settled
 
 pytestmark = malote.NEEDED
+DATAERR = 65
 
 
 @pytest.fixture
@@ -331,3 +332,28 @@ def test_greeting_of_several_lines_before_tls(odd, client, certs):
     m = client().account(at=server, server="localhost", ca_file=certs.ca)
     m.collect(status=malote.PROTOCOL)
     assert not server.commands("STLS", "AUTH", "USER")
+
+
+# Messages in trouble.
+
+@pytest.mark.core
+def test_trouble_of_one_of_two_of_one_size(odd, client):
+    """Without unique-ids the one that ends sessions takes no other along, and
+    is known again when its number has changed."""
+    made = letters(4, uid=None)
+    bad = made[1]
+    made[2].octets = hostile.impostor(bad)
+
+    class Cuts(Session):
+        def do_retr(self, rest):
+            if self.find(rest) is bad:
+                raise Gone
+            return super().do_retr(rest)
+
+    server = odd(Cuts, made, capa=["USER", "TOP"], sasl=(), without=("UIDL",))
+    m = client().account(at=server, keep="no")
+    for _ in range(3):
+        done = m.collect(status=None)
+    assert server.box.mails == [bad]
+    assert len(m.files()) == 3
+    assert done.code == DATAERR  # three runs, counted for the same message

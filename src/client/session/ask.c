@@ -271,7 +271,6 @@ retrieve_enter(struct visit *v)
 
 	plan_decide(v->plan);
 	notice_plan(v);
-	trouble_prune(v);
 	v->items.next = 0;
 	for (size_t i = 0; i < v->plan->n; i++)
 		begin_item(v, i, &n, &octets);

@@ -249,6 +249,7 @@ listing_complete(struct visit *v)
 		visit_memory(v);
 		return;
 	}
+	trouble_prune(v);
 	visit_enter(v, plan_ask(v->plan) != 0 ? STEP_HEADERS : STEP_RETRIEVE);
 }
 

@@ -15,18 +15,23 @@ enum {
 	NAMED = CLOCK_DATE + 128,
 };
 
+/* By its unique-id; without one, its number tells it from others of its size:
+ * see renumber(). */
+static bool
+is_of(const struct trouble *t, const struct listed *l)
+{
+	return t->has_uid == l->has_uid && t->size == l->size &&
+	       (t->has_uid ? digest_eq(t->uid, l->uid) : t->msgno == l->msgno);
+}
+
 static struct trouble *
 trouble_find(const struct visit *v, const struct listed *l)
 {
 	struct record *r = v->record;
 
-	for (size_t i = 0; i < r->n_troubles; i++) {
-		struct trouble *t = &r->troubles[i];
-
-		if (t->has_uid == l->has_uid && t->size == l->size &&
-		    (!t->has_uid || digest_eq(t->uid, l->uid)))
-			return t;
-	}
+	for (size_t i = 0; i < r->n_troubles; i++)
+		if (is_of(&r->troubles[i], l))
+			return &r->troubles[i];
 	return NULL;
 }
 
@@ -107,24 +112,52 @@ trouble_clear(struct visit *v, size_t i)
 		*t = r->troubles[--r->n_troubles];
 }
 
+static void
+mark_listed(struct visit *v)
+{
+	struct trouble *t;
+
+	for (size_t i = 0; i < v->record->n_troubles; i++)
+		v->record->troubles[i].listed = false;
+	for (size_t i = 0; i < v->plan->n; i++)
+		if ((t = trouble_find(v, &v->plan->v[i].listed)) != NULL) {
+			t->msgno = v->plan->v[i].listed.msgno;
+			t->listed = true;
+		}
+}
+
+/* Where messages before it were deleted, one without a unique-id has another
+ * number now: it is the next one of its size that has no trouble. */
+static bool
+renumber(struct visit *v, struct trouble *t)
+{
+	for (size_t i = 0; i < v->plan->n; i++) {
+		const struct listed *l = &v->plan->v[i].listed;
+
+		if (l->has_uid || l->size != t->size ||
+		    trouble_find(v, l) != NULL)
+			continue;
+		t->msgno = l->msgno;
+		return true;
+	}
+	return false;
+}
+
 void
 trouble_prune(struct visit *v)
 {
 	struct record *r = v->record;
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->n_troubles; i++)
-		r->troubles[i].msgno = 0;
-	for (size_t i = 0; i < v->plan->n; i++) {
-		const struct listed *l = &v->plan->v[i].listed;
-		struct trouble *t = trouble_find(v, l);
+	mark_listed(v);
+	for (size_t i = 0; i < r->n_troubles; i++) {
+		struct trouble *t = &r->troubles[i];
 
-		if (t != NULL)
-			t->msgno = l->msgno;
+		if (!t->listed && !t->has_uid)
+			t->listed = renumber(v, t);
+		if (t->listed)
+			r->troubles[n++] = *t;
 	}
-	for (size_t i = 0; i < r->n_troubles; i++)
-		if (r->troubles[i].msgno != 0)
-			r->troubles[n++] = r->troubles[i];
 	r->n_troubles = n;
 }
 

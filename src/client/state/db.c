@@ -69,6 +69,8 @@ static const char *const steps[] = {
 
 	"ALTER TABLE account ADD COLUMN"
 	" no_top_until INTEGER NOT NULL DEFAULT 0;",
+
+	"ALTER TABLE trouble ADD COLUMN msgno INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

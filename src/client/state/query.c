@@ -59,11 +59,11 @@ const char *const state_statements[STATEMENTS] = {
 		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INTENT_REMOVE] = "DELETE FROM intent WHERE account = ? AND id = ?",
 	[TROUBLE_LIST] =
-	    "SELECT uid, size, tries, breaks, first_at, last_at, why"
+	    "SELECT uid, size, tries, breaks, first_at, last_at, why, msgno"
 	    " FROM trouble WHERE account = ? ORDER BY id",
 	[TROUBLE_ADD] = "INSERT INTO trouble (account, uid, size, tries,"
-			" breaks, first_at, last_at, why)"
-			" VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			" breaks, first_at, last_at, why, msgno)"
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[TROUBLE_CLEAR] = "DELETE FROM trouble WHERE account = ?",
 };
 

@@ -123,7 +123,8 @@ struct trouble {
 	unsigned tries; /* runs that failed */
 	bool breaks;    /* it may have broken the connection */
 	bool counted;   /* the run's own: this run is one of the tries */
-	uint32_t msgno; /* the session's own; 0: it is not listed */
+	uint32_t msgno; /* of the last session; 0: not known */
+	bool listed;    /* the session's own */
 	int64_t first_at, last_at;
 	char why[STATE_WORDS];
 };

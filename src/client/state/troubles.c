@@ -18,6 +18,7 @@ get_trouble(struct query *q, struct trouble *t)
 	t->first_at = query_get(q);
 	t->last_at = query_get(q);
 	query_get_text(q, t->why, sizeof(t->why));
+	t->msgno = (uint32_t)query_get(q);
 }
 
 enum err
@@ -64,6 +65,7 @@ add_trouble(struct state *s, int64_t account, const struct trouble *t,
 	query_add(&q, t->first_at);
 	query_add(&q, t->last_at);
 	query_add_text(&q, t->why);
+	query_add(&q, t->msgno);
 	return query_run(&q, eb);
 }
 
