@@ -117,6 +117,8 @@ class Session(threading.Thread):
             act.run(self, b"")
         self.sock = self.server.context.wrap_socket(
             self.sock, server_side=True)
+        if self.sock.version() is None:
+            raise Gone  # before it began: Python shakes no hands then
         self.tls = True
         self.seen = b""
         self.server.note(self, "!", "tls " + self.sock.version())
