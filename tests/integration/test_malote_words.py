@@ -189,7 +189,7 @@ def test_status_after_a_refusal(m):
 def test_status_of_a_run_that_was_cut(client, lie):
     server = lie(letters(5))
     server.fault("QUIT", faults.err("[SYS/TEMP] busy"), times=faults.ALWAYS)
-    m = client().account(at=server, patience=0)
+    m = client().account(at=server, patience=0, keep="no")
     m.collect(status="bad")
     said = m.run("status").text
     assert "no run has come to its end yet" in said, said
