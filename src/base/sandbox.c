@@ -307,7 +307,7 @@ narrow_rules(scmp_filter_ctx ctx, struct errbuf *eb)
 		e = rule(ctx, SCMP_ACT_ALLOW, "mprotect", &not_executable, eb);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		const struct scmp_arg_cmp command =
-		    SCMP_A1_32(SCMP_CMP_EQ, commands[i]);
+		    SCMP_A1_32(SCMP_CMP_EQ, commands[i], 0);
 
 		if (e == E_OK)
 			e = rule(ctx, SCMP_ACT_ALLOW, "fcntl", &command, eb);
