@@ -1,5 +1,6 @@
 """What is written down, and what never is."""
 import base64
+import gzip
 import os
 import re
 import signal
@@ -131,18 +132,19 @@ def test_removed_can_be_joined_with_other_logs(place, serve, login):
     messages = [b"Subject: x\nmessage-id:  <a@b>\n\nbody\n",
                 many + b"Message-ID:\n <c\"d@e> (x)\n\nbody\n",
                 b"Subject: none\n\nMessage-ID: <in@body>\n",
-                b"Message-ID: <no@end", b"Message-ID: none\n\n"]
+                b"Message-ID: <no@end", b"Message-ID: none\n\n",
+                gzip.compress(b"Message-ID: <packed@e>\n\nbody\n" * 9000)]
     server = serve(place.maildir([
         drop.Message("cur", "%d.x.h:2," % n, m, drop.EPOCH, "log")
         for n, m in enumerate(messages)]))
     session = login(server)
-    for n in range(1, 6):
+    for n in range(1, 7):
         session.ok("DELE %d" % n)
     session.quit()
-    removed = server.await_event("removed", 5)
+    removed = server.await_event("removed", 6)
     assert [int(e["size"]) for e in removed] == [len(m) for m in messages]
     assert [e["message_id"] for e in removed] == [
-        "<a@b>", "<c\\x22d@e>", "", "", ""]
+        "<a@b>", "<c\\x22d@e>", "", "", "", "<packed@e>"]
 
 
 def test_who_could_not_sign_in(server, connect):
