@@ -281,7 +281,9 @@ static void
 run_visit_ended(struct run *run)
 {
 	const struct visit_result *r = visit_result(run->visit);
-	bool again = r->again && !run->reconnected;
+	/* There are only so many things to be learned. */
+	bool learned = r->learned;
+	bool again = r->again && (learned || !run->reconnected);
 
 	if (run->only_troubled)
 		add_troubled(run, r);
@@ -292,7 +294,7 @@ run_visit_ended(struct run *run)
 	if (must_end(run)) {
 		run_over(run);
 	} else if (again) {
-		run->reconnected = true;
+		run->reconnected = !learned;
 		run_visit(run);
 	} else if (run->result.outcome == OUTCOME_BUSY && try_later(run)) {
 		return;

@@ -220,6 +220,10 @@ test_account(void **state)
 	assert_string_equal(a.error, "");
 	a.braked = a.sizes_lie = true;
 	a.no_capa_until = 6;
+	a.no_top_until = 8;
+	a.no_recapa_until = 9;
+	a.no_list_until = 10;
+	a.no_uidl_until = 11;
 	a.serial_until = 1;
 	a.auth_rank = 2;
 	a.not_before = 3;

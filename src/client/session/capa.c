@@ -1,6 +1,4 @@
 /* Capabilities, and TLS on a port that begins without it. */
-#include <time.h>
-
 #include "base/i18n.h"
 #include "client/session/core.h"
 #include "client/session/steps.h"
@@ -21,10 +19,10 @@ wants_stls(const struct visit *v)
 void
 capa_enter(struct visit *v)
 {
-	if (v->record->account.no_capa_until <= time(NULL))
-		send_capa(v);
-	else
+	if (visit_does_without(v->record->account.no_capa_until))
 		visit_enter(v, wants_stls(v) ? STEP_STLS : STEP_SIGN_IN);
+	else
+		send_capa(v);
 }
 
 void
@@ -80,12 +78,24 @@ stls_take(struct visit *v, const struct pop3_event *ev)
 void
 recapa_enter(struct visit *v)
 {
-	send_capa(v);
+	if (visit_does_without(v->record->account.no_recapa_until))
+		visit_enter(v, STEP_LISTING);
+	else
+		send_capa(v);
 }
 
 void
 recapa_take(struct visit *v, const struct pop3_event *ev)
 {
-	if (ev->type == POP3_EV_END || ev->type == POP3_EV_ERR)
-		visit_enter(v, STEP_LISTING);
+	if (ev->type != POP3_EV_END && ev->type != POP3_EV_ERR)
+		return;
+	v->record->account.no_recapa_until = 0;
+	visit_enter(v, STEP_LISTING);
+}
+
+void
+recapa_leave(struct visit *v, enum step next)
+{
+	if (v->broken[0] != '\0')
+		visit_lost_at(v, &v->record->account.no_recapa_until, false);
 }

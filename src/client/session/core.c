@@ -6,7 +6,10 @@
 
 #include "base/i18n.h"
 
-enum { DISTRUST = 30 * 24 * 3600 }; /* seconds */
+enum {
+	REMEMBER = 30 * 24 * 3600, /* seconds */
+	REMEMBER_FIRST = 24 * 3600,
+};
 
 /* ---- the result ---- */
 
@@ -162,7 +165,7 @@ void
 visit_distrust(struct visit *v)
 {
 	v->pipelining = false;
-	v->record->account.serial_until = time(NULL) + DISTRUST;
+	v->record->account.serial_until = time(NULL) + REMEMBER;
 }
 
 void
@@ -194,6 +197,26 @@ visit_out_of_step(struct visit *v, const char *why)
 		/* One thing is asked at a time already: it is the message. */
 		visit_break(v, OUTCOME_PROTOCOL, "%s", words);
 	}
+}
+
+/* ---- a server that does not answer ---- */
+
+bool
+visit_does_without(int64_t until)
+{
+	return until > time(NULL);
+}
+
+void
+visit_lost_at(struct visit *v, int64_t *until, bool at_once)
+{
+	v->result.again = true;
+	if (at_once || v->record->suspect == until) {
+		*until = time(NULL) +
+			 (at_once || *until != 0 ? REMEMBER : REMEMBER_FIRST);
+		v->result.learned = true;
+	}
+	v->record->suspect = until;
 }
 
 /* ---- the dialogue ---- */

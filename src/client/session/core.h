@@ -147,6 +147,15 @@ void visit_distrust(struct visit *v);
  * POP3. */
 void visit_out_of_step(struct visit *v, const char *why);
 
+/* ---- a server that does not answer ---- */
+
+/* Is that which the time in the record's account stands for left out? */
+bool visit_does_without(int64_t until);
+/* The line was lost while that was awaited.  Another connection tries it again;
+ * if that is lost there too, the server is not asked for it any more for a day,
+ * or, if that has been so before or at_once, for a month. */
+void visit_lost_at(struct visit *v, int64_t *until, bool at_once);
+
 /* ---- the dialogue ---- */
 
 /* e: what came of appending a command.  False: that has ended the session. */

@@ -1,6 +1,4 @@
 /* TOP: the headers that tell what the listing leaves in doubt. */
-#include <time.h>
-
 #include "base/i18n.h"
 #include "client/session/fence.h"
 #include "client/session/steps.h"
@@ -8,7 +6,6 @@
 enum {
 	COMMANDS_MAX = 4096,  /* octets of commands that await answers */
 	HEADER_MAX = 1 << 20, /* octets; some send the whole message behind */
-	REMEMBER = 30 * 24 * 3600, /* seconds: that there is no TOP */
 };
 
 /* Some servers name TOP in none of their lists, or only in the one after the
@@ -25,7 +22,7 @@ has_top(const struct visit *v)
 {
 	return is_announced(v) ||
 	       (v->unannounced_top != TOP_FAILS &&
-		   v->record->account.no_top_until <= time(NULL));
+		   !visit_does_without(v->record->account.no_top_until));
 }
 
 static bool
@@ -158,8 +155,8 @@ learn_no_top(struct visit *v)
 	for (size_t i = 0; i < v->plan->n; i++)
 		if (v->items.v[i].progress == ITEM_TOP) {
 			v->items.v[i].progress = ITEM_IDLE;
-			v->record->account.no_top_until = time(NULL) + REMEMBER;
-			v->result.again = true;
+			visit_lost_at(
+			    v, &v->record->account.no_top_until, true);
 		}
 }
 

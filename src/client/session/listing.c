@@ -20,7 +20,8 @@ struct listing {
 	/* LIST and UIDL make rows of their own: join_rows(). */
 	struct listed *v;
 	size_t n, room;
-	bool stat_odd, list_ok, uidl_ok, uidl_done;
+	bool stat_odd, list_ok, uidl_ok;
+	enum pop3_cmd asked; /* the last one */
 };
 
 /* ---- asking ---- */
@@ -28,12 +29,29 @@ struct listing {
 static bool
 listing_send(struct visit *v, enum pop3_cmd cmd)
 {
+	v->listing->asked = cmd;
 	return visit_sent(v, pop3_client_send(&v->pop3, &v->line.out, cmd));
+}
+
+/* The next one that the server is asked for; STAT: there is none. */
+static enum pop3_cmd
+next_list(const struct visit *v)
+{
+	const struct state_account *a = &v->record->account;
+	enum pop3_cmd asked = v->listing->asked;
+
+	if (asked < POP3_CMD_LIST && !visit_does_without(a->no_list_until))
+		return POP3_CMD_LIST;
+	if (asked < POP3_CMD_UIDL && !visit_does_without(a->no_uidl_until))
+		return POP3_CMD_UIDL;
+	return POP3_CMD_STAT;
 }
 
 void
 listing_enter(struct visit *v)
 {
+	enum pop3_cmd cmd;
+
 	v->listing = calloc(1, sizeof(*v->listing));
 	if (v->listing == NULL) {
 		visit_memory(v);
@@ -43,15 +61,33 @@ listing_enter(struct visit *v)
 	if (!listing_send(v, POP3_CMD_STAT) || !v->pipelining)
 		return;
 	v->was_pipelined = true;
-	if (listing_send(v, POP3_CMD_LIST))
-		listing_send(v, POP3_CMD_UIDL);
+	while ((cmd = next_list(v)) != POP3_CMD_STAT)
+		if (!listing_send(v, cmd))
+			return;
+}
+
+/* Asked one by one, it was the list that was awaited. */
+static void
+learn_no_list(struct visit *v)
+{
+	struct state_account *a = &v->record->account;
+
+	if (v->pipelining)
+		return;
+	if (v->listing->asked == POP3_CMD_LIST)
+		visit_lost_at(v, &a->no_list_until, false);
+	else if (v->listing->asked == POP3_CMD_UIDL)
+		visit_lost_at(v, &a->no_uidl_until, false);
 }
 
 void
 listing_leave(struct visit *v, enum step next)
 {
-	if (v->listing != NULL)
-		free(v->listing->v);
+	if (v->listing == NULL)
+		return;
+	if (v->broken[0] != '\0')
+		learn_no_list(v);
+	free(v->listing->v);
 	free(v->listing);
 	v->listing = NULL;
 }
@@ -250,10 +286,24 @@ listing_complete(struct visit *v)
 		return;
 	}
 	trouble_prune(v);
+	v->record->suspect = NULL;
 	visit_enter(v, plan_ask(v->plan) != 0 ? STEP_HEADERS : STEP_RETRIEVE);
 }
 
 /* ---- what comes ---- */
+
+static void
+go_on(struct visit *v)
+{
+	enum pop3_cmd cmd;
+
+	if (v->pop3.n_pending != 0)
+		return;
+	if ((cmd = next_list(v)) != POP3_CMD_STAT)
+		listing_send(v, cmd);
+	else
+		listing_complete(v);
+}
 
 static bool
 is_empty(const struct visit *v)
@@ -273,13 +323,11 @@ stat_answered(struct visit *v, const struct pop3_event *ev)
 	}
 	v->stat_count = ev->count;
 	all->stat_odd = ev->odd;
-	if (v->pipelining)
-		return;
-	if (is_empty(v)) {
+	if (is_empty(v) && v->pop3.n_pending == 0) {
 		all->list_ok = all->uidl_ok = true;
 		listing_complete(v);
 	} else {
-		listing_send(v, POP3_CMD_LIST);
+		go_on(v);
 	}
 }
 
@@ -298,6 +346,7 @@ is_fatal(const struct pop3_event *ev)
 static void
 list_answered(struct visit *v, const struct pop3_event *ev)
 {
+	struct state_account *a = &v->record->account;
 	struct listing *all = v->listing;
 	/* Some servers have no list of nothing. */
 	bool ok = ev->type == POP3_EV_END || is_empty(v);
@@ -309,16 +358,12 @@ list_answered(struct visit *v, const struct pop3_event *ev)
 	}
 	if (ev->cmd == POP3_CMD_LIST) {
 		all->list_ok = ok;
+		a->no_list_until = 0;
 	} else {
 		all->uidl_ok = ok;
-		all->uidl_done = true;
+		a->no_uidl_until = 0;
 	}
-	if (v->pop3.n_pending != 0)
-		return;
-	if (!all->uidl_done)
-		listing_send(v, POP3_CMD_UIDL);
-	else
-		listing_complete(v);
+	go_on(v);
 }
 
 void

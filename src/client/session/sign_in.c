@@ -151,6 +151,17 @@ can_use(const struct visit *v, const struct sasl_mechanism *m)
 		   v->conf.account->client_certificate != NULL);
 }
 
+/* A server that does not answer CAPA still has what it has offered before. */
+static bool
+is_offered(const struct visit *v, const struct sasl_mechanism *m)
+{
+	const struct state_account *a = &v->record->account;
+
+	if (visit_does_without(a->no_capa_until) && !v->conf.accept)
+		return a->auth_rank == (int)m->rank;
+	return pop3_capa_has_sasl(&v->pop3.capa, m->name);
+}
+
 /* The strongest that both ends have, or NULL: USER and PASS, if *user_r. */
 static const struct sasl_mechanism *
 strongest(const struct visit *v, bool *user_r)
@@ -160,8 +171,7 @@ strongest(const struct visit *v, bool *user_r)
 	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++) {
 		const struct sasl_mechanism *m = sasl_mechanisms[i];
 
-		if (m->rank != 0 && can_use(v, m) &&
-		    pop3_capa_has_sasl(capa, m->name))
+		if (m->rank != 0 && can_use(v, m) && is_offered(v, m))
 			return m;
 	}
 	*user_r = v->sign_in->credentials.password.p != NULL &&

@@ -26,6 +26,7 @@ void stls_enter(struct visit *v);
 void stls_take(struct visit *v, const struct pop3_event *ev);
 void recapa_enter(struct visit *v);
 void recapa_take(struct visit *v, const struct pop3_event *ev);
+void recapa_leave(struct visit *v, enum step next);
 
 /* ---- listing.c: STAT, LIST, UIDL; makes the plan ---- */
 

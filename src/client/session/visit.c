@@ -14,7 +14,7 @@
 
 enum {
 	STOP_SECONDS = 3,          /* for what is under way when a stop comes */
-	REMEMBER = 30 * 24 * 3600, /* seconds: what a server cannot bear */
+	REMEMBER = 30 * 24 * 3600, /* seconds: it is asked one by one */
 	ALONE = 24 * 3600,         /* seconds: one thing at a time is asked */
 };
 
@@ -108,7 +108,8 @@ static const struct step_row steps[STEPS] = {
 	[STEP_STLS] = { "STLS", 1, stls_enter, stls_take, NULL, sign_in_leave },
 	[STEP_SIGN_IN] = { N_("sign-in"), 5, sign_in_enter, sign_in_take, NULL,
 	    sign_in_leave },
-	[STEP_RECAPA] = { "CAPA", 1, recapa_enter, recapa_take, NULL, NULL },
+	[STEP_RECAPA] = { "CAPA", 1, recapa_enter, recapa_take, NULL,
+	    recapa_leave },
 	[STEP_LISTING] = { "LIST", 5, listing_enter, listing_take, NULL,
 	    listing_leave },
 	[STEP_HEADERS] = { "TOP", 1, headers_enter, headers_take,
@@ -171,9 +172,15 @@ lost_at_capa(struct visit *v)
 {
 	struct state_account *a = &v->record->account;
 
-	if (a->collected_at == 0 || a->no_capa_until != 0)
-		a->no_capa_until = (int64_t)ev_now(v->conf.loop) + REMEMBER;
-	v->result.again = true;
+	visit_lost_at(v, &a->no_capa_until,
+	    a->collected_at == 0 || a->no_capa_until != 0);
+}
+
+/* Others bear it no better behind the sign-in. */
+static bool
+lost_ahead(const struct visit *v)
+{
+	return v->step == STEP_LISTING && v->pipelining;
 }
 
 /* Some servers drop what has come in one piece with USER, and await it. */
@@ -192,7 +199,7 @@ ask_alone(struct visit *v)
 
 	a->serial_until = (int64_t)ev_now(v->conf.loop) +
 			  (a->serial_until != 0 ? REMEMBER : ALONE);
-	v->result.again = true;
+	v->result.again = v->result.learned = true;
 }
 
 /* A server that wants a certificate of ours says so only behind the
@@ -224,6 +231,8 @@ visit_lost(void *arg, enum err e)
 		lost_at_capa(v);
 	else if (lost_behind_user(v))
 		ask_alone(v);
+	else if (lost_ahead(v))
+		visit_lost_at(v, &v->record->account.serial_until, false);
 	if (v->step == STEP_GREETING && !v->pop3.greeted && e == E_CLOSED) {
 		/* Many do so with connections beyond the number that they bear
 		 * from one address. */
@@ -253,7 +262,7 @@ visit_silent(void *arg, double seconds)
 	}
 	if (v->step == STEP_CAPA)
 		lost_at_capa(v);
-	else if (lost_behind_user(v) ||
+	else if (lost_behind_user(v) || lost_ahead(v) ||
 		 (v->was_pipelined && v->pop3.n_pending > 1))
 		ask_alone(v);
 	visit_break(v, OUTCOME_CONNECT,

@@ -40,6 +40,7 @@ struct visit_result {
 	struct tally tally;
 	unsigned retry;     /* BUSY: seconds that the server wants, 0: any */
 	bool again;         /* another connection may do better at once */
+	bool learned;       /* it leaves out what this one was lost at */
 	bool troubled_left; /* messages for a session of theirs: `earlier` */
 	bool unrecorded;    /* what was stored could not be put on record */
 	char tls[64];       /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "none" */

@@ -40,6 +40,9 @@ get_account(struct query *q, struct state_account *a)
 	a->sizes_lie = query_get(q) != 0;
 	query_get_text(q, language, sizeof(language));
 	a->no_top_until = query_get(q);
+	a->no_recapa_until = query_get(q);
+	a->no_list_until = query_get(q);
+	a->no_uidl_until = query_get(q);
 	/* Of a record of version 1 it is not known. */
 	a->foreign =
 	    language[0] != '\0' && strcmp(language, words_language()) != 0;
@@ -248,5 +251,8 @@ state_account_save(
 	query_add(&q, a->sizes_lie);
 	query_add_text(&q, words_language());
 	query_add(&q, a->no_top_until);
+	query_add(&q, a->no_recapa_until);
+	query_add(&q, a->no_list_until);
+	query_add(&q, a->no_uidl_until);
 	return query_run(&q, eb);
 }

@@ -71,6 +71,13 @@ static const char *const steps[] = {
 	" no_top_until INTEGER NOT NULL DEFAULT 0;",
 
 	"ALTER TABLE trouble ADD COLUMN msgno INTEGER NOT NULL DEFAULT 0;",
+
+	"ALTER TABLE account ADD COLUMN"
+	" no_recapa_until INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN"
+	" no_list_until INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN"
+	" no_uidl_until INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

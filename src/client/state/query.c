@@ -18,7 +18,8 @@ const char *const state_statements[STATEMENTS] = {
 	    "SELECT id, known, braked, serial_until, no_capa_until, auth_rank,"
 	    " not_before, tried_at, collected_at, exit_code, error, notice,"
 	    " collected, collected_octets, deleted, freed_octets, left,"
-	    " left_octets, sizes_lie, language, no_top_until FROM account "
+	    " left_octets, sizes_lie, language, no_top_until,"
+	    " no_recapa_until, no_list_until, no_uidl_until FROM account "
 	    "WHERE id = ?",
 	/* Of several with one maildrop the one that was used last. */
 	[ACCOUNT_NAMES] = "SELECT id, name, maildrop FROM account"
@@ -34,7 +35,8 @@ const char *const state_statements[STATEMENTS] = {
 	    " collected_at = ?8, exit_code = ?9, error = ?10, notice = ?11,"
 	    " collected = ?12, collected_octets = ?13, deleted = ?14,"
 	    " freed_octets = ?15, left = ?16, left_octets = ?17,"
-	    " sizes_lie = ?18, language = ?19, no_top_until = ?20"
+	    " sizes_lie = ?18, language = ?19, no_top_until = ?20,"
+	    " no_recapa_until = ?21, no_list_until = ?22, no_uidl_until = ?23"
 	    " WHERE id = ?1",
 	[ACCOUNT_KNOWN] = "UPDATE account SET known = 1"
 			  " WHERE id = ? AND NOT known",

@@ -26,6 +26,9 @@ struct record {
 	size_t n_fresh;
 	struct trouble *troubles;
 	size_t n_troubles;
+	/* One of the times in `account`: the session before was lost while that
+	 * was awaited; or NULL. */
+	int64_t *suspect;
 	enum fence fence; /* what the server has not failed to answer so far */
 };
 

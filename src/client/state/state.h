@@ -41,9 +41,11 @@ struct state_account {
 	int64_t serial_until;  /* pipelining went wrong: not before this time */
 	int64_t no_capa_until; /* it hung up on CAPA, or never answered */
 	int64_t no_top_until;  /* the same of TOP, which it did not announce */
-	bool sizes_lie;        /* LIST counts otherwise than RETR sends */
-	int auth_rank;         /* of the strongest sign-in it has offered */
-	int64_t not_before;    /* LOGIN-DELAY */
+	int64_t no_recapa_until; /* of CAPA behind the sign-in */
+	int64_t no_list_until, no_uidl_until;
+	bool sizes_lie;     /* LIST counts otherwise than RETR sends */
+	int auth_rank;      /* of the strongest sign-in it has offered */
+	int64_t not_before; /* LOGIN-DELAY */
 	int64_t tried_at, collected_at; /* Unix seconds; 0: never */
 	int exit_code;                  /* of the last run */
 	char error[STATE_WORDS];        /* of the last run; empty: none */

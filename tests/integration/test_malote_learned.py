@@ -1,0 +1,112 @@
+"""Servers that do not answer what they offer, or do not keep what they say: a
+run waits for that once or twice, and the next ones do without it.
+"""
+import pytest
+
+import faults
+import hostile
+import malote
+from hostile import CAPA, Hostile, letters
+from hostile_session import Gone, Session
+
+pytestmark = malote.NEEDED
+SERIAL = [c for c in CAPA if c != "PIPELINING"]
+DEAF = [faults.cut(), faults.swallow(), faults.stall(4)]
+by_name = {"ids": lambda a: a.name}
+
+
+@pytest.fixture
+def odd(monkeypatch):
+    """odd(a Session of its own, letters, ...): a server of such sessions."""
+    running = []
+
+    def start(kind, made, **how):
+        monkeypatch.setattr(hostile, "Session", kind)
+        running.append(Hostile(made, **how))
+        return running[-1]
+    yield start
+    for server in running:
+        server.stop()
+
+
+def comes_by_and_by(server, m, runs, **how):
+    """Each run has a new message; says how many came in all."""
+    for n in range(runs):
+        server.forget()
+        server.box.mails += letters(1, seed=20 + n, uid="new%d-%%d" % n)
+        m.collect(**how)
+    return len(m.files())
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("act", DEAF, **by_name)
+@pytest.mark.parametrize("sasl", [(), ("PLAIN",)], ids=["user", "sasl"])
+def test_capa_that_was_answered_before(odd, client, act, sasl):
+    """The sign-in is none that is weaker than before."""
+    server = odd(Session, letters(2), sasl=sasl)
+    m = client().account(at=server, timeout=1, keep="yes")
+    m.collect()
+    server.fault("CAPA", act, times=faults.ALWAYS)
+    assert comes_by_and_by(server, m, 1) == 3
+    assert len(server.commands("CAPA")) == 2
+    assert comes_by_and_by(server, m, 2) == 5
+    assert not server.commands("CAPA")
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("act", DEAF, **by_name)
+def test_capa_behind_the_sign_in(odd, client, act):
+    """The first one is still asked for: it says how to sign in."""
+    class Deaf(Session):
+        def pick(self, verb, number):
+            return act if verb == "CAPA" and self.view is not None else \
+                super().pick(verb, number)
+
+    server = odd(Deaf, letters(2), capa=CAPA + ["LOGIN-DELAY 0 USER"])
+    m = client().account(at=server, timeout=1, keep="yes")
+    m.collect()
+    assert comes_by_and_by(server, m, 1) == 3
+    assert len(server.sessions) == 1
+    assert len(server.commands("CAPA")) == 1
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("act", DEAF, **by_name)
+@pytest.mark.parametrize("verb", ["LIST", "UIDL"])
+@pytest.mark.parametrize("capa", [CAPA, SERIAL], ids=["pipelined", "serial"])
+def test_list_without_an_answer(odd, client, capa, verb, act):
+    server = odd(Session, letters(4), capa=capa)
+    server.fault(verb, act, times=faults.ALWAYS)
+    m = client().account(at=server, keep="yes", timeout=1)
+    m.collect(seconds=90)
+    assert comes_by_and_by(server, m, 2) == 6
+    assert len(server.sessions) == 1
+    assert verb not in server.commands()
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("verb", ["LIST", "UIDL"])
+def test_list_that_is_lost_once(odd, client, verb):
+    """That says nothing of the server."""
+    server = odd(Session, letters(4), capa=SERIAL)
+    server.fault(verb, faults.cut())
+    m = client().account(at=server, keep="yes")
+    m.collect()
+    server.forget()
+    m.collect()
+    assert verb in server.commands()
+
+
+@pytest.mark.core
+def test_pipelining_that_ends_the_session(odd, client):
+    class Cuts(Session):
+        def handle(self, line):
+            if self.view is not None and b"\n" in self.seen:
+                raise Gone
+            super().handle(line)
+
+    server = odd(Cuts, letters(3))
+    m = client().account(at=server, keep="yes")
+    m.collect()
+    assert comes_by_and_by(server, m, 1) == 4
+    assert len(server.sessions) == 1
