@@ -110,3 +110,56 @@ def test_pipelining_that_ends_the_session(odd, client):
     m.collect()
     assert comes_by_and_by(server, m, 1) == 4
     assert len(server.sessions) == 1
+
+
+# What is deleted, and is not.
+
+class Keeps(Session):
+    def commit(self):
+        self.marked.clear()
+        super().commit()
+
+
+AGAIN = "had been deleted on the server"
+
+
+@pytest.mark.core
+def test_dele_that_does_not_last(odd, client):
+    """It is tried again, and said."""
+    server = odd(Keeps, letters(3))
+    m = client().account(at=server, keep="no")
+    assert AGAIN not in m.collect().text
+    for _ in range(2):
+        server.forget()
+        assert "3 messages that " + AGAIN in m.collect().text
+        assert server.numbers("DELE") == [1, 2, 3]
+    assert AGAIN in m.run("status").text
+    assert len(m.files()) == 3
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("without", [("UIDL",), ("UIDL", "TOP")],
+                         ids="-".join)
+def test_dele_that_does_not_last_without_uidl(odd, client, without):
+    """Nothing comes twice; what is new is told from it."""
+    server = odd(Keeps, letters(3, uid=None), without=without)
+    m = client().account(at=server, keep="no")
+    m.collect()
+    server.forget()
+    server.box.mails.insert(0, letters(1, seed=9, uid=None)[0])
+    assert "3 messages that " + AGAIN in m.collect().text
+    assert sorted(server.numbers("DELE")) == [1, 2, 3, 4]
+    assert len(m.files()) == 4
+
+
+@pytest.mark.core
+def test_gone_and_back_without_uidl(odd, client):
+    """With nothing to be deleted, nothing is said of it."""
+    server = odd(Session, letters(3, uid=None), without=("UIDL",))
+    m = client().account(at=server, keep="yes")
+    m.collect()
+    hidden = server.box.mails.pop(1)
+    m.collect()
+    server.box.mails.append(hidden)
+    assert AGAIN not in m.collect().text
+    assert len(m.files()) == 3

@@ -42,6 +42,7 @@ settle_item(struct plan *p, struct plan_item *t)
 	if (due && !p->rules.held && !p->brake) {
 		if (t->verified) {
 			t->action = PLAN_DELETE;
+			p->n_back += p->known[t->message].where == MESSAGE_GONE;
 			m.where = MESSAGE_DELETING;
 		} else {
 			p->n_unsure++;

@@ -10,6 +10,7 @@ struct sums {
 	size_t counted, counted_sure;
 	size_t loose;         /* live rows that are not sure */
 	size_t unclear;       /* of those, what no name or no size tells of */
+	size_t back;          /* rows of messages that may be back */
 	size_t sure, changed; /* listed ones */
 };
 
@@ -33,6 +34,10 @@ sum_row(struct plan *p, size_t i, struct sums *s)
 		s->unclear += !m->has_uid || m->size == SIZE_UNKNOWN;
 		if (m->size != SIZE_UNKNOWN)
 			p->own->sizes[p->own->n_sizes++] = m->size;
+	}
+	if (row & ROW_BACK) {
+		s->back++;
+		p->own->sizes[p->own->n_sizes++] = m->size;
 	}
 	if (row & ROW_THERE) {
 		s->there_sure += sure;
@@ -102,7 +107,7 @@ is_item_doubtful(const struct plan *p, const struct plan_item *t,
 	if (t->uid_met)
 		return true;
 	if (s->loose == 0)
-		return false;
+		return s->back != 0 && has_size_of_loose(p, &t->listed);
 	return unknown || !t->listed.has_uid || t->twin ||
 	       has_size_of_loose(p, &t->listed);
 }

@@ -12,6 +12,7 @@ enum step {
 	STEP_SIZE_NONE,  /* the same, and our size is not known */
 	STEP_RENAMED,    /* header and size; none that was gone */
 	STEP_HEADER,     /* header; none that was gone */
+	STEP_BACK,       /* header and size of one that was */
 	STEPS,
 };
 
@@ -27,6 +28,7 @@ is_step_for(enum step step, const struct plan_item *t)
 	case STEP_SIZE_OTHER: return t->listed.has_uid && (strong || !sized);
 	case STEP_SIZE_NONE: return t->listed.has_uid;
 	case STEP_RENAMED: return sized;
+	case STEP_BACK: return sized && strong;
 	default: return strong;
 	}
 }
@@ -61,7 +63,9 @@ match_step(struct plan *p, struct plan_item *t, enum step step)
 		return false;
 	if (by_uid)
 		wanted.uid = t->listed.uid;
-	if (step == STEP_SAME || step == STEP_RENAMED)
+	else if (step == STEP_BACK)
+		wanted.uid = plan_back;
+	if (step == STEP_SAME || step == STEP_RENAMED || step == STEP_BACK)
 		wanted.size = t->listed.size;
 	else if (step == STEP_SIZE_NONE)
 		wanted.size = SIZE_UNKNOWN;

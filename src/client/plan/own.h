@@ -14,16 +14,22 @@ enum {
 	ROW_SURE = 8,    /* a listed one has its unique-id and its size */
 	ROW_LISTED = 16, /* a listed one has its unique-id */
 	ROW_TAKEN = 32,  /* it is one of those that are listed */
+	ROW_BACK = 64,   /* it had gone, and its header would know it again
+	                  * where there are no unique-ids */
 };
 
 struct plan_own {
 	uint8_t *row;              /* ROW_... of each */
 	struct plan_index uids;    /* rows with a unique-id */
-	struct plan_index headers; /* live rows; sorted by plan_decide() */
-	uint64_t *sizes;           /* of live rows that are not sure; sorted */
+	struct plan_index headers; /* live rows, and those of ROW_BACK under
+	                            * plan_back; sorted by plan_decide() */
+	uint64_t *sizes;           /* of these rows that are not sure; sorted */
 	size_t n_sizes;
 	size_t pending; /* messages that no answer has told of */
 };
+
+/* In place of the unique-id. */
+extern const struct digest plan_back;
 
 bool plan_due(const struct plan *p, const struct message *m);
 bool plan_sized(const struct listed *l);

@@ -6,6 +6,8 @@
 #include "client/conf/account.h"
 #include "client/plan/own.h"
 
+const struct digest plan_back = { "back" };
+
 /* A server may list a message without its size. */
 bool
 plan_sized(const struct listed *l)
@@ -36,11 +38,15 @@ add_row(struct plan *p, size_t i)
 		row |= ROW_THERE;
 		if (m->size != SIZE_UNKNOWN && (m->has_uid || p->no_uid))
 			row |= ROW_COUNTED;
-	}
+	} else if (m->where == MESSAGE_GONE && p->no_uid && m->has_identity &&
+		   m->identity.strong && m->size != SIZE_UNKNOWN)
+		row |= ROW_BACK;
 	p->own->row[i] = row;
 	if (m->has_identity)
 		k.header = m->identity.header;
-	if (row & ROW_LIVE)
+	if (row & ROW_BACK)
+		k.uid = plan_back;
+	if (row & (ROW_LIVE | ROW_BACK))
 		plan_index_add(&p->own->headers, &k);
 	k.uid = m->uid;
 	if (m->has_uid)

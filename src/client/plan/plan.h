@@ -84,6 +84,7 @@ struct plan {
 	bool no_uid; /* the server has no unique-ids */
 	uint32_t
 	    n_unsure; /* due for deletion, left as it could not be identified */
+	uint32_t n_back; /* to be deleted, though they had gone before */
 	struct plan_rules rules;
 	struct plan_own *own;
 };

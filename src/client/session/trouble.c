@@ -250,9 +250,25 @@ report_failed(struct visit *v)
 		    v->failures.why);
 }
 
+static void
+notice_back(struct visit *v)
+{
+	uint32_t n = v->plan->n_back;
+
+	if (n != 0 && v->result.notice[0] == '\0')
+		snprintf(v->result.notice, sizeof(v->result.notice),
+		    ngettext("%u message that had been deleted on the server "
+			     "is there again",
+			"%u messages that had been deleted on the server are "
+			"there again",
+			n),
+		    n);
+}
+
 void
 trouble_report(struct visit *v)
 {
+	notice_back(v);
 	if ((v->failures.refused || !report_lasting(v)) &&
 	    v->result.tally.failed != 0)
 		report_failed(v);
