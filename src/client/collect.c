@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -143,6 +144,24 @@ is_maildrop_busy(const struct turn *t)
 	return false;
 }
 
+/* See run_env. */
+static bool
+is_shared(void *arg, size_t index)
+{
+	const struct generation *mine = arg;
+	const struct account *a = &mine->set->conf.v[index];
+
+	for (const struct generation *g = mine->c->newest; g != NULL;
+	     g = g->older)
+		for (size_t i = 0; i < g->set->conf.n; i++)
+			if (g->v[i].state == TURN_RUNS &&
+			    g->v[i].run != mine->v[index].run &&
+			    run_is_in_session(g->v[i].run) &&
+			    strcasecmp(g->v[i].account->server, a->server) == 0)
+				return true;
+	return false;
+}
+
 static void
 turn_begin(struct ev_loop *loop, ev_timer *w, int revents)
 {
@@ -238,6 +257,8 @@ generation_new(struct collect *c, struct collect_set *set)
 		.terminal = c->o->terminal,
 		.accept = c->o->accept,
 		.trace = c->o->trace,
+		.is_shared = is_shared,
+		.arg = g,
 	};
 	g->v = calloc(set->conf.n + 1, sizeof(*g->v));
 	ok = g->v != NULL;

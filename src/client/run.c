@@ -231,11 +231,17 @@ add_troubled(struct run *run, const struct visit_result *r)
 }
 
 static void
+run_pause(struct run *run, unsigned seconds)
+{
+	report_waits(run->env->report, run->index, run->result.words, seconds);
+	run_go_on_in(run, seconds);
+}
+
+static void
 run_wait(struct run *run, unsigned seconds)
 {
 	run->waited += seconds;
-	report_waits(run->env->report, run->index, run->result.words, seconds);
-	run_go_on_in(run, seconds);
+	run_pause(run, seconds);
 }
 
 static unsigned
@@ -296,6 +302,10 @@ run_visit_ended(struct run *run)
 	} else if (again) {
 		run->reconnected = !learned;
 		run_visit(run);
+	} else if (run->result.turned_away &&
+		   run->env->is_shared(run->env->arg, run->index)) {
+		/* One of ours will end; patience is not for that. */
+		run_pause(run, jittered(delays[0]));
 	} else if (run->result.outcome == OUTCOME_BUSY && try_later(run)) {
 		return;
 	} else if (run->result.troubled_left) {
@@ -454,6 +464,12 @@ run_go_on(struct ev_loop *loop, ev_timer *w, int revents)
 	} else {
 		run_visit(run);
 	}
+}
+
+bool
+run_is_in_session(const struct run *run)
+{
+	return run->visit != NULL;
 }
 
 void

@@ -2,7 +2,8 @@
  * run.h - one run of an account: its lock, its record, and its sessions, one
  * after the other, with patience for a server that says "later".
  *
- * Knows nothing of other accounts, nor when it is to be run again.
+ * Knows nothing of other accounts, but whether their runs are at the same server,
+ * nor when it is to be run again.
  */
 #ifndef CLIENT_RUN_H
 #define CLIENT_RUN_H
@@ -27,6 +28,9 @@ struct run_env {
 	bool terminal;         /* a person can be asked */
 	bool accept;           /* what has changed is right */
 	bool trace;
+	/* Is a session of another run open at the server of that account? */
+	bool (*is_shared)(void *arg, size_t index);
+	void *arg;
 };
 
 /* The run is over, with what all its sessions did.  Called last of all: from
@@ -40,6 +44,8 @@ void run_free(struct run *run); /* not between run_begin() and `done` */
 
 /* `done` may be called at once. */
 void run_begin(struct run *run);
+/* It has a session, or is about to. */
+bool run_is_in_session(const struct run *run);
 /* Between the two: it ends well, and soon.  `done` is called later. */
 void run_stop(struct run *run);
 

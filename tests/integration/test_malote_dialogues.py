@@ -357,3 +357,58 @@ def test_trouble_of_one_of_two_of_one_size(odd, client):
     assert server.box.mails == [bad]
     assert len(m.files()) == 3
     assert done.code == DATAERR  # three runs, counted for the same message
+
+
+# A server that bears so many connections.
+
+class OneAtATime(Session):
+    """Of all users; the first one has to wait until the others were turned
+    away."""
+    turned = []
+    full = staticmethod(lambda s: None)
+
+    def serve(self):
+        inside = [s for s in self.server.sessions
+                  if s is not self and s.is_alive() and s not in self.turned]
+        if inside:
+            self.turned.append(self)
+            self.full()
+        super().serve()
+
+    def do_user(self, rest):
+        self.name = self.server.user
+        return super().do_user(self.name)
+
+    def do_retr(self, rest):
+        end = time.monotonic() + 20
+        while len(self.turned) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        return super().do_retr(rest)
+
+
+def no_word(session):
+    raise Gone
+
+
+def too_many(session):
+    session.send(b"-ERR too many connections\r\n")
+    raise Gone
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("mode, full", [
+    ("plain", no_word), ("plain", too_many), ("tls", no_word)])
+def test_surplus_connections_wait(odd, client, certs, monkeypatch, mode,
+                                  full):
+    """For the others of ours to end, whatever patience there is."""
+    monkeypatch.setattr(OneAtATime, "turned", [])
+    monkeypatch.setattr(OneAtATime, "full", full)
+    server = odd(OneAtATime, letters(2), sasl=(), mode=mode,
+                 context=certs.context())
+    m = client()
+    for name in ("ana", "bia", "caio"):
+        m.account(name, at=server, server="localhost", ca_file=certs.ca,
+                  user=name, keep="yes", patience=0,
+                  deliver="maildir:%s/%s" % (m.home, name))
+    m.collect(seconds=60)
+    assert all(len(m.files(name)) == 2 for name in ("ana", "bia", "caio"))

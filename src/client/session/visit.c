@@ -62,6 +62,7 @@ greeting_take(struct visit *v, const struct pop3_event *ev)
 			POP3_CODE_SYS_PERM &&
 		    v->result.outcome == OUTCOME_SERVER)
 			v->result.outcome = OUTCOME_BUSY;
+		v->result.turned_away = v->result.outcome == OUTCOME_BUSY;
 		visit_finish(v);
 		return;
 	}
@@ -226,6 +227,7 @@ visit_lost(void *arg, enum err e)
 		visit_finish(v);
 		return;
 	}
+	v->result.turned_away = !v->pop3.greeted;
 	v->result.again = v->plan != NULL || v->pop3.n_pending > 1;
 	if (v->step == STEP_CAPA)
 		lost_at_capa(v);

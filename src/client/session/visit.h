@@ -40,6 +40,7 @@ struct visit_result {
 	struct tally tally;
 	unsigned retry;     /* BUSY: seconds that the server wants, 0: any */
 	bool again;         /* another connection may do better at once */
+	bool turned_away;   /* there may be too many connections */
 	bool learned;       /* it leaves out what this one was lost at */
 	bool troubled_left; /* messages for a session of theirs: `earlier` */
 	bool unrecorded;    /* what was stored could not be put on record */
