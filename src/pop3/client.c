@@ -263,7 +263,9 @@ reply_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
 		break;
 	case POP3_STATUS_NONE: break;
 	}
-	break_off(c, ev, N_("what the server sent is no reply of POP3"));
+	break_off(c, ev,
+	    c->greeted ? N_("what the server sent is no reply of POP3")
+		       : pop3_reply_stranger(line));
 }
 
 /* ---- what follows ---- */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/i18n.h"
 #include "pop3/client.h"
 #include "pop3/word.h"
 
@@ -44,6 +45,27 @@ pop3_reply_status(struct slice line, struct slice *text_r)
 		return POP3_STATUS_NONE;
 	*text_r = text_behind(line, 1);
 	return POP3_STATUS_CHALLENGE;
+}
+
+const char *
+pop3_reply_stranger(struct slice line)
+{
+	static const struct {
+		const char *begin, *why;
+	} peers[] = {
+		{ "* ", N_("it speaks IMAP: is that the right port?") },
+		{ "220", N_("it speaks SMTP or FTP: is that the right port?") },
+		{ "HTTP/", N_("it speaks HTTP: is that the right port?") },
+		{ "SSH-", N_("it speaks SSH: is that the right port?") },
+	};
+
+	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+		size_t n = strlen(peers[i].begin);
+
+		if (line.n >= n && memcmp(line.p, peers[i].begin, n) == 0)
+			return peers[i].why;
+	}
+	return N_("what the server sent is no reply of POP3");
 }
 
 /* What stands before the next space, which is cut off too. */

@@ -22,6 +22,10 @@ enum pop3_status {
 /* *text_r: what follows the indicator and one space. */
 enum pop3_status pop3_reply_status(struct slice line, struct slice *text_r);
 
+/* A greeting that is none of POP3's: what the peer speaks, or that it is not
+ * known; translatable. */
+const char *pop3_reply_stranger(struct slice line);
+
 /* The text behind the +OK of STAT, exactly as RFC 1939 s5 has it. */
 bool pop3_reply_stat(struct slice text, uint32_t *count_r, uint64_t *octets_r);
 

@@ -27,6 +27,15 @@ def lie():
 
 
 @pytest.fixture
+def odd(lie, monkeypatch):
+    """odd(a Session of its own, mails, ...): `lie` with such sessions."""
+    def start(kind, *args, **more):
+        monkeypatch.setattr(hostile, "Session", kind)
+        return lie(*args, **more)
+    return start
+
+
+@pytest.fixture
 def client(place):
     """client(name): a home for malote; the same name is the same home."""
     homes = {}

@@ -12,26 +12,12 @@ import pytest
 import faults
 import hostile
 import malote
-from hostile import CAPA, Hostile, letters
+from hostile import CAPA, letters
 from hostile_session import Gone, Session, multi
 from malote import settled
 
 pytestmark = malote.NEEDED
 DATAERR = 65
-
-
-@pytest.fixture
-def odd(monkeypatch):
-    """odd(a Session of its own, letters, ...): a server of such sessions."""
-    running = []
-
-    def start(kind, made, **how):
-        monkeypatch.setattr(hostile, "Session", kind)
-        running.append(Hostile(made, **how))
-        return running[-1]
-    yield start
-    for server in running:
-        server.stop()
 
 
 def encoded(text):

@@ -4,29 +4,14 @@ run waits for that once or twice, and the next ones do without it.
 import pytest
 
 import faults
-import hostile
 import malote
-from hostile import CAPA, Hostile, letters
+from hostile import CAPA, letters
 from hostile_session import Gone, Session
 
 pytestmark = malote.NEEDED
 SERIAL = [c for c in CAPA if c != "PIPELINING"]
 DEAF = [faults.cut(), faults.swallow(), faults.stall(4)]
 by_name = {"ids": lambda a: a.name}
-
-
-@pytest.fixture
-def odd(monkeypatch):
-    """odd(a Session of its own, letters, ...): a server of such sessions."""
-    running = []
-
-    def start(kind, made, **how):
-        monkeypatch.setattr(hostile, "Session", kind)
-        running.append(Hostile(made, **how))
-        return running[-1]
-    yield start
-    for server in running:
-        server.stop()
 
 
 def comes_by_and_by(server, m, runs, **how):

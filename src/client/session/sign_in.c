@@ -175,7 +175,7 @@ strongest(const struct visit *v, bool *user_r)
 			return m;
 	}
 	*user_r = v->sign_in->credentials.password.p != NULL &&
-		  (!capa->known || capa->user || !capa->has_sasl);
+		  (!capa->known || capa->user || capa->sasl[0] == '\0');
 	return NULL;
 }
 
