@@ -39,6 +39,20 @@ def test_capa_that_was_answered_before(odd, client, act, sasl):
 
 
 @pytest.mark.core
+@pytest.mark.parametrize("verb", ["CAPA", "LIST", "UIDL", "QUIT"])
+@pytest.mark.parametrize("said", ["500 unknown command", "", "ERR what?"])
+@pytest.mark.parametrize("capa", [CAPA, SERIAL], ids=["pipelined", "serial"])
+def test_refusal_in_words_of_its_own(odd, client, capa, said, verb):
+    """It is no reply of POP3."""
+    server = odd(Session, letters(2), capa=capa, sasl=())
+    server.fault(verb, faults.say(said), times=faults.ALWAYS)
+    m = client().account(at=server, timeout=1, keep="yes")
+    m.collect()
+    assert comes_by_and_by(server, m, 2) == 4
+    assert len(server.sessions) == 1
+
+
+@pytest.mark.core
 @pytest.mark.parametrize("act", DEAF, **by_name)
 def test_capa_behind_the_sign_in(odd, client, act):
     """The first one is still asked for: it says how to sign in."""

@@ -43,6 +43,20 @@ capa_take(struct visit *v, const struct pop3_event *ev)
 		visit_enter(v, STEP_STLS);
 }
 
+/* Another connection tries without CAPA, which some ancient servers cannot bear,
+ * or refuse in words of their own.  Where one has served us before, once says
+ * nothing. */
+void
+capa_leave(struct visit *v, enum step next)
+{
+	struct state_account *a = &v->record->account;
+
+	if (v->broken[0] != '\0')
+		visit_lost_at(v, &a->no_capa_until,
+		    a->collected_at == 0 || a->no_capa_until != 0);
+	sign_in_leave(v, next);
+}
+
 void
 stls_enter(struct visit *v)
 {

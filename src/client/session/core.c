@@ -191,7 +191,7 @@ visit_out_of_step(struct visit *v, const char *why)
 		    v->conf.account->server);
 	if (learns) {
 		visit_distrust(v);
-		v->result.again = true;
+		v->result.again = v->result.learned = true;
 		visit_end(v, OUTCOME_PROTOCOL, "%s", words);
 	} else {
 		/* One thing is asked at a time already: it is the message. */

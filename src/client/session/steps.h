@@ -22,6 +22,7 @@ void sign_in_leave(struct visit *v, enum step next);
 
 void capa_enter(struct visit *v);
 void capa_take(struct visit *v, const struct pop3_event *ev);
+void capa_leave(struct visit *v, enum step next);
 void stls_enter(struct visit *v);
 void stls_take(struct visit *v, const struct pop3_event *ev);
 void recapa_enter(struct visit *v);

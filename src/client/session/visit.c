@@ -105,7 +105,7 @@ static const struct step_row steps[STEPS] = {
 	    sign_in_leave },
 	[STEP_GREETING] = { N_("greeting"), 1, NULL, greeting_take, NULL,
 	    sign_in_leave },
-	[STEP_CAPA] = { "CAPA", 1, capa_enter, capa_take, NULL, sign_in_leave },
+	[STEP_CAPA] = { "CAPA", 1, capa_enter, capa_take, NULL, capa_leave },
 	[STEP_STLS] = { "STLS", 1, stls_enter, stls_take, NULL, sign_in_leave },
 	[STEP_SIGN_IN] = { N_("sign-in"), 5, sign_in_enter, sign_in_take, NULL,
 	    sign_in_leave },
@@ -166,15 +166,11 @@ visit_writable(void *arg)
 	visit_flush(arg);
 }
 
-/* Another connection tries without CAPA, which some ancient servers cannot
- * bear. Where one has served us before, that was not the reason. */
-static void
-lost_at_capa(struct visit *v)
+/* Some servers drop what has come in one piece with USER, and await it. */
+static bool
+lost_behind_user(const struct visit *v)
 {
-	struct state_account *a = &v->record->account;
-
-	visit_lost_at(v, &a->no_capa_until,
-	    a->collected_at == 0 || a->no_capa_until != 0);
+	return v->step == STEP_SIGN_IN && v->was_pipelined;
 }
 
 /* Others bear it no better behind the sign-in. */
@@ -182,13 +178,6 @@ static bool
 lost_ahead(const struct visit *v)
 {
 	return v->step == STEP_LISTING && v->pipelining;
-}
-
-/* Some servers drop what has come in one piece with USER, and await it. */
-static bool
-lost_behind_user(const struct visit *v)
-{
-	return v->step == STEP_SIGN_IN && v->was_pipelined;
 }
 
 /* It may only have been slow, so that this is remembered for a short time, and
@@ -229,9 +218,7 @@ visit_lost(void *arg, enum err e)
 	}
 	v->result.turned_away = !v->pop3.greeted;
 	v->result.again = v->plan != NULL || v->pop3.n_pending > 1;
-	if (v->step == STEP_CAPA)
-		lost_at_capa(v);
-	else if (lost_behind_user(v))
+	if (lost_behind_user(v))
 		ask_alone(v);
 	else if (lost_ahead(v))
 		visit_lost_at(v, &v->record->account.serial_until, false);
@@ -262,10 +249,8 @@ visit_silent(void *arg, double seconds)
 		visit_finish(v);
 		return;
 	}
-	if (v->step == STEP_CAPA)
-		lost_at_capa(v);
-	else if (lost_behind_user(v) || lost_ahead(v) ||
-		 (v->was_pipelined && v->pop3.n_pending > 1))
+	if (lost_behind_user(v) || lost_ahead(v) ||
+	    (v->was_pipelined && v->pop3.n_pending > 1))
 		ask_alone(v);
 	visit_break(v, OUTCOME_CONNECT,
 	    _("no answer from %s within %.0f s (%s)"), v->conf.account->server,
