@@ -210,6 +210,10 @@ visit_does_without(int64_t until)
 void
 visit_lost_at(struct visit *v, int64_t *until, bool at_once)
 {
+	/* It was not asked for: nothing is learned of it, and nobody connects
+	 * again and again for that. */
+	if (v->pop3.n_pending == 0 || visit_does_without(*until))
+		return;
 	v->result.again = true;
 	if (at_once || v->record->suspect == until) {
 		*until = time(NULL) +
