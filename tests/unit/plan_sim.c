@@ -28,8 +28,9 @@ struct tricks {
 	bool reuse;      /* of a unique-id by another message */
 	bool wrong_size; /* another size each time */
 	bool rename_some, rename_all;
-	bool vanish; /* and return */
-	bool copies; /* the same octets twice */
+	bool vanish;   /* and return */
+	bool exchange; /* of most messages for others, and back */
+	bool copies;   /* the same octets twice */
 	bool no_uidl, no_top, no_list, lying_top;
 	bool crash, lost_quit;
 	bool poison; /* RETR fails for some */
@@ -49,7 +50,8 @@ struct sim {
 	unsigned row_content[ROWS];
 	size_t n_rows;
 	int64_t now, keep;
-	bool braked;
+	int64_t braked;
+	bool late[MESSAGES]; /* contents that came under the brake */
 
 	/* This session. */
 	bool uidl, list, top, lie, crash, quit;
@@ -203,6 +205,24 @@ vanish_or_return(struct sim *s)
 	s->mail[k].back = !there;
 }
 
+/* Another maildrop is there, or the one that was there before. */
+static void
+exchange(struct sim *s)
+{
+	bool away = one_in(s, 2);
+
+	for (unsigned i = 0; i < s->n; i++) {
+		struct mail *m = &s->mail[i];
+
+		if (m->deleted || !m->uid_seen || one_in(s, 5))
+			continue;
+		m->back = m->back || (!away && !m->there);
+		m->there = !away;
+	}
+	for (unsigned n = 10 + below(s, 30); away && n > 0; n--)
+		arrive(s);
+}
+
 static void
 happen(struct sim *s)
 {
@@ -306,10 +326,12 @@ save(struct sim *s)
 	}
 }
 
+/* Nothing that came under the brake may be deleted, nor on weak evidence. */
 static bool
-may_delete(const struct sim *s)
+may_delete(const struct sim *s, const struct message *m)
 {
-	return !s->plan->rules.held && !s->plan->brake;
+	return s->plan->braked == 0 ||
+	       (m->id < s->plan->braked && m->identity.strong);
 }
 
 /* The row says that it is this message: is it? */
@@ -327,7 +349,8 @@ check_match(struct sim *s, size_t i)
 		return wrong(s, "taken for another", content);
 	if (t->action != PLAN_DELETE)
 		return true;
-	if (!may_delete(s))
+	if (!may_delete(s, &s->known[t->message]) ||
+	    (s->plan->braked != 0 && !s->tricks.copies && s->late[content]))
 		return wrong(s, "deleted while braked", content);
 	if (!t->answered || s->known[t->message].where != MESSAGE_DELETING)
 		return wrong(s, "deleted on doubt", content);
@@ -355,8 +378,7 @@ check_plan(struct sim *s)
 		    s->row[i].where != MESSAGE_GONE && taken[i])
 			return wrong(s, "gone, yet listed", s->row_content[i]);
 		if (s->known[i].where == MESSAGE_GONE &&
-		    s->row[i].where != MESSAGE_GONE && !may_delete(s) &&
-		    !s->plan->rules.accepted)
+		    s->row[i].where != MESSAGE_GONE && s->plan->braked != 0)
 			return wrong(s, "gone, while braked", 0);
 		if (memcmp(&s->known[i], &s->row[i], sizeof(s->row[i])) != 0 &&
 		    !s->plan->dirty[i])
@@ -373,9 +395,9 @@ collect(struct sim *s, size_t i)
 
 	if (s->n_rows == ROWS)
 		return wrong(s, "too many rows", content);
-	s->dele[i] = s->keep == 0 && may_delete(s);
+	s->dele[i] = s->keep == 0 && s->plan->braked == 0;
 	s->row_content[s->n_rows] = content;
-	s->row[s->n_rows++] = (struct message){ .id = 1,
+	s->row[s->n_rows] = (struct message){ .id = 1 + (int64_t)s->n_rows,
 		.has_uid = l->has_uid,
 		.uid = l->uid,
 		.size = l->has_size ? l->size : SIZE_UNKNOWN,
@@ -383,7 +405,9 @@ collect(struct sim *s, size_t i)
 		.has_identity = true,
 		.where = s->dele[i] ? MESSAGE_DELETING : MESSAGE_THERE,
 		.stored_at = s->now };
+	s->n_rows++;
 	s->collected[content]++;
+	s->late[content] = s->plan->braked != 0;
 	return true;
 }
 
@@ -472,19 +496,26 @@ session(struct sim *s, bool accept)
 
 	list(s);
 	memcpy(s->known, s->row, sizeof(s->row));
-	s->braked = s->braked && !accept;
+	s->braked = accept ? 0 : s->braked;
 	if (plan_new(&s->plan, s->known, s->n_rows, s->listed, s->n_listed,
 		&(struct plan_rules){ .now = s->now,
 		    .keep = s->keep,
-		    .held = s->braked,
+		    .max_size = UINT64_MAX,
+		    .braked = s->braked,
 		    .accepted = accept }) != E_OK)
 		return wrong(s, "no memory", 0);
 	answer(s);
 	plan_decide(s->plan);
 	good = check_plan(s);
 	save(s);
-	s->braked = s->braked || s->plan->brake;
+	s->braked = s->plan->braked;
 	good = good && transfer(s);
+	if (!s->crash) {
+		plan_end(s->plan);
+		s->braked = s->plan->braked;
+	}
+	if (s->braked == 0)
+		memset(s->late, 0, sizeof(s->late));
 	if (!s->crash) {
 		save(s);
 		good = good && update(s);
@@ -517,6 +548,7 @@ choose_tricks(struct sim *s)
 		t->crash = t->vanish = false;
 		t->poison = t->poison && !t->no_top;
 	}
+	t->exchange = t->vanish && one_in(s, 2);
 	t->lost_quit = !t->wrong_size && one_in(s, 2);
 	if (one_in(s, 2)) {
 		t->weak = 1 + below(s, 4);
@@ -555,9 +587,9 @@ quiet_rounds(struct sim *s)
 	for (int i = 0; i < 2; i++)
 		if (!session(s, i == 0))
 			return false;
-	if (s->keep == 0 && !s->braked && any_mail(s, true) >= 0)
+	if (s->keep == 0 && s->braked == 0 && any_mail(s, true) >= 0)
 		return wrong(s, "not deleted", 0);
-	if (s->keep != KEEP_ALWAYS || twins || s->braked)
+	if (s->keep != KEEP_ALWAYS || twins)
 		return true;
 	list(s);
 	if (plan_new(&s->plan, s->row, s->n_rows, s->listed, s->n_listed,
@@ -586,6 +618,8 @@ plan_sim(
 	for (unsigned i = 0; i < rounds && good; i++) {
 		for (unsigned n = below(s, 8); n > 0; n--)
 			happen(s);
+		if (s->tricks.exchange && one_in(s, 4))
+			exchange(s);
 		begin_session(s);
 		good = session(s, one_in(s, 12));
 	}

@@ -16,7 +16,7 @@
 #include "client/plan/plan.h"
 #include "plan_sim.h"
 
-enum { ROOM = 64, NOW = 1000000, DAY = 86400 };
+enum { ROOM = 64, NOW = 1000000, DAY = 86400, MAX_SIZE = 1000 };
 enum { NONE = 0, WEAK = 1000 }; /* a unique-id that is none; weak headers */
 
 /* What is known and what is listed; small numbers say who is who. */
@@ -82,11 +82,13 @@ list(unsigned uid, uint64_t size, unsigned id)
 }
 
 static struct plan *
-make(int64_t keep, bool held, bool accepted)
+make(int64_t keep, int64_t braked, bool accepted)
 {
-	struct plan_rules rules = {
-		.now = NOW, .keep = keep, .held = held, .accepted = accepted
-	};
+	struct plan_rules rules = { .now = NOW,
+		.keep = keep,
+		.max_size = MAX_SIZE,
+		.braked = braked,
+		.accepted = accepted };
 	struct plan *p;
 
 	assert_int_equal(
@@ -107,9 +109,9 @@ answer(struct plan *p)
 
 /* Asks, and answers truly if top; returns the plan.  `asked`: how many. */
 static struct plan *
-run_all(int64_t keep, bool held, bool accepted, bool top, size_t asked)
+run_all(int64_t keep, int64_t braked, bool accepted, bool top, size_t asked)
 {
-	struct plan *p = make(keep, held, accepted);
+	struct plan *p = make(keep, braked, accepted);
 
 	assert_int_equal(plan_ask(p), asked);
 	if (top)
@@ -121,13 +123,13 @@ run_all(int64_t keep, bool held, bool accepted, bool top, size_t asked)
 static struct plan *
 run(int64_t keep, size_t asked)
 {
-	return run_all(keep, false, false, true, asked);
+	return run_all(keep, 0, false, true, asked);
 }
 
 static struct plan *
 run_without_top(int64_t keep, size_t asked)
 {
-	return run_all(keep, false, false, false, asked);
+	return run_all(keep, 0, false, false, asked);
 }
 
 static bool
@@ -167,7 +169,7 @@ test_first(void **state)
 	p = run(0, 0); /* there is nothing that they could be */
 	for (size_t i = 0; i < n_listed; i++)
 		EXPECT(p, i, PLAN_COLLECT, -1);
-	assert_false(p->brake || p->no_uid);
+	assert_false(p->braked != 0 || p->no_uid);
 	plan_free(p);
 	n_listed = 0;
 	plan_free(run(0, 0));
@@ -207,7 +209,7 @@ test_gone(void **state)
 		know_at(
 		    i == 3 ? MESSAGE_DELETING : MESSAGE_THERE, i, 100, i, 0);
 	p = run(KEEP_ALWAYS, 0); /* an empty maildrop is no alarm */
-	assert_false(p->brake);
+	assert_int_equal(p->braked, 0);
 	for (size_t i = 0; i < n_known; i++) {
 		assert_true(p->dirty[i]);
 		assert_int_equal(known[i].where, MESSAGE_GONE);
@@ -603,7 +605,7 @@ test_lying_top(void **state)
 	know(2, 100, 2);
 	list(1, 100, 1);
 	list(2, 120, 2);
-	p = make(0, false, false);
+	p = make(0, 0, false);
 	assert_int_equal(plan_ask(p), 2);
 	plan_header(p, 0, &lie);
 	plan_header(p, 1, &lie);
@@ -689,7 +691,7 @@ test_due_unsure(void **state)
 	plan_free(p);
 	/* Another one cannot take the row of the unsure one. */
 	list(4, 100, 1);
-	p = make(0, false, false);
+	p = make(0, 0, false);
 	plan_ask(p);
 	plan_header(p, 3, &(struct identity){ digest_n(1), true });
 	plan_decide(p);
@@ -708,7 +710,7 @@ test_deleting(void **state)
 	know_at(MESSAGE_DELETING, 1, 100, 1, NOW - DAY);
 	know_at(MESSAGE_DELETING, 2, 100, 2, NOW - DAY);
 	list(1, 100, 1);
-	p = run_all(0, true, false, true, 0);
+	p = run_all(0, 1, false, true, 0);
 	EXPECT(p, 0, PLAN_LEAVE, 0);
 	assert_int_equal(known[0].where, MESSAGE_DELETING);
 	assert_int_equal(known[1].where, MESSAGE_DELETING);
@@ -737,38 +739,53 @@ test_held(void **state)
 	list(1, 100, 1);
 	list(3, 120, 3);
 	list(4, 90, 4);
-	p = run_all(0, true, false, true, 1);
+	p = run_all(0, 1, false, true, 2);
 	EXPECT(p, 0, PLAN_LEAVE, 0);
 	EXPECT(p, 1, PLAN_LEAVE, 2);
-	EXPECT(p, 2, PLAN_COLLECT, -1);
+	EXPECT(p, 2, PLAN_IDENTIFY, -1);
 	assert_int_equal(p->n_unsure, 0);
 	assert_int_equal(known[1].where, MESSAGE_THERE);
 	plan_free(p);
-	/* Deleting is not wanted, the change is right. */
-	p = run_all(0, true, true, true, 0);
-	EXPECT(p, 0, PLAN_LEAVE, 0);
+	/* The change is right. */
+	p = run_all(0, 0, true, true, 2);
+	EXPECT(p, 0, PLAN_DELETE, 0);
+	EXPECT(p, 1, PLAN_DELETE, 2);
+	assert_int_equal(p->braked, 0);
 	assert_int_equal(known[1].where, MESSAGE_GONE);
 	plan_free(p);
 }
 
 /* ---- the brake ---- */
 
-/* there: how many should be; missing: of those; unknown: how many are new. */
+struct change {
+	unsigned there, missing, unknown; /* should be; of those; new ones */
+	bool accepted;
+	int64_t keep;
+	unsigned large; /* of the new ones: more than max_size */
+};
+
+static struct change
+change(unsigned there, unsigned missing, unsigned unknown)
+{
+	return (struct change){
+		.there = there, .missing = missing, .unknown = unknown
+	};
+}
+
 static struct plan *
-run_brake(
-    unsigned there, unsigned missing, unsigned unknown, bool accepted, bool top)
+run_brake(const struct change *c, bool top)
 {
 	struct plan *p;
 
 	set_up(NULL);
-	for (unsigned i = 0; i < there; i++) {
+	for (unsigned i = 0; i < c->there; i++) {
 		know(1 + i, 100, 1 + i);
-		if (i >= missing)
+		if (i >= c->missing)
 			list(1 + i, 100, 1 + i);
 	}
-	for (unsigned i = 0; i < unknown; i++)
-		list(100 + i, 200, 100 + i);
-	p = make(0, false, accepted);
+	for (unsigned i = 0; i < c->unknown; i++)
+		list(100 + i, i < c->large ? MAX_SIZE + 1 : 200, 100 + i);
+	p = make(c->keep, 0, c->accepted);
 	plan_ask(p);
 	if (top)
 		answer(p);
@@ -776,37 +793,231 @@ run_brake(
 	return p;
 }
 
+/* What its own header shows to be here is deleted all the same. */
 static bool
-brakes(unsigned there, unsigned missing, unsigned unknown, bool accepted)
+brakes(struct change c)
 {
-	struct plan *p = run_brake(there, missing, unknown, accepted, true);
-	bool brake = p->brake, deletes = false, collects = unknown == 0;
+	struct plan *p = run_brake(&c, true);
+	int64_t braked = p->braked;
+	size_t held = 0, n = 0;
 
-	for (size_t i = 0; i < p->n; i++) {
-		deletes = deletes || p->v[i].action == PLAN_DELETE;
-		collects = collects || p->v[i].action != PLAN_LEAVE;
-	}
-	assert_int_equal(deletes, !brake && missing < there);
-	assert_true(collects);
-	for (size_t i = 0; i < missing; i++)
+	assert_true(braked == 0 || braked == 1 + (int64_t)c.there);
+	for (size_t i = 0; i < p->n; i++)
+		n += p->v[i].action == PLAN_COLLECT ||
+		     p->v[i].action == PLAN_IDENTIFY;
+	assert_int_equal(n, c.unknown);
+	for (size_t i = 0; i < c.there - c.missing; i++)
+		EXPECT(p, i, c.keep == 0 ? PLAN_DELETE : PLAN_LEAVE,
+		    c.missing + i);
+	for (size_t i = 0; i < c.missing; i++)
 		assert_int_equal(
-		    known[i].where, brake ? MESSAGE_THERE : MESSAGE_GONE);
+		    known[i].where, braked ? MESSAGE_THERE : MESSAGE_GONE);
+	if (braked != 0 && c.keep == 0)
+		held = c.unknown - c.large;
+	assert_int_equal(plan_n_held(p), held);
 	plan_free(p);
-	return brake;
+	return braked != 0;
 }
 
 static void
 test_brake(void **state)
 {
+	struct change c = change(20, 20, 20);
+
 	(void)state;
-	assert_true(brakes(20, 20, 1, false));
-	assert_true(brakes(20, 11, 10, false));
-	assert_false(brakes(19, 19, 1, false));  /* too few */
-	assert_false(brakes(20, 10, 20, false)); /* half is there */
-	assert_false(brakes(20, 11, 9, false));  /* half is known */
-	assert_false(brakes(20, 20, 0, false));  /* emptied */
-	assert_false(brakes(20, 11, 10, true));  /* a person has said so */
-	assert_false(brakes(20, 20, 20, true));
+	assert_true(brakes(c));
+	assert_true(brakes(change(20, 20, 10)));
+	assert_true(brakes(change(20, 11, 10)));
+	assert_false(brakes(change(19, 19, 20))); /* too few */
+	assert_false(brakes(change(20, 20, 9)));
+	assert_false(brakes(change(20, 10, 20))); /* half is there */
+	assert_false(brakes(change(30, 16, 13))); /* is known */
+	assert_false(brakes(change(20, 20, 0)));  /* emptied */
+	c.accepted = true;                        /* a person has said so */
+	assert_false(brakes(c));
+}
+
+/* Only where something would be deleted, now or some day. */
+static void
+test_brake_is_for_deleting(void **state)
+{
+	struct change c = change(20, 20, 30);
+
+	(void)state;
+	c.keep = KEEP_ALWAYS;
+	assert_false(brakes(c));
+	c.keep = 7 * DAY;
+	assert_true(brakes(c));
+	c.large = 20;
+	assert_true(brakes(c));
+	c.large = 21;
+	assert_false(brakes(c));
+	c.keep = 0;
+	assert_false(brakes(c));
+	c.large = 20;
+	assert_true(brakes(c));
+}
+
+/* ---- a brake that holds ---- */
+
+enum { BEFORE = 20, LATE = 12 };
+
+/* 20 were here before it, and 12 have come since. */
+static void
+under_brake(void)
+{
+	set_up(NULL);
+	for (unsigned i = 1; i <= BEFORE + LATE; i++)
+		know_at(MESSAGE_THERE, i, 100, i, NOW - 300 * DAY);
+}
+
+static struct plan *
+run_braked(int64_t keep)
+{
+	struct plan *p = make(keep, BEFORE + 1, false);
+
+	plan_ask(p);
+	answer(p);
+	plan_decide(p);
+	return p;
+}
+
+static void
+list_from(unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++)
+		list(1 + i, 100, 1 + i);
+}
+
+static void
+test_brake_lasts(void **state)
+{
+	static const int64_t keep[] = { 0, DAY };
+	struct plan *p;
+
+	(void)state;
+	/* Neither time ends it, nor that less than half are back, nor that most
+	 * of what is there is known by now, nor that few are left. */
+	for (size_t i = 0; i < 2; i++) {
+		under_brake();
+		list_from(BEFORE - 9, BEFORE + 1);
+		p = run_braked(keep[i]);
+		assert_int_equal(p->braked, BEFORE + 1);
+		for (size_t k = 0; k < 9; k++)
+			EXPECT(p, k, PLAN_DELETE, BEFORE - 9 + k);
+		EXPECT(p, 9, PLAN_LEAVE, BEFORE);
+		assert_false(p->v[9].ask); /* at each run */
+		assert_int_equal(plan_n_held(p), 1);
+		assert_int_equal(p->n_unsure, 0);
+		assert_int_equal(known[0].where, MESSAGE_THERE);
+		assert_int_equal(known[BEFORE + 1].where, MESSAGE_THERE);
+		plan_free(p);
+	}
+	/* It is not due yet. */
+	p = run_braked(301 * DAY);
+	assert_int_equal(p->braked, BEFORE + 1);
+	assert_int_equal(plan_n_held(p), 0);
+	plan_free(p);
+	/* One that could be collected is a reason, too. */
+	under_brake();
+	list(500, 100, 500);
+	p = run_braked(0);
+	EXPECT(p, 0, PLAN_IDENTIFY, -1);
+	assert_int_equal(p->braked, BEFORE + 1);
+	assert_int_equal(plan_n_held(p), 1);
+	plan_free(p);
+}
+
+static void
+test_brake_ends(void **state)
+{
+	struct plan *p;
+
+	(void)state;
+	/* Half of them are back. */
+	under_brake();
+	list_from(BEFORE / 2, BEFORE + LATE);
+	p = run_braked(0);
+	assert_int_equal(p->braked, 0);
+	for (size_t i = 0; i < p->n; i++)
+		EXPECT(p, i, PLAN_DELETE, BEFORE / 2 + i);
+	assert_int_equal(known[0].where, MESSAGE_GONE);
+	plan_free(p);
+	/* They are, by other names and of other sizes: only the headers tell.
+	 * What came under the brake is asked for in the next run. */
+	under_brake();
+	for (unsigned i = 0; i < BEFORE; i++)
+		list(100 + i, 300, 1 + i);
+	list_from(BEFORE, BEFORE + LATE);
+	p = run_braked(0);
+	assert_int_equal(p->braked, 0);
+	for (size_t i = 0; i < p->n; i++)
+		EXPECT(p, i, i < BEFORE ? PLAN_DELETE : PLAN_LEAVE, i);
+	assert_int_equal(p->n_unsure, 0);
+	plan_free(p);
+	/* Nothing is left that would be deleted. */
+	under_brake();
+	p = run_braked(0);
+	assert_int_equal(p->braked, 0);
+	assert_int_equal(known[0].where, MESSAGE_GONE);
+	plan_free(p);
+	under_brake();
+	list(500, MAX_SIZE + 1, 500);
+	list_from(BEFORE - 1, BEFORE);
+	p = run_braked(0);
+	assert_int_equal(p->braked, 0);
+	plan_free(p);
+	/* All is kept now. */
+	under_brake();
+	list_from(BEFORE, BEFORE + LATE);
+	p = run_braked(KEEP_ALWAYS);
+	assert_int_equal(p->braked, 0);
+	assert_int_equal(known[0].where, MESSAGE_GONE);
+	plan_free(p);
+}
+
+/* A weak header and a size may be another message's. */
+static void
+test_brake_and_weak_headers(void **state)
+{
+	struct plan *p;
+
+	(void)state;
+	under_brake();
+	known[BEFORE - 1].identity = identity_n(WEAK);
+	list(BEFORE, 100, WEAK);
+	list_from(BEFORE, BEFORE + LATE);
+	p = run_braked(0);
+	EXPECT(p, 0, PLAN_LEAVE, BEFORE - 1);
+	assert_int_equal(plan_n_held(p), 1 + LATE);
+	plan_free(p);
+	/* Without it this one would stay all the same. */
+	under_brake();
+	known[BEFORE - 1].identity = identity_n(WEAK);
+	list(BEFORE, 100, WEAK);
+	list_from(BEFORE, BEFORE + LATE);
+	p = make(0, BEFORE + 1, false);
+	plan_ask(p);
+	plan_decide(p);
+	assert_int_equal(plan_n_held(p), LATE);
+	plan_free(p);
+}
+
+/* That all rows came under it was all that an older version knew. */
+static void
+test_brake_of_all_rows(void **state)
+{
+	struct plan *p;
+
+	(void)state;
+	under_brake();
+	list_from(0, BEFORE + LATE);
+	p = make(0, 1, false);
+	assert_int_equal(plan_ask(p), 0);
+	plan_decide(p);
+	assert_int_equal(p->braked, 1);
+	assert_int_equal(plan_n_held(p), BEFORE + LATE);
+	plan_free(p);
 }
 
 static void
@@ -829,12 +1040,13 @@ test_brake_counts(void **state)
 			else
 				known[k - 1].has_uid = false;
 		}
-		list(100, 200, 100);
-		p = make(0, false, false);
+		for (unsigned k = 0; k < 20; k++)
+			list(100 + k, 200, 100 + k);
+		p = make(0, 0, false);
 		plan_ask(p);
 		answer(p);
 		plan_decide(p);
-		assert_false(p->brake);
+		assert_int_equal(p->braked, 0);
 		assert_int_equal(known[0].where, MESSAGE_GONE);
 		plan_free(p);
 	}
@@ -847,7 +1059,7 @@ test_brake_counts(void **state)
 	}
 	list(100, 300, 100);
 	p = run(KEEP_ALWAYS, 0);
-	assert_false(p->brake);
+	assert_int_equal(p->braked, 0);
 	plan_free(p);
 	/* Most of them are renamed, with other sizes. */
 	set_up(state);
@@ -856,7 +1068,7 @@ test_brake_counts(void **state)
 		list(i < 10 ? i : 100 + i, i < 10 ? 100 : 300, i);
 	}
 	p = run(KEEP_ALWAYS, 21);
-	assert_false(p->brake);
+	assert_int_equal(p->braked, 0);
 	for (size_t i = 0; i < p->n; i++)
 		EXPECT(p, i, PLAN_LEAVE, i);
 	plan_free(p);
@@ -867,7 +1079,7 @@ test_brake_counts(void **state)
 		list(100 + i, 300, i);
 	}
 	p = run(0, 30);
-	assert_false(p->brake);
+	assert_int_equal(p->braked, 0);
 	for (size_t i = 0; i < p->n; i++)
 		EXPECT(p, i, PLAN_DELETE, i);
 	plan_free(p);
@@ -876,18 +1088,38 @@ test_brake_counts(void **state)
 static void
 test_brake_without_top(void **state)
 {
-	struct plan *p = run_brake(20, 20, 5, false, false);
+	struct change c = change(20, 20, 12);
+	struct plan *p = run_brake(&c, false);
 
 	(void)state;
-	assert_true(p->brake);
+	assert_int_equal(p->braked, 21);
 	header[0] = 7;
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < 12; i++)
 		EXPECT(p, i, PLAN_IDENTIFY, -1);
 	assert_true(retrieve(p, 0));
-	EXPECT(p, 0, PLAN_LEAVE, 6);
-	for (size_t i = 1; i < 5; i++)
+	EXPECT(p, 0, PLAN_DELETE, 6);
+	for (size_t i = 1; i < 12; i++)
 		assert_false(retrieve(p, i));
+	plan_end(p);
+	assert_int_equal(p->braked, 21);
+	assert_int_equal(plan_n_held(p), 11);
 	assert_int_equal(known[0].where, MESSAGE_THERE);
+	plan_free(p);
+	/* They are the old ones, as RETR shows. */
+	set_up(state);
+	for (unsigned i = 1; i <= 30; i++) {
+		know(i, 100, i);
+		list(100 + i, 100, i);
+	}
+	p = run_without_top(0, 30);
+	assert_int_equal(p->braked, 31);
+	for (size_t i = 0; i < 30; i++) {
+		assert_true(retrieve(p, i));
+		EXPECT(p, i, PLAN_DELETE, i);
+	}
+	plan_end(p);
+	assert_int_equal(p->braked, 0);
+	assert_int_equal(plan_n_held(p), 0);
 	plan_free(p);
 	/* A server without names and without TOP always looks so. */
 	set_up(state);
@@ -895,15 +1127,21 @@ test_brake_without_top(void **state)
 		know(NONE, 100, i);
 		list(NONE, 100, i);
 	}
-	p = run_without_top(KEEP_ALWAYS, 30);
-	assert_false(p->brake);
+	p = run_without_top(DAY + 1, 30);
+	assert_int_equal(p->braked, 0);
 	for (size_t i = 0; i < 30; i++)
 		assert_true(retrieve(p, i));
 	plan_free(p);
 	for (size_t i = 0; i < 30; i++)
 		header[i] = 100 + (unsigned)i;
-	p = run(KEEP_ALWAYS, 30);
-	assert_true(p->brake);
+	p = run(DAY + 1, 30);
+	assert_int_equal(p->braked, 31);
+	plan_free(p);
+	/* But that ends no brake. */
+	p = make(DAY + 1, 31, false);
+	plan_ask(p);
+	plan_decide(p);
+	assert_int_equal(p->braked, 31);
 	plan_free(p);
 }
 
@@ -1092,6 +1330,11 @@ main(void)
 		TEST(test_deleting),
 		TEST(test_held),
 		TEST(test_brake),
+		TEST(test_brake_is_for_deleting),
+		TEST(test_brake_lasts),
+		TEST(test_brake_ends),
+		TEST(test_brake_and_weak_headers),
+		TEST(test_brake_of_all_rows),
 		TEST(test_brake_counts),
 		TEST(test_brake_without_top),
 		TEST(test_rebuilt),

@@ -216,9 +216,10 @@ test_account(void **state)
 
 	(void)state;
 	assert_true(a.fresh);
-	assert_false(a.braked);
+	assert_int_equal(a.braked, 0);
 	assert_string_equal(a.error, "");
-	a.braked = a.sizes_lie = true;
+	a.braked = (int64_t)1 << 40;
+	a.sizes_lie = true;
 	a.no_capa_until = 6;
 	a.no_top_until = 8;
 	a.no_recapa_until = 9;
@@ -345,13 +346,32 @@ test_messages(void **state)
 	assert_int_equal(state_messages_forget(s, b, 1000, NULL), E_OK);
 	assert_int_equal(state_messages_forget(s, a, 21, NULL), E_OK);
 	assert_int_equal(state_messages(s, a, &v, &n, NULL), E_OK);
-	assert_int_equal(n, 1);
+	assert_int_equal(n, 2); /* and that with the highest id */
 	assert_int_equal(v[0].where, MESSAGE_DELETING);
 	free(v);
 	/* No such account. */
 	m[0].id = 0;
 	assert_int_not_equal(state_messages_save(s, 99, m, 1, NULL), E_OK);
 	assert_int_equal(m[0].id, 0);
+	state_close(s);
+}
+
+static void
+test_ids_only_grow(void **state)
+{
+	struct state *s = open_it(false);
+	struct state_account a = account_of(s, "a");
+	struct message m[2] = { { .where = MESSAGE_GONE, .gone_at = 1 },
+		{ .where = MESSAGE_GONE, .gone_at = 1 } };
+	int64_t last;
+
+	(void)state;
+	assert_int_equal(state_messages_save(s, a.id, m, 2, NULL), E_OK);
+	last = m[1].id;
+	assert_int_equal(state_messages_forget(s, a.id, 1000, NULL), E_OK);
+	m[0].id = 0;
+	assert_int_equal(state_messages_save(s, a.id, m, 1, NULL), E_OK);
+	assert_true(m[0].id > last);
 	state_close(s);
 }
 
@@ -874,6 +894,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_fresh, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_messages, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_ids_only_grow, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_intents, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_whole, set_up, tear_down),

@@ -1,6 +1,6 @@
 /*
- * What is to be done with each message of a plan, once its doubts are settled;
- * and whether so much would change that a person is asked first.  See plan.h.
+ * What is to be done with each message of a plan, once its doubts are settled.
+ * See plan.h.
  */
 #include <string.h>
 
@@ -39,12 +39,13 @@ settle_item(struct plan *p, struct plan_item *t)
 		m.where = MESSAGE_THERE;
 	m.gone_at = 0;
 	t->action = PLAN_LEAVE;
-	if (due && !p->rules.held && !p->brake) {
+	if (due && !plan_holds(p, &m)) {
 		if (t->verified) {
 			t->action = PLAN_DELETE;
 			p->n_back += p->known[t->message].where == MESSAGE_GONE;
 			m.where = MESSAGE_DELETING;
-		} else {
+		} else if (!plan_is_late(p, &m)) {
+			/* Else the next run asks: see is_sure_doubtful(). */
 			p->n_unsure++;
 		}
 	}
@@ -53,32 +54,12 @@ settle_item(struct plan *p, struct plan_item *t)
 
 /* ---- what is missing ---- */
 
-static void
-brake(struct plan *p)
-{
-	size_t counted = 0, missing = 0, unknown = 0;
-
-	for (size_t i = 0; i < p->n_known; i++) {
-		if (!(p->own->row[i] & ROW_COUNTED))
-			continue;
-		counted++;
-		missing += !(p->own->row[i] & ROW_TAKEN);
-	}
-	/* What has no name and no header tells nothing. */
-	for (size_t i = 0; i < p->n; i++)
-		unknown += p->v[i].message < 0 &&
-			   (p->v[i].listed.has_uid || p->v[i].answered);
-	p->brake = !p->rules.accepted && counted >= PLAN_BRAKE_MIN &&
-		   2 * missing > counted && 2 * unknown > p->n;
-}
-
 /* Not before it is known of all that are listed which they are: a run that ends
  * before that finds the rows as they were. */
 static void
 mark_gone(struct plan *p)
 {
-	if (p->own->pending > 0 || p->brake ||
-	    (p->rules.held && !p->rules.accepted))
+	if (p->own->pending > 0 || p->braked != 0)
 		return;
 	for (size_t i = 0; i < p->n_known; i++) {
 		struct message m = p->known[i];
@@ -137,7 +118,7 @@ plan_decide(struct plan *p)
 		plan_index_sort(&p->own->headers);
 	keep_sure(p);
 	plan_match_all(p);
-	brake(p);
+	plan_brake(p);
 	for (size_t i = 0; i < p->n; i++) {
 		if (p->v[i].message >= 0)
 			settle_item(p, &p->v[i]);

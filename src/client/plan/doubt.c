@@ -64,12 +64,13 @@ add_up(struct plan *p, struct sums *s)
 	}
 }
 
-/* All unique-ids are new; what the brake is for may have happened; or the record
- * has rows that say too little. */
+/* All unique-ids are new; what the brake is for may have happened, or has, and it
+ * waits for what was here before; or the record has rows that say too little. */
 static bool
 is_unknown_doubtful(const struct plan *p, const struct sums *s)
 {
-	if (s->there_missing > 0 && s->there_sure == 0)
+	if (s->there_missing > 0 &&
+	    (s->there_sure == 0 || p->rules.braked != 0))
 		return true;
 	if (s->counted >= PLAN_BRAKE_MIN && 2 * s->counted_sure < s->counted &&
 	    2 * s->sure < p->n)
@@ -86,6 +87,14 @@ has_size_of_loose(const struct plan *p, const struct listed *l)
 		   sizeof(*p->own->sizes), compare_sizes) != NULL;
 }
 
+/* The brake will hold, as far as unique-ids and sizes tell. */
+static bool
+is_held(const struct plan *p, const struct message *m, const struct sums *s)
+{
+	return plan_is_late(p, m) &&
+	       !plan_are_back(s->counted, s->counted - s->counted_sure);
+}
+
 /* Where more unique-ids have got another size than have kept it, they are no names
  * but numbers that have moved on: then equal sizes say little. */
 static bool
@@ -95,7 +104,7 @@ is_sure_doubtful(
 	const struct message *m = &p->known[t->message];
 
 	return m->has_identity &&
-	       (s->changed > s->sure || (plan_due(p, m) && !p->rules.held));
+	       (s->changed > s->sure || (plan_due(p, m) && !is_held(p, m, s)));
 }
 
 static bool

@@ -10,7 +10,7 @@
 enum {
 	ROW_LIVE = 1, /* THERE or DELETING when the plan was made */
 	ROW_THERE = 2,
-	ROW_COUNTED = 4, /* by the brake: it should be there */
+	ROW_COUNTED = 4, /* by the brake: it is no late one, and missed */
 	ROW_SURE = 8,    /* a listed one has its unique-id and its size */
 	ROW_LISTED = 16, /* a listed one has its unique-id */
 	ROW_TAKEN = 32,  /* it is one of those that are listed */
@@ -33,6 +33,18 @@ extern const struct digest plan_back;
 
 bool plan_due(const struct plan *p, const struct message *m);
 bool plan_sized(const struct listed *l);
+/* It is a late one: it came under the brake of an earlier run. */
+bool plan_is_late(const struct plan *p, const struct message *m);
+
+/* ---- brake.c ---- */
+
+/* Of `counted` messages that were here before so many are missing: are they back,
+ * by and large? */
+bool plan_are_back(size_t counted, size_t missing);
+/* Sets `braked`, by what is known of all that are listed. */
+void plan_brake(struct plan *p);
+/* It stays on the server, as the brake holds. */
+bool plan_holds(const struct plan *p, const struct message *m);
 
 /* match.c: finds the row of an item whose header is known.  Sets
  * `message` and `verified`, takes the row. */

@@ -23,6 +23,12 @@ plan_due(const struct plan *p, const struct message *m)
 		   m->stored_at <= p->rules.now - p->rules.keep);
 }
 
+bool
+plan_is_late(const struct plan *p, const struct message *m)
+{
+	return p->rules.braked != 0 && m->id >= p->rules.braked;
+}
+
 /* ---- the record ---- */
 
 static void
@@ -36,7 +42,8 @@ add_row(struct plan *p, size_t i)
 		row |= ROW_LIVE;
 	if (m->where == MESSAGE_THERE) {
 		row |= ROW_THERE;
-		if (m->size != SIZE_UNKNOWN && (m->has_uid || p->no_uid))
+		if (m->size != SIZE_UNKNOWN && (m->has_uid || p->no_uid) &&
+		    !plan_is_late(p, m))
 			row |= ROW_COUNTED;
 	} else if (m->where == MESSAGE_GONE && p->no_uid && m->has_identity &&
 		   m->identity.strong && m->size != SIZE_UNKNOWN)
@@ -149,7 +156,10 @@ plan_new(struct plan **p_r, struct message *known, size_t n_known,
 	if (p == NULL)
 		return E_NOMEM;
 	*p = (struct plan){
-		.known = known, .n_known = n_known, .rules = *rules
+		.known = known,
+		.n_known = n_known,
+		.braked = rules->braked,
+		.rules = *rules,
 	};
 	if ((e = take_memory(p, n_listed)) != E_OK)
 		goto fail;

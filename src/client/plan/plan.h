@@ -7,11 +7,20 @@
  * is not here under that identity.
  *
  *	plan_new() .. plan_ask() .. plan_header() for each .. plan_decide()
- *	.. plan_retrieved() for each PLAN_IDENTIFY
+ *	.. plan_retrieved() for each PLAN_IDENTIFY .. plan_end()
  *
  * `known` is saved where it is dirty: right after plan_decide(), before any
  * RETR or DELE (a run that ends early then finds what the headers have told),
  * and at the end.
+ *
+ * The brake: if so much has changed at once that it may be another maildrop, what
+ * comes from now on is collected, and not deleted there.  Those messages are known
+ * by their rows: each has an id that is not below `braked`, as ids only grow.  What
+ * was here before may still be deleted, once a strong header of its own has shown
+ * that it is that message.  The brake holds, however long that takes, until one of
+ * these is true: the person accepts the change; at least half of what was here
+ * before is there again; nothing is left that would be deleted.  Where all is kept
+ * it never holds.
  *
  * A record that was rebuilt has THERE and SIZE_UNKNOWN: it is verified by its
  * header, once, and the brake does not count it (nobody knows whether it should
@@ -27,7 +36,8 @@
 #include "base/err.h"
 #include "client/message/message.h"
 
-enum { PLAN_BRAKE_MIN = 20 }; /* messages that should be there */
+/* The brake wants so many that should be there, and so many unknown ones. */
+enum { PLAN_BRAKE_MIN = 20, PLAN_BRAKE_UNKNOWN = 10 };
 
 struct listed {
 	uint32_t msgno;
@@ -63,13 +73,12 @@ struct plan_item {
 	struct identity identity;
 };
 
-/* What may be done.  held: a brake of an earlier run holds, or deleting is not
- * wanted: nothing is deleted, and no record becomes GONE.  accepted: the person
- * has said that the change is right: no brake, and what is missing is GONE
- * (what is due is deleted too, unless held). */
+/* What may be done. */
 struct plan_rules {
 	int64_t now, keep; /* Unix seconds; as in the account */
-	bool held, accepted;
+	uint64_t max_size; /* what is larger is not collected */
+	int64_t braked;    /* the brake of an earlier run: see struct plan */
+	bool accepted;     /* the person says that the change is right */
 };
 
 struct plan_own;
@@ -80,7 +89,10 @@ struct plan {
 	struct message *known; /* changed by the plan: see dirty */
 	bool *dirty;           /* known[i] is to be saved */
 	size_t n_known;
-	bool brake;  /* so much has changed that a person should look */
+	/* The id of the first row that came under the brake, or will; 0: there is
+	 * none.  While it holds, no row becomes GONE.  It is on the disk before
+	 * any such row is. */
+	int64_t braked;
 	bool no_uid; /* the server has no unique-ids */
 	uint32_t
 	    n_unsure; /* due for deletion, left as it could not be identified */
@@ -107,5 +119,9 @@ void plan_decide(struct plan *p);
  * PLAN_DELETE now); false: it is new, store it.  The last one may mark what is
  * gone: only then is it known. */
 bool plan_retrieved(struct plan *p, size_t i, const struct identity *id);
+/* After all of that: what was retrieved may have ended the brake. */
+void plan_end(struct plan *p);
+/* How many would be deleted now, or when they are stored, but for the brake. */
+size_t plan_n_held(const struct plan *p);
 
 #endif

@@ -2,12 +2,14 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "client/report/report.h"
 #include "client/report/size.h"
+#include "client/session/outcome.h"
 #include "client/state/state.h"
 
 static void
@@ -82,8 +84,8 @@ meaning(int exit_code)
 {
 	switch (exit_code) {
 	case EX_DATAERR:
-		return _("nothing is deleted until a change is accepted, or "
-			 "some messages could not be had");
+		return _("some messages are not deleted until a change is "
+			 "accepted, or could not be had");
 	case EX_NOHOST: return _("the name of the server does not exist");
 	case EX_UNAVAILABLE:
 		return _("the server cannot be reached, or says that it "
@@ -121,7 +123,7 @@ static void
 print_status(
     const struct account *a, const struct state_account *s, uint64_t there)
 {
-	char when[CLOCK_DATE];
+	char when[CLOCK_DATE], brake[OUTCOME_BRAKE_WORDS] = "";
 
 	if (s->collected_at != 0)
 		printf(_("%s: collected on %s\n"), a->name,
@@ -134,9 +136,11 @@ print_status(
 		print_here(s, s->collected_at != 0 ? there : 0);
 	if (s->collected_at != 0 || s->left != 0)
 		print_there(a, s);
-	if (s->notice[0] != '\0')
+	if (s->braked != 0)
+		printf("    %s\n", outcome_brake_words(brake, a));
+	if (s->notice[0] != '\0' && strcmp(s->notice, brake) != 0)
 		printf("    %s\n", s->notice);
-	if (s->error[0] != '\0')
+	if (s->error[0] != '\0' && strcmp(s->error, brake) != 0)
 		print_failure(s);
 }
 
@@ -161,7 +165,7 @@ json_account(const struct account *a, const struct state_account *s)
 	    (json_int_t)s->collected_octets, "deleted", (json_int_t)s->deleted,
 	    "freed_octets", (json_int_t)s->freed_octets, "left",
 	    (json_int_t)s->left, "left_octets", (json_int_t)s->left_octets,
-	    "held", (int)s->braked);
+	    "held", s->braked != 0);
 }
 
 static enum err

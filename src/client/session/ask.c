@@ -205,14 +205,6 @@ notice_plan(struct visit *v)
 			"that were collected",
 			p->n_unsure),
 		    p->n_unsure);
-	v->record->account.braked |= p->brake;
-	if (!v->record->account.braked)
-		return;
-	visit_fail(v, OUTCOME_HELD,
-	    _("most of what was collected is not in the maildrop of %s any "
-	      "more, and much else is: nothing is deleted there until you "
-	      "run: malote collect --accept %s"),
-	    v->conf.account->server, v->conf.account->name);
 }
 
 /* The first one is named; another notice matters more. */
@@ -270,6 +262,7 @@ retrieve_enter(struct visit *v)
 	uint32_t n = 0;
 
 	plan_decide(v->plan);
+	save_brake(v);
 	notice_plan(v);
 	v->items.next = 0;
 	for (size_t i = 0; i < v->plan->n; i++)

@@ -80,6 +80,7 @@ struct visit {
 	struct batch *batch;
 	struct destination *destination;
 	struct saving *saving;
+	bool brake_unsaved; /* see save_brake() */
 
 	/* What is in the maildrop. */
 	uint32_t stat_count;

@@ -257,7 +257,8 @@ make_plan(struct visit *v)
 	struct plan_rules rules = {
 		.now = time(NULL),
 		.keep = v->conf.account->keep,
-		.held = r->account.braked,
+		.max_size = v->conf.account->max_size,
+		.braked = r->account.braked,
 		.accepted = v->conf.accept,
 	};
 
@@ -280,7 +281,7 @@ listing_complete(struct visit *v)
 	}
 	v->pipelining &= has_all_sizes(v->listing);
 	if (v->conf.accept)
-		v->record->account.braked = false;
+		v->record->account.braked = 0;
 	if (make_plan(v) != E_OK) {
 		visit_memory(v);
 		return;

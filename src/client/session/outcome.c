@@ -1,6 +1,9 @@
 #include "client/session/outcome.h"
 
+#include <stdio.h>
 #include <sysexits.h>
+
+#include "base/i18n.h"
 
 static const struct {
 	const char *name;
@@ -36,6 +39,19 @@ int
 outcome_exit_code(enum outcome o)
 {
 	return outcomes[o].exit_code;
+}
+
+char *
+outcome_brake_words(char out[OUTCOME_BRAKE_WORDS], const struct account *a)
+{
+	snprintf(out, OUTCOME_BRAKE_WORDS,
+	    _("most of the messages that were collected before are gone from "
+	      "%s, and many others are there instead, as if it were another "
+	      "mailbox; the new ones are collected, but not deleted there "
+	      "until the old ones are back, or you say that this is right: "
+	      "malote collect --accept %s"),
+	    a->server, a->name);
+	return out;
 }
 
 /* packaging/malote.service names the same ones. */

@@ -8,6 +8,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "client/conf/account.h"
+
+enum { OUTCOME_BRAKE_WORDS = 512 };
 
 enum outcome {
 	OUTCOME_OK,       /* also: nothing was new */
@@ -26,8 +29,8 @@ enum outcome {
 	OUTCOME_DESTINATION, /* where mail is delivered to takes none */
 	OUTCOME_LEFT,        /* some messages could not be had: the next run */
 	OUTCOME_SOME,        /* the same, run after run */
-	OUTCOME_HELD, /* much has changed: nothing is deleted until accepted */
-	OUTCOME_INTERNAL, /* memory and such */
+	OUTCOME_HELD,        /* the brake keeps what would be deleted */
+	OUTCOME_INTERNAL,    /* memory and such */
 };
 
 const char *outcome_name(enum outcome o); /* "tls": for JSON, not translated */
@@ -47,6 +50,10 @@ struct tally {
 	uint32_t left; /* messages on the server at the end */
 	uint64_t left_octets;
 };
+
+/* What the brake (plan.h) means, for the person, and what ends it. */
+char *outcome_brake_words(
+    char out[OUTCOME_BRAKE_WORDS], const struct account *a);
 
 /* Does a session end the run so, whatever becomes of the messages that broke
  * it? Else the session that is held for those says how the run has ended. */

@@ -19,8 +19,7 @@ enum {
 static bool
 deletes_now(const struct visit *v)
 {
-	return v->conf.account->keep == 0 && !v->plan->brake &&
-	       !v->plan->rules.held;
+	return v->conf.account->keep == 0 && v->plan->braked == 0;
 }
 
 static void

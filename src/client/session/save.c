@@ -111,6 +111,15 @@ prepare(struct visit *v, bool finally, size_t n)
 	return E_OK;
 }
 
+void
+save_brake(struct visit *v)
+{
+	struct state_account *a = &v->record->account;
+
+	v->brake_unsaved |= a->braked != v->plan->braked;
+	a->braked = v->plan->braked;
+}
+
 bool
 save_changes(struct visit *v, bool finally)
 {
@@ -118,13 +127,14 @@ save_changes(struct visit *v, bool finally)
 	size_t n = count_changed(v, finally);
 
 	t->n_saving = t->n_unsaved;
-	if (n == 0 && !finally)
+	if (n == 0 && !finally && !v->brake_unsaved)
 		return false;
 	if (prepare(v, finally, n) != E_OK) {
 		visit_fail(v, OUTCOME_INTERNAL, "%s", _("out of memory"));
 		t->n_saving = t->n_unsaved = 0; /* another run deletes them */
 		return false;
 	}
+	v->brake_unsaved = false;
 	v->saving->busy = true;
 	storer_do(v->conf.storer, &v->saving->job);
 	return true;
@@ -188,6 +198,26 @@ count_deleted(struct visit *v)
 	a->freed_octets += t->freed_octets;
 }
 
+/* It is a failure only where something would have been deleted. */
+static void
+end_brake(struct visit *v)
+{
+	char words[OUTCOME_BRAKE_WORDS];
+
+	plan_end(v->plan);
+	save_brake(v);
+	if (plan_n_held(v->plan) != 0)
+		visit_fail(v, OUTCOME_HELD, "%s",
+		    outcome_brake_words(words, v->conf.account));
+}
+
+static void
+notice_brake(struct visit *v)
+{
+	if (v->plan->braked != 0 && v->result.outcome != OUTCOME_HELD)
+		outcome_brake_words(v->result.notice, v->conf.account);
+}
+
 static void
 save_account(struct visit *v)
 {
@@ -218,7 +248,9 @@ save_enter(struct visit *v)
 		note_broken(v);
 		fence_drop(v);
 		count_deleted(v);
+		end_brake(v);
 		trouble_report(v);
+		notice_brake(v);
 	}
 	save_account(v);
 	if (save_changes(v, true))

@@ -46,7 +46,7 @@ struct visit_result {
 	bool unrecorded;    /* what was stored could not be put on record */
 	char tls[64];       /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "none" */
 	char sign_in[32];   /* "SCRAM-SHA-256" */
-	char notice[256];   /* what the person should know; or empty */
+	char notice[OUTCOME_BRAKE_WORDS]; /* for people; or empty */
 };
 
 struct visit_conf {

@@ -21,7 +21,7 @@ get_account(struct query *q, struct state_account *a)
 
 	*a = (struct state_account){ .id = query_get(q) };
 	a->fresh = query_get(q) == 0;
-	a->braked = query_get(q) != 0;
+	a->braked = query_get(q);
 	a->serial_until = query_get(q);
 	a->no_capa_until = query_get(q);
 	a->auth_rank = (int)query_get(q);

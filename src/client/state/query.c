@@ -50,7 +50,8 @@ const char *const state_statements[STATEMENTS] = {
 			" strong = ?5, place = ?6, stored_at = ?7,"
 			" gone_at = ?8 WHERE account = ?1 AND id = ?9",
 	[MESSAGE_FORGET] = "DELETE FROM message"
-			   " WHERE account = ? AND place = ? AND gone_at < ?",
+			   " WHERE account = ? AND place = ? AND gone_at < ?"
+			   " AND id < (SELECT max(id) FROM message)",
 	[INTENT_LIST] =
 	    "SELECT id, at, dest, uid, size, header, strong, to_delete, tmp,"
 	    " file, octets, start, length, content"

@@ -35,9 +35,10 @@ void state_close(struct state *s);
 
 struct state_account {
 	int64_t id;
-	bool fresh;  /* nothing is known of it, until the first
-	              * state_messages_save() (also of none) or state_stored() */
-	bool braked; /* collects without deleting until it is accepted */
+	bool fresh;     /* nothing is known of it, until the first
+	             * state_messages_save() (also of none) or state_stored() */
+	int64_t braked; /* the id of a message: see struct plan */
+
 	int64_t serial_until;  /* pipelining went wrong: not before this time */
 	int64_t no_capa_until; /* it hung up on CAPA, or never answered */
 	int64_t no_top_until;  /* the same of TOP, which it did not announce */
@@ -95,7 +96,8 @@ enum err state_messages(struct state *s, int64_t account, struct message **v_r,
 /* Writes them; those with id 0 get one.  They need not be all. */
 enum err state_messages_save(struct state *s, int64_t account,
     struct message *v, size_t n, struct errbuf *eb) NODISCARD;
-/* Forgets those that have been gone since before `time`. */
+/* Forgets those that have been gone since before `time`, but never the one with
+ * the highest id: so no id is given twice. */
 enum err state_messages_forget(struct state *s, int64_t account, int64_t time,
     struct errbuf *eb) NODISCARD;
 
