@@ -88,13 +88,16 @@ static enum sasl_result
 answer(struct sasl_server *s, enum sasl_result r, struct buf *out)
 {
 	struct slice password = { "tanstaaftanstaaf", 16 };
+	uint8_t key[SASL_CRAM_KEY];
 
 	if (r != SASL_MORE && r != SASL_FAILED)
 		check_claim(sasl_server_claim(s), r);
 	if (r == SASL_LOOKUP)
 		return s->mechanism->hash != NULL
 			   ? sasl_server_keys(s, keys(s->mechanism), out)
-			   : sasl_server_secret(s, &password);
+			   : sasl_server_cram_key(s,
+				 sasl_cram_key(key, password) == E_OK ? key
+								      : NULL);
 	if (r == SASL_TOKEN)
 		return sasl_server_refuse_token(s, out);
 	return r;

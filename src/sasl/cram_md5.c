@@ -3,9 +3,13 @@
  * client; and APOP's digest, its elder (RFC 1939 s7).  MD5 keeps neither from
  * somebody who listens and guesses: both are for those who must.
  */
+/* HMAC from a key that is stored halfway needs MD5 halfway, which the newer
+ * functions do not give. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/md5.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,6 +47,86 @@ cram_respond(
 	to_hex(hex, mac);
 	OPENSSL_cleanse(mac, sizeof(mac));
 	return true;
+}
+
+/* ---- a key that is stored: RFC 2104, as far as it does not depend on the
+ * text ---- */
+
+static void
+put_state(uint8_t *out, const MD5_CTX *md)
+{
+	const MD5_LONG word[] = { md->A, md->B, md->C, md->D };
+
+	for (size_t i = 0; i < MD5_SIZE; i++)
+		out[i] = (uint8_t)(word[i / 4] >> i % 4 * 8);
+}
+
+/* As if the block of the key had been hashed. */
+static bool
+get_state(MD5_CTX *md, const uint8_t *in)
+{
+	MD5_LONG word[4] = { 0 };
+
+	if (MD5_Init(md) != 1)
+		return false;
+	for (size_t i = 0; i < MD5_SIZE; i++)
+		word[i / 4] |= (MD5_LONG)in[i] << i % 4 * 8;
+	md->A = word[0];
+	md->B = word[1];
+	md->C = word[2];
+	md->D = word[3];
+	md->Nl = MD5_CBLOCK * 8;
+	return true;
+}
+
+static bool
+hash_pad(uint8_t *out, const uint8_t key[MD5_CBLOCK], uint8_t pad)
+{
+	uint8_t block[MD5_CBLOCK];
+	MD5_CTX md;
+	bool ok;
+
+	for (size_t i = 0; i < MD5_CBLOCK; i++)
+		block[i] = key[i] ^ pad;
+	ok = MD5_Init(&md) == 1 && MD5_Update(&md, block, sizeof(block)) == 1;
+	put_state(out, &md);
+	OPENSSL_cleanse(block, sizeof(block));
+	OPENSSL_cleanse(&md, sizeof(md));
+	return ok;
+}
+
+enum err
+sasl_cram_key(uint8_t out[SASL_CRAM_KEY], struct slice password)
+{
+	uint8_t key[MD5_CBLOCK] = { 0 };
+	bool ok = true;
+
+	if (password.n > sizeof(key))
+		ok = MD5((const uint8_t *)password.p, password.n, key) != NULL;
+	else
+		memcpy(key, password.p, password.n);
+	ok = ok && hash_pad(out, key, 0x5c) &&
+	     hash_pad(out + MD5_SIZE, key, 0x36);
+	OPENSSL_cleanse(key, sizeof(key));
+	return ok ? E_OK : E_NOMEM;
+}
+
+static bool
+respond_by_key(char hex[MD5_HEX + 1], struct slice challenge,
+    const uint8_t key[SASL_CRAM_KEY])
+{
+	uint8_t mac[MD5_SIZE];
+	MD5_CTX md;
+	bool ok;
+
+	ok = get_state(&md, key + MD5_SIZE) &&
+	     MD5_Update(&md, challenge.p, challenge.n) == 1 &&
+	     MD5_Final(mac, &md) == 1 && get_state(&md, key) &&
+	     MD5_Update(&md, mac, sizeof(mac)) == 1 && MD5_Final(mac, &md) == 1;
+	if (ok)
+		to_hex(hex, mac);
+	OPENSSL_cleanse(mac, sizeof(mac));
+	return ok;
 }
 
 /* ---- the server's end ---- */
@@ -114,10 +198,11 @@ server_step(struct sasl_server *s, const struct slice *in, struct buf *out)
 }
 
 enum sasl_result
-sasl_server_secret(struct sasl_server *s, const struct slice *password)
+sasl_server_cram_key(struct sasl_server *s, const uint8_t *key)
 {
+	static const uint8_t none[SASL_CRAM_KEY];
 	struct cram *cram = s->state;
-	struct slice challenge, key;
+	struct slice challenge;
 	char want[MD5_HEX + 1];
 	bool same;
 
@@ -126,12 +211,11 @@ sasl_server_secret(struct sasl_server *s, const struct slice *password)
 	s->step = OVER;
 	challenge = (struct slice){ cram->challenge, strlen(cram->challenge) };
 	/* A name that is not known takes as long as one that is. */
-	key = password != NULL ? *password : challenge;
-	if (!cram_respond(want, challenge, key))
+	if (!respond_by_key(want, challenge, key != NULL ? key : none))
 		return SASL_NOMEM;
 	same = CRYPTO_memcmp(want, cram->digest, MD5_HEX) == 0;
 	OPENSSL_cleanse(want, sizeof(want));
-	return same && password != NULL ? SASL_DONE : SASL_DENIED;
+	return same && key != NULL ? SASL_DONE : SASL_DENIED;
 }
 
 /* ---- the client's end ---- */

@@ -23,6 +23,9 @@ server_step(struct sasl_server *s, const struct slice *in, struct buf *out)
 		return s->step++ != 0 ? SASL_FAILED
 				      : sasl_say(out, name_wanted,
 					    sizeof(name_wanted) - 1, SASL_MORE);
+	/* "=" for an initial response says nothing: it asks to be asked. */
+	if (in->n == 0 && s->step == 0)
+		return server_step(s, NULL, out);
 	if (s->n_kept == 2 || !sasl_is_field(*in))
 		return SASL_FAILED;
 	if (s->n_kept == 1)

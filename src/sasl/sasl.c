@@ -55,8 +55,8 @@ sasl_server_new(const struct sasl_mechanism *m)
 		return NULL;
 	s->mechanism = m;
 	s->state = s + 1;
-	s->claim =
-	    (struct sasl_claim){ { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 } };
+	s->claim = (struct sasl_claim){ { "", 0 }, { "", 0 }, { "", 0 },
+		{ "", 0 }, { "", 0 } };
 	if (m->begin != NULL)
 		m->begin(s->state);
 	return s;

@@ -8,7 +8,7 @@
  *
  * PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195), SCRAM-SHA-1 and -256 with and
  * without -PLUS (RFC 5802, 7677), OAUTHBEARER (RFC 7628), XOAUTH2, EXTERNAL
- * (RFC 4422 appendix A); and APOP's digest, which is not SASL (RFC 1939 s7).
+ * (RFC 4422 appendix A), ANONYMOUS (RFC 4505); and APOP's digest, which is not SASL (RFC 1939 s7).
  */
 #ifndef SASL_SASL_H
 #define SASL_SASL_H
@@ -43,11 +43,14 @@ enum sasl_result {
 	/* What a server's end asks about its claim. */
 	SASL_PASSWORD, /* is the password right? It was the last message */
 	SASL_LOOKUP,   /* what is known of authcid?  sasl_server_keys() for
-	                * SCRAM, sasl_server_secret() for CRAM-MD5 */
+	                * SCRAM, sasl_server_cram_key() for CRAM-MD5 */
 	SASL_TOKEN,    /* is the token good, and for authzid?  It was the last
 	                * message, or sasl_server_refuse_token() */
 	SASL_EXTERNAL, /* may the connection's credentials be authzid?  It was
 	                * the last message */
+
+	SASL_ANYBODY, /* may it be nobody?  authcid is what it calls itself, or
+	                * empty.  It was the last message */
 
 	SASL_DENIED, /* server: the client is not who it says it is */
 	SASL_FAILED, /* the peer's message makes no sense, or was refused; a
@@ -108,6 +111,9 @@ struct sasl_claim {
 	struct slice authcid;
 	struct slice password; /* SASL_PASSWORD */
 	struct slice token;    /* SASL_TOKEN */
+	/* SCRAM: the key that the proof was made with, right or wrong; for one
+	 * password it is the same each time. */
+	struct slice key;
 };
 
 enum {
@@ -145,10 +151,13 @@ const struct sasl_claim *sasl_server_claim(const struct sasl_server *s);
  * the call; for a name that is not known: sasl_keys_fake(). */
 enum sasl_result sasl_server_keys(
     struct sasl_server *s, const struct sasl_keys *keys, struct buf *out);
-/* After SASL_LOOKUP of CRAM-MD5: SASL_DONE, SASL_DENIED.  NULL: the name is
- * not known. */
-enum sasl_result sasl_server_secret(
-    struct sasl_server *s, const struct slice *password);
+/* Before SCRAM's last message: keys that took time to make, of the salt and
+ * iterations that were said.  They take the place of the others. */
+void sasl_server_keys_made(struct sasl_server *s, const struct sasl_keys *keys);
+/* After SASL_LOOKUP of CRAM-MD5: SASL_DONE, SASL_DENIED.  key has
+ * SASL_CRAM_KEY octets; NULL: the name is not known. */
+enum sasl_result sasl_server_cram_key(
+    struct sasl_server *s, const uint8_t *key);
 /* After SASL_TOKEN: SASL_MORE, says so; the client's answer is SASL_DENIED. */
 enum sasl_result sasl_server_refuse_token(
     struct sasl_server *s, struct buf *out);
@@ -212,6 +221,13 @@ enum sasl_prep { SASL_PREP_QUERY, SASL_PREP_STORED };
  * not UTF-8, empty before or after, or it holds what is prohibited. */
 enum err sasl_prep(struct buf *out, struct slice s, enum sasl_prep kind,
     struct errbuf *eb) NODISCARD;
+
+enum { SASL_CRAM_KEY = 32 };
+/* What CRAM-MD5 needs of a password, which it cannot be read from: the state
+ * of HMAC-MD5 when only the key has been hashed, outside and inside.  Dovecot
+ * stores the same octets.  E_NOMEM: the library failed. */
+enum err sasl_cram_key(
+    uint8_t key_r[SASL_CRAM_KEY], struct slice password) NODISCARD;
 
 enum { SASL_APOP_DIGEST = 32 };
 /* The lower-case hexadecimal digits of APOP, and a NUL; timestamp with its

@@ -171,6 +171,15 @@ sasl_server_keys(
 	return r;
 }
 
+void
+sasl_server_keys_made(struct sasl_server *s, const struct sasl_keys *keys)
+{
+	struct scram *sc = s->state;
+
+	memcpy(sc->keys.stored, keys->stored, sizeof(keys->stored));
+	memcpy(sc->keys.server, keys->server, sizeof(keys->server));
+}
+
 /* ---- the client's last message ---- */
 
 /* c= repeats how the exchange began, r= the nonce of both. */
@@ -212,7 +221,10 @@ check_proof(struct sasl_server *s, struct slice p)
 		return SASL_FAILED;
 	if (scram_hmac(m, sc->keys.stored, sasl_slice(&sc->auth), signature)) {
 		scram_xor(key, signature, size);
-		if (scram_hash(m, key, hash))
+		if (sasl_server_keep(s,
+			(struct slice){ (const char *)key, size },
+			&s->claim.key) &&
+		    scram_hash(m, key, hash))
 			r = CRYPTO_memcmp(hash, sc->keys.stored, size) == 0
 				? SASL_MORE
 				: SASL_DENIED;

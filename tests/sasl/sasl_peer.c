@@ -75,10 +75,14 @@ look_up(const struct given *g, struct sasl_server *s, struct buf *out)
 	const struct sasl_claim *c = sasl_server_claim(s);
 	struct sasl_keys keys = { .salt_n = 16, .iterations = 4096 };
 	bool known = is_same(c->authcid, g->cred.authcid);
+	uint8_t key[SASL_CRAM_KEY];
 	enum err e;
 
 	if (g->mechanism->hash == NULL)
-		return sasl_server_secret(s, known ? &g->cred.password : NULL);
+		return sasl_server_cram_key(
+		    s, known && sasl_cram_key(key, g->cred.password) == E_OK
+			   ? key
+			   : NULL);
 	memcpy(keys.salt, "salt of sixteen.", 16);
 	e = known ? sasl_keys_make(&keys, g->mechanism, g->cred.password, NULL)
 		  : sasl_keys_fake(&keys, g->mechanism,

@@ -87,13 +87,16 @@ judge(
 {
 	const struct sasl_claim *c = sasl_server_claim(s);
 	struct slice password = { p->password, strlen(p->password) };
+	uint8_t key[SASL_CRAM_KEY];
 
 	switch (r) {
 	case SASL_LOOKUP:
 		if (s->mechanism->hash != NULL)
 			return keys(p, s, out);
-		return sasl_server_secret(
-		    s, slice_eq(c->authcid, p->user) ? &password : NULL);
+		if (sasl_cram_key(key, password) != E_OK)
+			return SASL_NOMEM;
+		return sasl_server_cram_key(
+		    s, slice_eq(c->authcid, p->user) ? key : NULL);
 	case SASL_PASSWORD:
 		return slice_eq(c->authcid, p->user) &&
 			       slice_eq(c->password, p->password)

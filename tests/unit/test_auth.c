@@ -1237,7 +1237,7 @@ test_sasl_refused(void **state)
 	refused(4, SIGN_IN_MALFORMED, "malformed");
 	sasl(5, "CRAM-MD5", NULL, 0);
 	refused(5, SIGN_IN_MALFORMED, "mechanism");
-	sasl(6, "LOGIN", "", 0);
+	sasl(6, "LOGIN", "\xff", 1);
 	refused(6, SIGN_IN_MALFORMED, "malformed");
 	assert_non_null(strstr(log_text(), "method=PLAIN code=malformed"));
 }

@@ -44,6 +44,21 @@ test_vector(void **state)
 	assert_true(p.accepted && p.verified);
 }
 
+/* What Dovecot has stored (doveadm pw -s CRAM-MD5) is the same octets. */
+static void
+test_stored_key(void **state)
+{
+	static const uint8_t dovecot[SASL_CRAM_KEY] =
+	    "\x38\xb5\x7f\xd1\xa0\xc4\xb4\x6c\x81\x4a\xa0\x5f\x20\x31\x8e"
+	    "\xdd\x71\xc4\x55\x38\x06\x55\xf2\xc0\xac\x35\xc5\xb3\x59\x52"
+	    "\x8d\x29";
+	uint8_t key[SASL_CRAM_KEY];
+
+	(void)state;
+	assert_int_equal(sasl_cram_key(key, LIT("correct horse")), E_OK);
+	assert_memory_equal(key, dovecot, sizeof(key));
+}
+
 static void
 test_both_ends(void **state)
 {
@@ -147,7 +162,7 @@ test_answers(void **state)
 		assert_int_equal(sasl_server_step(s, NULL, &out), SASL_MORE);
 		assert_int_equal(
 		    sasl_server_step(s, &bad[i], &out), SASL_FAILED);
-		assert_int_equal(sasl_server_secret(s, NULL), SASL_FAILED);
+		assert_int_equal(sasl_server_cram_key(s, NULL), SASL_FAILED);
 		buf_free(&out);
 		sasl_server_free(s);
 	}
@@ -158,11 +173,12 @@ test_order(void **state)
 {
 	struct sasl_channel ch = { .host = "pop.example.org" };
 	struct slice in = LIT("tim b913a602c7eda7a495b4e6e7334d3890");
-	struct slice password = LIT("tanstaaftanstaaf");
+	uint8_t key[SASL_CRAM_KEY];
 	char first[64];
 	struct buf out;
 
 	(void)state;
+	assert_int_equal(sasl_cram_key(key, LIT("tanstaaftanstaaf")), E_OK);
 	buf_init(&out, 2048, true);
 	for (int i = 0; i < 2; i++) {
 		struct sasl_server *s =
@@ -177,7 +193,7 @@ test_order(void **state)
 			s = sasl_server_new(pair_mechanism("CRAM-MD5"));
 			sasl_server_channel(s, &ch);
 		}
-		assert_int_equal(sasl_server_secret(s, NULL), SASL_FAILED);
+		assert_int_equal(sasl_server_cram_key(s, NULL), SASL_FAILED);
 		assert_int_equal(sasl_server_step(s, NULL, &out), SASL_MORE);
 		/* Fresh each time, and a message-id. */
 		assert_int_equal(out.len, 1 + SASL_NONCE + 1 + 15 + 1);
@@ -188,8 +204,8 @@ test_order(void **state)
 		memcpy(first, buf_data(&out), 25);
 		buf_consume(&out, out.len);
 		assert_int_equal(sasl_server_step(s, &in, &out), SASL_LOOKUP);
-		assert_int_equal(sasl_server_secret(s, &password), SASL_DENIED);
-		assert_int_equal(sasl_server_secret(s, &password), SASL_FAILED);
+		assert_int_equal(sasl_server_cram_key(s, key), SASL_DENIED);
+		assert_int_equal(sasl_server_cram_key(s, key), SASL_FAILED);
 		sasl_server_free(s);
 	}
 	buf_free(&out);
@@ -264,6 +280,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stored_key),
 		cmocka_unit_test(test_vector),
 		cmocka_unit_test(test_both_ends),
 		cmocka_unit_test(test_every_octet_changed),

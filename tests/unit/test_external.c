@@ -1,5 +1,5 @@
 /*
- * EXTERNAL.
+ * EXTERNAL and ANONYMOUS: one message, and no secret in it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,10 +84,43 @@ test_client_says_once(void **state)
 	buf_free(&out);
 }
 
+static void
+test_anonymous(void **state)
+{
+	/* RFC 4505: an address, other words, or nothing. */
+	static const struct slice good[] = { LIT(""), LIT("a@b.org"),
+		LIT("ol\xc3\xa1") };
+	static const struct slice bad[] = { LIT("\0"), LIT("\xff") };
+	struct sasl_server *s;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 64, true);
+	for (size_t i = 0; i < 3; i++) {
+		s = sasl_server_new(pair_mechanism("ANONYMOUS"));
+		assert_int_equal(sasl_server_step(s, NULL, &out), SASL_MORE);
+		assert_int_equal(
+		    sasl_server_step(s, &good[i], &out), SASL_ANYBODY);
+		assert_true(slice_eq(
+		    sasl_server_claim(s)->authcid, i == 0 ? "" : good[i].p));
+		assert_int_equal(
+		    sasl_server_step(s, &good[i], &out), SASL_FAILED);
+		sasl_server_free(s);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		s = sasl_server_new(pair_mechanism("ANONYMOUS"));
+		assert_int_equal(
+		    sasl_server_step(s, &bad[i], &out), SASL_FAILED);
+		sasl_server_free(s);
+	}
+	buf_free(&out);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_anonymous),
 		cmocka_unit_test(test_both_ends),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_client_says_once),

@@ -102,18 +102,21 @@ test_ranks(void **state)
 	/* C-ENG-04: strongest first; CRAM-MD5 only when it is named. */
 	static const char *const order[] = { "SCRAM-SHA-256-PLUS",
 		"SCRAM-SHA-1-PLUS", "EXTERNAL", "SCRAM-SHA-256", "SCRAM-SHA-1",
-		"OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN", "CRAM-MD5" };
+		"OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN", "CRAM-MD5",
+		"ANONYMOUS" };
 	size_t n = sizeof(order) / sizeof(order[0]);
 
 	(void)state;
 	for (size_t i = 0; i < n; i++) {
 		assert_string_equal(sasl_mechanisms[i]->name, order[i]);
 		if (i > 0)
-			assert_true(sasl_mechanisms[i]->rank <
-				    sasl_mechanisms[i - 1]->rank);
+			assert_true(sasl_mechanisms[i]->rank == 0 ||
+				    sasl_mechanisms[i]->rank <
+					sasl_mechanisms[i - 1]->rank);
 	}
 	assert_null(sasl_mechanisms[n]);
 	assert_int_equal(mech("CRAM-MD5")->rank, 0);
+	assert_int_equal(mech("ANONYMOUS")->rank, 0);
 	assert_true(mech("LOGIN")->rank > 0);
 	assert_true(mech("CRAM-MD5")->flags & SASL_SERVER_FIRST);
 	assert_true(mech("XOAUTH2")->flags & SASL_PLAINTEXT); /* S-7628-03 */
@@ -313,7 +316,7 @@ test_login_malformed(void **state)
 {
 	static const struct slice bad[] = { LIT(""), LIT("\0"), LIT("a\0b"),
 		LIT("ab\0"), LIT("\xff") };
-	struct slice name = LIT("tim");
+	struct slice name = LIT("tim"), empty = LIT("");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -321,11 +324,20 @@ test_login_malformed(void **state)
 		struct slice g;
 		struct buf out;
 
-		assert_int_equal(one("LOGIN", bad[i], NULL), SASL_FAILED);
+		/* Empty, it asks for the question: S-LOGIN-02. */
+		if (bad[i].n != 0)
+			assert_int_equal(
+			    one("LOGIN", bad[i], NULL), SASL_FAILED);
 		assert_int_equal(one("LOGIN", name, &s), SASL_MORE);
 		buf_init(&out, 64, true);
 		g = guarded(bad[i].p, bad[i].n);
 		assert_int_equal(sasl_server_step(s, &g, &out), SASL_FAILED);
+		sasl_server_free(s);
+		buf_free(&out);
+		assert_int_equal(one("LOGIN", empty, &s), SASL_MORE);
+		buf_init(&out, 64, true);
+		assert_int_equal(
+		    sasl_server_step(s, &bad[i], &out), SASL_FAILED);
 		sasl_server_free(s);
 		buf_free(&out);
 	}

@@ -668,7 +668,7 @@ test_server_order(void **state)
 	(void)state;
 	buf_init(&out, 4096, true);
 	assert_int_equal(sasl_server_keys(s, &keys, &out), SASL_FAILED);
-	assert_int_equal(sasl_server_secret(s, NULL), SASL_FAILED);
+	assert_int_equal(sasl_server_cram_key(s, NULL), SASL_FAILED);
 	assert_int_equal(sasl_server_refuse_token(s, &out), SASL_FAILED);
 	assert_int_equal(sasl_server_step(s, &first, &out), SASL_LOOKUP);
 	assert_int_equal(out.len, 0);
