@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <cmocka.h>
 
@@ -52,6 +53,51 @@ static const char *const known[] = {
 	"3GhZr34",
 	"{CRYPT}$2y$05$6QfK419RztZVQBe06rEYDe2PZN0oUbu09Z6fjALHaDulLHVy6XHmO",
 	"{MD5-CRYPT}$1$oqf0FDeG$lWhmJ3g/cfISI6SZqn6E5/",
+	"{SSHA}k3IzCQcoRRLnAujbIA7GSFqw3XFx17Pq",
+	"{SSHA256}MmjjodIESirxXCUr4qb2VNWrpk3xAV8RP/DWaO6zgzHwkELQ",
+	"{SSHA512}IyLgHX8x5QTK5OsRx/+X6fDvRzgqj4pN0HxaIt/iGVJwbdX1cY/"
+	"MAoH7xAshQRFTufSqupXnnjuVYYzJmvJkuqAcWwc=",
+	"{SMD5}cquTUSFq5xjr6Zw7LZrZoz3/If4=",
+	"{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=",
+	"{SHA1}L55TUjtiq8FBorTWAZ0jy6g129A=",
+	"{SHA256}QQTTb42iwlQ0n4WDZ5Pr4CngyVcGOjTJHC6SAxh7VjE=",
+	"{SHA512}VraY3v7bWkNbY0r+MyC7rz/"
+	"c2SC2xQOkRvx7endrKY1HnRumqLYXgI6wv1ec6aldZoNHvKtxSQhayTyyeZUZew==",
+	"{LDAP-MD5}PLTnMmMfR+brlh80VUt83g==",
+	"{PLAIN-MD5}3cb4e732631f47e6eb961f34554b7cde",
+	"{CRAM-MD5}"
+	"38b57fd1a0c4b46c814aa05f20318edd71c455380655f2c0ac35c5b359528d29",
+	"{HMAC-MD5}"
+	"38b57fd1a0c4b46c814aa05f20318edd71c455380655f2c0ac35c5b359528d29",
+	"{DES-CRYPT}roXEUJ2.mKZUg",
+	"{PBKDF2}$1$EOLNXyT5SgQjxqph$5000$"
+	"1a0514d113d118bb9761306d0842155bfc4cf6ad",
+	"{SCRAM-SHA-1}4096,U2JK/to6z/"
+	"IFiIxsHO0KAQ==,S2B97iquIAHbmFIjkoD0VQ8qk9g=,2EB0CuKgjo/"
+	"4aaHXH2g884lUt4E=",
+	"{SCRAM-SHA-256}4096,nGGmvcOXbDR2nhfRxRRAGg==,"
+	"lUFOQTrPe5NKFET7NyndKbimKlbDSg7246AYertBfsQ=,"
+	"5zYXMvFsp0AiqRfcbK1HTF2245zy7KDc4iSaNYeEEHY=",
+	"{SSHA.HEX}638caa369684e0509015dd1a0f628dc9ae29996f7d306852",
+	"{SHA256.HEX}"
+	"4104d36f8da2c254349f85836793ebe029e0c957063a34c91c2e9203187b5631",
+	"{SHA512.B64}VraY3v7bWkNbY0r+MyC7rz/"
+	"c2SC2xQOkRvx7endrKY1HnRumqLYXgI6wv1ec6aldZoNHvKtxSQhayTyyeZUZew==",
+	"{PLAIN.B64}Y29ycmVjdCBob3JzZQ==",
+	"{PLAIN.HEX}636f727265637420686f727365",
+	"{CRAM-MD5.B64}OLV/0aDEtGyBSqBfIDGO3XHEVTgGVfLArDXFs1lSjSk=",
+	"{PLAIN-MD5.B64}PLTnMmMfR+brlh80VUt83g==",
+	"{SHA512-CRYPT.B64}"
+	"JDYkMDlqUnJjbkRUWTBDUjRNYiRlb3lpL3RCdURLN3ZVWHBjUDRuUXZUWkg3bWp4SFllbX"
+	"VLaFg5NC5sc0lrYTRSWTQyejk4ZGloby9CYjg2LjVXbm9iSk5xaWFnS0NsRDdDTkF5bHFT"
+	"MQ==",
+	"{SCRAM-SHA-256.B64}"
+	"NDA5Nix5aDBBZTlpNVZ5SHJCcHVtMWlDNWxnPT0sOTA3U2lTZjI3eitmd1dtckwrV1NXM2"
+	"ZrTkNuMDFlZm84ZlVDN2pZUXdJMD0sQXo0K1g1aDZvTExiaGNNMStQMVZWc0xOVjdsL29T"
+	"NVlTcmRjMGIzbmIwYz0=",
+	"{SHA256}"
+	"4104d36f8da2c254349f85836793ebe029e0c957063a34c91c2e9203187b5631",
+	"{cram-md5}OLV/0aDEtGyBSqBfIDGO3XHEVTgGVfLArDXFs1lSjSk=",
 	"{PLAIN}correct horse",
 	"{CLEARTEXT}correct horse",
 	"{clear}correct horse",
@@ -66,6 +112,19 @@ static const char *const known[] = {
 	"3y3WXqLHLaylk",
 };
 
+static bool
+is_cheap(const char *stored)
+{
+	static const char *const v[] = { "{PLAIN", "{CLEAR", "{SHA1}", "{SHA}",
+		"{SHA256}", "{SHA256.", "{SHA512}", "{SHA512.", "{SS", "{SMD5}",
+		"{LDAP", "{CRAM", "{HMAC" };
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+		if (strncasecmp(stored, v[i], strlen(v[i])) == 0)
+			return true;
+	return false;
+}
+
 static void
 test_known(void **state)
 {
@@ -79,9 +138,8 @@ test_known(void **state)
 		assert_int_equal(
 		    scheme_verify(known[i], "orrect horse"), E_DENIED);
 		assert_int_equal(scheme_verify(known[i], ""), E_DENIED);
-		assert_int_equal(scheme_is_costly(known[i]),
-		    known[i][1] != 'P' && known[i][1] != 'c' &&
-			strncmp(known[i], "{CLEAR", 6) != 0);
+		assert_int_equal(
+		    scheme_is_costly(known[i]), !is_cheap(known[i]));
 	}
 }
 
@@ -122,6 +180,10 @@ test_refused(void **state)
 	static const char *const v[] = { "secret", "x",
 		"XWDQsRQshqrd2", /* DES without {CRYPT} */
 		"{UNKNOWN}x", "{}x", "{PLAIN", "{SSHA}abcd", "{PLAIN.HEX}00",
+		"{PLAIN.HEX}6", "{PLAIN.HEX}6x", "{PLAIN.XX}61", "{PLAIN.}a",
+		"{SHA256}QQTTb42iwlQ0n4WDZ5Pr4CngyVcGOjTJHC6SAxh7Vg==",
+		"{SHA256}QQTTb42iwlQ0n4WDZ5Pr4CngyVcGOjTJHC6SAxh7VjE",
+		"{CRAM-MD5}38b57fd1a0c4b46c", "{PBKDF2}$2$a$1$b",
 		"{BLF-CRYPT}$6$saltsalt$x", "{SHA512-CRYPT}x",
 		"{ARGON2ID}$argon2i$v=19$m=256,t=3,p=2$c29tZXNhbHQ$x",
 		/* Version 16; Argon2d. */
@@ -187,7 +249,11 @@ test_made(void **state)
 		{ "argon2id", "{ARGON2ID}$argon2id$" },
 		{ "BLF-CRYPT", "{BLF-CRYPT}$2y$11$" },
 		{ "SHA512-CRYPT", "{SHA512-CRYPT}$6$rounds=100000$" },
-		{ "YESCRYPT", "{CRYPT}$y$" }, { "PLAIN", "{PLAIN}" } };
+		{ "YESCRYPT", "{CRYPT}$y$" },
+		{ "SCRAM-SHA-256", "{SCRAM-SHA-256}15000," },
+		{ "SCRAM-SHA-1", "{SCRAM-SHA-1}15000," },
+		{ "CRAM-MD5", "{CRAM-MD5}38b57fd1a0c4b46c814aa05f20318edd" },
+		{ "PLAIN", "{PLAIN}" } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
@@ -201,7 +267,8 @@ test_made(void **state)
 		assert_int_equal(scheme_verify(a, "x"), E_DENIED);
 		assert_int_equal(
 		    scheme_make(v[i].scheme, password, b, NULL), E_OK);
-		if (strcmp(v[i].scheme, "PLAIN") != 0)
+		if (strcmp(v[i].scheme, "PLAIN") != 0 &&
+		    strcmp(v[i].scheme, "CRAM-MD5") != 0)
 			assert_string_not_equal(a, b); /* salted */
 	}
 }
@@ -246,6 +313,82 @@ test_apop(void **state)
 	    scheme_verify_apop("{PLAIN}tanstaaf", stamp, digest), E_DENIED);
 }
 
+static void
+test_uses(void **state)
+{
+	static const struct {
+		const char *stored;
+		unsigned uses;
+	} v[] = { { "{PLAIN}secret", SCHEME_READABLE | SCHEME_SCRAM_SHA_1 |
+					 SCHEME_SCRAM_SHA_256 |
+					 SCHEME_CRAM_MD5 },
+		{ "{SCRAM-SHA-1}x", SCHEME_SCRAM_SHA_1 },
+		{ "{SCRAM-SHA-256.b64}x", SCHEME_SCRAM_SHA_256 },
+		{ "{CRAM-MD5}00", SCHEME_CRAM_MD5 }, { "{SSHA}x", 0 },
+		{ "$6$a$b", 0 }, { "*", 0 }, { "", 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+		assert_int_equal(scheme_uses(v[i].stored), v[i].uses);
+}
+
+/* The parts of what Dovecot has stored are those that a mechanism needs. */
+static void
+test_keys(void **state)
+{
+	static const char *const names[] = { "SCRAM-SHA-1", "SCRAM-SHA-256" };
+	char stored[SCHEME_STORED_MAX], plain[PASSWORD_MAX + 1];
+	struct sasl_keys keys, made;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const struct sasl_mechanism *m =
+		    sasl_find((struct slice){ names[i], strlen(names[i]) });
+		const struct sasl_mechanism *other = sasl_find(
+		    (struct slice){ names[1 - i], strlen(names[1 - i]) });
+
+		assert_int_equal(
+		    scheme_make(names[i], password, stored, NULL), E_OK);
+		assert_int_equal(scheme_keys(stored, m, &keys), E_OK);
+		assert_int_equal(keys.salt_n, 16);
+		made = keys;
+		assert_int_equal(
+		    sasl_keys_make(&made, m,
+			(struct slice){ password, strlen(password) }, NULL),
+		    E_OK);
+		assert_memory_equal(&made, &keys, sizeof(keys));
+		assert_int_equal(scheme_keys(stored, other, &keys), E_DENIED);
+		assert_int_equal(scheme_password(stored, plain), E_DENIED);
+	}
+	assert_int_equal(scheme_password("{PLAIN.hex}6162", plain), E_OK);
+	assert_string_equal(plain, "ab");
+}
+
+/* What no one can be checked against, though it has the right form. */
+static void
+test_bad_keys(void **state)
+{
+	static const char *const v[] = { "{SCRAM-SHA-1}",
+		"{SCRAM-SHA-1}4096,c2FsdA==,c2FsdA==,c2FsdA==",
+		"{SCRAM-SHA-1}4095,cLw0khQiDwtNiHwmBIhUbQ==,/"
+		"V3LBjS1JZOoWI4WETC+7gSDuis=,ZPDKlN11Z5t0XhiWpwvf4+r4epQ=",
+		"{SCRAM-SHA-1}4096,,/"
+		"V3LBjS1JZOoWI4WETC+7gSDuis=,ZPDKlN11Z5t0XhiWpwvf4+r4epQ=",
+		"{SCRAM-SHA-1}4096,cLw0khQiDwtNiHwmBIhUbQ==,/"
+		"V3LBjS1JZOoWI4WETC+7gSDuis=,ZPDKlN11Z5t0XhiWpwvf4+r4epQ=,x",
+		"{PBKDF2}$1$salt$0$5a2dba0c306d2b373af8a0f4b14add4e938033a9",
+		"{PBKDF2}$1$salt$99999999$5a2dba0c306d2b373af8a0f4b14add4e9380"
+		"33a9",
+		"{PBKDF2}$1$salt$5$5a2dba0c306d2b373af8a0f4b14add4e9380" };
+
+	(void)state;
+	for (size_t i = 1; i < sizeof(v) / sizeof(v[0]); i++) {
+		assert_int_equal(scheme_check(v[i], NULL), E_CONFIG);
+		assert_int_equal(scheme_verify(v[i], password), E_CONFIG);
+	}
+	assert_int_equal(scheme_check(v[0], NULL), E_DENIED);
+}
+
 static int
 init(void **state)
 {
@@ -263,6 +406,9 @@ main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_long_password),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_uses),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_bad_keys),
 		cmocka_unit_test(test_made),
 		cmocka_unit_test(test_not_made),
 		cmocka_unit_test(test_apop),

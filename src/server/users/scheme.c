@@ -1,38 +1,83 @@
+/*
+ * Reading a stored hash, and checking a password against it.
+ */
 #include "server/users/scheme.h"
 
 #include <crypt.h>
 #include <errno.h>
 #include <openssl/evp.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/b64.h"
 #include "base/str.h"
+#include "server/ipc/proto.h"
 
-enum kind { KIND_PLAIN, KIND_CRYPT, KIND_ARGON2 };
+enum kind {
+	KIND_PLAIN,
+	KIND_CRYPT,
+	KIND_ARGON2,
+	KIND_DIGEST, /* of the password, and of salt behind it */
+	KIND_PBKDF2,
+	KIND_SCRAM,
+	KIND_CRAM,
+};
+
+enum form { FORM_TEXT, FORM_HEX, FORM_B64 };
 
 struct scheme {
 	const char *name;
 	enum kind kind;
-	const char *head; /* every hash begins so */
+	enum form form;     /* unless .b64 or .hex stands behind the name */
+	const char *head;   /* every hash begins so */
+	const char *digest; /* its name, OpenSSL's or a mechanism's */
+	bool salted;
 };
 
+/* clang-format off */
 static const struct scheme schemes[] = {
-	{ "PLAIN", KIND_PLAIN, "" },
-	{ "CLEAR", KIND_PLAIN, "" },
-	{ "CLEARTEXT", KIND_PLAIN, "" },
-	{ "ARGON2ID", KIND_ARGON2, "$argon2id$v=19$" },
-	{ "ARGON2I", KIND_ARGON2, "$argon2i$v=19$" },
-	{ "BLF-CRYPT", KIND_CRYPT, "$2" },
-	{ "SHA512-CRYPT", KIND_CRYPT, "$6$" },
-	{ "SHA256-CRYPT", KIND_CRYPT, "$5$" },
-	{ "MD5-CRYPT", KIND_CRYPT, "$1$" },
-	{ "CRYPT", KIND_CRYPT, "" },
+	{ "PLAIN",         KIND_PLAIN,  FORM_TEXT, "", NULL, false },
+	{ "CLEAR",         KIND_PLAIN,  FORM_TEXT, "", NULL, false },
+	{ "CLEARTEXT",     KIND_PLAIN,  FORM_TEXT, "", NULL, false },
+	{ "ARGON2ID",      KIND_ARGON2, FORM_TEXT, "$argon2id$v=19$", NULL, false },
+	{ "ARGON2I",       KIND_ARGON2, FORM_TEXT, "$argon2i$v=19$", NULL, false },
+	{ "BLF-CRYPT",     KIND_CRYPT,  FORM_TEXT, "$2", NULL, false },
+	{ "SHA512-CRYPT",  KIND_CRYPT,  FORM_TEXT, "$6$", NULL, false },
+	{ "SHA256-CRYPT",  KIND_CRYPT,  FORM_TEXT, "$5$", NULL, false },
+	{ "MD5-CRYPT",     KIND_CRYPT,  FORM_TEXT, "$1$", NULL, false },
+	{ "DES-CRYPT",     KIND_CRYPT,  FORM_TEXT, "", NULL, false },
+	{ "CRYPT",         KIND_CRYPT,  FORM_TEXT, "", NULL, false },
+	{ "PBKDF2",        KIND_PBKDF2, FORM_TEXT, "$1$", "SHA1", true },
+	{ "SCRAM-SHA-256", KIND_SCRAM,  FORM_TEXT, "", "SHA256", true },
+	{ "SCRAM-SHA-1",   KIND_SCRAM,  FORM_TEXT, "", "SHA1", true },
+	{ "SSHA512",       KIND_DIGEST, FORM_B64,  "", "SHA512", true },
+	{ "SSHA256",       KIND_DIGEST, FORM_B64,  "", "SHA256", true },
+	{ "SSHA",          KIND_DIGEST, FORM_B64,  "", "SHA1", true },
+	{ "SMD5",          KIND_DIGEST, FORM_B64,  "", "MD5", true },
+	{ "SHA512",        KIND_DIGEST, FORM_B64,  "", "SHA512", false },
+	{ "SHA256",        KIND_DIGEST, FORM_B64,  "", "SHA256", false },
+	{ "SHA1",          KIND_DIGEST, FORM_B64,  "", "SHA1", false },
+	{ "SHA",           KIND_DIGEST, FORM_B64,  "", "SHA1", false },
+	{ "LDAP-MD5",      KIND_DIGEST, FORM_B64,  "", "MD5", false },
+	{ "PLAIN-MD5",     KIND_DIGEST, FORM_HEX,  "", "MD5", false },
+	{ "CRAM-MD5",      KIND_CRAM,   FORM_HEX,  "", NULL, false },
+	{ "HMAC-MD5",      KIND_CRAM,   FORM_HEX,  "", NULL, false },
+};
+/* clang-format on */
+
+enum {
+	SCHEMES = sizeof(schemes) / sizeof(schemes[0]),
+	SECRET_MAX = 2048,
 };
 
-enum { SCHEMES = sizeof(schemes) / sizeof(schemes[0]) };
+/* What is stored, decoded.  To be wiped. */
+struct secret {
+	const struct scheme *scheme;
+	size_t n;
+	char text[SECRET_MAX + 1]; /* n octets and a NUL */
+};
 
 static EVP_MD *md5;
 
@@ -49,23 +94,41 @@ scheme_init(void)
 
 /* ---- reading ---- */
 
+/* The name may end in .b64, .base64 or .hex. */
 static const struct scheme *
-scheme_find(struct slice name)
+scheme_find(struct slice name, enum form *form_r)
 {
-	for (size_t i = 0; i < SCHEMES; i++)
-		if (slice_caseeq(name, schemes[i].name))
-			return &schemes[i];
+	const char *dot = memchr(name.p, '.', name.n);
+	struct slice end = { NULL, 0 };
+
+	if (dot != NULL) {
+		end = (struct slice){ dot + 1,
+			name.n - (size_t)(dot + 1 - name.p) };
+		name.n = (size_t)(dot - name.p);
+	}
+	for (size_t i = 0; i < SCHEMES; i++) {
+		if (!slice_caseeq(name, schemes[i].name))
+			continue;
+		*form_r = schemes[i].form;
+		if (slice_caseeq(end, "b64") || slice_caseeq(end, "base64"))
+			*form_r = FORM_B64;
+		else if (slice_caseeq(end, "hex"))
+			*form_r = FORM_HEX;
+		else if (dot != NULL)
+			return NULL;
+		return &schemes[i];
+	}
 	return NULL;
 }
 
-static const struct scheme *
+static struct slice
 scheme_implied(const char *hash)
 {
-	return scheme_find(strncmp(hash, "$argon2id$", 10) == 0
-			       ? (struct slice){ "ARGON2ID", 8 }
-			   : strncmp(hash, "$argon2i$", 9) == 0
-			       ? (struct slice){ "ARGON2I", 7 }
-			       : (struct slice){ "CRYPT", 5 });
+	if (strncmp(hash, "$argon2id$", 10) == 0)
+		return (struct slice){ "ARGON2ID", 8 };
+	if (strncmp(hash, "$argon2i$", 9) == 0)
+		return (struct slice){ "ARGON2I", 7 };
+	return (struct slice){ "CRYPT", 5 };
 }
 
 static bool
@@ -75,57 +138,255 @@ is_locked(const struct scheme *s, const char *hash)
 	       (s->kind != KIND_PLAIN && (hash[0] == '*' || hash[0] == '!'));
 }
 
-/* What scheme_check() says, and the parts. */
+/* The scheme, and what stands behind its name. */
 static enum err
-scheme_parse(const char *stored, const struct scheme **s_r, const char **hash_r,
-    struct errbuf *eb)
+split(const char *stored, const struct scheme **s_r, enum form *form_r,
+    const char **hash_r, struct errbuf *eb)
 {
 	const char *end = stored[0] == '{' ? strchr(stored, '}') : NULL;
 	const char *hash = end != NULL ? end + 1 : stored;
-	const struct scheme *s = end == NULL
-				     ? scheme_implied(hash)
-				     : scheme_find((struct slice){ stored + 1,
-					   (size_t)(end - stored - 1) });
+	struct slice name = end == NULL ? scheme_implied(hash)
+					: (struct slice){ stored + 1,
+						  (size_t)(end - stored - 1) };
 
-	if (s == NULL)
+	if ((*s_r = scheme_find(name, form_r)) == NULL)
 		return err_set(eb, E_CONFIG, "unknown password scheme");
-	if (is_locked(s, hash))
+	if (is_locked(*s_r, hash))
 		return E_DENIED;
 	if (end == NULL && hash[0] != '$')
 		return err_set(eb, E_CONFIG,
 		    "no {SCHEME} before what is not a $...$ hash");
-	if (strncmp(hash, s->head, strlen(s->head)) != 0)
-		return err_set(eb, E_CONFIG, "a hash of %s begins with %s",
-		    s->name, s->head);
-	*s_r = s;
 	*hash_r = hash;
 	return E_OK;
 }
 
-enum err
-scheme_check(const char *stored, struct errbuf *eb)
+static bool
+from_hex(char *out, struct slice in, size_t *n_r)
 {
-	const struct scheme *s;
-	const char *hash;
-	enum err e = scheme_parse(stored, &s, &hash, eb);
-	int salt;
+	size_t n;
 
-	if (e != E_OK || s->kind != KIND_CRYPT)
-		return e;
-	salt = crypt_checksalt(hash);
-	if (salt == CRYPT_SALT_INVALID || salt == CRYPT_SALT_METHOD_DISABLED)
-		return err_set(eb, E_CONFIG, "crypt(3) knows no such hash");
+	return sodium_hex2bin((unsigned char *)out, SECRET_MAX, in.p, in.n,
+		   NULL, &n, NULL) == 0 &&
+	       (*n_r = n, n * 2 == in.n);
+}
+
+static bool
+decode(struct secret *out, enum form form, struct slice in)
+{
+	switch (form) {
+	case FORM_HEX: return from_hex(out->text, in, &out->n);
+	case FORM_B64:
+		return in.n <= SECRET_MAX &&
+		       b64_decode(out->text, in, &out->n) == E_OK;
+	default:
+		if (in.n > SECRET_MAX)
+			return false;
+		memcpy(out->text, in.p, in.n);
+		out->n = in.n;
+		return true;
+	}
+}
+
+static const EVP_MD *
+digest_of(const struct scheme *s)
+{
+	return EVP_get_digestbyname(s->digest);
+}
+
+/* The octets of its digest, which a hash of it has at least. */
+static size_t
+digest_size(const struct scheme *s)
+{
+	const EVP_MD *md = s->kind == KIND_DIGEST ? digest_of(s) : NULL;
+
+	return md != NULL ? (size_t)EVP_MD_get_size(md) : 0;
+}
+
+/* Dovecot takes a digest in either form where no form is named: it is twice as
+ * long in hexadecimal digits. */
+static enum form
+guess_form(
+    const struct scheme *s, enum form form, const char *stored, struct slice in)
+{
+	size_t size = s->kind == KIND_CRAM ? SASL_CRAM_KEY : digest_size(s);
+
+	if (size == 0 || s->salted ||
+	    memchr(stored, '.', (size_t)(in.p - stored)))
+		return form;
+	return in.n == size * 2 ? FORM_HEX : FORM_B64;
+}
+
+static enum err
+is_odd(const struct secret *v, struct errbuf *eb)
+{
+	const struct scheme *s = v->scheme;
+	size_t size = digest_size(s);
+
+	if (strncmp(v->text, s->head, strlen(s->head)) != 0)
+		return err_set(eb, E_CONFIG, "a hash of %s begins with %s",
+		    s->name, s->head);
+	if (s->kind == KIND_CRAM ? v->n != SASL_CRAM_KEY
+	    : s->salted          ? v->n < size
+				 : size != 0 && v->n != size)
+		return err_set(eb, E_CONFIG,
+		    "this has not the length of a hash of %s", s->name);
+	if (s->kind != KIND_CRAM && s->kind != KIND_DIGEST &&
+	    strlen(v->text) != v->n)
+		return err_set(eb, E_CONFIG, "there is a NUL in it");
 	return E_OK;
+}
+
+static void
+secret_wipe(struct secret *v)
+{
+	explicit_bzero(v->text, v->n);
+}
+
+/* E_OK, and *out is to be wiped; otherwise as scheme_check(). */
+static enum err
+secret_read(const char *stored, struct secret *out, struct errbuf *eb)
+{
+	const char *hash;
+	struct slice in;
+	enum form form;
+	enum err e = split(stored, &out->scheme, &form, &hash, eb);
+
+	if (e != E_OK)
+		return e;
+	in = (struct slice){ hash, strlen(hash) };
+	out->n = 0;
+	if (!decode(out, guess_form(out->scheme, form, stored, in), in))
+		return err_set(eb, E_CONFIG,
+		    "a hash of %s is in hexadecimal digits or base64",
+		    out->scheme->name);
+	out->text[out->n] = '\0';
+	if ((e = is_odd(out, eb)) != E_OK)
+		secret_wipe(out);
+	return e;
 }
 
 bool
 scheme_is_costly(const char *stored)
 {
 	const struct scheme *s;
+	enum form form;
 	const char *hash;
 
-	return scheme_parse(stored, &s, &hash, NULL) == E_OK &&
-	       s->kind != KIND_PLAIN;
+	return split(stored, &s, &form, &hash, NULL) == E_OK &&
+	       s->kind != KIND_PLAIN && s->kind != KIND_DIGEST &&
+	       s->kind != KIND_CRAM;
+}
+
+/* ---- what is in a hash of several fields ---- */
+
+/* What is before the next `end`, or all; false if it is empty. */
+static bool
+cut(struct slice *rest, char end, struct slice *field_r)
+{
+	const char *at = memchr(rest->p, end, rest->n);
+
+	*field_r = (struct slice){ rest->p,
+		at != NULL ? (size_t)(at - rest->p) : rest->n };
+	rest->p += field_r->n + (at != NULL);
+	rest->n -= field_r->n + (at != NULL);
+	return field_r->n != 0;
+}
+
+/* At most max octets. */
+static bool
+cut_b64(struct slice *rest, uint8_t *out, size_t max, size_t *n_r)
+{
+	char octets[B64_ENCODED(SASL_SALT_MAX)];
+	struct slice field;
+
+	if (!cut(rest, ',', &field) || field.n > sizeof(octets) ||
+	    b64_decode(octets, field, n_r) != E_OK || *n_r > max)
+		return false;
+	memcpy(out, octets, *n_r);
+	return true;
+}
+
+/* "iterations,salt,StoredKey,ServerKey" */
+static enum err
+get_keys(const struct secret *v, struct sasl_keys *keys)
+{
+	struct slice rest = { v->text, v->n }, count;
+	size_t size = (size_t)EVP_MD_get_size(digest_of(v->scheme));
+	size_t stored, server;
+
+	memset(keys, 0, sizeof(*keys));
+	if (!cut(&rest, ',', &count) || !str_to_u32(count, &keys->iterations) ||
+	    keys->iterations < SASL_ITERATIONS_MIN ||
+	    keys->iterations > SASL_ITERATIONS_MAX ||
+	    !cut_b64(&rest, keys->salt, SASL_SALT_MAX, &keys->salt_n) ||
+	    !cut_b64(&rest, keys->stored, SASL_KEY_MAX, &stored) ||
+	    !cut_b64(&rest, keys->server, SASL_KEY_MAX, &server) ||
+	    rest.n != 0 || stored != size || server != size)
+		return E_CONFIG;
+	return E_OK;
+}
+
+struct pbkdf2 {
+	struct slice salt;
+	uint32_t rounds;
+	uint8_t key[20];
+};
+
+/* "$1$salt$rounds$key" */
+static enum err
+get_pbkdf2(const struct secret *v, struct pbkdf2 *out)
+{
+	struct slice rest = { v->text + 3, v->n - 3 }, rounds;
+	size_t n;
+
+	if (!cut(&rest, '$', &out->salt) || !cut(&rest, '$', &rounds) ||
+	    !str_to_u32(rounds, &out->rounds) || out->rounds == 0 ||
+	    out->rounds > SASL_ITERATIONS_MAX ||
+	    rest.n != 2 * sizeof(out->key) ||
+	    sodium_hex2bin(out->key, sizeof(out->key), rest.p, rest.n, NULL, &n,
+		NULL) != 0 ||
+	    n != sizeof(out->key))
+		return E_CONFIG;
+	return E_OK;
+}
+
+static enum err
+check_fields(const struct secret *v, struct errbuf *eb)
+{
+	struct sasl_keys keys;
+	struct pbkdf2 pbkdf2;
+	int salt;
+
+	if (v->scheme->kind == KIND_CRYPT) {
+		salt = crypt_checksalt(v->text);
+		if (salt == CRYPT_SALT_INVALID ||
+		    salt == CRYPT_SALT_METHOD_DISABLED)
+			return err_set(
+			    eb, E_CONFIG, "crypt(3) knows no such hash");
+	} else if (v->scheme->kind == KIND_SCRAM) {
+		if (get_keys(v, &keys) != E_OK)
+			return err_set(eb, E_CONFIG,
+			    "a hash of %s is ITERATIONS,SALT,KEY,KEY",
+			    v->scheme->name);
+	} else if (v->scheme->kind == KIND_PBKDF2 &&
+		   get_pbkdf2(v, &pbkdf2) != E_OK) {
+		return err_set(
+		    eb, E_CONFIG, "a hash of PBKDF2 is $1$SALT$ROUNDS$KEY");
+	}
+	return E_OK;
+}
+
+enum err
+scheme_check(const char *stored, struct errbuf *eb)
+{
+	struct secret v;
+	enum err e = secret_read(stored, &v, eb);
+
+	if (e != E_OK)
+		return e;
+	e = check_fields(&v, eb);
+	secret_wipe(&v);
+	return e;
 }
 
 /* ---- checking ---- */
@@ -203,21 +464,191 @@ verify_argon2(const char *hash, const char *password)
 	return is_memory_there(hash) ? E_DENIED : E_NOMEM;
 }
 
-enum err
-scheme_verify(const char *stored, const char *password)
+static enum err
+verify_digest(const struct secret *v, const char *password)
 {
-	const struct scheme *s;
-	const char *hash;
-	enum err e = scheme_parse(stored, &s, &hash, NULL);
+	const EVP_MD *md = digest_of(v->scheme);
+	size_t size = digest_size(v->scheme);
+	uint8_t is[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok;
+
+	if (ctx == NULL)
+		return E_NOMEM;
+	ok = md != NULL && EVP_DigestInit_ex(ctx, md, NULL) == 1 &&
+	     EVP_DigestUpdate(ctx, password, strlen(password)) == 1 &&
+	     EVP_DigestUpdate(ctx, v->text + size, v->n - size) == 1 &&
+	     EVP_DigestFinal_ex(ctx, is, NULL) == 1;
+	EVP_MD_CTX_free(ctx);
+	if (!ok)
+		return E_CONFIG; /* a policy forbids it */
+	return sodium_memcmp(is, v->text, size) == 0 ? E_OK : E_DENIED;
+}
+
+static enum err
+verify_pbkdf2(const struct secret *v, const char *password)
+{
+	struct pbkdf2 p;
+	uint8_t is[sizeof(p.key)];
+
+	if (get_pbkdf2(v, &p) != E_OK)
+		return E_CONFIG;
+	if (PKCS5_PBKDF2_HMAC(password, (int)strlen(password),
+		(const void *)p.salt.p, (int)p.salt.n, (int)p.rounds,
+		digest_of(v->scheme), sizeof(is), is) != 1)
+		return E_NOMEM;
+	return sodium_memcmp(is, p.key, sizeof(is)) == 0 ? E_OK : E_DENIED;
+}
+
+/* A mechanism that has keys of this scheme. */
+static const struct sasl_mechanism *
+mechanism_of(const struct scheme *s)
+{
+	return sasl_find((struct slice){ s->name, strlen(s->name) });
+}
+
+static enum err
+verify_scram(const struct secret *v, const char *password)
+{
+	struct slice given = { password, strlen(password) };
+	struct sasl_keys keys, is;
+	enum err e = get_keys(v, &keys);
 
 	if (e != E_OK)
 		return e;
-	switch (s->kind) {
-	case KIND_PLAIN: return secret_eq(hash, password) ? E_OK : E_DENIED;
-	case KIND_CRYPT: return verify_crypt(hash, password);
-	case KIND_ARGON2: return verify_argon2(hash, password);
+	is = keys;
+	e = sasl_keys_make(&is, mechanism_of(v->scheme), given, NULL);
+	if (e == E_OK &&
+	    sodium_memcmp(is.stored, keys.stored, sizeof(is.stored)) != 0)
+		e = E_DENIED;
+	explicit_bzero(&is, sizeof(is));
+	return e == E_FORMAT ? E_DENIED : e;
+}
+
+static enum err
+verify_cram(const struct secret *v, const char *password)
+{
+	uint8_t key[SASL_CRAM_KEY];
+	enum err e =
+	    sasl_cram_key(key, (struct slice){ password, strlen(password) });
+
+	if (e == E_OK && sodium_memcmp(key, v->text, sizeof(key)) != 0)
+		e = E_DENIED;
+	explicit_bzero(key, sizeof(key));
+	return e;
+}
+
+static enum err
+verify(const struct secret *v, const char *password)
+{
+	switch (v->scheme->kind) {
+	case KIND_PLAIN: return secret_eq(v->text, password) ? E_OK : E_DENIED;
+	case KIND_CRYPT: return verify_crypt(v->text, password);
+	case KIND_ARGON2: return verify_argon2(v->text, password);
+	case KIND_DIGEST: return verify_digest(v, password);
+	case KIND_PBKDF2: return verify_pbkdf2(v, password);
+	case KIND_SCRAM: return verify_scram(v, password);
+	case KIND_CRAM: return verify_cram(v, password);
 	}
 	return E_CONFIG;
+}
+
+enum err
+scheme_verify(const char *stored, const char *password)
+{
+	struct secret v;
+	enum err e = secret_read(stored, &v, NULL);
+
+	if (e != E_OK)
+		return e;
+	e = verify(&v, password);
+	secret_wipe(&v);
+	return e;
+}
+
+/* ---- mechanisms that do not send the password ---- */
+
+enum err
+scheme_password(const char *stored, char out[PASSWORD_MAX + 1])
+{
+	struct secret v;
+	enum err e = secret_read(stored, &v, NULL);
+
+	if (e != E_OK)
+		return e == E_NOMEM ? e : E_DENIED;
+	if (v.scheme->kind == KIND_PLAIN && v.n <= PASSWORD_MAX)
+		memcpy(out, v.text, v.n + 1);
+	else
+		e = E_DENIED;
+	secret_wipe(&v);
+	return e;
+}
+
+enum err
+scheme_keys(
+    const char *stored, const struct sasl_mechanism *m, struct sasl_keys *keys)
+{
+	struct secret v;
+	enum err e = secret_read(stored, &v, NULL);
+
+	if (e != E_OK)
+		return E_DENIED;
+	if (v.scheme->kind != KIND_SCRAM || m->hash == NULL ||
+	    strcmp(v.scheme->digest, m->hash) != 0 ||
+	    get_keys(&v, keys) != E_OK)
+		e = E_DENIED;
+	secret_wipe(&v);
+	return e;
+}
+
+enum err
+scheme_cram_key(const char *stored, uint8_t key[SASL_CRAM_KEY])
+{
+	struct secret v;
+	enum err e = secret_read(stored, &v, NULL);
+
+	if (e != E_OK)
+		return E_DENIED;
+	if (v.scheme->kind == KIND_CRAM)
+		memcpy(key, v.text, SASL_CRAM_KEY);
+	else if (v.scheme->kind == KIND_PLAIN)
+		e = sasl_cram_key(key, (struct slice){ v.text, v.n });
+	else
+		e = E_DENIED;
+	secret_wipe(&v);
+	return e;
+}
+
+unsigned
+scheme_uses(const char *stored)
+{
+	const struct scheme *s;
+	enum form form;
+	const char *hash;
+
+	if (split(stored, &s, &form, &hash, NULL) != E_OK)
+		return 0;
+	switch (s->kind) {
+	case KIND_PLAIN:
+		return SCHEME_READABLE | SCHEME_SCRAM_SHA_1 |
+		       SCHEME_SCRAM_SHA_256 | SCHEME_CRAM_MD5;
+	case KIND_SCRAM:
+		return strcmp(s->digest, "SHA1") == 0 ? SCHEME_SCRAM_SHA_1
+						      : SCHEME_SCRAM_SHA_256;
+	case KIND_CRAM: return SCHEME_CRAM_MD5;
+	default: return 0;
+	}
+}
+
+unsigned
+scheme_use_of(const struct sasl_mechanism *m)
+{
+	if (m->asks != SASL_LOOKUP)
+		return 0;
+	if (m->hash == NULL)
+		return SCHEME_CRAM_MD5;
+	return strcmp(m->hash, "SHA1") == 0 ? SCHEME_SCRAM_SHA_1
+					    : SCHEME_SCRAM_SHA_256;
 }
 
 enum err
@@ -225,130 +656,23 @@ scheme_verify_apop(const char *stored, const char *timestamp,
     const uint8_t digest[APOP_DIGEST])
 {
 	uint8_t is[EVP_MAX_MD_SIZE] = { 0 };
-	const struct scheme *s;
-	const char *hash;
+	char password[PASSWORD_MAX + 1];
 	EVP_MD_CTX *ctx;
 	bool ok;
 
 	if (md5 == NULL)
 		return E_CONFIG;
-	if (scheme_parse(stored, &s, &hash, NULL) != E_OK ||
-	    s->kind != KIND_PLAIN)
+	if (scheme_password(stored, password) != E_OK)
 		return E_DENIED;
 	if ((ctx = EVP_MD_CTX_new()) == NULL)
 		return E_NOMEM;
 	ok = EVP_DigestInit_ex(ctx, md5, NULL) &&
 	     EVP_DigestUpdate(ctx, timestamp, strlen(timestamp)) &&
-	     EVP_DigestUpdate(ctx, hash, strlen(hash)) &&
+	     EVP_DigestUpdate(ctx, password, strlen(password)) &&
 	     EVP_DigestFinal_ex(ctx, is, NULL);
 	EVP_MD_CTX_free(ctx);
+	explicit_bzero(password, sizeof(password));
 	if (!ok)
 		return E_NOMEM;
 	return sodium_memcmp(is, digest, APOP_DIGEST) == 0 ? E_OK : E_DENIED;
-}
-
-/* ---- making ---- */
-
-/* Costs: some 50 to 150 ms of one core of 2020. */
-static const struct maker {
-	const char *name;   /* on the command line */
-	const char *stored; /* what stands between the braces */
-	const char *prefix; /* of crypt_gensalt(3); NULL: not by crypt */
-	unsigned long cost; /* likewise */
-	size_t max;         /* octets of password that count */
-} makers[] = {
-	{ "ARGON2ID", "ARGON2ID", NULL, 0, SIZE_MAX },
-	{ "BLF-CRYPT", "BLF-CRYPT", "$2y$", 11, 72 },
-	{ "SHA512-CRYPT", "SHA512-CRYPT", "$6$", 100000, 511 },
-	{ "YESCRYPT", "CRYPT", "$y$", 5, 511 },
-	{ "PLAIN", "PLAIN", NULL, 0, SIZE_MAX },
-};
-
-const char scheme_made[] = "ARGON2ID, BLF-CRYPT, SHA512-CRYPT, YESCRYPT, PLAIN";
-
-static const struct maker *
-maker_find(const char *scheme)
-{
-	struct slice s = { scheme, strlen(scheme) };
-
-	for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++)
-		if (slice_caseeq(s, makers[i].name))
-			return &makers[i];
-	return NULL;
-}
-
-bool
-scheme_is_made(const char *scheme)
-{
-	return maker_find(scheme) != NULL;
-}
-
-static enum err
-make_crypt(const struct maker *m, const char *password, char *out, size_t size,
-    struct errbuf *eb)
-{
-	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
-	struct crypt_data *d;
-	const char *hash;
-	enum err e = E_OK;
-
-	if (crypt_gensalt_rn(
-		m->prefix, m->cost, NULL, 0, setting, sizeof(setting)) == NULL)
-		return err_sys(eb, E_IO, "no salt for %s", m->name);
-	if ((d = calloc(1, sizeof(*d))) == NULL)
-		return err_set(eb, E_NOMEM, "out of memory");
-	hash = crypt_r(password, setting, d);
-	if (hash == NULL || hash[0] == '*')
-		e = err_sys(eb, E_IO, "%s", m->name);
-	else
-		snprintf(out, size, "%s", hash);
-	explicit_bzero(d, sizeof(*d));
-	free(d);
-	return e;
-}
-
-static enum err
-make_argon2(const char *password, char *out, size_t size, struct errbuf *eb)
-{
-	if (size < crypto_pwhash_STRBYTES ||
-	    crypto_pwhash_str(out, password, strlen(password),
-		crypto_pwhash_OPSLIMIT_INTERACTIVE,
-		crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
-		return err_set(eb, E_NOMEM, "ARGON2ID: out of memory");
-	return E_OK;
-}
-
-static enum err
-make_plain(const char *password, char *out, size_t size, struct errbuf *eb)
-{
-	if (strchr(password, ':') != NULL)
-		return err_set(eb, E_FORMAT,
-		    "a password with a colon cannot be stored as PLAIN");
-	if ((size_t)snprintf(out, size, "%s", password) >= size)
-		return err_set(eb, E_FORMAT,
-		    "the password is too long to be stored as PLAIN");
-	return E_OK;
-}
-
-enum err
-scheme_make(const char *scheme, const char *password,
-    char out[SCHEME_STORED_MAX], struct errbuf *eb)
-{
-	const struct maker *m = maker_find(scheme);
-	size_t head;
-
-	if (m == NULL)
-		return err_set(eb, E_FORMAT, "unknown password scheme");
-	if (strlen(password) > m->max)
-		return err_set(eb, E_FORMAT,
-		    "%s takes no more than %zu octets of a password", m->name,
-		    m->max);
-	head = (size_t)snprintf(out, SCHEME_STORED_MAX, "{%s}", m->stored);
-	out += head;
-	if (m->prefix != NULL)
-		return make_crypt(
-		    m, password, out, SCHEME_STORED_MAX - head, eb);
-	if (strcmp(m->name, "PLAIN") == 0)
-		return make_plain(password, out, SCHEME_STORED_MAX - head, eb);
-	return make_argon2(password, out, SCHEME_STORED_MAX - head, eb);
 }

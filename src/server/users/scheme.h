@@ -3,10 +3,14 @@
  *
  * A stored hash is "{SCHEME}hash", as in Dovecot's passwd-files, or a hash of
  * crypt(5) as such.  Known: PLAIN (CLEAR, CLEARTEXT), CRYPT (whatever
- * crypt(3) knows), BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, MD5-CRYPT,
- * ARGON2ID, ARGON2I (version 19).  Without "{SCHEME}" a hash must begin with
- * a `$`: so a DES hash is accepted only from somebody who wrote {CRYPT}, and
- * a forgotten {PLAIN} does not turn a password into a hash.
+ * crypt(3) knows), BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, MD5-CRYPT, DES-CRYPT,
+ * ARGON2ID, ARGON2I (version 19), PBKDF2, SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5
+ * (HMAC-MD5), and digests without and with salt: SHA512, SHA256, SHA1 (SHA),
+ * LDAP-MD5, PLAIN-MD5, SSHA512, SSHA256, SSHA, SMD5.  Behind each name may
+ * stand .b64 (.base64) or .hex: the hash is in that form.  Without "{SCHEME}"
+ * a hash must begin with a `$`: so a DES hash is accepted only from somebody
+ * who wrote {CRYPT}, and a forgotten {PLAIN} does not turn a password into a
+ * hash.
  */
 #ifndef SERVER_USERS_SCHEME_H
 #define SERVER_USERS_SCHEME_H
@@ -16,6 +20,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "sasl/sasl.h"
+#include "server/ipc/proto.h"
 
 enum { APOP_DIGEST = 16 };
 
@@ -33,12 +39,36 @@ bool scheme_is_costly(const char *stored);
  * E_CONFIG if the hash makes no sense.  Any thread. */
 enum err scheme_verify(const char *stored, const char *password) NODISCARD;
 
+/* ---- mechanisms that do not send the password ---- */
+
+/* What a stored hash serves for, or-ed. */
+enum scheme_use {
+	SCHEME_READABLE = 1, /* the password itself is stored: APOP */
+	SCHEME_SCRAM_SHA_1 = 2,
+	SCHEME_SCRAM_SHA_256 = 4,
+	SCHEME_CRAM_MD5 = 8,
+};
+unsigned scheme_uses(const char *stored);
+/* What a mechanism needs; 0: it sends the password, or needs none. */
+unsigned scheme_use_of(const struct sasl_mechanism *m);
+
+/* Each is E_DENIED if the hash does not serve for that.  The password, to be
+ * wiped; keys that are stored; the key of CRAM-MD5. */
+enum err scheme_password(
+    const char *stored, char out[PASSWORD_MAX + 1]) NODISCARD;
+enum err scheme_keys(const char *stored, const struct sasl_mechanism *m,
+    struct sasl_keys *keys) NODISCARD;
+enum err scheme_cram_key(
+    const char *stored, uint8_t key[SASL_CRAM_KEY]) NODISCARD;
+
 /* RFC 1939 s7: is digest the MD5 of timestamp and password?  E_DENIED too if
  * the scheme is not PLAIN; E_CONFIG if there is no MD5. */
 enum err scheme_verify_apop(const char *stored, const char *timestamp,
     const uint8_t digest[APOP_DIGEST]) NODISCARD;
 
 enum { SCHEME_STORED_MAX = 512 };
+
+/* ---- making ---- */
 
 /* What scheme_make() makes, for a usage text. */
 extern const char scheme_made[];

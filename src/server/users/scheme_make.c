@@ -1,0 +1,191 @@
+/*
+ * Making hashes of passwords to be stored: see scheme.h.
+ */
+#include <crypt.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/b64.h"
+#include "base/str.h"
+#include "server/users/scheme.h"
+
+typedef enum err maker(
+    const char *password, char *out, size_t size, struct errbuf *eb);
+
+static maker make_argon2, make_scram_sha_256, make_scram_sha_1, make_cram,
+    make_plain;
+
+/* Costs: some 50 to 150 ms of one core of 2020.  SCRAM's is that of a client,
+ * which may be a telephone, each time it signs in. */
+static const struct making {
+	const char *name;   /* on the command line */
+	const char *stored; /* what stands between the braces */
+	maker *make;        /* NULL: crypt does it */
+	const char *prefix; /* of crypt_gensalt(3) */
+	unsigned long cost; /* likewise */
+	size_t max;         /* octets of password that count */
+} makings[] = {
+	{ "ARGON2ID", "ARGON2ID", make_argon2, NULL, 0, SIZE_MAX },
+	{ "BLF-CRYPT", "BLF-CRYPT", NULL, "$2y$", 11, 72 },
+	{ "SHA512-CRYPT", "SHA512-CRYPT", NULL, "$6$", 100000, 511 },
+	{ "YESCRYPT", "CRYPT", NULL, "$y$", 5, 511 },
+	{ "SCRAM-SHA-256", "SCRAM-SHA-256", make_scram_sha_256, NULL, 0,
+	    SIZE_MAX },
+	{ "SCRAM-SHA-1", "SCRAM-SHA-1", make_scram_sha_1, NULL, 0, SIZE_MAX },
+	{ "CRAM-MD5", "CRAM-MD5", make_cram, NULL, 0, SIZE_MAX },
+	{ "PLAIN", "PLAIN", make_plain, NULL, 0, SIZE_MAX },
+};
+
+enum { ITERATIONS = 15000, SALT = 16 }; /* RFC 7677 s4 */
+
+const char scheme_made[] = "ARGON2ID, BLF-CRYPT, SHA512-CRYPT, YESCRYPT, "
+			   "SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, PLAIN";
+
+static const struct making *
+making_find(const char *scheme)
+{
+	struct slice s = { scheme, strlen(scheme) };
+
+	for (size_t i = 0; i < sizeof(makings) / sizeof(makings[0]); i++)
+		if (slice_caseeq(s, makings[i].name))
+			return &makings[i];
+	return NULL;
+}
+
+bool
+scheme_is_made(const char *scheme)
+{
+	return making_find(scheme) != NULL;
+}
+
+static enum err
+make_crypt(const struct making *m, const char *password, char *out, size_t size,
+    struct errbuf *eb)
+{
+	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+	struct crypt_data *d;
+	const char *hash;
+	enum err e = E_OK;
+
+	if (crypt_gensalt_rn(
+		m->prefix, m->cost, NULL, 0, setting, sizeof(setting)) == NULL)
+		return err_sys(eb, E_IO, "no salt for %s", m->name);
+	if ((d = calloc(1, sizeof(*d))) == NULL)
+		return err_set(eb, E_NOMEM, "out of memory");
+	hash = crypt_r(password, setting, d);
+	if (hash == NULL || hash[0] == '*')
+		e = err_sys(eb, E_IO, "%s", m->name);
+	else
+		snprintf(out, size, "%s", hash);
+	explicit_bzero(d, sizeof(*d));
+	free(d);
+	return e;
+}
+
+static enum err
+make_argon2(const char *password, char *out, size_t size, struct errbuf *eb)
+{
+	if (size < crypto_pwhash_STRBYTES ||
+	    crypto_pwhash_str(out, password, strlen(password),
+		crypto_pwhash_OPSLIMIT_INTERACTIVE,
+		crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
+		return err_set(eb, E_NOMEM, "ARGON2ID: out of memory");
+	return E_OK;
+}
+
+static void
+put_b64(char **at, const uint8_t *p, size_t n)
+{
+	*(*at)++ = ',';
+	b64_encode(*at, p, n);
+	*at += B64_ENCODED(n);
+	**at = '\0';
+}
+
+static enum err
+make_scram(const char *mechanism, const char *password, char *out, size_t size,
+    struct errbuf *eb)
+{
+	const struct sasl_mechanism *m =
+	    sasl_find((struct slice){ mechanism, strlen(mechanism) });
+	size_t key = strcmp(m->hash, "SHA1") == 0 ? 20 : 32;
+	struct sasl_keys keys = { .salt_n = SALT, .iterations = ITERATIONS };
+	char *at = out;
+	enum err e;
+
+	if (size < 16 + B64_ENCODED(SALT) + 2 * B64_ENCODED(SASL_KEY_MAX) + 4)
+		return err_set(eb, E_FULL, "no room for the hash");
+	randombytes_buf(keys.salt, keys.salt_n);
+	e = sasl_keys_make(
+	    &keys, m, (struct slice){ password, strlen(password) }, eb);
+	if (e != E_OK)
+		return e;
+	at += snprintf(out, size, "%u", (unsigned)keys.iterations);
+	put_b64(&at, keys.salt, keys.salt_n);
+	put_b64(&at, keys.stored, key);
+	put_b64(&at, keys.server, key);
+	explicit_bzero(&keys, sizeof(keys));
+	return E_OK;
+}
+
+static enum err
+make_scram_sha_256(
+    const char *password, char *out, size_t size, struct errbuf *eb)
+{
+	return make_scram("SCRAM-SHA-256", password, out, size, eb);
+}
+
+static enum err
+make_scram_sha_1(
+    const char *password, char *out, size_t size, struct errbuf *eb)
+{
+	return make_scram("SCRAM-SHA-1", password, out, size, eb);
+}
+
+static enum err
+make_cram(const char *password, char *out, size_t size, struct errbuf *eb)
+{
+	uint8_t key[SASL_CRAM_KEY];
+	enum err e =
+	    sasl_cram_key(key, (struct slice){ password, strlen(password) });
+
+	if (e != E_OK)
+		return err_set(eb, e, "CRAM-MD5: out of memory");
+	sodium_bin2hex(out, size, key, sizeof(key));
+	explicit_bzero(key, sizeof(key));
+	return E_OK;
+}
+
+static enum err
+make_plain(const char *password, char *out, size_t size, struct errbuf *eb)
+{
+	if (strchr(password, ':') != NULL)
+		return err_set(eb, E_FORMAT,
+		    "a password with a colon cannot be stored as PLAIN");
+	if ((size_t)snprintf(out, size, "%s", password) >= size)
+		return err_set(eb, E_FORMAT,
+		    "the password is too long to be stored as PLAIN");
+	return E_OK;
+}
+
+enum err
+scheme_make(const char *scheme, const char *password,
+    char out[SCHEME_STORED_MAX], struct errbuf *eb)
+{
+	const struct making *m = making_find(scheme);
+	size_t head;
+
+	if (m == NULL)
+		return err_set(eb, E_FORMAT, "unknown password scheme");
+	if (strlen(password) > m->max)
+		return err_set(eb, E_FORMAT,
+		    "%s takes no more than %zu octets of a password", m->name,
+		    m->max);
+	head = (size_t)snprintf(out, SCHEME_STORED_MAX, "{%s}", m->stored);
+	out += head;
+	return m->make != NULL
+		   ? m->make(password, out, SCHEME_STORED_MAX - head, eb)
+		   : make_crypt(m, password, out, SCHEME_STORED_MAX - head, eb);
+}
