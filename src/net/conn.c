@@ -277,6 +277,13 @@ conn_close(struct conn *c)
 	c->fd = -1;
 }
 
+bool
+conn_is_bindable(const struct conn *c)
+{
+	return c->ssl != NULL && (SSL_version(c->ssl) >= TLS1_3_VERSION ||
+				     SSL_get_extms_support(c->ssl) == 1);
+}
+
 const char *
 conn_tls_version(const struct conn *c)
 {

@@ -69,6 +69,10 @@ conn_is_blocked(const struct conn *c)
 	return c->blocked;
 }
 
+/* After the handshake: has it a binding (tls_binding.h) that is of this
+ * connection alone? */
+bool conn_is_bindable(const struct conn *c);
+
 /* "TLSv1.3" and "TLS_AES_256_GCM_SHA384", or "none". */
 const char *conn_tls_version(const struct conn *c);
 const char *conn_tls_cipher(const struct conn *c);
