@@ -9,40 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/parent/state_folder.h"
+
 #define NAME "mail-roots"
-
-/* Only the first: systemd may name several, with a ":" between them. */
-static void
-state_folder(char out[PATH_MAX])
-{
-	const char *given = getenv("STATE_DIRECTORY"), *home = getenv("HOME");
-	const char *xdg = getenv("XDG_STATE_HOME");
-
-	if (given != NULL && given[0] == '/')
-		snprintf(
-		    out, PATH_MAX, "%.*s", (int)strcspn(given, ":"), given);
-	else if (geteuid() == 0)
-		snprintf(out, PATH_MAX, "/var/lib/malote");
-	else if (xdg != NULL && xdg[0] == '/')
-		snprintf(out, PATH_MAX, "%s/malote", xdg);
-	else
-		snprintf(out, PATH_MAX, "%s/.local/state/malote",
-		    home != NULL ? home : "");
-}
-
-static int
-open_folder(const char *path)
-{
-	char part[PATH_MAX];
-
-	snprintf(part, sizeof(part), "%s", path);
-	for (char *p = part; (p = strchr(p + 1, '/')) != NULL; *p = '/') {
-		*p = '\0';
-		mkdir(part, 0755); /* what fails is found out below */
-	}
-	mkdir(path, 0700);
-	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
 
 bool
 known_roots_has(const char *root)
@@ -53,7 +22,7 @@ known_roots_has(const char *root)
 	ssize_t n;
 	FILE *f;
 
-	state_folder(path);
+	state_folder_path(path);
 	strncat(path, "/" NAME, sizeof(path) - strlen(path) - 1);
 	if ((f = fopen(path, "re")) == NULL)
 		return false;
@@ -74,8 +43,8 @@ known_roots_add(const char *root, struct errbuf *eb)
 	int dir, fd = -1;
 	int n = snprintf(line, sizeof(line), "%s\n", root);
 
-	state_folder(path);
-	if ((dir = open_folder(path)) >= 0)
+	state_folder_path(path);
+	if ((dir = state_folder_open(path)) >= 0)
 		fd = openat(
 		    dir, NAME, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, line, (size_t)n) != n || fsync(fd) < 0 ||

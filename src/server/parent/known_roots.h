@@ -2,9 +2,8 @@
  * known_roots.h - which mail roots have had their marker: the parent's memory
  * of that, outside of the roots, as a root that is not mounted cannot tell.
  *
- * A text file, mail-roots, with one path a line, in $STATE_DIRECTORY (systemd's
- * StateDirectory=); without that in /var/lib/malote, or an ordinary user's
- * ~/.local/state/malote.
+ * A text file, mail-roots, with one path a line, in the folder of
+ * state_folder.h.
  */
 #ifndef SERVER_PARENT_KNOWN_ROOTS_H
 #define SERVER_PARENT_KNOWN_ROOTS_H

@@ -1,0 +1,16 @@
+/*
+ * state_folder.h - where the parent keeps what it must know after a restart:
+ * $STATE_DIRECTORY (systemd's StateDirectory=); without that /var/lib/malote, or
+ * an ordinary user's ~/.local/state/malote.
+ */
+#ifndef SERVER_PARENT_STATE_FOLDER_H
+#define SERVER_PARENT_STATE_FOLDER_H
+
+#include <limits.h>
+
+void state_folder_path(char out[PATH_MAX]);
+
+/* Makes it if it is not there; -1, and errno. */
+int state_folder_open(const char *path);
+
+#endif
