@@ -21,9 +21,10 @@ pop3_server_init(struct pop3_server *s, const struct pop3_policy *policy,
 		.state = POP3_AUTHORIZATION,
 		.policy = policy,
 		.tls = tls,
+		.apop = policy->apop,
 		.first = true,
 	};
-	if (policy->apop)
+	if (s->apop)
 		memcpy(s->apop_salt, salt, sizeof(s->apop_salt));
 }
 
@@ -63,7 +64,7 @@ pop3_server_timestamp(const struct pop3_server *s, char *out, size_t size)
 {
 	int n;
 
-	if (!s->policy->apop || s->stls_done)
+	if (!s->apop || s->stls_done)
 		return 0;
 	n = snprintf(out, size, "<%016llx%016llx@%.255s>",
 	    (unsigned long long)s->apop_salt[0],

@@ -32,8 +32,11 @@ enum pop3_state {
 /* A SASL mechanism as far as the protocol must know it. */
 struct pop3_mechanism {
 	const char *name;  /* upper case */
+	bool withheld;     /* it cannot be served now; this may change */
 	bool plaintext;    /* only where a plain password is allowed */
 	bool server_first; /* takes no initial response */
+	bool binds;        /* to the channel, which both ends must know */
+	bool certificate;  /* the client's says who it is */
 };
 
 struct pop3_server;
@@ -49,7 +52,7 @@ struct pop3_policy {
 	unsigned failures_max; /* failed sign-ins, then close; 0: any */
 	bool plain_passwords;  /* without TLS, too */
 	bool stls;             /* a certificate is there */
-	bool apop;
+	bool apop;             /* may change: a session stays as it began */
 	/* Hears of sign-ins that are refused as they are not within TLS.  name:
 	 * whose, or empty; NULL: nobody does. */
 	void (*needs_tls)(
@@ -103,6 +106,10 @@ struct pop3_server {
 	uint32_t n_retr, n_top;
 	uint32_t count, marked; /* messages, and how many of them are marked */
 
+	/* To be set by the caller: after the handshake, what is known of the
+	 * connection; before pop3_server_opened(), that DELE is refused. */
+	bool bindable, certified, read_only;
+
 	/* The rest is the module's own. */
 	const struct pop3_policy *policy;
 	struct pop3_line line;
@@ -115,12 +122,13 @@ struct pop3_server {
 	size_t consume; /* octets of input that the request borrows */
 	unsigned bad, failures;
 	bool tls, stls_done;
+	bool apop;  /* its timestamp was in the greeting */
 	bool first; /* no line has come yet */
 	bool in_sasl;
 };
 
 /* tls: the connection began with TLS.  salt: 128 random bits for APOP's
- * timestamp (ignored without policy->apop).  No memory is taken. */
+ * timestamp (ignored unless policy->apop is true now).  No memory is taken. */
 void pop3_server_init(struct pop3_server *s, const struct pop3_policy *policy,
     bool tls, const uint64_t salt[2]);
 void pop3_server_clear(struct pop3_server *s);

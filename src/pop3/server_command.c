@@ -31,7 +31,8 @@ is_plain_allowed(const struct pop3_server *s)
 static bool
 is_usable(const struct pop3_server *s, const struct pop3_mechanism *m)
 {
-	return !m->plaintext || is_plain_allowed(s);
+	return !m->withheld && (!m->plaintext || is_plain_allowed(s)) &&
+	       (!m->binds || s->bindable) && (!m->certificate || s->certified);
 }
 
 static enum pop3_text
@@ -47,9 +48,15 @@ refuse_pass(const struct pop3_server *s)
 }
 
 static enum pop3_text
+refuse_dele(const struct pop3_server *s)
+{
+	return s->read_only ? POP3_TEXT_READ_ONLY : POP3_NO_TEXT;
+}
+
+static enum pop3_text
 refuse_apop(const struct pop3_server *s)
 {
-	if (!s->policy->apop || s->stls_done)
+	if (!s->apop || s->stls_done)
 		return POP3_TEXT_NO_APOP;
 	return s->name == NULL ? POP3_NO_TEXT : POP3_TEXT_PASS_EXPECTED;
 }
@@ -208,7 +215,8 @@ cmd_auth(struct pop3_call *c)
 	if (i == policy->n_mechanisms)
 		return next_says(POP3_TEXT_NO_MECHANISM);
 	if (!is_usable(s, &policy->mechanisms[i])) {
-		if (policy->needs_tls != NULL)
+		if (policy->mechanisms[i].plaintext && !is_plain_allowed(s) &&
+		    policy->needs_tls != NULL)
 			policy->needs_tls(s, policy->mechanisms[i].name,
 			    (struct slice){ "", 0 });
 		return next_says(POP3_TEXT_NO_MECHANISM);
@@ -336,7 +344,7 @@ enum {
 static const struct pop3_verb verbs[] = {
 	/* RFC 1939 s5; TOP and UIDL s7 */
 	{ "RETR", TRANS,  1, 1, 0,      NULL,   NULL,        cmd_retr },
-	{ "DELE", TRANS,  1, 1, MARKS,  NULL,   NULL,        cmd_dele },
+	{ "DELE", TRANS,  1, 1, MARKS,  NULL,   refuse_dele, cmd_dele },
 	{ "TOP",  TRANS,  2, 2, 0,      "TOP",  NULL,        cmd_top  },
 	{ "UIDL", TRANS,  0, 1, 0,      "UIDL", NULL,        cmd_uidl },
 	{ "LIST", TRANS,  0, 1, 0,      NULL,   NULL,        cmd_list },

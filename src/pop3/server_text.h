@@ -67,6 +67,7 @@
 	BAD(NO_LINES, POP3_NO_CODE, "that is no number of lines") \
 	BAD(NO_MESSAGE, POP3_NO_CODE, "no such message") \
 	BAD(IS_DELETED, POP3_NO_CODE, "the message is deleted") \
+	BAD(READ_ONLY, POP3_NO_CODE, "nothing can be removed from this maildrop") \
 	\
 	/* the world around a session */ \
 	BAD(SAME_ADDRESS, POP3_CODE_SYS_TEMP, "too many connections from your address") \

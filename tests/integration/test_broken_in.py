@@ -124,7 +124,7 @@ def test_sign_in_of_others(place, serve, connect, login, say):
         sid = int(failed["sid"].split(".")[1], 16)
         for token in (0, 1, sid):
             say(store, worker, struct.pack("=HQQ", OPENED, sid, token) +
-                texts(b"user") + struct.pack("=IQI", 5, 1000, 0))
+                texts(b"user") + struct.pack("=IQIB", 5, 1000, 0, 0))
             say(store, worker, struct.pack("=HQQB", NOT_OPENED, sid, token, 1)
                 + texts(b"user") + struct.pack("=Q", 0) + texts(b"nobody"))
     for session in waiting:

@@ -13,8 +13,11 @@
 enum { SENT_MAX = 64 << 20, IN_MAX = 8192, OUT_MAX = 16384 };
 
 static const struct pop3_mechanism known[] = {
-	{ "PLAIN", true, false }, { "LOGIN", true, false },
-	{ "X-FIRST", false, true }, /* the server speaks first */
+	{ .name = "PLAIN", .plaintext = true },
+	{ .name = "LOGIN", .plaintext = true },
+	{ .name = "X-FIRST", .server_first = true },
+	{ .name = "X-BINDS", .binds = true },
+	{ .name = "X-CERTIFICATE", .certificate = true },
 };
 
 void

@@ -300,7 +300,48 @@ static const struct row bad_sense[] = {
 	    "1: hostname \"a b\" is not a name; write letters, digits, - and "
 	    "." },
 	{ "mechanisms = \"PLAIN CRAM\"\n",
-	    "1: there is no mechanism CRAM; write some of: PLAIN LOGIN" },
+	    "1: there is no mechanism CRAM; write some of: "
+	    "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS EXTERNAL SCRAM-SHA-256 "
+	    "SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5 ANONYMOUS" },
+	{ "mechanisms = \"PLAIN EXTERNAL\"\n",
+	    "1: EXTERNAL needs to know who signs certificates of clients; "
+	    "write "
+	    "client_ca = \"FILE\"" },
+	{ "mechanisms = ANONYMOUS\n",
+	    "1: ANONYMOUS needs a maildrop; write anonymous = \"NAME\" of the "
+	    "user whose mail everybody may read" },
+	{ "listener x {\n\tclient_certificates = yes\n}\n",
+	    "3: listener \"x\" asks for certificates of clients that nobody "
+	    "signs; write client_ca = \"FILE\"" },
+	{ "client_ca = \"$D/cert\"\nlistener x {\n\tclient_certificates = yes\n"
+	  "}\n",
+	    "4: listener \"x\" asks for certificates of clients that are of no "
+	    "use; write EXTERNAL among its mechanisms" },
+	{ "client_ca = \"$D/cert\"\nlistener x {\n\tclient_certificates = yes\n"
+	  "\ttls = none\n\tplaintext_login = yes\n}\n",
+	    "6: listener \"x\" asks for certificates of clients, but has no "
+	    "TLS; "
+	    "write tls = \"starttls\"" },
+	{ "listener x {\n\tmechanisms = \"PLAIN NTLM\"\n}\n",
+	    "3: there is no mechanism NTLM; write some of: SCRAM-SHA-256-PLUS "
+	    "SCRAM-SHA-1-PLUS EXTERNAL SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN "
+	    "CRAM-MD5 ANONYMOUS" },
+	{ "client_ca = \"$D/junk\"\n", "1: $D/junk: no certificate in it that "
+				       "can be read; name a PEM file "
+				       "of some" },
+	{ "client_ca = \"$D/cert\"\nclient_crl = \"$D/cert\"\n",
+	    "2: $D/cert: no list of revoked certificates in it that can be "
+	    "read; "
+	    "name a PEM file of some" },
+	{ "client_name = mail\n", "1: client_name = \"mail\" is not known; "
+				  "write \"email\", \"cn\" or "
+				  "\"uid\"" },
+	{ "anonymous = \"a b\"\n", "1: anonymous \"a b\" is not the name of a "
+				   "user: the name has a "
+				   "space or a character that nobody sees" },
+	{ "client_crl = \"$D/crl\"\n",
+	    "1: there is a list of revoked certificates, but nobody who signs "
+	    "any; write client_ca = \"FILE\"" },
 	{ "default_domain = \"@x.org\"\n",
 	    "1: default_domain \"@x.org\" is not a domain; write what stands "
 	    "behind the @" },
@@ -492,7 +533,7 @@ defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(conf.listener[1].port, 995);
 	assert_int_equal(conf.listener[1].tls, LISTEN_TLS);
 	assert_string_equal(conf.worker.tls_min, "1.2");
-	assert_string_equal(conf.worker.mechanisms, "PLAIN LOGIN");
+	assert_string_equal(conf.mechanisms, "PLAIN LOGIN");
 	assert_int_equal(conf.worker.login_timeout, 180);
 	assert_int_equal(conf.worker.idle_timeout, 600);
 	assert_int_equal(conf.worker.write_timeout, 600);

@@ -382,7 +382,8 @@ static void
 test_borrowed_sasl(void **state)
 {
 	static const char text[] = "AUTH PLAIN AHRpbQBodW50ZXIy\r\n";
-	static const struct pop3_mechanism plain = { "PLAIN", true, false };
+	static const struct pop3_mechanism plain = { .name = "PLAIN",
+		.plaintext = true };
 	static const uint64_t salt[2];
 	struct pop3_policy policy = {
 		.mechanisms = &plain, .n_mechanisms = 1, .sasl_max = 100

@@ -50,6 +50,7 @@ static struct kit {
 	struct end parent, auth, pop3[POP3S];
 	int fd[POP3S]; /* other ends of channels not attached */
 	pid_t pid;
+	bool read_only; /* of what is opened from now on */
 } kit;
 
 /* ---- what comes ---- */
@@ -85,6 +86,7 @@ hear(void *arg, struct ipc_in *in)
 		h->count = ipc_get_u32(in);
 		h->octets = ipc_get_u64(in);
 		h->left_out = ipc_get_u32(in);
+		assert_int_equal(ipc_get_u8(in), kit.read_only);
 		break;
 	case IPC_NOT_OPENED:
 		h->sid = ipc_get_u64(in);
@@ -225,6 +227,7 @@ say_open(uint16_t index, uint64_t sid, const char *mail, const char *from)
 	ipc_put_str(kit.auth.c, "alice");
 	ipc_put_str(kit.auth.c, mail);
 	ipc_put_str(kit.auth.c, from);
+	ipc_put_u8(kit.auth.c, kit.read_only);
 	send_end(&kit.auth);
 }
 

@@ -2,6 +2,7 @@
 
 #include <ev.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -10,6 +11,7 @@
 #include "server/auth/penalty.h"
 #include "server/auth/process.h"
 #include "server/auth/recent.h"
+#include "server/auth/served.h"
 #include "server/auth/stores.h"
 #include "server/auth/vcache.h"
 #include "server/users/scheme.h"
@@ -42,6 +44,32 @@ take_users(void *arg, struct ipc_in *in)
 		userfile_told(&a->userfile, fd);
 	else if (fd >= 0)
 		close(fd);
+	if (e == E_OK)
+		served_tell_all(a);
+	return e;
+}
+
+static enum err
+take_client_ca(void *arg, struct ipc_in *in)
+{
+	struct auth *a = arg;
+	int ca = ipc_get_fd(in), crl = in->nfds > 1 ? ipc_get_fd(in) : -1;
+	struct client_ca *new;
+	struct errbuf eb;
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK && client_ca_read(&new, ca, crl, &eb) == E_OK) {
+		client_ca_free(a->client_ca);
+		a->client_ca = new;
+		if (a->userfile.users != NULL)
+			served_tell_all(a);
+	} else if (e == E_OK) {
+		log_line(LOG_FAULT, "ev=client-ca error=\"%s\"", eb.text);
+	}
+	if (ca >= 0)
+		close(ca);
+	if (crl >= 0)
+		close(crl);
 	return e;
 }
 
@@ -91,6 +119,7 @@ take_idle(void *arg, struct ipc_in *in)
 }
 
 static const struct ipc_rule parent_rule[] = {
+	{ IPC_CLIENT_CA, 1, 2, 0, take_client_ca },
 	{ IPC_USERS, 1, 1, 0, take_users },
 	{ IPC_STORE_IS, 1, 0, 6, take_store_is },
 	{ IPC_NO_STORE, 1, 0, 1024, take_no_store },
@@ -140,6 +169,7 @@ auth_main(int ctl)
 	static struct auth a;
 
 	role_begin("auth", ctl, &auth_conf_fields, &a.conf);
+	tzset(); /* OpenSSL compares times, and there is no file later */
 	set_up(&a);
 	role_limit(calls, sizeof(calls) / sizeof(*calls));
 

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "server/auth/auth_worker.h"
+#include "server/auth/refuse.h"
+#include "server/auth/served.h"
 #include "server/auth/signin.h"
 
 /* The session's slot; whoever was in it has gone.  NULL: memory. */
@@ -37,7 +39,7 @@ begin(struct auth_worker *w, const struct head *h, const char *method,
 	if (slot != NULL && slot->signin != NULL)
 		return E_FORMAT;
 	if (slot == NULL ||
-	    (*s_r = signin_new(w, h->sid, h->peer, method)) == NULL) {
+	    (*s_r = signin_begin(w, h->sid, h->peer, method)) == NULL) {
 		auth_worker_refuse(w, h->sid, SIGN_IN_TEMPORARY, "");
 		return E_OK;
 	}
@@ -99,16 +101,32 @@ take_apop(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+static void
+get_connection(struct ipc_in *in, struct connection *c)
+{
+	c->plus_offered = ipc_get_u8(in) != 0;
+	c->n_bindings = ipc_get_u8_to(in, BINDINGS_MAX);
+	for (size_t i = 0; i < c->n_bindings; i++) {
+		ipc_get_str(in, c->binding[i].name, BINDING_NAME);
+		c->binding[i].data = ipc_get_slice(in);
+		in->bad = in->bad || c->binding[i].data.n > BINDING_MAX;
+	}
+	c->certificate = ipc_get_slice(in);
+	in->bad = in->bad || c->certificate.n > CLIENT_CERT_MAX;
+}
+
 static enum err
 take_sasl(void *arg, struct ipc_in *in)
 {
 	struct auth_worker *w = arg;
+	struct connection c;
 	struct signin *s;
 	struct head h;
 	enum err e;
 
 	get_head(in, &h);
 	struct slice mechanism = ipc_get_slice(in);
+	get_connection(in, &c);
 	bool has_initial = ipc_get_u8(in) != 0;
 	struct slice initial = ipc_get_slice(in);
 
@@ -116,7 +134,7 @@ take_sasl(void *arg, struct ipc_in *in)
 	    (e = begin(w, &h, "SASL", &s)) != E_OK)
 		return e;
 	if (s != NULL)
-		signin_sasl(s, mechanism, has_initial ? &initial : NULL);
+		signin_sasl(s, mechanism, &c, has_initial ? &initial : NULL);
 	return E_OK;
 }
 
@@ -173,7 +191,7 @@ worker_gone(void *arg, enum err why)
 static const struct ipc_rule worker_rule[] = {
 	{ IPC_PASS, 1, 0, 4096, take_pass },
 	{ IPC_APOP, 1, 0, 4096, take_apop },
-	{ IPC_SASL, 1, 0, SASL_MAX + 1024, take_sasl },
+	{ IPC_SASL, 1, 0, SASL_MAX + 2048 + CLIENT_CERT_MAX, take_sasl },
 	{ IPC_SASL_STEP, 1, 0, SASL_MAX + 64, take_step },
 	{ IPC_SIGN_IN_END, 1, 0, 8, take_end },
 };
@@ -202,4 +220,5 @@ auth_worker_attach(struct auth *a, uint16_t index, int fd)
 		return;
 	}
 	LIST_INSERT_HEAD(&a->workers, w, entry);
+	served_tell(a, w);
 }

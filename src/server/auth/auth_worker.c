@@ -75,6 +75,15 @@ auth_worker_challenge(
 }
 
 void
+auth_worker_served(struct auth_worker *w, const char *names)
+{
+	ipc_begin(w->chan, IPC_SERVED);
+	ipc_put_str(w->chan, names);
+	if (ipc_end(w->chan) != E_OK)
+		log_line(LOG_FAULT, "ev=unanswered worker=%u", w->index);
+}
+
+void
 auth_worker_signed_in(struct auth_worker *w, uint64_t sid, uint32_t store)
 {
 	struct auth_slot *slot = auth_slot_find(w, sid);

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/users/scheme.h"
 
@@ -100,12 +101,28 @@ job_of(struct pool_job *j)
 	return (void *)((char *)j - offsetof(struct hash_job, job));
 }
 
+static enum err
+make_keys(struct hash_job *job)
+{
+	const struct slice some = { "x", 1 };
+	enum err e;
+
+	e = sasl_keys_make(job->keys, job->mechanism,
+	    (struct slice){ job->password, strlen(job->password) }, NULL);
+	if (e != E_FORMAT)
+		return e;
+	e = sasl_keys_make(job->keys, job->mechanism, some, NULL);
+	return e == E_OK ? E_FORMAT : e;
+}
+
 static void
 hash_run(struct pool_job *j)
 {
 	struct hash_job *job = job_of(j);
 
-	job->result = scheme_verify(job->stored, job->password);
+	job->result = job->keys != NULL
+			  ? make_keys(job)
+			  : scheme_verify(job->stored, job->password);
 }
 
 static void hash_done(struct pool_job *j);

@@ -18,11 +18,17 @@
 #include "base/pool.h"
 
 struct hashpool;
+struct sasl_keys;
+struct sasl_mechanism;
 
 /* Of the caller, who keeps it and the strings until done() or a cancel that
  * succeeds. */
 struct hash_job {
 	const char *stored, *password;
+	/* Or, for SCRAM: the password's keys are made, of the salt that is
+	 * there.  E_FORMAT: it takes as long, but they cannot be. */
+	const struct sasl_mechanism *mechanism;
+	struct sasl_keys *keys;
 	uint64_t origin, user; /* whose it is: keyed digests */
 	bool known;            /* they signed in from there lately */
 	enum err result;       /* of scheme_verify(); E_FULL: it gave way */

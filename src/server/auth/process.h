@@ -5,7 +5,8 @@
  *	auth.c           the settings, the parent's messages, the loop
  *	auth_messages.c  what the workers send
  *	signin.c         one sign-in, from the request to IPC_OPEN or
- *	                 IPC_REFUSED
+ *	                 IPC_REFUSED, with the files of signin_state.h
+ *	served.c         which mechanisms can be served
  *	stores.c         the store processes, and who waits for one
  *	userfile.c       the users file, and who waits until it is current
  *	auth_worker.c    a worker: its sessions, and what it is sent
@@ -16,6 +17,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "net/client_ca.h"
 #include "server/auth/auth.h"
 #include "server/auth/userfile.h"
 
@@ -46,6 +48,8 @@ struct auth {
 	/* Sign-ins refused for want of room that are not logged yet. */
 	unsigned crowded;
 	ev_timer crowd_log;
+	struct client_ca *client_ca; /* NULL: no certificate is believed */
+	char served[SERVED_MAX];     /* what the workers know; see served.h */
 };
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * signin.h - one sign-in, from the request to IPC_OPEN or IPC_REFUSED.
+ * signin.h - how a sign-in begins.  It is one of signin_begin() (refuse.h), and
+ * on its way to IPC_OPEN or IPC_REFUSED it is in one of the states
  *
  *	SASL      a mechanism waits for the client's next message
  *	DELAYED   failures that came from the same address are being paid for
@@ -16,25 +17,15 @@
 #ifndef SERVER_AUTH_SIGNIN_H
 #define SERVER_AUTH_SIGNIN_H
 
-#include "server/auth/process.h"
-#include "server/users/scheme.h"
-
-enum { SIGNINS_MAX = 32 * 1024 }; /* at the same time */
-
-/* NULL: too many, or memory.  peer: an address; method: static. */
-struct signin *signin_new(
-    struct auth_worker *w, uint64_t sid, const char *peer, const char *method);
+#include "server/auth/exchange.h"
 
 void signin_pass(struct signin *s, struct slice name, struct slice password);
 void signin_apop(struct signin *s, struct slice name, struct slice timestamp,
     const uint8_t digest[APOP_DIGEST]);
 /* initial: NULL if there is none. */
-void signin_sasl(
-    struct signin *s, struct slice mechanism, const struct slice *initial);
+void signin_sasl(struct signin *s, struct slice mechanism,
+    const struct connection *c, const struct slice *initial);
 /* The client's next message; E_FORMAT if none is expected. */
 enum err signin_step(struct signin *s, struct slice response) NODISCARD;
-
-/* Nobody waits for the answer any more.  A failure still counts. */
-void signin_abandon(struct signin *s);
 
 #endif

@@ -50,7 +50,7 @@ void stores_full(struct auth *a, uint32_t uid);
 
 /* IPC_OPEN.  *serial_r: what this life of the store is called. */
 enum err store_open(struct store *st, uint16_t worker, uint64_t sid,
-    const char *user, const char *mail, const char *peer,
+    const char *user, const char *mail, const char *peer, bool read_only,
     uint32_t *serial_r) NODISCARD;
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net/client_ca.h"
 #include "server/ipc/role.h"
 
 #define AUTH_NO_UID UINT32_MAX
@@ -19,6 +20,10 @@ struct auth_conf {
 	bool login_lower;              /* names are folded to lower case */
 	bool penalties; /* failures are answered later and later */
 	bool apop;
+	/* Made-up salts are made of it, the same at each start; hexadecimal. */
+	char name_key[65];
+	char anonymous[256];          /* who reads as ANONYMOUS; may be empty */
+	enum client_name client_name; /* in a certificate: who it is */
 	uint32_t mail_uid, mail_gid;  /* for users without one of their own;
 	                              * AUTH_NO_UID: they cannot sign in */
 	uint32_t first_uid, last_uid; /* of users' own */

@@ -8,6 +8,7 @@
 #include "base/slurp.h"
 #include "sasl/sasl.h"
 #include "server/conf/certificate.h"
+#include "server/conf/client_files.h"
 #include "server/conf/role_table.h"
 #include "server/conf/spelling.h"
 #include "server/conf/uidl_format.h"
@@ -39,6 +40,12 @@ check_host(struct conf *c, const struct conf_lines *l)
 }
 
 /* Those that the auth process can answer. */
+static bool
+is_known(const struct sasl_mechanism *m)
+{
+	return m != NULL && m->asks != SASL_TOKEN;
+}
+
 static const char *
 known_mechanisms(char *out, size_t size)
 {
@@ -46,30 +53,130 @@ known_mechanisms(char *out, size_t size)
 
 	out[0] = '\0';
 	for (size_t i = 0; sasl_mechanisms[i] != NULL && n < size; i++)
-		if (sasl_mechanisms[i]->asks == SASL_PASSWORD)
+		if (is_known(sasl_mechanisms[i]))
 			n += (size_t)snprintf(
 			    out + n, size - n, " %s", sasl_mechanisms[i]->name);
 	return out;
 }
 
+/* What else must be said before it can be served. */
 static void
-check_mechanisms(const struct conf *c, const struct conf_lines *l)
+check_mechanism(const struct conf *c, const struct conf_lines *l, unsigned line,
+    struct slice name)
 {
-	const char *p = c->worker.mechanisms;
+	const struct sasl_mechanism *m = sasl_find(name);
+	char known[256];
 
+	if (!is_known(m))
+		conf_error(&l->text, line,
+		    "there is no mechanism %.*s; write some of:%s", (int)name.n,
+		    name.p, known_mechanisms(known, sizeof(known)));
+	else if (m->asks == SASL_EXTERNAL && c->client_ca[0] == '\0')
+		conf_error(&l->text, line,
+		    "EXTERNAL needs to know who signs certificates of clients; "
+		    "write client_ca = \"FILE\"");
+	else if (m->asks == SASL_ANYBODY && c->auth.anonymous[0] == '\0')
+		conf_error(&l->text, line,
+		    "ANONYMOUS needs a maildrop; write anonymous = \"NAME\" of "
+		    "the user whose mail everybody may read");
+}
+
+static void
+check_mechanisms_of(const struct conf *c, const struct conf_lines *l,
+    unsigned line, const char *p)
+{
 	while (*(p += strspn(p, " ")) != '\0') {
 		struct slice name = { p, strcspn(p, " ") };
 
-		if (sasl_find_asking(name, SASL_PASSWORD) == NULL) {
-			char known[256];
-
-			COMPLAIN(l, "mechanisms",
-			    "there is no mechanism %.*s; write some of:%s",
-			    (int)name.n, name.p,
-			    known_mechanisms(known, sizeof(known)));
-		}
+		check_mechanism(c, l, line, name);
 		p += name.n;
 	}
+}
+
+static bool
+has_external(const char *p)
+{
+	while (*(p += strspn(p, " ")) != '\0') {
+		struct slice name = { p, strcspn(p, " ") };
+
+		if (slice_caseeq(name, "EXTERNAL"))
+			return true;
+		p += name.n;
+	}
+	return false;
+}
+
+static void
+check_client_certificates(const struct conf *c, const struct conf_lines *l,
+    const struct conf_listener *of)
+{
+	if (!of->client_certificates)
+		return;
+	if (c->client_ca[0] == '\0')
+		conf_error(&l->text, of->line,
+		    "listener \"%s\" asks for certificates of clients that "
+		    "nobody signs; write client_ca = \"FILE\"",
+		    of->name);
+	else if (of->tls == LISTEN_PLAIN)
+		conf_error(&l->text, of->line,
+		    "listener \"%s\" asks for certificates of clients, but has "
+		    "no TLS; write tls = \"starttls\"",
+		    of->name);
+	else if (!has_external(of->mechanisms))
+		conf_error(&l->text, of->line,
+		    "listener \"%s\" asks for certificates of clients that are "
+		    "of no use; write EXTERNAL among its mechanisms",
+		    of->name);
+}
+
+/* A listener that does not say has those of all. */
+static void
+check_mechanisms(struct conf *c, const struct conf_lines *l)
+{
+	check_mechanisms_of(c, l, l->line(l, "mechanisms"), c->mechanisms);
+	for (unsigned i = 0; i < c->n_listeners; i++) {
+		struct conf_listener *of = &c->listener[i];
+
+		if (of->mechanisms[0] != '\0')
+			check_mechanisms_of(c, l, of->line, of->mechanisms);
+		else
+			memcpy(of->mechanisms, c->mechanisms,
+			    sizeof(c->mechanisms));
+		check_client_certificates(c, l, of);
+	}
+}
+
+static void
+check_client_ca(const struct conf *c, const struct conf_lines *l)
+{
+	bool crl = c->client_crl[0] != '\0', about_crl;
+	struct client_ca *ca;
+	struct errbuf eb;
+
+	if (c->client_ca[0] == '\0') {
+		if (crl)
+			COMPLAIN(l, "client_crl",
+			    "there is a list of revoked certificates, but "
+			    "nobody who signs any; write client_ca = \"FILE\"");
+		return;
+	}
+	if (client_files_read(c, &ca, &about_crl, &eb) != E_OK)
+		COMPLAIN(l, about_crl ? "client_crl" : "client_ca", "%s: %s",
+		    about_crl ? c->client_crl : c->client_ca, eb.text);
+	client_ca_free(ca);
+}
+
+static void
+check_anonymous(const struct conf *c, const struct conf_lines *l)
+{
+	struct slice name = { c->auth.anonymous, strlen(c->auth.anonymous) };
+	char out[NAME_MAX_OCTETS + 1];
+	struct errbuf eb;
+
+	if (name.n != 0 && text_name(name, out, &eb) != E_OK)
+		COMPLAIN(l, "anonymous",
+		    "anonymous \"%s\" is not the name of a user: %s",
+		    c->auth.anonymous, eb.text);
 }
 
 static void
@@ -380,12 +487,16 @@ conf_check(
 	snprintf(c->worker.implementation, sizeof(c->worker.implementation),
 	    "malote");
 	check_host(c, l);
-	check_mechanisms(c, l);
 	check_absolute(c->certificate, "certificate", l);
 	check_absolute(c->key, "key", l);
 	check_absolute(c->users, "users", l);
 	check_certificate(c, l);
+	check_absolute(c->client_ca, "client_ca", l);
+	check_absolute(c->client_crl, "client_crl", l);
+	check_client_ca(c, l);
+	check_anonymous(c, l);
 	conf_check_listeners(c, l);
+	check_mechanisms(c, l);
 	check_users(c, l);
 	conf_check_accounts(c, env, l);
 	check_uidl_format(c, l);

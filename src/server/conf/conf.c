@@ -52,7 +52,12 @@ static const struct setting settings[] = {
 	{ "key", "", TEXT_AT(key) },
 	{ "tls_min", "1.2", TEXT_AT(worker.tls_min), .word = { "1.2", "1.3" } },
 	{ "tls_ciphers", TLS_1_2_CIPHERS, TEXT_AT(worker.tls_ciphers) },
-	{ "mechanisms", "PLAIN LOGIN", TEXT_AT(worker.mechanisms) },
+	{ "mechanisms", "PLAIN LOGIN", TEXT_AT(mechanisms) },
+	{ "client_ca", "", TEXT_AT(client_ca) },
+	{ "client_crl", "", TEXT_AT(client_crl) },
+	{ "client_name", "email", AT(auth.client_name), .kind = CHOICE,
+	    .word = { "email", "cn", "uid" } },
+	{ "anonymous", "", TEXT_AT(auth.anonymous) },
 	{ "apop", "no", YES_NO(worker.apop) },
 	{ "users", CONF_USERS, TEXT_AT(users) },
 	{ "mail", "maildir:/srv/mail/%d/%n", TEXT_AT(auth.mail) },
@@ -107,6 +112,9 @@ static const struct setting listener_settings[] = {
 	{ "tls", "starttls", AT(tls), .kind = CHOICE,
 	    .word = { "none", "starttls", "tls" } },
 	{ "plaintext_login", "no", YES_NO(plaintext_login) },
+	{ "client_certificates", "no", YES_NO(client_certificates) },
+	{ "mechanisms", "", AT(mechanisms), .kind = TEXT,
+	    .max = sizeof(((struct conf_listener *)0)->mechanisms) },
 };
 /* clang-format on */
 

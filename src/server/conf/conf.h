@@ -33,7 +33,9 @@ struct conf_listener {
 	uint16_t port;
 	enum listen_tls tls;
 	bool plaintext_login;
-	unsigned line; /* where it is in the file; 0: it is not */
+	bool client_certificates;
+	char mechanisms[256]; /* empty: those of all listeners */
+	unsigned line;        /* where it is in the file; 0: it is not */
 };
 
 struct conf {
@@ -46,6 +48,8 @@ struct conf {
 	struct conf_listener listener[LISTENERS_MAX];
 	unsigned n_listeners;
 	char certificate[CONF_PATH_MAX], key[CONF_PATH_MAX];
+	char mechanisms[256]; /* names, separated by spaces */
+	char client_ca[CONF_PATH_MAX], client_crl[CONF_PATH_MAX];
 	char users[CONF_PATH_MAX];
 	char user[CONF_NAME_MAX], auth_user[CONF_NAME_MAX];
 	char mail_user[CONF_NAME_MAX], mail_group[CONF_NAME_MAX];

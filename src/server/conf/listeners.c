@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sasl/sasl.h"
 #include "server/conf/address.h"
 #include "server/conf/check.h"
 
@@ -23,6 +24,26 @@ add_default(
 	l->tls = tls;
 }
 
+/* Is there a mechanism that lets nobody read a password? */
+static bool
+has_secret_login(const struct conf *c, const struct conf_listener *l)
+{
+	const char *p =
+	    l->mechanisms[0] != '\0' ? l->mechanisms : c->mechanisms;
+
+	while (*(p += strspn(p, " ")) != '\0') {
+		struct slice name = { p, strcspn(p, " ") };
+		const struct sasl_mechanism *m = sasl_find(name);
+
+		if (m != NULL &&
+		    !(m->flags & (SASL_PLAINTEXT | SASL_NEEDS_BINDING |
+				     SASL_NEEDS_CERTIFICATE)))
+			return true;
+		p += name.n;
+	}
+	return false;
+}
+
 /* Could anybody sign in there? */
 static void
 check_tls(const struct conf *c, const struct conf_listener *l,
@@ -35,7 +56,7 @@ check_tls(const struct conf *c, const struct conf_listener *l,
 		    "and plaintext_login = yes",
 		    l->name);
 	else if (l->tls == LISTEN_PLAIN && !l->plaintext_login &&
-		 !c->worker.apop)
+		 !c->worker.apop && !has_secret_login(c, l))
 		conf_error(t, l->line,
 		    "nobody could sign in at listener \"%s\", without TLS and "
 		    "without plaintext_login; write tls = \"starttls\", or "

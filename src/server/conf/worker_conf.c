@@ -7,6 +7,8 @@ static const struct ipc_field listener_field[] = {
 	FIELD_FD(struct listen_conf, fd),
 	FIELD_ENUM(struct listen_conf, tls, LISTEN_TLS),
 	FIELD(struct listen_conf, plain_passwords),
+	FIELD(struct listen_conf, client_certificates),
+	FIELD_STR(struct listen_conf, mechanisms),
 };
 static const struct ipc_fields listener_fields = FIELDS(listener_field);
 
@@ -17,7 +19,6 @@ static const struct ipc_field field[] = {
 	FIELD_FD(struct worker_conf, counts_fd[1]),
 	STR(host),
 	STR(implementation),
-	STR(mechanisms),
 	STR(tls_min),
 	STR(tls_ciphers),
 	FIELD_TEXT(struct worker_conf, certificate, PEM_MAX),

@@ -16,7 +16,9 @@ enum listen_tls { LISTEN_PLAIN, LISTEN_STLS, LISTEN_TLS };
 struct listen_conf {
 	int fd; /* listening, non-blocking */
 	enum listen_tls tls;
-	bool plain_passwords; /* USER/PASS and the like without TLS */
+	bool plain_passwords;     /* USER/PASS and the like without TLS */
+	bool client_certificates; /* are asked for */
+	char mechanisms[256];     /* names, separated by spaces */
 };
 
 struct worker_conf {
@@ -26,7 +28,6 @@ struct worker_conf {
 	int counts_fd[2]; /* addrcount.h, shared by all workers */
 	char host[256];
 	char implementation[64]; /* empty: not announced */
-	char mechanisms[256];    /* names, separated by spaces */
 	char tls_min[8];         /* "1.2" or "1.3" */
 	char tls_ciphers[512];   /* OpenSSL's list for TLS 1.2 */
 	char *certificate, *key; /* PEM; NULL: no TLS */

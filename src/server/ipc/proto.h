@@ -36,6 +36,10 @@ enum ipc_type {
 	IPC_TICKETS,
 	/* parent -> worker: certificate and key anew, as in its settings */
 	IPC_CERTIFICATE,
+	/* parent -> worker, auth: who signs certificates of clients: fd of a PEM
+	 * file, and if there is a list of revoked ones its fd; before sessions, and
+	 * after a reload */
+	IPC_CLIENT_CA,
 	/* parent -> auth: fd: the users file, after a change or when asked */
 	IPC_USERS,
 	/* auth -> parent: is the users file still the one I have?  The answer is
@@ -65,17 +69,23 @@ enum ipc_type {
 	    32, /* u64 sid, u64 token, str peer, str name, bytes password */
 	IPC_APOP, /* u64 sid, u64 token, str peer, str name, str timestamp with its
 	           * brackets, bytes digest (16 octets) */
-	IPC_SASL, /* u64 sid, u64 token, str peer, str mechanism, u8 has initial
-	           * response, bytes initial response */
+	IPC_SASL,        /* u64 sid, u64 token, str peer, str mechanism; of the
+	           * connection, if the mechanism asks for it: u8 were mechanisms
+	           * offered that bind to the channel, u8 n, n times { str name,
+	           * bytes data } of its bindings, bytes certificate of the client;
+	           * u8 has initial response, bytes initial response */
 	IPC_SASL_STEP,   /* u64 sid, bytes response */
 	IPC_SIGN_IN_END, /* u64 sid: the client cancelled or has gone */
 	/* auth -> worker; on success nothing: the store speaks next, or if it died
 	 * IPC_REFUSED, which is stale if the store has spoken */
 	IPC_CHALLENGE = 48, /* u64 sid, bytes challenge */
 	IPC_REFUSED, /* u64 sid, u8 enum sign_in_code, str user: as claimed */
+	/* auth -> worker: str names, with spaces between them: the mechanisms
+	 * (and APOP) that can be served, as the users are now */
+	IPC_SERVED,
 
 	/* auth -> store: u16 worker index, u64 sid, u64 token, str user, str mail,
-	 * str peer */
+	 * str peer, u8 read only: beside other sessions, and changes nothing */
 	IPC_OPEN = 64,
 	/* store -> auth: u16 worker index, u64 sid: I have no channel to it */
 	IPC_NO_WORKER,
@@ -85,7 +95,7 @@ enum ipc_type {
 
 	/* store -> worker */
 	IPC_OPENED = 80, /* u64 sid, u64 token, str user, u32 count, u64 octets,
-	                  * u32 messages that cannot be read now */
+	                  * u32 messages that cannot be read now, u8 read only */
 	IPC_NOT_OPENED,  /* u64 sid, u64 token, u8 enum sign_in_code, str user,
 	                  * then of who has it if SIGN_IN_IN_USE: u64 since
 	                  * when, seconds since 1970, str from where */
@@ -134,6 +144,9 @@ enum {
 	 * keep as much. */
 	SASL_MAX = 2 * (NAME_MAX_OCTETS + 1) + PASSWORD_MAX,
 	PEER_MAX = 64, /* printed address */
+	BINDINGS_MAX = 3,
+	CLIENT_CERT_MAX = 16 * 1024, /* octets of DER */
+	SERVED_MAX = 512,            /* octets of names in IPC_SERVED */
 	MAIL_PATH_MAX = 4096,
 	MARKS_CHUNK = 16 * 1024, /* octets of bitmap in one IPC_MARKS */
 };

@@ -146,7 +146,9 @@ role_open(struct role *r, const struct role_hooks *hooks, struct ev_loop *loop,
 	r->rule[n++] = (struct ipc_rule){ IPC_ATTACH, 1, 1, 3, take_attach };
 	r->rule[n++] = (struct ipc_rule){ IPC_STOP, 1, 0, 4, take_stop };
 	r->rule[n++] = (struct ipc_rule){ IPC_PING, 1, 0, 0, take_ping };
-	for (size_t i = 0; i < hooks->n_rules && n < ROLE_RULES_MAX; i++)
+	if (hooks->n_rules > ROLE_RULES_MAX - n)
+		fatal("ev=start error=\"too many messages\"");
+	for (size_t i = 0; i < hooks->n_rules; i++)
 		r->rule[n++] = hooks->rule[i];
 	r->rules = (struct ipc_rules){ r->rule, n, parent_gone };
 	/* It may bring private keys: `secret`. */

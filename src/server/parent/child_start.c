@@ -69,6 +69,8 @@ child_start(struct child *c, struct errbuf *eb)
 			    : child_tell_settings(c);
 	if (e == E_OK)
 		e = child_connect_all(c, eb);
+	if (e == E_OK && (c->role == ROLE_AUTH || c->role == ROLE_WORKER))
+		child_tell_client_ca(c);
 	if (e == E_OK && c->role == ROLE_AUTH)
 		child_tell_users_anew(c);
 	if (e == E_OK && c->role == ROLE_WORKER)

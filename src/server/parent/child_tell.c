@@ -1,6 +1,7 @@
 #include "server/parent/child_tell.h"
 
 #include "base/log.h"
+#include "server/conf/client_files.h"
 #include "server/conf/role_table.h"
 
 enum { UID_STORE_IDLE_MS = 60 * 1000 };
@@ -173,6 +174,31 @@ child_tell_certificate(struct child *worker)
 	ipc_put_str(worker->chan, conf->certificate);
 	ipc_put_str(worker->chan, conf->key);
 	send_end(worker);
+}
+
+/* ---- to auth and the workers ---- */
+
+void
+child_tell_client_ca(struct child *c)
+{
+	const struct conf *conf = c->parent->conf;
+	struct errbuf eb;
+	bool about_crl;
+	int ca, crl;
+
+	if (conf->client_ca[0] == '\0')
+		return;
+	if (client_files_open(conf, &ca, &crl, &about_crl, &eb) != E_OK) {
+		log_line(LOG_FAULT,
+		    "ev=client-ca kept=the-old-one file=\"%s\" error=\"%s\"",
+		    about_crl ? conf->client_crl : conf->client_ca, eb.text);
+		return;
+	}
+	ipc_begin(c->chan, IPC_CLIENT_CA);
+	ipc_put_fd(c->chan, ca, true);
+	if (crl >= 0)
+		ipc_put_fd(c->chan, crl, true);
+	send_end(c);
 }
 
 /* ---- to all ---- */

@@ -17,6 +17,7 @@
 #include "server/parent/child_tell.h"
 #include "server/parent/listen.h"
 #include "server/parent/logrelay.h"
+#include "server/parent/name_key.h"
 #include "server/parent/notify.h"
 #include "server/parent/parent_messages.h"
 #include "server/parent/phase.h"
@@ -51,6 +52,8 @@ listen_at(struct parent *p, const struct conf_listener *l,
 		return e;
 	to->tls = l->tls;
 	to->plain_passwords = l->plaintext_login;
+	to->client_certificates = l->client_certificates;
+	memcpy(to->mechanisms, l->mechanisms, sizeof(to->mechanisms));
 	p->n_sockets++;
 	log_line(LOG_EVENT, "ev=listen listener=\"%s\" at=%s tls=%s%s", l->name,
 	    address_show(at, a), tls_words[l->tls],
@@ -180,6 +183,8 @@ on_reload(struct ev_loop *loop, ev_signal *w, int revents)
 	notify_reloading();
 	log_line(LOG_EVENT, "ev=reload");
 	reload_certificate(p);
+	child_tell_role(p, ROLE_AUTH, child_tell_client_ca);
+	child_tell_role(p, ROLE_WORKER, child_tell_client_ca);
 	child_tell_role(p, ROLE_AUTH, child_tell_users_anew);
 	notify_ready();
 }
@@ -275,6 +280,9 @@ prepare(struct parent *p, struct errbuf *eb)
 		return e;
 	if (lacking != NULL)
 		log_line(LOG_WARNING, "ev=sandbox unconfined=\"%s\"", lacking);
+	if (name_key_get(p->conf->auth.name_key, eb) != E_OK)
+		log_line(
+		    LOG_WARNING, "ev=name-key kept=no error=\"%s\"", eb->text);
 	if ((e = addrcount_create(p->conf->worker.role.n,
 		 p->conf->worker.counts_fd, eb)) != E_OK ||
 	    (e = addrcount_map(&p->counts, p->conf->worker.counts_fd[0],
@@ -322,6 +330,7 @@ parent_run(struct conf *conf, const struct conf_env *env)
 	LIST_INIT(&p->cuts);
 	status = serve(p);
 	explicit_bzero(p->tickets, sizeof(p->tickets));
+	explicit_bzero(conf->auth.name_key, sizeof(conf->auth.name_key));
 	log_flush();
 	logrelay_drain();
 	return status;

@@ -44,7 +44,7 @@ static void
 refuse_claim(
     const struct claim *c, enum sign_in_code code, const struct holder *holder)
 {
-	struct arrival a = { c->sid, c->token, c->user, c->peer };
+	struct arrival a = { c->sid, c->token, c->user, c->peer, c->read_only };
 
 	claim_refuse(c->worker, &a, code, holder);
 }
@@ -111,13 +111,31 @@ claim_new(struct store_worker *w, const struct arrival *a,
 	c->peer = memcpy(c->user + user_n, a->peer, peer_n);
 	ev_init(&c->timer, claim_on_timer);
 	c->timer.data = c;
-	c->maildrop->waiting++;
-	TAILQ_INSERT_TAIL(&c->maildrop->sessions, c, in_maildrop);
+	if ((c->read_only = a->read_only)) {
+		c->maildrop->readers++;
+	} else {
+		c->maildrop->waiting++;
+		TAILQ_INSERT_TAIL(&c->maildrop->sessions, c, in_maildrop);
+	}
 	LIST_INSERT_HEAD(&w->by_sid[a->sid % SID_BUCKETS], c, by_sid);
 	w->n_sessions++;
 	if (w->store->n_sessions++ == 0)
 		idle_end(w->store);
 	return c;
+}
+
+static void
+leave_maildrop(struct claim *c)
+{
+	struct maildrop *md = c->maildrop;
+
+	if (c->read_only) {
+		md->readers--;
+		return;
+	}
+	if (c->state == CLAIM_WAITING)
+		md->waiting--;
+	TAILQ_REMOVE(&md->sessions, c, in_maildrop);
 }
 
 /* Its hold, if it had one, has been closed.  The next session of the maildrop
@@ -129,9 +147,7 @@ claim_free(struct claim *c)
 	struct store *st = c->worker->store;
 
 	ev_timer_stop(st->loop, &c->timer);
-	if (c->state == CLAIM_WAITING)
-		md->waiting--;
-	TAILQ_REMOVE(&md->sessions, c, in_maildrop);
+	leave_maildrop(c);
 	LIST_REMOVE(c, by_sid);
 	c->worker->n_sessions--;
 	store_worker_put(c->worker);
@@ -221,6 +237,7 @@ claim_opened(struct claim *c, const struct hold_open *o)
 	ipc_put_u32(c->worker->chan, o->count);
 	ipc_put_u64(c->worker->chan, o->octets);
 	ipc_put_u32(c->worker->chan, o->left_out);
+	ipc_put_u8(c->worker->chan, c->read_only);
 	store_answer_end(c->worker);
 }
 
@@ -274,7 +291,7 @@ done_open(struct job *j)
 		refuse_claim(c, o->code, in_use ? &o->holder : NULL);
 		c->state = CLAIM_ENDING;
 	}
-	if (c->state == CLAIM_OPEN && md->waiting != 0)
+	if (c->state == CLAIM_OPEN && !c->read_only && md->waiting != 0)
 		maildrop_ask(md);
 	claim_op_done(op);
 }
@@ -291,14 +308,16 @@ claim_start(struct claim *c)
 		claim_free(c);
 		return;
 	}
-	c->maildrop->waiting--;
+	if (!c->read_only)
+		c->maildrop->waiting--;
 	c->state = CLAIM_OPENING;
 	ev_timer_stop(c->worker->store->loop, &c->timer);
 	op->open.o = (struct hold_open){ .conf = &c->worker->store->conf,
 		.path = c->maildrop->path,
 		.peer = c->peer,
 		.tag = claim_tag(c, op->open.tag),
-		.quick = true };
+		.quick = true,
+		.read_only = c->read_only };
 	op_add_now(op, now_open);
 }
 
@@ -318,7 +337,7 @@ claim_open(struct store_worker *w, const struct arrival *a,
 		return;
 	}
 	holder = maildrop_holder(c->maildrop);
-	if (holder == NULL || w->store->conf.shared)
+	if (holder == NULL || w->store->conf.shared || c->read_only)
 		claim_start(c);
 	else if (c->maildrop->waiting > WAITING_MAX)
 		refuse_in_use(c, holder);
@@ -334,9 +353,9 @@ maildrop_next(struct maildrop *md)
 {
 	struct claim *c = TAILQ_FIRST(&md->sessions);
 
-	if (c == NULL)
+	if (c == NULL && md->readers == 0)
 		maildrop_free(md);
-	else if (c->state == CLAIM_WAITING)
+	else if (c != NULL && c->state == CLAIM_WAITING)
 		claim_start(c);
 }
 

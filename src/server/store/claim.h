@@ -36,6 +36,7 @@ struct claim {
 	unsigned ops;    /* under way */
 	unsigned doubts; /* that were noted */
 	bool yielding;   /* its worker was asked to end it */
+	bool read_only;  /* it has the maildrop beside whoever has it */
 	/* WAITING: how long the holder's worker may take to answer.
 	 * OPEN: when to write down who has the maildrop. */
 	ev_timer timer;
@@ -47,6 +48,7 @@ struct claim {
 struct arrival {
 	uint64_t sid, token;
 	const char *user, *peer;
+	bool read_only;
 };
 
 struct claim *claim_find(struct store_worker *w, uint64_t sid);

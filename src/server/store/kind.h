@@ -26,6 +26,8 @@ struct hold {
 	const struct store_kind *kind;
 	const struct store_conf *conf;
 	const char *tag; /* "sid=0.1f user=alice", escaped: for the log */
+	bool shared;     /* beside other sessions, so without the lock */
+	bool read_only;  /* and nothing of the mail changes */
 	bool doubted;    /* commit() has work though nothing is marked */
 	bool unnoted;    /* note() is to be called if it stays open for long */
 };
@@ -39,6 +41,7 @@ struct hold_open {
 	bool quick; /* E_AGAIN, with what is there so far in `hold`, rather
 	             * than a cost that grows with the maildrop */
 	bool now;   /* E_AGAIN, with nothing done, rather than wait */
+	bool read_only;
 
 	struct hold *hold; /* to go on with after E_AGAIN; the result */
 	uint32_t count;

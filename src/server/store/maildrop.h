@@ -17,6 +17,8 @@ struct maildrop {
 	TAILQ_HEAD(, claim) sessions;
 	struct job_line line;
 	unsigned waiting; /* of the sessions */
+	unsigned
+	    readers; /* read-only ones: beside all others, and in no list */
 	const struct store_kind *kind;
 	char path[];
 };

@@ -226,12 +226,14 @@ claim_mark(
 	unsigned spare = (unsigned)(size * 8 - c->count);
 
 	if (c->state != CLAIM_OPEN || kind > MARK_SEEN || first % 8 != 0 ||
-	    first / 8 > size || bitmap.n > size - first / 8 || bitmap.n == 0)
+	    first / 8 > size || bitmap.n > size - first / 8 || bitmap.n == 0 ||
+	    (c->read_only && kind == MARK_REMOVE))
 		return E_FORMAT;
 	if (first / 8 + bitmap.n == size && spare != 0 &&
 	    (uint8_t)bitmap.p[bitmap.n - 1] >> (8 - spare) != 0)
 		return E_FORMAT;
-	if (kind == MARK_SEEN && !c->worker->store->conf.mark_seen)
+	if (kind == MARK_SEEN &&
+	    (c->read_only || !c->worker->store->conf.mark_seen))
 		return E_OK;
 	if (*bits == NULL && (*bits = calloc(size, 1)) == NULL) {
 		c->marks_lost = true;

@@ -95,6 +95,7 @@ take_open(void *arg, struct ipc_in *in)
 	ipc_get_str(in, user, sizeof(user));
 	ipc_get_str(in, mail, sizeof(mail));
 	ipc_get_str(in, peer, sizeof(peer));
+	a.read_only = ipc_get_u8(in) != 0;
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	valid = location_parse(&where, mail, &st->conf);
@@ -141,7 +142,8 @@ store_auth_gone(void *arg, enum err why)
 
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_OPEN, 1, 0,
-	    2 + 8 + 8 + 4 + NAME_MAX_OCTETS + 4 + MAIL_PATH_MAX + 4 + PEER_MAX,
+	    2 + 8 + 8 + 4 + NAME_MAX_OCTETS + 4 + MAIL_PATH_MAX + 4 + PEER_MAX +
+		1,
 	    take_open },
 	{ IPC_RETIRE, 1, 0, 0, take_retire },
 };

@@ -23,6 +23,8 @@ struct users {
 	struct entry **slot;
 	size_t n_slots, n;
 	const char *costly;
+	unsigned uses;
+	uint32_t iterations[2]; /* of SCRAM-SHA-1, -256; 0: nobody has any */
 };
 
 /* ---- lines ---- */
@@ -149,6 +151,20 @@ users_costly(const struct users *u)
 	return u->costly;
 }
 
+unsigned
+users_uses(const struct users *u)
+{
+	return u->uses;
+}
+
+uint32_t
+users_iterations(const struct users *u, const struct sasl_mechanism *m)
+{
+	uint32_t n = u->iterations[scheme_use_of(m) == SCHEME_SCRAM_SHA_256];
+
+	return n != 0 ? n : SASL_ITERATIONS_MIN;
+}
+
 /* ---- parsing ---- */
 
 struct parser {
@@ -271,12 +287,31 @@ entry_new(const char *name, const struct slice *f)
 	return e;
 }
 
+static void
+note_uses(struct users *u, const char *hash)
+{
+	static const char *const names[] = { "SCRAM-SHA-1", "SCRAM-SHA-256" };
+	struct sasl_keys keys;
+	unsigned uses = scheme_uses(hash);
+
+	u->uses |= uses;
+	if (uses != SCHEME_SCRAM_SHA_1 && uses != SCHEME_SCRAM_SHA_256)
+		return;
+	for (size_t i = 0; i < 2; i++)
+		if (u->iterations[i] == 0 &&
+		    scheme_keys(hash,
+			sasl_find((struct slice){ names[i], strlen(names[i]) }),
+			&keys) == E_OK)
+			u->iterations[i] = keys.iterations;
+}
+
 /* Takes the entry. */
 static enum err
 add(struct parser *p, struct entry *e)
 {
 	struct users *u = p->users;
 	struct errbuf eb;
+	enum err fault;
 	size_t i;
 
 	if (u->n * 2 >= u->n_slots && grow(u) != E_OK) {
@@ -290,8 +325,10 @@ add(struct parser *p, struct entry *e)
 		entry_free(e);
 		return E_OK;
 	}
-	if (scheme_check(e->user.hash, &eb) == E_CONFIG)
+	if ((fault = scheme_check(e->user.hash, &eb)) == E_CONFIG)
 		complain(p, "%s", eb.text);
+	if (fault == E_OK)
+		note_uses(u, e->user.hash);
 	if (u->costly == NULL && scheme_is_costly(e->user.hash))
 		u->costly = e->user.hash;
 	u->slot[i] = e;

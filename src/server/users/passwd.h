@@ -24,6 +24,7 @@ struct user {
 	unsigned line;
 };
 
+struct sasl_mechanism;
 struct users;
 
 /* A line is not what it must be; such a line gives no user. */
@@ -42,6 +43,13 @@ const struct user *users_find(const struct users *u, const char *name);
 /* The first hash that is costly to check, or NULL: what a name that is not
  * there is checked against, so that it takes as long.  Borrowed from u. */
 const char *users_costly(const struct users *u);
+
+/* What the hashes of some users serve for: enum scheme_use, or-ed. */
+unsigned users_uses(const struct users *u);
+/* The iterations of the first user who has keys of this mechanism, or the least
+ * number: what is said of a name that is not there, or has none. */
+uint32_t users_iterations(
+    const struct users *u, const struct sasl_mechanism *m);
 
 /* ---- lines, also for malotectl ---- */
 

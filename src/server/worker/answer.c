@@ -49,6 +49,7 @@ void
 session_opened(struct session *s, struct store_link *store, const char *user,
     uint32_t count, uint64_t octets, uint32_t left_out)
 {
+	bool marks_seen = s->worker->conf.mark_seen && !s->pop3.read_only;
 	char shown[NAME_MAX_OCTETS + 1];
 
 	s->store = store;
@@ -57,9 +58,9 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 	free(s->user);
 	s->user = strdup(user);
 	s->signed_in = true;
-	if (s->worker->conf.mark_seen)
+	if (marks_seen)
 		s->seen = calloc(((size_t)count + 7) / 8 + 1, 1);
-	if (s->user == NULL || (s->worker->conf.mark_seen && s->seen == NULL)) {
+	if (s->user == NULL || (marks_seen && s->seen == NULL)) {
 		session_end(s, "out-of-memory");
 		return;
 	}

@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include "base/clock.h"
+#include "net/client_ca.h"
 #include "server/worker/reader.h"
 
 enum err
@@ -154,4 +155,16 @@ session_read(struct session *s, int fd, uint64_t off, size_t len, bool whole,
 	reader_submit(w->readers, job);
 	s->wait = WAIT_DISK;
 	return GO_WAIT;
+}
+
+enum err
+session_start_tls(struct session *s)
+{
+	const struct worker *w = s->worker;
+	enum err e = conn_start_tls(&s->conn, w->tls);
+
+	if (e == E_OK && s->listener->client_certificates &&
+	    w->client_ca != NULL)
+		e = client_ca_ask(w->client_ca, &s->conn);
+	return e;
 }

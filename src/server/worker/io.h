@@ -40,4 +40,7 @@ enum err session_send(struct session *s, const char *p, size_t n) NODISCARD;
 enum err session_offer(
     struct session *s, const char *p, size_t n, size_t *took_r) NODISCARD;
 
+/* Begins TLS, and asks for a certificate where the listener does. */
+enum err session_start_tls(struct session *s) NODISCARD;
+
 #endif

@@ -478,7 +478,7 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 		arc4random_buf(salt, sizeof(salt));
 	pop3_server_init(&s->pop3, &l->policy, l->tls == LISTEN_TLS, salt);
 	if (l->tls == LISTEN_TLS) {
-		if (conn_start_tls(&s->conn, w->tls) != E_OK) {
+		if (session_start_tls(s) != E_OK) {
 			session_end(s, "out-of-memory");
 			return;
 		}

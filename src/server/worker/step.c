@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/client_ca.h"
 #include "server/ipc/proto.h"
 #include "server/worker/io.h"
 #include "server/worker/lookup.h"
@@ -110,7 +111,7 @@ start_tls(struct session *s)
 		s->wait = WAIT_ROOM;
 		return GO_WAIT;
 	}
-	if (e != E_OK || conn_start_tls(&s->conn, s->worker->tls) != E_OK)
+	if (e != E_OK || session_start_tls(s) != E_OK)
 		return session_over(s, "lost");
 	s->wait = WAIT_TLS;
 	s->doing = POP3_WANT_INPUT;
@@ -137,6 +138,10 @@ handshake(struct session *s)
 		pop3_server_greet(&s->pop3, &s->out);
 	else
 		pop3_server_tls(&s->pop3);
+	s->pop3.bindable = conn_is_bindable(&s->conn);
+	s->pop3.certified = s->listener->client_certificates &&
+			    client_ca_certificate(&s->conn, s->worker->scratch,
+				CLIENT_CERT_MAX) != 0;
 	s->progress = clock_ms();
 	return GO_ON;
 }

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "net/client_ca.h"
 #include "net/tls.h"
 #include "net/tls_memory.h"
 #include "sasl/sasl.h"
@@ -84,6 +85,29 @@ on_certificate(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+/* What is there already stays as it was. */
+static enum err
+on_client_ca(void *arg, struct ipc_in *in)
+{
+	struct worker *w = arg;
+	int ca = ipc_get_fd(in), crl = in->nfds > 1 ? ipc_get_fd(in) : -1;
+	struct client_ca *new;
+	struct errbuf eb;
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK && client_ca_read(&new, ca, crl, &eb) == E_OK) {
+		client_ca_free(w->client_ca);
+		w->client_ca = new;
+	} else if (e == E_OK) {
+		log_line(LOG_FAULT, "ev=client-ca error=\"%s\"", eb.text);
+	}
+	if (ca >= 0)
+		close(ca);
+	if (crl >= 0)
+		close(crl);
+	return e;
+}
+
 static void
 end_all(struct worker *w)
 {
@@ -137,6 +161,7 @@ on_turn_end(void *arg)
 static const struct ipc_rule parent_rule[] = {
 	{ IPC_TICKETS, 1, 0, 512, on_tickets },
 	{ IPC_CERTIFICATE, 1, 0, 2 * PEM_MAX + 64, on_certificate },
+	{ IPC_CLIENT_CA, 1, 2, 0, on_client_ca },
 };
 
 static const struct role_hooks hooks = {
@@ -155,7 +180,9 @@ on_resume_accept(struct ev_loop *loop, ev_timer *t, int revents)
 {
 	struct worker *w = t->data;
 
-	for (unsigned i = 0; i < w->conf.n_listeners; i++)
+	w->accepting = true;
+	ev_timer_stop(loop, t);
+	for (unsigned i = 0; !w->stopping && i < w->conf.n_listeners; i++)
 		ev_io_start(loop, &w->listener[i].accept);
 }
 
@@ -195,32 +222,34 @@ on_accept(struct ev_loop *loop, ev_io *io, int revents)
 
 /* ---- beginning ---- */
 
-/* The configured names that the auth process can answer. */
-static bool
-find_mechanisms(struct worker *w)
+/* The names that are configured.  None is offered before auth says that it can
+ * be served, but those that ask for a password. */
+static void
+find_mechanisms(struct listener *l, const char *p)
 {
-	const char *p = w->conf.mechanisms;
 	size_t max = strlen(p) / 2 + 1;
 
-	w->mechanisms = calloc(max, sizeof(*w->mechanisms));
-	if (w->mechanisms == NULL)
-		return false;
-	while (*p != '\0') {
+	if ((l->mechanisms = calloc(max, sizeof(*l->mechanisms))) == NULL)
+		fatal("ev=start error=\"out of memory\"");
+	for (p += strspn(p, " "); *p != '\0'; p += strspn(p, " ")) {
 		struct slice name = { p, strcspn(p, " ") };
-		const struct sasl_mechanism *m =
-		    sasl_find_asking(name, SASL_PASSWORD);
+		const struct sasl_mechanism *m = sasl_find(name);
 
 		p += name.n;
-		p += strspn(p, " ");
 		if (m == NULL)
 			continue; /* maloted --check has said so */
-		w->mechanisms[w->n_mechanisms++] = (struct pop3_mechanism){
-			.name = m->name,
-			.plaintext = (m->flags & SASL_PLAINTEXT) != 0,
-			.server_first = (m->flags & SASL_SERVER_FIRST) != 0,
-		};
+		l->mechanisms[l->policy.n_mechanisms++] =
+		    (struct pop3_mechanism){
+			    .name = m->name,
+			    .withheld = m->asks != SASL_PASSWORD,
+			    .plaintext = (m->flags & SASL_PLAINTEXT) != 0,
+			    .server_first = (m->flags & SASL_SERVER_FIRST) != 0,
+			    .binds = (m->flags & SASL_NEEDS_BINDING) != 0,
+			    .certificate =
+				(m->flags & SASL_NEEDS_CERTIFICATE) != 0,
+		    };
 	}
-	return true;
+	l->policy.mechanisms = l->mechanisms;
 }
 
 static_assert(POP3_LINE_PASS == sizeof("PASS ") - 1 + PASSWORD_MAX + 2,
@@ -236,25 +265,24 @@ listen_on(struct worker *w, unsigned i)
 
 	l->worker = w;
 	l->tls = conf->listener[i].tls;
+	l->apop = conf->apop;
+	l->client_certificates = conf->listener[i].client_certificates;
 	l->policy = (struct pop3_policy){
 		.host = conf->host,
 		.implementation = conf->implementation[0] != '\0'
 				      ? conf->implementation
 				      : NULL,
-		.mechanisms = w->mechanisms,
-		.n_mechanisms = w->n_mechanisms,
 		.sasl_max = SASL_MAX,
 		.bad_max = conf->bad_max,
 		.failures_max = conf->failures_max,
 		.plain_passwords = conf->listener[i].plain_passwords,
 		.stls = l->tls == LISTEN_STLS && w->tls != NULL,
-		.apop = conf->apop,
 		.needs_tls = session_needs_tls,
 		.trace = conf->trace ? session_trace : NULL,
 	};
+	find_mechanisms(l, conf->listener[i].mechanisms);
 	ev_io_init(&l->accept, on_accept, conf->listener[i].fd, EV_READ);
 	l->accept.data = l;
-	ev_io_start(w->loop, &l->accept);
 }
 
 static bool
@@ -306,7 +334,7 @@ worker_start(struct worker *w)
 	w->serial = clock_unix_ms();
 	w->read_done = session_read_done;
 	w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-	if (w->loop == NULL || !make_slots(w) || !find_mechanisms(w))
+	if (w->loop == NULL || !make_slots(w))
 		fatal("ev=start error=\"out of memory\"");
 	if (w->conf.certificate != NULL) {
 		if (serve_certificate(w, w->conf.certificate, w->conf.key) !=
@@ -319,9 +347,12 @@ worker_start(struct worker *w)
 	role_enter(&w->conf.role, NULL);
 	if (pool_new(&w->readers, w->loop, READERS, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
-	ev_timer_init(&w->resume_accept, on_resume_accept, 0.1, 0.);
+	/* Auth says at once what can be offered: worker_messages.c.  Without it
+	 * sign-ins fail, but in words. */
+	ev_timer_init(&w->resume_accept, on_resume_accept, 1., 0.);
 	ev_timer_init(&w->stop, on_stop_deadline, 0., 0.);
 	w->resume_accept.data = w->stop.data = w;
+	ev_timer_start(w->loop, &w->resume_accept);
 }
 
 int

@@ -67,13 +67,17 @@ on_opened(void *arg, struct ipc_in *in)
 	struct session *s = signing_in(l, sid, ipc_get_u64(in));
 	char user[NAME_MAX_OCTETS + 1];
 	uint32_t count, left_out;
+	bool read_only;
 
 	ipc_get_str(in, user, sizeof(user));
 	count = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
 	octets = ipc_get_u64(in);
 	left_out = ipc_get_u32(in);
+	read_only = ipc_get_u8(in) != 0;
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
+	if (s != NULL)
+		s->pop3.read_only = read_only;
 	if (s != NULL)
 		session_opened(s, l, user, count, octets, left_out);
 	else
@@ -171,9 +175,45 @@ on_yield(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+/* Is the name among those that spaces part? */
+static bool
+has_word(struct slice words, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t at = 0; at + n <= words.n; at++)
+		if (memcmp(words.p + at, name, n) == 0 &&
+		    (at == 0 || words.p[at - 1] == ' ') &&
+		    (at + n == words.n || words.p[at + n] == ' '))
+			return true;
+	return false;
+}
+
+/* The first time nobody has been accepted yet. */
+static enum err
+on_served(void *arg, struct ipc_in *in)
+{
+	struct worker *w = arg;
+	struct slice names = ipc_get_slice(in);
+	enum err e = ipc_get_end(in);
+
+	for (unsigned i = 0; e == E_OK && i < w->conf.n_listeners; i++) {
+		struct listener *l = &w->listener[i];
+
+		l->policy.apop = l->apop && has_word(names, "APOP");
+		for (size_t k = 0; k < l->policy.n_mechanisms; k++)
+			l->mechanisms[k].withheld =
+			    !has_word(names, l->mechanisms[k].name);
+	}
+	if (e == E_OK && !w->accepting)
+		ev_feed_event(w->loop, &w->resume_accept, EV_TIMER);
+	return e;
+}
+
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_CHALLENGE, 1, 0, SASL_MAX + 16, on_challenge },
 	{ IPC_REFUSED, 1, 0, 512, on_refused },
+	{ IPC_SERVED, 1, 0, SERVED_MAX, on_served },
 };
 
 static const struct ipc_rule store_rule[] = {

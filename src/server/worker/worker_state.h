@@ -32,6 +32,9 @@ struct listener {
 	struct worker *worker;
 	ev_io accept;
 	struct pop3_policy policy;
+	struct pop3_mechanism *mechanisms;
+	bool apop; /* it is to be offered, if it can be served */
+	bool client_certificates;
 	enum listen_tls tls;
 };
 
@@ -60,9 +63,9 @@ struct worker {
 	struct ev_loop *loop;
 	struct worker_conf conf;
 	struct listener listener[LISTENERS_MAX];
-	struct pop3_mechanism *mechanisms;
-	size_t n_mechanisms;
 	SSL_CTX *tls;
+	struct client_ca *client_ca; /* NULL: nobody is asked */
+	bool accepting;
 	struct ipc_chan *auth;
 	uint32_t auths;             /* how many there have been */
 	struct store_link **stores; /* by index; NULL: never heard of */

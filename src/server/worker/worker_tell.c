@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "net/client_ca.h"
+#include "net/tls_binding.h"
 #include "server/ipc/proto.h"
 
 void
@@ -36,10 +38,56 @@ put_apop(struct session *s, struct ipc_chan *auth)
 	ipc_put_bytes(auth, timestamp, n);
 }
 
+/* Only what is offered may have been taken away by somebody in between. */
+static bool
+is_binding_offered(const struct session *s)
+{
+	const struct pop3_policy *policy = &s->listener->policy;
+
+	for (size_t i = 0; i < policy->n_mechanisms; i++)
+		if (policy->mechanisms[i].binds &&
+		    !policy->mechanisms[i].withheld)
+			return s->pop3.bindable;
+	return false;
+}
+
+static void
+put_bindings(const struct session *s, struct ipc_chan *auth)
+{
+	static const char *const names[] = { "tls-exporter", "tls-unique",
+		"tls-server-end-point" };
+	struct tls_binding b[BINDINGS_MAX];
+	uint8_t n = 0;
+
+	for (size_t i = 0; i < BINDINGS_MAX; i++)
+		if (s->pop3.request.mechanism->binds &&
+		    tls_binding_get(&s->conn, names[i], &b[n]) == E_OK)
+			n++;
+	ipc_put_u8(auth, n);
+	for (uint8_t i = 0; i < n; i++) {
+		ipc_put_str(auth, b[i].name);
+		ipc_put_bytes(auth, b[i].data, b[i].n);
+	}
+}
+
+static void
+put_certificate(struct session *s, struct ipc_chan *auth)
+{
+	char *der = s->worker->scratch;
+	size_t n = 0;
+
+	if (s->pop3.request.mechanism->certificate)
+		n = client_ca_certificate(&s->conn, der, CLIENT_CERT_MAX);
+	ipc_put_bytes(auth, der, n);
+}
+
 static void
 put_mechanism(struct session *s, struct ipc_chan *auth)
 {
 	ipc_put_str(auth, s->pop3.request.mechanism->name);
+	ipc_put_u8(auth, is_binding_offered(s));
+	put_bindings(s, auth);
+	put_certificate(s, auth);
 	ipc_put_u8(auth, s->pop3.request.has_secret);
 }
 

@@ -118,10 +118,12 @@ maildir_lock_shared(struct maildir *m, int root, struct errbuf *eb)
 	static const struct timespec pause = { 0, SHARED_PAUSE_MS * 1000000 };
 	struct holder holder;
 	enum err e = E_BUSY;
+	/* Who only reads holds up nobody who waits for the same thread. */
+	const unsigned tries = m->hold.read_only ? 1 : SHARED_TRIES;
 
-	if (!m->hold.conf->shared)
+	if (!m->hold.shared)
 		return E_OK;
-	for (unsigned i = 0; i < SHARED_TRIES && e == E_BUSY; i++) {
+	for (unsigned i = 0; i < tries && e == E_BUSY; i++) {
 		if (i != 0)
 			nanosleep(&pause, NULL);
 		e = maildir_lock(root, "shared", &m->lock_fd, &holder, eb);
@@ -135,7 +137,7 @@ maildir_lock_shared(struct maildir *m, int root, struct errbuf *eb)
 void
 maildir_unlock_shared(struct maildir *m)
 {
-	if (!m->hold.conf->shared || m->lock_fd < 0)
+	if (!m->hold.shared || m->lock_fd < 0)
 		return;
 	close(m->lock_fd);
 	m->lock_fd = -1;

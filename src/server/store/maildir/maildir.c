@@ -18,7 +18,8 @@ maildir_new(const struct hold_open *o)
 	m->hold.tag = memcpy(m->tag, o->tag, n);
 	m->path = o->path;
 	m->lock_fd = m->index_fd = -1;
-	m->keeps_index = o->conf->shared;
+	m->hold.read_only = o->read_only;
+	m->hold.shared = m->keeps_index = o->conf->shared || o->read_only;
 	return m;
 }
 

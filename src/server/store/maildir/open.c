@@ -158,7 +158,7 @@ open_quick(struct hold_open *o, struct errbuf *eb)
 	}
 	m->hold.kind = &maildir_kind;
 	o->hold = &m->hold;
-	if (!o->conf->shared)
+	if (!m->hold.shared)
 		e = lock_maildrop(m, root, o, eb);
 	m->hold.unnoted = now && m->lock_fd >= 0;
 	if (e == E_DENIED && !now) {
@@ -194,7 +194,7 @@ open_slow(struct hold_open *o, struct errbuf *eb)
 	enum err e;
 
 	e = maildir_enter(o->path, false, &d, eb);
-	if (e == E_NOENT && o->conf->create &&
+	if (e == E_NOENT && o->conf->create && !o->read_only &&
 	    (e = maildir_make(o->path, eb)) == E_OK) {
 		log_line(LOG_EVENT, "ev=maildir-made %s", o->tag);
 		e = maildir_enter(o->path, false, &d, eb);
@@ -208,7 +208,8 @@ open_slow(struct hold_open *o, struct errbuf *eb)
 		e = E_AGAIN;
 	}
 	if (e == E_AGAIN && (e = maildir_lock_shared(m, d.root, eb)) == E_OK) {
-		if (m->lock_fd >= 0 && maildir_sweep_due(m->lock_fd))
+		if (m->lock_fd >= 0 && !o->read_only &&
+		    maildir_sweep_due(m->lock_fd))
 			maildir_sweep(&d, o->tag);
 		e = maildir_scan(m, &d, eb);
 		maildir_unlock_shared(m);

@@ -1,0 +1,122 @@
+#include "server/auth/look.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/auth/penalty.h"
+#include "server/auth/place.h"
+#include "server/auth/recent.h"
+#include "server/auth/refuse.h"
+
+static void
+on_checked(struct userfile_wait *w, enum err e)
+{
+	struct signin *s = (void *)((char *)w - offsetof(struct signin, wait));
+
+	if (e != E_OK)
+		signin_refuse(s, SIGN_IN_TEMPORARY, "users-check");
+	else if (s->auth->userfile.users == NULL)
+		signin_refuse(s, SIGN_IN_TEMPORARY, "no-users-file");
+	else if (s->generation != s->auth->userfile.generation)
+		s->decide(s);
+	else
+		signin_deny(s, s->why);
+}
+
+void
+signin_check_users(struct signin *s)
+{
+	s->state = CHECKING;
+	s->checked = true;
+	s->wait.done = on_checked;
+	userfile_check(&s->auth->userfile, &s->wait);
+}
+
+static void
+look(struct signin *s)
+{
+	if (userfile_is_stale(&s->auth->userfile))
+		signin_check_users(s);
+	else
+		s->decide(s);
+}
+
+static void
+on_delayed(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	look(t->data);
+}
+
+/* How long it waits until it is looked at: what failures of its address have
+ * cost, and whoever made them did not wait for.  Not for a user who signed in
+ * from there lately, with this password; where there is none yet, one try is
+ * given them, as a failure makes them unknown again. */
+static uint32_t
+delay_due(struct signin *s)
+{
+	struct auth *a = s->auth;
+	uint64_t now = clock_ms();
+	uint32_t ms = penalty_due(a->penalty, s->origin, now);
+
+	if (ms == 0)
+		return 0;
+	if (s->sasl != NULL && s->password == NULL)
+		return recent_has(a->recent, s->who, now) ? 0 : ms;
+	return recent_confirms(a->recent, s->who, signin_tried(s), now) ? 0
+									: ms;
+}
+
+void
+signin_look(struct signin *s)
+{
+	uint32_t ms;
+
+	s->who = recent_who(s->auth->recent, s->origin, s->user);
+	if ((ms = delay_due(s)) != 0)
+		signin_wait(s, DELAYED, ms, on_delayed);
+	else
+		look(s);
+}
+
+bool
+signin_name(struct signin *s, struct slice name)
+{
+	size_t n = name.n < NAME_MAX_OCTETS ? name.n : NAME_MAX_OCTETS;
+	enum err e = name_normalize(&s->auth->rule, name, s->user, NULL);
+
+	memcpy(s->name, name.p, n);
+	s->name[n] = '\0';
+	if (e == E_OK)
+		return true;
+	s->user[0] = '\0';
+	if (e == E_FORMAT)
+		signin_deny(s, "bad-name");
+	else
+		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
+	return false;
+}
+
+bool
+signin_is_self(const struct signin *s, struct slice authzid)
+{
+	char name[NAME_MAX_OCTETS + 1];
+
+	return authzid.n == 0 ||
+	       (name_normalize(&s->auth->rule, authzid, name, NULL) == E_OK &&
+		   strcmp(name, s->user) == 0);
+}
+
+void
+signin_judge(struct signin *s, enum err e)
+{
+	if (e == E_OK && s->known)
+		signin_place(s);
+	else if (e == E_NOMEM)
+		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
+	else if (e == E_CONFIG && s->known)
+		signin_refuse(s, SIGN_IN_PERMANENT, "hash");
+	else if (!s->checked)
+		signin_check_users(s); /* the user may just have been added */
+	else
+		signin_deny(s, s->why);
+}

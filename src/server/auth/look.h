@@ -1,0 +1,29 @@
+/*
+ * look.h - when a sign-in is looked at, and what comes of a verdict.
+ */
+#ifndef SERVER_AUTH_LOOK_H
+#define SERVER_AUTH_LOOK_H
+
+#include "server/auth/signin_state.h"
+
+/* Whom the client claims to be.  False: it is no name, and the sign-in is
+ * over. */
+bool signin_name(struct signin *s, struct slice name);
+
+/* May s->user act for authzid?  Nobody may act for another. */
+bool signin_is_self(const struct signin *s, struct slice authzid);
+
+/* s->decide() is called when the failures of the address have been paid for and
+ * the users are current as far as we can see. */
+void signin_look(struct signin *s);
+
+/* The parent is asked whether the users are current; s->decide() is called only
+ * if they had changed, else the credentials are refused, for s->why. */
+void signin_check_users(struct signin *s);
+
+/* What came out, for the user as the file has it now: E_OK, E_DENIED, E_CONFIG
+ * (the hash makes no sense), E_NOMEM.  Before it is a refusal the parent is
+ * asked. */
+void signin_judge(struct signin *s, enum err e);
+
+#endif

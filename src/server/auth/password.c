@@ -1,0 +1,136 @@
+#include "server/auth/password.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/auth/look.h"
+#include "server/auth/recent.h"
+#include "server/auth/refuse.h"
+#include "server/auth/vcache.h"
+#include "server/conf/spelling.h"
+
+static void verify(struct signin *s);
+
+static void
+on_hashed(struct hash_job *job)
+{
+	struct signin *s = (void *)((char *)job - offsetof(struct signin, job));
+	struct auth *a = s->auth;
+	const struct user *u;
+
+	if (job->result == E_FULL) {
+		signin_refuse_crowded(s);
+		return;
+	}
+	if (s->is_cheap)
+		job->result = E_DENIED;
+	else if (job->result == E_OK && s->known)
+		vcache_add(
+		    a->verified, s->user, s->stored, s->password, clock_ms());
+	if (s->generation != a->userfile.generation) {
+		u = users_find(a->userfile.users, s->user);
+		if (s->is_cheap || (u != NULL) != s->known ||
+		    (u != NULL && strcmp(u->hash, s->stored) != 0)) {
+			verify(s);
+			return;
+		}
+		s->generation = a->userfile.generation;
+	}
+	signin_judge(s, job->result);
+}
+
+static void
+hash(struct signin *s, const char *stored)
+{
+	struct auth *a = s->auth;
+
+	if (s->known && !s->is_cheap &&
+	    vcache_has(a->verified, s->user, stored, s->password, clock_ms())) {
+		signin_judge(s, E_OK);
+		return;
+	}
+	free(s->stored);
+	if ((s->stored = strdup(stored)) == NULL) {
+		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
+		return;
+	}
+	s->state = HASHING;
+	s->job = (struct hash_job){
+		.stored = s->stored,
+		.password = s->password,
+		.origin = s->origin,
+		.user = recent_who(a->recent, 0, s->user),
+		.known = recent_has(a->recent, s->who, clock_ms()),
+		.done = on_hashed,
+	};
+	if (hashpool_add(a->hashes, &s->job) != E_OK)
+		signin_refuse_crowded(s);
+}
+
+/* A password that is stored as it is, or so that verifying costs nothing.  If it
+ * is wrong and other users have costly ones, it takes as long as theirs: the
+ * time must not tell the two kinds of users apart. */
+static void
+verify_cheap(struct signin *s, const char *stored)
+{
+	const char *costly = users_costly(s->auth->userfile.users);
+	enum err e = scheme_verify(stored, s->password);
+
+	if (e != E_DENIED || costly == NULL) {
+		signin_judge(s, e);
+		return;
+	}
+	s->is_cheap = true;
+	hash(s, costly);
+}
+
+/* Against the users that there are now. */
+static void
+verify(struct signin *s)
+{
+	const struct userfile *f = &s->auth->userfile;
+	const struct user *u = users_find(f->users, s->user);
+	const char *stored = u != NULL ? u->hash : NULL;
+
+	s->generation = f->generation;
+	s->is_cheap = false;
+	s->why = u == NULL ? "unknown-user" : "password";
+	if (u != NULL && scheme_check(stored, NULL) == E_DENIED) {
+		s->why = "locked";
+		u = NULL;
+	}
+	s->known = u != NULL;
+	if (u == NULL) /* let it take as long as if there were one */
+		stored = users_costly(f->users);
+	if (s->timestamp != NULL)
+		signin_judge(s, u == NULL ? E_DENIED
+					  : scheme_verify_apop(stored,
+						s->timestamp, s->digest));
+	else if (stored == NULL)
+		signin_judge(s, E_DENIED);
+	else if (!scheme_is_costly(stored))
+		verify_cheap(s, stored);
+	else
+		hash(s, stored);
+}
+
+void
+signin_claim(struct signin *s, struct slice name, const struct slice *password)
+{
+	s->decide = verify;
+	if (!signin_name(s, name))
+		return;
+	if (password != NULL) {
+		if (!text_is_secret(*password)) {
+			signin_deny(s, "bad-password");
+			return;
+		}
+		s->password = strndup(password->p, password->n);
+		if (s->password == NULL) {
+			signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
+			return;
+		}
+	}
+	signin_look(s);
+}

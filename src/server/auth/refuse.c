@@ -1,0 +1,243 @@
+#include "server/auth/refuse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sasl/sasl.h"
+#include "server/auth/auth_worker.h"
+#include "server/auth/penalty.h"
+#include "server/auth/recent.h"
+
+/* Refusals for want of room are logged by their number, this often. */
+static const ev_tstamp CROWD_LOG = 10;
+
+/* ---- life ---- */
+
+struct signin *
+signin_begin(
+    struct auth_worker *w, uint64_t sid, const char *peer, const char *method)
+{
+	struct auth *a = w->auth;
+	struct signin *s;
+
+	if (a->n_signins >= SIGNINS_MAX || (s = calloc(1, sizeof(*s))) == NULL)
+		return NULL;
+	a->n_signins++;
+	s->auth = a;
+	s->worker = w;
+	s->worker_index = w->index;
+	s->sid = sid;
+	s->method = method;
+	memcpy(s->peer, peer, strnlen(peer, PEER_MAX - 1));
+	s->origin = penalty_origin(a->penalty, s->peer);
+	/* Where there is neither, each try is one of its own. */
+	memcpy(s->digest, &sid, sizeof(sid));
+	return s;
+}
+
+static void
+forget_exchange(struct exchange *x)
+{
+	if (x == NULL)
+		return;
+	if (x->response != NULL)
+		explicit_bzero(x->response, x->response_n);
+	free(x->response);
+	free(x->certificate);
+	explicit_bzero(x, sizeof(*x));
+	free(x);
+}
+
+void
+signin_forget_secrets(struct signin *s)
+{
+	if (s->password != NULL)
+		explicit_bzero(s->password, strlen(s->password));
+	free(s->password);
+	s->password = NULL;
+	if (s->stored != NULL)
+		explicit_bzero(s->stored, strlen(s->stored));
+	free(s->stored);
+	s->stored = NULL;
+	explicit_bzero(s->digest, sizeof(s->digest));
+	sasl_server_free(s->sasl);
+	s->sasl = NULL;
+	s->tried = (struct slice){ NULL, 0 };
+	forget_exchange(s->exchange);
+	s->exchange = NULL;
+}
+
+void
+signin_finish(struct signin *s, uint32_t store)
+{
+	if (s->worker != NULL)
+		auth_worker_signed_in(s->worker, s->sid, store);
+	ev_timer_stop(s->auth->loop, &s->delay);
+	s->auth->n_signins--;
+	signin_forget_secrets(s);
+	free(s->timestamp);
+	free(s->mail);
+	free(s);
+}
+
+void
+signin_abandon(struct signin *s)
+{
+	auth_worker_signed_in(s->worker, s->sid, 0);
+	s->worker = NULL;
+	/* What is being verified goes on, so that a failure counts. */
+	if (s->state == CHECKING ||
+	    (s->state == HASHING && !hashpool_cancel(s->auth->hashes, &s->job)))
+		return;
+	if (s->state == PLACING)
+		store_wait_cancel(&s->store);
+	signin_finish(s, 0);
+}
+
+/* ---- refusing ---- */
+
+static const char *const code_word[SIGN_IN_CODES] = {
+	[SIGN_IN_CREDENTIALS] = "auth",
+	[SIGN_IN_TEMPORARY] = "temporary",
+	[SIGN_IN_PERMANENT] = "permanent",
+	[SIGN_IN_IN_USE] = "in-use",
+	[SIGN_IN_MALFORMED] = "malformed",
+};
+
+/* Who the client says it is. */
+static const char *
+claimed(const struct signin *s)
+{
+	return s->user[0] != '\0' ? s->user : s->name;
+}
+
+static void
+answer(struct signin *s)
+{
+	if (s->worker != NULL)
+		auth_worker_refuse(s->worker, s->sid, s->code, claimed(s));
+	signin_finish(s, 0);
+}
+
+void
+signin_wait(struct signin *s, enum signin_state state, uint32_t ms,
+    void (*then)(struct ev_loop *loop, ev_timer *t, int revents))
+{
+	s->state = state;
+	ev_now_update(s->auth->loop);
+	ev_timer_init(&s->delay, then, ms / 1e3, 0);
+	s->delay.data = s;
+	ev_timer_start(s->auth->loop, &s->delay);
+}
+
+static void
+on_held(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	answer(t->data);
+}
+
+/* What s->code says, when that has been paid for. */
+static void
+answer_after(struct signin *s, uint32_t ms)
+{
+	signin_forget_secrets(s);
+	if (ms == 0 || s->worker == NULL)
+		answer(s);
+	else
+		signin_wait(s, HELD, ms, on_held);
+}
+
+static void
+log_refused(const struct signin *s)
+{
+	char user[NAME_MAX_OCTETS * 4 + 1], peer[PEER_MAX * 4];
+	const char *name = claimed(s);
+
+	str_escape(user, sizeof(user), name, strlen(name));
+	str_escape(peer, sizeof(peer), s->peer, strlen(s->peer));
+	log_line(s->code == SIGN_IN_CREDENTIALS ? LOG_EVENT : LOG_WARNING,
+	    "ev=login-failed sid=%u.%llx user=%s ip=%s method=%s code=%s "
+	    "why=%s",
+	    s->worker_index, (unsigned long long)s->sid, user, peer, s->method,
+	    code_word[s->code], s->why);
+}
+
+void
+signin_refuse(struct signin *s, enum sign_in_code code, const char *why)
+{
+	s->code = code;
+	s->why = why;
+	log_refused(s);
+	answer(s);
+}
+
+struct slice
+signin_tried(const struct signin *s)
+{
+	if (s->tried.n != 0)
+		return s->tried;
+	return s->password != NULL
+		   ? (struct slice){ s->password, strlen(s->password) }
+		   : (struct slice){ (const char *)s->digest,
+			     sizeof(s->digest) };
+}
+
+void
+signin_deny(struct signin *s, const char *why)
+{
+	struct auth *a = s->auth;
+	uint32_t ms = 0;
+
+	s->code = SIGN_IN_CREDENTIALS;
+	s->why = why;
+	log_refused(s);
+	recent_forget(a->recent, s->who);
+	if (a->conf.penalties)
+		ms = penalty_raise(a->penalty, s->origin, s->user,
+		    signin_tried(s), clock_ms());
+	answer_after(s, ms);
+}
+
+static void
+on_crowd_log(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	struct auth *a = t->data;
+
+	if (a->crowded != 0)
+		log_line(LOG_WARNING, "ev=login-crowd refused=%u", a->crowded);
+	else
+		ev_timer_stop(loop, t);
+	a->crowded = 0;
+}
+
+/* The first of a crowd has a line of its own, the others are counted. */
+static void
+log_crowded(struct signin *s)
+{
+	struct auth *a = s->auth;
+
+	if (ev_is_active(&a->crowd_log)) {
+		a->crowded++;
+		return;
+	}
+	log_refused(s);
+	ev_timer_init(&a->crowd_log, on_crowd_log, CROWD_LOG, CROWD_LOG);
+	a->crowd_log.data = a;
+	ev_timer_start(a->loop, &a->crowd_log);
+}
+
+void
+signin_refuse_crowded(struct signin *s)
+{
+	struct auth *a = s->auth;
+	uint32_t ms = 0;
+
+	s->code = SIGN_IN_TEMPORARY;
+	s->why = "hash-queue";
+	log_crowded(s);
+	if (a->conf.penalties)
+		ms = penalty_load(a->penalty, s->origin, clock_ms());
+	answer_after(s, ms);
+}

@@ -1,0 +1,39 @@
+/*
+ * refuse.h - the life of a sign-in, and how it ends without success.
+ */
+#ifndef SERVER_AUTH_REFUSE_H
+#define SERVER_AUTH_REFUSE_H
+
+#include "server/auth/signin_state.h"
+
+enum { SIGNINS_MAX = 32 * 1024 }; /* at the same time */
+
+/* NULL: too many, or memory.  peer: an address; method: static. */
+struct signin *signin_begin(
+    struct auth_worker *w, uint64_t sid, const char *peer, const char *method);
+
+/* Secrets are not needed any longer than this. */
+void signin_forget_secrets(struct signin *s);
+
+/* store: the serial number of the one that has it now, or 0. */
+void signin_finish(struct signin *s, uint32_t store);
+
+/* Nobody waits for the answer any more.  A failure still counts. */
+void signin_abandon(struct signin *s);
+
+void signin_wait(struct signin *s, enum signin_state state, uint32_t ms,
+    void (*then)(struct ev_loop *loop, ev_timer *t, int revents));
+
+/* What was tried: for who counts failures. */
+struct slice signin_tried(const struct signin *s);
+
+/* Each is the end, perhaps later.  why: a word for the log, static.  The
+ * credentials are wrong; anything else. */
+void signin_deny(struct signin *s, const char *why);
+void signin_refuse(struct signin *s, enum sign_in_code code, const char *why);
+
+/* Too many passwords wait to be verified.  It is nobody's failure, but it costs
+ * their address time as one would: there the crowd may come from. */
+void signin_refuse_crowded(struct signin *s);
+
+#endif

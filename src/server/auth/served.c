@@ -1,0 +1,72 @@
+#include "server/auth/served.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "sasl/sasl.h"
+#include "server/auth/auth_worker.h"
+#include "server/users/scheme.h"
+
+static bool
+is_anonymous_there(const struct auth *a)
+{
+	struct slice name = { a->conf.anonymous, strlen(a->conf.anonymous) };
+	char user[NAME_MAX_OCTETS + 1];
+
+	return name.n != 0 &&
+	       name_normalize(&a->rule, name, user, NULL) == E_OK &&
+	       users_find(a->userfile.users, user) != NULL;
+}
+
+bool
+served_has(const struct auth *a, const struct sasl_mechanism *m)
+{
+	const struct users *users = a->userfile.users;
+
+	switch (m->asks) {
+	case SASL_PASSWORD: return true;
+	case SASL_LOOKUP:
+		return users != NULL &&
+		       (users_uses(users) & scheme_use_of(m)) != 0;
+	case SASL_EXTERNAL: return a->client_ca != NULL;
+	case SASL_ANYBODY: return users != NULL && is_anonymous_there(a);
+	default: return false;
+	}
+}
+
+static void
+list(const struct auth *a, char out[SERVED_MAX])
+{
+	const struct users *users = a->userfile.users;
+	size_t n = 0;
+
+	out[0] = '\0';
+	if (a->conf.apop && users != NULL &&
+	    (users_uses(users) & SCHEME_READABLE) != 0)
+		n += (size_t)snprintf(out, SERVED_MAX, "APOP ");
+	for (size_t i = 0; sasl_mechanisms[i] != NULL && n < SERVED_MAX; i++)
+		if (served_has(a, sasl_mechanisms[i]))
+			n += (size_t)snprintf(out + n, SERVED_MAX - n, "%s ",
+			    sasl_mechanisms[i]->name);
+}
+
+void
+served_tell(const struct auth *a, struct auth_worker *w)
+{
+	if (a->served[0] != '\0')
+		auth_worker_served(w, a->served);
+}
+
+void
+served_tell_all(struct auth *a)
+{
+	char now[SERVED_MAX];
+	struct auth_worker *w;
+
+	list(a, now);
+	if (strcmp(now, a->served) == 0)
+		return;
+	memcpy(a->served, now, sizeof(now));
+	LIST_FOREACH (w, &a->workers, entry)
+		auth_worker_served(w, a->served);
+}

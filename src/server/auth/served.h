@@ -1,0 +1,18 @@
+/*
+ * served.h - which mechanisms can be served, as the users are now, and that the
+ * workers know it: nothing is announced that nobody could use.
+ */
+#ifndef SERVER_AUTH_SERVED_H
+#define SERVER_AUTH_SERVED_H
+
+#include "server/auth/process.h"
+
+struct sasl_mechanism;
+
+bool served_has(const struct auth *a, const struct sasl_mechanism *m);
+
+/* Tells one worker, or, if something has changed, all of them. */
+void served_tell(const struct auth *a, struct auth_worker *w);
+void served_tell_all(struct auth *a);
+
+#endif

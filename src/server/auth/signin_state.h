@@ -1,0 +1,90 @@
+/*
+ * signin_state.h - one sign-in, shared by its files.  Each uses those before
+ * it:
+ *
+ *	refuse.c    its life; how it ends without success
+ *	place.c     how it ends with success: a store is given the session
+ *	look.c      when it is looked at: delays, whether the users are current
+ *	password.c  a password, or APOP's digest
+ *	exchange.c  mechanisms that do not send a password
+ *	signin.c    how each begins
+ */
+#ifndef SERVER_AUTH_SIGNIN_STATE_H
+#define SERVER_AUTH_SIGNIN_STATE_H
+
+#include <ev.h>
+
+#include "server/auth/hashpool.h"
+#include "server/auth/process.h"
+#include "server/auth/stores.h"
+#include "server/users/scheme.h"
+
+struct sasl_server;
+
+enum { BINDING_NAME = 32, BINDING_MAX = 64 };
+
+/* Of a mechanism that does not send a password: exchange.c. */
+struct exchange {
+	const struct sasl_mechanism *mechanism;
+	struct sasl_channel channel;
+	struct sasl_binding binding[BINDINGS_MAX];
+	char binding_name[BINDINGS_MAX][BINDING_NAME];
+	uint8_t binding_data[BINDINGS_MAX][BINDING_MAX];
+	char *certificate; /* DER */
+	size_t certificate_n;
+	/* SCRAM: what was said of the keys, and the rest of them if they need
+	 * not be made. */
+	struct sasl_keys keys;
+	bool makes_keys;  /* before the next message, which waits meanwhile */
+	bool is_readable; /* they are made of this user's password */
+	char *response;
+	size_t response_n;
+};
+
+enum signin_state { SASL, DELAYED, CHECKING, HASHING, PLACING, HELD };
+
+struct signin {
+	struct auth *auth;
+	struct auth_worker *worker; /* NULL: abandoned */
+	uint64_t sid;
+	enum signin_state state;
+	uint16_t worker_index;
+	const char *method;
+	char peer[PEER_MAX];
+	uint64_t origin; /* of penalty_origin() */
+	uint64_t who;    /* of recent_who(), once the user is known */
+	char user[NAME_MAX_OCTETS + 1]; /* by the rule for names, or empty */
+	char name[NAME_MAX_OCTETS + 1]; /* as the client gave it, cut */
+	struct sasl_server *sasl;
+	struct exchange *exchange; /* of exchange.c */
+
+	/* What is to be verified: a password, or for APOP a timestamp and a
+	 * digest. */
+	char *password;
+	char *timestamp;
+	uint8_t digest[APOP_DIGEST];
+	/* What tells two wrong tries from the same one twice; empty: it is the
+	 * password or the digest. */
+	struct slice tried;
+
+	/* How far that is. */
+	void (*decide)(struct signin *s); /* by the users as they are now */
+	bool checked;        /* the parent was asked about the users file */
+	bool known;          /* there is such a user, and not locked out */
+	uint64_t generation; /* of the users it was verified against, or 0 */
+	char *stored;        /* for the job */
+	bool is_cheap; /* it is known to be wrong; the job only takes time */
+	struct hash_job job;
+	struct userfile_wait wait;
+	const char *why; /* it does not match */
+
+	/* Where the mail is. */
+	char *mail;
+	bool read_only;
+	struct store_wait store;
+
+	enum sign_in_code code;
+	ev_timer delay;
+};
+
+#endif
