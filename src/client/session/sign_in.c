@@ -79,11 +79,15 @@ secret_has_come(void *arg, enum err e, const char *value, const char *words)
 	visit_enter(v, STEP_DIAL);
 }
 
-/* The certificate says who we are. */
+/* The certificate says who we are, or nobody asks. */
 static bool
 needs_no_secret(const struct account *a)
 {
-	return (sasl_flags(a->auth) & SASL_NEEDS_CERTIFICATE) != 0 ||
+	const struct sasl_mechanism *m =
+	    sasl_find((struct slice){ a->auth, strlen(a->auth) });
+
+	return (m != NULL &&
+		   !(m->flags & (SASL_NEEDS_PASSWORD | SASL_NEEDS_TOKEN))) ||
 	       (a->client_certificate != NULL && !has_password(a) &&
 		   !wants_token(a));
 }

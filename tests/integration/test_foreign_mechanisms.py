@@ -1,0 +1,232 @@
+"""Other people's clients, and ours, sign in by every mechanism over TLS, and
+are refused where they must be."""
+import os
+import shutil
+import ssl
+import subprocess
+
+import pytest
+
+import drop
+import malote
+from authority import Authority
+from server import PATIENCE, free_port
+
+pytestmark = pytest.mark.ours
+
+EVERY = ("SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS EXTERNAL SCRAM-SHA-256 "
+         "SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5 ANONYMOUS")
+PASSWORD = "pencil"
+MESSAGES = 3
+
+
+class Site:
+    """A server with everything, and one that offers PLAIN only."""
+
+    def __init__(self, place, serve):
+        self.home = place.path + "/home"
+        os.mkdir(self.home, 0o755)
+        self.box = place.maildir(drop.make(5, MESSAGES))
+        self.people = Authority(place.path)
+        self.people.make("user", "/CN=user")
+        self.cert_port = free_port()
+        users = [("user", PASSWORD, self.box)]
+        self.server = serve(users, """
+mechanisms = "%s"
+apop = yes
+anonymous = "user"
+client_ca = '%s'
+client_name = "cn"
+sessions = "shared"
+listener "certificates" {
+	address = "127.0.0.1"
+	port = %d
+	tls = "tls"
+	client_certificates = yes
+}
+""" % (EVERY, self.people.path("ca.pem"), self.cert_port))
+        self.less = serve(users, "sessions = \"shared\"\n")
+        self.ca = self.home + "/ca.pem"
+        with open(self.ca, "w", encoding="ascii") as f:
+            for server in (self.server, self.less):
+                f.write(ssl.get_server_certificate(
+                    ("127.0.0.1", server.tls_port)))
+
+    def write(self, name, text):
+        path = os.path.join(self.home, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(path, 0o600)
+        return path
+
+    def run(self, *command):
+        """How it ended."""
+        env = {"HOME": self.home, "PATH": os.environ["PATH"], "LANG": "C",
+               "LOGNAME": "tester", "USER": "tester"}
+        return subprocess.run(
+            command, env=env, cwd=self.home, stdin=subprocess.DEVNULL,
+            capture_output=True, timeout=60 * PATIENCE, check=False)
+
+    def signed_in(self, method, count):
+        events = self.server.events("login")
+        assert [e["method"] for e in events] == [method] * count, events
+
+
+@pytest.fixture
+def site(place, serve):
+    return Site(place, serve)
+
+
+def needs(program):
+    return pytest.mark.skipif(shutil.which(program) is None,
+                              reason=program + " is not installed")
+
+
+# ---- mpop ----
+
+def mpop(site, auth, port, password=PASSWORD, more=""):
+    shutil.rmtree(site.home + "/in", ignore_errors=True)
+    for d in ("cur", "new", "tmp"):
+        os.makedirs(site.home + "/in/" + d)
+    rc = site.write("mpoprc", """
+account default
+host localhost
+port %d
+user user
+password %s
+auth %s
+tls on
+tls_starttls off
+tls_trust_file %s
+delivery maildir %s/in
+uidls_file %s/uidls-none
+keep on
+only_new off
+timeout 30
+%s""" % (port, password, auth, site.ca, site.home, site.home, more))
+    done = site.run("mpop", "-C", rc, "-q")
+    return done.returncode == 0 and \
+        len(os.listdir(site.home + "/in/new")) == MESSAGES, done
+
+
+@needs("mpop")
+@pytest.mark.parametrize("auth,method", [
+    ("scram-sha-256", "SCRAM-SHA-256"), ("scram-sha-1", "SCRAM-SHA-1"),
+    ("plain", "PLAIN"), ("login", "LOGIN"), ("cram-md5", "CRAM-MD5"),
+    ("user", "USER"), ("apop", "APOP")])
+def test_mpop(site, auth, method):
+    good, done = mpop(site, auth, site.server.tls_port)
+    assert good, done
+    site.signed_in(method, 1)
+    assert not mpop(site, auth, site.server.tls_port, "other")[0]
+    site.server.await_event("login-failed")
+    site.signed_in(method, 1)
+    if method not in ("PLAIN", "LOGIN", "USER"):
+        assert not mpop(site, auth, site.less.tls_port)[0]
+
+
+@needs("mpop")
+def test_mpop_external(site):
+    more = "tls_cert_file %s\ntls_key_file %s\n" % (
+        site.people.path("user.pem"), site.people.path("user.key"))
+    good, done = mpop(site, "external", site.cert_port, more=more)
+    assert good, done
+    site.signed_in("EXTERNAL", 1)
+    assert not mpop(site, "external", site.cert_port)[0]
+    assert not mpop(site, "external", site.server.tls_port, more=more)[0]
+
+
+# ---- curl ----
+
+def curl(site, auth, port, password=PASSWORD, *more):
+    return site.run("curl", "-sS", "--fail", "-u", "user:" + password,
+                    "--cacert", site.ca, "--login-options", "AUTH=" + auth,
+                    *more, "pop3s://localhost:%d/" % port)
+
+
+@needs("curl")
+@pytest.mark.parametrize("auth,method", [
+    ("PLAIN", "PLAIN"), ("LOGIN", "LOGIN"), ("CRAM-MD5", "CRAM-MD5"),
+    ("+APOP", "APOP")])
+def test_curl(site, auth, method):
+    done = curl(site, auth, site.server.tls_port)
+    assert done.returncode == 0, done
+    assert len(done.stdout.splitlines()) == MESSAGES
+    site.signed_in(method, 1)
+    assert curl(site, auth, site.server.tls_port, "other").returncode == 67
+    if method not in ("PLAIN", "LOGIN"):
+        assert curl(site, auth, site.less.tls_port).returncode == 67
+
+
+@needs("curl")
+def test_curl_external(site):
+    person = ["--cert", site.people.path("user.pem"), "--key",
+              site.people.path("user.key")]
+    done = curl(site, "EXTERNAL", site.cert_port, "", *person)
+    assert done.returncode == 0, done
+    site.signed_in("EXTERNAL", 1)
+    assert curl(site, "EXTERNAL", site.cert_port, "").returncode != 0
+
+
+# ---- fetchmail ----
+
+def fetchmail(site, how, port, password=PASSWORD):
+    rc = site.write("fetchmailrc", """
+poll localhost with proto %s port %d timeout 30
+    user "user" password "%s" is tester here
+    keep fetchall ssl sslcertck sslcertfile "%s"
+    mda "/bin/cat"
+""" % (how, port, password, site.ca))
+    os.chmod(rc, 0o600)
+    return site.run("fetchmail", "--nosyslog", "--invisible", "-f", rc,
+                    "--pidfile", site.home + "/pid")
+
+
+@needs("fetchmail")
+@pytest.mark.parametrize("how,method", [
+    ("POP3 auth cram-md5", "CRAM-MD5"), ("APOP", "APOP"),
+    ("POP3 auth password", "USER")])
+def test_fetchmail(site, how, method):
+    done = fetchmail(site, how, site.server.tls_port)
+    assert done.returncode == 0, done
+    site.signed_in(method, 1)
+    assert fetchmail(site, how, site.server.tls_port, "other").returncode == 3
+
+
+# ---- malote ----
+
+def collect(site, port, name, **settings):
+    m = malote.Malote("%s/%s" % (site.home, name))
+    m.account(port=port, server="localhost", security="tls", user="user",
+              password=PASSWORD, ca_file=site.ca, keep="yes")
+    m.account(**settings)
+    done = m.run("collect", status=None)
+    return done.code == 0 and len(m.files()) == MESSAGES, done
+
+
+@pytest.mark.parametrize("auth", EVERY.lower().split())
+def test_malote(site, auth):
+    """C-5802-01: the channel is bound by tls-exporter."""
+    port = site.server.tls_port
+    more = {}
+    if auth == "external":
+        port = site.cert_port
+        more = {"client_certificate": site.people.path("user.pem"),
+                "client_key": site.people.path("user.key"), "password": None}
+    if auth == "anonymous":
+        more = {"password": None}
+    good, done = collect(site, port, "good", auth=auth, **more)
+    assert good, done
+    site.signed_in(auth.upper(), 1)
+    if "password" not in more:
+        assert not collect(site, port, "bad", auth=auth, password="x")[0]
+        site.server.await_event("login-failed")
+    if auth not in ("plain", "login"):
+        assert not collect(site, site.less.tls_port, "less", auth=auth,
+                           **more)[0]
+    site.signed_in(auth.upper(), 1)
+
+
+def test_malote_takes_the_strongest(site):
+    assert collect(site, site.server.tls_port, "auto")[0]
+    site.signed_in("SCRAM-SHA-256-PLUS", 1)
