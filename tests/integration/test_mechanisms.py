@@ -579,7 +579,7 @@ def listing(folder):
 
 
 def test_anonymous(public, place, connect):
-    """RFC 4505: many at a time, and nothing changes."""
+    """S-4505-01: many at a time, and nothing changes."""
     server = public("mark_seen = yes\n")
     before = listing(place.path + "/public")
     sessions = [connect(server.port) for _ in range(8)]

@@ -87,7 +87,7 @@ test_client_says_once(void **state)
 static void
 test_anonymous(void **state)
 {
-	/* RFC 4505: an address, other words, or nothing. */
+	/* S-4505-01 */
 	static const struct slice good[] = { LIT(""), LIT("a@b.org"),
 		LIT("ol\xc3\xa1") };
 	static const struct slice bad[] = { LIT("\0"), LIT("\xff") };
