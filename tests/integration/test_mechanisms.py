@@ -629,3 +629,46 @@ def test_anonymous_without_a_maildrop(place, serve, connect):
     session = connect(server.port)
     assert offered(session) == ["PLAIN"]
     session.err("AUTH ANONYMOUS =", "")
+
+
+# ---- the manual ----
+
+def examples():
+    """What maloted.conf(5) shows of signing in."""
+    with open(TOP + "/doc/man/maloted.conf.5.scd", encoding="utf-8") as f:
+        blocks = f.read().split("```")[1::2]
+    return [b for b in blocks if "mechanisms" in b]
+
+
+def test_manual(place, serve, connect):
+    """Its examples work as they stand there, but for paths and a port."""
+    scram_, external_, public_ = examples()
+    maildir = place.maildir(drop.make(5, 2), "public")
+    users = [(name, PASSWORD, maildir)
+             for name in ("ana@example.org", "printer", "public")]
+
+    server = serve(users, 'sessions = "shared"\n' + scram_)
+    session = connect(server.tls_port, pop3.context())
+    assert offered(session) == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256",
+                                "PLAIN", "LOGIN"]
+    assert scram(session, SCRAM[0], "ana@example.org",
+                 PASSWORD)[0][:3] == b"+OK"
+    session.quit()
+
+    ca, port = Authority(place.path), free_port()
+    ca.revoke()
+    text = external_.replace("/etc/malote/people.pem", ca.path("ca.pem"))
+    text = text.replace("/etc/malote/people.crl", ca.path("crl.pem"))
+    serve(users, text.replace("10995", str(port)))
+    tls = ca.make("ana", "/CN=a", "subjectAltName=email:ana@example.org")
+    session = connect(port, tls)
+    assert offered(session) == ["EXTERNAL"]
+    session.ok("AUTH EXTERNAL =")
+    session.quit()
+
+    server = serve(users, public_)
+    session = connect(server.port)
+    assert cram(session, "printer", PASSWORD).startswith(b"+OK")
+    session = connect(server.port)
+    session.ok("AUTH ANONYMOUS =")
+    assert session.stat()[0] == 2

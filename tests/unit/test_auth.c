@@ -12,14 +12,18 @@
 #include <cmocka.h>
 #include <ev.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "sasl/sasl.h"
 #include "server/auth/auth.h"
 #include "server/users/scheme.h"
 
@@ -1223,6 +1227,233 @@ expect_challenge(uint64_t sid, const char *text)
 	assert_string_equal(c.text, text);
 }
 
+/* ---- SCRAM: what it costs ---- */
+
+/* PBKDF2s that the process under test has made; ours are not counted. */
+static struct {
+	pid_t ours;
+	unsigned *made;
+} pbkdf2;
+
+int __real_PKCS5_PBKDF2_HMAC(const char *pass, int passlen,
+    const unsigned char *salt, int saltlen, int iter, const EVP_MD *digest,
+    int keylen, unsigned char *out);
+int __wrap_PKCS5_PBKDF2_HMAC(const char *pass, int passlen,
+    const unsigned char *salt, int saltlen, int iter, const EVP_MD *digest,
+    int keylen, unsigned char *out);
+
+int
+__wrap_PKCS5_PBKDF2_HMAC(const char *pass, int passlen,
+    const unsigned char *salt, int saltlen, int iter, const EVP_MD *digest,
+    int keylen, unsigned char *out)
+{
+	if (pbkdf2.made != NULL && getpid() != pbkdf2.ours)
+		__atomic_add_fetch(pbkdf2.made, 1, __ATOMIC_SEQ_CST);
+	return __real_PKCS5_PBKDF2_HMAC(
+	    pass, passlen, salt, saltlen, iter, digest, keylen, out);
+}
+
+struct said {
+	uint64_t sid;
+	char text[SASL_MAX];
+	size_t n;
+};
+
+static enum err
+take_said(void *arg, struct ipc_in *in)
+{
+	struct said *s = arg;
+	struct slice text;
+
+	s->sid = ipc_get_u64(in);
+	text = ipc_get_slice(in);
+	assert_true(text.n <= sizeof(s->text));
+	memcpy(s->text, text.p, text.n);
+	s->n = text.n;
+	return ipc_get_end(in);
+}
+
+static struct slice
+await_said(uint64_t sid, struct said *s)
+{
+	skip_served(rig.pop3_fd[0], SOON);
+	assert_int_equal(
+	    ipc_wait_one(rig.pop3_fd[0], IPC_CHALLENGE, SOON, take_said, s),
+	    E_OK);
+	assert_int_equal(s->sid, sid);
+	return (struct slice){ s->text, s->n };
+}
+
+/* A client that has said its first message, and heard the answer. */
+struct scram {
+	struct sasl_credentials cred;
+	struct sasl_client *client;
+	struct said said;
+	struct buf out;
+};
+
+static void
+scram_begin_as(
+    struct scram *sc, uint64_t sid, const char *name, const char *password)
+{
+	static const char mechanism[] = "SCRAM-SHA-256";
+
+	memset(sc, 0, sizeof(*sc));
+	sc->cred.authcid = (struct slice){ name, strlen(name) };
+	sc->cred.password = (struct slice){ password, strlen(password) };
+	sc->client = sasl_client_new(
+	    sasl_find((struct slice){ mechanism, strlen(mechanism) }),
+	    &sc->cred);
+	buf_init(&sc->out, SASL_MAX, true);
+	assert_int_equal(
+	    sasl_client_step(sc->client, (struct slice){ "", 0 }, &sc->out),
+	    SASL_MORE);
+	sasl(sid, mechanism, buf_data(&sc->out), sc->out.len);
+	buf_consume(&sc->out, sc->out.len);
+	assert_int_equal(
+	    sasl_client_step(sc->client, await_said(sid, &sc->said), &sc->out),
+	    SASL_MORE);
+}
+
+static void
+scram_finish(struct scram *sc, uint64_t sid)
+{
+	sasl_step(sid, buf_data(&sc->out), sc->out.len);
+}
+
+static void
+scram_free(struct scram *sc)
+{
+	sasl_client_free(sc->client);
+	buf_free(&sc->out);
+}
+
+static const struct {
+	const char *name, *stored, *why;
+} kinds[] = {
+	{ "plain", "{PLAIN}pencil", "password" },
+	{ "scram",
+	    "{SCRAM-SHA-256}4096,W22ZaJ0SNY7soEsUEjb6gQ==,"
+	    "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,"
+	    "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+	    "password" },
+	{ "argon", CHEAP, "scheme" },
+	{ "ssha", "{SSHA}mAdraI+LwCPz5ty/q42IRRJz7w2xmEk/", "scheme" },
+	{ "locked", "*", "locked" },
+	{ "nobody", NULL, "unknown-user" },
+};
+
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+static void
+write_kinds(size_t first)
+{
+	char text[2048] = "";
+
+	for (size_t i = first; i < KINDS; i++)
+		if (kinds[i].stored != NULL)
+			snprintf(text + strlen(text),
+			    sizeof(text) - strlen(text), "%s:%s\n",
+			    kinds[i].name, kinds[i].stored);
+	write_users(rig.users, text);
+	send_users(rig.users);
+}
+
+/* S-5802-03: a name that is there and one that is not cost the same steps:
+ * counted, as no clock is. */
+static void
+test_scram_costs_the_same(void **state)
+{
+	struct said proof;
+	uint64_t sid = 1;
+	struct scram sc;
+	int store;
+
+	(void)state;
+	/* With a readable password in the file each name costs one; without
+	 * any, none. */
+	for (size_t first = 0; first < 2; first++) {
+		write_kinds(first);
+		for (size_t i = first; i < KINDS; i++, sid++) {
+			*pbkdf2.made = 0;
+			scram_begin_as(&sc, sid, kinds[i].name, "wrong");
+			assert_int_equal(*pbkdf2.made, 0);
+			scram_finish(&sc, sid);
+			answer_unchanged();
+			refused(sid, SIGN_IN_CREDENTIALS, kinds[i].why);
+			assert_int_equal(*pbkdf2.made, first == 0);
+			scram_free(&sc);
+		}
+		/* RFC 7677 s3: salt and keys of the example's password. */
+		*pbkdf2.made = 0;
+		scram_begin_as(&sc, sid, "scram", "pencil");
+		scram_finish(&sc, sid);
+		assert_int_equal(sasl_client_step(sc.client,
+				     await_said(sid, &proof), &sc.out),
+		    SASL_DONE);
+		sasl_step(sid, "", 0);
+		opened(sid++, &store);
+		assert_int_equal(*pbkdf2.made, first == 0);
+		scram_free(&sc);
+	}
+}
+
+/* A client or a worker that goes, in each state, leaves nothing that the next
+ * one meets. */
+static void
+test_scram_given_up(void **state)
+{
+	struct scram sc;
+	uint64_t sid = 1;
+	int store;
+
+	(void)state;
+	write_kinds(0);
+	for (int step = 0; step < 2; step++, sid++) {
+		scram_begin_as(&sc, sid, "plain", "wrong");
+		if (step == 1)
+			scram_finish(&sc, sid);
+		about(0, IPC_SIGN_IN_END, sid);
+		scram_free(&sc);
+		sasl(sid, "PLAIN", "\0plain\0pencil", 13);
+		opened(sid, &store);
+	}
+	/* Too late is no fault, and too much is one. */
+	scram_begin_as(&sc, sid, "scram", "pencil");
+	close(rig.pop3_fd[1]);
+	scram_finish(&sc, sid);
+	await_said(sid, &sc.said);
+	sasl_step(sid, "more", 4);
+	refused(sid, SIGN_IN_MALFORMED, "malformed");
+	scram_free(&sc);
+}
+
+static void
+expect_served(const char *names)
+{
+	assert_silent(rig.pop3_fd[0], QUIET);
+	assert_string_equal(rig.served, names);
+}
+
+/* What is announced is what somebody could use. */
+static void
+test_served(void **state)
+{
+	(void)state;
+	expect_served("APOP SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 "
+		      "SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5 ");
+	write_kinds(1);
+	expect_served("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN ");
+	write_kinds(2);
+	expect_served("PLAIN LOGIN ");
+	sasl(1, "SCRAM-SHA-256", NULL, 0);
+	refused(1, SIGN_IN_MALFORMED, "mechanism");
+	sasl(2, "EXTERNAL", "", 0);
+	refused(2, SIGN_IN_MALFORMED, "mechanism");
+	sasl(3, "ANONYMOUS", "", 0);
+	refused(3, SIGN_IN_MALFORMED, "mechanism");
+}
+
 static void
 test_sasl(void **state)
 {
@@ -1509,6 +1740,9 @@ main(void)
 		TEST(test_store_dies),
 		TEST(test_sasl),
 		TEST(test_sasl_refused),
+		TEST(test_scram_costs_the_same),
+		TEST(test_scram_given_up),
+		TEST(test_served),
 		TEST(test_apop),
 		TEST(test_misbehaved),
 		TEST(test_no_worker),
@@ -1516,5 +1750,8 @@ main(void)
 		TEST(test_stop),
 	};
 
+	pbkdf2.ours = getpid();
+	pbkdf2.made = mmap(NULL, sizeof(*pbkdf2.made), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	return cmocka_run_group_tests(tests, make_costly, NULL);
 }

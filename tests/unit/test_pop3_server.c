@@ -306,6 +306,55 @@ test_output_full(void **state)
 	}
 }
 
+/* S-5034-01: what would work at this moment, and nothing else is taken. */
+static void
+test_what_is_offered(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	drive_init(&d);
+	drive_offer(&d, "X-BINDS");
+	drive_offer(&d, "X-CERTIFICATE");
+	drive_start(&d, true);
+	for (int i = 0; i < 16; i++) {
+		char want[64];
+
+		d.server.bindable = i & 1;
+		d.server.certified = i & 2;
+		d.mechanisms[1].withheld = i & 4;
+		d.mechanisms[2].withheld = i & 8;
+		snprintf(want, sizeof(want), "\r\nSASL PLAIN%s%s%s\r\n",
+		    i & 4 ? "" : " LOGIN", (i & 9) == 1 ? " X-BINDS" : "",
+		    i & 2 ? " X-CERTIFICATE" : "");
+		assert_non_null(strstr(drive_say(&d, "CAPA\r\n"), want));
+		assert_int_equal(strncmp(drive_say(&d, "AUTH X-BINDS !\r\n"),
+				     "-ERR bad base64", 15) == 0,
+		    (i & 9) == 1);
+	}
+	drive_clear(&d);
+}
+
+/* DELE is refused where nothing may be removed, and QUIT removes nothing. */
+static void
+test_read_only(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	drive_init(&d);
+	drive_add(&d, "x\n", 2);
+	drive_start(&d, true);
+	d.server.read_only = true;
+	drive_say(&d, "USER tim\r\nPASS tanstaaftanstaaf\r\n");
+	assert_string_equal(drive_say(&d, "DELE 1\r\n"),
+	    "-ERR nothing can be removed from this maildrop\r\n");
+	assert_string_equal(drive_say(&d, "STAT\r\n"), "+OK 1 3\r\n");
+	drive_say(&d, "QUIT\r\n");
+	assert_false(d.message[0].removed);
+	drive_clear(&d);
+}
+
 /* A line that cannot fit into the input is too long, not waited for. */
 static void
 test_input_small(void **state)
@@ -755,6 +804,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_offered),
+		cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_matrix),
 		cmocka_unit_test(test_between_user_and_pass),
 		cmocka_unit_test(test_splits),

@@ -974,6 +974,43 @@ test_shared(void **state)
 	finish();
 }
 
+/* A session that only reads is beside one that has the maildrop alone, and
+ * neither notices the other. */
+static void
+test_read_only(void **state)
+{
+	(void)state;
+	kit.f.conf.mark_seen = true;
+	start();
+	kit.read_only = true;
+	open_drop(0, 1);
+	expect_opened(0, 1, 3);
+	kit.read_only = false;
+	open_drop(0, 2);
+	expect_opened(0, 2, 3);
+	open_drop(0, 3);
+	expect_refused(0, 3, SIGN_IN_IN_USE);
+	kit.read_only = true;
+	open_drop(0, 4);
+	expect_opened(0, 4, 3);
+	/* It marks nothing as seen, and takes part in no end of another. */
+	say_marks(1, MARK_SEEN, 0, "\x07", 1);
+	say(&kit.pop3[0], IPC_RELEASE, 1);
+	say_marks(2, MARK_REMOVE, 0, "\x01", 1);
+	say(&kit.pop3[0], IPC_COMMIT, 2);
+	assert_int_equal(expect(&kit.pop3[0], IPC_COMMITTED)->removed, 1);
+	kit.read_only = false;
+	open_drop(0, 5);
+	expect_opened(0, 5, 2);
+	/* S-4505-01: what it may not do ends the channel of its worker. */
+	say_marks(4, MARK_REMOVE, 0, "\x01", 1);
+	expect_misbehaved(ROLE_WORKER, 0);
+	expect_gone(&kit.pop3[0]);
+	open_drop(1, 6);
+	expect_opened(1, 6, 2);
+	finish();
+}
+
 static void
 test_mark_seen(void **state)
 {
@@ -1057,6 +1094,7 @@ main(void)
 		T(test_stop),
 		T(test_idle),
 		T(test_shared),
+		T(test_read_only),
 		T(test_mark_seen),
 		T(test_mbox),
 		T(test_many),

@@ -97,11 +97,13 @@ stat_at(int root, const char *name, bool now, struct stat *st_r)
 	return ok;
 }
 
+enum which_index { INDEX_CURRENT, INDEX_LAST };
+
 /* Takes the index as the view, if the directories have not changed since it was
- * written, at a cost that does not grow with the maildrop.  False: it needs
- * mending. */
+ * written (or in any case: INDEX_LAST), at a cost that does not grow with the
+ * maildrop.  False: it needs mending. */
 static bool
-open_current(struct maildir *m, int root, bool now)
+open_index(struct maildir *m, int root, enum which_index which, bool now)
 {
 	struct stat new_st, cur_st, index;
 	struct errbuf eb;
@@ -115,8 +117,10 @@ open_current(struct maildir *m, int root, bool now)
 		return false;
 	m->end = (uint64_t)index.st_size;
 	if (indexfile_trailer(fd, m->end, now, &m->trailer) == E_OK &&
-	    names_same_time(names_dir_time(&new_st), m->trailer.new_time) &&
-	    names_same_time(names_dir_time(&cur_st), m->trailer.cur_time)) {
+	    (which == INDEX_LAST || (names_same_time(names_dir_time(&new_st),
+					 m->trailer.new_time) &&
+					names_same_time(names_dir_time(&cur_st),
+					    m->trailer.cur_time)))) {
 		maildir_view_set(m, fd, &index);
 		return true;
 	}
@@ -166,7 +170,7 @@ open_quick(struct hold_open *o, struct errbuf *eb)
 		    eb->text);
 		e = E_OK;
 	}
-	if (e == E_OK && !open_current(m, root, now))
+	if (e == E_OK && !open_index(m, root, INDEX_CURRENT, now))
 		e = E_AGAIN;
 	close(root);
 	return e;
@@ -184,6 +188,22 @@ open_now(struct hold_open *o)
 	if (e != E_OK)
 		o->hold = NULL;
 	return e == E_OK ? E_OK : E_AGAIN;
+}
+
+/* Looks at everything, and writes the index anew. */
+static enum err
+open_scanned(struct hold_open *o, struct maildir_dirs *d, struct errbuf *eb)
+{
+	struct maildir *m = (struct maildir *)o->hold;
+	enum err e = maildir_lock_shared(m, d->root, eb);
+
+	if (e != E_OK)
+		return e;
+	if (m->lock_fd >= 0 && !o->read_only && maildir_sweep_due(m->lock_fd))
+		maildir_sweep(d, o->tag);
+	e = maildir_scan(m, d, eb);
+	maildir_unlock_shared(m);
+	return e;
 }
 
 static enum err
@@ -207,13 +227,12 @@ open_slow(struct hold_open *o, struct errbuf *eb)
 	} else {
 		e = E_AGAIN;
 	}
-	if (e == E_AGAIN && (e = maildir_lock_shared(m, d.root, eb)) == E_OK) {
-		if (m->lock_fd >= 0 && !o->read_only &&
-		    maildir_sweep_due(m->lock_fd))
-			maildir_sweep(&d, o->tag);
-		e = maildir_scan(m, &d, eb);
-		maildir_unlock_shared(m);
-	}
+	if (e == E_AGAIN)
+		e = open_scanned(o, &d, eb);
+	/* Whoever has it alone sees the same. */
+	if (e != E_OK && m != NULL && o->read_only &&
+	    open_index(m, d.root, INDEX_LAST, false))
+		e = E_OK;
 	maildir_leave(&d);
 	return e;
 }
