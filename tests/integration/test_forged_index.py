@@ -1,10 +1,14 @@
 """An index that lies, or is damaged: its owner loses nothing that was not
 named, and nobody else notices.
 """
+import contextlib
 import hashlib
 import os
 import random
 import re
+import shutil
+import subprocess
+import tempfile
 import time
 
 import pytest
@@ -199,3 +203,87 @@ def free(server):
             return False
         session.ok("QUIT")
         return True
+
+
+def block(first, n):
+    """Of messages that have neither sizes nor names."""
+    head = bytearray(index.HEADER)
+    head[:8] = b"MALOTEI2"
+    index.put32(head, 8, first)
+    index.put32(head, 12, n)
+    for i in range(3):
+        index.put64(head, 32 + 8 * i, index.xxh3(b""))
+    index.put64(head, 88, index.xxh3(head[:88]))
+    return head + bytes(n * index.RECORD + index.TRAILER)
+
+
+def many_blocks(path, first, n, then, count=10 ** 7):
+    """One block, and many others behind it."""
+    trailer = read(path)[-index.TRAILER:]
+    index.put32(trailer, 8, count)
+    index.put32(trailer, 12, n)
+    index.mend_trailer(trailer, 0)
+    forged = first + then * (n - 1)
+    forged[-index.TRAILER:] = trailer
+    write(path, forged)
+
+
+@contextlib.contextmanager
+def turns(pid):
+    """A list that gets the number of reads in each turn of a process's loop:
+    the thread of the loop is the one that is called as the process."""
+    with tempfile.NamedTemporaryFile("r") as log:
+        tracer = subprocess.Popen(
+            ["strace", "-qq", "-s", "0", "-o", log.name, "-f", "-p", str(pid)],
+            stderr=subprocess.DEVNULL)
+        found = []
+        try:
+            wait_until(lambda: traced(pid))
+            yield found
+        finally:
+            tracer.terminate()
+            tracer.wait(20)
+        for turn in re.split(r"^%d +epoll_p?wait.*$" % pid, log.read(),
+                             flags=re.M):
+            found.append(len(re.findall(r"^%d +pread" % pid, turn, re.M)))
+
+
+def traced(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return not re.search(r"TracerPid:\t0$", f.read(), re.M)
+
+
+tracing = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("strace"),
+    reason="needs root and strace")
+
+
+@tracing
+def test_turns_are_short(place, serve, login):
+    """Whoever is made to walk through thousands of empty blocks, again and
+    again, does it in small steps."""
+    (box, _), server = two_users(place, serve)
+    path = settled(server, login, box, "alice")
+    many_blocks(path, block(1, 1), 39000, block(2, 0))
+    session = login(server, "alice")
+    assert session.stat()[0] == 10 ** 7
+    with turns(server.roles("worker")[0]) as found:
+        # The first goes back to the beginning, the second comes to the end.
+        session.send(b"LIST 1\r\nLIST 3\r\n" * 2)
+        for _ in range(4):
+            assert session.line().startswith(b"-ERR [SYS/TEMP]")
+    assert sum(found) > 2 * 38000
+    assert max(found) < 3000
+
+
+@tracing
+def test_turns_of_the_store(place, serve, login):
+    """It walks through an index that has many blocks on a thread."""
+    (box, _), server = two_users(place, serve)
+    path = settled(server, login, box, "alice")
+    many_blocks(path, block(1, 1), 39000, block(2, 0))
+    session = login(server, "alice")
+    store, = server.roles("store")
+    with turns(store) as found:
+        assert session.command("RETR 1").startswith(b"-ERR [SYS/TEMP]")
+    assert max(found) < 3000

@@ -17,6 +17,11 @@
 #include "server/worker/io.h"
 #include "server/worker/worker_tell.h"
 
+/* What a session may look at before others have their turn: octets, and each
+ * read counts as some, as how many blocks there are, and how much is in them,
+ * is the choice of whoever owns the mail. */
+enum { LOOK_MAX = 2 * 1024 * 1024, LOOK_EACH = 1024 };
+
 struct lookup {
 	int fd;      /* the index of the maildrop; -1: not there yet */
 	bool failed; /* the store cannot give it */
@@ -95,6 +100,41 @@ index_broken(struct session *s)
 	return GO_FAIL;
 }
 
+static bool
+has_looked_enough(const struct session *s)
+{
+	return s->looked >= LOOK_MAX;
+}
+
+/* Others have their turn; then it goes on where it was. */
+static enum go
+end_turn(struct session *s)
+{
+	s->wait = WAIT_ROOM;
+	return GO_WAIT;
+}
+
+/* Octets of the index, all of them: see session_read(). */
+static enum go
+look(struct session *s, uint64_t off, size_t n, const char **p_r)
+{
+	size_t got;
+
+	if (has_looked_enough(s))
+		return end_turn(s);
+	s->looked += LOOK_EACH + n;
+	return session_read(s, s->lookup->fd, off, n, true, p_r, &got);
+}
+
+static bool
+look_now(struct session *s, uint64_t off, size_t n, char *to)
+{
+	if (has_looked_enough(s))
+		return false;
+	s->looked += LOOK_EACH + n;
+	return session_read_now(s->lookup->fd, off, n, to);
+}
+
 /* The block behind another. */
 static enum go
 block_behind(struct session *s, const struct index_block *before,
@@ -102,12 +142,11 @@ block_behind(struct session *s, const struct index_block *before,
 {
 	struct lookup *l = s->lookup;
 	const char *p;
-	size_t n;
 	enum go go;
 
 	if (before->next >= l->end)
 		return index_broken(s);
-	go = session_read(s, l->fd, before->next, INDEX_HEADER, true, &p, &n);
+	go = look(s, before->next, INDEX_HEADER, &p);
 	if (go == GO_ON &&
 	    index_get_block(p, before, l->end, s->count, b_r) != E_OK)
 		go = GO_FAIL;
@@ -144,15 +183,13 @@ static enum go
 get_record(struct session *s, uint32_t msgno, struct index_record *r_r)
 {
 	const char *p;
-	size_t n;
 	enum go go;
 
 	if ((go = index_get(s)) != GO_ON ||
 	    (go = find_block(s, msgno)) != GO_ON)
 		return go;
-	go = session_read(s, s->lookup->fd,
-	    index_record_place(&s->lookup->block, msgno), INDEX_RECORD, true,
-	    &p, &n);
+	go = look(
+	    s, index_record_place(&s->lookup->block, msgno), INDEX_RECORD, &p);
 	if (go == GO_ON &&
 	    index_get_record(p, &s->lookup->block, msgno, r_r) != E_OK)
 		go = index_broken(s);
@@ -163,11 +200,9 @@ static enum go
 get_uid(struct session *s, const struct index_record *r, struct slice *uid_r)
 {
 	const char *p;
-	size_t n;
 	enum go go;
 
-	go = session_read(
-	    s, s->lookup->fd, r->uid_off, r->uid_len, true, &p, &n);
+	go = look(s, r->uid_off, r->uid_len, &p);
 	if (go == GO_ON && index_check_uid(p, r) != E_OK)
 		return index_broken(s);
 	*uid_r = (struct slice){ p, r->uid_len };
@@ -254,7 +289,6 @@ send_block(struct session *s)
 	const struct index_block *b = &s->lookup->block;
 	const struct index_section *sec;
 	const char *octets;
-	size_t n;
 	enum err e;
 	enum go go;
 
@@ -262,14 +296,13 @@ send_block(struct session *s)
 		return go;
 	sec = lines_of(s, b);
 	if (sec->len != 0) {
-		go = session_read(
-		    s, s->lookup->fd, sec->off, sec->len, true, &octets, &n);
+		go = look(s, sec->off, sec->len, &octets);
 		if (go == GO_ON && index_check_section(octets, sec) != E_OK)
 			go = index_broken(s);
 		if (go != GO_ON)
 			return go;
-		e = s->pop3.marked == 0 ? session_send(s, octets, n)
-					: send_unmarked(s, b, octets, n);
+		e = s->pop3.marked == 0 ? session_send(s, octets, sec->len)
+					: send_unmarked(s, b, octets, sec->len);
 		if (e != E_OK)
 			return GO_FAIL;
 	}
@@ -308,8 +341,7 @@ gather_block(
 
 	while (!block_has(b, msgno)) {
 		if (b->next >= s->lookup->end ||
-		    !session_read_now(
-			s->lookup->fd, b->next, sizeof(head), head) ||
+		    !look_now(s, b->next, sizeof(head), head) ||
 		    index_get_block(head, b, s->lookup->end, s->count, &next) !=
 			E_OK)
 			return false;
@@ -317,7 +349,7 @@ gather_block(
 	}
 	sec = lines_of(s, b);
 	if (sec->len > SCRATCH - pc->n ||
-	    !session_read_now(s->lookup->fd, sec->off, sec->len, to) ||
+	    !look_now(s, sec->off, sec->len, to) ||
 	    index_check_section(to, sec) != E_OK)
 		return false;
 	pc->n += sec->len;

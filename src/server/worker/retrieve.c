@@ -19,7 +19,10 @@
 #include "server/worker/io.h"
 #include "server/worker/worker_tell.h"
 
-enum { RETR_OCTETS = 10 }; /* of a command: RETR 1234 */
+enum {
+	RETR_OCTETS = 10, /* of a command: RETR 1234 */
+	SKIP_MAX = 4096,  /* messages looked at for those that are not marked */
+};
 
 /* A message that the store opened for us. */
 struct fetched {
@@ -163,13 +166,14 @@ retrieval_make(struct session *s)
 	return r->window != NULL;
 }
 
-/* Asks for up to win->size messages from msgno on that are not marked. */
+/* Asks for up to win->size messages from msgno on that are not marked.  E_NOENT:
+ * there is none, or not near. */
 static enum err
 ask_messages(struct session *s, uint32_t msgno)
 {
 	struct window *win = s->retrieval->window;
 	struct ipc_chan *chan = s->store->chan;
-	uint32_t wanted[WINDOW_MAX];
+	uint32_t wanted[WINDOW_MAX], end = msgno + SKIP_MAX;
 	size_t waiting = s->in.len / RETR_OCTETS;
 	uint8_t n = 0;
 	enum err e;
@@ -181,7 +185,7 @@ ask_messages(struct session *s, uint32_t msgno)
 		win->size = (unsigned)waiting;
 	if (!make_room(s, win->size))
 		win->size = 1;
-	for (; n < win->size && msgno <= s->count; msgno++)
+	for (; n < win->size && msgno <= s->count && msgno != end; msgno++)
 		if (!pop3_server_is_marked(&s->pop3, msgno))
 			wanted[n++] = msgno;
 	if (n == 0)

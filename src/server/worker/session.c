@@ -317,6 +317,7 @@ session_go(struct session *s)
 
 	buf_lend(&s->out, w->out, sizeof(w->out));
 	buf_lend(&s->conn.sealed, w->sealed, sizeof(w->sealed));
+	s->looked = 0;
 	for (int round = 0; round < ROUNDS && !s->ended; round++) {
 		do
 			go = session_step(s);

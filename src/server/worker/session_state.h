@@ -73,6 +73,7 @@ struct session {
 		uint64_t token; /* whoever answers for a store shows it */
 	} sign_in;
 	struct lookup *lookup;       /* of lookup.c; NULL: not used yet */
+	size_t looked;               /* of the same: in this turn */
 	struct retrieval *retrieval; /* of retrieve.c; the same */
 	struct read_job *disk;       /* of io.c: under way, ready, or used */
 

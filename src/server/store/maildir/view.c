@@ -62,6 +62,9 @@ maildir_view_close(const struct maildir *m, int fd)
 		close(fd);
 }
 
+/* So many blocks are walked on the loop: their number is the owner's choice. */
+enum { NOW_BLOCKS = 1024 };
+
 /* Where the blocks are; found out once, as walking them grows with n. */
 static enum err
 find_blocks(struct maildir *m, int fd, bool now)
@@ -73,6 +76,8 @@ find_blocks(struct maildir *m, int fd, bool now)
 	/* A block has a header and a trailer: so many cannot be a lie. */
 	if (n > m->end / (INDEX_HEADER + INDEX_TRAILER))
 		return E_FORMAT;
+	if (now && n > NOW_BLOCKS)
+		return E_AGAIN;
 	if ((m->blocks = calloc(n, sizeof(*m->blocks))) == NULL)
 		return E_NOMEM;
 	for (uint32_t i = 0; i < n && e == E_OK; i++) {
