@@ -5,7 +5,8 @@
  *
  * NAME is a system call of the list below, or "say:FD:HEX": those octets are
  * written to that descriptor, which is how a process that was broken into
- * would speak to others.
+ * would speak to others; or "fill", which duplicates descriptor 2 until there
+ * is no room for more, or "close:FD", that one and all above it.
  *
  * Stops the thread, puts each call in front of where it stands, steps over
  * it, prints "NAME errno" (0: it was permitted), and lets the thread go on as
@@ -220,6 +221,28 @@ say(pid_t tid, const struct user_regs_struct *saved, const char *what)
 	return run(tid, saved, &c, memory);
 }
 
+static int
+fill(pid_t tid, const struct user_regs_struct *saved)
+{
+	static const struct call dup = { "dup", SYS_fcntl,
+		{ 2, F_DUPFD_CLOEXEC, 0 } };
+	int e;
+
+	while ((e = inject(tid, saved, &dup)) == 0)
+		continue;
+	return e == EMFILE ? 0 : e;
+}
+
+static int
+close_from(pid_t tid, const struct user_regs_struct *saved, const char *from)
+{
+	struct call c = { "close", SYS_close, { strtoull(from, NULL, 10) } };
+
+	while (inject(tid, saved, &c) == 0)
+		c.arg[0]++;
+	return 0;
+}
+
 static const struct call *
 find(const char *name)
 {
@@ -230,6 +253,19 @@ find(const char *name)
 			return &calls[i];
 	fprintf(stderr, "inject: no call %s\n", name);
 	exit(2);
+}
+
+/* One word of the command line. */
+static int
+do_one(pid_t tid, const struct user_regs_struct *saved, const char *what)
+{
+	if (strncmp(what, "say:", 4) == 0)
+		return say(tid, saved, what + 4);
+	if (strncmp(what, "close:", 6) == 0)
+		return close_from(tid, saved, what + 6);
+	if (strcmp(what, "fill") == 0)
+		return fill(tid, saved);
+	return inject(tid, saved, find(what));
 }
 
 /* A thread that waits, waits in a system call. */
@@ -265,10 +301,7 @@ main(int argc, char **argv)
 		die("GETREGS");
 	check_place(tid, &saved);
 	for (i = 2; i < argc; i++)
-		printf("%s %d\n", argv[i],
-		    strncmp(argv[i], "say:", 4) == 0
-			? say(tid, &saved, argv[i] + 4)
-			: inject(tid, &saved, find(argv[i])));
+		printf("%s %d\n", argv[i], do_one(tid, &saved, argv[i]));
 	if (ptrace(PTRACE_SETREGS, tid, NULL, &saved) < 0)
 		die("SETREGS");
 	if (ptrace(PTRACE_DETACH, tid, NULL, NULL) < 0)

@@ -28,19 +28,25 @@ PARENT_FD, LOG_FD = 3, 2
 
 
 @pytest.fixture(scope="module")
-def say(tmp_path_factory):
-    """say(pid, fd, octets): the process writes them there."""
+def inject(tmp_path_factory):
+    """inject(pid, what): see inject.c."""
     program = str(tmp_path_factory.mktemp("inject") / "inject")
     subprocess.run(["cc", "-D_GNU_SOURCE", "-O1", "-o", program,
                     TOP + "/tests/integration/inject.c"],
                    check=True, timeout=60)
 
-    def run(pid, fd, octets):
-        what = "say:%d:%s" % (fd, octets.hex())
+    def run(pid, what):
         done = subprocess.run([program, str(pid), what], timeout=20,
                               capture_output=True, text=True)
         assert done.stdout == what + " 0\n", done
     return run
+
+
+@pytest.fixture(scope="module")
+def say(inject):
+    """say(pid, fd, octets): the process writes them there."""
+    return lambda pid, fd, octets: inject(
+        pid, "say:%d:%s" % (fd, octets.hex()))
 
 
 def await_login(server, login):
@@ -167,3 +173,22 @@ def test_stuck(place, serve, login):
     assert well in server.roles("worker")
     login(server).quit()
     assert len(server.events("stuck")) == 1
+
+
+@pytest.mark.parametrize("command", ["RETR 1", "UIDL 1"])
+def test_no_room_for_descriptors(place, serve, login, inject, command):
+    """What a store passes finds no room in the worker: an answer to that
+    session, and nobody has misbehaved."""
+    server = serve(place.maildir(drop.make(3, 5)), "workers = 1\n",
+                   wrap=("prlimit", "--nofile=2100:2100"))
+    session = login(server)
+    worker, = server.roles("worker")
+    unused = 1 + max(int(fd) for fd in os.listdir("/proc/%d/fd" % worker))
+    inject(worker, "fill")
+    assert session.command(command).startswith(b"-ERR [SYS/TEMP]")
+    inject(worker, "close:%d" % unused)
+    session.ok("NOOP")
+    assert len(session.retr(1)) > 0
+    assert len(session.uidl()) == 5
+    session.quit()
+    assert not server.events("misbehaved")

@@ -535,6 +535,27 @@ sending_to_the_dead_fails_quietly(void **state)
 }
 
 static void
+giving_up_is_told_to_both_ends(void **state)
+{
+	(void)state;
+	ipc_give_up(t.a);
+	turn();
+	assert_int_equal(t.n_gone, 2);
+}
+
+static void
+who_gives_up_wants_a_new_channel(void **state)
+{
+	(void)state;
+	ipc_give_up(t.a);
+	ipc_close(t.b);
+	t.b = NULL;
+	turn();
+	assert_int_equal(t.n_gone, 1);
+	assert_int_equal(t.gone, E_FORMAT);
+}
+
+static void
 a_handler_may_close_its_channel(void **state)
 {
 	(void)state;
@@ -794,6 +815,8 @@ main(void)
 		T(a_message_without_a_type_ends_the_sender),
 		T(death_of_the_peer_is_told_once_after_its_last_words),
 		T(sending_to_the_dead_fails_quietly),
+		T(giving_up_is_told_to_both_ends),
+		T(who_gives_up_wants_a_new_channel),
 		T(a_handler_may_close_its_channel),
 		T(one_message_can_be_waited_for),
 		T(every_truncation_is_refused),

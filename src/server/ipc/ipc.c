@@ -36,6 +36,7 @@ struct ipc_chan {
 	uint8_t phase;
 	bool blocked;  /* the kernel would not take more: wait for wr */
 	bool answers;  /* reads only while there is room for answers */
+	bool given_up; /* by this end */
 	bool handling; /* inside rules: freeing has to wait */
 	bool freed;
 
@@ -134,6 +135,14 @@ ipc_get_fd(struct ipc_in *in)
 	fd = in->fds[in->fds_taken];
 	in->fds[in->fds_taken++] = -1;
 	return fd;
+}
+
+int
+ipc_get_fd_if_room(struct ipc_in *in)
+{
+	if (in->short_of_fds && in->fds_taken == in->nfds)
+		return -1;
+	return ipc_get_fd(in);
 }
 
 enum err
@@ -344,6 +353,17 @@ ipc_flush(struct ipc_chan *c)
 }
 
 void
+ipc_give_up(struct ipc_chan *c)
+{
+	if (c->fd < 0)
+		return;
+	c->given_up = true;
+	shutdown(c->fd, SHUT_RDWR);
+	if (!ev_is_active(&c->rd))
+		ev_io_start(c->loop, &c->rd);
+}
+
+void
 ipc_flush_wait(struct ipc_chan *c, int ms)
 {
 	uint64_t end = clock_ms() + (uint64_t)ms, now;
@@ -360,35 +380,64 @@ ipc_flush_wait(struct ipc_chan *c, int ms)
 
 /* ---- receiving ---- */
 
-enum err
-ipc_handle(const struct ipc_rules *rules, uint8_t phase, void *arg,
-    const void *msg, size_t n, const int *fds, unsigned nfds)
+/* What came with a message. */
+struct came_fds {
+	int fd[IPC_FDS];
+	unsigned n;
+	bool short_of_fds;
+};
+
+static enum err
+handle(const struct ipc_rules *rules, uint8_t phase, void *arg, const void *msg,
+    size_t n, const struct came_fds *came)
 {
-	struct ipc_in in = { .p = msg, .left = n, .nfds = nfds };
+	struct ipc_in in = { .p = msg,
+		.left = n,
+		.nfds = came->n,
+		.short_of_fds = came->short_of_fds };
 	const struct ipc_rule *r = NULL;
 	enum err e = E_FORMAT;
 
-	for (unsigned i = 0; i < nfds; i++)
-		in.fds[i] = fds[i];
+	for (unsigned i = 0; i < in.nfds; i++)
+		in.fds[i] = came->fd[i];
 	in.type = ipc_get_u16(&in);
 	for (size_t i = 0; i < rules->n && r == NULL; i++)
 		if (rules->rule[i].type == in.type)
 			r = &rules->rule[i];
 	if (!in.bad && r != NULL && (r->phases & phase) != 0 &&
-	    in.left <= r->max && nfds <= r->max_fds)
+	    in.left <= r->max && in.nfds <= r->max_fds)
 		e = r->take(arg, &in);
-	for (unsigned i = in.fds_taken; i < nfds; i++)
+	for (unsigned i = in.fds_taken; i < in.nfds; i++)
 		close(in.fds[i]);
 	return e;
 }
 
-/* Copies the descriptors of a received message; false if they were cut. */
+enum err
+ipc_handle(const struct ipc_rules *rules, uint8_t phase, void *arg,
+    const void *msg, size_t n, const int *fds, unsigned nfds)
+{
+	struct came_fds came = { .n = nfds };
+
+	for (unsigned i = 0; i < nfds; i++)
+		came.fd[i] = fds[i];
+	return handle(rules, phase, arg, msg, n, &came);
+}
+
+static void
+close_all(struct came_fds *came)
+{
+	while (came->n > 0)
+		close(came->fd[--came->n]);
+}
+
+/* Copies the descriptors of a received message.  False: the sender has put in
+ * more than a message has. */
 static bool
-received_fds(struct msghdr *h, int fds[IPC_FDS], unsigned *n_r)
+received_fds(struct msghdr *h, struct came_fds *came)
 {
 	struct cmsghdr *cm;
 
-	*n_r = 0;
+	came->n = 0;
 	for (cm = CMSG_FIRSTHDR(h); cm != NULL; cm = CMSG_NXTHDR(h, cm)) {
 		size_t n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
@@ -399,13 +448,18 @@ received_fds(struct msghdr *h, int fds[IPC_FDS], unsigned *n_r)
 
 			memcpy(
 			    &fd, CMSG_DATA(cm) + i * sizeof(int), sizeof(int));
-			if (*n_r < IPC_FDS)
-				fds[(*n_r)++] = fd;
+			if (came->n < IPC_FDS)
+				came->fd[came->n++] = fd;
 			else
 				close(fd);
 		}
 	}
-	return (h->msg_flags & (MSG_CTRUNC | MSG_TRUNC)) == 0;
+	/* There was room for them in the message, so it is this process that
+	 * may have no more. */
+	came->short_of_fds =
+	    (h->msg_flags & MSG_CTRUNC) != 0 && came->n < IPC_FDS;
+	return (h->msg_flags & MSG_TRUNC) == 0 &&
+	       ((h->msg_flags & MSG_CTRUNC) == 0 || came->short_of_fds);
 }
 
 /* One set for the process: handlers of one channel do not receive on another
@@ -445,22 +499,20 @@ handle_batch(struct ipc_chan *c, struct batch *b, int n)
 	enum err e = E_OK;
 
 	for (int i = 0; i < n; i++) {
-		int fds[IPC_FDS];
-		unsigned nfds;
-		bool whole = received_fds(&b->v[i].msg_hdr, fds, &nfds);
+		struct came_fds came;
+		bool whole = received_fds(&b->v[i].msg_hdr, &came);
 
-		if (b->v[i].msg_len == 0 && nfds == 0 && e == E_OK)
+		if (b->v[i].msg_len == 0 && came.n == 0 && e == E_OK)
 			e = E_CLOSED; /* SOCK_SEQPACKET says end so */
 		if (e == E_OK && !whole)
 			e = E_FORMAT;
 		if (e == E_OK && !c->freed)
-			e = ipc_handle(c->rules, c->phase, c->arg, b->data[i],
-				b->v[i].msg_len, fds, nfds) == E_FORMAT
+			e = handle(c->rules, c->phase, c->arg, b->data[i],
+				b->v[i].msg_len, &came) == E_FORMAT
 				? E_FORMAT
 				: E_OK;
 		else
-			while (nfds > 0)
-				close(fds[--nfds]);
+			close_all(&came);
 		if (c->data.secret)
 			explicit_bzero(b->data[i], b->v[i].msg_len);
 	}
@@ -533,7 +585,7 @@ receive(struct ipc_chan *c, bool patient)
 		chan_free(c);
 	} else if (e != E_OK) {
 		chan_shut(c);
-		c->rules->gone(c->arg, e);
+		c->rules->gone(c->arg, c->given_up ? E_FORMAT : e);
 	}
 }
 
@@ -643,8 +695,7 @@ ipc_wait_one(int fd, uint16_t type, int ms,
 	struct ipc_rules rules = { &rule, 1, NULL };
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	union control ctl;
-	int fds[IPC_FDS];
-	unsigned nfds;
+	struct came_fds came;
 	uint8_t *msg;
 	struct iovec iov;
 	struct msghdr h = { .msg_iov = &iov,
@@ -661,12 +712,11 @@ ipc_wait_one(int fd, uint16_t type, int ms,
 	iov = (struct iovec){ msg, IPC_MSG_MAX };
 	if ((n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC)) <= 0) {
 		e = E_CLOSED;
-	} else if (!received_fds(&h, fds, &nfds)) {
-		while (nfds > 0)
-			close(fds[--nfds]);
+	} else if (!received_fds(&h, &came)) {
+		close_all(&came);
 		e = E_FORMAT;
 	} else {
-		e = ipc_handle(&rules, 1, arg, msg, (size_t)n, fds, nfds);
+		e = handle(&rules, 1, arg, msg, (size_t)n, &came);
 		explicit_bzero(msg, (size_t)n);
 	}
 	free(msg);

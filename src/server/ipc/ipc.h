@@ -40,6 +40,7 @@ struct ipc_in {
 	bool bad;
 	int fds[IPC_FDS]; /* -1 once taken; the rest is closed for us */
 	unsigned nfds, fds_taken;
+	bool short_of_fds; /* this process had no room for more of them */
 };
 
 uint8_t ipc_get_u8(struct ipc_in *in);
@@ -55,6 +56,9 @@ struct slice ipc_get_slice(struct ipc_in *in);
 void ipc_get_str(struct ipc_in *in, char *out, size_t size);
 /* The next descriptor, owned by the caller now; -1 and bad if there is none. */
 int ipc_get_fd(struct ipc_in *in);
+/* The same where it can be done without: -1, and not bad, if there was a
+ * descriptor and this process had no room for it. */
+int ipc_get_fd_if_room(struct ipc_in *in);
 /* E_FORMAT unless every field was there and nothing is left. */
 enum err ipc_get_end(struct ipc_in *in) NODISCARD;
 
@@ -120,6 +124,10 @@ void ipc_flush(struct ipc_chan *c);
 
 /* Takes and handles what has arrived, now instead of when the loop says so. */
 void ipc_drain(struct ipc_chan *c);
+
+/* For who could not say what must not be lost: both ends learn, from the loop,
+ * that the channel has ended, and the parent gives them a new one. */
+void ipc_give_up(struct ipc_chan *c);
 
 /* Waits up to ms for the queue to leave: for a process that ends. */
 void ipc_flush_wait(struct ipc_chan *c, int ms);

@@ -60,7 +60,7 @@ lookup_index_is(struct session *s, struct ipc_in *in)
 	l->failed = ipc_get_u8(in) == 0;
 	l->end = ipc_get_u64(in);
 	if (!l->failed)
-		l->fd = ipc_get_fd(in);
+		l->failed = (l->fd = ipc_get_fd_if_room(in)) < 0;
 	return ipc_get_end(in);
 }
 

@@ -224,6 +224,19 @@ is_of_use(const struct session *s, const struct fetched *f)
 	       (s->wait == WAIT_MESSAGE && s->pop3.request.msgno == f->msgno);
 }
 
+/* Without room for the descriptor the message cannot be had now. */
+static void
+take_fd(struct session *s, struct ipc_in *in, struct fetched *f)
+{
+	if ((f->fd = ipc_get_fd_if_room(in)) >= 0) {
+		s->worker->fds_held++;
+		return;
+	}
+	f->status = FETCH_FAILED;
+	if (f->made)
+		session_closed(s, f->stored);
+}
+
 enum err
 retrieve_fetched(struct session *s, struct ipc_in *in)
 {
@@ -249,8 +262,8 @@ retrieve_fetched(struct session *s, struct ipc_in *in)
 		f.off = ipc_get_u64(in);
 		f.stored = ipc_get_u64(in);
 		f.wire = ipc_get_u64(in);
-		if (f.status == FETCH_OK && (f.fd = ipc_get_fd(in)) >= 0)
-			s->worker->fds_held++;
+		if (f.status == FETCH_OK)
+			take_fd(s, in, &f);
 		win->asked_to = f.msgno;
 		if (win->n < 2 * WINDOW_MAX && is_of_use(s, &f))
 			win->ahead[win->n++] = f;

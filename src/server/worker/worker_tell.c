@@ -14,9 +14,11 @@ session_tell(struct ipc_chan *chan, uint16_t type, uint64_t sid)
 
 	ipc_begin(chan, type);
 	ipc_put_u64(chan, sid);
-	e = ipc_end(chan);
-	if (e != E_OK)
-		log_line(LOG_FAULT, "ev=queue error=\"%s\"", err_str(e));
+	if ((e = ipc_end(chan)) == E_OK)
+		return;
+	/* The other end would keep what it has of the session for ever. */
+	log_line(LOG_FAULT, "ev=queue error=\"%s\"", err_str(e));
+	ipc_give_up(chan);
 }
 
 /* ---- auth ---- */
