@@ -41,10 +41,10 @@ static const char *const base_calls[] = { "brk", "clock_gettime",
 	"clock_nanosleep", "close", "epoll_create1", "epoll_ctl", "epoll_pwait",
 	"epoll_wait", "exit", "exit_group", "futex", "getpid", "getrandom",
 	"gettid", "gettimeofday", "madvise", "membarrier", "munmap",
-	"nanosleep", "poll", "read", "recvmmsg", "recvmsg", "restart_syscall",
-	"rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_yield",
-	"sendmmsg", "sendmsg", "set_robust_list", "sigaltstack",
-	"timerfd_settime", "write", "writev" };
+	"nanosleep", "poll", "read", "recvmmsg", "restart_syscall", "rseq",
+	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_yield",
+	"sendmmsg", "set_robust_list", "sigaltstack", "timerfd_settime",
+	"write", "writev" };
 
 /* What no update of a library brings, but somebody who has broken in tries: it
  * ends the process. */
