@@ -156,6 +156,34 @@ sasl_client_prep(
 }
 
 enum sasl_result
+sasl_server_one_field(struct sasl_server *s, const struct slice *in,
+    struct slice *field_r, enum sasl_result then)
+{
+	if (in == NULL)
+		return s->step++ == 0 ? SASL_MORE : SASL_FAILED;
+	if (s->n_kept != 0 || (in->n != 0 && !sasl_is_field(*in)))
+		return SASL_FAILED;
+	return sasl_server_keep(s, *in, field_r) ? then : SASL_NOMEM;
+}
+
+enum sasl_result
+sasl_client_one_field(
+    struct sasl_client *c, struct slice field, struct buf *out)
+{
+	enum sasl_result r;
+
+	if (c->step++ != 0)
+		return sasl_client_fail(
+		    c, _("the server asks more than there is to say"));
+	if (field.n != 0 && !sasl_is_field(field))
+		return sasl_client_fail(
+		    c, _("the name cannot be sent this way"));
+	r = sasl_say(out, field.p, field.n, SASL_DONE);
+	c->verified = r == SASL_DONE;
+	return r;
+}
+
+enum sasl_result
 sasl_client_fail(struct sasl_client *c, const char *fmt, ...)
 {
 	va_list ap;

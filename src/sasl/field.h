@@ -58,6 +58,14 @@ enum err sasl_nonce(char out[SASL_NONCE]) NODISCARD;
 enum sasl_result sasl_client_prep(struct sasl_client *c, struct buf *out,
     struct slice s, const char *what) NODISCARD;
 
+/* The ends of a mechanism whose only message is one field, or nothing.  The
+ * server's copies it to *field_r and answers `then`. */
+enum sasl_result sasl_server_one_field(struct sasl_server *s,
+    const struct slice *in, struct slice *field_r,
+    enum sasl_result then) NODISCARD;
+enum sasl_result sasl_client_one_field(
+    struct sasl_client *c, struct slice field, struct buf *out) NODISCARD;
+
 /* Remembers why and returns SASL_FAILED; fmt is translated already. */
 enum sasl_result sasl_client_fail(struct sasl_client *c, const char *fmt, ...)
     PRINTF(2, 3) NODISCARD;
