@@ -3,14 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "sasl/sasl.h"
 #include "server/auth/auth_worker.h"
 #include "server/auth/look.h"
 #include "server/auth/password.h"
 #include "server/auth/place.h"
-#include "server/auth/recent.h"
 #include "server/auth/refuse.h"
 
 static char *
@@ -66,34 +64,25 @@ exchange_begin(struct signin *s, const struct sasl_mechanism *m,
 
 /* ---- whose it is ---- */
 
-/* The user of the name that was claimed, as the file is now; NULL: one for whom
- * nothing can be right, and s->why says why. */
-static const struct user *
-find_user(struct signin *s)
-{
-	const struct userfile *f = &s->auth->userfile;
-	const struct user *u = users_find(f->users, s->user);
-
-	s->generation = f->generation;
-	s->why = u == NULL ? "unknown-user" : "password";
-	if (u != NULL && scheme_check(u->hash, NULL) == E_DENIED) {
-		s->why = "locked";
-		u = NULL;
-	}
-	if (!signin_is_self(s, sasl_server_claim(s->sasl)->authzid)) {
-		s->why = "authzid";
-		u = NULL;
-	}
-	s->known = u != NULL;
-	return u;
-}
-
 /* Nothing in this exchange can be right any more. */
 static void
 give_up_on(struct signin *s, const char *why)
 {
 	s->known = false;
 	s->why = why;
+}
+
+/* The user of the name that was claimed, as the file is now; NULL: one for whom
+ * nothing can be right, and s->why says why. */
+static const struct user *
+find_user(struct signin *s)
+{
+	const struct user *u = signin_find(s);
+
+	if (signin_is_self(s, sasl_server_claim(s->sasl)->authzid))
+		return u;
+	give_up_on(s, "authzid");
+	return NULL;
 }
 
 static bool
@@ -221,7 +210,6 @@ on_keys_made(struct hash_job *job)
 static void
 make_keys(struct signin *s, struct slice response)
 {
-	struct auth *a = s->auth;
 	struct exchange *x = s->exchange;
 
 	x->makes_keys = false;
@@ -233,18 +221,13 @@ make_keys(struct signin *s, struct slice response)
 	}
 	if (!x->is_readable || scheme_password(s->stored, s->password) != E_OK)
 		memcpy(s->password, "nobody's", sizeof("nobody's"));
-	s->state = HASHING;
 	s->job = (struct hash_job){
 		.password = s->password,
 		.mechanism = x->mechanism,
 		.keys = &x->keys,
-		.origin = s->origin,
-		.user = recent_who(a->recent, 0, s->user),
-		.known = recent_has(a->recent, s->who, clock_ms()),
 		.done = on_keys_made,
 	};
-	if (hashpool_add(a->hashes, &s->job) != E_OK)
-		signin_refuse_crowded(s);
+	signin_hash(s);
 }
 
 /* ---- CRAM-MD5 ---- */

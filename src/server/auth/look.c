@@ -96,6 +96,35 @@ signin_name(struct signin *s, struct slice name)
 	return false;
 }
 
+const struct user *
+signin_find(struct signin *s)
+{
+	const struct userfile *f = &s->auth->userfile;
+	const struct user *u = users_find(f->users, s->user);
+
+	s->generation = f->generation;
+	s->why = u == NULL ? "unknown-user" : "password";
+	if (u != NULL && scheme_check(u->hash, NULL) == E_DENIED) {
+		s->why = "locked";
+		u = NULL;
+	}
+	s->known = u != NULL;
+	return u;
+}
+
+void
+signin_hash(struct signin *s)
+{
+	struct auth *a = s->auth;
+
+	s->state = HASHING;
+	s->job.origin = s->origin;
+	s->job.user = recent_who(a->recent, 0, s->user);
+	s->job.known = recent_has(a->recent, s->who, clock_ms());
+	if (hashpool_add(a->hashes, &s->job) != E_OK)
+		signin_refuse_crowded(s);
+}
+
 bool
 signin_is_self(const struct signin *s, struct slice authzid)
 {

@@ -10,6 +10,14 @@
  * over. */
 bool signin_name(struct signin *s, struct slice name);
 
+/* s->user as the file is now; s->generation, s->known and s->why say what was
+ * found.  NULL: there is none, or it is locked, and nothing can be right. */
+const struct user *signin_find(struct signin *s);
+
+/* s->job, whose work and done() are set, is given to the hashing threads; or
+ * the sign-in is over, as there is no room. */
+void signin_hash(struct signin *s);
+
 /* May s->user act for authzid?  Nobody may act for another. */
 bool signin_is_self(const struct signin *s, struct slice authzid);
 

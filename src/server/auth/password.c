@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "server/auth/look.h"
-#include "server/auth/recent.h"
 #include "server/auth/refuse.h"
 #include "server/auth/vcache.h"
 #include "server/conf/spelling.h"
@@ -55,17 +54,12 @@ hash(struct signin *s, const char *stored)
 		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
 		return;
 	}
-	s->state = HASHING;
 	s->job = (struct hash_job){
 		.stored = s->stored,
 		.password = s->password,
-		.origin = s->origin,
-		.user = recent_who(a->recent, 0, s->user),
-		.known = recent_has(a->recent, s->who, clock_ms()),
 		.done = on_hashed,
 	};
-	if (hashpool_add(a->hashes, &s->job) != E_OK)
-		signin_refuse_crowded(s);
+	signin_hash(s);
 }
 
 /* A password that is stored as it is, or so that verifying costs nothing.  If it
@@ -89,20 +83,12 @@ verify_cheap(struct signin *s, const char *stored)
 static void
 verify(struct signin *s)
 {
-	const struct userfile *f = &s->auth->userfile;
-	const struct user *u = users_find(f->users, s->user);
-	const char *stored = u != NULL ? u->hash : NULL;
+	const struct user *u = signin_find(s);
+	/* Where there is none, let it take as long as if there were one. */
+	const char *stored =
+	    u != NULL ? u->hash : users_costly(s->auth->userfile.users);
 
-	s->generation = f->generation;
 	s->is_cheap = false;
-	s->why = u == NULL ? "unknown-user" : "password";
-	if (u != NULL && scheme_check(stored, NULL) == E_DENIED) {
-		s->why = "locked";
-		u = NULL;
-	}
-	s->known = u != NULL;
-	if (u == NULL) /* let it take as long as if there were one */
-		stored = users_costly(f->users);
 	if (s->timestamp != NULL)
 		signin_judge(s, u == NULL ? E_DENIED
 					  : scheme_verify_apop(stored,
