@@ -14,6 +14,7 @@
 #include "server/auth/served.h"
 #include "server/auth/stores.h"
 #include "server/auth/vcache.h"
+#include "server/ipc/trust.h"
 #include "server/users/scheme.h"
 
 /* ---- the parent's messages ---- */
@@ -53,23 +54,10 @@ static enum err
 take_client_ca(void *arg, struct ipc_in *in)
 {
 	struct auth *a = arg;
-	int ca = ipc_get_fd(in), crl = in->nfds > 1 ? ipc_get_fd(in) : -1;
-	struct client_ca *new;
-	struct errbuf eb;
-	enum err e = ipc_get_end(in);
+	enum err e = trust_take(&a->client_ca, in);
 
-	if (e == E_OK && client_ca_read(&new, ca, crl, &eb) == E_OK) {
-		client_ca_free(a->client_ca);
-		a->client_ca = new;
-		if (a->userfile.users != NULL)
-			served_tell_all(a);
-	} else if (e == E_OK) {
-		log_line(LOG_FAULT, "ev=client-ca error=\"%s\"", eb.text);
-	}
-	if (ca >= 0)
-		close(ca);
-	if (crl >= 0)
-		close(crl);
+	if (e == E_OK && a->userfile.users != NULL)
+		served_tell_all(a);
 	return e;
 }
 

@@ -14,12 +14,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/pool.h"
-#include "net/client_ca.h"
 #include "net/tls.h"
 #include "net/tls_memory.h"
 #include "sasl/sasl.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/proto.h"
+#include "server/ipc/trust.h"
 #include "server/worker/retrieve.h"
 #include "server/worker/session.h"
 #include "server/worker/worker_messages.h"
@@ -85,27 +85,13 @@ on_certificate(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
-/* What is there already stays as it was. */
+/* Connections that there are already stay as they were. */
 static enum err
 on_client_ca(void *arg, struct ipc_in *in)
 {
 	struct worker *w = arg;
-	int ca = ipc_get_fd(in), crl = in->nfds > 1 ? ipc_get_fd(in) : -1;
-	struct client_ca *new;
-	struct errbuf eb;
-	enum err e = ipc_get_end(in);
 
-	if (e == E_OK && client_ca_read(&new, ca, crl, &eb) == E_OK) {
-		client_ca_free(w->client_ca);
-		w->client_ca = new;
-	} else if (e == E_OK) {
-		log_line(LOG_FAULT, "ev=client-ca error=\"%s\"", eb.text);
-	}
-	if (ca >= 0)
-		close(ca);
-	if (crl >= 0)
-		close(crl);
-	return e;
+	return trust_take(&w->client_ca, in);
 }
 
 static void
