@@ -411,12 +411,14 @@ def test_reload_does_not_grow(lie, client, daemon):
         m.account("other%d" % n, at=1)
     run = daemon(m, "--quiet", "casa")
     wait_until(lambda: len(m.files()) == 1)
-    for _ in range(5):
-        reload(m, run)
-    before = memory(run.pid)
-    for _ in range(20):
-        reload(m, run)
-    assert memory(run.pid) - before < 2 << 20
+    seen = []
+    for n in (5, 20, 20):
+        for _ in range(n):
+            reload(m, run)
+        seen.append(memory(run.pid))
+    # What is not given back shows each time.  The allocator may grow by a
+    # pool, once, where threads come upon each other.
+    assert min(seen[1] - seen[0], seen[2] - seen[1]) < 1 << 20
     end(run)
 
 

@@ -426,6 +426,11 @@ test_client_first_malformed(void **state)
 		assert_int_equal(p.server, SASL_FAILED);
 		assert_int_equal(p.messages, 1);
 	}
+}
+
+static void
+test_client_first_bounds(void **state)
+{
 	/* Bare flags with -PLUS. */
 	for (const char *s = "ny"; *s != '\0'; s++) {
 		char text[] = "?,,n=user,r=x";
@@ -782,6 +787,7 @@ main(void)
 		cmocka_unit_test(test_every_octet_changed),
 		cmocka_unit_test(test_every_cut),
 		cmocka_unit_test(test_client_first_malformed),
+		cmocka_unit_test(test_client_first_bounds),
 		cmocka_unit_test(test_server_first_malformed),
 		cmocka_unit_test(test_iterations_bounds),
 		cmocka_unit_test(test_client_final_malformed),
