@@ -412,7 +412,7 @@ def test_reload_does_not_grow(lie, client, daemon):
     run = daemon(m, "--quiet", "casa")
     wait_until(lambda: len(m.files()) == 1)
     seen = []
-    for n in (5, 20, 20):
+    for n in (5, 10, 10):
         for _ in range(n):
             reload(m, run)
         seen.append(memory(run.pid))

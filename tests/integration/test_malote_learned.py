@@ -70,7 +70,8 @@ def test_capa_behind_the_sign_in(odd, client, act):
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("act", DEAF, **by_name)
+@pytest.mark.parametrize("act", [
+    *DEAF[:2], pytest.param(DEAF[2], marks=pytest.mark.slow)], **by_name)
 @pytest.mark.parametrize("verb", ["LIST", "UIDL"])
 @pytest.mark.parametrize("capa", [CAPA, SERIAL], ids=["pipelined", "serial"])
 def test_list_without_an_answer(odd, client, capa, verb, act):
