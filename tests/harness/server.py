@@ -16,6 +16,8 @@ import time
 TOP = os.path.realpath(os.path.dirname(__file__) + "/../..")
 PEER = os.environ.get("MALOTE_PEER", "")
 OURS = not PEER
+MALOTED = os.environ.get("MALOTED", TOP + "/build/release/src/maloted")
+CTL = os.path.join(os.path.dirname(MALOTED), "malotectl")
 # Sanitizers and other people's processes make all things slower.
 PATIENCE = float(os.environ.get("MALOTE_PATIENCE", "1"))
 
@@ -95,9 +97,20 @@ class Server:
         os.chmod(self.tmp, 0o755)
         self.log_path = self.tmp + "/log"
         fragment = self.tmp + "/fragment"
+        self.control = self.tmp + "/run/control"
+        os.mkdir(self.tmp + "/run")
+        os.chmod(self.tmp + "/run", 0o755)
+        if become:
+            os.chown(self.tmp + "/run", *become)
+        # What malotectl has to know.
+        self.ctl_conf = self.tmp + "/ctl.conf"
+        with open(self.ctl_conf, "w") as f:
+            f.write('control_socket = "%s"\n' % self.control)
         with open(fragment, "w") as f:
             if self.ours and "stop_grace" not in config:
                 config = "stop_grace = 1\n" + config
+            if self.ours and "control_socket" not in config:
+                config = 'control_socket = "%s"\n' % self.control + config
             f.write(config if self.ours else peer_config)
         # The server's own temporary directory: it must be empty in the end.
         self.server_tmp = self.tmp + "/tmp"
@@ -167,6 +180,15 @@ class Server:
         return sorted(
             pid for pid, words in children(self.pid).items()
             if role is None or role in " ".join(words).split())
+
+    def ctl(self, *words, code=0, stdin=subprocess.DEVNULL, **more):
+        """malotectl; what it printed.  code: what it must end with."""
+        done = subprocess.run(
+            [CTL, "--config", self.ctl_conf, *words], text=True, stdin=stdin,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            timeout=90 * PATIENCE, check=False, **more)
+        assert done.returncode == code, (done, self.log_text())
+        return done.stdout if code == 0 else done.stderr
 
     def signal(self, number):
         self.process.send_signal(number)

@@ -71,7 +71,7 @@ def test_not_mounted_at_the_start(place, start, mail, connect, login):
         assert refused(connect, server)
     told, = server.events("mail-root")
     assert told["served"] == "no"
-    assert "touch " + mail + "/" + MARKER in told["error"]
+    assert "malotectl root accept" in told["error"]
     assert server.await_event("open-failed", 3)
     assert os.listdir(mail) == []
     # Mounted after the start: found, without a restart.

@@ -14,6 +14,7 @@
 #include "server/auth/served.h"
 #include "server/auth/stores.h"
 #include "server/auth/vcache.h"
+#include "server/auth/where.h"
 #include "server/ipc/trust.h"
 #include "server/users/scheme.h"
 
@@ -106,6 +107,24 @@ take_idle(void *arg, struct ipc_in *in)
 	return e == E_OK ? store_idle(arg, index) : e;
 }
 
+static enum err
+take_where(void *arg, struct ipc_in *in)
+{
+	uint64_t token = ipc_get_u64(in);
+	struct slice user = ipc_get_slice(in);
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK)
+		where_find(arg, token, user);
+	return e;
+}
+
+static uint32_t
+auth_signins(const void *arg)
+{
+	return ((const struct auth *)arg)->n_signins;
+}
+
 static const struct ipc_rule parent_rule[] = {
 	{ IPC_CLIENT_CA, 1, 2, 0, take_client_ca },
 	{ IPC_USERS, 1, 1, 0, take_users },
@@ -113,11 +132,13 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_NO_STORE, 1, 0, 1024, take_no_store },
 	{ IPC_STORES_FULL, 1, 0, 4, take_stores_full },
 	{ IPC_IDLE, 1, 0, 2, take_idle },
+	{ IPC_WHERE, 1, 0, 8 + 4 + 4 * NAME_MAX_OCTETS, take_where },
 };
 
 /* Sign-ins are short: there is nothing to finish when it ends. */
 static const struct role_hooks hooks = {
 	.attach = attach,
+	.sessions = auth_signins,
 	.rule = parent_rule,
 	.n_rules = sizeof(parent_rule) / sizeof(parent_rule[0]),
 };

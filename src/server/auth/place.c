@@ -45,13 +45,11 @@ wait_for_store(struct signin *s, uint32_t uid, uint32_t gid)
 static void
 place_account(struct signin *s, const struct account *at)
 {
-	bool shared = at->uid == s->auth->conf.mail_uid;
-	struct store *store = shared ? store_of_path(s->auth, s->mail)
-				     : store_of_uid(s->auth, at->uid);
+	struct store *store = store_of_account(s->auth, at);
 
 	if (store != NULL)
 		open_at(s, store);
-	else if (shared)
+	else if (store_is_shared(s->auth, at))
 		signin_refuse(s, SIGN_IN_TEMPORARY, "store-down");
 	else
 		wait_for_store(s, at->uid, at->gid);

@@ -7,6 +7,7 @@
  *	signin.c         one sign-in, from the request to IPC_OPEN or
  *	                 IPC_REFUSED, with the files of signin_state.h
  *	served.c         which mechanisms can be served
+ *	where.c          where a user's mail is, if the admin asks
  *	stores.c         the store processes, and who waits for one
  *	userfile.c       the users file, and who waits until it is current
  *	auth_worker.c    a worker: its sessions, and what it is sent

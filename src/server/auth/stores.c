@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "server/auth/auth_worker.h"
+#include "server/users/account.h"
 
 /* Seconds: what was given to a store that long ago is with it, or lost. */
 static const ev_tstamp UNDER_WAY = 30;
@@ -359,6 +360,25 @@ store_of_uid(const struct auth *a, uint32_t uid)
 		if (st->uid == uid && st->chan != NULL && !st->retiring)
 			return st;
 	return NULL;
+}
+
+bool
+store_is_shared(const struct auth *a, const struct account *at)
+{
+	return at->uid == a->conf.mail_uid;
+}
+
+struct store *
+store_of_account(const struct auth *a, const struct account *at)
+{
+	return store_is_shared(a, at) ? store_of_path(a, at->mail)
+				      : store_of_uid(a, at->uid);
+}
+
+uint16_t
+store_index(const struct store *st)
+{
+	return st->index;
 }
 
 enum err

@@ -18,6 +18,14 @@ enum err store_attach(struct auth *a, uint16_t index, int fd) NODISCARD;
 struct store *store_of_path(const struct auth *a, const char *path);
 struct store *store_of_uid(const struct auth *a, uint32_t uid);
 
+/* The one that has the account's mail.  NULL: it is not there; one of a user's
+ * own uid can be waited for then. */
+struct account;
+struct store *store_of_account(const struct auth *a, const struct account *at);
+bool store_is_shared(const struct auth *a, const struct account *at);
+
+uint16_t store_index(const struct store *st);
+
 /* Of the caller. */
 struct store_wait {
 	TAILQ_ENTRY(store_wait) entry;

@@ -490,6 +490,7 @@ conf_check(
 	check_absolute(c->certificate, "certificate", l);
 	check_absolute(c->key, "key", l);
 	check_absolute(c->users, "users", l);
+	check_absolute(c->control_socket, "control_socket", l);
 	check_certificate(c, l);
 	check_absolute(c->client_ca, "client_ca", l);
 	check_absolute(c->client_crl, "client_crl", l);

@@ -97,6 +97,8 @@ static const struct setting settings[] = {
 	{ "hash_threads", "0", NUM16_AT(auth.hash_threads, 0, 64) },
 	{ "user", "_malote", TEXT_AT(user) },
 	{ "auth_user", "_malote-auth", TEXT_AT(auth_user) },
+	{ "control_socket", "/run/malote/control", TEXT_AT(control_socket) },
+	{ "control_group", "", TEXT_AT(control_group) },
 	{ "log", "stderr", FLAG_AT(syslog, "stderr", "syslog") },
 	{ "trace", "no", YES_NO(worker.trace) },
 	{ "sandbox", "auto", FLAG_AT(sandbox_required, "auto", "require") },

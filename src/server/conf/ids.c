@@ -140,6 +140,24 @@ warn_of_shared_user(struct conf *c, enum ipc_role a, const struct conf_lines *l)
 			    role_table[b].user, role_table[a].user);
 }
 
+/* Who may use the control socket beside root. */
+static void
+check_control_group(
+    struct conf *c, const struct conf_env *env, const struct conf_lines *l)
+{
+	c->control_gid = AUTH_NO_UID;
+	if (c->control_group[0] == '\0')
+		return;
+	if (!find_group(c->control_group, &c->control_gid))
+		COMPLAIN(l, "control_group",
+		    "there is no group %s; make it: groupadd --system %s",
+		    c->control_group, c->control_group);
+	if (env->uid != 0)
+		COMPLAIN(l, "control_group",
+		    "only root can give a socket to a group; start maloted "
+		    "as root, or leave control_group out");
+}
+
 /* The store's user is mail_user; those of the other roles matter only if root
  * starts the server. */
 void
@@ -158,6 +176,7 @@ conf_check_ids(
 		}
 	}
 	check_mail_user(c, env, l);
+	check_control_group(c, env, l);
 	c->store.role.uid = c->auth.mail_uid;
 	c->store.role.gid = c->auth.mail_gid;
 }

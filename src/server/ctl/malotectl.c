@@ -1,30 +1,28 @@
 /*
- * malotectl - changes the users file.
+ * malotectl - operates maloted: its command line.
  */
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "server/conf/conf.h"
-#include "server/ctl/ask.h"
-#include "server/ctl/edit.h"
-#include "server/users/account.h"
-#include "server/users/name.h"
-#include "server/users/passwd.h"
-#include "server/users/scheme.h"
+#include "server/ctl/commands.h"
 
 static const char usage[] =
     "usage: malotectl [option ...] user add NAME\n"
     "       malotectl [option ...] user passwd NAME\n"
     "       malotectl [option ...] user delete NAME\n"
     "       malotectl [option ...] user list\n"
+    "       malotectl [option ...] status\n"
+    "       malotectl [option ...] uidl show USER\n"
+    "       malotectl [option ...] uidl forget USER\n"
+    "       malotectl [option ...] root accept [PATH]\n"
     "\n"
-    "  -c, --config FILE  maloted.conf, which names the users file\n"
-    "                   (" CONF_FILE ")\n"
+    "  -c, --config FILE  maloted.conf, which names the users file and the\n"
+    "                   control socket (" CONF_FILE ")\n"
+    "  --json           status and uidl show: for programs\n"
+    "  --yes            uidl forget: do not ask\n"
     "  --users FILE     the users file itself\n"
     "  --scheme SCHEME  how a password is stored: ARGON2ID (as is done\n"
     "                   without this), BLF-CRYPT, SHA512-CRYPT, YESCRYPT,\n"
@@ -38,13 +36,6 @@ static const char usage[] =
     "A password is asked for twice at a terminal; otherwise it is one line\n"
     "of standard input.\n";
 
-struct options {
-	const char *config, *users, *scheme, *uid, *gid, *home, *mail;
-	/* Of the configuration; NULL if none is read. */
-	const struct conf *conf;
-	struct name_rule rule;
-};
-
 /* What went wrong, for people; returns the exit status. */
 static int
 complain(enum err e, const struct errbuf *eb)
@@ -55,255 +46,49 @@ complain(enum err e, const struct errbuf *eb)
 	case E_FORMAT: return EX_DATAERR;
 	case E_NOENT: return EX_NOUSER;
 	case E_BUSY: return EX_TEMPFAIL;
+	case E_AGAIN: return EX_TEMPFAIL;
 	case E_DENIED: return EX_NOPERM;
+	case E_CLOSED: return EX_UNAVAILABLE;
+	case E_CONFIG: return EX_CONFIG;
 	default: return EX_IOERR;
 	}
 }
 
-/* ---- what is given ---- */
-
-/* By the rule that the server reads the users file by. */
-static enum err
-make_name(const struct options *o, const char *given,
-    char name[NAME_MAX_OCTETS + 1], struct errbuf *eb)
-{
-	return name_normalize(
-	    &o->rule, (struct slice){ given, strlen(given) }, name, eb);
-}
-
-/* Could somebody of this name read mail, as the settings are? */
-static enum err
-check_account(const struct options *o, const char *name, struct errbuf *eb)
-{
-	struct user u = { .name = name,
-		.home = o->home != NULL ? o->home : "",
-		.mail = o->mail != NULL ? o->mail : "",
-		.uid = AUTH_NO_UID,
-		.gid = AUTH_NO_UID };
-	struct account at;
-	struct errbuf words;
-	const char *why;
-
-	if (o->conf == NULL)
-		return E_OK;
-	if (o->uid != NULL &&
-	    (!str_to_u32((struct slice){ o->uid, strlen(o->uid) }, &u.uid) ||
-		!str_to_u32((struct slice){ o->gid, strlen(o->gid) }, &u.gid)))
-		return err_set(eb, E_FORMAT, "--uid and --gid are numbers");
-	if (account_find(&at, &o->conf->auth, &u, &why, &words) != E_OK)
-		return err_set(
-		    eb, E_FORMAT, "%s could not sign in: %s", name, words.text);
-	return E_OK;
-}
-
-static bool
-is_id(const char *id)
-{
-	uint32_t v;
-
-	return str_to_u32((struct slice){ id, strlen(id) }, &v) && v != 0 &&
-	       v != UINT32_MAX;
-}
-
-/* Text that may stand between colons (or, as it ends a line, spaces). */
-static bool
-is_field(const char *s, const char *refused)
-{
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f ||
-		    strchr(refused, *s) != NULL)
-			return false;
-	return true;
-}
-
-static enum err
-check_options(const struct options *o, struct errbuf *eb)
-{
-	if (!scheme_is_made(o->scheme))
-		return err_set(
-		    eb, E_FORMAT, "--scheme must be one of %s", scheme_made);
-	if ((o->uid == NULL) != (o->gid == NULL))
-		return err_set(eb, E_FORMAT, "--uid and --gid go together");
-	if (o->uid != NULL && (!is_id(o->uid) || !is_id(o->gid)))
-		return err_set(
-		    eb, E_FORMAT, "--uid and --gid must be numbers, and not 0");
-	if (o->home != NULL && (o->home[0] != '/' || !is_field(o->home, ":")))
-		return err_set(eb, E_FORMAT,
-		    "--home must begin with \"/\" and have no \":\"");
-	if (o->mail != NULL &&
-	    (strncmp(o->mail, "maildir:", 8) != 0 || !is_field(o->mail, " ")))
-		return err_set(eb, E_FORMAT,
-		    "--mail must begin with \"maildir:\" and have no spaces");
-	return E_OK;
-}
-
 /* ---- commands ---- */
 
-static enum err
-ask_hash(
-    const struct options *o, char out[SCHEME_STORED_MAX], struct errbuf *eb)
-{
-	char password[ASK_ROOM];
-	enum err e = ask_password(password, eb);
-
-	if (e == E_OK)
-		e = scheme_make(o->scheme, password, out, eb);
-	explicit_bzero(password, sizeof(password));
-	return e;
-}
-
-static enum err
-no_user(const struct options *o, const char *name, struct errbuf *eb)
-{
-	return err_set(
-	    eb, E_NOENT, "there is no user %s in %s", name, o->users);
-}
-
-/* Is the file fit for the command?  Asked before the password is, and again
- * when nobody else can change it. */
-static enum err
-check_free(const struct options *o, const struct edit *ed, const char *name,
-    struct errbuf *eb)
-{
-	struct edit_line line;
-
-	return edit_find(ed, &o->rule, name, true, &line)
-		   ? err_set(eb, E_FORMAT, "there is a user %s already", name)
-		   : E_OK;
-}
-
-static enum err
-put_line(struct edit *ed, const struct options *o, const char *name,
-    const char *hash, struct errbuf *eb)
-{
-	bool open_line = ed->n != 0 && ed->text[ed->n - 1] != '\n';
-	char *line;
-	int n = asprintf(&line, "%s%s:%s:%s:%s::%s::%s%s\n",
-	    open_line ? "\n" : "", name, hash, o->uid != NULL ? o->uid : "",
-	    o->gid != NULL ? o->gid : "", o->home != NULL ? o->home : "",
-	    o->mail != NULL ? "userdb_mail=" : "",
-	    o->mail != NULL ? o->mail : "");
-	enum err e;
-
-	if (n < 0)
-		return err_set(eb, E_NOMEM, "out of memory");
-	e = edit_splice(ed, ed->n, 0, (struct slice){ line, (size_t)n }, eb);
-	explicit_bzero(line, (size_t)n);
-	free(line);
-	return e;
-}
-
-static enum err
-user_add(const struct options *o, const char *name, struct errbuf *eb)
-{
-	char hash[SCHEME_STORED_MAX];
-	struct edit ed;
-	enum err e;
-
-	if ((e = check_account(o, name, eb)) != E_OK)
-		return e;
-	if ((e = edit_open(&ed, o->users, false, eb)) == E_OK)
-		e = check_free(o, &ed, name, eb);
-	edit_close(&ed);
-	if (e != E_OK || (e = ask_hash(o, hash, eb)) != E_OK)
-		return e;
-	if ((e = edit_open(&ed, o->users, true, eb)) == E_OK &&
-	    (e = check_free(o, &ed, name, eb)) == E_OK &&
-	    (e = put_line(&ed, o, name, hash, eb)) == E_OK)
-		e = edit_save(&ed, eb);
-	edit_close(&ed);
-	explicit_bzero(hash, sizeof(hash));
-	return e;
-}
-
-static enum err
-user_passwd(const struct options *o, const char *name, struct errbuf *eb)
-{
-	char hash[SCHEME_STORED_MAX];
-	struct edit_line line;
-	struct edit ed;
-	enum err e;
-
-	e = edit_open(&ed, o->users, false, eb);
-	if (e == E_OK && !edit_find(&ed, &o->rule, name, false, &line))
-		e = no_user(o, name, eb);
-	edit_close(&ed);
-	if (e != E_OK || (e = ask_hash(o, hash, eb)) != E_OK)
-		return e;
-	e = edit_open(&ed, o->users, true, eb);
-	if (e == E_OK && !edit_find(&ed, &o->rule, name, false, &line))
-		e = no_user(o, name, eb);
-	if (e == E_OK)
-		e = edit_splice(&ed, (size_t)(line.hash.p - ed.text),
-		    line.hash.n, (struct slice){ hash, strlen(hash) }, eb);
-	if (e == E_OK)
-		e = edit_save(&ed, eb);
-	edit_close(&ed);
-	explicit_bzero(hash, sizeof(hash));
-	return e;
-}
-
-/* All lines of the user: a second one would count once the first is gone. */
-static enum err
-user_delete(const struct options *o, const char *name, struct errbuf *eb)
-{
-	struct edit_line line;
-	struct edit ed;
-	bool found = false;
-	enum err e = edit_open(&ed, o->users, true, eb);
-
-	while (e == E_OK && edit_find(&ed, &o->rule, name, false, &line)) {
-		found = true;
-		e = edit_splice(
-		    &ed, line.at, line.n, (struct slice){ NULL, 0 }, eb);
-	}
-	if (e == E_OK)
-		e = found ? edit_save(&ed, eb) : no_user(o, name, eb);
-	edit_close(&ed);
-	return e;
-}
-
-static enum err
-user_list(const struct options *o, const char *none, struct errbuf *eb)
-{
-	char name[NAME_MAX_OCTETS + 1];
-	struct slice rest, line, f[PASSWD_FIELDS];
-	struct edit ed;
-	enum err e = edit_open(&ed, o->users, false, eb);
-
-	if (e == E_OK && !ed.exists)
-		e = err_set(eb, E_IO, "%s does not exist", o->users);
-	rest = (struct slice){ ed.text, ed.n };
-	while (e == E_OK && passwd_line(&rest, &line))
-		if (passwd_split(line, f) && f[PASSWD_HASH].p != NULL &&
-		    name_normalize(&o->rule, f[PASSWD_NAME], name, NULL) ==
-			E_OK)
-			puts(name);
-	edit_close(&ed);
-	return e;
-}
-
+/* One of a server that runs is also a row in src/server/parent/control_socket.c;
+ * see src/server/ipc/control.h. */
 static const struct command {
-	const char *name;
-	int names; /* how many follow */
+	const char *word[2];
+	int least, most; /* names that follow */
 	enum err (*run)(
 	    const struct options *o, const char *name, struct errbuf *eb);
 } commands[] = {
-	{ "add", 1, user_add },
-	{ "passwd", 1, user_passwd },
-	{ "delete", 1, user_delete },
-	{ "list", 0, user_list },
+	{ { "user", "add" }, 1, 1, user_add },
+	{ { "user", "passwd" }, 1, 1, user_passwd },
+	{ { "user", "delete" }, 1, 1, user_delete },
+	{ { "user", "list" }, 0, 0, user_list },
+	{ { "status" }, 0, 0, status },
+	{ { "uidl", "show" }, 1, 1, uidl_show },
+	{ { "uidl", "forget" }, 1, 1, uidl_forget },
+	{ { "root", "accept" }, 0, 1, root_accept },
 };
 
+/* The command, and the name behind it or NULL. */
 static const struct command *
-command_find(int argc, char **argv)
+command_find(int argc, char **argv, const char **name_r)
 {
-	if (argc < 2 || strcmp(argv[0], "user") != 0)
-		return NULL;
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(argv[1], commands[i].name) == 0 &&
-		    argc == 2 + commands[i].names)
-			return &commands[i];
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct command *c = &commands[i];
+		int words = c->word[1] != NULL ? 2 : 1, names = argc - words;
+
+		if (names < c->least || names > c->most ||
+		    strcmp(argv[0], c->word[0]) != 0 ||
+		    (words == 2 && strcmp(argv[1], c->word[1]) != 0))
+			continue;
+		*name_r = names != 0 ? argv[words] : NULL;
+		return c;
+	}
 	return NULL;
 }
 
@@ -321,6 +106,8 @@ take_options(int argc, char **argv, struct options *o)
 		{ "gid", required_argument, NULL, 'g' },
 		{ "home", required_argument, NULL, 'h' },
 		{ "mail", required_argument, NULL, 'm' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "yes", no_argument, NULL, 'y' },
 		{ "help", no_argument, NULL, 'H' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -335,6 +122,8 @@ take_options(int argc, char **argv, struct options *o)
 		case 'g': o->gid = optarg; break;
 		case 'h': o->home = optarg; break;
 		case 'm': o->mail = optarg; break;
+		case 'j': o->json = true; break;
+		case 'y': o->yes = true; break;
 		case 'H': fputs(usage, stdout); return EX_OK;
 		case 'V': puts("malotectl " MALOTE_VERSION); return EX_OK;
 		case -1: return -1;
@@ -360,6 +149,7 @@ read_config(struct options *o, struct conf *conf)
 	enum err e;
 
 	o->rule = (struct name_rule){ false, "" };
+	o->socket = "";
 	if (o->users != NULL && file == NULL)
 		return E_OK;
 	if (file == NULL && access(CONF_FILE, F_OK) == 0)
@@ -369,23 +159,12 @@ read_config(struct options *o, struct conf *conf)
 		return e;
 	o->rule = (struct name_rule){ conf->auth.login_lower,
 		conf->auth.default_domain };
+	o->socket = conf->control_socket;
 	if (file != NULL)
 		o->conf = conf;
 	if (o->users == NULL)
 		o->users = conf->users;
 	return E_OK;
-}
-
-static enum err
-run(const struct command *c, const struct options *o, const char *given,
-    struct errbuf *eb)
-{
-	char name[NAME_MAX_OCTETS + 1];
-	enum err e = check_options(o, eb);
-
-	if (e == E_OK && given != NULL)
-		e = make_name(o, given, name, eb);
-	return e == E_OK ? c->run(o, name, eb) : e;
 }
 
 int
@@ -394,25 +173,20 @@ main(int argc, char **argv)
 	struct options o = { .scheme = "ARGON2ID" };
 	static struct conf conf;
 	const struct command *c;
+	const char *name;
 	struct errbuf eb;
 	int status;
 	enum err e;
 
 	if ((status = take_options(argc, argv, &o)) >= 0)
 		return status;
-	if ((c = command_find(argc - optind, argv + optind)) == NULL) {
+	if ((c = command_find(argc - optind, argv + optind, &name)) == NULL) {
 		fputs(usage, stderr);
 		return EX_USAGE;
 	}
 	if (read_config(&o, &conf) != E_OK)
 		return EX_CONFIG;
-	umask(077);
-	if (scheme_init() != E_OK) {
-		fputs("malotectl: no random numbers\n", stderr);
-		return EX_OSERR;
-	}
-	e = run(c, &o, c->names != 0 ? argv[optind + 2] : NULL, &eb);
-	if (e != E_OK)
+	if ((e = c->run(&o, name, &eb)) != E_OK)
 		return complain(e, &eb);
 	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 }

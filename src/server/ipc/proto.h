@@ -31,7 +31,7 @@ enum ipc_type {
 	IPC_MISBEHAVED,
 	/* parent -> role: does your loop turn?  The answer is IPC_PONG */
 	IPC_PING,
-	IPC_PONG,
+	IPC_PONG, /* u32 sessions that it has */
 	/* parent -> worker: bytes: ticket keys, newest first */
 	IPC_TICKETS,
 	/* parent -> worker: certificate and key anew, as in its settings */
@@ -63,6 +63,16 @@ enum ipc_type {
 	/* auth -> parent: u16 index, u32 uid, u32 gid: it has been given up; when
 	 * it has ended, a store for that user is started in its place */
 	IPC_REPLACE,
+	/* parent -> auth: u64 token, str user: where is the user's mail?  Answer: */
+	IPC_WHERE,
+	/* auth -> parent: u64 token, u8 enum control_outcome, u16 index of the
+	 * store that has it, str mail, or why there is none */
+	IPC_WHERE_IS,
+	/* parent -> store: u64 token, u8 forget, str mail: what decided the
+	 * unique-ids there?  Or: let that be decided anew.  Answer: */
+	IPC_UIDL,
+	/* store -> parent: u64 token, struct control_uidl, struct control_done */
+	IPC_UIDL_IS,
 
 	/* worker -> auth */
 	IPC_PASS =

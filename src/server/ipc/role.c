@@ -106,6 +106,7 @@ take_ping(void *arg, struct ipc_in *in)
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	ipc_begin(r->parent, IPC_PONG);
+	ipc_put_u32(r->parent, r->hooks->sessions(r));
 	(void)!ipc_end(r->parent); /* then the next one is answered */
 	return E_OK;
 }

@@ -86,6 +86,8 @@ struct role_hooks {
 	void (*orphaned)(void *arg);
 	/* At the end of each turn of the loop; or NULL. */
 	void (*turn_end)(void *arg);
+	/* How many sessions it has, for those who ask how the server is. */
+	uint32_t (*sessions)(const void *arg);
 	/* What else the parent may say; at most ROLE_RULES_MAX - 3. */
 	const struct ipc_rule *rule;
 	size_t n_rules;

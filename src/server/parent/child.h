@@ -32,7 +32,10 @@ struct child {
 	bool of_uid;
 	bool leaving;        /* it has been told to end */
 	unsigned unanswered; /* IPC_PING in a row */
-	uint64_t idle_told;  /* clock_ms(), when auth heard of its idleness */
+	bool
+	    heard; /* has answered since somebody asked for the status, with: */
+	uint32_t sessions;
+	uint64_t idle_told; /* clock_ms(), when auth heard of its idleness */
 	uint32_t uid, gid;
 	/* Another user's, that is started when this one has ended; AUTH_NO_UID:
 	 * none. */

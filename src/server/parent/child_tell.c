@@ -153,6 +153,28 @@ child_tell_idle(struct child *auth, const struct child *store)
 	send_end(auth);
 }
 
+void
+child_tell_where(struct child *auth, uint64_t token, const char *user)
+{
+	ipc_begin(auth->chan, IPC_WHERE);
+	ipc_put_u64(auth->chan, token);
+	ipc_put_str(auth->chan, user);
+	send_end(auth);
+}
+
+/* ---- to stores ---- */
+
+void
+child_tell_uidl(
+    struct child *store, uint64_t token, bool forget, const char *mail)
+{
+	ipc_begin(store->chan, IPC_UIDL);
+	ipc_put_u64(store->chan, token);
+	ipc_put_u8(store->chan, forget);
+	ipc_put_str(store->chan, mail);
+	send_end(store);
+}
+
 /* ---- to workers ---- */
 
 void

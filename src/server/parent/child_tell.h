@@ -27,6 +27,12 @@ void child_tell_no_store(struct child *auth, uint32_t uid, const char *why);
 void child_tell_full(struct child *auth, uint32_t uid);
 void child_tell_idle(struct child *auth, const struct child *store);
 
+/* To auth: where is the user's mail?  To a store: what about the unique-ids
+ * there?  See control_uidl.h. */
+void child_tell_where(struct child *auth, uint64_t token, const char *user);
+void child_tell_uidl(
+    struct child *store, uint64_t token, bool forget, const char *mail);
+
 /* To a worker. */
 /* Asks whether its loop turns. */
 void child_tell_ping(struct child *c);

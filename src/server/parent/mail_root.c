@@ -140,8 +140,8 @@ log_absent(const struct mail_root *r, const char *path)
 		    "ev=mail-root root=\"%s\" served=no error=\"it had a "
 		    "marker and has none now: is its file system mounted? "
 		    "Until it is, nobody can sign in. If this is the mail "
-		    "root all the same: touch %s/" MAIL_ROOT_MARKER "\"",
-		    path, path);
+		    "root all the same: malotectl root accept\"",
+		    path);
 }
 
 /* Another folder than before? */
@@ -172,4 +172,23 @@ mail_root_look(struct mail_root *r, const char *path)
 	if (r->absent || r->serial != 0)
 		log_absent(r, path);
 	r->serial++;
+}
+
+enum err
+mail_root_accept(struct mail_root *r, const char *path, struct errbuf *eb)
+{
+	int root;
+	bool made;
+
+	mail_root_look(r, path);
+	if (!r->absent)
+		return err_set(eb, E_BUSY, "it is served already");
+	root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(eb, E_IO, "there is no such folder");
+	made = make_marker(root, path);
+	close(root);
+	return made ? E_OK
+		    : err_set(eb, E_DENIED,
+			  "no marker can be made there; the log says why");
 }

@@ -5,7 +5,7 @@
  *
  * So each mail root has a marker, MAIL_ROOT_MARKER, which is made when the root
  * is served for the first time; a root that once had it (known_roots.h) and has
- * none now is not served, until it is back or the admin makes one.
+ * none now is not served, until it is back or the admin accepts what is there.
  */
 #ifndef SERVER_PARENT_MAIL_ROOT_H
 #define SERVER_PARENT_MAIL_ROOT_H
@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "base/err.h"
 
 #define MAIL_ROOT_MARKER ".malote-root"
 
@@ -27,5 +29,11 @@ struct mail_root {
 
 /* Looks again, at the cost of one statx(2) while nothing has changed. */
 void mail_root_look(struct mail_root *r, const char *path);
+
+/* For the admin, who says that a root which has lost its marker is the right one:
+ * makes a marker, which the next look finds.  Fails if the root is served, if no
+ * folder is there, or if the marker cannot be made. */
+enum err mail_root_accept(
+    struct mail_root *r, const char *path, struct errbuf *eb) NODISCARD;
 
 #endif

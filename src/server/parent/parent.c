@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -9,12 +10,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "server/conf/certificate.h"
 #include "server/conf/role_table.h"
 #include "server/parent/child_start.h"
 #include "server/parent/child_tell.h"
+#include "server/parent/control_socket.h"
 #include "server/parent/listen.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/name_key.h"
@@ -35,6 +38,18 @@ static const char *const tls_words[] = { [LISTEN_PLAIN] = "none",
 
 /* ---- listening ---- */
 
+/* For those who ask how the server is. */
+static void
+note_listener(
+    struct control_listener *to, const struct conf_listener *l, const char *at)
+{
+	*to =
+	    (struct control_listener){ .plaintext_login = l->plaintext_login };
+	snprintf(to->name, sizeof(to->name), "%s", l->name);
+	snprintf(to->at, sizeof(to->at), "%s", at);
+	snprintf(to->tls, sizeof(to->tls), "%s", tls_words[l->tls]);
+}
+
 /* One address: a socket for each worker. */
 static enum err
 listen_at(struct parent *p, const struct conf_listener *l,
@@ -50,13 +65,14 @@ listen_at(struct parent *p, const struct conf_listener *l,
 		e = listen_open(a, &p->socket[i][p->n_sockets], eb);
 	if (e != E_OK)
 		return e;
+	note_listener(&p->listening[p->n_sockets], l, address_show(at, a));
 	to->tls = l->tls;
 	to->plain_passwords = l->plaintext_login;
 	to->client_certificates = l->client_certificates;
 	memcpy(to->mechanisms, l->mechanisms, sizeof(to->mechanisms));
 	p->n_sockets++;
 	log_line(LOG_EVENT, "ev=listen listener=\"%s\" at=%s tls=%s%s", l->name,
-	    address_show(at, a), tls_words[l->tls],
+	    at, tls_words[l->tls],
 	    l->plaintext_login && l->tls != LISTEN_TLS ? " plaintext_login=yes"
 						       : "");
 	return E_OK;
@@ -305,12 +321,14 @@ serve(struct parent *p)
 		return EX_UNAVAILABLE;
 	}
 	watch(p);
+	control_open(p);
 	mail_root_look(&p->root, p->conf->store.root);
 	if (start_children(p, &eb) != E_OK) {
 		log_line(LOG_FAULT, "ev=start error=\"%s\"", eb.text);
 		phase_give_up(p, EX_OSERR);
 	}
 	ev_run(p->loop, 0);
+	control_close(p);
 	log_line(LOG_EVENT, "ev=stopped");
 	return p->status;
 }
@@ -325,6 +343,7 @@ parent_run(struct conf *conf, const struct conf_env *env)
 	p->conf = conf;
 	p->env = *env;
 	p->rules = parent_messages;
+	p->started = clock_ms();
 	phase_init(p);
 	TAILQ_INIT(&p->children);
 	LIST_INIT(&p->cuts);

@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "server/conf/role_table.h"
 #include "server/parent/child_tell.h"
+#include "server/parent/control_status.h"
+#include "server/parent/control_uidl.h"
 #include "server/parent/cut.h"
 #include "server/parent/phase.h"
 #include "server/parent/uid_store.h"
@@ -26,9 +28,47 @@ static enum err
 take_pong(void *arg, struct ipc_in *in)
 {
 	struct child *c = arg;
+	uint32_t sessions = ipc_get_u32(in);
 
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
 	c->unanswered = 0;
-	return ipc_get_end(in);
+	c->sessions = sessions;
+	c->heard = true;
+	control_status_heard(c->parent);
+	return E_OK;
+}
+
+static enum err
+take_where_is(void *arg, struct ipc_in *in)
+{
+	const struct child *c = arg;
+	uint64_t token = ipc_get_u64(in);
+	uint8_t outcome = ipc_get_u8_to(in, CONTROL_OUTCOMES - 1);
+	uint16_t store = ipc_get_u16(in);
+	char words[MAIL_PATH_MAX];
+
+	ipc_get_str(in, words, sizeof(words));
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	control_uidl_where(
+	    c->parent, token, (enum control_outcome)outcome, store, words);
+	return E_OK;
+}
+
+static enum err
+take_uidl_is(void *arg, struct ipc_in *in)
+{
+	uint64_t token = ipc_get_u64(in);
+	struct control_uidl uidl = { .messages = 0 };
+	struct control_done done = { .outcome = CONTROL_GOOD };
+
+	ipc_get_fields(in, &control_uidl_fields, &uidl);
+	ipc_get_fields(in, &control_done_fields, &done);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	control_uidl_is(arg, token, &uidl, &done);
+	return E_OK;
 }
 
 static enum err
@@ -131,7 +171,7 @@ on_gone(void *arg, enum err why)
 
 #define PONG \
 	{ \
-		IPC_PONG, PHASE_SERVING, 0, 0, take_pong \
+		IPC_PONG, PHASE_SERVING, 0, 4, take_pong \
 	}
 
 static const struct ipc_rule worker_rules[] = { READY, MISBEHAVED, PONG };
@@ -140,10 +180,14 @@ static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED, PONG,
 	{ IPC_USERS_CHECK, PHASE_SERVING, 0, 0, take_users_check },
 	{ IPC_STORE_WANTED, PHASE_SERVING, 0, 8, take_store_wanted },
 	{ IPC_IDLE, PHASE_SERVING, 0, 2, take_given_up },
-	{ IPC_REPLACE, PHASE_SERVING, 0, 10, take_replace } };
+	{ IPC_REPLACE, PHASE_SERVING, 0, 10, take_replace },
+	{ IPC_WHERE_IS, PHASE_SERVING, 0, 8 + 1 + 2 + 4 + MAIL_PATH_MAX,
+	    take_where_is } };
 
-static const struct ipc_rule store_rules[] = { READY, MISBEHAVED, PONG,
-	{ IPC_IDLE, PHASE_SERVING, 0, 0, take_idle } };
+static const struct ipc_rule store_rules[] = {
+	READY, MISBEHAVED, PONG, { IPC_IDLE, PHASE_SERVING, 0, 0, take_idle },
+	{ IPC_UIDL_IS, PHASE_SERVING, 0, 8 + CONTROL_ANSWER_MAX, take_uidl_is }
+};
 
 #define RULES(r) \
 	{ \

@@ -10,6 +10,9 @@
  *	cut.c		two processes that are without each other for a while
  *	phase.c		starting, serving, stopping, ending
  *	child_start.c	starting a process, and again when it has died
+ *	control_client.c	who asks at the control socket
+ *	control_status.c, control_uidl.c	what they ask
+ *	control_socket.c	the socket, and the table of commands
  *	uid_store.c	stores of users' own uids, which come and go
  *	parent_messages.c	what processes say
  *	watchdog.c	processes whose loop does not turn
@@ -25,11 +28,13 @@
 
 #include "server/conf/conf.h"
 #include "server/ipc/addrcount.h"
+#include "server/ipc/control.h"
 #include "server/ipc/ipc.h"
 #include "server/parent/mail_root.h"
 #include "server/parent/users_watch.h"
 
 struct child;
+struct control_client;
 struct cut;
 
 enum parent_phase {
@@ -48,7 +53,8 @@ struct parent {
 	struct conf *conf;
 	struct conf_env env;
 	enum parent_phase phase;
-	int status; /* to exit with */
+	int status;       /* to exit with */
+	uint64_t started; /* clock_ms() */
 	TAILQ_HEAD(child_list, child) children;
 	/* What a process of each role may say: parent_messages.c. */
 	const struct ipc_rules *rules;
@@ -56,12 +62,16 @@ struct parent {
 	uint16_t next_uid_store; /* see uid_store.c */
 
 	int socket[WORKERS_MAX][LISTENERS_MAX];
-	unsigned n_sockets; /* of each worker */
+	unsigned n_sockets;                               /* of each worker */
+	struct control_listener listening[LISTENERS_MAX]; /* what they are */
 	struct addrcount counts;
 	uint8_t tickets[TICKET_KEYS][TICKET_KEY];
 	unsigned n_tickets;
 	struct users_watch users;
 	struct mail_root root;
+	ev_io control; /* the control socket; fd -1: there is none */
+	TAILQ_HEAD(, control_client) clients;
+	unsigned n_clients;
 
 	ev_signal sigterm, sigint, sighup;
 	ev_timer rotate, deadline, look, watchdog;

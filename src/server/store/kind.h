@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/ipc/control.h"
 #include "server/ipc/proto.h"
 #include "server/store/holder.h"
 #include "server/store/store.h"
@@ -104,6 +105,15 @@ struct store_kind {
 
 	/* Lets go without a change.  Frees h; waits for nothing. */
 	void (*close)(struct hold *h);
+
+	/* For the admin, without a session: by what the unique-ids go.  *out
+	 * was all zeroes. */
+	enum err (*uidl_show)(const struct store_conf *conf, const char *path,
+	    struct control_uidl *out, struct errbuf *eb);
+	/* And having that decided anew, with all of them.  E_BUSY: a session has
+	 * the maildrop, says *holder. */
+	enum err (*uidl_forget)(
+	    const char *path, struct holder *holder, struct errbuf *eb);
 };
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "server/store/claim.h"
 #include "server/store/idle.h"
+#include "server/store/inquiry.h"
 #include "server/store/mounts.h"
 #include "server/store/store_messages.h"
 
@@ -208,6 +209,24 @@ store_orphaned(void *arg)
 	stop_in(st, OVERTIME);
 }
 
+/* The admin asks about a maildrop, or wants something forgotten. */
+static enum err
+take_uidl(void *arg, struct ipc_in *in)
+{
+	struct store *st = arg;
+	uint64_t token = ipc_get_u64(in);
+	bool forget = ipc_get_u8_to(in, 1) != 0;
+	char mail[MAIL_PATH_MAX];
+
+	ipc_get_str(in, mail, sizeof(mail));
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	if (forget)
+		store_worker_drain_all(st); /* it may have been let go of */
+	inquiry_begin(st, token, mail, forget);
+	return E_OK;
+}
+
 /* ---- life ---- */
 
 /* First the deadline, after which only commits go on; the second time the end
@@ -240,11 +259,24 @@ store_turn_end(void *arg)
 	}
 }
 
+static uint32_t
+store_sessions(const void *arg)
+{
+	return ((const struct store *)arg)->n_sessions;
+}
+
+static const struct ipc_rule parent_rule[] = {
+	{ IPC_UIDL, 1, 0, 8 + 1 + 4 + MAIL_PATH_MAX, take_uidl },
+};
+
 static const struct role_hooks store_hooks = {
 	.attach = store_attach,
 	.stop = store_stop,
 	.orphaned = store_orphaned,
 	.turn_end = store_turn_end,
+	.sessions = store_sessions,
+	.rule = parent_rule,
+	.n_rules = sizeof(parent_rule) / sizeof(parent_rule[0]),
 };
 
 /* System calls of the threads and the loop, beside those of every role.

@@ -150,11 +150,18 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_CLIENT_CA, 1, 2, 0, on_client_ca },
 };
 
+static uint32_t
+worker_sessions(const void *arg)
+{
+	return ((const struct worker *)arg)->n_sessions;
+}
+
 static const struct role_hooks hooks = {
 	.attach = worker_attach,
 	.stop = on_stop,
 	.orphaned = on_orphaned,
 	.turn_end = on_turn_end,
+	.sessions = worker_sessions,
 	.rule = parent_rule,
 	.n_rules = sizeof(parent_rule) / sizeof(parent_rule[0]),
 };

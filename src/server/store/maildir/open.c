@@ -15,6 +15,7 @@
 #include "server/store/maildir/lock.h"
 #include "server/store/maildir/mend.h"
 #include "server/store/maildir/tmp.h"
+#include "server/store/maildir/uidl_state.h"
 #include "server/store/maildir/view.h"
 #include "server/store/mounts.h"
 
@@ -305,4 +306,6 @@ const struct store_kind maildir_kind = {
 	.commit = maildir_commit,
 	.note = maildir_note,
 	.close = maildir_close,
+	.uidl_show = maildir_uidl_show,
+	.uidl_forget = maildir_uidl_forget,
 };

@@ -217,16 +217,13 @@ static void
 log_decision(const struct scan *s)
 {
 	const struct store_conf *conf = s->m->hold.conf;
-	char path[300];
 
-	str_quote(path, sizeof(path), s->m->path, strlen(s->m->path));
 	log_line(LOG_EVENT,
 	    "ev=uidl-decided %s uidl=%s pop3_uidl_format=\"%s\" "
-	    "undo=\"before this mail is collected remove %s/%s/malote-uidl "
-	    "and %s/%s/malote.index\"",
+	    "undo=\"before this mail is collected: malotectl uidl forget "
+	    "USER\"",
 	    s->m->hold.tag, uidlfile_decision(s->uidl.decided),
-	    s->uidl.decided == UIDL_DOVECOT ? conf->uidl_format : "-",
-	    conf->root, path, conf->root, path);
+	    s->uidl.decided == UIDL_DOVECOT ? conf->uidl_format : "-");
 }
 
 enum err

@@ -13,8 +13,7 @@
 #include "server/store/maildir/dir.h"
 #include "server/store/maildir/lines.h"
 
-#define FILE_NAME "malote-uidl"
-#define TEMP_NAME FILE_NAME ".tmp"
+#define TEMP_NAME UIDLFILE_NAME ".tmp"
 #define HEADER    "malote-uidl 1"
 
 enum {
@@ -223,11 +222,11 @@ uidlfile_load(struct uidlfile *u, int root, struct errbuf *eb)
 	enum err e;
 	int fd;
 
-	e = maildir_file(root, FILE_NAME, O_RDONLY, false, &fd, &st, eb);
+	e = maildir_file(root, UIDLFILE_NAME, O_RDONLY, false, &fd, &st, eb);
 	if (e == E_NOENT)
 		return E_OK;
 	if (e != E_OK)
-		return maildir_about(e, FILE_NAME, eb);
+		return maildir_about(e, UIDLFILE_NAME, eb);
 	e = lines_read(fd, take_uidl_line, u, &u->torn, eb);
 	close(fd);
 	u->exists = true;
@@ -248,7 +247,7 @@ write_failed(struct errbuf *eb, const char *what)
 	bool denied = errno == EROFS || errno == EACCES || errno == EPERM ||
 		      errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
 
-	return err_sys(eb, denied ? E_DENIED : E_IO, "%s " FILE_NAME, what);
+	return err_sys(eb, denied ? E_DENIED : E_IO, "%s " UIDLFILE_NAME, what);
 }
 
 static enum err
@@ -273,7 +272,7 @@ out_line(struct out *o, const char *text, int n, struct errbuf *eb)
 	check_of(check, text, (size_t)n);
 	e = buf_printf(&o->buf, "%s %.*s\n", check, n, text);
 	if (e != E_OK)
-		return err_set(eb, e, "writing " FILE_NAME);
+		return err_set(eb, e, "writing " UIDLFILE_NAME);
 	return o->buf.len >= OUT_FLUSH ? out_flush(o, eb) : E_OK;
 }
 
@@ -327,7 +326,7 @@ out_lines(struct out *o, const struct uidlfile *u, uint32_t first,
 static enum err
 append_lines(struct uidlfile *u, int root, struct errbuf *eb)
 {
-	struct out o = { .fd = openat(root, FILE_NAME,
+	struct out o = { .fd = openat(root, UIDLFILE_NAME,
 			     O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW |
 				 O_NONBLOCK | O_CLOEXEC,
 			     0600) };
@@ -370,7 +369,7 @@ rewrite_lines(struct uidlfile *u, int root, struct errbuf *eb)
 		e = write_failed(eb, "syncing the new");
 	buf_free(&o.buf);
 	close(o.fd);
-	if (e == E_OK && renameat(root, TEMP_NAME, root, FILE_NAME) < 0)
+	if (e == E_OK && renameat(root, TEMP_NAME, root, UIDLFILE_NAME) < 0)
 		e = write_failed(eb, "replacing");
 	if (e != E_OK)
 		unlinkat(root, TEMP_NAME, 0);

@@ -26,6 +26,8 @@
 #include "server/store/maildir/uidl.h"
 #include "server/store/store.h"
 
+#define UIDLFILE_NAME "malote-uidl"
+
 struct uidl_line {
 	struct slice uid, key;
 	uint64_t ino;  /* 0: of "u" */

@@ -1,0 +1,37 @@
+/*
+ * call.h - a command to the server that runs, over its control socket.
+ *
+ * Believed is only a socket behind which is root, or the user who asks.  What is
+ * said there may come from a process that was broken into: it is taken by table
+ * (ipc/control.h), and shown by show.h only.
+ */
+#ifndef SERVER_CTL_CALL_H
+#define SERVER_CTL_CALL_H
+
+#include "server/ctl/commands.h"
+#include "server/ipc/control.h"
+
+/* The first member of the command's own struct, which is the `arg` of the
+ * functions in `tells`. */
+struct call {
+	/* What may be told, before the end of the answer. */
+	const struct ipc_rule *tells;
+	size_t n_tells;
+
+	struct control_done done; /* E_OK: the words are escaped */
+
+	/* call.c's */
+	bool is_over;
+	enum err why;
+	unsigned told;
+	struct ev_loop *loop;
+};
+
+enum { CALL_TELLS_MAX = 8 };
+
+/* about: what the command names, or NULL.  E_CLOSED: no server is running there,
+ * or it has gone.  E_NOENT, E_BUSY, E_AGAIN, E_CONFIG: the outcome. */
+enum err call_server(const struct options *o, struct call *c,
+    enum control_type command, const char *about, struct errbuf *eb) NODISCARD;
+
+#endif

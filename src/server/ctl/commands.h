@@ -1,0 +1,41 @@
+/*
+ * commands.h - the commands of malotectl: a row of the table in malotectl.c and
+ * a function here.
+ *
+ * E_OK, or words in eb and the exit status that malotectl.c makes of the error.
+ */
+#ifndef SERVER_CTL_COMMANDS_H
+#define SERVER_CTL_COMMANDS_H
+
+#include "server/conf/conf.h"
+#include "server/users/name.h"
+
+struct options {
+	const char *config, *users, *scheme, *uid, *gid, *home, *mail;
+	bool json; /* for programs */
+	bool yes;  /* do not ask */
+	/* Of the configuration; NULL if none is read. */
+	const struct conf *conf;
+	const char *socket; /* of the server */
+	struct name_rule rule;
+};
+
+/* user.c, with a server or without one; name: as it was typed. */
+enum err user_add(const struct options *o, const char *name, struct errbuf *eb);
+enum err user_passwd(
+    const struct options *o, const char *name, struct errbuf *eb);
+enum err user_delete(
+    const struct options *o, const char *name, struct errbuf *eb);
+enum err user_list(
+    const struct options *o, const char *none, struct errbuf *eb);
+
+/* Of a server that runs: status.c, unique_ids.c, root.c. */
+enum err status(const struct options *o, const char *none, struct errbuf *eb);
+enum err uidl_show(
+    const struct options *o, const char *user, struct errbuf *eb);
+enum err uidl_forget(
+    const struct options *o, const char *user, struct errbuf *eb);
+enum err root_accept(
+    const struct options *o, const char *path, struct errbuf *eb);
+
+#endif

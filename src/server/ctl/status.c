@@ -1,0 +1,256 @@
+/*
+ * malotectl status: how the server is.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "server/ctl/call.h"
+#include "server/ctl/show.h"
+
+enum { ROWS_MAX = 4096 };
+
+/* What was told is kept as the JSON that it may be printed as. */
+struct told {
+	struct call call; /* first */
+	json_t *all;
+};
+
+/* ---- what is told ---- */
+
+/* Puts a row into the list of that name.  E_FORMAT: there are too many. */
+static enum err
+add(struct told *t, const char *list, json_t *row)
+{
+	json_t *rows = json_object_get(t->all, list);
+
+	if (json_array_size(rows) >= ROWS_MAX) {
+		json_decref(row);
+		return E_FORMAT;
+	}
+	return json_array_append_new(rows, row) == 0 ? E_OK : E_NOMEM;
+}
+
+static enum err
+take_server(void *arg, struct ipc_in *in)
+{
+	struct told *t = arg;
+	struct control_server s = { .version = "" };
+
+	ipc_get_fields(in, &control_server_fields, &s);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	json_object_set_new(t->all, "version", show_text(s.version));
+	json_object_set_new(t->all, "phase", show_text(s.phase));
+	json_object_set_new(t->all, "pid", json_integer(s.pid));
+	json_object_set_new(t->all, "uid", json_integer(s.uid));
+	json_object_set_new(t->all, "since", json_integer(s.since));
+	return E_OK;
+}
+
+static enum err
+take_process(void *arg, struct ipc_in *in)
+{
+	struct control_process p = { .role = "" };
+
+	ipc_get_fields(in, &control_process_fields, &p);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	return add(arg, "processes",
+	    json_pack("{s:o,s:i,s:o,s:o,s:o,s:o,s:o}", "role",
+		show_text(p.role), "index", (int)p.index, "state",
+		show_text(p.state), "pid",
+		p.pid != 0 ? json_integer(p.pid) : json_null(), "uid",
+		json_integer(p.uid), "since",
+		p.pid != 0 ? json_integer(p.since) : json_null(), "sessions",
+		p.answers ? json_integer(p.sessions) : json_null()));
+}
+
+static enum err
+take_listener(void *arg, struct ipc_in *in)
+{
+	struct control_listener l = { .name = "" };
+
+	ipc_get_fields(in, &control_listener_fields, &l);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	return add(arg, "listeners",
+	    json_pack("{s:o,s:o,s:o,s:b}", "name", show_text(l.name), "at",
+		show_text(l.at), "tls", show_text(l.tls), "plaintext_login",
+		(int)l.plaintext_login));
+}
+
+static enum err
+take_root(void *arg, struct ipc_in *in)
+{
+	struct control_root r = { .served = false };
+
+	ipc_get_fields(in, &control_root_fields, &r);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	return add(arg, "mail_roots",
+	    json_pack("{s:o,s:b}", "path", show_text(r.path), "served",
+		(int)r.served));
+}
+
+static enum err
+take_note(void *arg, struct ipc_in *in)
+{
+	struct control_note n = { .words = "" };
+
+	ipc_get_fields(in, &control_note_fields, &n);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	return add(arg, "unconfined", show_text(n.words));
+}
+
+static const struct ipc_rule tells[] = {
+	{ CONTROL_SERVER, 1, 0, CONTROL_ANSWER_MAX, take_server },
+	{ CONTROL_PROCESS, 1, 0, CONTROL_ANSWER_MAX, take_process },
+	{ CONTROL_LISTENER, 1, 0, CONTROL_ANSWER_MAX, take_listener },
+	{ CONTROL_ROOT, 1, 0, CONTROL_ANSWER_MAX, take_root },
+	{ CONTROL_NOTE, 1, 0, CONTROL_ANSWER_MAX, take_note },
+};
+
+/* ---- for people ---- */
+
+struct word {
+	char s[256];
+};
+
+static const char *
+text(struct word *w, const json_t *row, const char *key)
+{
+	const char *s = json_string_value(json_object_get(row, key));
+
+	return show_clean(w->s, sizeof(w->s), s != NULL ? s : "");
+}
+
+static const char *
+number(struct word *w, const json_t *row, const char *key, const char *none)
+{
+	const json_t *v = json_object_get(row, key);
+
+	if (json_is_integer(v))
+		snprintf(w->s, sizeof(w->s), "%lld",
+		    (long long)json_integer_value(v));
+	else
+		snprintf(w->s, sizeof(w->s), "%s", none);
+	return w->s;
+}
+
+static const char *
+date(struct word *w, const json_t *row)
+{
+	const json_t *v = json_object_get(row, "since");
+	char when[CLOCK_DATE] = "-";
+
+	if (json_is_integer(v))
+		clock_date(when, json_integer_value(v));
+	snprintf(w->s, sizeof(w->s), "%s", when);
+	return w->s;
+}
+
+/* "store.3" */
+static const char *
+name(struct word *w, const json_t *row)
+{
+	struct word role, index;
+
+	text(&role, row, "role");
+	number(&index, row, "index", "?");
+	snprintf(w->s, sizeof(w->s), "%.200s.%.20s", role.s, index.s);
+	return w->s;
+}
+
+static void
+print_processes(const json_t *all)
+{
+	struct word process, pid, uid, since, sessions, state;
+	const json_t *row;
+	size_t i;
+
+	printf("\n%-10s %-9s %8s %8s  %-16s %9s\n", "process", "state", "pid",
+	    "uid", "since", "sessions");
+	json_array_foreach(json_object_get(all, "processes"), i, row)
+	    printf("%-10s %-9s %8s %8s  %-16s %9s\n", name(&process, row),
+		text(&state, row, "state"), number(&pid, row, "pid", "-"),
+		number(&uid, row, "uid", "?"), date(&since, row),
+		number(&sessions, row, "sessions", "?"));
+}
+
+static void
+print_listeners(const json_t *all)
+{
+	struct word name, at, tls;
+	const json_t *row;
+	size_t i;
+
+	putchar('\n');
+	json_array_foreach(json_object_get(all, "listeners"), i, row)
+	    printf("listener %s at %s, tls %s%s\n", text(&name, row, "name"),
+		text(&at, row, "at"), text(&tls, row, "tls"),
+		json_is_true(json_object_get(row, "plaintext_login"))
+		    ? ", passwords in clear"
+		    : "");
+}
+
+static void
+print_rest(const json_t *all)
+{
+	struct word w;
+	const json_t *row;
+	const char *s;
+	size_t i;
+
+	json_array_foreach(json_object_get(all, "mail_roots"), i, row)
+	    printf("mail root %s: %s\n", text(&w, row, "path"),
+		json_is_true(json_object_get(row, "served"))
+		    ? "served"
+		    : "NOT SERVED, it is not mounted; see "
+		      "malotectl(8), root accept");
+	json_array_foreach(json_object_get(all, "unconfined"), i,
+	    row) if ((s = json_string_value(row)) != NULL)
+	    printf("not confined: %s\n", show_clean(w.s, sizeof(w.s), s));
+}
+
+static void
+print(const json_t *all)
+{
+	struct word version, pid, phase, since;
+
+	printf("maloted %s, pid %s, %s, since %s\n",
+	    text(&version, all, "version"), number(&pid, all, "pid", "?"),
+	    text(&phase, all, "phase"), date(&since, all));
+	print_processes(all);
+	print_listeners(all);
+	print_rest(all);
+}
+
+enum err
+status(const struct options *o, const char *none, struct errbuf *eb)
+{
+	struct told t = { .call = { .tells = tells,
+			      .n_tells = sizeof(tells) / sizeof(tells[0]) } };
+	struct errbuf words;
+	enum err e, e2;
+
+	t.all = json_pack("{s:b,s:[],s:[],s:[],s:[]}", "running", 1,
+	    "processes", "listeners", "mail_roots", "unconfined");
+	if (t.all == NULL)
+		return err_set(eb, E_NOMEM, "out of memory");
+	e = call_server(o, &t.call, CONTROL_STATUS, NULL, eb);
+	if (e == E_CLOSED)
+		json_object_set_new(t.all, "running", json_false());
+	if (o->json && (e == E_OK || e == E_CLOSED)) {
+		if ((e2 = show_json(t.all, &words)) != E_OK && e == E_OK) {
+			*eb = words;
+			e = e2;
+		}
+	} else if (e == E_OK) {
+		print(t.all);
+	}
+	json_decref(t.all);
+	return e;
+}

@@ -1,0 +1,63 @@
+#include "server/ipc/control.h"
+
+#define STR(T, m) FIELD_STR(struct control_##T, m)
+#define F(T, m)   FIELD(struct control_##T, m)
+
+static const struct ipc_field about[] = { STR(about, what) };
+const struct ipc_fields control_about_fields = FIELDS(about);
+
+static const struct ipc_field server[] = {
+	STR(server, version),
+	STR(server, phase),
+	F(server, pid),
+	F(server, uid),
+	F(server, since),
+};
+const struct ipc_fields control_server_fields = FIELDS(server);
+
+static const struct ipc_field process[] = {
+	STR(process, role),
+	STR(process, state),
+	F(process, index),
+	F(process, pid),
+	F(process, uid),
+	F(process, since),
+	F(process, answers),
+	F(process, sessions),
+};
+const struct ipc_fields control_process_fields = FIELDS(process);
+
+static const struct ipc_field listener[] = {
+	STR(listener, name),
+	STR(listener, at),
+	STR(listener, tls),
+	F(listener, plaintext_login),
+};
+const struct ipc_fields control_listener_fields = FIELDS(listener);
+
+static const struct ipc_field root[] = {
+	STR(root, path),
+	F(root, served),
+};
+const struct ipc_fields control_root_fields = FIELDS(root);
+
+static const struct ipc_field note[] = { STR(note, words) };
+const struct ipc_fields control_note_fields = FIELDS(note);
+
+static const struct ipc_field uidl[] = {
+	STR(uidl, decided),
+	STR(uidl, setting),
+	STR(uidl, format),
+	STR(uidl, ignored),
+	F(uidl, listed),
+	F(uidl, messages),
+	F(uidl, written),
+	F(uidl, bad),
+};
+const struct ipc_fields control_uidl_fields = FIELDS(uidl);
+
+static const struct ipc_field done[] = {
+	FIELD_ENUM(struct control_done, outcome, CONTROL_OUTCOMES - 1),
+	STR(done, words),
+};
+const struct ipc_fields control_done_fields = FIELDS(done);

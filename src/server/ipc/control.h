@@ -1,0 +1,106 @@
+/*
+ * control.h - what malotectl and the parent say to each other, over the socket
+ * that the setting control_socket names.
+ *
+ * malotectl connects and says one command.  The parent answers with any number
+ * of messages that tell something, and CONTROL_DONE.  Nothing else is ever said
+ * on the connection.
+ */
+#ifndef SERVER_IPC_CONTROL_H
+#define SERVER_IPC_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/ipc/fields.h"
+#include "server/ipc/proto.h"
+
+enum control_type {
+	/* malotectl -> parent: struct control_about; the first has none */
+	CONTROL_STATUS = 1,
+	CONTROL_UIDL_SHOW,   /* a user */
+	CONTROL_UIDL_FORGET, /* a user */
+	CONTROL_ROOT_ACCEPT, /* the path of a mail root, or nothing: the one */
+
+	/* parent -> malotectl: each is the struct of its name */
+	CONTROL_SERVER = 32,
+	CONTROL_PROCESS,
+	CONTROL_LISTENER,
+	CONTROL_ROOT,
+	CONTROL_NOTE,
+	CONTROL_UIDL,
+	CONTROL_DONE = 63, /* the last one */
+};
+
+enum control_outcome {
+	CONTROL_GOOD,
+	CONTROL_NO_USER,
+	CONTROL_IN_USE, /* somebody has the maildrop */
+	CONTROL_LATER,  /* the same may be possible soon */
+	CONTROL_CANNOT, /* a person must mend something */
+	CONTROL_OUTCOMES
+};
+
+enum { CONTROL_WORDS = 512, CONTROL_WORD = 24 };
+
+struct control_about {
+	char what[MAIL_PATH_MAX];
+};
+
+/* Times are seconds since 1970. */
+struct control_server {
+	char version[CONTROL_WORD], phase[CONTROL_WORD];
+	uint32_t pid, uid, since;
+};
+
+struct control_process {
+	char role[CONTROL_WORD], state[CONTROL_WORD];
+	uint16_t index;
+	uint32_t pid, uid, since;
+	bool answers; /* it has said how many sessions it has: */
+	uint32_t sessions;
+};
+
+struct control_listener {
+	char name[64], at[80], tls[CONTROL_WORD];
+	bool plaintext_login;
+};
+
+struct control_root {
+	char path[MAIL_PATH_MAX];
+	bool served;
+};
+
+/* What somebody should know: a thing that is not confined. */
+struct control_note {
+	char words[CONTROL_WORDS];
+};
+
+/* The unique-ids of a maildrop, as its store found them. */
+struct control_uidl {
+	char decided[CONTROL_WORD]; /* by which they go; empty: nothing yet */
+	char setting[CONTROL_WORD]; /* `uidl' */
+	char format[128];           /* pop3_uidl_format, of "dovecot" */
+	char ignored[64];           /* lists that came later */
+	bool listed;                /* there is an index, with: */
+	uint32_t messages;
+	uint32_t written; /* unique-ids in malote-uidl */
+	uint32_t bad;     /* lines there that cannot be read */
+};
+
+struct control_done {
+	enum control_outcome outcome;
+	char words[CONTROL_WORDS]; /* why not; or what else there is to know */
+};
+
+extern const struct ipc_fields control_about_fields, control_server_fields,
+    control_process_fields, control_listener_fields, control_root_fields,
+    control_note_fields, control_uidl_fields, control_done_fields;
+
+/* The largest message that a table can make, for an ipc_rule. */
+enum {
+	CONTROL_REQUEST_MAX = 4 + MAIL_PATH_MAX,
+	CONTROL_ANSWER_MAX = 64 + MAIL_PATH_MAX,
+};
+
+#endif

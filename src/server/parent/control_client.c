@@ -1,0 +1,135 @@
+#include "server/parent/control_client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+enum {
+	CLIENTS_MAX = 16,
+	SILENT_MAX = 5,  /* seconds without a command */
+	ANSWER_MAX = 60, /* seconds until all of the answer is made and read */
+};
+
+/* Nothing is permitted in the second: there is one command. */
+enum { PHASE_COMMAND = 1, PHASE_ANSWER = 2 };
+
+void
+control_client_free(struct control_client *k)
+{
+	struct parent *p = k->parent;
+
+	ev_timer_stop(p->loop, &k->deadline);
+	ev_timer_stop(p->loop, &k->wait);
+	ipc_close(k->chan);
+	TAILQ_REMOVE(&p->clients, k, link);
+	p->n_clients--;
+	free(k);
+}
+
+static void
+on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	control_client_free(w->data);
+}
+
+static void
+set_deadline(struct control_client *k, double seconds)
+{
+	ev_timer_stop(k->parent->loop, &k->deadline);
+	ev_timer_init(&k->deadline, on_deadline, seconds, 0.);
+	ev_timer_start(k->parent->loop, &k->deadline);
+}
+
+/* False: all have said a command, and are being answered. */
+static bool
+make_room(struct parent *p)
+{
+	struct control_client *k;
+
+	if (p->n_clients < CLIENTS_MAX)
+		return true;
+	TAILQ_FOREACH (k, &p->clients, link)
+		if (!k->asked) {
+			control_client_free(k);
+			return true;
+		}
+	return false;
+}
+
+void
+control_client_new(struct parent *p, int fd, const struct ipc_rules *rules,
+    uint32_t pid, uint32_t uid)
+{
+	struct control_client *k = NULL;
+
+	if (!make_room(p) || (k = calloc(1, sizeof(*k))) == NULL) {
+		close(fd);
+		return;
+	}
+	if ((k->chan = ipc_open(p->loop, fd, rules, k, false)) == NULL) {
+		free(k);
+		return;
+	}
+	k->parent = p;
+	k->pid = pid;
+	k->uid = uid;
+	k->deadline.data = k->wait.data = k;
+	ev_init(&k->wait, NULL);
+	TAILQ_INSERT_TAIL(&p->clients, k, link);
+	p->n_clients++;
+	set_deadline(k, SILENT_MAX);
+}
+
+enum err
+control_begin(
+    struct control_client *k, struct ipc_in *in, struct control_about *about)
+{
+	enum err e;
+
+	*about = (struct control_about){ "" };
+	if (in->left != 0)
+		ipc_get_fields(in, &control_about_fields, about);
+	if ((e = ipc_get_end(in)) != E_OK)
+		return e;
+	k->asked = true;
+	ipc_set_phase(k->chan, PHASE_ANSWER);
+	set_deadline(k, ANSWER_MAX);
+	return E_OK;
+}
+
+void
+control_log(const struct control_client *k, const char *command,
+    const struct control_about *about)
+{
+	char shown[256];
+
+	log_line(LOG_EVENT, "ev=control command=\"%s\" about=%s uid=%u pid=%u",
+	    command,
+	    str_escape(shown, sizeof(shown), about->what, strlen(about->what)),
+	    k->uid, k->pid);
+}
+
+void
+control_tell(struct control_client *k, enum control_type type,
+    const struct ipc_fields *fields, const void *from)
+{
+	ipc_begin(k->chan, (uint16_t)type);
+	ipc_put_fields(k->chan, fields, from);
+	if (ipc_end(k->chan) != E_OK)
+		log_line(
+		    LOG_WARNING, "ev=control pid=%u error=unanswered", k->pid);
+}
+
+void
+control_done(
+    struct control_client *k, enum control_outcome outcome, const char *words)
+{
+	struct control_done done = { .outcome = outcome };
+
+	snprintf(done.words, sizeof(done.words), "%s", words);
+	k->token = 0;
+	control_tell(k, CONTROL_DONE, &control_done_fields, &done);
+}

@@ -1,0 +1,51 @@
+/*
+ * control_client.h - who has connected to the control socket, and how they are
+ * answered.
+ *
+ * A client says one thing and is told something; it has few seconds for the
+ * first and a bounded time for all, whether it reads or not.  When there are
+ * many, the one that has been silent for longest goes.
+ */
+#ifndef SERVER_PARENT_CONTROL_CLIENT_H
+#define SERVER_PARENT_CONTROL_CLIENT_H
+
+#include "server/ipc/control.h"
+#include "server/parent/parent_state.h"
+
+struct control_client {
+	TAILQ_ENTRY(control_client) link;
+	struct parent *parent;
+	struct ipc_chan *chan;
+	ev_timer deadline;
+	uint32_t pid, uid;
+	bool asked;    /* it has said its command */
+	ev_timer wait; /* control_status.c: for the processes' answers */
+	/* control_uidl.c: the question that others answer; 0: none. */
+	uint64_t token;
+	bool forget;
+	struct child *store; /* that was asked; NULL: none was yet */
+};
+
+/* Takes fd.  Its channel's rules get it as their `arg`. */
+void control_client_new(struct parent *p, int fd, const struct ipc_rules *rules,
+    uint32_t pid, uint32_t uid);
+void control_client_free(struct control_client *k);
+
+/* For the function of a command: what is named, or E_FORMAT.  It has said its
+ * command then, which must be answered. */
+enum err control_begin(struct control_client *k, struct ipc_in *in,
+    struct control_about *about) NODISCARD;
+
+/* Logs a command that changes something, and who wants it. */
+void control_log(const struct control_client *k, const char *command,
+    const struct control_about *about);
+
+/* Tells it a struct.  Failures end the connection at its deadline. */
+void control_tell(struct control_client *k, enum control_type type,
+    const struct ipc_fields *fields, const void *from);
+
+/* The end of an answer. */
+void control_done(
+    struct control_client *k, enum control_outcome outcome, const char *words);
+
+#endif

@@ -1,0 +1,265 @@
+#include "server/parent/control_socket.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "server/parent/control_client.h"
+#include "server/parent/control_status.h"
+#include "server/parent/control_uidl.h"
+
+enum {
+	BACKLOG = 16,
+	TURN_MAX = 16,    /* connections that are taken in one turn */
+	GROUPS_MAX = 256, /* of a client; those beyond are not looked at */
+};
+
+/* ---- the commands ---- */
+
+static enum err
+take_status(void *arg, struct ipc_in *in)
+{
+	struct control_about none;
+	enum err e = control_begin(arg, in, &none);
+
+	if (e == E_OK)
+		control_status(arg);
+	return e;
+}
+
+static enum err
+take_uidl_show(void *arg, struct ipc_in *in)
+{
+	struct control_about user;
+	enum err e = control_begin(arg, in, &user);
+
+	if (e == E_OK)
+		control_uidl(arg, user.what, false);
+	return e;
+}
+
+static enum err
+take_uidl_forget(void *arg, struct ipc_in *in)
+{
+	struct control_about user;
+	enum err e = control_begin(arg, in, &user);
+
+	if (e != E_OK)
+		return e;
+	control_log(arg, "uidl forget", &user);
+	control_uidl(arg, user.what, true);
+	return E_OK;
+}
+
+/* A path is compared with the one of the settings, and nothing else is done with
+ * it.  That the root is served again is found at the next look. */
+static enum err
+take_root_accept(void *arg, struct ipc_in *in)
+{
+	struct control_client *k = arg;
+	struct parent *p = k->parent;
+	struct control_about path;
+	struct errbuf eb;
+	enum err e;
+
+	if ((e = control_begin(k, in, &path)) != E_OK)
+		return e;
+	control_log(k, "root accept", &path);
+	if (path.what[0] != '\0' &&
+	    strcmp(path.what, p->conf->store.root) != 0) {
+		control_done(k, CONTROL_CANNOT, "this is no mail root of ours");
+		return E_OK;
+	}
+	e = mail_root_accept(&p->root, p->conf->store.root, &eb);
+	if (e == E_OK)
+		ev_feed_event(p->loop, &p->look, EV_TIMER);
+	control_done(k, e == E_OK ? CONTROL_GOOD : CONTROL_CANNOT,
+	    e == E_OK ? p->conf->store.root : eb.text);
+	return E_OK;
+}
+
+static void
+on_gone(void *arg, enum err why)
+{
+	control_client_free(arg);
+}
+
+static const struct ipc_rule commands[] = {
+	{ CONTROL_STATUS, 1, 0, 0, take_status },
+	{ CONTROL_UIDL_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_uidl_show },
+	{ CONTROL_UIDL_FORGET, 1, 0, CONTROL_REQUEST_MAX, take_uidl_forget },
+	{ CONTROL_ROOT_ACCEPT, 1, 0, CONTROL_REQUEST_MAX, take_root_accept },
+};
+
+static const struct ipc_rules rules = { commands,
+	sizeof(commands) / sizeof(commands[0]), on_gone };
+
+/* ---- who may ask ---- */
+
+static bool
+is_in_group(int fd, const struct ucred *who, gid_t gid)
+{
+	gid_t groups[GROUPS_MAX];
+	socklen_t n = sizeof(groups);
+
+	if (who->gid == gid)
+		return true;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &n) < 0)
+		return false;
+	for (size_t i = 0; i < n / sizeof(groups[0]); i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+static bool
+may_ask(const struct parent *p, int fd, struct ucred *who)
+{
+	socklen_t n = sizeof(*who);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, who, &n) < 0)
+		return false;
+	if (who->uid == 0 || who->uid == p->env.uid)
+		return true;
+	return p->conf->control_gid != AUTH_NO_UID &&
+	       is_in_group(fd, who, p->conf->control_gid);
+}
+
+static void
+on_connection(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct parent *p = w->data;
+	struct ucred who;
+
+	for (unsigned i = 0; i < TURN_MAX; i++) {
+		int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		if (may_ask(p, fd, &who)) {
+			control_client_new(
+			    p, fd, &rules, (uint32_t)who.pid, who.uid);
+			continue;
+		}
+		log_line(LOG_WARNING, "ev=control refused=yes uid=%u pid=%ld",
+		    who.uid, (long)who.pid);
+		close(fd);
+	}
+}
+
+/* ---- the socket ---- */
+
+/* What maloted left behind when it was killed.  False: another one listens, or
+ * something else is at that path. */
+static bool
+clear(const struct sockaddr_un *at)
+{
+	struct stat st;
+	bool stale;
+	int fd;
+
+	if (lstat(at->sun_path, &st) < 0)
+		return errno == ENOENT;
+	if (!S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	stale = fd >= 0 &&
+		connect(fd, (const struct sockaddr *)at, sizeof(*at)) < 0 &&
+		errno == ECONNREFUSED;
+	if (fd >= 0)
+		close(fd);
+	return stale && unlink(at->sun_path) == 0;
+}
+
+/* Made with the group and the mode that it is to have, so that nobody else gets
+ * in between. */
+static bool
+bind_for(int fd, const struct sockaddr_un *at, gid_t group)
+{
+	bool has_group = group != AUTH_NO_UID, bound;
+	mode_t before;
+	int error;
+
+	if (has_group && setegid(group) < 0)
+		return false;
+	before = umask(has_group ? 0117 : 0177);
+	bound = bind(fd, (const struct sockaddr *)at, sizeof(*at)) == 0;
+	error = errno;
+	umask(before);
+	if (has_group && setegid(getgid()) < 0)
+		fatal("ev=control error=\"%s\"", strerror(errno));
+	errno = error;
+	return bound;
+}
+
+/* The folder of the socket, if whoever starts us has not made it (systemd:
+ * RuntimeDirectory=).  What fails is found out by bind(). */
+static void
+make_folder(const char *path)
+{
+	char copy[PATH_MAX];
+	mode_t before = umask(022);
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	mkdir(dirname(copy), 0755);
+	umask(before);
+}
+
+static void
+log_no_socket(const struct parent *p, const char *why)
+{
+	log_line(p->env.uid == 0 ? LOG_WARNING : LOG_EVENT,
+	    "ev=control socket=\"%s\" error=\"malotectl cannot reach us: %s\"",
+	    p->conf->control_socket, why);
+}
+
+void
+control_open(struct parent *p)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	const char *path = p->conf->control_socket;
+	int fd;
+
+	TAILQ_INIT(&p->clients);
+	p->control.fd = -1;
+	if (path[0] == '\0')
+		return;
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	make_folder(path);
+	if (!clear(&at)) {
+		log_no_socket(p, "there is another maloted, or a file");
+		return;
+	}
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || !bind_for(fd, &at, p->conf->control_gid) ||
+	    listen(fd, BACKLOG) < 0) {
+		log_no_socket(p, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	ev_io_init(&p->control, on_connection, fd, EV_READ);
+	p->control.data = p;
+	ev_io_start(p->loop, &p->control);
+}
+
+void
+control_close(struct parent *p)
+{
+	struct control_client *k;
+
+	while ((k = TAILQ_FIRST(&p->clients)) != NULL)
+		control_client_free(k);
+	if (p->control.fd < 0)
+		return;
+	ev_io_stop(p->loop, &p->control);
+	close(p->control.fd);
+	unlink(p->conf->control_socket);
+}

@@ -1,0 +1,16 @@
+/*
+ * control_socket.h - the socket that malotectl asks at.
+ *
+ * Only root (or who started maloted) and the members of control_group may
+ * connect: its mode says so, and each that connects is asked who it is.
+ */
+#ifndef SERVER_PARENT_CONTROL_SOCKET_H
+#define SERVER_PARENT_CONTROL_SOCKET_H
+
+#include "server/parent/parent_state.h"
+
+/* That it cannot be had is logged; maloted serves without it. */
+void control_open(struct parent *p);
+void control_close(struct parent *p);
+
+#endif

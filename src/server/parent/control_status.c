@@ -1,0 +1,160 @@
+#include "server/parent/control_status.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/sandbox.h"
+#include "server/parent/child.h"
+#include "server/parent/child_tell.h"
+
+static const double PATIENCE = 1; /* seconds */
+
+static const char *const phases[] = { [PARENT_STARTING] = "starting",
+	[PARENT_SERVING] = "serving",
+	[PARENT_STOPPING] = "stopping",
+	[PARENT_ENDING] = "ending" };
+
+static const char *const states[] = { [CHILD_DOWN] = "down",
+	[CHILD_STARTING] = "starting",
+	[CHILD_SERVING] = "serving" };
+
+/* ---- what is told ---- */
+
+static uint32_t
+since(uint64_t ms)
+{
+	return (uint32_t)((clock_unix_ms() - (clock_ms() - ms)) / 1000);
+}
+
+static void
+tell_server(struct control_client *k)
+{
+	const struct parent *p = k->parent;
+	struct control_server s = { .pid = (uint32_t)getpid(),
+		.uid = p->env.uid,
+		.since = since(p->started) };
+
+	snprintf(s.version, sizeof(s.version), "%s", VERSION);
+	snprintf(s.phase, sizeof(s.phase), "%s", phases[p->phase]);
+	control_tell(k, CONTROL_SERVER, &control_server_fields, &s);
+}
+
+static void
+tell_process(struct control_client *k, const struct child *c)
+{
+	struct control_process s = { .index = c->index, .uid = c->uid };
+
+	snprintf(s.role, sizeof(s.role), "%s", child_name(c));
+	snprintf(s.state, sizeof(s.state), "%s",
+	    c->leaving ? "ending" : states[c->state]);
+	if (c->state != CHILD_DOWN) {
+		s.pid = (uint32_t)c->pid;
+		s.since = since(c->started);
+		s.answers = c->heard && c->state == CHILD_SERVING;
+		s.sessions = s.answers ? c->sessions : 0;
+	}
+	control_tell(k, CONTROL_PROCESS, &control_process_fields, &s);
+}
+
+static void
+tell_note(struct control_client *k, const char *words)
+{
+	struct control_note n;
+
+	snprintf(n.words, sizeof(n.words), "%s", words);
+	control_tell(k, CONTROL_NOTE, &control_note_fields, &n);
+}
+
+/* What is not confined. */
+static void
+tell_notes(struct control_client *k)
+{
+	const char *lacking = sandbox_lacking();
+	char words[CONTROL_WORDS];
+
+	if (lacking != NULL) {
+		snprintf(words, sizeof(words), "the kernel cannot confine %s",
+		    lacking);
+		tell_note(k, words);
+	}
+	if (k->parent->env.uid != 0)
+		tell_note(k,
+		    "maloted was not started as root: all its processes are "
+		    "the same user's");
+}
+
+static void
+tell_all(struct control_client *k)
+{
+	const struct parent *p = k->parent;
+	struct control_root root = { .served = !p->root.absent };
+	const struct child *c;
+
+	ev_timer_stop(p->loop, &k->wait);
+	tell_server(k);
+	TAILQ_FOREACH (c, &p->children, link)
+		tell_process(k, c);
+	for (unsigned i = 0; i < p->n_sockets; i++)
+		control_tell(k, CONTROL_LISTENER, &control_listener_fields,
+		    &p->listening[i]);
+	snprintf(root.path, sizeof(root.path), "%s", p->conf->store.root);
+	control_tell(k, CONTROL_ROOT, &control_root_fields, &root);
+	tell_notes(k);
+	control_done(k, CONTROL_GOOD, "");
+}
+
+/* ---- when ---- */
+
+static void
+on_patience_over(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	tell_all(w->data);
+}
+
+static void
+ask_all(struct parent *p)
+{
+	struct child *c;
+
+	TAILQ_FOREACH (c, &p->children, link) {
+		c->heard = false;
+		if (c->state == CHILD_SERVING && c->chan != NULL)
+			child_tell_ping(c);
+	}
+}
+
+static bool
+all_heard(const struct parent *p)
+{
+	const struct child *c;
+
+	TAILQ_FOREACH (c, &p->children, link)
+		if (c->state == CHILD_SERVING && c->chan != NULL && !c->heard)
+			return false;
+	return true;
+}
+
+void
+control_status(struct control_client *k)
+{
+	struct parent *p = k->parent;
+
+	ask_all(p);
+	ev_timer_init(&k->wait, on_patience_over, PATIENCE, 0.);
+	ev_timer_start(p->loop, &k->wait);
+	control_status_heard(p);
+}
+
+void
+control_status_heard(struct parent *p)
+{
+	struct control_client *k;
+
+	if (TAILQ_EMPTY(&p->clients) || !all_heard(p))
+		return;
+	TAILQ_FOREACH (k, &p->clients, link)
+		if (ev_is_active(&k->wait))
+			tell_all(k);
+}

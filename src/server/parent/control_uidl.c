@@ -1,0 +1,80 @@
+#include "server/parent/control_uidl.h"
+
+#include <sys/random.h>
+
+#include "server/parent/child_tell.h"
+
+static const char *const no_answer =
+    "a process that was asked has ended; the log says why";
+
+static struct control_client *
+find(const struct parent *p, uint64_t token)
+{
+	struct control_client *k;
+
+	TAILQ_FOREACH (k, &p->clients, link)
+		if (k->token != 0 && k->token == token)
+			return k;
+	return NULL;
+}
+
+void
+control_uidl(struct control_client *k, const char *user, bool forget)
+{
+	struct child *auth = child_find(k->parent, ROLE_AUTH, 0);
+
+	if (auth == NULL || auth->state != CHILD_SERVING ||
+	    auth->chan == NULL ||
+	    getrandom(&k->token, sizeof(k->token), 0) != sizeof(k->token)) {
+		control_done(k, CONTROL_LATER, "auth is not running");
+		return;
+	}
+	k->forget = forget;
+	child_tell_where(auth, k->token, user);
+}
+
+void
+control_uidl_where(struct parent *p, uint64_t token,
+    enum control_outcome outcome, uint16_t store, const char *words)
+{
+	struct control_client *k = find(p, token);
+
+	if (k == NULL || k->store != NULL)
+		return; /* it has not waited for it */
+	if (outcome != CONTROL_GOOD) {
+		control_done(k, outcome, words);
+		return;
+	}
+	k->store = child_find(p, ROLE_STORE, store);
+	if (k->store == NULL || k->store->chan == NULL || k->store->leaving)
+		control_done(k, CONTROL_LATER, no_answer);
+	else
+		child_tell_uidl(k->store, token, k->forget, words);
+}
+
+void
+control_uidl_is(const struct child *store, uint64_t token,
+    const struct control_uidl *uidl, const struct control_done *done)
+{
+	struct control_client *k = find(store->parent, token);
+
+	if (k == NULL || k->store != store)
+		return;
+	if (done->outcome == CONTROL_GOOD && !k->forget)
+		control_tell(k, CONTROL_UIDL, &control_uidl_fields, uidl);
+	control_done(k, done->outcome, done->words);
+}
+
+void
+control_uidl_gone(const struct child *c)
+{
+	struct control_client *k;
+
+	TAILQ_FOREACH (k, &c->parent->clients, link) {
+		if (k->token == 0 || (k->store != c && (c->role != ROLE_AUTH ||
+							   k->store != NULL)))
+			continue;
+		control_done(k, CONTROL_LATER, no_answer);
+		k->store = NULL;
+	}
+}

@@ -1,0 +1,103 @@
+#include "server/store/inquiry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/pool.h"
+#include "server/ipc/control.h"
+#include "server/store/claim.h"
+#include "server/store/idle.h"
+
+struct inquiry {
+	struct pool_job job; /* first */
+	struct store *store;
+	uint64_t token;
+	bool forget;
+	struct location where;
+	struct control_uidl uidl;
+	struct control_done done;
+};
+
+static void
+finish(struct inquiry *q)
+{
+	struct store *st = q->store;
+	struct ipc_chan *parent = st->role.parent;
+	enum err e;
+
+	ipc_begin(parent, IPC_UIDL_IS);
+	ipc_put_u64(parent, q->token);
+	ipc_put_fields(parent, &control_uidl_fields, &q->uidl);
+	ipc_put_fields(parent, &control_done_fields, &q->done);
+	if ((e = ipc_end(parent)) != E_OK && e != E_CLOSED)
+		log_line(LOG_FAULT, "ev=inquiry error=\"%s\"", err_str(e));
+	free(q);
+	if (--st->n_sessions == 0)
+		idle_begin(st);
+}
+
+static void
+refuse(struct inquiry *q, enum control_outcome outcome, const char *words)
+{
+	q->done.outcome = outcome;
+	snprintf(q->done.words, sizeof(q->done.words), "%s", words);
+	finish(q);
+}
+
+/* On a thread. */
+static void
+run(struct pool_job *job)
+{
+	struct inquiry *q = (struct inquiry *)job;
+	const struct store_conf *conf = &q->store->conf;
+	const struct store_kind *kind = q->where.kind;
+	struct holder holder;
+	struct errbuf eb = { .text = "" };
+	enum err e;
+
+	if (q->forget)
+		e = kind->uidl_forget(q->where.path, &holder, &eb);
+	else
+		e = kind->uidl_show(conf, q->where.path, &q->uidl, &eb);
+	q->done.outcome = e == E_OK     ? CONTROL_GOOD
+			  : e == E_BUSY ? CONTROL_IN_USE
+					: CONTROL_CANNOT;
+	if (e == E_BUSY)
+		holder_text(&holder, eb.text);
+	snprintf(q->done.words, sizeof(q->done.words), "%s", eb.text);
+}
+
+static void
+on_done(struct pool_job *job)
+{
+	finish((struct inquiry *)job);
+}
+
+void
+inquiry_begin(struct store *st, uint64_t token, const char *mail, bool forget)
+{
+	struct inquiry *q = calloc(1, sizeof(*q));
+
+	if (q == NULL) {
+		log_line(LOG_FAULT, "ev=inquiry error=\"out of memory\"");
+		return; /* the parent does not wait for ever */
+	}
+	q->store = st;
+	q->token = token;
+	q->forget = forget;
+	q->job = (struct pool_job){ .run = run, .done = on_done, .slow = true };
+	if (st->n_sessions++ == 0)
+		idle_end(st);
+	if (!location_parse(&q->where, mail, &st->conf))
+		refuse(
+		    q, CONTROL_CANNOT, "the maildrop is not below mail_root");
+	else if (st->conf.absent)
+		refuse(q, CONTROL_LATER, "mail_root is not mounted");
+	else if (st->stopping)
+		refuse(q, CONTROL_LATER, "the store is ending");
+	else if (forget && claim_is_held(st, &q->where))
+		refuse(q, CONTROL_IN_USE, "a session has it");
+	else
+		pool_add(st->pool, &q->job);
+}

@@ -1,0 +1,14 @@
+/*
+ * inquiry.h - what the admin asks about a maildrop, or wants done there.  The
+ * parent alone can ask; the answer is IPC_UIDL_IS.
+ */
+#ifndef SERVER_STORE_INQUIRY_H
+#define SERVER_STORE_INQUIRY_H
+
+#include "server/store/store_process.h"
+
+/* mail: the location of the maildrop, which is checked as a session's is. */
+void inquiry_begin(
+    struct store *st, uint64_t token, const char *mail, bool forget);
+
+#endif
