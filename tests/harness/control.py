@@ -1,0 +1,84 @@
+"""Both ends of the control socket, for tests that misuse it; and the channel of
+a role, for tests that speak in its name (src/server/ipc/control.h, proto.h)."""
+import ctypes
+import os
+import socket
+import struct
+
+STATUS, UIDL_SHOW, UIDL_FORGET, ROOT_ACCEPT = 1, 2, 3, 4
+SERVER, PROCESS, LISTENER, ROOT, NOTE, UIDL, DONE = 32, 33, 34, 35, 36, 37, 63
+GOOD, NO_USER, IN_USE, LATER, CANNOT = range(5)
+
+# Between the parent and its processes.
+WHERE, WHERE_IS, ASK_UIDL, UIDL_IS = 18, 19, 20, 21
+
+PARENT_FD = 3
+
+
+def text(words):
+    """A string as a field."""
+    if isinstance(words, str):
+        words = words.encode()
+    return struct.pack("=I", len(words)) + words
+
+
+def message(kind, *fields):
+    return struct.pack("=H", kind) + b"".join(fields)
+
+
+def done(outcome, words=""):
+    return struct.pack("=I", outcome) + text(words)
+
+
+def uidl(decided="filename", setting="auto", form="", ignored="", messages=1):
+    return b"".join(map(text, (decided, setting, form, ignored))) + \
+        struct.pack("=BIII", 1, messages, 0, 0)
+
+
+def dial(path, seconds=20):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    # With a deadline connect() does not wait until others are accepted.
+    s.connect(path)
+    s.settimeout(seconds)
+    return s
+
+
+def listen(path):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.bind(path)
+    s.listen(8)
+    s.settimeout(20)
+    return s
+
+
+def is_over(s):
+    """Has the other end closed, perhaps with what we said unread?"""
+    try:
+        return s.recv(65536) == b""
+    except (ConnectionResetError, BrokenPipeError):
+        return True
+
+
+def channel_of(pid):
+    """The process's end of its channel to the parent.  It should be stopped:
+    who reads first has the message."""
+    PIDFD_GETFD = 438
+    libc = ctypes.CDLL(None, use_errno=True)
+    process = os.pidfd_open(pid)
+    try:
+        fd = libc.syscall(PIDFD_GETFD, process, PARENT_FD, 0)
+        assert fd >= 0, os.strerror(ctypes.get_errno())
+    finally:
+        os.close(process)
+    s = socket.socket(fileno=fd)
+    s.settimeout(20)
+    return s
+
+
+def receive(s, kind):
+    """The fields of the next message of that kind; others are dropped."""
+    while True:
+        got = s.recv(100000)
+        assert got, "the channel is closed"
+        if struct.unpack_from("=H", got)[0] == kind:
+            return got[2:]
