@@ -59,14 +59,14 @@ def is_over(s):
         return True
 
 
-def channel_of(pid):
-    """The process's end of its channel to the parent.  It should be stopped:
-    who reads first has the message."""
+def channel_of(pid, of_process=PARENT_FD):
+    """The process's end of its channel to the parent, or of another one.  It
+    should be stopped: who reads first has the message."""
     PIDFD_GETFD = 438
     libc = ctypes.CDLL(None, use_errno=True)
     process = os.pidfd_open(pid)
     try:
-        fd = libc.syscall(PIDFD_GETFD, process, PARENT_FD, 0)
+        fd = libc.syscall(PIDFD_GETFD, process, of_process, 0)
         assert fd >= 0, os.strerror(ctypes.get_errno())
     finally:
         os.close(process)

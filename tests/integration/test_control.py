@@ -151,6 +151,26 @@ def test_another_server_keeps_its_own(serve, server, box):
     assert status(server)["pid"] == server.pid
 
 
+@pytest.mark.parametrize("kind", [socket.SOCK_SEQPACKET, socket.SOCK_STREAM])
+def test_a_socket_in_use_stays(serve, box, place, kind):
+    """Also one that has no time to answer, or is another program's."""
+    path = place.path + "/busy"
+    with socket.socket(socket.AF_UNIX, kind) as busy:
+        busy.bind(path)
+        busy.listen(0)
+        waiting = []
+        with pytest.raises(BlockingIOError):
+            while True:
+                waiting.append(socket.socket(socket.AF_UNIX, kind))
+                waiting[-1].setblocking(False)
+                waiting[-1].connect(path)
+        before = os.stat(path).st_ino
+        serve(box, 'control_socket = "%s"\n' % path).await_event("control")
+        assert os.stat(path).st_ino == before
+        for s in waiting:
+            s.close()
+
+
 def test_a_file_stays(serve, box, place):
     path = place.path + "/precious"
     with open(path, "w") as f:
@@ -457,6 +477,15 @@ def test_silent(server):
     assert control.is_over(s)
 
 
+@pytest.mark.slow
+def test_stays(server):
+    """One that has been answered does not keep its place for ever."""
+    s = control.dial(server.control, 90 * PATIENCE)
+    s.send(control.message(control.STATUS))
+    control.receive(s, control.DONE)
+    assert control.is_over(s)
+
+
 def test_does_not_read(server, login):
     """Its answers fill its own queue, and nobody waits for it."""
     waiting = []
@@ -662,11 +691,13 @@ def test_store_says_what_is_no_text(server, form):
         assert not form or "xff" in json.loads(said)["decided"]
 
 
+POOL = 'mail_user = "%d"\nmail_group = "%d"\nstore_processes = 2\n'
+
+
 @as_root
 def test_another_store_is_not_heard(serve, place, box):
     """Only the one that was asked; its answer is the one that counts."""
-    config = "mail_user = \"%d\"\nmail_group = \"%d\"\nstore_processes = 2\n"
-    server = serve(box, config % place.owner)
+    server = serve(box, POOL % place.owner)
     processes = [p for p in status(server)["processes"]
                  if p["role"] == "store"]
     channels = {p["index"]: Stopped(p["pid"]) for p in processes}
@@ -709,40 +740,51 @@ def test_store_ends_while_it_is_asked(server):
 
 
 @as_root
-def test_stores_take_orders_from_the_parent_only(server, login):
-    """Auth cannot have anything forgotten: a store whose channel to auth says
-    so takes it for broken into."""
-    shown(server)
+def test_auth_sends_the_order_around(serve, place, box):
+    """To one store only, the first that it names."""
+    server = serve(box, POOL % place.owner)
+    stores = [Stopped(p["pid"]) for p in sorted(
+        (p for p in status(server)["processes"] if p["role"] == "store"),
+        key=lambda p: p["index"])]
+    auth, = server.roles("auth")
+    try:
+        with Stopped(auth) as channel:
+            asked = start(server, "uidl", "forget", "user", "--yes")
+            token = control.receive(channel, control.WHERE)[:8]
+            for index in (0, 1):
+                channel.send(control.message(control.WHERE_IS, token, forged(
+                    index, "maildir:" + box)))
+            order = control.receive(stores[0].channel, control.ASK_UIDL)
+            assert order[:8] == token
+            stores[0].channel.send(control.message(
+                control.UIDL_IS, token, control.uidl(),
+                control.done(control.GOOD)))
+            end(asked, 0)
+            stores[1].channel.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                control.receive(stores[1].channel, control.ASK_UIDL)
+    finally:
+        for stopped in stores:
+            stopped.__exit__()
+
+
+@as_root
+def test_stores_take_orders_from_the_parent_only(server, box, login):
+    """Auth cannot have anything forgotten: said on its own channel to the
+    store, the order is a breach of the rules."""
     login(server).quit()
-    store, = server.roles("store")
-    # The proof is the table: what auth may say (src/server/store/store.c).
     auth, = server.roles("auth")
     order = control.message(control.ASK_UIDL, bytes(8), b"\1",
-                            control.text("maildir:/x"))
-    with Stopped(auth):
-        for fd in sorted(map(int, os.listdir("/proc/%d/fd" % auth))):
-            link = os.readlink("/proc/%d/fd/%d" % (auth, fd))
-            if fd == control.PARENT_FD or not link.startswith("socket:"):
-                continue
-            end_of = socket.socket(fileno=steal(auth, fd))
-            end_of.setblocking(False)
-            try:
-                end_of.send(order)
-            except OSError:
-                pass
-            end_of.close()
+                            control.text("maildir:" + box))
+    fds = [int(fd) for fd in os.listdir("/proc/%d/fd" % auth)
+           if os.readlink("/proc/%d/fd/%s" % (auth, fd)).startswith("socket:")]
+    for fd in fds:
+        if fd != control.PARENT_FD:
+            with control.channel_of(auth, fd) as channel:
+                channel.send(order)
     wait_until(lambda: [e for e in server.events("misbehaved")
                         if e["by"].startswith("store.")])
-    assert store in server.roles("store")
-
-
-def steal(pid, fd):
-    import ctypes
-    process = os.pidfd_open(pid)
-    try:
-        return ctypes.CDLL(None).syscall(438, process, fd, 0)
-    finally:
-        os.close(process)
+    assert os.path.exists(box + "/malote.index")
 
 
 # ---- servers that misbehave ----
