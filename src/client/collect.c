@@ -256,6 +256,7 @@ generation_new(struct collect *c, struct collect_set *set)
 		.report = set->report,
 		.terminal = c->o->terminal,
 		.accept = c->o->accept,
+		.insist = c->o->insist,
 		.trace = c->o->trace,
 		.is_shared = is_shared,
 		.arg = g,

@@ -28,6 +28,7 @@ struct collect_options {
 	const char *state_dir;
 	bool terminal; /* a person can be asked */
 	bool accept;   /* what has changed is right */
+	bool insist;   /* a sign-in that was refused is tried again */
 	bool trace;
 	bool daemon; /* again and again, each account at its interval */
 	/* The daemon's, after SIGHUP: what is to be collected from now on.

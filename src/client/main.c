@@ -302,6 +302,9 @@ command_collect(struct request *q, struct collect_set **set)
 		.terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) &&
 			    !o->json && !o->quiet,
 		.accept = o->accept,
+		/* A person is here, whatever is to be reported; a timer has no
+		 * terminal. */
+		.insist = isatty(STDIN_FILENO) || o->accept,
 		.trace = o->verbose,
 	};
 	bool *held = calloc((*set)->conf.n + 1, sizeof(*held));

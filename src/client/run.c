@@ -179,6 +179,7 @@ run_visit(struct run *run)
 		.arg = run,
 		.terminal = env->terminal,
 		.accept = env->accept,
+		.insist = env->insist,
 		.earlier = run->only_troubled ? &run->result : NULL,
 	};
 	struct errbuf eb;

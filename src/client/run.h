@@ -27,6 +27,7 @@ struct run_env {
 	struct report *report; /* told of all but the end */
 	bool terminal;         /* a person can be asked */
 	bool accept;           /* what has changed is right */
+	bool insist;           /* what was refused is tried again */
 	bool trace;
 	/* Is a session of another run open at the server of that account? */
 	bool (*is_shared)(void *arg, size_t index);

@@ -51,6 +51,12 @@ def login(server, first, ask):
                                          server.password.encode())
 
 
+def external(server, first, ask):
+    """No certificate is looked at: faults refuse one."""
+    return (ask(b"") if first is None else first) in (
+        b"", server.user.encode())
+
+
 def cram_md5(server, _, ask):
     name, _, digest = ask(CHALLENGE).rpartition(b" ")
     wanted = hmac.new(server.password.encode(), CHALLENGE, "md5").hexdigest()
@@ -108,6 +114,7 @@ def scram(hash_name):
 
 MECHANISMS = {
     "PLAIN": plain, "LOGIN": login, "CRAM-MD5": cram_md5,
+    "EXTERNAL": external,
     "XOAUTH2": xoauth2, "OAUTHBEARER": oauthbearer,
     "SCRAM-SHA-1": scram("sha1"), "SCRAM-SHA-256": scram("sha256"),
 }

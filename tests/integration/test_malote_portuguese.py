@@ -211,7 +211,9 @@ def test_status_of_a_run_in_another_language(m):
     text = m.run("status").text
     assert "falhou: a entrada foi recusada (\"sign-in refused" in text, text
     m.collect(status=malote.NOPERM)
-    assert "falhou: entrada recusada" in m.run("status").text
+    text = m.run("status").text
+    assert "falhou: entrada recusada; não se tenta de novo" in text, text
+    assert "sign-in" not in text
     text = m.run("status", env={"LC_ALL": "C.UTF-8"}).text
     assert "failed: the sign-in was refused (\"entrada recusada" in text, text
 

@@ -228,6 +228,9 @@ test_account(void **state)
 	a.serial_until = 1;
 	a.auth_rank = 2;
 	a.not_before = 3;
+	a.refused_at = 9;
+	a.refused_mark = 65535;
+	strcpy(a.refused_why, "it said \"never\"");
 	a.tried_at = 4;
 	a.collected_at = 5;
 	a.exit_code = 75;
@@ -248,6 +251,36 @@ test_account(void **state)
 	s = open_it(false);
 	b = account_of(s, "casa");
 	assert_memory_equal(&a, &b, sizeof(a));
+	state_close(s);
+}
+
+/* What the first version wrote is still there. */
+static void
+test_migration(void **state)
+{
+	struct state *s = open_it(false);
+	struct state_account a = account_of(s, "casa");
+
+	(void)state;
+	a.collected = 7;
+	assert_int_equal(state_account_save(s, &a, NULL), E_OK);
+	state_close(s);
+	sql("ALTER TABLE account DROP COLUMN maildrop;"
+	    "ALTER TABLE account DROP COLUMN language;"
+	    "ALTER TABLE account DROP COLUMN no_top_until;"
+	    "ALTER TABLE trouble DROP COLUMN msgno;"
+	    "ALTER TABLE account DROP COLUMN no_recapa_until;"
+	    "ALTER TABLE account DROP COLUMN no_list_until;"
+	    "ALTER TABLE account DROP COLUMN no_uidl_until;"
+	    "ALTER TABLE account DROP COLUMN refused_at;"
+	    "ALTER TABLE account DROP COLUMN refused_mark;"
+	    "ALTER TABLE account DROP COLUMN refused_why;"
+	    "PRAGMA user_version = 1");
+	s = open_it(false);
+	a = account_of(s, "casa");
+	assert_int_equal(a.collected, 7);
+	assert_int_equal(a.refused_at, 0);
+	assert_string_equal(a.refused_why, "");
 	state_close(s);
 }
 
@@ -891,6 +924,8 @@ main(void)
 		    test_of_another, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_account, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_migration, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_fresh, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_messages, set_up, tear_down),

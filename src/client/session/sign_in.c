@@ -6,6 +6,7 @@
 #include "base/i18n.h"
 #include "client/secret/secret.h"
 #include "client/session/core.h"
+#include "client/session/refusal.h"
 #include "client/session/steps.h"
 #include "net/tls_binding.h"
 #include "sasl/sasl.h"
@@ -57,6 +58,15 @@ mask_secrets(const struct visit *v, char *words)
 }
 
 static void
+go_and_dial(struct visit *v)
+{
+	if (visit_is_refused(v, v->sign_in->password))
+		visit_finish(v);
+	else
+		visit_enter(v, STEP_DIAL);
+}
+
+static void
 secret_has_come(void *arg, enum err e, const char *value, const char *words)
 {
 	struct visit *v = arg;
@@ -76,7 +86,7 @@ secret_has_come(void *arg, enum err e, const char *value, const char *words)
 		return;
 	}
 	*to = (struct slice){ in->password, in->password_n };
-	visit_enter(v, STEP_DIAL);
+	go_and_dial(v);
 }
 
 /* The certificate says who we are, or nobody asks. */
@@ -117,7 +127,7 @@ secret_enter(struct visit *v)
 	buf_init(&in->answer, ANSWER_MAX, true);
 	v->mask = mask_secrets;
 	if (needs_no_secret(a))
-		visit_enter(v, STEP_DIAL);
+		go_and_dial(v);
 	else if (secret_ask(&in->secret, &question, &eb) != E_OK)
 		visit_end(v, OUTCOME_CONFIG, "%s", eb.text);
 }
@@ -427,6 +437,7 @@ signed_in(struct visit *v)
 		    v->conf.account->server);
 		return;
 	}
+	v->record->account.refused_at = 0;
 	snprintf(
 	    v->result.sign_in, sizeof(v->result.sign_in), "%s", in->method);
 	visit_enter(v, capa->login_delay_user || capa->expire_user
@@ -440,6 +451,7 @@ sign_in_refused(struct visit *v, const struct pop3_event *ev)
 	const struct sign_in *in = v->sign_in;
 	struct visit_result *r = &v->result;
 	const char *why = in->sasl != NULL ? sasl_client_error(in->sasl) : NULL;
+	bool cancelled = r->outcome != OUTCOME_OK;
 
 	visit_refused(v, ev, _("sign-in refused"));
 	if (r->outcome == OUTCOME_SERVER && ev->code != POP3_CODE_SYS_PERM)
@@ -453,6 +465,8 @@ sign_in_refused(struct visit *v, const struct pop3_event *ev)
 	/* A token may have expired; the command gives another one. */
 	r->again =
 	    r->outcome == OUTCOME_DENIED && in->credentials.token.p != NULL;
+	if (!cancelled && r->outcome == OUTCOME_DENIED)
+		visit_note_refusal(v, in->password);
 	visit_finish(v);
 }
 

@@ -59,6 +59,7 @@ struct visit_conf {
 	void *arg;     /* of the hooks */
 	bool terminal; /* a person can be asked for a password */
 	bool accept;   /* the person accepts what has changed */
+	bool insist;   /* and wants a refused sign-in to be tried again */
 	/* Only messages that broke an earlier session, whose result this is; or
 	 * NULL. */
 	const struct visit_result *earlier;

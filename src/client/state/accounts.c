@@ -38,6 +38,9 @@ get_account(struct query *q, struct state_account *a)
 	a->left = (uint32_t)query_get(q);
 	a->left_octets = (uint64_t)query_get(q);
 	a->sizes_lie = query_get(q) != 0;
+	a->refused_at = query_get(q);
+	a->refused_mark = (unsigned)query_get(q);
+	query_get_text(q, a->refused_why, sizeof(a->refused_why));
 	query_get_text(q, language, sizeof(language));
 	a->no_top_until = query_get(q);
 	a->no_recapa_until = query_get(q);
@@ -46,6 +49,9 @@ get_account(struct query *q, struct state_account *a)
 	/* Of a record of version 1 it is not known. */
 	a->foreign =
 	    language[0] != '\0' && strcmp(language, words_language()) != 0;
+	/* It becomes part of what is said now, in the language of now. */
+	if (a->foreign)
+		a->refused_why[0] = '\0';
 }
 
 /* ---- which record is it? ---- */
@@ -249,6 +255,9 @@ state_account_save(
 	query_add(&q, a->left);
 	query_add(&q, (int64_t)a->left_octets);
 	query_add(&q, a->sizes_lie);
+	query_add(&q, a->refused_at);
+	query_add(&q, a->refused_mark);
+	query_add_text(&q, a->refused_why);
 	query_add_text(&q, words_language());
 	query_add(&q, a->no_top_until);
 	query_add(&q, a->no_recapa_until);

@@ -78,6 +78,13 @@ static const char *const steps[] = {
 	" no_list_until INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE account ADD COLUMN"
 	" no_uidl_until INTEGER NOT NULL DEFAULT 0;",
+
+	"ALTER TABLE account ADD COLUMN"
+	" refused_at INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN"
+	" refused_mark INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN"
+	" refused_why TEXT NOT NULL DEFAULT '';",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

@@ -18,9 +18,9 @@ const char *const state_statements[STATEMENTS] = {
 	    "SELECT id, known, braked, serial_until, no_capa_until, auth_rank,"
 	    " not_before, tried_at, collected_at, exit_code, error, notice,"
 	    " collected, collected_octets, deleted, freed_octets, left,"
-	    " left_octets, sizes_lie, language, no_top_until,"
-	    " no_recapa_until, no_list_until, no_uidl_until FROM account "
-	    "WHERE id = ?",
+	    " left_octets, sizes_lie, refused_at, refused_mark, refused_why,"
+	    " language, no_top_until, no_recapa_until, no_list_until,"
+	    " no_uidl_until FROM account WHERE id = ?",
 	/* Of several with one maildrop the one that was used last. */
 	[ACCOUNT_NAMES] = "SELECT id, name, maildrop FROM account"
 			  " ORDER BY tried_at DESC, id DESC",
@@ -35,8 +35,9 @@ const char *const state_statements[STATEMENTS] = {
 	    " collected_at = ?8, exit_code = ?9, error = ?10, notice = ?11,"
 	    " collected = ?12, collected_octets = ?13, deleted = ?14,"
 	    " freed_octets = ?15, left = ?16, left_octets = ?17,"
-	    " sizes_lie = ?18, language = ?19, no_top_until = ?20,"
-	    " no_recapa_until = ?21, no_list_until = ?22, no_uidl_until = ?23"
+	    " sizes_lie = ?18, refused_at = ?19, refused_mark = ?20,"
+	    " refused_why = ?21, language = ?22, no_top_until = ?23,"
+	    " no_recapa_until = ?24, no_list_until = ?25, no_uidl_until = ?26"
 	    " WHERE id = ?1",
 	[ACCOUNT_KNOWN] = "UPDATE account SET known = 1"
 			  " WHERE id = ? AND NOT known",

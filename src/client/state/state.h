@@ -47,6 +47,12 @@ struct state_account {
 	bool sizes_lie;     /* LIST counts otherwise than RETR sends */
 	int auth_rank;      /* of the strongest sign-in it has offered */
 	int64_t not_before; /* LOGIN-DELAY */
+	/* A sign-in that the server refused: when (0: none), a mark to know it
+	 * by (session/refusal.c), and what was said; empty if that was said in
+	 * another language than that of now. */
+	int64_t refused_at;
+	unsigned refused_mark;
+	char refused_why[STATE_WORDS];
 	int64_t tried_at, collected_at; /* Unix seconds; 0: never */
 	int exit_code;                  /* of the last run */
 	char error[STATE_WORDS];        /* of the last run; empty: none */
