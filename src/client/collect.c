@@ -13,6 +13,7 @@
 #include "client/secret/secret.h"
 
 enum { QUEUE_PAUSE = 1 }; /* seconds until a maildrop is looked at again */
+#define TICK 0.1 /* seconds: how often what moves on the screen is drawn */
 
 struct generation;
 
@@ -52,6 +53,7 @@ struct collect {
 	bool on_terminal; /* when it was started */
 	ev_signal sigint, sigterm, sighup;
 	ev_prepare prepare;
+	ev_timer tick; /* runs if something moves on the screen */
 };
 
 /* ---- an account's turn ---- */
@@ -390,6 +392,22 @@ on_hangup(struct ev_loop *loop, ev_signal *w, int revents)
 }
 
 static void
+on_tick(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct collect *c = w->data;
+	const struct generation *g = c->newest;
+	struct visit_progress p;
+
+	for (size_t i = 0; i < g->set->conf.n; i++) {
+		if (g->v[i].state != TURN_RUNS)
+			continue;
+		p = run_progress(g->v[i].run);
+		report_progress(g->set->report, i, &p);
+	}
+	report_draw(g->set->report);
+}
+
+static void
 hold_bars(void *arg, bool asking)
 {
 	struct collect *c = arg;
@@ -404,12 +422,16 @@ collect_watch(struct collect *c)
 	ev_signal_init(&c->sigterm, on_signal, SIGTERM);
 	ev_signal_init(&c->sighup, on_hangup, SIGHUP);
 	ev_prepare_init(&c->prepare, end_if_all_over);
+	ev_timer_init(&c->tick, on_tick, TICK, TICK);
+	c->tick.data = c;
 	c->sigint.data = c->sigterm.data = c->sighup.data = c->prepare.data = c;
 	ev_signal_start(c->loop, &c->sigint);
 	ev_signal_start(c->loop, &c->sigterm);
 	if (c->o->daemon)
 		ev_signal_start(c->loop, &c->sighup);
 	ev_prepare_start(c->loop, &c->prepare);
+	if (report_is_live(c->newest->set->report))
+		ev_timer_start(c->loop, &c->tick);
 	secret_on_terminal(hold_bars, c);
 }
 
@@ -420,6 +442,7 @@ collect_unwatch(struct collect *c)
 	ev_signal_stop(c->loop, &c->sigterm);
 	ev_signal_stop(c->loop, &c->sighup);
 	ev_prepare_stop(c->loop, &c->prepare);
+	ev_timer_stop(c->loop, &c->tick);
 	secret_on_terminal(NULL, NULL);
 }
 

@@ -280,6 +280,16 @@ reload(void *arg)
 	return set;
 }
 
+/* Is there a terminal on which lines can be drawn anew? */
+static bool
+can_draw(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && term != NULL &&
+	       strcmp(term, "dumb") != 0;
+}
+
 static enum report_kind
 kind_of_report(const struct options *o, bool daemon)
 {
@@ -289,8 +299,7 @@ kind_of_report(const struct options *o, bool daemon)
 		return REPORT_CHANGES;
 	if (o->quiet)
 		return REPORT_QUIET;
-	return isatty(STDOUT_FILENO) && !o->verbose ? REPORT_BARS
-						    : REPORT_LINES;
+	return can_draw() && !o->verbose ? REPORT_BARS : REPORT_LINES;
 }
 
 static int

@@ -129,22 +129,6 @@ run_failed(struct run *run, enum outcome o, const char *words)
 /* ---- sessions ---- */
 
 static void
-run_listed(void *arg, uint32_t to_collect, uint64_t octets)
-{
-	struct run *run = arg;
-
-	report_listed(run->env->report, run->index, to_collect, octets);
-}
-
-static void
-run_progress(void *arg, uint64_t octets, uint32_t stored)
-{
-	struct run *run = arg;
-
-	report_progress(run->env->report, run->index, octets, stored);
-}
-
-static void
 run_trace(void *arg, bool received, const char *line)
 {
 	struct run *run = arg;
@@ -164,10 +148,8 @@ run_visit_over(void *arg)
 static void
 run_visit(struct run *run)
 {
-	static const struct visit_hooks quiet = { run_listed, run_progress,
-		NULL, run_visit_over };
-	static const struct visit_hooks loud = { run_listed, run_progress,
-		run_trace, run_visit_over };
+	static const struct visit_hooks quiet = { NULL, run_visit_over };
+	static const struct visit_hooks loud = { run_trace, run_visit_over };
 	const struct run_env *env = run->env;
 	struct visit_conf conf = {
 		.loop = env->loop,
@@ -471,6 +453,17 @@ bool
 run_is_in_session(const struct run *run)
 {
 	return run->visit != NULL;
+}
+
+/* The timer is for the next session, or it ends this one. */
+struct visit_progress
+run_progress(const struct run *run)
+{
+	if (run->visit != NULL)
+		return visit_progress(run->visit);
+	return (struct visit_progress){
+		.phase = ev_is_active(&run->timer) ? PHASE_WAIT : PHASE_START,
+	};
 }
 
 void

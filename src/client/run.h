@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "client/session/progress.h"
+
 struct client_conf;
 struct dialer;
 struct ev_loop;
@@ -47,7 +49,8 @@ void run_free(struct run *run); /* not between run_begin() and `done` */
 void run_begin(struct run *run);
 /* It has a session, or is about to. */
 bool run_is_in_session(const struct run *run);
-/* Between the two: it ends well, and soon.  `done` is called later. */
+/* Both between the two.  It ends well, and soon; `done` is called later. */
 void run_stop(struct run *run);
+struct visit_progress run_progress(const struct run *run);
 
 #endif

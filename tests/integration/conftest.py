@@ -66,9 +66,9 @@ def typist():
     """typist(malote, words, ...): it runs on a terminal.Terminal."""
     started = []
 
-    def start(m, *words, **more):
+    def start(m, *words, env=None, **more):
         m.write()
-        env = {**m.env, "TERM": "xterm"}
+        env = {**m.env, "TERM": "xterm", **(env or {})}
         started.append(terminal.Terminal(m.command(*words), m.home, env,
                                          **more))
         return started[-1]

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import faults
 import malote
 from hostile import letters
 from server import PATIENCE, TOP, free_port
@@ -168,6 +169,17 @@ def test_wrong_password(m):
     m.account(password="wrong")
     done = m.collect(status=malote.NOPERM)
     assert "casa: entrada recusada: o servidor diz \"" in done.text
+
+
+@spoken
+def test_what_it_is_doing(m, server, typist):
+    for verb in ("GREETING", "STAT", "QUIT"):
+        server.fault(verb, faults.wait(1.5))
+    t = typist(m)
+    assert t.wait() == 0
+    text = t.seen.decode()
+    for phase in ("conectando", "listando", "encerrando a sessão"):
+        assert "\rcasa: %s...  1 s\x1b" % phase in text, text
 
 
 @spoken

@@ -51,7 +51,7 @@ def at_each_step(octets, columns=80, lines=25):
         yield screen
 
 
-def slow(server, pause=0.02):
+def slow(server, pause=0.06):
     for mail in server.box.mails:
         mail.octets += b"z\r\n" * 30000
     server.fault("RETR", faults.drip(30000, pause), times=faults.ALWAYS)
@@ -63,13 +63,13 @@ def test_a_bar(lie, client, typist):
     slow(server)
     t = typist(client().account(at=server), "collect")
     assert t.wait() == 0
-    parts = [int(x) for x in re.findall(rb"\](?: )+(\d+)%", t.seen)]
+    parts = [int(x) for x in re.findall(rb"casa \[[#.]+\] +(\d+)%", t.seen)]
     assert len(parts) > 3 and parts == sorted(parts)
     assert parts[0] < 50 <= parts[-1] <= 100
     last = words(show(t.seen))
     assert not [x for x in last if "[#" in x or "..." in x]
     assert [x for x in last if x.startswith("casa: 5 messages")]
-    assert set(ESCAPES.findall(t.seen)) <= {b"A", b"K"}
+    assert set(ESCAPES.findall(t.seen)) <= {b"A", b"J", b"K"}
 
 
 @pytest.mark.parametrize("word", [["--quiet"], ["--json"], ["--verbose"], []])
@@ -106,7 +106,7 @@ def test_a_bar_is_one_line(lie, client, typist, name, columns):
     t = typist(m, "collect", columns=columns)
     assert t.wait() == 0
     t.seen.decode()  # no letter was cut
-    bars = [x for x in re.findall(rb"\r\x1b\[K([^\r\n\x1b]+)\r?\n", t.seen)
+    bars = [x for x in re.findall(rb"\r([^\r\n\x1b]+)\x1b\[K", t.seen)
             if re.search(rb"\d%", x)]
     assert len(bars) > 2
     for bar in bars:
@@ -270,3 +270,146 @@ def test_brake_unattended(braked):
     m.run("collect", "--accept", "casa")
     assert server.box.mails == []
     m.collect()
+
+
+# Something moves, whatever it is doing.
+
+def frames(octets):
+    """The bars as they were drawn, one after the other."""
+    return [x.decode() for x in
+            re.findall(rb"\r(casa[^\r\n\x1b]*)\x1b\[K", octets)]
+
+
+def seconds_of(phase, octets):
+    """The times that were shown in it."""
+    return {int(x) for f in frames(octets)
+            for x in re.findall(r"^casa: %s\.\.\.  (\d+) s$" % phase, f)}
+
+
+def counts(phase, octets):
+    """How far it was, of how many."""
+    return [(int(a), int(b)) for f in frames(octets) for a, b in
+            re.findall(r"^casa: %s \[[#.]+\] +\d+%%  (\d+)/(\d+)" % phase, f)]
+
+
+@pytest.mark.parametrize("verb, phase", [
+    ("GREETING", "connecting"), ("CAPA", "connecting"),
+    ("AUTH", "signing in"), ("STAT", "listing"),
+    ("QUIT", "ending the session")])
+def test_a_silent_server(lie, client, typist, verb, phase):
+    """The time goes on: malote is alive."""
+    server = lie(letters(3))
+    server.fault(verb, faults.wait(2.5))
+    t = typist(client().account(at=server), "collect")
+    assert t.wait() == 0
+    assert {0, 1, 2} <= seconds_of(phase, t.seen), frames(t.seen)
+
+
+def test_a_server_that_says_later(lie, client, typist):
+    server = lie(letters(1))
+    server.fault("GREETING", faults.err("[IN-USE] later"))
+    t = typist(client().account(at=server, patience=2), "collect")
+    assert t.wait() == 0
+    assert {0, 1} <= seconds_of("waiting", t.seen)
+
+
+def grows(seen, total):
+    assert seen == sorted(seen)
+    assert len({a for a, _ in seen}) >= 3, seen
+    assert {b for _, b in seen} == {total}, seen
+
+
+def test_a_long_listing(lie, client, typist):
+    server = lie(letters(3000))
+    server.fault("LIST", faults.drip(4000, 0.15))
+    t = typist(client().account(at=server, max_size=1), "collect")
+    assert t.wait() == 0
+    grows(counts("listing", t.seen), 3000)
+
+
+def test_headers_and_deletions(lie, client, typist):
+    """What was collected earlier is checked and deleted, one by one."""
+    server = lie(letters(60), capa=["TOP", "UIDL", "USER"])
+    m = client().account(at=server, keep="1h")
+    m.collect()
+    m.age()
+    for verb in ("TOP", "DELE"):
+        server.fault(verb, faults.wait(0.06), times=faults.ALWAYS)
+    t = typist(m, "collect")
+    assert t.wait() == 0
+    grows(counts("checking", t.seen), 60)
+    grows(counts("deleting", t.seen), 60)
+    left = [f for f in frames(t.seen) if "deleting" in f and "left" in f]
+    assert left and re.search(r"  0:0\d left", left[-1])
+    assert server.box.mails == []
+
+
+def test_speed_and_time_left(lie, client, typist):
+    """At most 15 kB each 80 ms, of 900 kB."""
+    server = lie(letters(10))
+    for mail in server.box.mails:
+        mail.octets = mail.octets[:100] + b"\r\n" + b"z" * 89998 + b"\r\n"
+    server.fault("RETR", faults.drip(15000, 0.08), times=faults.ALWAYS)
+    t = typist(client().account(at=server), "collect")
+    assert t.wait() == 0
+    speeds = [float(x) for x in re.findall(rb"  ([\d.]+) kB/s", t.seen)]
+    assert speeds and all(20 < x < 200 for x in speeds), speeds
+    left = [int(x) for x in re.findall(rb"  0:(\d\d) left", t.seen)]
+    assert left and left[0] > left[-1] and left[0] <= 45, left
+
+
+def test_silence_in_the_middle(lie, client, typist):
+    """The person sees that it is the server who says nothing."""
+    server = lie(letters(3))
+    server.fault("RETR", faults.wait(4.5), nth=2)
+    t = typist(client().account(at=server), "collect")
+    assert t.wait() == 0
+    text = "\n".join(f for f in frames(t.seen) if f.startswith("casa ["))
+    assert "  waiting for 3 s" in text and "  waiting for 4 s" in text, text
+
+
+def test_a_terminal_that_cannot_move(lie, client, typist):
+    """As that of Emacs: lines only."""
+    server = lie(letters(3))
+    server.fault("STAT", faults.wait(1))
+    t = typist(client().account(at=server), "collect", env={"TERM": "dumb"})
+    assert t.wait() == 0
+    assert b"\x1b" not in t.seen and b"listing" not in t.seen
+    assert b"3 messages collected" in t.seen
+
+
+def test_nothing_is_wiped_that_was_there(lie, client, typist):
+    """What a shell has printed above stays, and so does the last line."""
+    server = lie(letters(3))
+    server.fault("STAT", faults.wait(0.5))
+    t = typist(client().account(at=server), "collect")
+    assert t.wait() == 0
+    before = b"".join(b"line %d\r\n" % i for i in range(5))
+    last = words(show(before + t.seen))
+    assert last[:5] == ["line %d" % i for i in range(5)]
+    assert last[-1].startswith("casa: 3 messages collected")
+
+
+def test_deletions_while_it_collects(lie, client, typist):
+    """What is due from an earlier run goes, and something new is there."""
+    server = lie(letters(20), capa=["TOP", "UIDL", "USER"])
+    m = client().account(at=server, keep="1h")
+    m.collect()
+    m.age()
+    server.box.mails.extend(letters(10, 40, "later%d"))
+    server.fault("DELE", faults.wait(0.12), times=faults.ALWAYS)
+    t = typist(m, "collect", columns=120)
+    assert t.wait() == 0
+    deleted = [int(x) for f in frames(t.seen) if f.startswith("casa [")
+               for x in re.findall(r"  (\d+) deleted", f)]
+    assert len(set(deleted)) >= 3 and deleted == sorted(deleted), deleted
+
+
+def test_nothing_moves_elsewhere(lie, client):
+    """No word of it where no person looks; JSON is as it was."""
+    server = lie(letters(3))
+    server.fault("STAT", faults.wait(1))
+    m = client().account(at=server)
+    for word in ("--json", "--quiet", "--verbose", "--accept"):
+        text = m.collect(word).text
+        assert "listing" not in text and "\r" not in text

@@ -13,15 +13,11 @@
 #include "client/report/bar.h"
 #include "client/report/size.h"
 
-enum {
-	REDRAW_MS = 100,
-	LINE = 256,
-};
+enum { LINE = 256 };
 
 struct report_line {
-	bool shown, running, over;
-	uint32_t to_collect, stored;
-	uint64_t octets, seen;
+	bool running, over;
+	struct pace pace;
 	struct visit_result result;
 };
 
@@ -31,7 +27,6 @@ struct report {
 	struct report_line *v;
 	size_t drawn; /* lines of bars on the screen */
 	bool held;    /* somebody is asked something there */
-	uint64_t drawn_at;
 };
 
 struct report *
@@ -74,46 +69,38 @@ screen_size(void)
 }
 
 static void
-draw_bar(const struct report *r, size_t i, size_t columns)
-{
-	const struct report_line *l = &r->v[i];
-	struct bar b = {
-		.name = r->conf->v[i].name,
-		.stored = l->stored,
-		.to_collect = l->to_collect,
-		.seen = l->seen,
-		.octets = l->octets,
-	};
-	char text[BAR_LINE];
-
-	printf("\r\033[K%s\n", bar_text(text, &b, columns));
-}
-
-static void
 wipe_bars(struct report *r)
 {
-	for (; r->drawn > 0; r->drawn--)
-		fputs("\033[A\r\033[K", stdout);
+	if (r->drawn != 0)
+		printf("\033[%zuA\r\033[J", r->drawn);
+	r->drawn = 0;
 }
 
-static void
-draw_bars(struct report *r, bool now)
+/* Over those that were drawn before; a line is never empty meanwhile, which
+ * would flicker. */
+void
+report_draw(struct report *r)
 {
-	uint64_t at = clock_ms();
+	uint64_t now = clock_ms();
+	size_t drawn = 0;
 	struct winsize w;
+	char text[BAR_LINE];
 
-	if (r->kind != REPORT_BARS || r->held ||
-	    (!now && at - r->drawn_at < REDRAW_MS))
+	if (r->kind != REPORT_BARS || r->held)
 		return;
-	r->drawn_at = at;
-	wipe_bars(r);
 	w = screen_size();
+	if (r->drawn != 0)
+		printf("\033[%zuA", r->drawn);
 	/* No more than can be wiped, the cursor below them. */
-	for (size_t i = 0; i < r->conf->n && r->drawn + 1 < w.ws_row; i++)
-		if (r->v[i].running) {
-			draw_bar(r, i, w.ws_col - 1u);
-			r->drawn++;
-		}
+	for (size_t i = 0; i < r->conf->n && drawn + 1 < w.ws_row; i++) {
+		if (!r->v[i].running)
+			continue;
+		printf("\r%s\033[K\n", bar_text(text, r->conf->v[i].name,
+					   &r->v[i].pace, now, w.ws_col - 1u));
+		drawn++;
+	}
+	fputs("\033[J", stdout); /* there may have been more of them */
+	r->drawn = drawn;
 	fflush(stdout);
 }
 
@@ -123,7 +110,7 @@ report_hold(struct report *r, bool hold)
 	wipe_bars(r);
 	fflush(stdout);
 	r->held = hold && r->kind == REPORT_BARS;
-	draw_bars(r, true);
+	report_draw(r);
 }
 
 /* ---- words ---- */
@@ -136,7 +123,7 @@ say_line(struct report *r, FILE *to, const char *name, const char *words)
 	fflush(stdout);
 	fprintf(to, "%s%s: %s\n", r->held ? "\n" : "", name, words);
 	fflush(to);
-	draw_bars(r, true);
+	report_draw(r);
 }
 
 static size_t
@@ -206,28 +193,21 @@ is_talkative(const struct report *r)
 void
 report_began(struct report *r, size_t i)
 {
-	r->v[i] = (struct report_line){ .shown = true, .running = true };
-	draw_bars(r, true);
+	r->v[i] = (struct report_line){ .running = true };
+	pace_init(&r->v[i].pace, clock_ms());
+	report_draw(r);
+}
+
+bool
+report_is_live(const struct report *r)
+{
+	return r->kind == REPORT_BARS;
 }
 
 void
-report_listed(struct report *r, size_t i, uint32_t to_collect, uint64_t octets)
+report_progress(struct report *r, size_t i, const struct visit_progress *p)
 {
-	struct report_line *l = &r->v[i];
-
-	l->to_collect = to_collect;
-	l->octets = octets;
-	l->stored = 0;
-	l->seen = 0;
-	draw_bars(r, true);
-}
-
-void
-report_progress(struct report *r, size_t i, uint64_t octets, uint32_t stored)
-{
-	r->v[i].seen = octets;
-	r->v[i].stored = stored;
-	draw_bars(r, false);
+	pace_note(&r->v[i].pace, p, clock_ms());
 }
 
 void
@@ -256,7 +236,7 @@ report_trace(struct report *r, size_t i, bool received, const char *line)
 	fflush(stdout);
 	fprintf(stderr, "%s %c %s\n", r->conf->v[i].name, received ? '<' : '>',
 	    line);
-	draw_bars(r, true);
+	report_draw(r);
 }
 
 void

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "client/conf/client_conf.h"
+#include "client/session/progress.h"
 #include "client/session/visit.h"
 
 struct report;
@@ -32,10 +33,13 @@ void report_free(struct report *r);
 
 /* i is the account's index in the configuration. */
 void report_began(struct report *r, size_t i);
-void report_listed(
-    struct report *r, size_t i, uint32_t to_collect, uint64_t octets);
+/* Is there something on the screen that moves?  Then report_progress() is to be
+ * called for each account that is busy, and report_draw() after them, a few
+ * times a second. */
+bool report_is_live(const struct report *r);
 void report_progress(
-    struct report *r, size_t i, uint64_t octets, uint32_t stored);
+    struct report *r, size_t i, const struct visit_progress *p);
+void report_draw(struct report *r);
 void report_waits(
     struct report *r, size_t i, const char *why, unsigned seconds);
 /* Something to know that is no failure. */

@@ -267,8 +267,8 @@ retrieve_enter(struct visit *v)
 	v->items.next = 0;
 	for (size_t i = 0; i < v->plan->n; i++)
 		begin_item(v, i, &n, &octets);
-	v->conf.hooks->listed(v->conf.arg, n, octets);
 	v->n_wanted = n;
+	v->octets_wanted = octets;
 	if (n != 0)
 		destination_try(v);
 	save_changes(v, false);

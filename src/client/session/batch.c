@@ -109,8 +109,6 @@ stored(struct storer_job *job)
 		drop_complete(v);
 		destination_failed(v, job->failed, job->eb.text);
 	}
-	v->conf.hooks->progress(
-	    v->conf.arg, v->octets_seen, v->result.tally.collected);
 	if (batch_is_due(v))
 		batch_store(v);
 	visit_go_on(v);

@@ -87,15 +87,19 @@ struct visit {
 	size_t n_unlisted; /* that STAT alone has, and are not asked for */
 	bool top_refused;  /* though the server has it */
 	enum { TOP_UNTRIED, TOP_WORKS, TOP_FAILS } unannounced_top;
-	struct plan *plan; /* NULL: it is not known yet */
+	uint32_t n_to_check, n_checked; /* headers */
+	struct plan *plan;              /* NULL: it is not known yet */
 	struct items items;
 
 	/* What is asked for. */
-	uint32_t n_wanted;  /* messages that the plan wants */
-	uint32_t n_asked;   /* that are not told apart yet */
-	uint64_t in_flight; /* octets of these that have not come */
+	uint32_t n_wanted;      /* messages that the plan wants */
+	uint64_t octets_wanted; /* of these, as listed */
+	uint32_t n_asked;       /* that are not told apart yet */
+	uint64_t in_flight;     /* octets of these that have not come */
 	uint64_t octets_seen;
-	bool enough; /* nothing more is asked for */
+	uint32_t n_here;    /* that turned out to be here already */
+	uint32_t n_deleted; /* DELE was answered */
+	bool enough;        /* nothing more is asked for */
 
 	/* The message or header that is coming. */
 	uint64_t came; /* octets */

@@ -62,10 +62,12 @@ send_tops(struct visit *v)
 
 		if (!it->ask)
 			continue;
-		if (!has_top(v) || trouble_is_shunned(v, &it->listed))
+		if (!has_top(v) || trouble_is_shunned(v, &it->listed)) {
 			plan_header(p, t->next, NULL);
-		else if (!send_top(v, t->next))
+			v->n_checked++;
+		} else if (!send_top(v, t->next)) {
 			return;
+		}
 	}
 	if (fence_send_last(v) && v->pop3.n_pending == 0)
 		visit_enter(v, STEP_RETRIEVE);
@@ -136,6 +138,7 @@ top_answered(struct visit *v, const struct pop3_event *ev)
 		break;
 	}
 	v->came = 0;
+	v->n_checked++;
 }
 
 void

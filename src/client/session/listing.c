@@ -94,6 +94,12 @@ listing_leave(struct visit *v, enum step next)
 
 /* ---- rows ---- */
 
+size_t
+listing_rows(const struct visit *v)
+{
+	return v->listing != NULL ? v->listing->n : 0;
+}
+
 /* NULL: memory; the session is over. */
 static struct listed *
 new_row(struct visit *v, uint32_t msgno)
@@ -288,7 +294,8 @@ listing_complete(struct visit *v)
 	}
 	trouble_prune(v);
 	v->record->suspect = NULL;
-	visit_enter(v, plan_ask(v->plan) != 0 ? STEP_HEADERS : STEP_RETRIEVE);
+	v->n_to_check = (uint32_t)plan_ask(v->plan);
+	visit_enter(v, v->n_to_check != 0 ? STEP_HEADERS : STEP_RETRIEVE);
 }
 
 /* ---- what comes ---- */

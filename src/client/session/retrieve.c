@@ -81,8 +81,6 @@ message_data(struct visit *v, size_t i, struct slice data)
 	if (!may_grow(v, l, data.n))
 		return;
 	v->octets_seen += data.n;
-	v->conf.hooks->progress(
-	    v->conf.arg, v->octets_seen, v->result.tally.collected);
 	if (v->parcel == NULL)
 		return;
 	identity_reader_add(v->identity, data.p, data.n);
@@ -128,6 +126,7 @@ is_here(struct visit *v, size_t i, struct parcel *p)
 
 	parcel_drop(v->conf.delivery, p);
 	v->items.v[i].progress = ITEM_DONE;
+	v->n_here++;
 	trouble_clear(v, i);
 	if (it->action != PLAN_DELETE)
 		return;
@@ -222,6 +221,7 @@ dele_answered(struct visit *v, size_t i, const struct pop3_event *ev)
 
 	v->items.v[i].progress = ITEM_DONE;
 	v->items.v[i].dele_ok = ev->type == POP3_EV_OK;
+	v->n_deleted++;
 	snprintf(command, sizeof(command), "DELE %u", ev->msgno);
 	if (ev->type == POP3_EV_ERR)
 		visit_refused(v, ev, command);

@@ -34,6 +34,8 @@ void recapa_leave(struct visit *v, enum step next);
 void listing_enter(struct visit *v);
 void listing_take(struct visit *v, const struct pop3_event *ev);
 void listing_leave(struct visit *v, enum step next);
+/* Rows of LIST and UIDL that have come. */
+size_t listing_rows(const struct visit *v);
 
 /* ---- headers.c: TOP ---- */
 

@@ -24,10 +24,6 @@ struct visit;
 /* Who is told; all are called from the loop.  Words are for people, translated,
  * and whatever a server had a part in is escaped. */
 struct visit_hooks {
-	/* Sign-in is done and the listing has been looked at. */
-	void (*listed)(void *arg, uint32_t to_collect, uint64_t octets);
-	/* Octets that have come, of so many; messages that are stored. */
-	void (*progress)(void *arg, uint64_t octets, uint32_t stored);
 	/* A line of the dialogue; secrets are masked. */
 	void (*trace)(void *arg, bool received, const char *line);
 	/* It is over; visit_free() is permitted from here on, not within. */

@@ -1,0 +1,74 @@
+#include "client/session/progress.h"
+
+#include "client/session/batch.h"
+#include "client/session/steps.h"
+
+static bool
+is_collecting(const struct visit *v)
+{
+	const struct items *t = &v->items;
+	bool all_asked = v->enough || (t->next >= 2 * v->plan->n &&
+					  t->next_alone == t->n_alone);
+
+	return v->n_wanted != 0 &&
+	       (!all_asked || v->n_asked != 0 || batch_has_some(v));
+}
+
+static struct visit_progress
+collecting(const struct visit *v)
+{
+	return (struct visit_progress){
+		.phase = PHASE_COLLECT,
+		.done = v->result.tally.collected + v->n_here,
+		.total = v->n_wanted,
+		.octets = v->octets_seen,
+		.octets_total = v->octets_wanted,
+		.deleted = v->n_deleted,
+	};
+}
+
+static struct visit_progress
+deleting(const struct visit *v)
+{
+	size_t n = v->items.n_delete + v->items.n_unsaved;
+
+	return (struct visit_progress){
+		.phase = n != 0 ? PHASE_DELETE : PHASE_END,
+		.done = v->n_deleted,
+		.total = (uint32_t)n,
+	};
+}
+
+/* LIST and UIDL have a row for each message. */
+static struct visit_progress
+listing(const struct visit *v)
+{
+	return (struct visit_progress){
+		.phase = PHASE_LIST,
+		.done = (uint32_t)(listing_rows(v) / 2),
+		.total = v->stat_count,
+	};
+}
+
+struct visit_progress
+visit_progress(const struct visit *v)
+{
+	switch (v->step) {
+	case STEP_SECRET:
+		return (struct visit_progress){ .phase = PHASE_START };
+	case STEP_SIGN_IN:
+		return (struct visit_progress){ .phase = PHASE_SIGN_IN };
+	case STEP_RECAPA:
+	case STEP_LISTING: return listing(v);
+	case STEP_HEADERS:
+		return (struct visit_progress){ .phase = PHASE_CHECK,
+			.done = v->n_checked,
+			.total = v->n_to_check };
+	case STEP_RETRIEVE:
+		return is_collecting(v) ? collecting(v) : deleting(v);
+	case STEP_QUIT:
+	case STEP_SAVE:
+	case STEP_OVER: return (struct visit_progress){ .phase = PHASE_END };
+	default: return (struct visit_progress){ .phase = PHASE_CONNECT };
+	}
+}
