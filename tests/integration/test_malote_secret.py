@@ -42,6 +42,24 @@ def test_password_command(m, command):
     assert len(m.files()) == COUNT
 
 
+@pytest.mark.parametrize("setting", ["password_command", "token_command"])
+def test_command_knows_the_account(lie, client, certs, setting):
+    """So that all of them can have the same."""
+    m = client()
+    m.env["MALOTE_ACCOUNT"] = "of another program"
+    for name in ("casa", "loja da Ana"):
+        server = lie(letters(COUNT, len(name)), mode="tls",
+                     context=certs.context(), sasl=["PLAIN", "XOAUTH2"])
+        server.password = server.token = \
+            name.replace(" ", ".") + ".ana." + name[:4]
+        m.account(name, at=server, server="localhost", ca_file=certs.ca,
+                  email="ana@" + name[:4], password=None,
+                  **{setting: 'echo "$MALOTE_ACCOUNT $MALOTE_EMAIL"'
+                              " | tr ' @' .."})
+    m.collect()
+    assert len(m.files()) == 2 * COUNT
+
+
 @pytest.mark.parametrize("command, words", [
     ("exit 3", "exit code 3"), ("true", "printed nothing"),
     ("echo", "nothing"), ("kill -9 $$", "signal 9"),

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/str.h"
 
@@ -21,4 +22,43 @@ account_maildrop(char out[DIGEST_TEXT], const struct account *a)
 	digest_text(out, digest_of((struct slice){ text, (size_t)n }));
 	free(text);
 	return out;
+}
+
+/* ---- for programs ---- */
+
+#define NAME  "MALOTE_ACCOUNT="
+#define EMAIL "MALOTE_EMAIL="
+
+extern char **environ;
+
+/* Is it ours to say? */
+static bool
+is_of_account(const char *v)
+{
+	return strncmp(v, NAME, strlen(NAME)) == 0 ||
+	       strncmp(v, EMAIL, strlen(EMAIL)) == 0;
+}
+
+char **
+account_environment(const char *name, const char *email)
+{
+	size_t room = sizeof(NAME) + strlen(name);
+	size_t n = 3, k = 0;
+	char **v, *text;
+
+	for (char **e = environ; *e != NULL; e++)
+		n++;
+	v = malloc(n * sizeof(*v) + room + sizeof(EMAIL) + strlen(email));
+	if (v == NULL)
+		return NULL;
+	text = (char *)(v + n);
+	v[k++] = text;
+	v[k++] = text + room;
+	sprintf(text, NAME "%s", name);
+	sprintf(text + room, EMAIL "%s", email);
+	for (char **e = environ; *e != NULL; e++)
+		if (!is_of_account(*e))
+			v[k++] = *e;
+	v[k] = NULL;
+	return v;
 }

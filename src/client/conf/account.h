@@ -45,4 +45,9 @@ const char *security_name(enum security s);
 char *account_maildrop(
     char out[DIGEST_TEXT], const struct account *a) NODISCARD;
 
+/* For a program that is run for an account: our environment, and of the account
+ * MALOTE_ACCOUNT and MALOTE_EMAIL.  One piece for the caller to free; what is
+ * ours is borrowed, and nobody changes it.  NULL: memory. */
+char **account_environment(const char *name, const char *email) NODISCARD;
+
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
+#include "client/conf/account.h"
 #include "client/deliver/execute.h"
 #include "client/deliver/kind.h"
 
@@ -24,13 +25,8 @@ enum {
 struct command {
 	char **argv;
 	bool trusted; /* it has taken a message since it last failed */
-	/* Ours, with what is said of the account first.  It points into the
-	 * process's own environment, which nobody changes. */
 	char **environment;
-	char *account, *email; /* "MALOTE_ACCOUNT=casa", "MALOTE_EMAIL=..." */
 };
-
-extern char **environ;
 
 static size_t
 count_words(char *const v[])
@@ -55,43 +51,6 @@ copy_argv(struct command *c, char *const argv[])
 	return E_OK;
 }
 
-static char *
-variable(const char *name, const char *value)
-{
-	char *v;
-
-	return asprintf(&v, "%s=%s", name, value) < 0 ? NULL : v;
-}
-
-/* Is it ours to say? */
-static bool
-is_of_account(const char *v)
-{
-	static const char account[] = "MALOTE_ACCOUNT=",
-			  email[] = "MALOTE_EMAIL=";
-
-	return strncmp(v, account, sizeof(account) - 1) == 0 ||
-	       strncmp(v, email, sizeof(email) - 1) == 0;
-}
-
-static enum err
-make_environment(struct command *c, const struct delivery_env *env)
-{
-	size_t n = 0;
-
-	c->account = variable("MALOTE_ACCOUNT", env->account);
-	c->email = variable("MALOTE_EMAIL", env->email);
-	c->environment = calloc(count_words(environ) + 3, sizeof(char *));
-	if (c->account == NULL || c->email == NULL || c->environment == NULL)
-		return E_NOMEM;
-	c->environment[n++] = c->account;
-	c->environment[n++] = c->email;
-	for (char **v = environ; *v != NULL; v++)
-		if (!is_of_account(*v))
-			c->environment[n++] = *v;
-	return E_OK;
-}
-
 static enum err
 open_command(struct delivery *d, const struct dest *dest,
     const struct delivery_env *env, struct errbuf *eb)
@@ -103,8 +62,8 @@ open_command(struct delivery *d, const struct dest *dest,
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	if (dest->argv == NULL || dest->argv[0] == NULL)
 		return err_set(eb, E_CONFIG, _("there is no command"));
-	if (copy_argv(c, dest->argv) != E_OK ||
-	    make_environment(c, env) != E_OK)
+	c->environment = account_environment(env->account, env->email);
+	if (c->environment == NULL || copy_argv(c, dest->argv) != E_OK)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return E_OK;
 }
@@ -118,8 +77,6 @@ close_command(struct delivery *d)
 		free(c->argv[i]);
 	free(c->argv);
 	free(c->environment);
-	free(c->account);
-	free(c->email);
 	free(c);
 }
 

@@ -36,8 +36,6 @@ struct command {
 	size_t n_said;
 };
 
-extern char **environ;
-
 /* ---- the process ---- */
 
 /* The group goes on as long as any of it does. */
@@ -66,11 +64,15 @@ set_signals(posix_spawnattr_t *attr)
 static enum err
 spawn(struct command *c, const char *text, int out, int err, struct errbuf *eb)
 {
+	const struct account *a = c->s->account;
+	char **environment = account_environment(a->name, a->email);
 	char *const argv[] = { "sh", "-c", (char *)text, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	int r;
 
+	if (environment == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	if ((r = posix_spawn_file_actions_init(&files)) != 0)
 		goto failed;
 	posix_spawn_file_actions_addopen(
@@ -81,13 +83,14 @@ spawn(struct command *c, const char *text, int out, int err, struct errbuf *eb)
 	if ((r = posix_spawnattr_init(&attr)) == 0) {
 		set_signals(&attr);
 		r = posix_spawn(
-		    &c->pid, "/bin/sh", &files, &attr, argv, environ);
+		    &c->pid, "/bin/sh", &files, &attr, argv, environment);
 		posix_spawnattr_destroy(&attr);
 	}
 	posix_spawn_file_actions_destroy(&files);
+failed:
+	free(environment);
 	if (r == 0)
 		return E_OK;
-failed:
 	c->pid = 0;
 	errno = r;
 	return err_sys(eb, E_IO, _("%s cannot be run"), c->setting);
