@@ -88,6 +88,10 @@ run_take_locks(struct run *run, struct errbuf *eb)
 	if (account_maildrop(run->maildrop, run->account) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	digest_text(digest, digest_of((struct slice){ name, strlen(name) }));
+	/* A daemon may outlive it. */
+	if (access(run->env->state_dir, F_OK) != 0 &&
+	    (e = state_make_folder(run->env->state_dir, eb)) != E_OK)
+		return e;
 	e = take_lock(run, "lock", digest, &run->lock[0], eb);
 	return e != E_OK ? e
 			 : take_lock(run, "maildrop", run->maildrop,

@@ -286,6 +286,22 @@ def test_another_malote_is_no_change(lie, client, daemon):
     assert end(run).text == ""
 
 
+def test_the_record_is_taken_away(lie, client, daemon):
+    """It is made anew from the mail that is here, as by any run."""
+    server = lie(letters(3))
+    m = client().account(at=server, interval="1s")
+    run = daemon(m, "--quiet")
+    wait_until(lambda: len(m.files()) == 3)
+    server.settle()
+    m.lose_state()
+    server.box.mails.extend(letters(2, 20, "later%d"))
+    wait_until(lambda: len(m.files()) == 5)
+    n = polls(server)
+    wait_until(lambda: polls(server) >= n + 2)
+    assert "state" not in end(run).text
+    same(m.files().values(), [x.local for x in server.box.mails])
+
+
 # SIGHUP.
 
 def errors(m):

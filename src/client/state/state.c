@@ -18,9 +18,8 @@ enum { LOCK_MS = 30000, ASIDE_MS = 2000, LOCK_STEP_MS = 20 };
 
 /* ---- the folder ---- */
 
-/* Also those above it. */
-static enum err
-make_dirs(const char *dir, struct errbuf *eb)
+enum err
+state_make_folder(const char *dir, struct errbuf *eb)
 {
 	char *path = strdup(dir);
 	enum err e = E_OK;
@@ -171,7 +170,7 @@ open_all(struct state *s, bool *put_aside_r, struct errbuf *eb)
 {
 	enum err e;
 
-	if ((e = make_dirs(s->dir, eb)) != E_OK ||
+	if ((e = state_make_folder(s->dir, eb)) != E_OK ||
 	    (e = open_lock(s, eb)) != E_OK ||
 	    (e = state_take_lock(s, LOCK_SH, LOCK_MS, eb)) != E_OK)
 		return e;

@@ -22,6 +22,9 @@ struct state;
 
 enum { STATE_WORDS = 512 };
 
+/* With those above it, where they are not there. */
+enum err state_make_folder(const char *dir, struct errbuf *eb) NODISCARD;
+
 /* dir: made (0700) if it is not there; the database in it is state.db.  One that
  * is damaged is put aside (its name with ".damaged-TIME") and begun anew:
  * *put_aside_r.  E_CONFIG: made by a newer version, or by another program.
