@@ -11,8 +11,12 @@
 #include "base/i18n.h"
 #include "client/run.h"
 #include "client/secret/secret.h"
+#include "client/session/outcome.h"
 
-enum { QUEUE_PAUSE = 1 }; /* seconds until a maildrop is looked at again */
+enum {
+	QUEUE_PAUSE = 1,   /* seconds until a maildrop is looked at again */
+	DELAY_MAX = 86400, /* seconds; more is no LOGIN-DELAY that is meant */
+};
 #define TICK 0.1 /* seconds: how often what moves on the screen is drawn */
 
 struct generation;
@@ -31,6 +35,7 @@ struct turn {
 	struct run *run;
 	ev_timer timer;
 	enum outcome condition; /* how its runs have ended lately */
+	bool reloaded; /* the configuration was read again since the last */
 };
 
 /* The accounts of one reading of the configuration.  After another one only what
@@ -76,6 +81,17 @@ spread(unsigned interval)
 	return interval * (0.9 + 0.2 * (r % 1000) / 1000.0);
 }
 
+/* A server may want more time between two sign-ins (LOGIN-DELAY). */
+static double
+pause_after(const struct account *a, const struct visit_result *result)
+{
+	double pause = spread(a->interval);
+	unsigned delay =
+	    result->login_delay < DELAY_MAX ? result->login_delay : DELAY_MAX;
+
+	return pause > delay ? pause : delay;
+}
+
 /* NULL: the account is not there, or not meant. */
 static struct turn *
 find_turn(const struct generation *g, const char *name)
@@ -87,15 +103,20 @@ find_turn(const struct generation *g, const char *name)
 	return t != NULL && t->run != NULL ? t : NULL;
 }
 
-/* A failure that goes on is said once.  A run that another malote, or a stop,
- * did not let happen says nothing of how things are. */
+/* A failure that goes on is said once; but whoever has changed the
+ * configuration because of it hears whether that has helped.  A run that another
+ * malote, or a stop, did not let happen says nothing of how things are. */
 static void
 note_condition(struct turn *t, const struct visit_result *result)
 {
 	enum outcome o = result->outcome;
 	struct turn *now = find_turn(t->g->c->newest, t->account->name);
+	bool awaited = t->reloaded && !exit_code_passes(outcome_exit_code(o));
 
-	if (o == t->condition || o == OUTCOME_LOCKED || o == OUTCOME_STOPPED)
+	if (o == OUTCOME_LOCKED || o == OUTCOME_STOPPED)
+		return;
+	t->reloaded = false;
+	if (o == t->condition && !awaited)
 		return;
 	t->condition = o;
 	if (now != NULL)
@@ -110,13 +131,14 @@ turn_over(void *arg, const struct visit_result *result)
 	struct collect *c = t->g->c;
 
 	report_over(t->g->set->report, t->index, result);
-	note_condition(t, result);
+	if (c->o->daemon)
+		note_condition(t, result);
 	if (c->held != NULL)
 		c->held[t->index] = result->outcome == OUTCOME_HELD;
 	t->state = TURN_OVER;
 	if (c->o->daemon && !c->stopping && t->g == c->newest) {
 		t->state = TURN_LATER;
-		turn_in(t, spread(t->account->interval));
+		turn_in(t, pause_after(t->account, result));
 	}
 }
 
@@ -232,6 +254,7 @@ turn_init(struct generation *g, size_t i)
 		.account = a,
 		.index = i,
 		.condition = before != NULL ? before->condition : OUTCOME_OK,
+		.reloaded = before != NULL,
 	};
 	ev_init(&t->timer, turn_begin);
 	t->timer.data = t;

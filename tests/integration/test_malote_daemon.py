@@ -286,6 +286,19 @@ def test_another_malote_is_no_change(lie, client, daemon):
     assert end(run).text == ""
 
 
+def test_json_says_it_too(lie, client, daemon):
+    """The object comes at the very end: nobody would hear of it until then."""
+    server = lie(letters(1))
+    server.fault("STAT", faults.err("[SYS/PERM] broken"), times=faults.ALWAYS)
+    m = client().account(at=server, interval="1s")
+    run = daemon(m, "--json", "--quiet")
+    wait_until(lambda: "broken" in errors(m))
+    wait_until(lambda: polls(server) >= 3)
+    done = end(run)
+    assert done.err.count(b"broken") == 1
+    assert done.account("casa")["outcome"] == "server"
+
+
 def test_the_record_is_taken_away(lie, client, daemon):
     """It is made anew from the mail that is here, as by any run."""
     server = lie(letters(3))
@@ -300,6 +313,17 @@ def test_the_record_is_taken_away(lie, client, daemon):
     wait_until(lambda: polls(server) >= n + 2)
     assert "state" not in end(run).text
     same(m.files().values(), [x.local for x in server.box.mails])
+
+
+def test_login_delay_is_kept(lie, client, daemon):
+    """However short the interval is: else it would fail and work in turn."""
+    server = lie(letters(1), capa=hostile.CAPA + ["LOGIN-DELAY 3"])
+    m = client().account(at=server, interval="1s")
+    run = daemon(m)
+    wait_until(lambda: polls(server) >= 3, 20)
+    end(run)
+    opened = [x.at for x in server.lines if x.text == "open"]
+    assert min(b - a for a, b in zip(opened, opened[1:])) > 2.9, opened
 
 
 # SIGHUP.
@@ -418,6 +442,20 @@ def test_reload_says_no_failure_twice(lie, client, daemon):
     n = polls(server)
     wait_until(lambda: polls(server) >= n + 2)
     assert end(run).text.count("broken") == 1
+
+
+def test_reload_tells_whether_it_has_helped(lie, client, daemon):
+    """Whoever has mended the password wants to know."""
+    server = lie(letters(1))
+    m = client().account(at=server, interval="1s", password="wrong")
+    run = daemon(m, "--quiet")
+    for n, password in enumerate(["wrong2", "wrong2", "secret"], 1):
+        wait_until(lambda n=n: errors(m).count("sign-in refused") == n)
+        m.account(password=password).write()
+        reload(m, run)
+    wait_until(lambda: "casa: works again" in errors(m))
+    assert end(run).text.count("sign-in refused") == 3
+    assert len(server.commands("AUTH")) == 3
 
 
 def test_reload_does_not_grow(lie, client, daemon):

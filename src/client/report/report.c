@@ -267,8 +267,6 @@ report_change(struct report *r, size_t i, const struct visit_result *result)
 	const char *name = r->conf->v[i].name;
 	char when[CLOCK_DATE], head[CLOCK_DATE + LINE];
 
-	if (r->kind != REPORT_CHANGES)
-		return;
 	clock_date(when, (int64_t)(clock_unix_ms() / 1000));
 	snprintf(head, sizeof(head), "%s %s", when, name);
 	say_line(r, stderr, head,

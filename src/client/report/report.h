@@ -47,8 +47,8 @@ void report_notice(struct report *r, size_t i, const char *words);
 void report_trace(struct report *r, size_t i, bool received, const char *line);
 void report_over(struct report *r, size_t i, const struct visit_result *result);
 
-/* An account fails that did not before, or otherwise than before; or it works
- * again.  With the time. */
+/* Of a run without end: an account fails that did not before, or otherwise than
+ * before; or it works again.  With the time. */
 void report_change(
     struct report *r, size_t i, const struct visit_result *result);
 

@@ -227,6 +227,8 @@ save_account(struct visit *v)
 	if (v->conf.earlier != NULL &&
 	    outcome_stands(v->conf.earlier->outcome, &v->conf.earlier->tally))
 		r = v->conf.earlier;
+	if (v->result.sign_in[0] != '\0')
+		v->result.login_delay = v->pop3.capa.login_delay_s;
 	a->tried_at = time(NULL);
 	if (v->quit_ok && r->outcome != OUTCOME_DESTINATION)
 		a->collected_at = a->tried_at;

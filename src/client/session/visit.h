@@ -34,14 +34,15 @@ struct visit_result {
 	enum outcome outcome;
 	char words[512]; /* for people; empty if OK */
 	struct tally tally;
-	unsigned retry;     /* BUSY: seconds that the server wants, 0: any */
-	bool again;         /* another connection may do better at once */
-	bool turned_away;   /* there may be too many connections */
-	bool learned;       /* it leaves out what this one was lost at */
-	bool troubled_left; /* messages for a session of theirs: `earlier` */
-	bool unrecorded;    /* what was stored could not be put on record */
-	char tls[64];       /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "none" */
-	char sign_in[32];   /* "SCRAM-SHA-256" */
+	unsigned retry;       /* BUSY: seconds that the server wants, 0: any */
+	unsigned login_delay; /* seconds it wants between sign-ins, 0: any */
+	bool again;           /* another connection may do better at once */
+	bool turned_away;     /* there may be too many connections */
+	bool learned;         /* it leaves out what this one was lost at */
+	bool troubled_left;   /* messages for a session of theirs: `earlier` */
+	bool unrecorded;      /* what was stored could not be put on record */
+	char tls[64];         /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "none" */
+	char sign_in[32];     /* "SCRAM-SHA-256" */
 	char notice[OUTCOME_BRAKE_WORDS]; /* for people; or empty */
 };
 
