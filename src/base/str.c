@@ -70,7 +70,7 @@ str_from_u64(char out[STR_U64_MAX], uint64_t v)
 
 /* How text is shown. */
 struct shown {
-	const char *also; /* octets that are escaped besides */
+	const char *also; /* printable ones that are escaped */
 	bool utf8;        /* printable characters stay */
 };
 
@@ -92,8 +92,7 @@ plain(const struct shown *how, const unsigned char *p, size_t n)
 {
 	if (*p >= 0x80)
 		return how->utf8 ? visible(p, n) : 0;
-	return *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\' &&
-	       strchr(how->also, *p) == NULL;
+	return *p >= 0x20 && *p < 0x7f && strchr(how->also, *p) == NULL;
 }
 
 /* Octets that n octets become. */
@@ -144,18 +143,31 @@ escape(char *out, size_t size, const void *s, size_t n, const struct shown *how)
 char *
 str_escape(char *out, size_t size, const void *s, size_t n)
 {
-	const struct shown how = { " =", false };
+	const struct shown how = { "\"\\ =", false };
 
 	return escape(out, size, s, n, &how);
+}
+
+static bool
+locale_is_utf8(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
 char *
 str_quote(char *out, size_t size, const void *s, size_t n)
 {
-	const struct shown how = { "",
-		strcmp(nl_langinfo(CODESET), "UTF-8") == 0 };
+	const struct shown how = { "\"\\", locale_is_utf8() };
 
 	return escape(out, size, s, n, &how);
+}
+
+char *
+str_quote_again(char *out, size_t size, const char *s)
+{
+	const struct shown how = { "", locale_is_utf8() };
+
+	return escape(out, size, s, strlen(s), &how);
 }
 
 /* ---- UTF-8 ---- */

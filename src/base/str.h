@@ -1,7 +1,7 @@
 /*
  * str.h - small strings: slices, strict numbers, ASCII case, escaping.
  *
- * Only str_quote() looks at the locale.
+ * Only str_quote() and str_quote_again() look at the locale.
  */
 #ifndef BASE_STR_H
 #define BASE_STR_H
@@ -42,6 +42,9 @@ char *str_escape(char *out, size_t size, const void *s, size_t n);
 /* For words within quotation marks: spaces and `=` stay, and so do printable
  * characters of UTF-8 where the locale is of that encoding. */
 char *str_quote(char *out, size_t size, const void *s, size_t n);
+/* For words that were, perhaps in another locale: what is escaped already
+ * stays. */
+char *str_quote_again(char *out, size_t size, const char *s);
 
 bool str_is_utf8(const void *s, size_t n); /* well-formed, RFC 3629 */
 

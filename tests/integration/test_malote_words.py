@@ -142,7 +142,13 @@ def test_words_in_utf_8(client, lie):
     assert "Usuário inválido \\xe2\\x80\\xaeoculto" in done.text
     m.env["LANG"] = "C"
     done = m.collect(status=malote.NOPERM)
-    assert "Usu\\xc3\\xa1rio" in done.text
+    escaped = 'Usu\\xc3\\xa1rio inv\\xc3\\xa1lido \\xe2\\x80\\xaeoculto"'
+    assert escaped in done.text  # it was kept on record as UTF-8
+    assert escaped in m.collect("--accept", status=malote.NOPERM).text
+    m.env["LANG"] = "C.UTF-8"
+    m.collect("--accept", status=malote.NOPERM)
+    m.env["LANG"] = "C"
+    assert escaped in m.run("status").text
 
 
 @pytest.mark.parametrize("answer", ["-ERR", "-ERR ", "-ERR [AUTH]"])

@@ -234,7 +234,7 @@ test_account(void **state)
 	a.tried_at = 4;
 	a.collected_at = 5;
 	a.exit_code = 75;
-	strcpy(a.error, "it said \"no\" \xff");
+	strcpy(a.error, "it said \"no\" \\xff");
 	memset(a.notice, 'x', sizeof(a.notice) - 1);
 	a.collected = 6;
 	a.collected_octets = 1ull << 40;
@@ -251,6 +251,10 @@ test_account(void **state)
 	s = open_it(false);
 	b = account_of(s, "casa");
 	assert_memory_equal(&a, &b, sizeof(a));
+	/* What this locale has no signs for. */
+	strcpy(a.error, "Usu\xc3\xa1rio");
+	assert_int_equal(state_account_save(s, &a, NULL), E_OK);
+	assert_string_equal(account_of(s, "casa").error, "Usu\\xc3\\xa1rio");
 	state_close(s);
 }
 

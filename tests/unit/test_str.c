@@ -138,6 +138,8 @@ test_quote(void **state)
 	expect_quoted("caf\xc3", "caf\\xc3");
 	expect_quoted("\xc0\xaf\xed\xa0\x80", "\\xc0\\xaf\\xed\\xa0\\x80");
 	/* No character is cut. */
+	str_quote_again(out, sizeof(out), "\"\xc3\xa1\\x1b\x1b\"");
+	assert_string_equal(out, "\"\xc3\xa1\\x1b\\x1b\"");
 	str_quote(out, 8, "abc\xc3\xa1xyz", 8);
 	assert_string_equal(out, "abc...");
 	str_quote(out, 9, "abc\xc3\xa1xyz", 8);

@@ -29,8 +29,8 @@ get_account(struct query *q, struct state_account *a)
 	a->tried_at = query_get(q);
 	a->collected_at = query_get(q);
 	a->exit_code = (int)query_get(q);
-	query_get_text(q, a->error, sizeof(a->error));
-	query_get_text(q, a->notice, sizeof(a->notice));
+	query_get_words(q, a->error, sizeof(a->error));
+	query_get_words(q, a->notice, sizeof(a->notice));
 	a->collected = (uint64_t)query_get(q);
 	a->collected_octets = (uint64_t)query_get(q);
 	a->deleted = (uint64_t)query_get(q);
@@ -40,7 +40,7 @@ get_account(struct query *q, struct state_account *a)
 	a->sizes_lie = query_get(q) != 0;
 	a->refused_at = query_get(q);
 	a->refused_mark = (unsigned)query_get(q);
-	query_get_text(q, a->refused_why, sizeof(a->refused_why));
+	query_get_words(q, a->refused_why, sizeof(a->refused_why));
 	query_get_text(q, language, sizeof(language));
 	a->no_top_until = query_get(q);
 	a->no_recapa_until = query_get(q);

@@ -83,6 +83,8 @@ bool query_row(struct query *q);
 int64_t query_get(struct query *q);
 bool query_get_digest(struct query *q, struct digest *d_r); /* NULL: false */
 void query_get_text(struct query *q, char *out, size_t size);
+/* Words for people, as the locale of now can show them. */
+void query_get_words(struct query *q, char *out, size_t size);
 char *query_get_copy(struct query *q); /* NULL for NULL; the caller's */
 enum err query_end(struct query *q, struct errbuf *eb) NODISCARD;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "base/str.h"
 #include "client/state/db.h"
 
 const char *const state_statements[STATEMENTS] = {
@@ -191,6 +192,14 @@ query_get_text(struct query *q, char *out, size_t size)
 	const unsigned char *p = sqlite3_column_text(q->st, q->n++);
 
 	snprintf(out, size, "%s", p != NULL ? (const char *)p : "");
+}
+
+void
+query_get_words(struct query *q, char *out, size_t size)
+{
+	const unsigned char *p = sqlite3_column_text(q->st, q->n++);
+
+	str_quote_again(out, size, p != NULL ? (const char *)p : "");
 }
 
 char *

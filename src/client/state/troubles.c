@@ -17,7 +17,7 @@ get_trouble(struct query *q, struct trouble *t)
 	t->breaks = query_get(q) != 0;
 	t->first_at = query_get(q);
 	t->last_at = query_get(q);
-	query_get_text(q, t->why, sizeof(t->why));
+	query_get_words(q, t->why, sizeof(t->why));
 	t->msgno = (uint32_t)query_get(q);
 }
 
