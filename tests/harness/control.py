@@ -2,6 +2,8 @@
 a role, for tests that speak in its name (src/server/ipc/control.h, proto.h)."""
 import ctypes
 import os
+import pathlib
+import re
 import socket
 import struct
 
@@ -9,8 +11,26 @@ STATUS, UIDL_SHOW, UIDL_FORGET, ROOT_ACCEPT = 1, 2, 3, 4
 SERVER, PROCESS, LISTENER, ROOT, NOTE, UIDL, DONE = 32, 33, 34, 35, 36, 37, 63
 GOOD, NO_USER, IN_USE, LATER, CANNOT = range(5)
 
+
+
+def message_types():
+    """The numbers of enum ipc_type, by name."""
+    here = pathlib.Path(__file__).parent
+    source = (here / "../../src/server/ipc/proto.h").read_text()
+    body = source[source.index("enum ipc_type {"):]
+    body = re.sub(r"/\*.*?\*/", "", body[:body.index("};")], flags=re.S)
+    numbers, number = {}, 0
+    for name, value in re.findall(r"(IPC_\w+)(?:\s*=\s*(\d+))?\s*,", body):
+        number = int(value) if value else number + 1
+        numbers[name] = number
+    return numbers
+
+
 # Between the parent and its processes.
-WHERE, WHERE_IS, ASK_UIDL, UIDL_IS = 18, 19, 20, 21
+TYPES = message_types()
+WHERE, WHERE_IS, ASK_UIDL, UIDL_IS = (
+    TYPES[name] for name in ("IPC_WHERE", "IPC_WHERE_IS", "IPC_UIDL",
+                             "IPC_UIDL_IS"))
 
 PARENT_FD = 3
 
