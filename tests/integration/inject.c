@@ -107,9 +107,27 @@ enum {
 	RED_ZONE = 128,
 	PATH_AT = 0,
 	OTHER_AT = 32,
+	OTHER_SIZE = 32,
 	ZEROES_AT = 64,
 	SCRATCH = 1024
 };
+
+/* What a call may make: a name of ours alone, and gone when we have seen it, so
+ * that what a broken filter lets through is in nobody's way later. */
+static char made[OTHER_SIZE];
+
+static void
+name_made(void)
+{
+	snprintf(made, sizeof(made), "/tmp/malote-injected.%d", (int)getpid());
+}
+
+static void
+remove_made(void)
+{
+	if (unlink(made) < 0)
+		rmdir(made);
+}
 
 static void
 die(const char *what)
@@ -200,10 +218,13 @@ static int
 inject(pid_t tid, const struct user_regs_struct *saved, const struct call *c)
 {
 	char memory[SCRATCH] = { 0 };
+	int result;
 
 	memcpy(memory + PATH_AT, "/", 2);
-	memcpy(memory + OTHER_AT, "/tmp/malote-injected", 21);
-	return run(tid, saved, c, memory);
+	memcpy(memory + OTHER_AT, made, OTHER_SIZE);
+	result = run(tid, saved, c, memory);
+	remove_made();
+	return result;
 }
 
 /* what: FD:HEX */
@@ -291,6 +312,7 @@ main(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
+	name_made();
 	tid = (pid_t)strtol(argv[1], NULL, 10);
 	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0)
 		die("SEIZE");
