@@ -1,10 +1,11 @@
-"""A FUSE file system that its owner mounts: one empty directory.
+"""A FUSE file system that its owner mounts: an empty directory, or a file.
 
 It speaks the kernel's protocol itself, so it needs no library, but root.
 """
 import ctypes
 import errno
 import os
+import stat
 import struct
 import threading
 
@@ -26,8 +27,9 @@ class Fuse:
         self.path, self.uid, self.gid = path, uid, gid
         self.asked = []  # opcodes
         self.fd = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-        options = "fd=%d,rootmode=40000,user_id=%d,group_id=%d" % (
-            self.fd, uid, gid)
+        self.kind = stat.S_IFMT(os.stat(path).st_mode)
+        options = "fd=%d,rootmode=%o,user_id=%d,group_id=%d" % (
+            self.fd, self.kind, uid, gid)
         if libc.mount(b"owner", path.encode(), b"fuse", 0, options.encode()):
             number = ctypes.get_errno()
             os.close(self.fd)
@@ -38,8 +40,8 @@ class Fuse:
     def attributes(self):
         now = drop.EPOCH
         return struct.pack("=QIIQQQQQQIIIIIIIIII", 1, 0, 0, 1, 4096, 8, now,
-                           now, now, 0, 0, 0, 0o40700, 2, self.uid, self.gid,
-                           0, 4096, 0)
+                           now, now, 0, 0, 0, self.kind | 0o700, 2, self.uid,
+                           self.gid, 0, 4096, 0)
 
     def answer(self, opcode):
         if opcode == INIT:

@@ -4,6 +4,7 @@ process could have sent.
 """
 import os
 import platform
+import re
 import signal
 import struct
 import subprocess
@@ -21,32 +22,45 @@ pytestmark = [
                        reason="inject.c knows x86-64 only"),
 ]
 
-# src/server/ipc/roles.h, proto.h
+# src/server/ipc/roles.h
 WORKER, AUTH, STORE = 1, 2, 3
-MISBEHAVED, OPENED, NOT_OPENED = 5, 80, 81
 PARENT_FD, LOG_FD = 3, 2
+
+
+def numbers():
+    """Of the messages: an enum in proto.h."""
+    with open(TOP + "/src/server/ipc/proto.h", encoding="utf-8") as f:
+        text = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
+    found, last = {}, 0
+    for name, number in re.findall(r"\bIPC_(\w+)(?: = (\d+))?,", text):
+        found[name] = last = int(number) if number else last + 1
+    return found
+
+
+IPC = numbers()
 
 
 @pytest.fixture(scope="module")
 def inject(tmp_path_factory):
-    """inject(pid, what): see inject.c."""
+    """inject(pid, what): see inject.c.  ends: it may be ended at once."""
     program = str(tmp_path_factory.mktemp("inject") / "inject")
     subprocess.run(["cc", "-D_GNU_SOURCE", "-O1", "-o", program,
                     TOP + "/tests/integration/inject.c"],
                    check=True, timeout=60)
 
-    def run(pid, what):
+    def run(pid, what, ends=False):
         done = subprocess.run([program, str(pid), what], timeout=20,
                               capture_output=True, text=True)
-        assert done.stdout == what + " 0\n", done
+        assert done.stdout == what + " 0\n" or (
+            ends and done.returncode == 3), done
     return run
 
 
 @pytest.fixture(scope="module")
 def say(inject):
     """say(pid, fd, octets): the process writes them there."""
-    return lambda pid, fd, octets: inject(
-        pid, "say:%d:%s" % (fd, octets.hex()))
+    return lambda pid, fd, octets, ends=False: inject(
+        pid, "say:%d:%s" % (fd, octets.hex()), ends)
 
 
 def await_login(server, login):
@@ -60,7 +74,7 @@ def await_login(server, login):
 
 
 def accusation(role, index=0):
-    return struct.pack("=HBH", MISBEHAVED, role, index)
+    return struct.pack("=HBH", IPC["MISBEHAVED"], role, index)
 
 
 def sockets(pid):
@@ -108,6 +122,47 @@ def test_accusations(place, serve, login, say, role, others):
     assert not server.events("ended")
 
 
+def test_accusation_of_a_stranger(place, serve, login, say):
+    """Of one that it has no channel to: that breaks the rules."""
+    server = serve(place.maildir(drop.make(3, 5)), "workers = 2\n")
+    login(server).quit()
+    liar, other = server.roles("worker")
+    say(liar, PARENT_FD, accusation(WORKER, 1), ends=True)
+    assert server.await_event("misbehaved")[0]["by"] == "parent"
+    server.await_event("ended")
+    await_login(server, login)
+    assert liar not in server.roles() and other in server.roles()
+
+
+def test_nonsense_to_the_parent(place, serve, login, say):
+    """It has read that itself, and ends who said it."""
+    server = serve(place.maildir(drop.make(3, 5)))
+    login(server).quit()
+    before = server.roles()
+    store, = server.roles("store")
+    say(store, PARENT_FD, b"nonsense", ends=True)
+    server.await_event("ended")
+    await_login(server, login)
+    assert store not in server.roles()
+    assert len(set(before) & set(server.roles())) == len(before) - 1
+
+
+def test_auth_wants_a_store_of_root(place, serve, login, say):
+    """Whatever auth says, by either message."""
+    server = serve(place.maildir(drop.make(3, 5)), "first_uid = 2\n")
+    login(server).quit()
+    auth, = server.roles("auth")
+    stores = server.roles("store")
+    for n, uid in enumerate((0, 1)):
+        say(auth, PARENT_FD, struct.pack("=HII", IPC["STORE_WANTED"], uid, 5))
+        say(auth, PARENT_FD, struct.pack("=HHII", IPC["REPLACE"], 0, uid, 5))
+        server.await_event("store-refused", 2 * n + 2)
+    assert {e["why"].split()[0] for e in server.events("store-refused")} == {
+        "not"}
+    assert server.roles("store") == stores
+    await_login(server, login)
+
+
 def texts(*strings):
     return b"".join(struct.pack("=I", len(s)) + s for s in strings)
 
@@ -129,9 +184,10 @@ def test_sign_in_of_others(place, serve, connect, login, say):
         failed = server.await_event("login-failed", n + 1)[n]
         sid = int(failed["sid"].split(".")[1], 16)
         for token in (0, 1, sid):
-            say(store, worker, struct.pack("=HQQ", OPENED, sid, token) +
-                texts(b"user") + struct.pack("=IQIB", 5, 1000, 0, 0))
-            say(store, worker, struct.pack("=HQQB", NOT_OPENED, sid, token, 1)
+            say(store, worker, struct.pack("=HQQ", IPC["OPENED"], sid, token)
+                + texts(b"user") + struct.pack("=IQIB", 5, 1000, 0, 0))
+            say(store, worker,
+                struct.pack("=HQQB", IPC["NOT_OPENED"], sid, token, 1)
                 + texts(b"user") + struct.pack("=Q", 0) + texts(b"nobody"))
     for session in waiting:
         assert session.line().startswith(b"-ERR [AUTH]")

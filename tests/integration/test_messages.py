@@ -3,6 +3,7 @@ import pytest
 
 import drop
 import pop3
+import trace
 from server import OURS
 
 pytestmark = pytest.mark.core
@@ -94,3 +95,20 @@ def test_pipelined(place, serve, login, at_once):
             assert session.line().startswith(b"+OK")
             assert len(pop3.unstuffed(session.data())) == sizes[n], n
     session.quit()
+
+
+@pytest.mark.ours
+@trace.NEEDED
+def test_cannot_be_read_to_its_end(place, serve, login, tmp_path):
+    """The line ends, and no "." makes half of it look whole."""
+    text = b"Subject: x\n\n" + b"line of text\n" * 300000
+    server = serve(place.maildir([drop.Message(
+        "new", "1.big", text, drop.EPOCH, "big")]), "workers = 1\n")
+    session = login(server)
+    with trace.attached(server.roles("worker"), tmp_path / "t",
+                        "preadv2,pread64:error=EIO:when=2+"):
+        session.ok("RETR 1")
+        with pytest.raises(pop3.Closed) as closed:
+            session.data()
+    assert not closed.value.args[0].endswith(b"\r\n.\r\n")
+    assert "message-unreadable" in server.await_event("session")[0]["why"]

@@ -5,6 +5,7 @@ import pytest
 
 import drop
 import fuse
+from server import wait_until
 
 pytestmark = [
     pytest.mark.ours,
@@ -49,3 +50,16 @@ def test_fuse_of_the_owner(place, serve, connect, login, mount, where):
     assert session.stat()[0] == 4
     session.quit()
     assert "has mounted" in server.await_event("open-failed")[0]["error"]
+
+
+def test_a_message(place, serve, login, mount):
+    """A file can be mounted upon, too: it is no message."""
+    box = place.maildir(drop.make(1, 3))
+    mail = os.path.join(box, "new", os.listdir(box + "/new")[0])
+    owner = os.stat(mail)
+    server = serve(box)
+    mount(mail, owner.st_uid or 1, owner.st_gid)
+    session = login(server)
+    assert session.stat()[0] == 2
+    session.quit()
+    wait_until(lambda: "has mounted" in server.log_text())

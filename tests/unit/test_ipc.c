@@ -622,6 +622,38 @@ every_truncation_is_refused(void **state)
 }
 
 static void
+octets_left_over_are_refused(void **state)
+{
+	static const uint8_t more[] = { T_FIELDS, 0, 0x12, 0x56, 0x34, 0xde,
+		0xbc, 0x9a, 0x78, 0xde, 0xbc, 0x9a, 0x78, 0x56, 0x34, 0x12,
+		0xf0, 4, 0, 0, 0, 'a', 0, 'b', 0, 7, 0, 0, 0, 's', 'e', 'v',
+		'e', 'n', '7', '7', 'x' };
+
+	(void)state;
+	assert_int_equal(
+	    ipc_handle(&rules, 1, NULL, more, sizeof(more), NULL, 0), E_FORMAT);
+}
+
+static void
+a_message_that_was_cut_ends_the_sender(void **state)
+{
+	static uint8_t large[IPC_MSG_MAX + 1] = { T_NUMBER };
+	int fd[2];
+	struct ipc_chan *c;
+
+	(void)state;
+	assert_int_equal(ipc_pair(fd, NULL), E_OK);
+	c = ipc_open(t.loop, fd[0], &rules, NULL, false);
+	assert_int_equal(
+	    send(fd[1], large, sizeof(large), 0), (int)sizeof(large));
+	turn();
+	assert_int_equal(t.n_gone, 1);
+	assert_int_equal(t.gone, E_FORMAT);
+	ipc_close(c);
+	close(fd[1]);
+}
+
+static void
 a_length_beyond_the_end_is_refused(void **state)
 {
 	static const uint8_t huge[] = { T_FIELDS, 0, 0x12, 0x56, 0x34, 0xde,
@@ -819,7 +851,8 @@ main(void)
 		T(who_gives_up_wants_a_new_channel),
 		T(a_handler_may_close_its_channel),
 		T(one_message_can_be_waited_for),
-		T(every_truncation_is_refused),
+		T(every_truncation_is_refused), T(octets_left_over_are_refused),
+		T(a_message_that_was_cut_ends_the_sender),
 		T(a_length_beyond_the_end_is_refused),
 		T(strings_hold_no_nul_and_fit),
 		T(a_number_beyond_its_bound_is_refused),

@@ -823,6 +823,15 @@ test_paths(void **state)
 	snprintf(path, sizeof(path), "%s/../x", kit.f.base);
 	say_open(0, 3, path, "x");
 	expect_refused(0, 3, SIGN_IN_PERMANENT);
+	/* The root's name is only the beginning of another one. */
+	snprintf(path, sizeof(path), "%sx/Maildir", kit.f.base);
+	say_open(0, 6, path, "x");
+	expect_refused(0, 6, SIGN_IN_PERMANENT);
+	/* One that is as long. */
+	snprintf(path, sizeof(path), "%s/Maildir", kit.f.base);
+	path[1] ^= 1;
+	say_open(0, 7, path, "x");
+	expect_refused(0, 7, SIGN_IN_PERMANENT);
 	snprintf(path, sizeof(path), "maildir:%s//Maildir/", kit.f.base);
 	say_open(0, 4, path, "x");
 	expect_opened(0, 4, 3);
@@ -1020,6 +1029,8 @@ test_mark_seen(void **state)
 	open_drop(0, 1);
 	expect_opened(0, 1, 3);
 	say_marks(1, MARK_SEEN, 0, "\x01", 1);
+	/* Without COMMIT nothing is removed, though there is something to do. */
+	say_marks(1, MARK_REMOVE, 0, "\x02", 1);
 	say(&kit.pop3[0], IPC_RELEASE, 1);
 	open_drop(1, 2);
 	expect_opened(1, 2, 3);

@@ -444,6 +444,26 @@ test_torn(void **state)
 	expect_after(f, UIDS("000000046b024bf1", "Custom.id", "3.c", "4.d"));
 }
 
+/* A line whose check is wrong says nothing. */
+static void
+test_damaged_line(void **state)
+{
+	struct drop_fixture *f = *state;
+	char *text, *id;
+
+	dovecot_list(f);
+	expect_after(f, UIDS("000000046b024bf1", "Custom.id", "3.c"));
+	fixture_close(f);
+	text = fixture_read(f, "malote-uidl");
+	id = strstr(text, "Custom.id");
+	assert_non_null(id);
+	id[0] ^= 1;
+	fixture_put(f, "malote-uidl", text);
+	free(text);
+	fixture_remove(f, "malote.index");
+	expect_after(f, UIDS("000000046b024bf1", "2.b", "3.c"));
+}
+
 /* The lines of messages that cannot be read now are not dead. */
 static void
 test_left_out_keep_theirs(void **state)
@@ -549,6 +569,7 @@ main(void)
 		T(test_list_collides_later),
 		T(test_list_forbidden),
 		T(test_torn),
+		T(test_damaged_line),
 		T(test_left_out_keep_theirs),
 		T(test_compacted),
 	};
