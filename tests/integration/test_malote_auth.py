@@ -99,6 +99,15 @@ def test_scram_server_that_proves_nothing(server, m):
     assert server.commands("STAT") == []
 
 
+@pytest.mark.parametrize("nth", [1, 2])
+def test_scram_server_that_says_yes_at_once(server, m, nth):
+    """It may not know the password, and would be given it by the mail."""
+    server.sasl = ["SCRAM-SHA-256"]
+    server.fault("CHALLENGE", faults.say(b"+OK in\r\n", effect=True), nth=nth)
+    m.collect(status="bad")
+    assert server.commands("AUTH") and server.commands("STAT") == []
+
+
 @pytest.mark.parametrize("rounds", [b"1", b"0", b"-1", b"4294967296",
                                     b"999999999", b"x", b""])
 def test_scram_rounds(server, m, rounds):

@@ -353,3 +353,19 @@ def test_shifted_and_back(lie, client, monkeypatch, act, way, sizes):
         nothing_lost(server, m)
         each_is_whole(m, wanted)
     recover(m, server, wanted)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("way", ["pipelined", "serial"])
+def test_fence_of_another_unique_id(lie, client, way):
+    """The number is right, the unique-id is not what the listing has said: it
+    is no fence, and LIST is."""
+    server = lie(letters(4), capa={"pipelined": CAPA, "serial": SERIAL}[way])
+    server.fault("UIDL", faults.mangle(
+        lambda reply: reply.replace(b" u", b" x")
+        if reply.count(b"\r\n") == 1 else reply), times=faults.ALWAYS)
+    m = client().account(at=server, keep="no")
+    m.collect()
+    settled(server, m, server.box.removed, keep=False)
+    assert len(m.files()) == 4
+    assert [x for x in server.commands("LIST") if x != "LIST"]

@@ -251,3 +251,15 @@ def test_no_core_dump(m, server):
         assert b"secret" not in f.read()
     run.wait()
     assert core.split()[4:6] == ["0", "0"], core
+
+
+def test_files_are_the_persons(m, server):
+    """Mail and record, with a umask that forbids nothing."""
+    m.account(password="secret")
+    m.collect(wrap=["sh", "-c", "umask 0; exec \"$@\"", "sh"])
+    assert m.files()
+    for path, _, names in os.walk(m.home):
+        for name in names:
+            if path != m.home:  # the harness has made those
+                mode = os.stat(os.path.join(path, name)).st_mode
+                assert mode & 0o077 == 0, (path, name)

@@ -138,6 +138,15 @@ def test_wrong_fingerprint(guarded, certs, mode):
     refused(server, m.account(fingerprint=certs["expired"].fingerprint()))
 
 
+@pytest.mark.parametrize("of", ["fingerprint", "key_fingerprint"])
+@pytest.mark.parametrize("at", [0, 8, 31, 32, 63])
+def test_fingerprint_wrong_in_one_digit(guarded, certs, of, at):
+    server, m = guarded("tls")
+    text = getattr(certs["good"], of)()
+    other = "%x" % (int(text[at], 16) ^ 1)
+    refused(server, m.account(fingerprint=text[:at] + other + text[at + 1:]))
+
+
 @pytest.mark.parametrize("text", ["", "00", "x" * 64, "0" * 63, "0" * 66])
 def test_fingerprint_that_is_none(guarded, text):
     server, m = guarded("tls")
