@@ -25,6 +25,7 @@ pytestmark = [
 # src/server/ipc/roles.h
 WORKER, AUTH, STORE = 1, 2, 3
 PARENT_FD, LOG_FD = 3, 2
+FIRST = 20000  # the uid of a user
 
 
 def numbers():
@@ -192,6 +193,77 @@ def test_sign_in_of_others(place, serve, connect, login, say):
     for session in waiting:
         assert session.line().startswith(b"-ERR [AUTH]")
     assert len(server.events("login")) == 1
+    assert not server.events("misbehaved")
+
+
+def sid_of(server, nth=0):
+    login = server.await_event("login", nth + 1)[nth]
+    return int(login["sid"].split(".")[1], 16)
+
+
+# Of a session that waits for none of it: fields behind its number.
+UNASKED = [
+    ("auth", "CHALLENGE", texts(b"who are you")),
+    ("auth", "REFUSED", b"\0" + texts(b"user")),
+    ("store", "NOT_OPENED", struct.pack("=QB", 0, 1) + texts(b"user")
+     + struct.pack("=Q", 0) + texts(b"nobody")),
+    ("store", "OPENED", struct.pack("=Q", 0) + texts(b"user")
+     + struct.pack("=IQIB", 5, 1000, 0, 0)),
+    ("store", "INDEX_IS", struct.pack("=BQ", 0, 0)),
+    ("store", "FETCHED", struct.pack("=BIBBQQQ", 1, 1, 1, 0, 0, 9, 9)),
+    ("store", "COMMITTED", struct.pack("=II", 1, 0)),
+]
+
+
+@pytest.mark.parametrize("role, message, fields", UNASKED,
+                         ids=[m for _, m, _ in UNASKED])
+def test_unasked(place, serve, login, say, role, message, fields):
+    """The client hears no word that it did not ask for: it would take that
+    for the next reply.  Either nothing comes of it, or the session ends."""
+    server = serve(place.maildir(drop.make(3, 5)),
+                   "workers = 1\nsessions = \"shared\"\n")
+    session = login(server)
+    nothing = session.command("NOOP")
+    liar, = server.roles(role)
+    _, worker, *_ = sockets(liar)
+    say(liar, worker,
+        struct.pack("=HQ", IPC[message], sid_of(server)) + fields)
+    await_login(server, login)  # it has been read by now
+    try:
+        session.send("NOOP\r\nDELE 1\r\nSTAT\r\n")
+        said = [session.line() for _ in range(3)]
+    except (pop3.Closed, ConnectionError):
+        assert session.seen == b""
+        server.await_event("misbehaved")
+    else:
+        assert said[0] == nothing and said[2].startswith(b"+OK 4 ")
+
+
+def test_sessions_of_another_store(place, serve, login, say):
+    """A store can say something of its own sessions only."""
+    users = []
+    for n, name in enumerate(("own", "other")):
+        box = os.path.join(place.path, name)
+        drop.write(box, drop.make(3, 5), (FIRST + n, FIRST + n))
+        os.chown(box, FIRST + n, FIRST + n)
+        users.append((name, "secret", box))
+    server = serve(users, "workers = 1\n")
+    session = login(server, "own")
+    own, = server.roles("store")
+    login(server, "other").quit()
+    other, = set(server.roles("store")) - {own}
+    worker = sockets(other)[1]
+    sid = sid_of(server)
+    say(other, worker, struct.pack("=HQI", IPC["YIELD"], sid, 0))
+    login(server, "other").quit()
+    session.ok("DELE 1")
+    os.kill(own, signal.SIGSTOP)
+    session.send("NOOP\r\nQUIT\r\n")
+    assert session.line().startswith(b"+OK")
+    say(other, worker, struct.pack("=HQII", IPC["COMMITTED"], sid, 0, 1))
+    login(server, "other").quit()
+    os.kill(own, signal.SIGCONT)
+    assert session.line().startswith(b"+OK")
     assert not server.events("misbehaved")
 
 

@@ -13,6 +13,8 @@
 #include <ev.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -1178,16 +1180,23 @@ test_store_dies(void **state)
 /* ---- SASL and APOP ---- */
 
 static void
-sasl(uint64_t sid, const char *mechanism, const void *initial, size_t n)
+sasl_with(uint64_t sid, const char *mechanism, struct slice certificate,
+    const void *initial, size_t n)
 {
 	begin_sign_in(0, IPC_SASL, sid, "192.0.2.1");
 	ipc_put_str(rig.pop3[0], mechanism);
 	ipc_put_u8(rig.pop3[0], 0);
 	ipc_put_u8(rig.pop3[0], 0);
-	ipc_put_str(rig.pop3[0], "");
+	ipc_put_bytes(rig.pop3[0], certificate.p, certificate.n);
 	ipc_put_u8(rig.pop3[0], initial != NULL);
 	ipc_put_bytes(rig.pop3[0], initial != NULL ? initial : "", n);
 	sent(rig.pop3[0]);
+}
+
+static void
+sasl(uint64_t sid, const char *mechanism, const void *initial, size_t n)
+{
+	sasl_with(sid, mechanism, (struct slice){ "", 0 }, initial, n);
 }
 
 static void
@@ -1506,6 +1515,130 @@ test_sasl_refused(void **state)
 	assert_non_null(strstr(log_text(), "method=PLAIN code=malformed"));
 }
 
+/* ---- certificates of clients ---- */
+
+struct signer {
+	X509 *x;
+	EVP_PKEY *key;
+};
+
+struct owner {
+	const char *name;
+	size_t name_n;
+	long seconds;
+	const char *usage; /* NULL: any */
+};
+
+/* issuer: NULL if it signs itself. */
+static struct signer
+sign(struct owner o, const struct signer *issuer)
+{
+	struct signer s = { X509_new(), EVP_EC_gen("P-256") };
+	X509_EXTENSION *usage = NULL;
+
+	X509_set_version(
+	    s.x, o.usage != NULL ? X509_VERSION_3 : X509_VERSION_1);
+	X509_gmtime_adj(X509_getm_notBefore(s.x), -1000000);
+	X509_gmtime_adj(X509_getm_notAfter(s.x), o.seconds);
+	X509_set_pubkey(s.x, s.key);
+	X509_NAME_add_entry_by_NID(X509_get_subject_name(s.x), NID_commonName,
+	    MBSTRING_ASC, (const unsigned char *)o.name, (int)o.name_n, -1, 0);
+	X509_set_issuer_name(
+	    s.x, X509_get_subject_name(issuer != NULL ? issuer->x : s.x));
+	if (o.usage != NULL) {
+		usage =
+		    X509V3_EXT_conf_nid(NULL, NULL, NID_ext_key_usage, o.usage);
+		X509_add_ext(s.x, usage, -1);
+		X509_EXTENSION_free(usage);
+	}
+	assert_true(X509_sign(s.x, issuer != NULL ? issuer->key : s.key,
+			EVP_sha256()) > 0);
+	return s;
+}
+
+static void
+signer_free(struct signer *s)
+{
+	X509_free(s->x);
+	EVP_PKEY_free(s->key);
+}
+
+static void
+send_client_ca(const struct signer *ca)
+{
+	FILE *f = tmpfile();
+
+	assert_true(PEM_write_X509(f, ca->x) == 1 && fflush(f) == 0);
+	rewind(f);
+	ipc_begin(rig.ctl, IPC_CLIENT_CA);
+	ipc_put_fd(rig.ctl, fileno(f), false);
+	sent_before_others(rig.ctl);
+	fclose(f);
+}
+
+/* more: octets behind the certificate. */
+static void
+external(uint64_t sid, struct owner o, const struct signer *issuer, size_t more,
+    const char *authzid)
+{
+	struct signer s = sign(o, issuer);
+	unsigned char der[CLIENT_CERT_MAX] = { 0 }, *p = der;
+	int n = i2d_X509(s.x, &p);
+
+	assert_true(n > 0);
+	sasl_with(sid, "EXTERNAL",
+	    (struct slice){ (const char *)der, (size_t)n + more }, authzid,
+	    strlen(authzid));
+	signer_free(&s);
+}
+
+#define OWNER(name) name, sizeof(name) - 1
+
+/* Whatever a worker says that a client has shown. */
+static void
+test_external(void **state)
+{
+	static const struct owner anna = { OWNER("anna@d.org"), 1000, NULL };
+	static const struct owner authority = { OWNER("ca"), 1000, NULL };
+	static const struct owner bad[] = {
+		{ OWNER("anna@d.org"), -1000, NULL },
+		{ OWNER("anna@d.org"), 1000, "serverAuth" },
+		{ OWNER("anna@d.org\0.example"), 1000, NULL },
+		{ OWNER(""), 1000, NULL },
+	};
+	struct auth_conf conf = usual();
+	struct signer ca = sign(authority, NULL), other = sign(authority, NULL);
+	uint64_t sid = 10;
+	int store;
+
+	(void)state;
+	conf.client_name = CLIENT_NAME_CN;
+	start(&conf);
+	send_client_ca(&ca);
+	external(1, anna, &ca, 0, "");
+	opened(1, &store);
+	external(2, anna, &ca, 0, "ANNA");
+	opened(2, &store);
+	/* S-4422-02: nobody acts for another. */
+	external(3, anna, &ca, 0, "own");
+	answer_unchanged();
+	refused(3, SIGN_IN_CREDENTIALS, "authzid");
+	external(4, anna, &other, 0, "");
+	refused(4, SIGN_IN_CREDENTIALS, "certificate");
+	external(5, anna, NULL, 0, "");
+	refused(5, SIGN_IN_CREDENTIALS, "certificate");
+	external(6, anna, &ca, 1, "");
+	refused(6, SIGN_IN_CREDENTIALS, "certificate");
+	sasl(7, "EXTERNAL", "", 0);
+	refused(7, SIGN_IN_CREDENTIALS, "certificate");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++, sid++) {
+		external(sid, bad[i], &ca, 0, "");
+		refused(sid, SIGN_IN_CREDENTIALS, "certificate");
+	}
+	signer_free(&ca);
+	signer_free(&other);
+}
+
 static void
 apop(uint64_t sid, const char *name, const char *digest)
 {
@@ -1570,7 +1703,8 @@ static void
 test_misbehaved(void **state)
 {
 	static const char *const what[] = { "short", "unknown", "two at once",
-		"step of none", "descriptor", "apop digest", "octets behind" };
+		"step of none", "step of a password", "descriptor",
+		"apop digest", "octets behind" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
@@ -1592,11 +1726,18 @@ test_misbehaved(void **state)
 			ipc_put_str(c, "x");
 			break;
 		case 4:
+			pass_from(1, 1, "::1", "own", "secret");
+			expect_wanted(1000, 1001);
+			ipc_begin(c, IPC_SASL_STEP);
+			ipc_put_u64(c, 1);
+			ipc_put_str(c, "x");
+			break;
+		case 5:
 			ipc_begin(c, IPC_SIGN_IN_END);
 			ipc_put_u64(c, 1);
 			ipc_put_fd(c, rig.log_fd, false);
 			break;
-		case 5:
+		case 6:
 			begin_sign_in(1, IPC_APOP, 1, "::1");
 			ipc_put_str(c, "anna");
 			ipc_put_str(c, "<x>");
@@ -1743,6 +1884,7 @@ main(void)
 		TEST(test_scram_costs_the_same),
 		TEST(test_scram_given_up),
 		TEST(test_served),
+		cmocka_unit_test_teardown(test_external, tear_down),
 		TEST(test_apop),
 		TEST(test_misbehaved),
 		TEST(test_no_worker),
