@@ -78,6 +78,19 @@ def test_file_size_limit(lie, client):
 
 
 @pytest.mark.core
+def test_session_timeout(lie, client):
+    """C-ENG-18: whoever always has something to say is left all the same."""
+    server = lie(letters(3))
+    wanted = list(server.box.mails)
+    server.fault("RETR", faults.drip(1, 0.1), number=2, times=faults.ALWAYS)
+    m = client().account(at=server, timeout=2, session_timeout=3)
+    done = m.collect(status="bad", seconds=60)
+    assert "session_timeout" in done.text
+    m.forgive()
+    m.account(keep="no", session_timeout="1h")
+    recover(m, server, wanted)
+
+
 def test_login_delay_of_days(lie, client):
     """One run does not wait so long."""
     server = lie(letters(3), capa=CAPA + ["LOGIN-DELAY 4000000000"])

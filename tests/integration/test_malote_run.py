@@ -197,6 +197,16 @@ def test_verbose_masks(m, server, sasl, auth):
     assert "secret" not in done.text.replace("secretly", "")
 
 
+@pytest.mark.core
+def test_a_server_repeats_the_password(m, server):
+    """C-ENG-19: in what it says of a failure."""
+    server.sasl = []
+    server.fault("PASS", faults.err("secret is wrong"), times=faults.ALWAYS)
+    said = m.collect("--verbose", status="bad").text
+    assert said.count("*** is wrong") == 2  # the dialogue and the error
+    assert "secret" not in said + m.run("status").text
+
+
 def test_secrets_stay_out(m):
     """Neither on a command line nor in the state."""
     m.account(password="unmistakable")

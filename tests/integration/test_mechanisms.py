@@ -481,6 +481,11 @@ def test_external(external, version):
     with pop3.Pop3(ca.port, tls) as session:
         assert session.command("AUTH EXTERNAL") == b"+ "
         session.ok("")
+        assert not session.sock.session.has_ticket
+        old = session.sock.session
+    # The certificate is shown, and looked at, each time.
+    with pop3.Pop3(ca.port, tls, session=old) as session:
+        assert not session.sock.session_reused
     with pop3.Pop3(ca.port, tls) as session:
         session.err("AUTH EXTERNAL " + b64("bia@example.org"), "AUTH")
         assert ca.server.await_event("login-failed")[0]["why"] == "authzid"
@@ -599,7 +604,7 @@ def test_anonymous(public, place, connect):
     for session in sessions:
         session.quit()
     assert listing(place.path + "/public") == before
-    assert [e["trace"] for e in server.events("anonymous")] == [
+    assert [e["trace"] for e in server.await_event("anonymous", 8)] == [
         "guest%d" % n if n % 2 else "" for n in range(8)]
     assert server.events("login")[0]["user"] == "public"
 

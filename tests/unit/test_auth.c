@@ -962,22 +962,23 @@ test_who_came_lately_does_not_wait(void **state)
 static void
 test_crowd(void **state)
 {
-	char text[2 * SCHEME_STORED_MAX + 64];
-	uint64_t sid;
+	char text[2 * SCHEME_STORED_MAX + 64], peer[16];
 	int store;
 
 	(void)state;
 	snprintf(text, sizeof(text), "c:%s\nd:%s\n", rig.costly, rig.costly);
 	replace_users(text);
 	send_users(rig.users);
-	for (sid = 1; sid <= 40; sid++)
-		pass(sid, "c", "wrong");
-	pass_from(1, 1, "192.0.2.2", "d", "other secret");
+	for (unsigned i = 1; i <= 40; i++) {
+		snprintf(peer, sizeof(peer), "192.0.2.%u", i);
+		pass_from(0, i, peer, "c", "wrong");
+	}
+	pass_from(1, 1, "198.51.100.1", "d", "other secret");
 	opened(1, &store);
 	assert_int_equal(count_logged("why=hash-queue"), 1);
 	/* Their refusals are held. */
 	assert_silent(rig.pop3_fd[0], 0);
-	pass(50, "d", "other secret");
+	pass_from(0, 50, peer, "d", "other secret");
 	assert_silent(rig.store_fd[0], QUIET);
 	assert_silent(rig.store_fd[1], 0);
 }
@@ -1437,6 +1438,39 @@ test_scram_given_up(void **state)
 	scram_free(&sc);
 }
 
+/* Who signed in from an address does not wait for others' failures there; that
+ * is for one try, as a proof cannot be looked at beforehand. */
+static void
+test_scram_waits_after_a_failure(void **state)
+{
+	static const char first[] = "n,,n=scram,r=anything";
+	struct scram sc;
+	int store;
+
+	(void)state;
+	write_kinds(1);
+	for (uint64_t sid = 1; sid < 4; sid++) {
+		scram_begin_as(&sc, sid, "scram", sid < 3 ? "pencil" : "wrong");
+		scram_finish(&sc, sid);
+		if (sid < 3) {
+			await_said(sid, &sc.said);
+			sasl_step(sid, "", 0);
+			opened(sid, &store);
+		}
+		scram_free(&sc);
+		if (sid > 1)
+			continue;
+		pass(10, "nobody", "x");
+		answer_unchanged();
+		about(0, IPC_SIGN_IN_END, 10);
+	}
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 3);
+	sasl(4, "SCRAM-SHA-256", first, strlen(first));
+	assert_silent(rig.pop3_fd[0], QUIET);
+	await_said(4, &sc.said);
+}
+
 static void
 expect_served(const char *names)
 {
@@ -1883,6 +1917,9 @@ main(void)
 		TEST(test_sasl_refused),
 		TEST(test_scram_costs_the_same),
 		TEST(test_scram_given_up),
+		cmocka_unit_test_setup_teardown(
+		    test_scram_waits_after_a_failure, set_up_penalties,
+		    tear_down),
 		TEST(test_served),
 		cmocka_unit_test_teardown(test_external, tear_down),
 		TEST(test_apop),

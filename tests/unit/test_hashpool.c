@@ -136,6 +136,20 @@ test_nobody_starves(void **state)
 	assert_string_equal(order, "afbgchdie");
 }
 
+/* Nor do they come before all of it, however much of others' has been done. */
+static void
+test_latecomers_take_turns(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 6; i++)
+		add_ok(1, i); /* a b c d e f */
+	run(3);
+	for (unsigned i = 0; i < 3; i++)
+		add_ok(2, 20 + i); /* g h i */
+	run(9);
+	assert_string_equal(order, "abcdgehfi");
+}
+
 static void
 test_known_first(void **state)
 {
@@ -188,6 +202,7 @@ main(void)
 		cmocka_unit_test_setup(test_fair_by_address, fresh),
 		cmocka_unit_test_setup(test_fair_by_user, fresh),
 		cmocka_unit_test_setup(test_nobody_starves, fresh),
+		cmocka_unit_test_setup(test_latecomers_take_turns, fresh),
 		cmocka_unit_test_setup(test_known_first, fresh),
 		cmocka_unit_test_setup(test_full, fresh),
 		cmocka_unit_test_setup(test_cancel, fresh),

@@ -438,6 +438,69 @@ test_lines_disagree(void **state)
 	buf_free(&b);
 }
 
+/* Octets behind the last line of a section, and in none. */
+static void
+test_more_than_lines(void **state)
+{
+	struct index_block k;
+	struct buf b, more;
+	size_t at[6];
+
+	(void)state;
+	write_file(&b, 12);
+	for (unsigned i = 0; i < 3; i++) {
+		char *p = buf_data(&b), *q;
+
+		assert_true(forge_parts(p, b.len, at));
+		buf_init(&more, 1 << 20, false);
+		assert_int_equal(buf_put(&more, p, at[2 + i]), E_OK);
+		assert_int_equal(buf_put(&more, "\n", 1), E_OK);
+		assert_int_equal(
+		    buf_put(&more, p + at[2 + i], b.len - at[2 + i]), E_OK);
+		q = buf_data(&more) + 16 + 4 * i;
+		forge_put32(q, forge_get32(q) + 1);
+		forge_mend(buf_data(&more), more.len);
+		assert_int_equal(index_get_block(buf_data(&more), &index_start,
+				     more.len, 12, &k),
+		    E_OK);
+		assert_int_equal(
+		    index_check_lines(buf_data(&more), &k), E_FORMAT);
+		buf_free(&more);
+	}
+	buf_free(&b);
+}
+
+/* A record whose unique-id or name is not within the section. */
+static void
+test_outside_the_section(void **state)
+{
+	struct index_record rec;
+	struct index_block k;
+	struct buf b;
+
+	(void)state;
+	for (unsigned field = 0; field < 2; field++)
+		for (unsigned i = 0; i < 3; i++) {
+			char *p, *r;
+			uint32_t size;
+
+			write_file(&b, 12);
+			p = buf_data(&b);
+			assert_int_equal(
+			    index_get_block(p, &index_start, b.len, 12, &k),
+			    E_OK);
+			size = field == 0 ? k.uidl.len : k.names.len;
+			r = p + index_record_place(&k, 2);
+			forge_put32(r + 16 + 4 * field, i == 0   ? size
+							: i == 1 ? size - 1
+								 : UINT32_MAX);
+			forge_mend(p, b.len);
+			assert_int_equal(
+			    index_get_record(r, &k, 2, &rec), E_FORMAT);
+			buf_free(&b);
+		}
+}
+
 int
 main(void)
 {
@@ -452,6 +515,8 @@ main(void)
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_lines_disagree),
+		cmocka_unit_test(test_more_than_lines),
+		cmocka_unit_test(test_outside_the_section),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

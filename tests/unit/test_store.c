@@ -1008,6 +1008,7 @@ test_read_only(void **state)
 	say_marks(2, MARK_REMOVE, 0, "\x01", 1);
 	say(&kit.pop3[0], IPC_COMMIT, 2);
 	assert_int_equal(expect(&kit.pop3[0], IPC_COMMITTED)->removed, 1);
+	assert_true(fixture_has(&kit.f, "cur/2.b:2,F"));
 	kit.read_only = false;
 	open_drop(0, 5);
 	expect_opened(0, 5, 2);
