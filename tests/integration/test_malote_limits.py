@@ -83,7 +83,7 @@ def test_session_timeout(lie, client):
     server = lie(letters(3))
     wanted = list(server.box.mails)
     server.fault("RETR", faults.drip(1, 0.1), number=2, times=faults.ALWAYS)
-    m = client().account(at=server, timeout=2, session_timeout=3)
+    m = client().account(at=server, timeout=2, session_timeout=1)
     done = m.collect(status="bad", seconds=60)
     assert "session_timeout" in done.text
     m.forgive()

@@ -572,12 +572,14 @@ test_takeover_late(void **state)
 	open_drop(1, 3);
 	expect(&kit.pop3[0], IPC_YIELD);
 	expect_refused(1, 3, SIGN_IN_IN_USE);
-	/* Whoever has gone does not wait; the answer to what was asked behind
-	 * it shows that it waits. */
+	/* Whoever has gone does not wait; the answers to what was asked behind
+	 * show that it waits, and that it has gone. */
 	open_drop(1, 4);
 	say_open(1, 99, "/", "x");
 	expect_refused(1, 99, SIGN_IN_PERMANENT);
 	say(&kit.pop3[1], IPC_RELEASE, 4);
+	say_open(1, 98, "/", "x");
+	expect_refused(1, 98, SIGN_IN_PERMANENT);
 	say(&kit.pop3[0], IPC_RELEASE, 1);
 	open_drop(1, 5);
 	expect_opened(1, 5, 3);
