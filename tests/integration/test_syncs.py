@@ -17,6 +17,7 @@ from test_malotectl import CTL, names, users  # noqa: F401
 pytestmark = [pytest.mark.ours, trace.NEEDED]
 # A tracer and LeakSanitizer exclude each other.
 DELETING, GONE = 1, 2  # places of the record
+EX_CONFIG = 78
 ENV = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")
        + ":detect_leaks=0"}
 
@@ -109,6 +110,37 @@ def test_unique_ids(place, serve, listed, login, tmp_path):
     folder = trace.first(found, lambda e: e.is_sync("/Maildir"))
     said = trace.first(found, lambda e: e.says("+OK 4 messages"))
     assert written < synced < folder < said
+
+
+def forgetting(server, file, fail=None, code=0):
+    """malotectl uidl forget; what the store did."""
+    with trace.attached(server.roles("store"), file, fail):
+        server.ctl("uidl", "forget", "user", "--yes", code=code)
+    return trace.events(file)
+
+
+def test_unique_ids_that_are_forgotten(serve, listed, login, tmp_path):
+    """The index is gone for good before malote-uidl is: without either of
+    them messages would have other unique-ids."""
+    server = serve(listed)
+    login(server).quit()
+    found = forgetting(server, tmp_path / "t")
+    index = trace.first(found, lambda e: e.call == "unlinkat" and e.done
+                        and "malote.index" in e.args)
+    renamed = trace.first(found, lambda e: e.call == "renameat" and e.done
+                          and "malote-uidl.old" in e.args)
+    synced = [i for i, e in enumerate(found) if e.is_sync("/Maildir")]
+    assert len(synced) == 2 and index < synced[0] < renamed < synced[1]
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_forgetting_that_cannot_be_synced(serve, listed, login, tmp_path,
+                                          nth):
+    server = serve(listed)
+    login(server).quit()
+    forgetting(server, tmp_path / "t", "fsync:error=EIO:when=%d" % nth,
+               EX_CONFIG)
+    assert os.path.exists(listed + "/malote-uidl") == (nth == 1)
 
 
 # ---- the client ----
