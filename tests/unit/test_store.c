@@ -903,6 +903,22 @@ test_pop3_dies(void **state)
 	assert_false(fixture_has(&kit.f, "new/1.a"));
 }
 
+/* Its end, the next one and a sign-in from there come at the same time. */
+static void
+test_pop3_is_replaced(void **state)
+{
+	(void)state;
+	start();
+	kill(kit.pid, SIGSTOP);
+	ipc_close(kit.pop3[0].c);
+	kit.pop3[0].c = NULL;
+	attach(ROLE_WORKER, 0, &kit.pop3[0]);
+	open_drop(0, 1);
+	kill(kit.pid, SIGCONT);
+	expect_opened(0, 1, 3);
+	finish();
+}
+
 static void
 test_parent_dies(void **state)
 {
@@ -1104,6 +1120,7 @@ main(void)
 		T(test_paths),
 		T(test_confined),
 		T(test_pop3_dies),
+		T(test_pop3_is_replaced),
 		T(test_parent_dies),
 		T(test_stop),
 		T(test_idle),

@@ -44,7 +44,12 @@ worker_of(struct store *st, uint16_t index)
 {
 	struct store_worker *w = store_worker_find(st, index);
 
-	/* A new process may be in a message of the parent not read yet. */
+	/* Its end, and a new process in a message of the parent, may not have
+	 * been read yet. */
+	if (w != NULL) {
+		ipc_drain(w->chan);
+		w = store_worker_find(st, index);
+	}
 	if (w == NULL) {
 		ipc_drain(st->role.parent);
 		w = store_worker_find(st, index);
