@@ -910,6 +910,7 @@ test_pop3_is_replaced(void **state)
 	(void)state;
 	start();
 	kill(kit.pid, SIGSTOP);
+	assert_int_equal(waitpid(kit.pid, NULL, WUNTRACED), kit.pid);
 	ipc_close(kit.pop3[0].c);
 	kit.pop3[0].c = NULL;
 	attach(ROLE_WORKER, 0, &kit.pop3[0]);
