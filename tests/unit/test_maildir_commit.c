@@ -718,45 +718,66 @@ test_remove_double(void **state)
 	}
 }
 
+/* As a restore does, or a program that writes messages anew: other inodes. */
+static void
+renew(struct drop_fixture *f, const char *const file[2],
+    const char *const text[2])
+{
+	fixture_close(f);
+	fixture_put(f, "tmp/a", text[0]);
+	fixture_put(f, "tmp/b", text[1]);
+	fixture_rename(f, "tmp/a", file[0]);
+	fixture_rename(f, "tmp/b", file[1]);
+	fixture_must_open(f);
+}
+
+/* The message has gone, the other one is there. */
+static void
+expect_one(struct drop_fixture *f, uint32_t gone, const char *text)
+{
+	struct hold_message m[] = { { .msgno = gone }, { .msgno = 11 - gone } };
+
+	fixture_fetch(f, m, 2);
+	assert_int_equal(m[0].status, FETCH_GONE);
+	expect_text(&m[1], text);
+}
+
+static void
+fetch_double(struct drop_fixture *f, uint32_t msgno, bool renewed)
+{
+	static const char *const file[] = { "new/5.e", "cur/5.e:2,S" };
+	static const char *const text[] = { "one\n", "another\n" };
+	struct drop_entry *v;
+	unsigned goes;
+
+	fixture_close(f);
+	fixture_put(f, file[0], text[0]);
+	fixture_put(f, file[1], text[1]);
+	fixture_must_open(f);
+	if (renewed)
+		renew(f, file, text);
+	assert_int_equal(f->o.count, 6);
+	v = fixture_list(f);
+	goes = v[msgno - 1].name[0] == 'c';
+	free(v);
+	fixture_remove(f, file[goes]);
+	expect_one(f, msgno, text[1 - goes]);
+	fixture_rename(f, file[1 - goes], "cur/5.e:2,FS");
+	expect_one(f, msgno, text[1 - goes]);
+	/* Under the other's very name, too. */
+	fixture_rename(f, "cur/5.e:2,FS", file[goes]);
+	expect_one(f, msgno, text[1 - goes]);
+	fixture_remove(f, file[goes]);
+}
+
 /* The same for what is read: it has gone, and the other one is found wherever
  * it is by then. */
 static void
 test_fetch_double(void **state)
 {
-	struct drop_fixture *f = *state;
-	static const char *const file[] = { "new/5.e", "cur/5.e:2,S" };
-	static const char *const text[] = { "one\n", "another\n" };
-	struct hold_message m[2];
-
-	for (uint32_t msgno = 5; msgno <= 6; msgno++) {
-		struct drop_entry *v;
-		unsigned goes;
-
-		fixture_close(f);
-		fixture_put(f, file[0], text[0]);
-		fixture_put(f, file[1], text[1]);
-		fixture_must_open(f);
-		assert_int_equal(f->o.count, 6);
-		v = fixture_list(f);
-		goes = v[msgno - 1].name[0] == 'c';
-		free(v);
-		fixture_remove(f, file[goes]);
-		m[0].msgno = msgno;
-		m[1].msgno = 11 - msgno;
-		fixture_fetch(f, m, 2);
-		assert_int_equal(m[0].status, FETCH_GONE);
-		expect_text(&m[1], text[1 - goes]);
-		fixture_rename(f, file[1 - goes], "cur/5.e:2,FS");
-		fixture_fetch(f, m, 2);
-		assert_int_equal(m[0].status, FETCH_GONE);
-		expect_text(&m[1], text[1 - goes]);
-		/* Under the other's very name, too. */
-		fixture_rename(f, "cur/5.e:2,FS", file[goes]);
-		fixture_fetch(f, m, 2);
-		assert_int_equal(m[0].status, FETCH_GONE);
-		expect_text(&m[1], text[1 - goes]);
-		fixture_remove(f, file[goes]);
-	}
+	for (uint32_t msgno = 5; msgno <= 6; msgno++)
+		for (unsigned renewed = 0; renewed < 2; renewed++)
+			fetch_double(*state, msgno, renewed);
 }
 
 static void

@@ -156,6 +156,16 @@ has_ordinary(const struct scan *s, uint32_t base)
 	return false;
 }
 
+/* One that is known by its name.  A restore, or a program that writes it anew,
+ * has given it another inode, by which it is told apart from now on. */
+static void
+give_renewed(struct scan *s, struct scan_message *v, const struct several *f)
+{
+	give_file(s, v, f->m);
+	if (v->ino != 0)
+		v->ino = f->ino;
+}
+
 /* First those whose inode is known, then those whose name is, then the rest;
  * the first of them that is new is the base name's own message, and each
  * other one gets a line with its inode. */
@@ -175,7 +185,7 @@ match_several(struct scan *s, const struct uid *key, struct several *f,
 	for (unsigned i = 0; i < n && e == E_OK; i++)
 		if (!f[i].done && (v = message_of_name(s, f[i].m)) != NULL &&
 		    !v->here) {
-			give_file(s, v, f[i].m);
+			give_renewed(s, v, &f[i]);
 			f[i].done = true;
 		}
 	for (unsigned i = 0; i < n && e == E_OK; i++) {

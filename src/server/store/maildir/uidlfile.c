@@ -98,6 +98,23 @@ uidlfile_is_its_file(
 					: uidlfile_find(u, key, ino) == NULL;
 }
 
+/* What an older line says of the same message holds no more: its file has
+ * another inode now. */
+static void
+supersede(struct uidlfile *u, uint32_t *first, struct slice uid)
+{
+	for (uint32_t *at = first; *at != MAP_NONE; at = &u->v[*at].next) {
+		struct uidl_line *old = &u->v[*at];
+
+		if (uid_is(old->uid, uid)) {
+			*at = old->next;
+			old->used = false;
+			u->several -= old->ino != 0;
+			return;
+		}
+	}
+}
+
 enum err
 uidlfile_add(
     struct uidlfile *u, struct slice uid, struct slice key, uint64_t ino)
@@ -114,6 +131,7 @@ uidlfile_add(
 	if (l.uid.p == NULL || l.key.p == NULL ||
 	    (first = map_put(&u->by_key, l.key)) == NULL)
 		return E_NOMEM;
+	supersede(u, first, uid);
 	l.next = *first;
 	u->v[u->n] = l;
 	*first = u->n++;

@@ -9,7 +9,8 @@
  *	malote-uidl 1
  *	<check> u <unique-id> <key>           the message's unique-id
  *	<check> d <unique-id> <key> <inode>   of one of several files of that
- *	                                      name, which keep their own
+ *	                                      name, which keep their own; the
+ *	                                      last line of a unique-id holds
  *	<check> m <decision>                  filename, dovecot, courier
  *	<check> i <list>                      it appeared after the decision: it
  *	                                      is ignored, and that was logged
@@ -76,7 +77,8 @@ bool uidlfile_is_several(const struct uidlfile *u, struct slice key);
 bool uidlfile_is_its_file(
     const struct uidlfile *u, struct slice key, struct slice uid, uint64_t ino);
 
-/* Octets are copied.  The line counts as used. */
+/* Octets are copied.  The line counts as used, and an older one of the same
+ * message no more. */
 enum err uidlfile_add(struct uidlfile *u, struct slice uid, struct slice key,
     uint64_t ino) NODISCARD;
 
