@@ -16,8 +16,8 @@ so it may stand in several lines there.  If it ends with ";" or "}" it is
 statements (and "+" may be empty), else an expression.  "^ WORDS" in front of
 "-" says that only what is behind the first WORDS of the file is meant.  The
 test is "unit/NAME", a program of meson's (or "crash/NAME"), or one test of it,
-"unit/NAME::test_x"; or a test of pytest below tests/integration.  In place of a test, "! why" explains a mutant
-that no test can notice.
+"unit/NAME::test_x"; or a test of pytest below tests/integration.  In place of a
+test, "! why" explains a mutant that no test can notice.
 
 All of them are in one build of a changed copy of the tree, in build/mutants;
 mutant.h says how a process knows which one it is.  Each test must pass first
@@ -135,6 +135,7 @@ def locate(row, source):
         begin = source.find(row.behind)
         if begin < 0:
             raise Wrong("\"%s\" is not in %s" % (row.behind, row.file))
+        begin += len(row.behind)
     found = list(loose(row.old).finditer(source, begin))
     if not found or (len(found) > 1 and not row.behind):
         raise Wrong("it is %s in %s, once is right: %s" % (
