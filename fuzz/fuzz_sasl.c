@@ -97,7 +97,8 @@ answer(struct sasl_server *s, enum sasl_result r, struct buf *out)
 			   ? sasl_server_keys(s, keys(s->mechanism), out)
 			   : sasl_server_cram_key(s,
 				 sasl_cram_key(key, password) == E_OK ? key
-								      : NULL);
+								      : NULL,
+				 NULL);
 	if (r == SASL_TOKEN)
 		return sasl_server_refuse_token(s, out);
 	return r;

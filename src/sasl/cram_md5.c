@@ -197,25 +197,35 @@ server_step(struct sasl_server *s, const struct slice *in, struct buf *out)
 	return r;
 }
 
-enum sasl_result
-sasl_server_cram_key(struct sasl_server *s, const uint8_t *key)
+static enum sasl_result
+compare(struct cram *cram, const uint8_t *key)
 {
-	static const uint8_t none[SASL_CRAM_KEY];
-	struct cram *cram = s->state;
-	struct slice challenge;
+	struct slice challenge = { cram->challenge, strlen(cram->challenge) };
 	char want[MD5_HEX + 1];
 	bool same;
+
+	if (!respond_by_key(want, challenge, key))
+		return SASL_NOMEM;
+	same = CRYPTO_memcmp(want, cram->digest, MD5_HEX) == 0;
+	OPENSSL_cleanse(want, sizeof(want));
+	return same ? SASL_DONE : SASL_DENIED;
+}
+
+enum sasl_result
+sasl_server_cram_key(
+    struct sasl_server *s, const uint8_t *key, const uint8_t *other)
+{
+	static const uint8_t none[SASL_CRAM_KEY];
+	enum sasl_result r;
 
 	if (s->mechanism != &sasl_cram_md5 || s->step != LOOKUP)
 		return SASL_FAILED;
 	s->step = OVER;
-	challenge = (struct slice){ cram->challenge, strlen(cram->challenge) };
 	/* A name that is not known takes as long as one that is. */
-	if (!respond_by_key(want, challenge, key != NULL ? key : none))
-		return SASL_NOMEM;
-	same = CRYPTO_memcmp(want, cram->digest, MD5_HEX) == 0;
-	OPENSSL_cleanse(want, sizeof(want));
-	return same && key != NULL ? SASL_DONE : SASL_DENIED;
+	r = compare(s->state, key != NULL ? key : none);
+	if (r == SASL_DENIED && other != NULL)
+		r = compare(s->state, other);
+	return r == SASL_DONE && key == NULL ? SASL_DENIED : r;
 }
 
 /* ---- the client's end ---- */
@@ -231,11 +241,29 @@ is_challenge(struct slice s)
 }
 
 static enum sasl_result
+say_response(struct sasl_client *c, struct slice challenge, struct buf *out)
+{
+	struct buf name, password;
+	enum sasl_result r = SASL_NOMEM;
+	char hex[MD5_HEX + 1];
+
+	buf_init(&name, SASL_FIELD_MAX, true);
+	buf_init(&password, SASL_FIELD_MAX, true);
+	if (sasl_prep_if_possible(&name, c->cred->authcid) == E_OK &&
+	    sasl_prep_if_possible(&password, c->cred->password) == E_OK &&
+	    cram_respond(hex, challenge, sasl_slice(&password)) &&
+	    sasl_put_buf(out, &name) == E_OK && buf_put(out, " ", 1) == E_OK)
+		r = sasl_say(out, hex, MD5_HEX, SASL_DONE);
+	buf_free(&name);
+	buf_free(&password);
+	return r;
+}
+
+static enum sasl_result
 client_step(struct sasl_client *c, struct slice in, struct buf *out)
 {
 	const struct sasl_credentials *cred = c->cred;
-	char hex[MD5_HEX + 1];
-	char *room;
+	enum sasl_result r;
 
 	if (c->step++ != 0)
 		return sasl_client_fail(
@@ -247,15 +275,9 @@ client_step(struct sasl_client *c, struct slice in, struct buf *out)
 	if (!is_challenge(in))
 		return sasl_client_fail(
 		    c, _("the server's challenge is not a message-id"));
-	if (!cram_respond(hex, in, cred->password) ||
-	    (room = buf_room(out, cred->authcid.n + 1 + MD5_HEX)) == NULL)
-		return SASL_NOMEM;
-	memcpy(room, cred->authcid.p, cred->authcid.n);
-	room[cred->authcid.n] = ' ';
-	memcpy(room + cred->authcid.n + 1, hex, MD5_HEX);
-	buf_added(out, cred->authcid.n + 1 + MD5_HEX);
-	c->verified = true;
-	return SASL_DONE;
+	r = say_response(c, in, out);
+	c->verified = r == SASL_DONE;
+	return r;
 }
 
 const struct sasl_mechanism sasl_cram_md5 = {

@@ -23,25 +23,6 @@ sasl_server_keep(struct sasl_server *s, struct slice in, struct slice *copy_r)
 }
 
 enum sasl_result
-sasl_server_keep_prepared(
-    struct sasl_server *s, struct slice in, struct slice *copy_r)
-{
-	enum sasl_result r = SASL_FAILED;
-	struct buf name;
-	enum err e;
-
-	buf_init(&name, SASL_FIELD_MAX, true);
-	e = sasl_prep(&name, in, SASL_PREP_QUERY, NULL);
-	if (e == E_NOMEM)
-		r = SASL_NOMEM;
-	else if (e == E_OK)
-		r = sasl_server_keep(s, sasl_slice(&name), copy_r) ? SASL_MORE
-								   : SASL_NOMEM;
-	buf_free(&name);
-	return r;
-}
-
-enum sasl_result
 sasl_say(struct buf *out, const void *p, size_t n, enum sasl_result then)
 {
 	return buf_put(out, p, n) == E_OK ? then : SASL_NOMEM;
@@ -142,17 +123,31 @@ sasl_nonce(char out[SASL_NONCE])
 	return E_OK;
 }
 
-enum sasl_result
-sasl_client_prep(
-    struct sasl_client *c, struct buf *out, struct slice s, const char *what)
+/* what: to people. */
+static enum sasl_result
+client_prep(struct sasl_client *c, struct buf *out, struct slice s,
+    enum sasl_prep kind, const char *what)
 {
 	struct errbuf why;
 
-	switch (sasl_prep(out, s, SASL_PREP_QUERY, &why)) {
+	switch (sasl_prep(out, s, kind, &why)) {
 	case E_OK: return SASL_MORE;
 	case E_FORMAT: return sasl_client_fail(c, "%s: %s", what, why.text);
 	default: return SASL_NOMEM;
 	}
+}
+
+enum sasl_result
+sasl_client_prep_name(struct sasl_client *c, struct buf *out, struct slice name)
+{
+	return client_prep(c, out, name, SASL_PREP_NAME, _("the name"));
+}
+
+enum sasl_result
+sasl_client_prep_password(struct sasl_client *c, struct buf *out)
+{
+	return client_prep(
+	    c, out, c->cred->password, SASL_PREP_QUERY, _("the password"));
 }
 
 enum sasl_result

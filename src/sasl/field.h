@@ -16,9 +16,6 @@ enum {
 /* Copies `in` until sasl_server_free(); false: memory. */
 bool sasl_server_keep(
     struct sasl_server *s, struct slice in, struct slice *copy_r) NODISCARD;
-/* The same, prepared. */
-enum sasl_result sasl_server_keep_prepared(
-    struct sasl_server *s, struct slice in, struct slice *copy_r) NODISCARD;
 
 /* A field that may be sent and taken: some octets, not too many, no NUL,
  * UTF-8. */
@@ -54,9 +51,11 @@ enum err sasl_get_name(struct buf *out, struct slice escaped) NODISCARD;
 /* SASL_NONCE printable octets without a comma; E_NOMEM: the library failed. */
 enum err sasl_nonce(char out[SASL_NONCE]) NODISCARD;
 
-/* Prepares what the client was given: `what`, to people. */
-enum sasl_result sasl_client_prep(struct sasl_client *c, struct buf *out,
-    struct slice s, const char *what) NODISCARD;
+/* Prepare what the client was given. */
+enum sasl_result sasl_client_prep_name(
+    struct sasl_client *c, struct buf *out, struct slice name) NODISCARD;
+enum sasl_result sasl_client_prep_password(
+    struct sasl_client *c, struct buf *out) NODISCARD;
 
 /* The ends of a mechanism whose only message is one field, or nothing.  The
  * server's copies it to *field_r and answers `then`. */

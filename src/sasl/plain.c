@@ -50,11 +50,11 @@ prepare_plain(
 	enum sasl_result r = SASL_MORE;
 
 	if (cred->authzid.n != 0)
-		r = sasl_client_prep(c, z, cred->authzid, _("the name"));
+		r = sasl_client_prep_name(c, z, cred->authzid);
 	if (r == SASL_MORE)
-		r = sasl_client_prep(c, a, cred->authcid, _("the name"));
+		r = sasl_client_prep_name(c, a, cred->authcid);
 	if (r == SASL_MORE)
-		r = sasl_client_prep(c, p, cred->password, _("the password"));
+		r = sasl_client_prep_password(c, p);
 	return r;
 }
 

@@ -143,8 +143,8 @@ void sasl_server_channel(struct sasl_server *s, const struct sasl_channel *ch);
  * response.  out: appended to; a challenge, with SASL_MORE. */
 enum sasl_result sasl_server_step(
     struct sasl_server *s, const struct slice *in, struct buf *out);
-/* After the questions and SASL_DONE; borrowed from s.  For SASL_LOOKUP the
- * names are prepared (sasl_prep()). */
+/* After the questions and SASL_DONE; borrowed from s.  Names are as the client
+ * sent them: whose they are is for the caller's rule, which prepares them. */
 const struct sasl_claim *sasl_server_claim(const struct sasl_server *s);
 
 /* After SASL_LOOKUP of SCRAM: goes on, SASL_MORE.  keys are borrowed during
@@ -154,18 +154,18 @@ enum sasl_result sasl_server_keys(
 /* Before SCRAM's last message: keys that took time to make, of the salt and
  * iterations that were said.  They take the place of the others. */
 void sasl_server_keys_made(struct sasl_server *s, const struct sasl_keys *keys);
-/* After SASL_LOOKUP of CRAM-MD5: SASL_DONE, SASL_DENIED.  key has
- * SASL_CRAM_KEY octets; NULL: the name is not known. */
+/* After SASL_LOOKUP of CRAM-MD5: SASL_DONE if the answer was made with either
+ * of two keys of SASL_CRAM_KEY octets, SASL_DENIED.  key NULL: the name is not
+ * known; other NULL: there is only one. */
 enum sasl_result sasl_server_cram_key(
-    struct sasl_server *s, const uint8_t *key);
+    struct sasl_server *s, const uint8_t *key, const uint8_t *other);
 /* After SASL_TOKEN: SASL_MORE, says so; the client's answer is SASL_DENIED. */
 enum sasl_result sasl_server_refuse_token(
     struct sasl_server *s, struct buf *out);
 
-/* The keys of a password, prepared as one that is stored; keys->salt and
- * ->iterations are given.  E_FORMAT: the password cannot be prepared, m is
- * not SCRAM, or the numbers are out of bounds.  Takes as long as there are
- * iterations. */
+/* The keys of a password that has been prepared (sasl_prep()); keys->salt and
+ * ->iterations are given.  E_FORMAT: m is not SCRAM, or the numbers are out of
+ * bounds.  Takes as long as there are iterations. */
 enum err sasl_keys_make(struct sasl_keys *keys, const struct sasl_mechanism *m,
     struct slice password, struct errbuf *eb) NODISCARD;
 /* Keys that nothing fits, the same each time for a name (RFC 5802 s7):
@@ -214,13 +214,23 @@ const char *sasl_client_error(const struct sasl_client *c);
 
 /* ---- helpers ---- */
 
-enum sasl_prep { SASL_PREP_QUERY, SASL_PREP_STORED };
+enum sasl_prep {
+	SASL_PREP_QUERY,  /* what is presented */
+	SASL_PREP_STORED, /* no code point that Unicode 3.2 does not assign */
+	/* Writing may go both ways, which RFC 4013 s2.4 forbids: a name in
+	 * Hebrew may have a domain in Latin letters. */
+	SASL_PREP_NAME,
+};
 
-/* Appends s prepared by SASLprep (RFC 4013); out should be a secret one.  A
- * query may hold code points that Unicode 3.2 does not assign.  E_FORMAT:
- * not UTF-8, empty before or after, or it holds what is prohibited. */
+/* Appends s prepared by SASLprep (RFC 4013); out should be a secret one.
+ * E_FORMAT: not UTF-8, empty before or after, or it holds what is
+ * prohibited. */
 enum err sasl_prep(struct buf *out, struct slice s, enum sasl_prep kind,
     struct errbuf *eb) NODISCARD;
+
+/* The same for a password that nobody can be asked to change: what cannot be
+ * prepared is taken as it is.  E_NOMEM, E_FULL. */
+enum err sasl_prep_if_possible(struct buf *out, struct slice s) NODISCARD;
 
 enum { SASL_CRAM_KEY = 32 };
 /* What CRAM-MD5 needs of a password, which it cannot be read from: the state

@@ -3,7 +3,6 @@
  * characters are prohibited (RFC 3454 C.2.1).
  */
 #include <openssl/crypto.h>
-#include <stdlib.h>
 #include <string.h>
 #include <stringprep.h>
 
@@ -62,33 +61,54 @@ prep_failed(int r, struct errbuf *eb)
 	case STRINGPREP_BIDI_CONTAINS_PROHIBITED:
 		return err_set(eb, E_FORMAT,
 		    _("it mixes right-to-left and left-to-right writing"));
+	case STRINGPREP_TOO_SMALL_BUFFER:
+		return err_set(eb, E_FORMAT, _("it is too long"));
 	case STRINGPREP_MALLOC_ERROR:
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	default: return err_set(eb, E_FORMAT, _("it cannot be prepared"));
 	}
 }
 
+enum { STEPS = 32 }; /* room for those of a profile, and an end */
+
+/* The profile without its check of the direction of writing. */
+static void
+take_profile(Stringprep_profile out[STEPS])
+{
+	size_t n = 0;
+
+	for (const Stringprep_profile *p = stringprep_saslprep;
+	     p->operation != 0 && n < STEPS - 1; p++)
+		switch (p->operation) {
+		case STRINGPREP_BIDI:
+		case STRINGPREP_BIDI_PROHIBIT_TABLE:
+		case STRINGPREP_BIDI_RAL_TABLE:
+		case STRINGPREP_BIDI_L_TABLE: break;
+		default: out[n++] = *p; break;
+		}
+	memset(&out[n], 0, sizeof(out[n]));
+}
+
 static enum err
 prepare(struct buf *out, struct slice s, enum sasl_prep kind, struct errbuf *eb)
 {
-	char *in = malloc(s.n + 1), *prepared = NULL;
+	Stringprep_profile without_bidi[STEPS];
+	const Stringprep_profile *profile = stringprep_saslprep;
+	char text[SASL_FIELD_MAX + 1];
 	enum err e;
 	int r;
 
-	if (in == NULL)
-		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	memcpy(in, s.p, s.n);
-	in[s.n] = '\0';
-	r = stringprep_profile(in, &prepared, "SASLprep",
-	    kind == SASL_PREP_STORED ? STRINGPREP_NO_UNASSIGNED : 0);
-	e = r != STRINGPREP_OK
-		? prep_failed(r, eb)
-		: put_prepared(out, prepared, strlen(prepared), eb);
-	if (prepared != NULL)
-		OPENSSL_cleanse(prepared, strlen(prepared));
-	free(prepared);
-	OPENSSL_cleanse(in, s.n);
-	free(in);
+	if (kind == SASL_PREP_NAME) {
+		take_profile(without_bidi);
+		profile = without_bidi;
+	}
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	r = stringprep(text, sizeof(text),
+	    kind == SASL_PREP_STORED ? STRINGPREP_NO_UNASSIGNED : 0, profile);
+	e = r != STRINGPREP_OK ? prep_failed(r, eb)
+			       : put_prepared(out, text, strlen(text), eb);
+	OPENSSL_cleanse(text, sizeof(text));
 	return e;
 }
 
@@ -108,4 +128,14 @@ sasl_prep(
 	if (!sasl_is_field(s))
 		return err_set(eb, E_FORMAT, _("it is not UTF-8"));
 	return prepare(out, s, kind, eb);
+}
+
+enum err
+sasl_prep_if_possible(struct buf *out, struct slice s)
+{
+	enum err e = sasl_prep(out, s, SASL_PREP_QUERY, NULL);
+
+	if (e != E_FORMAT)
+		return e;
+	return s.n == 0 ? E_OK : buf_put(out, s.p, s.n);
 }

@@ -35,7 +35,7 @@ make_header(struct sasl_client *c)
 
 	buf_init(&name, SASL_FIELD_MAX, true);
 	if (cred->authzid.n != 0) {
-		r = sasl_client_prep(c, &name, cred->authzid, _("the name"));
+		r = sasl_client_prep_name(c, &name, cred->authzid);
 		if (e == E_OK)
 			e = buf_put(b, "a=", 2);
 		if (e == E_OK)
@@ -71,7 +71,7 @@ make_bare(struct sasl_client *c)
 	enum err e;
 
 	buf_init(&name, SASL_FIELD_MAX, true);
-	r = sasl_client_prep(c, &name, c->cred->authcid, _("the name"));
+	r = sasl_client_prep_name(c, &name, c->cred->authcid);
 	if (r == SASL_MORE) {
 		if ((e = make_nonce(c)) == E_OK &&
 		    (e = buf_put(&sc->auth, "n=", 2)) == E_OK &&
@@ -97,8 +97,7 @@ say_first(struct sasl_client *c, struct buf *out)
 	    (cred->binding_name == NULL || cred->binding_data.n == 0))
 		return sasl_client_fail(
 		    c, _("this connection has no channel binding"));
-	if ((r = sasl_client_prep(c, &sc->password, cred->password,
-		 _("the password"))) != SASL_MORE ||
+	if ((r = sasl_client_prep_password(c, &sc->password)) != SASL_MORE ||
 	    (r = make_header(c)) != SASL_MORE ||
 	    (r = make_bare(c)) != SASL_MORE)
 		return r;

@@ -94,21 +94,15 @@ sasl_keys_make(struct sasl_keys *keys, const struct sasl_mechanism *m,
 {
 	struct slice salt = { (const char *)keys->salt, keys->salt_n };
 	uint8_t salted[SASL_KEY_MAX], client[SASL_KEY_MAX];
-	struct buf prepared;
 	enum err e = E_OK;
 
 	if (m->hash == NULL || salt.n == 0 || salt.n > SASL_SALT_MAX ||
 	    keys->iterations < SASL_ITERATIONS_MIN ||
 	    keys->iterations > SASL_ITERATIONS_MAX)
 		return err_set(eb, E_FORMAT, _("no keys can be made this way"));
-	buf_init(&prepared, SASL_FIELD_MAX, true);
-	e = sasl_prep(&prepared, password, SASL_PREP_STORED, eb);
-	if (e == E_OK &&
-	    (!scram_salt(
-		 m, sasl_slice(&prepared), salt, keys->iterations, salted) ||
-		!scram_keys(m, salted, client, keys->stored, keys->server)))
+	if (!scram_salt(m, password, salt, keys->iterations, salted) ||
+	    !scram_keys(m, salted, client, keys->stored, keys->server))
 		e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	buf_free(&prepared);
 	OPENSSL_cleanse(salted, sizeof(salted));
 	OPENSSL_cleanse(client, sizeof(client));
 	return e;

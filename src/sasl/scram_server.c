@@ -51,15 +51,16 @@ cut_flag(struct sasl_server *s, struct slice *in,
 static enum sasl_result
 keep_name(struct sasl_server *s, struct slice escaped, struct slice *name_r)
 {
-	enum sasl_result r;
+	enum sasl_result r = SASL_NOMEM;
 	struct buf name;
 	enum err e;
 
 	buf_init(&name, SASL_FIELD_MAX, true);
 	e = sasl_get_name(&name, escaped);
-	r = e == E_OK ? sasl_server_keep_prepared(s, sasl_slice(&name), name_r)
-	    : e == E_FORMAT ? SASL_FAILED
-			    : SASL_NOMEM;
+	if (e == E_FORMAT)
+		r = SASL_FAILED;
+	else if (e == E_OK && sasl_server_keep(s, sasl_slice(&name), name_r))
+		r = SASL_MORE;
 	buf_free(&name);
 	return r;
 }

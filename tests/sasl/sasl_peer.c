@@ -79,10 +79,11 @@ look_up(const struct given *g, struct sasl_server *s, struct buf *out)
 	enum err e;
 
 	if (g->mechanism->hash == NULL)
-		return sasl_server_cram_key(
-		    s, known && sasl_cram_key(key, g->cred.password) == E_OK
-			   ? key
-			   : NULL);
+		return sasl_server_cram_key(s,
+		    known && sasl_cram_key(key, g->cred.password) == E_OK
+			? key
+			: NULL,
+		    NULL);
 	memcpy(keys.salt, "salt of sixteen.", 16);
 	e = known ? sasl_keys_make(&keys, g->mechanism, g->cred.password, NULL)
 		  : sasl_keys_fake(&keys, g->mechanism,

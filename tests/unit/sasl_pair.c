@@ -96,7 +96,7 @@ judge(
 		if (sasl_cram_key(key, password) != E_OK)
 			return SASL_NOMEM;
 		return sasl_server_cram_key(
-		    s, slice_eq(c->authcid, p->user) ? key : NULL);
+		    s, slice_eq(c->authcid, p->user) ? key : NULL, NULL);
 	case SASL_PASSWORD:
 		return slice_eq(c->authcid, p->user) &&
 			       slice_eq(c->password, p->password)

@@ -91,6 +91,17 @@ test_both_ends(void **state)
 	p.cred.password = (struct slice){ p.password, strlen(p.password) };
 	pair_run(&p);
 	assert_true(p.accepted && p.verified);
+	/* Prepared, where that is possible. */
+	p.user = "IX";
+	p.password = "\xd7\x90\x31";
+	p.cred.authcid = LIT("I\xc2\xadX");
+	p.cred.password = LIT("\xd7\x90\x31");
+	pair_run(&p);
+	assert_true(p.accepted && p.verified);
+	p.password = "a";
+	p.cred.password = LIT("\xc2\xaa");
+	pair_run(&p);
+	assert_true(p.accepted && p.verified);
 	/* Nobody can act for another. */
 	p.cred.authzid = LIT("z");
 	pair_run(&p);
@@ -162,7 +173,8 @@ test_answers(void **state)
 		assert_int_equal(sasl_server_step(s, NULL, &out), SASL_MORE);
 		assert_int_equal(
 		    sasl_server_step(s, &bad[i], &out), SASL_FAILED);
-		assert_int_equal(sasl_server_cram_key(s, NULL), SASL_FAILED);
+		assert_int_equal(
+		    sasl_server_cram_key(s, NULL, NULL), SASL_FAILED);
 		buf_free(&out);
 		sasl_server_free(s);
 	}
@@ -193,7 +205,8 @@ test_order(void **state)
 			s = sasl_server_new(pair_mechanism("CRAM-MD5"));
 			sasl_server_channel(s, &ch);
 		}
-		assert_int_equal(sasl_server_cram_key(s, NULL), SASL_FAILED);
+		assert_int_equal(
+		    sasl_server_cram_key(s, NULL, NULL), SASL_FAILED);
 		assert_int_equal(sasl_server_step(s, NULL, &out), SASL_MORE);
 		/* Fresh each time, and a message-id. */
 		assert_int_equal(out.len, 1 + SASL_NONCE + 1 + 15 + 1);
@@ -204,8 +217,37 @@ test_order(void **state)
 		memcpy(first, buf_data(&out), 25);
 		buf_consume(&out, out.len);
 		assert_int_equal(sasl_server_step(s, &in, &out), SASL_LOOKUP);
-		assert_int_equal(sasl_server_cram_key(s, key), SASL_DENIED);
-		assert_int_equal(sasl_server_cram_key(s, key), SASL_FAILED);
+		assert_int_equal(
+		    sasl_server_cram_key(s, key, NULL), SASL_DENIED);
+		assert_int_equal(
+		    sasl_server_cram_key(s, key, NULL), SASL_FAILED);
+		sasl_server_free(s);
+	}
+	buf_free(&out);
+}
+
+/* Either of two keys is right, as long as the name is known. */
+static void
+test_two_keys(void **state)
+{
+	struct slice in = LIT("tim b913a602c7eda7a495b4e6e7334d3890");
+	uint8_t right[SASL_CRAM_KEY], wrong[SASL_CRAM_KEY];
+	const uint8_t *const v[][2] = { { right, wrong }, { wrong, right },
+		{ wrong, wrong }, { NULL, right } };
+	struct buf out;
+
+	assert_int_equal(sasl_cram_key(right, LIT("tanstaaftanstaaf")), E_OK);
+	assert_int_equal(sasl_cram_key(wrong, LIT("tanstaaftanstaa")), E_OK);
+	buf_init(&out, 2048, true);
+	for (size_t i = 0; i < 4; i++) {
+		struct sasl_server *s =
+		    sasl_server_new(pair_mechanism("CRAM-MD5"));
+
+		s->nonce = challenge;
+		assert_int_equal(sasl_server_step(s, NULL, &out), SASL_MORE);
+		assert_int_equal(sasl_server_step(s, &in, &out), SASL_LOOKUP);
+		assert_int_equal(sasl_server_cram_key(s, v[i][0], v[i][1]),
+		    i < 2 ? SASL_DONE : SASL_DENIED);
 		sasl_server_free(s);
 	}
 	buf_free(&out);
@@ -286,6 +328,7 @@ main(void)
 		cmocka_unit_test(test_every_octet_changed),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_two_keys),
 		cmocka_unit_test(test_challenges),
 		cmocka_unit_test(test_apop),
 		cmocka_unit_test(test_no_memory),

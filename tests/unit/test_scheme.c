@@ -313,6 +313,134 @@ test_apop(void **state)
 	    scheme_verify_apop("{PLAIN}tanstaaf", stamp, digest), E_DENIED);
 }
 
+/* An accent typed behind its letter, and the letter that SASLprep makes of the
+ * two; digits behind Hebrew, which it refuses; a character of private use. */
+#define TYPED    "e\xcc\x81"
+#define PREPARED "\xc3\xa9"
+#define BIDI     "\xd7\x90\x31"
+#define PRIVATE  "\xee\x80\x80"
+
+#define SHA_OF_TYPED \
+	"{SHA256.HEX}bf12767b0f2a56b2190075bae8169f656e3ce8d6357d4aff184bc6c7" \
+	"ea48f9f6"
+#define SHA_OF_PREPARED \
+	"{SHA256.HEX}4a99557e4033c3539de2eb65472017cad5f9557f7a0625a09f1c3f6e" \
+	"2ba69c4c"
+#define SCRAM_OF_TYPED \
+	"{SCRAM-SHA-256}4096,c2FsdHNhbHRzYWx0c2FsdA==," \
+	"BX5lHBJ4Mk2MMtrr0QJppmjf290O3IkQbHOIkgkCuWI=," \
+	"ByS5QgYaYkbiujlOOpdgaP8eLFXFoOniMCoRQ+gr9lY="
+/* U+0221 is not in Unicode 3.2. */
+#define SCRAM_OF_NEW \
+	"{SCRAM-SHA-256}4096,c2FsdHNhbHRzYWx0c2FsdA==," \
+	"Z9oeUDNuh6vO/PnwssaIFhD2sKpKk0J8IhAqk3d+l0s=," \
+	"rqdfq7+LbpBgJIKEKq+ZeTfG+jMJfaKtxnzQdQs57HU="
+
+/* A password in both its forms, by hashes that were made of either. */
+static void
+test_forms(void **state)
+{
+	static const struct {
+		const char *stored, *given;
+		enum err e;
+	} v[] = {
+		{ SHA_OF_PREPARED, PREPARED, E_OK },
+		{ SHA_OF_PREPARED, TYPED, E_OK },
+		{ SHA_OF_TYPED, TYPED, E_OK },
+		{ SHA_OF_TYPED, PREPARED, E_DENIED },
+		{ SCRAM_OF_TYPED, TYPED, E_OK },
+		{ SCRAM_OF_TYPED, PREPARED, E_DENIED },
+		{ SCRAM_OF_NEW, "\xc8\xa1", E_OK },
+		/* One that can be read is prepared, too. */
+		{ "{PLAIN}" TYPED, TYPED, E_OK },
+		{ "{PLAIN}" TYPED, PREPARED, E_OK },
+		{ "{PLAIN}" PREPARED, TYPED, E_OK },
+		{ "{PLAIN}" TYPED, "e", E_DENIED },
+		/* What cannot be prepared is as it is. */
+		{ "{SHA256.HEX}c2a09a78033b121d8bb0a93140c5cade654c01dd9d1ada5"
+		  "f28841d7e98a1d61f",
+		    BIDI, E_OK },
+		{ "{SHA256.HEX}d3bff2f46df9d97c71c9e1e2b066cfaa50b64c37ac41e9e"
+		  "2ec77bf49ccc79a8b",
+		    PRIVATE, E_OK },
+		{ "{PLAIN}" BIDI, BIDI, E_OK },
+		{ "{PLAIN}" BIDI, PRIVATE, E_DENIED },
+		{ "{PLAIN}\xff", "\xff", E_OK },
+	};
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+		if (scheme_verify(v[i].stored, v[i].given) != v[i].e)
+			fail_msg("%zu: %s", i, v[i].stored);
+}
+
+/* What is made is made of the prepared form, or not at all. */
+static void
+test_made_prepared(void **state)
+{
+	static const char *const bad[] = { BIDI, PRIVATE, "\xc2\xad", "\xff",
+		"" };
+	char out[SCHEME_STORED_MAX];
+
+	assert_int_equal(scheme_make("PLAIN", TYPED, out, NULL), E_OK);
+	assert_string_equal(out, "{PLAIN}" PREPARED);
+	assert_int_equal(scheme_make("CRAM-MD5", TYPED, out, NULL), E_OK);
+	assert_int_equal(scheme_verify(out, PREPARED), E_OK);
+	assert_int_equal(scheme_make("SCRAM-SHA-256", TYPED, out, NULL), E_OK);
+	assert_int_equal(scheme_verify(out, PREPARED), E_OK);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct errbuf eb = { "" };
+
+		assert_int_equal(
+		    scheme_make("ARGON2ID", bad[i], out, &eb), E_FORMAT);
+		assert_non_null(strstr(eb.text, "cannot be a password: "));
+	}
+	/* RFC 5802 s5.1: prepared as what is stored. */
+	assert_int_equal(scheme_make("PLAIN", "\xc8\xa1", out, NULL), E_OK);
+	assert_int_equal(
+	    scheme_make("SCRAM-SHA-256", "\xc8\xa1", out, NULL), E_FORMAT);
+}
+
+static void
+test_apop_forms(void **state)
+{
+	static const char stamp[] = "<1896.697170952@dbc.mtview.ca.us>";
+	static const uint8_t typed[APOP_DIGEST] =
+	    "\x5a\x20\x55\x83\xec\x13\x7b\xe6"
+	    "\x6d\x17\xab\xfd\xab\x63\x32\xf3";
+	static const uint8_t prepared[APOP_DIGEST] =
+	    "\x63\x49\xae\x37\x1b\x4b\xa7\x04"
+	    "\xdf\x64\x50\x82\xe6\x88\xf9\x37";
+	static const char stored[] = "{PLAIN}" TYPED;
+
+	assert_int_equal(scheme_verify_apop(stored, stamp, typed), E_OK);
+	assert_int_equal(scheme_verify_apop(stored, stamp, prepared), E_OK);
+	assert_int_equal(
+	    scheme_verify_apop("{PLAIN}" PREPARED, stamp, typed), E_DENIED);
+}
+
+static void
+test_cram_forms(void **state)
+{
+	uint8_t key[SASL_CRAM_KEY], other[SASL_CRAM_KEY];
+	uint8_t typed[SASL_CRAM_KEY], prepared[SASL_CRAM_KEY];
+
+	assert_int_equal(
+	    sasl_cram_key(typed, (struct slice){ TYPED, 3 }), E_OK);
+	assert_int_equal(
+	    sasl_cram_key(prepared, (struct slice){ PREPARED, 2 }), E_OK);
+	assert_int_equal(scheme_cram_keys("{PLAIN}" TYPED, key, other), E_OK);
+	assert_memory_equal(key, prepared, sizeof(key));
+	assert_memory_equal(other, typed, sizeof(key));
+	assert_int_equal(
+	    scheme_cram_keys(
+		"{CRAM-MD5}38b57fd1a0c4b46c814aa05f20318edd71c455380655f2c0ac35"
+		"c5b359528d29",
+		key, other),
+	    E_OK);
+	assert_memory_equal(key, other, sizeof(key));
+	assert_int_equal(scheme_cram_keys(known[0], key, other), E_DENIED);
+}
+
 static void
 test_uses(void **state)
 {
@@ -412,6 +540,10 @@ main(void)
 		cmocka_unit_test(test_made),
 		cmocka_unit_test(test_not_made),
 		cmocka_unit_test(test_apop),
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_made_prepared),
+		cmocka_unit_test(test_apop_forms),
+		cmocka_unit_test(test_cram_forms),
 	};
 
 	return cmocka_run_group_tests(tests, init, NULL);

@@ -411,8 +411,6 @@ test_client_first_malformed(void **state)
 		LIT("n,,n=user,r=x,y="),
 		LIT("n,,n=user,r=x,y=\0"),
 		LIT("n,,n=\xff,r=x"),
-		LIT("n,,n=\x07,r=x"),
-		LIT("n,,n=\xd8\xa7\x31,r=x"),
 		LIT("p=,,n=user,r=x"),
 		LIT("p=tls-exporter,,n=user,r=x"),
 		LIT("p,,n=user,r=x"),
@@ -673,7 +671,7 @@ test_server_order(void **state)
 	(void)state;
 	buf_init(&out, 4096, true);
 	assert_int_equal(sasl_server_keys(s, &keys, &out), SASL_FAILED);
-	assert_int_equal(sasl_server_cram_key(s, NULL), SASL_FAILED);
+	assert_int_equal(sasl_server_cram_key(s, NULL, NULL), SASL_FAILED);
 	assert_int_equal(sasl_server_refuse_token(s, &out), SASL_FAILED);
 	assert_int_equal(sasl_server_step(s, &first, &out), SASL_LOOKUP);
 	assert_int_equal(out.len, 0);
@@ -746,9 +744,6 @@ test_keys_bounds(void **state)
 	assert_int_equal(sasl_keys_make(&k, m, LIT("x"), NULL), E_FORMAT);
 	k.salt_n = SASL_SALT_MAX;
 	assert_int_equal(sasl_keys_make(&k, m, LIT("x"), &eb), E_OK);
-	/* U+0221 is not in Unicode 3.2: a query, but not stored. */
-	assert_int_equal(sasl_keys_make(&k, m, LIT("\xc8\xa1"), &eb), E_FORMAT);
-	assert_int_equal(sasl_keys_make(&k, m, LIT(""), &eb), E_FORMAT);
 }
 
 static void

@@ -197,8 +197,6 @@ on_keys_made(struct hash_job *job)
 	}
 	if (job->result == E_OK && x->is_readable)
 		sasl_server_keys_made(s->sasl, &x->keys);
-	else if (job->result == E_FORMAT && s->known)
-		give_up_on(s, "scheme"); /* it cannot be prepared */
 	if (job->result == E_NOMEM)
 		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
 	else
@@ -236,10 +234,10 @@ static void
 decide_cram(struct signin *s)
 {
 	const struct user *u = find_user(s);
-	uint8_t key[SASL_CRAM_KEY];
+	uint8_t key[SASL_CRAM_KEY], other[SASL_CRAM_KEY] = { 0 };
 	enum sasl_result r;
 
-	if (u != NULL && scheme_cram_key(u->hash, key) != E_OK) {
+	if (u != NULL && scheme_cram_keys(u->hash, key, other) != E_OK) {
 		give_up_on(s, "scheme");
 		u = NULL;
 	}
@@ -248,8 +246,9 @@ decide_cram(struct signin *s)
 		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
 		return;
 	}
-	r = sasl_server_cram_key(s->sasl, u != NULL ? key : NULL);
+	r = sasl_server_cram_key(s->sasl, u != NULL ? key : NULL, other);
 	explicit_bzero(key, sizeof(key));
+	explicit_bzero(other, sizeof(other));
 	take(s, r, NULL);
 }
 

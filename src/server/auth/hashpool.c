@@ -104,15 +104,16 @@ job_of(struct pool_job *j)
 static enum err
 make_keys(struct hash_job *job)
 {
-	const struct slice some = { "x", 1 };
+	struct slice password = { job->password, strlen(job->password) };
+	struct buf prepared;
 	enum err e;
 
-	e = sasl_keys_make(job->keys, job->mechanism,
-	    (struct slice){ job->password, strlen(job->password) }, NULL);
-	if (e != E_FORMAT)
-		return e;
-	e = sasl_keys_make(job->keys, job->mechanism, some, NULL);
-	return e == E_OK ? E_FORMAT : e;
+	buf_init(&prepared, PASSWORD_MAX, true);
+	if ((e = sasl_prep_if_possible(&prepared, password)) == E_OK)
+		e = sasl_keys_make(job->keys, job->mechanism,
+		    (struct slice){ buf_data(&prepared), prepared.len }, NULL);
+	buf_free(&prepared);
+	return e;
 }
 
 static void

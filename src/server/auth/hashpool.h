@@ -26,7 +26,7 @@ struct sasl_mechanism;
 struct hash_job {
 	const char *stored, *password;
 	/* Or, for SCRAM: the password's keys are made, of the salt that is
-	 * there.  E_FORMAT: it takes as long, but they cannot be. */
+	 * there. */
 	const struct sasl_mechanism *mechanism;
 	struct sasl_keys *keys;
 	uint64_t origin, user; /* whose it is: keyed digests */

@@ -403,6 +403,29 @@ secret_eq(const char *a, const char *b)
 	return sodium_memcmp(ha, hb, sizeof(ha)) == 0;
 }
 
+/* In the form that passwords are compared in, with a NUL. */
+static enum err
+prepare(struct buf *out, const char *password)
+{
+	enum err e = sasl_prep_if_possible(
+	    out, (struct slice){ password, strlen(password) });
+
+	return e == E_OK ? buf_put(out, "", 1) : e;
+}
+
+static enum err
+verify_plain(const struct secret *v, const char *password)
+{
+	struct buf is;
+	enum err e;
+
+	buf_init(&is, SECRET_MAX + 1, true);
+	if ((e = prepare(&is, v->text)) == E_OK)
+		e = secret_eq(buf_data(&is), password) ? E_OK : E_DENIED;
+	buf_free(&is);
+	return e;
+}
+
 static enum err
 verify_crypt(const char *hash, const char *password)
 {
@@ -522,7 +545,7 @@ verify_scram(const struct secret *v, const char *password)
 	    sodium_memcmp(is.stored, keys.stored, sizeof(is.stored)) != 0)
 		e = E_DENIED;
 	explicit_bzero(&is, sizeof(is));
-	return e == E_FORMAT ? E_DENIED : e;
+	return e;
 }
 
 static enum err
@@ -542,7 +565,7 @@ static enum err
 verify(const struct secret *v, const char *password)
 {
 	switch (v->scheme->kind) {
-	case KIND_PLAIN: return secret_eq(v->text, password) ? E_OK : E_DENIED;
+	case KIND_PLAIN: return verify_plain(v, password);
 	case KIND_CRYPT: return verify_crypt(v->text, password);
 	case KIND_ARGON2: return verify_argon2(v->text, password);
 	case KIND_DIGEST: return verify_digest(v, password);
@@ -556,12 +579,20 @@ verify(const struct secret *v, const char *password)
 enum err
 scheme_verify(const char *stored, const char *password)
 {
+	struct buf prepared;
 	struct secret v;
 	enum err e = secret_read(stored, &v, NULL);
 
 	if (e != E_OK)
 		return e;
-	e = verify(&v, password);
+	/* Room for either form. */
+	buf_init(&prepared, strlen(password) + SECRET_MAX, true);
+	if ((e = prepare(&prepared, password)) == E_OK)
+		e = verify(&v, buf_data(&prepared));
+	/* Other programs hash a password as it was typed. */
+	if (e == E_DENIED && strcmp(buf_data(&prepared), password) != 0)
+		e = verify(&v, password);
+	buf_free(&prepared);
 	secret_wipe(&v);
 	return e;
 }
@@ -601,20 +632,41 @@ scheme_keys(
 	return e;
 }
 
+static enum err
+make_cram_keys(const struct secret *v, uint8_t key[SASL_CRAM_KEY],
+    uint8_t other[SASL_CRAM_KEY])
+{
+	struct buf prepared;
+	enum err e;
+
+	buf_init(&prepared, SECRET_MAX, true);
+	e = sasl_prep_if_possible(&prepared, (struct slice){ v->text, v->n });
+	if (e == E_OK)
+		e = sasl_cram_key(
+		    key, (struct slice){ buf_data(&prepared), prepared.len });
+	if (e == E_OK)
+		e = sasl_cram_key(other, (struct slice){ v->text, v->n });
+	buf_free(&prepared);
+	return e;
+}
+
 enum err
-scheme_cram_key(const char *stored, uint8_t key[SASL_CRAM_KEY])
+scheme_cram_keys(const char *stored, uint8_t key[SASL_CRAM_KEY],
+    uint8_t other[SASL_CRAM_KEY])
 {
 	struct secret v;
 	enum err e = secret_read(stored, &v, NULL);
 
 	if (e != E_OK)
 		return E_DENIED;
-	if (v.scheme->kind == KIND_CRAM)
+	if (v.scheme->kind == KIND_CRAM) {
 		memcpy(key, v.text, SASL_CRAM_KEY);
-	else if (v.scheme->kind == KIND_PLAIN)
-		e = sasl_cram_key(key, (struct slice){ v.text, v.n });
-	else
+		memcpy(other, v.text, SASL_CRAM_KEY);
+	} else if (v.scheme->kind == KIND_PLAIN) {
+		e = make_cram_keys(&v, key, other);
+	} else {
 		e = E_DENIED;
+	}
 	secret_wipe(&v);
 	return e;
 }
@@ -651,28 +703,45 @@ scheme_use_of(const struct sasl_mechanism *m)
 					    : SCHEME_SCRAM_SHA_256;
 }
 
-enum err
-scheme_verify_apop(const char *stored, const char *timestamp,
+static enum err
+verify_apop(const char *password, const char *timestamp,
     const uint8_t digest[APOP_DIGEST])
 {
 	uint8_t is[EVP_MAX_MD_SIZE] = { 0 };
-	char password[PASSWORD_MAX + 1];
-	EVP_MD_CTX *ctx;
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok;
 
-	if (md5 == NULL)
-		return E_CONFIG;
-	if (scheme_password(stored, password) != E_OK)
-		return E_DENIED;
-	if ((ctx = EVP_MD_CTX_new()) == NULL)
+	if (ctx == NULL)
 		return E_NOMEM;
 	ok = EVP_DigestInit_ex(ctx, md5, NULL) &&
 	     EVP_DigestUpdate(ctx, timestamp, strlen(timestamp)) &&
 	     EVP_DigestUpdate(ctx, password, strlen(password)) &&
 	     EVP_DigestFinal_ex(ctx, is, NULL);
 	EVP_MD_CTX_free(ctx);
-	explicit_bzero(password, sizeof(password));
 	if (!ok)
 		return E_NOMEM;
 	return sodium_memcmp(is, digest, APOP_DIGEST) == 0 ? E_OK : E_DENIED;
+}
+
+enum err
+scheme_verify_apop(const char *stored, const char *timestamp,
+    const uint8_t digest[APOP_DIGEST])
+{
+	char password[PASSWORD_MAX + 1];
+	struct buf prepared;
+	enum err e;
+
+	if (md5 == NULL)
+		return E_CONFIG;
+	if (scheme_password(stored, password) != E_OK)
+		return E_DENIED;
+	buf_init(&prepared, SECRET_MAX + 1, true);
+	if ((e = prepare(&prepared, password)) == E_OK)
+		e = verify_apop(buf_data(&prepared), timestamp, digest);
+	/* Old clients take it as it was typed. */
+	if (e == E_DENIED)
+		e = verify_apop(password, timestamp, digest);
+	buf_free(&prepared);
+	explicit_bzero(password, sizeof(password));
+	return e;
 }

@@ -36,7 +36,11 @@ enum err scheme_check(const char *stored, struct errbuf *eb) NODISCARD;
 bool scheme_is_costly(const char *stored);
 
 /* E_OK: it is the password.  E_DENIED: it is not, or nobody's.  E_NOMEM, and
- * E_CONFIG if the hash makes no sense.  Any thread. */
+ * E_CONFIG if the hash makes no sense.  Any thread.
+ *
+ * The form of a password is the one that SASLprep gives it, as long as it can
+ * be prepared; only where that is wrong, and not the form that was given, that
+ * is tried, too: a hash may have been made of it. */
 enum err scheme_verify(const char *stored, const char *password) NODISCARD;
 
 /* ---- mechanisms that do not send the password ---- */
@@ -53,13 +57,14 @@ unsigned scheme_uses(const char *stored);
 unsigned scheme_use_of(const struct sasl_mechanism *m);
 
 /* Each is E_DENIED if the hash does not serve for that.  The password, to be
- * wiped; keys that are stored; the key of CRAM-MD5. */
+ * wiped; keys that are stored; the keys of CRAM-MD5, of which either is right:
+ * of the password that is stored readable, prepared and as it stands there. */
 enum err scheme_password(
     const char *stored, char out[PASSWORD_MAX + 1]) NODISCARD;
 enum err scheme_keys(const char *stored, const struct sasl_mechanism *m,
     struct sasl_keys *keys) NODISCARD;
-enum err scheme_cram_key(
-    const char *stored, uint8_t key[SASL_CRAM_KEY]) NODISCARD;
+enum err scheme_cram_keys(const char *stored, uint8_t key[SASL_CRAM_KEY],
+    uint8_t other[SASL_CRAM_KEY]) NODISCARD;
 
 /* RFC 1939 s7: is digest the MD5 of timestamp and password?  E_DENIED too if
  * the scheme is not PLAIN; E_CONFIG if there is no MD5. */
@@ -75,7 +80,8 @@ extern const char scheme_made[];
 bool scheme_is_made(const char *scheme);
 
 /* Makes "{SCHEME}hash" of one of scheme_made (case does not matter).
- * E_FORMAT: not one of them, or a password that the scheme cannot take. */
+ * The password is prepared by SASLprep before.  E_FORMAT: not one of them, or a
+ * password that the scheme cannot take, or that cannot be prepared. */
 enum err scheme_make(const char *scheme, const char *password,
     char out[SCHEME_STORED_MAX], struct errbuf *eb) NODISCARD;
 

@@ -26,16 +26,21 @@ static const struct making {
 	const char *prefix; /* of crypt_gensalt(3) */
 	unsigned long cost; /* likewise */
 	size_t max;         /* octets of password that count */
+	enum sasl_prep prep;
 } makings[] = {
-	{ "ARGON2ID", "ARGON2ID", make_argon2, NULL, 0, SIZE_MAX },
-	{ "BLF-CRYPT", "BLF-CRYPT", NULL, "$2y$", 11, 72 },
-	{ "SHA512-CRYPT", "SHA512-CRYPT", NULL, "$6$", 100000, 511 },
-	{ "YESCRYPT", "CRYPT", NULL, "$y$", 5, 511 },
+	{ "ARGON2ID", "ARGON2ID", make_argon2, NULL, 0, SIZE_MAX,
+	    SASL_PREP_QUERY },
+	{ "BLF-CRYPT", "BLF-CRYPT", NULL, "$2y$", 11, 72, SASL_PREP_QUERY },
+	{ "SHA512-CRYPT", "SHA512-CRYPT", NULL, "$6$", 100000, 511,
+	    SASL_PREP_QUERY },
+	{ "YESCRYPT", "CRYPT", NULL, "$y$", 5, 511, SASL_PREP_QUERY },
 	{ "SCRAM-SHA-256", "SCRAM-SHA-256", make_scram_sha_256, NULL, 0,
-	    SIZE_MAX },
-	{ "SCRAM-SHA-1", "SCRAM-SHA-1", make_scram_sha_1, NULL, 0, SIZE_MAX },
-	{ "CRAM-MD5", "CRAM-MD5", make_cram, NULL, 0, SIZE_MAX },
-	{ "PLAIN", "PLAIN", make_plain, NULL, 0, SIZE_MAX },
+	    SIZE_MAX, SASL_PREP_STORED },
+	{ "SCRAM-SHA-1", "SCRAM-SHA-1", make_scram_sha_1, NULL, 0, SIZE_MAX,
+	    SASL_PREP_STORED },
+	{ "CRAM-MD5", "CRAM-MD5", make_cram, NULL, 0, SIZE_MAX,
+	    SASL_PREP_QUERY },
+	{ "PLAIN", "PLAIN", make_plain, NULL, 0, SIZE_MAX, SASL_PREP_QUERY },
 };
 
 enum { ITERATIONS = 15000, SALT = 16 }; /* RFC 7677 s4 */
@@ -170,15 +175,12 @@ make_plain(const char *password, char *out, size_t size, struct errbuf *eb)
 	return E_OK;
 }
 
-enum err
-scheme_make(const char *scheme, const char *password,
-    char out[SCHEME_STORED_MAX], struct errbuf *eb)
+static enum err
+make(const struct making *m, const char *password, char out[SCHEME_STORED_MAX],
+    struct errbuf *eb)
 {
-	const struct making *m = making_find(scheme);
 	size_t head;
 
-	if (m == NULL)
-		return err_set(eb, E_FORMAT, "unknown password scheme");
 	if (strlen(password) > m->max)
 		return err_set(eb, E_FORMAT,
 		    "%s takes no more than %zu octets of a password", m->name,
@@ -188,4 +190,28 @@ scheme_make(const char *scheme, const char *password,
 	return m->make != NULL
 		   ? m->make(password, out, SCHEME_STORED_MAX - head, eb)
 		   : make_crypt(m, password, out, SCHEME_STORED_MAX - head, eb);
+}
+
+enum err
+scheme_make(const char *scheme, const char *password,
+    char out[SCHEME_STORED_MAX], struct errbuf *eb)
+{
+	const struct making *m = making_find(scheme);
+	struct buf prepared;
+	struct errbuf why;
+	enum err e;
+
+	if (m == NULL)
+		return err_set(eb, E_FORMAT, "unknown password scheme");
+	buf_init(&prepared, PASSWORD_MAX + 1, true);
+	e = sasl_prep(&prepared, (struct slice){ password, strlen(password) },
+	    m->prep, &why);
+	if (e != E_OK)
+		e = err_set(eb, e, "this cannot be a password: %s", why.text);
+	else if (buf_put(&prepared, "", 1) != E_OK)
+		e = err_set(eb, E_NOMEM, "out of memory");
+	else
+		e = make(m, buf_data(&prepared), out, eb);
+	buf_free(&prepared);
+	return e;
 }
