@@ -298,11 +298,18 @@ sasl_apop(char hex_r[SASL_APOP_DIGEST + 1], struct slice timestamp,
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	uint8_t digest[MD5_SIZE];
-	bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_md5(), NULL) == 1 &&
-		  EVP_DigestUpdate(md, timestamp.p, timestamp.n) == 1 &&
-		  EVP_DigestUpdate(md, secret.p, secret.n) == 1 &&
-		  EVP_DigestFinal_ex(md, digest, NULL) == 1;
+	struct buf prepared;
+	struct slice key;
+	bool ok;
 
+	buf_init(&prepared, secret.n + SASL_FIELD_MAX, true);
+	ok = md != NULL && sasl_prep_if_possible(&prepared, secret) == E_OK;
+	key = sasl_slice(&prepared);
+	ok = ok && EVP_DigestInit_ex(md, EVP_md5(), NULL) == 1 &&
+	     EVP_DigestUpdate(md, timestamp.p, timestamp.n) == 1 &&
+	     EVP_DigestUpdate(md, key.p, key.n) == 1 &&
+	     EVP_DigestFinal_ex(md, digest, NULL) == 1;
+	buf_free(&prepared);
 	EVP_MD_CTX_free(md);
 	if (!ok)
 		return E_NOMEM;

@@ -241,7 +241,8 @@ enum err sasl_cram_key(
 
 enum { SASL_APOP_DIGEST = 32 };
 /* The lower-case hexadecimal digits of APOP, and a NUL; timestamp with its
- * angle brackets.  E_NOMEM: the library failed. */
+ * angle brackets; the secret is prepared, if that is possible (RFC 6856 s2.2).
+ * E_NOMEM: also, the library failed. */
 enum err sasl_apop(char hex_r[SASL_APOP_DIGEST + 1], struct slice timestamp,
     struct slice secret) NODISCARD;
 

@@ -296,6 +296,13 @@ test_apop(void **state)
 		hex, LIT("<1896.697170952@dbc.mtview.ca.us>"), LIT("tanstaag")),
 	    E_OK);
 	assert_string_not_equal(hex, "c4c9334bac560ecc979e58001b3e22fb");
+	/* RFC 6856 s2.2: prepared. */
+	assert_int_equal(
+	    sasl_apop(hex, LIT("<1896.697170952@dbc.mtview.ca.us>"),
+		LIT("tanst\xc2\xad\xc2\xaa\xc2\xaa"
+		    "f")),
+	    E_OK);
+	assert_string_equal(hex, "c4c9334bac560ecc979e58001b3e22fb");
 }
 
 static void

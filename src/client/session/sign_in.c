@@ -237,6 +237,7 @@ begin_apop(struct visit *v)
 	const struct sasl_credentials *c = &v->sign_in->credentials;
 	const char *stamp = v->pop3.timestamp;
 	char digest[SASL_APOP_DIGEST + 1];
+	struct buf name;
 
 	v->sign_in->method = "APOP";
 	if (stamp[0] == '\0') {
@@ -244,14 +245,16 @@ begin_apop(struct visit *v)
 		    v->conf.account->server);
 		return;
 	}
-	if (sasl_apop(digest, (struct slice){ stamp, strlen(stamp) },
-		c->password) != E_OK) {
+	buf_init(&name, ANSWER_MAX, false);
+	if (sasl_prep_if_possible(&name, c->authcid) != E_OK ||
+	    sasl_apop(digest, (struct slice){ stamp, strlen(stamp) },
+		c->password) != E_OK)
 		visit_memory(v);
-		return;
-	}
-	digest[SASL_APOP_DIGEST] = '\0';
-	visit_sent(
-	    v, pop3_client_apop(&v->pop3, &v->line.out, c->authcid, digest));
+	else
+		visit_sent(v,
+		    pop3_client_apop(&v->pop3, &v->line.out,
+			(struct slice){ buf_data(&name), name.len }, digest));
+	buf_free(&name);
 }
 
 /* Makes the mechanism's next message; false: the sign-in has failed. */
