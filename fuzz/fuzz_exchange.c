@@ -44,7 +44,7 @@ static const char users[] =
 static struct auth a;
 
 static void
-complain(void *arg, unsigned line, const char *what)
+complain(void *arg, enum users_fault fault, unsigned line, const char *what)
 {
 	abort(); /* the file above is right */
 }
@@ -65,7 +65,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	LIST_INIT(&a.workers);
 	LIST_INIT(&a.stores);
 	TAILQ_INIT(&a.store_waits);
-	a.rule = (struct name_rule){ true, "" };
+	a.rule = (struct name_rule){ true, "", "", "" };
 	strcpy(a.conf.anonymous, "other");
 	strcpy(a.conf.name_key, "00");
 	strcpy(a.conf.mail, "maildir:/m/%u");

@@ -12,7 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-complain(void *arg, unsigned line, const char *what)
+complain(void *arg, enum users_fault fault, unsigned line, const char *what)
 {
 	(void)arg;
 	if (line == 0 || what[0] == '\0')
@@ -50,7 +50,7 @@ look(const struct users *u, const struct name_rule *rule, struct slice text)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct name_rule rule = { true, "" };
+	struct name_rule rule = { true, "", "", "" };
 	struct slice text = { (const char *)data + 1, size - 1 };
 	struct users *u;
 
@@ -58,6 +58,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	rule.lower = data[0] & 1;
 	rule.domain = data[0] & 2 ? "example.org" : "";
+	rule.more = data[0] & 4 ? "'\\." : "";
+	rule.separators = data[0] & 8 ? "%" : "";
 	if (users_parse(&u, text, &rule, complain, NULL) != E_OK)
 		return 0;
 	look(u, &rule, text);

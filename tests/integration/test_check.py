@@ -10,6 +10,7 @@ pytestmark = [
     pytest.mark.ours,
     pytest.mark.skipif(os.geteuid() != 0, reason="owners of mail differ")]
 BINARY = os.environ.get("MALOTED", TOP + "/build/release/src/maloted")
+CTL = os.path.join(os.path.dirname(BINARY), "malotectl")
 EX_CONFIG = 78
 OWNER = 5000
 
@@ -71,11 +72,49 @@ def test_lines_of_the_users_file(site):
     """Each is named; those who can sign in still can."""
     assert site.check("good@a:{PLAIN}x\nssha@a:{SSHA512}abc\n"
                       "bad name@a:{PLAIN}x\nhalf@a:{PLAIN}x:vmail:vmail\n"
-                      "no@a:{PLAIN}x::::::nologin=y\ngood@a:{PLAIN}y\n"
+                      "no@a:{PLAIN}x::::::nologin=y\n"
                       "locked@a:*\n") == 0
     assert [x.split(": warning: ")[0] for x in site.said] == [
-        "D/users:%d" % n for n in (2, 3, 4, 5, 6)]
+        "D/users:%d" % n for n in (2, 3, 4, 5)]
     assert "users who can sign in: 1" in site.out
+
+
+@pytest.mark.parametrize("line", [
+    "good@a:{PLAIN}y", "GOOD@A:{PLAIN}y", "good%a:{PLAIN}y",
+    "go\N{SOFT HYPHEN}od@a:*", "\N{FULLWIDTH LATIN SMALL LETTER G}ood@a:*"])
+def test_a_user_twice(site, line):
+    """However the name is written, it is an error, with its line."""
+    site.settings["login_separators"] = "%"
+    assert site.check("good@a:{PLAIN}x\nb@a:{PLAIN}x\n" + line + "\n") \
+        == EX_CONFIG
+    assert [x for x in site.said if x.startswith("D/users:")] == [
+        "D/users:3: the user good@a stands on line 1 already, which counts: "
+        "take one of the two out"]
+
+
+@pytest.mark.parametrize("name", [
+    "o'brien@b", "a@b@c", ".a@b", "x..y@b", "a/b@c", "\ue000@b", "a\u3000@b",
+    "\xad", "a\uff20b@c"])
+def test_a_name_is_refused_alike(site, name):
+    """malotectl says what is said of the line."""
+    assert site.check(name + ":{PLAIN}x\nbob@b:{PLAIN}x\n") == 0
+    said = site.said[0].split("this is no user name: ")
+    done = subprocess.run(
+        [CTL, "-c", site.path + "/maloted.conf", "user", "add", name],
+        input="x\n", capture_output=True, text=True, timeout=20)
+    assert said == ["D/users:1: warning: ",
+                    done.stderr.removeprefix("malotectl: ").rstrip("\n")]
+
+
+@pytest.mark.parametrize("setting, value, says", [
+    ("login_characters", "'/", "character /:"),
+    ("login_characters", "a", "character a:"),
+    ("login_characters", "\xe9", "\\xc3"),
+    ("login_separators", "%.", "character .:")])
+def test_odd_marks(site, setting, value, says):
+    assert site.check("bob@b:{PLAIN}x\n", **{setting: value}) == EX_CONFIG
+    assert setting + " cannot have the " in site.said[0]
+    assert says in site.said[0]
 
 
 @pytest.mark.parametrize("line, says", [
@@ -136,7 +175,10 @@ def test_maildrops_are_not_made(site):
 
 
 def test_many_lines(site):
-    assert site.check("x:{PLAIN}x\n" * 500 + "good@a:{PLAIN}x\n") == 0
+    assert site.check("x y:{PLAIN}x\n" * 500 + "good@a:{PLAIN}x\n") == 0
+    assert len(site.said) == 21
+    assert "and 480 lines more" in site.said[-1]
+    assert site.check("good@a:{PLAIN}x\n" * 501) == EX_CONFIG
     assert len(site.said) == 21
     assert "and 480 lines more" in site.said[-1]
 

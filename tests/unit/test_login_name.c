@@ -13,10 +13,14 @@
 #include "server/conf/spelling.h"
 #include "server/users/name.h"
 
-static const struct name_rule lower = { true, "" };
-static const struct name_rule keep = { false, "" };
-static const struct name_rule domain = { true, "example.org" };
+static const struct name_rule lower = { true, "", "", "" };
+static const struct name_rule keep = { false, "", "", "" };
+static const struct name_rule odd = { true, "", "'\\.!#%", "" };
+static const struct name_rule parted = { true, "d.org", "", "%#/" };
+static const struct name_rule plus = { true, "", "", "+" };
+static const struct name_rule domain = { true, "example.org", "", "" };
 
+/* S-6856-07 */
 static void
 test_taken(void **state)
 {
@@ -43,6 +47,18 @@ test_taken(void **state)
 		{ &lower, "jose\xcc\x81@a", "jos\xc3\xa9@a" },
 		{ &lower, "\xef\xbc\xa1na\xef\xbc\xa0x", "ana@x" },
 		{ &domain, "jose\xcc\x81", "jos\xc3\xa9@example.org" },
+		/* Soft hyphen, joiner, byte order mark: as if they were not
+		 * there (RFC 3454 B.1). */
+		{ &lower, "a\xc2\xad", "a" },
+		{ &lower,
+		    "a\xe2\x80\x8d"
+		    "b",
+		    "ab" },
+		{ &lower,
+		    "\xef\xbb\xbf"
+		    "ana@\xef\xbb\xbfx",
+		    "ana@x" },
+		{ &domain, "\xe2\x85\xa8", "ix@example.org" },
 		/* Right to left before a domain that is not. */
 		{ &lower, "\xd7\x90\xd7\x91\x31@x", "\xd7\x90\xd7\x91\x31@x" },
 	};
@@ -74,23 +90,26 @@ test_refused(void **state)
 		"a|b", "a`b", "a$b", "a;b", "a(b", "a)b", "a[b", "a]b", "a{b",
 		"a}b", "a,b", "a!b", "a#b", "~a", "a~b", "a^b", "\xff",
 		"\xc0\xaf", "\xc3", "a\xed\xa0\x80", "a\xc2\x85", "a\xc2\x9f@b",
-		/* What nobody sees: no-break space, soft hyphen, zero width
-		 * space, joiner, right to left, byte order mark, tag. */
-		"\xc2\xa0x", "a\xc2\xad", "a\xe2\x80\x8b",
-		"a\xe2\x80\x8d"
-		"b",
-		"a\xe2\x80\x8f", "a\xe2\x80\xae", "a\xe2\x81\xa6",
-		"\xef\xbb\xbf"
-		"ana",
-		"a@\xef\xbb\xbf"
-		"b",
-		"a\xf3\xa0\x80\xa1",
-		/* What NFKC makes of others: a slash, two dots, a space. */
+		/* What nobody sees: no-break space, zero width space, marks of
+		 * direction, tag; and what SASLprep lets pass. */
+		"\xc2\xa0x", "a\xe2\x80\x8b", "a\xe2\x80\x8f", "a\xe2\x80\xae",
+		"a\xe2\x81\xa6", "a\xf3\xa0\x80\xa1", "a\xf3\xa0\x84\x80",
+		"a\xd8\x9c", "a\xe1\x85\x9f", "a\xe3\x85\xa4", "a\xef\xbe\xa0",
+		"a\xe2\xa0\x80", "a\xef\xbf\xb0",
+		/* SASLprep prohibits it: private use, replacement. */
+		"a\xee\x80\x80", "a\xef\xbf\xbd",
+		/* Nothing is left: soft hyphen. */
+		"\xc2\xad", "a@\xc2\xad", "\xef\xbb\xbf@b",
+		/* What NFKC makes of others: a slash, two dots, a space, an @
+		 * too many. */
 		"a\xef\xbc\x8f"
 		"b",
 		"a\xe2\x80\xa5"
 		"b",
-		"a\xe3\x80\x80", "a\xc2\xb4" };
+		"\xef\xbc\x8e\xef\xbc\x8e", "a\xe3\x80\x80", "a\xc2\xb4",
+		"a@b\xef\xbc\xa0x",
+		/* Prepared once more it would be another one. */
+		"\xef\xbe\xb1\xcc\xbe\xe3\x85\x9a\xcc\xbc" };
 	char out[NAME_MAX_OCTETS + 1];
 
 	(void)state;
@@ -109,6 +128,89 @@ test_refused(void **state)
 
 		if (c <= 0x20 || c >= 0x7f)
 			assert_int_equal(e, E_FORMAT);
+	}
+}
+
+/* What settings add. */
+static void
+test_more(void **state)
+{
+	static const struct {
+		const struct name_rule *rule;
+		const char *in, *out; /* NULL: refused */
+	} v[] = {
+		{ &odd, "O'Brien@x", "o'brien@x" },
+		{ &odd, "DOM\\User", "dom\\user" },
+		{ &odd, "first..last@x", "first..last@x" },
+		{ &odd, "a...@x", "a...@x" },
+		{ &odd, "a#b!", "a#b!" },
+		{ &odd, "a%b", "a%b" },
+		/* The width that Japanese typing gives them. */
+		{ &odd, "o\xef\xbc\x87x", "o'x" },
+		/* A comment, in a users file. */
+		{ &odd, "#a", NULL },
+		{ &odd, ".", NULL },
+		{ &odd, "..", NULL },
+		{ &odd, ".a@x", NULL },
+		{ &odd, "..@x", NULL },
+		{ &odd, "a@..", NULL },
+		{ &odd, "a@b..c", NULL },
+		{ &odd, "a@b'c", NULL },
+		{ &odd, "a@b@c", NULL },
+		{ &odd, "a/b", NULL },
+		{ &odd, "a:b", NULL },
+		{ &odd, "a b", NULL },
+		{ &odd, "a\"b", NULL },
+		/* What stands for the @. */
+		{ &parted, "Ana%X.org", "ana@x.org" },
+		{ &parted, "ana#x.org", "ana@x.org" },
+		{ &parted, "ana/x.org", "ana@x.org" },
+		{ &parted, "ana\xef\xbc\x85x.org", "ana@x.org" },
+		{ &parted, "ana@x.org", "ana@x.org" },
+		{ &parted, "ana", "ana@d.org" },
+		/* The last one; and only where there is none. */
+		{ &plus, "ana+box+x.org", "ana+box@x.org" },
+		{ &parted, "ana%b%x.org", NULL },
+		{ &parted, "ana%b@x.org", NULL },
+		{ &parted, "%x.org", NULL },
+		{ &parted, "ana%", NULL },
+		{ &parted, "ana/../x", NULL },
+		{ &parted, "ana%..", NULL },
+	};
+	char out[NAME_MAX_OCTETS + 1];
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct slice in = { v[i].in, strlen(v[i].in) };
+
+		if (name_normalize(v[i].rule, in, out, NULL) !=
+		    (v[i].out != NULL ? E_OK : E_FORMAT))
+			fail_msg("%s", v[i].in);
+		if (v[i].out == NULL)
+			continue;
+		assert_string_equal(out, v[i].out);
+		in = (struct slice){ v[i].out, strlen(v[i].out) };
+		assert_int_equal(
+		    name_normalize(v[i].rule, in, out, NULL), E_OK);
+		assert_string_equal(out, v[i].out);
+	}
+}
+
+static void
+test_marks(void **state)
+{
+	assert_int_equal(text_refuses_in_names("'\\.!#$%&*+-"), 0);
+	assert_int_equal(text_refuses_as_separator("%#!/+_:"), 0);
+	for (const char *p = "/:@ a0\t\x7f\xe9"; *p != '\0'; p++) {
+		char marks[] = { '%', *p, '\0' };
+
+		assert_int_equal(
+		    text_refuses_in_names(marks), (unsigned char)*p);
+	}
+	for (const char *p = "@.- a0\t\x7f\xe9"; *p != '\0'; p++) {
+		char marks[] = { '%', *p, '\0' };
+
+		assert_int_equal(
+		    text_refuses_as_separator(marks), (unsigned char)*p);
 	}
 }
 
@@ -188,6 +290,10 @@ test_mail(void **state)
 	} v[] = {
 		{ "maildir:/srv/%d/%n", "/srv", "a@b", "", "maildir:/srv/b/a" },
 		{ "maildir:/srv/%u", "/srv", "a@b", "", "maildir:/srv/a@b" },
+		{ "maildir:/srv/%d/%n", "/srv", "a..b@c", "",
+		    "maildir:/srv/c/a..b" },
+		{ "maildir:/srv/%u", "/srv", "d\\o'b", "",
+		    "maildir:/srv/d\\o'b" },
 		{ "maildir:/srv/%n", "/srv", "a", "", "maildir:/srv/a" },
 		{ "maildir:/srv/%u/%%", "/srv", "a", "", "maildir:/srv/a/%" },
 		{ "maildir:~/Maildir", "/home", "a", "/home/a",
@@ -266,6 +372,8 @@ main(void)
 		cmocka_unit_test(test_taken),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_length),
+		cmocka_unit_test(test_more),
+		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_domain),
 		cmocka_unit_test(test_password),
 		cmocka_unit_test(test_mail),

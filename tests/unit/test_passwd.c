@@ -17,19 +17,20 @@
 #include "server/users/passwd.h"
 #include "server/users/scheme.h"
 
-static const struct name_rule lower = { true, "" };
+static const struct name_rule lower = { true, "", "", "" };
 
 /* Line numbers that were complained of, as "3,7,". */
 static char complaints[1024];
 
 static void
-complain(void *arg, unsigned line, const char *what)
+complain(void *arg, enum users_fault fault, unsigned line, const char *what)
 {
 	size_t n = strlen(complaints);
 
 	(void)arg;
 	assert_non_null(what);
-	snprintf(complaints + n, sizeof(complaints) - n, "%u,", line);
+	snprintf(complaints + n, sizeof(complaints) - n, "%u%s,", line,
+	    fault == USERS_TWICE ? " twice" : "");
 }
 
 static struct users *
@@ -170,26 +171,35 @@ test_nul(void **state)
 static void
 test_twice(void **state)
 {
-	static const struct name_rule keep = { false, "" };
-	static const struct name_rule domain = { true, "d.org" };
+	static const struct name_rule keep = { false, "", "", "" };
+	static const struct name_rule domain = { true, "d.org", "", "" };
+	static const struct name_rule parted = { true, "", "", "%" };
 	static const char text[] = "a:{PLAIN}1\nA:{PLAIN}2\na:{PLAIN}3\n"
 				   "a@d.org:{PLAIN}4\n";
 	struct users *u = parse_n(text, sizeof(text) - 1, &lower);
 
 	(void)state;
-	assert_string_equal(complaints, "2,3,");
+	assert_string_equal(complaints, "2 twice,3 twice,");
 	assert_string_equal(users_find(u, "a")->hash, "{PLAIN}1");
 	users_free(u);
 
 	u = parse_n(text, sizeof(text) - 1, &keep);
-	assert_string_equal(complaints, "3,");
+	assert_string_equal(complaints, "3 twice,");
 	assert_string_equal(users_find(u, "A")->hash, "{PLAIN}2");
 	users_free(u);
 
 	u = parse_n(text, sizeof(text) - 1, &domain);
-	assert_string_equal(complaints, "2,3,4,");
+	assert_string_equal(complaints, "2 twice,3 twice,4 twice,");
 	assert_null(users_find(u, "a"));
 	assert_string_equal(users_find(u, "a@d.org")->hash, "{PLAIN}1");
+	users_free(u);
+
+	/* Two ways to write one name. */
+	u = parse("jos\xc3\xa9:{PLAIN}1\njose\xcc\x81:{PLAIN}2\n");
+	assert_string_equal(complaints, "2 twice,");
+	users_free(u);
+	u = parse_n("a@b:{PLAIN}1\na%b:{PLAIN}2\n", 26, &parted);
+	assert_string_equal(complaints, "2 twice,");
 	users_free(u);
 }
 

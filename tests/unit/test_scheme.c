@@ -336,7 +336,7 @@ test_apop(void **state)
 	"Z9oeUDNuh6vO/PnwssaIFhD2sKpKk0J8IhAqk3d+l0s=," \
 	"rqdfq7+LbpBgJIKEKq+ZeTfG+jMJfaKtxnzQdQs57HU="
 
-/* A password in both its forms, by hashes that were made of either. */
+/* S-4616-02: a password in both its forms, by hashes that were made of either. */
 static void
 test_forms(void **state)
 {
@@ -400,6 +400,7 @@ test_made_prepared(void **state)
 	    scheme_make("SCRAM-SHA-256", "\xc8\xa1", out, NULL), E_FORMAT);
 }
 
+/* S-6856-07 */
 static void
 test_apop_forms(void **state)
 {

@@ -151,8 +151,7 @@ set_up(struct auth *a)
 {
 	struct errbuf eb = { "out of memory" };
 
-	a->rule =
-	    (struct name_rule){ a->conf.login_lower, a->conf.default_domain };
+	a->rule = name_rule_of(&a->conf);
 	LIST_INIT(&a->workers);
 	LIST_INIT(&a->stores);
 	TAILQ_INIT(&a->store_waits);

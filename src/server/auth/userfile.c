@@ -24,7 +24,7 @@ userfile_init(struct userfile *u, const struct name_rule *rule,
 /* ---- reading ---- */
 
 static void
-complain(void *arg, unsigned line, const char *what)
+complain(void *arg, enum users_fault fault, unsigned line, const char *what)
 {
 	unsigned *n = arg;
 

@@ -9,6 +9,8 @@ static const struct ipc_field field[] = {
 	STR(mail_root),
 	STR(default_domain),
 	F(login_lower),
+	STR(login_characters),
+	STR(login_separators),
 	F(penalties),
 	F(apop),
 	STR(name_key),

@@ -18,6 +18,8 @@ struct auth_conf {
 	char mail_root[MAIL_PATH_MAX]; /* every maildrop is below it */
 	char default_domain[256];      /* for names without one; may be empty */
 	bool login_lower;              /* names are folded to lower case */
+	char login_characters[64];     /* that names may have, too */
+	char login_separators[64];     /* that stand for the @ */
 	bool penalties; /* failures are answered later and later */
 	bool apop;
 	/* Made-up salts are made of it, the same at each start; hexadecimal. */

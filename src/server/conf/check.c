@@ -180,6 +180,28 @@ check_anonymous(const struct conf *c, const struct conf_lines *l)
 }
 
 static void
+complain_of_mark(const struct conf_lines *l, const char *setting,
+    unsigned char odd, const char *but)
+{
+	char shown[8];
+
+	if (odd != 0)
+		COMPLAIN(l, setting,
+		    "%s cannot have the character %s: write printable ones of "
+		    "ASCII, but no letter, digit, space%s",
+		    setting, str_escape(shown, sizeof(shown), &odd, 1), but);
+}
+
+static void
+check_marks(const struct conf *c, const struct conf_lines *l)
+{
+	complain_of_mark(l, "login_characters",
+	    text_refuses_in_names(c->auth.login_characters), ", / : or @");
+	complain_of_mark(l, "login_separators",
+	    text_refuses_as_separator(c->auth.login_separators), ", @ . or -");
+}
+
+static void
 check_domain(const struct conf *c, const struct conf_lines *l)
 {
 	const char *d = c->auth.default_domain;
@@ -473,6 +495,7 @@ void
 conf_check_accounts(
     struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 {
+	check_marks(c, l);
 	check_domain(c, l);
 	check_mail(c, l);
 	check_mail_root(c, l);

@@ -68,6 +68,8 @@ static const struct setting settings[] = {
 	{ "last_uid", "4294967294",
 	    NUM32_AT(auth.last_uid, 1, UINT32_MAX - 1) },
 	{ "login_case", "lower", FLAG_AT(auth.login_lower, "keep", "lower") },
+	{ "login_characters", "", TEXT_AT(auth.login_characters) },
+	{ "login_separators", "", TEXT_AT(auth.login_separators) },
 	{ "default_domain", "", TEXT_AT(auth.default_domain) },
 	{ "uidl", "auto", AT(store.uidl), .kind = CHOICE,
 	    .word = { "auto", "filename", "dovecot", "courier" } },

@@ -1,34 +1,28 @@
 #include "server/conf/spelling.h"
 
-#include <stdlib.h>
+#include <ctype.h>
 #include <string.h>
-#include <stringprep.h>
 
-/* Characters that show nothing, or that turn the writing around.  A name with
- * one of them looks like the name without it. */
+#include "base/buf.h"
+#include "sasl/sasl.h"
+
+/* What SASLprep leaves of the characters that show nothing, or turn the writing
+ * around: it goes by Unicode 3.2, and leaves spaces.  A name with one of them
+ * looks like the name without it. */
 static const struct range {
 	uint32_t first, last;
 } unseen[] = {
 	{ 0x0000, 0x0020 },   /* controls, space */
-	{ 0x007f, 0x00a0 },   /* controls, no-break space */
-	{ 0x00ad, 0x00ad },   /* soft hyphen */
-	{ 0x034f, 0x034f },   /* combining grapheme joiner */
+	{ 0x007f, 0x007f },   /* delete */
 	{ 0x061c, 0x061c },   /* Arabic letter mark */
 	{ 0x115f, 0x1160 },   /* Hangul fillers */
-	{ 0x1680, 0x1680 },   /* Ogham space */
 	{ 0x17b4, 0x17b5 },   /* Khmer inherent vowels */
-	{ 0x180b, 0x180f },   /* Mongolian selectors and separator */
-	{ 0x2000, 0x200f },   /* spaces, joiners, marks of direction */
-	{ 0x2028, 0x202f },   /* separators, embeddings, narrow space */
-	{ 0x205f, 0x206f },   /* space, word joiner, isolates */
+	{ 0x180e, 0x180f },   /* Mongolian separator and selector */
+	{ 0x2064, 0x2069 },   /* invisible plus, isolates */
 	{ 0x2800, 0x2800 },   /* braille blank */
-	{ 0x3000, 0x3000 },   /* ideographic space */
-	{ 0x3164, 0x3164 },   /* Hangul filler */
-	{ 0xfe00, 0xfe0f },   /* variation selectors */
-	{ 0xfeff, 0xfeff },   /* byte order mark */
-	{ 0xffa0, 0xffa0 },   /* halfwidth Hangul filler */
-	{ 0xfff0, 0xffff },   /* annotations, replacement, no characters */
-	{ 0xe0000, 0xe0fff }, /* tags, more variation selectors */
+	{ 0xfff0, 0xfff8 },   /* not assigned, to be ignored */
+	{ 0x1bca0, 0x1bca3 }, /* shorthand format controls */
+	{ 0xe0000, 0xe0fff }, /* tags, variation selectors */
 };
 
 /* The next character of text that is well-formed. */
@@ -69,31 +63,72 @@ has_unseen(const char *text)
 static bool
 is_ascii(const char *text)
 {
-	while (*text > 0)
+	while (*text != '\0' && (unsigned char)*text < 0x80)
 		text++;
 	return *text == '\0';
 }
 
-/* Into the form NFKC, in place. */
+/* Appends s prepared by SASLprep, with a NUL. */
 static enum err
-compose(char text[NAME_MAX_OCTETS + 1], struct errbuf *eb)
+put_prepared(struct buf *out, struct slice s, struct errbuf *eb)
 {
-	char *composed;
-	size_t n;
+	struct errbuf why;
+	enum err e = sasl_prep(out, s, SASL_PREP_NAME, &why);
 
-	if (is_ascii(text))
+	if (e == E_OK)
+		e = buf_put(out, "", 1);
+	switch (e) {
+	case E_OK: return E_OK;
+	case E_FORMAT:
+		return err_set(
+		    eb, E_FORMAT, "this cannot be a name: %s", why.text);
+	case E_FULL:
+		return err_set(
+		    eb, E_FORMAT, "a name may have %d octets", NAME_MAX_OCTETS);
+	default: return err_set(eb, E_NOMEM, "out of memory");
+	}
+}
+
+/* What is prepared must stay as it is when it is prepared again, as it is when
+ * it was written to the users file: with a few rows of marks it does not. */
+static enum err
+check_stays(struct slice prepared, struct errbuf *eb)
+{
+	struct errbuf why;
+	struct buf again;
+	enum err e;
+
+	buf_init(&again, NAME_MAX_OCTETS + 1, false);
+	e = put_prepared(&again, prepared, &why);
+	if (e == E_NOMEM)
+		e = err_set(eb, e, "out of memory");
+	else if (e != E_OK || strcmp(buf_data(&again), prepared.p) != 0)
+		e = err_set(eb, E_FORMAT,
+		    "this cannot be a name: it has a row of marks in an order "
+		    "that means nothing");
+	buf_free(&again);
+	return e;
+}
+
+/* ASCII is as it is. */
+static enum err
+prepare(char name[NAME_MAX_OCTETS + 1], struct errbuf *eb)
+{
+	struct buf prepared;
+	enum err e;
+
+	if (is_ascii(name))
 		return E_OK;
-	composed = stringprep_utf8_nfkc_normalize(text, -1);
-	if (composed == NULL)
-		return err_set(eb, E_NOMEM, "out of memory");
-	n = strlen(composed);
-	if (n <= NAME_MAX_OCTETS)
-		memcpy(text, composed, n + 1);
-	free(composed);
-	return n <= NAME_MAX_OCTETS
-		   ? E_OK
-		   : err_set(eb, E_FORMAT, "a name may have %d octets",
-			 NAME_MAX_OCTETS);
+	buf_init(&prepared, NAME_MAX_OCTETS + 1, false);
+	e = put_prepared(&prepared, (struct slice){ name, strlen(name) }, eb);
+	if (e == E_OK)
+		e = check_stays(
+		    (struct slice){ buf_data(&prepared), prepared.len - 1 },
+		    eb);
+	if (e == E_OK)
+		memcpy(name, buf_data(&prepared), prepared.len);
+	buf_free(&prepared);
+	return e;
 }
 
 enum err
@@ -110,15 +145,11 @@ text_name(struct slice in, char out[NAME_MAX_OCTETS + 1], struct errbuf *eb)
 		return err_set(eb, E_FORMAT, "the name is not UTF-8 text");
 	memcpy(out, in.p, in.n);
 	out[in.n] = '\0';
-	/* Looked at before as well: NFKC makes a plain space of others. */
-	if (has_unseen(out))
-		return err_set(eb, E_FORMAT,
-		    "the name has a space or a character that nobody sees");
-	if ((e = compose(out, eb)) != E_OK)
+	if ((e = prepare(out, eb)) != E_OK)
 		return e;
 	if (has_unseen(out))
 		return err_set(eb, E_FORMAT,
-		    "the name has a character that stands for a space");
+		    "the name has a space or a character that nobody sees");
 	return E_OK;
 }
 
@@ -148,22 +179,25 @@ text_is_secret(struct slice in)
 /* ---- parts of a name ---- */
 
 static bool
-is_permitted(unsigned char c)
+is_permitted(unsigned char c, const char *more)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 	       (c >= '0' && c <= '9') || c >= 0x80 ||
-	       (c != '\0' && strchr(".-_@+=&", c) != NULL);
+	       (c != '\0' && c != '@' &&
+		   (strchr(".-_+=&", c) != NULL || strchr(more, c) != NULL));
 }
 
 bool
-text_is_part(const char *p, size_t n)
+text_is_part(const char *p, size_t n, const char *more)
 {
+	bool any_dots = strchr(more, '.') != NULL;
+
 	if (n == 0 || p[0] == '.')
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		if (!is_permitted((unsigned char)p[i]) || p[i] == '@')
+		if (!is_permitted((unsigned char)p[i], more))
 			return false;
-		if (p[i] == '.' && i > 0 && p[i - 1] == '.')
+		if (p[i] == '.' && i > 0 && p[i - 1] == '.' && !any_dots)
 			return false;
 	}
 	return true;
@@ -176,5 +210,29 @@ text_is_domain(const char *domain)
 
 	return text_name((struct slice){ domain, strlen(domain) }, out, NULL) ==
 		   E_OK &&
-	       strcmp(out, domain) == 0 && text_is_part(out, strlen(out));
+	       strcmp(out, domain) == 0 && text_is_part(out, strlen(out), "");
+}
+
+/* The first character that is not printable ASCII other than letters and
+ * digits, or is one of `except`; 0: there is none. */
+static unsigned char
+first_odd(const char *marks, const char *except)
+{
+	for (; *marks != '\0'; marks++)
+		if (!ispunct((unsigned char)*marks) ||
+		    strchr(except, *marks) != NULL)
+			return (unsigned char)*marks;
+	return 0;
+}
+
+unsigned char
+text_refuses_in_names(const char *marks)
+{
+	return first_odd(marks, "/:@");
+}
+
+unsigned char
+text_refuses_as_separator(const char *marks)
+{
+	return first_odd(marks, "@.-");
 }

@@ -148,7 +148,8 @@ read_config(struct options *o, struct conf *conf)
 	struct conf_env env;
 	enum err e;
 
-	o->rule = (struct name_rule){ false, "" };
+	o->rule =
+	    (struct name_rule){ .domain = "", .more = "", .separators = "" };
 	o->socket = "";
 	if (o->users != NULL && file == NULL)
 		return E_OK;
@@ -157,8 +158,7 @@ read_config(struct options *o, struct conf *conf)
 	conf_env_here(&env);
 	if ((e = conf_accounts(conf, file, &env, &report)) != E_OK)
 		return e;
-	o->rule = (struct name_rule){ conf->auth.login_lower,
-		conf->auth.default_domain };
+	o->rule = name_rule_of(&conf->auth);
 	o->socket = conf->control_socket;
 	if (file != NULL)
 		o->conf = conf;

@@ -18,18 +18,25 @@ struct trial {
 	const struct conf *conf;
 	const struct conf_env *env;
 	struct conf_text text; /* the users file */
-	unsigned complaints;   /* beyond COMPLAINTS they are only counted */
+	/* By enum users_fault; beyond COMPLAINTS they are only counted. */
+	unsigned complaints[USERS_TWICE + 1];
 	size_t good;
 	int root; /* mail_root: the way to it may be closed to the owners */
 };
 
-/* A line makes no sense, or its user could not sign in. */
+/* A line makes no sense, or its user could not sign in.  That there are two of a
+ * user is an error, as whoever wrote the second one (or a setting that makes one
+ * name of two) has another password in mind than the one that counts. */
 static void
-complain(void *arg, unsigned line, const char *what)
+complain(void *arg, enum users_fault fault, unsigned line, const char *what)
 {
 	struct trial *t = arg;
 
-	if (t->complaints++ < COMPLAINTS)
+	if (t->complaints[fault]++ >= COMPLAINTS)
+		return;
+	if (fault == USERS_TWICE)
+		conf_error(&t->text, line, "%s", what);
+	else
 		conf_warn(&t->text, line, "%s", what);
 }
 
@@ -163,7 +170,7 @@ try_user(struct trial *t, const struct user *u)
 	}
 	snprintf(
 	    what, sizeof(what), "%s could not read mail: %s", u->name, eb.text);
-	complain(t, u->line, what);
+	complain(t, USERS_LINE, u->line, what);
 }
 
 /* In the order of the lines. */
@@ -209,10 +216,21 @@ try_root(struct trial *t)
 }
 
 static void
+say_how_many_more(struct trial *t)
+{
+	unsigned more = 0;
+
+	for (int i = USERS_LINE; i <= USERS_TWICE; i++)
+		if (t->complaints[i] > COMPLAINTS)
+			more += t->complaints[i] - COMPLAINTS;
+	if (more != 0)
+		conf_warn(&t->text, 0, "and %u lines more like these", more);
+}
+
+static void
 try_all(struct trial *t, const struct slurp *in)
 {
-	struct name_rule rule = { t->conf->auth.login_lower,
-		t->conf->auth.default_domain };
+	struct name_rule rule = name_rule_of(&t->conf->auth);
 	struct slice text = { in->text, in->n };
 	struct users *users;
 
@@ -224,9 +242,7 @@ try_all(struct trial *t, const struct slurp *in)
 		try_root(t);
 	else
 		try_users(t, text, users, &rule);
-	if (t->complaints > COMPLAINTS)
-		conf_warn(&t->text, 0, "and %u lines more like these",
-		    t->complaints - COMPLAINTS);
+	say_how_many_more(t);
 	if (users_count(users) != 0 && t->good == 0)
 		conf_error(&t->text, 0,
 		    "nobody could sign in; mend what is said above");

@@ -4,14 +4,38 @@
 
 #include "server/conf/spelling.h"
 
-/* One part, or two with an @ between them. */
+struct name_rule
+name_rule_of(const struct auth_conf *c)
+{
+	return (struct name_rule){
+		.lower = c->login_lower,
+		.domain = c->default_domain,
+		.more = c->login_characters,
+		.separators = c->login_separators,
+	};
+}
+
+/* One part, or two with an @ between them.  A users file would take what begins
+ * with a # for a comment. */
 static bool
-is_name(const char *name)
+is_name(const char *name, const char *more)
 {
 	const char *at = strchrnul(name, '@');
 
-	return text_is_part(name, (size_t)(at - name)) &&
-	       (*at == '\0' || text_is_part(at + 1, strlen(at + 1)));
+	return name[0] != '#' &&
+	       text_is_part(name, (size_t)(at - name), more) &&
+	       (*at == '\0' || text_is_part(at + 1, strlen(at + 1), ""));
+}
+
+/* Puts an @ in the place of the last separator. */
+static void
+put_at(char *name, const char *separators)
+{
+	for (size_t i = strlen(name); i-- > 0;)
+		if (strchr(separators, name[i]) != NULL) {
+			name[i] = '@';
+			break;
+		}
 }
 
 static enum err
@@ -35,14 +59,17 @@ name_normalize(const struct name_rule *rule, struct slice in,
 {
 	enum err e = text_name(in, out, eb);
 
+	if (e == E_OK && strchr(out, '@') == NULL)
+		put_at(out, rule->separators);
 	if (e == E_OK && strchr(out, '@') == NULL && rule->domain[0] != '\0')
 		e = put_domain(out, rule->domain, eb);
 	if (e != E_OK)
 		return e;
-	if (!is_name(out))
+	if (!is_name(out, rule->more))
 		return err_set(eb, E_FORMAT,
-		    "letters, digits and .-_@+=& make a name, and no part of "
-		    "it may be empty or begin with a dot");
+		    "letters, digits and .-_@+=& make a name, and what "
+		    "login_characters adds before the @; no part of it may be "
+		    "empty or begin with a dot");
 	for (char *p = out; rule->lower && *p != '\0'; p++)
 		*p = str_lower1(*p);
 	return E_OK;

@@ -175,7 +175,8 @@ struct parser {
 	unsigned line;
 };
 
-static void PRINTF(2, 3) complain(struct parser *p, const char *fmt, ...)
+static void PRINTF(3, 4)
+    complain(struct parser *p, enum users_fault fault, const char *fmt, ...)
 {
 	struct errbuf eb;
 	va_list ap;
@@ -183,7 +184,7 @@ static void PRINTF(2, 3) complain(struct parser *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(eb.text, sizeof(eb.text), fmt, ap);
 	va_end(ap);
-	p->complain(p->arg, p->line, eb.text);
+	p->complain(p->arg, fault, p->line, eb.text);
 }
 
 /* The value of `key` ("word=") among words that spaces part, or empty. */
@@ -228,7 +229,8 @@ take_ids(struct parser *p, const struct slice *f, struct user *u)
 	if (str_to_u32(f[PASSWD_UID], &u->uid) && u->uid != AUTH_NO_UID &&
 	    str_to_u32(f[PASSWD_GID], &u->gid) && u->gid != AUTH_NO_UID)
 		return true;
-	complain(p, "uid and gid must be numbers, or both be empty");
+	complain(
+	    p, USERS_LINE, "uid and gid must be numbers, or both be empty");
 	return false;
 }
 
@@ -238,15 +240,16 @@ is_line_good(struct parser *p, const struct slice *f)
 	const char *refused = extra_refused(f[PASSWD_EXTRA]);
 
 	if (f[PASSWD_HASH].p == NULL) {
-		complain(p, "there is no \":\" behind the name");
+		complain(p, USERS_LINE, "there is no \":\" behind the name");
 		return false;
 	}
 	if (f[PASSWD_HOME].n != 0 && f[PASSWD_HOME].p[0] != '/') {
-		complain(p, "the home directory must begin with \"/\"");
+		complain(
+		    p, USERS_LINE, "the home directory must begin with \"/\"");
 		return false;
 	}
 	if (refused != NULL) {
-		complain(p,
+		complain(p, USERS_LINE,
 		    "%s is not supported: nobody can sign in by this "
 		    "line",
 		    refused);
@@ -305,6 +308,17 @@ note_uses(struct users *u, const char *hash)
 			u->iterations[i] = keys.iterations;
 }
 
+static void
+complain_twice(struct parser *p, const char *name, unsigned line)
+{
+	char shown[128];
+
+	complain(p, USERS_TWICE,
+	    "the user %s stands on line %u already, which counts: take one of "
+	    "the two out",
+	    str_escape(shown, sizeof(shown), name, strlen(name)), line);
+}
+
 /* Takes the entry. */
 static enum err
 add(struct parser *p, struct entry *e)
@@ -320,13 +334,12 @@ add(struct parser *p, struct entry *e)
 	}
 	i = slot_of(u, e->user.name);
 	if (u->slot[i] != NULL) {
-		complain(p, "this user stands on line %u already, which counts",
-		    u->slot[i]->user.line);
+		complain_twice(p, e->user.name, u->slot[i]->user.line);
 		entry_free(e);
 		return E_OK;
 	}
 	if ((fault = scheme_check(e->user.hash, &eb)) == E_CONFIG)
-		complain(p, "%s", eb.text);
+		complain(p, USERS_LINE, "%s", eb.text);
 	if (fault == E_OK)
 		note_uses(u, e->user.hash);
 	if (u->costly == NULL && scheme_is_costly(e->user.hash))
@@ -349,12 +362,13 @@ parse_line(struct parser *p, struct slice line)
 	if (!passwd_split(line, f))
 		return E_OK;
 	if (memchr(line.p, '\0', line.n) != NULL) {
-		complain(p, "there is a NUL in it");
+		complain(p, USERS_LINE, "there is a NUL in it");
 		return E_OK;
 	}
 	if ((e = name_normalize(p->rule, f[PASSWD_NAME], name, &eb)) != E_OK) {
 		if (e == E_FORMAT)
-			complain(p, "this is no user name: %s", eb.text);
+			complain(
+			    p, USERS_LINE, "this is no user name: %s", eb.text);
 		return e == E_FORMAT ? E_OK : e;
 	}
 	if (!is_line_good(p, f) || !take_ids(p, f, &ids))

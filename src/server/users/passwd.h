@@ -27,8 +27,14 @@ struct user {
 struct sasl_mechanism;
 struct users;
 
-/* A line is not what it must be; such a line gives no user. */
-typedef void users_complain(void *arg, unsigned line, const char *what);
+enum users_fault {
+	USERS_LINE,  /* it is not what it must be */
+	USERS_TWICE, /* its user has one already, which counts */
+};
+
+/* What is said of a line that gives no user. */
+typedef void users_complain(
+    void *arg, enum users_fault fault, unsigned line, const char *what);
 
 /* Reads a whole file.  E_NOMEM only: bad lines are complained of. */
 enum err users_parse(struct users **users_r, struct slice text,
