@@ -12,7 +12,9 @@ import threading
 import drop
 
 libc = ctypes.CDLL(None, use_errno=True)
-GETATTR, STATFS, FLUSH, INIT, OPENDIR, READDIR = 3, 17, 25, 26, 27, 28
+LOOKUP, FORGET, GETATTR, OPEN, READ, STATFS, RELEASE = 1, 2, 3, 14, 15, 17, 18
+FLUSH, INIT, OPENDIR, READDIR, RELEASEDIR, BATCH_FORGET = 25, 26, 27, 28, 29, 42
+HEADER = struct.Struct("=IIQQIIII")
 MNT_DETACH = 2
 
 
@@ -22,6 +24,7 @@ def can_mount():
 
 class Fuse:
     """Mounted at `path` as fusermount would for that uid."""
+    more = ""  # options
 
     def __init__(self, path, uid, gid):
         self.path, self.uid, self.gid = path, uid, gid
@@ -30,7 +33,8 @@ class Fuse:
         self.kind = stat.S_IFMT(os.stat(path).st_mode)
         options = "fd=%d,rootmode=%o,user_id=%d,group_id=%d" % (
             self.fd, self.kind, uid, gid)
-        if libc.mount(b"owner", path.encode(), b"fuse", 0, options.encode()):
+        if libc.mount(b"owner", path.encode(), b"fuse", 0,
+                      (options + self.more).encode()):
             number = ctypes.get_errno()
             os.close(self.fd)
             raise OSError(number, "mount: " + os.strerror(number))
@@ -76,3 +80,91 @@ class Fuse:
         libc.umount2(self.path.encode(), MNT_DETACH)
         self.thread.join(10)
         os.close(self.fd)
+
+
+class Mail(Fuse):
+    """The messages of one folder, mounted by root for all; they are `owner`'s.
+    close() of a file waits while the user of who calls it is among `holding`."""
+    more = ",allow_other"
+
+    def __init__(self, path, messages, owner):
+        self.owner = owner
+        self.mail = dict(enumerate(messages, 2))  # by node
+        self.holding, self.held = set(), []
+        self.writing = threading.Lock()
+        super().__init__(path, 0, 0)
+
+    def node_attributes(self, node):
+        size, kind = 0, 0o40700
+        if node in self.mail:
+            size, kind = len(self.mail[node].stored), 0o100600
+        times = [drop.EPOCH] * 3
+        return struct.pack("=QQQQQQIIIIIIIIII", node, size, 8, *times, 0, 0, 0,
+                           kind, 1, *self.owner, 0, 4096, 0)
+
+    def find(self, name):
+        for node, message in self.mail.items():
+            if message.name.encode() == name:
+                return struct.pack("=QQQQII", node, 0, 3600, 3600, 0, 0) + \
+                    self.node_attributes(node)
+        raise FileNotFoundError
+
+    def names(self):
+        out = b""
+        for node, message in self.mail.items():
+            name = message.name.encode()
+            out += struct.pack("=QQII", node, node, len(name), 8) + name
+            out += bytes(-len(name) % 8)
+        return out
+
+    def said(self, opcode, node, body):
+        if opcode == LOOKUP:
+            return self.find(body.rstrip(b"\0"))
+        if opcode == GETATTR:
+            return struct.pack("=QII", 3600, 0, 0) + self.node_attributes(node)
+        if opcode in (OPEN, OPENDIR):
+            return struct.pack("=QII", node, 0, 0)
+        if opcode in (READ, READDIR):
+            _, offset, size = struct.unpack_from("=QQI", body)
+            if opcode == READ:
+                return self.mail[node].stored[offset:offset + size]
+            return self.names() if offset == 0 else b""
+        if opcode in (FLUSH, RELEASE, RELEASEDIR):
+            return b""
+        return self.answer(opcode)
+
+    def write(self, unique, error, said):
+        with self.writing:
+            try:
+                os.write(self.fd, struct.pack("=IiQ", 16 + len(said), error,
+                                              unique) + said)
+            except OSError:
+                pass  # it was interrupted
+
+    def serve(self):
+        while True:
+            try:
+                request = os.read(self.fd, 256 * 1024)
+            except OSError:
+                return  # unmounted
+            _, opcode, unique, node, uid, *_ = HEADER.unpack_from(request)
+            if opcode in (FORGET, BATCH_FORGET):
+                continue
+            if opcode == FLUSH and uid in self.holding:
+                self.held.append(unique)
+                continue
+            try:
+                said = self.said(opcode, node, request[HEADER.size:])
+                error = 0 if said is not None else -errno.ENOSYS
+            except FileNotFoundError:
+                said, error = b"", -errno.ENOENT
+            self.write(unique, error, said or b"")
+
+    def let_go(self):
+        self.holding = set()
+        while self.held:
+            self.write(self.held.pop(), 0, b"")
+
+    def stop(self):
+        self.let_go()
+        super().stop()

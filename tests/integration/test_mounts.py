@@ -1,4 +1,4 @@
-"""A mailbox on a file system that its owner has mounted."""
+"""A mailbox on a file system that its owner has mounted, or that root has."""
 import os
 
 import pytest
@@ -17,9 +17,9 @@ pytestmark = [
 def mount():
     mounted = []
 
-    def start(*args):
+    def start(*args, kind=fuse.Fuse):
         try:
-            mounted.append(fuse.Fuse(*args))
+            mounted.append(kind(*args))
         except OSError as e:
             pytest.skip(str(e))
         return mounted[-1]
@@ -63,3 +63,72 @@ def test_a_message(place, serve, login, mount):
     assert session.stat()[0] == 2
     session.quit()
     wait_until(lambda: "has mounted" in server.log_text())
+
+
+WORKER = 65533  # its user, by tests/serve
+
+
+@pytest.fixture
+def slow(place, serve, mount):
+    """slow(n, ...): a server, and the file system, of root, of the n messages of
+    "user"; "other" has his on the disk, in the same store."""
+    def start(n, **more):
+        mine = place.maildir()
+        other = place.maildir(drop.make(2, 4), name="other")
+        box = mount(mine + "/cur", [
+            drop.Message("cur", "%d.M1P1.host:2,S" % (drop.EPOCH + i),
+                         b"Subject: %d\n\n%d\n" % (i, i), 0, "")
+            for i in range(n)], place.owner, kind=fuse.Mail)
+        server = serve([("user", "secret", mine), ("other", "secret", other)],
+                       "workers = 1\n", **more)
+        return server, box
+    return start
+
+
+def await_held(box, number, who):
+    """So many processes wait in close(), and none of them in its loop."""
+    wait_until(lambda: len(box.held) >= number)
+    who.ok("NOOP")
+
+
+def test_close_that_waits(place, slow, login):
+    """It does not hold up the loops: of the store that has passed the file, and
+    of the worker that has read it."""
+    server, box = slow(40)
+    session, other = login(server), login(server, "other")
+    box.holding = {WORKER, place.owner[0]}
+    for n in range(1, 41):
+        assert session.retr(n) == drop.wire(box.mail[n + 1].stored)
+    await_held(box, 2, session)
+    assert len(other.retr(1)) > 0
+    other.quit()
+    login(server, "other").quit()
+    # What a session has held ahead is closed as it ends.
+    session.quit()
+    login(server).quit()
+    box.let_go()
+    login(server).quit()
+
+
+@pytest.mark.parametrize("role", ["worker", "store"])
+def test_close_that_waits_for_ever(place, slow, login, role):
+    """There is an end to what is kept so: then messages cannot be had, and
+    all else can."""
+    server, box = slow(400, wrap=("prlimit", "--nofile=400:400"))
+    session = login(server)
+    box.holding = {WORKER if role == "worker" else place.owner[0]}
+    for n in range(1, 401):
+        session.send("RETR %d\r\n" % n)
+        if not session.line().startswith(b"+OK"):
+            break
+        session.data()
+    assert 32 < n < 400
+    other = login(server, "other")
+    assert other.stat()[0] == 4
+    other.err("RETR 1", "SYS/TEMP")
+    session.ok("NOOP")
+    box.let_go()
+    wait_until(lambda: other.command("RETR 1").startswith(b"+OK")
+               and other.data())
+    other.quit()
+    session.quit()

@@ -122,7 +122,7 @@ attach(enum ipc_role role, uint16_t index)
 	ipc_begin(rig.ctl, IPC_ATTACH);
 	ipc_put_u8(rig.ctl, (uint8_t)role);
 	ipc_put_u16(rig.ctl, index);
-	ipc_put_fd(rig.ctl, fds[1], true);
+	ipc_put_fd(rig.ctl, fds[1], FD_CLOSED);
 	sent_before_others(rig.ctl);
 	return fds[0];
 }
@@ -145,7 +145,7 @@ send_users(const char *path)
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 		assert_true(fd >= 0);
-		ipc_put_fd(rig.ctl, fd, true);
+		ipc_put_fd(rig.ctl, fd, FD_CLOSED);
 	}
 	sent_before_others(rig.ctl);
 }
@@ -1769,7 +1769,7 @@ test_misbehaved(void **state)
 		case 5:
 			ipc_begin(c, IPC_SIGN_IN_END);
 			ipc_put_u64(c, 1);
-			ipc_put_fd(c, rig.log_fd, false);
+			ipc_put_fd(c, rig.log_fd, FD_STAYS);
 			break;
 		case 6:
 			begin_sign_in(1, IPC_APOP, 1, "::1");

@@ -361,7 +361,8 @@ send_fds(uint16_t type, unsigned n, int fd, bool take)
 	if (type == T_FDS)
 		ipc_put_u8(t.a, (uint8_t)n);
 	for (unsigned i = 0; i < n; i++)
-		ipc_put_fd(t.a, take ? dup(fd) : fd, take);
+		ipc_put_fd(
+		    t.a, take ? dup(fd) : fd, take ? FD_CLOSED : FD_STAYS);
 	return ipc_end(t.a);
 }
 

@@ -280,7 +280,7 @@ attach(enum ipc_role role, uint16_t index, struct end *end)
 	ipc_begin(kit.parent.c, IPC_ATTACH);
 	ipc_put_u8(kit.parent.c, (uint8_t)role);
 	ipc_put_u16(kit.parent.c, index);
-	ipc_put_fd(kit.parent.c, fd[1], true);
+	ipc_put_fd(kit.parent.c, fd[1], FD_CLOSED);
 	send_end(&kit.parent);
 }
 

@@ -32,7 +32,7 @@ put_field(struct ipc_chan *c, const struct ipc_field *f, const char *from)
 	case FIELD_IS_ENUM: ipc_put_u32(c, *(const unsigned *)v); break;
 	case FIELD_IS_STR: ipc_put_str(c, v); break;
 	case FIELD_IS_TEXT: put_text(c, *(char *const *)v); break;
-	case FIELD_IS_FD: ipc_put_fd(c, *(const int *)v, false); break;
+	case FIELD_IS_FD: ipc_put_fd(c, *(const int *)v, FD_STAYS); break;
 	case FIELD_IS_ROWS: put_rows(c, f, from); break;
 	}
 }

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/close_later.h"
 
 /* What may wait in a channel: beyond the first, clients are not read. */
 enum { QUEUE_FULL = 256 * 1024, QUEUE_MAX = 4 * 1024 * 1024 };
@@ -22,7 +23,7 @@ struct out_msg {
 
 struct out_fd {
 	int fd;
-	bool take;
+	enum fd_fate fate;
 };
 
 /* A queue of small things; entries leave at the front. */
@@ -211,10 +212,19 @@ ipc_put_str(struct ipc_chan *c, const char *s)
 	ipc_put_bytes(c, s, strlen(s));
 }
 
-void
-ipc_put_fd(struct ipc_chan *c, int fd, bool take_it)
+static void
+let_go(const struct out_fd *f)
 {
-	struct out_fd f = { fd, take_it };
+	if (f->fate == FD_CLOSED)
+		close(f->fd);
+	else if (f->fate == FD_CLOSED_LATER)
+		close_later(f->fd);
+}
+
+void
+ipc_put_fd(struct ipc_chan *c, int fd, enum fd_fate fate)
+{
+	struct out_fd f = { fd, fate };
 
 	if (c->begin_err == E_OK && c->begin_fds == IPC_FDS)
 		c->begin_err = E_FULL;
@@ -222,8 +232,8 @@ ipc_put_fd(struct ipc_chan *c, int fd, bool take_it)
 		c->begin_err = buf_put(&c->fds, &f, sizeof(f));
 	if (c->begin_err == E_OK)
 		c->begin_fds++;
-	else if (take_it)
-		close(fd);
+	else
+		let_go(&f);
 }
 
 enum err
@@ -242,8 +252,7 @@ ipc_end(struct ipc_chan *c)
 		struct out_fd f;
 
 		buf_unput(&c->fds, &f, sizeof(f));
-		if (f.take)
-			close(f.fd);
+		let_go(&f);
 	}
 	return c->begin_err;
 }
@@ -257,8 +266,7 @@ drop_fds(struct ipc_chan *c, unsigned n)
 		struct out_fd f;
 
 		memcpy(&f, buf_data(&c->fds), sizeof(f));
-		if (f.take)
-			close(f.fd);
+		let_go(&f);
 		buf_consume(&c->fds, sizeof(f));
 	}
 }
@@ -408,7 +416,7 @@ handle(const struct ipc_rules *rules, uint8_t phase, void *arg, const void *msg,
 	    in.left <= r->max && in.nfds <= r->max_fds)
 		e = r->take(arg, &in);
 	for (unsigned i = in.fds_taken; i < in.nfds; i++)
-		close(in.fds[i]);
+		close_later(in.fds[i]);
 	return e;
 }
 
@@ -427,7 +435,7 @@ static void
 close_all(struct came_fds *came)
 {
 	while (came->n > 0)
-		close(came->fd[--came->n]);
+		close_later(came->fd[--came->n]);
 }
 
 /* Copies the descriptors of a received message.  False: the sender has put in

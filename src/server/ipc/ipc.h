@@ -77,9 +77,14 @@ void ipc_put_u32(struct ipc_chan *c, uint32_t v);
 void ipc_put_u64(struct ipc_chan *c, uint64_t v);
 void ipc_put_bytes(struct ipc_chan *c, const void *p, size_t n);
 void ipc_put_str(struct ipc_chan *c, const char *s);
-/* The channel duplicates nothing: fd is sent when the message leaves, and
- * closed then (or with the channel) if `take`. */
-void ipc_put_fd(struct ipc_chan *c, int fd, bool take);
+/* The channel duplicates nothing: fd is sent when the message leaves, and this
+ * is done with it then, or with the channel. */
+enum fd_fate {
+	FD_STAYS, /* it stays the caller's */
+	FD_CLOSED,
+	FD_CLOSED_LATER, /* by close_later() */
+};
+void ipc_put_fd(struct ipc_chan *c, int fd, enum fd_fate fate);
 enum err ipc_end(struct ipc_chan *c) NODISCARD;
 
 /* What a channel may receive. */

@@ -53,7 +53,7 @@ hand(struct child *c, const struct child *other, int fd)
 	ipc_begin(c->chan, IPC_ATTACH);
 	ipc_put_u8(c->chan, (uint8_t)other->role);
 	ipc_put_u16(c->chan, other->index);
-	ipc_put_fd(c->chan, fd, true);
+	ipc_put_fd(c->chan, fd, FD_CLOSED);
 	return ipc_end(c->chan);
 }
 
@@ -116,7 +116,7 @@ child_tell_users(struct child *auth)
 		    p->conf->users, eb.text);
 	ipc_begin(auth->chan, IPC_USERS);
 	if (fd >= 0)
-		ipc_put_fd(auth->chan, fd, true);
+		ipc_put_fd(auth->chan, fd, FD_CLOSED);
 	send_end(auth);
 }
 
@@ -217,9 +217,9 @@ child_tell_client_ca(struct child *c)
 		return;
 	}
 	ipc_begin(c->chan, IPC_CLIENT_CA);
-	ipc_put_fd(c->chan, ca, true);
+	ipc_put_fd(c->chan, ca, FD_CLOSED);
 	if (crl >= 0)
-		ipc_put_fd(c->chan, crl, true);
+		ipc_put_fd(c->chan, crl, FD_CLOSED);
 	send_end(c);
 }
 

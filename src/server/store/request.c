@@ -3,8 +3,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/close_later.h"
 #include "base/log.h"
 #include "server/store/made.h"
 #include "server/store/op.h"
@@ -15,13 +15,16 @@ enum {
 	NOTED_MAX = OPS_MAX / 2, /* doubts: they leave room for what is asked */
 };
 
-/* NULL if there is no memory or the session has asked for too much at a time.
- * Its client decides that, so it is no fault of the worker: the answer is
- * that it cannot be had now. */
+/* NULL if there is no memory, or the session has asked for too much at a time,
+ * or a file system does not let go of its files.  None of that is a fault of
+ * the worker: the answer is that it cannot be had now. */
 static struct op *
 op_for(struct claim *c, void (*run)(struct job *), void (*done)(struct job *))
 {
-	return c->ops < OPS_MAX ? op_new(c, run, done, false) : NULL;
+	return c->ops < OPS_MAX &&
+		       close_later_waiting() < c->worker->store->closing_max
+		   ? op_new(c, run, done, false)
+		   : NULL;
 }
 
 /* ---- the index ---- */
@@ -51,13 +54,13 @@ answer_view(struct claim *c, enum err e, int fd, uint64_t end)
 
 	if (!store_answer_begin(c->worker, IPC_INDEX_IS, c->sid)) {
 		if (e == E_OK)
-			close(fd);
+			close_later(fd);
 		return;
 	}
 	ipc_put_u8(chan, e == E_OK);
 	ipc_put_u64(chan, e == E_OK ? end : 0);
 	if (e == E_OK)
-		ipc_put_fd(chan, fd, true);
+		ipc_put_fd(chan, fd, FD_CLOSED_LATER);
 	store_answer_end(c->worker);
 }
 
@@ -105,6 +108,13 @@ now_fetch(struct op *op)
 	return op->fetch.done;
 }
 
+/* What lies in memory is given back at once: it is counted. */
+static enum fd_fate
+fate(const struct hold_message *m)
+{
+	return m->made != 0 ? FD_CLOSED : FD_CLOSED_LATER;
+}
+
 static void
 answer_fetch(struct claim *c, const struct hold_message *m, size_t n)
 {
@@ -125,9 +135,9 @@ answer_fetch(struct claim *c, const struct hold_message *m, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		c->made += m[i].made;
 		if (m[i].status == FETCH_OK && told)
-			ipc_put_fd(chan, m[i].fd, true);
+			ipc_put_fd(chan, m[i].fd, fate(&m[i]));
 		else if (m[i].status == FETCH_OK)
-			close(m[i].fd);
+			close_later(m[i].fd);
 	}
 	if (told)
 		store_answer_end(c->worker);

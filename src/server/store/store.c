@@ -4,10 +4,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/close_later.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "server/store/claim.h"
@@ -291,6 +293,18 @@ static const char *const calls[] = { "fdatasync", "fstat", "fsync", "ftruncate",
 	"mkdirat", "newfstatat", "openat", "openat2", "pread64", "preadv2",
 	"pwrite64", "renameat", "renameat2", "sysinfo", "unlinkat" };
 
+/* A quarter of the descriptors is for work on mail: see conf/check.c. */
+static void
+budget_fds(struct store *st)
+{
+	struct rlimit lim;
+
+	st->closing_max = 2 * CLOSE_LATER_MANY;
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 &&
+	    lim.rlim_cur / 4 > st->closing_max)
+		st->closing_max = (unsigned)(lim.rlim_cur / 4);
+}
+
 static void
 store_start(struct store *st)
 {
@@ -300,6 +314,7 @@ store_start(struct store *st)
 	if (st->loop == NULL)
 		fatal("ev=start error=\"no event loop\"");
 	idle_init(st);
+	budget_fds(st);
 	if (!mounts_open())
 		log_line(
 		    LOG_WARNING, "ev=mounts error=\"%s\"", strerror(errno));
@@ -307,7 +322,8 @@ store_start(struct store *st)
 	st->stop.data = st;
 	/* Landlock holds for threads that are started after it. */
 	role_enter(&st->conf.role, st->conf.absent ? NULL : st->conf.root);
-	if (pool_new(&st->pool, st->loop, st->conf.threads, &eb) != E_OK)
+	if (pool_new(&st->pool, st->loop, st->conf.threads, &eb) != E_OK ||
+	    close_later_start(st->loop, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
 	role_limit(calls, sizeof(calls) / sizeof(calls[0]));
 }
@@ -324,6 +340,7 @@ store_finish(struct store *st)
 	ipc_close(st->auth);
 	ipc_close(st->role.parent);
 	pool_free(st->pool);
+	close_later_end();
 	log_flush();
 	ev_loop_destroy(st->loop);
 }

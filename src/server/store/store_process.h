@@ -28,8 +28,9 @@ struct store {
 	LIST_HEAD(, store_worker) workers;
 	LIST_HEAD(, maildrop) maildrops[MAILDROP_BUCKETS];
 	unsigned n_sessions;
-	bool stopping; /* no new sessions; ends when there is none */
-	bool overtime; /* the deadline for that is over */
+	unsigned closing_max; /* descriptors of mail that are not closed yet */
+	bool stopping;        /* no new sessions; ends when there is none */
+	bool overtime;        /* the deadline for that is over */
 	ev_timer idle, stop;
 };
 

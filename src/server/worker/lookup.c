@@ -9,8 +9,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/close_later.h"
 #include "base/log.h"
 #include "server/ipc/index.h"
 #include "server/ipc/proto.h"
@@ -38,7 +38,7 @@ void
 lookup_close(struct session *s)
 {
 	if (s->lookup != NULL && s->lookup->fd >= 0)
-		close(s->lookup->fd);
+		close_later(s->lookup->fd);
 	free(s->lookup);
 	s->lookup = NULL;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/close_later.h"
 #include "base/log.h"
 #include "pop3/wire.h"
 #include "server/ipc/proto.h"
@@ -62,11 +62,14 @@ fetched_close(struct session *s, struct fetched *f)
 {
 	if (f->fd < 0)
 		return;
-	close(f->fd);
+	if (f->made) {
+		close(f->fd); /* first: the store counts on it */
+		session_closed(s, f->stored);
+	} else {
+		close_later(f->fd);
+	}
 	f->fd = -1;
 	s->worker->fds_held--;
-	if (f->made)
-		session_closed(s, f->stored);
 }
 
 static void
@@ -129,6 +132,14 @@ retrieve_close(struct session *s)
 	s->retrieval = NULL;
 }
 
+/* More descriptors wait to be closed than may be held: some file system does
+ * not let go of its files. */
+static bool
+is_stuck(const struct worker *w)
+{
+	return close_later_waiting() >= w->fds_max + 2 * CLOSE_LATER_MANY;
+}
+
 /* Room for n more descriptors, perhaps at the cost of sessions that are still;
  * false: there is not, one at a time then. */
 static bool
@@ -143,7 +154,7 @@ make_room(struct session *s, unsigned n)
 		if (still != s->retrieval)
 			window_release(still);
 	}
-	return w->fds_held + n <= w->fds_max;
+	return w->fds_held + close_later_waiting() + n <= w->fds_max;
 }
 
 /* ---- asking ---- */
@@ -178,6 +189,8 @@ ask_messages(struct session *s, uint32_t msgno)
 	uint8_t n = 0;
 	enum err e;
 
+	if (is_stuck(s->worker))
+		return E_FULL;
 	/* A client that pipelines has said what it wants. */
 	if (waiting > WINDOW_MAX)
 		waiting = WINDOW_MAX;

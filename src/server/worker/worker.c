@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/close_later.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "net/tls.h"
@@ -338,7 +339,8 @@ worker_start(struct worker *w)
 	budget_fds(w);
 	map_counts(w);
 	role_enter(&w->conf.role, NULL);
-	if (pool_new(&w->readers, w->loop, READERS, &eb) != E_OK)
+	if (pool_new(&w->readers, w->loop, READERS, &eb) != E_OK ||
+	    close_later_start(w->loop, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
 	/* Auth says at once what can be offered: worker_messages.c.  Without it
 	 * sign-ins fail, but in words. */

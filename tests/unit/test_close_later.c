@@ -1,0 +1,203 @@
+/* Closing on a thread: what waits holds up no loop, and all is closed once. */
+#include <arpa/inet.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/close_later.h"
+
+enum { DEADLINE = 60, PIPES = 100 };
+
+static struct ev_loop *loop;
+
+static int
+begin(void **state)
+{
+	struct errbuf eb;
+
+	loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	assert_non_null(loop);
+	assert_int_equal(close_later_start(loop, &eb), E_OK);
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	close_later_end();
+	ev_loop_destroy(loop);
+	return 0;
+}
+
+/* The end to read; the other one is to be closed later. */
+static int
+open_pipe(int *w_r)
+{
+	int fd[2];
+
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	*w_r = fd[1];
+	return fd[0];
+}
+
+static bool
+is_closed(int reader, int ms)
+{
+	struct pollfd p = { .fd = reader };
+
+	return poll(&p, 1, ms) == 1 && (p.revents & POLLHUP) != 0;
+}
+
+static void
+on_deadline(struct ev_loop *l, ev_timer *w, int revents)
+{
+	fail_msg("time is over");
+}
+
+static void
+turn_until_closed(void)
+{
+	ev_timer deadline;
+
+	ev_timer_init(&deadline, on_deadline, DEADLINE, 0.);
+	ev_timer_start(loop, &deadline);
+	while (close_later_waiting() != 0)
+		ev_run(loop, EVRUN_ONCE);
+	ev_timer_stop(loop, &deadline);
+}
+
+static void
+test_one(void **state)
+{
+	int w, r = open_pipe(&w);
+
+	close_later(w);
+	assert_int_equal(close_later_waiting(), 1);
+	assert_false(is_closed(r, 0));
+	turn_until_closed();
+	assert_true(is_closed(r, 0));
+	close(r);
+	/* The loop rests then. */
+	ev_run(loop, EVRUN_ONCE);
+	assert_int_equal(ev_pending_count(loop), 0);
+}
+
+/* The thread begins when there are many, whether or not the loop turns. */
+static void
+test_many(void **state)
+{
+	int r[PIPES], w[PIPES];
+
+	for (int i = 0; i < PIPES; i++)
+		r[i] = open_pipe(&w[i]);
+	for (int i = 0; i < CLOSE_LATER_MANY; i++)
+		close_later(w[i]);
+	for (int i = 0; i < CLOSE_LATER_MANY; i++)
+		assert_true(is_closed(r[i], DEADLINE * 1000));
+	for (int i = CLOSE_LATER_MANY; i < PIPES; i++)
+		close_later(w[i]);
+	turn_until_closed();
+	for (int i = 0; i < PIPES; i++) {
+		assert_true(is_closed(r[i], 0));
+		close(r[i]);
+	}
+}
+
+/* A socket whose close() waits until the other end, *peer_r, takes what was
+ * sent, or closes. */
+static int
+lingering(int *peer_r)
+{
+	static const char octets[64 * 1024];
+	struct linger wait = { .l_onoff = 1, .l_linger = DEADLINE };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(at);
+	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(l, (struct sockaddr *)&at, n), 0);
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(getsockname(l, (struct sockaddr *)&at, &n), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, n), 0);
+	assert_true((*peer_r = accept(l, NULL, NULL)) >= 0);
+	close(l);
+	while (send(fd, octets, sizeof(octets), MSG_DONTWAIT) > 0)
+		;
+	assert_int_equal(
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &wait, sizeof(wait)), 0);
+	return fd;
+}
+
+static void
+on_tick(struct ev_loop *l, ev_timer *w, int revents)
+{
+	unsigned *ticks = w->data;
+
+	if (++*ticks == 10)
+		ev_break(l, EVBREAK_ALL);
+}
+
+static void
+test_one_that_waits(void **state)
+{
+	unsigned ticks = 0;
+	ev_timer tick;
+	int peer, w, r = open_pipe(&w), fd = lingering(&peer);
+
+	close_later(fd);
+	close_later(w);
+	ev_timer_init(
+	    &tick, on_tick, CLOSE_LATER_MS / 1e3, CLOSE_LATER_MS / 1e3);
+	tick.data = &ticks;
+	ev_timer_start(loop, &tick);
+	ev_run(loop, 0);
+	ev_timer_stop(loop, &tick);
+	assert_int_equal(close_later_waiting(), 2);
+	assert_false(is_closed(r, 0));
+	close(peer);
+	turn_until_closed();
+	assert_true(is_closed(r, 0));
+	close(r);
+}
+
+static void
+test_end(void **state)
+{
+	int w, r = open_pipe(&w);
+
+	close_later(w);
+	close_later_end();
+	assert_true(is_closed(r, 0));
+	close(r);
+	assert_int_equal(close_later_waiting(), 0);
+	/* Without a thread. */
+	r = open_pipe(&w);
+	close_later(w);
+	assert_true(is_closed(r, 0));
+	close(r);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_one, begin, end),
+		cmocka_unit_test_setup_teardown(test_many, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    test_one_that_waits, begin, end),
+		cmocka_unit_test_setup_teardown(test_end, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
