@@ -92,3 +92,24 @@ def test_back_while_it_goes(server, login, connect):
             assert session.line().startswith(b"+OK")
             session.close()
     assert not server.events("misbehaved")
+
+
+def test_groups_of_one_user(place, serve, login):
+    """Two groups, two stores: neither runs as the other's."""
+    users = []
+    for name, gid in ("one", FIRST + 1), ("two", FIRST + 2):
+        box = os.path.join(place.path, name)
+        drop.write(box, drop.make(8, 2), (FIRST, gid))
+        os.chown(box, FIRST, gid)
+        users.append((name, "secret", box))
+    server = serve(users)
+    sessions = [login(server, name) for name in ("one", "two")]
+    groups = set()
+    for pid in server.roles("store"):
+        with open("/proc/%d/status" % pid) as f:
+            groups.add(tuple(re.search(r"Gid:(.*)", f.read()).group(1).split()))
+    assert groups == {(str(gid),) * 4 for gid in (FIRST + 1, FIRST + 2)}
+    for session in sessions:
+        session.ok("DELE 1")
+        session.quit()
+    assert [login(server, name).stat()[0] for name in ("one", "two")] == [1, 1]

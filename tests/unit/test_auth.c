@@ -128,11 +128,12 @@ attach(enum ipc_role role, uint16_t index)
 }
 
 static void
-store_is(uint16_t index, uint32_t uid)
+store_is(uint16_t index, uint32_t uid, uint32_t gid)
 {
 	ipc_begin(rig.ctl, IPC_STORE_IS);
 	ipc_put_u16(rig.ctl, index);
 	ipc_put_u32(rig.ctl, uid);
+	ipc_put_u32(rig.ctl, gid);
 	sent_before_others(rig.ctl);
 }
 
@@ -398,6 +399,7 @@ static const char users[] =
     "odd:{FOO}x\n"
     "own:{PLAIN}secret:1000:1001::/srv/mail/own::userdb_mail=maildir:~/M\n"
     "own2:{PLAIN}secret:1000:1001::/srv/mail/own2::userdb_mail=maildir:~/M\n"
+    "own3:{PLAIN}secret:1000:1002::/srv/mail/own3::userdb_mail=maildir:~/M\n"
     "root:{PLAIN}secret:0:0::::userdb_mail=maildir:/srv/mail/r\n"
     "low:{PLAIN}secret:499:499::::userdb_mail=maildir:/srv/mail/l\n"
     "same:{PLAIN}secret:5000:5000\n"
@@ -1034,10 +1036,11 @@ expect_wanted(uint32_t uid, uint32_t gid)
 }
 
 static void
-no_store(uint32_t uid)
+no_store(uint32_t uid, uint32_t gid)
 {
 	ipc_begin(rig.ctl, IPC_NO_STORE);
 	ipc_put_u32(rig.ctl, uid);
+	ipc_put_u32(rig.ctl, gid);
 	ipc_put_str(rig.ctl, "no such thing");
 	sent(rig.ctl);
 }
@@ -1053,7 +1056,7 @@ test_own_store(void **state)
 	expect_wanted(1000, 1001);
 	pass(2, "own2", "secret");
 	assert_silent(rig.ctl_fd, QUIET); /* it is on its way */
-	store_is(7, 1000);
+	store_is(7, 1000, 1001);
 	fd = attach(ROLE_STORE, 7);
 	o = opened_at(fd, 1);
 	assert_string_equal(o.mail, "maildir:/srv/mail/own/M");
@@ -1065,10 +1068,35 @@ test_own_store(void **state)
 	usleep(QUIET * 1000);
 	pass(4, "own", "secret");
 	expect_wanted(1000, 1001);
-	store_is(8, 1000);
+	store_is(8, 1000, 1001);
 	fd = attach(ROLE_STORE, 8);
 	opened_at(fd, 4);
 	close(fd);
+}
+
+/* Of one uid, but not of one group. */
+static void
+test_own_group(void **state)
+{
+	int one, two;
+
+	(void)state;
+	pass(1, "own", "secret");
+	expect_wanted(1000, 1001);
+	pass(2, "own3", "secret");
+	expect_wanted(1000, 1002);
+	store_is(7, 1000, 1002);
+	two = attach(ROLE_STORE, 7);
+	opened_at(two, 2);
+	store_is(8, 1000, 1001);
+	one = attach(ROLE_STORE, 8);
+	opened_at(one, 1);
+	pass(3, "own3", "secret");
+	opened_at(two, 3);
+	pass(4, "own", "secret");
+	opened_at(one, 4);
+	close(one);
+	close(two);
 }
 
 static void
@@ -1103,7 +1131,7 @@ test_idle_store(void **state)
 	expect_wanted(1000, 1001);
 	say_idle(8);
 	assert_silent(rig.ctl_fd, QUIET);
-	store_is(7, 1000);
+	store_is(7, 1000, 1001);
 	fd = attach(ROLE_STORE, 7);
 	opened_at(fd, 1);
 	say_idle(7);
@@ -1124,8 +1152,9 @@ test_no_store(void **state)
 	pass(1, "own", "secret");
 	pass(2, "own2", "secret");
 	expect_wanted(1000, 1001);
-	no_store(999); /* nobody wanted it */
-	no_store(1000);
+	no_store(999, 1001); /* nobody wanted it */
+	no_store(1000, 1002);
+	no_store(1000, 1001);
 	refused(1, SIGN_IN_TEMPORARY, "no-store");
 	refused(2, SIGN_IN_TEMPORARY, "no-store");
 	t = clock_ms();
@@ -1174,7 +1203,7 @@ test_store_dies(void **state)
 	rig.store_fd[store] = attach(ROLE_STORE, (uint16_t)store);
 	refused(3, SIGN_IN_TEMPORARY, NULL);
 	assert_silent(rig.pop3_fd[0], QUIET);
-	no_store(1000);
+	no_store(1000, 1001);
 	refused(2, SIGN_IN_TEMPORARY, "no-store");
 }
 
@@ -1793,7 +1822,7 @@ test_misbehaved(void **state)
 		/* The others go on. */
 		succeeds(100 + i, "anna", "secret");
 	}
-	no_store(1000);
+	no_store(1000, 1001);
 	assert_silent(rig.pop3_fd[1], QUIET);
 	assert_int_equal(write(rig.store_fd[0], "x", 1), 1);
 	expect_misbehaved(ROLE_STORE, 0, rig.store_fd[0]);
@@ -1846,7 +1875,7 @@ test_pop3_dies(void **state)
 	ipc_close(rig.pop3[1]);
 	usleep(QUIET * 1000);
 	send_users(NULL);
-	no_store(1000);
+	no_store(1000, 1001);
 	rig.pop3_fd[1] = attach(ROLE_WORKER, 1);
 	rig.pop3[1] = ipc_open(rig.loop, rig.pop3_fd[1], &no_rules, NULL, true);
 	assert_silent(rig.pop3_fd[1], QUIET);
@@ -1909,6 +1938,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_cheap_takes_as_long, set_up, tear_down),
 		TEST(test_own_store),
+		TEST(test_own_group),
 		TEST(test_idle_store),
 		TEST(test_no_store),
 		TEST(test_store_down),

@@ -66,35 +66,35 @@ static enum err
 take_store_is(void *arg, struct ipc_in *in)
 {
 	uint16_t index = ipc_get_u16(in);
-	uint32_t uid = ipc_get_u32(in);
+	struct owner owner = ipc_get_owner(in);
 	enum err e = ipc_get_end(in);
 
-	return e == E_OK ? store_named(arg, index, uid) : e;
+	return e == E_OK ? store_named(arg, index, owner) : e;
 }
 
 static enum err
 take_no_store(void *arg, struct ipc_in *in)
 {
-	uint32_t uid = ipc_get_u32(in);
+	struct owner owner = ipc_get_owner(in);
 	struct slice why = ipc_get_slice(in);
 	enum err e = ipc_get_end(in);
 
 	if (e != E_OK)
 		return e;
-	log_line(LOG_FAULT, "ev=no-store uid=%u error=\"%.*s\"", uid,
-	    (int)why.n, why.p);
-	store_denied(arg, uid);
+	log_line(LOG_FAULT, "ev=no-store uid=%u gid=%u error=\"%.*s\"",
+	    owner.uid, owner.gid, (int)why.n, why.p);
+	store_denied(arg, owner);
 	return E_OK;
 }
 
 static enum err
 take_stores_full(void *arg, struct ipc_in *in)
 {
-	uint32_t uid = ipc_get_u32(in);
+	struct owner owner = ipc_get_owner(in);
 	enum err e = ipc_get_end(in);
 
 	if (e == E_OK)
-		stores_full(arg, uid);
+		stores_full(arg, owner);
 	return e;
 }
 
@@ -128,9 +128,9 @@ auth_signins(const void *arg)
 static const struct ipc_rule parent_rule[] = {
 	{ IPC_CLIENT_CA, 1, 2, 0, take_client_ca },
 	{ IPC_USERS, 1, 1, 0, take_users },
-	{ IPC_STORE_IS, 1, 0, 6, take_store_is },
+	{ IPC_STORE_IS, 1, 0, 10, take_store_is },
 	{ IPC_NO_STORE, 1, 0, 1024, take_no_store },
-	{ IPC_STORES_FULL, 1, 0, 4, take_stores_full },
+	{ IPC_STORES_FULL, 1, 0, 8, take_stores_full },
 	{ IPC_IDLE, 1, 0, 2, take_idle },
 	{ IPC_WHERE, 1, 0, 8 + 4 + 4 * NAME_MAX_OCTETS, take_where },
 };

@@ -33,11 +33,11 @@ on_store(struct store_wait *w, struct store *store, const char *why)
 }
 
 static void
-wait_for_store(struct signin *s, uint32_t uid, uint32_t gid)
+wait_for_store(struct signin *s, struct owner owner)
 {
 	s->state = PLACING;
 	s->store.done = on_store;
-	if (store_wait(s->auth, &s->store, uid, gid) != E_OK)
+	if (store_wait(s->auth, &s->store, owner) != E_OK)
 		signin_refuse(s, SIGN_IN_TEMPORARY, "store-queue");
 }
 
@@ -52,7 +52,7 @@ place_account(struct signin *s, const struct account *at)
 	else if (store_is_shared(s->auth, at))
 		signin_refuse(s, SIGN_IN_TEMPORARY, "store-down");
 	else
-		wait_for_store(s, at->uid, at->gid);
+		wait_for_store(s, (struct owner){ at->uid, at->gid });
 }
 
 static void

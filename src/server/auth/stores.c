@@ -19,15 +19,15 @@ struct store {
 	LIST_ENTRY(store) entry;
 	struct auth *auth;
 	struct ipc_chan *chan;
-	uint32_t uid;    /* AUTH_NO_UID: one of mail_uid's */
 	uint32_t serial; /* of this life; 0: not attached */
 	ev_tstamp given; /* when it was last given a session */
 	ev_tstamp busy;  /* when it last said that it cannot go */
 	uint16_t index;
+	struct owner owner; /* AUTH_NO_UID: one of mail_uid's */
 	/* It is asked to go for this user's sake, and given no session until it
 	 * has answered. */
 	bool retiring;
-	uint32_t next_uid, next_gid;
+	struct owner next;
 };
 
 static struct store *
@@ -71,50 +71,48 @@ on_deadline(struct ev_loop *loop, ev_timer *t, int revents)
 }
 
 static struct store_wait *
-wait_find(const struct auth *a, uint32_t uid)
+wait_find(const struct auth *a, struct owner owner)
 {
 	struct store_wait *w;
 
 	TAILQ_FOREACH (w, &a->store_waits, entry)
-		if (w->uid == uid)
+		if (owner_same(w->owner, owner))
 			return w;
 	return NULL;
 }
 
 static enum err
-want(struct auth *a, uint32_t uid, uint32_t gid)
+want(struct auth *a, struct owner owner)
 {
 	ipc_begin(a->role.parent, IPC_STORE_WANTED);
-	ipc_put_u32(a->role.parent, uid);
-	ipc_put_u32(a->role.parent, gid);
+	ipc_put_owner(a->role.parent, owner);
 	return ipc_end(a->role.parent);
 }
 
 /* Is the user's own store asked to go?  Its answer decides. */
 static bool
-is_retiring(const struct auth *a, uint32_t uid)
+is_retiring(const struct auth *a, struct owner owner)
 {
 	struct store *st;
 
 	LIST_FOREACH (st, &a->stores, entry)
-		if (st->uid == uid && st->retiring)
+		if (owner_same(st->owner, owner) && st->retiring)
 			return true;
 	return false;
 }
 
 enum err
-store_wait(struct auth *a, struct store_wait *w, uint32_t uid, uint32_t gid)
+store_wait(struct auth *a, struct store_wait *w, struct owner owner)
 {
 	enum err e;
 
 	if (a->n_store_waits >= STORE_WAITS_MAX)
 		return E_FULL;
-	if (wait_find(a, uid) == NULL && !is_retiring(a, uid) &&
-	    (e = want(a, uid, gid)) != E_OK)
+	if (wait_find(a, owner) == NULL && !is_retiring(a, owner) &&
+	    (e = want(a, owner)) != E_OK)
 		return e;
 	w->auth = a;
-	w->uid = uid;
-	w->gid = gid;
+	w->owner = owner;
 	TAILQ_INSERT_TAIL(&a->store_waits, w, entry);
 	a->n_store_waits++;
 	ev_now_update(a->loop);
@@ -125,30 +123,28 @@ store_wait(struct auth *a, struct store_wait *w, uint32_t uid, uint32_t gid)
 }
 
 static void
-wake(struct auth *a, uint32_t uid, struct store *st, const char *why)
+wake(struct auth *a, struct owner owner, struct store *st, const char *why)
 {
 	struct store_wait *w;
 
-	while ((w = wait_find(a, uid)) != NULL) {
+	while ((w = wait_find(a, owner)) != NULL) {
 		store_wait_cancel(w);
 		w->done(w, st, why);
 	}
 }
 
 void
-store_denied(struct auth *a, uint32_t uid)
+store_denied(struct auth *a, struct owner owner)
 {
-	wake(a, uid, NULL, "no-store");
+	wake(a, owner, NULL, "no-store");
 }
 
 /* Asks the parent once more, if somebody still waits. */
 static void
-want_again(struct auth *a, uint32_t uid)
+want_again(struct auth *a, struct owner owner)
 {
-	struct store_wait *w = wait_find(a, uid);
-
-	if (w != NULL && want(a, uid, w->gid) != E_OK)
-		wake(a, uid, NULL, "store-queue");
+	if (wait_find(a, owner) != NULL && want(a, owner) != E_OK)
+		wake(a, owner, NULL, "store-queue");
 }
 
 /* ---- making room for another user's ---- */
@@ -161,7 +157,7 @@ longest_idle(const struct auth *a)
 	struct store *st, *found = NULL;
 
 	LIST_FOREACH (st, &a->stores, entry)
-		if (st->uid != AUTH_NO_UID && st->chan != NULL &&
+		if (st->owner.uid != AUTH_NO_UID && st->chan != NULL &&
 		    !st->retiring && ev_now(a->loop) - st->busy >= BUSY &&
 		    (found == NULL || st->given < found->given))
 			found = st;
@@ -169,40 +165,38 @@ longest_idle(const struct auth *a)
 }
 
 void
-stores_full(struct auth *a, uint32_t uid)
+stores_full(struct auth *a, struct owner owner)
 {
-	struct store_wait *w = wait_find(a, uid);
 	struct store *st = longest_idle(a);
 
-	if (w == NULL)
+	if (wait_find(a, owner) == NULL)
 		return;
 	if (st == NULL) {
-		log_line(LOG_WARNING, "ev=stores-full uid=%u", uid);
-		wake(a, uid, NULL, "stores-full");
+		log_line(LOG_WARNING, "ev=stores-full uid=%u gid=%u", owner.uid,
+		    owner.gid);
+		wake(a, owner, NULL, "stores-full");
 		return;
 	}
 	st->retiring = true;
-	st->next_uid = uid;
-	st->next_gid = w->gid;
+	st->next = owner;
 	ipc_begin(st->chan, IPC_RETIRE);
 	if (ipc_end(st->chan) != E_OK)
-		wake(a, uid, NULL, "store-queue");
+		wake(a, owner, NULL, "store-queue");
 }
 
 static void
 replace(struct store *st)
 {
 	struct auth *a = st->auth;
-	uint32_t uid = st->uid;
+	struct owner owner = st->owner;
 
 	ipc_begin(a->role.parent, IPC_REPLACE);
 	ipc_put_u16(a->role.parent, st->index);
-	ipc_put_u32(a->role.parent, st->next_uid);
-	ipc_put_u32(a->role.parent, st->next_gid);
+	ipc_put_owner(a->role.parent, st->next);
 	if (ipc_end(a->role.parent) != E_OK)
-		wake(a, st->next_uid, NULL, "store-queue");
+		wake(a, st->next, NULL, "store-queue");
 	store_free(st);
-	want_again(a, uid);
+	want_again(a, owner);
 }
 
 static enum err
@@ -220,8 +214,8 @@ take_retired(void *arg, struct ipc_in *in)
 	}
 	st->retiring = false;
 	st->busy = ev_now(st->auth->loop);
-	stores_full(st->auth, st->next_uid);
-	wake(st->auth, st->uid, st, NULL);
+	stores_full(st->auth, st->next);
+	wake(st->auth, st->owner, st, NULL);
 	return E_OK;
 }
 
@@ -237,8 +231,8 @@ store_died(struct store *st)
 	if (was.serial != 0)
 		auth_workers_store_died(a, was.serial);
 	if (was.retiring) { /* it has made room, in its way */
-		want_again(a, was.next_uid);
-		want_again(a, was.uid);
+		want_again(a, was.next);
+		want_again(a, was.owner);
 	}
 }
 
@@ -275,7 +269,7 @@ static const struct ipc_rules store_rules = { store_rule,
 /* ---- what the parent says ---- */
 
 static struct store *
-store_new(struct auth *a, uint16_t index, uint32_t uid)
+store_new(struct auth *a, uint16_t index, struct owner owner)
 {
 	struct store *st = store_find(a, index);
 
@@ -285,24 +279,25 @@ store_new(struct auth *a, uint16_t index, uint32_t uid)
 		return NULL;
 	st->auth = a;
 	st->index = index;
-	st->uid = uid;
+	st->owner = owner;
 	LIST_INSERT_HEAD(&a->stores, st, entry);
 	return st;
 }
 
 enum err
-store_named(struct auth *a, uint16_t index, uint32_t uid)
+store_named(struct auth *a, uint16_t index, struct owner owner)
 {
-	if (index >= a->conf.n_stores && store_new(a, index, uid) == NULL)
-		wake(a, uid, NULL, "memory");
+	if (index >= a->conf.n_stores && store_new(a, index, owner) == NULL)
+		wake(a, owner, NULL, "memory");
 	return E_OK;
 }
 
 enum err
 store_attach(struct auth *a, uint16_t index, int fd)
 {
+	static const struct owner nobody = { AUTH_NO_UID, AUTH_NO_UID };
 	struct store *st = index < a->conf.n_stores
-			       ? store_new(a, index, AUTH_NO_UID)
+			       ? store_new(a, index, nobody)
 			       : store_find(a, index);
 
 	if (st == NULL || st->chan != NULL) {
@@ -313,8 +308,8 @@ store_attach(struct auth *a, uint16_t index, int fd)
 	if (st->chan == NULL)
 		return E_OK;
 	st->serial = ++a->store_serial;
-	if (st->uid != AUTH_NO_UID)
-		wake(a, st->uid, st, NULL);
+	if (st->owner.uid != AUTH_NO_UID)
+		wake(a, st->owner, st, NULL);
 	return E_OK;
 }
 
@@ -352,12 +347,13 @@ store_of_path(const struct auth *a, const char *path)
 }
 
 struct store *
-store_of_uid(const struct auth *a, uint32_t uid)
+store_of_owner(const struct auth *a, struct owner owner)
 {
 	struct store *st;
 
 	LIST_FOREACH (st, &a->stores, entry)
-		if (st->uid == uid && st->chan != NULL && !st->retiring)
+		if (owner_same(st->owner, owner) && st->chan != NULL &&
+		    !st->retiring)
 			return st;
 	return NULL;
 }
@@ -371,8 +367,9 @@ store_is_shared(const struct auth *a, const struct account *at)
 struct store *
 store_of_account(const struct auth *a, const struct account *at)
 {
-	return store_is_shared(a, at) ? store_of_path(a, at->mail)
-				      : store_of_uid(a, at->uid);
+	return store_is_shared(a, at)
+		   ? store_of_path(a, at->mail)
+		   : store_of_owner(a, (struct owner){ at->uid, at->gid });
 }
 
 uint16_t

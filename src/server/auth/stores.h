@@ -1,6 +1,6 @@
 /*
  * stores.h - the store processes: those of mail_uid, 0 .. n_stores - 1, and
- * one for each uid of users that have their own.
+ * one for each owner of users that have a uid of their own.
  */
 #ifndef SERVER_AUTH_STORES_H
 #define SERVER_AUTH_STORES_H
@@ -8,15 +8,17 @@
 #include <ev.h>
 
 #include "server/auth/process.h"
+#include "server/ipc/owner.h"
 
 /* IPC_STORE_IS, IPC_ATTACH (takes fd).  E_FORMAT: the index is not known. */
-enum err store_named(struct auth *a, uint16_t index, uint32_t uid) NODISCARD;
+enum err store_named(
+    struct auth *a, uint16_t index, struct owner owner) NODISCARD;
 enum err store_attach(struct auth *a, uint16_t index, int fd) NODISCARD;
 
-/* The store for a maildrop of mail_uid; for a user's own uid.  NULL: it is
+/* The store for a maildrop of mail_uid; of a user's own.  NULL: it is
  * not there. */
 struct store *store_of_path(const struct auth *a, const char *path);
-struct store *store_of_uid(const struct auth *a, uint32_t uid);
+struct store *store_of_owner(const struct auth *a, struct owner owner);
 
 /* The one that has the account's mail.  NULL: it is not there; one of a user's
  * own uid can be waited for then. */
@@ -31,17 +33,17 @@ struct store_wait {
 	TAILQ_ENTRY(store_wait) entry;
 	ev_timer deadline;
 	struct auth *auth;
-	uint32_t uid, gid;
+	struct owner owner;
 	/* NULL, and a word for the log: it cannot be had. */
 	void (*done)(struct store_wait *w, struct store *st, const char *why);
 };
 
 enum { STORE_WAITS_MAX = 1024, STORE_WAIT_MS = 10 * 1000 };
 
-/* Has the parent start the store of that uid; w->done() is called later.
+/* Has the parent start the store of that owner; w->done() is called later.
  * E_FULL: too many wait. */
 enum err store_wait(
-    struct auth *a, struct store_wait *w, uint32_t uid, uint32_t gid) NODISCARD;
+    struct auth *a, struct store_wait *w, struct owner owner) NODISCARD;
 void store_wait_cancel(struct store_wait *w);
 
 /* IPC_IDLE: gives the store up, unless a session may be on its way to it.
@@ -50,11 +52,11 @@ void store_wait_cancel(struct store_wait *w);
 enum err store_idle(struct auth *a, uint16_t index) NODISCARD;
 
 /* IPC_NO_STORE. */
-void store_denied(struct auth *a, uint32_t uid);
+void store_denied(struct auth *a, struct owner owner);
 
 /* IPC_STORES_FULL: has the store go that was given a session longest ago and has
- * none now, and the one of that uid started in its place. */
-void stores_full(struct auth *a, uint32_t uid);
+ * none now, and the one of that owner started in its place. */
+void stores_full(struct auth *a, struct owner owner);
 
 /* IPC_OPEN.  *serial_r: what this life of the store is called. */
 enum err store_open(struct store *st, uint16_t worker, uint64_t sid,

@@ -10,7 +10,7 @@
  * that auth gave to it.
  *
  * Fields are listed in order: uN is ipc_put_uN, str and bytes are
- * ipc_put_str/bytes, fd is a descriptor.
+ * ipc_put_str/bytes, fd is a descriptor, owner is u32 uid, u32 gid (owner.h).
  */
 #ifndef SERVER_IPC_PROTO_H
 #define SERVER_IPC_PROTO_H
@@ -45,22 +45,22 @@ enum ipc_type {
 	/* auth -> parent: is the users file still the one I have?  The answer is
 	 * IPC_USERS, with a descriptor if it changed and with none if not */
 	IPC_USERS_CHECK,
-	/* auth -> parent: u32 uid, u32 gid: a store for that user is needed.
+	/* auth -> parent: owner: a store for that user is needed.
 	 * Answer: IPC_ATTACH to auth (index of that store), IPC_NO_STORE, or
 	 * IPC_STORES_FULL */
 	IPC_STORE_WANTED,
-	/* parent -> auth: u32 uid, str why */
+	/* parent -> auth: owner, str why */
 	IPC_NO_STORE,
-	/* parent -> auth: u32 uid: there are as many stores as there may be: one
+	/* parent -> auth: owner: there are as many stores as there may be: one
 	 * that is idle must go first (IPC_REPLACE) */
 	IPC_STORES_FULL,
-	/* parent -> auth: u16 index, u32 uid: said before its IPC_ATTACH */
+	/* parent -> auth: u16 index, owner: said before its IPC_ATTACH */
 	IPC_STORE_IS,
 	/* store -> parent: nothing to do for long: end me when nobody wants me;
 	 * parent -> auth: u16 index: such a store has said so;
 	 * auth -> parent: u16 index: it has been given up, and may end */
 	IPC_IDLE,
-	/* auth -> parent: u16 index, u32 uid, u32 gid: it has been given up; when
+	/* auth -> parent: u16 index, owner: it has been given up; when
 	 * it has ended, a store for that user is started in its place */
 	IPC_REPLACE,
 	/* parent -> auth: u64 token, str user: where is the user's mail?  Answer: */

@@ -15,9 +15,9 @@ child_new(struct parent *p, enum ipc_role role, uint16_t index)
 	c->parent = p;
 	c->role = role;
 	c->index = index;
-	c->uid = role_conf(p->conf, role)->uid;
-	c->gid = role_conf(p->conf, role)->gid;
-	c->next_uid = AUTH_NO_UID;
+	c->owner.uid = role_conf(p->conf, role)->uid;
+	c->owner.gid = role_conf(p->conf, role)->gid;
+	c->next.uid = AUTH_NO_UID;
 	TAILQ_INSERT_TAIL(&p->children, c, link);
 	return c;
 }

@@ -5,6 +5,7 @@
 #define SERVER_PARENT_CHILD_H
 
 #include "server/ipc/ipc.h"
+#include "server/ipc/owner.h"
 #include "server/ipc/proto.h"
 #include "server/parent/parent_state.h"
 
@@ -32,14 +33,14 @@ struct child {
 	bool of_uid;
 	bool leaving;        /* it has been told to end */
 	unsigned unanswered; /* IPC_PING in a row */
-	bool
-	    heard; /* has answered since somebody asked for the status, with: */
+	/* It has answered since somebody asked for the status, with: */
+	bool heard;
 	uint32_t sessions;
 	uint64_t idle_told; /* clock_ms(), when auth heard of its idleness */
-	uint32_t uid, gid;
+	struct owner owner; /* whom it runs as */
 	/* Another user's, that is started when this one has ended; AUTH_NO_UID:
 	 * none. */
-	uint32_t next_uid, next_gid;
+	struct owner next;
 };
 
 /* Adds a process that is not started yet.  NULL: memory. */

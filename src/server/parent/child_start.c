@@ -170,7 +170,8 @@ refuse_store(const struct child *store)
 	struct child *auth = child_find(store->parent, ROLE_AUTH, 0);
 
 	if (auth != NULL && auth->chan != NULL)
-		child_tell_no_store(auth, store->uid, "its store cannot start");
+		child_tell_no_store(
+		    auth, store->owner, "its store cannot start");
 }
 
 /* Starts the store that comes in the place of one that has ended.  False: there
@@ -180,11 +181,10 @@ start_next(struct child *c)
 {
 	struct errbuf eb;
 
-	if (c->next_uid == AUTH_NO_UID)
+	if (c->next.uid == AUTH_NO_UID)
 		return false;
-	c->uid = c->next_uid;
-	c->gid = c->next_gid;
-	c->next_uid = AUTH_NO_UID;
+	c->owner = c->next;
+	c->next.uid = AUTH_NO_UID;
 	if (child_start(c, &eb) == E_OK)
 		return true;
 	log_start_error(c, &eb);

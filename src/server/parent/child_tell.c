@@ -22,8 +22,8 @@ fit_settings(const struct child *c, struct parent *p)
 	struct role_conf *r = role_conf(p->conf, c->role);
 
 	r->index = c->index;
-	r->uid = c->uid;
-	r->gid = c->gid;
+	r->uid = c->owner.uid;
+	r->gid = c->owner.gid;
 	if (c->role == ROLE_WORKER)
 		for (unsigned i = 0; i < p->n_sockets; i++)
 			p->conf->worker.listener[i].fd = p->socket[c->index][i];
@@ -62,7 +62,7 @@ say_store_is(struct child *auth, const struct child *store)
 {
 	ipc_begin(auth->chan, IPC_STORE_IS);
 	ipc_put_u16(auth->chan, store->index);
-	ipc_put_u32(auth->chan, store->uid);
+	ipc_put_owner(auth->chan, store->owner);
 	return ipc_end(auth->chan);
 }
 
@@ -128,20 +128,21 @@ child_tell_users_anew(struct child *auth)
 }
 
 void
-child_tell_no_store(struct child *auth, uint32_t uid, const char *why)
+child_tell_no_store(struct child *auth, struct owner owner, const char *why)
 {
-	log_line(LOG_WARNING, "ev=store-refused uid=%u why=\"%s\"", uid, why);
+	log_line(LOG_WARNING, "ev=store-refused uid=%u gid=%u why=\"%s\"",
+	    owner.uid, owner.gid, why);
 	ipc_begin(auth->chan, IPC_NO_STORE);
-	ipc_put_u32(auth->chan, uid);
+	ipc_put_owner(auth->chan, owner);
 	ipc_put_str(auth->chan, why);
 	send_end(auth);
 }
 
 void
-child_tell_full(struct child *auth, uint32_t uid)
+child_tell_full(struct child *auth, struct owner owner)
 {
 	ipc_begin(auth->chan, IPC_STORES_FULL);
-	ipc_put_u32(auth->chan, uid);
+	ipc_put_owner(auth->chan, owner);
 	send_end(auth);
 }
 

@@ -22,9 +22,10 @@ enum err child_connect_all(struct child *c, struct errbuf *eb) NODISCARD;
 void child_tell_users(struct child *auth);
 void child_tell_users_anew(struct child *auth);
 /* To auth: no store for uid can be had; the log is told too. */
-void child_tell_no_store(struct child *auth, uint32_t uid, const char *why);
+void child_tell_no_store(
+    struct child *auth, struct owner owner, const char *why);
 /* To auth: a store of a user's own uid has had nothing to do for long. */
-void child_tell_full(struct child *auth, uint32_t uid);
+void child_tell_full(struct child *auth, struct owner owner);
 void child_tell_idle(struct child *auth, const struct child *store);
 
 /* To auth: where is the user's mail?  To a store: what about the unique-ids

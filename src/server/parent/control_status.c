@@ -44,7 +44,7 @@ tell_server(struct control_client *k)
 static void
 tell_process(struct control_client *k, const struct child *c)
 {
-	struct control_process s = { .index = c->index, .uid = c->uid };
+	struct control_process s = { .index = c->index, .uid = c->owner.uid };
 
 	snprintf(s.role, sizeof(s.role), "%s", child_name(c));
 	snprintf(s.state, sizeof(s.state), "%s",

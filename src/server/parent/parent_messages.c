@@ -102,11 +102,11 @@ take_users_check(void *arg, struct ipc_in *in)
 static enum err
 take_store_wanted(void *arg, struct ipc_in *in)
 {
-	uint32_t uid = ipc_get_u32(in), gid = ipc_get_u32(in);
+	struct owner owner = ipc_get_owner(in);
 
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	uid_store_wanted(arg, uid, gid);
+	uid_store_wanted(arg, owner);
 	return E_OK;
 }
 
@@ -126,11 +126,11 @@ static enum err
 take_replace(void *arg, struct ipc_in *in)
 {
 	uint16_t index = ipc_get_u16(in);
-	uint32_t uid = ipc_get_u32(in), gid = ipc_get_u32(in);
+	struct owner owner = ipc_get_owner(in);
 
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	uid_store_replace(arg, index, uid, gid);
+	uid_store_replace(arg, index, owner);
 	return E_OK;
 }
 

@@ -14,22 +14,24 @@ enum {
  * may have been broken into.  Root's only if mail_user is root, which needs
  * --root-mail. */
 static const char *
-refusal(const struct parent *p, uint32_t uid, uint32_t gid)
+refusal(const struct parent *p, struct owner owner)
 {
 	const struct auth_conf *a = &p->conf->auth;
 
-	if (uid != a->mail_uid && (uid < a->first_uid || uid > a->last_uid))
+	if (owner.uid != a->mail_uid &&
+	    (owner.uid < a->first_uid || owner.uid > a->last_uid))
 		return "not within first_uid and last_uid";
-	if (gid == 0 && a->mail_gid != 0)
+	if (owner.gid == 0 && a->mail_gid != 0)
 		return "its group is root's";
-	if (p->env.uid != 0 && (uid != p->env.uid || gid != p->env.gid))
+	if (p->env.uid != 0 &&
+	    (owner.uid != p->env.uid || owner.gid != p->env.gid))
 		return "maloted was not started as root";
 	return NULL;
 }
 
-/* The store that serves uid, and how many such there are. */
+/* The store that serves the owner, and how many such there are. */
 static struct child *
-find(struct parent *p, uint32_t uid, unsigned *n_r)
+find(struct parent *p, struct owner owner, unsigned *n_r)
 {
 	struct child *c, *found = NULL;
 
@@ -38,7 +40,8 @@ find(struct parent *p, uint32_t uid, unsigned *n_r)
 		if (!c->of_uid)
 			continue;
 		++*n_r;
-		if (c->uid == uid && !c->leaving && c->chan != NULL)
+		if (owner_same(c->owner, owner) && !c->leaving &&
+		    c->chan != NULL)
 			found = c;
 	}
 	return found;
@@ -60,40 +63,39 @@ free_index(struct parent *p)
 }
 
 void
-uid_store_wanted(struct child *auth, uint32_t uid, uint32_t gid)
+uid_store_wanted(struct child *auth, struct owner owner)
 {
 	struct parent *p = auth->parent;
-	const char *why = refusal(p, uid, gid);
+	const char *why = refusal(p, owner);
 	struct child *c;
 	struct errbuf eb;
 	unsigned n;
 
 	if (why != NULL) {
-		child_tell_no_store(auth, uid, why);
+		child_tell_no_store(auth, owner, why);
 		return;
 	}
-	if ((c = find(p, uid, &n)) != NULL) {
+	if ((c = find(p, owner, &n)) != NULL) {
 		/* Auth knows sooner than we that it has died, or asks while
 		 * it is being started: a new channel serves both. */
 		if (!cut_between(auth, c) &&
 		    child_connect(auth, c, &eb) != E_OK)
-			child_tell_no_store(auth, uid, eb.text);
+			child_tell_no_store(auth, owner, eb.text);
 		return;
 	}
 	if (n >= p->conf->uid_stores_max) {
-		child_tell_full(auth, uid);
+		child_tell_full(auth, owner);
 		return;
 	}
 	if ((c = child_new(p, ROLE_STORE, free_index(p))) == NULL) {
-		child_tell_no_store(auth, uid, "out of memory");
+		child_tell_no_store(auth, owner, "out of memory");
 		return;
 	}
 	c->of_uid = true;
-	c->uid = uid;
-	c->gid = gid;
+	c->owner = owner;
 	if (child_start(c, &eb) != E_OK) {
 		child_remove(c);
-		child_tell_no_store(auth, uid, eb.text);
+		child_tell_no_store(auth, owner, eb.text);
 	}
 }
 
@@ -120,19 +122,17 @@ uid_store_given_up(struct parent *p, uint16_t index)
 }
 
 void
-uid_store_replace(
-    struct child *auth, uint16_t index, uint32_t uid, uint32_t gid)
+uid_store_replace(struct child *auth, uint16_t index, struct owner owner)
 {
 	struct child *c = child_find(auth->parent, ROLE_STORE, index);
-	const char *why = refusal(auth->parent, uid, gid);
+	const char *why = refusal(auth->parent, owner);
 
 	if (why != NULL) {
-		child_tell_no_store(auth, uid, why);
+		child_tell_no_store(auth, owner, why);
 	} else if (c != NULL && c->of_uid && !c->leaving) {
-		c->next_uid = uid;
-		c->next_gid = gid;
+		c->next = owner;
 		child_stop(c, FINISH_MS);
 	} else {
-		uid_store_wanted(auth, uid, gid);
+		uid_store_wanted(auth, owner);
 	}
 }
