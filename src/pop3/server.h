@@ -127,7 +127,7 @@ struct pop3_server {
 	bool in_sasl;
 };
 
-/* tls: the connection began with TLS.  salt: 128 random bits for APOP's
+/* tls: the connection began with TLS.  salt: never the same twice, for APOP's
  * timestamp (ignored unless policy->apop is true now).  No memory is taken. */
 void pop3_server_init(struct pop3_server *s, const struct pop3_policy *policy,
     bool tls, const uint64_t salt[2]);

@@ -44,6 +44,7 @@ static struct {
 	char log[64 * 1024];    /* all that was logged */
 	size_t log_n, log_told; /* its length, and what log_text() told */
 	char served[SERVED_MAX];
+	uint64_t half; /* of APOP's timestamps */
 	char dir[64], users[80], costly[SCHEME_STORED_MAX];
 } rig;
 
@@ -85,6 +86,7 @@ take_served(void *arg, struct ipc_in *in)
 {
 	(void)arg;
 	ipc_get_str(in, rig.served, sizeof(rig.served));
+	rig.half = ipc_get_u64(in);
 	return ipc_get_end(in);
 }
 
@@ -1703,36 +1705,111 @@ test_external(void **state)
 }
 
 static void
-apop(uint64_t sid, const char *name, const char *digest)
+apop(unsigned pop3, uint64_t sid, const char *name, const char *timestamp,
+    const char *password)
 {
-	begin_sign_in(0, IPC_APOP, sid, "192.0.2.1");
-	ipc_put_str(rig.pop3[0], name);
-	ipc_put_str(rig.pop3[0], "<1896.697170952@dbc.mtview.ca.us>");
-	ipc_put_bytes(rig.pop3[0], digest, 16);
-	sent(rig.pop3[0]);
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	assert_int_equal(EVP_DigestInit_ex(ctx, EVP_md5(), NULL), 1);
+	EVP_DigestUpdate(ctx, timestamp, strlen(timestamp));
+	EVP_DigestUpdate(ctx, password, strlen(password));
+	EVP_DigestFinal_ex(ctx, digest, NULL);
+	EVP_MD_CTX_free(ctx);
+	begin_sign_in(pop3, IPC_APOP, sid, "192.0.2.1");
+	ipc_put_str(rig.pop3[pop3], name);
+	ipc_put_str(rig.pop3[pop3], timestamp);
+	ipc_put_bytes(rig.pop3[pop3], digest, APOP_DIGEST);
+	sent(rig.pop3[pop3]);
+}
+
+static const char *
+stamp(unsigned n)
+{
+	static char out[64];
+
+	snprintf(out, sizeof(out), "<%016llx%016x@host>",
+	    (unsigned long long)rig.half, n);
+	return out;
 }
 
 static void
 test_apop(void **state)
 {
-	static const char digest[] =
-	    "\xc4\xc9\x33\x4b\xac\x56\x0e\xcc\x97\x9e\x58\x00\x1b\x3e\x22\xfb";
 	int store;
 
 	(void)state;
 	write_users(rig.users, "mrose:{PLAIN}tanstaaf\nbob:" CHEAP "\n");
 	send_users(rig.users);
-	apop(1, "mrose", digest); /* RFC 1939 s7 */
+	skip_served(rig.pop3_fd[0], SOON / 10);
+	apop(0, 1, "mrose", stamp(1), "tanstaaf");
 	opened(1, &store);
-	apop(2, "mrose", "0123456789abcdef");
+	apop(0, 2, "mrose", stamp(2), "wrong");
 	answer_unchanged();
 	refused(2, SIGN_IN_CREDENTIALS, "password");
-	apop(3, "bob", digest);
+	apop(0, 3, "bob", stamp(3), "secret");
 	answer_unchanged();
 	refused(3, SIGN_IN_CREDENTIALS, "password");
-	apop(4, "nobody", digest);
+	apop(0, 4, "nobody", stamp(4), "tanstaaf");
 	answer_unchanged();
 	refused(4, SIGN_IN_CREDENTIALS, "unknown-user");
+	/* Its timestamp could be tried again after that. */
+	apop(0, 2, "mrose", stamp(2), "tanstaaf");
+	opened(2, &store);
+}
+
+/* Whoever has broken into a worker cannot use a digest that it has seen, nor one
+ * for a timestamp that it has chosen. */
+static void
+test_apop_again(void **state)
+{
+	int store;
+
+	(void)state;
+	write_users(rig.users, "mrose:{PLAIN}tanstaaf\n");
+	send_users(rig.users);
+	skip_served(rig.pop3_fd[0], SOON / 10);
+	apop(0, 1, "mrose", stamp(1), "tanstaaf");
+	opened(1, &store);
+	apop(0, 1, "mrose", stamp(1), "tanstaaf");
+	refused(1, SIGN_IN_TEMPORARY, "timestamp");
+	apop(0, 2, "mrose", stamp(1), "tanstaaf");
+	refused(2, SIGN_IN_TEMPORARY, "timestamp");
+	/* RFC 1939 s7 */
+	apop(0, 3, "mrose", "<1896.697170952@dbc.mtview.ca.us>", "tanstaaf");
+	refused(3, SIGN_IN_TEMPORARY, "timestamp");
+	apop(0, 4, "mrose", "", "tanstaaf");
+	refused(4, SIGN_IN_TEMPORARY, "timestamp");
+	apop(0, 5, "mrose", stamp(5), "tanstaaf");
+	opened(5, &store);
+}
+
+/* Who has remembered many digests forgets them with their half, and all workers
+ * have another one. */
+static void
+test_apop_turns(void **state)
+{
+	uint64_t half, sid = 0;
+	int store;
+
+	(void)state;
+	write_users(rig.users, "mrose:{PLAIN}tanstaaf\n");
+	send_users(rig.users);
+	skip_served(rig.pop3_fd[0], SOON / 10);
+	skip_served(rig.pop3_fd[1], 0);
+	half = rig.half;
+	do {
+		assert_in_range(++sid, 1, 100000);
+		apop(0, sid, "mrose", stamp((unsigned)sid), "tanstaaf");
+		opened(sid, &store);
+		skip_served(rig.pop3_fd[0], 0);
+	} while (rig.half == half);
+	apop(0, 1, "mrose", stamp(1), "tanstaaf");
+	opened(1, &store);
+	half = rig.half;
+	rig.half = 0;
+	skip_served(rig.pop3_fd[1], SOON / 10);
+	assert_int_equal(rig.half, half);
 }
 
 /* ---- who misbehaves ---- */
@@ -1953,6 +2030,8 @@ main(void)
 		TEST(test_served),
 		cmocka_unit_test_teardown(test_external, tear_down),
 		TEST(test_apop),
+		TEST(test_apop_again),
+		TEST(test_apop_turns),
 		TEST(test_misbehaved),
 		TEST(test_no_worker),
 		TEST(test_pop3_dies),

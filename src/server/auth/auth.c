@@ -13,6 +13,7 @@
 #include "server/auth/recent.h"
 #include "server/auth/served.h"
 #include "server/auth/stores.h"
+#include "server/auth/timestamps.h"
 #include "server/auth/vcache.h"
 #include "server/auth/where.h"
 #include "server/ipc/trust.h"
@@ -145,6 +146,12 @@ static const struct role_hooks hooks = {
 
 /* ---- the process ---- */
 
+static void
+on_turn(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	served_turn(t->data);
+}
+
 /* All that takes memory, threads and descriptors for the process's life. */
 static void
 set_up(struct auth *a)
@@ -162,11 +169,16 @@ set_up(struct auth *a)
 	a->verified = vcache_new();
 	a->penalty = penalty_new();
 	a->recent = recent_new();
+	a->timestamps = timestamps_new();
 	if (a->loop == NULL || a->verified == NULL || a->penalty == NULL ||
-	    a->recent == NULL ||
+	    a->recent == NULL || a->timestamps == NULL ||
 	    hashpool_new(&a->hashes, a->loop, a->conf.hash_threads,
 		a->conf.hash_queue, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
+	ev_timer_init(&a->turn, on_turn, TIMESTAMPS_LIFE, TIMESTAMPS_LIFE);
+	a->turn.data = a;
+	if (a->conf.apop)
+		ev_timer_start(a->loop, &a->turn);
 }
 
 int

@@ -75,10 +75,11 @@ auth_worker_challenge(
 }
 
 void
-auth_worker_served(struct auth_worker *w, const char *names)
+auth_worker_served(struct auth_worker *w, const char *names, uint64_t half)
 {
 	ipc_begin(w->chan, IPC_SERVED);
 	ipc_put_str(w->chan, names);
+	ipc_put_u64(w->chan, half);
 	if (ipc_end(w->chan) != E_OK)
 		log_line(LOG_FAULT, "ev=unanswered worker=%u", w->index);
 }

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "server/auth/look.h"
 #include "server/auth/refuse.h"
+#include "server/auth/served.h"
+#include "server/auth/timestamps.h"
 #include "server/auth/vcache.h"
 #include "server/conf/spelling.h"
 
@@ -79,6 +81,26 @@ verify_cheap(struct signin *s, const char *stored)
 	hash(s, costly);
 }
 
+/* u: NULL if there is no such user. */
+static void
+verify_apop(struct signin *s, const struct user *u)
+{
+	struct auth *a = s->auth;
+	enum err e = u == NULL
+			 ? E_DENIED
+			 : scheme_verify_apop(u->hash, s->timestamp, s->digest);
+
+	/* Later, with the timestamp of another greeting, it can be right. */
+	if (e == E_OK &&
+	    !timestamps_use(a->timestamps, s->timestamp, s->digest)) {
+		signin_refuse(s, SIGN_IN_TEMPORARY, "timestamp");
+		return;
+	}
+	signin_judge(s, e);
+	if (timestamps_is_due(a->timestamps))
+		served_turn(a);
+}
+
 /* Against the users that there are now. */
 static void
 verify(struct signin *s)
@@ -90,9 +112,7 @@ verify(struct signin *s)
 
 	s->is_cheap = false;
 	if (s->timestamp != NULL)
-		signin_judge(s, u == NULL ? E_DENIED
-					  : scheme_verify_apop(stored,
-						s->timestamp, s->digest));
+		verify_apop(s, u);
 	else if (stored == NULL)
 		signin_judge(s, E_DENIED);
 	else if (!scheme_is_costly(stored))

@@ -41,6 +41,7 @@ struct auth {
 	struct vcache *verified;
 	struct penalty *penalty;
 	struct recent *recent;
+	struct timestamps *timestamps;
 	struct auth_worker_list workers;
 	struct store_list stores;
 	struct store_waits store_waits;
@@ -49,6 +50,7 @@ struct auth {
 	/* Sign-ins refused for want of room that are not logged yet. */
 	unsigned crowded;
 	ev_timer crowd_log;
+	ev_timer turn;               /* of APOP's timestamps */
 	struct client_ca *client_ca; /* NULL: no certificate is believed */
 	char served[SERVED_MAX];     /* what the workers know; see served.h */
 };

@@ -5,6 +5,7 @@
 
 #include "sasl/sasl.h"
 #include "server/auth/auth_worker.h"
+#include "server/auth/timestamps.h"
 #include "server/users/scheme.h"
 
 static bool
@@ -54,19 +55,34 @@ void
 served_tell(const struct auth *a, struct auth_worker *w)
 {
 	if (a->served[0] != '\0')
-		auth_worker_served(w, a->served);
+		auth_worker_served(
+		    w, a->served, timestamps_half(a->timestamps));
+}
+
+static void
+tell_all(const struct auth *a)
+{
+	struct auth_worker *w;
+
+	LIST_FOREACH (w, &a->workers, entry)
+		served_tell(a, w);
 }
 
 void
 served_tell_all(struct auth *a)
 {
 	char now[SERVED_MAX];
-	struct auth_worker *w;
 
 	list(a, now);
 	if (strcmp(now, a->served) == 0)
 		return;
 	memcpy(a->served, now, sizeof(now));
-	LIST_FOREACH (w, &a->workers, entry)
-		auth_worker_served(w, a->served);
+	tell_all(a);
+}
+
+void
+served_turn(struct auth *a)
+{
+	timestamps_turn(a->timestamps);
+	tell_all(a);
 }

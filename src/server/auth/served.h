@@ -15,4 +15,7 @@ bool served_has(const struct auth *a, const struct sasl_mechanism *m);
 void served_tell(const struct auth *a, struct auth_worker *w);
 void served_tell_all(struct auth *a);
 
+/* The same with another half of APOP's timestamps. */
+void served_turn(struct auth *a);
+
 #endif

@@ -91,7 +91,8 @@ enum ipc_type {
 	IPC_CHALLENGE = 48, /* u64 sid, bytes challenge */
 	IPC_REFUSED, /* u64 sid, u8 enum sign_in_code, str user: as claimed */
 	/* auth -> worker: str names, with spaces between them: the mechanisms
-	 * (and APOP) that can be served, as the users are now */
+	 * (and APOP) that can be served, as the users are now; u64: the first half
+	 * of APOP's timestamps (auth/timestamps.h) */
 	IPC_SERVED,
 
 	/* auth -> store: u16 worker index, u64 sid, u64 token, str user, str mail,

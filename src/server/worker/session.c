@@ -444,7 +444,7 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	    addrcount_of(&w->counts, (const struct sockaddr *)addr);
 	uint32_t same =
 	    addrcount_enter(&w->counts, w->conf.role.index, counter);
-	uint64_t salt[2] = { 0, 0 };
+	uint64_t salt[2] = { w->apop_half };
 	enum pop3_text refusal = POP3_NO_TEXT;
 	char peer[ADDR_TEXT];
 
@@ -476,7 +476,7 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	ev_init(&s->timer, on_session_timer);
 	s->io.data = s->timer.data = s;
 	if (l->policy.apop)
-		arc4random_buf(salt, sizeof(salt));
+		arc4random_buf(&salt[1], sizeof(salt[1]));
 	pop3_server_init(&s->pop3, &l->policy, l->tls == LISTEN_TLS, salt);
 	if (l->tls == LISTEN_TLS) {
 		if (session_start_tls(s) != E_OK) {

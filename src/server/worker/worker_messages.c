@@ -195,8 +195,11 @@ on_served(void *arg, struct ipc_in *in)
 {
 	struct worker *w = arg;
 	struct slice names = ipc_get_slice(in);
+	uint64_t half = ipc_get_u64(in);
 	enum err e = ipc_get_end(in);
 
+	if (e == E_OK)
+		w->apop_half = half;
 	for (unsigned i = 0; e == E_OK && i < w->conf.n_listeners; i++) {
 		struct listener *l = &w->listener[i];
 
@@ -213,7 +216,7 @@ on_served(void *arg, struct ipc_in *in)
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_CHALLENGE, 1, 0, SASL_MAX + 16, on_challenge },
 	{ IPC_REFUSED, 1, 0, 512, on_refused },
-	{ IPC_SERVED, 1, 0, SERVED_MAX, on_served },
+	{ IPC_SERVED, 1, 0, 4 + SERVED_MAX + 8, on_served },
 };
 
 static const struct ipc_rule store_rule[] = {

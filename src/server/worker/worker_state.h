@@ -68,6 +68,7 @@ struct worker {
 	bool accepting;
 	struct ipc_chan *auth;
 	uint32_t auths;             /* how many there have been */
+	uint64_t apop_half;         /* auth's half of APOP's timestamps */
 	struct store_link **stores; /* by index; NULL: never heard of */
 	size_t n_stores;
 	struct pool *readers; /* threads that read from disks, and then call */
