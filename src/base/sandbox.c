@@ -160,15 +160,22 @@ sandbox_lacking(void)
 }
 
 enum err
-sandbox_memory(struct errbuf *eb)
+sandbox_memory(uint32_t mib, struct errbuf *eb)
 {
 #ifndef MALOTE_SANITIZE /* their shadow is memory too */
 	rlim_t pages = (rlim_t)sysconf(_SC_PHYS_PAGES);
-	rlim_t half = pages / 2 * (rlim_t)sysconf(_SC_PAGESIZE);
-	struct rlimit limit = { half, half };
+	rlim_t most = pages / 2 * (rlim_t)sysconf(_SC_PAGESIZE);
+	rlim_t octets = (rlim_t)mib << 20;
+	struct rlimit limit;
 
-	if (half < MEMORY_MIN)
-		limit.rlim_cur = limit.rlim_max = MEMORY_MIN;
+	if (most < MEMORY_MIN)
+		most = MEMORY_MIN;
+	if (octets < most)
+		most = octets;
+	/* Whoever started us may have set a lower one. */
+	if (getrlimit(RLIMIT_DATA, &limit) < 0 || limit.rlim_max > most)
+		limit.rlim_max = most;
+	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_DATA, &limit) < 0)
 		return err_sys(eb, E_IO, "RLIMIT_DATA");
 #endif

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -32,8 +33,9 @@ const char *sandbox_lacking(void);
  * NULL: nothing at all. */
 enum err sandbox_files(const char *root, struct errbuf *eb) NODISCARD;
 
-/* No more than half of the machine's memory. */
-enum err sandbox_memory(struct errbuf *eb) NODISCARD;
+/* No more than so many MiB, and no more than half of the machine's memory (or
+ * 1 GiB).  A call for more fails. */
+enum err sandbox_memory(uint32_t mib, struct errbuf *eb) NODISCARD;
 
 /* Seccomp: only these system calls (libseccomp's names) can be made, and the
  * few that every process needs; fcntl() with harmless commands, and mmap() and

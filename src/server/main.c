@@ -29,7 +29,8 @@ static const char usage[] =
     "  -V, --version\n"
     "See maloted(8) and maloted.conf(5).\n";
 
-#define ROW(NAME, role, user, talks) { #role, "maloted-" #role, role##_main },
+#define ROW(NAME, role, user, memory, talks) \
+	{ #role, "maloted-" #role, role##_main },
 
 /* The one place where the code of the roles meets that of the parent. */
 static const struct {

@@ -376,7 +376,7 @@ static struct auth_conf
 usual(void)
 {
 	struct auth_conf conf = {
-		.role = { .uid = geteuid(), .gid = getegid() },
+		.role = { .uid = geteuid(), .gid = getegid(), .memory = 1024 },
 		.mail = "maildir:/srv/mail/%d/%n",
 		.mail_root = "/srv/mail",
 		.default_domain = "d.org",

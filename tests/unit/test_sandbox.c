@@ -201,13 +201,25 @@ memory_has_an_end(void **state)
 
 	(void)state;
 	if ((pid = fork()) == 0) {
-		if (sandbox_memory(NULL) != E_OK ||
+		if (sandbox_memory(UINT32_MAX, NULL) != E_OK ||
 		    getrlimit(RLIMIT_DATA, &limit) < 0)
 			_exit(9);
 #ifndef MALOTE_SANITIZE
 		if (limit.rlim_max == RLIM_INFINITY ||
 		    limit.rlim_cur < 1024 * 1024 * 1024)
 			_exit(1);
+		if (sandbox_memory(64, NULL) != E_OK ||
+		    getrlimit(RLIMIT_DATA, &limit) < 0 ||
+		    limit.rlim_cur != 64 << 20 || limit.rlim_max != 64 << 20)
+			_exit(2);
+		if (mmap(NULL, 65 << 20, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED ||
+		    errno != ENOMEM)
+			_exit(3);
+		if (sandbox_memory(UINT32_MAX, NULL) != E_OK ||
+		    getrlimit(RLIMIT_DATA, &limit) < 0 ||
+		    limit.rlim_cur != 64 << 20)
+			_exit(4);
 #endif
 		_exit(0);
 	}

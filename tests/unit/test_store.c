@@ -301,8 +301,9 @@ start(void)
 {
 	int fd[2];
 
-	kit.f.conf.role =
-	    (struct role_conf){ .uid = geteuid(), .gid = getegid() };
+	kit.f.conf.role = (struct role_conf){
+		.uid = geteuid(), .gid = getegid(), .memory = 1024
+	};
 	assert_int_equal(ipc_pair(fd, NULL), E_OK);
 	if ((kit.pid = fork()) == 0)
 		be_store(fd[1]);

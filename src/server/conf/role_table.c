@@ -1,6 +1,6 @@
 #include "server/conf/role_table.h"
 
-#define ROW(NAME, r, u, talks) \
+#define ROW(NAME, r, u, memory, talks) \
 	[ROLE_##NAME] = { \
 		.name = #r, \
 		.fields = &r##_conf_fields, \
@@ -16,6 +16,18 @@ const struct role_row role_table[ROLE_END] = {
 	ROLES(ROW)
 };
 /* clang-format on */
+
+#define MEMORY(NAME, r, u, memory, talks) \
+	case ROLE_##NAME: return memory;
+
+uint32_t
+role_memory(const struct conf *c, enum ipc_role role)
+{
+	switch (role) {
+		ROLES(MEMORY)
+	default: return 0;
+	}
+}
 
 struct role_conf *
 role_conf(struct conf *c, enum ipc_role role)

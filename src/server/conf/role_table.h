@@ -21,6 +21,9 @@ extern const struct role_row role_table[ROLE_END];
 /* Has each process of one role a channel to each of the other? */
 bool role_talks(enum ipc_role a, enum ipc_role b);
 
+/* MiB that a process of that role may have. */
+uint32_t role_memory(const struct conf *c, enum ipc_role role);
+
 /* The settings of a role; they begin with this. */
 struct role_conf *role_conf(struct conf *c, enum ipc_role role);
 

@@ -51,7 +51,7 @@ role_enter(const struct role_conf *r, const char *root)
 		fatal("ev=start error=\"%s: %s\"", root, strerror(errno));
 	if (sandbox_become(r->uid, r->gid, root == NULL, &eb) != E_OK ||
 	    sandbox_files(root != NULL ? "." : NULL, &eb) != E_OK ||
-	    sandbox_memory(&eb) != E_OK)
+	    sandbox_memory(r->memory, &eb) != E_OK)
 		fatal("ev=sandbox error=\"%s\"", eb.text);
 	if (lacking != NULL && r->sandbox_required)
 		fatal("ev=sandbox error=\"the kernel cannot confine %s, and "

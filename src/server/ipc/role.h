@@ -30,13 +30,15 @@ struct role_conf {
 	uint16_t n;        /* how many of its kind are always there */
 	uint16_t index;    /* among them */
 	uint32_t uid, gid; /* to become */
+	uint32_t memory;   /* MiB */
 	bool sandbox_required;
 };
 
 /* The first rows of the table of a struct that has a `struct role_conf role`. */
 #define ROLE_FIELDS(T) \
 	FIELD(T, role.n), FIELD(T, role.index), FIELD(T, role.uid), \
-	    FIELD(T, role.gid), FIELD(T, role.sandbox_required)
+	    FIELD(T, role.gid), FIELD(T, role.memory), \
+	    FIELD(T, role.sandbox_required)
 
 /* Opens the log and waits for the settings.  The process ends if they do not
  * come, or are not what the table says. */

@@ -10,6 +10,12 @@
  *	name_rules		what it may say to the parent
  *				(src/server/parent/parent_messages.c)
  *	user			the setting that names its user
+ *	MEMORY			MiB that it may have (RLIMIT_DATA; c is the struct
+ *				conf): a fixed part, and one for each session that
+ *				there may be, each hash at a time, each maildrop
+ *				that is read at a time.  Of it are taken, by 1,000
+ *				sessions over TLS, 18; by the usual ARGON2ID, 64;
+ *				by a maildrop of 100,000 messages, 25
  *	TALKS_TO(OTHER)		the parent gives each of its processes a channel
  *				to each process of that role; one of the two
  *				rows says so
@@ -20,12 +26,14 @@
 #define SERVER_IPC_ROLES_H
 
 #define ROLES(X) \
-	X(WORKER, worker, user, TALKS_TO(AUTH) | TALKS_TO(STORE)) \
-	X(AUTH, auth, auth_user, TALKS_TO(STORE)) \
-	X(STORE, store, mail_user, 0)
+	X(WORKER, worker, user, 256 + c->worker.sessions_max / 4, \
+	    TALKS_TO(AUTH) | TALKS_TO(STORE)) \
+	X(AUTH, auth, auth_user, 1024 + 1024 * c->auth.hash_threads, \
+	    TALKS_TO(STORE)) \
+	X(STORE, store, mail_user, 2048 + 256 * c->store.threads, 0)
 
-#define TALKS_TO(NAME)                       (1u << ROLE_##NAME)
-#define ROLE_NUMBER(NAME, name, user, talks) ROLE_##NAME,
+#define TALKS_TO(NAME)                               (1u << ROLE_##NAME)
+#define ROLE_NUMBER(NAME, name, user, memory, talks) ROLE_##NAME,
 
 enum ipc_role { ROLE_PARENT, ROLES(ROLE_NUMBER) ROLE_END };
 

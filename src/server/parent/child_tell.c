@@ -24,6 +24,7 @@ fit_settings(const struct child *c, struct parent *p)
 	r->index = c->index;
 	r->uid = c->owner.uid;
 	r->gid = c->owner.gid;
+	r->memory = role_memory(p->conf, c->role);
 	if (c->role == ROLE_WORKER)
 		for (unsigned i = 0; i < p->n_sockets; i++)
 			p->conf->worker.listener[i].fd = p->socket[c->index][i];

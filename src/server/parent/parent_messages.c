@@ -194,6 +194,7 @@ static const struct ipc_rule store_rules[] = {
 		r, sizeof(r) / sizeof((r)[0]), on_gone \
 	}
 
-#define ROW(NAME, role, user, talks) [ROLE_##NAME] = RULES(role##_rules),
+#define ROW(NAME, role, user, memory, talks) \
+	[ROLE_##NAME] = RULES(role##_rules),
 
 const struct ipc_rules parent_messages[ROLE_END] = { ROLES(ROW) };
