@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -147,6 +148,14 @@ landlock_abi(void)
 {
 	return syscall(SYS_landlock_create_ruleset, NULL, 0,
 	    LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+bool
+sandbox_can_filter(void)
+{
+	static const uint32_t deadly = SECCOMP_RET_KILL_PROCESS;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &deadly) == 0;
 }
 
 const char *

@@ -26,7 +26,10 @@ enum err sandbox_become(
 /* The effective uid; after sandbox_become() without asking the kernel. */
 uid_t sandbox_uid(void);
 
-/* What this kernel cannot confine; NULL: nothing of that kind. */
+/* Can this kernel filter system calls?  Nothing runs without that. */
+bool sandbox_can_filter(void);
+
+/* What else this kernel cannot confine; NULL: nothing of that kind. */
 const char *sandbox_lacking(void);
 
 /* Landlock, as far as there is: only what lies below `root` can be reached;

@@ -658,15 +658,13 @@ root_gives_each_process_its_user(void **state)
 }
 
 static void
-every_role_is_told_of_the_sandbox(void **state)
+the_sandbox_can_be_required(void **state)
 {
 	(void)state;
 	assert_int_equal(read_text("sandbox = require\n", user), E_OK);
-	assert_true(conf.worker.role.sandbox_required);
-	assert_true(conf.auth.role.sandbox_required);
-	assert_true(conf.store.role.sandbox_required);
+	assert_true(conf.sandbox_required);
 	assert_int_equal(read_text("sandbox = auto\n", user), E_OK);
-	assert_false(conf.worker.role.sandbox_required);
+	assert_false(conf.sandbox_required);
 }
 
 /* Two descriptors a session in a worker, and room for the rest. */
@@ -732,7 +730,7 @@ main(void)
 		cmocka_unit_test(quotes_and_variables),
 		cmocka_unit_test(mail_root_follows_from_mail),
 		cmocka_unit_test(root_gives_each_process_its_user),
-		cmocka_unit_test(every_role_is_told_of_the_sandbox),
+		cmocka_unit_test(the_sandbox_can_be_required),
 		cmocka_unit_test(sessions_follow_from_descriptors),
 		cmocka_unit_test(an_old_name_is_understood),
 		cmocka_unit_test(a_missing_file_is_named),

@@ -526,7 +526,5 @@ conf_check(
 	check_uidl_format(c, l);
 	processes(c, env);
 	sessions(c, env, l);
-	for (enum ipc_role r = ROLE_PARENT + 1; r < ROLE_END; r++)
-		role_conf(c, r)->sandbox_required = c->sandbox_required;
 	c->worker.mark_seen = c->store.mark_seen;
 }

@@ -43,7 +43,6 @@ role_begin(const char *name, int ctl, const struct ipc_fields *t, void *conf)
 void
 role_enter(const struct role_conf *r, const char *root)
 {
-	const char *lacking = sandbox_lacking();
 	struct errbuf eb;
 
 	/* The way to it may be closed to the role's user. */
@@ -53,10 +52,6 @@ role_enter(const struct role_conf *r, const char *root)
 	    sandbox_files(root != NULL ? "." : NULL, &eb) != E_OK ||
 	    sandbox_memory(r->memory, &eb) != E_OK)
 		fatal("ev=sandbox error=\"%s\"", eb.text);
-	if (lacking != NULL && r->sandbox_required)
-		fatal("ev=sandbox error=\"the kernel cannot confine %s, and "
-		      "sandbox = require\"",
-		    lacking);
 }
 
 void

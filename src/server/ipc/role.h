@@ -31,14 +31,12 @@ struct role_conf {
 	uint16_t index;    /* among them */
 	uint32_t uid, gid; /* to become */
 	uint32_t memory;   /* MiB */
-	bool sandbox_required;
 };
 
 /* The first rows of the table of a struct that has a `struct role_conf role`. */
 #define ROLE_FIELDS(T) \
 	FIELD(T, role.n), FIELD(T, role.index), FIELD(T, role.uid), \
-	    FIELD(T, role.gid), FIELD(T, role.memory), \
-	    FIELD(T, role.sandbox_required)
+	    FIELD(T, role.gid), FIELD(T, role.memory)
 
 /* Opens the log and waits for the settings.  The process ends if they do not
  * come, or are not what the table says. */
@@ -46,8 +44,8 @@ void role_begin(
     const char *name, int ctl, const struct ipc_fields *t, void *conf);
 
 /*
- * Becoming the role, in two halves.  A process ends when something fails, or is
- * required but lacking in the kernel.  Threads are started between the halves:
+ * Becoming the role, in two halves.  A process ends when something fails; what
+ * the kernel lacks is the parent's to judge.  Threads are started between the halves:
  * Landlock and capabilities hold for the threads that come after role_enter(),
  * and after role_limit() none can be started.
  */

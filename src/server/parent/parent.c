@@ -278,12 +278,28 @@ watch(struct parent *p)
 	watchdog_start(p);
 }
 
+/* Without a filter of system calls nothing is served. */
+static enum err
+see_what_is_lacking(const struct conf *c, struct errbuf *eb)
+{
+	const char *lacking = sandbox_lacking();
+
+	if (!sandbox_can_filter())
+		return err_set(eb, E_IO,
+		    "this kernel cannot filter system calls (seccomp)");
+	if (lacking != NULL && c->sandbox_required)
+		return err_set(eb, E_IO,
+		    "this kernel cannot confine %s, and sandbox = require",
+		    lacking);
+	if (lacking != NULL)
+		log_line(LOG_WARNING, "ev=sandbox unconfined=\"%s\"", lacking);
+	return E_OK;
+}
+
 static enum err
 prepare(struct parent *p, struct errbuf *eb)
 {
 	enum err e;
-
-	const char *lacking = sandbox_lacking();
 
 	sandbox_no_core();
 	umask(077);
@@ -292,10 +308,9 @@ prepare(struct parent *p, struct errbuf *eb)
 	p->loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (p->loop == NULL)
 		return err_set(eb, E_IO, "no event loop");
-	if ((e = open_log(p, eb)) != E_OK)
+	if ((e = open_log(p, eb)) != E_OK ||
+	    (e = see_what_is_lacking(p->conf, eb)) != E_OK)
 		return e;
-	if (lacking != NULL)
-		log_line(LOG_WARNING, "ev=sandbox unconfined=\"%s\"", lacking);
 	if (name_key_get(p->conf->auth.name_key, eb) != E_OK)
 		log_line(
 		    LOG_WARNING, "ev=name-key kept=no error=\"%s\"", eb->text);
