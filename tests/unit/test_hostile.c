@@ -1,0 +1,854 @@
+/*
+ * Peers that were broken into: each role in turn hears every message there is,
+ * from each of those that it has a channel to, as it should be and not, in any
+ * order, again and again, about sessions of its own and of others.
+ *
+ * It may give the channel up, and go on with a new one.  It must not end, and
+ * what other peers and clients have of it must not change.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "drop.h"
+#include "server/auth/auth.h"
+#include "server/ipc/addrcount.h"
+#include "server/ipc/role.h"
+#include "server/store/store.h"
+#include "server/worker/worker.h"
+
+enum {
+	SOON = 20 * 1000, /* for any answer, however slow the machine */
+	ROUNDS = 150,     /* of each message */
+	EVERY = 16,       /* so often it is tried whether others are served */
+	HONEST = 0,       /* indexes */
+	BROKEN = 1,
+};
+
+/* Every message between roles: its fields, as numbers of octets, `s` for
+ * octets with their length before them, `f` for a descriptor. */
+static const struct shape {
+	uint16_t type;
+	const char *name, *fields;
+} shapes[] = {
+#define SHAPE(name, fields) \
+	{ \
+		name, #name, fields \
+	}
+	SHAPE(IPC_PASS, "88sss"),
+	SHAPE(IPC_APOP, "88ssss"),
+	SHAPE(IPC_SASL, "88ss11s1s"),
+	SHAPE(IPC_SASL_STEP, "8s"),
+	SHAPE(IPC_SIGN_IN_END, "8"),
+	SHAPE(IPC_CHALLENGE, "8s"),
+	SHAPE(IPC_REFUSED, "81s"),
+	SHAPE(IPC_SERVED, "s8"),
+	SHAPE(IPC_OPEN, "288sss1"),
+	SHAPE(IPC_NO_WORKER, "28"),
+	SHAPE(IPC_RETIRE, ""),
+	SHAPE(IPC_RETIRED, "1"),
+	SHAPE(IPC_OPENED, "88s4841"),
+	SHAPE(IPC_NOT_OPENED, "881s8s"),
+	SHAPE(IPC_INDEX_IS, "818f"),
+	SHAPE(IPC_FETCHED, "81411888f"),
+	SHAPE(IPC_COMMITTED, "844"),
+	SHAPE(IPC_YIELD, "84"),
+	SHAPE(IPC_INDEX, "8"),
+	SHAPE(IPC_FETCH, "814"),
+	SHAPE(IPC_MARKS, "814s"),
+	SHAPE(IPC_COMMIT, "8"),
+	SHAPE(IPC_RELEASE, "8"),
+	SHAPE(IPC_KEEP, "8"),
+	SHAPE(IPC_DOUBT, "84"),
+	SHAPE(IPC_CLOSED, "88"),
+	/* Of the parent and to it: nobody else may say them. */
+	SHAPE(IPC_CONF, ""),
+	SHAPE(IPC_ATTACH, "12f"),
+	SHAPE(IPC_STOP, "4"),
+	SHAPE(IPC_PING, ""),
+	SHAPE(IPC_USERS, "f"),
+	SHAPE(IPC_STORE_IS, "244"),
+};
+
+enum { SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
+
+static struct {
+	pid_t pid;
+	struct ev_loop
+	    *loop; /* never run: the channel only collects and sends */
+	struct ipc_chan *ctl;
+	int ctl_fd;
+	unsigned accused;
+	uint64_t dice;
+	uint64_t sid[3];   /* sessions: two of others, and its own */
+	bool names_stores; /* the process is auth */
+	int worker, store, auth, client, other;
+	struct sockaddr_in at; /* of the worker */
+	char mail[2][256];     /* the honest peer's maildrop, and another */
+} rig;
+
+/* ---- chance, the same each time ---- */
+
+static uint32_t
+dice(uint32_t sides)
+{
+	rig.dice = rig.dice * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(rig.dice >> 33) % sides;
+}
+
+static uint64_t
+some_number(void)
+{
+	static const uint64_t odd[] = { 0, 1, 2, 3, 255, UINT32_MAX,
+		UINT64_MAX };
+
+	switch (dice(4)) {
+	case 0: return dice(UINT32_MAX);
+	case 1: return odd[dice(sizeof(odd) / sizeof(odd[0]))];
+	default: return dice(4);
+	}
+}
+
+struct message {
+	uint8_t octets[IPC_MSG_MAX];
+	size_t n;
+	unsigned fds;
+};
+
+static void
+put(struct message *m, const void *p, size_t n)
+{
+	memcpy(m->octets + m->n, p, n);
+	m->n += n;
+}
+
+static void
+put_u(struct message *m, unsigned octets, uint64_t v)
+{
+	put(m, &v, octets);
+}
+
+static void
+put_text(struct message *m, const char *text)
+{
+	put_u(m, 4, strlen(text));
+	put(m, text, strlen(text));
+}
+
+static void
+put_octets(struct message *m)
+{
+	static const uint32_t lengths[] = { 0, 1, 8, 16, 64, 255, 256, 1024,
+		1025, 5000, 20000 };
+	uint32_t n = lengths[dice(sizeof(lengths) / sizeof(lengths[0]))];
+	static const char *const words[] = { "anna", "LOGIN", "CRAM-MD5",
+		"192.0.2.1", "APOP" };
+	bool letters = dice(2) == 0;
+
+	if (dice(3) == 0) {
+		put_text(m, words[dice(sizeof(words) / sizeof(words[0]))]);
+		return;
+	}
+	put(m, &n, sizeof(n));
+	for (uint32_t i = 0; i < n; i++)
+		m->octets[m->n++] =
+		    (uint8_t)(letters ? 'a' + dice(26) : dice(256));
+}
+
+static void
+put_field(struct message *m, char field)
+{
+	/* What has 8 octets is most often a session. */
+	uint64_t v =
+	    field == '8' && dice(3) != 0 ? rig.sid[dice(3)] : some_number();
+
+	if (field == 's')
+		put_octets(m);
+	else if (field == 'f')
+		m->fds++;
+	else
+		put(m, &v, (size_t)(field - '0'));
+}
+
+/* As it should be but for what is in it, or in one of other ways. */
+static void
+make(struct message *m, const struct shape *s)
+{
+	m->n = m->fds = 0;
+	put(m, &s->type, sizeof(s->type));
+	for (const char *f = s->fields; *f != '\0'; f++)
+		put_field(m, *f);
+	switch (dice(12)) {
+	case 0: m->n = dice((uint32_t)m->n + 1); break;
+	case 1: m->n += 1 + dice(16); break;
+	case 2: m->octets[dice((uint32_t)m->n)] = (uint8_t)dice(256); break;
+	case 3: m->fds = dice(2) == 0 ? IPC_FDS : 1 + dice(3); break;
+	case 4: m->fds = 0; break;
+	case 5: m->n = sizeof(m->octets); break;
+	default: break;
+	}
+}
+
+/* False: the other end has given the channel up. */
+static bool
+say(int fd, const struct message *m)
+{
+	char ctl[CMSG_SPACE(sizeof(int) * IPC_FDS)] = { 0 };
+	struct iovec iov = { (void *)m->octets, m->n };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *cm = (void *)ctl;
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ssize_t sent;
+
+	if (m->fds != 0) {
+		h.msg_control = ctl;
+		h.msg_controllen = CMSG_SPACE(sizeof(int) * m->fds);
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		cm->cmsg_len = CMSG_LEN(sizeof(int) * m->fds);
+		for (unsigned i = 0; i < m->fds; i++)
+			memcpy(CMSG_DATA(cm) + i * sizeof(int), &null,
+			    sizeof(int));
+	}
+	sent = sendmsg(fd, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(null);
+	return sent >= 0;
+}
+
+/* Takes what has come.  False: the end. */
+static bool
+swallow(int fd)
+{
+	static char octets[IPC_MSG_MAX];
+	char ctl[CMSG_SPACE(sizeof(int) * IPC_FDS)];
+	ssize_t n;
+
+	for (;;) {
+		struct iovec iov = { octets, sizeof(octets) };
+		struct msghdr h = { .msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = ctl,
+			.msg_controllen = sizeof(ctl) };
+
+		n = recvmsg(fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n <= 0)
+			return n < 0 && errno == EAGAIN;
+		for (struct cmsghdr *cm = CMSG_FIRSTHDR(&h); cm != NULL;
+		     cm = CMSG_NXTHDR(&h, cm))
+			for (size_t i = 0;
+			     i < (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+			     i++) {
+				int got;
+
+				memcpy(&got, CMSG_DATA(cm) + i * sizeof(int),
+				    sizeof(got));
+				close(got);
+			}
+	}
+}
+
+static void
+assert_nothing_came(int fd)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	assert_int_equal(poll(&p, 1, 0), 0);
+}
+
+/* ---- the parent of the process ---- */
+
+static void
+nobody_calls(void *arg, enum err why)
+{
+}
+
+static const struct ipc_rules no_rules = { NULL, 0, nobody_calls };
+
+static void
+sent(void)
+{
+	assert_int_equal(ipc_end(rig.ctl), E_OK);
+	ipc_flush(rig.ctl);
+}
+
+/* What the process says to its parent; returns the type. */
+static uint16_t
+hear_process(void)
+{
+	uint16_t type[IPC_MSG_MAX / 2] = { 0 };
+
+	if (recv(rig.ctl_fd, type, sizeof(type), 0) <= 0)
+		fail_msg("it has ended");
+	rig.accused += type[0] == IPC_MISBEHAVED;
+	if (type[0] == IPC_USERS_CHECK) { /* they are as they were */
+		ipc_begin(rig.ctl, IPC_USERS);
+		sent();
+	}
+	return type[0];
+}
+
+/* Waits until something comes there, and serves the process meanwhile. */
+static void
+await(int fd)
+{
+	struct pollfd p[] = { { fd, POLLIN, 0 }, { rig.ctl_fd, POLLIN, 0 } };
+
+	while (p[0].revents == 0) {
+		if (poll(p, 2, SOON) <= 0)
+			fail_msg("no answer");
+		if (p[1].revents != 0)
+			(void)hear_process();
+	}
+}
+
+static void
+assert_turns(void)
+{
+	struct pollfd p = { rig.ctl_fd, POLLIN, 0 };
+
+	ipc_begin(rig.ctl, IPC_PING);
+	sent();
+	do
+		p.revents = 0;
+	while (poll(&p, 1, SOON) == 1 && hear_process() != IPC_PONG);
+	if (p.revents == 0)
+		fail_msg("it does not turn");
+}
+
+static int
+attach(enum ipc_role role, uint16_t index)
+{
+	int fd[2];
+
+	assert_int_equal(ipc_pair(fd, NULL), E_OK);
+	if (rig.names_stores && role == ROLE_STORE && index == BROKEN) {
+		ipc_begin(rig.ctl, IPC_STORE_IS);
+		ipc_put_u16(rig.ctl, index);
+		ipc_put_u32(rig.ctl, 1000);
+		ipc_put_u32(rig.ctl, 1000);
+		sent();
+	}
+	ipc_begin(rig.ctl, IPC_ATTACH);
+	ipc_put_u8(rig.ctl, (uint8_t)role);
+	ipc_put_u16(rig.ctl, index);
+	ipc_put_fd(rig.ctl, fd[1], FD_CLOSED);
+	sent();
+	assert_turns();
+	return fd[0];
+}
+
+static enum err
+take_none(void *arg, struct ipc_in *in)
+{
+	return ipc_get_end(in);
+}
+
+static void
+start(int (*role_main)(int ctl), const struct ipc_fields *fields, void *conf)
+{
+	int ctl[2];
+
+	memset(&rig, 0, sizeof(rig));
+	rig.dice = 20261129;
+	assert_int_equal(ipc_pair(ctl, NULL), E_OK);
+	if ((rig.pid = fork()) == 0) {
+		int null = open("/dev/null", O_WRONLY);
+
+		dup2(null, STDERR_FILENO); /* much is logged */
+		dup2(ctl[1], ROLE_FD);
+		closefrom(ROLE_FD + 1);
+		_exit(role_main(ROLE_FD));
+	}
+	close(ctl[1]);
+	rig.ctl_fd = ctl[0];
+	rig.loop = ev_loop_new(EVFLAG_AUTO);
+	rig.ctl = ipc_open(rig.loop, ctl[0], &no_rules, NULL, false);
+	ipc_begin(rig.ctl, IPC_CONF);
+	ipc_put_fields(rig.ctl, fields, conf);
+	sent();
+	assert_int_equal(
+	    ipc_wait_one(rig.ctl_fd, IPC_READY, SOON, take_none, NULL), E_OK);
+}
+
+static void
+finish(void)
+{
+	int status;
+
+	ipc_close(rig.ctl);
+	assert_int_equal(waitpid(rig.pid, &status, 0), rig.pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	ev_loop_destroy(rig.loop);
+}
+
+/* A new channel, and what the peer may have by it. */
+static int
+attach_broken(enum ipc_role role, void (*begin)(int fd))
+{
+	int fd = attach(role, BROKEN);
+
+	if (begin != NULL)
+		begin(fd);
+	return fd;
+}
+
+/* Says everything, by channels that are replaced as often as they are given
+ * up. */
+static void
+say_everything(
+    enum ipc_role role, void (*begin)(int fd), void (*unchanged)(void))
+{
+	struct message *m = malloc(sizeof(*m));
+	int fd = attach_broken(role, begin);
+
+	assert_non_null(m);
+	rig.accused = 0;
+	for (unsigned i = 0; i < SHAPES * ROUNDS; i++) {
+		const struct shape *s = &shapes[dice(SHAPES)];
+		unsigned times = 1 + (dice(4) == 0);
+
+		make(m, s);
+		while (times-- > 0)
+			if (!say(fd, m))
+				break;
+		assert_turns();
+		if (!swallow(fd)) {
+			close(fd);
+			fd = attach_broken(role, begin);
+		}
+		if (i % EVERY == 0)
+			unchanged();
+	}
+	free(m);
+	close(fd);
+	/* Much of it was against the rules, and much was not. */
+	assert_in_range(rig.accused, SHAPES, SHAPES * ROUNDS - SHAPES);
+}
+
+/* A message that is right. */
+static struct message *
+message(uint16_t type)
+{
+	static struct message m;
+
+	m.n = m.fds = 0;
+	put(&m, &type, sizeof(type));
+	return &m;
+}
+
+/* The next message of that type, which must come; another is left out. */
+static void
+hear(int fd, uint16_t type, void *out, size_t n)
+{
+	static uint8_t octets[IPC_MSG_MAX];
+	uint16_t is = 0;
+
+	while (is != type) {
+		await(fd);
+		if (recv(fd, octets, sizeof(octets), 0) < (ssize_t)sizeof(is))
+			fail_msg("no message %u", type);
+		memcpy(&is, octets, sizeof(is));
+	}
+	memcpy(out, octets + sizeof(is), n);
+}
+
+/* ---- auth ---- */
+
+static void
+sign_in(uint64_t sid)
+{
+	struct message *m = message(IPC_PASS);
+
+	put_u(m, 8, sid);
+	put_u(m, 8, 99); /* token */
+	put_text(m, "192.0.2.1");
+	put_text(m, "anna");
+	put_text(m, "secret");
+	assert_true(say(rig.worker, m));
+}
+
+/* Who signs in by another worker is given to another store, and whom it has it
+ * keeps. */
+static void
+auth_is_unchanged(void)
+{
+	static uint64_t sid = 100;
+	struct {
+		uint16_t worker;
+		uint64_t sid;
+	} __attribute__((packed)) open;
+
+	assert_nothing_came(rig.worker);
+	assert_nothing_came(rig.store);
+	sign_in(++sid);
+	hear(rig.store, IPC_OPEN, &open, sizeof(open));
+	assert_int_equal(open.worker, HONEST);
+	assert_int_equal(open.sid, sid);
+	rig.sid[0] = sid;
+}
+
+static void
+test_auth(void **state)
+{
+	struct auth_conf conf = {
+		.role = { .uid = geteuid(), .gid = getegid(), .memory = 1024 },
+		.mail = "maildir:/srv/mail/%n",
+		.mail_root = "/srv/mail",
+		.apop = true,
+		.mail_uid = 5000,
+		.mail_gid = 5000,
+		.first_uid = 500,
+		.last_uid = 60000,
+		.n_stores = 1,
+		.hash_threads = 1,
+		.hash_queue = 1,
+	};
+	FILE *users = tmpfile();
+	uint16_t served;
+
+	assert_non_null(users);
+	fputs("anna:{PLAIN}secret\n", users);
+	rewind(users);
+	start(auth_main, &auth_conf_fields, &conf);
+	rig.names_stores = true;
+	ipc_begin(rig.ctl, IPC_USERS);
+	ipc_put_fd(rig.ctl, fileno(users), FD_STAYS);
+	sent();
+	rig.store = attach(ROLE_STORE, HONEST);
+	rig.worker = attach(ROLE_WORKER, HONEST);
+	hear(rig.worker, IPC_SERVED, &served, sizeof(served));
+	say_everything(ROLE_WORKER, NULL, auth_is_unchanged);
+	say_everything(ROLE_STORE, NULL, auth_is_unchanged);
+	finish();
+	close(rig.worker);
+	close(rig.store);
+	fclose(users);
+}
+
+/* ---- a store ---- */
+
+/* Who has a session reads its mail. */
+static void
+store_is_unchanged(void)
+{
+	struct message *m = message(IPC_FETCH);
+	struct {
+		uint64_t sid;
+		uint8_t n;
+		uint32_t msgno;
+		uint8_t status;
+	} __attribute__((packed)) fetched;
+
+	put_u(m, 8, rig.sid[0]);
+	put_u(m, 1, 1);
+	put_u(m, 4, 2);
+	assert_true(say(rig.worker, m));
+	hear(rig.worker, IPC_FETCHED, &fetched, sizeof(fetched));
+	assert_int_equal(fetched.sid, rig.sid[0]);
+	assert_int_equal(fetched.msgno, 2);
+	assert_int_equal(fetched.status, FETCH_OK);
+}
+
+static void
+store_is_silent(void)
+{
+	assert_nothing_came(rig.worker);
+	store_is_unchanged();
+}
+
+static void
+say_open(uint16_t index, uint64_t sid)
+{
+	struct message *m = message(IPC_OPEN);
+
+	put_u(m, 2, index);
+	put_u(m, 8, sid);
+	put_u(m, 8, 99);
+	put_text(m, "anna");
+	put_text(m, rig.mail[index]);
+	put_text(m, "192.0.2.1");
+	put_u(m, 1, false);
+	assert_true(say(rig.auth, m));
+}
+
+static void
+open_its_own(int fd)
+{
+	uint64_t sid;
+
+	say_open(BROKEN, rig.sid[2]);
+	hear(fd, IPC_OPENED, &sid, sizeof(sid));
+	assert_int_equal(sid, rig.sid[2]);
+}
+
+static void
+make_maildir(const char *path)
+{
+	static const char *const folders[] = { "", "/new", "/cur", "/tmp" };
+	char folder[300];
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		snprintf(folder, sizeof(folder), "%s%s", path, folders[i]);
+		assert_int_equal(mkdir(folder, 0700), 0);
+	}
+}
+
+static void
+test_store(void **state)
+{
+	struct drop_fixture f;
+
+	fixture_init(&f);
+	fixture_put(&f, "new/1.a", "one\n");
+	fixture_put(&f, "cur/2.b:2,F", "two\n");
+	f.conf.threads = 3;
+	f.conf.role = (struct role_conf){
+		.uid = geteuid(), .gid = getegid(), .memory = 1024
+	};
+	start(store_main, &store_conf_fields, &f.conf);
+	rig.auth = attach(ROLE_AUTH, HONEST);
+	rig.worker = attach(ROLE_WORKER, HONEST);
+	snprintf(rig.mail[HONEST], sizeof(rig.mail[0]), "%s", f.path);
+	snprintf(rig.mail[BROKEN], sizeof(rig.mail[0]), "%s/other", f.base);
+	make_maildir(rig.mail[BROKEN]);
+	fixture_put(&f, "../other/new/1.a", "one\n");
+	fixture_put(&f, "../other/new/2.a", "two\n");
+	rig.sid[0] = rig.sid[1] = 7;
+	rig.sid[2] = 8;
+	say_open(HONEST, rig.sid[0]);
+	hear(rig.worker, IPC_OPENED, rig.sid, sizeof(rig.sid[0]));
+	say_everything(ROLE_WORKER, open_its_own, store_is_silent);
+	/* Auth may refuse on behalf of anybody. */
+	say_everything(ROLE_AUTH, NULL, store_is_unchanged);
+	assert_true(fixture_has(&f, "new/1.a"));
+	assert_true(fixture_has(&f, "cur/2.b:2,F"));
+	finish();
+	close(rig.auth);
+	close(rig.worker);
+	fixture_clear(&f);
+}
+
+/* ---- a worker ---- */
+
+static int
+listening(struct sockaddr_in *at)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	socklen_t n = sizeof(*at);
+
+	*at = (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(bind(fd, (struct sockaddr *)at, n), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)at, &n), 0);
+	return fd;
+}
+
+static void
+expect_line(int fd, const char *line)
+{
+	char is[512] = "";
+
+	for (size_t n = 0; strchr(is, '\n') == NULL; n++) {
+		assert_in_range(n, 0, sizeof(is) - 2);
+		await(fd);
+		if (recv(fd, is + n, 1, 0) != 1)
+			fail_msg("no answer: %s", is);
+	}
+	if (strncmp(is, line, strlen(line)) != 0)
+		fail_msg("%s", is);
+}
+
+static void
+write_line(int fd, const char *line)
+{
+	assert_int_equal(send(fd, line, strlen(line), 0), (int)strlen(line));
+}
+
+static void
+say_opened(int store, const uint64_t sid_and_token[2])
+{
+	struct message *m = message(IPC_OPENED);
+
+	put_u(m, 8, sid_and_token[0]);
+	put_u(m, 8, sid_and_token[1]);
+	put_text(m, "anna");
+	put_u(m, 4, 3);
+	put_u(m, 8, 300);
+	put_u(m, 4, 0);
+	put_u(m, 1, false);
+	assert_true(say(store, m));
+}
+
+/* A client that has said its password; what the worker tells auth of it. */
+static int
+client(const struct sockaddr_in *at, int auth, uint64_t sid_and_token[2])
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(
+	    connect(fd, (const struct sockaddr *)at, sizeof(*at)), 0);
+	expect_line(fd, "+OK");
+	write_line(fd, "USER anna\r\n");
+	expect_line(fd, "+OK");
+	write_line(fd, "PASS secret\r\n");
+	hear(auth, IPC_PASS, sid_and_token, 2 * sizeof(uint64_t));
+	return fd;
+}
+
+/* A client whose maildrop the broken store has, and who waits for what it says. */
+static void
+serve_its_own(int fd)
+{
+	uint64_t sid[2];
+
+	if (rig.other != 0)
+		close(rig.other);
+	rig.other = client(&rig.at, rig.auth, sid);
+	rig.sid[2] = sid[0];
+	say_opened(fd, sid);
+	expect_line(rig.other, "+OK");
+	write_line(rig.other, dice(2) == 0
+				  ? "RETR 1\r\nUIDL\r\nLIST\r\nRETR 3\r\n"
+				  : "UIDL\r\nRETR 2\r\nDELE 1\r\nQUIT\r\n");
+}
+
+/* Who is signed in has the maildrop that the store has opened. */
+static void
+worker_is_unchanged(void)
+{
+	assert_nothing_came(rig.store);
+	assert_nothing_came(rig.client);
+	write_line(rig.client, "STAT\r\n");
+	expect_line(rig.client, "+OK 3 300\r\n");
+}
+
+static void
+test_worker(void **state)
+{
+	struct sockaddr_in at;
+	struct worker_conf conf = {
+		.role = { .n = 1,
+		    .uid = geteuid(),
+		    .gid = getegid(),
+		    .memory = 1024 },
+		.listener = { { .fd = listening(&at),
+		    .plain_passwords = true } },
+		.n_listeners = 1,
+		.host = "h.example",
+		.login_timeout = 600,
+		.idle_timeout = 600,
+		.write_timeout = 600,
+		.tls_timeout = 600,
+		.sessions_max = 16,
+		.bad_max = 10,
+		.failures_max = 3,
+	};
+	uint64_t one[2], two[2];
+	int waits;
+
+	assert_int_equal(addrcount_create(1, conf.counts_fd, NULL), E_OK);
+	start(worker_main, &worker_conf_fields, &conf);
+	rig.store = attach(ROLE_STORE, HONEST);
+	rig.auth = attach(ROLE_AUTH, HONEST);
+	rig.at = at;
+	rig.client = client(&at, rig.auth, one);
+	say_opened(rig.store, one);
+	expect_line(rig.client, "+OK");
+	waits = client(&at, rig.auth, two);
+	rig.sid[0] = one[0];
+	rig.sid[1] = two[0];
+	say_everything(ROLE_STORE, serve_its_own, worker_is_unchanged);
+	/* A store that shows no token has no part in a sign-in. */
+	assert_nothing_came(waits);
+	say_everything(ROLE_AUTH, NULL, worker_is_unchanged);
+	close(rig.client);
+	close(waits);
+	close(rig.other);
+	finish();
+	close(rig.auth);
+	close(rig.store);
+	close(conf.listener[0].fd);
+	close(conf.counts_fd[0]);
+	close(conf.counts_fd[1]);
+}
+
+/* ---- all messages ---- */
+
+/* The text of a file without its comments. */
+static char *
+text_of(const char *path)
+{
+	static char text[64 * 1024];
+	FILE *f = fopen(path, "r");
+	char *from, *to;
+
+	assert_non_null(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	while ((from = strstr(text, "/*")) != NULL) {
+		assert_non_null(to = strstr(from, "*/"));
+		memmove(from, to + 2, strlen(to + 2) + 1);
+	}
+	return text;
+}
+
+static bool
+is_said(const char *name, unsigned type)
+{
+	for (size_t i = 0; i < SHAPES; i++)
+		if (strcmp(shapes[i].name, name) == 0)
+			return shapes[i].type == type;
+	return false;
+}
+
+static void
+test_all_messages(void **state)
+{
+	char *p = strstr(text_of(PROTO_H), "enum ipc_type {"), *rest, name[64];
+	unsigned type = 0, said = 0;
+
+	assert_non_null(p);
+	p = strtok_r(p + strlen("enum ipc_type {"), "}", &rest);
+	for (p = strtok_r(p, ",", &rest); p != NULL;
+	     p = strtok_r(NULL, ",", &rest)) {
+		if (sscanf(p, " %63[A-Z_] = %u", name, &type) == 1)
+			type++;
+		if (type < IPC_PASS)
+			continue;
+		if (!is_said(name, type))
+			fail_msg("%s is not among them", name);
+		said++;
+	}
+	assert_in_range(said, 26, SHAPES);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_messages),
+		cmocka_unit_test(test_auth),
+		cmocka_unit_test(test_store),
+		cmocka_unit_test(test_worker),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
