@@ -7,6 +7,8 @@
   - In the pages that walk through the code (WALKS) a function stands in the
     file that is named beside it; one without a file beside it stands in one of
     the files that its section names.
+  - The table of doc/security.md has each role of src/server/ipc/roles.h, with
+    its user, its memory, and the system calls that it keeps.
   - No line is longer than 100 columns, but for rows of tables.
 
 Each fault is one line that begins with ERROR.
@@ -17,6 +19,7 @@ import re
 import sys
 
 WALKS = ("doc/byte-to-disk.md",)
+SECURITY = "doc/security.md"
 LONGEST = 100
 
 NAMED = re.compile(
@@ -24,6 +27,8 @@ NAMED = re.compile(
 LINKED = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)[^)]*\)")
 FUNCTION = re.compile(r"`(\w+)\(\)`")
 FILE = re.compile(r"`(src/[\w/.-]+\.[ch])`")
+ROLE = re.compile(r"X\([A-Z]+, (\w+), (\w+), ([^,]+), [^,)]")
+CALLS = re.compile(r"\bcalls\[\] = \{(.*?)\};", re.S)
 # `f()` (`src/a.c`, `src/b.c`); `f()` in `src/a.c`; (`f()`, `src/a.c`)
 BESIDE = re.compile(
     r"(?: \(|, | in )(`src/[\w/.-]+\.[ch]`(?:(?:,| and|, and) "
@@ -85,6 +90,33 @@ def misplaced_in(top, page, section):
                 "any file that its section names: name its file beside it")
 
 
+def roles(top):
+    """{name: (user, memory, system calls)}, by the sources."""
+    out = {}
+    text = " ".join(read(top, "src/server/ipc/roles.h").replace("\\\n", " ")
+                    .split())
+    for name, user, memory in ROLE.findall(text):
+        calls = CALLS.search(read(top, "src/server/%s/%s.c" % (name, name)))
+        out[name] = (user, re.sub(r"c->\w+\.", "", memory), set(
+            re.findall(r'"(\w+)"', calls.group(1) if calls else "")))
+    return out
+
+
+def untrue(top):
+    """The table of roles: role, user, memory, what it holds, calls."""
+    said = {}
+    for line in read(top, SECURITY).splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) == 6 and cells[0] not in ("role", "---"):
+            said[cells[0]] = (cells[1].strip("`"), cells[2],
+                              set(re.findall(r"`(\w+)`", cells[4])))
+    are = roles(top)
+    for name in sorted(set(said) | set(are)):
+        if said.get(name) != are.get(name):
+            yield "%s says of the role %s %s, but it is %s" % (
+                SECURITY, name, said.get(name), are.get(name))
+
+
 def too_long(top):
     for page in pages(top):
         for number, line in enumerate(read(top, page).splitlines(), 1):
@@ -93,7 +125,7 @@ def too_long(top):
                     page, number, len(line))
 
 
-RULES = (missing, misplaced, too_long)
+RULES = (missing, misplaced, untrue, too_long)
 
 
 def faults(top):

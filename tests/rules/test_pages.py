@@ -116,3 +116,32 @@ def test_wrap_breaks_no_code():
 def test_wrap_twice_is_wrap_once():
     text = "- " + "some words - and `code of it`, " * 20 + "\n1. x\n"
     assert wrap.wrap(wrap.wrap(text)) == wrap.wrap(text)
+
+
+ROLES = """#define ROLES(X) \\
+	X(ONE, one, user, 256 + c->one.sessions / 4, \\
+	    TALKS_TO(TWO)) \\
+	X(TWO, two, other, 64, 0)
+"""
+TABLE = """| role | runs as | memory | holds | calls | yields |
+| --- | --- | --- | --- | --- | --- |
+| one | `user` | 256 + sessions / 4 | `x` | `read` `write` | mail |
+| two | `other` | 64 | | `read` | |
+"""
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ("", "", None),
+    ("64 |", "65 |", "two"),
+    ("`user`", "`root`", "one"),
+    ("`read` `write`", "`read`", "write"),
+    ("| two |", "| three |", "three"),
+    ("sessions / 4", "sessions", "one")])
+def test_table_of_roles(faults, old, new, words):
+    found = faults({
+        "src/server/ipc/roles.h": ROLES,
+        "src/server/one/one.c": 'calls[] = { "read",\n\t"write" };\n',
+        "src/server/two/two.c": '\tcalls[] = { "read" };\n',
+        "doc/security.md": TABLE.replace(old, new)})
+    assert bool(found) == (words is not None), found
+    assert not words or any(words in fault for fault in found)
