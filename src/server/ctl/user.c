@@ -8,8 +8,8 @@
 
 #include "server/ctl/ask.h"
 #include "server/ctl/commands.h"
-#include "server/ctl/edit.h"
 #include "server/users/account.h"
+#include "server/users/edit.h"
 #include "server/users/passwd.h"
 #include "server/users/scheme.h"
 
@@ -204,11 +204,9 @@ user_passwd(const struct options *o, const char *given, struct errbuf *eb)
 	if (e != E_OK || (e = ask_hash(o, hash, eb)) != E_OK)
 		return e;
 	e = edit_open(&ed, o->users, true, eb);
-	if (e == E_OK && !edit_find(&ed, &o->rule, name, false, &line))
+	if (e == E_OK &&
+	    (e = edit_set_hash(&ed, &o->rule, name, NULL, hash, eb)) == E_NOENT)
 		e = no_user(o, name, eb);
-	if (e == E_OK)
-		e = edit_splice(&ed, (size_t)(line.hash.p - ed.text),
-		    line.hash.n, (struct slice){ hash, strlen(hash) }, eb);
 	if (e == E_OK)
 		e = edit_save(&ed, eb);
 	edit_close(&ed);

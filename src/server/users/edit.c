@@ -1,4 +1,4 @@
-#include "server/ctl/edit.h"
+#include "server/users/edit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -175,6 +175,20 @@ edit_splice(
 	return E_OK;
 }
 
+enum err
+edit_set_hash(struct edit *ed, const struct name_rule *rule, const char *name,
+    const char *was, const char *hash, struct errbuf *eb)
+{
+	struct edit_line line;
+
+	if (!edit_find(ed, rule, name, false, &line))
+		return err_set(eb, E_NOENT, "there is no such user");
+	if (was != NULL && !slice_eq(line.hash, was))
+		return err_set(eb, E_NOENT, "the password was changed");
+	return edit_splice(ed, (size_t)(line.hash.p - ed->text), line.hash.n,
+	    (struct slice){ hash, strlen(hash) }, eb);
+}
+
 static enum err
 write_text(const struct edit *ed, int fd, struct errbuf *eb)
 {
@@ -217,8 +231,10 @@ edit_save(const struct edit *ed, struct errbuf *eb)
 	enum err e;
 	int fd;
 
-	snprintf(tmp, sizeof(tmp), "%s.XXXXXX", ed->path);
-	if ((fd = mkostemp(tmp, O_CLOEXEC)) < 0)
+	snprintf(tmp, sizeof(tmp), "%s.new", ed->path);
+	unlink(tmp);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
 		return failed(eb, tmp);
 	e = write_text(ed, fd, eb);
 	close(fd);

@@ -2,8 +2,8 @@
  * edit.h - the users file as text: lines that are not touched stay as they
  * are, and a change is there whole or not at all.
  */
-#ifndef SERVER_CTL_EDIT_H
-#define SERVER_CTL_EDIT_H
+#ifndef SERVER_USERS_EDIT_H
+#define SERVER_USERS_EDIT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,12 +41,20 @@ struct edit_line {
 bool edit_find(const struct edit *ed, const struct name_rule *rule,
     const char *name, bool fold, struct edit_line *line_r);
 
+/* Another hash for the user of that name.  was: the change is for this one only.
+ * E_NOENT: there is no such user, or their hash is another. */
+enum err edit_set_hash(struct edit *ed, const struct name_rule *rule,
+    const char *name, const char *was, const char *hash,
+    struct errbuf *eb) NODISCARD;
+
 /* Puts `with` in the place of n octets. */
 enum err edit_splice(struct edit *ed, size_t at, size_t n, struct slice with,
     struct errbuf *eb) NODISCARD;
 
 /* Writes the text to a new file (of the same owner and mode; 0600 if there
- * was none), to the disk, and in the place of the old one. */
+ * was none), to the disk, and in the place of the old one.  Only with the lock:
+ * the new file's name is always the same, so one that was left behind by who
+ * died over it is replaced. */
 enum err edit_save(const struct edit *ed, struct errbuf *eb) NODISCARD;
 
 #endif
