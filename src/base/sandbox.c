@@ -224,7 +224,7 @@ sandbox_files(const char *root, struct errbuf *eb)
 				 LANDLOCK_ACCESS_FS_IOCTL_DEV);
 		below.parent_fd = open(root, O_PATH | O_CLOEXEC);
 		if (below.parent_fd < 0)
-			return err_sys(eb, E_CONFIG, "mail root %s", root);
+			return err_sys(eb, E_CONFIG, "%s", root);
 		if (syscall(SYS_landlock_add_rule, set,
 			LANDLOCK_RULE_PATH_BENEATH, &below, 0) < 0)
 			return err_sys(eb, E_IO, "landlock rule for %s", root);

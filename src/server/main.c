@@ -17,6 +17,7 @@
 #include "server/store/maildir/uidl_check.h"
 #include "server/store/store.h"
 #include "server/trial/trial.h"
+#include "server/upgrade/upgrade.h"
 #include "server/worker/worker.h"
 
 static const char usage[] =
@@ -36,7 +37,7 @@ static const char usage[] =
 static const struct {
 	const char *name, *process; /* as ps shows it */
 	int (*main)(int ctl);
-} mains[] = { ROLES(ROW) };
+} mains[] = { ROLES(ROW){ "upgrade", "maloted-upgrade", upgrade_main } };
 
 /* The parent starts us so, and nobody else. */
 static int

@@ -645,9 +645,26 @@ def examples():
     return [b for b in blocks if "mechanisms" in b]
 
 
+def by_plain(session):
+    session.ok("AUTH PLAIN " + b64("\0ana@example.org\0" + PASSWORD))
+
+
+def by_login(session):
+    session.send("AUTH LOGIN %s\r\n%s\r\n" % (
+        b64("ana@example.org"), b64(PASSWORD)))
+    assert session.line().startswith(b"+ ")
+    assert session.line().startswith(b"+OK")
+
+
+def apop(session):
+    stamp = re.search(rb"<.*>", session.greeting).group()
+    session.ok("APOP ana@example.org " + hashlib.md5(
+        stamp + PASSWORD.encode()).hexdigest())
+
+
 def test_manual(place, serve, connect):
     """Its examples work as they stand there, but for paths and a port."""
-    scram_, external_, public_ = examples()
+    scram_, external_, older_, upgrade_, public_ = examples()
     maildir = place.maildir(drop.make(5, 2), "public")
     users = [(name, PASSWORD, maildir)
              for name in ("ana@example.org", "printer", "public")]
@@ -659,6 +676,21 @@ def test_manual(place, serve, connect):
     assert scram(session, SCRAM[0], "ana@example.org",
                  PASSWORD)[0][:3] == b"+OK"
     session.quit()
+    by_plain(connect(server.tls_port, pop3.context()))
+    by_login(connect(server.tls_port, pop3.context()))
+
+    server = serve(users, 'sessions = "shared"\n' + older_)
+    for mechanism in SCRAM:
+        assert scram(connect(server.port), mechanism, "ana@example.org",
+                     PASSWORD)[0][:3] == b"+OK"
+    apop(connect(server.port))
+
+    server = serve(users, upgrade_)
+    session = connect(server.tls_port, pop3.context())
+    by_plain(session)
+    session.quit()
+    assert [(e["user"], e["scheme"]) for e in server.await_event("upgraded")
+            ] == [("ana@example.org", "SCRAM-SHA-256")]
 
     ca, port = Authority(place.path), free_port()
     ca.revoke()

@@ -273,6 +273,55 @@ test_made(void **state)
 	}
 }
 
+/* Which stored passwords are to be made anew. */
+static void
+test_as_made(void **state)
+{
+	static const struct {
+		const char *scheme, *stored;
+		bool is;
+	} v[] = {
+		{ "ARGON2ID", "{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$",
+		    true },
+		{ "ARGON2ID", "$argon2id$v=19$m=65536,t=3,p=1$", true },
+		{ "ARGON2ID", "{ARGON2ID}$argon2id$v=19$m=1024,t=2,p=1$",
+		    false },
+		{ "ARGON2ID", "{ARGON2I}$argon2i$v=19$m=65536,t=2,p=1$",
+		    false },
+		{ "ARGON2ID", "{SHA512-CRYPT}$6$rounds=100000$", false },
+		{ "BLF-CRYPT", "{BLF-CRYPT}$2y$11$", true },
+		{ "BLF-CRYPT", "{CRYPT}$2y$12$", true },
+		{ "BLF-CRYPT", "{BLF-CRYPT}$2y$05$", false },
+		{ "SHA512-CRYPT", "$6$rounds=100000$x", true },
+		{ "SHA512-CRYPT", "{SHA512-CRYPT}$6$x$", false },
+		{ "YESCRYPT", "{CRYPT}$y$j9T$", true },
+		{ "SCRAM-SHA-256", "{SCRAM-SHA-256}15000,", true },
+		{ "SCRAM-SHA-256", "{scram-sha-256}20000,", true },
+		{ "SCRAM-SHA-256", "{SCRAM-SHA-256}4096,", false },
+		{ "SCRAM-SHA-256", "{SCRAM-SHA-256}99999999999,", false },
+		{ "SCRAM-SHA-256", "{SCRAM-SHA-1}15000,", false },
+		{ "SCRAM-SHA-256", "{PLAIN}15000,", false },
+		{ "SCRAM-SHA-256", "15000,", false },
+		{ "SCRAM-SHA-256", "", false },
+		{ "PLAIN", "{PLAIN}x", true },
+		{ "no", "{PLAIN}x", false },
+	};
+	char made[SCHEME_STORED_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+		if (scheme_is_as_made(v[i].stored, v[i].scheme) != v[i].is)
+			fail_msg("%s as %s", v[i].stored, v[i].scheme);
+	/* What is made is not made anew each time. */
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]) - 1; i++) {
+		assert_int_equal(
+		    scheme_make(v[i].scheme, password, made, NULL), E_OK);
+		assert_true(scheme_is_as_made(made, v[i].scheme));
+		while (strcmp(v[i].scheme, v[i + 1].scheme) == 0)
+			i++;
+	}
+}
+
 static void
 test_not_made(void **state)
 {
@@ -539,6 +588,7 @@ main(void)
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_bad_keys),
 		cmocka_unit_test(test_made),
+		cmocka_unit_test(test_as_made),
 		cmocka_unit_test(test_not_made),
 		cmocka_unit_test(test_apop),
 		cmocka_unit_test(test_forms),

@@ -11,6 +11,7 @@
 #include "server/auth/penalty.h"
 #include "server/auth/process.h"
 #include "server/auth/recent.h"
+#include "server/auth/rehash.h"
 #include "server/auth/served.h"
 #include "server/auth/stores.h"
 #include "server/auth/timestamps.h"
@@ -109,6 +110,16 @@ take_idle(void *arg, struct ipc_in *in)
 }
 
 static enum err
+take_no_upgrade(void *arg, struct ipc_in *in)
+{
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK)
+		rehash_rest(arg);
+	return e;
+}
+
+static enum err
 take_where(void *arg, struct ipc_in *in)
 {
 	uint64_t token = ipc_get_u64(in);
@@ -134,6 +145,7 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_STORES_FULL, 1, 0, 8, take_stores_full },
 	{ IPC_IDLE, 1, 0, 2, take_idle },
 	{ IPC_WHERE, 1, 0, 8 + 4 + 4 * NAME_MAX_OCTETS, take_where },
+	{ IPC_NO_UPGRADE, 1, 0, 0, take_no_upgrade },
 };
 
 /* Sign-ins are short: there is nothing to finish when it ends. */

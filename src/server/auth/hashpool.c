@@ -121,9 +121,13 @@ hash_run(struct pool_job *j)
 {
 	struct hash_job *job = job_of(j);
 
-	job->result = job->keys != NULL
-			  ? make_keys(job)
-			  : scheme_verify(job->stored, job->password);
+	if (job->keys != NULL)
+		job->result = make_keys(job);
+	else if (job->scheme != NULL)
+		job->result =
+		    scheme_make(job->scheme, job->password, job->made, NULL);
+	else
+		job->result = scheme_verify(job->stored, job->password);
 }
 
 static void hash_done(struct pool_job *j);

@@ -29,9 +29,12 @@ struct hash_job {
 	 * there. */
 	const struct sasl_mechanism *mechanism;
 	struct sasl_keys *keys;
+	/* Or a hash of this scheme is made: see scheme_make(). */
+	const char *scheme;
+	char *made;
 	uint64_t origin, user; /* whose it is: keyed digests */
 	bool known;            /* they signed in from there lately */
-	enum err result;       /* of scheme_verify(); E_FULL: it gave way */
+	enum err result; /* of scheme_verify() or so; E_FULL: it gave way */
 	void (*done)(struct hash_job *job); /* in the loop's thread */
 
 	/* The rest is the module's own. */

@@ -6,12 +6,22 @@
 #include "base/clock.h"
 #include "server/auth/look.h"
 #include "server/auth/refuse.h"
+#include "server/auth/rehash.h"
 #include "server/auth/served.h"
 #include "server/auth/timestamps.h"
 #include "server/auth/vcache.h"
 #include "server/conf/spelling.h"
 
 static void verify(struct signin *s);
+
+/* s->password, against this hash. */
+static void
+judge(struct signin *s, const char *stored, enum err e)
+{
+	if (e == E_OK && s->known)
+		rehash_offer(s->auth, s->user, stored, s->password);
+	signin_judge(s, e);
+}
 
 static void
 on_hashed(struct hash_job *job)
@@ -38,7 +48,7 @@ on_hashed(struct hash_job *job)
 		}
 		s->generation = a->userfile.generation;
 	}
-	signin_judge(s, job->result);
+	judge(s, s->stored, job->result);
 }
 
 static void
@@ -48,7 +58,7 @@ hash(struct signin *s, const char *stored)
 
 	if (s->known && !s->is_cheap &&
 	    vcache_has(a->verified, s->user, stored, s->password, clock_ms())) {
-		signin_judge(s, E_OK);
+		judge(s, stored, E_OK);
 		return;
 	}
 	free(s->stored);
@@ -74,7 +84,7 @@ verify_cheap(struct signin *s, const char *stored)
 	enum err e = scheme_verify(stored, s->password);
 
 	if (e != E_DENIED || costly == NULL) {
-		signin_judge(s, e);
+		judge(s, stored, e);
 		return;
 	}
 	s->is_cheap = true;

@@ -6,6 +6,7 @@
  *	auth_messages.c  what the workers send
  *	signin.c         one sign-in, from the request to IPC_OPEN or
  *	                 IPC_REFUSED, with the files of signin_state.h
+ *	rehash.c         hashes by another scheme, after a sign-in
  *	served.c         which mechanisms can be served
  *	where.c          where a user's mail is, if the admin asks
  *	stores.c         the store processes, and who waits for one
@@ -51,6 +52,8 @@ struct auth {
 	unsigned crowded;
 	ev_timer crowd_log;
 	ev_timer turn;               /* of APOP's timestamps */
+	bool rehashing;        /* a hash by another scheme is being made */
+	uint64_t rehash_again; /* clock_ms() from which on that is of use */
 	struct client_ca *client_ca; /* NULL: no certificate is believed */
 	char served[SERVED_MAX];     /* what the workers know; see served.h */
 };

@@ -13,6 +13,7 @@ static const struct ipc_field field[] = {
 	STR(login_separators),
 	F(penalties),
 	F(apop),
+	STR(upgrade_scheme),
 	STR(name_key),
 	STR(anonymous),
 	FIELD_ENUM(struct auth_conf, client_name, CLIENT_NAMES - 1),

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "net/client_ca.h"
+#include "server/conf/upgrade_conf.h"
 #include "server/ipc/role.h"
 
 #define AUTH_NO_UID UINT32_MAX
@@ -22,6 +23,8 @@ struct auth_conf {
 	char login_separators[64];     /* that stand for the @ */
 	bool penalties; /* failures are answered later and later */
 	bool apop;
+	/* What a password is stored as after a sign-in with it; "no": as it is. */
+	char upgrade_scheme[SCHEME_NAME_MAX];
 	/* Made-up salts are made of it, the same at each start; hexadecimal. */
 	char name_key[65];
 	char anonymous[256];          /* who reads as ANONYMOUS; may be empty */

@@ -28,7 +28,7 @@ struct setting {
 	/* Numbers: the range.  TEXT: max is the size of the field. */
 	uint32_t min, max;
 	/* What may be said; the place is the value.  FLAG: no, yes. */
-	const char *word[5];
+	const char *word[8];
 };
 
 /* Where a value goes; AT is another for the settings of a listener. */
@@ -60,6 +60,9 @@ static const struct setting settings[] = {
 	{ "anonymous", "", TEXT_AT(auth.anonymous) },
 	{ "apop", "no", YES_NO(worker.apop) },
 	{ "users", CONF_USERS, TEXT_AT(users) },
+	{ "upgrade_scheme", "no", TEXT_AT(auth.upgrade_scheme),
+	    .word = { "no", "ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "YESCRYPT",
+		"SCRAM-SHA-256", "SCRAM-SHA-1" } },
 	{ "mail", "maildir:/srv/mail/%d/%n", TEXT_AT(auth.mail) },
 	{ "mail_root", "", TEXT_AT(auth.mail_root) },
 	{ "mail_user", "", TEXT_AT(mail_user) },

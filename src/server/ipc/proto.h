@@ -73,6 +73,12 @@ enum ipc_type {
 	IPC_UIDL,
 	/* store -> parent: u64 token, struct control_uidl, struct control_done */
 	IPC_UIDL_IS,
+	/* auth -> parent: a struct upgrade_row: this user has just signed in with
+	 * the password that `was` is of, and `hash` is one of it by the scheme that
+	 * is wished for; if upgrade_scheme says so */
+	IPC_UPGRADE,
+	/* parent -> auth: the users file cannot be written; leave it for a while */
+	IPC_NO_UPGRADE,
 
 	/* worker -> auth */
 	IPC_PASS =
@@ -147,8 +153,9 @@ enum fetch_status { FETCH_OK, FETCH_GONE, FETCH_FAILED };
 enum mark_kind { MARK_REMOVE, MARK_SEEN };
 
 enum {
-	NAME_MAX_OCTETS = 255, /* user name; RFC 4616 s2 asks for it */
-	PASSWORD_MAX = 1024,   /* RFC 4616 s2 asks for 255 */
+	NAME_MAX_OCTETS = 255,   /* user name; RFC 4616 s2 asks for it */
+	PASSWORD_MAX = 1024,     /* RFC 4616 s2 asks for 255 */
+	SCHEME_STORED_MAX = 512, /* a hash that we make, with its NUL */
 	/* One message of a mechanism.  Those that the server offers ask for a
 	 * password; the longest is PLAIN's: two names and a password, with the
 	 * NULs between them.  Whoever has not signed in can make the server

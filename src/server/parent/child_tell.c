@@ -129,6 +129,13 @@ child_tell_users_anew(struct child *auth)
 }
 
 void
+child_tell_no_upgrade(struct child *auth)
+{
+	ipc_begin(auth->chan, IPC_NO_UPGRADE);
+	send_end(auth);
+}
+
+void
 child_tell_no_store(struct child *auth, struct owner owner, const char *why)
 {
 	log_line(LOG_WARNING, "ev=store-refused uid=%u gid=%u why=\"%s\"",

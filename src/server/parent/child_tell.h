@@ -24,6 +24,8 @@ void child_tell_users_anew(struct child *auth);
 /* To auth: no store for uid can be had; the log is told too. */
 void child_tell_no_store(
     struct child *auth, struct owner owner, const char *why);
+/* What auth has made anew cannot be written. */
+void child_tell_no_upgrade(struct child *auth);
 /* To auth: a store of a user's own uid has had nothing to do for long. */
 void child_tell_full(struct child *auth, struct owner owner);
 void child_tell_idle(struct child *auth, const struct child *store);

@@ -1,5 +1,7 @@
 #include "server/parent/parent_messages.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "server/conf/role_table.h"
 #include "server/parent/child_tell.h"
@@ -8,6 +10,7 @@
 #include "server/parent/cut.h"
 #include "server/parent/phase.h"
 #include "server/parent/uid_store.h"
+#include "server/parent/upgrades.h"
 
 enum { PHASE_STARTING = 1, PHASE_SERVING = 2, PHASE_ANY = 3 };
 
@@ -99,6 +102,22 @@ take_users_check(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+/* What is in it is looked at by who writes it. */
+static enum err
+take_upgrade(void *arg, struct ipc_in *in)
+{
+	struct child *c = arg;
+	struct upgrade_row row = { .user = "" };
+
+	ipc_get_fields(in, &upgrade_row_fields, &row);
+	if (ipc_get_end(in) != E_OK ||
+	    strcmp(c->parent->conf->auth.upgrade_scheme, "no") == 0)
+		return E_FORMAT;
+	upgrades_add(c->parent, &row);
+	explicit_bzero(&row, sizeof(row));
+	return E_OK;
+}
+
 static enum err
 take_store_wanted(void *arg, struct ipc_in *in)
 {
@@ -177,6 +196,8 @@ on_gone(void *arg, enum err why)
 static const struct ipc_rule worker_rules[] = { READY, MISBEHAVED, PONG };
 
 static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED, PONG,
+	{ IPC_UPGRADE, PHASE_SERVING, 0, 12 + sizeof(struct upgrade_row),
+	    take_upgrade },
 	{ IPC_USERS_CHECK, PHASE_SERVING, 0, 0, take_users_check },
 	{ IPC_STORE_WANTED, PHASE_SERVING, 0, 8, take_store_wanted },
 	{ IPC_IDLE, PHASE_SERVING, 0, 2, take_given_up },

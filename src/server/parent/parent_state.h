@@ -14,6 +14,7 @@
  *	control_status.c, control_uidl.c	what they ask
  *	control_socket.c	the socket, and the table of commands
  *	uid_store.c	stores of users' own uids, which come and go
+ *	upgrades.c	stored passwords by another scheme
  *	parent_messages.c	what processes say
  *	watchdog.c	processes whose loop does not turn
  *	parent.c	ports, signals, keys
@@ -48,6 +49,14 @@ enum parent_phase {
  * the time of two rotations. */
 enum { TICKET_KEY = 80, TICKET_KEYS = 3 };
 
+/* Hashes to be written, and the process that does it: upgrades.c. */
+struct upgrades {
+	struct upgrade_conf conf; /* the rows that wait */
+	ev_child died;
+	ev_timer pause;
+	struct ipc_chan *chan; /* to the process, or NULL */
+};
+
 struct parent {
 	struct ev_loop *loop;
 	struct conf *conf;
@@ -68,6 +77,7 @@ struct parent {
 	uint8_t tickets[TICKET_KEYS][TICKET_KEY];
 	unsigned n_tickets;
 	struct users_watch users;
+	struct upgrades upgrades;
 	struct mail_root root;
 	ev_io control; /* the control socket; fd -1: there is none */
 	TAILQ_HEAD(, control_client) clients;

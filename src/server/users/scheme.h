@@ -71,13 +71,13 @@ enum err scheme_cram_keys(const char *stored, uint8_t key[SASL_CRAM_KEY],
 enum err scheme_verify_apop(const char *stored, const char *timestamp,
     const uint8_t digest[APOP_DIGEST]) NODISCARD;
 
-enum { SCHEME_STORED_MAX = 512 };
-
 /* ---- making ---- */
 
 /* What scheme_make() makes, for a usage text. */
 extern const char scheme_made[];
 bool scheme_is_made(const char *scheme);
+/* Would it make such a hash, or one that costs less? */
+bool scheme_is_as_made(const char *stored, const char *scheme);
 
 /* Makes "{SCHEME}hash" of one of scheme_made (case does not matter).
  * The password is prepared by SASLprep before.  E_FORMAT: not one of them, or a

@@ -17,33 +17,45 @@ typedef enum err maker(
 static maker make_argon2, make_scram_sha_256, make_scram_sha_1, make_cram,
     make_plain;
 
+enum {
+	ITERATIONS = 15000, /* RFC 7677 s4 */
+	SALT = 16,
+	ARGON2_COST = crypto_pwhash_MEMLIMIT_INTERACTIVE / 1024 *
+		      crypto_pwhash_OPSLIMIT_INTERACTIVE,
+};
+
 /* Costs: some 50 to 150 ms of one core of 2020.  SCRAM's is that of a client,
  * which may be a telephone, each time it signs in. */
 static const struct making {
 	const char *name;   /* on the command line */
 	const char *stored; /* what stands between the braces */
 	maker *make;        /* NULL: crypt does it */
-	const char *prefix; /* of crypt_gensalt(3) */
+	const char *prefix; /* of the hash, and for crypt_gensalt(3) */
 	unsigned long cost; /* likewise */
 	size_t max;         /* octets of password that count */
 	enum sasl_prep prep;
+	/* Behind these words a hash has numbers, whose product is its cost; and
+	 * the cost of ours. */
+	const char *number[2];
+	uint64_t least;
 } makings[] = {
-	{ "ARGON2ID", "ARGON2ID", make_argon2, NULL, 0, SIZE_MAX,
-	    SASL_PREP_QUERY },
-	{ "BLF-CRYPT", "BLF-CRYPT", NULL, "$2y$", 11, 72, SASL_PREP_QUERY },
+	{ "ARGON2ID", "ARGON2ID", make_argon2, "$argon2id$", 0, SIZE_MAX,
+	    SASL_PREP_QUERY, { "$m=", ",t=" }, ARGON2_COST },
+	{ "BLF-CRYPT", "BLF-CRYPT", NULL, "$2y$", 11, 72, SASL_PREP_QUERY,
+	    { "$2y$" }, 11 },
 	{ "SHA512-CRYPT", "SHA512-CRYPT", NULL, "$6$", 100000, 511,
-	    SASL_PREP_QUERY },
-	{ "YESCRYPT", "CRYPT", NULL, "$y$", 5, 511, SASL_PREP_QUERY },
+	    SASL_PREP_QUERY, { "$6$rounds=" }, 100000 },
+	{ "YESCRYPT", "CRYPT", NULL, "$y$", 5, 511, SASL_PREP_QUERY, { NULL },
+	    0 },
 	{ "SCRAM-SHA-256", "SCRAM-SHA-256", make_scram_sha_256, NULL, 0,
-	    SIZE_MAX, SASL_PREP_STORED },
+	    SIZE_MAX, SASL_PREP_STORED, { "}" }, ITERATIONS },
 	{ "SCRAM-SHA-1", "SCRAM-SHA-1", make_scram_sha_1, NULL, 0, SIZE_MAX,
-	    SASL_PREP_STORED },
-	{ "CRAM-MD5", "CRAM-MD5", make_cram, NULL, 0, SIZE_MAX,
-	    SASL_PREP_QUERY },
-	{ "PLAIN", "PLAIN", make_plain, NULL, 0, SIZE_MAX, SASL_PREP_QUERY },
+	    SASL_PREP_STORED, { "}" }, ITERATIONS },
+	{ "CRAM-MD5", "CRAM-MD5", make_cram, NULL, 0, SIZE_MAX, SASL_PREP_QUERY,
+	    { NULL }, 0 },
+	{ "PLAIN", "PLAIN", make_plain, NULL, 0, SIZE_MAX, SASL_PREP_QUERY,
+	    { NULL }, 0 },
 };
-
-enum { ITERATIONS = 15000, SALT = 16 }; /* RFC 7677 s4 */
 
 const char scheme_made[] = "ARGON2ID, BLF-CRYPT, SHA512-CRYPT, YESCRYPT, "
 			   "SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, PLAIN";
@@ -63,6 +75,42 @@ bool
 scheme_is_made(const char *scheme)
 {
 	return making_find(scheme) != NULL;
+}
+
+/* 0: there is none. */
+static uint32_t
+number_behind(const char *stored, const char *word)
+{
+	const char *at = strstr(stored, word);
+	struct slice digits = { at, 0 };
+	uint32_t v = 0;
+
+	if (at == NULL)
+		return 0;
+	digits.p += strlen(word);
+	digits.n = strspn(digits.p, "0123456789");
+	return str_to_u32(digits, &v) ? v : 0;
+}
+
+bool
+scheme_is_as_made(const char *stored, const char *scheme)
+{
+	const struct making *m = making_find(scheme);
+	const char *end = stored[0] == '{' ? strchr(stored, '}') : NULL;
+	const char *hash = end != NULL ? end + 1 : stored;
+	struct slice name = { stored + 1,
+		end != NULL ? (size_t)(end - stored - 1) : 0 };
+	uint64_t cost = 1;
+
+	/* A hash that says by itself of which kind it is may have no name. */
+	if (m == NULL ||
+	    (m->prefix != NULL
+		    ? strncmp(hash, m->prefix, strlen(m->prefix)) != 0
+		    : end == NULL || !slice_caseeq(name, m->stored)))
+		return false;
+	for (size_t i = 0; i < 2 && m->number[i] != NULL; i++)
+		cost *= number_behind(stored, m->number[i]);
+	return cost >= m->least;
 }
 
 static enum err
