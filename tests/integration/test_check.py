@@ -183,6 +183,45 @@ def test_many_lines(site):
     assert "and 480 lines more" in site.said[-1]
 
 
+SCRAM = "{SCRAM-SHA-256}4096,AAAA,%s=,%s=" % ("A" * 43, "A" * 43)
+
+
+def test_mechanisms(site):
+    """Who cannot use which: counted, and some are named."""
+    site.make("d")
+    users = "".join("u%d@d:{SSHA}mAdraI+LwCPz5ty/q42IRRJz7w2xmEk/\n" % i
+                    for i in range(100)) + "p@d:{PLAIN}x\ns@d:%s\nl@d:*\n" % SCRAM
+    assert site.check(users) == 0
+    assert site.said == []
+    assert site.check(
+        users, mechanisms="SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN CRAM-MD5 "
+        "ANONYMOUS", anonymous="l@d", apop="yes") == 0
+    what = "D/users: warning: %s of 102 users cannot sign in by %s, as their " \
+        "stored passwords do not serve for it: malotectl --scheme %s user " \
+        "passwd NAME, for u0@d, u1@d, u2@d and %d more"
+    assert site.said == [
+        what % (100, "SCRAM-SHA-256", "SCRAM-SHA-256", 97),
+        what % (101, "CRAM-MD5", "CRAM-MD5", 98),
+        what % (101, "APOP", "PLAIN", 98)]
+    assert site.check("s@d:%s\n" % SCRAM, mechanisms="SCRAM-SHA-1 PLAIN") == 0
+    assert site.said == [
+        "D/users: warning: SCRAM-SHA-1 is not offered, as no user's stored "
+        "password serves for it: malotectl --scheme SCRAM-SHA-1 user passwd "
+        "NAME"]
+    assert "maloted can start" in site.out
+
+
+@pytest.mark.parametrize("scheme, lost", [
+    ("no", []), ("ARGON2ID", ["SCRAM-SHA-256", "APOP"]), ("SCRAM-SHA-256", ["APOP"])])
+def test_upgrade_scheme(site, scheme, lost):
+    site.make("d")
+    assert site.check("p@d:{PLAIN}x\n", mechanisms="SCRAM-SHA-256 PLAIN",
+                      apop="yes", upgrade_scheme=scheme) == 0
+    assert [line.split(" by ")[1].split()[0] for line in site.said] == lost
+    assert site.check("p@d:{PLAIN}x\n", upgrade_scheme="PLAIN") == EX_CONFIG
+    assert "ARGON2ID" in site.said[0]
+
+
 def test_nothing_is_written(site):
     site.make("a/ana/cur")
     before = [(p, os.stat(p).st_mtime_ns)

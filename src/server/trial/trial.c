@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/slurp.h"
+#include "server/trial/coverage.h"
 #include "server/users/account.h"
 #include "server/users/scheme.h"
 
@@ -21,6 +22,7 @@ struct trial {
 	/* By enum users_fault; beyond COMPLAINTS they are only counted. */
 	unsigned complaints[USERS_TWICE + 1];
 	size_t good;
+	struct coverage coverage;
 	int root; /* mail_root: the way to it may be closed to the owners */
 };
 
@@ -163,6 +165,7 @@ try_user(struct trial *t, const struct user *u)
 	/* Locked out on purpose, or complained about already. */
 	if (scheme_check(u->hash, NULL) != E_OK)
 		return;
+	coverage_add(&t->coverage, u->name, u->hash);
 	if (account_find(&at, &t->conf->auth, u, &why, &eb) == E_OK &&
 	    try_account(t, &at, &eb) == E_OK) {
 		t->good++;
@@ -243,6 +246,7 @@ try_all(struct trial *t, const struct slurp *in)
 	else
 		try_users(t, text, users, &rule);
 	say_how_many_more(t);
+	coverage_tell(&t->coverage, t->conf, &t->text);
 	if (users_count(users) != 0 && t->good == 0)
 		conf_error(&t->text, 0,
 		    "nobody could sign in; mend what is said above");
