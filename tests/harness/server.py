@@ -89,7 +89,7 @@ class Server:
     """A running server.  Its log grows in the list `log`."""
 
     def __init__(self, users, config="", peer_config="", peer=PEER,
-                 env=None, wrap=(), become=None):
+                 env=None, wrap=(), become=None, options=()):
         self.ours = not peer
         self.port, self.tls_port, self.refuse_port = (
             free_port(), free_port(), free_port())
@@ -122,7 +122,7 @@ class Server:
         for name, password, maildir in users:
             command += ["--user", name, password, os.fspath(maildir)]
         command += ["--port", str(self.port), "--tls-port",
-                    str(self.tls_port), "--config", fragment]
+                    str(self.tls_port), "--config", fragment, *options]
         if self.ours:
             command += ["--refuse-port", str(self.refuse_port)]
         extra = {}

@@ -1,6 +1,7 @@
 """Other people's clients, and ours, sign in by every mechanism over TLS, and
 are refused where they must be."""
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -9,8 +10,7 @@ import pytest
 
 import drop
 import malote
-from authority import Authority
-from server import PATIENCE, free_port
+from server import PATIENCE
 
 pytestmark = pytest.mark.ours
 
@@ -21,30 +21,19 @@ MESSAGES = 3
 
 
 class Site:
-    """A server with everything, and one that offers PLAIN only."""
+    """A server of tests/serve --everything, and one that offers PLAIN only."""
 
     def __init__(self, place, serve):
         self.home = place.path + "/home"
         os.mkdir(self.home, 0o755)
         self.box = place.maildir(drop.make(5, MESSAGES))
-        self.people = Authority(place.path)
-        self.people.make("user", "/CN=user")
-        self.cert_port = free_port()
         users = [("user", PASSWORD, self.box)]
-        self.server = serve(users, """
-mechanisms = "%s"
-apop = yes
-anonymous = "user"
-client_ca = '%s'
-client_name = "cn"
-sessions = "shared"
-listener "certificates" {
-	address = "127.0.0.1"
-	port = %d
-	tls = "tls"
-	client_certificates = yes
-}
-""" % (EVERY, self.people.path("ca.pem"), self.cert_port))
+        self.server = serve(users, "sessions = \"shared\"\n",
+                            options=["--everything"])
+        said = self.server.log_text()
+        self.person = re.search(r"(?m)^serve: client user (.*)$",
+                                said).group(1)
+        assert "serve: ca " in said
         self.less = serve(users, "sessions = \"shared\"\n")
         self.ca = self.home + "/ca.pem"
         with open(self.ca, "w", encoding="ascii") as f:
@@ -127,13 +116,13 @@ def test_mpop(site, auth, method):
 
 @needs("mpop")
 def test_mpop_external(site):
-    more = "tls_cert_file %s\ntls_key_file %s\n" % (
-        site.people.path("user.pem"), site.people.path("user.key"))
-    good, done = mpop(site, "external", site.cert_port, more=more)
+    port = site.server.tls_port
+    more = "tls_cert_file %s\ntls_key_file %s\n" % (site.person, site.person)
+    good, done = mpop(site, "external", port, more=more)
     assert good, done
     site.signed_in("EXTERNAL", 1)
-    assert not mpop(site, "external", site.cert_port)[0]
-    assert not mpop(site, "external", site.server.tls_port, more=more)[0]
+    assert not mpop(site, "external", port)[0]
+    assert not mpop(site, "external", site.less.tls_port, more=more)[0]
 
 
 # ---- curl ----
@@ -160,12 +149,24 @@ def test_curl(site, auth, method):
 
 @needs("curl")
 def test_curl_external(site):
-    person = ["--cert", site.people.path("user.pem"), "--key",
-              site.people.path("user.key")]
-    done = curl(site, "EXTERNAL", site.cert_port, "", *person)
+    port = site.server.tls_port
+    done = curl(site, "EXTERNAL", port, "", "--cert", site.person)
     assert done.returncode == 0, done
     site.signed_in("EXTERNAL", 1)
-    assert curl(site, "EXTERNAL", site.cert_port, "").returncode != 0
+    assert curl(site, "EXTERNAL", port, "").returncode != 0
+
+
+@needs("curl")
+@pytest.mark.parametrize("auth", ["PLAIN", "CRAM-MD5", "EXTERNAL"])
+def test_curl_stls(site, auth):
+    """On the port that begins without TLS."""
+    password = "" if auth == "EXTERNAL" else PASSWORD  # else curl has no use
+    done = site.run(
+        "curl", "-sS", "--fail", "-u", "user:" + password, "--cacert", site.ca,
+        "--cert", site.person, "--login-options", "AUTH=" + auth, "--ssl-reqd",
+        "pop3://localhost:%d/" % site.server.port)
+    assert done.returncode == 0, done
+    site.signed_in(auth, 1)
 
 
 # ---- fetchmail ----
@@ -210,9 +211,8 @@ def test_malote(site, auth):
     port = site.server.tls_port
     more = {}
     if auth == "external":
-        port = site.cert_port
-        more = {"client_certificate": site.people.path("user.pem"),
-                "client_key": site.people.path("user.key"), "password": None}
+        more = {"client_certificate": site.person, "client_key": site.person,
+                "password": None}
     if auth == "anonymous":
         more = {"password": None}
     good, done = collect(site, port, "good", auth=auth, **more)

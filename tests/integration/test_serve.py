@@ -1,7 +1,10 @@
 """tests/serve itself: what testers from outside build upon."""
+import hashlib
 import os
+import re
 import resource
 import signal
+import ssl
 import subprocess
 import time
 
@@ -9,6 +12,7 @@ import pytest
 
 import drop
 import pop3
+from scram import scram
 from server import PATIENCE, TOP, alive, children, free_port, wait_until
 
 pytestmark = pytest.mark.ours
@@ -130,6 +134,49 @@ def test_names_with_odd_octets(place, serve, login):
     login(server, "mixed@example.com").quit()
     login(server, "MIXED@EXAMPLE.COM").quit()
     login(server, "plus+tag").quit()
+
+
+def test_everything(place, serve, connect):
+    """What is offered to whom, on which port; resumption where it can be.  Each
+    mechanism is used in test_foreign_mechanisms.py."""
+    box = place.maildir(drop.make(1, 3))
+    users = [("First@example.org", "with:colon", box), ("o", "secret", box)]
+    server = serve(users, "sessions = \"shared\"\n", options=["--everything"])
+    people = dict(re.findall(r"(?m)^serve: client (\S+) (\S+)$",
+                             server.log_text()))
+    ca = re.search(r"(?m)^serve: ca (\S+)$", server.log_text()).group(1)
+    assert list(people) == ["first@example.org", "o"]
+    both = "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5 ANONYMOUS"
+    plus = "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS"
+    tls = ssl.create_default_context(cafile=ca)
+    known = ssl.create_default_context(cafile=ca)
+    known.load_cert_chain(people["first@example.org"])
+    for port in (server.port, server.tls_port):
+        for context, offered in ((tls, plus), (known, plus + " EXTERNAL")):
+            direct = port == server.tls_port
+            session = connect(port, context if direct else None)
+            if not direct:
+                assert offered_by(session) == both.split()
+                session.stls(context)
+            assert offered_by(session) == (offered + " " + both).split()
+            if context is known:
+                session.ok("AUTH EXTERNAL =")
+            else:
+                session.ok("AUTH ANONYMOUS =")
+            assert session.stat()[0] == 3
+            session.quit()
+    # A password that no field of the users file can hold as it is.
+    for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-1"):
+        session = connect(server.port)
+        assert scram(session, mechanism, *users[0][:2])[0].startswith(b"+OK")
+    session = connect(server.port)
+    stamp = re.search(rb"<.*>", session.greeting).group()
+    session.ok("APOP o " + hashlib.md5(stamp + b"secret").hexdigest())
+
+
+def offered_by(session):
+    return [w.decode() for line in session.listing("CAPA")
+            for w in line.split()[1:] if line.startswith(b"SASL ")]
 
 
 def test_errors_are_told(place):
