@@ -44,12 +44,23 @@ def costs(rows, kinds):
         for row in rows])
 
 
+def rate(row, kind):
+    """Sessions a second."""
+    return statistics.median(said["sessions"] / said["seconds"]
+                             for said in row.said[kind])
+
+
+def sign_ins(rows, kinds):
+    rows = [row for row in rows if row.title.startswith("sign-in ")]
+    kinds = [kind for kind in kinds if rows and kind in rows[0].said]
+    return rows and markdown(
+        ["sign-ins a second"] + [KINDS[kind][0] for kind in kinds],
+        [[row.title] + [number(rate(row, kind)) for kind in kinds]
+         for row in rows])
+
+
 def processes(rows):
     """What several processes cost, and what they bring."""
-    def rate(row, kind):
-        return statistics.median(said["sessions"] / said["seconds"]
-                                 for said in row.said[kind])
-
     one, many = KINDS["single"][0], KINDS["floors"][0]
     rows = [row for row in rows if "single" in row.figures]
     head = ["processor time", "maloted ÷ floor", one + " ÷ floor",

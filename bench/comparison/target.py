@@ -41,7 +41,8 @@ def build():
     source = TOP + "/bench/"
     for program, files in [
             ("popload", ["popload/" + f for f in (
-                "main.c", "session.c", "conn.c", "options.c", "totals.c")]),
+                "main.c", "session.c", "conn.c", "options.c", "scram.c",
+                "totals.c")]),
             ("floor", ["floor.c"])]:
         subprocess.run(CC + [BUILD + "/" + program]
                        + [source + f for f in files] + ["-lssl", "-lcrypto"],
@@ -87,9 +88,10 @@ def prepare(n_users):
 
 class Target:
     """A running server.  Its mail is in boxes/N; config is a fragment of its
-    configuration."""
+    configuration, words are more of its command line."""
 
-    def __init__(self, kind, boxes, users, scratch, config=None):
+    def __init__(self, kind, boxes, users, scratch, config=None,
+                 password="secret", words=()):
         self.kind = kind
         self.title, command, env = KINDS[kind]
         self.boxes = boxes
@@ -107,7 +109,8 @@ class Target:
             if config:
                 command += ["--config", config]
             for n in users:
-                command += ["--user", address(n), "secret", self.box(n)]
+                command += ["--user", address(n), password, self.box(n)]
+            command += words
         self.start(command, env, len(users))
 
     def box(self, n):

@@ -9,6 +9,7 @@
  *
  *	login stat list uidl noop capa rset quit
  *				one command (login: two)
+ *	plain scram		AUTH PLAIN, and AUTH SCRAM-SHA-256, instead of login
  *	stls			and TLS from there on
  *	retr top dele		for every message, after stat;
  *				NAME=N: for the first N messages
@@ -32,7 +33,7 @@
  * went wrong.
  *
  * options.c is this command line, session.c what a session says and hears,
- * conn.c its octets, totals.c what all of them came to; here is the loop.
+ * scram.c what SCRAM says, conn.c its octets, totals.c what all of them came to; here is the loop.
  */
 #include <err.h>
 #include <signal.h>

@@ -15,6 +15,8 @@ struct options opt = {
 
 static const struct word words[] = {
 	{ "login", "", KIND_LOGIN, false },
+	{ "plain", "", KIND_PLAIN, false },
+	{ "scram", "", KIND_SCRAM, false },
 	{ "stls", "STLS", KIND_STLS, false },
 	{ "stat", "STAT", KIND_ONCE, false },
 	{ "list", "LIST", KIND_ONCE, true },

@@ -14,6 +14,8 @@ enum kind {
 	KIND_ONCE,  /* one command */
 	KIND_EACH,  /* one for each message */
 	KIND_LOGIN, /* USER and PASS */
+	KIND_PLAIN, /* AUTH, by one of two mechanisms */
+	KIND_SCRAM,
 	KIND_STLS,
 	KIND_HOLD,
 	KIND_STALL,

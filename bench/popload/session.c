@@ -1,12 +1,14 @@
 #include "session.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
+#include "scram.h"
 #include "totals.h"
 
 enum {
@@ -91,6 +93,42 @@ put_login(struct session *s)
 }
 
 static bool
+put_plain(struct session *s)
+{
+	char text[256], coded[512];
+	int n;
+
+	if (s->sent > 0)
+		return false;
+	n = snprintf(text, sizeof(text), "%cuser%u@example.com%c%.128s", '\0',
+	    user(s), '\0', opt.password);
+	EVP_EncodeBlock((void *)coded, (const void *)text, n);
+	put(s, "AUTH PLAIN %s\r\n", coded);
+	return true;
+}
+
+/* What the server has said last is in s->line still. */
+static bool
+put_scram(struct session *s)
+{
+	const struct scram scram = { user(s), s->start };
+	char text[SCRAM_TEXT] = "*"; /* to something that makes no sense */
+
+	if (s->sent == 0) {
+		scram_first(&scram, text);
+		put(s, "AUTH SCRAM-SHA-256 %s\r\n", text);
+	} else if (s->sent == 1) {
+		scram_final(&scram, s->line, text);
+		put(s, "%s\r\n", text);
+	} else if (s->sent == 2) {
+		put(s, "\r\n");
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool
 put_each(struct session *s, const struct step *step)
 {
 	if (s->sent >= s->count || s->sent >= step->limit)
@@ -113,6 +151,8 @@ next_command(struct session *s, const struct step *step)
 		return false;
 	switch (step->word->kind) {
 	case KIND_LOGIN: return put_login(s);
+	case KIND_PLAIN: return put_plain(s);
+	case KIND_SCRAM: return put_scram(s);
 	case KIND_EACH: return put_each(s, step);
 	case KIND_HOLD: return false;
 	case KIND_ONCE:
