@@ -349,6 +349,63 @@ succeeds(uint64_t sid, const char *name, const char *password)
 	opened(sid, &store);
 }
 
+/* ---- what it costs ---- */
+
+/* Hashes that the process under test has computed; ours are not counted, and
+ * no clock is looked at. */
+struct computed {
+	unsigned pbkdf2, argon2;
+};
+
+static pid_t ours;
+static struct computed *computed;
+
+int __real_PKCS5_PBKDF2_HMAC(const char *pass, int passlen,
+    const unsigned char *salt, int saltlen, int iter, const EVP_MD *digest,
+    int keylen, unsigned char *out);
+int __wrap_PKCS5_PBKDF2_HMAC(const char *pass, int passlen,
+    const unsigned char *salt, int saltlen, int iter, const EVP_MD *digest,
+    int keylen, unsigned char *out);
+int __real_crypto_pwhash_str_verify(
+    const char *str, const char *passwd, unsigned long long passwdlen);
+int __wrap_crypto_pwhash_str_verify(
+    const char *str, const char *passwd, unsigned long long passwdlen);
+
+static void
+count(unsigned *n)
+{
+	if (computed != NULL && getpid() != ours)
+		__atomic_add_fetch(n, 1, __ATOMIC_SEQ_CST);
+}
+
+int
+__wrap_PKCS5_PBKDF2_HMAC(const char *pass, int passlen,
+    const unsigned char *salt, int saltlen, int iter, const EVP_MD *digest,
+    int keylen, unsigned char *out)
+{
+	count(&computed->pbkdf2);
+	return __real_PKCS5_PBKDF2_HMAC(
+	    pass, passlen, salt, saltlen, iter, digest, keylen, out);
+}
+
+int
+__wrap_crypto_pwhash_str_verify(
+    const char *str, const char *passwd, unsigned long long passwdlen)
+{
+	count(&computed->argon2);
+	return __real_crypto_pwhash_str_verify(str, passwd, passwdlen);
+}
+
+/* Since the last call. */
+static struct computed
+take_computed(void)
+{
+	struct computed c = *computed;
+
+	*computed = (struct computed){ .argon2 = 0 };
+	return c;
+}
+
 /* ---- the rig ---- */
 
 static void
@@ -757,46 +814,16 @@ test_bad_lines_are_logged(void **state)
 static void
 test_cached(void **state)
 {
-	char text[SCHEME_STORED_MAX + 64];
-	uint64_t t, first, second;
-
 	(void)state;
-	snprintf(text, sizeof(text), "c:%s\n", rig.costly);
-	replace_users(text);
-	send_users(rig.users);
-	t = clock_ms();
-	succeeds(1, "c", "other secret");
-	first = clock_ms() - t;
-	t = clock_ms();
-	for (uint64_t i = 0; i < 10; i++)
-		succeeds(2 + i, "c", "other secret");
-	second = (clock_ms() - t) / 10;
-	if (second * 4 > first)
-		fail_msg(
-		    "%u ms, then %u ms", (unsigned)first, (unsigned)second);
-}
-
-static void
-test_unknown_takes_as_long(void **state)
-{
-	char text[SCHEME_STORED_MAX + 64];
-	uint64_t t, known = 0, unknown = 0;
-
-	(void)state;
-	/* S-1939-18 */
-	snprintf(text, sizeof(text), "c:%s\n", rig.costly);
-	replace_users(text);
-	send_users(rig.users);
-	for (uint64_t i = 0; i < 6; i++) {
-		t = clock_ms();
-		pass(i, i & 1 ? "c" : "nobody", "wrong");
-		answer_unchanged();
-		refused(i, SIGN_IN_CREDENTIALS,
-		    i & 1 ? "password" : "unknown-user");
-		*(i & 1 ? &known : &unknown) += clock_ms() - t;
+	take_computed();
+	for (uint64_t i = 0; i < 10; i++) {
+		succeeds(i, "bob@b.org", "secret");
+		assert_int_equal(take_computed().argon2, i == 0);
 	}
-	assert_true(known > 60);
-	assert_true(unknown > known / 2 && unknown < known * 2);
+	pass(10, "bob@b.org", "wrong");
+	answer_unchanged();
+	refused(10, SIGN_IN_CREDENTIALS, "password");
+	assert_int_equal(take_computed().argon2, 1);
 }
 
 static void
@@ -1268,31 +1295,7 @@ expect_challenge(uint64_t sid, const char *text)
 	assert_string_equal(c.text, text);
 }
 
-/* ---- SCRAM: what it costs ---- */
-
-/* PBKDF2s that the process under test has made; ours are not counted. */
-static struct {
-	pid_t ours;
-	unsigned *made;
-} pbkdf2;
-
-int __real_PKCS5_PBKDF2_HMAC(const char *pass, int passlen,
-    const unsigned char *salt, int saltlen, int iter, const EVP_MD *digest,
-    int keylen, unsigned char *out);
-int __wrap_PKCS5_PBKDF2_HMAC(const char *pass, int passlen,
-    const unsigned char *salt, int saltlen, int iter, const EVP_MD *digest,
-    int keylen, unsigned char *out);
-
-int
-__wrap_PKCS5_PBKDF2_HMAC(const char *pass, int passlen,
-    const unsigned char *salt, int saltlen, int iter, const EVP_MD *digest,
-    int keylen, unsigned char *out)
-{
-	if (pbkdf2.made != NULL && getpid() != pbkdf2.ours)
-		__atomic_add_fetch(pbkdf2.made, 1, __ATOMIC_SEQ_CST);
-	return __real_PKCS5_PBKDF2_HMAC(
-	    pass, passlen, salt, saltlen, iter, digest, keylen, out);
-}
+/* ---- SCRAM ---- */
 
 struct said {
 	uint64_t sid;
@@ -1400,6 +1403,66 @@ write_kinds(size_t first)
 	send_users(rig.users);
 }
 
+/* Says a wrong password, or proves to know one. */
+static void
+guess(const char *how, uint64_t sid, char name)
+{
+	char text[64];
+	int n;
+
+	if (strcmp(how, "PASS") == 0) {
+		pass(sid, (char[]){ name, '\0' }, "wrong");
+	} else if (strcmp(how, "PLAIN") == 0) {
+		n = snprintf(text, sizeof(text), "%c%c%cwrong", 0, name, 0);
+		sasl(sid, how, text, (size_t)n);
+	} else {
+		struct said said;
+
+		sasl(sid, how, NULL, 0);
+		await_said(sid, &said);
+		n = snprintf(text, sizeof(text), "%c %032d", name, 0);
+		sasl_step(sid, text, (size_t)n);
+	}
+}
+
+/* S-1939-18: neither whether there is such a user nor how their password is
+ * stored is told by what a wrong one costs: one hash, where anybody's is
+ * costly, for each name. */
+static void
+test_unknown_costs_the_same(void **state)
+{
+	static const struct {
+		const char *how, *first;
+		unsigned argon2;
+	} v[] = { { "PASS", CHEAP, 1 }, { "PLAIN", CHEAP, 1 },
+		{ "CRAM-MD5", CHEAP, 0 }, { "PASS", "{PLAIN}x", 0 } };
+	/* costly or not, {PLAIN}, {SSHA}, locked, nobody */
+	static const char names[] = "caslx";
+	char text[512];
+	uint64_t sid = 1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		snprintf(text, sizeof(text),
+		    "c:%s\na:{PLAIN}secret\nl:*\n"
+		    "s:{SSHA}mAdraI+LwCPz5ty/q42IRRJz7w2xmEk/\n",
+		    v[i].first);
+		replace_users(text);
+		send_users(rig.users);
+		take_computed();
+		for (const char *name = names; *name != '\0'; name++, sid++) {
+			struct computed c;
+
+			guess(v[i].how, sid, *name);
+			answer_unchanged();
+			refused(sid, SIGN_IN_CREDENTIALS, NULL);
+			c = take_computed();
+			assert_int_equal(c.argon2, v[i].argon2);
+			assert_int_equal(c.pbkdf2, 0);
+		}
+	}
+}
+
 /* S-5802-03: a name that is there and one that is not cost the same steps:
  * counted, as no clock is. */
 static void
@@ -1416,17 +1479,17 @@ test_scram_costs_the_same(void **state)
 	for (size_t first = 0; first < 2; first++) {
 		write_kinds(first);
 		for (size_t i = first; i < KINDS; i++, sid++) {
-			*pbkdf2.made = 0;
+			take_computed();
 			scram_begin_as(&sc, sid, kinds[i].name, "wrong");
-			assert_int_equal(*pbkdf2.made, 0);
+			assert_int_equal(take_computed().pbkdf2, 0);
 			scram_finish(&sc, sid);
 			answer_unchanged();
 			refused(sid, SIGN_IN_CREDENTIALS, kinds[i].why);
-			assert_int_equal(*pbkdf2.made, first == 0);
+			assert_int_equal(take_computed().pbkdf2, first == 0);
 			scram_free(&sc);
 		}
 		/* RFC 7677 s3: salt and keys of the example's password. */
-		*pbkdf2.made = 0;
+		take_computed();
 		scram_begin_as(&sc, sid, "scram", "pencil");
 		scram_finish(&sc, sid);
 		assert_int_equal(sasl_client_step(sc.client,
@@ -1434,7 +1497,7 @@ test_scram_costs_the_same(void **state)
 		    SASL_DONE);
 		sasl_step(sid, "", 0);
 		opened(sid++, &store);
-		assert_int_equal(*pbkdf2.made, first == 0);
+		assert_int_equal(take_computed().pbkdf2, first == 0);
 		scram_free(&sc);
 	}
 }
@@ -2059,7 +2122,7 @@ main(void)
 		TEST(test_no_users_file),
 		TEST(test_bad_lines_are_logged),
 		TEST(test_cached),
-		TEST(test_unknown_takes_as_long),
+		TEST(test_unknown_costs_the_same),
 		TEST(test_queue_full),
 		TEST(test_abandoned),
 		cmocka_unit_test_setup_teardown(
@@ -2099,8 +2162,8 @@ main(void)
 		TEST(test_stop),
 	};
 
-	pbkdf2.ours = getpid();
-	pbkdf2.made = mmap(NULL, sizeof(*pbkdf2.made), PROT_READ | PROT_WRITE,
+	ours = getpid();
+	computed = mmap(NULL, sizeof(*computed), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	return cmocka_run_group_tests(tests, make_costly, NULL);
 }
