@@ -135,7 +135,7 @@ check_free(const struct options *o, const struct edit *ed, const char *name,
 {
 	struct edit_line line;
 
-	return edit_find(ed, &o->rule, name, true, &line)
+	return edit_find(ed, &o->rule, name, true, NULL, &line)
 		   ? err_set(eb, E_FORMAT, "there is a user %s already", name)
 		   : E_OK;
 }
@@ -198,7 +198,7 @@ user_passwd(const struct options *o, const char *given, struct errbuf *eb)
 	if ((e = prepare(o, given, name, eb)) != E_OK)
 		return e;
 	e = edit_open(&ed, o->users, false, eb);
-	if (e == E_OK && !edit_find(&ed, &o->rule, name, false, &line))
+	if (e == E_OK && !edit_find(&ed, &o->rule, name, false, NULL, &line))
 		e = no_user(o, name, eb);
 	edit_close(&ed);
 	if (e != E_OK || (e = ask_hash(o, hash, eb)) != E_OK)
@@ -228,7 +228,8 @@ user_delete(const struct options *o, const char *given, struct errbuf *eb)
 		return e;
 	e = edit_open(&ed, o->users, true, eb);
 
-	while (e == E_OK && edit_find(&ed, &o->rule, name, false, &line)) {
+	while (
+	    e == E_OK && edit_find(&ed, &o->rule, name, false, NULL, &line)) {
 		found = true;
 		e = edit_splice(
 		    &ed, line.at, line.n, (struct slice){ NULL, 0 }, eb);

@@ -72,7 +72,7 @@ start(struct parent *p)
 	if (spawn("upgrade", 0, &s, &eb) != E_OK) {
 		log_line(
 		    LOG_FAULT, "ev=start role=upgrade error=\"%s\"", eb.text);
-		u->conf.n_rows = 0;
+		explicit_bzero(&u->conf, sizeof(u->conf));
 		return;
 	}
 	ev_child_init(&u->died, on_died, s.pid, 0);

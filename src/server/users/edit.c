@@ -135,12 +135,13 @@ is_called(struct slice user, const struct name_rule *rule, const char *name,
 
 bool
 edit_find(const struct edit *ed, const struct name_rule *rule, const char *name,
-    bool fold, struct edit_line *line_r)
+    bool fold, const char *hash, struct edit_line *line_r)
 {
 	struct slice rest = { ed->text, ed->n }, line, f[PASSWD_FIELDS];
 
 	while (passwd_line(&rest, &line)) {
 		if (!passwd_split(line, f) || f[PASSWD_HASH].p == NULL ||
+		    (hash != NULL && !slice_eq(f[PASSWD_HASH], hash)) ||
 		    !is_called(f[PASSWD_NAME], rule, name, fold))
 			continue;
 		line_r->at = (size_t)(line.p - ed->text);
@@ -181,10 +182,8 @@ edit_set_hash(struct edit *ed, const struct name_rule *rule, const char *name,
 {
 	struct edit_line line;
 
-	if (!edit_find(ed, rule, name, false, &line))
-		return err_set(eb, E_NOENT, "there is no such user");
-	if (was != NULL && !slice_eq(line.hash, was))
-		return err_set(eb, E_NOENT, "the password was changed");
+	if (!edit_find(ed, rule, name, false, was, &line))
+		return err_set(eb, E_NOENT, "there is no such row");
 	return edit_splice(ed, (size_t)(line.hash.p - ed->text), line.hash.n,
 	    (struct slice){ hash, strlen(hash) }, eb);
 }

@@ -37,12 +37,13 @@ struct edit_line {
 };
 
 /* The first line whose name is, by the rule, `name`, which has come from
- * name_normalize().  fold: ASCII case does not matter.  False: there is none. */
+ * name_normalize().  fold: ASCII case does not matter.  hash: NULL, or what the
+ * line must have.  False: there is none. */
 bool edit_find(const struct edit *ed, const struct name_rule *rule,
-    const char *name, bool fold, struct edit_line *line_r);
+    const char *name, bool fold, const char *hash, struct edit_line *line_r);
 
-/* Another hash for the user of that name.  was: the change is for this one only.
- * E_NOENT: there is no such user, or their hash is another. */
+/* Another hash for the user of that name.  was: NULL, or the one that they must
+ * have.  E_NOENT: there is no such user. */
 enum err edit_set_hash(struct edit *ed, const struct name_rule *rule,
     const char *name, const char *was, const char *hash,
     struct errbuf *eb) NODISCARD;
