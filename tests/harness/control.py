@@ -12,15 +12,14 @@ SERVER, PROCESS, LISTENER, ROOT, NOTE, UIDL, DONE = 32, 33, 34, 35, 36, 37, 63
 GOOD, NO_USER, IN_USE, LATER, CANNOT = range(5)
 
 
-
 def message_types():
-    """The numbers of enum ipc_type, by name."""
+    """The numbers of enum ipc_type, by name without IPC_."""
     here = pathlib.Path(__file__).parent
     source = (here / "../../src/server/ipc/proto.h").read_text()
     body = source[source.index("enum ipc_type {"):]
     body = re.sub(r"/\*.*?\*/", "", body[:body.index("};")], flags=re.S)
     numbers, number = {}, 0
-    for name, value in re.findall(r"(IPC_\w+)(?:\s*=\s*(\d+))?\s*,", body):
+    for name, value in re.findall(r"\bIPC_(\w+)(?:\s*=\s*(\d+))?\s*,", body):
         number = int(value) if value else number + 1
         numbers[name] = number
     return numbers
@@ -29,8 +28,7 @@ def message_types():
 # Between the parent and its processes.
 TYPES = message_types()
 WHERE, WHERE_IS, ASK_UIDL, UIDL_IS = (
-    TYPES[name] for name in ("IPC_WHERE", "IPC_WHERE_IS", "IPC_UIDL",
-                             "IPC_UIDL_IS"))
+    TYPES[name] for name in ("WHERE", "WHERE_IS", "UIDL", "UIDL_IS"))
 
 PARENT_FD = 3
 

@@ -2,15 +2,16 @@
 of it.  A tracer makes it speak (inject.c): each message is one that the real
 process could have sent.
 """
+import contextlib
 import os
 import platform
-import re
 import signal
 import struct
 import subprocess
 
 import pytest
 
+import control
 import drop
 import pop3
 from server import TOP, wait_until
@@ -26,19 +27,7 @@ pytestmark = [
 WORKER, AUTH, STORE = 1, 2, 3
 PARENT_FD, LOG_FD = 3, 2
 FIRST = 20000  # the uid of a user
-
-
-def numbers():
-    """Of the messages: an enum in proto.h."""
-    with open(TOP + "/src/server/ipc/proto.h", encoding="utf-8") as f:
-        text = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
-    found, last = {}, 0
-    for name, number in re.findall(r"\bIPC_(\w+)(?:\s*=\s*(\w+))?\s*,", text):
-        found[name] = last = int(number) if number else last + 1
-    return found
-
-
-IPC = numbers()
+IPC = control.TYPES
 
 
 @pytest.fixture(scope="module")
@@ -270,6 +259,39 @@ def test_sessions_of_another_store(place, serve, login, say):
     os.kill(own, signal.SIGCONT)
     assert session.line().startswith(b"+OK")
     assert not server.events("misbehaved")
+
+
+def test_stored_password(place, serve, login, say):
+    """Without the setting nothing that auth says reaches the users file; with
+    it, no hash that the setting does not name, and nobody who is locked out."""
+    box = place.maildir(drop.make(3, 5))
+    scram = "{SCRAM-SHA-256}15000,c2FsdHNhbHRzYWx0,%s,%s" % (
+        ("A" * 43 + "=",) * 2)
+    text = "user:{PLAIN}secret\nlocked:*\n"
+    users = place.path + "/users"
+    with open(users, "w", encoding="ascii") as f:
+        f.write(text)
+
+    def row(name, was):
+        return struct.pack("=H", IPC["UPGRADE"]) + texts(name, was, scram.encode())
+
+    settings = "users = '%s'\n" % users
+    server = serve(box, settings)
+    auth, = server.roles("auth")
+    with contextlib.suppress(AssertionError):  # it may end in the middle
+        say(auth, PARENT_FD, row(b"user", b"{PLAIN}secret"))
+    server.await_event("misbehaved")
+    wait_until(lambda: server.roles("auth") not in ([], [auth]))
+
+    server = serve(box, settings + 'upgrade_scheme = "ARGON2ID"\n')
+    auth, = server.roles("auth")
+    say(auth, PARENT_FD, row(b"user", b"{PLAIN}secret"))
+    say(auth, PARENT_FD, row(b"locked", b"*"))
+    seen = server.await_event("not-upgraded", 2)
+    assert [e["why"] for e in seen] == ["not-permitted"] * 2
+    assert server.roles("auth") == [auth]
+    with open(users, encoding="ascii") as f:
+        assert f.read() == text
 
 
 def test_lines_of_the_log(place, serve, login, say):

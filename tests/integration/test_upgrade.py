@@ -10,6 +10,7 @@ import socket
 import stat
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -149,6 +150,7 @@ def test_cannot_be_written(place, serve, connect):
         site.server.await_event("upgrade")
     session = connect(site.server.port)
     session.login("bob", "other")
+    time.sleep(2.5)  # longer than the pause between two
     os.chmod(site.folder, 0o755)
     assert len(site.server.events("upgrade")) == 1
     assert site.now() == site.text
@@ -185,6 +187,7 @@ def test_many_at_once(place, serve, connect):
 
     sessions[1].quit()
     wait_until(both, step=0.3)
+    assert len({e["user"] for e in site.server.events("upgraded")}) == 2
 
 
 # ---- the process that writes ----
@@ -224,7 +227,8 @@ def write(file, *rows, wrap=()):
 @pytest.fixture
 def users(tmp_path):
     file = tmp_path / "users"
-    file.write_text("# a\nana:{PLAIN}x:1:2\nbob:{PLAIN}y\nana:{PLAIN}z\n")
+    file.write_text("# a\nana:{PLAIN}x:1:2\nbob:{PLAIN}y\nana:{PLAIN}z\n"
+                    "locked:*\nnone::\nodd:{FOO}x\n")
     return file
 
 
@@ -245,6 +249,7 @@ def test_writes(users, was):
     ("ana", "{PLAIN}x", NEW + " "), ("ana", "{PLAIN}x", "{PLAIN}q"),
     ("ana", "{PLAIN}x", NEW.replace("15000", "4096")),
     ("ana", "{PLAIN}x", NEW[:-9]), ("ana", "{PLAIN}x", "*"),
+    ("locked", "*", NEW), ("none", "", NEW), ("odd", "{FOO}x", NEW),
     ("carl", "", NEW), ("carl", "{PLAIN}x", NEW), ("", "", NEW),
     ("# a", "", NEW), ("ana:{PLAIN}x", "", NEW), ("ana\nb", "{PLAIN}x", NEW)])
 def test_writes_nothing_else(users, row):

@@ -24,6 +24,7 @@
 #include "server/parent/notify.h"
 #include "server/parent/parent_messages.h"
 #include "server/parent/phase.h"
+#include "server/parent/upgrades.h"
 #include "server/parent/watchdog.h"
 
 enum {
@@ -276,6 +277,7 @@ watch(struct parent *p)
 	ev_timer_start(p->loop, &p->look);
 	ev_prepare_start(p->loop, &p->flush);
 	watchdog_start(p);
+	upgrades_init(p);
 }
 
 /* Without a filter of system calls nothing is served. */

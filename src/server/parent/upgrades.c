@@ -35,6 +35,7 @@ on_died(struct ev_loop *loop, ev_child *w, int revents)
 	ended(&p->upgrades);
 	child_tell_role(p, ROLE_AUTH,
 	    w->rstatus == 0 ? child_tell_users : child_tell_no_upgrade);
+	ev_timer_set(&p->upgrades.pause, PAUSE, 0);
 	ev_timer_start(loop, &p->upgrades.pause);
 }
 
@@ -75,8 +76,7 @@ start(struct parent *p)
 		explicit_bzero(&u->conf, sizeof(u->conf));
 		return;
 	}
-	ev_child_init(&u->died, on_died, s.pid, 0);
-	u->died.data = p;
+	ev_child_set(&u->died, s.pid, 0);
 	ev_child_start(p->loop, &u->died);
 	if (logrelay_add(p->loop, s.log, "upgrade", 0) != E_OK) {
 		close(s.ctl);
@@ -97,6 +97,14 @@ on_pause(struct ev_loop *loop, ev_timer *t, int revents)
 }
 
 void
+upgrades_init(struct parent *p)
+{
+	ev_init(&p->upgrades.died, on_died);
+	ev_init(&p->upgrades.pause, on_pause);
+	p->upgrades.died.data = p->upgrades.pause.data = p;
+}
+
+void
 upgrades_add(struct parent *p, const struct upgrade_row *row)
 {
 	struct upgrades *u = &p->upgrades;
@@ -108,10 +116,6 @@ upgrades_add(struct parent *p, const struct upgrade_row *row)
 	if (c->n_rows == UPGRADES_MAX || p->phase != PARENT_SERVING)
 		return;
 	c->row[c->n_rows++] = *row;
-	if (u->pause.data == NULL) {
-		ev_timer_init(&u->pause, on_pause, PAUSE, 0);
-		u->pause.data = p;
-	}
 	if (!ev_is_active(&u->died) && !ev_is_active(&u->pause))
 		start(p);
 }

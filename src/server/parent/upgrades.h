@@ -11,6 +11,8 @@
 #include "server/conf/upgrade_conf.h"
 #include "server/parent/parent_state.h"
 
+void upgrades_init(struct parent *p);
+
 /* When there is no room for it, it is forgotten. */
 void upgrades_add(struct parent *p, const struct upgrade_row *row);
 

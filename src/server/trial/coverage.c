@@ -79,8 +79,7 @@ tell_lacking(const struct coverage *c, size_t i, const struct conf_text *text)
 	if (c->lacking[i] == c->users)
 		conf_warn(text, 0,
 		    "%s is not offered, as no user's stored password serves "
-		    "for "
-		    "it: malotectl --scheme %s user passwd NAME",
+		    "for it: malotectl --scheme %s user passwd NAME",
 		    table[i].mechanism, table[i].scheme);
 	else if (c->lacking[i] != 0)
 		conf_warn(text, 0,

@@ -44,15 +44,26 @@ confine(const char *users, struct errbuf *eb)
 	return e;
 }
 
-/* Does it fit between two colons, and is it what was wished for? */
+/* Could somebody have signed in, does the new hash fit between two colons, and is
+ * it what was wished for? */
 static bool
-is_wanted(const struct upgrade_conf *conf, const char *hash)
+is_wanted(const struct upgrade_conf *conf, const struct upgrade_row *row)
 {
-	for (const char *p = hash; *p != '\0'; p++)
+	for (const char *p = row->hash; *p != '\0'; p++)
 		if (*p <= ' ' || *p > '~' || *p == ':')
 			return false;
-	return scheme_check(hash, NULL) == E_OK &&
-	       scheme_is_as_made(hash, conf->scheme);
+	return scheme_check(row->was, NULL) == E_OK &&
+	       scheme_check(row->hash, NULL) == E_OK &&
+	       scheme_is_as_made(row->hash, conf->scheme);
+}
+
+static void
+log_row(const char *event, const struct upgrade_row *row, const char *more)
+{
+	char user[NAME_MAX_OCTETS * 4 + 1];
+
+	str_escape(user, sizeof(user), row->user, strlen(row->user));
+	log_line(LOG_EVENT, "ev=%s user=%s %s", event, user, more);
 }
 
 /* False: nothing was changed, which is no fault. */
@@ -66,34 +77,37 @@ set_row(struct edit *ed, const struct upgrade_conf *conf,
 		.more = conf->login_characters,
 		.separators = conf->login_separators,
 	};
-	char user[NAME_MAX_OCTETS * 4 + 1];
-	struct errbuf eb = { "this is not of the scheme" };
+	const char *why = "why=not-permitted";
 	enum err e = E_FORMAT;
 
-	if (is_wanted(conf, row->hash))
+	if (is_wanted(conf, row)) {
 		e = edit_set_hash(
-		    ed, &rule, row->user, row->was, row->hash, &eb);
-	str_escape(user, sizeof(user), row->user, strlen(row->user));
-	if (e == E_OK)
-		log_line(LOG_EVENT, "ev=upgraded user=%s scheme=%s", user,
-		    conf->scheme);
-	else
-		log_line(e == E_NOENT ? LOG_EVENT : LOG_FAULT,
-		    "ev=not-upgraded user=%s why=\"%s\"", user, eb.text);
+		    ed, &rule, row->user, row->was, row->hash, NULL);
+		why = e == E_NOENT ? "why=changed" : "why=memory";
+	}
+	if (e != E_OK)
+		log_row("not-upgraded", row, why);
 	return e == E_OK;
 }
 
 static enum err
 rewrite(const struct upgrade_conf *conf, struct errbuf *eb)
 {
+	bool is_set[UPGRADES_MAX] = { false }, any = false;
+	char scheme[SCHEME_NAME_MAX + 8];
 	struct edit ed;
-	unsigned n = 0;
 	enum err e = edit_open(&ed, conf->users, true, eb);
 
-	for (unsigned i = 0; e == E_OK && i < conf->n_rows; i++)
-		n += set_row(&ed, conf, &conf->row[i]);
-	if (e == E_OK && n != 0)
+	for (unsigned i = 0; e == E_OK && i < conf->n_rows; i++) {
+		is_set[i] = set_row(&ed, conf, &conf->row[i]);
+		any = any || is_set[i];
+	}
+	if (e == E_OK && any)
 		e = edit_save(&ed, eb);
+	snprintf(scheme, sizeof(scheme), "scheme=%s", conf->scheme);
+	for (unsigned i = 0; e == E_OK && i < conf->n_rows; i++)
+		if (is_set[i])
+			log_row("upgraded", &conf->row[i], scheme);
 	edit_close(&ed);
 	return e;
 }
