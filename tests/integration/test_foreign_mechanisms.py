@@ -5,11 +5,13 @@ import re
 import shutil
 import ssl
 import subprocess
+import threading
 
 import pytest
 
 import drop
 import malote
+import pop3
 from server import PATIENCE
 
 pytestmark = pytest.mark.ours
@@ -57,7 +59,7 @@ class Site:
             capture_output=True, timeout=60 * PATIENCE, check=False)
 
     def signed_in(self, method, count):
-        events = self.server.events("login")
+        events = self.server.await_event("login", count)
         assert [e["method"] for e in events] == [method] * count, events
 
 
@@ -230,3 +232,54 @@ def test_malote(site, auth):
 def test_malote_takes_the_strongest(site):
     assert collect(site, site.server.tls_port, "auto")[0]
     site.signed_in("SCRAM-SHA-256-PLUS", 1)
+
+
+# ---- gsasl ----
+
+def gsasl(session, mechanism, password=PASSWORD):
+    """GNU SASL speaks, and its lines are handed on; the last reply.  What is
+    bound to the connection is in test_gsasl.py."""
+    them = subprocess.Popen(
+        ["gsasl", "--client", "--mechanism", mechanism, "--password", password,
+         "--authentication-id", "user", "--anonymous-token", "user",
+         "--no-cb"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    timer = threading.Timer(20 * PATIENCE, them.kill)
+    timer.start()
+    try:
+        assert them.stdout.readline().strip() == mechanism
+        return hand_on(session, mechanism, them)
+    finally:
+        timer.cancel()
+        them.kill()
+        them.communicate()
+
+
+def hand_on(session, mechanism, them):
+    reply = session.command("AUTH " + mechanism)
+    assert reply.startswith(b"+ "), reply
+    if mechanism == "CRAM-MD5":
+        them.stdout.readline()  # it would go first
+    else:
+        reply = session.command(them.stdout.readline().strip())
+    while reply.startswith(b"+ "):
+        them.stdin.write(reply[2:].decode() + "\n")
+        them.stdin.flush()
+        reply = session.command(them.stdout.readline().strip())
+    return reply
+
+
+@needs("gsasl")
+@pytest.mark.parametrize("mechanism", [
+    "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "CRAM-MD5", "ANONYMOUS"])
+def test_gsasl(site, connect, mechanism):
+    session = connect(site.server.tls_port, pop3.context())
+    assert gsasl(session, mechanism).startswith(b"+OK")
+    site.signed_in(mechanism, 1)
+    if mechanism != "ANONYMOUS":
+        session = connect(site.server.tls_port, pop3.context())
+        assert gsasl(session, mechanism, "other").startswith(b"-ERR [AUTH]")
+    if mechanism != "PLAIN":
+        session = connect(site.less.tls_port, pop3.context())
+        session.err("AUTH " + mechanism, "")
