@@ -27,12 +27,14 @@ def context(alpn=None, minimum=None, maximum=None):
 
 class Pop3:
     def __init__(self, port, tls=None, greeting=True, timeout=TIMEOUT,
-                 rcvbuf=None, session=None, mss=None):
+                 rcvbuf=None, session=None, mss=None, source=None):
         self.sock = socket.socket()
         if mss:  # small ones keep the server's buffer small
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)
         if rcvbuf:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        if source:  # another address of this machine
+            self.sock.bind((source, 0))
         self.sock.settimeout(timeout)
         self.sock.connect(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -303,6 +303,12 @@ static const struct row bad_sense[] = {
 	    "1: there is no mechanism CRAM; write some of: "
 	    "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS EXTERNAL SCRAM-SHA-256 "
 	    "SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5 ANONYMOUS" },
+	{ "allow_nets = \"192.0.2.1/24\"\n"
+	  "listener x {\n\tport = 1110\n\tdeny_nets = \"::1, host\"\n}\n",
+	    "1: allow_nets: 192.0.2.1/24 has bits behind the /; write the "
+	    "first address of the network before it\n"
+	    "5: deny_nets: host is no network; write one as 192.0.2.0/24 or "
+	    "2001:db8::/32, or an address" },
 	{ "mechanisms = \"PLAIN EXTERNAL\"\n",
 	    "1: EXTERNAL needs to know who signs certificates of clients; "
 	    "write "
@@ -587,6 +593,37 @@ listeners_are_read(void **state)
 	assert_false(conf.listener[1].plaintext_login);
 }
 
+/* A listener's own list is instead of that of all, not besides. */
+static void
+networks_of_listeners(void **state)
+{
+	char text[4096], long_list[NETS_MAX] = "";
+
+	(void)state;
+	assert_int_equal(
+	    read_text("allow_nets = \"192.0.2.0/24 2001:db8::/32\"\n"
+		      "deny_nets = \"192.0.2.7\"\n"
+		      "listener a { port = 1110 }\n"
+		      "listener b { port = 1111 allow_nets = \"::1\" }\n",
+		user),
+	    E_OK);
+	assert_string_equal(
+	    conf.listener[0].allow_nets, "192.0.2.0/24 2001:db8::/32");
+	assert_string_equal(conf.listener[0].deny_nets, "192.0.2.7");
+	assert_string_equal(conf.listener[1].allow_nets, "::1");
+	assert_string_equal(conf.listener[1].deny_nets, "192.0.2.7");
+	/* So many as fit into the message to a worker. */
+	for (size_t n = 0; n + 4 < NETS_MAX; n += 4)
+		memcpy(long_list + n, "::1 ", 5);
+	snprintf(text, sizeof(text), "deny_nets = \"%s\"\n", long_list);
+	assert_int_equal(read_text(text, user), E_OK);
+	strcat(text, "listener a { port = 1110 }\n"
+		     "listener b { port = 1111 }\n"
+		     "listener c { port = 1112 }\n");
+	assert_int_equal(read_text(text, user), E_CONFIG);
+	assert_non_null(strstr(said, "longer than 8192 octets"));
+}
+
 static void
 quotes_and_variables(void **state)
 {
@@ -727,6 +764,7 @@ main(void)
 		cmocka_unit_test(warnings_do_not_stop_it),
 		cmocka_unit_test(defaults_are_those_of_the_manual),
 		cmocka_unit_test(listeners_are_read),
+		cmocka_unit_test(networks_of_listeners),
 		cmocka_unit_test(quotes_and_variables),
 		cmocka_unit_test(mail_root_follows_from_mail),
 		cmocka_unit_test(root_gives_each_process_its_user),

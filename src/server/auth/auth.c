@@ -171,6 +171,7 @@ set_up(struct auth *a)
 	struct errbuf eb = { "out of memory" };
 
 	a->rule = name_rule_of(&a->conf);
+	a->crowd.words = "ev=login-crowd refused";
 	LIST_INIT(&a->workers);
 	LIST_INIT(&a->stores);
 	TAILQ_INIT(&a->store_waits);

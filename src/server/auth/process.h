@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/burst.h"
 #include "net/client_ca.h"
 #include "server/auth/auth.h"
 #include "server/auth/userfile.h"
@@ -48,9 +49,7 @@ struct auth {
 	struct store_waits store_waits;
 	unsigned n_store_waits, n_signins;
 	uint32_t store_serial;
-	/* Sign-ins refused for want of room that are not logged yet. */
-	unsigned crowded;
-	ev_timer crowd_log;
+	struct burst crowd;          /* sign-ins refused for want of room */
 	ev_timer turn;               /* of APOP's timestamps */
 	bool rehashing;        /* a hash by another scheme is being made */
 	uint64_t rehash_again; /* clock_ms() from which on that is of use */

@@ -10,9 +10,6 @@
 #include "server/auth/penalty.h"
 #include "server/auth/recent.h"
 
-/* Refusals for want of room are logged by their number, this often. */
-static const ev_tstamp CROWD_LOG = 10;
-
 /* ---- life ---- */
 
 struct signin *
@@ -200,34 +197,6 @@ signin_deny(struct signin *s, const char *why)
 	answer_after(s, ms);
 }
 
-static void
-on_crowd_log(struct ev_loop *loop, ev_timer *t, int revents)
-{
-	struct auth *a = t->data;
-
-	if (a->crowded != 0)
-		log_line(LOG_WARNING, "ev=login-crowd refused=%u", a->crowded);
-	else
-		ev_timer_stop(loop, t);
-	a->crowded = 0;
-}
-
-/* The first of a crowd has a line of its own, the others are counted. */
-static void
-log_crowded(struct signin *s)
-{
-	struct auth *a = s->auth;
-
-	if (ev_is_active(&a->crowd_log)) {
-		a->crowded++;
-		return;
-	}
-	log_refused(s);
-	ev_timer_init(&a->crowd_log, on_crowd_log, CROWD_LOG, CROWD_LOG);
-	a->crowd_log.data = a;
-	ev_timer_start(a->loop, &a->crowd_log);
-}
-
 void
 signin_refuse_crowded(struct signin *s)
 {
@@ -236,7 +205,8 @@ signin_refuse_crowded(struct signin *s)
 
 	s->code = SIGN_IN_TEMPORARY;
 	s->why = "hash-queue";
-	log_crowded(s);
+	if (burst_is_first(&a->crowd, a->loop))
+		log_refused(s);
 	if (a->conf.penalties)
 		ms = penalty_load(a->penalty, s->origin, clock_ms());
 	answer_after(s, ms);

@@ -31,9 +31,10 @@ struct setting {
 	const char *word[8];
 };
 
-/* Where a value goes; AT is another for the settings of a listener. */
-#define AT(f)             .at = offsetof(struct conf, f)
-#define TEXT_AT(f)        AT(f), .kind = TEXT, .max = sizeof(((struct conf *)0)->f)
+/* Where a value goes; OF is another for the settings of a listener. */
+#define OF                struct conf
+#define AT(f)             .at = offsetof(OF, f)
+#define TEXT_AT(f)        AT(f), .kind = TEXT, .max = sizeof(((OF *)0)->f)
 #define NUM16_AT(f, a, b) AT(f), .kind = NUM16, .min = a, .max = b
 #define NUM32_AT(f, a, b) AT(f), .kind = NUM32, .min = a, .max = b
 #define SECONDS(f, a)     NUM32_AT(f, a, 24 * 3600)
@@ -89,6 +90,8 @@ static const struct setting settings[] = {
 	{ "write_timeout", "600", SECONDS(worker.write_timeout, 1) },
 	{ "tls_timeout", "60", SECONDS(worker.tls_timeout, 1) },
 	{ "stop_grace", "30", SECONDS(stop_grace, 0) },
+	{ "allow_nets", "", TEXT_AT(allow_nets) },
+	{ "deny_nets", "", TEXT_AT(deny_nets) },
 	{ "max_sessions", "0", NUM32_AT(max_sessions, 0, 10000000) },
 	{ "max_connections_per_address", "64",
 	    NUM32_AT(worker.per_address_max, 0, 10000000) },
@@ -109,8 +112,8 @@ static const struct setting settings[] = {
 	{ "sandbox", "auto", FLAG_AT(sandbox_required, "auto", "require") },
 };
 
-#undef AT
-#define AT(f) .at = offsetof(struct conf_listener, f)
+#undef OF
+#define OF struct conf_listener
 
 /* Of one listener. */
 static const struct setting listener_settings[] = {
@@ -120,8 +123,9 @@ static const struct setting listener_settings[] = {
 	    .word = { "none", "starttls", "tls" } },
 	{ "plaintext_login", "no", YES_NO(plaintext_login) },
 	{ "client_certificates", "no", YES_NO(client_certificates) },
-	{ "mechanisms", "", AT(mechanisms), .kind = TEXT,
-	    .max = sizeof(((struct conf_listener *)0)->mechanisms) },
+	{ "mechanisms", "", TEXT_AT(mechanisms) },
+	{ "allow_nets", "", TEXT_AT(allow_nets) },
+	{ "deny_nets", "", TEXT_AT(deny_nets) },
 };
 /* clang-format on */
 

@@ -34,8 +34,9 @@ struct conf_listener {
 	enum listen_tls tls;
 	bool plaintext_login;
 	bool client_certificates;
-	char mechanisms[256]; /* empty: those of all listeners */
-	unsigned line;        /* where it is in the file; 0: it is not */
+	/* Empty: those of all listeners. */
+	char mechanisms[256], allow_nets[NETS_MAX], deny_nets[NETS_MAX];
+	unsigned line; /* where it is in the file; 0: it is not */
 };
 
 struct conf {
@@ -49,6 +50,7 @@ struct conf {
 	unsigned n_listeners;
 	char certificate[CONF_PATH_MAX], key[CONF_PATH_MAX];
 	char mechanisms[256]; /* names, separated by spaces */
+	char allow_nets[NETS_MAX], deny_nets[NETS_MAX];
 	char client_ca[CONF_PATH_MAX], client_crl[CONF_PATH_MAX];
 	char users[CONF_PATH_MAX];
 	char user[CONF_NAME_MAX], auth_user[CONF_NAME_MAX];

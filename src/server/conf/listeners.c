@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/cidr.h"
 #include "sasl/sasl.h"
 #include "server/conf/address.h"
 #include "server/conf/check.h"
@@ -43,6 +44,56 @@ has_secret_login(const struct conf *c, const struct conf_listener *l)
 	}
 	return false;
 }
+
+/* ---- who is served ---- */
+
+/* Of all listeners together: what a worker is told in one message. */
+enum { NETS_TOTAL = 4 * NETS_MAX };
+
+/* A listener without a list has that of all. */
+static void
+check_nets(char nets[NETS_MAX], const char of_all[NETS_MAX], unsigned line,
+    const char *setting, const struct conf_text *t)
+{
+	struct cidr net[NETS_MAX / CIDR_TEXT_MIN + 1];
+	struct errbuf eb;
+	size_t n;
+
+	if (nets[0] == '\0')
+		memcpy(nets, of_all, NETS_MAX);
+	else if (cidr_parse_list(net, sizeof(net) / sizeof(net[0]), &n,
+		     (struct slice){ nets, strlen(nets) }, &eb) != E_OK)
+		conf_error(t, line, "%s: %s", setting, eb.text);
+}
+
+static void
+check_all_nets(struct conf *c, const struct conf_lines *l)
+{
+	static const char none[NETS_MAX];
+	size_t total = 0;
+
+	check_nets(c->allow_nets, none, l->line(l, "allow_nets"), "allow_nets",
+	    &l->text);
+	check_nets(
+	    c->deny_nets, none, l->line(l, "deny_nets"), "deny_nets", &l->text);
+	for (unsigned i = 0; i < c->n_listeners; i++) {
+		struct conf_listener *of = &c->listener[i];
+
+		check_nets(of->allow_nets, c->allow_nets, of->line,
+		    "allow_nets", &l->text);
+		check_nets(of->deny_nets, c->deny_nets, of->line, "deny_nets",
+		    &l->text);
+		total += (strlen(of->allow_nets) + strlen(of->deny_nets)) *
+			 2 * of->n_addresses; /* "*" is two */
+	}
+	if (total > NETS_TOTAL)
+		conf_error(&l->text, 0,
+		    "allow_nets and deny_nets of all listeners together are "
+		    "longer than %d octets; a firewall is better at so many",
+		    NETS_TOTAL);
+}
+
+/* ---- where ---- */
 
 /* Could anybody sign in there? */
 static void
@@ -98,6 +149,7 @@ conf_check_listeners(struct conf *c, const struct conf_lines *lines)
 		if (c->certificate[0] != '\0')
 			add_default(c, "pop3s", 995, LISTEN_TLS);
 	}
+	check_all_nets(c, lines);
 	for (unsigned i = 0; i < c->n_listeners; i++) {
 		const struct conf_listener *l = &c->listener[i];
 

@@ -9,6 +9,8 @@ static const struct ipc_field listener_field[] = {
 	FIELD(struct listen_conf, plain_passwords),
 	FIELD(struct listen_conf, client_certificates),
 	FIELD_STR(struct listen_conf, mechanisms),
+	FIELD_STR(struct listen_conf, allow_nets),
+	FIELD_STR(struct listen_conf, deny_nets),
 };
 static const struct ipc_fields listener_fields = FIELDS(listener_field);
 

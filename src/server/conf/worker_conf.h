@@ -9,7 +9,11 @@
 
 #include "server/ipc/role.h"
 
-enum { LISTENERS_MAX = 16, PEM_MAX = 40 * 1024 };
+enum {
+	LISTENERS_MAX = 16,
+	PEM_MAX = 40 * 1024,
+	NETS_MAX = 2048, /* octets of a list of networks, with its NUL */
+};
 
 enum listen_tls { LISTEN_PLAIN, LISTEN_STLS, LISTEN_TLS };
 
@@ -19,6 +23,8 @@ struct listen_conf {
 	bool plain_passwords;     /* USER/PASS and the like without TLS */
 	bool client_certificates; /* are asked for */
 	char mechanisms[256];     /* names, separated by spaces */
+	/* Who is served: see cidr.h.  Empty: there is no such list. */
+	char allow_nets[NETS_MAX], deny_nets[NETS_MAX];
 };
 
 struct worker_conf {

@@ -71,6 +71,8 @@ listen_at(struct parent *p, const struct conf_listener *l,
 	to->plain_passwords = l->plaintext_login;
 	to->client_certificates = l->client_certificates;
 	memcpy(to->mechanisms, l->mechanisms, sizeof(to->mechanisms));
+	memcpy(to->allow_nets, l->allow_nets, sizeof(to->allow_nets));
+	memcpy(to->deny_nets, l->deny_nets, sizeof(to->deny_nets));
 	p->n_sockets++;
 	log_line(LOG_EVENT, "ev=listen listener=\"%s\" at=%s tls=%s%s", l->name,
 	    at, tls_words[l->tls],

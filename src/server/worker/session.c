@@ -455,10 +455,11 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 		refusal = POP3_TEXT_CONNECTIONS;
 	if (refusal != POP3_NO_TEXT || (s = session_alloc(w)) == NULL) {
 		addrcount_leave(&w->counts, w->conf.role.index, counter);
-		addr_text(peer, addr);
-		log_line(LOG_WARNING, "ev=turned-away ip=%s why=\"%s\"", peer,
-		    refusal != POP3_NO_TEXT ? pop3_text_words(refusal)
-					    : "out of memory");
+		if (burst_is_first(&w->turned_away, w->loop))
+			log_line(LOG_WARNING, "ev=turned-away ip=%s why=\"%s\"",
+			    addr_text(peer, addr),
+			    refusal != POP3_NO_TEXT ? pop3_text_words(refusal)
+						    : "out of memory");
 		turn_away(&conn, l,
 		    refusal != POP3_NO_TEXT ? refusal : POP3_TEXT_LATER);
 		return;

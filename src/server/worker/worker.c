@@ -15,6 +15,7 @@
 #include "base/close_later.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "net/addr.h"
 #include "net/tls.h"
 #include "net/tls_memory.h"
 #include "sasl/sasl.h"
@@ -191,6 +192,47 @@ pause_accept(struct worker *w)
 	ev_timer_start(w->loop, &w->resume_accept);
 }
 
+/* NULL: it is served. */
+static const char *
+why_denied(const struct listener *l, const struct sockaddr_storage *addr)
+{
+	uint8_t octets[16];
+
+	if (l->allow.n == 0 && l->deny.n == 0)
+		return NULL;
+	if (!cidr_address_of(octets, addr) ||
+	    cidr_any_has(l->deny.net, l->deny.n, octets))
+		return "deny_nets";
+	return l->allow.n != 0 &&
+		       !cidr_any_has(l->allow.net, l->allow.n, octets)
+		   ? "allow_nets"
+		   : NULL;
+}
+
+/* It gets no word: whoever knocks from there often costs no more than this. */
+static void
+deny(struct worker *w, int fd, const struct sockaddr_storage *addr,
+    const char *why)
+{
+	char peer[ADDR_TEXT];
+
+	close(fd);
+	if (burst_is_first(&w->denied, w->loop))
+		log_line(LOG_WARNING, "ev=turned-away ip=%s why=%s",
+		    addr_text(peer, addr), why);
+}
+
+static void
+take_client(struct listener *l, int fd, const struct sockaddr_storage *addr)
+{
+	const char *why = why_denied(l, addr);
+
+	if (why != NULL)
+		deny(l->worker, fd, addr, why);
+	else
+		session_new(l->worker, fd, addr, l);
+}
+
 static void
 on_accept(struct ev_loop *loop, ev_io *io, int revents)
 {
@@ -203,7 +245,7 @@ on_accept(struct ev_loop *loop, ev_io *io, int revents)
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
-			session_new(l->worker, fd, &addr, l);
+			take_client(l, fd, &addr);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
@@ -246,6 +288,19 @@ find_mechanisms(struct listener *l, const char *p)
 	l->policy.mechanisms = l->mechanisms;
 }
 
+static void
+find_nets(struct nets *to, const char *text)
+{
+	size_t room = strlen(text) / CIDR_TEXT_MIN + 1;
+	struct errbuf eb = { "out of memory" };
+
+	to->net = calloc(room, sizeof(*to->net));
+	if (to->net == NULL ||
+	    cidr_parse_list(to->net, room, &to->n,
+		(struct slice){ text, strlen(text) }, &eb) != E_OK)
+		fatal("ev=start error=\"%s\"", eb.text);
+}
+
 static_assert(POP3_LINE_PASS == sizeof("PASS ") - 1 + PASSWORD_MAX + 2,
     "a password of any length fits into the line of PASS");
 static_assert(POP3_LINE_USER == sizeof("USER ") - 1 + NAME_MAX_OCTETS + 2,
@@ -275,6 +330,8 @@ listen_on(struct worker *w, unsigned i)
 		.trace = conf->trace ? session_trace : NULL,
 	};
 	find_mechanisms(l, conf->listener[i].mechanisms);
+	find_nets(&l->allow, conf->listener[i].allow_nets);
+	find_nets(&l->deny, conf->listener[i].deny_nets);
 	ev_io_init(&l->accept, on_accept, conf->listener[i].fd, EV_READ);
 	l->accept.data = l;
 }
@@ -323,6 +380,8 @@ worker_start(struct worker *w)
 {
 	struct errbuf eb;
 
+	w->denied.words = "ev=turned-away why=nets more";
+	w->turned_away.words = "ev=turned-away why=limit more";
 	TAILQ_INIT(&w->holding);
 	TAILQ_INIT(&w->dead);
 	w->serial = clock_unix_ms();

@@ -10,6 +10,8 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#include "base/burst.h"
+#include "net/cidr.h"
 #include "pop3/server.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/ipc.h"
@@ -28,12 +30,18 @@ struct store_link {
 	uint16_t index;
 };
 
+struct nets {
+	struct cidr *net;
+	size_t n;
+};
+
 struct listener {
 	struct worker *worker;
 	ev_io accept;
 	struct pop3_policy policy;
 	struct pop3_mechanism *mechanisms;
-	bool apop; /* it is to be offered, if it can be served */
+	struct nets allow, deny; /* who is served */
+	bool apop;               /* it is to be offered, if it can be served */
 	bool client_certificates;
 	enum listen_tls tls;
 };
@@ -84,6 +92,8 @@ struct worker {
 	struct retrieval_list holding;
 	unsigned fds_held, fds_max;
 
+	/* Connections that are not served: by the networks, by limits. */
+	struct burst denied, turned_away;
 	ev_timer resume_accept, stop;
 	bool stopping;
 	char scratch[SCRATCH];
