@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "sasl/sasl.h"
 #include "server/auth/auth.h"
+#include "server/auth/penalty.h"
 #include "server/users/scheme.h"
 
 enum { SOON = 3000, QUIET = 50, POP3S = 2, STORES = 2 };
@@ -893,7 +894,7 @@ test_penalty(void **state)
 	pass(1, "anna", "x");
 	answer_unchanged();
 	/* Nobody else waits. */
-	pass_from(1, 1, "192.0.2.2", "anna", "secret");
+	pass_from(1, 1, "192.0.2.2", "same", "secret");
 	opened(1, &store);
 	assert_true(clock_ms() - t < 500);
 	refused(1, SIGN_IN_CREDENTIALS, "password");
@@ -906,11 +907,11 @@ test_penalty(void **state)
 	assert_in_range(clock_ms() - t, 1950, 3500);
 	/* Who leaves before the answer has failed all the same, and what they
 	 * did not wait for is waited for now. */
-	pass_from(0, 4, "192.0.2.3", "anna", "z");
+	pass_from(0, 4, "203.0.113.3", "same", "z");
 	answer_unchanged();
 	about(0, IPC_SIGN_IN_END, 4);
 	t = clock_ms();
-	pass_from(0, 5, "192.0.2.3", "anna", "zz");
+	pass_from(0, 5, "203.0.113.3", "same", "zz");
 	answer_unchanged();
 	assert_in_range(clock_ms() - t, 900, 2900);
 	refused(5, SIGN_IN_CREDENTIALS, "password");
@@ -986,6 +987,41 @@ test_who_came_lately_does_not_wait(void **state)
 	assert_silent(rig.store_fd[0], QUIET);
 	assert_silent(rig.store_fd[1], 0);
 	opened(14, &store);
+}
+
+/* Others try a user's name from five networks: where the user has signed in
+ * before nothing of it is felt, even after a slip, elsewhere two seconds at
+ * most, and by other users nothing anywhere. */
+static void
+test_a_user_is_held_up_little(void **state)
+{
+	char peer[32], guess[16];
+	uint64_t t;
+	int store;
+
+	(void)state;
+	succeeds(1, "anna", "secret");
+	pass(2, "anna", "slip");
+	answer_unchanged();
+	refused(2, SIGN_IN_CREDENTIALS, "password");
+	pass_from(1, 10, "198.51.0.1", "anna", "guess");
+	await_check();
+	for (uint64_t i = 1; i < 5; i++) {
+		snprintf(peer, sizeof(peer), "198.51.%d.1", (int)i);
+		snprintf(guess, sizeof(guess), "guess %d", (int)i);
+		pass_from(1, 10 + i, peer, "anna", guess);
+	}
+	usleep(QUIET * 1000);
+	send_users(NULL);
+	answer_unchanged();
+	t = clock_ms();
+	pass_from(0, 3, "192.0.2.9", "anna", "secret"); /* not from there */
+	succeeds(4, "anna", "secret");
+	pass_from(0, 5, "192.0.2.9", "same", "secret");
+	opened(5, &store);
+	assert_true(clock_ms() - t < 900);
+	opened(3, &store);
+	assert_in_range(clock_ms() - t, 1000, PENALTY_USER_MAX_MS + 900);
 }
 
 /* Costly hashes wait in the queue of one.  The crowd is refused, and that costs
@@ -2132,6 +2168,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_who_came_lately_does_not_wait, set_up_penalties,
 		    tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_a_user_is_held_up_little, set_up_penalties, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_crowd, set_up_penalties, tear_down),
 		cmocka_unit_test_setup_teardown(

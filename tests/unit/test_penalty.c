@@ -18,11 +18,20 @@
 static struct penalty *p;
 static uint64_t now;
 
+static struct penalty_ms
+guess_for(const char *user, const char *address, const char *password)
+{
+	struct suspect who = penalty_suspect(p, address, user);
+
+	return penalty_raise(
+	    p, &who, (struct slice){ password, strlen(password) }, now);
+}
+
+/* What it costs the address. */
 static uint32_t
 guess(const char *address, const char *password)
 {
-	return penalty_raise(p, penalty_origin(p, address), "anna",
-	    (struct slice){ password, strlen(password) }, now);
+	return guess_for("anna", address, password).address;
 }
 
 static int
@@ -65,9 +74,8 @@ test_same_again(void **state)
 		assert_int_equal(guess("192.0.2.1", "old password"), 1000);
 	assert_int_equal(guess("192.0.2.1", "another"), 2000);
 	/* The same password for another user is a guess. */
-	assert_int_equal(penalty_raise(p, penalty_origin(p, "192.0.2.1"), "bob",
-			     (struct slice){ "another", 7 }, now),
-	    4000);
+	assert_int_equal(
+	    guess_for("bob", "192.0.2.1", "another").address, 4000);
 	/* Two devices, each with its own old password. */
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(guess("192.0.2.1", "another"), 4000);
@@ -78,7 +86,9 @@ test_same_again(void **state)
 static uint32_t
 due(const char *address)
 {
-	return penalty_due(p, penalty_origin(p, address), now);
+	struct suspect who = penalty_suspect(p, address, "");
+
+	return penalty_due(p, &who, now).address;
 }
 
 /* Who has waited for the answer has paid; nobody else owes anything. */
@@ -106,11 +116,12 @@ test_due(void **state)
 static void
 test_load(void **state)
 {
-	uint64_t origin = penalty_origin(p, "192.0.2.1");
+	struct suspect who = penalty_suspect(p, "192.0.2.1", "anna");
 
 	(void)state;
-	assert_int_equal(penalty_load(p, origin, now), 1000);
-	assert_int_equal(penalty_load(p, origin, now), 2000);
+	assert_int_equal(penalty_load(p, &who, now).address, 1000);
+	assert_int_equal(penalty_load(p, &who, now).address, 2000);
+	assert_int_equal(penalty_due(p, &who, now).user, 0);
 	assert_int_equal(due("192.0.2.1"), 2000);
 	assert_int_equal(guess("192.0.2.1", "a"), 4000);
 }
@@ -157,6 +168,92 @@ test_addresses(void **state)
 	assert_int_equal(guess("somewhere", "c"), 1000);
 }
 
+static uint32_t
+due_for(const char *user, const char *address)
+{
+	struct suspect who = penalty_suspect(p, address, user);
+
+	return penalty_due(p, &who, now).user;
+}
+
+/* Whoever has a whole network fails as one for a user, not for the others. */
+static void
+test_network(void **state)
+{
+	static const uint32_t ms[] = { 1000, 2000, 4000, 8000, 15000, 15000 };
+	char address[48], pw[16];
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		snprintf(pw, sizeof(pw), "guess%u", i);
+		snprintf(address, sizeof(address), "192.0.2.%u", i);
+		assert_int_equal(guess_for("anna", address, pw).user, ms[i]);
+		snprintf(address, sizeof(address), "2001:db8:1:%u::1", i);
+		assert_int_equal(guess_for("zoe", address, pw).user, ms[i]);
+	}
+	assert_int_equal(due_for("anna", "192.0.2.200"), 15000);
+	assert_int_equal(due_for("zoe", "2001:db8:1:ffff::1"), 15000);
+	assert_int_equal(due_for("bob", "192.0.2.200"), 0);
+	assert_int_equal(due("192.0.2.200"), 0);
+	/* Their neighbours are another network. */
+	assert_int_equal(due_for("anna", "192.0.3.1"), PENALTY_USER_MAX_MS);
+	assert_int_equal(due_for("zoe", "2001:db8:2::1"), PENALTY_USER_MAX_MS);
+}
+
+/* Wherever they come from, all of them hold a user up by two seconds at most. */
+static void
+test_user(void **state)
+{
+	static const uint32_t ms[] = { 500, 1000, 2000, 2000 };
+	char address[32], pw[16];
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(pw, sizeof(pw), "guess%u", i);
+		snprintf(address, sizeof(address), "10.%u.1.1", i);
+		guess_for("anna", address, pw);
+		assert_int_equal(
+		    due_for("anna", "192.0.2.1"), ms[i < 3 ? i : 3]);
+	}
+	assert_int_equal(due_for("bob", "192.0.2.1"), 0);
+	now += 3 * (uint64_t)PENALTY_DECAY_MS;
+	guess_for("anna", "10.250.1.1", "x");
+	assert_int_equal(due_for("anna", "192.0.2.1"), 2000);
+	now += 9 * (uint64_t)PENALTY_DECAY_MS;
+	guess_for("anna", "10.251.1.1", "y");
+	assert_int_equal(due_for("anna", "192.0.2.1"), 500);
+}
+
+/* One old password of a user is one failure, wherever it is tried; the addresses
+ * pay each for itself. */
+static void
+test_one_password(void **state)
+{
+	char address[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(address, sizeof(address), "10.%u.1.1", i);
+		assert_int_equal(guess(address, "old"), 1000);
+		assert_int_equal(due_for("anna", "192.0.2.1"), 500);
+	}
+	guess("10.1.1.1", "another");
+	assert_int_equal(due_for("anna", "192.0.2.1"), 1000);
+}
+
+/* Where nobody was named, nobody is held up but the address. */
+static void
+test_nobody(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(
+		    guess_for("", "192.0.2.1", i & 1 ? "a" : "b").user, 0);
+	assert_int_equal(due("192.0.2.1"), 2000);
+	assert_int_equal(due_for("", "192.0.2.1"), 0);
+	assert_int_equal(due_for("anna", "192.0.2.1"), 0);
+}
+
 static void
 test_flood(void **state)
 {
@@ -188,6 +285,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_load, fresh, done),
 		cmocka_unit_test_setup_teardown(test_decays, fresh, done),
 		cmocka_unit_test_setup_teardown(test_addresses, fresh, done),
+		cmocka_unit_test_setup_teardown(test_network, fresh, done),
+		cmocka_unit_test_setup_teardown(test_user, fresh, done),
+		cmocka_unit_test_setup_teardown(test_one_password, fresh, done),
+		cmocka_unit_test_setup_teardown(test_nobody, fresh, done),
 		cmocka_unit_test_setup_teardown(test_flood, fresh, done),
 	};
 

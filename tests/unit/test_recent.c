@@ -76,17 +76,41 @@ test_guess_ends_it(void **state)
 }
 
 static void
-test_forget(void **state)
+test_doubt(void **state)
 {
 	uint64_t who = recent_who(r, 1, "anna");
 
 	(void)state;
-	recent_forget(r, who);
+	recent_doubt(r, who);
 	recent_add(r, who, words("secret"), now);
-	recent_forget(r, recent_who(r, 1, "bob"));
+	recent_doubt(r, recent_who(r, 1, "bob"));
 	assert_true(recent_has(r, who, now));
-	recent_forget(r, who);
+	recent_doubt(r, who);
 	assert_false(recent_has(r, who, now));
+	assert_false(confirms(1, "anna", "secret"));
+	recent_add(r, who, words("secret"), now);
+	assert_true(confirms(1, "anna", "secret"));
+}
+
+/* That they came from there is not undone by a wrong password. */
+static void
+test_came(void **state)
+{
+	uint64_t who = recent_who(r, 1, "anna");
+
+	(void)state;
+	assert_false(recent_came(r, who, now));
+	recent_doubt(r, who);
+	assert_false(recent_came(r, who, now));
+	recent_add(r, who, words("secret"), now);
+	recent_doubt(r, who);
+	assert_true(recent_came(r, who, now));
+	assert_false(recent_came(r, recent_who(r, 2, "anna"), now));
+	assert_false(recent_came(r, recent_who(r, 1, "bob"), now));
+	now += RECENT_CAME_MS - 1;
+	assert_true(recent_came(r, who, now));
+	now++;
+	assert_false(recent_came(r, who, now));
 }
 
 /* Many more than fit: the newest are known. */
@@ -110,7 +134,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_confirms, fresh, done),
 		cmocka_unit_test_setup_teardown(
 		    test_guess_ends_it, fresh, done),
-		cmocka_unit_test_setup_teardown(test_forget, fresh, done),
+		cmocka_unit_test_setup_teardown(test_doubt, fresh, done),
+		cmocka_unit_test_setup_teardown(test_came, fresh, done),
 		cmocka_unit_test_setup_teardown(test_flood, fresh, done),
 	};
 

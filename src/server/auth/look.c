@@ -47,23 +47,29 @@ on_delayed(struct ev_loop *loop, ev_timer *t, int revents)
 	look(t->data);
 }
 
-/* How long it waits until it is looked at: what failures of its address have
- * cost, and whoever made them did not wait for.  Not for a user who signed in
- * from there lately, with this password; where there is none yet, one try is
- * given them, as a failure makes them unknown again. */
+/* Is it a user who signed in from there lately, with this password?  Where there
+ * is none yet, one try is given them, as a failure makes them unknown again. */
+static bool
+is_recent(struct signin *s, uint64_t now)
+{
+	struct recent *r = s->auth->recent;
+
+	return s->sasl != NULL && s->password == NULL
+		   ? recent_has(r, s->who, now)
+		   : recent_confirms(r, s->who, signin_tried(s), now);
+}
+
+/* How long it waits until it is looked at: what failures of its address, and of
+ * its user, have cost, and whoever made them did not wait for. */
 static uint32_t
 delay_due(struct signin *s)
 {
-	struct auth *a = s->auth;
 	uint64_t now = clock_ms();
-	uint32_t ms = penalty_due(a->penalty, s->origin, now);
+	struct penalty_ms ms = penalty_due(s->auth->penalty, &s->suspect, now);
 
-	if (ms == 0)
-		return 0;
-	if (s->sasl != NULL && s->password == NULL)
-		return recent_has(a->recent, s->who, now) ? 0 : ms;
-	return recent_confirms(a->recent, s->who, signin_tried(s), now) ? 0
-									: ms;
+	if (ms.address != 0 && is_recent(s, now))
+		ms.address = 0;
+	return signin_waits(s, ms, now);
 }
 
 void
@@ -71,11 +77,19 @@ signin_look(struct signin *s)
 {
 	uint32_t ms;
 
-	s->who = recent_who(s->auth->recent, s->origin, s->user);
 	if ((ms = delay_due(s)) != 0)
 		signin_wait(s, DELAYED, ms, on_delayed);
 	else
 		look(s);
+}
+
+static void
+is_named(struct signin *s)
+{
+	struct auth *a = s->auth;
+
+	s->suspect = penalty_suspect(a->penalty, s->peer, s->user);
+	s->who = recent_who(a->recent, s->suspect.address, s->user);
 }
 
 bool
@@ -86,8 +100,10 @@ signin_name(struct signin *s, struct slice name)
 
 	memcpy(s->name, name.p, n);
 	s->name[n] = '\0';
-	if (e == E_OK)
+	if (e == E_OK) {
+		is_named(s);
 		return true;
+	}
 	s->user[0] = '\0';
 	if (e == E_FORMAT)
 		signin_deny(s, "bad-name");
@@ -118,8 +134,8 @@ signin_hash(struct signin *s)
 	struct auth *a = s->auth;
 
 	s->state = HASHING;
-	s->job.origin = s->origin;
-	s->job.user = recent_who(a->recent, 0, s->user);
+	s->job.origin = s->suspect.address;
+	s->job.user = s->suspect.user;
 	s->job.known = recent_has(a->recent, s->who, clock_ms());
 	if (hashpool_add(a->hashes, &s->job) != E_OK)
 		signin_refuse_crowded(s);

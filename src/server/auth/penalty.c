@@ -1,19 +1,22 @@
 #include "server/auth/penalty.h"
 
-#include <arpa/inet.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETS = 1024, WAYS = 4, TRIED = 4 };
+#include "net/cidr.h"
 
-static const uint32_t hold_ms[] = { 1000, 2000, 4000, 8000, PENALTY_MAX_MS };
+enum { SETS = 1024, WAYS = 4, TRIED = 4, LEVELS = 5 };
 
-enum { LEVELS = sizeof(hold_ms) / sizeof(hold_ms[0]) };
+/* How long who has failed so often is held; after the last it stays. */
+static const uint32_t of_place[LEVELS] = { 1000, 2000, 4000, 8000,
+	PENALTY_MAX_MS },
+		      of_user[LEVELS] = { 500, 1000, PENALTY_USER_MAX_MS,
+			      PENALTY_USER_MAX_MS, PENALTY_USER_MAX_MS };
 
 struct entry {
-	uint64_t address; /* a keyed digest, as is what was tried */
+	uint64_t whose; /* a keyed digest, as is what was tried */
 	uint64_t tried[TRIED];
 	uint64_t last_ms;
 	uint64_t paid_ms;  /* when all has been paid */
@@ -21,9 +24,14 @@ struct entry {
 	unsigned next;     /* of tried */
 };
 
+struct table {
+	const uint32_t *hold_ms;
+	struct entry entry[SETS][WAYS];
+};
+
 struct penalty {
 	uint8_t key[crypto_shorthash_KEYBYTES];
-	struct entry entry[SETS][WAYS];
+	struct table address, network, user;
 };
 
 struct penalty *
@@ -31,8 +39,11 @@ penalty_new(void)
 {
 	struct penalty *p = calloc(1, sizeof(*p));
 
-	if (p != NULL)
-		randombytes_buf(p->key, sizeof(p->key));
+	if (p == NULL)
+		return NULL;
+	randombytes_buf(p->key, sizeof(p->key));
+	p->address.hold_ms = p->network.hold_ms = of_place;
+	p->user.hold_ms = of_user;
 	return p;
 }
 
@@ -41,6 +52,8 @@ penalty_free(struct penalty *p)
 {
 	free(p);
 }
+
+/* ---- who it is ---- */
 
 static uint64_t
 digest(const struct penalty *p, const void *data, size_t n)
@@ -51,62 +64,64 @@ digest(const struct penalty *p, const void *data, size_t n)
 	return v;
 }
 
-/* An IPv4 address in IPv6's clothes is itself; a scope behind a % does not
- * matter; what is no address counts as it stands. */
-uint64_t
-penalty_origin(const struct penalty *p, const char *address)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	size_t n = strcspn(address, "%");
-	char text[INET6_ADDRSTRLEN];
-	uint8_t a[16];
-
-	if (n >= sizeof(text))
-		return digest(p, address, strlen(address));
-	memcpy(text, address, n);
-	text[n] = '\0';
-	if (inet_pton(AF_INET, text, a) == 1)
-		return digest(p, a, 4);
-	if (inet_pton(AF_INET6, text, a) != 1)
-		return digest(p, address, strlen(address));
-	if (memcmp(a, mapped, sizeof(mapped)) == 0)
-		return digest(p, a + 12, 4);
-	return digest(p, a, 8);
-}
-
 static uint64_t
-digest_tried(const struct penalty *p, const char *user, struct slice secret)
+digest_both(const struct penalty *p, uint64_t a, uint64_t b)
 {
-	uint64_t both[2] = { digest(p, user, strlen(user)),
-		digest(p, secret.p, secret.n) };
+	uint64_t both[2] = { a, b };
 
 	return digest(p, both, sizeof(both));
 }
 
-static const struct entry *
-entry_find(const struct penalty *p, uint64_t address)
+/* What is no address counts as it stands. */
+struct suspect
+penalty_suspect(const struct penalty *p, const char *address, const char *user)
 {
-	const struct entry *set = p->entry[address % SETS];
+	struct suspect who = { .network = 0 };
+	uint64_t network;
+	uint8_t a[16];
+
+	if (!cidr_address(a, address)) {
+		who.address = network = digest(p, address, strlen(address));
+	} else if (cidr_is_ipv4(a)) {
+		who.address = digest(p, a, 16);
+		network = digest(p, a, 15);
+	} else {
+		who.address = digest(p, a, 8);
+		network = digest(p, a, 6);
+	}
+	if (user[0] != '\0') {
+		who.user = digest(p, user, strlen(user));
+		who.network = digest_both(p, network, who.user);
+	}
+	return who;
+}
+
+/* ---- a table ---- */
+
+static const struct entry *
+entry_find(const struct table *t, uint64_t whose)
+{
+	const struct entry *set = t->entry[whose % SETS];
 
 	for (int i = 0; i < WAYS; i++)
-		if (set[i].failures != 0 && set[i].address == address)
+		if (set[i].failures != 0 && set[i].whose == whose)
 			return &set[i];
 	return NULL;
 }
 
-/* The entry of an address, or the one that gives way to it. */
+/* Theirs, or the one that gives way to it. */
 static struct entry *
-entry_of(struct penalty *p, uint64_t address)
+entry_of(struct table *t, uint64_t whose)
 {
-	struct entry *set = p->entry[address % SETS], *oldest = set;
-	const struct entry *found = entry_find(p, address);
+	struct entry *set = t->entry[whose % SETS], *oldest = set;
+	const struct entry *found = entry_find(t, whose);
 
 	if (found != NULL)
 		return set + (found - set);
 	for (int i = 1; i < WAYS; i++)
 		if (set[i].last_ms < oldest->last_ms)
 			oldest = &set[i];
-	*oldest = (struct entry){ .address = address };
+	*oldest = (struct entry){ .whose = whose };
 	return oldest;
 }
 
@@ -134,7 +149,7 @@ decay(struct entry *e, uint64_t now_ms)
 }
 
 static uint32_t
-charge(struct entry *e, bool more, uint64_t now_ms)
+charge(struct table *t, struct entry *e, bool more, uint64_t now_ms)
 {
 	uint32_t ms;
 
@@ -142,40 +157,73 @@ charge(struct entry *e, bool more, uint64_t now_ms)
 		e->failures += e->failures < LEVELS;
 		e->last_ms = now_ms;
 	}
-	ms = hold_ms[e->failures - 1];
+	ms = t->hold_ms[e->failures - 1];
 	e->paid_ms = now_ms + ms;
 	return ms;
 }
 
-uint32_t
-penalty_raise(struct penalty *p, uint64_t origin, const char *user,
-    struct slice secret, uint64_t now_ms)
+static uint32_t
+raise_in(struct table *t, uint64_t whose, uint64_t tried, uint64_t now_ms)
 {
-	struct entry *e = entry_of(p, origin);
-	uint64_t tried = digest_tried(p, user, secret);
+	struct entry *e = entry_of(t, whose);
 	bool again = was_tried(e, tried);
 
 	decay(e, now_ms);
 	if (!again)
 		e->tried[e->next++ % TRIED] = tried;
-	return charge(e, !again, now_ms);
+	return charge(t, e, !again, now_ms);
 }
 
-uint32_t
-penalty_load(struct penalty *p, uint64_t origin, uint64_t now_ms)
+static uint32_t
+due_in(const struct table *t, uint64_t whose, uint64_t now_ms)
 {
-	struct entry *e = entry_of(p, origin);
-
-	decay(e, now_ms);
-	return charge(e, true, now_ms);
-}
-
-uint32_t
-penalty_due(const struct penalty *p, uint64_t origin, uint64_t now_ms)
-{
-	const struct entry *e = entry_find(p, origin);
+	const struct entry *e = entry_find(t, whose);
 
 	return e != NULL && e->paid_ms > now_ms
 		   ? (uint32_t)(e->paid_ms - now_ms)
 		   : 0;
+}
+
+/* ---- all of them ---- */
+
+static uint32_t
+more_of(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+struct penalty_ms
+penalty_raise(struct penalty *p, const struct suspect *who, struct slice secret,
+    uint64_t now_ms)
+{
+	uint64_t tried =
+	    digest_both(p, who->user, digest(p, secret.p, secret.n));
+	struct penalty_ms ms = { .user = 0 };
+
+	ms.address = raise_in(&p->address, who->address, tried, now_ms);
+	if (who->user != 0)
+		ms.user =
+		    more_of(raise_in(&p->network, who->network, tried, now_ms),
+			raise_in(&p->user, who->user, tried, now_ms));
+	return ms;
+}
+
+struct penalty_ms
+penalty_load(struct penalty *p, const struct suspect *who, uint64_t now_ms)
+{
+	struct entry *e = entry_of(&p->address, who->address);
+
+	decay(e, now_ms);
+	return (struct penalty_ms){ charge(&p->address, e, true, now_ms), 0 };
+}
+
+struct penalty_ms
+penalty_due(const struct penalty *p, const struct suspect *who, uint64_t now_ms)
+{
+	struct penalty_ms ms = { due_in(&p->address, who->address, now_ms), 0 };
+
+	if (who->user != 0)
+		ms.user = more_of(due_in(&p->network, who->network, now_ms),
+		    due_in(&p->user, who->user, now_ms));
+	return ms;
 }

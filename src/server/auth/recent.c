@@ -8,7 +8,8 @@ enum { SETS = 4096, WAYS = 4 };
 
 struct entry {
 	uint64_t who, secret; /* digests */
-	uint64_t until_ms;    /* 0: empty */
+	uint64_t came_ms;     /* 0: empty */
+	bool doubted;
 };
 
 struct recent {
@@ -65,14 +66,16 @@ digest_secret(const struct recent *r, uint64_t who, struct slice secret)
 	return digest_both(r, who, digest(r, secret.p, secret.n));
 }
 
-/* NULL: not lately. */
+/* NULL: not for so long. */
 static const struct entry *
-entry_find(const struct recent *r, uint64_t who, uint64_t now_ms)
+entry_find(
+    const struct recent *r, uint64_t who, uint64_t now_ms, uint64_t span_ms)
 {
 	const struct entry *set = r->entry[who % SETS];
 
 	for (int i = 0; i < WAYS; i++)
-		if (set[i].who == who && set[i].until_ms > now_ms)
+		if (set[i].who == who && set[i].came_ms != 0 &&
+		    now_ms - set[i].came_ms < span_ms)
 			return &set[i];
 	return NULL;
 }
@@ -86,7 +89,7 @@ entry_of(struct recent *r, uint64_t who)
 	for (int i = 0; i < WAYS; i++) {
 		if (set[i].who == who)
 			return &set[i];
-		if (set[i].until_ms < oldest->until_ms)
+		if (set[i].came_ms < oldest->came_ms)
 			oldest = &set[i];
 	}
 	return oldest;
@@ -95,35 +98,43 @@ entry_of(struct recent *r, uint64_t who)
 void
 recent_add(struct recent *r, uint64_t who, struct slice secret, uint64_t now_ms)
 {
-	*entry_of(r, who) = (struct entry){ who, digest_secret(r, who, secret),
-		now_ms + RECENT_MS };
+	*entry_of(r, who) =
+	    (struct entry){ who, digest_secret(r, who, secret), now_ms, false };
 }
 
 bool
 recent_has(const struct recent *r, uint64_t who, uint64_t now_ms)
 {
-	return entry_find(r, who, now_ms) != NULL;
+	const struct entry *e = entry_find(r, who, now_ms, RECENT_MS);
+
+	return e != NULL && !e->doubted;
+}
+
+bool
+recent_came(const struct recent *r, uint64_t who, uint64_t now_ms)
+{
+	return entry_find(r, who, now_ms, RECENT_CAME_MS) != NULL;
 }
 
 bool
 recent_confirms(
     struct recent *r, uint64_t who, struct slice secret, uint64_t now_ms)
 {
-	const struct entry *e = entry_find(r, who, now_ms);
+	const struct entry *e = entry_find(r, who, now_ms, RECENT_MS);
 
-	if (e == NULL)
+	if (e == NULL || e->doubted)
 		return false;
 	if (e->secret == digest_secret(r, who, secret))
 		return true;
-	recent_forget(r, who);
+	recent_doubt(r, who);
 	return false;
 }
 
 void
-recent_forget(struct recent *r, uint64_t who)
+recent_doubt(struct recent *r, uint64_t who)
 {
 	struct entry *e = entry_of(r, who);
 
 	if (e->who == who)
-		*e = (struct entry){ 0 };
+		e->doubted = true;
 }

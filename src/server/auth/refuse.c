@@ -28,7 +28,7 @@ signin_begin(
 	s->sid = sid;
 	s->method = method;
 	memcpy(s->peer, peer, strnlen(peer, PEER_MAX - 1));
-	s->origin = penalty_origin(a->penalty, s->peer);
+	s->suspect = penalty_suspect(a->penalty, s->peer, "");
 	/* Where there is neither, each try is one of its own. */
 	memcpy(s->digest, &sid, sizeof(sid));
 	return s;
@@ -170,6 +170,15 @@ signin_refuse(struct signin *s, enum sign_in_code code, const char *why)
 	answer(s);
 }
 
+uint32_t
+signin_waits(const struct signin *s, struct penalty_ms ms, uint64_t now_ms)
+{
+	if (ms.user > ms.address &&
+	    !recent_came(s->auth->recent, s->who, now_ms))
+		return ms.user;
+	return ms.address;
+}
+
 struct slice
 signin_tried(const struct signin *s)
 {
@@ -185,29 +194,30 @@ void
 signin_deny(struct signin *s, const char *why)
 {
 	struct auth *a = s->auth;
-	uint32_t ms = 0;
+	struct penalty_ms ms = { .address = 0 };
+	uint64_t now = clock_ms();
 
 	s->code = SIGN_IN_CREDENTIALS;
 	s->why = why;
 	log_refused(s);
-	recent_forget(a->recent, s->who);
+	recent_doubt(a->recent, s->who);
 	if (a->conf.penalties)
-		ms = penalty_raise(a->penalty, s->origin, s->user,
-		    signin_tried(s), clock_ms());
-	answer_after(s, ms);
+		ms = penalty_raise(
+		    a->penalty, &s->suspect, signin_tried(s), now);
+	answer_after(s, signin_waits(s, ms, now));
 }
 
 void
 signin_refuse_crowded(struct signin *s)
 {
 	struct auth *a = s->auth;
-	uint32_t ms = 0;
+	struct penalty_ms ms = { .address = 0 };
 
 	s->code = SIGN_IN_TEMPORARY;
 	s->why = "hash-queue";
 	if (burst_is_first(&a->crowd, a->loop))
 		log_refused(s);
 	if (a->conf.penalties)
-		ms = penalty_load(a->penalty, s->origin, clock_ms());
-	answer_after(s, ms);
+		ms = penalty_load(a->penalty, &s->suspect, clock_ms());
+	answer_after(s, ms.address);
 }

@@ -15,6 +15,7 @@
 #include <ev.h>
 
 #include "server/auth/hashpool.h"
+#include "server/auth/penalty.h"
 #include "server/auth/process.h"
 #include "server/auth/stores.h"
 #include "server/users/scheme.h"
@@ -51,8 +52,8 @@ struct signin {
 	uint16_t worker_index;
 	const char *method;
 	char peer[PEER_MAX];
-	uint64_t origin; /* of penalty_origin() */
-	uint64_t who;    /* of recent_who(), once the user is known */
+	struct suspect suspect; /* without a user until one is named */
+	uint64_t who;           /* of recent_who(), once a user is named */
 	char user[NAME_MAX_OCTETS + 1]; /* by the rule for names, or empty */
 	char name[NAME_MAX_OCTETS + 1]; /* as the client gave it, cut */
 	struct sasl_server *sasl;
