@@ -549,6 +549,7 @@ defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(conf.worker.bad_max, 10);
 	assert_int_equal(conf.worker.failures_max, 10);
 	assert_int_equal(conf.store.takeover, 60);
+	assert_int_equal(conf.store.per_user_max, 16);
 	assert_int_equal(conf.auth.first_uid, 500);
 	assert_int_equal(conf.auth.last_uid, 4294967294u);
 	assert_true(conf.auth.login_lower);

@@ -345,6 +345,7 @@ setup(void **state)
 	memset(&kit, 0, sizeof(kit));
 	fixture_init(&kit.f);
 	kit.f.conf.threads = 3;
+	kit.f.conf.per_user_max = 16;
 	fixture_put(&kit.f, "new/1.a", "one\n");
 	fixture_put(&kit.f, "cur/2.b:2,F", "two\n");
 	fixture_put(&kit.f, "cur/3.c:2,S", "three\n");
@@ -1003,6 +1004,49 @@ test_shared(void **state)
 	finish();
 }
 
+/* So many have it, one more does not, until one has gone; who only reads is not
+ * counted. */
+static void
+test_per_user_max(void **state)
+{
+	(void)state;
+	kit.f.conf.shared = true;
+	kit.f.conf.per_user_max = 2;
+	start();
+	for (uint64_t sid = 1; sid <= 2; sid++) {
+		open_drop(0, sid);
+		expect_opened(0, sid, 3);
+	}
+	kit.read_only = true;
+	open_drop(0, 10);
+	expect_opened(0, 10, 3);
+	kit.read_only = false;
+	open_drop(0, 3);
+	expect_refused(0, 3, SIGN_IN_IN_USE);
+	say(&kit.pop3[0], IPC_RELEASE, 1);
+	open_drop(0, 4);
+	expect_opened(0, 4, 3);
+	finish();
+}
+
+/* The same for those that wait for one that has it alone. */
+static void
+test_per_user_max_waiting(void **state)
+{
+	(void)state;
+	kit.f.conf.per_user_max = 3;
+	start_takeover();
+	open_drop(1, 3);
+	open_drop(1, 4);
+	expect(&kit.pop3[0], IPC_YIELD);
+	open_drop(1, 5);
+	expect_refused(1, 5, SIGN_IN_IN_USE);
+	say(&kit.pop3[1], IPC_RELEASE, 4);
+	open_drop(1, 6);
+	assert_false(wait_for(0.1)); /* it waits */
+	finish();
+}
+
 /* A session that only reads is beside one that has the maildrop alone, and
  * neither notices the other. */
 static void
@@ -1127,6 +1171,8 @@ main(void)
 		T(test_stop),
 		T(test_idle),
 		T(test_shared),
+		T(test_per_user_max),
+		T(test_per_user_max_waiting),
 		T(test_read_only),
 		T(test_mark_seen),
 		T(test_mbox),

@@ -83,8 +83,8 @@ check_all_nets(struct conf *c, const struct conf_lines *l)
 		    "allow_nets", &l->text);
 		check_nets(of->deny_nets, c->deny_nets, of->line, "deny_nets",
 		    &l->text);
-		total += (strlen(of->allow_nets) + strlen(of->deny_nets)) *
-			 2 * of->n_addresses; /* "*" is two */
+		total += (strlen(of->allow_nets) + strlen(of->deny_nets)) * 2 *
+			 of->n_addresses; /* "*" is two */
 	}
 	if (total > NETS_TOTAL)
 		conf_error(&l->text, 0,

@@ -15,6 +15,7 @@ static const struct ipc_field field[] = {
 	F(follow_maildrop),
 	F(log_removed),
 	F(takeover),
+	F(per_user_max),
 	F(threads),
 	F(idle_end_ms),
 };

@@ -19,10 +19,11 @@ struct store_conf {
 	bool absent; /* the root is not mounted: nobody is served */
 	bool shared; /* sessions = shared */
 	bool mark_seen;
-	bool create;          /* a missing Maildir is made */
-	bool follow_maildrop; /* one may be a symbolic link */
-	bool log_removed;     /* UIDLs of removed messages */
-	uint32_t takeover;    /* seconds of silence; 0: never */
+	bool create;           /* a missing Maildir is made */
+	bool follow_maildrop;  /* one may be a symbolic link */
+	bool log_removed;      /* UIDLs of removed messages */
+	uint32_t takeover;     /* seconds of silence; 0: never */
+	uint16_t per_user_max; /* sessions that have or await one maildrop */
 	uint16_t threads;
 	uint32_t idle_end_ms; /* ask to be ended when idle so long; 0: never */
 };

@@ -12,10 +12,7 @@
 #include "server/store/made.h"
 #include "server/store/op.h"
 
-enum {
-	WAITING_MAX = 16,
-	PATIENCE = 5, /* seconds for the answer to IPC_YIELD */
-};
+enum { PATIENCE = 5 }; /* seconds for the answer to IPC_YIELD */
 
 static const double NOTE = 0.2; /* seconds until it is noted who has it */
 
@@ -114,6 +111,7 @@ claim_new(struct store_worker *w, const struct arrival *a,
 	if ((c->read_only = a->read_only)) {
 		c->maildrop->readers++;
 	} else {
+		c->maildrop->n_sessions++;
 		c->maildrop->waiting++;
 		TAILQ_INSERT_TAIL(&c->maildrop->sessions, c, in_maildrop);
 	}
@@ -135,6 +133,7 @@ leave_maildrop(struct claim *c)
 	}
 	if (c->state == CLAIM_WAITING)
 		md->waiting--;
+	md->n_sessions--;
 	TAILQ_REMOVE(&md->sessions, c, in_maildrop);
 }
 
@@ -166,14 +165,16 @@ log_not_opened(const char *tag, const char *text)
 	log_line(LOG_EVENT, "ev=not-opened %s text=\"%s\"", tag, text);
 }
 
+/* why: words for the log; NULL: who has it. */
 static void
-refuse_in_use(struct claim *c, const struct claim *holder)
+refuse_in_use(struct claim *c, const struct claim *holder, const char *why)
 {
 	char tag[HOLD_TAG_MAX], text[HOLDER_TEXT_MAX];
 	struct holder who;
 
 	holder_set(&who, holder->opened, holder->peer);
-	log_not_opened(claim_tag(c, tag), holder_text(&who, text));
+	log_not_opened(
+	    claim_tag(c, tag), why != NULL ? why : holder_text(&who, text));
 	refuse_claim(c, SIGN_IN_IN_USE, &who);
 	claim_free(c);
 }
@@ -311,6 +312,7 @@ claim_start(struct claim *c)
 	if (!c->read_only)
 		c->maildrop->waiting--;
 	c->state = CLAIM_OPENING;
+	c->opened = clock_unix_ms() / 1000;
 	ev_timer_stop(c->worker->store->loop, &c->timer);
 	op->open.o = (struct hold_open){ .conf = &c->worker->store->conf,
 		.path = c->maildrop->path,
@@ -337,10 +339,11 @@ claim_open(struct store_worker *w, const struct arrival *a,
 		return;
 	}
 	holder = maildrop_holder(c->maildrop);
-	if (holder == NULL || w->store->conf.shared || c->read_only)
+	if (!c->read_only &&
+	    c->maildrop->n_sessions > w->store->conf.per_user_max)
+		refuse_in_use(c, holder, "max_sessions_per_user");
+	else if (holder == NULL || w->store->conf.shared || c->read_only)
 		claim_start(c);
-	else if (c->maildrop->waiting > WAITING_MAX)
-		refuse_in_use(c, holder);
 	else if (holder->state == CLAIM_OPEN)
 		maildrop_ask(c->maildrop);
 }
@@ -365,7 +368,7 @@ refuse_all_waiting(struct maildrop *md)
 	struct claim *holder = maildrop_holder(md), *c;
 
 	while ((c = TAILQ_NEXT(holder, in_maildrop)) != NULL)
-		refuse_in_use(c, holder);
+		refuse_in_use(c, holder, NULL);
 }
 
 /* Sessions wait for what another one has.  Its worker, which alone knows
@@ -401,7 +404,7 @@ claim_on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
 	if (c->state == CLAIM_OPEN)
 		claim_note(c);
 	else if (c->state == CLAIM_WAITING && holder->state == CLAIM_OPEN)
-		refuse_in_use(c, holder);
+		refuse_in_use(c, holder, NULL);
 }
 
 void

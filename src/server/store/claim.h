@@ -27,7 +27,7 @@ struct claim {
 	struct maildrop *maildrop;
 	TAILQ_ENTRY(claim) in_maildrop;
 	enum claim_state state;
-	uint64_t opened;   /* seconds since 1970 */
+	uint64_t opened;   /* or being opened: since when, after 1970 */
 	struct hold *hold; /* OPEN: what it has */
 	uint32_t count;
 	uint8_t *remove, *seen; /* bitmaps as in kind.h */

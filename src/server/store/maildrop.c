@@ -32,7 +32,7 @@ maildrop_get(struct store *st, const struct location *where)
 		return md;
 	TAILQ_INIT(&md->sessions);
 	job_line_init(&md->line);
-	md->waiting = md->readers = 0;
+	md->n_sessions = md->waiting = md->readers = 0;
 	md->kind = where->kind;
 	memcpy(md->path, where->path, n);
 	LIST_INSERT_HEAD(&st->maildrops[maildrop_bucket(where)], md, by_path);

@@ -16,6 +16,7 @@ struct maildrop {
 	 * wait for it. */
 	TAILQ_HEAD(, claim) sessions;
 	struct job_line line;
+	unsigned n_sessions;
 	unsigned waiting; /* of the sessions */
 	unsigned
 	    readers; /* read-only ones: beside all others, and in no list */
