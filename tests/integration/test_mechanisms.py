@@ -1,5 +1,6 @@
 """Every mechanism of AUTH, with a client of our own that shares nothing with
 the server; test_foreign_mechanisms.py has other people's."""
+import base64
 import hashlib
 import os
 import re
@@ -709,3 +710,14 @@ def test_manual(place, serve, connect):
     session = connect(server.port)
     session.ok("AUTH ANONYMOUS =")
     assert session.stat()[0] == 2
+
+
+def test_cram_names_the_server(place, serve, connect):
+    """RFC 2195 s2: the challenge has the name of the server, which is the one
+    of the settings and no other."""
+    server = serve(place.maildir([]),
+                   'hostname = "mail.example.org"\nmechanisms = "CRAM-MD5"\n')
+    session = connect(server.port)
+    said = session.command("AUTH CRAM-MD5")
+    challenge = base64.b64decode(said.removeprefix(b"+ "))
+    assert re.fullmatch(rb"<[!-;?A-~]+@mail\.example\.org>", challenge)

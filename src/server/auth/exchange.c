@@ -58,6 +58,7 @@ exchange_begin(struct signin *s, const struct sasl_mechanism *m,
 	    !keep_channel(s->exchange, c))
 		return E_NOMEM;
 	s->exchange->mechanism = m;
+	s->exchange->channel.host = s->auth->conf.host;
 	sasl_server_channel(s->sasl, &s->exchange->channel);
 	return E_OK;
 }

@@ -5,6 +5,7 @@
 
 static const struct ipc_field field[] = {
 	ROLE_FIELDS(struct auth_conf),
+	STR(host),
 	STR(mail),
 	STR(mail_root),
 	STR(default_domain),

@@ -15,6 +15,7 @@
 
 struct auth_conf {
 	struct role_conf role;
+	char host[256];                /* the server's name */
 	char mail[MAIL_PATH_MAX];      /* "maildir:/srv/mail/%d/%n" */
 	char mail_root[MAIL_PATH_MAX]; /* every maildrop is below it */
 	char default_domain[256];      /* for names without one; may be empty */

@@ -527,4 +527,5 @@ conf_check(
 	processes(c, env);
 	sessions(c, env, l);
 	c->worker.mark_seen = c->store.mark_seen;
+	memcpy(c->auth.host, c->worker.host, sizeof(c->auth.host));
 }
