@@ -360,6 +360,13 @@ def test_no_such_user(server):
     server.ctl("uidl", "show", "x" * 5000, code=EX_DATAERR)
 
 
+def test_a_long_name_is_nobodys(server):
+    """It is longer than any name, and ends nothing but the question."""
+    auth = server.roles("auth")
+    server.ctl("uidl", "show", "a" * 4000, code=EX_NOUSER)
+    assert server.roles("auth") == auth
+
+
 def test_name_by_the_rule(server):
     assert shown(server, "USER")["setting"] == "auto"
 

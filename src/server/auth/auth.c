@@ -17,6 +17,7 @@
 #include "server/auth/timestamps.h"
 #include "server/auth/vcache.h"
 #include "server/auth/where.h"
+#include "server/ipc/control.h"
 #include "server/ipc/trust.h"
 #include "server/users/scheme.h"
 
@@ -144,7 +145,7 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_NO_STORE, 1, 0, 1024, take_no_store },
 	{ IPC_STORES_FULL, 1, 0, 8, take_stores_full },
 	{ IPC_IDLE, 1, 0, 2, take_idle },
-	{ IPC_WHERE, 1, 0, 8 + 4 + 4 * NAME_MAX_OCTETS, take_where },
+	{ IPC_WHERE, 1, 0, 8 + CONTROL_REQUEST_MAX, take_where },
 	{ IPC_NO_UPGRADE, 1, 0, 0, take_no_upgrade },
 };
 
