@@ -20,6 +20,8 @@ union any {
 	struct control_note note;
 	struct control_uidl uidl;
 	struct control_done done;
+	struct control_credentials credentials;
+	struct control_fact fact;
 };
 
 static void
@@ -76,6 +78,8 @@ TAKE(root)
 TAKE(note)
 TAKE(uidl)
 TAKE(done)
+TAKE(credentials)
+TAKE(fact)
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -84,12 +88,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		{ CONTROL_UIDL_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_about },
 		{ CONTROL_UIDL_FORGET, 1, 0, CONTROL_REQUEST_MAX, take_about },
 		{ CONTROL_ROOT_ACCEPT, 1, 0, CONTROL_REQUEST_MAX, take_about },
+		{ CONTROL_USER_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_about },
+		{ CONTROL_USER_TEST, 1, 0, CONTROL_CREDENTIALS_MAX,
+		    take_credentials },
 		{ CONTROL_SERVER, 1, 0, CONTROL_ANSWER_MAX, take_server },
 		{ CONTROL_PROCESS, 1, 0, CONTROL_ANSWER_MAX, take_process },
 		{ CONTROL_LISTENER, 1, 0, CONTROL_ANSWER_MAX, take_listener },
 		{ CONTROL_ROOT, 1, 0, CONTROL_ANSWER_MAX, take_root },
 		{ CONTROL_NOTE, 1, 0, CONTROL_ANSWER_MAX, take_note },
 		{ CONTROL_UIDL, 1, 0, CONTROL_ANSWER_MAX, take_uidl },
+		{ CONTROL_FACT, 1, 0, CONTROL_ANSWER_MAX, take_fact },
 		{ CONTROL_DONE, 1, 0, CONTROL_ANSWER_MAX, take_done },
 	};
 	static const struct ipc_rules rules = { rule,

@@ -14,6 +14,7 @@
 #include "sasl/mechanism.h"
 #include "server/auth/auth_messages.h"
 #include "server/auth/auth_worker.h"
+#include "server/auth/failures.h"
 #include "server/auth/penalty.h"
 #include "server/auth/recent.h"
 #include "server/auth/refuse.h"
@@ -73,6 +74,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	a.loop = ev_loop_new(EVFLAG_AUTO);
 	a.penalty = penalty_new();
 	a.recent = recent_new();
+	a.failures = failures_new();
 	userfile_init(&a.userfile, &a.rule, a.loop, NULL);
 	a.userfile.generation = 1;
 	if (scheme_init() != E_OK ||

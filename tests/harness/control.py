@@ -8,9 +8,11 @@ import socket
 import struct
 
 STATUS, UIDL_SHOW, UIDL_FORGET, ROOT_ACCEPT = 1, 2, 3, 4
-SERVER, PROCESS, LISTENER, ROOT, NOTE, UIDL, DONE = 32, 33, 34, 35, 36, 37, 63
-GOOD, NO_USER, IN_USE, LATER, CANNOT = range(5)
-
+USER_SHOW, USER_TEST, AUTH_FAILURES = 5, 6, 7
+SERVER, PROCESS, LISTENER, ROOT, NOTE, UIDL, FACT = range(32, 39)
+DONE = 63
+GOOD, NO_USER, IN_USE, LATER, CANNOT, DENIED = range(6)
+TEXT, NUMBER, FLAG = range(3)
 
 def message_types():
     """The numbers of enum ipc_type, by name without IPC_."""
@@ -27,8 +29,9 @@ def message_types():
 
 # Between the parent and its processes.
 TYPES = message_types()
-WHERE, WHERE_IS, ASK_UIDL, UIDL_IS = (
-    TYPES[name] for name in ("WHERE", "WHERE_IS", "UIDL", "UIDL_IS"))
+WHERE, WHERE_IS, ASK_UIDL, UIDL_IS, ASK, FACT_IS, ASKED = (
+    TYPES[name] for name in (
+        "WHERE", "WHERE_IS", "UIDL", "UIDL_IS", "ASK", "FACT", "ASKED"))
 
 PARENT_FD = 3
 
@@ -51,6 +54,13 @@ def done(outcome, words=""):
 def uidl(decided="filename", setting="auto", form="", ignored="", messages=1):
     return b"".join(map(text, (decided, setting, form, ignored))) + \
         struct.pack("=BIII", 1, messages, 0, 0)
+
+
+def fact(row, name, value):
+    kind = TEXT if isinstance(value, str) else NUMBER
+    return struct.pack("=HI", row, kind) + text(name) + \
+        struct.pack("=I", 0 if kind == TEXT else value) + \
+        text(value if kind == TEXT else "")
 
 
 def dial(path, seconds=20):

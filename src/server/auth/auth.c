@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "server/auth/asked.h"
 #include "server/auth/auth_messages.h"
+#include "server/auth/failures.h"
 #include "server/auth/hashpool.h"
 #include "server/auth/penalty.h"
 #include "server/auth/process.h"
@@ -132,6 +134,19 @@ take_where(void *arg, struct ipc_in *in)
 	return e;
 }
 
+static enum err
+take_ask(void *arg, struct ipc_in *in)
+{
+	uint64_t token = ipc_get_u64(in);
+	uint8_t what = ipc_get_u8_to(in, ASK_KINDS - 1);
+	struct slice user = ipc_get_slice(in), password = ipc_get_slice(in);
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK)
+		asked(arg, token, (enum ask_kind)what, user, password);
+	return e;
+}
+
 static uint32_t
 auth_signins(const void *arg)
 {
@@ -147,6 +162,7 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_IDLE, 1, 0, 2, take_idle },
 	{ IPC_WHERE, 1, 0, 8 + CONTROL_REQUEST_MAX, take_where },
 	{ IPC_NO_UPGRADE, 1, 0, 0, take_no_upgrade },
+	{ IPC_ASK, 1, 0, 8 + 1 + CONTROL_CREDENTIALS_MAX, take_ask },
 };
 
 /* Sign-ins are short: there is nothing to finish when it ends. */
@@ -184,8 +200,9 @@ set_up(struct auth *a)
 	a->penalty = penalty_new();
 	a->recent = recent_new();
 	a->timestamps = timestamps_new();
+	a->failures = failures_new();
 	if (a->loop == NULL || a->verified == NULL || a->penalty == NULL ||
-	    a->recent == NULL || a->timestamps == NULL ||
+	    a->recent == NULL || a->timestamps == NULL || a->failures == NULL ||
 	    hashpool_new(&a->hashes, a->loop, a->conf.hash_threads,
 		a->conf.hash_queue, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);

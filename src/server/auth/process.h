@@ -7,6 +7,8 @@
  *	signin.c         one sign-in, from the request to IPC_OPEN or
  *	                 IPC_REFUSED, with the files of signin_state.h
  *	rehash.c         hashes by another scheme, after a sign-in
+ *	asked.c          what the admin asks, with facts.c, failures.c and
+ *	                 possible.c
  *	served.c         which mechanisms can be served
  *	where.c          where a user's mail is, if the admin asks
  *	stores.c         the store processes, and who waits for one
@@ -25,6 +27,7 @@
 #include "server/auth/userfile.h"
 
 struct auth_worker;
+struct failures;
 struct signin;
 struct store;
 struct store_wait;
@@ -44,6 +47,7 @@ struct auth {
 	struct penalty *penalty;
 	struct recent *recent;
 	struct timestamps *timestamps;
+	struct failures *failures;
 	struct auth_worker_list workers;
 	struct store_list stores;
 	struct store_waits store_waits;

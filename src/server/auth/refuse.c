@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "sasl/sasl.h"
 #include "server/auth/auth_worker.h"
+#include "server/auth/failures.h"
 #include "server/auth/penalty.h"
 #include "server/auth/recent.h"
 
@@ -201,6 +202,7 @@ signin_deny(struct signin *s, const char *why)
 	s->why = why;
 	log_refused(s);
 	recent_doubt(a->recent, s->who);
+	failures_add(a->failures, &s->suspect, s->peer, claimed(s), why, now);
 	if (a->conf.penalties)
 		ms = penalty_raise(
 		    a->penalty, &s->suspect, signin_tried(s), now);

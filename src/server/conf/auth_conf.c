@@ -15,6 +15,7 @@ static const struct ipc_field field[] = {
 	F(penalties),
 	F(apop),
 	STR(upgrade_scheme),
+	STR(mechanisms),
 	STR(name_key),
 	STR(anonymous),
 	FIELD_ENUM(struct auth_conf, client_name, CLIENT_NAMES - 1),

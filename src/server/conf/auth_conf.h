@@ -26,6 +26,8 @@ struct auth_conf {
 	bool apop;
 	/* What a password is stored as after a sign-in with it; "no": as it is. */
 	char upgrade_scheme[SCHEME_NAME_MAX];
+	char mechanisms[SERVED_MAX]; /* that some listener offers, if they can
+	                              * be served */
 	/* Made-up salts are made of it, the same at each start; hexadecimal. */
 	char name_key[65];
 	char anonymous[256];          /* who reads as ANONYMOUS; may be empty */

@@ -94,16 +94,38 @@ check_mechanisms_of(const struct conf *c, const struct conf_lines *l,
 }
 
 static bool
-has_external(const char *p)
+has_mechanism(const char *p, const char *mechanism)
 {
 	while (*(p += strspn(p, " ")) != '\0') {
 		struct slice name = { p, strcspn(p, " ") };
 
-		if (slice_caseeq(name, "EXTERNAL"))
+		if (slice_caseeq(name, mechanism))
 			return true;
 		p += name.n;
 	}
 	return false;
+}
+
+static bool
+is_offered(const struct conf *c, const char *mechanism)
+{
+	for (unsigned i = 0; i < c->n_listeners; i++)
+		if (has_mechanism(c->listener[i].mechanisms, mechanism))
+			return true;
+	return false;
+}
+
+/* What auth is told: all of them, for it does not know listeners. */
+static void
+list_offered(struct conf *c)
+{
+	char *out = c->auth.mechanisms;
+	size_t n = 0, size = sizeof(c->auth.mechanisms);
+
+	for (size_t i = 0; sasl_mechanisms[i] != NULL && n < size; i++)
+		if (is_offered(c, sasl_mechanisms[i]->name))
+			n += (size_t)snprintf(
+			    out + n, size - n, "%s ", sasl_mechanisms[i]->name);
 }
 
 static void
@@ -122,7 +144,7 @@ check_client_certificates(const struct conf *c, const struct conf_lines *l,
 		    "listener \"%s\" asks for certificates of clients, but has "
 		    "no TLS; write tls = \"starttls\"",
 		    of->name);
-	else if (!has_external(of->mechanisms))
+	else if (!has_mechanism(of->mechanisms, "EXTERNAL"))
 		conf_error(&l->text, of->line,
 		    "listener \"%s\" asks for certificates of clients that are "
 		    "of no use; write EXTERNAL among its mechanisms",
@@ -144,6 +166,7 @@ check_mechanisms(struct conf *c, const struct conf_lines *l)
 			    sizeof(c->mechanisms));
 		check_client_certificates(c, l, of);
 	}
+	list_offered(c);
 }
 
 static void

@@ -81,6 +81,13 @@ ask_once(const char *prompt, char out[ASK_ROOM], struct errbuf *eb)
 }
 
 enum err
+ask_password_once(char out[ASK_ROOM], struct errbuf *eb)
+{
+	return isatty(STDIN_FILENO) ? ask_once("Password: ", out, eb)
+				    : read_line(out, eb);
+}
+
+enum err
 ask_password(char out[ASK_ROOM], struct errbuf *eb)
 {
 	char again[ASK_ROOM];

@@ -141,29 +141,26 @@ outcome(const struct call *c, struct errbuf *eb)
 	case CONTROL_IN_USE:
 		return err_set(eb, E_BUSY, "the maildrop is in use: %s", words);
 	case CONTROL_LATER: return err_set(eb, E_AGAIN, "%s", words);
+	case CONTROL_DENIED: return err_set(eb, E_DENIED, "%s", words);
 	case CONTROL_CANNOT: return err_set(eb, E_CONFIG, "%s", words);
 	default: return E_OK;
 	}
 }
 
 static enum err
-say(struct ipc_chan *chan, enum control_type command, const char *what,
-    struct errbuf *eb)
+say(struct ipc_chan *chan, enum control_type command,
+    const struct ipc_fields *fields, const void *from, struct errbuf *eb)
 {
-	struct control_about about;
-
 	ipc_begin(chan, (uint16_t)command);
-	if (what != NULL) {
-		snprintf(about.what, sizeof(about.what), "%s", what);
-		ipc_put_fields(chan, &control_about_fields, &about);
-	}
+	if (fields != NULL)
+		ipc_put_fields(chan, fields, from);
 	return ipc_end(chan) == E_OK ? E_OK
 				     : err_set(eb, E_NOMEM, "out of memory");
 }
 
 enum err
 call_server(const struct options *o, struct call *c, enum control_type command,
-    const char *about, struct errbuf *eb)
+    const struct ipc_fields *fields, const void *from, struct errbuf *eb)
 {
 	struct ipc_rule rule[CALL_TELLS_MAX + 1] = { { CONTROL_DONE, 1, 0,
 	    CONTROL_ANSWER_MAX, take_done } };
@@ -173,22 +170,41 @@ call_server(const struct options *o, struct call *c, enum control_type command,
 	enum err e;
 	int fd;
 
-	if (about != NULL && strlen(about) >= MAIL_PATH_MAX)
-		return err_set(eb, E_FORMAT, "this name is too long");
 	memcpy(rule + 1, c->tells, c->n_tells * sizeof(*rule));
 	if ((e = dial(o->socket, &fd, eb)) != E_OK)
 		return e;
 	c->loop = ev_default_loop(EVFLAG_NOENV);
 	if (c->loop == NULL ||
-	    (chan = ipc_open(c->loop, fd, &rules, c, false)) == NULL)
+	    (chan = ipc_open(c->loop, fd, &rules, c, true)) == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
 	ev_timer_init(&deadline, on_deadline, ANSWER_SECONDS, 0.);
 	deadline.data = c;
 	ev_timer_start(c->loop, &deadline);
-	if ((e = say(chan, command, about, eb)) == E_OK) {
+	if ((e = say(chan, command, fields, from, eb)) == E_OK) {
 		ev_run(c->loop, 0);
 		e = outcome(c, eb);
 	}
 	ipc_close(chan);
 	return e;
+}
+
+enum err
+call_about(struct control_about *about, const char *what, struct errbuf *eb)
+{
+	if (strlen(what) >= sizeof(about->what))
+		return err_set(eb, E_FORMAT, "this name is too long");
+	snprintf(about->what, sizeof(about->what), "%s", what);
+	return E_OK;
+}
+
+enum err
+call_server_about(const struct options *o, struct call *c,
+    enum control_type command, const char *what, struct errbuf *eb)
+{
+	struct control_about about;
+	enum err e = call_about(&about, what, eb);
+
+	return e == E_OK ? call_server(
+			       o, c, command, &control_about_fields, &about, eb)
+			 : e;
 }

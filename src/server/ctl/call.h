@@ -29,9 +29,18 @@ struct call {
 
 enum { CALL_TELLS_MAX = 8 };
 
-/* about: what the command names, or NULL.  E_CLOSED: no server is running there,
- * or it has gone.  E_NOENT, E_BUSY, E_AGAIN, E_CONFIG: the outcome. */
+/* Says a command with a struct, or with nothing: NULL.  E_CLOSED: no server is
+ * running there, or it has gone.  E_NOENT, E_BUSY, E_AGAIN, E_CONFIG, E_DENIED:
+ * the outcome. */
 enum err call_server(const struct options *o, struct call *c,
-    enum control_type command, const char *about, struct errbuf *eb) NODISCARD;
+    enum control_type command, const struct ipc_fields *fields,
+    const void *from, struct errbuf *eb) NODISCARD;
+
+/* What a command names; E_FORMAT: it is too long. */
+enum err call_about(
+    struct control_about *about, const char *what, struct errbuf *eb) NODISCARD;
+/* Says a command with that. */
+enum err call_server_about(const struct options *o, struct call *c,
+    enum control_type command, const char *what, struct errbuf *eb) NODISCARD;
 
 #endif

@@ -29,7 +29,13 @@ enum err user_delete(
 enum err user_list(
     const struct options *o, const char *none, struct errbuf *eb);
 
-/* Of a server that runs: status.c, unique_ids.c, root.c. */
+/* Of a server that runs: sign_ins.c, status.c, unique_ids.c, root.c. */
+enum err user_show(
+    const struct options *o, const char *user, struct errbuf *eb);
+enum err user_test(
+    const struct options *o, const char *user, struct errbuf *eb);
+enum err auth_failures(
+    const struct options *o, const char *none, struct errbuf *eb);
 enum err status(const struct options *o, const char *none, struct errbuf *eb);
 enum err uidl_show(
     const struct options *o, const char *user, struct errbuf *eb);

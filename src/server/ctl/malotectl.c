@@ -14,6 +14,9 @@ static const char usage[] =
     "       malotectl [option ...] user passwd NAME\n"
     "       malotectl [option ...] user delete NAME\n"
     "       malotectl [option ...] user list\n"
+    "       malotectl [option ...] user show NAME\n"
+    "       malotectl [option ...] user test NAME\n"
+    "       malotectl [option ...] auth failures\n"
     "       malotectl [option ...] status\n"
     "       malotectl [option ...] uidl show USER\n"
     "       malotectl [option ...] uidl forget USER\n"
@@ -21,7 +24,8 @@ static const char usage[] =
     "\n"
     "  -c, --config FILE  maloted.conf, which names the users file and the\n"
     "                   control socket (" CONF_FILE ")\n"
-    "  --json           status and uidl show: for programs\n"
+    "  --json           status, auth failures, user show, user test and\n"
+    "                   uidl show: for programs\n"
     "  --yes            uidl forget: do not ask\n"
     "  --users FILE     the users file itself\n"
     "  --scheme SCHEME  how a password is stored: ARGON2ID (as is done\n"
@@ -33,8 +37,8 @@ static const char usage[] =
     "  --mail LOCATION  maildir:/DIRECTORY instead of the setting `mail'\n"
     "  --help, --version\n"
     "\n"
-    "A password is asked for twice at a terminal; otherwise it is one line\n"
-    "of standard input.\n";
+    "A password is asked for at a terminal, a new one twice; otherwise it is\n"
+    "one line of standard input.\n";
 
 /* What went wrong, for people; returns the exit status. */
 static int
@@ -68,6 +72,9 @@ static const struct command {
 	{ { "user", "passwd" }, 1, 1, user_passwd },
 	{ { "user", "delete" }, 1, 1, user_delete },
 	{ { "user", "list" }, 0, 0, user_list },
+	{ { "user", "show" }, 1, 1, user_show },
+	{ { "user", "test" }, 1, 1, user_test },
+	{ { "auth", "failures" }, 0, 0, auth_failures },
 	{ { "status" }, 0, 0, status },
 	{ { "uidl", "show" }, 1, 1, uidl_show },
 	{ { "uidl", "forget" }, 1, 1, uidl_forget },

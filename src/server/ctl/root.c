@@ -9,7 +9,7 @@ enum err
 root_accept(const struct options *o, const char *path, struct errbuf *eb)
 {
 	struct call call = { .n_tells = 0 };
-	enum err e = call_server(
+	enum err e = call_server_about(
 	    o, &call, CONTROL_ROOT_ACCEPT, path != NULL ? path : "", eb);
 
 	if (e == E_OK)

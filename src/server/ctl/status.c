@@ -240,7 +240,7 @@ status(const struct options *o, const char *none, struct errbuf *eb)
 	    "processes", "listeners", "mail_roots", "unconfined");
 	if (t.all == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
-	e = call_server(o, &t.call, CONTROL_STATUS, NULL, eb);
+	e = call_server(o, &t.call, CONTROL_STATUS, NULL, NULL, eb);
 	if (e == E_CLOSED)
 		json_object_set_new(t.all, "running", json_false());
 	if (o->json && (e == E_OK || e == E_CLOSED)) {

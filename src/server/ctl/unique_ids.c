@@ -86,7 +86,7 @@ enum err
 uidl_show(const struct options *o, const char *user, struct errbuf *eb)
 {
 	struct shown s = { .call = { .tells = tells, .n_tells = 1 } };
-	enum err e = call_server(o, &s.call, CONTROL_UIDL_SHOW, user, eb);
+	enum err e = call_server_about(o, &s.call, CONTROL_UIDL_SHOW, user, eb);
 	json_t *j;
 
 	if (e != E_OK)
@@ -135,7 +135,7 @@ uidl_forget(const struct options *o, const char *user, struct errbuf *eb)
 	enum err e = confirm(o, user, eb);
 
 	if (e == E_OK)
-		e = call_server(o, &call, CONTROL_UIDL_FORGET, user, eb);
+		e = call_server_about(o, &call, CONTROL_UIDL_FORGET, user, eb);
 	if (e == E_OK)
 		puts("Forgotten; the next sign-in decides anew. What there was "
 		     "is in malote-uidl.old.");

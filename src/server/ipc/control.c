@@ -56,6 +56,21 @@ static const struct ipc_field uidl[] = {
 };
 const struct ipc_fields control_uidl_fields = FIELDS(uidl);
 
+static const struct ipc_field credentials[] = {
+	STR(credentials, what),
+	STR(credentials, password),
+};
+const struct ipc_fields control_credentials_fields = FIELDS(credentials);
+
+static const struct ipc_field fact[] = {
+	F(fact, row),
+	FIELD_ENUM(struct control_fact, kind, FACT_KINDS - 1),
+	STR(fact, name),
+	F(fact, number),
+	STR(fact, text),
+};
+const struct ipc_fields control_fact_fields = FIELDS(fact);
+
 static const struct ipc_field done[] = {
 	FIELD_ENUM(struct control_done, outcome, CONTROL_OUTCOMES - 1),
 	STR(done, words),

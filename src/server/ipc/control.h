@@ -21,6 +21,10 @@ enum control_type {
 	CONTROL_UIDL_SHOW,   /* a user */
 	CONTROL_UIDL_FORGET, /* a user */
 	CONTROL_ROOT_ACCEPT, /* the path of a mail root, or nothing: the one */
+	/* For root only. */
+	CONTROL_USER_SHOW,     /* a user */
+	CONTROL_USER_TEST,     /* struct control_credentials */
+	CONTROL_AUTH_FAILURES, /* nothing */
 
 	/* parent -> malotectl: each is the struct of its name */
 	CONTROL_SERVER = 32,
@@ -29,6 +33,7 @@ enum control_type {
 	CONTROL_ROOT,
 	CONTROL_NOTE,
 	CONTROL_UIDL,
+	CONTROL_FACT,
 	CONTROL_DONE = 63, /* the last one */
 };
 
@@ -38,6 +43,7 @@ enum control_outcome {
 	CONTROL_IN_USE, /* somebody has the maildrop */
 	CONTROL_LATER,  /* the same may be possible soon */
 	CONTROL_CANNOT, /* a person must mend something */
+	CONTROL_DENIED,
 	CONTROL_OUTCOMES
 };
 
@@ -45,6 +51,10 @@ enum { CONTROL_WORDS = 512, CONTROL_WORD = 24 };
 
 struct control_about {
 	char what[MAIL_PATH_MAX];
+};
+
+struct control_credentials {
+	char what[MAIL_PATH_MAX], password[PASSWORD_MAX + 1];
 };
 
 /* Times are seconds since 1970. */
@@ -88,6 +98,18 @@ struct control_uidl {
 	uint32_t bad;     /* lines there that cannot be read */
 };
 
+/* One thing that is known: of what was asked about (row 0), or of the n-th row
+ * of a list. */
+enum fact_kind { FACT_TEXT, FACT_NUMBER, FACT_FLAG, FACT_KINDS };
+
+struct control_fact {
+	uint16_t row;
+	enum fact_kind kind;
+	char name[CONTROL_WORD];
+	uint32_t number; /* or a flag: not 0 */
+	char text[MAIL_PATH_MAX];
+};
+
 struct control_done {
 	enum control_outcome outcome;
 	char words[CONTROL_WORDS]; /* why not; or what else there is to know */
@@ -95,11 +117,13 @@ struct control_done {
 
 extern const struct ipc_fields control_about_fields, control_server_fields,
     control_process_fields, control_listener_fields, control_root_fields,
-    control_note_fields, control_uidl_fields, control_done_fields;
+    control_note_fields, control_uidl_fields, control_done_fields,
+    control_credentials_fields, control_fact_fields;
 
 /* The largest message that a table can make, for an ipc_rule. */
 enum {
 	CONTROL_REQUEST_MAX = 4 + MAIL_PATH_MAX,
+	CONTROL_CREDENTIALS_MAX = CONTROL_REQUEST_MAX + 4 + PASSWORD_MAX,
 	CONTROL_ANSWER_MAX = 64 + MAIL_PATH_MAX,
 };
 

@@ -79,6 +79,11 @@ enum ipc_type {
 	IPC_UPGRADE,
 	/* parent -> auth: the users file cannot be written; leave it for a while */
 	IPC_NO_UPGRADE,
+	/* parent -> auth: u64 token, u8 enum ask_kind, str user, str password: tell
+	 * the admin.  Answer: any number of IPC_FACT, then IPC_ASKED */
+	IPC_ASK,
+	IPC_FACT,  /* auth -> parent: u64 token, struct control_fact */
+	IPC_ASKED, /* auth -> parent: u64 token, struct control_done */
 
 	/* worker -> auth */
 	IPC_PASS =
@@ -148,6 +153,10 @@ enum sign_in_code {
 	SIGN_IN_MALFORMED, /* a mechanism's message that makes no sense: -ERR */
 	SIGN_IN_CODES
 };
+
+/* What auth can be asked: about a user; about a user with that password; who
+ * failed to sign in lately. */
+enum ask_kind { ASK_USER, ASK_TRY, ASK_FAILURES, ASK_KINDS };
 
 enum fetch_status { FETCH_OK, FETCH_GONE, FETCH_FAILED };
 enum mark_kind { MARK_REMOVE, MARK_SEEN };

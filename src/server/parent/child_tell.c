@@ -171,6 +171,18 @@ child_tell_where(struct child *auth, uint64_t token, const char *user)
 	send_end(auth);
 }
 
+void
+child_tell_ask(struct child *auth, uint64_t token, enum ask_kind what,
+    const char *user, const char *password)
+{
+	ipc_begin(auth->chan, IPC_ASK);
+	ipc_put_u64(auth->chan, token);
+	ipc_put_u8(auth->chan, (uint8_t)what);
+	ipc_put_str(auth->chan, user);
+	ipc_put_str(auth->chan, password);
+	send_end(auth);
+}
+
 /* ---- to stores ---- */
 
 void

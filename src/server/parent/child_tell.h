@@ -30,6 +30,10 @@ void child_tell_no_upgrade(struct child *auth);
 void child_tell_full(struct child *auth, struct owner owner);
 void child_tell_idle(struct child *auth, const struct child *store);
 
+/* To auth: see control_auth.h. */
+void child_tell_ask(struct child *auth, uint64_t token, enum ask_kind what,
+    const char *user, const char *password);
+
 /* To auth: where is the user's mail?  To a store: what about the unique-ids
  * there?  See control_uidl.h. */
 void child_tell_where(struct child *auth, uint64_t token, const char *user);

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "server/parent/child.h"
 
 enum {
 	CLIENTS_MAX = 16,
@@ -69,7 +71,7 @@ control_client_new(struct parent *p, int fd, const struct ipc_rules *rules,
 		close(fd);
 		return;
 	}
-	if ((k->chan = ipc_open(p->loop, fd, rules, k, false)) == NULL) {
+	if ((k->chan = ipc_open(p->loop, fd, rules, k, true)) == NULL) {
 		free(k);
 		return;
 	}
@@ -84,14 +86,13 @@ control_client_new(struct parent *p, int fd, const struct ipc_rules *rules,
 }
 
 enum err
-control_begin(
-    struct control_client *k, struct ipc_in *in, struct control_about *about)
+control_begin(struct control_client *k, struct ipc_in *in,
+    const struct ipc_fields *fields, void *to)
 {
 	enum err e;
 
-	*about = (struct control_about){ "" };
 	if (in->left != 0)
-		ipc_get_fields(in, &control_about_fields, about);
+		ipc_get_fields(in, fields, to);
 	if ((e = ipc_get_end(in)) != E_OK)
 		return e;
 	k->asked = true;
@@ -100,15 +101,47 @@ control_begin(
 	return E_OK;
 }
 
+bool
+control_is_root(struct control_client *k)
+{
+	if (k->uid == 0 || k->uid == k->parent->env.uid)
+		return true;
+	control_done(k, CONTROL_DENIED, "only root may ask that");
+	return false;
+}
+
+struct child *
+control_ask(struct control_client *k)
+{
+	struct child *auth = child_find(k->parent, ROLE_AUTH, 0);
+
+	if (auth != NULL && auth->state == CHILD_SERVING &&
+	    auth->chan != NULL &&
+	    getrandom(&k->token, sizeof(k->token), 0) == sizeof(k->token))
+		return auth;
+	control_done(k, CONTROL_LATER, "auth is not running");
+	return NULL;
+}
+
+struct control_client *
+control_find(const struct parent *p, uint64_t token)
+{
+	struct control_client *k;
+
+	TAILQ_FOREACH (k, &p->clients, link)
+		if (k->token != 0 && k->token == token)
+			return k;
+	return NULL;
+}
+
 void
-control_log(const struct control_client *k, const char *command,
-    const struct control_about *about)
+control_log(
+    const struct control_client *k, const char *command, const char *about)
 {
 	char shown[256];
 
 	log_line(LOG_EVENT, "ev=control command=\"%s\" about=%s uid=%u pid=%u",
-	    command,
-	    str_escape(shown, sizeof(shown), about->what, strlen(about->what)),
+	    command, str_escape(shown, sizeof(shown), about, strlen(about)),
 	    k->uid, k->pid);
 }
 

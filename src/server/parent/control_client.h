@@ -18,12 +18,13 @@ struct control_client {
 	struct ipc_chan *chan;
 	ev_timer deadline;
 	uint32_t pid, uid;
-	bool asked;    /* it has said its command */
-	ev_timer wait; /* control_status.c: for the processes' answers */
-	/* control_uidl.c: the question that others answer; 0: none. */
-	uint64_t token;
+	bool asked;     /* it has said its command */
+	ev_timer wait;  /* control_status.c: for the processes' answers */
+	uint64_t token; /* of the question that others answer; 0: none */
+	/* control_uidl.c: */
 	bool forget;
 	struct child *store; /* that was asked; NULL: none was yet */
+	bool facts;          /* control_auth.c: it is auth that tells */
 };
 
 /* Takes fd.  Its channel's rules get it as their `arg`. */
@@ -32,13 +33,22 @@ void control_client_new(struct parent *p, int fd, const struct ipc_rules *rules,
 void control_client_free(struct control_client *k);
 
 /* For the function of a command: what is named, or E_FORMAT.  It has said its
- * command then, which must be answered. */
+ * command then, which must be answered.  *to was all zeroes. */
 enum err control_begin(struct control_client *k, struct ipc_in *in,
-    struct control_about *about) NODISCARD;
+    const struct ipc_fields *fields, void *to) NODISCARD;
+
+/* What only root may ask.  False: this is another one, and has been answered. */
+bool control_is_root(struct control_client *k);
+
+/* Auth, which is to be asked with k->token; NULL: it is not there, and the client
+ * has been answered. */
+struct child *control_ask(struct control_client *k);
+/* Who has asked; NULL: it has not waited. */
+struct control_client *control_find(const struct parent *p, uint64_t token);
 
 /* Logs a command that changes something, and who wants it. */
-void control_log(const struct control_client *k, const char *command,
-    const struct control_about *about);
+void control_log(
+    const struct control_client *k, const char *command, const char *about);
 
 /* Tells it a struct.  Failures end the connection at its deadline. */
 void control_tell(struct control_client *k, enum control_type type,

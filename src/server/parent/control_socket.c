@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "server/parent/control_auth.h"
 #include "server/parent/control_client.h"
 #include "server/parent/control_status.h"
 #include "server/parent/control_uidl.h"
@@ -26,8 +27,8 @@ enum {
 static enum err
 take_status(void *arg, struct ipc_in *in)
 {
-	struct control_about none;
-	enum err e = control_begin(arg, in, &none);
+	struct control_about none = { "" };
+	enum err e = control_begin(arg, in, &control_about_fields, &none);
 
 	if (e == E_OK)
 		control_status(arg);
@@ -37,8 +38,8 @@ take_status(void *arg, struct ipc_in *in)
 static enum err
 take_uidl_show(void *arg, struct ipc_in *in)
 {
-	struct control_about user;
-	enum err e = control_begin(arg, in, &user);
+	struct control_about user = { "" };
+	enum err e = control_begin(arg, in, &control_about_fields, &user);
 
 	if (e == E_OK)
 		control_uidl(arg, user.what, false);
@@ -48,12 +49,12 @@ take_uidl_show(void *arg, struct ipc_in *in)
 static enum err
 take_uidl_forget(void *arg, struct ipc_in *in)
 {
-	struct control_about user;
-	enum err e = control_begin(arg, in, &user);
+	struct control_about user = { "" };
+	enum err e = control_begin(arg, in, &control_about_fields, &user);
 
 	if (e != E_OK)
 		return e;
-	control_log(arg, "uidl forget", &user);
+	control_log(arg, "uidl forget", user.what);
 	control_uidl(arg, user.what, true);
 	return E_OK;
 }
@@ -65,13 +66,14 @@ take_root_accept(void *arg, struct ipc_in *in)
 {
 	struct control_client *k = arg;
 	struct parent *p = k->parent;
-	struct control_about path;
+	struct control_about path = { "" };
 	struct errbuf eb;
 	enum err e;
 
-	if ((e = control_begin(k, in, &path)) != E_OK)
+	e = control_begin(k, in, &control_about_fields, &path);
+	if (e != E_OK)
 		return e;
-	control_log(k, "root accept", &path);
+	control_log(k, "root accept", path.what);
 	if (path.what[0] != '\0' &&
 	    strcmp(path.what, p->conf->store.root) != 0) {
 		control_done(k, CONTROL_CANNOT, "this is no mail root of ours");
@@ -85,6 +87,44 @@ take_root_accept(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+static enum err
+take_user_show(void *arg, struct ipc_in *in)
+{
+	struct control_about user = { "" };
+	enum err e = control_begin(arg, in, &control_about_fields, &user);
+
+	if (e == E_OK && control_is_root(arg))
+		control_auth(arg, ASK_USER, user.what, "");
+	return e;
+}
+
+/* Whoever is root can try passwords elsewhere too, but the log says who did it
+ * here. */
+static enum err
+take_user_test(void *arg, struct ipc_in *in)
+{
+	struct control_credentials c = { .what = "" };
+	enum err e = control_begin(arg, in, &control_credentials_fields, &c);
+
+	if (e == E_OK && control_is_root(arg)) {
+		control_log(arg, "user test", c.what);
+		control_auth(arg, ASK_TRY, c.what, c.password);
+	}
+	explicit_bzero(&c, sizeof(c));
+	return e;
+}
+
+static enum err
+take_auth_failures(void *arg, struct ipc_in *in)
+{
+	struct control_about none = { "" };
+	enum err e = control_begin(arg, in, &control_about_fields, &none);
+
+	if (e == E_OK && control_is_root(arg))
+		control_auth(arg, ASK_FAILURES, "", "");
+	return e;
+}
+
 static void
 on_gone(void *arg, enum err why)
 {
@@ -96,6 +136,9 @@ static const struct ipc_rule commands[] = {
 	{ CONTROL_UIDL_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_uidl_show },
 	{ CONTROL_UIDL_FORGET, 1, 0, CONTROL_REQUEST_MAX, take_uidl_forget },
 	{ CONTROL_ROOT_ACCEPT, 1, 0, CONTROL_REQUEST_MAX, take_root_accept },
+	{ CONTROL_USER_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_user_show },
+	{ CONTROL_USER_TEST, 1, 0, CONTROL_CREDENTIALS_MAX, take_user_test },
+	{ CONTROL_AUTH_FAILURES, 1, 0, 0, take_auth_failures },
 };
 
 static const struct ipc_rules rules = { commands,

@@ -1,45 +1,27 @@
 #include "server/parent/control_uidl.h"
 
-#include <sys/random.h>
-
 #include "server/parent/child_tell.h"
 
 static const char *const no_answer =
     "a process that was asked has ended; the log says why";
 
-static struct control_client *
-find(const struct parent *p, uint64_t token)
-{
-	struct control_client *k;
-
-	TAILQ_FOREACH (k, &p->clients, link)
-		if (k->token != 0 && k->token == token)
-			return k;
-	return NULL;
-}
-
 void
 control_uidl(struct control_client *k, const char *user, bool forget)
 {
-	struct child *auth = child_find(k->parent, ROLE_AUTH, 0);
+	struct child *auth = control_ask(k);
 
-	if (auth == NULL || auth->state != CHILD_SERVING ||
-	    auth->chan == NULL ||
-	    getrandom(&k->token, sizeof(k->token), 0) != sizeof(k->token)) {
-		control_done(k, CONTROL_LATER, "auth is not running");
-		return;
-	}
 	k->forget = forget;
-	child_tell_where(auth, k->token, user);
+	if (auth != NULL)
+		child_tell_where(auth, k->token, user);
 }
 
 void
 control_uidl_where(struct parent *p, uint64_t token,
     enum control_outcome outcome, uint16_t store, const char *words)
 {
-	struct control_client *k = find(p, token);
+	struct control_client *k = control_find(p, token);
 
-	if (k == NULL || k->store != NULL)
+	if (k == NULL || k->store != NULL || k->facts)
 		return; /* it has not waited for it */
 	if (outcome != CONTROL_GOOD) {
 		control_done(k, outcome, words);
@@ -56,7 +38,7 @@ void
 control_uidl_is(const struct child *store, uint64_t token,
     const struct control_uidl *uidl, const struct control_done *done)
 {
-	struct control_client *k = find(store->parent, token);
+	struct control_client *k = control_find(store->parent, token);
 
 	if (k == NULL || k->store != store)
 		return;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "server/conf/role_table.h"
 #include "server/parent/child_tell.h"
+#include "server/parent/control_auth.h"
 #include "server/parent/control_status.h"
 #include "server/parent/control_uidl.h"
 #include "server/parent/cut.h"
@@ -71,6 +72,34 @@ take_uidl_is(void *arg, struct ipc_in *in)
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	control_uidl_is(arg, token, &uidl, &done);
+	return E_OK;
+}
+
+static enum err
+take_fact(void *arg, struct ipc_in *in)
+{
+	const struct child *c = arg;
+	uint64_t token = ipc_get_u64(in);
+	struct control_fact fact = { .row = 0 };
+
+	ipc_get_fields(in, &control_fact_fields, &fact);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	control_auth_fact(c->parent, token, &fact);
+	return E_OK;
+}
+
+static enum err
+take_asked(void *arg, struct ipc_in *in)
+{
+	const struct child *c = arg;
+	uint64_t token = ipc_get_u64(in);
+	struct control_done done = { .outcome = CONTROL_GOOD };
+
+	ipc_get_fields(in, &control_done_fields, &done);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	control_auth_done(c->parent, token, &done);
 	return E_OK;
 }
 
@@ -203,7 +232,9 @@ static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED, PONG,
 	{ IPC_IDLE, PHASE_SERVING, 0, 2, take_given_up },
 	{ IPC_REPLACE, PHASE_SERVING, 0, 10, take_replace },
 	{ IPC_WHERE_IS, PHASE_SERVING, 0, 8 + 1 + 2 + 4 + MAIL_PATH_MAX,
-	    take_where_is } };
+	    take_where_is },
+	{ IPC_FACT, PHASE_SERVING, 0, 8 + CONTROL_ANSWER_MAX, take_fact },
+	{ IPC_ASKED, PHASE_SERVING, 0, 8 + CONTROL_ANSWER_MAX, take_asked } };
 
 static const struct ipc_rule store_rules[] = {
 	READY, MISBEHAVED, PONG, { IPC_IDLE, PHASE_SERVING, 0, 0, take_idle },

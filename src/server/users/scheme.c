@@ -265,6 +265,16 @@ secret_read(const char *stored, struct secret *out, struct errbuf *eb)
 	return e;
 }
 
+const char *
+scheme_name(const char *stored)
+{
+	const struct scheme *s;
+	enum form form;
+	const char *hash;
+
+	return split(stored, &s, &form, &hash, NULL) == E_OK ? s->name : "";
+}
+
 bool
 scheme_is_costly(const char *stored)
 {

@@ -32,6 +32,10 @@ enum err scheme_init(void) NODISCARD;
  * E_CONFIG with words if nothing can be checked against it. */
 enum err scheme_check(const char *stored, struct errbuf *eb) NODISCARD;
 
+/* Which one it is: "ARGON2ID", static; "" if it locks the user out or makes no
+ * sense. */
+const char *scheme_name(const char *stored);
+
 /* Does checking take milliseconds and more? */
 bool scheme_is_costly(const char *stored);
 

@@ -1,0 +1,184 @@
+#include "server/auth/asked.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/auth/facts.h"
+#include "server/auth/failures.h"
+#include "server/auth/hashpool.h"
+#include "server/auth/possible.h"
+#include "server/users/account.h"
+#include "server/users/scheme.h"
+
+struct question {
+	struct facts facts;
+	struct auth *auth;
+	enum ask_kind what;
+	char user[NAME_MAX_OCTETS + 1];
+	char *password, *stored; /* of a try */
+	struct userfile_wait users;
+	struct hash_job job;
+};
+
+static void
+wipe(char *secret)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+static void
+end(struct question *q, enum control_outcome outcome, const char *words)
+{
+	facts_end(&q->facts, outcome, words);
+	wipe(q->password);
+	wipe(q->stored);
+	free(q);
+}
+
+/* ---- a user ---- */
+
+static void
+tell_account(const struct facts *f, const struct user *u)
+{
+	const struct auth_conf *conf = &f->auth->conf;
+	struct account at;
+	struct errbuf eb;
+	const char *why;
+	bool good = account_find(&at, conf, u, &why, &eb) == E_OK;
+
+	if (good) {
+		fact_number(f, "uid", at.uid);
+		fact_number(f, "gid", at.gid);
+	}
+	fact_text(f, "home", u->home);
+	if (good)
+		fact_text(f, "mail", at.mail);
+	else
+		fact_text(f, "problem", eb.text);
+}
+
+/* Each thing that the users file knows of a user is a line here. */
+static void
+tell_user(const struct facts *f, const struct user *u)
+{
+	struct errbuf eb;
+
+	fact_text(f, "user", u->name);
+	fact_number(f, "line", u->line);
+	fact_text(f, "scheme", scheme_name(u->hash));
+	fact_flag(f, "locked", scheme_check(u->hash, NULL) == E_DENIED);
+	if (scheme_check(u->hash, &eb) == E_CONFIG)
+		fact_text(f, "hash", eb.text);
+	tell_account(f, u);
+}
+
+/* ---- a password ---- */
+
+static void
+tell_try(struct question *q, const struct user *u, enum err e)
+{
+	fact_text(&q->facts, "user", u->name);
+	fact_text(&q->facts, "password",
+	    e == E_OK       ? "right"
+	    : e == E_DENIED ? "wrong"
+			    : "cannot be verified");
+	tell_account(&q->facts, u);
+	possible_tell(&q->facts, u);
+	if (e == E_OK)
+		end(q, CONTROL_GOOD, "");
+	else if (e == E_DENIED)
+		end(q, CONTROL_DENIED, "the password is wrong");
+	else
+		end(q, CONTROL_CANNOT, "the password cannot be verified");
+}
+
+static void
+on_hashed(struct hash_job *job)
+{
+	struct question *q =
+	    (void *)((char *)job - offsetof(struct question, job));
+	const struct user *u = users_find(q->auth->userfile.users, q->user);
+
+	if (job->result == E_FULL || job->result == E_NOMEM)
+		end(q, CONTROL_LATER, "too many passwords are being verified");
+	else if (u == NULL)
+		end(q, CONTROL_NO_USER, "");
+	else
+		tell_try(q, u, job->result);
+}
+
+static void
+try(struct question *q, const struct user *u)
+{
+	if ((q->stored = strdup(u->hash)) == NULL) {
+		end(q, CONTROL_LATER, "out of memory");
+		return;
+	}
+	q->job = (struct hash_job){
+		.stored = q->stored,
+		.password = q->password,
+		.known = true, /* the admin does not wait for a crowd */
+		.done = on_hashed,
+	};
+	if (hashpool_add(q->auth->hashes, &q->job) != E_OK)
+		end(q, CONTROL_LATER, "too many passwords are being verified");
+}
+
+/* ---- asking ---- */
+
+static void
+on_users(struct userfile_wait *wait, enum err e)
+{
+	struct question *q =
+	    (void *)((char *)wait - offsetof(struct question, users));
+	const struct users *users = q->auth->userfile.users;
+	const struct user *u;
+
+	if (e != E_OK || users == NULL) {
+		end(q, CONTROL_LATER, "the users file cannot be read");
+	} else if ((u = users_find(users, q->user)) == NULL) {
+		end(q, CONTROL_NO_USER, "");
+	} else if (q->what == ASK_TRY) {
+		try(q, u);
+	} else {
+		tell_user(&q->facts, u);
+		end(q, CONTROL_GOOD, "");
+	}
+}
+
+static void
+ask(struct question *q, struct slice user)
+{
+	if (q->what == ASK_FAILURES) {
+		failures_tell(q->auth->failures, &q->facts, clock_ms());
+		end(q, CONTROL_GOOD, "");
+	} else if (name_normalize(&q->auth->rule, user, q->user, NULL) !=
+		   E_OK) {
+		end(q, CONTROL_NO_USER, "");
+	} else {
+		q->users.done = on_users;
+		userfile_check(&q->auth->userfile, &q->users);
+	}
+}
+
+void
+asked(struct auth *a, uint64_t token, enum ask_kind what, struct slice user,
+    struct slice password)
+{
+	struct facts f = { a, token, 0 };
+	struct question *q = calloc(1, sizeof(*q));
+
+	if (q == NULL ||
+	    (q->password = strndup(password.p, password.n)) == NULL) {
+		free(q);
+		facts_end(&f, CONTROL_LATER, "out of memory");
+		return;
+	}
+	q->facts = f;
+	q->auth = a;
+	q->what = what;
+	ask(q, user);
+}
