@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 
-/* One that is not asked again is missed by the admin alone. */
+/* What cannot be sent is missing in what the admin reads. */
 static void
 send(const struct facts *f, uint16_t type, const struct ipc_fields *fields,
     const void *from)

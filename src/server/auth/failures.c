@@ -82,9 +82,7 @@ delay_of(const struct auth *a, const struct pair *p, uint64_t now_ms)
 	struct penalty_ms ms = penalty_due(a->penalty, &p->who, now_ms);
 	uint64_t who = recent_who(a->recent, p->who.address, p->user);
 
-	if (recent_came(a->recent, who, now_ms))
-		ms.user = 0;
-	return ms.user > ms.address ? ms.user : ms.address;
+	return penalty_wait(ms, recent_came(a->recent, who, now_ms));
 }
 
 static void

@@ -84,7 +84,7 @@ signin_look(struct signin *s)
 }
 
 static void
-is_named(struct signin *s)
+note_name(struct signin *s)
 {
 	struct auth *a = s->auth;
 
@@ -101,7 +101,7 @@ signin_name(struct signin *s, struct slice name)
 	memcpy(s->name, name.p, n);
 	s->name[n] = '\0';
 	if (e == E_OK) {
-		is_named(s);
+		note_name(s);
 		return true;
 	}
 	s->user[0] = '\0';

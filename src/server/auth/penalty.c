@@ -11,9 +11,9 @@ enum { SETS = 1024, WAYS = 4, TRIED = 4, LEVELS = 5 };
 
 /* How long who has failed so often is held; after the last it stays. */
 static const uint32_t of_place[LEVELS] = { 1000, 2000, 4000, 8000,
-	PENALTY_MAX_MS },
-		      of_user[LEVELS] = { 500, 1000, PENALTY_USER_MAX_MS,
-			      PENALTY_USER_MAX_MS, PENALTY_USER_MAX_MS };
+	PENALTY_MAX_MS };
+static const uint32_t of_user[LEVELS] = { 500, 1000, PENALTY_USER_MAX_MS,
+	PENALTY_USER_MAX_MS, PENALTY_USER_MAX_MS };
 
 struct entry {
 	uint64_t whose; /* a keyed digest, as is what was tried */
@@ -190,6 +190,12 @@ static uint32_t
 more_of(uint32_t a, uint32_t b)
 {
 	return a > b ? a : b;
+}
+
+uint32_t
+penalty_wait(struct penalty_ms ms, bool spared)
+{
+	return spared ? ms.address : more_of(ms.address, ms.user);
 }
 
 struct penalty_ms

@@ -18,6 +18,7 @@
 #ifndef SERVER_AUTH_PENALTY_H
 #define SERVER_AUTH_PENALTY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -48,6 +49,10 @@ struct suspect penalty_suspect(
 struct penalty_ms {
 	uint32_t address, user;
 };
+
+/* The longer of the two.  spared: the user signed in from there before, so what
+ * others do with the name elsewhere is not felt. */
+uint32_t penalty_wait(struct penalty_ms ms, bool spared);
 
 /* A failure.  Returns how long its answer should be held: for the address and
  * the network 1, 2, 4, 8, then 15 s, for the user 0.5, 1, then 2 s. */

@@ -174,10 +174,8 @@ signin_refuse(struct signin *s, enum sign_in_code code, const char *why)
 uint32_t
 signin_waits(const struct signin *s, struct penalty_ms ms, uint64_t now_ms)
 {
-	if (ms.user > ms.address &&
-	    !recent_came(s->auth->recent, s->who, now_ms))
-		return ms.user;
-	return ms.address;
+	return penalty_wait(
+	    ms, ms.user != 0 && recent_came(s->auth->recent, s->who, now_ms));
 }
 
 struct slice

@@ -24,9 +24,7 @@ void signin_abandon(struct signin *s);
 void signin_wait(struct signin *s, enum signin_state state, uint32_t ms,
     void (*then)(struct ev_loop *loop, ev_timer *t, int revents));
 
-/* Of what its address and its user have to wait, which holds for it: what others
- * do with the user's name does not hold up one who signed in from there before.
- */
+/* How long it waits, by who it is and where it comes from. */
 uint32_t signin_waits(
     const struct signin *s, struct penalty_ms ms, uint64_t now_ms);
 
