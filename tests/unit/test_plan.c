@@ -475,6 +475,24 @@ test_all_renamed(void **state)
 	plan_free(p);
 }
 
+/* A new message has the unique-id that an old one had, and another size: that
+ * one is not there by its name, whatever this says. */
+static void
+test_all_renamed_and_a_name_reused(void **state)
+{
+	struct plan *p;
+
+	(void)state;
+	know(1, 100, 1);
+	list(11, 500, 1);
+	list(1, 300, 2);
+	p = run(KEEP_ALWAYS, 2);
+	EXPECT(p, 0, PLAN_LEAVE, 0);
+	EXPECT(p, 1, PLAN_COLLECT, -1);
+	expect_uid(&known[0], 11, 500);
+	plan_free(p);
+}
+
 /* Without TOP, and the run ends before all are known: nothing is forgotten. */
 static void
 test_all_renamed_without_top(void **state)
@@ -1324,6 +1342,7 @@ main(void)
 		TEST(test_no_uidl),
 		TEST(test_no_uidl_once),
 		TEST(test_all_renamed),
+		TEST(test_all_renamed_and_a_name_reused),
 		TEST(test_all_renamed_without_top),
 		TEST(test_some_renamed),
 		TEST(test_numbers),

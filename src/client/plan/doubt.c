@@ -6,7 +6,7 @@
 #include "client/plan/own.h"
 
 struct sums {
-	size_t there_sure, there_missing;
+	size_t there_sure, there_unsure;
 	size_t counted, counted_sure;
 	size_t loose;         /* live rows that are not sure */
 	size_t unclear;       /* of those, what no name or no size tells of */
@@ -41,7 +41,7 @@ sum_row(struct plan *p, size_t i, struct sums *s)
 	}
 	if (row & ROW_THERE) {
 		s->there_sure += sure;
-		s->there_missing += !(row & ROW_LISTED);
+		s->there_unsure += !sure;
 	}
 	if (row & ROW_COUNTED) {
 		s->counted++;
@@ -64,13 +64,13 @@ add_up(struct plan *p, struct sums *s)
 	}
 }
 
-/* All unique-ids are new; what the brake is for may have happened, or has, and it
- * waits for what was here before; or the record has rows that say too little. */
+/* No unique-id is one that is known, of a message of that size; what the brake is
+ * for may have happened, or has, and it waits for what was here before; or the
+ * record has rows that say too little. */
 static bool
 is_unknown_doubtful(const struct plan *p, const struct sums *s)
 {
-	if (s->there_missing > 0 &&
-	    (s->there_sure == 0 || p->rules.braked != 0))
+	if (s->there_unsure > 0 && (s->there_sure == 0 || p->rules.braked != 0))
 		return true;
 	if (s->counted >= PLAN_BRAKE_MIN && 2 * s->counted_sure < s->counted &&
 	    2 * s->sure < p->n)

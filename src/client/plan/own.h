@@ -12,9 +12,8 @@ enum {
 	ROW_THERE = 2,
 	ROW_COUNTED = 4, /* by the brake: it is no late one, and missed */
 	ROW_SURE = 8,    /* a listed one has its unique-id and its size */
-	ROW_LISTED = 16, /* a listed one has its unique-id */
-	ROW_TAKEN = 32,  /* it is one of those that are listed */
-	ROW_BACK = 64,   /* it had gone, and its header would know it again
+	ROW_TAKEN = 16,  /* it is one of those that are listed */
+	ROW_BACK = 32,   /* it had gone, and its header would know it again
 	                  * where there are no unique-ids */
 };
 

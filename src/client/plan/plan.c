@@ -75,7 +75,6 @@ meet_uid(struct plan *p, const struct plan_key *k, size_t n)
 	     at < x->n && memcmp(x->key[at].uid.v, k->uid.v, DIGEST_SIZE) == 0;
 	     at++) {
 		met = true;
-		p->own->row[x->key[at].row] |= ROW_LISTED;
 		if (p->own->row[x->key[at].row] & ROW_LIVE) {
 			live++;
 			row = x->key[at].row;
