@@ -149,3 +149,46 @@ pop3_code_guess(struct slice text)
 			return phrases[i].code;
 	return POP3_NO_CODE;
 }
+
+/* ---- words for a command that is not known ---- */
+
+static bool
+contains_any(struct slice text, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (contains(text, *words))
+			return true;
+	return false;
+}
+
+enum pop3_unknown
+pop3_code_unknown(struct slice text)
+{
+	static const char *const others[] = { "password", "credential",
+		"denied", "failed", "failure", "locked", "unknown user",
+		"invalid user", "such user", "login", NULL };
+	static const char *const unknown[] = { "unknown", "unrecogni",
+		"not recogni", "unimplemented", "not implemented",
+		"unsupported", "not supported", "not understood", "invalid",
+		"illegal", "bad", "wrong", "no such", "too many", NULL };
+	static const char *const mechanisms[] = { "mechanism",
+		"authentication type", "authentication method",
+		"authentication scheme", "auth type", "auth method", NULL };
+	static const char *const commands[] = { "command", "verb", "keyword",
+		"argument", "parameter", NULL };
+	static const char *const alone[] = { "unimplemented", "not implemented",
+		"syntax error", NULL };
+
+	if (contains_any(text, others))
+		return POP3_UNKNOWN_NOTHING;
+	if (contains_any(text, unknown)) {
+		if (contains_any(text, mechanisms))
+			return POP3_UNKNOWN_MECHANISM;
+		if (contains_any(text, commands))
+			return POP3_UNKNOWN_COMMAND;
+	}
+	if (contains_any(text, alone) ||
+	    (contains(text, "auth") && contains(text, "supported")))
+		return POP3_UNKNOWN_COMMAND;
+	return POP3_UNKNOWN_NOTHING;
+}

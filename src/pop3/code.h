@@ -30,4 +30,14 @@ const char *pop3_code_name(enum pop3_code code);
  * something that passes: trying again could lock a person out. */
 enum pop3_code pop3_code_guess(struct slice text);
 
+/* What a refusal of AUTH without a code says by its words that the server does
+ * not know: nothing; the mechanism; or the command itself, or the form in which
+ * it was given.  Words that a refused password could be meant by say nothing. */
+enum pop3_unknown {
+	POP3_UNKNOWN_NOTHING,
+	POP3_UNKNOWN_MECHANISM,
+	POP3_UNKNOWN_COMMAND,
+};
+enum pop3_unknown pop3_code_unknown(struct slice text);
+
 #endif

@@ -4,9 +4,10 @@ run waits for that once or twice, and the next ones do without it.
 import pytest
 
 import faults
+import hostile
 import malote
 from hostile import CAPA, letters
-from hostile_session import Gone, Session
+from hostile_session import Gone, Reply, Session
 
 pytestmark = malote.NEEDED
 SERIAL = [c for c in CAPA if c != "PIPELINING"]
@@ -110,6 +111,128 @@ def test_pipelining_that_ends_the_session(odd, client):
     m.collect()
     assert comes_by_and_by(server, m, 1) == 4
     assert len(server.sessions) == 1
+
+
+# Mechanisms that are offered and not known.
+
+def knows_not(*mechanisms, words="unknown command", hangs_up=False):
+    """Sessions that refuse AUTH of these (none: any) in these words."""
+    class Knows(Session):
+        def do_auth(self, rest):
+            if mechanisms and rest.split()[0] not in mechanisms:
+                return super().do_auth(rest)
+            return Reply(b"-ERR %s\r\n" % words.encode(),
+                         then=self.hang_up if hangs_up else None)
+
+    return Knows
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("words", [
+    "unknown command", "command not implemented", "Invalid command.",
+    "Unrecognized command", "bad command: AUTH", "AUTH not supported",
+    "unimplemented", "Syntax error", "too many arguments for AUTH",
+    "Unsupported authentication mechanism.", "[X-OTHER] unknown command"])
+def test_auth_that_is_offered_and_not_known(odd, client, words):
+    """It is left out from then on."""
+    server = odd(knows_not(words=words), letters(2))
+    m = client().account(at=server, keep="yes")
+    m.collect()
+    assert len(server.sessions) == 1
+    assert len(server.commands("AUTH")) == len(server.commands("PASS")) == 1
+    assert comes_by_and_by(server, m, 1) == 3
+    assert not server.commands("AUTH")
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("words", [
+    "authentication failed", "invalid credentials", "unknown user", "no",
+    "[AUTH] unknown command", "[SYS/TEMP] not implemented", "login invalid",
+    "bad command or password", "unknown"])
+def test_a_refused_password_is_offered_once(odd, client, words):
+    server = odd(knows_not(words=words), letters(2))
+    m = client().account(at=server, patience=0)
+    m.collect(status="bad")
+    assert len(server.commands("AUTH")) == 1
+    assert not server.commands("USER", "PASS")
+
+
+@pytest.mark.core
+def test_auth_that_is_not_known_and_hangs_up(odd, client):
+    server = odd(knows_not(hangs_up=True), letters(2))
+    m = client().account(at=server, keep="yes")
+    m.collect()
+    assert len(server.sessions) == 2
+    assert comes_by_and_by(server, m, 1) == 3
+    assert len(server.sessions) == 1
+
+
+def safe(certs, server, m, **settings):
+    """With a TLS that is checked."""
+    return m.account(at=server, server="localhost", ca_file=certs.ca,
+                     keep="yes", **settings)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("kind, by", [
+    (knows_not("SCRAM-SHA-256", words="no such mechanism"), "PLAIN"),
+    (knows_not("SCRAM-SHA-256"), "USER"), (knows_not(), "USER")],
+    ids=["mechanism", "command", "any"])
+def test_scram_that_is_not_known(odd, client, certs, kind, by):
+    """What is weaker, but as safe: inside TLS."""
+    server = odd(kind, letters(2), mode="tls", context=certs.context(),
+                 sasl=("SCRAM-SHA-256", "PLAIN"))
+    m = safe(certs, server, client())
+    for _ in range(2):
+        assert m.collect("--json").account("casa")["sign_in"] == by
+    assert len(server.commands("AUTH")) == (3 if by == "PLAIN" else 1)
+
+
+@pytest.mark.core
+def test_scram_that_is_not_known_without_tls(odd, client):
+    """Anybody on the way may have said that: the password stays here."""
+    server = odd(knows_not(), letters(2), sasl=("SCRAM-SHA-256", "PLAIN"))
+    m = client().account(at=server, patience=0)
+    m.collect(status=malote.NOPERM)
+    assert [c.split()[1] for c in server.commands("AUTH")] == [
+        "SCRAM-SHA-256"]
+    assert not server.commands("USER", "PASS")
+
+
+@pytest.mark.core
+def test_left_out_with_tls_is_used_without(odd, client, certs):
+    server = odd(knows_not("SCRAM-SHA-256"), letters(2), mode="tls",
+                 context=certs.context(), sasl=("SCRAM-SHA-256", "PLAIN"))
+    m = safe(certs, server, client())
+    m.collect()
+    server.forget()
+    server.mode = "plain"
+    m.account(at=server)
+    m.collect(status="bad")
+    assert not server.commands("USER", "PASS")
+
+
+@pytest.mark.core
+def test_scram_that_was_known_before(odd, client, certs, monkeypatch):
+    """The person says whether what is weaker will do."""
+    server = odd(Session, letters(2), mode="tls", context=certs.context(),
+                 sasl=("SCRAM-SHA-256", "PLAIN"))
+    m = safe(certs, server, client(), patience=0)
+    m.collect()
+    monkeypatch.setattr(hostile, "Session", knows_not())
+    for _ in range(2):
+        assert "--accept" in m.collect(status=malote.PROTOCOL).text
+    assert not server.commands("USER", "PASS")
+    m.run("collect", "--accept")
+    m.collect()
+
+
+@pytest.mark.core
+def test_the_named_mechanism_only(odd, client):
+    server = odd(knows_not(), letters(2))
+    m = client().account(at=server, auth="plain", patience=0)
+    m.collect(status=malote.NOPERM)
+    assert not server.commands("USER", "PASS")
 
 
 # What is deleted, and is not.

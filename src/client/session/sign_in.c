@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/i18n.h"
 #include "client/secret/secret.h"
@@ -13,7 +14,11 @@
 
 /* The rank of USER and PASS beside those of the mechanisms (sasl.h): each of
  * them is stronger. */
-enum { RANK_USER = 1, ANSWER_MAX = 64 * 1024 };
+enum {
+	RANK_USER = 1,
+	ANSWER_MAX = 64 * 1024,
+	REMEMBER = 30 * 24 * 3600, /* seconds */
+};
 
 struct sign_in {
 	struct secret *secret; /* that is being asked for; or NULL */
@@ -21,10 +26,14 @@ struct sign_in {
 	size_t password_n;
 	struct sasl_credentials credentials;
 	struct tls_binding binding;
-	const char *method;       /* "SCRAM-SHA-256", "USER" */
-	struct sasl_client *sasl; /* NULL: USER, APOP */
-	struct buf answer;        /* to the server's challenge */
-	bool first_open; /* the server may still ask for the first message: it
+	const char *method;                     /* "SCRAM-SHA-256", "USER" */
+	const struct sasl_mechanism *mechanism; /* NULL: USER, APOP */
+	struct sasl_client *sasl;               /* of that mechanism */
+	int rank_before;   /* what the record had before this session */
+	bool challenged;   /* the server has asked something */
+	bool fell_back;    /* from a mechanism that the server does not know */
+	struct buf answer; /* to the server's challenge */
+	bool first_open;   /* the server may still ask for the first message: it
 	                  * was too long for the command, or was ignored */
 };
 
@@ -140,6 +149,9 @@ sign_in_leave(struct visit *v, enum step next)
 
 	if (next <= STEP_SIGN_IN || in == NULL)
 		return;
+	/* Some servers hang up after a command that they do not know. */
+	if (in->fell_back && v->broken[0] != '\0')
+		v->result.again = v->result.learned = true;
 	v->sign_in = NULL;
 	v->mask = NULL;
 	secret_cancel(in->secret);
@@ -165,6 +177,27 @@ can_use(const struct visit *v, const struct sasl_mechanism *m)
 		   v->conf.account->client_certificate != NULL);
 }
 
+/* A password is given away as it is. */
+static bool
+gives_password(const struct sasl_mechanism *m)
+{
+	const unsigned flags = SASL_PLAINTEXT | SASL_NEEDS_PASSWORD;
+
+	return (m->flags & flags) == flags;
+}
+
+/* It was refused as unknown before.  Where others could have said so, or could
+ * read the password, none is left out that keeps it from them. */
+static bool
+is_unknown(const struct visit *v, const struct sasl_mechanism *m)
+{
+	const struct state_account *a = &v->record->account;
+
+	return visit_does_without(a->auth_below_until) &&
+	       (int)m->rank >= a->auth_below &&
+	       (v->line.secure || gives_password(m));
+}
+
 /* A server that does not answer CAPA still has what it has offered before. */
 static bool
 is_offered(const struct visit *v, const struct sasl_mechanism *m)
@@ -181,15 +214,20 @@ static const struct sasl_mechanism *
 strongest(const struct visit *v, bool *user_r)
 {
 	const struct pop3_capa *capa = &v->pop3.capa;
+	bool any_unknown = false;
 
 	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++) {
 		const struct sasl_mechanism *m = sasl_mechanisms[i];
 
-		if (m->rank != 0 && can_use(v, m) && is_offered(v, m))
+		if (m->rank == 0 || !can_use(v, m) || !is_offered(v, m))
+			continue;
+		if (!is_unknown(v, m))
 			return m;
+		any_unknown = true;
 	}
 	*user_r = v->sign_in->credentials.password.p != NULL &&
-		  (!capa->known || capa->user || capa->sasl[0] == '\0');
+		  (any_unknown || !capa->known || capa->user ||
+		      capa->sasl[0] == '\0');
 	return NULL;
 }
 
@@ -294,6 +332,7 @@ begin_sasl(struct visit *v, const struct sasl_mechanism *m)
 	bool deferred;
 
 	in->method = m->name;
+	in->mechanism = m;
 	if ((in->sasl = sasl_client_new(m, &in->credentials)) == NULL) {
 		visit_memory(v);
 		return;
@@ -350,23 +389,13 @@ begin_named(struct visit *v, const char *name)
 	}
 }
 
-void
-sign_in_enter(struct visit *v)
+static void
+begin_strongest(struct visit *v)
 {
 	const struct account *a = v->conf.account;
-	const struct sasl_mechanism *m;
 	bool user = false;
+	const struct sasl_mechanism *m = strongest(v, &user);
 
-	if (!v->line.secure && a->security != SECURITY_NONE) {
-		visit_end(v, OUTCOME_INTERNAL, _("TLS is not on"));
-		return;
-	}
-	bind_channel(v);
-	if (strcmp(a->auth, "auto") != 0) {
-		begin_named(v, a->auth);
-		return;
-	}
-	m = strongest(v, &user);
 	if (m == NULL && !user) {
 		visit_end(v, OUTCOME_DENIED,
 		    _("%s offers no sign-in that account %s can use; it "
@@ -379,6 +408,77 @@ sign_in_enter(struct visit *v)
 		else
 			begin_user(v);
 	}
+}
+
+void
+sign_in_enter(struct visit *v)
+{
+	const struct account *a = v->conf.account;
+
+	if (!v->line.secure && a->security != SECURITY_NONE) {
+		visit_end(v, OUTCOME_INTERNAL, _("TLS is not on"));
+		return;
+	}
+	bind_channel(v);
+	v->sign_in->rank_before = v->record->account.auth_rank;
+	if (v->conf.accept)
+		v->record->account.auth_below_until = 0;
+	if (strcmp(a->auth, "auto") != 0)
+		begin_named(v, a->auth);
+	else
+		begin_strongest(v);
+}
+
+/* ---- a mechanism that is offered and not known ---- */
+
+/* To that which gives the password away as well, it makes no difference. */
+static int
+rank_to_keep(const struct sign_in *in)
+{
+	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++)
+		if ((int)sasl_mechanisms[i]->rank == in->rank_before &&
+		    gives_password(sasl_mechanisms[i]))
+			return RANK_USER;
+	return in->rank_before;
+}
+
+/* Leaves out, for a month, what the server has refused as unknown.  False: it has
+ * refused the person, or nothing else is left, or nothing that others could not
+ * read. */
+static bool
+learn_unknown(struct visit *v, const struct pop3_event *ev)
+{
+	const struct sasl_mechanism *m = v->sign_in->mechanism;
+	struct state_account *a = &v->record->account;
+	enum pop3_unknown what = pop3_code_unknown(ev->text);
+	bool user = false;
+
+	if (m == NULL || v->sign_in->challenged ||
+	    strcmp(v->conf.account->auth, "auto") != 0 ||
+	    (ev->code != POP3_NO_CODE && ev->code != POP3_CODE_OTHER) ||
+	    what == POP3_UNKNOWN_NOTHING ||
+	    (!v->line.secure && !gives_password(m)))
+		return false;
+	a->auth_below =
+	    what == POP3_UNKNOWN_MECHANISM ? (int)m->rank : RANK_USER + 1;
+	a->auth_below_until = time(NULL) + REMEMBER;
+	if (strongest(v, &user) != NULL || user)
+		return true;
+	a->auth_below_until = 0;
+	return false;
+}
+
+static void
+fall_back(struct visit *v)
+{
+	struct sign_in *in = v->sign_in;
+
+	sasl_client_free(in->sasl);
+	in->sasl = NULL;
+	in->mechanism = NULL;
+	in->fell_back = true;
+	v->record->account.auth_rank = rank_to_keep(in);
+	begin_strongest(v);
 }
 
 /* ---- the answers ---- */
@@ -420,6 +520,7 @@ challenged(struct visit *v, const struct pop3_event *ev)
 		return;
 	}
 	in->first_open = false;
+	in->challenged = true;
 	visit_sent(v, pop3_client_answer(&v->pop3, &v->line.out, made(in)));
 }
 
@@ -480,6 +581,8 @@ sign_in_take(struct visit *v, const struct pop3_event *ev)
 
 	if (ev->type == POP3_EV_CHALLENGE)
 		challenged(v, ev);
+	else if (ev->type == POP3_EV_ERR && learn_unknown(v, ev))
+		fall_back(v);
 	else if (ev->type == POP3_EV_ERR)
 		sign_in_refused(v, ev);
 	else if (ev->cmd != POP3_CMD_USER)

@@ -46,6 +46,8 @@ get_account(struct query *q, struct state_account *a)
 	a->no_recapa_until = query_get(q);
 	a->no_list_until = query_get(q);
 	a->no_uidl_until = query_get(q);
+	a->auth_below = (int)query_get(q);
+	a->auth_below_until = query_get(q);
 	/* Of a record of version 1 it is not known. */
 	a->foreign =
 	    language[0] != '\0' && strcmp(language, words_language()) != 0;
@@ -263,5 +265,7 @@ state_account_save(
 	query_add(&q, a->no_recapa_until);
 	query_add(&q, a->no_list_until);
 	query_add(&q, a->no_uidl_until);
+	query_add(&q, a->auth_below);
+	query_add(&q, a->auth_below_until);
 	return query_run(&q, eb);
 }

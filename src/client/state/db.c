@@ -85,6 +85,11 @@ static const char *const steps[] = {
 	" refused_mark INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE account ADD COLUMN"
 	" refused_why TEXT NOT NULL DEFAULT '';",
+
+	"ALTER TABLE account ADD COLUMN"
+	" auth_below INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN"
+	" auth_below_until INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };
