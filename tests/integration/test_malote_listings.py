@@ -4,9 +4,11 @@ import pytest
 import faults
 import malote
 from hostile import CAPA, letters
+from hostile_session import Reply, Session
 from malote import recover, settled, survive
 
 pytestmark = malote.NEEDED
+SERIAL = [c for c in CAPA if c != "PIPELINING"]
 
 LISTINGS = {
     "empty": lambda x: [],
@@ -86,3 +88,83 @@ def test_capabilities(lie, client, capa):
     m.collect()
     settled(server, m, wanted, keep=False)
     assert server.commands("STLS") == []
+
+
+# STAT alone is wrong, at each sign-in.
+
+def answers(verb, reply):
+    """`reply` to `verb`, always."""
+    class Answers(Session):
+        def answer(self, said, number, good):
+            if said == verb and good.octets[:1] in b"+-":
+                good.octets = reply.encode() + b"\r\n"
+            super().answer(said, number, good)
+
+    return Answers
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("capa", [CAPA, SERIAL], ids=["pipelined", "serial"])
+@pytest.mark.parametrize("reply", ["-ERR", "-ERR unknown command",
+                                   "-ERR [X-ODD] no"])
+@pytest.mark.parametrize("without", [(), ("LIST",), ("UIDL",)], ids=str)
+def test_stat_is_refused(odd, client, capa, reply, without):
+    """The lists say it all."""
+    server = odd(answers("STAT", reply), letters(3), capa=capa,
+                 without=without)
+    wanted = list(server.box.mails)
+    m = client().account(at=server, keep="yes")
+    m.collect()
+    server.box.mails += letters(1, seed=9, uid="new%d")
+    assert "1 message collected" in m.account(keep="no").collect().text
+    settled(server, m, wanted + server.box.removed[3:], keep=False)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("reply, code", [
+    ("-ERR [SYS/PERM] broken", malote.UNAVAILABLE),
+    ("-ERR [SYS/TEMP] broken", malote.TEMPFAIL),
+    ("-ERR broken, try later", malote.TEMPFAIL)])
+def test_stat_says_that_it_cannot(odd, client, reply, code):
+    server = odd(answers("STAT", reply), letters(3), capa=SERIAL)
+    m = client().account(at=server, patience=0)
+    assert "broken" in m.collect(status=code).text
+    assert not server.commands("LIST", "UIDL")
+
+
+@pytest.mark.core
+def test_nothing_says_what_is_there(odd, client):
+    """It is STAT that should have, always."""
+    server = odd(answers("STAT", "-ERR broken"), letters(3),
+                 without=("LIST", "UIDL"))
+    m = client().account(at=server, patience=0)
+    assert "STAT: the server says \"broken\"" in m.collect(
+        status=malote.UNAVAILABLE).text
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("capa", [CAPA, SERIAL], ids=["pipelined", "serial"])
+@pytest.mark.parametrize("count", [4, 5, 5000000])
+def test_stat_counts_too_many(odd, client, capa, count):
+    """What no list has and RETR refuses is not there: that is said, and is no
+    failure."""
+    server = odd(answers("STAT", "+OK %d 1" % count), letters(3), capa=capa)
+    wanted = list(server.box.mails)
+    m = client().account(at=server, keep="no")
+    for _ in range(4):
+        done = m.collect("--json").account("casa")
+        assert "counts %d messages" % count in done["notice"]
+    assert done["left"] == 0
+    settled(server, m, wanted, keep=False)
+
+
+@pytest.mark.core
+def test_stat_counts_what_is_refused_for_now(odd, client):
+    """It may be there."""
+    class Refuses(answers("STAT", "+OK 4 1")):
+        def do_retr(self, rest):
+            return Reply(b"-ERR [SYS/TEMP] later\r\n") if rest == "4" \
+                else super().do_retr(rest)
+
+    server = odd(Refuses, letters(3))
+    client().account(at=server).collect(status=malote.TEMPFAIL)

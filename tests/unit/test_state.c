@@ -230,6 +230,8 @@ test_account(void **state)
 	a.not_before = 3;
 	a.refused_at = 9;
 	a.refused_mark = 65535;
+	a.auth_below = 20;
+	a.auth_below_until = 12;
 	strcpy(a.refused_why, "it said \"never\"");
 	a.tried_at = 4;
 	a.collected_at = 5;
@@ -279,6 +281,8 @@ test_migration(void **state)
 	    "ALTER TABLE account DROP COLUMN refused_at;"
 	    "ALTER TABLE account DROP COLUMN refused_mark;"
 	    "ALTER TABLE account DROP COLUMN refused_why;"
+	    "ALTER TABLE account DROP COLUMN auth_below;"
+	    "ALTER TABLE account DROP COLUMN auth_below_until;"
 	    "PRAGMA user_version = 1");
 	s = open_it(false);
 	a = account_of(s, "casa");

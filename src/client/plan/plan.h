@@ -42,8 +42,9 @@ enum { PLAN_BRAKE_MIN = 20, PLAN_BRAKE_UNKNOWN = 10 };
 struct listed {
 	uint32_t msgno;
 	uint64_t size;
-	bool is_listed; /* LIST had it */
-	bool has_size;  /* with its size */
+	bool is_listed;  /* LIST had it */
+	bool is_counted; /* no list had it, STAT alone */
+	bool has_size;   /* with its size */
 	bool has_uid;
 	struct digest uid;
 };

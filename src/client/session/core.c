@@ -37,11 +37,16 @@ visit_quote(struct slice text)
 }
 
 enum pop3_code
+visit_code(const struct pop3_event *ev)
+{
+	return ev->code == POP3_NO_CODE ? pop3_code_guess(ev->text) : ev->code;
+}
+
+enum pop3_code
 visit_refused(struct visit *v, const struct pop3_event *ev, const char *what)
 {
 	const char *said = visit_quote(ev->text);
-	enum pop3_code code =
-	    ev->code == POP3_NO_CODE ? pop3_code_guess(ev->text) : ev->code;
+	enum pop3_code code = visit_code(ev);
 	enum outcome o = OUTCOME_SERVER;
 
 	if (code == POP3_CODE_IN_USE || code == POP3_CODE_LOGIN_DELAY ||

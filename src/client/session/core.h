@@ -85,6 +85,8 @@ struct visit {
 	/* What is in the maildrop. */
 	uint32_t stat_count;
 	size_t n_unlisted; /* that STAT alone has, and are not asked for */
+	size_t n_counted;  /* the same, and are */
+	size_t n_absent;   /* of those, RETR was refused */
 	bool top_refused;  /* though the server has it */
 	enum { TOP_UNTRIED, TOP_WORKS, TOP_FAILS } unannounced_top;
 	uint32_t n_to_check, n_checked; /* headers */
@@ -117,8 +119,10 @@ void visit_fail(struct visit *v, enum outcome o, const char *fmt, ...)
     PRINTF(3, 4);
 /* What a server said, fit to be shown; good until the next call. */
 const char *visit_quote(struct slice text);
+/* The code of a refusal, or the one that its words stand for. */
+enum pop3_code visit_code(const struct pop3_event *ev);
 /* The outcome that a refusal stands for, with the server's words.  Returns its
- * code, or the one that its words stand for. */
+ * code: see visit_code(). */
 enum pop3_code visit_refused(
     struct visit *v, const struct pop3_event *ev, const char *what);
 

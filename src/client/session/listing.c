@@ -1,4 +1,5 @@
 /* STAT, LIST, UIDL: what is there. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -20,7 +21,8 @@ struct listing {
 	/* LIST and UIDL make rows of their own: join_rows(). */
 	struct listed *v;
 	size_t n, room;
-	bool stat_odd, list_ok, uidl_ok;
+	bool stat_refused, stat_odd, list_ok, uidl_ok;
+	char said[256];      /* by a server that refused STAT */
 	enum pop3_cmd asked; /* the last one */
 };
 
@@ -194,16 +196,20 @@ add_unlisted(struct visit *v)
 {
 	struct listing *all = v->listing;
 	size_t n = all->n, at = 0, missing = v->stat_count - n;
+	struct listed *l;
 
 	for (uint32_t i = 1; i <= v->stat_count && missing > 0; i++)
 		if (at < n && all->v[at].msgno == i)
 			at++;
 		else if (all->n - n == UNLISTED)
 			break;
-		else if (new_row(v, i) == NULL)
+		else if ((l = new_row(v, i)) == NULL)
 			return false;
-		else
+		else {
+			l->is_counted = true;
+			v->n_counted++;
 			missing--;
+		}
 	qsort(all->v, all->n, sizeof(*all->v), by_number);
 	v->n_unlisted = missing;
 	return true;
@@ -277,12 +283,27 @@ make_plan(struct visit *v)
 }
 
 static void
-listing_complete(struct visit *v)
+end_unlisted(struct visit *v)
 {
-	if (!settle(v)) {
+	const struct listing *all = v->listing;
+
+	if (!all->stat_refused)
 		visit_end(v, OUTCOME_PROTOCOL,
 		    _("%s does not say what is in the maildrop"),
 		    v->conf.account->server);
+	else if (all->said[0] == '\0')
+		visit_end(v, OUTCOME_SERVER,
+		    _("%s: the server does not say why"), "STAT");
+	else
+		visit_end(v, OUTCOME_SERVER, _("%s: the server says \"%s\""),
+		    "STAT", all->said);
+}
+
+static void
+listing_complete(struct visit *v)
+{
+	if (!settle(v)) {
+		end_unlisted(v);
 		return;
 	}
 	v->pipelining &= has_all_sizes(v->listing);
@@ -319,35 +340,47 @@ is_empty(const struct visit *v)
 	return v->stat_count == 0 && !v->listing->stat_odd;
 }
 
+/* Some servers offer UIDL and refuse it; then headers tell what is here.  One
+ * that says "later" is believed, as asking for each header takes long. */
+static bool
+is_fatal(const struct pop3_event *ev)
+{
+	enum pop3_code code = visit_code(ev);
+
+	return code == POP3_CODE_SYS_TEMP || code == POP3_CODE_IN_USE;
+}
+
+/* Lists say more than STAT.  But where it is refused by a code, the maildrop
+ * cannot be had. */
+static bool
+is_stat_needed(const struct pop3_event *ev)
+{
+	return is_fatal(ev) ||
+	       (ev->code != POP3_NO_CODE && ev->code != POP3_CODE_OTHER);
+}
+
 static void
 stat_answered(struct visit *v, const struct pop3_event *ev)
 {
 	struct listing *all = v->listing;
 
-	if (ev->type == POP3_EV_ERR) {
+	all->stat_refused = ev->type == POP3_EV_ERR;
+	if (all->stat_refused && is_stat_needed(ev)) {
 		visit_refused(v, ev, "STAT");
 		visit_finish(v);
 		return;
 	}
+	if (all->stat_refused)
+		snprintf(
+		    all->said, sizeof(all->said), "%s", visit_quote(ev->text));
 	v->stat_count = ev->count;
-	all->stat_odd = ev->odd;
+	all->stat_odd = ev->odd || all->stat_refused;
 	if (is_empty(v) && v->pop3.n_pending == 0) {
 		all->list_ok = all->uidl_ok = true;
 		listing_complete(v);
 	} else {
 		go_on(v);
 	}
-}
-
-/* Some servers offer UIDL and refuse it; then headers tell what is here.  One
- * that says "later" is believed, as asking for each header takes long. */
-static bool
-is_fatal(const struct pop3_event *ev)
-{
-	enum pop3_code code =
-	    ev->code == POP3_NO_CODE ? pop3_code_guess(ev->text) : ev->code;
-
-	return code == POP3_CODE_SYS_TEMP || code == POP3_CODE_IN_USE;
 }
 
 /* LIST and UIDL: their end, or a refusal. */

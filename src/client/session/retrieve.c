@@ -205,6 +205,10 @@ retr_refused(struct visit *v, size_t i, const struct pop3_event *ev)
 		return;
 	}
 	item->progress = ITEM_DONE;
+	if (v->plan->v[i].listed.is_counted && visit_code(ev) == POP3_NO_CODE) {
+		v->n_absent++; /* no list has it either */
+		return;
+	}
 	if (ev->text.n != 0)
 		snprintf(why, sizeof(why), _("the server says \"%s\""),
 		    visit_quote(ev->text));

@@ -173,7 +173,7 @@ count_deleted(struct visit *v)
 	struct tally *t = &v->result.tally;
 	int64_t now = time(NULL);
 
-	t->left = (uint32_t)v->plan->n;
+	t->left = (uint32_t)(v->plan->n - v->n_absent);
 	for (size_t i = 0; i < v->plan->n; i++) {
 		const struct item *item = &v->items.v[i];
 		struct message *m;

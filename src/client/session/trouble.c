@@ -265,14 +265,27 @@ notice_back(struct visit *v)
 		    n);
 }
 
+/* Lists and RETR say that they are not there. */
+static void
+notice_absent(struct visit *v)
+{
+	if (v->n_absent != 0 && v->result.notice[0] == '\0')
+		snprintf(v->result.notice, sizeof(v->result.notice),
+		    _("%s counts %u messages, but neither lists nor sends "
+		      "more than %zu"),
+		    v->conf.account->server, v->stat_count,
+		    v->plan->n - v->n_absent);
+}
+
 void
 trouble_report(struct visit *v)
 {
 	notice_back(v);
+	notice_absent(v);
 	if ((v->failures.refused || !report_lasting(v)) &&
 	    v->result.tally.failed != 0)
 		report_failed(v);
-	if (v->n_unlisted != 0)
+	if (v->n_unlisted != 0 && v->n_absent < v->n_counted)
 		visit_fail(v, OUTCOME_LEFT,
 		    _("%s says that it has %u messages; %zu of them it does "
 		      "not list"),
