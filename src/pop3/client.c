@@ -10,28 +10,30 @@
 #include "pop3/client_reply.h"
 #include "pop3/word.h"
 
-enum { CAPA_OCTETS = 64 * 1024, GREETING_LINES = 64 };
+enum { CAPA_OCTETS = 64 * 1024, STRAY_LINES = 64 };
 
 static const struct {
 	const char *name;
 	bool multi_line; /* when it is OK */
+	bool known;      /* to all servers, and nothing like a message comes of
+	                  * it: it is answered as POP3 has it */
 } commands[] = {
 	[POP3_CMD_GREETING] = { "greeting", false },
 	[POP3_CMD_CAPA] = { "CAPA", true },
 	[POP3_CMD_STLS] = { "STLS", false },
-	[POP3_CMD_USER] = { "USER", false },
-	[POP3_CMD_PASS] = { "PASS", false },
+	[POP3_CMD_USER] = { "USER", .known = true },
+	[POP3_CMD_PASS] = { "PASS", .known = true },
 	[POP3_CMD_APOP] = { "APOP", false },
 	[POP3_CMD_AUTH] = { "AUTH", false },
-	[POP3_CMD_STAT] = { "STAT", false },
+	[POP3_CMD_STAT] = { "STAT", .known = true },
 	[POP3_CMD_LIST] = { "LIST", true },
 	[POP3_CMD_UIDL] = { "UIDL", true },
 	[POP3_CMD_TOP] = { "TOP", true },
 	[POP3_CMD_RETR] = { "RETR", true },
-	[POP3_CMD_DELE] = { "DELE", false },
-	[POP3_CMD_RSET] = { "RSET", false },
-	[POP3_CMD_NOOP] = { "NOOP", false },
-	[POP3_CMD_QUIT] = { "QUIT", false },
+	[POP3_CMD_DELE] = { "DELE", .known = true },
+	[POP3_CMD_RSET] = { "RSET", .known = true },
+	[POP3_CMD_NOOP] = { "NOOP", .known = true },
+	[POP3_CMD_QUIT] = { "QUIT", .known = true },
 	[POP3_CMD_LIST_ONE] = { "LIST", false },
 	[POP3_CMD_UIDL_ONE] = { "UIDL", false },
 };
@@ -123,6 +125,7 @@ static void
 answered(struct pop3_client *c)
 {
 	c->inside = c->ended = c->doubtful = c->probing = false;
+	c->strays = 0;
 	if (c->greeted)
 		pop3_pending_pop(c);
 	c->greeted = true;
@@ -136,6 +139,7 @@ inside_begin(struct pop3_client *c, enum pop3_cmd cmd)
 	c->lines = 0;
 	c->octets = 0;
 	pop3_unstuff_init(&c->unstuff);
+	c->in_mail |= cmd == POP3_CMD_TOP || cmd == POP3_CMD_RETR;
 	if (cmd == POP3_CMD_CAPA)
 		memset(&c->capa, 0, sizeof(c->capa));
 }
@@ -214,41 +218,73 @@ challenge_take(struct pop3_client *c, struct pop3_event *ev)
 	c->sasl_asked = true;
 }
 
-/* More of the greeting than one line: nothing was asked yet, so that it answers
- * nothing and means nothing. */
-static void
-greeting_go_on(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
-{
-	struct slice line;
+/* ---- lines that answer nothing ---- */
 
-	while (line_take(c, in, ev, &line)) {
-		c->long_greeting = true;
-		if (++c->lines > GREETING_LINES) {
-			break_off(
-			    c, ev, N_("the server's greeting has no end"));
-			return;
-		}
-		release(c, in);
+/* Some servers have more to say than the line of a reply: behind the greeting,
+ * or when somebody has signed in.  What answers nothing means nothing, as long as
+ * it can be no part of a message. */
+static bool
+may_stray(const struct pop3_client *c, const struct pop3_event *ev)
+{
+	if (!c->greeted || c->sasl_asked || c->in_mail)
+		return false;
+	return c->n_pending == 0 || commands[ev->cmd].known;
+}
+
+/* Passes over the line.  False: there are too many. */
+static bool
+stray_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
+{
+	c->has_strayed = true;
+	if (++c->strays > STRAY_LINES) {
+		break_off(c, ev,
+		    c->spoken ? N_("the server talks without an end")
+			      : N_("the server's greeting has no end"));
+		return false;
 	}
+	release(c, in);
+	return true;
+}
+
+/* What has come before anything was asked, or after all was answered.  A reply
+ * that nobody has asked for is none of these: others would be taken for the
+ * wrong ones. */
+static void
+unasked_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
+{
+	struct slice line, text;
+
+	while (may_stray(c, ev)) {
+		if (!line_take(c, in, ev, &line))
+			return;
+		if (c->spoken &&
+		    pop3_reply_status(line, &text) != POP3_STATUS_NONE)
+			break;
+		if (!stray_take(c, in, ev))
+			return;
+	}
+	break_off(c, ev, N_("the server sent octets that answer nothing"));
 }
 
 static void
 reply_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
 {
+	enum pop3_status status;
 	struct slice line;
 
-	if (c->greeted && !c->spoken) {
-		greeting_go_on(c, in, ev);
-		return;
-	}
 	if (c->greeted && (c->n_pending == 0 || c->sasl_asked)) {
-		break_off(
-		    c, ev, N_("the server sent octets that answer nothing"));
+		unasked_take(c, in, ev);
 		return;
 	}
-	if (!line_take(c, in, ev, &line))
+	do {
+		if (!line_take(c, in, ev, &line))
+			return;
+		status = pop3_reply_status(line, &ev->text);
+	} while (status == POP3_STATUS_NONE && may_stray(c, ev) &&
+		 stray_take(c, in, ev));
+	if (ev->type == POP3_EV_BROKEN)
 		return;
-	switch (pop3_reply_status(line, &ev->text)) {
+	switch (status) {
 	case POP3_STATUS_OK: ok_take(c, in, line, ev); return;
 	case POP3_STATUS_ERR:
 		ev->type = POP3_EV_ERR;
@@ -394,6 +430,12 @@ message_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
 		ev->octets = c->unstuff.octets;
 		end(c, ev);
 	}
+}
+
+void
+pop3_client_in_step(struct pop3_client *c)
+{
+	c->in_mail = false;
 }
 
 void

@@ -7,7 +7,7 @@
  * caller decides how many.
  *
  * Nothing that the server says is believed further than its form: every line
- * has a limit, numbers are checked, and octets that answer no command are an
+ * has a limit, numbers are checked, and replies that answer no command are an
  * error.  Knows: commands, replies, response codes, capabilities, listings,
  * dot-stuffing.  Does not know: sockets, TLS, mechanisms, which message is
  * wanted.  RFC 1939, 2449, 2595 s4, 3206, 5034.
@@ -111,7 +111,7 @@ struct pop3_client {
 	bool
 	    doubtful; /* RETR, TOP: a line of one "." has come that may be meant
 	                * as the end (see unstuff.h), and nothing behind it */
-	bool long_greeting;    /* it had more than one line */
+	bool has_strayed;      /* it has said what answers nothing */
 	uint32_t n_pending;    /* commands that are not answered yet */
 	size_t pending_octets; /* of these commands as they were sent */
 	/* Sees every line that is sent, secrets masked, and of what is
@@ -132,6 +132,8 @@ struct pop3_client {
 	bool inside;     /* the first line of a multi-line reply was OK */
 	bool ended;      /* of a message: its end has come behind the data */
 	bool sasl_asked; /* AUTH: a challenge awaits its answer */
+	bool in_mail;    /* what comes may be part of a message */
+	uint32_t strays; /* lines since the last reply that answer nothing */
 	size_t odd;      /* octets of the line that makes it doubtful */
 	bool probing;    /* the line behind that one is to be looked at */
 	struct pop3_unstuff unstuff;
@@ -181,6 +183,12 @@ void pop3_client_run(
  * once: then the message has ended before the doubtful line. */
 void pop3_client_probe(struct pop3_client *c);
 void pop3_client_end(struct pop3_client *c);
+
+/* The caller knows that all messages have ended that have come so far.  Before
+ * the first one, and from here to the next, lines that are no reply are passed
+ * over where none of them can be mail: behind replies, and as far as commands
+ * are outstanding that all servers know. */
+void pop3_client_in_step(struct pop3_client *c);
 
 /* After the OK of STLS and the handshake: what was learnt is forgotten.  The
  * caller must have closed instead if `in` held anything. */

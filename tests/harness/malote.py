@@ -307,5 +307,7 @@ def recover(malote, server, wanted):
     server.heal()
     server.pipelining = "good"
     malote.account(timeout=20, session_timeout=None)
+    # As a person does: a sign-in that was refused is tried no more.
+    malote.record("UPDATE account SET refused_at = 0")
     malote.collect()
     settled(server, malote, wanted, keep=False)

@@ -5,6 +5,7 @@ Right is that all mail is here, once and as it was sent, and gone from the
 server; where that cannot be, the exit code says why.
 """
 import re
+import time
 from hashlib import md5
 
 import pytest
@@ -331,3 +332,47 @@ def test_answers(odd, client, verb, reply):
             super().answer(said, number, good)
 
     all_come(odd(Says, letters(3), sasl=(), capa=SERIAL), client())
+
+
+# More lines than a reply has.
+
+WELCOME = b"Welcome to the mail server.\r\n\r\nYou have mail!\r\n.\r\n"
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("capa", [CAPA, SERIAL], ids=["pipelined", "serial"])
+@pytest.mark.parametrize("verb, apart", [
+    *((v, False) for v in ("GREETING", "USER", "PASS", "AUTH", "STAT", "DELE",
+                           "QUIT")),
+    *((v, True) for v in ("GREETING", "USER", "PASS", "AUTH", "QUIT"))])
+def test_text_behind_a_reply(odd, client, verb, capa, apart):
+    """It is passed over, wherever it can be no mail."""
+    class Talks(Session):
+        def answer(self, said, number, good):
+            talks = said == verb and good.octets.startswith(b"+OK")
+            if talks and not apart:
+                good.octets += WELCOME
+            super().answer(said, number, good)
+            if talks and apart:
+                for at in range(0, len(WELCOME), 20):
+                    time.sleep(0.01)
+                    self.send(WELCOME[at:at + 20])
+
+    server = odd(Talks, letters(3), capa=capa,
+                 sasl=("PLAIN",) if verb == "AUTH" else ())
+    all_come(server, client())
+
+
+@pytest.mark.core
+def test_text_before_tls(odd, client, certs):
+    """Somebody else may have put it there."""
+    class Talks(Session):
+        def answer(self, said, number, good):
+            if said == "CAPA":
+                good.octets += WELCOME
+            super().answer(said, number, good)
+
+    server = odd(Talks, letters(2), mode="stls", context=certs.context())
+    m = client().account(at=server, server="localhost", ca_file=certs.ca)
+    m.collect(status=malote.PROTOCOL)
+    assert not server.commands("STLS", "AUTH", "USER")

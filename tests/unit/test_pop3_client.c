@@ -99,26 +99,26 @@ test_indicator(void **state)
 	static const struct {
 		const char *reply, *want;
 	} table[] = {
-		{ "+OK\r\n", "NOOP ok\n" },
-		{ "+OK\n", "NOOP ok\n" },
-		{ "+OK \r\n", "NOOP ok\n" },
-		{ "+OK  a\r\n", "NOOP ok  a\n" },
-		{ "+ok yes\r\n", "NOOP ok yes\n" },
-		{ "+Ok\r\n", "NOOP ok\n" },
-		{ "-ERR\r\n", "NOOP err\n" },
-		{ "-ERR no\n", "NOOP err no\n" },
-		{ "-err no\r\n", "NOOP err no\n" },
-		{ "+OK \xff\x1b[2J\r\r\n", "NOOP ok \xff\x1b[2J\r\n" },
-		{ "+OKAY\r\n", "NOOP ok AY\n" },
-		{ "+OK\tyes\r\n", "NOOP ok \tyes\n" },
-		{ "+OK, yes\r\n", "NOOP ok , yes\n" },
-		{ "-ERRno\r\n", "NOOP err no\n" },
-		{ "-error no\r\n", "NOOP err no\n" },
-		{ "+ERR no\r\n", "NOOP err no\n" },
-		{ "+ERROR\r\n", "NOOP err\n" },
+		{ "+OK\r\n", "APOP ok\n" },
+		{ "+OK\n", "APOP ok\n" },
+		{ "+OK \r\n", "APOP ok\n" },
+		{ "+OK  a\r\n", "APOP ok  a\n" },
+		{ "+ok yes\r\n", "APOP ok yes\n" },
+		{ "+Ok\r\n", "APOP ok\n" },
+		{ "-ERR\r\n", "APOP err\n" },
+		{ "-ERR no\n", "APOP err no\n" },
+		{ "-err no\r\n", "APOP err no\n" },
+		{ "+OK \xff\x1b[2J\r\r\n", "APOP ok \xff\x1b[2J\r\n" },
+		{ "+OKAY\r\n", "APOP ok AY\n" },
+		{ "+OK\tyes\r\n", "APOP ok \tyes\n" },
+		{ "+OK, yes\r\n", "APOP ok , yes\n" },
+		{ "-ERRno\r\n", "APOP err no\n" },
+		{ "-error no\r\n", "APOP err no\n" },
+		{ "+ERR no\r\n", "APOP err no\n" },
+		{ "+ERROR\r\n", "APOP err\n" },
 		{ " +OK\r\n", NO_REPLY },
 		{ "OK\r\n", NO_REPLY },
-		{ "-ERROR\r\n", "NOOP err\n" },
+		{ "-ERROR\r\n", "APOP err\n" },
 		{ "+O\r\n", NO_REPLY },
 		{ "-ER\r\n", NO_REPLY },
 		{ "+\r\n", NO_REPLY },
@@ -134,16 +134,88 @@ test_indicator(void **state)
 		{ "+OK\r", "" },
 		{ "+OK a", "" },
 		/* C-1939-02: a refusal is one line */
-		{ "+OK\r\n+OK\r\n", "NOOP ok\n" NOTHING },
-		{ "-ERR no\r\n.\r\n", "NOOP err no\n" NOTHING },
-		{ "+OK\r\n\r", "NOOP ok\n" NOTHING },
+		{ "+OK\r\n+OK\r\n", "APOP ok\n" NOTHING },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ITEMS(table); i++)
-		reply_check(POP3_CMD_NOOP, table[i].reply, table[i].want);
+		reply_check(POP3_CMD_APOP, table[i].reply, table[i].want);
 	reply_check(POP3_CMD_RETR, "-ERR no\r\n", "RETR 7 err no\n");
 	reply_check(POP3_CMD_LIST, "-ERR no\r\n", "LIST err no\n");
+}
+
+/* Lines that answer nothing: behind a reply and before the next, but never where
+ * they could be mail, or the refusal of a server that does not know the command. */
+static void
+test_strays(void **state)
+{
+	static const struct {
+		enum pop3_cmd cmd;
+		const char *reply, *want;
+	} table[] = {
+		{ POP3_CMD_PASS, "+OK\r\nwelcome\r\n\r\n.\r\n", "PASS ok\n" },
+		{ POP3_CMD_PASS, "welcome\r\n\r\n+OK\r\n", "PASS ok\n" },
+		{ POP3_CMD_PASS, "-ERR no\r\nreally\n", "PASS err no\n" },
+		{ POP3_CMD_STAT, "welcome\r\n+OK 1 2\r\n",
+		    "STAT ok 1 2 1 2\n" },
+		{ POP3_CMD_DELE, "gone\r\n-ERR no\r\n", "DELE 7 err no\n" },
+		{ POP3_CMD_NOOP, "+OK\r\n+OK\r\n", "NOOP ok\n" NOTHING },
+		{ POP3_CMD_NOOP, "+OK\r\n-ERR\r\n", "NOOP ok\n" NOTHING },
+		{ POP3_CMD_NOOP, "+OK\r\n\r", "NOOP ok\n" },
+		{ POP3_CMD_CAPA, "500 what?\r\n", NO_REPLY },
+		{ POP3_CMD_LIST, "a\r\n+OK\r\n", NO_REPLY },
+		{ POP3_CMD_TOP, "a\r\n+OK\r\n", NO_REPLY },
+		{ POP3_CMD_RETR, "a\r\n+OK\r\n", NO_REPLY },
+		{ POP3_CMD_STLS, "a\r\n+OK\r\n", NO_REPLY },
+		{ POP3_CMD_RETR, "+OK\r\n.\r\na\r\n",
+		    "RETR 7 ok\nRETR 7 end 0\n" NOTHING },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ITEMS(table); i++)
+		reply_check(table[i].cmd, table[i].reply, table[i].want);
+}
+
+/* There is an end to them; each reply begins anew. */
+static void
+test_strays_without_end(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	begin(&t, POP3_CMD_PASS);
+	for (int i = 0; i < 64; i++)
+		talk_feed(&t, "a\r\n", 3);
+	talk_feed(&t, "+OK\r\n", 5);
+	for (int i = 0; i < 64; i++)
+		talk_feed(&t, "a\r\n", 3);
+	assert_string_equal(talk_log(&t), "PASS ok\n");
+	assert_true(t.client.has_strayed);
+	talk_feed(&t, "a\r\n", 3);
+	assert_string_equal(
+	    talk_log(&t), "PASS ok\nbroken the server talks without an end\n");
+	talk_clear(&t);
+}
+
+/* Once it is known that no message is coming any more. */
+static void
+test_strays_in_step(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	begin(&t, POP3_CMD_RETR);
+	talk_feed(&t, "+OK\r\n.\r\n", 8);
+	pop3_client_in_step(&t.client);
+	say(&t, POP3_CMD_DELE);
+	talk_feed(&t, "gone\r\n+OK\r\nfor ever\r\n", 21);
+	say(&t, POP3_CMD_RETR);
+	talk_feed(&t, "+OK\r\n.\r\n", 8);
+	assert_string_equal(talk_log(&t), "RETR 7 ok\nRETR 7 end 0\nDELE 7 ok\n"
+					  "RETR 7 ok\nRETR 7 end 0\n");
+	talk_feed(&t, "a\r\n", 3);
+	assert_true(t.broken);
+	talk_clear(&t);
 }
 
 /* A TLS record and NULs, which are no C string. */
@@ -259,6 +331,43 @@ test_words_without_code(void **state)
 	for (size_t i = 0; i < ITEMS(table); i++)
 		assert_int_equal(
 		    pop3_code_guess(text(table[i].text)), table[i].code);
+}
+
+/* Is it the command that was refused, or the person? */
+static void
+test_words_for_unknown(void **state)
+{
+	static const struct {
+		const char *text;
+		enum pop3_unknown what;
+	} table[] = {
+		{ "Unknown command", POP3_UNKNOWN_COMMAND },
+		{ "invalid command: AUTH", POP3_UNKNOWN_COMMAND },
+		{ "Command unrecognized", POP3_UNKNOWN_COMMAND },
+		{ "not implemented", POP3_UNKNOWN_COMMAND },
+		{ "AUTH is not supported here", POP3_UNKNOWN_COMMAND },
+		{ "Too many arguments", POP3_UNKNOWN_COMMAND },
+		{ "Unrecognized authentication type.", POP3_UNKNOWN_MECHANISM },
+		{ "unsupported mechanism", POP3_UNKNOWN_MECHANISM },
+		{ "unknown", POP3_UNKNOWN_NOTHING },
+		{ "invalid", POP3_UNKNOWN_NOTHING },
+		{ "invalid authentication", POP3_UNKNOWN_NOTHING },
+		{ "Unknown user or bad command", POP3_UNKNOWN_NOTHING },
+		{ "bad password in command", POP3_UNKNOWN_NOTHING },
+		{ "mechanism failed: bad key", POP3_UNKNOWN_NOTHING },
+		{ "POP is not supported for this account",
+		    POP3_UNKNOWN_NOTHING },
+		{ "", POP3_UNKNOWN_NOTHING },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ITEMS(table); i++) {
+		const char *text = table[i].text;
+
+		assert_int_equal(
+		    pop3_code_unknown((struct slice){ text, strlen(text) }),
+		    table[i].what);
+	}
 }
 
 /* Only what begins by an indicator is one. */
@@ -1153,7 +1262,7 @@ test_many(void **state)
 		}
 	}
 	assert_int_equal(t.client.pending_octets, 0);
-	talk_feed(&t, "+", 1);
+	talk_feed(&t, "+OK\r\n", 5);
 	assert_true(t.broken);
 	talk_clear(&t);
 }
@@ -1247,9 +1356,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_indicator),
+		cmocka_unit_test(test_strays),
+		cmocka_unit_test(test_strays_without_end),
+		cmocka_unit_test(test_strays_in_step),
 		cmocka_unit_test(test_binary),
 		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_words_without_code),
+		cmocka_unit_test(test_words_for_unknown),
 		cmocka_unit_test(test_greeting),
 		cmocka_unit_test(test_timestamp),
 		cmocka_unit_test(test_stat),

@@ -60,12 +60,12 @@ capa_leave(struct visit *v, enum step next)
 void
 stls_enter(struct visit *v)
 {
-	if (v->pop3.long_greeting) {
+	if (v->pop3.has_strayed) {
 		/* Nobody needs that; it may be an attempt to have it taken for
 		 * what comes behind the handshake. */
 		visit_end(v, OUTCOME_TLS,
-		    _("%s sent something behind its greeting, before TLS: "
-		      "somebody may be tampering with the connection"),
+		    _("%s sent something that nobody has asked for, before "
+		      "TLS: somebody may be tampering with the connection"),
 		    v->conf.account->server);
 		return;
 	}

@@ -182,6 +182,7 @@ told_apart(struct visit *v)
 	struct fences *f = v->fences;
 
 	f->in_step = true;
+	pop3_client_in_step(&v->pop3);
 	f->next_told = 0;
 	f->n_told = f->n_held;
 	f->n_held = 0;
