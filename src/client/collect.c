@@ -169,21 +169,22 @@ is_maildrop_busy(const struct turn *t)
 }
 
 /* See run_env. */
-static bool
-is_shared(void *arg, size_t index)
+static unsigned
+others_there(void *arg, size_t index)
 {
 	const struct generation *mine = arg;
 	const struct account *a = &mine->set->conf.v[index];
+	unsigned n = 0;
 
 	for (const struct generation *g = mine->c->newest; g != NULL;
 	     g = g->older)
 		for (size_t i = 0; i < g->set->conf.n; i++)
-			if (g->v[i].state == TURN_RUNS &&
+			n +=
+			    g->v[i].state == TURN_RUNS &&
 			    g->v[i].run != mine->v[index].run &&
 			    run_is_in_session(g->v[i].run) &&
-			    strcasecmp(g->v[i].account->server, a->server) == 0)
-				return true;
-	return false;
+			    strcasecmp(g->v[i].account->server, a->server) == 0;
+	return n;
 }
 
 static void
@@ -283,7 +284,7 @@ generation_new(struct collect *c, struct collect_set *set)
 		.accept = c->o->accept,
 		.insist = c->o->insist,
 		.trace = c->o->trace,
-		.is_shared = is_shared,
+		.others_there = others_there,
 		.arg = g,
 	};
 	g->v = calloc(set->conf.n + 1, sizeof(*g->v));

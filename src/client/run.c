@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,7 +23,12 @@
 /* Seconds until a server that says "later" is asked again. */
 static const unsigned delays[] = { 5, 15, 45 };
 
-enum { DELAYS = sizeof(delays) / sizeof(delays[0]) };
+enum {
+	DELAYS = sizeof(delays) / sizeof(delays[0]),
+	ROOM_PAUSE = 1,            /* seconds until there may be room */
+	REMEMBER = 30 * 24 * 3600, /* the same, that there was none */
+	REMEMBER_FIRST = 24 * 3600,
+};
 
 struct run {
 	const struct run_env *env;
@@ -130,6 +137,46 @@ run_failed(struct run *run, enum outcome o, const char *words)
 	run_over(run);
 }
 
+/* ---- so many connections to a server ---- */
+
+/* As the person has said for any account there, or as it was learned. */
+static unsigned
+most_there(const struct run *run)
+{
+	const struct state_account *a = &run->record.account;
+	const struct client_conf *conf = run->env->conf;
+	unsigned most = UINT_MAX;
+
+	if (a->crowd_until > time(NULL))
+		most = a->crowd;
+	for (size_t i = 0; i < conf->n; i++)
+		if (conf->v[i].max_connections < most &&
+		    strcasecmp(conf->v[i].server, run->account->server) == 0)
+			most = conf->v[i].max_connections;
+	return most;
+}
+
+static unsigned
+others_there(const struct run *run)
+{
+	return run->env->others_there(run->env->arg, run->index);
+}
+
+/* It bears the others, and not this one.  It may only have been busy, so that it
+ * is remembered for a short time, and for a long one if it comes again. */
+static void
+learn_crowd(struct run *run)
+{
+	struct state_account *a = &run->record.account;
+	unsigned n = others_there(run);
+	int64_t now = time(NULL);
+
+	if (a->crowd_until <= now || n < a->crowd)
+		a->crowd = n;
+	a->crowd_until =
+	    now + (a->crowd_until != 0 ? REMEMBER : REMEMBER_FIRST);
+}
+
 /* ---- sessions ---- */
 
 static void
@@ -170,6 +217,10 @@ run_visit(struct run *run)
 	};
 	struct errbuf eb;
 
+	if (others_there(run) >= most_there(run)) {
+		run_go_on_in(run, ROOM_PAUSE);
+		return;
+	}
 	if (record_settle(&run->record) != E_OK) {
 		run_failed(run, OUTCOME_INTERNAL, _("out of memory"));
 		return;
@@ -289,9 +340,9 @@ run_visit_ended(struct run *run)
 	} else if (again) {
 		run->reconnected = !learned;
 		run_visit(run);
-	} else if (run->result.turned_away &&
-		   run->env->is_shared(run->env->arg, run->index)) {
+	} else if (run->result.turned_away && others_there(run) != 0) {
 		/* One of ours will end; patience is not for that. */
+		learn_crowd(run);
 		run_pause(run, jittered(delays[0]));
 	} else if (run->result.outcome == OUTCOME_BUSY && try_later(run)) {
 		return;

@@ -2,8 +2,8 @@
  * run.h - one run of an account: its lock, its record, and its sessions, one
  * after the other, with patience for a server that says "later".
  *
- * Knows nothing of other accounts, but whether their runs are at the same server,
- * nor when it is to be run again.
+ * Knows nothing of other accounts, but how many of their runs are at the same
+ * server, nor when it is to be run again.
  */
 #ifndef CLIENT_RUN_H
 #define CLIENT_RUN_H
@@ -31,8 +31,9 @@ struct run_env {
 	bool accept;           /* what has changed is right */
 	bool insist;           /* what was refused is tried again */
 	bool trace;
-	/* Is a session of another run open at the server of that account? */
-	bool (*is_shared)(void *arg, size_t index);
+	/* How many sessions of other runs are open at the server of that
+	 * account? */
+	unsigned (*others_there)(void *arg, size_t index);
 	void *arg;
 };
 

@@ -5,6 +5,7 @@ such a server is not waited for again.
 """
 import base64
 import re
+import threading
 import time
 
 import pytest
@@ -370,6 +371,97 @@ class OneAtATime(Session):
         while len(self.turned) < 2 and time.monotonic() < end:
             time.sleep(0.01)
         return super().do_retr(rest)
+
+
+class Counts(Session):
+    """How many there are at a time: `most` of them at most; others are closed
+    without a word."""
+    most, now, peak, turned = 99, 0, 0, 0
+    lock = threading.Lock()
+
+    def serve(self):
+        kind = Counts
+        with kind.lock:
+            self.inside = kind.now < kind.most
+            kind.now += self.inside
+            kind.turned += not self.inside
+            kind.peak = max(kind.peak, kind.now)
+        try:
+            if self.inside:
+                super().serve()
+        finally:
+            self.leave()
+
+    def leave(self):
+        with Counts.lock:
+            Counts.now -= self.inside
+            self.inside = False
+
+    def do_user(self, rest):
+        self.name = self.server.user
+        return super().do_user(self.name)
+
+    def do_retr(self, rest):
+        time.sleep(0.2)
+        return super().do_retr(rest)
+
+    def do_quit(self, rest):
+        self.leave()
+        return super().do_quit(rest)
+
+
+FOUR = ("ana", "bia", "caio", "davi")
+
+
+@pytest.fixture
+def crowd(odd, client, monkeypatch):
+    """Four accounts at one server."""
+    for name, value in (("most", 99), ("now", 0), ("peak", 0), ("turned", 0)):
+        monkeypatch.setattr(Counts, name, value)
+    # None of them waits for the box of another.
+    monkeypatch.setattr(Counts, "take_box", lambda s: True)
+    server = odd(Counts, letters(2), sasl=())
+    m = client()
+    for name in FOUR:
+        m.account(name, at=server, user=name, keep="yes", patience=0,
+                  deliver="maildir:%s/%s" % (m.home, name))
+    return server, m
+
+
+@pytest.mark.core
+def test_so_many_connections_at_most(crowd):
+    """The least that is said of the server counts for all its accounts."""
+    _, m = crowd
+    m.account("bia", max_connections=3).account("davi", max_connections=2)
+    m.collect(seconds=60)
+    assert Counts.peak == 2
+    assert all(len(m.files(name)) == 2 for name in FOUR)
+
+
+@pytest.mark.core
+def test_as_many_connections_as_accounts(crowd):
+    _, m = crowd
+    m.account("ana", max_connections=9)
+    m.collect(seconds=60)
+    assert Counts.peak == 4
+
+
+@pytest.mark.core
+def test_connections_that_a_server_bears_are_learned(crowd):
+    """Each run turns some away, until all know."""
+    server, m = crowd
+    Counts.most = 2
+    turned = []
+    for _ in range(5):
+        Counts.turned = 0
+        m.collect(seconds=60)
+        turned.append(Counts.turned)
+    assert turned[0] >= 2 and turned[-1] == 0, turned
+    assert all(len(m.files(name)) == 2 for name in FOUR)
+    m.record("UPDATE account SET crowd_until = 1")
+    Counts.turned = 0
+    m.collect(seconds=60)
+    assert Counts.turned != 0
 
 
 def no_word(session):

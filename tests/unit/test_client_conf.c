@@ -1,5 +1,6 @@
 /* The client's configuration: what is taken, what follows, and what is said
  * about what is not taken. */
+#include <limits.h>
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -152,6 +153,7 @@ everything_has_a_default(void **state)
 	assert_int_equal(a->session_timeout, 7200);
 	assert_int_equal(a->interval, 300);
 	assert_int_equal(a->patience, 120);
+	assert_int_equal(a->max_connections, UINT_MAX);
 	assert_true(a->max_size == UINT64_MAX);
 	assert_int_equal(a->line, 1);
 	assert_string_equal(warned, "");
@@ -172,7 +174,7 @@ everything_can_be_said(void **state)
 	    "client_certificate = '/etc/c.pem' client_key = 'keys/k.pem'\n"
 	    "proxy = 'socks5://u:p@[::1]:1080' timeout = 90\n"
 	    "session_timeout = 1d interval = 1h max_size = 10M\n"
-	    "patience = 0\n"
+	    "patience = 0 max_connections = 3\n"
 	    "}\n");
 	char path[128];
 
@@ -198,6 +200,7 @@ everything_can_be_said(void **state)
 	assert_int_equal(a->session_timeout, 24 * 3600);
 	assert_int_equal(a->interval, 3600);
 	assert_int_equal(a->patience, 0);
+	assert_int_equal(a->max_connections, 3);
 	assert_true(a->max_size == 10 << 20);
 }
 
@@ -586,6 +589,9 @@ static void
 numbers_have_ranges(void **state)
 {
 	static const char *const rows[][2] = {
+		{ "max_connections = 0",
+		    "2: max_connections = \"0\" is no number; write 1 or "
+		    "more" },
 		{ "port = 0", "2: port = \"0\"" NO_PORT },
 		{ "port = 65536", "2: port = \"65536\"" NO_PORT },
 		{ "port = pop3", "2: port = \"pop3\"" NO_PORT },

@@ -232,6 +232,8 @@ test_account(void **state)
 	a.refused_mark = 65535;
 	a.auth_below = 20;
 	a.auth_below_until = 12;
+	a.crowd = 3;
+	a.crowd_until = 13;
 	strcpy(a.refused_why, "it said \"never\"");
 	a.tried_at = 4;
 	a.collected_at = 5;
@@ -283,6 +285,8 @@ test_migration(void **state)
 	    "ALTER TABLE account DROP COLUMN refused_why;"
 	    "ALTER TABLE account DROP COLUMN auth_below;"
 	    "ALTER TABLE account DROP COLUMN auth_below_until;"
+	    "ALTER TABLE account DROP COLUMN crowd;"
+	    "ALTER TABLE account DROP COLUMN crowd_until;"
 	    "PRAGMA user_version = 1");
 	s = open_it(false);
 	a = account_of(s, "casa");

@@ -34,6 +34,7 @@ struct account {
 	unsigned session_timeout; /* seconds, the whole session */
 	unsigned interval;        /* seconds, the daemon's */
 	unsigned patience;        /* seconds, with a server that says "later" */
+	unsigned max_connections; /* to its server; UINT_MAX: any */
 	uint64_t max_size;        /* octets; UINT64_MAX: any */
 	unsigned line;            /* of the file, for messages */
 };

@@ -1,6 +1,7 @@
 #include "client/conf/client_conf.h"
 
 #include <confuse.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -60,6 +61,7 @@ static const struct setting settings[] = {
 	{ "session_timeout", AT(session_timeout), value_week, NUMBER },
 	{ "interval", AT(interval), value_year, NUMBER },
 	{ "patience", AT(patience), value_patience, NUMBER },
+	{ "max_connections", AT(max_connections), value_count, NUMBER },
 	{ "max_size", AT(max_size), value_size, NUMBER },
 };
 
@@ -149,6 +151,7 @@ account_start(void)
 		.session_timeout = 2 * 3600,
 		.interval = 5 * 60,
 		.patience = 2 * 60,
+		.max_connections = UINT_MAX,
 		.max_size = UINT64_MAX,
 	};
 }
@@ -339,6 +342,9 @@ static const struct conf_synonym synonyms[] = {
 	{ "intervalo", "interval" },
 	{ "paciencia", "patience" },
 	{ "paci\u00eancia", "patience" },
+	{ "connections", "max_connections" },
+	{ "max_conexoes", "max_connections" },
+	{ "maximo_de_conexoes", "max_connections" },
 	{ "limit", "max_size" },
 	{ "size_limit", "max_size" },
 	{ "maximum_size", "max_size" },

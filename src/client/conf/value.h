@@ -36,6 +36,7 @@ value_parse value_port;     /* uint16_t */
 value_parse value_security; /* enum security */
 value_parse value_keep;     /* int64_t */
 value_parse value_size;     /* uint64_t */
+value_parse value_count;    /* unsigned, not 0 */
 /* unsigned: seconds, from one to a day, a week, a year. */
 value_parse value_day;
 value_parse value_week;

@@ -149,3 +149,18 @@ value_size(const struct value_place *place, const char *name, void *field,
 	*(uint64_t *)field = v;
 	return E_OK;
 }
+
+enum err
+value_count(const struct value_place *place, const char *name, void *field,
+    const char *value, struct errbuf *eb)
+{
+	char shown[VALUE_SHOWN];
+	uint32_t v;
+
+	if (!str_to_u32((struct slice){ value, strlen(value) }, &v) || v == 0)
+		return err_set(eb, E_CONFIG,
+		    _("%s = \"%s\" is no number; write 1 or more"), name,
+		    value_shown(shown, value));
+	*(unsigned *)field = v;
+	return E_OK;
+}

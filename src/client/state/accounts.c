@@ -48,6 +48,8 @@ get_account(struct query *q, struct state_account *a)
 	a->no_uidl_until = query_get(q);
 	a->auth_below = (int)query_get(q);
 	a->auth_below_until = query_get(q);
+	a->crowd = (unsigned)query_get(q);
+	a->crowd_until = query_get(q);
 	/* Of a record of version 1 it is not known. */
 	a->foreign =
 	    language[0] != '\0' && strcmp(language, words_language()) != 0;
@@ -267,5 +269,7 @@ state_account_save(
 	query_add(&q, a->no_uidl_until);
 	query_add(&q, a->auth_below);
 	query_add(&q, a->auth_below_until);
+	query_add(&q, a->crowd);
+	query_add(&q, a->crowd_until);
 	return query_run(&q, eb);
 }

@@ -90,6 +90,11 @@ static const char *const steps[] = {
 	" auth_below INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE account ADD COLUMN"
 	" auth_below_until INTEGER NOT NULL DEFAULT 0;",
+
+	"ALTER TABLE account ADD COLUMN"
+	" crowd INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN"
+	" crowd_until INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

@@ -53,6 +53,10 @@ struct state_account {
 	 * those below that rank are used (sasl.h). */
 	int64_t auth_below_until;
 	int auth_below;
+	/* It turned one more away: until when no more sessions are begun than
+	 * so many, of all accounts at its server. */
+	int64_t crowd_until;
+	unsigned crowd;
 	int64_t not_before; /* LOGIN-DELAY */
 	/* A sign-in that the server refused: when (0: none), a mark to know it
 	 * by (session/refusal.c), and what was said; empty if that was said in
