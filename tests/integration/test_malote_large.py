@@ -53,6 +53,9 @@ class Endless:
                 s.sendall(b"+OK\r\nUIDL\r\nTOP\r\nUSER\r\nPIPELINING\r\n.\r\n")
             elif verb == b"STAT":
                 s.sendall(b"+OK %d %d\r\n" % (n, n * self.size))
+            elif verb in (b"LIST", b"UIDL") and b" " in line:
+                s.sendall(b"+OK 1 %s\r\n" % (
+                    b"large" if verb == b"UIDL" else b"%d" % self.size))
             elif verb == b"LIST":
                 s.sendall(b"+OK\r\n" + b"1 %d\r\n" % self.size * n + b".\r\n")
             elif verb == b"UIDL":
