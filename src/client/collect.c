@@ -103,9 +103,25 @@ find_turn(const struct generation *g, const char *name)
 	return t != NULL && t->run != NULL ? t : NULL;
 }
 
+/* A run that another malote, or a stop, did not let happen says nothing of how
+ * things are. */
+static bool
+has_run(enum outcome o)
+{
+	return o != OUTCOME_LOCKED && o != OUTCOME_STOPPED;
+}
+
+/* Of a run that ends: a failure that goes on was said by the one before. */
+static void
+note_change(struct turn *t, const struct visit_result *result)
+{
+	if (has_run(result->outcome) &&
+	    outcome_exit_code(result->outcome) != run_exit_before(t->run))
+		report_change(t->g->set->report, t->index, result);
+}
+
 /* A failure that goes on is said once; but whoever has changed the
- * configuration because of it hears whether that has helped.  A run that another
- * malote, or a stop, did not let happen says nothing of how things are. */
+ * configuration because of it hears whether that has helped. */
 static void
 note_condition(struct turn *t, const struct visit_result *result)
 {
@@ -113,7 +129,7 @@ note_condition(struct turn *t, const struct visit_result *result)
 	struct turn *now = find_turn(t->g->c->newest, t->account->name);
 	bool awaited = t->reloaded && !exit_code_passes(outcome_exit_code(o));
 
-	if (o == OUTCOME_LOCKED || o == OUTCOME_STOPPED)
+	if (!has_run(o))
 		return;
 	t->reloaded = false;
 	if (o == t->condition && !awaited)
@@ -133,6 +149,8 @@ turn_over(void *arg, const struct visit_result *result)
 	report_over(t->g->set->report, t->index, result);
 	if (c->o->daemon)
 		note_condition(t, result);
+	else if (c->o->changes)
+		note_change(t, result);
 	if (c->held != NULL)
 		c->held[t->index] = result->outcome == OUTCOME_HELD;
 	t->state = TURN_OVER;

@@ -30,7 +30,8 @@ struct collect_options {
 	bool accept;   /* what has changed is right */
 	bool insist;   /* a sign-in that was refused is tried again */
 	bool trace;
-	bool daemon; /* again and again, each account at its interval */
+	bool changes; /* says what is otherwise than after the last run */
+	bool daemon;  /* again and again, each account at its interval */
 	/* The daemon's, after SIGHUP: what is to be collected from now on.
 	 * NULL: the configuration cannot be used, which has been said. */
 	struct collect_set *(*reload)(void *arg);

@@ -27,7 +27,7 @@ enum { PATH = 4096 };
 
 struct options {
 	char conf[PATH], state[PATH];
-	bool json, quiet, verbose, accept;
+	bool json, quiet, changes, verbose, accept;
 };
 
 static void
@@ -52,6 +52,7 @@ usage(FILE *to)
 		"  --state FOLDER  instead of ~/.local/state/malote\n"
 		"  --json          reports as JSON\n"
 		"  -q, --quiet     says nothing but what failed\n"
+		"  --changes       says only what is otherwise than before\n"
 		"  -v, --verbose   shows the dialogue, without passwords\n"
 		"  --version, --help\n"
 		"\n"
@@ -105,6 +106,7 @@ parse_options(struct options *o, int argc, char **argv)
 		{ "state", required_argument, NULL, 's' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "quiet", no_argument, NULL, 'q' },
+		{ "changes", no_argument, NULL, 'C' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -117,6 +119,7 @@ parse_options(struct options *o, int argc, char **argv)
 		case 'a': o->accept = true; break;
 		case 'j': o->json = true; break;
 		case 'q': o->quiet = true; break;
+		case 'C': o->quiet = o->changes = true; break;
 		case 'v': o->verbose = true; break;
 		case 'c':
 			if (!set_path(o->conf, optarg))
@@ -295,7 +298,7 @@ kind_of_report(const struct options *o, bool daemon)
 {
 	if (o->json)
 		return REPORT_JSON;
-	if (daemon)
+	if (daemon || o->changes)
 		return REPORT_CHANGES;
 	if (o->quiet)
 		return REPORT_QUIET;
@@ -315,6 +318,7 @@ command_collect(struct request *q, struct collect_set **set)
 		 * terminal. */
 		.insist = isatty(STDIN_FILENO) || o->accept,
 		.trace = o->verbose,
+		.changes = o->changes && !o->json,
 	};
 	bool *held = calloc((*set)->conf.n + 1, sizeof(*held));
 	struct errbuf eb;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,6 +45,7 @@ struct run {
 	struct record record;
 	struct visit *visit;
 	struct visit_result result; /* of all its sessions */
+	int exit_before;            /* see run_exit_before() */
 	unsigned tries, waited;     /* of asking again later; seconds */
 	bool ended;                 /* before it had a session */
 	bool reconnected, only_troubled;
@@ -370,6 +372,7 @@ record_read(struct storer_job *job)
 		.troubles = job->troubles,
 		.n_troubles = job->n_troubles,
 	};
+	run->exit_before = a->exit_code;
 	if (run->stopping)
 		job->err = E_CLOSED;
 	if (job->err != E_OK) {
@@ -457,6 +460,7 @@ run_begin(struct run *run)
 
 	run->result = (struct visit_result){ .outcome = OUTCOME_OK };
 	strcpy(run->result.tls, "none");
+	run->exit_before = EX_OK;
 	run->tries = run->waited = 0;
 	run->ended = false;
 	run->reconnected = run->only_troubled = false;
@@ -502,6 +506,12 @@ run_go_on(struct ev_loop *loop, ev_timer *w, int revents)
 	} else {
 		run_visit(run);
 	}
+}
+
+int
+run_exit_before(const struct run *run)
+{
+	return run->exit_before;
 }
 
 bool

@@ -48,6 +48,8 @@ void run_free(struct run *run); /* not between run_begin() and `done` */
 
 /* `done` may be called at once. */
 void run_begin(struct run *run);
+/* How the run before this one has ended, by the record: an exit code. */
+int run_exit_before(const struct run *run);
 /* It has a session, or is about to. */
 bool run_is_in_session(const struct run *run);
 /* Both between the two.  It ends well, and soon; `done` is called later. */

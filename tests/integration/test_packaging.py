@@ -1,15 +1,17 @@
 """What is installed besides the programs."""
 import json
 import os
+import re
 import shutil
 import subprocess
 
 import pytest
 
+import faults
 import hostile
 import malote
 from hostile import letters
-from server import TOP
+from server import TOP, wait_until
 
 pytestmark = malote.NEEDED
 PROGRAMS = os.path.dirname(malote.BINARY)
@@ -76,7 +78,7 @@ def test_where_they_go():
     with open(BUILD + "/packaging/malote.service") as f:
         start = [x for x in f.read().splitlines() if x.startswith("ExecStart")]
     assert start[0].startswith("ExecStart=/")
-    assert start[0].endswith("/bin/malote --quiet")
+    assert start[0].endswith("/bin/malote --changes")
 
 
 # What the unit takes for a failure.
@@ -89,15 +91,15 @@ def passes(code):
 
 def test_no_network_is_no_failure(client):
     m = client().account(at=hostile.free_port())
-    assert passes(m.collect("--quiet", status="bad").code)
+    assert passes(m.collect("--changes", status="bad").code)
     m.account(server="no-such-computer.invalid")
-    assert passes(m.collect("--quiet", status="bad").code)
+    assert passes(m.collect("--changes", status="bad").code)
 
 
 def test_later_is_no_failure(lie, client):
     server = lie(letters(1), greeting=b"-ERR [IN-USE] later\r\n")
     m = client().account(at=server, patience=0)
-    assert passes(m.collect("--quiet", status="bad").code)
+    assert passes(m.collect("--changes", status="bad").code)
 
 
 def test_what_a_person_has_to_mend_is_a_failure(lie, client):
@@ -106,9 +108,9 @@ def test_what_a_person_has_to_mend_is_a_failure(lie, client):
     m.account(keep="yes").collect()
     server.box.mails[:] = letters(30, 50, "other%d")
     m.account(keep="no")
-    assert not passes(m.collect("--quiet", status="bad").code), "held"
+    assert not passes(m.collect("--changes", status="bad").code), "held"
     m.account(password="wrong")
-    assert not passes(m.collect("--quiet", status="bad").code), "denied"
+    assert not passes(m.collect("--changes", status="bad").code), "denied"
 
 
 @pytest.mark.parametrize("first", ["away", "wrong"])
@@ -119,4 +121,52 @@ def test_a_failure_is_not_hidden_by_no_network(lie, client, first):
                 "wrong": {"at": lie(letters(1)), "password": "wrong"}}
     for name in (first, *accounts):
         m.account(name, **accounts[name])
-    assert m.collect("--quiet", status=None).code == malote.NOPERM
+    assert m.collect("--changes", status=None).code == malote.NOPERM
+
+
+# What the journal has of it.
+
+def said(m, status, *words):
+    return m.collect("--changes", *words, status=status).text
+
+
+def test_a_failure_that_goes_on_is_said_once(lie, client):
+    """And that it works again; what fails otherwise is another failure."""
+    server = lie(letters(1))
+    m = client().account(at=server, patience=0)
+    assert said(m, malote.OK) == ""
+    away = hostile.free_port()
+    m.account(port=away)
+    assert "127.0.0.1" in said(m, malote.UNAVAILABLE)
+    assert said(m, malote.UNAVAILABLE) == ""
+    m.account(at=server)
+    server.fault("STAT", faults.err("[SYS/TEMP] later"), times=2)
+    assert "later" in said(m, malote.TEMPFAIL)
+    assert said(m, malote.TEMPFAIL) == ""
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d casa: works again\n",
+                        said(m, malote.OK))
+    assert said(m, malote.OK) == ""
+
+
+def test_each_account_has_its_own_change(lie, client):
+    m = client().account(at=hostile.free_port(), patience=0)
+    said(m, malote.UNAVAILABLE)
+    m.account("new", at=hostile.free_port(), patience=0)
+    text = said(m, malote.UNAVAILABLE)
+    assert " new: " in text and " casa: " not in text
+
+
+def test_another_malote_is_no_change(lie, client):
+    server = lie(letters(1))
+    m = client().account(at=server, patience=0)
+    server.fault("STAT", faults.wait(1.5))
+    other = m.start("collect", "--quiet")
+    wait_until(lambda: server.commands("STAT"))
+    assert said(m, malote.OK) == ""
+    other.wait()
+
+
+def test_what_a_person_has_seen_is_not_said_again(client):
+    m = client().account(at=hostile.free_port())
+    m.collect(status="bad")
+    assert said(m, malote.UNAVAILABLE) == ""

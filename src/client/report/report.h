@@ -20,7 +20,7 @@ struct report;
 
 enum report_kind {
 	REPORT_QUIET,   /* only what failed */
-	REPORT_CHANGES, /* only report_change(): for runs without end */
+	REPORT_CHANGES, /* only report_change(): for runs again and again */
 	REPORT_LINES,
 	REPORT_BARS,
 	REPORT_JSON,
@@ -47,7 +47,7 @@ void report_notice(struct report *r, size_t i, const char *words);
 void report_trace(struct report *r, size_t i, bool received, const char *line);
 void report_over(struct report *r, size_t i, const struct visit_result *result);
 
-/* Of a run without end: an account fails that did not before, or otherwise than
+/* Of runs again and again: an account fails that did not before, or otherwise than
  * before; or it works again.  With the time. */
 void report_change(
     struct report *r, size_t i, const struct visit_result *result);
