@@ -64,6 +64,9 @@ class Terminal:
                 os.execvpe(command[0], command, env)
             finally:
                 os._exit(127)
+        self.resize(columns, lines)
+
+    def resize(self, columns, lines):
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ,
                     struct.pack("4H", lines, columns, 0, 0))
 

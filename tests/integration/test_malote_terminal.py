@@ -409,3 +409,87 @@ def test_nothing_moves_elsewhere(lie, client):
     for word in ("--json", "--quiet", "--verbose", "--accept"):
         text = m.collect(word).text
         assert "listing" not in text and "\r" not in text
+
+
+# A terminal that is made narrower.
+
+class Wrapping:
+    """A screen that wraps its lines anew when its width changes, as most
+    terminals do; it knows no more than bars need."""
+
+    def __init__(self, columns):
+        self.columns = columns
+        self.lines = [""]
+        self.y = self.x = 0   # a line, and a place in it: not yet wrapped
+
+    def feed(self, octets):
+        for part in re.findall(r"\x1b\[\d*[A-Z]|[^\x1b]", octets.decode()):
+            if part[0] == "\x1b":
+                self.escape(part[-1], int(part[2:-1] or 1))
+            elif part == "\r":
+                self.x -= self.x % self.columns
+            elif part == "\n":
+                self.down()
+            else:
+                line = self.lines[self.y].ljust(self.x)
+                self.lines[self.y] = line[:self.x] + part + line[self.x + 1:]
+                self.x += 1
+
+    def down(self):
+        behind = self.x + self.columns
+        if behind - behind % self.columns < len(self.lines[self.y]):
+            self.x = behind
+            return
+        self.x %= self.columns
+        self.y += 1
+        if self.y == len(self.lines):
+            self.lines.append("")
+
+    def up(self):
+        if self.x >= self.columns:
+            self.x -= self.columns
+        elif self.y > 0:
+            self.y -= 1
+            rows = max(0, len(self.lines[self.y]) - 1) // self.columns
+            self.x += rows * self.columns
+
+    def escape(self, what, n):
+        line, end = self.lines[self.y], self.x - self.x % self.columns
+        end += self.columns
+        if what == "A":
+            for _ in range(n):
+                self.up()
+        elif what == "K":  # the line is wrapped there no more
+            self.lines[self.y:self.y + 1] = [line[:self.x]] + (
+                [line[end:]] if line[end:] else [])
+        elif what == "J":
+            self.lines[self.y:] = [line[:self.x]]
+
+    def words(self):
+        return [x.rstrip() for x in self.lines if x.strip()]
+
+
+@pytest.mark.parametrize("columns", [[40], [25, 100, 30]], ids=str)
+def test_a_terminal_is_made_narrower(lie, client, typist, columns):
+    """Nothing of the bars stays, and nothing goes that was above them."""
+    m = client()
+    for i in range(3):
+        server = lie(letters(8, i))
+        slow(server)
+        m.account("box%02d" % i, at=server,
+                  deliver="maildir:%s/mail%d" % (m.home, i))
+    t = typist(m, "collect")
+    screen, fed = Wrapping(80), 0
+    screen.feed(b"".join(b"line %d\r\n" % i for i in range(9)))
+    for width in columns:
+        t.expect(b"%")
+        t.resize(width, 25)
+        screen.feed(t.seen[fed:])
+        fed = len(t.seen)
+        screen.columns = width
+    assert t.wait() == 0
+    screen.feed(t.seen[fed:])
+    last = screen.words()
+    assert last[:9] == ["line %d" % i for i in range(9)]
+    assert not [x for x in last if "%" in x or "..." in x], last
+    assert len([x for x in last if "8 messages collected" in x]) == 3, last

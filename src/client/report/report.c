@@ -68,11 +68,13 @@ screen_size(void)
 	return w;
 }
 
+/* The cursor rests where the first one begins: whatever the terminal does with
+ * them when it is made narrower, all of it is below. */
 static void
 wipe_bars(struct report *r)
 {
 	if (r->drawn != 0)
-		printf("\033[%zuA\r\033[J", r->drawn);
+		fputs("\r\033[J", stdout);
 	r->drawn = 0;
 }
 
@@ -89,9 +91,7 @@ report_draw(struct report *r)
 	if (r->kind != REPORT_BARS || r->held)
 		return;
 	w = screen_size();
-	if (r->drawn != 0)
-		printf("\033[%zuA", r->drawn);
-	/* No more than can be wiped, the cursor below them. */
+	/* No more than there is room for, and a line below them. */
 	for (size_t i = 0; i < r->conf->n && drawn + 1 < w.ws_row; i++) {
 		if (!r->v[i].running)
 			continue;
@@ -100,6 +100,8 @@ report_draw(struct report *r)
 		drawn++;
 	}
 	fputs("\033[J", stdout); /* there may have been more of them */
+	if (drawn != 0)
+		printf("\033[%zuA", drawn);
 	r->drawn = drawn;
 	fflush(stdout);
 }
