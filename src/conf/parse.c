@@ -55,6 +55,20 @@ nearest(const cfg_t *cfg, const char *name)
 	return best;
 }
 
+/* It is known, but within a section. */
+static bool
+is_of_section(const cfg_t *cfg, const char *name)
+{
+	const cfg_opt_t *o = cfg->opts;
+
+	while (o->name != NULL && strcmp(o->name, grammar_now->section) != 0)
+		o++;
+	for (o = o->name != NULL ? o->subopts : o; o->name != NULL; o++)
+		if (o->validcb != on_unknown && strcmp(o->name, name) == 0)
+			return true;
+	return false;
+}
+
 static void
 unknown(const cfg_t *cfg, const char *name)
 {
@@ -66,7 +80,11 @@ unknown(const cfg_t *cfg, const char *name)
 	snprintf(lower, sizeof(lower), "%s", name);
 	for (char *p = lower; *p != '\0'; p++)
 		*p = str_lower1(*p);
-	if ((like = nearest(cfg, lower)) != NULL)
+	if (!in_section && is_of_section(cfg, lower))
+		conf_error(text_now, (unsigned)cfg->line,
+		    _("%s stands outside of a block %s; move it into one"),
+		    shown, grammar_now->section);
+	else if ((like = nearest(cfg, lower)) != NULL)
 		conf_error(text_now, (unsigned)cfg->line,
 		    _("there is no setting %s; did you mean %s?"), shown, like);
 	else if (in_section)

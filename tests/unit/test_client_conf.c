@@ -502,7 +502,11 @@ bad_text_is_named_with_its_line(void **state)
 	(void)state;
 	expect_each_refused(rows);
 	expect_refused("port = 3\n",
-	    "1: there is no setting port; malote.conf(5) lists them");
+	    "1: port stands outside of a block account; move it into one");
+	expect_refused("Server = x\n",
+	    "1: Server stands outside of a block account; move it into one");
+	expect_refused("colour = blue\n",
+	    "1: there is no setting colour; malote.conf(5) lists them");
 	expect_refused("account {\n}\n",
 	    "1: missing title for section 'account'; write account \"NAME\" "
 	    "{ ... }");
