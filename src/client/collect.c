@@ -1,6 +1,7 @@
 #include "client/collect.h"
 
 #include <ev.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,23 +187,34 @@ is_maildrop_busy(const struct turn *t)
 	return false;
 }
 
+static bool
+is_same_server(const struct turn *t, const struct account *a)
+{
+	return t->run != NULL && strcasecmp(t->account->server, a->server) == 0;
+}
+
 /* See run_env. */
-static unsigned
+static struct run_others
 others_there(void *arg, size_t index)
 {
 	const struct generation *mine = arg;
-	const struct account *a = &mine->set->conf.v[index];
-	unsigned n = 0;
+	const struct turn *me = &mine->v[index];
+	struct run_others others = { .crowd = UINT_MAX };
 
 	for (const struct generation *g = mine->c->newest; g != NULL;
 	     g = g->older)
-		for (size_t i = 0; i < g->set->conf.n; i++)
-			n +=
-			    g->v[i].state == TURN_RUNS &&
-			    g->v[i].run != mine->v[index].run &&
-			    run_is_in_session(g->v[i].run) &&
-			    strcasecmp(g->v[i].account->server, a->server) == 0;
-	return n;
+		for (size_t i = 0; i < g->set->conf.n; i++) {
+			const struct turn *t = &g->v[i];
+
+			if (t == me || !is_same_server(t, me->account))
+				continue;
+			others.any = true;
+			others.n +=
+			    t->state == TURN_RUNS && run_is_in_session(t->run);
+			if (run_crowd(t->run) < others.crowd)
+				others.crowd = run_crowd(t->run);
+		}
+	return others;
 }
 
 static void

@@ -46,9 +46,10 @@ struct run {
 	struct visit *visit;
 	struct visit_result result; /* of all its sessions */
 	int exit_before;            /* see run_exit_before() */
+	unsigned crowd;             /* see run_crowd() */
 	unsigned tries, waited;     /* of asking again later; seconds */
 	bool ended;                 /* before it had a session */
-	bool reconnected, only_troubled;
+	bool reconnected, only_troubled, turned_away_alone;
 	bool stopping;
 	ev_timer timer; /* to go on at */
 };
@@ -141,16 +142,25 @@ run_failed(struct run *run, enum outcome o, const char *words)
 
 /* ---- so many connections to a server ---- */
 
+/* It may only have been busy, so that it is remembered for a short time, and for
+ * a long one if it comes again. */
+static void
+set_crowd(struct run *run, unsigned n)
+{
+	struct state_account *a = &run->record.account;
+
+	run->crowd = a->crowd = n;
+	a->crowd_until =
+	    time(NULL) + (a->crowd_until != 0 ? REMEMBER : REMEMBER_FIRST);
+}
+
 /* As the person has said for any account there, or as it was learned. */
 static unsigned
 most_there(const struct run *run)
 {
-	const struct state_account *a = &run->record.account;
 	const struct client_conf *conf = run->env->conf;
-	unsigned most = UINT_MAX;
+	unsigned most = run->crowd;
 
-	if (a->crowd_until > time(NULL))
-		most = a->crowd;
 	for (size_t i = 0; i < conf->n; i++)
 		if (conf->v[i].max_connections < most &&
 		    strcasecmp(conf->v[i].server, run->account->server) == 0)
@@ -158,25 +168,35 @@ most_there(const struct run *run)
 	return most;
 }
 
-static unsigned
+static struct run_others
 others_there(const struct run *run)
 {
 	return run->env->others_there(run->env->arg, run->index);
 }
 
-/* It bears the others, and not this one.  It may only have been busy, so that it
- * is remembered for a short time, and for a long one if it comes again. */
-static void
+static bool
+has_room(struct run *run)
+{
+	struct run_others others = others_there(run);
+
+	if (others.crowd < run->crowd)
+		set_crowd(run, others.crowd);
+	return others.n < most_there(run);
+}
+
+/* The server has turned this one away.  False: not for the others.  They may have
+ * been there, and be over by now: so it is tried once more without them. */
+static bool
 learn_crowd(struct run *run)
 {
-	struct state_account *a = &run->record.account;
-	unsigned n = others_there(run);
-	int64_t now = time(NULL);
+	struct run_others others = others_there(run);
+	bool first_alone = others.any && !run->turned_away_alone;
 
-	if (a->crowd_until <= now || n < a->crowd)
-		a->crowd = n;
-	a->crowd_until =
-	    now + (a->crowd_until != 0 ? REMEMBER : REMEMBER_FIRST);
+	run->turned_away_alone = others.n == 0;
+	if (others.n == 0)
+		return first_alone;
+	set_crowd(run, others.n < run->crowd ? others.n : run->crowd);
+	return true;
 }
 
 /* ---- sessions ---- */
@@ -219,7 +239,7 @@ run_visit(struct run *run)
 	};
 	struct errbuf eb;
 
-	if (others_there(run) >= most_there(run)) {
+	if (!has_room(run)) {
 		run_go_on_in(run, ROOM_PAUSE);
 		return;
 	}
@@ -342,9 +362,8 @@ run_visit_ended(struct run *run)
 	} else if (again) {
 		run->reconnected = !learned;
 		run_visit(run);
-	} else if (run->result.turned_away && others_there(run) != 0) {
+	} else if (run->result.turned_away && learn_crowd(run)) {
 		/* One of ours will end; patience is not for that. */
-		learn_crowd(run);
 		run_pause(run, jittered(delays[0]));
 	} else if (run->result.outcome == OUTCOME_BUSY && try_later(run)) {
 		return;
@@ -373,6 +392,7 @@ record_read(struct storer_job *job)
 		.n_troubles = job->n_troubles,
 	};
 	run->exit_before = a->exit_code;
+	run->crowd = a->crowd_until > time(NULL) ? a->crowd : UINT_MAX;
 	if (run->stopping)
 		job->err = E_CLOSED;
 	if (job->err != E_OK) {
@@ -464,6 +484,7 @@ run_begin(struct run *run)
 	run->tries = run->waited = 0;
 	run->ended = false;
 	run->reconnected = run->only_troubled = false;
+	run->turned_away_alone = false;
 	report_began(env->report, run->index);
 	if ((e = run_take_locks(run, &eb)) != E_OK) {
 		run_failed(
@@ -514,6 +535,12 @@ run_exit_before(const struct run *run)
 	return run->exit_before;
 }
 
+unsigned
+run_crowd(const struct run *run)
+{
+	return run->crowd;
+}
+
 bool
 run_is_in_session(const struct run *run)
 {
@@ -556,6 +583,7 @@ run_new(const struct run_env *env, size_t index, run_done *done, void *arg)
 		.done = done,
 		.arg = arg,
 		.lock = { -1, -1 },
+		.crowd = UINT_MAX,
 	};
 	ev_init(&run->timer, run_go_on);
 	run->timer.data = run;

@@ -20,6 +20,13 @@ struct report;
 struct visit_result;
 struct run;
 
+/* Of other runs at the server of an account. */
+struct run_others {
+	bool any;       /* there is one, whatever it does now */
+	unsigned n;     /* sessions that are open */
+	unsigned crowd; /* the least that run_crowd() says */
+};
+
 /* What all runs share; borrowed as long as there is one. */
 struct run_env {
 	struct ev_loop *loop;
@@ -31,9 +38,7 @@ struct run_env {
 	bool accept;           /* what has changed is right */
 	bool insist;           /* what was refused is tried again */
 	bool trace;
-	/* How many sessions of other runs are open at the server of that
-	 * account? */
-	unsigned (*others_there)(void *arg, size_t index);
+	struct run_others (*others_there)(void *arg, size_t index);
 	void *arg;
 };
 
@@ -50,6 +55,9 @@ void run_free(struct run *run); /* not between run_begin() and `done` */
 void run_begin(struct run *run);
 /* How the run before this one has ended, by the record: an exit code. */
 int run_exit_before(const struct run *run);
+/* So many sessions does its server bear, of all accounts there, as far as it was
+ * learned by this one; UINT_MAX: it was not. */
+unsigned run_crowd(const struct run *run);
 /* It has a session, or is about to. */
 bool run_is_in_session(const struct run *run);
 /* Both between the two.  It ends well, and soon; `done` is called later. */

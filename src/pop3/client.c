@@ -12,30 +12,35 @@
 
 enum { CAPA_OCTETS = 64 * 1024, STRAY_LINES = 64 };
 
+enum answer {
+	ANSWER_LINE,
+	ANSWER_SURE,  /* the same: all servers know the command, so that another
+	               * line is no refusal in words of their own */
+	ANSWER_LINES, /* more than one, when it is OK */
+};
+
 static const struct {
 	const char *name;
-	bool multi_line; /* when it is OK */
-	bool known;      /* to all servers, and nothing like a message comes of
-	                  * it: it is answered as POP3 has it */
+	enum answer answer;
 } commands[] = {
-	[POP3_CMD_GREETING] = { "greeting", false },
-	[POP3_CMD_CAPA] = { "CAPA", true },
-	[POP3_CMD_STLS] = { "STLS", false },
-	[POP3_CMD_USER] = { "USER", .known = true },
-	[POP3_CMD_PASS] = { "PASS", .known = true },
-	[POP3_CMD_APOP] = { "APOP", false },
-	[POP3_CMD_AUTH] = { "AUTH", false },
-	[POP3_CMD_STAT] = { "STAT", .known = true },
-	[POP3_CMD_LIST] = { "LIST", true },
-	[POP3_CMD_UIDL] = { "UIDL", true },
-	[POP3_CMD_TOP] = { "TOP", true },
-	[POP3_CMD_RETR] = { "RETR", true },
-	[POP3_CMD_DELE] = { "DELE", .known = true },
-	[POP3_CMD_RSET] = { "RSET", .known = true },
-	[POP3_CMD_NOOP] = { "NOOP", .known = true },
-	[POP3_CMD_QUIT] = { "QUIT", .known = true },
-	[POP3_CMD_LIST_ONE] = { "LIST", false },
-	[POP3_CMD_UIDL_ONE] = { "UIDL", false },
+	[POP3_CMD_GREETING] = { "greeting", ANSWER_LINE },
+	[POP3_CMD_CAPA] = { "CAPA", ANSWER_LINES },
+	[POP3_CMD_STLS] = { "STLS", ANSWER_LINE },
+	[POP3_CMD_USER] = { "USER", ANSWER_SURE },
+	[POP3_CMD_PASS] = { "PASS", ANSWER_SURE },
+	[POP3_CMD_APOP] = { "APOP", ANSWER_LINE },
+	[POP3_CMD_AUTH] = { "AUTH", ANSWER_LINE },
+	[POP3_CMD_STAT] = { "STAT", ANSWER_SURE },
+	[POP3_CMD_LIST] = { "LIST", ANSWER_LINES },
+	[POP3_CMD_UIDL] = { "UIDL", ANSWER_LINES },
+	[POP3_CMD_TOP] = { "TOP", ANSWER_LINES },
+	[POP3_CMD_RETR] = { "RETR", ANSWER_LINES },
+	[POP3_CMD_DELE] = { "DELE", ANSWER_SURE },
+	[POP3_CMD_RSET] = { "RSET", ANSWER_SURE },
+	[POP3_CMD_NOOP] = { "NOOP", ANSWER_SURE },
+	[POP3_CMD_QUIT] = { "QUIT", ANSWER_SURE },
+	[POP3_CMD_LIST_ONE] = { "LIST", ANSWER_LINE },
+	[POP3_CMD_UIDL_ONE] = { "UIDL", ANSWER_LINE },
 };
 
 const char *
@@ -185,7 +190,7 @@ ok_take(struct pop3_client *c, struct buf *in, struct slice line,
 			ev->count = 0;
 	}
 	ev->code = pop3_code_parse(&ev->text);
-	if (commands[ev->cmd].multi_line) {
+	if (commands[ev->cmd].answer == ANSWER_LINES) {
 		inside_begin(c, ev->cmd);
 		return;
 	}
@@ -228,7 +233,7 @@ may_stray(const struct pop3_client *c, const struct pop3_event *ev)
 {
 	if (!c->greeted || c->sasl_asked || c->in_mail)
 		return false;
-	return c->n_pending == 0 || commands[ev->cmd].known;
+	return c->n_pending == 0 || commands[ev->cmd].answer == ANSWER_SURE;
 }
 
 /* Passes over the line.  False: there are too many. */

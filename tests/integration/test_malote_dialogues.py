@@ -448,15 +448,15 @@ def test_as_many_connections_as_accounts(crowd):
 
 @pytest.mark.core
 def test_connections_that_a_server_bears_are_learned(crowd):
-    """Each run turns some away, until all know."""
+    """A run or two turn some away, until all know."""
     server, m = crowd
     Counts.most = 2
     turned = []
-    for _ in range(5):
+    while turned[-2:] != [0, 0] and len(turned) < 9:
         Counts.turned = 0
         m.collect(seconds=60)
         turned.append(Counts.turned)
-    assert turned[0] >= 2 and turned[-1] == 0, turned
+    assert turned[0] != 0 and turned[-1] == 0, turned
     assert all(len(m.files(name)) == 2 for name in FOUR)
     m.record("UPDATE account SET crowd_until = 1")
     Counts.turned = 0
