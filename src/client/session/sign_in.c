@@ -503,6 +503,7 @@ challenged(struct visit *v, const struct pop3_event *ev)
 {
 	struct sign_in *in = v->sign_in;
 
+	in->challenged = true;
 	if (v->result.outcome != OUTCOME_OK) {
 		visit_finish(v); /* it goes on, though we have cancelled */
 		return;
@@ -520,7 +521,6 @@ challenged(struct visit *v, const struct pop3_event *ev)
 		return;
 	}
 	in->first_open = false;
-	in->challenged = true;
 	visit_sent(v, pop3_client_answer(&v->pop3, &v->line.out, made(in)));
 }
 
