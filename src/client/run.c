@@ -29,6 +29,7 @@ enum {
 	ROOM_PAUSE = 1,            /* seconds until there may be room */
 	REMEMBER = 30 * 24 * 3600, /* the same, that there was none */
 	REMEMBER_FIRST = 24 * 3600,
+	CUTS_MAX = 8,
 };
 
 struct run {
@@ -50,6 +51,8 @@ struct run {
 	unsigned tries, waited;     /* of asking again later; seconds */
 	bool ended;                 /* before it had a session */
 	bool reconnected, only_troubled, turned_away_alone;
+	uint32_t later; /* messages that the last session has left */
+	unsigned cuts;  /* sessions that were cut, and had collected nothing */
 	bool stopping;
 	ev_timer timer; /* to go on at */
 };
@@ -343,13 +346,81 @@ try_later(struct run *run)
 	return true;
 }
 
+/* Another session, as soon as the server permits it (LOGIN-DELAY).  False: it
+ * does not within the account's patience. */
+static bool
+run_next(struct run *run)
+{
+	unsigned delay = run->result.login_delay;
+
+	if (delay == 0) {
+		run_visit(run);
+		return true;
+	}
+	if (run->waited + delay > run->account->patience)
+		return false;
+	if (run->result.outcome == OUTCOME_OK)
+		snprintf(run->result.words, sizeof(run->result.words), "%s",
+		    _("the server wants some time between two sign-ins"));
+	run_wait(run, delay);
+	return true;
+}
+
+static void
+say_what_waits(struct visit_result *r, const char *server)
+{
+	if (r->later != 0)
+		snprintf(r->words, sizeof(r->words),
+		    ngettext("%s ends long sessions: %u message waits for the "
+			     "next run",
+			"%s ends long sessions: %u messages wait for the "
+			"next run",
+			r->later),
+		    server, r->later);
+	else
+		snprintf(r->words, sizeof(r->words), "%s",
+		    _("a message that may have broken a session waits for the "
+		      "next run, as the server wants some time between two "
+		      "sign-ins"));
+}
+
+/* No other session is possible now. */
+static void
+leave_rest(struct run *run)
+{
+	struct visit_result *r = &run->result;
+
+	if (r->outcome == OUTCOME_OK) {
+		r->outcome = OUTCOME_LEFT;
+		say_what_waits(r, run->account->server);
+	}
+	run_over(run);
+}
+
+/* It was cut: may the run go on with a shorter session?  What was collected is
+ * not collected again, so that this ends. */
+static bool
+is_worth_it(struct run *run, const struct visit_result *r)
+{
+	if (!r->cut)
+		return false;
+	run->later = UINT32_MAX;
+	return r->tally.collected != 0 || ++run->cuts < CUTS_MAX;
+}
+
+/* A session that was cut is followed by one that is shorter; one that has ended
+ * well by another one as long as they leave less and less. */
 static void
 run_visit_ended(struct run *run)
 {
 	const struct visit_result *r = visit_result(run->visit);
 	/* There are only so many things to be learned. */
-	bool learned = r->learned;
+	bool learned = r->learned || is_worth_it(run, r);
 	bool again = r->again && (learned || !run->reconnected);
+	bool more = r->later != 0 && r->later < run->later;
+
+	if (r->later != 0)
+		run->later = r->later;
 
 	if (run->only_troubled)
 		add_troubled(run, r);
@@ -361,7 +432,11 @@ run_visit_ended(struct run *run)
 		run_over(run);
 	} else if (again) {
 		run->reconnected = !learned;
-		run_visit(run);
+		if (!run_next(run))
+			run_over(run);
+	} else if (more) {
+		if (!run_next(run))
+			leave_rest(run);
 	} else if (run->result.turned_away && learn_crowd(run)) {
 		/* One of ours will end; patience is not for that. */
 		run_pause(run, jittered(delays[0]));
@@ -369,7 +444,10 @@ run_visit_ended(struct run *run)
 		return;
 	} else if (run->result.troubled_left) {
 		run->only_troubled = true;
-		run_visit(run);
+		if (!run_next(run))
+			leave_rest(run);
+	} else if (run->result.later != 0) {
+		leave_rest(run);
 	} else {
 		run_over(run);
 	}
@@ -485,6 +563,8 @@ run_begin(struct run *run)
 	run->ended = false;
 	run->reconnected = run->only_troubled = false;
 	run->turned_away_alone = false;
+	run->later = UINT32_MAX;
+	run->cuts = 0;
 	report_began(env->report, run->index);
 	if ((e = run_take_locks(run, &eb)) != E_OK) {
 		run_failed(

@@ -96,11 +96,13 @@ class Box:
 class Hostile:
     def __init__(self, messages=(), mode="plain", context=None, user="user",
                  password="secret", capa=None, sasl=("PLAIN",), without=(),
-                 greeting=GREETING, pipelining="good", limit=None):
+                 greeting=GREETING, pipelining="good", limit=None,
+                 most=None):
         """mode: plain, stls, tls.  without: verbs that it does not know.
         pipelining: good; drop: what came with the first command in a segment
         is lost; swap: two replies change places.  limit: octets after which
-        a connection is cut; None: never."""
+        a connection is cut; most: RETR, TOP, DELE, QUIT of a session, which
+        the next one ends; None: never."""
         self.box = Box(list(messages))
         self.mode, self.context = mode, context
         self.user, self.password, self.token = user, password, "t0k3n"
@@ -109,6 +111,7 @@ class Hostile:
         self.without = set(without)
         self.greeting = greeting
         self.pipelining, self.limit = pipelining, limit
+        self.most = most
         self.faults, self.lines, self.errors = [], [], []
         self.clear_octets = b""   # what clients sent without TLS
         self.poured = 0           # octets that endless replies have sent

@@ -390,17 +390,6 @@ def test_nothing_is_wiped_that_was_there(lie, client, typist):
     assert last[-1].startswith("casa: 3 messages collected")
 
 
-def test_deletions_while_it_collects(lie, client, typist):
-    """What is stored goes while the rest is still to come."""
-    server = lie(letters(600), capa=["TOP", "UIDL", "USER"])
-    server.fault("DELE", faults.wait(0.02), times=faults.ALWAYS)
-    t = typist(client().account(at=server, keep="no"), "collect", columns=120)
-    assert t.wait() == 0
-    deleted = [int(x) for f in frames(t.seen) if f.startswith("casa [")
-               for x in re.findall(r"  (\d+) deleted", f)]
-    assert len(set(deleted)) >= 3 and deleted == sorted(deleted), deleted
-
-
 def test_nothing_moves_elsewhere(lie, client):
     """No word of it where no person looks; JSON is as it was."""
     server = lie(letters(3))

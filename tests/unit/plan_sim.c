@@ -52,6 +52,7 @@ struct sim {
 	int64_t now, keep;
 	int64_t braked;
 	bool late[MESSAGES]; /* contents that came under the brake */
+	bool all_first;      /* the last plan was misnamed */
 
 	/* This session. */
 	bool uidl, list, top, lie, crash, quit;
@@ -342,9 +343,11 @@ check_match(struct sim *s, size_t i)
 	unsigned content = content_at(s, i);
 
 	if (t->message < 0)
-		return t->action != PLAN_LEAVE && t->action != PLAN_DELETE
+		return t->action == PLAN_COLLECT || t->action == PLAN_IDENTIFY
 			   ? true
 			   : wrong(s, "left or deleted, of no row", content);
+	if (t->action == PLAN_VERIFY || (s->plan->misnamed && t->sure))
+		return true; /* it is not said yet */
 	if (s->row_content[t->message] != content)
 		return wrong(s, "taken for another", content);
 	if (t->action != PLAN_DELETE)
@@ -435,13 +438,34 @@ transfer(struct sim *s)
 
 	for (size_t i = 0; i < s->n_listed && i < end; i++) {
 		switch (s->plan->v[i].action) {
-		case PLAN_LEAVE: break;
+		case PLAN_LEAVE:
+		case PLAN_VERIFY: break;
 		case PLAN_DELETE: s->dele[i] = true; break;
 		case PLAN_COLLECT:
 		case PLAN_IDENTIFY:
 			if (!retrieve(s, i))
 				return false;
 		}
+	}
+	return true;
+}
+
+static bool
+verify(struct sim *s)
+{
+	for (size_t i = 0; i < s->n_listed; i++) {
+		struct identity id = identity_of(s, content_at(s, i));
+
+		if (s->plan->v[i].action != PLAN_VERIFY)
+			continue;
+		if (s->crash && one_in(s, 4))
+			return true;
+		if (s->lie)
+			id.header = digest_n(5, below(s, 3));
+		plan_verified(s->plan, i, s->top ? &id : NULL);
+		if (!check_match(s, i))
+			return false;
+		s->dele[i] = s->plan->v[i].action == PLAN_DELETE;
 	}
 	return true;
 }
@@ -502,14 +526,18 @@ session(struct sim *s, bool accept)
 		    .keep = s->keep,
 		    .max_size = UINT64_MAX,
 		    .braked = s->braked,
-		    .accepted = accept }) != E_OK)
+		    .accepted = accept,
+		    .verify_later = !s->all_first && one_in(s, 2) }) != E_OK)
 		return wrong(s, "no memory", 0);
 	answer(s);
 	plan_decide(s->plan);
 	good = check_plan(s);
 	save(s);
 	s->braked = s->plan->braked;
-	good = good && transfer(s);
+	good = good && transfer(s) && verify(s);
+	s->all_first = s->plan->misnamed;
+	if (s->plan->misnamed)
+		memset(s->dele, 0, sizeof(s->dele));
 	if (!s->crash) {
 		plan_end(s->plan);
 		s->braked = s->plan->braked;

@@ -67,11 +67,6 @@ speed_and_time_left_are_those_of_the_last_seconds(void **state)
 		pace_note(&pace, &p, s * 1000);
 	}
 	assert_in_range((int)pace.rate, 1000, 2000);
-	p.deleted = 2;
-	pace_note(&pace, &p, 20000);
-	assert_non_null(
-	    strstr(bar_text((char[BAR_LINE]){ 0 }, "casa", &pace, 20000, 100),
-		"  2 deleted"));
 }
 
 static void
@@ -151,7 +146,6 @@ no_line_is_too_wide(void **state)
 					.total = k % 2 != 0 ? 4000000000 : 0,
 					.octets = 999999999999,
 					.octets_total = 8e15,
-					.deleted = 7654321,
 				};
 				bar_text(text, names[k / 2], &pace, 86400000,
 				    columns);

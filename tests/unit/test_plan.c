@@ -773,6 +773,104 @@ test_held(void **state)
 	plan_free(p);
 }
 
+/* ---- what is only to be deleted is verified behind new mail ---- */
+
+static struct plan *
+run_later(size_t asked)
+{
+	struct plan_rules rules = {
+		.now = NOW, .max_size = MAX_SIZE, .verify_later = true
+	};
+	struct plan *p;
+
+	assert_int_equal(
+	    plan_new(&p, known, n_known, listed, n_listed, &rules), E_OK);
+	assert_int_equal(plan_ask(p), asked);
+	answer(p);
+	plan_decide(p);
+	return p;
+}
+
+static void
+test_verify_later(void **state)
+{
+	struct identity id = identity_n(1);
+	struct plan *p;
+
+	(void)state;
+	know(1, 100, 1);
+	know(2, 200, 2);
+	know(3, 300, 3);
+	list(1, 100, 1);
+	list(2, 200, 2);
+	list(4, 400, 4);
+	p = run_later(0);
+	EXPECT(p, 0, PLAN_VERIFY, 0);
+	EXPECT(p, 1, PLAN_VERIFY, 1);
+	EXPECT(p, 2, PLAN_COLLECT, -1);
+	assert_int_equal(known[0].where, MESSAGE_THERE);
+	plan_verified(p, 0, &id);
+	EXPECT(p, 0, PLAN_DELETE, 0);
+	assert_int_equal(known[0].where, MESSAGE_DELETING);
+	assert_int_equal(known[2].where, MESSAGE_THERE);
+	plan_verified(p, 1, NULL);
+	EXPECT(p, 1, PLAN_LEAVE, 1);
+	assert_int_equal(p->n_unsure, 1);
+	assert_int_equal(known[2].where, MESSAGE_GONE);
+	plan_free(p);
+}
+
+/* Names that have moved on to other messages: nothing is deleted, and what has
+ * gone is not said before all headers are known. */
+static void
+test_verify_misnamed(void **state)
+{
+	struct identity id = identity_n(2);
+	struct plan *p;
+
+	(void)state;
+	know(1, 100, 1);
+	know(2, 100, 2);
+	list(1, 100, 2);
+	p = run_later(0);
+	plan_verified(p, 0, &id);
+	assert_true(p->misnamed);
+	EXPECT(p, 0, PLAN_LEAVE, 0);
+	assert_int_equal(known[0].where, MESSAGE_THERE);
+	assert_int_equal(known[1].where, MESSAGE_THERE);
+	plan_free(p);
+	p = run(0, 1);
+	EXPECT(p, 0, PLAN_DELETE, 1);
+	assert_int_equal(known[0].where, MESSAGE_GONE);
+	plan_free(p);
+}
+
+/* A session ended among the headers: those that have come are not asked for
+ * again, and nothing else is decided. */
+static void
+test_remember(void **state)
+{
+	struct identity id = identity_n(1);
+	struct plan *p;
+
+	(void)state;
+	for (unsigned i = 1; i <= 3; i++) {
+		know(i, 0, i);
+		list(i, 100 * i, i);
+	}
+	p = make(KEEP_ALWAYS, 0, false);
+	assert_int_equal(plan_ask(p), 3);
+	plan_header(p, 0, &id);
+	plan_remember(p);
+	assert_true(p->dirty[0] && !p->dirty[1]);
+	assert_int_equal(known[0].size, 100);
+	assert_int_equal(known[1].where, MESSAGE_THERE);
+	plan_free(p);
+	p = make(KEEP_ALWAYS, 0, false);
+	assert_int_equal(plan_ask(p), 2);
+	plan_free(p);
+}
+
 /* ---- the brake ---- */
 
 struct change {
@@ -1354,6 +1452,9 @@ main(void)
 		TEST(test_due_unsure),
 		TEST(test_deleting),
 		TEST(test_held),
+		TEST(test_verify_later),
+		TEST(test_verify_misnamed),
+		TEST(test_remember),
 		TEST(test_brake),
 		TEST(test_brake_is_for_deleting),
 		TEST(test_brake_lasts),

@@ -220,6 +220,10 @@ test_account(void **state)
 	assert_string_equal(a.error, "");
 	a.braked = (int64_t)1 << 40;
 	a.sizes_lie = true;
+	a.cut_until = 18;
+	a.cut_commands = 19;
+	a.cut_octets = 20;
+	a.cut_met = true;
 	a.no_capa_until = 6;
 	a.no_top_until = 8;
 	a.no_recapa_until = 9;
@@ -287,6 +291,10 @@ test_migration(void **state)
 	    "ALTER TABLE account DROP COLUMN auth_below_until;"
 	    "ALTER TABLE account DROP COLUMN crowd;"
 	    "ALTER TABLE account DROP COLUMN crowd_until;"
+	    "ALTER TABLE account DROP COLUMN cut_until;"
+	    "ALTER TABLE account DROP COLUMN cut_commands;"
+	    "ALTER TABLE account DROP COLUMN cut_octets;"
+	    "ALTER TABLE account DROP COLUMN cut_met;"
 	    "PRAGMA user_version = 1");
 	s = open_it(false);
 	a = account_of(s, "casa");

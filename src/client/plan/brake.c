@@ -106,7 +106,8 @@ is_item_held(const struct plan *p, const struct plan_item *t)
 		       t->listed.size <= p->rules.max_size;
 	m = &p->known[t->message];
 	return plan_due(p, m) && plan_holds(p, m) &&
-	       (t->verified || plan_is_late(p, m));
+	       (t->verified || plan_is_verified_later(p, t) ||
+		   plan_is_late(p, m));
 }
 
 size_t

@@ -24,26 +24,37 @@ save_row(struct plan *p, size_t row, const struct message *m)
 /* The row gets the names that the message has now.  A session without unique-ids
  * does not take the old one away. */
 static void
+name_row(struct message *m, const struct listed *l)
+{
+	if (l->has_uid) {
+		m->has_uid = true;
+		m->uid = l->uid;
+	}
+	if (plan_sized(l))
+		m->size = l->size;
+	if (m->where == MESSAGE_GONE)
+		m->where = MESSAGE_THERE;
+	m->gone_at = 0;
+}
+
+static void
 settle_item(struct plan *p, struct plan_item *t)
 {
 	struct message m = p->known[t->message];
 	bool due = plan_due(p, &m);
 
-	if (t->listed.has_uid) {
-		m.has_uid = true;
-		m.uid = t->listed.uid;
-	}
-	if (plan_sized(&t->listed))
-		m.size = t->listed.size;
-	if (!due || m.where == MESSAGE_GONE)
+	name_row(&m, &t->listed);
+	if (!due)
 		m.where = MESSAGE_THERE;
-	m.gone_at = 0;
 	t->action = PLAN_LEAVE;
 	if (due && !plan_holds(p, &m)) {
 		if (t->verified) {
 			t->action = PLAN_DELETE;
 			p->n_back += p->known[t->message].where == MESSAGE_GONE;
 			m.where = MESSAGE_DELETING;
+		} else if (plan_is_verified_later(p, t)) {
+			t->action = PLAN_VERIFY;
+			p->own->pending++;
 		} else if (!plan_is_late(p, &m)) {
 			/* Else the next run asks: see is_sure_doubtful(). */
 			p->n_unsure++;
@@ -114,6 +125,7 @@ is_any_asked(const struct plan *p)
 void
 plan_decide(struct plan *p)
 {
+	p->own->decided = true;
 	if (is_any_asked(p))
 		plan_index_sort(&p->own->headers);
 	keep_sure(p);
@@ -146,4 +158,43 @@ plan_retrieved(struct plan *p, size_t i, const struct identity *id)
 	if (last)
 		mark_gone(p);
 	return known;
+}
+
+/* A message with the names of another: which one it is can only be told from
+ * all headers, so it stays among those that are pending. */
+void
+plan_verified(struct plan *p, size_t i, const struct identity *id)
+{
+	struct plan_item *t = &p->v[i];
+	const struct message *m = &p->known[t->message];
+
+	plan_header(p, i, id);
+	if (id != NULL && !digest_eq(id->header, m->identity.header)) {
+		t->action = PLAN_LEAVE;
+		p->misnamed = true;
+		return;
+	}
+	t->ask = true;
+	t->verified = id != NULL;
+	settle_item(p, t);
+	if (--p->own->pending == 0)
+		mark_gone(p);
+}
+
+void
+plan_remember(struct plan *p)
+{
+	if (p->own->decided || !is_any_asked(p))
+		return;
+	plan_index_sort(&p->own->headers);
+	for (size_t i = 0; i < p->n; i++) {
+		struct plan_item *t = &p->v[i];
+		struct message m;
+
+		if (!t->answered || t->sure || !plan_match_surely(p, t))
+			continue;
+		m = p->known[t->message];
+		name_row(&m, &t->listed);
+		save_row(p, (size_t)t->message, &m);
+	}
 }

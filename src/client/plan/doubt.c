@@ -104,7 +104,9 @@ is_sure_doubtful(
 	const struct message *m = &p->known[t->message];
 
 	return m->has_identity &&
-	       (s->changed > s->sure || (plan_due(p, m) && !is_held(p, m, s)));
+	       (s->changed > s->sure ||
+		   (plan_due(p, m) && !p->rules.verify_later &&
+		       !is_held(p, m, s)));
 }
 
 static bool

@@ -89,6 +89,23 @@ plan_match(struct plan *p, struct plan_item *t)
 	return false;
 }
 
+bool
+plan_match_surely(struct plan *p, struct plan_item *t)
+{
+	struct plan_key k = { .header = t->identity.header,
+		.size = t->listed.size };
+	const struct plan_key *found;
+
+	for (int step = 0; step <= STEP_SIZE_NONE; step++)
+		if (match_step(p, t, step))
+			return true;
+	/* The one that has the row's unique-id may be among those that have not
+	 * told who they are. */
+	found = plan_index_free(&p->own->headers, &k);
+	return found != NULL && !(p->own->row[found->row] & ROW_LISTED) &&
+	       match_step(p, t, STEP_RENAMED);
+}
+
 void
 plan_match_all(struct plan *p)
 {

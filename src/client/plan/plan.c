@@ -29,6 +29,13 @@ plan_is_late(const struct plan *p, const struct message *m)
 	return p->rules.braked != 0 && m->id >= p->rules.braked;
 }
 
+bool
+plan_is_verified_later(const struct plan *p, const struct plan_item *t)
+{
+	return p->rules.verify_later && t->sure && !t->ask &&
+	       p->known[t->message].has_identity;
+}
+
 /* ---- the record ---- */
 
 static void
@@ -75,6 +82,7 @@ meet_uid(struct plan *p, const struct plan_key *k, size_t n)
 	     at < x->n && memcmp(x->key[at].uid.v, k->uid.v, DIGEST_SIZE) == 0;
 	     at++) {
 		met = true;
+		p->own->row[x->key[at].row] |= ROW_LISTED;
 		if (p->own->row[x->key[at].row] & ROW_LIVE) {
 			live++;
 			row = x->key[at].row;

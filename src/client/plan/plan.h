@@ -7,7 +7,8 @@
  * is not here under that identity.
  *
  *	plan_new() .. plan_ask() .. plan_header() for each .. plan_decide()
- *	.. plan_retrieved() for each PLAN_IDENTIFY .. plan_end()
+ *	.. plan_retrieved() for each PLAN_IDENTIFY
+ *	.. plan_verified() for each PLAN_VERIFY .. plan_end()
  *
  * `known` is saved where it is dirty: right after plan_decide(), before any
  * RETR or DELE (a run that ends early then finds what the headers have told),
@@ -55,6 +56,8 @@ enum plan_action {
 	PLAN_IDENTIFY, /* RETR, as TOP failed, or said what is not known while
 	                * there is a record that it might be; then
 	                * plan_retrieved() */
+	PLAN_VERIFY,   /* it is here by its names, and due: TOP, and then
+	                * plan_verified() */
 	PLAN_DELETE,   /* it is here under that identity, and due: DELE */
 };
 
@@ -80,6 +83,9 @@ struct plan_rules {
 	uint64_t max_size; /* what is larger is not collected */
 	int64_t braked;    /* the brake of an earlier run: see struct plan */
 	bool accepted;     /* the person says that the change is right */
+	/* The headers of messages that are only due for deletion are not among
+	 * those of plan_ask(): new mail can be collected before them. */
+	bool verify_later;
 };
 
 struct plan_own;
@@ -94,7 +100,8 @@ struct plan {
 	 * none.  While it holds, no row becomes GONE.  It is on the disk before
 	 * any such row is. */
 	int64_t braked;
-	bool no_uid; /* the server has no unique-ids */
+	bool no_uid;   /* the server has no unique-ids */
+	bool misnamed; /* one to be verified has proved to be another */
 	uint32_t
 	    n_unsure; /* due for deletion, left as it could not be identified */
 	uint32_t n_back; /* to be deleted, though they had gone before */
@@ -124,5 +131,12 @@ bool plan_retrieved(struct plan *p, size_t i, const struct identity *id);
 void plan_end(struct plan *p);
 /* How many would be deleted now, or when they are stored, but for the brake. */
 size_t plan_n_held(const struct plan *p);
+/* After TOP of a PLAN_VERIFY; NULL: it failed.  `action` is PLAN_DELETE or
+ * PLAN_LEAVE now.  If it is `misnamed`, a plan without verify_later has to say
+ * what is what; nothing is marked as gone before that. */
+void plan_verified(struct plan *p, size_t i, const struct identity *id);
+/* The session ended before plan_decide(): keeps of the headers that have come
+ * which messages they name, so that they need not be asked for again. */
+void plan_remember(struct plan *p);
 
 #endif

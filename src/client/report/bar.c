@@ -100,11 +100,6 @@ add_amounts(
 		add(out, columns, text);
 	}
 	add(out, columns, report_size(size, p->octets));
-	if (p->deleted == 0)
-		return;
-	snprintf(text, sizeof(text),
-	    ngettext("%u deleted", "%u deleted", p->deleted), p->deleted);
-	add(out, columns, text);
 }
 
 static void

@@ -50,8 +50,7 @@ pace_note(struct pace *pace, const struct visit_progress *p, uint64_t now)
 		begin(pace, p, now);
 		return;
 	}
-	if (amount(p) != amount(before) || p->done != before->done ||
-	    p->deleted != before->deleted)
+	if (amount(p) != amount(before) || p->done != before->done)
 		pace->moved_at = now;
 	pace->progress = *p;
 	if (now - pace->sampled_at >= SAMPLE_MS)

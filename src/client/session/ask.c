@@ -19,6 +19,12 @@ enum {
 /* ---- sending ---- */
 
 bool
+ask_deletes_now(const struct visit *v)
+{
+	return v->conf.account->keep == 0 && v->plan->braked == 0;
+}
+
+bool
 ask_has_space(struct visit *v, uint64_t octets)
 {
 	struct errbuf eb;
@@ -38,14 +44,20 @@ ask_has_space(struct visit *v, uint64_t octets)
 	return false;
 }
 
-/* May one more command be sent that asks for so many octets? */
-static bool
-has_room(const struct visit *v, uint64_t octets)
+bool
+ask_has_room(const struct visit *v, uint64_t octets)
 {
 	if (v->pop3.n_pending == 0)
 		return true;
 	return v->pipelining && v->pop3.pending_octets < COMMANDS_MAX &&
 	       v->in_flight + octets <= IN_FLIGHT_MAX;
+}
+
+/* How many commands a new message costs: RETR, DELE. */
+static uint32_t
+cost(const struct visit *v)
+{
+	return ask_deletes_now(v) ? 2 : 1;
 }
 
 /* The next message to be asked for; SIZE_MAX: none. */
@@ -69,6 +81,11 @@ next_wanted(struct visit *v)
 		    v->items.v[i].progress != ITEM_IDLE ||
 		    v->items.v[i].last != (v->items.next >= p->n))
 			continue;
+		if (!budget_has(v, cost(v), it->listed.size)) {
+			v->items.v[i].progress = ITEM_DONE;
+			v->budget.later++;
+			continue;
+		}
 		if (ask_has_space(v, it->listed.size))
 			return i;
 		v->items.v[i].progress = ITEM_DONE;
@@ -94,7 +111,7 @@ send_retr(struct visit *v, size_t i)
 	    (destination_is_scouted(v) && is_scout_out(v)))
 		return false;
 	if (item->alone ? v->pop3.n_pending != 0
-			: !has_room(v, l->size) || batch_is_long(v))
+			: !ask_has_room(v, l->size) || batch_is_long(v))
 		return false;
 	if (v->pop3.n_pending != 0 && fence_is_alone(v))
 		return false;
@@ -112,22 +129,8 @@ send_retr(struct visit *v, size_t i)
 		v->items.next++;
 	v->in_flight += l->size;
 	v->n_asked++;
+	budget_take(v, cost(v), l->size);
 	fence_asked(v, i);
-	return true;
-}
-
-static bool
-send_dele(struct visit *v)
-{
-	size_t i = v->items.delete[v->items.next_delete];
-
-	if (!has_room(v, 0) ||
-	    !visit_sent(v, pop3_client_message(&v->pop3, &v->line.out,
-			       POP3_CMD_DELE, v->plan->v[i].listed.msgno)))
-		return false;
-	v->was_pipelined |= v->pop3.n_pending > 1;
-	v->items.v[i].progress = ITEM_DELE;
-	v->items.next_delete++;
 	return true;
 }
 
@@ -144,12 +147,6 @@ send_more(struct visit *v)
 	size_t i;
 
 	v->enough |= v->stopping;
-	if (v->items.n_unsaved != 0 && !save_is_busy(v) &&
-	    !save_changes(v, false))
-		items_delete_saved(&v->items);
-	while (v->items.next_delete < v->items.n_delete)
-		if (!send_dele(v))
-			return;
 	while ((i = next_wanted(v)) != SIZE_MAX)
 		if (!send_retr(v, i))
 			break;
@@ -157,9 +154,8 @@ send_more(struct visit *v)
 		return;
 	if (v->n_asked == 0)
 		batch_store(v);
-	if (i == SIZE_MAX && v->pop3.n_pending == 0 && !is_busy(v) &&
-	    v->items.next_delete == v->items.n_delete)
-		visit_enter(v, STEP_QUIT);
+	if (i == SIZE_MAX && v->pop3.n_pending == 0 && !is_busy(v))
+		visit_enter(v, STEP_VERIFY);
 }
 
 void
@@ -188,25 +184,6 @@ notice_expire(struct visit *v)
 	    capa->expire_days);
 }
 
-static void
-notice_plan(struct visit *v)
-{
-	const struct plan *p = v->plan;
-
-	notice_expire(v);
-	if (p->n_unsure != 0)
-		snprintf(v->result.notice, sizeof(v->result.notice),
-		    ngettext(
-			"%u message that was due for deletion stays on the "
-			"server: it has no way to show that it is the one "
-			"that was collected",
-			"%u messages that were due for deletion stay on the "
-			"server: it has no way to show that they are the ones "
-			"that were collected",
-			p->n_unsure),
-		    p->n_unsure);
-}
-
 /* The first one is named; another notice matters more. */
 static void
 notice_large(struct visit *v, const struct listed *l)
@@ -220,6 +197,21 @@ notice_large(struct visit *v, const struct listed *l)
 		    l->msgno, (unsigned long long)l->size);
 }
 
+static void
+begin_delete(struct visit *v, size_t i)
+{
+	struct item *item = &v->items.v[i];
+
+	if (!budget_has(v, 1, 0)) {
+		item->progress = ITEM_DONE;
+		v->budget.later++;
+		return;
+	}
+	budget_take(v, 1, 0);
+	item->message = (size_t)v->plan->v[i].message;
+	items_delete_later(&v->items, i);
+}
+
 /* What the plan wants of a message; too large ones stay. */
 static void
 begin_item(struct visit *v, size_t i, uint32_t *n, uint64_t *octets)
@@ -228,15 +220,14 @@ begin_item(struct visit *v, size_t i, uint32_t *n, uint64_t *octets)
 	struct item *item = &v->items.v[i];
 	bool known = it->action == PLAN_LEAVE || it->action == PLAN_DELETE;
 
+	if (item->progress == ITEM_DONE) /* it is left to another session */
+		return;
 	/* It was thought to break sessions, but its header has come. */
 	if (known && v->conf.earlier != NULL &&
 	    !trouble_is_shunned(v, &it->listed))
 		trouble_clear(v, i);
 	switch (it->action) {
-	case PLAN_DELETE:
-		item->message = (size_t)it->message;
-		items_delete_later(&v->items, i);
-		break;
+	case PLAN_DELETE: begin_delete(v, i); break;
 	case PLAN_COLLECT:
 	case PLAN_IDENTIFY:
 		if (it->listed.size > v->conf.account->max_size) {
@@ -251,6 +242,7 @@ begin_item(struct visit *v, size_t i, uint32_t *n, uint64_t *octets)
 			*octets += it->listed.size;
 		}
 		break;
+	case PLAN_VERIFY: break;
 	default: item->progress = ITEM_DONE; break;
 	}
 }
@@ -263,10 +255,11 @@ retrieve_enter(struct visit *v)
 
 	plan_decide(v->plan);
 	save_brake(v);
-	notice_plan(v);
+	notice_expire(v);
 	v->items.next = 0;
 	for (size_t i = 0; i < v->plan->n; i++)
 		begin_item(v, i, &n, &octets);
+	v->budget.used = false;
 	v->n_wanted = n;
 	v->octets_wanted = octets;
 	if (n != 0)

@@ -1,11 +1,15 @@
 /*
- * ask.h - RETR, DELE: what is asked for, as the plan has it.
+ * ask.h - RETR: what is asked for, as the plan has it.
  */
 #ifndef CLIENT_SESSION_ASK_H
 #define CLIENT_SESSION_ASK_H
 
 #include "client/session/core.h"
 
+/* Is what is collected now deleted in this session? */
+bool ask_deletes_now(const struct visit *v);
+/* May one more command be sent that asks for so many octets? */
+bool ask_has_room(const struct visit *v, uint64_t octets);
 /* Is there space for so many octets more?  False: that has failed the session,
  * which may go on with others. */
 bool ask_has_space(struct visit *v, uint64_t octets);

@@ -72,7 +72,7 @@ visit_refused(struct visit *v, const struct pop3_event *ev, const char *what)
 bool
 visit_quits_in_vain(const struct visit *v)
 {
-	return v->step == STEP_QUIT && v->items.n_delete == 0;
+	return v->step == STEP_QUIT && v->items.next_delete == 0;
 }
 
 /* Deleting many messages takes its time, and only that. */
@@ -200,6 +200,7 @@ visit_out_of_step(struct visit *v, const char *why)
 		visit_end(v, OUTCOME_PROTOCOL, "%s", words);
 	} else {
 		/* One thing is asked at a time already: it is the message. */
+		v->result.again = v->plan != NULL;
 		visit_break(v, OUTCOME_PROTOCOL, "%s", words);
 	}
 }
@@ -251,8 +252,8 @@ visit_flush(struct visit *v)
 	if (!line_is_open(&v->line))
 		return;
 	line_flush(&v->line);
-	if (v->step == STEP_RETRIEVE && v->pop3.n_pending == 0 &&
-	    v->line.out.len == 0)
+	if ((v->step == STEP_RETRIEVE || v->step == STEP_DELETE) &&
+	    v->pop3.n_pending == 0 && v->line.out.len == 0)
 		line_rest(&v->line);
 	else
 		line_expect(&v->line, step_patience(v));

@@ -5,6 +5,7 @@
 #ifndef CLIENT_SESSION_CORE_H
 #define CLIENT_SESSION_CORE_H
 
+#include "client/session/budget.h"
 #include "client/session/items.h"
 #include "client/session/line.h"
 #include "client/session/trouble.h"
@@ -24,6 +25,8 @@ enum step {
 	STEP_LISTING,
 	STEP_HEADERS,
 	STEP_RETRIEVE,
+	STEP_VERIFY,
+	STEP_DELETE,
 	STEP_QUIT,
 	STEP_SAVE,
 	STEP_OVER,
@@ -84,10 +87,11 @@ struct visit {
 
 	/* What is in the maildrop. */
 	uint32_t stat_count;
-	size_t n_unlisted; /* that STAT alone has, and are not asked for */
-	size_t n_counted;  /* the same, and are */
-	size_t n_absent;   /* of those, RETR was refused */
-	bool top_refused;  /* though the server has it */
+	size_t n_unlisted;  /* that STAT alone has, and are not asked for */
+	size_t n_counted;   /* the same, and are */
+	size_t n_absent;    /* of those, RETR was refused */
+	bool top_refused;   /* though the server has it */
+	uint32_t n_shunned; /* due for deletion, but not in this session */
 	enum { TOP_UNTRIED, TOP_WORKS, TOP_FAILS } unannounced_top;
 	uint32_t n_to_check, n_checked; /* headers */
 	struct plan *plan;              /* NULL: it is not known yet */
@@ -102,6 +106,7 @@ struct visit {
 	uint32_t n_here;    /* that turned out to be here already */
 	uint32_t n_deleted; /* DELE was answered */
 	bool enough;        /* nothing more is asked for */
+	struct budget budget;
 
 	/* The message or header that is coming. */
 	uint64_t came; /* octets */

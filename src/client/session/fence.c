@@ -95,8 +95,9 @@ fence_is_due(const struct visit *v, size_t i)
 	if (visit_is_distrusted(v) && !f->in_step)
 		return true;
 	return f->n_since != 0 &&
-	       (visit_is_distrusted(v) || v->step == STEP_HEADERS ||
-		   fence_is_alone(v) || v->items.v[i].alone || f->size_odd ||
+	       (visit_is_distrusted(v) || v->conf.earlier != NULL ||
+		   v->step != STEP_RETRIEVE || fence_is_alone(v) ||
+		   v->items.v[i].alone || f->size_odd ||
 		   is_alike(v, &v->plan->v[i].listed) ||
 		   f->n_since == HELD_MAX || f->since_octets >= SINCE_OCTETS ||
 		   ev_now(v->conf.loop) - f->since_at > SINCE_AGE);

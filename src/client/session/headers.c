@@ -1,4 +1,7 @@
-/* TOP: the headers that tell what the listing leaves in doubt. */
+/*
+ * TOP: the headers that tell what the listing leaves in doubt, and those of
+ * messages that are to be deleted.
+ */
 #include "base/i18n.h"
 #include "client/session/fence.h"
 #include "client/session/steps.h"
@@ -6,6 +9,7 @@
 enum {
 	COMMANDS_MAX = 4096,  /* octets of commands that await answers */
 	HEADER_MAX = 1 << 20, /* octets; some send the whole message behind */
+	HEADER_USUAL = 4096,  /* octets */
 };
 
 /* Some servers name TOP in none of their lists, or only in the one after the
@@ -20,9 +24,9 @@ is_announced(const struct visit *v)
 static bool
 has_top(const struct visit *v)
 {
-	return is_announced(v) ||
-	       (v->unannounced_top != TOP_FAILS &&
-		   !visit_does_without(v->record->account.no_top_until));
+	return (v->conf.accept ||
+		   !visit_does_without(v->record->account.no_top_until)) &&
+	       (is_announced(v) || v->unannounced_top != TOP_FAILS);
 }
 
 static bool
@@ -31,11 +35,18 @@ is_being_tried(const struct visit *v)
 	return !is_announced(v) && v->unannounced_top == TOP_UNTRIED;
 }
 
+/* As far as one can tell before it comes. */
+static uint64_t
+header_size(const struct listed *l)
+{
+	return l->size < HEADER_USUAL ? l->size : HEADER_USUAL;
+}
+
 /* False: not now. */
 static bool
 send_top(struct visit *v, size_t i)
 {
-	uint32_t msgno = v->plan->v[i].listed.msgno;
+	const struct listed *l = &v->plan->v[i].listed;
 
 	if (v->pop3.n_pending != 0 &&
 	    (!v->pipelining || is_being_tried(v) ||
@@ -44,11 +55,73 @@ send_top(struct visit *v, size_t i)
 	if (fence_is_due(v, i) && (!fence_send(v, i) || !v->pipelining))
 		return false;
 	if (!visit_sent(v, pop3_client_message(
-			       &v->pop3, &v->line.out, POP3_CMD_TOP, msgno)))
+			       &v->pop3, &v->line.out, POP3_CMD_TOP, l->msgno)))
 		return false;
 	v->items.v[i].progress = ITEM_TOP;
+	budget_take(v, v->step == STEP_HEADERS ? 1 : 2, header_size(l));
 	fence_asked(v, i);
 	return true;
+}
+
+/* id: what TOP has told; NULL: nothing. */
+static void
+header_known(struct visit *v, size_t i, const struct identity *id)
+{
+	struct plan *p = v->plan;
+
+	if (v->step == STEP_HEADERS) {
+		plan_header(p, i, id);
+		return;
+	}
+	plan_verified(p, i, id);
+	if (p->v[i].action != PLAN_DELETE)
+		return;
+	v->items.v[i].message = (size_t)p->v[i].message;
+	items_delete_later(&v->items, i);
+}
+
+static bool
+is_wanted(struct visit *v, const struct plan_item *it)
+{
+	if (v->step == STEP_HEADERS)
+		return it->ask;
+	/* A session for messages that broke an earlier one deletes those. */
+	return it->action == PLAN_VERIFY &&
+	       (v->conf.earlier == NULL || trouble_is_known(v, &it->listed));
+}
+
+/* What only a header tells from other messages is asked for in any case: a part
+ * of these headers would say what is wrong. */
+static bool
+is_for_later(struct visit *v, const struct plan_item *it)
+{
+	if (v->step == STEP_HEADERS)
+		return !it->sure &&
+		       (budget_is_half_gone(v) ||
+			   !budget_has(v, 1, header_size(&it->listed)));
+	/* DELE, too */
+	return v->stopping || !budget_has(v, 2, header_size(&it->listed));
+}
+
+/* Where headers would be all that a session has, messages tell who they are. */
+static bool
+may_have_top(const struct visit *v)
+{
+	return has_top(v) && (v->step != STEP_HEADERS || !budget_is_tiny(v));
+}
+
+static void
+leave_for_later(struct visit *v, size_t i)
+{
+	v->items.v[i].progress = ITEM_DONE;
+	v->budget.later++;
+}
+
+static void
+pass_over(struct visit *v, size_t i)
+{
+	header_known(v, i, NULL);
+	v->n_checked++;
 }
 
 static void
@@ -60,17 +133,22 @@ send_tops(struct visit *v)
 	for (; t->next < p->n; t->next++) {
 		const struct plan_item *it = &p->v[t->next];
 
-		if (!it->ask)
+		if (!is_wanted(v, it))
 			continue;
-		if (!has_top(v) || trouble_is_shunned(v, &it->listed)) {
-			plan_header(p, t->next, NULL);
-			v->n_checked++;
+		if (!may_have_top(v)) {
+			pass_over(v, t->next);
+		} else if (trouble_is_shunned(v, &it->listed)) {
+			v->n_shunned += v->step == STEP_VERIFY;
+			pass_over(v, t->next);
+		} else if (is_for_later(v, it)) {
+			leave_for_later(v, t->next);
 		} else if (!send_top(v, t->next)) {
 			return;
 		}
 	}
 	if (fence_send_last(v) && v->pop3.n_pending == 0)
-		visit_enter(v, STEP_RETRIEVE);
+		visit_enter(
+		    v, v->step == STEP_HEADERS ? STEP_RETRIEVE : STEP_DELETE);
 }
 
 void
@@ -78,6 +156,16 @@ headers_enter(struct visit *v)
 {
 	v->items.next = 0;
 	send_tops(v);
+}
+
+void
+verify_enter(struct visit *v)
+{
+	v->budget.used = v->budget.messages != 0;
+	v->n_checked = v->n_to_check = 0;
+	for (size_t i = 0; i < v->plan->n; i++)
+		v->n_to_check += is_wanted(v, &v->plan->v[i]);
+	headers_enter(v);
 }
 
 void
@@ -91,6 +179,7 @@ static void
 header_data(struct visit *v, size_t i, struct slice data)
 {
 	v->came += data.n;
+	v->budget.came += data.n;
 	if (v->came <= HEADER_MAX + v->plan->v[i].listed.size)
 		identity_reader_add(v->identity, data.p, data.n);
 	else
@@ -107,7 +196,7 @@ headers_told(struct visit *v)
 	while (fence_told(v, &held))
 		if (held.kind == HELD_HEADER) {
 			v->items.v[held.item].progress = ITEM_IDLE;
-			plan_header(v->plan, held.item, &held.identity);
+			header_known(v, held.item, &held.identity);
 		}
 }
 
@@ -133,12 +222,13 @@ top_answered(struct visit *v, const struct pop3_event *ev)
 		if (is_being_tried(v))
 			v->unannounced_top = TOP_FAILS;
 		v->top_refused |= v->pop3.capa.known && v->pop3.capa.top;
-		plan_header(v->plan, held.item, NULL);
+		header_known(v, held.item, NULL);
 		v->items.v[held.item].progress = ITEM_IDLE;
 		break;
 	}
 	v->came = 0;
 	v->n_checked++;
+	v->budget.answered++;
 }
 
 void
@@ -150,23 +240,37 @@ headers_take(struct visit *v, const struct pop3_event *ev)
 		top_answered(v, ev);
 }
 
+void
+verify_take(struct visit *v, const struct pop3_event *ev)
+{
+	headers_take(v, ev);
+	v->record->misnamed |= v->plan->misnamed;
+}
+
 /* The line was lost at a TOP that was not announced: no message is to blame,
- * and another connection does without. */
+ * and another connection does without.  One that was announced is to be lost
+ * twice, and at different messages. */
 static void
 learn_no_top(struct visit *v)
 {
+	int64_t *until = &v->record->account.no_top_until;
+
+	if (is_announced(v)) {
+		visit_lost_at(v, until, false);
+		return;
+	}
 	for (size_t i = 0; i < v->plan->n; i++)
 		if (v->items.v[i].progress == ITEM_TOP) {
 			v->items.v[i].progress = ITEM_IDLE;
-			visit_lost_at(
-			    v, &v->record->account.no_top_until, true);
+			visit_lost_at(v, until, true);
 		}
 }
 
 void
 headers_leave(struct visit *v, enum step next)
 {
-	if (v->broken[0] != '\0' && is_being_tried(v))
+	if (v->broken[0] != '\0' && v->unannounced_top == TOP_UNTRIED &&
+	    v->conf.earlier == NULL)
 		learn_no_top(v);
 	fence_leave(v, next);
 }

@@ -59,7 +59,10 @@ listing_enter(struct visit *v)
 		visit_memory(v);
 		return;
 	}
-	v->pipelining = v->pop3.capa.pipelining && !visit_is_distrusted(v);
+	/* What may have broken a session is asked for alone, so that the right
+	 * message is blamed. */
+	v->pipelining = v->pop3.capa.pipelining && !visit_is_distrusted(v) &&
+			v->conf.earlier == NULL;
 	if (!listing_send(v, POP3_CMD_STAT) || !v->pipelining)
 		return;
 	v->was_pipelined = true;
@@ -272,6 +275,7 @@ make_plan(struct visit *v)
 		.max_size = v->conf.account->max_size,
 		.braked = r->account.braked,
 		.accepted = v->conf.accept,
+		.verify_later = !r->misnamed,
 	};
 
 	if (items_init(&v->items, v->listing->n) != E_OK ||
@@ -307,6 +311,7 @@ listing_complete(struct visit *v)
 		return;
 	}
 	v->pipelining &= has_all_sizes(v->listing);
+	budget_begin(v);
 	if (v->conf.accept)
 		v->record->account.braked = 0;
 	if (make_plan(v) != E_OK) {
@@ -314,7 +319,8 @@ listing_complete(struct visit *v)
 		return;
 	}
 	trouble_prune(v);
-	v->record->suspect = NULL;
+	if (v->record->suspect != &v->record->account.no_top_until)
+		v->record->suspect = NULL;
 	v->n_to_check = (uint32_t)plan_ask(v->plan);
 	visit_enter(v, v->n_to_check != 0 ? STEP_HEADERS : STEP_RETRIEVE);
 }

@@ -1,18 +1,6 @@
 #include "client/session/progress.h"
 
-#include "client/session/batch.h"
 #include "client/session/steps.h"
-
-static bool
-is_collecting(const struct visit *v)
-{
-	const struct items *t = &v->items;
-	bool all_asked = v->enough || (t->next >= 2 * v->plan->n &&
-					  t->next_alone == t->n_alone);
-
-	return v->n_wanted != 0 &&
-	       (!all_asked || v->n_asked != 0 || batch_has_some(v));
-}
 
 static struct visit_progress
 collecting(const struct visit *v)
@@ -23,7 +11,6 @@ collecting(const struct visit *v)
 		.total = v->n_wanted,
 		.octets = v->octets_seen,
 		.octets_total = v->octets_wanted,
-		.deleted = v->n_deleted,
 	};
 }
 
@@ -61,11 +48,12 @@ visit_progress(const struct visit *v)
 	case STEP_RECAPA:
 	case STEP_LISTING: return listing(v);
 	case STEP_HEADERS:
+	case STEP_VERIFY:
 		return (struct visit_progress){ .phase = PHASE_CHECK,
 			.done = v->n_checked,
 			.total = v->n_to_check };
-	case STEP_RETRIEVE:
-		return is_collecting(v) ? collecting(v) : deleting(v);
+	case STEP_RETRIEVE: return collecting(v);
+	case STEP_DELETE: return deleting(v);
 	case STEP_QUIT:
 	case STEP_SAVE:
 	case STEP_OVER: return (struct visit_progress){ .phase = PHASE_END };

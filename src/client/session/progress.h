@@ -28,7 +28,6 @@ struct visit_progress {
 	uint32_t done, total; /* messages, in this phase; total 0: not known */
 	/* PHASE_COLLECT only. */
 	uint64_t octets, octets_total;
-	uint32_t deleted; /* meanwhile */
 };
 
 struct visit_progress visit_progress(const struct visit *v);

@@ -1,4 +1,4 @@
-/* RETR, DELE: what comes. */
+/* RETR: what comes. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,12 +15,6 @@ enum {
 };
 
 /* ---- retrieving ---- */
-
-static bool
-deletes_now(const struct visit *v)
-{
-	return v->conf.account->keep == 0 && v->plan->braked == 0;
-}
 
 static void
 message_begins(struct visit *v)
@@ -81,6 +75,7 @@ message_data(struct visit *v, size_t i, struct slice data)
 	if (!may_grow(v, l, data.n))
 		return;
 	v->octets_seen += data.n;
+	v->budget.came += data.n;
 	if (v->parcel == NULL)
 		return;
 	identity_reader_add(v->identity, data.p, data.n);
@@ -127,6 +122,7 @@ is_here(struct visit *v, size_t i, struct parcel *p)
 	parcel_drop(v->conf.delivery, p);
 	v->items.v[i].progress = ITEM_DONE;
 	v->n_here++;
+	v->budget.found++;
 	trouble_clear(v, i);
 	if (it->action != PLAN_DELETE)
 		return;
@@ -153,7 +149,7 @@ message_ends(struct visit *v, size_t i, uint64_t octets)
 	p->uid = it->listed.uid;
 	p->size = it->listed.has_size ? it->listed.size : octets;
 	p->identity = identity_reader_end(v->identity);
-	p->to_delete = deletes_now(v);
+	p->to_delete = ask_deletes_now(v);
 	if ((e = parcel_end(v->conf.delivery, p, &eb)) != E_OK) {
 		parcel_drop(v->conf.delivery, p);
 		v->items.v[i].progress = ITEM_DONE;
@@ -218,19 +214,6 @@ retr_refused(struct visit *v, size_t i, const struct pop3_event *ev)
 	trouble_note(v, i, TROUBLE_SERVER, why);
 }
 
-static void
-dele_answered(struct visit *v, size_t i, const struct pop3_event *ev)
-{
-	char command[32];
-
-	v->items.v[i].progress = ITEM_DONE;
-	v->items.v[i].dele_ok = ev->type == POP3_EV_OK;
-	v->n_deleted++;
-	snprintf(command, sizeof(command), "DELE %u", ev->msgno);
-	if (ev->type == POP3_EV_ERR)
-		visit_refused(v, ev, command);
-}
-
 /* A message that does so is none: what was taken for the reply before it
  * belonged to an earlier command, and this is the reply. */
 static bool
@@ -258,6 +241,7 @@ retr_answered(struct visit *v, size_t i, const struct pop3_event *ev)
 		else
 			message_ends(v, i, ev->octets);
 		v->came = 0;
+		v->budget.answered++;
 	}
 }
 
@@ -276,9 +260,7 @@ retrieve_take(struct visit *v, const struct pop3_event *ev)
 {
 	size_t i = visit_find(v, ev->msgno);
 
-	if (ev->cmd == POP3_CMD_DELE)
-		dele_answered(v, i, ev);
-	else if (ev->cmd == POP3_CMD_RETR)
+	if (ev->cmd == POP3_CMD_RETR)
 		retr_answered(v, i, ev);
 	else if (fence_take(v, ev))
 		messages_told(v);

@@ -142,7 +142,7 @@ save_changes(struct visit *v, bool finally)
 
 /* ---- the end ---- */
 
-/* The line was lost: by the first message that was awaited, or its header; if
+/* The line was lost: by the first message whose RETR, TOP or DELE was awaited; if
  * none was, by what came behind the last one.  A session for such messages is
  * to say that, and not that the line was lost. */
 static void
@@ -154,10 +154,15 @@ note_broken(struct visit *v)
 		return;
 	for (size_t i = 0; i < v->plan->n; i++)
 		if (v->items.v[i].progress == ITEM_TOP ||
-		    v->items.v[i].progress == ITEM_RETR) {
+		    v->items.v[i].progress == ITEM_RETR ||
+		    v->items.v[i].progress == ITEM_DELE) {
 			last = i;
 			break;
 		}
+	if (v->budget.met) {
+		trouble_forgive(v);
+		return;
+	}
 	if (last == SIZE_MAX)
 		return;
 	trouble_note(v, last, TROUBLE_LINE, v->broken);
@@ -248,12 +253,18 @@ save_enter(struct visit *v)
 		return;
 	if (v->plan != NULL) {
 		note_broken(v);
+		plan_remember(v->plan);
 		fence_drop(v);
 		count_deleted(v);
 		end_brake(v);
 		trouble_report(v);
 		notice_brake(v);
 	}
+	if (v->quit_ok && !v->enough)
+		v->result.later = v->budget.later;
+	/* One that had asked for one message only cannot be shorter. */
+	v->result.cut &= v->budget.messages > 1 || v->budget.found != 0 ||
+			 v->result.tally.collected != 0;
 	save_account(v);
 	if (save_changes(v, true))
 		v->saving->last = true;

@@ -43,16 +43,25 @@ void headers_enter(struct visit *v);
 void headers_take(struct visit *v, const struct pop3_event *ev);
 void headers_writable(struct visit *v);
 void headers_leave(struct visit *v, enum step next);
+/* The same, of messages that are to be deleted. */
+void verify_enter(struct visit *v);
+void verify_take(struct visit *v, const struct pop3_event *ev);
 
-/* ---- ask.c: RETR, DELE: what is asked for ---- */
+/* ---- ask.c: RETR: what is asked for ---- */
 
 void retrieve_enter(struct visit *v);
 void retrieve_writable(struct visit *v);
 
-/* ---- retrieve.c: RETR, DELE: what comes ---- */
+/* ---- retrieve.c: RETR: what comes ---- */
 
 void retrieve_take(struct visit *v, const struct pop3_event *ev);
 void retrieve_leave(struct visit *v, enum step next);
+
+/* ---- delete.c: DELE ---- */
+
+void delete_enter(struct visit *v);
+void delete_take(struct visit *v, const struct pop3_event *ev);
+void delete_writable(struct visit *v);
 
 /* ---- save.c ---- */
 

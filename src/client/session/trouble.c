@@ -112,6 +112,21 @@ trouble_clear(struct visit *v, size_t i)
 		*t = r->troubles[--r->n_troubles];
 }
 
+void
+trouble_forgive(struct visit *v)
+{
+	struct record *r = v->record;
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_troubles; i++) {
+		const struct trouble *t = &r->troubles[i];
+
+		if (!t->breaks || !t->counted || t->tries > 1)
+			r->troubles[n++] = *t;
+	}
+	r->n_troubles = n;
+}
+
 static void
 mark_listed(struct visit *v)
 {
@@ -211,6 +226,14 @@ name_messages(char out[NAMED], uint32_t msgno, uint64_t size, size_t n)
 		snprintf(out, NAMED, "%s", one);
 }
 
+/* It is here: only DELE has failed. */
+static bool
+is_collected(const struct visit *v, size_t i)
+{
+	return i < v->plan->n &&
+	       (v->plan->v[i].message >= 0 || v->items.v[i].is_fresh);
+}
+
 /* What failed in several runs; false: nothing. */
 static bool
 report_lasting(struct visit *v)
@@ -229,7 +252,10 @@ report_lasting(struct visit *v)
 		return false;
 	name_messages(which, t->msgno, t->size, n);
 	visit_fail(v, OUTCOME_SOME,
-	    _("not collected, in several runs since %s: %s: %s"),
+	    is_collected(v, visit_find(v, t->msgno))
+		? _("collected, but not deleted on the server, in several "
+		    "runs since %s: %s: %s")
+		: _("not collected, in several runs since %s: %s: %s"),
 	    clock_date(since, t->first_at), which, t->why);
 	return true;
 }
@@ -246,8 +272,11 @@ report_failed(struct visit *v)
 		    which, v->failures.why);
 	else
 		visit_fail(v, OUTCOME_LEFT,
-		    _("not collected: %s: %s; the next run tries again"), which,
-		    v->failures.why);
+		    is_collected(v, v->failures.first)
+			? _("collected, but not deleted on the server: %s: %s; "
+			    "the next run tries again")
+			: _("not collected: %s: %s; the next run tries again"),
+		    which, v->failures.why);
 }
 
 static void

@@ -34,6 +34,8 @@ bool trouble_note(
     struct visit *v, size_t i, enum trouble_kind kind, const char *why);
 bool trouble_is_known(const struct visit *v, const struct listed *l);
 void trouble_clear(struct visit *v, size_t i);
+/* It was no message that has broken the sessions of this run so far. */
+void trouble_forgive(struct visit *v);
 /* Once the plan is made: forgets those that are not listed any more. */
 void trouble_prune(struct visit *v);
 /* Fails if there are some; says which, and since when. */

@@ -16,6 +16,7 @@ enum {
 	STOP_SECONDS = 3,          /* for what is under way when a stop comes */
 	REMEMBER = 30 * 24 * 3600, /* seconds: it is asked one by one */
 	ALONE = 24 * 3600,         /* seconds: one thing at a time is asked */
+	BURST_MAX = 10,            /* answers: then its length may matter */
 };
 
 /* ---- the first steps, and the last ---- */
@@ -117,6 +118,10 @@ static const struct step_row steps[STEPS] = {
 	    headers_writable, headers_leave },
 	[STEP_RETRIEVE] = { "RETR", 1, retrieve_enter, retrieve_take,
 	    retrieve_writable, retrieve_leave },
+	[STEP_VERIFY] = { "TOP", 1, verify_enter, verify_take, headers_writable,
+	    headers_leave },
+	[STEP_DELETE] = { "DELE", 1, delete_enter, delete_take, delete_writable,
+	    NULL },
 	[STEP_QUIT] = { "QUIT", 5, quit_enter, quit_take, NULL, fence_leave },
 	[STEP_SAVE] = { "save", 0, save_enter, NULL, NULL, NULL },
 	[STEP_OVER] = { "over", 0, over_enter, NULL, NULL, NULL },
@@ -201,6 +206,26 @@ tls_has_failed(const struct visit *v, enum err e)
 	       (v->line.secure && e == E_IO && v->step < STEP_SIGN_IN);
 }
 
+/* A second session of the run was lost early, with several commands under way. */
+static bool
+lost_burst(struct visit *v)
+{
+	bool burst = v->plan != NULL && v->pop3.n_pending > 1 &&
+		     v->budget.answered < BURST_MAX;
+	bool again = burst && v->record->lost_burst;
+
+	v->record->lost_burst = burst;
+	return again;
+}
+
+/* It has ended before what it deleted was sure: maybe it was too long. */
+static void
+note_cut(struct visit *v)
+{
+	if (!v->stopping && v->step >= STEP_HEADERS && v->step <= STEP_QUIT)
+		budget_cut(v);
+}
+
 static void
 visit_lost(void *arg, enum err e)
 {
@@ -218,10 +243,12 @@ visit_lost(void *arg, enum err e)
 	}
 	v->result.turned_away = !v->pop3.greeted;
 	v->result.again = v->plan != NULL || v->pop3.n_pending > 1;
-	if (lost_behind_user(v))
+	if (lost_behind_user(v) || lost_burst(v))
 		ask_alone(v);
 	else if (lost_ahead(v))
 		visit_lost_at(v, &v->record->account.serial_until, false);
+	else
+		note_cut(v);
 	if (v->step == STEP_GREETING && !v->pop3.greeted && e == E_CLOSED) {
 		/* Many do so with connections beyond the number that they bear
 		 * from one address. */
@@ -250,8 +277,12 @@ visit_silent(void *arg, double seconds)
 		return;
 	}
 	if (lost_behind_user(v) || lost_ahead(v) ||
-	    (v->was_pipelined && v->pop3.n_pending > 1))
+	    (v->was_pipelined && v->pop3.n_pending > 1)) {
 		ask_alone(v);
+	} else {
+		note_cut(v);
+		v->result.again |= v->result.cut && !v->budget.limited;
+	}
 	visit_break(v, OUTCOME_CONNECT,
 	    _("no answer from %s within %.0f s (%s)"), v->conf.account->server,
 	    seconds, visit_step_name(v));
@@ -262,6 +293,7 @@ visit_overdue(void *arg)
 {
 	struct visit *v = arg;
 
+	note_cut(v);
 	visit_break(v, OUTCOME_CONNECT,
 	    _("the session took longer than %u s (session_timeout)"),
 	    v->conf.account->session_timeout);
@@ -344,7 +376,7 @@ visit_stop(struct visit *v)
 	v->stopping = true;
 	visit_fail(v, OUTCOME_STOPPED, "%s", _("stopped"));
 	delivery_stop(v->conf.delivery);
-	if (v->step != STEP_RETRIEVE && v->step != STEP_QUIT) {
+	if (v->step < STEP_RETRIEVE || v->step > STEP_QUIT) {
 		visit_finish(v);
 		return;
 	}

@@ -39,6 +39,8 @@ struct visit_result {
 	bool again;           /* another connection may do better at once */
 	bool turned_away;     /* there may be too many connections */
 	bool learned;         /* it leaves out what this one was lost at */
+	bool cut;             /* this one was too long: it is shorter */
+	uint32_t later;       /* messages that are left to another session */
 	bool troubled_left;   /* messages for a session of theirs: `earlier` */
 	bool unrecorded;      /* what was stored could not be put on record */
 	char tls[64];         /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "none" */

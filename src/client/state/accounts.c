@@ -50,6 +50,10 @@ get_account(struct query *q, struct state_account *a)
 	a->auth_below_until = query_get(q);
 	a->crowd = (unsigned)query_get(q);
 	a->crowd_until = query_get(q);
+	a->cut_until = query_get(q);
+	a->cut_commands = (uint32_t)query_get(q);
+	a->cut_octets = (uint64_t)query_get(q);
+	a->cut_met = query_get(q) != 0;
 	/* Of a record of version 1 it is not known. */
 	a->foreign =
 	    language[0] != '\0' && strcmp(language, words_language()) != 0;
@@ -271,5 +275,9 @@ state_account_save(
 	query_add(&q, a->auth_below_until);
 	query_add(&q, a->crowd);
 	query_add(&q, a->crowd_until);
+	query_add(&q, a->cut_until);
+	query_add(&q, a->cut_commands);
+	query_add(&q, (int64_t)a->cut_octets);
+	query_add(&q, a->cut_met);
 	return query_run(&q, eb);
 }

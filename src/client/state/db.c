@@ -95,6 +95,15 @@ static const char *const steps[] = {
 	" crowd INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE account ADD COLUMN"
 	" crowd_until INTEGER NOT NULL DEFAULT 0;",
+
+	"ALTER TABLE account ADD COLUMN"
+	" cut_until INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN"
+	" cut_commands INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN"
+	" cut_octets INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN"
+	" cut_met INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

@@ -21,8 +21,9 @@ const char *const state_statements[STATEMENTS] = {
 	    " collected, collected_octets, deleted, freed_octets, left,"
 	    " left_octets, sizes_lie, refused_at, refused_mark, refused_why,"
 	    " language, no_top_until, no_recapa_until, no_list_until,"
-	    " no_uidl_until, auth_below, auth_below_until, crowd,"
-	    " crowd_until FROM account WHERE id = ?",
+	    " no_uidl_until, auth_below, auth_below_until, crowd, crowd_until,"
+	    " cut_until, cut_commands, cut_octets, cut_met FROM account "
+	    "WHERE id = ?",
 	/* Of several with one maildrop the one that was used last. */
 	[ACCOUNT_NAMES] = "SELECT id, name, maildrop FROM account"
 			  " ORDER BY tried_at DESC, id DESC",
@@ -41,7 +42,9 @@ const char *const state_statements[STATEMENTS] = {
 	    " refused_why = ?21, language = ?22, no_top_until = ?23,"
 	    " no_recapa_until = ?24, no_list_until = ?25, no_uidl_until = ?26,"
 	    " auth_below = ?27, auth_below_until = ?28,"
-	    " crowd = ?29, crowd_until = ?30"
+	    " crowd = ?29, crowd_until = ?30,"
+	    " cut_until = ?31, cut_commands = ?32, cut_octets = ?33,"
+	    " cut_met = ?34"
 	    " WHERE id = ?1",
 	[ACCOUNT_KNOWN] = "UPDATE account SET known = 1"
 			  " WHERE id = ? AND NOT known",

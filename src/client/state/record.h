@@ -9,6 +9,7 @@
 #ifndef CLIENT_STATE_RECORD_H
 #define CLIENT_STATE_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -30,6 +31,8 @@ struct record {
 	 * was awaited; or NULL. */
 	int64_t *suspect;
 	enum fence fence; /* what the server has not failed to answer so far */
+	bool lost_burst;  /* the session before was: see visit.c */
+	bool misnamed; /* unique-ids of the server stand for other messages */
 };
 
 /* Room for n messages in `fresh`, which has none: see record_settle(). */

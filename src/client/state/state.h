@@ -57,6 +57,13 @@ struct state_account {
 	 * so many, of all accounts at its server. */
 	int64_t crowd_until;
 	unsigned crowd;
+	/* It has cut a session: until when that is remembered, what that one had
+	 * had, and whether another one was cut at the same point.  See
+	 * budget.h. */
+	int64_t cut_until;
+	uint32_t cut_commands;
+	uint64_t cut_octets;
+	bool cut_met;
 	int64_t not_before; /* LOGIN-DELAY */
 	/* A sign-in that the server refused: when (0: none), a mark to know it
 	 * by (session/refusal.c), and what was said; empty if that was said in
