@@ -618,6 +618,7 @@ test_store(void **state)
 	fixture_put(&f, "new/1.a", "one\n");
 	fixture_put(&f, "cur/2.b:2,F", "two\n");
 	f.conf.threads = 3;
+	f.conf.per_user_max = 16;
 	f.conf.role = (struct role_conf){
 		.uid = geteuid(), .gid = getegid(), .memory = 1024
 	};

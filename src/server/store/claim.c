@@ -339,7 +339,7 @@ claim_open(struct store_worker *w, const struct arrival *a,
 		return;
 	}
 	holder = maildrop_holder(c->maildrop);
-	if (!c->read_only &&
+	if (holder != NULL && !c->read_only &&
 	    c->maildrop->n_sessions > w->store->conf.per_user_max)
 		refuse_in_use(c, holder, "max_sessions_per_user");
 	else if (holder == NULL || w->store->conf.shared || c->read_only)
