@@ -15,7 +15,8 @@ import control
 import drop
 from scram import b64, cram, scram
 from server import CTL, PATIENCE, kill, wait_until
-from test_control import Fake, GROUP, STRANGER, as_root, end, start, try_as
+from test_control import (Fake, GROUP, STRANGER, as_root, await_auth, end,
+                          start, try_as)
 
 pytestmark = pytest.mark.ours
 
@@ -250,10 +251,11 @@ def test_only_root_is_told(serve, box):
 def test_auth_dies(server_with_stopped_auth):
     server, auth = server_with_stopped_auth
     asking = start(server, "user", "show", "user")
-    time.sleep(0.2)
+    with control.channel_of(auth) as channel:
+        control.receive(channel, control.ASK)
     kill(auth)
     assert "has ended" in end(asking, EX_TEMPFAIL)
-    wait_until(lambda: server.roles("auth") not in ([], [auth]))
+    await_auth(server)
     server.ctl("user", "show", "user")
 
 
