@@ -33,7 +33,7 @@ class Session(threading.Thread):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.tls = False
         self.seen = b""
-        self.sent = self.turns = self.had = 0
+        self.sent = self.turns = self.worked = 0
         self.spoke = True  # the client's first octets are a turn, too
         self.view = None   # the messages of TRANSACTION
         self.marked = set()
@@ -149,8 +149,8 @@ class Session(threading.Thread):
     def handle(self, line):
         verb, _, rest = line.partition(" ")
         verb = verb.upper()
-        self.had += verb in ("RETR", "TOP", "DELE", "QUIT")
-        if self.server.most is not None and self.had > self.server.most:
+        self.worked += verb in ("RETR", "TOP", "DELE", "QUIT")
+        if self.server.most is not None and self.worked > self.server.most:
             raise Gone
         known = re.fullmatch("[A-Z]+", verb) and hasattr(
             self, "do_" + verb.lower())

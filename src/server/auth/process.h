@@ -53,8 +53,8 @@ struct auth {
 	struct store_waits store_waits;
 	unsigned n_store_waits, n_signins;
 	uint32_t store_serial;
-	struct burst crowd;          /* sign-ins refused for want of room */
-	ev_timer turn;               /* of APOP's timestamps */
+	struct burst crowd;    /* sign-ins refused for want of room */
+	ev_timer turn;         /* of APOP's timestamps */
 	bool rehashing;        /* a hash by another scheme is being made */
 	uint64_t rehash_again; /* clock_ms() from which on that is of use */
 	struct client_ca *client_ca; /* NULL: no certificate is believed */
