@@ -82,22 +82,30 @@ parse_bits(struct cidr *out, struct slice s, bool ipv4)
 	return true;
 }
 
-enum err
-cidr_parse(struct cidr *out, struct slice text, struct errbuf *eb)
+static bool
+parse(struct cidr *out, struct slice text)
 {
 	const char *slash = memchr(text.p, '/', text.n);
 	struct slice address = text, bits = { NULL, 0 };
-	char shown[64];
 
-	str_escape(shown, sizeof(shown), text.p, text.n);
 	if (slash != NULL) {
 		address.n = (size_t)(slash - text.p);
 		bits = (struct slice){ slash + 1, text.n - address.n - 1 };
 	}
 	out->bits = 128;
-	if (!parse_address(out->address, address) ||
-	    (slash != NULL && !parse_bits(out, bits,
-				  memchr(address.p, ':', address.n) == NULL)))
+	return parse_address(out->address, address) &&
+	       (slash == NULL ||
+		   parse_bits(
+		       out, bits, memchr(address.p, ':', address.n) == NULL));
+}
+
+enum err
+cidr_parse(struct cidr *out, struct slice text, struct errbuf *eb)
+{
+	char shown[64];
+
+	str_escape(shown, sizeof(shown), text.p, text.n);
+	if (!parse(out, text))
 		return err_set(eb, E_FORMAT,
 		    "%s is no network; write one as 192.0.2.0/24 or "
 		    "2001:db8::/32, or an address",
@@ -116,32 +124,67 @@ is_between(char c)
 	return c == ' ' || c == ',';
 }
 
+/* Cuts the next network off *rest; false at the end. */
+static bool
+next(struct slice *rest, struct slice *item)
+{
+	const char *p = rest->p, *end = rest->p + rest->n;
+
+	while (p < end && is_between(*p))
+		p++;
+	item->p = p;
+	while (p < end && !is_between(*p))
+		p++;
+	item->n = (size_t)(p - item->p);
+	*rest = (struct slice){ p, (size_t)(end - p) };
+	return item->n != 0;
+}
+
 enum err
 cidr_parse_list(struct cidr *out, size_t room, size_t *n_r, struct slice text,
     struct errbuf *eb)
 {
-	const char *p = text.p, *end = text.p + text.n, *from;
+	struct slice item;
 	enum err e;
 
-	*n_r = 0;
-	for (;;) {
-		while (p < end && is_between(*p))
-			p++;
-		if (p == end)
-			return E_OK;
-		for (from = p; p < end && !is_between(*p); p++)
-			;
+	for (*n_r = 0; next(&text, &item); (*n_r)++) {
 		if (*n_r == room)
 			return err_set(eb, E_FULL,
 			    "more than %zu networks; a firewall is better at "
 			    "so many",
 			    room);
-		e = cidr_parse(
-		    &out[*n_r], (struct slice){ from, (size_t)(p - from) }, eb);
-		if (e != E_OK)
+		if ((e = cidr_parse(&out[*n_r], item, eb)) != E_OK)
 			return e;
-		(*n_r)++;
 	}
+	return E_OK;
+}
+
+bool
+cidr_list_is_good(struct slice list)
+{
+	struct slice item;
+	struct cidr net;
+	bool some = false;
+
+	for (; next(&list, &item); some = true)
+		if (!parse(&net, item))
+			return false;
+	return some;
+}
+
+bool
+cidr_list_has(struct slice list, const char *address)
+{
+	struct slice item;
+	uint8_t from[16];
+	struct cidr net;
+
+	if (!cidr_address(from, address))
+		return false;
+	while (next(&list, &item))
+		if (parse(&net, item) && cidr_has(&net, from))
+			return true;
+	return false;
 }
 
 bool

@@ -32,6 +32,13 @@ enum err cidr_parse(
 enum err cidr_parse_list(struct cidr *out, size_t room, size_t *n_r,
     struct slice text, struct errbuf *eb) NODISCARD;
 
+/* Of a list that stays as it is written, perhaps for another server, for which
+ * bits behind those that count do not matter: does it name one network at least,
+ * and nothing else? */
+bool cidr_list_is_good(struct slice list);
+/* Is the printed address in one of them?  What cannot be read has nothing. */
+bool cidr_list_has(struct slice list, const char *address);
+
 /* An address in print; a scope behind a % does not matter.  False: it is
  * none. */
 bool cidr_address(uint8_t out[16], const char *text);

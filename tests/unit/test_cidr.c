@@ -117,6 +117,25 @@ test_lists(void **state)
 	    cidr_parse_list(net, 3, &n, words("::1 x"), NULL), E_FORMAT);
 }
 
+/* As they stand in a users file. */
+static void
+test_lists_as_written(void **state)
+{
+	struct slice list = words("192.0.2.9/24,2001:db8::/32");
+
+	(void)state;
+	assert_true(cidr_list_is_good(list));
+	assert_true(cidr_list_has(list, "192.0.2.200"));
+	assert_true(cidr_list_has(list, "::ffff:192.0.2.200"));
+	assert_true(cidr_list_has(list, "2001:db8::1"));
+	assert_false(cidr_list_has(list, "192.0.3.9"));
+	assert_false(cidr_list_has(list, "unix"));
+	assert_false(cidr_list_is_good(words("")));
+	assert_false(cidr_list_is_good(words(",")));
+	assert_false(cidr_list_is_good(words("192.0.2.0/24,home")));
+	assert_true(cidr_list_has(words("home,192.0.2.0/24"), "192.0.2.1"));
+}
+
 static void
 test_of_a_socket(void **state)
 {
@@ -154,6 +173,7 @@ main(void)
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_what_is_none),
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_lists_as_written),
 		cmocka_unit_test(test_of_a_socket),
 	};
 
