@@ -36,6 +36,7 @@ look(const struct users *u, const struct name_rule *rule, struct slice text)
 		found++;
 		if (strcmp(user->name, name) != 0)
 			abort();
+		user_is_allowed_from(user, "192.0.2.1");
 		if (name_mail(mail,
 			user->mail[0] != '\0' ? user->mail : "maildir:~/%d/%n",
 			"/srv/mail", name, user->home, NULL) == E_OK &&

@@ -74,6 +74,8 @@
 	BAD(CONNECTIONS, POP3_CODE_SYS_TEMP, "too many connections") \
 	BAD(LATER, POP3_CODE_SYS_TEMP, "try later") \
 	BAD(SIGN_IN_WRONG, POP3_CODE_AUTH, "authentication failed") \
+	BAD(SIGN_IN_OFF, POP3_CODE_AUTH, "this account may not sign in here") \
+	BAD(SIGN_IN_TLS, POP3_CODE_AUTH, "this account signs in inside TLS only") \
 	BAD(SIGN_IN_LATER, POP3_CODE_SYS_TEMP, "not possible now, try again later") \
 	BAD(SIGN_IN_DOWN, POP3_CODE_SYS_TEMP, "sign-in is not possible now") \
 	BAD(SIGN_IN_CUT, POP3_CODE_SYS_TEMP, "sign-in was interrupted, try again") \

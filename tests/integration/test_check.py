@@ -72,7 +72,7 @@ def test_lines_of_the_users_file(site):
     """Each is named; those who can sign in still can."""
     assert site.check("good@a:{PLAIN}x\nssha@a:{SSHA512}abc\n"
                       "bad name@a:{PLAIN}x\nhalf@a:{PLAIN}x:vmail:vmail\n"
-                      "no@a:{PLAIN}x::::::nologin=y\n"
+                      "no@a:{PLAIN}x::::::nopassword=y\n"
                       "locked@a:*\n") == 0
     assert [x.split(": warning: ")[0] for x in site.said] == [
         "D/users:%d" % n for n in (2, 3, 4, 5)]

@@ -46,6 +46,7 @@ static struct {
 	size_t log_n, log_told; /* its length, and what log_text() told */
 	char served[SERVED_MAX];
 	uint64_t half; /* of APOP's timestamps */
+	bool tls; /* what is said of sessions */
 	char dir[64], users[80], costly[SCHEME_STORED_MAX];
 } rig;
 
@@ -183,6 +184,7 @@ begin_sign_in(int pop3, uint16_t type, uint64_t sid, const char *peer)
 	ipc_put_u64(rig.pop3[pop3], sid);
 	ipc_put_u64(rig.pop3[pop3], token(pop3, sid));
 	ipc_put_str(rig.pop3[pop3], peer);
+	ipc_put_u8(rig.pop3[pop3], rig.tls);
 }
 
 static void
@@ -1911,6 +1913,95 @@ test_apop_turns(void **state)
 	assert_int_equal(rig.half, half);
 }
 
+/* ---- what a line of the users file forbids ---- */
+
+static void
+test_switches(void **state)
+{
+	int store;
+
+	(void)state;
+	replace_users("off:{PLAIN}secret::::::nologin\n"
+		      "imap:{PLAIN}secret::::::malote_pop3=no\n"
+		      "safe:{PLAIN}secret::::::malote_tls=yes\n"
+		      "look:{PLAIN}secret::::::malote_read_only=yes\n");
+	send_users(rig.users);
+	pass(1, "off", "secret");
+	refused(1, SIGN_IN_SWITCHED_OFF, "nologin");
+	pass(2, "imap", "secret");
+	refused(2, SIGN_IN_SWITCHED_OFF, "pop3-off");
+	pass(3, "safe", "secret");
+	refused(3, SIGN_IN_TLS_ONLY, "tls-only");
+	rig.tls = true;
+	pass(4, "safe", "secret");
+	assert_false(opened(4, &store).read_only);
+	rig.tls = false;
+	sasl(5, "PLAIN", "\0safe\0secret", 12);
+	refused(5, SIGN_IN_TLS_ONLY, "tls-only");
+	pass(6, "look", "secret");
+	assert_true(opened(6, &store).read_only);
+	/* Who has not the password does not learn of it. */
+	pass(7, "off", "wrong");
+	answer_unchanged();
+	refused(7, SIGN_IN_CREDENTIALS, "password");
+}
+
+/* From elsewhere the right password is as wrong as another one, and takes as
+ * long, also when it has been verified lately. */
+static void
+test_allow_nets(void **state)
+{
+	char text[SCHEME_STORED_MAX + 64];
+	uint64_t t, took[2];
+	int store;
+
+	(void)state;
+	snprintf(text, sizeof(text),
+	    "c:%s::::::allow_nets=192.0.2.0/24,2001:db8::/32\n", rig.costly);
+	replace_users(text);
+	send_users(rig.users);
+	pass(1, "c", "other secret");
+	opened(1, &store);
+	pass_from(0, 2, "2001:db8::1", "c", "other secret");
+	opened(2, &store);
+	for (uint64_t i = 0; i < 2; i++) {
+		t = clock_ms();
+		pass_from(0, 3 + i, "192.0.3.1", "c",
+		    i == 0 ? "other secret" : "wrong");
+		answer_unchanged();
+		refused(3 + i, SIGN_IN_CREDENTIALS, "allow_nets");
+		took[i] = clock_ms() - t;
+	}
+	if (took[0] * 3 < took[1])
+		fail_msg("right: %u ms, wrong: %u ms", (unsigned)took[0],
+		    (unsigned)took[1]);
+}
+
+/* The line that counts is the one that is there when the password has been
+ * verified. */
+static void
+test_forbidden_meanwhile(void **state)
+{
+	static const char *const words[] = { "allow_nets=::1", "nologin" };
+	char text[SCHEME_STORED_MAX + 64];
+
+	(void)state;
+	for (uint64_t i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text), "c%d:%s\n", (int)i, rig.costly);
+		replace_users(text);
+		send_users(rig.users);
+		snprintf(text, sizeof(text), "c%d", (int)i);
+		pass(i, text, "other secret");
+		usleep(QUIET * 1000 / 5);
+		snprintf(text, sizeof(text), "c%d:%s::::::%s\n", (int)i,
+		    rig.costly, words[i]);
+		replace_users(text);
+		send_users(rig.users);
+		refused(i, i == 0 ? SIGN_IN_CREDENTIALS : SIGN_IN_SWITCHED_OFF,
+		    i == 0 ? "allow_nets" : "nologin");
+	}
+}
+
 /* ---- who misbehaves ---- */
 
 static enum err
@@ -2174,6 +2265,9 @@ main(void)
 		    test_crowd, set_up_penalties, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_cheap_takes_as_long, set_up, tear_down),
+		TEST(test_switches),
+		TEST(test_allow_nets),
+		TEST(test_forbidden_meanwhile),
 		TEST(test_own_store),
 		TEST(test_own_group),
 		TEST(test_idle_store),

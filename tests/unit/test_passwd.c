@@ -119,9 +119,16 @@ test_bad_lines(void **state)
 		"a:{PLAIN}x:1000:",
 		"a:{PLAIN}x::1000",
 		"a:{PLAIN}x:::g:home",
-		"a:{PLAIN}x:::::/bin/sh:nologin=y",
-		"a:{PLAIN}x::::::userdb_mail=maildir:/x allow_nets=10.0.0.0/8",
+		"a:{PLAIN}x::::::userdb_mail=maildir:/x allow_real_nets=::1",
 		"a:{PLAIN}x::::::nopassword=y",
+		"a:{PLAIN}x::::::allow_nets=",
+		"a:{PLAIN}x::::::allow_nets",
+		"a:{PLAIN}x::::::allow_nets=10.0.0.0/8,local",
+		"a:{PLAIN}x::::::allow_nets=::1 allow_nets=10.0.0.0/8",
+		"a:{PLAIN}x::::::malote_tls=maybe",
+		"a:{PLAIN}x::::::malote_pop3=",
+		"a:{PLAIN}x::::::malote_readonly=yes",
+		"a:{PLAIN}x::::::x=y malote_",
 		"\xff:{PLAIN}x",
 	};
 
@@ -141,6 +148,51 @@ test_bad_lines(void **state)
 		assert_null(users_find(u, "a"));
 		users_free(u);
 	}
+}
+
+static void
+assert_permits(const struct users *us, const char *name, const char *which)
+{
+	const struct permits *p = &users_find(us, name)->permits;
+	char is[5] = "";
+
+	strcat(is, p->no_login ? "l" : "");
+	strcat(is, p->no_pop3 ? "p" : "");
+	strcat(is, p->tls_only ? "t" : "");
+	strcat(is, p->read_only ? "r" : "");
+	if (strcmp(is, which) != 0)
+		fail_msg("%s: \"%s\"", name, is);
+}
+
+static void
+test_permits(void **state)
+{
+	struct users *u =
+	    parse("a:{PLAIN}x::::::nologin\nb:{PLAIN}x::::::nologin=no\n"
+		  "c:{PLAIN}x::::::malote_pop3=no malote_tls=yes \n"
+		  "d:{PLAIN}x:::::: malote_read_only  malote_tls=y\n"
+		  "e:{PLAIN}x::::::malote_pop3=yes malote_tls=no\n"
+		  "f:{PLAIN}x::::::nologins=y userdb_nologin=y xnologin\n"
+		  "g:{PLAIN}x::::::allow_nets=10.0.0.0/8,::1 userdb_mail=m\n"
+		  "h:{PLAIN}x::::::malote_read_only=1\r\n");
+
+	(void)state;
+	assert_string_equal(complaints, "");
+	assert_permits(u, "a", "l");
+	assert_permits(u, "b", "l"); /* as Dovecot: whatever its value */
+	assert_permits(u, "c", "pt");
+	assert_permits(u, "d", "tr");
+	assert_permits(u, "e", "");
+	assert_permits(u, "f", "");
+	assert_permits(u, "g", "");
+	assert_permits(u, "h", "r");
+	assert_user(u, "g", "{PLAIN}x", AUTH_NO_UID, AUTH_NO_UID, "", "m");
+	assert_string_equal(users_find(u, "g")->nets, "10.0.0.0/8,::1");
+	assert_true(user_is_allowed_from(users_find(u, "g"), "10.1.1.1"));
+	assert_true(user_is_allowed_from(users_find(u, "g"), "::1"));
+	assert_false(user_is_allowed_from(users_find(u, "g"), "11.1.1.1"));
+	assert_true(user_is_allowed_from(users_find(u, "a"), "11.1.1.1"));
+	users_free(u);
 }
 
 static void
@@ -244,7 +296,7 @@ static void
 test_every_cut(void **state)
 {
 	static const char whole[] = "# c\na:{PLAIN}x:1:2:g:/h:/s:userdb_mail="
-				    "maildir:/m e=f\nb:{PLAIN}y\n";
+				    "maildir:/m allow_nets=::1\nb:{PLAIN}y\n";
 
 	(void)state;
 	for (size_t n = 0; n < sizeof(whole); n++) {
@@ -322,6 +374,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_permits),
 		cmocka_unit_test(test_bad_hash),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_twice),

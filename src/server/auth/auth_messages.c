@@ -26,6 +26,7 @@ slot_enter(struct auth_worker *w, uint64_t sid)
 struct head {
 	uint64_t sid, token;
 	char peer[PEER_MAX];
+	bool tls;
 };
 
 /* Begins a sign-in, or refuses it.  E_FORMAT: the session has one already. */
@@ -43,6 +44,7 @@ begin(struct auth_worker *w, const struct head *h, const char *method,
 		auth_worker_refuse(w, h->sid, SIGN_IN_TEMPORARY, "");
 		return E_OK;
 	}
+	(*s_r)->tls = h->tls;
 	slot->signin = *s_r;
 	slot->token = h->token;
 	slot->store = 0;
@@ -55,6 +57,7 @@ get_head(struct ipc_in *in, struct head *h)
 	h->sid = ipc_get_u64(in);
 	h->token = ipc_get_u64(in);
 	ipc_get_str(in, h->peer, sizeof(h->peer));
+	h->tls = ipc_get_u8_to(in, 1) != 0;
 }
 
 static enum err

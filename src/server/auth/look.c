@@ -123,6 +123,9 @@ signin_find(struct signin *s)
 	if (u != NULL && scheme_check(u->hash, NULL) == E_DENIED) {
 		s->why = "locked";
 		u = NULL;
+	} else if (u != NULL && !user_is_allowed_from(u, s->peer)) {
+		s->why = "allow_nets";
+		u = NULL;
 	}
 	s->known = u != NULL;
 	return u;

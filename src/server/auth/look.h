@@ -11,7 +11,9 @@
 bool signin_name(struct signin *s, struct slice name);
 
 /* s->user as the file is now; s->generation, s->known and s->why say what was
- * found.  NULL: there is none, or it is locked, and nothing can be right. */
+ * found.  NULL: there is none, it is locked, or not allowed where the client
+ * is, and nothing can be right.  So who guesses from elsewhere does not even
+ * learn which password is right. */
 const struct user *signin_find(struct signin *s);
 
 /* s->job, whose work and done() are set, is given to the hashing threads; or

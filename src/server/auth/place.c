@@ -65,6 +65,24 @@ log_no_account(const struct signin *s, const struct errbuf *eb)
 	    str_escape(user, sizeof(user), s->user, strlen(s->user)), eb->text);
 }
 
+/* What the user's line, as it is now, has against it.  False: it is refused; the
+ * client may know of a switch, as the password was right. */
+static bool
+is_permitted(struct signin *s, const struct user *u)
+{
+	if (!user_is_allowed_from(u, s->peer))
+		signin_deny(s, "allow_nets");
+	else if (u->permits.no_login)
+		signin_refuse(s, SIGN_IN_SWITCHED_OFF, "nologin");
+	else if (u->permits.no_pop3)
+		signin_refuse(s, SIGN_IN_SWITCHED_OFF, "pop3-off");
+	else if (u->permits.tls_only && !s->tls)
+		signin_refuse(s, SIGN_IN_TLS_ONLY, "tls-only");
+	else
+		return true;
+	return false;
+}
+
 void
 signin_place(struct signin *s)
 {
@@ -73,6 +91,9 @@ signin_place(struct signin *s)
 	struct errbuf eb;
 	const char *why;
 
+	if (!is_permitted(s, u))
+		return;
+	s->read_only = s->read_only || u->permits.read_only;
 	recent_add(s->auth->recent, s->who, signin_tried(s), clock_ms());
 	signin_forget_secrets(s);
 	if (s->worker == NULL) {

@@ -102,7 +102,18 @@ static const char *const code_word[SIGN_IN_CODES] = {
 	[SIGN_IN_PERMANENT] = "permanent",
 	[SIGN_IN_IN_USE] = "in-use",
 	[SIGN_IN_MALFORMED] = "malformed",
+	[SIGN_IN_SWITCHED_OFF] = "switched-off",
+	[SIGN_IN_TLS_ONLY] = "tls-only",
 };
+
+/* The client is to blame, or its user's line in the users file: nothing of the
+ * server is out of order. */
+static bool
+is_routine(enum sign_in_code code)
+{
+	return code == SIGN_IN_CREDENTIALS || code == SIGN_IN_SWITCHED_OFF ||
+	       code == SIGN_IN_TLS_ONLY;
+}
 
 /* Who the client says it is. */
 static const char *
@@ -155,7 +166,7 @@ log_refused(const struct signin *s)
 
 	str_escape(user, sizeof(user), name, strlen(name));
 	str_escape(peer, sizeof(peer), s->peer, strlen(s->peer));
-	log_line(s->code == SIGN_IN_CREDENTIALS ? LOG_EVENT : LOG_WARNING,
+	log_line(is_routine(s->code) ? LOG_EVENT : LOG_WARNING,
 	    "ev=login-failed sid=%u.%llx user=%s ip=%s method=%s code=%s "
 	    "why=%s",
 	    s->worker_index, (unsigned long long)s->sid, user, peer, s->method,

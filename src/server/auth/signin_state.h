@@ -54,6 +54,7 @@ struct signin {
 	char peer[PEER_MAX];
 	struct suspect suspect; /* without a user until one is named */
 	uint64_t who;           /* of recent_who(), once a user is named */
+	bool tls;               /* the session is inside it */
 	char user[NAME_MAX_OCTETS + 1]; /* by the rule for names, or empty */
 	char name[NAME_MAX_OCTETS + 1]; /* as the client gave it, cut */
 	struct sasl_server *sasl;

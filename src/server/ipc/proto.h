@@ -86,11 +86,12 @@ enum ipc_type {
 	IPC_ASKED, /* auth -> parent: u64 token, struct control_done */
 
 	/* worker -> auth */
-	IPC_PASS =
-	    32, /* u64 sid, u64 token, str peer, str name, bytes password */
-	IPC_APOP, /* u64 sid, u64 token, str peer, str name, str timestamp with its
-	           * brackets, bytes digest (16 octets) */
-	IPC_SASL,        /* u64 sid, u64 token, str peer, str mechanism; of the
+	IPC_PASS = 32, /* u64 sid, u64 token, str peer, u8 inside TLS, str name,
+	                  * bytes password */
+	IPC_APOP, /* u64 sid, u64 token, str peer, u8 inside TLS, str name, str
+	           * timestamp with its brackets, bytes digest (16 octets) */
+	IPC_SASL, /* u64 sid, u64 token, str peer, u8 inside TLS, str
+	           * mechanism; of the
 	           * connection, if the mechanism asks for it: u8 were mechanisms
 	           * offered that bind to the channel, u8 n, n times { str name,
 	           * bytes data } of its bindings, bytes certificate of the client;
@@ -151,6 +152,9 @@ enum sign_in_code {
 	SIGN_IN_PERMANENT,   /* [SYS/PERM] */
 	SIGN_IN_IN_USE,      /* [IN-USE] */
 	SIGN_IN_MALFORMED, /* a mechanism's message that makes no sense: -ERR */
+	/* [AUTH], though the password was right: */
+	SIGN_IN_SWITCHED_OFF, /* for this user, or POP3 is */
+	SIGN_IN_TLS_ONLY,
 	SIGN_IN_CODES
 };
 

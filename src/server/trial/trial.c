@@ -163,7 +163,8 @@ try_user(struct trial *t, const struct user *u)
 	char what[NAME_MAX_OCTETS + sizeof(eb.text) + 32];
 
 	/* Locked out on purpose, or complained about already. */
-	if (scheme_check(u->hash, NULL) != E_OK)
+	if (scheme_check(u->hash, NULL) != E_OK || u->permits.no_login ||
+	    u->permits.no_pop3)
 		return;
 	coverage_add(&t->coverage, u->name, u->hash);
 	if (account_find(&at, &t->conf->auth, u, &why, &eb) == E_OK &&

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "net/cidr.h"
 #include "server/conf/auth_conf.h"
 #include "server/users/scheme.h"
 
@@ -145,6 +146,14 @@ users_find(const struct users *u, const char *name)
 	return e != NULL ? &e->user : NULL;
 }
 
+bool
+user_is_allowed_from(const struct user *u, const char *address)
+{
+	return u->nets[0] == '\0' ||
+	       cidr_list_has(
+		   (struct slice){ u->nets, strlen(u->nets) }, address);
+}
+
 const char *
 users_costly(const struct users *u)
 {
@@ -187,38 +196,6 @@ static void PRINTF(3, 4)
 	p->complain(p->arg, fault, p->line, eb.text);
 }
 
-/* The value of `key` ("word=") among words that spaces part, or empty. */
-static struct slice
-extra_value(struct slice extra, const char *key)
-{
-	size_t n = strlen(key);
-
-	while (extra.n != 0) {
-		const char *space = memchr(extra.p, ' ', extra.n);
-		size_t word =
-		    space != NULL ? (size_t)(space - extra.p) : extra.n;
-
-		if (word >= n && memcmp(extra.p, key, n) == 0)
-			return (struct slice){ extra.p + n, word - n };
-		extra.p += word + (space != NULL);
-		extra.n -= word + (space != NULL);
-	}
-	return (struct slice){ NULL, 0 };
-}
-
-/* What restricts a user elsewhere must not be passed over in silence. */
-static const char *
-extra_refused(struct slice extra)
-{
-	static const char *const keys[] = { "nologin", "allow_nets",
-		"allow_real_nets", "nopassword" };
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (extra_value(extra, keys[i]).p != NULL)
-			return keys[i];
-	return NULL;
-}
-
 /* Both ids or none. */
 static bool
 take_ids(struct parser *p, const struct slice *f, struct user *u)
@@ -235,9 +212,9 @@ take_ids(struct parser *p, const struct slice *f, struct user *u)
 }
 
 static bool
-is_line_good(struct parser *p, const struct slice *f)
+is_line_good(struct parser *p, const struct slice *f, struct extra *x)
 {
-	const char *refused = extra_refused(f[PASSWD_EXTRA]);
+	struct errbuf eb;
 
 	if (f[PASSWD_HASH].p == NULL) {
 		complain(p, USERS_LINE, "there is no \":\" behind the name");
@@ -248,11 +225,9 @@ is_line_good(struct parser *p, const struct slice *f)
 		    p, USERS_LINE, "the home directory must begin with \"/\"");
 		return false;
 	}
-	if (refused != NULL) {
-		complain(p, USERS_LINE,
-		    "%s is not supported: nobody can sign in by this "
-		    "line",
-		    refused);
+	/* What restricts a user must not be passed over in silence. */
+	if (extra_parse(x, f[PASSWD_EXTRA], &eb) != E_OK) {
+		complain(p, USERS_LINE, "%s", eb.text);
 		return false;
 	}
 	return true;
@@ -272,11 +247,11 @@ entry_put(struct entry *e, size_t *at, struct slice s)
 }
 
 static struct entry *
-entry_new(const char *name, const struct slice *f)
+entry_new(const char *name, const struct slice *f, const struct extra *x)
 {
-	struct slice mail = extra_value(f[PASSWD_EXTRA], "userdb_mail=");
 	size_t n = strlen(name), at = 0;
-	size_t size = n + f[PASSWD_HASH].n + f[PASSWD_HOME].n + mail.n + 4;
+	size_t size =
+	    n + f[PASSWD_HASH].n + f[PASSWD_HOME].n + x->mail.n + x->nets.n + 5;
 	struct entry *e = malloc(sizeof(*e) + size);
 
 	if (e == NULL)
@@ -286,7 +261,9 @@ entry_new(const char *name, const struct slice *f)
 	e->user.name = entry_put(e, &at, (struct slice){ name, n });
 	e->user.hash = entry_put(e, &at, f[PASSWD_HASH]);
 	e->user.home = entry_put(e, &at, f[PASSWD_HOME]);
-	e->user.mail = entry_put(e, &at, mail);
+	e->user.mail = entry_put(e, &at, x->mail);
+	e->user.nets = entry_put(e, &at, x->nets);
+	e->user.permits = x->permits;
 	return e;
 }
 
@@ -355,6 +332,7 @@ parse_line(struct parser *p, struct slice line)
 	char name[NAME_MAX_OCTETS + 1];
 	struct slice f[PASSWD_FIELDS];
 	struct entry *entry;
+	struct extra extra;
 	struct errbuf eb;
 	struct user ids;
 	enum err e;
@@ -371,9 +349,9 @@ parse_line(struct parser *p, struct slice line)
 			    p, USERS_LINE, "this is no user name: %s", eb.text);
 		return e == E_FORMAT ? E_OK : e;
 	}
-	if (!is_line_good(p, f) || !take_ids(p, f, &ids))
+	if (!is_line_good(p, f, &extra) || !take_ids(p, f, &ids))
 		return E_OK;
-	if ((entry = entry_new(name, f)) == NULL)
+	if ((entry = entry_new(name, f, &extra)) == NULL)
 		return E_NOMEM;
 	entry->user.uid = ids.uid;
 	entry->user.gid = ids.gid;

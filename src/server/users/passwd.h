@@ -2,7 +2,7 @@
  * passwd.h - the users file: user:{SCHEME}hash:uid:gid:gecos:home:shell:extra
  *
  * As Dovecot's passwd-files: fields at the end may be missing, `extra` is the
- * rest of the line, of which userdb_mail=... up to the next space is used.
+ * rest of the line, words of extra.h.
  * Empty lines and those that begin with # are comments.
  */
 #ifndef SERVER_USERS_PASSWD_H
@@ -13,13 +13,16 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "server/users/extra.h"
 #include "server/users/name.h"
 
 struct user {
-	const char *name;  /* by the rule for names */
-	const char *hash;  /* see scheme.h; may be empty */
-	const char *home;  /* or "" */
-	const char *mail;  /* userdb_mail, or "" */
+	const char *name; /* by the rule for names */
+	const char *hash; /* see scheme.h; may be empty */
+	const char *home; /* or "" */
+	const char *mail; /* userdb_mail, or "" */
+	const char *nets; /* allow_nets, or "": from anywhere */
+	struct permits permits;
 	uint32_t uid, gid; /* AUTH_NO_UID: none of their own */
 	unsigned line;
 };
@@ -45,6 +48,9 @@ void users_free(struct users *u); /* wipes; NULL is a no-op */
 size_t users_count(const struct users *u);
 /* Borrowed from u; NULL: there is no such user. */
 const struct user *users_find(const struct users *u, const char *name);
+
+/* May this user sign in from there? */
+bool user_is_allowed_from(const struct user *u, const char *address);
 
 /* The first hash that is costly to check, or NULL: what a name that is not
  * there is checked against, so that it takes as long.  Borrowed from u. */

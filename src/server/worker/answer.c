@@ -36,6 +36,8 @@ session_refused(struct session *s, const char *user, enum sign_in_code code,
 		[SIGN_IN_PERMANENT] = POP3_TEXT_POSTMASTER,
 		[SIGN_IN_IN_USE] = POP3_TEXT_IN_USE,
 		[SIGN_IN_MALFORMED] = POP3_TEXT_MALFORMED,
+		[SIGN_IN_SWITCHED_OFF] = POP3_TEXT_SIGN_IN_OFF,
+		[SIGN_IN_TLS_ONLY] = POP3_TEXT_SIGN_IN_TLS,
 	};
 
 	if (s->wait != WAIT_SIGN_IN)

@@ -101,6 +101,7 @@ begin_sign_in(struct session *s, struct ipc_chan *auth, uint16_t type)
 	ipc_put_u64(auth, s->sid);
 	ipc_put_u64(auth, s->sign_in.token);
 	ipc_put_str(auth, s->peer);
+	ipc_put_u8(auth, s->pop3.tls);
 }
 
 enum err

@@ -1,0 +1,113 @@
+#include "server/users/extra.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "net/cidr.h"
+
+/* Words that Dovecot refuses users by, and we do not know how to. */
+static const char *const refused[] = { "allow_real_nets", "nopassword" };
+
+/* Switches.  One without `=' is on. */
+static const struct {
+	const char *name;
+	size_t at;
+	bool off_means; /* "no" is what sets the flag */
+} switches[] = {
+	{ "malote_pop3", offsetof(struct permits, no_pop3), true },
+	{ "malote_tls", offsetof(struct permits, tls_only), false },
+	{ "malote_read_only", offsetof(struct permits, read_only), false },
+};
+
+static bool
+is_on(struct slice value)
+{
+	return value.p == NULL || slice_eq(value, "yes") ||
+	       slice_eq(value, "y") || slice_eq(value, "1");
+}
+
+static bool
+is_off(struct slice value)
+{
+	return slice_eq(value, "no") || slice_eq(value, "n") ||
+	       slice_eq(value, "0");
+}
+
+static enum err
+take_switch(struct permits *out, struct slice key, struct slice value,
+    struct errbuf *eb)
+{
+	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+		if (!slice_eq(key, switches[i].name))
+			continue;
+		if (!is_on(value) && !is_off(value))
+			return err_set(eb, E_CONFIG, "%s must be yes or no",
+			    switches[i].name);
+		*(bool *)((char *)out + switches[i].at) =
+		    is_on(value) != switches[i].off_means;
+		return E_OK;
+	}
+	return err_set(eb, E_CONFIG,
+	    "of the words that begin with malote_ there are malote_pop3, "
+	    "malote_tls and malote_read_only");
+}
+
+/* A list that cannot be read, or of which there are two, could let in whom the
+ * admin wants outside. */
+static enum err
+take_nets(struct extra *out, struct slice value, struct errbuf *eb)
+{
+	if (out->nets.p != NULL)
+		return err_set(eb, E_CONFIG, "allow_nets stands there twice");
+	if (!cidr_list_is_good(value))
+		return err_set(eb, E_CONFIG,
+		    "allow_nets must be networks with commas between, such as "
+		    "192.0.2.0/24,2001:db8::/32");
+	out->nets = value;
+	return E_OK;
+}
+
+static enum err
+take_word(
+    struct extra *out, struct slice key, struct slice value, struct errbuf *eb)
+{
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (slice_eq(key, refused[i]))
+			return err_set(eb, E_CONFIG,
+			    "%s is not supported: nobody can sign in by this "
+			    "line",
+			    refused[i]);
+	if (slice_eq(key, "userdb_mail") && value.p != NULL &&
+	    out->mail.p == NULL)
+		out->mail = value;
+	else if (slice_eq(key, "nologin"))
+		out->permits.no_login = true; /* whatever its value */
+	else if (slice_eq(key, "allow_nets"))
+		return take_nets(out, value, eb);
+	else if (key.n >= 7 && memcmp(key.p, "malote_", 7) == 0)
+		return take_switch(&out->permits, key, value, eb);
+	return E_OK;
+}
+
+enum err
+extra_parse(struct extra *out, struct slice text, struct errbuf *eb)
+{
+	enum err e = E_OK;
+
+	*out = (struct extra){ .mail = { NULL, 0 } };
+	while (e == E_OK && text.n != 0) {
+		const char *space = memchr(text.p, ' ', text.n);
+		size_t n = space != NULL ? (size_t)(space - text.p) : text.n;
+		struct slice key = { text.p, n }, value = { NULL, 0 };
+		const char *is = memchr(text.p, '=', n);
+
+		if (is != NULL) {
+			key.n = (size_t)(is - text.p);
+			value = (struct slice){ is + 1, n - key.n - 1 };
+		}
+		e = take_word(out, key, value, eb);
+		text.p += n + (space != NULL);
+		text.n -= n + (space != NULL);
+	}
+	return e;
+}

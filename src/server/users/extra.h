@@ -1,0 +1,36 @@
+/*
+ * extra.h - the words at the end of a line of the users file, and what they
+ * permit.
+ *
+ * Dovecot's: userdb_mail=LOCATION, allow_nets=NETWORK,..., nologin.  Ours, which
+ * Dovecot passes over: malote_pop3=no, malote_tls=yes, malote_read_only=yes.
+ * Other words are passed over, but for those that restrict a user in a way that
+ * is not known here.
+ */
+#ifndef SERVER_USERS_EXTRA_H
+#define SERVER_USERS_EXTRA_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* What a user may do once the password is right. */
+struct permits {
+	bool no_login; /* nothing, with any protocol */
+	bool no_pop3;
+	bool tls_only;
+	bool read_only; /* removes nothing */
+};
+
+/* Texts are within what was parsed; p is NULL if there is none. */
+struct extra {
+	struct slice mail, nets;
+	struct permits permits;
+};
+
+/* E_CONFIG, with words: somebody is restricted, but it cannot be told how. */
+enum err extra_parse(
+    struct extra *out, struct slice text, struct errbuf *eb) NODISCARD;
+
+#endif
