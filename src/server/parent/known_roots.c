@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "server/parent/state_folder.h"
+#include "server/conf/state_folder.h"
 
 #define NAME "mail-roots"
 

@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "server/parent/state_folder.h"
+#include "server/conf/state_folder.h"
 
 #define NAME "name-key"
 

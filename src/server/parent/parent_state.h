@@ -2,7 +2,6 @@
  * parent_state.h - what the files of the parent share.  From the lowest up, each
  * using only those before it:
  *
- *	state_folder.c	what is to be known after a restart
  *	name_key.c	the key of what is made up about nobody
  *	known_roots.c, mail_root.c	is the mail where it was
  *	child.c		one process and where it stands

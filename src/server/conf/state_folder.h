@@ -3,8 +3,8 @@
  * $STATE_DIRECTORY (systemd's StateDirectory=); without that /var/lib/malote, or
  * an ordinary user's ~/.local/state/malote.
  */
-#ifndef SERVER_PARENT_STATE_FOLDER_H
-#define SERVER_PARENT_STATE_FOLDER_H
+#ifndef SERVER_CONF_STATE_FOLDER_H
+#define SERVER_CONF_STATE_FOLDER_H
 
 #include <limits.h>
 

@@ -1,4 +1,4 @@
-#include "server/parent/state_folder.h"
+#include "server/conf/state_folder.h"
 
 #include <fcntl.h>
 #include <stdio.h>
