@@ -100,7 +100,8 @@ next(const uint8_t **data, size_t *size)
 static void
 settle(void)
 {
-	userfile_told(&a.userfile, -1);
+	userfile_told(&a.userfile, (struct userfile_news){ USERS_SAME, -1 },
+	    (struct userfile_news){ USERS_SAME, -1 });
 }
 
 static const struct sasl_mechanism *

@@ -28,6 +28,7 @@
 #include "sasl/sasl.h"
 #include "server/auth/auth.h"
 #include "server/auth/penalty.h"
+#include "server/users/app_database.h"
 #include "server/users/scheme.h"
 
 enum { SOON = 3000, QUIET = 50, POP3S = 2, STORES = 2 };
@@ -47,7 +48,7 @@ static struct {
 	char served[SERVED_MAX];
 	uint64_t half; /* of APOP's timestamps */
 	bool tls; /* what is said of sessions */
-	char dir[64], users[80], costly[SCHEME_STORED_MAX];
+	char dir[64], users[80], apps[80], costly[SCHEME_STORED_MAX];
 } rig;
 
 /* ---- messages ---- */
@@ -141,18 +142,35 @@ store_is(uint16_t index, uint32_t uid, uint32_t gid)
 	sent_before_others(rig.ctl);
 }
 
-/* path: NULL says that nothing has changed. */
+static void
+put_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	ipc_put_u8(rig.ctl, USERS_NEW);
+	ipc_put_fd(rig.ctl, fd, FD_CLOSED);
+}
+
+/* Paths; NULL says that nothing has changed. */
+static void
+send_both(const char *users, const char *apps)
+{
+	const char *path[] = { users, apps };
+
+	ipc_begin(rig.ctl, IPC_USERS);
+	for (size_t i = 0; i < 2; i++)
+		if (path[i] != NULL)
+			put_file(path[i]);
+		else
+			ipc_put_u8(rig.ctl, USERS_SAME);
+	sent_before_others(rig.ctl);
+}
+
 static void
 send_users(const char *path)
 {
-	ipc_begin(rig.ctl, IPC_USERS);
-	if (path != NULL) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-		assert_true(fd >= 0);
-		ipc_put_fd(rig.ctl, fd, FD_CLOSED);
-	}
-	sent_before_others(rig.ctl);
+	send_both(path, NULL);
 }
 
 static void
@@ -485,6 +503,7 @@ start(const struct auth_conf *conf)
 	strcpy(rig.dir, "/tmp/malote-test-XXXXXX");
 	assert_non_null(mkdtemp(rig.dir));
 	snprintf(rig.users, sizeof(rig.users), "%s/users", rig.dir);
+	snprintf(rig.apps, sizeof(rig.apps), "%s/apps", rig.dir);
 	write_users(rig.users, users);
 	assert_int_equal(ipc_pair(ctl, NULL), E_OK);
 	assert_int_equal(pipe(log), 0);
@@ -567,6 +586,7 @@ tear_down(void **state)
 	snprintf(path, sizeof(path), "%s.new", rig.users);
 	unlink(path);
 	unlink(rig.users);
+	unlink(rig.apps);
 	return rmdir(rig.dir);
 }
 
@@ -2002,6 +2022,172 @@ test_forbidden_meanwhile(void **state)
 	}
 }
 
+/* ---- app passwords ---- */
+
+#define PHONE  "aaaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaaa"
+#define LAPTOP "bbbb-bbbb-bbbb-bbbb-bbbb-bbbb-bbbb"
+#define OLD    "cccc-cccc-cccc-cccc-cccc-cccc-cccc"
+
+static void
+add_app(struct app_database *db, const char *user, const char *label,
+    const char *typed, const char *networks, uint64_t until)
+{
+	uint8_t digest[APP_DIGEST];
+	char secret[APP_SECRET];
+
+	assert_true(
+	    app_secret_read(secret, (struct slice){ typed, strlen(typed) }));
+	app_secret_digest(digest, app_database_salt(db), secret);
+	assert_int_equal(app_database_add(db,
+			     &(struct app_row){
+				 user, label, "", networks, 1, until, digest },
+			     NULL),
+	    E_OK);
+}
+
+/* As malotectl does it.  label: the one that is left out, or NULL. */
+static void
+replace_apps(const char *label)
+{
+	struct app_database *db;
+	char tmp[96], *image;
+	unsigned removed;
+	size_t n;
+	FILE *f;
+
+	assert_int_equal(app_database_init(), E_OK);
+	assert_int_equal(
+	    app_database_open(&db, (struct slice){ NULL, 0 }, NULL), E_OK);
+	add_app(db, "anna", "phone", PHONE, "", 0);
+	add_app(db, "bob@b.org", "laptop", LAPTOP, "192.0.2.0/24", 0);
+	add_app(db, "anna", "old", OLD, "", 1000);
+	add_app(
+	    db, "zed", "phone", "dddd-dddd-dddd-dddd-dddd-dddd-dddd", "", 0);
+	if (label != NULL)
+		assert_int_equal(
+		    app_database_remove(db, "anna", label, &removed, NULL),
+		    E_OK);
+	assert_int_equal(app_database_image(db, &image, &n, NULL), E_OK);
+	app_database_close(db);
+	snprintf(tmp, sizeof(tmp), "%s.new", rig.apps);
+	f = fopen(tmp, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(image, 1, n, f), n);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(rename(tmp, rig.apps), 0);
+	free(image);
+}
+
+static void
+test_app_passwords(void **state)
+{
+	int store;
+
+	(void)state;
+	/* The first one that there is: found when the password seems wrong. */
+	pass(1, "anna", PHONE);
+	await_check();
+	replace_apps(NULL);
+	send_both(NULL, rig.apps);
+	opened(1, &store);
+	succeeds(2, "ANNA", "AAAAaaaa aaaa-aaaaaaaaaaaaaaaa");
+	succeeds(3, "bob@b.org", LAPTOP);
+	sasl(4, "PLAIN", "\0anna\0" PHONE, 40);
+	opened(4, &store);
+	succeeds(5, "anna", "secret"); /* as before */
+	assert_non_null(strstr(log_text(),
+	    "ev=app-password sid=0.1 user=anna@d.org label=\"phone\"\n"));
+	/* Not another's, not from elsewhere, not when it is over, and not of
+	 * who is locked out: wrong, as any other. */
+	pass(6, "bob@b.org", PHONE);
+	answer_unchanged();
+	refused(6, SIGN_IN_CREDENTIALS, "password");
+	pass_from(0, 7, "192.0.3.1", "bob@b.org", LAPTOP);
+	answer_unchanged();
+	refused(7, SIGN_IN_CREDENTIALS, "app-password-network");
+	pass(8, "anna", OLD);
+	answer_unchanged();
+	refused(8, SIGN_IN_CREDENTIALS, "app-password-expired");
+	pass(9, "zed", "dddd-dddd-dddd-dddd-dddd-dddd-dddd");
+	answer_unchanged();
+	refused(9, SIGN_IN_CREDENTIALS, "locked");
+	pass(10, "nobody", PHONE);
+	answer_unchanged();
+	refused(10, SIGN_IN_CREDENTIALS, "unknown-user");
+}
+
+static void
+test_app_password_revoked(void **state)
+{
+	(void)state;
+	replace_apps(NULL);
+	send_both(NULL, rig.apps);
+	succeeds(1, "anna", PHONE);
+	assert_silent(rig.ctl_fd, QUIET);
+	/* We see that the file is another one, and wait for the parent. */
+	replace_apps("phone");
+	pass(2, "anna", PHONE);
+	await_check();
+	send_both(NULL, rig.apps);
+	refused(2, SIGN_IN_CREDENTIALS, "password");
+	/* There is no such file any more. */
+	succeeds(3, "bob@b.org", LAPTOP);
+	assert_int_equal(unlink(rig.apps), 0);
+	pass(4, "bob@b.org", LAPTOP);
+	await_check();
+	ipc_begin(rig.ctl, IPC_USERS);
+	ipc_put_u8(rig.ctl, USERS_SAME);
+	ipc_put_u8(rig.ctl, USERS_NONE);
+	sent(rig.ctl);
+	refused(4, SIGN_IN_CREDENTIALS, "password");
+	succeeds(5, "anna", "secret");
+	assert_silent(rig.ctl_fd, QUIET);
+}
+
+/* A database that cannot be read: nobody is told that an app password is wrong,
+ * and other passwords are what they were. */
+static void
+test_app_passwords_unread(void **state)
+{
+	(void)state;
+	replace_apps(NULL);
+	send_both(NULL, rig.apps);
+	succeeds(1, "anna", PHONE);
+	write_users(rig.apps, "this is none");
+	send_both(NULL, rig.apps);
+	pass(2, "anna", PHONE);
+	refused(2, SIGN_IN_TEMPORARY, "app-passwords");
+	pass(3, "nobody", PHONE);
+	refused(3, SIGN_IN_TEMPORARY, "app-passwords");
+	succeeds(4, "anna", "secret");
+	assert_non_null(strstr(log_text(), "ev=app-passwords-unread"));
+	write_users(rig.apps, "");
+	send_both(NULL, rig.apps);
+	pass(5, "anna", PHONE);
+	refused(5, SIGN_IN_TEMPORARY, "app-passwords");
+	replace_apps(NULL);
+	send_both(NULL, rig.apps);
+	succeeds(6, "anna", PHONE);
+}
+
+/* What was added while a password was verified is looked at, too. */
+static void
+test_app_password_added_meanwhile(void **state)
+{
+	char text[SCHEME_STORED_MAX + 64];
+	int store;
+
+	(void)state;
+	snprintf(text, sizeof(text), "anna:%s\n", rig.costly);
+	replace_users(text);
+	send_users(rig.users);
+	pass(1, "anna", PHONE);
+	usleep(QUIET * 1000 / 5);
+	replace_apps(NULL);
+	send_both(NULL, rig.apps);
+	opened(1, &store);
+}
+
 /* ---- who misbehaves ---- */
 
 static enum err
@@ -2268,6 +2454,10 @@ main(void)
 		TEST(test_switches),
 		TEST(test_allow_nets),
 		TEST(test_forbidden_meanwhile),
+		TEST(test_app_passwords),
+		TEST(test_app_password_revoked),
+		TEST(test_app_passwords_unread),
+		TEST(test_app_password_added_meanwhile),
 		TEST(test_own_store),
 		TEST(test_own_group),
 		TEST(test_idle_store),

@@ -40,19 +40,32 @@ attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 	return E_FORMAT;
 }
 
+static struct userfile_news
+get_news(struct ipc_in *in)
+{
+	struct userfile_news n = { ipc_get_u8_to(in, USERS_NONE), -1 };
+
+	if (n.news == USERS_NEW)
+		n.fd = ipc_get_fd(in);
+	return n;
+}
+
 static enum err
 take_users(void *arg, struct ipc_in *in)
 {
 	struct auth *a = arg;
-	int fd = in->nfds != 0 ? ipc_get_fd(in) : -1;
+	struct userfile_news users = get_news(in), apps = get_news(in);
 	enum err e = ipc_get_end(in);
 
-	if (e == E_OK)
-		userfile_told(&a->userfile, fd);
-	else if (fd >= 0)
-		close(fd);
-	if (e == E_OK)
+	if (e == E_OK) {
+		userfile_told(&a->userfile, users, apps);
 		served_tell_all(a);
+		return E_OK;
+	}
+	if (users.fd >= 0)
+		close(users.fd);
+	if (apps.fd >= 0)
+		close(apps.fd);
 	return e;
 }
 
@@ -155,7 +168,7 @@ auth_signins(const void *arg)
 
 static const struct ipc_rule parent_rule[] = {
 	{ IPC_CLIENT_CA, 1, 2, 0, take_client_ca },
-	{ IPC_USERS, 1, 1, 0, take_users },
+	{ IPC_USERS, 1, 2, 2, take_users },
 	{ IPC_STORE_IS, 1, 0, 10, take_store_is },
 	{ IPC_NO_STORE, 1, 0, 1024, take_no_store },
 	{ IPC_STORES_FULL, 1, 0, 8, take_stores_full },
@@ -194,6 +207,8 @@ set_up(struct auth *a)
 	TAILQ_INIT(&a->store_waits);
 	if (scheme_init() != E_OK)
 		fatal("ev=start error=\"no random numbers\"");
+	if (app_database_init() != E_OK)
+		fatal("ev=start error=\"%s\"", eb.text);
 	a->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	role_enter(&a->conf.role, NULL);
 	a->verified = vcache_new();

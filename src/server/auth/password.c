@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "server/auth/look.h"
 #include "server/auth/refuse.h"
 #include "server/auth/rehash.h"
@@ -24,6 +25,17 @@ judge(struct signin *s, const char *stored, enum err e)
 }
 
 static void
+log_app_password(const struct signin *s, const char *label)
+{
+	char user[NAME_MAX_OCTETS * 4 + 1], shown[APP_LABEL_MAX * 4 + 1];
+
+	log_line(LOG_EVENT, "ev=app-password sid=%u.%llx user=%s label=\"%s\"",
+	    s->worker_index, (unsigned long long)s->sid,
+	    str_escape(user, sizeof(user), s->user, strlen(s->user)),
+	    str_quote(shown, sizeof(shown), label, strlen(label)));
+}
+
+static void
 on_hashed(struct hash_job *job)
 {
 	struct signin *s = (void *)((char *)job - offsetof(struct signin, job));
@@ -41,7 +53,8 @@ on_hashed(struct hash_job *job)
 		    a->verified, s->user, s->stored, s->password, clock_ms());
 	if (s->generation != a->userfile.generation) {
 		u = users_find(a->userfile.users, s->user);
-		if (s->is_cheap || (u != NULL) != s->known ||
+		/* What failed may be an app password by now. */
+		if (job->result != E_OK || (u != NULL) != s->known ||
 		    (u != NULL && strcmp(u->hash, s->stored) != 0)) {
 			verify(s);
 			return;
@@ -111,6 +124,42 @@ verify_apop(struct signin *s, const struct user *u)
 		served_turn(a);
 }
 
+/* Is it an app password of this user's, and one that may be used?  If it may not
+ * the log says why, and the client is told nothing else than of any wrong
+ * password, nor sooner: it goes on as one. */
+static bool
+is_app_password(struct signin *s)
+{
+	struct slice typed = { s->password, strlen(s->password) };
+	const struct app_table *apps = s->auth->userfile.apps;
+	const struct app_password *p =
+	    apps != NULL ? app_table_find(apps, s->user, typed) : NULL;
+	const char *refuses;
+
+	if (p == NULL || !s->known)
+		return false;
+	refuses = app_password_refuses(p, s->peer, clock_unix_ms() / 1000);
+	if (refuses != NULL)
+		s->why = refuses;
+	else
+		log_app_password(s, p->label);
+	return refuses == NULL;
+}
+
+/* Is it of the form of one, while nobody can tell whether it is one?  Then to
+ * call it wrong would make a mail program forget it. */
+static bool
+is_app_password_unread(const struct signin *s)
+{
+	char secret[APP_SECRET];
+	bool is = s->auth->userfile.apps_unread && s->password != NULL &&
+		  app_secret_read(secret,
+		      (struct slice){ s->password, strlen(s->password) });
+
+	explicit_bzero(secret, sizeof(secret));
+	return is;
+}
+
 /* Against the users that there are now. */
 static void
 verify(struct signin *s)
@@ -121,7 +170,11 @@ verify(struct signin *s)
 	    u != NULL ? u->hash : users_costly(s->auth->userfile.users);
 
 	s->is_cheap = false;
-	if (s->timestamp != NULL)
+	if (s->password != NULL && is_app_password(s))
+		signin_judge(s, E_OK);
+	else if (is_app_password_unread(s))
+		signin_refuse(s, SIGN_IN_TEMPORARY, "app-passwords");
+	else if (s->timestamp != NULL)
 		verify_apop(s, u);
 	else if (stored == NULL)
 		signin_judge(s, E_DENIED);

@@ -17,7 +17,7 @@ userfile_init(struct userfile *u, const struct name_rule *rule,
 	u->rule = rule;
 	u->loop = loop;
 	u->ctl = ctl;
-	u->fd = -1;
+	u->from.fd = u->apps_from.fd = -1;
 	TAILQ_INIT(&u->waiting);
 }
 
@@ -53,77 +53,145 @@ read_all(int fd, char *p, size_t n)
 	return (ssize_t)at;
 }
 
+/* Reads a file anew, whole.  The times are taken first: what changes meanwhile is
+ * seen as a change.  *text_r is the caller's, of to->st.st_size octets at least. */
 static enum err
-parse(struct userfile *u, int fd, const struct stat *st, struct users **new_r)
+read_source(struct userfile_source *to, size_t max, char **text_r, size_t *n_r)
 {
-	size_t size = (size_t)st->st_size;
-	unsigned complaints = 0;
-	char *text = malloc(size + 1);
+	char *text;
 	ssize_t n;
+
+	*text_r = NULL;
+	if (fstat(to->fd, &to->st) < 0)
+		return E_IO;
+	if (!S_ISREG(to->st.st_mode) || (size_t)to->st.st_size > max)
+		return E_FORMAT;
+	if ((text = malloc((size_t)to->st.st_size + 1)) == NULL)
+		return E_NOMEM;
+	*text_r = text;
+	n = read_all(to->fd, text, (size_t)to->st.st_size);
+	*n_r = n > 0 ? (size_t)n : 0;
+	return n >= 0 ? E_OK : E_IO;
+}
+
+static void
+forget_text(char *text, size_t n)
+{
+	if (text != NULL)
+		explicit_bzero(text, n);
+	free(text);
+}
+
+/* Takes the place of what there was, which is closed. */
+static void
+replace_source(struct userfile_source *old, const struct userfile_source *new)
+{
+	if (old->fd >= 0 && old->fd != new->fd)
+		close(old->fd);
+	*old = *new;
+}
+
+/* The users anew; those that there were stay if that fails. */
+static void
+load_users(struct userfile *u, int fd)
+{
+	struct userfile_source from = { .fd = fd };
+	struct users *new = NULL;
+	unsigned complaints = 0;
+	size_t n = 0;
+	char *text;
 	enum err e;
 
-	if (text == NULL)
-		return E_NOMEM;
-	if ((n = read_all(fd, text, size)) < 0)
-		e = E_IO;
-	else
-		e = users_parse(new_r, (struct slice){ text, (size_t)n },
-		    u->rule, complain, &complaints);
-	explicit_bzero(text, size);
-	free(text);
+	if ((e = read_source(&from, USERFILE_MAX, &text, &n)) == E_OK)
+		e = users_parse(&new, (struct slice){ text, n }, u->rule,
+		    complain, &complaints);
+	forget_text(text, n);
 	if (complaints > COMPLAINTS)
 		log_line(LOG_WARNING, "ev=users-line more=%u",
 		    complaints - COMPLAINTS);
-	return e;
-}
-
-/* Reads the users anew from fd; what there was stays if that fails.  The
- * times are taken first: what changes meanwhile is seen as a change. */
-static void
-load(struct userfile *u, int fd)
-{
-	struct users *new = NULL;
-	struct stat st;
-	enum err e = E_FORMAT;
-
-	if (fstat(fd, &st) < 0)
-		e = E_IO;
-	else if (S_ISREG(st.st_mode) && st.st_size <= USERFILE_MAX)
-		e = parse(u, fd, &st, &new);
 	if (e != E_OK) {
 		log_line(LOG_FAULT, "ev=users-unread why=%s", err_str(e));
-		if (fd != u->fd)
+		if (fd != u->from.fd)
 			close(fd);
 		return;
 	}
-	if (fd != u->fd && u->fd >= 0)
-		close(u->fd);
+	replace_source(&u->from, &from);
 	users_free(u->users);
 	u->users = new;
 	u->generation++;
-	u->fd = fd;
-	u->st = st;
 	log_line(LOG_EVENT, "ev=users count=%zu", users_count(new));
 }
 
-static bool
-is_changed(const struct stat *a, const struct stat *b)
+/* The app passwords anew.  If that fails there are none: one that was taken away
+ * must not open anything for longer. */
+static void
+load_apps(struct userfile *u, int fd)
 {
-	return a->st_size != b->st_size ||
-	       a->st_mtim.tv_sec != b->st_mtim.tv_sec ||
-	       a->st_mtim.tv_nsec != b->st_mtim.tv_nsec ||
-	       a->st_ctim.tv_sec != b->st_ctim.tv_sec ||
-	       a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
+	struct userfile_source from = { .fd = fd };
+	struct app_table *new = NULL;
+	struct errbuf eb = { "" };
+	unsigned bad = 0;
+	size_t n = 0;
+	char *text;
+	enum err e;
+
+	e = read_source(&from, APP_DATABASE_MAX, &text, &n);
+	if (e == E_OK && n == 0)
+		e = E_FORMAT; /* it would be that of a new one */
+	if (e == E_OK)
+		e = app_table_read(
+		    &new, (struct slice){ text, n }, u->rule, &bad, &eb);
+	forget_text(text, n);
+	replace_source(&u->apps_from, &from);
+	app_table_free(u->apps);
+	u->apps = new;
+	u->apps_unread = e != E_OK;
+	u->generation++;
+	if (e != E_OK)
+		log_line(LOG_FAULT,
+		    "ev=app-passwords-unread why=%s error=\"%s\"", err_str(e),
+		    eb.text);
+	else
+		log_line(bad != 0 ? LOG_WARNING : LOG_EVENT,
+		    "ev=app-passwords count=%zu bad=%u", app_table_count(new),
+		    bad);
+}
+
+static void
+drop_apps(struct userfile *u)
+{
+	const struct userfile_source none = { .fd = -1 };
+
+	if (u->apps_from.fd < 0)
+		return;
+	replace_source(&u->apps_from, &none);
+	app_table_free(u->apps);
+	u->apps = NULL;
+	u->apps_unread = false;
+	u->generation++;
+	log_line(LOG_EVENT, "ev=app-passwords count=0 bad=0");
+}
+
+static bool
+is_changed(const struct userfile_source *from)
+{
+	const struct stat *a = &from->st;
+	struct stat b;
+
+	/* A replaced file changes its ctime as it loses its last name. */
+	return fstat(from->fd, &b) < 0 || b.st_nlink == 0 ||
+	       a->st_size != b.st_size ||
+	       a->st_mtim.tv_sec != b.st_mtim.tv_sec ||
+	       a->st_mtim.tv_nsec != b.st_mtim.tv_nsec ||
+	       a->st_ctim.tv_sec != b.st_ctim.tv_sec ||
+	       a->st_ctim.tv_nsec != b.st_ctim.tv_nsec;
 }
 
 bool
 userfile_is_stale(const struct userfile *u)
 {
-	struct stat st;
-
-	/* A replaced file changes its ctime as it loses its last name. */
-	return u->fd < 0 || fstat(u->fd, &st) < 0 || st.st_nlink == 0 ||
-	       is_changed(&st, &u->st);
+	return u->from.fd < 0 || is_changed(&u->from) ||
+	       (u->apps_from.fd >= 0 && is_changed(&u->apps_from));
 }
 
 /* ---- asking ---- */
@@ -190,15 +258,19 @@ userfile_cancel(struct userfile *u, struct userfile_wait *w)
 }
 
 void
-userfile_told(struct userfile *u, int fd)
+userfile_told(
+    struct userfile *u, struct userfile_news users, struct userfile_news apps)
 {
-	struct stat st;
-
-	if (fd >= 0)
-		load(u, fd);
-	else if (u->fd >= 0 && fstat(u->fd, &st) == 0 &&
-		 is_changed(&st, &u->st))
-		load(u, u->fd);
+	if (users.news == USERS_NEW)
+		load_users(u, users.fd);
+	else if (u->from.fd >= 0 && is_changed(&u->from))
+		load_users(u, u->from.fd);
+	if (apps.news == USERS_NEW)
+		load_apps(u, apps.fd);
+	else if (apps.news == USERS_NONE)
+		drop_apps(u);
+	else if (u->apps_from.fd >= 0 && is_changed(&u->apps_from))
+		load_apps(u, u->apps_from.fd);
 	if (u->asked != u->answered)
 		settle(u, E_OK);
 }

@@ -1,7 +1,8 @@
 /*
- * userfile.h - the users file as the parent hands it over, kept current.
+ * userfile.h - the users file and the database of app passwords as the parent
+ * hands them over, kept current.
  *
- * We cannot open it.  We see whether what we hold was changed or replaced,
+ * We cannot open them.  We see whether what we hold was changed or replaced,
  * and ask the parent (IPC_USERS_CHECK).  Those who wait for an answer wait
  * for one to a question that was put after they came.
  */
@@ -16,6 +17,7 @@
 
 #include "base/err.h"
 #include "server/ipc/ipc.h"
+#include "server/users/app_table.h"
 #include "server/users/passwd.h"
 
 enum { USERFILE_CHECK_MS = 5000, USERFILE_MAX = 256 * 1024 * 1024 };
@@ -28,17 +30,24 @@ struct userfile_wait {
 	void (*done)(struct userfile_wait *w, enum err e);
 };
 
+/* What something was read from. */
+struct userfile_source {
+	int fd; /* -1: there is none */
+	struct stat st;
+};
+
 struct userfile {
-	struct users *users; /* NULL until there is one */
-	uint64_t generation; /* changes with `users` */
+	struct users *users;    /* NULL until there is one */
+	struct app_table *apps; /* NULL: there are none, or: */
+	bool apps_unread;       /* they cannot be read */
+	uint64_t generation;    /* changes with any of these */
 
 	/* The rest is the module's own. */
 	const struct name_rule *rule;
 	struct ev_loop *loop;
 	struct ipc_chan *ctl;
 	ev_timer deadline;
-	int fd; /* what `users` was read from, or -1 */
-	struct stat st;
+	struct userfile_source from, apps_from;
 	uint64_t asked, answered; /* how many questions, how many answers */
 	TAILQ_HEAD(, userfile_wait) waiting;
 };
@@ -47,14 +56,21 @@ struct userfile {
 void userfile_init(struct userfile *u, const struct name_rule *rule,
     struct ev_loop *loop, struct ipc_chan *ctl);
 
-/* Is it known that the file has changed? */
+/* Is it known that one of the files has changed? */
 bool userfile_is_stale(const struct userfile *u);
 
 /* Asks the parent; w->done() is called later. */
 void userfile_check(struct userfile *u, struct userfile_wait *w);
 void userfile_cancel(struct userfile *u, struct userfile_wait *w);
 
-/* IPC_USERS came, with a descriptor (taken) or without one (-1). */
-void userfile_told(struct userfile *u, int fd);
+/* What is said of one of the files.  fd: if it is USERS_NEW, and then taken. */
+struct userfile_news {
+	enum users_news news;
+	int fd;
+};
+
+/* IPC_USERS came. */
+void userfile_told(
+    struct userfile *u, struct userfile_news users, struct userfile_news apps);
 
 #endif

@@ -26,6 +26,20 @@ state_folder_path(char out[PATH_MAX])
 		    home != NULL ? home : "");
 }
 
+enum err
+state_folder_file(char out[PATH_MAX], const char *name, struct errbuf *eb)
+{
+	size_t n;
+
+	state_folder_path(out);
+	n = strlen(out);
+	if (n + 1 + strlen(name) >= PATH_MAX)
+		return err_set(
+		    eb, E_CONFIG, "the path of the state folder is too long");
+	snprintf(out + n, PATH_MAX - n, "/%s", name);
+	return E_OK;
+}
+
 int
 state_folder_open(const char *path)
 {

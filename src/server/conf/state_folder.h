@@ -8,7 +8,15 @@
 
 #include <limits.h>
 
+#include "base/err.h"
+
+#define STATE_APP_PASSWORDS "app-passwords.sqlite" /* users/app_database.h */
+
 void state_folder_path(char out[PATH_MAX]);
+
+/* The path of a file in it; E_CONFIG: it is too long for one. */
+enum err state_folder_file(
+    char out[PATH_MAX], const char *name, struct errbuf *eb) NODISCARD;
 
 /* Makes it if it is not there; -1, and errno. */
 int state_folder_open(const char *path);

@@ -12,8 +12,10 @@
 
 struct options {
 	const char *config, *users, *scheme, *uid, *gid, *home, *mail;
-	bool json; /* for programs */
-	bool yes;  /* do not ask */
+	const char *label, *protocol, *networks, *until; /* app-password */
+	bool json;                                       /* for programs */
+	bool yes;                                        /* do not ask */
+	bool is_servers; /* `users' is the file of the configuration */
 	/* Of the configuration; NULL if none is read. */
 	const struct conf *conf;
 	const char *socket; /* of the server */
@@ -28,6 +30,16 @@ enum err user_delete(
     const struct options *o, const char *name, struct errbuf *eb);
 enum err user_list(
     const struct options *o, const char *none, struct errbuf *eb);
+
+/* app_password.c, with a server or without one. */
+enum err app_password_add(
+    const struct options *o, const char *user, struct errbuf *eb);
+enum err app_password_list(
+    const struct options *o, const char *user, struct errbuf *eb);
+enum err app_password_revoke(
+    const struct options *o, const char *user, struct errbuf *eb);
+/* For a user who is deleted; name: by the rule. */
+enum err app_password_revoke_all(const char *name, struct errbuf *eb) NODISCARD;
 
 /* Of a server that runs: sign_ins.c, status.c, unique_ids.c, root.c. */
 enum err user_show(

@@ -17,6 +17,9 @@ static const char usage[] =
     "       malotectl [option ...] user show NAME\n"
     "       malotectl [option ...] user test NAME\n"
     "       malotectl [option ...] auth failures\n"
+    "       malotectl [option ...] app-password add USER --label LABEL\n"
+    "       malotectl [option ...] app-password list [USER]\n"
+    "       malotectl [option ...] app-password revoke USER --label LABEL\n"
     "       malotectl [option ...] status\n"
     "       malotectl [option ...] uidl show USER\n"
     "       malotectl [option ...] uidl forget USER\n"
@@ -24,8 +27,8 @@ static const char usage[] =
     "\n"
     "  -c, --config FILE  maloted.conf, which names the users file and the\n"
     "                   control socket (" CONF_FILE ")\n"
-    "  --json           status, auth failures, user show, user test and\n"
-    "                   uidl show: for programs\n"
+    "  --json           status, auth failures, user show, user test,\n"
+    "                   uidl show, app-password list: for programs\n"
     "  --yes            uidl forget: do not ask\n"
     "  --users FILE     the users file itself\n"
     "  --scheme SCHEME  how a password is stored: ARGON2ID (as is done\n"
@@ -35,6 +38,11 @@ static const char usage[] =
     "  --uid N --gid N  the mail is this system user's, not mail_user's\n"
     "  --home DIR       home directory, for %h and ~ in the mail location\n"
     "  --mail LOCATION  maildir:/DIRECTORY instead of the setting `mail'\n"
+    "  --label LABEL    app-password: which one, as \"phone\"\n"
+    "  --networks LIST  it is good from there only: "
+    "192.0.2.0/24,2001:db8::/32\n"
+    "  --until DAY      to the end of that day (UTC): 2030-12-31\n"
+    "  --protocol pop3  with that protocol only\n"
     "  --help, --version\n"
     "\n"
     "A password is asked for at a terminal, a new one twice; otherwise it is\n"
@@ -75,6 +83,9 @@ static const struct command {
 	{ { "user", "show" }, 1, 1, user_show },
 	{ { "user", "test" }, 1, 1, user_test },
 	{ { "auth", "failures" }, 0, 0, auth_failures },
+	{ { "app-password", "add" }, 1, 1, app_password_add },
+	{ { "app-password", "list" }, 0, 1, app_password_list },
+	{ { "app-password", "revoke" }, 1, 1, app_password_revoke },
 	{ { "status" }, 0, 0, status },
 	{ { "uidl", "show" }, 1, 1, uidl_show },
 	{ { "uidl", "forget" }, 1, 1, uidl_forget },
@@ -113,6 +124,10 @@ take_options(int argc, char **argv, struct options *o)
 		{ "gid", required_argument, NULL, 'g' },
 		{ "home", required_argument, NULL, 'h' },
 		{ "mail", required_argument, NULL, 'm' },
+		{ "label", required_argument, NULL, 'l' },
+		{ "protocol", required_argument, NULL, 'p' },
+		{ "networks", required_argument, NULL, 'n' },
+		{ "until", required_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "yes", no_argument, NULL, 'y' },
 		{ "help", no_argument, NULL, 'H' },
@@ -129,6 +144,10 @@ take_options(int argc, char **argv, struct options *o)
 		case 'g': o->gid = optarg; break;
 		case 'h': o->home = optarg; break;
 		case 'm': o->mail = optarg; break;
+		case 'l': o->label = optarg; break;
+		case 'p': o->protocol = optarg; break;
+		case 'n': o->networks = optarg; break;
+		case 't': o->until = optarg; break;
 		case 'j': o->json = true; break;
 		case 'y': o->yes = true; break;
 		case 'H': fputs(usage, stdout); return EX_OK;
@@ -169,8 +188,10 @@ read_config(struct options *o, struct conf *conf)
 	o->socket = conf->control_socket;
 	if (file != NULL)
 		o->conf = conf;
-	if (o->users == NULL)
+	if (o->users == NULL) {
 		o->users = conf->users;
+		o->is_servers = true;
+	}
 	return E_OK;
 }
 

@@ -8,21 +8,13 @@
 
 #include "server/ctl/ask.h"
 #include "server/ctl/commands.h"
+#include "server/ctl/who.h"
 #include "server/users/account.h"
 #include "server/users/edit.h"
 #include "server/users/passwd.h"
 #include "server/users/scheme.h"
 
 /* ---- what is given ---- */
-
-/* By the rule that the server reads the users file by. */
-static enum err
-make_name(const struct options *o, const char *given,
-    char name[NAME_MAX_OCTETS + 1], struct errbuf *eb)
-{
-	return name_normalize(
-	    &o->rule, (struct slice){ given, strlen(given) }, name, eb);
-}
 
 /* Could somebody of this name read mail, as the settings are? */
 static enum err
@@ -102,7 +94,7 @@ prepare(const struct options *o, const char *given,
 	umask(077);
 	if (scheme_init() != E_OK)
 		return err_set(eb, E_NOMEM, "no random numbers");
-	return make_name(o, given, name, eb);
+	return who_called(o, given, name, eb);
 }
 
 /* ---- commands ---- */
@@ -118,13 +110,6 @@ ask_hash(
 		e = scheme_make(o->scheme, password, out, eb);
 	explicit_bzero(password, sizeof(password));
 	return e;
-}
-
-static enum err
-no_user(const struct options *o, const char *name, struct errbuf *eb)
-{
-	return err_set(
-	    eb, E_NOENT, "there is no user %s in %s", name, o->users);
 }
 
 /* Is the file fit for the command?  Asked before the password is, and again
@@ -191,22 +176,18 @@ user_passwd(const struct options *o, const char *given, struct errbuf *eb)
 {
 	char name[NAME_MAX_OCTETS + 1];
 	char hash[SCHEME_STORED_MAX];
-	struct edit_line line;
 	struct edit ed;
 	enum err e;
 
 	if ((e = prepare(o, given, name, eb)) != E_OK)
 		return e;
-	e = edit_open(&ed, o->users, false, eb);
-	if (e == E_OK && !edit_find(&ed, &o->rule, name, false, NULL, &line))
-		e = no_user(o, name, eb);
-	edit_close(&ed);
-	if (e != E_OK || (e = ask_hash(o, hash, eb)) != E_OK)
+	if ((e = who_known(o, name, eb)) != E_OK ||
+	    (e = ask_hash(o, hash, eb)) != E_OK)
 		return e;
 	e = edit_open(&ed, o->users, true, eb);
 	if (e == E_OK &&
 	    (e = edit_set_hash(&ed, &o->rule, name, NULL, hash, eb)) == E_NOENT)
-		e = no_user(o, name, eb);
+		e = who_is_not(o, name, eb);
 	if (e == E_OK)
 		e = edit_save(&ed, eb);
 	edit_close(&ed);
@@ -214,7 +195,9 @@ user_passwd(const struct options *o, const char *given, struct errbuf *eb)
 	return e;
 }
 
-/* All lines of the user: a second one would count once the first is gone. */
+/* All lines of the user: a second one would count once the first is gone.  And
+ * the app passwords before, which would be those of the next user of the name.
+ * Those of whoever is in another file than the server's are not known here. */
 enum err
 user_delete(const struct options *o, const char *given, struct errbuf *eb)
 {
@@ -227,7 +210,9 @@ user_delete(const struct options *o, const char *given, struct errbuf *eb)
 	if (e != E_OK)
 		return e;
 	e = edit_open(&ed, o->users, true, eb);
-
+	if (e == E_OK && edit_find(&ed, &o->rule, name, false, NULL, &line) &&
+	    o->is_servers)
+		e = app_password_revoke_all(name, eb);
 	while (
 	    e == E_OK && edit_find(&ed, &o->rule, name, false, NULL, &line)) {
 		found = true;
@@ -235,7 +220,7 @@ user_delete(const struct options *o, const char *given, struct errbuf *eb)
 		    &ed, line.at, line.n, (struct slice){ NULL, 0 }, eb);
 	}
 	if (e == E_OK)
-		e = found ? edit_save(&ed, eb) : no_user(o, name, eb);
+		e = found ? edit_save(&ed, eb) : who_is_not(o, name, eb);
 	edit_close(&ed);
 	return e;
 }

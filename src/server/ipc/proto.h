@@ -40,10 +40,10 @@ enum ipc_type {
 	 * file, and if there is a list of revoked ones its fd; before sessions, and
 	 * after a reload */
 	IPC_CLIENT_CA,
-	/* parent -> auth: fd: the users file, after a change or when asked */
+	/* parent -> auth: u8 enum users_news of the users file, and u8 that of the
+	 * app passwords; fd of each that is USERS_NEW */
 	IPC_USERS,
-	/* auth -> parent: is the users file still the one I have?  The answer is
-	 * IPC_USERS, with a descriptor if it changed and with none if not */
+	/* auth -> parent: are these still the ones I have?  The answer: IPC_USERS */
 	IPC_USERS_CHECK,
 	/* auth -> parent: owner: a store for that user is needed.
 	 * Answer: IPC_ATTACH to auth (index of that store), IPC_NO_STORE, or
@@ -161,6 +161,13 @@ enum sign_in_code {
 /* What auth can be asked: about a user; about a user with that password; who
  * failed to sign in lately. */
 enum ask_kind { ASK_USER, ASK_TRY, ASK_FAILURES, ASK_KINDS };
+
+/* What has become of a file since it was told of last. */
+enum users_news {
+	USERS_SAME,
+	USERS_NEW, /* there is another, or perhaps another content */
+	USERS_NONE /* it is not there any more */
+};
 
 enum fetch_status { FETCH_OK, FETCH_GONE, FETCH_FAILED };
 enum mark_kind { MARK_REMOVE, MARK_SEEN };

@@ -105,19 +105,47 @@ child_connect_all(struct child *c, struct errbuf *eb)
 
 /* ---- to auth ---- */
 
+/* Nobody needs app passwords: without the file there are none. */
+static enum users_news
+look_at_apps(struct parent *p, int *fd_r)
+{
+	struct errbuf eb;
+	enum err e = users_watch_changed(&p->apps, p->apps_path, fd_r, &eb);
+
+	if (e == E_NOENT) {
+		users_watch_forget(&p->apps);
+		return USERS_NONE;
+	}
+	if (e != E_OK)
+		log_line(LOG_FAULT, "ev=app-passwords file=\"%s\" error=\"%s\"",
+		    p->apps_path, eb.text);
+	return *fd_r >= 0 ? USERS_NEW : USERS_SAME;
+}
+
+static enum users_news
+look_at_users(struct parent *p, int *fd_r)
+{
+	struct errbuf eb;
+
+	if (users_watch_changed(&p->users, p->conf->users, fd_r, &eb) != E_OK)
+		log_line(LOG_FAULT, "ev=users file=\"%s\" error=\"%s\"",
+		    p->conf->users, eb.text);
+	return *fd_r >= 0 ? USERS_NEW : USERS_SAME;
+}
+
 void
 child_tell_users(struct child *auth)
 {
 	struct parent *p = auth->parent;
-	struct errbuf eb;
-	int fd;
+	int users_fd, apps_fd;
 
-	if (users_watch_changed(&p->users, p->conf->users, &fd, &eb) != E_OK)
-		log_line(LOG_FAULT, "ev=users file=\"%s\" error=\"%s\"",
-		    p->conf->users, eb.text);
 	ipc_begin(auth->chan, IPC_USERS);
-	if (fd >= 0)
-		ipc_put_fd(auth->chan, fd, FD_CLOSED);
+	ipc_put_u8(auth->chan, (uint8_t)look_at_users(p, &users_fd));
+	if (users_fd >= 0)
+		ipc_put_fd(auth->chan, users_fd, FD_CLOSED);
+	ipc_put_u8(auth->chan, (uint8_t)look_at_apps(p, &apps_fd));
+	if (apps_fd >= 0)
+		ipc_put_fd(auth->chan, apps_fd, FD_CLOSED);
 	send_end(auth);
 }
 
@@ -125,6 +153,7 @@ void
 child_tell_users_anew(struct child *auth)
 {
 	users_watch_forget(&auth->parent->users);
+	users_watch_forget(&auth->parent->apps);
 	child_tell_users(auth);
 }
 

@@ -17,8 +17,8 @@ enum err child_connect(
 /* Connects c with all processes that it talks to. */
 enum err child_connect_all(struct child *c, struct errbuf *eb) NODISCARD;
 
-/* To auth: the users file, if it is not the one that was sent last; after
- * child_tell_users_anew() it is sent in any case. */
+/* To auth: the users file and the app passwords, if they are not those that were
+ * sent last; child_tell_users_anew() sends them in any case. */
 void child_tell_users(struct child *auth);
 void child_tell_users_anew(struct child *auth);
 /* To auth: no store for uid can be had; the log is told too. */

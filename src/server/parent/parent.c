@@ -15,6 +15,7 @@
 #include "base/sandbox.h"
 #include "server/conf/certificate.h"
 #include "server/conf/role_table.h"
+#include "server/conf/state_folder.h"
 #include "server/parent/child_start.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/control_socket.h"
@@ -313,7 +314,9 @@ prepare(struct parent *p, struct errbuf *eb)
 	if (p->loop == NULL)
 		return err_set(eb, E_IO, "no event loop");
 	if ((e = open_log(p, eb)) != E_OK ||
-	    (e = see_what_is_lacking(p->conf, eb)) != E_OK)
+	    (e = see_what_is_lacking(p->conf, eb)) != E_OK ||
+	    (e = state_folder_file(p->apps_path, STATE_APP_PASSWORDS, eb)) !=
+		E_OK)
 		return e;
 	if (name_key_get(p->conf->auth.name_key, eb) != E_OK)
 		log_line(

@@ -22,6 +22,7 @@
 #define SERVER_PARENT_PARENT_STATE_H
 
 #include <ev.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -75,7 +76,8 @@ struct parent {
 	struct addrcount counts;
 	uint8_t tickets[TICKET_KEYS][TICKET_KEY];
 	unsigned n_tickets;
-	struct users_watch users;
+	struct users_watch users, apps;
+	char apps_path[PATH_MAX]; /* the database of app passwords */
 	struct upgrades upgrades;
 	struct mail_root root;
 	ev_io control; /* the control socket; fd -1: there is none */

@@ -1,5 +1,6 @@
 /*
- * users_watch.h - the users file, opened for the auth process when it changed.
+ * users_watch.h - a file of users or their passwords, opened for the auth process
+ * when it has changed.
  */
 #ifndef SERVER_PARENT_USERS_WATCH_H
 #define SERVER_PARENT_USERS_WATCH_H
@@ -15,7 +16,7 @@ struct users_watch {
 };
 
 /* Opens path unless it is what was opened last; then *fd_r is -1.  It stays
- * the one opened last when it cannot be opened. */
+ * the one opened last when it cannot be opened.  E_NOENT: it is not there. */
 enum err users_watch_changed(struct users_watch *u, const char *path, int *fd_r,
     struct errbuf *eb) NODISCARD;
 
