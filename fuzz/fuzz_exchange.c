@@ -40,6 +40,9 @@ static const char users[] =
     "38b57fd1a0c4b46c814aa05f20318edd71c455380655f2c0ac35c5b359528"
     "d29\n"
     "other:{SSHA}mAdraI+LwCPz5ty/q42IRRJz7w2xmEk/\n"
+    "boss:{CRAM-MD5}"
+    "38b57fd1a0c4b46c814aa05f20318edd71c455380655f2c0ac35c5b359528"
+    "d29::::::malote_master=yes\n"
     "locked:*\n";
 
 static struct auth a;
@@ -68,6 +71,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	TAILQ_INIT(&a.store_waits);
 	a.rule = (struct name_rule){ true, "", "", "" };
 	strcpy(a.conf.anonymous, "other");
+	strcpy(a.conf.master_separator, "*");
 	strcpy(a.conf.name_key, "00");
 	strcpy(a.conf.mail, "maildir:/m/%u");
 	strcpy(a.conf.mail_root, "/m");

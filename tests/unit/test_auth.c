@@ -267,11 +267,12 @@ is_logged(int pop3, uint64_t sid, const char *why)
 
 	snprintf(begin, sizeof(begin), " ev=login-failed sid=%d.%llx ", pop3,
 	    (unsigned long long)sid);
-	snprintf(end, sizeof(end), " why=%s\n", why);
+	snprintf(end, sizeof(end), " why=%s", why);
 	while ((line = strstr(line, begin)) != NULL) {
 		const char *words = strstr(line, " why=");
 
-		if (words != NULL && strncmp(words, end, strlen(end)) == 0) {
+		if (words != NULL && strncmp(words, end, strlen(end)) == 0 &&
+		    strchr(" \n", words[strlen(end)]) != NULL) {
 			*line = '*';
 			return true;
 		}
@@ -548,6 +549,17 @@ set_up_penalties(void **state)
 
 	(void)state;
 	conf.penalties = true;
+	start(&conf);
+	return 0;
+}
+
+static int
+set_up_masters(void **state)
+{
+	struct auth_conf conf = usual();
+
+	(void)state;
+	strcpy(conf.master_separator, "*");
 	start(&conf);
 	return 0;
 }
@@ -2188,6 +2200,155 @@ test_app_password_added_meanwhile(void **state)
 	opened(1, &store);
 }
 
+/* ---- masters ---- */
+
+static void
+write_masters(const char *more)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+	    "anna:{PLAIN}secret::::::nologin\n"
+	    "look:{PLAIN}secret::::::malote_read_only=yes\n"
+	    "bob:{PLAIN}secret\n"
+	    "boss:{PLAIN}open sesame::::::malote_master=yes %s\n"
+	    "viewer:{PLAIN}open sesame::::::malote_master=yes "
+	    "malote_read_only=yes\n",
+	    more);
+	replace_users(text);
+	send_users(rig.users);
+}
+
+static struct opened
+opened_for(uint64_t sid, const char *user)
+{
+	int store;
+	struct opened o = opened(sid, &store);
+
+	assert_string_equal(o.user, user);
+	return o;
+}
+
+static void
+test_master(void **state)
+{
+	struct opened o;
+
+	(void)state;
+	write_masters("");
+	pass(1, "Anna*BOSS", "open sesame");
+	o = opened_for(1, "anna@d.org");
+	assert_string_equal(o.mail, "maildir:/srv/mail/d.org/anna");
+	assert_false(o.read_only);
+	assert_non_null(strstr(log_text(), "ev=master sid=0.1 ip=192.0.2.1 "
+					   "method=PASS user=anna@d.org "
+					   "master=boss@d.org\n"));
+	/* By PLAIN's other name, also where both say the same. */
+	sasl(2, "PLAIN", "bob\0boss\0open sesame", 20);
+	opened_for(2, "bob@d.org");
+	sasl(3, "PLAIN", "bob*boss\0bob*boss\0open sesame", 29);
+	opened_for(3, "bob@d.org");
+	sasl(4, "PLAIN", "bob\0bob*boss\0open sesame", 24);
+	opened_for(4, "bob@d.org");
+	sasl(5, "PLAIN", "boss\0boss\0open sesame", 21);
+	opened_for(5, "boss@d.org");
+	sasl(6, "LOGIN", "bob*boss", 8);
+	expect_challenge(6, "Password:");
+	sasl_step(6, "open sesame", 11);
+	opened_for(6, "bob@d.org");
+	/* What shall not be removed is removed by nobody. */
+	pass(7, "look*boss", "open sesame");
+	assert_true(opened_for(7, "look@d.org").read_only);
+	pass(8, "bob*viewer", "open sesame");
+	assert_true(opened_for(8, "bob@d.org").read_only);
+	pass(9, "boss", "open sesame");
+	opened_for(9, "boss@d.org");
+}
+
+static void
+test_no_master(void **state)
+{
+	static const struct {
+		const char *name, *password, *why;
+	} v[] = {
+		{ "bob*bob", "secret", "not-master" },
+		{ "anna*bob", "secret", "not-master" },
+		{ "nobody*bob", "secret", "not-master" },
+		{ "bob*boss", "secret", "password" }, /* bob's own */
+		{ "bob*nobody", "open sesame", "unknown-user" },
+		{ "nobody*boss", "open sesame", "unknown-target" },
+		{ "boss*bob", "open sesame", "not-master" },
+	};
+
+	(void)state;
+	write_masters("");
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		pass(i, v[i].name, v[i].password);
+		if (strcmp(v[i].why, "unknown-target") != 0)
+			answer_unchanged();
+		refused(i, SIGN_IN_CREDENTIALS, v[i].why);
+	}
+	assert_non_null(strstr(log_text(), "user=nobody@d.org ip=192.0.2.1 "
+					   "method=PASS code=auth "
+					   "why=unknown-target "
+					   "master=boss@d.org\n"));
+	pass(20, "*boss", "open sesame");
+	refused(20, SIGN_IN_CREDENTIALS, "bad-name");
+	pass(21, "bob*", "open sesame");
+	refused(21, SIGN_IN_CREDENTIALS, "bad-name");
+	pass(22, "../x*boss", "open sesame");
+	refused(22, SIGN_IN_CREDENTIALS, "bad-name");
+	pass(23, "anna*bob*boss", "open sesame");
+	refused(23, SIGN_IN_CREDENTIALS, "bad-name");
+	sasl(24, "PLAIN", "bob\0look*boss\0open sesame", 25);
+	refused(24, SIGN_IN_CREDENTIALS, "authzid");
+	sasl(25, "PLAIN", "anna\0bob\0secret", 15);
+	answer_unchanged();
+	refused(25, SIGN_IN_CREDENTIALS, "not-master");
+	/* A device's password is for its user's mail. */
+	replace_apps(NULL);
+	write_masters("");
+	send_both(NULL, rig.apps);
+	replace_users("anna:{PLAIN}x::::::malote_master=yes\nbob:{PLAIN}x\n");
+	send_users(rig.users);
+	succeeds(26, "anna", PHONE);
+	pass(27, "bob*anna", PHONE);
+	answer_unchanged();
+	refused(27, SIGN_IN_CREDENTIALS, "password");
+}
+
+/* A master's own line holds for whatever he signs in to. */
+static void
+test_master_restricted(void **state)
+{
+	(void)state;
+	write_masters("allow_nets=192.0.2.0/24 malote_tls=yes");
+	pass_from(0, 1, "192.0.3.1", "bob*boss", "open sesame");
+	answer_unchanged();
+	refused(1, SIGN_IN_CREDENTIALS, "allow_nets");
+	pass(2, "bob*boss", "open sesame");
+	refused(2, SIGN_IN_TLS_ONLY, "tls-only");
+	rig.tls = true;
+	pass(3, "bob*boss", "open sesame");
+	opened_for(3, "bob@d.org");
+	rig.tls = false;
+	write_masters("nologin");
+	pass(4, "bob*boss", "open sesame");
+	refused(4, SIGN_IN_SWITCHED_OFF, "nologin");
+}
+
+/* Nobody is one where the setting does not say so. */
+static void
+test_masters_off(void **state)
+{
+	(void)state;
+	write_masters("");
+	pass(1, "bob*boss", "open sesame");
+	refused(1, SIGN_IN_CREDENTIALS, "bad-name");
+	sasl(2, "PLAIN", "bob\0boss\0open sesame", 20);
+	refused(2, SIGN_IN_CREDENTIALS, "authzid");
+}
+
 /* ---- who misbehaves ---- */
 
 static enum err
@@ -2454,6 +2615,13 @@ main(void)
 		TEST(test_switches),
 		TEST(test_allow_nets),
 		TEST(test_forbidden_meanwhile),
+		cmocka_unit_test_setup_teardown(
+		    test_master, set_up_masters, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_no_master, set_up_masters, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_master_restricted, set_up_masters, tear_down),
+		TEST(test_masters_off),
 		TEST(test_app_passwords),
 		TEST(test_app_password_revoked),
 		TEST(test_app_passwords_unread),

@@ -348,6 +348,9 @@ static const struct row bad_sense[] = {
 	{ "client_crl = \"$D/crl\"\n",
 	    "1: there is a list of revoked certificates, but nobody who signs "
 	    "any; write client_ca = \"FILE\"" },
+	{ "master_separator = \"@\"\n", "1: master_separator = \"@\" is not "
+					"known; write \"\", \"*\", \"!\", "
+					"\"#\" or \"|\"" },
 	{ "default_domain = \"@x.org\"\n",
 	    "1: default_domain \"@x.org\" is not a domain; write what stands "
 	    "behind the @" },

@@ -154,12 +154,13 @@ static void
 assert_permits(const struct users *us, const char *name, const char *which)
 {
 	const struct permits *p = &users_find(us, name)->permits;
-	char is[5] = "";
+	char is[6] = "";
 
 	strcat(is, p->no_login ? "l" : "");
 	strcat(is, p->no_pop3 ? "p" : "");
 	strcat(is, p->tls_only ? "t" : "");
 	strcat(is, p->read_only ? "r" : "");
+	strcat(is, p->master ? "m" : "");
 	if (strcmp(is, which) != 0)
 		fail_msg("%s: \"%s\"", name, is);
 }
@@ -174,7 +175,8 @@ test_permits(void **state)
 		  "e:{PLAIN}x::::::malote_pop3=yes malote_tls=no\n"
 		  "f:{PLAIN}x::::::nologins=y userdb_nologin=y xnologin\n"
 		  "g:{PLAIN}x::::::allow_nets=10.0.0.0/8,::1 userdb_mail=m\n"
-		  "h:{PLAIN}x::::::malote_read_only=1\r\n");
+		  "h:{PLAIN}x::::::malote_read_only=1\r\n"
+		  "i:{PLAIN}x::::::malote_master=yes\n");
 
 	(void)state;
 	assert_string_equal(complaints, "");
@@ -186,6 +188,7 @@ test_permits(void **state)
 	assert_permits(u, "f", "");
 	assert_permits(u, "g", "");
 	assert_permits(u, "h", "r");
+	assert_permits(u, "i", "m");
 	assert_user(u, "g", "{PLAIN}x", AUTH_NO_UID, AUTH_NO_UID, "", "m");
 	assert_string_equal(users_find(u, "g")->nets, "10.0.0.0/8,::1");
 	assert_true(user_is_allowed_from(users_find(u, "g"), "10.1.1.1"));

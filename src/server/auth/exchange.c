@@ -78,9 +78,10 @@ give_up_on(struct signin *s, const char *why)
 static const struct user *
 find_user(struct signin *s)
 {
+	bool may = signin_act_for(s, sasl_server_claim(s->sasl)->authzid);
 	const struct user *u = signin_find(s);
 
-	if (signin_is_self(s, sasl_server_claim(s->sasl)->authzid))
+	if (may)
 		return u;
 	give_up_on(s, "authzid");
 	return NULL;
@@ -329,19 +330,18 @@ look_up(struct signin *s)
 {
 	s->decide =
 	    s->exchange->mechanism->hash != NULL ? decide_keys : decide_cram;
-	if (signin_name(s, sasl_server_claim(s->sasl)->authcid))
+	if (signin_login(s, sasl_server_claim(s->sasl)->authcid))
 		signin_look(s);
 }
 
-/* Nobody may act for another. */
 static void
 take_password(struct signin *s)
 {
 	const struct sasl_claim *c = sasl_server_claim(s->sasl);
 
-	if (c->authzid.n != 0 && !signin_name(s, c->authcid))
+	if (c->authzid.n != 0 && !signin_login(s, c->authcid))
 		return;
-	if (c->authzid.n != 0 && !signin_is_self(s, c->authzid))
+	if (c->authzid.n != 0 && !signin_act_for(s, c->authzid))
 		signin_deny(s, "authzid");
 	else
 		signin_claim(s, c->authcid, &c->password);

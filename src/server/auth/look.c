@@ -92,14 +92,20 @@ note_name(struct signin *s)
 	s->who = recent_who(a->recent, s->suspect.address, s->user);
 }
 
-bool
-signin_name(struct signin *s, struct slice name)
+static void
+note_typed(struct signin *s, struct slice typed)
 {
-	size_t n = name.n < NAME_MAX_OCTETS ? name.n : NAME_MAX_OCTETS;
+	size_t n = typed.n < NAME_MAX_OCTETS ? typed.n : NAME_MAX_OCTETS;
+
+	memcpy(s->name, typed.p, n);
+	s->name[n] = '\0';
+}
+
+static bool
+take_user(struct signin *s, struct slice name)
+{
 	enum err e = name_normalize(&s->auth->rule, name, s->user, NULL);
 
-	memcpy(s->name, name.p, n);
-	s->name[n] = '\0';
 	if (e == E_OK) {
 		note_name(s);
 		return true;
@@ -110,6 +116,61 @@ signin_name(struct signin *s, struct slice name)
 	else
 		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
 	return false;
+}
+
+bool
+signin_name(struct signin *s, struct slice name)
+{
+	note_typed(s, name);
+	return take_user(s, name);
+}
+
+static bool
+take_target(struct signin *s, struct slice name)
+{
+	if (name_normalize(&s->auth->rule, name, s->target, NULL) == E_OK)
+		return true;
+	s->target[0] = '\0';
+	return false;
+}
+
+bool
+signin_login(struct signin *s, struct slice typed)
+{
+	char separator = s->auth->conf.master_separator[0];
+	const char *at = separator != '\0' && typed.p != NULL
+			     ? memrchr(typed.p, separator, typed.n)
+			     : NULL;
+	struct slice target = typed, master = typed;
+
+	note_typed(s, typed);
+	if (at == NULL)
+		return take_user(s, typed);
+	target.n = (size_t)(at - typed.p);
+	master.p = at + 1;
+	master.n = typed.n - target.n - 1;
+	if (!take_user(s, master))
+		return false;
+	if (take_target(s, target))
+		return true;
+	signin_deny(s, "bad-name");
+	return false;
+}
+
+bool
+signin_act_for(struct signin *s, struct slice authzid)
+{
+	char name[NAME_MAX_OCTETS + 1];
+
+	/* Some clients say the same twice, "target*master" too. */
+	if (authzid.n == 0 || slice_eq(authzid, s->name))
+		return true;
+	if (name_normalize(&s->auth->rule, authzid, name, NULL) != E_OK)
+		return false;
+	if (strcmp(name, s->target[0] != '\0' ? s->target : s->user) == 0)
+		return true;
+	return s->auth->conf.master_separator[0] != '\0' &&
+	       s->target[0] == '\0' && take_target(s, authzid);
 }
 
 const struct user *
@@ -125,6 +186,9 @@ signin_find(struct signin *s)
 		u = NULL;
 	} else if (u != NULL && !user_is_allowed_from(u, s->peer)) {
 		s->why = "allow_nets";
+		u = NULL;
+	} else if (u != NULL && s->target[0] != '\0' && !u->permits.master) {
+		s->why = "not-master";
 		u = NULL;
 	}
 	s->known = u != NULL;
@@ -142,16 +206,6 @@ signin_hash(struct signin *s)
 	s->job.known = recent_has(a->recent, s->who, clock_ms());
 	if (hashpool_add(a->hashes, &s->job) != E_OK)
 		signin_refuse_crowded(s);
-}
-
-bool
-signin_is_self(const struct signin *s, struct slice authzid)
-{
-	char name[NAME_MAX_OCTETS + 1];
-
-	return authzid.n == 0 ||
-	       (name_normalize(&s->auth->rule, authzid, name, NULL) == E_OK &&
-		   strcmp(name, s->user) == 0);
 }
 
 void

@@ -10,18 +10,24 @@
  * over. */
 bool signin_name(struct signin *s, struct slice name);
 
+/* The same of what was typed as a name: where there may be masters it may be
+ * "target*master". */
+bool signin_login(struct signin *s, struct slice typed);
+
+/* Of a mechanism that has one: whose mail the client, who claims to be s->user,
+ * wants; empty: that user's.  False: nobody may sign in for another, or it is no
+ * name. */
+bool signin_act_for(struct signin *s, struct slice authzid);
+
 /* s->user as the file is now; s->generation, s->known and s->why say what was
  * found.  NULL: there is none, it is locked, or not allowed where the client
- * is, and nothing can be right.  So who guesses from elsewhere does not even
- * learn which password is right. */
+ * is, or who is no master wants another's mail: nothing can be right.  So who
+ * guesses from elsewhere does not even learn which password is right. */
 const struct user *signin_find(struct signin *s);
 
 /* s->job, whose work and done() are set, is given to the hashing threads; or
  * the sign-in is over, as there is no room. */
 void signin_hash(struct signin *s);
-
-/* May s->user act for authzid?  Nobody may act for another. */
-bool signin_is_self(const struct signin *s, struct slice authzid);
 
 /* s->decide() is called when the failures of the address have been paid for and
  * the users are current as far as we can see. */

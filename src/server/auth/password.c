@@ -124,7 +124,8 @@ verify_apop(struct signin *s, const struct user *u)
 		served_turn(a);
 }
 
-/* Is it an app password of this user's, and one that may be used?  If it may not
+/* Is it an app password of this user's, and one that may be used?  A device's
+ * does not open the mail of others.  If it may not
  * the log says why, and the client is told nothing else than of any wrong
  * password, nor sooner: it goes on as one. */
 static bool
@@ -136,7 +137,7 @@ is_app_password(struct signin *s)
 	    apps != NULL ? app_table_find(apps, s->user, typed) : NULL;
 	const char *refuses;
 
-	if (p == NULL || !s->known)
+	if (p == NULL || !s->known || s->target[0] != '\0')
 		return false;
 	refuses = app_password_refuses(p, s->peer, clock_unix_ms() / 1000);
 	if (refuses != NULL)
@@ -188,7 +189,7 @@ void
 signin_claim(struct signin *s, struct slice name, const struct slice *password)
 {
 	s->decide = verify;
-	if (!signin_name(s, name))
+	if (!signin_login(s, name))
 		return;
 	if (password != NULL) {
 		if (!text_is_secret(*password)) {

@@ -9,12 +9,19 @@
 #include "server/auth/refuse.h"
 #include "server/users/account.h"
 
+/* Whose mail it is to be. */
+static const char *
+whose(const struct signin *s)
+{
+	return s->target[0] != '\0' ? s->target : s->user;
+}
+
 static void
 open_at(struct signin *s, struct store *store)
 {
 	uint32_t serial;
 
-	if (store_open(store, s->worker_index, s->sid, s->user, s->mail,
+	if (store_open(store, s->worker_index, s->sid, whose(s), s->mail,
 		s->peer, s->read_only, &serial) == E_OK)
 		signin_finish(s, serial);
 	else
@@ -62,7 +69,8 @@ log_no_account(const struct signin *s, const struct errbuf *eb)
 
 	log_line(LOG_FAULT, "ev=mail-location sid=%u.%llx user=%s error=\"%s\"",
 	    s->worker_index, (unsigned long long)s->sid,
-	    str_escape(user, sizeof(user), s->user, strlen(s->user)), eb->text);
+	    str_escape(user, sizeof(user), whose(s), strlen(whose(s))),
+	    eb->text);
 }
 
 /* What the user's line, as it is now, has against it.  False: it is refused; the
@@ -78,9 +86,45 @@ is_permitted(struct signin *s, const struct user *u)
 		signin_refuse(s, SIGN_IN_SWITCHED_OFF, "pop3-off");
 	else if (u->permits.tls_only && !s->tls)
 		signin_refuse(s, SIGN_IN_TLS_ONLY, "tls-only");
+	else if (s->target[0] != '\0' && !u->permits.master)
+		signin_deny(s, "not-master");
 	else
 		return true;
 	return false;
+}
+
+static void
+log_master(const struct signin *s)
+{
+	char user[NAME_MAX_OCTETS * 4 + 1], master[NAME_MAX_OCTETS * 4 + 1];
+	char peer[PEER_MAX * 4];
+
+	log_line(LOG_EVENT,
+	    "ev=master sid=%u.%llx ip=%s method=%s user=%s master=%s",
+	    s->worker_index, (unsigned long long)s->sid,
+	    str_escape(peer, sizeof(peer), s->peer, strlen(s->peer)), s->method,
+	    str_escape(user, sizeof(user), s->target, strlen(s->target)),
+	    str_escape(master, sizeof(master), s->user, strlen(s->user)));
+}
+
+/* The user whose mail it is to be, as may be by the line of the one who signs in;
+ * NULL: it is refused.  What that other user's line forbids is not forbidden to a
+ * master, but for removing what is to stay. */
+static const struct user *
+find_target(struct signin *s, const struct user *master)
+{
+	const struct user *u;
+
+	if (s->target[0] == '\0')
+		return master;
+	u = users_find(s->auth->userfile.users, s->target);
+	if (u == NULL) {
+		signin_deny(s, "unknown-target");
+		return NULL;
+	}
+	log_master(s);
+	s->read_only = s->read_only || u->permits.read_only;
+	return u;
 }
 
 void
@@ -94,6 +138,8 @@ signin_place(struct signin *s)
 	if (!is_permitted(s, u))
 		return;
 	s->read_only = s->read_only || u->permits.read_only;
+	if ((u = find_target(s, u)) == NULL)
+		return;
 	recent_add(s->auth->recent, s->who, signin_tried(s), clock_ms());
 	signin_forget_secrets(s);
 	if (s->worker == NULL) {

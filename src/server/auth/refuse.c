@@ -119,6 +119,8 @@ is_routine(enum sign_in_code code)
 static const char *
 claimed(const struct signin *s)
 {
+	if (s->target[0] != '\0')
+		return s->target;
 	return s->user[0] != '\0' ? s->user : s->name;
 }
 
@@ -161,16 +163,21 @@ answer_after(struct signin *s, uint32_t ms)
 static void
 log_refused(const struct signin *s)
 {
-	char user[NAME_MAX_OCTETS * 4 + 1], peer[PEER_MAX * 4];
+	char user[NAME_MAX_OCTETS * 4 + 1], master[NAME_MAX_OCTETS * 4 + 1];
+	char peer[PEER_MAX * 4];
 	const char *name = claimed(s);
 
 	str_escape(user, sizeof(user), name, strlen(name));
 	str_escape(peer, sizeof(peer), s->peer, strlen(s->peer));
+	str_escape(master, sizeof(master), s->user,
+	    s->target[0] != '\0' ? strlen(s->user) : 0);
+	/* What is longest stands last, as a line has a limit. */
 	log_line(is_routine(s->code) ? LOG_EVENT : LOG_WARNING,
 	    "ev=login-failed sid=%u.%llx user=%s ip=%s method=%s code=%s "
-	    "why=%s",
+	    "why=%s%s%s",
 	    s->worker_index, (unsigned long long)s->sid, user, peer, s->method,
-	    code_word[s->code], s->why);
+	    code_word[s->code], s->why, s->target[0] != '\0' ? " master=" : "",
+	    master);
 }
 
 void

@@ -56,6 +56,9 @@ struct signin {
 	uint64_t who;           /* of recent_who(), once a user is named */
 	bool tls;               /* the session is inside it */
 	char user[NAME_MAX_OCTETS + 1]; /* by the rule for names, or empty */
+	/* Whose mail it is to be, if user is a master who signs in for somebody
+	 * else; or empty. */
+	char target[NAME_MAX_OCTETS + 1];
 	char name[NAME_MAX_OCTETS + 1]; /* as the client gave it, cut */
 	struct sasl_server *sasl;
 	struct exchange *exchange; /* of exchange.c */

@@ -17,6 +17,7 @@ static const struct ipc_field field[] = {
 	STR(upgrade_scheme),
 	STR(mechanisms),
 	STR(name_key),
+	STR(master_separator),
 	STR(anonymous),
 	FIELD_ENUM(struct auth_conf, client_name, CLIENT_NAMES - 1),
 	F(mail_uid),

@@ -30,6 +30,9 @@ struct auth_conf {
 	                              * be served */
 	/* Made-up salts are made of it, the same at each start; hexadecimal. */
 	char name_key[65];
+	/* Between whose mail it is and the master who asks for it; or empty: nobody
+	 * signs in for another. */
+	char master_separator[2];
 	char anonymous[256];          /* who reads as ANONYMOUS; may be empty */
 	enum client_name client_name; /* in a certificate: who it is */
 	uint32_t mail_uid, mail_gid;  /* for users without one of their own;

@@ -59,6 +59,8 @@ static const struct setting settings[] = {
 	{ "client_name", "email", AT(auth.client_name), .kind = CHOICE,
 	    .word = { "email", "cn", "uid" } },
 	{ "anonymous", "", TEXT_AT(auth.anonymous) },
+	{ "master_separator", "", TEXT_AT(auth.master_separator),
+	    .word = { "", "*", "!", "#", "|" } },
 	{ "apop", "no", YES_NO(worker.apop) },
 	{ "users", CONF_USERS, TEXT_AT(users) },
 	{ "upgrade_scheme", "no", TEXT_AT(auth.upgrade_scheme),

@@ -17,6 +17,7 @@ static const struct {
 	{ "malote_pop3", offsetof(struct permits, no_pop3), true },
 	{ "malote_tls", offsetof(struct permits, tls_only), false },
 	{ "malote_read_only", offsetof(struct permits, read_only), false },
+	{ "malote_master", offsetof(struct permits, master), false },
 };
 
 static bool
@@ -49,7 +50,7 @@ take_switch(struct permits *out, struct slice key, struct slice value,
 	}
 	return err_set(eb, E_CONFIG,
 	    "of the words that begin with malote_ there are malote_pop3, "
-	    "malote_tls and malote_read_only");
+	    "malote_tls, malote_read_only and malote_master");
 }
 
 /* A list that cannot be read, or of which there are two, could let in whom the

@@ -3,7 +3,8 @@
  * permit.
  *
  * Dovecot's: userdb_mail=LOCATION, allow_nets=NETWORK,..., nologin.  Ours, which
- * Dovecot passes over: malote_pop3=no, malote_tls=yes, malote_read_only=yes.
+ * Dovecot passes over: malote_pop3=no, malote_tls=yes, malote_read_only=yes,
+ * malote_master=yes.
  * Other words are passed over, but for those that restrict a user in a way that
  * is not known here.
  */
@@ -21,6 +22,7 @@ struct permits {
 	bool no_pop3;
 	bool tls_only;
 	bool read_only; /* removes nothing */
+	bool master;    /* signs in for others, if the settings let anybody */
 };
 
 /* Texts are within what was parsed; p is NULL if there is none. */
