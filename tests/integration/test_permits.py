@@ -4,12 +4,14 @@ import shutil
 import signal
 import ssl
 import subprocess
+import time
 
 import pytest
 
 import drop
+import pop3
 from scram import scram
-from server import PATIENCE, TOP, wait_until
+from server import CTL, PATIENCE, TOP, wait_until
 
 pytestmark = pytest.mark.ours
 
@@ -28,7 +30,9 @@ def ids(path):
 class Site:
     """A server, and a users file with these words at the ends of its lines."""
 
-    def __init__(self, place, serve, words, config=""):
+    def __init__(self, place, serve, words, config="",
+                 stored="{PLAIN}" + PASSWORD):
+        self.stored = stored
         self.box = place.maildir(drop.make(5, 3))
         self.home = place.path + "/home"
         os.mkdir(self.home, 0o755)
@@ -44,8 +48,8 @@ class Site:
     def write(self, words):
         with open(self.file + ".new", "w", encoding="utf-8") as f:
             for name, more in words.items():
-                f.write("%s:{PLAIN}%s:%s::::userdb_mail=maildir:%s %s\n" % (
-                    name, PASSWORD, ids(self.box), self.box, more))
+                f.write("%s:%s:%s::::userdb_mail=maildir:%s %s\n" % (
+                    name, self.stored, ids(self.box), self.box, more))
         os.rename(self.file + ".new", self.file)
 
     def refusals(self, why):
@@ -121,6 +125,65 @@ def test_words_change(site, login, connect):
     login(site.server, "plain", PASSWORD).quit()
 
 
+@pytest.fixture
+def costly(place, serve):
+    """One whose password is kept so that it takes a while to verify."""
+    subprocess.run([CTL, "--users", place.path + "/one", "user", "add", "x"],
+                   input=PASSWORD + "\n", text=True, check=True)
+    with open(place.path + "/one", encoding="utf-8") as f:
+        return Site(place, serve, {"ana": ""},
+                    stored=f.read().split(":")[1])
+
+
+def took(site):
+    """Seconds of a sign-in."""
+    with pop3.Pop3(site.server.port) as session:
+        session.ok("USER ana")
+        start = time.monotonic()
+        session.ok("PASS " + PASSWORD)
+        return time.monotonic() - start
+
+
+def test_remembered(costly):
+    """A password that was verified lately is not verified again; but all else
+    is judged anew, and a reload forgets it."""
+    first = took(costly)
+    assert min(took(costly) for _ in range(3)) < first / 2
+    for words, why in (("allow_nets=::1", "allow_nets"),
+                       ("malote_pop3=no", "pop3-off"),
+                       ("malote_tls=yes", "tls-only")):
+        costly.write({"ana": words})
+        with pop3.Pop3(costly.server.port) as session:
+            session.ok("USER ana")
+            session.err("PASS " + PASSWORD, "AUTH")
+        wait_until(lambda: costly.refusals(why))
+    costly.write({"ana": ""})
+    took(costly)
+    assert min(took(costly) for _ in range(3)) < first / 2
+    before = len(costly.server.events("users"))
+    costly.server.signal(signal.SIGHUP)
+    costly.server.await_event("users", before + 1)
+    slow = [took(costly) for _ in range(3)]
+    assert max(slow) > first / 2 and min(slow) < first / 2
+
+
+def test_password_changed(costly):
+    """The old one opens nothing from the next sign-in on, however the file is
+    written: N is less than a second."""
+    took(costly)
+    took(costly)
+    with open(costly.file, encoding="utf-8") as f:
+        text = f.read()
+    with open(costly.file, "r+", encoding="utf-8") as f:
+        f.write(text.replace(costly.stored, "{PLAIN}other"))
+        f.truncate()
+    with pop3.Pop3(costly.server.port) as session:
+        session.ok("USER ana")
+        session.err("PASS " + PASSWORD, "AUTH")
+        session.ok("USER ana")
+        session.ok("PASS other")
+
+
 def test_anonymous(place, serve, connect):
     """The public maildrop is closed by its words like any other."""
     site = Site(place, serve, {"public": ""}, 'anonymous = "public"\n')
@@ -166,7 +229,8 @@ def test_scram(site, connect):
 def test_manual(place, serve, login, connect):
     """The example of maloted.conf(5), with other paths and another password."""
     with open(TOP + "/doc/man/maloted.conf.5.scd", encoding="utf-8") as f:
-        shown, = [b for b in f.read().split("```")[1::2] if "allow_nets" in b]
+        shown, = [b for b in f.read().split("```")[1::2] if "nologin" in b
+                  and "allow_nets" in b]
     words = {line.split(":")[0]: line.split(":", 7)[7]
              for line in shown.strip().splitlines()}
     site = Site(place, serve, words)

@@ -70,6 +70,17 @@ take_users(void *arg, struct ipc_in *in)
 }
 
 static enum err
+take_forget(void *arg, struct ipc_in *in)
+{
+	struct auth *a = arg;
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK)
+		vcache_clear(a->verified);
+	return e;
+}
+
+static enum err
 take_client_ca(void *arg, struct ipc_in *in)
 {
 	struct auth *a = arg;
@@ -169,6 +180,7 @@ auth_signins(const void *arg)
 static const struct ipc_rule parent_rule[] = {
 	{ IPC_CLIENT_CA, 1, 2, 0, take_client_ca },
 	{ IPC_USERS, 1, 2, 2, take_users },
+	{ IPC_FORGET, 1, 0, 0, take_forget },
 	{ IPC_STORE_IS, 1, 0, 10, take_store_is },
 	{ IPC_NO_STORE, 1, 0, 1024, take_no_store },
 	{ IPC_STORES_FULL, 1, 0, 8, take_stores_full },

@@ -192,6 +192,7 @@ signin_find(struct signin *s)
 		u = NULL;
 	}
 	s->known = u != NULL;
+	s->row = u != NULL ? u->row : 0;
 	return u;
 }
 

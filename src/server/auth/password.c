@@ -35,6 +35,36 @@ log_app_password(const struct signin *s, const char *label)
 	    str_quote(shown, sizeof(shown), label, strlen(label)));
 }
 
+/* What makes a password right: see vcache.h. */
+static struct vcache_key
+key_of(const struct signin *s, const char *stored)
+{
+	return (struct vcache_key){
+		.database = "users",
+		.service = "pop3",
+		.user = s->user,
+		.stored = stored,
+		.row = s->row,
+		.password = s->password,
+	};
+}
+
+static void
+remember(struct signin *s)
+{
+	struct vcache_key key = key_of(s, s->stored);
+
+	vcache_add(s->auth->verified, &key, clock_ms());
+}
+
+static bool
+is_remembered(const struct signin *s, const char *stored)
+{
+	struct vcache_key key = key_of(s, stored);
+
+	return vcache_has(s->auth->verified, &key, clock_ms());
+}
+
 static void
 on_hashed(struct hash_job *job)
 {
@@ -49,13 +79,12 @@ on_hashed(struct hash_job *job)
 	if (s->is_cheap)
 		job->result = E_DENIED;
 	else if (job->result == E_OK && s->known)
-		vcache_add(
-		    a->verified, s->user, s->stored, s->password, clock_ms());
+		remember(s);
 	if (s->generation != a->userfile.generation) {
 		u = users_find(a->userfile.users, s->user);
 		/* What failed may be an app password by now. */
 		if (job->result != E_OK || (u != NULL) != s->known ||
-		    (u != NULL && strcmp(u->hash, s->stored) != 0)) {
+		    (u != NULL && u->row != s->row)) {
 			verify(s);
 			return;
 		}
@@ -67,10 +96,7 @@ on_hashed(struct hash_job *job)
 static void
 hash(struct signin *s, const char *stored)
 {
-	struct auth *a = s->auth;
-
-	if (s->known && !s->is_cheap &&
-	    vcache_has(a->verified, s->user, stored, s->password, clock_ms())) {
+	if (s->known && !s->is_cheap && is_remembered(s, stored)) {
 		judge(s, stored, E_OK);
 		return;
 	}

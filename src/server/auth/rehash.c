@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/auth/hashpool.h"
-#include "server/auth/vcache.h"
 #include "server/users/scheme.h"
 
 enum { REST_MS = 60 * 60 * 1000 };
@@ -30,12 +29,8 @@ forget(struct rehash *r)
 static void
 hand_on(const struct rehash *r)
 {
-	struct auth *a = r->auth;
-	struct ipc_chan *parent = a->role.parent;
+	struct ipc_chan *parent = r->auth->role.parent;
 
-	/* The next sign-in need not cost a hash again. */
-	vcache_add(
-	    a->verified, r->row.user, r->row.hash, r->password, clock_ms());
 	ipc_begin(parent, IPC_UPGRADE);
 	ipc_put_fields(parent, &upgrade_row_fields, &r->row);
 	if (ipc_end(parent) != E_OK)

@@ -78,6 +78,7 @@ struct signin {
 	bool known;          /* there is such a user, and not locked out */
 	uint64_t generation; /* of the users it was verified against, or 0 */
 	char *stored;        /* for the job */
+	uint64_t row;        /* of the user, if there is one */
 	bool is_cheap; /* it is known to be wrong; the job only takes time */
 	struct hash_job job;
 	struct userfile_wait wait;

@@ -4,10 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
-enum { COMPLAINTS = 20 }; /* lines of log for one file */
+enum {
+	COMPLAINTS = 20, /* lines of log for one file */
+	TICK_MS = 20,
+};
 
 void
 userfile_init(struct userfile *u, const struct name_rule *rule,
@@ -53,6 +58,15 @@ read_all(int fd, char *p, size_t n)
 	return (ssize_t)at;
 }
 
+/* The clock that stamps files has ticks. */
+static bool
+is_fresh(const struct stat *st)
+{
+	return (uint64_t)st->st_ctim.tv_sec * 1000 +
+		   (uint64_t)st->st_ctim.tv_nsec / 1000000 + TICK_MS >=
+	       clock_unix_ms();
+}
+
 /* Reads a file anew, whole.  The times are taken first: what changes meanwhile is
  * seen as a change.  *text_r is the caller's, of to->st.st_size octets at least. */
 static enum err
@@ -71,6 +85,8 @@ read_source(struct userfile_source *to, size_t max, char **text_r, size_t *n_r)
 	*text_r = text;
 	n = read_all(to->fd, text, (size_t)to->st.st_size);
 	*n_r = n > 0 ? (size_t)n : 0;
+	to->content = XXH3_64bits(text, *n_r);
+	to->fresh = is_fresh(&to->st);
 	return n >= 0 ? E_OK : E_IO;
 }
 
@@ -187,9 +203,33 @@ is_changed(const struct userfile_source *from)
 	       a->st_ctim.tv_nsec != b.st_ctim.tv_nsec;
 }
 
-bool
-userfile_is_stale(const struct userfile *u)
+/* One that was fresh is read once more when it is not any more: from then on the
+ * times tell of all changes.  True: it is another by now. */
+static bool
+was_changed(struct userfile_source *from, size_t max)
 {
+	struct userfile_source again = { .fd = from->fd };
+	size_t n = 0;
+	char *text;
+	enum err e;
+
+	if (from->fd < 0 || !from->fresh || is_fresh(&from->st))
+		return false;
+	e = read_source(&again, max, &text, &n);
+	forget_text(text, n);
+	if (e != E_OK || again.content != from->content)
+		return true;
+	*from = again;
+	return false;
+}
+
+bool
+userfile_is_stale(struct userfile *u)
+{
+	if (was_changed(&u->from, USERFILE_MAX))
+		load_users(u, u->from.fd);
+	if (was_changed(&u->apps_from, APP_DATABASE_MAX))
+		load_apps(u, u->apps_from.fd);
 	return u->from.fd < 0 || is_changed(&u->from) ||
 	       (u->apps_from.fd >= 0 && is_changed(&u->apps_from));
 }

@@ -34,6 +34,10 @@ struct userfile_wait {
 struct userfile_source {
 	int fd; /* -1: there is none */
 	struct stat st;
+	uint64_t content; /* a digest */
+	/* It had been changed so shortly before that the times would not tell of
+	 * another change: it is to be read once more. */
+	bool fresh;
 };
 
 struct userfile {
@@ -56,8 +60,9 @@ struct userfile {
 void userfile_init(struct userfile *u, const struct name_rule *rule,
     struct ev_loop *loop, struct ipc_chan *ctl);
 
-/* Is it known that one of the files has changed? */
-bool userfile_is_stale(const struct userfile *u);
+/* Is it known that one of the files has changed?  One that was changed while it
+ * was read is read once more before. */
+bool userfile_is_stale(struct userfile *u);
 
 /* Asks the parent; w->done() is called later. */
 void userfile_check(struct userfile *u, struct userfile_wait *w);

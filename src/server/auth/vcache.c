@@ -35,19 +35,20 @@ vcache_free(struct vcache *c)
 	free(c);
 }
 
-/* Each string with its NUL, so that no two triples are the same octets. */
+/* Each string with its NUL, so that no two keys are the same octets. */
 static void
-make_tag(const struct vcache *c, uint8_t tag[TAG], const char *user,
-    const char *stored, const char *password)
+make_tag(const struct vcache *c, uint8_t tag[TAG], const struct vcache_key *key)
 {
+	const char *const text[] = { key->database, key->service, key->user,
+		key->stored, key->password };
 	crypto_generichash_state st;
 
 	crypto_generichash_init(&st, c->key, sizeof(c->key), TAG);
-	crypto_generichash_update(&st, (const void *)user, strlen(user) + 1);
+	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)
+		crypto_generichash_update(
+		    &st, (const void *)text[i], strlen(text[i]) + 1);
 	crypto_generichash_update(
-	    &st, (const void *)stored, strlen(stored) + 1);
-	crypto_generichash_update(
-	    &st, (const void *)password, strlen(password) + 1);
+	    &st, (const void *)&key->row, sizeof(key->row));
 	crypto_generichash_final(&st, tag, TAG);
 	explicit_bzero(&st, sizeof(st));
 }
@@ -59,13 +60,13 @@ set_of(const uint8_t tag[TAG])
 }
 
 bool
-vcache_has(const struct vcache *c, const char *user, const char *stored,
-    const char *password, uint64_t now_ms)
+vcache_has(
+    const struct vcache *c, const struct vcache_key *key, uint64_t now_ms)
 {
 	const struct entry *set;
 	uint8_t tag[TAG];
 
-	make_tag(c, tag, user, stored, password);
+	make_tag(c, tag, key);
 	set = c->entry[set_of(tag)];
 	for (int i = 0; i < WAYS; i++)
 		if (set[i].until_ms > now_ms &&
@@ -75,13 +76,12 @@ vcache_has(const struct vcache *c, const char *user, const char *stored,
 }
 
 void
-vcache_add(struct vcache *c, const char *user, const char *stored,
-    const char *password, uint64_t now_ms)
+vcache_add(struct vcache *c, const struct vcache_key *key, uint64_t now_ms)
 {
 	struct entry *set, *e;
 	uint8_t tag[TAG];
 
-	make_tag(c, tag, user, stored, password);
+	make_tag(c, tag, key);
 	e = set = c->entry[set_of(tag)];
 	for (int i = 1; i < WAYS; i++)
 		if (set[i].until_ms < e->until_ms)
@@ -91,4 +91,10 @@ vcache_add(struct vcache *c, const char *user, const char *stored,
 			e = &set[i];
 	memcpy(e->tag, tag, TAG);
 	e->until_ms = now_ms + VCACHE_LIFE_MS;
+}
+
+void
+vcache_clear(struct vcache *c)
+{
+	memset(c->entry, 0, sizeof(c->entry));
 }

@@ -2,9 +2,13 @@
  * vcache.h - passwords that were verified lately, so that the next sign-in of
  * a mail program costs microseconds.
  *
- * It holds keyed digests (BLAKE2b, a random key of this process) over user,
- * stored hash and password: an entry is of no use once the stored hash has
- * changed.  Bounded; the oldest of a set of entries gives way.
+ * What it remembers is one fact: that password fits that line of that database.
+ * What else a sign-in depends on (from where, inside TLS, for whom, when) is
+ * judged each time anew, and never comes from here.
+ *
+ * It holds keyed digests (BLAKE2b, a random key of this process) over all parts of
+ * a key: an entry is of no use once the line has changed.  Bounded; the oldest of
+ * a set of entries gives way.
  */
 #ifndef SERVER_AUTH_VCACHE_H
 #define SERVER_AUTH_VCACHE_H
@@ -19,10 +23,19 @@ struct vcache;
 struct vcache *vcache_new(void); /* NULL: memory */
 void vcache_free(struct vcache *c);
 
-bool vcache_has(const struct vcache *c, const char *user, const char *stored,
-    const char *password, uint64_t now_ms);
+struct vcache_key {
+	const char *database, *service; /* where the user is known; for what */
+	const char *user;               /* by the rule for names */
+	const char *stored;             /* see scheme.h */
+	uint64_t row;                   /* of struct user: all of its line */
+	const char *password;
+};
+
+bool vcache_has(
+    const struct vcache *c, const struct vcache_key *key, uint64_t now_ms);
 /* The life of an entry begins here and is not prolonged by vcache_has(). */
-void vcache_add(struct vcache *c, const char *user, const char *stored,
-    const char *password, uint64_t now_ms);
+void vcache_add(
+    struct vcache *c, const struct vcache_key *key, uint64_t now_ms);
+void vcache_clear(struct vcache *c);
 
 #endif

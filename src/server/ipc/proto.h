@@ -84,6 +84,8 @@ enum ipc_type {
 	IPC_ASK,
 	IPC_FACT,  /* auth -> parent: u64 token, struct control_fact */
 	IPC_ASKED, /* auth -> parent: u64 token, struct control_done */
+	/* parent -> auth: forget which passwords were verified lately */
+	IPC_FORGET,
 
 	/* worker -> auth */
 	IPC_PASS = 32, /* u64 sid, u64 token, str peer, u8 inside TLS, str name,

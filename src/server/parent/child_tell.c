@@ -158,6 +158,13 @@ child_tell_users_anew(struct child *auth)
 }
 
 void
+child_tell_forget(struct child *auth)
+{
+	ipc_begin(auth->chan, IPC_FORGET);
+	send_end(auth);
+}
+
+void
 child_tell_no_upgrade(struct child *auth)
 {
 	ipc_begin(auth->chan, IPC_NO_UPGRADE);

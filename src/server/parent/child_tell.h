@@ -21,6 +21,8 @@ enum err child_connect_all(struct child *c, struct errbuf *eb) NODISCARD;
  * sent last; child_tell_users_anew() sends them in any case. */
 void child_tell_users(struct child *auth);
 void child_tell_users_anew(struct child *auth);
+/* To auth: it shall verify each password anew. */
+void child_tell_forget(struct child *auth);
 /* To auth: no store for uid can be had; the log is told too. */
 void child_tell_no_store(
     struct child *auth, struct owner owner, const char *why);

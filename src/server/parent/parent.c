@@ -206,6 +206,7 @@ on_reload(struct ev_loop *loop, ev_signal *w, int revents)
 	child_tell_role(p, ROLE_AUTH, child_tell_client_ca);
 	child_tell_role(p, ROLE_WORKER, child_tell_client_ca);
 	child_tell_role(p, ROLE_AUTH, child_tell_users_anew);
+	child_tell_role(p, ROLE_AUTH, child_tell_forget);
 	notify_ready();
 }
 

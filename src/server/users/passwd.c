@@ -356,6 +356,7 @@ parse_line(struct parser *p, struct slice line)
 	entry->user.uid = ids.uid;
 	entry->user.gid = ids.gid;
 	entry->user.line = p->line;
+	entry->user.row = XXH3_64bits(line.p, line.n);
 	return add(p, entry);
 }
 

@@ -25,6 +25,7 @@ struct user {
 	struct permits permits;
 	uint32_t uid, gid; /* AUTH_NO_UID: none of their own */
 	unsigned line;
+	uint64_t row; /* a digest of the line: it changes with anything there */
 };
 
 struct sasl_mechanism;
