@@ -50,9 +50,9 @@ static const struct shape {
 	{ \
 		name, #name, fields \
 	}
-	SHAPE(IPC_PASS, "88sss"),
-	SHAPE(IPC_APOP, "88ssss"),
-	SHAPE(IPC_SASL, "88ss11s1s"),
+	SHAPE(IPC_PASS, "88s1ss"),
+	SHAPE(IPC_APOP, "88s1sss"),
+	SHAPE(IPC_SASL, "88s1s11s1s"),
 	SHAPE(IPC_SASL_STEP, "8s"),
 	SHAPE(IPC_SIGN_IN_END, "8"),
 	SHAPE(IPC_CHALLENGE, "8s"),
@@ -81,7 +81,7 @@ static const struct shape {
 	SHAPE(IPC_ATTACH, "12f"),
 	SHAPE(IPC_STOP, "4"),
 	SHAPE(IPC_PING, ""),
-	SHAPE(IPC_USERS, "f"),
+	SHAPE(IPC_USERS, "1f1"),
 	SHAPE(IPC_STORE_IS, "244"),
 };
 
@@ -297,6 +297,8 @@ hear_process(void)
 	rig.accused += type[0] == IPC_MISBEHAVED;
 	if (type[0] == IPC_USERS_CHECK) { /* they are as they were */
 		ipc_begin(rig.ctl, IPC_USERS);
+		ipc_put_u8(rig.ctl, USERS_SAME);
+		ipc_put_u8(rig.ctl, USERS_SAME);
 		sent();
 	}
 	return type[0];
@@ -478,6 +480,7 @@ sign_in(uint64_t sid)
 	put_u(m, 8, sid);
 	put_u(m, 8, 99); /* token */
 	put_text(m, "192.0.2.1");
+	put_u(m, 1, 0);
 	put_text(m, "anna");
 	put_text(m, "secret");
 	assert_true(say(rig.worker, m));
@@ -528,7 +531,9 @@ test_auth(void **state)
 	start(auth_main, &auth_conf_fields, &conf);
 	rig.names_stores = true;
 	ipc_begin(rig.ctl, IPC_USERS);
+	ipc_put_u8(rig.ctl, USERS_NEW);
 	ipc_put_fd(rig.ctl, fileno(users), FD_STAYS);
+	ipc_put_u8(rig.ctl, USERS_NONE);
 	sent();
 	rig.store = attach(ROLE_STORE, HONEST);
 	rig.worker = attach(ROLE_WORKER, HONEST);

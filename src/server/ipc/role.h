@@ -60,7 +60,7 @@ void role_limit(const char *const *calls, size_t n);
 
 /* ---- serving ---- */
 
-enum { ROLE_RULES_MAX = 12 };
+enum { ROLE_RULES_MAX = 16 };
 
 /* A running process.  It is the first member of the role's own struct, which
  * is the `arg` of all that is called. */
