@@ -79,6 +79,8 @@ def test_show(users, box):
     assert ana["mail"] == "maildir:" + box
     assert ana["home"] == os.path.dirname(box)
     assert ana["uid"] == os.stat(box).st_uid and ana["locked"] is False
+    assert not any(ana[x] for x in ("allow_nets", "nologin", "pop3_off",
+                                    "tls_only", "read_only", "master"))
     bob = server.ctl("user", "show", "bob")
     assert "scheme:    SCRAM-SHA-256\n" in bob
     for secret in SCRAM.split("}")[1].split(","):
@@ -88,6 +90,24 @@ def test_show(users, box):
     assert "hash" in tell(server, "user", "show", "odd")
     tell(server, "user", "show", "nobody", code=EX_NOUSER)
     tell(server, "user", "show", "a b", code=EX_NOUSER)
+
+
+def test_show_what_a_line_forbids(users, box):
+    server = users({"zed": "{PLAIN}x"})
+    with open(server.users, "a", encoding="utf-8") as f:
+        for name, forbidden in (
+                ("ana", "allow_nets=::1,192.0.2.0/24 malote_tls=yes "
+                        "malote_read_only=yes"),
+                ("bob", "nologin malote_pop3=no malote_master=yes")):
+            f.write("%s:{PLAIN}x:%s::/nowhere::userdb_mail=maildir:%s %s\n"
+                    % (name, ids(box), box, forbidden))
+    words = ("nologin", "pop3_off", "tls_only", "read_only", "master")
+    ana, bob = (tell(server, "user", "show", x) for x in ("ana", "bob"))
+    assert [ana[x] for x in words] == [False, False, True, True, False]
+    assert [bob[x] for x in words] == [True, True, False, False, True]
+    assert ana["allow_nets"] == "::1,192.0.2.0/24" and bob["allow_nets"] == ""
+    tried = tell(server, "user", "test", "bob", secret="x")
+    assert not any(row["possible"] for row in tried["mechanisms"])
 
 
 def test_show_is_of_now(users, box):

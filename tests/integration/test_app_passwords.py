@@ -102,6 +102,13 @@ def test_life(site):
         assert site.signs_in("ana", password)
     assert not site.signs_in("bob", phone)
     assert not site.signs_in("ana", phone[:-1] + "?")
+    tried = json.loads(subprocess.run(
+        [CTL, "--config", site.server.ctl_conf, "--json", "user", "test",
+         "ana"], input=phone + "\n", text=True, check=True,
+        stdout=subprocess.PIPE, timeout=60 * PATIENCE).stdout)
+    assert (tried["password"], tried["app_password"]) == ("right", "phone")
+    ways = {r["mechanism"]: r["possible"] for r in tried["mechanisms"]}
+    assert ways["PLAIN"] and ways["USER"] and not ways["CRAM-MD5"]
     listed = json.loads(site.ctl("app-password", "list", "--json"))
     assert [(p["user"], p["label"]) for p in listed] == [
         ("ana", "laptop"), ("ana", "phone")]

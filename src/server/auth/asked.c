@@ -60,6 +60,17 @@ tell_account(const struct facts *f, const struct user *u)
 		fact_text(f, "problem", eb.text);
 }
 
+static void
+tell_permits(const struct facts *f, const struct user *u)
+{
+	fact_text(f, "allow_nets", u->nets);
+	fact_flag(f, "nologin", u->permits.no_login);
+	fact_flag(f, "pop3_off", u->permits.no_pop3);
+	fact_flag(f, "tls_only", u->permits.tls_only);
+	fact_flag(f, "read_only", u->permits.read_only);
+	fact_flag(f, "master", u->permits.master);
+}
+
 /* Each thing that the users file knows of a user is a line here. */
 static void
 tell_user(const struct facts *f, const struct user *u)
@@ -72,21 +83,38 @@ tell_user(const struct facts *f, const struct user *u)
 	fact_flag(f, "locked", scheme_check(u->hash, NULL) == E_DENIED);
 	if (scheme_check(u->hash, &eb) == E_CONFIG)
 		fact_text(f, "hash", eb.text);
+	tell_permits(f, u);
 	tell_account(f, u);
 }
 
 /* ---- a password ---- */
 
+/* NULL: the password that is tried is none of the user's app passwords. */
+static const struct app_password *
+find_app_password(const struct question *q)
+{
+	const struct app_table *apps = q->auth->userfile.apps;
+
+	return apps != NULL
+		   ? app_table_find(apps, q->user,
+			 (struct slice){ q->password, strlen(q->password) })
+		   : NULL;
+}
+
 static void
 tell_try(struct question *q, const struct user *u, enum err e)
 {
+	const struct app_password *app = find_app_password(q);
+
 	fact_text(&q->facts, "user", u->name);
 	fact_text(&q->facts, "password",
 	    e == E_OK       ? "right"
 	    : e == E_DENIED ? "wrong"
 			    : "cannot be verified");
+	if (app != NULL)
+		fact_text(&q->facts, "app_password", app->label);
 	tell_account(&q->facts, u);
-	possible_tell(&q->facts, u);
+	possible_tell(&q->facts, u, app != NULL);
 	if (e == E_OK)
 		end(q, CONTROL_GOOD, "");
 	else if (e == E_DENIED)
@@ -141,6 +169,8 @@ on_users(struct userfile_wait *wait, enum err e)
 		end(q, CONTROL_LATER, "the users file cannot be read");
 	} else if ((u = users_find(users, q->user)) == NULL) {
 		end(q, CONTROL_NO_USER, "");
+	} else if (q->what == ASK_TRY && find_app_password(q) != NULL) {
+		tell_try(q, u, E_OK);
 	} else if (q->what == ASK_TRY) {
 		try(q, u);
 	} else {

@@ -6,6 +6,8 @@
 #include "sasl/sasl.h"
 #include "server/users/scheme.h"
 
+static const char not_by_app[] = "an app password does not serve it";
+
 static bool
 is_offered(const struct auth_conf *conf, const char *mechanism)
 {
@@ -44,20 +46,51 @@ why_no_hash(
 	return eb->text;
 }
 
+/* What the user's line has against any sign-in; NULL: nothing. */
 static const char *
-why_not(const struct auth *a, const struct user *u,
+why_never(const struct user *u)
+{
+	if (scheme_check(u->hash, NULL) == E_DENIED)
+		return "the users file locks the user out";
+	if (u->permits.no_login)
+		return "the users file says nologin";
+	if (u->permits.no_pop3)
+		return "the users file says malote_pop3=no";
+	return NULL;
+}
+
+static const char *
+why_not(const struct auth *a, const struct user *u, bool for_app,
     const struct sasl_mechanism *m, struct errbuf *eb)
 {
+	const char *never = why_never(u);
+
 	if (!is_offered(&a->conf, m->name))
 		return "it is not among the mechanisms of any listener";
 	if (m->asks == SASL_ANYBODY)
 		return "it is for nobody in particular";
-	if (scheme_check(u->hash, NULL) == E_DENIED)
-		return "the users file locks the user out";
+	if (never != NULL)
+		return never;
 	if (m->asks == SASL_EXTERNAL && a->client_ca == NULL)
 		return "client_ca cannot be read";
+	if (m->asks == SASL_LOOKUP && for_app)
+		return not_by_app;
 	if (m->asks == SASL_LOOKUP)
 		return why_no_hash(u, scheme_use_of(m), scheme_for(m), eb);
+	return NULL;
+}
+
+static const char *
+why_no_apop(const struct auth *a, const struct user *u, bool for_app)
+{
+	if (!a->conf.apop)
+		return "the setting apop is off";
+	if (why_never(u) != NULL)
+		return why_never(u);
+	if (for_app)
+		return not_by_app;
+	if (!(scheme_uses(u->hash) & SCHEME_READABLE))
+		return "the password must be stored as {PLAIN}";
 	return NULL;
 }
 
@@ -71,20 +104,15 @@ tell(struct facts *f, const char *mechanism, const char *why)
 }
 
 void
-possible_tell(struct facts *f, const struct user *u)
+possible_tell(struct facts *f, const struct user *u, bool for_app)
 {
-	bool locked = scheme_check(u->hash, NULL) == E_DENIED;
-	const char *why = locked ? "the users file locks the user out" : NULL;
 	struct errbuf eb;
 
-	tell(f, "USER", why);
-	if (!f->auth->conf.apop)
-		why = "the setting apop is off";
-	else if (!locked && !(scheme_uses(u->hash) & SCHEME_READABLE))
-		why = "the password must be stored as {PLAIN}";
-	tell(f, "APOP", why);
+	tell(f, "USER", why_never(u));
+	tell(f, "APOP", why_no_apop(f->auth, u, for_app));
 	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++)
 		if (sasl_mechanisms[i]->asks != SASL_TOKEN)
 			tell(f, sasl_mechanisms[i]->name,
-			    why_not(f->auth, u, sasl_mechanisms[i], &eb));
+			    why_not(
+				f->auth, u, for_app, sasl_mechanisms[i], &eb));
 }

@@ -7,7 +7,8 @@
 #include "server/auth/facts.h"
 #include "server/users/passwd.h"
 
-/* A row for USER and PASS, for APOP, and for each mechanism that is known. */
-void possible_tell(struct facts *f, const struct user *u);
+/* A row for USER and PASS, for APOP, and for each mechanism that is known.
+ * for_app: with an app password. */
+void possible_tell(struct facts *f, const struct user *u, bool for_app);
 
 #endif

@@ -13,10 +13,10 @@
 #include "net/cidr.h"
 #include "server/conf/state_folder.h"
 #include "server/ctl/commands.h"
-#include "server/users/edit.h"
 #include "server/ctl/show.h"
 #include "server/ctl/who.h"
 #include "server/users/app_database.h"
+#include "server/users/edit.h"
 
 enum { EACH_MAX = 64 }; /* of a user */
 
