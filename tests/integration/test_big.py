@@ -225,7 +225,8 @@ def test_memory_of_idle_sessions(place, serve, login):
     """2,000 of them cost little each."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 5000), hard))
-    server = serve(place.maildir(drop.make(73, 3)), 'sessions = "shared"\n')
+    server = serve(place.maildir(drop.make(73, 3)),
+                   'sessions = "shared"\nmax_sessions_per_user = 2000\n')
     login(server).quit()
     count = min(2000, hard // 2 - 100)
     before = sum(memory(pid) for pid in server.roles())

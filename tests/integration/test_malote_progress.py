@@ -419,7 +419,7 @@ class AtWhim(Session):
     """It is cut, and what was deleted is there again."""
 
     def handle(self, line):
-        if self.had >= (3, 9)[self.number % 2] and line != "QUIT":
+        if self.worked >= (3, 9)[self.number % 2] and line != "QUIT":
             raise Gone
         super().handle(line)
 
