@@ -191,14 +191,16 @@ join_rows(struct listing *all)
 	all->n = n + 1;
 }
 
-/* Messages that STAT has counted and no row names: RETR will tell.  That is
- * done for a few; of more it is only said that they are there, see
+/* Messages that STAT has counted and no row names: RETR will tell.  What would
+ * stand between two rows is there in any case, as numbers have no gaps; behind
+ * the last row STAT alone says so.  That is done for a few; of more it is only said that they are there, see
  * trouble_report(). */
 static bool
 add_unlisted(struct visit *v)
 {
 	struct listing *all = v->listing;
 	size_t n = all->n, at = 0, missing = v->stat_count - n;
+	uint32_t last = n != 0 ? all->v[n - 1].msgno : 0;
 	struct listed *l;
 
 	for (uint32_t i = 1; i <= v->stat_count && missing > 0; i++)
@@ -209,8 +211,8 @@ add_unlisted(struct visit *v)
 		else if ((l = new_row(v, i)) == NULL)
 			return false;
 		else {
-			l->is_counted = true;
-			v->n_counted++;
+			l->is_counted = i > last;
+			v->n_counted += l->is_counted;
 			missing--;
 		}
 	qsort(all->v, all->n, sizeof(*all->v), by_number);
