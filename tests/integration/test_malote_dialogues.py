@@ -460,7 +460,10 @@ def test_connections_that_a_server_bears_are_learned(crowd):
     assert all(len(m.files(name)) == 2 for name in FOUR)
     m.record("UPDATE account SET crowd_until = 1")
     Counts.turned = 0
-    m.collect(seconds=60)
+    for _ in range(9):  # they need not meet each time
+        m.collect(seconds=60)
+        if Counts.turned != 0:
+            break
     assert Counts.turned != 0
 
 
