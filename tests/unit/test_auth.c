@@ -1685,6 +1685,61 @@ test_scram_given_up(void **state)
 	scram_free(&sc);
 }
 
+/* The salt that a name is told, and for whom nothing can be right. */
+static void
+told_salt(uint64_t sid, const char *first, char salt[64])
+{
+	struct said said;
+	const char *at;
+
+	sasl(sid, "SCRAM-SHA-256", first, strlen(first));
+	await_said(sid, &said);
+	about(0, IPC_SIGN_IN_END, sid);
+	said.text[said.n] = '\0';
+	at = strstr(said.text, ",s=");
+	assert_non_null(at);
+	snprintf(salt, 64, "%.63s", at);
+}
+
+/* S-5802-03: whoever asks for another's mail is told the salt that they are told
+ * who do not.  Else the two would differ where there is such a user, and be the
+ * same where there is none. */
+static void
+test_scram_salt_is_of_the_name(void **state)
+{
+	static const char *const names[] = { "scram", "plain", "nobody" };
+	char salt[64], other[64], first[64];
+	uint64_t sid = 1;
+
+	(void)state;
+	write_kinds(0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(first, sizeof(first), "n,,n=%s,r=x", names[i]);
+		told_salt(sid++, first, salt);
+		snprintf(first, sizeof(first), "n,a=argon,n=%s,r=x", names[i]);
+		told_salt(sid++, first, other);
+		assert_string_equal(salt, other);
+		snprintf(first, sizeof(first), "n,,n=argon*%s,r=x", names[i]);
+		told_salt(sid++, first, other);
+		assert_string_equal(salt, other);
+	}
+}
+
+/* Nor is that the way to the mail: neither with a proof of the right password. */
+static void
+test_scram_for_another(void **state)
+{
+	struct scram sc;
+
+	(void)state;
+	write_kinds(0);
+	scram_begin_as(&sc, 1, "argon*scram", "pencil");
+	scram_finish(&sc, 1);
+	answer_unchanged();
+	refused(1, SIGN_IN_CREDENTIALS, "not-master");
+	scram_free(&sc);
+}
+
 /* Who signed in from an address does not wait for others' failures there; that
  * is for one try, as a proof cannot be looked at beforehand. */
 static void
@@ -2724,6 +2779,10 @@ main(void)
 		TEST(test_sasl_refused),
 		TEST(test_scram_costs_the_same),
 		TEST(test_scram_given_up),
+		cmocka_unit_test_setup_teardown(
+		    test_scram_salt_is_of_the_name, set_up_masters, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_scram_for_another, set_up_masters, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_scram_waits_after_a_failure, set_up_penalties,
 		    tear_down),

@@ -132,6 +132,23 @@ say(struct signin *s, const struct buf *out)
 		signin_finish(s, 0);
 }
 
+/* What is said of a user's keys goes by the name alone.  If who may not go on were
+ * told another salt than who may, the two would tell that there is such a user. */
+static void
+show_salt(struct sasl_keys *keys, const struct signin *s)
+{
+	const struct user *u = users_find(s->auth->userfile.users, s->user);
+	struct sasl_keys theirs;
+
+	if (u == NULL ||
+	    scheme_keys(u->hash, s->exchange->mechanism, &theirs) != E_OK)
+		return;
+	memcpy(keys->salt, theirs.salt, sizeof(keys->salt));
+	keys->salt_n = theirs.salt_n;
+	keys->iterations = theirs.iterations;
+	explicit_bzero(&theirs, sizeof(theirs));
+}
+
 static void take(struct signin *s, enum sasl_result r, const struct buf *out);
 
 /* ---- SCRAM ---- */
@@ -142,6 +159,7 @@ static void take(struct signin *s, enum sasl_result r, const struct buf *out);
 static enum err
 find_keys(struct signin *s, const struct user *u)
 {
+	enum err e;
 	struct auth *a = s->auth;
 	struct exchange *x = s->exchange;
 	const struct sasl_mechanism *m = x->mechanism;
@@ -153,8 +171,11 @@ find_keys(struct signin *s, const struct user *u)
 	if (u != NULL && !(scheme_uses(u->hash) & SCHEME_READABLE))
 		give_up_on(s, "scheme");
 	else if (u != NULL)
+	if (e == E_OK)
+		show_salt(&x->keys, s);
+	return e;
 		x->is_readable = true;
-	return sasl_keys_fake(&x->keys, m, key,
+	e = sasl_keys_fake(&x->keys, m, key,
 	    (struct slice){ s->user, strlen(s->user) },
 	    users_iterations(a->userfile.users, m));
 }
