@@ -1740,6 +1740,40 @@ test_scram_for_another(void **state)
 	scram_free(&sc);
 }
 
+/* A password that is taken away while its proof is under way opens nothing, also
+ * if nobody else has come and seen the new file. */
+static void
+test_scram_password_taken_away(void **state)
+{
+	struct scram sc;
+	int store;
+
+	(void)state;
+	for (uint64_t sid = 1; sid < 3; sid++) {
+		write_kinds(1);
+		scram_begin_as(&sc, sid, "scram", "pencil");
+		scram_finish(&sc, sid);
+		await_said(sid, &sc.said);
+		replace_users(sid == 1 ? "scram:{PLAIN}new\n" : "x:*\n");
+		sasl_step(sid, "", 0);
+		await_check();
+		send_users(rig.users);
+		refused(sid, SIGN_IN_CREDENTIALS, "changed");
+		scram_free(&sc);
+	}
+	/* Another change does not matter. */
+	write_kinds(1);
+	scram_begin_as(&sc, 3, "scram", "pencil");
+	scram_finish(&sc, 3);
+	await_said(3, &sc.said);
+	utimensat(AT_FDCWD, rig.users, NULL, 0);
+	sasl_step(3, "", 0);
+	await_check();
+	send_users(NULL);
+	opened(3, &store);
+	scram_free(&sc);
+}
+
 /* Who signed in from an address does not wait for others' failures there; that
  * is for one try, as a proof cannot be looked at beforehand. */
 static void
@@ -2783,6 +2817,7 @@ main(void)
 		    test_scram_salt_is_of_the_name, set_up_masters, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_scram_for_another, set_up_masters, tear_down),
+		TEST(test_scram_password_taken_away),
 		cmocka_unit_test_setup_teardown(
 		    test_scram_waits_after_a_failure, set_up_penalties,
 		    tear_down),

@@ -98,14 +98,10 @@ keep_hash(struct signin *s, const struct user *u)
 /* Was the user taken away, or given another password, since its keys were
  * looked up? */
 static bool
-has_changed(struct signin *s)
+has_changed(const struct signin *s)
 {
-	const struct userfile *f = &s->auth->userfile;
-	const struct user *u;
+	const struct user *u = users_find(s->auth->userfile.users, s->user);
 
-	if (s->generation == f->generation)
-		return false;
-	u = users_find(f->users, s->user);
 	return u == NULL || s->stored == NULL ||
 	       strcmp(u->hash, s->stored) != 0;
 }
@@ -132,6 +128,10 @@ say(struct signin *s, const struct buf *out)
 		signin_finish(s, 0);
 }
 
+static void take(struct signin *s, enum sasl_result r, const struct buf *out);
+
+/* ---- SCRAM ---- */
+
 /* What is said of a user's keys goes by the name alone.  If who may not go on were
  * told another salt than who may, the two would tell that there is such a user. */
 static void
@@ -149,21 +149,17 @@ show_salt(struct sasl_keys *keys, const struct signin *s)
 	explicit_bzero(&theirs, sizeof(theirs));
 }
 
-static void take(struct signin *s, enum sasl_result r, const struct buf *out);
-
-/* ---- SCRAM ---- */
-
 /* What is said before anything is proven.  A password that is stored readable
  * has its keys made when they are needed; its salt is made up as if there were
  * no such user. */
 static enum err
 find_keys(struct signin *s, const struct user *u)
 {
-	enum err e;
 	struct auth *a = s->auth;
 	struct exchange *x = s->exchange;
 	const struct sasl_mechanism *m = x->mechanism;
 	struct slice key = { a->conf.name_key, strlen(a->conf.name_key) };
+	enum err e;
 
 	x->makes_keys = (users_uses(a->userfile.users) & SCHEME_READABLE) != 0;
 	if (u != NULL && scheme_keys(u->hash, m, &x->keys) == E_OK)
@@ -171,13 +167,13 @@ find_keys(struct signin *s, const struct user *u)
 	if (u != NULL && !(scheme_uses(u->hash) & SCHEME_READABLE))
 		give_up_on(s, "scheme");
 	else if (u != NULL)
-	if (e == E_OK)
-		show_salt(&x->keys, s);
-	return e;
 		x->is_readable = true;
 	e = sasl_keys_fake(&x->keys, m, key,
 	    (struct slice){ s->user, strlen(s->user) },
 	    users_iterations(a->userfile.users, m));
+	if (e == E_OK)
+		show_salt(&x->keys, s);
+	return e;
 }
 
 static void
@@ -368,14 +364,21 @@ take_password(struct signin *s)
 		signin_claim(s, c->authcid, &c->password);
 }
 
-/* The client has proven who it is. */
+static void
+decide_proven(struct signin *s)
+{
+	if (s->known && has_changed(s))
+		give_up_on(s, "changed");
+	signin_judge(s, s->known ? E_OK : E_DENIED);
+}
+
+/* The client has proven who it is.  It may have taken minutes for that. */
 static void
 done(struct signin *s)
 {
 	s->tried = sasl_server_claim(s->sasl)->key;
-	if (s->known && has_changed(s))
-		give_up_on(s, "changed");
-	signin_judge(s, s->known ? E_OK : E_DENIED);
+	s->decide = decide_proven;
+	signin_look_again(s);
 }
 
 static void

@@ -41,6 +41,13 @@ look(struct signin *s)
 		s->decide(s);
 }
 
+void
+signin_look_again(struct signin *s)
+{
+	s->generation = 0;
+	look(s);
+}
+
 static void
 on_delayed(struct ev_loop *loop, ev_timer *t, int revents)
 {

@@ -33,6 +33,10 @@ void signin_hash(struct signin *s);
  * the users are current as far as we can see. */
 void signin_look(struct signin *s);
 
+/* What was found may be of users who are no more, as it took time: s->decide() is
+ * called when they are current as far as we can see. */
+void signin_look_again(struct signin *s);
+
 /* The parent is asked whether the users are current; s->decide() is called only
  * if they had changed, else the credentials are refused, for s->why. */
 void signin_check_users(struct signin *s);
