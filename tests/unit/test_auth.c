@@ -2063,6 +2063,36 @@ test_apop(void **state)
 	opened(2, &store);
 }
 
+/* Who signed in from an address does not wait for others' failures there, as by
+ * any mechanism that does not send the password. */
+static void
+test_apop_does_not_wait_for_others(void **state)
+{
+	int store;
+
+	(void)state;
+	skip_served(rig.pop3_fd[0], SOON / 10);
+	apop(0, 1, "anna", stamp(1), "secret");
+	opened(1, &store);
+	pass(2, "nobody", "x");
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 2);
+	pass_from(1, 10, "192.0.2.1", "same", "secret");
+	for (unsigned i = 3; i < 6; i++) {
+		apop(0, i, "anna", stamp(i), "secret");
+		opened(i, &store);
+	}
+	opened(10, &store);
+	/* It is for one try. */
+	apop(0, 6, "anna", stamp(6), "guess");
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 6);
+	apop(0, 7, "anna", stamp(7), "secret");
+	assert_silent(rig.store_fd[0], QUIET);
+	assert_silent(rig.store_fd[1], 0);
+	opened(7, &store);
+}
+
 /* Whoever has broken into a worker cannot use a digest that it has seen, nor one
  * for a timestamp that it has chosen. */
 static void
@@ -2824,6 +2854,9 @@ main(void)
 		TEST(test_served),
 		cmocka_unit_test_teardown(test_external, tear_down),
 		TEST(test_apop),
+		cmocka_unit_test_setup_teardown(
+		    test_apop_does_not_wait_for_others, set_up_penalties,
+		    tear_down),
 		TEST(test_apop_again),
 		TEST(test_apop_turns),
 		TEST(test_misbehaved),

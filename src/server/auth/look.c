@@ -54,14 +54,14 @@ on_delayed(struct ev_loop *loop, ev_timer *t, int revents)
 	look(t->data);
 }
 
-/* Is it a user who signed in from there lately, with this password?  Where there
- * is none yet, one try is given them, as a failure makes them unknown again. */
+/* Is it a user who signed in from there lately, with this password?  Where none
+ * is sent, one try is given them, as a failure makes them unknown again. */
 static bool
 is_recent(struct signin *s, uint64_t now)
 {
 	struct recent *r = s->auth->recent;
 
-	return s->sasl != NULL && s->password == NULL
+	return s->password == NULL
 		   ? recent_has(r, s->who, now)
 		   : recent_confirms(r, s->who, signin_tried(s), now);
 }
