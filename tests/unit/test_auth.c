@@ -2760,6 +2760,36 @@ test_upgrade(void **state)
 	assert_silent(rig.ctl_fd, 4 * QUIET);
 }
 
+/* With old schemes a password with a slip at its end fits: a new hash is not made
+ * of that one. */
+static void
+test_upgrade_of_what_counts(void **state)
+{
+	static const char a72[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+				  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+	struct upgrade_row row;
+	char longer[80];
+
+	(void)state;
+	replace_users(
+	    "des:{CRYPT}abLZt3uEKpz7w\n"
+	    "blow:{BLF-CRYPT}$2y$04$"
+	    "abcdefghijklmnopqrstuuBzzIgyKkz7xMWYSzkIjUSnxEQFQ0WNe\n");
+	send_users(rig.users);
+	snprintf(longer, sizeof(longer), "%sx", a72);
+	succeeds(1, "des", "secretpwx");
+	succeeds(2, "blow", longer);
+	assert_silent(rig.ctl_fd, 4 * QUIET);
+	succeeds(3, "des", "secretpw");
+	assert_int_equal(
+	    ipc_wait_one(rig.ctl_fd, IPC_UPGRADE, SOON, take_row, &row), E_OK);
+	assert_string_equal(row.user, "des@d.org");
+	succeeds(4, "blow", a72);
+	assert_int_equal(
+	    ipc_wait_one(rig.ctl_fd, IPC_UPGRADE, SOON, take_row, &row), E_OK);
+	assert_string_equal(row.user, "blow@d.org");
+}
+
 static void
 test_stop(void **state)
 {
@@ -2864,6 +2894,8 @@ main(void)
 		TEST(test_pop3_dies),
 		cmocka_unit_test_setup_teardown(
 		    test_upgrade, set_up_upgrade, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_upgrade_of_what_counts, set_up_upgrade, tear_down),
 		TEST(test_stop),
 	};
 

@@ -48,13 +48,16 @@ on_made(struct hash_job *job)
 	forget(r);
 }
 
+/* A hash of a password that fits only because its end does not count would shut
+ * the user out. */
 static bool
-is_due(const struct auth *a, const char *stored)
+is_due(const struct auth *a, const char *stored, const char *password)
 {
 	return scheme_is_made(a->conf.upgrade_scheme) && !a->rehashing &&
 	       clock_ms() >= a->rehash_again &&
 	       strlen(stored) < SCHEME_STORED_MAX &&
-	       !scheme_is_as_made(stored, a->conf.upgrade_scheme);
+	       !scheme_is_as_made(stored, a->conf.upgrade_scheme) &&
+	       scheme_counts_all(stored, password);
 }
 
 void
@@ -63,7 +66,7 @@ rehash_offer(
 {
 	struct rehash *r;
 
-	if (!is_due(a, stored) || (r = calloc(1, sizeof(*r))) == NULL)
+	if (!is_due(a, stored, password) || (r = calloc(1, sizeof(*r))) == NULL)
 		return;
 	a->rehashing = true;
 	r->auth = a;

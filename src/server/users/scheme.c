@@ -70,6 +70,8 @@ static const struct scheme schemes[] = {
 enum {
 	SCHEMES = sizeof(schemes) / sizeof(schemes[0]),
 	SECRET_MAX = 2048,
+	DES_MAX = 8,     /* octets of a password that count */
+	BCRYPT_MAX = 72, /* likewise */
 };
 
 /* What is stored, decoded.  To be wiped. */
@@ -605,6 +607,23 @@ scheme_verify(const char *stored, const char *password)
 	buf_free(&prepared);
 	secret_wipe(&v);
 	return e;
+}
+
+bool
+scheme_counts_all(const char *stored, const char *password)
+{
+	const struct scheme *s;
+	enum form form;
+	const char *hash;
+	size_t max = SIZE_MAX;
+
+	if (split(stored, &s, &form, &hash, NULL) != E_OK)
+		return false;
+	if (s->kind == KIND_CRYPT && hash[0] != '$' && hash[0] != '_')
+		max = DES_MAX;
+	else if (s->kind == KIND_CRYPT && strncmp(hash, "$2", 2) == 0)
+		max = BCRYPT_MAX;
+	return strlen(password) <= max;
 }
 
 /* ---- mechanisms that do not send the password ---- */

@@ -47,6 +47,10 @@ bool scheme_is_costly(const char *stored);
  * is tried, too: a hash may have been made of it. */
 enum err scheme_verify(const char *stored, const char *password) NODISCARD;
 
+/* Does all of a password that is right count?  With old schemes what stands
+ * behind some octets does not matter, so it may be a slip. */
+bool scheme_counts_all(const char *stored, const char *password);
+
 /* ---- mechanisms that do not send the password ---- */
 
 /* What a stored hash serves for, or-ed. */
