@@ -377,6 +377,7 @@ succeeds(uint64_t sid, const char *name, const char *password)
  * no clock is looked at. */
 struct computed {
 	unsigned pbkdf2, argon2;
+	bool hold; /* argon2: each waits while this is so */
 };
 
 static pid_t ours;
@@ -415,6 +416,8 @@ __wrap_crypto_pwhash_str_verify(
     const char *str, const char *passwd, unsigned long long passwdlen)
 {
 	count(&computed->argon2);
+	while (__atomic_load_n(&computed->hold, __ATOMIC_SEQ_CST))
+		usleep(1000);
 	return __real_crypto_pwhash_str_verify(str, passwd, passwdlen);
 }
 
@@ -774,6 +777,26 @@ test_hash_changed(void **state)
 	send_users(rig.users);
 	refused(3, SIGN_IN_CREDENTIALS, "password");
 	succeeds(4, "bob@b.org", "other secret");
+}
+
+/* Nor is it right for a user who was taken away while it was verified, though
+ * nobody else has seen the new file. */
+static void
+test_user_removed_meanwhile(void **state)
+{
+	uint64_t t = clock_ms();
+
+	(void)state;
+	take_computed();
+	__atomic_store_n(&computed->hold, true, __ATOMIC_SEQ_CST);
+	pass(1, "bob@b.org", "secret");
+	while (__atomic_load_n(&computed->argon2, __ATOMIC_SEQ_CST) == 0)
+		assert_true(clock_ms() - t < SOON);
+	replace_users("anna:{PLAIN}secret\n");
+	__atomic_store_n(&computed->hold, false, __ATOMIC_SEQ_CST);
+	await_check();
+	send_users(rig.users);
+	refused(1, SIGN_IN_CREDENTIALS, "unknown-user");
 }
 
 static void
@@ -2826,6 +2849,7 @@ main(void)
 		TEST(test_user_added),
 		TEST(test_user_removed),
 		TEST(test_hash_changed),
+		TEST(test_user_removed_meanwhile),
 		TEST(test_checks_are_shared),
 		TEST(test_check_unanswered),
 		TEST(test_no_users_file),

@@ -69,8 +69,6 @@ static void
 on_hashed(struct hash_job *job)
 {
 	struct signin *s = (void *)((char *)job - offsetof(struct signin, job));
-	struct auth *a = s->auth;
-	const struct user *u;
 
 	if (job->result == E_FULL) {
 		signin_refuse_crowded(s);
@@ -78,19 +76,15 @@ on_hashed(struct hash_job *job)
 	}
 	if (s->is_cheap)
 		job->result = E_DENIED;
-	else if (job->result == E_OK && s->known)
+	if (job->result == E_OK && s->known) {
+		/* It may have waited for long: for the line as it is now. */
 		remember(s);
-	if (s->generation != a->userfile.generation) {
-		u = users_find(a->userfile.users, s->user);
-		/* What failed may be an app password by now. */
-		if (job->result != E_OK || (u != NULL) != s->known ||
-		    (u != NULL && u->row != s->row)) {
-			verify(s);
-			return;
-		}
-		s->generation = a->userfile.generation;
+		signin_look_again(s);
+	} else if (s->generation != s->auth->userfile.generation) {
+		verify(s); /* what failed may be an app password by now */
+	} else {
+		judge(s, s->stored, job->result);
 	}
-	judge(s, s->stored, job->result);
 }
 
 static void
