@@ -233,6 +233,23 @@ def test_user_deleted(site):
     assert site.ctl("app-password", "list", "ana") == ""
 
 
+def test_rule_changed(site):
+    """What was added before there was a default_domain opens the mail of the
+    user with it, and is listed and taken away by that name."""
+    site.add("ana", "phone")
+    site.add("ana", "laptop")
+    other = site.add("bob", "phone")
+    with open(site.conf, "a", encoding="utf-8") as f:
+        f.write("default_domain = \"d.org\"\n")
+    assert "phone" in site.ctl("app-password", "list", "ana@d.org")
+    site.ctl("app-password", "revoke", "ana", "--label", "phone")
+    listed = json.loads(site.ctl("app-password", "list", "ana", "--json"))
+    assert [p["label"] for p in listed] == ["laptop"]
+    site.ctl("user", "delete", "ana")
+    assert site.ctl("app-password", "list", "ana") == ""
+    assert site.signs_in("bob", other)
+
+
 def test_two_at_a_time(site):
     """No order of two that come together is lost."""
     jobs = [subprocess.Popen(

@@ -76,6 +76,19 @@ file_save(struct file *f, struct errbuf *eb)
 	return e == E_OK ? edit_save(&f->ed, eb) : e;
 }
 
+/* ---- whose it is ---- */
+
+/* The name in the file may have been written when the rule for names was another
+ * one.  It is read by the one of now, as the server reads it. */
+static bool
+is_of(const struct app_row *row, const struct options *o, const char *name)
+{
+	char is[NAME_MAX_OCTETS + 1];
+
+	return who_called(o, row->user, is, NULL) == E_OK &&
+	       strcmp(is, name) == 0;
+}
+
 /* ---- what is given ---- */
 
 static enum err
@@ -228,6 +241,7 @@ app_password_add(const struct options *o, const char *given, struct errbuf *eb)
 /* ---- list ---- */
 
 struct list {
+	const struct options *options;
 	const char *user; /* NULL: all */
 	json_t *json;     /* NULL: for people */
 };
@@ -278,7 +292,7 @@ list_one(void *arg, const struct app_row *row)
 {
 	const struct list *l = arg;
 
-	if (l->user != NULL && strcmp(l->user, row->user) != 0)
+	if (l->user != NULL && !is_of(row, l->options, l->user))
 		return E_OK;
 	if (l->json == NULL)
 		print(row);
@@ -291,7 +305,7 @@ enum err
 app_password_list(const struct options *o, const char *given, struct errbuf *eb)
 {
 	char name[NAME_MAX_OCTETS + 1];
-	struct list l = { given != NULL ? name : NULL, NULL };
+	struct list l = { o, given != NULL ? name : NULL, NULL };
 	unsigned bad = 0;
 	struct file f;
 	enum err e;
@@ -313,17 +327,59 @@ app_password_list(const struct options *o, const char *given, struct errbuf *eb)
 
 /* ---- revoke ---- */
 
+/* Which row is looked for, and the first that was found. */
+struct wanted {
+	const struct options *options;
+	const char *name, *label; /* NULL: any */
+	bool found;
+	char user[NAME_MAX_OCTETS + 1], its_label[APP_LABEL_MAX + 1];
+};
+
+static enum err
+find_one(void *arg, const struct app_row *row)
+{
+	struct wanted *w = arg;
+
+	if (w->found || !is_of(row, w->options, w->name) ||
+	    (w->label != NULL && strcmp(w->label, row->label) != 0))
+		return E_OK;
+	w->found = true;
+	snprintf(w->user, sizeof(w->user), "%s", row->user);
+	snprintf(w->its_label, sizeof(w->its_label), "%s", row->label);
+	return E_OK;
+}
+
+static enum err
+remove_all(struct app_database *db, const struct wanted *what, unsigned *n_r,
+    struct errbuf *eb)
+{
+	struct wanted w;
+	unsigned n = 1, bad;
+	enum err e = E_OK;
+
+	for (*n_r = 0; e == E_OK && n != 0; *n_r += n) {
+		n = 0;
+		w = *what;
+		e = app_database_each(db, find_one, &w, &bad, eb);
+		if (e == E_OK && w.found)
+			e = app_database_remove(
+			    db, w.user, w.its_label, &n, eb);
+	}
+	return e;
+}
+
 /* label: NULL for all of them.  *n_r: how many there were. */
 static enum err
-take_away(const char *name, const char *label, unsigned *n_r, struct errbuf *eb)
+take_away(const struct options *o, const char *name, const char *label,
+    unsigned *n_r, struct errbuf *eb)
 {
+	const struct wanted what = { o, name, label, false, "", "" };
 	struct file f;
 	enum err e;
 
 	*n_r = 0;
 	if ((e = file_open(&f, true, eb)) == E_OK &&
-	    (e = app_database_remove(f.db, name, label, n_r, eb)) == E_OK &&
-	    *n_r != 0)
+	    (e = remove_all(f.db, &what, n_r, eb)) == E_OK && *n_r != 0)
 		e = file_save(&f, eb);
 	file_close(&f);
 	return e;
@@ -339,7 +395,7 @@ app_password_revoke(
 
 	if ((e = check_label(o, eb)) != E_OK ||
 	    (e = who_called(o, given, name, eb)) != E_OK ||
-	    (e = take_away(name, o->label, &n, eb)) != E_OK)
+	    (e = take_away(o, name, o->label, &n, eb)) != E_OK)
 		return e;
 	return n != 0 ? E_OK
 		      : err_set(eb, E_NOENT,
@@ -347,7 +403,8 @@ app_password_revoke(
 }
 
 enum err
-app_password_revoke_all(const char *name, struct errbuf *eb)
+app_password_revoke_all(
+    const struct options *o, const char *name, struct errbuf *eb)
 {
 	char path[PATH_MAX];
 	unsigned n;
@@ -355,5 +412,5 @@ app_password_revoke_all(const char *name, struct errbuf *eb)
 	if (state_folder_file(path, STATE_APP_PASSWORDS, eb) != E_OK ||
 	    access(path, F_OK) != 0)
 		return E_OK; /* there are none */
-	return take_away(name, NULL, &n, eb);
+	return take_away(o, name, NULL, &n, eb);
 }

@@ -39,7 +39,8 @@ enum err app_password_list(
 enum err app_password_revoke(
     const struct options *o, const char *user, struct errbuf *eb);
 /* For a user who is deleted; name: by the rule. */
-enum err app_password_revoke_all(const char *name, struct errbuf *eb) NODISCARD;
+enum err app_password_revoke_all(
+    const struct options *o, const char *name, struct errbuf *eb) NODISCARD;
 
 /* Of a server that runs: sign_ins.c, status.c, unique_ids.c, root.c. */
 enum err user_show(

@@ -212,7 +212,7 @@ user_delete(const struct options *o, const char *given, struct errbuf *eb)
 	e = edit_open(&ed, o->users, true, eb);
 	if (e == E_OK && edit_find(&ed, &o->rule, name, false, NULL, &line) &&
 	    o->is_servers)
-		e = app_password_revoke_all(name, eb);
+		e = app_password_revoke_all(o, name, eb);
 	while (
 	    e == E_OK && edit_find(&ed, &o->rule, name, false, NULL, &line)) {
 		found = true;
