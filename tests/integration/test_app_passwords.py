@@ -20,6 +20,7 @@ from server import CTL, PATIENCE, TOP, wait_until
 pytestmark = pytest.mark.ours
 
 EX_DATAERR, EX_NOUSER, EX_IOERR, EX_CONFIG = 65, 67, 74, 78
+EX_NOPERM = 77
 FORM = re.compile(r"(?:[a-km-np-z2-9]{4}-){6}[a-km-np-z2-9]{4}\n")
 
 
@@ -174,6 +175,11 @@ def test_limits(site):
                    "WHERE label = 'old'")
     db.close()
     assert not site.signs_in("ana", old)
+    tried = subprocess.run(
+        [CTL, "--config", site.server.ctl_conf, "user", "test", "ana"],
+        input=old + "\n", text=True, check=False, capture_output=True,
+        timeout=60 * PATIENCE)
+    assert tried.returncode == EX_NOPERM and "over" in tried.stderr, tried
     assert {e["why"] for e in site.server.await_event("login-failed", 2)} == {
         "app-password-network", "app-password-expired"}
     assert "1970-01-01 (over)" in site.ctl("app-password", "list")

@@ -105,7 +105,12 @@ static void
 tell_try(struct question *q, const struct user *u, enum err e)
 {
 	const struct app_password *app = find_app_password(q);
+	const char *why = "the password is wrong";
 
+	if (app != NULL && app_password_is_over(app, clock_unix_ms() / 1000)) {
+		e = E_DENIED;
+		why = "the last day of this app password is over";
+	}
 	fact_text(&q->facts, "user", u->name);
 	fact_text(&q->facts, "password",
 	    e == E_OK       ? "right"
@@ -118,7 +123,7 @@ tell_try(struct question *q, const struct user *u, enum err e)
 	if (e == E_OK)
 		end(q, CONTROL_GOOD, "");
 	else if (e == E_DENIED)
-		end(q, CONTROL_DENIED, "the password is wrong");
+		end(q, CONTROL_DENIED, why);
 	else
 		end(q, CONTROL_CANNOT, "the password cannot be verified");
 }

@@ -128,11 +128,17 @@ app_table_find(const struct app_table *t, const char *user, struct slice typed)
 	return p != NULL && strcmp(p->user, user) == 0 ? p : NULL;
 }
 
+bool
+app_password_is_over(const struct app_password *p, uint64_t unix_seconds)
+{
+	return p->until != 0 && unix_seconds >= p->until;
+}
+
 const char *
 app_password_refuses(
     const struct app_password *p, const char *address, uint64_t unix_seconds)
 {
-	if (p->until != 0 && unix_seconds >= p->until)
+	if (app_password_is_over(p, unix_seconds))
 		return "app-password-expired";
 	if (p->networks[0] != '\0' &&
 	    !cidr_list_has(

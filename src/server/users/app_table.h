@@ -34,6 +34,9 @@ size_t app_table_count(const struct app_table *t);
 const struct app_password *app_table_find(
     const struct app_table *t, const char *user, struct slice typed);
 
+/* Is its last day over? */
+bool app_password_is_over(const struct app_password *p, uint64_t unix_seconds);
+
 /* NULL: it opens the user's maildrop now to who comes from there; else a word
  * for the log. */
 const char *app_password_refuses(
