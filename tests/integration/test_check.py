@@ -117,6 +117,14 @@ def test_odd_marks(site, setting, value, says):
     assert says in site.said[0]
 
 
+@pytest.mark.parametrize("setting", ["login_characters", "login_separators"])
+def test_a_mark_of_two_meanings(site, setting):
+    """bob!b@b could be made, and would be b@b asking for bob at sign-in."""
+    marks = {setting: "%!", "master_separator": "!"}
+    assert site.check("bob!b@b:{PLAIN}x\n", **marks) == EX_CONFIG
+    assert 'master_separator = "!" is one of %s' % setting in site.said[0]
+
+
 @pytest.mark.parametrize("line, says", [
     ("ana:{PLAIN}x", "no default_domain"),
     ("ana@a:{PLAIN}x:::::: userdb_mail=maildir:~/Maildir", "no home"),

@@ -224,6 +224,20 @@ check_marks(const struct conf *c, const struct conf_lines *l)
 	    text_refuses_as_separator(c->auth.login_separators), ", @ . or -");
 }
 
+/* Else who is asked for would begin where a name goes on. */
+static void
+check_master_separator(const struct conf *c, const struct conf_lines *l)
+{
+	const char *mark = c->auth.master_separator;
+	bool in_names = strpbrk(c->auth.login_characters, mark) != NULL;
+
+	if (in_names || strpbrk(c->auth.login_separators, mark) != NULL)
+		COMPLAIN(l, "master_separator",
+		    "master_separator = \"%s\" is one of %s, too: take it out "
+		    "there, or write another one",
+		    mark, in_names ? "login_characters" : "login_separators");
+}
+
 static void
 check_domain(const struct conf *c, const struct conf_lines *l)
 {
@@ -519,6 +533,7 @@ conf_check_accounts(
     struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 {
 	check_marks(c, l);
+	check_master_separator(c, l);
 	check_domain(c, l);
 	check_mail(c, l);
 	check_mail_root(c, l);
