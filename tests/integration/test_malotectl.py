@@ -395,6 +395,19 @@ def test_nobody_is_made_who_cannot_sign_in(site, users, args, says):
     assert not users.exists()
 
 
+def test_users_of_the_manuals_can_be_made(site):
+    """Without a default_domain, as none is set at first."""
+    site.config.write_text(site.config.read_text().replace(
+        'default_domain = "example.org"', ""))
+    made = set()
+    for page in ("maloted.8", "maloted.conf.5", "malotectl.8"):
+        with open(TOP + "/doc/man/%s.scd" % page, encoding="utf-8") as f:
+            made.update(re.findall(r"\suser add ([\w.@]+)", f.read()))
+    assert len(made) > 1
+    for name in made - {"NAME"}:
+        site("add", name)
+
+
 def test_nobody_without_the_domain_of_the_folder(site, users):
     site.config.write_text(site.config.read_text().replace(
         'default_domain = "example.org"', ""))

@@ -668,7 +668,8 @@ def test_manual(place, serve, connect):
     scram_, external_, older_, upgrade_, public_ = examples()
     maildir = place.maildir(drop.make(5, 2), "public")
     users = [(name, PASSWORD, maildir)
-             for name in ("ana@example.org", "printer", "public")]
+             for name in ("ana@example.org", "printer@example.org",
+                          "public@example.org")]
 
     server = serve(users, 'sessions = "shared"\n' + scram_)
     session = connect(server.tls_port, pop3.context())
@@ -706,7 +707,8 @@ def test_manual(place, serve, connect):
 
     server = serve(users, public_)
     session = connect(server.port)
-    assert cram(session, "printer", PASSWORD).startswith(b"+OK")
+    assert cram(session, "printer@example.org",
+                PASSWORD).startswith(b"+OK")
     session = connect(server.port)
     session.ok("AUTH ANONYMOUS =")
     assert session.stat()[0] == 2
