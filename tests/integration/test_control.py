@@ -407,7 +407,7 @@ def test_root_accept(lost_root, connect):
     server.ctl("root", "accept", "/", code=EX_CONFIG)
     assert not os.path.exists(server.root + "/.malote-root")
     assert not os.path.exists("/.malote-root")
-    assert server.root in server.ctl("root", "accept", server.root)
+    assert server.root in server.ctl("root", "accept", server.root + "//")
     assert os.path.exists(server.root + "/.malote-root")
 
     def served():

@@ -59,6 +59,19 @@ take_uidl_forget(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+/* But for slashes at the end. */
+static bool
+is_same_path(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b);
+
+	while (n > 1 && a[n - 1] == '/')
+		n--;
+	while (m > 1 && b[m - 1] == '/')
+		m--;
+	return n == m && memcmp(a, b, n) == 0;
+}
+
 /* A path is compared with the one of the settings, and nothing else is done with
  * it.  That the root is served again is found at the next look. */
 static enum err
@@ -75,7 +88,7 @@ take_root_accept(void *arg, struct ipc_in *in)
 		return e;
 	control_log(k, "root accept", path.what);
 	if (path.what[0] != '\0' &&
-	    strcmp(path.what, p->conf->store.root) != 0) {
+	    !is_same_path(path.what, p->conf->store.root)) {
 		control_done(k, CONTROL_CANNOT, "this is no mail root of ours");
 		return E_OK;
 	}
