@@ -13,6 +13,7 @@
 
 #include "server/auth/auth.h"
 #include "server/conf/conf.h"
+#include "server/parent/mail_root.h"
 #include "server/parent/parent.h"
 #include "server/store/maildir/uidl_check.h"
 #include "server/store/store.h"
@@ -79,6 +80,12 @@ check(
 	struct conf_report *report = text->report;
 	size_t users = conf_try(conf, env, report);
 
+	if (mail_root_is_missed(conf->store.root))
+		conf_warn(text, 0,
+		    "the mail root %s had a marker and has none now: is its "
+		    "file system mounted? Until it is, nobody can sign in. If "
+		    "this is the mail root all the same: malotectl root accept",
+		    conf->store.root);
 	uidl_check(&conf->store, warn_of_list, text);
 	if (report->errors != 0)
 		return EX_CONFIG;

@@ -166,6 +166,51 @@ def test_a_folder_of_somebody_else(site, folder, mode):
             else "install -d -o 5000 -g 5000") in site.said[0]
 
 
+@pytest.mark.parametrize("what, says", [
+    ("file", "D/mail/a/ana is a file: a traditional mbox"),
+    ("link", "D/mail/a/ana is a symbolic link; put the Maildir itself there")])
+def test_no_folder(site, what, says):
+    """The remedy is not to give it to another owner."""
+    site.make("a/real/cur")
+    if what == "file":
+        open(site.mail + "/a/ana", "w").close()
+    else:
+        os.symlink("real", site.mail + "/a/ana")
+    assert site.check("ana@a:{PLAIN}x\n", maildrop_symlinks="no") == EX_CONFIG
+    assert says in site.said[0]
+    if what == "link":
+        assert site.check("ana@a:{PLAIN}x\n", maildrop_symlinks="yes") == 0
+        assert site.said == []
+
+
+def test_a_master_without_mail(site):
+    """It is that of others which a master reads."""
+    line = "boss:{PLAIN}x::::::malote_master=yes\n"
+    assert site.check(line, master_separator="*") == 0
+    assert site.said == []
+    assert site.check(line) == EX_CONFIG  # nobody is a master here
+    site.make("a/boss/cur")
+    site.own("a/boss/cur", 7000)
+    assert site.check(line.replace("boss", "boss@a"),
+                      master_separator="*") == EX_CONFIG
+
+
+def test_anonymous(site):
+    """Its user's line may lock everybody else out; it must be there."""
+    site.make("p")
+    public = {"mechanisms": "PLAIN ANONYMOUS", "anonymous": "public"}
+    line = "public:*::::::userdb_mail=maildir:%s/p" % site.mail
+    assert site.check(line + "\n", **public) == 0
+    assert site.said == [] and "users who can sign in: 1" in site.out
+    assert site.check(line + " nologin\n", **public) == EX_CONFIG
+    assert site.check("bob@a:{PLAIN}x\n", **public) == 0
+    assert len(site.said) == 1
+    assert "there is no user public, whose mail" in site.said[0]
+    site.own("p", 7000)
+    assert site.check(line + "\n", **public) == EX_CONFIG
+    assert "public could not read mail" in site.said[0]
+
+
 def test_before_there_are_users(site):
     """The root of the mail is root's, as /var/mail is."""
     assert site.check("") == 0
@@ -173,6 +218,22 @@ def test_before_there_are_users(site):
     site.own("", 0)
     assert site.check("") == EX_CONFIG
     assert "cannot make maildrops in D/mail" in site.said[-1]
+
+
+def test_not_mounted(site, monkeypatch):
+    """Where the server says at its start that nobody can sign in."""
+    monkeypatch.setenv("STATE_DIRECTORY", site.path)
+    assert site.check("ana@a:{PLAIN}x\n") == 0
+    assert site.said == [] and not os.path.exists(site.path + "/mail-roots")
+    with open(site.path + "/mail-roots", "w") as f:
+        f.write(site.mail + "\n")
+    assert site.check("ana@a:{PLAIN}x\n") == 0
+    said, = site.said
+    assert "D/mail had a marker and has none now" in said
+    assert not os.listdir(site.mail)
+    open(site.mail + "/.malote-root", "w").close()
+    assert site.check("ana@a:{PLAIN}x\n") == 0
+    assert site.said == []
 
 
 def test_maildrops_are_not_made(site):

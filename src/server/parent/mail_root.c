@@ -80,6 +80,18 @@ remember(const char *path)
 
 /* ---- what is there ---- */
 
+bool
+mail_root_is_missed(const char *path)
+{
+	int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool missed = root >= 0 && known_roots_has(path) &&
+		      !marker(root, O_PATH) && errno == ENOENT;
+
+	if (root >= 0)
+		close(root);
+	return missed;
+}
+
 /* May the folder be served? */
 static bool
 is_served(int root, const char *path)

@@ -27,6 +27,9 @@ struct mail_root {
 	uint64_t ino;
 };
 
+/* It had a marker, and has none now?  Changes nothing. */
+bool mail_root_is_missed(const char *path);
+
 /* Looks again, at the cost of one statx(2) while nothing has changed. */
 void mail_root_look(struct mail_root *r, const char *path);
 

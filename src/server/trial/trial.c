@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/slurp.h"
+#include "sasl/sasl.h"
 #include "server/trial/coverage.h"
 #include "server/users/account.h"
 #include "server/users/scheme.h"
@@ -107,14 +109,34 @@ can_use(const struct trial *t, char path[MAIL_PATH_MAX])
 	return true;
 }
 
+/* What there is instead of a folder and will be refused, however it is owned;
+ * NULL: nothing. */
+static const char *
+no_folder(const struct trial *t, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(t->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return NULL;
+	if (S_ISLNK(st.st_mode) && !t->conf->store.follow_maildrop)
+		return "a symbolic link; put the Maildir itself there, or "
+		       "write maildrop_symlinks = yes";
+	if (S_ISREG(st.st_mode))
+		return "a file: a traditional mbox, not a Maildir; convert it";
+	return NULL;
+}
+
 /* As the owner.  The path, within the root, is changed to what it lacks. */
 static enum err
 try_path(const struct trial *t, const struct account *at,
     char path[MAIL_PATH_MAX], struct errbuf *eb)
 {
-	const char *root = t->conf->store.root, *slash;
-	bool good, there = is_usable(t, path, F_OK);
+	const char *root = t->conf->store.root, *slash, *odd;
+	bool good, there;
 
+	if ((odd = no_folder(t, path)) != NULL)
+		return err_set(eb, E_FORMAT, "%s/%s is %s", root, path, odd);
+	there = is_usable(t, path, F_OK);
 	if (!there && errno == ENOENT && !t->conf->store.create)
 		return err_set(eb, E_NOENT,
 		    "%s is not there, and create_maildir = no", at->mail);
@@ -154,27 +176,82 @@ try_account(const struct trial *t, const struct account *at, struct errbuf *eb)
 
 /* ---- the users ---- */
 
+/* A master may have no mail of their own: they read that of others. */
+static bool
+needs_no_mail(const struct trial *t, const struct user *u)
+{
+	return u->permits.master && t->conf->auth.master_separator[0] != '\0';
+}
+
 static void
-try_user(struct trial *t, const struct user *u)
+try_mail(struct trial *t, const struct user *u)
 {
 	struct account at;
 	struct errbuf eb;
 	const char *why;
 	char what[NAME_MAX_OCTETS + sizeof(eb.text) + 32];
+	enum err e = account_find(&at, &t->conf->auth, u, &why, &eb);
 
-	/* Locked out on purpose, or complained about already. */
-	if (scheme_check(u->hash, NULL) != E_OK || u->permits.no_login ||
-	    u->permits.no_pop3)
-		return;
-	coverage_add(&t->coverage, u->name, u->hash);
-	if (account_find(&at, &t->conf->auth, u, &why, &eb) == E_OK &&
-	    try_account(t, &at, &eb) == E_OK) {
+	if ((e != E_OK && needs_no_mail(t, u)) ||
+	    (e == E_OK && (e = try_account(t, &at, &eb)) == E_OK)) {
 		t->good++;
 		return;
 	}
 	snprintf(
 	    what, sizeof(what), "%s could not read mail: %s", u->name, eb.text);
 	complain(t, USERS_LINE, u->line, what);
+}
+
+static void
+try_user(struct trial *t, const struct user *u)
+{
+	/* Locked out on purpose, or complained about already. */
+	if (scheme_check(u->hash, NULL) != E_OK || u->permits.no_login ||
+	    u->permits.no_pop3)
+		return;
+	coverage_add(&t->coverage, u->name, u->hash);
+	try_mail(t, u);
+}
+
+static bool
+is_anonymous_offered(const struct conf *c)
+{
+	const char *p = c->auth.mechanisms;
+
+	while (*(p += strspn(p, " ")) != '\0') {
+		struct slice name = { p, strcspn(p, " ") };
+		const struct sasl_mechanism *m = sasl_find(name);
+
+		if (m != NULL && m->asks == SASL_ANYBODY)
+			return true;
+		p += name.n;
+	}
+	return false;
+}
+
+/* ANONYMOUS needs no password of the user whose mail it reads: their line may
+ * have one that nobody knows. */
+static void
+try_anonymous(
+    struct trial *t, const struct users *users, const struct name_rule *rule)
+{
+	const char *anonymous = t->conf->auth.anonymous;
+	struct slice given = { anonymous, strlen(anonymous) };
+	char name[NAME_MAX_OCTETS + 1];
+	const struct user *u = NULL;
+
+	if (!is_anonymous_offered(t->conf))
+		return;
+	if (name_normalize(rule, given, name, NULL) == E_OK)
+		u = users_find(users, name);
+	if (u == NULL)
+		conf_warn(&t->text, 0,
+		    "ANONYMOUS is not offered, as there is no user %s, whose "
+		    "mail it would read: malotectl user add %s",
+		    anonymous, anonymous);
+	else if (scheme_check(u->hash, NULL) != E_OK && !u->permits.no_login &&
+		 !u->permits.no_pop3)
+		try_mail(t, u);
 }
 
 /* In the order of the lines. */
@@ -246,6 +323,7 @@ try_all(struct trial *t, const struct slurp *in)
 		try_root(t);
 	else
 		try_users(t, text, users, &rule);
+	try_anonymous(t, users, &rule);
 	say_how_many_more(t);
 	coverage_tell(&t->coverage, t->conf, &t->text);
 	if (users_count(users) != 0 && t->good == 0)
