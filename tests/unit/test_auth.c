@@ -854,6 +854,21 @@ test_no_users_file(void **state)
 	assert_non_null(strstr(log_text(), "ev=users-unread"));
 }
 
+/* As a disk leaves it that has lost what was written. */
+static void
+test_users_file_of_zeros(void **state)
+{
+	int store;
+
+	(void)state;
+	replace_users("anna:{PLAIN}other\n");
+	assert_int_equal(truncate(rig.users, 4096), 0);
+	send_users(rig.users);
+	pass(1, "anna", "secret");
+	answer_unchanged();
+	opened(1, &store);
+}
+
 static void
 test_bad_lines_are_logged(void **state)
 {
@@ -2853,6 +2868,7 @@ main(void)
 		TEST(test_checks_are_shared),
 		TEST(test_check_unanswered),
 		TEST(test_no_users_file),
+		TEST(test_users_file_of_zeros),
 		TEST(test_bad_lines_are_logged),
 		TEST(test_cached),
 		TEST(test_cache_ends),

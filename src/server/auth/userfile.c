@@ -118,7 +118,10 @@ load_users(struct userfile *u, int fd)
 	char *text;
 	enum err e;
 
-	if ((e = read_source(&from, USERFILE_MAX, &text, &n)) == E_OK)
+	e = read_source(&from, USERFILE_MAX, &text, &n);
+	if (e == E_OK && memchr(text, '\0', n) != NULL)
+		e = E_FORMAT; /* no text: a disk that has lost what was written */
+	if (e == E_OK)
 		e = users_parse(&new, (struct slice){ text, n }, u->rule,
 		    complain, &complaints);
 	forget_text(text, n);
