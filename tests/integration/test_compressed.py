@@ -127,6 +127,12 @@ def test_not_unpacked(place, serve, login):
     session.quit()
     assert re.search(r"ev=message-left-out .*error=\"(gzip|bzip2): ",
                      server.log_text())
+    # No disk ails, and the mail is whose it should be.
+    told = {os.path.basename(e["path"]): e["remedy"]
+            for e in server.events("message-left-out")}
+    assert told == dict.fromkeys(
+        ("2.cut", "3.bomb", "4.odd", "5.more", "7.secret"),
+        "restore it, or move it elsewhere")
 
 
 def test_compressed_meanwhile(place, serve, login):

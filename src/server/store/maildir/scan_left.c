@@ -11,21 +11,24 @@
 enum { SHOWN = 10 /* messages that are logged one by one */ };
 
 static const char *
-remedy(const struct stat *st, char *out, size_t size)
+remedy(enum err e, const struct stat *st, char *out, size_t size)
 {
 	if (st->st_uid != sandbox_uid())
 		snprintf(out, size, "chown %u", (unsigned)sandbox_uid());
 	else if ((st->st_mode & S_IRUSR) == 0)
 		snprintf(out, size, "chmod u+r");
+	else if (e == E_FORMAT)
+		snprintf(out, size, "restore it, or move it elsewhere");
 	else
 		snprintf(out, size, "see what ails the disk");
 	return out;
 }
 
 static void
-log_message(const struct scan *s, const struct name *m, const struct stat *st)
+log_message(const struct scan *s, const struct name *m, enum err e,
+    const struct stat *st)
 {
-	char name[300], path[300], what[32];
+	char name[300], path[300], what[40];
 	const char *file = m->s + 1;
 
 	log_line(LOG_WARNING,
@@ -35,11 +38,11 @@ log_message(const struct scan *s, const struct name *m, const struct stat *st)
 	    str_quote(path, sizeof(path), s->m->path, strlen(s->m->path)),
 	    NAME_SUB(m->s) == SUB_NEW ? "new" : "cur",
 	    str_quote(name, sizeof(name), file, strlen(file)), s->eb->text,
-	    remedy(st, what, sizeof(what)));
+	    remedy(e, st, what, sizeof(what)));
 }
 
 void
-scan_leave_out(struct scan *s, const struct name *m)
+scan_leave_out(struct scan *s, const struct name *m, enum err e)
 {
 	char name[80];
 	struct stat st = { .st_mode = S_IFREG };
@@ -59,7 +62,7 @@ scan_leave_out(struct scan *s, const struct name *m)
 	}
 	s->unsure = true;
 	if (s->m->left_out++ < SHOWN && !s->m->left_told)
-		log_message(s, m, &st);
+		log_message(s, m, e, &st);
 }
 
 void

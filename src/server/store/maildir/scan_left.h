@@ -8,10 +8,10 @@
 
 #include "server/store/maildir/scan.h"
 
-/* Leaves out the file; s->eb says why it could not be measured.  A message
+/* Leaves out the file; e and s->eb say why it could not be measured.  A message
  * whose repair changes nothing of its directory makes s->unsure true: the names
  * are read again at the next sign-in. */
-void scan_leave_out(struct scan *s, const struct name *m);
+void scan_leave_out(struct scan *s, const struct name *m, enum err e);
 
 /* Before the names are matched: none is left out yet. */
 void scan_left_begin(struct scan *s);

@@ -21,7 +21,7 @@ measure_again(struct scan *s, struct scan_message *v, const struct name *m)
 
 	e = maildir_measure(s->d->sub[NAME_SUB(m->s)], m->s + 1, &size, s->eb);
 	if (e == E_FORMAT || e == E_IO)
-		scan_leave_out(s, m);
+		scan_leave_out(s, m, e);
 	if (e != E_OK)
 		return e == E_NOENT;
 	s->mend = s->mend || v->wire != size.wire || v->stamp != size.stamp;
@@ -90,7 +90,7 @@ meet_file(struct scan *s, const struct name *m, uint64_t ino, bool alone,
 		return E_OK;
 	}
 	if (e == E_FORMAT || e == E_IO) {
-		scan_leave_out(s, m);
+		scan_leave_out(s, m, e);
 		return E_OK;
 	}
 	if (e != E_OK || (e = scan_add(s, (struct slice){ m->s, m->len },

@@ -196,7 +196,7 @@ unpack(const struct unpack_format *f, int fd, uint64_t stored, unpack_put put,
 	enum err e;
 
 	if (f->decoder == NULL)
-		return err_set(eb, E_IO,
+		return err_set(eb, E_FORMAT,
 		    "its format, %s, is one that this maloted cannot read",
 		    f->name);
 	if ((u = malloc(sizeof(*u))) == NULL)

@@ -33,9 +33,8 @@ typedef enum err (*unpack_put)(
     void *arg, const void *p, size_t n, struct errbuf *eb);
 
 /* Hands the whole message over, piece by piece.  fd has `stored` octets.
- * E_FORMAT: it is damaged, cut off or too large; E_IO: it cannot be read, or
- * this build has no decoder for the format; E_NOMEM; or what put()
- * says. */
+ * E_FORMAT: it is damaged, cut off or too large, or this build has no decoder
+ * for the format; E_IO: it cannot be read; E_NOMEM; or what put() says. */
 enum err unpack(const struct unpack_format *f, int fd, uint64_t stored,
     unpack_put put, void *arg, struct errbuf *eb) NODISCARD;
 
