@@ -8,6 +8,7 @@ import pytest
 import malote
 from hostile import letters
 from malote import again, same
+from server import free_port
 
 pytestmark = malote.NEEDED
 
@@ -38,6 +39,33 @@ def test_a_renamed_account_goes_on_deleting(client, server):
     m.age()
     again(m, server)
     assert server.box.mails == []
+    assert len(m.files()) == 12
+
+
+def test_a_mistake_and_then_another_name(client, server):
+    """What could never sign in takes no record away from its maildrop."""
+    m = client().account(at=server)
+    m.collect()
+    m.account(user="usr").collect(status=malote.NOPERM)
+    m.account(port=free_port()).collect(status=malote.UNAVAILABLE)
+    m.run("status")
+    m.account(at=server, user="user")
+    rename(m, "casa", "lar")
+    again(m, server)
+    assert server.commands("RETR") == []
+    assert len(m.files()) == 12
+
+
+def test_a_server_that_moved_and_then_another_name(client, lie, server):
+    m = client().account(at=server)
+    m.collect()
+    box = server.box.mails
+    server.stop()
+    server = lie(box)
+    m.account(at=server).collect()
+    rename(m, "casa", "lar")
+    again(m, server)
+    assert server.commands("RETR") == []
     assert len(m.files()) == 12
 
 

@@ -888,6 +888,35 @@ an_account_is_its_maildrop(void **state)
 	state_close(s);
 }
 
+/* A server that is written wrong, and another name when that is mended. */
+static void
+a_maildrop_is_left_when_another_was_seen(void **state)
+{
+	struct state_key n = { .name = "a", .maildrop = "N" };
+	struct state *s = open_it(false);
+	struct state_account a = account_in(s, CONF({ "a", "M" }), "a"), moved;
+
+	(void)state;
+	assert_false(a.moved);
+	for (int i = 0; i < 2; i++) {
+		moved = account_in(s, CONF({ "a", "N" }), "a");
+		assert_int_equal(moved.id, a.id);
+		assert_true(moved.moved);
+	}
+	moved = account_in(s, CONF({ "b", "M" }), "b");
+	assert_int_equal(moved.id, a.id);
+	assert_false(moved.moved);
+	/* Its name is another one now. */
+	assert_int_equal(state_account_settle(s, a.id, &n, NULL), E_OK);
+	assert_false(account_in(s, CONF({ "b", "M" }), "b").moved);
+	n.name = "b";
+	assert_int_equal(state_account_settle(s, a.id, &n, NULL), E_OK);
+	moved = account_in(s, CONF({ "c", "N" }), "c");
+	assert_int_equal(moved.id, a.id);
+	assert_false(moved.moved);
+	state_close(s);
+}
+
 static void
 names_change_places(void **state)
 {
@@ -970,6 +999,9 @@ main(void)
 		    test_log_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    an_account_is_its_maildrop, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_maildrop_is_left_when_another_was_seen, set_up,
+		    tear_down),
 		cmocka_unit_test_setup_teardown(
 		    names_change_places, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -100,6 +100,7 @@ prepare(struct visit *v, bool finally, size_t n)
 		memcpy(t, r->troubles, r->n_troubles * sizeof(*t));
 	v->saving->job = (struct storer_job){
 		.kind = STORER_SAVE,
+		.listed = v->plan != NULL,
 		.done = saved,
 		.arg = v,
 		.account = r->account,

@@ -119,11 +119,18 @@ find(struct state *s, const struct state_key *k, struct candidate *c,
 	return query_end(&q, eb);
 }
 
-static enum err
-set_key(struct state *s, int64_t id, const char *name, const char *maildrop,
-    struct errbuf *eb)
+/* The record stays as it is for now. */
+static bool
+is_kept(const struct candidate *c)
 {
-	struct query q = query(s, ACCOUNT_KEY);
+	return c->key_fits || c->fit == FIT_NAME;
+}
+
+static enum err
+set_key(struct state *s, enum statement how, int64_t id, const char *name,
+    const char *maildrop, struct errbuf *eb)
+{
+	struct query q = query(s, how);
 
 	query_add(&q, id);
 	query_add_text(&q, name);
@@ -139,7 +146,7 @@ free_name(struct state *s, const struct candidate *c, struct errbuf *eb)
 	char name[32];
 
 	snprintf(name, sizeof(name), "\n%lld", (long long)c->named);
-	return set_key(s, c->named, name, c->named_maildrop, eb);
+	return set_key(s, ACCOUNT_KEY, c->named, name, c->named_maildrop, eb);
 }
 
 static enum err
@@ -165,14 +172,14 @@ find_or_make(struct state *s, const struct state_key *k, int64_t *id_r,
 	enum err e = find(s, k, &c, eb);
 
 	*id_r = c.id;
-	if (e != E_OK || c.key_fits)
+	if (e != E_OK || is_kept(&c))
 		return e;
 	if (c.named != 0 && c.named != c.id &&
 	    (e = free_name(s, &c, eb)) != E_OK)
 		return e;
 	if (c.fit == FIT_NONE)
 		return make(s, k, id_r, eb);
-	return set_key(s, c.id, k->name, k->maildrop, eb);
+	return set_key(s, ACCOUNT_KEY, c.id, k->name, k->maildrop, eb);
 }
 
 static enum err
@@ -199,12 +206,24 @@ state_account(struct state *s, const struct state_key *key,
 	struct candidate c;
 	enum err e = find(s, key, &c, eb);
 
-	if (e == E_OK && !c.key_fits) {
+	if (e == E_OK && !is_kept(&c)) {
 		if ((e = state_db_begin(s, eb)) != E_OK)
 			return e;
 		e = state_db_end(s, find_or_make(s, key, &c.id, eb), eb);
 	}
-	return e != E_OK ? e : read_account(s, c.id, a_r, eb);
+	if (e == E_OK)
+		e = read_account(s, c.id, a_r, eb);
+	if (e == E_OK)
+		a_r->moved = c.fit == FIT_NAME;
+	return e;
+}
+
+enum err
+state_account_settle(struct state *s, int64_t account,
+    const struct state_key *key, struct errbuf *eb)
+{
+	return set_key(
+	    s, ACCOUNT_SETTLE, account, key->name, key->maildrop, eb);
 }
 
 enum err

@@ -31,6 +31,9 @@ const char *const state_statements[STATEMENTS] = {
 			  " WHERE account = ? AND place = ?",
 	[ACCOUNT_KEY] = "UPDATE account SET name = ?2, maildrop = ?3"
 			" WHERE id = ?1",
+	/* Not if another process has given the record away meanwhile. */
+	[ACCOUNT_SETTLE] = "UPDATE account SET maildrop = ?3"
+			   " WHERE id = ?1 AND name = ?2",
 	[ACCOUNT_SET] =
 	    "UPDATE account SET braked = ?2, serial_until = ?3,"
 	    " no_capa_until = ?4,"

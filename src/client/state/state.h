@@ -38,7 +38,8 @@ void state_close(struct state *s);
 
 struct state_account {
 	int64_t id;
-	bool fresh;     /* nothing is known of it, until the first
+	bool moved; /* found by its name alone: see state_account_settle() */
+	bool fresh; /* nothing is known of it, until the first
 	             * state_messages_save() (also of none) or state_stored() */
 	int64_t braked; /* the id of a message: see struct plan */
 
@@ -97,9 +98,15 @@ struct state_key {
 /* Finds it or makes it.  That is the record with its name and maildrop; else one
  * of its maildrop whose name is configured no more, which gets the new name; else
  * one of its name whose maildrop is configured no more: the server or the user is
- * called otherwise now. */
+ * called otherwise now, and the record is `moved`. */
 enum err state_account(struct state *s, const struct state_key *key,
     struct state_account *a_r, struct errbuf *eb) NODISCARD;
+
+/* The maildrop of a record that is `moved` has been seen: the record is that
+ * maildrop's from now on.  Until then it keeps the old one, so that a mistake in
+ * the configuration, and another name after that, do not part it from its mail. */
+enum err state_account_settle(struct state *s, int64_t account,
+    const struct state_key *key, struct errbuf *eb) NODISCARD;
 
 /* How many messages are here and on the server. */
 enum err state_account_there(struct state *s, int64_t account, uint64_t *n_r,

@@ -16,6 +16,7 @@ struct storer {
 	struct storer_conf conf;
 	struct state *state; /* used by the thread alone, as the id is */
 	int64_t id;
+	bool moved;        /* see state_account_settle() */
 	struct pool *pool; /* of one thread: jobs are done in order */
 };
 
@@ -133,6 +134,7 @@ storer_begin(struct storer *st, struct storer_job *job)
 	if (e != E_OK)
 		return e;
 	st->id = r.id = job->account.id;
+	st->moved = job->account.moved;
 	if ((e = storer_recover(&r, eb)) != E_OK ||
 	    (e = state_messages_forget(s, st->id, time(NULL) - REMEMBER, eb)) !=
 		E_OK ||
@@ -173,12 +175,25 @@ storer_batch(struct storer *st, struct storer_job *job)
 	return e;
 }
 
+/* The maildrop is there: its server and user are no mistake. */
+static enum err
+settle(struct storer *st, struct errbuf *eb)
+{
+	enum err e;
+
+	if (!st->moved)
+		return E_OK;
+	e = state_account_settle(st->state, st->id, &st->conf.key, eb);
+	st->moved = e != E_OK;
+	return e;
+}
+
 static enum err
 storer_save(struct storer *st, struct storer_job *job)
 {
-	enum err e = E_OK;
+	enum err e = job->listed ? settle(st, &job->eb) : E_OK;
 
-	if (job->n_messages != 0)
+	if (e == E_OK && job->n_messages != 0)
 		e = state_messages_save(st->state, st->id, job->messages,
 		    job->n_messages, &job->eb);
 	if (e == E_OK)

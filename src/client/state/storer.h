@@ -37,6 +37,7 @@ struct storer_job {
 	struct message *messages;     /* out of BEGIN: to be freed; in for SAVE:
 	                               * those to be written */
 	size_t n_messages;
+	bool listed;              /* SAVE: what is in the maildrop was seen */
 	struct trouble *troubles; /* the same; SAVE: all of them */
 	size_t n_troubles;
 	size_t n_rebuilt;        /* BEGIN: rows found by their files */
