@@ -255,6 +255,31 @@ def test_disk_full(lie, client, place):
         subprocess.run(["umount", m.home + "/mail"], check=True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_disk_full_of_the_record(lie, client, place):
+    """C-ENG-18: said in the words of the system, which are translated."""
+    server = lie(letters(4))
+    wanted = list(server.box.mails)
+    m = client().account(at=server, keep="no")
+    os.mkdir(m.state, 0o700)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "none",
+                       m.state]).returncode:
+        pytest.skip("no mounts here")
+    try:
+        with open(m.state + "/other", "wb") as f:
+            f.write(b"x" * 90000)
+        done = m.collect(status=malote.IOERR)
+        assert "state.db: No space left on device" in done.text, done
+        assert not m.files() and not server.box.removed
+        os.unlink(m.state + "/other")
+        subprocess.run(["mount", "-o", "remount,size=5m", m.state],
+                       check=True)
+        m.collect()
+        settled(server, m, wanted, keep=False)
+    finally:
+        subprocess.run(["umount", m.state], check=True)
+
+
 def test_mbox(lie, client):
     """C-ENG-30: appended to what is there, quoted, and taken apart again."""
     server = lie(letters(4) + mails([b"From x\n>From y\n\nFrom z\n\n",

@@ -2,6 +2,7 @@
  * Statements of SQLite: prepared once, their values put in and taken out, their
  * errors in words.  See db.h.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,6 +95,7 @@ state_db_error(const struct state *s, int rc, struct errbuf *eb)
 {
 	enum err e = E_IO;
 
+	/* Words in the person's language, where there are any. */
 	switch (rc & 0xff) {
 	case SQLITE_OK:
 	case SQLITE_ROW:
@@ -105,6 +107,11 @@ state_db_error(const struct state *s, int rc, struct errbuf *eb)
 	case SQLITE_LOCKED: e = E_BUSY; break;
 	case SQLITE_PERM:
 	case SQLITE_READONLY: e = E_DENIED; break;
+	case SQLITE_FULL: errno = ENOSPC; return err_sys(eb, e, "%s", s->file);
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		if ((errno = sqlite3_system_errno(s->db)) != 0)
+			return err_sys(eb, e, "%s", s->file);
 	}
 	return err_set(eb, e, "%s: %s", s->file, sqlite3_errmsg(s->db));
 }
