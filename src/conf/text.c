@@ -1,5 +1,6 @@
 #include "conf/text.h"
 
+#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,17 +144,42 @@ is_nul_escape(const char *p)
 		   digits[zeros] == '\0');
 }
 
+/* At a backslash: does libconfuse make one octet of what follows?  Of other
+ * letters and digits it would leave the backslash out. */
+static bool
+is_escape(const char *p)
+{
+	unsigned char c = (unsigned char)p[1];
+
+	if (c == 'x')
+		return isxdigit((unsigned char)p[2]);
+	return strchr("abefnrtv01234567", c) != NULL ||
+	       (c < 0x80 && !isalnum(c));
+}
+
+/* At a backslash within double quotes. */
+static void
+check_escape(struct scan *s)
+{
+	if (is_nul_escape(s->p)) {
+		conf_error(s->t, s->line,
+		    _("a NUL cannot stand in a string; remove it"));
+		s->garbled = true;
+	} else if (!is_escape(s->p)) {
+		conf_error(s->t, s->line,
+		    _("a \\ has no meaning there and would be lost; write the "
+		      "value within single quotes"));
+	}
+}
+
 static void
 string(struct scan *s)
 {
 	char quote = *s->p;
 
 	for (step(s); strchr("\n", *s->p) == NULL && *s->p != quote; step(s)) {
-		if (quote == '"' && *s->p == '\\' && is_nul_escape(s->p)) {
-			conf_error(s->t, s->line,
-			    _("a NUL cannot stand in a string; remove it"));
-			s->garbled = true;
-		}
+		if (quote == '"' && *s->p == '\\')
+			check_escape(s);
 		if (*s->p == '\\' && s->p[1] != '\0' && s->p[1] != '\n')
 			step(s);
 		else if (quote == '"' && strncmp(s->p, "${", 2) == 0)
@@ -203,7 +229,7 @@ typographic(struct scan *s)
 		s->in_word = false;
 		return true;
 	}
-	if (!s->awaits)
+	if (!s->awaits && s->in_word)
 		return false;
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
 		if (strncmp(s->p, marks[i], strlen(marks[i])) == 0) {

@@ -845,10 +845,21 @@ a_value_is_whole_or_refused(void **state)
 		{ "password = \"S3nha\\tx\"",
 		    "2: password holds a control character, perhaps made of a "
 		    "\\; write the value within single quotes" },
+		{ "password = \"S3\\nha\\gx\"",
+		    "2: a \\ has no meaning there and would be lost; write "
+		    "the value within single quotes" },
+		{ "password = \"S3nha\\9\"",
+		    "2: a \\ has no meaning there and would be lost; write "
+		    "the value within single quotes" },
+		{ "password = \"S3nha\\xg\"",
+		    "2: a \\ has no meaning there and would be lost; write "
+		    "the value within single quotes" },
 		{ "password = \u201cx y\u201d",
 		    "2: \u201c is no quotation mark here; write \" or '" },
 		{ "user = \u00abana\u00bb",
 		    "2: \u00ab is no quotation mark here; write \" or '" },
+		{ "}\naccount \u201cobra\u201d {",
+		    "3: \u201c is no quotation mark here; write \" or '" },
 		{ NULL, NULL },
 	};
 
@@ -859,6 +870,9 @@ a_value_is_whole_or_refused(void **state)
 	    account(with("password = \"a\"# comment"))->password, "a");
 	assert_string_equal(
 	    account(with("password = a//b # x"))->password, "a//b");
+	assert_string_equal(
+	    account(with("password = \"\\\"\\$\\x41\\102\""))->password,
+	    "\"$AB");
 	assert_string_equal(
 	    account(with("password = 'a\u00a0\u201c'"))->password,
 	    "a\u00a0\u201c");
