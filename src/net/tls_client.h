@@ -43,8 +43,9 @@ enum err tls_client_start(
 /* At once after a handshake (or the first read behind it) that failed: for
  * people, translated, with what they need to mend it: which names the
  * certificate has, who issued it, since when it is expired, its fingerprint.
- * What the certificate says is escaped. */
-void tls_client_why(const struct conn *c, const char *host, struct errbuf *eb);
+ * What the certificate says is escaped.
+ * False: only the connection was lost, which says nothing of the server. */
+bool tls_client_why(const struct conn *c, const char *host, struct errbuf *eb);
 
 /* The binding that a client uses: "tls-exporter" for TLS 1.3, "tls-unique" for
  * TLS 1.2 (RFC 9266 s3), else "tls-server-end-point".  E_NOENT: none. */

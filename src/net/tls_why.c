@@ -339,7 +339,7 @@ was_cut(unsigned long code)
 		   ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
 }
 
-void
+bool
 tls_client_why(const struct conn *c, const char *host, struct errbuf *eb)
 {
 	const struct tls_peer *peer =
@@ -350,14 +350,17 @@ tls_client_why(const struct conn *c, const char *host, struct errbuf *eb)
 	if (host_ascii(ascii, host, NULL) == E_OK)
 		host = ascii;
 	str_quote(shown, sizeof(shown), host, strlen(host));
-	if (peer != NULL && peer->leaf != NULL && peer->error != X509_V_OK)
+	if (peer != NULL && peer->leaf != NULL && peer->error != X509_V_OK) {
 		why_certificate(peer, shown, eb);
-	else if (peer != NULL && !speaks_tls(peer))
+	} else if (peer != NULL && !speaks_tls(peer)) {
 		why_no_tls(peer, shown, eb);
-	else if (was_cut(code))
+	} else if (was_cut(code)) {
 		err_set(eb, E_CLOSED,
 		    _("%s: the connection was closed during the TLS handshake"),
 		    shown);
-	else
+		return false;
+	} else {
 		why_protocol(shown, code, eb);
+	}
+	return true;
 }

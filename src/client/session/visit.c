@@ -257,8 +257,11 @@ visit_lost(void *arg, enum err e)
 		      "too many of them"),
 		    v->conf.account->server);
 	} else if (tls_has_failed(v, e)) {
-		tls_client_why(&v->line.conn, v->conf.account->server, &eb);
-		visit_break(v, OUTCOME_TLS, "%s", eb.text);
+		bool its_fault =
+		    tls_client_why(&v->line.conn, v->conf.account->server, &eb);
+
+		visit_break(v, its_fault ? OUTCOME_TLS : OUTCOME_CONNECT, "%s",
+		    eb.text);
 	} else {
 		visit_break(v, OUTCOME_CONNECT,
 		    _("%s closed the connection (%s)"), v->conf.account->server,
