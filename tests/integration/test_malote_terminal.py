@@ -114,6 +114,17 @@ def test_a_bar_is_one_line(lie, client, typist, name, columns):
         assert bar[:1] == name.encode()[:1]
 
 
+@pytest.mark.parametrize("columns, bars", [(0, True), (12, False)])
+def test_no_room_for_a_bar(lie, client, typist, columns, bars):
+    """0: the terminal does not know how wide it is."""
+    server = lie(letters(3))
+    slow(server)
+    t = typist(client().account(at=server), "collect", columns=columns)
+    assert t.wait() == 0
+    assert (b"%" in t.seen) == bars
+    assert b"3 messages collected" in t.seen
+
+
 @pytest.mark.parametrize("count, lines", [(3, 25), (30, 10)])
 def test_many_bars(lie, client, typist, count, lines):
     """One below the other, each account in one line at a time; those that

@@ -61,10 +61,12 @@ screen_size(void)
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0)
 		w.ws_col = w.ws_row = 0;
-	if (w.ws_col < 20)
+	if (w.ws_col == 0)
 		w.ws_col = 80;
 	if (w.ws_row < 2)
 		w.ws_row = 24;
+	if (w.ws_col < 20) /* a bar would not be one line */
+		w.ws_row = 1;
 	return w;
 }
 
