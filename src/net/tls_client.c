@@ -115,6 +115,16 @@ listen_in(int out, int version, int type, const void *p, size_t n, SSL *ssl,
 
 /* ---- the context ---- */
 
+/* Does `what` say it already, and in the person's language? */
+static bool
+is_no_pem(unsigned long code)
+{
+	return ERR_GET_LIB(code) == ERR_LIB_PEM ||
+	       ERR_GET_REASON(code) == ERR_R_PEM_LIB ||
+	       (ERR_GET_LIB(code) == ERR_LIB_X509 &&
+		   ERR_GET_REASON(code) == X509_R_NO_CERTIFICATE_OR_CRL_FOUND);
+}
+
 static enum err
 cannot(
     struct errbuf *eb, const char *setting, const char *file, const char *what)
@@ -125,6 +135,9 @@ cannot(
 
 	str_quote(shown, sizeof(shown), file, strlen(file));
 	ERR_clear_error();
+	if (is_no_pem(code))
+		return err_set(
+		    eb, E_CONFIG, "%s = \"%s\": %s", setting, shown, what);
 	return err_set(eb, E_CONFIG, "%s = \"%s\": %s: %s", setting, shown,
 	    what, why != NULL ? why : _("unknown error"));
 }

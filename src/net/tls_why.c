@@ -247,6 +247,12 @@ why_certificate(
 		      "is another)"),
 		    host);
 		break;
+	case X509_V_ERR_INVALID_CA:
+		err_set(eb, E_DENIED,
+		    _("%s: the certificate was issued by one that is no "
+		      "authority's"),
+		    host);
+		break;
 	default:
 		err_set(eb, E_DENIED, _("%s: the certificate is not valid: %s"),
 		    host, X509_verify_cert_error_string(peer->error));

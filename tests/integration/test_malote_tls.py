@@ -112,6 +112,25 @@ def test_new_versions(guarded, certs, version):
     assert len(m.files()) == 3
 
 
+@pytest.mark.parametrize("setting, words", [
+    ("ca_file", "no certificates can be read from it"),
+    ("client_certificate", "no certificate can be read from it")])
+def test_no_certificates_in_the_file(guarded, setting, words):
+    """Said without the words of OpenSSL, which are not translated."""
+    server, m = guarded("tls")
+    with open(m.home + "/x.pem", "w") as f:
+        f.write("nothing\n")
+    m.account(**{setting: m.home + "/x.pem"})
+    done = refused(server, m, malote.CONFIG)
+    assert done.text.rstrip().endswith("x.pem\": " + words), done
+
+
+def test_issued_by_no_authority(guarded):
+    server, m = guarded("tls", "not-a-ca")
+    assert "issued by one that is no authority's" in refused(
+        server, m, malote.PROTOCOL).text
+
+
 # Fingerprints.
 
 def colons(text):

@@ -493,7 +493,7 @@ chains_are_followed(void **state)
 	words_have("unknown issuer");
 	words_have("Middle");
 	assert_int_equal(meet_as(&under_leaf, &t.good, &conf, "h"), E_IO);
-	words_have("not valid");
+	words_have("issued by one that is no authority's");
 	assert_int_equal(meet_as(&under_old, &old, &conf, "h"), E_IO);
 	words_have("of the issuers has expired");
 	/* ca_file may hold an intermediate one, or the server's own. */
