@@ -2,6 +2,7 @@
 import fcntl
 import os
 import pty
+import signal
 import select
 import struct
 import termios
@@ -69,6 +70,17 @@ class Terminal:
     def resize(self, columns, lines):
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ,
                     struct.pack("4H", lines, columns, 0, 0))
+
+    def resize_at_rest(self, columns, lines):
+        """Returns how many octets were written for the old size: while it is
+        changed the program is stopped."""
+        os.kill(self.pid, signal.SIGSTOP)
+        os.waitpid(self.pid, os.WUNTRACED)
+        while readable(self.fd, 0.1):
+            self.read()
+        self.resize(columns, lines)
+        os.kill(self.pid, signal.SIGCONT)
+        return len(self.seen)
 
     def read(self, seconds=0.1):
         """False: the program has closed its end."""

@@ -483,9 +483,9 @@ def test_a_terminal_is_made_narrower(lie, client, typist, columns):
     screen.feed(b"".join(b"line %d\r\n" % i for i in range(9)))
     for width in columns:
         t.expect(b"%")
-        t.resize(width, 25)
-        screen.feed(t.seen[fed:])
-        fed = len(t.seen)
+        rest = t.resize_at_rest(width, 25)
+        screen.feed(t.seen[fed:rest])
+        fed = rest
         screen.columns = width
     assert t.wait() == 0
     screen.feed(t.seen[fed:])
