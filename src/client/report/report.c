@@ -82,30 +82,44 @@ wipe_bars(struct report *r)
 
 /* Over those that were drawn before; a line is never empty meanwhile, which
  * would flicker. */
+static void
+put_bars(struct report *r, FILE *to)
+{
+	uint64_t now = clock_ms();
+	struct winsize w = screen_size();
+	char text[BAR_LINE];
+
+	r->drawn = 0;
+	/* No more than there is room for, and a line below them. */
+	for (size_t i = 0; i < r->conf->n && r->drawn + 1 < w.ws_row; i++) {
+		if (!r->v[i].running)
+			continue;
+		fprintf(to, "\r%s\033[K\n",
+		    bar_text(text, r->conf->v[i].name, &r->v[i].pace, now,
+			w.ws_col - 1u));
+		r->drawn++;
+	}
+	fputs("\033[J", to); /* there may have been more of them */
+	if (r->drawn != 0)
+		fprintf(to, "\033[%zuA", r->drawn);
+}
+
+/* In one piece: the terminal may get another size between two. */
 void
 report_draw(struct report *r)
 {
-	uint64_t now = clock_ms();
-	size_t drawn = 0;
-	struct winsize w;
-	char text[BAR_LINE];
+	char *text = NULL;
+	size_t n = 0;
+	FILE *to;
 
-	if (r->kind != REPORT_BARS || r->held)
+	if (r->kind != REPORT_BARS || r->held ||
+	    (to = open_memstream(&text, &n)) == NULL)
 		return;
-	w = screen_size();
-	/* No more than there is room for, and a line below them. */
-	for (size_t i = 0; i < r->conf->n && drawn + 1 < w.ws_row; i++) {
-		if (!r->v[i].running)
-			continue;
-		printf("\r%s\033[K\n", bar_text(text, r->conf->v[i].name,
-					   &r->v[i].pace, now, w.ws_col - 1u));
-		drawn++;
-	}
-	fputs("\033[J", stdout); /* there may have been more of them */
-	if (drawn != 0)
-		printf("\033[%zuA", drawn);
-	r->drawn = drawn;
+	put_bars(r, to);
 	fflush(stdout);
+	if (fclose(to) != 0 || write(STDOUT_FILENO, text, n) != (ssize_t)n)
+		r->drawn = 0;
+	free(text);
 }
 
 void
