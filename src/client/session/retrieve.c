@@ -224,6 +224,28 @@ begins_like_reply(const struct visit *v)
 		   memcmp(v->first, "-ERR", 4) == 0);
 }
 
+/* Where answers are no more taken for those of others, a message may begin so;
+ * but not one of another size than is listed. */
+static bool
+is_no_message(const struct visit *v, size_t i, uint64_t octets)
+{
+	const struct listed *l = &v->plan->v[i].listed;
+
+	return begins_like_reply(v) && l->has_size && l->size != octets;
+}
+
+static void
+leave_out(struct visit *v, size_t i)
+{
+	parcel_drop(v->conf.delivery, v->parcel);
+	v->parcel = NULL;
+	v->n_asked--;
+	fence_hold(v, &(struct held){ HELD_REFUSAL, .item = i });
+	v->items.v[i].progress = ITEM_DONE;
+	trouble_note(v, i, TROUBLE_SERVER,
+	    _("the server sends another reply in its place"));
+}
+
 static void
 retr_answered(struct visit *v, size_t i, const struct pop3_event *ev)
 {
@@ -238,6 +260,8 @@ retr_answered(struct visit *v, size_t i, const struct pop3_event *ev)
 			retr_refused(v, i, ev);
 		else if (begins_like_reply(v) && !visit_is_distrusted(v))
 			visit_out_of_step(v, NULL);
+		else if (is_no_message(v, i, ev->octets))
+			leave_out(v, i);
 		else
 			message_ends(v, i, ev->octets);
 		v->came = 0;
