@@ -170,7 +170,8 @@ call_server(const struct options *o, struct call *c, enum control_type command,
 	enum err e;
 	int fd;
 
-	memcpy(rule + 1, c->tells, c->n_tells * sizeof(*rule));
+	for (size_t i = 0; i < c->n_tells; i++)
+		rule[1 + i] = c->tells[i];
 	if ((e = dial(o->socket, &fd, eb)) != E_OK)
 		return e;
 	c->loop = ev_default_loop(EVFLAG_NOENV);
