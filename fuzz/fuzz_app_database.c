@@ -49,7 +49,7 @@ change(struct slice image)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct name_rule rule = { true, "d.org" };
+	static const struct name_rule rule = { true, "d.org", "", "" };
 	static const char typed[] = "aaaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaaa";
 	struct slice image = { (const char *)data, size };
 	const struct app_password *p;
