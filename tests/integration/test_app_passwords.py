@@ -14,6 +14,7 @@ import time
 import pytest
 
 import drop
+import mpop
 import pop3
 from server import CTL, PATIENCE, TOP, wait_until
 
@@ -293,16 +294,7 @@ def test_mpop(site):
     with open(ca, "w", encoding="ascii") as f:
         f.write(ssl.get_server_certificate(
             ("127.0.0.1", site.server.tls_port)))
-    for d in ("cur", "new", "tmp"):
-        os.makedirs(site.home + "/in/" + d)
-    rc = site.home + "/mpoprc"
-    with open(os.open(rc, os.O_WRONLY | os.O_CREAT, 0o600), "w",
-              encoding="ascii") as f:
-        f.write("account default\nhost localhost\nport %d\nuser ana\n"
-                "password %s\nauth user\ntls on\ntls_starttls off\n"
-                "tls_trust_file %s\ndelivery maildir %s/in\n"
-                "uidls_file %s/uidls\nkeep on\ntimeout 30\n" % (
-                    site.server.tls_port, phone, ca, site.home, site.home))
+    rc = mpop.prepare(site.home, site.server.tls_port, "ana", phone, "user", ca)
     assert site.run("mpop", "-C", rc, "-q").returncode == 0
     assert len(os.listdir(site.home + "/in/new")) == 3
     site.ctl("app-password", "revoke", "ana", "--label", "phone")

@@ -11,6 +11,7 @@ import pytest
 
 import drop
 import malote
+import mpop
 import pop3
 from server import PATIENCE
 
@@ -75,26 +76,9 @@ def needs(program):
 
 # ---- mpop ----
 
-def mpop(site, auth, port, password=PASSWORD, more=""):
-    shutil.rmtree(site.home + "/in", ignore_errors=True)
-    for d in ("cur", "new", "tmp"):
-        os.makedirs(site.home + "/in/" + d)
-    rc = site.write("mpoprc", """
-account default
-host localhost
-port %d
-user user
-password %s
-auth %s
-tls on
-tls_starttls off
-tls_trust_file %s
-delivery maildir %s/in
-uidls_file %s/uidls-none
-keep on
-only_new off
-timeout 30
-%s""" % (port, password, auth, site.ca, site.home, site.home, more))
+def by_mpop(site, auth, port, password=PASSWORD, more=""):
+    rc = mpop.prepare(site.home, port, "user", password, auth, site.ca,
+                      "keep on\n" + more)
     done = site.run("mpop", "-C", rc, "-q")
     return done.returncode == 0 and \
         len(os.listdir(site.home + "/in/new")) == MESSAGES, done
@@ -106,25 +90,25 @@ timeout 30
     ("plain", "PLAIN"), ("login", "LOGIN"), ("cram-md5", "CRAM-MD5"),
     ("user", "USER"), ("apop", "APOP")])
 def test_mpop(site, auth, method):
-    good, done = mpop(site, auth, site.server.tls_port)
+    good, done = by_mpop(site, auth, site.server.tls_port)
     assert good, done
     site.signed_in(method, 1)
-    assert not mpop(site, auth, site.server.tls_port, "other")[0]
+    assert not by_mpop(site, auth, site.server.tls_port, "other")[0]
     site.server.await_event("login-failed")
     site.signed_in(method, 1)
     if method not in ("PLAIN", "LOGIN", "USER"):
-        assert not mpop(site, auth, site.less.tls_port)[0]
+        assert not by_mpop(site, auth, site.less.tls_port)[0]
 
 
 @needs("mpop")
 def test_mpop_external(site):
     port = site.server.tls_port
     more = "tls_cert_file %s\ntls_key_file %s\n" % (site.person, site.person)
-    good, done = mpop(site, "external", port, more=more)
+    good, done = by_mpop(site, "external", port, more=more)
     assert good, done
     site.signed_in("EXTERNAL", 1)
-    assert not mpop(site, "external", port)[0]
-    assert not mpop(site, "external", site.less.tls_port, more=more)[0]
+    assert not by_mpop(site, "external", port)[0]
+    assert not by_mpop(site, "external", site.less.tls_port, more=more)[0]
 
 
 # ---- curl ----

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import drop
+import mpop
 import pop3
 from authority import Authority
 from scram import b64, cram, scram
@@ -151,18 +152,8 @@ def test_mpop(site, auth):
         f.write(ssl.get_server_certificate(
             ("127.0.0.1", site.server.tls_port)))
     for user, good in (("ana*boss", True), ("ana*bob", False)):
-        shutil.rmtree(site.home + "/in", ignore_errors=True)
-        for d in ("cur", "new", "tmp"):
-            os.makedirs(site.home + "/in/" + d)
-        rc = site.home + "/mpoprc"
-        with open(os.open(rc, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
-                  "w", encoding="ascii") as f:
-            f.write("account default\nhost localhost\nport %d\nuser %s\n"
-                    "password \"%s\"\nauth %s\ntls on\ntls_starttls off\n"
-                    "tls_trust_file %s\ndelivery maildir %s/in\n"
-                    "uidls_file %s/uidls-%s\nkeep on\ntimeout 30\n" % (
-                        site.server.tls_port, user, PASSWORD, auth, ca,
-                        site.home, site.home, good))
+        rc = mpop.prepare(site.home, site.server.tls_port, user, PASSWORD, auth,
+                          ca)
         done = site.run("mpop", "-C", rc, "-q")
         assert (done.returncode == 0) == good, done
         assert len(os.listdir(site.home + "/in/new")) == (3 if good else 0)

@@ -11,6 +11,7 @@ import pytest
 
 import drop
 import malote
+import mpop
 from scram import b64, cram, scram
 from server import PATIENCE, TOP
 
@@ -174,26 +175,8 @@ def test_mpop(site, auth):
              ("jose\u0301", PASSWORD), ("\u2168%b.example", PASSWORD),
              ("typed", TYPED), ("prepared", TYPED)]
     for user, password in pairs:
-        shutil.rmtree(site.home + "/in", ignore_errors=True)
-        for d in ("cur", "new", "tmp"):
-            os.makedirs(site.home + "/in/" + d)
-        rc = site.write("mpoprc", """
-account default
-host localhost
-port %d
-user %s
-password %s
-auth %s
-tls on
-tls_starttls off
-tls_trust_file %s
-delivery maildir %s/in
-uidls_file %s/uidls-none
-keep on
-only_new off
-timeout 30
-""" % (site.server.tls_port, user, password, auth, site.ca, site.home,
-            site.home))
+        rc = mpop.prepare(site.home, site.server.tls_port, user, password, auth,
+                          site.ca)
         done = site.run("mpop", "-C", rc, "-q")
         assert done.returncode == 0, (user, done)
         assert len(os.listdir(site.home + "/in/new")) == MESSAGES

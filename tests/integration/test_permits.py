@@ -9,6 +9,7 @@ import time
 import pytest
 
 import drop
+import mpop
 import pop3
 from scram import scram
 from server import CTL, PATIENCE, TOP, wait_until
@@ -247,20 +248,12 @@ def test_manual(place, serve, login, connect):
 @pytest.mark.skipif(shutil.which("mpop") is None, reason="no mpop")
 def test_mpop_read_only(site):
     """A client that removes what it has: it has all, and all stays."""
-    for d in ("cur", "new", "tmp"):
-        os.makedirs(site.home + "/in/" + d)
     ca = site.home + "/ca.pem"
     with open(ca, "w", encoding="ascii") as f:
         f.write(ssl.get_server_certificate(
             ("127.0.0.1", site.server.tls_port)))
-    rc = site.home + "/mpoprc"
-    with open(os.open(rc, os.O_WRONLY | os.O_CREAT, 0o600), "w",
-              encoding="ascii") as f:
-        f.write("account default\nhost localhost\nport %d\nuser look\n"
-                "password %s\nauth plain\ntls on\ntls_starttls off\n"
-                "tls_trust_file %s\ndelivery maildir %s/in\n"
-                "uidls_file %s/uidls\nkeep off\ntimeout 30\n" % (
-                    site.server.tls_port, PASSWORD, ca, site.home, site.home))
+    rc = mpop.prepare(site.home, site.server.tls_port, "look", PASSWORD,
+                      "plain", ca, "keep off\n")
     done = subprocess.run(
         ["mpop", "-C", rc, "-q"], check=False, capture_output=True, text=True,
         stdin=subprocess.DEVNULL, timeout=60 * PATIENCE,
