@@ -128,16 +128,17 @@ is_between(char c)
 static bool
 next(struct slice *rest, struct slice *item)
 {
-	const char *p = rest->p, *end = rest->p + rest->n;
+	size_t begin = 0, end;
 
-	while (p < end && is_between(*p))
-		p++;
-	item->p = p;
-	while (p < end && !is_between(*p))
-		p++;
-	item->n = (size_t)(p - item->p);
-	*rest = (struct slice){ p, (size_t)(end - p) };
-	return item->n != 0;
+	while (begin < rest->n && is_between(rest->p[begin]))
+		begin++;
+	if (begin == rest->n) /* as for no list at all, whose p may be NULL */
+		return false;
+	for (end = begin; end < rest->n && !is_between(rest->p[end]);)
+		end++;
+	*item = (struct slice){ rest->p + begin, end - begin };
+	*rest = (struct slice){ rest->p + end, rest->n - end };
+	return true;
 }
 
 enum err

@@ -132,6 +132,7 @@ test_lists_as_written(void **state)
 	assert_false(cidr_list_has(list, "unix"));
 	assert_false(cidr_list_is_good(words("")));
 	assert_false(cidr_list_is_good(words(",")));
+	assert_false(cidr_list_is_good((struct slice){ 0 }));
 	assert_false(cidr_list_is_good(words("192.0.2.0/24,home")));
 	assert_true(cidr_list_has(words("home,192.0.2.0/24"), "192.0.2.1"));
 }
