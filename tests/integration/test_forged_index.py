@@ -264,7 +264,7 @@ def test_turns_are_short(place, serve, login):
     again, does it in small steps."""
     (box, _), server = two_users(place, serve)
     path = settled(server, login, box, "alice")
-    many_blocks(path, block(1, 1), 39000, block(2, 0))
+    many_blocks(path, block(1, 1), 5000, block(2, 0))
     session = login(server, "alice")
     assert session.stat()[0] == 10 ** 7
     with turns(server.roles("worker")[0]) as found:
@@ -272,7 +272,7 @@ def test_turns_are_short(place, serve, login):
         session.send(b"LIST 1\r\nLIST 3\r\n" * 2)
         for _ in range(4):
             assert session.line().startswith(b"-ERR [SYS/TEMP]")
-    assert sum(found) > 2 * 38000
+    assert sum(found) > 2 * 4500
     assert max(found) < 3000
 
 
@@ -281,7 +281,7 @@ def test_turns_of_the_store(place, serve, login):
     """It walks through an index that has many blocks on a thread."""
     (box, _), server = two_users(place, serve)
     path = settled(server, login, box, "alice")
-    many_blocks(path, block(1, 1), 39000, block(2, 0))
+    many_blocks(path, block(1, 1), 5000, block(2, 0))
     session = login(server, "alice")
     store, = server.roles("store")
     with turns(store) as found:
