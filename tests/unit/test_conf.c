@@ -303,6 +303,12 @@ static const struct row bad_sense[] = {
 	    "1: there is no mechanism CRAM; write some of: "
 	    "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS EXTERNAL SCRAM-SHA-256 "
 	    "SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5 ANONYMOUS" },
+	{ "allow_nets = \",\"\n"
+	  "listener x {\n\tport = 1110\n\tdeny_nets = \" \"\n}\n",
+	    "1: allow_nets names no network; write one as 192.0.2.0/24, or "
+	    "leave the setting out\n"
+	    "5: deny_nets names no network; write one as 192.0.2.0/24, or "
+	    "leave the setting out" },
 	{ "allow_nets = \"192.0.2.1/24\"\n"
 	  "listener x {\n\tport = 1110\n\tdeny_nets = \"::1, host\"\n}\n",
 	    "1: allow_nets: 192.0.2.1/24 has bits behind the /; write the "

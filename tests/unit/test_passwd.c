@@ -123,6 +123,7 @@ test_bad_lines(void **state)
 		"a:{PLAIN}x::::::nopassword=y",
 		"a:{PLAIN}x::::::allow_nets=",
 		"a:{PLAIN}x::::::allow_nets",
+		"a:{PLAIN}x::::::allow_nets=,",
 		"a:{PLAIN}x::::::allow_nets=10.0.0.0/8,local",
 		"a:{PLAIN}x::::::allow_nets=::1 allow_nets=10.0.0.0/8",
 		"a:{PLAIN}x::::::malote_tls=maybe",

@@ -64,6 +64,11 @@ check_nets(char nets[NETS_MAX], const char of_all[NETS_MAX], unsigned line,
 	else if (cidr_parse_list(net, sizeof(net) / sizeof(net[0]), &n,
 		     (struct slice){ nets, strlen(nets) }, &eb) != E_OK)
 		conf_error(t, line, "%s: %s", setting, eb.text);
+	else if (n == 0)
+		conf_error(t, line,
+		    "%s names no network; write one as 192.0.2.0/24, or leave "
+		    "the setting out",
+		    setting);
 }
 
 static void
