@@ -207,6 +207,41 @@ test_refused(void **state)
 	    scheme_verify("$argon2id$v=19$garbage", password), E_CONFIG);
 }
 
+/* What is too long is called that, whatever its form. */
+static void
+test_long_stored(void **state)
+{
+	static const struct {
+		const char *scheme;
+		size_t n;
+		const char *says; /* NULL: it is taken */
+	} v[] = {
+		{ "{PLAIN}", PASSWORD_MAX, NULL },
+		{ "{PLAIN}", PASSWORD_MAX + 1, "1025 octets, and 1024" },
+		{ "{PLAIN}", 5000, "behind {PLAIN} has 5000 octets" },
+		{ "{PLAIN.hex}", 2 * PASSWORD_MAX, NULL },
+		{ "{PLAIN.hex}", 2 * PASSWORD_MAX + 2, "2050 octets" },
+		{ "{PLAIN.b64}", 1368, "1026 octets, and 1024" },
+		{ "{CRYPT}", 3000, "3000 octets" },
+		{ "{SHA512}", 3000, "3000 octets" },
+	};
+	char stored[8192];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct errbuf eb = { "" };
+		size_t n = strlen(v[i].scheme);
+
+		memcpy(stored, v[i].scheme, n);
+		memset(stored + n, '6', v[i].n);
+		stored[n + v[i].n] = '\0';
+		assert_int_equal(scheme_check(stored, &eb),
+		    v[i].says == NULL ? E_OK : E_CONFIG);
+		if (v[i].says != NULL && !strstr(eb.text, v[i].says))
+			fail_msg("%s: %s", v[i].scheme, eb.text);
+	}
+}
+
 static void
 test_long_password(void **state)
 {
@@ -582,6 +617,7 @@ main(void)
 		cmocka_unit_test(test_wrong_ends),
 		cmocka_unit_test(test_locked),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_long_stored),
 		cmocka_unit_test(test_long_password),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_uses),

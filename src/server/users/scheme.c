@@ -172,17 +172,14 @@ from_hex(char *out, struct slice in, size_t *n_r)
 	       (*n_r = n, n * 2 == in.n);
 }
 
+/* in: at most SECRET_MAX octets. */
 static bool
 decode(struct secret *out, enum form form, struct slice in)
 {
 	switch (form) {
 	case FORM_HEX: return from_hex(out->text, in, &out->n);
-	case FORM_B64:
-		return in.n <= SECRET_MAX &&
-		       b64_decode(out->text, in, &out->n) == E_OK;
+	case FORM_B64: return b64_decode(out->text, in, &out->n) == E_OK;
 	default:
-		if (in.n > SECRET_MAX)
-			return false;
 		memcpy(out->text, in.p, in.n);
 		out->n = in.n;
 		return true;
@@ -235,6 +232,11 @@ is_odd(const struct secret *v, struct errbuf *eb)
 	if (s->kind != KIND_CRAM && s->kind != KIND_DIGEST &&
 	    strlen(v->text) != v->n)
 		return err_set(eb, E_CONFIG, "there is a NUL in it");
+	if (s->kind == KIND_PLAIN && v->n > PASSWORD_MAX)
+		return err_set(eb, E_CONFIG,
+		    "this password has %zu octets, and %d are the most that "
+		    "can be sent to sign in",
+		    v->n, PASSWORD_MAX);
 	return E_OK;
 }
 
@@ -257,6 +259,11 @@ secret_read(const char *stored, struct secret *out, struct errbuf *eb)
 		return e;
 	in = (struct slice){ hash, strlen(hash) };
 	out->n = 0;
+	if (in.n > SECRET_MAX)
+		return err_set(eb, E_CONFIG,
+		    "what stands behind {%s} has %zu octets, and %d are the "
+		    "most",
+		    out->scheme->name, in.n, SECRET_MAX);
 	if (!decode(out, guess_form(out->scheme, form, stored, in), in))
 		return err_set(eb, E_CONFIG,
 		    "a hash of %s is in hexadecimal digits or base64",
@@ -636,7 +643,7 @@ scheme_password(const char *stored, char out[PASSWORD_MAX + 1])
 
 	if (e != E_OK)
 		return e == E_NOMEM ? e : E_DENIED;
-	if (v.scheme->kind == KIND_PLAIN && v.n <= PASSWORD_MAX)
+	if (v.scheme->kind == KIND_PLAIN)
 		memcpy(out, v.text, v.n + 1);
 	else
 		e = E_DENIED;
