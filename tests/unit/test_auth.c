@@ -694,9 +694,7 @@ static void
 test_misconfigured(void **state)
 {
 	(void)state;
-	/* S-3206-03: not [AUTH]. */
-	pass(1, "odd", "x");
-	refused(1, SIGN_IN_PERMANENT, "hash");
+	/* S-3206-03: not [AUTH], to who has the password. */
 	pass(2, "out", "secret");
 	refused(2, SIGN_IN_PERMANENT, "mail-location");
 	pass(3, "root", "secret");
@@ -704,6 +702,31 @@ test_misconfigured(void **state)
 	pass(4, "low", "secret");
 	refused(4, SIGN_IN_PERMANENT, "uid-out-of-range");
 	assert_non_null(strstr(log_text(), "error=\"not below mail_root\""));
+}
+
+/* A hash that makes no sense: whoever guesses learns of it neither by the words nor
+ * by the time, and the log names it. */
+static void
+test_odd_hash(void **state)
+{
+	static const char *const odd[] = { "{FOO}x", "{SHA512-CRYPT}abc",
+		"{ARGON2ID}$argon2id$v=19$x", "{SSHA}abcd", "{PLAIN.hex}6" };
+	char text[256];
+	uint64_t sid = 1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++, sid++) {
+		snprintf(text, sizeof(text), "odd:%s\nbob@b.org:%s\n", odd[i],
+		    CHEAP);
+		replace_users(text);
+		send_users(rig.users);
+		take_computed();
+		pass(sid, "odd", "x");
+		answer_unchanged();
+		refused(sid, SIGN_IN_CREDENTIALS, "hash");
+		assert_int_equal(take_computed().argon2, 1);
+		assert_non_null(strstr(rig.log, "ev=users-line line=1 "));
+	}
 }
 
 static void
@@ -2860,6 +2883,7 @@ main(void)
 		TEST(test_refused),
 		TEST(test_odd_requests),
 		TEST(test_misconfigured),
+		TEST(test_odd_hash),
 		cmocka_unit_test_teardown(test_no_uid, tear_down),
 		TEST(test_user_added),
 		TEST(test_user_removed),

@@ -263,8 +263,8 @@ static void
 test_costly(void **state)
 {
 	static const char first[] = "$6$saltsalt$x";
-	struct users *u = parse("a:{PLAIN}1\nb:*\nc:$6$saltsalt$x\n"
-				"d:$5$saltsalt$x\n");
+	struct users *u = parse("a:{PLAIN}1\nb:*\nodd:{SHA512-CRYPT}abc\n"
+				"c:$6$saltsalt$x\nd:$5$saltsalt$x\n");
 
 	(void)state;
 	assert_string_equal(users_costly(u), first);

@@ -191,7 +191,7 @@ test_refused(void **state)
 		"vBzqrJPffyUC2zfRbvqBw",
 		"$argon2d$v=19$m=256,t=3,p=1$c29tZXNhbHQ$ADBWdQXz6f1cyOb6pYkXxA"
 		"E/h3II31k/Ib9HK3v4eCU",
-		"$nonsense$x", "$" };
+		"$argon2id$v=19$garbage", "$nonsense$x", "$" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
@@ -202,9 +202,6 @@ test_refused(void **state)
 		assert_int_not_equal(eb.text[0], '\0');
 		assert_int_equal(scheme_verify(v[i], password), E_CONFIG);
 	}
-	/* Only the attempt shows that it makes no sense. */
-	assert_int_equal(
-	    scheme_verify("$argon2id$v=19$garbage", password), E_CONFIG);
 }
 
 /* What is too long is called that, whatever its form. */

@@ -223,8 +223,6 @@ signin_judge(struct signin *s, enum err e)
 		signin_place(s);
 	else if (e == E_NOMEM)
 		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
-	else if (e == E_CONFIG && s->known)
-		signin_refuse(s, SIGN_IN_PERMANENT, "hash");
 	else if (!s->checked)
 		signin_check_users(s); /* the user may just have been added */
 	else

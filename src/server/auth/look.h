@@ -41,9 +41,8 @@ void signin_look_again(struct signin *s);
  * if they had changed, else the credentials are refused, for s->why. */
 void signin_check_users(struct signin *s);
 
-/* What came out, for the user as the file has it now: E_OK, E_DENIED, E_CONFIG
- * (the hash makes no sense), E_NOMEM.  Before it is a refusal the parent is
- * asked. */
+/* What came out, for the user as the file has it now: E_OK, E_NOMEM, or that it
+ * is wrong.  Before it is a refusal the parent is asked. */
 void signin_judge(struct signin *s, enum err e);
 
 #endif

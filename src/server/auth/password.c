@@ -116,7 +116,7 @@ verify_cheap(struct signin *s, const char *stored)
 	const char *costly = users_costly(s->auth->userfile.users);
 	enum err e = scheme_verify(stored, s->password);
 
-	if (e != E_DENIED || costly == NULL) {
+	if (e == E_OK || e == E_NOMEM || costly == NULL) {
 		judge(s, stored, e);
 		return;
 	}
@@ -181,16 +181,28 @@ is_app_password_unread(const struct signin *s)
 	return is;
 }
 
+/* What the password is compared with.  Where there is no user, or a hash of theirs
+ * that makes no sense, it is another user's, that it takes as long and sounds
+ * alike; NULL: nobody has one that takes long. */
+static const char *
+find_stored(struct signin *s, const struct user *u)
+{
+	bool is_odd = u != NULL && scheme_check(u->hash, NULL) == E_CONFIG;
+
+	s->is_cheap = is_odd;
+	if (is_odd)
+		s->why = "hash";
+	return u != NULL && !is_odd ? u->hash
+				    : users_costly(s->auth->userfile.users);
+}
+
 /* Against the users that there are now. */
 static void
 verify(struct signin *s)
 {
 	const struct user *u = signin_find(s);
-	/* Where there is none, let it take as long as if there were one. */
-	const char *stored =
-	    u != NULL ? u->hash : users_costly(s->auth->userfile.users);
+	const char *stored = find_stored(s, u);
 
-	s->is_cheap = false;
 	if (s->password != NULL && is_app_password(s))
 		signin_judge(s, E_OK);
 	else if (is_app_password_unread(s))

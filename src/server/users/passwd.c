@@ -319,7 +319,8 @@ add(struct parser *p, struct entry *e)
 		complain(p, USERS_LINE, "%s", eb.text);
 	if (fault == E_OK)
 		note_uses(u, e->user.hash);
-	if (u->costly == NULL && scheme_is_costly(e->user.hash))
+	if (fault == E_OK && u->costly == NULL &&
+	    scheme_is_costly(e->user.hash))
 		u->costly = e->user.hash;
 	u->slot[i] = e;
 	u->n++;

@@ -369,6 +369,15 @@ get_pbkdf2(const struct secret *v, struct pbkdf2 *out)
 	return E_OK;
 }
 
+/* Of one that is longer only verifying tells. */
+static bool
+is_argon2(const char *hash)
+{
+	return strlen(hash) >= crypto_pwhash_STRBYTES ||
+	       crypto_pwhash_str_needs_rehash(hash, crypto_pwhash_OPSLIMIT_MIN,
+		   crypto_pwhash_MEMLIMIT_MIN) >= 0;
+}
+
 static enum err
 check_fields(const struct secret *v, struct errbuf *eb)
 {
@@ -391,6 +400,10 @@ check_fields(const struct secret *v, struct errbuf *eb)
 		   get_pbkdf2(v, &pbkdf2) != E_OK) {
 		return err_set(
 		    eb, E_CONFIG, "a hash of PBKDF2 is $1$SALT$ROUNDS$KEY");
+	} else if (v->scheme->kind == KIND_ARGON2 && !is_argon2(v->text)) {
+		return err_set(eb, E_CONFIG,
+		    "a hash of %s is %sv=19$m=MEMORY,t=TIMES,p=LANES$SALT$KEY",
+		    v->scheme->name, v->scheme->head);
 	}
 	return E_OK;
 }
