@@ -20,7 +20,7 @@ from test_control import (Fake, GROUP, STRANGER, as_root, await_auth, end,
 
 pytestmark = pytest.mark.ours
 
-EX_NOUSER, EX_IOERR, EX_TEMPFAIL, EX_NOPERM = 67, 74, 75, 77
+EX_NOUSER, EX_IOERR, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 67, 74, 75, 77, 78
 SECRET = "Top-secret/1"
 SCRAM = ("{SCRAM-SHA-256}4096,W22ZaJ0SNY7soEsUEjb6gQ==,"
          "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,"
@@ -90,6 +90,28 @@ def test_show(users, box):
     assert "hash" in tell(server, "user", "show", "odd")
     tell(server, "user", "show", "nobody", code=EX_NOUSER)
     tell(server, "user", "show", "a b", code=EX_NOUSER)
+
+
+def test_a_line_that_is_refused(users, box):
+    """It is not said that there is no such user, but what is wrong where."""
+    server = users({"ana": "{PLAIN}" + SECRET, "odd": "{FOO}x"})
+    with open(server.users, "a", encoding="utf-8") as f:
+        f.write("bad:{PLAIN}%s:%s::::malote_tls=maybe\n"
+                % (SECRET, ids(box)))
+    for command in (("user", "show"), ("user", "test"), ("uidl", "show")):
+        run = subprocess.run(
+            [CTL, "--config", server.ctl_conf, *command, "bad"],
+            input=SECRET + "\n", text=True, capture_output=True, check=False,
+            timeout=90 * PATIENCE)
+        assert run.returncode == EX_CONFIG, (command, run)
+        assert "line 3 of the users file: malote_tls must be yes or no" \
+            in run.stderr
+    run = subprocess.run(
+        [CTL, "--config", server.ctl_conf, "user", "test", "odd"],
+        input="x\n", text=True, capture_output=True, check=False,
+        timeout=90 * PATIENCE)
+    assert run.returncode == EX_CONFIG
+    assert "line 2: unknown password scheme" in run.stderr
 
 
 def test_show_what_a_line_forbids(users, box):

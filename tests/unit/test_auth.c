@@ -481,6 +481,7 @@ static const char users[] =
     "bob@b.org:" CHEAP "\n"
     "zed:*\n"
     "odd:{FOO}x\n"
+    "bad:{PLAIN}secret::::::malote_tls=maybe\n"
     "own:{PLAIN}secret:1000:1001::/srv/mail/own::userdb_mail=maildir:~/M\n"
     "own2:{PLAIN}secret:1000:1001::/srv/mail/own2::userdb_mail=maildir:~/M\n"
     "own3:{PLAIN}secret:1000:1002::/srv/mail/own3::userdb_mail=maildir:~/M\n"
@@ -645,6 +646,7 @@ test_refused(void **state)
 		{ "bob@b.org", "wrong", "password" },
 		{ "zed", "", "locked" },
 		{ "zed", "*", "locked" },
+		{ "bad", "secret", "users-line" },
 	};
 	const char *log;
 

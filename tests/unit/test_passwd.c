@@ -151,6 +151,33 @@ test_bad_lines(void **state)
 	}
 }
 
+/* Why a name that stands there is nobody's; a line that is good counts, wherever
+ * it is. */
+static void
+test_refused_lines(void **state)
+{
+	unsigned line = 0;
+	struct users *u = parse("A:{PLAIN}x::::::malote_tls=maybe\n"
+				"b:{PLAIN}x:1:\n"
+				"c:{PLAIN}x\n"
+				"c:{PLAIN}x::::home\n"
+				"b:{PLAIN}x\n"
+				"a:{PLAIN}x::::home\n");
+
+	(void)state;
+	assert_string_equal(complaints, "1,2,4,6,");
+	assert_int_equal(users_count(u), 2);
+	assert_string_equal(
+	    users_refused(u, "a", &line), "malote_tls must be yes or no");
+	assert_int_equal(line, 1);
+	assert_null(users_find(u, "a"));
+	for (const char *name = "bcx"; *name != '\0'; name++)
+		assert_null(users_refused(u, (char[]){ *name, '\0' }, &line));
+	assert_int_equal(users_find(u, "b")->line, 5);
+	assert_int_equal(users_find(u, "c")->line, 3);
+	users_free(u);
+}
+
 static void
 assert_permits(const struct users *us, const char *name, const char *which)
 {
@@ -382,6 +409,7 @@ main(void)
 		cmocka_unit_test(test_bad_hash),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_twice),
+		cmocka_unit_test(test_refused_lines),
 		cmocka_unit_test(test_costly),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_every_cut),

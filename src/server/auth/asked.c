@@ -38,6 +38,16 @@ end(struct question *q, enum control_outcome outcome, const char *words)
 	free(q);
 }
 
+static void
+end_without_user(struct question *q)
+{
+	struct errbuf eb;
+	enum control_outcome outcome =
+	    userfile_no_user(&q->auth->userfile, q->user, &eb);
+
+	end(q, outcome, eb.text);
+}
+
 /* ---- a user ---- */
 
 static void
@@ -102,6 +112,17 @@ find_app_password(const struct question *q)
 }
 
 static void
+end_without_hash(struct question *q, const struct user *u)
+{
+	struct errbuf why = { "" }, eb;
+	enum err e = scheme_check(u->hash, &why);
+
+	err_set(&eb, E_CONFIG, "the password cannot be verified: line %u: %s",
+	    u->line, e == E_CONFIG ? why.text : "its hash makes no sense");
+	end(q, CONTROL_CANNOT, eb.text);
+}
+
+static void
 tell_try(struct question *q, const struct user *u, enum err e)
 {
 	const struct app_password *app = find_app_password(q);
@@ -125,7 +146,7 @@ tell_try(struct question *q, const struct user *u, enum err e)
 	else if (e == E_DENIED)
 		end(q, CONTROL_DENIED, why);
 	else
-		end(q, CONTROL_CANNOT, "the password cannot be verified");
+		end_without_hash(q, u);
 }
 
 static void
@@ -138,7 +159,7 @@ on_hashed(struct hash_job *job)
 	if (job->result == E_FULL || job->result == E_NOMEM)
 		end(q, CONTROL_LATER, "too many passwords are being verified");
 	else if (u == NULL)
-		end(q, CONTROL_NO_USER, "");
+		end_without_user(q);
 	else
 		tell_try(q, u, job->result);
 }
@@ -173,7 +194,7 @@ on_users(struct userfile_wait *wait, enum err e)
 	if (e != E_OK || users == NULL) {
 		end(q, CONTROL_LATER, "the users file cannot be read");
 	} else if ((u = users_find(users, q->user)) == NULL) {
-		end(q, CONTROL_NO_USER, "");
+		end_without_user(q);
 	} else if (q->what == ASK_TRY && find_app_password(q) != NULL) {
 		tell_try(q, u, E_OK);
 	} else if (q->what == ASK_TRY) {

@@ -180,6 +180,15 @@ signin_act_for(struct signin *s, struct slice authzid)
 	       s->target[0] == '\0' && take_target(s, authzid);
 }
 
+static const char *
+why_nobody(const struct users *users, const char *name)
+{
+	unsigned line;
+
+	return users_refused(users, name, &line) != NULL ? "users-line"
+							 : "unknown-user";
+}
+
 const struct user *
 signin_find(struct signin *s)
 {
@@ -187,7 +196,7 @@ signin_find(struct signin *s)
 	const struct user *u = users_find(f->users, s->user);
 
 	s->generation = f->generation;
-	s->why = u == NULL ? "unknown-user" : "password";
+	s->why = u != NULL ? "password" : why_nobody(f->users, s->user);
 	if (u != NULL && scheme_check(u->hash, NULL) == E_DENIED) {
 		s->why = "locked";
 		u = NULL;

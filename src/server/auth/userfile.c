@@ -237,6 +237,20 @@ userfile_is_stale(struct userfile *u)
 	       (u->apps_from.fd >= 0 && is_changed(&u->apps_from));
 }
 
+enum control_outcome
+userfile_no_user(const struct userfile *u, const char *name, struct errbuf *eb)
+{
+	unsigned line;
+	const char *why = users_refused(u->users, name, &line);
+
+	eb->text[0] = '\0';
+	if (why == NULL)
+		return CONTROL_NO_USER;
+	err_set(eb, E_CONFIG,
+	    "nobody can sign in by line %u of the users file: %s", line, why);
+	return CONTROL_CANNOT;
+}
+
 /* ---- asking ---- */
 
 /* Wakes those for whom enough has been answered. */

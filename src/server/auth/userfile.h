@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "server/ipc/control.h"
 #include "server/ipc/ipc.h"
 #include "server/users/app_table.h"
 #include "server/users/passwd.h"
@@ -63,6 +64,11 @@ void userfile_init(struct userfile *u, const struct name_rule *rule,
 /* Is it known that one of the files has changed?  One that was changed while it
  * was read is read once more before. */
 bool userfile_is_stale(struct userfile *u);
+
+/* What the admin is told of a name that is no user's.  eb: with the words for that,
+ * or none. */
+enum control_outcome userfile_no_user(
+    const struct userfile *u, const char *name, struct errbuf *eb);
 
 /* Asks the parent; w->done() is called later. */
 void userfile_check(struct userfile *u, struct userfile_wait *w);

@@ -71,7 +71,7 @@ on_users(struct userfile_wait *wait, enum err e)
 	if (e != E_OK || a->userfile.users == NULL)
 		fail(w, CONTROL_LATER, "the users file cannot be read");
 	else if ((u = users_find(a->userfile.users, w->user)) == NULL)
-		fail(w, CONTROL_NO_USER, "");
+		fail(w, userfile_no_user(&a->userfile, w->user, &eb), eb.text);
 	else if (account_find(&w->at, &a->conf, u, &why, &eb) != E_OK)
 		fail(w, CONTROL_CANNOT, eb.text);
 	else if ((st = store_of_account(a, &w->at)) != NULL)

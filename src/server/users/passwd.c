@@ -11,10 +11,12 @@
 
 enum { BOM = 3 }; /* octets of a byte order mark */
 
-/* A user and, behind it, its strings. */
+/* A user and, behind it, its strings.  Or a line that gives none: of `user' there
+ * are only name and line then. */
 struct entry {
 	struct user user;
-	size_t size; /* of text */
+	const char *refused; /* why; NULL: it gives one */
+	size_t size;         /* of text */
 	char text[];
 };
 
@@ -22,7 +24,7 @@ struct entry {
  * them are in use. */
 struct users {
 	struct entry **slot;
-	size_t n_slots, n;
+	size_t n_slots, n_taken, n; /* users, without lines that give none */
 	const char *costly;
 	unsigned uses;
 	uint32_t iterations[2]; /* of SCRAM-SHA-1, -256; 0: nobody has any */
@@ -143,7 +145,18 @@ users_find(const struct users *u, const char *name)
 {
 	struct entry *e = u->n_slots != 0 ? u->slot[slot_of(u, name)] : NULL;
 
-	return e != NULL ? &e->user : NULL;
+	return e != NULL && e->refused == NULL ? &e->user : NULL;
+}
+
+const char *
+users_refused(const struct users *u, const char *name, unsigned *line_r)
+{
+	struct entry *e = u->n_slots != 0 ? u->slot[slot_of(u, name)] : NULL;
+
+	if (e == NULL || e->refused == NULL)
+		return NULL;
+	*line_r = e->user.line;
+	return e->refused;
 }
 
 bool
@@ -197,40 +210,35 @@ static void PRINTF(3, 4)
 }
 
 /* Both ids or none. */
-static bool
-take_ids(struct parser *p, const struct slice *f, struct user *u)
+static enum err
+take_ids(const struct slice *f, struct user *u, struct errbuf *eb)
 {
 	u->uid = u->gid = AUTH_NO_UID;
 	if (f[PASSWD_UID].n == 0 && f[PASSWD_GID].n == 0)
-		return true;
+		return E_OK;
 	if (str_to_u32(f[PASSWD_UID], &u->uid) && u->uid != AUTH_NO_UID &&
 	    str_to_u32(f[PASSWD_GID], &u->gid) && u->gid != AUTH_NO_UID)
-		return true;
-	complain(
-	    p, USERS_LINE, "uid and gid must be numbers, or both be empty");
-	return false;
+		return E_OK;
+	return err_set(
+	    eb, E_CONFIG, "uid and gid must be numbers, or both be empty");
 }
 
-static bool
-is_line_good(struct parser *p, const struct slice *f, struct extra *x)
+static enum err
+take_fields(
+    const struct slice *f, struct extra *x, struct user *ids, struct errbuf *eb)
 {
-	struct errbuf eb;
+	enum err e;
 
-	if (f[PASSWD_HASH].p == NULL) {
-		complain(p, USERS_LINE, "there is no \":\" behind the name");
-		return false;
-	}
-	if (f[PASSWD_HOME].n != 0 && f[PASSWD_HOME].p[0] != '/') {
-		complain(
-		    p, USERS_LINE, "the home directory must begin with \"/\"");
-		return false;
-	}
+	if (f[PASSWD_HASH].p == NULL)
+		return err_set(
+		    eb, E_CONFIG, "there is no \":\" behind the name");
+	if (f[PASSWD_HOME].n != 0 && f[PASSWD_HOME].p[0] != '/')
+		return err_set(
+		    eb, E_CONFIG, "the home directory must begin with \"/\"");
 	/* What restricts a user must not be passed over in silence. */
-	if (extra_parse(x, f[PASSWD_EXTRA], &eb) != E_OK) {
-		complain(p, USERS_LINE, "%s", eb.text);
-		return false;
-	}
-	return true;
+	if ((e = extra_parse(x, f[PASSWD_EXTRA], eb)) != E_OK)
+		return e;
+	return take_ids(f, ids, eb);
 }
 
 /* The copy of s behind what the entry holds already. */
@@ -247,17 +255,26 @@ entry_put(struct entry *e, size_t *at, struct slice s)
 }
 
 static struct entry *
-entry_new(const char *name, const struct slice *f, const struct extra *x)
+entry_with(size_t size)
 {
-	size_t n = strlen(name), at = 0;
-	size_t size =
-	    n + f[PASSWD_HASH].n + f[PASSWD_HOME].n + x->mail.n + x->nets.n + 5;
 	struct entry *e = malloc(sizeof(*e) + size);
 
 	if (e == NULL)
 		return NULL;
 	memset(e, 0, sizeof(*e));
 	e->size = size;
+	return e;
+}
+
+static struct entry *
+entry_new(const char *name, const struct slice *f, const struct extra *x)
+{
+	size_t n = strlen(name), at = 0;
+	struct entry *e = entry_with(n + f[PASSWD_HASH].n + f[PASSWD_HOME].n +
+				     x->mail.n + x->nets.n + 5);
+
+	if (e == NULL)
+		return NULL;
 	e->user.name = entry_put(e, &at, (struct slice){ name, n });
 	e->user.hash = entry_put(e, &at, f[PASSWD_HASH]);
 	e->user.home = entry_put(e, &at, f[PASSWD_HOME]);
@@ -296,22 +313,60 @@ complain_twice(struct parser *p, const char *name, unsigned line)
 	    str_escape(shown, sizeof(shown), name, strlen(name)), line);
 }
 
+/* Where the entry of that name is, or is to be.  NULL: memory. */
+static struct entry **
+place_of(struct users *u, const char *name)
+{
+	if (u->n_taken * 2 >= u->n_slots && grow(u) != E_OK)
+		return NULL;
+	return &u->slot[slot_of(u, name)];
+}
+
+/* Takes the entry, and gives up what was there. */
+static void
+put(struct users *u, struct entry **at, struct entry *e)
+{
+	u->n_taken += *at == NULL;
+	entry_free(*at);
+	*at = e;
+}
+
+/* A line that gives no user is remembered, for who asks why there is none. */
+static enum err
+refuse(struct parser *p, const char *name, const struct errbuf *why)
+{
+	size_t n = strlen(name), m = strlen(why->text), at = 0;
+	struct entry **to = place_of(p->users, name), *e;
+
+	complain(p, USERS_LINE, "%s", why->text);
+	if (to == NULL)
+		return E_NOMEM;
+	if (*to != NULL)
+		return E_OK;
+	if ((e = entry_with(n + m + 2)) == NULL)
+		return E_NOMEM;
+	e->user.name = entry_put(e, &at, (struct slice){ name, n });
+	e->refused = entry_put(e, &at, (struct slice){ why->text, m });
+	e->user.line = p->line;
+	put(p->users, to, e);
+	return E_OK;
+}
+
 /* Takes the entry. */
 static enum err
 add(struct parser *p, struct entry *e)
 {
 	struct users *u = p->users;
+	struct entry **to = place_of(u, e->user.name);
 	struct errbuf eb;
 	enum err fault;
-	size_t i;
 
-	if (u->n * 2 >= u->n_slots && grow(u) != E_OK) {
+	if (to == NULL) {
 		entry_free(e);
 		return E_NOMEM;
 	}
-	i = slot_of(u, e->user.name);
-	if (u->slot[i] != NULL) {
-		complain_twice(p, e->user.name, u->slot[i]->user.line);
+	if (*to != NULL && (*to)->refused == NULL) {
+		complain_twice(p, e->user.name, (*to)->user.line);
 		entry_free(e);
 		return E_OK;
 	}
@@ -322,7 +377,7 @@ add(struct parser *p, struct entry *e)
 	if (fault == E_OK && u->costly == NULL &&
 	    scheme_is_costly(e->user.hash))
 		u->costly = e->user.hash;
-	u->slot[i] = e;
+	put(u, to, e);
 	u->n++;
 	return E_OK;
 }
@@ -350,8 +405,8 @@ parse_line(struct parser *p, struct slice line)
 			    p, USERS_LINE, "this is no user name: %s", eb.text);
 		return e == E_FORMAT ? E_OK : e;
 	}
-	if (!is_line_good(p, f, &extra) || !take_ids(p, f, &ids))
-		return E_OK;
+	if (take_fields(f, &extra, &ids, &eb) != E_OK)
+		return refuse(p, name, &eb);
 	if ((entry = entry_new(name, f, &extra)) == NULL)
 		return E_NOMEM;
 	entry->user.uid = ids.uid;

@@ -50,6 +50,11 @@ size_t users_count(const struct users *u);
 /* Borrowed from u; NULL: there is no such user. */
 const struct user *users_find(const struct users *u, const char *name);
 
+/* Why the line of that name, *line_r, gives no user, as it was complained of.
+ * Borrowed from u; NULL: it does, or there is no such line. */
+const char *users_refused(
+    const struct users *u, const char *name, unsigned *line_r);
+
 /* May this user sign in from there? */
 bool user_is_allowed_from(const struct user *u, const char *address);
 
