@@ -114,6 +114,25 @@ def test_a_line_that_is_refused(users, box):
     assert "line 2: unknown password scheme" in run.stderr
 
 
+def test_names_of_people(users):
+    """In a locale of UTF-8 they are shown as they are written, in another one
+    escaped, and what is no character to see is escaped in each."""
+    server = users({"jos\u00e9": "{PLAIN}x"})
+    with open(server.users, "a", encoding="utf-8") as f:
+        f.write("zo\u00eb:{PLAIN}x:1:1::home\n"
+                "al:{PLAIN}x::::/home/\u00e9\u009b\n")
+    def said(locale, name):
+        run = subprocess.run(
+            [CTL, "--config", server.ctl_conf, "user", "show", name],
+            env=dict(os.environ, LC_ALL=locale), capture_output=True,
+            check=False, timeout=90 * PATIENCE)
+        return (run.stdout + run.stderr).decode()
+    assert "user:      jos\u00e9\n" in said("C.UTF-8", "jos\u00e9")
+    assert "user:      jos\\xc3\\xa9\n" in said("C", "jos\u00e9")
+    assert "/home/\u00e9\\xc2\\x9b\n" in said("C.UTF-8", "al")
+    assert 'must begin with "/"' in said("C.UTF-8", "zo\u00eb")
+
+
 def test_show_what_a_line_forbids(users, box):
     server = users({"zed": "{PLAIN}x"})
     with open(server.users, "a", encoding="utf-8") as f:

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "server/ctl/show.h"
+#include "base/str.h"
 
 enum {
 	CONNECT_TRIES = 50, /* while others stand before us */
@@ -103,7 +103,8 @@ take_done(void *arg, struct ipc_in *in)
 	if (c->is_over || ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	c->done.outcome = done.outcome;
-	show_clean(c->done.words, sizeof(c->done.words), done.words);
+	/* What is quoted there stays readable. */
+	str_quote_again(c->done.words, sizeof(c->done.words), done.words);
 	over(c, E_OK);
 	return E_OK;
 }

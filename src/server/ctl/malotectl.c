@@ -2,6 +2,7 @@
  * malotectl - operates maloted: its command line.
  */
 #include <getopt.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -206,6 +207,7 @@ main(int argc, char **argv)
 	int status;
 	enum err e;
 
+	setlocale(LC_CTYPE, ""); /* names are shown in its characters */
 	if ((status = take_options(argc, argv, &o)) >= 0)
 		return status;
 	if ((c = command_find(argc - optind, argv + optind, &name)) == NULL) {
