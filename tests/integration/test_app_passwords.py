@@ -52,14 +52,15 @@ class Site:
             "mechanisms = \"PLAIN LOGIN SCRAM-SHA-256 CRAM-MD5\"\n" %
             self.file, env={"STATE_DIRECTORY": self.state})
 
-    def ctl(self, *words, code=0):
+    def ctl(self, *words, code=0, warns=None):
         done = subprocess.run(
             [CTL, "--config", self.conf, *words], text=True, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, timeout=60 * PATIENCE,
             env={**os.environ, "STATE_DIRECTORY": self.state})
         assert done.returncode == code, done
-        assert bool(done.stderr) == (code != 0), done
+        assert bool(done.stderr) == (code != 0 or warns is not None), done
+        assert (warns or "") in done.stderr, done
         return done.stdout if code == 0 else done.stderr
 
     def add(self, user, label, *words):
@@ -232,12 +233,38 @@ def test_user_deleted(site):
     with open(site.file, encoding="utf-8") as f:
         before = f.read()
     site.ctl("user", "delete", "ana")
+    assert "no user ana" in site.ctl("app-password", "list", "ana",
+                                     code=EX_NOUSER)
     assert not site.signs_in("ana", phone)
     with open(site.file, "w", encoding="utf-8") as f:
         f.write(before)
     assert not site.signs_in("ana", phone)
     assert site.signs_in("bob", other)
     assert site.ctl("app-password", "list", "ana") == ""
+
+
+def test_user_gone(site):
+    """Taken out by hand: what is left of them is listed, and who they were."""
+    site.add("ana", "phone")
+    with open(site.file, encoding="utf-8") as f:
+        lines = f.readlines()
+    with open(site.file, "w", encoding="utf-8") as f:
+        f.writelines(line for line in lines if not line.startswith("ana:"))
+    said = site.ctl("app-password", "list", "ana", warns="no user ana")
+    assert said.startswith('ana "phone" since ')
+
+
+@pytest.mark.parametrize("line,says", [
+    ("eva:*:::::", "locks the user out"),
+    ("eva:{PLAIN}x::::::nologin", "nologin"),
+    ("eva:{PLAIN}x::::::malote_pop3=no", "malote_pop3=no"),
+    ("eva:{PLAIN}x::::::malote_tls=maybe", "malote_tls must be yes or no")])
+def test_of_who_cannot_sign_in(site, line, says):
+    """It is made, and said to be of no use as the user's line is."""
+    with open(site.file, "a", encoding="utf-8") as f:
+        f.write(line + "\n")
+    said = site.ctl("app-password", "add", "eva", "--label", "x", warns=says)
+    assert FORM.fullmatch(said)
 
 
 def test_rule_changed(site):
@@ -253,7 +280,7 @@ def test_rule_changed(site):
     listed = json.loads(site.ctl("app-password", "list", "ana", "--json"))
     assert [p["label"] for p in listed] == ["laptop"]
     site.ctl("user", "delete", "ana")
-    assert site.ctl("app-password", "list", "ana") == ""
+    site.ctl("app-password", "list", "ana", code=EX_NOUSER)
     assert site.signs_in("bob", other)
 
 

@@ -46,24 +46,11 @@ why_no_hash(
 	return eb->text;
 }
 
-/* What the user's line has against any sign-in; NULL: nothing. */
-static const char *
-why_never(const struct user *u)
-{
-	if (scheme_check(u->hash, NULL) == E_DENIED)
-		return "the users file locks the user out";
-	if (u->permits.no_login)
-		return "the users file says nologin";
-	if (u->permits.no_pop3)
-		return "the users file says malote_pop3=no";
-	return NULL;
-}
-
 static const char *
 why_not(const struct auth *a, const struct user *u, bool for_app,
     const struct sasl_mechanism *m, struct errbuf *eb)
 {
-	const char *never = why_never(u);
+	const char *never = user_never(u);
 
 	if (!is_offered(&a->conf, m->name))
 		return "it is not among the mechanisms of any listener";
@@ -85,8 +72,8 @@ why_no_apop(const struct auth *a, const struct user *u, bool for_app)
 {
 	if (!a->conf.apop)
 		return "the setting apop is off";
-	if (why_never(u) != NULL)
-		return why_never(u);
+	if (user_never(u) != NULL)
+		return user_never(u);
 	if (for_app)
 		return not_by_app;
 	if (!(scheme_uses(u->hash) & SCHEME_READABLE))
@@ -108,7 +95,7 @@ possible_tell(struct facts *f, const struct user *u, bool for_app)
 {
 	struct errbuf eb;
 
-	tell(f, "USER", why_never(u));
+	tell(f, "USER", user_never(u));
 	tell(f, "APOP", why_no_apop(f->auth, u, for_app));
 	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++)
 		if (sasl_mechanisms[i]->asks != SASL_TOKEN)

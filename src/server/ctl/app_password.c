@@ -224,7 +224,7 @@ app_password_add(const struct options *o, const char *given, struct errbuf *eb)
 	    (e = check_limits(o, eb)) != E_OK ||
 	    (e = take_until(o->until, &until, eb)) != E_OK ||
 	    (e = who_called(o, given, name, eb)) != E_OK ||
-	    (e = who_known(o, name, eb)) != E_OK)
+	    (e = who_known_to_sign_in(o, name, eb)) != E_OK)
 		return e;
 	if (app_database_init() != E_OK)
 		return err_set(eb, E_NOMEM, "no random numbers");
@@ -244,6 +244,7 @@ struct list {
 	const struct options *options;
 	const char *user; /* NULL: all */
 	json_t *json;     /* NULL: for people */
+	unsigned n;       /* so many were listed */
 };
 
 /* "2026-11-22" */
@@ -290,10 +291,11 @@ make_json(const struct app_row *row)
 static enum err
 list_one(void *arg, const struct app_row *row)
 {
-	const struct list *l = arg;
+	struct list *l = arg;
 
 	if (l->user != NULL && !is_of(row, l->options, l->user))
 		return E_OK;
+	l->n++;
 	if (l->json == NULL)
 		print(row);
 	else if (json_array_append_new(l->json, make_json(row)) < 0)
@@ -301,11 +303,26 @@ list_one(void *arg, const struct app_row *row)
 	return E_OK;
 }
 
+/* Who is asked about, and is no user, is an error; but what somebody of that name
+ * has left is listed. */
+static enum err
+check_listed(const struct list *l, struct errbuf *eb)
+{
+	enum err e =
+	    l->user != NULL ? who_known(l->options, l->user, eb) : E_OK;
+
+	if (e != E_NOENT || l->n == 0)
+		return e;
+	fprintf(
+	    stderr, "%s: these open nothing until there is one\n", eb->text);
+	return E_OK;
+}
+
 enum err
 app_password_list(const struct options *o, const char *given, struct errbuf *eb)
 {
 	char name[NAME_MAX_OCTETS + 1];
-	struct list l = { o, given != NULL ? name : NULL, NULL };
+	struct list l = { o, given != NULL ? name : NULL, NULL, 0 };
 	unsigned bad = 0;
 	struct file f;
 	enum err e;
@@ -319,6 +336,8 @@ app_password_list(const struct options *o, const char *given, struct errbuf *eb)
 	file_close(&f);
 	if (e == E_OK && bad != 0)
 		fprintf(stderr, "%u rows of the database make no sense\n", bad);
+	if (e == E_OK)
+		e = check_listed(&l, eb);
 	if (e == E_OK && l.json != NULL)
 		e = show_json(l.json, eb);
 	json_decref(l.json);

@@ -14,6 +14,11 @@ enum err who_called(const struct options *o, const char *given,
 enum err who_known(
     const struct options *o, const char *name, struct errbuf *eb) NODISCARD;
 
+/* The same; and if no password lets that user in, it says so on standard
+ * error. */
+enum err who_known_to_sign_in(
+    const struct options *o, const char *name, struct errbuf *eb) NODISCARD;
+
 /* E_NOENT and its words. */
 enum err who_is_not(
     const struct options *o, const char *name, struct errbuf *eb);

@@ -168,6 +168,18 @@ user_is_allowed_from(const struct user *u, const char *address)
 }
 
 const char *
+user_never(const struct user *u)
+{
+	if (scheme_check(u->hash, NULL) == E_DENIED)
+		return "the users file locks the user out";
+	if (u->permits.no_login)
+		return "the users file says nologin";
+	if (u->permits.no_pop3)
+		return "the users file says malote_pop3=no";
+	return NULL;
+}
+
+const char *
 users_costly(const struct users *u)
 {
 	return u->costly;

@@ -58,6 +58,9 @@ const char *users_refused(
 /* May this user sign in from there? */
 bool user_is_allowed_from(const struct user *u, const char *address);
 
+/* What the user's line has against any sign-in; NULL: nothing. */
+const char *user_never(const struct user *u);
+
 /* The first hash that is costly to check, or NULL: what a name that is not
  * there is checked against, so that it takes as long.  Borrowed from u. */
 const char *users_costly(const struct users *u);
