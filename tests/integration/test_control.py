@@ -302,7 +302,7 @@ def test_forget(place, serve, box, login):
     server = serve(box)
     by_name = uidls(login, server)
     decided, = server.events("uidl-decided")
-    assert "malotectl uidl forget" in decided["undo"]
+    assert decided["undo"] == "malotectl uidl forget user"
     with_list(place, box)
     assert uidls(login, server) == by_name
     server.ctl("uidl", "forget", "user", "--yes")
@@ -315,6 +315,22 @@ def test_forget(place, serve, box, login):
     told = shown(server)
     assert told["decided"] == "dovecot" and told["written"] == 4
     assert "from dovecot-uidlist" in server.ctl("uidl", "show", "user")
+
+
+def test_the_command_can_be_copied(serve, box, login):
+    """Of any name: the log's words are given to a shell."""
+    names = ["jos\u00e9", "o'brien", "a$(b)c", "dom\\u", "user"]
+    server = serve([(name, "secret", box) for name in names],
+                   "login_characters = \"'$()\\\\\"\n")
+    for n, name in enumerate(names, 1):
+        login(server, name, "secret").quit()
+        decided = server.await_event("uidl-decided", n)[-1]
+        words = subprocess.run(
+            ["bash", "-c", "printf '%s\\n' " + decided["undo"]],
+            capture_output=True, check=True).stdout.decode().splitlines()
+        assert words == ["malotectl", "uidl", "forget", name]
+        server.ctl(*words[1:], "--yes")
+        assert shown(server, name)["decided"] == ""
 
 
 @pytest.mark.parametrize("sessions", ["exclusive", "shared"])

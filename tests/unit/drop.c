@@ -161,6 +161,7 @@ fixture_open(struct drop_fixture *f, bool quick)
 
 	f->o = (struct hold_open){ .conf = &f->conf,
 		.path = f->path,
+		.user = "test",
 		.peer = "192.0.2.1",
 		.tag = "sid=0.1 user=test",
 		.quick = quick,

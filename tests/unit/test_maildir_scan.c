@@ -244,6 +244,7 @@ open_now(struct drop_fixture *f)
 {
 	f->o = (struct hold_open){ .conf = &f->conf,
 		.path = f->path,
+		.user = "test",
 		.peer = "192.0.2.7",
 		.tag = "sid=0.2 user=test",
 		.now = true };

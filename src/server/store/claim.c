@@ -316,6 +316,7 @@ claim_start(struct claim *c)
 	ev_timer_stop(c->worker->store->loop, &c->timer);
 	op->open.o = (struct hold_open){ .conf = &c->worker->store->conf,
 		.path = c->maildrop->path,
+		.user = c->user,
 		.peer = c->peer,
 		.tag = claim_tag(c, op->open.tag),
 		.quick = true,

@@ -27,16 +27,18 @@ struct hold {
 	const struct store_kind *kind;
 	const struct store_conf *conf;
 	const char *tag; /* "sid=0.1f user=alice", escaped: for the log */
-	bool shared;     /* beside other sessions, so without the lock */
-	bool read_only;  /* and nothing of the mail changes */
-	bool doubted;    /* commit() has work though nothing is marked */
-	bool unnoted;    /* note() is to be called if it stays open for long */
+	const char *user;
+	bool shared;    /* beside other sessions, so without the lock */
+	bool read_only; /* and nothing of the mail changes */
+	bool doubted;   /* commit() has work though nothing is marked */
+	bool unnoted;   /* note() is to be called if it stays open for long */
 };
 
 struct hold_open {
 	const struct store_conf *conf;
-	const char *path; /* of the maildrop, from the root of all of them;
-	                   * borrowed until the hold is freed */
+	/* The maildrop, from the root of all of them, and whose session it is:
+	 * borrowed until the hold is freed. */
+	const char *path, *user;
 	const char *peer;
 	const char *tag;
 	bool quick; /* E_AGAIN, with what is there so far in `hold`, rather

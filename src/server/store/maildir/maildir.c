@@ -16,6 +16,7 @@ maildir_new(const struct hold_open *o)
 		return NULL;
 	m->hold.conf = o->conf;
 	m->hold.tag = memcpy(m->tag, o->tag, n);
+	m->hold.user = o->user;
 	m->path = o->path;
 	m->lock_fd = m->index_fd = -1;
 	m->hold.read_only = o->read_only;
