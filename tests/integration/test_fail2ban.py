@@ -72,7 +72,8 @@ def attacked(place, serve, connect):
     """A server whose log has all that a log has, and what is to be found."""
     server = serve(place.maildir(drop.make(5, 2)),
                    'mechanisms = "PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256 '
-                   'SCRAM-SHA-1"\napop = yes\ndeny_nets = "127.0.200.1"\n')
+                   'SCRAM-SHA-1"\napop = yes\ndeny_nets = "127.0.200.1"\n'
+                   'master_separator = "*"\n')
     want = collections.Counter()
     for n, way in enumerate(WAYS):
         for user in ("user", "nobody"):
@@ -83,6 +84,9 @@ def attacked(place, serve, connect):
         session = connect(server.port, source=SOURCE % (100 + n))
         assert plain(session, name, "x").startswith(b"-ERR")
         want[SOURCE % (100 + n)] += 1
+    assert plain(connect(server.port, source=SOURCE % 120), "user*nobody",
+                 "x").startswith(b"-ERR")
+    want[SOURCE % 120] += 1
     # None of these is a wrong password.
     holder = connect(server.port, source=SOURCE % 150)
     holder.login()
@@ -97,7 +101,7 @@ def attacked(place, serve, connect):
     holder.quit()
     server.await_event("session", 2)
     assert {"tls", "malformed", "auth"} <= {
-        e["code"] for e in server.await_event("login-failed", 18)}
+        e["code"] for e in server.await_event("login-failed", 19)}
     return server, want
 
 
@@ -118,6 +122,8 @@ def test_who_is_found(filter_of_ours, place, attacked):
      "why=password", True),
     ("I auth.0 ev=login-failed sid=0.1 user=%s ip=%s method=PASS code=auth "
      "why=password more", False),
+    ("I auth.0 ev=login-failed sid=0.1 user=%s ip=%s method=PASS code=auth "
+     "why=password target=x", True),
     ("W auth.0 ev=login-failed sid=0.1 user=%s ip=%s method=PASS "
      "code=temporary why=hash-queue", False),
     ("I store.0 ev=login-failed sid=0.1 user=%s ip=%s method=PASS code=auth "

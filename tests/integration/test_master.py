@@ -1,5 +1,6 @@
 """A master signs in for another user, by every mechanism, and nobody else
 does."""
+import json
 import os
 import shutil
 import ssl
@@ -86,10 +87,19 @@ def test_by_name(site, connect):
     assert {(m["user"], m["master"]) for m in masters} == {("ana", "boss")}
     assert [e["user"] for e in site.server.await_event("login", 3)] == \
         ["ana"] * 3
-    assert {(e["user"], e["master"], e["why"])
-            for e in site.server.await_event("login-failed", 8)} == {
-        ("ana", "bob", "not-master"), ("ana", "away", "allow_nets"),
-        ("ana", "ana", "not-master"), ("nobody", "boss", "unknown-target")}
+    whom = {("bob", "ana", "not-master"), ("away", "ana", "allow_nets"),
+            ("ana", "ana", "not-master"),
+            ("boss", "nobody", "unknown-target")}
+    assert {(e["user"], e["target"], e["why"])
+            for e in site.server.await_event("login-failed", 8)} == whom
+    # So the admin finds them: by who tried.
+    told = json.loads(site.server.ctl("--json", "auth", "failures"))
+    assert {(r["user"], r["target"], r["why"])
+            for r in told["failures"]} == whom
+    assert "boss for nobody\n" in site.server.ctl("auth", "failures")
+    site.server.stop()
+    assert {e["user"] for e in site.server.events("session")
+            if e["login"] == "no"} == {"bob", "away", "ana", "boss"}
 
 
 def test_off(place, serve, connect):

@@ -2556,10 +2556,10 @@ test_no_master(void **state)
 			answer_unchanged();
 		refused(i, SIGN_IN_CREDENTIALS, v[i].why);
 	}
-	assert_non_null(strstr(log_text(), "user=nobody@d.org ip=192.0.2.1 "
+	assert_non_null(strstr(log_text(), "user=boss@d.org ip=192.0.2.1 "
 					   "method=PASS code=auth "
 					   "why=unknown-target "
-					   "master=boss@d.org\n"));
+					   "target=nobody@d.org\n"));
 	pass(20, "*boss", "open sesame");
 	refused(20, SIGN_IN_CREDENTIALS, "bad-name");
 	pass(21, "bob*", "open sesame");

@@ -11,7 +11,7 @@ enum { PAIRS = 64 };
 struct pair {
 	struct suspect who;
 	char address[PEER_MAX];
-	char user[NAME_MAX_OCTETS + 1];
+	char user[NAME_MAX_OCTETS + 1], target[NAME_MAX_OCTETS + 1];
 	const char *why; /* the last one */
 	uint64_t last_ms;
 	uint64_t last; /* the number of the last one; 0: empty */
@@ -36,40 +36,42 @@ failures_free(struct failures *f)
 }
 
 static bool
-is_pair(const struct pair *p, const struct suspect *who, const char *address,
-    const char *user)
+is_pair(const struct pair *p, const struct failure *of)
 {
-	return p->last != 0 && p->who.address == who->address &&
-	       p->who.user == who->user && strcmp(p->address, address) == 0 &&
-	       strcmp(p->user, user) == 0;
+	return p->last != 0 && p->who.address == of->who.address &&
+	       p->who.user == of->who.user &&
+	       strcmp(p->address, of->address) == 0 &&
+	       strcmp(p->user, of->user) == 0 &&
+	       strcmp(p->target, of->target) == 0;
 }
 
 /* Theirs, or the one that gives way to it. */
 static struct pair *
-pair_of(struct failures *f, const struct suspect *who, const char *address,
-    const char *user)
+pair_of(struct failures *f, const struct failure *of)
 {
 	struct pair *oldest = &f->pair[0];
 
 	for (size_t i = 0; i < PAIRS; i++) {
-		if (is_pair(&f->pair[i], who, address, user))
+		if (is_pair(&f->pair[i], of))
 			return &f->pair[i];
 		if (f->pair[i].last < oldest->last)
 			oldest = &f->pair[i];
 	}
-	*oldest = (struct pair){ .who = *who };
-	memcpy(oldest->address, address, strnlen(address, PEER_MAX - 1));
-	memcpy(oldest->user, user, strnlen(user, NAME_MAX_OCTETS));
+	*oldest = (struct pair){ .who = of->who };
+	memcpy(
+	    oldest->address, of->address, strnlen(of->address, PEER_MAX - 1));
+	memcpy(oldest->user, of->user, strnlen(of->user, NAME_MAX_OCTETS));
+	memcpy(
+	    oldest->target, of->target, strnlen(of->target, NAME_MAX_OCTETS));
 	return oldest;
 }
 
 void
-failures_add(struct failures *f, const struct suspect *who, const char *address,
-    const char *user, const char *why, uint64_t now_ms)
+failures_add(struct failures *f, const struct failure *what, uint64_t now_ms)
 {
-	struct pair *p = pair_of(f, who, address, user);
+	struct pair *p = pair_of(f, what);
 
-	p->why = why;
+	p->why = what->why;
 	p->last_ms = now_ms;
 	p->last = ++f->n;
 	p->times += p->times < UINT32_MAX;
@@ -92,6 +94,7 @@ tell_pair(const struct pair *p, const struct facts *to, uint64_t now_ms)
 
 	fact_text(to, "address", p->address);
 	fact_text(to, "user", p->user);
+	fact_text(to, "target", p->target);
 	fact_number(to, "failures", p->times);
 	fact_number(to, "last", (uint32_t)((clock_unix_ms() - ago_ms) / 1000));
 	fact_text(to, "why", p->why);

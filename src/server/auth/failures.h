@@ -14,9 +14,16 @@ struct failures;
 struct failures *failures_new(void); /* NULL: memory */
 void failures_free(struct failures *f);
 
-/* user: by the rule for names, or as it was given; why: static. */
-void failures_add(struct failures *f, const struct suspect *who,
-    const char *address, const char *user, const char *why, uint64_t now_ms);
+struct failure {
+	struct suspect who;
+	const char *address;
+	const char *user;   /* by the rule for names, or as it was given */
+	const char *target; /* for whom a master signs in, or "" */
+	const char *why;    /* static */
+};
+
+void failures_add(
+    struct failures *f, const struct failure *what, uint64_t now_ms);
 
 /* Tells of each: the last one is the first row. */
 void failures_tell(const struct failures *f, struct facts *to, uint64_t now_ms);

@@ -115,12 +115,10 @@ is_routine(enum sign_in_code code)
 	       code == SIGN_IN_TLS_ONLY;
 }
 
-/* Who the client says it is. */
+/* Who the client says it is: of a master's sign-in for somebody, the master. */
 static const char *
 claimed(const struct signin *s)
 {
-	if (s->target[0] != '\0')
-		return s->target;
 	return s->user[0] != '\0' ? s->user : s->name;
 }
 
@@ -163,21 +161,20 @@ answer_after(struct signin *s, uint32_t ms)
 static void
 log_refused(const struct signin *s)
 {
-	char user[NAME_MAX_OCTETS * 4 + 1], master[NAME_MAX_OCTETS * 4 + 1];
+	char user[NAME_MAX_OCTETS * 4 + 1], target[NAME_MAX_OCTETS * 4 + 1];
 	char peer[PEER_MAX * 4];
 	const char *name = claimed(s);
 
 	str_escape(user, sizeof(user), name, strlen(name));
 	str_escape(peer, sizeof(peer), s->peer, strlen(s->peer));
-	str_escape(master, sizeof(master), s->user,
-	    s->target[0] != '\0' ? strlen(s->user) : 0);
+	str_escape(target, sizeof(target), s->target, strlen(s->target));
 	/* What is longest stands last, as a line has a limit. */
 	log_line(is_routine(s->code) ? LOG_EVENT : LOG_WARNING,
 	    "ev=login-failed sid=%u.%llx user=%s ip=%s method=%s code=%s "
 	    "why=%s%s%s",
 	    s->worker_index, (unsigned long long)s->sid, user, peer, s->method,
-	    code_word[s->code], s->why, s->target[0] != '\0' ? " master=" : "",
-	    master);
+	    code_word[s->code], s->why, s->target[0] != '\0' ? " target=" : "",
+	    target);
 }
 
 void
@@ -218,7 +215,10 @@ signin_deny(struct signin *s, const char *why)
 	s->why = why;
 	log_refused(s);
 	recent_doubt(a->recent, s->who);
-	failures_add(a->failures, &s->suspect, s->peer, claimed(s), why, now);
+	failures_add(a->failures,
+	    &(struct failure){
+		s->suspect, s->peer, claimed(s), s->target, why },
+	    now);
 	if (a->conf.penalties)
 		ms = penalty_raise(
 		    a->penalty, &s->suspect, signin_tried(s), now);

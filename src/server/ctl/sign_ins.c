@@ -98,16 +98,19 @@ user_test(const struct options *o, const char *user, struct errbuf *eb)
 static void
 print_failure(const json_t *row)
 {
-	char address[64], user[256], times[16], why[64], when[CLOCK_DATE];
+	char address[64], user[256], target[256], times[16], why[64];
+	char when[CLOCK_DATE];
 	json_int_t ms = json_integer_value(json_object_get(row, "delay_ms"));
 
 	clock_date(when, json_integer_value(json_object_get(row, "last")));
-	printf("%-16s %8s %6lld.%lld s  %-16s %-14s %s\n", when,
+	told_word(target, sizeof(target), row, "target");
+	printf("%-16s %8s %6lld.%lld s  %-16s %-14s %s%s%s\n", when,
 	    told_word(times, sizeof(times), row, "failures"),
 	    (long long)(ms / 1000), (long long)(ms % 1000 / 100),
 	    told_word(address, sizeof(address), row, "address"),
 	    told_word(why, sizeof(why), row, "why"),
-	    told_word(user, sizeof(user), row, "user"));
+	    told_word(user, sizeof(user), row, "user"),
+	    target[0] != '\0' ? " for " : "", target);
 }
 
 static void
