@@ -19,6 +19,8 @@
 #include "server/auth/recent.h"
 #include "server/auth/refuse.h"
 #include "server/auth/signin.h"
+#include "server/auth/timestamps.h"
+#include "server/auth/turn.h"
 
 enum {
 	MECHANISM = 15, /* by its place in sasl_mechanisms[] */
@@ -78,6 +80,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	a.loop = ev_loop_new(EVFLAG_AUTO);
 	a.penalty = penalty_new();
 	a.recent = recent_new();
+	a.timestamps = timestamps_new(0);
+	a.turns = turns_new();
 	a.failures = failures_new();
 	userfile_init(&a.userfile, &a.rule, a.loop, NULL);
 	a.userfile.generation = 1;

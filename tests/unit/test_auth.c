@@ -1136,6 +1136,63 @@ test_giving_up_buys_no_guess(void **state)
 	assert_silent(rig.store_fd[1], 0);
 }
 
+/* Waits until one is found to be wrong, and for all that the ones before have cost;
+ * nobody else is looked at. */
+static void
+expect_one_guess(uint64_t begun, unsigned nth, uint64_t due)
+{
+	await_check();
+	assert_true(clock_ms() - begun + 50 >= due);
+	send_users(NULL);
+	assert_int_equal(count_logged("ev=login-failed"), nth);
+}
+
+/* Guesses on many connections at once: one is looked at, and the next when that has
+ * been paid for.  Who came from there lately goes on meanwhile. */
+static void
+test_a_burst_is_one_guess_at_a_time(void **state)
+{
+	uint64_t begun, due = 0;
+	char guess[16];
+
+	(void)state;
+	replace_users("anna:{PLAIN}secret\nsame:{PLAIN}secret\n");
+	send_users(rig.users);
+	succeeds(1, "anna", "secret");
+	begun = clock_ms();
+	for (uint64_t i = 10; i < 40; i++) {
+		snprintf(guess, sizeof(guess), "guess %d", (int)i);
+		pass(i, i & 1 ? "same" : "nobody", guess);
+	}
+	for (unsigned n = 1; n <= 3; n++) {
+		expect_one_guess(begun, n, due);
+		due += 500u << n;
+		succeeds(100 + n, "anna", "secret");
+	}
+}
+
+/* Those that wait for a thread when the first one fails lose their turn; one that
+ * is right holds up nobody, however long its store takes. */
+static void
+test_a_costly_burst(void **state)
+{
+	uint64_t begun = clock_ms();
+	int store;
+
+	(void)state;
+	replace_users("bob@b.org:" CHEAP "\n");
+	send_users(rig.users);
+	computed->hold = 1;
+	pass(1, "bob@b.org", "guess");
+	pass(2, "bob@b.org", "guess 2");
+	usleep(QUIET * 1000);
+	computed->hold = 0;
+	expect_one_guess(begun, 1, 0);
+	pass(3, "bob@b.org", "secret");
+	expect_one_guess(begun, 2, 950);
+	opened(3, &store);
+}
+
 /* A mail program behind an address from where others fail does not wait, if it
  * signed in from there lately; but only its own password is looked at for
  * that, and only until a wrong one comes. */
@@ -1868,6 +1925,33 @@ test_scram_waits_after_a_failure(void **state)
 	sasl(4, "SCRAM-SHA-256", first, strlen(first));
 	assert_silent(rig.pop3_fd[0], QUIET);
 	await_said(4, &sc.said);
+}
+
+/* Proofs that are sent at once are looked at one by one, too; and one who has been
+ * told the salt, and says nothing, keeps nobody waiting. */
+static void
+test_scram_burst(void **state)
+{
+	uint64_t begun;
+	struct scram sc[4];
+	int store;
+
+	(void)state;
+	write_kinds(1);
+	for (uint64_t sid = 0; sid < 4; sid++)
+		scram_begin_as(&sc[sid], sid, "scram", "wrong");
+	begun = clock_ms();
+	for (uint64_t sid = 1; sid < 4; sid++)
+		scram_finish(&sc[sid], sid);
+	expect_one_guess(begun, 1, 0);
+	expect_one_guess(begun, 2, 1000);
+	about(0, IPC_SIGN_IN_END, 1);
+	about(0, IPC_SIGN_IN_END, 2);
+	about(0, IPC_SIGN_IN_END, 3);
+	pass(4, "scram", "pencil");
+	opened(4, &store);
+	for (uint64_t sid = 0; sid < 4; sid++)
+		scram_free(&sc[sid]);
 }
 
 static void
@@ -2907,6 +2991,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_giving_up_buys_no_guess, set_up_penalties, tear_down),
 		cmocka_unit_test_setup_teardown(
+		    test_a_burst_is_one_guess_at_a_time, set_up_penalties,
+		    tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_a_costly_burst, set_up_penalties, tear_down),
+		cmocka_unit_test_setup_teardown(
 		    test_who_came_lately_does_not_wait, set_up_penalties,
 		    tear_down),
 		cmocka_unit_test_setup_teardown(
@@ -2947,6 +3036,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_scram_waits_after_a_failure, set_up_penalties,
 		    tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_scram_burst, set_up_penalties, tear_down),
 		TEST(test_served),
 		cmocka_unit_test_teardown(test_external, tear_down),
 		TEST(test_apop),

@@ -17,6 +17,7 @@
 #include "server/auth/served.h"
 #include "server/auth/stores.h"
 #include "server/auth/timestamps.h"
+#include "server/auth/turn.h"
 #include "server/auth/vcache.h"
 #include "server/auth/where.h"
 #include "server/ipc/control.h"
@@ -226,10 +227,12 @@ set_up(struct auth *a)
 	a->verified = vcache_new();
 	a->penalty = penalty_new();
 	a->recent = recent_new();
+	a->turns = turns_new();
 	a->timestamps = timestamps_new();
 	a->failures = failures_new();
 	if (a->loop == NULL || a->verified == NULL || a->penalty == NULL ||
-	    a->recent == NULL || a->timestamps == NULL || a->failures == NULL ||
+	    a->recent == NULL || a->turns == NULL || a->timestamps == NULL ||
+	    a->failures == NULL ||
 	    hashpool_new(&a->hashes, a->loop, a->conf.hash_threads,
 		a->conf.hash_queue, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);

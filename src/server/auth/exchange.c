@@ -10,6 +10,7 @@
 #include "server/auth/password.h"
 #include "server/auth/place.h"
 #include "server/auth/refuse.h"
+#include "server/auth/turn.h"
 
 static char *
 copy(struct slice s)
@@ -120,6 +121,7 @@ static void
 say(struct signin *s, const struct buf *out)
 {
 	s->state = SASL;
+	turn_end(s);
 	if (s->worker != NULL)
 		auth_worker_challenge(s->worker, s->sid,
 		    (struct slice){
@@ -187,6 +189,7 @@ decide_keys(struct signin *s)
 	if (keep_hash(s, u) && find_keys(s, u) == E_OK)
 		r = sasl_server_keys(s->sasl, &s->exchange->keys, &out);
 	s->decide = decide_late;
+	s->exchange->proves = r == SASL_MORE;
 	take(s, r, &out);
 	buf_free(&out);
 }
@@ -225,14 +228,11 @@ on_keys_made(struct hash_job *job)
 /* The keys of a readable password are made now.  Where anybody has such a one
  * this is done for every name, that the time tells nothing. */
 static void
-make_keys(struct signin *s, struct slice response)
+make_keys(struct signin *s)
 {
 	struct exchange *x = s->exchange;
 
-	x->makes_keys = false;
-	x->response_n = response.n;
-	if ((x->response = copy(response)) == NULL ||
-	    (s->password = calloc(1, PASSWORD_MAX + 1)) == NULL) {
+	if ((s->password = calloc(1, PASSWORD_MAX + 1)) == NULL) {
 		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
 		return;
 	}
@@ -245,6 +245,33 @@ make_keys(struct signin *s, struct slice response)
 		.done = on_keys_made,
 	};
 	signin_hash(s);
+}
+
+static void
+prove(struct signin *s)
+{
+	struct exchange *x = s->exchange;
+	struct slice in = { x->response, x->response_n };
+
+	if (x->makes_keys)
+		make_keys(s);
+	else
+		step_now(s, &in);
+}
+
+/* Others may have failed since the client was told of the keys, which is what it
+ * had its first turn for. */
+static void
+take_proof(struct signin *s, struct slice response)
+{
+	struct exchange *x = s->exchange;
+
+	x->proves = false;
+	x->response_n = response.n;
+	if ((x->response = copy(response)) == NULL)
+		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
+	else
+		turn_await(s, prove);
 }
 
 /* ---- CRAM-MD5 ---- */
@@ -410,8 +437,8 @@ exchange_step(struct signin *s, const struct slice *in)
 {
 	struct exchange *x = s->exchange;
 
-	if (in != NULL && x != NULL && x->makes_keys)
-		make_keys(s, *in);
+	if (in != NULL && x != NULL && x->proves)
+		take_proof(s, *in);
 	else
 		step_now(s, in);
 }

@@ -157,8 +157,9 @@ hash_done(struct pool_job *j)
 
 	TAILQ_REMOVE(&p->running, job, link);
 	p->n_running--;
-	begin_next(p);
+	/* Before: it may say that others are not to be begun. */
 	job->done(job);
+	begin_next(p);
 }
 
 enum err

@@ -7,6 +7,7 @@
 #include "server/auth/place.h"
 #include "server/auth/recent.h"
 #include "server/auth/refuse.h"
+#include "server/auth/turn.h"
 
 static void
 on_checked(struct userfile_wait *w, enum err e)
@@ -48,46 +49,10 @@ signin_look_again(struct signin *s)
 	look(s);
 }
 
-static void
-on_delayed(struct ev_loop *loop, ev_timer *t, int revents)
-{
-	look(t->data);
-}
-
-/* Is it a user who signed in from there lately, with this password?  Where none
- * is sent, one try is given them, as a failure makes them unknown again. */
-static bool
-is_recent(struct signin *s, uint64_t now)
-{
-	struct recent *r = s->auth->recent;
-
-	return s->password == NULL
-		   ? recent_has(r, s->who, now)
-		   : recent_confirms(r, s->who, signin_tried(s), now);
-}
-
-/* How long it waits until it is looked at: what failures of its address, and of
- * its user, have cost, and whoever made them did not wait for. */
-static uint32_t
-delay_due(struct signin *s)
-{
-	uint64_t now = clock_ms();
-	struct penalty_ms ms = penalty_due(s->auth->penalty, &s->suspect, now);
-
-	if (ms.address != 0 && is_recent(s, now))
-		ms.address = 0;
-	return signin_waits(s, ms, now);
-}
-
 void
 signin_look(struct signin *s)
 {
-	uint32_t ms;
-
-	if ((ms = delay_due(s)) != 0)
-		signin_wait(s, DELAYED, ms, on_delayed);
-	else
-		look(s);
+	turn_await(s, look);
 }
 
 static void
@@ -218,11 +183,20 @@ signin_hash(struct signin *s)
 	struct auth *a = s->auth;
 
 	s->state = HASHING;
+	s->then = signin_hash; /* if it loses its turn */
 	s->job.origin = s->suspect.address;
 	s->job.user = s->suspect.user;
 	s->job.known = recent_has(a->recent, s->who, clock_ms());
 	if (hashpool_add(a->hashes, &s->job) != E_OK)
 		signin_refuse_crowded(s);
+}
+
+/* It is wrong, unless the user has just been added. */
+static void
+doubt(struct signin *s)
+{
+	signin_check_users(s);
+	turn_failed(s);
 }
 
 void
@@ -233,7 +207,7 @@ signin_judge(struct signin *s, enum err e)
 	else if (e == E_NOMEM)
 		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
 	else if (!s->checked)
-		signin_check_users(s); /* the user may just have been added */
+		doubt(s);
 	else
 		signin_deny(s, s->why);
 }

@@ -29,8 +29,8 @@ const struct user *signin_find(struct signin *s);
  * the sign-in is over, as there is no room. */
 void signin_hash(struct signin *s);
 
-/* s->decide() is called when the failures of the address have been paid for and
- * the users are current as far as we can see. */
+/* s->decide() is called when it is s's turn (turn.h) and the users are current as
+ * far as we can see. */
 void signin_look(struct signin *s);
 
 /* What was found may be of users who are no more, as it took time: s->decide() is

@@ -223,6 +223,16 @@ penalty_load(struct penalty *p, const struct suspect *who, uint64_t now_ms)
 	return (struct penalty_ms){ charge(&p->address, e, true, now_ms), 0 };
 }
 
+bool
+penalty_has_failed(
+    const struct penalty *p, const struct suspect *who, uint64_t now_ms)
+{
+	const struct entry *e = entry_find(&p->address, who->address);
+
+	return e != NULL &&
+	       (now_ms - e->last_ms) / PENALTY_DECAY_MS < e->failures;
+}
+
 struct penalty_ms
 penalty_due(const struct penalty *p, const struct suspect *who, uint64_t now_ms)
 {

@@ -64,6 +64,10 @@ struct penalty_ms penalty_raise(struct penalty *p, const struct suspect *who,
 struct penalty_ms penalty_load(
     struct penalty *p, const struct suspect *who, uint64_t now_ms);
 
+/* Is a failure of the address not taken back yet? */
+bool penalty_has_failed(
+    const struct penalty *p, const struct suspect *who, uint64_t now_ms);
+
 /* How much is not paid yet; 0 for most. */
 struct penalty_ms penalty_due(
     const struct penalty *p, const struct suspect *who, uint64_t now_ms);

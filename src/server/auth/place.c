@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "server/auth/recent.h"
 #include "server/auth/refuse.h"
+#include "server/auth/turn.h"
 #include "server/users/account.h"
 
 /* Whose mail it is to be. */
@@ -141,6 +142,7 @@ signin_place(struct signin *s)
 	if ((u = find_target(s, u)) == NULL)
 		return;
 	recent_add(s->auth->recent, s->who, signin_tried(s), clock_ms());
+	turn_end(s);
 	signin_forget_secrets(s);
 	if (s->worker == NULL) {
 		signin_finish(s, 0);

@@ -31,6 +31,7 @@ struct failures;
 struct signin;
 struct store;
 struct store_wait;
+struct turns;
 
 LIST_HEAD(auth_worker_list, auth_worker);
 LIST_HEAD(store_list, store);
@@ -46,6 +47,7 @@ struct auth {
 	struct vcache *verified;
 	struct penalty *penalty;
 	struct recent *recent;
+	struct turns *turns;
 	struct timestamps *timestamps;
 	struct failures *failures;
 	struct auth_worker_list workers;

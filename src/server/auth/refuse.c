@@ -10,6 +10,7 @@
 #include "server/auth/failures.h"
 #include "server/auth/penalty.h"
 #include "server/auth/recent.h"
+#include "server/auth/turn.h"
 
 /* ---- life ---- */
 
@@ -73,6 +74,7 @@ signin_finish(struct signin *s, uint32_t store)
 	if (s->worker != NULL)
 		auth_worker_signed_in(s->worker, s->sid, store);
 	ev_timer_stop(s->auth->loop, &s->delay);
+	turn_end(s);
 	s->auth->n_signins--;
 	signin_forget_secrets(s);
 	free(s->timestamp);
@@ -130,17 +132,6 @@ answer(struct signin *s)
 	signin_finish(s, 0);
 }
 
-void
-signin_wait(struct signin *s, enum signin_state state, uint32_t ms,
-    void (*then)(struct ev_loop *loop, ev_timer *t, int revents))
-{
-	s->state = state;
-	ev_now_update(s->auth->loop);
-	ev_timer_init(&s->delay, then, ms / 1e3, 0);
-	s->delay.data = s;
-	ev_timer_start(s->auth->loop, &s->delay);
-}
-
 static void
 on_held(struct ev_loop *loop, ev_timer *t, int revents)
 {
@@ -151,6 +142,7 @@ on_held(struct ev_loop *loop, ev_timer *t, int revents)
 static void
 answer_after(struct signin *s, uint32_t ms)
 {
+	turn_end(s);
 	signin_forget_secrets(s);
 	if (ms == 0 || s->worker == NULL)
 		answer(s);
@@ -186,24 +178,6 @@ signin_refuse(struct signin *s, enum sign_in_code code, const char *why)
 	answer(s);
 }
 
-uint32_t
-signin_waits(const struct signin *s, struct penalty_ms ms, uint64_t now_ms)
-{
-	return penalty_wait(
-	    ms, ms.user != 0 && recent_came(s->auth->recent, s->who, now_ms));
-}
-
-struct slice
-signin_tried(const struct signin *s)
-{
-	if (s->tried.n != 0)
-		return s->tried;
-	return s->password != NULL
-		   ? (struct slice){ s->password, strlen(s->password) }
-		   : (struct slice){ (const char *)s->digest,
-			     sizeof(s->digest) };
-}
-
 void
 signin_deny(struct signin *s, const char *why)
 {
@@ -222,6 +196,7 @@ signin_deny(struct signin *s, const char *why)
 	if (a->conf.penalties)
 		ms = penalty_raise(
 		    a->penalty, &s->suspect, signin_tried(s), now);
+	turn_failed(s);
 	answer_after(s, signin_waits(s, ms, now));
 }
 

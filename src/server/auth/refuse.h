@@ -21,16 +21,6 @@ void signin_finish(struct signin *s, uint32_t store);
 /* Nobody waits for the answer any more.  A failure still counts. */
 void signin_abandon(struct signin *s);
 
-void signin_wait(struct signin *s, enum signin_state state, uint32_t ms,
-    void (*then)(struct ev_loop *loop, ev_timer *t, int revents));
-
-/* How long it waits, by who it is and where it comes from. */
-uint32_t signin_waits(
-    const struct signin *s, struct penalty_ms ms, uint64_t now_ms);
-
-/* What was tried: for who counts failures. */
-struct slice signin_tried(const struct signin *s);
-
 /* Each is the end, perhaps later.  why: a word for the log, static.  The
  * credentials are wrong; anything else. */
 void signin_deny(struct signin *s, const char *why);

@@ -2,9 +2,10 @@
  * signin_state.h - one sign-in, shared by its files.  Each uses those before
  * it:
  *
+ *	turn.c      when it is verified: delays, and who comes before
  *	refuse.c    its life; how it ends without success
  *	place.c     how it ends with success: a store is given the session
- *	look.c      when it is looked at: delays, whether the users are current
+ *	look.c      whether the users are current; what comes of a verdict
  *	password.c  a password, or APOP's digest
  *	exchange.c  mechanisms that do not send a password
  *	signin.c    how each begins
@@ -22,6 +23,8 @@
 
 struct sasl_server;
 
+TAILQ_HEAD(signin_list, signin);
+
 enum { BINDING_NAME = 32, BINDING_MAX = 64 };
 
 /* Of a mechanism that does not send a password: exchange.c. */
@@ -36,13 +39,17 @@ struct exchange {
 	/* SCRAM: what was said of the keys, and the rest of them if they need
 	 * not be made. */
 	struct sasl_keys keys;
-	bool makes_keys;  /* before the next message, which waits meanwhile */
+	bool proves;      /* the next message is to prove who it is */
+	bool makes_keys;  /* before that, which waits meanwhile */
 	bool is_readable; /* they are made of this user's password */
 	char *response;
 	size_t response_n;
 };
 
 enum signin_state { SASL, DELAYED, CHECKING, HASHING, PLACING, HELD };
+
+/* Among those of its address: see turn.c. */
+enum signin_turn { TURN_NONE, TURN_WAITS, TURN_HAS };
 
 struct signin {
 	struct auth *auth;
@@ -62,6 +69,10 @@ struct signin {
 	char name[NAME_MAX_OCTETS + 1]; /* as the client gave it, cut */
 	struct sasl_server *sasl;
 	struct exchange *exchange; /* of exchange.c */
+
+	TAILQ_ENTRY(signin) in_line;
+	enum signin_turn turn;
+	void (*then)(struct signin *s); /* when it has a turn */
 
 	/* What is to be verified: a password, or for APOP a timestamp and a
 	 * digest. */
