@@ -957,32 +957,41 @@ test_cache_ends(void **state)
 /* A file that changes without its times: a page that was written to is written
  * to again. */
 static void
-change_in_place(void)
+change_in_place(const char first[18], const char second[18])
 {
 	int fd = open(rig.users, O_RDWR | O_CLOEXEC);
 	char *p = mmap(NULL, 18, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	assert_true(p != MAP_FAILED);
-	memcpy(p, "anna:{PLAIN}first\n", 18);
+	memcpy(p, first, 18);
 	send_users(rig.users);
-	memcpy(p, "anna:{PLAIN}other\n", 18);
+	memcpy(p, second, 18);
 	munmap(p, 18);
 	close(fd);
+}
+
+/* Whose turn is it: is the parent asked about the users, or given a store a
+ * session? */
+static bool
+is_parent_asked(void)
+{
+	struct pollfd p[1 + STORES];
+
+	p[STORES] = (struct pollfd){ rig.ctl_fd, POLLIN, 0 };
+	for (int i = 0; i < STORES; i++)
+		p[i] = (struct pollfd){ rig.store_fd[i], POLLIN, 0 };
+	assert_int_equal(poll(p, 1 + STORES, SOON), 1);
+	return p[STORES].revents != 0;
 }
 
 /* Was the new password found out, or is the old one still right? */
 static bool
 is_found_out(uint64_t sid)
 {
-	struct pollfd p[1 + STORES];
 	int store;
 
-	p[STORES] = (struct pollfd){ rig.ctl_fd, POLLIN, 0 };
-	for (int i = 0; i < STORES; i++)
-		p[i] = (struct pollfd){ rig.store_fd[i], POLLIN, 0 };
 	pass(sid, "anna", "first");
-	assert_int_equal(poll(p, 1 + STORES, SOON), 1);
-	if (p[STORES].revents == 0) {
+	if (!is_parent_asked()) {
 		opened(sid, &store);
 		return false;
 	}
@@ -1000,7 +1009,7 @@ test_same_tick(void **state)
 	(void)state;
 	write_users(rig.users, "anna:{PLAIN}never\n");
 	for (uint64_t i = 0; i < 50; i++) {
-		change_in_place();
+		change_in_place("anna:{PLAIN}first\n", "anna:{PLAIN}other\n");
 		if (is_found_out(i))
 			return;
 	}
@@ -1959,6 +1968,27 @@ expect_served(const char *names)
 {
 	assert_silent(rig.pop3_fd[0], QUIET);
 	assert_string_equal(rig.served, names);
+}
+
+/* Also after a change that the times of the file do not tell of. */
+static void
+test_served_in_the_same_tick(void **state)
+{
+	bool told = true;
+	int store;
+
+	(void)state;
+	write_users(rig.users, "anna:{PLAIN}never\nbob@b.org:" CHEAP "\n");
+	for (uint64_t i = 0; told && i < 50; i++) {
+		change_in_place("anna:{PLAIN}first\n", "anna:{FOO}firstxx\n");
+		usleep(QUIET * 1000);
+		pass(i, "bob@b.org", "secret");
+		if ((told = is_parent_asked()))
+			answer_unchanged();
+		opened(i, &store);
+	}
+	assert_false(told);
+	expect_served("PLAIN LOGIN ");
 }
 
 /* What is announced is what somebody could use. */
@@ -3039,6 +3069,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_scram_burst, set_up_penalties, tear_down),
 		TEST(test_served),
+		TEST(test_served_in_the_same_tick),
 		cmocka_unit_test_teardown(test_external, tear_down),
 		TEST(test_apop),
 		cmocka_unit_test_setup_teardown(

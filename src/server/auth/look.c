@@ -7,6 +7,7 @@
 #include "server/auth/place.h"
 #include "server/auth/recent.h"
 #include "server/auth/refuse.h"
+#include "server/auth/served.h"
 #include "server/auth/turn.h"
 
 static void
@@ -36,7 +37,10 @@ signin_check_users(struct signin *s)
 static void
 look(struct signin *s)
 {
-	if (userfile_is_stale(&s->auth->userfile))
+	bool is_stale = userfile_is_stale(&s->auth->userfile);
+
+	served_follow(s->auth); /* that may have read them */
+	if (is_stale)
 		signin_check_users(s);
 	else
 		s->decide(s);

@@ -61,6 +61,7 @@ struct auth {
 	uint64_t rehash_again; /* clock_ms() from which on that is of use */
 	struct client_ca *client_ca; /* NULL: no certificate is believed */
 	char served[SERVED_MAX];     /* what the workers know; see served.h */
+	uint64_t served_generation;  /* of the users it is true of */
 };
 
 #endif

@@ -73,11 +73,19 @@ served_tell_all(struct auth *a)
 {
 	char now[SERVED_MAX];
 
+	a->served_generation = a->userfile.generation;
 	list(a, now);
 	if (strcmp(now, a->served) == 0)
 		return;
 	memcpy(a->served, now, sizeof(now));
 	tell_all(a);
+}
+
+void
+served_follow(struct auth *a)
+{
+	if (a->served_generation != a->userfile.generation)
+		served_tell_all(a);
 }
 
 void

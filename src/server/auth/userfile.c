@@ -12,6 +12,7 @@
 enum {
 	COMPLAINTS = 20, /* lines of log for one file */
 	TICK_MS = 20,
+	LONG_TICK_MS = 2000, /* where times are of whole seconds */
 };
 
 void
@@ -62,8 +63,10 @@ read_all(int fd, char *p, size_t n)
 static bool
 is_fresh(const struct stat *st)
 {
+	uint64_t tick_ms = st->st_ctim.tv_nsec != 0 ? TICK_MS : LONG_TICK_MS;
+
 	return (uint64_t)st->st_ctim.tv_sec * 1000 +
-		   (uint64_t)st->st_ctim.tv_nsec / 1000000 + TICK_MS >=
+		   (uint64_t)st->st_ctim.tv_nsec / 1000000 + tick_ms >=
 	       clock_unix_ms();
 }
 
