@@ -111,6 +111,33 @@ def test_read_only(site, login):
     assert login(site.server, "plain", PASSWORD).stat()[0] == 3
 
 
+@pytest.mark.parametrize("make", [True, False])
+def test_read_only_without_a_maildir(place, serve, connect, make):
+    """As for anybody else there is no mail yet; but nothing is made.  Where
+    Maildirs are not to be made, it may be one that is not mounted."""
+    box = place.path + "/new/Maildir"
+    file = place.path + "/users.new"
+    owner = place.owner or ("", "")
+    with open(file, "w", encoding="utf-8") as f:
+        f.write("look:{PLAIN}%s:%s:%s::::userdb_mail=maildir:%s "
+                "malote_read_only=yes\n" % (PASSWORD, *owner, box))
+    if place.owner:
+        os.chown(place.path, *place.owner)
+    server = serve([("unused", "x", place.maildir((), "others"))],
+                   "users = '%s'\ncreate_maildir = %s\n"
+                   % (file, "yes" if make else "no"))
+    session = connect(server.port)
+    session.ok("USER look")
+    said = session.command("PASS " + PASSWORD)
+    assert said.startswith(b"+OK" if make else b"-ERR [SYS/TEMP]")
+    if make:
+        assert session.stat() == (0, 0)
+        assert session.list() == {} and session.uidl() == {}
+        session.err("RETR 1")
+        assert session.quit().startswith(b"+OK")
+    assert not os.path.exists(place.path + "/new")
+
+
 def test_words_change(site, login, connect):
     """The line as it is now, also for a password that is known to be right."""
     login(site.server, "plain", PASSWORD).quit()

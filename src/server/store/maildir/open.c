@@ -207,6 +207,37 @@ open_scanned(struct hold_open *o, struct maildir_dirs *d, struct errbuf *eb)
 	return e;
 }
 
+/* What there is to see of a Maildir that somebody who changes nothing wants and that
+ * is not there: an empty one, in memory. */
+static enum err
+open_nothing(struct hold_open *o, struct errbuf *eb)
+{
+	static const struct index_time never;
+	struct maildir *m = maildir_new(o);
+	struct indexfile_writer f;
+	struct stat st;
+	enum err e;
+	int fd;
+
+	if (m == NULL)
+		return err_set(eb, E_NOMEM, "opening");
+	m->hold.kind = &maildir_kind;
+	o->hold = &m->hold;
+	e = indexfile_begin(&f, INDEXFILE_TEMPORARY, -1, NULL, 0, eb);
+	if (e == E_OK)
+		e = indexfile_end(
+		    &f, never, never, &fd, &m->end, &m->trailer, eb);
+	indexfile_clear(&f);
+	if (e != E_OK)
+		return e;
+	if (fstat(fd, &st) == 0) {
+		maildir_view_set(m, fd, &st);
+		return E_OK;
+	}
+	close(fd);
+	return err_sys(eb, E_IO, "index");
+}
+
 static enum err
 open_slow(struct hold_open *o, struct errbuf *eb)
 {
@@ -215,7 +246,9 @@ open_slow(struct hold_open *o, struct errbuf *eb)
 	enum err e;
 
 	e = maildir_enter(o->path, false, &d, eb);
-	if (e == E_NOENT && o->conf->create && !o->read_only &&
+	if (e == E_NOENT && o->conf->create && o->read_only)
+		return open_nothing(o, eb);
+	if (e == E_NOENT && o->conf->create &&
 	    (e = maildir_make(o->path, eb)) == E_OK) {
 		log_line(LOG_EVENT, "ev=maildir-made %s", o->tag);
 		e = maildir_enter(o->path, false, &d, eb);
@@ -277,11 +310,13 @@ maildir_view(struct hold *hold, bool now, int *fd_r, uint64_t *end_r)
 {
 	struct maildir *m = (struct maildir *)hold;
 	struct errbuf eb;
-	enum err e;
+	enum err e = E_OK;
 	int root;
 
-	if ((e = maildir_open_dir(AT_FDCWD, m->path, now, &root, &eb)) ==
-	    E_OK) {
+	if (m->index_fd >= 0)
+		*fd_r = m->index_fd;
+	else if ((e = maildir_open_dir(AT_FDCWD, m->path, now, &root, &eb)) ==
+		 E_OK) {
 		e = maildir_view_open(m, root, now, fd_r, &eb);
 		close(root);
 	}
