@@ -9,6 +9,8 @@
     the files that its section names.
   - The table of doc/security.md has each role of src/server/ipc/roles.h, with
     its user, its memory, and the system calls that it keeps.
+  - Each event of the server's log (ev=NAME in its sources) stands in the manual
+    LOG as *ev=NAME*, and each that stands there is one.
   - No line is longer than 100 columns, but for rows of tables.
 
 Each fault is one line that begins with ERROR.
@@ -20,6 +22,7 @@ import sys
 
 WALKS = ("doc/byte-to-disk.md",)
 SECURITY = "doc/security.md"
+LOG = "doc/man/maloted.8.scd"
 LONGEST = 100
 
 NAMED = re.compile(
@@ -117,6 +120,27 @@ def untrue(top):
                 SECURITY, name, said.get(name), are.get(name))
 
 
+def logged(top):
+    """The events that the sources name, and the words that may be names of some."""
+    events, words = set(), set()
+    for part in ("server", "base"):
+        for path in glob.glob(os.path.join(glob.escape(top), "src", part,
+                                           "**/*.c"), recursive=True):
+            text = read(top, path)
+            events |= set(re.findall(r"\bev=([a-z][a-z-]*)", text))
+            words |= set(re.findall(r'"([a-z][a-z-]*)"', text))
+    return events, words
+
+
+def untold(top):
+    events, words = logged(top)
+    said = set(re.findall(r"\*ev=([a-z][a-z-]*)\*", read(top, LOG)))
+    for name in sorted(events - said):
+        yield "%s does not say what *ev=%s* is" % (LOG, name)
+    for name in sorted(said - events - words):
+        yield "%s says what *ev=%s* is, which nobody logs" % (LOG, name)
+
+
 def too_long(top):
     for page in pages(top):
         for number, line in enumerate(read(top, page).splitlines(), 1):
@@ -125,7 +149,7 @@ def too_long(top):
                     page, number, len(line))
 
 
-RULES = (missing, misplaced, untrue, too_long)
+RULES = (missing, misplaced, untrue, untold, too_long)
 
 
 def faults(top):

@@ -46,6 +46,21 @@ def test_sound(faults):
     assert faults({}) == []
 
 
+def test_events(faults):
+    """Each stands in the manual, and nothing else does; a name that is put in
+    from a word of the source may."""
+    source = 'void\nf(void)\n{\n\tlog_line(1, "ev=made x=%s", x);\n' \
+        '\tsay("upgraded");\n}\n'
+    page = "# LOG\n\n*ev=made* _x_, *ev=upgraded*\n\tSomething.\n"
+    tree = {"src/server/x/f.c": source, "doc/man/maloted.8.scd": page}
+    assert faults(tree) == []
+    tree["src/server/x/g.c"] = '\tlog_line(1, "ev=made-up");\n'
+    only(faults(tree), "ev=made-up", "does not say")
+    tree["src/server/x/g.c"] = ""
+    tree["doc/man/maloted.8.scd"] = page + "\n*ev=gone*\n\tOnce.\n"
+    only(faults(tree), "ev=gone", "nobody")
+
+
 def test_moved(faults):
     """A namesake elsewhere does not count; what only calls it, neither."""
     only(faults({"src/a.c": "int\nclose_it(int x)\n{\n\topen_it();\n}\n",
