@@ -548,6 +548,85 @@ def test_all_places_taken(server):
             s.close()
 
 
+class dialing_as:
+    """Within it, who connects is that user, of the group."""
+
+    def __init__(self, uid):
+        self.uid = uid
+
+    def __enter__(self):
+        os.setegid(GROUP)
+        os.seteuid(self.uid)
+
+    def __exit__(self, *_):
+        os.seteuid(0)
+        os.setegid(0)
+
+
+@pytest.fixture
+def crowd(serve, box):
+    """crowd(uid, n, commands): connections of that user to a server of whose
+    places each is taken, and that it keeps by an answer that it does not read."""
+    held = []
+    server = serve(box, 'control_group = "%d"\n' % GROUP)
+    os.chmod(os.path.dirname(server.control), 0o755)
+
+    def dial(uid, n, ask=True):
+        with dialing_as(uid):
+            mine = [control.dial(server.control) for _ in range(n)]
+        held.extend(mine)
+        for s in mine:
+            if ask:
+                s.send(control.message(control.STATUS))
+                control.receive(s, control.DONE)
+        return mine
+    dial.server = server
+    yield dial
+    for s in held:
+        s.close()
+
+
+def ended(connections):
+    """How many were sent away; one that was is, before another is let in."""
+    number = 0
+    for s in connections:
+        s.setblocking(False)
+        try:
+            number += control.is_over(s)
+        except BlockingIOError:
+            pass
+    return number
+
+
+@as_root
+def test_root_gets_in(crowd):
+    """Whatever the members of the group hold: the one with most goes."""
+    few, many = crowd(STRANGER, 6), crowd(STRANGER + 1, 10)
+    for n in range(1, 4):
+        assert crowd(0, 1)
+        assert ended(many) == n and ended(few) == 0
+    assert status(crowd.server)["running"]
+
+
+@as_root
+def test_fair_shares(crowd):
+    """A member has no place of another who has no more than one more, and none
+    of root's; what has said nothing yet goes first."""
+    root, many = crowd(0, 3), crowd(STRANGER, 13)
+    few = crowd(STRANGER + 1, 6)
+    assert ended(many) == 6 and ended(few) == 0
+    late, = crowd(STRANGER + 1, 1, ask=False)
+    assert control.is_over(late)
+    fds = "/proc/%d/fd" % crowd.server.pid
+    before = len(os.listdir(fds))
+    few.pop().close()
+    wait_until(lambda: len(os.listdir(fds)) < before)
+    silent = crowd(STRANGER, 1, ask=False)
+    few += crowd(STRANGER + 1, 1)
+    assert ended(silent) == 1
+    assert ended(many) == 6 and ended(few) == 0 and ended(root) == 0
+
+
 def test_flood(server, login):
     """1000 connections that say nothing: what is asked meanwhile is answered,
     mail is served, and no more than a few descriptors are held."""

@@ -45,20 +45,88 @@ set_deadline(struct control_client *k, double seconds)
 	ev_timer_start(k->parent->loop, &k->deadline);
 }
 
+/* Root, or who has started us. */
+static bool
+is_root(const struct parent *p, uint32_t uid)
+{
+	return uid == 0 || uid == p->env.uid;
+}
+
+static unsigned
+places_of(const struct parent *p, uint32_t uid)
+{
+	const struct control_client *k;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (k, &p->clients, link)
+		n += k->uid == uid;
+	return n;
+}
+
+/* Of the users other than root, the one with most clients; *n_r of them. */
+static uint32_t
+busiest(const struct parent *p, unsigned *n_r)
+{
+	const struct control_client *k;
+	uint32_t uid = 0;
+
+	*n_r = 0;
+	TAILQ_FOREACH (k, &p->clients, link) {
+		unsigned n = is_root(p, k->uid) ? 0 : places_of(p, k->uid);
+
+		if (n > *n_r) {
+			*n_r = n;
+			uid = k->uid;
+		}
+	}
+	return uid;
+}
+
+/* The oldest, of those that have said nothing if there is one; NULL: `silent`
+ * says that only those count, and there is none. */
+static struct control_client *
+oldest_of(const struct parent *p, uint32_t uid, bool silent)
+{
+	struct control_client *k, *first = NULL;
+
+	TAILQ_FOREACH (k, &p->clients, link) {
+		if (k->uid == uid && !k->asked)
+			return k;
+		if (k->uid == uid && first == NULL && !silent)
+			first = k;
+	}
+	return first;
+}
+
+/* Who goes for a newcomer of that user; NULL: nobody does.  Root takes a place
+ * of the user who has most, and another one only what makes their shares more
+ * equal, so nobody holds all places against others. */
+static struct control_client *
+who_goes(const struct parent *p, uint32_t uid)
+{
+	unsigned most, own = places_of(p, uid);
+	uint32_t other = busiest(p, &most);
+	struct control_client *k = NULL;
+
+	if (is_root(p, uid) && most != 0)
+		return oldest_of(p, other, false);
+	if (!is_root(p, uid) && most > own)
+		k = oldest_of(p, other, most == own + 1);
+	return k != NULL ? k : oldest_of(p, uid, true);
+}
+
 /* False: all have said a command, and are being answered. */
 static bool
-make_room(struct parent *p)
+make_room(struct parent *p, uint32_t uid)
 {
 	struct control_client *k;
 
 	if (p->n_clients < CLIENTS_MAX)
 		return true;
-	TAILQ_FOREACH (k, &p->clients, link)
-		if (!k->asked) {
-			control_client_free(k);
-			return true;
-		}
-	return false;
+	if ((k = who_goes(p, uid)) == NULL)
+		return false;
+	control_client_free(k);
+	return true;
 }
 
 void
@@ -67,7 +135,7 @@ control_client_new(struct parent *p, int fd, const struct ipc_rules *rules,
 {
 	struct control_client *k = NULL;
 
-	if (!make_room(p) || (k = calloc(1, sizeof(*k))) == NULL) {
+	if (!make_room(p, uid) || (k = calloc(1, sizeof(*k))) == NULL) {
 		close(fd);
 		return;
 	}
@@ -104,7 +172,7 @@ control_begin(struct control_client *k, struct ipc_in *in,
 bool
 control_is_root(struct control_client *k)
 {
-	if (k->uid == 0 || k->uid == k->parent->env.uid)
+	if (is_root(k->parent, k->uid))
 		return true;
 	control_done(k, CONTROL_DENIED, "only root may ask that");
 	return false;

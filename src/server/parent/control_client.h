@@ -4,7 +4,7 @@
  *
  * A client says one thing and is told something; it has few seconds for the
  * first and a bounded time for all, whether it reads or not.  When there are
- * many, the one that has been silent for longest goes.
+ * many, one goes for each that comes: of the user who has most, and root last.
  */
 #ifndef SERVER_PARENT_CONTROL_CLIENT_H
 #define SERVER_PARENT_CONTROL_CLIENT_H
