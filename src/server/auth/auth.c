@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "server/auth/asked.h"
 #include "server/auth/auth_messages.h"
@@ -228,7 +229,7 @@ set_up(struct auth *a)
 	a->penalty = penalty_new();
 	a->recent = recent_new();
 	a->turns = turns_new();
-	a->timestamps = timestamps_new();
+	a->timestamps = timestamps_new(clock_ms());
 	a->failures = failures_new();
 	if (a->loop == NULL || a->verified == NULL || a->penalty == NULL ||
 	    a->recent == NULL || a->turns == NULL || a->timestamps == NULL ||

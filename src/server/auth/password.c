@@ -134,13 +134,13 @@ verify_apop(struct signin *s, const struct user *u)
 			 : scheme_verify_apop(u->hash, s->timestamp, s->digest);
 
 	/* Later, with the timestamp of another greeting, it can be right. */
-	if (e == E_OK &&
-	    !timestamps_use(a->timestamps, s->timestamp, s->digest)) {
+	if (e == E_OK && !timestamps_use(a->timestamps, clock_ms(),
+			     s->timestamp, s->digest)) {
 		signin_refuse(s, SIGN_IN_TEMPORARY, "timestamp");
 		return;
 	}
 	signin_judge(s, e);
-	if (timestamps_is_due(a->timestamps))
+	if (timestamps_is_due(a->timestamps, clock_ms()))
 		served_turn(a);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "sasl/sasl.h"
 #include "server/auth/auth_worker.h"
 #include "server/auth/timestamps.h"
@@ -91,6 +92,7 @@ served_follow(struct auth *a)
 void
 served_turn(struct auth *a)
 {
-	timestamps_turn(a->timestamps);
+	timestamps_turn(a->timestamps, clock_ms());
+	ev_timer_again(a->loop, &a->turn); /* from now on */
 	tell_all(a);
 }

@@ -11,10 +11,11 @@ enum {
 	DUE = SLOTS / 4,
 	FULL = SLOTS / 2, /* those who were greeted before it was due come */
 	HALF = 16,        /* digits */
+	LIFE_MS = TIMESTAMPS_LIFE * 1000,
 };
 
 struct period {
-	uint64_t half;
+	uint64_t half, since;
 	unsigned n;
 	uint64_t used[SLOTS]; /* digests, each where it or its like would be; 0:
 	                       * none */
@@ -26,13 +27,13 @@ struct timestamps {
 };
 
 struct timestamps *
-timestamps_new(void)
+timestamps_new(uint64_t now)
 {
 	struct timestamps *t = calloc(1, sizeof(*t));
 
 	if (t != NULL) {
-		timestamps_turn(t);
-		timestamps_turn(t);
+		timestamps_turn(t, now);
+		timestamps_turn(t, now);
 	}
 	return t;
 }
@@ -50,18 +51,21 @@ timestamps_half(const struct timestamps *t)
 }
 
 void
-timestamps_turn(struct timestamps *t)
+timestamps_turn(struct timestamps *t, uint64_t now)
 {
 	struct period *p = &t->period[t->now ^= 1];
 
 	memset(p, 0, sizeof(*p));
+	p->since = now;
 	randombytes_buf(&p->half, sizeof(p->half));
 }
 
 bool
-timestamps_is_due(const struct timestamps *t)
+timestamps_is_due(const struct timestamps *t, uint64_t now)
 {
-	return t->period[t->now].n >= DUE;
+	const struct period *p = &t->period[t->now];
+
+	return p->n >= DUE || now - p->since >= LIFE_MS;
 }
 
 /* False: it is there already, or there is no room. */
@@ -84,15 +88,18 @@ add(struct period *p, const uint8_t digest[APOP_DIGEST])
 }
 
 bool
-timestamps_use(struct timestamps *t, const char *timestamp,
+timestamps_use(struct timestamps *t, uint64_t now, const char *timestamp,
     const uint8_t digest[APOP_DIGEST])
 {
 	char half[HALF + 2];
 
 	for (unsigned i = 0; i < 2; i++) {
-		snprintf(half, sizeof(half), "<%016" PRIx64, t->period[i].half);
+		struct period *p = &t->period[i];
+
+		snprintf(half, sizeof(half), "<%016" PRIx64, p->half);
 		if (strncmp(timestamp, half, HALF + 1) == 0)
-			return add(&t->period[i], digest);
+			return now - p->since < 2 * (uint64_t)LIFE_MS &&
+			       add(p, digest);
 	}
 	return false;
 }

@@ -15,12 +15,14 @@
 
 #include "server/users/scheme.h"
 
-/* Seconds until the half is changed; the one before it is good for as long. */
+/* Seconds until the half is to be changed.  It is good for twice as long, for
+ * those who were greeted with it late, unless two are put in its place. */
 enum { TIMESTAMPS_LIFE = 3600 };
 
 struct timestamps;
 
-struct timestamps *timestamps_new(void); /* NULL: memory */
+/* now: clock_ms(), here and below.  NULL: memory. */
+struct timestamps *timestamps_new(uint64_t now);
 void timestamps_free(struct timestamps *t);
 
 /* The first half of a timestamp, as it is now. */
@@ -28,12 +30,12 @@ uint64_t timestamps_half(const struct timestamps *t);
 
 /* Puts a new half in its place.  It is due after TIMESTAMPS_LIFE, or when so
  * many digests are remembered. */
-void timestamps_turn(struct timestamps *t);
-bool timestamps_is_due(const struct timestamps *t);
+void timestamps_turn(struct timestamps *t, uint64_t now);
+bool timestamps_is_due(const struct timestamps *t, uint64_t now);
 
 /* For a digest that is right.  False: the half is not ours, or too old; or the
  * digest was used before. */
-bool timestamps_use(struct timestamps *t, const char *timestamp,
+bool timestamps_use(struct timestamps *t, uint64_t now, const char *timestamp,
     const uint8_t digest[APOP_DIGEST]);
 
 #endif
