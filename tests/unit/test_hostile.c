@@ -746,15 +746,14 @@ worker_is_unchanged(void)
 }
 
 static void
-test_worker(void **state)
+start_worker(struct sockaddr_in *at, struct worker_conf *conf)
 {
-	struct sockaddr_in at;
-	struct worker_conf conf = {
+	*conf = (struct worker_conf){
 		.role = { .n = 1,
 		    .uid = geteuid(),
 		    .gid = getegid(),
 		    .memory = 1024 },
-		.listener = { { .fd = listening(&at),
+		.listener = { { .fd = listening(at),
 		    .plain_passwords = true } },
 		.n_listeners = 1,
 		.host = "h.example",
@@ -766,14 +765,81 @@ test_worker(void **state)
 		.bad_max = 10,
 		.failures_max = 3,
 	};
+
+	assert_int_equal(addrcount_create(1, conf->counts_fd, NULL), E_OK);
+	start(worker_main, &worker_conf_fields, conf);
+	rig.at = *at;
+}
+
+static void
+finish_worker(const struct worker_conf *conf)
+{
+	finish();
+	close(conf->listener[0].fd);
+	close(conf->counts_fd[0]);
+	close(conf->counts_fd[1]);
+}
+
+/* As many messages as the store was asked for, or it is no answer. */
+static void
+test_fetched_count(void **state)
+{
+	static const int odd[] = { -1, 1, 254 };
+	struct sockaddr_in at;
+	struct worker_conf conf;
+	struct {
+		uint64_t sid;
+		uint8_t n;
+	} __attribute__((packed)) asked;
+	uint64_t sid[2];
+
+	start_worker(&at, &conf);
+	rig.auth = attach(ROLE_AUTH, HONEST);
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct message *m;
+		int store = attach(ROLE_STORE, BROKEN);
+		int fd = client(&at, rig.auth, sid);
+		unsigned n, accused = rig.accused;
+
+		say_opened(store, sid);
+		expect_line(fd, "+OK");
+		write_line(fd, "RETR 1\r\n");
+		hear(store, IPC_FETCH, &asked, sizeof(asked));
+		assert_in_range(asked.n, 2, 3);
+		n = (uint8_t)(asked.n + odd[i]);
+		m = message(IPC_FETCHED);
+		put_u(m, 8, asked.sid);
+		put_u(m, 1, n);
+		for (unsigned k = 0; k < n; k++) {
+			put_u(m, 4, 1 + k % 3);
+			put_u(m, 2, FETCH_GONE); /* not made, either */
+			put_u(m, 8, 0);
+			put_u(m, 8, 0);
+			put_u(m, 8, 0);
+		}
+		assert_true(say(store, m));
+		await(store);
+		assert_int_equal(recv(store, m, 1, 0), 0);
+		assert_turns();
+		assert_int_equal(rig.accused, accused + 1);
+		close(store);
+		close(fd);
+	}
+	finish_worker(&conf);
+	close(rig.auth);
+}
+
+static void
+test_worker(void **state)
+{
+	struct sockaddr_in at;
+	struct worker_conf conf;
 	uint64_t one[2], two[2];
 	int waits;
 
-	assert_int_equal(addrcount_create(1, conf.counts_fd, NULL), E_OK);
-	start(worker_main, &worker_conf_fields, &conf);
+	start_worker(&at, &conf);
 	rig.store = attach(ROLE_STORE, HONEST);
 	rig.auth = attach(ROLE_AUTH, HONEST);
-	rig.at = at;
 	rig.client = client(&at, rig.auth, one);
 	say_opened(rig.store, one);
 	expect_line(rig.client, "+OK");
@@ -787,12 +853,9 @@ test_worker(void **state)
 	close(rig.client);
 	close(waits);
 	close(rig.other);
-	finish();
+	finish_worker(&conf);
 	close(rig.auth);
 	close(rig.store);
-	close(conf.listener[0].fd);
-	close(conf.counts_fd[0]);
-	close(conf.counts_fd[1]);
 }
 
 /* ---- all messages ---- */
@@ -853,6 +916,7 @@ main(void)
 		cmocka_unit_test(test_auth),
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_worker),
+		cmocka_unit_test(test_fetched_count),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
