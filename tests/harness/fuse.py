@@ -12,7 +12,8 @@ import threading
 import drop
 
 libc = ctypes.CDLL(None, use_errno=True)
-LOOKUP, FORGET, GETATTR, OPEN, READ, STATFS, RELEASE = 1, 2, 3, 14, 15, 17, 18
+LOOKUP, FORGET, GETATTR, OPEN, READ, WRITE = 1, 2, 3, 14, 15, 16
+STATFS, RELEASE, MKNOD, CREATE = 17, 18, 8, 35
 FLUSH, INIT, OPENDIR, READDIR, RELEASEDIR, BATCH_FORGET = 25, 26, 27, 28, 29, 42
 HEADER = struct.Struct("=IIQQIIII")
 MNT_DETACH = 2
@@ -84,10 +85,14 @@ class Fuse:
 
 class Mail(Fuse):
     """The messages of one folder, mounted by root for all; they are `owner`'s.
-    close() of a file waits while the user of who calls it is among `holding`."""
+    What is among `holds`, close() of a file, waits while the user of who calls
+    it is among `holding`."""
     more = ",allow_other"
+    lives = 3600  # seconds for which the kernel may believe attributes
+    folders = {}  # of a Maildir: node by name
 
     def __init__(self, path, messages, owner):
+        self.holds = {FLUSH}
         self.owner = owner
         self.mail = dict(enumerate(messages, 2))  # by node
         self.holding, self.held = set(), []
@@ -95,7 +100,10 @@ class Mail(Fuse):
         super().__init__(path, 0, 0)
 
     def node_attributes(self, node):
-        size, kind = 0, 0o40700
+        size, kind = 0, self.kind | (
+            0o700 if stat.S_ISDIR(self.kind) else 0o600)
+        if node in self.folders.values():
+            kind = 0o40700
         if node in self.mail:
             size, kind = len(self.mail[node].stored), 0o100600
         times = [drop.EPOCH] * 3
@@ -103,11 +111,12 @@ class Mail(Fuse):
                            kind, 1, *self.owner, 0, 4096, 0)
 
     def find(self, name):
-        for node, message in self.mail.items():
-            if message.name.encode() == name:
-                return struct.pack("=QQQQII", node, 0, 3600, 3600, 0, 0) + \
-                    self.node_attributes(node)
-        raise FileNotFoundError
+        nodes = {m.name.encode(): node for node, m in self.mail.items()}
+        nodes.update(self.folders)
+        if name not in nodes:
+            raise FileNotFoundError
+        return struct.pack("=QQQQII", nodes[name], 0, 3600, self.lives, 0,
+                           0) + self.node_attributes(nodes[name])
 
     def names(self):
         out = b""
@@ -121,14 +130,19 @@ class Mail(Fuse):
         if opcode == LOOKUP:
             return self.find(body.rstrip(b"\0"))
         if opcode == GETATTR:
-            return struct.pack("=QII", 3600, 0, 0) + self.node_attributes(node)
+            return struct.pack("=QII", self.lives, 0, 0) + \
+                self.node_attributes(node)
         if opcode in (OPEN, OPENDIR):
             return struct.pack("=QII", node, 0, 0)
         if opcode in (READ, READDIR):
             _, offset, size = struct.unpack_from("=QQI", body)
+            if opcode == READ and node not in self.mail:
+                return b""
             if opcode == READ:
                 return self.mail[node].stored[offset:offset + size]
             return self.names() if offset == 0 else b""
+        if opcode == WRITE:
+            return body[16:20] + bytes(4)
         if opcode in (FLUSH, RELEASE, RELEASEDIR):
             return b""
         return self.answer(opcode)
@@ -150,21 +164,35 @@ class Mail(Fuse):
             _, opcode, unique, node, uid, *_ = HEADER.unpack_from(request)
             if opcode in (FORGET, BATCH_FORGET):
                 continue
-            if opcode == FLUSH and uid in self.holding:
-                self.held.append(unique)
-                continue
-            try:
-                said = self.said(opcode, node, request[HEADER.size:])
-                error = 0 if said is not None else -errno.ENOSYS
-            except FileNotFoundError:
-                said, error = b"", -errno.ENOENT
-            self.write(unique, error, said or b"")
+            rest = unique, opcode, node, request[HEADER.size:]
+            if opcode in self.holds and uid in self.holding:
+                self.held.append(rest)
+            else:
+                self.reply(*rest)
+
+    def reply(self, unique, opcode, node, body):
+        try:
+            said = self.said(opcode, node, body)
+            error = 0 if said is not None else -errno.ENOSYS
+            if opcode in (MKNOD, CREATE):
+                error = -errno.EROFS
+        except FileNotFoundError:
+            said, error = b"", -errno.ENOENT
+        self.write(unique, error, said or b"")
 
     def let_go(self):
         self.holding = set()
         while self.held:
-            self.write(self.held.pop(), 0, b"")
+            self.reply(*self.held.pop())
 
     def stop(self):
         self.let_go()
         super().stop()
+
+
+class Maildir(Mail):
+    """A whole one, without messages, to which nothing can be written."""
+    folders = {b"new": 1001, b"cur": 1002, b"tmp": 1003}
+
+    def __init__(self, path, owner):
+        super().__init__(path, [], owner)

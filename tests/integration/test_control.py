@@ -602,10 +602,14 @@ def ended(connections):
 def test_root_gets_in(crowd):
     """Whatever the members of the group hold: the one with most goes."""
     few, many = crowd(STRANGER, 6), crowd(STRANGER + 1, 10)
+    root = []
     for n in range(1, 4):
-        assert crowd(0, 1)
+        root += crowd(0, 1)
         assert ended(many) == n and ended(few) == 0
     assert status(crowd.server)["running"]
+    root += crowd(0, 5)
+    crowd(STRANGER + 2, 1)
+    assert ended(root) == 0
 
 
 @as_root

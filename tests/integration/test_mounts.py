@@ -110,6 +110,88 @@ def test_close_that_waits(place, slow, login):
     login(server).quit()
 
 
+@pytest.mark.parametrize("what", ["folder", "message"])
+def test_open_that_waits(place, slow, login, what):
+    """Nor does what is asked of the file system before that."""
+    server, box = slow(3)
+    session, other = login(server), login(server, "other")
+    box.holds = {fuse.OPENDIR if what == "folder" else fuse.OPEN}
+    box.holding = {place.owner[0]}
+    session.send("RETR 2\r\n")
+    wait_until(lambda: box.held)
+    assert len(other.retr(1)) > 0
+    other.quit()
+    login(server, "other").quit()
+    box.let_go()
+    assert session.line().startswith(b"+OK")
+    assert session.data()
+    session.quit()
+
+
+def test_maildrop_that_waits(place, serve, mount, login, connect):
+    """All of it is there; its attributes are asked for each time."""
+    mine, other = place.maildir(), place.maildir(drop.make(2, 4), name="other")
+    server = serve([("user", "secret", mine), ("other", "secret", other)],
+                   "workers = 1\nsessions = \"shared\"\n")
+    box = mount(mine, place.owner, kind=fuse.Maildir)
+    box.lives = 0
+    login(server).quit()
+    box.holds, box.holding = {fuse.GETATTR, fuse.OPENDIR}, {place.owner[0]}
+    session = connect(server.port)
+    session.send("USER user\r\nPASS secret\r\n")
+    wait_until(lambda: box.held)
+    assert login(server, "other").stat()[0] == 4
+    box.let_go()
+    for _ in range(2):
+        assert session.line().startswith(b"+OK")
+    session.quit()
+
+
+def test_attributes_that_wait(place, slow, login, connect):
+    """A sign-in asks for them, as the kernel does not believe them for long."""
+    server, box = slow(3)
+    box.lives = 0
+    login(server).quit()
+    other = login(server, "other")
+    box.holds, box.holding = {fuse.GETATTR, fuse.LOOKUP}, {place.owner[0]}
+    session = connect(server.port)
+    session.send("USER user\r\nPASS secret\r\n")
+    wait_until(lambda: box.held)
+    assert len(other.retr(1)) > 0
+    other.quit()
+    login(server, "other").quit()
+    box.let_go()
+    for _ in range(2):
+        assert session.line().startswith(b"+OK")
+    session.quit()
+
+
+@pytest.mark.parametrize("asked", ["OPEN", "FLUSH"])
+def test_lock_that_waits(place, serve, mount, login, connect, asked):
+    """A file that a session has from its beginning to its end: it is opened, and
+    let go of, where nobody else waits."""
+    mine = place.maildir(drop.make(1, 3))
+    other = place.maildir(drop.make(2, 4), name="other")
+    server = serve([("user", "secret", mine), ("other", "secret", other)],
+                   "workers = 1\n")
+    login(server).quit()
+    login(server).quit()
+    lock = mount(mine + "/malote.lock", [], place.owner, kind=fuse.Mail)
+    if asked == "FLUSH":
+        session = login(server)
+    lock.holds, lock.holding = {getattr(fuse, asked)}, {place.owner[0]}
+    if asked == "FLUSH":
+        session.quit()
+    session = connect(server.port)
+    session.send("USER user\r\nPASS secret\r\n")
+    wait_until(lambda: lock.held)
+    assert login(server, "other").stat()[0] == 4
+    lock.let_go()
+    for _ in range(2):
+        assert session.line().startswith(b"+OK")
+    session.quit()
+
+
 @pytest.mark.parametrize("role", ["worker", "store"])
 def test_close_that_waits_for_ever(place, slow, login, role):
     """There is an end to what is kept so: then messages cannot be had, and

@@ -1,12 +1,15 @@
 /* Whose file systems are believed. */
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -43,16 +46,16 @@ only_roots_fuse(void **state)
 	int fd = list_of(mounts, strlen(mounts));
 
 	(void)state;
-	assert_true(mounts_list_believes(fd, makedev(0, 20)));
-	assert_true(mounts_list_believes(fd, makedev(8, 1)));
-	assert_true(mounts_list_believes(fd, makedev(0, 50)));
-	assert_false(mounts_list_believes(fd, makedev(0, 51)));
-	assert_false(mounts_list_believes(fd, makedev(0, 52)));
-	assert_true(mounts_list_believes(fd, makedev(8, 17)));
-	assert_false(mounts_list_believes(fd, makedev(0, 54)));
-	assert_true(mounts_list_believes(fd, makedev(0, 55)));
+	assert_int_equal(mounts_list_kind(fd, makedev(0, 20)), MOUNT_ASKS);
+	assert_int_equal(mounts_list_kind(fd, makedev(8, 1)), MOUNT_LOCAL);
+	assert_int_equal(mounts_list_kind(fd, makedev(0, 50)), MOUNT_ASKS);
+	assert_int_equal(mounts_list_kind(fd, makedev(0, 51)), MOUNT_FOREIGN);
+	assert_int_equal(mounts_list_kind(fd, makedev(0, 52)), MOUNT_FOREIGN);
+	assert_int_equal(mounts_list_kind(fd, makedev(8, 17)), MOUNT_ASKS);
+	assert_int_equal(mounts_list_kind(fd, makedev(0, 54)), MOUNT_FOREIGN);
+	assert_int_equal(mounts_list_kind(fd, makedev(0, 55)), MOUNT_LOCAL);
 	/* A subvolume has a number that stands nowhere. */
-	assert_true(mounts_list_believes(fd, makedev(0, 99)));
+	assert_int_equal(mounts_list_kind(fd, makedev(0, 99)), MOUNT_LOCAL);
 	close(fd);
 }
 
@@ -74,8 +77,8 @@ long_lists(void **state)
 	n += (size_t)snprintf(text + n, sizeof(text) - n,
 	    "9 1 0:7 / /f rw - fuse f rw,user_id=1\n");
 	fd = list_of(text, n);
-	assert_false(mounts_list_believes(fd, makedev(0, 7)));
-	assert_true(mounts_list_believes(fd, makedev(7, 3)));
+	assert_int_equal(mounts_list_kind(fd, makedev(0, 7)), MOUNT_FOREIGN);
+	assert_int_equal(mounts_list_kind(fd, makedev(7, 3)), MOUNT_LOCAL);
 	close(fd);
 }
 
@@ -91,6 +94,44 @@ where_we_are(void **state)
 	assert_true(mounts_believe(st.st_dev));
 }
 
+/* The number of a device that is none, once it is mounted there. */
+static dev_t
+mount_upon(const char *path, const char *type)
+{
+	struct stat st;
+
+	assert_int_equal(mount(type, path, type, 0, NULL), 0);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_dev;
+}
+
+/* One is unmounted, and another that is not like it has its number then. */
+static void
+another_of_the_same_number(void **state)
+{
+	char path[] = "/tmp/malote-test-XXXXXX";
+	dev_t was = 0, is = 1;
+
+	(void)state;
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
+		skip();
+	assert_int_equal(mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_true(mounts_open());
+	assert_non_null(mkdtemp(path));
+	/* Others mount and unmount at the same time, perhaps. */
+	while (was != is) {
+		was = mount_upon(path, "tmpfs");
+		mounts_look();
+		assert_true(mounts_is_local(was));
+		assert_int_equal(umount(path), 0);
+		is = mount_upon(path, "devpts");
+		mounts_look();
+		assert_false(mounts_is_local(is));
+		assert_int_equal(umount(path), 0);
+	}
+	assert_int_equal(rmdir(path), 0);
+}
+
 int
 main(void)
 {
@@ -98,6 +139,7 @@ main(void)
 		cmocka_unit_test(only_roots_fuse),
 		cmocka_unit_test(long_lists),
 		cmocka_unit_test(where_we_are),
+		cmocka_unit_test(another_of_the_same_number),
 	};
 
 	alarm(60);

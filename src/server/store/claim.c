@@ -179,11 +179,52 @@ refuse_in_use(struct claim *c, const struct claim *holder, const char *why)
 	claim_free(c);
 }
 
+/* What is let go of where nobody waits for it.  The next session of the maildrop
+ * comes behind it in the line. */
+struct closing {
+	struct job job; /* first */
+	struct hold *hold;
+	struct maildrop *maildrop;
+};
+
+static void
+run_close(struct job *j)
+{
+	struct hold *h = ((struct closing *)j)->hold;
+
+	h->kind->close(h);
+}
+
+static void
+done_close(struct job *j)
+{
+	struct maildrop *md = ((struct closing *)j)->maildrop;
+
+	free(j);
+	maildrop_put(md);
+}
+
+static void
+close_hold(struct claim *c)
+{
+	struct closing *k = c->hold->waits ? calloc(1, sizeof(*k)) : NULL;
+
+	if (k == NULL) {
+		c->hold->kind->close(c->hold);
+		return;
+	}
+	k->job.run = run_close;
+	k->job.done = done_close;
+	k->hold = c->hold;
+	k->maildrop = c->maildrop;
+	job_add(c->worker->store->pool, &c->maildrop->line, &k->job);
+}
+
 void
 claim_finish(struct claim *c)
 {
 	if (c->hold != NULL)
-		c->hold->kind->close(c->hold);
+		close_hold(c);
 	claim_free(c);
 }
 
@@ -357,9 +398,9 @@ maildrop_next(struct maildrop *md)
 {
 	struct claim *c = TAILQ_FIRST(&md->sessions);
 
-	if (c == NULL && md->readers == 0)
-		maildrop_free(md);
-	else if (c != NULL && c->state == CLAIM_WAITING)
+	if (c == NULL)
+		maildrop_put(md);
+	else if (c->state == CLAIM_WAITING)
 		claim_start(c);
 }
 

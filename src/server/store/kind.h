@@ -3,9 +3,9 @@
  *
  * A hold is what a session has of a maildrop: its lock and its frozen view.
  * The functions of a kind are called on a thread, one at a time for a maildrop,
- * and may wait for disks.  close() is also called on the loop, and so is what
- * takes a `now` if that is true: then it does nothing unless the kernel has all
- * that it needs in memory.
+ * and may wait for disks, and for whom their file system asks.  On the loop are
+ * called what takes a `now` if that is true, which does nothing then unless the
+ * kernel has all that it needs in memory; and close() of what was opened so.
  */
 #ifndef SERVER_STORE_KIND_H
 #define SERVER_STORE_KIND_H
@@ -28,10 +28,11 @@ struct hold {
 	const struct store_conf *conf;
 	const char *tag; /* "sid=0.1f user=alice", escaped: for the log */
 	const char *user;
-	bool shared;    /* beside other sessions, so without the lock */
-	bool read_only; /* and nothing of the mail changes */
-	bool doubted;   /* commit() has work though nothing is marked */
-	bool unnoted;   /* note() is to be called if it stays open for long */
+	bool shared;     /* beside other sessions, so without the lock */
+	bool read_only;  /* and nothing of the mail changes */
+	bool doubted;    /* commit() has work though nothing is marked */
+	bool unnoted;    /* note() is to be called if it stays open for long */
+	bool waits;      /* close() is for a thread, as open() was */
 };
 
 struct hold_open {
@@ -105,7 +106,7 @@ struct store_kind {
 	 * returns, and lets go of the maildrop.  Frees h. */
 	void (*commit)(struct hold *h, struct hold_commit *c);
 
-	/* Lets go without a change.  Frees h; waits for nothing. */
+	/* Lets go without a change.  Frees h. */
 	void (*close)(struct hold *h);
 
 	/* For the admin, without a session: by what the unique-ids go.  *out

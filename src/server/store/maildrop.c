@@ -40,8 +40,11 @@ maildrop_get(struct store *st, const struct location *where)
 }
 
 void
-maildrop_free(struct maildrop *md)
+maildrop_put(struct maildrop *md)
 {
+	if (!TAILQ_EMPTY(&md->sessions) || md->readers != 0 ||
+	    md->line.pending != 0)
+		return;
 	LIST_REMOVE(md, by_path);
 	free(md);
 }

@@ -24,14 +24,14 @@ struct maildrop {
 	char path[];
 };
 
-/* NULL: no session has it or wants it. */
+/* NULL: no session has it or wants it, and none is about to have let go of it. */
 struct maildrop *maildrop_find(
     const struct store *st, const struct location *where);
 
 /* The same, but makes it then.  NULL: memory. */
 struct maildrop *maildrop_get(struct store *st, const struct location *where);
 
-/* For which there is no session any more. */
-void maildrop_free(struct maildrop *md);
+/* Frees it if no session has it or wants it, and no job is left. */
+void maildrop_put(struct maildrop *md);
 
 #endif

@@ -1,10 +1,12 @@
 /*
- * mounts.h - whose file systems the mail may lie on.
+ * mounts.h - whose file systems the mail may lie on, and which of them may wait.
  *
  * A FUSE file system answers when its program likes, and whoever waits for it
  * cannot be interrupted: the worker to which a message of it was passed would
  * stand still with all its sessions.  What root has mounted is believed; what
  * somebody else has, with fusermount, is refused.
+ *
+ * On what is believed but asks a program or a server, no loop makes a call.
  */
 #ifndef SERVER_STORE_MOUNTS_H
 #define SERVER_STORE_MOUNTS_H
@@ -13,14 +15,24 @@
 #include <sys/types.h>
 
 /* Opens the kernel's list of mounts, before a sandbox closes.  False: there is
- * none, and every file system is believed. */
+ * none, and every file system is believed, and taken for a disk's. */
 bool mounts_open(void);
+
+/* Sees whether anything was mounted or unmounted, before a piece of work. */
+void mounts_look(void);
 
 /* Is what fstat() says is on `dev` on a file system to be believed?  By any
  * thread; it costs nothing for those that were asked about lately. */
 bool mounts_believe(dev_t dev);
 
-/* The same by a list of its own: /proc/self/mountinfo, or what looks like it. */
-bool mounts_list_believes(int list, dev_t dev);
+/* Does it answer without asking anybody: from a disk of this machine, or from
+ * memory?  At the same cost. */
+bool mounts_is_local(dev_t dev);
+
+enum mount_kind { MOUNT_LOCAL, MOUNT_ASKS, MOUNT_FOREIGN };
+
+/* What it is by a list of its own: /proc/self/mountinfo, or what looks like it.
+ * What is not in it is a subvolume of a disk's. */
+enum mount_kind mounts_list_kind(int list, dev_t dev);
 
 #endif

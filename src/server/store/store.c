@@ -291,7 +291,7 @@ static const struct role_hooks store_hooks = {
 static const char *const calls[] = { "fdatasync", "fstat", "fsync", "ftruncate",
 	"getdents64", "linkat", "lseek", "memfd_create", "mkdir", "mremap",
 	"mkdirat", "newfstatat", "openat", "openat2", "pread64", "preadv2",
-	"pwrite64", "renameat", "renameat2", "sysinfo", "unlinkat" };
+	"pwrite64", "renameat", "renameat2", "statx", "sysinfo", "unlinkat" };
 
 /* A quarter of the descriptors is for work on mail: see conf/check.c. */
 static void

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/sandbox.h"
@@ -16,7 +17,10 @@
 int
 maildir_open_at(int dir, const char *name, int flags, bool now)
 {
-	struct open_how how = { .resolve = RESOLVE_CACHED };
+	/* A file system that may wait can be mounted on anything in it. */
+	struct open_how how = { .resolve =
+				    RESOLVE_CACHED |
+				    (dir != AT_FDCWD ? RESOLVE_NO_XDEV : 0) };
 
 	flags |= O_NOFOLLOW | O_CLOEXEC;
 	if ((flags & O_PATH) == 0)
@@ -96,20 +100,40 @@ maildir_about(enum err e, const char *name, struct errbuf *eb)
 	return err_set(eb, e, "%s: %s", name, words.text);
 }
 
+/* now: as it is in memory, without asking a server. */
+static bool
+stat_dir(int fd, bool now, struct stat *st_r)
+{
+	struct statx st;
+
+	if (!now)
+		return fstat(fd, st_r) == 0;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_UID, &st) <
+	    0)
+		return false;
+	st_r->st_uid = st.stx_uid;
+	st_r->st_dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+	return mounts_is_local(st_r->st_dev);
+}
+
 enum err
 maildir_open_dir(
     int at, const char *name, bool now, int *fd_r, struct errbuf *eb)
 {
 	struct stat st = { .st_uid = 0 };
+	/* To open a directory for reading may ask a server. */
+	int how = now ? O_PATH : O_RDONLY;
 
-	*fd_r = maildir_open_at(at, name, O_RDONLY | O_DIRECTORY, now);
+	if (at == AT_FDCWD)
+		mounts_look();
+	*fd_r = maildir_open_at(at, name, how | O_DIRECTORY, now);
 	if (*fd_r < 0)
 		return err_sys(eb,
 		    errno == ENOENT                      ? E_NOENT
 		    : errno == ENOTDIR || errno == ELOOP ? E_FORMAT
 							 : E_IO,
 		    "directory");
-	if (fstat(*fd_r, &st) == 0 && st.st_uid == sandbox_uid() &&
+	if (stat_dir(*fd_r, now, &st) && st.st_uid == sandbox_uid() &&
 	    mounts_believe(st.st_dev))
 		return E_OK;
 	close(*fd_r);

@@ -162,6 +162,7 @@ open_quick(struct hold_open *o, struct errbuf *eb)
 		return err_set(eb, E_NOMEM, "opening");
 	}
 	m->hold.kind = &maildir_kind;
+	m->hold.waits = !now;
 	o->hold = &m->hold;
 	if (!m->hold.shared)
 		e = lock_maildrop(m, root, o, eb);
