@@ -3,13 +3,17 @@
  *
  * The close() of a file on FUSE or on a network file system waits for an
  * answer from there, each time; the last one of a file that was removed gives
- * back its blocks.  So a loop leaves the descriptors of mail to a thread, many
- * at a time: one that hangs there holds up no session.
+ * back its blocks.  So a loop leaves the descriptors of mail to threads, many at
+ * a time: one that hangs there holds up no session, and no other's files as long
+ * as those of few owners hang.
  *
  * All functions are for the thread of the loop; there is one for a process.
  */
 #ifndef BASE_CLOSE_LATER_H
 #define BASE_CLOSE_LATER_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -18,16 +22,24 @@ struct ev_loop;
 /* Descriptors are collected for so long, or until there are so many. */
 enum { CLOSE_LATER_MS = 50, CLOSE_LATER_MANY = 32 };
 
-/* Starts the thread: between role_enter() and role_limit(). */
+/* One of them closes the files of an owner at a time. */
+enum { CLOSE_LATER_THREADS = 8 };
+
+/* Starts the threads: between role_enter() and role_limit(). */
 enum err close_later_start(struct ev_loop *loop, struct errbuf *eb) NODISCARD;
 
-/* Takes fd.  Without a thread, or memory, it is closed at once. */
-void close_later(int fd);
+/* Takes fd, the file of an owner: any number that others seldom have.  Without
+ * threads, or memory, it is closed at once. */
+void close_later(int fd, uint32_t of);
 
 /* How many descriptors are not closed yet. */
 unsigned close_later_waiting(void);
 
-/* Waits until all that was given to it is closed, and ends the thread. */
+/* Does a file system not let go of its files?  So many of all owners' are not
+ * closed yet, or a quarter of them is this one's. */
+bool close_later_is_stuck(uint32_t of, unsigned most) NODISCARD;
+
+/* Waits until all that was given to it is closed, and ends the threads. */
 void close_later_end(void);
 
 #endif

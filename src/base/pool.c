@@ -8,6 +8,12 @@
 
 TAILQ_HEAD(pool_jobs, pool_job);
 
+struct pool_thread {
+	struct pool *pool;
+	pthread_t id;
+	uint32_t of; /* whose job it runs */
+};
+
 struct pool {
 	struct ev_loop *loop;
 	ev_async wake; /* `finished` is not empty */
@@ -19,11 +25,36 @@ struct pool {
 	struct pool_jobs finished;
 	unsigned unfinished, slow_running;
 	bool stop;
+	unsigned each; /* jobs of one owner; 0: no matter how many */
 	unsigned threads;
-	pthread_t thread[];
+	struct pool_thread thread[];
 };
 
 /* ---- threads ---- */
+
+static bool
+has_its_share(const struct pool *p, uint32_t of)
+{
+	unsigned n = 0;
+
+	if (of == 0 || p->each == 0)
+		return false;
+	for (unsigned i = 0; i < p->threads; i++)
+		n += p->thread[i].of == of;
+	return n >= p->each;
+}
+
+/* The first whose owner may have another thread. */
+static struct pool_job *
+first_of(const struct pool *p, const struct pool_jobs *jobs)
+{
+	struct pool_job *job;
+
+	TAILQ_FOREACH (job, jobs, link)
+		if (!has_its_share(p, job->of))
+			break;
+	return job;
+}
 
 /* The job that comes next; NULL: there is none that may begin now. */
 static struct pool_job *
@@ -33,11 +64,11 @@ next_job(struct pool *p)
 	struct pool_job *job = NULL;
 
 	if (may && p->slow_running == 0)
-		job = TAILQ_FIRST(&p->slow);
+		job = first_of(p, &p->slow);
 	if (job == NULL)
-		job = TAILQ_FIRST(&p->quick);
+		job = first_of(p, &p->quick);
 	if (job == NULL && may)
-		job = TAILQ_FIRST(&p->slow);
+		job = first_of(p, &p->slow);
 	return job;
 }
 
@@ -49,13 +80,17 @@ unqueue_job(struct pool *p, struct pool_job *job)
 }
 
 static void
-run_job(struct pool *p, struct pool_job *job)
+run_job(struct pool_thread *t, struct pool_job *job)
 {
+	struct pool *p = t->pool;
+
 	unqueue_job(p, job);
+	t->of = job->of;
 	p->slow_running += job->slow;
 	pthread_mutex_unlock(&p->lock);
 	job->run(job);
 	pthread_mutex_lock(&p->lock);
+	t->of = 0;
 	p->slow_running -= job->slow;
 	p->unfinished--;
 	TAILQ_INSERT_TAIL(&p->finished, job, link);
@@ -67,13 +102,14 @@ run_job(struct pool *p, struct pool_job *job)
 static void *
 pool_thread(void *arg)
 {
-	struct pool *p = arg;
+	struct pool_thread *t = arg;
+	struct pool *p = t->pool;
 	struct pool_job *job;
 
 	pthread_mutex_lock(&p->lock);
 	while ((job = next_job(p)) != NULL || !p->stop)
 		if (job != NULL)
-			run_job(p, job);
+			run_job(t, job);
 		else
 			pthread_cond_wait(&p->work, &p->lock);
 	pthread_mutex_unlock(&p->lock);
@@ -109,10 +145,13 @@ start_threads(struct pool *p, unsigned n)
 	sigdelset(&all, SIGSYS); /* see sandbox.c */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_mutex_lock(&p->lock);
-	while (p->threads < n && r == 0)
-		if ((r = pthread_create(
-			 &p->thread[p->threads], NULL, pool_thread, p)) == 0)
-			p->threads++;
+	while (p->threads < n && r == 0) {
+		struct pool_thread *t = &p->thread[p->threads];
+
+		t->pool = p;
+		r = pthread_create(&t->id, NULL, pool_thread, t);
+		p->threads += r == 0;
+	}
 	pthread_mutex_unlock(&p->lock);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return r;
@@ -156,11 +195,17 @@ pool_free(struct pool *p)
 	pthread_cond_broadcast(&p->work);
 	pthread_mutex_unlock(&p->lock);
 	for (unsigned i = 0; i < p->threads; i++)
-		pthread_join(p->thread[i], NULL);
+		pthread_join(p->thread[i].id, NULL);
 	ev_async_stop(p->loop, &p->wake);
 	pthread_cond_destroy(&p->work);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
+}
+
+void
+pool_limit(struct pool *p, unsigned each)
+{
+	p->each = each;
 }
 
 void

@@ -5,7 +5,9 @@
  * on the loop.  Jobs begin in the order in which they were added, except that
  * quick ones go before slow ones.  Slow ones (of no foreseeable length) never
  * have the last thread, so that a quick one soon finds one free; in turn, one
- * slow job runs however many quick ones there are.
+ * slow job runs however many quick ones there are.  And jobs of one owner can be
+ * kept from having all threads, as a call that one of them waits in may never
+ * end.
  *
  * All functions are for the thread of the loop.
  */
@@ -13,6 +15,7 @@
 #define BASE_POOL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 #include "base/err.h"
@@ -26,6 +29,7 @@ struct pool_job {
 	void (*run)(struct pool_job *job);  /* on a thread */
 	void (*done)(struct pool_job *job); /* on the loop; may free the job */
 	bool slow;    /* such a job needs a pool of two threads or more */
+	uint32_t of;  /* whose, for pool_limit(); 0: nobody's */
 	bool waiting; /* the pool's: for a thread */
 	TAILQ_ENTRY(pool_job) link;
 };
@@ -34,6 +38,9 @@ struct pool_job {
  * role_limit().  Signals stay with the loop's thread. */
 enum err pool_new(struct pool **p_r, struct ev_loop *loop, unsigned threads,
     struct errbuf *eb) NODISCARD;
+
+/* No more than so many jobs of one owner run at a time: before any is added. */
+void pool_limit(struct pool *p, unsigned each);
 
 void pool_add(struct pool *p, struct pool_job *job);
 

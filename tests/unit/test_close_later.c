@@ -16,7 +16,7 @@
 
 #include "base/close_later.h"
 
-enum { DEADLINE = 60, PIPES = 100 };
+enum { DEADLINE = 60, PIPES = 100, OURS = 7 };
 
 static struct ev_loop *loop;
 
@@ -65,13 +65,13 @@ on_deadline(struct ev_loop *l, ev_timer *w, int revents)
 }
 
 static void
-turn_until_closed(void)
+turn_until(unsigned waiting)
 {
 	ev_timer deadline;
 
 	ev_timer_init(&deadline, on_deadline, DEADLINE, 0.);
 	ev_timer_start(loop, &deadline);
-	while (close_later_waiting() != 0)
+	while (close_later_waiting() > waiting)
 		ev_run(loop, EVRUN_ONCE);
 	ev_timer_stop(loop, &deadline);
 }
@@ -81,10 +81,10 @@ test_one(void **state)
 {
 	int w, r = open_pipe(&w);
 
-	close_later(w);
+	close_later(w, OURS);
 	assert_int_equal(close_later_waiting(), 1);
 	assert_false(is_closed(r, 0));
-	turn_until_closed();
+	turn_until(0);
 	assert_true(is_closed(r, 0));
 	close(r);
 	/* The loop rests then. */
@@ -101,12 +101,12 @@ test_many(void **state)
 	for (int i = 0; i < PIPES; i++)
 		r[i] = open_pipe(&w[i]);
 	for (int i = 0; i < CLOSE_LATER_MANY; i++)
-		close_later(w[i]);
+		close_later(w[i], OURS);
 	for (int i = 0; i < CLOSE_LATER_MANY; i++)
 		assert_true(is_closed(r[i], DEADLINE * 1000));
 	for (int i = CLOSE_LATER_MANY; i < PIPES; i++)
-		close_later(w[i]);
-	turn_until_closed();
+		close_later(w[i], OURS);
+	turn_until(0);
 	for (int i = 0; i < PIPES; i++) {
 		assert_true(is_closed(r[i], 0));
 		close(r[i]);
@@ -155,8 +155,8 @@ test_one_that_waits(void **state)
 	ev_timer tick;
 	int peer, w, r = open_pipe(&w), fd = lingering(&peer);
 
-	close_later(fd);
-	close_later(w);
+	close_later(fd, OURS);
+	close_later(w, OURS);
 	ev_timer_init(
 	    &tick, on_tick, CLOSE_LATER_MS / 1e3, CLOSE_LATER_MS / 1e3);
 	tick.data = &ticks;
@@ -166,9 +166,40 @@ test_one_that_waits(void **state)
 	assert_int_equal(close_later_waiting(), 2);
 	assert_false(is_closed(r, 0));
 	close(peer);
-	turn_until_closed();
+	turn_until(0);
 	assert_true(is_closed(r, 0));
 	close(r);
+}
+
+/* What one owner's file system does not let go of holds up nobody else; and all
+ * is still counted. */
+static void
+test_others_do_not_wait(void **state)
+{
+	enum { EACH = CLOSE_LATER_MANY, OWNERS = CLOSE_LATER_THREADS - 1 };
+	int peer[OWNERS], r[EACH], w[EACH];
+
+	for (uint32_t i = 0; i < OWNERS; i++)
+		for (unsigned k = 0; k < 2; k++) {
+			int also;
+
+			close_later(
+			    lingering(k == 0 ? &peer[i] : &also), 9 + i);
+			if (k != 0)
+				close(also);
+		}
+	for (int i = 0; i < EACH; i++) {
+		r[i] = open_pipe(&w[i]);
+		close_later(w[i], OURS);
+	}
+	turn_until(2 * OWNERS);
+	for (int i = 0; i < EACH; i++) {
+		assert_true(is_closed(r[i], 0));
+		close(r[i]);
+	}
+	for (int i = 0; i < OWNERS; i++)
+		close(peer[i]);
+	turn_until(0);
 }
 
 static void
@@ -176,14 +207,14 @@ test_end(void **state)
 {
 	int w, r = open_pipe(&w);
 
-	close_later(w);
+	close_later(w, OURS);
 	close_later_end();
 	assert_true(is_closed(r, 0));
 	close(r);
 	assert_int_equal(close_later_waiting(), 0);
 	/* Without a thread. */
 	r = open_pipe(&w);
-	close_later(w);
+	close_later(w, OURS);
 	assert_true(is_closed(r, 0));
 	close(r);
 }
@@ -196,6 +227,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_many, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    test_one_that_waits, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    test_others_do_not_wait, begin, end),
 		cmocka_unit_test_setup_teardown(test_end, begin, end),
 	};
 

@@ -246,6 +246,43 @@ test_free_when_done(void **state)
 	ev_loop_destroy(loop);
 }
 
+/* ---- whose ---- */
+
+static void
+done_let_go(struct pool_job *j)
+{
+	hold = false;
+	done_count(j);
+}
+
+/* Of one owner's jobs, which never end, one has a thread; another's is done. */
+static void
+test_share(void **state)
+{
+	struct counted own[4], others = {
+		.job = { .run = run_count, .done = done_let_go, .of = 6 }
+	};
+
+	(void)state;
+	pool_begin(3);
+	pool_limit(pool, 1);
+	hold = true;
+	left = 5;
+	for (unsigned i = 0; i < 4; i++) {
+		own[i] = (struct counted){
+			.job = { .run = run_hold, .done = done_count, .of = 5 }
+		};
+		pool_add(pool, &own[i].job);
+	}
+	pool_add(pool, &others.job);
+	run_loop();
+	assert_int_equal(held_most, 1);
+	assert_int_equal(others.ran, 1);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(own[i].done, 1);
+	pool_over();
+}
+
 /* ---- slow and quick ---- */
 
 static unsigned quick_left;
@@ -340,6 +377,7 @@ main(void)
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_free_when_done),
+		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_slow_leave_a_thread),
 		cmocka_unit_test(test_slow_has_its_turn),
 	};

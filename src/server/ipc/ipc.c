@@ -21,9 +21,13 @@ struct out_msg {
 	unsigned nfds; /* its descriptors are the next ones in the queue */
 };
 
+/* Whose descriptors are, that nobody has taken: see close_later(). */
+enum { UNWANTED = 2 };
+
 struct out_fd {
 	int fd;
 	enum fd_fate fate;
+	uint32_t of; /* FD_CLOSED_LATER */
 };
 
 /* A queue of small things; entries leave at the front. */
@@ -218,13 +222,19 @@ let_go(const struct out_fd *f)
 	if (f->fate == FD_CLOSED)
 		close(f->fd);
 	else if (f->fate == FD_CLOSED_LATER)
-		close_later(f->fd);
+		close_later(f->fd, f->of);
 }
 
 void
 ipc_put_fd(struct ipc_chan *c, int fd, enum fd_fate fate)
 {
-	struct out_fd f = { fd, fate };
+	ipc_put_fd_of(c, fd, fate, 0);
+}
+
+void
+ipc_put_fd_of(struct ipc_chan *c, int fd, enum fd_fate fate, uint32_t of)
+{
+	struct out_fd f = { fd, fate, of };
 
 	if (c->begin_err == E_OK && c->begin_fds == IPC_FDS)
 		c->begin_err = E_FULL;
@@ -416,7 +426,7 @@ handle(const struct ipc_rules *rules, uint8_t phase, void *arg, const void *msg,
 	    in.left <= r->max && in.nfds <= r->max_fds)
 		e = r->take(arg, &in);
 	for (unsigned i = in.fds_taken; i < in.nfds; i++)
-		close_later(in.fds[i]);
+		close_later(in.fds[i], UNWANTED);
 	return e;
 }
 
@@ -435,7 +445,7 @@ static void
 close_all(struct came_fds *came)
 {
 	while (came->n > 0)
-		close_later(came->fd[--came->n]);
+		close_later(came->fd[--came->n], UNWANTED);
 }
 
 /* Copies the descriptors of a received message.  False: the sender has put in

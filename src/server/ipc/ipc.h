@@ -82,9 +82,10 @@ void ipc_put_str(struct ipc_chan *c, const char *s);
 enum fd_fate {
 	FD_STAYS, /* it stays the caller's */
 	FD_CLOSED,
-	FD_CLOSED_LATER, /* by close_later() */
+	FD_CLOSED_LATER, /* by close_later(), as a file of the owner `of` */
 };
 void ipc_put_fd(struct ipc_chan *c, int fd, enum fd_fate fate);
+void ipc_put_fd_of(struct ipc_chan *c, int fd, enum fd_fate fate, uint32_t of);
 enum err ipc_end(struct ipc_chan *c) NODISCARD;
 
 /* What a channel may receive. */

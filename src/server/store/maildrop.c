@@ -4,10 +4,16 @@
 #include <string.h>
 #include <xxhash.h>
 
+static uint32_t
+number_of(const struct location *where)
+{
+	return (uint32_t)XXH3_64bits(where->path, strlen(where->path));
+}
+
 static size_t
 maildrop_bucket(const struct location *where)
 {
-	return XXH3_64bits(where->path, strlen(where->path)) % MAILDROP_BUCKETS;
+	return number_of(where) % MAILDROP_BUCKETS;
 }
 
 struct maildrop *
@@ -33,6 +39,7 @@ maildrop_get(struct store *st, const struct location *where)
 	TAILQ_INIT(&md->sessions);
 	job_line_init(&md->line);
 	md->n_sessions = md->waiting = md->readers = 0;
+	md->number = number_of(where);
 	md->kind = where->kind;
 	memcpy(md->path, where->path, n);
 	LIST_INSERT_HEAD(&st->maildrops[maildrop_bucket(where)], md, by_path);

@@ -19,7 +19,8 @@ struct maildrop {
 	unsigned n_sessions;
 	unsigned waiting; /* of the sessions */
 	unsigned
-	    readers; /* read-only ones: beside all others, and in no list */
+	    readers;     /* read-only ones: beside all others, and in no list */
+	uint32_t number; /* for close_later(); another seldom has it */
 	const struct store_kind *kind;
 	char path[];
 };

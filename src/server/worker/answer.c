@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -59,6 +60,7 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 	s->left_out = left_out;
 	free(s->user);
 	s->user = strdup(user);
+	s->owner = (uint32_t)XXH3_64bits(user, strlen(user));
 	s->signed_in = true;
 	if (marks_seen)
 		s->seen = calloc(((size_t)count + 7) / 8 + 1, 1);

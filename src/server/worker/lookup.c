@@ -38,7 +38,7 @@ void
 lookup_close(struct session *s)
 {
 	if (s->lookup != NULL && s->lookup->fd >= 0)
-		close_later(s->lookup->fd);
+		close_later(s->lookup->fd, s->owner);
 	free(s->lookup);
 	s->lookup = NULL;
 }

@@ -66,7 +66,7 @@ fetched_close(struct session *s, struct fetched *f)
 		close(f->fd); /* first: the store counts on it */
 		session_closed(s, f->stored);
 	} else {
-		close_later(f->fd);
+		close_later(f->fd, s->owner);
 	}
 	f->fd = -1;
 	s->worker->fds_held--;
@@ -132,14 +132,6 @@ retrieve_close(struct session *s)
 	s->retrieval = NULL;
 }
 
-/* More descriptors wait to be closed than may be held: some file system does
- * not let go of its files. */
-static bool
-is_stuck(const struct worker *w)
-{
-	return close_later_waiting() >= w->fds_max + 2 * CLOSE_LATER_MANY;
-}
-
 /* Room for n more descriptors, perhaps at the cost of sessions that are still;
  * false: there is not, one at a time then. */
 static bool
@@ -189,7 +181,8 @@ ask_messages(struct session *s, uint32_t msgno)
 	uint8_t n = 0;
 	enum err e;
 
-	if (is_stuck(s->worker))
+	if (close_later_is_stuck(
+		s->owner, s->worker->fds_max + 2 * CLOSE_LATER_MANY))
 		return E_FULL;
 	/* A client that pipelines has said what it wants. */
 	if (waiting > WINDOW_MAX)

@@ -58,7 +58,9 @@ struct session {
 
 	/* The maildrop, once it is open. */
 	struct store_link *store; /* that holds it for us */
-	char *user; /* or who was claimed last; NULL: nobody yet */
+	uint32_t owner; /* a number of whose it is, that others seldom have: a
+	                 * file system of theirs does not hold up others */
+	char *user;     /* or who was claimed last; NULL: nobody yet */
 	bool signed_in;
 	uint8_t *seen; /* messages that were sent whole, for mark_seen */
 	uint32_t count, removed, left_out;

@@ -401,6 +401,7 @@ worker_start(struct worker *w)
 	if (pool_new(&w->readers, w->loop, READERS, &eb) != E_OK ||
 	    close_later_start(w->loop, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
+	pool_limit(w->readers, READERS / 2);
 	/* Auth says at once what can be offered: worker_messages.c.  Without it
 	 * sign-ins fail, but in words. */
 	ev_timer_init(&w->resume_accept, on_resume_accept, 1., 0.);
