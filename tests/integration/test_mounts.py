@@ -1,11 +1,13 @@
 """A mailbox on a file system that its owner has mounted, or that root has."""
 import os
+import signal
+import socket
 
 import pytest
 
 import drop
 import fuse
-from server import wait_until
+from server import PATIENCE, wait_until
 
 pytestmark = [
     pytest.mark.ours,
@@ -72,7 +74,7 @@ WORKER = 65533  # its user, by tests/serve
 def slow(place, serve, mount):
     """slow(n, ...): a server, and the file system, of root, of the n messages of
     "user"; "other" has his on the disk, in the same store."""
-    def start(n, **more):
+    def start(n, more="", **how):
         mine = place.maildir()
         other = place.maildir(drop.make(2, 4), name="other")
         box = mount(mine + "/cur", [
@@ -80,7 +82,7 @@ def slow(place, serve, mount):
                          b"Subject: %d\n\n%d\n" % (i, i), 0, "")
             for i in range(n)], place.owner, kind=fuse.Mail)
         server = serve([("user", "secret", mine), ("other", "secret", other)],
-                       "workers = 1\n", **more)
+                       "workers = 1\n" + more, **how)
         return server, box
     return start
 
@@ -216,3 +218,27 @@ def test_close_that_waits_for_ever(place, slow, login, role):
     wait_until(lambda: session.command("RETR 1").startswith(b"+OK")
                and session.data())
     session.quit()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_end_of_what_cannot_be_killed(place, slow, login, again):
+    """maloted ends all the same, and its port is free."""
+    server, box = slow(3, more="stop_grace = 1\n")
+    session = login(server)
+    box.holding = {WORKER}
+    assert session.retr(1)
+    wait_until(lambda: box.held)
+    server.process.send_signal(signal.SIGTERM)
+    if again:
+        server.await_event("stop")
+        server.process.send_signal(signal.SIGTERM)
+    server.process.wait(60 * PATIENCE)
+    left, = wait_until(
+        lambda: [e for e in server.events("stop") if "role" in e])
+    assert "cannot be killed" in left["error"] and left["role"] == "worker"
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", server.port))
+        s.listen()
+    box.let_go()
+    wait_until(lambda: not os.path.exists("/proc/" + left["pid"]))

@@ -16,7 +16,7 @@
 
 #include "base/close_later.h"
 
-enum { DEADLINE = 60, PIPES = 100, OURS = 7 };
+enum { DEADLINE = 60, PIPES = 100, OURS = 7, THEIRS };
 
 static struct ev_loop *loop;
 
@@ -171,33 +171,30 @@ test_one_that_waits(void **state)
 	close(r);
 }
 
-/* What one owner's file system does not let go of holds up nobody else; and all
- * is still counted. */
+/* What one owner's file system does not let go of, handed on as often as there
+ * are threads, holds up nobody else; and all is counted. */
 static void
 test_others_do_not_wait(void **state)
 {
-	enum { EACH = CLOSE_LATER_MANY, OWNERS = CLOSE_LATER_THREADS - 1 };
-	int peer[OWNERS], r[EACH], w[EACH];
+	int peer[CLOSE_LATER_THREADS], r[CLOSE_LATER_MANY], w;
 
-	for (uint32_t i = 0; i < OWNERS; i++)
-		for (unsigned k = 0; k < 2; k++) {
-			int also;
-
-			close_later(
-			    lingering(k == 0 ? &peer[i] : &also), 9 + i);
-			if (k != 0)
-				close(also);
+	for (int i = 0; i < CLOSE_LATER_THREADS; i++) {
+		close_later(lingering(&peer[i]), THEIRS);
+		for (int k = 1; k < CLOSE_LATER_MANY; k++) {
+			close(open_pipe(&w));
+			close_later(w, THEIRS);
 		}
-	for (int i = 0; i < EACH; i++) {
-		r[i] = open_pipe(&w[i]);
-		close_later(w[i], OURS);
 	}
-	turn_until(2 * OWNERS);
-	for (int i = 0; i < EACH; i++) {
+	for (int i = 0; i < CLOSE_LATER_MANY; i++) {
+		r[i] = open_pipe(&w);
+		close_later(w, OURS);
+	}
+	turn_until(CLOSE_LATER_THREADS * CLOSE_LATER_MANY);
+	for (int i = 0; i < CLOSE_LATER_MANY; i++) {
 		assert_true(is_closed(r[i], 0));
 		close(r[i]);
 	}
-	for (int i = 0; i < OWNERS; i++)
+	for (int i = 0; i < CLOSE_LATER_THREADS; i++)
 		close(peer[i]);
 	turn_until(0);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -104,12 +105,15 @@ listen_all(struct parent *p, struct errbuf *eb)
 	return E_OK;
 }
 
+/* A worker that cannot be killed would keep the ports. */
 static void
 close_sockets(struct parent *p)
 {
 	for (unsigned i = 0; i < p->conf->worker.role.n; i++)
-		for (unsigned k = 0; k < p->n_sockets; k++)
+		for (unsigned k = 0; k < p->n_sockets; k++) {
+			shutdown(p->socket[i][k], SHUT_RDWR);
 			close(p->socket[i][k]);
+		}
 	p->n_sockets = 0;
 }
 

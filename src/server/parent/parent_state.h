@@ -86,6 +86,7 @@ struct parent {
 
 	ev_signal sigterm, sigint, sighup;
 	ev_timer rotate, deadline, look, watchdog;
+	bool killed; /* phase.c: those that were late at the deadline */
 	ev_prepare flush;
 };
 

@@ -83,6 +83,7 @@ phase_child_gone(struct parent *p)
 			if (c->role == ROLE_WORKER)
 				return;
 		p->phase = PARENT_ENDING;
+		p->killed = false;
 		stop_some(p, false, END_GRACE);
 		set_deadline(p, END_GRACE + LATE);
 	}
@@ -97,6 +98,37 @@ phase_give_up(struct parent *p, int status)
 	p->phase = PARENT_ENDING;
 	remove_down(p);
 	kill_all(p);
+	p->killed = true;
+	set_deadline(p, LATE);
+	phase_child_gone(p);
+}
+
+static bool
+is_late(const struct child *c)
+{
+	return c->parent->phase == PARENT_ENDING || c->role == ROLE_WORKER;
+}
+
+/* The kernel lets nobody end a process that waits in a call for a file system
+ * that does not answer.  It ends when that does, or is unmounted. */
+static void
+leave_behind(struct parent *p)
+{
+	struct child *c, *next;
+
+	for (c = TAILQ_FIRST(&p->children); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (!is_late(c))
+			continue;
+		log_line(LOG_FAULT,
+		    "ev=stop role=%s index=%u pid=%ld error=\"it cannot be "
+		    "killed: a file system does not answer\"",
+		    child_name(c), c->index, (long)c->pid);
+		ev_child_stop(p->loop, &c->died);
+		ipc_close(c->chan);
+		child_remove(c);
+	}
+	p->killed = false;
 	phase_child_gone(p);
 }
 
@@ -106,10 +138,16 @@ on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 	struct parent *p = w->data;
 	struct child *c;
 
+	if (p->killed) {
+		leave_behind(p);
+		return;
+	}
 	log_line(LOG_WARNING, "ev=stop error=\"time is over\"");
 	TAILQ_FOREACH (c, &p->children, link)
-		if (p->phase == PARENT_ENDING || c->role == ROLE_WORKER)
+		if (is_late(c))
 			child_kill(c);
+	p->killed = true;
+	set_deadline(p, LATE);
 }
 
 void
@@ -117,6 +155,8 @@ phase_stop(struct parent *p, unsigned seconds)
 {
 	if (p->phase >= PARENT_STOPPING) {
 		kill_all(p);
+		p->killed = true;
+		set_deadline(p, LATE);
 		return;
 	}
 	notify_stopping();
