@@ -360,6 +360,15 @@ take_none(void *arg, struct ipc_in *in)
 	return ipc_get_end(in);
 }
 
+/* The only process of its role. */
+static struct role_conf
+our_role(void)
+{
+	return (struct role_conf){
+		.n = 1, .uid = geteuid(), .gid = getegid(), .memory = 1024
+	};
+}
+
 static void
 start(int (*role_main)(int ctl), const struct ipc_fields *fields, void *conf)
 {
@@ -510,7 +519,7 @@ static void
 test_auth(void **state)
 {
 	struct auth_conf conf = {
-		.role = { .uid = geteuid(), .gid = getegid(), .memory = 1024 },
+		.role = our_role(),
 		.mail = "maildir:/srv/mail/%n",
 		.mail_root = "/srv/mail",
 		.apop = true,
@@ -624,9 +633,7 @@ test_store(void **state)
 	fixture_put(&f, "cur/2.b:2,F", "two\n");
 	f.conf.threads = 3;
 	f.conf.per_user_max = 16;
-	f.conf.role = (struct role_conf){
-		.uid = geteuid(), .gid = getegid(), .memory = 1024
-	};
+	f.conf.role = our_role();
 	start(store_main, &store_conf_fields, &f.conf);
 	rig.auth = attach(ROLE_AUTH, HONEST);
 	rig.worker = attach(ROLE_WORKER, HONEST);
@@ -749,10 +756,7 @@ static void
 start_worker(struct sockaddr_in *at, struct worker_conf *conf)
 {
 	*conf = (struct worker_conf){
-		.role = { .n = 1,
-		    .uid = geteuid(),
-		    .gid = getegid(),
-		    .memory = 1024 },
+		.role = our_role(),
 		.listener = { { .fd = listening(at),
 		    .plain_passwords = true } },
 		.n_listeners = 1,
