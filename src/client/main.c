@@ -22,6 +22,7 @@
 #include "client/report/status.h"
 #include "client/session/outcome.h"
 #include "client/state/state.h"
+#include "conf/text.h"
 
 enum { PATH = 4096 };
 
@@ -36,8 +37,8 @@ say_error(const char *words)
 	fprintf(stderr, "malote: %s\n", words);
 }
 
-static int
-usage(FILE *to)
+static void
+print_help(void)
 {
 	fputs(_("usage: malote [options] [command]\n"
 		"\n"
@@ -57,8 +58,7 @@ usage(FILE *to)
 		"  --version, --help\n"
 		"\n"
 		"The manual: man malote, man malote.conf\n"),
-	    to);
-	return to == stdout ? EX_OK : EX_USAGE;
+	    stdout);
 }
 
 /* ---- where things are ---- */
@@ -88,56 +88,7 @@ defaults(struct options *o)
 					   ".local/state", "malote"));
 }
 
-/* ---- options ---- */
-
-static bool
-set_path(char out[PATH], const char *value)
-{
-	return snprintf(out, PATH, "%s", value) < PATH;
-}
-
-/* -1: go on; else the exit code. */
-static int
-parse_options(struct options *o, int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{ "accept", no_argument, NULL, 'a' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "state", required_argument, NULL, 's' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "changes", no_argument, NULL, 'C' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int opt;
-
-	while ((opt = getopt_long(argc, argv, "hqv", longs, NULL)) != -1) {
-		switch (opt) {
-		case 'a': o->accept = true; break;
-		case 'j': o->json = true; break;
-		case 'q': o->quiet = true; break;
-		case 'C': o->quiet = o->changes = true; break;
-		case 'v': o->verbose = true; break;
-		case 'c':
-			if (!set_path(o->conf, optarg))
-				return usage(stderr);
-			break;
-		case 's':
-			if (!set_path(o->state, optarg))
-				return usage(stderr);
-			break;
-		case 'V': printf("malote %s\n", MALOTE_VERSION); return EX_OK;
-		case 'h': return usage(stdout);
-		default: return usage(stderr);
-		}
-	}
-	return -1;
-}
-
-/* ---- commands ---- */
+/* ---- failures ---- */
 
 /* What was said before there was a report: the one of --json is an object all
  * the same. */
@@ -171,6 +122,99 @@ static int PRINTF(3, 4)
 	json_array_append_new(errors, report_json_text(words));
 	return failed(o, code, errors);
 }
+
+/* What is wrong stays on the screen, which all of the help would push away. */
+static int PRINTF(2, 3) mistyped(const struct options *o, const char *fmt, ...)
+{
+	char words[PATH + 256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	return failed_by(o, EX_USAGE, _("%s (see malote --help)"), words);
+}
+
+/* ---- options ---- */
+
+/* Those without a letter of their own. */
+enum {
+	OPT_ACCEPT = 256,
+	OPT_CONFIG,
+	OPT_STATE,
+	OPT_JSON,
+	OPT_CHANGES,
+	OPT_VERSION,
+};
+
+/* -1: go on; else the exit code. */
+static int
+set_path(const struct options *o, char out[PATH], const char *value)
+{
+	if (snprintf(out, PATH, "%s", value) < PATH)
+		return -1;
+	return mistyped(o, "%s", _("that path is too long"));
+}
+
+/* getopt_long() has stopped behind it, or within a word of several letters. */
+static int
+wrong_option(const struct options *o, int opt, const char *word)
+{
+	char letter[] = { '-', (char)optopt, '\0' };
+
+	if (optopt != 0 && optopt < OPT_ACCEPT)
+		return mistyped(o, _("there is no option %s"), letter);
+	if (opt == ':')
+		return mistyped(o, _("option %s needs a value"), word);
+	if (optopt != 0)
+		return mistyped(o, _("option %s takes no value"), word);
+	return mistyped(o, _("there is no option %s"), word);
+}
+
+/* -1: go on; else the exit code. */
+static int
+take_option(struct options *o, int opt, const char *word)
+{
+	switch (opt) {
+	case OPT_ACCEPT: o->accept = true; break;
+	case OPT_JSON: o->json = true; break;
+	case OPT_CHANGES: o->quiet = o->changes = true; break;
+	case 'q': o->quiet = true; break;
+	case 'v': o->verbose = true; break;
+	case OPT_CONFIG: return set_path(o, o->conf, optarg);
+	case OPT_STATE: return set_path(o, o->state, optarg);
+	case OPT_VERSION: printf("malote %s\n", MALOTE_VERSION); return EX_OK;
+	case 'h': print_help(); return EX_OK;
+	default: return wrong_option(o, opt, word);
+	}
+	return -1;
+}
+
+/* The same. */
+static int
+parse_options(struct options *o, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "accept", no_argument, NULL, OPT_ACCEPT },
+		{ "config", required_argument, NULL, OPT_CONFIG },
+		{ "state", required_argument, NULL, OPT_STATE },
+		{ "json", no_argument, NULL, OPT_JSON },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "changes", no_argument, NULL, OPT_CHANGES },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "version", no_argument, NULL, OPT_VERSION },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int opt, code = -1;
+
+	while (code == -1 &&
+	       (opt = getopt_long(argc, argv, ":hqv", longs, NULL)) != -1)
+		code = take_option(o, opt, argv[optind - 1]);
+	return code;
+}
+
+/* ---- commands ---- */
 
 struct complaints {
 	const struct options *o;
@@ -419,16 +463,27 @@ run_command(const struct options *o, const char *command, char **names, int n)
 	return code;
 }
 
+static const char *const commands[] = { "collect", "status", "accounts",
+	"daemon", NULL };
+
 static bool
 is_command(const char *word)
 {
-	static const char *const words[] = { "collect", "status", "accounts",
-		"daemon" };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(words[i], word) == 0)
+	for (size_t i = 0; commands[i] != NULL; i++)
+		if (strcmp(commands[i], word) == 0)
 			return true;
 	return false;
+}
+
+static int
+no_command(const struct options *o, const char *word)
+{
+	for (size_t i = 0; commands[i] != NULL; i++)
+		if (conf_distance(word, commands[i]) <= 2)
+			return mistyped(o,
+			    _("there is no command %s; did you mean %s?"), word,
+			    commands[i]);
+	return mistyped(o, _("there is no command %s"), word);
 }
 
 /* 0, 1 and 2 are nothing else: what is said must not get into a message. */
@@ -470,9 +525,7 @@ malote(int argc, char **argv)
 		command = *argv++;
 		argc--;
 		if (!is_command(command)) {
-			fprintf(stderr, _("malote: there is no command %s\n"),
-			    command);
-			return usage(stderr);
+			return no_command(&o, command);
 		}
 	}
 	if (!defaults(&o))

@@ -26,10 +26,26 @@ def m(client, server):
 
 # Exit codes.
 
-@pytest.mark.parametrize("words", [["--nonsense"], ["nonsense"]])
-def test_usage(m, words):
-    """C-ENG-38."""
-    assert m.run(*words, status=malote.USAGE).err
+@pytest.mark.parametrize("words, wrong", [
+    ("--nonsense", "there is no option --nonsense"),
+    ("--quiet -x", "there is no option -x"),
+    ("-qx", "there is no option -x"),
+    ("--config=x -a", "there is no option -a"),
+    ("--json=x", "option --json=x takes no value"),
+    ("--state", "option --state needs a value"),
+    ("--config " + 5000 * "x", "that path is too long"),
+    ("statsu", "there is no command statsu; did you mean status?"),
+    ("nonsense", "there is no command nonsense")])
+def test_usage(m, words, wrong):
+    """C-ENG-38.  No more than that: it would push it off the screen."""
+    done = m.run(*words.split(), status=malote.USAGE)
+    assert done.text == "malote: %s (see malote --help)\n" % wrong
+
+
+def test_usage_as_json(m):
+    done = m.run("--json", "nonsense", status=malote.USAGE)
+    assert done.json["exit_code"] == malote.USAGE
+    assert "there is no command nonsense" in done.json["errors"][0]
 
 
 def test_help_and_version(m):
