@@ -218,6 +218,7 @@ parse_options(struct options *o, int argc, char **argv)
 
 struct complaints {
 	const struct options *o;
+	bool warns;
 	json_t *errors;
 };
 
@@ -226,7 +227,7 @@ complain(void *arg, bool is_error, const char *words)
 {
 	struct complaints *c = arg;
 
-	if (is_error || !c->o->quiet)
+	if (is_error || c->warns)
 		say_error(words);
 	if (is_error)
 		json_array_append_new(c->errors, report_json_text(words));
@@ -279,6 +280,7 @@ struct request {
 	char **names; /* of accounts; none: all */
 	int n;
 	enum report_kind kind;
+	bool warns; /* of the configuration */
 };
 
 /* -1: go on; else the exit code. */
@@ -286,7 +288,7 @@ static int
 fill_set(struct collect_set *set, const struct request *q)
 {
 	const struct options *o = q->o;
-	struct complaints c = { o, json_array() };
+	struct complaints c = { o, q->warns, json_array() };
 
 	if (client_conf_load(&set->conf, o->conf, complain, &c) != E_OK)
 		return failed(o, EX_CONFIG, c.errors);
@@ -443,7 +445,9 @@ static int
 run_command(const struct options *o, const char *command, char **names, int n)
 {
 	bool daemon = strcmp(command, "daemon") == 0;
-	struct request q = { o, names, n, kind_of_report(o, daemon) };
+	bool collects = daemon || strcmp(command, "collect") == 0;
+	struct request q = { o, names, n, kind_of_report(o, daemon),
+		collects && !o->quiet };
 	struct collect_set *set;
 	int code;
 

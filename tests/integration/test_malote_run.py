@@ -162,6 +162,14 @@ def test_password_command_fails(m, server):
     assert server.commands("AUTH", "PASS") == []
 
 
+def test_warnings_are_for_whoever_collects(m):
+    """Not with each look at how things are."""
+    words = b"everybody on the way can read them"
+    assert words in m.run("collect").err
+    for command in ("status", "accounts", "collect --quiet"):
+        assert words not in m.run(*command.split()).err
+
+
 # What it says.
 
 def test_json(m, server):
