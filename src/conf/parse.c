@@ -11,6 +11,7 @@
 /* What is being parsed: libconfuse hands on_error() no argument of ours. */
 static const struct conf_text *text_now;
 static const struct conf_grammar *grammar_now;
+static const cfg_t *top_now;
 
 static int on_unknown(cfg_t *cfg, cfg_opt_t *opt);
 
@@ -24,27 +25,25 @@ most_distance(const char *name)
 }
 
 static bool
-has_setting(const cfg_t *cfg, const char *name)
+has_setting(const cfg_opt_t *opts, const char *name)
 {
-	const cfg_opt_t *o = cfg->opts;
-
-	while (o->name != NULL && strcmp(o->name, name) != 0)
-		o++;
-	return o->name != NULL;
+	while (opts->name != NULL && strcmp(opts->name, name) != 0)
+		opts++;
+	return opts->name != NULL;
 }
 
 /* The setting that is meant by a name in lower case; NULL: none is near. */
 static const char *
-nearest(const cfg_t *cfg, const char *name)
+nearest(const cfg_opt_t *opts, const char *name)
 {
 	const struct conf_synonym *y = grammar_now->synonyms;
 	size_t least = most_distance(name) + 1, d;
 	const char *best = NULL;
 
 	for (; y != NULL && y->word != NULL; y++)
-		if (strcmp(y->word, name) == 0 && has_setting(cfg, y->name))
+		if (strcmp(y->word, name) == 0 && has_setting(opts, y->name))
 			return y->name;
-	for (const cfg_opt_t *o = cfg->opts; o->name != NULL; o++) {
+	for (const cfg_opt_t *o = opts; o->name != NULL; o++) {
 		if (o->validcb == on_unknown)
 			continue;
 		if ((d = conf_distance(name, o->name)) < least) {
@@ -55,46 +54,79 @@ nearest(const cfg_t *cfg, const char *name)
 	return best;
 }
 
-/* It is known, but within a section. */
-static bool
-is_of_section(const cfg_t *cfg, const char *name)
+/* The settings of a section, or, for a name that stands in one, all others. */
+static const cfg_opt_t *
+elsewhere(bool in_section)
 {
-	const cfg_opt_t *o = cfg->opts;
+	const cfg_opt_t *o = top_now->opts;
 
-	while (o->name != NULL && strcmp(o->name, grammar_now->section) != 0)
+	while (!in_section && strcmp(o->name, grammar_now->section) != 0)
 		o++;
-	for (o = o->name != NULL ? o->subopts : o; o->name != NULL; o++)
-		if (o->validcb != on_unknown && strcmp(o->name, name) == 0)
-			return true;
-	return false;
+	return in_section ? o : o->subopts;
+}
+
+/* `there`: what it is called, or would be, in the other place. */
+static void
+complain_place(
+    const cfg_t *cfg, bool in_section, const char *shown, const char *there)
+{
+	const char *section = grammar_now->section;
+	unsigned line = (unsigned)cfg->line;
+
+	if (there == NULL)
+		conf_error(text_now, line,
+		    in_section
+			? _("%s stands within a block %s; move it out of there")
+			: _("%s stands outside of a block %s; move it into "
+			    "one"),
+		    shown, section);
+	else
+		conf_error(text_now, line,
+		    in_section
+			? _("there is no setting %s; did you mean %s, which "
+			    "stands outside of a block %s?")
+			: _("there is no setting %s; did you mean %s, which "
+			    "stands within a block %s?"),
+		    shown, there, section);
+}
+
+/* A setting of the other place is what is meant; else one that is alike here,
+ * or else one that is alike there. */
+static void
+complain_unknown(const cfg_t *cfg, const char *shown, const char *lower)
+{
+	bool in_section = strcmp(cfg->name, grammar_now->section) == 0;
+	const char *here = nearest(cfg->opts, lower);
+	const char *there = nearest(elsewhere(in_section), lower);
+	unsigned line = (unsigned)cfg->line;
+
+	if (there != NULL && strcmp(there, lower) == 0)
+		complain_place(cfg, in_section, shown, NULL);
+	else if (here != NULL)
+		conf_error(text_now, line,
+		    _("there is no setting %s; did you mean %s?"), shown, here);
+	else if (there != NULL)
+		complain_place(cfg, in_section, shown, there);
+	else if (in_section)
+		conf_error(text_now, line,
+		    _("there is no setting %s in a block %s; %s lists them"),
+		    shown, grammar_now->section, grammar_now->manual);
+	else
+		conf_error(text_now, line,
+		    _("there is no setting %s; %s lists them"), shown,
+		    grammar_now->manual);
 }
 
 static void
 unknown(const cfg_t *cfg, const char *name)
 {
-	bool in_section = strcmp(cfg->name, grammar_now->section) == 0;
 	char shown[64], lower[64];
-	const char *like;
 
 	str_quote(shown, sizeof(shown), name, strlen(name));
 	snprintf(lower, sizeof(lower), "%s", name);
 	for (char *p = lower; *p != '\0'; p++)
 		*p = str_lower1(*p);
-	if (!in_section && is_of_section(cfg, lower))
-		conf_error(text_now, (unsigned)cfg->line,
-		    _("%s stands outside of a block %s; move it into one"),
-		    shown, grammar_now->section);
-	else if ((like = nearest(cfg, lower)) != NULL)
-		conf_error(text_now, (unsigned)cfg->line,
-		    _("there is no setting %s; did you mean %s?"), shown, like);
-	else if (in_section)
-		conf_error(text_now, (unsigned)cfg->line,
-		    _("there is no setting %s in a block %s; %s lists them"),
-		    shown, cfg->name, grammar_now->manual);
-	else
-		conf_error(text_now, (unsigned)cfg->line,
-		    _("there is no setting %s; %s lists them"), shown,
-		    grammar_now->manual);
+	complain_unknown(cfg, shown, lower);
 	if (grammar_now->has_unknown != NULL)
 		*grammar_now->has_unknown = true;
 }
@@ -274,6 +306,7 @@ parse(const struct conf_text *t, char *text, cfg_opt_t *opt)
 		/* on_error() knows libconfuse's messages in English only. */
 		bindtextdomain("confuse", "/");
 		setvbuf(fp, NULL, _IONBF, 0); /* no copy of secrets */
+		top_now = cfg;
 		cfg_set_error_function(cfg, on_error);
 		if (cfg_parse_fp(cfg, fp) != CFG_SUCCESS &&
 		    t->report->errors == before)

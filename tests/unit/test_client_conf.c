@@ -505,6 +505,15 @@ bad_text_is_named_with_its_line(void **state)
 	    "1: port stands outside of a block account; move it into one");
 	expect_refused("Server = x\n",
 	    "1: Server stands outside of a block account; move it into one");
+	expect_refused("intervalo = 5m\n",
+	    "1: there is no setting intervalo; did you mean interval, which "
+	    "stands within a block account?");
+	expect_refused("prot = 3\n",
+	    "1: there is no setting prot; did you mean port, which stands "
+	    "within a block account?");
+	expect_refused(with("conta = x"),
+	    "2: there is no setting conta; did you mean account, which stands "
+	    "outside of a block account?");
 	expect_refused("colour = blue\n",
 	    "1: there is no setting colour; malote.conf(5) lists them");
 	expect_refused("account {\n}\n",

@@ -214,9 +214,14 @@ static const struct row bad_text[] = {
 	{ "listener \"a\" {\n prot = 110\n}\n",
 	    "2: there is no setting prot; did you mean port?" },
 	{ "listener \"a\" {\n hostname = x\n}\n",
-	    "2: there is no setting hostname in a block listener; "
-	    "maloted.conf(5) "
-	    "lists them" },
+	    "2: hostname stands within a block listener; move it out of "
+	    "there" },
+	{ "listener \"a\" {\n userz = x\n}\n",
+	    "2: there is no setting userz; did you mean users, which stands "
+	    "outside of a block listener?" },
+	{ "listener \"a\" {\n colour = x\n}\n",
+	    "2: there is no setting colour in a block listener; "
+	    "maloted.conf(5) lists them" },
 	{ "login_timeout = soon\n",
 	    "1: login_timeout = \"soon\" is no number in its range; write 1 "
 	    "to 86400" },
