@@ -308,6 +308,25 @@ conf_text_prepare(const struct conf_text *t, char *text)
 	return !s.garbled;
 }
 
+bool
+conf_text_is_utf8(const struct conf_text *t, const char *text)
+{
+	bool all = true;
+	size_t n;
+
+	for (unsigned line = 1; *text != '\0'; line++) {
+		n = strcspn(text, "\n");
+		if (!str_is_utf8(text, n)) {
+			conf_error(t, line,
+			    _("this line is not in UTF-8; save the file in "
+			      "that encoding"));
+			all = false;
+		}
+		text += n + (text[n] == '\n');
+	}
+	return all;
+}
+
 static const char *
 string_end(const char *p)
 {

@@ -53,6 +53,10 @@ struct conf_lines {
  * is behind such a place would be misread, so nothing more can be said. */
 bool conf_text_prepare(const struct conf_text *t, char *text);
 
+/* Complains about each line that is not in UTF-8.  In a text that was prepared
+ * comments may be as they like. */
+bool conf_text_is_utf8(const struct conf_text *t, const char *text);
+
 /* Walks over the sections of a text that was prepared. */
 struct conf_sections {
 	const char *p; /* at first the text */

@@ -332,7 +332,7 @@ a_password_is_taken_as_it_is(void **state)
 		{ "\"$HOME $ {\"", "$HOME $ {" },
 		{ "\"\\\"\\\\\\x41\\${x}\"", "\"\\A${x}" },
 		{ "'caf\xc3\xa9'", "caf\xc3\xa9" },
-		{ "'caf\xe9'", "caf\xe9" },
+		{ "\"caf\\xe9\"", "caf\xe9" },
 		{ "'#no // comment /* */'", "#no // comment /* */" },
 		{ "a'", NULL },
 	};
@@ -467,6 +467,16 @@ expect_each_refused(const char *const (*rows)[2])
 		expect_refused(with((*rows)[0]), (*rows)[1]);
 }
 
+/* Nobody but its author reads it. */
+static void
+comment_in_another_encoding(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    account(with("# jo\xe3o\nuser = 'jo\xc3\xa3o' // l\xe1"))->user,
+	    "jo\xc3\xa3o");
+}
+
 static void
 bad_text_is_named_with_its_line(void **state)
 {
@@ -486,6 +496,9 @@ bad_text_is_named_with_its_line(void **state)
 		{ "user = \"a\\0b\"",
 		    "2: a NUL cannot stand in a string; remove it" },
 		{ "/*", "2: a comment has no end; close it with */" },
+		{ "keep = yes\npassword = 'jo\xe3o' # jo\xe3o",
+		    "3: this line is not in UTF-8; save the file in that "
+		    "encoding" },
 		{ "keep = \"\"",
 		    "2: keep is empty; give it a value, or leave it out" },
 		{ "\npassword = 'x' y z",
@@ -577,7 +590,7 @@ an_end_of_line_is_in_no_value(void **state)
 		{ "ca_file = \"a\\x7f\"",
 		    "2: ca_file holds a control character; write printable "
 		    "ones only" },
-		{ "user = 'caf\xe9'",
+		{ "user = \"caf\\xe9\"",
 		    "2: user is not in UTF-8; save the file in that "
 		    "encoding" },
 		{ NULL, NULL },
@@ -823,7 +836,7 @@ an_account_says_who_and_where(void **state)
 		    "2: " NO_NAME("") },
 		{ "account \"a\\x1b\" { email = a@b server = s }",
 		    "1: " NO_NAME("a\\x1b") },
-		{ "account 'a\xe9' { email = a@b server = s }",
+		{ "account \"a\\xe9\" { email = a@b server = s }",
 		    "1: " NO_NAME("a\\xe9") },
 		/* The first of several faults, in the second account. */
 		{ "account a { email = a@b server = s }\n\n"
@@ -1129,6 +1142,7 @@ main(void)
 		cmocka_unit_test(a_command_is_cut_into_words),
 		cmocka_unit_test(lmtp_is_a_socket_or_a_host),
 		cmocka_unit_test(bad_text_is_named_with_its_line),
+		cmocka_unit_test(comment_in_another_encoding),
 		cmocka_unit_test(a_language_changes_no_sense),
 		cmocka_unit_test(nothing_is_replaced),
 		cmocka_unit_test(an_end_of_line_is_in_no_value),

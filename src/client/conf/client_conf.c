@@ -469,7 +469,8 @@ read_accounts(
 	rd.place = (struct value_place){ folder, home() };
 	rd.sections = (struct conf_sections){ in->text, 1 };
 	account_start();
-	if (conf_text_prepare(&rd.lines.text, in->text))
+	if (conf_text_prepare(&rd.lines.text, in->text) &&
+	    conf_text_is_utf8(&rd.lines.text, in->text))
 		parse_accounts(in->text);
 	account_clear(&rd.account); /* one that did not end */
 	free(folder);
