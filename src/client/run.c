@@ -324,7 +324,8 @@ static bool
 must_end(const struct run *run)
 {
 	return run->stopping || run->only_troubled || run->result.unrecorded ||
-	       run->result.outcome == OUTCOME_DESTINATION;
+	       run->result.outcome == OUTCOME_DESTINATION ||
+	       run->result.outcome == OUTCOME_CONFIG;
 }
 
 /* False: the account's patience is at its end. */
@@ -476,7 +477,8 @@ record_read(struct storer_job *job)
 	if (job->err != E_OK) {
 		run->result.outcome = run->stopping        ? OUTCOME_STOPPED
 				      : job->err == E_BUSY ? OUTCOME_DESTINATION
-							   : OUTCOME_DISK;
+				      : job->err == E_CONFIG ? OUTCOME_CONFIG
+							     : OUTCOME_DISK;
 		snprintf(run->result.words, sizeof(run->result.words), "%s",
 		    run->stopping ? _("stopped") : job->eb.text);
 		run->ended = true;
@@ -541,6 +543,52 @@ open_other(
 	return e;
 }
 
+static struct state_key
+key_of(const struct run *run)
+{
+	return (struct state_key){ run->account->name, run->maildrop,
+		client_conf_has, run->env->conf };
+}
+
+/* Before the record was read: it is to say all the same how this run has ended,
+ * for `status`, and for the next run, which may say only what has changed. */
+static void
+put_on_record(struct run *run)
+{
+	struct state_key key = key_of(run);
+	struct state_account a;
+	struct state *s;
+	bool put_aside;
+
+	if (state_open(&s, run->env->state_dir, &put_aside, NULL) != E_OK)
+		return;
+	if (state_account(s, &key, &a, NULL) == E_OK) {
+		run->exit_before = a.exit_code;
+		a.tried_at = time(NULL);
+		a.exit_code = outcome_exit_code(run->result.outcome);
+		snprintf(a.error, sizeof(a.error), "%s", run->result.words);
+		(void)!state_account_save(s, &a, NULL);
+	}
+	state_close(s);
+}
+
+/* The destination cannot be opened. */
+static void
+run_has_no_place(struct run *run, enum err e, const char *why)
+{
+	struct visit_result *r = &run->result;
+
+	r->outcome = outcome_of_destination(e);
+	if (r->outcome == OUTCOME_CONFIG || r->outcome == OUTCOME_DESTINATION)
+		snprintf(r->words, sizeof(r->words),
+		    _("%s; mend that, or \"deliver\" of account %s"), why,
+		    run->account->name);
+	else
+		snprintf(r->words, sizeof(r->words), "%s", why);
+	put_on_record(run);
+	run_over(run);
+}
+
 void
 run_begin(struct run *run)
 {
@@ -572,12 +620,11 @@ run_begin(struct run *run)
 		return;
 	}
 	if ((e = open_delivery(run, &a->dest, &run->delivery, &eb)) != E_OK) {
-		run_failed(run, outcome_of_destination(e), eb.text);
+		run_has_no_place(run, e, eb.text);
 		return;
 	}
 	conf.delivery = run->delivery;
-	conf.key = (struct state_key){ a->name, run->maildrop, client_conf_has,
-		env->conf };
+	conf.key = key_of(run);
 	if (storer_new(&run->storer, &conf, &eb) != E_OK) {
 		run_failed(run, OUTCOME_DISK, eb.text);
 		return;

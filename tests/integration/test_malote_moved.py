@@ -158,7 +158,7 @@ def test_old_place_cannot_be_opened(lie, client, killer):
             os.rename(box + "/tmp", box + "/aside")
             os.close(os.open(box + "/tmp", os.O_CREAT))
             home.deliver("other")
-            done = home.m.collect(status=malote.IOERR)
+            done = home.m.collect(status=malote.CONFIG)
             assert "/mail" in done.text
             assert server.lines == []
             said += 1

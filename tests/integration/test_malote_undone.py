@@ -60,25 +60,52 @@ def new_is_a_file(m):
     return "maildir:" + m.home + "/box", "new"
 
 
+def maildir_is_a_file(m):
+    os.close(os.open(m.home + "/box", os.O_CREAT))
+    return "maildir:" + m.home + "/box", "box: Not a directory"
+
+
+def maildir_below_a_file(m):
+    os.close(os.open(m.home + "/box", os.O_CREAT))
+    return "maildir:" + m.home + "/box/in", "box/in: Not a directory"
+
+
+def mbox_is_a_folder(m):
+    os.makedirs(m.home + "/box")
+    return "mbox:" + m.home + "/box", "box is not a regular file"
+
+
+def mbox_is_a_pipe(m):
+    os.mkfifo(m.home + "/box")
+    return "mbox:" + m.home + "/box", "box is not a regular file"
+
+
+NOT_OPENED = (new_is_a_file, maildir_is_a_file, maildir_below_a_file,
+              mbox_is_a_folder, mbox_is_a_pipe)
+# They wait for nobody but the person.
+MISTAKES = (*NOT_OPENED, no_command, no_program)
+
+
 @pytest.mark.core
 @pytest.mark.parametrize("keep", ["yes", "no"])
-@pytest.mark.parametrize("how", [no_command, no_program, no_lmtp, no_socket,
-                                 new_is_a_file])
+@pytest.mark.parametrize("how", [no_lmtp, no_socket, *MISTAKES])
 def test_tried_first(lie, client, how, keep):
     server = lie(letters(9))
     m = client()
     deliver, said = how(m)
     m.account(at=server, keep=keep, deliver=deliver)
     for _ in range(4):  # it does not become another code in time
-        done = m.collect("--json", status=LATER)
-        assert outcome(done) == "destination"
+        done = m.collect("--json", status=malote.CONFIG if how in MISTAKES
+                         else LATER)
+        assert outcome(done) == ("configuration" if how in MISTAKES
+                                 else "destination")
         assert said in done.account("casa")["error"]
         assert retrieved(server) == [] and len(server.box.mails) == 9
-    if how is not new_is_a_file:
-        assert '"deliver" of account casa' in done.account("casa")["error"]
-        assert "9 messages" in done.account("casa")["error"]
-        assert said in m.run("status").text
-        assert "never collected" in m.run("status").text
+    assert '"deliver" of account casa' in done.account("casa")["error"]
+    assert how in NOT_OPENED or "9 messages" in done.account("casa")["error"]
+    assert said in m.run("status").text
+    assert "never collected" in m.run("status").text
+    assert m.collect("--changes", status=None).text == ""
     m.account(deliver="maildir:" + m.home + "/mail")
     m.collect()
     assert len(m.files()) == 9
@@ -214,7 +241,7 @@ def test_destination_ends_the_run(lie, client):
     server.box.mails.extend(letters(3, 60, "later%d"))
     server.forget()
     m.account(deliver="command:procmial")
-    m.collect(status=LATER)
+    m.collect(status=malote.CONFIG)
     assert len(server.commands("AUTH")) == 1
 
 

@@ -219,15 +219,15 @@ test_try(void **state)
 
 	assert_int_equal(tried(p, "sh"), E_OK);
 	assert_int_equal(tried(p, "/bin/sh"), E_OK);
-	assert_int_equal(tried(p, "no-such-command"), E_NOENT);
+	assert_int_equal(tried(p, "no-such-command"), E_CONFIG);
 	assert_non_null(strstr(p->eb.text,
 	    "cannot run no-such-command: No such file or directory"));
 	snprintf(file, sizeof(file), "%s/take", p->base);
-	assert_int_equal(tried(p, file), E_NOENT);
+	assert_int_equal(tried(p, file), E_CONFIG);
 	place_put(p, "take", "#!/bin/sh\n");
-	assert_int_equal(tried(p, file), E_NOENT);
+	assert_int_equal(tried(p, file), E_CONFIG);
 	assert_non_null(strstr(p->eb.text, "Permission denied"));
-	assert_int_equal(tried(p, "/bin"), E_NOENT);
+	assert_int_equal(tried(p, "/bin"), E_CONFIG);
 }
 
 /* Its whole group ends with it. */

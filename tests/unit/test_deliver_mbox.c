@@ -237,7 +237,7 @@ expect_refused(struct place *p, const char *words)
 {
 	struct parcel *q = place_parcel(p, "x\n", 2, NULL);
 
-	assert_int_equal(delivery_prepare(p->d, &q, 1, &p->eb), E_DENIED);
+	assert_int_equal(delivery_prepare(p->d, &q, 1, &p->eb), E_CONFIG);
 	if (strstr(p->eb.text, words) == NULL)
 		fail_msg("%s", p->eb.text);
 	parcel_drop(p->d, q);
@@ -258,7 +258,8 @@ test_not_regular(void **state)
 	{
 		struct parcel *q = place_parcel(p, "x\n", 2, NULL);
 
-		assert_int_equal(delivery_prepare(p->d, &q, 1, &p->eb), E_IO);
+		assert_int_equal(
+		    delivery_prepare(p->d, &q, 1, &p->eb), E_CONFIG);
 		parcel_drop(p->d, q);
 	}
 }

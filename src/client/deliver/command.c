@@ -125,8 +125,12 @@ is_found(const char *name)
 static enum err
 cannot_run(const struct command *c, int why, struct errbuf *eb)
 {
+	bool never = why == ENOENT || why == ENOTDIR || why == EACCES ||
+		     why == ENOEXEC || why == ELOOP;
+
 	errno = why;
-	return err_sys(eb, E_NOENT, _("cannot run %.80s"), c->argv[0]);
+	return err_sys(
+	    eb, never ? E_CONFIG : E_IO, _("cannot run %.80s"), c->argv[0]);
 }
 
 static enum err

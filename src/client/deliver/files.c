@@ -32,8 +32,10 @@ disk_err(void)
 	case EDQUOT: return E_FULL;
 	case EACCES:
 	case EPERM:
-	case EROFS:
-	case ENOTDIR: return E_DENIED; /* something else is in its place */
+	case EROFS: return E_DENIED;
+	case ENOTDIR:
+	case EISDIR:
+	case ELOOP: return E_CONFIG; /* something else is in its place */
 	case ENOMEM: return E_NOMEM;
 	default: return E_IO;
 	}

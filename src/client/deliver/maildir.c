@@ -61,7 +61,11 @@ close_maildir(struct delivery *d)
 static bool
 has_gone(const struct dest *dest)
 {
-	return access(dest->path, F_OK) != 0 && errno == ENOENT;
+	struct stat st;
+
+	if (stat(dest->path, &st) == 0)
+		return !S_ISDIR(st.st_mode);
+	return errno == ENOENT || errno == ENOTDIR;
 }
 
 static enum err

@@ -95,6 +95,24 @@ follow(struct mbox *m, const char *at, struct errbuf *eb)
 	return e;
 }
 
+static enum err
+not_regular(const struct mbox *m, struct errbuf *eb)
+{
+	return err_set(eb, E_CONFIG, _("%s is not a regular file"), m->where);
+}
+
+/* It need not be there yet. */
+static enum err
+check_kind(const struct mbox *m, struct errbuf *eb)
+{
+	struct stat st;
+
+	if (fstatat(m->dir, m->name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    S_ISREG(st.st_mode))
+		return E_OK;
+	return not_regular(m, eb);
+}
+
 enum err
 mbox_resolve(struct mbox *m, const char *path, struct errbuf *eb)
 {
@@ -107,7 +125,7 @@ mbox_resolve(struct mbox *m, const char *path, struct errbuf *eb)
 	if ((e = open_parent(m, copy, eb)) == E_OK)
 		e = follow(m, copy, eb);
 	free(copy);
-	return e;
+	return e == E_OK ? check_kind(m, eb) : e;
 }
 
 /* ---- NAME.lock ---- */
@@ -239,8 +257,7 @@ open_mbox(struct mbox *m, bool create, struct errbuf *eb)
 		return err_sys(eb, errno == ENOENT ? E_NOENT : disk_err(),
 		    _("cannot open %s"), m->where);
 	if (fstat(m->fd, &st) != 0 || !S_ISREG(st.st_mode))
-		return err_set(
-		    eb, E_DENIED, _("%s is not a regular file"), m->where);
+		return not_regular(m, eb);
 	return E_OK;
 }
 

@@ -25,7 +25,7 @@ destination_failed(struct visit *v, enum err e, const char *why)
 
 	if (before != OUTCOME_OK)
 		snprintf(v->result.notice, sizeof(v->result.notice), "%s", why);
-	else if (o == OUTCOME_DESTINATION)
+	else if (o == OUTCOME_DESTINATION || o == OUTCOME_CONFIG)
 		visit_fail(v, o,
 		    ngettext(
 			"%s; mend that, or \"deliver\" of account %s: until "

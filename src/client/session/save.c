@@ -236,7 +236,8 @@ save_account(struct visit *v)
 	if (v->result.sign_in[0] != '\0')
 		v->result.login_delay = v->pop3.capa.login_delay_s;
 	a->tried_at = time(NULL);
-	if (v->quit_ok && r->outcome != OUTCOME_DESTINATION)
+	if (v->quit_ok && r->outcome != OUTCOME_DESTINATION &&
+	    r->outcome != OUTCOME_CONFIG)
 		a->collected_at = a->tried_at;
 	a->exit_code = outcome_exit_code(r->outcome);
 	snprintf(a->error, sizeof(a->error), "%s", r->words);
