@@ -54,6 +54,7 @@ def test_a_timer(m, server):
     assert server.lines == []
     assert first["outcome"] == "denied"
     assert "not tried again" in first["error"]
+    assert first["error"].endswith("malote collect --accept casa")
     assert 'the server says "' in first["error"]
     m.collect("--quiet", status=DENIED)
     m.collect("--verbose", status=DENIED)
