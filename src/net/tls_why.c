@@ -17,6 +17,7 @@
 #include "net/tls_client.h"
 #include "net/tls_peer.h"
 #include "net/tls_pin.h"
+#include "net/tls_reason.h"
 
 enum { NAME_SHOWN = 48, NAMES_SHOWN = 4, DATE = 32 };
 
@@ -190,7 +191,8 @@ why_issuer(const struct tls_peer *peer, const char *host, struct errbuf *eb)
 	tls_pin_hex(hex, peer->leaf);
 	show_name(issuer, X509_get_issuer_name(x));
 	err_set(eb, E_DENIED,
-	    _("%s: unknown issuer of the certificate with SHA-256 %s: \"%s\""),
+	    _("%s: unknown issuer; if its owner confirms that it is the right "
+	      "one: fingerprint = \"%s\", or ca_file (issuer: \"%s\")"),
 	    host, hex, issuer);
 }
 
@@ -201,8 +203,8 @@ why_self_signed(
 	char hex[TLS_PIN_HEX];
 
 	err_set(eb, E_DENIED,
-	    _("%s: the certificate is signed by itself (SHA-256 %s), so that "
-	      "nobody vouches for it"),
+	    _("%s: the certificate is signed by itself; if its owner confirms "
+	      "that it is the right one: fingerprint = \"%s\""),
 	    host, tls_pin_hex(hex, peer->leaf));
 }
 
@@ -255,7 +257,7 @@ why_certificate(
 		break;
 	default:
 		err_set(eb, E_DENIED, _("%s: the certificate is not valid: %s"),
-		    host, X509_verify_cert_error_string(peer->error));
+		    host, tls_reason_certificate(peer->error));
 	}
 }
 
@@ -292,7 +294,7 @@ why_no_tls(const struct tls_peer *peer, const char *host, struct errbuf *eb)
 static void
 why_protocol(const char *host, unsigned long code, struct errbuf *eb)
 {
-	const char *reason = ERR_reason_error_string(code);
+	const char *reason = tls_reason_handshake(code);
 
 	switch (ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0) {
 	case SSL_R_UNSUPPORTED_PROTOCOL:
@@ -333,8 +335,8 @@ why_protocol(const char *host, unsigned long code, struct errbuf *eb)
 		    host);
 		return;
 	}
-	err_set(eb, E_FORMAT, _("%s: the TLS handshake failed: %s"), host,
-	    reason != NULL ? reason : _("unknown error"));
+	err_set(
+	    eb, E_FORMAT, _("%s: the TLS handshake failed: %s"), host, reason);
 }
 
 static bool

@@ -1,5 +1,6 @@
 /* TLS as a client: our own server at the other end of a socket pair, with
  * certificates that are made here. */
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -21,6 +22,7 @@
 #include "net/conn.h"
 #include "net/tls.h"
 #include "net/tls_client.h"
+#include "net/tls_reason.h"
 
 enum { DAY = 86400 };
 
@@ -412,6 +414,26 @@ times_are_told(void **state)
 }
 
 static void
+reasons_are_ours_where_people_meet_them(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    tls_reason_certificate(X509_V_ERR_CERT_REVOKED), "it was revoked");
+	assert_string_equal(tls_reason_certificate(X509_V_ERR_PATH_LOOP),
+	    X509_verify_cert_error_string(X509_V_ERR_PATH_LOOP));
+	assert_string_equal(tls_reason_handshake(ERR_PACK(
+				ERR_LIB_SSL, 0, SSL_R_TLSV1_ALERT_UNKNOWN_CA)),
+	    "its issuer is not trusted there");
+	assert_string_equal(tls_reason_handshake(ERR_PACK(
+				ERR_LIB_SSL, 0, SSL_R_LENGTH_MISMATCH)),
+	    "length mismatch");
+	/* Another library's code of the same number is something else. */
+	assert_string_not_equal(tls_reason_handshake(ERR_PACK(
+				    ERR_LIB_X509, 0, SSL_R_DH_KEY_TOO_SMALL)),
+	    "the server's key is too short to be safe");
+}
+
+static void
 who_is_not_trusted(void **state)
 {
 	struct cert other = make((struct spec){
@@ -425,6 +447,8 @@ who_is_not_trusted(void **state)
 	digest(hex, c.x);
 	assert_int_equal(meet(&c, "h"), E_IO);
 	words_have("h: unknown issuer");
+	words_have("fingerprint = \"");
+	words_have("ca_file");
 	words_have(hex);
 	words_have("Other \\xc3\\xa7 \\x22CA\\x22\\x0a");
 	assert_int_equal(
@@ -436,6 +460,7 @@ who_is_not_trusted(void **state)
 	digest(hex, self.x);
 	assert_int_equal(meet(&self, "h"), E_IO);
 	words_have("signed by itself");
+	words_have("fingerprint = \"");
 	words_have(hex);
 	drop(&other);
 	drop(&c);
@@ -1058,6 +1083,7 @@ main(void)
 		cmocka_unit_test(a_common_name_does_not_count),
 		cmocka_unit_test(wrong_names_are_listed),
 		cmocka_unit_test(times_are_told),
+		cmocka_unit_test(reasons_are_ours_where_people_meet_them),
 		cmocka_unit_test(who_is_not_trusted),
 		cmocka_unit_test(its_purpose_counts),
 		cmocka_unit_test(chains_are_followed),
