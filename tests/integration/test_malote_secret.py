@@ -65,7 +65,7 @@ def test_command_knows_the_account(lie, client, certs, setting):
     ("echo", "nothing"), ("kill -9 $$", "signal 9"),
     ("echo no luck >&2; exit 1", "no luck"),
     ("printf '\\033[31mred' >&2; exit 1", "red"),
-    ("yes", "without end"), ("no-such-command-here", "127"),
+    ("yes", "without end"), ("no-such-command-here", "is not there: "),
     ("head -c 200000 /dev/zero | tr '\\0' x", "too long"),
     ("printf 'a\\000b\\n'", "control character"),
     ("printf 'secret\\rDELE 1\\n'", "control character")])

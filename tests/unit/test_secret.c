@@ -226,8 +226,13 @@ failures_are_told_with_what_was_said(void **state)
 	run("malote-no-such-program", PATIENCE);
 	assert_int_equal(got.e, E_DENIED);
 	assert_non_null(
-	    strstr(got.words, "password_command failed with exit code 127: "));
+	    strstr(got.words, "password_command names a command that is not "
+			      "there: "));
 	assert_non_null(strstr(got.words, "malote-no-such-program"));
+	run("/etc/passwd", PATIENCE);
+	assert_non_null(
+	    strstr(got.words, "password_command names a command that cannot be "
+			      "run: "));
 	run("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1", PATIENCE);
 	assert_int_equal(
 	    strncmp(

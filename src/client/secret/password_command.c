@@ -18,6 +18,8 @@ enum {
 	OUTPUT_MAX = 1024 * 1024, /* of both; then it is without end */
 	READ_MAX = 16,            /* pieces at a time */
 	GRACE = 1,                /* seconds from SIGTERM to SIGKILL */
+	NOT_RUN = 126,            /* exit codes of the shell */
+	NOT_FOUND = 127,
 };
 
 enum ended { BY_ITSELF, LATE, ENDLESS, LONG_LINE };
@@ -215,6 +217,25 @@ fail_ended(struct command *c, const char *also)
 		    also);
 }
 
+/* The shell's own words for 126 and 127 are English. */
+static void
+fail_exit(struct command *c, int code, const char *also)
+{
+	struct secret *s = c->s;
+
+	if (code == NOT_FOUND)
+		secret_fail(s, E_DENIED,
+		    _("%s names a command that is not there%s"), c->setting,
+		    also);
+	else if (code == NOT_RUN)
+		secret_fail(s, E_DENIED,
+		    _("%s names a command that cannot be run%s"), c->setting,
+		    also);
+	else
+		secret_fail(s, E_DENIED, _("%s failed with exit code %d%s"),
+		    c->setting, code, also);
+}
+
 static void
 end_with(struct command *c, int status)
 {
@@ -229,8 +250,7 @@ end_with(struct command *c, int status)
 		secret_fail(s, E_DENIED, _("%s was ended by signal %d%s"),
 		    setting, WTERMSIG(status), also);
 	else if (WEXITSTATUS(status) != 0)
-		secret_fail(s, E_DENIED, _("%s failed with exit code %d%s"),
-		    setting, WEXITSTATUS(status), also);
+		fail_exit(c, WEXITSTATUS(status), also);
 	else if (s->n == 0)
 		secret_fail(
 		    s, E_DENIED, _("%s printed nothing%s"), setting, also);
