@@ -146,3 +146,23 @@ def test_status_after_a_lost_record(client, server):
     m.collect()
     said = m.run("status").out.decode()
     assert "12 messages" in said and not re.search(r"\b0 messages", said), said
+
+
+def test_status_under_another_server(client, lie, server):
+    """What was collected belongs to the server and user of before."""
+    m = client().account(at=server)
+    m.collect()
+    for other in ({"user": "usr"}, {"user": "user", "port": free_port()}):
+        m.account(**other).collect(status="bad")
+        said = m.run("status").text
+        assert "casa: never collected from 127.0.0.1 as " in said, said
+        assert "12 messages of the server and user that were" in said
+        assert "here: 12 messages, " not in said and "on 127" not in said
+        done = m.run("status", "--json").account("casa")
+        assert done["collected"] == done["left"] == done["collected_at"] == 0
+    m.account(at=server).collect()
+    assert "here: 12 messages, " in m.run("status").text
+    moved = lie(letters(12))
+    m.account(at=moved).collect()
+    assert "here: 12 messages, " in m.run("status").text
+    assert len(m.files()) == 12

@@ -118,12 +118,28 @@ print_failure(const struct state_account *s)
 		printf(_("    the last run (%s) failed: %s\n"), when, s->error);
 }
 
+/* The record is of another server or user, which the person may have mistyped or
+ * changed: it becomes this one's once a run has been there. */
+static void
+print_moved(const struct account *a, const struct state_account *s)
+{
+	printf(_("%s: never collected from %s as %s\n"), a->name, a->server,
+	    a->user);
+	if (s->collected != 0)
+		printf(ngettext("    here: %llu message of the server and user "
+				"that were configured before\n",
+			   "    here: %llu messages of the server and user "
+			   "that were configured before\n",
+			   (unsigned long)s->collected),
+		    (unsigned long long)s->collected);
+}
+
 /* What no run has found out yet is not said to be nothing. */
 static void
-print_status(
+print_done(
     const struct account *a, const struct state_account *s, uint64_t there)
 {
-	char when[CLOCK_DATE], brake[OUTCOME_BRAKE_WORDS] = "";
+	char when[CLOCK_DATE];
 
 	if (s->collected_at != 0)
 		printf(_("%s: collected on %s\n"), a->name,
@@ -136,12 +152,35 @@ print_status(
 		print_here(s, s->collected_at != 0 ? there : 0);
 	if (s->collected_at != 0 || s->left != 0)
 		print_there(a, s);
+}
+
+static void
+print_status(
+    const struct account *a, const struct state_account *s, uint64_t there)
+{
+	char brake[OUTCOME_BRAKE_WORDS] = "";
+
+	if (s->moved)
+		print_moved(a, s);
+	else
+		print_done(a, s, there);
 	if (s->braked != 0)
 		printf("    %s\n", outcome_brake_words(brake, a));
 	if (s->notice[0] != '\0' && strcmp(s->notice, brake) != 0)
 		printf("    %s\n", s->notice);
 	if (s->error[0] != '\0' && strcmp(s->error, brake) != 0)
 		print_failure(s);
+}
+
+/* Of a record that is another maildrop's: see print_moved(). */
+static void
+drop_counts(struct state_account *s)
+{
+	s->collected_at = 0;
+	s->collected = s->collected_octets = 0;
+	s->deleted = s->freed_octets = 0;
+	s->left = 0;
+	s->left_octets = 0;
 }
 
 static json_t *
@@ -201,6 +240,8 @@ status_print(const struct client_conf *conf, const bool *chosen,
 		if (kind == STATUS_STATUS &&
 		    (e = state_account_there(s, sa.id, &there, eb)) != E_OK)
 			break;
+		if (kind == STATUS_JSON && sa.moved)
+			drop_counts(&sa);
 		if (kind == STATUS_JSON)
 			json_array_append_new(accounts, json_account(a, &sa));
 		else if (kind == STATUS_ACCOUNTS)
