@@ -404,9 +404,12 @@ on_signal(struct ev_loop *loop, ev_signal *w, int revents)
 	struct collect *c = w->data;
 
 	if (c->stopping) {
+		report_hold(c->newest->set->report, true);
 		secret_restore_terminal();
-		_exit(128 + w->signum);
+		_exit(128 + w->signum); /* the record bears it */
 	}
+	if (w->signum == SIGINT)
+		report_ends(c->newest->set->report);
 	stop_all(c);
 }
 

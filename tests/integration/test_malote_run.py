@@ -321,6 +321,32 @@ def test_lock_dies_with_its_holder(m, server):
     same(m.files().values(), [x.local for x in server.box.mails])
 
 
+def said(m):
+    with open(os.path.join(m.home, "stderr"), "rb") as f:
+        return f.read()
+
+
+@pytest.mark.parametrize("keep", ["yes", "no"])
+def test_interrupted_twice(m, server, keep):
+    """It says at once what it does; the second time it ends at once."""
+    server.fault("RETR", faults.stall(20), number=2)
+    m.account(keep=keep)
+    run = m.start("collect")
+    wait_until(lambda: server.numbers("RETR"))
+    time.sleep(0.2)
+    start = time.monotonic()
+    run.signal(signal.SIGINT)
+    wait_until(lambda: b"\nending; what has come is kept" in said(m))
+    run.signal(signal.SIGINT)
+    run.wait(status=130)
+    assert time.monotonic() - start < 2
+    server.heal()
+    m.collect()
+    same(m.files().values(), [x.local for x in letters(3)])
+    assert len(server.box.mails) == (3 if keep == "yes" else 0)
+    assert m.left_in_tmp() == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_it_in_order(m, server, number):
     server.fault("RETR", faults.stall(20), number=2)

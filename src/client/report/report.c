@@ -133,13 +133,14 @@ report_hold(struct report *r, bool hold)
 
 /* ---- words ---- */
 
-/* A line that stays, above the bars. */
+/* A line that stays, above the bars; of an account, or, with NULL, of all. */
 static void
 say_line(struct report *r, FILE *to, const char *name, const char *words)
 {
 	wipe_bars(r);
 	fflush(stdout);
-	fprintf(to, "%s%s: %s\n", r->held ? "\n" : "", name, words);
+	fprintf(to, "%s%s%s%s\n", r->held ? "\n" : "", name != NULL ? name : "",
+	    name != NULL ? ": " : "", words);
 	fflush(to);
 	report_draw(r);
 }
@@ -245,6 +246,15 @@ report_notice(struct report *r, size_t i, const char *words)
 {
 	if (is_talkative(r))
 		say_line(r, stderr, r->conf->v[i].name, words);
+}
+
+void
+report_ends(struct report *r)
+{
+	if (is_talkative(r))
+		say_line(r, stderr, NULL,
+		    _("ending; what has come is kept (Ctrl-C again ends it at "
+		      "once, and nothing is lost)"));
 }
 
 void
