@@ -47,6 +47,9 @@ enum err tls_client_start(
  * False: only the connection was lost, which says nothing of the server. */
 bool tls_client_why(const struct conn *c, const char *host, struct errbuf *eb);
 
+/* What has come so far is TLS, whatever became of the handshake. */
+bool tls_client_heard(const struct conn *c);
+
 /* The binding that a client uses: "tls-exporter" for TLS 1.3, "tls-unique" for
  * TLS 1.2 (RFC 9266 s3), else "tls-server-end-point".  E_NOENT: none. */
 enum err tls_client_binding(

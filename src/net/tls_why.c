@@ -339,6 +339,15 @@ why_protocol(const char *host, unsigned long code, struct errbuf *eb)
 	    eb, E_FORMAT, _("%s: the TLS handshake failed: %s"), host, reason);
 }
 
+bool
+tls_client_heard(const struct conn *c)
+{
+	const struct tls_peer *peer =
+	    c->ssl != NULL ? tls_peer_of(c->ssl) : NULL;
+
+	return peer != NULL && peer->heard && speaks_tls(peer);
+}
+
 static bool
 was_cut(unsigned long code)
 {

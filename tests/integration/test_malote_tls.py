@@ -315,3 +315,30 @@ def test_client_certificate_is_not_said_unasked(guarded, certs):
     server.context.load_verify_locations(certs.ca)
     m.collect()
     assert len(m.files()) == 3
+
+
+# A port that waits for TLS, where the account begins in plain text.
+
+@pytest.mark.parametrize("kind", ["good", "expired"])
+@pytest.mark.parametrize("security", ["starttls", "none"])
+def test_port_that_waits_for_tls(lie, client, certs, security, kind):
+    """That is found out long before the time is over."""
+    server = lie(letters(1), mode="tls", context=certs.context(kind))
+    m = client().account(at=server, timeout=6, patience=30)
+    done = m.account(security=security).collect(status=malote.PROTOCOL,
+                                                seconds=5)
+    assert 'port %d waits for TLS: write security = "tls"' % server.port \
+        in done.text
+    assert server.commands() == []
+
+
+@pytest.mark.parametrize("security", ["stls", "plain"])
+def test_server_that_greets_late(lie, client, certs, security):
+    """It is asked for TLS meanwhile, which it does not have; that is no
+    harm."""
+    server = lie(letters(3), mode=security, context=certs.context())
+    server.fault("GREETING", faults.wait(1.2))
+    m = client().account(at=server, ca_file=certs.ca, server="localhost",
+                         timeout=3)
+    m.collect()
+    assert len(m.files()) == 3 and len(server.commands("RETR")) == 3

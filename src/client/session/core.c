@@ -284,6 +284,20 @@ visit_look(struct visit *v)
 	visit_flush(v);
 }
 
+enum err
+visit_dial(struct visit *v, struct line *l, struct errbuf *eb)
+{
+	const struct account *a = v->conf.account;
+	struct dial_conf conf = {
+		.host = a->server,
+		.port = a->port,
+		.proxy = a->proxy,
+		.timeout = a->timeout,
+	};
+
+	return line_dial(l, v->conf.dialer, &conf, eb);
+}
+
 void
 visit_go_on(struct visit *v)
 {

@@ -51,6 +51,7 @@ struct batch;
 struct destination;
 struct fences;
 struct listing;
+struct probe;
 struct saving;
 struct sign_in;
 
@@ -78,6 +79,7 @@ struct visit {
 	struct sign_in *sign_in;
 	/* Masks the secrets of the sign-in in words; or NULL. */
 	void (*mask)(const struct visit *v, char *words);
+	struct probe *probe;
 	struct listing *listing;
 	struct fences *fences;
 	struct batch *batch;
@@ -180,6 +182,9 @@ void visit_flush(struct visit *v);
 void visit_look(struct visit *v);
 /* The item of a listed number; SIZE_MAX: it is not listed. */
 size_t visit_find(const struct visit *v, uint32_t msgno);
+/* A line to the account's server.  See line_dial(). */
+enum err visit_dial(
+    struct visit *v, struct line *l, struct errbuf *eb) NODISCARD;
 /* What was waited for besides the line is done. */
 void visit_go_on(struct visit *v);
 

@@ -9,6 +9,7 @@
 #include "client/session/batch.h"
 #include "client/session/destination.h"
 #include "client/session/fence.h"
+#include "client/session/probe.h"
 #include "client/session/save.h"
 #include "client/session/steps.h"
 
@@ -24,16 +25,9 @@ enum {
 static void
 dial_enter(struct visit *v)
 {
-	const struct account *a = v->conf.account;
-	struct dial_conf conf = {
-		.host = a->server,
-		.port = a->port,
-		.proxy = a->proxy,
-		.timeout = a->timeout,
-	};
 	struct errbuf eb;
 
-	if (line_dial(&v->line, v->conf.dialer, &conf, &eb) != E_OK)
+	if (visit_dial(v, &v->line, &eb) != E_OK)
 		visit_end(v, OUTCOME_CONFIG, "%s", eb.text);
 }
 
@@ -71,6 +65,13 @@ greeting_take(struct visit *v, const struct pop3_event *ev)
 }
 
 static void
+greeting_leave(struct visit *v, enum step next)
+{
+	probe_stop(v);
+	sign_in_leave(v, next);
+}
+
+static void
 quit_enter(struct visit *v)
 {
 	visit_sent(v, pop3_client_send(&v->pop3, &v->line.out, POP3_CMD_QUIT));
@@ -104,8 +105,8 @@ static const struct step_row steps[STEPS] = {
 	[STEP_DIAL] = { "connect", 0, dial_enter, NULL, NULL, sign_in_leave },
 	[STEP_HANDSHAKE] = { "TLS", 1, handshake_enter, NULL, NULL,
 	    sign_in_leave },
-	[STEP_GREETING] = { N_("greeting"), 1, NULL, greeting_take, NULL,
-	    sign_in_leave },
+	[STEP_GREETING] = { N_("greeting"), 1, probe_begin, greeting_take, NULL,
+	    greeting_leave },
 	[STEP_CAPA] = { "CAPA", 1, capa_enter, capa_take, NULL, capa_leave },
 	[STEP_STLS] = { "STLS", 1, stls_enter, stls_take, NULL, sign_in_leave },
 	[STEP_SIGN_IN] = { N_("sign-in"), 5, sign_in_enter, sign_in_take, NULL,
@@ -408,6 +409,7 @@ visit_free(struct visit *v)
 	fence_free(v);
 	batch_free(v);
 	destination_free(v);
+	probe_free(v);
 	save_free(v);
 	identity_reader_free(v->identity);
 	free(v);
