@@ -459,3 +459,33 @@ def test_login_delay_and_a_bad_message(lie, client):
     done = m.collect(status=malote.TEMPFAIL)
     assert "waits for the next run" in done.text
     assert len(m.files()) == 19 and len(server.sessions) == 2
+
+
+@pytest.mark.parametrize("keep", ["yes", "no"])
+def test_time_that_is_too_short(lie, client, keep):
+    """Our own session_timeout: each run gets on, and says that it does."""
+    server = lie(letters(8))
+    server.fault("RETR", faults.wait(0.3), times=faults.ALWAYS)
+    m = client().account(at=server, keep=keep, session_timeout=1)
+    done = m.collect(status=malote.TEMPFAIL)
+    assert "the next run goes on where it ended" in done.text
+    had = len(m.files())
+    while had < 8:
+        m.collect(status=None)
+        assert len(m.files()) > had
+        had = len(m.files())
+    m.collect()
+    assert len(m.files()) == 8
+    assert len(server.box.mails) == (8 if keep == "yes" else 0)
+
+
+def test_no_deletion_in_two_commands(lie, client):
+    """RETR or TOP, DELE and QUIT are three: all is collected."""
+    server = lie(letters(6), most=2)
+    m = client().account(at=server, keep="no")
+    for _ in range(2):
+        m.collect(status=69)
+        assert len(m.files()) == 6 and len(server.box.mails) == 6
+    server.most = 3
+    m.collect()
+    assert len(m.files()) == 6 and server.box.mails == []

@@ -67,6 +67,7 @@ struct visit {
 	bool entering; /* the step's `enter` is still to be called */
 	bool looking;  /* within visit_look() */
 	bool stopping;
+	bool overdue; /* it has taken its time, and is ended */
 
 	/* The dialogue. */
 	struct line line;

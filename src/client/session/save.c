@@ -246,6 +246,22 @@ save_account(struct visit *v)
 		a->not_before = a->tried_at + v->result.retry;
 }
 
+/* What has come is here, and the next run goes on behind it. */
+static void
+judge_overdue(struct visit *v)
+{
+	struct visit_result *r = &v->result;
+
+	if (!v->overdue || r->outcome != OUTCOME_CONNECT ||
+	    r->tally.collected == 0)
+		return;
+	r->outcome = OUTCOME_LEFT;
+	snprintf(r->words, sizeof(r->words),
+	    _("the session took longer than %u s (session_timeout); the next "
+	      "run goes on where it ended"),
+	    v->conf.account->session_timeout);
+}
+
 void
 save_enter(struct visit *v)
 {
@@ -267,6 +283,7 @@ save_enter(struct visit *v)
 	/* One that had asked for one message only cannot be shorter. */
 	v->result.cut &= v->budget.messages > 1 || v->budget.found != 0 ||
 			 v->result.tally.collected != 0;
+	judge_overdue(v);
 	save_account(v);
 	if (save_changes(v, true))
 		v->saving->last = true;

@@ -298,6 +298,7 @@ visit_overdue(void *arg)
 	struct visit *v = arg;
 
 	note_cut(v);
+	v->overdue = true;
 	visit_break(v, OUTCOME_CONNECT,
 	    _("the session took longer than %u s (session_timeout)"),
 	    v->conf.account->session_timeout);
