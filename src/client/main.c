@@ -233,6 +233,19 @@ complain(void *arg, bool is_error, const char *words)
 		json_array_append_new(c->errors, report_json_text(words));
 }
 
+static int
+no_account(
+    const struct options *o, const struct client_conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->n; i++)
+		if (conf_distance(name, conf->v[i].name) <= 2)
+			return failed_by(o, EX_USAGE,
+			    _("there is no account %s in %s; did you mean %s?"),
+			    name, conf->file, conf->v[i].name);
+	return failed_by(
+	    o, EX_USAGE, _("there is no account %s in %s"), name, conf->file);
+}
+
 /* Which accounts are meant.  -1: go on; else the exit code. */
 static int
 choose(const struct options *o, const struct client_conf *conf, char **names,
@@ -244,9 +257,7 @@ choose(const struct options *o, const struct client_conf *conf, char **names,
 		chosen[i] = n == 0;
 	for (int i = 0; i < n; i++) {
 		if ((a = client_conf_find(conf, names[i])) == NULL)
-			return failed_by(o, EX_USAGE,
-			    _("there is no account %s in %s"), names[i],
-			    conf->file);
+			return no_account(o, conf, names[i]);
 		chosen[a - conf->v] = true;
 	}
 	return -1;

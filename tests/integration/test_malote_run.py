@@ -42,6 +42,15 @@ def test_usage(m, words, wrong):
     assert done.text == "malote: %s (see malote --help)\n" % wrong
 
 
+@pytest.mark.parametrize("name, near", [
+    ("csaa", "; did you mean casa?"), ("trabalho", "")])
+def test_account_that_is_not_there(m, name, near):
+    for command in ("collect", "status", "daemon"):
+        done = m.run(command, name, status=malote.USAGE)
+        assert ("there is no account %s in %s%s\n" % (name, m.conf, near)
+                in done.text), done
+
+
 def test_usage_as_json(m):
     done = m.run("--json", "nonsense", status=malote.USAGE)
     assert done.json["exit_code"] == malote.USAGE
