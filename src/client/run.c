@@ -281,6 +281,7 @@ add_troubled(struct run *run, const struct visit_result *r)
 	to->tally.skipped = before.tally.skipped;
 	to->tally.large = before.tally.large;
 	to->tally.failed += before.tally.failed;
+	to->later = before.later;
 	if (!got_some) {
 		to->tally.left = before.tally.left;
 		to->tally.left_octets = before.tally.left_octets;
@@ -410,7 +411,8 @@ is_worth_it(struct run *run, const struct visit_result *r)
 }
 
 /* A session that was cut is followed by one that is shorter; one that has ended
- * well by another one as long as they leave less and less. */
+ * well by another one as long as they leave less and less, or collect
+ * something. */
 static void
 run_visit_ended(struct run *run)
 {
@@ -418,7 +420,8 @@ run_visit_ended(struct run *run)
 	/* There are only so many things to be learned. */
 	bool learned = r->learned || is_worth_it(run, r);
 	bool again = r->again && (learned || !run->reconnected);
-	bool more = r->later != 0 && r->later < run->later;
+	bool more =
+	    r->later != 0 && (r->later < run->later || r->tally.collected != 0);
 
 	if (r->later != 0)
 		run->later = r->later;
@@ -430,7 +433,10 @@ run_visit_ended(struct run *run)
 	visit_free(run->visit);
 	run->visit = NULL;
 	if (must_end(run)) {
-		run_over(run);
+		if (run->only_troubled && run->result.later != 0)
+			leave_rest(run);
+		else
+			run_over(run);
 	} else if (again) {
 		run->reconnected = !learned;
 		if (!run_next(run))

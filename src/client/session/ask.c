@@ -71,7 +71,8 @@ next_wanted(struct visit *v)
 	 * would be downloaded for nothing. */
 	if (v->items.next_alone < v->items.n_alone && !v->enough)
 		return v->items.alone[v->items.next_alone];
-	/* Once for those that have made no trouble so far, once for the rest. */
+	/* Once for those that are new and have made no trouble so far, once for
+	 * the rest. */
 	for (; v->items.next < 2 * p->n && !v->enough; v->items.next++) {
 		size_t i = v->items.next % p->n;
 
@@ -237,7 +238,10 @@ begin_item(struct visit *v, size_t i, uint32_t *n, uint64_t *octets)
 		} else if (!trouble_is_for_now(v, &it->listed)) {
 			item->progress = ITEM_DONE;
 		} else {
-			item->last = trouble_is_known(v, &it->listed);
+			/* What may be here already is asked for behind what is
+			 * new, so that a short session has some of that. */
+			item->last = trouble_is_known(v, &it->listed) ||
+				     it->action == PLAN_IDENTIFY;
 			++*n;
 			*octets += it->listed.size;
 		}

@@ -27,7 +27,8 @@ struct item {
 	bool pipelined; /* something else was outstanding */
 	bool refused;   /* when it was asked for before */
 	bool troubled;  /* that was counted for this session */
-	bool last;     /* it has made trouble: the others are asked for first */
+	bool last;     /* it has made trouble, or may be here: the others are
+	                * asked for first */
 	bool is_fresh; /* stored in this session */
 	bool dele_ok;  /* DELE was answered with OK */
 	uint64_t octets; /* that came when it was asked for before */
