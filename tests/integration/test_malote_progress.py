@@ -66,6 +66,16 @@ class AtOneRetr(Session):
         super().handle(line)
 
 
+class Mute(Session):
+    """From some command on it says nothing any more."""
+
+    def handle(self, line):
+        if self.worked >= 6:
+            self.await_gone()
+            raise Gone
+        super().handle(line)
+
+
 class AtBurst(Session):
     """More than three RETR in one piece are too many."""
 
@@ -111,6 +121,93 @@ def test_octets_after_which_sessions_are_cut(lie, client, keep, octets):
     assert len(m.files()) == 28
     assert len(server.box.mails) == (28 if keep == "yes" else 0)
     assert cut(server) <= 3
+
+
+def test_sessions_that_fall_silent(odd, client):
+    """It is the same as one that is cut."""
+    server = odd(Mute, letters(12))
+    m = client().account(at=server, keep="no", timeout=1)
+    m.collect()
+    assert len(m.files()) == 12 and server.box.mails == []
+    assert cut(server) <= 3
+
+
+def padded(mail, octets):
+    """The same with a header that is so much longer."""
+    mail.octets = b"X-Pad: %s\r\n" % (octets * b"x") + mail.octets
+    return mail
+
+
+def test_octets_of_headers(lie, client):
+    """They count, however many commands they are the answers to."""
+    mails = [padded(x, 1 if i % 30 else 3000)
+             for i, x in enumerate(letters(88))]
+    server = lie(mails)
+    m = client().account(at=server, keep="yes")
+    m.collect()
+    m.record("DELETE FROM message")
+    m.record("DELETE FROM account")
+    server.limit = 9000
+    server.forget()
+    m.collect()
+    assert server.commands("RETR") == [] and len(m.files()) == 88
+    assert cut(server) <= 3
+
+
+def test_octets_of_messages(lie, client):
+    """The same; a session that is cut deletes nothing."""
+    mails = [padded(x, 2500 if i > 40 else 1)
+             for i, x in enumerate(letters(66))]
+    for mail in mails:
+        head, body = mail.octets.split(b"\r\n\r\n", 1)
+        mail.octets = head + b"\r\n\r\n" + body[:100] + b"\r\n"
+    server = lie(mails, limit=12000)
+    m = client().account(at=server, keep="no")
+    m.collect()
+    assert len(m.files()) == 66 and server.box.mails == []
+
+
+def test_limit_that_falls(lie, client):
+    """What was learned is too much now."""
+    server = lie(letters(40), most=20)
+    m = client().account(at=server, keep="no")
+    m.collect()
+    server.box.mails += letters(20, 91, uid="n%d")
+    server.most = 5
+    m.collect()
+    assert len(m.files()) == 60 and server.box.mails == []
+
+
+def of_one_size(count):
+    made = letters(count)
+    most = max(len(x.octets) for x in made)
+    for x in made:
+        x.octets = x.octets[:-2] + (most - len(x.octets)) * b"z" + b"\r\n"
+    return made
+
+
+def test_unique_ids_of_others(lie, client):
+    """Two have changed places: all headers tell, and one run deletes all."""
+    mails = of_one_size(12)
+    server = lie(mails)
+    m = client().account(at=server, keep="1h")
+    m.collect()
+    mails[3].uid, mails[7].uid = mails[7].uid, mails[3].uid
+    malote.after(m, server)
+    assert server.box.mails == [] and len(m.files()) == 12
+    assert server.commands("RETR") == []
+
+
+def test_asked_again_before_others(lie, client):
+    """Whether it is the server or the message is known before all the others
+    were downloaded."""
+    server = lie(letters(700))
+    server.fault("RETR", faults.err(), number=2)
+    m = client().account(at=server, keep="yes")
+    m.collect()
+    asked = server.numbers("RETR")
+    assert asked.count(2) == 2 and len(m.files()) == 700
+    assert asked.index(700) > 2 + asked[2:].index(2)
 
 
 @pytest.mark.core
@@ -213,7 +310,7 @@ def test_headers_that_came_are_remembered(lie, client):
     server.forget()
     m.collect()
     assert server.commands("RETR") == []
-    assert len(server.commands("TOP")) < 2 * 60
+    assert len(server.commands("TOP")) < 80 and len(server.sessions) < 11
     server.forget()
     m.collect()
     assert server.commands("TOP", "RETR") == []
@@ -290,6 +387,22 @@ def test_bad_dele(lie, client, act):
     server.box.mails += new
     wanted += new
     recover(m, server, wanted)
+
+
+class AtOneDele(Session):
+    def do_dele(self, rest):
+        if self.find(rest).uid == "u3":
+            raise Gone
+        return super().do_dele(rest)
+
+
+def test_dele_that_always_cuts(odd, client):
+    """Of one message: all others are deleted by the same run."""
+    server = odd(AtOneDele, letters(12))
+    m = client().account(at=server, keep="no")
+    m.collect(status=malote.TEMPFAIL)
+    assert len(m.files()) == 12
+    assert [x.uid for x in server.box.mails] == ["u3"]
 
 
 @pytest.mark.core
@@ -433,7 +546,53 @@ def test_run_ends_at_any_server(odd, client):
     server = odd(AtWhim, letters(40))
     m = client().account(at=server, keep="no")
     m.collect(status=None)
-    assert len(server.sessions) <= 50
+    assert len(server.sessions) <= 60 and len(m.files()) == 40
+    server.forget()
+    m.collect(status=None)
+    assert len(server.sessions) <= 60 and len(m.files()) == 40
+
+
+class Alternately(Session):
+    """No two sessions are cut at the same point."""
+
+    def handle(self, line):
+        if self.worked >= (2, 30)[self.number % 2]:
+            raise Gone
+        super().handle(line)
+
+
+def test_run_ends_where_nothing_comes(lie, client, monkeypatch):
+    server = lie(letters(40))
+    m = client().account(at=server, keep="1h")
+    m.collect()
+    m.age()
+    monkeypatch.setattr(hostile, "Session", Alternately)
+    server.forget()
+    m.collect(status=69)
+    assert len(server.sessions) <= 12
+
+
+class Undoing(Session):
+    """What was deleted is there again."""
+
+    def do_quit(self, rest):
+        self.marked.clear()
+        return super().do_quit(rest)
+
+
+def test_what_waits_is_said(odd, client):
+    """Also behind a session that goes well, for a message that has cut one."""
+    server = odd(Undoing, letters(20))
+    m = client().account(at=server, keep="1h")
+    m.collect()
+    m.age()
+    m.record("UPDATE account SET cut_until = 4000000000, cut_commands = 9, "
+             "cut_met = 1")
+    server.box.mails += letters(1, 91, uid="n%d")
+    server.fault("RETR", faults.cut(), number=21)
+    done = m.collect(status=malote.TEMPFAIL)
+    assert len(m.files()) == 21
+    assert "wait for the next run" in done.text, done
 
 
 @pytest.mark.core
