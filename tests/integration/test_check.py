@@ -1,6 +1,8 @@
 """maloted --check: what would keep people from their mail is said beforehand."""
+import contextlib
 import os
 import subprocess
+import tempfile
 
 import pytest
 
@@ -39,6 +41,10 @@ class Site:
             folder = os.path.dirname(folder)
 
     def check(self, users, **settings):
+        self.write(users, **settings)
+        return self.look()
+
+    def write(self, users, **settings):
         with open(self.path + "/users", "w") as f:
             f.write(users)
         os.chmod(self.path + "/users", 0o600)
@@ -47,11 +53,19 @@ class Site:
                 f.write('%s = "%s"\n' % (name, value))
             f.write('listener "a" {\n\ttls = "none"\n'
                     '\tplaintext_login = yes\n}\n')
-        done = subprocess.run(
-            [BINARY, "--check", "-c", self.path + "/maloted.conf"],
-            capture_output=True, text=True, timeout=20)
+
+    def look(self, journal=False):
+        """Standard error may be what systemd says that the journal is."""
+        with tempfile.TemporaryFile("w+") as said:
+            st = os.fstat(said.fileno())
+            stream = "%d:%d" % (st.st_dev, st.st_ino) if journal else ""
+            done = subprocess.run(
+                [BINARY, "--check", "-c", self.path + "/maloted.conf"],
+                stdout=subprocess.PIPE, stderr=said, text=True, timeout=20,
+                env={**os.environ, "JOURNAL_STREAM": stream})
+            said.seek(0)
+            self.said = said.read().replace(self.path, "D").splitlines()
         self.out = done.stdout
-        self.said = done.stderr.replace(self.path, "D").splitlines()
         return done.returncode
 
 
@@ -289,6 +303,109 @@ def test_upgrade_scheme(site, scheme, lost):
     assert [line.split(" by ")[1].split()[0] for line in site.said] == lost
     assert site.check("p@d:{PLAIN}x\n", upgrade_scheme="PLAIN") == EX_CONFIG
     assert "ARGON2ID" in site.said[0]
+
+
+@pytest.mark.parametrize("name", ["malote-uidl", "malote.lock"])
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+def test_a_file_of_the_server_that_is_none(site, name, kind):
+    """Left by root, who looked after the Maildir: nobody could sign in, or
+    (a lock that cannot be had) two at a time."""
+    for folder in ("cur", "new", "tmp"):
+        site.make("a/ana/" + folder)
+    path = site.mail + "/a/ana/" + name
+    if kind == "file":
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    elif kind == "link":
+        os.symlink("cur", path)
+        os.chown(path, OWNER, OWNER, follow_symlinks=False)
+    else:
+        os.mkdir(path)
+    unlocked = (name, kind) == ("malote.lock", "file")
+    assert site.check("ana@a:{PLAIN}x\n") == (0 if unlocked else EX_CONFIG)
+    assert ("ana@a could %sread mail" % ("" if unlocked else "not ")
+            in site.said[0])
+    assert "D/mail/a/ana/%s is no file of uid 5000" % name in site.said[0]
+    assert ("keep each other out" in site.said[0]) == unlocked
+    if kind == "file":
+        os.chown(path, OWNER, OWNER)
+        assert site.check("ana@a:{PLAIN}x\n") == 0
+        assert site.said == []
+
+
+@contextlib.contextmanager
+def read_only(folder):
+    """Mounted so, until the end."""
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_read_only_file_system(site):
+    """Who owns what is no matter; what is there can be read."""
+    site.make("a/ana/cur")
+    with read_only(site.mail):
+        assert site.check("bob@a:{PLAIN}x\nana@a:{PLAIN}x\n") == 0
+        assert [x.split(": warning: ")[1] for x in site.said] == [
+            "bob@a could not read mail: no folder can be made in D/mail/a, "
+            "which is read-only; mount it for writing",
+            "ana@a could read mail, but D/mail/a/ana is read-only, and none "
+            "could be removed; mount it for writing"]
+        assert "users who can sign in: 1" in site.out
+        assert site.check("") == EX_CONFIG
+        assert "D/mail, which is read-only; mount it" in site.said[-1]
+
+
+def test_a_master_of_nobody(site):
+    line = "boss@a:{PLAIN}x::::::malote_master=yes\n"
+    assert site.check(line) == 0
+    said, = site.said
+    assert said.startswith("D/users:1: warning: malote_master is without")
+    assert "master_separator" in said
+    assert site.check(line, master_separator="*") == 0
+    assert site.said == []
+
+
+@pytest.mark.parametrize("name", ["users", "maloted.conf"])
+@pytest.mark.parametrize("how, says", [
+    ("mode", "everybody may write D/%s, and so read all mail; chmod o= D/%s"),
+    ("owner", "D/%s belongs to uid 7000, who may so read all mail; as root: "
+     "chown root D/%s"),
+    ("folder", "everybody may replace D/%s, and so read all mail; chmod o-w "
+     "D/")], ids=["mode", "owner", "folder"])
+def test_who_may_write_may_read_all(site, name, how, says):
+    site.write("ana@a:{PLAIN}x\n")
+    path = site.path + "/" + name
+    if how == "mode":
+        os.chmod(path, 0o602)
+    elif how == "owner":
+        os.chown(path, 7000, 7000)
+    else:
+        os.chmod(site.path, 0o703)
+    assert site.look() == 0
+    says = says.replace("%s", name)
+    assert len(site.said) == (2 if how == "folder" else 1), site.said
+    assert any(x.endswith(": warning: " + says) for x in site.said)
+    os.chmod(site.path, 0o1707)  # as /tmp: only its owner replaces a file
+    assert not any("replace" in x for x in site.said) or site.look() == 0
+    assert not any("replace" in x for x in site.said)
+
+
+@pytest.mark.parametrize("first, second", [
+    ("certificate", "key"), ("client_ca", "client_crl")])
+def test_both_files_are_missing(site, first, second):
+    """They are named at once, each with its line."""
+    missing = {first: site.path + "/one.pem", second: site.path + "/two.pem"}
+    assert site.check("ana@a:{PLAIN}x\n", **missing) == EX_CONFIG
+    assert [x.split(": ", 1)[1].split(";")[0] for x in site.said] == [
+        "D/one.pem: No such file or directory",
+        "D/two.pem: No such file or directory"]
+    if first == "certificate":  # the key is in the same file
+        assert site.check("ana@a:{PLAIN}x\n", certificate=missing[first],
+                          key=missing[first]) == EX_CONFIG
+        assert len(site.said) == 1
 
 
 def test_nothing_is_written(site):

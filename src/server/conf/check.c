@@ -169,6 +169,25 @@ check_mechanisms(struct conf *c, const struct conf_lines *l)
 	list_offered(c);
 }
 
+/* Of two files only the first is read if that fails; the second is then tried
+ * here, so that both are named at once. */
+static void
+check_readable(
+    const char *path, const char *setting, const struct conf_lines *l)
+{
+	struct errbuf eb;
+	struct stat st;
+	int fd;
+
+	if (slurp_open(path, &fd, &st, &eb) == E_OK)
+		close(fd);
+	else
+		COMPLAIN(l, setting,
+		    "%s: %s; name a PEM file that maloted can "
+		    "read",
+		    path, eb.text);
+}
+
 static void
 check_client_ca(const struct conf *c, const struct conf_lines *l)
 {
@@ -183,9 +202,12 @@ check_client_ca(const struct conf *c, const struct conf_lines *l)
 			    "nobody who signs any; write client_ca = \"FILE\"");
 		return;
 	}
-	if (client_files_read(c, &ca, &about_crl, &eb) != E_OK)
+	if (client_files_read(c, &ca, &about_crl, &eb) != E_OK) {
 		COMPLAIN(l, about_crl ? "client_crl" : "client_ca", "%s: %s",
 		    about_crl ? c->client_crl : c->client_ca, eb.text);
+		if (crl && !about_crl)
+			check_readable(c->client_crl, "client_crl", l);
+	}
 	client_ca_free(ca);
 }
 
@@ -290,6 +312,8 @@ check_certificate(struct conf *c, const struct conf_lines *l)
 		at =
 		    about_key && l->line(l, "key") != 0 ? "key" : "certificate";
 		COMPLAIN(l, at, "%s", eb.text);
+		if (!about_key && strcmp(c->key, c->certificate) != 0)
+			check_readable(c->key, "key", l);
 		return;
 	}
 	c->worker.certificate = cert.chain;
@@ -312,6 +336,46 @@ is_file(const struct stat *st, const char *path)
 	       of.st_ino == st->st_ino;
 }
 
+/* May everybody put another file of that name into its folder? */
+static bool
+is_replaceable(const char *path, int folder_n)
+{
+	char folder[CONF_PATH_MAX + 1];
+	struct stat st;
+
+	if (folder_n < 0 || folder_n >= CONF_PATH_MAX)
+		return false; /* the folder we are in: for tests only */
+	snprintf(folder, sizeof(folder), "%.*s/", folder_n, path);
+	return stat(folder, &st) == 0 && (st.st_mode & S_IWOTH) != 0 &&
+	       (st.st_mode & S_ISVTX) == 0;
+}
+
+/* Whoever may write the settings or the users file may read all mail. */
+static void
+warn_of_writers(const char *path, const struct conf_lines *l, unsigned line)
+{
+	const char *slash = strrchr(path, '/');
+	int folder_n = slash != NULL ? (int)(slash - path) : -1;
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return;
+	if ((st.st_mode & S_IWOTH) != 0)
+		conf_warn(&l->text, line,
+		    "everybody may write %s, and so read all mail; chmod o= %s",
+		    path, path);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		conf_warn(&l->text, line,
+		    "%s belongs to uid %u, who may so read all mail; as root: "
+		    "chown root %s",
+		    path, st.st_uid, path);
+	if (is_replaceable(path, folder_n))
+		conf_warn(&l->text, line,
+		    "everybody may replace %s, and so read all mail; chmod o-w "
+		    "%.*s/",
+		    path, folder_n, path);
+}
+
 static void
 check_users(const struct conf *c, const struct conf_lines *l)
 {
@@ -326,16 +390,19 @@ check_users(const struct conf *c, const struct conf_lines *l)
 		return;
 	}
 	close(fd);
-	if (is_file(&st, "/etc/passwd") || is_file(&st, "/etc/shadow"))
+	if (is_file(&st, "/etc/passwd") || is_file(&st, "/etc/shadow")) {
 		COMPLAIN(l, "users",
 		    "%s is the system's list of users, whose passwords maloted "
 		    "does not take; write users = \"%s\", which malotectl user "
 		    "add NAME makes",
 		    c->users, CONF_USERS);
-	else if ((st.st_mode & S_IROTH) != 0)
+		return;
+	}
+	if ((st.st_mode & (S_IROTH | S_IWOTH)) == S_IROTH)
 		WARN(l, "users",
 		    "everybody may read the password hashes in %s; chmod o= %s",
 		    c->users, c->users);
+	warn_of_writers(c->users, l, l->line(l, "users"));
 }
 
 /* The octets of the template before what differs between users, cut at the
@@ -547,6 +614,7 @@ conf_check(
 {
 	snprintf(c->worker.implementation, sizeof(c->worker.implementation),
 	    "malote");
+	warn_of_writers(l->text.file, l, 0);
 	check_host(c, l);
 	check_absolute(c->certificate, "certificate", l);
 	check_absolute(c->key, "key", l);

@@ -11,6 +11,8 @@
 
 #include "base/slurp.h"
 #include "sasl/sasl.h"
+#include "server/store/maildir/lock.h"
+#include "server/store/maildir/uidlfile.h"
 #include "server/trial/coverage.h"
 #include "server/users/account.h"
 #include "server/users/scheme.h"
@@ -90,23 +92,61 @@ can_make(const struct trial *t, char *path)
 	return is_usable(t, path, W_OK | X_OK);
 }
 
-/* A Maildir that is there: all of it can be read and written. */
+/* A Maildir that is there: all of it can be used so (as faccessat(2) has it). */
 static bool
-can_use(const struct trial *t, char path[MAIL_PATH_MAX])
+can_use(const struct trial *t, char path[MAIL_PATH_MAX], int how)
 {
 	static const char *const subs[] = { "", "/new", "/cur", "/tmp" };
 	size_t n = strlen(path);
 
 	for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]); i++) {
 		if (n + strlen(subs[i]) >= MAIL_PATH_MAX)
-			return false;
+			return errno = ENAMETOOLONG, false;
 		memcpy(path + n, subs[i], strlen(subs[i]) + 1);
-		if (!is_usable(t, path, R_OK | W_OK | X_OK) &&
-		    !(i != 0 && errno == ENOENT))
+		if (!is_usable(t, path, how) && !(i != 0 && errno == ENOENT))
 			return false;
 	}
 	path[n] = '\0';
 	return true;
+}
+
+/* What the server keeps in a Maildir it takes only from its owner. */
+static bool
+is_of_another(
+    const struct trial *t, uint32_t uid, const char *file, struct stat *st)
+{
+	return fstatat(t->root, file, st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (!S_ISREG(st->st_mode) || st->st_uid != uid);
+}
+
+/* Files that are left in a Maildir by root, who looked after it.  E_OK with
+ * words: that does not keep anybody out. */
+static enum err
+try_kept_files(const struct trial *t, const struct account *at,
+    const char *path, struct errbuf *eb)
+{
+	static const char *const names[] = { LOCKFILE_NAME, UIDLFILE_NAME };
+	const char *slash = path[0] != '\0' ? "/" : "";
+	char file[MAIL_PATH_MAX + 16];
+	struct stat st;
+	bool unlocked;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(file, sizeof(file), "%s%s%s", path, slash, names[i]);
+		if (!is_of_another(t, at->uid, file, &st))
+			continue;
+		unlocked = i == 0 && S_ISREG(st.st_mode) &&
+			   !is_usable(t, file, R_OK | W_OK);
+		err_set(eb, E_OK,
+		    "%s/%s is no file of uid %u%s; as root: chown %u:%u it",
+		    t->conf->store.root, file, at->uid,
+		    unlocked ? ", and sessions would not keep each other out"
+			     : "",
+		    at->uid, at->gid);
+		if (!unlocked)
+			return E_DENIED;
+	}
+	return E_OK;
 }
 
 /* What there is instead of a folder and will be refused, however it is owned;
@@ -126,33 +166,67 @@ no_folder(const struct trial *t, const char *path)
 	return NULL;
 }
 
+/* A Maildir that is there.  E_OK with words: mail could be read, but. */
+static enum err
+try_maildir(const struct trial *t, const struct account *at,
+    char path[MAIL_PATH_MAX], struct errbuf *eb)
+{
+	const char *root = t->conf->store.root;
+	const char *slash = path[0] != '\0' ? "/" : "";
+	bool good = can_use(t, path, R_OK | W_OK | X_OK);
+	bool read_only = !good && errno == EROFS;
+
+	if (!good && !(read_only && can_use(t, path, R_OK | X_OK)))
+		return err_set(eb, E_DENIED,
+		    "uid %u cannot read and write %s%s%s; as root: chown -R "
+		    "%u:%u it, and chmod -R u+rwX",
+		    at->uid, root, slash, path, at->uid, at->gid);
+	if (read_only)
+		err_set(eb, E_OK,
+		    "%s%s%s is read-only, and none could be removed; mount it "
+		    "for writing",
+		    root, slash, path);
+	return try_kept_files(t, at, path, eb);
+}
+
+/* A Maildir that is not there yet. */
+static enum err
+try_making(const struct trial *t, const struct account *at,
+    char path[MAIL_PATH_MAX], struct errbuf *eb)
+{
+	const char *root = t->conf->store.root, *slash;
+	bool good = can_make(t, path);
+
+	slash = path[0] != '\0' ? "/" : "";
+	if (good)
+		return E_OK;
+	if (errno == EROFS)
+		return err_set(eb, E_DENIED,
+		    "no folder can be made in %s%s%s, which is read-only; "
+		    "mount it for writing",
+		    root, slash, path);
+	return err_set(eb, E_DENIED,
+	    "uid %u cannot make a folder in %s%s%s; name one in mail that it "
+	    "owns: install -d -o %u -g %u -m 700 FOLDER",
+	    at->uid, root, slash, path, at->uid, at->gid);
+}
+
 /* As the owner.  The path, within the root, is changed to what it lacks. */
 static enum err
 try_path(const struct trial *t, const struct account *at,
     char path[MAIL_PATH_MAX], struct errbuf *eb)
 {
-	const char *root = t->conf->store.root, *slash, *odd;
-	bool good, there;
+	const char *odd = no_folder(t, path);
 
-	if ((odd = no_folder(t, path)) != NULL)
-		return err_set(eb, E_FORMAT, "%s/%s is %s", root, path, odd);
-	there = is_usable(t, path, F_OK);
-	if (!there && errno == ENOENT && !t->conf->store.create)
+	if (odd != NULL)
+		return err_set(eb, E_FORMAT, "%s/%s is %s", t->conf->store.root,
+		    path, odd);
+	if (is_usable(t, path, F_OK))
+		return try_maildir(t, at, path, eb);
+	if (errno == ENOENT && !t->conf->store.create)
 		return err_set(eb, E_NOENT,
 		    "%s is not there, and create_maildir = no", at->mail);
-	good = there ? can_use(t, path) : can_make(t, path);
-	slash = path[0] != '\0' ? "/" : "";
-	if (good)
-		return E_OK;
-	if (there)
-		return err_set(eb, E_DENIED,
-		    "uid %u cannot read and write %s%s%s; as root: chown -R "
-		    "%u:%u it, and chmod -R u+rwX",
-		    at->uid, root, slash, path, at->uid, at->gid);
-	return err_set(eb, E_DENIED,
-	    "uid %u cannot make a folder in %s%s%s; name one in mail that it "
-	    "owns: install -d -o %u -g %u -m 700 FOLDER",
-	    at->uid, root, slash, path, at->uid, at->gid);
+	return try_making(t, at, path, eb);
 }
 
 static enum err
@@ -187,18 +261,22 @@ static void
 try_mail(struct trial *t, const struct user *u)
 {
 	struct account at;
-	struct errbuf eb;
+	struct errbuf eb = { "" };
 	const char *why;
-	char what[NAME_MAX_OCTETS + sizeof(eb.text) + 32];
+	char what[NAME_MAX_OCTETS + sizeof(eb.text) + 64];
 	enum err e = account_find(&at, &t->conf->auth, u, &why, &eb);
 
-	if ((e != E_OK && needs_no_mail(t, u)) ||
-	    (e == E_OK && (e = try_account(t, &at, &eb)) == E_OK)) {
+	if (e != E_OK && needs_no_mail(t, u)) {
 		t->good++;
 		return;
 	}
-	snprintf(
-	    what, sizeof(what), "%s could not read mail: %s", u->name, eb.text);
+	if (e == E_OK)
+		e = try_account(t, &at, &eb);
+	t->good += e == E_OK;
+	if (eb.text[0] == '\0')
+		return;
+	snprintf(what, sizeof(what), "%s could %s %s", u->name,
+	    e == E_OK ? "read mail, but" : "not read mail:", eb.text);
 	complain(t, USERS_LINE, u->line, what);
 }
 
@@ -210,6 +288,10 @@ try_user(struct trial *t, const struct user *u)
 	    u->permits.no_pop3)
 		return;
 	coverage_add(&t->coverage, u->name, u->hash);
+	if (u->permits.master && t->conf->auth.master_separator[0] == '\0')
+		complain(t, USERS_LINE, u->line,
+		    "malote_master is without effect, as no master_separator "
+		    "is set; write master_separator = \"*\", for example");
 	try_mail(t, u);
 }
 
@@ -278,7 +360,7 @@ static void
 try_root(struct trial *t)
 {
 	const struct auth_conf *auth = &t->conf->auth;
-	bool good;
+	bool good, read_only;
 
 	conf_warn(&t->text, 0,
 	    "there are no users yet; malotectl user add NAME makes one");
@@ -286,8 +368,14 @@ try_root(struct trial *t)
 		return;
 	good = become(t, auth->mail_uid, auth->mail_gid) &&
 	       is_usable(t, "", W_OK | X_OK);
+	read_only = !good && errno == EROFS;
 	become_root_again(t);
-	if (!good)
+	if (read_only)
+		conf_error(&t->text, 0,
+		    "no maildrop can be made in %s, which is read-only; mount "
+		    "it for writing",
+		    t->conf->store.root);
+	else if (!good)
 		conf_error(&t->text, 0,
 		    "mail_user, uid %u, cannot make maildrops in %s; as root: "
 		    "install -d -o %u -g %u -m 700 %s, or name another folder "

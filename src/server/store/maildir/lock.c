@@ -66,10 +66,10 @@ maildir_lock(int root, const char *peer, int *fd_r, struct holder *holder,
 	enum err e;
 	int fd;
 
-	e = maildir_file(root, "malote.lock", O_RDWR | (now ? 0 : O_CREAT), now,
+	e = maildir_file(root, LOCKFILE_NAME, O_RDWR | (now ? 0 : O_CREAT), now,
 	    &fd, &st, eb);
 	if (e != E_OK)
-		return maildir_about(e, "malote.lock", eb);
+		return maildir_about(e, LOCKFILE_NAME, eb);
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
 		if (!now)
 			line_write(fd, 0, clock_unix_ms() / 1000, peer);

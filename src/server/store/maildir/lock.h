@@ -11,6 +11,8 @@
 
 #include "server/store/maildir/maildir.h"
 
+#define LOCKFILE_NAME "malote.lock"
+
 /* E_BUSY: *holder says who; E_DENIED: the disk takes no lock file.  peer NULL:
  * at once or not at all, and maildir_note() follows. */
 enum err maildir_lock(int root, const char *peer, int *fd_r,
