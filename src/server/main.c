@@ -13,6 +13,7 @@
 
 #include "server/auth/auth.h"
 #include "server/conf/conf.h"
+#include "server/parent/logrelay.h"
 #include "server/parent/mail_root.h"
 #include "server/parent/parent.h"
 #include "server/store/maildir/uidl_check.h"
@@ -60,10 +61,25 @@ run_role(const char *name)
 	return EX_USAGE;
 }
 
+/* Complaints about the settings; in the journal, with their priority. */
+struct complaints {
+	struct conf_report report;
+	unsigned errors; /* that were said */
+	bool journal;
+};
+
 static void
 say(void *arg, const char *line)
 {
-	fprintf(stderr, "%s\n", line);
+	struct complaints *c = arg;
+	bool error = c->report.errors != c->errors;
+
+	c->errors = c->report.errors;
+	fprintf(stderr, "%s%s\n",
+	    !c->journal ? ""
+	    : error     ? "<3>"
+			: "<4>",
+	    line);
 }
 
 static void
@@ -101,14 +117,15 @@ static int
 run(const char *file, bool only_check, bool root_mail)
 {
 	static struct conf conf;
-	struct conf_report report = { .say = say };
-	struct conf_text text = { .file = file, .report = &report };
+	struct complaints to = { .report = { .say = say, .arg = &to },
+		.journal = logrelay_is_journal() };
+	struct conf_text text = { .file = file, .report = &to.report };
 	struct conf_env env;
 	int status = EX_CONFIG;
 
 	conf_env_here(&env);
 	env.root_mail = root_mail;
-	if (conf_read(&conf, file, &env, &report) == E_OK)
+	if (conf_read(&conf, file, &env, &to.report) == E_OK)
 		status = only_check ? check(&conf, &env, &text)
 				    : parent_run(&conf, &env);
 	conf_free(&conf);

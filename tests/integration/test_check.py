@@ -408,6 +408,13 @@ def test_both_files_are_missing(site, first, second):
         assert len(site.said) == 1
 
 
+def test_priorities_in_the_journal(site):
+    """What systemctl reload says to it: <3> is an error, <4> a warning."""
+    site.write("ssha@a:{SSHA512}abc\n")
+    site.look(journal=True)
+    assert [x[:3] for x in site.said] == ["<4>", "<3>"]
+
+
 def test_nothing_is_written(site):
     site.make("a/ana/cur")
     before = [(p, os.stat(p).st_mtime_ns)

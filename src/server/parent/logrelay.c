@@ -55,8 +55,8 @@ static const char letters[] = "DIWE";
 static const int priorities[] = { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR };
 
 /* systemd says which stream is the journal's (systemd.exec(5)). */
-static bool
-is_journal(void)
+bool
+logrelay_is_journal(void)
 {
 	const char *s = getenv("JOURNAL_STREAM");
 	char here[64];
@@ -260,7 +260,9 @@ void
 logrelay_open(bool to_syslog)
 {
 	ev_timer_init(&timer, on_timer, INTERVAL, INTERVAL);
-	kind = to_syslog ? TO_SYSLOG : is_journal() ? TO_JOURNAL : TO_STDERR;
+	kind = to_syslog               ? TO_SYSLOG
+	       : logrelay_is_journal() ? TO_JOURNAL
+				       : TO_STDERR;
 	if (to_syslog)
 		openlog("maloted", LOG_PID | LOG_NDELAY, LOG_MAIL);
 }

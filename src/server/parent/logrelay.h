@@ -18,6 +18,9 @@
 
 struct ev_loop;
 
+/* Is standard error the journal's, which takes a level as "<3>" before a line? */
+bool logrelay_is_journal(void);
+
 /* Standard error lines carry the time, or levels if it is the journal. */
 void logrelay_open(bool to_syslog);
 
