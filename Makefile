@@ -55,9 +55,13 @@ install: build/release/build.ninja
 	meson configure build/release --prefix=$(PREFIX)
 	meson install -C build/release $(if $(DESTDIR),--destdir=$(DESTDIR))
 
-# What was installed last; settings, users and mail stay.
+# What was installed last; settings, users and mail stay.  Meson knows of folders
+# only if they were made by the last installation.
+INSTALLED = build/release/meson-logs/install-log.txt
 uninstall:
 	ninja -C build/release uninstall
+	sed -n 's,/[^/]*\.conf\.example$$,,p' $(INSTALLED) | \
+	    xargs -r rmdir -p --ignore-fail-on-non-empty 2>/dev/null || true
 
 clean:
 	rm -rf build

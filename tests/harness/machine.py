@@ -19,7 +19,8 @@ ROOT = WORK + "/root"
 SHARED = WORK + "/shared"  # /mnt/shared there
 HOST = "mail.example.org"
 # What an administrator has there before us: a computer with Postfix.
-BASE = "systemd-sysv dbus ca-certificates curl man-db procps ccache postfix"
+BASE = "systemd-sysv libpam-systemd dbus ca-certificates curl man-db procps " \
+    "ccache postfix"
 NAMESPACES = ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child"]
 # What is not of the namespaces, but of the kernel.
 OUTSIDE = "-sys_module,-sys_time,-sys_rawio,-sys_boot,-mac_admin"
@@ -135,6 +136,7 @@ class Machine:
             os.makedirs(folder, exist_ok=True)
         self.cgroup = tempfile.mkdtemp(prefix="malote-boot-",
                                        dir=cgroup_folder())
+        os.chmod(self.cgroup, 0o755)
         self.log = tempfile.TemporaryFile()
         into = "echo $$ >$0/cgroup.procs && exec \"$@\""
         # It is ended when we are.
