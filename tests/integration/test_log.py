@@ -188,17 +188,35 @@ def test_who_is_turned_away(server, connect):
     first.quit()
 
 
+def settings_of(server):
+    """The path of its maloted.conf."""
+    with open("/proc/%d/cmdline" % server.pid, "rb") as f:
+        return f.read().split(b"\0")[2].decode()
+
+
 def test_no_quotes_within_quotes(place, serve):
     """What stands between quotation marks is one value."""
     server = serve(place.maildir([]))
-    with open("/proc/%d/cmdline" % server.pid, "rb") as f:
-        users = f.read().split(b"\0")[2].decode().replace(
-            "maloted.conf", "users")
-    with open(users, "a") as f:
+    with open(settings_of(server).replace("maloted.conf", "users"), "a") as f:
         f.write("nonsense\n")
     server.signal(signal.SIGHUP)
     line = server.await_event("users-line")[0]
     assert line["error"] == "there is no ':' behind the name"
+
+
+def test_settings_that_a_reload_does_not_read(place, serve):
+    """Whoever edits them and reloads is told to restart."""
+    server = serve(place.maildir([]))
+    server.signal(signal.SIGHUP)
+    server.await_event("reload")
+    server.ctl("auth", "failures")  # behind whatever SIGHUP says
+    assert "settings-changed" not in server.log_text()
+    settings = settings_of(server)
+    os.utime(settings, ns=(0, 1))
+    server.signal(signal.SIGHUP)
+    line = server.await_event("settings-changed")[0]
+    assert line["file"] == settings
+    assert "restart" in line["error"]
 
 
 def test_removed_are_not_named(place, serve, login):

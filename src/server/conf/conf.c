@@ -466,6 +466,8 @@ read_file(struct conf *c, const char *file, struct conf_report *report)
 		    eb.text);
 		return E_CONFIG;
 	}
+	c->file = file;
+	c->as_of = in.st.st_mtim;
 	if (conf_text_prepare(&rd.lines.text, in.text))
 		parse(in.text);
 	free(in.text);

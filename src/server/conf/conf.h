@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "conf/text.h"
 #include "server/conf/auth_conf.h"
@@ -63,6 +64,9 @@ struct conf {
 	uint32_t control_gid; /* of control_group; AUTH_NO_UID: only root */
 	bool sandbox_required;
 	bool syslog;
+
+	const char *file;      /* that all this stands in */
+	struct timespec as_of; /* when that was changed last */
 };
 
 /* What the file is checked against. */

@@ -197,6 +197,21 @@ reload_certificate(struct parent *p)
 	log_line(LOG_EVENT, "ev=certificate file=\"%s\"", p->conf->certificate);
 }
 
+/* Whoever has edited the settings and reloads should not wait for an effect. */
+static void
+tell_settings_changed(const struct conf *conf)
+{
+	struct stat st;
+
+	if (stat(conf->file, &st) == 0 &&
+	    (st.st_mtim.tv_sec != conf->as_of.tv_sec ||
+		st.st_mtim.tv_nsec != conf->as_of.tv_nsec))
+		log_line(LOG_WARNING,
+		    "ev=settings-changed file=\"%s\" error=\"not read again: "
+		    "restart maloted for that\"",
+		    conf->file);
+}
+
 static void
 on_reload(struct ev_loop *loop, ev_signal *w, int revents)
 {
@@ -206,6 +221,7 @@ on_reload(struct ev_loop *loop, ev_signal *w, int revents)
 		return;
 	notify_reloading();
 	log_line(LOG_EVENT, "ev=reload");
+	tell_settings_changed(p->conf);
 	reload_certificate(p);
 	child_tell_role(p, ROLE_AUTH, child_tell_client_ca);
 	child_tell_role(p, ROLE_WORKER, child_tell_client_ca);

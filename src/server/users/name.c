@@ -103,7 +103,9 @@ static enum err
 put_home(struct path *p, const char *home, struct errbuf *eb)
 {
 	if (home[0] == '\0')
-		return err_set(eb, E_CONFIG, "the user has no home directory");
+		return err_set(eb, E_CONFIG,
+		    "the user has no home directory; name one in the sixth "
+		    "field of the line, by malotectl --home DIR");
 	path_put(p, home, strlen(home));
 	return E_OK;
 }
