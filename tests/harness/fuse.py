@@ -16,7 +16,7 @@ LOOKUP, FORGET, GETATTR, OPEN, READ, WRITE = 1, 2, 3, 14, 15, 16
 STATFS, RELEASE, MKNOD, CREATE = 17, 18, 8, 35
 FLUSH, INIT, OPENDIR, READDIR, RELEASEDIR, BATCH_FORGET = 25, 26, 27, 28, 29, 42
 HEADER = struct.Struct("=IIQQIIII")
-MNT_DETACH = 2
+MS_BIND, MNT_DETACH = 4096, 2
 
 
 def can_mount():
@@ -30,6 +30,7 @@ class Fuse:
     def __init__(self, path, uid, gid):
         self.path, self.uid, self.gid = path, uid, gid
         self.asked = []  # opcodes
+        self.places = []
         self.fd = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
         self.kind = stat.S_IFMT(os.stat(path).st_mode)
         options = "fd=%d,rootmode=%o,user_id=%d,group_id=%d" % (
@@ -77,8 +78,15 @@ class Fuse:
             except OSError:
                 pass  # to what wants no answer, or is interrupted
 
+    def also_at(self, path):
+        """A second place of the same file system."""
+        assert not libc.mount(self.path.encode(), path.encode(), None, MS_BIND,
+                              None)
+        self.places.append(path)
+
     def stop(self):
-        libc.umount2(self.path.encode(), MNT_DETACH)
+        for path in self.places + [self.path]:
+            libc.umount2(path.encode(), MNT_DETACH)
         self.thread.join(10)
         os.close(self.fd)
 

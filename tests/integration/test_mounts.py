@@ -149,6 +149,32 @@ def test_maildrop_that_waits(place, serve, mount, login, connect):
     session.quit()
 
 
+def test_many_that_wait(place, serve, mount, login, connect):
+    """More maildrops than the store has threads are on a file system that does
+    not answer: one on a disk is read, whose index was never made."""
+    names = ["user%d" % n for n in range(20)]
+    boxes = [place.maildir(name=name) for name in names]
+    other = place.maildir(drop.make(2, 4), name="other")
+    server = serve([(name, "secret", box) for name, box in zip(names, boxes)]
+                   + [("other", "secret", other)], "workers = 1\n")
+    fs = mount(boxes[0] + "/cur", [], place.owner, kind=fuse.Mail)
+    for box in boxes[1:]:
+        fs.also_at(box + "/cur")
+    fs.holds, fs.holding = {fuse.OPENDIR}, {place.owner[0]}
+    waiting = [connect(server.port) for _ in names]
+    for name, session in zip(names, waiting):
+        session.send("USER %s\r\nPASS secret\r\n" % name)
+    wait_until(lambda: fs.held)
+    session = login(server, "other")
+    assert session.stat()[0] == 4
+    session.quit()
+    fs.let_go()
+    for session in waiting:
+        for _ in range(2):
+            assert session.line().startswith(b"+OK")
+        session.quit()
+
+
 def test_attributes_that_wait(place, slow, login, connect):
     """A sign-in asks for them, as the kernel does not believe them for long."""
     server, box = slow(3)

@@ -82,13 +82,52 @@ long_lists(void **state)
 	close(fd);
 }
 
+/* What of that the mail may have to wait for. */
+static void
+below_the_root(void **state)
+{
+	struct mounts_below b = { .root = "/srv/mail" };
+	static const char more[] =
+	    "1 1 0:60 / /srv/mail/a rw - nfs4 h:/ rw\n"
+	    "2 1 0:61 / /srv/mail/a/b/cur rw - fuse x rw,user_id=0\n"
+	    "3 1 0:62 / /srv/mail/with\\040space rw - cifs //h/s rw\n"
+	    "4 1 8:2 / /srv/mail/disk rw - ext4 /dev/sda2 rw\n"
+	    "5 1 0:63 / /srv/mailbox rw - nfs h:/x rw\n";
+	int fd = list_of(more, strlen(more));
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		mounts_below_read(&b, fd);
+	assert_int_equal(b.n, 3);
+	assert_int_equal(mounts_below_at(&b, "a"), 60);
+	assert_int_equal(mounts_below_at(&b, "a/x/Maildir"), 60);
+	assert_int_equal(mounts_below_at(&b, "a/b/cur"), 61);
+	assert_int_equal(mounts_below_at(&b, "a/b"), 60);
+	assert_int_equal(mounts_below_at(&b, "ab"), 0);
+	assert_int_equal(mounts_below_at(&b, "with space/Maildir"), 62);
+	assert_int_equal(mounts_below_at(&b, "disk/Maildir"), 0);
+	close(fd);
+	fd = list_of(more + strlen("1 1 0:60 / /srv/mail/a rw - nfs4 h:/ rw\n"),
+	    strlen(more) - strlen("1 1 0:60 / /srv/mail/a rw - nfs4 h:/ rw\n"));
+	mounts_below_read(&b, fd);
+	assert_int_equal(mounts_below_at(&b, "a/b"), 61);
+	assert_int_equal(mounts_below_at(&b, "a/b/."), 61);
+	assert_int_equal(mounts_below_at(&b, "a/bb"), 0);
+	close(fd);
+	fd = list_of("", 0);
+	mounts_below_read(&b, fd);
+	assert_int_equal(b.n, 0);
+	free(b.v);
+	close(fd);
+}
+
 static void
 where_we_are(void **state)
 {
 	struct stat st;
 
 	(void)state;
-	assert_true(mounts_open());
+	assert_true(mounts_open("/tmp"));
 	assert_int_equal(stat("/", &st), 0);
 	assert_true(mounts_believe(st.st_dev));
 	assert_true(mounts_believe(st.st_dev));
@@ -116,7 +155,7 @@ another_of_the_same_number(void **state)
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
 		skip();
 	assert_int_equal(mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	assert_true(mounts_open());
+	assert_true(mounts_open("/tmp"));
 	assert_non_null(mkdtemp(path));
 	/* Others mount and unmount at the same time, perhaps. */
 	while (was != is) {
@@ -138,6 +177,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_roots_fuse),
 		cmocka_unit_test(long_lists),
+		cmocka_unit_test(below_the_root),
 		cmocka_unit_test(where_we_are),
 		cmocka_unit_test(another_of_the_same_number),
 	};

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "server/store/idle.h"
 #include "server/store/made.h"
+#include "server/store/mounts.h"
 #include "server/store/op.h"
 
 enum { PATIENCE = 5 }; /* seconds for the answer to IPC_YIELD */
@@ -215,6 +216,7 @@ close_hold(struct claim *c)
 	}
 	k->job.run = run_close;
 	k->job.done = done_close;
+	k->job.of = mounts_number(c->maildrop->path);
 	k->hold = c->hold;
 	k->maildrop = c->maildrop;
 	job_add(c->worker->store->pool, &c->maildrop->line, &k->job);

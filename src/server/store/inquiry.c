@@ -8,6 +8,7 @@
 #include "server/ipc/control.h"
 #include "server/store/claim.h"
 #include "server/store/idle.h"
+#include "server/store/mounts.h"
 
 struct inquiry {
 	struct pool_job job; /* first */
@@ -98,6 +99,8 @@ inquiry_begin(struct store *st, uint64_t token, const char *mail, bool forget)
 		refuse(q, CONTROL_LATER, "the store is ending");
 	else if (forget && claim_is_held(st, &q->where))
 		refuse(q, CONTROL_IN_USE, "a session has it");
-	else
+	else {
+		q->job.of = mounts_number(q->where.path);
 		pool_add(st->pool, &q->job);
+	}
 }

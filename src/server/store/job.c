@@ -22,7 +22,7 @@ static void
 job_start(struct job *j)
 {
 	j->job = (struct pool_job){
-		.run = job_run, .done = job_done, .slow = j->slow
+		.run = job_run, .done = job_done, .slow = j->slow, .of = j->of
 	};
 	pool_add(j->pool, &j->job);
 }

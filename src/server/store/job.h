@@ -14,7 +14,8 @@ struct job {
 	struct pool_job job;
 	void (*run)(struct job *j);  /* on a thread */
 	void (*done)(struct job *j); /* then on the loop; may free the job */
-	bool slow; /* its cost grows with the maildrop; see base/pool.h */
+	uint32_t of; /* the file system that it may wait for; see base/pool.h */
+	bool slow;   /* its cost grows with the maildrop; see base/pool.h */
 	struct pool *pool;
 	struct job_line *line;
 	struct job *next;

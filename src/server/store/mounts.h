@@ -11,12 +11,16 @@
 #ifndef SERVER_STORE_MOUNTS_H
 #define SERVER_STORE_MOUNTS_H
 
+#include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Opens the kernel's list of mounts, before a sandbox closes.  False: there is
- * none, and every file system is believed, and taken for a disk's. */
-bool mounts_open(void);
+ * none, and every file system is believed, and taken for a disk's.  root: of
+ * the mail. */
+bool mounts_open(const char *root);
 
 /* Sees whether anything was mounted or unmounted, before a piece of work. */
 void mounts_look(void);
@@ -34,5 +38,22 @@ enum mount_kind { MOUNT_LOCAL, MOUNT_ASKS, MOUNT_FOREIGN };
 /* What it is by a list of its own: /proc/self/mountinfo, or what looks like it.
  * What is not in it is a subvolume of a disk's. */
 enum mount_kind mounts_list_kind(int list, dev_t dev);
+
+/* A number of the file system that may wait and is mounted below the root, and
+ * has the maildrop or a part of it; 0: there is none.  The path is from the
+ * root; links in it are not followed.  On the loop. */
+uint32_t mounts_number(const char *maildrop);
+
+/* The same, from a list of its own: b->root is set before. */
+struct mounts_below {
+	char root[PATH_MAX]; /* without links */
+	struct mount_below {
+		uint32_t number;
+		char *path; /* from the root */
+	} * v;
+	size_t n, room;
+};
+void mounts_below_read(struct mounts_below *b, int list);
+uint32_t mounts_below_at(const struct mounts_below *b, const char *maildrop);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "server/store/mounts.h"
+
 struct op *
 op_new(struct claim *c, void (*run)(struct job *), void (*done)(struct job *),
     bool slow)
@@ -22,6 +24,7 @@ op_queue(struct op *op)
 {
 	struct claim *c = op->claim;
 
+	op->job.of = mounts_number(c->maildrop->path);
 	job_add(c->worker->store->pool, &c->maildrop->line, &op->job);
 }
 

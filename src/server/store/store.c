@@ -315,7 +315,7 @@ store_start(struct store *st)
 		fatal("ev=start error=\"no event loop\"");
 	idle_init(st);
 	budget_fds(st);
-	if (!mounts_open())
+	if (!mounts_open(st->conf.root))
 		log_line(
 		    LOG_WARNING, "ev=mounts error=\"%s\"", strerror(errno));
 	ev_timer_init(&st->stop, store_on_deadline, 0., 0.);
@@ -325,6 +325,7 @@ store_start(struct store *st)
 	if (pool_new(&st->pool, st->loop, st->conf.threads, &eb) != E_OK ||
 	    close_later_start(st->loop, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
+	pool_limit(st->pool, st->conf.threads / 2);
 	role_limit(calls, sizeof(calls) / sizeof(calls[0]));
 }
 
