@@ -224,7 +224,7 @@ def test_lock_that_waits(place, serve, mount, login, connect, asked):
 def test_close_that_waits_for_ever(place, slow, login, role):
     """There is an end to what is kept so: then messages of that maildrop cannot
     be had, and all else can; the log says so."""
-    server, box = slow(400, wrap=("prlimit", "--nofile=400:400"))
+    server, box = slow(400, wrap=("prlimit", "--nofile=1000:1000"))
     session = login(server)
     box.holding = {WORKER if role == "worker" else place.owner[0]}
     for n in range(1, 401):

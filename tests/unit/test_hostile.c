@@ -62,7 +62,7 @@ static const struct shape {
 	SHAPE(IPC_NO_WORKER, "28"),
 	SHAPE(IPC_RETIRE, ""),
 	SHAPE(IPC_RETIRED, "1"),
-	SHAPE(IPC_OPENED, "88s4841"),
+	SHAPE(IPC_OPENED, "88s48414"),
 	SHAPE(IPC_NOT_OPENED, "881s8s"),
 	SHAPE(IPC_INDEX_IS, "818f"),
 	SHAPE(IPC_FETCHED, "81411888f"),
@@ -706,6 +706,7 @@ say_opened(int store, const uint64_t sid_and_token[2])
 	put_u(m, 8, 300);
 	put_u(m, 4, 0);
 	put_u(m, 1, false);
+	put_u(m, 4, 0);
 	assert_true(say(store, m));
 }
 

@@ -87,6 +87,7 @@ hear(void *arg, struct ipc_in *in)
 		h->octets = ipc_get_u64(in);
 		h->left_out = ipc_get_u32(in);
 		assert_int_equal(ipc_get_u8(in), kit.read_only);
+		assert_int_equal(ipc_get_u32(in), 0);
 		break;
 	case IPC_NOT_OPENED:
 		h->sid = ipc_get_u64(in);

@@ -120,7 +120,9 @@ enum ipc_type {
 
 	/* store -> worker */
 	IPC_OPENED = 80, /* u64 sid, u64 token, str user, u32 count, u64 octets,
-	                  * u32 messages that cannot be read now, u8 read only */
+	                  * u32 messages that cannot be read now, u8 read only,
+	                  * u32 a number of the file system that may wait for
+	                  * others, 0: it does not */
 	IPC_NOT_OPENED,  /* u64 sid, u64 token, u8 enum sign_in_code, str user,
 	                  * then of who has it if SIGN_IN_IN_USE: u64 since
 	                  * when, seconds since 1970, str from where */

@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "server/store/idle.h"
 #include "server/store/made.h"
-#include "server/store/mounts.h"
 #include "server/store/op.h"
 
 enum { PATIENCE = 5 }; /* seconds for the answer to IPC_YIELD */
@@ -216,7 +215,7 @@ close_hold(struct claim *c)
 	}
 	k->job.run = run_close;
 	k->job.done = done_close;
-	k->job.of = mounts_number(c->maildrop->path);
+	k->job.of = c->maildrop->file_system;
 	k->hold = c->hold;
 	k->maildrop = c->maildrop;
 	job_add(c->worker->store->pool, &c->maildrop->line, &k->job);
@@ -282,6 +281,7 @@ claim_opened(struct claim *c, const struct hold_open *o)
 	ipc_put_u64(c->worker->chan, o->octets);
 	ipc_put_u32(c->worker->chan, o->left_out);
 	ipc_put_u8(c->worker->chan, c->read_only);
+	ipc_put_u32(c->worker->chan, c->maildrop->file_system);
 	store_answer_end(c->worker);
 }
 

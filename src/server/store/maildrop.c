@@ -4,6 +4,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "server/store/mounts.h"
+
 static uint32_t
 number_of(const struct location *where)
 {
@@ -39,7 +41,8 @@ maildrop_get(struct store *st, const struct location *where)
 	TAILQ_INIT(&md->sessions);
 	job_line_init(&md->line);
 	md->n_sessions = md->waiting = md->readers = 0;
-	md->number = number_of(where);
+	md->file_system = mounts_number(where->path);
+	md->number = md->file_system != 0 ? md->file_system : number_of(where);
 	md->kind = where->kind;
 	memcpy(md->path, where->path, n);
 	LIST_INSERT_HEAD(&st->maildrops[maildrop_bucket(where)], md, by_path);

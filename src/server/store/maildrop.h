@@ -19,8 +19,9 @@ struct maildrop {
 	unsigned n_sessions;
 	unsigned waiting; /* of the sessions */
 	unsigned
-	    readers;     /* read-only ones: beside all others, and in no list */
-	uint32_t number; /* for close_later(); another seldom has it */
+	    readers; /* read-only ones: beside all others, and in no list */
+	uint32_t file_system; /* mounts_number() */
+	uint32_t number;      /* of it, or of the maildrop: for close_later() */
 	const struct store_kind *kind;
 	char path[];
 };

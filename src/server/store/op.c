@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "server/store/mounts.h"
-
 struct op *
 op_new(struct claim *c, void (*run)(struct job *), void (*done)(struct job *),
     bool slow)
@@ -24,7 +22,7 @@ op_queue(struct op *op)
 {
 	struct claim *c = op->claim;
 
-	op->job.of = mounts_number(c->maildrop->path);
+	op->job.of = c->maildrop->file_system;
 	job_add(c->worker->store->pool, &c->maildrop->line, &op->job);
 }
 

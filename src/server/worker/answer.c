@@ -48,6 +48,17 @@ session_refused(struct session *s, const char *user, enum sign_in_code code,
 	answer_ready(s);
 }
 
+/* A store may say what it likes of its own file systems. */
+static uint32_t
+owner_of(const struct session *s)
+{
+	uint64_t both = (uint64_t)s->store->index << 32 | s->file_system;
+
+	return (uint32_t)(s->file_system != 0
+			      ? XXH3_64bits(&both, sizeof(both))
+			      : XXH3_64bits(s->user, strlen(s->user)));
+}
+
 void
 session_opened(struct session *s, struct store_link *store, const char *user,
     uint32_t count, uint64_t octets, uint32_t left_out)
@@ -60,7 +71,6 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 	s->left_out = left_out;
 	free(s->user);
 	s->user = strdup(user);
-	s->owner = (uint32_t)XXH3_64bits(user, strlen(user));
 	s->signed_in = true;
 	if (marks_seen)
 		s->seen = calloc(((size_t)count + 7) / 8 + 1, 1);
@@ -68,6 +78,7 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 		session_end(s, "out-of-memory");
 		return;
 	}
+	s->owner = owner_of(s);
 	log_line(LOG_EVENT,
 	    "ev=login sid=%u.%llx user=%s ip=%s method=%s tls=%s cipher=%s "
 	    "messages=%u left_out=%u octets=%llu",

@@ -58,8 +58,9 @@ struct session {
 
 	/* The maildrop, once it is open. */
 	struct store_link *store; /* that holds it for us */
-	uint32_t owner; /* a number of whose it is, that others seldom have: a
-	                 * file system of theirs does not hold up others */
+	uint32_t file_system;     /* that may wait, by its store's number; 0 */
+	uint32_t owner; /* a number of that, or of whose it is, that others
+	                       * seldom have: see base/pool.h */
 	char *user;     /* or who was claimed last; NULL: nobody yet */
 	bool signed_in;
 	uint8_t *seen; /* messages that were sent whole, for mark_seen */

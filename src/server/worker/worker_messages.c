@@ -66,7 +66,7 @@ on_opened(void *arg, struct ipc_in *in)
 	uint64_t sid = ipc_get_u64(in), octets;
 	struct session *s = signing_in(l, sid, ipc_get_u64(in));
 	char user[NAME_MAX_OCTETS + 1];
-	uint32_t count, left_out;
+	uint32_t count, left_out, file_system;
 	bool read_only;
 
 	ipc_get_str(in, user, sizeof(user));
@@ -74,14 +74,16 @@ on_opened(void *arg, struct ipc_in *in)
 	octets = ipc_get_u64(in);
 	left_out = ipc_get_u32(in);
 	read_only = ipc_get_u8(in) != 0;
+	file_system = ipc_get_u32(in);
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	if (s != NULL)
-		s->pop3.read_only = read_only;
-	if (s != NULL)
-		session_opened(s, l, user, count, octets, left_out);
-	else
+	if (s == NULL) {
 		session_tell(l->chan, IPC_RELEASE, sid);
+		return E_OK;
+	}
+	s->pop3.read_only = read_only;
+	s->file_system = file_system;
+	session_opened(s, l, user, count, octets, left_out);
 	return E_OK;
 }
 
