@@ -88,6 +88,27 @@ warn_of_list(void *arg, const char *warning)
 	conf_warn(arg, 0, "%s", warning);
 }
 
+static void
+warn_of_mounts(const struct conf *conf, struct conf_text *text)
+{
+	char mounts[MOUNTS_MAX], path[MAIL_PATH_MAX + MOUNTS_MAX];
+	size_t n;
+
+	mail_root_mounts(conf->store.root, mounts, sizeof(mounts));
+	for (const char *p = mounts; *p != '\0'; p += n + 1) {
+		n = strcspn(p, "\n");
+		snprintf(
+		    path, sizeof(path), "%s/%.*s", conf->store.root, (int)n, p);
+		if (mail_root_is_missed(path))
+			conf_warn(text, 0,
+			    "%s had a marker and has none now: is its file "
+			    "system mounted? Until it is, no maildrops are "
+			    "made in it. If this is the right folder all the "
+			    "same: malotectl root accept %s",
+			    path, path);
+	}
+}
+
 /* The settings are good; what about the users and their mail? */
 static int
 check(
@@ -102,6 +123,7 @@ check(
 		    "file system mounted? Until it is, nobody can sign in. If "
 		    "this is the mail root all the same: malotectl root accept",
 		    conf->store.root);
+	warn_of_mounts(conf, text);
 	uidl_check(&conf->store, warn_of_list, text);
 	if (report->errors != 0)
 		return EX_CONFIG;

@@ -250,6 +250,21 @@ def test_not_mounted(site, monkeypatch):
     assert site.said == []
 
 
+def test_not_mounted_below(site, monkeypatch):
+    """A file system below the mail root that once was there."""
+    monkeypatch.setenv("STATE_DIRECTORY", site.path)
+    os.mkdir(site.mail + "/b")
+    with open(site.path + "/mail-roots", "w") as f:
+        f.write("%s/b\n%sbeside\n/elsewhere\n" % (site.mail, site.mail))
+    assert site.check("ana@a:{PLAIN}x\n") == 0
+    said, = site.said
+    assert "D/mail/b had a marker and has none now" in said
+    assert "malotectl root accept" in said
+    open(site.mail + "/b/.malote-root", "w").close()
+    assert site.check("ana@a:{PLAIN}x\n") == 0
+    assert site.said == []
+
+
 def test_maildrops_are_not_made(site):
     site.make("a/ana/cur")
     assert site.check("ana@a:{PLAIN}x\nbob@a:{PLAIN}x\n",

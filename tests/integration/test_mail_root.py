@@ -4,6 +4,7 @@ Folders are put in each other's place: for a process that looks by name that is
 what mounting does.
 """
 import os
+import subprocess
 
 import pytest
 
@@ -157,3 +158,73 @@ def test_memory_that_cannot_be_written(place, serve, mail, login):
     assert login(server).stat()[0] == 3
     told = server.events("mail-root")[-1]
     assert "cannot be remembered" in told["error"]
+
+
+# ---- file systems below the root ----
+
+def mount(*words):
+    return subprocess.run(["mount", *words], capture_output=True, check=False)
+
+
+@pytest.fixture
+def disk(place, mail):
+    """A file system of its own at mail/b; mounts and unmounts it."""
+    there, point = folder(place, "disk"), folder(place, "mail/b")
+    if os.geteuid() != 0 or mount("--bind", there, point).returncode:
+        pytest.skip("nothing can be mounted here")
+
+    def is_mounted():
+        with open("/proc/self/mountinfo", encoding="utf-8") as f:
+            return " %s " % point in f.read()
+
+    def put(mounted):
+        if mounted != is_mounted():
+            subprocess.run(["mount", "--bind", there, point] if mounted
+                           else ["umount", "-l", point], check=True)
+        return point
+    yield put
+    put(False)
+
+
+def test_below_the_root(place, serve, mail, disk, connect, login):
+    """One that is missing is no folder for new maildrops; others are served."""
+    point = disk(True)
+    folder(place, "mail/plain")
+    users = [("user", "secret", mail + "/Maildir"),
+             ("bea", "secret", point + "/bea/Maildir"),
+             ("cleo", "secret", mail + "/plain/cleo")]
+
+    def start():
+        return serve(users, env={"STATE_DIRECTORY": place.path + "/state"})
+
+    def refused_bea():
+        session = connect(server.port)
+        session.ok("USER bea")
+        said = session.command("PASS secret")
+        session.close()
+        return said.startswith(b"-ERR [SYS/TEMP]")
+    server = start()
+    login(server, "cleo", "secret").quit()
+    assert os.path.exists(point + "/" + MARKER)
+    assert not os.path.exists(mail + "/plain/" + MARKER)
+    server.stop()
+    disk(False)
+    for _ in range(2):
+        server = start()
+        assert refused_bea() and os.listdir(point) == []
+        told = server.await_event("open-failed")[-1]["error"]
+        assert "malotectl root accept " + point in told
+        assert login(server).stat()[0] == 3
+        # Mounted after the start: found without a restart.
+        disk(True)
+        login(server, "bea", "secret").quit()
+        disk(False)
+        assert refused_bea()
+        server.stop()
+    server = start()
+    assert "no mail root of ours" in server.ctl(
+        "root", "accept", mail + "/plain", code=78)
+    assert point in server.ctl("root", "accept", point)
+    login(server, "bea", "secret").quit()
+    assert os.path.exists(point + "/bea/Maildir/cur")
+    assert "served already" in server.ctl("root", "accept", point, code=78)

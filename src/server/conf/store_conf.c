@@ -6,6 +6,7 @@
 static const struct ipc_field field[] = {
 	ROLE_FIELDS(struct store_conf),
 	STR(root),
+	STR(mounts),
 	STR(uidl_format),
 	FIELD_ENUM(struct store_conf, uidl, UIDL_COURIER),
 	F(absent),

@@ -11,9 +11,12 @@
 
 enum store_uidl { UIDL_AUTO, UIDL_FILENAME, UIDL_DOVECOT, UIDL_COURIER };
 
+enum { MOUNTS_MAX = 4096 };
+
 struct store_conf {
 	struct role_conf role;
 	char root[MAIL_PATH_MAX]; /* of all maildrops: Landlock's */
+	char mounts[MOUNTS_MAX];  /* what may be missed below: unmounted.h */
 	char uidl_format[128];    /* Dovecot's pop3_uidl_format */
 	enum store_uidl uidl;
 	bool absent; /* the root is not mounted: nobody is served */

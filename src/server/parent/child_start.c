@@ -38,6 +38,8 @@ find_root(struct child *store)
 
 	mail_root_look(&p->root, p->conf->store.root);
 	p->conf->store.absent = p->root.absent;
+	mail_root_mounts(p->conf->store.root, p->conf->store.mounts,
+	    sizeof(p->conf->store.mounts));
 	store->root = p->root.serial;
 }
 

@@ -79,6 +79,7 @@ take_root_accept(void *arg, struct ipc_in *in)
 {
 	struct control_client *k = arg;
 	struct parent *p = k->parent;
+	const char *root = p->conf->store.root;
 	struct control_about path = { "" };
 	struct errbuf eb;
 	enum err e;
@@ -87,16 +88,16 @@ take_root_accept(void *arg, struct ipc_in *in)
 	if (e != E_OK)
 		return e;
 	control_log(k, "root accept", path.what);
-	if (path.what[0] != '\0' &&
-	    !is_same_path(path.what, p->conf->store.root)) {
-		control_done(k, CONTROL_CANNOT, "this is no mail root of ours");
-		return E_OK;
+	if (path.what[0] == '\0' || is_same_path(path.what, root)) {
+		snprintf(path.what, sizeof(path.what), "%s", root);
+		e = mail_root_accept(&p->root, root, &eb);
+	} else {
+		e = mail_root_accept_mount(root, path.what, &eb);
 	}
-	e = mail_root_accept(&p->root, p->conf->store.root, &eb);
 	if (e == E_OK)
 		ev_feed_event(p->loop, &p->look, EV_TIMER);
 	control_done(k, e == E_OK ? CONTROL_GOOD : CONTROL_CANNOT,
-	    e == E_OK ? p->conf->store.root : eb.text);
+	    e == E_OK ? path.what : eb.text);
 	return E_OK;
 }
 

@@ -13,18 +13,27 @@
 
 #define NAME "mail-roots"
 
+/* NULL: there are none. */
+static FILE *
+open_list(void)
+{
+	char path[PATH_MAX];
+
+	state_folder_path(path);
+	strncat(path, "/" NAME, sizeof(path) - strlen(path) - 1);
+	return fopen(path, "re");
+}
+
 bool
 known_roots_has(const char *root)
 {
-	char path[PATH_MAX], *line = NULL;
 	bool found = false;
+	char *line = NULL;
 	size_t room = 0;
 	ssize_t n;
 	FILE *f;
 
-	state_folder_path(path);
-	strncat(path, "/" NAME, sizeof(path) - strlen(path) - 1);
-	if ((f = fopen(path, "re")) == NULL)
+	if ((f = open_list()) == NULL)
 		return false;
 	while (!found && (n = getline(&line, &room, f)) > 0) {
 		line[n - 1] = '\0';
@@ -33,6 +42,33 @@ known_roots_has(const char *root)
 	free(line);
 	fclose(f);
 	return found;
+}
+
+bool
+known_roots_below(const char *root, char *out, size_t size)
+{
+	size_t above = strlen(root), room = 0, at = 0, len;
+	bool fits = true;
+	char *line = NULL;
+	ssize_t n;
+	FILE *f;
+
+	out[0] = '\0';
+	if ((f = open_list()) == NULL)
+		return true;
+	while ((n = getline(&line, &room, f)) > 0) {
+		if ((size_t)n < above + 3 || line[n - 1] != '\n' ||
+		    strncmp(line, root, above) != 0 || line[above] != '/')
+			continue;
+		len = (size_t)n - above - 1;
+		if (!(fits = fits && len < size - at))
+			continue;
+		memcpy(out + at, line + above + 1, len + 1);
+		at += len;
+	}
+	free(line);
+	fclose(f);
+	return fits;
 }
 
 enum err

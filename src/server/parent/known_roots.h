@@ -9,11 +9,16 @@
 #define SERVER_PARENT_KNOWN_ROOTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
 /* False also if nothing can be read. */
 bool known_roots_has(const char *root);
+
+/* Those strictly below that one, as they are called from there, each with a LF
+ * behind it.  False: there are more than fit. */
+bool known_roots_below(const char *root, char *out, size_t size);
 
 /* Synced when this returns. */
 enum err known_roots_add(const char *root, struct errbuf *eb) NODISCARD;

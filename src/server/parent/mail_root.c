@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -126,6 +128,100 @@ identify(struct mail_root *r, int at, const char *path)
 	}
 }
 
+/* ---- what is mounted below ---- */
+
+/* A mount point as mountinfo has it: proc_pid_mountinfo(5). */
+static void
+unescape(char *p)
+{
+	char *to = p;
+	unsigned c;
+
+	while (*p != '\0')
+		if (*p == '\\' && sscanf(p + 1, "%3o", &c) == 1) {
+			*to++ = (char)c;
+			p += 4;
+		} else {
+			*to++ = *p++;
+		}
+	*to = '\0';
+}
+
+/* What somebody else has mounted may not answer, and is no place for mail. */
+static bool
+is_roots(const char *line)
+{
+	const char *type = strstr(line, " - ");
+
+	return type != NULL && (strncmp(type + 3, "fuse", 4) != 0 ||
+				   strstr(type, "user_id=0,") != NULL);
+}
+
+/* One that is known is not touched: it may not answer, and stops nobody then but
+ * those whose mail is there. */
+static void
+adopt_mount(const struct stat *root, const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (known_roots_has(path) ||
+	    (fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) <
+		0)
+		return;
+	if (fstat(fd, &st) == 0 &&
+	    (st.st_uid == 0 || st.st_uid == root->st_uid))
+		(void)!is_served(fd, path); /* it is marked by that */
+	close(fd);
+}
+
+/* A line of mountinfo is of something below that path: its name; else NULL.  The
+ * caller's, to be freed. */
+static char *
+mount_below(const char *line, const char *path)
+{
+	size_t n = strlen(path);
+	char *point;
+
+	if (!is_roots(line) || sscanf(line, "%*u %*u %*s %*s %ms", &point) != 1)
+		return NULL;
+	unescape(point);
+	if (strncmp(point, path, n) == 0 && point[n] == '/')
+		return point;
+	free(point);
+	return NULL;
+}
+
+static void
+adopt_mounts(int root, const char *path)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, *point;
+	struct stat st;
+	size_t room = 0;
+
+	if (f == NULL)
+		return;
+	while (fstat(root, &st) == 0 && getline(&line, &room, f) > 0) {
+		if ((point = mount_below(line, path)) != NULL)
+			adopt_mount(&st, point);
+		free(point);
+	}
+	free(line);
+	fclose(f);
+}
+
+void
+mail_root_mounts(const char *path, char *out, size_t size)
+{
+	if (!known_roots_below(path, out, size))
+		log_line(LOG_WARNING,
+		    "ev=mail-root root=\"%s\" error=\"too many file systems "
+		    "below it: not all of them are missed when they are not "
+		    "mounted\"",
+		    path);
+}
+
 /* To open it may be what mounts it. */
 static bool
 look_inside(struct mail_root *r, const char *path)
@@ -136,7 +232,8 @@ look_inside(struct mail_root *r, const char *path)
 	if (root < 0)
 		return false;
 	identify(r, root, "");
-	served = is_served(root, path);
+	if ((served = is_served(root, path)))
+		adopt_mounts(root, path);
 	close(root);
 	return served;
 }
@@ -186,15 +283,12 @@ mail_root_look(struct mail_root *r, const char *path)
 	r->serial++;
 }
 
-enum err
-mail_root_accept(struct mail_root *r, const char *path, struct errbuf *eb)
+static enum err
+accept_folder(const char *path, struct errbuf *eb)
 {
 	int root;
 	bool made;
 
-	mail_root_look(r, path);
-	if (!r->absent)
-		return err_set(eb, E_BUSY, "it is served already");
 	root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_sys(eb, E_IO, "there is no such folder");
@@ -203,4 +297,25 @@ mail_root_accept(struct mail_root *r, const char *path, struct errbuf *eb)
 	return made ? E_OK
 		    : err_set(eb, E_DENIED,
 			  "no marker can be made there; the log says why");
+}
+
+enum err
+mail_root_accept(struct mail_root *r, const char *path, struct errbuf *eb)
+{
+	mail_root_look(r, path);
+	return r->absent ? accept_folder(path, eb)
+			 : err_set(eb, E_BUSY, "it is served already");
+}
+
+enum err
+mail_root_accept_mount(const char *root, const char *path, struct errbuf *eb)
+{
+	size_t n = strlen(root);
+
+	if (strncmp(path, root, n) != 0 || path[n] != '/' ||
+	    !known_roots_has(path))
+		return err_set(eb, E_NOENT, "this is no mail root of ours");
+	return mail_root_is_missed(path)
+		   ? accept_folder(path, eb)
+		   : err_set(eb, E_BUSY, "it is served already");
 }

@@ -18,6 +18,7 @@
 #include "server/store/maildir/uidl_state.h"
 #include "server/store/maildir/view.h"
 #include "server/store/mounts.h"
+#include "server/store/unmounted.h"
 
 /* ---- opening ---- */
 
@@ -247,6 +248,8 @@ open_slow(struct hold_open *o, struct errbuf *eb)
 	enum err e;
 
 	e = maildir_enter(o->path, false, &d, eb);
+	if (e == E_NOENT && unmounted_check(o->conf, o->path, eb) != E_OK)
+		return E_IO;
 	if (e == E_NOENT && o->conf->create && o->read_only)
 		return open_nothing(o, eb);
 	if (e == E_NOENT && o->conf->create &&
