@@ -619,6 +619,25 @@ test_symlink(void **state)
 	assert_null(p->d);
 }
 
+/* It may have been moved, and something else put where it was. */
+static void
+test_has_gone(void **state)
+{
+	struct place *p = *state;
+	char path[128];
+	struct dest dest = { .kind = DEST_MAILDIR, .path = path };
+
+	snprintf(path, sizeof(path), "%s/box", p->base);
+	assert_true(delivery_has_gone(&dest));
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_false(delivery_has_gone(&dest));
+	assert_int_equal(rmdir(path), 0);
+	place_put(p, "box", "");
+	assert_true(delivery_has_gone(&dest));
+	snprintf(path, sizeof(path), "%s/box/in", p->base);
+	assert_true(delivery_has_gone(&dest));
+}
+
 static void
 open_denied(struct place *p)
 {
@@ -757,6 +776,7 @@ main(void)
 		TEST(test_recover_linked),
 		TEST(test_sweep),
 		TEST(test_symlink),
+		TEST(test_has_gone),
 		TEST(test_denied),
 		TEST(test_file_limit),
 		TEST(test_full),
