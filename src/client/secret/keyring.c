@@ -1,24 +1,17 @@
 /* The desktop's keyring, by libsecret.  Its calls may wait for the bus, and for
- * a person who is to unlock it, so they are made on a thread that nobody waits
- * for longer than they want. */
-#include <ev.h>
+ * a person who is to unlock it. */
 #include <libsecret/secret.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"
 #include "base/str.h"
+#include "client/secret/errand.h"
 #include "client/secret/source.h"
 
-/* The loop's and the thread's; whoever is second frees it. */
+/* What the thread needs, and what it finds. */
 struct job {
-	pthread_mutex_t lock;
-	struct ev_loop *loop;
-	ev_async *wake; /* NULL: nobody waits any more */
-	bool finished;
 	GCancellable *cancel;
 	char *host, *user;
 	char *value; /* secret memory */
@@ -28,15 +21,18 @@ struct job {
 };
 
 struct keyring {
-	ev_async wake;
-	ev_timer deadline;
-	struct job *job;
+	GCancellable *cancel;
+	struct errand *errand; /* NULL: it is over, or has not begun */
+	struct job *job;       /* the errand's, as long as there is one */
 };
 
 static void
-job_free(struct job *j)
+job_free(void *work)
 {
-	pthread_mutex_destroy(&j->lock);
+	struct job *j = work;
+
+	if (j == NULL)
+		return;
 	if (j->cancel != NULL)
 		g_object_unref(j->cancel);
 	secret_memory_free(j->value);
@@ -142,81 +138,48 @@ look_up(struct job *j)
 	return e;
 }
 
-static void *
-keyring_work(void *arg)
+static void
+job_run(void *work)
 {
-	struct job *j = arg;
-	bool last;
+	struct job *j = work;
 
 	j->e = look_up(j);
-	pthread_mutex_lock(&j->lock);
-	j->finished = true;
-	last = j->wake == NULL;
-	if (!last)
-		ev_async_send(j->loop, j->wake);
-	pthread_mutex_unlock(&j->lock);
-	if (last)
-		job_free(j);
-	return NULL;
 }
 
 /* ---- in the loop ---- */
 
 static void
-on_wake(struct ev_loop *loop, ev_async *w, int revents)
+keyring_done(void *arg, bool in_time)
 {
-	struct secret *s = w->data;
-	struct job *j = ((struct keyring *)s->own)->job;
+	struct secret *s = arg;
+	struct keyring *k = s->own;
+	struct job *j = k->job;
 
-	if (j->e != E_OK) {
+	k->errand = NULL;
+	if (!in_time) {
+		g_cancellable_cancel(k->cancel);
+		k->job = NULL;
+		secret_fail(s, E_IO,
+		    _("the keyring did not answer within %.0f s; is it "
+		      "locked?"),
+		    s->timeout);
+	} else if (j->e != E_OK) {
 		secret_fail(s, j->e, "%s", j->words);
-		return;
+	} else {
+		memcpy(s->value, j->value, j->n);
+		s->n = j->n;
+		secret_end(s, "keyring");
 	}
-	memcpy(s->value, j->value, j->n);
-	s->n = j->n;
-	secret_end(s, "keyring");
-}
-
-static void
-keyring_deadline(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	struct secret *s = w->data;
-
-	secret_fail(s, E_IO,
-	    _("the keyring did not answer within %.0f s; is it locked?"),
-	    s->timeout);
-}
-
-/* Signals are for the loop's thread. */
-static enum err
-start_thread(struct job *j, struct errbuf *eb)
-{
-	sigset_t all, old;
-	pthread_t id;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&id, NULL, keyring_work, j);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r != 0)
-		return err_set(
-		    eb, E_IO, _("cannot start a thread: %s"), strerror(r));
-	pthread_detach(id);
-	return E_OK;
 }
 
 static struct job *
-job_new(const struct secret *s, ev_async *wake)
+job_new(const struct secret *s, GCancellable *cancel)
 {
 	struct job *j = calloc(1, sizeof(*j));
 
 	if (j == NULL)
 		return NULL;
-	pthread_mutex_init(&j->lock, NULL);
-	j->loop = s->loop;
-	j->wake = wake;
-	j->cancel = g_cancellable_new();
+	j->cancel = g_object_ref(cancel);
 	j->host = strdup(s->account->server);
 	j->user = strdup(s->account->user);
 	j->value = secret_memory_new();
@@ -231,44 +194,39 @@ static enum err
 keyring_start(struct secret *s, struct errbuf *eb)
 {
 	struct keyring *k = s->own = calloc(1, sizeof(*k));
-	enum err e;
 
-	if (k == NULL || (k->job = job_new(s, &k->wake)) == NULL)
+	if (k == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	ev_async_init(&k->wake, on_wake);
-	ev_timer_init(&k->deadline, keyring_deadline, s->timeout, 0);
-	k->wake.data = k->deadline.data = s;
-	ev_async_start(s->loop, &k->wake);
-	ev_timer_start(s->loop, &k->deadline);
-	if ((e = start_thread(k->job, eb)) != E_OK)
-		k->job->finished = true;
-	return e;
+	k->cancel = g_cancellable_new();
+	if ((k->job = job_new(s, k->cancel)) == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	return errand_start(&k->errand,
+	    &(struct errand_question){
+		.loop = s->loop,
+		.timeout = s->timeout,
+		.work = k->job,
+		.run = job_run,
+		.drop = job_free,
+		.done = keyring_done,
+		.arg = s,
+	    },
+	    eb);
 }
 
 static void
 keyring_stop(struct secret *s)
 {
 	struct keyring *k = s->own;
-	struct job *j;
-	bool last = true;
 
 	if (k == NULL)
 		return;
-	ev_timer_stop(s->loop, &k->deadline);
-	ev_async_stop(s->loop, &k->wake);
-	if ((j = k->job) != NULL) {
-		GCancellable *cancel = g_object_ref(j->cancel);
-
-		pthread_mutex_lock(&j->lock);
-		j->wake = NULL;
-		last = j->finished;
-		pthread_mutex_unlock(&j->lock);
-		if (last)
-			job_free(j);
-		else
-			g_cancellable_cancel(cancel);
-		g_object_unref(cancel);
+	if (k->errand != NULL) {
+		errand_leave(k->errand);
+		g_cancellable_cancel(k->cancel);
+	} else {
+		job_free(k->job);
 	}
+	g_object_unref(k->cancel);
 	free(k);
 	s->own = NULL;
 }
