@@ -222,6 +222,8 @@ security_and_port_follow_from_each_other(void **state)
 		{ "security = STARTTLS", SECURITY_STARTTLS, 110 },
 		{ "security = stls", SECURITY_STARTTLS, 110 },
 		{ "security = none", SECURITY_NONE, 110 },
+		{ "security = kpop", SECURITY_KPOP, 1109 },
+		{ "security = KPOP\nport = 110", SECURITY_KPOP, 110 },
 		{ "port = 110", SECURITY_STARTTLS, 110 },
 		{ "port = 995", SECURITY_TLS, 995 },
 		{ "port = 1110", SECURITY_TLS, 1110 },
@@ -240,6 +242,25 @@ security_and_port_follow_from_each_other(void **state)
 	assert_string_equal(security_name(SECURITY_TLS), "tls");
 	assert_string_equal(security_name(SECURITY_STARTTLS), "starttls");
 	assert_string_equal(security_name(SECURITY_NONE), "none");
+	assert_string_equal(security_name(SECURITY_KPOP), "kpop");
+}
+
+/* One record for them, and one lock. */
+static void
+the_ports_lead_to_one_maildrop(void **state)
+{
+	static const char *const ports[] = { "port = 995",
+		"port = 110\nsecurity = none", "security = kpop" };
+	char want[DIGEST_TEXT], digest[DIGEST_TEXT];
+
+	assert_non_null(account_maildrop(want, account(with("port = 110"))));
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		assert_non_null(
+		    account_maildrop(digest, account(with(ports[i]))));
+		assert_string_equal(digest, want);
+	}
+	assert_non_null(account_maildrop(digest, account(with("port = 111"))));
+	assert_string_not_equal(digest, want);
 }
 
 /* C-2595-06 */
@@ -255,6 +276,27 @@ none_is_warned_about(void **state)
 	    "everybody on the way can read them\n",
 	    file);
 	assert_string_equal(warned, want);
+}
+
+/* There is no password. */
+static void
+a_ticket_leaves_the_mail_readable(void **state)
+{
+	static const char *const settings[] = { "\nsecurity = kpop",
+		"\nsecurity = none\nauth = gssapi" };
+	char want[256];
+
+	snprintf(want, sizeof(want),
+	    "%s:3: warning: account \"a\" sends its mail so that everybody on "
+	    "the way can read it\n",
+	    file);
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		assert_true(account_uses_ticket(account(with(settings[i]))));
+		assert_string_equal(warned, want);
+	}
+	assert_true(account_uses_ticket(account(with("auth = GSSAPI"))));
+	assert_string_equal(warned, "");
+	assert_false(account_uses_ticket(account(with("auth = plain"))));
 }
 
 static void
@@ -309,7 +351,7 @@ each_way_to_sign_in_is_known(void **state)
 	static const char *const names[] = { "auto", "user", "apop", "plain",
 		"login", "cram-md5", "scram-sha-1", "scram-sha-256",
 		"scram-sha-1-plus", "scram-sha-256-plus", "xoauth2",
-		"oauthbearer", "external" };
+		"oauthbearer", "external", "gssapi" };
 	char text[256];
 
 	(void)state;
@@ -767,6 +809,8 @@ bad_places_are_refused(void **state)
 	"there are several of password, password_command and keyring; leave " \
 	"one of them"
 
+#define NO_TLS(setting) "security = \"kpop\" has no TLS; leave " setting " out"
+
 static void
 settings_go_together(void **state)
 {
@@ -786,12 +830,25 @@ settings_go_together(void **state)
 		{ "\nclient_key = x",
 		    "3: there is a client_key but no client_certificate; "
 		    "write client_certificate = \"FILE\"" },
+		{ "security = kpop\nfingerprint = "
+		  "'sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='",
+		    "3: " NO_TLS("fingerprint") },
+		{ "security = kpop\nca_file = x", "3: " NO_TLS("ca_file") },
+		{ "security = kpop\nclient_certificate = x",
+		    "3: " NO_TLS("client_certificate") },
+		{ "auth = gssapi\nsecurity = kpop",
+		    "2: security = \"kpop\" signs in by itself; leave auth "
+		    "out" },
+		{ "security = kpop\nauth = user",
+		    "3: security = \"kpop\" signs in by itself; leave auth "
+		    "out" },
 		{ NULL, NULL },
 	};
 
 	(void)state;
 	expect_each_refused(rows);
 	account(with("password = a\nkeyring = no\ntoken_command = t"));
+	account(with("security = kpop\nauth = auto"));
 }
 
 #define NO_SERVER(v) \
@@ -1132,7 +1189,9 @@ main(void)
 		cmocka_unit_test(everything_has_a_default),
 		cmocka_unit_test(everything_can_be_said),
 		cmocka_unit_test(security_and_port_follow_from_each_other),
+		cmocka_unit_test(the_ports_lead_to_one_maildrop),
 		cmocka_unit_test(none_is_warned_about),
+		cmocka_unit_test(a_ticket_leaves_the_mail_readable),
 		cmocka_unit_test(the_user_may_be_the_address),
 		cmocka_unit_test(times_and_sizes_have_units),
 		cmocka_unit_test(each_way_to_sign_in_is_known),

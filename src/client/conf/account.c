@@ -6,11 +6,17 @@
 
 #include "base/str.h"
 
-/* The two ports of POP3 lead to the same one. */
+bool
+account_uses_ticket(const struct account *a)
+{
+	return a->security == SECURITY_KPOP || strcmp(a->auth, "gssapi") == 0;
+}
+
+/* The ports of POP3, POP3S and KPOP lead to the same one. */
 char *
 account_maildrop(char out[DIGEST_TEXT], const struct account *a)
 {
-	unsigned port = a->port == 995 ? 110 : a->port;
+	unsigned port = a->port == 995 || a->port == 1109 ? 110 : a->port;
 	char *text;
 	int n = asprintf(&text, "%s\n%u\n%s", a->server, port, a->user);
 

@@ -11,7 +11,7 @@
 #include "client/conf/dest.h"
 #include "client/message/identity.h"
 
-enum security { SECURITY_TLS, SECURITY_STARTTLS, SECURITY_NONE };
+enum security { SECURITY_TLS, SECURITY_STARTTLS, SECURITY_NONE, SECURITY_KPOP };
 
 #define KEEP_ALWAYS INT64_MAX /* else seconds after it was collected; 0: no */
 
@@ -40,6 +40,9 @@ struct account {
 };
 
 const char *security_name(enum security s);
+
+/* Does the person's Kerberos ticket sign in?  Then there is no password. */
+bool account_uses_ticket(const struct account *a);
 
 /* What the account is, whatever it is called: a digest of its server, port and
  * user.  NULL: memory. */

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "sasl/sasl.h"
 
-enum { PORT_POP3 = 110, PORT_POP3S = 995, NAME_MOST = 1023 };
+enum { PORT_POP3 = 110, PORT_POP3S = 995, PORT_KPOP = 1109, NAME_MOST = 1023 };
 
 #define DEST_DEFAULT "maildir:~/Mail/malote"
 
@@ -66,12 +66,56 @@ check_where(struct account *a, const struct account_said *said,
 		a->security =
 		    a->port == PORT_POP3 ? SECURITY_STARTTLS : SECURITY_TLS;
 	if (a->port == 0)
-		a->port = a->security == SECURITY_TLS ? PORT_POP3S : PORT_POP3;
-	if (a->security == SECURITY_NONE)
+		a->port = a->security == SECURITY_TLS    ? PORT_POP3S
+			  : a->security == SECURITY_KPOP ? PORT_KPOP
+							 : PORT_POP3;
+}
+
+static void
+check_line(const struct account *a, const struct conf_lines *l)
+{
+	char shown[VALUE_SHOWN];
+
+	if (a->security == SECURITY_TLS || a->security == SECURITY_STARTTLS)
+		return;
+	value_shown(shown, a->name);
+	if (account_uses_ticket(a))
+		WARN(l, "security",
+		    _("account \"%s\" sends its mail so that everybody on the "
+		      "way can read it"),
+		    shown);
+	else
 		WARN(l, "security",
 		    _("account \"%s\" sends its password and mail so that "
 		      "everybody on the way can read them"),
 		    shown);
+}
+
+/* KPOP has no TLS, and one way to sign in. */
+static void
+check_kpop(const struct account *a, const struct conf_lines *l)
+{
+	const struct {
+		const char *setting, *value;
+	} tls[] = {
+		{ "ca_file", a->ca_file },
+		{ "fingerprint", a->fingerprint },
+		{ "client_certificate", a->client_certificate },
+		{ "client_key", a->client_key },
+	};
+
+	if (a->security != SECURITY_KPOP)
+		return;
+	for (size_t i = 0; i < sizeof(tls) / sizeof(tls[0]); i++)
+		if (tls[i].value != NULL)
+			COMPLAIN(l, tls[i].setting,
+			    _("security = \"kpop\" has no TLS; leave %s "
+			      "out"),
+			    tls[i].setting);
+	if (strcmp(a->auth, "auto") != 0)
+		COMPLAIN(l, "auth",
+		    _("security = \"kpop\" signs in by itself; leave auth "
+		      "out"));
 }
 
 static void
@@ -113,6 +157,8 @@ account_check(struct account *a, const struct account_said *said,
 	check_where(a, said, l);
 	if (a->auth == NULL && (a->auth = strdup("auto")) == NULL)
 		return E_NOMEM;
+	check_line(a, l);
+	check_kpop(a, l);
 	check_secrets(a, l);
 	if (a->dest.text == NULL)
 		e = value_dest(place, "deliver", &a->dest, DEST_DEFAULT, &eb);

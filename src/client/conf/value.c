@@ -170,7 +170,8 @@ security_name(enum security s)
 {
 	static const char *const names[] = { [SECURITY_TLS] = "tls",
 		[SECURITY_STARTTLS] = "starttls",
-		[SECURITY_NONE] = "none" };
+		[SECURITY_NONE] = "none",
+		[SECURITY_KPOP] = "kpop" };
 
 	return names[s];
 }
@@ -192,6 +193,7 @@ value_security(const struct value_place *place, const char *name, void *field,
 		{ "starttls", SECURITY_STARTTLS },
 		{ "stls", SECURITY_STARTTLS },
 		{ "none", SECURITY_NONE },
+		{ "kpop", SECURITY_KPOP },
 	};
 	struct slice s = { value, strlen(value) };
 	char shown[VALUE_SHOWN];
@@ -211,7 +213,8 @@ enum err
 value_auth(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
 {
-	static const char *const others[] = { "auto", "user", "apop" };
+	static const char *const others[] = { "auto", "user", "apop",
+		"gssapi" };
 	struct slice s = { value, strlen(value) };
 	char shown[VALUE_SHOWN];
 

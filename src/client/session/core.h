@@ -16,6 +16,7 @@
 enum step {
 	STEP_SECRET,
 	STEP_DIAL,
+	STEP_KPOP,
 	STEP_HANDSHAKE,
 	STEP_GREETING,
 	STEP_CAPA,
@@ -50,6 +51,7 @@ struct step_row {
 struct batch;
 struct destination;
 struct fences;
+struct kerberos;
 struct listing;
 struct probe;
 struct saving;
@@ -81,6 +83,7 @@ struct visit {
 	/* Masks the secrets of the sign-in in words; or NULL. */
 	void (*mask)(const struct visit *v, char *words);
 	struct probe *probe;
+	struct kerberos *kerberos;
 	struct listing *listing;
 	struct fences *fences;
 	struct batch *batch;

@@ -7,6 +7,7 @@
 #include "base/i18n.h"
 #include "client/secret/secret.h"
 #include "client/session/core.h"
+#include "client/session/kerberos.h"
 #include "client/session/refusal.h"
 #include "client/session/steps.h"
 #include "net/tls_binding.h"
@@ -135,7 +136,9 @@ secret_enter(struct visit *v)
 	in->credentials.authcid = (struct slice){ a->user, strlen(a->user) };
 	buf_init(&in->answer, ANSWER_MAX, true);
 	v->mask = mask_secrets;
-	if (needs_no_secret(a))
+	if (account_uses_ticket(a))
+		kerberos_begin(v);
+	else if (needs_no_secret(a))
 		go_and_dial(v);
 	else if (secret_ask(&in->secret, &question, &eb) != E_OK)
 		visit_end(v, OUTCOME_CONFIG, "%s", eb.text);
@@ -154,6 +157,7 @@ sign_in_leave(struct visit *v, enum step next)
 		v->result.again = v->result.learned = true;
 	v->sign_in = NULL;
 	v->mask = NULL;
+	kerberos_free(v);
 	secret_cancel(in->secret);
 	sasl_client_free(in->sasl);
 	buf_free(&in->answer);
@@ -253,12 +257,13 @@ bind_channel(struct visit *v)
 
 /* ---- beginning ---- */
 
+/* method: what it is called in the result. */
 static void
-begin_user(struct visit *v)
+begin_user(struct visit *v, const char *method)
 {
 	const struct sasl_credentials *c = &v->sign_in->credentials;
 
-	v->sign_in->method = "USER";
+	v->sign_in->method = method;
 	if (!visit_sent(
 		v, pop3_client_user(&v->pop3, &v->line.out, c->authcid)))
 		return;
@@ -267,6 +272,24 @@ begin_user(struct visit *v)
 		return;
 	v->was_pipelined = true;
 	visit_sent(v, pop3_client_pass(&v->pop3, &v->line.out, c->password));
+}
+
+/* It has signed in already, and is told once more for whom: any password
+ * does. */
+static void
+begin_kpop(struct visit *v)
+{
+	static const char any[] = "kpop";
+
+	v->sign_in->credentials.password = (struct slice){ any, strlen(any) };
+	begin_user(v, "KPOP");
+}
+
+static void
+begin_gssapi(struct visit *v)
+{
+	v->sign_in->method = "GSSAPI";
+	kerberos_auth(v);
 }
 
 static void
@@ -373,9 +396,11 @@ begin_named(struct visit *v, const char *name)
 	    sasl_find((struct slice){ name, strlen(name) });
 
 	if (strcmp(name, "user") == 0) {
-		begin_user(v);
+		begin_user(v, "USER");
 	} else if (strcmp(name, "apop") == 0) {
 		begin_apop(v);
+	} else if (strcmp(name, "gssapi") == 0) {
+		begin_gssapi(v);
 	} else if (m == NULL || !can_use(v, m)) {
 		visit_end(v, OUTCOME_CONFIG,
 		    _("account %s cannot sign in by %s: what it needs is not "
@@ -406,7 +431,7 @@ begin_strongest(struct visit *v)
 		if (m != NULL)
 			begin_sasl(v, m);
 		else
-			begin_user(v);
+			begin_user(v, "USER");
 	}
 }
 
@@ -415,7 +440,8 @@ sign_in_enter(struct visit *v)
 {
 	const struct account *a = v->conf.account;
 
-	if (!v->line.secure && a->security != SECURITY_NONE) {
+	if (!v->line.secure && a->security != SECURITY_NONE &&
+	    a->security != SECURITY_KPOP) {
 		visit_end(v, OUTCOME_INTERNAL, _("TLS is not on"));
 		return;
 	}
@@ -423,7 +449,9 @@ sign_in_enter(struct visit *v)
 	v->sign_in->rank_before = v->record->account.auth_rank;
 	if (v->conf.accept)
 		v->record->account.auth_below_until = 0;
-	if (strcmp(a->auth, "auto") != 0)
+	if (a->security == SECURITY_KPOP)
+		begin_kpop(v);
+	else if (strcmp(a->auth, "auto") != 0)
 		begin_named(v, a->auth);
 	else
 		begin_strongest(v);
@@ -508,6 +536,10 @@ challenged(struct visit *v, const struct pop3_event *ev)
 		visit_finish(v); /* it goes on, though we have cancelled */
 		return;
 	}
+	if (v->kerberos != NULL) {
+		kerberos_challenged(v, ev);
+		return;
+	}
 	if (in->first_open && (ev->data.n == 0 || ev->odd)) {
 		/* Any words ask for it; it has been made already. */
 	} else if (ev->odd && !asks_in_words(in)) {
@@ -541,6 +573,13 @@ signed_in(struct visit *v)
 		    v->conf.account->server);
 		return;
 	}
+	if (!kerberos_is_proven(v)) {
+		visit_end(v, OUTCOME_DENIED,
+		    _("%s says yes, but has not proved that it is the right "
+		      "server"),
+		    v->conf.account->server);
+		return;
+	}
 	v->record->account.refused_at = 0;
 	snprintf(
 	    v->result.sign_in, sizeof(v->result.sign_in), "%s", in->method);
@@ -569,7 +608,8 @@ sign_in_refused(struct visit *v, const struct pop3_event *ev)
 	/* A token may have expired; the command gives another one. */
 	r->again =
 	    r->outcome == OUTCOME_DENIED && in->credentials.token.p != NULL;
-	if (!cancelled && r->outcome == OUTCOME_DENIED)
+	/* No password is guessed by a ticket, and the next one is another. */
+	if (!cancelled && r->outcome == OUTCOME_DENIED && v->kerberos == NULL)
 		visit_note_refusal(v, in->password);
 	visit_finish(v);
 }

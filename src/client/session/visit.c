@@ -9,6 +9,7 @@
 #include "client/session/batch.h"
 #include "client/session/destination.h"
 #include "client/session/fence.h"
+#include "client/session/kerberos.h"
 #include "client/session/probe.h"
 #include "client/session/save.h"
 #include "client/session/steps.h"
@@ -103,6 +104,7 @@ static const struct step_row steps[STEPS] = {
 	[STEP_SECRET] = { "secret", 0, secret_enter, NULL, NULL,
 	    sign_in_leave },
 	[STEP_DIAL] = { "connect", 0, dial_enter, NULL, NULL, sign_in_leave },
+	[STEP_KPOP] = { "KPOP", 1, kpop_enter, NULL, NULL, sign_in_leave },
 	[STEP_HANDSHAKE] = { "TLS", 1, handshake_enter, NULL, NULL,
 	    sign_in_leave },
 	[STEP_GREETING] = { N_("greeting"), 1, probe_begin, greeting_take, NULL,
@@ -140,6 +142,8 @@ visit_dialed(void *arg, enum err e, const char *words)
 		    "%s", words);
 	else if (v->conf.account->security == SECURITY_TLS)
 		visit_enter(v, STEP_HANDSHAKE);
+	else if (v->conf.account->security == SECURITY_KPOP)
+		visit_enter(v, STEP_KPOP);
 	else
 		visit_enter(v, STEP_GREETING);
 }
@@ -163,7 +167,12 @@ visit_secured(void *arg)
 static void
 visit_came(void *arg)
 {
-	visit_look(arg);
+	struct visit *v = arg;
+
+	if (v->step == STEP_KPOP)
+		kpop_came(v);
+	else
+		visit_look(v);
 }
 
 static void
