@@ -83,7 +83,9 @@ probe_begin(struct visit *v)
 	double third = v->conf.account->timeout / 3.;
 	struct probe *p = calloc(1, sizeof(*p));
 
-	if (v->line.secure || p == NULL) {
+	/* A port of KPOP has spoken before. */
+	if (v->line.secure || v->conf.account->security == SECURITY_KPOP ||
+	    p == NULL) {
 		free(p);
 		return;
 	}
