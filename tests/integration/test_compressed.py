@@ -172,6 +172,20 @@ def test_failed_ahead(place, serve, login):
     session.quit()
 
 
+def test_many_large_ones(place, serve, login):
+    """The store makes less ahead of the client than it was asked for."""
+    stored = b"Subject: large\n\n" + b"%s\n" % (b"x" * 70) * 40_000
+    packed = gzip.compress(stored)
+    box = place.maildir([drop.Message("cur", "%d.x:2,S" % i, packed,
+                                      drop.EPOCH, "x") for i in range(1, 10)])
+    session = login(serve(box))
+    session.send(b"".join(b"RETR %d\r\n" % i for i in range(1, 10)))
+    for _ in range(9):
+        assert session.line().startswith(b"+OK")
+        assert pop3.unstuffed(session.data()) == drop.wire(stored)
+    session.quit()
+
+
 LARGE = b"Subject: large\n\n" + b"x" * 120_000_000
 
 

@@ -789,7 +789,7 @@ finish_worker(const struct worker_conf *conf)
 static void
 test_fetched_count(void **state)
 {
-	static const int odd[] = { -1, 1, 254 };
+	enum { NONE, ONE_MORE, MOST, ALL };
 	struct sockaddr_in at;
 	struct worker_conf conf;
 	struct {
@@ -800,7 +800,7 @@ test_fetched_count(void **state)
 
 	start_worker(&at, &conf);
 	rig.auth = attach(ROLE_AUTH, HONEST);
-	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+	for (int i = NONE; i < ALL; i++) {
 		struct message *m;
 		int store = attach(ROLE_STORE, BROKEN);
 		int fd = client(&at, rig.auth, sid);
@@ -811,7 +811,7 @@ test_fetched_count(void **state)
 		write_line(fd, "RETR 1\r\n");
 		hear(store, IPC_FETCH, &asked, sizeof(asked));
 		assert_in_range(asked.n, 2, 3);
-		n = (uint8_t)(asked.n + odd[i]);
+		n = i == NONE ? 0 : i == ONE_MORE ? asked.n + 1 : 255;
 		m = message(IPC_FETCHED);
 		put_u(m, 8, asked.sid);
 		put_u(m, 1, n);

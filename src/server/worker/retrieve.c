@@ -249,7 +249,7 @@ retrieve_fetched(struct session *s, struct ipc_in *in)
 	struct window *win = s->retrieval != NULL ? s->retrieval->window : NULL;
 	unsigned n = ipc_get_u8(in), held;
 
-	if (win == NULL || win->due == 0 || n != win->due)
+	if (win == NULL || n == 0 || n > win->due)
 		return E_FORMAT;
 	win->due = 0;
 	held = win->n - win->first;
