@@ -18,9 +18,10 @@ start(struct drive *d, uint8_t what)
 	d->policy.apop = what & 4;
 	d->policy.bad_max = what & 8 ? 3 : 0;
 	d->policy.failures_max = what & 16 ? 2 : 0;
+	d->policy.sdps = what & 8;
 	d->policy.sasl_max = what & 32 ? 20 : 3000;
 	d->stuck = what & 64;
-	drive_add(d, "A: b\n\n.x\n", 9);
+	drive_add(d, "Return-Path: <.a@b>\nDelivered-To: c@d\n\n.x\n", 42);
 	drive_add(d, "\r\n.\r", 4);
 	drive_add(d, "", 0);
 	d->message[2].gone = true;

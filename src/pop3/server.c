@@ -398,6 +398,36 @@ pop3_server_message_end(struct pop3_server *s)
 		s->n_retr++;
 }
 
+/* A line of the envelope, as it is: an address may be UTF-8. */
+static void
+put_address(struct pop3_server *s, struct buf *out, const char *address)
+{
+	char line[1 + POP3_ADDRESS_MAX + 2];
+	size_t n = strlen(address), at = 0;
+
+	if (address[0] == '.')
+		line[at++] = '.';
+	memcpy(line + at, address, n);
+	memcpy(line + at + n, "\r\n", 2);
+	if (buf_put(out, line, at + n + 2) != E_OK)
+		pop3_server_finish(s, "out-of-memory");
+}
+
+/* Clients of SDPS take the fourth line for the sender and the fifth for the
+ * recipient. */
+void
+pop3_server_envelope(struct pop3_server *s, struct buf *out,
+    const struct pop3_envelope *envelope, uint64_t octets)
+{
+	answered(s);
+	pop3_server_say(s, out, POP3_TEXT_ENVELOPE, NULL);
+	pop3_server_reply(s, out, "%u", s->request.msgno);
+	pop3_server_reply(s, out, "%llu", (unsigned long long)octets);
+	put_address(s, out, envelope->sender);
+	put_address(s, out, envelope->recipient);
+	pop3_server_reply(s, out, ".");
+}
+
 void
 pop3_server_updated(
     struct pop3_server *s, struct buf *out, uint32_t removed, uint32_t failed)

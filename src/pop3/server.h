@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "pop3/server_envelope.h"
 #include "pop3/server_line.h"
 #include "pop3/server_text.h"
 
@@ -53,6 +54,7 @@ struct pop3_policy {
 	bool plain_passwords;  /* without TLS, too */
 	bool stls;             /* a certificate is there */
 	bool apop;             /* may change: a session stays as it began */
+	bool sdps;             /* *ENV is known */
 	/* Hears of sign-ins that are refused as they are not within TLS.  name:
 	 * whose, or empty; NULL: nobody does. */
 	void (*needs_tls)(
@@ -78,7 +80,8 @@ enum pop3_want {
 	                    * pop3_server_listing_begin(), the lines, then
 	                    * pop3_server_listing_end() */
 	POP3_WANT_MESSAGE, /* RETR or TOP: pop3_server_message_begin(), the
-	                    * encoded message, pop3_server_message_end() */
+	                    * encoded message, pop3_server_message_end().
+	                    * *ENV: pop3_server_envelope() */
 	POP3_WANT_UPDATE,  /* remove what is marked: pop3_server_updated() */
 	POP3_WANT_CLOSE,   /* send the output and close */
 };
@@ -91,6 +94,7 @@ struct pop3_request {
 	bool has_secret; /* an initial response was given (perhaps empty) */
 	bool uidl;       /* LISTING: unique-ids, not sizes */
 	bool top;        /* MESSAGE: by TOP */
+	bool envelope;   /* MESSAGE: only its envelope, by *ENV */
 	uint32_t msgno;
 	uint64_t lines; /* for pop3_wire_init() */
 };
@@ -183,6 +187,10 @@ void pop3_server_listing_end(struct pop3_server *s, struct buf *out);
 void pop3_server_message_begin(
     struct pop3_server *s, struct buf *out, uint64_t octets);
 void pop3_server_message_end(struct pop3_server *s);
+
+/* The same for *ENV.  octets: of the message, as LIST says them. */
+void pop3_server_envelope(struct pop3_server *s, struct buf *out,
+    const struct pop3_envelope *envelope, uint64_t octets);
 
 /* WANT_UPDATE.  failed: messages that were to be removed and are still there. */
 void pop3_server_updated(

@@ -48,6 +48,12 @@ refuse_pass(const struct pop3_server *s)
 }
 
 static enum pop3_text
+refuse_env(const struct pop3_server *s)
+{
+	return s->policy->sdps ? POP3_NO_TEXT : POP3_TEXT_UNKNOWN;
+}
+
+static enum pop3_text
 refuse_dele(const struct pop3_server *s)
 {
 	return s->read_only ? POP3_TEXT_READ_ONLY : POP3_NO_TEXT;
@@ -311,6 +317,16 @@ cmd_top(struct pop3_call *c)
 	return next_wants(POP3_WANT_MESSAGE);
 }
 
+static struct pop3_next
+cmd_env(struct pop3_call *c)
+{
+	enum pop3_text wrong = message_get(c);
+
+	c->server->request.envelope = true;
+	return wrong != POP3_NO_TEXT ? next_says(wrong)
+				     : next_wants(POP3_WANT_MESSAGE);
+}
+
 /* The size of the message is asked for so that STAT stays right. */
 static struct pop3_next
 cmd_dele(struct pop3_call *c)
@@ -366,6 +382,8 @@ static const struct pop3_verb verbs[] = {
 	{ "CAPA", EITHER, 0, 0, 0,      NULL,   NULL,        cmd_capa },
 	/* RFC 1939 s4, s6 */
 	{ "QUIT", EITHER, 0, 0, 0,      NULL,   NULL,        cmd_quit },
+	/* Demon Internet's SDPS */
+	{ "*ENV", TRANS,  1, 1, 0,      NULL,   refuse_env,  cmd_env  },
 };
 /* clang-format on */
 

@@ -60,6 +60,7 @@
 	GOOD(MESSAGES, "%1 messages (%2 octets)") \
 	GOOD(OCTETS, "%1 octets") \
 	GOOD(TOP, "the top follows") \
+	GOOD(ENVELOPE, "the envelope follows") \
 	GOOD(DELETED, "message %1 deleted") \
 	GOOD(NONE_DELETED, "no message is deleted") \
 	GOOD(NOTHING, "nothing done") \

@@ -247,6 +247,18 @@ listing(struct drive *d)
 }
 
 static void
+envelope(struct drive *d, const struct drive_message *m)
+{
+	struct pop3_envelope e;
+
+	pop3_envelope_init(&e);
+	(void)pop3_envelope_add(&e, m->text.p, m->text.n);
+	pop3_envelope_end(&e);
+	pop3_server_envelope(
+	    &d->server, &d->out, &e, drive_size(d, d->server.request.msgno));
+}
+
+static void
 message(struct drive *d)
 {
 	const struct pop3_request *q = &d->server.request;
@@ -259,6 +271,10 @@ message(struct drive *d)
 	if (m->gone) {
 		pop3_server_failed(
 		    &d->server, &d->out, POP3_TEXT_MESSAGE_UNREADABLE);
+		return;
+	}
+	if (q->envelope) {
+		envelope(d, m);
 		return;
 	}
 	pop3_server_message_begin(&d->server, &d->out, drive_size(d, q->msgno));
@@ -301,9 +317,9 @@ note(struct drive *d, enum pop3_want want)
 
 	if (want == POP3_WANT_INPUT || want == POP3_WANT_FLUSH)
 		return;
-	if (buf_printf(&d->asked, "%d %s %u %llu %d%d%d ", want,
+	if (buf_printf(&d->asked, "%d %s %u %llu %d%d%d%d ", want,
 		q->mechanism != NULL ? q->mechanism->name : "-", q->msgno,
-		(unsigned long long)q->lines, q->uidl, q->top,
+		(unsigned long long)q->lines, q->uidl, q->top, q->envelope,
 		q->has_secret) != E_OK ||
 	    buf_put(&d->asked, q->name.p, q->name.n) != E_OK ||
 	    buf_put(&d->asked, "/", 1) != E_OK ||

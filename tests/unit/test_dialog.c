@@ -93,6 +93,8 @@ read_words(struct script *s, unsigned line, const char *word, char *rest)
 			d->policy.stls = true;
 		else if (strcmp(p, "apop") == 0)
 			d->policy.apop = true;
+		else if (strcmp(p, "sdps") == 0)
+			d->policy.sdps = true;
 		else if (strcmp(p, "plain-passwords") == 0)
 			d->policy.plain_passwords = true;
 		else

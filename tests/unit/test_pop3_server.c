@@ -25,6 +25,7 @@ begin(struct drive *d, uint32_t n_messages)
 	d->policy.plain_passwords = true;
 	d->policy.stls = true;
 	d->policy.apop = true;
+	d->policy.sdps = true;
 	for (uint32_t i = 0; i < n_messages; i++)
 		drive_add(d, "A: b\n\n.body\n", 5 + i % 7);
 	drive_start(d, false);
@@ -71,6 +72,7 @@ static const struct {
 	{ "RETR", { "1", "2", "3" }, { "----", "----", "-+--" } },
 	{ "DELE", { "1", "2", "3" }, { "----", "----", "-+--" } },
 	{ "TOP", { "1", "2", "3" }, { "----", "----", "--+-" } },
+	{ "*ENV", { "1", "2", "3" }, { "----", "----", "-+--" } },
 	/* RFC 6856, obsolete ones, other makers' */
 	{ "UTF8", { "1", "2", "3" }, { "----", "----", "----" } },
 	{ "LANG", { "*", "2", "3" }, { "----", "----", "----" } },

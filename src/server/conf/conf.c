@@ -62,6 +62,7 @@ static const struct setting settings[] = {
 	{ "master_separator", "", TEXT_AT(auth.master_separator),
 	    .word = { "", "*", "!", "#", "|" } },
 	{ "apop", "no", YES_NO(worker.apop) },
+	{ "sdps", "no", YES_NO(worker.sdps) },
 	{ "users", CONF_USERS, TEXT_AT(users) },
 	{ "upgrade_scheme", "no", TEXT_AT(auth.upgrade_scheme),
 	    .word = { "no", "ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "YESCRYPT",

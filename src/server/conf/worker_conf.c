@@ -34,6 +34,7 @@ static const struct ipc_field field[] = {
 	F(bad_max),
 	F(failures_max),
 	F(apop),
+	F(sdps),
 	F(trace),
 	F(mark_seen),
 };

@@ -43,6 +43,7 @@ struct worker_conf {
 	uint32_t per_address_max; /* connections, of all processes; 0: any */
 	uint16_t bad_max, failures_max;
 	bool apop;
+	bool sdps;      /* *ENV is known */
 	bool trace;     /* log the dialogue, credentials masked */
 	bool mark_seen; /* tell the store what was sent whole */
 };

@@ -1,5 +1,6 @@
 /*
- * retrieve.c - RETR and TOP: messages that a store opened, converted and sent.
+ * retrieve.c - RETR, TOP and *ENV: messages that a store opened, converted and
+ * sent.
  *
  * The store is asked for a window of messages at a time, ahead of a client
  * that takes them in order, as nearly every client does.  The window grows as
@@ -52,7 +53,9 @@ struct retrieval {
 	bool begun;
 	struct fetched msg;
 	struct pop3_wire wire;
-	uint64_t sent; /* octets of the file */
+	uint64_t sent; /* octets of the file that were read */
+	/* *ENV: read out of it instead.  NULL: it was not asked for yet. */
+	struct pop3_envelope *envelope;
 };
 
 /* ---- what is held ahead ---- */
@@ -128,6 +131,7 @@ retrieve_close(struct session *s)
 		r->window->due = 0;
 	window_release(r);
 	fetched_close(s, &r->msg);
+	free(r->envelope);
 	free(r);
 	s->retrieval = NULL;
 }
@@ -371,6 +375,79 @@ send_piece(struct session *s, bool *enough_r)
 	return GO_ON;
 }
 
+/* ---- the envelope alone ---- */
+
+/* It is answered, as it cannot be read. */
+static enum go
+envelope_failed(struct session *s, enum pop3_text t)
+{
+	struct retrieval *r = s->retrieval;
+
+	fetched_close(s, &r->msg);
+	r->begun = false;
+	pop3_server_failed(&s->pop3, &s->out, t);
+	return GO_FAIL;
+}
+
+static enum go
+begin_envelope(struct session *s)
+{
+	struct retrieval *r = s->retrieval;
+
+	if (r->envelope == NULL &&
+	    (r->envelope = malloc(sizeof(*r->envelope))) == NULL)
+		return envelope_failed(s, POP3_TEXT_MEMORY);
+	pop3_envelope_init(r->envelope);
+	return GO_ON;
+}
+
+/* The client is likely to want the message next. */
+static void
+put_back(struct retrieval *r)
+{
+	struct window *win = r->window;
+
+	if (win == NULL || win->first == 0) {
+		fetched_close(r->session, &r->msg);
+		return;
+	}
+	win->ahead[--win->first] = r->msg;
+	win->expected = r->msg.msgno;
+	r->msg.fd = -1;
+	start_holding(r);
+}
+
+static enum go
+send_envelope(struct session *s)
+{
+	struct retrieval *r = s->retrieval;
+	struct fetched *f = &r->msg;
+	bool enough = false;
+	const char *octets;
+	enum go go;
+	size_t n;
+
+	while (r->sent < f->stored && !enough) {
+		uint64_t left = f->stored - r->sent;
+
+		go = session_read(s, f->fd, f->off + r->sent,
+		    left < PIECE ? (size_t)left : PIECE, false, &octets, &n);
+		if (go == GO_FAIL)
+			return envelope_failed(s, POP3_TEXT_MESSAGE_UNREADABLE);
+		if (go != GO_ON)
+			return go;
+		enough = pop3_envelope_add(r->envelope, octets, n);
+		r->sent += n;
+	}
+	pop3_envelope_end(r->envelope);
+	pop3_server_envelope(&s->pop3, &s->out, r->envelope, f->wire);
+	r->begun = false;
+	put_back(r);
+	return GO_ON;
+}
+
+/* ---- a message ---- */
+
 static enum go
 begin_message(struct session *s)
 {
@@ -391,6 +468,8 @@ begin_message(struct session *s)
 	r->begun = true;
 	r->msg = f;
 	r->sent = 0;
+	if (request->envelope)
+		return begin_envelope(s);
 	pop3_wire_init(&r->wire, request->lines);
 	pop3_server_message_begin(&s->pop3, &s->out, f.wire);
 	if (s->pop3.why != NULL) /* its first line found no room */
@@ -430,11 +509,10 @@ retrieve_go(struct session *s)
 
 	if (s->retrieval == NULL || !s->retrieval->begun)
 		go = begin_message(s);
-	if (go == GO_FAIL)
-		return GO_ON; /* it is answered */
 	if (go == GO_ON)
-		go = send_message(s);
-	if (go == GO_ON)
+		go = s->pop3.request.envelope ? send_envelope(s)
+					      : send_message(s);
+	if (go == GO_ON && !s->pop3.request.envelope)
 		message_done(s);
-	return go;
+	return go == GO_FAIL ? GO_ON : go; /* it is answered */
 }

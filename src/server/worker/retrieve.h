@@ -1,5 +1,5 @@
 /*
- * retrieve.h - RETR and TOP.
+ * retrieve.h - RETR, TOP and *ENV.
  */
 #ifndef SERVER_WORKER_RETRIEVE_H
 #define SERVER_WORKER_RETRIEVE_H

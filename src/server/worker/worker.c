@@ -327,6 +327,7 @@ listen_on(struct worker *w, unsigned i)
 		.plain_passwords = conf->listener[i].plain_passwords,
 		.stls = l->tls == LISTEN_STLS && w->tls != NULL,
 		.needs_tls = session_needs_tls,
+		.sdps = conf->sdps,
 		.trace = conf->trace ? session_trace : NULL,
 	};
 	find_mechanisms(l, conf->listener[i].mechanisms);
