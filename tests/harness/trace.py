@@ -5,7 +5,8 @@ says so: in one order over all its processes, as strace sees them.
     with trace.attached(pids, file):    processes that run already
     trace.events(file)                  [Event]
 
-fail: a rule of strace's, "fsync:error=EIO": those calls are not made.
+fail: a rule of strace's, "fsync:error=EIO": those calls are not made.  more:
+calls that are looked at, too.
 """
 import contextlib
 import re
@@ -41,8 +42,8 @@ class Event:
             "socket:" in self.args.split(",")[0] and words in self.args
 
 
-def command(file, fail=None, pids=()):
-    calls = ",".join(SYNCS + CHANGES + SENDS)
+def command(file, fail=None, pids=(), more=()):
+    calls = ",".join(SYNCS + CHANGES + SENDS + more)
     if fail:
         # What is not traced is not made to fail either.
         calls += "," + fail.split(":")[0]
@@ -56,8 +57,8 @@ def command(file, fail=None, pids=()):
 
 
 @contextlib.contextmanager
-def attached(pids, file, fail=None):
-    tracer = subprocess.Popen(command(file, fail, pids),
+def attached(pids, file, fail=None, more=()):
+    tracer = subprocess.Popen(command(file, fail, pids, more),
                               stderr=subprocess.PIPE)
     try:
         for _ in pids:

@@ -392,6 +392,43 @@ test_split(void **state)
 	assert_true(slice_eq(f[PASSWD_EXTRA], "8:9"));
 }
 
+/* Those of a host in the order of their names, without other hosts', and without
+ * who reads the whole. */
+static void
+test_host(void **state)
+{
+	struct users *u = parse("c@h:{PLAIN}x\na@h:{PLAIN}x\nb@h:{PLAIN}x\n"
+				"d@h.x:{PLAIN}x\ne@xh:{PLAIN}x\nh:{PLAIN}x\n"
+				"w:{PLAIN}x::::::malote_host=H\n"
+				"w@h:{PLAIN}x::::::malote_host=h\n");
+	const struct user *v[3];
+	unsigned refused;
+
+	(void)state;
+	assert_string_equal(complaints, "");
+	assert_string_equal(users_find(u, "w")->host, "h");
+	assert_string_equal(users_find(u, "h")->host, "");
+	assert_int_equal(users_of_host(u, "h", v, 3, &refused), 3);
+	assert_string_equal(v[0]->name, "a@h");
+	assert_string_equal(v[1]->name, "b@h");
+	assert_string_equal(v[2]->name, "c@h");
+	assert_int_equal(users_of_host(u, "h", v, 2, &refused), 3);
+	assert_int_equal(users_of_host(u, "", v, 3, &refused), 0);
+	assert_int_equal(refused, 0);
+	users_free(u);
+	u = parse("a@h:{PLAIN}x\nb@h:{PLAIN}x::::::malote_host\n"
+		  "c@i:{PLAIN}x::::::malote_host\n");
+	assert_int_equal(users_of_host(u, "h", v, 3, &refused), 1);
+	assert_int_equal(refused, 2);
+	users_free(u);
+	users_free(parse("a:{PLAIN}x::::::malote_host\n"
+			 "b:{PLAIN}x::::::malote_host=\n"
+			 "c:{PLAIN}x::::::malote_host=.h\n"
+			 "d:{PLAIN}x::::::malote_host=x@h\n"
+			 "e:{PLAIN}x::::::malote_host=a malote_host=b\n"));
+	assert_string_equal(complaints, "1,2,3,4,5,");
+}
+
 static int
 init(void **state)
 {
@@ -406,6 +443,7 @@ main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_bad_lines),
 		cmocka_unit_test(test_permits),
+		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_bad_hash),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_twice),

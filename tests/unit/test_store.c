@@ -876,6 +876,46 @@ test_paths(void **state)
 	finish();
 }
 
+/* The root stands for each @. */
+static void
+say_open_host(uint16_t index, uint64_t sid, const char *pattern)
+{
+	char mail[512] = "";
+
+	for (const char *p = pattern; *p != '\0'; p++)
+		snprintf(mail + strlen(mail), sizeof(mail) - strlen(mail),
+		    "%.*s", *p == '@' ? 200 : 1, *p == '@' ? kit.f.base : p);
+	say_open(index, sid, mail, "x");
+}
+
+/* Of a whole host each must be one. */
+static void
+test_host_paths(void **state)
+{
+	static const char *const bad[] = { "host:", "host:relative",
+		"host:@/Maildir:", "host::@/Maildir", "host:@/Maildir:/etc",
+		"host:@/Maildir:@/../x", "host:@/Maildir:@" };
+	uint64_t sid = 1;
+
+	(void)state;
+	start();
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		say_open_host(0, sid, bad[i]);
+		expect_refused(0, sid++, SIGN_IN_PERMANENT);
+	}
+	say_open_host(0, sid, "host:@/Maildir");
+	expect_opened(0, sid, 3);
+	/* Its maildrop is locked; and twice in one host it would be, too. */
+	open_drop(1, 90);
+	expect_refused(1, 90, SIGN_IN_IN_USE);
+	say(&kit.pop3[0], IPC_RELEASE, sid);
+	say_open_host(0, 91, "host:@/Maildir:@/Maildir");
+	expect_refused(0, 91, SIGN_IN_IN_USE);
+	open_drop(1, 92);
+	expect_opened(1, 92, 3);
+	finish();
+}
+
 /* Landlock holds for the threads: what is outside the root by a link is not
  * opened. */
 static void
@@ -1209,6 +1249,7 @@ main(void)
 		T(test_auth_misbehaves),
 		T(test_no_worker),
 		T(test_paths),
+		T(test_host_paths),
 		T(test_confined),
 		T(test_pop3_dies),
 		T(test_pop3_is_replaced),

@@ -8,7 +8,7 @@
 #include "server/auth/failures.h"
 #include "server/auth/hashpool.h"
 #include "server/auth/possible.h"
-#include "server/users/account.h"
+#include "server/users/host_account.h"
 #include "server/users/scheme.h"
 
 struct question {
@@ -51,14 +51,34 @@ end_without_user(struct question *q)
 /* ---- a user ---- */
 
 static void
+tell_host(const struct facts *f, const struct user *u)
+{
+	const struct auth *a = f->auth;
+	struct host_account host;
+	struct errbuf eb;
+	const char *why;
+
+	fact_text(f, "host", u->host);
+	if (host_account_find(
+		&host, &a->conf, a->userfile.users, u, &why, &eb) != E_OK)
+		fact_text(f, "problem", eb.text);
+	free(host.mail);
+}
+
+static void
 tell_account(const struct facts *f, const struct user *u)
 {
 	const struct auth_conf *conf = &f->auth->conf;
 	struct account at;
 	struct errbuf eb;
 	const char *why;
-	bool good = account_find(&at, conf, u, &why, &eb) == E_OK;
+	bool good;
 
+	if (u->host[0] != '\0') {
+		tell_host(f, u);
+		return;
+	}
+	good = account_find(&at, conf, u, &why, &eb) == E_OK;
 	if (good) {
 		fact_number(f, "uid", at.uid);
 		fact_number(f, "gid", at.gid);

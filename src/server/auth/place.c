@@ -8,7 +8,7 @@
 #include "server/auth/recent.h"
 #include "server/auth/refuse.h"
 #include "server/auth/turn.h"
-#include "server/users/account.h"
+#include "server/users/host_account.h"
 
 /* Whose mail it is to be. */
 static const char *
@@ -49,7 +49,7 @@ wait_for_store(struct signin *s, struct owner owner)
 		signin_refuse(s, SIGN_IN_TEMPORARY, "store-queue");
 }
 
-/* The mail of the account is at a store, or comes to one. */
+/* The mail of the account, which is s->mail, is at a store, or comes to one. */
 static void
 place_account(struct signin *s, const struct account *at)
 {
@@ -128,13 +128,63 @@ find_target(struct signin *s, const struct user *master)
 	return u;
 }
 
+static void
+refuse_place(
+    struct signin *s, enum err e, const char *why, const struct errbuf *eb)
+{
+	log_no_account(s, eb);
+	signin_refuse(
+	    s, e == E_NOMEM ? SIGN_IN_TEMPORARY : SIGN_IN_PERMANENT, why);
+}
+
+/* All sessions of a host are at one store: which one, its name says. */
+static void
+place_host(struct signin *s, const struct user *u)
+{
+	const struct auth *a = s->auth;
+	struct host_account host;
+	struct account at;
+	struct errbuf eb;
+	const char *why;
+	enum err e =
+	    host_account_find(&host, &a->conf, a->userfile.users, u, &why, &eb);
+
+	if (e != E_OK) {
+		refuse_place(s, e, why, &eb);
+		return;
+	}
+	s->mail = host.mail;
+	s->read_only = s->read_only || host.read_only;
+	if (host.tls_only && !s->tls) {
+		signin_refuse(s, SIGN_IN_TLS_ONLY, "tls-only");
+		return;
+	}
+	at.uid = host.uid;
+	at.gid = host.gid;
+	memcpy(at.mail, u->host, strlen(u->host) + 1);
+	place_account(s, &at);
+}
+
+static void
+place_user(struct signin *s, const struct user *u)
+{
+	struct account at;
+	struct errbuf eb;
+	const char *why;
+	enum err e = account_find(&at, &s->auth->conf, u, &why, &eb);
+
+	if (e != E_OK)
+		refuse_place(s, e, why, &eb);
+	else if ((s->mail = strdup(at.mail)) == NULL)
+		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
+	else
+		place_account(s, &at);
+}
+
 void
 signin_place(struct signin *s)
 {
 	const struct user *u = users_find(s->auth->userfile.users, s->user);
-	struct account at;
-	struct errbuf eb;
-	const char *why;
 
 	if (!is_permitted(s, u))
 		return;
@@ -144,14 +194,10 @@ signin_place(struct signin *s)
 	recent_add(s->auth->recent, s->who, signin_tried(s), clock_ms());
 	turn_end(s);
 	signin_forget_secrets(s);
-	if (s->worker == NULL) {
+	if (s->worker == NULL)
 		signin_finish(s, 0);
-	} else if (account_find(&at, &s->auth->conf, u, &why, &eb) != E_OK) {
-		log_no_account(s, &eb);
-		signin_refuse(s, SIGN_IN_PERMANENT, why);
-	} else if ((s->mail = strdup(at.mail)) == NULL) {
-		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
-	} else {
-		place_account(s, &at);
-	}
+	else if (u->host[0] != '\0')
+		place_host(s, u);
+	else
+		place_user(s, u);
 }

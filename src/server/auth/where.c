@@ -72,6 +72,10 @@ on_users(struct userfile_wait *wait, enum err e)
 		fail(w, CONTROL_LATER, "the users file cannot be read");
 	else if ((u = users_find(a->userfile.users, w->user)) == NULL)
 		fail(w, userfile_no_user(&a->userfile, w->user, &eb), eb.text);
+	else if (u->host[0] != '\0')
+		fail(w, CONTROL_CANNOT,
+		    "this line reads the mail of a whole host: ask for its "
+		    "users");
 	else if (account_find(&w->at, &a->conf, u, &why, &eb) != E_OK)
 		fail(w, CONTROL_CANNOT, eb.text);
 	else if ((st = store_of_account(a, &w->at)) != NULL)

@@ -14,6 +14,7 @@ static const struct ipc_field field[] = {
 	STR(login_separators),
 	F(penalties),
 	F(apop),
+	F(sdps),
 	STR(upgrade_scheme),
 	STR(mechanisms),
 	STR(name_key),

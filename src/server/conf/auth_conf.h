@@ -24,6 +24,7 @@ struct auth_conf {
 	char login_separators[64];     /* that stand for the @ */
 	bool penalties; /* failures are answered later and later */
 	bool apop;
+	bool sdps; /* somebody may read the mail of a whole host */
 	/* What a password is stored as after a sign-in with it; "no": as it is. */
 	char upgrade_scheme[SCHEME_NAME_MAX];
 	char mechanisms[SERVED_MAX]; /* that some listener offers, if they can

@@ -535,6 +535,7 @@ processes(struct conf *c, const struct conf_env *env)
 	c->auth.role.n = 1;
 	c->auth.n_stores = c->store.role.n;
 	c->auth.apop = c->worker.apop;
+	c->auth.sdps = c->worker.sdps;
 	if (c->auth.hash_threads == 0)
 		c->auth.hash_threads = (uint16_t)cores;
 	c->auth.hash_queue =

@@ -109,8 +109,8 @@ enum ipc_type {
 	 * of APOP's timestamps (auth/timestamps.h) */
 	IPC_SERVED,
 
-	/* auth -> store: u16 worker index, u64 sid, u64 token, str user, str mail,
-	 * str peer, u8 read only: beside other sessions, and changes nothing */
+	/* auth -> store: u16 worker index, u64 sid, u64 token, str user, str mail
+	 * (of a whole host: host_account.h), str peer, u8 read only: beside other sessions, and changes nothing */
 	IPC_OPEN = 64,
 	/* store -> auth: u16 worker index, u64 sid: I have no channel to it */
 	IPC_NO_WORKER,
@@ -190,6 +190,8 @@ enum {
 	CLIENT_CERT_MAX = 16 * 1024, /* octets of DER */
 	SERVED_MAX = 512,            /* octets of names in IPC_SERVED */
 	MAIL_PATH_MAX = 4096,
+	HOST_USERS_MAX = 256,    /* of a host whose mail is read as a whole */
+	MAIL_MAX = 32 * 1024,    /* where that is, in octets */
 	MARKS_CHUNK = 16 * 1024, /* octets of bitmap in one IPC_MARKS */
 };
 

@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+#include "server/store/host/host_drop.h"
 #include "server/store/maildir/open.h"
 
 /* A new kind of store is a folder and a row here. */
-static const struct store_kind *const kinds[] = { &maildir_kind };
+static const struct store_kind *const kinds[] = { &maildir_kind, &host_kind };
 
 /* Returns what stands behind the prefix. */
 static const char *
@@ -23,25 +24,27 @@ choose_kind(struct location *l, const char *mail)
 	return mail;
 }
 
-/* Copies an absolute path without what is doubled or does nothing. */
+/* Copies an absolute path of len octets without what is doubled or does
+ * nothing. */
 static bool
-clean_path(char out[MAIL_PATH_MAX], const char *path, size_t *n_r)
+clean_path(char out[MAIL_PATH_MAX], const char *path, size_t len, size_t *n_r)
 {
+	const char *end = path + len;
 	size_t n = 0;
 
-	if (path[0] != '/')
+	if (len == 0 || path[0] != '/')
 		return false;
-	while (*path != '\0') {
-		size_t len;
-
+	for (;;) {
 		path += strspn(path, "/");
+		if (path >= end)
+			break;
 		len = strcspn(path, "/");
+		if (len > (size_t)(end - path))
+			len = (size_t)(end - path);
 		if ((len == 1 && path[0] == '.') ||
 		    (len == 2 && path[0] == '.' && path[1] == '.') ||
 		    n + len + 2 > MAIL_PATH_MAX)
 			return false;
-		if (len == 0)
-			break;
 		out[n++] = '/';
 		memcpy(out + n, path, len);
 		n += len;
@@ -52,15 +55,15 @@ clean_path(char out[MAIL_PATH_MAX], const char *path, size_t *n_r)
 	return true;
 }
 
-bool
-location_parse(
-    struct location *l, const char *mail, const struct store_conf *conf)
+/* Of one Maildir, from the root of all. */
+static bool
+parse_path(char out[MAIL_PATH_MAX], const char *path, size_t len,
+    const struct store_conf *conf, size_t *n_r)
 {
 	const char *root = conf->root;
 	size_t n, root_n = strlen(root);
-	char *out = l->path;
 
-	if (!clean_path(out, choose_kind(l, mail), &n))
+	if (!clean_path(out, path, len, &n))
 		return false;
 	while (root_n > 0 && root[root_n - 1] == '/')
 		root_n--;
@@ -69,10 +72,38 @@ location_parse(
 		return false;
 	n -= root_n + 1;
 	memmove(out, out + root_n + 1, n + 1);
+	*n_r = n;
 	if (!conf->follow_maildrop)
 		return true;
 	if (n + sizeof("/.") > MAIL_PATH_MAX)
 		return false;
 	memcpy(out + n, "/.", sizeof("/."));
+	*n_r += 2;
 	return true;
+}
+
+/* The paths of a whole host have colons between them; another has none. */
+bool
+location_parse(
+    struct location *l, const char *mail, const struct store_conf *conf)
+{
+	const char *rest = choose_kind(l, mail);
+	const char *colon = l->kind == &host_kind ? ":" : "";
+	size_t at = 0;
+
+	for (;;) {
+		char path[MAIL_PATH_MAX];
+		size_t len = strcspn(rest, colon), n;
+
+		if (!parse_path(path, rest, len, conf, &n) ||
+		    at + n + 2 > sizeof(l->path))
+			return false;
+		memcpy(l->path + at, path, n + 1);
+		at += n;
+		rest += len;
+		if (*rest == '\0')
+			return true;
+		l->path[at++] = ':';
+		rest++;
+	}
 }

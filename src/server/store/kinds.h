@@ -12,11 +12,12 @@
 /* A maildrop's place. */
 struct location {
 	const struct store_kind *kind;
-	char path[MAIL_PATH_MAX]; /* from the root of all maildrops; without
-	                           * doubled or last slash.  It ends in "/."
-	                           * if the maildrop may be a symbolic link:
-	                           * what leads to the end of a path is
-	                           * followed, the end itself never is */
+	char path[MAIL_MAX]; /* from the root of all maildrops; without
+	                      * doubled or last slash.  It ends in "/." if the
+	                      * maildrop may be a symbolic link: what leads to
+	                      * the end of a path is followed, the end itself
+	                      * never is.  Of a whole host: those of its
+	                      * Maildirs, with colons between them */
 };
 
 /* mail: what the users' file says, "maildir:/var/mail/alice"; without a prefix

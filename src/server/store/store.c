@@ -91,7 +91,7 @@ static enum err
 take_open(void *arg, struct ipc_in *in)
 {
 	struct store *st = arg;
-	char user[NAME_MAX_OCTETS + 1], mail[MAIL_PATH_MAX], peer[PEER_MAX];
+	char user[NAME_MAX_OCTETS + 1], mail[MAIL_MAX], peer[PEER_MAX];
 	struct arrival a = { .user = user, .peer = peer };
 	struct location where;
 	uint16_t index = ipc_get_u16(in);
@@ -150,8 +150,7 @@ store_auth_gone(void *arg, enum err why)
 
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_OPEN, 1, 0,
-	    2 + 8 + 8 + 4 + NAME_MAX_OCTETS + 4 + MAIL_PATH_MAX + 4 + PEER_MAX +
-		1,
+	    2 + 8 + 8 + 4 + NAME_MAX_OCTETS + 4 + MAIL_MAX + 4 + PEER_MAX + 1,
 	    take_open },
 	{ IPC_RETIRE, 1, 0, 0, take_retire },
 };

@@ -14,7 +14,7 @@
 #include "server/store/maildir/lock.h"
 #include "server/store/maildir/uidlfile.h"
 #include "server/trial/coverage.h"
-#include "server/users/account.h"
+#include "server/users/host_account.h"
 #include "server/users/scheme.h"
 
 enum { USERS_MAX = 256 * 1024 * 1024, COMPLAINTS = 20 };
@@ -281,7 +281,27 @@ try_mail(struct trial *t, const struct user *u)
 }
 
 static void
-try_user(struct trial *t, const struct user *u)
+try_host(struct trial *t, const struct users *users, const struct user *u)
+{
+	struct host_account host;
+	struct errbuf eb;
+	const char *why;
+	char what[NAME_MAX_OCTETS + sizeof(eb.text) + 32];
+	enum err e =
+	    host_account_find(&host, &t->conf->auth, users, u, &why, &eb);
+
+	free(host.mail);
+	if (e == E_OK) {
+		t->good++;
+		return;
+	}
+	snprintf(
+	    what, sizeof(what), "%s could not read mail: %s", u->name, eb.text);
+	complain(t, USERS_LINE, u->line, what);
+}
+
+static void
+try_user(struct trial *t, const struct users *users, const struct user *u)
 {
 	/* Locked out on purpose, or complained about already. */
 	if (scheme_check(u->hash, NULL) != E_OK || u->permits.no_login ||
@@ -292,7 +312,10 @@ try_user(struct trial *t, const struct user *u)
 		complain(t, USERS_LINE, u->line,
 		    "malote_master is without effect, as no master_separator "
 		    "is set; write master_separator = \"*\", for example");
-	try_mail(t, u);
+	if (u->host[0] != '\0')
+		try_host(t, users, u);
+	else
+		try_mail(t, u);
 }
 
 static bool
@@ -351,7 +374,7 @@ try_users(struct trial *t, struct slice text, const struct users *users,
 			continue;
 		u = users_find(users, name);
 		if (u != NULL && u->line == n)
-			try_user(t, u);
+			try_user(t, users, u);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "net/cidr.h"
+#include "server/conf/spelling.h"
 
 /* Words that Dovecot refuses users by, and we do not know how to. */
 static const char *const refused[] = { "allow_real_nets", "nopassword" };
@@ -50,7 +51,7 @@ take_switch(struct permits *out, struct slice key, struct slice value,
 	}
 	return err_set(eb, E_CONFIG,
 	    "of the words that begin with malote_ there are malote_pop3, "
-	    "malote_tls, malote_read_only and malote_master");
+	    "malote_tls, malote_read_only, malote_master and malote_host");
 }
 
 /* A list that cannot be read, or of which there are two, could let in whom the
@@ -65,6 +66,20 @@ take_nets(struct extra *out, struct slice value, struct errbuf *eb)
 		    "allow_nets must be networks with commas between, such as "
 		    "192.0.2.0/24,2001:db8::/32");
 	out->nets = value;
+	return E_OK;
+}
+
+static enum err
+take_host(struct extra *out, struct slice value, struct errbuf *eb)
+{
+	if (out->host.p != NULL)
+		return err_set(eb, E_CONFIG, "malote_host stands there twice");
+	if (value.p == NULL || value.n > NAME_MAX_OCTETS ||
+	    !text_is_part(value.p, value.n, ""))
+		return err_set(eb, E_CONFIG,
+		    "malote_host must be what stands behind the @ in the names "
+		    "of its users");
+	out->host = value;
 	return E_OK;
 }
 
@@ -85,6 +100,8 @@ take_word(
 		out->permits.no_login = true; /* whatever its value */
 	else if (slice_eq(key, "allow_nets"))
 		return take_nets(out, value, eb);
+	else if (slice_eq(key, "malote_host"))
+		return take_host(out, value, eb);
 	else if (key.n >= 7 && memcmp(key.p, "malote_", 7) == 0)
 		return take_switch(&out->permits, key, value, eb);
 	return E_OK;

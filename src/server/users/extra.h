@@ -4,7 +4,7 @@
  *
  * Dovecot's: userdb_mail=LOCATION, allow_nets=NETWORK,..., nologin.  Ours, which
  * Dovecot passes over: malote_pop3=no, malote_tls=yes, malote_read_only=yes,
- * malote_master=yes.
+ * malote_master=yes, malote_host=HOST.
  * Other words are passed over, but for those that restrict a user in a way that
  * is not known here.
  */
@@ -27,7 +27,7 @@ struct permits {
 
 /* Texts are within what was parsed; p is NULL if there is none. */
 struct extra {
-	struct slice mail, nets;
+	struct slice mail, nets, host;
 	struct permits permits;
 };
 

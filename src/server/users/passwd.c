@@ -159,6 +159,47 @@ users_refused(const struct users *u, const char *name, unsigned *line_r)
 	return e->refused;
 }
 
+/* Puts it among the n that are there.  They are few, and qsort() asks the kernel
+ * for more than auth may. */
+static void
+put_by_name(const struct user **v, size_t n, const struct user *one)
+{
+	for (; n > 0 && strcmp(v[n - 1]->name, one->name) > 0; n--)
+		v[n] = v[n - 1];
+	v[n] = one;
+}
+
+static bool
+is_of_host(const struct entry *e, const char *host)
+{
+	const char *at = e != NULL ? strchr(e->user.name, '@') : NULL;
+
+	return at != NULL && strcmp(at + 1, host) == 0;
+}
+
+size_t
+users_of_host(const struct users *u, const char *host, const struct user **v,
+    size_t max, unsigned *refused_r)
+{
+	size_t n = 0;
+
+	*refused_r = 0;
+	for (size_t i = 0; i < u->n_slots; i++) {
+		const struct entry *e = u->slot[i];
+
+		if (!is_of_host(e, host))
+			continue;
+		if (e->refused != NULL) {
+			*refused_r = e->user.line;
+		} else if (e->user.host[0] == '\0') {
+			if (n < max)
+				put_by_name(v, n, &e->user);
+			n++;
+		}
+	}
+	return n;
+}
+
 bool
 user_is_allowed_from(const struct user *u, const char *address)
 {
@@ -283,7 +324,7 @@ entry_new(const char *name, const struct slice *f, const struct extra *x)
 {
 	size_t n = strlen(name), at = 0;
 	struct entry *e = entry_with(n + f[PASSWD_HASH].n + f[PASSWD_HOME].n +
-				     x->mail.n + x->nets.n + 5);
+				     x->mail.n + x->nets.n + x->host.n + 6);
 
 	if (e == NULL)
 		return NULL;
@@ -292,8 +333,17 @@ entry_new(const char *name, const struct slice *f, const struct extra *x)
 	e->user.home = entry_put(e, &at, f[PASSWD_HOME]);
 	e->user.mail = entry_put(e, &at, x->mail);
 	e->user.nets = entry_put(e, &at, x->nets);
+	e->user.host = entry_put(e, &at, x->host);
 	e->user.permits = x->permits;
 	return e;
+}
+
+/* One of the entry's own strings. */
+static void
+lower(struct entry *e, const char *s)
+{
+	for (char *p = e->text + (s - e->text); *p != '\0'; p++)
+		*p = str_lower1(*p);
 }
 
 static void
@@ -421,6 +471,8 @@ parse_line(struct parser *p, struct slice line)
 		return refuse(p, name, &eb);
 	if ((entry = entry_new(name, f, &extra)) == NULL)
 		return E_NOMEM;
+	if (p->rule->lower)
+		lower(entry, entry->user.host);
 	entry->user.uid = ids.uid;
 	entry->user.gid = ids.gid;
 	entry->user.line = p->line;

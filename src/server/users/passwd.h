@@ -22,6 +22,7 @@ struct user {
 	const char *home; /* or "" */
 	const char *mail; /* userdb_mail, or "" */
 	const char *nets; /* allow_nets, or "": from anywhere */
+	const char *host; /* whose users' mail is read as a whole, or "" */
 	struct permits permits;
 	uint32_t uid, gid; /* AUTH_NO_UID: none of their own */
 	unsigned line;
@@ -54,6 +55,12 @@ const struct user *users_find(const struct users *u, const char *name);
  * Borrowed from u; NULL: it does, or there is no such line. */
 const char *users_refused(
     const struct users *u, const char *name, unsigned *line_r);
+
+/* The users of a host, in the order of their names, without those who read that
+ * of a whole one: up to max of them into v.  Returns how many there are.
+ * *refused_r: a line that gives no user of it, see users_refused(); 0: none. */
+size_t users_of_host(const struct users *u, const char *host,
+    const struct user **v, size_t max, unsigned *refused_r);
 
 /* May this user sign in from there? */
 bool user_is_allowed_from(const struct user *u, const char *address);
