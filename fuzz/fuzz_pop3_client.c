@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { COMMANDS_MAX = 32, COMMANDS = POP3_CMD_UIDL_ONE + 1 };
+enum { COMMANDS_MAX = 32, COMMANDS = POP3_CMD_ENV + 1 };
 
 static void
 expect(bool truth)
@@ -36,6 +36,7 @@ say(struct talk *t, enum pop3_cmd cmd, uint8_t octet)
 	case POP3_CMD_RETR:
 	case POP3_CMD_LIST_ONE:
 	case POP3_CMD_UIDL_ONE:
+	case POP3_CMD_ENV:
 	case POP3_CMD_DELE: return pop3_client_message(c, &t->out, cmd, octet);
 	default: return pop3_client_send(c, &t->out, cmd);
 	}

@@ -521,15 +521,16 @@ record_read(struct storer_job *job)
 }
 
 static enum err
-open_delivery(struct run *run, const struct dest *dest, struct delivery **d_r,
-    struct errbuf *eb)
+open_delivery(struct run *run, const struct dest *dest, char *const *folders,
+    struct delivery **d_r, struct errbuf *eb)
 {
 	const struct account *a = run->account;
 	struct delivery_env env;
 	char spool[4096];
 
 	snprintf(spool, sizeof(spool), "%s/spool", run->env->state_dir);
-	env = (struct delivery_env){ a->name, a->email, spool, a->timeout };
+	env = (struct delivery_env){ a->name, a->email, spool, a->timeout,
+		folders };
 	return delivery_open(d_r, dest, &env, eb);
 }
 
@@ -544,7 +545,7 @@ open_other(
 
 	*d_r = NULL;
 	if (e == E_OK && !delivery_has_gone(&dest))
-		e = open_delivery(run, &dest, d_r, eb);
+		e = open_delivery(run, &dest, NULL, d_r, eb);
 	dest_clear(&dest);
 	return e;
 }
@@ -625,7 +626,8 @@ run_begin(struct run *run)
 		    run, e == E_BUSY ? OUTCOME_LOCKED : OUTCOME_DISK, eb.text);
 		return;
 	}
-	if ((e = open_delivery(run, &a->dest, &run->delivery, &eb)) != E_OK) {
+	if ((e = open_delivery(
+		 run, &a->dest, a->folders, &run->delivery, &eb)) != E_OK) {
 		run_has_no_place(run, e, eb.text);
 		return;
 	}

@@ -41,6 +41,7 @@ static const struct {
 	[POP3_CMD_QUIT] = { "QUIT", ANSWER_SURE },
 	[POP3_CMD_LIST_ONE] = { "LIST", ANSWER_LINE },
 	[POP3_CMD_UIDL_ONE] = { "UIDL", ANSWER_LINE },
+	[POP3_CMD_ENV] = { "*ENV", ANSWER_LINES },
 };
 
 const char *
@@ -327,10 +328,24 @@ is_within_limits(struct pop3_client *c, enum pop3_cmd cmd, struct slice line)
 	c->octets += line.n;
 	if (cmd == POP3_CMD_CAPA)
 		return c->lines <= POP3_CAPA_LINES && c->octets <= CAPA_OCTETS;
-	return c->lines <= POP3_MSGNO_MAX;
+	return c->lines <=
+	       (cmd == POP3_CMD_ENV ? POP3_ENV_LINES : POP3_MSGNO_MAX);
 }
 
-/* CAPA, LIST, UIDL. */
+static void
+entry_take(
+    const struct pop3_client *c, struct pop3_event *ev, struct slice line)
+{
+	ev->type = POP3_EV_ENTRY;
+	if (ev->cmd == POP3_CMD_ENV) {
+		ev->count = c->lines;
+		ev->data = line;
+	} else {
+		row_take(ev, ev->cmd == POP3_CMD_LIST, line);
+	}
+}
+
+/* CAPA, LIST, UIDL, ENV. */
 static void
 lines_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
 {
@@ -350,8 +365,7 @@ lines_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
 			return;
 		}
 		if (ev->cmd != POP3_CMD_CAPA) {
-			ev->type = POP3_EV_ENTRY;
-			row_take(ev, ev->cmd == POP3_CMD_LIST, line);
+			entry_take(c, ev, line);
 			return;
 		}
 		if (!pop3_capa_line(&c->capa, line)) {

@@ -28,6 +28,7 @@
 enum {
 	POP3_REPLY_MAX = 8 * 1024, /* octets of a line, not of a message's */
 	POP3_CAPA_LINES = 200,
+	POP3_ENV_LINES = 64,
 	POP3_UID_MAX = 1024, /* RFC 1939 says 70: taken as it comes */
 	POP3_MSGNO_MAX = 10000000,
 };
@@ -51,6 +52,7 @@ enum pop3_cmd {
 	POP3_CMD_QUIT,
 	POP3_CMD_LIST_ONE, /* LIST n */
 	POP3_CMD_UIDL_ONE, /* UIDL n */
+	POP3_CMD_ENV,      /* *ENV n: the envelope, of Demon Internet's SDPS */
 };
 
 const char *pop3_cmd_name(enum pop3_cmd cmd); /* "RETR"; "greeting" */
@@ -72,11 +74,12 @@ bool pop3_capa_has_sasl(const struct pop3_capa *capa, const char *mechanism);
 
 enum pop3_event_type {
 	POP3_EV_MORE,      /* read more */
-	POP3_EV_OK,        /* +OK; for CAPA, LIST, UIDL, TOP, RETR more follows,
-	                    * up to POP3_EV_END */
+	POP3_EV_OK,        /* +OK; for CAPA, LIST, UIDL, ENV, TOP, RETR more
+	                    * follows, up to POP3_EV_END */
 	POP3_EV_ERR,       /* -ERR; the command is answered */
 	POP3_EV_CHALLENGE, /* AUTH: data is decoded; pop3_client_answer() */
-	POP3_EV_ENTRY,     /* LIST: msgno, octets.  UIDL: msgno, uid */
+	POP3_EV_ENTRY,     /* LIST: msgno, octets.  UIDL: msgno, uid.  ENV:
+	                    * data, a line, and its number */
 	POP3_EV_DATA,      /* TOP, RETR: data, as it is to be stored */
 	POP3_EV_END,       /* the end of what follows an OK */
 	POP3_EV_PROBED,    /* see pop3_client_probe() */
@@ -89,7 +92,7 @@ struct pop3_event {
 	enum pop3_cmd cmd;   /* what is answered */
 	enum pop3_code code; /* of OK and ERR */
 	uint32_t msgno;      /* that was asked for; ENTRY */
-	uint32_t count;      /* STAT */
+	uint32_t count;      /* STAT; ENTRY of ENV: 1 behind the first line */
 	uint64_t octets; /* STAT; LIST_ONE; ENTRY of LIST; END of RETR and TOP:
 	                  * how many came, as LIST counts them */
 	struct slice text; /* of OK and ERR, without the code; hostile */

@@ -16,6 +16,8 @@
 #include "deliver.h"
 #include "step.h"
 
+#define FOLDER "ana"
+
 enum { MESSAGES = 3, CHANGES_MAX = 2000, LARGE = 70000 };
 
 /* What a state would have on the disk: memory that outlives the child. */
@@ -73,6 +75,7 @@ collect(struct run *r, unsigned i)
 	q->identity = identity_reader_end(reader);
 	identity_reader_free(reader);
 	must(parcel_end(r->p.d, q, &r->p.eb));
+	q->folder = r->p.env.folders != NULL && i == 1 ? FOLDER : NULL;
 	return q;
 }
 
@@ -118,6 +121,14 @@ run(void *arg)
 
 /* ---- fixture ---- */
 
+struct kind_test {
+	enum dest_kind kind;
+	const char *name;
+	void (*expect)(struct run *r);
+	enum step_how how;
+	char **folders;
+};
+
 static char *
 make_text(unsigned i)
 {
@@ -133,9 +144,10 @@ make_text(unsigned i)
 }
 
 static void
-begin(struct run *r, enum dest_kind kind, const char *name)
+begin(struct run *r, const struct kind_test *t)
 {
-	place_init(&r->p, kind, name);
+	place_init(&r->p, t->kind, t->name);
+	r->p.env.folders = t->folders;
 	r->p.env.timeout = 20;
 	r->record = mmap(NULL, MESSAGES * sizeof(*r->record),
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -179,13 +191,17 @@ expect_maildir(struct run *r)
 	uint64_t octets = 0;
 
 	assert_int_equal(place_count(&r->p, "x/tmp"), 0);
-	assert_int_equal(place_count(&r->p, "x/new"), MESSAGES);
+	assert_int_equal(place_count(&r->p, "x/new") +
+			     place_count(&r->p, "x/." FOLDER "/new"),
+	    MESSAGES);
 	assert_int_equal(found(r), MESSAGES);
 	for (unsigned i = 0; i < MESSAGES; i++) {
 		char file[512], *is;
 
 		assert_int_equal(r->record[i].at, STORED);
-		snprintf(file, sizeof(file), "x/new/%s", r->record[i].file);
+		snprintf(file, sizeof(file), "x/%snew/%s",
+		    r->p.env.folders != NULL && i == 1 ? "." FOLDER "/" : "",
+		    r->record[i].file);
 		is = place_read(&r->p, file, NULL);
 		assert_non_null(is);
 		assert_string_equal(is, r->text[i]);
@@ -228,13 +244,6 @@ expect_mbox(struct run *r)
 
 /* ---- the tests ---- */
 
-struct kind_test {
-	enum dest_kind kind;
-	const char *name;
-	void (*expect)(struct run *r);
-	enum step_how how;
-};
-
 /* Killed at the n-th change, and the next run at its m-th; false: the n-th did
  * not come, or the m-th. */
 static void
@@ -242,7 +251,7 @@ kill_twice(const struct kind_test *t, unsigned n, unsigned m, bool killed[2])
 {
 	struct run r;
 
-	begin(&r, t->kind, t->name);
+	begin(&r, t);
 	if (t->kind == DEST_MBOX)
 		place_put(&r.p, "mbox", "before\n");
 	killed[0] = step_kill(run, &r, n, t->how);
@@ -277,17 +286,20 @@ test_kill(void **state)
 int
 main(void)
 {
+	static char *folders[] = { FOLDER, NULL };
 	static struct kind_test kinds[] = {
-		{ DEST_MAILDIR, "x", expect_maildir, STEP_BEFORE },
-		{ DEST_MAILDIR, "x", expect_maildir, STEP_TORN },
-		{ DEST_MBOX, "mbox", expect_mbox, STEP_BEFORE },
-		{ DEST_MBOX, "mbox", expect_mbox, STEP_TORN },
+		{ DEST_MAILDIR, "x", expect_maildir, STEP_BEFORE, NULL },
+		{ DEST_MAILDIR, "x", expect_maildir, STEP_TORN, NULL },
+		{ DEST_MAILDIR, "x", expect_maildir, STEP_BEFORE, folders },
+		{ DEST_MBOX, "mbox", expect_mbox, STEP_BEFORE, NULL },
+		{ DEST_MBOX, "mbox", expect_mbox, STEP_TORN, NULL },
 	};
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate(test_kill, &kinds[0]),
 		cmocka_unit_test_prestate(test_kill, &kinds[1]),
 		cmocka_unit_test_prestate(test_kill, &kinds[2]),
 		cmocka_unit_test_prestate(test_kill, &kinds[3]),
+		cmocka_unit_test_prestate(test_kill, &kinds[4]),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

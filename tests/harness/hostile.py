@@ -24,6 +24,7 @@ class Mail:
     uid: str | None = None
     size: int | None = None     # that LIST says instead of the true one
     header: bytes | None = None  # that TOP says instead
+    recipient: str = ""         # of its envelope
 
     @property
     def listed(self):
@@ -97,12 +98,12 @@ class Hostile:
     def __init__(self, messages=(), mode="plain", context=None, user="user",
                  password="secret", capa=None, sasl=("PLAIN",), without=(),
                  greeting=GREETING, pipelining="good", limit=None,
-                 most=None):
+                 most=None, sdps=False):
         """mode: plain, stls, tls.  without: verbs that it does not know.
         pipelining: good; drop: what came with the first command in a segment
         is lost; swap: two replies change places.  limit: octets after which
         a connection is cut; most: RETR, TOP, DELE, QUIT of a session, which
-        the next one ends; None: never."""
+        the next one ends; None: never.  sdps: *ENV is known."""
         self.box = Box(list(messages))
         self.mode, self.context = mode, context
         self.user, self.password, self.token = user, password, "t0k3n"
@@ -112,6 +113,7 @@ class Hostile:
         self.greeting = greeting
         self.pipelining, self.limit = pipelining, limit
         self.most = most
+        self.sdps = sdps
         self.faults, self.lines, self.errors = [], [], []
         self.clear_octets = b""   # what clients sent without TLS
         self.poured = 0           # octets that endless replies have sent

@@ -10,7 +10,8 @@ import drop
 import mechanisms
 from server import PATIENCE
 
-TRANSACTION = {"STAT", "LIST", "UIDL", "TOP", "RETR", "DELE", "NOOP", "RSET"}
+TRANSACTION = {"STAT", "LIST", "UIDL", "TOP", "RETR", "DELE", "NOOP", "RSET",
+               "*ENV"}
 
 
 class Gone(Exception):
@@ -152,8 +153,8 @@ class Session(threading.Thread):
         self.worked += verb in ("RETR", "TOP", "DELE", "QUIT")
         if self.server.most is not None and self.worked > self.server.most:
             raise Gone
-        known = re.fullmatch("[A-Z]+", verb) and hasattr(
-            self, "do_" + verb.lower())
+        name = "env" if verb == "*ENV" and self.server.sdps else verb.lower()
+        known = re.fullmatch("[a-z]+", name) and hasattr(self, "do_" + name)
         digits = re.match(r"[0-9]+(?= |$)", rest)
         number = int(digits.group()) if digits else None
         if not known or verb in self.server.without:
@@ -162,7 +163,7 @@ class Session(threading.Thread):
                 verb not in ("CAPA", "QUIT"):
             reply = err("not now")
         else:
-            reply = getattr(self, "do_" + verb.lower())(rest)
+            reply = getattr(self, "do_" + name)(rest)
         self.answer(verb, number, reply)
 
     def do_capa(self, _):
@@ -267,6 +268,13 @@ class Session(threading.Thread):
         if text is None:
             text = drop.top(mail.octets, int(rest.split()[1]))
         return Reply(b"+OK\r\n" + drop.stuffed(text))
+
+    def do_env(self, rest):
+        mail = self.find(rest)
+        if not mail:
+            return err("none")
+        stuffed = re.sub(r"^\.", "..", mail.recipient)
+        return multi(["host", "date", "a@b.example", stuffed])
 
     def do_dele(self, rest):
         if not self.find(rest):

@@ -74,7 +74,7 @@ check_counts(const struct talk *t, uint32_t before, const struct pop3_event *ev)
 	const struct pop3_client *c = &t->client;
 	bool multi = ev->cmd == POP3_CMD_CAPA || ev->cmd == POP3_CMD_LIST ||
 		     ev->cmd == POP3_CMD_UIDL || ev->cmd == POP3_CMD_TOP ||
-		     ev->cmd == POP3_CMD_RETR;
+		     ev->cmd == POP3_CMD_RETR || ev->cmd == POP3_CMD_ENV;
 	bool answered = ev->type == POP3_EV_ERR || ev->type == POP3_EV_END ||
 			(ev->type == POP3_EV_OK && !multi);
 
@@ -107,7 +107,10 @@ check(struct talk *t, const struct pop3_event *ev)
 	case POP3_EV_ENTRY:
 		assert(t->inside && ev->msgno <= POP3_MSGNO_MAX);
 		assert(ev->odd || ev->msgno != 0);
-		assert(ev->data.n <= POP3_UID_MAX);
+		assert(ev->data.n <= (ev->cmd == POP3_CMD_ENV ? POP3_REPLY_MAX
+							      : POP3_UID_MAX));
+		assert(ev->cmd != POP3_CMD_ENV ||
+		       (ev->count != 0 && ev->count <= POP3_ENV_LINES));
 		break;
 	case POP3_EV_DATA: assert(t->inside && ev->data.n != 0); break;
 	case POP3_EV_END:
@@ -145,7 +148,7 @@ note_rest(struct talk *t, const struct pop3_event *ev)
 
 	add_text(t, words[ev->type]);
 	if (ev->type == POP3_EV_ENTRY)
-		add_number(t, ev->msgno);
+		add_number(t, ev->cmd == POP3_CMD_ENV ? ev->count : ev->msgno);
 	if (ev->odd)
 		add_text(t, " odd");
 	else if ((ev->cmd == POP3_CMD_LIST && ev->type == POP3_EV_ENTRY) ||

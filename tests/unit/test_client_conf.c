@@ -159,6 +159,49 @@ everything_has_a_default(void **state)
 	assert_string_equal(warned, "");
 }
 
+/* A folder is one of the names that are listed, whatever an address says. */
+static void
+folders_are_found(void **state)
+{
+	static const struct {
+		const char *address, *folder;
+	} table[] = {
+		{ "philh@h.example", "Philh" },
+		{ "PHILH@other", "Philh" },
+		{ "philh", "Philh" },
+		{ "philh@", "Philh" },
+		{ "info@h.example", "info@h.example" },
+		{ "Info@H.example", "info@h.example" },
+		{ "info", NULL },
+		{ "info@h.example@h", "info@h.example" },
+		{ "info@other", NULL },
+		{ "phil@h.example", NULL },
+		{ "philhh@h", NULL },
+		{ "Philh@a@b", NULL },
+		{ "@", NULL },
+		{ "", NULL },
+		{ "/../philh@h", NULL },
+	};
+	const struct account *a =
+	    account(with("sdps = yes folders = 'Philh,info@h.example ,\tana'"));
+
+	(void)state;
+	assert_string_equal(a->folders[2], "ana");
+	assert_null(a->folders[3]);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const char *is =
+		    account_folder(a, (struct slice){ table[i].address,
+					  strlen(table[i].address) });
+
+		if (table[i].folder == NULL)
+			assert_null(is);
+		else
+			assert_string_equal(is, table[i].folder);
+	}
+	assert_null(
+	    account_folder(account(with("")), (struct slice){ "philh@h", 7 }));
+}
+
 static void
 everything_can_be_said(void **state)
 {
@@ -1187,6 +1230,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_has_a_default),
+		cmocka_unit_test(folders_are_found),
 		cmocka_unit_test(everything_can_be_said),
 		cmocka_unit_test(security_and_port_follow_from_each_other),
 		cmocka_unit_test(the_ports_lead_to_one_maildrop),

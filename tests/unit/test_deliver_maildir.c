@@ -526,6 +526,95 @@ test_recover(void **state)
 	parcel_free(q);
 }
 
+/* A folder in it: as the Maildir itself, and synced before anyone is told. */
+static void
+test_folder(void **state)
+{
+	static char *folders[] = { "ana", "rui", NULL };
+	struct place *p = *state;
+	struct parcel *v[3];
+	char file[512];
+
+	p->env.folders = folders;
+	place_open(p);
+	for (size_t i = 0; i < 3; i++)
+		v[i] = place_parcel(p, "A: b\n\nc\n", 8, NULL);
+	v[0]->folder = folders[0];
+	v[2]->folder = "unknown";
+	assert_int_equal(delivery_prepare(p->d, v, 3, &p->eb), E_OK);
+	n_calls = 0;
+	delivery_publish(p->d, v, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(v[i]->result, E_OK);
+	assert_int_equal(place_count(p, "Mail/x/new"), 2);
+	place_only(p, "Mail/x/.ana/new", file);
+	assert_string_equal(strrchr(file, '/') + 1, v[0]->file);
+	assert_int_equal(place_count(p, "Mail/x/.rui/new"), 0);
+	assert_int_equal(n_calls, 5);
+	assert_int_equal(calls[3].what, FSYNC);
+	assert_int_equal(calls[3].ino, inode_of(p, "Mail/x/new"));
+	assert_int_equal(calls[4].what, FSYNC);
+	assert_int_equal(calls[4].ino, inode_of(p, "Mail/x/.ana/new"));
+	for (size_t i = 0; i < 3; i++)
+		parcel_free(v[i]);
+}
+
+/* What cannot be synced is in tmp/ again. */
+static void
+test_folder_cannot_sync(void **state)
+{
+	static char *folders[] = { "ana", NULL };
+	struct place *p = *state;
+	struct parcel *v[2];
+
+	p->env.folders = folders;
+	place_open(p);
+	for (size_t i = 0; i < 2; i++)
+		v[i] = place_parcel(p, "A: b\n\nc\n", 8, NULL);
+	v[0]->folder = folders[0];
+	assert_int_equal(delivery_prepare(p->d, v, 2, &p->eb), E_OK);
+	cannot_sync = inode_of(p, "Mail/x/.ana/new");
+	delivery_publish(p->d, v, 2);
+	assert_int_equal(v[0]->result, E_CLOSED);
+	assert_int_equal(v[1]->result, E_CLOSED);
+	assert_int_equal(place_count(p, "Mail/x/tmp"), 2);
+	assert_int_equal(place_count(p, "Mail/x/.ana/new"), 0);
+	assert_int_equal(place_count(p, "Mail/x/new"), 0);
+	parcel_drop(p->d, v[0]);
+	parcel_drop(p->d, v[1]);
+}
+
+/* Killed before it was renamed, and behind it; the folder is configured no
+ * more, or has gone. */
+static void
+test_folder_recover(void **state)
+{
+	static char *folders[] = { "ana", NULL };
+	struct place *p = *state;
+	struct parcel *q;
+	char file[512];
+
+	p->env.folders = folders;
+	place_open(p);
+	q = place_parcel(p, "A: b\n\nc\n", 8, NULL);
+	q->folder = "ana";
+	assert_int_equal(delivery_prepare(p->d, &q, 1, &p->eb), E_OK);
+	p->env.folders = NULL;
+	place_open(p);
+	assert_true(recovers(p, q, 1000000));
+	place_only(p, "Mail/x/.ana/new", file);
+	place_open(p);
+	assert_true(recovers(p, q, 1000000));
+	assert_int_equal(place_count(p, "Mail/x/new"), 0);
+	parcel_free(q);
+	/* No name of the record is a path. */
+	q = place_parcel(p, "A: b\n\nc\n", 8, NULL);
+	q->folder = "/../../..";
+	assert_true(recovers(p, q, 1000000));
+	place_only(p, "Mail/x/new", file);
+	parcel_free(q);
+}
+
 /* What is in tmp/ has to be what was written. */
 static void
 test_recover_odd(void **state)
@@ -772,6 +861,9 @@ main(void)
 		TEST(test_scan),
 		TEST(test_scan_foreign),
 		TEST(test_recover),
+		TEST(test_folder),
+		TEST(test_folder_cannot_sync),
+		TEST(test_folder_recover),
 		TEST(test_recover_odd),
 		TEST(test_recover_linked),
 		TEST(test_sweep),

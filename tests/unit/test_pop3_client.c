@@ -42,6 +42,7 @@ send_one(struct talk *t, enum pop3_cmd cmd)
 	case POP3_CMD_RETR:
 	case POP3_CMD_LIST_ONE:
 	case POP3_CMD_UIDL_ONE:
+	case POP3_CMD_ENV:
 	case POP3_CMD_DELE: return pop3_client_message(c, &t->out, cmd, 7);
 	default: return pop3_client_send(c, &t->out, cmd);
 	}
@@ -539,6 +540,30 @@ test_listing(void **state)
 	/* what looks like a reply is a line all the same */
 	reply_check(POP3_CMD_LIST, "+OK\r\n+OK\r\n-ERR no\r\n.\r\n",
 	    "LIST ok\nLIST entry 0 odd\nLIST entry 0 odd\nLIST end\n");
+}
+
+/* *ENV of SDPS: lines, with their numbers; at most 64. */
+static void
+test_envelope(void **state)
+{
+	char many[65 * 2 + 20] = "+OK\r\n";
+	struct talk t;
+
+	(void)state;
+	reply_check(POP3_CMD_ENV, "+OK here\r\nhost\r\n\r\n<>\n..x@y\r\n.\r\n",
+	    "*ENV 7 ok here\n*ENV entry 1 host\n*ENV entry 2\n*ENV entry "
+	    "3 <>\n"
+	    "*ENV entry 4 .x@y\n*ENV 7 end\n");
+	reply_check(POP3_CMD_ENV, "-ERR unknown command\r\n",
+	    "*ENV 7 err unknown command\n");
+	reply_check(POP3_CMD_ENV, "+OK\r\n.\r\n", "*ENV 7 ok\n*ENV 7 end\n");
+	for (unsigned i = 0; i < 65; i++)
+		strcat(many, "\r\n");
+	begin(&t, POP3_CMD_ENV);
+	talk_feed(&t, many, strlen(many));
+	assert_non_null(strstr(talk_log(&t), "*ENV entry 64\nbroken the "
+					     "server's list has no end\n"));
+	talk_clear(&t);
 }
 
 /* RFC 1939 says 70 octets; more is taken as it comes (C-ENG-13). */
@@ -1367,6 +1392,7 @@ main(void)
 		cmocka_unit_test(test_timestamp),
 		cmocka_unit_test(test_stat),
 		cmocka_unit_test(test_listing),
+		cmocka_unit_test(test_envelope),
 		cmocka_unit_test(test_uid_length),
 		cmocka_unit_test(test_line_length),
 		cmocka_unit_test(test_small_input),

@@ -295,6 +295,7 @@ test_migration(void **state)
 	    "ALTER TABLE account DROP COLUMN cut_commands;"
 	    "ALTER TABLE account DROP COLUMN cut_octets;"
 	    "ALTER TABLE account DROP COLUMN cut_met;"
+	    "ALTER TABLE intent DROP COLUMN folder;"
 	    "PRAGMA user_version = 1");
 	s = open_it(false);
 	a = account_of(s, "casa");
@@ -444,6 +445,7 @@ test_intents(void **state)
 		    .to_delete = true,
 		    .tmp = tmp,
 		    .file = new,
+		    .folder = "ana",
 		    .octets = 98 },
 		{ .size = 50,
 		    .tmp = tmp,
@@ -479,9 +481,11 @@ test_intents(void **state)
 	assert_string_equal(t[0].parcel.tmp, tmp);
 	assert_string_equal(t[0].parcel.file, new);
 	assert_int_equal(t[0].parcel.octets, 98);
+	assert_string_equal(t[0].parcel.folder, "ana");
 	assert_false(t[1].parcel.has_uid);
 	assert_false(t[1].parcel.to_delete);
 	assert_null(t[1].parcel.file);
+	assert_null(t[1].parcel.folder);
 	assert_int_equal(t[1].parcel.offset, 1ull << 33);
 	assert_int_equal(t[1].parcel.length, 48);
 	assert_true(digest_eq(t[1].parcel.content, p[1].content));

@@ -30,6 +30,35 @@ account_maildrop(char out[DIGEST_TEXT], const struct account *a)
 	return out;
 }
 
+/* ---- folders ---- */
+
+bool
+account_folder_is_good(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n == 0 || n > FOLDER_NAME_MAX || name[0] == '.' ||
+	    !str_is_utf8(name, n))
+		return false;
+	for (const char *p = name; *p != '\0'; p++)
+		if (*p == '/' || (unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	return true;
+}
+
+const char *
+account_folder(const struct account *a, struct slice address)
+{
+	const char *at = memrchr(address.p, '@', address.n);
+	struct slice local = { address.p,
+		at != NULL ? (size_t)(at - address.p) : address.n };
+
+	for (char **p = a->folders; p != NULL && *p != NULL; p++)
+		if (slice_caseeq(address, *p) || slice_caseeq(local, *p))
+			return *p;
+	return NULL;
+}
+
 /* ---- for programs ---- */
 
 #define NAME  "MALOTE_ACCOUNT="

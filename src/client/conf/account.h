@@ -8,10 +8,13 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "client/conf/dest.h"
 #include "client/message/identity.h"
 
 enum security { SECURITY_TLS, SECURITY_STARTTLS, SECURITY_NONE, SECURITY_KPOP };
+
+enum { ACCOUNT_FOLDERS_MAX = 64, FOLDER_NAME_MAX = 200 };
 
 #define KEEP_ALWAYS INT64_MAX /* else seconds after it was collected; 0: no */
 
@@ -28,6 +31,8 @@ struct account {
 	char *token_command;
 	int64_t keep;
 	struct dest dest;
+	bool sdps;
+	char **folders; /* with sdps: names, with a NULL behind them; or NULL */
 	char *ca_file, *fingerprint, *client_certificate, *client_key;
 	char *proxy;
 	unsigned timeout;         /* seconds, each wait */
@@ -48,6 +53,13 @@ bool account_uses_ticket(const struct account *a);
  * user.  NULL: memory. */
 char *account_maildrop(
     char out[DIGEST_TEXT], const struct account *a) NODISCARD;
+
+/* May a folder of a Maildir be called so?  It is a part of a path. */
+bool account_folder_is_good(const char *name);
+
+/* The folder for what was sent to an address: the name that is the address, or
+ * what stands before its @, whatever the case of letters.  NULL: none. */
+const char *account_folder(const struct account *a, struct slice address);
 
 /* For a program that is run for an account: our environment, and of the account
  * MALOTE_ACCOUNT and MALOTE_EMAIL.  One piece for the caller to free; what is

@@ -26,6 +26,7 @@ enum holds {
 	TEXT,   /* an allocated string, or NULL */
 	SECRET, /* the same; nothing of it is shown, and it is wiped */
 	DEST,   /* a struct dest */
+	NAMES,  /* an allocated array of allocated strings, or NULL */
 };
 
 /* A new setting: a field of struct account, a row here, its default in
@@ -52,6 +53,8 @@ static const struct setting settings[] = {
 	{ "token_command", AT(token_command), value_secret, TEXT },
 	{ "keep", AT(keep), value_keep, NUMBER },
 	{ "deliver", AT(dest), value_dest, DEST },
+	{ "sdps", AT(sdps), value_yes, NUMBER },
+	{ "folders", AT(folders), value_folders, NAMES },
 	{ "ca_file", AT(ca_file), value_path, TEXT },
 	{ "fingerprint", AT(fingerprint), value_fingerprint, TEXT },
 	{ "client_certificate", AT(client_certificate), value_path, TEXT },
@@ -128,6 +131,7 @@ setting_clear(const struct setting *s, struct account *a)
 	case TEXT: free(*(char **)field); break;
 	case SECRET: wipe_secret(*(char **)field); break;
 	case DEST: dest_clear(field); break;
+	case NAMES: value_names_free(*(char ***)field); break;
 	}
 }
 
@@ -321,6 +325,10 @@ static const struct conf_synonym synonyms[] = {
 	{ "entrega", "deliver" },
 	{ "entregar", "deliver" },
 	{ "pasta", "deliver" },
+	{ "recipients", "folders" },
+	{ "pastas", "folders" },
+	{ "destinatarios", "folders" },
+	{ "destinat\u00e1rios", "folders" },
 	{ "tls_trust_file", "ca_file" },
 	{ "cafile", "ca_file" },
 	{ "ca", "ca_file" },

@@ -31,6 +31,11 @@ value_parse value_secret;
 /* char *: absolute. */
 value_parse value_path;
 
+/* char **: names of folders, with spaces or commas between; freed by
+ * value_names_free(). */
+value_parse value_folders;
+void value_names_free(char **names);
+
 value_parse value_yes;      /* bool */
 value_parse value_port;     /* uint16_t */
 value_parse value_security; /* enum security */

@@ -44,6 +44,8 @@ struct delivery_env {
 	const char *account, *email;
 	const char *spool; /* folder, mode 0700; made if it is not there */
 	unsigned timeout;  /* seconds that a command or LMTP may be silent */
+	/* MAILDIR: folders in it, as of an account; or NULL. */
+	char *const *folders;
 };
 
 /* Borrows all for the call.  Makes a Maildir that is not there, and the folders

@@ -1,6 +1,7 @@
 /*
- * A Maildir: written to tmp/, renamed to new/.  What is not in tmp/ any more
- * has been delivered, wherever the person's mail program has put it.
+ * A Maildir: written to tmp/, renamed to new/, its own or that of a folder in it
+ * (Maildir++: ".Name").  What is not in tmp/ any more has been delivered,
+ * wherever the person's mail program has put it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -13,26 +14,110 @@
 
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "client/conf/account.h"
 #include "client/deliver/kind.h"
 
-struct maildir {
-	int root, new;
-	char where[PATH_SHOWN];
+struct folder {
+	char *name;
+	int new;
+	bool used; /* in this batch */
 };
+
+struct maildir {
+	int root;
+	char where[PATH_SHOWN];
+	/* The first is the Maildir itself, whose name is NULL. */
+	struct folder *v;
+	size_t n;
+};
+
+/* ---- folders ---- */
+
+/* ".Name" in the Maildir, with all that it needs.  The name is the caller's to
+ * check. */
+static enum err
+make_folder(struct maildir *m, const char *name, int *new_r, struct errbuf *eb)
+{
+	static const char *const parts[] = { "tmp", "cur" };
+	char dotted[1 + FOLDER_NAME_MAX + 1],
+	    where[PATH_SHOWN + sizeof(dotted)];
+	int root, fd;
+	enum err e;
+
+	snprintf(dotted, sizeof(dotted), ".%s", name);
+	snprintf(where, sizeof(where), "%s/%s", m->where, dotted);
+	if ((e = folder_make_at(m->root, m->where, dotted, &root, eb)) != E_OK)
+		return e;
+	for (size_t i = 0; i < 2 && e == E_OK; i++)
+		if ((e = folder_make_at(root, where, parts[i], &fd, eb)) ==
+		    E_OK)
+			close(fd);
+	if (e == E_OK)
+		e = folder_make_at(root, where, "new", new_r, eb);
+	close(root);
+	return e;
+}
+
+/* Another folder; NULL: memory. */
+static struct folder *
+add_folder(struct maildir *m, const char *name)
+{
+	struct folder *v = reallocarray(m->v, m->n + 1, sizeof(*v));
+	char *copy = NULL;
+
+	if (v == NULL)
+		return NULL;
+	m->v = v;
+	if (name != NULL && (copy = strdup(name)) == NULL)
+		return NULL;
+	v[m->n] = (struct folder){ .name = copy, .new = -1 };
+	return &v[m->n++];
+}
+
+/* The folder that a message is for: the Maildir itself, if that is none of those
+ * that are known.  So what the record says is never a path. */
+static struct folder *
+folder_of(struct maildir *m, const char *name)
+{
+	for (size_t i = 1; name != NULL && i < m->n; i++)
+		if (strcmp(m->v[i].name, name) == 0)
+			return &m->v[i];
+	return &m->v[0];
+}
+
+static enum err
+open_folders(struct maildir *m, char *const *folders, struct errbuf *eb)
+{
+	enum err e = E_OK;
+
+	for (; folders != NULL && *folders != NULL && e == E_OK; folders++) {
+		struct folder *f;
+
+		if (!account_folder_is_good(*folders))
+			return err_set(eb, E_CONFIG, "%s", err_str(E_CONFIG));
+		if ((f = add_folder(m, *folders)) == NULL)
+			return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+		e = make_folder(m, f->name, &f->new, eb);
+	}
+	return e;
+}
+
+/* ---- opening ---- */
 
 static enum err
 open_maildir(struct delivery *d, const struct dest *dest,
     const struct delivery_env *env, struct errbuf *eb)
 {
-	struct maildir *m = malloc(sizeof(*m));
+	struct maildir *m = calloc(1, sizeof(*m));
 	char tmp[PATH_SHOWN + 4];
 	enum err e;
 	int cur;
 
-	if (m == NULL)
-		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	m->root = m->new = -1;
 	d->own = m;
+	if (m != NULL)
+		m->root = -1;
+	if (m == NULL || add_folder(m, NULL) == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	path_shown(m->where, dest->path);
 	snprintf(tmp, sizeof(tmp), "%s/tmp", m->where);
 	path_shown(d->where, tmp);
@@ -40,10 +125,10 @@ open_maildir(struct delivery *d, const struct dest *dest,
 	    (e = folder_make_at(m->root, m->where, "cur", &cur, eb)) != E_OK)
 		return e;
 	close(cur);
-	e = folder_make_at(m->root, m->where, "new", &m->new, eb);
-	if (e != E_OK)
-		return e;
-	return folder_make_at(m->root, m->where, "tmp", &d->files, eb);
+	e = folder_make_at(m->root, m->where, "new", &m->v[0].new, eb);
+	if (e == E_OK)
+		e = folder_make_at(m->root, m->where, "tmp", &d->files, eb);
+	return e == E_OK ? open_folders(m, env->folders, eb) : e;
 }
 
 static void
@@ -53,8 +138,12 @@ close_maildir(struct delivery *d)
 
 	if (m->root >= 0)
 		close(m->root);
-	if (m->new >= 0)
-		close(m->new);
+	for (size_t i = 0; i < m->n; i++) {
+		if (m->v[i].new >= 0)
+			close(m->v[i].new);
+		free(m->v[i].name);
+	}
+	free(m->v);
 	free(m);
 }
 
@@ -72,11 +161,18 @@ static enum err
 try_maildir(struct delivery *d, struct errbuf *eb)
 {
 	struct maildir *m = d->own;
-	char new[PATH_SHOWN + 4];
+	char new[PATH_SHOWN + FOLDER_NAME_MAX + 8];
 	enum err e = folder_try(d->files, d->where, eb);
 
-	snprintf(new, sizeof(new), "%s/new", m->where);
-	return e == E_OK ? folder_try(m->new, new, eb) : e;
+	for (size_t i = 0; i < m->n && e == E_OK; i++) {
+		const char *name = m->v[i].name;
+
+		snprintf(new, sizeof(new), "%s/%s%s%snew", m->where,
+		    name != NULL ? "." : "", name != NULL ? name : "",
+		    name != NULL ? "/" : "");
+		e = folder_try(m->v[i].new, new, eb);
+	}
+	return e;
 }
 
 /* ---- publishing ---- */
@@ -110,7 +206,8 @@ take_back(struct delivery *d, struct parcel **v, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (v[i]->result != E_OK)
 			continue;
-		move_file(m->new, v[i]->file, d->files, v[i]->tmp);
+		move_file(folder_of(m, v[i]->folder)->new, v[i]->file, d->files,
+		    v[i]->tmp);
 		parcel_fail(v[i], E_CLOSED, "%s", eb.text);
 	}
 }
@@ -120,19 +217,35 @@ static void
 publish_one(struct delivery *d, struct parcel *p)
 {
 	struct maildir *m = d->own;
+	struct folder *f = folder_of(m, p->folder);
 	struct errbuf eb;
 	enum err e;
 	bool taken;
 
 	p->result = E_OK;
 	p->why[0] = '\0';
-	if (move_file(d->files, p->tmp, m->new, p->file) == 0)
+	f->used = true;
+	if (move_file(d->files, p->tmp, f->new, p->file) == 0)
 		return;
 	taken = errno == EEXIST;
 	e = err_sys(&eb, disk_err(), _("cannot put it into %s"), m->where);
 	if (!taken)
 		delivery_fail(d, e, &eb);
 	parcel_fail(p, E_AGAIN, "%s", eb.text);
+}
+
+/* All of them, whatever becomes of one. */
+static bool
+sync_used(struct maildir *m)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < m->n; i++) {
+		if (m->v[i].used && fsync(m->v[i].new) != 0)
+			good = false;
+		m->v[i].used = false;
+	}
+	return good;
 }
 
 static void
@@ -146,7 +259,7 @@ publish_maildir(struct delivery *d, struct parcel **v, size_t n)
 		else
 			parcel_fail(v[i], E_CLOSED, "%s", d->why.text);
 	}
-	if (fsync(m->new) != 0)
+	if (!sync_used(m))
 		take_back(d, v, n);
 }
 
@@ -268,14 +381,15 @@ find_one(void *arg, int folder, const char *file)
 
 /* Is it in new/ or where the person's mail program has put it? */
 static enum err
-find_file(struct maildir *m, const char *file, bool *found_r, struct errbuf *eb)
+find_file(struct maildir *m, int at, const char *file, bool *found_r,
+    struct errbuf *eb)
 {
 	struct find f = { .file = file, .m = m, .eb = eb };
 	struct stat st;
 	enum err e;
 
-	if (fstatat(m->new, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		e = find_one(&f, m->new, file);
+	if (fstatat(at, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		e = find_one(&f, at, file);
 	else
 		e = walk_maildir(m, find_one, &f, eb);
 	*found_r = f.found;
@@ -289,6 +403,7 @@ finish_rename(struct delivery *d, const struct parcel *in,
     const struct stat *st, bool *stored_r, struct errbuf *eb)
 {
 	struct maildir *m = d->own;
+	int new = folder_of(m, in->folder)->new;
 	struct name name;
 	enum err e;
 
@@ -296,20 +411,44 @@ finish_rename(struct delivery *d, const struct parcel *in,
 	    name.octets != (uint64_t)st->st_size)
 		return E_OK;
 	if (st->st_nlink > 1) {
-		e = find_file(m, in->file, stored_r, eb);
+		e = find_file(m, new, in->file, stored_r, eb);
 		if (e != E_OK || *stored_r)
 			return e;
 	}
-	if (move_file(d->files, in->tmp, m->new, in->file) != 0) {
+	if (move_file(d->files, in->tmp, new, in->file) != 0) {
 		if (errno == EEXIST)
 			return E_OK;
 		return err_sys(
 		    eb, disk_err(), _("cannot put it into %s"), m->where);
 	}
 	*stored_r = true;
-	if (fsync(m->new) != 0)
+	if (fsync(new) != 0)
 		return err_sys(eb, disk_err(), _("cannot sync %s"), m->where);
 	return E_OK;
+}
+
+/* One that was configured when the message came. */
+static void
+find_folder(struct maildir *m, const char *name)
+{
+	char dotted[1 + FOLDER_NAME_MAX + 1];
+	struct folder *f;
+	int root, new;
+
+	if (name == NULL || !account_folder_is_good(name) ||
+	    folder_of(m, name) != &m->v[0])
+		return;
+	snprintf(dotted, sizeof(dotted), ".%s", name);
+	if ((root = folder_open_at(m->root, dotted)) < 0)
+		return;
+	new = folder_open_at(root, "new");
+	close(root);
+	if (new < 0)
+		return;
+	if ((f = add_folder(m, name)) != NULL)
+		f->new = new;
+	else
+		close(new);
 }
 
 static enum err
@@ -323,13 +462,15 @@ recover_maildir(struct delivery *d, const struct parcel *in, bool young,
 	if (in->tmp == NULL || in->file == NULL ||
 	    strchr(in->tmp, '/') != NULL || strchr(in->file, '/') != NULL)
 		return E_OK;
+	find_folder(m, in->folder);
 	if (fstatat(d->files, in->tmp, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return S_ISREG(st.st_mode)
 			   ? finish_rename(d, in, &st, stored_r, eb)
 			   : E_OK;
 	if (errno != ENOENT)
 		return err_sys(eb, disk_err(), _("cannot read %s"), d->where);
-	if ((e = find_file(m, in->file, stored_r, eb)) == E_OK && young)
+	e = find_file(m, folder_of(m, in->folder)->new, in->file, stored_r, eb);
+	if (e == E_OK && young)
 		*stored_r = true;
 	return e;
 }

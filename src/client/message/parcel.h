@@ -18,7 +18,8 @@ struct parcel {
 	struct digest uid; /* of the unique-id */
 	uint64_t size;     /* as the server listed it */
 	struct identity identity;
-	bool to_delete; /* DELE follows once it is stored */
+	bool to_delete;     /* DELE follows once it is stored */
+	const char *folder; /* of the Maildir; NULL: itself.  Borrowed */
 
 	/* Set by the delivery. */
 	int fd;          /* while it is written, else -1 */

@@ -252,7 +252,7 @@ begin_item(struct visit *v, size_t i, uint32_t *n, uint64_t *octets)
 }
 
 void
-retrieve_enter(struct visit *v)
+ask_decide(struct visit *v)
 {
 	uint64_t octets = 0;
 	uint32_t n = 0;
@@ -260,7 +260,6 @@ retrieve_enter(struct visit *v)
 	plan_decide(v->plan);
 	save_brake(v);
 	notice_expire(v);
-	v->items.next = 0;
 	for (size_t i = 0; i < v->plan->n; i++)
 		begin_item(v, i, &n, &octets);
 	v->budget.used = false;
@@ -269,5 +268,12 @@ retrieve_enter(struct visit *v)
 	if (n != 0)
 		destination_try(v);
 	save_changes(v, false);
+}
+
+void
+retrieve_enter(struct visit *v)
+{
+	v->items.next = 0;
+	v->budget.used = false;
 	send_more(v);
 }

@@ -6,6 +6,8 @@
 
 #include "client/session/core.h"
 
+/* What is wanted, by the plan: to be called once. */
+void ask_decide(struct visit *v);
 /* Is what is collected now deleted in this session? */
 bool ask_deletes_now(const struct visit *v);
 /* May one more command be sent that asks for so many octets? */

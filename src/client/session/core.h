@@ -25,6 +25,7 @@ enum step {
 	STEP_RECAPA,
 	STEP_LISTING,
 	STEP_HEADERS,
+	STEP_ENVELOPE,
 	STEP_RETRIEVE,
 	STEP_VERIFY,
 	STEP_DELETE,
@@ -119,6 +120,8 @@ struct visit {
 	char first[4]; /* of a message */
 	struct parcel *parcel;
 	struct identity_reader *identity;
+	const char *env_folder; /* of the envelope that is coming */
+	bool env_works;         /* one has come */
 
 	struct failures failures;
 };

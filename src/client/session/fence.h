@@ -27,10 +27,11 @@
 
 /* An answer that has come, but may be another message's. */
 struct held {
-	enum { HELD_MESSAGE, HELD_HEADER, HELD_REFUSAL } kind;
+	enum { HELD_MESSAGE, HELD_HEADER, HELD_ENVELOPE, HELD_REFUSAL } kind;
 	size_t item;
 	struct parcel *parcel;    /* of a message, complete; else NULL */
 	struct identity identity; /* of a header */
+	const char *folder;       /* of an envelope: see struct item */
 	uint64_t octets;
 	bool apart; /* told apart by a fence for it alone */
 };

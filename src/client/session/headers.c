@@ -148,7 +148,7 @@ send_tops(struct visit *v)
 	}
 	if (fence_send_last(v) && v->pop3.n_pending == 0)
 		visit_enter(
-		    v, v->step == STEP_HEADERS ? STEP_RETRIEVE : STEP_DELETE);
+		    v, v->step == STEP_HEADERS ? STEP_ENVELOPE : STEP_DELETE);
 }
 
 void

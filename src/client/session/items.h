@@ -27,12 +27,13 @@ struct item {
 	bool pipelined; /* something else was outstanding */
 	bool refused;   /* when it was asked for before */
 	bool troubled;  /* that was counted for this session */
-	bool last;     /* it has made trouble, or may be here: the others are
+	bool last;      /* it has made trouble, or may be here: the others are
 	                * asked for first */
-	bool is_fresh; /* stored in this session */
-	bool dele_ok;  /* DELE was answered with OK */
-	uint64_t octets; /* that came when it was asked for before */
-	size_t message;  /* the record's: of `fresh` if is_fresh, else of those
+	bool is_fresh;  /* stored in this session */
+	bool dele_ok;   /* DELE was answered with OK */
+	const char *folder; /* by its envelope; NULL: the Maildir itself */
+	uint64_t octets;    /* that came when it was asked for before */
+	size_t message; /* the record's: of `fresh` if is_fresh, else of those
 	                  * that the plan knows */
 };
 

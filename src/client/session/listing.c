@@ -324,7 +324,7 @@ listing_complete(struct visit *v)
 	if (v->record->suspect != &v->record->account.no_top_until)
 		v->record->suspect = NULL;
 	v->n_to_check = (uint32_t)plan_ask(v->plan);
-	visit_enter(v, v->n_to_check != 0 ? STEP_HEADERS : STEP_RETRIEVE);
+	visit_enter(v, v->n_to_check != 0 ? STEP_HEADERS : STEP_ENVELOPE);
 }
 
 /* ---- what comes ---- */

@@ -52,6 +52,7 @@ visit_progress(const struct visit *v)
 		return (struct visit_progress){ .phase = PHASE_CHECK,
 			.done = v->n_checked,
 			.total = v->n_to_check };
+	case STEP_ENVELOPE:
 	case STEP_RETRIEVE: return collecting(v);
 	case STEP_DELETE: return deleting(v);
 	case STEP_QUIT:

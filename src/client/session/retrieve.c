@@ -149,6 +149,7 @@ message_ends(struct visit *v, size_t i, uint64_t octets)
 	p->uid = it->listed.uid;
 	p->size = it->listed.has_size ? it->listed.size : octets;
 	p->identity = identity_reader_end(v->identity);
+	p->folder = v->items.v[i].folder;
 	p->to_delete = ask_deletes_now(v);
 	if ((e = parcel_end(v->conf.delivery, p, &eb)) != E_OK) {
 		parcel_drop(v->conf.delivery, p);

@@ -47,6 +47,12 @@ void headers_leave(struct visit *v, enum step next);
 void verify_enter(struct visit *v);
 void verify_take(struct visit *v, const struct pop3_event *ev);
 
+/* ---- envelope.c: *ENV ---- */
+
+void envelope_enter(struct visit *v);
+void envelope_take(struct visit *v, const struct pop3_event *ev);
+void envelope_writable(struct visit *v);
+
 /* ---- ask.c: RETR: what is asked for ---- */
 
 void retrieve_enter(struct visit *v);

@@ -119,6 +119,8 @@ static const struct step_row steps[STEPS] = {
 	    listing_leave },
 	[STEP_HEADERS] = { "TOP", 1, headers_enter, headers_take,
 	    headers_writable, headers_leave },
+	[STEP_ENVELOPE] = { "*ENV", 1, envelope_enter, envelope_take,
+	    envelope_writable, fence_leave },
 	[STEP_RETRIEVE] = { "RETR", 1, retrieve_enter, retrieve_take,
 	    retrieve_writable, retrieve_leave },
 	[STEP_VERIFY] = { "TOP", 1, verify_enter, verify_take, headers_writable,

@@ -104,6 +104,8 @@ static const char *const steps[] = {
 	" cut_octets INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE account ADD COLUMN"
 	" cut_met INTEGER NOT NULL DEFAULT 0;",
+
+	"ALTER TABLE intent ADD COLUMN folder TEXT;",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

@@ -30,6 +30,7 @@ add_intent(struct state *s, int64_t account, const char *dest, struct parcel *p,
 	query_add(&q, (int64_t)p->offset);
 	query_add(&q, (int64_t)p->length);
 	query_add_digest(&q, true, &p->content);
+	query_add_text(&q, p->folder);
 	if ((e = query_run(&q, eb)) == E_OK)
 		p->intent = sqlite3_last_insert_rowid(s->db);
 	return e;
@@ -127,6 +128,7 @@ get_intent(struct query *q, struct state_intent *t)
 	p->offset = (uint64_t)query_get(q);
 	p->length = (uint64_t)query_get(q);
 	query_get_digest(q, &p->content);
+	p->folder = t->folder = query_get_copy(q);
 }
 
 enum err
@@ -166,6 +168,7 @@ state_intents_free(struct state_intent *v, size_t n)
 		free(v[i].parcel.tmp);
 		free(v[i].parcel.file);
 		free(v[i].dest);
+		free(v[i].folder);
 	}
 	free(v);
 }

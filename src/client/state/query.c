@@ -66,12 +66,12 @@ const char *const state_statements[STATEMENTS] = {
 			   " AND id < (SELECT max(id) FROM message)",
 	[INTENT_LIST] =
 	    "SELECT id, at, dest, uid, size, header, strong, to_delete, tmp,"
-	    " file, octets, start, length, content"
+	    " file, octets, start, length, content, folder"
 	    " FROM intent WHERE account = ? ORDER BY id",
 	[INTENT_ADD] = "INSERT INTO intent (account, at, dest, uid, size,"
 		       " header, strong, to_delete, tmp, file, octets, start,"
-		       " length, content)"
-		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		       " length, content, folder)"
+		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INTENT_REMOVE] = "DELETE FROM intent WHERE account = ? AND id = ?",
 	[TROUBLE_LIST] =
 	    "SELECT uid, size, tries, breaks, first_at, last_at, why, msgno"

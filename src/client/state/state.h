@@ -143,7 +143,7 @@ enum err state_stored(struct state *s, int64_t account, struct parcel **v,
 struct state_intent {
 	struct parcel parcel; /* what state_intend() was given */
 	int64_t at;
-	char *dest;
+	char *dest, *folder;
 };
 enum err state_intents(struct state *s, int64_t account,
     struct state_intent **v_r, size_t *n_r, struct errbuf *eb) NODISCARD;
