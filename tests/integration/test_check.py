@@ -209,6 +209,21 @@ def test_a_master_without_mail(site):
                       master_separator="*") == EX_CONFIG
 
 
+def test_whole_host(site):
+    """Its users must be there, and what they have be readable as one."""
+    line = "h:{PLAIN}x::::::malote_host=h\n"
+    site.make("h/a/cur")
+    users = line + "a@h:{PLAIN}x\nb@h:{PLAIN}x\n"
+    assert site.check(users, sdps="yes") == 0
+    assert site.said == [] and "users who can sign in: 3" in site.out
+    assert site.check(users) == 0  # sdps is off
+    assert "malote_host needs the setting sdps = yes" in site.said[0]
+    assert site.check(line, sdps="yes") == EX_CONFIG
+    assert "h could not read mail: there is no user" in site.said[0]
+    assert site.check(users + "c@h:{PLAIN}x:7000:7000\n", sdps="yes") == 0
+    assert any("its user c@h is of uid 7000" in x for x in site.said)
+
+
 def test_anonymous(site):
     """Its user's line may lock everybody else out; it must be there."""
     site.make("p")

@@ -168,6 +168,21 @@ def test_out_of_step(lie, client, act, number):
     sorted_so(m, mails, WHOM[:5])
 
 
+def test_out_of_step_and_back(lie, client):
+    """What is said twice, and once too little later, is in step in the end."""
+    mails = post(WHOM[:5])
+    server = lie(mails, sdps=True)
+    server.fault("*ENV", faults.twice(), number=1)
+    server.fault("*ENV", faults.swallow(), number=4)
+    m = sorter(client(), server)
+    malote.survive(m, server)
+    server.heal()
+    m.account(timeout=20, session_timeout=None).forgive()
+    m.collect()
+    settled(server, m, mails, keep=False)
+    sorted_so(m, mails, WHOM[:5])
+
+
 def test_cut_everywhere(lie, client):
     """The line is cut within the envelopes and behind them."""
     mails = post(WHOM[:4])
