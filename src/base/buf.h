@@ -61,7 +61,7 @@ enum err buf_reclaim(struct buf *b) NODISCARD;
 static inline char *
 buf_data(const struct buf *b)
 {
-	return b->mem + b->off;
+	return b->off != 0 ? b->mem + b->off : b->mem;
 }
 
 #endif

@@ -323,10 +323,11 @@ send_batch(struct ipc_chan *c)
 		iov[i] = (struct iovec){ data, m[i].len };
 		v[i].msg_hdr.msg_iov = &iov[i];
 		v[i].msg_hdr.msg_iovlen = 1;
-		if (m[i].nfds != 0)
-			fill_control(&v[i].msg_hdr, &ctl[i], f, m[i].nfds);
 		data += m[i].len;
-		f += m[i].nfds;
+		if (m[i].nfds != 0) {
+			fill_control(&v[i].msg_hdr, &ctl[i], f, m[i].nfds);
+			f += m[i].nfds;
+		}
 	}
 	if ((sent = sendmmsg(c->fd, v, n, MSG_NOSIGNAL)) < 0)
 		return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ||
