@@ -1,0 +1,259 @@
+/*
+ * What a failure costs its address, its user and its network, and whom not.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "auth_rig.h"
+#include "base/clock.h"
+#include "server/auth/penalty.h"
+
+static void
+test_penalty(void **state)
+{
+	uint64_t t = clock_ms();
+	int store;
+
+	(void)state;
+	pass(1, "anna", "x");
+	answer_unchanged();
+	/* Nobody else waits. */
+	pass_from(1, 1, "192.0.2.2", "same", "secret");
+	opened(1, &store);
+	assert_true(clock_ms() - t < 500);
+	refused(1, SIGN_IN_CREDENTIALS, "password");
+	assert_in_range(clock_ms() - t, 950, 1900);
+
+	t = clock_ms();
+	pass(3, "anna", "y");
+	answer_unchanged();
+	refused(3, SIGN_IN_CREDENTIALS, "password");
+	assert_in_range(clock_ms() - t, 1950, 3500);
+	/* Who leaves before the answer has failed all the same, and what they
+	 * did not wait for is waited for now. */
+	pass_from(0, 4, "203.0.113.3", "same", "z");
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 4);
+	t = clock_ms();
+	pass_from(0, 5, "203.0.113.3", "same", "zz");
+	answer_unchanged();
+	assert_in_range(clock_ms() - t, 900, 2900);
+	refused(5, SIGN_IN_CREDENTIALS, "password");
+	assert_in_range(clock_ms() - t, 2900, 5500);
+}
+
+/* Whoever does not wait for answers is given no more of them. */
+static void
+test_giving_up_buys_no_guess(void **state)
+{
+	char guess[16];
+
+	(void)state;
+	pass(1, "anna", "x");
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 1);
+	for (uint64_t i = 2; i < 200; i++) {
+		snprintf(guess, sizeof(guess), "guess %d", (int)i);
+		pass(i, i & 1 ? "anna" : "bob@b.org", guess);
+		usleep(1000);
+		about(0, IPC_SIGN_IN_END, i);
+	}
+	assert_int_equal(count_logged("ev=login-failed"), 1);
+	/* Nor is one of them the password. */
+	pass(200, "anna", "secret");
+	about(0, IPC_SIGN_IN_END, 200);
+	assert_silent(rig.store_fd[0], QUIET);
+	assert_silent(rig.store_fd[1], 0);
+}
+
+/* Guesses on many connections at once: one is looked at, and the next when that has
+ * been paid for.  Who came from there lately goes on meanwhile. */
+static void
+test_a_burst_is_one_guess_at_a_time(void **state)
+{
+	uint64_t begun, due = 0;
+	char guess[16];
+
+	(void)state;
+	replace_users("anna:{PLAIN}secret\nsame:{PLAIN}secret\n");
+	send_users(rig.users);
+	succeeds(1, "anna", "secret");
+	begun = clock_ms();
+	for (uint64_t i = 10; i < 40; i++) {
+		snprintf(guess, sizeof(guess), "guess %d", (int)i);
+		pass(i, i & 1 ? "same" : "nobody", guess);
+	}
+	for (unsigned n = 1; n <= 3; n++) {
+		expect_one_guess(begun, n, due);
+		due += 500u << n;
+		succeeds(100 + n, "anna", "secret");
+	}
+}
+
+/* Those that wait for a thread when the first one fails lose their turn; one that
+ * is right holds up nobody, however long its store takes. */
+static void
+test_a_costly_burst(void **state)
+{
+	uint64_t begun = clock_ms();
+	int store;
+
+	(void)state;
+	replace_users("bob@b.org:" CHEAP "\n");
+	send_users(rig.users);
+	computed->hold = 1;
+	pass(1, "bob@b.org", "guess");
+	pass(2, "bob@b.org", "guess 2");
+	usleep(QUIET * 1000);
+	computed->hold = 0;
+	expect_one_guess(begun, 1, 0);
+	pass(3, "bob@b.org", "secret");
+	expect_one_guess(begun, 2, 950);
+	opened(3, &store);
+}
+
+/* A mail program behind an address from where others fail does not wait, if it
+ * signed in from there lately; but only its own password is looked at for
+ * that, and only until a wrong one comes. */
+static void
+test_who_came_lately_does_not_wait(void **state)
+{
+	int store;
+
+	(void)state;
+	succeeds(1, "anna", "secret");
+	pass(2, "nobody", "x");
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 2);
+	for (uint64_t i = 3; i < 10; i++)
+		succeeds(i, "anna", "secret");
+	pass_from(1, 10, "192.0.2.2", "nobody", "x");
+	answer_unchanged();
+	about(1, IPC_SIGN_IN_END, 10);
+	pass_from(1, 11, "192.0.2.2", "anna", "secret"); /* not from there */
+	assert_silent(rig.store_fd[0], QUIET);
+	assert_silent(rig.store_fd[1], 0);
+	opened(11, &store);
+	pass(12, "nobody", "y");
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 12);
+	pass(13, "anna", "guess");
+	about(0, IPC_SIGN_IN_END, 13);
+	pass(14, "anna", "secret");
+	assert_silent(rig.store_fd[0], QUIET);
+	assert_silent(rig.store_fd[1], 0);
+	opened(14, &store);
+}
+
+/* Others try a user's name from five networks: where the user has signed in
+ * before nothing of it is felt, even after a slip, elsewhere two seconds at
+ * most, and by other users nothing anywhere. */
+static void
+test_a_user_is_held_up_little(void **state)
+{
+	char peer[32], guess[16];
+	uint64_t t;
+	int store;
+
+	(void)state;
+	succeeds(1, "anna", "secret");
+	pass(2, "anna", "slip");
+	answer_unchanged();
+	refused(2, SIGN_IN_CREDENTIALS, "password");
+	pass_from(1, 10, "198.51.0.1", "anna", "guess");
+	await_check();
+	for (uint64_t i = 1; i < 5; i++) {
+		snprintf(peer, sizeof(peer), "198.51.%d.1", (int)i);
+		snprintf(guess, sizeof(guess), "guess %d", (int)i);
+		pass_from(1, 10 + i, peer, "anna", guess);
+	}
+	usleep(QUIET * 1000);
+	send_users(NULL);
+	answer_unchanged();
+	t = clock_ms();
+	pass_from(0, 3, "192.0.2.9", "anna", "secret"); /* not from there */
+	succeeds(4, "anna", "secret");
+	pass_from(0, 5, "192.0.2.9", "same", "secret");
+	opened(5, &store);
+	assert_true(clock_ms() - t < 900);
+	opened(3, &store);
+	assert_in_range(clock_ms() - t, 1000, PENALTY_USER_MAX_MS + 900);
+}
+
+/* Costly hashes wait in the queue of one.  The crowd is refused, and that costs
+ * it time; others come next.  All of it is one line. */
+static void
+test_crowd(void **state)
+{
+	char text[2 * SCHEME_STORED_MAX + 64], peer[16];
+	int store;
+
+	(void)state;
+	snprintf(text, sizeof(text), "c:%s\nd:%s\n", rig.costly, rig.costly);
+	replace_users(text);
+	send_users(rig.users);
+	for (unsigned i = 1; i <= 40; i++) {
+		snprintf(peer, sizeof(peer), "192.0.2.%u", i);
+		pass_from(0, i, peer, "c", "wrong");
+	}
+	pass_from(1, 1, "198.51.100.1", "d", "other secret");
+	opened(1, &store);
+	assert_int_equal(count_logged("why=hash-queue"), 1);
+	/* Their refusals are held. */
+	assert_silent(rig.pop3_fd[0], 0);
+	pass_from(0, 50, peer, "d", "other secret");
+	assert_silent(rig.store_fd[0], QUIET);
+	assert_silent(rig.store_fd[1], 0);
+}
+
+/* A wrong password that costs nothing to verify takes its place among those
+ * that do; a right one does not. */
+static void
+test_cheap_takes_as_long(void **state)
+{
+	char text[SCHEME_STORED_MAX + 64];
+
+	(void)state;
+	snprintf(text, sizeof(text), "c:%s\na:{PLAIN}secret\n", rig.costly);
+	replace_users(text);
+	send_users(rig.users);
+	pass(1, "c", "other secret");
+	pass(2, "a", "wrong");
+	pass(3, "a", "wrong");
+	refused(3, SIGN_IN_TEMPORARY, "hash-queue");
+	pass(4, "a", "secret");
+	for (int i = 0; i < 2; i++) {
+		static const uint64_t sid[] = { 4, 1 };
+		int store;
+
+		opened(sid[i], &store);
+	}
+	answer_unchanged();
+	refused(2, SIGN_IN_CREDENTIALS, "password");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST_SET_UP(test_penalty, set_up_penalties),
+		TEST_SET_UP(test_giving_up_buys_no_guess, set_up_penalties),
+		TEST_SET_UP(
+		    test_a_burst_is_one_guess_at_a_time, set_up_penalties),
+		TEST_SET_UP(test_a_costly_burst, set_up_penalties),
+		TEST_SET_UP(
+		    test_who_came_lately_does_not_wait, set_up_penalties),
+		TEST_SET_UP(test_a_user_is_held_up_little, set_up_penalties),
+		TEST_SET_UP(test_crowd, set_up_penalties),
+		TEST(test_cheap_takes_as_long),
+	};
+
+	return cmocka_run_group_tests(tests, auth_rig_begin, NULL);
+}
