@@ -370,6 +370,30 @@ take_computed(void)
 	return c;
 }
 
+void
+hold_hashes(void)
+{
+	take_computed();
+	__atomic_store_n(&computed->hold, true, __ATOMIC_SEQ_CST);
+}
+
+void
+await_held(void)
+{
+	uint64_t t = clock_ms();
+
+	while (__atomic_load_n(&computed->argon2, __ATOMIC_SEQ_CST) == 0) {
+		assert_true(clock_ms() - t < SOON);
+		usleep(1000);
+	}
+}
+
+void
+let_hashes_go(void)
+{
+	__atomic_store_n(&computed->hold, false, __ATOMIC_SEQ_CST);
+}
+
 /* ---- the rig ---- */
 
 void
@@ -553,6 +577,7 @@ tear_down(void **state)
 	int status;
 
 	(void)state;
+	let_hashes_go();
 	ipc_close(rig.ctl);
 	if (waitpid(rig.pid, &status, 0) != rig.pid || status != 0) {
 		print_error("status %d\n%s", status, log_text());

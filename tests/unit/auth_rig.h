@@ -95,6 +95,12 @@ extern struct computed *computed;
 
 /* Since the last call. */
 struct computed take_computed(void);
+
+/* From here on argon2 waits until it is let go, however fast the machine is; and
+ * until one does. */
+void hold_hashes(void);
+void await_held(void);
+void let_hashes_go(void);
 void write_users(const char *path, const char *text);
 
 /* As malotectl does it. */

@@ -221,16 +221,12 @@ test_hash_changed(void **state)
 static void
 test_user_removed_meanwhile(void **state)
 {
-	uint64_t t = clock_ms();
-
 	(void)state;
-	take_computed();
-	__atomic_store_n(&computed->hold, true, __ATOMIC_SEQ_CST);
+	hold_hashes();
 	pass(1, "bob@b.org", "secret");
-	while (__atomic_load_n(&computed->argon2, __ATOMIC_SEQ_CST) == 0)
-		assert_true(clock_ms() - t < SOON);
+	await_held();
 	replace_users("anna:{PLAIN}secret\n");
-	__atomic_store_n(&computed->hold, false, __ATOMIC_SEQ_CST);
+	let_hashes_go();
 	await_check();
 	send_users(rig.users);
 	refused(1, SIGN_IN_CREDENTIALS, "unknown-user");
@@ -452,46 +448,43 @@ test_served_in_the_same_tick(void **state)
 static void
 test_queue_full(void **state)
 {
-	char text[SCHEME_STORED_MAX + 64];
+	int store;
 
 	(void)state;
-	snprintf(text, sizeof(text), "c:%s\na:{PLAIN}secret\n", rig.costly);
-	replace_users(text);
+	replace_users("c:" CHEAP "\na:{PLAIN}secret\n");
 	send_users(rig.users);
 	/* One is worked on, one waits, the third is turned away; what costs
 	 * nothing goes on meanwhile. */
+	hold_hashes();
 	for (uint64_t i = 1; i <= 3; i++)
-		pass(i, "c", "other secret");
+		pass(i, "c", "secret");
 	refused(3, SIGN_IN_TEMPORARY, "hash-queue");
-	pass(4, "a", "secret");
-	for (int i = 0; i < 3; i++) {
-		static const uint64_t order[] = { 4, 1, 2 };
-		int store;
-
-		opened(order[i], &store);
-	}
-	succeeds(5, "c", "other secret");
+	succeeds(4, "a", "secret");
+	let_hashes_go();
+	opened(1, &store);
+	opened(2, &store);
+	succeeds(5, "c", "secret");
 }
 
 static void
 test_abandoned(void **state)
 {
-	char text[SCHEME_STORED_MAX + 64];
-	uint64_t sid = 1;
+	int store;
 
 	(void)state;
-	snprintf(text, sizeof(text), "c:%s\na:{PLAIN}secret\n", rig.costly);
-	replace_users(text);
+	replace_users("c:" CHEAP "\na:{PLAIN}secret\n");
 	send_users(rig.users);
 	/* While it is worked on and while it waits: nobody is told, and there
 	 * is room for others at once. */
-	for (; sid <= 2; sid++)
-		pass(sid, "c", "other secret");
+	hold_hashes();
+	pass(1, "c", "secret");
+	pass(2, "c", "secret");
 	about(0, IPC_SIGN_IN_END, 2);
 	about(0, IPC_SIGN_IN_END, 1);
-	pass(3, "c", "other secret");
-	for (int store; sid <= 3; sid++)
-		opened(sid, &store);
+	pass(3, "c", "secret");
+	succeeds(4, "a", "secret");
+	let_hashes_go();
+	opened(3, &store);
 	assert_silent(rig.pop3_fd[0], QUIET);
 	/* While the parent is asked; and of one that is not there. */
 	pass(4, "a", "wrong");

@@ -117,10 +117,12 @@ test_app_password_added_meanwhile(void **state)
 	snprintf(text, sizeof(text), "anna:%s\n", rig.costly);
 	replace_users(text);
 	send_users(rig.users);
+	hold_hashes();
 	pass(1, "anna", PHONE);
-	usleep(QUIET * 1000 / 5);
+	await_held();
 	replace_apps(NULL);
 	send_both(NULL, rig.apps);
+	let_hashes_go();
 	opened(1, &store);
 }
 

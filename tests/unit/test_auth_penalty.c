@@ -108,11 +108,11 @@ test_a_costly_burst(void **state)
 	(void)state;
 	replace_users("bob@b.org:" CHEAP "\n");
 	send_users(rig.users);
-	computed->hold = 1;
+	hold_hashes();
 	pass(1, "bob@b.org", "guess");
 	pass(2, "bob@b.org", "guess 2");
 	usleep(QUIET * 1000);
-	computed->hold = 0;
+	let_hashes_go();
 	expect_one_guess(begun, 1, 0);
 	pass(3, "bob@b.org", "secret");
 	expect_one_guess(begun, 2, 950);
@@ -188,29 +188,34 @@ test_a_user_is_held_up_little(void **state)
 }
 
 /* Costly hashes wait in the queue of one.  The crowd is refused, and that costs
- * it time; others come next.  All of it is one line. */
+ * it time: the refusals are held, and so is what comes next from there.  Others
+ * come before those that wait.  All of it is one line. */
 static void
 test_crowd(void **state)
 {
-	char text[2 * SCHEME_STORED_MAX + 64], peer[16];
+	char peer[16];
+	uint64_t t = clock_ms();
 	int store;
 
 	(void)state;
-	snprintf(text, sizeof(text), "c:%s\nd:%s\n", rig.costly, rig.costly);
-	replace_users(text);
+	replace_users("c:" CHEAP "\nd:" CHEAP "\na:{PLAIN}secret\n");
 	send_users(rig.users);
+	hold_hashes();
 	for (unsigned i = 1; i <= 40; i++) {
 		snprintf(peer, sizeof(peer), "192.0.2.%u", i);
 		pass_from(0, i, peer, "c", "wrong");
 	}
-	pass_from(1, 1, "198.51.100.1", "d", "other secret");
+	pass_from(0, 50, peer, "a", "secret");
+	refused(3, SIGN_IN_TEMPORARY, "hash-queue");
+	assert_true(clock_ms() - t >= 1000);
+	opened(50, &store);
+	assert_true(clock_ms() - t >= 1000);
+	pass_from(1, 1, "198.51.100.1", "d", "secret");
+	pass_from(1, 2, "198.51.100.2", "a", "secret");
+	opened(2, &store);
+	let_hashes_go();
 	opened(1, &store);
 	assert_int_equal(count_logged("why=hash-queue"), 1);
-	/* Their refusals are held. */
-	assert_silent(rig.pop3_fd[0], 0);
-	pass_from(0, 50, peer, "d", "other secret");
-	assert_silent(rig.store_fd[0], QUIET);
-	assert_silent(rig.store_fd[1], 0);
 }
 
 /* A wrong password that costs nothing to verify takes its place among those
@@ -218,23 +223,19 @@ test_crowd(void **state)
 static void
 test_cheap_takes_as_long(void **state)
 {
-	char text[SCHEME_STORED_MAX + 64];
+	int store;
 
 	(void)state;
-	snprintf(text, sizeof(text), "c:%s\na:{PLAIN}secret\n", rig.costly);
-	replace_users(text);
+	replace_users("c:" CHEAP "\na:{PLAIN}secret\n");
 	send_users(rig.users);
-	pass(1, "c", "other secret");
+	hold_hashes();
+	pass(1, "c", "secret");
 	pass(2, "a", "wrong");
 	pass(3, "a", "wrong");
 	refused(3, SIGN_IN_TEMPORARY, "hash-queue");
-	pass(4, "a", "secret");
-	for (int i = 0; i < 2; i++) {
-		static const uint64_t sid[] = { 4, 1 };
-		int store;
-
-		opened(sid[i], &store);
-	}
+	succeeds(4, "a", "secret");
+	let_hashes_go();
+	opened(1, &store);
 	answer_unchanged();
 	refused(2, SIGN_IN_CREDENTIALS, "password");
 }
