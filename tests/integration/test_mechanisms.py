@@ -2,6 +2,7 @@
 the server; test_foreign_mechanisms.py has other people's."""
 import base64
 import hashlib
+import json
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ import drop
 import pop3
 from authority import Authority
 from scram import Scram, b64, challenged, cram, scram
-from server import TOP, free_port
+from server import TOP, free_port, wait_until
 
 pytestmark = pytest.mark.ours
 
@@ -635,6 +636,26 @@ def test_anonymous_without_a_maildrop(place, serve, connect):
     session = connect(server.port)
     assert offered(session) == ["PLAIN"]
     session.err("AUTH ANONYMOUS =", "")
+
+
+def test_who_goes_away_is_forgotten(place, serve, connect):
+    """In the middle of a mechanism, when nothing is asked of auth."""
+    server = serve(place.maildir([]), 'mechanisms = "CRAM-MD5 PLAIN"\n')
+
+    def at_auth():
+        status = json.loads(server.ctl("--json", "status"))
+        return [p["sessions"] for p in status["processes"]
+                if p["role"] == "auth"]
+
+    waiting = []
+    for mechanism in ["CRAM-MD5", "PLAIN"] * 2:
+        waiting.append(connect(server.port))
+        assert waiting[-1].command("AUTH " + mechanism).startswith(b"+ ")
+    wait_until(lambda: at_auth() == [4])
+    waiting[0].err("*")
+    for session in waiting:
+        session.close()
+    wait_until(lambda: at_auth() == [0])
 
 
 # ---- the manual ----

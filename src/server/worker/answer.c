@@ -43,6 +43,7 @@ session_refused(struct session *s, const char *user, enum sign_in_code code,
 
 	if (s->wait != WAIT_SIGN_IN)
 		return;
+	s->sign_in.is_open = false;
 	session_claimed(s, (struct slice){ user, strlen(user) });
 	pop3_server_refused(&s->pop3, &s->out, says[code], arg);
 	answer_ready(s);
@@ -72,6 +73,7 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 	free(s->user);
 	s->user = strdup(user);
 	s->signed_in = true;
+	s->sign_in.is_open = false;
 	if (marks_seen)
 		s->seen = calloc(((size_t)count + 7) / 8 + 1, 1);
 	if (s->user == NULL || (marks_seen && s->seen == NULL)) {

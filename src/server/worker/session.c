@@ -143,8 +143,7 @@ session_end(struct session *s, const char *why)
 	if (s->ended)
 		return;
 	s->ended = true;
-	if (s->wait == WAIT_SIGN_IN && w->auth != NULL)
-		session_tell(w->auth, IPC_SIGN_IN_END, s->sid);
+	session_tell_end(s);
 	/* Whoever comes next must find the maildrop free. */
 	session_release(s);
 	session_log(s, s->why != NULL ? s->why : why);

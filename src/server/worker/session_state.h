@@ -74,6 +74,7 @@ struct session {
 		const char *method;
 		uint32_t auth;  /* which one has begun it */
 		uint64_t token; /* whoever answers for a store shows it */
+		bool is_open;   /* auth keeps something of it */
 	} sign_in;
 	struct lookup *lookup;       /* of lookup.c; NULL: not used yet */
 	size_t looked;               /* of the same: in this turn */

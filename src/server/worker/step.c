@@ -58,15 +58,6 @@ sign_in(struct session *s)
 	return GO_WAIT;
 }
 
-static void
-sign_in_cancel(struct session *s)
-{
-	struct ipc_chan *auth = s->worker->auth;
-
-	if (auth != NULL && s->sign_in.auth == s->worker->auths)
-		session_tell(auth, IPC_SIGN_IN_END, s->sid);
-}
-
 /* The maildrop must be free before the client hears of it. */
 static void
 release_at_once(struct session *s)
@@ -211,7 +202,7 @@ session_step(struct session *s)
 		case POP3_WANT_APOP:
 		case POP3_WANT_SASL:
 		case POP3_WANT_STEP: go = sign_in(s); break;
-		case POP3_WANT_CANCEL: sign_in_cancel(s); break;
+		case POP3_WANT_CANCEL: session_tell_end(s); break;
 		case POP3_WANT_ENTRY: go = lookup_entry(s); break;
 		case POP3_WANT_LISTING: go = lookup_listing(s); break;
 		case POP3_WANT_MESSAGE: go = retrieve_go(s); break;

@@ -104,6 +104,26 @@ begin_sign_in(struct session *s, struct ipc_chan *auth, uint16_t type)
 	ipc_put_u8(auth, s->pop3.tls);
 }
 
+static enum err
+end_message(struct session *s, struct ipc_chan *auth)
+{
+	enum err e = ipc_end(auth);
+
+	s->sign_in.is_open = s->sign_in.is_open || e == E_OK;
+	return e;
+}
+
+void
+session_tell_end(struct session *s)
+{
+	struct ipc_chan *auth = s->worker->auth;
+
+	if (s->sign_in.is_open && auth != NULL &&
+	    s->sign_in.auth == s->worker->auths)
+		session_tell(auth, IPC_SIGN_IN_END, s->sid);
+	s->sign_in.is_open = false;
+}
+
 enum err
 session_tell_sign_in(struct session *s, struct ipc_chan *auth)
 {
@@ -128,7 +148,7 @@ session_tell_sign_in(struct session *s, struct ipc_chan *auth)
 		break;
 	}
 	put_slice(auth, r->secret);
-	return ipc_end(auth);
+	return end_message(s, auth);
 }
 
 /* ---- the store ---- */

@@ -14,6 +14,9 @@ void session_tell(struct ipc_chan *chan, uint16_t type, uint64_t sid);
 enum err session_tell_sign_in(
     struct session *s, struct ipc_chan *auth) NODISCARD;
 
+/* Tells auth, if it keeps something of a sign-in, that it is over. */
+void session_tell_end(struct session *s);
+
 /* Asks the store to remove what is marked and to release the maildrop.  E_FULL
  * or E_NOMEM: not all of it could be asked, and nothing will be removed. */
 enum err session_tell_commit(struct session *s) NODISCARD;
