@@ -41,6 +41,19 @@ str_to_u64(struct slice s, uint64_t *v_r)
 }
 
 bool
+str_has_word(const char *words, const char *word)
+{
+	while (*(words += strspn(words, " ")) != '\0') {
+		struct slice one = { words, strcspn(words, " ") };
+
+		if (slice_caseeq(one, word))
+			return true;
+		words += one.n;
+	}
+	return false;
+}
+
+bool
 str_to_u32(struct slice s, uint32_t *v_r)
 {
 	uint64_t v;

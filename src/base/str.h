@@ -25,6 +25,9 @@ str_lower1(char c)
 bool slice_eq(struct slice s, const char *word);
 bool slice_caseeq(struct slice s, const char *word); /* ASCII folding */
 
+/* Is it one of the words, with spaces between them?  ASCII folding. */
+bool str_has_word(const char *words, const char *word);
+
 /* Decimal digits only, the whole slice, leading zeros allowed; false on
  * anything else and on overflow. */
 bool str_to_u32(struct slice s, uint32_t *v_r);

@@ -183,11 +183,24 @@ test_utf8(void **state)
 	}
 }
 
+static void
+test_words(void **state)
+{
+	(void)state;
+	assert_true(str_has_word("PLAIN LOGIN", "PLAIN"));
+	assert_true(str_has_word("  PLAIN   LOGIN ", "login"));
+	assert_false(str_has_word("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"));
+	assert_false(str_has_word("PLAINX XPLAIN PLAI", "PLAIN"));
+	assert_false(str_has_word("", "PLAIN"));
+	assert_false(str_has_word("  ", ""));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_digits),
 		cmocka_unit_test(test_escape),

@@ -8,18 +8,6 @@
 
 static const char not_by_app[] = "an app password does not serve it";
 
-static bool
-is_offered(const struct auth_conf *conf, const char *mechanism)
-{
-	size_t n = strlen(mechanism);
-
-	for (const char *p = conf->mechanisms; *(p += strspn(p, " ")) != '\0';
-	     p += strcspn(p, " "))
-		if (strcspn(p, " ") == n && memcmp(p, mechanism, n) == 0)
-			return true;
-	return false;
-}
-
 /* The name of what is stored for a mechanism. */
 static const char *
 scheme_for(const struct sasl_mechanism *m)
@@ -52,7 +40,7 @@ why_not(const struct auth *a, const struct user *u, bool for_app,
 {
 	const char *never = user_never(u);
 
-	if (!is_offered(&a->conf, m->name))
+	if (!str_has_word(a->conf.mechanisms, m->name))
 		return "it is not among the mechanisms of any listener";
 	if (m->asks == SASL_ANYBODY)
 		return "it is for nobody in particular";

@@ -94,23 +94,10 @@ check_mechanisms_of(const struct conf *c, const struct conf_lines *l,
 }
 
 static bool
-has_mechanism(const char *p, const char *mechanism)
-{
-	while (*(p += strspn(p, " ")) != '\0') {
-		struct slice name = { p, strcspn(p, " ") };
-
-		if (slice_caseeq(name, mechanism))
-			return true;
-		p += name.n;
-	}
-	return false;
-}
-
-static bool
 is_offered(const struct conf *c, const char *mechanism)
 {
 	for (unsigned i = 0; i < c->n_listeners; i++)
-		if (has_mechanism(c->listener[i].mechanisms, mechanism))
+		if (str_has_word(c->listener[i].mechanisms, mechanism))
 			return true;
 	return false;
 }
@@ -144,7 +131,7 @@ check_client_certificates(const struct conf *c, const struct conf_lines *l,
 		    "listener \"%s\" asks for certificates of clients, but has "
 		    "no TLS; write tls = \"starttls\"",
 		    of->name);
-	else if (!has_mechanism(of->mechanisms, "EXTERNAL"))
+	else if (!str_has_word(of->mechanisms, "EXTERNAL"))
 		conf_error(&l->text, of->line,
 		    "listener \"%s\" asks for certificates of clients that are "
 		    "of no use; write EXTERNAL among its mechanisms",
