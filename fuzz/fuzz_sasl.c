@@ -76,7 +76,7 @@ static void
 check_claim(const struct sasl_claim *c, enum sasl_result r)
 {
 	if (!is_text(c->authzid) || !is_text(c->authcid) ||
-	    !is_text(c->password) || !is_text(c->token))
+	    !is_text(c->password) || (r != SASL_TICKET && !is_text(c->token)))
 		abort();
 	if ((r == SASL_PASSWORD && c->password.n == 0) ||
 	    ((r == SASL_PASSWORD || r == SASL_LOOKUP) && c->authcid.n == 0) ||
@@ -101,6 +101,8 @@ answer(struct sasl_server *s, enum sasl_result r, struct buf *out)
 				 NULL);
 	if (r == SASL_TOKEN)
 		return sasl_server_refuse_token(s, out);
+	if (r == SASL_TICKET)
+		return SASL_MORE;
 	return r;
 }
 

@@ -314,7 +314,7 @@ static enum err
 narrow_rules(scmp_filter_ctx ctx, struct errbuf *eb)
 {
 	static const unsigned commands[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL,
-		F_DUPFD_CLOEXEC, F_OFD_SETLK, F_ADD_SEALS };
+		F_DUPFD_CLOEXEC, F_OFD_SETLK, F_OFD_SETLKW, F_ADD_SEALS };
 	const struct scmp_arg_cmp not_executable =
 	    SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 	enum err e = rule(ctx, SCMP_ACT_ALLOW, "mmap", &not_executable, eb);

@@ -322,7 +322,10 @@ pop3_server_refused(struct pop3_server *s, struct buf *out, enum pop3_text t,
 
 	answered(s);
 	s->in_sasl = false;
-	if (code == POP3_CODE_AUTH && ++s->failures == policy->failures_max)
+	if (policy->one_sign_in)
+		pop3_server_finish(s, "sign-in-refused");
+	else if (code == POP3_CODE_AUTH &&
+		 ++s->failures == policy->failures_max)
 		pop3_server_finish(s, "failed-sign-ins");
 	else if (code == POP3_NO_CODE && ++s->bad == policy->bad_max)
 		pop3_server_finish(s, "bad-commands");

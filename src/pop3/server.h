@@ -52,6 +52,7 @@ struct pop3_policy {
 	unsigned bad_max; /* bad commands before login, then close; 0: any */
 	unsigned failures_max; /* failed sign-ins, then close; 0: any */
 	bool plain_passwords;  /* without TLS, too */
+	bool one_sign_in;      /* when one is refused, close */
 	bool stls;             /* a certificate is there */
 	bool apop;             /* may change: a session stays as it began */
 	bool sdps;             /* *ENV is known */

@@ -43,7 +43,8 @@ struct sasl_client {
 	ROW(sasl_plain) \
 	ROW(sasl_login) \
 	ROW(sasl_cram_md5) \
-	ROW(sasl_anonymous)
+	ROW(sasl_anonymous) \
+	ROW(sasl_gssapi)
 
 #define SASL_DECLARE(name) extern const struct sasl_mechanism name;
 SASL_MECHANISMS(SASL_DECLARE)

@@ -8,7 +8,7 @@
  *
  * PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195), SCRAM-SHA-1 and -256 with and
  * without -PLUS (RFC 5802, 7677), OAUTHBEARER (RFC 7628), XOAUTH2, EXTERNAL
- * (RFC 4422 appendix A), ANONYMOUS (RFC 4505); and APOP's digest, which is not SASL (RFC 1939 s7).
+ * (RFC 4422 appendix A), GSSAPI (RFC 4752), ANONYMOUS (RFC 4505); and APOP's digest, which is not SASL (RFC 1939 s7).
  */
 #ifndef SASL_SASL_H
 #define SASL_SASL_H
@@ -29,7 +29,8 @@ enum sasl_flags {
 	SASL_NEEDS_TOKEN = 8,
 	SASL_NEEDS_CERTIFICATE = 16, /* the connection bears the client's */
 	SASL_NEEDS_BINDING = 32,     /* both ends have the channel's binding */
-	SASL_MUTUAL = 64,            /* the server proves itself, too */
+	SASL_NEEDS_TICKET = 256,
+	SASL_MUTUAL = 64,      /* the server proves itself, too */
 	SASL_ASKS_FIRST = 128, /* a client awaits the first question, though
 	                        * our server takes an initial response */
 };
@@ -49,6 +50,8 @@ enum sasl_result {
 	SASL_EXTERNAL, /* may the connection's credentials be authzid?  It was
 	                * the last message */
 
+	SASL_TICKET,  /* what does this message, the claim's token, come to?  It
+	              * is borrowed from the step; the next one is another */
 	SASL_ANYBODY, /* may it be nobody?  authcid is what it calls itself, or
 	                * empty.  It was the last message */
 

@@ -13,6 +13,7 @@
 
 #include "server/auth/auth.h"
 #include "server/conf/conf.h"
+#include "server/kerberos/kerberos.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/mail_root.h"
 #include "server/parent/parent.h"

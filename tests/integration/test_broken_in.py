@@ -193,7 +193,7 @@ def sid_of(server, nth=0):
 # Of a session that waits for none of it: fields behind its number.
 UNASKED = [
     ("auth", "CHALLENGE", texts(b"who are you")),
-    ("auth", "REFUSED", b"\0" + texts(b"user")),
+    ("auth", "REFUSED", b"\0" + texts(b"user", b"")),
     ("store", "NOT_OPENED", struct.pack("=QB", 0, 1) + texts(b"user")
      + struct.pack("=Q", 0) + texts(b"nobody")),
     ("store", "OPENED", struct.pack("=Q", 0) + texts(b"user")

@@ -36,8 +36,8 @@ WINGS = {
         ("server/ipc",),
         ("server/conf",),
         ("server/users",),
-        ("server/auth", "server/store", "server/worker", "server/upgrade",
-         "server/ctl"),
+        ("server/auth", "server/store", "server/worker", "server/kerberos",
+         "server/upgrade", "server/ctl"),
         ("server/parent", "server/trial"),
         ("server/main",),
     ),
@@ -56,7 +56,8 @@ WINGS = {
 # What root runs, and what it must not contain: see doc/security.md.
 PRIVILEGED = ("server/parent", "server/trial", "server/conf", "server/ipc",
               *sum(GROUND, ()))
-ROLES = ("server/auth", "server/store", "server/worker", "server/upgrade")
+ROLES = ("server/auth", "server/store", "server/worker", "server/kerberos",
+         "server/upgrade")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.M)
 

@@ -80,6 +80,15 @@ skip_served(int fd, int ms)
 }
 
 void
+await_served(const char *mechanism, bool is)
+{
+	while ((strstr(rig.served, mechanism) != NULL) != is)
+		assert_int_equal(ipc_wait_one(rig.pop3_fd[0], IPC_SERVED, SOON,
+				     take_served, NULL),
+		    E_OK);
+}
+
+void
 assert_silent(int fd, int ms)
 {
 	assert_false(skip_served(fd, ms));
@@ -199,6 +208,7 @@ take_refused(void *arg, struct ipc_in *in)
 	r->sid = ipc_get_u64(in);
 	r->code = ipc_get_u8(in);
 	ipc_get_str(in, r->user, sizeof(r->user));
+	ipc_get_str(in, rig.refusal, sizeof(rig.refusal));
 	return ipc_get_end(in);
 }
 
@@ -270,6 +280,31 @@ void
 refused(uint64_t sid, enum sign_in_code code, const char *why)
 {
 	refused_at(0, sid, code, why);
+}
+
+static enum err
+take_misbehaved(void *arg, struct ipc_in *in)
+{
+	uint16_t *who = arg;
+
+	who[0] = ipc_get_u8(in);
+	who[1] = ipc_get_u16(in);
+	return ipc_get_end(in);
+}
+
+void
+expect_misbehaved(enum ipc_role role, uint16_t index, int fd)
+{
+	uint16_t who[2];
+	char c;
+
+	assert_int_equal(ipc_wait_one(rig.ctl_fd, IPC_MISBEHAVED, SOON,
+			     take_misbehaved, who),
+	    E_OK);
+	assert_int_equal(who[0], role);
+	assert_int_equal(who[1], index);
+	skip_served(fd, 0);
+	assert_true(read(fd, &c, 1) <= 0);
 }
 
 static enum err
@@ -467,6 +502,7 @@ start(const struct auth_conf *conf)
 	int ctl[2], log[2];
 
 	rig.log_n = rig.log_told = 0;
+	rig.served[0] = '\0';
 	strcpy(rig.dir, "/tmp/malote-test-XXXXXX");
 	assert_non_null(mkdtemp(rig.dir));
 	snprintf(rig.users, sizeof(rig.users), "%s/users", rig.dir);

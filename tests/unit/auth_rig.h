@@ -31,8 +31,9 @@ extern struct auth_rig {
 	char log[64 * 1024];    /* all that was logged */
 	size_t log_n, log_told; /* its length, and what log_text() told */
 	char served[SERVED_MAX];
-	uint64_t half; /* of APOP's timestamps */
-	bool tls;      /* what is said of sessions */
+	char refusal[64]; /* the last one's words for a client of KPOP */
+	uint64_t half;    /* of APOP's timestamps */
+	bool tls;         /* what is said of sessions */
 	char dir[64], users[80], apps[80], costly[SCHEME_STORED_MAX];
 } rig;
 
@@ -46,6 +47,8 @@ void sent_before_others(struct ipc_chan *c);
 /* What can be served is told whenever it has changed: until something else is
  * there, or nothing for so long.  False: nothing. */
 bool skip_served(int fd, int ms);
+/* Until the workers are told that it is served, or is not any more. */
+void await_served(const char *mechanism, bool is);
 void assert_silent(int fd, int ms);
 
 /* A channel of ours; the other end goes to the process. */
@@ -69,6 +72,9 @@ void refused_at(
 
 /* why: NULL if it is not auth that says it in the log. */
 void refused(uint64_t sid, enum sign_in_code code, const char *why);
+
+/* The process has closed the channel, and told its parent whose it was. */
+void expect_misbehaved(enum ipc_role role, uint16_t index, int fd);
 
 /* What a store was told. */
 struct opened {

@@ -501,31 +501,6 @@ test_abandoned(void **state)
 
 /* ---- who misbehaves ---- */
 
-static enum err
-take_misbehaved(void *arg, struct ipc_in *in)
-{
-	uint16_t *who = arg;
-
-	who[0] = ipc_get_u8(in);
-	who[1] = ipc_get_u16(in);
-	return ipc_get_end(in);
-}
-
-static void
-expect_misbehaved(enum ipc_role role, uint16_t index, int fd)
-{
-	uint16_t who[2];
-	char c;
-
-	assert_int_equal(ipc_wait_one(rig.ctl_fd, IPC_MISBEHAVED, SOON,
-			     take_misbehaved, who),
-	    E_OK);
-	assert_int_equal(who[0], role);
-	assert_int_equal(who[1], index);
-	skip_served(fd, 0);
-	assert_true(read(fd, &c, 1) <= 0);
-}
-
 static void
 test_misbehaved(void **state)
 {

@@ -307,7 +307,7 @@ static const struct row bad_sense[] = {
 	{ "mechanisms = \"PLAIN CRAM\"\n",
 	    "1: there is no mechanism CRAM; write some of: "
 	    "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS EXTERNAL SCRAM-SHA-256 "
-	    "SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5 ANONYMOUS" },
+	    "SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5 ANONYMOUS GSSAPI" },
 	{ "allow_nets = \",\"\n"
 	  "listener x {\n\tport = 1110\n\tdeny_nets = \" \"\n}\n",
 	    "1: allow_nets names no network; write one as 192.0.2.0/24, or "
@@ -327,6 +327,34 @@ static const struct row bad_sense[] = {
 	{ "mechanisms = ANONYMOUS\n",
 	    "1: ANONYMOUS needs a maildrop; write anonymous = \"NAME\" of the "
 	    "user whose mail everybody may read" },
+	{ "mechanisms = \"PLAIN GSSAPI\"\n",
+	    "1: GSSAPI needs the keys of the service pop; write keytab = "
+	    "\"FILE\"" },
+	{ "listener x {\n\tport = 1109\n\tkpop = yes\n}\n",
+	    "4: listener \"x\": KPOP has no STLS; write tls = \"none\", or "
+	    "\"tls\" if all its clients can do that\n"
+	    "4: listener \"x\": KPOP needs the keys of the service pop; write "
+	    "keytab = \"FILE\"" },
+#ifdef HAVE_KERBEROS
+	{ "keytab = \"$D/none\"\n",
+	    "1: keytab $D/none: No such file or directory; see "
+	    "maloted.conf(5)" },
+	{ "keytab = \"$D/cert\"\n",
+	    "1: keytab $D/cert: it is no keytab; see maloted.conf(5)" },
+#else
+	{ "keytab = \"$D/none\"\n",
+	    "1: this maloted is built without Kerberos; leave keytab out, or "
+	    "build it with MIT's libkrb5" },
+#endif
+	{ "principals = \"a@R=a b@R= =c d=d e@R f@R=f\"\n",
+	    "1: principals: \"b@R=\" does not say whose it is; write "
+	    "PRINCIPAL@REALM=USER\n"
+	    "1: principals: \"=c\" does not say whose it is; write "
+	    "PRINCIPAL@REALM=USER\n"
+	    "1: principals: \"d=d\" does not say whose it is; write "
+	    "PRINCIPAL@REALM=USER\n"
+	    "1: principals: \"e@R\" does not say whose it is; write "
+	    "PRINCIPAL@REALM=USER" },
 	{ "listener x {\n\tclient_certificates = yes\n}\n",
 	    "3: listener \"x\" asks for certificates of clients that nobody "
 	    "signs; write client_ca = \"FILE\"" },
@@ -342,7 +370,7 @@ static const struct row bad_sense[] = {
 	{ "listener x {\n\tmechanisms = \"PLAIN NTLM\"\n}\n",
 	    "3: there is no mechanism NTLM; write some of: SCRAM-SHA-256-PLUS "
 	    "SCRAM-SHA-1-PLUS EXTERNAL SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN "
-	    "CRAM-MD5 ANONYMOUS" },
+	    "CRAM-MD5 ANONYMOUS GSSAPI" },
 	{ "client_ca = \"$D/junk\"\n", "1: $D/junk: no certificate in it that "
 				       "can be read; name a PEM file "
 				       "of some" },

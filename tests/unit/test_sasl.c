@@ -103,7 +103,7 @@ test_ranks(void **state)
 	static const char *const order[] = { "SCRAM-SHA-256-PLUS",
 		"SCRAM-SHA-1-PLUS", "EXTERNAL", "SCRAM-SHA-256", "SCRAM-SHA-1",
 		"OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN", "CRAM-MD5",
-		"ANONYMOUS" };
+		"ANONYMOUS", "GSSAPI" };
 	size_t n = sizeof(order) / sizeof(order[0]);
 
 	(void)state;

@@ -41,7 +41,8 @@ begin(struct auth_worker *w, const struct head *h, const char *method,
 		return E_FORMAT;
 	if (slot == NULL ||
 	    (*s_r = signin_begin(w, h->sid, h->peer, method)) == NULL) {
-		auth_worker_refuse(w, h->sid, SIGN_IN_TEMPORARY, "");
+		auth_worker_refuse(
+		    w, h->sid, SIGN_IN_TEMPORARY, "", (struct slice){ "", 0 });
 		return E_OK;
 	}
 	(*s_r)->tls = h->tls;
@@ -142,6 +143,25 @@ take_sasl(void *arg, struct ipc_in *in)
 }
 
 static enum err
+take_kpop(void *arg, struct ipc_in *in)
+{
+	struct auth_worker *w = arg;
+	struct signin *s;
+	struct head h;
+	enum err e;
+
+	get_head(in, &h);
+	struct slice message = ipc_get_slice(in);
+
+	if ((e = ipc_get_end(in)) != E_OK ||
+	    (e = begin(w, &h, "KPOP", &s)) != E_OK)
+		return e;
+	if (s != NULL)
+		signin_kpop(s, message);
+	return E_OK;
+}
+
+static enum err
 take_step(void *arg, struct ipc_in *in)
 {
 	uint64_t sid = ipc_get_u64(in);
@@ -194,8 +214,9 @@ worker_gone(void *arg, enum err why)
 static const struct ipc_rule worker_rule[] = {
 	{ IPC_PASS, 1, 0, 4096, take_pass },
 	{ IPC_APOP, 1, 0, 4096, take_apop },
-	{ IPC_SASL, 1, 0, SASL_MAX + 2048 + CLIENT_CERT_MAX, take_sasl },
-	{ IPC_SASL_STEP, 1, 0, SASL_MAX + 64, take_step },
+	{ IPC_SASL, 1, 0, TICKET_MAX + 2048 + CLIENT_CERT_MAX, take_sasl },
+	{ IPC_SASL_STEP, 1, 0, TICKET_MAX + 64, take_step },
+	{ IPC_KPOP, 1, 0, TICKET_MAX + 256, take_kpop },
 	{ IPC_SIGN_IN_END, 1, 0, 8, take_end },
 };
 

@@ -51,12 +51,14 @@ auth_worker_token(const struct auth *a, uint16_t index, uint64_t sid)
 
 void
 auth_worker_refuse(struct auth_worker *w, uint64_t sid, enum sign_in_code code,
-    const char *user)
+    const char *user, struct slice krb_error)
 {
 	ipc_begin(w->chan, IPC_REFUSED);
 	ipc_put_u64(w->chan, sid);
 	ipc_put_u8(w->chan, (uint8_t)code);
 	ipc_put_str(w->chan, user);
+	ipc_put_bytes(
+	    w->chan, krb_error.n != 0 ? krb_error.p : "", krb_error.n);
 	if (ipc_end(w->chan) != E_OK)
 		log_line(LOG_FAULT, "ev=unanswered sid=%u.%llx", w->index,
 		    (unsigned long long)sid);
@@ -99,7 +101,8 @@ static void
 refuse_slot(struct auth_worker *w, struct auth_slot *slot)
 {
 	slot->store = 0;
-	auth_worker_refuse(w, slot->sid, SIGN_IN_TEMPORARY, "");
+	auth_worker_refuse(
+	    w, slot->sid, SIGN_IN_TEMPORARY, "", (struct slice){ "", 0 });
 }
 
 void

@@ -35,9 +35,9 @@ struct auth_slot *auth_slot_for(struct auth_worker *w, uint64_t sid);
 uint64_t auth_worker_token(const struct auth *a, uint16_t index, uint64_t sid);
 
 /* A session's sign-in is over without success, or asks for more.  user: who it
- * claimed to be, or "". */
+ * claimed to be, or ""; krb_error: for the client of KPOP, or empty. */
 void auth_worker_refuse(struct auth_worker *w, uint64_t sid,
-    enum sign_in_code code, const char *user);
+    enum sign_in_code code, const char *user, struct slice krb_error);
 void auth_worker_challenge(
     struct auth_worker *w, uint64_t sid, struct slice challenge);
 

@@ -10,6 +10,7 @@
 #include "server/auth/password.h"
 #include "server/auth/place.h"
 #include "server/auth/refuse.h"
+#include "server/auth/ticket.h"
 #include "server/auth/turn.h"
 
 static char *
@@ -51,9 +52,10 @@ exchange_begin(struct signin *s, const struct sasl_mechanism *m,
 {
 	s->method = m->name;
 	s->state = SASL;
+	s->message_max = m->asks == SASL_TICKET ? TICKET_MAX : SASL_MAX;
 	if ((s->sasl = sasl_server_new(m)) == NULL)
 		return E_NOMEM;
-	if (m->asks == SASL_PASSWORD)
+	if (m->asks == SASL_PASSWORD || m->asks == SASL_TICKET)
 		return E_OK; /* it needs nothing more */
 	if ((s->exchange = calloc(1, sizeof(*s->exchange))) == NULL ||
 	    !keep_channel(s->exchange, c))
@@ -424,6 +426,9 @@ take(struct signin *s, enum sasl_result r, const struct buf *out)
 	case SASL_PASSWORD: take_password(s); break;
 	case SASL_LOOKUP: look_up(s); break;
 	case SASL_EXTERNAL: take_external(s); break;
+	case SASL_TICKET:
+		ticket_step(s, sasl_server_claim(s->sasl)->token);
+		break;
 	case SASL_ANYBODY: take_anonymous(s); break;
 	case SASL_DONE: done(s); break;
 	case SASL_DENIED: denied(s); break;
@@ -437,7 +442,9 @@ exchange_step(struct signin *s, const struct slice *in)
 {
 	struct exchange *x = s->exchange;
 
-	if (in != NULL && x != NULL && x->proves)
+	if (in != NULL && in->n > s->message_max)
+		signin_refuse(s, SIGN_IN_MALFORMED, "malformed");
+	else if (in != NULL && x != NULL && x->proves)
 		take_proof(s, *in);
 	else
 		step_now(s, in);

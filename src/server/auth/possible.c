@@ -48,6 +48,8 @@ why_not(const struct auth *a, const struct user *u, bool for_app,
 		return never;
 	if (m->asks == SASL_EXTERNAL && a->client_ca == NULL)
 		return "client_ca cannot be read";
+	if (m->asks == SASL_TICKET && a->realms[0] == '\0')
+		return "there is no key that can be used in keytab";
 	if (m->asks == SASL_LOOKUP && for_app)
 		return not_by_app;
 	if (m->asks == SASL_LOOKUP)

@@ -9,6 +9,7 @@
  *	rehash.c         hashes by another scheme, after a sign-in
  *	asked.c          what the admin asks, with facts.c, failures.c and
  *	                 possible.c
+ *	auth_kerberos.c  the process that looks at tickets
  *	served.c         which mechanisms can be served
  *	where.c          where a user's mail is, if the admin asks
  *	stores.c         the store processes, and who waits for one
@@ -28,6 +29,7 @@
 
 struct auth_worker;
 struct failures;
+struct kerberos;
 struct signin;
 struct store;
 struct store_wait;
@@ -60,6 +62,8 @@ struct auth {
 	bool rehashing;        /* a hash by another scheme is being made */
 	uint64_t rehash_again; /* clock_ms() from which on that is of use */
 	struct client_ca *client_ca; /* NULL: no certificate is believed */
+	struct kerberos *kerberos;   /* NULL: it is not there */
+	char realms[REALMS_MAX];     /* of its keys; empty: no ticket is good */
 	char served[SERVED_MAX];     /* what the workers know; see served.h */
 	uint64_t served_generation;  /* of the users it is true of */
 };

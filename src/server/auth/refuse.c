@@ -66,6 +66,10 @@ signin_forget_secrets(struct signin *s)
 	s->tried = (struct slice){ NULL, 0 };
 	forget_exchange(s->exchange);
 	s->exchange = NULL;
+	if (s->ticket != NULL)
+		kerberos_drop(&s->ticket->wait);
+	free(s->ticket);
+	s->ticket = NULL;
 }
 
 void
@@ -79,6 +83,7 @@ signin_finish(struct signin *s, uint32_t store)
 	signin_forget_secrets(s);
 	free(s->timestamp);
 	free(s->mail);
+	free(s->krb_error);
 	free(s);
 }
 
@@ -128,7 +133,8 @@ static void
 answer(struct signin *s)
 {
 	if (s->worker != NULL)
-		auth_worker_refuse(s->worker, s->sid, s->code, claimed(s));
+		auth_worker_refuse(s->worker, s->sid, s->code, claimed(s),
+		    (struct slice){ s->krb_error, s->krb_error_n });
 	signin_finish(s, 0);
 }
 

@@ -31,6 +31,7 @@ served_has(const struct auth *a, const struct sasl_mechanism *m)
 		return users != NULL &&
 		       (users_uses(users) & scheme_use_of(m)) != 0;
 	case SASL_EXTERNAL: return a->client_ca != NULL;
+	case SASL_TICKET: return a->realms[0] != '\0';
 	case SASL_ANYBODY: return users != NULL && is_anonymous_there(a);
 	default: return false;
 	}

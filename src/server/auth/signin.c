@@ -6,6 +6,7 @@
 #include "server/auth/password.h"
 #include "server/auth/refuse.h"
 #include "server/auth/served.h"
+#include "server/auth/ticket.h"
 
 void
 signin_pass(struct signin *s, struct slice name, struct slice password)
@@ -38,11 +39,20 @@ signin_sasl(struct signin *s, struct slice mechanism,
 		exchange_step(s, initial);
 }
 
+void
+signin_kpop(struct signin *s, struct slice ap_req)
+{
+	ticket_ap_req(s, ap_req);
+}
+
 enum err
 signin_step(struct signin *s, struct slice response)
 {
 	if (s->state != SASL)
 		return E_FORMAT;
-	exchange_step(s, &response);
+	if (ticket_awaits_name(s))
+		ticket_name(s, response);
+	else
+		exchange_step(s, &response);
 	return E_OK;
 }

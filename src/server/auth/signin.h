@@ -3,6 +3,7 @@
  * on its way to IPC_OPEN or IPC_REFUSED it is in one of the states
  *
  *	SASL      a mechanism waits for the client's next message
+ *	ASKED     somebody else looks at a message
  *	DELAYED   failures that came from the same address are being paid for
  *	CHECKING  the parent is asked whether the users file is current: when
  *	          it looks changed, and once before credentials are refused
@@ -25,6 +26,7 @@ void signin_apop(struct signin *s, struct slice name, struct slice timestamp,
 /* initial: NULL if there is none. */
 void signin_sasl(struct signin *s, struct slice mechanism,
     const struct connection *c, const struct slice *initial);
+void signin_kpop(struct signin *s, struct slice ap_req);
 /* The client's next message; E_FORMAT if none is expected. */
 enum err signin_step(struct signin *s, struct slice response) NODISCARD;
 

@@ -7,6 +7,7 @@
  *	place.c     how it ends with success: a store is given the session
  *	look.c      whether the users are current; what comes of a verdict
  *	password.c  a password, or APOP's digest
+ *	ticket.c    a ticket of Kerberos
  *	exchange.c  mechanisms that do not send a password
  *	signin.c    how each begins
  */
@@ -15,6 +16,7 @@
 
 #include <ev.h>
 
+#include "server/auth/auth_kerberos.h"
 #include "server/auth/hashpool.h"
 #include "server/auth/penalty.h"
 #include "server/auth/process.h"
@@ -46,7 +48,16 @@ struct exchange {
 	size_t response_n;
 };
 
-enum signin_state { SASL, DELAYED, CHECKING, HASHING, PLACING, HELD };
+/* Of a sign-in by a ticket: ticket.c. */
+struct ticket {
+	struct signin *signin;
+	struct ticket_wait wait;
+	bool is_kpop;
+	char principal[PRINCIPAL_MAX];
+	char authzid[NAME_MAX_OCTETS + 1]; /* who it wants to be, or empty */
+};
+
+enum signin_state { SASL, ASKED, DELAYED, CHECKING, HASHING, PLACING, HELD };
 
 /* Among those of its address: see turn.c. */
 enum signin_turn { TURN_NONE, TURN_WAITS, TURN_HAS };
@@ -69,6 +80,10 @@ struct signin {
 	char name[NAME_MAX_OCTETS + 1]; /* as the client gave it, cut */
 	struct sasl_server *sasl;
 	struct exchange *exchange; /* of exchange.c */
+	struct ticket *ticket;     /* of ticket.c */
+	char *krb_error;           /* for the client; or NULL */
+	size_t krb_error_n;
+	size_t message_max; /* octets of one message of the mechanism */
 
 	TAILQ_ENTRY(signin) in_line;
 	enum signin_turn turn;

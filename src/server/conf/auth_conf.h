@@ -36,6 +36,10 @@ struct auth_conf {
 	char master_separator[2];
 	char anonymous[256];          /* who reads as ANONYMOUS; may be empty */
 	enum client_name client_name; /* in a certificate: who it is */
+	/* Kerberos: whose principals are users of the same name, with spaces
+	 * between them, or empty: those of the keys; and which are other users,
+	 * "PRINCIPAL=USER" with spaces between them. */
+	char realms[REALMS_MAX], principals[4096];
 	uint32_t mail_uid, mail_gid;  /* for users without one of their own;
 	                              * AUTH_NO_UID: they cannot sign in */
 	uint32_t first_uid, last_uid; /* of users' own */

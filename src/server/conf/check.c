@@ -75,6 +75,10 @@ check_mechanism(const struct conf *c, const struct conf_lines *l, unsigned line,
 		conf_error(&l->text, line,
 		    "EXTERNAL needs to know who signs certificates of clients; "
 		    "write client_ca = \"FILE\"");
+	else if (m->asks == SASL_TICKET && c->kerberos.keytab[0] == '\0')
+		conf_error(&l->text, line,
+		    "GSSAPI needs the keys of the service pop; write keytab = "
+		    "\"FILE\"");
 	else if (m->asks == SASL_ANYBODY && c->auth.anonymous[0] == '\0')
 		conf_error(&l->text, line,
 		    "ANONYMOUS needs a maildrop; write anonymous = \"NAME\" of "
@@ -615,6 +619,9 @@ conf_check(
 	check_anonymous(c, l);
 	conf_check_listeners(c, l);
 	check_mechanisms(c, l);
+	check_absolute(c->kerberos.keytab, "keytab", l);
+	check_absolute(c->kerberos.krb5_conf, "krb5_conf", l);
+	conf_check_kerberos(c, l);
 	check_users(c, l);
 	conf_check_accounts(c, env, l);
 	check_uidl_format(c, l);

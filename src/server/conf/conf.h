@@ -12,6 +12,7 @@
 
 #include "conf/text.h"
 #include "server/conf/auth_conf.h"
+#include "server/conf/kerberos_conf.h"
 #include "server/conf/store_conf.h"
 #include "server/conf/worker_conf.h"
 
@@ -35,6 +36,8 @@ struct conf_listener {
 	enum listen_tls tls;
 	bool plaintext_login;
 	bool client_certificates;
+	bool plaintext_gssapi;
+	bool kpop;
 	/* Empty: those of all listeners. */
 	char mechanisms[256], allow_nets[NETS_MAX], deny_nets[NETS_MAX];
 	unsigned line; /* where it is in the file; 0: it is not */
@@ -45,6 +48,7 @@ struct conf {
 	 * store is a store of the pool, of mail_user. */
 	struct worker_conf worker;
 	struct auth_conf auth;
+	struct kerberos_conf kerberos;
 	struct store_conf store;
 
 	struct conf_listener listener[LISTENERS_MAX];
@@ -55,6 +59,7 @@ struct conf {
 	char client_ca[CONF_PATH_MAX], client_crl[CONF_PATH_MAX];
 	char users[CONF_PATH_MAX];
 	char user[CONF_NAME_MAX], auth_user[CONF_NAME_MAX];
+	char kerberos_user[CONF_NAME_MAX];
 	char mail_user[CONF_NAME_MAX], mail_group[CONF_NAME_MAX];
 	uint32_t max_sessions;    /* of all workers; 0: as many as may be */
 	uint32_t stop_grace;      /* seconds */

@@ -166,7 +166,8 @@ conf_check_ids(
 {
 	c->auth.mail_uid = c->auth.mail_gid = AUTH_NO_UID;
 	for (enum ipc_role r = ROLE_PARENT + 1; r < ROLE_END; r++) {
-		if (r == ROLE_STORE)
+		if (r == ROLE_STORE ||
+		    (r == ROLE_KERBEROS && c->kerberos.role.n == 0))
 			continue;
 		role_conf(c, r)->uid = env->uid;
 		role_conf(c, r)->gid = env->gid;

@@ -37,6 +37,7 @@ has_secret_login(const struct conf *c, const struct conf_listener *l)
 		const struct sasl_mechanism *m = sasl_find(name);
 
 		if (m != NULL &&
+		    (m->asks != SASL_TICKET || l->plaintext_gssapi) &&
 		    !(m->flags & (SASL_PLAINTEXT | SASL_NEEDS_BINDING |
 				     SASL_NEEDS_CERTIFICATE)))
 			return true;
@@ -111,7 +112,7 @@ check_tls(const struct conf *c, const struct conf_listener *l,
 		    "certificate = \"FILE\", or in the listener tls = \"none\" "
 		    "and plaintext_login = yes",
 		    l->name);
-	else if (l->tls == LISTEN_PLAIN && !l->plaintext_login &&
+	else if (l->tls == LISTEN_PLAIN && !l->plaintext_login && !l->kpop &&
 		 !c->worker.apop && !has_secret_login(c, l))
 		conf_error(t, l->line,
 		    "nobody could sign in at listener \"%s\", without TLS and "

@@ -8,6 +8,8 @@ static const struct ipc_field listener_field[] = {
 	FIELD_ENUM(struct listen_conf, tls, LISTEN_TLS),
 	FIELD(struct listen_conf, plain_passwords),
 	FIELD(struct listen_conf, client_certificates),
+	FIELD(struct listen_conf, plaintext_gssapi),
+	FIELD(struct listen_conf, kpop),
 	FIELD_STR(struct listen_conf, mechanisms),
 	FIELD_STR(struct listen_conf, allow_nets),
 	FIELD_STR(struct listen_conf, deny_nets),

@@ -22,6 +22,8 @@ struct listen_conf {
 	enum listen_tls tls;
 	bool plain_passwords;     /* USER/PASS and the like without TLS */
 	bool client_certificates; /* are asked for */
+	bool plaintext_gssapi;    /* GSSAPI without TLS */
+	bool kpop;                /* a ticket comes before the greeting */
 	char mechanisms[256];     /* names, separated by spaces */
 	/* Who is served: see cidr.h.  Empty: there is no such list. */
 	char allow_nets[NETS_MAX], deny_nets[NETS_MAX];

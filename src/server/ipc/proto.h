@@ -100,10 +100,14 @@ enum ipc_type {
 	           * u8 has initial response, bytes initial response */
 	IPC_SASL_STEP,   /* u64 sid, bytes response */
 	IPC_SIGN_IN_END, /* u64 sid: the client cancelled or has gone */
+	IPC_KPOP,        /* u64 sid, u64 token, str peer, u8 inside TLS, bytes
+	                  * AP-REQ.  Answer: IPC_CHALLENGE with the AP-REP, or
+	                  * empty; then the name of USER is the response */
 	/* auth -> worker; on success nothing: the store speaks next, or if it died
 	 * IPC_REFUSED, which is stale if the store has spoken */
 	IPC_CHALLENGE = 48, /* u64 sid, bytes challenge */
-	IPC_REFUSED, /* u64 sid, u8 enum sign_in_code, str user: as claimed */
+	IPC_REFUSED, /* u64 sid, u8 enum sign_in_code, str user: as claimed,
+	              * bytes KRB-ERROR for the client of IPC_KPOP, or empty */
 	/* auth -> worker: str names, with spaces between them: the mechanisms
 	 * (and APOP) that can be served, as the users are now; u64: the first half
 	 * of APOP's timestamps (auth/timestamps.h) */
@@ -147,6 +151,35 @@ enum ipc_type {
 	IPC_DOUBT, /* u64 sid, u32 msgno: what the index says of it is wrong; 0: the
 	            * index itself cannot be read */
 	IPC_CLOSED, /* u64 sid, u64 octets: so many of messages that were made */
+
+	/* auth -> kerberos */
+	IPC_TICKET = 112, /* u64 id, u8 enum ticket_kind, bytes message of the
+	                   * client.  Answer: IPC_TICKET_ANSWER */
+	IPC_TICKET_END,   /* u64 id: it does not go on; no answer */
+	/* kerberos -> auth: str realms of the keys that can be used, with spaces
+	 * between them; empty: there is none, and no ticket can be good */
+	IPC_TICKET_KEYS = 120,
+	IPC_TICKET_ANSWER, /* u64 id, u8 enum ticket_result, str principal, bytes
+	                    * authzid, bytes reply, str why */
+};
+
+/* What a message of a client is that has to do with tickets. */
+enum ticket_kind {
+	TICKET_GSSAPI, /* the first of that mechanism */
+	TICKET_STEP,   /* another of the same */
+	TICKET_AP_REQ, /* KPOP's, the only one */
+	TICKET_KINDS
+};
+
+/* What it came to. */
+enum ticket_result {
+	TICKET_MORE, /* the reply is for the client, whose answer is awaited */
+	TICKET_GOOD, /* it is that principal's, who wants to be authzid; KPOP: the
+	              * reply is the AP-REP if one is asked for, and authzid empty */
+	TICKET_BAD, /* and why; KPOP: the reply is a KRB-ERROR */
+	TICKET_MALFORMED,
+	TICKET_FAILED, /* nobody can say, and why */
+	TICKET_RESULTS
 };
 
 /* How a sign-in ended; the worker says it with the response code. */
@@ -185,7 +218,14 @@ enum {
 	 * NULs between them.  Whoever has not signed in can make the server
 	 * keep as much. */
 	SASL_MAX = 2 * (NAME_MAX_OCTETS + 1) + PASSWORD_MAX,
-	PEER_MAX = 64, /* printed address */
+	/* The same of a mechanism with tickets, which some servers of tickets
+	 * fill with all groups that somebody is in: only where it is offered. */
+	TICKET_MAX = 48 * 1024,
+	PRINCIPAL_MAX = 1024,    /* with its realm and a NUL */
+	TICKET_REPLY_MAX = 2048, /* octets */
+	REALMS_MAX = 512,
+	TICKETS_MAX = 1024, /* exchanges at a time */
+	PEER_MAX = 64,      /* printed address */
 	BINDINGS_MAX = 3,
 	CLIENT_CERT_MAX = 16 * 1024, /* octets of DER */
 	SERVED_MAX = 512,            /* octets of names in IPC_SERVED */

@@ -20,7 +20,8 @@
  *				to each process of that role; one of the two
  *				rows says so
  *
- * The parent starts them in this order.
+ * The parent starts them in this order, each as often as its settings say:
+ * kerberos only where there is a keytab and something that needs it.
  */
 #ifndef SERVER_IPC_ROLES_H
 #define SERVER_IPC_ROLES_H
@@ -30,7 +31,8 @@
 	    TALKS_TO(AUTH) | TALKS_TO(STORE)) \
 	X(AUTH, auth, auth_user, 1024 + 1024 * c->auth.hash_threads, \
 	    TALKS_TO(STORE)) \
-	X(STORE, store, mail_user, 2048 + 256 * c->store.threads, 0)
+	X(STORE, store, mail_user, 2048 + 256 * c->store.threads, 0) \
+	X(KERBEROS, kerberos, kerberos_user, 256, TALKS_TO(AUTH))
 
 #define TALKS_TO(NAME)                               (1u << ROLE_##NAME)
 #define ROLE_NUMBER(NAME, name, user, memory, talks) ROLE_##NAME,

@@ -306,8 +306,8 @@ child_stop(struct child *c, uint32_t ms)
 	if (c->chan == NULL)
 		return;
 	c->leaving = true;
-	if (c->role == ROLE_AUTH) {
-		/* It has nothing to finish when nobody asks any more. */
+	if (c->role == ROLE_AUTH || c->role == ROLE_KERBEROS) {
+		/* They have nothing to finish when nobody asks any more. */
 		ipc_close(c->chan);
 		c->chan = NULL;
 		return;

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "server/conf/certificate.h"
+#include "server/conf/keytab.h"
 #include "server/conf/role_table.h"
 #include "server/conf/state_folder.h"
 #include "server/parent/child_start.h"
@@ -72,12 +73,14 @@ listen_at(struct parent *p, const struct conf_listener *l,
 	to->tls = l->tls;
 	to->plain_passwords = l->plaintext_login;
 	to->client_certificates = l->client_certificates;
+	to->plaintext_gssapi = l->plaintext_gssapi;
+	to->kpop = l->kpop;
 	memcpy(to->mechanisms, l->mechanisms, sizeof(to->mechanisms));
 	memcpy(to->allow_nets, l->allow_nets, sizeof(to->allow_nets));
 	memcpy(to->deny_nets, l->deny_nets, sizeof(to->deny_nets));
 	p->n_sockets++;
-	log_line(LOG_EVENT, "ev=listen listener=\"%s\" at=%s tls=%s%s", l->name,
-	    at, tls_words[l->tls],
+	log_line(LOG_EVENT, "ev=listen listener=\"%s\" at=%s tls=%s%s%s",
+	    l->name, at, tls_words[l->tls], l->kpop ? " kpop=yes" : "",
 	    l->plaintext_login && l->tls != LISTEN_TLS ? " plaintext_login=yes"
 						       : "");
 	return E_OK;
@@ -212,6 +215,25 @@ tell_settings_changed(const struct conf *conf)
 		    conf->file);
 }
 
+/* Who has the keys cannot open a file: another process takes them. */
+static void
+reload_keytab(struct parent *p)
+{
+	const char *path = p->conf->kerberos.keytab;
+	struct child *c = child_find(p, ROLE_KERBEROS, 0);
+	struct errbuf eb;
+	struct stat st;
+
+	if (c == NULL)
+		return;
+	if (keytab_look(path, &st, &eb) != E_OK)
+		log_line(LOG_FAULT,
+		    "ev=keytab kept=the-old-one file=\"%s\" error=\"%s\"", path,
+		    eb.text);
+	else
+		child_stop(c, 0);
+}
+
 static void
 on_reload(struct ev_loop *loop, ev_signal *w, int revents)
 {
@@ -223,6 +245,7 @@ on_reload(struct ev_loop *loop, ev_signal *w, int revents)
 	log_line(LOG_EVENT, "ev=reload");
 	tell_settings_changed(p->conf);
 	reload_certificate(p);
+	reload_keytab(p);
 	child_tell_role(p, ROLE_AUTH, child_tell_client_ca);
 	child_tell_role(p, ROLE_WORKER, child_tell_client_ca);
 	child_tell_role(p, ROLE_AUTH, child_tell_users_anew);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/worker/kerberized.h"
 #include "server/worker/session.h"
 #include "server/worker/session_state.h"
 
@@ -23,13 +24,16 @@ session_challenged(struct session *s, struct slice data)
 {
 	if (s->wait != WAIT_SIGN_IN)
 		return;
-	pop3_server_challenge(&s->pop3, &s->out, data.p, data.n);
+	if (kerberized_is_due(s))
+		kerberized_accept(s, data);
+	else
+		pop3_server_challenge(&s->pop3, &s->out, data.p, data.n);
 	answer_ready(s);
 }
 
 void
 session_refused(struct session *s, const char *user, enum sign_in_code code,
-    const struct pop3_arg *arg)
+    const struct pop3_arg *arg, struct slice krb_error)
 {
 	static const enum pop3_text says[SIGN_IN_CODES] = {
 		[SIGN_IN_CREDENTIALS] = POP3_TEXT_SIGN_IN_WRONG,
@@ -45,7 +49,10 @@ session_refused(struct session *s, const char *user, enum sign_in_code code,
 		return;
 	s->sign_in.is_open = false;
 	session_claimed(s, (struct slice){ user, strlen(user) });
-	pop3_server_refused(&s->pop3, &s->out, says[code], arg);
+	if (kerberized_is_due(s))
+		kerberized_refuse(s, krb_error);
+	else
+		pop3_server_refused(&s->pop3, &s->out, says[code], arg);
 	answer_ready(s);
 }
 
@@ -110,7 +117,9 @@ session_lost_auth(struct session *s)
 	/* A store may have the sign-in already, and speak of it later: not to
 	 * this session any more. */
 	s->wait = WAIT_NOTHING;
-	pop3_server_refused(&s->pop3, &s->out, POP3_TEXT_SIGN_IN_CUT, NULL);
+	if (!kerberized_is_due(s))
+		pop3_server_refused(
+		    &s->pop3, &s->out, POP3_TEXT_SIGN_IN_CUT, NULL);
 	s->why = "auth-died";
 	s->doing = POP3_WANT_CLOSE;
 	session_go(s);

@@ -17,10 +17,11 @@ struct store_link;
 
 /* Of auth: an answer to the response, or the end of the sign-in.  user: who
  * was claimed, or "".  arg: as of pop3_text_write(), for SIGN_IN_IN_USE.
+ * krb_error: for the client of KPOP whose ticket it was, or empty.
  * Ignored if the session does not sign in. */
 void session_challenged(struct session *s, struct slice data);
 void session_refused(struct session *s, const char *user,
-    enum sign_in_code code, const struct pop3_arg *arg);
+    enum sign_in_code code, const struct pop3_arg *arg, struct slice krb_error);
 
 /* Of a store: the maildrop is open.  left_out: messages in it that cannot be
  * read now. */

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/b64.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/proto.h"
 #include "server/worker/io.h"
+#include "server/worker/kerberized.h"
 #include "server/worker/lookup.h"
 #include "server/worker/reader.h"
 #include "server/worker/retrieve.h"
@@ -19,17 +19,12 @@
 #include "server/worker/worker_tell.h"
 
 enum {
-	IN_AHEAD = 4096,   /* commands read ahead while one is at work */
-	IN_MAX = 8 * 1024, /* and what is read at a time; any line fits */
-	ROUNDS = 16,       /* buffers sent before others have their turn */
+	IN_AHEAD = 4096, /* commands read ahead while one is at work */
+	ROUNDS = 16,     /* buffers sent before others have their turn */
 	LINGER_MS = 2000,
 	ANSWER_MS = 600 * 1000, /* other processes; their death shows earlier */
 	QUEUE_RETRY_MS = 5,
 };
-
-_Static_assert(B64_ENCODED(SASL_MAX) + 28 <= IN_MAX - READ_PIECE,
-    "the longest line fits, see pop3_server_run()");
-_Static_assert(IN_AHEAD + READ_PIECE <= IN_MAX, "what is read fits");
 
 /* ---- life ---- */
 
@@ -54,6 +49,7 @@ session_free(struct session *s)
 	w->n_sessions--;
 	retrieve_close(s);
 	lookup_close(s);
+	kerberized_free(s);
 	free(s->disk);
 	free(s->seen);
 	free(s->user);
@@ -411,7 +407,7 @@ turn_away(struct conn *c, const struct listener *l, enum pop3_text t)
 	buf_init(&out, 1024, false);
 	pop3_server_turn_away(&out, t);
 	/* What is not taken at once is not worth waiting for. */
-	if (l->tls != LISTEN_TLS)
+	if (l->tls != LISTEN_TLS && !l->kpop)
 		(void)(conn_write(c, buf_data(&out), out.len, &n) == E_OK);
 	buf_free(&out);
 	conn_close(c);
@@ -431,6 +427,21 @@ session_alloc(struct worker *w)
 	s->sid = w->serial++ << SID_SLOT_BITS | slot;
 	s->worker = w;
 	return s;
+}
+
+/* What comes first: TLS, a ticket, or the greeting. */
+static bool
+begin(struct session *s)
+{
+	const struct listener *l = s->listener;
+
+	if (l->kpop && !kerberized_begin(s))
+		return false;
+	if (l->tls == LISTEN_TLS)
+		s->wait = WAIT_TLS;
+	else if (!l->kpop)
+		pop3_server_greet(&s->pop3, &s->out);
+	return l->tls != LISTEN_TLS || session_start_tls(s) == E_OK;
 }
 
 void
@@ -470,7 +481,7 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	s->timer_at = UINT64_MAX;
 	s->doing = POP3_WANT_INPUT;
 	addr_text(s->peer, addr);
-	buf_init(&s->in, IN_MAX, true);
+	buf_init(&s->in, l->in_max, true);
 	buf_init(&s->out, OUT_MAX, false);
 	ev_io_init(&s->io, on_client, fd, EV_READ);
 	ev_init(&s->timer, on_session_timer);
@@ -478,14 +489,8 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	if (l->policy.apop)
 		arc4random_buf(&salt[1], sizeof(salt[1]));
 	pop3_server_init(&s->pop3, &l->policy, l->tls == LISTEN_TLS, salt);
-	if (l->tls == LISTEN_TLS) {
-		if (session_start_tls(s) != E_OK) {
-			session_end(s, "out-of-memory");
-			return;
-		}
-		s->wait = WAIT_TLS;
-	} else {
-		pop3_server_greet(&s->pop3, &s->out);
-	}
-	session_go(s);
+	if (!begin(s))
+		session_end(s, "out-of-memory");
+	else
+		session_go(s);
 }

@@ -11,6 +11,7 @@
 
 #include "net/addr.h"
 #include "net/conn.h"
+#include "pop3/kpop_server.h"
 #include "pop3/server.h"
 #include "server/worker/worker_state.h"
 
@@ -44,6 +45,7 @@ struct session {
 	struct conn conn;
 	struct buf in, out;
 	struct pop3_server pop3;
+	struct kpop_server *kpop; /* NULL: not at such a listener */
 	enum pop3_want doing;
 	enum wait wait;
 	const char *why; /* it ends: a word for the log, static */

@@ -8,6 +8,7 @@
 #include "net/client_ca.h"
 #include "server/ipc/proto.h"
 #include "server/worker/io.h"
+#include "server/worker/kerberized.h"
 #include "server/worker/lookup.h"
 #include "server/worker/retrieve.h"
 #include "server/worker/worker_tell.h"
@@ -47,7 +48,7 @@ sign_in(struct session *s)
 		return sign_in_refuse(s, POP3_TEXT_SIGN_IN_DOWN);
 	if (ipc_is_full(auth))
 		return wait_for_queue(s);
-	if (s->doing != POP3_WANT_STEP)
+	if (s->doing != POP3_WANT_STEP && s->kpop == NULL)
 		s->sign_in.method = sign_in_method(s);
 	else if (s->sign_in.auth != s->worker->auths)
 		return sign_in_refuse(s, POP3_TEXT_SIGN_IN_CUT);
@@ -125,10 +126,10 @@ handshake(struct session *s)
 		    s->peer, conn_tls_error());
 		return session_over(s, "tls-failed");
 	}
-	if (s->listener->tls == LISTEN_TLS)
-		pop3_server_greet(&s->pop3, &s->out);
-	else
+	if (s->listener->tls != LISTEN_TLS)
 		pop3_server_tls(&s->pop3);
+	else if (s->kpop == NULL)
+		pop3_server_greet(&s->pop3, &s->out);
 	s->pop3.bindable = conn_is_bindable(&s->conn);
 	s->pop3.certified = s->listener->client_certificates &&
 			    client_ca_certificate(&s->conn, s->worker->scratch,
@@ -194,6 +195,8 @@ session_step(struct session *s)
 
 	if (s->wait == WAIT_TLS)
 		go = handshake(s);
+	else if (s->doing == POP3_WANT_INPUT && kerberized_is_due(s))
+		return kerberized_step(s);
 	else
 		switch (s->doing) {
 		case POP3_WANT_INPUT:

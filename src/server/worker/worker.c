@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/b64.h"
 #include "base/clock.h"
 #include "base/close_later.h"
 #include "base/log.h"
@@ -22,6 +23,7 @@
 #include "server/ipc/addrcount.h"
 #include "server/ipc/proto.h"
 #include "server/ipc/trust.h"
+#include "server/worker/io.h"
 #include "server/worker/retrieve.h"
 #include "server/worker/session.h"
 #include "server/worker/worker_messages.h"
@@ -32,7 +34,15 @@ enum {
 	ACCEPT_AT_ONCE = 16, /* then other sessions have their turn */
 	FDS_FOR_OURSELVES = 64,
 	HEAP_SPARE = 1024 * 1024, /* free memory that is kept for the next */
+	/* What a client may send before it is taken: any line fits, and what is
+	 * read at a time.  With tickets it is more, see TICKET_MAX. */
+	IN_MAX = 8 * 1024,
+	IN_MAX_TICKETS = B64_ENCODED(TICKET_MAX) + 28 + 2 * READ_PIECE,
 };
+
+static_assert(B64_ENCODED(SASL_MAX) + 28 <= IN_MAX - READ_PIECE,
+    "the longest line fits, see pop3_server_run()");
+static_assert(2 * READ_PIECE <= IN_MAX, "so does what is read ahead");
 
 /* Nothing that opens, creates, connects or executes. */
 static const char *const calls[] = { "accept4", "pread64", "preadv2",
@@ -258,6 +268,13 @@ on_accept(struct ev_loop *loop, ev_io *io, int revents)
 
 /* ---- beginning ---- */
 
+static void
+allow_tickets(struct listener *l)
+{
+	l->policy.sasl_max = TICKET_MAX;
+	l->in_max = IN_MAX_TICKETS;
+}
+
 /* The names that are configured.  None is offered before auth says that it can
  * be served, but those that ask for a password. */
 static void
@@ -274,11 +291,15 @@ find_mechanisms(struct listener *l, const char *p)
 		p += name.n;
 		if (m == NULL)
 			continue; /* maloted --check has said so */
+		if (m->asks == SASL_TICKET)
+			allow_tickets(l);
 		l->mechanisms[l->policy.n_mechanisms++] =
 		    (struct pop3_mechanism){
 			    .name = m->name,
 			    .withheld = m->asks != SASL_PASSWORD,
-			    .plaintext = (m->flags & SASL_PLAINTEXT) != 0,
+			    .plaintext = (m->flags & SASL_PLAINTEXT) != 0 ||
+					 (m->asks == SASL_TICKET &&
+					     !l->plaintext_gssapi),
 			    .server_first = (m->flags & SASL_SERVER_FIRST) != 0,
 			    .binds = (m->flags & SASL_NEEDS_BINDING) != 0,
 			    .certificate =
@@ -314,7 +335,10 @@ listen_on(struct worker *w, unsigned i)
 
 	l->worker = w;
 	l->tls = conf->listener[i].tls;
-	l->apop = conf->apop;
+	l->kpop = conf->listener[i].kpop;
+	l->plaintext_gssapi = conf->listener[i].plaintext_gssapi;
+	l->apop = conf->apop && !l->kpop;
+	l->in_max = IN_MAX;
 	l->client_certificates = conf->listener[i].client_certificates;
 	l->policy = (struct pop3_policy){
 		.host = conf->host,
@@ -324,13 +348,16 @@ listen_on(struct worker *w, unsigned i)
 		.sasl_max = SASL_MAX,
 		.bad_max = conf->bad_max,
 		.failures_max = conf->failures_max,
-		.plain_passwords = conf->listener[i].plain_passwords,
+		.plain_passwords = conf->listener[i].plain_passwords || l->kpop,
+		.one_sign_in = l->kpop,
 		.stls = l->tls == LISTEN_STLS && w->tls != NULL,
 		.needs_tls = session_needs_tls,
 		.sdps = conf->sdps,
 		.trace = conf->trace ? session_trace : NULL,
 	};
-	find_mechanisms(l, conf->listener[i].mechanisms);
+	find_mechanisms(l, l->kpop ? "" : conf->listener[i].mechanisms);
+	if (l->kpop)
+		allow_tickets(l);
 	find_nets(&l->allow, conf->listener[i].allow_nets);
 	find_nets(&l->deny, conf->listener[i].deny_nets);
 	ev_io_init(&l->accept, on_accept, conf->listener[i].fd, EV_READ);

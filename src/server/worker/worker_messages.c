@@ -40,10 +40,12 @@ on_refused(void *arg, struct ipc_in *in)
 	enum err e;
 
 	ipc_get_str(in, user, sizeof(user));
+	struct slice krb_error = ipc_get_slice(in);
+
 	if ((e = ipc_get_end(in)) != E_OK || code >= SIGN_IN_CODES)
 		return E_FORMAT;
 	if (s != NULL)
-		session_refused(s, user, code, NULL);
+		session_refused(s, user, code, NULL, krb_error);
 	return E_OK;
 }
 
@@ -106,7 +108,8 @@ on_not_opened(void *arg, struct ipc_in *in)
 		session_refused(s, user, code,
 		    (struct pop3_arg[POP3_TEXT_ARGS]){
 			{ .text = { when, strlen(when) } },
-			{ .text = { shown, strlen(shown) } } });
+			{ .text = { shown, strlen(shown) } } },
+		    (struct slice){ "", 0 });
 	return E_OK;
 }
 
@@ -216,8 +219,8 @@ on_served(void *arg, struct ipc_in *in)
 }
 
 static const struct ipc_rule auth_rule[] = {
-	{ IPC_CHALLENGE, 1, 0, SASL_MAX + 16, on_challenge },
-	{ IPC_REFUSED, 1, 0, 512, on_refused },
+	{ IPC_CHALLENGE, 1, 0, TICKET_REPLY_MAX + 16, on_challenge },
+	{ IPC_REFUSED, 1, 0, 512 + TICKET_REPLY_MAX, on_refused },
 	{ IPC_SERVED, 1, 0, 4 + SERVED_MAX + 8, on_served },
 };
 

@@ -43,7 +43,9 @@ struct listener {
 	struct nets allow, deny; /* who is served */
 	bool apop;               /* it is to be offered, if it can be served */
 	bool client_certificates;
+	bool kpop, plaintext_gssapi;
 	enum listen_tls tls;
+	size_t in_max; /* octets that wait to be taken */
 };
 
 TAILQ_HEAD(session_list, session);

@@ -113,6 +113,25 @@ end_message(struct session *s, struct ipc_chan *auth)
 	return e;
 }
 
+enum err
+session_tell_ticket(
+    struct session *s, struct ipc_chan *auth, struct slice ap_req)
+{
+	begin_sign_in(s, auth, IPC_KPOP);
+	put_slice(auth, ap_req);
+	return end_message(s, auth);
+}
+
+/* The ticket has been shown: now whose mail it is to be. */
+static enum err
+tell_name(struct session *s, struct ipc_chan *auth)
+{
+	ipc_begin(auth, IPC_SASL_STEP);
+	ipc_put_u64(auth, s->sid);
+	put_slice(auth, s->pop3.request.name);
+	return ipc_end(auth);
+}
+
 void
 session_tell_end(struct session *s)
 {
@@ -129,6 +148,8 @@ session_tell_sign_in(struct session *s, struct ipc_chan *auth)
 {
 	const struct pop3_request *r = &s->pop3.request;
 
+	if (s->kpop != NULL)
+		return tell_name(s, auth);
 	switch (s->doing) {
 	case POP3_WANT_PASS:
 		begin_sign_in(s, auth, IPC_PASS);

@@ -14,6 +14,10 @@ void session_tell(struct ipc_chan *chan, uint16_t type, uint64_t sid);
 enum err session_tell_sign_in(
     struct session *s, struct ipc_chan *auth) NODISCARD;
 
+/* The same with the AP-REQ of KPOP. */
+enum err session_tell_ticket(
+    struct session *s, struct ipc_chan *auth, struct slice ap_req) NODISCARD;
+
 /* Tells auth, if it keeps something of a sign-in, that it is over. */
 void session_tell_end(struct session *s);
 
