@@ -8,11 +8,27 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Words that are cut at 512 octets, within a character. */
+static const struct pop3_languages *
+languages(void)
+{
+	static struct pop3_language pt = { .tag = "pt-BR", .itself = "p\xff" };
+	static struct pop3_languages all = { &pt, &pt, 1 };
+	static char words[600];
+
+	for (size_t i = 0; i + 3 < sizeof(words); i += 3)
+		memcpy(words + i, "\u20ac", 3);
+	for (unsigned t = 0; t < POP3_TEXTS_END; t++)
+		pt.words[t] = t % 3 == 0 ? words : "%2\xc3\xa3%1";
+	return &all;
+}
+
 static void
 start(struct drive *d, uint8_t what)
 {
 	drive_init(d);
 	drive_offer(d, "X-FIRST");
+	d->policy.languages = languages();
 	d->policy.plain_passwords = what & 1;
 	d->policy.stls = what & 2;
 	d->policy.apop = what & 4;

@@ -20,6 +20,7 @@ pop3_server_init(struct pop3_server *s, const struct pop3_policy *policy,
 	*s = (struct pop3_server){
 		.state = POP3_AUTHORIZATION,
 		.policy = policy,
+		.language = &pop3_english,
 		.tls = tls,
 		.apop = policy->apop,
 		.first = true,
@@ -94,7 +95,7 @@ pop3_server_greet(struct pop3_server *s, struct buf *out)
 void
 pop3_server_turn_away(struct buf *out, enum pop3_text t)
 {
-	struct pop3_server none = { 0 };
+	struct pop3_server none = { .language = &pop3_english };
 
 	pop3_server_say(&none, out, t, NULL);
 }
@@ -263,6 +264,7 @@ pop3_server_tls(struct pop3_server *s)
 	pop3_server_forget_name(s);
 	memset(&s->request, 0, sizeof(s->request));
 	memset(&s->line, 0, sizeof(s->line));
+	s->language = &pop3_english;
 	s->tls = true;
 	s->stls_done = true;
 }

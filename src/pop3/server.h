@@ -7,9 +7,9 @@
  * calls run again.  Commands that a client sent ahead (PIPELINING, RFC 2449
  * s6.6) wait in the input meanwhile.
  *
- * Knows: commands, states, replies, capabilities, marks.  Does not know:
- * sockets, TLS, users, files, mechanisms' insides.
- * RFC 1939, 2449, 2595 s4, 3206, 5034.
+ * Knows: commands, states, replies, capabilities, languages, marks.  Does not
+ * know: sockets, TLS, users, files, mechanisms' insides.
+ * RFC 1939, 2449, 2595 s4, 3206, 5034, 6856.
  */
 #ifndef POP3_SERVER_H
 #define POP3_SERVER_H
@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "pop3/server_envelope.h"
+#include "pop3/server_language.h"
 #include "pop3/server_line.h"
 #include "pop3/server_text.h"
 
@@ -48,6 +49,7 @@ struct pop3_policy {
 	const char *implementation; /* IMPLEMENTATION after login; NULL: none */
 	const struct pop3_mechanism *mechanisms;
 	size_t n_mechanisms;
+	const struct pop3_languages *languages; /* NULL: English only */
 	size_t sasl_max;  /* octets of one decoded response, at most */
 	unsigned bad_max; /* bad commands before login, then close; 0: any */
 	unsigned failures_max; /* failed sign-ins, then close; 0: any */
@@ -119,8 +121,9 @@ struct pop3_server {
 	const struct pop3_policy *policy;
 	struct pop3_line line;
 	enum pop3_want wanted;
-	const struct pop3_verb *verb; /* of the last command */
-	char *name;                   /* after USER */
+	const struct pop3_verb *verb;         /* of the last command */
+	const struct pop3_language *language; /* of the replies */
+	char *name;                           /* after USER */
 	uint8_t *marks;
 	uint64_t octets, marked_octets;
 	uint64_t apop_salt[2];

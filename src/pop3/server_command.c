@@ -153,6 +153,36 @@ cmd_quit(struct pop3_call *c)
 
 static struct pop3_next cmd_capa(struct pop3_call *c);
 
+static struct pop3_next
+languages_list(struct pop3_call *c)
+{
+	const struct pop3_languages *all = c->server->policy->languages;
+
+	pop3_server_say(c->server, c->out, POP3_TEXT_LANGUAGES, NULL);
+	pop3_server_reply_language(c->server, c->out, &pop3_english);
+	for (size_t i = 0; all != NULL && i < all->n; i++)
+		pop3_server_reply_language(c->server, c->out, &all->other[i]);
+	pop3_server_reply(c->server, c->out, ".");
+	return next_wants(POP3_WANT_INPUT);
+}
+
+static struct pop3_next
+cmd_lang(struct pop3_call *c)
+{
+	struct pop3_server *s = c->server;
+	const struct pop3_language *l;
+
+	if (c->n_args == 0)
+		return languages_list(c);
+	if ((l = pop3_language_find(s->policy->languages, c->arg[0])) == NULL)
+		return next_says(POP3_TEXT_NO_LANGUAGE);
+	s->language = l;
+	pop3_server_say(s, c->out, POP3_TEXT_LANGUAGE,
+	    (struct pop3_arg[POP3_TEXT_ARGS]){
+		{ .text = { l->tag, strlen(l->tag) } } });
+	return next_wants(POP3_WANT_INPUT);
+}
+
 /* ---- AUTHORIZATION ---- */
 
 static struct pop3_next
@@ -378,6 +408,8 @@ static const struct pop3_verb verbs[] = {
 	                                "SASL", refuse_auth, cmd_auth },
 	/* RFC 2595 s4 */
 	{ "STLS", AUTHZ,  0, 0, 0,      "STLS", refuse_stls, cmd_stls },
+	/* RFC 6856 s3 */
+	{ "LANG", EITHER, 0, 1, 0,      "LANG", NULL,        cmd_lang },
 	/* RFC 2449 s5 */
 	{ "CAPA", EITHER, 0, 0, 0,      NULL,   NULL,        cmd_capa },
 	/* RFC 1939 s4, s6 */

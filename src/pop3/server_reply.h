@@ -10,13 +10,18 @@
 #include "pop3/server_text.h"
 
 /* One line: ended with CRLF, cut to the 512 octets of RFC 1939 s3, what is
- * not printable ASCII masked.  arg: as of pop3_text_write(). */
+ * not printable masked.  Printable is ASCII, and UTF-8 if the session has
+ * chosen another language than English.  arg: as of pop3_text_write(). */
 void pop3_server_say(struct pop3_server *s, struct buf *out, enum pop3_text t,
     const struct pop3_arg *arg);
 
 /* The same for a line without words. */
 void pop3_server_reply(
     struct pop3_server *s, struct buf *out, const char *fmt, ...) PRINTF(3, 4);
+
+/* The same for one of the list of languages, which is UTF-8 (RFC 6856 s3). */
+void pop3_server_reply_language(
+    struct pop3_server *s, struct buf *out, const struct pop3_language *l);
 
 /* Octets of the messages that are not marked; 0 if the maildrop said less of
  * all messages than of those that are marked. */

@@ -2,15 +2,19 @@
 
 #include <string.h>
 
-#define GOOD(name, text)      [POP3_TEXT_##name] = { true, POP3_NO_CODE, text },
-#define BAD(name, code, text) [POP3_TEXT_##name] = { false, code, text },
+#define GOOD(name, text)      [POP3_TEXT_##name] = { true, POP3_NO_CODE },
+#define BAD(name, code, text) [POP3_TEXT_##name] = { false, code },
 
 static const struct {
 	bool good;
 	enum pop3_code code;
-	const char *words;
-} texts[] = { [POP3_NO_TEXT] = { false, POP3_NO_CODE, "" },
-	POP3_TEXTS(GOOD, BAD) };
+} texts[] = { [POP3_NO_TEXT] = { false, POP3_NO_CODE }, POP3_TEXTS(GOOD, BAD) };
+
+#define GOOD_WORDS(name, text)      [POP3_TEXT_##name] = text,
+#define BAD_WORDS(name, code, text) [POP3_TEXT_##name] = text,
+
+const struct pop3_language pop3_english = { "en", "English",
+	{ [POP3_NO_TEXT] = "", POP3_TEXTS(GOOD_WORDS, BAD_WORDS) } };
 
 bool
 pop3_text_is_good(enum pop3_text t)
@@ -27,7 +31,7 @@ pop3_text_code(enum pop3_text t)
 const char *
 pop3_text_words(enum pop3_text t)
 {
-	return texts[t].words;
+	return pop3_english.words[t];
 }
 
 struct line {
@@ -76,18 +80,19 @@ line_add_words(struct line *l, const char *words, const struct pop3_arg *arg)
 }
 
 size_t
-pop3_text_write(
-    char *out, size_t room, enum pop3_text t, const struct pop3_arg *arg)
+pop3_text_write(char *out, size_t room, const struct pop3_language *l,
+    enum pop3_text t, const struct pop3_arg *arg)
 {
 	const char *code = pop3_code_name(texts[t].code);
-	struct line l = { out, room, 0 };
+	struct line line = { out, room, 0 };
 
-	line_add(&l, texts[t].good ? "+OK " : "-ERR ", texts[t].good ? 4 : 5);
+	line_add(
+	    &line, texts[t].good ? "+OK " : "-ERR ", texts[t].good ? 4 : 5);
 	if (code != NULL) {
-		line_add(&l, "[", 1);
-		line_add(&l, code, strlen(code));
-		line_add(&l, "] ", 2);
+		line_add(&line, "[", 1);
+		line_add(&line, code, strlen(code));
+		line_add(&line, "] ", 2);
 	}
-	line_add_words(&l, texts[t].words, arg);
-	return l.n;
+	line_add_words(&line, l->words[t], arg);
+	return line.n;
 }

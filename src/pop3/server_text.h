@@ -2,12 +2,15 @@
  * server_text.h - every reply of the server that has words, by number.
  *
  * A row is a reply: good or bad, its response code, its words.  Only the words
- * are for people, and would be another language's (RFC 6856 LANG); who gives
- * an answer, in whichever process, names its number.  %1 and %2 stand for what
- * only the moment knows: a translation may have them in its own order, twice
- * or not at all, and what they are is never taken for a format.
+ * are for people, and may be another language's (RFC 6856 LANG: see
+ * server_language.h); who gives an answer, in whichever process, names its
+ * number.  %1 and %2 stand for what only the moment knows: a translation may
+ * have them in its own order, twice or not at all, and what they are is never
+ * taken for a format.  Programs read a %1 that comes first, so it comes first
+ * in every language.
  *
- * Scripts of other people match these words: none changes without need.
+ * Scripts of other people match these words: none changes without need.  The
+ * translations are in po/server.
  */
 #ifndef POP3_SERVER_TEXT_H
 #define POP3_SERVER_TEXT_H
@@ -41,6 +44,9 @@
 	\
 	/* signing in */ \
 	GOOD(CAPABILITIES, "capabilities follow") \
+	GOOD(LANGUAGES, "languages follow") \
+	GOOD(LANGUAGE, "%1 language chosen") /* its tag */ \
+	BAD(NO_LANGUAGE, POP3_NO_CODE, "that language is not offered") \
 	GOOD(MECHANISMS, "mechanisms follow") \
 	GOOD(PASSWORD, "now the password") \
 	BAD(TLS_ONLY, POP3_NO_CODE, "passwords are taken inside TLS only") \
@@ -94,8 +100,17 @@ enum pop3_text {
 	POP3_NO_TEXT,
 #define POP3_TEXT_GOOD(name, words)      POP3_TEXT_##name,
 #define POP3_TEXT_BAD(name, code, words) POP3_TEXT_##name,
-	POP3_TEXTS(POP3_TEXT_GOOD, POP3_TEXT_BAD)
+	POP3_TEXTS(POP3_TEXT_GOOD, POP3_TEXT_BAD) POP3_TEXTS_END,
 };
+
+/* The words of every text in one language. */
+struct pop3_language {
+	const char *tag;    /* RFC 5646 */
+	const char *itself; /* its name in the language itself; may be empty */
+	const char *words[POP3_TEXTS_END];
+};
+
+extern const struct pop3_language pop3_english;
 
 /* What %1 or %2 is: octets, or if text.p is NULL a number. */
 struct pop3_arg {
@@ -108,12 +123,12 @@ enum { POP3_TEXT_ARGS = 2 };
 bool pop3_text_is_good(enum pop3_text t); /* +OK */
 enum pop3_code pop3_text_code(enum pop3_text t);
 
-/* The words as they are in the table: for a log. */
+/* The English words as they are in the table: for a log. */
 const char *pop3_text_words(enum pop3_text t);
 
 /* Writes the reply without CRLF, as much as fits into `room`; returns its
  * octets.  arg: POP3_TEXT_ARGS of them, or NULL for a reply without. */
-size_t pop3_text_write(
-    char *out, size_t room, enum pop3_text t, const struct pop3_arg *arg);
+size_t pop3_text_write(char *out, size_t room, const struct pop3_language *l,
+    enum pop3_text t, const struct pop3_arg *arg);
 
 #endif

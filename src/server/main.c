@@ -13,6 +13,7 @@
 
 #include "server/auth/auth.h"
 #include "server/conf/conf.h"
+#include "server/conf/languages.h"
 #include "server/kerberos/kerberos.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/mail_root.h"
@@ -112,12 +113,15 @@ warn_of_mounts(const struct conf *conf, struct conf_text *text)
 
 /* The settings are good; what about the users and their mail? */
 static int
-check(
-    const struct conf *conf, const struct conf_env *env, struct conf_text *text)
+check(struct conf *conf, const struct conf_env *env, struct conf_text *text)
 {
 	struct conf_report *report = text->report;
 	size_t users = conf_try(conf, env, report);
+	struct errbuf eb;
 
+	if (languages_load(conf->languages, &conf->worker, warn_of_list, text,
+		&eb) != E_OK)
+		conf_error(text, 0, "%s", eb.text);
 	if (mail_root_is_missed(conf->store.root))
 		conf_warn(text, 0,
 		    "the mail root %s had a marker and has none now: is its "

@@ -18,7 +18,7 @@ def server(place, serve):
 
 
 BEFORE = {"TOP", "UIDL", "USER", "SASL PLAIN LOGIN", "RESP-CODES",
-          "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER", "STLS"}
+          "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER", "LANG", "STLS"}
 
 
 def capa(session):

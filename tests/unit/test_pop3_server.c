@@ -75,7 +75,7 @@ static const struct {
 	{ "*ENV", { "1", "2", "3" }, { "----", "----", "-+--" } },
 	/* RFC 6856, obsolete ones, other makers' */
 	{ "UTF8", { "1", "2", "3" }, { "----", "----", "----" } },
-	{ "LANG", { "*", "2", "3" }, { "----", "----", "----" } },
+	{ "LANG", { "*", "2", "3" }, { "++--", "++--", "++--" } },
 	{ "LAST", { "1", "2", "3" }, { "----", "----", "----" } },
 	{ "RPOP", { "1", "2", "3" }, { "----", "----", "----" } },
 	{ "XTND", { "1", "2", "3" }, { "----", "----", "----" } },
@@ -277,7 +277,8 @@ static void
 test_output_full(void **state)
 {
 	static const char capa[] = "+OK capabilities follow\r\nTOP\r\nUIDL\r\n"
-				   "USER\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
+				   "USER\r\nLANG\r\nRESP-CODES\r\n"
+				   "AUTH-RESP-CODE\r\n"
 				   "PIPELINING\r\nEXPIRE NEVER\r\n.\r\n";
 	static const uint64_t salt[2];
 	struct pop3_policy policy = { .plain_passwords = true };
@@ -573,18 +574,19 @@ test_texts(void **state)
 	char line[64];
 	size_t n;
 
-	for (enum pop3_text t = POP3_NO_TEXT + 1;
-	     t <= POP3_TEXT_MESSAGE_UNREADABLE; t++) {
-		n = pop3_text_write(line, sizeof(line), t, arg);
+	for (enum pop3_text t = POP3_NO_TEXT + 1; t < POP3_TEXTS_END; t++) {
+		n = pop3_text_write(line, sizeof(line), &pop3_english, t, arg);
 		assert_true(n > 5 && n <= sizeof(line));
 		assert_null(memchr(line, '%', n));
 		if (pop3_text_is_good(t))
 			assert_memory_equal(line, "+OK ", 4);
 		else
 			assert_memory_equal(line, "-ERR ", 5);
-		assert_true(pop3_text_write(line, 7, t, NULL) <= 7);
+		assert_true(
+		    pop3_text_write(line, 7, &pop3_english, t, NULL) <= 7);
 	}
-	n = pop3_text_write(line, sizeof(line), POP3_TEXT_IN_USE, arg);
+	n = pop3_text_write(
+	    line, sizeof(line), &pop3_english, POP3_TEXT_IN_USE, arg);
 	assert_int_equal(n, 37);
 	assert_memory_equal(line, "-ERR [IN-USE] open since 12 from here", n);
 }

@@ -116,6 +116,8 @@ static const struct setting settings[] = {
 	{ "kerberos_user", "_malote-krb5", TEXT_AT(kerberos_user) },
 	{ "control_socket", "/run/malote/control", TEXT_AT(control_socket) },
 	{ "control_group", "", TEXT_AT(control_group) },
+	{ "language", "en", TEXT_AT(worker.language) },
+	{ "languages", LANGUAGES, TEXT_AT(languages) },
 	{ "log", "stderr", FLAG_AT(syslog, "stderr", "syslog") },
 	{ "trace", "no", YES_NO(worker.trace) },
 	{ "sandbox", "auto", FLAG_AT(sandbox_required, "auto", "require") },

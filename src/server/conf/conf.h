@@ -58,6 +58,7 @@ struct conf {
 	char allow_nets[NETS_MAX], deny_nets[NETS_MAX];
 	char client_ca[CONF_PATH_MAX], client_crl[CONF_PATH_MAX];
 	char users[CONF_PATH_MAX];
+	char languages[CONF_PATH_MAX]; /* the folder of the catalogues */
 	char user[CONF_NAME_MAX], auth_user[CONF_NAME_MAX];
 	char kerberos_user[CONF_NAME_MAX];
 	char mail_user[CONF_NAME_MAX], mail_group[CONF_NAME_MAX];

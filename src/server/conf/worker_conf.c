@@ -23,6 +23,8 @@ static const struct ipc_field field[] = {
 	FIELD_FD(struct worker_conf, counts_fd[1]),
 	STR(host),
 	STR(implementation),
+	FIELD_FD(struct worker_conf, languages_fd),
+	STR(language),
 	STR(tls_min),
 	STR(tls_ciphers),
 	FIELD_TEXT(struct worker_conf, certificate, PEM_MAX),

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pop3/server_language.h"
 #include "server/ipc/role.h"
 
 enum {
@@ -35,10 +36,12 @@ struct worker_conf {
 	uint16_t n_listeners;
 	int counts_fd[2]; /* addrcount.h, shared by all workers */
 	char host[256];
-	char implementation[64]; /* empty: not announced */
-	char tls_min[8];         /* "1.2" or "1.3" */
-	char tls_ciphers[512];   /* OpenSSL's list for TLS 1.2 */
-	char *certificate, *key; /* PEM; NULL: no TLS */
+	char implementation[64];     /* empty: not announced */
+	int languages_fd;            /* sealed.h; see languages.h */
+	char language[POP3_TAG_MAX]; /* a tag: of LANG * */
+	char tls_min[8];             /* "1.2" or "1.3" */
+	char tls_ciphers[512];       /* OpenSSL's list for TLS 1.2 */
+	char *certificate, *key;     /* PEM; NULL: no TLS */
 	uint32_t login_timeout, idle_timeout, write_timeout; /* seconds */
 	uint32_t tls_timeout;     /* for a handshake, seconds */
 	uint32_t sessions_max;    /* of this process */

@@ -16,6 +16,7 @@
 #include "base/sandbox.h"
 #include "server/conf/certificate.h"
 #include "server/conf/keytab.h"
+#include "server/conf/languages.h"
 #include "server/conf/role_table.h"
 #include "server/conf/state_folder.h"
 #include "server/parent/child_start.h"
@@ -345,6 +346,12 @@ see_what_is_lacking(const struct conf *c, struct errbuf *eb)
 	return E_OK;
 }
 
+static void
+warn_of_language(void *arg, const char *text)
+{
+	log_line(LOG_WARNING, "ev=language warning=\"%s\"", text);
+}
+
 static enum err
 prepare(struct parent *p, struct errbuf *eb)
 {
@@ -369,6 +376,9 @@ prepare(struct parent *p, struct errbuf *eb)
 		 p->conf->worker.counts_fd, eb)) != E_OK ||
 	    (e = addrcount_map(&p->counts, p->conf->worker.counts_fd[0],
 		 p->conf->worker.role.n, eb)) != E_OK)
+		return e;
+	if ((e = languages_load(p->conf->languages, &p->conf->worker,
+		 warn_of_language, NULL, eb)) != E_OK)
 		return e;
 	return rotate_tickets(p, eb);
 }

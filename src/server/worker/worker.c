@@ -22,6 +22,7 @@
 #include "sasl/sasl.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/proto.h"
+#include "server/ipc/sealed.h"
 #include "server/ipc/trust.h"
 #include "server/worker/io.h"
 #include "server/worker/retrieve.h"
@@ -345,6 +346,7 @@ listen_on(struct worker *w, unsigned i)
 		.implementation = conf->implementation[0] != '\0'
 				      ? conf->implementation
 				      : NULL,
+		.languages = &w->languages,
 		.sasl_max = SASL_MAX,
 		.bad_max = conf->bad_max,
 		.failures_max = conf->failures_max,
@@ -403,6 +405,21 @@ map_counts(struct worker *w)
 	close(w->conf.counts_fd[1]);
 }
 
+/* The words stay in the memory that all workers share. */
+static void
+map_languages(struct worker *w)
+{
+	const char *p;
+	struct errbuf eb;
+	size_t n;
+
+	if (sealed_map(w->conf.languages_fd, &p, &n, &eb) != E_OK)
+		fatal("ev=start error=\"%s\"", eb.text);
+	close(w->conf.languages_fd);
+	if (pop3_languages_read(&w->languages, p, n, w->conf.language) != E_OK)
+		fatal("ev=start error=languages");
+}
+
 static void
 worker_start(struct worker *w)
 {
@@ -425,6 +442,7 @@ worker_start(struct worker *w)
 	}
 	budget_fds(w);
 	map_counts(w);
+	map_languages(w);
 	role_enter(&w->conf.role, NULL);
 	if (pool_new(&w->readers, w->loop, READERS, &eb) != E_OK ||
 	    close_later_start(w->loop, &eb) != E_OK)

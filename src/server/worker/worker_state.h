@@ -73,6 +73,7 @@ struct worker {
 	struct ev_loop *loop;
 	struct worker_conf conf;
 	struct listener listener[LISTENERS_MAX];
+	struct pop3_languages languages;
 	SSL_CTX *tls;
 	struct client_ca *client_ca; /* NULL: nobody is asked */
 	bool accepting;
