@@ -130,6 +130,7 @@ struct pop3_server {
 	size_t consume; /* octets of input that the request borrows */
 	unsigned bad, failures;
 	bool tls, stls_done;
+	bool utf8;  /* the client takes UTF-8 in headers, from RFC 6856 on */
 	bool apop;  /* its timestamp was in the greeting */
 	bool first; /* no line has come yet */
 	bool in_sasl;

@@ -83,6 +83,8 @@ refuse_stls(const struct pop3_server *s)
 {
 	if (s->tls)
 		return POP3_TEXT_TLS_ACTIVE;
+	if (s->utf8) /* RFC 6856 s2.1 */
+		return POP3_TEXT_TLS_BEFORE_UTF8;
 	return s->policy->stls && s->state == POP3_AUTHORIZATION
 		   ? POP3_NO_TEXT
 		   : POP3_TEXT_NO_TLS;
@@ -275,6 +277,13 @@ cmd_stls(struct pop3_call *c)
 	return (struct pop3_next){ POP3_TEXT_BEGIN_TLS, POP3_WANT_TLS };
 }
 
+static struct pop3_next
+cmd_utf8(struct pop3_call *c)
+{
+	c->server->utf8 = true;
+	return next_says(POP3_TEXT_UTF8);
+}
+
 /* ---- TRANSACTION ---- */
 
 static struct pop3_next
@@ -408,8 +417,9 @@ static const struct pop3_verb verbs[] = {
 	                                "SASL", refuse_auth, cmd_auth },
 	/* RFC 2595 s4 */
 	{ "STLS", AUTHZ,  0, 0, 0,      "STLS", refuse_stls, cmd_stls },
-	/* RFC 6856 s3 */
+	/* RFC 6856 s3, s2 */
 	{ "LANG", EITHER, 0, 1, 0,      "LANG", NULL,        cmd_lang },
+	{ "UTF8", AUTHZ,  0, 0, 0, "UTF8 USER", NULL,        cmd_utf8 },
 	/* RFC 2449 s5 */
 	{ "CAPA", EITHER, 0, 0, 0,      NULL,   NULL,        cmd_capa },
 	/* RFC 1939 s4, s6 */

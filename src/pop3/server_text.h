@@ -59,6 +59,8 @@
 	BAD(NO_INITIAL, POP3_NO_CODE, "the mechanism takes no initial response") \
 	BAD(BASE64, POP3_NO_CODE, "bad base64") \
 	BAD(CANCELLED, POP3_NO_CODE, "cancelled") \
+	GOOD(UTF8, "UTF-8 mode") \
+	BAD(TLS_BEFORE_UTF8, POP3_NO_CODE, "STLS comes before UTF8") \
 	BAD(TLS_ACTIVE, POP3_NO_CODE, "TLS is active") \
 	BAD(NO_TLS, POP3_NO_CODE, "TLS is not offered") \
 	\

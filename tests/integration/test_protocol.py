@@ -18,7 +18,8 @@ def server(place, serve):
 
 
 BEFORE = {"TOP", "UIDL", "USER", "SASL PLAIN LOGIN", "RESP-CODES",
-          "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER", "LANG", "STLS"}
+          "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER", "LANG", "UTF8 USER",
+          "STLS"}
 
 
 def capa(session):

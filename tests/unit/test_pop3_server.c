@@ -74,7 +74,7 @@ static const struct {
 	{ "TOP", { "1", "2", "3" }, { "----", "----", "--+-" } },
 	{ "*ENV", { "1", "2", "3" }, { "----", "----", "-+--" } },
 	/* RFC 6856, obsolete ones, other makers' */
-	{ "UTF8", { "1", "2", "3" }, { "----", "----", "----" } },
+	{ "UTF8", { "1", "2", "3" }, { "+---", "+---", "----" } },
 	{ "LANG", { "*", "2", "3" }, { "++--", "++--", "++--" } },
 	{ "LAST", { "1", "2", "3" }, { "----", "----", "----" } },
 	{ "RPOP", { "1", "2", "3" }, { "----", "----", "----" } },
@@ -277,7 +277,7 @@ static void
 test_output_full(void **state)
 {
 	static const char capa[] = "+OK capabilities follow\r\nTOP\r\nUIDL\r\n"
-				   "USER\r\nLANG\r\nRESP-CODES\r\n"
+				   "USER\r\nLANG\r\nUTF8 USER\r\nRESP-CODES\r\n"
 				   "AUTH-RESP-CODE\r\n"
 				   "PIPELINING\r\nEXPIRE NEVER\r\n.\r\n";
 	static const uint64_t salt[2];
