@@ -95,6 +95,7 @@
 	BAD(DROP_GONE, POP3_CODE_SYS_TEMP, "the maildrop is not there now") \
 	BAD(DROP_UNREADABLE, POP3_CODE_SYS_TEMP, "the maildrop cannot be read now") \
 	BAD(MESSAGE_GONE, POP3_CODE_SYS_TEMP, "this message has been removed by somebody else") \
+	BAD(MESSAGE_UTF8, POP3_CODE_UTF8, "this message is for mail programs that know UTF8") \
 	BAD(MESSAGE_UNREADABLE, POP3_CODE_SYS_TEMP, "this message cannot be read now")
 /* clang-format on */
 

@@ -116,7 +116,7 @@ static void
 test_size_changes(void **state)
 {
 	struct drop_fixture *f = *state;
-	const struct unpack_format *packed;
+	struct obstacle o;
 	struct errbuf eb;
 	uint64_t wire;
 	char path[256];
@@ -126,11 +126,12 @@ test_size_changes(void **state)
 	snprintf(path, sizeof(path), "%s/new/1.a", f->path);
 	fd = open(path, O_RDONLY);
 	assert_true(fd >= 0);
-	assert_int_equal(maildir_count(fd, 0, &wire, &packed, &eb), E_OK);
+	assert_int_equal(maildir_count(fd, 0, UTF8_PASS, &wire, &o, &eb), E_OK);
 	assert_int_equal(wire, 0);
-	assert_int_equal(maildir_count(fd, 4, &wire, &packed, &eb), E_OK);
+	assert_int_equal(maildir_count(fd, 4, UTF8_PASS, &wire, &o, &eb), E_OK);
 	assert_int_equal(wire, 6);
-	assert_int_equal(maildir_count(fd, 1000000, &wire, &packed, &eb), E_OK);
+	assert_int_equal(
+	    maildir_count(fd, 1000000, UTF8_PASS, &wire, &o, &eb), E_OK);
 	assert_int_equal(wire, 9);
 	close(fd);
 }

@@ -229,7 +229,7 @@ say_open(uint16_t index, uint64_t sid, const char *mail, const char *from)
 	ipc_put_str(kit.auth.c, "alice");
 	ipc_put_str(kit.auth.c, mail);
 	ipc_put_str(kit.auth.c, from);
-	ipc_put_u8(kit.auth.c, kit.read_only);
+	ipc_put_u8(kit.auth.c, kit.read_only ? SESSION_READ_ONLY : 0);
 	send_end(&kit.auth);
 }
 

@@ -26,7 +26,7 @@ slot_enter(struct auth_worker *w, uint64_t sid)
 struct head {
 	uint64_t sid, token;
 	char peer[PEER_MAX];
-	bool tls;
+	bool tls, utf8;
 };
 
 /* Begins a sign-in, or refuses it.  E_FORMAT: the session has one already. */
@@ -46,6 +46,7 @@ begin(struct auth_worker *w, const struct head *h, const char *method,
 		return E_OK;
 	}
 	(*s_r)->tls = h->tls;
+	(*s_r)->utf8 = h->utf8;
 	slot->signin = *s_r;
 	slot->token = h->token;
 	slot->store = 0;
@@ -55,10 +56,14 @@ begin(struct auth_worker *w, const struct head *h, const char *method,
 static void
 get_head(struct ipc_in *in, struct head *h)
 {
+	uint8_t bits;
+
 	h->sid = ipc_get_u64(in);
 	h->token = ipc_get_u64(in);
 	ipc_get_str(in, h->peer, sizeof(h->peer));
-	h->tls = ipc_get_u8_to(in, 1) != 0;
+	bits = ipc_get_u8_to(in, SESSION_TLS | SESSION_UTF8);
+	h->tls = (bits & SESSION_TLS) != 0;
+	h->utf8 = (bits & SESSION_UTF8) != 0;
 }
 
 static enum err

@@ -20,10 +20,12 @@ whose(const struct signin *s)
 static void
 open_at(struct signin *s, struct store *store)
 {
+	uint8_t bits = (s->read_only ? SESSION_READ_ONLY : 0) |
+		       (s->utf8 ? SESSION_UTF8 : 0);
 	uint32_t serial;
 
 	if (store_open(store, s->worker_index, s->sid, whose(s), s->mail,
-		s->peer, s->read_only, &serial) == E_OK)
+		s->peer, bits, &serial) == E_OK)
 		signin_finish(s, serial);
 	else
 		signin_refuse(s, SIGN_IN_TEMPORARY, "store-full");

@@ -113,6 +113,7 @@ struct signin {
 	/* Where the mail is. */
 	char *mail;
 	bool read_only;
+	bool utf8; /* the client has said UTF8 */
 	struct store_wait store;
 
 	enum sign_in_code code;

@@ -380,7 +380,7 @@ store_index(const struct store *st)
 
 enum err
 store_open(struct store *st, uint16_t worker, uint64_t sid, const char *user,
-    const char *mail, const char *peer, bool read_only, uint32_t *serial_r)
+    const char *mail, const char *peer, uint8_t bits, uint32_t *serial_r)
 {
 	ipc_begin(st->chan, IPC_OPEN);
 	ipc_put_u16(st->chan, worker);
@@ -389,7 +389,7 @@ store_open(struct store *st, uint16_t worker, uint64_t sid, const char *user,
 	ipc_put_str(st->chan, user);
 	ipc_put_str(st->chan, mail);
 	ipc_put_str(st->chan, peer);
-	ipc_put_u8(st->chan, read_only);
+	ipc_put_u8(st->chan, bits);
 	*serial_r = st->serial;
 	st->given = ev_now(st->auth->loop);
 	return ipc_end(st->chan);

@@ -58,9 +58,9 @@ void store_denied(struct auth *a, struct owner owner);
  * none now, and the one of that owner started in its place. */
 void stores_full(struct auth *a, struct owner owner);
 
-/* IPC_OPEN.  *serial_r: what this life of the store is called. */
+/* IPC_OPEN.  bits: SESSION_.  *serial_r: what this life of the store is called. */
 enum err store_open(struct store *st, uint16_t worker, uint64_t sid,
-    const char *user, const char *mail, const char *peer, bool read_only,
+    const char *user, const char *mail, const char *peer, uint8_t bits,
     uint32_t *serial_r) NODISCARD;
 
 #endif

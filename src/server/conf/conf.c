@@ -85,6 +85,8 @@ static const struct setting settings[] = {
 	{ "uidl", "auto", AT(store.uidl), .kind = CHOICE,
 	    .word = { "auto", "filename", "dovecot", "courier" } },
 	{ "pop3_uidl_format", "%08Xu%08Xv", TEXT_AT(store.uidl_format) },
+	{ "utf8_messages", "pass", AT(store.utf8_messages), .kind = CHOICE,
+	    .word = { "pass", "convert", "simple", "refuse" } },
 	{ "sessions", "exclusive",
 	    FLAG_AT(store.shared, "exclusive", "shared") },
 	{ "takeover", "60", SECONDS(store.takeover, 0) },

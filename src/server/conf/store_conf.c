@@ -9,6 +9,7 @@ static const struct ipc_field field[] = {
 	STR(mounts),
 	STR(uidl_format),
 	FIELD_ENUM(struct store_conf, uidl, UIDL_COURIER),
+	FIELD_ENUM(struct store_conf, utf8_messages, UTF8_REFUSE),
 	F(absent),
 	F(shared),
 	F(mark_seen),

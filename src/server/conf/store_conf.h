@@ -12,6 +12,9 @@
 enum store_uidl { UIDL_AUTO, UIDL_FILENAME, UIDL_DOVECOT, UIDL_COURIER };
 
 enum { MOUNTS_MAX = 4096 };
+/* What becomes of messages with a header in UTF-8 in sessions that have not said
+ * the command UTF8. */
+enum store_utf8 { UTF8_PASS, UTF8_CONVERT, UTF8_SIMPLE, UTF8_REFUSE };
 
 struct store_conf {
 	struct role_conf role;
@@ -19,6 +22,7 @@ struct store_conf {
 	char mounts[MOUNTS_MAX];  /* what may be missed below: unmounted.h */
 	char uidl_format[128];    /* Dovecot's pop3_uidl_format */
 	enum store_uidl uidl;
+	enum store_utf8 utf8_messages;
 	bool absent; /* the root is not mounted: nobody is served */
 	bool shared; /* sessions = shared */
 	bool mark_seen;

@@ -88,11 +88,11 @@ enum ipc_type {
 	IPC_FORGET,
 
 	/* worker -> auth */
-	IPC_PASS = 32, /* u64 sid, u64 token, str peer, u8 inside TLS, str name,
-	                  * bytes password */
-	IPC_APOP, /* u64 sid, u64 token, str peer, u8 inside TLS, str name, str
+	IPC_PASS = 32, /* u64 sid, u64 token, str peer, u8 SESSION_ bits, str
+	                * name, bytes password */
+	IPC_APOP, /* u64 sid, u64 token, str peer, u8 SESSION_ bits, str name, str
 	           * timestamp with its brackets, bytes digest (16 octets) */
-	IPC_SASL, /* u64 sid, u64 token, str peer, u8 inside TLS, str
+	IPC_SASL,        /* u64 sid, u64 token, str peer, u8 SESSION_ bits, str
 	           * mechanism; of the
 	           * connection, if the mechanism asks for it: u8 were mechanisms
 	           * offered that bind to the channel, u8 n, n times { str name,
@@ -114,7 +114,7 @@ enum ipc_type {
 	IPC_SERVED,
 
 	/* auth -> store: u16 worker index, u64 sid, u64 token, str user, str mail
-	 * (of a whole host: host_account.h), str peer, u8 read only: beside other sessions, and changes nothing */
+	 * (of a whole host: host_account.h), str peer, u8 SESSION_ bits */
 	IPC_OPEN = 64,
 	/* store -> auth: u16 worker index, u64 sid: I have no channel to it */
 	IPC_NO_WORKER,
@@ -206,7 +206,15 @@ enum users_news {
 	USERS_NONE /* it is not there any more */
 };
 
-enum fetch_status { FETCH_OK, FETCH_GONE, FETCH_FAILED };
+/* Of a session. */
+enum session_bits {
+	SESSION_TLS = 1,
+	SESSION_UTF8 = 2,      /* it has said UTF8: RFC 6856 */
+	SESSION_READ_ONLY = 4, /* beside other sessions, and changes nothing */
+};
+
+/* FETCH_UTF8: only for who has said UTF8. */
+enum fetch_status { FETCH_OK, FETCH_GONE, FETCH_UTF8, FETCH_FAILED };
 enum mark_kind { MARK_REMOVE, MARK_SEEN };
 
 enum {

@@ -41,7 +41,8 @@ static void
 refuse_claim(
     const struct claim *c, enum sign_in_code code, const struct holder *holder)
 {
-	struct arrival a = { c->sid, c->token, c->user, c->peer, c->read_only };
+	struct arrival a = { c->sid, c->token, c->user, c->peer, c->read_only,
+		c->utf8 };
 
 	claim_refuse(c->worker, &a, code, holder);
 }
@@ -104,6 +105,7 @@ claim_new(struct store_worker *w, const struct arrival *a,
 	c->worker = w;
 	c->sid = a->sid;
 	c->token = a->token;
+	c->utf8 = a->utf8;
 	memcpy(c->user, a->user, user_n);
 	c->peer = memcpy(c->user + user_n, a->peer, peer_n);
 	ev_init(&c->timer, claim_on_timer);
@@ -363,7 +365,8 @@ claim_start(struct claim *c)
 		.peer = c->peer,
 		.tag = claim_tag(c, op->open.tag),
 		.quick = true,
-		.read_only = c->read_only };
+		.read_only = c->read_only,
+		.utf8 = c->utf8 };
 	op_add_now(op, now_open);
 }
 

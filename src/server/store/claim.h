@@ -37,6 +37,7 @@ struct claim {
 	unsigned doubts; /* that were noted */
 	bool yielding;   /* its worker was asked to end it */
 	bool read_only;  /* it has the maildrop beside whoever has it */
+	bool utf8;       /* its client has said UTF8 */
 	/* WAITING: how long the holder's worker may take to answer.
 	 * OPEN: when to write down who has the maildrop. */
 	ev_timer timer;
@@ -48,7 +49,7 @@ struct claim {
 struct arrival {
 	uint64_t sid, token;
 	const char *user, *peer;
-	bool read_only;
+	bool read_only, utf8;
 };
 
 struct claim *claim_find(struct store_worker *w, uint64_t sid);

@@ -46,6 +46,7 @@ struct hold_open {
 	             * than a cost that grows with the maildrop */
 	bool now;   /* E_AGAIN, with nothing done, rather than wait */
 	bool read_only;
+	bool utf8; /* the client has said UTF8 */
 
 	struct hold *hold; /* to go on with after E_AGAIN; the result */
 	uint32_t count;

@@ -27,7 +27,7 @@ reserve(struct made *m, size_t n, struct errbuf *eb)
 	}
 	atomic_fetch_sub(&in_use, n);
 	return err_set(eb, E_NOMEM,
-	    "too much memory is in use for compressed messages: other "
+	    "too much memory is in use for messages that are made: other "
 	    "sessions have not finished reading theirs");
 }
 

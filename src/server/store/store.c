@@ -96,6 +96,7 @@ take_open(void *arg, struct ipc_in *in)
 	struct location where;
 	uint16_t index = ipc_get_u16(in);
 	struct store_worker *w;
+	uint8_t bits;
 	bool valid;
 
 	a.sid = ipc_get_u64(in);
@@ -103,7 +104,9 @@ take_open(void *arg, struct ipc_in *in)
 	ipc_get_str(in, user, sizeof(user));
 	ipc_get_str(in, mail, sizeof(mail));
 	ipc_get_str(in, peer, sizeof(peer));
-	a.read_only = ipc_get_u8(in) != 0;
+	bits = ipc_get_u8_to(in, SESSION_UTF8 | SESSION_READ_ONLY);
+	a.read_only = (bits & SESSION_READ_ONLY) != 0;
+	a.utf8 = (bits & SESSION_UTF8) != 0;
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	valid = location_parse(&where, mail, &st->conf);

@@ -451,6 +451,11 @@ send_envelope(struct session *s)
 static enum go
 begin_message(struct session *s)
 {
+	static const enum pop3_text says[] = {
+		[FETCH_GONE] = POP3_TEXT_MESSAGE_GONE,
+		[FETCH_UTF8] = POP3_TEXT_MESSAGE_UTF8,
+		[FETCH_FAILED] = POP3_TEXT_MESSAGE_UNREADABLE,
+	};
 	const struct pop3_request *request = &s->pop3.request;
 	struct fetched f = { .fd = -1 };
 	enum go go = take_message(s, request->msgno, &f);
@@ -460,9 +465,7 @@ begin_message(struct session *s)
 		return go;
 	if (go == GO_FAIL || f.status != FETCH_OK) {
 		pop3_server_failed(&s->pop3, &s->out,
-		    go == GO_ON && f.status == FETCH_GONE
-			? POP3_TEXT_MESSAGE_GONE
-			: POP3_TEXT_MESSAGE_UNREADABLE);
+		    says[go == GO_FAIL ? FETCH_FAILED : f.status]);
 		return GO_FAIL;
 	}
 	r->begun = true;

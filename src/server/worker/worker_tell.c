@@ -101,7 +101,8 @@ begin_sign_in(struct session *s, struct ipc_chan *auth, uint16_t type)
 	ipc_put_u64(auth, s->sid);
 	ipc_put_u64(auth, s->sign_in.token);
 	ipc_put_str(auth, s->peer);
-	ipc_put_u8(auth, s->pop3.tls);
+	ipc_put_u8(auth, (s->pop3.tls ? SESSION_TLS : 0) |
+			     (s->pop3.utf8 ? SESSION_UTF8 : 0));
 }
 
 static enum err

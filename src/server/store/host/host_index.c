@@ -26,8 +26,8 @@ host_index_new(void)
 	struct host_index *x = calloc(1, sizeof(*x));
 	struct errbuf eb;
 
-	if (x != NULL && indexfile_begin(&x->out, INDEXFILE_TEMPORARY, -1, NULL,
-			     0, &eb) != E_OK) {
+	if (x != NULL && indexfile_begin(&x->out, INDEXFILE_TEMPORARY, -1, "",
+			     NULL, 0, &eb) != E_OK) {
 		host_index_free(x);
 		x = NULL;
 	}

@@ -369,7 +369,7 @@ mend_index(struct commit *c)
 	struct maildir *m = c->m;
 
 	if (m->damaged)
-		unlinkat(c->d.root, INDEXFILE_NAME, 0);
+		unlinkat(c->d.root, indexfile_name(m->utf8), 0);
 	else if (m->trailer.count >= FIRM_WORTH)
 		nanosleep(&grain, NULL);
 	if (maildir_scan(m, &c->d, &c->eb) != E_OK)

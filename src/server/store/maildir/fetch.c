@@ -124,16 +124,24 @@ open_message(struct fetch *f, uint32_t msgno, const char *name, int *fd_r,
 	return now != NULL ? open_checked(f, msgno, now, fd_r, st_r) : E_NOENT;
 }
 
-/* Puts the message that a file has compressed in its place. */
+static bool
+is_refused(const struct fetch *f, const struct obstacle *o)
+{
+	return o->utf8 && f->m->utf8 == UTF8_REFUSE;
+}
+
+/* Puts the message that is made of a file in its place. */
 static enum err
-unpack_message(
-    struct fetch *f, const struct unpack_format *packed, struct hold_message *v)
+make_message(struct fetch *f, struct obstacle *o, struct hold_message *v)
 {
 	struct made made;
 	enum err e = made_begin(&made, &f->eb);
 
 	if (e == E_OK)
-		e = unpack(packed, v->fd, v->stored, made_put, &made, &f->eb);
+		e = maildir_transform(
+		    v->fd, v->stored, f->m->utf8, o, made_put, &made, &f->eb);
+	if (e == E_OK && is_refused(f, o))
+		e = E_DENIED;
 	if (e == E_OK)
 		e = made_end(&made, &f->eb);
 	if (e != E_OK) {
@@ -160,21 +168,25 @@ note_change(struct fetch *f, const struct view_entry *entry,
 	maildir_doubt(&f->m->hold, v->msgno);
 }
 
-/* A file that is compressed, or not as it was when it was measured. */
+/* A file that is not sent as it is, or not as it was when it was measured.
+ * E_DENIED: it is refused. */
 static enum err
 look_again(struct fetch *f, const struct view_entry *entry,
     const struct stat *st, struct hold_message *v)
 {
-	const struct unpack_format *packed;
-	enum err e;
+	struct obstacle o = { .utf8 = true };
+	enum err e = E_OK;
 
 	if (f->pace == PACE_NOW)
 		return E_AGAIN;
-	e = maildir_count(v->fd, v->stored, &v->wire, &packed, &f->eb);
-	if (e == E_OK && packed != NULL)
-		e = f->pace == PACE_SLOW ? unpack_message(f, packed, v)
-					 : E_AGAIN;
-	if (e == E_OK && maildir_stamp(st, packed != NULL) != entry->stamp)
+	if (maildir_stamp(st, &o) != entry->stamp)
+		e = maildir_count(
+		    v->fd, v->stored, f->m->utf8, &v->wire, &o, &f->eb);
+	if (e == E_OK && is_refused(f, &o))
+		return E_DENIED;
+	if (e == E_OK && (o.packed != NULL || o.utf8))
+		e = f->pace == PACE_SLOW ? make_message(f, &o, v) : E_AGAIN;
+	if (e == E_OK && maildir_stamp(st, &o) != entry->stamp)
 		note_change(f, entry, v);
 	return e;
 }
@@ -184,9 +196,11 @@ static enum err
 find_size(struct fetch *f, const struct view_entry *entry,
     const struct stat *st, struct hold_message *v)
 {
+	static const struct obstacle none;
+
 	v->stored = (uint64_t)st->st_size;
 	v->wire = entry->wire;
-	return maildir_stamp(st, false) == entry->stamp
+	return maildir_stamp(st, &none) == entry->stamp
 		   ? E_OK
 		   : look_again(f, entry, st, v);
 }
@@ -196,6 +210,7 @@ static bool
 fetch_one(struct fetch *f, struct hold_message *v)
 {
 	struct view_entry entry;
+	bool refused = false;
 	struct stat st;
 	enum err e;
 
@@ -210,6 +225,7 @@ fetch_one(struct fetch *f, struct hold_message *v)
 	if (e == E_OK)
 		e = open_message(f, v->msgno, entry.name, &v->fd, &st);
 	if (e == E_OK && (e = find_size(f, &entry, &st, v)) != E_OK) {
+		refused = e == E_DENIED;
 		close(v->fd);
 		v->fd = -1;
 	}
@@ -224,6 +240,8 @@ fetch_one(struct fetch *f, struct hold_message *v)
 		maildir_doubt(&f->m->hold, v->msgno);
 	if (e == E_NOENT)
 		v->status = FETCH_GONE;
+	else if (refused)
+		v->status = FETCH_UTF8;
 	else
 		log_line(LOG_WARNING,
 		    "ev=fetch-failed %s msgno=%u error=\"%s\"", f->m->hold.tag,

@@ -12,6 +12,19 @@
 
 #define TEMP_NAME INDEXFILE_NAME ".tmp"
 
+const char *
+indexfile_name(enum store_utf8 utf8)
+{
+	static const char *const names[] = {
+		[UTF8_PASS] = INDEXFILE_NAME,
+		[UTF8_CONVERT] = INDEXFILE_NAME "-convert",
+		[UTF8_SIMPLE] = INDEXFILE_NAME "-simple",
+		[UTF8_REFUSE] = INDEXFILE_NAME "-refuse",
+	};
+
+	return names[utf8];
+}
+
 enum { OUT_FLUSH = 512 * 1024, OUT_MAX = 2 * OUT_FLUSH };
 
 enum err
@@ -198,18 +211,21 @@ indexfile_verify(int fd, uint64_t end, const struct index_trailer *totals,
 
 enum err
 indexfile_begin(struct indexfile_writer *f, enum indexfile_how how, int root,
-    const struct index_trailer *have, uint64_t end, struct errbuf *eb)
+    const char *name, const struct index_trailer *have, uint64_t end,
+    struct errbuf *eb)
 {
 	static const struct index_trailer nothing;
 	bool append = how == INDEXFILE_APPEND;
 
-	*f = (struct indexfile_writer){ .how = how, .root = root, .fd = -1 };
+	*f = (struct indexfile_writer){
+		.how = how, .name = name, .root = root, .fd = -1
+	};
 	buf_init(&f->out, OUT_MAX, false);
 	if ((f->w = index_writer_new(append ? have : &nothing)) == NULL)
 		return err_set(eb, E_NOMEM, "index");
 	if (append) {
-		f->fd = openat(root, INDEXFILE_NAME,
-		    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		f->fd = openat(
+		    root, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		f->start = f->at = end;
 	} else if (how == INDEXFILE_REPLACE) {
 		/* What a crash has left is ours: only one writes at a time. */
@@ -258,7 +274,7 @@ reopen_for_reading(const struct indexfile_writer *f)
 
 	if (f->how != INDEXFILE_TEMPORARY)
 		return openat(f->root,
-		    f->how == INDEXFILE_APPEND ? INDEXFILE_NAME : TEMP_NAME,
+		    f->how == INDEXFILE_APPEND ? f->name : TEMP_NAME,
 		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
 	return open(path, O_RDONLY | O_CLOEXEC);
@@ -279,7 +295,7 @@ indexfile_end(struct indexfile_writer *f, struct index_time new_time,
 	if ((*fd_r = reopen_for_reading(f)) < 0)
 		return err_sys(eb, E_DENIED, "opening malote.index anew");
 	if (f->how == INDEXFILE_REPLACE &&
-	    renameat(f->root, TEMP_NAME, f->root, INDEXFILE_NAME) < 0) {
+	    renameat(f->root, TEMP_NAME, f->root, f->name) < 0) {
 		close(*fd_r);
 		return err_sys(eb, E_DENIED, "replacing malote.index");
 	}

@@ -8,9 +8,15 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "server/conf/store_conf.h"
 #include "server/ipc/index.h"
 
 #define INDEXFILE_NAME "malote.index"
+
+/* Sessions that get messages as they are have INDEXFILE_NAME; those for which
+ * headers in UTF-8 are converted or refused have another one, with the sizes
+ * that messages have for them. */
+const char *indexfile_name(enum store_utf8 utf8);
 
 /* Reads all of it.  E_FORMAT: the file is shorter; E_IO.  now: E_AGAIN rather
  * than wait for a disk, here and below. */
@@ -58,6 +64,7 @@ enum indexfile_how {
 
 struct indexfile_writer {
 	enum indexfile_how how;
+	const char *name;
 	int root, fd;
 	uint64_t start, at; /* in the file */
 	struct index_writer *w;
@@ -67,7 +74,7 @@ struct indexfile_writer {
 /* have, end: what is there, to append to it.  E_DENIED: it cannot be written
  * there (a full disk, a read-only one, ...), here and below. */
 enum err indexfile_begin(struct indexfile_writer *f, enum indexfile_how how,
-    int root, const struct index_trailer *have, uint64_t end,
+    int root, const char *name, const struct index_trailer *have, uint64_t end,
     struct errbuf *eb) NODISCARD;
 enum err indexfile_add(struct indexfile_writer *f, uint64_t wire,
     uint64_t stamp, struct slice uid, struct slice name,

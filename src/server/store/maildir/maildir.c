@@ -18,6 +18,7 @@ maildir_new(const struct hold_open *o)
 	m->hold.tag = memcpy(m->tag, o->tag, n);
 	m->hold.user = o->user;
 	m->path = o->path;
+	m->utf8 = o->utf8 ? UTF8_PASS : o->conf->utf8_messages;
 	m->lock_fd = m->index_fd = -1;
 	m->hold.read_only = o->read_only;
 	m->hold.shared = m->keeps_index = o->conf->shared || o->read_only;

@@ -25,8 +25,9 @@ struct maildir_block {
 struct maildir {
 	struct hold hold;
 	const char *path;
-	int lock_fd;  /* -1: none */
-	int index_fd; /* -1: opened by name for each job */
+	enum store_utf8 utf8; /* UTF8_PASS also for who has said UTF8 */
+	int lock_fd;          /* -1: none */
+	int index_fd;         /* -1: opened by name for each job */
 	bool keeps_index;
 
 	/* The view: which file, how much of it, and what its end says. */

@@ -49,8 +49,8 @@ load_index(struct scan *s)
 	enum err e;
 	int fd;
 
-	e = maildir_file(
-	    s->d->root, INDEXFILE_NAME, O_RDONLY, false, &fd, &st, s->eb);
+	e = maildir_file(s->d->root, indexfile_name(s->m->utf8), O_RDONLY,
+	    false, &fd, &st, s->eb);
 	if (e != E_OK)
 		return E_OK; /* it is a cache */
 	e = indexfile_load(fd, (uint64_t)st.st_size, take_known, s,
@@ -166,8 +166,8 @@ write_index(struct scan *s, enum indexfile_how how, int *fd_r)
 	uint32_t first = how == INDEXFILE_APPEND ? s->known : 0;
 	enum err e;
 
-	e = indexfile_begin(
-	    &f, how, s->d->root, &s->trailer, s->index_end, s->eb);
+	e = indexfile_begin(&f, how, s->d->root, indexfile_name(s->m->utf8),
+	    &s->trailer, s->index_end, s->eb);
 	for (uint32_t i = first; i < s->n && e == E_OK; i++) {
 		const struct scan_message *v = &s->v[i];
 
@@ -198,8 +198,8 @@ use_old(struct scan *s, int *fd_r)
 
 	s->m->end = s->index_end;
 	s->m->trailer = s->trailer;
-	return maildir_file(
-	    s->d->root, INDEXFILE_NAME, O_RDONLY, false, fd_r, &st, s->eb);
+	return maildir_file(s->d->root, indexfile_name(s->m->utf8), O_RDONLY,
+	    false, fd_r, &st, s->eb);
 }
 
 static enum err

@@ -114,8 +114,8 @@ open_index(struct maildir *m, int root, enum which_index which, bool now)
 	if (!stat_at(root, "new", now, &new_st) ||
 	    !stat_at(root, "cur", now, &cur_st) ||
 	    !mounts_believe(new_st.st_dev) || !mounts_believe(cur_st.st_dev) ||
-	    maildir_file(
-		root, INDEXFILE_NAME, O_RDONLY, now, &fd, &index, &eb) != E_OK)
+	    maildir_file(root, indexfile_name(m->utf8), O_RDONLY, now, &fd,
+		&index, &eb) != E_OK)
 		return false;
 	m->end = (uint64_t)index.st_size;
 	if (indexfile_trailer(fd, m->end, now, &m->trailer) == E_OK &&
@@ -225,7 +225,7 @@ open_nothing(struct hold_open *o, struct errbuf *eb)
 		return err_set(eb, E_NOMEM, "opening");
 	m->hold.kind = &maildir_kind;
 	o->hold = &m->hold;
-	e = indexfile_begin(&f, INDEXFILE_TEMPORARY, -1, NULL, 0, eb);
+	e = indexfile_begin(&f, INDEXFILE_TEMPORARY, -1, "", NULL, 0, eb);
 	if (e == E_OK)
 		e = indexfile_end(
 		    &f, never, never, &fd, &m->end, &m->trailer, eb);

@@ -19,7 +19,8 @@ measure_again(struct scan *s, struct scan_message *v, const struct name *m)
 	struct measure size;
 	enum err e;
 
-	e = maildir_measure(s->d->sub[NAME_SUB(m->s)], m->s + 1, &size, s->eb);
+	e = maildir_measure(
+	    s->d->sub[NAME_SUB(m->s)], m->s + 1, s->m->utf8, &size, s->eb);
 	if (e == E_FORMAT || e == E_IO)
 		scan_leave_out(s, m, e);
 	if (e != E_OK)
@@ -63,14 +64,14 @@ measure_file(
 	const struct names *t = &s->names;
 	enum err e;
 
-	e = maildir_measure(
-	    s->d->sub[NAME_SUB((*m)->s)], (*m)->s + 1, size_r, s->eb);
+	e = maildir_measure(s->d->sub[NAME_SUB((*m)->s)], (*m)->s + 1,
+	    s->m->utf8, size_r, s->eb);
 	for (unsigned n = 0; alone && n < TRIES && e == E_NOENT; n++)
 		for (uint32_t i = t->base[(*m)->base].name;
 		     i != MAP_NONE && e == E_NOENT; i = t->v[i].next) {
 			*m = &t->v[i];
 			e = maildir_measure(s->d->sub[NAME_SUB((*m)->s)],
-			    (*m)->s + 1, size_r, s->eb);
+			    (*m)->s + 1, s->m->utf8, size_r, s->eb);
 		}
 	return e;
 }

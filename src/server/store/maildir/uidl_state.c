@@ -34,15 +34,14 @@ show_file(const struct uidlfile *u, struct control_uidl *out)
 
 /* How many messages the last sign-in found. */
 static void
-show_index(int root, struct control_uidl *out)
+show_index(int root, const char *name, struct control_uidl *out)
 {
 	struct index_trailer t;
 	struct errbuf eb;
 	struct stat st;
 	int fd;
 
-	if (maildir_file(
-		root, INDEXFILE_NAME, O_RDONLY, false, &fd, &st, &eb) != E_OK)
+	if (maildir_file(root, name, O_RDONLY, false, &fd, &st, &eb) != E_OK)
 		return;
 	if (indexfile_trailer(fd, (uint64_t)st.st_size, false, &t) == E_OK) {
 		out->listed = true;
@@ -67,7 +66,9 @@ maildir_uidl_show(const struct store_conf *conf, const char *path,
 	uidlfile_init(&u);
 	if ((e = uidlfile_load(&u, root, eb)) == E_OK) {
 		show_file(&u, out);
-		show_index(root, out);
+		show_index(root, indexfile_name(conf->utf8_messages), out);
+		if (!out->listed)
+			show_index(root, INDEXFILE_NAME, out);
 	}
 	uidlfile_free(&u);
 	close(root);
@@ -82,13 +83,14 @@ failed(const char *name, struct errbuf *eb)
 	return err_sys(eb, E_IO, "%s", name);
 }
 
-/* The index first: without it malote-uidl still gives every message its
+/* The indexes first: without them malote-uidl still gives every message its
  * unique-id, so whoever is killed here has forgotten nothing or all. */
 static enum err
 forget(int root, struct errbuf *eb)
 {
-	if (unlinkat(root, INDEXFILE_NAME, 0) < 0 && errno != ENOENT)
-		return failed(INDEXFILE_NAME, eb);
+	for (enum store_utf8 i = UTF8_PASS; i <= UTF8_REFUSE; i++)
+		if (unlinkat(root, indexfile_name(i), 0) < 0 && errno != ENOENT)
+			return failed(indexfile_name(i), eb);
 	if (fsync(root) < 0)
 		return failed("the Maildir", eb);
 	if (renameat(root, UIDLFILE_NAME, root, OLD_NAME) < 0 &&

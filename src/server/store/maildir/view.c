@@ -42,7 +42,8 @@ maildir_view_open(
 		*fd_r = m->index_fd;
 		return E_OK;
 	}
-	e = maildir_file(root, INDEXFILE_NAME, O_RDONLY, now, fd_r, &st, eb);
+	e = maildir_file(
+	    root, indexfile_name(m->utf8), O_RDONLY, now, fd_r, &st, eb);
 	if (e != E_OK)
 		return e == E_NOENT ? E_FORMAT : e;
 	/* Whoever has the lock is the only one who writes. */

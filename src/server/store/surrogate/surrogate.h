@@ -1,0 +1,59 @@
+/*
+ * surrogate.h - a message whose header is in UTF-8 (RFC 6532), made into one
+ * that a client takes which knows ASCII only.
+ *
+ * In full (RFC 6857) nothing of the header is lost, in its own way: names and
+ * texts become encoded words, an address that has no ASCII form becomes an
+ * empty group that tells it, values of parameters go by RFC 2231.  Simply (RFC
+ * 6858) such addresses become one that nobody has, and what has no simple form
+ * is left out.  The body is passed on.
+ *
+ * A parser without I/O.  A header needs it that has an octet beyond ASCII and is
+ * valid UTF-8 as a whole; one in an old charset, one without such octets and one
+ * of more than SURROGATE_HEAD octets is passed on as it is.
+ */
+#ifndef SERVER_STORE_SURROGATE_SURROGATE_H
+#define SERVER_STORE_SURROGATE_SURROGATE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { SURROGATE_HEAD = 128 * 1024 };
+
+enum surrogate_how {
+	SURROGATE_NONE, /* only finds out whether one is needed */
+	SURROGATE_FULL,
+	SURROGATE_SIMPLE,
+};
+
+/* Takes the next octets of what is made. */
+typedef enum err (*surrogate_sink)(
+    void *arg, const void *p, size_t n, struct errbuf *eb);
+
+struct surrogate {
+	bool needed; /* says surrogate_end() */
+	/* The rest is the module's own. */
+	enum surrogate_how how;
+	surrogate_sink sink;
+	void *arg;
+	bool in_body;
+	struct buf head;
+};
+
+/* No memory is taken; surrogate_end() gives back what is later. */
+void surrogate_begin(struct surrogate *s, enum surrogate_how how,
+    surrogate_sink sink, void *arg);
+
+/* The next octets of the message; arg is a struct surrogate.  E_NOMEM, or what
+ * the sink says. */
+enum err surrogate_put(
+    void *arg, const void *p, size_t n, struct errbuf *eb) NODISCARD;
+
+/* e: E_OK if all octets came; else, or as soon as anything failed, it is only
+ * ended, and e is the result. */
+enum err surrogate_end(
+    struct surrogate *s, enum err e, struct errbuf *eb) NODISCARD;
+
+#endif
