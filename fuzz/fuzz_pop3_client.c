@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { COMMANDS_MAX = 32, COMMANDS = POP3_CMD_ENV + 1 };
+enum { COMMANDS_MAX = 32, COMMANDS = POP3_CMD_LANG + 1 };
 
 static void
 expect(bool truth)
@@ -32,6 +32,7 @@ say(struct talk *t, enum pop3_cmd cmd, uint8_t octet)
 	case POP3_CMD_APOP: return pop3_client_apop(c, &t->out, name, digest);
 	case POP3_CMD_AUTH:
 		return pop3_client_auth(c, &t->out, "LOGIN", NULL, &deferred);
+	case POP3_CMD_LANG: return pop3_client_lang(c, &t->out, "pt-BR");
 	case POP3_CMD_TOP:
 	case POP3_CMD_RETR:
 	case POP3_CMD_LIST_ONE:

@@ -42,6 +42,8 @@ static const struct {
 	[POP3_CMD_LIST_ONE] = { "LIST", ANSWER_LINE },
 	[POP3_CMD_UIDL_ONE] = { "UIDL", ANSWER_LINE },
 	[POP3_CMD_ENV] = { "*ENV", ANSWER_LINES },
+	[POP3_CMD_UTF8] = { "UTF8", ANSWER_LINE },
+	[POP3_CMD_LANG] = { "LANG", ANSWER_LINE },
 };
 
 const char *

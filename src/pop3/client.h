@@ -10,7 +10,7 @@
  * has a limit, numbers are checked, and replies that answer no command are an
  * error.  Knows: commands, replies, response codes, capabilities, listings,
  * dot-stuffing.  Does not know: sockets, TLS, mechanisms, which message is
- * wanted.  RFC 1939, 2449, 2595 s4, 3206, 5034.
+ * wanted.  RFC 1939, 2449, 2595 s4, 3206, 5034, 6856.
  */
 #ifndef POP3_CLIENT_H
 #define POP3_CLIENT_H
@@ -53,6 +53,8 @@ enum pop3_cmd {
 	POP3_CMD_LIST_ONE, /* LIST n */
 	POP3_CMD_UIDL_ONE, /* UIDL n */
 	POP3_CMD_ENV,      /* *ENV n: the envelope, of Demon Internet's SDPS */
+	POP3_CMD_UTF8,
+	POP3_CMD_LANG,
 };
 
 const char *pop3_cmd_name(enum pop3_cmd cmd); /* "RETR"; "greeting" */
@@ -61,7 +63,7 @@ const char *pop3_cmd_name(enum pop3_cmd cmd); /* "RETR"; "greeting" */
 struct pop3_capa {
 	bool known; /* a list has come */
 	bool top, uidl, user, stls, resp_codes, auth_resp_code, pipelining,
-	    utf8;
+	    utf8, lang;
 	bool login_delay, login_delay_user;
 	uint32_t login_delay_s;
 	bool expire, expire_user; /* EXPIRE NEVER is as if there were none */
@@ -160,6 +162,9 @@ enum err pop3_client_pass(
 /* digest: 32 lower-case hexadecimal digits. */
 enum err pop3_client_apop(struct pop3_client *c, struct buf *out,
     struct slice name, const char *digest) NODISCARD;
+/* tag: as in RFC 5646. */
+enum err pop3_client_lang(
+    struct pop3_client *c, struct buf *out, const char *tag) NODISCARD;
 /* initial: raw octets or NULL; sent only if the line stays within 255 octets
  * (RFC 5034 s4), *deferred_r says that it was not: answer the first challenge
  * with it. */

@@ -19,6 +19,7 @@ static const struct {
 	{ "AUTH-RESP-CODE", offsetof(struct pop3_capa, auth_resp_code) },
 	{ "PIPELINING", offsetof(struct pop3_capa, pipelining) },
 	{ "UTF8", offsetof(struct pop3_capa, utf8) },
+	{ "LANG", offsetof(struct pop3_capa, lang) },
 };
 
 bool

@@ -164,6 +164,16 @@ pop3_client_apop(struct pop3_client *c, struct buf *out, struct slice name,
 		.n_shown = 1 });
 }
 
+enum err
+pop3_client_lang(struct pop3_client *c, struct buf *out, const char *tag)
+{
+	return command_send(c, out,
+	    &(struct command){ .cmd = POP3_CMD_LANG,
+		.arg = { text(tag) },
+		.n_args = 1,
+		.n_shown = 1 });
+}
+
 /* ---- SASL: RFC 5034 s4 ---- */
 
 enum err

@@ -154,7 +154,7 @@ class Session(threading.Thread):
         if self.server.most is not None and self.worked > self.server.most:
             raise Gone
         name = "env" if verb == "*ENV" and self.server.sdps else verb.lower()
-        known = re.fullmatch("[a-z]+", name) and hasattr(self, "do_" + name)
+        known = re.fullmatch("[a-z0-9]+", name) and hasattr(self, "do_" + name)
         digits = re.match(r"[0-9]+(?= |$)", rest)
         number = int(digits.group()) if digits else None
         if not known or verb in self.server.without:

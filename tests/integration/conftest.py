@@ -1,4 +1,5 @@
 """Fixtures for the client: servers that lie, lines with latency, a home."""
+import shutil
 import subprocess
 
 import pytest
@@ -98,3 +99,23 @@ def pytest_runtest_makereport(item):
     if report.failed and "lie" in getattr(item, "funcargs", {}):
         for server in item.funcargs["lie"].servers:
             report.sections.append(("dialogue", server.dialogue()))
+
+
+@pytest.fixture(scope="session")
+def portuguese(tmp_path_factory):
+    """What makes a program speak it."""
+    top = tmp_path_factory.mktemp("portuguese")
+    catalog = top / "share" / "pt_BR" / "LC_MESSAGES"
+    catalog.mkdir(parents=True)
+    for words in (["msgfmt", "-o", str(catalog / "malote.mo"),
+                   TOP + "/po/pt_BR.po"],
+                  ["localedef", "-i", "pt_BR", "-f", "UTF-8",
+                   str(top / "pt_BR.UTF-8")]):
+        if not shutil.which(words[0]):
+            pytest.skip("there is no " + words[0])
+        done = subprocess.run(words, text=True, capture_output=True,
+                              timeout=60, check=False)
+        if done.returncode != 0:
+            pytest.skip("no Portuguese here: %.200s" % done.stderr)
+    return {"LOCPATH": str(top), "LC_ALL": "pt_BR.UTF-8",
+            "MALOTE_LOCALEDIR": str(top / "share")}

@@ -121,22 +121,6 @@ def test_manual_has_the_same(page):
 
 # As a person sees it.
 
-@pytest.fixture(scope="module")
-def portuguese(tmp_path_factory):
-    """What makes a program speak it."""
-    top = tmp_path_factory.mktemp("portuguese")
-    catalog = top / "share" / "pt_BR" / "LC_MESSAGES"
-    catalog.mkdir(parents=True)
-    tool("msgfmt", "-o", str(catalog / "malote.mo"), PT)
-    try:
-        tool("localedef", "-i", "pt_BR", "-f", "UTF-8",
-             str(top / "pt_BR.UTF-8"))
-    except AssertionError as e:
-        pytest.skip("there is no source of the locale pt_BR: %.200s" % e)
-    return {"LOCPATH": str(top), "LC_ALL": "pt_BR.UTF-8",
-            "MALOTE_LOCALEDIR": str(top / "share")}
-
-
 @pytest.fixture
 def server(lie):
     return lie(letters(3))

@@ -38,6 +38,7 @@ send_one(struct talk *t, enum pop3_cmd cmd)
 		    "0123456789abcdef0123456789abcdef");
 	case POP3_CMD_AUTH:
 		return pop3_client_auth(c, &t->out, "LOGIN", NULL, &deferred);
+	case POP3_CMD_LANG: return pop3_client_lang(c, &t->out, "pt-BR");
 	case POP3_CMD_TOP:
 	case POP3_CMD_RETR:
 	case POP3_CMD_LIST_ONE:
@@ -769,13 +770,14 @@ test_capa(void **state)
 
 	(void)state;
 	capa_feed(&t, "TOP\r\nuidl\r\nUSER\r\nSTLS\r\nRESP-CODES\r\n"
-		      "AUTH-RESP-CODE\r\nPIPELINING\r\nUTF8 USER\r\n"
+		      "AUTH-RESP-CODE\r\nPIPELINING\r\nUTF8 USER\r\nLANG\r\n"
 		      "LOGIN-DELAY 900 USER\r\nEXPIRE 30\r\n"
 		      "SASL PLAIN scram-sha-256\r\nX-OTHER\r\n.\r\n");
 	c = &t.client.capa;
 	assert_true(c->known && c->top && c->uidl && c->user && c->stls);
 	assert_true(c->resp_codes && c->auth_resp_code && c->pipelining);
-	assert_true(c->utf8 && c->login_delay && c->login_delay_user);
+	assert_true(
+	    c->utf8 && c->lang && c->login_delay && c->login_delay_user);
 	assert_int_equal(c->login_delay_s, 900);
 	assert_true(c->expire && !c->expire_user);
 	assert_int_equal(c->expire_days, 30);

@@ -229,6 +229,7 @@ test_account(void **state)
 	a.no_recapa_until = 9;
 	a.no_list_until = 10;
 	a.no_uidl_until = 11;
+	a.no_utf8_until = 14;
 	a.serial_until = 1;
 	a.auth_rank = 2;
 	a.not_before = 3;
@@ -296,6 +297,7 @@ test_migration(void **state)
 	    "ALTER TABLE account DROP COLUMN cut_octets;"
 	    "ALTER TABLE account DROP COLUMN cut_met;"
 	    "ALTER TABLE intent DROP COLUMN folder;"
+	    "ALTER TABLE account DROP COLUMN no_utf8_until;"
 	    "PRAGMA user_version = 1");
 	s = open_it(false);
 	a = account_of(s, "casa");

@@ -20,7 +20,7 @@ void
 capa_enter(struct visit *v)
 {
 	if (visit_does_without(v->record->account.no_capa_until))
-		visit_enter(v, wants_stls(v) ? STEP_STLS : STEP_SIGN_IN);
+		visit_enter(v, wants_stls(v) ? STEP_STLS : STEP_LANGUAGE);
 	else
 		send_capa(v);
 }
@@ -34,7 +34,7 @@ capa_take(struct visit *v, const struct pop3_event *ev)
 		return;
 	v->record->account.no_capa_until = 0;
 	if (!wants_stls(v))
-		visit_enter(v, STEP_SIGN_IN);
+		visit_enter(v, STEP_LANGUAGE);
 	else if (capa->known && !capa->stls)
 		visit_end(v, OUTCOME_TLS,
 		    _("%s offers no STLS, and nothing is sent without TLS"),

@@ -43,6 +43,7 @@ visit_progress(const struct visit *v)
 	switch (v->step) {
 	case STEP_SECRET:
 		return (struct visit_progress){ .phase = PHASE_START };
+	case STEP_LANGUAGE:
 	case STEP_SIGN_IN:
 		return (struct visit_progress){ .phase = PHASE_SIGN_IN };
 	case STEP_RECAPA:

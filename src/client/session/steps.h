@@ -29,6 +29,12 @@ void recapa_enter(struct visit *v);
 void recapa_take(struct visit *v, const struct pop3_event *ev);
 void recapa_leave(struct visit *v, enum step next);
 
+/* ---- language.c: UTF8, LANG ---- */
+
+void language_enter(struct visit *v);
+void language_take(struct visit *v, const struct pop3_event *ev);
+void language_leave(struct visit *v, enum step next);
+
 /* ---- listing.c: STAT, LIST, UIDL; makes the plan ---- */
 
 void listing_enter(struct visit *v);

@@ -10,6 +10,7 @@
 #include "client/session/destination.h"
 #include "client/session/fence.h"
 #include "client/session/kerberos.h"
+#include "client/session/language.h"
 #include "client/session/probe.h"
 #include "client/session/save.h"
 #include "client/session/steps.h"
@@ -65,6 +66,14 @@ greeting_take(struct visit *v, const struct pop3_event *ev)
 	visit_enter(v, STEP_CAPA);
 }
 
+/* The answers to what was sent ahead of it come first. */
+static void
+signing_in_take(struct visit *v, const struct pop3_event *ev)
+{
+	if (!language_answered(v, ev))
+		sign_in_take(v, ev);
+}
+
 static void
 greeting_leave(struct visit *v, enum step next)
 {
@@ -111,8 +120,10 @@ static const struct step_row steps[STEPS] = {
 	    greeting_leave },
 	[STEP_CAPA] = { "CAPA", 1, capa_enter, capa_take, NULL, capa_leave },
 	[STEP_STLS] = { "STLS", 1, stls_enter, stls_take, NULL, sign_in_leave },
-	[STEP_SIGN_IN] = { N_("sign-in"), 5, sign_in_enter, sign_in_take, NULL,
-	    sign_in_leave },
+	[STEP_LANGUAGE] = { "LANG", 1, language_enter, language_take, NULL,
+	    language_leave },
+	[STEP_SIGN_IN] = { N_("sign-in"), 5, sign_in_enter, signing_in_take,
+	    NULL, sign_in_leave },
 	[STEP_RECAPA] = { "CAPA", 1, recapa_enter, recapa_take, NULL,
 	    recapa_leave },
 	[STEP_LISTING] = { "LIST", 5, listing_enter, listing_take, NULL,

@@ -54,6 +54,7 @@ get_account(struct query *q, struct state_account *a)
 	a->cut_commands = (uint32_t)query_get(q);
 	a->cut_octets = (uint64_t)query_get(q);
 	a->cut_met = query_get(q) != 0;
+	a->no_utf8_until = query_get(q);
 	/* Of a record of version 1 it is not known. */
 	a->foreign =
 	    language[0] != '\0' && strcmp(language, words_language()) != 0;
@@ -298,5 +299,6 @@ state_account_save(
 	query_add(&q, a->cut_commands);
 	query_add(&q, (int64_t)a->cut_octets);
 	query_add(&q, a->cut_met);
+	query_add(&q, a->no_utf8_until);
 	return query_run(&q, eb);
 }

@@ -106,6 +106,9 @@ static const char *const steps[] = {
 	" cut_met INTEGER NOT NULL DEFAULT 0;",
 
 	"ALTER TABLE intent ADD COLUMN folder TEXT;",
+
+	"ALTER TABLE account ADD COLUMN"
+	" no_utf8_until INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

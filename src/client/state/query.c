@@ -23,7 +23,8 @@ const char *const state_statements[STATEMENTS] = {
 	    " left_octets, sizes_lie, refused_at, refused_mark, refused_why,"
 	    " language, no_top_until, no_recapa_until, no_list_until,"
 	    " no_uidl_until, auth_below, auth_below_until, crowd, crowd_until,"
-	    " cut_until, cut_commands, cut_octets, cut_met FROM account "
+	    " cut_until, cut_commands, cut_octets, cut_met, no_utf8_until"
+	    " FROM account "
 	    "WHERE id = ?",
 	/* Of several with one maildrop the one that was used last. */
 	[ACCOUNT_NAMES] = "SELECT id, name, maildrop FROM account"
@@ -48,7 +49,7 @@ const char *const state_statements[STATEMENTS] = {
 	    " auth_below = ?27, auth_below_until = ?28,"
 	    " crowd = ?29, crowd_until = ?30,"
 	    " cut_until = ?31, cut_commands = ?32, cut_octets = ?33,"
-	    " cut_met = ?34"
+	    " cut_met = ?34, no_utf8_until = ?35"
 	    " WHERE id = ?1",
 	[ACCOUNT_KNOWN] = "UPDATE account SET known = 1"
 			  " WHERE id = ? AND NOT known",

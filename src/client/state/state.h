@@ -48,8 +48,9 @@ struct state_account {
 	int64_t no_top_until;  /* the same of TOP, which it did not announce */
 	int64_t no_recapa_until; /* of CAPA behind the sign-in */
 	int64_t no_list_until, no_uidl_until;
-	bool sizes_lie; /* LIST counts otherwise than RETR sends */
-	int auth_rank;  /* of the strongest sign-in it has offered */
+	int64_t no_utf8_until; /* of UTF8 and LANG; or UTF8 was refused */
+	bool sizes_lie;        /* LIST counts otherwise than RETR sends */
+	int auth_rank;         /* of the strongest sign-in it has offered */
 	/* It refused a mechanism that it offers as unknown: until when only
 	 * those below that rank are used (sasl.h). */
 	int64_t auth_below_until;

@@ -94,7 +94,8 @@ open_member(struct hold_open *o, struct member *m)
 		.user = o->user,
 		.peer = o->peer,
 		.tag = o->tag,
-		.read_only = o->read_only };
+		.read_only = o->read_only,
+		.utf8 = o->utf8 };
 	enum err e = maildir_kind.open(&one);
 
 	if (e != E_OK) {
