@@ -28,11 +28,11 @@ struct hold {
 	const struct store_conf *conf;
 	const char *tag; /* "sid=0.1f user=alice", escaped: for the log */
 	const char *user;
-	bool shared;     /* beside other sessions, so without the lock */
-	bool read_only;  /* and nothing of the mail changes */
-	bool doubted;    /* commit() has work though nothing is marked */
-	bool unnoted;    /* note() is to be called if it stays open for long */
-	bool waits;      /* close() is for a thread, as open() was */
+	bool shared;    /* beside other sessions, so without the lock */
+	bool read_only; /* and nothing of the mail changes */
+	bool doubted;   /* commit() has work though nothing is marked */
+	bool unnoted;   /* note() is to be called if it stays open for long */
+	bool waits;     /* close() is for a thread, as open() was */
 };
 
 struct hold_open {
