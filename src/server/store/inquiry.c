@@ -4,15 +4,15 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/pool.h"
 #include "server/ipc/control.h"
 #include "server/store/claim.h"
 #include "server/store/idle.h"
-#include "server/store/mounts.h"
+#include "server/store/maildrop.h"
 
 struct inquiry {
-	struct pool_job job; /* first */
+	struct job job; /* first */
 	struct store *store;
+	struct maildrop *maildrop;
 	uint64_t token;
 	bool forget;
 	struct location where;
@@ -48,7 +48,7 @@ refuse(struct inquiry *q, enum control_outcome outcome, const char *words)
 
 /* On a thread. */
 static void
-run(struct pool_job *job)
+run(struct job *job)
 {
 	struct inquiry *q = (struct inquiry *)job;
 	const struct store_conf *conf = &q->store->conf;
@@ -70,9 +70,30 @@ run(struct pool_job *job)
 }
 
 static void
-on_done(struct pool_job *job)
+on_done(struct job *job)
 {
-	finish((struct inquiry *)job);
+	struct inquiry *q = (struct inquiry *)job;
+
+	maildrop_put(q->maildrop);
+	finish(q);
+}
+
+/* In its turn: a session that has ended may still be letting go of it. */
+static void
+ask(struct inquiry *q)
+{
+	struct store *st = q->store;
+	struct maildrop *md = maildrop_get(st, &q->where);
+
+	if (md == NULL) {
+		refuse(q, CONTROL_LATER, "out of memory");
+		return;
+	}
+	q->maildrop = md;
+	q->job = (struct job){
+		.run = run, .done = on_done, .of = md->file_system, .slow = true
+	};
+	job_add(st->pool, &md->line, &q->job);
 }
 
 void
@@ -87,7 +108,6 @@ inquiry_begin(struct store *st, uint64_t token, const char *mail, bool forget)
 	q->store = st;
 	q->token = token;
 	q->forget = forget;
-	q->job = (struct pool_job){ .run = run, .done = on_done, .slow = true };
 	if (st->n_sessions++ == 0)
 		idle_end(st);
 	if (!location_parse(&q->where, mail, &st->conf))
@@ -99,8 +119,6 @@ inquiry_begin(struct store *st, uint64_t token, const char *mail, bool forget)
 		refuse(q, CONTROL_LATER, "the store is ending");
 	else if (forget && claim_is_held(st, &q->where))
 		refuse(q, CONTROL_IN_USE, "a session has it");
-	else {
-		q->job.of = mounts_number(q->where.path);
-		pool_add(st->pool, &q->job);
-	}
+	else
+		ask(q);
 }
