@@ -192,7 +192,7 @@ def test_remembered(costly):
     costly.server.signal(signal.SIGHUP)
     costly.server.await_event("users", before + 1)
     slow = [took(costly) for _ in range(3)]
-    assert max(slow) > first / 2 and min(slow) < first / 2
+    assert max(slow) > 5 * min(slow)
 
 
 def test_password_changed(costly):
