@@ -490,9 +490,32 @@ is_command(const char *word)
 	return false;
 }
 
+static void
+overlook(void *arg, bool is_error, const char *words)
+{
+}
+
+/* A configuration that cannot be read has none. */
+static bool
+is_account(const char *conf_file, const char *name)
+{
+	struct client_conf conf;
+	bool is;
+
+	if (client_conf_load(&conf, conf_file, overlook, NULL) != E_OK)
+		return false;
+	is = client_conf_find(&conf, name) != NULL;
+	client_conf_free(&conf);
+	return is;
+}
+
 static int
 no_command(const struct options *o, const char *word)
 {
+	if (is_account(o->conf, word))
+		return mistyped(o,
+		    _("%s is an account and no command: malote collect %s"),
+		    word, word);
 	for (size_t i = 0; commands[i] != NULL; i++)
 		if (conf_distance(word, commands[i]) <= 2)
 			return mistyped(o,
@@ -539,14 +562,13 @@ malote(int argc, char **argv)
 	if (argc > 0) {
 		command = *argv++;
 		argc--;
-		if (!is_command(command)) {
-			return no_command(&o, command);
-		}
 	}
 	if (!defaults(&o))
 		return failed_by(&o, EX_USAGE, "%s",
 		    _("HOME is not set: say where things are, by --config and "
 		      "--state"));
+	if (!is_command(command))
+		return no_command(&o, command);
 	return run_command(&o, command, argv, argc);
 }
 

@@ -51,6 +51,18 @@ def test_account_that_is_not_there(m, name, near):
                 in done.text), done
 
 
+def test_account_in_place_of_a_command(m):
+    m.account("collects", user="other")
+    for name in ("casa", "collects"):
+        done = m.run(name, status=malote.USAGE)
+        assert done.text == ("malote: %s is an account and no command: "
+                             "malote collect %s (see malote --help)\n" %
+                             (name, name)), done
+    m.write_conf("account casa {")
+    assert "there is no command casa (" in m.run(
+        "casa", status=malote.USAGE, write=False).text
+
+
 def test_usage_as_json(m):
     done = m.run("--json", "nonsense", status=malote.USAGE)
     assert done.json["exit_code"] == malote.USAGE
