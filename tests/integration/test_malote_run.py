@@ -1,6 +1,7 @@
 """How malote is told what to do, and what it says of it."""
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import faults
 import malote
 from hostile import letters
-from malote import same
+from malote import again, same, settled
 from server import free_port, wait_until
 
 pytestmark = malote.NEEDED
@@ -366,6 +367,25 @@ def test_interrupted_twice(m, server, keep):
     same(m.files().values(), [x.local for x in letters(3)])
     assert len(server.box.mails) == (3 if keep == "yes" else 0)
     assert m.left_in_tmp() == []
+
+
+@pytest.mark.parametrize("keep", ["yes", "no"])
+def test_interrupted_keeps_what_still_comes(m, server, keep):
+    """The next run does not download it again."""
+    wanted = list(server.box.mails)
+    told = threading.Event()
+    fault = server.fault("RETR", faults.call(before=lambda: told.wait(20)),
+                         number=1)
+    m.account(keep=keep)
+    run = m.start("collect")
+    wait_until(lambda: fault.fired)
+    run.signal(signal.SIGINT)
+    wait_until(lambda: b"\nending; what has come is kept" in said(m))
+    told.set()
+    run.wait(status=malote.TEMPFAIL)
+    settled(server, m, wanted, keep == "yes")
+    again(m, server)
+    assert not server.numbers("RETR")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -67,6 +67,8 @@ next_wanted(struct visit *v)
 	struct plan *p = v->plan;
 	struct plan_item *it;
 
+	if (v->stopping)
+		return SIZE_MAX;
 	/* First those that are asked for again: they show whether the others
 	 * would be downloaded for nothing. */
 	if (v->items.next_alone < v->items.n_alone && !v->enough)
@@ -147,7 +149,6 @@ send_more(struct visit *v)
 {
 	size_t i;
 
-	v->enough |= v->stopping;
 	while ((i = next_wanted(v)) != SIZE_MAX)
 		if (!send_retr(v, i))
 			break;

@@ -113,7 +113,7 @@ struct visit {
 	uint64_t octets_seen;
 	uint32_t n_here;    /* that turned out to be here already */
 	uint32_t n_deleted; /* DELE was answered */
-	bool enough;        /* nothing more is asked for */
+	bool enough;        /* nothing more is asked for, nor kept */
 	struct budget budget;
 
 	/* The message or header that is coming. */
