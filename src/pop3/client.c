@@ -254,24 +254,37 @@ stray_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
 	return true;
 }
 
-/* What has come before anything was asked, or after all was answered.  A reply
- * that nobody has asked for is none of these: others would be taken for the
- * wrong ones. */
+/* A reply that nobody has asked for is no stray line: others would be taken for
+ * the wrong ones.  By a refusal a server may say why it goes. */
+static void
+unasked_reply(struct pop3_client *c, struct pop3_event *ev,
+    enum pop3_status status, struct slice text)
+{
+	break_off(c, ev, N_("the server sent octets that answer nothing"));
+	if (status != POP3_STATUS_ERR)
+		return;
+	ev->text = text;
+	ev->code = pop3_code_parse(&ev->text);
+}
+
+/* What has come before anything was asked, or after all was answered. */
 static void
 unasked_take(struct pop3_client *c, struct buf *in, struct pop3_event *ev)
 {
-	struct slice line, text;
+	enum pop3_status status = POP3_STATUS_NONE;
+	struct slice line, text = { 0 };
 
 	while (may_stray(c, ev)) {
 		if (!line_take(c, in, ev, &line))
 			return;
-		if (c->spoken &&
-		    pop3_reply_status(line, &text) != POP3_STATUS_NONE)
+		if (c->spoken)
+			status = pop3_reply_status(line, &text);
+		if (status != POP3_STATUS_NONE)
 			break;
 		if (!stray_take(c, in, ev))
 			return;
 	}
-	break_off(c, ev, N_("the server sent octets that answer nothing"));
+	unasked_reply(c, ev, status, text);
 }
 
 static void

@@ -92,12 +92,13 @@ enum pop3_event_type {
 struct pop3_event {
 	enum pop3_event_type type;
 	enum pop3_cmd cmd;   /* what is answered */
-	enum pop3_code code; /* of OK and ERR */
+	enum pop3_code code; /* of what has text */
 	uint32_t msgno;      /* that was asked for; ENTRY */
 	uint32_t count;      /* STAT; ENTRY of ENV: 1 behind the first line */
 	uint64_t octets; /* STAT; LIST_ONE; ENTRY of LIST; END of RETR and TOP:
 	                  * how many came, as LIST counts them */
-	struct slice text; /* of OK and ERR, without the code; hostile */
+	struct slice text; /* of OK and ERR, without the code; hostile.  BROKEN:
+	                    * of an -ERR that answers nothing */
 	struct slice data; /* DATA, CHALLENGE; UIDL_ONE, ENTRY of UIDL: the
 	                    * unique-id */
 	const char *why;   /* BROKEN; static, English, translatable */

@@ -363,6 +363,27 @@ def test_text_behind_a_reply(odd, client, verb, capa, apart):
     all_come(server, client())
 
 
+@pytest.mark.parametrize("verb", ["PASS", "AUTH"])
+@pytest.mark.parametrize("said, code", [
+    ("[SYS/TEMP] Internal error", malote.TEMPFAIL),
+    ("No such maildrop", malote.UNAVAILABLE)])
+def test_server_goes_behind_the_sign_in(lie, client, verb, said, code):
+    """As Dovecot does that cannot open the maildrop."""
+    server = lie(letters(3))
+    server.sasl = ["PLAIN"] if verb == "AUTH" else []
+    fault = server.fault(verb, faults.say_and_close(
+        b"+OK Logged in.\r\n-ERR " + said.encode() + b"\r\n", effect=True),
+        times=faults.ALWAYS)
+    m = client().account(at=server, patience=0)
+    done = m.collect(status=code)
+    assert fault.fired
+    assert ("the server ends the session: the server says \"%s\"" %
+            said.split("] ")[-1]) in done.text, done
+    server.heal()
+    m.collect()
+    settled(server, m, server.box.mails, keep=True)
+
+
 @pytest.mark.core
 def test_text_before_tls(odd, client, certs):
     """Somebody else may have put it there."""

@@ -259,6 +259,19 @@ visit_flush(struct visit *v)
 		line_expect(&v->line, step_patience(v));
 }
 
+/* Behind an answer to the sign-in some servers say that they cannot open the
+ * maildrop after all, and go. */
+static void
+broken_take(struct visit *v, const struct pop3_event *ev)
+{
+	if (ev->text.n == 0 || v->plan != NULL || visit_quits_in_vain(v)) {
+		visit_out_of_step(v, _(ev->why));
+		return;
+	}
+	visit_refused(v, ev, _("the server ends the session"));
+	visit_finish(v);
+}
+
 void
 visit_look(struct visit *v)
 {
@@ -270,7 +283,7 @@ visit_look(struct visit *v)
 	while (line_is_open(&v->line) && !v->line.handshaking) {
 		pop3_client_run(&v->pop3, &v->line.in, &ev);
 		if (ev.type == POP3_EV_BROKEN)
-			visit_out_of_step(v, _(ev.why));
+			broken_take(v, &ev);
 		else if (ev.type != POP3_EV_MORE)
 			v->steps[v->step].take(v, &ev);
 		else if (v->entering)
