@@ -135,6 +135,23 @@ def test_folder_that_cannot_be_written(lie, client, folder):
     assert len(m.files()) == 5 and server.box.mails == []
 
 
+def test_record_that_cannot_be_written(lie, client):
+    m = client().account(at=lie(letters(1)))
+    m.write()
+    wrap = as_nobody(m) if os.geteuid() == 0 else []
+    m.run("status", wrap=wrap)
+    path = m.state + "/state.db"
+    os.chmod(path, 0o400)
+    done = m.collect(status=malote.IOERR, wrap=wrap)
+    assert "%s may not be written: see to the owner and the mode" % path \
+        in done.text
+    for name in os.listdir(m.state):
+        if name.startswith("state.db"):
+            os.chmod(m.state + "/" + name, 0o600)
+    m.collect(wrap=wrap)
+    assert len(m.files()) == 1
+
+
 def test_mbox_that_is_locked(lie, client):
     server = lie(letters(5))
     m = client().account(at=server, keep="no", timeout=1)

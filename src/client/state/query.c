@@ -107,7 +107,11 @@ state_db_error(const struct state *s, int rc, struct errbuf *eb)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED: e = E_BUSY; break;
 	case SQLITE_PERM:
-	case SQLITE_READONLY: e = E_DENIED; break;
+	case SQLITE_READONLY:
+		return err_set(eb, E_DENIED,
+		    _("%s may not be written: see to the owner and the mode of "
+		      "it, and of %s-wal and %s-shm beside it"),
+		    s->file, s->file, s->file);
 	case SQLITE_FULL: errno = ENOSPC; return err_sys(eb, e, "%s", s->file);
 	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:
