@@ -70,6 +70,19 @@ def test_the_first_time_says_it_all(client, server):
         **first, "tls": "none"}
 
 
+@pytest.mark.parametrize("offers", [True, False])
+def test_without_tls(lie, client, offers):
+    """Each run names the way out, if there is one."""
+    server = lie(letters(1))
+    if offers:
+        server.capa.append("STLS")
+    m = client().account(at=server, password="wrong")
+    for _ in range(2):
+        said = m.collect(status=DENIED).text
+        assert ("; it offers TLS: write security = \"starttls\"; it is not "
+                "tried again" in said) == offers, said
+
+
 def test_a_daemon(client, lie, server, daemon):
     """Nor when it is started again."""
     m = client().account(at=server, password="wrong", interval="1s")

@@ -588,6 +588,19 @@ signed_in(struct visit *v)
 			   : STEP_LISTING);
 }
 
+/* Many servers refuse passwords that anybody on the way could read, in words of
+ * their own. */
+static void
+point_at_tls(struct visit *v)
+{
+	struct visit_result *r = &v->result;
+	size_t n = strlen(r->words);
+
+	if (v->conf.account->security == SECURITY_NONE && v->pop3.capa.stls)
+		snprintf(r->words + n, sizeof(r->words) - n, "%s",
+		    _("; it offers TLS: write security = \"starttls\""));
+}
+
 static void
 sign_in_refused(struct visit *v, const struct pop3_event *ev)
 {
@@ -608,9 +621,13 @@ sign_in_refused(struct visit *v, const struct pop3_event *ev)
 	/* A token may have expired; the command gives another one. */
 	r->again =
 	    r->outcome == OUTCOME_DENIED && in->credentials.token.p != NULL;
-	/* No password is guessed by a ticket, and the next one is another. */
-	if (!cancelled && r->outcome == OUTCOME_DENIED && v->kerberos == NULL)
-		visit_note_refusal(v, in->password);
+	if (!cancelled && r->outcome == OUTCOME_DENIED) {
+		point_at_tls(v);
+		/* No password is guessed by a ticket, and the next one is
+		 * another. */
+		if (v->kerberos == NULL)
+			visit_note_refusal(v, in->password);
+	}
 	visit_finish(v);
 }
 
