@@ -249,6 +249,32 @@ test_cheap_takes_as_long(void **state)
 	refused(2, SIGN_IN_CREDENTIALS, "password");
 }
 
+/* While it is asked whether a changed users file is current one is looked at; when
+ * that is known the others do not wait for its verdict, as nobody has failed. */
+static void
+test_a_changed_file_makes_no_queue(void **state)
+{
+	static const char text[] = "anna:{PLAIN}secret\nbob@b.org:" CHEAP "\n";
+	int store;
+
+	(void)state;
+	replace_users(text);
+	send_users(rig.users);
+	replace_users(text);
+	hold_hashes();
+	pass(1, "bob@b.org", "secret");
+	await_check();
+	pass(2, "anna", "secret");
+	pass(3, "bob@b.org", "secret");
+	usleep(QUIET * 1000);
+	send_users(rig.users);
+	opened(2, &store);
+	assert_silent(rig.store_fd[0], 0);
+	let_hashes_go();
+	opened(1, &store);
+	opened(3, &store);
+}
+
 int
 main(void)
 {
@@ -263,6 +289,8 @@ main(void)
 		TEST_SET_UP(test_a_user_is_held_up_little, set_up_penalties),
 		TEST_SET_UP(test_crowd, set_up_penalties),
 		TEST(test_cheap_takes_as_long),
+		TEST_SET_UP(
+		    test_a_changed_file_makes_no_queue, set_up_penalties),
 	};
 
 	return cmocka_run_group_tests(tests, auth_rig_begin, NULL);

@@ -191,6 +191,7 @@ signin_hash(struct signin *s)
 	s->job.origin = s->suspect.address;
 	s->job.user = s->suspect.user;
 	s->job.known = recent_has(a->recent, s->who, clock_ms());
+	turn_goes_on(s);
 	if (hashpool_add(a->hashes, &s->job) != E_OK)
 		signin_refuse_crowded(s);
 }

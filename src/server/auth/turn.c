@@ -62,6 +62,7 @@ move(struct signin *s, enum signin_turn to)
 		    to == TURN_HAS ? &l->going : &l->waiting, s, in_line);
 	s->turn = to;
 }
+
 /* ---- waiting ---- */
 
 void
@@ -189,16 +190,19 @@ turn_await(struct signin *s, void (*then)(struct signin *s))
 		approach(s);
 }
 
-/* Not at once: what it comes to may be the end of its turn, too. */
+/* Of those that wait, who came last: when nobody else has a turn or, as newcomers do
+ * not wait then either, nobody has failed.  Not at once: what it comes to may be the
+ * end of its turn, too. */
 static void
 wake_next(const struct signin *of)
 {
 	struct line *l = line_of(of);
 	struct signin *next = first_of(&l->waiting, of);
+	bool is_alone = first_of(&l->going, of) == NULL;
 
-	if (next == NULL || first_of(&l->going, of) != NULL)
+	if (next == NULL || (!is_alone && is_watched(next, clock_ms())))
 		return;
-	move(next, TURN_HAS);
+	move(next, is_alone ? TURN_HAS : TURN_NONE);
 	signin_wait(next, DELAYED, 0, on_paid);
 }
 
@@ -206,6 +210,12 @@ void
 turn_end(struct signin *s)
 {
 	move(s, TURN_NONE);
+	wake_next(s);
+}
+
+void
+turn_goes_on(struct signin *s)
+{
 	wake_next(s);
 }
 

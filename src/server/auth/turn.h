@@ -22,6 +22,10 @@ void turn_await(struct signin *s, void (*then)(struct signin *s));
  * turn. */
 void turn_end(struct signin *s);
 
+/* It has not failed yet, and is verified for longer.  Others have waited until it
+ * was known whether the users file is current: where nobody has failed they go on. */
+void turn_goes_on(struct signin *s);
+
 /* One of that address has failed.  Those that wait for a hashing thread, as they
  * came before, wait for a turn instead: their s->then() is called then. */
 void turn_failed(struct signin *s);
