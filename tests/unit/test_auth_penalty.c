@@ -275,6 +275,28 @@ test_a_changed_file_makes_no_queue(void **state)
 	opened(3, &store);
 }
 
+/* What no users file is needed for to refuse it is refused in its turn as well:
+ * else it would have all that wait begin anew, as often as somebody likes. */
+static void
+test_what_makes_no_sense_has_its_turn(void **state)
+{
+	char password[PASSWORD_MAX + 2] = "";
+	int store;
+
+	(void)state;
+	pass(1, "nobody", "x");
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 1);
+	memset(password, 'x', sizeof(password) - 1);
+	for (uint64_t i = 2; i < 20; i++)
+		pass(i, i & 1 ? "" : "nobody", i & 1 ? "x" : password);
+	assert_int_equal(count_logged("ev=login-failed"), 1);
+	for (uint64_t i = 2; i < 20; i++)
+		about(0, IPC_SIGN_IN_END, i);
+	pass(20, "anna", "secret");
+	opened(20, &store);
+}
+
 int
 main(void)
 {
@@ -291,6 +313,8 @@ main(void)
 		TEST(test_cheap_takes_as_long),
 		TEST_SET_UP(
 		    test_a_changed_file_makes_no_queue, set_up_penalties),
+		TEST_SET_UP(
+		    test_what_makes_no_sense_has_its_turn, set_up_penalties),
 	};
 
 	return cmocka_run_group_tests(tests, auth_rig_begin, NULL);

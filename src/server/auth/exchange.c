@@ -334,7 +334,7 @@ take_external(struct signin *s)
 		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
 	} else if (e != E_OK) {
 		log_certificate(s, &eb);
-		signin_deny(s, "certificate");
+		signin_deny_unseen(s, "certificate");
 	} else if (signin_name(s, (struct slice){ name, strlen(name) })) {
 		s->decide = decide_external;
 		signin_look(s);
@@ -388,7 +388,7 @@ take_password(struct signin *s)
 	if (c->authzid.n != 0 && !signin_login(s, c->authcid))
 		return;
 	if (c->authzid.n != 0 && !signin_act_for(s, c->authzid))
-		signin_deny(s, "authzid");
+		signin_deny_unseen(s, "authzid");
 	else
 		signin_claim(s, c->authcid, &c->password);
 }

@@ -60,6 +60,19 @@ signin_look(struct signin *s)
 }
 
 static void
+deny(struct signin *s)
+{
+	signin_deny(s, s->why);
+}
+
+void
+signin_deny_unseen(struct signin *s, const char *why)
+{
+	s->why = why;
+	turn_await(s, deny);
+}
+
+static void
 note_name(struct signin *s)
 {
 	struct auth *a = s->auth;
@@ -88,7 +101,7 @@ take_user(struct signin *s, struct slice name)
 	}
 	s->user[0] = '\0';
 	if (e == E_FORMAT)
-		signin_deny(s, "bad-name");
+		signin_deny_unseen(s, "bad-name");
 	else
 		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
 	return false;
@@ -129,7 +142,7 @@ signin_login(struct signin *s, struct slice typed)
 		return false;
 	if (take_target(s, target))
 		return true;
-	signin_deny(s, "bad-name");
+	signin_deny_unseen(s, "bad-name");
 	return false;
 }
 

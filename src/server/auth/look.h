@@ -19,6 +19,10 @@ bool signin_login(struct signin *s, struct slice typed);
  * name. */
 bool signin_act_for(struct signin *s, struct slice authzid);
 
+/* It is refused without a look at the users, but in its turn (turn.h): what failed
+ * at once would have all that wait there begin anew, as often as somebody likes. */
+void signin_deny_unseen(struct signin *s, const char *why);
+
 /* s->user as the file is now; s->generation, s->known and s->why say what was
  * found.  NULL: there is none, it is locked, or not allowed where the client
  * is, or who is no master wants another's mail: nothing can be right.  So who

@@ -225,7 +225,7 @@ signin_claim(struct signin *s, struct slice name, const struct slice *password)
 		return;
 	if (password != NULL) {
 		if (!text_is_secret(*password)) {
-			signin_deny(s, "bad-password");
+			signin_deny_unseen(s, "bad-password");
 			return;
 		}
 		s->password = strndup(password->p, password->n);
