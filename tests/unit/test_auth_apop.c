@@ -130,6 +130,27 @@ test_apop_turns(void **state)
 	assert_int_equal(rig.half, half);
 }
 
+/* The one try is over when it is found to be wrong, not only when the users file is
+ * known to be current: until then others could follow. */
+static void
+test_one_try_at_a_time(void **state)
+{
+	(void)state;
+	skip_served(rig.pop3_fd[0], SOON / 10);
+	apop(0, 1, "anna", stamp(1), "secret");
+	opened(1, &(int){ 0 });
+	pass(2, "nobody", "x");
+	answer_unchanged();
+	about(0, IPC_SIGN_IN_END, 2);
+	apop(0, 3, "anna", stamp(3), "guess");
+	await_check();
+	apop(0, 4, "anna", stamp(4), "guess 2");
+	usleep(QUIET * 1000);
+	send_users(NULL);
+	assert_silent(rig.ctl_fd, QUIET);
+	assert_int_equal(count_logged("ev=login-failed"), 2);
+}
+
 int
 main(void)
 {
@@ -139,6 +160,7 @@ main(void)
 		    test_apop_does_not_wait_for_others, set_up_penalties),
 		TEST(test_apop_again),
 		TEST(test_apop_turns),
+		TEST_SET_UP(test_one_try_at_a_time, set_up_penalties),
 	};
 
 	return cmocka_run_group_tests(tests, auth_rig_begin, NULL);

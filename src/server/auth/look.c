@@ -213,6 +213,7 @@ signin_hash(struct signin *s)
 static void
 doubt(struct signin *s)
 {
+	recent_doubt(s->auth->recent, s->who);
 	signin_check_users(s);
 	turn_failed(s);
 }
