@@ -297,6 +297,22 @@ test_what_makes_no_sense_has_its_turn(void **state)
 	opened(20, &store);
 }
 
+/* Nothing is hashed for who left before, and nobody waits for that. */
+static void
+test_who_left_is_not_hashed(void **state)
+{
+	(void)state;
+	replace_users("bob@b.org:" CHEAP "\n");
+	take_computed();
+	pass(1, "bob@b.org", "guess");
+	await_check();
+	about(0, IPC_SIGN_IN_END, 1);
+	usleep(QUIET * 1000);
+	send_users(rig.users);
+	succeeds(2, "bob@b.org", "secret");
+	assert_int_equal(take_computed().argon2, 1);
+}
+
 int
 main(void)
 {
@@ -315,6 +331,7 @@ main(void)
 		    test_a_changed_file_makes_no_queue, set_up_penalties),
 		TEST_SET_UP(
 		    test_what_makes_no_sense_has_its_turn, set_up_penalties),
+		TEST_SET_UP(test_who_left_is_not_hashed, set_up_penalties),
 	};
 
 	return cmocka_run_group_tests(tests, auth_rig_begin, NULL);

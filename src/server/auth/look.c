@@ -199,6 +199,11 @@ signin_hash(struct signin *s)
 {
 	struct auth *a = s->auth;
 
+	/* Else it could wait for a turn, for ever where others come later. */
+	if (s->worker == NULL) {
+		signin_finish(s, 0);
+		return;
+	}
 	s->state = HASHING;
 	s->then = signin_hash; /* if it loses its turn */
 	s->job.origin = s->suspect.address;
