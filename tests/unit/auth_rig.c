@@ -255,7 +255,7 @@ expect_logged(int pop3, uint64_t sid, const char *why)
 
 	read_log();
 	while (!is_logged(pop3, sid, why)) {
-		if (poll(&p, 1, SOON) != 1)
+		if (poll(&p, 1, 20000) != 1)
 			fail_msg("no why=%s in the log:\n%s", why, rig.log);
 		read_log();
 	}
