@@ -277,6 +277,8 @@ BAD = {
     "sdps = yes\nfolders = \".x y\"": ".x",
     "sdps = yes\nfolders = \"a A\"": "twice",
     "sdps = yes\nfolders = \",\"": "1 to 64",
+    "sdps = yes\nfolders = \"a b@\"": "nobody's",
+    "sdps = yes\nfolders = \"@h\"": "nobody's",
     "sdps = yes\nfolders = \"" + "x" * 201 + "\"": "xxx",
     "sdps = yes\nfolders = \"a\"\ndeliver = \"mbox:m\"": "Maildir",
     "folders = \"a\"": "sdps = yes",

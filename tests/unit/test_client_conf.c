@@ -910,6 +910,13 @@ an_account_says_who_and_where(void **state)
 		{ "\naccount a {\nserver = s\n}",
 		    "2: account \"a\" has no address; write email = "
 		    "\"NAME@DOMAIN\"" },
+		{ "account a { email = a@b server = s sdps = yes\nfolders = x@ "
+		  "}",
+		    "2: folders: \"x@\" is nobody's; write an address, or "
+		    "what stands before its @" },
+		{ "account a { email = a@b server = s sdps = yes }",
+		    "1: sdps sorts mail into folders, and there are none; "
+		    "write folders = \"NAME NAME\", or leave sdps out" },
 		{ "account a { server = s user = ana }",
 		    "1: account \"a\" has no address; write email = "
 		    "\"NAME@DOMAIN\"" },

@@ -145,13 +145,14 @@ check_secrets(const struct account *a, const struct conf_lines *l)
 }
 
 static void
-check_sdps(const struct account *a, const struct conf_lines *l)
+check_sdps(const struct account *a, const struct account_said *said,
+    const struct conf_lines *l)
 {
 	if (!a->sdps && a->folders != NULL)
 		COMPLAIN(l, "folders",
 		    _("there are folders, but nothing is sorted into them; "
 		      "write sdps = yes"));
-	if (a->sdps && a->folders == NULL)
+	if (a->sdps && !said->folders)
 		COMPLAIN(l, "sdps",
 		    _("sdps sorts mail into folders, and there are none; write "
 		      "folders = \"NAME NAME\", or leave sdps out"));
@@ -181,6 +182,6 @@ account_check(struct account *a, const struct account_said *said,
 		e = value_dest(place, "deliver", &a->dest, DEST_DEFAULT, &eb);
 	if (e != E_OK && e != E_NOMEM)
 		COMPLAIN(l, "deliver", "%s", eb.text);
-	check_sdps(a, l);
+	check_sdps(a, said, l);
 	return e == E_NOMEM ? E_NOMEM : E_OK;
 }

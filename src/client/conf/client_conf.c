@@ -241,6 +241,7 @@ on_account(cfg_t *cfg, cfg_opt_t *opt)
 		.server = rd.has_unknown || is_said("server"),
 		.email = rd.has_unknown || is_said("email") ||
 			 (is_said("user") && a->user == NULL),
+		.folders = is_said("folders"),
 	};
 	struct account *v;
 

@@ -30,7 +30,13 @@ check_folder(
     char **names, const char *name, const char *folder, struct errbuf *eb)
 {
 	char shown[VALUE_SHOWN];
+	size_t n = strlen(folder);
 
+	if (folder[0] == '@' || folder[n - 1] == '@')
+		return err_set(eb, E_CONFIG,
+		    _("%s: \"%s\" is nobody's; write an address, or what "
+		      "stands before its @"),
+		    name, value_shown(shown, folder));
 	if (!account_folder_is_good(folder))
 		return err_set(eb, E_CONFIG,
 		    _("%s: \"%s\" cannot be a folder's name; it may have no / "
