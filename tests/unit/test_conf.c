@@ -76,6 +76,7 @@ make_files(void **state)
 	write_file("users", "", 0600);
 	write_file("open-users", "", 0644);
 	write_file("junk", "junk\n", 0600);
+	write_file("keytab", "\5\2", 0600);
 	write_certificate("cert", "key", 1000000);
 	write_certificate("old-cert", "old-key", -1000);
 	write_certificate("cert2", "open-key", 1000000);
@@ -89,7 +90,7 @@ remove_files(void **state)
 {
 	static const char *const names[] = { "users", "open-users", "junk",
 		"cert", "key", "old-cert", "old-key", "cert2", "open-key",
-		"t.conf" };
+		"keytab", "t.conf" };
 	char path[256];
 
 	(void)state;
@@ -355,6 +356,21 @@ static const struct row bad_sense[] = {
 	    "PRINCIPAL@REALM=USER\n"
 	    "1: principals: \"e@R\" does not say whose it is; write "
 	    "PRINCIPAL@REALM=USER" },
+	{ "principals = \"a@=a b@C=US/O=OSF=b @R=c\"\n",
+	    "1: principals: \"a@=a\" does not say whose it is; write "
+	    "PRINCIPAL@REALM=USER\n"
+	    "1: principals: \"@R=c\" does not say whose it is; write "
+	    "PRINCIPAL@REALM=USER" },
+	{ "principals = \"a@R=a,b@R=b c@R=c, d@R=d\"\n",
+	    "1: principals: \"a@R=a,b@R=b\" does not say whose it is; write "
+	    "PRINCIPAL@REALM=USER\n"
+	    "1: principals: \"c@R=c,\" does not say whose it is; write "
+	    "PRINCIPAL@REALM=USER" },
+	{ "kerberos_realms = \"A, B\"\n",
+	    "1: kerberos_realms: there is a comma in \"A, B\"; write spaces "
+	    "between realms" },
+	{ "krb5_conf = \"$D/none\"\n",
+	    "1: krb5_conf $D/none: No such file or directory" },
 	{ "listener x {\n\tclient_certificates = yes\n}\n",
 	    "3: listener \"x\" asks for certificates of clients that nobody "
 	    "signs; write client_ca = \"FILE\"" },
@@ -529,8 +545,23 @@ bad_users_are_named_when_root_starts(void **state)
 	}
 }
 
+#define TRY(more) \
+	"listener x {\n\tport = 1110\n\ttls = none\n\tplaintext_login = yes\n" \
+	"\tmechanisms = \"PLAIN GSSAPI\"\n" more "}\n"
+#define NO_TICKETS \
+	"1: warning: there is a keytab, but no listener takes tickets; write " \
+	"GSSAPI in mechanisms (without TLS it needs plaintext_gssapi = yes, " \
+	"too), or kpop = yes in a listener"
+
 static const struct row warned[] = {
 	{ "", "" },
+#ifdef HAVE_KERBEROS
+	{ "keytab = \"$D/keytab\"\n", NO_TICKETS },
+	{ "keytab = \"$D/keytab\"\n" TRY(""), NO_TICKETS },
+	{ "keytab = \"$D/keytab\"\n" TRY("\tplaintext_gssapi = yes\n"), "" },
+	{ "keytab = \"$D/keytab\"\n" TRY("\tkpop = yes\n"), "" },
+	{ "keytab = \"$D/keytab\"\nmechanisms = \"PLAIN GSSAPI\"\n", "" },
+#endif
 	{ "idle_timeout = 30\n",
 	    "1: warning: idle_timeout = 30 is below the 600 seconds that RFC "
 	    "1939 promises clients" },

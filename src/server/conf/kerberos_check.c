@@ -2,8 +2,10 @@
  * Kerberos in a configuration: is there a keytab where a listener needs one,
  * and do the names make sense?  See check.h.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/conf/check.h"
 #include "server/conf/keytab.h"
@@ -15,14 +17,19 @@ enum { IS_BUILT = 1 };
 enum { IS_BUILT = 0 };
 #endif
 
-/* "PRINCIPAL=USER", and the principal has its realm. */
+/* "PRINCIPAL@REALM=USER", with something at each place.  A comma before the
+ * user is of somebody who puts it between two rows. */
 static bool
 is_row(struct slice row)
 {
-	const char *is = memrchr(row.p, '=', row.n);
+	const char *is = memrchr(row.p, '=', row.n), *at;
 
-	return is != NULL && is + 1 != row.p + row.n &&
-	       memchr(row.p, '@', (size_t)(is - row.p)) != NULL;
+	if (is == NULL || is + 1 == row.p + row.n || row.p[row.n - 1] == ',')
+		return false;
+	row.n = (size_t)(is - row.p);
+	at = memchr(row.p, '@', row.n);
+	return at != NULL && at != row.p && at + 1 != is &&
+	       memchr(row.p, ',', row.n) == NULL;
 }
 
 static void
@@ -43,6 +50,27 @@ check_principals(const struct conf *c, const struct conf_lines *l)
 }
 
 static void
+check_realms(const struct conf *c, const struct conf_lines *l)
+{
+	if (strchr(c->auth.realms, ',') != NULL)
+		COMPLAIN(l, "kerberos_realms",
+		    "kerberos_realms: there is a comma in \"%s\"; write spaces "
+		    "between realms",
+		    c->auth.realms);
+}
+
+/* The library takes what is not there for an empty one. */
+static void
+check_krb5_conf(const struct conf *c, const struct conf_lines *l)
+{
+	const char *path = c->kerberos.krb5_conf;
+
+	if (path[0] == '/' && access(path, R_OK) != 0)
+		COMPLAIN(
+		    l, "krb5_conf", "krb5_conf %s: %s", path, strerror(errno));
+}
+
+static void
 check_keytab(const struct conf *c, const struct conf_lines *l)
 {
 	const char *path = c->kerberos.keytab;
@@ -59,6 +87,12 @@ check_keytab(const struct conf *c, const struct conf_lines *l)
 	else if ((st.st_mode & (S_IROTH | S_IRGRP)) != 0)
 		WARN(l, "keytab",
 		    "others may read the keys in %s; chmod go= %s", path, path);
+	else if (c->kerberos.role.n == 0)
+		WARN(l, "keytab",
+		    "there is a keytab, but no listener takes tickets; write "
+		    "GSSAPI in mechanisms (without TLS it needs "
+		    "plaintext_gssapi = yes, too), or kpop = yes in a "
+		    "listener");
 }
 
 static void
@@ -82,7 +116,8 @@ check_listener(const struct conf *c, const struct conf_listener *of,
 static bool
 takes_tickets(const struct conf_listener *of)
 {
-	return of->kpop || str_has_word(of->mechanisms, "GSSAPI");
+	return of->kpop || ((of->tls != LISTEN_PLAIN || of->plaintext_gssapi) &&
+			       str_has_word(of->mechanisms, "GSSAPI"));
 }
 
 /* Without a listener that needs it the process is not started. */
@@ -97,7 +132,9 @@ conf_check_kerberos(struct conf *c, const struct conf_lines *l)
 		if (takes_tickets(&c->listener[i]))
 			c->kerberos.role.n = 1;
 	}
+	check_realms(c, l);
 	check_principals(c, l);
+	check_krb5_conf(c, l);
 	if (c->kerberos.keytab[0] == '\0') {
 		c->kerberos.role.n = 0;
 		return;
