@@ -291,6 +291,31 @@ def test_whole(host, login):
         path for name in sorted(USERS) for path in sorted(host.files(name))]
 
 
+def test_log_says_whose(host, login):
+    """What is decided for a user is undone for that user, not for the host."""
+    login(host.server, HOST, WHOLE).quit()
+    decided = host.server.await_event("uidl-decided", len(USERS))
+    assert [(e["path"], e["undo"]) for e in decided] == [
+        ("%s/%s" % (HOST, name), "malotectl uidl forget NAME")
+        for name in sorted(USERS)]
+    host.server.ctl("uidl", "forget", "%s@%s" % (USERS[0], HOST),
+                    "--yes")
+
+
+def test_one_cannot_be_changed(host, login):
+    """What is deleted goes from the others, and the log says where it did not."""
+    session = login(host.server, HOST, WHOLE)
+    for n in (1, 2, 4):
+        session.ok("DELE %d" % n)
+    path = "%s/%s/%s" % (host.mail, HOST, sorted(USERS)[1])
+    os.rename(path + "/cur", path + "/cur2")
+    session.err("QUIT", "SYS/TEMP")
+    os.rename(path + "/cur2", path + "/cur")
+    failed, = host.server.await_event("commit-failed")
+    assert failed["path"] == "%s/%s" % (HOST, sorted(USERS)[1])
+    assert [len(host.files(name)) for name in sorted(USERS)] == [0, 2, 2]
+
+
 def test_update(host, login):
     """What is deleted goes from each maildrop; a session that is lost, or RSET,
     removes nothing."""

@@ -27,6 +27,7 @@ struct hold {
 	const struct store_kind *kind;
 	const struct store_conf *conf;
 	const char *tag; /* "sid=0.1f user=alice", escaped: for the log */
+	/* NULL: one of the maildrops of a host. */
 	const char *user;
 	bool shared;    /* beside other sessions, so without the lock */
 	bool read_only; /* and nothing of the mail changes */

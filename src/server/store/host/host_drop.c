@@ -91,7 +91,6 @@ open_member(struct hold_open *o, struct member *m)
 {
 	struct hold_open one = { .conf = o->conf,
 		.path = m->path,
-		.user = o->user,
 		.peer = o->peer,
 		.tag = o->tag,
 		.read_only = o->read_only,

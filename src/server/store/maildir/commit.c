@@ -392,6 +392,7 @@ maildir_commit(struct hold *hold, struct hold_commit *todo)
 {
 	struct commit c = { .m = (struct maildir *)hold, .todo = todo };
 	uint32_t wanted = count_bits(todo->remove, c.m->trailer.count);
+	char path[256];
 	bool entered;
 	enum err e;
 
@@ -402,8 +403,11 @@ maildir_commit(struct hold *hold, struct hold_commit *todo)
 	if (entered && (todo->remove != NULL || todo->seen != NULL))
 		e = apply_marks(&c);
 	if (e != E_OK)
-		log_line(LOG_WARNING, "ev=commit-failed %s error=\"%s\"",
-		    hold->tag, c.eb.text);
+		log_line(LOG_WARNING,
+		    "ev=commit-failed %s path=%s error=\"%s\"", hold->tag,
+		    str_escape(
+			path, sizeof(path), c.m->path, strlen(c.m->path)),
+		    c.eb.text);
 	free(c.v);
 	arena_free(&c.arena);
 	uidlfile_free(&c.uidls);

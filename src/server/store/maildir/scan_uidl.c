@@ -241,14 +241,16 @@ static void
 log_decision(const struct scan *s)
 {
 	const struct store_conf *conf = s->m->hold.conf;
-	char user[SHELL_WORD];
+	const char *name = s->m->hold.user;
+	char user[SHELL_WORD], path[256];
 
 	log_line(LOG_EVENT,
-	    "ev=uidl-decided %s uidl=%s pop3_uidl_format=\"%s\" "
+	    "ev=uidl-decided %s uidl=%s pop3_uidl_format=\"%s\" path=%s "
 	    "undo=\"malotectl uidl forget %s\"",
 	    s->m->hold.tag, uidlfile_decision(s->uidl.decided),
 	    s->uidl.decided == UIDL_DOVECOT ? conf->uidl_format : "-",
-	    shell_word(user, s->m->hold.user));
+	    str_escape(path, sizeof(path), s->m->path, strlen(s->m->path)),
+	    name != NULL ? shell_word(user, name) : "NAME");
 }
 
 enum err
