@@ -220,6 +220,21 @@ def test_manual(place, serve, realm, connect, ap_req, ticket):
         assert session.line().startswith(b"+OK")
 
 
+def test_manual_key(realm):
+    """The commands that make the key, but for the file's path."""
+    with open(TOP + "/doc/man/maloted.conf.5.scd", encoding="utf-8") as f:
+        text, = [b for b in f.read().split("```")[1::2] if "kadmin" in b]
+    keytab = realm.path("manual.keytab")
+    assert "/etc/malote/pop.keytab" in text
+    for line in text.strip().replace(
+            "/etc/malote/pop.keytab", keytab).splitlines():
+        program, *words = line.split()
+        assert program == "kadmin.local"
+        realm.admin("pop/mail.example.org", *words)
+    with open(keytab, "rb") as f:
+        assert b"mail.example.org" in f.read()
+
+
 # ---- KPOP, word by word ----
 
 def sized(octets):

@@ -200,6 +200,12 @@ folders_are_found(void **state)
 	}
 	assert_null(
 	    account_folder(account(with("")), (struct slice){ "philh@h", 7 }));
+	/* Of two that fit, the first. */
+	a = account(with("sdps = yes folders = 'b@h b c c@h'"));
+	assert_string_equal(
+	    account_folder(a, (struct slice){ "b@h", 3 }), "b@h");
+	assert_string_equal(account_folder(a, (struct slice){ "b@i", 3 }), "b");
+	assert_string_equal(account_folder(a, (struct slice){ "c@h", 3 }), "c");
 }
 
 static void
