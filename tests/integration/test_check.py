@@ -222,6 +222,13 @@ def test_whole_host(site):
     assert "h could not read mail: there is no user" in site.said[0]
     assert site.check(users + "c@h:{PLAIN}x:7000:7000\n", sdps="yes") == 0
     assert any("its user c@h is of uid 7000" in x for x in site.said)
+    # A maildrop that cannot be had keeps the whole from being read.
+    site.make("h/b/cur")
+    site.own("h/b/cur", OWNER + 1)
+    assert site.check(users, sdps="yes") == 0
+    assert "users who can sign in: 1" in site.out
+    assert site.said[0].startswith("D/users:1: warning: h could not read mail")
+    assert site.said[1].startswith("D/users:3: warning: b@h could not read")
 
 
 def test_anonymous(site):

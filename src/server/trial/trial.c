@@ -280,6 +280,23 @@ try_mail(struct trial *t, const struct user *u)
 	complain(t, USERS_LINE, u->line, what);
 }
 
+/* Each maildrop of "host:PATH:PATH": one that is refused refuses the whole. */
+static enum err
+try_members(
+    const struct trial *t, const struct host_account *host, struct errbuf *eb)
+{
+	struct account at = { .uid = host->uid, .gid = host->gid };
+	enum err e = E_OK;
+
+	for (const char *p = strchr(host->mail, ':'); e == E_OK && p != NULL;
+	     p = strchr(p + 1, ':')) {
+		snprintf(at.mail, sizeof(at.mail), "maildir:%.*s",
+		    (int)strcspn(p + 1, ":"), p + 1);
+		e = try_account(t, &at, eb);
+	}
+	return e;
+}
+
 static void
 try_host(struct trial *t, const struct users *users, const struct user *u)
 {
@@ -290,6 +307,8 @@ try_host(struct trial *t, const struct users *users, const struct user *u)
 	enum err e =
 	    host_account_find(&host, &t->conf->auth, users, u, &why, &eb);
 
+	if (e == E_OK)
+		e = try_members(t, &host, &eb);
 	free(host.mail);
 	if (e == E_OK) {
 		t->good++;
