@@ -60,6 +60,7 @@ becomes(enum surrogate_how how, const char *from, const char *to)
 	buf_free(&out);
 }
 
+#define SPACE  " =?utf-8?B?IA==?=\n"
 #define NOBODY "<invalid@internationalized-address.invalid>"
 
 /* S-6857-01 */
@@ -86,15 +87,32 @@ test_full(void **state)
 		{ "To: josé@a.example\n",
 		    "To: =?utf-8?B?am9zw6lAYS5leGFtcGxl?= :;\n" },
 		{ "To: José <josé@a.example>\n",
-		    "To: =?utf-8?B?Sm9zw6k=?=\n"
+		    "To: =?utf-8?B?Sm9zw6k=?=\n" SPACE
 		    " =?utf-8?B?am9zw6lAYS5leGFtcGxl?= :;\n" },
+		{ "To: J. <josé@a.example>\n",
+		    "To: J.\n =?utf-8?B?am9zw6lAYS5leGFtcGxl?= :;\n" },
+		{ "To: josé@a.example (é)\n",
+		    "To: =?utf-8?B?am9zw6lAYS5leGFtcGxl?= :;\n"
+		    " (=?utf-8?B?w6k=?=)\n" },
+		{ "To: J. <j@a.example> (é)\n",
+		    "To: J.\n <j@a.example>\n (=?utf-8?B?w6k=?=)\n" },
+		{ "To: (a (b\\) é)) j@a.example (c)\n",
+		    "To: <j@a.example>\n (=?utf-8?B?YSAoYlwpIMOpKQ==?=)\n" },
+		{ "To: \\é, )é, <a@b> )é, (\\\n",
+		    "To: =?utf-8?B?XMOp?= :;,\n =?utf-8?B?KcOp?= :;,\n"
+		    " <a@b>,\n (\\\n" },
+		{ "To: (é j@a.example\n", "To: <>\n (=?utf-8?B?w6kgakBhLmV4"
+					  "YW1wbGU=?=)\n" },
 		{ "To: a@b, \"x, y\" <c@d>, é <e@f>,\n",
 		    "To: a@b,\n \"x, y\" <c@d>,\n"
 		    " =?utf-8?B?w6k=?=\n <e@f>\n" },
 		{ "To: friends: a@b, é <c@d>; e@f\n",
-		    "To: friends:a@b,\n =?utf-8?B?w6k=?=\n <c@d>;,\n e@f\n" },
+		    "To: friends: a@b,\n =?utf-8?B?w6k=?=\n <c@d>;,\n e@f\n" },
 		{ "To: friends: a@b, é@d;\n",
 		    "To: friends\n =?utf-8?B?YUBiLCDDqUBk?= :;\n" },
+		{ "To: é: a@b;, ç: é@d;\n",
+		    "To: =?utf-8?B?w6k=?= : a@b;,\n =?utf-8?B?w6c=?=\n" SPACE
+		    " =?utf-8?B?w6lAZA==?= :;\n" },
 		{ "Content-Type: a/b; charset=utf-8; name=\"é b.txt\"\n",
 		    "Content-Type: a/b; charset=utf-8;\n "
 		    "name*=utf-8''%C3%A9%20b.txt\n" },
@@ -121,7 +139,7 @@ test_simple(void **state)
 		{ "From: José <j@bücher.example>, b@c\n",
 		    "From: =?utf-8?B?Sm9zw6k=?=\n " NOBODY ",\n b@c\n" },
 		{ "To: g: é@b, c@d;\n",
-		    "To: g:=?utf-8?B?w6lAYg==?=\n " NOBODY ",\n c@d;\n" },
+		    "To: g: =?utf-8?B?w6lAYg==?=\n " NOBODY ",\n c@d;\n" },
 		{ "Content-Disposition: attachment; filename=é\n",
 		    "Content-Disposition: attachment\n" },
 		{ "Content-Type: é/b; charset=utf-8\nA: b\n", "A: b\n" },

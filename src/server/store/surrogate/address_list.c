@@ -12,7 +12,7 @@ static const char nobody[] = "<invalid@internationalized-address.invalid>";
 struct mailbox {
 	struct slice name;    /* before the angle brackets; may be empty */
 	struct slice address; /* within them, or all that is no comment */
-	struct slice comment; /* behind an address without such brackets */
+	struct slice comment; /* behind it, or before one without brackets */
 };
 
 static enum err
@@ -21,27 +21,63 @@ put(struct buf *out, const char *text)
 	return buf_put(out, text, strlen(text));
 }
 
+/* Of a comment that s begins with, with its parentheses; 0: there is none. */
+static size_t
+comment_len(struct slice s)
+{
+	size_t depth = 0;
+
+	if (s.n == 0 || s.p[0] != '(')
+		return 0;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '(')
+			depth++;
+		else if (s.p[i] == '\\')
+			i++;
+		else if (s.p[i] == ')')
+			depth--;
+		if (depth == 0)
+			return i + 1;
+	}
+	return s.n;
+}
+
+static struct slice
+trim_from(struct slice s, size_t at)
+{
+	return surrogate_trim((struct slice){ s.p + at, s.n - at });
+}
+
+static struct mailbox
+parse_bare(struct slice s)
+{
+	size_t before = comment_len(s), n = 0;
+	struct slice address = trim_from(s, before);
+
+	while (n < address.n && address.p[n] != '(')
+		n++;
+	return (struct mailbox){
+		.address = surrogate_trim((struct slice){ address.p, n }),
+		.comment = before != 0 ? (struct slice){ s.p, before }
+				       : trim_from(address, n),
+	};
+}
+
 static struct mailbox
 mailbox_parse(struct slice s)
 {
-	size_t open = surrogate_span(s, "<"), close, comment;
-	struct slice in;
+	size_t open = surrogate_span(s, "<"), close;
+	struct slice in, behind;
 
-	if (open < s.n) {
-		in = (struct slice){ s.p + open + 1, s.n - open - 1 };
-		close = surrogate_span(in, ">");
-		return (struct mailbox){
-			.name = surrogate_trim((struct slice){ s.p, open }),
-			.address =
-			    surrogate_trim((struct slice){ in.p, close }),
-		};
-	}
-	for (comment = 0; comment < s.n && s.p[comment] != '('; comment++)
-		;
+	if (open == s.n)
+		return parse_bare(s);
+	in = (struct slice){ s.p + open + 1, s.n - open - 1 };
+	close = surrogate_span(in, ">");
+	behind = trim_from(in, close < in.n ? close + 1 : close);
 	return (struct mailbox){
-		.address = surrogate_trim((struct slice){ s.p, comment }),
-		.comment = surrogate_trim(
-		    (struct slice){ s.p + comment, s.n - comment }),
+		.name = surrogate_trim((struct slice){ s.p, open }),
+		.address = surrogate_trim((struct slice){ in.p, close }),
+		.comment = { behind.p, comment_len(behind) },
 	};
 }
 
@@ -79,6 +115,15 @@ put_comment(struct buf *out, struct slice comment)
 	    (e = surrogate_words(out, in)) == E_OK)
 		e = put(out, ")");
 	return e;
+}
+
+/* Between a name and an encoded word.  Readers join two such words that are
+ * neighbours: between these is one that is a space. */
+static enum err
+put_space(struct buf *out, struct slice name)
+{
+	return put(
+	    out, surrogate_is_ascii(name) ? "\n " : "\n =?utf-8?B?IA==?=\n ");
 }
 
 /* ---- one mailbox ---- */
@@ -129,11 +174,7 @@ put_mailbox(struct buf *out, const struct mailbox *m, struct slice local,
 
 	if (e == E_OK && m->name.n != 0)
 		e = put(out, "\n ");
-	if (e == E_OK)
-		e = put_brackets(out, m->address, local, domain);
-	if (e == E_OK && m->comment.n != 0 && (e = put(out, "\n ")) == E_OK)
-		e = put_comment(out, m->comment);
-	return e;
+	return e == E_OK ? put_brackets(out, m->address, local, domain) : e;
 }
 
 /* It has none. */
@@ -143,7 +184,7 @@ put_surrogate(struct buf *out, const struct mailbox *m, bool full)
 	enum err e = put_name(out, m->name);
 
 	if (e == E_OK && m->name.n != 0 && full)
-		e = put(out, "\n ");
+		e = put_space(out, m->name);
 	if (e == E_OK && (full || m->name.n == 0))
 		e = surrogate_words(out, m->address);
 	if (e == E_OK)
@@ -161,15 +202,17 @@ convert_mailbox(struct buf *out, struct slice s, bool full)
 
 	if (surrogate_is_ascii(s))
 		return buf_put(out, s.p, s.n);
-	if (surrogate_is_ascii(m.address))
-		return put_mailbox(out, &m, local, NULL);
-	domain = full ? domain_ascii(m.address, &local) : NULL;
-	if (domain != NULL &&
-	    surrogate_is_ascii((struct slice){ domain, strlen(domain) }))
+	if (full && !surrogate_is_ascii(m.address))
+		domain = domain_ascii(m.address, &local);
+	if (surrogate_is_ascii(m.address) ||
+	    (domain != NULL &&
+		surrogate_is_ascii((struct slice){ domain, strlen(domain) })))
 		e = put_mailbox(out, &m, local, domain);
 	else
 		e = put_surrogate(out, &m, full);
 	idn2_free(domain);
+	if (e == E_OK && m.comment.n != 0 && (e = put(out, "\n ")) == E_OK)
+		e = put_comment(out, m.comment);
 	return e;
 }
 
@@ -207,10 +250,12 @@ convert_group(struct buf *out, struct slice name, struct slice list, bool full)
 		e = convert_list(&made, list, full);
 	if (e == E_OK && made.len != 0 &&
 	    memmem(buf_data(&made), made.len, " :;", 3) != NULL) {
-		if ((e = put(out, "\n ")) == E_OK &&
+		if ((e = put_space(out, name)) == E_OK &&
 		    (e = surrogate_words(out, list)) == E_OK)
 			e = put(out, " :;");
-	} else if (e == E_OK && (e = put(out, ":")) == E_OK) {
+	} else if (e == E_OK &&
+		   (e = put(out, surrogate_is_ascii(name) ? ": " : " : ")) ==
+		       E_OK) {
 		if (made.len != 0)
 			e = buf_put(out, buf_data(&made), made.len);
 		if (e == E_OK)
