@@ -32,6 +32,22 @@ class Refuses(Speaks):
         return err("no such language")
 
 
+class Needs(Speaks):
+    """It does not take UTF8 at first; the second message needs it."""
+    times = 0
+    utf8 = False
+
+    def do_utf8(self, _):
+        Needs.times += 1
+        self.utf8 = Needs.times > 1
+        return ok("") if self.utf8 else err("[SYS/TEMP] not now")
+
+    def do_retr(self, rest):
+        if rest == "2" and not self.utf8:
+            return err("[UTF8] of no use to you")
+        return super().do_retr(rest)
+
+
 @pytest.fixture
 def m(client, portuguese):
     m = client()
@@ -63,6 +79,17 @@ def test_refused(odd, m):
     server.forget()
     m.collect()
     assert not server.commands("UTF8", "LANG")
+
+
+def test_message_that_needs_it(odd, m):
+    """C-6856-02: that UTF8 was refused once does not keep mail away."""
+    Needs.times = 0
+    server = odd(Needs, letters(3), capa=OFFERED)
+    m.account(at=server, keep="yes")
+    assert "of no use to you" in m.run("collect", status=None).text
+    assert len(m.files()) == 2
+    m.collect()
+    assert len(m.files()) == 3
 
 
 @pytest.mark.parametrize("kind", [Speaks, Refuses])

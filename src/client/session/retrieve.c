@@ -194,6 +194,8 @@ retr_refused(struct visit *v, size_t i, const struct pop3_event *ev)
 	struct item *item = &v->items.v[i];
 	char why[STATE_WORDS];
 
+	if (ev->code == POP3_CODE_UTF8) /* the next session may ask again */
+		v->record->account.no_utf8_until = 0;
 	v->n_asked--;
 	fence_hold(v, &(struct held){ HELD_REFUSAL, .item = i });
 	if (item->pipelined && !item->alone && !v->enough) {
