@@ -73,6 +73,16 @@ test_full(void **state)
 		{ "A: b\r\nsubject:José\r\n schön\r\nC: d\r\n\r\n",
 		    "A: b\r\nsubject: =?utf-8?B?Sm9zw6kgc2Now7Zu?=\n"
 		    "C: d\r\n\r\n" },
+		{ "Subject: =?utf-8?Q?=C3=A7?= é =?a?b?c?= =?utf-8?Q?x?=\n\n",
+		    "Subject: =?utf-8?Q?=C3=A7?=\n =?utf-8?B?IMOpIA==?=\n"
+		    " =?a?b?c?=\n =?utf-8?Q?x?=\n\n" },
+		{ "Subject: é=?a?b?c?= =?a?b? =?é?b?c?= ?=\n\n",
+		    "Subject: "
+		    "=?utf-8?B?w6k9P2E/Yj9jPz0gPT9hP2I/ID0/w6k/Yj9jPz0g"
+		    "Pz0=?=\n\n" },
+		{ "From: \"=?a?q?,<b@c>,?= é\" <j@a>, =?a?q?b?= é <j@a>\n",
+		    "From: =?utf-8?B?PT9hP3E/LDxiQGM+LD89IMOp?=\n <j@a>,\n"
+		    " =?a?q?b?=\n =?utf-8?B?IMOp?=\n <j@a>\n" },
 		{ "From: José <j@a.example>\n",
 		    "From: =?utf-8?B?Sm9zw6k=?=\n <j@a.example>\n" },
 		{ "From: \"J. \\\"é\\\"\" <j@a.example>\n",

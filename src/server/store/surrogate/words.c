@@ -70,8 +70,8 @@ take_piece(struct slice *s, char out[PIECE])
 	return n;
 }
 
-enum err
-surrogate_words(struct buf *out, struct slice text)
+static enum err
+encode(struct buf *out, struct slice text)
 {
 	char piece[PIECE];
 	enum err e = E_OK;
@@ -83,6 +83,70 @@ surrogate_words(struct buf *out, struct slice text)
 			e = buf_put(out, "\n ", 2);
 		if (e == E_OK)
 			e = put_word(out, piece, n);
+	}
+	return e;
+}
+
+/* "=?charset?B?...?=" as a whole word of the text, which is what p begins; 0:
+ * this is none.  One with an octet that means something among addresses is none
+ * either: it may have stood within quotation marks, which are gone. */
+static size_t
+encoded_len(const char *p, size_t n)
+{
+	size_t len = 0, marks = 0;
+
+	for (; len < n && !is_space(p[len]); len++) {
+		if (p[len] < 0x21 || p[len] > 0x7e ||
+		    strchr("()<>@,;:\\\"[]", p[len]) != NULL)
+			return 0;
+		marks += p[len] == '?';
+	}
+	if (len < 9 || marks != 4 || memcmp(p, "=?", 2) != 0 ||
+	    memcmp(p + len - 2, "?=", 2) != 0)
+		return 0;
+	return len;
+}
+
+/* Up to a word that is encoded already, of that length; all of it: no more. */
+static size_t
+next_encoded(struct slice s, size_t *len_r)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (i != 0 && !is_space(s.p[i - 1]))
+			continue;
+		if ((*len_r = encoded_len(s.p + i, s.n - i)) != 0)
+			return i;
+	}
+	*len_r = 0;
+	return s.n;
+}
+
+/* Words that are encoded stay.  Readers leave out the space between two such
+ * words, so what stands between them brings its own. */
+enum err
+surrogate_words(struct buf *out, struct slice text)
+{
+	enum err e = E_OK;
+	size_t len;
+
+	for (bool first = true; text.n != 0 && e == E_OK;) {
+		size_t n = next_encoded(text, &len);
+		struct slice plain = { text.p, n };
+
+		if (surrogate_trim(plain).n != 0) {
+			if (!first)
+				e = buf_put(out, "\n ", 2);
+			if (e == E_OK)
+				e = encode(out, plain);
+			first = false;
+		}
+		if (e == E_OK && len != 0 && !first)
+			e = buf_put(out, "\n ", 2);
+		if (e == E_OK)
+			e = buf_put(out, text.p + n, len);
+		first = first && len == 0;
+		text.p += n + len;
+		text.n -= n + len;
 	}
 	return e;
 }

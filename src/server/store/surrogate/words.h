@@ -15,7 +15,8 @@ bool surrogate_is_ascii(struct slice s);
 struct slice surrogate_trim(struct slice s);
 
 /* A text as encoded words, ends of lines in it taken out: at least one word,
- * each on a line of its own.  An empty text is an empty one. */
+ * each on a line of its own; those that it has already stay.  An empty text is
+ * an empty one. */
 enum err surrogate_words(struct buf *out, struct slice text) NODISCARD;
 
 /* The same if the text is not ASCII; else the text. */
