@@ -408,7 +408,7 @@ def test_strangers_take_little_memory(place, serve, connect, said):
         sessions.append(session)
     last = connect(server.port)
     last.ok("CAPA")  # all that was sent before has been looked at
-    assert memory(worker) - before < 200 * 24 * 1024
+    assert memory(worker) - before < 200 * 12 * 1024
 
 
 @pytest.mark.ours
