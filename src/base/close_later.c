@@ -142,8 +142,7 @@ close_later(int fd, uint32_t of)
 		return;
 	}
 	later.v = v;
-	/* 0 would be without a limit. */
-	later.v[later.n++] = (struct file){ fd, of != 0 ? of : 1 };
+	later.v[later.n++] = (struct file){ fd, of };
 	if (later.n >= CLOSE_LATER_MANY)
 		begin();
 	else if (!ev_is_active(&later.soon))
@@ -177,7 +176,7 @@ close_later_is_stuck(uint32_t of, unsigned most)
 	/* So many wait when all goes well, too. */
 	if (each < 2 * CLOSE_LATER_MANY)
 		each = 2 * CLOSE_LATER_MANY;
-	return n >= most || (n >= each && waiting_of(of) >= each);
+	return n >= most || (of != 0 && n >= each && waiting_of(of) >= each);
 }
 
 void

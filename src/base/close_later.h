@@ -22,21 +22,23 @@ struct ev_loop;
 /* Descriptors are collected for so long, or until there are so many. */
 enum { CLOSE_LATER_MS = 50, CLOSE_LATER_MANY = 32 };
 
-/* One of them closes the files of an owner at a time. */
+/* One of them closes the files of an owner at a time; all may close those of
+ * nobody. */
 enum { CLOSE_LATER_THREADS = 8 };
 
 /* Starts the threads: between role_enter() and role_limit(). */
 enum err close_later_start(struct ev_loop *loop, struct errbuf *eb) NODISCARD;
 
-/* Takes fd, the file of an owner: any number that others seldom have.  Without
- * threads, or memory, it is closed at once. */
+/* Takes fd, the file of an owner: any number that others seldom have; or 0, of
+ * nobody, if it lies on a disk of this machine.  Without threads, or memory, it
+ * is closed at once. */
 void close_later(int fd, uint32_t of);
 
 /* How many descriptors are not closed yet. */
 unsigned close_later_waiting(void);
 
 /* Does a file system not let go of its files?  So many of all owners' are not
- * closed yet, or a quarter of them is this one's. */
+ * closed yet, or a quarter of them is this one's (unless that is nobody). */
 bool close_later_is_stuck(uint32_t of, unsigned most) NODISCARD;
 
 /* Waits until all that was given to it is closed, and ends the threads. */

@@ -199,6 +199,32 @@ test_others_do_not_wait(void **state)
 	turn_until(0);
 }
 
+/* Of files of nobody all may wait, of an owner's a quarter. */
+static void
+test_share(void **state)
+{
+	static const uint32_t of[] = { 0, THEIRS };
+	const unsigned many = 2 * CLOSE_LATER_MANY, most = 4 * many;
+	int w, peer[3 * CLOSE_LATER_THREADS];
+
+	for (size_t k = 0; k < sizeof(of) / sizeof(of[0]); k++) {
+		int *p = peer, n = of[k] == 0 ? CLOSE_LATER_THREADS : 1;
+
+		for (int i = 0; i < n; i++)
+			close_later(lingering(p++), of[k]);
+		while (close_later_waiting() < many) {
+			close(open_pipe(&w));
+			close_later(w, of[k]);
+		}
+		assert_int_equal(
+		    close_later_is_stuck(of[k], most), of[k] == THEIRS);
+		assert_false(close_later_is_stuck(OURS, most));
+		while (p != peer)
+			close(*--p);
+		turn_until(0);
+	}
+}
+
 static void
 test_end(void **state)
 {
@@ -226,6 +252,7 @@ main(void)
 		    test_one_that_waits, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    test_others_do_not_wait, begin, end),
+		cmocka_unit_test_setup_teardown(test_share, begin, end),
 		cmocka_unit_test_setup_teardown(test_end, begin, end),
 	};
 

@@ -6,16 +6,10 @@
 
 #include "server/store/mounts.h"
 
-static uint32_t
-number_of(const struct location *where)
-{
-	return (uint32_t)XXH3_64bits(where->path, strlen(where->path));
-}
-
 static size_t
 maildrop_bucket(const struct location *where)
 {
-	return number_of(where) % MAILDROP_BUCKETS;
+	return XXH3_64bits(where->path, strlen(where->path)) % MAILDROP_BUCKETS;
 }
 
 struct maildrop *
@@ -42,7 +36,6 @@ maildrop_get(struct store *st, const struct location *where)
 	job_line_init(&md->line);
 	md->n_sessions = md->waiting = md->readers = 0;
 	md->file_system = mounts_number(where->path);
-	md->number = md->file_system != 0 ? md->file_system : number_of(where);
 	md->kind = where->kind;
 	memcpy(md->path, where->path, n);
 	LIST_INSERT_HEAD(&st->maildrops[maildrop_bucket(where)], md, by_path);

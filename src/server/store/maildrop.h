@@ -21,7 +21,6 @@ struct maildrop {
 	unsigned
 	    readers; /* read-only ones: beside all others, and in no list */
 	uint32_t file_system; /* mounts_number() */
-	uint32_t number;      /* of it, or of the maildrop: for close_later() */
 	const struct store_kind *kind;
 	char path[];
 };

@@ -21,8 +21,9 @@ enum {
 static struct op *
 op_for(struct claim *c, void (*run)(struct job *), void (*done)(struct job *))
 {
-	return c->ops < OPS_MAX && !close_later_is_stuck(c->maildrop->number,
-				       c->worker->store->closing_max)
+	return c->ops < OPS_MAX &&
+		       !close_later_is_stuck(c->maildrop->file_system,
+			   c->worker->store->closing_max)
 		   ? op_new(c, run, done, false)
 		   : NULL;
 }
@@ -54,13 +55,14 @@ answer_view(struct claim *c, enum err e, int fd, uint64_t end)
 
 	if (!store_answer_begin(c->worker, IPC_INDEX_IS, c->sid)) {
 		if (e == E_OK)
-			close_later(fd, c->maildrop->number);
+			close_later(fd, c->maildrop->file_system);
 		return;
 	}
 	ipc_put_u8(chan, e == E_OK);
 	ipc_put_u64(chan, e == E_OK ? end : 0);
 	if (e == E_OK)
-		ipc_put_fd_of(chan, fd, FD_CLOSED_LATER, c->maildrop->number);
+		ipc_put_fd_of(
+		    chan, fd, FD_CLOSED_LATER, c->maildrop->file_system);
 	store_answer_end(c->worker);
 }
 
@@ -135,10 +137,10 @@ answer_fetch(struct claim *c, const struct hold_message *m, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		c->made += m[i].made;
 		if (m[i].status == FETCH_OK && told)
-			ipc_put_fd_of(
-			    chan, m[i].fd, fate(&m[i]), c->maildrop->number);
+			ipc_put_fd_of(chan, m[i].fd, fate(&m[i]),
+			    c->maildrop->file_system);
 		else if (m[i].status == FETCH_OK)
-			close_later(m[i].fd, c->maildrop->number);
+			close_later(m[i].fd, c->maildrop->file_system);
 	}
 	if (told)
 		store_answer_end(c->worker);

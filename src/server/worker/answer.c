@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -56,17 +55,6 @@ session_refused(struct session *s, const char *user, enum sign_in_code code,
 	answer_ready(s);
 }
 
-/* A store may say what it likes of its own file systems. */
-static uint32_t
-owner_of(const struct session *s)
-{
-	uint64_t both = (uint64_t)s->store->index << 32 | s->file_system;
-
-	return (uint32_t)(s->file_system != 0
-			      ? XXH3_64bits(&both, sizeof(both))
-			      : XXH3_64bits(s->user, strlen(s->user)));
-}
-
 void
 session_opened(struct session *s, struct store_link *store, const char *user,
     uint32_t count, uint64_t octets, uint32_t left_out)
@@ -87,7 +75,6 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 		session_end(s, "out-of-memory");
 		return;
 	}
-	s->owner = owner_of(s);
 	log_line(LOG_EVENT,
 	    "ev=login sid=%u.%llx user=%s ip=%s method=%s tls=%s cipher=%s "
 	    "messages=%u left_out=%u octets=%llu",

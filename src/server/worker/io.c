@@ -150,7 +150,7 @@ session_read(struct session *s, int fd, uint64_t off, size_t len, bool whole,
 		return GO_FAIL;
 	job->done = w->read_done;
 	job->arg = s;
-	job->job.of = s->file_system != 0 ? s->owner : 0;
+	job->job.of = s->owner;
 	job->fd = fd;
 	job->off = off;
 	reader_submit(w->readers, job);

@@ -60,9 +60,8 @@ struct session {
 
 	/* The maildrop, once it is open. */
 	struct store_link *store; /* that holds it for us */
-	uint32_t file_system;     /* that may wait, by its store's number; 0 */
-	uint32_t owner; /* a number of that, or of whose it is, that others
-	                       * seldom have: see base/pool.h */
+	uint32_t owner; /* a number of the file system that may wait, which
+	                 * others seldom have; 0: none: see base/pool.h */
 	char *user;     /* or who was claimed last; NULL: nobody yet */
 	bool signed_in;
 	uint8_t *seen; /* messages that were sent whole, for mark_seen */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "base/clock.h"
 #include "sasl/sasl.h"
@@ -61,6 +62,16 @@ signing_in(struct store_link *l, uint64_t sid, uint64_t token)
 		   : NULL;
 }
 
+/* A store may say what it likes of its own file systems. */
+static uint32_t
+owner_of(const struct store_link *l, uint32_t file_system)
+{
+	uint64_t both = (uint64_t)l->index << 32 | file_system;
+
+	return file_system != 0 ? (uint32_t)XXH3_64bits(&both, sizeof(both))
+				: 0;
+}
+
 static enum err
 on_opened(void *arg, struct ipc_in *in)
 {
@@ -84,7 +95,7 @@ on_opened(void *arg, struct ipc_in *in)
 		return E_OK;
 	}
 	s->pop3.read_only = read_only;
-	s->file_system = file_system;
+	s->owner = owner_of(l, file_system);
 	session_opened(s, l, user, count, octets, left_out);
 	return E_OK;
 }
