@@ -85,7 +85,7 @@ def test_message_that_needs_it(odd, m):
     """C-6856-02: that UTF8 was refused once does not keep mail away."""
     Needs.times = 0
     server = odd(Needs, letters(3), capa=OFFERED)
-    m.account(at=server, keep="yes")
+    m.account(at=server, keep="no")
     assert "of no use to you" in m.run("collect", status=None).text
     assert len(m.files()) == 2
     m.collect()

@@ -15,5 +15,8 @@ bool ask_has_room(const struct visit *v, uint64_t octets);
 /* Is there space for so many octets more?  False: that has failed the session,
  * which may go on with others. */
 bool ask_has_space(struct visit *v, uint64_t octets);
+/* QUIT was sent behind the last RETR: goes on as soon as nothing but its answer
+ * is awaited.  To be called whenever something was answered. */
+void ask_quits(struct visit *v);
 
 #endif

@@ -78,6 +78,7 @@ struct visit {
 	struct pop3_client pop3;
 	bool pipelining;    /* commands may be sent ahead */
 	bool was_pipelined; /* some were */
+	bool quit_ahead;    /* QUIT was, behind the last RETR: see ask.c */
 	bool quit_ok;       /* QUIT was answered */
 
 	/* Each is its file's own; NULL before it is needed. */

@@ -124,6 +124,12 @@ fence_send_last(struct visit *v)
 	return fence_send(v, 0);
 }
 
+bool
+fence_is_owed(const struct visit *v)
+{
+	return v->fences->n_since != 0;
+}
+
 /* ---- holding ---- */
 
 void
@@ -253,14 +259,21 @@ silent_within(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 }
 
+bool
+fence_may_be_behind(const struct visit *v)
+{
+	const struct pop3_client *c = &v->pop3;
+
+	return c->inside &&
+	       (c->doubtful || (c->n_pending > 1 && c->unstuff.odd_dot));
+}
+
 void
 fence_watch(struct visit *v)
 {
 	struct fences *f = v->fences;
-	const struct pop3_client *c = &v->pop3;
-	bool may_end = c->doubtful || (c->n_pending > 1 && c->unstuff.odd_dot);
 
-	if (line_is_open(&v->line) && c->inside && may_end && !f->probed)
+	if (line_is_open(&v->line) && fence_may_be_behind(v) && !f->probed)
 		ev_timer_again(v->conf.loop, &f->silence);
 	else
 		ev_timer_stop(v->conf.loop, &f->silence);

@@ -55,6 +55,8 @@ bool fence_is_alone(const struct visit *v);
 void fence_asked(struct visit *v, size_t i);
 /* Nothing more can be sent now: fences what was. */
 bool fence_send_last(struct visit *v);
+/* It could not be sent yet. */
+bool fence_is_owed(const struct visit *v);
 
 /* ---- what comes ---- */
 
@@ -67,6 +69,9 @@ void fence_hold(struct visit *v, const struct held *h);
 bool fence_take(struct visit *v, const struct pop3_event *ev);
 /* The next one that was told apart.  To be called until it is false. */
 bool fence_told(struct visit *v, struct held *h_r);
+/* The message that is coming may have ended in the server's own way, so that
+ * what was taken for text of it are the answers behind it. */
+bool fence_may_be_behind(const struct visit *v);
 /* Looks whether what is coming may have ended; to be called when all that has
  * come was looked at. */
 void fence_watch(struct visit *v);

@@ -295,6 +295,7 @@ retrieve_take(struct visit *v, const struct pop3_event *ev)
 		return;
 	if (batch_is_due(v))
 		batch_store(v);
+	ask_quits(v);
 }
 
 void

@@ -84,7 +84,9 @@ greeting_leave(struct visit *v, enum step next)
 static void
 quit_enter(struct visit *v)
 {
-	visit_sent(v, pop3_client_send(&v->pop3, &v->line.out, POP3_CMD_QUIT));
+	if (!v->quit_ahead)
+		visit_sent(
+		    v, pop3_client_send(&v->pop3, &v->line.out, POP3_CMD_QUIT));
 }
 
 static void
@@ -262,6 +264,10 @@ visit_lost(void *arg, enum err e)
 	if (visit_quits_in_vain(v)) {
 		v->quit_ok = true;
 		visit_finish(v);
+		return;
+	}
+	if (v->quit_ahead && fence_may_be_behind(v)) {
+		visit_out_of_step(v, NULL);
 		return;
 	}
 	v->result.turned_away = !v->pop3.greeted;

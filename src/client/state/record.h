@@ -32,6 +32,7 @@ struct record {
 	int64_t *suspect;
 	enum fence fence; /* what the server has not failed to answer so far */
 	bool lost_burst;  /* the session before was: see visit.c */
+	bool no_quit_ahead; /* a session before was the worse for it */
 	bool misnamed; /* unique-ids of the server stand for other messages */
 };
 
