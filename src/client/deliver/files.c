@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,8 @@
 
 #include "base/i18n.h"
 #include "client/deliver/kind.h"
+
+enum { SYNCERS = 8 };
 
 char *
 path_shown(char out[PATH_SHOWN], const char *path)
@@ -164,13 +168,79 @@ parcel_open(
 	return E_OK;
 }
 
+/* Files that several threads sync, one after the other. */
+struct syncing {
+	struct delivery *d;
+	struct parcel **v;
+	size_t n;
+	atomic_size_t next;
+};
+
+struct syncer {
+	struct syncing *all;
+	pthread_t thread;
+	bool runs;
+	enum err e;
+	struct errbuf eb;
+};
+
+static enum err
+file_sync(struct delivery *d, const struct parcel *p, struct errbuf *eb)
+{
+	enum err e;
+	int fd;
+
+	if ((e = parcel_open(d, p, &fd, eb)) != E_OK)
+		return e;
+	if (fsync(fd) != 0)
+		e = err_sys(eb, disk_err(), _("cannot sync %s"), d->where);
+	close(fd);
+	return e;
+}
+
+static void *
+sync_some(void *arg)
+{
+	struct syncer *s = arg;
+	struct syncing *all = s->all;
+	size_t i;
+
+	while (s->e == E_OK && (i = atomic_fetch_add(&all->next, 1)) < all->n)
+		s->e = file_sync(all->d, all->v[i], &s->eb);
+	return NULL;
+}
+
+/* The first of them is this thread.  Of what several wait for at the same time
+ * the disk is flushed once. */
+static enum err
+sync_all(struct syncing *all, struct errbuf *eb)
+{
+	struct syncer s[SYNCERS];
+	enum err e = E_OK;
+
+	for (size_t i = 0; i < SYNCERS; i++)
+		s[i] = (struct syncer){ .all = all, .e = E_OK };
+	for (size_t i = 1; i < SYNCERS && i < all->n; i++)
+		s[i].runs =
+		    pthread_create(&s[i].thread, NULL, sync_some, &s[i]) == 0;
+	sync_some(&s[0]);
+	for (size_t i = 0; i < SYNCERS; i++) {
+		if (s[i].runs)
+			pthread_join(s[i].thread, NULL);
+		if (e == E_OK && (e = s[i].e) != E_OK)
+			*eb = s[i].eb;
+	}
+	return e;
+}
+
 /* All are on their way to the disk before the first is waited for, so that
  * the file system commits them together. */
 enum err
 files_sync(struct delivery *d, struct parcel **v, size_t n, struct errbuf *eb)
 {
+	struct syncing all = { .d = d, .v = v, .n = n };
 	enum err e;
-	int fd, bad;
+	int fd;
 
 	for (size_t i = 0; i < n; i++) {
 		if ((e = parcel_open(d, v[i], &fd, eb)) != E_OK)
@@ -178,16 +248,8 @@ files_sync(struct delivery *d, struct parcel **v, size_t n, struct errbuf *eb)
 		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 		close(fd);
 	}
-	for (size_t i = 0; i < n; i++) {
-		if ((e = parcel_open(d, v[i], &fd, eb)) != E_OK)
-			return e;
-		if ((bad = fsync(fd)) != 0)
-			e = err_sys(
-			    eb, disk_err(), _("cannot sync %s"), d->where);
-		close(fd);
-		if (bad != 0)
-			return e;
-	}
+	if ((e = sync_all(&all, eb)) != E_OK)
+		return e;
 	if (fsync(d->files) != 0)
 		return err_sys(eb, disk_err(), _("cannot sync %s"), d->where);
 	return E_OK;
