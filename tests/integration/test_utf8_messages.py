@@ -3,16 +3,10 @@
 import email.header
 import gzip
 import os
-import shutil
-import ssl
-import subprocess
 
 import pytest
 
-import drop
-import mpop
 from pop3 import Pop3
-from server import PATIENCE
 
 pytestmark = pytest.mark.ours
 
@@ -139,76 +133,3 @@ def test_changed_file(box, serve):
         sent = sizes(s)
         assert sent[1] == sent[2]
         s.quit()
-
-
-# ---- programs that people have ----
-
-WHO, SECRET = "josé@exemplo.com.br", "senhá"
-PEOPLE = [
-    PLAIN, UTF8, LATIN1, gzip.compress(UTF8),
-    "To: Família: josé@x.example, ana@x.example;, Zé <z@x>".encode() + BODY,
-    ("Subject: linha\r\n á dobrada " + "ção " * 200).encode() + BODY,
-    "".join("X-%d: ação\r\n" % n for n in range(3000)).encode() + BODY[2:],
-    b"Subject: \xc3\xa1 \xc3(" + BODY,
-    'Content-Disposition: a; filename="olá.txt"'.encode() + BODY,
-    "From: josé@x.example\r\n\r\n".encode(),
-]
-
-
-def by_fetchmail(home, server, ca):
-    mda = home + "/mda"
-    for d in ("", "/new"):
-        os.mkdir(home + "/in" + d)
-    with open(mda, "w", encoding="ascii") as f:
-        f.write("#!/bin/sh\nexec cat >%s/in/new/$$.$(date +%%N)\n" % home)
-    os.chmod(mda, 0o700)
-    rc = home + "/rc"
-    with open(os.open(rc, os.O_WRONLY | os.O_CREAT, 0o600), "w",
-              encoding="utf-8") as f:
-        f.write('poll localhost with proto POP3 port %d timeout 60\n'
-                'user "%s" password "%s" is tester here keep fetchall\n'
-                'no rewrite no mimedecode stripcr ssl sslcertck\n'
-                'sslcertfile "%s" mda "%s"\n' % (
-                    server.tls_port, WHO, SECRET, ca, mda))
-    return ["fetchmail", "--nosyslog", "--invisible", "-f", rc, "--idfile",
-            home + "/ids", "--pidfile", home + "/pid"]
-
-
-def by_mpop(home, server, ca):
-    return ["mpop", "-q", "-C", mpop.prepare(
-        home, server.tls_port, WHO, SECRET, "user", ca,
-        "keep on\nreceived_header off\n")]
-
-
-@pytest.mark.parametrize("mode", ["pass", "convert"])
-@pytest.mark.parametrize("program", [by_fetchmail, by_mpop])
-def test_collected(place, serve, program, mode):
-    """To the octet; by fetchmail and mpop, which do not say UTF8."""
-    if shutil.which(program.__name__[3:]) is None:
-        pytest.skip("it is not installed")
-    box = place.maildir([
-        drop.Message("new", "%d.m" % (10 ** 9 + n), text, 10 ** 9 + n, "utf8")
-        for n, text in enumerate(PEOPLE)])
-    server = serve([(WHO, SECRET, box)], 'utf8_messages = "%s"\n' % mode)
-    with Pop3(server.port) as s:
-        s.login(WHO, SECRET)
-        sent = sizes(s)
-        s.quit()
-    home = place.path + "/home"
-    os.mkdir(home, 0o700)
-    with open(home + "/ca.pem", "w", encoding="ascii") as f:
-        f.write(ssl.get_server_certificate(("127.0.0.1", server.tls_port)))
-    subprocess.run(
-        program(home, server, home + "/ca.pem"), check=True, cwd=home,
-        timeout=60 * PATIENCE, stdin=subprocess.DEVNULL, env={
-            "HOME": home, "PATH": os.environ["PATH"], "LANG": "C",
-            "LOGNAME": "tester", "USER": "tester"})
-    if mode == "pass":
-        assert sorted(sent.values()) == sorted(
-            gzip.decompress(p) if p[:1] == b"\x1f" else p for p in PEOPLE)
-    got = []
-    for name in os.listdir(home + "/in/new"):
-        with open(home + "/in/new/" + name, "rb") as f:
-            got.append(f.read())
-    assert sorted(got) == sorted(
-        text.replace(b"\r\n", b"\n") for text in sent.values())
