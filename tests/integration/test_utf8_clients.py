@@ -41,6 +41,9 @@ MAIL = [
     b"Subject: \xc3\xa1 \xc3(" + BODY,
     'Content-Disposition: a; filename="olá.txt"'.encode() + BODY,
     "From: josé@x.example\r\n\r\n".encode(),
+    ("From: a@b.example\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
+     "--x\r\nContent-Disposition: attachment; filename=\"olá.txt\"\r\n\r\n"
+     "Olá\r\n--x--\r\n").encode(),
     b"From: c@d.example\r\nSubject: the last" + BODY,
 ]
 STORED = [gzip.decompress(m) if m[:1] == b"\x1f" else m for m in MAIL]

@@ -1,11 +1,13 @@
 """Mail with UTF-8 in its header, for clients that know it and that do not
 (RFC 6856, the setting utf8_messages)."""
 import email.header
+import email.policy
 import gzip
 import os
 
 import pytest
 
+import drop
 from pop3 import Pop3
 
 pytestmark = pytest.mark.ours
@@ -14,6 +16,35 @@ BODY = "\r\n\r\nOlá.\r\n.\r\n".encode()
 PLAIN = b"From: a@b.example\r\nSubject: plain" + BODY
 UTF8 = ("From: José <josé@exemplo.com.br>\r\nMessage-ID: <1@b>\r\n"
         "Subject: São Paulo\r\nCc: ana@bücher.example").encode() + BODY
+PARTS = """From: a@b.example
+Subject: plain
+Content-Type: multipart/mixed; boundary="=_1"
+
+--=_1
+Content-Type: text/plain; charset=utf-8
+
+Olá. Ação: ç
+--=_1
+Content-Type: application/pdf; name="relatório.pdf"
+Content-Disposition: attachment; filename="relatório.pdf"
+Content-Description: o relatório
+Content-Transfer-Encoding: base64
+
+JVBERi0=
+--=_1
+Content-Type: message/global
+
+From: José <josé@exemplo.com.br>
+Subject: São Paulo
+Content-Type: multipart/alternative; boundary="=_2"
+
+--=_2
+Content-Type: text/plain; charset=utf-8; name="olá"
+
+Olá: ç
+--=_2--
+--=_1--
+""".replace("\n", "\r\n").encode()
 LATIN1 = "Subject: S\xe3o Paulo".encode("latin-1") + BODY
 MODES = ["pass", "convert", "simple", "refuse"]
 
@@ -88,6 +119,41 @@ def test_each_mode(box, serve, mode):
             mode == "convert")
         assert (b"invalid@internationalized-address.invalid"
                 in fields[b"From"]) == (mode == "simple")
+
+
+@pytest.mark.parametrize("mode", ["convert", "simple", "refuse"])
+def test_headers_of_parts(place, serve, mode):
+    """S-6857-03: as another parser of MIME finds them."""
+    box = place.maildir([
+        drop.Message("new", "1.m", PARTS, 1, ""),
+        drop.Message("new", "2.m", gzip.compress(PARTS), 2, "")])
+    server = serve(box, 'utf8_messages = "%s"\n' % mode)
+    with session(server, utf8=True) as s:
+        assert sizes(s) == {1: PARTS, 2: PARTS}
+        s.quit()
+    with session(server) as s:
+        sent = sizes(s, [1, 2] if mode == "refuse" else [])
+        s.quit()
+    if mode == "refuse":
+        return
+    assert sent[1] == sent[2]
+    parts = list(email.message_from_bytes(
+        sent[1], policy=email.policy.default).walk())
+    assert [p.get_content_type() for p in parts] == [
+        "multipart/mixed", "text/plain", "application/pdf", "message/rfc822",
+        "multipart/alternative", "text/plain"]
+    for p in parts:
+        assert "".join(map("%s: %s".__mod__, p.raw_items())).isascii()
+    assert parts[1].get_content() == "Olá. Ação: ç"
+    assert parts[2].get_content() == b"%PDF-"
+    assert parts[4]["Subject"] == "São Paulo"
+    assert parts[5].get_content() == "Olá: ç"
+    full = mode == "convert"
+    assert parts[2].get_filename() == ("relatório.pdf" if full else None)
+    assert parts[2]["Content-Description"] == (
+        "o relatório" if full else None)
+    assert parts[5].get_filename() == ("olá" if full else None)
+    assert ("invalid@" in parts[4]["From"]) == (not full)
 
 
 def test_removed_in_the_other_mode(box, serve):

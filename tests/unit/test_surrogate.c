@@ -161,6 +161,76 @@ test_simple(void **state)
 		becomes(SURROGATE_SIMPLE, row[i][0], row[i][1]);
 }
 
+#define MIXED(b) "Content-Type: multipart/mixed; boundary=" b "\n\n"
+#define NAME     "Content-Disposition: attachment; filename=\"\u00e9\"\n\n"
+#define NAMED    "Content-Disposition: attachment;\n filename*=utf-8''%C3%A9\n\n"
+#define SUBJECT  "Subject: \u00e9\n\n"
+#define SUBJECTS "Subject: =?utf-8?B?w6k=?=\n\n"
+
+/* S-6857-03: headers within the message.  What surrounds them stays. */
+static void
+test_parts(void **state)
+{
+	static const char *const row[][2] = {
+		{ MIXED("x") "é\n--x\n" NAME "é: é\n--x--\n" NAME,
+		    MIXED("x") "é\n--x\n" NAMED "é: é\n--x--\n" NAME },
+		{ MIXED("x") "--x \r\n" NAME "--xx\n --x\n\n--x-\n" NAME
+			     "-\n--x\nA: b\n\n--x\n\n" NAME "--x\n" NAME,
+		    MIXED("x") "--x \r\n" NAMED "--xx\n --x\n\n--x-\n" NAME
+			       "-\n--x\nA: b\n\n--x\n\n" NAME "--x\n" NAMED },
+		/* A boundary that looks like a field, and a header that it
+		 * ends. */
+		{ MIXED("\"a: \\\"(b\"") "--a: \"(b\n" NAME "--a: \"(b\nA: b\n"
+					 "--a: \"(b\n" NAME,
+		    MIXED(
+			"\"a: \\\"(b\"") "--a: \"(b\n" NAMED
+					 "--a: \"(b\nA: b\n--a: \"(b\n" NAMED },
+		{ MIXED("x; a=b") "--x\n" MIXED(
+		      "y (c)") "--y\n" NAME "--x\n" NAME "--y\n" NAME,
+		    MIXED("x; a=b") "--x\n" MIXED(
+			"y (c)") "--y\n" NAMED "--x\n" NAMED "--y\n" NAME },
+		{ MIXED("x") "--x\n" MIXED("y") "--y--\n" NAME "--x\n" NAME,
+		    MIXED("x") "--x\n" MIXED("y") "--y--\n" NAME
+						  "--x\n" NAMED },
+		{ MIXED(
+		      "x") "--x\nContent-Type: message/rfc822\n\n" SUBJECT
+			   "--x\nContent-Type: Message/Global (c)\n\n" SUBJECT,
+		    MIXED("x") "--x\nContent-Type: message/rfc822\n\n" SUBJECTS
+			       "--x\nContent-Type: Message/rfc822 "
+			       "(c)\n\n" SUBJECTS },
+		{ "Content-Type: message/rfc822\n\n" MIXED("x") "--x\n" NAME,
+		    "Content-Type: message/rfc822\n\n" MIXED(
+			"x") "--x\n" NAMED },
+		{ "Content-Type: multipart/digest; boundary=x\n\n"
+		  "--x\n\n" SUBJECT SUBJECT "--x\nA: b\n\n" SUBJECT
+		  "--x\nContent-Type: text/plain\n\n" SUBJECT,
+		    "Content-Type: multipart/digest; boundary=x\n\n"
+		    "--x\n\n" SUBJECTS SUBJECT "--x\nA: b\n\n" SUBJECTS
+		    "--x\nContent-Type: text/plain\n\n" SUBJECT },
+		/* Without an empty line. */
+		{ "Content-Type: multipart/mixed; boundary=x\n--x\n" NAME,
+		    "Content-Type: multipart/mixed; boundary=x\n--x\n" NAMED },
+		{ "Content-Type: message/global\nno field\n" SUBJECT,
+		    "Content-Type: message/rfc822\nno field\n" SUBJECT },
+		{ "Content-Type: message/global",
+		    "Content-Type: message/rfc822" },
+		/* The header of the message, too. */
+		{ "A: é\n" MIXED("x") "--x\n" NAME,
+		    "A: =?utf-8?B?w6k=?=\n" MIXED("x") "--x\n" NAMED },
+		/* One that is not in UTF-8 hides none. */
+		{ "A: \xe9\n" MIXED("x") "--x\n" NAME,
+		    "A: \xe9\n" MIXED("x") "--x\n" NAMED },
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		becomes(SURROGATE_FULL, row[i][0], row[i][1]);
+	becomes(SURROGATE_SIMPLE, MIXED("x") "--x\n" NAME "--x--\n",
+	    MIXED("x") "--x\nContent-Disposition: attachment\n\n--x--\n");
+	becomes(SURROGATE_SIMPLE,
+	    "Content-Type: message/global\n\nReceived: é\n" SUBJECT,
+	    "Content-Type: message/rfc822\n\n" SUBJECTS);
+}
+
 static void
 stays(const char *from, size_t n)
 {
@@ -188,10 +258,68 @@ test_passed(void **state)
 		"\nSubject: é\n",
 		"é: b\n\n",
 		"Subject",
+		/* No parts, or encoded ones. */
+		"A: b\n\n--x\n" NAME,
+		"Content-Type: multipart/mixed\n\n--\n" NAME,
+		"Content-Type: multipart/mixed; boundary=\"\"\n\n--\n" NAME,
+		"Content-Type: text/plain; boundary=x\n\n--x\n" NAME,
+		"Content-Transfer-Encoding: Base64\n" MIXED("x") "--x\n" NAME,
+		"Content-Transfer-Encoding: quoted-printable (c)\n"
+		"Content-Type: message/global\n\n" SUBJECT,
+		"Content-Type: message/partial\n\n" SUBJECT,
+		MIXED("x") "--x--\n--x\n" NAME,
+		MIXED("x") "--x\nA: \xe9\n" NAME,
 	};
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		stays(row[i], strlen(row[i]));
+}
+
+/* Multiparts in each other; the last has a header that needs it. */
+static bool
+nested(unsigned levels, unsigned boundary)
+{
+	static char text[MIME_LEVELS_MAX * 1000];
+	char name[MIME_BOUNDARY_MAX + 2];
+	struct buf out;
+	bool needed;
+	int n = 0;
+
+	for (unsigned i = 0; i < levels; i++) {
+		snprintf(name, sizeof(name), "%0*u", (int)boundary, i);
+		n += snprintf(text + n, sizeof(text) - (size_t)n,
+		    MIXED("%s") "--%s\n", name, name);
+	}
+	n += snprintf(text + n, sizeof(text) - (size_t)n, NAME);
+	needed = run(&out, SURROGATE_FULL, text, (size_t)n, 11);
+	assert_true(needed || out.len == (size_t)n);
+	buf_free(&out);
+	return needed;
+}
+
+static void
+test_bounds(void **state)
+{
+	assert_true(nested(MIME_LEVELS_MAX, MIME_BOUNDARY_MAX));
+	assert_false(nested(MIME_LEVELS_MAX + 1, 9));
+	assert_false(nested(1, MIME_BOUNDARY_MAX + 1));
+}
+
+/* A part whose header is too long; the next one is converted. */
+static void
+test_long_part(void **state)
+{
+	static char text[SURROGATE_HEAD + 1000];
+	size_t n = (size_t)snprintf(text, sizeof(text), MIXED("x") "--x\n");
+	struct buf out;
+
+	while (n < SURROGATE_HEAD + 500)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "A: é\n");
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "\n--x\n" NAME);
+	assert_true(run(&out, SURROGATE_FULL, text, n, 4096));
+	assert_int_equal(out.len, n - strlen(NAME) + strlen(NAMED));
+	assert_memory_equal(buf_data(&out), text, n - strlen(NAME));
+	buf_free(&out);
 }
 
 /* Words of 75 octets at most, of whole characters; a header that is too long. */
@@ -251,8 +379,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_simple),
+		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_passed),
+		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_long_part),
 		cmocka_unit_test(test_sink),
 	};
 

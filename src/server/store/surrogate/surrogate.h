@@ -1,16 +1,19 @@
 /*
- * surrogate.h - a message whose header is in UTF-8 (RFC 6532), made into one
- * that a client takes which knows ASCII only.
+ * surrogate.h - a message with headers in UTF-8 (RFC 6532), made into one that a
+ * client takes which knows ASCII only.
  *
- * In full (RFC 6857) nothing of the header is lost, in its own way: names and
+ * In full (RFC 6857) nothing of a header is lost, in its own way: names and
  * texts become encoded words, an address that has no ASCII form becomes an
  * empty group that tells it, values of parameters go by RFC 2231.  Simply (RFC
  * 6858) such addresses become one that nobody has, and what has no simple form
- * is left out.  The body is passed on.
+ * is left out.  So it is done with the header of the message, with those of its
+ * parts, and with those of messages within it, unless they are encoded; a
+ * message/global becomes a message/rfc822.  The other octets are passed on.
  *
- * A parser without I/O.  A header needs it that has an octet beyond ASCII and is
- * valid UTF-8 as a whole; one in an old charset, one without such octets and one
- * of more than SURROGATE_HEAD octets is passed on as it is.
+ * A parser without I/O, which holds one header at a time.  A header needs it
+ * that has an octet beyond ASCII and is valid UTF-8 as a whole; one in an old
+ * charset, one without such octets and one of more than SURROGATE_HEAD octets is
+ * passed on as it is, the latter with the parts within it.
  */
 #ifndef SERVER_STORE_SURROGATE_SURROGATE_H
 #define SERVER_STORE_SURROGATE_SURROGATE_H
@@ -19,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "server/store/surrogate/mime_parts.h"
 
 enum { SURROGATE_HEAD = 128 * 1024 };
 
@@ -38,8 +42,18 @@ struct surrogate {
 	enum surrogate_how how;
 	surrogate_sink sink;
 	void *arg;
-	bool in_body;
-	struct buf head;
+	/* What comes next; the rest: parts behind which there are none. */
+	enum {
+		SURROGATE_IN_HEADER,
+		SURROGATE_IN_BODY,
+		SURROGATE_IN_REST,
+	} place;
+	bool of_part;  /* the header is that of a part */
+	bool at_start; /* of a line of the body */
+	struct buf
+	    held;    /* the header so far, or a line that may be a delimiter */
+	size_t line; /* where in a header the last line begins */
+	struct mime_parts parts;
 };
 
 /* No memory is taken; surrogate_end() gives back what is later. */
