@@ -186,6 +186,52 @@ def test_nobody_else_pays(box, serve):
         "malote.index"]
 
 
+def indexes(box):
+    return sorted(n[len("malote.index"):] for n in os.listdir(box)
+                  if n.startswith("malote.index"))
+
+
+def tomorrow(place, box):
+    """Mail has come, and it is time to sweep again."""
+    if os.path.exists(box + "/malote.lock"):
+        os.truncate(box + "/malote.lock", 0)
+    place.add(box, [drop.Message("new", "20000000%02d.m" % len(
+        os.listdir(box + "/new")), PLAIN, 2 * 10 ** 9, "")])
+
+
+def test_index_of_another_setting_goes(place, box, serve):
+    for mode, there in ("convert", ["-convert"]), ("simple", ["-simple"]), (
+            "refuse", ["-refuse"]), ("pass", [""]):
+        tomorrow(place, box)
+        server = serve(box, 'utf8_messages = "%s"\n' % mode)
+        session(server).quit()
+        assert indexes(box) == there
+        server.stop()
+    server = serve(box, 'utf8_messages = "convert"\n')
+    session(server).quit()
+    tomorrow(place, box)
+    session(server, utf8=True).quit()
+    assert indexes(box) == ["", "-convert"]
+
+
+def test_index_that_a_session_has(place, box, serve):
+    """It goes, and the session does not notice."""
+    shared = 'sessions = "shared"\n'
+    server = serve(box, shared + 'utf8_messages = "convert"\n')
+    other = serve(box, shared)
+    with session(server) as s:
+        tomorrow(place, box)
+        session(other).quit()
+        assert indexes(box) == [""]
+        ids = s.uidl()
+        assert len(sizes(s)) == 4
+        s.ok("DELE 2")
+        s.quit()
+    with session(server) as s:
+        assert list(s.uidl().values())[:3] == [ids[1], ids[3], ids[4]]
+        s.quit()
+
+
 def test_changed_file(box, serve):
     """A header that came to need it after it was measured."""
     server = serve(box, 'utf8_messages = "convert"\n')

@@ -25,6 +25,14 @@ indexfile_name(enum store_utf8 utf8)
 	return names[utf8];
 }
 
+void
+indexfile_sweep(int root, enum store_utf8 now)
+{
+	for (enum store_utf8 i = UTF8_PASS + 1; i <= UTF8_REFUSE; i++)
+		if (i != now)
+			unlinkat(root, indexfile_name(i), 0);
+}
+
 enum { OUT_FLUSH = 512 * 1024, OUT_MAX = 2 * OUT_FLUSH };
 
 enum err

@@ -18,6 +18,11 @@
  * that messages have for them. */
 const char *indexfile_name(enum store_utf8 utf8);
 
+/* Removes those that no session has any more, since the setting utf8_messages is
+ * `now`.  Who has one open keeps it; nobody opens one by name while the maildrop
+ * is locked by the caller. */
+void indexfile_sweep(int root, enum store_utf8 now);
+
 /* Reads all of it.  E_FORMAT: the file is shorter; E_IO.  now: E_AGAIN rather
  * than wait for a disk, here and below. */
 enum err indexfile_read(

@@ -202,8 +202,10 @@ open_scanned(struct hold_open *o, struct maildir_dirs *d, struct errbuf *eb)
 
 	if (e != E_OK)
 		return e;
-	if (m->lock_fd >= 0 && !o->read_only && maildir_sweep_due(m->lock_fd))
+	if (m->lock_fd >= 0 && !o->read_only && maildir_sweep_due(m->lock_fd)) {
 		maildir_sweep(d, o->tag);
+		indexfile_sweep(d->root, o->conf->utf8_messages);
+	}
 	e = maildir_scan(m, d, eb);
 	maildir_unlock_shared(m);
 	return e;
