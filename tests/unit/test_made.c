@@ -172,6 +172,29 @@ test_limit(void **state)
 	free(text);
 }
 
+/* Pieces of all sizes are one message. */
+static void
+test_pieces(void **state)
+{
+	static const size_t size[] = { 1, 65535, 1, 65536, 0, 3, 65537, 200000,
+		65533, 4, 7 };
+	struct errbuf eb = { .text = "" };
+	static char text[600000], got[600000];
+	struct made m;
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (char)(i * 7 + i / 251);
+	assert_int_equal(made_begin(&m, &eb), E_OK);
+	for (size_t i = 0; i < sizeof(size) / sizeof(size[0]); n += size[i++])
+		assert_int_equal(made_put(&m, text + n, size[i], &eb), E_OK);
+	assert_int_equal(made_end(&m, &eb), E_OK);
+	assert_int_equal(m.octets, n);
+	assert_int_equal(pread(m.fd, got, sizeof(got), 0), n);
+	assert_memory_equal(got, text, n);
+	made_drop(&m);
+}
+
 int
 main(void)
 {
@@ -182,6 +205,7 @@ main(void)
 		T(test_ahead),
 		T(test_damaged),
 		T(test_limit),
+		T(test_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

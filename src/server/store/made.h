@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "pop3/wire.h"
 
@@ -21,6 +22,7 @@ struct made {
 	int fd;          /* -1: none */
 	uint64_t octets; /* that lie in it */
 	struct pop3_wire wire;
+	struct buf small; /* pieces that are written together */
 };
 
 enum err made_begin(struct made *m, struct errbuf *eb) NODISCARD;
