@@ -89,11 +89,12 @@ setup(void **state)
 {
 	static struct place p;
 
+	/* First, as a new folder may have the number of an old one. */
+	cannot_sync = 0;
+	old_kernel = false;
 	place_init(&p, DEST_MAILDIR, "Mail/x");
 	place_open(&p);
 	n_calls = 0;
-	old_kernel = false;
-	cannot_sync = 0;
 	*state = &p;
 	return 0;
 }
