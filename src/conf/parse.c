@@ -54,23 +54,12 @@ nearest(const cfg_opt_t *opts, const char *name)
 	return best;
 }
 
-/* The settings of a section, or, for a name that stands in one, all others. */
-static const cfg_opt_t *
-elsewhere(bool in_section)
-{
-	const cfg_opt_t *o = top_now->opts;
-
-	while (!in_section && strcmp(o->name, grammar_now->section) != 0)
-		o++;
-	return in_section ? o : o->subopts;
-}
-
-/* `there`: what it is called, or would be, in the other place. */
+/* `there`: what it is called, or would be, in the other place; NULL: the
+ * same. */
 static void
-complain_place(
-    const cfg_t *cfg, bool in_section, const char *shown, const char *there)
+complain_place(const cfg_t *cfg, bool in_section, const char *section,
+    const char *shown, const char *there)
 {
-	const char *section = grammar_now->section;
 	unsigned line = (unsigned)cfg->line;
 
 	if (there == NULL)
@@ -90,27 +79,49 @@ complain_place(
 		    shown, there, section);
 }
 
+/* What is meant, of the settings of other places: those outside of sections,
+ * or those of any section, whose name is *section_r then. */
+static const char *
+nearest_elsewhere(bool in_section, const char *lower, const char **section_r)
+{
+	const char *best = NULL, *name;
+
+	if (in_section)
+		return nearest(top_now->opts, lower);
+	for (const cfg_opt_t *o = top_now->opts; o->name != NULL; o++) {
+		if (o->type != CFGT_SEC ||
+		    (name = nearest(o->subopts, lower)) == NULL)
+			continue;
+		if (best == NULL || strcmp(name, lower) == 0) {
+			best = name;
+			*section_r = o->name;
+		}
+	}
+	return best;
+}
+
 /* A setting of the other place is what is meant; else one that is alike here,
  * or else one that is alike there. */
 static void
 complain_unknown(const cfg_t *cfg, const char *shown, const char *lower)
 {
-	bool in_section = strcmp(cfg->name, grammar_now->section) == 0;
+	bool in_section = cfg != top_now;
+	const char *section = cfg->name;
 	const char *here = nearest(cfg->opts, lower);
-	const char *there = nearest(elsewhere(in_section), lower);
+	const char *there = nearest_elsewhere(in_section, lower, &section);
 	unsigned line = (unsigned)cfg->line;
 
 	if (there != NULL && strcmp(there, lower) == 0)
-		complain_place(cfg, in_section, shown, NULL);
+		complain_place(cfg, in_section, section, shown, NULL);
 	else if (here != NULL)
 		conf_error(text_now, line,
 		    _("there is no setting %s; did you mean %s?"), shown, here);
 	else if (there != NULL)
-		complain_place(cfg, in_section, shown, there);
+		complain_place(cfg, in_section, section, shown, there);
 	else if (in_section)
 		conf_error(text_now, line,
 		    _("there is no setting %s in a block %s; %s lists them"),
-		    shown, grammar_now->section, grammar_now->manual);
+		    shown, section, grammar_now->manual);
 	else
 		conf_error(text_now, line,
 		    _("there is no setting %s; %s lists them"), shown,
@@ -267,27 +278,66 @@ options_add(struct options *o, struct slice name)
 	return true;
 }
 
-static cfg_opt_t *
-section_of(const struct options *top)
-{
-	size_t i = 0;
-
-	while (top->v[i].type != CFGT_SEC)
-		i++;
-	return &top->v[i];
-}
+/* The kinds of sections, and what may stand in each. */
+struct sections {
+	struct options in[CONF_SECTIONS_MAX];
+	size_t n;
+};
 
 /* False: memory. */
 static bool
-add_unknown(struct options *top, struct options *in, const char *text)
+sections_init(struct sections *s, const struct options *top)
+{
+	for (size_t i = 0; i < top->n && s->n < CONF_SECTIONS_MAX; i++) {
+		if (top->v[i].type != CFGT_SEC)
+			continue;
+		if (!options_init(&s->in[s->n], top->v[i].subopts))
+			return false;
+		s->n++;
+	}
+	return true;
+}
+
+/* What stands in a section is taken for one that any kind of them could have:
+ * where it does not stand it does no harm. */
+static bool
+add_unknown(struct options *top, struct sections *s, const char *text)
+{
+	struct conf_names n = { .p = text };
+	size_t k = 0;
+
+	while (conf_names_next(&n)) {
+		if (n.depth == 0 && !options_add(top, n.name))
+			return false;
+		for (size_t i = 0; n.depth != 0 && i < s->n; i++)
+			if (!options_add(&s->in[i], n.name))
+				return false;
+	}
+	for (size_t i = 0; i < top->n; i++)
+		if (top->v[i].type == CFGT_SEC)
+			top->v[i].subopts = s->in[k++].v;
+	return true;
+}
+
+static void
+sections_clear(struct sections *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		options_clear(&s->in[i]);
+}
+
+/* Settings that have the name of a section: see CONF_SHORT. */
+static void
+mark_short(char *text, const cfg_opt_t *opt)
 {
 	struct conf_names n = { .p = text };
 
 	while (conf_names_next(&n))
-		if (!options_add(n.depth == 0 ? top : in, n.name))
-			return false;
-	section_of(top)->subopts = in->v;
-	return true;
+		for (const cfg_opt_t *o = opt; o->name != NULL; o++)
+			if (n.depth == 0 && o->type == CFGT_SEC &&
+			    slice_eq(n.name, o->name))
+				text[n.name.p - text + (ptrdiff_t)n.name.n -
+				     1] = CONF_SHORT[0];
 }
 
 /* ---- reading ---- */
@@ -325,16 +375,17 @@ void
 conf_parse(const struct conf_text *t, char *text, cfg_opt_t *opt,
     const struct conf_grammar *g)
 {
-	struct options top = { .n = 0 }, in = { .n = 0 };
+	struct options top = { .n = 0 };
+	struct sections in = { .n = 0 };
 
 	text_now = t;
 	grammar_now = g;
-	if (options_init(&top, opt) &&
-	    options_init(&in, section_of(&top)->subopts) &&
+	mark_short(text, opt);
+	if (options_init(&top, opt) && sections_init(&in, &top) &&
 	    add_unknown(&top, &in, text))
 		parse(t, text, top.v);
 	else
 		conf_error(t, 0, _("out of memory"));
-	options_clear(&in);
+	sections_clear(&in);
 	options_clear(&top);
 }

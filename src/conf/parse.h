@@ -16,13 +16,20 @@ struct conf_synonym {
 
 /* What the errors speak of. */
 struct conf_grammar {
-	const char *section; /* the one kind of them: "listener" */
+	const char *section; /* the kind of them that is meant: "listener" */
 	const char *manual;  /* "maloted.conf(5)" */
 	/* The line of the last secret, or NULL: nothing of it is repeated. */
 	const unsigned *secret_line;
 	const struct conf_synonym *synonyms; /* up to a NULL; or NULL */
 	bool *has_unknown; /* set where a setting is not known; or NULL */
 };
+
+enum { CONF_SECTIONS_MAX = 4 }; /* kinds of sections */
+
+/* A setting may have the name of a section, as `users = FILE` beside
+ * `users "NAME" { ... }`.  To libconfuse it ends in this letter instead of its
+ * last one, which conf_parse() changes in the text. */
+#define CONF_SHORT "\1"
 
 /* Parses a text that conf_text_prepare() has prepared; it is borrowed.  Calls
  * back as the options say.  Complains about what is not understood, and reads
