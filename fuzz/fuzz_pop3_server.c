@@ -41,6 +41,7 @@ start(struct drive *d, uint8_t what)
 	drive_add(d, "\r\n.\r", 4);
 	drive_add(d, "", 0);
 	d->message[2].gone = true;
+	d->retention = what & 1 ? RETENTION_ONCE : RETENTION_NEVER;
 	drive_start(d, what & 128);
 }
 

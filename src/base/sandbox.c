@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -315,12 +317,16 @@ narrow_rules(scmp_filter_ctx ctx, struct errbuf *eb)
 {
 	static const unsigned commands[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL,
 		F_DUPFD_CLOEXEC, F_OFD_SETLK, F_OFD_SETLKW, F_ADD_SEALS };
+	/* What the peer of a connection has not acknowledged yet. */
+	const struct scmp_arg_cmp unsent = SCMP_A1_32(SCMP_CMP_EQ, SIOCOUTQ, 0);
 	const struct scmp_arg_cmp not_executable =
 	    SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 	enum err e = rule(ctx, SCMP_ACT_ALLOW, "mmap", &not_executable, eb);
 
 	if (e == E_OK)
 		e = rule(ctx, SCMP_ACT_ALLOW, "mprotect", &not_executable, eb);
+	if (e == E_OK)
+		e = rule(ctx, SCMP_ACT_ALLOW, "ioctl", &unsent, eb);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		const struct scmp_arg_cmp command =
 		    SCMP_A1_32(SCMP_CMP_EQ, commands[i], 0);

@@ -1,10 +1,12 @@
 #include "net/conn.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -234,6 +236,19 @@ conn_write(struct conn *c, const char *p, size_t n, size_t *n_r)
 		*n_r += one;
 	}
 	return E_OK;
+}
+
+enum err
+conn_delivered(const struct conn *c)
+{
+	int unsent;
+	char octet;
+
+	if (c->broken || ioctl(c->fd, SIOCOUTQ, &unsent) < 0 ||
+	    (recv(c->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+		errno != EAGAIN && errno != EINTR))
+		return E_IO;
+	return c->sealed.len == 0 && unsent == 0 ? E_OK : E_AGAIN;
 }
 
 bool

@@ -56,6 +56,10 @@ enum err conn_write(
     struct conn *c, const char *p, size_t n, size_t *n_r) NODISCARD;
 enum err conn_flush(struct conn *c) NODISCARD;
 
+/* Has the peer's system acknowledged all octets that were written?  E_AGAIN: not
+ * yet, and no event will say so; E_IO: it is broken. */
+enum err conn_delivered(const struct conn *c) NODISCARD;
+
 /* True if octets have come that nobody has read, or it has been closed. */
 bool conn_is_pending(const struct conn *c);
 

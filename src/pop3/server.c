@@ -34,6 +34,7 @@ pop3_server_clear(struct pop3_server *s)
 {
 	pop3_server_forget_name(s);
 	free(s->marks);
+	free(s->takes);
 	memset(s, 0, sizeof(*s));
 	s->wanted = POP3_WANT_CLOSE;
 }
@@ -304,6 +305,21 @@ say_number(struct pop3_server *s, struct buf *out, enum pop3_text t, uint64_t v)
 	    s, out, t, (struct pop3_arg[POP3_TEXT_ARGS]){ { .number = v } });
 }
 
+/* Most programs do not ask for capabilities: what removes mail is said to
+ * everybody. */
+static void
+say_opened(struct pop3_server *s, struct buf *out)
+{
+	if (s->retention == RETENTION_NEVER)
+		say_messages(s, out, s->count, s->octets);
+	else if (s->retention == RETENTION_ONCE)
+		say_number(s, out, POP3_TEXT_MESSAGES_ONCE, s->count);
+	else
+		pop3_server_say(s, out, POP3_TEXT_MESSAGES_DAYS,
+		    (struct pop3_arg[POP3_TEXT_ARGS]){
+			{ .number = s->count }, { .number = s->retention } });
+}
+
 void
 pop3_server_opened(
     struct pop3_server *s, struct buf *out, uint32_t count, uint64_t octets)
@@ -312,7 +328,7 @@ pop3_server_opened(
 	state_enter(s, POP3_TRANSACTION);
 	s->count = count;
 	s->octets = octets;
-	say_messages(s, out, count, octets);
+	say_opened(s, out);
 }
 
 void
@@ -334,12 +350,25 @@ pop3_server_refused(struct pop3_server *s, struct buf *out, enum pop3_text t,
 	pop3_server_say(s, out, t, arg);
 }
 
+/* Bit msgno - 1 of a bitmap becomes `on`; was it another? */
+static bool
+change_bit(uint8_t *bits, uint32_t msgno, bool on)
+{
+	uint8_t *octet = &bits[(msgno - 1) / 8], was = *octet;
+	uint8_t bit = (uint8_t)(1U << (msgno - 1) % 8);
+
+	*octet = on ? was | bit : was & (uint8_t)~bit;
+	return *octet != was;
+}
+
 static void
 mark(struct pop3_server *s, uint64_t octets)
 {
-	uint32_t idx = s->request.msgno - 1;
+	uint32_t msgno = s->request.msgno;
 
-	s->marks[idx / 8] |= (uint8_t)(1U << idx % 8);
+	change_bit(s->marks, msgno, true);
+	if (s->takes != NULL && change_bit(s->takes, msgno, false))
+		s->taken--;
 	s->marked++;
 	s->marked_octets += octets;
 }
@@ -393,14 +422,28 @@ pop3_server_message_begin(
 		say_number(s, out, POP3_TEXT_OCTETS, octets);
 }
 
+/* EXPIRE 0: at QUIT the message goes as if DELE had been said.  One for which
+ * there is no memory stays. */
+static void
+take(struct pop3_server *s)
+{
+	if (s->takes == NULL)
+		s->takes = calloc(((size_t)s->count + 7) / 8, 1);
+	if (s->takes != NULL && change_bit(s->takes, s->request.msgno, true))
+		s->taken++;
+}
+
 void
-pop3_server_message_end(struct pop3_server *s)
+pop3_server_message_end(struct pop3_server *s, bool whole)
 {
 	answered(s);
-	if (s->request.top)
+	if (s->request.top) {
 		s->n_top++;
-	else
-		s->n_retr++;
+		return;
+	}
+	s->n_retr++;
+	if (s->retention == RETENTION_ONCE && !s->read_only && whole)
+		take(s);
 }
 
 /* A line of the envelope, as it is: an address may be UTF-8. */
@@ -448,4 +491,10 @@ const uint8_t *
 pop3_server_marks(const struct pop3_server *s)
 {
 	return s->marked != 0 ? s->marks : NULL;
+}
+
+const uint8_t *
+pop3_server_takes(const struct pop3_server *s)
+{
+	return s->taken != 0 ? s->takes : NULL;
 }

@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "pop3/retention.h"
 #include "pop3/server_envelope.h"
 #include "pop3/server_language.h"
 #include "pop3/server_line.h"
@@ -53,11 +54,15 @@ struct pop3_policy {
 	size_t sasl_max;  /* octets of one decoded response, at most */
 	unsigned bad_max; /* bad commands before login, then close; 0: any */
 	unsigned failures_max; /* failed sign-ins, then close; 0: any */
-	bool plain_passwords;  /* without TLS, too */
-	bool one_sign_in;      /* when one is refused, close */
-	bool stls;             /* a certificate is there */
-	bool apop;             /* may change: a session stays as it began */
-	bool sdps;             /* *ENV is known */
+	/* EXPIRE before it is known who signs in (RETENTION_): the shortest of any
+	 * user, and whether somebody's is longer.  These may change. */
+	uint32_t retention;
+	bool retention_differs;
+	bool plain_passwords; /* without TLS, too */
+	bool one_sign_in;     /* when one is refused, close */
+	bool stls;            /* a certificate is there */
+	bool apop;            /* may change: a session stays as it began */
+	bool sdps;            /* *ENV is known */
 	/* Hears of sign-ins that are refused as they are not within TLS.  name:
 	 * whose, or empty; NULL: nobody does. */
 	void (*needs_tls)(
@@ -112,10 +117,13 @@ struct pop3_server {
 	const char *why; /* with POP3_WANT_CLOSE: "quit", "bad-commands" ... */
 	uint32_t n_retr, n_top;
 	uint32_t count, marked; /* messages, and how many of them are marked */
+	/* How many more go at QUIT because they were retrieved: EXPIRE 0. */
+	uint32_t taken;
 
 	/* To be set by the caller: after the handshake, what is known of the
 	 * connection; before pop3_server_opened(), that DELE is refused. */
 	bool bindable, certified, read_only;
+	uint32_t retention; /* the same: EXPIRE of this maildrop */
 
 	/* The rest is the module's own. */
 	const struct pop3_policy *policy;
@@ -124,7 +132,7 @@ struct pop3_server {
 	const struct pop3_verb *verb;         /* of the last command */
 	const struct pop3_language *language; /* of the replies */
 	char *name;                           /* after USER */
-	uint8_t *marks;
+	uint8_t *marks, *takes;
 	uint64_t octets, marked_octets;
 	uint64_t apop_salt[2];
 	size_t consume; /* octets of input that the request borrows */
@@ -188,10 +196,11 @@ void pop3_server_failed(
 void pop3_server_listing_begin(struct pop3_server *s, struct buf *out);
 void pop3_server_listing_end(struct pop3_server *s, struct buf *out);
 
-/* WANT_MESSAGE: "+OK n octets"; afterwards, when pop3_wire_end() was sent. */
+/* WANT_MESSAGE: "+OK n octets"; afterwards, when pop3_wire_end() was sent.
+ * whole: it had as many octets as were said. */
 void pop3_server_message_begin(
     struct pop3_server *s, struct buf *out, uint64_t octets);
-void pop3_server_message_end(struct pop3_server *s);
+void pop3_server_message_end(struct pop3_server *s, bool whole);
 
 /* The same for *ENV.  octets: of the message, as LIST says them. */
 void pop3_server_envelope(struct pop3_server *s, struct buf *out,
@@ -201,8 +210,8 @@ void pop3_server_envelope(struct pop3_server *s, struct buf *out,
 void pop3_server_updated(
     struct pop3_server *s, struct buf *out, uint32_t removed, uint32_t failed);
 
-/* The marks: bit i of octet j is message 8j + i + 1; NULL while there are
- * none.  The bitmap has (count + 7) / 8 octets. */
+/* The marks of DELE: bit i of octet j is message 8j + i + 1; NULL while there
+ * are none.  The bitmap has (count + 7) / 8 octets. */
 static inline bool
 pop3_server_is_marked(const struct pop3_server *s, uint32_t msgno)
 {
@@ -212,6 +221,10 @@ pop3_server_is_marked(const struct pop3_server *s, uint32_t msgno)
 }
 
 const uint8_t *pop3_server_marks(const struct pop3_server *s);
+
+/* The same of those that are not marked, but were retrieved to the last octet
+ * where that removes them. */
+const uint8_t *pop3_server_takes(const struct pop3_server *s);
 
 /* What the trace may show of a line of the client: secrets are masked.
  * `in_sasl`: s->in_sasl when the line was taken. */

@@ -308,8 +308,9 @@ cmd_rset(struct pop3_call *c)
 	struct pop3_server *s = c->server;
 
 	free(s->marks);
-	s->marks = NULL;
-	s->marked = 0;
+	free(s->takes);
+	s->marks = s->takes = NULL;
+	s->marked = s->taken = 0;
 	s->marked_octets = 0;
 	return next_says(POP3_TEXT_NONE_DELETED);
 }
@@ -455,6 +456,23 @@ capability_sasl(struct pop3_call *c, const char *tag)
 	pop3_server_reply(c->server, c->out, "%s", line);
 }
 
+/* RFC 2449 s6.7: before it is known who signs in, the least that anybody's mail
+ * stays. */
+static void
+capability_expire(struct pop3_call *c)
+{
+	struct pop3_server *s = c->server;
+	bool known = s->state != POP3_AUTHORIZATION;
+	uint32_t r = known ? s->retention : s->policy->retention;
+	const char *of = !known && s->policy->retention_differs ? " USER" : "";
+
+	if (r == RETENTION_NEVER)
+		pop3_server_reply(s, c->out, "EXPIRE NEVER%s", of);
+	else
+		pop3_server_reply(
+		    s, c->out, "EXPIRE %u%s", r != RETENTION_ONCE ? r : 0, of);
+}
+
 /* RFC 2449 s5-6. */
 static struct pop3_next
 cmd_capa(struct pop3_call *c)
@@ -477,7 +495,7 @@ cmd_capa(struct pop3_call *c)
 	pop3_server_reply(s, c->out, "RESP-CODES");
 	pop3_server_reply(s, c->out, "AUTH-RESP-CODE");
 	pop3_server_reply(s, c->out, "PIPELINING");
-	pop3_server_reply(s, c->out, "EXPIRE NEVER");
+	capability_expire(c);
 	if (s->state == POP3_TRANSACTION && policy->implementation != NULL)
 		pop3_server_reply(
 		    s, c->out, "IMPLEMENTATION %s", policy->implementation);

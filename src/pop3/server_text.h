@@ -66,6 +66,8 @@
 	\
 	/* the maildrop */ \
 	GOOD(MESSAGES, "%1 messages (%2 octets)") \
+	GOOD(MESSAGES_DAYS, "%1 messages; days that mail stays here: %2") \
+	GOOD(MESSAGES_ONCE, "%1 messages; mail stays here until it is retrieved") \
 	GOOD(OCTETS, "%1 octets") \
 	GOOD(TOP, "the top follows") \
 	GOOD(ENVELOPE, "the envelope follows") \

@@ -60,6 +60,8 @@ take_served(void *arg, struct ipc_in *in)
 	(void)arg;
 	ipc_get_str(in, rig.served, sizeof(rig.served));
 	rig.half = ipc_get_u64(in);
+	rig.retention = ipc_get_u32(in);
+	rig.retention_differs = ipc_get_u8(in) != 0;
 	return ipc_get_end(in);
 }
 
@@ -318,7 +320,9 @@ take_open(void *arg, struct ipc_in *in)
 	ipc_get_str(in, o->user, sizeof(o->user));
 	ipc_get_str(in, o->mail, sizeof(o->mail));
 	ipc_get_str(in, o->peer, sizeof(o->peer));
-	o->read_only = ipc_get_u8(in) != 0;
+	o->bits = ipc_get_u8(in);
+	o->read_only = (o->bits & SESSION_READ_ONLY) != 0;
+	o->retention = ipc_get_u32(in);
 	return ipc_get_end(in);
 }
 
@@ -562,6 +566,17 @@ set_up_masters(void **state)
 
 	(void)state;
 	strcpy(conf.master_separator, "*");
+	start(&conf);
+	return 0;
+}
+
+int
+set_up_expire(void **state)
+{
+	struct auth_conf conf = usual();
+
+	(void)state;
+	conf.retention = 30;
 	start(&conf);
 	return 0;
 }

@@ -31,9 +31,11 @@ extern struct auth_rig {
 	char log[64 * 1024];    /* all that was logged */
 	size_t log_n, log_told; /* its length, and what log_text() told */
 	char served[SERVED_MAX];
-	char refusal[64]; /* the last one's words for a client of KPOP */
-	uint64_t half;    /* of APOP's timestamps */
-	bool tls;         /* what is said of sessions */
+	char refusal[64];   /* the last one's words for a client of KPOP */
+	uint64_t half;      /* of APOP's timestamps */
+	uint32_t retention; /* EXPIRE before sign-in */
+	bool retention_differs;
+	bool tls; /* what is said of sessions */
 	char dir[64], users[80], apps[80], costly[SCHEME_STORED_MAX];
 } rig;
 
@@ -81,7 +83,9 @@ struct opened {
 	uint16_t pop3;
 	uint64_t sid;
 	char user[256], mail[256], peer[64];
+	uint8_t bits; /* SESSION_ */
 	bool read_only;
+	uint32_t retention;
 };
 
 struct opened opened_at(int fd, uint64_t sid);
@@ -120,6 +124,7 @@ void start(const struct auth_conf *conf);
 int set_up(void **state);
 int set_up_penalties(void **state);
 int set_up_masters(void **state);
+int set_up_expire(void **state); /* after 30 days */
 
 /* What has been logged since the last call. */
 const char *log_text(void);

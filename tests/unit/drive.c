@@ -123,6 +123,7 @@ judge(struct drive *d, struct slice name, struct slice password)
 	}
 	for (uint32_t i = 1; i <= d->n_messages; i++)
 		octets += drive_size(d, i);
+	d->server.retention = d->retention;
 	pop3_server_opened(&d->server, &d->out, d->n_messages, octets);
 }
 
@@ -289,17 +290,24 @@ message(struct drive *d)
 	}
 	if (buf_put(&d->out, part, pop3_wire_end(&w, part)) != E_OK)
 		d->closed = true;
-	pop3_server_message_end(&d->server);
+	pop3_server_message_end(&d->server, m->size == 0);
+}
+
+static bool
+is_set(const uint8_t *bits, uint32_t i)
+{
+	return bits != NULL && (bits[i / 8] & 1U << i % 8) != 0;
 }
 
 static void
 update(struct drive *d)
 {
 	const uint8_t *marks = pop3_server_marks(&d->server);
+	const uint8_t *takes = pop3_server_takes(&d->server);
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; marks != NULL && i < d->n_messages; i++)
-		if (marks[i / 8] & 1U << i % 8) {
+	for (uint32_t i = 0; i < d->n_messages; i++)
+		if (is_set(marks, i) || is_set(takes, i)) {
 			d->message[i].removed = !d->stuck;
 			n++;
 		}

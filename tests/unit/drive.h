@@ -26,6 +26,7 @@ struct drive {
 	const char *user, *password;
 	enum pop3_text trouble; /* instead of opening the maildrop */
 	bool stuck;             /* UPDATE removes nothing */
+	uint32_t retention;     /* of the maildrop */
 	struct drive_message message[DRIVE_MESSAGES];
 	uint32_t n_messages;
 

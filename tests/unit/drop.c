@@ -279,7 +279,7 @@ fixture_commit(
     struct drop_fixture *f, const uint32_t *remove, const uint32_t *seen)
 {
 	uint8_t *r = bitmap(f, remove), *s = bitmap(f, seen);
-	struct hold_commit c = { r, s, 0, 0 };
+	struct hold_commit c = { .remove = r, .seen = s };
 
 	maildir_kind.commit(f->drop, &c);
 	f->drop = NULL;

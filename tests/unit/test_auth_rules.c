@@ -256,6 +256,95 @@ test_masters_off(void **state)
 	refused(2, SIGN_IN_CREDENTIALS, "authzid");
 }
 
+/* ---- how long mail stays, S-2449-12 ---- */
+
+/* What the store is told of a session, and the workers before it. */
+static void
+stays(uint64_t sid, const char *name, uint32_t r)
+{
+	int store;
+
+	pass(sid, name, "secret");
+	assert_int_equal(opened(sid, &store).retention, r);
+}
+
+static void
+announced(uint32_t r, bool differs)
+{
+	assert_silent(rig.pop3_fd[0], QUIET);
+	assert_int_equal(rig.retention, r);
+	assert_int_equal(rig.retention_differs, differs);
+}
+
+static void
+test_expire_by_user(void **state)
+{
+	(void)state;
+	replace_users("a:{PLAIN}secret\nb:{PLAIN}secret\n");
+	send_users(rig.users);
+	announced(30, false);
+	stays(1, "a", 30);
+	replace_users("a:{PLAIN}secret\n"
+		      "b:{PLAIN}secret::::::malote_expire=7\n"
+		      "c:{PLAIN}secret::::::malote_expire=never\n");
+	send_users(rig.users);
+	announced(7, true);
+	stays(2, "a", 30);
+	stays(3, "b", 7);
+	stays(4, "c", RETENTION_NEVER);
+	replace_users("a:{PLAIN}secret\n"
+		      "b:{PLAIN}secret::::::malote_expire=0\n");
+	send_users(rig.users);
+	announced(RETENTION_ONCE, true);
+	stays(5, "b", RETENTION_ONCE);
+	replace_users("a:{PLAIN}secret::::::malote_expire=never\n");
+	send_users(rig.users);
+	announced(RETENTION_NEVER, false);
+	stays(6, "a", RETENTION_NEVER);
+}
+
+/* Whoever removes nothing loses nothing; and a maildrop that two have is told
+ * about to one at a time. */
+static void
+test_expire_not_here(void **state)
+{
+	(void)state;
+	replace_users("a:{PLAIN}secret::::::malote_read_only=yes\n"
+		      "b:{PLAIN}secret::::::userdb_mail=maildir:/srv/mail/x\n"
+		      "c:{PLAIN}secret::::::userdb_mail=maildir:/srv//mail/x/ "
+		      "malote_expire=never\n"
+		      "d:{PLAIN}secret\n");
+	send_users(rig.users);
+	announced(30, true);
+	stays(1, "a", RETENTION_NEVER);
+	stays(2, "b", RETENTION_NEVER);
+	stays(3, "c", RETENTION_NEVER);
+	stays(4, "d", 30);
+}
+
+/* EXPIRE 0 is for the user alone, and the user alone is told of days. */
+static void
+test_expire_masters(void **state)
+{
+	struct opened o;
+
+	(void)state;
+	replace_users("a:{PLAIN}secret::::::malote_expire=0\n"
+		      "b:{PLAIN}secret::::::malote_expire=7\n"
+		      "boss:{PLAIN}open sesame::::::malote_master=yes\n");
+	send_users(rig.users);
+	pass(1, "a*boss", "open sesame");
+	o = opened_for(1, "a@d.org");
+	assert_int_equal(o.retention, RETENTION_NEVER);
+	pass(2, "b*boss", "open sesame");
+	o = opened_for(2, "b@d.org");
+	assert_int_equal(o.retention, 7);
+	assert_int_equal(o.bits & SESSION_MASTER, SESSION_MASTER);
+	pass(3, "b", "secret");
+	o = opened_for(3, "b@d.org");
+	assert_int_equal(o.bits & SESSION_MASTER, 0);
+}
+
 int
 main(void)
 {
@@ -267,6 +356,9 @@ main(void)
 		TEST_SET_UP(test_no_master, set_up_masters),
 		TEST_SET_UP(test_master_restricted, set_up_masters),
 		TEST(test_masters_off),
+		TEST_SET_UP(test_expire_by_user, set_up_expire),
+		TEST_SET_UP(test_expire_not_here, set_up_expire),
+		TEST_SET_UP(test_expire_masters, set_up_masters),
 	};
 
 	return cmocka_run_group_tests(tests, auth_rig_begin, NULL);

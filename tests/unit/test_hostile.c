@@ -58,12 +58,12 @@ static const struct shape {
 	SHAPE(IPC_CHALLENGE, "8s"),
 	SHAPE(IPC_KPOP, "88s1s"),
 	SHAPE(IPC_REFUSED, "81ss"),
-	SHAPE(IPC_SERVED, "s8"),
-	SHAPE(IPC_OPEN, "288sss1"),
+	SHAPE(IPC_SERVED, "s841"),
+	SHAPE(IPC_OPEN, "288sss14"),
 	SHAPE(IPC_NO_WORKER, "28"),
 	SHAPE(IPC_RETIRE, ""),
 	SHAPE(IPC_RETIRED, "1"),
-	SHAPE(IPC_OPENED, "88s48414"),
+	SHAPE(IPC_OPENED, "88s484144"),
 	SHAPE(IPC_NOT_OPENED, "881s8s"),
 	SHAPE(IPC_INDEX_IS, "818f"),
 	SHAPE(IPC_FETCHED, "81411888f"),
@@ -603,6 +603,7 @@ say_open(uint16_t index, uint64_t sid)
 	put_text(m, rig.mail[index]);
 	put_text(m, "192.0.2.1");
 	put_u(m, 1, false);
+	put_u(m, 4, RETENTION_NEVER);
 	assert_true(say(rig.auth, m));
 }
 
@@ -712,6 +713,7 @@ say_opened(int store, const uint64_t sid_and_token[2])
 	put_u(m, 4, 0);
 	put_u(m, 1, false);
 	put_u(m, 4, 0);
+	put_u(m, 4, RETENTION_NEVER);
 	assert_true(say(store, m));
 }
 

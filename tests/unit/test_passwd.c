@@ -227,6 +227,47 @@ test_permits(void **state)
 }
 
 static void
+test_expire(void **state)
+{
+	struct users *u =
+	    parse("a:{PLAIN}x\nb:{PLAIN}x::::::malote_expire=never\n"
+		  "c:{PLAIN}x::::::malote_expire=0\n"
+		  "d:{PLAIN}x::::::nologin malote_expire=30\n"
+		  "e:{PLAIN}x::::::malote_expire=36501\n"
+		  "f:{PLAIN}x::::::malote_expire=-1\n"
+		  "g:{PLAIN}x::::::malote_expire=\n"
+		  "h:{PLAIN}x::::::malote_expire\n"
+		  "i:{PLAIN}x::::::malote_expire=7 malote_expire=7\n"
+		  "j:{PLAIN}x::::::malote_expire=00\n");
+
+	(void)state;
+	assert_string_equal(complaints, "5,6,7,8,9,10,");
+	assert_int_equal(users_find(u, "a")->retention, RETENTION_UNSET);
+	assert_int_equal(users_find(u, "b")->retention, RETENTION_NEVER);
+	assert_int_equal(users_find(u, "c")->retention, RETENTION_ONCE);
+	assert_int_equal(users_find(u, "d")->retention, 30);
+	assert_int_equal(users_count(u), 4);
+	users_free(u);
+}
+
+static void
+test_next(void **state)
+{
+	struct users *u = parse("a:{PLAIN}x\nb:{PLAIN}x::::::malote_tls=o\n"
+				"c:{PLAIN}x\n");
+	const struct user *one, *other;
+	size_t at = 0;
+
+	(void)state;
+	one = users_next(u, &at);
+	other = users_next(u, &at);
+	assert_int_equal(one->name[0] + other->name[0], 'a' + 'c');
+	assert_null(users_next(u, &at));
+	assert_null(users_next(u, &at));
+	users_free(u);
+}
+
+static void
 test_bad_hash(void **state)
 {
 	/* The user is there, so that the log says why nobody can sign in. */
@@ -443,6 +484,8 @@ main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_bad_lines),
 		cmocka_unit_test(test_permits),
+		cmocka_unit_test(test_expire),
+		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_bad_hash),
 		cmocka_unit_test(test_nul),

@@ -45,6 +45,122 @@ is_err(const char *reply)
 	return strncmp(reply, "-ERR ", 5) == 0 && end != NULL && end[2] == '\0';
 }
 
+/* ---- how long mail stays, S-2449-12 ---- */
+
+static void
+test_expire_announced(void **state)
+{
+	static const struct {
+		uint32_t r;
+		const char *capa, *opened;
+	} says[] = {
+		{ RETENTION_NEVER, "\r\nEXPIRE NEVER\r\n",
+		    "+OK 3 messages (25 octets)\r\n" },
+		{ RETENTION_ONCE, "\r\nEXPIRE 0\r\n",
+		    "+OK 3 messages; mail stays here until it is retrieved"
+		    "\r\n" },
+		{ 30, "\r\nEXPIRE 30\r\n",
+		    "+OK 3 messages; days that mail stays here: 30\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct drive d;
+
+		begin(&d, 3);
+		d.retention = says[i].r;
+		d.policy.retention = 7;
+		assert_non_null(
+		    strstr(drive_say(&d, "CAPA\r\n"), "\r\nEXPIRE 7\r\n"));
+		d.policy.retention_differs = true;
+		assert_non_null(
+		    strstr(drive_say(&d, "CAPA\r\n"), "\r\nEXPIRE 7 USER\r\n"));
+		assert_non_null(strstr(drive_say(&d, LOGIN), says[i].opened));
+		assert_non_null(
+		    strstr(drive_say(&d, "CAPA\r\n"), says[i].capa));
+		drive_clear(&d);
+	}
+}
+
+/* What of three messages goes after these commands: S-2449-23. */
+static void
+goes(uint32_t retention, const char *commands, const char *want)
+{
+	struct drive d;
+
+	begin(&d, 3);
+	d.message[2].size = 99; /* it is not as long as is said */
+	d.retention = retention;
+	drive_say(&d, LOGIN);
+	drive_say(&d, commands);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(d.message[i].removed, want[i] == 'x');
+	drive_clear(&d);
+}
+
+static void
+test_expire_once(void **state)
+{
+	(void)state;
+	goes(RETENTION_ONCE, "RETR 1\r\nQUIT\r\n", "x..");
+	goes(RETENTION_ONCE, "RETR 1\r\nRETR 1\r\nQUIT\r\n", "x..");
+	goes(RETENTION_ONCE, "RETR 1\r\n", "...");
+	goes(RETENTION_ONCE, "TOP 1 99\r\n*ENV 1\r\nQUIT\r\n", "...");
+	goes(RETENTION_ONCE, "RETR 1\r\nRSET\r\nQUIT\r\n", "...");
+	goes(RETENTION_ONCE, "RETR 1\r\nRSET\r\nRETR 2\r\nQUIT\r\n", ".x.");
+	goes(RETENTION_ONCE, "RETR 1\r\nDELE 1\r\nQUIT\r\n", "x..");
+	goes(RETENTION_ONCE, "RETR 1\r\nDELE 1\r\nRSET\r\nQUIT\r\n", "...");
+	goes(RETENTION_ONCE, "RETR 1\r\nDELE 2\r\nQUIT\r\n", "xx.");
+	goes(RETENTION_ONCE, "RETR 3\r\nRETR 9\r\nQUIT\r\n", "...");
+	goes(RETENTION_NEVER, "RETR 1\r\nQUIT\r\n", "...");
+	goes(7, "RETR 1\r\nQUIT\r\n", "...");
+}
+
+/* What is retrieved is there until QUIT, and counted once. */
+static void
+test_expire_once_counts(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	begin(&d, 3);
+	d.retention = RETENTION_ONCE;
+	drive_say(&d, LOGIN);
+	drive_say(&d, "RETR 1\r\nRETR 2\r\nDELE 2\r\n");
+	assert_string_equal(drive_say(&d, "STAT\r\n"), "+OK 2 17\r\n");
+	assert_int_equal(d.server.marked, 1);
+	assert_int_equal(d.server.taken, 1);
+	assert_string_equal(
+	    drive_say(&d, "QUIT\r\n"), "+OK bye, 2 messages removed\r\n");
+	drive_clear(&d);
+}
+
+/* Nothing is removed from what is read only; and for want of memory it stays. */
+static void
+test_expire_once_stays(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	begin(&d, 1);
+	d.retention = RETENTION_ONCE;
+	d.server.read_only = true;
+	drive_say(&d, LOGIN "RETR 1\r\nQUIT\r\n");
+	assert_false(d.message[0].removed);
+	drive_clear(&d);
+	begin(&d, 1);
+	d.retention = RETENTION_ONCE;
+	drive_say(&d, LOGIN);
+	drive_say(&d, "TOP 1 0\r\n");
+	alloc_fail(1);
+	drive_say(&d, "RETR 1\r\n");
+	assert_true(alloc_failed());
+	alloc_fail(0);
+	drive_say(&d, "QUIT\r\n");
+	assert_false(d.message[0].removed);
+	drive_clear(&d);
+}
+
 /* ---- each command in each state, S-ENG-05 ---- */
 
 enum { BEFORE, NAMED, AFTER, STATES };
@@ -829,6 +945,10 @@ main(void)
 		cmocka_unit_test(test_agree),
 		cmocka_unit_test(test_octets_disagree),
 		cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_expire_announced),
+		cmocka_unit_test(test_expire_once),
+		cmocka_unit_test(test_expire_once_counts),
+		cmocka_unit_test(test_expire_once_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,8 @@ static struct kit {
 	struct end parent, auth, pop3[POP3S];
 	int fd[POP3S]; /* other ends of channels not attached */
 	pid_t pid;
-	bool read_only; /* of what is opened from now on */
+	bool read_only;     /* of what is opened from now on */
+	uint32_t retention; /* the same */
 } kit;
 
 /* ---- what comes ---- */
@@ -88,6 +89,7 @@ hear(void *arg, struct ipc_in *in)
 		h->left_out = ipc_get_u32(in);
 		assert_int_equal(ipc_get_u8(in), kit.read_only);
 		assert_int_equal(ipc_get_u32(in), 0);
+		assert_int_equal(ipc_get_u32(in), kit.retention);
 		break;
 	case IPC_NOT_OPENED:
 		h->sid = ipc_get_u64(in);
@@ -230,6 +232,7 @@ say_open(uint16_t index, uint64_t sid, const char *mail, const char *from)
 	ipc_put_str(kit.auth.c, mail);
 	ipc_put_str(kit.auth.c, from);
 	ipc_put_u8(kit.auth.c, kit.read_only ? SESSION_READ_ONLY : 0);
+	ipc_put_u32(kit.auth.c, kit.retention);
 	send_end(&kit.auth);
 }
 

@@ -77,11 +77,14 @@ auth_worker_challenge(
 }
 
 void
-auth_worker_served(struct auth_worker *w, const char *names, uint64_t half)
+auth_worker_served(struct auth_worker *w, const char *names, uint64_t half,
+    struct announced announced)
 {
 	ipc_begin(w->chan, IPC_SERVED);
 	ipc_put_str(w->chan, names);
 	ipc_put_u64(w->chan, half);
+	ipc_put_u32(w->chan, announced.least);
+	ipc_put_u8(w->chan, announced.differs);
 	if (ipc_end(w->chan) != E_OK)
 		log_line(LOG_FAULT, "ev=unanswered worker=%u", w->index);
 }

@@ -41,10 +41,10 @@ void auth_worker_refuse(struct auth_worker *w, uint64_t sid,
 void auth_worker_challenge(
     struct auth_worker *w, uint64_t sid, struct slice challenge);
 
-/* The names of the mechanisms that can be served, and half of a timestamp: see
- * IPC_SERVED. */
-void auth_worker_served(
-    struct auth_worker *w, const char *names, uint64_t half);
+/* The names of the mechanisms that can be served, half of a timestamp, and how
+ * long mail stays: see IPC_SERVED. */
+void auth_worker_served(struct auth_worker *w, const char *names, uint64_t half,
+    struct announced announced);
 
 /* Nothing is sent: the sign-in is over.  store: the serial number of the one
  * that the session was given to, or 0. */

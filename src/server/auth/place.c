@@ -20,12 +20,20 @@ whose(const struct signin *s)
 static void
 open_at(struct signin *s, struct store *store)
 {
-	uint8_t bits = (s->read_only ? SESSION_READ_ONLY : 0) |
-		       (s->utf8 ? SESSION_UTF8 : 0);
+	struct store_opening o = {
+		.worker = s->worker_index,
+		.sid = s->sid,
+		.user = whose(s),
+		.mail = s->mail,
+		.peer = s->peer,
+		.bits = (s->read_only ? SESSION_READ_ONLY : 0) |
+			(s->utf8 ? SESSION_UTF8 : 0) |
+			(s->target[0] != '\0' ? SESSION_MASTER : 0),
+		.retention = s->retention,
+	};
 	uint32_t serial;
 
-	if (store_open(store, s->worker_index, s->sid, whose(s), s->mail,
-		s->peer, bits, &serial) == E_OK)
+	if (store_open(store, &o, &serial) == E_OK)
 		signin_finish(s, serial);
 	else
 		signin_refuse(s, SIGN_IN_TEMPORARY, "store-full");
@@ -156,6 +164,8 @@ place_host(struct signin *s, const struct user *u)
 		return;
 	}
 	s->mail = host.mail;
+	retained_follow(s->auth);
+	s->retention = s->auth->retained.least_days;
 	s->read_only = s->read_only || host.read_only;
 	if (host.tls_only && !s->tls) {
 		signin_refuse(s, SIGN_IN_TLS_ONLY, "tls-only");
@@ -167,6 +177,18 @@ place_host(struct signin *s, const struct user *u)
 	place_account(s, &at);
 }
 
+/* What is retrieved goes only if it is the user who retrieves it. */
+static uint32_t
+retention_here(
+    const struct signin *s, const struct user *u, const struct account *at)
+{
+	uint32_t r = retained_of(s->auth, u, at);
+
+	return r == RETENTION_ONCE && (s->read_only || s->target[0] != '\0')
+		   ? RETENTION_NEVER
+		   : r;
+}
+
 static void
 place_user(struct signin *s, const struct user *u)
 {
@@ -175,6 +197,8 @@ place_user(struct signin *s, const struct user *u)
 	const char *why;
 	enum err e = account_find(&at, &s->auth->conf, u, &why, &eb);
 
+	if (e == E_OK)
+		s->retention = retention_here(s, u, &at);
 	if (e != E_OK)
 		refuse_place(s, e, why, &eb);
 	else if ((s->mail = strdup(at.mail)) == NULL)

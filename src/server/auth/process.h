@@ -12,6 +12,7 @@
  *	auth_kerberos.c  the process that looks at tickets
  *	served.c         which mechanisms can be served
  *	where.c          where a user's mail is, if the admin asks
+ *	retained.c       how long whose mail stays
  *	stores.c         the store processes, and who waits for one
  *	userfile.c       the users file, and who waits until it is current
  *	auth_worker.c    a worker: its sessions, and what it is sent
@@ -25,6 +26,7 @@
 #include "base/burst.h"
 #include "net/client_ca.h"
 #include "server/auth/auth.h"
+#include "server/auth/retained.h"
 #include "server/auth/userfile.h"
 
 struct auth_worker;
@@ -66,6 +68,8 @@ struct auth {
 	char realms[REALMS_MAX];     /* of its keys; empty: no ticket is good */
 	char served[SERVED_MAX];     /* what the workers know; see served.h */
 	uint64_t served_generation;  /* of the users it is true of */
+	struct retained retained;    /* how long whose mail stays */
+	struct announced announced;  /* what the workers know of that */
 };
 
 #endif

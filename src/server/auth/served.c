@@ -58,7 +58,7 @@ served_tell(const struct auth *a, struct auth_worker *w)
 {
 	if (a->served[0] != '\0')
 		auth_worker_served(
-		    w, a->served, timestamps_half(a->timestamps));
+		    w, a->served, timestamps_half(a->timestamps), a->announced);
 }
 
 static void
@@ -73,12 +73,16 @@ tell_all(const struct auth *a)
 void
 served_tell_all(struct auth *a)
 {
+	struct announced *told = &a->announced, *all = &a->retained.all;
 	char now[SERVED_MAX];
 
 	a->served_generation = a->userfile.generation;
 	list(a, now);
-	if (strcmp(now, a->served) == 0)
+	retained_follow(a);
+	if (strcmp(now, a->served) == 0 && told->least == all->least &&
+	    told->differs == all->differs)
 		return;
+	*told = *all;
 	memcpy(a->served, now, sizeof(now));
 	tell_all(a);
 }

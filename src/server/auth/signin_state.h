@@ -77,6 +77,7 @@ struct signin {
 	/* Whose mail it is to be, if user is a master who signs in for somebody
 	 * else; or empty. */
 	char target[NAME_MAX_OCTETS + 1];
+	uint32_t retention; /* RETENTION_ of that mail, in this session */
 	char name[NAME_MAX_OCTETS + 1]; /* as the client gave it, cut */
 	struct sasl_server *sasl;
 	struct exchange *exchange; /* of exchange.c */

@@ -379,17 +379,17 @@ store_index(const struct store *st)
 }
 
 enum err
-store_open(struct store *st, uint16_t worker, uint64_t sid, const char *user,
-    const char *mail, const char *peer, uint8_t bits, uint32_t *serial_r)
+store_open(struct store *st, const struct store_opening *o, uint32_t *serial_r)
 {
 	ipc_begin(st->chan, IPC_OPEN);
-	ipc_put_u16(st->chan, worker);
-	ipc_put_u64(st->chan, sid);
-	ipc_put_u64(st->chan, auth_worker_token(st->auth, worker, sid));
-	ipc_put_str(st->chan, user);
-	ipc_put_str(st->chan, mail);
-	ipc_put_str(st->chan, peer);
-	ipc_put_u8(st->chan, bits);
+	ipc_put_u16(st->chan, o->worker);
+	ipc_put_u64(st->chan, o->sid);
+	ipc_put_u64(st->chan, auth_worker_token(st->auth, o->worker, o->sid));
+	ipc_put_str(st->chan, o->user);
+	ipc_put_str(st->chan, o->mail);
+	ipc_put_str(st->chan, o->peer);
+	ipc_put_u8(st->chan, o->bits);
+	ipc_put_u32(st->chan, o->retention);
 	*serial_r = st->serial;
 	st->given = ev_now(st->auth->loop);
 	return ipc_end(st->chan);

@@ -58,9 +58,15 @@ void store_denied(struct auth *a, struct owner owner);
  * none now, and the one of that owner started in its place. */
 void stores_full(struct auth *a, struct owner owner);
 
-/* IPC_OPEN.  bits: SESSION_.  *serial_r: what this life of the store is called. */
-enum err store_open(struct store *st, uint16_t worker, uint64_t sid,
-    const char *user, const char *mail, const char *peer, uint8_t bits,
+/* IPC_OPEN.  *serial_r: what this life of the store is called. */
+struct store_opening {
+	uint16_t worker;
+	uint64_t sid;
+	const char *user, *mail, *peer;
+	uint8_t bits;       /* SESSION_ */
+	uint32_t retention; /* RETENTION_ */
+};
+enum err store_open(struct store *st, const struct store_opening *o,
     uint32_t *serial_r) NODISCARD;
 
 #endif

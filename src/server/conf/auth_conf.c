@@ -21,6 +21,7 @@ static const struct ipc_field field[] = {
 	STR(master_separator),
 	STR(anonymous),
 	FIELD_ENUM(struct auth_conf, client_name, CLIENT_NAMES - 1),
+	F(retention),
 	STR(realms),
 	STR(principals),
 	F(mail_uid),

@@ -36,6 +36,7 @@ struct auth_conf {
 	char master_separator[2];
 	char anonymous[256];          /* who reads as ANONYMOUS; may be empty */
 	enum client_name client_name; /* in a certificate: who it is */
+	uint32_t retention; /* RETENTION_ of those whose line says none */
 	/* Kerberos: whose principals are users of the same name, with spaces
 	 * between them, or empty: those of the keys; and which are other users,
 	 * "PRINCIPAL=USER" with spaces between them. */

@@ -9,6 +9,7 @@
 #include "sasl/sasl.h"
 #include "server/conf/certificate.h"
 #include "server/conf/client_files.h"
+#include "server/conf/retention_text.h"
 #include "server/conf/role_table.h"
 #include "server/conf/spelling.h"
 #include "server/conf/uidl_format.h"
@@ -587,6 +588,19 @@ check_numbers(const struct conf *c, const struct conf_lines *l)
 		    c->worker.idle_timeout, AUTOLOGOUT_MIN);
 }
 
+static void
+check_expire(struct conf *c, const struct conf_lines *l)
+{
+	struct slice text = { c->expire, strlen(c->expire) };
+
+	if (!retention_parse(text, &c->auth.retention)) {
+		c->auth.retention = RETENTION_NEVER;
+		COMPLAIN(l, "expire",
+		    "expire = \"%s\" is not known; write " RETENTION_WORDS,
+		    c->expire);
+	}
+}
+
 void
 conf_check_accounts(
     struct conf *c, const struct conf_env *env, const struct conf_lines *l)
@@ -623,6 +637,7 @@ conf_check(
 	check_absolute(c->kerberos.krb5_conf, "krb5_conf", l);
 	conf_check_kerberos(c, l);
 	check_users(c, l);
+	check_expire(c, l);
 	conf_check_accounts(c, env, l);
 	check_uidl_format(c, l);
 	processes(c, env);

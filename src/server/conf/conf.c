@@ -94,6 +94,7 @@ static const struct setting settings[] = {
 	{ "create_maildir", "yes", YES_NO(store.create) },
 	{ "maildrop_symlinks", "no", YES_NO(store.follow_maildrop) },
 	{ "log_removed", "yes", YES_NO(store.log_removed) },
+	{ "expire", "never", TEXT_AT(expire) },
 	{ "max_sessions_per_user", "16", NUM16_AT(store.per_user_max, 2, 60000) },
 	{ "login_timeout", "180", SECONDS(worker.login_timeout, 1) },
 	{ "idle_timeout", "600", SECONDS(worker.idle_timeout, 1) },

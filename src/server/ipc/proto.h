@@ -15,6 +15,7 @@
 #ifndef SERVER_IPC_PROTO_H
 #define SERVER_IPC_PROTO_H
 
+#include "pop3/retention.h"
 #include "server/ipc/roles.h"
 
 enum ipc_type {
@@ -110,11 +111,13 @@ enum ipc_type {
 	              * bytes KRB-ERROR for the client of IPC_KPOP, or empty */
 	/* auth -> worker: str names, with spaces between them: the mechanisms
 	 * (and APOP) that can be served, as the users are now; u64: the first half
-	 * of APOP's timestamps (auth/timestamps.h) */
+	 * of APOP's timestamps (auth/timestamps.h); EXPIRE before sign-in: u32
+	 * RETENTION_, u8 does it differ */
 	IPC_SERVED,
 
 	/* auth -> store: u16 worker index, u64 sid, u64 token, str user, str mail
-	 * (of a whole host: host_account.h), str peer, u8 SESSION_ bits */
+	 * (of a whole host: host_account.h), str peer, u8 SESSION_ bits, u32
+	 * RETENTION_ of the maildrop */
 	IPC_OPEN = 64,
 	/* store -> auth: u16 worker index, u64 sid: I have no channel to it */
 	IPC_NO_WORKER,
@@ -126,7 +129,8 @@ enum ipc_type {
 	IPC_OPENED = 80, /* u64 sid, u64 token, str user, u32 count, u64 octets,
 	                  * u32 messages that cannot be read now, u8 read only,
 	                  * u32 a number of the file system that may wait for
-	                  * others, 0: it does not */
+	                  * others, 0: it does not, u32 RETENTION_ as in
+	                  * IPC_OPEN */
 	IPC_NOT_OPENED,  /* u64 sid, u64 token, u8 enum sign_in_code, str user,
 	                  * then of who has it if SIGN_IN_IN_USE: u64 since
 	                  * when, seconds since 1970, str from where */
@@ -211,11 +215,14 @@ enum session_bits {
 	SESSION_TLS = 1,
 	SESSION_UTF8 = 2,      /* it has said UTF8: RFC 6856 */
 	SESSION_READ_ONLY = 4, /* beside other sessions, and changes nothing */
+	/* By somebody who signs in for the user, who hears nothing of it. */
+	SESSION_MASTER = 8,
 };
 
 /* FETCH_UTF8: only for who has said UTF8. */
 enum fetch_status { FETCH_OK, FETCH_GONE, FETCH_UTF8, FETCH_FAILED };
-enum mark_kind { MARK_REMOVE, MARK_SEEN };
+/* MARK_TAKEN: is removed as it was retrieved (EXPIRE 0). */
+enum mark_kind { MARK_REMOVE, MARK_SEEN, MARK_TAKEN, MARK_KINDS };
 
 enum {
 	NAME_MAX_OCTETS = 255,   /* user name; RFC 4616 s2 asks for it */

@@ -42,7 +42,7 @@ refuse_claim(
     const struct claim *c, enum sign_in_code code, const struct holder *holder)
 {
 	struct arrival a = { c->sid, c->token, c->user, c->peer, c->read_only,
-		c->utf8 };
+		c->utf8, c->retention };
 
 	claim_refuse(c->worker, &a, code, holder);
 }
@@ -106,6 +106,7 @@ claim_new(struct store_worker *w, const struct arrival *a,
 	c->sid = a->sid;
 	c->token = a->token;
 	c->utf8 = a->utf8;
+	c->retention = a->retention;
 	memcpy(c->user, a->user, user_n);
 	c->peer = memcpy(c->user + user_n, a->peer, peer_n);
 	ev_init(&c->timer, claim_on_timer);
@@ -155,6 +156,7 @@ claim_free(struct claim *c)
 	made_return(c->made);
 	free(c->remove);
 	free(c->seen);
+	free(c->taken);
 	free(c);
 	maildrop_next(md);
 	if (--st->n_sessions == 0)
@@ -284,6 +286,7 @@ claim_opened(struct claim *c, const struct hold_open *o)
 	ipc_put_u32(c->worker->chan, o->left_out);
 	ipc_put_u8(c->worker->chan, c->read_only);
 	ipc_put_u32(c->worker->chan, c->maildrop->file_system);
+	ipc_put_u32(c->worker->chan, c->retention);
 	store_answer_end(c->worker);
 }
 

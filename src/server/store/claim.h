@@ -30,14 +30,15 @@ struct claim {
 	uint64_t opened;   /* or being opened: since when, after 1970 */
 	struct hold *hold; /* OPEN: what it has */
 	uint32_t count;
-	uint8_t *remove, *seen; /* bitmaps as in kind.h */
-	bool marks_lost;        /* for want of memory: nothing is removed */
+	uint8_t *remove, *seen, *taken; /* bitmaps as in kind.h */
+	bool marks_lost; /* for want of memory: nothing is removed */
 	uint64_t made;   /* octets of messages that were made for its worker */
 	unsigned ops;    /* under way */
 	unsigned doubts; /* that were noted */
 	bool yielding;   /* its worker was asked to end it */
 	bool read_only;  /* it has the maildrop beside whoever has it */
 	bool utf8;       /* its client has said UTF8 */
+	uint32_t retention; /* RETENTION_ of its mail */
 	/* WAITING: how long the holder's worker may take to answer.
 	 * OPEN: when to write down who has the maildrop. */
 	ev_timer timer;
@@ -50,6 +51,7 @@ struct arrival {
 	uint64_t sid, token;
 	const char *user, *peer;
 	bool read_only, utf8;
+	uint32_t retention;
 };
 
 struct claim *claim_find(struct store_worker *w, uint64_t sid);

@@ -74,9 +74,10 @@ struct hold_message {
 	int fd;        /* owned by the caller if FETCH_OK */
 };
 
-/* remove, seen: bit i of octet j is message 8j + i + 1; NULL: none. */
+/* remove, seen: bit i of octet j is message 8j + i + 1; NULL: none.  taken: are
+ * removed, too, as they were retrieved. */
 struct hold_commit {
-	const uint8_t *remove, *seen;
+	const uint8_t *remove, *seen, *taken;
 	uint32_t removed, failed;
 };
 

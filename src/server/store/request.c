@@ -230,17 +230,28 @@ claim_doubt(struct claim *c, uint32_t msgno)
 
 /* ---- marks ---- */
 
+static bool
+may_mark(const struct claim *c, enum mark_kind kind)
+{
+	if (c->state != CLAIM_OPEN || kind >= MARK_KINDS)
+		return false;
+	if (kind == MARK_TAKEN && c->retention != RETENTION_ONCE)
+		return false;
+	return kind == MARK_SEEN || !c->read_only;
+}
+
 enum err
 claim_mark(
     struct claim *c, enum mark_kind kind, uint32_t first, struct slice bitmap)
 {
-	uint8_t **bits = kind == MARK_REMOVE ? &c->remove : &c->seen;
+	uint8_t **bits = kind == MARK_REMOVE  ? &c->remove
+			 : kind == MARK_TAKEN ? &c->taken
+					      : &c->seen;
 	size_t size = ((size_t)c->count + 7) / 8;
 	unsigned spare = (unsigned)(size * 8 - c->count);
 
-	if (c->state != CLAIM_OPEN || kind > MARK_SEEN || first % 8 != 0 ||
-	    first / 8 > size || bitmap.n > size - first / 8 || bitmap.n == 0 ||
-	    (c->read_only && kind == MARK_REMOVE))
+	if (!may_mark(c, kind) || first % 8 != 0 || first / 8 > size ||
+	    bitmap.n > size - first / 8 || bitmap.n == 0)
 		return E_FORMAT;
 	if (first / 8 + bitmap.n == size && spare != 0 &&
 	    (uint8_t)bitmap.p[bitmap.n - 1] >> (8 - spare) != 0)
@@ -265,7 +276,8 @@ run_commit(struct job *j)
 	struct hold *h = op->claim->hold;
 	struct hold_commit *todo = &op->commit.todo;
 
-	if (todo->remove != NULL || todo->seen != NULL || h->doubted)
+	if (todo->remove != NULL || todo->taken != NULL || todo->seen != NULL ||
+	    h->doubted)
 		h->kind->commit(h, todo);
 	else
 		h->kind->close(h);
@@ -302,6 +314,7 @@ end_by_job(struct claim *c, bool commit)
 	if (op == NULL)
 		return false;
 	op->commit.todo.remove = commit ? c->remove : NULL;
+	op->commit.todo.taken = commit ? c->taken : NULL;
 	op->commit.todo.seen = c->seen;
 	op->commit.answer = commit;
 	op_add(op);

@@ -104,7 +104,9 @@ take_open(void *arg, struct ipc_in *in)
 	ipc_get_str(in, user, sizeof(user));
 	ipc_get_str(in, mail, sizeof(mail));
 	ipc_get_str(in, peer, sizeof(peer));
-	bits = ipc_get_u8_to(in, SESSION_UTF8 | SESSION_READ_ONLY);
+	bits = ipc_get_u8_to(
+	    in, SESSION_UTF8 | SESSION_READ_ONLY | SESSION_MASTER);
+	a.retention = ipc_get_u32_to(in, RETENTION_MAX);
 	a.read_only = (bits & SESSION_READ_ONLY) != 0;
 	a.utf8 = (bits & SESSION_UTF8) != 0;
 	if (ipc_get_end(in) != E_OK)
@@ -153,7 +155,8 @@ store_auth_gone(void *arg, enum err why)
 
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_OPEN, 1, 0,
-	    2 + 8 + 8 + 4 + NAME_MAX_OCTETS + 4 + MAIL_MAX + 4 + PEER_MAX + 1,
+	    2 + 8 + 8 + 4 + NAME_MAX_OCTETS + 4 + MAIL_MAX + 4 + PEER_MAX + 1 +
+		4,
 	    take_open },
 	{ IPC_RETIRE, 1, 0, 0, take_retire },
 };

@@ -121,7 +121,7 @@ static enum err
 take_marks(void *arg, struct ipc_in *in)
 {
 	struct claim *c = claim_find(arg, ipc_get_u64(in));
-	enum mark_kind kind = (enum mark_kind)ipc_get_u8_to(in, MARK_SEEN);
+	enum mark_kind kind = (enum mark_kind)ipc_get_u8_to(in, MARK_KINDS - 1);
 	uint32_t first = ipc_get_u32_to(in, INDEX_MESSAGES_MAX);
 	struct slice bitmap = ipc_get_slice(in);
 

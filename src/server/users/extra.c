@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "net/cidr.h"
+#include "server/conf/retention_text.h"
 #include "server/conf/spelling.h"
 
 /* Words that Dovecot refuses users by, and we do not know how to. */
@@ -51,7 +52,8 @@ take_switch(struct permits *out, struct slice key, struct slice value,
 	}
 	return err_set(eb, E_CONFIG,
 	    "of the words that begin with malote_ there are malote_pop3, "
-	    "malote_tls, malote_read_only, malote_master and malote_host");
+	    "malote_tls, malote_read_only, malote_master, malote_host and "
+	    "malote_expire");
 }
 
 /* A list that cannot be read, or of which there are two, could let in whom the
@@ -84,6 +86,18 @@ take_host(struct extra *out, struct slice value, struct errbuf *eb)
 }
 
 static enum err
+take_expire(struct extra *out, struct slice value, struct errbuf *eb)
+{
+	if (out->retention != RETENTION_UNSET)
+		return err_set(
+		    eb, E_CONFIG, "malote_expire stands there twice");
+	if (value.p == NULL || !retention_parse(value, &out->retention))
+		return err_set(
+		    eb, E_CONFIG, "malote_expire must be " RETENTION_WORDS);
+	return E_OK;
+}
+
+static enum err
 take_word(
     struct extra *out, struct slice key, struct slice value, struct errbuf *eb)
 {
@@ -102,6 +116,8 @@ take_word(
 		return take_nets(out, value, eb);
 	else if (slice_eq(key, "malote_host"))
 		return take_host(out, value, eb);
+	else if (slice_eq(key, "malote_expire"))
+		return take_expire(out, value, eb);
 	else if (key.n >= 7 && memcmp(key.p, "malote_", 7) == 0)
 		return take_switch(&out->permits, key, value, eb);
 	return E_OK;
@@ -112,7 +128,7 @@ extra_parse(struct extra *out, struct slice text, struct errbuf *eb)
 {
 	enum err e = E_OK;
 
-	*out = (struct extra){ .mail = { NULL, 0 } };
+	*out = (struct extra){ .retention = RETENTION_UNSET };
 	while (e == E_OK && text.n != 0) {
 		const char *space = memchr(text.p, ' ', text.n);
 		size_t n = space != NULL ? (size_t)(space - text.p) : text.n;

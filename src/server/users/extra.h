@@ -4,7 +4,7 @@
  *
  * Dovecot's: userdb_mail=LOCATION, allow_nets=NETWORK,..., nologin.  Ours, which
  * Dovecot passes over: malote_pop3=no, malote_tls=yes, malote_read_only=yes,
- * malote_master=yes, malote_host=HOST.
+ * malote_master=yes, malote_host=HOST, malote_expire=DAYS.
  * Other words are passed over, but for those that restrict a user in a way that
  * is not known here.
  */
@@ -12,6 +12,7 @@
 #define SERVER_USERS_EXTRA_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -25,9 +26,12 @@ struct permits {
 	bool master;    /* signs in for others, if the settings let anybody */
 };
 
+#define RETENTION_UNSET UINT32_MAX /* that of the settings */
+
 /* Texts are within what was parsed; p is NULL if there is none. */
 struct extra {
 	struct slice mail, nets, host;
+	uint32_t retention; /* RETENTION_, or: */
 	struct permits permits;
 };
 

@@ -148,6 +148,18 @@ users_find(const struct users *u, const char *name)
 	return e != NULL && e->refused == NULL ? &e->user : NULL;
 }
 
+const struct user *
+users_next(const struct users *u, size_t *at)
+{
+	while (*at < u->n_slots) {
+		const struct entry *e = u->slot[(*at)++];
+
+		if (e != NULL && e->refused == NULL)
+			return &e->user;
+	}
+	return NULL;
+}
+
 const char *
 users_refused(const struct users *u, const char *name, unsigned *line_r)
 {
@@ -335,6 +347,7 @@ entry_new(const char *name, const struct slice *f, const struct extra *x)
 	e->user.nets = entry_put(e, &at, x->nets);
 	e->user.host = entry_put(e, &at, x->host);
 	e->user.permits = x->permits;
+	e->user.retention = x->retention;
 	return e;
 }
 

@@ -17,12 +17,13 @@
 #include "server/users/name.h"
 
 struct user {
-	const char *name; /* by the rule for names */
-	const char *hash; /* see scheme.h; may be empty */
-	const char *home; /* or "" */
-	const char *mail; /* userdb_mail, or "" */
-	const char *nets; /* allow_nets, or "": from anywhere */
-	const char *host; /* whose users' mail is read as a whole, or "" */
+	const char *name;   /* by the rule for names */
+	const char *hash;   /* see scheme.h; may be empty */
+	const char *home;   /* or "" */
+	const char *mail;   /* userdb_mail, or "" */
+	const char *nets;   /* allow_nets, or "": from anywhere */
+	const char *host;   /* whose users' mail is read as a whole, or "" */
+	uint32_t retention; /* RETENTION_, or RETENTION_UNSET */
 	struct permits permits;
 	uint32_t uid, gid; /* AUTH_NO_UID: none of their own */
 	unsigned line;
@@ -50,6 +51,10 @@ void users_free(struct users *u); /* wipes; NULL is a no-op */
 size_t users_count(const struct users *u);
 /* Borrowed from u; NULL: there is no such user. */
 const struct user *users_find(const struct users *u, const char *name);
+
+/* All users, in no order: *at is 0 first.  Borrowed from u; NULL: that was the
+ * last. */
+const struct user *users_next(const struct users *u, size_t *at);
 
 /* Why the line of that name, *line_r, gives no user, as it was complained of.
  * Borrowed from u; NULL: it does, or there is no such line. */

@@ -120,7 +120,8 @@ session_lost_store(struct session *s, const struct store_link *store)
 	s->store = NULL;
 	s->why = "store-died";
 	if (s->doing == POP3_WANT_UPDATE) {
-		pop3_server_updated(&s->pop3, &s->out, 0, s->pop3.marked);
+		pop3_server_updated(
+		    &s->pop3, &s->out, 0, s->pop3.marked + s->pop3.taken);
 	} else if (s->wait == WAIT_INDEX || s->wait == WAIT_MESSAGE) {
 		/* Nothing of the reply has been said yet. */
 		pop3_server_failed(&s->pop3, &s->out, POP3_TEXT_DROP_GONE);

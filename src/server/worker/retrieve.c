@@ -344,7 +344,7 @@ message_done(struct session *s)
 	s->sized.wire = f->wire;
 	fetched_close(s, &r->msg);
 	r->begun = false;
-	pop3_server_message_end(&s->pop3);
+	pop3_server_message_end(&s->pop3, size == f->wire);
 }
 
 /* One piece of the file into the output. */

@@ -13,6 +13,9 @@
 #include "server/worker/retrieve.h"
 #include "server/worker/worker_tell.h"
 
+/* How long a client may take to acknowledge what it has retrieved. */
+enum { TAKE_MS = 60 * 1000 };
+
 static enum go
 sign_in_refuse(struct session *s, enum pop3_text t)
 {
@@ -69,13 +72,34 @@ release_at_once(struct session *s)
 	ipc_flush(chan);
 }
 
+/* What is removed because it was retrieved must be with the client first, whose
+ * QUIT may have been sent ahead.  GO_ON: it is. */
+static enum go
+wait_for_client(struct session *s)
+{
+	enum err e = conn_delivered(&s->conn);
+
+	if (e == E_OK && s->out.len == 0)
+		return GO_ON;
+	if (e == E_IO)
+		return session_over(s, "lost");
+	if (clock_ms() - s->active >= TAKE_MS)
+		return session_over(s, "not-acknowledged");
+	return wait_for_queue(s);
+}
+
 static enum go
 update_maildrop(struct session *s)
 {
+	uint32_t removed = s->pop3.marked + s->pop3.taken;
+	enum go go;
+
+	if (s->pop3.taken != 0 && (go = wait_for_client(s)) != GO_ON)
+		return go;
 	if (ipc_is_full(s->store->chan))
 		return wait_for_queue(s);
 	retrieve_release(s);
-	if (s->pop3.marked == 0) {
+	if (removed == 0) {
 		release_at_once(s);
 		pop3_server_updated(&s->pop3, &s->out, 0, 0);
 		return GO_ON;
@@ -83,7 +107,7 @@ update_maildrop(struct session *s)
 	if (session_tell_commit(s) != E_OK) {
 		session_tell(s->store->chan, IPC_RELEASE, s->sid);
 		s->store = NULL;
-		pop3_server_updated(&s->pop3, &s->out, 0, s->pop3.marked);
+		pop3_server_updated(&s->pop3, &s->out, 0, removed);
 		return GO_ON;
 	}
 	s->wait = WAIT_COMMIT;

@@ -79,7 +79,7 @@ on_opened(void *arg, struct ipc_in *in)
 	uint64_t sid = ipc_get_u64(in), octets;
 	struct session *s = signing_in(l, sid, ipc_get_u64(in));
 	char user[NAME_MAX_OCTETS + 1];
-	uint32_t count, left_out, file_system;
+	uint32_t count, left_out, file_system, retention;
 	bool read_only;
 
 	ipc_get_str(in, user, sizeof(user));
@@ -88,6 +88,7 @@ on_opened(void *arg, struct ipc_in *in)
 	left_out = ipc_get_u32(in);
 	read_only = ipc_get_u8(in) != 0;
 	file_system = ipc_get_u32(in);
+	retention = ipc_get_u32_to(in, RETENTION_MAX);
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	if (s == NULL) {
@@ -95,6 +96,7 @@ on_opened(void *arg, struct ipc_in *in)
 		return E_OK;
 	}
 	s->pop3.read_only = read_only;
+	s->pop3.retention = retention;
 	s->owner = owner_of(l, file_system);
 	session_opened(s, l, user, count, octets, left_out);
 	return E_OK;
@@ -212,6 +214,8 @@ on_served(void *arg, struct ipc_in *in)
 	struct worker *w = arg;
 	struct slice names = ipc_get_slice(in);
 	uint64_t half = ipc_get_u64(in);
+	uint32_t retention = ipc_get_u32_to(in, RETENTION_MAX);
+	bool retention_differs = ipc_get_u8(in) != 0;
 	enum err e = ipc_get_end(in);
 
 	if (e == E_OK)
@@ -219,6 +223,8 @@ on_served(void *arg, struct ipc_in *in)
 	for (unsigned i = 0; e == E_OK && i < w->conf.n_listeners; i++) {
 		struct listener *l = &w->listener[i];
 
+		l->policy.retention = retention;
+		l->policy.retention_differs = retention_differs;
 		l->policy.apop = l->apop && has_word(names, "APOP");
 		for (size_t k = 0; k < l->policy.n_mechanisms; k++)
 			l->mechanisms[k].withheld =
@@ -232,7 +238,7 @@ on_served(void *arg, struct ipc_in *in)
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_CHALLENGE, 1, 0, TICKET_REPLY_MAX + 16, on_challenge },
 	{ IPC_REFUSED, 1, 0, 512 + TICKET_REPLY_MAX, on_refused },
-	{ IPC_SERVED, 1, 0, 4 + SERVED_MAX + 8, on_served },
+	{ IPC_SERVED, 1, 0, 4 + SERVED_MAX + 8 + 4 + 1, on_served },
 };
 
 static const struct ipc_rule store_rule[] = {

@@ -237,6 +237,12 @@ send_seen(struct session *s)
 	return s->seen != NULL ? send_marks(s, MARK_SEEN, s->seen) : E_OK;
 }
 
+static enum err
+send_removed(struct session *s, enum mark_kind kind, const uint8_t *map)
+{
+	return map != NULL ? send_marks(s, kind, map) : E_OK;
+}
+
 enum err
 session_tell_commit(struct session *s)
 {
@@ -244,7 +250,9 @@ session_tell_commit(struct session *s)
 	enum err e = send_seen(s);
 
 	if (e == E_OK)
-		e = send_marks(s, MARK_REMOVE, pop3_server_marks(&s->pop3));
+		e = send_removed(s, MARK_REMOVE, pop3_server_marks(&s->pop3));
+	if (e == E_OK)
+		e = send_removed(s, MARK_TAKEN, pop3_server_takes(&s->pop3));
 	if (e != E_OK)
 		return e;
 	ipc_begin(chan, IPC_COMMIT);

@@ -34,7 +34,8 @@ struct marked {
 	uint16_t base_len; /* of the name behind its letter */
 	uint8_t uid_len;
 	bool remove;
-	bool done; /* nothing is left to do */
+	const char *why; /* remove: but for DELE; NULL */
+	bool done;       /* nothing is left to do */
 };
 
 struct commit {
@@ -67,14 +68,16 @@ is_set(const uint8_t *bits, uint32_t msgno)
 /* Lines wait until the end of a turn of the loop, which is far away. */
 static void
 log_removed(
-    struct commit *c, struct slice uid, const struct message_facts *facts)
+    struct commit *c, const struct marked *v, const struct message_facts *facts)
 {
 	char id[MESSAGE_ID_MAX * 2];
+	bool why = v->why != NULL;
 
 	log_line(LOG_EVENT,
-	    "ev=removed %s uidl=%.*s size=%llu message_id=\"%s\"",
-	    c->m->hold.tag, (int)uid.n, uid.p, (unsigned long long)facts->size,
-	    str_quote(id, sizeof(id), facts->id, facts->id_len));
+	    "ev=removed %s uidl=%.*s size=%llu message_id=\"%s\"%s%s",
+	    c->m->hold.tag, v->uid_len, v->uid, (unsigned long long)facts->size,
+	    str_quote(id, sizeof(id), facts->id, facts->id_len),
+	    why ? " why=" : "", why ? v->why : "");
 	if (++c->logged % LOG_LINES == 0)
 		log_flush();
 }
@@ -110,7 +113,9 @@ take_entry(void *arg, const struct indexfile_entry *entry)
 {
 	struct commit *c = arg;
 	char name[INDEX_NAME_MAX + 1];
-	bool remove = is_set(c->todo->remove, entry->msgno);
+	bool dele = is_set(c->todo->remove, entry->msgno);
+	bool taken = is_set(c->todo->taken, entry->msgno);
+	bool remove = dele || taken;
 	struct marked *v;
 
 	if (!remove && !is_set(c->todo->seen, entry->msgno))
@@ -124,6 +129,7 @@ take_entry(void *arg, const struct indexfile_entry *entry)
 		.base_len = (uint16_t)names_base_len(name + 1),
 		.uid_len = (uint8_t)entry->uid.n,
 		.remove = remove,
+		.why = dele ? NULL : "retrieved",
 	};
 	if (v->name == NULL)
 		return E_NOMEM;
@@ -222,7 +228,7 @@ remove_named(struct commit *c, const char *name, const struct marked *v)
 		c->octets += octets;
 		c->touched[sub] = true;
 		if (logged)
-			log_removed(c, uid, &facts);
+			log_removed(c, v, &facts);
 		return E_OK;
 	}
 	if (errno == ENOENT)
@@ -378,12 +384,12 @@ mend_index(struct commit *c)
 }
 
 static uint32_t
-count_bits(const uint8_t *bits, uint32_t n)
+count_removed(const struct hold_commit *todo, uint32_t n)
 {
 	uint32_t set = 0;
 
-	for (uint32_t i = 1; bits != NULL && i <= n; i++)
-		set += is_set(bits, i);
+	for (uint32_t i = 1; i <= n; i++)
+		set += is_set(todo->remove, i) || is_set(todo->taken, i);
 	return set;
 }
 
@@ -391,7 +397,7 @@ void
 maildir_commit(struct hold *hold, struct hold_commit *todo)
 {
 	struct commit c = { .m = (struct maildir *)hold, .todo = todo };
-	uint32_t wanted = count_bits(todo->remove, c.m->trailer.count);
+	uint32_t wanted = count_removed(todo, c.m->trailer.count);
 	char path[256];
 	bool entered;
 	enum err e;
@@ -400,7 +406,8 @@ maildir_commit(struct hold *hold, struct hold_commit *todo)
 	uidlfile_init(&c.uidls);
 	e = maildir_enter(c.m->path, false, &c.d, &c.eb);
 	entered = e == E_OK;
-	if (entered && (todo->remove != NULL || todo->seen != NULL))
+	if (entered &&
+	    (todo->remove != NULL || todo->taken != NULL || todo->seen != NULL))
 		e = apply_marks(&c);
 	if (e != E_OK)
 		log_line(LOG_WARNING,
