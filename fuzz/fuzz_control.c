@@ -19,6 +19,7 @@ union any {
 	struct control_root root;
 	struct control_note note;
 	struct control_uidl uidl;
+	struct control_expire expire;
 	struct control_done done;
 	struct control_credentials credentials;
 	struct control_fact fact;
@@ -77,6 +78,7 @@ TAKE(listener)
 TAKE(root)
 TAKE(note)
 TAKE(uidl)
+TAKE(expire)
 TAKE(done)
 TAKE(credentials)
 TAKE(fact)
@@ -88,6 +90,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		{ CONTROL_UIDL_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_about },
 		{ CONTROL_UIDL_FORGET, 1, 0, CONTROL_REQUEST_MAX, take_about },
 		{ CONTROL_ROOT_ACCEPT, 1, 0, CONTROL_REQUEST_MAX, take_about },
+		{ CONTROL_EXPIRE_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_about },
+		{ CONTROL_EXPIRE_ACCEPT, 1, 0, CONTROL_REQUEST_MAX,
+		    take_about },
 		{ CONTROL_USER_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_about },
 		{ CONTROL_USER_TEST, 1, 0, CONTROL_CREDENTIALS_MAX,
 		    take_credentials },
@@ -97,6 +102,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		{ CONTROL_ROOT, 1, 0, CONTROL_ANSWER_MAX, take_root },
 		{ CONTROL_NOTE, 1, 0, CONTROL_ANSWER_MAX, take_note },
 		{ CONTROL_UIDL, 1, 0, CONTROL_ANSWER_MAX, take_uidl },
+		{ CONTROL_EXPIRE, 1, 0, CONTROL_ANSWER_MAX, take_expire },
 		{ CONTROL_FACT, 1, 0, CONTROL_ANSWER_MAX, take_fact },
 		{ CONTROL_DONE, 1, 0, CONTROL_ANSWER_MAX, take_done },
 	};

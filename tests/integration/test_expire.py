@@ -1,10 +1,13 @@
 """EXPIRE: how long mail stays, and what goes by itself."""
+import json
 import os
 import time
+from os import EX_CONFIG as EX_CANNOT
 
 import pytest
 
 import drop
+from index import xxh3
 from server import wait_until
 
 pytestmark = pytest.mark.ours
@@ -140,6 +143,106 @@ def test_never(place, serve, login):
             s.retr(n)
         s.ok("QUIT")
         assert site.left(name) == 6
+
+
+# ---- days ----
+
+def state(box, **change):
+    """What malote-expire says; or says from now on, in its place."""
+    path = box + "/malote-expire"
+    with open(path, encoding="ascii") as f:
+        head, line = f.read().splitlines()
+    names = ["self", "days", "since", "looked", "boot", "next", "accepted",
+             "held", "due", "of"]
+    words = line.split(" ", 11)
+    now = dict(zip(names, map(int, words[1:11])))
+    if change:
+        now.update(change)
+        text = "%s %s" % (" ".join(str(now[n]) for n in names), words[11])
+        with open(path, "r+", encoding="ascii") as f:
+            f.write("%s\n%08x %s\n" % (
+                head, xxh3(text.encode()) & 0xffffffff, text))
+            f.truncate()
+    return now
+
+
+def told(site, name="ana"):
+    return os.path.exists(site.boxes[name] + "/malote-expire")
+
+
+def test_told(place, serve, login):
+    """By a session that has ended with QUIT, not by one that broke."""
+    site = Site(place, serve, {"ana": "", "boss": "malote_master=yes"},
+                'expire = 30\nmaster_separator = "*"\n')
+    s = login(site.server, "ana")
+    assert expire(s) == ["EXPIRE 30"]
+    s.close()
+    site.server.await_event("session")
+    s = login(site.server, "ana*boss")
+    assert expire(s) == ["EXPIRE 30"]
+    s.ok("QUIT")
+    s = login(site.server, "ana")
+    assert not told(site)
+    s.retr(1)
+    s.ok("QUIT")
+    (event,) = site.server.await_event("expire-told")
+    assert event["user"] == "ana" and event["days"] == "30"
+    assert site.left() == 6
+    shown = json.loads(site.server.ctl("--json", "expire", "show", "ana"))
+    assert shown["days"] == 30 and shown["held"] == "no"
+    assert shown["user"] == "ana"
+    assert shown["next"] - shown["since"] == 30 * 86400
+    assert "30 days" in site.server.ctl("expire", "show", "ana")
+    assert "\"expire\": \"30\"" in site.server.ctl(
+        "--json", "user", "show", "ana") or os.geteuid() != 0
+    # NEVER is told, and all of it forgotten.
+    site.write({"ana": "malote_expire=never"})
+    s = login(site.server, "ana")
+    assert not told(site) and expire(s) == ["EXPIRE NEVER"]
+    assert "nothing expires" in site.server.ctl(
+        "expire", "show", "ana", code=EX_CANNOT)
+
+
+def test_every_maildrop(place, serve, login):
+    """Where nobody signs in the parent has it looked at; a clock that was set
+    holds all of it until somebody accepts it."""
+    site = Site(place, serve, {"ana": "", "bia": "malote_expire=never"},
+                "expire = 30\nexpire_every = 1\n")
+    login(site.server, "ana").ok("QUIT")
+    login(site.server, "bia").ok("QUIT")
+    site.server.await_event("expire-told")
+    box = site.boxes["ana"]
+    old = state(box)
+    place.add(box, drop.make(9, 8)[6:])
+    state(box, looked=old["looked"] - 13 * 3600)
+    wait_until(lambda: state(box)["looked"] >= old["looked"])
+    assert not told(site, "bia")
+    state(box, looked=old["looked"] + 7200)
+    (event,) = site.server.await_event("expire-held")
+    assert event["why"] == "clock"
+    assert "clock" in site.server.ctl("expire", "show", "ana")
+    assert "Accepted" in site.server.ctl("expire", "accept", "ana")
+    assert state(box)["held"] == 0
+    assert state(box)["since"] >= old["since"]
+    assert "nothing is held" in site.server.ctl(
+        "expire", "accept", "ana", code=EX_CANNOT)
+    assert site.left() == 8
+
+
+def test_not_while_a_session_has_it(place, serve, login):
+    site = Site(place, serve, {"ana": ""}, "expire = 30\nexpire_every = 1\n")
+    login(site.server, "ana").ok("QUIT")
+    site.server.await_event("expire-told")
+    box = site.boxes["ana"]
+    old = state(box)["looked"] - 13 * 3600
+    s = login(site.server, "ana")
+    state(box, looked=old)
+    time.sleep(2.5)
+    assert state(box)["looked"] == old
+    assert "a session has it" in site.server.ctl(
+        "expire", "accept", "ana", code=75)
+    s.ok("QUIT")
+    wait_until(lambda: state(box)["looked"] > old)
 
 
 def test_nonsense(place, serve):

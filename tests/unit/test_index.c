@@ -53,13 +53,14 @@ write_file(struct buf *out, uint32_t n)
 	for (uint32_t i = 1; i <= n; i++) {
 		uid_of(uid, i);
 		name_of(name, i);
-		assert_int_equal(index_writer_add(w, out, wire_of(i), i * 9,
-				     (struct slice){ uid, strlen(uid) },
-				     (struct slice){ name, strlen(name) }),
+		assert_int_equal(
+		    index_writer_add(w, out, wire_of(i), i * 9, (uint16_t)i,
+			(struct slice){ uid, strlen(uid) },
+			(struct slice){ name, strlen(name) }),
 		    E_OK);
 	}
 	assert_int_equal(
-	    index_writer_end(w, out, new_time, cur_time, &t), E_OK);
+	    index_writer_end(w, out, new_time, cur_time, true, &t), E_OK);
 	index_writer_free(w);
 	return t;
 }
@@ -161,15 +162,17 @@ test_append(void **state)
 	(void)state;
 	t = write_file(&b, 2);
 	w = index_writer_new(&t);
-	assert_int_equal(index_writer_end(w, &b, new_time, cur_time, &u), E_OK);
+	assert_int_equal(
+	    index_writer_end(w, &b, new_time, cur_time, true, &u), E_OK);
 	assert_int_equal(u.count, 2);
 	assert_int_equal(u.blocks, 2);
 	assert_int_equal(u.octets, t.octets);
 	assert_int_equal(
-	    index_writer_add(w, &b, 30, 27, (struct slice){ "xxx3.uid", 8 },
+	    index_writer_add(w, &b, 30, 27, 3, (struct slice){ "xxx3.uid", 8 },
 		(struct slice){ "c3.m:2,", 7 }),
 	    E_OK);
-	assert_int_equal(index_writer_end(w, &b, new_time, cur_time, &u), E_OK);
+	assert_int_equal(
+	    index_writer_end(w, &b, new_time, cur_time, true, &u), E_OK);
 	assert_int_equal(u.count, 3);
 	assert_int_equal(read_file(buf_data(&b), b.len), 3);
 	index_writer_free(w);
@@ -203,9 +206,9 @@ test_refused(void **state)
 	memset(long_uid, 'u', sizeof(long_uid));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(
-		    index_writer_add(w, &b, 1, 1, bad[i].uid, bad[i].name),
+		    index_writer_add(w, &b, 1, 1, 1, bad[i].uid, bad[i].name),
 		    E_FORMAT);
-	assert_int_equal(index_writer_add(w, &b, 1, 1,
+	assert_int_equal(index_writer_add(w, &b, 1, 1, 1,
 			     (struct slice){ long_uid, sizeof(long_uid) },
 			     (struct slice){ "n1", 2 }),
 	    E_FORMAT);
@@ -331,10 +334,11 @@ test_bounds(void **state)
 	buf_init(&b, 1 << 20, false);
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(
-		    index_writer_add(w, &b, 1, 1, (struct slice){ "a", 1 },
+		    index_writer_add(w, &b, 1, 1, 1, (struct slice){ "a", 1 },
 			(struct slice){ "na", 2 }),
 		    i == 0 ? E_OK : E_FULL);
-	assert_int_equal(index_writer_end(w, &b, new_time, cur_time, &t), E_OK);
+	assert_int_equal(
+	    index_writer_end(w, &b, new_time, cur_time, true, &t), E_OK);
 	assert_int_equal(t.count, INDEX_MESSAGES_MAX);
 	index_writer_free(w);
 	q = buf_data(&b) + b.len - INDEX_TRAILER;
@@ -372,7 +376,8 @@ test_chain(void **state)
 	buf_init(&f, 1 << 20, false);
 	for (unsigned i = 0; i < 200; i++)
 		assert_int_equal(
-		    index_writer_end(w, &f, new_time, cur_time, &t), E_OK);
+		    index_writer_end(w, &f, new_time, cur_time, true, &t),
+		    E_OK);
 	index_writer_free(w);
 	while (index_get_block(buf_data(&f) + b.next, &b, f.len, 0, &next) ==
 	       E_OK) {

@@ -379,13 +379,13 @@ forge_pairs(const struct drop_entry *v, uint32_t n, uint32_t odds,
 		const char *name = v[somebody(i, n, odds)].name;
 
 		assert_int_equal(index_writer_add(w, &b, v[i].wire, v[i].stamp,
-				     (struct slice){ uid, strlen(uid) },
+				     0, (struct slice){ uid, strlen(uid) },
 				     (struct slice){ name, strlen(name) }),
 		    E_OK);
 	}
 	do
-		assert_int_equal(
-		    index_writer_end(w, &b, old.new_time, old.cur_time, &t),
+		assert_int_equal(index_writer_end(w, &b, old.new_time,
+				     old.cur_time, false, &t),
 		    E_OK);
 	while (t.blocks < old.blocks);
 	index_writer_free(w);

@@ -8,6 +8,7 @@
 #include "server/auth/failures.h"
 #include "server/auth/hashpool.h"
 #include "server/auth/possible.h"
+#include "server/conf/retention_text.h"
 #include "server/users/host_account.h"
 #include "server/users/scheme.h"
 
@@ -69,6 +70,7 @@ static void
 tell_account(const struct facts *f, const struct user *u)
 {
 	const struct auth_conf *conf = &f->auth->conf;
+	char days[RETENTION_TEXT];
 	struct account at;
 	struct errbuf eb;
 	const char *why;
@@ -84,10 +86,13 @@ tell_account(const struct facts *f, const struct user *u)
 		fact_number(f, "gid", at.gid);
 	}
 	fact_text(f, "home", u->home);
-	if (good)
+	if (good) {
 		fact_text(f, "mail", at.mail);
-	else
+		fact_text(f, "expire",
+		    retention_text(days, retained_of(f->auth, u, &at)));
+	} else {
 		fact_text(f, "problem", eb.text);
+	}
 }
 
 static void
@@ -211,6 +216,7 @@ on_users(struct userfile_wait *wait, enum err e)
 	const struct users *users = q->auth->userfile.users;
 	const struct user *u;
 
+	retained_follow(q->auth);
 	if (e != E_OK || users == NULL) {
 		end(q, CONTROL_LATER, "the users file cannot be read");
 	} else if ((u = users_find(users, q->user)) == NULL) {

@@ -16,6 +16,7 @@
 #include "server/auth/process.h"
 #include "server/auth/recent.h"
 #include "server/auth/rehash.h"
+#include "server/auth/round.h"
 #include "server/auth/served.h"
 #include "server/auth/stores.h"
 #include "server/auth/timestamps.h"
@@ -178,6 +179,16 @@ take_ask(void *arg, struct ipc_in *in)
 	return e;
 }
 
+static enum err
+take_round(void *arg, struct ipc_in *in)
+{
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK)
+		round_begin(arg);
+	return e;
+}
+
 static uint32_t
 auth_signins(const void *arg)
 {
@@ -194,6 +205,7 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_IDLE, 1, 0, 2, take_idle },
 	{ IPC_WHERE, 1, 0, 8 + CONTROL_REQUEST_MAX, take_where },
 	{ IPC_NO_UPGRADE, 1, 0, 0, take_no_upgrade },
+	{ IPC_ROUND, 1, 0, 0, take_round },
 	{ IPC_ASK, 1, 0, 8 + 1 + CONTROL_CREDENTIALS_MAX, take_ask },
 };
 

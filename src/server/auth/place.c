@@ -182,8 +182,10 @@ static uint32_t
 retention_here(
     const struct signin *s, const struct user *u, const struct account *at)
 {
-	uint32_t r = retained_of(s->auth, u, at);
+	uint32_t r;
 
+	retained_follow(s->auth);
+	r = retained_of(s->auth, u, at);
 	return r == RETENTION_ONCE && (s->read_only || s->target[0] != '\0')
 		   ? RETENTION_NEVER
 		   : r;

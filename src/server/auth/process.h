@@ -12,6 +12,7 @@
  *	auth_kerberos.c  the process that looks at tickets
  *	served.c         which mechanisms can be served
  *	where.c          where a user's mail is, if the admin asks
+ *	round.c          has the stores look for mail that goes by itself
  *	retained.c       how long whose mail stays
  *	stores.c         the store processes, and who waits for one
  *	userfile.c       the users file, and who waits until it is current
@@ -32,6 +33,7 @@
 struct auth_worker;
 struct failures;
 struct kerberos;
+struct round;
 struct signin;
 struct store;
 struct store_wait;
@@ -69,7 +71,9 @@ struct auth {
 	char served[SERVED_MAX];     /* what the workers know; see served.h */
 	uint64_t served_generation;  /* of the users it is true of */
 	struct retained retained;    /* how long whose mail stays */
-	struct announced announced;  /* what the workers know of that */
+	struct round *round;         /* through all maildrops; NULL: none */
+	void (*expired)(struct auth *a); /* a store has done its part of it */
+	struct announced announced;      /* what the workers know of that */
 };
 
 #endif

@@ -95,8 +95,9 @@ find_shared(struct auth *a)
 
 /* ---- all of them ---- */
 
-static uint32_t
-settle(const struct auth *a, const struct user *u, const struct account *at)
+uint32_t
+retained_of(
+    const struct auth *a, const struct user *u, const struct account *at)
 {
 	uint32_t r = asked_for(a, u);
 
@@ -132,7 +133,8 @@ find_least(struct auth *a)
 
 	while ((u = users_next(a->userfile.users, &at)) != NULL)
 		if (find_account(a, u, &where)) {
-			count_in(&a->retained, settle(a, u, &where), first);
+			count_in(
+			    &a->retained, retained_of(a, u, &where), first);
 			first = false;
 		}
 }
@@ -155,11 +157,4 @@ retained_follow(struct auth *a)
 		return;
 	}
 	find_least(a);
-}
-
-uint32_t
-retained_of(struct auth *a, const struct user *u, const struct account *at)
-{
-	retained_follow(a);
-	return settle(a, u, at);
 }

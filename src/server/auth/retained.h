@@ -36,8 +36,8 @@ struct retained {
  * the last time. */
 void retained_follow(struct auth *a);
 
-/* RETENTION_ of the mail of a user that is there. */
+/* RETENTION_ of the mail of a user that is there; after retained_follow(). */
 uint32_t retained_of(
-    struct auth *a, const struct user *u, const struct account *at);
+    const struct auth *a, const struct user *u, const struct account *at);
 
 #endif

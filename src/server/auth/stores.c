@@ -258,7 +258,19 @@ take_no_worker(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+static enum err
+take_expired(void *arg, struct ipc_in *in)
+{
+	const struct store *st = arg;
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK && st->auth->expired != NULL)
+		st->auth->expired(st->auth);
+	return e;
+}
+
 static const struct ipc_rule store_rule[] = {
+	{ IPC_EXPIRED, 1, 0, 0, take_expired },
 	{ IPC_NO_WORKER, 1, 0, 10, take_no_worker },
 	{ IPC_RETIRED, 1, 0, 1, take_retired },
 };
@@ -376,6 +388,18 @@ uint16_t
 store_index(const struct store *st)
 {
 	return st->index;
+}
+
+enum err
+store_expire(
+    struct store *st, const char *user, const char *mail, uint32_t days)
+{
+	ipc_begin(st->chan, IPC_EXPIRE);
+	ipc_put_str(st->chan, user);
+	ipc_put_str(st->chan, mail);
+	ipc_put_u32(st->chan, days);
+	st->given = ev_now(st->auth->loop);
+	return ipc_end(st->chan);
 }
 
 enum err

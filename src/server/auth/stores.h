@@ -58,6 +58,10 @@ void store_denied(struct auth *a, struct owner owner);
  * none now, and the one of that owner started in its place. */
 void stores_full(struct auth *a, struct owner owner);
 
+/* IPC_EXPIRE; a->expired() is called when it has been done. */
+enum err store_expire(struct store *st, const char *user, const char *mail,
+    uint32_t days) NODISCARD;
+
 /* IPC_OPEN.  *serial_r: what this life of the store is called. */
 struct store_opening {
 	uint16_t worker;

@@ -54,8 +54,9 @@ struct conf {
 	struct conf_listener listener[LISTENERS_MAX];
 	unsigned n_listeners;
 	char certificate[CONF_PATH_MAX], key[CONF_PATH_MAX];
-	char expire[16];      /* see retention_text.h */
-	char mechanisms[256]; /* names, separated by spaces */
+	char expire[16];       /* see retention_text.h */
+	uint32_t expire_every; /* seconds between two looks at all maildrops */
+	char mechanisms[256];  /* names, separated by spaces */
 	char allow_nets[NETS_MAX], deny_nets[NETS_MAX];
 	char client_ca[CONF_PATH_MAX], client_crl[CONF_PATH_MAX];
 	char users[CONF_PATH_MAX];

@@ -16,6 +16,8 @@ static const struct ipc_field field[] = {
 	F(create),
 	F(follow_maildrop),
 	F(log_removed),
+	F(expire_share),
+	F(expire_floor),
 	F(takeover),
 	F(per_user_max),
 	F(threads),

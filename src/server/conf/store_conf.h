@@ -26,9 +26,12 @@ struct store_conf {
 	bool absent; /* the root is not mounted: nobody is served */
 	bool shared; /* sessions = shared */
 	bool mark_seen;
-	bool create;           /* a missing Maildir is made */
-	bool follow_maildrop;  /* one may be a symbolic link */
-	bool log_removed;      /* UIDLs of removed messages */
+	bool create;          /* a missing Maildir is made */
+	bool follow_maildrop; /* one may be a symbolic link */
+	bool log_removed;     /* UIDLs of removed messages */
+	/* Expiry asks when it would remove more messages than the floor, and more
+	 * of the maildrop than the share, in percent. */
+	uint32_t expire_share, expire_floor;
 	uint32_t takeover;     /* seconds of silence; 0: never */
 	uint16_t per_user_max; /* sessions that have or await one maildrop */
 	uint16_t threads;

@@ -42,7 +42,8 @@ enum err app_password_revoke(
 enum err app_password_revoke_all(
     const struct options *o, const char *name, struct errbuf *eb) NODISCARD;
 
-/* Of a server that runs: sign_ins.c, status.c, unique_ids.c, root.c. */
+/* Of a server that runs: sign_ins.c, status.c, unique_ids.c, expirations.c,
+ * root.c. */
 enum err user_show(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err user_test(
@@ -53,6 +54,10 @@ enum err status(const struct options *o, const char *none, struct errbuf *eb);
 enum err uidl_show(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err uidl_forget(
+    const struct options *o, const char *user, struct errbuf *eb);
+enum err expire_show(
+    const struct options *o, const char *user, struct errbuf *eb);
+enum err expire_accept(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err root_accept(
     const struct options *o, const char *path, struct errbuf *eb);

@@ -24,12 +24,15 @@ static const char usage[] =
     "       malotectl [option ...] status\n"
     "       malotectl [option ...] uidl show USER\n"
     "       malotectl [option ...] uidl forget USER\n"
+    "       malotectl [option ...] expire show USER\n"
+    "       malotectl [option ...] expire accept USER\n"
     "       malotectl [option ...] root accept [PATH]\n"
     "\n"
     "  -c, --config FILE  maloted.conf, which names the users file and the\n"
     "                   control socket (" CONF_FILE ")\n"
     "  --json           status, auth failures, user show, user test,\n"
-    "                   uidl show, app-password list: for programs\n"
+    "                   uidl show, expire show, app-password list: for\n"
+    "                   programs\n"
     "  --yes            uidl forget: do not ask\n"
     "  --users FILE     the users file itself\n"
     "  --scheme SCHEME  how a password is stored: ARGON2ID (as is done\n"
@@ -90,6 +93,8 @@ static const struct command {
 	{ { "status" }, 0, 0, status },
 	{ { "uidl", "show" }, 1, 1, uidl_show },
 	{ { "uidl", "forget" }, 1, 1, uidl_forget },
+	{ { "expire", "show" }, 1, 1, expire_show },
+	{ { "expire", "accept" }, 1, 1, expire_accept },
 	{ { "root", "accept" }, 0, 1, root_accept },
 };
 

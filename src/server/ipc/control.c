@@ -76,3 +76,15 @@ static const struct ipc_field done[] = {
 	STR(done, words),
 };
 const struct ipc_fields control_done_fields = FIELDS(done);
+
+static const struct ipc_field expire[] = {
+	STR(expire, user),
+	F(expire, days),
+	F(expire, since),
+	F(expire, looked),
+	F(expire, next),
+	FIELD_ENUM(struct control_expire, held, EXPIRE_HELDS - 1),
+	F(expire, due),
+	F(expire, of),
+};
+const struct ipc_fields control_expire_fields = FIELDS(expire);

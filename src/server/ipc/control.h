@@ -25,6 +25,9 @@ enum control_type {
 	CONTROL_USER_SHOW,     /* a user */
 	CONTROL_USER_TEST,     /* struct control_credentials */
 	CONTROL_AUTH_FAILURES, /* nothing */
+	/* For all who may ask. */
+	CONTROL_EXPIRE_SHOW,   /* a user */
+	CONTROL_EXPIRE_ACCEPT, /* a user */
 
 	/* parent -> malotectl: each is the struct of its name */
 	CONTROL_SERVER = 32,
@@ -34,6 +37,7 @@ enum control_type {
 	CONTROL_NOTE,
 	CONTROL_UIDL,
 	CONTROL_FACT,
+	CONTROL_EXPIRE,
 	CONTROL_DONE = 63, /* the last one */
 };
 
@@ -110,6 +114,24 @@ struct control_fact {
 	char text[MAIL_PATH_MAX];
 };
 
+/* What expires in a maildrop, as its store found it.  Times are seconds since
+ * 1970. */
+enum expire_held {
+	EXPIRE_HELD_NOT,
+	EXPIRE_HELD_CLOCK, /* somebody has set it, or nobody has looked */
+	EXPIRE_HELD_SHARE, /* it would be much of the maildrop */
+	EXPIRE_HELDS
+};
+
+struct control_expire {
+	char user[NAME_MAX_OCTETS + 1]; /* who was told */
+	uint32_t days;
+	uint32_t since; /* then */
+	uint32_t looked, next;
+	enum expire_held held;
+	uint32_t due, of; /* EXPIRE_HELD_SHARE: so many of so many messages */
+};
+
 struct control_done {
 	enum control_outcome outcome;
 	char words[CONTROL_WORDS]; /* why not; or what else there is to know */
@@ -117,8 +139,8 @@ struct control_done {
 
 extern const struct ipc_fields control_about_fields, control_server_fields,
     control_process_fields, control_listener_fields, control_root_fields,
-    control_note_fields, control_uidl_fields, control_done_fields,
-    control_credentials_fields, control_fact_fields;
+    control_note_fields, control_uidl_fields, control_expire_fields,
+    control_done_fields, control_credentials_fields, control_fact_fields;
 
 /* The largest message that a table can make, for an ipc_rule. */
 enum {

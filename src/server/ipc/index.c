@@ -9,7 +9,7 @@
 
 /*
  * Header                          Record                 Trailer
- *   0  magic                        0  wire                0  magic
+ *   0  magic                        0  u48 wire, u16 seen  0  magic
  *   8  u32 first                    8  stamp               8  u32 count
  *  12  u32 n                       16  u32 uid, in uidl   12  u32 blocks
  *  16  u32 list, uidl, names       20  u32 name, in names 16  u64 octets
@@ -17,7 +17,7 @@
  *  28  u32 0                       26  u16 name length        (seconds)
  *  32  u64 list, uidl, names       28  u32 uid sum        40  u32 new, cur
  *      (their sums)                32  u32 name sum           (nanoseconds)
- *  56  0                           36  u32 sum of this    48  0
+ *  56  0                           36  u32 sum of this    48  u32 expires
  *  88  u64 sum of this                                    88  u64 sum of this
  */
 enum {
@@ -28,6 +28,8 @@ enum {
 	UIDL_MAX = INDEX_SECTION_MAX,
 	NAMES_MAX = INDEX_BLOCK * INDEX_NAME_MAX,
 };
+
+static const uint64_t WIRE_MAX = (1ULL << 48) - 1;
 
 static const char head_magic[8] = "MALOTEI2";
 static const char trailer_magic[8] = "MALOTET2";
@@ -128,7 +130,8 @@ index_get_record(const void *p, const struct index_block *b, uint32_t msgno,
 	if (msgno < b->first || msgno - b->first >= b->n ||
 	    get(q + RECORD_SUM, 4) != record_sum(q, msgno))
 		return E_FORMAT;
-	r_r->wire = get(q, 8);
+	r_r->wire = get(q, 6);
+	r_r->seen = (uint16_t)get(q + 6, 2);
 	r_r->stamp = get(q + 8, 8);
 	r_r->uid_off = get(q + 16, 4);
 	r_r->name_off = get(q + 20, 4);
@@ -250,6 +253,7 @@ index_get_trailer(const void *p, struct index_trailer *t_r)
 	t_r->cur_time.sec = (int64_t)get(q + 32, 8);
 	t_r->new_time.nsec = (uint32_t)get(q + 40, 4);
 	t_r->cur_time.nsec = (uint32_t)get(q + 44, 4);
+	t_r->expires = get(q + 48, 4) != 0;
 	return t_r->count <= INDEX_MESSAGES_MAX && t_r->blocks != 0 &&
 		       t_r->blocks <= index_blocks_full(t_r->count) + 1
 		   ? E_OK
@@ -340,6 +344,7 @@ put_trailer(const struct index_trailer *t, struct buf *out)
 	put(q + 32, (uint64_t)t->cur_time.sec, 8);
 	put(q + 40, t->new_time.nsec, 4);
 	put(q + 44, t->cur_time.nsec, 4);
+	put(q + 48, t->expires, 4);
 	put(q + TRAILER_SUM, sum64(q, TRAILER_SUM), 8);
 	return buf_put(out, q, sizeof(q));
 }
@@ -372,7 +377,7 @@ finish_block(struct index_writer *w, struct buf *out,
 
 enum err
 index_writer_add(struct index_writer *w, struct buf *out, uint64_t wire,
-    uint64_t stamp, struct slice uid, struct slice name)
+    uint64_t stamp, uint16_t seen, struct slice uid, struct slice name)
 {
 	static const struct index_time unknown = { 0, INDEX_TIME_UNKNOWN };
 	uint32_t msgno = w->done.count + w->n + 1;
@@ -382,13 +387,14 @@ index_writer_add(struct index_writer *w, struct buf *out, uint64_t wire,
 
 	if (!is_uid(uid) || !is_name(name))
 		return E_FORMAT;
-	if (msgno > INDEX_MESSAGES_MAX)
+	if (msgno > INDEX_MESSAGES_MAX || wire > WIRE_MAX)
 		return E_FULL;
 	if ((e = put_line(&w->list, msgno, size, str_from_u64(size, wire))) !=
 		E_OK ||
 	    (e = put_line(&w->uidl, msgno, uid.p, uid.n)) != E_OK)
 		return e;
-	put(r, wire, 8);
+	put(r, wire, 6);
+	put(r + 6, seen, 2);
 	put(r + 8, stamp, 8);
 	put(r + 16, w->uidl.len - 2 - uid.n, 4);
 	put(r + 20, w->names.len, 4);
@@ -408,11 +414,13 @@ index_writer_add(struct index_writer *w, struct buf *out, uint64_t wire,
 
 enum err
 index_writer_end(struct index_writer *w, struct buf *out,
-    struct index_time new_time, struct index_time cur_time,
+    struct index_time new_time, struct index_time cur_time, bool expires,
     struct index_trailer *t_r)
 {
-	enum err e = finish_block(w, out, new_time, cur_time);
+	enum err e;
 
+	w->done.expires = expires;
+	e = finish_block(w, out, new_time, cur_time);
 	*t_r = w->done;
 	return e;
 }

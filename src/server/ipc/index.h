@@ -56,6 +56,15 @@ index_blocks_full(uint32_t count)
 	return 64 + count / 256;
 }
 
+/* Days since 1970, up to 2149. */
+static inline uint16_t
+index_day(int64_t seconds)
+{
+	int64_t day = seconds / (24 * 60 * 60);
+
+	return day < 1 ? 1 : day > UINT16_MAX ? UINT16_MAX : (uint16_t)day;
+}
+
 struct index_section {
 	uint64_t off; /* in the file */
 	uint32_t len;
@@ -72,8 +81,9 @@ struct index_block {
 };
 
 struct index_record {
-	uint64_t wire;              /* octets as LIST says them */
-	uint64_t stamp;             /* of the file when it had so many */
+	uint64_t wire;  /* octets as LIST says them */
+	uint64_t stamp; /* of the file when it had so many */
+	uint16_t seen;  /* index_day() when it was met; 0: unknown */
 	uint64_t uid_off, name_off; /* places in the file */
 	uint16_t uid_len, name_len;
 	uint32_t uid_sum, name_sum;
@@ -90,6 +100,7 @@ struct index_trailer {
 	uint32_t blocks;
 	uint64_t octets; /* sum of their wire octets */
 	struct index_time new_time, cur_time;
+	bool expires; /* the maildrop has a malote-expire */
 };
 
 /* Before the first block. */
@@ -144,15 +155,15 @@ void index_writer_free(struct index_writer *w);
 
 /* uid: 1-70 octets 0x21-0x7e.  name: 'n' or 'c' for the directory, then the
  * file name.  A block that is full is put into `out`.  E_FULL: that would be
- * more than INDEX_MESSAGES_MAX. */
+ * more than INDEX_MESSAGES_MAX, or a message of more octets than can be. */
 enum err index_writer_add(struct index_writer *w, struct buf *out,
-    uint64_t wire, uint64_t stamp, struct slice uid,
+    uint64_t wire, uint64_t stamp, uint16_t seen, struct slice uid,
     struct slice name) NODISCARD;
 
 /* Ends the open block (an empty one if there is none) with these times; every
  * file ends so.  The totals are in *t_r. */
 enum err index_writer_end(struct index_writer *w, struct buf *out,
-    struct index_time new_time, struct index_time cur_time,
+    struct index_time new_time, struct index_time cur_time, bool expires,
     struct index_trailer *t_r) NODISCARD;
 
 #endif

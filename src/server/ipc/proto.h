@@ -85,6 +85,14 @@ enum ipc_type {
 	IPC_ASK,
 	IPC_FACT,  /* auth -> parent: u64 token, struct control_fact */
 	IPC_ASKED, /* auth -> parent: u64 token, struct control_done */
+	/* parent -> auth: have all maildrops looked at from which mail goes by
+	 * itself, where nobody signs in (IPC_EXPIRE) */
+	IPC_ROUND,
+	/* parent -> store: u64 token, u8 accept, str mail: what expires there?  Or:
+	 * what is held back may go on.  Answer: */
+	IPC_EXPIRY,
+	/* store -> parent: u64 token, struct control_expire, struct control_done */
+	IPC_EXPIRY_IS,
 	/* parent -> auth: forget which passwords were verified lately */
 	IPC_FORGET,
 
@@ -121,6 +129,10 @@ enum ipc_type {
 	IPC_OPEN = 64,
 	/* store -> auth: u16 worker index, u64 sid: I have no channel to it */
 	IPC_NO_WORKER,
+	/* auth -> store: str user, str mail, u32 days: look for mail that has been
+	 * there so long.  Answer, when that is done or cannot be now: IPC_EXPIRED */
+	IPC_EXPIRE,
+	IPC_EXPIRED,
 	/* auth -> store: give yourself up if no session has you.  Answer: */
 	IPC_RETIRE,
 	IPC_RETIRED, /* store -> auth: u8: is given up, and gets no more sessions */
@@ -197,6 +209,14 @@ enum sign_in_code {
 	SIGN_IN_SWITCHED_OFF, /* for this user, or POP3 is */
 	SIGN_IN_TLS_ONLY,
 	SIGN_IN_CODES
+};
+
+/* What the admin asks a store about a maildrop, or has it do there. */
+enum inquiry_kind {
+	INQUIRY_UIDL,
+	INQUIRY_UIDL_FORGET,
+	INQUIRY_EXPIRY,
+	INQUIRY_EXPIRY_ACCEPT,
 };
 
 /* What auth can be asked: about a user; about a user with that password; who

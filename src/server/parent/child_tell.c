@@ -222,14 +222,24 @@ child_tell_ask(struct child *auth, uint64_t token, enum ask_kind what,
 /* ---- to stores ---- */
 
 void
-child_tell_uidl(
-    struct child *store, uint64_t token, bool forget, const char *mail)
+child_tell_inquiry(struct child *store, uint64_t token, enum inquiry_kind what,
+    const char *mail)
 {
-	ipc_begin(store->chan, IPC_UIDL);
+	bool expiry = what == INQUIRY_EXPIRY || what == INQUIRY_EXPIRY_ACCEPT;
+
+	ipc_begin(store->chan, expiry ? IPC_EXPIRY : IPC_UIDL);
 	ipc_put_u64(store->chan, token);
-	ipc_put_u8(store->chan, forget);
+	ipc_put_u8(store->chan,
+	    what == INQUIRY_UIDL_FORGET || what == INQUIRY_EXPIRY_ACCEPT);
 	ipc_put_str(store->chan, mail);
 	send_end(store);
+}
+
+void
+child_tell_round(struct child *auth)
+{
+	ipc_begin(auth->chan, IPC_ROUND);
+	send_end(auth);
 }
 
 /* ---- to workers ---- */

@@ -36,11 +36,13 @@ void child_tell_idle(struct child *auth, const struct child *store);
 void child_tell_ask(struct child *auth, uint64_t token, enum ask_kind what,
     const char *user, const char *password);
 
-/* To auth: where is the user's mail?  To a store: what about the unique-ids
- * there?  See control_uidl.h. */
+/* To auth: where is the user's mail?  To a store: what about that there?  See
+ * control_uidl.h. */
 void child_tell_where(struct child *auth, uint64_t token, const char *user);
-void child_tell_uidl(
-    struct child *store, uint64_t token, bool forget, const char *mail);
+void child_tell_inquiry(struct child *store, uint64_t token,
+    enum inquiry_kind what, const char *mail);
+/* To auth: all maildrops shall be looked at. */
+void child_tell_round(struct child *auth);
 
 /* To a worker. */
 /* Asks whether its loop turns. */

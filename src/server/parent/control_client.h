@@ -22,7 +22,7 @@ struct control_client {
 	ev_timer wait;  /* control_status.c: for the processes' answers */
 	uint64_t token; /* of the question that others answer; 0: none */
 	/* control_uidl.c: */
-	bool forget;
+	enum inquiry_kind what;
 	struct child *store; /* that was asked; NULL: none was yet */
 	bool facts;          /* control_auth.c: it is auth that tells */
 };

@@ -42,7 +42,7 @@ take_uidl_show(void *arg, struct ipc_in *in)
 	enum err e = control_begin(arg, in, &control_about_fields, &user);
 
 	if (e == E_OK)
-		control_uidl(arg, user.what, false);
+		control_uidl(arg, user.what, INQUIRY_UIDL);
 	return e;
 }
 
@@ -55,7 +55,31 @@ take_uidl_forget(void *arg, struct ipc_in *in)
 	if (e != E_OK)
 		return e;
 	control_log(arg, "uidl forget", user.what);
-	control_uidl(arg, user.what, true);
+	control_uidl(arg, user.what, INQUIRY_UIDL_FORGET);
+	return E_OK;
+}
+
+static enum err
+take_expire_show(void *arg, struct ipc_in *in)
+{
+	struct control_about user = { "" };
+	enum err e = control_begin(arg, in, &control_about_fields, &user);
+
+	if (e == E_OK)
+		control_uidl(arg, user.what, INQUIRY_EXPIRY);
+	return e;
+}
+
+static enum err
+take_expire_accept(void *arg, struct ipc_in *in)
+{
+	struct control_about user = { "" };
+	enum err e = control_begin(arg, in, &control_about_fields, &user);
+
+	if (e != E_OK)
+		return e;
+	control_log(arg, "expire accept", user.what);
+	control_uidl(arg, user.what, INQUIRY_EXPIRY_ACCEPT);
 	return E_OK;
 }
 
@@ -150,6 +174,9 @@ static const struct ipc_rule commands[] = {
 	{ CONTROL_UIDL_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_uidl_show },
 	{ CONTROL_UIDL_FORGET, 1, 0, CONTROL_REQUEST_MAX, take_uidl_forget },
 	{ CONTROL_ROOT_ACCEPT, 1, 0, CONTROL_REQUEST_MAX, take_root_accept },
+	{ CONTROL_EXPIRE_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_expire_show },
+	{ CONTROL_EXPIRE_ACCEPT, 1, 0, CONTROL_REQUEST_MAX,
+	    take_expire_accept },
 	{ CONTROL_USER_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_user_show },
 	{ CONTROL_USER_TEST, 1, 0, CONTROL_CREDENTIALS_MAX, take_user_test },
 	{ CONTROL_AUTH_FAILURES, 1, 0, 0, take_auth_failures },

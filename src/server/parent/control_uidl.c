@@ -6,11 +6,11 @@ static const char *const no_answer =
     "a process that was asked has ended; the log says why";
 
 void
-control_uidl(struct control_client *k, const char *user, bool forget)
+control_uidl(struct control_client *k, const char *user, enum inquiry_kind what)
 {
 	struct child *auth = control_ask(k);
 
-	k->forget = forget;
+	k->what = what;
 	if (auth != NULL)
 		child_tell_where(auth, k->token, user);
 }
@@ -31,7 +31,7 @@ control_uidl_where(struct parent *p, uint64_t token,
 	if (k->store == NULL || k->store->chan == NULL || k->store->leaving)
 		control_done(k, CONTROL_LATER, no_answer);
 	else
-		child_tell_uidl(k->store, token, k->forget, words);
+		child_tell_inquiry(k->store, token, k->what, words);
 }
 
 void
@@ -42,8 +42,21 @@ control_uidl_is(const struct child *store, uint64_t token,
 
 	if (k == NULL || k->store != store)
 		return;
-	if (done->outcome == CONTROL_GOOD && !k->forget)
+	if (done->outcome == CONTROL_GOOD && k->what == INQUIRY_UIDL)
 		control_tell(k, CONTROL_UIDL, &control_uidl_fields, uidl);
+	control_done(k, done->outcome, done->words);
+}
+
+void
+control_expiry_is(const struct child *store, uint64_t token,
+    const struct control_expire *expire, const struct control_done *done)
+{
+	struct control_client *k = control_find(store->parent, token);
+
+	if (k == NULL || k->store != store)
+		return;
+	if (done->outcome == CONTROL_GOOD && k->what == INQUIRY_EXPIRY)
+		control_tell(k, CONTROL_EXPIRE, &control_expire_fields, expire);
 	control_done(k, done->outcome, done->words);
 }
 

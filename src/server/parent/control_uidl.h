@@ -1,6 +1,6 @@
 /*
- * control_uidl.h - `malotectl uidl show' and `forget': the parent asks auth where
- * the user's mail is, and then that store.
+ * control_uidl.h - `malotectl uidl' and `malotectl expire': the parent asks auth
+ * where the user's mail is, and then that store.
  *
  * It reads neither: what auth says is handed to the store, which takes no other
  * place than one below the mail root, and what the store says is handed to
@@ -12,7 +12,8 @@
 #include "server/parent/child.h"
 #include "server/parent/control_client.h"
 
-void control_uidl(struct control_client *k, const char *user, bool forget);
+void control_uidl(
+    struct control_client *k, const char *user, enum inquiry_kind what);
 
 /* IPC_WHERE_IS, of auth: `store' is the index of one, and `words' a location or
  * why there is none. */
@@ -22,6 +23,10 @@ void control_uidl_where(struct parent *p, uint64_t token,
 /* IPC_UIDL_IS.  Only the store that was asked is listened to. */
 void control_uidl_is(const struct child *store, uint64_t token,
     const struct control_uidl *uidl, const struct control_done *done);
+
+/* The same of IPC_EXPIRY_IS. */
+void control_expiry_is(const struct child *store, uint64_t token,
+    const struct control_expire *expire, const struct control_done *done);
 
 /* A process that was asked is no more. */
 void control_uidl_gone(const struct child *c);

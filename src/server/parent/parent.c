@@ -151,6 +151,29 @@ on_rotate(struct ev_loop *loop, ev_timer *w, int revents)
 		log_line(LOG_FAULT, "ev=tickets error=\"%s\"", eb.text);
 }
 
+/* ---- mail that goes by itself ---- */
+
+enum { ROUND_FIRST = 600 }; /* seconds after the start, when clocks are right */
+
+static void
+on_round(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct parent *p = w->data;
+
+	child_tell_role(p, ROLE_AUTH, child_tell_round);
+}
+
+static void
+round_init(struct parent *p)
+{
+	double every = p->conf->expire_every;
+
+	ev_timer_init(&p->round, on_round,
+	    every < ROUND_FIRST ? every : ROUND_FIRST, every);
+	p->round.data = p;
+	ev_timer_start(p->loop, &p->round);
+}
+
 /* ---- the mail root ---- */
 
 /* Stores stay in the folder that they were started in, so for another one there
@@ -324,6 +347,7 @@ watch(struct parent *p)
 	ev_timer_start(p->loop, &p->rotate);
 	ev_timer_start(p->loop, &p->look);
 	ev_prepare_start(p->loop, &p->flush);
+	round_init(p);
 	watchdog_start(p);
 	upgrades_init(p);
 }

@@ -76,6 +76,21 @@ take_uidl_is(void *arg, struct ipc_in *in)
 }
 
 static enum err
+take_expiry_is(void *arg, struct ipc_in *in)
+{
+	uint64_t token = ipc_get_u64(in);
+	struct control_expire expire = { .days = 0 };
+	struct control_done done = { .outcome = CONTROL_GOOD };
+
+	ipc_get_fields(in, &control_expire_fields, &expire);
+	ipc_get_fields(in, &control_done_fields, &done);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	control_expiry_is(arg, token, &expire, &done);
+	return E_OK;
+}
+
+static enum err
 take_fact(void *arg, struct ipc_in *in)
 {
 	const struct child *c = arg;
@@ -238,10 +253,11 @@ static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED, PONG,
 
 static const struct ipc_rule kerberos_rules[] = { READY, MISBEHAVED, PONG };
 
-static const struct ipc_rule store_rules[] = {
-	READY, MISBEHAVED, PONG, { IPC_IDLE, PHASE_SERVING, 0, 0, take_idle },
-	{ IPC_UIDL_IS, PHASE_SERVING, 0, 8 + CONTROL_ANSWER_MAX, take_uidl_is }
-};
+static const struct ipc_rule store_rules[] = { READY, MISBEHAVED, PONG,
+	{ IPC_IDLE, PHASE_SERVING, 0, 0, take_idle },
+	{ IPC_UIDL_IS, PHASE_SERVING, 0, 8 + CONTROL_ANSWER_MAX, take_uidl_is },
+	{ IPC_EXPIRY_IS, PHASE_SERVING, 0, 8 + CONTROL_ANSWER_MAX,
+	    take_expiry_is } };
 
 #define RULES(r) \
 	{ \

@@ -85,7 +85,7 @@ struct parent {
 	unsigned n_clients;
 
 	ev_signal sigterm, sigint, sighup;
-	ev_timer rotate, deadline, look, watchdog;
+	ev_timer rotate, deadline, look, round, watchdog;
 	bool killed; /* phase.c: those that were late at the deadline */
 	ev_prepare flush;
 };

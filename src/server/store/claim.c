@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "server/store/expiry.h"
 #include "server/store/idle.h"
 #include "server/store/made.h"
 #include "server/store/op.h"
@@ -42,7 +43,7 @@ refuse_claim(
     const struct claim *c, enum sign_in_code code, const struct holder *holder)
 {
 	struct arrival a = { c->sid, c->token, c->user, c->peer, c->read_only,
-		c->utf8, c->retention };
+		c->utf8, c->master, c->retention };
 
 	claim_refuse(c->worker, &a, code, holder);
 }
@@ -106,6 +107,7 @@ claim_new(struct store_worker *w, const struct arrival *a,
 	c->sid = a->sid;
 	c->token = a->token;
 	c->utf8 = a->utf8;
+	c->master = a->master;
 	c->retention = a->retention;
 	memcpy(c->user, a->user, user_n);
 	c->peer = memcpy(c->user + user_n, a->peer, peer_n);
@@ -157,6 +159,9 @@ claim_free(struct claim *c)
 	free(c->remove);
 	free(c->seen);
 	free(c->taken);
+	if (c->told)
+		expiry_begin(st, md,
+		    &(struct expiry_of){ c->user, c->retention, true }, NULL);
 	free(c);
 	maildrop_next(md);
 	if (--st->n_sessions == 0)
@@ -369,7 +374,8 @@ claim_start(struct claim *c)
 		.tag = claim_tag(c, op->open.tag),
 		.quick = true,
 		.read_only = c->read_only,
-		.utf8 = c->utf8 };
+		.utf8 = c->utf8,
+		.expires = retention_is_days(c->retention) };
 	op_add_now(op, now_open);
 }
 

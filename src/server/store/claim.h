@@ -31,6 +31,7 @@ struct claim {
 	struct hold *hold; /* OPEN: what it has */
 	uint32_t count;
 	uint8_t *remove, *seen, *taken; /* bitmaps as in kind.h */
+	bool told;                      /* its user knows how long mail stays */
 	bool marks_lost; /* for want of memory: nothing is removed */
 	uint64_t made;   /* octets of messages that were made for its worker */
 	unsigned ops;    /* under way */
@@ -39,6 +40,7 @@ struct claim {
 	bool read_only;  /* it has the maildrop beside whoever has it */
 	bool utf8;       /* its client has said UTF8 */
 	uint32_t retention; /* RETENTION_ of its mail */
+	bool master;        /* by somebody else than its user */
 	/* WAITING: how long the holder's worker may take to answer.
 	 * OPEN: when to write down who has the maildrop. */
 	ev_timer timer;
@@ -50,7 +52,7 @@ struct claim {
 struct arrival {
 	uint64_t sid, token;
 	const char *user, *peer;
-	bool read_only, utf8;
+	bool read_only, utf8, master;
 	uint32_t retention;
 };
 

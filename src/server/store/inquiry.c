@@ -14,9 +14,10 @@ struct inquiry {
 	struct store *store;
 	struct maildrop *maildrop;
 	uint64_t token;
-	bool forget;
+	enum inquiry_kind what;
 	struct location where;
 	struct control_uidl uidl;
+	struct control_expire expire;
 	struct control_done done;
 };
 
@@ -25,11 +26,16 @@ finish(struct inquiry *q)
 {
 	struct store *st = q->store;
 	struct ipc_chan *parent = st->role.parent;
+	bool expiry =
+	    q->what == INQUIRY_EXPIRY || q->what == INQUIRY_EXPIRY_ACCEPT;
 	enum err e;
 
-	ipc_begin(parent, IPC_UIDL_IS);
+	ipc_begin(parent, expiry ? IPC_EXPIRY_IS : IPC_UIDL_IS);
 	ipc_put_u64(parent, q->token);
-	ipc_put_fields(parent, &control_uidl_fields, &q->uidl);
+	if (expiry)
+		ipc_put_fields(parent, &control_expire_fields, &q->expire);
+	else
+		ipc_put_fields(parent, &control_uidl_fields, &q->uidl);
 	ipc_put_fields(parent, &control_done_fields, &q->done);
 	if ((e = ipc_end(parent)) != E_OK && e != E_CLOSED)
 		log_line(LOG_FAULT, "ev=inquiry error=\"%s\"", err_str(e));
@@ -46,21 +52,37 @@ refuse(struct inquiry *q, enum control_outcome outcome, const char *words)
 	finish(q);
 }
 
+static bool
+is_change(const struct inquiry *q)
+{
+	return q->what == INQUIRY_UIDL_FORGET ||
+	       q->what == INQUIRY_EXPIRY_ACCEPT;
+}
+
+static enum err
+carry_out(struct inquiry *q, struct holder *holder, struct errbuf *eb)
+{
+	const struct store_conf *conf = &q->store->conf;
+	const struct store_kind *kind = q->where.kind;
+	const char *path = q->where.path;
+
+	switch (q->what) {
+	case INQUIRY_UIDL: return kind->uidl_show(conf, path, &q->uidl, eb);
+	case INQUIRY_UIDL_FORGET: return kind->uidl_forget(path, holder, eb);
+	case INQUIRY_EXPIRY: return kind->expire_show(path, &q->expire, eb);
+	default: return kind->expire_accept(path, holder, eb);
+	}
+}
+
 /* On a thread. */
 static void
 run(struct job *job)
 {
 	struct inquiry *q = (struct inquiry *)job;
-	const struct store_conf *conf = &q->store->conf;
-	const struct store_kind *kind = q->where.kind;
 	struct holder holder;
 	struct errbuf eb = { .text = "" };
-	enum err e;
+	enum err e = carry_out(q, &holder, &eb);
 
-	if (q->forget)
-		e = kind->uidl_forget(q->where.path, &holder, &eb);
-	else
-		e = kind->uidl_show(conf, q->where.path, &q->uidl, &eb);
 	q->done.outcome = e == E_OK     ? CONTROL_GOOD
 			  : e == E_BUSY ? CONTROL_IN_USE
 					: CONTROL_CANNOT;
@@ -97,7 +119,8 @@ ask(struct inquiry *q)
 }
 
 void
-inquiry_begin(struct store *st, uint64_t token, const char *mail, bool forget)
+inquiry_begin(
+    struct store *st, uint64_t token, const char *mail, enum inquiry_kind what)
 {
 	struct inquiry *q = calloc(1, sizeof(*q));
 
@@ -107,7 +130,7 @@ inquiry_begin(struct store *st, uint64_t token, const char *mail, bool forget)
 	}
 	q->store = st;
 	q->token = token;
-	q->forget = forget;
+	q->what = what;
 	if (st->n_sessions++ == 0)
 		idle_end(st);
 	if (!location_parse(&q->where, mail, &st->conf))
@@ -117,7 +140,7 @@ inquiry_begin(struct store *st, uint64_t token, const char *mail, bool forget)
 		refuse(q, CONTROL_LATER, "mail_root is not mounted");
 	else if (st->stopping)
 		refuse(q, CONTROL_LATER, "the store is ending");
-	else if (forget && claim_is_held(st, &q->where))
+	else if (is_change(q) && claim_is_held(st, &q->where))
 		refuse(q, CONTROL_IN_USE, "a session has it");
 	else
 		ask(q);

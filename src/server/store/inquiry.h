@@ -1,6 +1,6 @@
 /*
  * inquiry.h - what the admin asks about a maildrop, or wants done there.  The
- * parent alone can ask; the answer is IPC_UIDL_IS.
+ * parent alone can ask; the answer is IPC_UIDL_IS or IPC_EXPIRY_IS.
  */
 #ifndef SERVER_STORE_INQUIRY_H
 #define SERVER_STORE_INQUIRY_H
@@ -9,6 +9,6 @@
 
 /* mail: the location of the maildrop, which is checked as a session's is. */
 void inquiry_begin(
-    struct store *st, uint64_t token, const char *mail, bool forget);
+    struct store *st, uint64_t token, const char *mail, enum inquiry_kind what);
 
 #endif

@@ -47,7 +47,8 @@ struct hold_open {
 	             * than a cost that grows with the maildrop */
 	bool now;   /* E_AGAIN, with nothing done, rather than wait */
 	bool read_only;
-	bool utf8; /* the client has said UTF8 */
+	bool utf8;    /* the client has said UTF8 */
+	bool expires; /* mail goes from it after some days */
 
 	struct hold *hold; /* to go on with after E_AGAIN; the result */
 	uint32_t count;
@@ -78,7 +79,17 @@ struct hold_message {
  * removed, too, as they were retrieved. */
 struct hold_commit {
 	const uint8_t *remove, *seen, *taken;
+	const uint8_t
+	    *expired; /* the same, as they have been there long enough */
 	uint32_t removed, failed;
+};
+
+/* A look at a maildrop that no session has: what has been there for so many days
+ * goes, a piece of it. */
+struct hold_expire {
+	uint32_t days; /* never RETENTION_NEVER or _ONCE */
+	bool told;     /* its user was told of them just now */
+	bool more;     /* the result: there is another piece */
 };
 
 struct store_kind {
@@ -111,6 +122,16 @@ struct store_kind {
 
 	/* Lets go without a change.  Frees h. */
 	void (*close)(struct hold *h);
+
+	/* NULL: nothing goes by itself.  It opens and closes what it needs. */
+	void (*expire)(const struct hold_open *o, struct hold_expire *x);
+
+	/* For the admin: what was told about that, and what is held back; and
+	 * having that go on.  E_NOENT: nothing.  E_BUSY as below. */
+	enum err (*expire_show)(
+	    const char *path, struct control_expire *out, struct errbuf *eb);
+	enum err (*expire_accept)(
+	    const char *path, struct holder *holder, struct errbuf *eb);
 
 	/* For the admin, without a session: by what the unique-ids go.  *out
 	 * was all zeroes. */

@@ -327,6 +327,8 @@ claim_commit(struct claim *c)
 	if (c->state != CLAIM_OPEN)
 		return E_FORMAT;
 	c->state = CLAIM_ENDING;
+	c->told =
+	    retention_is_days(c->retention) && !c->read_only && !c->master;
 	if (!c->marks_lost && end_by_job(c, true))
 		return E_OK;
 	answer_commit(c, 0, c->count);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "server/store/claim.h"
+#include "server/store/expiry.h"
 #include "server/store/idle.h"
 #include "server/store/inquiry.h"
 #include "server/store/mounts.h"
@@ -109,6 +110,7 @@ take_open(void *arg, struct ipc_in *in)
 	a.retention = ipc_get_u32_to(in, RETENTION_MAX);
 	a.read_only = (bits & SESSION_READ_ONLY) != 0;
 	a.utf8 = (bits & SESSION_UTF8) != 0;
+	a.master = (bits & SESSION_MASTER) != 0;
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	valid = location_parse(&where, mail, &st->conf);
@@ -126,6 +128,44 @@ take_open(void *arg, struct ipc_in *in)
 		claim_refuse(w, &a, SIGN_IN_TEMPORARY, NULL);
 	else
 		claim_open(w, &a, &where);
+	return E_OK;
+}
+
+static void
+expiry_answer(struct store *st)
+{
+	enum err e;
+
+	if (st->auth == NULL)
+		return;
+	ipc_begin(st->auth, IPC_EXPIRED);
+	if ((e = ipc_end(st->auth)) != E_OK)
+		log_line(LOG_FAULT, "ev=queue error=\"%s\"", err_str(e));
+}
+
+/* Where nobody signs in. */
+static enum err
+take_expire(void *arg, struct ipc_in *in)
+{
+	struct store *st = arg;
+	char user[NAME_MAX_OCTETS + 1], mail[MAIL_MAX];
+	struct expiry_of of = { .user = user };
+	struct maildrop *md = NULL;
+	struct location where;
+
+	ipc_get_str(in, user, sizeof(user));
+	ipc_get_str(in, mail, sizeof(mail));
+	of.days = ipc_get_u32_to(in, RETENTION_DAYS_MAX);
+	if (ipc_get_end(in) != E_OK || of.days == 0)
+		return E_FORMAT;
+	if (!st->conf.absent && location_parse(&where, mail, &st->conf))
+		md = maildrop_get(st, &where);
+	if (md == NULL) {
+		expiry_answer(st);
+		return E_OK;
+	}
+	expiry_begin(st, md, &of, expiry_answer);
+	maildrop_put(md); /* unless it has begun */
 	return E_OK;
 }
 
@@ -159,6 +199,8 @@ static const struct ipc_rule auth_rule[] = {
 		4,
 	    take_open },
 	{ IPC_RETIRE, 1, 0, 0, take_retire },
+	{ IPC_EXPIRE, 1, 0, 4 + NAME_MAX_OCTETS + 4 + MAIL_PATH_MAX + 4,
+	    take_expire },
 };
 
 static const struct ipc_rules auth_rules = { auth_rule,
@@ -223,20 +265,32 @@ store_orphaned(void *arg)
 
 /* The admin asks about a maildrop, or wants something forgotten. */
 static enum err
-take_uidl(void *arg, struct ipc_in *in)
+take_inquiry(struct store *st, struct ipc_in *in, enum inquiry_kind shows,
+    enum inquiry_kind changes)
 {
-	struct store *st = arg;
 	uint64_t token = ipc_get_u64(in);
-	bool forget = ipc_get_u8_to(in, 1) != 0;
+	bool change = ipc_get_u8_to(in, 1) != 0;
 	char mail[MAIL_PATH_MAX];
 
 	ipc_get_str(in, mail, sizeof(mail));
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	if (forget)
+	if (change)
 		store_worker_drain_all(st); /* it may have been let go of */
-	inquiry_begin(st, token, mail, forget);
+	inquiry_begin(st, token, mail, change ? changes : shows);
 	return E_OK;
+}
+
+static enum err
+take_uidl(void *arg, struct ipc_in *in)
+{
+	return take_inquiry(arg, in, INQUIRY_UIDL, INQUIRY_UIDL_FORGET);
+}
+
+static enum err
+take_expiry(void *arg, struct ipc_in *in)
+{
+	return take_inquiry(arg, in, INQUIRY_EXPIRY, INQUIRY_EXPIRY_ACCEPT);
 }
 
 /* ---- life ---- */
@@ -279,6 +333,7 @@ store_sessions(const void *arg)
 
 static const struct ipc_rule parent_rule[] = {
 	{ IPC_UIDL, 1, 0, 8 + 1 + 4 + MAIL_PATH_MAX, take_uidl },
+	{ IPC_EXPIRY, 1, 0, 8 + 1 + 4 + MAIL_PATH_MAX, take_expiry },
 };
 
 static const struct role_hooks store_hooks = {

@@ -99,7 +99,8 @@ update_maildrop(struct session *s)
 	if (ipc_is_full(s->store->chan))
 		return wait_for_queue(s);
 	retrieve_release(s);
-	if (removed == 0) {
+	/* Of days the store wants to know that they were heard of. */
+	if (removed == 0 && !retention_is_days(s->pop3.retention)) {
 		release_at_once(s);
 		pop3_server_updated(&s->pop3, &s->out, 0, 0);
 		return GO_ON;

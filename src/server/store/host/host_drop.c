@@ -94,7 +94,8 @@ open_member(struct hold_open *o, struct member *m)
 		.peer = o->peer,
 		.tag = o->tag,
 		.read_only = o->read_only,
-		.utf8 = o->utf8 };
+		.utf8 = o->utf8,
+		.expires = true /* or not: its user is told */ };
 	enum err e = maildir_kind.open(&one);
 
 	if (e != E_OK) {
@@ -345,6 +346,13 @@ host_uidl_forget(const char *path, struct holder *holder, struct errbuf *eb)
 	return refuse_admin(eb);
 }
 
+static enum err
+host_expire_show(
+    const char *path, struct control_expire *out, struct errbuf *eb)
+{
+	return refuse_admin(eb);
+}
+
 const struct store_kind host_kind = {
 	.prefix = "host:",
 	.open = host_open,
@@ -354,6 +362,8 @@ const struct store_kind host_kind = {
 	.doubt = host_doubt,
 	.commit = host_commit,
 	.close = host_close,
+	.expire_show = host_expire_show,
+	.expire_accept = host_uidl_forget,
 	.uidl_show = host_uidl_show,
 	.uidl_forget = host_uidl_forget,
 };

@@ -56,8 +56,7 @@ take_entry(void *arg, const struct indexfile_entry *entry)
 	x->v[x->n] = (struct mark){ XXH3_64bits(entry->uid.p, entry->uid.n),
 		(uint32_t)x->n + 1 };
 	x->n++;
-	return indexfile_add(&x->out, entry->wire, entry->stamp, entry->uid,
-	    entry->name, &x->eb);
+	return indexfile_add(&x->out, entry, &x->eb);
 }
 
 enum err

@@ -115,7 +115,8 @@ take_entry(void *arg, const struct indexfile_entry *entry)
 	char name[INDEX_NAME_MAX + 1];
 	bool dele = is_set(c->todo->remove, entry->msgno);
 	bool taken = is_set(c->todo->taken, entry->msgno);
-	bool remove = dele || taken;
+	bool expired = is_set(c->todo->expired, entry->msgno);
+	bool remove = dele || taken || expired;
 	struct marked *v;
 
 	if (!remove && !is_set(c->todo->seen, entry->msgno))
@@ -129,7 +130,9 @@ take_entry(void *arg, const struct indexfile_entry *entry)
 		.base_len = (uint16_t)names_base_len(name + 1),
 		.uid_len = (uint8_t)entry->uid.n,
 		.remove = remove,
-		.why = dele ? NULL : "retrieved",
+		.why = dele    ? NULL
+		       : taken ? "retrieved"
+			       : "expired",
 	};
 	if (v->name == NULL)
 		return E_NOMEM;
@@ -213,7 +216,7 @@ check_uids(struct commit *c)
 static enum err
 remove_named(struct commit *c, const char *name, const struct marked *v)
 {
-	bool logged = c->m->hold.conf->log_removed;
+	bool logged = c->m->hold.conf->log_removed || c->todo->expired != NULL;
 	enum maildir_sub sub = NAME_SUB(name);
 	struct slice uid = uid_of(v);
 	uint64_t octets =
@@ -336,7 +339,9 @@ apply_to_files(struct commit *c)
 		v->done = !v->remove || remove_named(c, v->name, v) != E_NOENT;
 		again = again || !v->done;
 	}
-	for (unsigned i = 0; i < ROUNDS && again; i++)
+	/* What expires and was moved a moment ago is looked at another time. */
+	for (unsigned i = 0; i < ROUNDS && again && c->todo->expired == NULL;
+	     i++)
 		again = remove_missing(c);
 }
 
@@ -389,8 +394,16 @@ count_removed(const struct hold_commit *todo, uint32_t n)
 	uint32_t set = 0;
 
 	for (uint32_t i = 1; i <= n; i++)
-		set += is_set(todo->remove, i) || is_set(todo->taken, i);
+		set += is_set(todo->remove, i) || is_set(todo->taken, i) ||
+		       is_set(todo->expired, i);
 	return set;
+}
+
+static bool
+has_work(const struct hold_commit *todo)
+{
+	return todo->remove != NULL || todo->taken != NULL ||
+	       todo->expired != NULL || todo->seen != NULL;
 }
 
 void
@@ -406,8 +419,7 @@ maildir_commit(struct hold *hold, struct hold_commit *todo)
 	uidlfile_init(&c.uidls);
 	e = maildir_enter(c.m->path, false, &c.d, &c.eb);
 	entered = e == E_OK;
-	if (entered &&
-	    (todo->remove != NULL || todo->taken != NULL || todo->seen != NULL))
+	if (entered && has_work(todo))
 		e = apply_marks(&c);
 	if (e != E_OK)
 		log_line(LOG_WARNING,

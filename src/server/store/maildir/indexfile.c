@@ -117,6 +117,7 @@ take_block(const char *p, const struct index_block *b, indexfile_take take,
 			return E_FORMAT;
 		entry.wire = r.wire;
 		entry.stamp = r.stamp;
+		entry.seen = r.seen;
 		entry.uid =
 		    (struct slice){ p + (r.uid_off - b->off), r.uid_len };
 		entry.name =
@@ -264,10 +265,11 @@ write_out(struct indexfile_writer *f, struct errbuf *eb)
 }
 
 enum err
-indexfile_add(struct indexfile_writer *f, uint64_t wire, uint64_t stamp,
-    struct slice uid, struct slice name, struct errbuf *eb)
+indexfile_add(struct indexfile_writer *f, const struct indexfile_entry *entry,
+    struct errbuf *eb)
 {
-	enum err e = index_writer_add(f->w, &f->out, wire, stamp, uid, name);
+	enum err e = index_writer_add(f->w, &f->out, entry->wire, entry->stamp,
+	    entry->seen, entry->uid, entry->name);
 
 	if (e != E_OK)
 		return err_set(eb, e, "index: %s", err_str(e));
@@ -295,7 +297,8 @@ indexfile_end(struct indexfile_writer *f, struct index_time new_time,
 {
 	enum err e;
 
-	e = index_writer_end(f->w, &f->out, new_time, cur_time, t_r);
+	e = index_writer_end(
+	    f->w, &f->out, new_time, cur_time, f->expires, t_r);
 	if (e != E_OK)
 		return err_set(eb, e, "index: %s", err_str(e));
 	if ((e = write_out(f, eb)) != E_OK)

@@ -35,6 +35,7 @@ enum err indexfile_trailer(
 struct indexfile_entry {
 	uint32_t msgno;
 	uint64_t wire, stamp;
+	uint16_t seen;
 	struct slice uid, name; /* borrowed for the call */
 };
 
@@ -72,6 +73,7 @@ struct indexfile_writer {
 	const char *name;
 	int root, fd;
 	uint64_t start, at; /* in the file */
+	bool expires;       /* to be said of the maildrop */
 	struct index_writer *w;
 	struct buf out;
 };
@@ -81,9 +83,9 @@ struct indexfile_writer {
 enum err indexfile_begin(struct indexfile_writer *f, enum indexfile_how how,
     int root, const char *name, const struct index_trailer *have, uint64_t end,
     struct errbuf *eb) NODISCARD;
-enum err indexfile_add(struct indexfile_writer *f, uint64_t wire,
-    uint64_t stamp, struct slice uid, struct slice name,
-    struct errbuf *eb) NODISCARD;
+/* Of the entry all but its number. */
+enum err indexfile_add(struct indexfile_writer *f,
+    const struct indexfile_entry *entry, struct errbuf *eb) NODISCARD;
 
 /* Ends the file and puts it into its place.  *fd_r, open for reading only, is
  * the caller's. */

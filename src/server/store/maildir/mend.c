@@ -38,6 +38,11 @@ take_known(void *arg, const struct indexfile_entry *entry)
 		return e;
 	v->wire = entry->wire;
 	v->stamp = entry->stamp;
+	/* A clock that was ahead must not keep a message for years. */
+	if (entry->seen <= s->today)
+		v->seen = entry->seen;
+	else
+		s->mend = true;
 	return scan_set_uid(s, v, entry->uid);
 }
 
@@ -171,11 +176,16 @@ write_index(struct scan *s, enum indexfile_how how, int *fd_r)
 	for (uint32_t i = first; i < s->n && e == E_OK; i++) {
 		const struct scan_message *v = &s->v[i];
 
+		struct indexfile_entry entry = { .wire = v->wire,
+			.stamp = v->stamp,
+			.seen = v->seen,
+			.uid = { v->uid, v->uid_len },
+			.name = { v->name, v->name_len } };
+
 		if (v->here)
-			e = indexfile_add(&f, v->wire, v->stamp,
-			    (struct slice){ v->uid, v->uid_len },
-			    (struct slice){ v->name, v->name_len }, s->eb);
+			e = indexfile_add(&f, &entry, s->eb);
 	}
+	f.expires = s->expires;
 	if (e == E_OK)
 		e = indexfile_end(&f, time_to_record(s, SUB_NEW),
 		    time_to_record(s, SUB_CUR), fd_r, &s->m->end,
@@ -188,7 +198,8 @@ write_index(struct scan *s, enum indexfile_how how, int *fd_r)
 static bool
 is_same(const struct scan *s)
 {
-	return !s->mend && s->n == s->known && s->index_end != 0;
+	return !s->mend && s->n == s->known && s->index_end != 0 &&
+	       s->expires == s->trailer.expires;
 }
 
 static enum err

@@ -10,6 +10,8 @@
 
 #include "base/log.h"
 #include "server/store/maildir/commit.h"
+#include "server/store/maildir/expire.h"
+#include "server/store/maildir/expire_file.h"
 #include "server/store/maildir/fetch.h"
 #include "server/store/maildir/indexfile.h"
 #include "server/store/maildir/lock.h"
@@ -17,7 +19,6 @@
 #include "server/store/maildir/tmp.h"
 #include "server/store/maildir/uidl_state.h"
 #include "server/store/maildir/view.h"
-#include "server/store/mounts.h"
 #include "server/store/unmounted.h"
 
 /* ---- opening ---- */
@@ -84,52 +85,6 @@ fail_enter(struct hold_open *o, enum err e, struct errbuf *eb)
 	    eb);
 }
 
-static bool
-stat_at(int root, const char *name, bool now, struct stat *st_r)
-{
-	bool ok;
-	int fd;
-
-	if (!now)
-		return fstatat(root, name, st_r, AT_SYMLINK_NOFOLLOW) == 0;
-	if ((fd = maildir_open_at(root, name, O_PATH, true)) < 0)
-		return false;
-	ok = fstat(fd, st_r) == 0;
-	close(fd);
-	return ok;
-}
-
-enum which_index { INDEX_CURRENT, INDEX_LAST };
-
-/* Takes the index as the view, if the directories have not changed since it was
- * written (or in any case: INDEX_LAST), at a cost that does not grow with the
- * maildrop.  False: it needs mending. */
-static bool
-open_index(struct maildir *m, int root, enum which_index which, bool now)
-{
-	struct stat new_st, cur_st, index;
-	struct errbuf eb;
-	int fd;
-
-	if (!stat_at(root, "new", now, &new_st) ||
-	    !stat_at(root, "cur", now, &cur_st) ||
-	    !mounts_believe(new_st.st_dev) || !mounts_believe(cur_st.st_dev) ||
-	    maildir_file(root, indexfile_name(m->utf8), O_RDONLY, now, &fd,
-		&index, &eb) != E_OK)
-		return false;
-	m->end = (uint64_t)index.st_size;
-	if (indexfile_trailer(fd, m->end, now, &m->trailer) == E_OK &&
-	    (which == INDEX_LAST || (names_same_time(names_dir_time(&new_st),
-					 m->trailer.new_time) &&
-					names_same_time(names_dir_time(&cur_st),
-					    m->trailer.cur_time)))) {
-		maildir_view_set(m, fd, &index);
-		return true;
-	}
-	close(fd);
-	return false;
-}
-
 /* Another process may have locked it a moment ago: by the second try it has
  * let go, or has written down for whom it has it (claim_note() in claim.c). */
 static enum err
@@ -144,6 +99,17 @@ lock_maildrop(
 		return e;
 	nanosleep(&soon, NULL);
 	return maildir_lock(root, peer, &m->lock_fd, &o->holder, eb);
+}
+
+/* The index that tells is the one of those who have not said UTF8. */
+static bool
+has_expiry_to_forget(
+    const struct maildir *m, int root, const struct hold_open *o)
+{
+	if (o->expires || o->read_only)
+		return false;
+	return m->trailer.expires || (m->utf8 != o->conf->utf8_messages &&
+					 (o->now || expire_is_kept(root)));
 }
 
 /* The part whose cost does not grow with the maildrop.  E_AGAIN: there is more
@@ -173,7 +139,8 @@ open_quick(struct hold_open *o, struct errbuf *eb)
 		    eb->text);
 		e = E_OK;
 	}
-	if (e == E_OK && !open_index(m, root, INDEX_CURRENT, now))
+	if (e == E_OK && (!maildir_view_find(m, root, VIEW_CURRENT, now) ||
+			     has_expiry_to_forget(m, root, o)))
 		e = E_AGAIN;
 	close(root);
 	return e;
@@ -193,6 +160,18 @@ open_now(struct hold_open *o)
 	return e == E_OK ? E_OK : E_AGAIN;
 }
 
+/* Mail does not go from there (any more), and whoever comes is told so: what was
+ * told before holds no more, should it go one day again. */
+static void
+forget_expiry(int root, const char *tag)
+{
+	struct errbuf eb;
+
+	if (expire_forget(root, &eb) != E_OK)
+		log_line(LOG_WARNING, "ev=expire-failed %s error=\"%s\"", tag,
+		    eb.text);
+}
+
 /* Looks at everything, and writes the index anew. */
 static enum err
 open_scanned(struct hold_open *o, struct maildir_dirs *d, struct errbuf *eb)
@@ -206,6 +185,8 @@ open_scanned(struct hold_open *o, struct maildir_dirs *d, struct errbuf *eb)
 		maildir_sweep(d, o->tag);
 		indexfile_sweep(d->root, o->conf->utf8_messages);
 	}
+	if (!o->expires && !o->read_only)
+		forget_expiry(d->root, o->tag);
 	e = maildir_scan(m, d, eb);
 	maildir_unlock_shared(m);
 	return e;
@@ -271,7 +252,7 @@ open_slow(struct hold_open *o, struct errbuf *eb)
 		e = open_scanned(o, &d, eb);
 	/* Whoever has it alone sees the same. */
 	if (e != E_OK && m != NULL && o->read_only &&
-	    open_index(m, d.root, INDEX_LAST, false))
+	    maildir_view_find(m, d.root, VIEW_LAST, false))
 		e = E_OK;
 	maildir_leave(&d);
 	return e;
@@ -347,6 +328,9 @@ const struct store_kind maildir_kind = {
 	.commit = maildir_commit,
 	.note = maildir_note,
 	.close = maildir_close,
+	.expire = maildir_expire,
+	.expire_show = maildir_expire_show,
+	.expire_accept = maildir_expire_accept,
 	.uidl_show = maildir_uidl_show,
 	.uidl_forget = maildir_uidl_forget,
 };

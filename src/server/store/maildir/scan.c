@@ -3,12 +3,18 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/clock.h"
+#include "server/store/maildir/expire_file.h"
 
 void
 scan_init(struct scan *s, struct maildir *m, const struct maildir_dirs *d,
     struct errbuf *eb)
 {
-	*s = (struct scan){ .m = m, .d = d, .eb = eb };
+	*s = (struct scan){ .m = m,
+		.d = d,
+		.eb = eb,
+		.today = index_day((int64_t)(clock_unix_ms() / 1000)),
+		.expires = expire_is_kept(d->root) };
 	map_init(&s->by_uid);
 	arena_init(&s->arena);
 	names_init(&s->names);
@@ -55,6 +61,7 @@ scan_add(
 		.next = *first,
 		.name_len = (uint16_t)name.n,
 		.base_len = (uint16_t)names_base_len(name.p + 1),
+		.seen = s->today,
 	};
 	*first = s->n++;
 	*v_r = v;

@@ -19,6 +19,7 @@ struct scan_message {
 	uint32_t base; /* of names.base, whose user is its last message */
 	uint32_t next; /* the message of that base name before this; MAP_NONE */
 	uint16_t name_len, base_len;
+	uint16_t seen; /* index_day() */
 	uint8_t uid_len;
 	bool here; /* a file of the last reading is it */
 };
@@ -40,6 +41,8 @@ struct scan {
 	/* The index that is there: its whole blocks. */
 	uint64_t index_end;
 	struct index_trailer trailer;
+	uint16_t today;
+	bool expires; /* there is a malote-expire */
 	bool mend;    /* appending to it is not enough */
 	bool unsure;  /* not all that is there was seen: look again next time */
 	unsigned odd; /* files that are no messages */

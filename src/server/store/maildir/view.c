@@ -8,6 +8,7 @@
 
 #include "server/store/maildir/dir.h"
 #include "server/store/maildir/indexfile.h"
+#include "server/store/mounts.h"
 
 /* When it was written last. */
 static struct index_time
@@ -28,6 +29,47 @@ maildir_view_set(struct maildir *m, int fd, const struct stat *st)
 	m->index_fd = m->keeps_index ? fd : -1;
 	if (!m->keeps_index)
 		close(fd);
+}
+
+static bool
+stat_at(int root, const char *name, bool now, struct stat *st_r)
+{
+	bool ok;
+	int fd;
+
+	if (!now)
+		return fstatat(root, name, st_r, AT_SYMLINK_NOFOLLOW) == 0;
+	if ((fd = maildir_open_at(root, name, O_PATH, true)) < 0)
+		return false;
+	ok = fstat(fd, st_r) == 0;
+	close(fd);
+	return ok;
+}
+
+bool
+maildir_view_find(struct maildir *m, int root, enum view_which which, bool now)
+{
+	struct stat new_st, cur_st, index;
+	struct errbuf eb;
+	int fd;
+
+	if (!stat_at(root, "new", now, &new_st) ||
+	    !stat_at(root, "cur", now, &cur_st) ||
+	    !mounts_believe(new_st.st_dev) || !mounts_believe(cur_st.st_dev) ||
+	    maildir_file(root, indexfile_name(m->utf8), O_RDONLY, now, &fd,
+		&index, &eb) != E_OK)
+		return false;
+	m->end = (uint64_t)index.st_size;
+	if (indexfile_trailer(fd, m->end, now, &m->trailer) == E_OK &&
+	    (which == VIEW_LAST || (names_same_time(names_dir_time(&new_st),
+					m->trailer.new_time) &&
+				       names_same_time(names_dir_time(&cur_st),
+					   m->trailer.cur_time)))) {
+		maildir_view_set(m, fd, &index);
+		return true;
+	}
+	close(fd);
+	return false;
 }
 
 enum err

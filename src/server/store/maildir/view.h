@@ -10,6 +10,13 @@
 /* The view is what m->end and m->trailer say of fd.  Takes fd, which st is
  * about. */
 void maildir_view_set(struct maildir *m, int fd, const struct stat *st);
+/* Takes the index as the view, if the directories have not changed since it was
+ * written (or in any case: VIEW_LAST), at a cost that does not grow with the
+ * maildrop.  False: it needs mending. */
+enum view_which { VIEW_CURRENT, VIEW_LAST };
+bool maildir_view_find(
+    struct maildir *m, int root, enum view_which which, bool now);
+
 /* The view's index, for one job; *fd_r is closed by maildir_view_close().
  * E_FORMAT: it is not the view's any more, or it has been written to. */
 enum err maildir_view_open(struct maildir *m, int root, bool now, int *fd_r,
