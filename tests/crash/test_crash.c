@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -229,6 +230,127 @@ test_compact(void **state)
 	free(text);
 }
 
+/* ---- mail that goes by itself ---- */
+
+static time_t ahead;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *t);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
+
+int
+__wrap_clock_gettime(clockid_t clock, struct timespec *t)
+{
+	int r = __real_clock_gettime(clock, t);
+
+	if (clock == CLOCK_REALTIME || clock == CLOCK_BOOTTIME)
+		t->tv_sec += ahead;
+	return r;
+}
+
+static void
+look(struct drop_fixture *f, bool told)
+{
+	struct hold_open o = { .conf = &f->conf,
+		.path = f->path,
+		.user = "test",
+		.tag = "user=test",
+		.expires = true };
+	struct hold_expire x = { .days = 7, .told = told };
+
+	f->conf.expire_share = 100;
+	maildir_kind.expire(&o, &x);
+}
+
+static void
+look_told(void *arg)
+{
+	look(arg, true);
+	_exit(0);
+}
+
+static void
+look_again(void *arg)
+{
+	look(arg, false);
+	_exit(0);
+}
+
+static unsigned
+messages(struct drop_fixture *f)
+{
+	return fixture_count(f, "new") + fixture_count(f, "cur");
+}
+
+/* Killed while it is written down that the user was told: should the user be told
+ * then that nothing goes, nothing does. */
+static void
+test_expire_told(void **state)
+{
+	enum step_how how = *(enum step_how *)*state;
+	bool killed = true;
+	unsigned n;
+
+	for (n = 1; killed && n < CHANGES_MAX; n++) {
+		struct drop_fixture f;
+
+		ahead = 0;
+		fixture_init(&f);
+		put_all(&f);
+		fixture_must_open(&f);
+		fixture_close(&f);
+		killed = step_kill(look_told, &f, n, how);
+		fixture_must_open(&f); /* who is told NEVER */
+		fixture_close(&f);
+		/* Somebody who reads only has the index mended. */
+		fixture_put(&f, "new/7.g", "A: b\n\nx\n");
+		f.o = (struct hold_open){ .conf = &f.conf,
+			.path = f.path,
+			.user = "test",
+			.peer = "",
+			.tag = "",
+			.read_only = true };
+		assert_int_equal(maildir_kind.open(&f.o), E_OK);
+		maildir_kind.close(f.o.hold);
+		ahead = 9 * 24 * 60 * 60;
+		look(&f, false);
+		look(&f, false);
+		assert_int_equal(messages(&f), MESSAGES + 1);
+		fixture_clear(&f);
+	}
+	assert_false(killed);
+	assert_true(n > 8);
+}
+
+/* Killed while mail goes: it is there or gone, and the rest goes next time. */
+static void
+test_expire_goes(void **state)
+{
+	enum step_how how = *(enum step_how *)*state;
+	bool killed = true;
+	unsigned n;
+
+	for (n = 1; killed && n < CHANGES_MAX; n++) {
+		struct drop_fixture f;
+
+		ahead = 0;
+		fixture_init(&f);
+		put_all(&f);
+		look(&f, true);
+		ahead = 9 * 24 * 60 * 60;
+		killed = step_kill(look_again, &f, n, how);
+		assert_true(fixture_has(&f, file[1])); /* flagged */
+		ahead += 24 * 60 * 60;
+		look(&f, false);
+		assert_int_equal(messages(&f), 1);
+		fixture_must_open(&f);
+		expect_true_list(&f);
+		assert_true(lists(&f, "2.b"));
+		fixture_clear(&f);
+	}
+	assert_false(killed);
+	assert_true(n > 8);
+}
+
 int
 main(void)
 {
@@ -240,6 +362,10 @@ main(void)
 		cmocka_unit_test_prestate(test_open, &torn),
 		cmocka_unit_test_prestate(test_compact, &before),
 		cmocka_unit_test_prestate(test_compact, &torn),
+		cmocka_unit_test_prestate(test_expire_told, &before),
+		cmocka_unit_test_prestate(test_expire_told, &torn),
+		cmocka_unit_test_prestate(test_expire_goes, &before),
+		cmocka_unit_test_prestate(test_expire_goes, &torn),
 	};
 
 	alarm(300);

@@ -229,8 +229,10 @@ def test_every_maildrop(place, serve, login):
     assert site.left() == 8
 
 
-def test_not_while_a_session_has_it(place, serve, login):
-    site = Site(place, serve, {"ana": ""}, "expire = 30\nexpire_every = 1\n")
+@pytest.mark.parametrize("sessions", ["exclusive", "shared"])
+def test_not_while_a_session_has_it(place, serve, login, sessions):
+    site = Site(place, serve, {"ana": ""}, "expire = 30\nexpire_every = 1\n"
+                'sessions = "%s"\n' % sessions)
     login(site.server, "ana").ok("QUIT")
     site.server.await_event("expire-told")
     box = site.boxes["ana"]

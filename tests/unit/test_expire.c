@@ -289,21 +289,27 @@ test_copied(void **state)
 	assert_int_equal(left(), 2);
 }
 
-/* Without the index all mail is as if it had come now, and nothing goes until the
- * user has signed in again. */
+/* Without the index all mail is as if it had come now. */
 static void
 test_index_deleted(void **state)
 {
 	session(true);
 	days_pass(1, DAYS);
 	fixture_remove(&f, "malote.index");
-	days_pass(DAYS + 1, 3 * DAYS);
+	days_pass(DAYS + 1, 2 * DAYS);
 	assert_int_equal(left(), 2);
-	session(true);
-	days_pass(3 * DAYS + 1, 4 * DAYS - 1);
-	assert_int_equal(left(), 2);
-	days_pass(4 * DAYS, 4 * DAYS + 2);
+	days_pass(2 * DAYS + 1, 2 * DAYS + 2);
 	assert_int_equal(left(), 0);
+}
+
+/* Nor does it stay when NEVER is told then. */
+static void
+test_index_deleted_and_off(void **state)
+{
+	session(true);
+	fixture_remove(&f, "malote.index");
+	session(false);
+	assert_false(has_state());
 }
 
 /* It was told, but not written down that it is: see begin(). */
@@ -383,6 +389,20 @@ test_locked(void **state)
 	assert_int_equal(left(), 0);
 }
 
+/* Nothing goes before it is written down that somebody looked. */
+static void
+test_unsaved(void **state)
+{
+	session(true);
+	days_pass(1, DAYS);
+	run("mkdir malote-expire.tmp");
+	days_pass(DAYS + 1, DAYS + 2);
+	assert_int_equal(left(), 2);
+	run("rmdir malote-expire.tmp");
+	look(false);
+	assert_int_equal(left(), 0);
+}
+
 static void
 test_not_there(void **state)
 {
@@ -408,6 +428,8 @@ test_rule_of_clock(void **state)
 		{ 0, -1, true },
 		{ 12, 11, false }, /* started anew a day after the look */
 		{ 12, 12, false }, { 14, 13, true }, /* three days after it */
+		/* A machine that knows no time when it is started. */
+		{ -5, 0, true },
 		{ 400, 400, true }, /* with a clock that is wrong */
 	};
 	struct expire_state s = { .looked = 110 * DAY, .boot = 100 * DAY };
@@ -617,12 +639,14 @@ main(void)
 		T(test_another_user),
 		T(test_copied),
 		T(test_index_deleted),
+		T(test_index_deleted_and_off),
 		T(test_unnoted),
 		T(test_touched),
 		T(test_restored),
 		T(test_brought_back),
 		T(test_flagged),
 		T(test_locked),
+		T(test_unsaved),
 		T(test_not_there),
 		T(test_rule_of_clock),
 		T(test_clock),

@@ -34,13 +34,22 @@ control_uidl_where(struct parent *p, uint64_t token,
 		child_tell_inquiry(k->store, token, k->what, words);
 }
 
+/* Who has asked this store; NULL: nobody who waits. */
+static struct control_client *
+asker_of(const struct child *store, uint64_t token)
+{
+	struct control_client *k = control_find(store->parent, token);
+
+	return k != NULL && k->store == store ? k : NULL;
+}
+
 void
 control_uidl_is(const struct child *store, uint64_t token,
     const struct control_uidl *uidl, const struct control_done *done)
 {
-	struct control_client *k = control_find(store->parent, token);
+	struct control_client *k = asker_of(store, token);
 
-	if (k == NULL || k->store != store)
+	if (k == NULL)
 		return;
 	if (done->outcome == CONTROL_GOOD && k->what == INQUIRY_UIDL)
 		control_tell(k, CONTROL_UIDL, &control_uidl_fields, uidl);
@@ -51,9 +60,9 @@ void
 control_expiry_is(const struct child *store, uint64_t token,
     const struct control_expire *expire, const struct control_done *done)
 {
-	struct control_client *k = control_find(store->parent, token);
+	struct control_client *k = asker_of(store, token);
 
-	if (k == NULL || k->store != store)
+	if (k == NULL)
 		return;
 	if (done->outcome == CONTROL_GOOD && k->what == INQUIRY_EXPIRY)
 		control_tell(k, CONTROL_EXPIRE, &control_expire_fields, expire);

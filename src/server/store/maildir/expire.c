@@ -134,26 +134,27 @@ hold_back(struct sweep *s, enum expire_held why)
 /* ---- a look ---- */
 
 /* The owner has been told for the first time, or of other days than before, or
- * what was known of that is lost.  The index tells of the new file before it
- * counts. */
+ * what was known of that is lost.  First a file that says nothing (0 days), then
+ * the index, which tells of it whoever has to remove it, then what was told. */
 static enum err
 begin(struct sweep *s)
 {
 	struct expire_state *x = &s->state;
 	enum err e;
 
-	*x = (struct expire_state){
-		.days = s->x->days,
-		.since = s->clock.now,
-		.looked = s->clock.now,
-		.boot = s->clock.boot,
-		.next = s->clock.now + (uint64_t)s->x->days * EXPIRE_DAY,
-	};
+	*x = (struct expire_state){ .days = 0 };
 	memcpy(x->user, s->o->user, strlen(s->o->user) + 1);
-	if ((e = expire_save(x, s->d.root, &s->eb)) != E_OK)
+	if ((e = expire_save(x, s->d.root, &s->eb)) != E_OK ||
+	    (e = maildir_scan(s->m, &s->d, &s->eb)) != E_OK)
 		return e;
-	log_line(LOG_EVENT, "ev=expire-told %s days=%u", s->o->tag, x->days);
-	return maildir_scan(s->m, &s->d, &s->eb);
+	x->days = s->x->days;
+	x->since = x->looked = s->clock.now;
+	x->boot = s->clock.boot;
+	x->next = s->clock.now + (uint64_t)x->days * EXPIRE_DAY;
+	if ((e = expire_save(x, s->d.root, &s->eb)) == E_OK)
+		log_line(
+		    LOG_EVENT, "ev=expire-told %s days=%u", s->o->tag, x->days);
+	return e;
 }
 
 static enum err
@@ -164,7 +165,8 @@ remove_due(struct sweep *s)
 
 	s->x->more = s->due > s->chosen;
 	s->state.held = EXPIRE_HELD_NOT;
-	s->state.next = s->x->more ? 0 : s->next;
+	/* Until it has gone the rest is due. */
+	s->state.next = s->chosen != 0 ? 0 : s->next;
 	if ((e = expire_save(&s->state, s->d.root, &s->eb)) != E_OK ||
 	    s->chosen == 0)
 		return e;
@@ -201,6 +203,8 @@ look_closer(struct sweep *s)
 		   : remove_due(s);
 }
 
+/* An index that does not tell of the file, as one from before, might have let it
+ * stay when it should have gone. */
 static bool
 is_known(struct sweep *s)
 {
@@ -220,7 +224,7 @@ look(struct sweep *s)
 	s->current = maildir_view_find(s->m, s->d.root, VIEW_CURRENT, false);
 	if (!s->current &&
 	    !maildir_view_find(s->m, s->d.root, VIEW_LAST, false))
-		s->m->trailer.expires = false;
+		s->m->trailer.expires = true; /* it is made anew */
 	expire_clock_read(&s->clock);
 	if (!is_known(s))
 		return s->x->told ? begin(s) : E_OK;
