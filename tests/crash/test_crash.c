@@ -296,6 +296,7 @@ test_expire_told(void **state)
 		ahead = 0;
 		fixture_init(&f);
 		put_all(&f);
+		fixture_settle(); /* the index is right, and stays so */
 		fixture_must_open(&f);
 		fixture_close(&f);
 		killed = step_kill(look_told, &f, n, how);

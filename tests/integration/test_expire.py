@@ -7,7 +7,7 @@ from os import EX_CONFIG as EX_CANNOT
 import pytest
 
 import drop
-from index import xxh3
+from expiry import state
 from server import wait_until
 
 pytestmark = pytest.mark.ours
@@ -146,25 +146,6 @@ def test_never(place, serve, login):
 
 
 # ---- days ----
-
-def state(box, **change):
-    """What malote-expire says; or says from now on, in its place."""
-    path = box + "/malote-expire"
-    with open(path, encoding="ascii") as f:
-        head, line = f.read().splitlines()
-    names = ["self", "days", "since", "looked", "boot", "next", "accepted",
-             "held", "due", "of"]
-    words = line.split(" ", 11)
-    now = dict(zip(names, map(int, words[1:11])))
-    if change:
-        now.update(change)
-        text = "%s %s" % (" ".join(str(now[n]) for n in names), words[11])
-        with open(path, "r+", encoding="ascii") as f:
-            f.write("%s\n%08x %s\n" % (
-                head, xxh3(text.encode()) & 0xffffffff, text))
-            f.truncate()
-    return now
-
 
 def told(site, name="ana"):
     return os.path.exists(site.boxes[name] + "/malote-expire")

@@ -5,6 +5,7 @@ import re
 import pytest
 
 import drop
+import expiry
 from server import children, wait_until
 
 pytestmark = [pytest.mark.ours, pytest.mark.skipif(
@@ -113,3 +114,23 @@ def test_groups_of_one_user(place, serve, login):
         session.ok("DELE 1")
         session.quit()
     assert [login(server, name).stat()[0] for name in ("one", "two")] == [1, 1]
+
+
+def test_expiry_where_nobody_signs_in(place, serve, login):
+    """Each user's store is started for a look at the maildrop, as many as fit."""
+    boxes = [place.path + "/m%d" % i for i in range(STORES + 3)]
+    for i, box in enumerate(boxes):
+        drop.write(box, drop.make(8, 2), (FIRST + i, FIRST + i))
+        os.chown(box, FIRST + i, FIRST + i)
+    server = serve([("u%d" % i, "secret", box) for i, box in enumerate(boxes)],
+                   "expire = 30\nexpire_every = 1\n",
+                   wrap=["prlimit", "--nofile=256:256"])
+    for i in range(len(boxes)):
+        visit(login, server, i)
+    server.await_event("expire-told", len(boxes))
+    old = {box: expiry.state(box)["looked"] for box in boxes}
+    for box in boxes:
+        expiry.state(box, looked=old[box] - 13 * 3600)
+    wait_until(lambda: all(
+        expiry.state(box)["looked"] >= old[box] for box in boxes), 30)
+    assert not server.events("misbehaved")

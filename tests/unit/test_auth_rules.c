@@ -297,6 +297,14 @@ test_expire_by_user(void **state)
 	send_users(rig.users);
 	announced(RETENTION_ONCE, true);
 	stays(5, "b", RETENTION_ONCE);
+	replace_users("a:{PLAIN}secret::::::malote_expire=7\n"
+		      "b:{PLAIN}secret\n");
+	send_users(rig.users);
+	announced(7, true);
+	replace_users("a:{PLAIN}secret\n"
+		      "b:{PLAIN}secret::::::malote_expire=7\n");
+	send_users(rig.users);
+	announced(7, true);
 	replace_users("a:{PLAIN}secret::::::malote_expire=never\n");
 	send_users(rig.users);
 	announced(RETENTION_NEVER, false);

@@ -412,6 +412,16 @@ test_not_there(void **state)
 	rename(strcat(strcpy((char[128]){ 0 }, f.base), "/gone"), f.path);
 }
 
+static void
+test_rule_of_due(void **state)
+{
+	struct expire_state s = { .days = 2, .since = 100 * DAY };
+
+	assert_int_equal(expire_due_at(&s, 0, 0), 102 * DAY);
+	assert_int_equal(expire_due_at(&s, 100, 0), 103 * DAY);
+	assert_int_equal(expire_due_at(&s, 100, 107 * DAY), 109 * DAY);
+}
+
 /* ---- the clock ---- */
 
 static void
@@ -648,6 +658,7 @@ main(void)
 		T(test_locked),
 		T(test_unsaved),
 		T(test_not_there),
+		T(test_rule_of_due),
 		T(test_rule_of_clock),
 		T(test_clock),
 		T(test_clock_back),

@@ -34,19 +34,12 @@ is_any_asked_for(const struct auth *a)
 
 /* ---- maildrops that several have ---- */
 
-/* However the path is written.  The last bit is free, and it is never 0. */
+/* Of its path, which is written in one way only.  The last bit is free, and it is
+ * never 0. */
 static uint64_t
 digest_of(const struct account *at)
 {
-	char path[MAIL_PATH_MAX];
-	size_t n = 0;
-
-	for (const char *p = at->mail; *p != '\0'; p++)
-		if (*p != '/' || (n != 0 && path[n - 1] != '/'))
-			path[n++] = *p;
-	while (n != 0 && path[n - 1] == '/')
-		n--;
-	return (XXH3_64bits(path, n) & ~SEVERAL) | 2;
+	return (XXH3_64bits(at->mail, strlen(at->mail)) & ~SEVERAL) | 2;
 }
 
 static bool
