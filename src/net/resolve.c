@@ -1,23 +1,17 @@
 #include "net/resolve.h"
 
-#include <ares.h>
-#include <ev.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"
+#include "net/dns.h"
 
 struct resolve {
-	struct ev_loop *loop;
+	struct dns dns;
 	resolve_done *done;
 	void *arg;
 	uint16_t port;
-	ares_channel channel;
-	ev_io io[ARES_GETSOCK_MAXNUM];
-	ev_timer timer;
-	bool over;
 	int status;
 	struct ares_addrinfo *found;
 };
@@ -99,8 +93,9 @@ interleave(struct sockaddr_storage *v, const struct ares_addrinfo *found,
 }
 
 static void
-report(struct resolve *r)
+report(void *arg)
 {
+	struct resolve *r = arg;
 	struct sockaddr_storage v[RESOLVE_MAX];
 	const char *why = NULL;
 	enum err e = E_OK;
@@ -111,82 +106,17 @@ report(struct resolve *r)
 	if (n == 0)
 		e = status_err(
 		    r->status == ARES_SUCCESS ? ARES_ENODATA : r->status, &why);
-	r->done(r->arg, e, v, n, why);
+	r->done(r->arg, e, v, n, why); /* r may be gone now */
 }
-
-/* ---- c-ares in the loop ---- */
 
 static void
 on_ares(void *arg, int status, int timeouts, struct ares_addrinfo *found)
 {
 	struct resolve *r = arg;
 
-	r->over = true;
 	r->status = status;
 	r->found = found;
-}
-
-static void
-disarm(struct resolve *r)
-{
-	for (size_t i = 0; i < ARES_GETSOCK_MAXNUM; i++)
-		ev_io_stop(r->loop, &r->io[i]);
-	ev_timer_stop(r->loop, &r->timer);
-}
-
-/* Watches what c-ares waits for now. */
-static void
-arm(struct resolve *r)
-{
-	ares_socket_t socks[ARES_GETSOCK_MAXNUM];
-	unsigned mask =
-	    (unsigned)ares_getsock(r->channel, socks, ARES_GETSOCK_MAXNUM);
-	struct timeval tv, *wait;
-	double after = 1;
-
-	disarm(r);
-	for (size_t i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-		unsigned wants = mask >> i;
-		int events = (wants & 1 ? EV_READ : 0) |
-			     (wants >> ARES_GETSOCK_MAXNUM & 1 ? EV_WRITE : 0);
-
-		if (events == 0)
-			continue;
-		ev_io_set(&r->io[i], socks[i], events);
-		ev_io_start(r->loop, &r->io[i]);
-	}
-	if (r->over)
-		after = 0;
-	else if ((wait = ares_timeout(r->channel, NULL, &tv)) != NULL)
-		after = (double)wait->tv_sec + (double)wait->tv_usec / 1e6;
-	ev_timer_set(&r->timer, after, 0.);
-	ev_timer_start(r->loop, &r->timer);
-}
-
-static void
-go_on(struct resolve *r, ares_socket_t readable, ares_socket_t writable)
-{
-	if (!r->over)
-		ares_process_fd(r->channel, readable, writable);
-	if (!r->over) {
-		arm(r);
-		return;
-	}
-	disarm(r);
-	report(r); /* r may be gone now */
-}
-
-static void
-on_io(struct ev_loop *loop, ev_io *w, int revents)
-{
-	go_on(w->data, revents & EV_READ ? w->fd : ARES_SOCKET_BAD,
-	    revents & EV_WRITE ? w->fd : ARES_SOCKET_BAD);
-}
-
-static void
-on_timer(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	go_on(w->data, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	dns_over(&r->dns);
 }
 
 enum err
@@ -197,34 +127,22 @@ resolve_start(struct resolve **r_r, struct ev_loop *loop, const char *servers,
 	struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
 		.ai_socktype = SOCK_STREAM };
 	struct resolve *r = calloc(1, sizeof(*r));
-	int status = ARES_ENOMEM;
+	enum err e;
 
 	*r_r = NULL;
-	if (r == NULL || (status = ares_init(&r->channel)) != ARES_SUCCESS)
-		goto fail;
-	if (servers != NULL && (status = ares_set_servers_ports_csv(
-				    r->channel, servers)) != ARES_SUCCESS) {
-		ares_destroy(r->channel);
-		goto fail;
+	if (r == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	if ((e = dns_init(&r->dns, loop, servers, report, r, eb)) != E_OK) {
+		free(r);
+		return e;
 	}
-	r->loop = loop;
 	r->port = port;
 	r->done = done;
 	r->arg = arg;
-	for (size_t i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-		ev_init(&r->io[i], on_io);
-		r->io[i].data = r;
-	}
-	ev_init(&r->timer, on_timer);
-	r->timer.data = r;
-	ares_getaddrinfo(r->channel, name, NULL, &hints, on_ares, r);
-	arm(r);
+	ares_getaddrinfo(r->dns.channel, name, NULL, &hints, on_ares, r);
+	dns_wait(&r->dns);
 	*r_r = r;
 	return E_OK;
-fail:
-	free(r);
-	return err_set(eb, status == ARES_ENOMEM ? E_NOMEM : E_IO,
-	    _("names cannot be looked up: %s"), ares_strerror(status));
 }
 
 void
@@ -232,8 +150,7 @@ resolve_free(struct resolve *r)
 {
 	if (r == NULL)
 		return;
-	disarm(r);
-	ares_destroy(r->channel); /* calls on_ares if it is not over */
+	dns_clear(&r->dns); /* calls on_ares if it is not over */
 	if (r->found != NULL)
 		ares_freeaddrinfo(r->found);
 	free(r);

@@ -1,8 +1,5 @@
 /*
- * resolve.h - the addresses of a name, by c-ares in the loop.
- *
- * Each look-up has a resolver of its own, so it can be dropped at any time, and
- * a computer that came into another network asks its new name servers.
+ * resolve.h - the addresses of a name, by DNS, in the loop.
  */
 #ifndef NET_RESOLVE_H
 #define NET_RESOLVE_H
