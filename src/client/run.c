@@ -1,8 +1,6 @@
 #include "client/run.h"
 
-#include <errno.h>
 #include <ev.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +9,6 @@
 #include <sys/random.h>
 #include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/i18n.h"
 #include "client/conf/client_conf.h"
@@ -19,6 +16,7 @@
 #include "client/message/identity.h"
 #include "client/report/report.h"
 #include "client/session/visit.h"
+#include "client/state/account_lock.h"
 #include "client/state/storer.h"
 
 /* Seconds until a server that says "later" is asked again. */
@@ -39,7 +37,7 @@ struct run {
 	run_done *done;
 	void *arg;
 	char maildrop[DIGEST_TEXT];
-	int lock[2]; /* of its name, of its maildrop; -1: not ours */
+	struct account_lock lock;
 	struct delivery *delivery;
 	struct storer *storer;
 	struct storer_job begin;
@@ -66,61 +64,6 @@ run_go_on_in(struct run *run, double seconds)
 	ev_timer_start(run->env->loop, &run->timer);
 }
 
-/* ---- the lock ---- */
-
-/* It ends with the process; programs that we start do not inherit it. */
-static enum err
-take_lock(const struct run *run, const char *what, const char *digest,
-    int *fd_r, struct errbuf *eb)
-{
-	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char path[4096];
-
-	snprintf(
-	    path, sizeof(path), "%s/%s-%s", run->env->state_dir, what, digest);
-	*fd_r = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (*fd_r < 0)
-		return err_sys(eb, E_IO, "%s", path);
-	if (fcntl(*fd_r, F_OFD_SETLK, &l) == 0)
-		return E_OK;
-	if (errno != EAGAIN && errno != EACCES)
-		return err_sys(eb, E_IO, "%s", path);
-	return err_set(
-	    eb, E_BUSY, _("another malote is collecting this account"));
-}
-
-/* Another process may know the account by another name, or the name by another
- * maildrop: with an older configuration. */
-static enum err
-run_take_locks(struct run *run, struct errbuf *eb)
-{
-	const char *name = run->account->name;
-	char digest[DIGEST_TEXT];
-	enum err e;
-
-	if (account_maildrop(run->maildrop, run->account) == NULL)
-		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	digest_text(digest, digest_of((struct slice){ name, strlen(name) }));
-	/* A daemon may outlive it. */
-	if (access(run->env->state_dir, F_OK) != 0 &&
-	    (e = state_make_folder(run->env->state_dir, eb)) != E_OK)
-		return e;
-	e = take_lock(run, "lock", digest, &run->lock[0], eb);
-	return e != E_OK ? e
-			 : take_lock(run, "maildrop", run->maildrop,
-			       &run->lock[1], eb);
-}
-
-static void
-run_release_locks(struct run *run)
-{
-	for (int i = 0; i < 2; i++) {
-		if (run->lock[i] >= 0)
-			close(run->lock[i]);
-		run->lock[i] = -1;
-	}
-}
-
 /* ---- the end of a run ---- */
 
 static void
@@ -130,7 +73,7 @@ run_over(struct run *run)
 	run->storer = NULL;
 	delivery_close(run->delivery);
 	run->delivery = NULL;
-	run_release_locks(run);
+	account_lock_release(&run->lock);
 	record_clear(&run->record);
 	run->done(run->arg, &run->result);
 }
@@ -596,6 +539,15 @@ run_has_no_place(struct run *run, enum err e, const char *why)
 	run_over(run);
 }
 
+static enum err
+run_take_lock(struct run *run, struct errbuf *eb)
+{
+	if (account_maildrop(run->maildrop, run->account) == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	return account_lock_take(&run->lock, run->env->state_dir,
+	    run->account->name, run->maildrop, eb);
+}
+
 void
 run_begin(struct run *run)
 {
@@ -621,7 +573,7 @@ run_begin(struct run *run)
 	run->later = UINT32_MAX;
 	run->cuts = 0;
 	report_began(env->report, run->index);
-	if ((e = run_take_locks(run, &eb)) != E_OK) {
+	if ((e = run_take_lock(run, &eb)) != E_OK) {
 		run_failed(
 		    run, e == E_BUSY ? OUTCOME_LOCKED : OUTCOME_DISK, eb.text);
 		return;
@@ -717,7 +669,7 @@ run_new(const struct run_env *env, size_t index, run_done *done, void *arg)
 		.index = index,
 		.done = done,
 		.arg = arg,
-		.lock = { -1, -1 },
+		.lock = ACCOUNT_LOCK_NONE,
 		.crowd = UINT_MAX,
 	};
 	ev_init(&run->timer, run_go_on);

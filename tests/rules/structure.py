@@ -50,6 +50,7 @@ WINGS = {
         ("client/report",),
         ("client/run",),
         ("client/collect",),
+        ("client/command",),
         ("client/main",),
     ),
 }

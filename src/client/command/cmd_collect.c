@@ -1,0 +1,121 @@
+/* malote collect, malote daemon */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/i18n.h"
+#include "client/command/call.h"
+#include "client/command/commands.h"
+#include "client/command/failure.h"
+
+/* A person is here: is what has changed right? */
+static bool
+ask_accept(const struct client_conf *conf, bool *held)
+{
+	char answer[16];
+	bool any = false;
+
+	for (size_t i = 0; i < conf->n; i++) {
+		if (!held[i])
+			continue;
+		printf(_("Go on with %s as it is now, deleting included? "
+			 "[y/N] "),
+		    conf->v[i].name);
+		fflush(stdout);
+		held[i] = fgets(answer, sizeof(answer), stdin) != NULL &&
+			  strchr(_("yY"), answer[0]) != NULL &&
+			  answer[0] != '\0';
+		any |= held[i];
+	}
+	return any;
+}
+
+static struct collect_options
+options_of(const struct options *o)
+{
+	bool json = option_is_given(o, OPT_JSON);
+	bool accept = option_is_given(o, OPT_ACCEPT);
+
+	return (struct collect_options){
+		.state_dir = o->state,
+		.terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) &&
+			    !json && !option_is_given(o, OPT_QUIET),
+		.accept = accept,
+		/* A person is here, whatever is to be reported; a timer has no
+		 * terminal. */
+		.insist = isatty(STDIN_FILENO) || accept,
+		.trace = option_is_given(o, OPT_VERBOSE),
+		.changes = option_is_given(o, OPT_CHANGES) && !json,
+	};
+}
+
+/* Those that wait for the person's word are collected from once more. */
+static int
+collect_held(struct call *call, struct collect_options *c, bool *held)
+{
+	struct collect_set **set = &call->set;
+	struct errbuf eb;
+	int code = report_end((*set)->report);
+
+	if (!c->terminal || !ask_accept(&(*set)->conf, held))
+		return code;
+	memcpy((*set)->chosen, held, (*set)->conf.n * sizeof(*held));
+	c->accept = true;
+	return collect_run(c, set, NULL, &eb) == E_OK
+		   ? report_end((*set)->report)
+		   : code;
+}
+
+int
+cmd_collect(struct call *call)
+{
+	struct collect_options c = options_of(call->o);
+	bool *held = calloc(call->set->conf.n + 1, sizeof(*held));
+	struct errbuf eb;
+	int code;
+
+	if (held == NULL)
+		return failed_by(call->o, EX_OSERR, "%s", _("out of memory"));
+	if (collect_run(&c, &call->set, held, &eb) == E_OK)
+		code = collect_held(call, &c, held);
+	else
+		code = failed_by(call->o, EX_OSERR, "%s", eb.text);
+	free(held);
+	return code;
+}
+
+static struct collect_set *
+reload(void *arg)
+{
+	struct collect_set *set;
+
+	if (call_load(arg, &set) == -1)
+		say_error(_("the configuration was read again"));
+	else
+		say_error(_("the configuration stays as it was"));
+	return set;
+}
+
+/* It ends when it is told to, and then all is well. */
+int
+cmd_daemon(struct call *call)
+{
+	struct collect_options c = {
+		.state_dir = call->o->state,
+		.accept = option_is_given(call->o, OPT_ACCEPT),
+		.trace = option_is_given(call->o, OPT_VERBOSE),
+		.daemon = true,
+		.reload = reload,
+		.arg = call,
+	};
+	struct errbuf eb;
+
+	if (collect_run(&c, &call->set, NULL, &eb) != E_OK) {
+		say_error(eb.text);
+		return EX_OSERR;
+	}
+	(void)report_end(call->set->report);
+	return EX_OK;
+}

@@ -1,0 +1,47 @@
+/*
+ * commands.h - the commands of malote: a row of the table in commands.c and a
+ * function, in a file of its own.
+ */
+#ifndef CLIENT_COMMAND_COMMANDS_H
+#define CLIENT_COMMAND_COMMANDS_H
+
+#include <limits.h>
+#include <stdint.h>
+
+struct call;
+struct options;
+
+/* What is there before a command runs, and what it is. */
+enum {
+	NEEDS_CONF = 1 << 0,   /* call->set */
+	NEEDS_RECORD = 1 << 1, /* made, or mended, if it has to be */
+	NEEDS_LOCK = 1 << 2,   /* no other malote is at the chosen accounts */
+	IS_WARNED = 1 << 3,    /* of what the configuration permits */
+	IS_DAEMON = 1 << 4,
+};
+
+#define ANY_NUMBER INT_MAX
+
+struct command {
+	const char *word;
+	const char *form; /* of its arguments, for the help */
+	const char *help;
+	int least, most; /* arguments */
+	int accounts;    /* so many of them, the first ones, name accounts */
+	unsigned needs;
+	uint64_t options;              /* of its own: TAKES() */
+	int (*run)(struct call *call); /* the exit code */
+};
+
+/* Runs the command argv[0], or collects if there is none; the exit code. */
+int commands_run(const struct options *o, int argc, char **argv);
+void commands_help(void);
+
+/* cmd_collect.c */
+int cmd_collect(struct call *call);
+int cmd_daemon(struct call *call);
+/* cmd_status.c */
+int cmd_status(struct call *call);
+int cmd_accounts(struct call *call);
+
+#endif
