@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "client/secret/errand.h"
+#include "base/errand.h"
 
 enum { PATIENCE = 30 };
 

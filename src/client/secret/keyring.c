@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/errand.h"
 #include "base/i18n.h"
 #include "base/str.h"
-#include "client/secret/errand.h"
 #include "client/secret/source.h"
 
 /* What the thread needs, and what it finds. */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/errand.h"
 #include "base/i18n.h"
-#include "client/secret/errand.h"
 #include "client/secret/exchange.h"
 
 /* The work of the thread. */

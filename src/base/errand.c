@@ -1,4 +1,4 @@
-#include "client/secret/errand.h"
+#include "base/errand.h"
 
 #include <ev.h>
 #include <pthread.h>

@@ -3,8 +3,8 @@
  * they want: for libraries that wait for others inside, and cannot be told to
  * stop.
  */
-#ifndef CLIENT_SECRET_ERRAND_H
-#define CLIENT_SECRET_ERRAND_H
+#ifndef BASE_ERRAND_H
+#define BASE_ERRAND_H
 
 #include <stdbool.h>
 
