@@ -42,7 +42,7 @@ WINGS = {
         ("server/main",),
     ),
     "client": (
-        ("client/message",),
+        ("client/message", "client/web"),
         ("client/conf",),
         ("client/deliver", "client/plan", "client/secret"),
         ("client/state",),
