@@ -47,6 +47,36 @@ enum err tls_client_start(
  * False: only the connection was lost, which says nothing of the server. */
 bool tls_client_why(const struct conn *c, const char *host, struct errbuf *eb);
 
+/* What is wrong with a handshake that failed, for programs. */
+enum tls_fault {
+	TLS_FAULT_NONE,
+	TLS_FAULT_OTHER,
+	TLS_FAULT_NAME,
+	TLS_FAULT_EXPIRED,
+	TLS_FAULT_NOT_YET,
+	TLS_FAULT_ISSUER,      /* unknown, or signed by itself */
+	TLS_FAULT_INTERCEPTED, /* the issuer is one that reads along */
+	TLS_FAULT_PIN,
+	TLS_FAULT_POP3,   /* it speaks POP3 without TLS */
+	TLS_FAULT_NO_TLS, /* it speaks something else, not TLS */
+};
+
+enum { TLS_FOUND_NAME = 256, TLS_FOUND_NAMES = 512 };
+
+/* What was found; texts are escaped, and empty where it is not known. */
+struct tls_found {
+	enum tls_fault fault;
+	char version[16], cipher[48];
+	char names
+	    [TLS_FOUND_NAMES]; /* of the certificate: "a.example b.example" */
+	char subject[64], issuer[64];
+	char fingerprint[65];     /* SHA-256, as the setting wants it */
+	char from[32], until[32]; /* "2026-01-02 03:04 UTC" */
+};
+
+/* Of a handshake that has ended, well or not. */
+void tls_client_found(const struct conn *c, struct tls_found *f);
+
 /* What has come so far is TLS, whatever became of the handshake. */
 bool tls_client_heard(const struct conn *c);
 
