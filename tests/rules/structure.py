@@ -47,6 +47,7 @@ WINGS = {
         ("client/deliver", "client/plan", "client/secret"),
         ("client/state",),
         ("client/session",),
+        ("client/setup",),
         ("client/report",),
         ("client/run",),
         ("client/collect",),
