@@ -49,6 +49,7 @@ WINGS = {
         ("client/session",),
         ("client/setup",),
         ("client/report",),
+        ("client/setup",),
         ("client/run",),
         ("client/collect",),
         ("client/command",),
