@@ -1,5 +1,6 @@
 /*
- * transfer.h - one request and its answer, on a thread that may wait for it.
+ * transfer.h - one request and its answer: for a thread that may wait for it,
+ * as fetch.h has one.
  */
 #ifndef CLIENT_WEB_TRANSFER_H
 #define CLIENT_WEB_TRANSFER_H
@@ -9,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "client/web/fetch.h"
 #include "net/host.h"
 #include "net/socks.h"
 
@@ -28,7 +30,13 @@ struct transfer {
 	char words[512]; /* if it is not E_OK */
 };
 
-/* Sets `e` and, with it, body and status, or words. */
+/* The question's loop, done and arg are nothing here.  E_CONFIG, E_NOMEM. */
+enum err transfer_new(struct transfer **t_r, const struct fetch_question *q,
+    struct errbuf *eb) NODISCARD;
+/* Waits; sets `e` and, with it, body and status, or words. */
 void transfer_run(struct transfer *t);
+/* Borrowed from t. */
+void transfer_answer(struct transfer *t, struct fetch_answer *a);
+void transfer_free(struct transfer *t); /* NULL is a no-op; wipes it */
 
 #endif
