@@ -47,7 +47,6 @@ WINGS = {
         ("client/deliver", "client/plan", "client/secret"),
         ("client/state",),
         ("client/session",),
-        ("client/setup",),
         ("client/report",),
         ("client/setup",),
         ("client/run",),
