@@ -167,8 +167,9 @@ run_visit_over(void *arg)
 static void
 run_visit(struct run *run)
 {
-	static const struct visit_hooks quiet = { NULL, run_visit_over };
-	static const struct visit_hooks loud = { run_trace, run_visit_over };
+	static const struct visit_hooks quiet = { .over = run_visit_over };
+	static const struct visit_hooks loud = { .trace = run_trace,
+		.over = run_visit_over };
 	const struct run_env *env = run->env;
 	struct visit_conf conf = {
 		.loop = env->loop,

@@ -28,6 +28,9 @@ struct dial {
 	dial_done *done;
 	void *arg;
 	double timeout;
+	void (*found)(
+	    void *found_arg, const struct sockaddr_storage *v, size_t n);
+	void *found_arg;
 	char host[HOST_MAX];
 	uint16_t port;
 	bool proxied;
@@ -128,14 +131,14 @@ on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 	struct errbuf why;
 
 	if (d->resolve != NULL)
-		err_set(&why, E_IO, _("its address was not found within %g s"),
-		    d->timeout);
+		err_set(&why, E_AGAIN,
+		    _("its address was not found within %g s"), d->timeout);
 	else if (with_proxy)
-		err_set(&why, E_IO, _("the proxy did not connect within %g s"),
-		    d->timeout);
+		err_set(&why, E_AGAIN,
+		    _("the proxy did not connect within %g s"), d->timeout);
 	else
-		err_set(&why, E_IO, _("no answer within %g s"), d->timeout);
-	fail(d, E_IO, d->proxied && !with_proxy, why.text);
+		err_set(&why, E_AGAIN, _("no answer within %g s"), d->timeout);
+	fail(d, E_AGAIN, d->proxied && !with_proxy, why.text);
 }
 
 /* ---- the proxy ---- */
@@ -196,15 +199,17 @@ static void
 not_connected(struct dial *d, int error, const char *peer)
 {
 	struct errbuf why;
+	enum err e;
 
 	if (error == ECONNREFUSED)
-		err_set(&why, E_IO, _("the connection was refused (%s)"), peer);
+		e = err_set(
+		    &why, E_CLOSED, _("the connection was refused (%s)"), peer);
 	else if (error == ETIMEDOUT)
-		err_set(&why, E_IO, _("no answer (%s)"), peer);
+		e = err_set(&why, E_AGAIN, _("no answer (%s)"), peer);
 	else
-		err_set(&why, E_IO, _("it cannot be reached (%s): %s"), peer,
-		    strerror(error));
-	fail(d, E_IO, d->proxied, why.text);
+		e = err_set(&why, E_IO, _("it cannot be reached (%s): %s"),
+		    peer, strerror(error));
+	fail(d, e, d->proxied, why.text);
 }
 
 static void
@@ -229,6 +234,14 @@ on_raced(void *arg, int fd, int error, const struct sockaddr_storage *a)
 /* ---- the beginning ---- */
 
 static void
+try_addresses(struct dial *d, const struct sockaddr_storage *v, size_t n)
+{
+	if (d->found != NULL)
+		d->found(d->found_arg, v, n);
+	race_start(&d->race, v, n);
+}
+
+static void
 on_resolved(void *arg, enum err e, const struct sockaddr_storage *v, size_t n,
     const char *why)
 {
@@ -240,7 +253,7 @@ on_resolved(void *arg, enum err e, const struct sockaddr_storage *v, size_t n,
 		fail(d, e, d->proxied, why);
 		return;
 	}
-	race_start(&d->race, v, n);
+	try_addresses(d, v, n);
 }
 
 static void
@@ -255,7 +268,7 @@ on_begin(struct ev_loop *loop, ev_timer *w, int revents)
 	if (host_address(&a, host)) {
 		/* The port is at the same place in both families. */
 		((struct sockaddr_in *)&a)->sin_port = htons(port);
-		race_start(&d->race, &a, 1);
+		try_addresses(d, &a, 1);
 	} else if (resolve_start(&d->resolve, loop, d->dialer->servers, host,
 		       port, on_resolved, d, &eb) != E_OK) {
 		fail(d, E_IO, d->proxied, eb.text);
@@ -287,6 +300,8 @@ dial_start(struct dial **dial_r, struct dialer *dialer,
 	d->arg = arg;
 	d->port = conf->port;
 	d->timeout = conf->timeout;
+	d->found = conf->found;
+	d->found_arg = conf->found_arg;
 	d->proxied = conf->proxy != NULL;
 	init_watchers(d);
 	if ((e = host_ascii(d->host, conf->host, eb)) != E_OK ||

@@ -9,11 +9,13 @@
 #ifndef NET_DIAL_H
 #define NET_DIAL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
 struct ev_loop;
+struct sockaddr_storage;
 struct dialer;
 struct dial;
 
@@ -31,6 +33,11 @@ struct dial_conf {
 	uint16_t port;
 	const char *proxy; /* "[socks5://][USER:PASSWORD@]HOST[:PORT]"; NULL */
 	double timeout;    /* seconds, for all of it */
+	/* Told of the addresses (the proxy's, if there is one) before any is
+	 * tried; borrowed during the call.  NULL: nobody is. */
+	void (*found)(
+	    void *found_arg, const struct sockaddr_storage *v, size_t n);
+	void *found_arg;
 };
 
 /* Called once, never from within dial_start(), not at all after dial_cancel();
@@ -39,7 +46,8 @@ struct dial_conf {
  * address in print, the proxy's if there is one.  Else fd is -1 and `words` say
  * what failed, for people, translated, with host and port: E_NOENT: the name or
  * its address does not exist; E_DENIED: the proxy refuses us; E_FORMAT: what
- * answers is no proxy; E_IO: anything else, also that the time is over. */
+ * answers is no proxy; E_CLOSED: nobody listens at that port; E_AGAIN: the time is
+ * over; E_IO: anything else. */
 typedef void dial_done(void *arg, enum err e, int fd, const char *words);
 
 /* Borrows conf only for the call.  E_CONFIG: host or proxy make no sense. */

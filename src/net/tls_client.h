@@ -61,15 +61,12 @@ enum tls_fault {
 	TLS_FAULT_NO_TLS, /* it speaks something else, not TLS */
 };
 
-enum { TLS_FOUND_NAME = 256, TLS_FOUND_NAMES = 512 };
-
 /* What was found; texts are escaped, and empty where it is not known. */
 struct tls_found {
 	enum tls_fault fault;
 	char version[16], cipher[48];
-	char names
-	    [TLS_FOUND_NAMES]; /* of the certificate: "a.example b.example" */
-	char subject[64], issuer[64];
+	char names[256]; /* of the certificate: "a.example, b.example" */
+	char subject[48], issuer[48];
 	char fingerprint[65];     /* SHA-256, as the setting wants it */
 	char from[32], until[32]; /* "2026-01-02 03:04 UTC" */
 };

@@ -2,15 +2,11 @@
  * Why a handshake failed.  All of it has to fit in an errbuf: the words that
  * matter come first, and what the certificate says is cut.
  */
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
 #include "net/host.h"
@@ -18,140 +14,35 @@
 #include "net/tls_peer.h"
 #include "net/tls_pin.h"
 #include "net/tls_reason.h"
-
-enum { NAME_SHOWN = 48, NAMES_SHOWN = 4, DATE = 32 };
-
-/* ---- what certificates say ---- */
-
-static void
-quote(char *out, size_t size, const ASN1_STRING *s)
-{
-	str_quote(
-	    out, size, ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
-}
-
-/* The common name or the organisation is what a person knows it by. */
-static void
-show_name(char out[NAME_SHOWN], const X509_NAME *name)
-{
-	static const int nids[] = { NID_commonName, NID_organizationName,
-		NID_organizationalUnitName };
-	char line[256];
-
-	for (size_t i = 0; i < sizeof(nids) / sizeof(nids[0]); i++) {
-		int at = X509_NAME_get_index_by_NID(name, nids[i], -1);
-		unsigned char *utf8 = NULL;
-		int n;
-
-		if (at < 0)
-			continue;
-		n = ASN1_STRING_to_UTF8(&utf8,
-		    X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
-		if (n < 0)
-			continue;
-		str_quote(out, NAME_SHOWN, utf8, (size_t)n);
-		OPENSSL_free(utf8);
-		return;
-	}
-	X509_NAME_oneline(name, line, sizeof(line));
-	str_quote(out, NAME_SHOWN, line, strlen(line));
-}
-
-static void
-show_time(char out[DATE], const ASN1_TIME *t)
-{
-	struct tm tm;
-
-	if (ASN1_TIME_to_tm(t, &tm) != 1 ||
-	    strftime(out, DATE, "%Y-%m-%d %H:%M UTC", &tm) == 0)
-		memcpy(out, "?", 2);
-}
-
-static void
-show_now(char out[DATE])
-{
-	time_t now = (time_t)(clock_unix_ms() / 1000);
-	struct tm tm;
-
-	if (gmtime_r(&now, &tm) == NULL ||
-	    strftime(out, DATE, "%Y-%m-%d %H:%M UTC", &tm) == 0)
-		memcpy(out, "?", 2);
-}
-
-/* False if it is no name of a host. */
-static bool
-show_alternative(char out[NAME_SHOWN], const GENERAL_NAME *g)
-{
-	char text[INET6_ADDRSTRLEN];
-	const ASN1_OCTET_STRING *ip;
-
-	if (g->type == GEN_DNS) {
-		quote(out, NAME_SHOWN, g->d.dNSName);
-		return true;
-	}
-	if (g->type != GEN_IPADD)
-		return false;
-	ip = g->d.iPAddress;
-	if ((ip->length != 4 && ip->length != 16) ||
-	    inet_ntop(ip->length == 4 ? AF_INET : AF_INET6, ip->data, text,
-		sizeof(text)) == NULL)
-		return false;
-	snprintf(out, NAME_SHOWN, "%s", text);
-	return true;
-}
-
-/* Writes "a.example.org, b.example.org", or nothing if there are no names;
- * returns how many more there are. */
-static unsigned
-show_names(char *out, size_t size, const X509 *x)
-{
-	GENERAL_NAMES *names =
-	    X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
-	int n = sk_GENERAL_NAME_num(names), shown = 0;
-	unsigned more = 0;
-	char one[NAME_SHOWN];
-	size_t len = 0;
-
-	out[0] = '\0';
-	for (int i = 0; i < n; i++) {
-		if (!show_alternative(one, sk_GENERAL_NAME_value(names, i)))
-			continue;
-		if (shown == NAMES_SHOWN || len + strlen(one) + 2 >= size) {
-			more++;
-			continue;
-		}
-		len += (size_t)snprintf(out + len, size - len, "%s%s",
-		    shown++ > 0 ? ", " : "", one);
-	}
-	GENERAL_NAMES_free(names);
-	return more;
-}
+#include "net/tls_text.h"
 
 /* ---- certificates that do not pass ---- */
 
+/* On shared hosting the certificate has the provider's name. */
 static void
 why_name(const struct tls_peer *peer, const char *host, struct errbuf *eb)
 {
-	char names[130];
-	unsigned more = show_names(names, sizeof(names), peer->leaf);
+	char names[90], best[TLS_TEXT_NAME];
 
+	if (tls_text_names(
+		names, sizeof(names) - strlen(", ..."), peer->leaf) != 0)
+		strcat(names, ", ...");
 	if (names[0] == '\0')
 		err_set(eb, E_DENIED,
 		    _("%s: the certificate has no names of servers; a common "
 		      "name alone does not count"),
 		    host);
-	else if (more != 0)
+	else if (tls_text_best_name(best, peer->leaf))
 		err_set(eb, E_DENIED,
-		    ngettext("%s: the certificate is for other names: %s and "
-			     "%u more",
-			"%s: the certificate is for other names: %s and %u "
-			"more",
-			more),
-		    host, names, more);
+		    _("%s: the certificate is for %s; is that your provider? "
+		      "Then write server = \"%s\""),
+		    host, names, best);
 	else
 		err_set(eb, E_DENIED,
-		    _("%s: the certificate is for other names: %s"), host,
-		    names);
+		    _("%s: the certificate is for %s; is that your provider? "
+		      "Then write as server the name there that it tells "
+		      "you"),
+		    host, names);
 }
 
 static void
@@ -159,37 +50,74 @@ why_time(const struct tls_peer *peer, const char *host, bool expired,
     struct errbuf *eb)
 {
 	const X509 *x = peer->at != NULL ? peer->at : peer->leaf;
-	char date[DATE], now[DATE];
+	char date[TLS_TEXT_DATE], now[TLS_TEXT_DATE];
 
-	show_time(
+	tls_text_time(
 	    date, expired ? X509_get0_notAfter(x) : X509_get0_notBefore(x));
-	show_now(now);
-	if (X509_cmp(x, peer->leaf) != 0)
+	tls_text_now(now);
+	if (!expired)
 		err_set(eb, E_DENIED,
-		    expired ? _("%s: a certificate of the issuers has expired "
-				"on %s "
-				"(this computer's clock says %s)")
-			    : _("%s: a certificate of the issuers is valid "
-				"only from "
-				"%s on (this computer's clock says %s)"),
+		    _("%s: the certificate is valid only from %s on; this "
+		      "computer's clock says %s: set it right"),
+		    host, date, now);
+	else if (X509_cmp(x, peer->leaf) != 0)
+		err_set(eb, E_DENIED,
+		    _("%s: a certificate of the issuers has expired on %s; "
+		      "this computer's clock says %s: if that is right, its "
+		      "owner has to mend it"),
 		    host, date, now);
 	else
 		err_set(eb, E_DENIED,
-		    expired ? _("%s: the certificate has expired on %s (this "
-				"computer's clock says %s)")
-			    : _("%s: the certificate is valid only from %s on "
-				"(this computer's clock says %s)"),
+		    _("%s: the certificate has expired on %s; this computer's "
+		      "clock says %s: if that is right, its owner has to renew "
+		      "it"),
 		    host, date, now);
+}
+
+/* Programs and boxes that read along put a certificate of their own in place of
+ * the server's, and name themselves in it. */
+static bool
+is_interceptor(const char *issuer)
+{
+	static const char *const words[] = { "Avast", "AVG", "Kaspersky",
+		"ESET SSL", "Bitdefender", "Norton", "Symantec Endpoint",
+		"McAfee", "Sophos", "Fortinet", "FortiGate", "Zscaler",
+		"Netskope", "Palo Alto", "Blue Coat", "Cisco Umbrella",
+		"WatchGuard", "Untangle", "pfSense", "mitmproxy", "Web Shield",
+		"Mail Shield", "SSL Filter", "SonicWall", "Check Point" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasestr(issuer, words[i]) != NULL)
+			return true;
+	return false;
+}
+
+static bool
+is_intercepted(const struct tls_peer *peer)
+{
+	char issuer[TLS_TEXT_NAME];
+
+	tls_text_name(issuer,
+	    X509_get_issuer_name(peer->at != NULL ? peer->at : peer->leaf));
+	return is_interceptor(issuer);
 }
 
 static void
 why_issuer(const struct tls_peer *peer, const char *host, struct errbuf *eb)
 {
 	const X509 *x = peer->at != NULL ? peer->at : peer->leaf;
-	char hex[TLS_PIN_HEX], issuer[NAME_SHOWN];
+	char hex[TLS_PIN_HEX], issuer[TLS_TEXT_NAME];
 
 	tls_pin_hex(hex, peer->leaf);
-	show_name(issuer, X509_get_issuer_name(x));
+	tls_text_name(issuer, X509_get_issuer_name(x));
+	if (is_intercepted(peer)) {
+		err_set(eb, E_DENIED,
+		    _("%s: this is not the server's certificate but one of "
+		      "\"%s\", which reads along; switch that off for mail, "
+		      "or give its certificate in ca_file"),
+		    host, issuer);
+		return;
+	}
 	err_set(eb, E_DENIED,
 	    _("%s: unknown issuer; if its owner confirms that it is the right "
 	      "one: fingerprint = \"%s\", or ca_file (issuer: \"%s\")"),
@@ -282,13 +210,24 @@ why_no_tls(const struct tls_peer *peer, const char *host, struct errbuf *eb)
 	str_quote(shown, sizeof(shown), peer->head, sizeof(peer->head));
 	if (pop3)
 		err_set(eb, E_FORMAT,
-		    _("%s: this port does not speak TLS but POP3 in plain text "
-		      "(starttls, perhaps?)"),
+		    _("%s: this port does not speak TLS at once: write "
+		      "security = \"starttls\""),
+		    host);
+	else if (memcmp(peer->head, "* ", 2) == 0)
+		err_set(eb, E_FORMAT,
+		    _("%s: this is a port of IMAP; that of POP3 with TLS is "
+		      "995"),
+		    host);
+	else if (memcmp(peer->head, "220", 3) == 0)
+		err_set(eb, E_FORMAT,
+		    _("%s: this is a port for sending mail; that of POP3 with "
+		      "TLS is 995"),
 		    host);
 	else
 		err_set(eb, E_FORMAT,
-		    _("%s: this port does not speak TLS: it sent \"%s\""), host,
-		    shown);
+		    _("%s: this port does not speak TLS: it sent \"%s\"; that "
+		      "of POP3 with TLS is 995"),
+		    host, shown);
 }
 
 static void
@@ -362,7 +301,7 @@ tls_client_why(const struct conn *c, const char *host, struct errbuf *eb)
 	const struct tls_peer *peer =
 	    c->ssl != NULL ? tls_peer_of(c->ssl) : NULL;
 	unsigned long code = ERR_peek_error();
-	char shown[NAME_SHOWN], ascii[HOST_MAX];
+	char shown[TLS_TEXT_NAME], ascii[HOST_MAX];
 
 	if (host_ascii(ascii, host, NULL) == E_OK)
 		host = ascii;
@@ -380,4 +319,66 @@ tls_client_why(const struct conn *c, const char *host, struct errbuf *eb)
 		why_protocol(shown, code, eb);
 	}
 	return true;
+}
+
+/* ---- what was found ---- */
+
+static enum tls_fault
+certificate_fault(const struct tls_peer *peer)
+{
+	if (peer->pinned)
+		return TLS_FAULT_PIN;
+	switch (peer->error) {
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH: return TLS_FAULT_NAME;
+	case X509_V_ERR_CERT_HAS_EXPIRED: return TLS_FAULT_EXPIRED;
+	case X509_V_ERR_CERT_NOT_YET_VALID: return TLS_FAULT_NOT_YET;
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+		return is_intercepted(peer) ? TLS_FAULT_INTERCEPTED
+					    : TLS_FAULT_ISSUER;
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return TLS_FAULT_ISSUER;
+	default: return TLS_FAULT_OTHER;
+	}
+}
+
+static enum tls_fault
+fault_of(const SSL *ssl, const struct tls_peer *peer)
+{
+	if (peer->leaf != NULL && peer->error != X509_V_OK)
+		return certificate_fault(peer);
+	if (!speaks_tls(peer))
+		return memcmp(peer->head, "+OK", 3) == 0 ||
+			       memcmp(peer->head, "-ERR", 4) == 0
+			   ? TLS_FAULT_POP3
+			   : TLS_FAULT_NO_TLS;
+	return SSL_is_init_finished(ssl) ? TLS_FAULT_NONE : TLS_FAULT_OTHER;
+}
+
+void
+tls_client_found(const struct conn *c, struct tls_found *f)
+{
+	const struct tls_peer *peer =
+	    c->ssl != NULL ? tls_peer_of(c->ssl) : NULL;
+
+	*f = (struct tls_found){ .fault = TLS_FAULT_OTHER };
+	if (peer == NULL)
+		return;
+	f->fault = fault_of(c->ssl, peer);
+	if (SSL_is_init_finished(c->ssl)) {
+		snprintf(
+		    f->version, sizeof(f->version), "%s", conn_tls_version(c));
+		snprintf(
+		    f->cipher, sizeof(f->cipher), "%s", conn_tls_cipher(c));
+	}
+	if (peer->leaf == NULL)
+		return;
+	tls_text_names(f->names, sizeof(f->names), peer->leaf);
+	tls_text_name(f->subject, X509_get_subject_name(peer->leaf));
+	tls_text_name(f->issuer, X509_get_issuer_name(peer->leaf));
+	tls_text_time(f->from, X509_get0_notBefore(peer->leaf));
+	tls_text_time(f->until, X509_get0_notAfter(peer->leaf));
+	tls_pin_hex(f->fingerprint, peer->leaf);
 }

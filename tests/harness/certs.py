@@ -44,6 +44,8 @@ KINDS = {
     "wrong-name": ("localhost", ["subjectAltName=DNS:other.example",
                                  SERVER], -1, 30, "ca"),
     "unknown": ("localhost", [SAN, SERVER], -1, 30, "stranger"),
+    # Of a program on the way that reads along.
+    "antivirus": ("localhost", [SAN, SERVER], -1, 30, "Avast Mail Shield"),
     "self-signed": ("localhost", [SAN, SERVER], -1, 30, None),
     "cn-only": ("localhost", [SERVER], -1, 30, "ca"),
     "wrong-purpose": ("localhost", [SAN, "extendedKeyUsage=clientAuth"],
@@ -93,6 +95,7 @@ class Certificates:
         self._write("serial", "01\n")
         self.ca = self._root("ca")
         self._root("stranger")
+        self._root("Avast Mail Shield")
 
     def __getitem__(self, kind):
         if kind not in self.made:

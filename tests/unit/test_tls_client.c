@@ -360,13 +360,28 @@ wrong_names_are_listed(void **state)
 	assert_int_equal(meet(&c, "pop.example.org"), E_IO);
 	words_have("pop.example.org: ");
 	words_have("mail.example.net, 10.0.0.7, 2001:db8::7");
+	words_have("write server = \"mail.example.net\"");
 	drop(&c);
 	for (int i = 1; i < 100; i++)
 		snprintf(many + strlen(many), sizeof(many) - strlen(many),
 		    ",DNS:%d.example", i);
 	c = make((struct spec){ .cn = "x", .alt = many, .issuer = &t.root });
 	assert_int_equal(meet(&c, "pop.example.org"), E_IO);
-	words_have("0.example, 1.example, 2.example, 3.example and 96 more");
+	words_have("0.example, 1.example, 2.example, 3.example, ...;");
+	drop(&c);
+	/* The name that is most likely POP's; a pattern is none. */
+	c = make((struct spec){ .cn = "x",
+	    .alt = "DNS:*.example,DNS:www.example,DNS:mail.example,"
+		   "DNS:pop.example",
+	    .issuer = &t.root });
+	assert_int_equal(meet(&c, "h.other"), E_IO);
+	words_have("write server = \"pop.example\"");
+	drop(&c);
+	c = make((struct spec){
+	    .cn = "x", .alt = "DNS:*.example", .issuer = &t.root });
+	assert_int_equal(meet(&c, "h.other"), E_IO);
+	words_have("is for *.example; is that your provider? Then write as "
+		   "server the name there");
 	drop(&c);
 	c = make((struct spec){
 	    .cn = "x", .alt = "DNS:a\n\x1b[31m\"b", .issuer = &t.root });
@@ -529,7 +544,8 @@ chains_are_followed(void **state)
 	save("own.pem", &c, true, false, NULL);
 	assert_int_equal(meet_as(&c, NULL, &conf, "h"), E_OK);
 	assert_int_equal(meet_as(&c, NULL, &conf, "other"), E_IO);
-	words_have("other names: h");
+	words_have(
+	    "is for h; is that your provider? Then write server = \"h\"");
 	drop(&c);
 	drop(&under_leaf);
 	drop(&old);
@@ -815,7 +831,7 @@ peers_that_speak_no_tls(void **state)
 	words_have("does not speak TLS");
 	words_have("starttls");
 	assert_int_equal(hear("-ERR go away\r\n", 14, true), E_IO);
-	words_have("POP3 in plain text");
+	words_have("write security = \"starttls\"");
 	assert_int_equal(hear("HTTP/1.0 400\r\n", 14, true), E_IO);
 	words_have("it sent \"HTTP/\"");
 	assert_int_equal(hear("\x1b[2J\n\n\n\n", 8, true), E_IO);

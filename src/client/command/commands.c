@@ -17,6 +17,9 @@
 static const struct command commands[] = {
 	{ "collect", N_("[NAME..]"), N_("from these"), 0, ANY_NUMBER,
 	    ANY_NUMBER, NEEDS_CONF | NEEDS_RECORD | IS_WARNED, 0, cmd_collect },
+	{ "test", N_("[NAME..]"),
+	    N_("tries the settings, and says what is wrong"), 0, ANY_NUMBER,
+	    ANY_NUMBER, NEEDS_CONF | IS_WARNED, TAKES(OPT_SHARE), cmd_test },
 	{ "status", N_("[NAME..]"), N_("what was collected, what is left"), 0,
 	    ANY_NUMBER, ANY_NUMBER, NEEDS_CONF | NEEDS_RECORD, 0, cmd_status },
 	{ "accounts", N_("[NAME..]"), N_("what is configured"), 0, ANY_NUMBER,

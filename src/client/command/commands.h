@@ -40,6 +40,8 @@ void commands_help(void);
 /* cmd_collect.c */
 int cmd_collect(struct call *call);
 int cmd_daemon(struct call *call);
+/* cmd_test.c */
+int cmd_test(struct call *call);
 /* cmd_status.c */
 int cmd_status(struct call *call);
 int cmd_accounts(struct call *call);

@@ -33,6 +33,8 @@ static const struct {
 	    N_("says only what is otherwise than before") },
 	{ OPT_VERBOSE, "verbose", 'v', false, NULL,
 	    N_("shows the dialogue, without passwords") },
+	{ OPT_SHARE, "share", 0, true, NULL,
+	    N_("test: shows all that a helpdesk needs, without secrets") },
 	{ OPT_VERSION, "version", 0, false, NULL, NULL },
 	{ OPT_HELP, "help", 'h', false, NULL, NULL },
 };

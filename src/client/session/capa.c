@@ -33,14 +33,16 @@ capa_take(struct visit *v, const struct pop3_event *ev)
 	if (ev->type != POP3_EV_END && ev->type != POP3_EV_ERR)
 		return;
 	v->record->account.no_capa_until = 0;
-	if (!wants_stls(v))
+	if (!wants_stls(v)) {
 		visit_enter(v, STEP_LANGUAGE);
-	else if (capa->known && !capa->stls)
+	} else if (capa->known && !capa->stls) {
+		visit_blame(v, CAUSE_NO_STARTTLS);
 		visit_end(v, OUTCOME_TLS,
 		    _("%s offers no STLS, and nothing is sent without TLS"),
 		    v->conf.account->server);
-	else
+	} else {
 		visit_enter(v, STEP_STLS);
+	}
 }
 
 /* Another connection tries without CAPA, which some ancient servers cannot bear,
@@ -75,18 +77,20 @@ stls_enter(struct visit *v)
 void
 stls_take(struct visit *v, const struct pop3_event *ev)
 {
-	if (ev->type != POP3_EV_OK)
+	if (ev->type != POP3_EV_OK) {
+		visit_blame(v, CAUSE_NO_STARTTLS);
 		visit_end(v, OUTCOME_TLS,
 		    _("%s refuses STLS: \"%s\"; nothing is sent without TLS"),
 		    v->conf.account->server, visit_quote(ev->text));
-	else if (v->line.in.len != 0)
+	} else if (v->line.in.len != 0) {
 		/* Anybody on the way can have put it there. */
 		visit_end(v, OUTCOME_TLS,
 		    _("%s sent something behind its answer to STLS: somebody "
 		      "may be tampering with the connection"),
 		    v->conf.account->server);
-	else
+	} else {
 		visit_enter(v, STEP_HANDSHAKE);
+	}
 }
 
 void

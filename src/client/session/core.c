@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/i18n.h"
+#include "client/session/notes.h"
 
 enum {
 	REMEMBER = 30 * 24 * 3600, /* seconds */
@@ -20,12 +21,21 @@ visit_fail(struct visit *v, enum outcome o, const char *fmt, ...)
 
 	if (v->result.outcome != OUTCOME_OK)
 		return;
+	if (v->facts != NULL)
+		notes_failed(v);
 	v->result.outcome = o;
 	va_start(ap, fmt);
 	vsnprintf(v->result.words, sizeof(v->result.words), fmt, ap);
 	va_end(ap);
 	if (v->mask != NULL)
 		v->mask(v, v->result.words);
+}
+
+void
+visit_blame(struct visit *v, enum cause cause)
+{
+	if (v->result.cause == CAUSE_NONE)
+		v->result.cause = cause;
 }
 
 const char *
@@ -42,6 +52,17 @@ visit_code(const struct pop3_event *ev)
 	return ev->code == POP3_NO_CODE ? pop3_code_guess(ev->text) : ev->code;
 }
 
+static void
+note_said(struct visit *v, const char *what, const char *said)
+{
+	struct visit_result *r = &v->result;
+
+	snprintf(r->refused, sizeof(r->refused), "%s", what);
+	snprintf(r->said, sizeof(r->said), "%s", said);
+	if (v->mask != NULL)
+		v->mask(v, r->said);
+}
+
 enum pop3_code
 visit_refused(struct visit *v, const struct pop3_event *ev, const char *what)
 {
@@ -49,6 +70,7 @@ visit_refused(struct visit *v, const struct pop3_event *ev, const char *what)
 	enum pop3_code code = visit_code(ev);
 	enum outcome o = OUTCOME_SERVER;
 
+	visit_blame(v, cause_of_refusal(ev->text, code));
 	if (code == POP3_CODE_IN_USE || code == POP3_CODE_LOGIN_DELAY ||
 	    code == POP3_CODE_SYS_TEMP)
 		o = OUTCOME_BUSY;
@@ -64,6 +86,11 @@ visit_refused(struct visit *v, const struct pop3_event *ev, const char *what)
 		    said);
 	else
 		visit_fail(v, o, _("%s: the server says \"%s\""), what, said);
+	note_said(v,
+	    code == POP3_CODE_IN_USE
+		? _("the maildrop is in use by another program")
+		: what,
+	    said);
 	return code;
 }
 
@@ -105,6 +132,8 @@ visit_enter(struct visit *v, enum step step)
 {
 	const struct step_row *left = &v->steps[v->step];
 
+	if (v->facts != NULL)
+		step = notes_next(v, step);
 	if (v->step != step && left->leave != NULL)
 		left->leave(v, step);
 	v->step = step;
@@ -265,6 +294,8 @@ static void
 broken_take(struct visit *v, const struct pop3_event *ev)
 {
 	if (ev->text.n == 0 || v->plan != NULL || visit_quits_in_vain(v)) {
+		if (!v->pop3.greeted)
+			visit_blame(v, CAUSE_OTHER_PROTOCOL);
 		visit_out_of_step(v, _(ev->why));
 		return;
 	}
@@ -306,6 +337,8 @@ visit_dial(struct visit *v, struct line *l, struct errbuf *eb)
 		.port = a->port,
 		.proxy = a->proxy,
 		.timeout = a->timeout,
+		.found = v->facts != NULL ? notes_found : NULL,
+		.found_arg = v,
 	};
 
 	return line_dial(l, v->conf.dialer, &conf, eb);

@@ -25,6 +25,8 @@ enum step {
 	STEP_SIGN_IN,
 	STEP_RECAPA,
 	STEP_LISTING,
+	STEP_UIDL, /* these two: see attempt.h */
+	STEP_TOP,
 	STEP_HEADERS,
 	STEP_ENVELOPE,
 	STEP_RETRIEVE,
@@ -92,6 +94,8 @@ struct visit {
 	struct batch *batch;
 	struct destination *destination;
 	struct saving *saving;
+	struct facts *facts; /* NULL: it collects; see notes.h */
+	struct step_row *own_steps;
 	bool brake_unsaved; /* see save_brake() */
 
 	/* What is in the maildrop. */
@@ -133,6 +137,9 @@ struct visit {
 /* The first failure is the one that counts. */
 void visit_fail(struct visit *v, enum outcome o, const char *fmt, ...)
     PRINTF(3, 4);
+/* What the person can do something about; the first one that is not CAUSE_NONE
+ * counts. */
+void visit_blame(struct visit *v, enum cause cause);
 /* What a server said, fit to be shown; good until the next call. */
 const char *visit_quote(struct slice text);
 /* The code of a refusal, or the one that its words stand for. */

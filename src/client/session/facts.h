@@ -21,6 +21,7 @@
 	ROW(CAUSE_SECRET, "no-password") \
 	ROW(CAUSE_NO_SUCH_HOST, "no-such-host") \
 	ROW(CAUSE_NO_NAME_SERVICE, "no-name-service") \
+	ROW(CAUSE_PROXY, "proxy") \
 	ROW(CAUSE_REFUSED, "connection-refused") \
 	ROW(CAUSE_NO_ANSWER, "no-answer") \
 	ROW(CAUSE_UNREACHABLE, "unreachable") \
@@ -39,6 +40,7 @@
 	ROW(CAUSE_PASSWORD, "password") \
 	ROW(CAUSE_APP_PASSWORD, "app-password") \
 	ROW(CAUSE_OAUTH, "oauth") \
+	ROW(CAUSE_TOKEN, "token") \
 	ROW(CAUSE_POP_OFF, "pop-disabled") \
 	ROW(CAUSE_IN_USE, "in-use") \
 	ROW(CAUSE_TOO_OFTEN, "too-often") \
@@ -52,7 +54,29 @@ enum cause { CAUSES(CAUSE_ENUM) };
 
 const char *cause_name(enum cause c);
 
+/* What a session that only tries gets to, in this order; with starttls POINT_TLS
+ * comes behind POINT_CAPA. */
+enum point {
+	POINT_SECRET,
+	POINT_NAMES,
+	POINT_CONNECT,
+	POINT_TLS,
+	POINT_GREETING,
+	POINT_CAPA,
+	POINT_SIGN_IN,
+	POINT_STAT,
+	POINT_UIDL,
+	POINT_TOP,
+	POINTS
+};
+
+/* What a refusal means, by its words and its code (visit_code()). */
+enum cause cause_of_refusal(struct slice text, enum pop3_code code);
+enum cause cause_of_dial(enum err e); /* see dial_done */
+enum cause cause_of_tls(enum tls_fault fault);
+
 struct facts {
+	enum point failed_at; /* of a session that has failed */
 	char addresses[RESOLVE_MAX][ADDR_TEXT];
 	unsigned n_addresses;
 	char peer[ADDR_TEXT];  /* that was connected to: the proxy's, if any */
@@ -64,6 +88,7 @@ struct facts {
 	uint64_t octets;
 	bool has_uidl, has_top; /* both were tried */
 	uint64_t space;         /* octets, for the mail; 0: it was not asked */
+	bool place_is_new;      /* where mail goes is still to be made */
 };
 
 #endif

@@ -37,6 +37,7 @@ probe_writable(void *arg)
 static void
 speaks_tls(struct visit *v)
 {
+	visit_blame(v, CAUSE_WANTS_TLS);
 	visit_end(v, OUTCOME_TLS,
 	    _("%s port %u waits for TLS: write security = \"tls\""),
 	    v->conf.account->server, v->conf.account->port);

@@ -6,6 +6,7 @@
 
 #include "base/i18n.h"
 #include "client/secret/secret.h"
+#include "client/session/advice.h"
 #include "client/session/core.h"
 #include "client/session/kerberos.h"
 #include "client/session/refusal.h"
@@ -87,6 +88,7 @@ secret_has_come(void *arg, enum err e, const char *value, const char *words)
 
 	in->secret = NULL;
 	if (e != E_OK) {
+		visit_blame(v, CAUSE_SECRET);
 		visit_end(v, OUTCOME_CONFIG, "%s", words);
 		return;
 	}
@@ -622,6 +624,7 @@ sign_in_refused(struct visit *v, const struct pop3_event *ev)
 	r->again =
 	    r->outcome == OUTCOME_DENIED && in->credentials.token.p != NULL;
 	if (!cancelled && r->outcome == OUTCOME_DENIED) {
+		visit_blame(v, advice_provider(v->conf.account));
 		point_at_tls(v);
 		/* No password is guessed by a ticket, and the next one is
 		 * another. */

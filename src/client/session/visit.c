@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "client/session/attempt.h"
 #include "client/session/batch.h"
 #include "client/session/destination.h"
 #include "client/session/fence.h"
 #include "client/session/kerberos.h"
 #include "client/session/language.h"
+#include "client/session/notes.h"
 #include "client/session/probe.h"
 #include "client/session/save.h"
 #include "client/session/steps.h"
@@ -152,10 +154,17 @@ visit_dialed(void *arg, enum err e, const char *words)
 {
 	struct visit *v = arg;
 
-	if (e != E_OK)
+	if (e != E_OK) {
+		visit_blame(v, v->conf.account->proxy != NULL
+				   ? CAUSE_PROXY
+				   : cause_of_dial(e));
 		visit_end(v, e == E_NOENT ? OUTCOME_NO_HOST : OUTCOME_CONNECT,
 		    "%s", words);
-	else if (v->conf.account->security == SECURITY_TLS)
+		return;
+	}
+	if (v->facts != NULL)
+		notes_connected(v, words);
+	if (v->conf.account->security == SECURITY_TLS)
 		visit_enter(v, STEP_HANDSHAKE);
 	else if (v->conf.account->security == SECURITY_KPOP)
 		visit_enter(v, STEP_KPOP);
@@ -168,6 +177,8 @@ visit_secured(void *arg)
 {
 	struct visit *v = arg;
 
+	if (v->facts != NULL)
+		notes_shook_hands(v);
 	snprintf(v->result.tls, sizeof(v->result.tls), "%s %s",
 	    conn_tls_version(&v->line.conn), conn_tls_cipher(&v->line.conn));
 	if (v->conf.account->security == SECURITY_TLS) {
@@ -252,6 +263,17 @@ note_cut(struct visit *v)
 }
 
 static void
+blame_tls(struct visit *v)
+{
+	struct tls_found found;
+
+	tls_client_found(&v->line.conn, &found);
+	visit_blame(v, cause_of_tls(found.fault));
+	if (v->facts != NULL)
+		notes_shook_hands(v);
+}
+
+static void
 visit_lost(void *arg, enum err e)
 {
 	struct visit *v = arg;
@@ -281,6 +303,7 @@ visit_lost(void *arg, enum err e)
 	if (v->step == STEP_GREETING && !v->pop3.greeted && e == E_CLOSED) {
 		/* Many do so with connections beyond the number that they bear
 		 * from one address. */
+		visit_blame(v, CAUSE_HUNG_UP);
 		visit_break(v, OUTCOME_BUSY,
 		    _("%s closed the connection without a word: it may have "
 		      "too many of them"),
@@ -289,9 +312,11 @@ visit_lost(void *arg, enum err e)
 		bool its_fault =
 		    tls_client_why(&v->line.conn, v->conf.account->server, &eb);
 
+		blame_tls(v);
 		visit_break(v, its_fault ? OUTCOME_TLS : OUTCOME_CONNECT, "%s",
 		    eb.text);
 	} else {
+		visit_blame(v, CAUSE_HUNG_UP);
 		visit_break(v, OUTCOME_CONNECT,
 		    _("%s closed the connection (%s)"), v->conf.account->server,
 		    visit_step_name(v));
@@ -315,6 +340,7 @@ visit_silent(void *arg, double seconds)
 		note_cut(v);
 		v->result.again |= v->result.cut && !v->budget.limited;
 	}
+	visit_blame(v, CAUSE_NO_ANSWER);
 	visit_break(v, OUTCOME_CONNECT,
 	    _("no answer from %s within %.0f s (%s)"), v->conf.account->server,
 	    seconds, visit_step_name(v));
@@ -369,29 +395,39 @@ visit_trace(void *arg, bool received, struct slice line)
 	v->conf.hooks->trace(v->conf.arg, received, text);
 }
 
+/* False: memory. */
+static bool
+visit_init(struct visit *v)
+{
+	v->steps = steps;
+	strcpy(v->result.tls, "none");
+	line_init(&v->line, v->conf.loop, &line_hooks, v);
+	line_limit(&v->line, v->conf.account->session_timeout);
+	pop3_client_init(&v->pop3);
+	if (v->conf.hooks->trace != NULL) {
+		v->pop3.trace = visit_trace;
+		v->pop3.trace_arg = v;
+	}
+	v->identity = identity_reader_new();
+	return v->identity != NULL && (!v->conf.tries || attempt_new(v, steps));
+}
+
 enum err
 visit_new(struct visit **s_r, const struct visit_conf *conf,
     struct record *record, struct errbuf *eb)
 {
 	struct visit *v = calloc(1, sizeof(*v));
 
-	*s_r = v;
-	if (v == NULL || (v->identity = identity_reader_new()) == NULL) {
-		free(v);
-		*s_r = NULL;
+	*s_r = NULL;
+	if (v == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	}
 	v->conf = *conf;
 	v->record = record;
-	v->steps = steps;
-	strcpy(v->result.tls, "none");
-	line_init(&v->line, conf->loop, &line_hooks, v);
-	line_limit(&v->line, conf->account->session_timeout);
-	pop3_client_init(&v->pop3);
-	if (conf->hooks->trace != NULL) {
-		v->pop3.trace = visit_trace;
-		v->pop3.trace_arg = v;
+	if (!visit_init(v)) {
+		visit_free(v);
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	}
+	*s_r = v;
 	return E_OK;
 }
 
@@ -408,7 +444,8 @@ visit_stop(struct visit *v)
 		return;
 	v->stopping = true;
 	visit_fail(v, OUTCOME_STOPPED, "%s", _("stopped"));
-	delivery_stop(v->conf.delivery);
+	if (v->conf.delivery != NULL)
+		delivery_stop(v->conf.delivery);
 	if (v->step < STEP_RETRIEVE || v->step > STEP_QUIT) {
 		visit_finish(v);
 		return;
@@ -440,6 +477,7 @@ visit_free(struct visit *v)
 	destination_free(v);
 	probe_free(v);
 	save_free(v);
+	attempt_free(v);
 	identity_reader_free(v->identity);
 	free(v);
 }

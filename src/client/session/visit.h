@@ -13,6 +13,7 @@
 
 #include "client/conf/account.h"
 #include "client/plan/plan.h"
+#include "client/session/facts.h"
 #include "client/session/outcome.h"
 #include "client/state/record.h"
 #include "client/state/storer.h"
@@ -24,15 +25,21 @@ struct visit;
 /* Who is told; all are called from the loop.  Words are for people, translated,
  * and whatever a server had a part in is escaped. */
 struct visit_hooks {
-	/* A line of the dialogue; secrets are masked. */
+	/* A line of the dialogue; secrets are masked; or NULL. */
 	void (*trace)(void *arg, bool received, const char *line);
 	/* It is over; visit_free() is permitted from here on, not within. */
 	void (*over)(void *arg);
+	/* Of one that only tries: this is known to be in order. */
+	void (*passed)(void *arg, enum point p);
 };
 
 struct visit_result {
 	enum outcome outcome;
 	char words[512]; /* for people; empty if OK */
+	enum cause cause;
+	/* By the server that has refused, and what that means without its words;
+	 * or both are empty. */
+	char said[256], refused[128];
 	struct tally tally;
 	unsigned retry;       /* BUSY: seconds that the server wants, 0: any */
 	unsigned login_delay; /* seconds it wants between sign-ins, 0: any */
@@ -62,6 +69,10 @@ struct visit_conf {
 	/* Only messages that broke an earlier session, whose result this is; or
 	 * NULL. */
 	const struct visit_result *earlier;
+	/* It only tries, up to this point: it needs no delivery and no storer,
+	 * and what it learns is put on no record.  See attempt.h. */
+	bool tries;
+	enum point until;
 };
 
 /* Borrows all of it, and the record, until it is freed. */
@@ -71,6 +82,8 @@ void visit_start(struct visit *v);
 /* Ends it well: what is under way is stored, then QUIT; soon. */
 void visit_stop(struct visit *v);
 const struct visit_result *visit_result(const struct visit *v);
+/* Of one that only tries. */
+const struct facts *visit_facts(const struct visit *v);
 void visit_free(struct visit *v);
 
 #endif
