@@ -142,7 +142,7 @@ def test_help(m):
     text = m.run("--help").text
     assert text.startswith("uso: malote [opções] [comando]\n")
     assert "usage" not in text and "collects" not in text
-    assert "não existe o comando nada" in m.run(
+    assert "não existe comando nem conta nada" in m.run(
         "nada", status=malote.USAGE).text
     assert "não existe a conta nada" in m.run(
         "collect", "nada", status=malote.USAGE).text

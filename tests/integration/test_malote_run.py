@@ -35,8 +35,8 @@ def m(client, server):
     ("--json=x", "option --json=x takes no value"),
     ("--state", "option --state needs a value"),
     ("--config " + 5000 * "x", "that path is too long"),
-    ("statsu", "there is no command statsu; did you mean status?"),
-    ("nonsense", "there is no command nonsense")])
+    ("statsu", "there is no command or account statsu; did you mean status?"),
+    ("nonsense", "there is no command or account nonsense")])
 def test_usage(m, words, wrong):
     """C-ENG-38.  No more than that: it would push it off the screen."""
     done = m.run(*words.split(), status=malote.USAGE)
@@ -52,22 +52,10 @@ def test_account_that_is_not_there(m, name, near):
                 in done.text), done
 
 
-def test_account_in_place_of_a_command(m):
-    m.account("collects", user="other")
-    for name in ("casa", "collects"):
-        done = m.run(name, status=malote.USAGE)
-        assert done.text == ("malote: %s is an account and no command: "
-                             "malote collect %s (see malote --help)\n" %
-                             (name, name)), done
-    m.write_conf("account casa {")
-    assert "there is no command casa (" in m.run(
-        "casa", status=malote.USAGE, write=False).text
-
-
 def test_usage_as_json(m):
     done = m.run("--json", "nonsense", status=malote.USAGE)
     assert done.json["exit_code"] == malote.USAGE
-    assert "there is no command nonsense" in done.json["errors"][0]
+    assert "there is no command or account nonsense" in done.json["errors"][0]
 
 
 def test_help_and_version(m):

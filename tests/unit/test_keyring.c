@@ -91,6 +91,31 @@ what_is_not_there_is_said(void **state)
 	    "\"carla\"");
 }
 
+/* It is found again by malote and by secret-tool; an accent stays what it is. */
+static void
+a_password_is_kept_and_taken_out(void **state)
+{
+	struct account a = { .name = (char *)"casa",
+		.user = (char *)"dora",
+		.server = (char *)"pop.example.org",
+		.timeout = PATIENCE };
+	struct errbuf eb;
+
+	(void)state;
+	assert_int_equal(secret_keep(&a, "s\303\251 'cret", &eb), E_OK);
+	ask("dora");
+	assert_string_equal(got.value, "s\303\251 'cret");
+	assert_int_equal(secret_keep(&a, "another", &eb), E_OK);
+	shell("test \"$(secret-tool lookup service pop3 host pop.example.org "
+	      "user dora)\" = another");
+	assert_int_equal(secret_keep(&a, NULL, &eb), E_OK);
+	ask("dora");
+	assert_int_equal(got.e, E_DENIED);
+	assert_int_equal(secret_keep(&a, NULL, &eb), E_DENIED);
+	ask("ana");
+	assert_int_equal(got.e, E_OK);
+}
+
 /* There is no display on which its owner could be asked. */
 static void
 a_locked_keyring_is_said(void **state)
@@ -126,6 +151,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_password_comes_from_the_keyring),
 		cmocka_unit_test(what_is_not_there_is_said),
+		cmocka_unit_test(a_password_is_kept_and_taken_out),
 		cmocka_unit_test(a_locked_keyring_is_said),
 	};
 

@@ -1,5 +1,4 @@
 /* malote collect, malote daemon */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -9,24 +8,20 @@
 #include "client/command/call.h"
 #include "client/command/commands.h"
 #include "client/command/failure.h"
+#include "client/command/question.h"
 
 /* A person is here: is what has changed right? */
 static bool
 ask_accept(const struct client_conf *conf, bool *held)
 {
-	char answer[16];
 	bool any = false;
 
 	for (size_t i = 0; i < conf->n; i++) {
 		if (!held[i])
 			continue;
-		printf(_("Go on with %s as it is now, deleting included? "
-			 "[y/N] "),
+		held[i] = question_yes(
+		    _("Go on with %s as it is now, deleting included? "),
 		    conf->v[i].name);
-		fflush(stdout);
-		held[i] = fgets(answer, sizeof(answer), stdin) != NULL &&
-			  strchr(_("yY"), answer[0]) != NULL &&
-			  answer[0] != '\0';
 		any |= held[i];
 	}
 	return any;

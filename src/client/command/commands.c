@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/i18n.h"
 #include "client/command/call.h"
@@ -27,6 +28,12 @@ static const struct command commands[] = {
 	{ "daemon", N_("[NAME..]"), N_("collects again and again"), 0,
 	    ANY_NUMBER, ANY_NUMBER,
 	    NEEDS_CONF | NEEDS_RECORD | IS_WARNED | IS_DAEMON, 0, cmd_daemon },
+	{ "rename", N_("OLD NEW"), N_("gives an account another name"), 2, 2, 1,
+	    NEEDS_CONF | NEEDS_RECORD | NEEDS_LOCK, 0, cmd_rename },
+	{ "forget", N_("NAME"), N_("drops the record of an account"), 1, 1, 0,
+	    NEEDS_RECORD,
+	    TAKES(OPT_YES) | TAKES(OPT_BLOCK) | TAKES(OPT_PASSWORD),
+	    cmd_forget },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -38,6 +45,7 @@ commands_help(void)
 
 	fputs(_("usage: malote [options] [command]\n"), stdout);
 	printf("\n  %-25s %s\n", "malote", _("collects from all accounts"));
+	printf("  %-25s %s\n", _("malote NAME.."), _("from these"));
 	for (size_t i = 0; i < COMMANDS; i++) {
 		snprintf(left, sizeof(left), "malote %s %s", commands[i].word,
 		    _(commands[i].form));
@@ -55,35 +63,6 @@ overlook(void *arg, bool is_error, const char *words)
 {
 }
 
-/* A configuration that cannot be read has none. */
-static bool
-is_account(const char *conf_file, const char *name)
-{
-	struct client_conf conf;
-	bool is;
-
-	if (client_conf_load(&conf, conf_file, overlook, NULL) != E_OK)
-		return false;
-	is = client_conf_find(&conf, name) != NULL;
-	client_conf_free(&conf);
-	return is;
-}
-
-static int
-no_command(const struct options *o, const char *word)
-{
-	if (is_account(o->conf, word))
-		return mistyped(o,
-		    _("%s is an account and no command: malote collect %s"),
-		    word, word);
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (conf_distance(word, commands[i].word) <= 2)
-			return mistyped(o,
-			    _("there is no command %s; did you mean %s?"), word,
-			    commands[i].word);
-	return mistyped(o, _("there is no command %s"), word);
-}
-
 static const struct command *
 find_command(const char *word)
 {
@@ -91,6 +70,55 @@ find_command(const char *word)
 		if (strcmp(commands[i].word, word) == 0)
 			return &commands[i];
 	return NULL;
+}
+
+static const char *
+nearest_account(const struct client_conf *conf, const char *word)
+{
+	size_t most = strlen(word) < 6 ? 1 : 2;
+
+	for (size_t i = 0; i < conf->n; i++)
+		if (conf_distance(word, conf->v[i].name) <= most)
+			return conf->v[i].name;
+	return NULL;
+}
+
+static int
+no_command(
+    const struct options *o, const struct client_conf *conf, const char *word)
+{
+	const char *near = NULL;
+
+	for (size_t i = 0; near == NULL && i < COMMANDS; i++)
+		if (conf_distance(word, commands[i].word) <= 2)
+			near = commands[i].word;
+	if (near == NULL)
+		near = nearest_account(conf, word);
+	if (near == NULL)
+		return mistyped(
+		    o, _("there is no command or account %s"), word);
+	return mistyped(o,
+	    _("there is no command or account %s; did you mean %s?"), word,
+	    near);
+}
+
+/* A word that is no command is an account to be collected.  A configuration that
+ * cannot be read has none.  The same. */
+static int
+take_account(struct call *c, int argc, char **argv)
+{
+	struct client_conf conf;
+	int code = -1;
+
+	if (client_conf_load(&conf, c->o->conf, overlook, NULL) != E_OK)
+		memset(&conf, 0, sizeof(conf));
+	if (client_conf_find(&conf, argv[0]) == NULL)
+		code = no_command(c->o, &conf, argv[0]);
+	client_conf_free(&conf);
+	c->command = &commands[0];
+	c->argument = argv;
+	c->n = argc;
+	return code;
 }
 
 /* ---- what it needs ---- */
@@ -154,6 +182,24 @@ run_locked(struct call *c)
 	return code;
 }
 
+/* A command's word wins; whoever is there is told of the other way. */
+static void
+warn_of_names(const struct client_conf *conf)
+{
+	char words[OPTIONS_PATH + 3 * 1024];
+
+	for (size_t i = 0; i < conf->n; i++) {
+		if (find_command(conf->v[i].name) == NULL)
+			continue;
+		snprintf(words, sizeof(words),
+		    _("%s:%u: warning: account \"%s\" has the name of a "
+		      "command; to collect it: malote collect %s"),
+		    conf->file, conf->v[i].line, conf->v[i].name,
+		    conf->v[i].name);
+		say_error(words);
+	}
+}
+
 static int
 run_call(struct call *c)
 {
@@ -162,6 +208,9 @@ run_call(struct call *c)
 
 	if ((needs & NEEDS_CONF) != 0)
 		code = call_load(c, &c->set);
+	if (code == -1 && (needs & IS_WARNED) != 0 &&
+	    !option_is_given(c->o, OPT_QUIET) && isatty(STDERR_FILENO))
+		warn_of_names(&c->set->conf);
 	if (code == -1 && (needs & NEEDS_RECORD) != 0)
 		code = prepare_state(c->o);
 	if (code == -1)
@@ -181,20 +230,30 @@ check_number(const struct call *c)
 	    _(c->command->form));
 }
 
+/* -1: go on; else the exit code. */
+static int
+choose_command(struct call *c, int argc, char **argv)
+{
+	const char *word = argc > 0 ? argv[0] : commands[0].word;
+
+	if ((c->command = find_command(word)) == NULL)
+		return take_account(c, argc, argv);
+	if (argc > 1) {
+		c->argument = argv + 1;
+		c->n = argc - 1;
+	}
+	return -1;
+}
+
 int
 commands_run(const struct options *o, int argc, char **argv)
 {
-	const char *word = argc > 0 ? argv[0] : commands[0].word;
-	struct call c = { .o = o, .command = find_command(word) };
+	struct call c = { .o = o };
 	int code;
 
-	if (c.command == NULL)
-		return no_command(o, word);
-	if (argc > 1) {
-		c.argument = argv + 1;
-		c.n = argc - 1;
-	}
-	if ((code = options_fit(o, word, c.command->options)) == -1 &&
+	if ((code = choose_command(&c, argc, argv)) == -1 &&
+	    (code = options_fit(o, c.command->word, c.command->options)) ==
+		-1 &&
 	    (code = check_number(&c)) == -1)
 		code = run_call(&c);
 	return code;

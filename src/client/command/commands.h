@@ -37,6 +37,9 @@ struct command {
 int commands_run(const struct options *o, int argc, char **argv);
 void commands_help(void);
 
+/* cmd_rename.c, cmd_forget.c */
+int cmd_rename(struct call *call);
+int cmd_forget(struct call *call);
 /* cmd_collect.c */
 int cmd_collect(struct call *call);
 int cmd_daemon(struct call *call);

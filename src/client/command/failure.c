@@ -56,3 +56,19 @@ mistyped(const struct options *o, const char *fmt, ...)
 	va_end(ap);
 	return failed_by(o, EX_USAGE, _("%s (see malote --help)"), words);
 }
+
+int
+done(const struct options *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (option_is_given(o, OPT_JSON))
+		return failed(o, EX_OK, json_array());
+	if (option_is_given(o, OPT_QUIET))
+		return EX_OK;
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	return EX_OK;
+}

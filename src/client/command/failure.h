@@ -1,5 +1,5 @@
 /*
- * failure.h - what a command says when it cannot be done.
+ * failure.h - what a command says when it cannot be done, or is.
  */
 #ifndef CLIENT_COMMAND_FAILURE_H
 #define CLIENT_COMMAND_FAILURE_H
@@ -10,6 +10,9 @@
 #include "client/command/options.h"
 
 void say_error(const char *words); /* on standard error */
+
+/* Says what was done, as far as it is not to be quiet or to be JSON; EX_OK. */
+int done(const struct options *o, const char *fmt, ...) PRINTF(2, 3);
 
 /* These return `code`.  With --json they print an object all the same, as what
  * they say is said before there is a report. */

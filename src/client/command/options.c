@@ -35,6 +35,11 @@ static const struct {
 	    N_("shows the dialogue, without passwords") },
 	{ OPT_SHARE, "share", 0, true, NULL,
 	    N_("test: shows all that a helpdesk needs, without secrets") },
+	{ OPT_YES, "yes", 'y', true, NULL, N_("asks nothing (forget)") },
+	{ OPT_BLOCK, "block", 0, true, NULL,
+	    N_("its block in the configuration, too (forget)") },
+	{ OPT_PASSWORD, "password", 0, true, NULL,
+	    N_("its password in the keyring, too (forget)") },
 	{ OPT_VERSION, "version", 0, false, NULL, NULL },
 	{ OPT_HELP, "help", 'h', false, NULL, NULL },
 };

@@ -22,6 +22,9 @@ enum option_id {
 	OPT_SHARE,
 	OPT_VERSION,
 	OPT_HELP,
+	OPT_YES,
+	OPT_BLOCK,
+	OPT_PASSWORD,
 	OPTIONS
 };
 

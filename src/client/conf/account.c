@@ -6,6 +6,21 @@
 
 #include "base/str.h"
 
+enum { NAME_MOST = 1023 };
+
+bool
+account_name_is_good(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n == 0 || n > NAME_MOST || !str_is_utf8(name, n))
+		return false;
+	for (const char *p = name; *p != '\0'; p++)
+		if (*p == '/' || (unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	return true;
+}
+
 bool
 account_uses_ticket(const struct account *a)
 {

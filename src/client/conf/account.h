@@ -46,6 +46,10 @@ struct account {
 
 const char *security_name(enum security s);
 
+/* May an account be called so?  The name is also one of files, and stands in
+ * JSON. */
+bool account_name_is_good(const char *name);
+
 /* Does the person's Kerberos ticket sign in?  Then there is no password. */
 bool account_uses_ticket(const struct account *a);
 

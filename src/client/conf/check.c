@@ -6,21 +6,16 @@
 #include "base/str.h"
 #include "sasl/sasl.h"
 
-enum { PORT_POP3 = 110, PORT_POP3S = 995, PORT_KPOP = 1109, NAME_MOST = 1023 };
+enum { PORT_POP3 = 110, PORT_POP3S = 995, PORT_KPOP = 1109 };
 
 #define DEST_DEFAULT "maildir:~/Mail/malote"
 
-/* A name is also one of files, and stands in JSON. */
 static void
 check_name(const struct account *a, const struct conf_lines *l)
 {
-	size_t n = strlen(a->name);
-	bool bad = n == 0 || n > NAME_MOST || !str_is_utf8(a->name, n);
 	char shown[VALUE_SHOWN];
 
-	for (const char *p = a->name; *p != '\0'; p++)
-		bad |= *p == '/' || (unsigned char)*p < ' ' || *p == 0x7f;
-	if (bad)
+	if (!account_name_is_good(a->name))
 		conf_error(&l->text, a->line,
 		    _("\"%s\" cannot be an account's name; write letters and "
 		      "digits"),

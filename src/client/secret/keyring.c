@@ -1,5 +1,6 @@
 /* The desktop's keyring, by libsecret.  Its calls may wait for the bus, and for
  * a person who is to unlock it. */
+#include <ev.h>
 #include <libsecret/secret.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +11,13 @@
 #include "base/str.h"
 #include "client/secret/source.h"
 
+#define UNANSWERED N_("the keyring did not answer within %.0f s; is it locked?")
+
+enum task { LOOK_UP, STORE, CLEAR };
+
 /* What the thread needs, and what it finds. */
 struct job {
+	enum task task;
 	GCancellable *cancel;
 	char *host, *user;
 	char *value; /* secret memory */
@@ -53,11 +59,17 @@ static const SecretSchema schema = { .name = "org.malote.Password",
 	    { NULL, 0 },
 	} };
 
+static GHashTable *
+attributes_of(const struct job *j)
+{
+	return secret_attributes_build(
+	    &schema, "service", "pop3", "host", j->host, "user", j->user, NULL);
+}
+
 static GList *
 search_keyring(const struct job *j, GError **error)
 {
-	GHashTable *a = secret_attributes_build(
-	    &schema, "service", "pop3", "host", j->host, "user", j->user, NULL);
+	GHashTable *a = attributes_of(j);
 	GList *items;
 
 	if (a == NULL)
@@ -138,12 +150,49 @@ look_up(struct job *j)
 	return e;
 }
 
+static enum err
+store(struct job *j)
+{
+	GHashTable *a = attributes_of(j);
+	SecretValue *v = secret_value_new(j->value, (gssize)j->n, "text/plain");
+	GError *error = NULL;
+	enum err e = E_OK;
+
+	if (a == NULL || !secret_service_store_sync(NULL, &schema, a, NULL,
+			     "malote", v, j->cancel, &error))
+		e = error != NULL ? no_keyring(j, error) : E_NOMEM;
+	secret_value_unref(v);
+	g_clear_pointer(&a, g_hash_table_unref);
+	g_clear_error(&error);
+	return e;
+}
+
+/* Nothing to remove is no error of the library's. */
+static enum err
+clear(struct job *j)
+{
+	GHashTable *a = attributes_of(j);
+	GError *error = NULL;
+	enum err e = a == NULL ? E_NOMEM : E_OK;
+
+	if (a != NULL &&
+	    !secret_service_clear_sync(NULL, &schema, a, j->cancel, &error))
+		e = error != NULL ? no_keyring(j, error) : no_item(j);
+	g_clear_pointer(&a, g_hash_table_unref);
+	g_clear_error(&error);
+	return e;
+}
+
 static void
 job_run(void *work)
 {
 	struct job *j = work;
 
-	j->e = look_up(j);
+	switch (j->task) {
+	case LOOK_UP: j->e = look_up(j); break;
+	case STORE: j->e = store(j); break;
+	case CLEAR: j->e = clear(j); break;
+	}
 }
 
 /* ---- in the loop ---- */
@@ -159,10 +208,7 @@ keyring_done(void *arg, bool in_time)
 	if (!in_time) {
 		g_cancellable_cancel(k->cancel);
 		k->job = NULL;
-		secret_fail(s, E_IO,
-		    _("the keyring did not answer within %.0f s; is it "
-		      "locked?"),
-		    s->timeout);
+		secret_fail(s, E_IO, _(UNANSWERED), s->timeout);
 	} else if (j->e != E_OK) {
 		secret_fail(s, j->e, "%s", j->words);
 	} else {
@@ -173,15 +219,16 @@ keyring_done(void *arg, bool in_time)
 }
 
 static struct job *
-job_new(const struct secret *s, GCancellable *cancel)
+job_new(enum task task, const struct account *a, GCancellable *cancel)
 {
 	struct job *j = calloc(1, sizeof(*j));
 
 	if (j == NULL)
 		return NULL;
+	j->task = task;
 	j->cancel = g_object_ref(cancel);
-	j->host = strdup(s->account->server);
-	j->user = strdup(s->account->user);
+	j->host = strdup(a->server);
+	j->user = strdup(a->user);
 	j->value = secret_memory_new();
 	if (j->host == NULL || j->user == NULL || j->value == NULL) {
 		job_free(j);
@@ -198,7 +245,7 @@ keyring_start(struct secret *s, struct errbuf *eb)
 	if (k == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	k->cancel = g_cancellable_new();
-	if ((k->job = job_new(s, k->cancel)) == NULL)
+	if ((k->job = job_new(LOOK_UP, s->account, k->cancel)) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return errand_start(&k->errand,
 	    &(struct errand_question){
@@ -232,3 +279,76 @@ keyring_stop(struct secret *s)
 }
 
 const struct secret_source secret_keyring = { keyring_start, keyring_stop };
+
+/* ---- changing it ---- */
+
+struct wait {
+	struct ev_loop *loop;
+	struct job *job; /* ours again, if it has ended in time */
+	bool in_time;
+};
+
+static void
+change_done(void *arg, bool in_time)
+{
+	struct wait *w = arg;
+
+	w->in_time = in_time;
+	ev_break(w->loop, EVBREAK_ALL);
+}
+
+/* Takes w->job. */
+static enum err
+wait_for(struct wait *w, double timeout, struct errbuf *eb)
+{
+	GCancellable *cancel = w->job->cancel;
+	struct errand *errand;
+	enum err e = errand_start(&errand,
+	    &(struct errand_question){
+		.loop = w->loop,
+		.timeout = timeout,
+		.work = w->job,
+		.run = job_run,
+		.drop = job_free,
+		.done = change_done,
+		.arg = w,
+	    },
+	    eb);
+
+	if (e == E_OK) {
+		ev_run(w->loop, 0);
+		if (!w->in_time) {
+			g_cancellable_cancel(cancel);
+			return err_set(eb, E_IO, _(UNANSWERED), timeout);
+		}
+		e = w->job->e;
+		if (e != E_OK)
+			err_set(eb, e, "%s", w->job->words);
+	}
+	job_free(w->job);
+	return e;
+}
+
+enum err
+secret_keep(const struct account *a, const char *password, struct errbuf *eb)
+{
+	struct wait w = { .loop = ev_loop_new(EVFLAG_AUTO) };
+	GCancellable *cancel = g_cancellable_new();
+	enum err e = E_NOMEM;
+
+	w.job = job_new(password != NULL ? STORE : CLEAR, a, cancel);
+	if (w.loop == NULL || w.job == NULL) {
+		job_free(w.job);
+		err_set(eb, e, "%s", _("out of memory"));
+	} else {
+		if (password != NULL) {
+			w.job->n = strnlen(password, SECRET_MAX);
+			memcpy(w.job->value, password, w.job->n);
+		}
+		e = wait_for(&w, a->timeout, eb);
+	}
+	if (w.loop != NULL)
+		ev_loop_destroy(w.loop);
+	g_object_unref(cancel);
+	return e;
+}

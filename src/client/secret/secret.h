@@ -47,6 +47,13 @@ enum err secret_ask(struct secret **s_r, const struct secret_question *q,
     struct errbuf *eb) NODISCARD;
 void secret_cancel(struct secret *s); /* NULL is a no-op */
 
+/* Puts the account's password into the keyring, where `keyring = yes` finds it;
+ * NULL: takes it out.  Waits, for the account's timeout at most.  E_DENIED: there
+ * was none to take out; E_IO: it cannot be reached, or did not answer; E_CONFIG:
+ * built without libsecret. */
+enum err secret_keep(
+    const struct account *a, const char *password, struct errbuf *eb) NODISCARD;
+
 /* Puts *** where a secret of the person stands in words that may quote a server
  * (see str_quote()), which may have repeated what it was sent: also as base64, in
  * other case, or cut. */

@@ -13,10 +13,11 @@
 
 #include "base/i18n.h"
 #include "base/slurp.h"
+#include "client/conf/client_conf.h"
 #include "client/state/state.h"
 #include "conf/text.h"
 
-enum { LOCK_TRIES = 100, LOCK_PAUSE_MS = 100, TEXT_MAX = 1024 * 1024 };
+enum { LOCK_TRIES = 30, LOCK_PAUSE_MS = 100, TEXT_MAX = 1024 * 1024 };
 
 #define BLANKS "\t\r\n "
 #define BOM    "\xef\xbb\xbf"
@@ -298,6 +299,33 @@ conf_edit_block(
 		if ((p = next_block(ed->bare, p, b_r)) == NULL)
 			return false;
 	return true;
+}
+
+static void
+overlook(void *arg, bool is_error, const char *words)
+{
+}
+
+/* What was saved since the file was opened here is noticed when it is saved. */
+enum err
+conf_edit_find(const struct conf_edit *ed, const char *name,
+    struct conf_block *b_r, struct errbuf *eb)
+{
+	struct client_conf conf;
+	const struct account *a;
+	enum err e = E_NOENT;
+
+	if (client_conf_load(&conf, ed->path, overlook, NULL) != E_OK)
+		return err_set(eb, E_CONFIG,
+		    _("%s cannot be understood any more; try again"), ed->path);
+	a = client_conf_find(&conf, name);
+	if (a != NULL && conf_edit_block(ed, (size_t)(a - conf.v), b_r))
+		e = E_OK;
+	client_conf_free(&conf);
+	if (e != E_OK)
+		err_set(
+		    eb, e, _("there is no account %s in %s"), name, ed->path);
+	return e;
 }
 
 /* ---- changing ---- */

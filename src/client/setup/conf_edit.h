@@ -31,7 +31,7 @@ struct conf_edit {
 };
 
 /* Reads the file; one that does not exist is empty, and its folder is made.
- * E_BUSY: another malote has had it open for 10 seconds.  E_CONFIG: it is not
+ * E_BUSY: another malote has had it open for 3 seconds.  E_CONFIG: it is not
  * text in which blocks can be told apart; the words name the line.  Do not keep
  * it open while a person is asked something. */
 enum err conf_edit_open(
@@ -51,6 +51,11 @@ struct conf_block {
  * place in v.  False: there are not so many. */
 bool conf_edit_block(
     const struct conf_edit *ed, size_t number, struct conf_block *b_r);
+
+/* The block of the account of that name.  E_NOENT: there is none.  E_CONFIG: the
+ * file as it is now is no configuration. */
+enum err conf_edit_find(const struct conf_edit *ed, const char *name,
+    struct conf_block *b_r, struct errbuf *eb) NODISCARD;
 
 /* A change that would make the text one in which blocks cannot be told apart is
  * not made: E_CONFIG. */

@@ -75,7 +75,6 @@ struct candidate {
 	int64_t id;    /* of the best */
 	bool key_fits; /* the best has name and maildrop already */
 	int64_t named; /* the record that has the name now; 0: none */
-	char named_maildrop[NAME_TEXT];
 };
 
 static enum fit
@@ -107,10 +106,8 @@ find(struct state *s, const struct state_key *k, struct candidate *c,
 
 		query_get_text(&q, name, sizeof(name));
 		query_get_text(&q, maildrop, sizeof(maildrop));
-		if (strcmp(name, k->name) == 0) {
+		if (strcmp(name, k->name) == 0)
 			c->named = id;
-			memcpy(c->named_maildrop, maildrop, sizeof(maildrop));
-		}
 		if ((fit = fit_of(k, name, maildrop)) >= c->fit)
 			continue;
 		c->fit = fit;
@@ -139,15 +136,15 @@ set_key(struct state *s, enum statement how, int64_t id, const char *name,
 	return query_run(&q, eb);
 }
 
-/* A record of another maildrop gives the name away; no account can have the one
- * that it gets, and its own will find it by its maildrop. */
 static enum err
-free_name(struct state *s, const struct candidate *c, struct errbuf *eb)
+set_name(struct state *s, enum statement how, int64_t id, const char *name,
+    struct errbuf *eb)
 {
-	char name[32];
+	struct query q = query(s, how);
 
-	snprintf(name, sizeof(name), "\n%lld", (long long)c->named);
-	return set_key(s, ACCOUNT_KEY, c->named, name, c->named_maildrop, eb);
+	query_add(&q, id);
+	query_add_text(&q, name);
+	return query_run(&q, eb);
 }
 
 static enum err
@@ -176,7 +173,7 @@ find_or_make(struct state *s, const struct state_key *k, int64_t *id_r,
 	if (e != E_OK || is_kept(&c))
 		return e;
 	if (c.named != 0 && c.named != c.id &&
-	    (e = free_name(s, &c, eb)) != E_OK)
+	    (e = set_name(s, ACCOUNT_FREE_NAME, c.id, k->name, eb)) != E_OK)
 		return e;
 	if (c.fit == FIT_NONE)
 		return make(s, k, id_r, eb);
@@ -255,6 +252,68 @@ state_account_names(struct state *s,
 	}
 	end = query_end(&q, eb);
 	return e != E_OK ? e : end;
+}
+
+enum err
+state_account_find(struct state *s, const char *name, int64_t *id_r,
+    char maildrop_r[DIGEST_TEXT], struct errbuf *eb)
+{
+	struct query q = query(s, ACCOUNT_NAMES);
+	char its_name[NAME_TEXT];
+	bool found = false;
+	enum err e;
+
+	while (!found && query_row(&q)) {
+		*id_r = query_get(&q);
+		query_get_text(&q, its_name, sizeof(its_name));
+		query_get_text(&q, maildrop_r, DIGEST_TEXT);
+		found = strcmp(its_name, name) == 0;
+	}
+	e = query_end(&q, eb);
+	if (e == E_OK && !found)
+		e = err_set(eb, E_NOENT, _("there is no record of %s"), name);
+	return e;
+}
+
+/* ---- another name, or none ---- */
+
+static enum err
+run_with(
+    struct state *s, enum statement which, int64_t account, struct errbuf *eb)
+{
+	struct query q = query(s, which);
+
+	query_add(&q, account);
+	return query_run(&q, eb);
+}
+
+enum err
+state_account_rename(
+    struct state *s, int64_t account, const char *name, struct errbuf *eb)
+{
+	enum err e = state_db_begin(s, eb);
+
+	if (e != E_OK)
+		return e;
+	e = set_name(s, ACCOUNT_FREE_NAME, account, name, eb);
+	if (e == E_OK)
+		e = set_name(s, ACCOUNT_RENAME, account, name, eb);
+	return state_db_end(s, e, eb);
+}
+
+enum err
+state_account_forget(struct state *s, int64_t account, struct errbuf *eb)
+{
+	static const enum statement steps[] = { INTENT_CLEAR, TROUBLE_CLEAR,
+		MESSAGE_CLEAR, ACCOUNT_REMOVE };
+	enum err e = state_db_begin(s, eb);
+
+	if (e != E_OK)
+		return e;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (e == E_OK)
+			e = run_with(s, steps[i], account, eb);
+	return state_db_end(s, e, eb);
 }
 
 /* ---- writing ---- */

@@ -53,6 +53,12 @@ const char *const state_statements[STATEMENTS] = {
 	    " WHERE id = ?1",
 	[ACCOUNT_KNOWN] = "UPDATE account SET known = 1"
 			  " WHERE id = ? AND NOT known",
+	/* No account can have the name that a record gets which gives its own
+	 * away; its own account finds it by its maildrop. */
+	[ACCOUNT_FREE_NAME] = "UPDATE account SET name = char(10) || id"
+			      " WHERE id <> ?1 AND name = ?2",
+	[ACCOUNT_RENAME] = "UPDATE account SET name = ?2 WHERE id = ?1",
+	[ACCOUNT_REMOVE] = "DELETE FROM account WHERE id = ?",
 	[MESSAGE_LIST] =
 	    "SELECT id, uid, size, header, strong, place, stored_at, gone_at"
 	    " FROM message WHERE account = ? ORDER BY id",
@@ -65,6 +71,7 @@ const char *const state_statements[STATEMENTS] = {
 	[MESSAGE_FORGET] = "DELETE FROM message"
 			   " WHERE account = ? AND place = ? AND gone_at < ?"
 			   " AND id < (SELECT max(id) FROM message)",
+	[MESSAGE_CLEAR] = "DELETE FROM message WHERE account = ?",
 	[INTENT_LIST] =
 	    "SELECT id, at, dest, uid, size, header, strong, to_delete, tmp,"
 	    " file, octets, start, length, content, folder"
@@ -74,6 +81,7 @@ const char *const state_statements[STATEMENTS] = {
 		       " length, content, folder)"
 		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[INTENT_REMOVE] = "DELETE FROM intent WHERE account = ? AND id = ?",
+	[INTENT_CLEAR] = "DELETE FROM intent WHERE account = ?",
 	[TROUBLE_LIST] =
 	    "SELECT uid, size, tries, breaks, first_at, last_at, why, msgno"
 	    " FROM trouble WHERE account = ? ORDER BY id",

@@ -109,6 +109,18 @@ enum err state_account(struct state *s, const struct state_key *key,
 enum err state_account_settle(struct state *s, int64_t account,
     const struct state_key *key, struct errbuf *eb) NODISCARD;
 
+/* The record of that name.  E_NOENT: there is none. */
+enum err state_account_find(struct state *s, const char *name, int64_t *id_r,
+    char maildrop_r[DIGEST_TEXT], struct errbuf *eb) NODISCARD;
+
+/* Another name for it, whatever record had that before. */
+enum err state_account_rename(struct state *s, int64_t account,
+    const char *name, struct errbuf *eb) NODISCARD;
+
+/* Removes the record, with all messages, intents and troubles in it. */
+enum err state_account_forget(
+    struct state *s, int64_t account, struct errbuf *eb) NODISCARD;
+
 /* How many messages are here and on the server. */
 enum err state_account_there(struct state *s, int64_t account, uint64_t *n_r,
     struct errbuf *eb) NODISCARD;
