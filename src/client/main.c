@@ -52,6 +52,8 @@ malote(int argc, char **argv)
 		code = commands_run(&o, argc - optind, argv + optind);
 	else if (option_is_given(&o, OPT_HELP))
 		commands_help();
+	else if (option_is_given(&o, OPT_WORDS) && options_default(&o) == -1)
+		commands_words(&o);
 	return code;
 }
 

@@ -195,13 +195,14 @@ int
 cmd_forget(struct call *c)
 {
 	struct forgotten f = { .name = c->argument[0] };
+	struct call all = { .o = c->o, .command = c->command };
 	struct errbuf eb;
 	bool put_aside;
 	int code = -1;
 	enum err e;
 
 	if (access(c->o->conf, F_OK) == 0)
-		code = call_load(c, &c->set);
+		code = call_load(&all, &c->set); /* it need not be among them */
 	if (code != -1)
 		return code;
 	e = state_open(&f.state, c->o->state, &put_aside, &eb);

@@ -30,7 +30,7 @@ static const struct command commands[] = {
 	    NEEDS_CONF | NEEDS_RECORD | IS_WARNED | IS_DAEMON, 0, cmd_daemon },
 	{ "rename", N_("OLD NEW"), N_("gives an account another name"), 2, 2, 1,
 	    NEEDS_CONF | NEEDS_RECORD | NEEDS_LOCK, 0, cmd_rename },
-	{ "forget", N_("NAME"), N_("drops the record of an account"), 1, 1, 0,
+	{ "forget", N_("NAME"), N_("drops the record of an account"), 1, 1, 1,
 	    NEEDS_RECORD,
 	    TAKES(OPT_YES) | TAKES(OPT_BLOCK) | TAKES(OPT_PASSWORD),
 	    cmd_forget },
@@ -70,6 +70,36 @@ find_command(const char *word)
 		if (strcmp(commands[i].word, word) == 0)
 			return &commands[i];
 	return NULL;
+}
+
+static void
+print_accounts(const struct options *o)
+{
+	struct client_conf conf;
+
+	if (client_conf_load(&conf, o->conf, overlook, NULL) != E_OK)
+		return;
+	for (size_t i = 0; i < conf.n; i++)
+		printf(
+		    "account\t%s\t-\t%s\t-\n", conf.v[i].name, conf.v[i].email);
+	client_conf_free(&conf);
+}
+
+void
+commands_words(const struct options *o)
+{
+	char most[16];
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const struct command *c = &commands[i];
+
+		snprintf(most, sizeof(most), "%d", c->accounts);
+		printf("command\t%s\t%s\t%s\t-\n", c->word,
+		    c->accounts == ANY_NUMBER ? "any" : most, _(c->help));
+		options_words(c->word, c->options);
+	}
+	options_words(NULL, 0);
+	print_accounts(o);
 }
 
 static const char *

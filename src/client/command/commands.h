@@ -37,6 +37,11 @@ struct command {
 int commands_run(const struct options *o, int argc, char **argv);
 void commands_help(void);
 
+/* What can be typed, for the completions of shells: commands, options and the
+ * names of the accounts, a line for each; nothing that is configured is an
+ * error. */
+void commands_words(const struct options *o);
+
 /* cmd_rename.c, cmd_forget.c */
 int cmd_rename(struct call *call);
 int cmd_forget(struct call *call);

@@ -42,6 +42,7 @@ static const struct {
 	    N_("its password in the keyring, too (forget)") },
 	{ OPT_VERSION, "version", 0, false, NULL, NULL },
 	{ OPT_HELP, "help", 'h', false, NULL, NULL },
+	{ OPT_WORDS, "words", 0, false, NULL, NULL },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -64,6 +65,21 @@ options_print(void)
 		printf("  %-17s %s\n", left, _(rows[i].help));
 	}
 	fputs("  --version, --help\n", stdout);
+}
+
+void
+options_words(const char *word, uint64_t own)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (rows[i].own != (word != NULL) ||
+		    (word != NULL && (own & TAKES(rows[i].id)) == 0) ||
+		    rows[i].id == OPT_WORDS)
+			continue;
+		printf("option\t--%s\t%s\t%s\t%s\n", rows[i].name,
+		    rows[i].value != NULL ? rows[i].value : "-",
+		    rows[i].help != NULL ? _(rows[i].help) : "-",
+		    word != NULL ? word : "-");
+	}
 }
 
 /* ---- reading ---- */
@@ -114,7 +130,8 @@ take_option(struct options *o, int opt, const char *word)
 	o->value[rows[i].id] = rows[i].value != NULL ? optarg : "";
 	switch (rows[i].id) {
 	case OPT_VERSION: printf("malote %s\n", MALOTE_VERSION); return EX_OK;
-	case OPT_HELP: return EX_OK;
+	case OPT_HELP:
+	case OPT_WORDS: return EX_OK;
 	case OPT_CHANGES: o->value[OPT_QUIET] = ""; return -1;
 	default: break;
 	}

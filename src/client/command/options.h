@@ -22,6 +22,7 @@ enum option_id {
 	OPT_SHARE,
 	OPT_VERSION,
 	OPT_HELP,
+	OPT_WORDS,
 	OPT_YES,
 	OPT_BLOCK,
 	OPT_PASSWORD,
@@ -48,7 +49,7 @@ option_is_given(const struct options *o, enum option_id id)
 
 /* Reads what is before and between the arguments, which follow at `optind` then.
  * -1: go on; else the exit code: all is said (--version, a typing error), but for
- * the help, if OPT_HELP is given then. */
+ * what OPT_HELP or OPT_WORDS ask for, if they are given then. */
 int options_parse(struct options *o, int argc, char **argv);
 /* Is none among them that the command `word`, which takes those of the bits
  * `own`, does not know?  The same. */
@@ -57,5 +58,8 @@ int options_fit(const struct options *o, const char *word, uint64_t own);
 int options_default(struct options *o);
 /* The lines of the help. */
 void options_print(void);
+/* The lines of --words: of the options of all commands (NULL), or of the command
+ * `word` which takes those of the bits `own`. */
+void options_words(const char *word, uint64_t own);
 
 #endif
