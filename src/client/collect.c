@@ -223,6 +223,7 @@ turn_begin(struct ev_loop *loop, ev_timer *w, int revents)
 	struct turn *t = w->data;
 
 	if (is_maildrop_busy(t)) {
+		secret_expect_not(t->account, t->g->c->loop);
 		t->state = TURN_QUEUED;
 		turn_in(t, QUEUE_PAUSE);
 		return;
@@ -333,6 +334,8 @@ generation_start(struct generation *g)
 	for (size_t i = 0; i < g->set->conf.n; i++) {
 		if (g->v[i].run == NULL)
 			continue;
+		if (g->env.terminal)
+			secret_expect(g->v[i].account);
 		g->v[i].state = TURN_LATER;
 		turn_in(&g->v[i], 0);
 	}

@@ -15,6 +15,7 @@
 #include "client/deliver/delivery.h"
 #include "client/message/identity.h"
 #include "client/report/report.h"
+#include "client/secret/secret.h"
 #include "client/session/visit.h"
 #include "client/state/account_lock.h"
 #include "client/state/storer.h"
@@ -28,6 +29,7 @@ enum {
 	REMEMBER = 30 * 24 * 3600, /* the same, that there was none */
 	REMEMBER_FIRST = 24 * 3600,
 	CUTS_MAX = 8,
+	TYPED_MAX = 3, /* passwords that a person is asked for */
 };
 
 struct run {
@@ -47,6 +49,7 @@ struct run {
 	int exit_before;            /* see run_exit_before() */
 	unsigned crowd;             /* see run_crowd() */
 	unsigned tries, waited;     /* of asking again later; seconds */
+	unsigned typed;             /* passwords that were wrong */
 	bool ended;                 /* before it had a session */
 	bool reconnected, only_troubled, turned_away_alone;
 	uint32_t later; /* messages that the last session has left */
@@ -69,6 +72,7 @@ run_go_on_in(struct run *run, double seconds)
 static void
 run_over(struct run *run)
 {
+	secret_expect_not(run->account, run->env->loop);
 	storer_free(run->storer);
 	run->storer = NULL;
 	delivery_close(run->delivery);
@@ -187,6 +191,8 @@ run_visit(struct run *run)
 	struct errbuf eb;
 
 	if (!has_room(run)) {
+		/* Who is asked now may be who has the room. */
+		secret_expect_not(run->account, env->loop);
 		run_go_on_in(run, ROOM_PAUSE);
 		return;
 	}
@@ -249,6 +255,7 @@ static void
 run_wait(struct run *run, unsigned seconds)
 {
 	run->waited += seconds;
+	secret_expect_not(run->account, run->env->loop);
 	run_pause(run, seconds);
 }
 
@@ -354,6 +361,17 @@ is_worth_it(struct run *run, const struct visit_result *r)
 	return r->tally.collected != 0 || ++run->cuts < CUTS_MAX;
 }
 
+/* The person is asked for the password once more, on another connection: some
+ * servers hang up after a wrong one, and all count them. */
+static bool
+asks_again(struct run *run, const struct visit_result *r)
+{
+	if (!r->mistyped || run->stopping || ++run->typed == TYPED_MAX)
+		return false;
+	report_notice(run->env->report, run->index, r->words);
+	return true;
+}
+
 /* A session that was cut is followed by one that is shorter; one that has ended
  * well by another one as long as they leave less and less, or collect
  * something. */
@@ -364,6 +382,7 @@ run_visit_ended(struct run *run)
 	/* There are only so many things to be learned. */
 	bool learned = r->learned || is_worth_it(run, r);
 	bool again = r->again && (learned || !run->reconnected);
+	bool retyped = asks_again(run, r);
 	bool more =
 	    r->later != 0 && (r->later < run->later || r->tally.collected != 0);
 
@@ -381,8 +400,8 @@ run_visit_ended(struct run *run)
 			leave_rest(run);
 		else
 			run_over(run);
-	} else if (again) {
-		run->reconnected = !learned;
+	} else if (again || retyped) {
+		run->reconnected |= again && !learned;
 		if (!run_next(run))
 			run_over(run);
 	} else if (more) {
@@ -567,7 +586,7 @@ run_begin(struct run *run)
 	run->result = (struct visit_result){ .outcome = OUTCOME_OK };
 	strcpy(run->result.tls, "none");
 	run->exit_before = EX_OK;
-	run->tries = run->waited = 0;
+	run->tries = run->waited = run->typed = 0;
 	run->ended = false;
 	run->reconnected = run->only_troubled = false;
 	run->turned_away_alone = false;

@@ -1,11 +1,14 @@
 """malote on a terminal: bars, passwords, questions."""
+import os
 import re
+import shutil
 import time
 
 import pytest
 
 import faults
 import malote
+import terminal
 from hostile import letters
 
 pyte = pytest.importorskip("pyte")
@@ -218,6 +221,135 @@ def test_password_end_of_file(lie, client, typist):
     t.type(b"\x04")
     assert t.wait() == malote.CONFIG
     assert t.echoes()
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_passwords_in_the_order_of_the_file(lie, client, typist, count):
+    """Whichever account comes to it first."""
+    m = client()
+    names = ["n%d" % i for i in range(count)]
+    for name in reversed(names):
+        m.account(name, at=lie(letters(2, len(name)), password=name),
+                  password=None, email=name + "@example.org")
+    t = typist(m, "collect")
+    for name in reversed(names):
+        t.expect(b"Password for " + name.encode() + b" (")
+        t.type(name.encode() + b"\n")
+    assert t.wait() == 0
+    assert re.findall(rb"Password for (\w+)", t.seen) == [
+        x.encode() for x in reversed(names)]
+
+
+def test_passwords_with_room_for_one(lie, client, typist):
+    """Who waits for a connection is not waited for, nor is who never asks."""
+    m = client().account("other", at=lie(letters(1)))
+    for name in ("one", "two", "three"):
+        m.account(name, at=lie(letters(2, len(name))), password=None,
+                  max_connections=1, email=name + "@example.org")
+    t = typist(m, "collect")
+    for _ in range(3):
+        t.expect(b"Password for ")
+        t.type(b"secret\n")
+    assert t.wait(60) == 0
+    assert t.seen.count(b"2 messages collected") == 3
+
+
+def test_a_wrong_password_is_asked_for_again(lie, client, typist):
+    """Each on a connection of its own, and no bar is left on the screen."""
+    server = lie(letters(2))
+    t = typist(client().account(at=server, password=None), "collect")
+    for word in (b"wrong\n", b"wrong too\n", b"secret\n"):
+        t.expect(b"Password for casa (")
+        t.type(word)
+    assert t.wait() == 0
+    assert t.seen.count(b"casa: sign-in refused: the server says") == 2
+    assert b"2 messages collected" in t.seen
+    assert len({x.connection for x in server.lines if x.text.startswith(
+        "AUTH")}) == 3
+
+
+def test_three_wrong_passwords(lie, client, typist):
+    server = lie(letters(2))
+    m = client().account(at=server, password=None)
+    t = typist(m, "collect")
+    for word in (b"one\n", b"two\n", b"three\n"):
+        t.expect(b"Password for casa (")
+        t.type(word)
+    assert t.wait() == malote.NOPERM
+    assert len(server.commands("AUTH")) == 3
+    assert t.seen.count(b"sign-in refused") == 3
+
+
+def test_enter_gives_up(lie, client, typist):
+    server = lie(letters(2))
+    t = typist(client().account(at=server, password=None), "collect")
+    t.expect(b"Password for casa (")
+    t.type(b"wrong\n")
+    t.expect(b"Password for casa (")
+    t.type(b"\n")
+    assert t.wait() == malote.CONFIG
+    assert b"casa: no password was given" in t.seen
+    assert len(server.commands("AUTH")) == 1
+
+
+@pytest.mark.parametrize("code", ["IN-USE", "SYS/PERM", "SYS/TEMP"])
+def test_what_no_password_would_mend(lie, client, typist, code):
+    server = lie(letters(2))
+    server.fault("AUTH", faults.err("[%s] no" % code), times=faults.ALWAYS)
+    m = client().account(at=server, password=None, patience=0)
+    t = typist(m, "collect")
+    t.expect(b"Password for casa (")
+    t.type(b"secret\n")
+    assert t.wait() > 0
+    assert t.seen.count(b"Password for") == 1
+
+
+def test_a_password_of_the_file_is_not_asked_for(lie, client, typist):
+    server = lie(letters(2))
+    t = typist(client().account(at=server, password="wrong"), "collect")
+    assert t.wait() == malote.NOPERM
+    assert b"Password for" not in t.seen
+
+
+KEYRING = all(shutil.which(x) for x in (
+    "gnome-keyring-daemon", "secret-tool", "dbus-run-session"))
+
+
+@pytest.mark.skipif(not KEYRING, reason="needs gnome-keyring, secret-tool")
+def test_a_password_is_kept(lie, client, place):
+    """A run after that asks nothing, nor does one that was told not to."""
+    server = lie(letters(2))
+    m = client().account(at=server, password=None)
+    m.write()
+    os.mkdir(m.home + "/run", 0o700)
+    script = ("printf x | gnome-keyring-daemon --unlock --components=secrets "
+              ">/dev/null 2>&1; \"$@\"; echo =$?; \"$@\"; echo =$?; exit 0")
+    t = terminal.Terminal(
+        ["dbus-run-session", "--", "sh", "-c", script, "sh",
+         *m.command("collect")], m.home,
+        {**m.env, "TERM": "xterm", "XDG_RUNTIME_DIR": m.home + "/run",
+         "XDG_DATA_HOME": m.home + "/data"})
+    t.expect(b"Password for casa (")
+    t.type(b"secret\n")
+    t.expect(b"Keep the password of casa in the keyring, and not ask for it "
+             b"again? [y/N] ")
+    t.type(b"y\n")
+    assert t.wait() == 0
+    t.close()
+    assert t.seen.count(b"Password for") == 1
+    assert t.seen.count(b"Keep the password") == 1
+    assert t.seen.count(b"=0\r\n") == 2
+    with open(m.conf) as f:
+        assert f.read().endswith('\tkeyring = "yes"\n}\n')
+
+
+def test_no_keyring_to_keep_it_in(lie, client, typist):
+    t = typist(client().account(at=lie(letters(2)), password=None), "collect",
+               env={"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"})
+    t.expect(b"Password for casa (")
+    t.type(b"secret\n")
+    assert t.wait() == 0
+    assert b"Keep" not in t.seen and b"keyring" not in t.seen
 
 
 def test_password_without_a_terminal(lie, client):

@@ -216,6 +216,35 @@ test_remove_beside_others(void **state)
 }
 
 static void
+expect_added(const char *before, const char *after)
+{
+	struct conf_edit ed;
+	struct conf_block b;
+
+	open_text(&ed, before);
+	assert_true(conf_edit_block(&ed, 0, &b));
+	assert_int_equal(conf_edit_add(&ed, &b, "k = v", &eb), E_OK);
+	assert_int_equal(conf_edit_save(&ed, &eb), E_OK);
+	conf_edit_close(&ed);
+	expect_file(file, after);
+}
+
+static void
+test_add(void **state)
+{
+	(void)state;
+	expect_added("account a {\n\tx = 1 # }\n}\n# x\n",
+	    "account a {\n\tx = 1 # }\n\tk = v\n}\n# x\n");
+	expect_added("account a {\r\n  x = 1\r\n  }",
+	    "account a {\r\n  x = 1\r\n  k = v\r\n  }");
+	expect_added("account a {\n}", "account a {\n\tk = v\n}");
+	expect_added("account a {}", "account a { k = v }");
+	expect_added("account a { x = 1 }", "account a { x = 1  k = v }");
+	expect_added("account a { x = 1\n y = 2 } account b { }",
+	    "account a { x = 1\n y = 2  k = v } account b { }");
+}
+
+static void
 expect_appended(const char *before, const char *after)
 {
 	struct conf_edit ed;
@@ -439,6 +468,7 @@ main(void)
 		cmocka_unit_test(test_rename),
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_remove_beside_others),
+		cmocka_unit_test(test_add),
 		cmocka_unit_test(test_append),
 		cmocka_unit_test(test_bad_block),
 		cmocka_unit_test(test_mode),

@@ -723,7 +723,7 @@ no_answer_is_none(void **state)
 	forget(&p);
 	await(&p, p.results, "end\n");
 	assert_string_equal(p.screen,
-	    "7 [] no password was given\n7 [] the terminal gave nothing\n"
+	    "7 [] no password was given\n7 [] no password was given\n"
 	    "end\n");
 	assert_true(echoes(&p));
 	leave(&p);

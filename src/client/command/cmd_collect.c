@@ -9,6 +9,8 @@
 #include "client/command/commands.h"
 #include "client/command/failure.h"
 #include "client/command/question.h"
+#include "client/secret/secret.h"
+#include "client/setup/conf_edit.h"
 
 /* A person is here: is what has changed right? */
 static bool
@@ -63,6 +65,45 @@ collect_held(struct call *call, struct collect_options *c, bool *held)
 		   : code;
 }
 
+/* ---- passwords that were typed ---- */
+
+static enum err
+ask_no_more(const struct call *call, const struct account *a, struct errbuf *eb)
+{
+	struct conf_edit ed;
+	struct conf_block b;
+	enum err e = conf_edit_open(&ed, call->o->conf, eb);
+
+	if (e == E_OK && (e = conf_edit_find(&ed, a->name, &b, eb)) == E_OK &&
+	    (e = conf_edit_add(&ed, &b, "keyring = \"yes\"", eb)) == E_OK)
+		e = conf_edit_save(&ed, eb);
+	conf_edit_close(&ed);
+	return e;
+}
+
+static void
+offer_to_keep(const struct call *call)
+{
+	const struct client_conf *conf = &call->set->conf;
+	struct errbuf eb;
+
+	for (size_t i = 0; i < conf->n; i++) {
+		const struct account *a = &conf->v[i];
+		const char *password = secret_right(a);
+
+		if (password == NULL || !secret_can_keep(a) ||
+		    !question_yes(
+			_("Keep the password of %s in the keyring, and not ask "
+			  "for it again? "),
+			a->name))
+			continue;
+		if (secret_keep(a, password, &eb) != E_OK ||
+		    ask_no_more(call, a, &eb) != E_OK)
+			say_error(eb.text);
+	}
+	secret_right_clear();
+}
+
 int
 cmd_collect(struct call *call)
 {
@@ -77,6 +118,8 @@ cmd_collect(struct call *call)
 		code = collect_held(call, &c, held);
 	else
 		code = failed_by(call->o, EX_OSERR, "%s", eb.text);
+	if (c.terminal && question_is_possible())
+		offer_to_keep(call);
 	free(held);
 	return code;
 }

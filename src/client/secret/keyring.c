@@ -13,7 +13,9 @@
 
 #define UNANSWERED N_("the keyring did not answer within %.0f s; is it locked?")
 
-enum task { LOOK_UP, STORE, CLEAR };
+enum { REACH_SECONDS = 3 };
+
+enum task { LOOK_UP, STORE, CLEAR, REACH };
 
 /* What the thread needs, and what it finds. */
 struct job {
@@ -183,6 +185,19 @@ clear(struct job *j)
 	return e;
 }
 
+static enum err
+reach(struct job *j)
+{
+	GError *error = NULL;
+	SecretService *service =
+	    secret_service_get_sync(SECRET_SERVICE_NONE, j->cancel, &error);
+	enum err e = service != NULL ? E_OK : no_keyring(j, error);
+
+	g_clear_object(&service);
+	g_clear_error(&error);
+	return e;
+}
+
 static void
 job_run(void *work)
 {
@@ -192,6 +207,7 @@ job_run(void *work)
 	case LOOK_UP: j->e = look_up(j); break;
 	case STORE: j->e = store(j); break;
 	case CLEAR: j->e = clear(j); break;
+	case REACH: j->e = reach(j); break;
 	}
 }
 
@@ -329,26 +345,38 @@ wait_for(struct wait *w, double timeout, struct errbuf *eb)
 	return e;
 }
 
-enum err
-secret_keep(const struct account *a, const char *password, struct errbuf *eb)
+static enum err
+change(enum task task, const struct account *a, const char *password,
+    double timeout, struct errbuf *eb)
 {
 	struct wait w = { .loop = ev_loop_new(EVFLAG_AUTO) };
 	GCancellable *cancel = g_cancellable_new();
 	enum err e = E_NOMEM;
 
-	w.job = job_new(password != NULL ? STORE : CLEAR, a, cancel);
+	w.job = job_new(task, a, cancel);
 	if (w.loop == NULL || w.job == NULL) {
 		job_free(w.job);
 		err_set(eb, e, "%s", _("out of memory"));
 	} else {
-		if (password != NULL) {
-			w.job->n = strnlen(password, SECRET_MAX);
-			memcpy(w.job->value, password, w.job->n);
-		}
-		e = wait_for(&w, a->timeout, eb);
+		w.job->n = strnlen(password, SECRET_MAX);
+		memcpy(w.job->value, password, w.job->n);
+		e = wait_for(&w, timeout, eb);
 	}
 	if (w.loop != NULL)
 		ev_loop_destroy(w.loop);
 	g_object_unref(cancel);
 	return e;
+}
+
+enum err
+secret_keep(const struct account *a, const char *password, struct errbuf *eb)
+{
+	return change(password != NULL ? STORE : CLEAR, a,
+	    password != NULL ? password : "", a->timeout, eb);
+}
+
+bool
+secret_can_keep(const struct account *a)
+{
+	return change(REACH, a, "", REACH_SECONDS, NULL) == E_OK;
 }

@@ -28,3 +28,9 @@ secret_keep(const struct account *a, const char *password, struct errbuf *eb)
 {
 	return none(eb);
 }
+
+bool
+secret_can_keep(const struct account *a)
+{
+	return false;
+}

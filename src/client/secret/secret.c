@@ -2,6 +2,7 @@
 #include "client/secret/secret.h"
 
 #include <ev.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,12 @@ source_of(const struct account *a, enum secret_kind kind, bool terminal)
 	return terminal ? &secret_terminal : &secret_nowhere;
 }
 
+bool
+secret_is_typed(const struct account *a, enum secret_kind kind)
+{
+	return source_of(a, kind, true) == &secret_terminal;
+}
+
 enum err
 secret_ask(
     struct secret **s_r, const struct secret_question *q, struct errbuf *eb)
@@ -133,4 +140,51 @@ secret_cancel(struct secret *s)
 {
 	if (s != NULL)
 		secret_release(s);
+}
+
+/* ---- those that were typed ---- */
+
+struct right {
+	const struct account *account;
+	char *password; /* secret memory */
+	struct right *next;
+};
+
+static struct right *rights;
+
+void
+secret_is_right(const struct account *a, const char *password)
+{
+	struct right *r = calloc(1, sizeof(*r));
+
+	if (r == NULL || (r->password = secret_memory_new()) == NULL) {
+		free(r); /* then nobody is asked about it */
+		return;
+	}
+	snprintf(r->password, SECRET_MAX + 1, "%s", password);
+	r->account = a;
+	r->next = rights;
+	rights = r;
+}
+
+const char *
+secret_right(const struct account *a)
+{
+	const struct right *r = rights;
+
+	while (r != NULL && r->account != a)
+		r = r->next;
+	return r != NULL ? r->password : NULL;
+}
+
+void
+secret_right_clear(void)
+{
+	struct right *r;
+
+	while ((r = rights) != NULL) {
+		rights = r->next;
+		secret_memory_free(r->password);
+		free(r);
+	}
 }

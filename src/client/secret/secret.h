@@ -47,6 +47,25 @@ enum err secret_ask(struct secret **s_r, const struct secret_question *q,
     struct errbuf *eb) NODISCARD;
 void secret_cancel(struct secret *s); /* NULL is a no-op */
 
+/* Is it asked for at the terminal, if a person is there? */
+bool secret_is_typed(const struct account *a, enum secret_kind kind);
+
+/* The account's password will be asked for soon: people are asked in the order
+ * of the accounts' lines, so those behind it wait until it has been, or until
+ * secret_expect_not(), which may be called in any case. */
+void secret_expect(const struct account *a);
+void secret_expect_not(const struct account *a, struct ev_loop *loop);
+
+/* A password that was typed and is right, for whoever asks the person whether it
+ * is to be kept: secret_right() gives it, or NULL; secret_right_clear() wipes all
+ * of them. */
+void secret_is_right(const struct account *a, const char *password);
+const char *secret_right(const struct account *a);
+void secret_right_clear(void);
+
+/* Is there a keyring that answers? */
+bool secret_can_keep(const struct account *a);
+
 /* Puts the account's password into the keyring, where `keyring = yes` finds it;
  * NULL: takes it out.  Waits, for the account's timeout at most.  E_DENIED: there
  * was none to take out; E_IO: it cannot be reached, or did not answer; E_CONFIG:

@@ -25,8 +25,17 @@ struct question {
 
 TAILQ_HEAD(questions, question);
 
-/* The first one is being asked. */
+/* In the order of the accounts' lines, but for the first one, if it is being
+ * asked. */
 static struct questions waiting = TAILQ_HEAD_INITIALIZER(waiting);
+
+/* Those that will be asked for soon. */
+struct expected {
+	const struct account *account;
+	SLIST_ENTRY(expected) entry;
+};
+
+static SLIST_HEAD(, expected) expected = SLIST_HEAD_INITIALIZER(expected);
 
 /* What secret_restore_terminal() needs. */
 static struct termios echoing;
@@ -92,7 +101,7 @@ on_answer(struct ev_loop *loop, ev_io *w, int revents)
 	n = read(w->fd, s->value + s->n, SECRET_MAX - s->n);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
+	if (n <= 0 || (s->n == 0 && s->value[0] == '\n')) {
 		secret_fail(s, E_DENIED, _("no password was given"));
 		return;
 	}
@@ -130,6 +139,8 @@ terminal_timer(struct ev_loop *loop, ev_timer *w, int revents)
 		secret_fail(q->s, E_DENIED, _("nobody gave the password"));
 		return;
 	}
+	if (TAILQ_FIRST(&waiting) != q)
+		return; /* another one has come in before it */
 	tty_fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (tty_fd >= 0 && silence())
 		terminal_ask(q);
@@ -139,16 +150,68 @@ terminal_timer(struct ev_loop *loop, ev_timer *w, int revents)
 		      "or password), and there is no terminal to ask on"));
 }
 
+static bool
+is_first(const struct question *q)
+{
+	const struct expected *x;
+
+	SLIST_FOREACH (x, &expected, entry)
+		if (x->account->line < q->s->account->line)
+			return false;
+	return true;
+}
+
 /* In the next turn of the loop. */
 static void
 terminal_next(struct ev_loop *loop)
 {
 	struct question *q = TAILQ_FIRST(&waiting);
 
-	if (q == NULL)
+	if (q == NULL || q->asked || !is_first(q))
 		return;
 	ev_timer_set(&q->timer, 0, 0);
 	ev_timer_start(loop, &q->timer);
+}
+
+void
+secret_expect(const struct account *a)
+{
+	struct expected *x = malloc(sizeof(*x));
+
+	if (x == NULL)
+		return; /* the order is all that is lost */
+	x->account = a;
+	SLIST_INSERT_HEAD(&expected, x, entry);
+}
+
+void
+secret_expect_not(const struct account *a, struct ev_loop *loop)
+{
+	struct expected *x;
+
+	SLIST_FOREACH (x, &expected, entry)
+		if (x->account == a)
+			break;
+	if (x == NULL)
+		return;
+	SLIST_REMOVE(&expected, x, expected, entry);
+	free(x);
+	terminal_next(loop);
+}
+
+static void
+put_in_line(struct question *q)
+{
+	struct question *before = NULL, *other;
+
+	TAILQ_FOREACH (other, &waiting, entry)
+		if (other->asked ||
+		    other->s->account->line <= q->s->account->line)
+			before = other;
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&waiting, before, q, entry);
+	else
+		TAILQ_INSERT_HEAD(&waiting, q, entry);
 }
 
 static enum err
@@ -163,9 +226,9 @@ terminal_start(struct secret *s, struct errbuf *eb)
 	ev_init(&q->io, on_answer);
 	q->timer.data = q;
 	q->io.data = s;
-	TAILQ_INSERT_TAIL(&waiting, q, entry);
-	if (TAILQ_FIRST(&waiting) == q)
-		terminal_next(s->loop);
+	put_in_line(q);
+	terminal_next(s->loop);
+	secret_expect_not(s->account, s->loop);
 	return E_OK;
 }
 

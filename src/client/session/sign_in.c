@@ -144,6 +144,7 @@ secret_enter(struct visit *v)
 		go_and_dial(v);
 	else if (secret_ask(&in->secret, &question, &eb) != E_OK)
 		visit_end(v, OUTCOME_CONFIG, "%s", eb.text);
+	secret_expect_not(a, v->conf.loop);
 }
 
 /* Nobody is asked for the secret any more, and what is here of it is wiped. */
@@ -558,6 +559,27 @@ challenged(struct visit *v, const struct pop3_event *ev)
 	visit_sent(v, pop3_client_answer(&v->pop3, &v->line.out, made(in)));
 }
 
+static bool
+was_typed(const struct visit *v)
+{
+	const struct sign_in *in = v->sign_in;
+
+	return v->conf.terminal && in->credentials.password.p != NULL &&
+	       in->credentials.password.p == in->password &&
+	       secret_is_typed(v->conf.account, SECRET_PASSWORD);
+}
+
+/* Whoever has just set the account up, or has got the password wrong before, may
+ * want it kept. */
+static void
+note_typed(const struct visit *v)
+{
+	const struct state_account *a = &v->record->account;
+
+	if (was_typed(v) && (a->collected_at == 0 || a->refused_at != 0))
+		secret_is_right(v->conf.account, v->sign_in->password);
+}
+
 static void
 signed_in(struct visit *v)
 {
@@ -582,6 +604,7 @@ signed_in(struct visit *v)
 		    v->conf.account->server);
 		return;
 	}
+	note_typed(v);
 	v->record->account.refused_at = 0;
 	snprintf(
 	    v->result.sign_in, sizeof(v->result.sign_in), "%s", in->method);
@@ -630,6 +653,7 @@ sign_in_refused(struct visit *v, const struct pop3_event *ev)
 		 * another. */
 		if (v->kerberos == NULL)
 			visit_note_refusal(v, in->password);
+		r->mistyped = was_typed(v);
 	}
 	visit_finish(v);
 }

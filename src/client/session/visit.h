@@ -44,6 +44,7 @@ struct visit_result {
 	unsigned retry;       /* BUSY: seconds that the server wants, 0: any */
 	unsigned login_delay; /* seconds it wants between sign-ins, 0: any */
 	bool again;           /* another connection may do better at once */
+	bool mistyped;        /* the person may know the password better */
 	bool turned_away;     /* there may be too many connections */
 	bool learned;         /* it leaves out what this one was lost at */
 	bool cut;             /* this one was too long: it is shorter */

@@ -426,6 +426,50 @@ empty_line_before(const struct conf_edit *ed, size_t at)
 								     : at;
 }
 
+static bool
+has_crlf(const struct conf_edit *ed)
+{
+	const char *end = strchr(ed->text, '\n');
+
+	return end != NULL && end != ed->text && end[-1] == '\r';
+}
+
+/* Indented as the line before, which ends here, if that is. */
+static struct slice
+indentation(const struct conf_edit *ed, size_t end)
+{
+	size_t begin = end > 0 ? end - 1 : 0;
+	struct slice s;
+
+	while (begin > text_begin(ed) && ed->text[begin - 1] != '\n')
+		begin--;
+	s = (struct slice){ ed->text + begin, strspn(ed->text + begin, " \t") };
+	return s.n != 0 ? s : (struct slice){ "\t", 1 };
+}
+
+enum err
+conf_edit_add(struct conf_edit *ed, const struct conf_block *b,
+    const char *setting, struct errbuf *eb)
+{
+	size_t brace = b->at + b->n - 1, at = line_begin(ed, brace);
+	const char *eol = has_crlf(ed) ? "\r\n" : "\n";
+	struct slice indent = indentation(ed, at);
+	char *text;
+	enum err e;
+	int n;
+
+	if (is_line_begin(ed, at) && at > b->at)
+		n = asprintf(
+		    &text, "%.*s%s%s", (int)indent.n, indent.p, setting, eol);
+	else
+		n = asprintf(&text, " %s ", setting);
+	if (n < 0)
+		return no_memory(eb);
+	e = put_in(ed, at, 0, text, eb);
+	wipe(text, (size_t)n);
+	return e;
+}
+
 enum err
 conf_edit_remove(
     struct conf_edit *ed, const struct conf_block *b, struct errbuf *eb)
@@ -443,14 +487,6 @@ conf_edit_remove(
 		end = line_end(ed, end);
 	}
 	return put_in(ed, begin, end - begin, "", eb);
-}
-
-static bool
-has_crlf(const struct conf_edit *ed)
-{
-	const char *end = strchr(ed->text, '\n');
-
-	return end != NULL && end != ed->text && end[-1] == '\r';
 }
 
 /* The block as it shall stand in the file; the caller's.  NULL: memory. */

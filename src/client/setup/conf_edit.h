@@ -64,6 +64,10 @@ enum err conf_edit_find(const struct conf_edit *ed, const char *name,
 enum err conf_edit_rename(struct conf_edit *ed, const struct conf_block *b,
     const char *name, struct errbuf *eb) NODISCARD;
 
+/* Puts a line into the block, behind the others: `NAME = VALUE`. */
+enum err conf_edit_add(struct conf_edit *ed, const struct conf_block *b,
+    const char *setting, struct errbuf *eb) NODISCARD;
+
 /* Removes the block with the comments in it, and the lines that this leaves
  * empty; comments before and behind it stay. */
 enum err conf_edit_remove(struct conf_edit *ed, const struct conf_block *b,
