@@ -256,6 +256,29 @@ def test_refused_sign_in(m, server, said, cause):
     assert not os.path.exists(m.state + "/state.db")
 
 
+@pytest.mark.parametrize("said, advice", [
+    ("[AUTH] Application-specific password required", "app password"),
+    ("[AUTH] Basic authentication is disabled", "malote add ana@example.org"),
+    ("[AUTH] not enabled for POP access", "is POP switched on")])
+def test_collect_says_it_too(m, server, said, advice):
+    """Behind the server's words, and in all later runs, and in the status."""
+    server.fault("AUTH", faults.err(said))
+    for done in (m.collect(status=malote.NOPERM),
+                 m.collect(status=malote.NOPERM), m.run("status")):
+        assert said[7:] in done.text and advice in done.text, done
+
+
+def test_oauth_only(m, server):
+    """Nothing is sent that is of no use there."""
+    server.sasl = ["XOAUTH2", "OAUTHBEARER"]
+    server.capa.remove("USER")
+    _, failed = tried(m, malote.NOPERM)
+    assert failed["cause"] == "oauth" and "OAuth only" in failed["words"]
+    assert "malote add ana@example.org" in failed["advice"]
+    assert "token_command" in m.collect(status=malote.NOPERM).text
+    assert not server.commands("AUTH", "USER")
+
+
 @pytest.mark.parametrize("user, advice", [
     ("ana", 'the whole address: user = "ana@example.org"'),
     ("ana@example.org", 'without the domain: user = "ana"')])

@@ -65,7 +65,7 @@ say_refusal(struct visit *v)
 
 	v->result.outcome = OUTCOME_DENIED;
 	snprintf(v->result.words, sizeof(v->result.words),
-	    _("%.300s; it is not tried again until the password or the account "
+	    _("%.560s; it is not tried again until the password or the account "
 	      "changes, or you run malote on a terminal, or elsewhere: malote "
 	      "collect --accept %s"),
 	    why[0] != '\0' ? why : _("sign-in refused"), v->conf.account->name);

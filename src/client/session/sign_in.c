@@ -417,19 +417,59 @@ begin_named(struct visit *v, const char *name)
 	}
 }
 
+/* What the person is to do goes behind what is wrong; a trial tells both
+ * apart. */
 static void
-begin_strongest(struct visit *v)
+add_advice(struct visit *v)
+{
+	struct visit_result *r = &v->result;
+	size_t n = strlen(r->words);
+	char advice[ADVICE];
+
+	if (r->cause != CAUSE_PASSWORD && v->facts == NULL)
+		snprintf(r->words + n, sizeof(r->words) - n, "; %s",
+		    advice_write(advice, r->cause, v->conf.account));
+}
+
+/* Neither the password that is there nor any other is of use. */
+static bool
+is_for_tokens_only(const struct visit *v)
+{
+	const struct pop3_capa *capa = &v->pop3.capa;
+
+	return v->sign_in->credentials.token.p == NULL &&
+	       (pop3_capa_has_sasl(capa, "XOAUTH2") ||
+		   pop3_capa_has_sasl(capa, "OAUTHBEARER"));
+}
+
+static void
+end_without_sign_in(struct visit *v)
 {
 	const struct account *a = v->conf.account;
-	bool user = false;
-	const struct sasl_mechanism *m = strongest(v, &user);
 
-	if (m == NULL && !user) {
+	if (!is_for_tokens_only(v)) {
 		visit_end(v, OUTCOME_DENIED,
 		    _("%s offers no sign-in that account %s can use; it "
 		      "offers:%s%s"),
 		    a->server, a->name, v->pop3.capa.sasl,
 		    v->pop3.capa.user ? " USER" : "");
+		return;
+	}
+	visit_blame(v, CAUSE_OAUTH);
+	visit_fail(
+	    v, OUTCOME_DENIED, _("%s signs in by OAuth only"), a->server);
+	add_advice(v);
+	visit_finish(v);
+}
+
+static void
+begin_strongest(struct visit *v)
+{
+	bool user = false;
+	const struct sasl_mechanism *m = strongest(v, &user);
+
+	if (m == NULL && !user) {
+		end_without_sign_in(v);
 	} else if (!is_weaker(v, m != NULL ? m->rank : RANK_USER)) {
 		if (m != NULL)
 			begin_sasl(v, m);
@@ -647,8 +687,9 @@ sign_in_refused(struct visit *v, const struct pop3_event *ev)
 	r->again =
 	    r->outcome == OUTCOME_DENIED && in->credentials.token.p != NULL;
 	if (!cancelled && r->outcome == OUTCOME_DENIED) {
-		visit_blame(v, advice_provider(v->conf.account));
 		point_at_tls(v);
+		visit_blame(v, advice_provider(v->conf.account));
+		add_advice(v);
 		/* No password is guessed by a ticket, and the next one is
 		 * another. */
 		if (v->kerberos == NULL)

@@ -35,7 +35,7 @@ struct visit_hooks {
 
 struct visit_result {
 	enum outcome outcome;
-	char words[512]; /* for people; empty if OK */
+	char words[STATE_WORDS]; /* for people; empty if OK */
 	enum cause cause;
 	/* By the server that has refused, and what that means without its words;
 	 * or both are empty. */

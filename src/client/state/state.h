@@ -20,7 +20,7 @@
 
 struct state;
 
-enum { STATE_WORDS = 512 };
+enum { STATE_WORDS = 768 };
 
 /* With those above it, where they are not there. */
 enum err state_make_folder(const char *dir, struct errbuf *eb) NODISCARD;
