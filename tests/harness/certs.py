@@ -105,6 +105,14 @@ class Certificates:
     def context(self, kind="good"):
         return self[kind].context()
 
+    def named(self, *names, days=(-1, 30), issuer="ca"):
+        """A certificate of a server that has these names."""
+        kind = "named-%d" % len(self.made)
+        san = "subjectAltName=" + ",".join("DNS:" + name for name in names)
+        self.made[kind] = self._make(kind, names[0], [san, SERVER], *days,
+                                     issuer)
+        return self.made[kind]
+
     def path(self, name):
         return os.path.join(self.directory, name)
 

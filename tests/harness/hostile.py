@@ -98,12 +98,13 @@ class Hostile:
     def __init__(self, messages=(), mode="plain", context=None, user="user",
                  password="secret", capa=None, sasl=("PLAIN",), without=(),
                  greeting=GREETING, pipelining="good", limit=None,
-                 most=None, sdps=False):
+                 most=None, sdps=False, address=None):
         """mode: plain, stls, tls.  without: verbs that it does not know.
         pipelining: good; drop: what came with the first command in a segment
         is lost; swap: two replies change places.  limit: octets after which
         a connection is cut; most: RETR, TOP, DELE, QUIT of a session, which
-        the next one ends; None: never.  sdps: *ENV is known."""
+        the next one ends; None: never.  sdps: *ENV is known.  address: (host,
+        port), instead of a port that is free."""
         self.box = Box(list(messages))
         self.mode, self.context = mode, context
         self.user, self.password, self.token = user, password, "t0k3n"
@@ -119,8 +120,8 @@ class Hostile:
         self.poured = 0           # octets that endless replies have sent
         self.sessions = []
         self.stopping = threading.Event()
-        self.port = free_port()
-        self.listener = socket.create_server(("127.0.0.1", self.port))
+        host, self.port = address or ("127.0.0.1", free_port())
+        self.listener = socket.create_server((host, self.port))
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()
 

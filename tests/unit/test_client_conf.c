@@ -1187,11 +1187,12 @@ static void
 expect_no_account(const char *text)
 {
 	expect_refused(text,
-	    " there is no account; " EXAMPLE_FILE " shows how to write one");
+	    " there is no account; set one up by: malote add ADDRESS "
+	    "(" EXAMPLE_FILE " shows how to write one)");
 }
 
 static void
-a_missing_file_or_account_leads_to_the_example(void **state)
+a_missing_file_or_account_leads_to_add(void **state)
 {
 	char want[512];
 
@@ -1201,9 +1202,8 @@ a_missing_file_or_account_leads_to_the_example(void **state)
 	unlink(file);
 	assert_int_equal(read_file(file), E_NOENT);
 	snprintf(want, sizeof(want),
-	    "%s: No such file or directory; begin with: install -D -m "
-	    "600 " EXAMPLE_FILE " %s",
-	    file, file);
+	    "%s: No such file or directory; begin with: malote add ADDRESS",
+	    file);
 	assert_string_equal(first, want);
 	assert_int_equal(read_file(dir), E_CONFIG);
 	snprintf(want, sizeof(want), "%s: not a regular file", dir);
@@ -1274,8 +1274,7 @@ main(void)
 		cmocka_unit_test(an_unknown_name_may_be_part_of_a_secret),
 		cmocka_unit_test(a_secret_is_in_a_file_of_ones_own),
 		cmocka_unit_test(a_file_of_somebody_else_holds_no_secret),
-		cmocka_unit_test(
-		    a_missing_file_or_account_leads_to_the_example),
+		cmocka_unit_test(a_missing_file_or_account_leads_to_add),
 		cmocka_unit_test(the_example_is_right),
 		cmocka_unit_test(paths_follow_from_the_place_of_the_file),
 	};

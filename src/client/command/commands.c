@@ -1,5 +1,6 @@
 #include "client/command/commands.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +15,20 @@
 #include "client/state/state.h"
 #include "conf/text.h"
 
+#define ADD_OPTIONS \
+	(TAKES(OPT_SERVER) | TAKES(OPT_PORT) | TAKES(OPT_SECURITY) | \
+	    TAKES(OPT_USER) | TAKES(OPT_FINGERPRINT) | TAKES(OPT_CA_FILE) | \
+	    TAKES(OPT_NAME) | TAKES(OPT_PASSWORD_COMMAND) | \
+	    TAKES(OPT_TOKEN_COMMAND) | TAKES(OPT_KEYRING) | \
+	    TAKES(OPT_KEEP_PASSWORD) | TAKES(OPT_KEEP) | TAKES(OPT_DELIVER) | \
+	    TAKES(OPT_YES) | TAKES(OPT_NO_COLLECT))
+
 /* In the order of the help; the first one is also run without its word. */
 static const struct command commands[] = {
 	{ "collect", N_("[NAME..]"), N_("from these"), 0, ANY_NUMBER,
 	    ANY_NUMBER, NEEDS_CONF | NEEDS_RECORD | IS_WARNED, 0, cmd_collect },
+	{ "add", N_("[ADDRESS]"), N_("sets an account up"), 0, 1, 0,
+	    NEEDS_RECORD, ADD_OPTIONS, cmd_add },
 	{ "test", N_("[NAME..]"),
 	    N_("tries the settings, and says what is wrong"), 0, ANY_NUMBER,
 	    ANY_NUMBER, NEEDS_CONF | IS_WARNED, TAKES(OPT_SHARE), cmd_test },
@@ -260,11 +271,31 @@ check_number(const struct call *c)
 	    _(c->command->form));
 }
 
+/* Somebody is at a terminal who has configured nothing yet. */
+static bool
+is_newcomer(const struct options *o)
+{
+	return access(o->conf, F_OK) < 0 && errno == ENOENT &&
+	       !option_is_given(o, OPT_CONFIG) && isatty(STDIN_FILENO) &&
+	       isatty(STDOUT_FILENO) && !option_is_given(o, OPT_JSON) &&
+	       !option_is_given(o, OPT_QUIET);
+}
+
+/* What is run without a word. */
+static const char *
+usual_word(const struct options *o)
+{
+	if (!is_newcomer(o))
+		return commands[0].word;
+	puts(_("There is no account yet; this sets one up."));
+	return "add";
+}
+
 /* -1: go on; else the exit code. */
 static int
 choose_command(struct call *c, int argc, char **argv)
 {
-	const char *word = argc > 0 ? argv[0] : commands[0].word;
+	const char *word = argc > 0 ? argv[0] : usual_word(c->o);
 
 	if ((c->command = find_command(word)) == NULL)
 		return take_account(c, argc, argv);

@@ -45,6 +45,8 @@ void commands_words(const struct options *o);
 /* cmd_rename.c, cmd_forget.c */
 int cmd_rename(struct call *call);
 int cmd_forget(struct call *call);
+/* cmd_add.c */
+int cmd_add(struct call *call);
 /* cmd_collect.c */
 int cmd_collect(struct call *call);
 int cmd_daemon(struct call *call);

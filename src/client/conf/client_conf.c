@@ -485,7 +485,8 @@ read_accounts(
 	free(folder);
 	if (report->errors == 0 && c->n == 0 && !rd.no_memory)
 		conf_error(&rd.lines.text, 0,
-		    _("there is no account; %s shows how to write one"),
+		    _("there is no account; set one up by: malote add "
+		      "ADDRESS (%s shows how to write one)"),
 		    EXAMPLE_FILE);
 	if (report->errors != 0)
 		return E_CONFIG;
@@ -506,8 +507,8 @@ client_conf_load(
 	if ((e = slurp(file, FILE_MAX, &in, &why)) != E_OK) {
 		if (e == E_NOENT)
 			listener_add(&to,
-			    _("%s: %s; begin with: install -D -m 600 %s %s"),
-			    file, why.text, EXAMPLE_FILE, file);
+			    _("%s: %s; begin with: malote add ADDRESS"), file,
+			    why.text);
 		else
 			listener_add(&to, "%s: %s", file, why.text);
 		return e == E_NOMEM || e == E_NOENT ? e : E_CONFIG;
@@ -518,6 +519,27 @@ client_conf_load(
 		listener_add(&to, "%s: %s", file, _("out of memory"));
 	explicit_bzero(in.text, in.n);
 	free(in.text);
+	if (e != E_OK)
+		client_conf_free(c);
+	return e;
+}
+
+enum err
+client_conf_parse(struct client_conf *c, const char *file, char *text,
+    client_conf_say *say, void *arg)
+{
+	struct listener to = { { .say = listener_say, .arg = &to }, say, arg,
+		0 };
+	struct slurp in = { .text = text, .n = strlen(text) };
+	enum err e;
+
+	memset(c, 0, sizeof(*c));
+	in.st.st_uid = geteuid();
+	in.st.st_mode = S_IFREG | 0600;
+	c->file = strdup(file);
+	e = c->file == NULL ? E_NOMEM : read_accounts(c, &in, &to.report);
+	if (e == E_NOMEM)
+		listener_add(&to, "%s", _("out of memory"));
 	if (e != E_OK)
 		client_conf_free(c);
 	return e;

@@ -24,6 +24,10 @@ typedef void client_conf_say(void *arg, bool is_error, const char *words);
  * for which there are words always. */
 enum err client_conf_load(struct client_conf *c, const char *file,
     client_conf_say *say, void *arg) NODISCARD;
+/* The same of a text that may become the file, or a part of it, with the mode that
+ * secrets need.  The text is changed; the caller wipes it. */
+enum err client_conf_parse(struct client_conf *c, const char *file, char *text,
+    client_conf_say *say, void *arg) NODISCARD;
 void client_conf_free(struct client_conf *c); /* wipes secrets */
 
 /* A setting `deliver` as this file would have it; dest_clear(). */

@@ -118,8 +118,13 @@ terminal_ask(struct question *q)
 	const struct account *a = q->s->account;
 	char prompt[512];
 
-	snprintf(prompt, sizeof(prompt), _("Password for %s (%s at %s): "),
-	    a->name, a->user, a->server);
+	if (strcmp(a->name, a->user) == 0)
+		snprintf(prompt, sizeof(prompt), _("Password for %s at %s: "),
+		    a->user, a->server);
+	else
+		snprintf(prompt, sizeof(prompt),
+		    _("Password for %s (%s at %s): "), a->name, a->user,
+		    a->server);
 	if (tell_asking != NULL)
 		tell_asking(tell_arg, true);
 	terminal_say(prompt);

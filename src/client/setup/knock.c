@@ -190,8 +190,9 @@ knocks_start(struct ev_loop *loop, struct dialer *dialer, const struct offer *v,
 	ev_timer_start(loop, &k->timer);
 	for (size_t i = 0; i < k->n; i++) {
 		struct knock *o = &k->v[i];
-		struct dial_conf to = { o->offer.server, v[i].port, NULL,
-			PATIENCE };
+		struct dial_conf to = { .host = o->offer.server,
+			.port = v[i].port,
+			.timeout = PATIENCE };
 
 		o->all = k;
 		o->offer = v[i];

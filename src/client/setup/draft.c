@@ -1,0 +1,138 @@
+#include "client/setup/draft.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/i18n.h"
+#include "client/setup/conf_edit.h"
+
+struct writer {
+	char *out;
+	size_t n; /* so far; DRAFT_BLOCK: it does not fit */
+};
+
+static void
+put(struct writer *w, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n >= DRAFT_BLOCK - w->n) {
+		w->n = DRAFT_BLOCK;
+		return;
+	}
+	memcpy(w->out + w->n, text, n + 1);
+	w->n += n;
+}
+
+static void
+put_quoted(struct writer *w, const char *value)
+{
+	size_t room = DRAFT_BLOCK - w->n;
+
+	if (room != 0 && conf_edit_quote(w->out + w->n, room, value))
+		w->n += strlen(w->out + w->n);
+	else
+		w->n = DRAFT_BLOCK;
+}
+
+static void
+put_setting(struct writer *w, const char *name, const char *value)
+{
+	if (value[0] == '\0')
+		return;
+	put(w, "\t");
+	put(w, name);
+	put(w, " = ");
+	put_quoted(w, value);
+	put(w, "\n");
+}
+
+static void
+put_server(struct writer *w, const struct offer *o, const char *email)
+{
+	static const uint16_t ports[] = { [SECURITY_TLS] = 995,
+		[SECURITY_STARTTLS] = 110,
+		[SECURITY_NONE] = 110,
+		[SECURITY_KPOP] = 1109 };
+	char port[8];
+
+	put_setting(w, "server", o->server);
+	if (o->security != SECURITY_TLS)
+		put_setting(w, "security", security_name(o->security));
+	snprintf(port, sizeof(port), "%u", o->port);
+	if (o->port != ports[o->security])
+		put_setting(w, "port", port);
+	if (strcmp(o->user, email) != 0)
+		put_setting(w, "user", o->user);
+}
+
+static void
+put_secret(struct writer *w, const struct draft *d)
+{
+	static const char *const names[] = {
+		[DRAFT_PASSWORD] = "password",
+		[DRAFT_PASSWORD_COMMAND] = "password_command",
+		[DRAFT_KEYRING] = "keyring",
+		[DRAFT_TOKEN_COMMAND] = "token_command",
+		[DRAFT_OAUTH] = "oauth",
+	};
+
+	if (d->secret != DRAFT_ASKED)
+		put_setting(w, names[d->secret], d->value);
+}
+
+bool
+draft_block(char out[DRAFT_BLOCK], const struct draft *d)
+{
+	struct writer w = { .out = out };
+
+	put(&w, "account ");
+	put_quoted(&w, d->name);
+	put(&w, " {\n");
+	put_setting(&w, "email", d->email);
+	put_server(&w, &d->offer, d->email);
+	put_setting(&w, "fingerprint", d->fingerprint);
+	put_setting(&w, "ca_file", d->ca_file);
+	put_secret(&w, d);
+	put_setting(&w, "keep", d->keep);
+	put_setting(&w, "deliver", d->deliver);
+	put(&w, "}\n");
+	return w.n < DRAFT_BLOCK;
+}
+
+static void
+note_first(void *arg, bool is_error, const char *words)
+{
+	struct errbuf *eb = arg;
+
+	if (is_error && eb->text[0] == '\0')
+		err_set(eb, E_CONFIG, "%s", words);
+}
+
+enum err
+draft_account(struct client_conf *c, const struct draft *d, const char *file,
+    struct errbuf *eb)
+{
+	char *text = malloc(DRAFT_BLOCK);
+	enum err e;
+
+	if (text == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	eb->text[0] = '\0';
+	if (draft_block(text, d))
+		e = client_conf_parse(c, file, text, note_first, eb);
+	else
+		e = err_set(eb, E_CONFIG,
+		    _("one of the values is too long, or holds an end of "
+		      "line"));
+	explicit_bzero(text, DRAFT_BLOCK);
+	free(text);
+	return e;
+}
+
+void
+draft_wipe(struct draft *d)
+{
+	explicit_bzero(d->value, sizeof(d->value));
+}

@@ -1,0 +1,27 @@
+/*
+ * talk.h - questions to the person at the terminal, one line each.
+ */
+#ifndef CLIENT_SETUP_TALK_H
+#define CLIENT_SETUP_TALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* Prints `question` and reads a line into `out`, without white space around it;
+ * Enter alone leaves what `out` holds.  False: there is no more input, as the
+ * person wants to leave. */
+bool talk_ask(char *out, size_t size, const char *question) NODISCARD;
+
+enum talk_answer { TALK_LEFT, TALK_NO, TALK_YES };
+
+/* A question of yes or no; Enter is `usual`. */
+enum talk_answer talk_confirm(bool usual, const char *fmt, ...)
+    PRINTF(2, 3) NODISCARD;
+
+/* Says something in a paragraph of its own lines, broken at the width of the
+ * terminal; `first` stands before the first line. */
+void talk_say(const char *first, const char *fmt, ...) PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,441 @@
+"""malote add: an address is enough."""
+import os
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+import faults
+import internet
+import malote
+import terminal
+from hostile import letters
+
+pytestmark = [malote.NEEDED, pytest.mark.skipif(
+    internet.why_not() is not None, reason=str(internet.why_not()))]
+ADDRESS = "ana@example.org"
+PASSWORD = "s3 cret'\"x"
+COUNT = 3
+
+AUTOCONFIG = """<?xml version="1.0"?>
+<clientConfig version="1.1"><emailProvider id="%s">
+<incomingServer type="imap"><hostname>imap.example.org</hostname>
+<port>993</port><socketType>SSL</socketType></incomingServer>
+%s</emailProvider></clientConfig>
+"""
+POP3 = """<incomingServer type="pop3"><hostname>%s</hostname>
+<port>%d</port><socketType>%s</socketType><username>%s</username>
+<authentication>password-cleartext</authentication></incomingServer>
+"""
+
+
+@pytest.fixture
+def net(certs, tmp_path):
+    one = internet.Internet(str(tmp_path), certs)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def m(client):
+    m = client()
+    m.conf = m.home + "/.config/malote/malote.conf"
+    m.env["XDG_RUNTIME_DIR"] = m.home
+    return m
+
+
+@pytest.fixture
+def pop3(net, lie, certs):
+    """pop3(names, ...): a POP3 server at the port that is usual."""
+    def start(*names, cert=None, mode="tls", port=None, **more):
+        more.setdefault("user", ADDRESS)
+        more.setdefault("password", PASSWORD)
+        cert = cert or certs.named(*names)
+        port = port or {"tls": 995}.get(mode, 110)
+        return lie(more.pop("mails", letters(COUNT)), mode=mode,
+                   context=cert.context(), **more,
+                   address=(net.host(*names), port))
+    return start
+
+
+def add(m, net, *words, status=malote.OK, password=PASSWORD, **more):
+    """Without a terminal."""
+    command = ("printf %%s %s" % shell(password)) if password else None
+    if command:
+        words += ("--password-command", command)
+    return m.run("add", *words, write=False, wrap=net.wrap(), status=status,
+                 **more)
+
+
+def shell(text):
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def conf(m):
+    with open(m.conf) as f:
+        return f.read()
+
+
+def signed_in(server):
+    return server.commands("AUTH") + server.commands("PASS")
+
+
+def test_by_the_usual_name(m, net, pop3):
+    server = pop3("pop.example.org")
+    net.start()
+    done = add(m, net, ADDRESS)
+    assert "pop.example.org" in done.text
+    text = conf(m)
+    assert 'server = "pop.example.org"' in text and "port" not in text
+    assert 'email = "ana@example.org"' in text and "user" not in text
+    assert stat.S_IMODE(os.stat(m.conf).st_mode) == 0o600
+    assert len(m.files("Mail/" + ADDRESS)) == COUNT
+    assert not server.box.removed
+
+
+def test_by_autoconfig(m, net, pop3):
+    """In the order of the document; the user's name is what it says."""
+    server = pop3("mail.example.org", mode="stls", port=1110, user="ana")
+    net.page("autoconfig.example.org", "/mail/config-v1.1.xml", AUTOCONFIG % (
+        "example.org", POP3 % ("mail.%EMAILDOMAIN%", 1110, "STARTTLS",
+                               "%EMAILLOCALPART%")))
+    net.start()
+    done = add(m, net, ADDRESS)
+    assert "autoconfig" in done.text
+    text = conf(m)
+    assert 'server = "mail.example.org"' in text
+    assert 'security = "starttls"' in text and "port = " in text
+    assert 'user = "ana"' in text
+    assert server.sessions
+    assert len(m.files("Mail/" + ADDRESS)) == COUNT
+    assert any("emailaddress=ana%40example.org" in x for x in net.asked())
+
+
+def test_by_the_well_known_place(m, net, pop3):
+    pop3("mail.example.org")
+    net.page("example.org", "/.well-known/autoconfig/mail/config-v1.1.xml",
+             AUTOCONFIG % ("example.org", POP3 % (
+                 "mail.example.org", 995, "SSL", "%EMAILADDRESS%")))
+    net.start()
+    add(m, net, ADDRESS)
+    assert 'server = "mail.example.org"' in conf(m)
+    assert not any(ADDRESS in x or "ana" in x for x in net.asked()
+                   if x.startswith("example.org"))
+
+
+def test_by_the_autoconfig_of_its_mx(m, net, pop3):
+    """Somebody else's, and so the person is asked, or says so before."""
+    pop3("pop.hoster.net")
+    net.mx("example.org", "mx.hoster.net")
+    net.page("autoconfig.hoster.net", "/mail/config-v1.1.xml", AUTOCONFIG % (
+        "hoster.net", POP3 % ("pop.hoster.net", 995, "SSL",
+                              "%EMAILADDRESS%")))
+    net.start()
+    done = add(m, net, ADDRESS, status=malote.USAGE)
+    assert "belongs to hoster.net and not to example.org" in done.text
+    assert "--yes" in done.text and not os.path.exists(m.conf)
+    add(m, net, ADDRESS, "--yes")
+    assert 'server = "pop.hoster.net"' in conf(m)
+
+
+def test_by_srv(m, net, pop3):
+    """RFC 6186: the best of those that answer."""
+    pop3("in.example.org", port=10995)
+    net.srv("_pop3s._tcp.example.org", "gone.example.org", 995, 0)
+    net.srv("_pop3s._tcp.example.org", "in.example.org", 10995, 1)
+    net.start()
+    add(m, net, ADDRESS)
+    assert 'server = "in.example.org"' in conf(m)
+    assert 'port = ' in conf(m) and "10995" in conf(m)
+
+
+def test_srv_elsewhere_is_confirmed(m, net, pop3):
+    server = pop3("pop.hoster.net")
+    net.srv("_pop3s._tcp.example.org", "pop.hoster.net", 995)
+    net.start()
+    done = add(m, net, ADDRESS, status=malote.USAGE)
+    assert "pop.hoster.net" in done.text and not signed_in(server)
+
+
+def test_srv_that_says_none(m, net, pop3):
+    pop3("mail.example.org")
+    net.records.append("--srv-host=_pop3s._tcp.example.org")
+    net.start()
+    add(m, net, ADDRESS)
+    assert 'server = "mail.example.org"' in conf(m)
+
+
+def test_by_the_mx_of_a_provider(m, net, pop3):
+    pop3("email-ssl.com.br")
+    net.mx("example.org", "mx.b.locaweb.com.br")
+    net.start()
+    done = add(m, net, ADDRESS, "--yes")
+    assert "Locaweb" in done.text and "mx.b.locaweb.com.br" in done.text
+    assert 'server = "email-ssl.com.br"' in conf(m)
+
+
+def test_provider_wants_an_app_password(m, net, pop3):
+    """Gmail, as it says it."""
+    server = pop3("pop.gmail.com", user="ana@gmail.com", sasl=())
+    net.start()
+    server.fault("PASS", faults.err(
+        "[AUTH] Application-specific password required: https://support."
+        "google.com/accounts/answer/185833"), times=1)
+    done = add(m, net, "ana@gmail.com", status="bad")
+    assert "app password" in done.text and not os.path.exists(m.conf)
+    add(m, net, "ana@gmail.com")
+    assert 'server = "pop.gmail.com"' in conf(m)
+
+
+@pytest.mark.parametrize("address, words", [
+    ("ana@icloud.com", "IMAP only"), ("ana@proton.me", "Bridge"),
+    ("ana@tuta.com", "its own programs")])
+def test_provider_without_pop3(m, net, address, words):
+    net.start()
+    done = add(m, net, address, status=malote.UNAVAILABLE)
+    assert "has no POP3" in done.text and words in done.text
+    assert not os.path.exists(m.conf)
+
+
+def test_nothing_is_found(m, net):
+    net.mx("example.org", "mx.example.org")
+    net.page("autoconfig.example.org", "/mail/config-v1.1.xml",
+             AUTOCONFIG % ("example.org", ""))
+    net.start()
+    done = add(m, net, ADDRESS, status=malote.NOHOST)
+    assert "IMAP" in done.text and "--server NAME" in done.text
+    done = add(m, net, "ana@nowhere.test", status=malote.NOHOST)
+    assert "is the address right?" in done.text
+
+
+def test_no_name_server(m, net):
+    done = add(m, net, ADDRESS, status=malote.NOHOST)
+    assert "is there a network?" in done.text
+
+
+@pytest.mark.parametrize("address", [
+    "ana", "@example.org", "ana@", "ana@example", "a na@example.org",
+    "ana@exa mple.org", "ana@ex..org", ""])
+def test_no_address(m, net, address):
+    done = add(m, net, address, status=malote.USAGE)
+    assert not os.path.exists(m.conf), done
+
+
+def test_other_protocol_at_the_port(m, net, pop3):
+    """IMAP where POP3 is wanted is no server that is found, and is named if it
+    is given."""
+    server = pop3("pop.example.org", greeting=b"* OK IMAP4rev1 ready\r\n")
+    pop3("mail.example.org")
+    net.start()
+    add(m, net, ADDRESS, "--no-collect")
+    assert 'server = "mail.example.org"' in conf(m)
+    done = add(m, net, "bea@example.org", "--server", "pop.example.org",
+               status="bad")
+    assert "IMAP" in done.text and not signed_in(server)
+
+
+# Certificates.
+
+@pytest.mark.parametrize("days, issuer, words", [
+    ((-30, -1), "ca", "expired"), ((-1, 30), None, "by itself"),
+    ((-1, 30), "stranger", "issuer")])
+def test_certificate_that_does_not_pass(m, net, pop3, certs, days, issuer,
+                                        words):
+    """Shown with its fingerprint, and what to write; nobody signs in."""
+    cert = certs.named("pop.example.org", days=days, issuer=issuer)
+    server = pop3("pop.example.org", cert=cert)
+    net.start()
+    done = add(m, net, ADDRESS, status="bad")
+    assert words in done.text
+    assert ("malote add %s --server pop.example.org --fingerprint %s" % (
+        ADDRESS, cert.fingerprint())) in done.text
+    assert not signed_in(server) and not os.path.exists(m.conf)
+    add(m, net, ADDRESS, "--server", "pop.example.org", "--fingerprint",
+        cert.fingerprint())
+    assert cert.fingerprint() in conf(m)
+    assert len(m.files("Mail/" + ADDRESS)) == COUNT
+
+
+def test_certificate_of_the_hosting_company(m, net, pop3, certs):
+    server = pop3("pop.example.org", cert=certs.named("box7.hoster.net"))
+    net.start()
+    done = add(m, net, ADDRESS, status="bad")
+    assert "box7.hoster.net" in done.text and not signed_in(server)
+    assert not os.path.exists(m.conf)
+
+
+# What is written.
+
+def test_the_rest_of_the_file_stays(m, net, pop3):
+    pop3("pop.example.org")
+    net.start()
+    old = ("# Bea's, as of 2019\r\naccount bea {\r\n\tserver = pop.other.org"
+           "  // old\r\n\temail = bea@other.org\r\n\tkeep = yes\r\n}\r\n"
+           "/* the end */")
+    os.makedirs(os.path.dirname(m.conf))
+    with open(m.conf, "w", newline="") as f:
+        f.write(old)
+    os.chmod(m.conf, 0o640)
+    add(m, net, ADDRESS, "--name", "casa", "--keep", "30d", "--deliver",
+        "mbox:~/box")
+    with open(m.conf, newline="") as f:
+        text = f.read()
+    assert text.startswith(old) and 'account "casa" {\r\n' in text
+    assert 'keep = "30d"' in text and 'deliver = "mbox:~/box"' in text
+    assert stat.S_IMODE(os.stat(m.conf).st_mode) == 0o640
+    assert os.listdir(os.path.dirname(m.conf)) == ["malote.conf"]
+    assert len(m.mbox("box")) == COUNT
+
+
+def test_a_file_that_is_wrong_is_left_alone(m, net):
+    net.start()
+    os.makedirs(os.path.dirname(m.conf))
+    with open(m.conf, "w") as f:
+        f.write("account bea {\n\tserver =\n")
+    done = add(m, net, ADDRESS, status=malote.CONFIG)
+    assert "malote.conf:" in done.text
+    assert conf(m) == "account bea {\n\tserver =\n"
+
+
+def test_the_same_mailbox_twice(m, net, pop3):
+    pop3("pop.example.org")
+    net.start()
+    add(m, net, ADDRESS, "--name", "casa", "--no-collect")
+    before = conf(m)
+    done = add(m, net, ADDRESS, status=malote.USAGE)
+    assert "account casa collects from there already" in done.text
+    done = add(m, net, "bea@example.org", "--name", "casa",
+               status=malote.USAGE)
+    assert "there is an account casa already" in done.text
+    assert conf(m) == before
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--keep", "30"], "30d"), (["--keep", "perhaps"], "yes"),
+    (["--deliver", "nowhere"], "maildir:"), (["--security", "strong"], "tls"),
+    (["--server", "a b"], "no server"), (["--port", "0"], "no port"),
+    (["--server", "pop.example.org:x"], "no server"),
+    (["--fingerprint", "12"], "fingerprint")])
+def test_options_that_make_no_sense(m, net, pop3, words, said):
+    server = pop3("pop.example.org")
+    net.start()
+    done = add(m, net, ADDRESS, *words, status="bad")
+    assert said in done.text and not os.path.exists(m.conf)
+    assert not server.box.removed
+
+
+def test_a_destination_that_takes_nothing(m, net, pop3):
+    pop3("pop.example.org")
+    net.start()
+    with open(m.home + "/file", "w"):
+        pass
+    done = add(m, net, ADDRESS, "--deliver", "maildir:~/file/x", status="bad")
+    assert "/file: Not a directory" in done.text
+    assert not os.path.exists(m.conf)
+
+
+# Passwords.
+
+def test_wrong_password(m, net, pop3):
+    server = pop3("pop.example.org")
+    net.start()
+    done = add(m, net, ADDRESS, password="wrong", status=malote.NOPERM)
+    assert not os.path.exists(m.conf)
+    assert "wrong" not in done.text.replace("wrong password", "")
+    assert len(signed_in(server)) == 1
+
+
+def test_no_terminal_to_ask_on(m, net, pop3):
+    pop3("pop.example.org")
+    net.start()
+    done = add(m, net, ADDRESS, password=None, status=malote.USAGE)
+    assert "--password-command" in done.text and "--keep-password" in done.text
+
+
+def test_nothing_but_an_address_is_needed_to_be_told_so(m):
+    done = m.run("add", write=False, status=malote.USAGE)
+    assert "malote add ADDRESS" in done.text
+
+
+def typed(m, net, *words, stdin, status=malote.OK):
+    """The password comes on standard input."""
+    script = "printf '%%s\\n' %s | \"$@\"" % shell(stdin)
+    return m.run("add", *words, write=False, status=status,
+                 wrap=[*net.wrap(), "sh", "-c", script, "sh"])
+
+
+def test_kept_in_the_file(m, net, pop3):
+    pop3("pop.example.org")
+    net.start()
+    typed(m, net, ADDRESS, "--keep-password", "file", stdin=PASSWORD)
+    assert "password = " in conf(m)
+    assert stat.S_IMODE(os.stat(m.conf).st_mode) == 0o600
+    m.run("collect", write=False, wrap=net.wrap())
+
+
+def test_kept_in_a_file_that_others_could_read(m, net, pop3):
+    pop3("pop.example.org")
+    net.start()
+    os.makedirs(os.path.dirname(m.conf))
+    with open(m.conf, "w") as f:
+        f.write("account bea {\n\temail = bea@b.org\n\tserver = b.org\n}\n")
+    os.chmod(m.conf, 0o644)
+    typed(m, net, ADDRESS, "--keep-password", "file", stdin=PASSWORD)
+    assert stat.S_IMODE(os.stat(m.conf).st_mode) == 0o600
+
+
+def test_kept_nowhere(m, net, pop3):
+    pop3("pop.example.org")
+    net.start()
+    typed(m, net, ADDRESS, "--keep-password", "ask", "--no-collect",
+          stdin=PASSWORD)
+    assert "password" not in conf(m)
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("pass", "gpg"))),
+                    reason="needs pass and gpg")
+def test_kept_in_pass(m, net, pop3):
+    pop3("pop.example.org")
+    net.start()
+    m.env["GNUPGHOME"] = m.home + "/gpg"
+    os.makedirs(m.env["GNUPGHOME"], 0o700)
+    try:
+        for words in (["gpg", "--batch", "--passphrase", "", "--quick-gen-key",
+                       "ana"], ["pass", "init", "ana"]):
+            subprocess.run(words, env=m.env, check=True, capture_output=True,
+                           timeout=60)
+        typed(m, net, ADDRESS, "--keep-password", "pass", stdin=PASSWORD)
+        assert ("password_command = \"pass show malote/%s\"" % ADDRESS
+                in conf(m).replace("'", '"'))
+        assert len(m.files("Mail/" + ADDRESS)) == COUNT
+    finally:
+        subprocess.run(["gpgconf", "--kill", "all"], env=m.env, check=True)
+
+
+KEYRING = all(shutil.which(program) for program in (
+    "gnome-keyring-daemon", "secret-tool", "dbus-run-session"))
+
+
+@pytest.mark.skipif(not KEYRING, reason="needs gnome-keyring, secret-tool")
+def test_kept_in_the_keyring(m, net, pop3):
+    pop3("pop.example.org")
+    net.start()
+    script = ("printf x | gnome-keyring-daemon --unlock --components=secrets "
+              ">/dev/null && printf '%%s\\n' %s | \"$@\" && secret-tool lookup "
+              "service pop3 host pop.example.org user %s" % (
+                  shell(PASSWORD), ADDRESS))
+    done = m.run("add", ADDRESS, "--keep-password", "keyring", write=False,
+                 wrap=[*net.wrap(), "dbus-run-session", "--", "sh", "-c",
+                       script, "sh"])
+    assert done.out.decode().endswith(PASSWORD) and "keyring = " in conf(m)
+    assert len(m.files("Mail/" + ADDRESS)) == COUNT
+
+
+def test_no_keyring(m, net, pop3):
+    """Said, and nothing is written."""
+    pop3("pop.example.org")
+    net.start()
+    done = typed(m, net, ADDRESS, "--keep-password", "keyring",
+                 stdin=PASSWORD, status=malote.CONFIG)
+    assert "keyring" in done.text and not os.path.exists(m.conf)
