@@ -11,6 +11,7 @@ import internet
 import malote
 import terminal
 from hostile import letters
+from server import wait_until
 
 pytestmark = [malote.NEEDED, pytest.mark.skipif(
     internet.why_not() is not None, reason=str(internet.why_not()))]
@@ -439,3 +440,240 @@ def test_no_keyring(m, net, pop3):
     done = typed(m, net, ADDRESS, "--keep-password", "keyring",
                  stdin=PASSWORD, status=malote.CONFIG)
     assert "keyring" in done.text and not os.path.exists(m.conf)
+
+
+# A person at a terminal.
+
+@pytest.fixture
+def person(net, m):
+    """person(words, (what is asked, what is typed), ..., env): types each
+    answer when it is asked for, and returns the terminal after its end."""
+    started = []
+
+    def sit(*words, dialogue=(), env=None, status=malote.OK):
+        t = terminal.Terminal([*net.wrap(), malote.BINARY, *words], m.home,
+                              {**m.env, "TERM": "xterm", **(env or {})})
+        started.append(t)
+        for asked, answer in dialogue:
+            t.expect(asked.encode())
+            t.type(answer if isinstance(answer, bytes)
+                   else answer.encode() + b"\n")
+        code = t.wait()
+        t.text = t.seen.decode("utf-8", "replace").replace("\r\n", "\n")
+        # Words are broken where the line is full.
+        t.words = " ".join(t.text.split())
+        assert code == status, (code, t.text)
+        return t
+
+    yield sit
+    for one in started:
+        one.close()
+
+
+SLIPS = {
+    "C": (
+        ("E-mail address", "ana@"), ("E-mail address", "ana@gmial.com"),
+        ("Did you mean ana@gmail.com?", ""),
+        ("Password for ana@gmail.com at pop.gmail.com", "my usual one"),
+        ("Password for ana@gmail.com at pop.gmail.com", "abcd efgh"),
+        ("Keep them there", "perhaps"), ("Keep them there", "30"),
+        ("Folder", "/dev/null/x"), ("Folder", "Mail/casa"),
+        ("1 to 2", "7"), ("1 to 2", "1")),
+    "pt": (
+        ("Endere\u00e7o de e-mail", "ana@"),
+        ("Endere\u00e7o de e-mail", "ana@gmial.com"),
+        ("Voc\u00ea quis dizer ana@gmail.com?", "s"),
+        ("Senha de ana@gmail.com em pop.gmail.com", "a de sempre"),
+        ("Senha de ana@gmail.com em pop.gmail.com", "abcd efgh"),
+        ("Deix\u00e1-las l\u00e1", "talvez"),
+        ("Deix\u00e1-las l\u00e1", "30 dias"),
+        ("Pasta", "/dev/null/x"), ("Pasta", "Mail/casa"),
+        ("1 a 2", "7"), ("1 a 2", "1")),
+}
+TOLD = {
+    "C": ("There is no account yet", "write NAME@DOMAIN", "Gmail:",
+          "POP has to be allowed first", "wants an app password",
+          "a number of days", "Not a directory", "3 messages collected"),
+    "pt": ("Ainda n\u00e3o h\u00e1 nenhuma conta", "Gmail:",
+           "antes \u00e9 preciso permitir o POP", "senha de app",
+           "um n\u00famero de dias", "3 mensagens"),
+}
+
+
+@pytest.mark.parametrize("language", ["C", "pt"])
+def test_a_slip_in_each_step(net, pop3, m, person, request, language):
+    """A person who has read nothing types malote, and errs each time."""
+    env = request.getfixturevalue("portuguese") if language == "pt" else None
+    server = pop3("pop.gmail.com", user="ana@gmail.com",
+                  password="abcd efgh", sasl=())
+    server.fault("PASS", faults.err(
+        "[AUTH] Application-specific password required"), times=1)
+    net.start()
+    t = person(dialogue=SLIPS[language], env=env)
+    for words in TOLD[language]:
+        assert words in t.words, (words, t.text)
+    assert "abcd efgh" not in t.text and "usual one" not in t.text
+    text = conf(m)
+    assert 'keep = "30d"' in text and "~/Mail/casa" in text
+    assert "password = " in text and "abcd efgh" in text
+    assert stat.S_IMODE(os.stat(m.conf).st_mode) == 0o600
+    assert len(m.files("Mail/casa")) == COUNT and not server.box.removed
+
+
+def test_a_person_names_the_server(net, pop3, m, person):
+    """Nothing is found: typed wrong, as a URL, one that speaks IMAP, then
+    right."""
+    net.mx("example.org", "mx.example.org")
+    pop3("pop.example.org", greeting=b"* OK IMAP4rev1 ready\r\n")
+    pop3("correio.example.org", port=1995)
+    net.start()
+    t = person("add", ADDRESS, dialogue=(
+        ("Ask Autodiscover", ""), ("POP3 server", "http://example.org/"),
+        ("POP3 server", "pop.example.org"),
+        ("POP3 server", "coreio.example.org"),
+        ("POP3 server", "correio.example.org:1995"),
+        ("Password for", PASSWORD), ("Keep", "no"), ("Folder", ""),
+        ("1 to", "2")))
+    assert "is no server" in t.words and "it speaks IMAP" in t.words
+    assert "there is no computer of that name" in t.words
+    assert 'server = "correio.example.org"' in conf(m)
+    assert "password" not in conf(m)
+    assert not [x for x in net.asked() if "autodiscover" in x]
+
+
+def test_a_domain_that_is_none_is_asked_for_again(net, pop3, m, person):
+    pop3("pop.example.org")
+    net.start()
+    t = person("add", "ana@exmaple.org", dialogue=(
+        ("E-mail address", ADDRESS), ("Password for", PASSWORD),
+        ("Keep", ""), ("Folder", ""), ("1 to", "")))
+    assert "is the address right?" in t.words
+    assert 'email = "ana@example.org"' in conf(m)
+
+
+AUTODISCOVER = """<?xml version="1.0" encoding="utf-8"?>
+<Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/\
+responseschema/2006"><Response><Account><AccountType>email</AccountType>
+<Protocol><Type>POP3</Type><Server>hidden.example.org</Server>
+<Port>995</Port><LoginName>ana</LoginName><SSL>on</SSL></Protocol>
+</Account></Response></Autodiscover>
+"""
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_autodiscover(net, pop3, m, person, agreed):
+    """Only if the person agrees, as it is told the address."""
+    net.mx("example.org", "mx.example.org")
+    pop3("hidden.example.org", user="ana")
+    net.page("autodiscover.example.org", "/autodiscover/autodiscover.xml",
+             AUTODISCOVER)
+    net.start()
+    if agreed:
+        person("add", ADDRESS, "--no-collect", dialogue=(
+            ("Ask Autodiscover", "y"), ("Password for", PASSWORD),
+            ("Keep", ""), ("Folder", ""), ("1 to", "")))
+        assert 'server = "hidden.example.org"' in conf(m)
+        assert 'user = "ana"' in conf(m)
+    else:
+        person("add", ADDRESS, dialogue=(
+            ("Ask Autodiscover", "n"), ("POP3 server", "")),
+            status=malote.TEMPFAIL)
+        assert not os.path.exists(m.conf)
+    assert agreed == any("POST /autodiscover" in x for x in net.asked())
+
+
+def test_another_owner_is_confirmed(net, pop3, m, person):
+    server = pop3("pop.hoster.net")
+    net.srv("_pop3s._tcp.example.org", "pop.hoster.net", 995)
+    net.start()
+    t = person("add", ADDRESS, dialogue=(
+        ("Is that right? [y/N]", ""), ("POP3 server", "")),
+        status=malote.TEMPFAIL)
+    assert "belongs to hoster.net and not to example.org" in t.words
+    assert not signed_in(server) and not os.path.exists(m.conf)
+    person("add", ADDRESS, "--no-collect", dialogue=(
+        ("Is that right?", "y"), ("Password for", PASSWORD), ("Keep", ""),
+        ("Folder", ""), ("1 to", "")))
+    assert 'server = "pop.hoster.net"' in conf(m)
+
+
+def test_the_name_of_the_certificate_is_taken(net, pop3, m, person, certs):
+    """Shared hosting, where the user is the local part, too."""
+    first = pop3("pop.example.org", cert=certs.named("box7.hoster.net"))
+    pop3("box7.hoster.net", user="ana")
+    net.start()
+    person("add", ADDRESS, "--no-collect", dialogue=(
+        ("Is that the name of your provider's server?", "y"),
+        ("Password for ana@example.org at box7.hoster.net", PASSWORD),
+        ("User name (Enter: ana@example.org)", "ana"),
+        ("Password for", PASSWORD), ("Keep", ""), ("Folder", ""),
+        ("1 to", "")))
+    assert 'server = "box7.hoster.net"' in conf(m)
+    assert 'user = "ana"' in conf(m)
+    assert not signed_in(first)
+
+
+def test_pop_is_switched_on_meanwhile(net, pop3, m, person):
+    server = pop3("pop.example.org")
+    server.fault("AUTH", faults.err(
+        "[SYS/PERM] POP access is disabled for this account"), times=1)
+    net.start()
+    t = person("add", ADDRESS, "--no-collect", dialogue=(
+        ("Password for", PASSWORD), ("Password for", PASSWORD), ("Keep", ""),
+        ("Folder", ""), ("1 to", "")))
+    assert "POP access is disabled" in t.words
+    assert os.path.exists(m.conf)
+
+
+LEAVING = (("E-mail address", ADDRESS), ("Password for", PASSWORD),
+           ("Keep", ""), ("Folder", ""), ("1 to", ""))
+
+
+@pytest.mark.parametrize("step", range(len(LEAVING)))
+def test_left_by_ctrl_d(net, pop3, m, person, step):
+    """Nothing is saved, and nothing has changed there."""
+    server = pop3("pop.example.org")
+    net.start()
+    more = (("Try again?", b"\x04"),) if step == 1 else ()
+    person("add", dialogue=(*LEAVING[:step], (LEAVING[step][0], b"\x04"),
+                            *more), status=malote.TEMPFAIL)
+    assert not os.path.exists(m.conf) and not server.box.removed
+
+
+def test_left_by_ctrl_c_at_the_password(net, pop3, m):
+    """The terminal gets its echo back."""
+    pop3("pop.example.org")
+    net.start()
+    t = terminal.Terminal(
+        ["sh", "-c", "\"$@\"; echo it ended; sleep 60", "sh", *net.wrap(),
+         malote.BINARY, "add", ADDRESS], m.home, {**m.env, "TERM": "xterm"})
+    try:
+        t.expect(b"Password for")
+        wait_until(lambda: not t.echoes())
+        t.type(b"half\x03")
+        wait_until(t.echoes)
+    finally:
+        t.close()
+    assert not os.path.exists(m.conf)
+
+
+def test_typed_once_though_it_is_kept_nowhere(net, pop3, m, person):
+    pop3("pop.example.org")
+    net.start()
+    t = person("add", ADDRESS, dialogue=(
+        ("Password for", PASSWORD), ("Keep", ""), ("Folder", ""),
+        ("1 to", "2")))
+    assert t.text.count("Password for") == 1
+    assert len(m.files("Mail/" + ADDRESS)) == COUNT
+    assert "password" not in conf(m)
+
+
+def test_a_folder_that_is_an_mbox(net, pop3, m, person):
+    pop3("pop.example.org")
+    net.start()
+    with open(m.home + "/inbox", "w"):
+        pass
+    person("add", ADDRESS, dialogue=(
+        ("Password for", PASSWORD), ("Keep", ""), ("Folder", "inbox"),
+        ("1 to", "")))
+    assert len(m.mbox("inbox")) == COUNT

@@ -235,11 +235,31 @@ on_signal(int number)
 	raise(number);
 }
 
+/* An address without a server is asked for again: the first thing to think of
+ * is a slip in it. */
+static bool
+find_server(struct adding *a)
+{
+	struct errbuf eb;
+
+	while (!adding_server(a)) {
+		if (!a->other_address || !ask_address(a))
+			return false;
+		if (find_domain(a->domain, a->draft.email, &eb) != E_OK)
+			return adding_fail(a, EX_USAGE, "%s", eb.text);
+		a->other_address = false;
+		a->draft.offer = (struct offer){ .port = 0 };
+		if (!check_slip(a))
+			return false;
+	}
+	return true;
+}
+
 static bool
 run_steps(struct adding *a)
 {
-	return take_address(a) && load_accounts(a) && take_name(a) &&
-	       adding_server(a) && check_maildrop(a) && adding_sign_in(a) &&
+	return take_address(a) && load_accounts(a) && find_server(a) &&
+	       take_name(a) && check_maildrop(a) && adding_sign_in(a) &&
 	       check_maildrop(a) && adding_keep(a) && adding_deliver(a) &&
 	       adding_place(a) && save(a);
 }

@@ -269,20 +269,29 @@ try_autodiscover(struct adding *a)
 	}
 }
 
+/* Nobody is there who could say more. */
+static bool
+fail_to_find(struct adding *a, const char *why)
+{
+	return adding_fail(a, EX_NOHOST,
+	    _("no POP3 server was found for %s: %s; name it: --server NAME"),
+	    a->draft.email, why);
+}
+
 static bool
 nothing_found(struct adding *a)
 {
 	const char *why = why_nothing(&a->found);
-	bool pointless = a->found.offline || a->found.no_mail;
 
-	if (!a->r->terminal)
-		return adding_fail(a, EX_NOHOST,
-		    _("no POP3 server was found for %s: %s; name it: "
-		      "--server NAME"),
-		    a->draft.email, why);
+	if (!a->r->terminal || a->found.offline)
+		return fail_to_find(a, why);
 	talk_say(
-	    "", _("No POP3 server was found for %s: %s."), a->draft.email, why);
-	if (!pointless && !try_autodiscover(a))
+	    "", _("No POP3 server was found for %s: %s"), a->draft.email, why);
+	if (a->found.no_mail) {
+		a->other_address = true;
+		return false;
+	}
+	if (!try_autodiscover(a))
 		return false;
 	return is_found(a) || adding_ask_server(a);
 }

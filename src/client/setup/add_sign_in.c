@@ -129,12 +129,14 @@ wrong_name(struct adding *a, const struct trying *t)
 {
 	char name[HOST_MAX];
 
-	if (!other_name(name, t))
+	if (!other_name(name, t)) {
+		show_failure(t);
 		return adding_ask_server(a);
+	}
 	switch (talk_confirm(domain_has(a->domain, name),
-	    _("Its certificate is for %s.  Is that the name of your "
+	    _("The certificate of %s is for %s.  Is that the name of your "
 	      "provider's server?"),
-	    name)) {
+	    a->draft.offer.server, name)) {
 	case TALK_YES: return take_other_name(a, name);
 	case TALK_NO: return adding_ask_server(a);
 	default: return adding_leave(a);
@@ -162,7 +164,6 @@ mend_server(struct adding *a, const struct trying *t)
 	case CAUSE_CERTIFICATE_NAME:
 		if (!a->r->terminal)
 			break;
-		show_failure(t);
 		return wrong_name(a, t);
 	case CAUSE_CERTIFICATE_EXPIRED:
 	case CAUSE_CERTIFICATE_NOT_YET:
@@ -222,38 +223,50 @@ on_secret(void *arg, enum err e, const char *value, const char *words)
 	}
 }
 
+/* False: it could not be asked for. */
 static bool
-type_password(struct adding *a)
+ask_password(struct adding *a, struct asking *s)
 {
-	struct asking s = { .value = a->draft.value,
-		.size = sizeof(a->draft.value) };
 	struct client_conf conf;
 	struct secret *secret;
 	struct errbuf eb;
+	enum err e;
 
 	a->draft.secret = DRAFT_ASKED;
 	if (draft_account(&conf, &a->draft, a->r->conf_file, &eb) != E_OK)
 		return adding_fail(a, EX_USAGE, "%s", eb.text);
-	if (secret_ask(&secret,
-		&(struct secret_question){
-		    .loop = a->loop,
-		    .account = &conf.v[0],
-		    .kind = SECRET_PASSWORD,
-		    .terminal = true,
-		    .timeout = conf.v[0].timeout,
-		    .done = on_secret,
-		    .arg = &s,
-		},
-		&eb) != E_OK) {
-		client_conf_free(&conf);
-		return adding_fail(a, EX_OSERR, "%s", eb.text);
-	}
-	while (!s.over)
+	e = secret_ask(&secret,
+	    &(struct secret_question){
+		.loop = a->loop,
+		.account = &conf.v[0],
+		.kind = SECRET_PASSWORD,
+		.terminal = true,
+		.timeout = conf.v[0].timeout,
+		.done = on_secret,
+		.arg = s,
+	    },
+	    &eb);
+	while (e == E_OK && !s->over)
 		ev_run(a->loop, EVRUN_ONCE);
 	client_conf_free(&conf);
-	if (s.e != E_OK)
-		return adding_fail(
-		    a, EX_CONFIG, _("%s; nothing was saved"), s.words);
+	return e == E_OK || adding_fail(a, EX_OSERR, "%s", eb.text);
+}
+
+static bool
+type_password(struct adding *a)
+{
+	for (;;) {
+		struct asking s = { .value = a->draft.value,
+			.size = sizeof(a->draft.value) };
+
+		if (!ask_password(a, &s))
+			return false;
+		if (s.e == E_OK)
+			break;
+		talk_say("", "%s", s.words);
+		if (talk_confirm(true, "%s", _("Try again?")) != TALK_YES)
+			return adding_leave(a);
+	}
 	a->draft.secret = DRAFT_PASSWORD;
 	return true;
 }
@@ -346,12 +359,21 @@ ask_user(struct adding *a)
 	return true;
 }
 
-/* Can another try by the person make it right? */
+/* What the person can do about a sign-in that failed; false: leave. */
 static bool
-may_retry(const struct adding *a, const struct trying *t)
+mend_sign_in(struct adding *a, const struct trying *t)
 {
-	return a->r->terminal && (a->draft.secret == DRAFT_PASSWORD) &&
-	       (t->outcome == OUTCOME_DENIED || t->outcome == OUTCOME_BUSY);
+	show_failure(t);
+	if (t->advice[0] != '\0')
+		talk_say("", "%s", t->advice);
+	if (a->draft.secret == DRAFT_PASSWORD &&
+	    (t->cause == CAUSE_APP_PASSWORD || t->cause == CAUSE_POP_OFF))
+		return type_password(a);
+	if (a->draft.secret == DRAFT_PASSWORD && t->outcome == OUTCOME_DENIED)
+		return ask_user(a) && type_password(a);
+	if (talk_confirm(true, "%s", _("Try again?")) == TALK_YES)
+		return true;
+	return adding_leave(a);
 }
 
 bool
@@ -359,21 +381,16 @@ adding_sign_in(struct adding *a)
 {
 	struct trying t;
 
-	if (!try_server(a))
+	if (!try_server(a) || !get_secret(a))
 		return false;
 	for (int i = 0;; i++) {
-		if (!get_secret(a))
-			return false;
 		if (!try_until(a, TRIAL_TOP, &t))
 			return false;
 		if (t.outcome == OUTCOME_OK)
 			break;
-		if (!may_retry(a, &t) || i == TRIES)
+		if (!a->r->terminal || i == TRIES)
 			return fail_by(a, &t, t.advice);
-		show_failure(&t);
-		if (t.advice[0] != '\0')
-			talk_say("", "%s", t.advice);
-		if (!ask_user(a))
+		if (!mend_sign_in(a, &t))
 			return false;
 	}
 	if (t.facts.counted)

@@ -18,6 +18,7 @@ struct adding {
 	char domain[HOST_MAX];
 	struct found found;
 	struct draft draft;
+	bool other_address; /* the person is to be asked for another one */
 };
 
 /* Ends it; returns false. */
