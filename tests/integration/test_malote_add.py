@@ -18,6 +18,7 @@ pytestmark = [malote.NEEDED, pytest.mark.skipif(
 ADDRESS = "ana@example.org"
 PASSWORD = "s3 cret'\"x"
 COUNT = 3
+CANTCREAT = 73
 
 AUTOCONFIG = """<?xml version="1.0"?>
 <clientConfig version="1.1"><emailProvider id="%s">
@@ -93,6 +94,14 @@ def test_by_the_usual_name(m, net, pop3):
     assert stat.S_IMODE(os.stat(m.conf).st_mode) == 0o600
     assert len(m.files("Mail/" + ADDRESS)) == COUNT
     assert not server.box.removed
+
+
+def test_a_certificate_that_passes_comes_first(m, net, pop3, certs):
+    pop3("pop.example.org", cert=certs.named("pop.example.org", issuer=None))
+    pop3("mail.example.org")
+    net.start()
+    add(m, net, ADDRESS)
+    assert 'server = "mail.example.org"' in conf(m)
 
 
 def test_by_autoconfig(m, net, pop3):
@@ -297,6 +306,28 @@ def test_a_file_that_is_wrong_is_left_alone(m, net):
     done = add(m, net, ADDRESS, status=malote.CONFIG)
     assert "malote.conf:" in done.text
     assert conf(m) == "account bea {\n\tserver =\n"
+
+
+@pytest.mark.parametrize("old", ["", "\n\n", "# nothing yet\n",
+                                 "/* nothing\n * yet */"])
+def test_a_file_without_accounts(m, net, pop3, old):
+    pop3("pop.example.org")
+    net.start()
+    os.makedirs(os.path.dirname(m.conf))
+    with open(m.conf, "w") as f:
+        f.write(old)
+    add(m, net, ADDRESS)
+    assert conf(m).startswith(old) and 'account "' in conf(m)
+
+
+def test_json(m, net, pop3):
+    """Nothing else is on standard output."""
+    pop3("pop.example.org")
+    net.start()
+    done = add(m, net, ADDRESS, "--json")
+    assert done.account(ADDRESS)["name"] == ADDRESS
+    done = add(m, net, ADDRESS, "--json", status=malote.USAGE)
+    assert "already" in done.json["errors"][0]
 
 
 def test_the_same_mailbox_twice(m, net, pop3):
@@ -677,3 +708,26 @@ def test_a_folder_that_is_an_mbox(net, pop3, m, person):
         ("Password for", PASSWORD), ("Keep", ""), ("Folder", "inbox"),
         ("1 to", "")))
     assert len(m.mbox("inbox")) == COUNT
+
+
+def test_a_name_that_was_taken_meanwhile(net, pop3, m, person):
+    """By another malote, while this one asked: the file stays right."""
+    pop3("pop.example.org")
+    net.start()
+    t = terminal.Terminal(
+        [*net.wrap(), malote.BINARY, "add", ADDRESS], m.home,
+        {**m.env, "TERM": "xterm"})
+    try:
+        for asked, answer in (("Password for", PASSWORD), ("Keep", ""),
+                              ("Folder", "")):
+            t.expect(asked.encode())
+            t.type(answer.encode() + b"\n")
+        t.expect(b"1 to")
+        add(m, net, ADDRESS, "--no-collect")
+        before = conf(m)
+        t.type(b"2\n")
+        assert t.wait() == CANTCREAT
+        assert b"there is an account ana@example.org already" in t.seen
+    finally:
+        t.close()
+    assert conf(m) == before

@@ -74,6 +74,11 @@ autoconfig_leaves_out_what_is_wrong(void **state)
 		POP3("pop.example.org", "995x", "SSL", "ana", ""),
 		POP3("pop.example.org", "995", "PLAINISH", "ana", ""),
 		POP3("pop.example.org", "995", "SSL", "an&#9;a", ""),
+		POP3("pop.example.org", "995", "SSL", "an&#x9b;31ma", ""),
+		POP3("pop.example.org", "995", "SSL",
+		    "an\xe2\x80\xae"
+		    "a",
+		    ""),
 		POP3("pop.example.org", "995", "SSL", "", ""),
 		"<incomingServer type=\"imap\"><hostname>a.b</hostname>"
 		"</incomingServer>",

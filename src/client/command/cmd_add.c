@@ -48,7 +48,10 @@ cmd_add(struct call *call)
 		.conf_file = o->conf,
 		.state_dir = o->state,
 		.terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
-			    !option_is_given(o, OPT_JSON),
+			    !option_is_given(o, OPT_JSON) &&
+			    !option_is_given(o, OPT_QUIET),
+		.quiet = option_is_given(o, OPT_JSON) ||
+			 option_is_given(o, OPT_QUIET),
 		.yes = option_is_given(o, OPT_YES),
 		.address = call->n > 0 ? call->argument[0] : NULL,
 		.server = o->value[OPT_SERVER],

@@ -119,17 +119,28 @@ say_fault(void *arg, bool is_error, const char *words)
 		adding_fail(a, EX_CONFIG, "%s", words);
 }
 
+/* A file of comments, or of nothing. */
+static bool
+is_empty(const char *file)
+{
+	struct conf_edit ed;
+	struct errbuf eb;
+	bool is = conf_edit_open(&ed, file, &eb) == E_OK &&
+		  strspn(ed.bare, " \t\r\n\f\v") == strlen(ed.bare);
+
+	conf_edit_close(&ed);
+	return is;
+}
+
 static bool
 load_accounts(struct adding *a)
 {
+	const char *file = a->r->conf_file;
 	struct stat st;
 
-	/* One without accounts is as good as none. */
-	if (stat(a->r->conf_file, &st) < 0 && errno == ENOENT)
+	if ((stat(file, &st) < 0 && errno == ENOENT) || is_empty(file))
 		return true;
-	if (client_conf_load(&a->conf, a->r->conf_file, say_fault, a) == E_OK)
-		return true;
-	return false;
+	return client_conf_load(&a->conf, file, say_fault, a) == E_OK;
 }
 
 static bool
@@ -197,6 +208,21 @@ check_maildrop(struct adding *a)
 
 /* ---- saving ---- */
 
+/* Another malote may have used the name meanwhile. */
+static enum err
+check_still_free(
+    const struct adding *a, const struct conf_edit *ed, struct errbuf *eb)
+{
+	struct conf_block b;
+
+	if (!conf_edit_block(ed, 0, &b) ||
+	    conf_edit_find(ed, a->draft.name, &b, NULL) != E_OK)
+		return E_OK;
+	return err_set(eb, E_BUSY,
+	    _("there is an account %s already; choose another --name"),
+	    a->draft.name);
+}
+
 static bool
 save(struct adding *a)
 {
@@ -210,6 +236,7 @@ save(struct adding *a)
 		return adding_fail(a, EX_OSERR, "%s", _("out of memory"));
 	}
 	if ((e = conf_edit_open(&ed, a->r->conf_file, &eb)) == E_OK &&
+	    (e = check_still_free(a, &ed, &eb)) == E_OK &&
 	    (e = conf_edit_append(&ed, block, &eb)) == E_OK)
 		e = conf_edit_save(&ed, &eb);
 	conf_edit_close(&ed);
@@ -218,7 +245,7 @@ save(struct adding *a)
 	if (e != E_OK)
 		return adding_fail(a, e == E_CONFIG ? EX_CONFIG : EX_CANTCREAT,
 		    "%s: %s", a->r->conf_file, eb.text);
-	printf(
+	talk_print(
 	    _("Saved in %s as account %s.\n"), a->r->conf_file, a->draft.name);
 	snprintf(a->result->name, sizeof(a->result->name), "%s", a->draft.name);
 	a->result->code = EX_OK;
@@ -283,6 +310,8 @@ add_account(struct add_result *result, const struct add_request *r)
 	    r->fingerprint != NULL ? r->fingerprint : "");
 	snprintf(a->draft.ca_file, sizeof(a->draft.ca_file), "%s",
 	    r->ca_file != NULL ? r->ca_file : "");
+	if (r->quiet)
+		talk_be_quiet();
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	if (dialer_new(&a->dialer, a->loop, &eb) != E_OK)

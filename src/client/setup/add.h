@@ -16,6 +16,7 @@ enum { ADD_WORDS = 1536 };
 struct add_request {
 	const char *conf_file, *state_dir;
 	bool terminal; /* a person is there */
+	bool quiet;    /* nothing is to be said but why it failed */
 	bool yes;      /* what is found is right */
 	const char *address;
 	const char *server, *port, *security, *user;

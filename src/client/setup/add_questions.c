@@ -45,7 +45,7 @@ ask_keep(struct adding *a)
 	struct errbuf eb;
 	int64_t value;
 
-	printf("\n%s\n%s\n%s\n%s\n",
+	talk_print("\n%s\n%s\n%s\n%s\n",
 	    _("What happens to messages on the server once they are here?"),
 	    _("  yes   they stay there"), _("  no    they are deleted there"),
 	    _("  30d   they are deleted there after 30 days"));
@@ -151,7 +151,7 @@ ask_deliver(struct adding *a)
 	char usual[DRAFT_TEXT], answer[DRAFT_TEXT], question[DRAFT_TEXT + 64];
 	char words[ROOM];
 
-	putchar('\n');
+	talk_print("\n");
 	talk_say("", "%s",
 	    _("Where shall the mail go?  A folder becomes a Maildir, which "
 	      "most mail programs can open; mbox:FILE, command:PROGRAM and "
@@ -210,11 +210,12 @@ ask_place(struct adding *a)
 	struct errbuf eb;
 	unsigned n = 0, which;
 
-	printf("\n%s\n", _("Where shall the password be kept?"));
+	talk_print("\n%s\n", _("Where shall the password be kept?"));
 	for (int p = 0; p < KEEP_PLACES; p++)
 		if (keep_is_here((enum keep_place)p)) {
 			v[n++] = (enum keep_place)p;
-			printf("  %u  %s\n", n, keep_title((enum keep_place)p));
+			talk_print(
+			    "  %u  %s\n", n, keep_title((enum keep_place)p));
 		}
 	snprintf(question, sizeof(question), _("1 to %u (Enter: 1): "), n);
 	for (;;) {

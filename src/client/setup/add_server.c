@@ -105,13 +105,13 @@ show_offer(const struct adding *a)
 {
 	const struct offer *o = &a->draft.offer;
 
-	printf("  %s %s\n  %s %u, %s\n", _("server:"), o->server, _("port:"),
-	    o->port,
+	talk_print("  %s %s\n  %s %u, %s\n", _("server:"), o->server,
+	    _("port:"), o->port,
 	    o->security == SECURITY_TLS        ? "TLS"
 	    : o->security == SECURITY_STARTTLS ? "STARTTLS"
 					       : _("without TLS"));
 	if (o->user[0] != '\0')
-		printf("  %s %s\n", _("user:"), o->user);
+		talk_print("  %s %s\n", _("user:"), o->user);
 }
 
 static void
@@ -148,11 +148,11 @@ show_first(const struct adding *a)
 
 	if (p == NULL || p->first == NULL)
 		return;
-	putchar('\n');
+	talk_print("\n");
 	talk_say("", "%s: %s", p->name, _(p->first));
 	if (p->page != NULL)
-		printf("%s\n", p->page);
-	putchar('\n');
+		talk_print("%s\n", p->page);
+	talk_print("\n");
 }
 
 /* Who is it that the password would go to? */
@@ -316,8 +316,7 @@ take_found(struct adding *a)
 static bool
 find_server(struct adding *a)
 {
-	printf(_("Looking for the POP3 server of %s...\n"), a->domain);
-	fflush(stdout);
+	talk_print(_("Looking for the POP3 server of %s...\n"), a->domain);
 	if (!run_find(a, false))
 		return false;
 	if (a->found.provider != NULL && a->found.provider->server == NULL)

@@ -185,8 +185,7 @@ try_server(struct adding *a)
 	struct trying t;
 
 	for (;;) {
-		printf(_("Trying %s...\n"), a->draft.offer.server);
-		fflush(stdout);
+		talk_print(_("Trying %s...\n"), a->draft.offer.server);
 		if (!try_until(a, TRIAL_CAPA, &t))
 			return false;
 		if (t.outcome == OUTCOME_OK)
@@ -336,9 +335,10 @@ show_count(const struct trying *t)
 {
 	char size[REPORT_SIZE];
 
-	printf(ngettext("Signed in: there is %u message (%s) on the server.\n",
-		   "Signed in: there are %u messages (%s) on the server.\n",
-		   t->facts.count),
+	talk_print(
+	    ngettext("Signed in: there is %u message (%s) on the server.\n",
+		"Signed in: there are %u messages (%s) on the server.\n",
+		t->facts.count),
 	    t->facts.count, report_size(size, t->facts.octets));
 }
 

@@ -394,7 +394,6 @@ on_knocks(void *arg, enum knock_answer a, const struct offer *best)
 
 	if (best != NULL) {
 		f->found.offer = *best;
-		f->found.answers = a == KNOCK_POP3;
 		if (f->stage == STAGE_GUESS)
 			f->found.by = FOUND_GUESS;
 		finish(f);

@@ -36,7 +36,6 @@ struct found {
 	struct offer offer;    /* but for FOUND_NOTHING, and a provider that has
 	                     * no POP3; the user is always there */
 	char source[HOST_MAX]; /* who said so: a name of DNS */
-	bool answers;          /* it was tried, and it is a POP3 server */
 	bool imap;    /* the domain, or that of its MX, names IMAP servers */
 	bool no_mail; /* the domain does not exist, or takes no mail */
 	bool offline; /* no name server answers */

@@ -81,6 +81,27 @@ talk_confirm(bool usual, const char *fmt, ...)
 
 /* ---- saying ---- */
 
+static bool quiet;
+
+void
+talk_be_quiet(void)
+{
+	quiet = true;
+}
+
+void
+talk_print(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (quiet)
+		return;
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	fflush(stdout);
+}
+
 static int
 columns(void)
 {
@@ -119,6 +140,8 @@ talk_say(const char *first, const char *fmt, ...)
 	size_t n;
 	va_list ap;
 
+	if (quiet)
+		return;
 	va_start(ap, fmt);
 	vsnprintf(words, sizeof(words), fmt, ap);
 	va_end(ap);

@@ -20,6 +20,12 @@ enum talk_answer { TALK_LEFT, TALK_NO, TALK_YES };
 enum talk_answer talk_confirm(bool usual, const char *fmt, ...)
     PRINTF(2, 3) NODISCARD;
 
+/* Nothing is said any more: what is on standard output is for a program. */
+void talk_be_quiet(void);
+
+/* Says something as it is. */
+void talk_print(const char *fmt, ...) PRINTF(1, 2);
+
 /* Says something in a paragraph of its own lines, broken at the width of the
  * terminal; `first` stands before the first line. */
 void talk_say(const char *first, const char *fmt, ...) PRINTF(2, 3);
