@@ -44,6 +44,7 @@ WINGS = {
     "client": (
         ("client/message", "client/web"),
         ("client/conf",),
+        ("client/oauth",),
         ("client/deliver", "client/plan", "client/secret"),
         ("client/state",),
         ("client/session",),
