@@ -354,6 +354,9 @@ begin_sasl(struct visit *v, const struct sasl_mechanism *m)
 {
 	struct sign_in *in = v->sign_in;
 	bool first = !(m->flags & (SASL_SERVER_FIRST | SASL_ASKS_FIRST));
+	/* Exchange Online takes a token in a line of its own only, and few would
+	 * fit into the command. */
+	bool alone = (m->flags & SASL_NEEDS_TOKEN) != 0;
 	struct slice initial;
 	bool deferred;
 
@@ -369,7 +372,7 @@ begin_sasl(struct visit *v, const struct sasl_mechanism *m)
 	}
 	initial = made(in);
 	visit_sent(v, pop3_client_auth(&v->pop3, &v->line.out, m->name,
-			  first ? &initial : NULL, &deferred));
+			  first && !alone ? &initial : NULL, &deferred));
 	in->first_open = first;
 }
 
