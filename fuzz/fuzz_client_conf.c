@@ -39,6 +39,7 @@ check_account(const struct account *a)
 	      a->auth != NULL && a->timeout != 0 && a->session_timeout != 0 &&
 	      a->interval != 0 && a->max_size != 0 && a->keep >= 0);
 	check(a->password == NULL || strpbrk(a->password, "\r\n") == NULL);
+	check((a->oauth == NULL) == (a->client == NULL));
 	check(a->sdps == (a->folders != NULL));
 	for (char **f = a->folders; f != NULL && *f != NULL; f++)
 		check(account_folder_is_good(*f));

@@ -3,10 +3,13 @@
  */
 #include <fcntl.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -41,6 +44,14 @@ end(int code)
 	return code == EX_OK ? EX_TEMPFAIL : code;
 }
 
+/* What was parsed may have been tokens. */
+static void
+wipe_and_free(void *p)
+{
+	explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
 static int
 malote(int argc, char **argv)
 {
@@ -64,6 +75,7 @@ main(int argc, char **argv)
 
 	fill_standard();
 	sandbox_no_core();
+	json_set_alloc_funcs(malloc, wipe_and_free);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* write() tells */

@@ -183,6 +183,8 @@ run_visit(struct run *run)
 		.storer = run->storer,
 		.hooks = env->trace ? &loud : &quiet,
 		.arg = run,
+		.state_dir = env->state_dir,
+		.anew = run->result.refused_token,
 		.terminal = env->terminal,
 		.accept = env->accept,
 		.insist = env->insist,

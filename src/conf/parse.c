@@ -100,6 +100,23 @@ nearest_elsewhere(bool in_section, const char *lower, const char **section_r)
 	return best;
 }
 
+/* The kind of section, other than the one it stands in, that has a setting of
+ * that name; NULL: none. */
+static const char *
+other_section(const cfg_t *cfg, const char *name)
+{
+	const char *there;
+
+	for (const cfg_opt_t *o = top_now->opts; o->name != NULL; o++) {
+		if (o->type != CFGT_SEC || strcmp(o->name, cfg->name) == 0)
+			continue;
+		there = nearest(o->subopts, name);
+		if (there != NULL && strcmp(there, name) == 0)
+			return o->name;
+	}
+	return NULL;
+}
+
 /* A setting of the other place is what is meant; else one that is alike here,
  * or else one that is alike there. */
 static void
@@ -109,10 +126,15 @@ complain_unknown(const cfg_t *cfg, const char *shown, const char *lower)
 	const char *section = cfg->name;
 	const char *here = nearest(cfg->opts, lower);
 	const char *there = nearest_elsewhere(in_section, lower, &section);
+	const char *other = in_section ? other_section(cfg, lower) : NULL;
 	unsigned line = (unsigned)cfg->line;
 
 	if (there != NULL && strcmp(there, lower) == 0)
 		complain_place(cfg, in_section, section, shown, NULL);
+	else if (other != NULL)
+		conf_error(text_now, line,
+		    _("%s belongs into a block %s; move it there"), shown,
+		    other);
 	else if (here != NULL)
 		conf_error(text_now, line,
 		    _("there is no setting %s; did you mean %s?"), shown, here);

@@ -127,6 +127,7 @@ class Malote:
         self.conf = os.path.join(home, "malote.conf")
         self.state = os.path.join(home, "state")
         self.accounts = {}
+        self.oauth = {}   # blocks of it
         self.env = {
             "HOME": home, "PATH": os.environ["PATH"], "LANG": "C.UTF-8",
             "TERM": "dumb", "USER": "tester", "LOGNAME": "tester",
@@ -151,8 +152,10 @@ class Malote:
 
     def write(self):
         text = []
-        for name, settings in self.accounts.items():
-            text.append("account %s {\n" % quoted(name))
+        blocks = [("account", *item) for item in self.accounts.items()] + \
+            [("oauth", *item) for item in self.oauth.items()]
+        for kind, name, settings in blocks:
+            text.append("%s %s {\n" % (kind, quoted(name)))
             text += ["\t%s = %s\n" % (key, value if isinstance(value, int)
                                       else quoted(value))
                      for key, value in settings.items() if value is not None]

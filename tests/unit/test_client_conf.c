@@ -868,11 +868,11 @@ settings_go_together(void **state)
 		{ "password = a\nkeyring = yes", "3: " SEVERAL },
 		{ "password_command = a\nkeyring = yes", "3: " SEVERAL },
 		{ "auth = xoauth2",
-		    "2: auth = \"xoauth2\" needs a token; write token_command "
-		    "= 'COMMAND'" },
+		    "2: auth = \"xoauth2\" needs a token; write oauth = "
+		    "\"NAME\" or token_command = 'COMMAND'" },
 		{ "\nauth = oauthbearer\npassword = x",
-		    "3: auth = \"oauthbearer\" needs a token; write "
-		    "token_command = 'COMMAND'" },
+		    "3: auth = \"oauthbearer\" needs a token; write oauth = "
+		    "\"NAME\" or token_command = 'COMMAND'" },
 		{ "auth = external",
 		    "2: auth = \"external\" needs a certificate; write "
 		    "client_certificate = \"FILE\"" },

@@ -52,6 +52,8 @@ int cmd_collect(struct call *call);
 int cmd_daemon(struct call *call);
 /* cmd_test.c */
 int cmd_test(struct call *call);
+/* cmd_login.c */
+int cmd_login(struct call *call);
 /* cmd_status.c */
 int cmd_status(struct call *call);
 int cmd_accounts(struct call *call);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "sasl/sasl.h"
 
 enum { NAME_MOST = 1023 };
 
@@ -25,6 +26,14 @@ bool
 account_uses_ticket(const struct account *a)
 {
 	return a->security == SECURITY_KPOP || strcmp(a->auth, "gssapi") == 0;
+}
+
+bool
+account_uses_token(const struct account *a)
+{
+	return (a->token_command != NULL || a->oauth != NULL) &&
+	       (strcmp(a->auth, "auto") == 0 ||
+		   (sasl_flags(a->auth) & SASL_NEEDS_TOKEN) != 0);
 }
 
 /* The ports of POP3, POP3S and KPOP lead to the same one. */

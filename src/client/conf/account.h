@@ -12,6 +12,8 @@
 #include "client/conf/dest.h"
 #include "client/message/identity.h"
 
+struct oauth_client;
+
 enum security { SECURITY_TLS, SECURITY_STARTTLS, SECURITY_NONE, SECURITY_KPOP };
 
 enum { ACCOUNT_FOLDERS_MAX = 64, FOLDER_NAME_MAX = 200 };
@@ -29,6 +31,8 @@ struct account {
 	char *password_command;
 	bool keyring;
 	char *token_command;
+	char *oauth; /* the block that says who gives out tokens; or NULL */
+	const struct oauth_client *client; /* that block */
 	int64_t keep;
 	struct dest dest;
 	bool sdps;
@@ -52,6 +56,9 @@ bool account_name_is_good(const char *name);
 
 /* Does the person's Kerberos ticket sign in?  Then there is no password. */
 bool account_uses_ticket(const struct account *a);
+
+/* Does a token sign in, and not a password? */
+bool account_uses_token(const struct account *a);
 
 /* What the account is, whatever it is called: a digest of its server, port and
  * user.  NULL: memory. */

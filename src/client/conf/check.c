@@ -123,11 +123,16 @@ check_secrets(const struct account *a, const struct conf_lines *l)
 		COMPLAIN(l, a->keyring ? "keyring" : "password_command",
 		    _("there are several of password, password_command and "
 		      "keyring; leave one of them"));
-	if ((needs & SASL_NEEDS_TOKEN) && a->token_command == NULL)
+	if ((needs & SASL_NEEDS_TOKEN) && a->token_command == NULL &&
+	    a->oauth == NULL)
 		COMPLAIN(l, "auth",
-		    _("auth = \"%s\" needs a token; write token_command = "
-		      "'COMMAND'"),
+		    _("auth = \"%s\" needs a token; write oauth = \"NAME\" "
+		      "or token_command = 'COMMAND'"),
 		    a->auth);
+	if (a->token_command != NULL && a->oauth != NULL)
+		COMPLAIN(l, "oauth",
+		    _("there are both token_command and oauth; leave one of "
+		      "them"));
 	if ((needs & SASL_NEEDS_CERTIFICATE) && a->client_certificate == NULL)
 		COMPLAIN(l, "auth",
 		    _("auth = \"%s\" needs a certificate; write "

@@ -13,6 +13,7 @@
 #include "base/slurp.h"
 #include "base/str.h"
 #include "client/conf/check.h"
+#include "client/conf/oauth_client.h"
 #include "client/conf/value.h"
 #include "conf/parse.h"
 
@@ -30,7 +31,8 @@ enum holds {
 };
 
 /* A new setting: a field of struct account, a row here, its default in
- * account_start() if that is not 0 or NULL, and its place in malote.conf(5). */
+ * account_start() if that is not 0 or NULL, and its place in malote.conf(5).
+ * One of a block "oauth" is the same for struct oauth_client. */
 struct setting {
 	const char *name;
 	size_t at; /* its field */
@@ -40,7 +42,7 @@ struct setting {
 
 #define AT(f) offsetof(struct account, f)
 
-static const struct setting settings[] = {
+static const struct setting account_settings[] = {
 	{ "email", AT(email), value_email, TEXT },
 	{ "server", AT(server), value_server, TEXT },
 	{ "port", AT(port), value_port, NUMBER },
@@ -51,6 +53,7 @@ static const struct setting settings[] = {
 	{ "password_command", AT(password_command), value_secret, TEXT },
 	{ "keyring", AT(keyring), value_yes, NUMBER },
 	{ "token_command", AT(token_command), value_secret, TEXT },
+	{ "oauth", AT(oauth), value_text, TEXT },
 	{ "keep", AT(keep), value_keep, NUMBER },
 	{ "deliver", AT(dest), value_dest, DEST },
 	{ "sdps", AT(sdps), value_yes, NUMBER },
@@ -68,7 +71,36 @@ static const struct setting settings[] = {
 	{ "max_size", AT(max_size), value_size, NUMBER },
 };
 
-enum { SETTINGS = sizeof(settings) / sizeof(settings[0]) };
+#undef AT
+#define AT(f) offsetof(struct oauth_client, f)
+
+static const struct setting oauth_settings[] = {
+	{ "provider", AT(provider), value_provider, TEXT },
+	{ "flow", AT(flow), value_flow, NUMBER },
+	{ "client_id", AT(client_id), value_text, TEXT },
+	{ "client_secret", AT(client_secret), value_secret, SECRET },
+	{ "authorization_url", AT(authorization_url), value_web, TEXT },
+	{ "device_url", AT(device_url), value_web, TEXT },
+	{ "token_url", AT(token_url), value_web, TEXT },
+	{ "scope", AT(scope), value_text, TEXT },
+	{ "redirect_url", AT(redirect_url), value_redirect, TEXT },
+	{ "ca_file", AT(ca_file), value_path, TEXT },
+};
+
+enum {
+	ACCOUNT_SETTINGS =
+	    sizeof(account_settings) / sizeof(account_settings[0]),
+	OAUTH_SETTINGS = sizeof(oauth_settings) / sizeof(oauth_settings[0]),
+	SETTINGS = ACCOUNT_SETTINGS, /* of any block, at most */
+};
+
+/* A kind of block. */
+static const struct block {
+	const char *name;
+	const struct setting *settings;
+	size_t n;
+} account_block = { "account", account_settings, ACCOUNT_SETTINGS },
+  oauth_block = { "oauth", oauth_settings, OAUTH_SETTINGS };
 
 /* libconfuse hands its callbacks no argument of ours: this is the one file
  * that is being read. */
@@ -77,8 +109,12 @@ static struct reader {
 	struct client_conf *conf;
 	struct value_place place;
 	struct conf_sections sections;
-	struct account account; /* the one being read */
-	unsigned line[SETTINGS];
+	/* The block being read, where it begins, and the lines of what it says. */
+	const struct block *block;
+	void *object;
+	unsigned begins, line[SETTINGS];
+	struct account account;
+	struct oauth_client oauth;
 	unsigned secret_line;
 	bool has_unknown; /* the account has settings that are not known */
 	const struct stat *st;
@@ -90,19 +126,19 @@ index_of(const char *name)
 {
 	size_t i = 0;
 
-	while (strcmp(settings[i].name, name) != 0)
+	while (strcmp(rd.block->settings[i].name, name) != 0)
 		i++;
 	return i;
 }
 
-/* What a setting that is not in the file would be in: its account. */
+/* What a setting that is not in the file would be in: its block. */
 static unsigned
 line_of(const struct conf_lines *l, const char *name)
 {
 	const struct reader *r = (const void *)l;
 	unsigned line = r->line[index_of(name)];
 
-	return line != 0 ? line : r->account.line;
+	return line != 0 ? line : r->begins;
 }
 
 static bool
@@ -122,9 +158,9 @@ wipe_secret(char *secret)
 }
 
 static void
-setting_clear(const struct setting *s, struct account *a)
+setting_clear(const struct setting *s, void *object)
 {
-	void *field = (char *)a + s->at;
+	void *field = (char *)object + s->at;
 
 	switch (s->holds) {
 	case NUMBER: break;
@@ -138,17 +174,28 @@ setting_clear(const struct setting *s, struct account *a)
 static void
 account_clear(struct account *a)
 {
-	for (size_t i = 0; i < SETTINGS; i++)
-		setting_clear(&settings[i], a);
+	for (size_t i = 0; i < ACCOUNT_SETTINGS; i++)
+		setting_clear(&account_settings[i], a);
 	free(a->name);
 	memset(a, 0, sizeof(*a));
 }
 
 static void
-account_start(void)
+oauth_clear(struct oauth_client *c)
+{
+	for (size_t i = 0; i < OAUTH_SETTINGS; i++)
+		setting_clear(&oauth_settings[i], c);
+	free(c->name);
+	memset(c, 0, sizeof(*c));
+}
+
+/* Before a block of whichever kind. */
+static void
+block_start(void)
 {
 	memset(rd.line, 0, sizeof(rd.line));
 	rd.has_unknown = false;
+	rd.oauth = (struct oauth_client){ .name = NULL };
 	rd.account = (struct account){
 		.keep = KEEP_ALWAYS,
 		.timeout = 60,
@@ -197,11 +244,29 @@ store_value(const struct setting *s, const char *value)
 		return;
 	}
 	switch (s->parse(
-	    &rd.place, s->name, (char *)&rd.account + s->at, value, &eb)) {
+	    &rd.place, s->name, (char *)rd.object + s->at, value, &eb)) {
 	case E_OK: break;
 	case E_NOMEM: rd.no_memory = true; break;
 	default: COMPLAIN(&rd.lines, s->name, "%s", eb.text); break;
 	}
+}
+
+/* Which block is being read. */
+static void
+in_block(const cfg_t *cfg)
+{
+	bool is_account = strcmp(cfg->name, account_block.name) == 0;
+
+	rd.block = is_account ? &account_block : &oauth_block;
+	rd.object = is_account ? (void *)&rd.account : (void *)&rd.oauth;
+}
+
+/* A proxy without an @ is none. */
+static bool
+is_secret(const struct setting *s, const char *value)
+{
+	return s->holds == SECRET &&
+	       (strcmp(s->name, "proxy") != 0 || strchr(value, '@') != NULL);
 }
 
 static int
@@ -209,45 +274,55 @@ on_setting(cfg_t *cfg, cfg_opt_t *opt)
 {
 	char *value = (char *)cfg_opt_getstr(opt); /* wiped below */
 	unsigned line = (unsigned)cfg->line;
-	size_t i = index_of(opt->name);
+	const struct setting *s;
+	size_t i;
 
-	if (settings[i].holds == SECRET)
+	in_block(cfg);
+	i = index_of(opt->name);
+	s = &rd.block->settings[i];
+	if (s->holds == SECRET)
 		rd.secret_line = line;
 	if (rd.line[i] != 0) {
 		conf_error(&rd.lines.text, line,
 		    _("%s stands in line %u already; leave one of them"),
-		    settings[i].name, rd.line[i]);
+		    s->name, rd.line[i]);
 	} else {
 		rd.line[i] = line;
-		store_value(&settings[i], value);
-		/* A proxy without an @ is no secret. */
-		if (strcmp(settings[i].name, "password") == 0 ||
-		    (settings[i].holds == SECRET && strchr(value, '@') != NULL))
-			check_mode(&settings[i]);
+		store_value(s, value);
+		if (is_secret(s, value))
+			check_mode(s);
 	}
-	if (settings[i].holds == SECRET)
+	if (s->holds == SECRET)
 		explicit_bzero(value, strlen(value));
 	return 0;
 }
 
-/* At the end of an account. */
+/* At the end of a block: its name; NULL: memory. */
+static char *
+end_block(cfg_opt_t *opt)
+{
+	rd.begins = conf_sections_next(&rd.sections);
+	return strdup(cfg_title(cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1)));
+}
+
 static int
 on_account(cfg_t *cfg, cfg_opt_t *opt)
 {
 	struct account *a = &rd.account;
 	struct client_conf *c = rd.conf;
-	struct account_said said = {
+	struct account_said said;
+	struct account *v;
+
+	rd.block = &account_block;
+	said = (struct account_said){
 		.security = is_said("security"),
 		.server = rd.has_unknown || is_said("server"),
 		.email = rd.has_unknown || is_said("email") ||
 			 (is_said("user") && a->user == NULL),
 		.folders = is_said("folders"),
 	};
-	struct account *v;
-
-	a->line = conf_sections_next(&rd.sections);
-	a->name =
-	    strdup(cfg_title(cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1)));
+	a->name = end_block(opt);
+	a->line = rd.begins;
 	v = reallocarray(c->v, c->n + 1, sizeof(*v));
 	if (v != NULL)
 		c->v = v;
@@ -258,8 +333,70 @@ on_account(cfg_t *cfg, cfg_opt_t *opt)
 	} else {
 		c->v[c->n++] = *a;
 	}
-	account_start();
+	block_start();
 	return 0;
+}
+
+static int
+on_oauth(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct oauth_client *o = &rd.oauth;
+	struct client_conf *c = rd.conf;
+	struct oauth_client *v;
+
+	rd.block = &oauth_block;
+	o->name = end_block(opt);
+	o->line = rd.begins;
+	v = reallocarray(c->oauth, c->n_oauth + 1, sizeof(*v));
+	if (v != NULL)
+		c->oauth = v;
+	if (o->name == NULL || v == NULL ||
+	    oauth_client_check(o, &rd.lines) == E_NOMEM) {
+		rd.no_memory = true;
+		oauth_clear(o);
+	} else {
+		c->oauth[c->n_oauth++] = *o;
+	}
+	block_start();
+	return 0;
+}
+
+/* ---- who gives out tokens for whom ---- */
+
+static void
+no_client(const struct account *a)
+{
+	char shown[VALUE_SHOWN];
+
+	value_shown(shown, a->oauth);
+	if (oauth_provider_is_known(a->oauth))
+		conf_error(&rd.lines.text, a->line,
+		    _("oauth = \"%s\" needs to know who malote is there; "
+		      "malote-oauth(7) says how to get a client_id; write it "
+		      "into a block: oauth \"%s\" { client_id = \"...\" }"),
+		    shown, shown);
+	else
+		conf_error(&rd.lines.text, a->line,
+		    _("there is no block oauth \"%s\"; malote.conf(5) says how "
+		      "to write one"),
+		    shown);
+}
+
+/* A block may stand behind the accounts that name it. */
+static void
+find_clients(struct client_conf *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct account *a = &c->v[i];
+
+		if (a->oauth == NULL)
+			continue;
+		for (size_t k = 0; k < c->n_oauth; k++)
+			if (strcmp(c->oauth[k].name, a->oauth) == 0)
+				a->client = &c->oauth[k];
+		if (a->client == NULL)
+			no_client(a);
+	}
 }
 
 /* ---- reading ---- */
@@ -359,8 +496,35 @@ static const struct conf_synonym synonyms[] = {
 	{ "maximum_size", "max_size" },
 	{ "tamanho_maximo", "max_size" },
 	{ "conta", "account" },
+	{ "oauth2", "oauth" },
+	{ "id", "client_id" },
+	{ "clientid", "client_id" },
+	{ "secret", "client_secret" },
+	{ "clientsecret", "client_secret" },
+	{ "auth_url", "authorization_url" },
+	{ "authorization_endpoint", "authorization_url" },
+	{ "token_endpoint", "token_url" },
+	{ "device_authorization_endpoint", "device_url" },
+	{ "device_authorization_url", "device_url" },
+	{ "redirect_uri", "redirect_url" },
+	{ "scopes", "scope" },
+	{ "escopo", "scope" },
+	{ "fluxo", "flow" },
+	{ "grant", "flow" },
+	{ "provedor", "provider" },
 	{ NULL, NULL },
 };
+
+static void
+block_options(cfg_opt_t *opt, const struct block *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		opt[i] = (cfg_opt_t)CFG_STR(
+		    b->settings[i].name, NULL, CFGF_NODEFAULT);
+		opt[i].validcb = on_setting;
+	}
+	opt[b->n] = (cfg_opt_t)CFG_END();
+}
 
 static void
 parse_accounts(char *text)
@@ -372,17 +536,15 @@ parse_accounts(char *text)
 		.synonyms = synonyms,
 		.has_unknown = &rd.has_unknown,
 	};
-	cfg_opt_t in_account[SETTINGS + 1] = { [SETTINGS] = CFG_END() };
-	cfg_opt_t opt[] = { CFG_SEC("account", in_account,
-				CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-		CFG_END() };
+	const cfg_flag_t flags = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
+	cfg_opt_t in_account[SETTINGS + 1], in_oauth[SETTINGS + 1];
+	cfg_opt_t opt[] = { CFG_SEC("account", in_account, flags),
+		CFG_SEC("oauth", in_oauth, flags), CFG_END() };
 
-	for (size_t i = 0; i < SETTINGS; i++) {
-		in_account[i] =
-		    (cfg_opt_t)CFG_STR(settings[i].name, NULL, CFGF_NODEFAULT);
-		in_account[i].validcb = on_setting;
-	}
+	block_options(in_account, &account_block);
+	block_options(in_oauth, &oauth_block);
 	opt[0].validcb = on_account;
+	opt[1].validcb = on_oauth;
 	conf_parse(&rd.lines.text, text, opt, &grammar);
 }
 
@@ -477,11 +639,13 @@ read_accounts(
 	rd.st = &in->st;
 	rd.place = (struct value_place){ folder, home() };
 	rd.sections = (struct conf_sections){ in->text, 1 };
-	account_start();
+	block_start();
 	if (conf_text_prepare(&rd.lines.text, in->text) &&
 	    conf_text_is_utf8(&rd.lines.text, in->text))
 		parse_accounts(in->text);
+	find_clients(c);
 	account_clear(&rd.account); /* one that did not end */
+	oauth_clear(&rd.oauth);
 	free(folder);
 	if (report->errors == 0 && c->n == 0 && !rd.no_memory)
 		conf_error(&rd.lines.text, 0,
@@ -550,7 +714,10 @@ client_conf_free(struct client_conf *c)
 {
 	for (size_t i = 0; i < c->n; i++)
 		account_clear(&c->v[i]);
+	for (size_t i = 0; i < c->n_oauth; i++)
+		oauth_clear(&c->oauth[i]);
 	free(c->v);
+	free(c->oauth);
 	free(c->file);
 	memset(c, 0, sizeof(*c));
 }

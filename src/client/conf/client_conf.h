@@ -13,6 +13,8 @@ struct client_conf {
 	char *file;
 	struct account *v;
 	size_t n;
+	struct oauth_client *oauth; /* which accounts may name */
+	size_t n_oauth;
 };
 
 /* Told of each fault of the file in turn, and of warnings (security = "none"),

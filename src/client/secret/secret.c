@@ -90,6 +90,7 @@ source_of(const struct account *a, enum secret_kind kind, bool terminal)
 {
 	if (kind == SECRET_TOKEN)
 		return a->token_command != NULL ? &secret_command
+		       : a->client != NULL      ? &secret_token
 						: &secret_nowhere;
 	if (a->password != NULL)
 		return &secret_file;
@@ -120,6 +121,8 @@ secret_ask(
 		.account = q->account,
 		.kind = q->kind,
 		.timeout = q->timeout,
+		.state_dir = q->state_dir,
+		.anew = q->anew,
 		.source = source_of(q->account, q->kind, q->terminal),
 		.value = secret_memory_new(),
 		.done = q->done,

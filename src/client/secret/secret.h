@@ -23,7 +23,8 @@ enum secret_kind { SECRET_PASSWORD, SECRET_TOKEN };
  * the call (it is wiped then).  Else value is NULL and `words` say why, for
  * people, translated, with what a command wrote to its standard error, cleaned.
  * E_NOENT: no source is configured and nobody can be asked; E_DENIED: there is
- * no secret; E_IO: it may be there another time. */
+ * no secret; E_IO: it may be there another time; E_AGAIN: it will be, by itself;
+ * E_CONFIG and others: a person must mend something. */
 typedef void secret_done(
     void *arg, enum err e, const char *value, const char *words);
 
@@ -31,8 +32,10 @@ struct secret_question {
 	struct ev_loop *loop; /* the default one (SIGCHLD) */
 	const struct account *account;
 	enum secret_kind kind;
-	bool terminal;  /* a person is there to be asked */
-	double timeout; /* seconds, for a command or the keyring */
+	bool terminal;         /* a person is there to be asked */
+	double timeout;        /* seconds, for a command or the keyring */
+	const char *state_dir; /* of tokens; borrowed until it is over */
+	bool anew; /* the server has refused the token that is kept */
 	secret_done *done;
 	void *arg;
 };
@@ -40,7 +43,8 @@ struct secret_question {
 /* Commands run under /bin/sh -c in a session of their own, standard input
  * empty, all other descriptors closed, and are ended after `timeout` seconds;
  * the first line of what they print is the secret.  The keyring (libsecret) is
- * asked on a thread, for as long.  A person is given five minutes; two accounts
+ * asked on a thread, for as long, and so is who gives out tokens, for three
+ * times as long.  A person is given five minutes; two accounts
  * are asked one after the other.  Borrows the account until it is over.
  * E_CONFIG: built without libsecret. */
 enum err secret_ask(struct secret **s_r, const struct secret_question *q,

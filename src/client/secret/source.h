@@ -22,6 +22,8 @@ struct secret {
 	const struct account *account;
 	enum secret_kind kind;
 	double timeout;
+	const char *state_dir;
+	bool anew;
 	const struct secret_source *source;
 	void *own;   /* the source's */
 	char *value; /* room for SECRET_MAX + 1, never swapped or dumped */
@@ -31,7 +33,7 @@ struct secret {
 };
 
 extern const struct secret_source secret_command, secret_keyring,
-    secret_terminal;
+    secret_terminal, secret_token;
 
 /* Memory of the size of `value`; NULL. */
 char *secret_memory_new(void);

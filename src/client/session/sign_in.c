@@ -42,14 +42,6 @@ struct sign_in {
 /* ---- the secret ---- */
 
 static bool
-wants_token(const struct account *a)
-{
-	return a->token_command != NULL &&
-	       (strcmp(a->auth, "auto") == 0 ||
-		   (sasl_flags(a->auth) & SASL_NEEDS_TOKEN) != 0);
-}
-
-static bool
 has_password(const struct account *a)
 {
 	return a->password != NULL || a->password_command != NULL || a->keyring;
@@ -84,12 +76,13 @@ secret_has_come(void *arg, enum err e, const char *value, const char *words)
 	struct sign_in *in = v->sign_in;
 	struct sasl_credentials *c = &in->credentials;
 	struct slice *to =
-	    wants_token(v->conf.account) ? &c->token : &c->password;
+	    account_uses_token(v->conf.account) ? &c->token : &c->password;
 
 	in->secret = NULL;
 	if (e != E_OK) {
 		visit_blame(v, CAUSE_SECRET);
-		visit_end(v, OUTCOME_CONFIG, "%s", words);
+		visit_end(v, e == E_AGAIN ? OUTCOME_CONNECT : OUTCOME_CONFIG,
+		    "%s", words);
 		return;
 	}
 	in->password_n = strlen(value);
@@ -111,7 +104,7 @@ needs_no_secret(const struct account *a)
 	return (m != NULL &&
 		   !(m->flags & (SASL_NEEDS_PASSWORD | SASL_NEEDS_TOKEN))) ||
 	       (a->client_certificate != NULL && !has_password(a) &&
-		   !wants_token(a));
+		   !account_uses_token(a));
 }
 
 void
@@ -121,9 +114,11 @@ secret_enter(struct visit *v)
 	struct secret_question question = {
 		.loop = v->conf.loop,
 		.account = a,
-		.kind = wants_token(a) ? SECRET_TOKEN : SECRET_PASSWORD,
+		.kind = account_uses_token(a) ? SECRET_TOKEN : SECRET_PASSWORD,
 		.terminal = v->conf.terminal,
 		.timeout = a->timeout,
+		.state_dir = v->conf.state_dir,
+		.anew = v->conf.anew,
 		.done = secret_has_come,
 		.arg = v,
 	};
@@ -669,6 +664,30 @@ point_at_tls(struct visit *v)
 		    _("; it offers TLS: write security = \"starttls\""));
 }
 
+/* The token was kept from before, and the provider gives another one. */
+static bool
+will_be_renewed(const struct visit *v)
+{
+	return v->conf.account->client != NULL && !v->conf.anew &&
+	       v->sign_in->credentials.token.p != NULL;
+}
+
+/* A token that is not even used yet is not what is wrong. */
+static void
+point_at_provider(struct visit *v)
+{
+	const struct account *a = v->conf.account;
+	struct visit_result *r = &v->result;
+	size_t n = strlen(r->words);
+
+	if (a->oauth != NULL && v->conf.anew)
+		snprintf(r->words + n, sizeof(r->words) - n,
+		    _("; the token is new, so look whether POP is switched on "
+		      "at %s, and whether it was %s who signed in there: "
+		      "malote login %s"),
+		    a->oauth, a->user, a->name);
+}
+
 static void
 sign_in_refused(struct visit *v, const struct pop3_event *ev)
 {
@@ -686,16 +705,17 @@ sign_in_refused(struct visit *v, const struct pop3_event *ev)
 		    _("sign-in refused: the server says \"%s\" (%s)"),
 		    visit_quote(ev->text), why);
 	}
-	/* A token may have expired; the command gives another one. */
-	r->again =
+	/* A token may have expired; there may be another one. */
+	r->again = r->refused_token =
 	    r->outcome == OUTCOME_DENIED && in->credentials.token.p != NULL;
 	if (!cancelled && r->outcome == OUTCOME_DENIED) {
 		point_at_tls(v);
 		visit_blame(v, advice_provider(v->conf.account));
 		add_advice(v);
+		point_at_provider(v);
 		/* No password is guessed by a ticket, and the next one is
-		 * another. */
-		if (v->kerberos == NULL)
+		 * another; so is the next token. */
+		if (v->kerberos == NULL && !will_be_renewed(v))
 			visit_note_refusal(v, in->password);
 		r->mistyped = was_typed(v);
 	}

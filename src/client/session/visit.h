@@ -46,6 +46,7 @@ struct visit_result {
 	bool again;           /* another connection may do better at once */
 	bool mistyped;        /* the person may know the password better */
 	bool turned_away;     /* there may be too many connections */
+	bool refused_token;   /* another one may do better at once */
 	bool learned;         /* it leaves out what this one was lost at */
 	bool cut;             /* this one was too long: it is shorter */
 	uint32_t later;       /* messages that are left to another session */
@@ -63,7 +64,9 @@ struct visit_conf {
 	struct delivery *delivery;
 	struct storer *storer; /* of that delivery */
 	const struct visit_hooks *hooks;
-	void *arg;     /* of the hooks */
+	void *arg;             /* of the hooks */
+	const char *state_dir; /* where tokens are kept */
+	bool anew;     /* the server has refused the token that is kept */
 	bool terminal; /* a person can be asked for a password */
 	bool accept;   /* the person accepts what has changed */
 	bool insist;   /* and wants a refused sign-in to be tried again */

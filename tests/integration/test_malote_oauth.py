@@ -1,0 +1,497 @@
+"""Tokens that a provider gives out: by a real authorisation server, of
+Authlib, and servers that take them."""
+import os
+import re
+import stat
+import time
+
+import pytest
+
+import malote
+from hostile import letters
+from server import PATIENCE
+
+browser = pytest.importorskip("browser")
+pytest.importorskip("authlib")
+pytest.importorskip("flask")
+provider = pytest.importorskip("provider")
+
+pytestmark = malote.NEEDED
+COUNT = 2
+URL = re.compile(r"^https://\S+$", re.M)
+
+
+@pytest.fixture
+def give(certs):
+    """give(...): a Provider, stopped after the test."""
+    started = []
+
+    def start(**more):
+        started.append(provider.Provider(certs.context(), **more))
+        return started[-1]
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture
+def server(lie, certs):
+    return lie(letters(COUNT), mode="tls", context=certs.context(),
+               sasl=["PLAIN", "XOAUTH2"], user=provider.USER)
+
+
+@pytest.fixture
+def join(client, server, certs):
+    """join(provider): an account that has its tokens from there."""
+    def make(given, block="work", **settings):
+        server.takes = given.is_good
+        m = client().account(
+            at=server, server="localhost", ca_file=certs.ca, password=None,
+            user=None, email=provider.USER, oauth=block)
+        m.oauth[block] = given.settings(certs.ca, **settings)
+        return m
+    return make
+
+
+def shown(run, pattern=URL):
+    """What a run that goes on has said by now."""
+    end = time.monotonic() + 20 * PATIENCE
+    while time.monotonic() < end:
+        with open(run.files[0].name) as f:
+            found = pattern.search(f.read())
+        if found:
+            return found.group()
+        assert not run.poll(), run.result
+        time.sleep(0.02)
+    raise AssertionError("it says nothing")
+
+
+def login(m, certs, *words, status=malote.OK):
+    """By a browser here; what it saw, and the run."""
+    run = m.start("login", "--browser", *words)
+    page = browser.visit(shown(run), certs.ca)
+    return page, run.wait(status=status)
+
+
+def tokens(m):
+    """{name: text} of what is kept."""
+    folder = os.path.join(m.state, "tokens")
+    kept = {}
+    for name in os.listdir(folder):
+        with open(os.path.join(folder, name)) as f:
+            if not name.endswith(".lock"):
+                kept[name] = f.read()
+    return kept
+
+
+def secrets(given):
+    return [t for token in given.tokens
+            for t in (token.access, token.refresh) if t]
+
+
+def nothing_told(given, *texts):
+    for text in texts:
+        for secret in [*secrets(given), provider.SECRET]:
+            assert secret not in text
+
+
+# In a browser.
+
+def test_login(m_login):
+    """Then it collects without asking."""
+    m, given, certs, server = m_login
+    (code, page), done = login(m, certs)
+    assert (code, "Done" in page) == (200, True)
+    assert "casa: signed in at work" in done.text
+    asked = given.forms("/authorize")[0]
+    assert asked["code_challenge_method"] == "S256"
+    assert asked["login_hint"] == provider.USER
+    assert asked["scope"] == provider.SCOPE
+    assert given.forms("/token")[0]["redirect_uri"] == \
+        asked["redirect_uri"]
+    collected = m.collect("-v")
+    assert len(m.files()) == COUNT
+    assert server.commands("AUTH") == ["AUTH XOAUTH2"]
+    assert given.grant_types() == ["authorization_code"]
+    nothing_told(given, done.text, collected.text)
+
+
+@pytest.fixture
+def m_login(give, join, certs, server):
+    given = give()
+    return join(given), given, certs, server
+
+
+def test_tokens_are_for_their_owner(m_login):
+    m, given, certs, _ = m_login
+    login(m, certs)
+    (name, text), = tokens(m).items()
+    folder = os.path.join(m.state, "tokens")
+    for path, mode in ((folder, 0o700), (os.path.join(folder, name), 0o600)):
+        assert stat.S_IMODE(os.stat(path).st_mode) == mode
+    assert text.splitlines()[1:] == [given.tokens[0].access,
+                                     given.tokens[0].refresh]
+
+
+def test_answer_for_another_sign_in(m_login):
+    """It is told so, and the right one is still waited for."""
+    m, given, certs, _ = m_login
+    run = m.start("login", "--browser")
+    url = shown(run)
+    back = re.search(r"redirect_uri=([^&]*)", url).group(1)
+    back = back.replace("%3A", ":").replace("%2F", "/")
+    for query in ("?code=stolen&state=other", "?code=stolen", "?state=",
+                  "?error=access_denied&state=x"):
+        code, page = browser.visit(back + "/" + query, certs.ca)
+        assert (code, "another sign-in" in page) == (400, True)
+    for path in ("/", "/favicon.ico", "/x?code=1&state=2"):
+        assert browser.visit(back + path, certs.ca)[0] == 404
+    assert not run.poll()
+    assert browser.visit(url, certs.ca)[0] == 200
+    run.wait()
+    assert len(given.forms("/token")) == 1
+
+
+def test_provider_changes_state(m_login):
+    m, given, certs, _ = m_login
+    given.state = "x"
+    run = m.start("login", "--browser")
+    code, page = browser.visit(shown(run), certs.ca)
+    assert code == 400
+    run.kill()
+    run.wait(status="killed")
+    assert given.forms("/token") == [] and tokens(m) == {}
+
+
+def test_not_allowed(m_login):
+    m, given, certs, _ = m_login
+    given.allows = False
+    (code, page), done = login(m, certs, status=malote.NOPERM)
+    assert "not allowed" in page
+    assert "it was not allowed at work; to try again: malote login casa " \
+        "(\"access_denied" in done.text
+    assert tokens(m) == {}
+
+
+def test_browser_is_opened(m_login):
+    m, given, certs, _ = m_login
+    tools = os.path.join(m.home, "bin")
+    os.mkdir(tools)
+    with open(tools + "/xdg-open", "w") as f:
+        f.write("#!/bin/sh\necho \"$@\" >%s/opened.new\nmv %s/opened.new "
+                "%s/opened\n" % (m.home, m.home, m.home))
+    os.chmod(tools + "/xdg-open", 0o755)
+    run = m.start("login", env={"DISPLAY": ":99", "PATH": tools + ":" +
+                                os.environ["PATH"]})
+    url = shown(run)
+    end = time.monotonic() + 20 * PATIENCE
+    while not os.path.exists(m.home + "/opened"):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    with open(m.home + "/opened") as f:
+        assert f.read().strip() == url
+    browser.visit(url, certs.ca)
+    assert "Your browser opens" in run.wait().text
+
+
+def test_address_is_pasted(m_login, typist):
+    """The browser runs on another computer."""
+    m, given, certs, _ = m_login
+    t = typist(m, "login", "--browser", columns=2000)
+    t.expect(b"paste the address of that page here.")
+    url = re.search(rb"https://[^\r\n]+", t.seen).group().decode()
+    with pytest.raises(OSError):  # nobody listens at the port there
+        browser.visit(re.sub(r"(redirect_uri=http%3A%2F%2F[0-9.]+%3A)\d+",
+                             r"\g<1>1", url), certs.ca)
+    back = re.search(r"redirect_uri=([^&]*)", url).group(1)
+    state = re.search(r"state=([^&]*)", url).group(1)
+    code = next(iter(given.codes))
+    given.codes[code].redirect_uri = back.replace(
+        "%3A", ":").replace("%2F", "/")
+    t.type(b"nonsense\n")
+    t.type(("http://127.0.0.1:1/?code=%s&state=%s\n"
+            % (code, state)).encode())
+    t.expect(b"signed in at work")
+    assert t.wait() == 0
+
+
+def test_own_port_and_path(m_login):
+    m, given, certs, _ = m_login
+    from server import free_port
+    port = free_port()
+    m.oauth["work"]["redirect_url"] = "http://localhost:%d/back" % port
+    login(m, certs)
+    assert given.forms("/authorize")[0]["redirect_uri"] == \
+        "http://localhost:%d/back" % port
+
+
+# By a code, where there is no display to show a browser on.
+
+CODE = re.compile(r"(?m)^ +([A-Z]{4}-[A-Z]{4})$")
+
+
+def test_device(m_login):
+    m, given, certs, _ = m_login
+    run = m.start("login", "casa")
+    code = shown(run, CODE).strip()
+    end = time.monotonic() + 20 * PATIENCE
+    while not given.grant_types():  # it is not decided at first
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    given.grants[code] = True
+    done = run.wait()
+    assert given.url + "/device" in done.text
+    assert set(given.grant_types()) == {
+        "urn:ietf:params:oauth:grant-type:device_code"}
+    m.collect()
+    assert len(m.files()) == COUNT
+    nothing_told(given, done.text)
+
+
+@pytest.mark.parametrize("life, words", [
+    (2, "nobody has allowed it"), (60, "it was not allowed at work")])
+def test_device_that_ends(m_login, life, words):
+    m, given, certs, _ = m_login
+    given.device_life = life
+    run = m.start("login", "casa")
+    code = shown(run, CODE).strip()
+    if life == 60:
+        given.grants[code] = False
+    assert words in run.wait(status="bad").text
+    assert tokens(m) == {}
+
+
+@pytest.mark.slow
+def test_device_slows_down(m_login):
+    m, given, certs, _ = m_login
+    given.slows = 1
+    run = m.start("login", "casa")
+    given.grants[shown(run, CODE).strip()] = True
+    run.wait()
+    given.grants.clear()
+    given.slows, before = 1, len(given.asked)
+    start = time.monotonic()
+    run = m.start("login", "casa")
+    code = shown(run, CODE).strip()
+    while len(given.asked) == before + 1:
+        time.sleep(0.02)
+    given.grants[code] = True
+    run.wait()
+    assert time.monotonic() - start > 6
+
+
+# Renewing.
+
+@pytest.fixture
+def signed_in(m_login):
+    m, given, certs, server = m_login
+    login(m, certs)
+    return m, given, server
+
+
+def test_token_that_expires_is_renewed(signed_in):
+    m, given, server = signed_in
+    given.lifetime = 1
+    given.expire()
+    path, text = next(iter(tokens(m).items()))
+    with open(os.path.join(m.state, "tokens", path), "w") as f:
+        f.write("1\n" + text.split("\n", 1)[1])
+    m.collect()
+    assert given.grant_types()[1:] == ["refresh_token"]
+    assert len(server.commands("AUTH")) == 1
+    m.collect()  # one second is too short to be kept
+    assert given.grant_types()[1:] == ["refresh_token"] * 2
+
+
+def test_token_that_lives_is_kept(signed_in):
+    m, given, server = signed_in
+    for _ in range(3):
+        m.collect()
+    assert given.grant_types() == ["authorization_code"]
+
+
+def test_refused_token_is_renewed_once(signed_in):
+    """The server knows better than the clock."""
+    m, given, server = signed_in
+    given.expire()
+    m.collect()
+    assert given.grant_types()[1:] == ["refresh_token"]
+    assert len(server.commands("AUTH")) == 2
+    assert len(m.files()) == COUNT
+
+
+def test_refused_twice(signed_in):
+    """It is no loop."""
+    m, given, server = signed_in
+    server.takes = lambda user, token: False
+    done = m.collect(status=malote.NOPERM)
+    assert given.grant_types()[1:] == ["refresh_token"]
+    assert len(server.commands("AUTH")) == 2
+    assert "the token is new, so look whether POP is switched on at work" \
+        in done.text
+    nothing_told(given, done.text)
+
+
+def test_refresh_tokens_for_one_use(signed_in):
+    m, given, server = signed_in
+    given.rotates = True
+    for _ in range(3):
+        given.expire()
+        m.collect()
+    used = [form["refresh_token"] for form in given.forms("/token")[1:]]
+    assert len(used) == len(set(used)) == 3
+    assert given.tokens[-1].refresh in next(iter(tokens(m).values()))
+
+
+def test_two_accounts_renew_once(signed_in):
+    """One of them waits for the other, or the second would withdraw all."""
+    m, given, server = signed_in
+    given.rotates = True
+    m.account("casa2", **{**m.accounts["casa"], "deliver": "maildir:" +
+                          m.home + "/mail2"})
+    path, text = next(iter(tokens(m).items()))
+    with open(os.path.join(m.state, "tokens", path), "w") as f:
+        f.write("1\n" + text.split("\n", 1)[1])
+    m.collect(status=None)
+    assert given.grant_types()[1:] == ["refresh_token"]
+
+
+def test_withdrawn(signed_in):
+    m, given, server = signed_in
+    given.revoke()
+    done = m.collect(status=malote.CONFIG)
+    assert "what was allowed at work is no longer valid; sign in again: " \
+        "malote login casa (\"invalid_grant" in done.text
+    nothing_told(given, done.text)
+
+
+def test_nobody_has_signed_in(m_login):
+    m, given, certs, server = m_login
+    done = m.collect(status=malote.CONFIG)
+    assert "sign in: malote login casa" in done.text
+    assert given.asked == [] and server.lines == []
+
+
+def test_other_client_gets_no_token(signed_in):
+    """A token is shown only to whom it is from."""
+    m, given, server = signed_in
+    m.oauth["work"]["token_url"] += "?other"
+    done = m.collect(status=malote.CONFIG)
+    assert "malote login casa" in done.text
+    assert given.grant_types() == ["authorization_code"]
+
+
+def test_full_disk_is_seen_before(signed_in):
+    """A refresh token for one use is not spent if the next one cannot be
+    kept."""
+    m, given, server = signed_in
+    given.rotates = True
+    given.expire()
+    before = tokens(m)
+    m.run("collect", wrap=("prlimit", "--fsize=20000"), status="bad")
+    assert given.grant_types() == ["authorization_code"]
+    assert tokens(m) == before
+    m.collect()
+
+
+# Providers that are not well.
+
+@pytest.mark.parametrize("fault, code, words", [
+    (("<html>", 200), malote.CONFIG, "no JSON object"),
+    (("x" * 100000, 200), malote.CONFIG, "sends more than 65536 octets"),
+    (("{}", 200), malote.CONFIG, "it has no \"access_token\""),
+    (("{\"access_token\": \"a\\nb\"}", 200), malote.CONFIG,
+     "is not what it must be"),
+    (("busy", 503), malote.UNAVAILABLE, "cannot answer now (status 503)"),
+    (("{\"error\": \"temporarily_unavailable\"}", 400), malote.UNAVAILABLE,
+     "cannot answer now"),
+    (("", 429), malote.UNAVAILABLE, "cannot answer now (status 429)"),
+    (("{\"error\": \"invalid_client\"}", 401), malote.CONFIG,
+     "client_id or client_secret of oauth \"work\" is wrong"),
+    (("{\"error\": \"invalid_scope\"}", 400), malote.CONFIG,
+     "scope of oauth \"work\" is wrong"),
+    (("{\"error\": \"interaction_required\"}", 400), malote.CONFIG,
+     "sign in again: malote login casa"),
+    (("{\"error\": \"x\\u001b[2J\", \"error_description\": \"\\u202e\"}",
+      400), malote.CONFIG, "work refuses (\"x\\x1b[2J")])
+def test_odd_answers(signed_in, fault, code, words):
+    m, given, server = signed_in
+    given.expire()
+    given.fault("/token", *fault)
+    done = m.collect(status=code)
+    assert words in done.text and "\x1b" not in done.text
+    nothing_told(given, done.text)
+    m.collect()  # nothing was lost, and the server is not asked in vain
+    assert len(server.commands("AUTH")) == 2
+
+
+def test_redirected_to_http(signed_in, lie):
+    """What was sent goes nowhere else."""
+    m, given, server = signed_in
+    other = lie([])
+    given.expire()
+    given.fault("/token", "", 307,
+                Location="http://127.0.0.1:%d/token" % other.port)
+    m.collect(status=malote.CONFIG)
+    assert other.lines == []
+    m.collect()
+
+
+def test_nobody_there(signed_in):
+    """It passes by itself."""
+    m, given, server = signed_in
+    given.expire()
+    given.stop()
+    for _ in range(2):
+        done = m.collect(status=malote.UNAVAILABLE)
+        assert "cannot be asked" in done.text
+    assert len(server.commands("AUTH")) == 1
+    given.stop = lambda: None
+
+
+def test_unknown_authority(signed_in):
+    m, given, server = signed_in
+    given.expire()
+    m.oauth["work"]["ca_file"] = None
+    done = m.collect(status=malote.CONFIG)
+    assert "the certificate of localhost:%d cannot be verified" % \
+        given.port in done.text
+
+
+def test_damaged_tokens(signed_in):
+    m, given, server = signed_in
+    path, _ = next(iter(tokens(m).items()))
+    with open(os.path.join(m.state, "tokens", path), "w") as f:
+        f.write("what is this?")
+    done = m.collect(status=malote.CONFIG)
+    assert "are damaged; sign in again: malote login casa" in done.text
+
+
+# Nobody signs in.
+
+def test_client_credentials(give, join):
+    """As ticket systems do."""
+    given = give()
+    m = join(given, flow="client", scope="mail")
+    assert "signed in at work" in m.run("login").text
+    m.collect()
+    m.collect()
+    assert given.grant_types() == ["client_credentials"]
+    given.expire()
+    m.collect()
+    assert given.grant_types() == ["client_credentials"] * 2
+    m.oauth["work"]["client_secret"] = "wrong"
+    given.expire()
+    done = m.collect(status=malote.CONFIG)
+    assert "client_secret of oauth \"work\" is wrong" in done.text
+    assert "wrong\"" not in done.text.replace("is wrong", "")
+
+
+# Commands.
+
+def test_login_where_none_is_needed(m_login):
+    m, given, certs, server = m_login
+    m.account("other", at=server, password="x", server="localhost",
+              ca_file=certs.ca)
+    done = m.run("login", "other", status=malote.CONFIG)
+    assert "it has no setting oauth" in done.text
