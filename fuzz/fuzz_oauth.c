@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/oauth/answer.h"
+#include "client/oauth/redirect.h"
 #include "client/oauth/tokens.h"
 #include "client/web/form.h"
 
@@ -106,6 +107,25 @@ out:
 	buf_free(&again);
 }
 
+static void
+try_redirect(struct slice in)
+{
+	struct oauth_refusal refusal;
+	enum redirect said;
+	struct buf code;
+
+	buf_init(&code, REDIRECT_MAX, true);
+	said = redirect_of_request(in, "/", "state", &code, &refusal);
+	if (said == REDIRECT_CODE && code.len == 0)
+		abort();
+	if (said == REDIRECT_REFUSED)
+		check_text(refusal.code, sizeof(refusal.code));
+	said = redirect_of_address(in, "state", &code, &refusal);
+	if (said == REDIRECT_MORE || (said == REDIRECT_CODE && code.len == 0))
+		abort();
+	buf_free(&code);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -117,6 +137,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_grant(in);
 	try_device(in);
 	try_form(in);
+	try_redirect(in);
 	if (oauth_tokens_parse(&t, in) == E_OK) {
 		check_text(t.access, OAUTH_TOKEN_MAX);
 		check_text(t.refresh, OAUTH_TOKEN_MAX);

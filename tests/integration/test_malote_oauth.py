@@ -1,17 +1,23 @@
 """Tokens that a provider gives out: by a real authorisation server, of
 Authlib, and servers that take them."""
+import base64
 import os
 import re
+import shutil
 import stat
+import subprocess
 import time
 
 import pytest
 
+import browser
+import drop
+import hostile_session
 import malote
 from hostile import letters
-from server import PATIENCE
+from server import PATIENCE, free_port
+from test_malote_collect import point_at
 
-browser = pytest.importorskip("browser")
 pytest.importorskip("authlib")
 pytest.importorskip("flask")
 provider = pytest.importorskip("provider")
@@ -217,7 +223,6 @@ def test_address_is_pasted(m_login, typist):
 
 def test_own_port_and_path(m_login):
     m, given, certs, _ = m_login
-    from server import free_port
     port = free_port()
     m.oauth["work"]["redirect_url"] = "http://localhost:%d/back" % port
     login(m, certs)
@@ -465,6 +470,122 @@ def test_damaged_tokens(signed_in):
         f.write("what is this?")
     done = m.collect(status=malote.CONFIG)
     assert "are damaged; sign in again: malote login casa" in done.text
+
+
+# Servers that take tokens.
+
+class Exchange(hostile_session.Session):
+    """What Exchange Online does at sign-in, as Microsoft documents it: the
+    token comes alone, and a refusal is nothing but one."""
+
+    def do_auth(self, rest):
+        name, _, initial = rest.partition(" ")
+        if name.upper() != "XOAUTH2" or initial:
+            raise hostile_session.Gone
+        got = base64.b64decode(self.challenge(b""))
+        user, token, *_ = got.decode().split("\1")
+        if self.server.takes(user[5:], token[len("auth=Bearer "):]):
+            return self.signed_in(True)
+        return hostile_session.err("Authentication failure: unknown user "
+                                   "name or bad password.")
+
+
+def test_microsoft(give, join, odd, certs, monkeypatch):
+    given = give()
+    server = odd(Exchange, letters(COUNT), mode="tls",
+                 context=certs.context(), user=provider.USER,
+                 capa=["TOP", "UIDL"], sasl=["PLAIN", "XOAUTH2"])
+    m = join(given).account(at=server, server="localhost")
+    server.takes = given.is_good
+    login(m, certs)
+    m.collect()
+    assert len(m.files()) == COUNT
+    given.expire()
+    again = m.collect()
+    assert given.grant_types()[1:] == ["refresh_token"]
+    server.takes = lambda user, token: False
+    done = m.collect(status=malote.NOPERM)
+    assert "unknown user name or bad password" in done.text
+    assert "whether POP is switched on" in done.text
+    nothing_told(given, again.text, done.text)
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/sbin/dovecot"),
+                    reason="no Dovecot")
+@pytest.mark.parametrize("mechanism", ["xoauth2", "oauthbearer"])
+def test_dovecot(give, join, serve, place, certs, mechanism):
+    """It asks the provider what a token is worth (RFC 7662)."""
+    given = give()
+    messages = drop.peaceful(drop.make(5, 20))
+    conf = place.path + "/oauth2.conf"
+    ca = shutil.copy(certs.ca, place.path + "/ca.pem")  # it is nobody there
+    with open(conf, "w") as f:
+        f.write("introspection_url = %s/introspect\n"
+                "introspection_mode = post\nusername_attribute = email\n"
+                "active_attribute = active\nactive_value = true\n"
+                "tls_ca_cert_file = %s\n" % (given.url, ca))
+    server = serve([(provider.USER, "x", place.maildir(messages))],
+                   peer="dovecot", peer_config="""
+auth_mechanisms = %s
+passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = %s
+}
+""" % (mechanism, conf))
+    m = point_at(join(given), server, "tls")
+    login(m, certs)
+    m.collect()
+    assert len(m.files()) == len(messages)
+    assert given.forms("/introspect")
+
+
+# Where tokens are kept.
+
+KEYRING = all(shutil.which(x) for x in (
+    "gnome-keyring-daemon", "dbus-run-session"))
+
+
+@pytest.mark.skipif(not KEYRING, reason="needs gnome-keyring")
+def test_keyring(m_login):
+    """One bus after the other: the keyring is a file of the daemon."""
+    m, given, certs, _ = m_login
+    os.mkdir(m.home + "/run", 0o700)
+    more = {
+        "env": {"XDG_RUNTIME_DIR": m.home + "/run",
+                "XDG_DATA_HOME": m.home + "/data"},
+        "wrap": ["dbus-run-session", "--", "sh", "-c", "printf x | "
+                 "gnome-keyring-daemon --unlock --components=secrets "
+                 ">/dev/null 2>&1; \"$@\"", "sh"]}
+    m.account(keyring="yes")
+    run = m.start("login", "--browser", **more)
+    browser.visit(shown(run), certs.ca)
+    run.wait()
+    assert tokens(m) == {}
+    m.collect(**more)
+    given.expire()
+    m.collect(**more)
+    assert given.grant_types() == ["authorization_code", "refresh_token"]
+    assert len(m.files()) == COUNT
+
+
+# A browser.
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium")
+def test_chromium(m_login):
+    """It opens connections ahead, and asks for an icon."""
+    m, given, certs, _ = m_login
+    run = m.start("login", "--browser")
+    seen = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu",
+         "--no-first-run", "--ignore-certificate-errors", "--no-proxy-server",
+         "--user-data-dir=" + m.home + "/chromium", "--dump-dom",
+         shown(run)], env={**m.env, "HOME": m.home}, timeout=60 * PATIENCE,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert "Done: malote may collect your mail." in seen.stdout
+    run.wait()
+    m.collect()
+    assert len(m.files()) == COUNT
 
 
 # Nobody signs in.
