@@ -1,11 +1,13 @@
 """malote add: an address is enough."""
 import os
+import re
 import shutil
 import stat
 import subprocess
 
 import pytest
 
+import browser
 import faults
 import internet
 import malote
@@ -731,3 +733,85 @@ def test_a_name_that_was_taken_meanwhile(net, pop3, m, person):
     finally:
         t.close()
     assert conf(m) == before
+
+
+# Tokens of the provider.
+
+@pytest.fixture
+def give(net, certs):
+    """give(): an authorisation server, stopped after the test."""
+    provider = pytest.importorskip("provider")
+    started = []
+
+    def start(**more):
+        started.append(provider.Provider(certs.context(), **more))
+        return started[-1]
+    yield start
+    for one in started:
+        one.stop()
+
+
+SIGN_IN = re.compile(rb"https://localhost:\d+/authorize\S+")
+
+
+def by_browser(net, m, certs, given, dialogue, *words, status=malote.OK):
+    """The person signs in at the provider, and answers the rest."""
+    t = terminal.Terminal([*net.wrap(), malote.BINARY, "add", *words],
+                          m.home, {**m.env, "TERM": "xterm"}, columns=2000)
+    try:
+        for asked, answer in dialogue:
+            if asked == "browser":
+                t.expect(b"/authorize")
+                wait_until(lambda: t.read() and SIGN_IN.search(t.seen)
+                           and b"\n" in t.seen[SIGN_IN.search(t.seen).end():])
+                page = browser.visit(
+                    SIGN_IN.search(t.seen).group().decode(), certs.ca)
+                assert page[0] == 200, page
+                continue
+            t.expect(asked.encode())
+            t.type(answer.encode() + b"\n")
+        code = t.wait()
+    finally:
+        t.close()
+    text = t.seen.decode("utf-8", "replace")
+    assert code == status, text
+    for token in given.tokens:
+        assert token.access not in text and token.access not in conf(m)
+    return text
+
+
+def test_signed_in_by_browser(m, net, pop3, give, certs):
+    """No password is typed into malote: who it is there stands in the
+    configuration already."""
+    given = give()
+    net.mx("example.org", "aspmx.l.google.com")
+    server = pop3("pop.gmail.com", sasl=["PLAIN", "XOAUTH2"])
+    server.takes = given.is_good
+    net.start()
+    os.makedirs(os.path.dirname(m.conf))
+    old = "# who we are\noauth google {\n%s}\n" % "".join(
+        "\t%s = %s\n" % (key, malote.quoted(value))
+        for key, value in given.settings(certs.ca, flow="browser").items())
+    with open(m.conf, "w") as f:
+        f.write(old)
+    os.chmod(m.conf, 0o600)
+    text = by_browser(net, m, certs, given, (
+        ("Is that right?", ""), ("browser", ""), ("Keep", ""),
+        ("Folder", "")), ADDRESS, "--state", m.state)
+    assert "Password" not in text and "Where shall the password" not in text
+    assert conf(m).startswith(old) and 'oauth = "google"' in conf(m)
+    assert len(m.files("Mail/" + ADDRESS)) == COUNT
+    assert server.commands("AUTH") == ["AUTH XOAUTH2"] * 2
+    m.run("test", write=False, wrap=net.wrap())
+
+
+def test_a_client_id_is_asked_for(m, net, pop3, person):
+    """Where malote has none: what for, and where it is explained."""
+    pop3("outlook.office365.com", sasl=["XOAUTH2"])
+    net.start()
+    t = person("add", "ana@hotmail.com", dialogue=(("client_id", ""),),
+               status=malote.TEMPFAIL)
+    assert "takes no passwords" in t.words
+    assert "man malote-oauth" in t.words and not os.path.exists(m.conf)
+    done = add(m, net, "ana@hotmail.com", password=None, status=malote.CONFIG)
+    assert "--token-command" in done.text

@@ -100,13 +100,16 @@ test_blocks(void **state)
 			 "account \"b\" { }",
 	    1, "\"b\"");
 	expect_title("account\r\n\t\"a\"\r\n{\r\n}\r\n", 0, "\"a\"");
+	/* Blocks of other kinds are none of those. */
+	expect_title("oauth a { }\naccount \"b\" { }\n", 0, "\"b\"");
+	expect_title("account a { } oauth x { } account c { }", 1, "c");
 }
 
 static void
 test_no_block(void **state)
 {
 	static const char *const texts[] = { "", "\n", "# account \"a\" { }\n",
-		BOM, "account \"a\"", "}" };
+		BOM, "account \"a\"", "}", "oauth \"a\" { }" };
 	struct conf_edit ed;
 	struct conf_block b;
 

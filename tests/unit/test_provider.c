@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "client/setup/domain.h"
-#include "client/setup/provider.h"
+#include "client/setup/mail_provider.h"
 #include "net/host.h"
 
 /* ---- the table ---- */

@@ -63,6 +63,7 @@ cmd_add(struct call *call)
 		.name = o->value[OPT_NAME],
 		.password_command = o->value[OPT_PASSWORD_COMMAND],
 		.token_command = o->value[OPT_TOKEN_COMMAND],
+		.oauth = o->value[OPT_OAUTH],
 		.keyring = option_is_given(o, OPT_KEYRING),
 		.keep_password = o->value[OPT_KEEP_PASSWORD],
 		.keep = o->value[OPT_KEEP],

@@ -50,6 +50,7 @@ static const struct {
 	{ OPT_NAME, "name", 0, true, "NAME", NULL },
 	{ OPT_PASSWORD_COMMAND, "password-command", 0, true, "COMMAND", NULL },
 	{ OPT_TOKEN_COMMAND, "token-command", 0, true, "COMMAND", NULL },
+	{ OPT_OAUTH, "oauth", 0, true, "NAME", NULL },
 	{ OPT_KEYRING, "keyring", 0, true, NULL, NULL },
 	{ OPT_KEEP_PASSWORD, "keep-password", 0, true, "PLACE", NULL },
 	{ OPT_KEEP, "keep", 0, true, "TIME", NULL },

@@ -119,28 +119,25 @@ say_fault(void *arg, bool is_error, const char *words)
 		adding_fail(a, EX_CONFIG, "%s", words);
 }
 
-/* A file of comments, or of nothing. */
-static bool
-is_empty(const char *file)
-{
-	struct conf_edit ed;
-	struct errbuf eb;
-	bool is = conf_edit_open(&ed, file, &eb) == E_OK &&
-		  strspn(ed.bare, " \t\r\n\f\v") == strlen(ed.bare);
-
-	conf_edit_close(&ed);
-	return is;
-}
-
 static bool
 load_accounts(struct adding *a)
 {
 	const char *file = a->r->conf_file;
+	struct conf_block b;
+	struct conf_edit ed;
+	struct errbuf eb;
 	struct stat st;
+	bool none;
 
-	if ((stat(file, &st) < 0 && errno == ENOENT) || is_empty(file))
+	if (stat(file, &st) < 0 && errno == ENOENT)
 		return true;
-	return client_conf_load(&a->conf, file, say_fault, a) == E_OK;
+	/* What else stands in a file without accounts is read with the new
+	 * one. */
+	none = conf_edit_open(&ed, file, &eb) == E_OK &&
+	       !conf_edit_block(&ed, 0, &b);
+	a->text = ed.text != NULL ? strdup(ed.text) : NULL;
+	conf_edit_close(&ed);
+	return none || client_conf_load(&a->conf, file, say_fault, a) == E_OK;
 }
 
 static bool
@@ -188,12 +185,12 @@ check_maildrop(struct adding *a)
 	char mine[DIGEST_TEXT];
 	struct client_conf conf;
 	struct errbuf eb;
-	const struct account *same = NULL;
+	const struct account *same = NULL, *new;
 	char other[DIGEST_TEXT];
 
-	if (draft_account(&conf, &a->draft, a->r->conf_file, &eb) != E_OK)
+	if (!adding_account(a, &conf, &new, &eb))
 		return adding_fail(a, EX_USAGE, "%s", eb.text);
-	if (account_maildrop(mine, &conf.v[0]) != NULL)
+	if (account_maildrop(mine, new) != NULL)
 		for (size_t i = 0; i < a->conf.n && same == NULL; i++)
 			if (account_maildrop(other, &a->conf.v[i]) != NULL &&
 			    strcmp(mine, other) == 0)
@@ -322,6 +319,9 @@ add_account(struct add_result *result, const struct add_request *r)
 	signal(SIGTERM, SIG_DFL);
 	dialer_free(a->dialer);
 	client_conf_free(&a->conf);
+	if (a->text != NULL)
+		explicit_bzero(a->text, strlen(a->text));
+	free(a->text);
 	draft_wipe(&a->draft);
 	free(a);
 }

@@ -23,7 +23,8 @@ struct add_request {
 	const char *fingerprint, *ca_file;
 	const char *name;
 	const char *password_command, *token_command;
-	bool keyring; /* the password is there already */
+	const char *oauth; /* a block that says who gives out tokens */
+	bool keyring;      /* the password is there already */
 	const char *keep_password;
 	const char *keep, *deliver;
 };

@@ -128,15 +128,15 @@ try_place(struct adding *a, char words[ROOM])
 {
 	struct placing p = { .over = false };
 	struct client_conf conf;
+	const struct account *new;
 	struct trial_place *trial;
 	struct errbuf eb;
 
-	if (draft_account(&conf, &a->draft, a->r->conf_file, &eb) != E_OK) {
+	if (!adding_account(a, &conf, &new, &eb)) {
 		snprintf(words, ROOM, "%s", eb.text);
 		return false;
 	}
-	trial = trial_place_start(
-	    a->loop, &conf.v[0], a->r->state_dir, on_place, &p);
+	trial = trial_place_start(a->loop, new, a->r->state_dir, on_place, &p);
 	while (trial != NULL && !p.over)
 		ev_run(a->loop, EVRUN_ONCE);
 	trial_place_free(trial);
@@ -190,14 +190,15 @@ static bool
 keep_in(struct adding *a, enum keep_place p, struct errbuf *eb)
 {
 	struct client_conf conf;
+	const struct account *new;
 	enum err e;
 
 	if (p == KEEP_NOWHERE)
 		snprintf(a->result->password, sizeof(a->result->password), "%s",
 		    a->draft.value);
-	if ((e = draft_account(&conf, &a->draft, a->r->conf_file, eb)) == E_OK)
-		e = keep_password(
-		    p, &a->draft, &conf.v[0], a->r->conf_file, eb);
+	if (!adding_account(a, &conf, &new, eb))
+		return false;
+	e = keep_password(p, &a->draft, new, a->r->conf_file, eb);
 	client_conf_free(&conf);
 	return e == E_OK;
 }

@@ -8,6 +8,7 @@
 #include "base/i18n.h"
 #include "client/report/size.h"
 #include "client/secret/secret.h"
+#include "client/setup/add_oauth.h"
 #include "client/setup/add_server.h"
 #include "client/setup/domain.h"
 #include "client/setup/talk.h"
@@ -55,16 +56,18 @@ try_until(struct adding *a, enum trial_step until, struct trying *t)
 {
 	static const struct trial_hooks hooks = { on_step, NULL, on_over };
 	struct client_conf conf;
+	const struct account *new;
 	struct errbuf eb;
 	struct trial *trial;
 
 	*t = (struct trying){ .over = false };
-	if (draft_account(&conf, &a->draft, a->r->conf_file, &eb) != E_OK)
+	if (!adding_account(a, &conf, &new, &eb))
 		return adding_fail(a, EX_USAGE, "%s", eb.text);
 	trial = trial_start(&(struct trial_conf){
 	    .loop = a->loop,
 	    .dialer = a->dialer,
-	    .account = &conf.v[0],
+	    .account = new,
+	    .state_dir = a->r->state_dir,
 	    .until = until,
 	    .hooks = &hooks,
 	    .arg = t,
@@ -227,20 +230,21 @@ static bool
 ask_password(struct adding *a, struct asking *s)
 {
 	struct client_conf conf;
+	const struct account *new;
 	struct secret *secret;
 	struct errbuf eb;
 	enum err e;
 
 	a->draft.secret = DRAFT_ASKED;
-	if (draft_account(&conf, &a->draft, a->r->conf_file, &eb) != E_OK)
+	if (!adding_account(a, &conf, &new, &eb))
 		return adding_fail(a, EX_USAGE, "%s", eb.text);
 	e = secret_ask(&secret,
 	    &(struct secret_question){
 		.loop = a->loop,
-		.account = &conf.v[0],
+		.account = new,
 		.kind = SECRET_PASSWORD,
 		.terminal = true,
-		.timeout = conf.v[0].timeout,
+		.timeout = new->timeout,
 		.done = on_secret,
 		.arg = s,
 	    },
@@ -302,6 +306,19 @@ take_secret(struct adding *a, enum draft_secret kind, const char *value)
 }
 
 static bool
+get_password(struct adding *a)
+{
+	if (a->r->terminal)
+		return type_password(a);
+	if (a->r->keep_password != NULL)
+		return read_password(a);
+	return adding_fail(a, EX_USAGE, "%s",
+	    _("there is no terminal to ask for the password on; add "
+	      "--password-command COMMAND, or --keep-password PLACE, and give "
+	      "the password on standard input"));
+}
+
+static bool
 get_secret(struct adding *a)
 {
 	const struct add_request *r = a->r;
@@ -313,19 +330,10 @@ get_secret(struct adding *a)
 		    a, DRAFT_PASSWORD_COMMAND, r->password_command);
 	if (r->keyring)
 		return take_secret(a, DRAFT_KEYRING, "yes");
-	if (a->draft.offer.only_token)
-		return adding_fail(a, EX_CONFIG,
-		    _("%s takes no passwords, only tokens of OAuth 2.0; give "
-		      "the command that prints one: --token-command COMMAND"),
-		    a->draft.offer.server);
-	if (r->terminal)
-		return type_password(a);
-	if (r->keep_password != NULL)
-		return read_password(a);
-	return adding_fail(a, EX_USAGE, "%s",
-	    _("there is no terminal to ask for the password on; add "
-	      "--password-command COMMAND, or --keep-password PLACE, and give "
-	      "the password on standard input"));
+	if (!adding_oauth(a))
+		return false;
+	return a->draft.secret == DRAFT_OAUTH ? adding_allow(a)
+					      : get_password(a);
 }
 
 /* ---- signing in ---- */
@@ -371,9 +379,10 @@ mend_sign_in(struct adding *a, const struct trying *t)
 		return type_password(a);
 	if (a->draft.secret == DRAFT_PASSWORD && t->outcome == OUTCOME_DENIED)
 		return ask_user(a) && type_password(a);
-	if (talk_confirm(true, "%s", _("Try again?")) == TALK_YES)
-		return true;
-	return adding_leave(a);
+	if (talk_confirm(true, "%s", _("Try again?")) != TALK_YES)
+		return adding_leave(a);
+	return a->draft.secret != DRAFT_OAUTH || t->outcome != OUTCOME_DENIED ||
+	       adding_allow(a);
 }
 
 bool

@@ -24,3 +24,11 @@ adding_leave(struct adding *a)
 	return adding_fail(
 	    a, EX_TEMPFAIL, "%s", _("nothing was saved; try again any time"));
 }
+
+bool
+adding_account(const struct adding *a, struct client_conf *c,
+    const struct account **a_r, struct errbuf *eb)
+{
+	return draft_account(c, a_r, &a->draft, a->text, a->r->conf_file, eb) ==
+	       E_OK;
+}

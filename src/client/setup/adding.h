@@ -15,6 +15,7 @@ struct adding {
 	struct ev_loop *loop;
 	struct dialer *dialer;
 	struct client_conf conf; /* what is configured already */
+	char *text;              /* as text; or NULL */
 	char domain[HOST_MAX];
 	struct found found;
 	struct draft draft;
@@ -23,6 +24,9 @@ struct adding {
 
 /* Ends it; returns false. */
 bool adding_fail(struct adding *a, int code, const char *fmt, ...) PRINTF(3, 4);
+/* What the draft is, as an account: draft_account(); false: it has failed. */
+bool adding_account(const struct adding *a, struct client_conf *c,
+    const struct account **a_r, struct errbuf *eb);
 /* The person wants to leave, at a question. */
 bool adding_leave(struct adding *a);
 

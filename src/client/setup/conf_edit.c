@@ -289,16 +289,25 @@ next_block(const char *text, const char *p, struct conf_block *b_r)
 	return p;
 }
 
+static bool
+is_account(const char *block)
+{
+	static const char word[] = "account";
+
+	return skip_word(block) == block + sizeof(word) - 1 &&
+	       strncmp(block, word, sizeof(word) - 1) == 0;
+}
+
 bool
 conf_edit_block(
     const struct conf_edit *ed, size_t number, struct conf_block *b_r)
 {
 	const char *p = ed->bare;
 
-	for (size_t i = 0; i <= number; i++)
-		if ((p = next_block(ed->bare, p, b_r)) == NULL)
-			return false;
-	return true;
+	while ((p = next_block(ed->bare, p, b_r)) != NULL)
+		if (is_account(ed->bare + b_r->at) && number-- == 0)
+			return true;
+	return false;
 }
 
 static void

@@ -82,11 +82,24 @@ put_secret(struct writer *w, const struct draft *d)
 		put_setting(w, names[d->secret], d->value);
 }
 
+static void
+put_client(struct writer *w, const struct draft *d)
+{
+	put(w, "oauth ");
+	put_quoted(w, d->value);
+	put(w, " {\n");
+	put_setting(w, "client_id", d->client_id);
+	put_setting(w, "client_secret", d->client_secret);
+	put(w, "}\n\n");
+}
+
 bool
 draft_block(char out[DRAFT_BLOCK], const struct draft *d)
 {
 	struct writer w = { .out = out };
 
+	if (d->client_id[0] != '\0')
+		put_client(&w, d);
 	put(&w, "account ");
 	put_quoted(&w, d->name);
 	put(&w, " {\n");
@@ -111,28 +124,37 @@ note_first(void *arg, bool is_error, const char *words)
 }
 
 enum err
-draft_account(struct client_conf *c, const struct draft *d, const char *file,
+draft_account(struct client_conf *c, const struct account **a_r,
+    const struct draft *d, const char *before, const char *file,
     struct errbuf *eb)
 {
-	char *text = malloc(DRAFT_BLOCK);
+	size_t n = before != NULL ? strlen(before) : 0;
+	char *text = malloc(n + 1 + DRAFT_BLOCK);
 	enum err e;
 
 	if (text == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	if (n != 0)
+		memcpy(text, before, n);
+	text[n] = '\n';
 	eb->text[0] = '\0';
-	if (draft_block(text, d))
+	if (draft_block(text + n + 1, d))
 		e = client_conf_parse(c, file, text, note_first, eb);
 	else
 		e = err_set(eb, E_CONFIG,
 		    _("one of the values is too long, or holds an end of "
 		      "line"));
-	explicit_bzero(text, DRAFT_BLOCK);
+	explicit_bzero(text, n + 1 + DRAFT_BLOCK);
 	free(text);
-	return e;
+	if (e != E_OK)
+		return e;
+	*a_r = client_conf_find(c, d->name);
+	return E_OK;
 }
 
 void
 draft_wipe(struct draft *d)
 {
 	explicit_bzero(d->value, sizeof(d->value));
+	explicit_bzero(d->client_secret, sizeof(d->client_secret));
 }

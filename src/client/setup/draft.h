@@ -27,15 +27,21 @@ struct draft {
 	char value[DRAFT_SECRET]; /* of it; wiped with draft_wipe() */
 	char keep[32], deliver[DRAFT_TEXT];
 	char fingerprint[128], ca_file[DRAFT_TEXT];
+	/* Who malote is to a provider that gives out tokens, if no block says it
+	 * yet: of a block named d->value. */
+	char client_id[DRAFT_TEXT], client_secret[DRAFT_TEXT];
 };
 
-/* Writes the block with a NUL; false: something does not fit. */
+/* Writes what is to be appended to the configuration, with a NUL; false: something
+ * does not fit. */
 bool draft_block(char out[DRAFT_BLOCK], const struct draft *d) NODISCARD;
 
-/* Reads that block as it would be read from the file.  E_CONFIG with the words
- * of the first fault. */
-enum err draft_account(struct client_conf *c, const struct draft *d,
-    const char *file, struct errbuf *eb) NODISCARD;
+/* Reads it as it would be read from the file, behind what is there: `before`, or
+ * NULL.  *a_r is the account in *c.  E_CONFIG with the words of the first
+ * fault. */
+enum err draft_account(struct client_conf *c, const struct account **a_r,
+    const struct draft *d, const char *before, const char *file,
+    struct errbuf *eb) NODISCARD;
 
 void draft_wipe(struct draft *d);
 

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "client/setup/mail_provider.h"
 #include "client/setup/offer.h"
-#include "client/setup/provider.h"
 
 struct dialer;
 struct ev_loop;

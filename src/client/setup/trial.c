@@ -192,6 +192,7 @@ begin_session(struct trial *t)
 		.account = t->conf.account,
 		.hooks = t->conf.hooks->trace != NULL ? &loud : &quiet,
 		.arg = t,
+		.state_dir = t->conf.state_dir,
 		.terminal = t->conf.terminal,
 		.insist = true,
 		.tries = true,

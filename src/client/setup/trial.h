@@ -80,9 +80,10 @@ struct trial_conf {
 	struct ev_loop *loop; /* the default one */
 	struct dialer *dialer;
 	const struct account *account;
-	const char *state_dir; /* for the spool; NULL: TRIAL_DESTINATION and
-	                        * what follows are not tried */
-	bool terminal;         /* a person can be asked for a password */
+	/* For tokens and the spool; NULL: TRIAL_DESTINATION and what follows are
+	 * not tried. */
+	const char *state_dir;
+	bool terminal; /* a person can be asked for a password */
 	/* The last step that is tried.  Before TRIAL_SIGN_IN no secret is asked
 	 * for, and none is sent. */
 	enum trial_step until;

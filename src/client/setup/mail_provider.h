@@ -1,9 +1,9 @@
 /*
- * provider.h - what is known of providers of mail: facts of their public
- * documentation, one row each (provider.c).
+ * mail_provider.h - what is known of providers of mail: facts of their public
+ * documentation, one row each (mail_provider.c).
  */
-#ifndef CLIENT_SETUP_PROVIDER_H
-#define CLIENT_SETUP_PROVIDER_H
+#ifndef CLIENT_SETUP_MAIL_PROVIDER_H
+#define CLIENT_SETUP_MAIL_PROVIDER_H
 
 #include <stdbool.h>
 #include <stddef.h>

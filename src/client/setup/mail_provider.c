@@ -1,4 +1,4 @@
-#include "client/setup/provider.h"
+#include "client/setup/mail_provider.h"
 
 #include <string.h>
 
@@ -30,7 +30,8 @@ const struct provider providers[] = {
 	    .first =
 		N_("POP has to be allowed first: in Gmail, Settings, See all "
 		   "settings, Forwarding and POP/IMAP, Enable POP for all "
-		   "mail"),
+		   "mail; a password must be an app password, made at "
+		   "https://myaccount.google.com/apppasswords"),
 	    .page = "https://support.google.com/mail/answer/7104828",
 	},
 	{
@@ -42,8 +43,9 @@ const struct provider providers[] = {
 	    .first =
 		N_("POP has to be allowed first: in Gmail, Settings, See all "
 		   "settings, Forwarding and POP/IMAP, Enable POP for all "
-		   "mail; where that is missing, the administrator has "
-		   "switched it off"),
+		   "mail (where that is missing, the administrator has "
+		   "switched it off); a password must be an app password, "
+		   "made at https://myaccount.google.com/apppasswords"),
 	    .page = "https://support.google.com/a/answer/105694",
 	},
 	{
