@@ -260,12 +260,25 @@ def test_certificate_that_does_not_pass(m, net, pop3, certs, days, issuer,
     net.start()
     done = add(m, net, ADDRESS, status="bad")
     assert words in done.text
-    assert ("malote add %s --server pop.example.org --fingerprint %s" % (
-        ADDRESS, cert.fingerprint())) in done.text
+    said = re.search(r"malote add (.*)", done.text).group(1).split()
+    assert said == [ADDRESS, "--server", "pop.example.org", "--fingerprint",
+                    cert.fingerprint()]
     assert not signed_in(server) and not os.path.exists(m.conf)
-    add(m, net, ADDRESS, "--server", "pop.example.org", "--fingerprint",
-        cert.fingerprint())
+    add(m, net, *said)
     assert cert.fingerprint() in conf(m)
+    assert len(m.files("Mail/" + ADDRESS)) == COUNT
+
+
+def test_the_sentence_names_the_port_too(m, net, pop3, certs):
+    cert = certs.named("pop.example.org", issuer=None)
+    pop3("pop.example.org", cert=cert, mode="stls", port=1110)
+    net.srv("_pop3._tcp.example.org", "pop.example.org", 1110)
+    net.start()
+    done = add(m, net, ADDRESS, status="bad")
+    said = re.search(r"malote add (.*)", done.text).group(1).split()
+    assert said[1:5] == ["--server", "pop.example.org:1110", "--security",
+                         "starttls"]
+    add(m, net, *said)
     assert len(m.files("Mail/" + ADDRESS)) == COUNT
 
 
@@ -591,6 +604,23 @@ responseschema/2006"><Response><Account><AccountType>email</AccountType>
 <Port>995</Port><LoginName>ana</LoginName><SSL>on</SSL></Protocol>
 </Account></Response></Autodiscover>
 """
+
+
+@pytest.mark.parametrize("answer, keep", [
+    ("", "yes"), ("y", "yes"), ("Yes", "yes"), ("n", "no"), ("NO", "no"),
+    ("nao", "no"), ("n\u00e3o", "no"), ("7", "7d"), ("7 days", "7d"),
+    ("2w", "2w"), ("never delete", None), ("none", None), ("0x", None),
+    ("-1", None)])
+def test_what_is_kept(net, pop3, m, person, answer, keep):
+    """What may mean that nothing is to be deleted is asked again."""
+    server = pop3("pop.example.org")
+    net.start()
+    more = () if keep else (("a number of days", ""),)
+    person("add", ADDRESS, "--no-collect", "--deliver", "maildir:~/x",
+           "--password-command", "printf %%s %s" % shell(PASSWORD),
+           dialogue=(("Keep them there", answer), *more))
+    assert 'keep = "%s"' % (keep or "yes") in conf(m)
+    assert not server.box.removed
 
 
 @pytest.mark.parametrize("agreed", [True, False])

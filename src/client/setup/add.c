@@ -128,15 +128,19 @@ load_accounts(struct adding *a)
 	struct errbuf eb;
 	struct stat st;
 	bool none;
+	enum err e;
 
 	if (stat(file, &st) < 0 && errno == ENOENT)
 		return true;
 	/* What else stands in a file without accounts is read with the new
 	 * one. */
-	none = conf_edit_open(&ed, file, &eb) == E_OK &&
-	       !conf_edit_block(&ed, 0, &b);
+	e = conf_edit_open(&ed, file, &eb);
+	none = e == E_OK && !conf_edit_block(&ed, 0, &b);
 	a->text = ed.text != NULL ? strdup(ed.text) : NULL;
 	conf_edit_close(&ed);
+	/* Better now than after all questions. */
+	if (e == E_DENIED || e == E_IO)
+		return adding_fail(a, EX_CANTCREAT, "%s", eb.text);
 	return none || client_conf_load(&a->conf, file, say_fault, a) == E_OK;
 }
 

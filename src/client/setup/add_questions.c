@@ -19,6 +19,19 @@ enum { ROOM = 512 };
 
 /* ---- what stays on the server ---- */
 
+/* A word that merely begins like "no" may mean the opposite: "never delete". */
+static bool
+is_no(const char *answer)
+{
+	static const char *const words[] = { "n", "no", "nao", "n\u00e3o",
+		"N\u00c3O" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasecmp(answer, words[i]) == 0)
+			return true;
+	return false;
+}
+
 /* "30" and "30 days" mean "30d"; yes and no in the person's language. */
 static void
 plain_keep(char out[32], const char *answer)
@@ -29,7 +42,7 @@ plain_keep(char out[32], const char *answer)
 	if (digits == 0 && (strchr("yY", answer[0]) != NULL ||
 			       strchr(_("yY"), answer[0]) != NULL))
 		snprintf(out, 32, "yes");
-	else if (digits == 0 && tolower((unsigned char)answer[0]) == 'n')
+	else if (is_no(answer))
 		snprintf(out, 32, "no");
 	else if (digits != 0 && digits < 8 &&
 		 (*unit == '\0' || tolower((unsigned char)*unit) == 'd'))

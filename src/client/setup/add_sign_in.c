@@ -146,17 +146,30 @@ wrong_name(struct adding *a, const struct trying *t)
 	}
 }
 
+/* As the options of `malote add` want it. */
+static void
+server_words(char *out, size_t size, const struct offer *o)
+{
+	size_t n = (size_t)snprintf(out, size, "--server %s", o->server);
+
+	if (o->port != 995 && n < size)
+		n += (size_t)snprintf(out + n, size - n, ":%u", o->port);
+	if (o->port != 110 && o->security == SECURITY_STARTTLS && n < size)
+		snprintf(out + n, size - n, " --security starttls");
+}
+
 /* Its fingerprint is shown; whether it is the right one only the provider can
  * say. */
 static bool
 unknown_certificate(struct adding *a, const struct trying *t)
 {
-	char advice[WORDS];
+	char advice[WORDS], server[HOST_MAX + 64];
 
+	server_words(server, sizeof(server), &a->draft.offer);
 	snprintf(advice, sizeof(advice),
 	    _("if your provider confirms that this is the fingerprint of its "
-	      "certificate: malote add %s --server %s --fingerprint %s"),
-	    a->draft.email, a->draft.offer.server, t->facts.tls.fingerprint);
+	      "certificate: malote add %s %s --fingerprint %s"),
+	    a->draft.email, server, t->facts.tls.fingerprint);
 	return fail_by(a, t, advice);
 }
 

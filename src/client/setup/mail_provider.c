@@ -70,7 +70,6 @@ const struct provider providers[] = {
 	},
 	{
 	    .name = "Microsoft 365",
-	    .domains = "onmicrosoft.com",
 	    .mx = "mail.protection.outlook.com mx.microsoft",
 	    POP3S("outlook.office365.com"),
 	    .secret = TAKES_TOKEN,
