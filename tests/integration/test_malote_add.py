@@ -234,6 +234,16 @@ def test_no_address(m, net, address):
     assert not os.path.exists(m.conf), done
 
 
+def test_the_command_line_counts_more(m, net, pop3):
+    pop3("pop.example.org")
+    pop3("stls.example.org", mode="stls", user="ana")
+    net.start()
+    add(m, net, ADDRESS, "--server", "stls.example.org", "--security",
+        "starttls", "--user", "ana")
+    assert 'security = "starttls"' in conf(m) and 'user = "ana"' in conf(m)
+    assert len(m.files("Mail/" + ADDRESS)) == COUNT
+
+
 def test_other_protocol_at_the_port(m, net, pop3):
     """IMAP where POP3 is wanted is no server that is found, and is named if it
     is given."""

@@ -64,7 +64,7 @@ ask_client(struct adding *a, const char *provider)
 
 	talk_say("",
 	    _("%s takes no passwords: you sign in there in a browser, and "
-	      "malote gets tokens (OAuth 2.0).  For that it needs a client id; "
+	      "malote gets tokens (OAuth 2.0). For that it needs a client id; "
 	      "man malote-oauth says how you get one."),
 	    a->found.provider->name);
 	if (!talk_ask(d->client_id, sizeof(d->client_id),

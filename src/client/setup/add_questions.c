@@ -166,7 +166,7 @@ ask_deliver(struct adding *a)
 
 	talk_print("\n");
 	talk_say("", "%s",
-	    _("Where shall the mail go?  A folder becomes a Maildir, which "
+	    _("Where shall the mail go? A folder becomes a Maildir, which "
 	      "most mail programs can open; mbox:FILE, command:PROGRAM and "
 	      "lmtp:PLACE are possible, too (man malote.conf)."));
 	snprintf(usual, sizeof(usual), "~/Mail/%s", a->draft.name);

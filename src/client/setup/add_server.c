@@ -161,7 +161,8 @@ confirm_server(struct adding *a)
 {
 	const struct offer *o = &a->draft.offer;
 	const char *owner = domain_registrable(o->server);
-	/* What only DNS says, anybody on the way may have said. */
+	/* What only DNS says, anybody on the way may have said; but a provider
+	 * that is known is not anybody. */
 	bool usual = a->found.by == FOUND_MX ||
 		     (a->found.by == FOUND_AUTOCONFIG &&
 			 domain_has(a->domain, a->found.source));
@@ -177,7 +178,7 @@ confirm_server(struct adding *a)
 		      "add --yes, or --server %s"),
 		    o->server, owner, a->domain, o->server);
 	switch (talk_confirm(usual,
-	    _("%s belongs to %s and not to %s.  Is that right?"), o->server,
+	    _("%s belongs to %s and not to %s. Is that right?"), o->server,
 	    owner, a->domain)) {
 	case TALK_YES: return true;
 	case TALK_NO: return adding_ask_server(a);
@@ -260,7 +261,7 @@ static bool
 try_autodiscover(struct adding *a)
 {
 	switch (talk_confirm(false,
-	    _("Ask Autodiscover, too?  It tells the whole address to "
+	    _("Ask Autodiscover, too? It tells the whole address to "
 	      "autodiscover.%s."),
 	    a->domain)) {
 	case TALK_LEFT: return adding_leave(a);
@@ -304,7 +305,7 @@ take_found(struct adding *a)
 	const struct offer given = *o;
 
 	*o = a->found.offer;
-	if (given.port != 0) {
+	if (given.port != 0 || a->r->security != NULL) {
 		o->port = given.port;
 		o->security = given.security;
 		fill_port(o, a->r->security != NULL);

@@ -137,7 +137,7 @@ wrong_name(struct adding *a, const struct trying *t)
 		return adding_ask_server(a);
 	}
 	switch (talk_confirm(domain_has(a->domain, name),
-	    _("The certificate of %s is for %s.  Is that the name of your "
+	    _("The certificate of %s is for %s. Is that the name of your "
 	      "provider's server?"),
 	    a->draft.offer.server, name)) {
 	case TALK_YES: return take_other_name(a, name);
