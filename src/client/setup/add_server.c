@@ -274,8 +274,12 @@ try_autodiscover(struct adding *a)
 static bool
 fail_to_find(struct adding *a, const char *why)
 {
+	bool pointless = a->found.offline || a->found.no_mail;
+
 	return adding_fail(a, EX_NOHOST,
-	    _("no POP3 server was found for %s: %s; name it: --server NAME"),
+	    pointless ? _("no POP3 server was found for %s: %s")
+		      : _("no POP3 server was found for %s: %s; name it: "
+			  "--server NAME"),
 	    a->draft.email, why);
 }
 

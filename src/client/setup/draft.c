@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "base/str.h"
 #include "client/setup/conf_edit.h"
 
 struct writer {
@@ -25,12 +26,31 @@ put(struct writer *w, const char *text)
 	w->n += n;
 }
 
+/* Octets that are no UTF-8, as of a password in another encoding. */
+static void
+put_escaped(struct writer *w, const char *value)
+{
+	char one[8];
+
+	put(w, "\"");
+	for (; *value != '\0'; value++) {
+		unsigned char c = (unsigned char)*value;
+		bool plain = c >= ' ' && c < 0x7f && strchr("\"\\$", c) == NULL;
+
+		snprintf(one, sizeof(one), plain ? "%c" : "\\x%02x", c);
+		put(w, one);
+	}
+	put(w, "\"");
+}
+
 static void
 put_quoted(struct writer *w, const char *value)
 {
 	size_t room = DRAFT_BLOCK - w->n;
 
-	if (room != 0 && conf_edit_quote(w->out + w->n, room, value))
+	if (!str_is_utf8(value, strlen(value)))
+		put_escaped(w, value);
+	else if (room != 0 && conf_edit_quote(w->out + w->n, room, value))
 		w->n += strlen(w->out + w->n);
 	else
 		w->n = DRAFT_BLOCK;
@@ -58,7 +78,8 @@ put_server(struct writer *w, const struct offer *o, const char *email)
 	char port[8];
 
 	put_setting(w, "server", o->server);
-	if (o->security != SECURITY_TLS)
+	/* Port 110 alone would mean STARTTLS. */
+	if (o->security != SECURITY_TLS || o->port == 110)
 		put_setting(w, "security", security_name(o->security));
 	snprintf(port, sizeof(port), "%u", o->port);
 	if (o->port != ports[o->security])
