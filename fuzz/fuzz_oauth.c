@@ -118,8 +118,10 @@ try_redirect(struct slice in)
 	said = redirect_of_request(in, "/", "state", &code, &refusal);
 	if (said == REDIRECT_CODE && code.len == 0)
 		abort();
-	if (said == REDIRECT_REFUSED)
-		check_text(refusal.code, sizeof(refusal.code));
+	for (const char *p = refusal.code;
+	     said == REDIRECT_REFUSED && *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == '"')
+			abort(); /* it would change the line it is shown in */
 	said = redirect_of_address(in, "state", &code, &refusal);
 	if (said == REDIRECT_MORE || (said == REDIRECT_CODE && code.len == 0))
 		abort();

@@ -110,7 +110,7 @@ class Provider:
     def __init__(self, context, lifetime=3600, rotates=False, slows=0):
         self.lifetime, self.rotates, self.slows = lifetime, rotates, slows
         self.interval, self.device_life = 1, 60
-        self.allows, self.state = True, None
+        self.allows, self.state, self.delay = True, None, 0
         self.tokens, self.codes, self.devices = [], {}, {}
         self.asked = []    # (path, form or query)
         self.faults = {}   # path: what is answered, a few times
@@ -297,7 +297,9 @@ class Provider:
 
         @app.post("/token")
         def token():
-            return server.create_token_response()
+            answer = server.create_token_response()
+            time.sleep(provider.delay)
+            return answer
 
         @app.post("/devicecode")
         def device():

@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import time
@@ -15,7 +16,7 @@ import drop
 import hostile_session
 import malote
 from hostile import letters
-from server import PATIENCE, free_port
+from server import PATIENCE, free_port, wait_until
 from test_malote_collect import point_at
 
 pytest.importorskip("authlib")
@@ -352,13 +353,14 @@ def test_two_accounts_renew_once(signed_in):
     """One of them waits for the other, or the second would withdraw all."""
     m, given, server = signed_in
     given.rotates = True
-    m.account("casa2", **{**m.accounts["casa"], "deliver": "maildir:" +
-                          m.home + "/mail2"})
+    m.account("casa2", **{**m.accounts["casa"], "server": "127.0.0.1",
+                          "deliver": "maildir:" + m.home + "/mail2"})
     path, text = next(iter(tokens(m).items()))
     with open(os.path.join(m.state, "tokens", path), "w") as f:
         f.write("1\n" + text.split("\n", 1)[1])
-    m.collect(status=None)
+    m.collect()
     assert given.grant_types()[1:] == ["refresh_token"]
+    assert len(server.commands("AUTH")) == 2
 
 
 def test_withdrawn(signed_in):
@@ -399,6 +401,23 @@ def test_full_disk_is_seen_before(signed_in):
     m.collect()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_while_it_renews(signed_in, number):
+    """The provider has given a token for one use by then."""
+    m, given, server = signed_in
+    given.rotates = True
+    given.expire()
+    given.delay = 1.5
+    run = m.start("collect")
+    wait_until(lambda: len(given.grant_types()) == 2)
+    run.signal(number)
+    run.wait(status=None)
+    given.delay = 0
+    assert given.tokens[-1].refresh in next(iter(tokens(m).values()))
+    m.collect()
+    assert len(given.grant_types()) == 2
+
+
 # Providers that are not well.
 
 @pytest.mark.parametrize("fault, code, words", [
@@ -418,11 +437,14 @@ def test_full_disk_is_seen_before(signed_in):
     (("{\"error\": \"interaction_required\"}", 400), malote.CONFIG,
      "sign in again: malote login casa"),
     (("{\"error\": \"x\\u001b[2J\", \"error_description\": \"\\u202e\"}",
-      400), malote.CONFIG, "work refuses (\"x\\x1b[2J")])
+      400), malote.CONFIG, "work refuses (\"x\\x1b[2J"),
+    (("{\"error\": \"x\", \"error_description\": \"REFRESH is odd\"}", 400),
+     malote.CONFIG, "work refuses (\"***\")")])
 def test_odd_answers(signed_in, fault, code, words):
     m, given, server = signed_in
     given.expire()
-    given.fault("/token", *fault)
+    body = fault[0].replace("REFRESH", given.tokens[0].refresh)
+    given.fault("/token", body, fault[1])
     done = m.collect(status=code)
     assert words in done.text and "\x1b" not in done.text
     nothing_told(given, done.text)

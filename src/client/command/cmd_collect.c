@@ -9,6 +9,7 @@
 #include "client/command/commands.h"
 #include "client/command/failure.h"
 #include "client/command/question.h"
+#include "client/oauth/renew.h"
 #include "client/secret/secret.h"
 #include "client/setup/conf_edit.h"
 
@@ -118,6 +119,7 @@ cmd_collect(struct call *call)
 		code = collect_held(call, &c, held);
 	else
 		code = failed_by(call->o, EX_OSERR, "%s", eb.text);
+	oauth_renew_finish();
 	if (c.terminal && question_is_possible())
 		offer_to_keep(call);
 	free(held);
@@ -155,5 +157,6 @@ cmd_daemon(struct call *call)
 		return EX_OSERR;
 	}
 	(void)report_end(call->set->report);
+	oauth_renew_finish();
 	return EX_OK;
 }

@@ -12,6 +12,41 @@ enum {
 	STATUS_SERVER = 500,   /* and above: it cannot just now */
 };
 
+/* ---- what is shown of an answer ---- */
+
+/* Some repeat what they were asked.  Of a secret the beginning tells, as the
+ * rest may have been cut. */
+static bool
+repeats(const struct oauth_refusal *r, struct slice form, const char *name)
+{
+	enum { ENOUGH = 8 };
+	struct buf secret;
+	bool found = false;
+
+	buf_init(&secret, PROVIDER_FORM_MAX, true);
+	if (form_get(form, name, &secret) == E_OK && secret.len != 0) {
+		size_t n = secret.len < ENOUGH ? secret.len : ENOUGH;
+
+		found = memmem(r->code, strlen(r->code), buf_data(&secret),
+			    n) != NULL ||
+			memmem(r->words, strlen(r->words), buf_data(&secret),
+			    n) != NULL;
+	}
+	buf_free(&secret);
+	return found;
+}
+
+static void
+hide_secrets(struct oauth_refusal *r, struct slice form)
+{
+	static const char *const names[] = { "refresh_token", "client_secret",
+		"code", "code_verifier", "device_code" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (repeats(r, form, names[i]))
+			*r = (struct oauth_refusal){ "***", "" };
+}
+
 /* ---- one question ---- */
 
 /* Errors of the way there, as provider.h names them. */
@@ -102,6 +137,9 @@ post(const struct oauth_party *p, const char *url, struct buf *form,
 	if ((e = ask(p, url, buf_data(form), &t, eb)) == E_OK) {
 		transfer_answer(t, &a);
 		e = take(&a, url, taker, to, r, eb);
+		if (e == E_DENIED)
+			hide_secrets(
+			    r, (struct slice){ buf_data(form), form->len - 1 });
 	}
 	transfer_free(t);
 	return e;

@@ -1,5 +1,6 @@
 #include "client/oauth/renew.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -57,6 +58,56 @@ forget_access(struct vault *v, struct oauth_tokens *t)
 	(void)!vault_save(v, t, NULL); /* the run has failed already */
 }
 
+/* ---- those that are under way ---- */
+
+enum { PATIENCE = 10 }; /* seconds, at the end of the process */
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	unsigned n;
+} asking = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
+
+static void
+asking_add(int n)
+{
+	pthread_mutex_lock(&asking.lock);
+	asking.n += (unsigned)n;
+	pthread_cond_broadcast(&asking.ended);
+	pthread_mutex_unlock(&asking.lock);
+}
+
+void
+oauth_renew_finish(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PATIENCE;
+	pthread_mutex_lock(&asking.lock);
+	while (asking.n != 0 &&
+	       pthread_cond_timedwait(&asking.ended, &asking.lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&asking.lock);
+}
+
+/* ---- renewing ---- */
+
+static enum err
+ask_and_keep(const struct oauth_party *p, struct vault *v,
+    struct oauth_tokens *t, struct errbuf *eb)
+{
+	enum err e;
+
+	if ((e = vault_prepare(v, eb)) != E_OK)
+		return e;
+	if ((e = ask(p, t, eb)) != E_OK) {
+		forget_access(v, t);
+		return e;
+	}
+	return vault_save(v, t, eb);
+}
+
 static enum err
 renew(const struct oauth_party *p, struct vault *v, struct oauth_tokens *t,
     struct errbuf *eb)
@@ -68,13 +119,10 @@ renew(const struct oauth_party *p, struct vault *v, struct oauth_tokens *t,
 		    _("nobody has allowed malote to collect the mail of "
 		      "account %s yet; sign in: malote login %s"),
 		    p->account, p->account);
-	if ((e = vault_prepare(v, eb)) != E_OK)
-		return e;
-	if ((e = ask(p, t, eb)) != E_OK) {
-		forget_access(v, t);
-		return e;
-	}
-	return vault_save(v, t, eb);
+	asking_add(1);
+	e = ask_and_keep(p, v, t, eb);
+	asking_add(-1);
+	return e;
 }
 
 static enum err

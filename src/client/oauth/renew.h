@@ -18,4 +18,9 @@
 enum err oauth_renew(const struct oauth_party *p, bool anew, struct buf *token,
     struct errbuf *eb) NODISCARD;
 
+/* Waits, if only a few seconds, for those whom threads that nobody waits for any
+ * more are asking: at the end of the process what a provider gives would get
+ * lost, and what is kept be worth nothing. */
+void oauth_renew_finish(void);
+
 #endif
