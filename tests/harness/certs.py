@@ -55,6 +55,13 @@ KINDS = {
     # A star must be a whole label: these match no name.
     "bad-wildcard": ("x", ["subjectAltName=DNS:*,DNS:*host,DNS:l*",
                            SERVER], -1, 30, "ca"),
+    # As the great providers have them.
+    "providers": ("x", ["subjectAltName=DNS:*.google.com,"
+                        "DNS:*.googleapis.com,DNS:*.gmail.com,"
+                        "DNS:*.microsoftonline.com,DNS:*.office365.com,"
+                        "DNS:*.login.yahoo.com,DNS:*.mail.yahoo.com,"
+                        "DNS:*.fastmail.com,DNS:localhost", SERVER],
+                  -1, 30, "ca"),
     # Signed with the certificate of a server, which is no authority's.
     "not-a-ca": ("localhost", [SAN, SERVER], -1, 30, "good"),
 }

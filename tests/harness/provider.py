@@ -1,7 +1,8 @@
 """An authorisation server: Authlib's, by Flask, with TLS, on a free port.
 
 It knows one client and one person, "ana", and keeps all that it was asked.
-Faults replace what it would answer.
+Faults replace what it would answer.  It stands in for the great ones, too, with
+their paths, and with what they document that they want.
 """
 import threading
 import time
@@ -14,17 +15,21 @@ from authlib.oauth2.rfc6749.errors import OAuth2Error
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from authlib.oauth2 import rfc8628
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from server import free_port
 
 ID, SECRET, USER = "malote-test", "s3cret-of-the-client", "ana@example.org"
 SCOPE = "mail offline_access"
+METHODS = ["client_secret_post", "none"]
 
 
 class Client:
     client_id = ID
+
+    def __init__(self, public=False):
+        self.public = public
 
     def get_client_id(self):
         return ID
@@ -33,8 +38,7 @@ class Client:
         return None
 
     def get_allowed_scope(self, scope):
-        return " ".join(s for s in (scope or "").split()
-                        if s in SCOPE.split())
+        return scope
 
     def check_redirect_uri(self, uri):
         """Any port of this computer (RFC 8252 s7.3)."""
@@ -44,7 +48,7 @@ class Client:
         return secret == SECRET
 
     def check_endpoint_auth_method(self, method, endpoint):
-        return method == "client_secret_post"
+        return method == ("none" if self.public else "client_secret_post")
 
     def check_response_type(self, kind):
         return kind == "code"
@@ -105,9 +109,12 @@ class Code:
 
 class Provider:
     """lifetime: seconds of an access token; rotates: a refresh token is good
-    for once; slows: how often a device is told to slow down."""
+    for once; slows: how often a device is told to slow down; public: its client
+    has no secret; offline: what the query must hold for a refresh token."""
 
-    def __init__(self, context, lifetime=3600, rotates=False, slows=0):
+    def __init__(self, context, lifetime=3600, rotates=False, slows=0,
+                 public=False, offline=()):
+        self.public, self.offline = public, set(offline)
         self.lifetime, self.rotates, self.slows = lifetime, rotates, slows
         self.interval, self.device_life = 1, 60
         self.allows, self.state, self.delay = True, None, 0
@@ -167,7 +174,7 @@ class Provider:
         provider = self
 
         class ByCode(grants.AuthorizationCodeGrant):
-            TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_post"]
+            TOKEN_ENDPOINT_AUTH_METHODS = METHODS
 
             def save_authorization_code(self, code, asked):
                 provider.codes[code] = Code(
@@ -185,7 +192,7 @@ class Provider:
                 return code.user
 
         class ByRefresh(grants.RefreshTokenGrant):
-            TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_post"]
+            TOKEN_ENDPOINT_AUTH_METHODS = METHODS
             INCLUDE_NEW_REFRESH_TOKEN = True
 
             def __init__(self, *args):
@@ -205,10 +212,10 @@ class Provider:
                 token.revoked = provider.rotates
 
         class ByClient(grants.ClientCredentialsGrant):
-            TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_post"]
+            TOKEN_ENDPOINT_AUTH_METHODS = METHODS
 
         class ByDevice(rfc8628.DeviceCodeGrant):
-            TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_post"]
+            TOKEN_ENDPOINT_AUTH_METHODS = METHODS
 
             def query_device_credential(self, code):
                 return provider.devices.get(code)
@@ -223,7 +230,7 @@ class Provider:
                 return provider.slows >= 0
 
         class Device(rfc8628.DeviceAuthorizationEndpoint):
-            CLIENT_AUTH_METHODS = ["client_secret_post"]
+            CLIENT_AUTH_METHODS = METHODS
 
             def get_verification_uri(self):
                 return provider.url + "/device"
@@ -244,7 +251,7 @@ class Provider:
             CLIENT_AUTH_METHODS = ["client_secret_post", "none"]
 
             def authenticate_endpoint_client(self, _):
-                return Client()
+                return Client(provider.public)
 
             def check_permission(self, token, client, asked):
                 return True
@@ -278,6 +285,10 @@ class Provider:
             return None
 
         @app.get("/authorize")
+        @app.get("/o/oauth2/v2/auth")
+        @app.get("/common/oauth2/v2.0/authorize")
+        @app.get("/oauth2/request_auth")
+        @app.get("/oauth/authorize")
         def authorize():
             try:
                 server.get_consent_grant(end_user=Person())
@@ -290,18 +301,17 @@ class Provider:
                     "Location"].replace("state=", "state=" + provider.state)
             return answer
 
-        @app.get("/go")
-        def go():
-            """A page that a person presses on."""
-            return redirect(request.args["to"])
-
         @app.post("/token")
+        @app.post("/common/oauth2/v2.0/token")
+        @app.post("/oauth2/get_token")
+        @app.post("/oauth/refresh")
         def token():
             answer = server.create_token_response()
             time.sleep(provider.delay)
             return answer
 
         @app.post("/devicecode")
+        @app.post("/common/oauth2/v2.0/devicecode")
         def device():
             return server.create_endpoint_response(Device.ENDPOINT_NAME)
 
@@ -320,11 +330,19 @@ class Provider:
 
         return app
 
+    def _wanted(self):
+        """What the person's browser, or the device, has asked for."""
+        return {word for path, form in self.asked if "/token" not in path
+                for key, value in form.items()
+                for word in (*value.split(), "%s=%s" % (key, value))}
+
     def _client(self, client_id):
-        return Client() if client_id == ID else None
+        return Client(self.public) if client_id == ID else None
 
     def _save(self, token, asked):
         token["expires_in"] = self.lifetime
+        if not self.offline <= self._wanted():
+            token.pop("refresh_token", None)
         refresh = token.get("refresh_token")
         if refresh is None and asked.credential is not None and \
                 isinstance(asked.credential, Token):

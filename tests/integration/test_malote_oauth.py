@@ -16,7 +16,8 @@ import drop
 import hostile_session
 import malote
 from hostile import letters
-from server import PATIENCE, free_port, wait_until
+from proxied import Proxied
+from server import PATIENCE, TOP, free_port, wait_until
 from test_malote_collect import point_at
 
 pytest.importorskip("authlib")
@@ -33,8 +34,8 @@ def give(certs):
     """give(...): a Provider, stopped after the test."""
     started = []
 
-    def start(**more):
-        started.append(provider.Provider(certs.context(), **more))
+    def start(kind="good", **more):
+        started.append(provider.Provider(certs.context(kind), **more))
         return started[-1]
     yield start
     for one in started:
@@ -388,16 +389,19 @@ def test_other_client_gets_no_token(signed_in):
     assert given.grant_types() == ["authorization_code"]
 
 
-def test_full_disk_is_seen_before(signed_in):
+def test_no_place_is_seen_before(signed_in):
     """A refresh token for one use is not spent if the next one cannot be
     kept."""
     m, given, server = signed_in
     given.rotates = True
     given.expire()
-    before = tokens(m)
-    m.run("collect", wrap=("prlimit", "--fsize=20000"), status="bad")
+    (name, _), = tokens(m).items()
+    there = os.path.join(m.state, "tokens", name + ".new")
+    os.mkdir(there)
+    done = m.collect(status=malote.CONFIG)
+    assert name + ".new" in done.text
     assert given.grant_types() == ["authorization_code"]
-    assert tokens(m) == before
+    os.rmdir(there)
     m.collect()
 
 
@@ -560,6 +564,131 @@ passdb {
     m.collect()
     assert len(m.files()) == len(messages)
     assert given.forms("/introspect")
+
+
+# The great ones, as the manual says.
+
+GREAT = {
+    "google": ("pop.gmail.com", "https://accounts.google.com", {
+        "offline": ["access_type=offline", "prompt=consent",
+                    "https://mail.google.com/"]}),
+    "microsoft": ("outlook.office365.com", "https://login.microsoftonline.com",
+                  {"public": True, "offline": [
+                      "offline_access",
+                      "https://outlook.office.com/POP.AccessAsUser.All"]}),
+    "yahoo": ("pop.mail.yahoo.com", "https://api.login.yahoo.com",
+              {"offline": ["mail-w"]}),
+    "fastmail": ("pop.fastmail.com", "https://api.fastmail.com", {
+        "public": True, "offline": ["offline_access",
+                                    "urn:ietf:params:oauth:scope:mail"]})}
+
+
+def examples(page):
+    with open(os.path.join(TOP, "doc", page)) as f:
+        return [text for text in re.findall(
+            r"(?ms)^```\n(.*?)^```", f.read()) if "oauth \"" in text]
+
+
+@pytest.fixture
+def internet(give, lie, certs):
+    """internet(name): a great provider and its POP3 server; all else is
+    nowhere."""
+    started = []
+
+    def start(name):
+        pop, place, how = GREAT[name]
+        given = give(kind="providers", **how)
+        server = lie(letters(COUNT), mode="tls", user=provider.USER,
+                     context=certs.context("providers"), sasl=["XOAUTH2"])
+        server.takes = given.is_good
+        names = dict.fromkeys((
+            "oauth2.googleapis.com", "login.microsoftonline.com",
+            "api.login.yahoo.com", "api.fastmail.com"), given.port)
+        started.append(Proxied({**names, pop: server.port}))
+        return started[-1], given, place
+    yield start
+    for one in started:
+        one.stop()
+
+
+def as_a_person(m, conf, net, given, certs, pop=None):
+    """A configuration, with what the test needs in it: the way, and whom to
+    trust."""
+    conf = conf.replace("1234-abcd.apps.googleusercontent.com", provider.ID)
+    conf = conf.replace("GOCSPX-abcd", provider.SECRET)
+    conf = re.sub(r"email = .*", "email = \"%s\"" % provider.USER, conf)
+    conf = re.sub(r"(oauth \".*\{)", r"\1\n\tca_file = '%s'" % certs.ca, conf)
+    conf = re.sub(r"(account \".*\{)", "\\1\n\tproxy = '127.0.0.1:%d'\n\t"
+                  "ca_file = '%s'\n\tdeliver = 'maildir:%s/mail'"
+                  % (net.port, certs.ca, m.home), conf)
+    m.write_conf(conf)
+
+
+@pytest.mark.parametrize("page", ["man/malote-oauth.7.scd",
+                                  "man/pt_BR/malote-oauth.7.scd"])
+def test_manual(internet, client, certs, page):
+    """The first example is copied, and the id is one's own."""
+    net, given, place = internet("google")
+    m = client()
+    as_a_person(m, examples(page)[0], net, given, certs)
+    run = m.start("login", "casa", write=False)
+    url = shown(run)
+    assert url.startswith(place)
+    code, text = browser.visit(url.replace(place, given.url), certs.ca)
+    assert code == 200
+    run.wait()
+    m.run("collect", write=False)
+    assert len(m.files()) == COUNT
+    assert {name for name, _ in net.asked} == {
+        "oauth2.googleapis.com", "pop.gmail.com"}
+
+
+@pytest.mark.parametrize("page", ["man/malote-oauth.7.scd",
+                                  "man/pt_BR/malote-oauth.7.scd",
+                                  "man/malote.conf.5.scd",
+                                  "man/pt_BR/malote.conf.5.scd"])
+def test_examples_are_right(client, page):
+    found = examples(page)
+    assert found
+    for n, text in enumerate(found):
+        m = client(str(n))
+        m.write_conf(text + ("" if "account" in text else
+                             "account 'x' { email = 'a@b' server = 'c' }"))
+        m.run("accounts", write=False)
+
+
+@pytest.mark.parametrize("flow", ["--browser", "--device"])
+@pytest.mark.parametrize("name", sorted(GREAT))
+def test_great_provider(internet, client, certs, name, flow):
+    net, given, place = internet(name)
+    secret = "" if given.public else "client_secret = 'GOCSPX-abcd'"
+    m = client()
+    as_a_person(m, """
+oauth "%s" {
+	client_id = "%s"
+	%s
+}
+account "casa" {
+	email = "x"
+	server = "%s"
+	oauth = "%s"
+}
+""" % (name, provider.ID, secret, GREAT[name][0], name), net, given, certs)
+    if flow == "--device" and name != "microsoft":
+        done = m.run("login", flow, write=False, status=malote.CONFIG)
+        assert name + " gives out no codes for devices" in done.text
+        return
+    run = m.start("login", flow, write=False)
+    if flow == "--device":
+        given.grants[shown(run, CODE).strip()] = True
+    else:
+        code, _ = browser.visit(
+            shown(run).replace(place, given.url), certs.ca)
+        assert code == 200
+    run.wait()
+    given.expire()
+    m.run("collect", write=False)
+    assert len(m.files()) == COUNT
 
 
 # Where tokens are kept.

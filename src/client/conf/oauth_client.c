@@ -42,9 +42,8 @@ static const struct provider {
 	{ .name = "fastmail",
 	    .authorization_url = "https://api.fastmail.com/oauth/authorize",
 	    .token_url = "https://api.fastmail.com/oauth/refresh",
-	    .scope = "https://www.fastmail.com/dev/protocol-pop "
-		     "offline_access",
-	    .redirect_url = "http://127.0.0.1" },
+	    .scope = "urn:ietf:params:oauth:scope:mail offline_access",
+	    .redirect_url = "http://localhost/" },
 };
 
 enum { PROVIDERS = sizeof(providers) / sizeof(providers[0]) };
