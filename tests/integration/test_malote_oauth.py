@@ -217,6 +217,7 @@ def test_address_is_pasted(m_login, typist):
     given.codes[code].redirect_uri = back.replace(
         "%3A", ":").replace("%2F", "/")
     t.type(b"nonsense\n")
+    t.expect(b"That is not the address of the page")
     t.type(("http://127.0.0.1:1/?code=%s&state=%s\n"
             % (code, state)).encode())
     t.expect(b"signed in at work")
@@ -359,6 +360,7 @@ def test_two_accounts_renew_once(signed_in):
     path, text = next(iter(tokens(m).items()))
     with open(os.path.join(m.state, "tokens", path), "w") as f:
         f.write("1\n" + text.split("\n", 1)[1])
+    given.delay = 0.5  # there is time for both to ask
     m.collect()
     assert given.grant_types()[1:] == ["refresh_token"]
     assert len(server.commands("AUTH")) == 2

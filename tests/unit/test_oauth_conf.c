@@ -133,9 +133,9 @@ static void
 what_is_missing_is_said(void **state)
 {
 	refuse(ACCOUNT "\"google\" }\n",
-	    "1: oauth = \"google\" needs to know who malote is there; "
-	    "malote-oauth(7) says how to get a client_id; write it into a "
-	    "block: oauth \"google\" { client_id = \"...\" }");
+	    "1: oauth = \"google\" needs a client_id; malote-oauth(7) says how "
+	    "to get one; write it into a block: oauth \"google\" { client_id = "
+	    "\"...\" }");
 	refuse(ACCOUNT "\"work\" }\n",
 	    "1: there is no block oauth \"work\"; malote.conf(5) says how to "
 	    "write one");

@@ -371,9 +371,9 @@ no_client(const struct account *a)
 	value_shown(shown, a->oauth);
 	if (oauth_provider_is_known(a->oauth))
 		conf_error(&rd.lines.text, a->line,
-		    _("oauth = \"%s\" needs to know who malote is there; "
-		      "malote-oauth(7) says how to get a client_id; write it "
-		      "into a block: oauth \"%s\" { client_id = \"...\" }"),
+		    _("oauth = \"%s\" needs a client_id; malote-oauth(7) says "
+		      "how to get one; write it into a block: oauth \"%s\" { "
+		      "client_id = \"...\" }"),
 		    shown, shown);
 	else
 		conf_error(&rd.lines.text, a->line,

@@ -179,7 +179,8 @@ static enum err
 get_code(const struct oauth_login *l, const struct secrets *s,
     struct loopback *back, struct buf *code, struct errbuf *eb)
 {
-	const struct loopback_wait wait = { s->state, l->in, l->seconds };
+	const struct loopback_wait wait = { s->state, l->in, l->out,
+		l->seconds };
 	struct oauth_refusal refusal;
 	struct buf url;
 	enum err e;

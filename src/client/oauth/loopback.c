@@ -224,6 +224,16 @@ peer_read(struct loopback *l, struct peer *p, const struct loopback_wait *w,
 
 /* ---- a person ---- */
 
+static void
+person_tell(const struct loopback *l, FILE *out)
+{
+	fprintf(out,
+	    _("That is not the address of the page: it begins with %s and "
+	      "has \"code=\" in it.\n"),
+	    l->url);
+	fflush(out);
+}
+
 /* One line. */
 static enum redirect
 person_read(struct loopback *l, const struct loopback_wait *w, struct buf *code,
@@ -239,6 +249,8 @@ person_read(struct loopback *l, const struct loopback_wait *w, struct buf *code,
 	    (struct slice){ buf_data(in), (size_t)(end - buf_data(in)) },
 	    w->state, code, r);
 	buf_free(in);
+	if (said == REDIRECT_OTHER || said == REDIRECT_FOREIGN)
+		person_tell(l, w->out);
 	return said;
 }
 

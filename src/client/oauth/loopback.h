@@ -5,6 +5,8 @@
 #ifndef CLIENT_OAUTH_LOOPBACK_H
 #define CLIENT_OAUTH_LOOPBACK_H
 
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "client/oauth/answer.h"
 
@@ -22,8 +24,10 @@ const char *loopback_url(const struct loopback *l);
 struct loopback_wait {
 	const char *state;
 	/* Where a person may give the address that the browser has ended at, if
-	 * it runs on another computer; -1: nowhere. */
+	 * it runs on another computer; -1: nowhere.  Where it is told that
+	 * something else is not that. */
 	int in;
+	FILE *out;
 	unsigned seconds;
 };
 

@@ -77,8 +77,11 @@ enum redirect
 redirect_of_address(struct slice address, const char *state, struct buf *code,
     struct oauth_refusal *r)
 {
-	struct slice where;
+	struct slice where, rest = address;
 
+	/* Some providers add an anchor. */
+	if (cut(&rest, '#', &where))
+		address = where;
 	while (address.n != 0 &&
 	       strchr(" \t\r\n", address.p[address.n - 1]) != NULL)
 		address.n--;
