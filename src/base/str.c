@@ -1,6 +1,7 @@
 #include "base/str.h"
 
 #include <langinfo.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -181,6 +182,16 @@ str_quote_again(char *out, size_t size, const char *s)
 	const struct shown how = { "", locale_is_utf8() };
 
 	return escape(out, size, s, strlen(s), &how);
+}
+
+/* ---- secrets ---- */
+
+void
+str_wipe(char *secret)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
 }
 
 /* ---- UTF-8 ---- */

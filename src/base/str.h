@@ -49,6 +49,9 @@ char *str_quote(char *out, size_t size, const void *s, size_t n);
  * stays. */
 char *str_quote_again(char *out, size_t size, const char *s);
 
+/* Wipes a secret, and frees it.  NULL is a no-op. */
+void str_wipe(char *secret);
+
 bool str_is_utf8(const void *s, size_t n); /* well-formed, RFC 3629 */
 
 #endif

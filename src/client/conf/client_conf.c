@@ -150,14 +150,6 @@ is_said(const char *name)
 /* ---- accounts ---- */
 
 static void
-wipe_secret(char *secret)
-{
-	if (secret != NULL)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
-
-static void
 setting_clear(const struct setting *s, void *object)
 {
 	void *field = (char *)object + s->at;
@@ -165,7 +157,7 @@ setting_clear(const struct setting *s, void *object)
 	switch (s->holds) {
 	case NUMBER: break;
 	case TEXT: free(*(char **)field); break;
-	case SECRET: wipe_secret(*(char **)field); break;
+	case SECRET: str_wipe(*(char **)field); break;
 	case DEST: dest_clear(field); break;
 	case NAMES: value_names_free(*(char ***)field); break;
 	}

@@ -14,28 +14,18 @@ enum {
 	USER_CODE_MAX = 64,
 };
 
-/* ---- secrets ---- */
-
-static void
-wipe(char *secret)
-{
-	if (secret != NULL)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
-
 void
 oauth_grant_clear(struct oauth_grant *g)
 {
-	wipe(g->access);
-	wipe(g->refresh);
+	str_wipe(g->access);
+	str_wipe(g->refresh);
 	memset(g, 0, sizeof(*g));
 }
 
 void
 oauth_device_clear(struct oauth_device *d)
 {
-	wipe(d->code);
+	str_wipe(d->code);
 	free(d->user_code);
 	free(d->uri);
 	memset(d, 0, sizeof(*d));

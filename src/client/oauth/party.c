@@ -85,26 +85,17 @@ oauth_party_new(const struct account *a, const char *state_dir)
 	return NULL;
 }
 
-static void
-wipe(char *secret)
-{
-	if (secret != NULL)
-		explicit_bzero(secret, strlen(secret));
-}
-
 void
 oauth_party_free(struct oauth_party *p)
 {
 	if (p == NULL)
 		return;
-	wipe(p->client.client_secret);
-	wipe(p->proxy);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		free(*text_of(&p->client, i));
+		str_wipe(*text_of(&p->client, i));
 	free(p->account);
 	free(p->user);
 	free(p->email);
-	free(p->proxy);
+	str_wipe(p->proxy);
 	free(p->keep_in);
 	free(p->lock_in);
 	free(p);

@@ -1,7 +1,6 @@
 #include "client/oauth/renew.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -52,8 +51,7 @@ forget_access(struct vault *v, struct oauth_tokens *t)
 {
 	if (t->access == NULL)
 		return;
-	explicit_bzero(t->access, strlen(t->access));
-	free(t->access);
+	str_wipe(t->access);
 	t->access = NULL;
 	(void)!vault_save(v, t, NULL); /* the run has failed already */
 }

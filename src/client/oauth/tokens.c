@@ -8,30 +8,22 @@ enum { MARGIN = 60 }; /* seconds: a session has to begin meanwhile */
 /* Three lines: when it expires, access token, refresh token.  An empty one:
  * there is none.  Tokens hold no end of line (answer.h). */
 
-static void
-wipe(char *secret)
-{
-	if (secret != NULL)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
-
 void
 oauth_tokens_clear(struct oauth_tokens *t)
 {
-	wipe(t->access);
-	wipe(t->refresh);
+	str_wipe(t->access);
+	str_wipe(t->refresh);
 	memset(t, 0, sizeof(*t));
 }
 
 void
 oauth_tokens_take(struct oauth_tokens *t, struct oauth_grant *g, int64_t now)
 {
-	wipe(t->access);
+	str_wipe(t->access);
 	t->access = g->access;
 	t->expires = g->seconds != 0 ? now + g->seconds : 0;
 	if (g->refresh != NULL) {
-		wipe(t->refresh);
+		str_wipe(t->refresh);
 		t->refresh = g->refresh;
 	}
 	memset(g, 0, sizeof(*g));

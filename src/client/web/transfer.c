@@ -10,11 +10,9 @@ transfer_free(struct transfer *t)
 {
 	if (t == NULL)
 		return;
-	if (t->post != NULL)
-		explicit_bzero(t->post, strlen(t->post));
 	explicit_bzero(&t->proxy, sizeof(t->proxy));
 	free(t->url);
-	free(t->post);
+	str_wipe(t->post);
 	free(t->post_type);
 	free(t->ca_file);
 	buf_free(&t->body);
