@@ -482,6 +482,24 @@ def test_nobody_there(signed_in):
     given.stop = lambda: None
 
 
+def test_silent_provider(signed_in, lie, certs):
+    """Nobody else waits for it."""
+    m, given, server = signed_in
+    given.expire()
+    given.delay = 4
+    other = lie(letters(1), mode="tls", context=certs.context())
+    m.account("other", at=other, server="localhost", user="user",
+              ca_file=certs.ca, password="secret",
+              deliver="maildir:" + m.home + "/other")
+    m.account("casa", timeout=1, patience=0)
+    run = m.start("collect")
+    wait_until(lambda: len(m.files("other")) == 1)
+    assert not run.poll()
+    done = run.wait(status=malote.UNAVAILABLE)
+    assert "did not answer within 1 s" in done.text
+    assert m.files() == {}
+
+
 def test_unknown_authority(signed_in):
     m, given, server = signed_in
     given.expire()
