@@ -379,8 +379,10 @@ def test_accepted_once(box):
     b = box("no")
     b.put(others())
     b.run(HELD)
-    b.m.collect("--accept")
+    accepted = "casa: what has changed on the server is accepted\n"
+    assert accepted in b.m.collect("--accept").text
     settled(b.server, b.m, b.had, keep=False)
+    assert accepted not in b.m.collect("--accept").text
     b.put(letters(40, 63, "later%d"))
     b.run(0)
     settled(b.server, b.m, b.had, keep=False)

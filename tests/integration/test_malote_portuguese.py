@@ -119,6 +119,17 @@ def test_manual_has_the_same(page):
     assert seen[0] == seen[1]
 
 
+def settings(path):
+    with open(os.path.join(TOP, "packaging", path)) as f:
+        return re.findall(r"(?m)^\t?#?\t?(\w+) = ", f.read())
+
+
+def test_examples_have_the_same():
+    assert settings("malote.conf.example") == settings(
+        "malote.conf.pt_BR.example")
+    assert "deliver" in settings("malote.conf.example")
+
+
 # As a person sees it.
 
 @pytest.fixture

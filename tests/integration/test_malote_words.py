@@ -175,8 +175,8 @@ def test_what_is_too_large_is_named(client, lie):
     sizes = [len(x.octets) for x in server.box.mails]
     m = client().account(at=server, max_size=max(sizes) - 1)
     done = m.collect()
-    assert "message %d (%d octets) is larger than max_size" % (
-        sizes.index(max(sizes)) + 1, max(sizes)) in done.text, done
+    assert "message %d (%.1f kB) is larger than max_size" % (
+        sizes.index(max(sizes)) + 1, max(sizes) / 1000) in done.text, done
     assert b"1 skipped (larger than max_size)" in done.out, done
     assert b"space" not in done.out + done.err
 

@@ -820,8 +820,8 @@ bad_places_are_refused(void **state)
 		    "2: deliver = \"maildir:\" does not say where" NO_PLACE },
 		{ "deliver = 'lmtp: '",
 		    "2: deliver = \"lmtp: \" does not say where" NO_PLACE },
-		{ "deliver = 'Mail:/x'",
-		    "2: deliver = \"Mail:/x\" does not say where" NO_PLACE },
+		{ "deliver = 'Mail:/x'", "2: deliver = \"Mail:/x\" is no kind "
+					 "of delivery" NO_PLACE },
 		{ "deliver = 'maildir:~ana/x'",
 		    "2: deliver: \"~ana/x\" is nobody's home; ~ is yours "
 		    "before a / only" },
@@ -1188,7 +1188,7 @@ expect_no_account(const char *text)
 {
 	expect_refused(text,
 	    " there is no account; set one up by: malote add ADDRESS "
-	    "(" EXAMPLE_FILE " shows how to write one)");
+	    "(" EXAMPLES "/malote.conf.example shows how to write one)");
 }
 
 static void
@@ -1213,9 +1213,16 @@ a_missing_file_or_account_leads_to_add(void **state)
 static void
 the_example_is_right(void **state)
 {
+	static const char *const languages[] = { "", ".pt_BR" };
+	char path[512];
+
 	(void)state;
-	assert_int_equal(read_file(EXAMPLE_SOURCE), E_OK);
-	assert_int_equal(conf.n, 1);
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/malote.conf%s.example",
+		    EXAMPLE_SOURCE, languages[i]);
+		assert_int_equal(read_file(path), E_OK);
+		assert_int_equal(conf.n, 1);
+	}
 }
 
 static void

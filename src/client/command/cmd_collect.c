@@ -1,9 +1,11 @@
 /* malote collect, malote daemon */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "client/command/call.h"
 #include "client/command/commands.h"
@@ -129,12 +131,15 @@ cmd_collect(struct call *call)
 static struct collect_set *
 reload(void *arg)
 {
+	char when[CLOCK_DATE], words[256];
 	struct collect_set *set;
+	int code = call_load(arg, &set);
 
-	if (call_load(arg, &set) == -1)
-		say_error(_("the configuration was read again"));
-	else
-		say_error(_("the configuration stays as it was"));
+	clock_date(when, (int64_t)(clock_unix_ms() / 1000));
+	snprintf(words, sizeof(words), "%s %s", when,
+	    code == -1 ? _("the configuration was read again")
+		       : _("the configuration stays as it was"));
+	say_error(words);
 	return set;
 }
 

@@ -616,6 +616,17 @@ static void PRINTF(2, 3) listener_add(struct listener *l, const char *fmt, ...)
 	l->say(l->arg, true, text);
 }
 
+/* In the person's language, where there is one. */
+static const char *
+example_file(void)
+{
+	static char path[4096];
+
+	/* TRANSLATORS: a file of packaging/, in your language if it is there. */
+	snprintf(path, sizeof(path), _("%s/malote.conf.example"), EXAMPLES);
+	return path;
+}
+
 static enum err
 read_accounts(
     struct client_conf *c, struct slurp *in, struct conf_report *report)
@@ -643,7 +654,7 @@ read_accounts(
 		conf_error(&rd.lines.text, 0,
 		    _("there is no account; set one up by: malote add "
 		      "ADDRESS (%s shows how to write one)"),
-		    EXAMPLE_FILE);
+		    example_file());
 	if (report->errors != 0)
 		return E_CONFIG;
 	return rd.no_memory ? E_NOMEM : E_OK;

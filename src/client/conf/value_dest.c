@@ -222,6 +222,20 @@ list_kinds(char out[LIST])
 	return out;
 }
 
+/* Does it say what it is, with something behind, but in a word that is none? */
+static bool
+has_kind(const char *value)
+{
+	size_t n = strspn(value, "abcdefghijklmnopqrstuvwxyz"
+				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+	for (size_t i = 0; i < KINDS; i++)
+		if (strlen(kinds[i].name) == n &&
+		    strncasecmp(value, kinds[i].name, n) == 0)
+			return false;
+	return n > 1 && value[n] == ':' && value[n + 1] != '\0';
+}
+
 enum err
 value_dest(const struct value_place *place, const char *name, void *field,
     const char *value, struct errbuf *eb)
@@ -245,6 +259,7 @@ value_dest(const struct value_place *place, const char *name, void *field,
 		return kinds[i].form->parse(place, name, d, value + n, eb);
 	}
 	return err_set(eb, E_CONFIG,
-	    _("%s = \"%s\" does not say where; write %s"), name,
-	    value_shown(shown, value), list_kinds(list));
+	    has_kind(value) ? _("%s = \"%s\" is no kind of delivery; write %s")
+			    : _("%s = \"%s\" does not say where; write %s"),
+	    name, value_shown(shown, value), list_kinds(list));
 }

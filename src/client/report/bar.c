@@ -5,7 +5,7 @@
 #include <wchar.h>
 
 #include "base/i18n.h"
-#include "client/report/size.h"
+#include "client/message/size.h"
 
 enum {
 	MARKS = 24,

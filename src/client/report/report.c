@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
+#include "client/message/size.h"
 #include "client/report/bar.h"
-#include "client/report/size.h"
 
 enum { LINE = 256 };
 

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "client/message/size.h"
 #include "client/report/report.h"
-#include "client/report/size.h"
 #include "client/session/outcome.h"
 #include "client/state/state.h"
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/i18n.h"
+#include "client/message/size.h"
 #include "client/session/batch.h"
 #include "client/session/destination.h"
 #include "client/session/fence.h"
@@ -27,6 +28,7 @@ ask_deletes_now(const struct visit *v)
 bool
 ask_has_space(struct visit *v, uint64_t octets)
 {
+	char all[REPORT_SIZE], left[REPORT_SIZE];
 	struct errbuf eb;
 	uint64_t space, needed;
 
@@ -37,10 +39,10 @@ ask_has_space(struct visit *v, uint64_t octets)
 		return true;
 	needed = needed < UINT64_MAX - octets ? needed + octets : UINT64_MAX;
 	visit_fail(v, OUTCOME_DISK,
-	    _("no space at %s: a message, with what is under way, needs %llu "
-	      "octets, and %llu are left"),
-	    v->conf.account->dest.text, (unsigned long long)needed,
-	    (unsigned long long)space);
+	    _("no space at %s: a message, with what is under way, needs %s, "
+	      "and %s are left"),
+	    v->conf.account->dest.text, report_size(all, needed),
+	    report_size(left, space));
 	return false;
 }
 
@@ -235,12 +237,13 @@ static void
 notice_large(struct visit *v, const struct listed *l)
 {
 	struct visit_result *r = &v->result;
+	char size[REPORT_SIZE];
 
 	if (r->tally.large++ == 0 && r->notice[0] == '\0')
 		snprintf(r->notice, sizeof(r->notice),
-		    _("message %u (%llu octets) is larger than max_size: it "
-		      "stays on the server"),
-		    l->msgno, (unsigned long long)l->size);
+		    _("message %u (%s) is larger than max_size: it stays on "
+		      "the server"),
+		    l->msgno, report_size(size, l->size));
 }
 
 static void

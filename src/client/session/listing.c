@@ -314,8 +314,11 @@ listing_complete(struct visit *v)
 	}
 	v->pipelining &= has_all_sizes(v->listing);
 	budget_begin(v);
-	if (v->conf.accept)
+	if (v->conf.accept && v->record->account.braked != 0) {
 		v->record->account.braked = 0;
+		snprintf(v->result.notice, sizeof(v->result.notice), "%s",
+		    _("what has changed on the server is accepted"));
+	}
 	if (make_plan(v) != E_OK) {
 		visit_memory(v);
 		return;

@@ -385,6 +385,10 @@ is_weaker(struct visit *v, unsigned rank)
 		    v->conf.account->server, v->conf.account->name);
 		return true;
 	}
+	if (a->auth_rank > (int)rank)
+		snprintf(v->result.notice, sizeof(v->result.notice),
+		    _("the weaker sign-in of %s is accepted"),
+		    v->conf.account->server);
 	a->auth_rank = (int)rank;
 	return false;
 }

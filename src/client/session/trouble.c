@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "client/message/size.h"
 #include "client/session/core.h"
 
 enum {
@@ -207,15 +208,15 @@ trouble_is_for_now(struct visit *v, const struct listed *l)
 
 /* ---- what the person is told ---- */
 
-/* "message 3 (512 octets) and 2 others" */
+/* "message 3 (1.2 MB) and 2 others" */
 static void
 name_messages(char out[NAMED], uint32_t msgno, uint64_t size, size_t n)
 {
-	char one[NAMED / 2];
+	char one[NAMED / 2], text[REPORT_SIZE];
 
 	if (size != 0)
-		snprintf(one, sizeof(one), _("message %u (%llu octets)"), msgno,
-		    (unsigned long long)size);
+		snprintf(one, sizeof(one), _("message %u (%s)"), msgno,
+		    report_size(text, size));
 	else
 		snprintf(one, sizeof(one), _("message %u"), msgno);
 	if (n > 1)

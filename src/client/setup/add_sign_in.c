@@ -6,7 +6,7 @@
 #include <sysexits.h>
 
 #include "base/i18n.h"
-#include "client/report/size.h"
+#include "client/message/size.h"
 #include "client/secret/secret.h"
 #include "client/setup/add_oauth.h"
 #include "client/setup/add_server.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/i18n.h"
-#include "client/report/size.h"
+#include "client/message/size.h"
 
 static const struct {
 	const char *name, *title;

@@ -113,7 +113,10 @@ state_db_error(const struct state *s, int rc, struct errbuf *eb)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB: return state_db_damaged(s, eb);
 	case SQLITE_BUSY:
-	case SQLITE_LOCKED: e = E_BUSY; break;
+	case SQLITE_LOCKED:
+		return err_set(eb, E_BUSY,
+		    _("%s is in use by another program, for too long"),
+		    s->file);
 	case SQLITE_PERM:
 	case SQLITE_READONLY:
 		return err_set(eb, E_DENIED,

@@ -1,8 +1,8 @@
 /*
  * size.h - a number of octets as people read it.
  */
-#ifndef CLIENT_REPORT_SIZE_H
-#define CLIENT_REPORT_SIZE_H
+#ifndef CLIENT_MESSAGE_SIZE_H
+#define CLIENT_MESSAGE_SIZE_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "client/report/size.h"
+#include "client/message/size.h"
 
 #include <stddef.h>
 #include <stdio.h>
