@@ -100,7 +100,6 @@ def test_completions(shell):
             ("malote rename casa cas\t", ["rename", "casa", "cas"]),
             ("malote --js\t", ["--json"]),
             ("malote forget --bl\t cas\t", ["forget", "--block", "casa"]),
-            ("malote collect --bl\t", ["collect", "--bl"]),
             ("malote --config oth\t ob\t", ["--config", "other.conf", "obra"]),
             ("malote --config=other.conf ob\t",
              ["--config=other.conf", "obra"]),
@@ -108,6 +107,8 @@ def test_completions(shell):
         got = shell.tab(typed)
         got[-1] = got[-1].rstrip("/")  # zsh takes it away again
         assert got == given, typed
+    # Of another command; fish may take what is alike.
+    assert "--block" not in shell.tab("malote collect --bl\t")
 
 
 def words(m, *more, **env):

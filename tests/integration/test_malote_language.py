@@ -143,5 +143,5 @@ def test_refusal_in_portuguese(place, serve, m):
     server = serve(place.maildir([]))
     m.account(at=server.port, password="wrong")
     done = m.collect(status=malote.NOPERM)
-    assert ('entrada recusada: o servidor diz "a autenticação falhou"'
+    assert ('login recusado: o servidor diz "a autenticação falhou"'
             in done.text)

@@ -99,6 +99,52 @@ def test_translation_has_all_of_the_sources(template):
     assert set(messages(PT)) == set(messages(template))
 
 
+# Alike in both languages: names, and what stands between others.
+ALIKE = {"%s: %s", "%s port %u: %s"}
+# What a mail program in Brazil does not say.
+BOOKISH = re.compile(r"recolh|octeto|correio|\bentrad[ao]s? recusad|execuç",
+                     re.I)
+
+
+def test_nothing_is_left_in_english():
+    """A text that was only copied is no translation."""
+    for was, texts in messages(PT).items():
+        plain = re.sub(r"%[\d.]*(?:ll|z)?[a-zA-Z]|\\W", "", was)
+        if re.search("[a-z]{3}", plain):
+            assert was not in texts or was in ALIKE, was
+
+
+def test_words_are_those_of_people():
+    for _, texts in messages(PT).items():
+        for text in texts:
+            assert not BOOKISH.search(text), text
+
+
+# Calls whose words are for a person.
+SAID = re.compile(r"\b(?:err_set|err_sys|visit_end|visit_fail|visit_break|"
+                  r"failed_by|mistyped|done|say_error|secret_fail|printf|"
+                  r"question_yes|report_notice|conf_error|conf_warn|COMPLAIN|"
+                  r"WARN)\(((?:[^;\"]|\"(?:[^\"\\\\]|\\\\.)*\")*);")
+WORDS = re.compile(r"[a-z]{2,} [a-z]{2,}", re.I)
+
+
+def unmarked(call):
+    """The words of a call that gettext does not see."""
+    seen = re.sub(r'\b(?:_|N_|ngettext)\((?:[^()"]|"(?:[^"\\]|\\.)*")*',
+                  "", call)
+    text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', seen))
+    return text if WORDS.search(text) else ""
+
+
+def test_all_that_is_said_is_marked():
+    for path, _, names in os.walk(os.path.join(TOP, "src", "client")):
+        for name in names:
+            with open(os.path.join(path, name)) as f:
+                for call in SAID.finditer(f.read()):
+                    assert not unmarked(call.group(1)), (name, call.group())
+    assert unmarked('eb, E_IO, "not so"') and not unmarked('eb, _("so so")')
+
+
 def test_what_is_typed_is_not_translated():
     for was, texts in messages(PT).items():
         for text in texts:
@@ -163,7 +209,7 @@ def test_help(m):
 def test_wrong_password(m):
     m.account(password="wrong")
     done = m.collect(status=malote.NOPERM)
-    assert "casa: entrada recusada: o servidor diz \"" in done.text
+    assert "casa: login recusado: o servidor diz \"" in done.text
 
 
 @spoken
@@ -187,22 +233,22 @@ def test_summary(m, server):
     assert 1000 < here < there < 9900
     sizes = tuple(("%.1f" % (n / 1000)).replace(".", ",")
                   for n in (here, there))
-    said = "casa: 2 mensagens recolhidas (%s kB), 2 excluídas do servidor " \
+    said = "casa: 2 mensagens baixadas (%s kB), 2 excluídas do servidor " \
         "(%s kB liberados)\n" % sizes
     assert said in done.text, (said, done)
-    assert "nada de novo" in m.collect().text
+    assert "nenhuma mensagem nova" in m.collect().text
 
 
 @spoken
 def test_status(m, server):
-    assert "casa: nunca recolhida\n" in m.run("status").text
+    assert "casa: nada foi baixado ainda\n" in m.run("status").text
     server.box.mails[:] = server.box.mails[:1]
     m.collect()
     text = m.run("status").text
-    assert re.search(r"^casa: recolhida em \d\d/\d\d/\d{4} \d\d:\d\d$", text,
+    assert re.search(r"^casa: última coleta em \d\d/\d\d/\d{4} \d\d:\d\d$", text,
                      re.M), text
     assert "    em 127.0.0.1: 1 mensagem, " in text
-    assert "e fica no servidor" in m.run("accounts").text
+    assert "fica também no servidor" in m.run("accounts").text
     m.account(keep="30d")
     assert "depois de 30 dias\n" in m.run("accounts").text
     m.account(port=free_port())
@@ -216,13 +262,13 @@ def test_status_of_a_run_in_another_language(m):
     m.account(password="wrong")
     m.collect(status=malote.NOPERM, env={"LC_ALL": "C.UTF-8"})
     text = m.run("status").text
-    assert "falhou: a entrada foi recusada (\"sign-in refused" in text, text
+    assert "falhou: o login foi recusado (\"sign-in refused" in text, text
     m.collect(status=malote.NOPERM)
     text = m.run("status").text
-    assert "falhou: entrada recusada; não se tenta de novo" in text, text
+    assert "falhou: login recusado; só será tentado de novo" in text, text
     assert "sign-in" not in text
     text = m.run("status", env={"LC_ALL": "C.UTF-8"}).text
-    assert "failed: the sign-in was refused (\"entrada recusada" in text, text
+    assert "failed: the sign-in was refused (\"login recusado" in text, text
 
 
 @spoken
@@ -277,7 +323,7 @@ def test_json_is_for_machines(lie, client, portuguese):
         assert runs[3].account("casa")["outcome"] == "denied"
         seen.append([machine(done) for done in runs])
         said = runs[3].account("casa")["error"]
-        assert ("entrada recusada" in said) == bool(env)
+        assert ("login recusado" in said) == bool(env)
         assert not re.search(rb": \d+,\d", runs[0].out)
     assert seen[0] == seen[1]
 
@@ -336,7 +382,8 @@ def test_question(lie, client, portuguese, answer, goes_on):
     server.box.mails[:] = letters(30, 90, uid="n%d")
     m.account(keep="no")
     code, text = ask(m, answer)
-    assert "Continuar com casa como está agora, inclusive excluindo? [s/N]" \
+    assert "Continuar com casa como está agora, inclusive excluindo do " \
+        "servidor? [s/N]" \
         in text
     assert (code == malote.OK) == goes_on, (code, text)
     assert bool(server.numbers("DELE")) == goes_on

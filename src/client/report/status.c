@@ -85,7 +85,7 @@ meaning(int exit_code)
 	switch (exit_code) {
 	case EX_DATAERR:
 		return _("some messages are not deleted until a change is "
-			 "accepted, or could not be had");
+			 "accepted, or could not be fetched");
 	case EX_NOHOST: return _("the name of the server does not exist");
 	case EX_UNAVAILABLE:
 		return _("the server cannot be reached, or says that it "
@@ -93,12 +93,12 @@ meaning(int exit_code)
 	case EX_CANTCREAT:
 		return _("the program that mail is handed to refuses some");
 	case EX_IOERR: return _("the disk: no space, or an error");
-	case EX_TEMPFAIL: return _("it may do better later");
+	case EX_TEMPFAIL: return _("it may work later");
 	case EX_PROTOCOL:
 		return _("the server cannot be trusted, or does not speak "
 			 "POP3");
 	case EX_NOPERM: return _("the sign-in was refused");
-	case EX_CONFIG: return _("something must be mended here");
+	case EX_CONFIG: return _("something here must be put right");
 	default: return _("memory, or something else within malote");
 	}
 }
@@ -142,7 +142,7 @@ print_done(
 	char when[CLOCK_DATE];
 
 	if (s->collected_at != 0)
-		printf(_("%s: collected on %s\n"), a->name,
+		printf(_("%s: last collected on %s\n"), a->name,
 		    clock_date(when, s->collected_at));
 	else if (s->collected != 0)
 		printf(_("%s: no run has come to its end yet\n"), a->name);

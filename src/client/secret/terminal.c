@@ -141,7 +141,7 @@ terminal_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	struct question *q = w->data;
 
 	if (q->asked) {
-		secret_fail(q->s, E_DENIED, _("nobody gave the password"));
+		secret_fail(q->s, E_DENIED, _("no password was typed in time"));
 		return;
 	}
 	if (TAILQ_FIRST(&waiting) != q)

@@ -57,7 +57,7 @@ static void
 greeting_take(struct visit *v, const struct pop3_event *ev)
 {
 	if (ev->type == POP3_EV_ERR) {
-		if (visit_refused(v, ev, _("the server turns us away")) !=
+		if (visit_refused(v, ev, _("the server does not let us in")) !=
 			POP3_CODE_SYS_PERM &&
 		    v->result.outcome == OUTCOME_SERVER)
 			v->result.outcome = OUTCOME_BUSY;
