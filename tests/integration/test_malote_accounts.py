@@ -219,7 +219,7 @@ def test_forget_what_is_configured_no_more(m, server, lie):
     del m.accounts["casa"]
     assert "casa is forgotten" in m.run("forget", "--yes", "casa").text
     text = m.run("forget", "--yes", "casa", status=malote.USAGE).text
-    assert "there is no record of casa" in text
+    assert "no account casa, neither in" in text
     os.unlink(m.conf)
     assert "obra is forgotten" in m.run("forget", "--yes", "obra",
                                         write=False).text

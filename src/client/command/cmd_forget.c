@@ -208,9 +208,14 @@ cmd_forget(struct call *c)
 	e = state_open(&f.state, c->o->state, &put_aside, &eb);
 	if (e == E_OK)
 		e = find(&f, c, &eb);
-	code = e == E_OK ? forget_locked(&f, c)
-			 : failed_by(c->o, e == E_NOENT ? EX_USAGE : EX_IOERR,
-			       "%s", eb.text);
+	if (e == E_OK)
+		code = forget_locked(&f, c);
+	else if (e == E_NOENT)
+		code = failed_by(c->o, EX_USAGE,
+		    _("there is no account %s, neither in %s nor on record"),
+		    f.name, c->o->conf);
+	else
+		code = failed_by(c->o, EX_IOERR, "%s", eb.text);
 	state_close(f.state);
 	return code;
 }

@@ -25,7 +25,7 @@
 
 /* In the order of the help; the first one is also run without its word. */
 static const struct command commands[] = {
-	{ "collect", N_("[NAME..]"), N_("from these"), 0, ANY_NUMBER,
+	{ "collect", N_("[NAME..]"), N_("the same as a command"), 0, ANY_NUMBER,
 	    ANY_NUMBER, NEEDS_CONF | NEEDS_RECORD | IS_WARNED, 0, cmd_collect },
 	{ "add", N_("[ADDRESS]"), N_("sets an account up"), 0, 1, 0,
 	    NEEDS_RECORD, ADD_OPTIONS, cmd_add },
@@ -61,7 +61,7 @@ commands_help(void)
 
 	fputs(_("usage: malote [options] [command]\n"), stdout);
 	printf("\n  %-25s %s\n", "malote", _("collects from all accounts"));
-	printf("  %-25s %s\n", _("malote NAME.."), _("from these"));
+	printf("  %-25s %s\n", _("malote NAME.."), _("collects from these"));
 	for (size_t i = 0; i < COMMANDS; i++) {
 		snprintf(left, sizeof(left), "malote %s %s", commands[i].word,
 		    _(commands[i].form));

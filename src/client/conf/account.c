@@ -9,17 +9,24 @@
 
 enum { NAME_MOST = 1023 };
 
-bool
-account_name_is_good(const char *name)
+/* It is a part of a path, and people read it. */
+static bool
+is_part_of_a_path(const char *name, size_t most)
 {
 	size_t n = strlen(name);
 
-	if (n == 0 || n > NAME_MOST || !str_is_utf8(name, n))
+	if (n == 0 || n > most || !str_is_utf8(name, n))
 		return false;
 	for (const char *p = name; *p != '\0'; p++)
 		if (*p == '/' || (unsigned char)*p < ' ' || *p == 0x7f)
 			return false;
 	return true;
+}
+
+bool
+account_name_is_good(const char *name)
+{
+	return is_part_of_a_path(name, NAME_MOST);
 }
 
 bool
@@ -59,15 +66,9 @@ account_maildrop(char out[DIGEST_TEXT], const struct account *a)
 bool
 account_folder_is_good(const char *name)
 {
-	size_t n = strlen(name);
-
-	if (n == 0 || n > FOLDER_NAME_MAX || name[0] == '.' ||
-	    !str_is_utf8(name, n))
+	if (name[0] == '.')
 		return false;
-	for (const char *p = name; *p != '\0'; p++)
-		if (*p == '/' || (unsigned char)*p < ' ' || *p == 0x7f)
-			return false;
-	return true;
+	return is_part_of_a_path(name, FOLDER_NAME_MAX);
 }
 
 const char *

@@ -271,7 +271,7 @@ state_account_find(struct state *s, const char *name, int64_t *id_r,
 	}
 	e = query_end(&q, eb);
 	if (e == E_OK && !found)
-		e = err_set(eb, E_NOENT, _("there is no record of %s"), name);
+		e = E_NOENT;
 	return e;
 }
 

@@ -109,7 +109,7 @@ enum err state_account(struct state *s, const struct state_key *key,
 enum err state_account_settle(struct state *s, int64_t account,
     const struct state_key *key, struct errbuf *eb) NODISCARD;
 
-/* The record of that name.  E_NOENT: there is none. */
+/* The record of that name.  E_NOENT, without words: there is none. */
 enum err state_account_find(struct state *s, const char *name, int64_t *id_r,
     char maildrop_r[DIGEST_TEXT], struct errbuf *eb) NODISCARD;
 
