@@ -315,6 +315,8 @@ generation_new(struct collect *c, struct collect_set *set)
 		.accept = c->o->accept,
 		.insist = c->o->insist,
 		.trace = c->o->trace,
+		.chosen = c->o->chosen,
+		.n_chosen = c->o->n_chosen,
 		.others_there = others_there,
 		.arg = g,
 	};

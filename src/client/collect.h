@@ -15,6 +15,8 @@
 #include "client/conf/client_conf.h"
 #include "client/report/report.h"
 
+struct chosen;
+
 /* The accounts of one reading of the configuration, and who is told of them. */
 struct collect_set {
 	struct client_conf conf;
@@ -30,6 +32,9 @@ struct collect_options {
 	bool accept;   /* what has changed is right */
 	bool insist;   /* a sign-in that was refused is tried again */
 	bool trace;
+	/* Only these are collected, and nothing is deleted; NULL: all. */
+	const struct chosen *chosen;
+	size_t n_chosen;
 	bool changes; /* says what is otherwise than after the last run */
 	bool daemon;  /* again and again, each account at its interval */
 	/* The daemon's, after SIGHUP: what is to be collected from now on.

@@ -188,6 +188,8 @@ run_visit(struct run *run)
 		.terminal = env->terminal,
 		.accept = env->accept,
 		.insist = env->insist,
+		.chosen = env->chosen,
+		.n_chosen = env->n_chosen,
 		.earlier = run->only_troubled ? &run->result : NULL,
 	};
 	struct errbuf eb;

@@ -13,6 +13,7 @@
 
 #include "client/session/progress.h"
 
+struct chosen;
 struct client_conf;
 struct dialer;
 struct ev_loop;
@@ -38,6 +39,9 @@ struct run_env {
 	bool accept;           /* what has changed is right */
 	bool insist;           /* what was refused is tried again */
 	bool trace;
+	/* Only these are collected, and nothing is deleted; NULL: all. */
+	const struct chosen *chosen;
+	size_t n_chosen;
 	struct run_others (*others_there)(void *arg, size_t index);
 	void *arg;
 };

@@ -50,7 +50,7 @@ WINGS = {
         ("client/session",),
         ("client/report",),
         ("client/setup",),
-        ("client/run",),
+        ("client/run", "client/look"),
         ("client/collect",),
         ("client/command",),
         ("client/main",),

@@ -267,6 +267,44 @@ test_account(void **state)
 	state_close(s);
 }
 
+/* A number is never another's, also when all that had one have gone. */
+static void
+test_numbers(void **state)
+{
+	struct state *s = open_it(false);
+	struct state_account a = account_of(s, "casa"), b = account_of(s, "b");
+	struct numbered v[] = {
+		{ 1, { { 7 } }, 10, false, { { 0 } }, 100 },
+		{ 2, { { 8 } }, 11, true, { { 9 } }, 200 },
+	};
+	struct numbered *got;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(state_numbers_save(s, a.id, v, 2, 0, NULL), E_OK);
+	assert_int_equal(state_numbers_save(s, b.id, v, 1, 0, NULL), E_OK);
+	v[0].seen_at = 300;
+	assert_int_equal(state_numbers_save(s, a.id, v, 1, 0, NULL), E_OK);
+	state_close(s);
+	s = open_it(false);
+	assert_int_equal(state_numbers(s, a.id, &got, &n, NULL), E_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(got[0].seen_at, 300);
+	assert_false(got[0].has_header);
+	assert_true(got[1].has_header && got[1].header.v[0] == 9);
+	assert_int_equal(got[1].size, 11);
+	free(got);
+	assert_int_equal(state_numbers_save(s, a.id, v, 0, 999, NULL), E_OK);
+	assert_int_equal(state_numbers(s, a.id, &got, &n, NULL), E_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(got[0].number, 2);
+	free(got);
+	assert_int_equal(state_numbers(s, b.id, &got, &n, NULL), E_OK);
+	assert_int_equal(n, 1);
+	free(got);
+	state_close(s);
+}
+
 /* What the first version wrote is still there. */
 static void
 test_migration(void **state)
@@ -298,6 +336,7 @@ test_migration(void **state)
 	    "ALTER TABLE account DROP COLUMN cut_met;"
 	    "ALTER TABLE intent DROP COLUMN folder;"
 	    "ALTER TABLE account DROP COLUMN no_utf8_until;"
+	    "DROP TABLE number;"
 	    "PRAGMA user_version = 1");
 	s = open_it(false);
 	a = account_of(s, "casa");
@@ -979,6 +1018,8 @@ main(void)
 		    test_of_another, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_account, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_numbers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_migration, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_fresh, set_up, tear_down),

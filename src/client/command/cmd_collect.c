@@ -111,10 +111,13 @@ int
 cmd_collect(struct call *call)
 {
 	struct collect_options c = options_of(call->o);
-	bool *held = calloc(call->set->conf.n + 1, sizeof(*held));
+	bool *held;
 	struct errbuf eb;
 	int code;
 
+	if (option_is_given(call->o, OPT_DRY_RUN))
+		return cmd_dry_run(call);
+	held = calloc(call->set->conf.n + 1, sizeof(*held));
 	if (held == NULL)
 		return failed_by(call->o, EX_OSERR, "%s", _("out of memory"));
 	if (collect_run(&c, &call->set, held, &eb) == E_OK)

@@ -26,9 +26,17 @@
 /* In the order of the help; the first one is also run without its word. */
 static const struct command commands[] = {
 	{ "collect", N_("[NAME..]"), N_("the same as a command"), 0, ANY_NUMBER,
-	    ANY_NUMBER, NEEDS_CONF | NEEDS_RECORD | IS_WARNED, 0, cmd_collect },
+	    ANY_NUMBER, NEEDS_CONF | NEEDS_RECORD | IS_WARNED,
+	    TAKES(OPT_DRY_RUN), cmd_collect },
 	{ "add", N_("[ADDRESS]"), N_("sets an account up"), 0, 1, 0,
 	    NEEDS_RECORD, ADD_OPTIONS, cmd_add },
+	{ "list", N_("[NAME..]"), N_("what is on the server"), 0, ANY_NUMBER,
+	    ANY_NUMBER, NEEDS_CONF | NEEDS_RECORD | IS_WARNED, 0, cmd_list },
+	{ "fetch", N_("NAME N.."), N_("collects these"), 2, ANY_NUMBER, 1,
+	    NEEDS_CONF | NEEDS_RECORD | IS_WARNED, 0, cmd_fetch },
+	{ "delete", N_("NAME N.."), N_("deletes these on the server"), 2,
+	    ANY_NUMBER, 1, NEEDS_CONF | NEEDS_RECORD | IS_WARNED,
+	    TAKES(OPT_YES), cmd_delete },
 	{ "test", N_("[NAME..]"),
 	    N_("tries the settings, and says what is wrong"), 0, ANY_NUMBER,
 	    ANY_NUMBER, NEEDS_CONF | IS_WARNED, TAKES(OPT_SHARE), cmd_test },

@@ -50,6 +50,14 @@ int cmd_add(struct call *call);
 /* cmd_collect.c */
 int cmd_collect(struct call *call);
 int cmd_daemon(struct call *call);
+/* cmd_delete.c */
+int cmd_delete(struct call *call);
+/* cmd_dry_run.c: collect --dry-run */
+int cmd_dry_run(struct call *call);
+/* cmd_fetch.c */
+int cmd_fetch(struct call *call);
+/* cmd_list.c */
+int cmd_list(struct call *call);
 /* cmd_test.c */
 int cmd_test(struct call *call);
 /* cmd_login.c */

@@ -66,15 +66,15 @@ struct plan_item {
 	enum plan_action action; /* after plan_decide() */
 	bool ask;                /* TOP is wanted; after plan_ask() */
 	ptrdiff_t message;       /* index into the record; -1: none */
+	bool twin;               /* another listed one has its unique-id */
+	bool answered;           /* `identity` is its header's */
+	struct identity identity;
 
 	/* The rest is the module's own. */
 	bool sure;     /* its unique-id and size say so */
 	bool changed;  /* the unique-id does, the size does not */
 	bool uid_met;  /* a record has had the unique-id */
-	bool twin;     /* another listed one has it too */
-	bool answered; /* `identity` is its header's */
 	bool verified; /* that header is the record's */
-	struct identity identity;
 };
 
 /* What may be done. */

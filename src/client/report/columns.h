@@ -14,6 +14,11 @@ int columns_of(const char *text);
  * is not all, the last column is "~".  Characters stay whole.  Returns out. */
 char *columns_cut(char *out, size_t size, const char *text, int width);
 
+/* Makes UTF-8 of a stranger fit for the screen: in the encoding of the locale, with
+ * control characters, and those that turn the direction of writing, as \\xHH or
+ * "?".  Returns out. */
+char *columns_safe(char *out, size_t size, const char *utf8);
+
 /* Prints the text and spaces up to the width. */
 void columns_print(const char *text, int width);
 

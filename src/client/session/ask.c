@@ -5,6 +5,7 @@
 #include "base/i18n.h"
 #include "client/message/size.h"
 #include "client/session/batch.h"
+#include "client/session/choice.h"
 #include "client/session/destination.h"
 #include "client/session/fence.h"
 #include "client/session/save.h"
@@ -22,7 +23,8 @@ enum {
 bool
 ask_deletes_now(const struct visit *v)
 {
-	return v->conf.account->keep == 0 && v->plan->braked == 0;
+	return v->conf.account->keep == 0 && v->plan->braked == 0 &&
+	       !choice_is_made(v);
 }
 
 bool
@@ -271,6 +273,12 @@ begin_item(struct visit *v, size_t i, uint32_t *n, uint64_t *octets)
 
 	if (item->progress == ITEM_DONE) /* it is left to another session */
 		return;
+	if (choice_is_made(v) &&
+	    (known || !choice_has(v, i) || it->action == PLAN_VERIFY)) {
+		it->action = PLAN_LEAVE;
+		item->progress = ITEM_DONE;
+		return;
+	}
 	/* It was thought to break sessions, but its header has come. */
 	if (known && v->conf.earlier != NULL &&
 	    !trouble_is_shunned(v, &it->listed))
@@ -279,7 +287,8 @@ begin_item(struct visit *v, size_t i, uint32_t *n, uint64_t *octets)
 	case PLAN_DELETE: begin_delete(v, i); break;
 	case PLAN_COLLECT:
 	case PLAN_IDENTIFY:
-		if (it->listed.size > v->conf.account->max_size) {
+		if (it->listed.size > v->conf.account->max_size &&
+		    !choice_is_made(v)) {
 			item->progress = ITEM_DONE;
 			v->result.tally.skipped++;
 			notice_large(v, &it->listed);
@@ -310,6 +319,7 @@ ask_decide(struct visit *v)
 	notice_expire(v);
 	for (size_t i = 0; i < v->plan->n; i++)
 		begin_item(v, i, &n, &octets);
+	choice_notice(v);
 	v->budget.used = false;
 	v->n_wanted = n;
 	v->octets_wanted = octets;

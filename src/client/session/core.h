@@ -29,6 +29,7 @@ enum step {
 	STEP_TOP,
 	STEP_HEADERS,
 	STEP_ENVELOPE,
+	STEP_SHOW, /* see hand.h */
 	STEP_RETRIEVE,
 	STEP_VERIFY,
 	STEP_DELETE,
@@ -55,6 +56,7 @@ struct step_row {
 struct batch;
 struct destination;
 struct fences;
+struct hand_work;
 struct kerberos;
 struct listing;
 struct probe;
@@ -96,7 +98,8 @@ struct visit {
 	struct saving *saving;
 	struct facts *facts; /* NULL: it collects; see notes.h */
 	struct step_row *own_steps;
-	bool brake_unsaved; /* see save_brake() */
+	struct hand_work *hand; /* NULL: it is none for the person's hand */
+	bool brake_unsaved;     /* see save_brake() */
 
 	/* What is in the maildrop. */
 	uint32_t stat_count;

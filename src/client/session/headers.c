@@ -4,6 +4,7 @@
  */
 #include "base/i18n.h"
 #include "client/session/fence.h"
+#include "client/session/hand.h"
 #include "client/session/steps.h"
 
 enum {
@@ -73,6 +74,10 @@ header_known(struct visit *v, size_t i, const struct identity *id)
 		plan_header(p, i, id);
 		return;
 	}
+	if (v->step == STEP_SHOW) {
+		hand_header(v, i, id);
+		return;
+	}
 	plan_verified(p, i, id);
 	if (p->v[i].action != PLAN_DELETE)
 		return;
@@ -85,6 +90,8 @@ is_wanted(struct visit *v, const struct plan_item *it)
 {
 	if (v->step == STEP_HEADERS)
 		return it->ask;
+	if (v->step == STEP_SHOW)
+		return hand_wants(v, (size_t)(it - v->plan->v));
 	/* A session for messages that broke an earlier one deletes those. */
 	return it->action == PLAN_VERIFY &&
 	       (v->conf.earlier == NULL || trouble_is_known(v, &it->listed));
@@ -124,6 +131,14 @@ pass_over(struct visit *v, size_t i)
 	v->n_checked++;
 }
 
+static enum step
+next_step(const struct visit *v)
+{
+	if (v->step == STEP_SHOW)
+		return hand_next(v);
+	return v->step == STEP_HEADERS ? STEP_ENVELOPE : STEP_DELETE;
+}
+
 static void
 send_tops(struct visit *v)
 {
@@ -147,8 +162,7 @@ send_tops(struct visit *v)
 		}
 	}
 	if (fence_send_last(v) && v->pop3.n_pending == 0)
-		visit_enter(
-		    v, v->step == STEP_HEADERS ? STEP_ENVELOPE : STEP_DELETE);
+		visit_enter(v, next_step(v));
 }
 
 void
@@ -180,6 +194,8 @@ header_data(struct visit *v, size_t i, struct slice data)
 {
 	v->came += data.n;
 	v->budget.came += data.n;
+	if (v->step == STEP_SHOW)
+		hand_data(v, data);
 	if (v->came <= HEADER_MAX + v->plan->v[i].listed.size)
 		identity_reader_add(v->identity, data.p, data.n);
 	else
@@ -214,6 +230,8 @@ top_answered(struct visit *v, const struct pop3_event *ev)
 	case POP3_EV_DATA: header_data(v, held.item, ev->data); return;
 	case POP3_EV_END:
 		held.identity = identity_reader_end(v->identity);
+		if (v->step == STEP_SHOW)
+			hand_header_ends(v, held.item);
 		fence_hold(v, &held);
 		break;
 	default:

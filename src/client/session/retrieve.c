@@ -5,6 +5,7 @@
 #include "base/i18n.h"
 #include "client/session/ask.h"
 #include "client/session/batch.h"
+#include "client/session/choice.h"
 #include "client/session/destination.h"
 #include "client/session/fence.h"
 #include "client/session/steps.h"
@@ -46,7 +47,7 @@ may_grow(struct visit *v, const struct listed *l, size_t n)
 	const struct account *a = v->conf.account;
 	bool far = l->has_size && v->came > 2 * l->size + GROWTH;
 
-	if (v->came > a->max_size || far) {
+	if ((v->came > a->max_size && !choice_is_made(v)) || far) {
 		visit_break(v, OUTCOME_PROTOCOL,
 		    _("%s sends much more of a message than it has said, or "
 		      "than max_size"),
@@ -179,6 +180,12 @@ message_told(struct visit *v, const struct held *h)
 	} else if (v->plan->v[i].action == PLAN_IDENTIFY &&
 		   plan_retrieved(v->plan, i, &p->identity)) {
 		is_here(v, i, p);
+	} else if (!choice_fits(v, i, &p->identity)) {
+		parcel_drop(v->conf.delivery, p);
+		v->items.v[i].progress = ITEM_DONE;
+		visit_fail(v, OUTCOME_LEFT, "%s",
+		    _("a message is not the one that was shown any more: see "
+		      "malote list"));
 	} else if (!batch_add(v, p)) {
 		parcel_drop(v->conf.delivery, p);
 		visit_fail(v, OUTCOME_INTERNAL, "%s", _("out of memory"));

@@ -136,6 +136,8 @@ static const struct step_row steps[STEPS] = {
 	    headers_writable, headers_leave },
 	[STEP_ENVELOPE] = { "*ENV", 1, envelope_enter, envelope_take,
 	    envelope_writable, fence_leave },
+	[STEP_SHOW] = { "TOP", 1, headers_enter, headers_take, headers_writable,
+	    fence_leave },
 	[STEP_RETRIEVE] = { "RETR", 1, retrieve_enter, retrieve_take,
 	    retrieve_writable, retrieve_leave },
 	[STEP_VERIFY] = { "TOP", 1, verify_enter, verify_take, headers_writable,
@@ -409,7 +411,9 @@ visit_init(struct visit *v)
 		v->pop3.trace_arg = v;
 	}
 	v->identity = identity_reader_new();
-	return v->identity != NULL && (!v->conf.tries || attempt_new(v, steps));
+	return v->identity != NULL &&
+	       (!v->conf.tries || attempt_new(v, steps)) &&
+	       (v->conf.hand == HAND_NONE || hand_new(v, steps));
 }
 
 enum err
@@ -478,6 +482,7 @@ visit_free(struct visit *v)
 	probe_free(v);
 	save_free(v);
 	attempt_free(v);
+	hand_free(v);
 	identity_reader_free(v->identity);
 	free(v);
 }

@@ -14,6 +14,7 @@
 #include "client/conf/account.h"
 #include "client/plan/plan.h"
 #include "client/session/facts.h"
+#include "client/session/hand.h"
 #include "client/session/outcome.h"
 #include "client/state/record.h"
 #include "client/state/storer.h"
@@ -77,6 +78,12 @@ struct visit_conf {
 	 * and what it learns is put on no record.  See attempt.h. */
 	bool tries;
 	enum point until;
+	/* Or it is for the person's own hand, likewise: see hand.h. */
+	enum hand hand;
+	/* HAND_DELETE: what is deleted.  HAND_NONE: if it is not NULL, only
+	 * these are collected, and nothing is deleted.  See choice.h. */
+	const struct chosen *chosen;
+	size_t n_chosen;
 };
 
 /* Borrows all of it, and the record, until it is freed. */
@@ -88,6 +95,8 @@ void visit_stop(struct visit *v);
 const struct visit_result *visit_result(const struct visit *v);
 /* Of one that only tries. */
 const struct facts *visit_facts(const struct visit *v);
+/* Of one for the person's hand. */
+const struct hand_items *visit_items(const struct visit *v);
 void visit_free(struct visit *v);
 
 #endif

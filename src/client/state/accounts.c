@@ -217,6 +217,19 @@ state_account(struct state *s, const struct state_key *key,
 }
 
 enum err
+state_account_look(struct state *s, const struct state_key *key,
+    struct state_account *a_r, struct errbuf *eb)
+{
+	struct candidate c;
+	enum err e = find(s, key, &c, eb);
+
+	*a_r = (struct state_account){ .fresh = true };
+	if (e == E_OK && c.fit != FIT_NONE)
+		e = read_account(s, c.id, a_r, eb);
+	return e;
+}
+
+enum err
 state_account_settle(struct state *s, int64_t account,
     const struct state_key *key, struct errbuf *eb)
 {

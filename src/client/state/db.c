@@ -109,6 +109,15 @@ static const char *const steps[] = {
 
 	"ALTER TABLE account ADD COLUMN"
 	" no_utf8_until INTEGER NOT NULL DEFAULT 0;",
+
+	"CREATE TABLE number ("
+	" account INTEGER NOT NULL REFERENCES account,"
+	" number INTEGER NOT NULL CHECK (number > 0),"
+	" key BLOB NOT NULL CHECK (length(key) = 10),"
+	" size INTEGER NOT NULL,"
+	" header BLOB CHECK (length(header) = 10),"
+	" seen_at INTEGER NOT NULL,"
+	" PRIMARY KEY (account, number)) STRICT, WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

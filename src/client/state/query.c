@@ -89,6 +89,15 @@ const char *const state_statements[STATEMENTS] = {
 			" breaks, first_at, last_at, why, msgno)"
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[TROUBLE_CLEAR] = "DELETE FROM trouble WHERE account = ?",
+	[NUMBER_LIST] = "SELECT number, key, size, header, seen_at FROM number"
+			" WHERE account = ? ORDER BY number",
+	[NUMBER_SET] = "INSERT OR REPLACE INTO number"
+		       " (account, number, key, size, header, seen_at)"
+		       " VALUES (?, ?, ?, ?, ?, ?)",
+	[NUMBER_FORGET] =
+	    "DELETE FROM number WHERE account = ?1 AND seen_at < ?2"
+	    " AND number < (SELECT max(number) FROM number"
+	    " WHERE account = ?1)",
 };
 
 /* ---- results ---- */

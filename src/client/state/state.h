@@ -103,6 +103,10 @@ struct state_key {
 enum err state_account(struct state *s, const struct state_key *key,
     struct state_account *a_r, struct errbuf *eb) NODISCARD;
 
+/* The same, changing nothing.  id is 0: there is no record of it yet. */
+enum err state_account_look(struct state *s, const struct state_key *key,
+    struct state_account *a_r, struct errbuf *eb) NODISCARD;
+
 /* The maildrop of a record that is `moved` has been seen: the record is that
  * maildrop's from now on.  Until then it keeps the old one, so that a mistake in
  * the configuration, and another name after that, do not part it from its mail. */
@@ -181,5 +185,28 @@ enum err state_troubles(struct state *s, int64_t account, struct trouble **v_r,
 /* Replaces all of them. */
 enum err state_troubles_save(struct state *s, int64_t account,
     const struct trouble *v, size_t n, struct errbuf *eb) NODISCARD;
+
+/* ---- numbers by which a person calls messages on the server ---- */
+
+/* A number is given to a message when it is first shown, and never to another
+ * one: it stays when others go away, and nobody gets the number of one that has
+ * gone. */
+struct numbered {
+	uint32_t number;
+	/* The digest of its unique-id; without one, that of its header. */
+	struct digest key;
+	uint64_t size;
+	bool has_header;
+	struct digest header; /* see struct identity */
+	int64_t seen_at;      /* on the server, Unix seconds */
+};
+/* In the order of the numbers.  *v_r is the caller's (free). */
+enum err state_numbers(struct state *s, int64_t account, struct numbered **v_r,
+    size_t *n_r, struct errbuf *eb) NODISCARD;
+/* Writes these, and forgets those that were last seen before `time`, but never the
+ * highest one. */
+enum err state_numbers_save(struct state *s, int64_t account,
+    const struct numbered *v, size_t n, int64_t time,
+    struct errbuf *eb) NODISCARD;
 
 #endif

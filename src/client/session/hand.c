@@ -1,0 +1,185 @@
+#include "client/session/hand.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "client/session/steps.h"
+
+enum { HEADER_MAX = 64 * 1024 }; /* octets that are looked at */
+
+struct hand_work {
+	struct step_row rows[STEPS];
+	struct hand_items items; /* beside those of the plan */
+	struct buf header;       /* that is coming */
+};
+
+/* ---- headers ---- */
+
+bool
+hand_wants(const struct visit *v, size_t i)
+{
+	return v->hand->items.v[i].is_wanted;
+}
+
+void
+hand_data(struct visit *v, struct slice data)
+{
+	struct buf *b = &v->hand->header;
+	size_t room = HEADER_MAX - b->len;
+
+	/* What does not fit is not shown. */
+	if (buf_put(b, data.p, data.n < room ? data.n : room) != E_OK)
+		return;
+}
+
+void
+hand_header_ends(struct visit *v, size_t i)
+{
+	struct buf *b = &v->hand->header;
+
+	summary_read(&v->hand->items.v[i].summary,
+	    b->len != 0 ? buf_data(b) : "", b->len);
+	buf_consume(b, b->len);
+}
+
+/* Without a unique-id only the header says which one it is. */
+static void
+choose_by_header(struct visit *v, struct hand_item *h)
+{
+	for (size_t k = 0; k < v->conf.n_chosen; k++)
+		if (digest_eq(v->conf.chosen[k].key, h->identity.header))
+			h->chosen = k;
+}
+
+static bool
+is_as_shown(const struct visit *v, const struct hand_item *h)
+{
+	const struct chosen *c = &v->conf.chosen[h->chosen];
+
+	return digest_eq(c->header, h->identity.header) &&
+	       c->size == h->listed.size;
+}
+
+void
+hand_header(struct visit *v, size_t i, const struct identity *id)
+{
+	struct hand_item *h = &v->hand->items.v[i];
+
+	v->items.v[i].progress = ITEM_DONE;
+	h->is_shown = id != NULL;
+	if (id == NULL)
+		return;
+	h->identity = *id;
+	if (!h->listed.has_uid)
+		choose_by_header(v, h);
+	if (h->chosen != SIZE_MAX && is_as_shown(v, h))
+		items_delete(&v->items, i);
+}
+
+enum step
+hand_next(const struct visit *v)
+{
+	return v->conf.hand == HAND_DELETE ? STEP_DELETE : STEP_QUIT;
+}
+
+/* ---- the plan ---- */
+
+/* Only one message that has it can be meant by a unique-id. */
+static void
+choose_by_uid(struct visit *v, struct hand_item *h)
+{
+	for (size_t k = 0; k < v->conf.n_chosen; k++)
+		if (h->listed.has_uid && !h->is_twin &&
+		    digest_eq(v->conf.chosen[k].key, h->listed.uid))
+			h->chosen = k;
+}
+
+static void
+fill_item(struct visit *v, size_t i)
+{
+	const struct plan_item *it = &v->plan->v[i];
+	struct hand_item *h = &v->hand->items.v[i];
+
+	*h = (struct hand_item){
+		.listed = it->listed,
+		.action = it->action,
+		.message = it->message,
+		.is_large = it->listed.size > v->conf.account->max_size,
+		.is_twin = it->twin,
+		.chosen = SIZE_MAX,
+	};
+	choose_by_uid(v, h);
+	h->is_wanted = v->conf.hand == HAND_SHOW ||
+		       (v->conf.hand == HAND_DELETE &&
+			   (h->chosen != SIZE_MAX || !h->listed.has_uid));
+}
+
+static void
+plan_enter(struct visit *v)
+{
+	struct hand_items *all = &v->hand->items;
+
+	plan_decide(v->plan);
+	all->v = calloc(v->plan->n + 1, sizeof(*all->v));
+	if (all->v == NULL) {
+		visit_memory(v);
+		return;
+	}
+	for (; all->n < v->plan->n; all->n++) {
+		fill_item(v, all->n);
+		v->items.v[all->n].progress = ITEM_IDLE;
+	}
+	visit_enter(v, v->conf.hand == HAND_PLAN ? STEP_QUIT : STEP_SHOW);
+}
+
+/* ---- the end ---- */
+
+/* DELE counts only once QUIT was answered. */
+static void
+unsaved_enter(struct visit *v)
+{
+	struct hand_items *all = &v->hand->items;
+
+	for (size_t i = 0; i < all->n; i++)
+		all->v[i].is_deleted = v->items.v[i].dele_ok && v->quit_ok;
+	visit_enter(v, STEP_OVER);
+}
+
+bool
+hand_new(struct visit *v, const struct step_row *steps)
+{
+	struct hand_work *w = calloc(1, sizeof(*w));
+
+	v->hand = w;
+	if (w == NULL)
+		return false;
+	memcpy(w->rows, steps, sizeof(w->rows));
+	w->rows[STEP_ENVELOPE] =
+	    (struct step_row){ "LIST", 5, plan_enter, NULL, NULL, NULL };
+	w->rows[STEP_SAVE] =
+	    (struct step_row){ "save", 0, unsaved_enter, NULL, NULL, NULL };
+	buf_init(&w->header, HEADER_MAX, false);
+	v->steps = w->rows;
+	return true;
+}
+
+void
+hand_free(struct visit *v)
+{
+	struct hand_work *w = v->hand;
+
+	if (w == NULL)
+		return;
+	for (size_t i = 0; i < w->items.n; i++)
+		summary_clear(&w->items.v[i].summary);
+	free(w->items.v);
+	buf_free(&w->header);
+	free(w);
+}
+
+const struct hand_items *
+visit_items(const struct visit *v)
+{
+	return &v->hand->items;
+}
