@@ -279,6 +279,28 @@ def test_oauth_only(m, server):
     assert not server.commands("AUTH", "USER")
 
 
+@pytest.mark.parametrize("settings, cause, advice", [
+    ({"auth": "scram-sha-256"}, "mechanism", 'leave "auth" out'),
+    ({"auth": "apop"}, "mechanism", 'leave "auth" out'),
+    ({"password": None, "token_command": "echo x"}, "no-oauth",
+     "in place of token_command")])
+def test_sign_in_that_is_not_offered(m, server, settings, cause, advice):
+    m.account(**settings)
+    _, failed = tried(m, malote.NOPERM)
+    assert (failed["step"], failed["cause"]) == ("sign-in", cause)
+    assert advice in failed["advice"]
+    assert advice in m.collect(status=malote.NOPERM).text
+    assert not server.commands("AUTH", "USER", "APOP")
+
+
+@pytest.mark.parametrize("command, advice", [
+    ("false", "run that command yourself"), ("true", "run that command")])
+def test_password_command(m, command, advice):
+    m.account(password=None, password_command=command)
+    _, failed = tried(m, malote.CONFIG)
+    assert failed["cause"] == "no-password" and advice in failed["advice"]
+
+
 @pytest.mark.parametrize("user, advice", [
     ("ana", 'the whole address: user = "ana@example.org"'),
     ("ana@example.org", 'without the domain: user = "ana"')])
@@ -329,6 +351,13 @@ def test_place_that_cannot_be_made(m):
         m.account(deliver="maildir:%s/file/a/b" % m.home)
     _, failed = tried(m, None)
     assert (failed["step"], failed["cause"]) == ("destination", "destination")
+
+
+def test_place_that_is_a_file(m):
+    with open(m.home + "/file", "w"):
+        m.account(deliver="maildir:%s/file" % m.home)
+    _, failed = tried(m, None)
+    assert failed["step"] == "destination" and "/file" in failed["words"]
 
 
 def test_place_that_takes_nothing(m):

@@ -79,6 +79,19 @@ about_password(char out[ADVICE], const struct account *a)
 		      "the whole address as user"));
 }
 
+/* Where there is no source the words say it already. */
+static const char *
+about_secret(const struct account *a)
+{
+	if (a->keyring)
+		return _("the keyring is open once you have signed in to the "
+			 "desktop; elsewhere write password_command");
+	if (a->password_command != NULL || a->token_command != NULL)
+		return _("run that command yourself: it is to print the "
+			 "password or token, and nothing else");
+	return "";
+}
+
 /* Without a place for a value. */
 static const struct {
 	enum cause cause;
@@ -105,6 +118,12 @@ static const struct {
 	    N_("this provider wants an app password: make one in the security "
 	       "settings of its web page, and give that in place of your "
 	       "own") },
+	{ CAUSE_MECHANISM,
+	    N_("leave \"auth\" out: what both sides have is found by "
+	       "itself") },
+	{ CAUSE_NO_OAUTH,
+	    N_("this server takes no tokens: write password_command, keyring "
+	       "or password in place of token_command") },
 	{ CAUSE_TOKEN,
 	    N_("does token_command print a token of this user, for POP?") },
 	{ CAUSE_POP_OFF,
@@ -154,6 +173,7 @@ advice_write(char out[ADVICE], enum cause cause, const struct account *a)
 		      "server is another: try it from another network"),
 		    a->port);
 		break;
+	case CAUSE_SECRET: snprintf(out, ADVICE, "%s", about_secret(a)); break;
 	case CAUSE_PASSWORD: about_password(out, a); break;
 	case CAUSE_OAUTH:
 		snprintf(out, ADVICE,

@@ -41,6 +41,8 @@
 	ROW(CAUSE_APP_PASSWORD, "app-password") \
 	ROW(CAUSE_OAUTH, "oauth") \
 	ROW(CAUSE_TOKEN, "token") \
+	ROW(CAUSE_NO_OAUTH, "no-oauth") \
+	ROW(CAUSE_MECHANISM, "mechanism") \
 	ROW(CAUSE_POP_OFF, "pop-disabled") \
 	ROW(CAUSE_IN_USE, "in-use") \
 	ROW(CAUSE_TOO_OFTEN, "too-often") \

@@ -255,6 +255,29 @@ bind_channel(struct visit *v)
 
 /* ---- beginning ---- */
 
+/* What the person is to do goes behind what is wrong; a trial tells both
+ * apart. */
+static void
+add_advice(struct visit *v)
+{
+	struct visit_result *r = &v->result;
+	size_t n = strlen(r->words);
+	char advice[ADVICE];
+
+	advice_write(advice, r->cause, v->conf.account);
+	if (r->cause != CAUSE_PASSWORD && v->facts == NULL && advice[0] != '\0')
+		snprintf(r->words + n, sizeof(r->words) - n, "; %s", advice);
+}
+
+/* It has failed, by what the settings ask for. */
+static void
+end_by(struct visit *v, enum cause cause)
+{
+	visit_blame(v, cause);
+	add_advice(v);
+	visit_finish(v);
+}
+
 /* method: what it is called in the result. */
 static void
 begin_user(struct visit *v, const char *method)
@@ -300,8 +323,9 @@ begin_apop(struct visit *v)
 
 	v->sign_in->method = "APOP";
 	if (stamp[0] == '\0') {
-		visit_end(v, OUTCOME_DENIED, _("%s offers no APOP"),
+		visit_fail(v, OUTCOME_DENIED, _("%s offers no APOP"),
 		    v->conf.account->server);
+		end_by(v, CAUSE_MECHANISM);
 		return;
 	}
 	buf_init(&name, ANSWER_MAX, false);
@@ -412,25 +436,12 @@ begin_named(struct visit *v, const char *name)
 		      "configured, or this connection lacks it"),
 		    v->conf.account->name, name);
 	} else if (capa->known && !pop3_capa_has_sasl(capa, m->name)) {
-		visit_end(v, OUTCOME_DENIED, _("%s does not offer %s"),
+		visit_fail(v, OUTCOME_DENIED, _("%s does not offer %s"),
 		    v->conf.account->server, m->name);
+		end_by(v, CAUSE_MECHANISM);
 	} else {
 		begin_sasl(v, m);
 	}
-}
-
-/* What the person is to do goes behind what is wrong; a trial tells both
- * apart. */
-static void
-add_advice(struct visit *v)
-{
-	struct visit_result *r = &v->result;
-	size_t n = strlen(r->words);
-	char advice[ADVICE];
-
-	if (r->cause != CAUSE_PASSWORD && v->facts == NULL)
-		snprintf(r->words + n, sizeof(r->words) - n, "; %s",
-		    advice_write(advice, r->cause, v->conf.account));
 }
 
 /* Neither the password that is there nor any other is of use. */
@@ -449,19 +460,18 @@ end_without_sign_in(struct visit *v)
 {
 	const struct account *a = v->conf.account;
 
-	if (!is_for_tokens_only(v)) {
-		visit_end(v, OUTCOME_DENIED,
-		    _("%s offers no sign-in that account %s can use; it "
-		      "offers:%s%s"),
-		    a->server, a->name, v->pop3.capa.sasl,
-		    v->pop3.capa.user ? " USER" : "");
+	if (is_for_tokens_only(v)) {
+		visit_fail(v, OUTCOME_DENIED, _("%s signs in by OAuth only"),
+		    a->server);
+		end_by(v, CAUSE_OAUTH);
 		return;
 	}
-	visit_blame(v, CAUSE_OAUTH);
-	visit_fail(
-	    v, OUTCOME_DENIED, _("%s signs in by OAuth only"), a->server);
-	add_advice(v);
-	visit_finish(v);
+	visit_fail(v, OUTCOME_DENIED,
+	    _("%s offers no sign-in that account %s can use; it offers:%s%s"),
+	    a->server, a->name, v->pop3.capa.sasl,
+	    v->pop3.capa.user ? " USER" : "");
+	end_by(v, v->sign_in->credentials.token.p != NULL ? CAUSE_NO_OAUTH
+							  : CAUSE_OTHER);
 }
 
 static void

@@ -86,7 +86,10 @@ run(struct pool_job *job)
 	    (struct trial_place *)((char *)job -
 				   offsetof(struct trial_place, job));
 
-	p->is_new = delivery_has_gone(&p->account->dest);
+	const struct dest *dest = &p->account->dest;
+
+	/* A file where a folder should be is for delivery_open() to refuse. */
+	p->is_new = delivery_has_gone(dest) && access(dest->path, F_OK) != 0;
 	p->e = p->is_new ? try_to_make(p) : try_delivery(p);
 }
 
