@@ -5,9 +5,11 @@ import shutil
 
 import pytest
 
+import drop
 import faults
 import malote
 from hostile import Mail, impostor, letters
+from test_malote_collect import point_at
 
 pytestmark = malote.NEEDED
 
@@ -138,6 +140,18 @@ def test_delete(m, server):
     assert "nothing new" in m.collect().text and len(m.files()) == 4
 
 
+def test_deleted_is_not_missed(client, lie):
+    """The brake does not take it for another maildrop."""
+    server = lie(letters(30))
+    m = client().account(at=server, keep="1h")
+    m.collect()
+    listed(m)
+    assert set(deleted(m, *range(1, 26))) == {"deleted"}
+    server.box.mails += letters(12, seed=8, uid="new%d")
+    m.collect()
+    assert not m.run("status", "--json").account("casa")["held"]
+
+
 def test_delete_without_unique_ids(m, server):
     server.without.add("UIDL")
     listed(m)
@@ -262,7 +276,7 @@ def test_fetch_deletes_nothing_that_is_due(m, server):
     m.age()
     server.box.mails += letters(1, seed=8, uid="new%d")
     listed(m)
-    m.run("fetch", "casa", "5")
+    m.run("fetch", "casa", "5", "1")
     assert len(server.box.mails) == 5 and len(m.files()) == 5
     m.collect()
     assert uids(server) == ["new1"]
@@ -335,3 +349,25 @@ def test_record_that_was_lost(m, server):
     done = m.run("delete", "casa", "1", "--yes", status=malote.USAGE)
     assert "there is no message 1" in done.text
     assert list(listed(m)) == [1, 2, 3]
+
+
+# Real servers.
+
+@pytest.mark.parametrize("peer", ["", "dovecot"], ids=["maloted", "dovecot"])
+@pytest.mark.parametrize("mode", ["tls", "starttls"])
+def test_at_real_servers(client, serve, place, peer, mode):
+    """Listed, one fetched, one deleted, and the rest collected."""
+    stored = drop.make(90, 5)
+    box = place.maildir(stored)
+    m = point_at(client(), serve(box, peer=peer), mode).account(keep="no")
+    assert "casa: all is well" in m.run("test").text
+    assert m.run("test", "--json").account("casa")["left"] == 5
+    first = listed(m)
+    assert list(first) == [1, 2, 3, 4, 5]
+    m.run("fetch", "casa", "3")
+    assert [n for n, x in listed(m).items() if x["here"]] == [3]
+    assert deleted(m, 2, 3) == ["deleted", "deleted"]
+    assert {n: x["subject"] for n, x in listed(m).items()} == {
+        n: first[n]["subject"] for n in (1, 4, 5)}
+    m.collect()
+    assert len(m.files()) == 4 and listed(m) == {}
