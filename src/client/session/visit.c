@@ -472,6 +472,8 @@ visit_free(struct visit *v)
 {
 	if (v == NULL)
 		return;
+	if (v->steps[v->step].leave != NULL)
+		v->steps[v->step].leave(v, STEP_OVER);
 	line_close(&v->line);
 	pop3_client_clear(&v->pop3);
 	plan_free(v->plan);

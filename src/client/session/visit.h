@@ -97,6 +97,7 @@ const struct visit_result *visit_result(const struct visit *v);
 const struct facts *visit_facts(const struct visit *v);
 /* Of one for the person's hand. */
 const struct hand_items *visit_items(const struct visit *v);
+/* Of one that has been over, or that only tries; not within a hook. */
 void visit_free(struct visit *v);
 
 #endif

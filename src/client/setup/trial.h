@@ -94,8 +94,8 @@ struct trial_conf {
 /* Borrows all of it until it is freed.  Hooks are called from the loop only, never
  * from within this.  NULL: memory. */
 struct trial *trial_start(const struct trial_conf *conf) NODISCARD;
-/* Also ends one that goes on: without QUIT, as if the line were lost.  NULL is a
- * no-op. */
+/* Also ends one that goes on, but not within hooks->step(): without QUIT, as if the
+ * line were lost.  NULL is a no-op. */
 void trial_free(struct trial *t);
 const struct facts *trial_facts(const struct trial *t);
 
