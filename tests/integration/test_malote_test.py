@@ -301,6 +301,26 @@ def test_password_command(m, command, advice):
     assert failed["cause"] == "no-password" and advice in failed["advice"]
 
 
+@pytest.mark.parametrize("said, advice", [
+    ("[AUTH] Application-specific password required", "uma senha de app"),
+    ("Basic authentication is disabled.", "malote add ana@example.org"),
+    ("not enabled for POP access", "o POP está ativado?"),
+    ("[IN-USE] locked", "outro programa está com a caixa postal aberta"),
+    ("too many logins", "pausas mais longas"),
+    ("wrong", "a senha está certa?")])
+def test_refused_in_portuguese(m, server, portuguese, said, advice):
+    """The server's own words stand as they are."""
+    m.env.update(portuguese)
+    server.fault("AUTH", faults.err(said), times=faults.ALWAYS)
+    account, failed = tried(m, None)
+    assert advice in failed["advice"] and failed["said"] in said
+    english = m.run("test", "--json", status=None, env={
+        "LC_ALL": "C.UTF-8"}).account("casa")
+    assert [s["step"] for s in english["steps"]] == steps(account)
+    for ours, theirs in zip(account["steps"], english["steps"]):
+        assert ours["words"] != theirs["words"] or ours["cause"] == "none"
+
+
 @pytest.mark.parametrize("user, advice", [
     ("ana", 'the whole address: user = "ana@example.org"'),
     ("ana@example.org", 'without the domain: user = "ana"')])
@@ -407,3 +427,25 @@ def test_order_and_code(m, server):
         "casa", "outra", "terceira"]
     only = m.run("test", "--quiet", "casa", "outra", status=malote.NOPERM)
     assert only.out.decode().startswith("outra: sign-in refused; ")
+
+
+# On a terminal.
+
+def test_password_is_asked_for(m, typist):
+    """And not shown; it is not written down either."""
+    m.account(password=None)
+    t = typist(m, "test")
+    t.expect(b"Password for casa")
+    assert not t.echoes()
+    t.type(b"secret\n")
+    assert t.wait() == 0
+    assert b"casa: all is well" in t.seen and b"secret" not in t.seen
+
+
+def test_interrupted_while_asking(m, typist):
+    """The terminal gets its echo back."""
+    m.account(password=None)
+    t = typist(m, "test")
+    t.expect(b"Password for casa")
+    t.type(b"\x03")
+    assert t.wait() == 130 and t.echoes()

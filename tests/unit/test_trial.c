@@ -3,7 +3,9 @@
 #include <ev.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,7 +25,8 @@ static struct {
 	int listener;
 	uint16_t port;
 	pthread_t thread;
-	char said[1024]; /* by the client: the first words of its lines */
+	atomic_int client; /* a test that has failed leaves it open */
+	char said[1024];   /* by the client: the first words of its lines */
 } server;
 
 static const char *
@@ -66,8 +69,11 @@ serve(void *arg)
 {
 	int fd;
 
-	while ((fd = accept(server.listener, NULL, NULL)) >= 0)
+	while ((fd = accept(server.listener, NULL, NULL)) >= 0) {
+		server.client = fd;
 		talk(fd);
+		server.client = -1;
+	}
 	return NULL;
 }
 
@@ -79,6 +85,7 @@ server_start(void **state)
 	socklen_t n = sizeof(a);
 
 	server.said[0] = '\0';
+	server.client = -1;
 	server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(server.listener, (struct sockaddr *)&a, n) != 0 ||
 	    listen(server.listener, 8) != 0 ||
@@ -92,6 +99,8 @@ static int
 server_stop(void **state)
 {
 	shutdown(server.listener, SHUT_RDWR);
+	if (server.client >= 0)
+		shutdown(server.client, SHUT_RDWR);
 	pthread_join(server.thread, NULL);
 	close(server.listener);
 	return 0;
@@ -241,5 +250,6 @@ main(void)
 		    it_can_be_ended_at_each_step, server_start, server_stop),
 	};
 
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,37 +1,28 @@
 /* malote test: one verdict on each account, and what to write if it is wrong. */
 #include <ev.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/i18n.h"
-#include "client/command/call.h"
 #include "client/command/commands.h"
 #include "client/command/failure.h"
+#include "client/command/looks.h"
 #include "client/command/share.h"
 #include "client/command/test_json.h"
 #include "client/report/columns.h"
-#include "client/secret/secret.h"
 #include "client/setup/trial.h"
-#include "net/dial.h"
 
 enum { LINE = 2048 };
 
 /* All accounts, one after the other. */
 struct tests {
-	const struct call *call;
-	struct ev_loop *loop;
-	struct dialer *dialer;
-	json_t *json;  /* of the accounts; NULL: it is told in words */
+	struct looks k;
 	json_t *steps; /* of this account */
 	const struct account *account;
 	struct trial *trial;
 	char verdict[LINE], said[512];
 	int title; /* columns */
-	int code;  /* the first that failed */
 };
 
 /* ---- lines ---- */
@@ -44,7 +35,7 @@ static void PRINTF(2, 3) say(const struct tests *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	puts(option_is_given(t->call->o, OPT_SHARE)
+	puts(option_is_given(t->k.call->o, OPT_SHARE)
 		 ? share_mask(masked, sizeof(masked), line, t->account)
 		 : line);
 	fflush(stdout);
@@ -88,9 +79,9 @@ on_step(void *arg, const struct trial_report *r)
 		    r->advice[0] != '\0' ? "; " : "", r->advice);
 		snprintf(t->said, sizeof(t->said), "%s", r->said);
 	}
-	if (t->json != NULL)
+	if (t->k.json != NULL)
 		json_array_append_new(t->steps, test_json_step(r));
-	else if (!option_is_given(t->call->o, OPT_QUIET))
+	else if (!option_is_given(t->k.call->o, OPT_QUIET))
 		say_step(t, r);
 }
 
@@ -106,7 +97,7 @@ say_verdict(const struct tests *t, enum outcome o)
 	const char *name = t->account->name;
 
 	if (o == OUTCOME_OK) {
-		if (!option_is_given(t->call->o, OPT_QUIET))
+		if (!option_is_given(t->k.call->o, OPT_QUIET))
 			say(t, _("%s: all is well"), name);
 		return;
 	}
@@ -120,15 +111,15 @@ on_over(void *arg, enum outcome o)
 {
 	struct tests *t = arg;
 
-	if (t->code == EX_OK)
-		t->code = outcome_exit_code(o);
-	if (t->json != NULL)
+	if (t->k.code == EX_OK)
+		t->k.code = outcome_exit_code(o);
+	if (t->k.json != NULL)
 		json_array_append_new(
-		    t->json, test_json_account(t->account, o, t->steps,
-				 trial_facts(t->trial)));
+		    t->k.json, test_json_account(t->account, o, t->steps,
+				   trial_facts(t->trial)));
 	else
 		say_verdict(t, o);
-	ev_break(t->loop, EVBREAK_ALL);
+	ev_break(t->k.loop, EVBREAK_ALL);
 }
 
 /* ---- all of them ---- */
@@ -138,16 +129,16 @@ test_account(struct tests *t, const struct account *a)
 {
 	static const struct trial_hooks quiet = { on_step, NULL, on_over };
 	static const struct trial_hooks loud = { on_step, on_trace, on_over };
-	const struct options *o = t->call->o;
-	bool traces = t->json == NULL && (option_is_given(o, OPT_VERBOSE) ||
-					     option_is_given(o, OPT_SHARE));
+	const struct options *o = t->k.call->o;
+	bool traces = t->k.json == NULL && (option_is_given(o, OPT_VERBOSE) ||
+					       option_is_given(o, OPT_SHARE));
 	struct trial_conf conf = {
-		.loop = t->loop,
-		.dialer = t->dialer,
+		.loop = t->k.loop,
+		.dialer = t->k.dialer,
 		.account = a,
 		.state_dir = o->state,
 		.terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) &&
-			    t->json == NULL,
+			    t->k.json == NULL,
 		.until = TRIAL_SPACE,
 		.hooks = traces ? &loud : &quiet,
 		.arg = t,
@@ -156,22 +147,15 @@ test_account(struct tests *t, const struct account *a)
 	t->account = a;
 	t->steps = json_array();
 	t->verdict[0] = t->said[0] = '\0';
-	if (t->json == NULL && !option_is_given(o, OPT_QUIET))
+	if (t->k.json == NULL && !option_is_given(o, OPT_QUIET))
 		say(t, "%s", a->name);
 	if ((t->trial = trial_start(&conf)) != NULL)
-		ev_run(t->loop, 0);
+		ev_run(t->k.loop, 0);
 	else
-		t->code = failed_by(o, EX_OSERR, "%s", _("out of memory"));
+		t->k.code = failed_by(o, EX_OSERR, "%s", _("out of memory"));
 	trial_free(t->trial);
-	if (t->json == NULL)
+	if (t->k.json == NULL)
 		json_decref(t->steps);
-}
-
-static void
-on_signal(struct ev_loop *loop, ev_signal *w, int revents)
-{
-	secret_restore_terminal();
-	_exit(128 + w->signum);
 }
 
 static void
@@ -184,39 +168,19 @@ say_what_is_masked(void)
 	    MALOTE_VERSION);
 }
 
-static void
-test_all(struct tests *t)
-{
-	const struct collect_set *set = t->call->set;
-	ev_signal interrupt;
-
-	ev_signal_init(&interrupt, on_signal, SIGINT);
-	ev_signal_start(t->loop, &interrupt);
-	for (size_t i = 0; i < set->conf.n; i++)
-		if (set->chosen[i])
-			test_account(t, &set->conf.v[i]);
-	ev_signal_stop(t->loop, &interrupt);
-}
-
 int
 cmd_test(struct call *call)
 {
-	struct tests t = {
-		.call = call,
-		.loop = ev_default_loop(EVBACKEND_EPOLL | EVFLAG_NOENV),
-		.title = title_width(),
-	};
-	struct errbuf eb;
+	const struct collect_set *set = call->set;
+	struct tests t = { .title = title_width() };
+	int code = looks_begin(&t.k, call);
 
-	if (dialer_new(&t.dialer, t.loop, &eb) != E_OK)
-		return failed_by(call->o, EX_OSERR, "%s", eb.text);
-	if (option_is_given(call->o, OPT_JSON))
-		t.json = json_array();
-	test_all(&t);
-	if (t.json != NULL)
-		test_json_print(t.code, t.json);
-	else if (option_is_given(call->o, OPT_SHARE))
+	if (code != -1)
+		return code;
+	for (size_t i = 0; i < set->conf.n; i++)
+		if (set->chosen[i])
+			test_account(&t, &set->conf.v[i]);
+	if (t.k.json == NULL && option_is_given(call->o, OPT_SHARE))
 		say_what_is_masked();
-	dialer_free(t.dialer);
-	return t.code;
+	return looks_end(&t.k);
 }

@@ -1,6 +1,6 @@
 /*
- * looks.h - what the commands share that look at accounts one after the other, by
- * the person's own hand.
+ * looks.h - what the commands share that look at accounts, or test them, one after
+ * the other: the loop, JSON, the exit code, ^C.
  */
 #ifndef CLIENT_COMMAND_LOOKS_H
 #define CLIENT_COMMAND_LOOKS_H

@@ -1,7 +1,5 @@
 #include "client/command/test_json.h"
 
-#include <stdio.h>
-
 #include "client/report/report.h"
 
 static const char *
@@ -68,15 +66,4 @@ test_json_account(const struct account *a, enum outcome o, json_t *steps,
 	    number(f->counted, f->count), "left_octets",
 	    number(f->counted, f->octets), "space",
 	    number(f->space != 0, f->space));
-}
-
-void
-test_json_print(int code, json_t *accounts)
-{
-	json_t *all = json_pack("{s:i, s:i, s:[], s:o}", "malote", 1,
-	    "exit_code", code, "errors", "accounts", accounts);
-
-	json_dumpf(all, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(all);
 }

@@ -14,7 +14,4 @@ json_t *test_json_step(const struct trial_report *r);
 json_t *test_json_account(const struct account *a, enum outcome o,
     json_t *steps, const struct facts *f);
 
-/* All of it, on standard output; takes `accounts`. */
-void test_json_print(int code, json_t *accounts);
-
 #endif
