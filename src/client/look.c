@@ -346,7 +346,7 @@ look_words(const struct look *l)
 const struct hand_items *
 look_items(const struct look *l)
 {
-	static const struct hand_items none = { NULL, 0 };
+	static const struct hand_items none = { NULL, 0, false };
 
 	return l->visit != NULL ? visit_items(l->visit) : &none;
 }

@@ -321,6 +321,22 @@ def test_dry_run(m, server):
     assert (a["collected"], a["deleted"], a["skipped"]) == (1, 3, 2)
 
 
+def test_dry_run_under_the_brake(client, lie):
+    """It says what the run would say."""
+    server = lie(letters(30))
+    m = client().account(at=server, keep="1h")
+    m.collect()
+    m.age()
+    server.box.mails = server.box.mails[:5] + letters(40, seed=8, uid="n%d")
+    a = m.run("collect", "--dry-run", "--json").account("casa")
+    assert a["held"] and a["delete"] == 5
+    assert a["collect"] + a["identify"] == 40
+    assert "as if it were another mailbox" in m.run(
+        "collect", "--dry-run").text
+    done = m.collect("--json", status=None).account("casa")
+    assert (done["collected"], done["deleted"]) == (40, 5)
+
+
 def test_dry_run_of_other_accounts(m, server):
     m.account("outra", port=server.port, password="wrong", security="none")
     done = m.run("collect", "--dry-run", status=malote.NOPERM)

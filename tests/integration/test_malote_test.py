@@ -211,6 +211,7 @@ def test_certificates(lie, client, certs, kind, cause, words):
     account, failed = tried(m, malote.PROTOCOL)
     assert (failed["step"], failed["cause"]) == ("tls", cause)
     assert words in failed["words"], failed
+    assert words in m.collect(status=malote.PROTOCOL).text
     if words.startswith("finger"):
         assert (words + account["tls"]["fingerprint"] + '"'
                 in failed["words"])

@@ -145,6 +145,8 @@ on_over(void *arg, enum outcome o)
 	ev_break(w->loop, EVBREAK_ALL);
 }
 
+static const char *host = "127.0.0.1", *name_servers;
+
 /* password: NULL: there is none, nor a way to get one. */
 static struct watch
 try(enum trial_step until, char *password, enum trial_step stop_at)
@@ -153,7 +155,7 @@ try(enum trial_step until, char *password, enum trial_step stop_at)
 	struct account a = {
 		.name = "casa",
 		.email = "ana@example.org",
-		.server = "127.0.0.1",
+		.server = (char *)host,
 		.user = "ana",
 		.port = server.port,
 		.security = SECURITY_NONE,
@@ -175,6 +177,8 @@ try(enum trial_step until, char *password, enum trial_step stop_at)
 	struct trial *t;
 
 	assert_int_equal(dialer_new(&conf.dialer, w.loop, NULL), E_OK);
+	if (name_servers != NULL)
+		dialer_set_servers(conf.dialer, name_servers);
 	t = trial_start(&conf);
 	assert_non_null(t);
 	ev_run(w.loop, 0);
@@ -225,6 +229,24 @@ without_a_secret_it_fails_before_it_calls(void **state)
 	assert_string_equal(server.said, "");
 }
 
+/* It is no mistake in the server's name that nobody can be asked for it. */
+static void
+a_name_that_nobody_knows_is_told_from_one_that_is_not(void **state)
+{
+	struct watch w;
+	char servers[32];
+
+	/* Nobody listens there by UDP. */
+	snprintf(servers, sizeof(servers), "127.0.0.1:%u", server.port);
+	host = "pop.example.org";
+	name_servers = servers;
+	w = try(TRIAL_CAPA, NULL, TRIAL_STEPS);
+	host = "127.0.0.1";
+	name_servers = NULL;
+	assert_int_equal(w.failed, TRIAL_NAMES);
+	assert_int_equal(w.cause, CAUSE_NO_NAME_SERVICE);
+}
+
 /* The owner has gone away. */
 static void
 it_can_be_ended_at_each_step(void **state)
@@ -246,6 +268,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    without_a_secret_it_fails_before_it_calls, server_start,
 		    server_stop),
+		cmocka_unit_test_setup_teardown(
+		    a_name_that_nobody_knows_is_told_from_one_that_is_not,
+		    server_start, server_stop),
 		cmocka_unit_test_setup_teardown(
 		    it_can_be_ended_at_each_step, server_start, server_stop),
 	};

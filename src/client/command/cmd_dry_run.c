@@ -7,6 +7,7 @@
 #include "client/message/size.h"
 
 struct counts {
+	bool held;
 	unsigned collect, identify, keep, remove, large;
 	uint64_t collect_octets, remove_octets;
 };
@@ -14,7 +15,7 @@ struct counts {
 static struct counts
 count(const struct hand_items *all)
 {
-	struct counts c = { 0 };
+	struct counts c = { .held = all->held };
 
 	for (size_t i = 0; i < all->n; i++) {
 		const struct hand_item *h = &all->v[i];
@@ -23,10 +24,11 @@ count(const struct hand_items *all)
 
 		if (comes && h->is_large) {
 			c.large++;
-		} else if (comes) {
-			c.collect += h->action == PLAN_COLLECT;
-			c.identify += h->action == PLAN_IDENTIFY;
+		} else if (h->action == PLAN_COLLECT) {
+			c.collect++;
 			c.collect_octets += h->listed.size;
+		} else if (h->action == PLAN_IDENTIFY) {
+			c.identify++;
 		} else if (h->action == PLAN_LEAVE) {
 			c.keep++;
 		} else {
@@ -40,7 +42,7 @@ count(const struct hand_items *all)
 static void
 print_counts(const struct account *a, const struct counts *c)
 {
-	char size[REPORT_SIZE];
+	char size[REPORT_SIZE], brake[OUTCOME_BRAKE_WORDS];
 
 	printf(_("%s: would collect %u (%s), delete %u on the server, and "
 		 "leave %u there\n"),
@@ -58,7 +60,9 @@ print_counts(const struct account *a, const struct counts *c)
 		printf(ngettext("    %u is larger than max_size\n",
 			   "    %u are larger than max_size\n", c->large),
 		    c->large);
-	if (a->keep == 0 && c->collect != 0)
+	if (c->held)
+		printf("    %s\n", outcome_brake_words(brake, a));
+	else if (a->keep == 0 && c->collect != 0)
 		puts(_("    what is collected would be deleted there at "
 		       "once (keep = no)"));
 }
@@ -69,13 +73,13 @@ json_counts(
 {
 	json_t *account = looks_json(a, l);
 
-	json_object_update_new(
-	    account, json_pack("{s:i, s:I, s:i, s:i, s:I, s:i, s:i}", "collect",
-			 (int)c->collect, "collect_octets",
-			 (json_int_t)c->collect_octets, "identify",
-			 (int)c->identify, "delete", (int)c->remove,
-			 "delete_octets", (json_int_t)c->remove_octets, "keep",
-			 (int)c->keep, "large", (int)c->large));
+	json_object_update_new(account,
+	    json_pack("{s:i, s:I, s:i, s:i, s:I, s:i, s:i, s:b}", "collect",
+		(int)c->collect, "collect_octets",
+		(json_int_t)c->collect_octets, "identify", (int)c->identify,
+		"delete", (int)c->remove, "delete_octets",
+		(json_int_t)c->remove_octets, "keep", (int)c->keep, "large",
+		(int)c->large, "held", c->held));
 	return account;
 }
 

@@ -121,6 +121,7 @@ plan_enter(struct visit *v)
 	struct hand_items *all = &v->hand->items;
 
 	plan_decide(v->plan);
+	all->held = v->plan->braked != 0;
 	all->v = calloc(v->plan->n + 1, sizeof(*all->v));
 	if (all->v == NULL) {
 		visit_memory(v);

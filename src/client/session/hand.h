@@ -53,6 +53,7 @@ struct hand_item {
 struct hand_items {
 	struct hand_item *v;
 	size_t n;
+	bool held; /* the brake keeps what would be deleted: see plan.h */
 };
 
 /* ---- within the session ---- */
