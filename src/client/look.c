@@ -206,7 +206,7 @@ note_deleted(struct look *l, struct errbuf *eb)
 /* ---- the sessions ---- */
 
 static void
-look_failed(struct look *l, enum outcome o, const char *words)
+look_ended(struct look *l, enum outcome o, const char *words)
 {
 	l->outcome = o;
 	snprintf(l->words, sizeof(l->words), "%s", words);
@@ -255,7 +255,7 @@ begin_session(struct look *l)
 	if (visit_new(&l->visit, &conf, &l->record, &eb) == E_OK) {
 		visit_start(l->visit);
 	} else {
-		look_failed(l, OUTCOME_INTERNAL, eb.text);
+		look_ended(l, OUTCOME_INTERNAL, eb.text);
 		ev_break(l->conf.loop, EVBREAK_ALL);
 	}
 }
@@ -273,7 +273,7 @@ session_ended(struct ev_loop *loop, ev_timer *w, int revents)
 		begin_session(l);
 		return;
 	}
-	look_failed(l, r->outcome, r->words);
+	look_ended(l, r->outcome, r->words);
 	ev_break(loop, EVBREAK_ALL);
 }
 
@@ -306,14 +306,14 @@ look_run(const struct look_conf *conf)
 	l->timer.data = l;
 	if ((e = look_open(l, &eb)) != E_OK ||
 	    (e = look_read(l, &eb)) != E_OK) {
-		look_failed(
+		look_ended(
 		    l, e == E_BUSY ? OUTCOME_BUSY : OUTCOME_DISK, eb.text);
 		return l;
 	}
 	begin_session(l);
 	ev_run(conf->loop, 0);
 	if (look_keep(l, &eb) != E_OK)
-		look_failed(l, OUTCOME_DISK, eb.text);
+		look_ended(l, OUTCOME_DISK, eb.text);
 	return l;
 }
 

@@ -154,6 +154,9 @@ plain_words(enum cause cause)
 char *
 advice_write(char out[ADVICE], enum cause cause, const struct account *a)
 {
+	/* A token is what they speak of, where there is one. */
+	if (cause == CAUSE_OAUTH && a->token_command != NULL)
+		cause = CAUSE_TOKEN;
 	switch (cause) {
 	case CAUSE_NO_SUCH_HOST:
 		snprintf(out, ADVICE,

@@ -136,14 +136,18 @@ plan_enter(struct visit *v)
 
 /* ---- the end ---- */
 
-/* DELE counts only once QUIT was answered. */
+/* DELE counts only once QUIT was answered, and a header only once a fence has told
+ * whose it is. */
 static void
 unsaved_enter(struct visit *v)
 {
 	struct hand_items *all = &v->hand->items;
 
-	for (size_t i = 0; i < all->n; i++)
+	for (size_t i = 0; i < all->n; i++) {
 		all->v[i].is_deleted = v->items.v[i].dele_ok && v->quit_ok;
+		if (!all->v[i].is_shown)
+			summary_clear(&all->v[i].summary);
+	}
 	visit_enter(v, STEP_OVER);
 }
 
