@@ -740,6 +740,16 @@ def test_keyring(m_login):
     assert len(m.files()) == COUNT
 
 
+def test_no_keyring(m_login):
+    """No bus, as from a timer at night; nobody is bothered in vain."""
+    m, given, certs, _ = m_login
+    m.account(keyring="yes")
+    none = {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
+    done = m.collect(status=malote.CONFIG, env=none)
+    assert "the keyring cannot be reached" in done.text
+    assert given.asked == []
+
+
 # A browser.
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium")
