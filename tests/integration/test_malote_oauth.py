@@ -509,13 +509,15 @@ def test_unknown_authority(signed_in):
         given.port in done.text
 
 
-def test_damaged_tokens(signed_in):
+def test_damaged_tokens(signed_in, certs):
     m, given, server = signed_in
     path, _ = next(iter(tokens(m).items()))
     with open(os.path.join(m.state, "tokens", path), "w") as f:
         f.write("what is this?")
     done = m.collect(status=malote.CONFIG)
     assert "are damaged; sign in again: malote login casa" in done.text
+    login(m, certs)
+    m.collect()
 
 
 # Servers that take tokens.
@@ -745,8 +747,9 @@ def test_no_keyring(m_login):
     m, given, certs, _ = m_login
     m.account(keyring="yes")
     none = {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
-    done = m.collect(status=malote.CONFIG, env=none)
-    assert "the keyring cannot be reached" in done.text
+    for words in (["collect"], ["login", "--browser"], ["login"]):
+        done = m.run(*words, status="bad", env=none)
+        assert "the keyring cannot be reached" in done.text
     assert given.asked == []
 
 

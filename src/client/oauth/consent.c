@@ -31,12 +31,16 @@ choose_flow(const struct oauth_login *l)
 static enum err
 check_place(const struct oauth_party *p, struct errbuf *eb)
 {
+	struct oauth_tokens t;
 	struct vault *v;
 	enum err e = vault_open(&v, p, p->timeout, eb);
 
 	if (e != E_OK)
 		return e;
-	e = vault_prepare(v, eb);
+	e = vault_load(v, &t, eb); /* is there a keyring? */
+	oauth_tokens_clear(&t);
+	if (e == E_OK || e == E_NOENT || e == E_FORMAT)
+		e = vault_prepare(v, eb);
 	vault_close(v);
 	return e;
 }
