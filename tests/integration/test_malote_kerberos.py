@@ -20,8 +20,8 @@ from test_malote_collect import point_at
 
 
 def is_built():
-    with open(malote.BINARY, "rb") as f:
-        return b"libgssapi" in f.read()
+    return os.path.exists(os.path.dirname(malote.BINARY) +
+                          "/malote-kerberos.so")
 
 
 pytestmark = [malote.NEEDED, pytest.mark.ours, pytest.mark.skipif(

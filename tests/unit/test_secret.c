@@ -484,8 +484,8 @@ ask_keyring(double timeout)
 	e = secret_ask(&s, &question, &eb);
 	if (e == E_CONFIG) {
 		assert_string_equal(eb.text,
-		    "keyring: this malote was built without libsecret; use "
-		    "password_command");
+		    "keyring: libsecret, or malote's module for it, is not "
+		    "installed; use password_command");
 		return false;
 	}
 	assert_int_equal(e, E_OK);

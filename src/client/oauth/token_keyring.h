@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "client/oauth/party.h"
 
-/* E_NOENT: it has none, and no words.  E_IO, E_CONFIG: built without
+/* E_NOENT: it has none, and no words.  E_IO, E_CONFIG: there is no
  * libsecret. */
 enum err token_keyring_load(
     const struct oauth_party *p, struct buf *text, struct errbuf *eb) NODISCARD;

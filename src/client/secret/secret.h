@@ -46,7 +46,7 @@ struct secret_question {
  * asked on a thread, for as long, and so is who gives out tokens, for three
  * times as long.  A person is given five minutes; two accounts
  * are asked one after the other.  Borrows the account until it is over.
- * E_CONFIG: built without libsecret. */
+ * E_CONFIG: there is no libsecret. */
 enum err secret_ask(struct secret **s_r, const struct secret_question *q,
     struct errbuf *eb) NODISCARD;
 void secret_cancel(struct secret *s); /* NULL is a no-op */
@@ -73,7 +73,7 @@ bool secret_can_keep(const struct account *a);
 /* Puts the account's password into the keyring, where `keyring = yes` finds it;
  * NULL: takes it out.  Waits, for the account's timeout at most.  E_DENIED: there
  * was none to take out; E_IO: it cannot be reached, or did not answer; E_CONFIG:
- * built without libsecret. */
+ * there is no libsecret. */
 enum err secret_keep(
     const struct account *a, const char *password, struct errbuf *eb) NODISCARD;
 

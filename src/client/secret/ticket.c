@@ -6,11 +6,13 @@
 
 #include "base/errand.h"
 #include "base/i18n.h"
+#include "base/module.h"
 #include "client/secret/exchange.h"
 
 /* The work of the thread. */
 struct work {
-	const struct exchange_use *use;
+	const char *name;               /* of the use */
+	const struct exchange_use *use; /* NULL: it was not found yet */
 	struct exchange x;
 };
 
@@ -21,9 +23,10 @@ struct ticket {
 	                    * was left behind */
 };
 
-static const struct exchange_use *const uses[] = {
-	[TICKET_GSSAPI] = &exchange_gssapi,
-	[TICKET_KPOP] = &exchange_kpop,
+/* Of the module that is linked with MIT's libraries. */
+static const char *const uses[] = {
+	[TICKET_GSSAPI] = "exchange_gssapi",
+	[TICKET_KPOP] = "exchange_kpop",
 };
 
 static void
@@ -50,7 +53,7 @@ work_new(const struct ticket_question *q)
 	if (w == NULL)
 		return NULL;
 	x = &w->x;
-	w->use = uses[q->use];
+	w->name = uses[q->use];
 	buf_init(&x->said, EXCHANGE_MAX, true);
 	buf_init(&x->made, EXCHANGE_MAX, true);
 	x->server = strdup(q->server);
@@ -67,7 +70,15 @@ work_run(void *arg)
 	struct work *w = arg;
 
 	buf_consume(&w->x.made, w->x.made.len);
-	w->x.e = w->use->step(&w->x);
+	if (w->use == NULL)
+		w->use = module_find("kerberos", w->name);
+	if (w->use != NULL) {
+		w->x.e = w->use->step(&w->x);
+		return;
+	}
+	snprintf(w->x.words, sizeof(w->x.words), "%s",
+	    _("Kerberos, or malote's module for it, is not installed"));
+	w->x.e = E_CONFIG;
 }
 
 static struct ticket_result

@@ -24,8 +24,8 @@ enum ticket_use {
 };
 
 /* What came of making a message.  E_DENIED: by this ticket one cannot sign in
- * there; E_IO: whoever was to be asked cannot be reached; E_CONFIG: this program
- * was built without Kerberos; E_NOMEM.  Borrowed until ticket_next() or
+ * there; E_IO: whoever was to be asked cannot be reached; E_CONFIG: there is no
+ * module for Kerberos; E_NOMEM.  Borrowed until ticket_next() or
  * ticket_free(). */
 struct ticket_result {
 	enum err e;

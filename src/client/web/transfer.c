@@ -1,9 +1,11 @@
 #include "client/web/transfer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/i18n.h"
+#include "base/module.h"
 
 void
 transfer_free(struct transfer *t)
@@ -116,4 +118,19 @@ transfer_answer(struct transfer *t, struct fetch_answer *a)
 		a->body = (struct slice){ buf_data(&t->body), t->body.len - 1 };
 		a->words = "";
 	}
+}
+
+void
+transfer_run(struct transfer *t)
+{
+	const struct transfer_use *use = module_find("web", "transfer_curl");
+
+	if (use != NULL) {
+		use->run(t);
+		return;
+	}
+	t->e = E_CONFIG;
+	snprintf(t->words, sizeof(t->words), "%s",
+	    _("libcurl, or malote's module for it, is not installed: it is "
+	      "needed to ask the web"));
 }

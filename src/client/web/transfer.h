@@ -39,4 +39,11 @@ void transfer_run(struct transfer *t);
 void transfer_answer(struct transfer *t, struct fetch_answer *a);
 void transfer_free(struct transfer *t); /* NULL is a no-op; wipes it */
 
+/* Of the module that is linked with libcurl. */
+struct transfer_use {
+	void (*run)(struct transfer *t); /* see transfer_run() */
+};
+
+extern const struct transfer_use transfer_curl;
+
 #endif

@@ -1,6 +1,5 @@
-/* libcurl: loaded by the first thread that needs it, and never unloaded. */
+/* By libcurl: a module, see base/module.h. */
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,33 +13,14 @@
 
 /* ---- the library ---- */
 
-/* What is used of it: behind curl_ in its header. */
-#define FUNCTIONS(f) \
-	f(global_init) f(easy_init) f(easy_setopt) f(easy_perform) \
-	    f(easy_getinfo) f(easy_strerror) f(easy_cleanup) f(slist_append) \
-		f(slist_free_all)
-
-static struct {
-#define POINTER(name) __typeof__(curl_##name) *name;
-	FUNCTIONS(POINTER)
-	bool is_loaded;
-} curl;
+static bool is_ready;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void
-load(void)
+begin(void)
 {
-	void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-
-	if (library == NULL)
-		return;
-#define FIND(name) \
-	if ((curl.name = (__typeof__(curl.name))dlsym( \
-		 library, "curl_" #name)) == NULL) \
-		return;
-	FUNCTIONS(FIND)
-	curl.is_loaded = curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+	is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
 /* ---- what it calls ---- */
@@ -134,7 +114,7 @@ take_code(struct transfer *t, CURLcode code, const char *said)
 	char why[256];
 
 	if (said[0] == '\0')
-		said = curl.easy_strerror(code);
+		said = curl_easy_strerror(code);
 	str_quote(why, sizeof(why), said, strlen(said));
 	fail_by(t, code, why);
 }
@@ -143,7 +123,7 @@ take_code(struct transfer *t, CURLcode code, const char *said)
 
 #define SET(option, value) \
 	if (code == CURLE_OK) \
-	code = curl.easy_setopt(h, CURLOPT_##option, value)
+	code = curl_easy_setopt(h, CURLOPT_##option, value)
 
 static CURLcode
 set_place(const struct transfer *t, CURL *h)
@@ -220,14 +200,14 @@ set_calls(struct transfer *t, CURL *h, char *said)
 static struct curl_slist *
 make_headers(const struct transfer *t)
 {
-	struct curl_slist *first = curl.slist_append(NULL, "Expect:"), *all;
+	struct curl_slist *first = curl_slist_append(NULL, "Expect:"), *all;
 	char type[128];
 
 	if (t->post_type == NULL || first == NULL)
 		return first;
 	snprintf(type, sizeof(type), "Content-Type: %s", t->post_type);
-	if ((all = curl.slist_append(first, type)) == NULL)
-		curl.slist_free_all(first);
+	if ((all = curl_slist_append(first, type)) == NULL)
+		curl_slist_free_all(first);
 	return all;
 }
 
@@ -242,34 +222,30 @@ ask(struct transfer *t, CURL *h, const struct curl_slist *headers)
 	    (code = set_place(t, h)) == CURLE_OK &&
 	    (code = set_proxy(t, h)) == CURLE_OK &&
 	    (code = set_post(t, h, headers)) == CURLE_OK)
-		code = curl.easy_perform(h);
+		code = curl_easy_perform(h);
 	if (code != CURLE_OK) {
 		take_code(t, code, said);
 		return;
 	}
-	curl.easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
 	t->status = (unsigned)status;
 }
 
-void
-transfer_run(struct transfer *t)
+static void
+run(struct transfer *t)
 {
 	struct curl_slist *headers;
 	CURL *h;
 
-	pthread_once(&once, load);
-	if (!curl.is_loaded) {
-		fail(t, E_CONFIG, "%s",
-		    _("libcurl, by which the web is asked, is not there: "
-		      "install it (Debian: libcurl4)"));
-		return;
-	}
+	pthread_once(&once, begin);
 	headers = make_headers(t);
-	h = curl.easy_init();
+	h = is_ready ? curl_easy_init() : NULL;
 	if (headers != NULL && h != NULL)
 		ask(t, h, headers);
 	else
 		fail_memory(t);
-	curl.easy_cleanup(h);
-	curl.slist_free_all(headers);
+	curl_easy_cleanup(h);
+	curl_slist_free_all(headers);
 }
+
+const struct transfer_use transfer_curl = { run };

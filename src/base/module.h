@@ -1,0 +1,16 @@
+/*
+ * module.h - what only some accounts need lies in shared objects of our own,
+ * each linked with the libraries that it needs.
+ *
+ * They are loaded when an account needs them: so the others do not wait, at
+ * each start, for libraries that they never use.
+ */
+#ifndef BASE_MODULE_H
+#define BASE_MODULE_H
+
+/* What `symbol` stands for in module `name`, which stays loaded; from any
+ * thread.  It is looked for where the program's run path says.  NULL: it is not
+ * installed, or one of its libraries is not. */
+const void *module_find(const char *name, const char *symbol);
+
+#endif
