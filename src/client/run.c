@@ -405,7 +405,8 @@ run_visit_ended(struct run *run)
 		else
 			run_over(run);
 	} else if (again || retyped) {
-		run->reconnected |= again && !learned;
+		if (again)
+			run->reconnected = !learned;
 		if (!run_next(run))
 			run_over(run);
 	} else if (more) {

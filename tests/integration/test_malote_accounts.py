@@ -81,6 +81,17 @@ def test_a_name_without_a_configuration(client):
         "casa", write=False, status=malote.USAGE).text
 
 
+def test_a_name_in_a_configuration_with_a_mistake(m):
+    """What is wrong is the configuration, and not the name."""
+    m.write_conf("account casa {\n\tserver = pop\n\temial = x\n}\n")
+    for word in ("casa", "obra"):
+        text = m.run(word, write=False, status=malote.CONFIG).text
+        assert "malote.conf:3: there is no setting emial" in text
+        assert "or account" not in text
+    assert "did you mean collect?" in m.run("colect", write=False,
+                                            status=malote.USAGE).text
+
+
 def test_a_command_wins(m, server, typist):
     m.account("status", at=server)
     del m.accounts["casa"]

@@ -127,6 +127,15 @@ commands_words(const struct options *o)
 }
 
 static const char *
+nearest_command(const char *word)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (conf_distance(word, commands[i].word) <= 2)
+			return commands[i].word;
+	return NULL;
+}
+
+static const char *
 nearest_account(const struct client_conf *conf, const char *word)
 {
 	size_t most = strlen(word) < 6 ? 1 : 2;
@@ -141,11 +150,8 @@ static int
 no_command(
     const struct options *o, const struct client_conf *conf, const char *word)
 {
-	const char *near = NULL;
+	const char *near = nearest_command(word);
 
-	for (size_t i = 0; near == NULL && i < COMMANDS; i++)
-		if (conf_distance(word, commands[i].word) <= 2)
-			near = commands[i].word;
 	if (near == NULL)
 		near = nearest_account(conf, word);
 	if (near == NULL)
@@ -156,17 +162,19 @@ no_command(
 	    near);
 }
 
-/* A word that is no command is an account to be collected.  A configuration that
- * cannot be read has none.  The same. */
+/* A word that is no command is an account to be collected.  One of a configuration
+ * with a mistake in it may be: what is wrong there is said then.  The same. */
 static int
 take_account(struct call *c, int argc, char **argv)
 {
 	struct client_conf conf;
+	enum err e = client_conf_load(&conf, c->o->conf, overlook, NULL);
 	int code = -1;
 
-	if (client_conf_load(&conf, c->o->conf, overlook, NULL) != E_OK)
+	if (e != E_OK)
 		memset(&conf, 0, sizeof(conf));
-	if (client_conf_find(&conf, argv[0]) == NULL)
+	if (client_conf_find(&conf, argv[0]) == NULL &&
+	    (e != E_CONFIG || nearest_command(argv[0]) != NULL))
 		code = no_command(c->o, &conf, argv[0]);
 	client_conf_free(&conf);
 	c->command = &commands[0];
