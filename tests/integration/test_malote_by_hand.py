@@ -169,6 +169,14 @@ def test_delete_wants_the_message_that_was_shown(m, server):
     assert len(server.box.mails) == 4 and not server.commands("DELE")
 
 
+def test_delete_of_a_unique_id_that_two_have(m, server):
+    """Which one was shown is not known any more."""
+    listed(m)
+    server.box.mails[2].uid = "u2"
+    assert deleted(m, 2, status=65) == ["kept"]
+    assert len(server.box.mails) == 4 and not server.commands("DELE")
+
+
 def test_delete_wants_a_header(m, server):
     server.without.add("TOP")
     m.collect()

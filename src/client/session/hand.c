@@ -52,12 +52,13 @@ choose_by_header(struct visit *v, struct hand_item *h)
 			h->chosen = k;
 }
 
+/* By a unique-id that two have, neither is meant. */
 static bool
 is_as_shown(const struct visit *v, const struct hand_item *h)
 {
 	const struct chosen *c = &v->conf.chosen[h->chosen];
 
-	return digest_eq(c->header, h->identity.header) &&
+	return !h->is_twin && digest_eq(c->header, h->identity.header) &&
 	       c->size == h->listed.size;
 }
 
@@ -85,12 +86,11 @@ hand_next(const struct visit *v)
 
 /* ---- the plan ---- */
 
-/* Only one message that has it can be meant by a unique-id. */
 static void
 choose_by_uid(struct visit *v, struct hand_item *h)
 {
 	for (size_t k = 0; k < v->conf.n_chosen; k++)
-		if (h->listed.has_uid && !h->is_twin &&
+		if (h->listed.has_uid &&
 		    digest_eq(v->conf.chosen[k].key, h->listed.uid))
 			h->chosen = k;
 }
