@@ -855,3 +855,26 @@ def test_a_client_id_is_asked_for(m, net, pop3, person):
     assert "man malote-oauth" in t.words and not os.path.exists(m.conf)
     done = add(m, net, "ana@hotmail.com", password=None, status=malote.CONFIG)
     assert "--token-command" in done.text
+
+
+def test_three_accounts_and_nothing_but_malote(net, pop3, m, person):
+    """Each is added behind the others; then one word collects all."""
+    people = {"ana@gmail.com": "pop.gmail.com",
+              "bia@uol.com.br": "pop3.uol.com.br",
+              "caio@example.org": "pop.example.org"}
+    servers = [pop3(host, user=who) for who, host in people.items()]
+    net.start()
+    for n, who in enumerate(people):
+        words = ("add", who) if n else ()
+        asked = () if n else (("E-mail address", who),)
+        person(*words, dialogue=(
+            *asked, ("Password for", PASSWORD), ("Keep", "no"),
+            ("Folder", ""), ("1 to 2", "1")))
+        assert conf(m).count('account "') == n + 1
+    for server in servers:
+        assert not server.box.mails
+        server.box.mails.extend(letters(2, 50 + servers.index(server)))
+    person()
+    for who, server in zip(people, servers):
+        assert len(m.files("Mail/" + who)) == COUNT + 2
+        assert not server.box.mails
