@@ -382,6 +382,15 @@ def test_options_that_make_no_sense(m, net, pop3, words, said):
     assert not server.box.removed
 
 
+@pytest.mark.parametrize("words", [("--keep", "30"),
+                                   ("--keep-password", "pocket")])
+def test_answers_are_looked_at_first(m, net, words):
+    """Before anybody is asked for anything."""
+    net.start()
+    done = add(m, net, ADDRESS, *words, status=malote.USAGE)
+    assert words[0] in done.text and "Looking" not in done.text
+
+
 def test_a_destination_that_takes_nothing(m, net, pop3):
     pop3("pop.example.org")
     net.start()

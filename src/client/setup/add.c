@@ -286,10 +286,10 @@ find_server(struct adding *a)
 static bool
 run_steps(struct adding *a)
 {
-	return take_address(a) && load_accounts(a) && find_server(a) &&
-	       take_name(a) && check_maildrop(a) && adding_sign_in(a) &&
-	       check_maildrop(a) && adding_keep(a) && adding_deliver(a) &&
-	       adding_place(a) && save(a);
+	return adding_answers(a) && take_address(a) && load_accounts(a) &&
+	       find_server(a) && take_name(a) && check_maildrop(a) &&
+	       adding_sign_in(a) && check_maildrop(a) && adding_keep(a) &&
+	       adding_deliver(a) && adding_place(a) && save(a);
 }
 
 void

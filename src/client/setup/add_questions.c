@@ -78,15 +78,13 @@ ask_keep(struct adding *a)
 bool
 adding_keep(struct adding *a)
 {
-	struct errbuf eb;
-	int64_t value;
+	const char *given = a->r->keep;
 
-	if (a->r->keep == NULL && a->r->terminal)
+	if (given == NULL && a->r->terminal)
 		return ask_keep(a);
 	snprintf(a->draft.keep, sizeof(a->draft.keep), "%s",
-	    a->r->keep != NULL ? a->r->keep : "yes");
-	return value_keep(NULL, "--keep", &value, a->draft.keep, &eb) == E_OK ||
-	       adding_fail(a, EX_USAGE, "%s", eb.text);
+	    given != NULL ? given : "yes");
+	return true;
 }
 
 /* ---- where the mail goes ---- */
@@ -245,6 +243,18 @@ ask_place(struct adding *a)
 	}
 }
 
+/* KEEP_PLACES: there is no such word. */
+static enum keep_place
+place_of(const char *word)
+{
+	int p = 0;
+
+	while (
+	    p < KEEP_PLACES && strcmp(word, keep_word((enum keep_place)p)) != 0)
+		p++;
+	return (enum keep_place)p;
+}
+
 bool
 adding_place(struct adding *a)
 {
@@ -255,10 +265,26 @@ adding_place(struct adding *a)
 		return true;
 	if (given == NULL)
 		return ask_place(a);
-	for (int p = 0; p < KEEP_PLACES; p++)
-		if (strcmp(given, keep_word((enum keep_place)p)) == 0)
-			return keep_in(a, (enum keep_place)p, &eb) ||
-			       adding_fail(a, EX_CONFIG, "%s", eb.text);
-	return adding_fail(a, EX_USAGE,
-	    _("--keep-password is one of keyring, pass, file and ask"));
+	return keep_in(a, place_of(given), &eb) ||
+	       adding_fail(a, EX_CONFIG, "%s", eb.text);
+}
+
+/* ---- those that the command line answers ---- */
+
+bool
+adding_answers(struct adding *a)
+{
+	const struct add_request *r = a->r;
+	struct errbuf eb;
+	int64_t value;
+
+	if (r->keep != NULL &&
+	    value_keep(NULL, "--keep", &value, r->keep, &eb) != E_OK)
+		return adding_fail(a, EX_USAGE, "%s", eb.text);
+	if (r->keep_password != NULL &&
+	    place_of(r->keep_password) == KEEP_PLACES)
+		return adding_fail(a, EX_USAGE, "%s",
+		    _("--keep-password is one of keyring, pass, file and "
+		      "ask"));
+	return true;
 }

@@ -6,6 +6,10 @@
 
 #include "client/setup/adding.h"
 
+/* Do the answers on the command line make sense?  Better known before anything
+ * else is asked. */
+bool adding_answers(struct adding *a);
+
 /* What becomes of messages on the server. */
 bool adding_keep(struct adding *a);
 /* Where they go here; it is tried. */
