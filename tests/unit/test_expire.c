@@ -602,7 +602,7 @@ test_parse(void **state)
 	s = (struct expire_state){ .user = "jos\xc3\xa9 da silva",
 		.days = 30,
 		.since = 1,
-		.looked = UINT64_MAX,
+		.looked = 1ULL << 40,
 		.boot = 3,
 		.next = 4,
 		.accepted = 5,
@@ -613,6 +613,11 @@ test_parse(void **state)
 	assert_int_equal(expire_save(&s, root, &eb), E_OK);
 	assert_int_equal(expire_load(&t, root, &eb), E_OK);
 	assert_memory_equal(&s, &t, sizeof(s));
+	/* One that the days would carry beyond the end of all time. */
+	t.since = (1ULL << 40) + 1;
+	assert_int_equal(expire_save(&t, root, &eb), E_OK);
+	assert_int_equal(expire_load(&t, root, &eb), E_NOENT);
+	assert_int_equal(expire_save(&s, root, &eb), E_OK);
 	text = fixture_read(&f, EXPIREFILE_NAME);
 	assert_int_equal(sscanf(text, "malote-expire 1 %*s %ju", &self), 1);
 	for (size_t i = 0; i < strlen(text); i++) {

@@ -16,6 +16,9 @@
 
 enum { CHECK = 8, NUMBERS = 10 };
 
+/* Far beyond any clock, and with room for all days that may be added. */
+static const uint64_t TIME_MOST = 1ULL << 40;
+
 static void
 check_of(char out[CHECK + 1], const char *p, size_t n)
 {
@@ -51,7 +54,8 @@ take_line(struct expire_state *s, struct slice line, uint64_t self)
 	struct slice word;
 
 	for (unsigned i = 0; i < NUMBERS; i++)
-		if (!lines_word(&line, ' ', &word) || !str_to_u64(word, &v[i]))
+		if (!lines_word(&line, ' ', &word) ||
+		    !str_to_u64(word, &v[i]) || (i != 0 && v[i] > TIME_MOST))
 			return E_NOENT;
 	if (v[0] != self || v[1] == 0 || v[1] > RETENTION_DAYS_MAX ||
 	    v[7] >= EXPIRE_HELDS || v[8] > UINT32_MAX || v[9] > UINT32_MAX ||
