@@ -58,6 +58,10 @@ struct pop3_policy {
 	 * user, and whether somebody's is longer.  These may change. */
 	uint32_t retention;
 	bool retention_differs;
+	/* LOGIN-DELAY: the most seconds of any user, 0: there is none; and whether
+	 * somebody has less.  These may change. */
+	uint32_t login_delay;
+	bool login_delay_differs;
 	bool plain_passwords; /* without TLS, too */
 	bool one_sign_in;     /* when one is refused, close */
 	bool stls;            /* a certificate is there */
@@ -123,7 +127,8 @@ struct pop3_server {
 	/* To be set by the caller: after the handshake, what is known of the
 	 * connection; before pop3_server_opened(), that DELE is refused. */
 	bool bindable, certified, read_only;
-	uint32_t retention; /* the same: EXPIRE of this maildrop */
+	uint32_t retention;   /* the same: EXPIRE of this maildrop */
+	uint32_t login_delay; /* the same: LOGIN-DELAY of this user */
 
 	/* The rest is the module's own. */
 	const struct pop3_policy *policy;

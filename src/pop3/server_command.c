@@ -473,6 +473,24 @@ capability_expire(struct pop3_call *c)
 		    s, c->out, "EXPIRE %u%s", r != RETENTION_ONCE ? r : 0, of);
 }
 
+/* RFC 2449 s6.5: before it is known who signs in, the most that anybody has to
+ * wait. */
+static void
+capability_login_delay(struct pop3_call *c)
+{
+	struct pop3_server *s = c->server;
+	const struct pop3_policy *policy = s->policy;
+
+	if (policy->login_delay == 0 && s->login_delay == 0)
+		return;
+	if (s->state == POP3_TRANSACTION)
+		pop3_server_reply(s, c->out, "LOGIN-DELAY %u", s->login_delay);
+	else
+		pop3_server_reply(s, c->out, "LOGIN-DELAY %u%s",
+		    policy->login_delay,
+		    policy->login_delay_differs ? " USER" : "");
+}
+
 /* RFC 2449 s5-6. */
 static struct pop3_next
 cmd_capa(struct pop3_call *c)
@@ -492,6 +510,7 @@ cmd_capa(struct pop3_call *c)
 		else
 			pop3_server_reply(s, c->out, "%s", v->capability);
 	}
+	capability_login_delay(c);
 	pop3_server_reply(s, c->out, "RESP-CODES");
 	pop3_server_reply(s, c->out, "AUTH-RESP-CODE");
 	pop3_server_reply(s, c->out, "PIPELINING");

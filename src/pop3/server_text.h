@@ -87,6 +87,7 @@
 	BAD(SIGN_IN_WRONG, POP3_CODE_AUTH, "authentication failed") \
 	BAD(SIGN_IN_OFF, POP3_CODE_AUTH, "this account may not sign in here") \
 	BAD(SIGN_IN_TLS, POP3_CODE_AUTH, "this account signs in inside TLS only") \
+	BAD(SIGN_IN_SOON, POP3_CODE_LOGIN_DELAY, "you sign in too often, wait %1 seconds") \
 	BAD(SIGN_IN_LATER, POP3_CODE_SYS_TEMP, "not possible now, try again later") \
 	BAD(SIGN_IN_DOWN, POP3_CODE_SYS_TEMP, "sign-in is not possible now") \
 	BAD(SIGN_IN_CUT, POP3_CODE_SYS_TEMP, "sign-in was interrupted, try again") \

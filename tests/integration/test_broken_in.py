@@ -175,7 +175,8 @@ def test_sign_in_of_others(place, serve, connect, login, say):
         sid = int(failed["sid"].split(".")[1], 16)
         for token in (0, 1, sid):
             say(store, worker, struct.pack("=HQQ", IPC["OPENED"], sid, token)
-                + texts(b"user") + struct.pack("=IQIBII", 5, 1000, 0, 0, 0, 0))
+                + texts(b"user")
+                + struct.pack("=IQIBIII", 5, 1000, 0, 0, 0, 0, 0))
             say(store, worker,
                 struct.pack("=HQQB", IPC["NOT_OPENED"], sid, token, 1)
                 + texts(b"user") + struct.pack("=Q", 0) + texts(b"nobody"))
@@ -193,11 +194,11 @@ def sid_of(server, nth=0):
 # Of a session that waits for none of it: fields behind its number.
 UNASKED = [
     ("auth", "CHALLENGE", texts(b"who are you")),
-    ("auth", "REFUSED", b"\0" + texts(b"user", b"")),
+    ("auth", "REFUSED", b"\0" + texts(b"user", b"") + struct.pack("=I", 0)),
     ("store", "NOT_OPENED", struct.pack("=QB", 0, 1) + texts(b"user")
      + struct.pack("=Q", 0) + texts(b"nobody")),
     ("store", "OPENED", struct.pack("=Q", 0) + texts(b"user")
-     + struct.pack("=IQIBII", 5, 1000, 0, 0, 0, 0)),
+     + struct.pack("=IQIBIII", 5, 1000, 0, 0, 0, 0, 0)),
     ("store", "INDEX_IS", struct.pack("=BQ", 0, 0)),
     ("store", "FETCHED", struct.pack("=BIBBQQQ", 1, 1, 1, 0, 0, 9, 9)),
     ("store", "COMMITTED", struct.pack("=II", 1, 0)),

@@ -316,7 +316,8 @@ def test_the_record_is_taken_away(lie, client, daemon):
 
 
 def test_login_delay_is_kept(lie, client, daemon):
-    """However short the interval is: else it would fail and work in turn."""
+    """C-2449-03: however short the interval is; else it would fail and work in
+    turn."""
     server = lie(letters(1), capa=hostile.CAPA + ["LOGIN-DELAY 3"])
     m = client().account(at=server, interval="1s")
     run = daemon(m)

@@ -62,6 +62,8 @@ take_served(void *arg, struct ipc_in *in)
 	rig.half = ipc_get_u64(in);
 	rig.retention = ipc_get_u32(in);
 	rig.retention_differs = ipc_get_u8(in) != 0;
+	rig.login_delay = ipc_get_u32(in);
+	rig.login_delay_differs = ipc_get_u8(in) != 0;
 	return ipc_get_end(in);
 }
 
@@ -211,6 +213,7 @@ take_refused(void *arg, struct ipc_in *in)
 	r->code = ipc_get_u8(in);
 	ipc_get_str(in, r->user, sizeof(r->user));
 	ipc_get_str(in, rig.refusal, sizeof(rig.refusal));
+	rig.seconds = ipc_get_u32(in);
 	return ipc_get_end(in);
 }
 
@@ -323,6 +326,8 @@ take_open(void *arg, struct ipc_in *in)
 	o->bits = ipc_get_u8(in);
 	o->read_only = (o->bits & SESSION_READ_ONLY) != 0;
 	o->retention = ipc_get_u32(in);
+	o->login_delay = ipc_get_u32(in);
+	o->counted = ipc_get_login_mark(in);
 	return ipc_get_end(in);
 }
 

@@ -12,6 +12,7 @@
 
 #include "server/auth/auth.h"
 #include "server/ipc/ipc.h"
+#include "server/ipc/login_mark.h"
 #include "server/ipc/proto.h"
 #include "server/users/app_database.h"
 #include "server/users/scheme.h"
@@ -35,7 +36,10 @@ extern struct auth_rig {
 	uint64_t half;      /* of APOP's timestamps */
 	uint32_t retention; /* EXPIRE before sign-in */
 	bool retention_differs;
-	bool tls; /* what is said of sessions */
+	uint32_t login_delay; /* LOGIN-DELAY before sign-in */
+	bool login_delay_differs;
+	uint32_t seconds; /* of the last refusal */
+	bool tls;         /* what is said of sessions */
 	char dir[64], users[80], apps[80], costly[SCHEME_STORED_MAX];
 } rig;
 
@@ -86,6 +90,8 @@ struct opened {
 	uint8_t bits; /* SESSION_ */
 	bool read_only;
 	uint32_t retention;
+	uint32_t login_delay;
+	struct login_mark counted;
 };
 
 struct opened opened_at(int fd, uint64_t sid);

@@ -118,12 +118,14 @@ judge(struct drive *d, struct slice name, struct slice password)
 		return;
 	}
 	if (d->trouble != POP3_NO_TEXT) {
-		pop3_server_refused(&d->server, &d->out, d->trouble, NULL);
+		pop3_server_refused(&d->server, &d->out, d->trouble,
+		    (struct pop3_arg[POP3_TEXT_ARGS]){ { .number = 7 } });
 		return;
 	}
 	for (uint32_t i = 1; i <= d->n_messages; i++)
 		octets += drive_size(d, i);
 	d->server.retention = d->retention;
+	d->server.login_delay = d->login_delay;
 	pop3_server_opened(&d->server, &d->out, d->n_messages, octets);
 }
 

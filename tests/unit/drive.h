@@ -25,6 +25,7 @@ struct drive {
 	struct pop3_mechanism mechanisms[8];
 	const char *user, *password;
 	enum pop3_text trouble; /* instead of opening the maildrop */
+	uint32_t login_delay;   /* of the user */
 	bool stuck;             /* UPDATE removes nothing */
 	uint32_t retention;     /* of the maildrop */
 	struct drive_message message[DRIVE_MESSAGES];

@@ -229,6 +229,12 @@ static const struct row bad_text[] = {
 	{ "login_timeout = 0\n",
 	    "1: login_timeout = \"0\" is no number in its range; write 1 to "
 	    "86400" },
+	{ "login_delay = 5m\n",
+	    "1: login_delay = \"5m\" is no number in its range; write 0 to "
+	    "86400" },
+	{ "login_delay = 86401\n",
+	    "1: login_delay = \"86401\" is no number in its range; write 0 to "
+	    "86400" },
 	{ "takeover = -1\n",
 	    "1: takeover = \"-1\" is no number in its range; write 0 to "
 	    "86400" },
@@ -565,6 +571,11 @@ static const struct row warned[] = {
 	{ "idle_timeout = 30\n",
 	    "1: warning: idle_timeout = 30 is below the 600 seconds that RFC "
 	    "1939 promises clients" },
+	{ "login_delay = 3600\n", "" },
+	{ "login_delay = 3601\n",
+	    "1: warning: login_delay = 3601 refuses people who look for mail "
+	    "more than twice in that time; write 3600 or less, and "
+	    "malote_login_delay in the users file for who is to wait longer" },
 	{ "certificate = \"$D/old-cert\"\nkey = \"$D/old-key\"\n",
 	    "1: warning: $D/old-cert: the certificate has expired; clients "
 	    "will refuse it: renew it" },
@@ -615,6 +626,7 @@ defaults_are_those_of_the_manual(void **state)
 	assert_string_equal(conf.mechanisms, "PLAIN LOGIN");
 	assert_int_equal(conf.worker.login_timeout, 180);
 	assert_int_equal(conf.worker.idle_timeout, 600);
+	assert_int_equal(conf.auth.login_delay, 0);
 	assert_int_equal(conf.worker.write_timeout, 600);
 	assert_int_equal(conf.worker.tls_timeout, 60);
 	assert_int_equal(conf.stop_grace, 30);

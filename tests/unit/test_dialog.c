@@ -144,11 +144,17 @@ read_setting(struct script *s, unsigned line, const char *word, char *rest)
 		*sp = '\0';
 		d->user = rest;
 		d->password = unescape(s, line, sp + 1).p;
+	} else if (strcmp(word, "login-delay") == 0) {
+		d->policy.login_delay = (uint32_t)strtoul(rest, &sp, 10);
+		d->login_delay = (uint32_t)strtoul(sp, NULL, 10);
+		d->policy.login_delay_differs =
+		    d->login_delay != d->policy.login_delay;
 	} else if (strcmp(word, "trouble") == 0) {
-		d->trouble = strcmp(rest, "in-use") == 0 ? POP3_TEXT_IN_USE
-			     : strcmp(rest, "sys-temp") == 0
-				 ? POP3_TEXT_SIGN_IN_LATER
-				 : POP3_TEXT_POSTMASTER;
+		d->trouble =
+		    strcmp(rest, "in-use") == 0        ? POP3_TEXT_IN_USE
+		    : strcmp(rest, "login-delay") == 0 ? POP3_TEXT_SIGN_IN_SOON
+		    : strcmp(rest, "sys-temp") == 0    ? POP3_TEXT_SIGN_IN_LATER
+						       : POP3_TEXT_POSTMASTER;
 	} else if (strcmp(word, "stuck") == 0) {
 		d->stuck = true;
 	} else if (strcmp(word, "message") == 0) {

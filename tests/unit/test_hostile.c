@@ -57,15 +57,16 @@ static const struct shape {
 	SHAPE(IPC_SIGN_IN_END, "8"),
 	SHAPE(IPC_CHALLENGE, "8s"),
 	SHAPE(IPC_KPOP, "88s1s"),
-	SHAPE(IPC_REFUSED, "81ss"),
-	SHAPE(IPC_SERVED, "s841"),
-	SHAPE(IPC_OPEN, "288sss14"),
+	SHAPE(IPC_REFUSED, "81ss4"),
+	SHAPE(IPC_SERVED, "s84141"),
+	SHAPE(IPC_OPEN, "288sss14488"),
 	SHAPE(IPC_NO_WORKER, "28"),
+	SHAPE(IPC_UNOPENED, "88"),
 	SHAPE(IPC_EXPIRE, "ss4"),
 	SHAPE(IPC_EXPIRED, ""),
 	SHAPE(IPC_RETIRE, ""),
 	SHAPE(IPC_RETIRED, "1"),
-	SHAPE(IPC_OPENED, "88s484144"),
+	SHAPE(IPC_OPENED, "88s4841444"),
 	SHAPE(IPC_NOT_OPENED, "881s8s"),
 	SHAPE(IPC_INDEX_IS, "818f"),
 	SHAPE(IPC_FETCHED, "81411888f"),
@@ -606,6 +607,9 @@ say_open(uint16_t index, uint64_t sid)
 	put_text(m, "192.0.2.1");
 	put_u(m, 1, false);
 	put_u(m, 4, RETENTION_NEVER);
+	put_u(m, 4, 0);
+	put_u(m, 8, 0);
+	put_u(m, 8, 0);
 	assert_true(say(rig.auth, m));
 }
 
@@ -716,6 +720,7 @@ say_opened(int store, const uint64_t sid_and_token[2])
 	put_u(m, 1, false);
 	put_u(m, 4, 0);
 	put_u(m, 4, RETENTION_NEVER);
+	put_u(m, 4, 0);
 	assert_true(say(store, m));
 }
 

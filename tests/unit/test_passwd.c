@@ -129,6 +129,12 @@ test_bad_lines(void **state)
 		"a:{PLAIN}x::::::malote_tls=maybe",
 		"a:{PLAIN}x::::::malote_pop3=",
 		"a:{PLAIN}x::::::malote_readonly=yes",
+		"a:{PLAIN}x::::::malote_login_delay",
+		"a:{PLAIN}x::::::malote_login_delay=",
+		"a:{PLAIN}x::::::malote_login_delay=5m",
+		"a:{PLAIN}x::::::malote_login_delay=-1",
+		"a:{PLAIN}x::::::malote_login_delay=86401",
+		"a:{PLAIN}x::::::malote_login_delay=1 malote_login_delay=2",
 		"a:{PLAIN}x::::::x=y malote_",
 		"\xff:{PLAIN}x",
 	};
@@ -251,18 +257,38 @@ test_expire(void **state)
 }
 
 static void
+test_login_delay(void **state)
+{
+	struct users *u = parse("a:{PLAIN}x::::::malote_login_delay=60\n"
+				"b:{PLAIN}x::::::malote_login_delay=0\n"
+				"c:{PLAIN}x::::::malote_login_delay=86400\n"
+				"d:{PLAIN}x\n");
+
+	(void)state;
+	assert_string_equal(complaints, "");
+	assert_int_equal(user_login_delay(users_find(u, "a"), 300), 60);
+	assert_int_equal(user_login_delay(users_find(u, "b"), 300), 0);
+	assert_int_equal(user_login_delay(users_find(u, "c"), 300), 86400);
+	assert_int_equal(user_login_delay(users_find(u, "d"), 300), 300);
+	users_free(u);
+}
+
+/* Each user once, and no line that gives none. */
+static void
 test_next(void **state)
 {
-	struct users *u = parse("a:{PLAIN}x\nb:{PLAIN}x::::::malote_tls=o\n"
-				"c:{PLAIN}x\n");
-	const struct user *one, *other;
+	struct users *u = parse("a:{PLAIN}x\nb:{PLAIN}x::::::malote_tls=maybe\n"
+				"c:{PLAIN}x\na:{PLAIN}y\n");
+	const struct user *one;
+	unsigned seen = 0;
 	size_t at = 0;
 
 	(void)state;
-	one = users_next(u, &at);
-	other = users_next(u, &at);
-	assert_int_equal(one->name[0] + other->name[0], 'a' + 'c');
-	assert_null(users_next(u, &at));
+	while ((one = users_next(u, &at)) != NULL)
+		seen += one->name[0] == 'a'   ? 1
+			: one->name[0] == 'c' ? 10
+					      : 100;
+	assert_int_equal(seen, 11);
 	assert_null(users_next(u, &at));
 	users_free(u);
 }
@@ -485,6 +511,7 @@ main(void)
 		cmocka_unit_test(test_bad_lines),
 		cmocka_unit_test(test_permits),
 		cmocka_unit_test(test_expire),
+		cmocka_unit_test(test_login_delay),
 		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_bad_hash),

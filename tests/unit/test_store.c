@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "drop.h"
 #include "server/ipc/ipc.h"
+#include "server/ipc/login_mark.h"
 
 enum { POP3S = 2, WAIT = 20 /* seconds for any answer */ };
 
@@ -33,6 +34,7 @@ struct heard {
 	uint16_t index;
 	char user[NAME_MAX_OCTETS + 1], from[PEER_MAX];
 	uint64_t since;
+	struct login_mark counted;
 	struct hold_message m[IPC_FDS];
 	int fd;
 };
@@ -50,8 +52,9 @@ static struct kit {
 	struct end parent, auth, pop3[POP3S];
 	int fd[POP3S]; /* other ends of channels not attached */
 	pid_t pid;
-	bool read_only;     /* of what is opened from now on */
-	uint32_t retention; /* the same */
+	/* Of what is opened from now on. */
+	bool read_only;
+	uint32_t retention, login_delay;
 } kit;
 
 /* ---- what comes ---- */
@@ -61,6 +64,14 @@ static uint64_t
 token(uint64_t sid)
 {
 	return ~sid * 3;
+}
+
+/* Of a sign-in that counts for LOGIN-DELAY. */
+static struct login_mark
+mark(uint64_t sid)
+{
+	return kit.login_delay != 0 ? (struct login_mark){ sid * 7, sid + 1000 }
+				    : (struct login_mark){ 0, 0 };
 }
 
 static enum err
@@ -90,6 +101,7 @@ hear(void *arg, struct ipc_in *in)
 		assert_int_equal(ipc_get_u8(in), kit.read_only);
 		assert_int_equal(ipc_get_u32(in), 0);
 		assert_int_equal(ipc_get_u32(in), kit.retention);
+		assert_int_equal(ipc_get_u32(in), kit.login_delay);
 		break;
 	case IPC_NOT_OPENED:
 		h->sid = ipc_get_u64(in);
@@ -125,6 +137,7 @@ hear(void *arg, struct ipc_in *in)
 		h->index = ipc_get_u16(in);
 		h->sid = ipc_get_u64(in);
 		break;
+	case IPC_UNOPENED: h->counted = ipc_get_login_mark(in); break;
 	case IPC_PONG: h->count = ipc_get_u32(in); break;
 	case IPC_COMMITTED:
 		h->sid = ipc_get_u64(in);
@@ -155,7 +168,8 @@ hear_gone(void *arg, enum err why)
 static const struct ipc_rule rule[] = { HEAR(IPC_READY), HEAR(IPC_IDLE),
 	HEAR(IPC_MISBEHAVED), HEAR(IPC_OPENED), HEAR(IPC_NOT_OPENED),
 	HEAR(IPC_INDEX_IS), HEAR(IPC_FETCHED), HEAR(IPC_COMMITTED),
-	HEAR(IPC_YIELD), HEAR(IPC_NO_WORKER), HEAR(IPC_PONG) };
+	HEAR(IPC_YIELD), HEAR(IPC_NO_WORKER), HEAR(IPC_UNOPENED),
+	HEAR(IPC_PONG) };
 static const struct ipc_rules rules = { rule, sizeof(rule) / sizeof(rule[0]),
 	hear_gone };
 
@@ -233,6 +247,8 @@ say_open(uint16_t index, uint64_t sid, const char *mail, const char *from)
 	ipc_put_str(kit.auth.c, from);
 	ipc_put_u8(kit.auth.c, kit.read_only ? SESSION_READ_ONLY : 0);
 	ipc_put_u32(kit.auth.c, kit.retention);
+	ipc_put_u32(kit.auth.c, kit.login_delay);
+	ipc_put_login_mark(kit.auth.c, mark(sid));
 	send_end(&kit.auth);
 }
 
@@ -505,6 +521,34 @@ test_in_use(void **state)
 		open_drop((uint16_t)to, sid);
 		expect_opened(to, sid, 3);
 	}
+	finish();
+}
+
+/* A sign-in that counts for LOGIN-DELAY, and is refused, is taken back; what counts
+ * nothing says nothing. */
+static void
+test_unopened(void **state)
+{
+	struct heard *h;
+
+	(void)state;
+	start();
+	kit.login_delay = 600;
+	open_drop(0, 1);
+	expect_opened(0, 1, 3);
+	open_drop(1, 2);
+	expect_refused(1, 2, SIGN_IN_IN_USE);
+	h = expect(&kit.auth, IPC_UNOPENED);
+	assert_int_equal(h->counted.who, mark(2).who);
+	assert_int_equal(h->counted.at_ms, mark(2).at_ms);
+	say_open(1, 3, "maildir:/elsewhere", "192.0.2.7");
+	expect_refused(1, 3, SIGN_IN_PERMANENT);
+	h = expect(&kit.auth, IPC_UNOPENED);
+	assert_int_equal(h->counted.who, mark(3).who);
+	kit.login_delay = 0;
+	open_drop(1, 4);
+	expect_refused(1, 4, SIGN_IN_IN_USE);
+	assert_int_equal(kit.auth.unheard, 0);
 	finish();
 }
 
@@ -1239,6 +1283,7 @@ main(void)
 		T(test_session),
 		T(test_noted),
 		T(test_in_use),
+		T(test_unopened),
 		T(test_other_process),
 		T(test_waits_for_commit),
 		T(test_takeover),

@@ -12,6 +12,7 @@
 #include "server/auth/auth_messages.h"
 #include "server/auth/failures.h"
 #include "server/auth/hashpool.h"
+#include "server/auth/login_delay.h"
 #include "server/auth/penalty.h"
 #include "server/auth/process.h"
 #include "server/auth/recent.h"
@@ -248,9 +249,10 @@ set_up(struct auth *a)
 	a->turns = turns_new();
 	a->timestamps = timestamps_new(clock_ms());
 	a->failures = failures_new();
+	a->delays = login_delays_new();
 	if (a->loop == NULL || a->verified == NULL || a->penalty == NULL ||
 	    a->recent == NULL || a->turns == NULL || a->timestamps == NULL ||
-	    a->failures == NULL ||
+	    a->failures == NULL || a->delays == NULL ||
 	    hashpool_new(&a->hashes, a->loop, a->conf.hash_threads,
 		a->conf.hash_queue, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);

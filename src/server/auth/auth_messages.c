@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "server/auth/auth_worker.h"
+#include "server/auth/login_delay.h"
 #include "server/auth/refuse.h"
 #include "server/auth/served.h"
 #include "server/auth/signin.h"
@@ -41,8 +43,7 @@ begin(struct auth_worker *w, const struct head *h, const char *method,
 		return E_FORMAT;
 	if (slot == NULL ||
 	    (*s_r = signin_begin(w, h->sid, h->peer, method)) == NULL) {
-		auth_worker_refuse(
-		    w, h->sid, SIGN_IN_TEMPORARY, "", (struct slice){ "", 0 });
+		auth_worker_refuse_now(w, h->sid);
 		return E_OK;
 	}
 	(*s_r)->tls = h->tls;
@@ -184,7 +185,8 @@ take_step(void *arg, struct ipc_in *in)
 static enum err
 take_end(void *arg, struct ipc_in *in)
 {
-	struct auth_slot *slot = auth_slot_find(arg, ipc_get_u64(in));
+	struct auth_worker *w = arg;
+	struct auth_slot *slot = auth_slot_find(w, ipc_get_u64(in));
 	enum err e;
 
 	if ((e = ipc_get_end(in)) != E_OK)
@@ -192,17 +194,24 @@ take_end(void *arg, struct ipc_in *in)
 	/* The answer may have crossed it. */
 	if (slot != NULL && slot->signin != NULL)
 		signin_abandon(slot->signin);
+	else if (slot != NULL)
+		login_delay_spare(w->auth->delays, slot->counted, clock_ms());
 	return E_OK;
 }
 
+/* Its sessions have ended; which were over before is not known. */
 static void
 worker_free(struct auth_worker *w)
 {
+	uint64_t now = clock_ms();
+
 	ipc_close(w->chan);
 	LIST_REMOVE(w, entry);
-	for (size_t i = 0; i < w->n_slots; i++)
+	for (size_t i = 0; i < w->n_slots; i++) {
 		if (w->slot[i].signin != NULL)
 			signin_abandon(w->slot[i].signin);
+		login_delay_spare(w->auth->delays, w->slot[i].counted, now);
+	}
 	free(w->slot);
 	free(w);
 }

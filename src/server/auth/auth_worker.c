@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "server/auth/login_delay.h"
 
 /* A worker numbers its sessions so that the low bits of a sid are a place in
  * its own table, and so are they here. */
@@ -50,18 +52,26 @@ auth_worker_token(const struct auth *a, uint16_t index, uint64_t sid)
 }
 
 void
-auth_worker_refuse(struct auth_worker *w, uint64_t sid, enum sign_in_code code,
-    const char *user, struct slice krb_error)
+auth_worker_refuse(struct auth_worker *w, uint64_t sid, const struct refusal *r)
 {
 	ipc_begin(w->chan, IPC_REFUSED);
 	ipc_put_u64(w->chan, sid);
-	ipc_put_u8(w->chan, (uint8_t)code);
-	ipc_put_str(w->chan, user);
+	ipc_put_u8(w->chan, (uint8_t)r->code);
+	ipc_put_str(w->chan, r->user);
 	ipc_put_bytes(
-	    w->chan, krb_error.n != 0 ? krb_error.p : "", krb_error.n);
+	    w->chan, r->krb_error.n != 0 ? r->krb_error.p : "", r->krb_error.n);
+	ipc_put_u32(w->chan, r->seconds);
 	if (ipc_end(w->chan) != E_OK)
 		log_line(LOG_FAULT, "ev=unanswered sid=%u.%llx", w->index,
 		    (unsigned long long)sid);
+}
+
+void
+auth_worker_refuse_now(struct auth_worker *w, uint64_t sid)
+{
+	const struct refusal r = { .code = SIGN_IN_TEMPORARY, .user = "" };
+
+	auth_worker_refuse(w, sid, &r);
 }
 
 void
@@ -78,19 +88,22 @@ auth_worker_challenge(
 
 void
 auth_worker_served(struct auth_worker *w, const char *names, uint64_t half,
-    struct announced announced)
+    struct announced announced, const struct login_delay_range *delays)
 {
 	ipc_begin(w->chan, IPC_SERVED);
 	ipc_put_str(w->chan, names);
 	ipc_put_u64(w->chan, half);
 	ipc_put_u32(w->chan, announced.least);
 	ipc_put_u8(w->chan, announced.differs);
+	ipc_put_u32(w->chan, delays->most);
+	ipc_put_u8(w->chan, delays->least != delays->most);
 	if (ipc_end(w->chan) != E_OK)
 		log_line(LOG_FAULT, "ev=unanswered worker=%u", w->index);
 }
 
 void
-auth_worker_signed_in(struct auth_worker *w, uint64_t sid, uint32_t store)
+auth_worker_signed_in(struct auth_worker *w, uint64_t sid, uint32_t store,
+    struct login_mark counted)
 {
 	struct auth_slot *slot = auth_slot_find(w, sid);
 
@@ -98,14 +111,16 @@ auth_worker_signed_in(struct auth_worker *w, uint64_t sid, uint32_t store)
 		return;
 	slot->signin = NULL;
 	slot->store = store;
+	slot->counted = counted;
 }
 
+/* If its session has begun, it has ended with its store. */
 static void
 refuse_slot(struct auth_worker *w, struct auth_slot *slot)
 {
 	slot->store = 0;
-	auth_worker_refuse(
-	    w, slot->sid, SIGN_IN_TEMPORARY, "", (struct slice){ "", 0 });
+	login_delay_spare(w->auth->delays, slot->counted, clock_ms());
+	auth_worker_refuse_now(w, slot->sid);
 }
 
 void

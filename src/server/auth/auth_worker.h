@@ -6,13 +6,15 @@
 #define SERVER_AUTH_AUTH_WORKER_H
 
 #include "server/auth/process.h"
+#include "server/ipc/login_mark.h"
 
 /* What is known of a session. */
 struct auth_slot {
 	uint64_t sid;
-	struct signin *signin; /* NULL: none at the moment */
-	uint64_t token;        /* of its sign-in, for the store */
-	uint32_t store;        /* serial of the one it was given to, or 0 */
+	struct signin *signin;     /* NULL: none at the moment */
+	uint64_t token;            /* of its sign-in, for the store */
+	uint32_t store;            /* serial of the one it was given to, or 0 */
+	struct login_mark counted; /* the same sign-in, for LOGIN-DELAY */
 };
 
 struct auth_worker {
@@ -34,21 +36,30 @@ struct auth_slot *auth_slot_for(struct auth_worker *w, uint64_t sid);
 /* Of a session that signs in. */
 uint64_t auth_worker_token(const struct auth *a, uint16_t index, uint64_t sid);
 
-/* A session's sign-in is over without success, or asks for more.  user: who it
- * claimed to be, or ""; krb_error: for the client of KPOP, or empty. */
-void auth_worker_refuse(struct auth_worker *w, uint64_t sid,
-    enum sign_in_code code, const char *user, struct slice krb_error);
+/* A session's sign-in is over without success, or asks for more. */
+struct refusal {
+	enum sign_in_code code;
+	const char *user;       /* who it claimed to be, or "" */
+	struct slice krb_error; /* for the client of KPOP, or empty */
+	uint32_t seconds;       /* of SIGN_IN_SOON */
+};
+
+void auth_worker_refuse(
+    struct auth_worker *w, uint64_t sid, const struct refusal *r);
+/* The same because we cannot. */
+void auth_worker_refuse_now(struct auth_worker *w, uint64_t sid);
 void auth_worker_challenge(
     struct auth_worker *w, uint64_t sid, struct slice challenge);
 
-/* The names of the mechanisms that can be served, half of a timestamp, and how
- * long mail stays: see IPC_SERVED. */
+/* The names of the mechanisms that can be served, half of a timestamp, how long
+ * mail stays, and LOGIN-DELAY: see IPC_SERVED. */
 void auth_worker_served(struct auth_worker *w, const char *names, uint64_t half,
-    struct announced announced);
+    struct announced announced, const struct login_delay_range *delays);
 
 /* Nothing is sent: the sign-in is over.  store: the serial number of the one
- * that the session was given to, or 0. */
-void auth_worker_signed_in(struct auth_worker *w, uint64_t sid, uint32_t store);
+ * that the session was given to, or 0; counted: for LOGIN-DELAY. */
+void auth_worker_signed_in(struct auth_worker *w, uint64_t sid, uint32_t store,
+    struct login_mark counted);
 
 /* Refuses the session, if it was given to this store, which cannot reach its
  * worker. */

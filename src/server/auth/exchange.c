@@ -348,6 +348,7 @@ decide_anonymous(struct signin *s)
 {
 	s->generation = s->auth->userfile.generation;
 	s->read_only = true;
+	s->anonymous = true;
 	if (users_find(s->auth->userfile.users, s->user) != NULL)
 		signin_place(s);
 	else

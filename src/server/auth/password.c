@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/auth/login_delay.h"
 #include "server/auth/look.h"
 #include "server/auth/refuse.h"
 #include "server/auth/rehash.h"
@@ -160,11 +161,13 @@ is_app_password(struct signin *s)
 	if (p == NULL || !s->known || s->target[0] != '\0')
 		return false;
 	refuses = app_password_refuses(p, s->peer, clock_unix_ms() / 1000);
-	if (refuses != NULL)
+	if (refuses != NULL) {
 		s->why = refuses;
-	else
-		log_app_password(s, p->label);
-	return refuses == NULL;
+		return false;
+	}
+	log_app_password(s, p->label);
+	s->program = login_delay_who(s->auth->delays, s->user, p->label);
+	return true;
 }
 
 /* Is it of the form of one, while nobody can tell whether it is one?  Then to

@@ -5,10 +5,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/auth/login_delay.h"
 #include "server/auth/recent.h"
 #include "server/auth/refuse.h"
 #include "server/auth/turn.h"
 #include "server/users/host_account.h"
+
+enum { SECOND_LOOK_MS = 200 };
 
 /* Whose mail it is to be. */
 static const char *
@@ -20,7 +23,7 @@ whose(const struct signin *s)
 static void
 open_at(struct signin *s, struct store *store)
 {
-	struct store_opening o = {
+	const struct store_opening o = {
 		.worker = s->worker_index,
 		.sid = s->sid,
 		.user = whose(s),
@@ -30,6 +33,8 @@ open_at(struct signin *s, struct store *store)
 			(s->utf8 ? SESSION_UTF8 : 0) |
 			(s->target[0] != '\0' ? SESSION_MASTER : 0),
 		.retention = s->retention,
+		.login_delay = s->login_delay,
+		.counted = s->counted,
 	};
 	uint32_t serial;
 
@@ -209,6 +214,63 @@ place_user(struct signin *s, const struct user *u)
 		place_account(s, &at);
 }
 
+static void
+place(struct signin *s, const struct user *u)
+{
+	if (u->host[0] != '\0')
+		place_host(s, u);
+	else
+		place_user(s, u);
+}
+
+/* ---- LOGIN-DELAY ---- */
+
+/* A master who reads another user's mail, and a stranger by ANONYMOUS, have no
+ * delay: neither of them is the mail program of a user. */
+static void
+find_login_delay(struct signin *s, const struct user *u)
+{
+	const struct auth *a = s->auth;
+
+	if (strcmp(whose(s), s->user) != 0 || s->anonymous)
+		return;
+	s->login_delay = user_login_delay(u, a->conf.login_delay);
+	if (s->program == 0)
+		s->program = login_delay_who(a->delays, s->user, "");
+}
+
+static bool
+is_soon(struct signin *s)
+{
+	return s->login_delay != 0 &&
+	       login_delay_count(s->auth->delays, s->program, s->login_delay,
+		   clock_ms(), &s->counted) != E_OK;
+}
+
+static void
+refuse_soon(struct signin *s)
+{
+	uint64_t ms = login_delay_left(
+	    s->auth->delays, s->program, s->login_delay, clock_ms());
+
+	s->seconds = (uint32_t)((ms + 999) / 1000);
+	signin_refuse(s, SIGN_IN_SOON, "login-delay");
+}
+
+static void
+on_second_look(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	struct signin *s = t->data;
+	const struct user *u = users_find(s->auth->userfile.users, whose(s));
+
+	if (is_soon(s))
+		refuse_soon(s);
+	else if (u == NULL)
+		signin_refuse(s, SIGN_IN_TEMPORARY, "users-check");
+	else
+		place(s, u);
+}
+
 void
 signin_place(struct signin *s)
 {
@@ -222,10 +284,12 @@ signin_place(struct signin *s)
 	recent_add(s->auth->recent, s->who, signin_tried(s), clock_ms());
 	turn_end(s);
 	signin_forget_secrets(s);
+	find_login_delay(s, u);
 	if (s->worker == NULL)
 		signin_finish(s, 0);
-	else if (u->host[0] != '\0')
-		place_host(s, u);
+	else if (is_soon(s))
+		/* That the last session was in vain may be on its way. */
+		signin_wait(s, HELD, SECOND_LOOK_MS, on_second_look);
 	else
-		place_user(s, u);
+		place(s, u);
 }

@@ -33,6 +33,7 @@
 struct auth_worker;
 struct failures;
 struct kerberos;
+struct login_delays;
 struct round;
 struct signin;
 struct store;
@@ -42,6 +43,11 @@ struct turns;
 LIST_HEAD(auth_worker_list, auth_worker);
 LIST_HEAD(store_list, store);
 TAILQ_HEAD(store_waits, store_wait);
+
+/* LOGIN-DELAY of all users, seconds. */
+struct login_delay_range {
+	uint32_t least, most;
+};
 
 struct auth {
 	struct role role; /* first: see role.h */
@@ -56,6 +62,7 @@ struct auth {
 	struct turns *turns;
 	struct timestamps *timestamps;
 	struct failures *failures;
+	struct login_delays *delays;
 	struct auth_worker_list workers;
 	struct store_list stores;
 	struct store_waits store_waits;
@@ -69,9 +76,10 @@ struct auth {
 	struct kerberos *kerberos;   /* NULL: it is not there */
 	char realms[REALMS_MAX];     /* of its keys; empty: no ticket is good */
 	char served[SERVED_MAX];     /* what the workers know; see served.h */
-	uint64_t served_generation;  /* of the users it is true of */
-	struct retained retained;    /* how long whose mail stays */
-	struct round *round;         /* through all maildrops; NULL: none */
+	struct login_delay_range served_delays; /* the same */
+	uint64_t served_generation;             /* of the users it is true of */
+	struct retained retained;               /* how long whose mail stays */
+	struct round *round;             /* through all maildrops; NULL: none */
 	void (*expired)(struct auth *a); /* a store has done its part of it */
 	struct announced announced;      /* what the workers know of that */
 };

@@ -8,6 +8,7 @@
 #include "sasl/sasl.h"
 #include "server/auth/auth_worker.h"
 #include "server/auth/failures.h"
+#include "server/auth/login_delay.h"
 #include "server/auth/penalty.h"
 #include "server/auth/recent.h"
 #include "server/auth/turn.h"
@@ -75,8 +76,10 @@ signin_forget_secrets(struct signin *s)
 void
 signin_finish(struct signin *s, uint32_t store)
 {
+	if (store == 0)
+		login_delay_take_back(s->auth->delays, s->counted);
 	if (s->worker != NULL)
-		auth_worker_signed_in(s->worker, s->sid, store);
+		auth_worker_signed_in(s->worker, s->sid, store, s->counted);
 	ev_timer_stop(s->auth->loop, &s->delay);
 	turn_end(s);
 	s->auth->n_signins--;
@@ -90,7 +93,8 @@ signin_finish(struct signin *s, uint32_t store)
 void
 signin_abandon(struct signin *s)
 {
-	auth_worker_signed_in(s->worker, s->sid, 0);
+	auth_worker_signed_in(
+	    s->worker, s->sid, 0, (struct login_mark){ .who = 0 });
 	s->worker = NULL;
 	/* What is being verified goes on, so that a failure counts. */
 	if (s->state == CHECKING ||
@@ -111,6 +115,7 @@ static const char *const code_word[SIGN_IN_CODES] = {
 	[SIGN_IN_MALFORMED] = "malformed",
 	[SIGN_IN_SWITCHED_OFF] = "switched-off",
 	[SIGN_IN_TLS_ONLY] = "tls-only",
+	[SIGN_IN_SOON] = "login-delay",
 };
 
 /* The client is to blame, or its user's line in the users file: nothing of the
@@ -119,7 +124,7 @@ static bool
 is_routine(enum sign_in_code code)
 {
 	return code == SIGN_IN_CREDENTIALS || code == SIGN_IN_SWITCHED_OFF ||
-	       code == SIGN_IN_TLS_ONLY;
+	       code == SIGN_IN_TLS_ONLY || code == SIGN_IN_SOON;
 }
 
 /* Who the client says it is: of a master's sign-in for somebody, the master. */
@@ -132,9 +137,11 @@ claimed(const struct signin *s)
 static void
 answer(struct signin *s)
 {
+	const struct refusal r = { s->code, claimed(s),
+		{ s->krb_error, s->krb_error_n }, s->seconds };
+
 	if (s->worker != NULL)
-		auth_worker_refuse(s->worker, s->sid, s->code, claimed(s),
-		    (struct slice){ s->krb_error, s->krb_error_n });
+		auth_worker_refuse(s->worker, s->sid, &r);
 	signin_finish(s, 0);
 }
 

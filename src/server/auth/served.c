@@ -53,12 +53,33 @@ list(const struct auth *a, char out[SERVED_MAX])
 			    sasl_mechanisms[i]->name);
 }
 
+/* LOGIN-DELAY of all users; masters and strangers sign in without any. */
+static struct login_delay_range
+delays_of(const struct auth *a)
+{
+	bool some_free =
+	    a->conf.master_separator[0] != '\0' || a->conf.anonymous[0] != '\0';
+	struct login_delay_range r = { some_free ? 0 : UINT32_MAX, 0 };
+	const struct users *users = a->userfile.users;
+	const struct user *u;
+	size_t at = 0;
+
+	while (users != NULL && (u = users_next(users, &at)) != NULL) {
+		uint32_t own = user_login_delay(u, a->conf.login_delay);
+
+		r.least = own < r.least ? own : r.least;
+		r.most = own > r.most ? own : r.most;
+	}
+	r.least = r.least < r.most ? r.least : r.most;
+	return r;
+}
+
 void
 served_tell(const struct auth *a, struct auth_worker *w)
 {
 	if (a->served[0] != '\0')
-		auth_worker_served(
-		    w, a->served, timestamps_half(a->timestamps), a->announced);
+		auth_worker_served(w, a->served, timestamps_half(a->timestamps),
+		    a->announced, &a->served_delays);
 }
 
 static void
@@ -74,16 +95,20 @@ void
 served_tell_all(struct auth *a)
 {
 	struct announced *told = &a->announced, *all = &a->retained.all;
+	struct login_delay_range delays = delays_of(a);
 	char now[SERVED_MAX];
 
 	a->served_generation = a->userfile.generation;
 	list(a, now);
 	retained_follow(a);
 	if (strcmp(now, a->served) == 0 && told->least == all->least &&
-	    told->differs == all->differs)
+	    told->differs == all->differs &&
+	    delays.most == a->served_delays.most &&
+	    delays.least == a->served_delays.least)
 		return;
 	*told = *all;
 	memcpy(a->served, now, sizeof(now));
+	a->served_delays = delays;
 	tell_all(a);
 }
 

@@ -1,7 +1,7 @@
 /*
- * served.h - which mechanisms can be served, and how long mail stays, as the
- * users are now, and that the workers know it: nothing is announced that nobody
- * could use, or that is not true.
+ * served.h - which mechanisms can be served, how long mail stays, and what
+ * LOGIN-DELAY is, as the users are now, and that the workers know it: nothing is
+ * announced that nobody could use, or that is not true.
  */
 #ifndef SERVER_AUTH_SERVED_H
 #define SERVER_AUTH_SERVED_H

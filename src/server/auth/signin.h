@@ -9,7 +9,8 @@
  *	          it looks changed, and once before credentials are refused
  *	HASHING   on the hash pool
  *	PLACING   a store for the user's uid is being started
- *	HELD      a refusal waits until its penalty is over
+ *	HELD      a refusal waits until its penalty is over; or, if it is
+ *	          for LOGIN-DELAY, is looked at once more
  *
  * The functions that begin one answer through auth_worker_refuse() and the
  * like, perhaps before they return; auth_worker_signed_in() is called when it

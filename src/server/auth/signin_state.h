@@ -21,6 +21,7 @@
 #include "server/auth/penalty.h"
 #include "server/auth/process.h"
 #include "server/auth/stores.h"
+#include "server/ipc/login_mark.h"
 #include "server/users/scheme.h"
 
 struct sasl_server;
@@ -111,6 +112,12 @@ struct signin {
 	struct userfile_wait wait;
 	const char *why; /* it does not match */
 
+	/* LOGIN-DELAY. */
+	bool anonymous;            /* they are many, and none of it holds */
+	uint64_t program;          /* of login_delay_who(), or 0 */
+	uint32_t login_delay;      /* seconds, 0: none */
+	struct login_mark counted; /* until a store has it */
+
 	/* Where the mail is. */
 	char *mail;
 	bool read_only;
@@ -118,6 +125,7 @@ struct signin {
 	struct store_wait store;
 
 	enum sign_in_code code;
+	uint32_t seconds; /* of SIGN_IN_SOON: to wait */
 	ev_timer delay;
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "server/auth/auth_worker.h"
+#include "server/auth/login_delay.h"
 #include "server/users/account.h"
 
 /* Seconds: what was given to a store that long ago is with it, or lost. */
@@ -269,9 +270,22 @@ take_expired(void *arg, struct ipc_in *in)
 	return e;
 }
 
+static enum err
+take_unopened(void *arg, struct ipc_in *in)
+{
+	struct store *st = arg;
+	struct login_mark counted = ipc_get_login_mark(in);
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	login_delay_take_back(st->auth->delays, counted);
+	return E_OK;
+}
+
 static const struct ipc_rule store_rule[] = {
 	{ IPC_EXPIRED, 1, 0, 0, take_expired },
 	{ IPC_NO_WORKER, 1, 0, 10, take_no_worker },
+	{ IPC_UNOPENED, 1, 0, 16, take_unopened },
 	{ IPC_RETIRED, 1, 0, 1, take_retired },
 };
 
@@ -414,6 +428,8 @@ store_open(struct store *st, const struct store_opening *o, uint32_t *serial_r)
 	ipc_put_str(st->chan, o->peer);
 	ipc_put_u8(st->chan, o->bits);
 	ipc_put_u32(st->chan, o->retention);
+	ipc_put_u32(st->chan, o->login_delay);
+	ipc_put_login_mark(st->chan, o->counted);
 	*serial_r = st->serial;
 	st->given = ev_now(st->auth->loop);
 	return ipc_end(st->chan);

@@ -8,6 +8,7 @@
 #include <ev.h>
 
 #include "server/auth/process.h"
+#include "server/ipc/login_mark.h"
 #include "server/ipc/owner.h"
 
 /* IPC_STORE_IS, IPC_ATTACH (takes fd).  E_FORMAT: the index is not known. */
@@ -67,8 +68,10 @@ struct store_opening {
 	uint16_t worker;
 	uint64_t sid;
 	const char *user, *mail, *peer;
-	uint8_t bits;       /* SESSION_ */
-	uint32_t retention; /* RETENTION_ */
+	uint8_t bits;         /* SESSION_ */
+	uint32_t retention;   /* RETENTION_ */
+	uint32_t login_delay; /* seconds, 0: it does not count */
+	struct login_mark counted;
 };
 enum err store_open(struct store *st, const struct store_opening *o,
     uint32_t *serial_r) NODISCARD;

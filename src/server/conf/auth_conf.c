@@ -15,6 +15,7 @@ static const struct ipc_field field[] = {
 	F(penalties),
 	F(apop),
 	F(sdps),
+	F(login_delay),
 	STR(upgrade_scheme),
 	STR(mechanisms),
 	STR(name_key),

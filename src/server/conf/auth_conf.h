@@ -24,7 +24,8 @@ struct auth_conf {
 	char login_separators[64];     /* that stand for the @ */
 	bool penalties; /* failures are answered later and later */
 	bool apop;
-	bool sdps; /* somebody may read the mail of a whole host */
+	bool sdps;            /* somebody may read the mail of a whole host */
+	uint32_t login_delay; /* seconds, of users without one of their own */
 	/* What a password is stored as after a sign-in with it; "no": as it is. */
 	char upgrade_scheme[SCHEME_NAME_MAX];
 	char mechanisms[SERVED_MAX]; /* that some listener offers, if they can

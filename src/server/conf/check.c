@@ -17,7 +17,8 @@
 enum {
 	NOFILE_MIN = 256,
 	WINDOWS_FDS_MAX = 2000,
-	AUTOLOGOUT_MIN = 600, /* RFC 1939 s3 */
+	AUTOLOGOUT_MIN = 600,     /* RFC 1939 s3 */
+	LOGIN_DELAY_USUAL = 3600, /* seconds, at most */
 };
 
 static void
@@ -581,6 +582,13 @@ check_numbers(const struct conf *c, const struct conf_lines *l)
 		COMPLAIN(l, "first_uid",
 		    "first_uid = %u is above last_uid = %u; nobody is between",
 		    c->auth.first_uid, c->auth.last_uid);
+	if (c->auth.login_delay > LOGIN_DELAY_USUAL)
+		WARN(l, "login_delay",
+		    "login_delay = %u refuses people who look for mail more "
+		    "than twice in that time; write %d or less, and "
+		    "malote_login_delay in the users file for who is to wait "
+		    "longer",
+		    c->auth.login_delay, LOGIN_DELAY_USUAL);
 	if (c->worker.idle_timeout < AUTOLOGOUT_MIN)
 		WARN(l, "idle_timeout",
 		    "idle_timeout = %u is below the %d seconds that RFC 1939 "

@@ -109,6 +109,8 @@ static const struct setting settings[] = {
 	{ "max_sessions", "0", NUM32_AT(max_sessions, 0, 10000000) },
 	{ "max_connections_per_address", "64",
 	    NUM32_AT(worker.per_address_max, 0, 10000000) },
+	{ "login_delay", "0",
+	    NUM32_AT(auth.login_delay, 0, LOGIN_DELAY_MAX) },
 	{ "max_bad_commands", "10", NUM16_AT(worker.bad_max, 1, 65535) },
 	{ "max_failures", "10", NUM16_AT(worker.failures_max, 1, 65535) },
 	{ "failure_delay", "yes", YES_NO(auth.penalties) },

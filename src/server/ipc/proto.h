@@ -10,7 +10,8 @@
  * that auth gave to it.
  *
  * Fields are listed in order: uN is ipc_put_uN, str and bytes are
- * ipc_put_str/bytes, fd is a descriptor, owner is u32 uid, u32 gid (owner.h).
+ * ipc_put_str/bytes, fd is a descriptor, owner is u32 uid, u32 gid (owner.h),
+ * login_mark is u64 who, u64 when (login_mark.h).
  */
 #ifndef SERVER_IPC_PROTO_H
 #define SERVER_IPC_PROTO_H
@@ -108,7 +109,9 @@ enum ipc_type {
 	           * bytes data } of its bindings, bytes certificate of the client;
 	           * u8 has initial response, bytes initial response */
 	IPC_SASL_STEP,   /* u64 sid, bytes response */
-	IPC_SIGN_IN_END, /* u64 sid: the client cancelled or has gone */
+	IPC_SIGN_IN_END, /* u64 sid: the client cancelled or has gone; or the
+	                  * session that came of it was in vain, so that it does
+	                  * not count for LOGIN-DELAY */
 	IPC_KPOP,        /* u64 sid, u64 token, str peer, u8 inside TLS, bytes
 	                  * AP-REQ.  Answer: IPC_CHALLENGE with the AP-REP, or
 	                  * empty; then the name of USER is the response */
@@ -116,19 +119,24 @@ enum ipc_type {
 	 * IPC_REFUSED, which is stale if the store has spoken */
 	IPC_CHALLENGE = 48, /* u64 sid, bytes challenge */
 	IPC_REFUSED, /* u64 sid, u8 enum sign_in_code, str user: as claimed,
-	              * bytes KRB-ERROR for the client of IPC_KPOP, or empty */
+	              * bytes KRB-ERROR for the client of IPC_KPOP, or empty, u32
+	              * seconds to wait if SIGN_IN_SOON */
 	/* auth -> worker: str names, with spaces between them: the mechanisms
 	 * (and APOP) that can be served, as the users are now; u64: the first half
 	 * of APOP's timestamps (auth/timestamps.h); EXPIRE before sign-in: u32
-	 * RETENTION_, u8 does it differ */
+	 * RETENTION_, u8 does it differ; LOGIN-DELAY before sign-in: u32 seconds, 0:
+	 * there is none, u8 are there users with less */
 	IPC_SERVED,
 
 	/* auth -> store: u16 worker index, u64 sid, u64 token, str user, str mail
 	 * (of a whole host: host_account.h), str peer, u8 SESSION_ bits, u32
-	 * RETENTION_ of the maildrop */
+	 * RETENTION_ of the maildrop; for LOGIN-DELAY: u32 seconds, 0: the sign-in
+	 * does not count, login_mark */
 	IPC_OPEN = 64,
 	/* store -> auth: u16 worker index, u64 sid: I have no channel to it */
 	IPC_NO_WORKER,
+	/* store -> auth: login_mark: it was not opened, and does not count */
+	IPC_UNOPENED,
 	/* auth -> store: str user, str mail, u32 days: look for mail that has been
 	 * there so long.  Answer, when that is done or cannot be now: IPC_EXPIRED */
 	IPC_EXPIRE,
@@ -141,8 +149,8 @@ enum ipc_type {
 	IPC_OPENED = 80, /* u64 sid, u64 token, str user, u32 count, u64 octets,
 	                  * u32 messages that cannot be read now, u8 read only,
 	                  * u32 a number of the file system that may wait for
-	                  * others, 0: it does not, u32 RETENTION_ as in
-	                  * IPC_OPEN */
+	                  * others, 0: it does not, u32 RETENTION_ and u32
+	                  * LOGIN-DELAY as in IPC_OPEN */
 	IPC_NOT_OPENED,  /* u64 sid, u64 token, u8 enum sign_in_code, str user,
 	                  * then of who has it if SIGN_IN_IN_USE: u64 since
 	                  * when, seconds since 1970, str from where */
@@ -208,6 +216,7 @@ enum sign_in_code {
 	/* [AUTH], though the password was right: */
 	SIGN_IN_SWITCHED_OFF, /* for this user, or POP3 is */
 	SIGN_IN_TLS_ONLY,
+	SIGN_IN_SOON, /* [LOGIN-DELAY], the password was right */
 	SIGN_IN_CODES
 };
 
@@ -264,6 +273,7 @@ enum {
 	BINDINGS_MAX = 3,
 	CLIENT_CERT_MAX = 16 * 1024, /* octets of DER */
 	SERVED_MAX = 512,            /* octets of names in IPC_SERVED */
+	LOGIN_DELAY_MAX = 24 * 3600, /* seconds */
 	MAIL_PATH_MAX = 4096,
 	HOST_USERS_MAX = 256,    /* of a host whose mail is read as a whole */
 	MAIL_MAX = 32 * 1024,    /* where that is, in octets */

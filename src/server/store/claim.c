@@ -28,6 +28,8 @@ void
 claim_refuse(struct store_worker *w, const struct arrival *a,
     enum sign_in_code code, const struct holder *holder)
 {
+	if (a->counted.who != 0)
+		store_tell_unopened(w->store, a->counted);
 	if (!store_answer_begin(w, IPC_NOT_OPENED, a->sid))
 		return;
 	ipc_put_u64(w->chan, a->token);
@@ -43,7 +45,7 @@ refuse_claim(
     const struct claim *c, enum sign_in_code code, const struct holder *holder)
 {
 	struct arrival a = { c->sid, c->token, c->user, c->peer, c->read_only,
-		c->utf8, c->master, c->retention };
+		c->utf8, c->master, c->retention, c->login_delay, c->counted };
 
 	claim_refuse(c->worker, &a, code, holder);
 }
@@ -109,6 +111,8 @@ claim_new(struct store_worker *w, const struct arrival *a,
 	c->utf8 = a->utf8;
 	c->master = a->master;
 	c->retention = a->retention;
+	c->login_delay = a->login_delay;
+	c->counted = a->counted;
 	memcpy(c->user, a->user, user_n);
 	c->peer = memcpy(c->user + user_n, a->peer, peer_n);
 	ev_init(&c->timer, claim_on_timer);
@@ -292,6 +296,7 @@ claim_opened(struct claim *c, const struct hold_open *o)
 	ipc_put_u8(c->worker->chan, c->read_only);
 	ipc_put_u32(c->worker->chan, c->maildrop->file_system);
 	ipc_put_u32(c->worker->chan, c->retention);
+	ipc_put_u32(c->worker->chan, c->login_delay);
 	store_answer_end(c->worker);
 }
 

@@ -8,6 +8,7 @@
 #ifndef SERVER_STORE_CLAIM_H
 #define SERVER_STORE_CLAIM_H
 
+#include "server/ipc/login_mark.h"
 #include "server/store/maildrop.h"
 #include "server/store/store_worker.h"
 
@@ -39,8 +40,10 @@ struct claim {
 	bool yielding;   /* its worker was asked to end it */
 	bool read_only;  /* it has the maildrop beside whoever has it */
 	bool utf8;       /* its client has said UTF8 */
-	uint32_t retention; /* RETENTION_ of its mail */
-	bool master;        /* by somebody else than its user */
+	uint32_t retention;   /* RETENTION_ of its mail */
+	bool master;          /* by somebody else than its user */
+	uint32_t login_delay; /* this and the next: as in IPC_OPEN */
+	struct login_mark counted;
 	/* WAITING: how long the holder's worker may take to answer.
 	 * OPEN: when to write down who has the maildrop. */
 	ev_timer timer;
@@ -54,6 +57,8 @@ struct arrival {
 	const char *user, *peer;
 	bool read_only, utf8, master;
 	uint32_t retention;
+	uint32_t login_delay; /* this and the next: as in IPC_OPEN */
+	struct login_mark counted;
 };
 
 struct claim *claim_find(struct store_worker *w, uint64_t sid);

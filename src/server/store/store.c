@@ -108,6 +108,8 @@ take_open(void *arg, struct ipc_in *in)
 	bits = ipc_get_u8_to(
 	    in, SESSION_UTF8 | SESSION_READ_ONLY | SESSION_MASTER);
 	a.retention = ipc_get_u32_to(in, RETENTION_MAX);
+	a.login_delay = ipc_get_u32_to(in, LOGIN_DELAY_MAX);
+	a.counted = ipc_get_login_mark(in);
 	a.read_only = (bits & SESSION_READ_ONLY) != 0;
 	a.utf8 = (bits & SESSION_UTF8) != 0;
 	a.master = (bits & SESSION_MASTER) != 0;
@@ -196,7 +198,7 @@ store_auth_gone(void *arg, enum err why)
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_OPEN, 1, 0,
 	    2 + 8 + 8 + 4 + NAME_MAX_OCTETS + 4 + MAIL_MAX + 4 + PEER_MAX + 1 +
-		4,
+		4 + 4 + 16,
 	    take_open },
 	{ IPC_RETIRE, 1, 0, 0, take_retire },
 	{ IPC_EXPIRE, 1, 0, 4 + NAME_MAX_OCTETS + 4 + MAIL_PATH_MAX + 4,

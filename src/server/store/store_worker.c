@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
+
 struct store_worker *
 store_worker_find(struct store *st, uint16_t index)
 {
@@ -37,4 +39,17 @@ store_answer_end(struct store_worker *w)
 {
 	if (ipc_end(w->chan) != E_OK)
 		w->broken = true;
+}
+
+void
+store_tell_unopened(const struct store *st, struct login_mark counted)
+{
+	enum err e;
+
+	if (st->auth == NULL)
+		return; /* it has forgotten all sign-ins */
+	ipc_begin(st->auth, IPC_UNOPENED);
+	ipc_put_login_mark(st->auth, counted);
+	if ((e = ipc_end(st->auth)) != E_OK)
+		log_line(LOG_FAULT, "ev=queue error=\"%s\"", err_str(e));
 }

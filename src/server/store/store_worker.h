@@ -5,6 +5,7 @@
 #ifndef SERVER_STORE_STORE_WORKER_H
 #define SERVER_STORE_STORE_WORKER_H
 
+#include "server/ipc/login_mark.h"
 #include "server/store/store_process.h"
 
 struct claim;
@@ -32,5 +33,8 @@ void store_worker_put(struct store_worker *w);
 bool store_answer_begin(
     struct store_worker *w, uint16_t type, uint64_t sid) NODISCARD;
 void store_answer_end(struct store_worker *w);
+
+/* Tells auth that a sign-in which counts for LOGIN-DELAY comes to nothing. */
+void store_tell_unopened(const struct store *st, struct login_mark counted);
 
 #endif

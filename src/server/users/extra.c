@@ -52,8 +52,8 @@ take_switch(struct permits *out, struct slice key, struct slice value,
 	}
 	return err_set(eb, E_CONFIG,
 	    "of the words that begin with malote_ there are malote_pop3, "
-	    "malote_tls, malote_read_only, malote_master, malote_host and "
-	    "malote_expire");
+	    "malote_tls, malote_read_only, malote_master, malote_host, "
+	    "malote_expire and malote_login_delay");
 }
 
 /* A list that cannot be read, or of which there are two, could let in whom the
@@ -98,6 +98,20 @@ take_expire(struct extra *out, struct slice value, struct errbuf *eb)
 }
 
 static enum err
+take_login_delay(struct extra *out, struct slice value, struct errbuf *eb)
+{
+	if (out->login_delay != UINT32_MAX)
+		return err_set(
+		    eb, E_CONFIG, "malote_login_delay stands there twice");
+	if (value.p == NULL || !str_to_u32(value, &out->login_delay) ||
+	    out->login_delay > LOGIN_DELAY_MAX)
+		return err_set(eb, E_CONFIG,
+		    "malote_login_delay must be seconds, 0 to %d",
+		    LOGIN_DELAY_MAX);
+	return E_OK;
+}
+
+static enum err
 take_word(
     struct extra *out, struct slice key, struct slice value, struct errbuf *eb)
 {
@@ -118,6 +132,8 @@ take_word(
 		return take_host(out, value, eb);
 	else if (slice_eq(key, "malote_expire"))
 		return take_expire(out, value, eb);
+	else if (slice_eq(key, "malote_login_delay"))
+		return take_login_delay(out, value, eb);
 	else if (key.n >= 7 && memcmp(key.p, "malote_", 7) == 0)
 		return take_switch(&out->permits, key, value, eb);
 	return E_OK;
@@ -128,7 +144,8 @@ extra_parse(struct extra *out, struct slice text, struct errbuf *eb)
 {
 	enum err e = E_OK;
 
-	*out = (struct extra){ .retention = RETENTION_UNSET };
+	*out = (struct extra){ .retention = RETENTION_UNSET,
+		.login_delay = UINT32_MAX };
 	while (e == E_OK && text.n != 0) {
 		const char *space = memchr(text.p, ' ', text.n);
 		size_t n = space != NULL ? (size_t)(space - text.p) : text.n;

@@ -4,7 +4,8 @@
  *
  * Dovecot's: userdb_mail=LOCATION, allow_nets=NETWORK,..., nologin.  Ours, which
  * Dovecot passes over: malote_pop3=no, malote_tls=yes, malote_read_only=yes,
- * malote_master=yes, malote_host=HOST, malote_expire=DAYS.
+ * malote_master=yes, malote_host=HOST, malote_expire=DAYS,
+ * malote_login_delay=SECONDS.
  * Other words are passed over, but for those that restrict a user in a way that
  * is not known here.
  */
@@ -33,6 +34,7 @@ struct extra {
 	struct slice mail, nets, host;
 	uint32_t retention; /* RETENTION_, or: */
 	struct permits permits;
+	uint32_t login_delay; /* seconds; UINT32_MAX: none of their own */
 };
 
 /* E_CONFIG, with words: somebody is restricted, but it cannot be told how. */

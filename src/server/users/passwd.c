@@ -232,6 +232,12 @@ user_never(const struct user *u)
 	return NULL;
 }
 
+uint32_t
+user_login_delay(const struct user *u, uint32_t usual)
+{
+	return u->login_delay != UINT32_MAX ? u->login_delay : usual;
+}
+
 const char *
 users_costly(const struct users *u)
 {
@@ -348,6 +354,7 @@ entry_new(const char *name, const struct slice *f, const struct extra *x)
 	e->user.host = entry_put(e, &at, x->host);
 	e->user.permits = x->permits;
 	e->user.retention = x->retention;
+	e->user.login_delay = x->login_delay;
 	return e;
 }
 

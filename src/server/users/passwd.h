@@ -25,7 +25,8 @@ struct user {
 	const char *host;   /* whose users' mail is read as a whole, or "" */
 	uint32_t retention; /* RETENTION_, or RETENTION_UNSET */
 	struct permits permits;
-	uint32_t uid, gid; /* AUTH_NO_UID: none of their own */
+	uint32_t login_delay; /* seconds; UINT32_MAX: none of their own */
+	uint32_t uid, gid;    /* AUTH_NO_UID: none of their own */
 	unsigned line;
 	uint64_t row; /* a digest of the line: it changes with anything there */
 };
@@ -72,6 +73,9 @@ bool user_is_allowed_from(const struct user *u, const char *address);
 
 /* What the user's line has against any sign-in; NULL: nothing. */
 const char *user_never(const struct user *u);
+
+/* LOGIN-DELAY, in seconds; usual: of users without one of their own. */
+uint32_t user_login_delay(const struct user *u, uint32_t usual);
 
 /* The first hash that is costly to check, or NULL: what a name that is not
  * there is checked against, so that it takes as long.  Borrowed from u. */

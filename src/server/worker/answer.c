@@ -42,6 +42,7 @@ session_refused(struct session *s, const char *user, enum sign_in_code code,
 		[SIGN_IN_MALFORMED] = POP3_TEXT_MALFORMED,
 		[SIGN_IN_SWITCHED_OFF] = POP3_TEXT_SIGN_IN_OFF,
 		[SIGN_IN_TLS_ONLY] = POP3_TEXT_SIGN_IN_TLS,
+		[SIGN_IN_SOON] = POP3_TEXT_SIGN_IN_SOON,
 	};
 
 	if (s->wait != WAIT_SIGN_IN)

@@ -131,6 +131,20 @@ session_trace(const struct pop3_server *p, bool reply, struct slice line)
 	    str_quote(text, sizeof(text), line.p, line.n));
 }
 
+/* Has the client not had what it signed in for?  It broke before a message was
+ * there, or it was not the client that ended it. */
+static bool
+is_in_vain(const struct session *s, const char *why)
+{
+	static const char *const broke[] = { "closed", "lost", "idle-timeout",
+		"write-timeout" };
+
+	for (size_t i = 0; i < sizeof(broke) / sizeof(broke[0]); i++)
+		if (strcmp(why, broke[i]) == 0)
+			return s->pop3.n_retr == 0;
+	return strcmp(why, "quit") != 0;
+}
+
 void
 session_end(struct session *s, const char *why)
 {
@@ -139,10 +153,15 @@ session_end(struct session *s, const char *why)
 	if (s->ended)
 		return;
 	s->ended = true;
+	if (s->why != NULL)
+		why = s->why;
+	/* Auth wants to know what does not count for LOGIN-DELAY. */
+	if (s->pop3.login_delay != 0 && is_in_vain(s, why))
+		s->sign_in.is_open = true;
 	session_tell_end(s);
 	/* Whoever comes next must find the maildrop free. */
 	session_release(s);
-	session_log(s, s->why != NULL ? s->why : why);
+	session_log(s, why);
 	ev_io_stop(w->loop, &s->io);
 	ev_timer_stop(w->loop, &s->timer);
 	addrcount_leave(&w->counts, w->conf.role.index, s->counter);

@@ -75,7 +75,7 @@ struct session {
 		const char *method;
 		uint32_t auth;  /* which one has begun it */
 		uint64_t token; /* whoever answers for a store shows it */
-		bool is_open;   /* auth keeps something of it */
+		bool is_open;   /* auth is to hear when it is over */
 	} sign_in;
 	struct lookup *lookup;       /* of lookup.c; NULL: not used yet */
 	size_t looked;               /* of the same: in this turn */

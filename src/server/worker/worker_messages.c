@@ -42,11 +42,14 @@ on_refused(void *arg, struct ipc_in *in)
 
 	ipc_get_str(in, user, sizeof(user));
 	struct slice krb_error = ipc_get_slice(in);
+	uint32_t seconds = ipc_get_u32(in);
 
 	if ((e = ipc_get_end(in)) != E_OK || code >= SIGN_IN_CODES)
 		return E_FORMAT;
 	if (s != NULL)
-		session_refused(s, user, code, NULL, krb_error);
+		session_refused(s, user, code,
+		    (struct pop3_arg[POP3_TEXT_ARGS]){ { .number = seconds } },
+		    krb_error);
 	return E_OK;
 }
 
@@ -79,7 +82,7 @@ on_opened(void *arg, struct ipc_in *in)
 	uint64_t sid = ipc_get_u64(in), octets;
 	struct session *s = signing_in(l, sid, ipc_get_u64(in));
 	char user[NAME_MAX_OCTETS + 1];
-	uint32_t count, left_out, file_system, retention;
+	uint32_t count, left_out, file_system, retention, login_delay;
 	bool read_only;
 
 	ipc_get_str(in, user, sizeof(user));
@@ -89,6 +92,7 @@ on_opened(void *arg, struct ipc_in *in)
 	read_only = ipc_get_u8(in) != 0;
 	file_system = ipc_get_u32(in);
 	retention = ipc_get_u32_to(in, RETENTION_MAX);
+	login_delay = ipc_get_u32_to(in, LOGIN_DELAY_MAX);
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	if (s == NULL) {
@@ -97,6 +101,7 @@ on_opened(void *arg, struct ipc_in *in)
 	}
 	s->pop3.read_only = read_only;
 	s->pop3.retention = retention;
+	s->pop3.login_delay = login_delay;
 	s->owner = owner_of(l, file_system);
 	session_opened(s, l, user, count, octets, left_out);
 	return E_OK;
@@ -216,6 +221,8 @@ on_served(void *arg, struct ipc_in *in)
 	uint64_t half = ipc_get_u64(in);
 	uint32_t retention = ipc_get_u32_to(in, RETENTION_MAX);
 	bool retention_differs = ipc_get_u8(in) != 0;
+	uint32_t login_delay = ipc_get_u32_to(in, LOGIN_DELAY_MAX);
+	bool delay_differs = ipc_get_u8(in) != 0;
 	enum err e = ipc_get_end(in);
 
 	if (e == E_OK)
@@ -225,6 +232,8 @@ on_served(void *arg, struct ipc_in *in)
 
 		l->policy.retention = retention;
 		l->policy.retention_differs = retention_differs;
+		l->policy.login_delay = login_delay;
+		l->policy.login_delay_differs = delay_differs;
 		l->policy.apop = l->apop && has_word(names, "APOP");
 		for (size_t k = 0; k < l->policy.n_mechanisms; k++)
 			l->mechanisms[k].withheld =
@@ -238,7 +247,7 @@ on_served(void *arg, struct ipc_in *in)
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_CHALLENGE, 1, 0, TICKET_REPLY_MAX + 16, on_challenge },
 	{ IPC_REFUSED, 1, 0, 512 + TICKET_REPLY_MAX, on_refused },
-	{ IPC_SERVED, 1, 0, 4 + SERVED_MAX + 8 + 4 + 1, on_served },
+	{ IPC_SERVED, 1, 0, 4 + SERVED_MAX + 8 + 4 + 1 + 4 + 1, on_served },
 };
 
 static const struct ipc_rule store_rule[] = {
