@@ -1,5 +1,6 @@
 """LOGIN-DELAY: how soon after a sign-in the next one is accepted."""
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ import drop
 import malote
 import mpop
 from scram import cram, scram
-from server import PATIENCE, kill, wait_until
+from server import CTL, PATIENCE, kill, wait_until
 
 pytestmark = pytest.mark.ours
 
@@ -37,10 +38,12 @@ class Site:
         os.mkdir(self.home, 0o755)
         self.file = place.path + "/users"
         self.connect = connect
+        self.state = {"STATE_DIRECTORY": place.path + "/state"}
         self.write(**(words or {"ana": "", "bob": ""}))
         self.server = serve(
             [("unused", "x", self.box)],
-            "users = '%s'\nlogin_delay = %d\n%s" % (self.file, delay, config))
+            "users = '%s'\nlogin_delay = %d\n%s" % (self.file, delay, config),
+            env=self.state)
 
     def write(self, **words):
         """Each has a Maildir of their own, but for that of ana."""
@@ -51,16 +54,16 @@ class Site:
                     "" if name == "ana" else "/" + name, more))
         os.rename(self.file + ".new", self.file)
 
-    def enter(self, user="ana", **more):
+    def enter(self, user="ana", password=PASSWORD, **more):
         session = self.connect(self.server.port, **more)
-        session.login(user, PASSWORD)
+        session.login(user, password)
         return session
 
-    def refused(self, user="ana", **more):
+    def refused(self, user="ana", password=PASSWORD, **more):
         """Seconds that it says are to be waited."""
         session = self.connect(self.server.port, **more)
         session.ok("USER " + user)
-        said = session.command("PASS " + PASSWORD)
+        said = session.command("PASS " + password)
         assert SOON.fullmatch(said), said
         return int(SOON.fullmatch(said).group(1))
 
@@ -304,6 +307,47 @@ def test_anonymous_and_masters(site, connect):
     s.fill("ana")
     s.fill("boss")
     s.enter("ana*boss").quit()
+
+
+def test_shown(site):
+    s = site(ana="", bob="malote_login_delay=60")
+    shown = json.loads(s.server.ctl("--json", "user", "show", "bob"))
+    assert (shown["login_delay"], shown["login_delay_left"]) == (60, 0)
+    s.fill()
+    shown = json.loads(s.server.ctl("--json", "user", "show", "ana"))
+    assert shown["login_delay"] == DELAY
+    assert DELAY - 60 < shown["login_delay_left"] <= DELAY
+    shown = s.server.ctl("user", "show", "ana")
+    assert re.search(r"(?m)^login_delay_left: +\d+$", shown)
+
+
+def test_devices(site):
+    """Who has an app password has a time of their own."""
+    s = site()
+    with open(s.server.ctl_conf, "a", encoding="utf-8") as f:
+        f.write("users = '%s'\n" % s.file)
+    phone, laptop = (
+        s.server.ctl("app-password", "add", "ana", "--label", label,
+                     env={**os.environ, **s.state}).strip()
+        for label in ("phone", "laptop"))
+    s.fill()
+    for password in (phone, laptop):
+        s.enter("ana", password).quit()
+        s.enter("ana", password).quit()
+        s.refused("ana", password)
+        if password == phone:
+            assert not left(s, laptop)
+        assert left(s, password)
+    assert left(s, PASSWORD)
+
+
+def left(s, password):
+    """Seconds, as malotectl user test tells who has that password."""
+    done = subprocess.run(
+        [CTL, "--config", s.server.ctl_conf, "--json", "user", "test", "ana"],
+        input=password + "\n", text=True, check=True, capture_output=True,
+        timeout=60 * PATIENCE)
+    return json.loads(done.stdout)["login_delay_left"]
 
 
 # Clients.

@@ -7,6 +7,7 @@
 #include "server/auth/facts.h"
 #include "server/auth/failures.h"
 #include "server/auth/hashpool.h"
+#include "server/auth/login_delay.h"
 #include "server/auth/possible.h"
 #include "server/conf/retention_text.h"
 #include "server/users/host_account.h"
@@ -106,6 +107,19 @@ tell_permits(const struct facts *f, const struct user *u)
 	fact_flag(f, "master", u->permits.master);
 }
 
+/* label: of the app password that a program has, or "" if it is the user's own. */
+static void
+tell_login_delay(const struct facts *f, const struct user *u, const char *label)
+{
+	const struct login_delays *d = f->auth->delays;
+	uint32_t seconds = user_login_delay(u, f->auth->conf.login_delay);
+	uint64_t left = login_delay_left(
+	    d, login_delay_who(d, u->name, label), seconds, clock_ms());
+
+	fact_number(f, "login_delay", seconds);
+	fact_number(f, "login_delay_left", (uint32_t)((left + 999) / 1000));
+}
+
 /* Each thing that the users file knows of a user is a line here. */
 static void
 tell_user(const struct facts *f, const struct user *u)
@@ -119,6 +133,7 @@ tell_user(const struct facts *f, const struct user *u)
 	if (scheme_check(u->hash, &eb) == E_CONFIG)
 		fact_text(f, "hash", eb.text);
 	tell_permits(f, u);
+	tell_login_delay(f, u, "");
 	tell_account(f, u);
 }
 
@@ -164,6 +179,8 @@ tell_try(struct question *q, const struct user *u, enum err e)
 			    : "cannot be verified");
 	if (app != NULL)
 		fact_text(&q->facts, "app_password", app->label);
+	if (e == E_OK)
+		tell_login_delay(&q->facts, u, app != NULL ? app->label : "");
 	tell_account(&q->facts, u);
 	possible_tell(&q->facts, u, app != NULL);
 	if (e == E_OK)
