@@ -321,6 +321,26 @@ def test_kpop_for_another(site, connect, ap_req):
     assert failed["why"] == "authzid"
 
 
+@needs("curl")
+def test_login_delay(place, serve, realm, connect, ap_req):
+    """A ticket that is good does not make it too early, nor later."""
+    site = Site(place, serve, realm, "login_delay = 600\n")
+    accepted(site, connect, ap_req()).quit()
+    ccache = realm.ticket("ann", "secret")
+    curl = ["curl", "-sS", "--login-options", "AUTH=GSSAPI", "-u", ":",
+            "pop3://localhost:%d/" % site.clear_port]
+    assert site.run(*curl, cache=ccache).returncode == 0
+    assert site.run(*curl, cache=ccache).returncode == 67
+    session, error = kpop(site, connect, ap_req())
+    assert error == b"" and session.line().startswith(b"+OK")
+    session.ok("USER ann")
+    session.err("PASS whatever it is", "LOGIN-DELAY")
+    assert session.ended()
+    session = connect(site.server.port)
+    session.ok("USER ann")
+    session.err("PASS other", "LOGIN-DELAY")
+
+
 def test_expired(site, connect, realm, ap_req):
     """S-4120-01"""
     cache = realm.ticket("ann", "secret", SERVICE, at="-1d")

@@ -500,6 +500,18 @@ def test_external(external, version):
         session.ok("AUTH PLAIN " + b64("\0ana@example.org\0x"))
 
 
+def test_external_too_early(external):
+    ca = external("login_delay = 600\n")
+    ca.make("ana", "/CN=Ana", "subjectAltName=email:ana@example.org")
+    tls = ca.context("ana")
+    for line in ("AUTH EXTERNAL =", "AUTH EXTERNAL " + b64("ana@example.org")):
+        with pop3.Pop3(ca.port, tls) as session:
+            session.ok(line)
+            session.quit()
+    with pop3.Pop3(ca.port, tls) as session:
+        session.err("AUTH EXTERNAL =", "LOGIN-DELAY")
+
+
 def test_external_refused(external):
     """By whom nobody knows, for servers, out of date, of nobody."""
     ca = external()
