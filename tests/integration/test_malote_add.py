@@ -383,12 +383,14 @@ def test_options_that_make_no_sense(m, net, pop3, words, said):
 
 
 @pytest.mark.parametrize("words", [("--keep", "30"),
-                                   ("--keep-password", "pocket")])
+                                   ("--keep-password", "pocket"),
+                                   ("--ca-file", "/too long" * 200)])
 def test_answers_are_looked_at_first(m, net, words):
     """Before anybody is asked for anything."""
     net.start()
     done = add(m, net, ADDRESS, *words, status=malote.USAGE)
-    assert words[0] in done.text and "Looking" not in done.text
+    assert words[0] in done.text or "too long" in done.text
+    assert "Looking" not in done.text
 
 
 def test_a_destination_that_takes_nothing(m, net, pop3):
@@ -614,6 +616,18 @@ def test_a_domain_that_is_none_is_asked_for_again(net, pop3, m, person):
         ("Keep", ""), ("Folder", ""), ("1 to", "")))
     assert "is the address right?" in t.words
     assert 'email = "ana@example.org"' in conf(m)
+
+
+def test_a_second_slip(net, pop3, m, person):
+    """In the address that is asked for again."""
+    pop3("pop3.uol.com.br", user="ana@uol.com.br")
+    net.start()
+    person("add", "ana@uolll.com.br", "--no-collect", dialogue=(
+        ("E-mail address", "ana@uol.con.br"),
+        ("Did you mean ana@uol.com.br?", ""),
+        ("Password for ana@uol.com.br at pop3.uol.com.br", PASSWORD),
+        ("Keep", ""), ("Folder", ""), ("1 to", "")))
+    assert 'server = "pop3.uol.com.br"' in conf(m)
 
 
 AUTODISCOVER = """<?xml version="1.0" encoding="utf-8"?>

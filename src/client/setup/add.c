@@ -61,6 +61,15 @@ ask_address(struct adding *a)
 	}
 }
 
+static bool
+find_its_domain(struct adding *a)
+{
+	struct errbuf eb;
+
+	return find_domain(a->domain, a->draft.email, &eb) == E_OK ||
+	       adding_fail(a, EX_USAGE, "%s", eb.text);
+}
+
 /* Somebody else may have the domain that a slip leads to. */
 static bool
 check_slip(struct adding *a)
@@ -79,7 +88,7 @@ check_slip(struct adding *a)
 	default: break;
 	}
 	snprintf(email + n, sizeof(a->draft.email) - n, "%s", like);
-	return true;
+	return find_its_domain(a);
 }
 
 static bool
@@ -100,12 +109,7 @@ take_address(struct adding *a)
 		    _("name the address: malote add ADDRESS"));
 	if (d->email[0] == '\0' && !ask_address(a))
 		return false;
-	if (find_domain(a->domain, d->email, &eb) != E_OK)
-		return adding_fail(a, EX_USAGE, "%s", eb.text);
-	if (!check_slip(a))
-		return false;
-	return find_domain(a->domain, d->email, &eb) == E_OK ||
-	       adding_fail(a, EX_USAGE, "%s", eb.text);
+	return find_its_domain(a) && check_slip(a);
 }
 
 /* ---- what is configured already ---- */
@@ -268,17 +272,12 @@ on_signal(int number)
 static bool
 find_server(struct adding *a)
 {
-	struct errbuf eb;
-
 	while (!adding_server(a)) {
-		if (!a->other_address || !ask_address(a))
+		if (!a->other_address || !ask_address(a) ||
+		    !find_its_domain(a) || !check_slip(a))
 			return false;
-		if (find_domain(a->domain, a->draft.email, &eb) != E_OK)
-			return adding_fail(a, EX_USAGE, "%s", eb.text);
 		a->other_address = false;
 		a->draft.offer = (struct offer){ .port = 0 };
-		if (!check_slip(a))
-			return false;
 	}
 	return true;
 }

@@ -271,12 +271,38 @@ adding_place(struct adding *a)
 
 /* ---- those that the command line answers ---- */
 
+/* NULL: each has room in the draft. */
+static const char *
+too_long(const struct add_request *r)
+{
+	const struct draft *d;
+	const struct {
+		const char *text;
+		size_t room;
+	} v[] = {
+		{ r->keep, sizeof(d->keep) },
+		{ r->deliver, sizeof(d->deliver) },
+		{ r->fingerprint, sizeof(d->fingerprint) },
+		{ r->ca_file, sizeof(d->ca_file) },
+	};
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+		if (v[i].text != NULL && strlen(v[i].text) >= v[i].room)
+			return v[i].text;
+	return NULL;
+}
+
 bool
 adding_answers(struct adding *a)
 {
 	const struct add_request *r = a->r;
+	const char *long_one = too_long(r);
 	struct errbuf eb;
 	int64_t value;
+
+	if (long_one != NULL)
+		return adding_fail(
+		    a, EX_USAGE, _("that is too long: %.60s..."), long_one);
 
 	if (r->keep != NULL &&
 	    value_keep(NULL, "--keep", &value, r->keep, &eb) != E_OK)
