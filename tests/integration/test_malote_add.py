@@ -490,8 +490,9 @@ def test_kept_in_the_keyring(m, net, pop3):
     pop3("pop.example.org")
     net.start()
     script = ("printf x | gnome-keyring-daemon --unlock --components=secrets "
-              ">/dev/null && printf '%%s\\n' %s | \"$@\" && secret-tool lookup "
-              "service pop3 host pop.example.org user %s" % (
+              ">/dev/null && printf '%%s\\n' %s | \"$@\" && "
+              "secret-tool lookup service pop3 host pop.example.org "
+              "user %s" % (
                   shell(PASSWORD), ADDRESS))
     done = m.run("add", ADDRESS, "--keep-password", "keyring", write=False,
                  wrap=[*net.wrap(), "dbus-run-session", "--", "sh", "-c",
