@@ -1,5 +1,6 @@
 """An account is collected by its name alone, renamed, and forgotten."""
 import os
+import sqlite3
 import re
 
 import pytest
@@ -203,6 +204,15 @@ def test_forget_keeps_the_mail_and_the_block(by_hand, server):
     assert "casa: never collected" in m.run("status", write=False).text
     os.unlink(m.home + "/mail/" + next(iter(m.files())))
     assert "1 message collected" in m.run("casa", write=False).text
+
+
+def test_forget_what_was_shown(m):
+    """Also the numbers that "malote list" has given."""
+    m.run("list")
+    assert "casa is forgotten" in m.run("forget", "--yes", "casa").text
+    with sqlite3.connect(m.state + "/state.db") as db:
+        assert db.execute("SELECT count(*) FROM number").fetchall() == [(0,)]
+    assert "collected" in m.run("casa").text
 
 
 def test_forget_what_others_have(m):

@@ -318,7 +318,7 @@ enum err
 state_account_forget(struct state *s, int64_t account, struct errbuf *eb)
 {
 	static const enum statement steps[] = { INTENT_CLEAR, TROUBLE_CLEAR,
-		MESSAGE_CLEAR, ACCOUNT_REMOVE };
+		MESSAGE_CLEAR, NUMBER_CLEAR, ACCOUNT_REMOVE };
 	enum err e = state_db_begin(s, eb);
 
 	if (e != E_OK)

@@ -42,6 +42,7 @@ enum statement {
 	NUMBER_LIST,
 	NUMBER_SET,
 	NUMBER_FORGET,
+	NUMBER_CLEAR,
 	STATEMENTS,
 };
 

@@ -94,6 +94,7 @@ const char *const state_statements[STATEMENTS] = {
 	[NUMBER_SET] = "INSERT OR REPLACE INTO number"
 		       " (account, number, key, size, header, seen_at)"
 		       " VALUES (?, ?, ?, ?, ?, ?)",
+	[NUMBER_CLEAR] = "DELETE FROM number WHERE account = ?",
 	[NUMBER_FORGET] =
 	    "DELETE FROM number WHERE account = ?1 AND seen_at < ?2"
 	    " AND number < (SELECT max(number) FROM number"
