@@ -21,6 +21,23 @@ zone_index(uint32_t *v_r, const char *zone)
 }
 
 bool
+host_canonical(char out[HOST_MAX], const char *host)
+{
+	char ascii[HOST_MAX];
+	size_t n;
+
+	if (host_ascii(ascii, host, NULL) != E_OK)
+		return false;
+	n = strlen(ascii);
+	if (n != 0 && ascii[n - 1] == '.')
+		n--;
+	for (size_t i = 0; i < n; i++)
+		out[i] = str_lower1(ascii[i]);
+	out[n] = '\0';
+	return n != 0;
+}
+
+bool
 host_address(struct sockaddr_storage *a_r, const char *host)
 {
 	struct sockaddr_in *in4 = (void *)a_r;

@@ -18,6 +18,10 @@ enum { HOST_MAX = 256 };
 enum err host_ascii(
     char out[HOST_MAX], const char *host, struct errbuf *eb) NODISCARD;
 
+/* The same in lower case and without a dot at its end.  False: it is neither, or
+ * nothing. */
+bool host_canonical(char out[HOST_MAX], const char *host) NODISCARD;
+
 /* Is it "203.0.113.7", "2001:db8::7" or "fe80::7%eth0"?  The port is 0. */
 bool host_address(struct sockaddr_storage *a_r, const char *host);
 

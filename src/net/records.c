@@ -23,18 +23,7 @@ struct records {
 static bool
 take_host(struct record *r, const char *host)
 {
-	char ascii[HOST_MAX];
-	size_t n;
-
-	if (host_ascii(ascii, host, NULL) != E_OK)
-		return false;
-	n = strlen(ascii);
-	if (n != 0 && ascii[n - 1] == '.')
-		n--;
-	for (size_t i = 0; i < n; i++)
-		r->host[i] = str_lower1(ascii[i]);
-	r->host[n] = '\0';
-	return n != 0;
+	return host_canonical(r->host, host);
 }
 
 static size_t

@@ -8,18 +8,7 @@
 bool
 offer_set_server(struct offer *o, const char *host)
 {
-	char ascii[HOST_MAX];
-	size_t n;
-
-	if (host_ascii(ascii, host, NULL) != E_OK)
-		return false;
-	n = strlen(ascii);
-	if (n != 0 && ascii[n - 1] == '.')
-		n--;
-	for (size_t i = 0; i < n; i++)
-		o->server[i] = str_lower1(ascii[i]);
-	o->server[n] = '\0';
-	return n != 0;
+	return host_canonical(o->server, host);
 }
 
 bool

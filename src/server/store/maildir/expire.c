@@ -341,16 +341,5 @@ enum err
 maildir_expire_accept(
     const char *path, struct holder *holder, struct errbuf *eb)
 {
-	enum err e;
-	int root, lock;
-
-	if ((e = maildir_open_dir(AT_FDCWD, path, false, &root, eb)) != E_OK)
-		return maildir_about(e, "the Maildir", eb);
-	e = maildir_lock(root, "malotectl", &lock, holder, eb);
-	if (e == E_OK) {
-		e = accept_held(root, eb);
-		close(lock);
-	}
-	close(root);
-	return e;
+	return maildir_by_hand(path, holder, accept_held, eb);
 }

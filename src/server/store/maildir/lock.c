@@ -99,6 +99,24 @@ maildir_note(struct hold *hold, const char *peer)
 		line_write(m->lock_fd, 0, clock_unix_ms() / 1000, peer);
 }
 
+enum err
+maildir_by_hand(const char *path, struct holder *holder,
+    enum err (*act)(int root, struct errbuf *eb), struct errbuf *eb)
+{
+	enum err e;
+	int root, lock;
+
+	if ((e = maildir_open_dir(AT_FDCWD, path, false, &root, eb)) != E_OK)
+		return maildir_about(e, "the Maildir", eb);
+	e = maildir_lock(root, "malotectl", &lock, holder, eb);
+	if (e == E_OK) {
+		e = act(root, eb);
+		close(lock);
+	}
+	close(root);
+	return e;
+}
+
 bool
 maildir_sweep_due(int lock_fd)
 {

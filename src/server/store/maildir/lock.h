@@ -17,6 +17,9 @@
  * at once or not at all, and maildir_note() follows. */
 enum err maildir_lock(int root, const char *peer, int *fd_r,
     struct holder *holder, struct errbuf *eb) NODISCARD;
+/* For malotectl: act() in the root of the Maildir at path, under its lock. */
+enum err maildir_by_hand(const char *path, struct holder *holder,
+    enum err (*act)(int root, struct errbuf *eb), struct errbuf *eb) NODISCARD;
 /* Under a lock: have the leftovers in tmp been looked for today?  If not,
  * from now on they have been. */
 bool maildir_sweep_due(int lock_fd);

@@ -102,16 +102,5 @@ forget(int root, struct errbuf *eb)
 enum err
 maildir_uidl_forget(const char *path, struct holder *holder, struct errbuf *eb)
 {
-	enum err e;
-	int root, lock;
-
-	if ((e = maildir_open_dir(AT_FDCWD, path, false, &root, eb)) != E_OK)
-		return maildir_about(e, "the Maildir", eb);
-	e = maildir_lock(root, "malotectl", &lock, holder, eb);
-	if (e == E_OK) {
-		e = forget(root, eb);
-		close(lock);
-	}
-	close(root);
-	return e;
+	return maildir_by_hand(path, holder, forget, eb);
 }
