@@ -128,8 +128,11 @@ def test_words(client, portuguese):
             "-"] in lines
     # As many as there are in the help, and in the person's language.
     text = m.run("--help").text
-    for kind, word, *_ in lines:
-        assert kind == "account" or word in text, word
+    for kind, word, _, told, _ in lines:
+        assert kind == "account" or told == "-" or word in text, word
+    assert {x[4] for x in lines if x[0] == "option" and x[3] == "-"} == {
+        "add", "-"}
+    assert "add has options" in text
     helps = {x[1]: x[3] for x in words(m, **portuguese)}
     assert helps["rename"] == "d\u00e1 outro nome a uma conta"
     assert not os.path.exists(m.state)

@@ -29,6 +29,7 @@ def m(client, server):
 
 @pytest.mark.parametrize("words, wrong", [
     ("--nonsense", "there is no option --nonsense"),
+    ("--dryrun", "there is no option --dryrun; did you mean --dry-run?"),
     ("--quiet -x", "there is no option -x"),
     ("-qx", "there is no option -x"),
     ("--config=x -a", "there is no option -a"),

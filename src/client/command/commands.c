@@ -60,7 +60,7 @@ static const struct command commands[] = {
 	    cmd_forget },
 };
 
-enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]), FORM_WIDTH = 25 };
 
 void
 commands_help(void)
@@ -68,16 +68,19 @@ commands_help(void)
 	char left[80];
 
 	fputs(_("usage: malote [options] [command]\n"), stdout);
-	printf("\n  %-25s %s\n", "malote", _("collects from all accounts"));
-	printf("  %-25s %s\n", _("malote NAME.."), _("collects from these"));
+	putchar('\n');
+	options_print_line(
+	    "malote", FORM_WIDTH, _("collects from all accounts"));
+	options_print_line(
+	    _("malote NAME.."), FORM_WIDTH, _("collects from these"));
 	for (size_t i = 0; i < COMMANDS; i++) {
 		snprintf(left, sizeof(left), "malote %s %s", commands[i].word,
 		    _(commands[i].form));
-		printf("  %-25s %s\n", left, _(commands[i].help));
+		options_print_line(left, FORM_WIDTH, _(commands[i].help));
 	}
 	putchar('\n');
 	options_print();
-	fputs(_("\nThe manual: man malote, man malote.conf\n"), stdout);
+	fputs(_("The manual: man malote, man malote.conf\n"), stdout);
 }
 
 /* ---- which command ---- */

@@ -8,6 +8,8 @@
 
 #include "base/i18n.h"
 #include "client/command/failure.h"
+#include "client/report/columns.h"
+#include "conf/text.h"
 
 enum { LONG = 256 }; /* getopt_long() says this and the id */
 
@@ -32,16 +34,21 @@ static const struct {
 	    N_("shows only what has changed") },
 	{ OPT_VERBOSE, "verbose", 'v', false, NULL,
 	    N_("shows the dialogue with the server, without passwords") },
-	{ OPT_SHARE, "share", 0, true, NULL,
-	    N_("test: shows all that a helpdesk needs, without secrets") },
+	/* Of some commands, in the order of these. */
 	{ OPT_DRY_RUN, "dry-run", 0, true, NULL,
 	    N_("collect: says what would be done, and does nothing") },
 	{ OPT_YES, "yes", 'y', true, NULL,
-	    N_("asks nothing (add, delete, forget)") },
+	    N_("add, delete, forget: asks nothing") },
+	{ OPT_SHARE, "share", 0, true, NULL,
+	    N_("test: shows all that a helpdesk needs, without secrets") },
+	{ OPT_BROWSER, "browser", 0, true, NULL,
+	    N_("login: by a browser on this computer") },
+	{ OPT_DEVICE, "device", 0, true, NULL,
+	    N_("login: by a code, in a browser anywhere") },
 	{ OPT_BLOCK, "block", 0, true, NULL,
-	    N_("its block in the configuration, too (forget)") },
+	    N_("forget: its block in the configuration, too") },
 	{ OPT_PASSWORD, "password", 0, true, NULL,
-	    N_("its password in the keyring, too (forget)") },
+	    N_("forget: its password in the keyring, too") },
 	/* Of malote add: its manual explains them. */
 	{ OPT_SERVER, "server", 0, true, "NAME", NULL },
 	{ OPT_PORT, "port", 0, true, "NUMBER", NULL },
@@ -58,16 +65,20 @@ static const struct {
 	{ OPT_KEEP, "keep", 0, true, "TIME", NULL },
 	{ OPT_DELIVER, "deliver", 0, true, "PLACE", NULL },
 	{ OPT_NO_COLLECT, "no-collect", 0, true, NULL, NULL },
-	{ OPT_BROWSER, "browser", 0, true, NULL,
-	    N_("login: by a browser on this computer") },
-	{ OPT_DEVICE, "device", 0, true, NULL,
-	    N_("login: by a code, in a browser anywhere") },
 	{ OPT_VERSION, "version", 0, false, NULL, NULL },
 	{ OPT_HELP, "help", 'h', false, NULL, NULL },
 	{ OPT_WORDS, "words", 0, false, NULL, NULL },
 };
 
-enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+enum { ROWS = sizeof(rows) / sizeof(rows[0]), FORM_WIDTH = 17 };
+
+void
+options_print_line(const char *form, int width, const char *help)
+{
+	fputs("  ", stdout);
+	columns_print(form, width);
+	printf(" %s\n", help);
+}
 
 void
 options_print(void)
@@ -84,9 +95,11 @@ options_print(void)
 		snprintf(left + n, sizeof(left) - (size_t)n, "--%s %s",
 		    rows[i].name,
 		    rows[i].value != NULL ? _(rows[i].value) : "");
-		printf("  %-17s %s\n", left, _(rows[i].help));
+		options_print_line(left, FORM_WIDTH, _(rows[i].help));
 	}
 	fputs("  --version, --help\n", stdout);
+	puts(_("\nmalote add has options that answer its questions: man "
+	       "malote"));
 }
 
 void
@@ -117,10 +130,21 @@ row_of(int opt)
 }
 
 /* getopt_long() has stopped behind it, or within a word of several letters. */
+static const char *
+nearest_option(const char *word)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (strncmp(word, "--", 2) == 0 && rows[i].id != OPT_WORDS &&
+		    conf_distance(word + 2, rows[i].name) <= 2)
+			return rows[i].name;
+	return NULL;
+}
+
 static int
 wrong_option(const struct options *o, int opt, const char *word)
 {
 	char letter[] = { '-', (char)optopt, '\0' };
+	const char *near;
 
 	if (optopt != 0 && optopt < LONG)
 		return mistyped(o, _("there is no option %s"), letter);
@@ -128,7 +152,11 @@ wrong_option(const struct options *o, int opt, const char *word)
 		return mistyped(o, _("option %s needs a value"), word);
 	if (optopt != 0)
 		return mistyped(o, _("option %s takes no value"), word);
-	return mistyped(o, _("there is no option %s"), word);
+	near = nearest_option(word);
+	if (near == NULL)
+		return mistyped(o, _("there is no option %s"), word);
+	return mistyped(
+	    o, _("there is no option %s; did you mean --%s?"), word, near);
 }
 
 /* -1: go on; else the exit code. */

@@ -74,8 +74,9 @@ int options_parse(struct options *o, int argc, char **argv);
 int options_fit(const struct options *o, const char *word, uint64_t own);
 /* Fills in `conf` and `state` where they were not given.  The same. */
 int options_default(struct options *o);
-/* The lines of the help. */
+/* The lines of the help; and one line of it, `form` padded to `width` columns. */
 void options_print(void);
+void options_print_line(const char *form, int width, const char *help);
 /* The lines of --words: of the options of all commands (NULL), or of the command
  * `word` which takes those of the bits `own`. */
 void options_words(const char *word, uint64_t own);
