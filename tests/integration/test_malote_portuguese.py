@@ -1,7 +1,6 @@
 """What people read, in Portuguese: nothing is missing, and it is shown."""
 import json
 import os
-import pty
 import re
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ import pytest
 import faults
 import malote
 from hostile import letters
-from server import PATIENCE, TOP, free_port
+from server import TOP, free_port
 
 PO = os.path.join(TOP, "po")
 PT = os.path.join(PO, "pt_BR.po")
@@ -123,8 +122,8 @@ def test_words_are_those_of_people():
 # Calls whose words are for a person.
 SAID = re.compile(r"\b(?:err_set|err_sys|visit_end|visit_fail|visit_break|"
                   r"failed_by|mistyped|done|say_error|secret_fail|printf|"
-                  r"question_yes|report_notice|conf_error|conf_warn|COMPLAIN|"
-                  r"WARN)\(((?:[^;\"]|\"(?:[^\"\\\\]|\\\\.)*\")*);")
+                  r"talk_confirm|talk_say|talk_print|report_notice|"
+                  r"conf_error|conf_warn|COMPLAIN|WARN)\(((?:[^;\"]|\"(?:[^\"\\\\]|\\\\.)*\")*);")
 WORDS = re.compile(r"[a-z]{2,} [a-z]{2,}", re.I)
 
 
@@ -355,35 +354,19 @@ def test_mbox_is_for_machines(m):
             rb"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ", line), line
 
 
-def ask(m, answer):
-    """A run at a terminal, where the answer is typed already."""
-    m.write()
-    ours, theirs = pty.openpty()
-    os.write(ours, answer)
-    try:
-        done = subprocess.Popen(
-            m.command("collect"), env=m.env, cwd=m.home, stdin=theirs,
-            stdout=subprocess.PIPE, stderr=theirs, start_new_session=True)
-        text = done.communicate(timeout=30 * PATIENCE)[0].decode()
-    finally:
-        os.close(theirs)
-        os.close(ours)
-    return done.returncode, text
-
-
 @spoken
 @pytest.mark.parametrize("answer, goes_on", [
     (b"s\n", True), (b"S\n", True), (b"n\n", False), (b"\n", False)])
-def test_question(lie, client, portuguese, answer, goes_on):
+def test_question(lie, client, portuguese, typist, answer, goes_on):
     server = lie(letters(30))
     m = client().account(at=server)
     m.env.update(portuguese)
     m.collect()
     server.box.mails[:] = letters(30, 90, uid="n%d")
     m.account(keep="no")
-    code, text = ask(m, answer)
-    assert "Continuar com casa como está agora, inclusive excluindo do " \
-        "servidor? [s/N]" \
-        in text
-    assert (code == malote.OK) == goes_on, (code, text)
+    t = typist(m, "collect", columns=200)
+    t.expect("Continuar com casa como está agora, inclusive excluindo do "
+             "servidor? [s/N] ".encode())
+    t.type(answer)
+    assert (t.wait() == malote.OK) == goes_on, t.seen
     assert bool(server.numbers("DELE")) == goes_on

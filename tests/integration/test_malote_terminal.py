@@ -372,13 +372,16 @@ def braked(lie, client):
     return server, m
 
 
-@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04", b"sim\n"])
-def test_brake_no(braked, typist, answer):
+@pytest.mark.parametrize("answers", [
+    [b"n\n"], [b"\n"], [b"\x04"], [b"sim\n", b"perhaps\n", b"\n"]])
+def test_brake_no(braked, typist, answers):
+    """What is neither yes nor no is asked again."""
     server, m = braked
     t = typist(m, "collect")
-    t.expect(b"[y/N]")
-    assert t.echoes()
-    t.type(answer)
+    for answer in answers:
+        t.expect(b"[y/N]")
+        assert t.echoes()
+        t.type(answer)
     assert t.wait() == 65
     assert len(server.box.mails) == 30
     assert len(m.files()) == 60

@@ -10,10 +10,10 @@
 #include "client/command/call.h"
 #include "client/command/commands.h"
 #include "client/command/failure.h"
-#include "client/command/question.h"
 #include "client/oauth/renew.h"
 #include "client/secret/secret.h"
 #include "client/setup/conf_edit.h"
+#include "client/setup/talk.h"
 
 /* A person is here: is what has changed right? */
 static bool
@@ -24,9 +24,10 @@ ask_accept(const struct client_conf *conf, bool *held)
 	for (size_t i = 0; i < conf->n; i++) {
 		if (!held[i])
 			continue;
-		held[i] = question_yes(
-		    _("Go on with %s as it is now, deleting included? "),
-		    conf->v[i].name);
+		held[i] =
+		    talk_confirm(false,
+			_("Go on with %s as it is now, deleting included?"),
+			conf->v[i].name) == TALK_YES;
 		any |= held[i];
 	}
 	return any;
@@ -59,7 +60,8 @@ collect_held(struct call *call, struct collect_options *c, bool *held)
 	struct errbuf eb;
 	int code = report_end((*set)->report);
 
-	if (!c->terminal || !ask_accept(&(*set)->conf, held))
+	if (!c->terminal || !talk_is_possible() ||
+	    !ask_accept(&(*set)->conf, held))
 		return code;
 	memcpy((*set)->chosen, held, (*set)->conf.n * sizeof(*held));
 	c->accept = true;
@@ -95,10 +97,10 @@ offer_to_keep(const struct call *call)
 		const char *password = secret_right(a);
 
 		if (password == NULL || !secret_can_keep(a) ||
-		    !question_yes(
+		    talk_confirm(false,
 			_("Keep the password of %s in the keyring, and not ask "
-			  "for it again? "),
-			a->name))
+			  "for it again?"),
+			a->name) != TALK_YES)
 			continue;
 		if (secret_keep(a, password, &eb) != E_OK ||
 		    ask_no_more(call, a, &eb) != E_OK)
@@ -125,7 +127,7 @@ cmd_collect(struct call *call)
 	else
 		code = failed_by(call->o, EX_OSERR, "%s", eb.text);
 	oauth_renew_finish();
-	if (c.terminal && question_is_possible())
+	if (c.terminal && talk_is_possible())
 		offer_to_keep(call);
 	free(held);
 	return code;

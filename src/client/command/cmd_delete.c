@@ -3,26 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "base/i18n.h"
 #include "client/command/commands.h"
 #include "client/command/failure.h"
 #include "client/command/looks.h"
-
-/* Nobody there: no. */
-static bool
-ask(const struct account *a, size_t n)
-{
-	char answer[16];
-
-	printf(ngettext("Delete %zu message on %s for good? [y/N] ",
-		   "Delete %zu messages on %s for good? [y/N] ", n),
-	    n, a->server);
-	fflush(stdout);
-	return fgets(answer, sizeof(answer), stdin) != NULL &&
-	       answer[0] != '\0' && strchr(_("yY"), answer[0]) != NULL;
-}
+#include "client/setup/talk.h"
 
 /* -1: go on; else the exit code. */
 static int
@@ -30,10 +16,15 @@ confirm(const struct call *call, const struct account *a, size_t n)
 {
 	if (option_is_given(call->o, OPT_YES))
 		return -1;
-	if (!isatty(STDIN_FILENO) || option_is_given(call->o, OPT_JSON))
+	if (!talk_is_possible() || option_is_given(call->o, OPT_JSON))
 		return mistyped(
 		    call->o, "%s", _("nobody is there to be asked: say --yes"));
-	return ask(a, n) ? -1 : EX_OK;
+	if (talk_confirm(false,
+		ngettext("Delete %zu message on %s for good?",
+		    "Delete %zu messages on %s for good?", n),
+		n, a->server) == TALK_YES)
+		return -1;
+	return done(call->o, "%s", _("nothing has changed"));
 }
 
 /* Without a header that was shown, nothing tells that it is still the same. */

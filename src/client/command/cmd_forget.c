@@ -8,9 +8,9 @@
 #include "client/command/call.h"
 #include "client/command/commands.h"
 #include "client/command/failure.h"
-#include "client/command/question.h"
 #include "client/secret/secret.h"
 #include "client/setup/conf_edit.h"
+#include "client/setup/talk.h"
 #include "client/state/account_lock.h"
 #include "client/state/state.h"
 
@@ -94,25 +94,28 @@ ask(struct forgotten *f, const struct call *c)
 	f->password = option_is_given(c->o, OPT_PASSWORD) && f->account != NULL;
 	if (option_is_given(c->o, OPT_YES))
 		return -1;
-	if (!question_is_possible() || option_is_given(c->o, OPT_JSON))
+	if (!talk_is_possible() || option_is_given(c->o, OPT_JSON))
 		return mistyped(c->o,
 		    _("%s is not forgotten without a question; if you are "
 		      "sure: malote forget --yes %s"),
 		    f->name, f->name);
-	if (!question_yes(ngettext("Forget %s, of which %llu message is on "
-				   "record? The mail that is here stays. ",
-			      "Forget %s, of which %llu messages are on "
-			      "record? The mail that is here stays. ",
-			      (unsigned long)f->messages),
-		f->name, (unsigned long long)f->messages))
+	if (talk_confirm(false,
+		ngettext("Forget %s, of which %llu message is on record? The "
+			 "mail that is here stays.",
+		    "Forget %s, of which %llu messages are on record? The "
+		    "mail that is here stays.",
+		    (unsigned long)f->messages),
+		f->name, (unsigned long long)f->messages) != TALK_YES)
 		return done(c->o, "%s", _("nothing has changed"));
 	if (f->account == NULL)
 		return -1;
-	f->block |=
-	    question_yes(_("Remove its block from %s as well? "), c->o->conf);
+	f->block |= talk_confirm(false, _("Remove its block from %s as well?"),
+			c->o->conf) == TALK_YES;
 	if (f->account->keyring)
-		f->password |= question_yes(
-		    _("Remove its password from the keyring as well? "));
+		f->password |=
+		    talk_confirm(false, "%s",
+			_("Remove its password from the keyring as well?")) ==
+		    TALK_YES;
 	return -1;
 }
 

@@ -15,6 +15,12 @@ enum { LINE = 4096, WORDS = 4096, NARROW = 40, WIDE = 80 };
 
 /* ---- asking ---- */
 
+bool
+talk_is_possible(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
 /* The rest of a line that is too long is not the answer to the next question. */
 static void
 skip_rest(const char *line)

@@ -9,6 +9,9 @@
 
 #include "base/err.h"
 
+/* Can somebody read a question and answer it? */
+bool talk_is_possible(void);
+
 /* Prints `question` and reads a line into `out`, without white space around it;
  * Enter alone leaves what `out` holds.  False: there is no more input, as the
  * person wants to leave. */
@@ -16,7 +19,8 @@ bool talk_ask(char *out, size_t size, const char *question) NODISCARD;
 
 enum talk_answer { TALK_LEFT, TALK_NO, TALK_YES };
 
-/* A question of yes or no; Enter is `usual`. */
+/* A question of yes or no, without the marks for these behind it; Enter is `usual`,
+ * and what is neither is asked again. */
 enum talk_answer talk_confirm(bool usual, const char *fmt, ...)
     PRINTF(2, 3) NODISCARD;
 
