@@ -232,6 +232,7 @@ def test_no_name_server(m, net):
 def test_no_address(m, net, address):
     done = add(m, net, address, status=malote.USAGE)
     assert not os.path.exists(m.conf), done
+    assert "email =" not in done.text
 
 
 def test_the_command_line_counts_more(m, net, pop3):
@@ -702,12 +703,25 @@ def test_the_name_of_the_certificate_is_taken(net, pop3, m, person, certs):
     person("add", ADDRESS, "--no-collect", dialogue=(
         ("Is that the name of your provider's server?", "y"),
         ("Password for ana@example.org at box7.hoster.net", PASSWORD),
-        ("User name (Enter: ana@example.org)", "ana"),
+        ("Password for", ""), ("User name (Enter: ana@example.org)", "ana"),
         ("Password for", PASSWORD), ("Keep", ""), ("Folder", ""),
         ("1 to", "")))
     assert 'server = "box7.hoster.net"' in conf(m)
     assert 'user = "ana"' in conf(m)
     assert not signed_in(first)
+
+
+def test_a_password_with_a_slip_is_asked_for_again(net, pop3, m, person):
+    """And before the user's name, as that is seen when it is typed."""
+    pop3("pop.example.org")
+    net.start()
+    t = person("add", ADDRESS, "--no-collect", dialogue=(
+        ("Password for", "s3cret"), ("Password for", ""),
+        ("User name", ""), ("Password for", "s3crte"),
+        ("Password for", PASSWORD), ("Keep", ""), ("Folder", ""),
+        ("1 to", "")))
+    assert "s3cret" not in t.text and "s3crte" not in t.text
+    assert "user" not in conf(m)
 
 
 def test_pop_is_switched_on_meanwhile(net, pop3, m, person):

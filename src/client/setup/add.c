@@ -27,10 +27,13 @@ static bool
 check_address(const char *address, struct errbuf *eb)
 {
 	char domain[HOST_MAX];
-	char *copy = NULL;
+	char shown[VALUE_SHOWN], *copy = NULL;
 	enum err e = value_email(NULL, "email", &copy, address, eb);
 
 	free(copy);
+	if (e == E_CONFIG)
+		err_set(eb, e, _("\"%s\" is no address; write NAME@DOMAIN"),
+		    value_shown(shown, address));
 	if (e == E_OK && strlen(address) >= OFFER_USER)
 		e = err_set(eb, E_CONFIG, _("that address is too long"));
 	if (e == E_OK)

@@ -380,6 +380,23 @@ ask_user(struct adding *a)
 	return true;
 }
 
+/* Nearly always it is the password, and whoever types that where the user's name is
+ * asked for shows it to all who look on. */
+static bool
+mend_password(struct adding *a)
+{
+	struct asking s = { .value = a->draft.value,
+		.size = sizeof(a->draft.value) };
+
+	talk_say("", "%s",
+	    _("Type the password again, or Enter alone for another user "
+	      "name."));
+	if (!ask_password(a, &s))
+		return false;
+	a->draft.secret = DRAFT_PASSWORD;
+	return s.e == E_OK || (ask_user(a) && type_password(a));
+}
+
 /* What the person can do about a sign-in that failed; false: leave. */
 static bool
 mend_sign_in(struct adding *a, const struct trying *t)
@@ -391,7 +408,7 @@ mend_sign_in(struct adding *a, const struct trying *t)
 	    (t->cause == CAUSE_APP_PASSWORD || t->cause == CAUSE_POP_OFF))
 		return type_password(a);
 	if (a->draft.secret == DRAFT_PASSWORD && t->outcome == OUTCOME_DENIED)
-		return ask_user(a) && type_password(a);
+		return mend_password(a);
 	if (talk_confirm(true, "%s", _("Try again?")) != TALK_YES)
 		return adding_leave(a);
 	return a->draft.secret != DRAFT_OAUTH || t->outcome != OUTCOME_DENIED ||
