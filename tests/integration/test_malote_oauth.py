@@ -382,6 +382,15 @@ def test_nobody_has_signed_in(m_login):
     assert given.asked == [] and server.lines == []
 
 
+def test_tried_before_anybody_has_signed_in(m_login):
+    """Where there is no folder of the state yet."""
+    m, given, certs, server = m_login
+    assert not os.path.exists(m.state)
+    done = m.run("test", status=malote.CONFIG)
+    assert "sign in: malote login casa" in done.text
+    assert "No such file" not in done.text
+
+
 def test_other_client_gets_no_token(signed_in):
     """A token is shown only to whom it is from."""
     m, given, server = signed_in

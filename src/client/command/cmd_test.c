@@ -12,6 +12,7 @@
 #include "client/command/test_json.h"
 #include "client/report/columns.h"
 #include "client/setup/trial.h"
+#include "client/state/state.h"
 
 enum { LINE = 2048 };
 
@@ -168,14 +169,29 @@ say_what_is_masked(void)
 	    MALOTE_VERSION);
 }
 
+/* Tokens are locked in there while they are renewed, by a trial too.  -1: go on;
+ * else the exit code. */
+static int
+make_place_of_tokens(const struct call *call)
+{
+	const struct collect_set *set = call->set;
+	struct errbuf eb;
+
+	for (size_t i = 0; i < set->conf.n; i++)
+		if (set->chosen[i] && set->conf.v[i].client != NULL &&
+		    state_make_folder(call->o->state, &eb) != E_OK)
+			return failed_by(call->o, EX_IOERR, "%s", eb.text);
+	return -1;
+}
+
 int
 cmd_test(struct call *call)
 {
 	const struct collect_set *set = call->set;
 	struct tests t = { .title = title_width() };
-	int code = looks_begin(&t.k, call);
+	int code = make_place_of_tokens(call);
 
-	if (code != -1)
+	if (code != -1 || (code = looks_begin(&t.k, call)) != -1)
 		return code;
 	for (size_t i = 0; i < set->conf.n; i++)
 		if (set->chosen[i])
