@@ -224,6 +224,19 @@ def test_delete_asks(m, server, typist):
     assert "--yes" in done.text and len(server.box.mails) == 3
 
 
+def test_refused_before_anything_is_known(m, server):
+    """What is said of a message is true, and where the password stands."""
+    listed(m)
+    m.account(password="wrong")
+    done = m.run("delete", "casa", "2", "--yes", status=malote.NOPERM)
+    assert "2: kept\n" in done.text
+    assert "is \"password\" of account casa right? malote test casa" in \
+        done.text
+    m.account(password=None, password_command="echo wrong")
+    assert "is \"password_command\" of account casa right?" in m.run(
+        "list", status=malote.NOPERM).text
+
+
 @pytest.mark.parametrize("words, wrong", [
     (["delete", "casa", "9", "--yes"], "there is no message 9"),
     (["fetch", "casa", "9"], "there is no message 9"),

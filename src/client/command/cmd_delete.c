@@ -54,13 +54,16 @@ outcome_of(const struct look *l, size_t chosen)
 	return "gone";
 }
 
+/* was_tried: the session got as far as the messages. */
 static void
-say_outcome(uint32_t number, const char *what)
+say_outcome(uint32_t number, const char *what, bool was_tried)
 {
 	if (strcmp(what, "deleted") == 0)
 		printf(_("%u: deleted\n"), number);
 	else if (strcmp(what, "gone") == 0)
 		printf(_("%u: it is not on the server any more\n"), number);
+	else if (!was_tried)
+		printf(_("%u: kept\n"), number);
 	else
 		printf(_("%u: kept; it is not as it was shown, or the server "
 			 "did not delete it\n"),
@@ -72,20 +75,19 @@ tell(struct looks *k, const struct account *a, const struct look *l,
     const struct numbered *v, size_t n)
 {
 	json_t *account = looks_json(a, l), *messages = json_array();
+	/* Of one that has failed before its plan nothing is known. */
+	bool was_tried = look_items(l)->n != 0 || look_outcome(l) == OUTCOME_OK;
 
 	for (size_t i = 0; i < n; i++) {
-		const char *what = outcome_of(l, i);
+		const char *what = was_tried ? outcome_of(l, i) : "kept";
 
-		/* Of one that has failed before its plan it is not known. */
-		if (look_items(l)->n == 0 && look_outcome(l) != OUTCOME_OK)
-			what = "kept";
 		if (strcmp(what, "kept") == 0 && k->code == EX_OK)
 			k->code = EX_DATAERR;
 		json_array_append_new(
 		    messages, json_pack("{s:i, s:s}", "number",
 				  (int)v[i].number, "outcome", what));
 		if (k->json == NULL)
-			say_outcome(v[i].number, what);
+			say_outcome(v[i].number, what, was_tried);
 	}
 	json_object_set_new(account, "messages", messages);
 	if (k->json != NULL)

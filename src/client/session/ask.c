@@ -234,7 +234,8 @@ notice_expire(struct visit *v)
 	    capa->expire_days);
 }
 
-/* The first one is named; another notice matters more. */
+/* The first one is told of; another notice matters more.  Its number in this session
+ * is none that malote fetch knows. */
 static void
 notice_large(struct visit *v, const struct listed *l)
 {
@@ -243,9 +244,11 @@ notice_large(struct visit *v, const struct listed *l)
 
 	if (r->tally.large++ == 0 && r->notice[0] == '\0')
 		snprintf(r->notice, sizeof(r->notice),
-		    _("message %u (%s) is larger than max_size: it stays on "
-		      "the server"),
-		    l->msgno, report_size(size, l->size));
+		    _("a message (%s) is larger than max_size and stays on the "
+		      "server; malote list %s shows it, malote fetch %s NUMBER "
+		      "collects it"),
+		    report_size(size, l->size), v->conf.account->name,
+		    v->conf.account->name);
 }
 
 static void

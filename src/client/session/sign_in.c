@@ -678,6 +678,27 @@ point_at_tls(struct visit *v)
 		    _("; it offers TLS: write security = \"starttls\""));
 }
 
+/* A password that was typed is asked for again; of one that is configured a person
+ * is told where it stands. */
+static void
+point_at_password(struct visit *v)
+{
+	const struct account *a = v->conf.account;
+	struct visit_result *r = &v->result;
+	size_t n = strlen(r->words);
+
+	if (r->cause != CAUSE_PASSWORD || v->facts != NULL || !v->conf.insist ||
+	    v->sign_in->credentials.password.p != v->sign_in->password ||
+	    secret_is_typed(a, SECRET_PASSWORD))
+		return;
+	snprintf(r->words + n, sizeof(r->words) - n,
+	    _("; is \"%s\" of account %s right? malote test %s says more"),
+	    a->password_command != NULL ? "password_command"
+	    : a->keyring                ? "keyring"
+					: "password",
+	    a->name, a->name);
+}
+
 /* The token was kept from before, and the provider gives another one. */
 static bool
 will_be_renewed(const struct visit *v)
@@ -726,6 +747,7 @@ sign_in_refused(struct visit *v, const struct pop3_event *ev)
 		point_at_tls(v);
 		visit_blame(v, advice_provider(v->conf.account));
 		add_advice(v);
+		point_at_password(v);
 		point_at_provider(v);
 		/* No password is guessed by a ticket, and the next one is
 		 * another; so is the next token. */
