@@ -790,6 +790,21 @@ def test_a_folder_that_is_an_mbox(net, pop3, m, person):
     assert len(m.mbox("inbox")) == COUNT
 
 
+def test_a_file_that_is_no_mbox(net, pop3, m, person):
+    """Nothing is written behind what is there."""
+    pop3("pop.example.org")
+    net.start()
+    with open(m.home + "/letter.txt", "w") as f:
+        f.write("Dear Bea\n")
+    t = person("add", ADDRESS, dialogue=(
+        ("Password for", PASSWORD), ("Keep", ""), ("Folder", "letter.txt"),
+        ("Folder", "box"), ("1 to", "")))
+    assert "letter.txt is a file of another kind" in t.words
+    assert len(m.files("box")) == COUNT
+    with open(m.home + "/letter.txt") as f:
+        assert f.read() == "Dear Bea\n"
+
+
 def test_a_name_that_was_taken_meanwhile(net, pop3, m, person):
     """By another malote, while this one asked: the file stays right."""
     pop3("pop.example.org")

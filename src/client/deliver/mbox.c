@@ -5,6 +5,7 @@
 #include "client/deliver/mbox.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,30 @@ close_mbox_delivery(struct delivery *d)
 	free(m);
 }
 
+/* What is there already may be a file of another kind, whose name was mistyped: it
+ * must not get mail at its end.  An mbox may begin with empty lines. */
+static enum err
+check_kind(const struct mbox *m, struct errbuf *eb)
+{
+	static const char from[] = "From ";
+	char start[512];
+	ssize_t n = pread(m->fd, start, sizeof(start), 0), at = 0;
+	size_t there;
+
+	if (n < 0)
+		return err_sys(eb, disk_err(), _("cannot read %s"), m->where);
+	while (at < n && (start[at] == '\n' || start[at] == '\r'))
+		at++;
+	there = (size_t)(n - at);
+	if (there > strlen(from))
+		there = strlen(from);
+	if (memcmp(start + at, from, there) == 0)
+		return E_OK;
+	return err_set(eb, E_CONFIG,
+	    _("%s is a file of another kind, and no mbox; name another one"),
+	    m->where);
+}
+
 /* As a message would have it: made, if it is not there. */
 static enum err
 try_mbox(struct delivery *d, struct errbuf *eb)
@@ -46,6 +71,8 @@ try_mbox(struct delivery *d, struct errbuf *eb)
 	struct mbox *m = d->own;
 	enum err e = mbox_lock(m, true, eb);
 
+	if (e == E_OK)
+		e = check_kind(m, eb);
 	mbox_unlock(m);
 	return e;
 }
