@@ -436,8 +436,10 @@ test_rule_of_clock(void **state)
 		{ 1, 1, true },    /* set ahead */
 		{ -1, -1, true },  /* set back */
 		{ 0, -1, true },
-		{ 12, 11, false }, /* started anew a day after the look */
-		{ 12, 12, false }, { 14, 13, true }, /* three days after it */
+		{ 2, 11, false }, /* started anew a day after the look */
+		{ 3, 13, true },  /* three days after it */
+		/* Or set ahead by somewhat more than the machine has run. */
+		{ 11, 11, true },
 		/* A machine that knows no time when it is started. */
 		{ -5, 0, true },
 		{ 400, 400, true }, /* with a clock that is wrong */

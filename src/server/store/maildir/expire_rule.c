@@ -5,7 +5,7 @@
 
 enum {
 	STEP = 60 * 60,                 /* seconds that a clock may be set */
-	NOBODY_LOOKED = 2 * EXPIRE_DAY, /* while the machine was down */
+	NOBODY_LOOKED = 2 * EXPIRE_DAY, /* and the machine was started anew */
 };
 
 void
@@ -33,8 +33,7 @@ expire_has_jumped(const struct expire_state *s, const struct expire_clock *c)
 		return true;
 	if (distance(c->boot, s->boot) <= STEP)
 		return false;
-	return c->boot + STEP < s->looked ||
-	       c->boot > s->looked + NOBODY_LOOKED;
+	return c->boot + STEP < s->looked || c->now > s->looked + NOBODY_LOOKED;
 }
 
 uint64_t

@@ -24,8 +24,10 @@ struct expire_clock {
 void expire_clock_read(struct expire_clock *c);
 
 /* Has somebody set the clock since the last look?  While the machine runs it
- * shows by when it seems to have been started; when it has been started anew, by
- * more than two days that would have passed between that and the last look. */
+ * shows: the machine seems to have been started at another time.  If that is
+ * after the last look it may have been, and then two days are believed to have
+ * passed, but no more: a clock that was set ahead by more than the machine has
+ * run looks the same. */
 bool expire_has_jumped(
     const struct expire_state *s, const struct expire_clock *c);
 
