@@ -1,6 +1,7 @@
 #include "base/str.h"
 
 #include <langinfo.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
@@ -182,6 +183,26 @@ str_quote_again(char *out, size_t size, const char *s)
 	const struct shown how = { "", locale_is_utf8() };
 
 	return escape(out, size, s, strlen(s), &how);
+}
+
+const char *
+str_shell_word(char *out, size_t size, const char *s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ@%+:,./_-";
+	size_t n = 2;
+
+	if (s[0] != '\0' && s[strspn(s, plain)] == '\0')
+		return s;
+	memcpy(out, "$'", n);
+	for (; *s != '\0'; s++)
+		if (strchr(plain, *s) != NULL)
+			out[n++] = *s;
+		else
+			n += (size_t)snprintf(
+			    out + n, size - n, "\\x%02x", (unsigned char)*s);
+	memcpy(out + n, "'", 2);
+	return out;
 }
 
 /* ---- secrets ---- */

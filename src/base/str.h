@@ -49,6 +49,12 @@ char *str_quote(char *out, size_t size, const void *s, size_t n);
  * stays. */
 char *str_quote_again(char *out, size_t size, const char *s);
 
+/* A word as a shell takes it, in characters that a log line takes.  Returns `s`
+ * itself where that will do, else out, which has at least STR_SHELL_WORD octets
+ * for a word of n. */
+#define STR_SHELL_WORD(n) (4 * (n) + sizeof("$''"))
+const char *str_shell_word(char *out, size_t size, const char *s);
+
 /* Wipes a secret, and frees it.  NULL is a no-op. */
 void str_wipe(char *secret);
 

@@ -201,7 +201,10 @@ def test_every_maildrop(place, serve, login):
     state(box, looked=old["looked"] + 7200)
     (event,) = site.server.await_event("expire-held")
     assert event["why"] == "clock"
-    assert "clock" in site.server.ctl("expire", "show", "ana")
+    command = "malotectl expire accept ana"
+    assert event["accept"] == command
+    shown = site.server.ctl("expire", "show", "ana")
+    assert "the clock was set" in shown and command in shown
     assert "Accepted" in site.server.ctl("expire", "accept", "ana")
     assert state(box)["held"] == 0
     assert state(box)["since"] >= old["since"]

@@ -195,6 +195,20 @@ test_words(void **state)
 	assert_false(str_has_word("  ", ""));
 }
 
+static void
+test_shell_word(void **state)
+{
+	char out[STR_SHELL_WORD(8)];
+
+	(void)state;
+	assert_string_equal(
+	    str_shell_word(out, sizeof(out), "a-b@c.de"), "a-b@c.de");
+	assert_string_equal(str_shell_word(out, sizeof(out), ""), "$''");
+	assert_string_equal(
+	    str_shell_word(out, sizeof(out), "o'b;\xc3\xa9 \"x"),
+	    "$'o\\x27b\\x3b\\xc3\\xa9\\x20\\x22x'");
+}
+
 int
 main(void)
 {
@@ -205,6 +219,7 @@ main(void)
 		cmocka_unit_test(test_digits),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_quote),
+		cmocka_unit_test(test_shell_word),
 		cmocka_unit_test(test_utf8),
 	};
 

@@ -36,21 +36,24 @@ static const char *const held[] = {
 	[EXPIRE_HELD_SHARE] = "share",
 };
 
+/* user: as a shell takes it. */
 static void
-print_held(const struct control_expire *x)
+print_held(const struct control_expire *x, const char *user)
 {
 	switch (x->held) {
 	case EXPIRE_HELD_CLOCK:
-		puts("held back:  the clock was set, or nobody looked for "
-		     "days.\n"
-		     "            If it is right now: malotectl expire accept; "
-		     "all mail has\n"
-		     "            its days from then on.");
+		printf(
+		    "held back:  the clock was set, or nobody looked for "
+		    "days.\n"
+		    "            If it is right now: malotectl expire accept "
+		    "%s\n"
+		    "            All mail has its days from then on.\n",
+		    user);
 		break;
 	case EXPIRE_HELD_SHARE:
 		printf("held back:  %u of %u messages would go.\n"
-		       "            If they may: malotectl expire accept\n",
-		    x->due, x->of);
+		       "            If they may: malotectl expire accept %s\n",
+		    x->due, x->of, user);
 		break;
 	default: puts("held back:  nothing"); break;
 	}
@@ -59,7 +62,7 @@ print_held(const struct control_expire *x)
 static void
 print(const struct control_expire *x)
 {
-	char word[NAME_MAX_OCTETS * 4 + 1], at[CLOCK_DATE];
+	char word[STR_SHELL_WORD(NAME_MAX_OCTETS)], at[CLOCK_DATE];
 
 	printf("told:       %s, that mail stays for %u days\n",
 	    show_clean(word, sizeof(word), x->user), x->days);
@@ -68,7 +71,7 @@ print(const struct control_expire *x)
 	if (x->next > x->looked)
 		printf("next:       %s at the earliest\n",
 		    clock_date(at, x->next));
-	print_held(x);
+	print_held(x, str_shell_word(word, sizeof(word), x->user));
 }
 
 static json_t *

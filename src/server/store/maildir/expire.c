@@ -110,17 +110,19 @@ static void
 log_held(const struct sweep *s)
 {
 	const struct expire_state *x = &s->state;
+	char word[STR_SHELL_WORD(NAME_MAX_OCTETS)];
+	const char *user = str_shell_word(word, sizeof(word), s->o->user);
 
 	if (x->held == EXPIRE_HELD_CLOCK)
 		log_line(LOG_WARNING,
 		    "ev=expire-held %s why=clock "
-		    "accept=\"malotectl expire accept\"",
-		    s->o->tag);
+		    "accept=\"malotectl expire accept %s\"",
+		    s->o->tag, user);
 	else
 		log_line(LOG_WARNING,
 		    "ev=expire-held %s why=share due=%u of=%u "
-		    "accept=\"malotectl expire accept\"",
-		    s->o->tag, x->due, x->of);
+		    "accept=\"malotectl expire accept %s\"",
+		    s->o->tag, x->due, x->of, user);
 }
 
 static enum err

@@ -212,29 +212,6 @@ give_uid(struct scan *s, const struct foreign *f, struct scan_message *v)
 	return e;
 }
 
-enum { SHELL_WORD = 4 * NAME_MAX_OCTETS + sizeof("$''") };
-
-/* A name as a shell takes it, in characters that a log line takes. */
-static const char *
-shell_word(char out[SHELL_WORD], const char *name)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ@%+:,./_-";
-	size_t n = 2;
-
-	if (name[strspn(name, plain)] == '\0')
-		return name;
-	memcpy(out, "$'", n);
-	for (; *name != '\0'; name++)
-		if (strchr(plain, *name) != NULL)
-			out[n++] = *name;
-		else
-			n += (size_t)snprintf(out + n, SHELL_WORD - n,
-			    "\\x%02x", (unsigned char)*name);
-	memcpy(out + n, "'", 2);
-	return out;
-}
-
 /* The admin may have meant another: as long as nobody has collected this mail
  * it can be decided anew. */
 static void
@@ -242,7 +219,7 @@ log_decision(const struct scan *s)
 {
 	const struct store_conf *conf = s->m->hold.conf;
 	const char *name = s->m->hold.user;
-	char user[SHELL_WORD], path[256];
+	char user[STR_SHELL_WORD(NAME_MAX_OCTETS)], path[256];
 
 	log_line(LOG_EVENT,
 	    "ev=uidl-decided %s uidl=%s pop3_uidl_format=\"%s\" path=%s "
@@ -250,7 +227,7 @@ log_decision(const struct scan *s)
 	    s->m->hold.tag, uidlfile_decision(s->uidl.decided),
 	    s->uidl.decided == UIDL_DOVECOT ? conf->uidl_format : "-",
 	    str_escape(path, sizeof(path), s->m->path, strlen(s->m->path)),
-	    name != NULL ? shell_word(user, name) : "NAME");
+	    name != NULL ? str_shell_word(user, sizeof(user), name) : "NAME");
 }
 
 enum err
