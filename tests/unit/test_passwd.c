@@ -168,11 +168,15 @@ test_refused_lines(void **state)
 				"c:{PLAIN}x\n"
 				"c:{PLAIN}x::::home\n"
 				"b:{PLAIN}x\n"
-				"a:{PLAIN}x::::home\n");
+				"a:{PLAIN}x::::home\n"
+				"d:{PLAIN}x:::::::::::: malote_tls=yes\n"
+				"e:{PLAIN}x::::::::::::malote_tls=yes\n");
 
 	(void)state;
-	assert_string_equal(complaints, "1,2,4,6,");
-	assert_int_equal(users_count(u), 2);
+	assert_string_equal(complaints, "1,2,4,6,8,");
+	assert_int_equal(users_count(u), 3);
+	assert_string_equal(users_refused(u, "e", &line),
+	    "there are too many colons before malote_tls");
 	assert_string_equal(
 	    users_refused(u, "a", &line), "malote_tls must be yes or no");
 	assert_int_equal(line, 1);

@@ -111,6 +111,22 @@ take_login_delay(struct extra *out, struct slice value, struct errbuf *eb)
 	return E_OK;
 }
 
+/* Words that were put, with six colons, behind the six that the line ended in:
+ * passed over, they would restrict nobody. */
+static enum err
+check_colons(struct slice word, struct errbuf *eb)
+{
+	size_t n = 0;
+
+	while (n < word.n && word.p[n] == ':')
+		n++;
+	return n == 0 || n == word.n
+		   ? E_OK
+		   : err_set(eb, E_CONFIG,
+			 "there are too many colons before %.*s",
+			 (int)(word.n - n), word.p + n);
+}
+
 static enum err
 take_word(
     struct extra *out, struct slice key, struct slice value, struct errbuf *eb)
@@ -156,7 +172,9 @@ extra_parse(struct extra *out, struct slice text, struct errbuf *eb)
 			key.n = (size_t)(is - text.p);
 			value = (struct slice){ is + 1, n - key.n - 1 };
 		}
-		e = take_word(out, key, value, eb);
+		e = check_colons(key, eb);
+		if (e == E_OK)
+			e = take_word(out, key, value, eb);
 		text.p += n + (space != NULL);
 		text.n -= n + (space != NULL);
 	}
