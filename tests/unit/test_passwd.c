@@ -240,7 +240,7 @@ static void
 test_expire(void **state)
 {
 	struct users *u =
-	    parse("a:{PLAIN}x\nb:{PLAIN}x::::::malote_expire=never\n"
+	    parse("a:{PLAIN}x\nb:{PLAIN}x::::::malote_expire=NEVER\n"
 		  "c:{PLAIN}x::::::malote_expire=0\n"
 		  "d:{PLAIN}x::::::nologin malote_expire=30\n"
 		  "e:{PLAIN}x::::::malote_expire=36501\n"

@@ -1,6 +1,6 @@
 /*
- * retention_text.h - how long mail stays, as it is written: "never", "0" (until
- * it is retrieved), or a number of days.
+ * retention_text.h - how long mail stays, as it is written: "never" (or NEVER, as
+ * CAPA says it), "0" (until it is retrieved), or a number of days.
  */
 #ifndef SERVER_CONF_RETENTION_TEXT_H
 #define SERVER_CONF_RETENTION_TEXT_H
@@ -17,7 +17,7 @@ enum { RETENTION_TEXT = 16 };
 static inline bool
 retention_parse(struct slice text, uint32_t *r)
 {
-	if (slice_eq(text, "never"))
+	if (slice_caseeq(text, "never"))
 		*r = RETENTION_NEVER;
 	else if (slice_eq(text, "0"))
 		*r = RETENTION_ONCE;
