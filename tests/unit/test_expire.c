@@ -511,6 +511,32 @@ test_met_in_the_future(void **state)
 	assert_int_equal(left(), 0);
 }
 
+/* A machine without a battery: when it has been started the clock is wrong for a
+ * while, in which a session begins. */
+static void
+test_met_in_the_past(void **state)
+{
+	session(true);
+	days_pass(1, 3);
+	fixture_put(&f, "new/3.c", "three\n");
+	days_pass(4, DAYS + 3);
+	fixture_put(&f, "new/4.d", "four\n");
+	days_pass(DAYS + 4, DAYS + 4);
+	assert_int_equal(left(), 2);
+	ahead.now = -1000 * DAY;
+	fixture_put(&f, "new/5.e", "five\n");
+	fixture_settle();
+	open_drop(true);
+	on_day(DAYS + 5);
+	maildir_kind.close(f.o.hold);
+	look(true);
+	assert_int_equal(read_state().held, EXPIRE_HELD_NOT);
+	assert_false(fixture_has(&f, "new/3.c"));
+	assert_int_equal(left(), 2);
+	days_pass(DAYS + 6, 2 * DAYS + 7);
+	assert_int_equal(left(), 0);
+}
+
 /* ---- much at a time ---- */
 
 static void
@@ -567,6 +593,25 @@ test_accepted_only(void **state)
 	look(false);
 	assert_int_equal(left(), 2);
 	days_pass(DAYS + 2, 3 * DAYS);
+	assert_int_equal(left(), 2);
+}
+
+/* It is for the clock of the last look. */
+static void
+test_accepted_with_a_wrong_clock(void **state)
+{
+	struct holder holder;
+	struct errbuf eb;
+
+	f.conf.expire_share = 50;
+	f.conf.expire_floor = 1;
+	session(true);
+	days_pass(1, DAYS + 1);
+	ahead.now = 100 * DAY;
+	assert_int_equal(
+	    maildir_kind.expire_accept(f.path, &holder, &eb), E_OK);
+	look(false);
+	assert_int_equal(read_state().held, EXPIRE_HELD_CLOCK);
 	assert_int_equal(left(), 2);
 }
 
@@ -673,6 +718,8 @@ main(void)
 		T(test_rule_of_share),
 		T(test_share),
 		T(test_accepted_only),
+		T(test_accepted_with_a_wrong_clock),
+		T(test_met_in_the_past),
 		T(test_pieces),
 		T(test_parse),
 	};

@@ -312,7 +312,8 @@ maildir_expire_show(
 	return e;
 }
 
-/* That much may go; or the clock is right now, and all begins from here. */
+/* So much may go, as was counted at the last look, which knew what time it was.
+ * Or the clock is right now, and all begins from here. */
 static enum err
 accept_held(int root, struct errbuf *eb)
 {
@@ -329,13 +330,13 @@ accept_held(int root, struct errbuf *eb)
 		s.since = clock.now;
 		s.next = clock.now + (uint64_t)s.days * EXPIRE_DAY;
 		s.accepted = 0;
+		s.looked = clock.now;
+		s.boot = clock.boot;
 	} else {
-		s.accepted = clock.now;
+		s.accepted = s.looked;
 		s.next = 0;
 	}
 	s.held = EXPIRE_HELD_NOT;
-	s.looked = clock.now;
-	s.boot = clock.boot;
 	return expire_save(&s, root, eb);
 }
 

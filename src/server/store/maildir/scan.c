@@ -4,17 +4,35 @@
 
 #include "base/array.h"
 #include "base/clock.h"
-#include "server/store/maildir/expire_file.h"
+#include "server/store/maildir/expire_rule.h"
+
+/* Where mail expires it is at least the day after the last look, even if the
+ * clock is set back for a while, as that of a machine without a battery is after
+ * its start: what is met in that while must not be old when the clock is right. */
+static uint16_t
+find_today(int root, bool expires)
+{
+	uint64_t now = clock_unix_ms() / 1000;
+	struct expire_state x;
+	struct errbuf eb;
+
+	if (expires && expire_load(&x, root, &eb) == E_OK &&
+	    x.held != EXPIRE_HELD_CLOCK && now < x.looked)
+		now = x.looked + EXPIRE_DAY;
+	return index_day((int64_t)now);
+}
 
 void
 scan_init(struct scan *s, struct maildir *m, const struct maildir_dirs *d,
     struct errbuf *eb)
 {
+	bool expires = expire_is_kept(d->root);
+
 	*s = (struct scan){ .m = m,
 		.d = d,
 		.eb = eb,
-		.today = index_day((int64_t)(clock_unix_ms() / 1000)),
-		.expires = expire_is_kept(d->root) };
+		.today = find_today(d->root, expires),
+		.expires = expires };
 	map_init(&s->by_uid);
 	arena_init(&s->arena);
 	names_init(&s->names);
