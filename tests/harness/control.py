@@ -31,7 +31,7 @@ def message_types():
 TYPES = message_types()
 WHERE, WHERE_IS, ASK_UIDL, UIDL_IS, ASK, FACT_IS, ASKED = (
     TYPES[name] for name in (
-        "WHERE", "WHERE_IS", "UIDL", "UIDL_IS", "ASK", "FACT", "ASKED"))
+        "WHERE", "WHERE_IS", "INQUIRY", "UIDL_IS", "ASK", "FACT", "ASKED"))
 
 PARENT_FD = 3
 

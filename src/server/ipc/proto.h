@@ -70,11 +70,13 @@ enum ipc_type {
 	/* auth -> parent: u64 token, u8 enum control_outcome, u16 index of the
 	 * store that has it, str mail, or why there is none */
 	IPC_WHERE_IS,
-	/* parent -> store: u64 token, u8 forget, str mail: what decided the
-	 * unique-ids there?  Or: let that be decided anew.  Answer: */
-	IPC_UIDL,
+	/* parent -> store: u64 token, u8 enum inquiry_kind, str mail: what the
+	 * admin asks of a maildrop.  Answer, by what it is about: */
+	IPC_INQUIRY,
 	/* store -> parent: u64 token, struct control_uidl, struct control_done */
 	IPC_UIDL_IS,
+	/* store -> parent: u64 token, struct control_expire, struct control_done */
+	IPC_EXPIRY_IS,
 	/* auth -> parent: a struct upgrade_row: this user has just signed in with
 	 * the password that `was` is of, and `hash` is one of it by the scheme that
 	 * is wished for; if upgrade_scheme says so */
@@ -89,11 +91,6 @@ enum ipc_type {
 	/* parent -> auth: have all maildrops looked at from which mail goes by
 	 * itself, where nobody signs in (IPC_EXPIRE) */
 	IPC_ROUND,
-	/* parent -> store: u64 token, u8 accept, str mail: what expires there?  Or:
-	 * what is held back may go on.  Answer: */
-	IPC_EXPIRY,
-	/* store -> parent: u64 token, struct control_expire, struct control_done */
-	IPC_EXPIRY_IS,
 	/* parent -> auth: forget which passwords were verified lately */
 	IPC_FORGET,
 
@@ -222,11 +219,19 @@ enum sign_in_code {
 
 /* What the admin asks a store about a maildrop, or has it do there. */
 enum inquiry_kind {
-	INQUIRY_UIDL,
-	INQUIRY_UIDL_FORGET,
-	INQUIRY_EXPIRY,
-	INQUIRY_EXPIRY_ACCEPT,
+	INQUIRY_UIDL,          /* what decided the unique-ids there? */
+	INQUIRY_UIDL_FORGET,   /* that is to be decided anew */
+	INQUIRY_EXPIRY,        /* what expires there? */
+	INQUIRY_EXPIRY_ACCEPT, /* what is held back may go on */
+	INQUIRY_KINDS
 };
+
+/* Is something to be done? */
+static inline bool
+inquiry_changes(enum inquiry_kind what)
+{
+	return what == INQUIRY_UIDL_FORGET || what == INQUIRY_EXPIRY_ACCEPT;
+}
 
 /* What auth can be asked: about a user; about a user with that password; who
  * failed to sign in lately. */

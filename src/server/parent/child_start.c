@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/parent/child_tell.h"
-#include "server/parent/control_uidl.h"
+#include "server/parent/control_inquiry.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/phase.h"
 #include "server/parent/spawn.h"
@@ -157,7 +157,7 @@ tear_down(struct child *c)
 		ipc_drain(c->chan); /* its last words */
 	ipc_close(c->chan);
 	c->chan = NULL;
-	control_uidl_gone(c);
+	control_inquiry_gone(c);
 	if (c->role == ROLE_WORKER)
 		addrcount_clear_row(&c->parent->counts, c->index);
 	if (clock_ms() - c->started > HEALTHY_MS)

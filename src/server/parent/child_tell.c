@@ -225,12 +225,9 @@ void
 child_tell_inquiry(struct child *store, uint64_t token, enum inquiry_kind what,
     const char *mail)
 {
-	bool expiry = what == INQUIRY_EXPIRY || what == INQUIRY_EXPIRY_ACCEPT;
-
-	ipc_begin(store->chan, expiry ? IPC_EXPIRY : IPC_UIDL);
+	ipc_begin(store->chan, IPC_INQUIRY);
 	ipc_put_u64(store->chan, token);
-	ipc_put_u8(store->chan,
-	    what == INQUIRY_UIDL_FORGET || what == INQUIRY_EXPIRY_ACCEPT);
+	ipc_put_u8(store->chan, (uint8_t)what);
 	ipc_put_str(store->chan, mail);
 	send_end(store);
 }

@@ -37,7 +37,7 @@ void child_tell_ask(struct child *auth, uint64_t token, enum ask_kind what,
     const char *user, const char *password);
 
 /* To auth: where is the user's mail?  To a store: what about that there?  See
- * control_uidl.h. */
+ * control_inquiry.h. */
 void child_tell_where(struct child *auth, uint64_t token, const char *user);
 void child_tell_inquiry(struct child *store, uint64_t token,
     enum inquiry_kind what, const char *mail);

@@ -21,7 +21,7 @@ struct control_client {
 	bool asked;     /* it has said its command */
 	ev_timer wait;  /* control_status.c: for the processes' answers */
 	uint64_t token; /* of the question that others answer; 0: none */
-	/* control_uidl.c: */
+	/* control_inquiry.c: */
 	enum inquiry_kind what;
 	struct child *store; /* that was asked; NULL: none was yet */
 	bool facts;          /* control_auth.c: it is auth that tells */

@@ -13,8 +13,8 @@
 #include "base/log.h"
 #include "server/parent/control_auth.h"
 #include "server/parent/control_client.h"
+#include "server/parent/control_inquiry.h"
 #include "server/parent/control_status.h"
-#include "server/parent/control_uidl.h"
 
 enum {
 	BACKLOG = 16,
@@ -42,7 +42,7 @@ take_uidl_show(void *arg, struct ipc_in *in)
 	enum err e = control_begin(arg, in, &control_about_fields, &user);
 
 	if (e == E_OK)
-		control_uidl(arg, user.what, INQUIRY_UIDL);
+		control_inquire(arg, user.what, INQUIRY_UIDL);
 	return e;
 }
 
@@ -55,7 +55,7 @@ take_uidl_forget(void *arg, struct ipc_in *in)
 	if (e != E_OK)
 		return e;
 	control_log(arg, "uidl forget", user.what);
-	control_uidl(arg, user.what, INQUIRY_UIDL_FORGET);
+	control_inquire(arg, user.what, INQUIRY_UIDL_FORGET);
 	return E_OK;
 }
 
@@ -66,7 +66,7 @@ take_expire_show(void *arg, struct ipc_in *in)
 	enum err e = control_begin(arg, in, &control_about_fields, &user);
 
 	if (e == E_OK)
-		control_uidl(arg, user.what, INQUIRY_EXPIRY);
+		control_inquire(arg, user.what, INQUIRY_EXPIRY);
 	return e;
 }
 
@@ -79,7 +79,7 @@ take_expire_accept(void *arg, struct ipc_in *in)
 	if (e != E_OK)
 		return e;
 	control_log(arg, "expire accept", user.what);
-	control_uidl(arg, user.what, INQUIRY_EXPIRY_ACCEPT);
+	control_inquire(arg, user.what, INQUIRY_EXPIRY_ACCEPT);
 	return E_OK;
 }
 

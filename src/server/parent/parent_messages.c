@@ -6,8 +6,8 @@
 #include "server/conf/role_table.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/control_auth.h"
+#include "server/parent/control_inquiry.h"
 #include "server/parent/control_status.h"
-#include "server/parent/control_uidl.h"
 #include "server/parent/cut.h"
 #include "server/parent/phase.h"
 #include "server/parent/uid_store.h"
@@ -55,7 +55,7 @@ take_where_is(void *arg, struct ipc_in *in)
 	ipc_get_str(in, words, sizeof(words));
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	control_uidl_where(
+	control_inquiry_where(
 	    c->parent, token, (enum control_outcome)outcome, store, words);
 	return E_OK;
 }

@@ -10,7 +10,7 @@
  *	phase.c		starting, serving, stopping, ending
  *	child_start.c	starting a process, and again when it has died
  *	control_client.c	who asks at the control socket
- *	control_status.c, control_uidl.c, control_auth.c	what they ask
+ *	control_status.c, control_inquiry.c, control_auth.c	what they ask
  *	control_socket.c	the socket, and the table of commands
  *	uid_store.c	stores of users' own uids, which come and go
  *	upgrades.c	stored passwords by another scheme

@@ -52,13 +52,6 @@ refuse(struct inquiry *q, enum control_outcome outcome, const char *words)
 	finish(q);
 }
 
-static bool
-is_change(const struct inquiry *q)
-{
-	return q->what == INQUIRY_UIDL_FORGET ||
-	       q->what == INQUIRY_EXPIRY_ACCEPT;
-}
-
 static enum err
 carry_out(struct inquiry *q, struct holder *holder, struct errbuf *eb)
 {
@@ -140,7 +133,7 @@ inquiry_begin(
 		refuse(q, CONTROL_LATER, "mail_root is not mounted");
 	else if (st->stopping)
 		refuse(q, CONTROL_LATER, "the store is ending");
-	else if (is_change(q) && claim_is_held(st, &q->where))
+	else if (inquiry_changes(what) && claim_is_held(st, &q->where))
 		refuse(q, CONTROL_IN_USE, "a session has it");
 	else
 		ask(q);

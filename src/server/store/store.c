@@ -267,32 +267,21 @@ store_orphaned(void *arg)
 
 /* The admin asks about a maildrop, or wants something forgotten. */
 static enum err
-take_inquiry(struct store *st, struct ipc_in *in, enum inquiry_kind shows,
-    enum inquiry_kind changes)
+take_inquiry(void *arg, struct ipc_in *in)
 {
+	struct store *st = arg;
 	uint64_t token = ipc_get_u64(in);
-	bool change = ipc_get_u8_to(in, 1) != 0;
+	enum inquiry_kind what =
+	    (enum inquiry_kind)ipc_get_u8_to(in, INQUIRY_KINDS - 1);
 	char mail[MAIL_PATH_MAX];
 
 	ipc_get_str(in, mail, sizeof(mail));
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	if (change)
+	if (inquiry_changes(what))
 		store_worker_drain_all(st); /* it may have been let go of */
-	inquiry_begin(st, token, mail, change ? changes : shows);
+	inquiry_begin(st, token, mail, what);
 	return E_OK;
-}
-
-static enum err
-take_uidl(void *arg, struct ipc_in *in)
-{
-	return take_inquiry(arg, in, INQUIRY_UIDL, INQUIRY_UIDL_FORGET);
-}
-
-static enum err
-take_expiry(void *arg, struct ipc_in *in)
-{
-	return take_inquiry(arg, in, INQUIRY_EXPIRY, INQUIRY_EXPIRY_ACCEPT);
 }
 
 /* ---- life ---- */
@@ -334,8 +323,7 @@ store_sessions(const void *arg)
 }
 
 static const struct ipc_rule parent_rule[] = {
-	{ IPC_UIDL, 1, 0, 8 + 1 + 4 + MAIL_PATH_MAX, take_uidl },
-	{ IPC_EXPIRY, 1, 0, 8 + 1 + 4 + MAIL_PATH_MAX, take_expiry },
+	{ IPC_INQUIRY, 1, 0, 8 + 1 + 4 + MAIL_PATH_MAX, take_inquiry },
 };
 
 static const struct role_hooks store_hooks = {

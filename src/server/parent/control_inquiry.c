@@ -1,4 +1,4 @@
-#include "server/parent/control_uidl.h"
+#include "server/parent/control_inquiry.h"
 
 #include "server/parent/child_tell.h"
 
@@ -6,7 +6,8 @@ static const char *const no_answer =
     "a process that was asked has ended; the log says why";
 
 void
-control_uidl(struct control_client *k, const char *user, enum inquiry_kind what)
+control_inquire(
+    struct control_client *k, const char *user, enum inquiry_kind what)
 {
 	struct child *auth = control_ask(k);
 
@@ -16,7 +17,7 @@ control_uidl(struct control_client *k, const char *user, enum inquiry_kind what)
 }
 
 void
-control_uidl_where(struct parent *p, uint64_t token,
+control_inquiry_where(struct parent *p, uint64_t token,
     enum control_outcome outcome, uint16_t store, const char *words)
 {
 	struct control_client *k = control_find(p, token);
@@ -70,7 +71,7 @@ control_expiry_is(const struct child *store, uint64_t token,
 }
 
 void
-control_uidl_gone(const struct child *c)
+control_inquiry_gone(const struct child *c)
 {
 	struct control_client *k;
 
