@@ -462,7 +462,7 @@ static void
 capability_expire(struct pop3_call *c)
 {
 	struct pop3_server *s = c->server;
-	bool known = s->state != POP3_AUTHORIZATION;
+	bool known = s->state == POP3_TRANSACTION;
 	uint32_t r = known ? s->retention : s->policy->retention;
 	const char *of = !known && s->policy->retention_differs ? " USER" : "";
 

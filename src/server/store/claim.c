@@ -44,8 +44,10 @@ static void
 refuse_claim(
     const struct claim *c, enum sign_in_code code, const struct holder *holder)
 {
-	struct arrival a = { c->sid, c->token, c->user, c->peer, c->read_only,
-		c->utf8, c->master, c->retention, c->login_delay, c->counted };
+	struct arrival a = { .sid = c->sid,
+		.token = c->token,
+		.user = c->user,
+		.counted = c->counted };
 
 	claim_refuse(c->worker, &a, code, holder);
 }
