@@ -230,22 +230,30 @@ test_off_and_on(void **state)
 	assert_int_equal(left(), 0);
 }
 
-/* Nobody who reads only, or comes by the short way, changes that. */
 static void
-test_forgotten_once(void **state)
+read_only(bool expires)
 {
-	session(true);
 	f.o = (struct hold_open){ .conf = &f.conf,
 		.path = f.path,
 		.user = user,
 		.peer = "",
 		.tag = "",
-		.read_only = true };
+		.read_only = true,
+		.expires = expires };
 	assert_int_equal(maildir_kind.open(&f.o), E_OK);
 	maildir_kind.close(f.o.hold);
+}
+
+/* Who reads only is told NEVER (malote_read_only), or what the user is told
+ * (anonymous).  Nobody who comes by the short way changes anything. */
+static void
+test_forgotten_once(void **state)
+{
+	session(true);
+	read_only(true);
 	assert_true(has_state());
 	fixture_settle();
-	session(false);
+	read_only(false);
 	assert_false(has_state());
 	fixture_settle();
 	assert_int_equal(fixture_open(&f, true), E_OK); /* nothing to do */

@@ -106,7 +106,7 @@ static bool
 has_expiry_to_forget(
     const struct maildir *m, int root, const struct hold_open *o)
 {
-	if (o->expires || o->read_only)
+	if (o->expires)
 		return false;
 	return m->trailer.expires || (m->utf8 != o->conf->utf8_messages &&
 					 (o->now || expire_is_kept(root)));
@@ -185,7 +185,7 @@ open_scanned(struct hold_open *o, struct maildir_dirs *d, struct errbuf *eb)
 		maildir_sweep(d, o->tag);
 		indexfile_sweep(d->root, o->conf->utf8_messages);
 	}
-	if (!o->expires && !o->read_only)
+	if (!o->expires)
 		forget_expiry(d->root, o->tag);
 	e = maildir_scan(m, d, eb);
 	maildir_unlock_shared(m);
