@@ -100,7 +100,7 @@ take_expire(struct extra *out, struct slice value, struct errbuf *eb)
 static enum err
 take_login_delay(struct extra *out, struct slice value, struct errbuf *eb)
 {
-	if (out->login_delay != UINT32_MAX)
+	if (out->login_delay != LOGIN_DELAY_UNSET)
 		return err_set(
 		    eb, E_CONFIG, "malote_login_delay stands there twice");
 	if (value.p == NULL || !str_to_u32(value, &out->login_delay) ||
@@ -161,7 +161,7 @@ extra_parse(struct extra *out, struct slice text, struct errbuf *eb)
 	enum err e = E_OK;
 
 	*out = (struct extra){ .retention = RETENTION_UNSET,
-		.login_delay = UINT32_MAX };
+		.login_delay = LOGIN_DELAY_UNSET };
 	while (e == E_OK && text.n != 0) {
 		const char *space = memchr(text.p, ' ', text.n);
 		size_t n = space != NULL ? (size_t)(space - text.p) : text.n;

@@ -27,14 +27,16 @@ struct permits {
 	bool master;    /* signs in for others, if the settings let anybody */
 };
 
-#define RETENTION_UNSET UINT32_MAX /* that of the settings */
+/* That of the settings. */
+#define RETENTION_UNSET   UINT32_MAX
+#define LOGIN_DELAY_UNSET UINT32_MAX
 
 /* Texts are within what was parsed; p is NULL if there is none. */
 struct extra {
 	struct slice mail, nets, host;
-	uint32_t retention; /* RETENTION_, or: */
+	uint32_t retention;   /* RETENTION_, or RETENTION_UNSET */
+	uint32_t login_delay; /* seconds, or LOGIN_DELAY_UNSET */
 	struct permits permits;
-	uint32_t login_delay; /* seconds; UINT32_MAX: none of their own */
 };
 
 /* E_CONFIG, with words: somebody is restricted, but it cannot be told how. */

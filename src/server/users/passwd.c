@@ -235,7 +235,7 @@ user_never(const struct user *u)
 uint32_t
 user_login_delay(const struct user *u, uint32_t usual)
 {
-	return u->login_delay != UINT32_MAX ? u->login_delay : usual;
+	return u->login_delay != LOGIN_DELAY_UNSET ? u->login_delay : usual;
 }
 
 const char *

@@ -17,16 +17,16 @@
 #include "server/users/name.h"
 
 struct user {
-	const char *name;   /* by the rule for names */
-	const char *hash;   /* see scheme.h; may be empty */
-	const char *home;   /* or "" */
-	const char *mail;   /* userdb_mail, or "" */
-	const char *nets;   /* allow_nets, or "": from anywhere */
-	const char *host;   /* whose users' mail is read as a whole, or "" */
-	uint32_t retention; /* RETENTION_, or RETENTION_UNSET */
+	const char *name;     /* by the rule for names */
+	const char *hash;     /* see scheme.h; may be empty */
+	const char *home;     /* or "" */
+	const char *mail;     /* userdb_mail, or "" */
+	const char *nets;     /* allow_nets, or "": from anywhere */
+	const char *host;     /* whose users' mail is read as a whole, or "" */
+	uint32_t retention;   /* RETENTION_, or RETENTION_UNSET */
+	uint32_t login_delay; /* seconds, or LOGIN_DELAY_UNSET */
 	struct permits permits;
-	uint32_t login_delay; /* seconds; UINT32_MAX: none of their own */
-	uint32_t uid, gid;    /* AUTH_NO_UID: none of their own */
+	uint32_t uid, gid; /* AUTH_NO_UID: none of their own */
 	unsigned line;
 	uint64_t row; /* a digest of the line: it changes with anything there */
 };
