@@ -283,8 +283,8 @@ load_for_admin(int root, struct expire_state *s, struct errbuf *eb)
 	enum err e = expire_load(s, root, eb);
 
 	return e == E_NOENT ? err_set(eb, e,
-				  "nobody was told that mail goes from here: "
-				  "nothing expires")
+				  "nobody was told that mail goes from here "
+				  "after some days: nothing expires")
 			    : e;
 }
 

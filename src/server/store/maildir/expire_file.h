@@ -11,8 +11,8 @@
  *	    <due> <of> <user>
  *
  * <self> is a digest of the file's own inode and birth: a copy, or what a backup
- * has brought back, is not believed.  Whatever is lost of it makes all mail as young as the next time that
- * its owner is told.
+ * has brought back, is not believed.  Whatever is lost of it makes all mail as
+ * young as the next time that its owner is told.
  */
 #ifndef SERVER_STORE_MAILDIR_EXPIRE_FILE_H
 #define SERVER_STORE_MAILDIR_EXPIRE_FILE_H
