@@ -74,13 +74,13 @@ by_key(const void *va, const void *vb)
 	return memcmp(a->key.v, b->key.v, DIGEST_SIZE);
 }
 
-/* What an item is called by; false: by nothing. */
+/* What an item is called by; false: by nothing that is its own. */
 static bool
 key_of(const struct hand_item *h, struct digest *key_r)
 {
 	*key_r = h->listed.has_uid ? h->listed.uid : h->identity.header;
-	return h->listed.has_uid ? !h->is_twin
-				 : h->is_shown && h->identity.strong;
+	return !h->is_twin &&
+	       (h->listed.has_uid || (h->is_shown && h->identity.strong));
 }
 
 /* A unique-id that comes back for another message is no reason to call that one

@@ -160,6 +160,29 @@ def test_delete_without_unique_ids(m, server):
     assert uids(server) == ["u4", "u3", "u2"]
 
 
+def test_a_header_that_two_have(m, server):
+    """Without unique-ids neither can be called by a number."""
+    server.without.add("UIDL")
+    server.box.mails[2].octets = server.box.mails[1].octets
+    found = m.run("list", "--json").account("casa")["messages"]
+    assert [x["number"] for x in found] == [1, None, None, 2]
+
+
+def test_delete_of_a_header_that_another_has_now(m, server):
+    server.without.add("UIDL")
+    listed(m)
+    server.box.mails[2].octets = server.box.mails[1].octets
+    assert deleted(m, 2, status=65) == ["kept"]
+    assert len(server.box.mails) == 4 and not server.commands("DELE")
+
+
+def test_delete_named_twice(m, server):
+    """Is one message."""
+    listed(m)
+    assert deleted(m, 2, 2) == ["deleted"]
+    assert uids(server) == ["u1", "u3", "u4"]
+
+
 @pytest.mark.core
 def test_delete_wants_the_message_that_was_shown(m, server):
     """Another one under its unique-id stays."""

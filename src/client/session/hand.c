@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/i18n.h"
 #include "client/session/steps.h"
 
 enum { HEADER_MAX = 64 * 1024 }; /* octets that are looked at */
@@ -52,16 +53,6 @@ choose_by_header(struct visit *v, struct hand_item *h)
 			h->chosen = k;
 }
 
-/* By a unique-id that two have, neither is meant. */
-static bool
-is_as_shown(const struct visit *v, const struct hand_item *h)
-{
-	const struct chosen *c = &v->conf.chosen[h->chosen];
-
-	return !h->is_twin && digest_eq(c->header, h->identity.header) &&
-	       c->size == h->listed.size;
-}
-
 void
 hand_header(struct visit *v, size_t i, const struct identity *id)
 {
@@ -74,14 +65,68 @@ hand_header(struct visit *v, size_t i, const struct identity *id)
 	h->identity = *id;
 	if (!h->listed.has_uid)
 		choose_by_header(v, h);
-	if (h->chosen != SIZE_MAX && is_as_shown(v, h))
-		items_delete(&v->items, i);
+}
+
+/* ---- all headers are known ---- */
+
+static int
+by_header(const void *a, const void *b)
+{
+	const struct hand_item *const *x = a, *const *y = b;
+
+	return memcmp(
+	    (*x)->identity.header.v, (*y)->identity.header.v, DIGEST_SIZE);
+}
+
+/* Of those without a unique-id; of the others the plan knows it.  False:
+ * memory. */
+static bool
+find_twins(struct hand_items *all)
+{
+	struct hand_item **v = calloc(all->n + 1, sizeof(struct hand_item *));
+	size_t n = 0;
+
+	if (v == NULL)
+		return false;
+	for (size_t i = 0; i < all->n; i++)
+		if (!all->v[i].listed.has_uid && all->v[i].is_shown)
+			v[n++] = &all->v[i];
+	qsort(v, n, sizeof(*v), by_header);
+	for (size_t i = 1; i < n; i++)
+		if (by_header(&v[i - 1], &v[i]) == 0)
+			v[i - 1]->is_twin = v[i]->is_twin = true;
+	free(v);
+	return true;
+}
+
+/* Of two that are called alike neither is meant. */
+static bool
+is_as_shown(const struct visit *v, const struct hand_item *h)
+{
+	const struct chosen *c;
+
+	if (h->chosen == SIZE_MAX || !h->is_shown || h->is_twin)
+		return false;
+	c = &v->conf.chosen[h->chosen];
+	return digest_eq(c->header, h->identity.header) &&
+	       c->size == h->listed.size;
 }
 
 enum step
-hand_next(const struct visit *v)
+hand_next(struct visit *v)
 {
-	return v->conf.hand == HAND_DELETE ? STEP_DELETE : STEP_QUIT;
+	struct hand_items *all = &v->hand->items;
+
+	if (!find_twins(all)) {
+		visit_fail(v, OUTCOME_INTERNAL, "%s", _("out of memory"));
+		return STEP_QUIT;
+	}
+	if (v->conf.hand != HAND_DELETE)
+		return STEP_QUIT;
+	for (size_t i = 0; i < all->n; i++)
+		if (is_as_shown(v, &all->v[i]))
+			items_delete(&v->items, i);
+	return STEP_DELETE;
 }
 
 /* ---- the plan ---- */

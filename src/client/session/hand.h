@@ -40,7 +40,7 @@ struct hand_item {
 	enum plan_action action;
 	ptrdiff_t message; /* of the record: it was collected; -1: none */
 	bool is_large;     /* a run would leave it, by max_size */
-	bool is_twin;      /* another one has its unique-id */
+	bool is_twin;      /* another one has its unique-id, or its header */
 	bool is_wanted;    /* its header is asked for */
 	bool is_shown;     /* and was told apart: the next two are its */
 	struct identity identity;
@@ -69,6 +69,6 @@ void hand_data(struct visit *v, struct slice data);
 void hand_header_ends(struct visit *v, size_t i);
 void hand_header(struct visit *v, size_t i, const struct identity *id);
 /* All headers are known: the step that follows. */
-enum step hand_next(const struct visit *v);
+enum step hand_next(struct visit *v);
 
 #endif

@@ -132,7 +132,7 @@ pass_over(struct visit *v, size_t i)
 }
 
 static enum step
-next_step(const struct visit *v)
+next_step(struct visit *v)
 {
 	if (v->step == STEP_SHOW)
 		return hand_next(v);
