@@ -105,23 +105,38 @@ looks_json(const struct account *a, const struct look *l)
 	    report_json_text(look_words(l)));
 }
 
-/* The caller's; NULL: *code_r is the exit code. */
-static uint32_t *
-numbers(const struct call *call, size_t n, int *code_r)
+static bool
+has_number(const uint32_t *v, size_t n, uint32_t number)
 {
-	uint32_t *v = calloc(n + 1, sizeof(*v));
+	for (size_t i = 0; i < n; i++)
+		if (v[i] == number)
+			return true;
+	return false;
+}
+
+/* Each once, however often it was typed: *n_r.  The caller's; NULL: *code_r is the
+ * exit code. */
+static uint32_t *
+numbers(const struct call *call, size_t *n_r, int *code_r)
+{
+	size_t typed = (size_t)call->n - 1;
+	uint32_t *v = calloc(typed + 1, sizeof(*v)), number;
 
 	if (v == NULL) {
 		*code_r =
 		    failed_by(call->o, EX_OSERR, "%s", _("out of memory"));
 		return NULL;
 	}
-	for (size_t i = 0; i < n; i++) {
+	*n_r = 0;
+	for (size_t i = 0; i < typed; i++) {
 		const char *word = call->argument[i + 1];
+		struct slice digits = { word, strlen(word) };
 
-		if (str_to_u32((struct slice){ word, strlen(word) }, &v[i]) &&
-		    v[i] != 0)
+		if (str_to_u32(digits, &number) && number != 0) {
+			if (!has_number(v, *n_r, number))
+				v[(*n_r)++] = number;
 			continue;
+		}
 		free(v);
 		*code_r =
 		    mistyped(call->o, _("%s is no number of a message"), word);
@@ -151,8 +166,7 @@ looks_known(const struct call *call, struct numbered **v_r, size_t *n_r)
 	int code;
 
 	*v_r = NULL;
-	*n_r = (size_t)call->n - 1;
-	if ((v = numbers(call, *n_r, &code)) == NULL)
+	if ((v = numbers(call, n_r, &code)) == NULL)
 		return code;
 	e = look_chosen(conf, index, call->o->state, v, *n_r, v_r, &eb);
 	free(v);
