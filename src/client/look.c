@@ -25,6 +25,7 @@ struct look {
 	struct record record;
 	struct visit *visit;
 	unsigned sessions;
+	bool anew; /* the server has refused the token that was kept */
 	enum outcome outcome;
 	char words[STATE_WORDS];
 	uint32_t *numbers; /* beside the items */
@@ -243,6 +244,8 @@ begin_session(struct look *l)
 		.account = l->account,
 		.hooks = l->conf.trace != NULL ? &loud : &quiet,
 		.arg = l,
+		.state_dir = l->conf.state_dir,
+		.anew = l->anew,
 		.terminal = l->conf.terminal,
 		.insist = true,
 		.hand = l->conf.hand,
@@ -266,8 +269,10 @@ session_ended(struct ev_loop *loop, ev_timer *w, int revents)
 	struct look *l = w->data;
 	const struct visit_result *r = visit_result(l->visit);
 
+	/* Nor is the next token better if the new one is refused. */
 	if (r->again && r->outcome != OUTCOME_OK &&
-	    l->sessions < SESSIONS_MAX) {
+	    l->sessions < SESSIONS_MAX && !(r->refused_token && l->anew)) {
+		l->anew |= r->refused_token;
 		visit_free(l->visit);
 		l->visit = NULL;
 		begin_session(l);

@@ -318,6 +318,30 @@ def test_token_that_lives_is_kept(signed_in):
     assert given.grant_types() == ["authorization_code"]
 
 
+def test_by_hand(signed_in):
+    """Who only looks finds the tokens, too, and renews what is refused."""
+    m, given, server = signed_in
+    m.run("list")
+    m.run("collect", "--dry-run")
+    assert given.grant_types()[1:] == []
+    given.expire()
+    m.run("delete", "casa", "1", "--yes")
+    given.expire()
+    m.run("test")
+    m.run("fetch", "casa", "2")
+    assert given.grant_types()[1:] == ["refresh_token"] * 2
+    assert len(server.box.mails) == COUNT - 1 and len(m.files()) == 1
+    assert os.listdir(m.state).count("tokens") == 1
+
+
+@pytest.mark.parametrize("command", ["list", "test"])
+def test_by_hand_refused_twice(signed_in, command):
+    m, given, server = signed_in
+    server.takes = lambda user, token: False
+    m.run(command, status=malote.NOPERM)
+    assert len(server.commands("AUTH")) == 2
+
+
 def test_refused_token_is_renewed_once(signed_in):
     """The server knows better than the clock."""
     m, given, server = signed_in

@@ -18,6 +18,7 @@ struct trial {
 	struct trial_place *place;
 	struct facts facts; /* of the last session, and of the place */
 	unsigned sessions;
+	bool anew;     /* the server has refused the token that was kept */
 	unsigned told; /* steps, a bit each */
 	enum outcome outcome;
 	ev_timer timer; /* to go on, not from within a session */
@@ -193,6 +194,7 @@ begin_session(struct trial *t)
 		.hooks = t->conf.hooks->trace != NULL ? &loud : &quiet,
 		.arg = t,
 		.state_dir = t->conf.state_dir,
+		.anew = t->anew,
 		.terminal = t->conf.terminal,
 		.insist = true,
 		.tries = true,
@@ -222,12 +224,15 @@ static void
 session_ended(struct trial *t)
 {
 	struct visit_result r = *visit_result(t->visit);
-	bool again =
-	    r.again && r.outcome != OUTCOME_OK && t->sessions < SESSIONS_MAX;
+	/* Nor is the next token better if the new one is refused. */
+	bool again = r.again && r.outcome != OUTCOME_OK &&
+		     t->sessions < SESSIONS_MAX &&
+		     !(r.refused_token && t->anew);
 
 	t->facts = *visit_facts(t->visit);
 	visit_free(t->visit);
 	t->visit = NULL;
+	t->anew |= r.refused_token;
 	if (again) {
 		begin_session(t);
 	} else if (r.outcome != OUTCOME_OK) {
