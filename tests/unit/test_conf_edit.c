@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +19,7 @@
 #include "client/setup/conf_edit.h"
 
 #define BOM "\xef\xbb\xbf"
+#define ACL "system.posix_acl_access"
 
 static char dir[] = "/tmp/malote-conf-edit-XXXXXX";
 static char file[64], new[80];
@@ -29,7 +31,7 @@ make_folder(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	snprintf(file, sizeof(file), "%s/t.conf", dir);
-	snprintf(new, sizeof(new), "%s.new", file);
+	snprintf(new, sizeof(new), "%s.malote-new", file);
 	return 0;
 }
 
@@ -342,6 +344,7 @@ test_first_file(void **state)
 static void
 test_symbolic_link(void **state)
 {
+	struct conf_edit ed;
 	char link[80];
 	struct stat st;
 
@@ -353,7 +356,104 @@ test_symbolic_link(void **state)
 	assert_int_equal(lstat(link, &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
 	expect_file(file, "account z {}\n");
+	/* What it leads to may be on a disk that is not there now. */
+	unlink(file);
+	assert_int_equal(conf_edit_open(&ed, link, &eb), E_DENIED);
+	conf_edit_close(&ed);
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
 	unlink(link);
+}
+
+/* Who else may read it may read it still, and nobody more. */
+static void
+test_access_list(void **state)
+{
+	static const char acl[] = "\2\0\0\0\1\0\6\0\xff\xff\xff\xff"
+				  "\2\0\4\0\1\0\0\0\4\0\0\0\xff\xff\xff\xff"
+				  "\20\0\4\0\xff\xff\xff\xff\40\0\0\0"
+				  "\xff\xff\xff\xff";
+	char now[256];
+
+	(void)state;
+	write_file(file, "# x\n");
+	if (setxattr(file, ACL, acl, sizeof(acl) - 1, 0) < 0)
+		skip();
+	assert_int_equal(mode_of(file), 0640);
+	append_and_save(file);
+	assert_int_equal(
+	    getxattr(file, ACL, now, sizeof(now)), sizeof(acl) - 1);
+	assert_memory_equal(now, acl, sizeof(acl) - 1);
+}
+
+/* The folder's own list is for new files, and this is none. */
+static void
+test_no_access_list(void **state)
+{
+	static const char acl[] = "\2\0\0\0\1\0\7\0\xff\xff\xff\xff"
+				  "\2\0\4\0\1\0\0\0\4\0\0\0\xff\xff\xff\xff"
+				  "\20\0\4\0\xff\xff\xff\xff\40\0\0\0"
+				  "\xff\xff\xff\xff";
+	char now[256];
+
+	(void)state;
+	unlink(file);
+	write_file(file, "# x\n");
+	assert_int_equal(chmod(file, 0640), 0);
+	if (setxattr(dir, "system.posix_acl_default", acl, sizeof(acl) - 1, 0) <
+	    0)
+		skip();
+	append_and_save(file);
+	removexattr(dir, "system.posix_acl_default");
+	assert_int_equal(mode_of(file), 0640);
+	assert_int_equal(getxattr(file, ACL, now, sizeof(now)), -1);
+}
+
+/* Somebody has taken care that it stays as it is. */
+static void
+test_read_only(void **state)
+{
+	enum { NOBODY = 65534 };
+	uid_t me = geteuid(), user = me != 0 ? me : NOBODY;
+	struct conf_edit ed;
+	enum err e;
+
+	(void)state;
+	write_file(file, "# x\n");
+	assert_int_equal(chmod(file, 0400), 0);
+	assert_int_equal(chown(file, user, (gid_t)-1), 0);
+	assert_int_equal(chown(dir, user, (gid_t)-1), 0);
+	assert_int_equal(seteuid(user), 0);
+	e = conf_edit_open(&ed, file, &eb);
+	conf_edit_close(&ed);
+	assert_int_equal(seteuid(me), 0);
+	assert_int_equal(chown(dir, me, (gid_t)-1), 0);
+	assert_int_equal(e, E_DENIED);
+	unlink(file);
+}
+
+/* What else has the name of the new file is not written to. */
+static void
+test_another_file(void **state)
+{
+	char other[80], theirs[80];
+	struct conf_edit ed;
+
+	(void)state;
+	snprintf(other, sizeof(other), "%s/other", dir);
+	write_file(other, "# other\n");
+	assert_int_equal(link(other, new), 0);
+	open_text(&ed, "# x\n");
+	assert_int_equal(conf_edit_save(&ed, &eb), E_DENIED);
+	conf_edit_close(&ed);
+	expect_file(other, "# other\n");
+	unlink(other);
+
+	snprintf(theirs, sizeof(theirs), "%s.new", file);
+	write_file(theirs, "# mine\n");
+	append_and_save(file);
+	expect_file(theirs, "# mine\n");
+	unlink(theirs);
 }
 
 static void
@@ -477,6 +577,10 @@ main(void)
 		cmocka_unit_test(test_mode),
 		cmocka_unit_test(test_first_file),
 		cmocka_unit_test(test_symbolic_link),
+		cmocka_unit_test(test_access_list),
+		cmocka_unit_test(test_no_access_list),
+		cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_another_file),
 		cmocka_unit_test(test_not_saved),
 		cmocka_unit_test(test_changed_meanwhile),
 		cmocka_unit_test(test_one_at_a_time),

@@ -137,7 +137,7 @@ load_accounts(struct adding *a)
 	bool none;
 	enum err e;
 
-	if (stat(file, &st) < 0 && errno == ENOENT)
+	if (lstat(file, &st) < 0 && errno == ENOENT)
 		return true;
 	/* What else stands in a file without accounts is read with the new
 	 * one. */

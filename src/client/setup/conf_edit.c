@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ enum { LOCK_TRIES = 30, LOCK_PAUSE_MS = 100, TEXT_MAX = 1024 * 1024 };
 
 #define BLANKS "\t\r\n "
 #define BOM    "\xef\xbb\xbf"
+#define ACL    "system.posix_acl_access"
 
 static enum err
 no_memory(struct errbuf *eb)
@@ -112,23 +114,33 @@ find_folder(const char *path, struct errbuf *eb)
 static enum err
 resolve(struct conf_edit *ed, const char *path, struct errbuf *eb)
 {
+	struct stat st;
 	enum err e;
 
 	ed->path = realpath(path, NULL);
+	/* In a folder of ours it could be replaced all the same. */
 	if (ed->path != NULL)
-		return E_OK;
+		return faccessat(AT_FDCWD, ed->path, W_OK, AT_EACCESS) == 0
+			   ? E_OK
+			   : err_sys(eb, E_DENIED, _("cannot write to %s"),
+				 ed->path);
 	if (errno != ENOENT)
 		return err_sys(eb, E_IO, "%s", path);
+	if (lstat(path, &st) == 0)
+		return err_set(eb, E_DENIED,
+		    _("%s is a symbolic link to a file that is not there"),
+		    path);
 	if ((e = find_folder(path, eb)) != E_OK)
 		return e;
 	ed->path = strdup(path);
 	return ed->path != NULL ? E_OK : no_memory(eb);
 }
 
+/* A name that nobody gives to a file of their own. */
 static bool
 new_path(char out[PATH_MAX], const struct conf_edit *ed)
 {
-	return snprintf(out, PATH_MAX, "%s.new", ed->path) < PATH_MAX;
+	return snprintf(out, PATH_MAX, "%s.malote-new", ed->path) < PATH_MAX;
 }
 
 /* The file that is locked may have got its name, or gone, before it was. */
@@ -550,18 +562,52 @@ is_unchanged(const struct conf_edit *ed)
 	       st.st_mtim.tv_nsec == ed->st.st_mtim.tv_nsec;
 }
 
+/* One that another user has made, or that has another name as well, is a trap. */
+static enum err
+check_new(const struct conf_edit *ed, const struct stat *now, struct errbuf *eb)
+{
+	bool ours = now->st_uid == geteuid() ||
+		    (ed->exists && now->st_uid == ed->st.st_uid);
+
+	if (ours && S_ISREG(now->st_mode) && now->st_nlink == 1)
+		return E_OK;
+	return err_set(eb, E_DENIED,
+	    _("%s.malote-new is not malote's; remove it"), ed->path);
+}
+
+/* Without it the bits of the group, which are its mask, would mean more. */
+static enum err
+set_acl(const struct conf_edit *ed, struct errbuf *eb)
+{
+	char acl[4096];
+	ssize_t n = ed->exists ? getxattr(ed->path, ACL, acl, sizeof(acl)) : -1;
+
+	if (n > 0 ? fsetxattr(ed->fd, ACL, acl, (size_t)n, 0) == 0
+		  : fremovexattr(ed->fd, ACL) == 0 || errno == ENODATA ||
+			errno == ENOTSUP)
+		return E_OK;
+	return err_sys(eb, E_IO, _("the access list of %s"), ed->path);
+}
+
 /* The owner first: a change of owner may take mode bits away. */
 static enum err
 set_owner(const struct conf_edit *ed, struct errbuf *eb)
 {
 	struct stat now;
+	enum err e;
 
 	if (fstat(ed->fd, &now) < 0)
 		return err_sys(eb, E_IO, "%s", ed->path);
+	if ((e = check_new(ed, &now, eb)) != E_OK)
+		return e;
 	if (ed->exists &&
 	    (now.st_uid != ed->st.st_uid || now.st_gid != ed->st.st_gid) &&
 	    fchown(ed->fd, ed->st.st_uid, ed->st.st_gid) < 0)
 		return err_sys(eb, E_DENIED, _("the owner of %s"), ed->path);
+	if (fchmod(ed->fd, 0600) < 0)
+		return err_sys(eb, E_IO, _("the mode of %s"), ed->path);
+	if ((e = set_acl(ed, eb)) != E_OK)
+		return e;
 	if (fchmod(ed->fd, ed->exists ? ed->st.st_mode & 07777 : 0600) < 0)
 		return err_sys(eb, E_IO, _("the mode of %s"), ed->path);
 	return E_OK;

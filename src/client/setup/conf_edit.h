@@ -32,7 +32,8 @@ struct conf_edit {
 
 /* Reads the file; one that does not exist is empty, and its folder is made.
  * E_BUSY: another malote has had it open for 3 seconds.  E_CONFIG: it is not
- * text in which blocks can be told apart; the words name the line.  Do not keep
+ * text in which blocks can be told apart; the words name the line.  E_DENIED: it
+ * may not be written to, or is a symbolic link to nothing.  Do not keep
  * it open while a person is asked something. */
 enum err conf_edit_open(
     struct conf_edit *ed, const char *path, struct errbuf *eb) NODISCARD;
