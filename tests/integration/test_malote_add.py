@@ -462,11 +462,9 @@ def test_kept_nowhere(m, net, pop3):
     assert "password" not in conf(m)
 
 
-@pytest.mark.skipif(not all(map(shutil.which, ("pass", "gpg"))),
-                    reason="needs pass and gpg")
-def test_kept_in_pass(m, net, pop3):
-    pop3("pop.example.org")
-    net.start()
+@pytest.fixture
+def store(m):
+    """pass, set up."""
     m.env["GNUPGHOME"] = m.home + "/gpg"
     os.makedirs(m.env["GNUPGHOME"], 0o700)
     try:
@@ -474,12 +472,40 @@ def test_kept_in_pass(m, net, pop3):
                        "ana"], ["pass", "init", "ana"]):
             subprocess.run(words, env=m.env, check=True, capture_output=True,
                            timeout=60)
-        typed(m, net, ADDRESS, "--keep-password", "pass", stdin=PASSWORD)
-        assert ("password_command = \"pass show malote/%s\"" % ADDRESS
-                in conf(m).replace("'", '"'))
-        assert len(m.files("Mail/" + ADDRESS)) == COUNT
+        yield
     finally:
         subprocess.run(["gpgconf", "--kill", "all"], env=m.env, check=True)
+
+
+PASS = pytest.mark.skipif(not all(map(shutil.which, ("pass", "gpg"))),
+                          reason="needs pass and gpg")
+
+
+@PASS
+def test_kept_in_pass(m, net, pop3, store):
+    pop3("pop.example.org")
+    net.start()
+    typed(m, net, ADDRESS, "--keep-password", "pass", stdin=PASSWORD)
+    assert ("password_command = \"pass show malote/%s\"" % ADDRESS
+            in conf(m).replace("'", '"'))
+    assert len(m.files("Mail/" + ADDRESS)) == COUNT
+
+
+@PASS
+def test_kept_beside_another_in_pass(m, net, pop3, store):
+    """An account's password stays its own when another one gets the name that
+    it had."""
+    first = pop3("pop.example.org")
+    pop3("pop.example.net", user="ana@example.net", password="other")
+    net.start()
+    typed(m, net, ADDRESS, "--name", "work", "--keep-password", "pass",
+          stdin=PASSWORD)
+    m.run("rename", "work", "old", write=False)
+    typed(m, net, "ana@example.net", "--name", "work", "--keep-password",
+          "pass", stdin="other")
+    first.box.mails += letters(1, seed=8, uid="new%d")
+    m.run("collect", write=False, wrap=net.wrap())
+    assert '"pass show malote/work-2"' in conf(m)
 
 
 KEYRING = all(shutil.which(program) for program in (

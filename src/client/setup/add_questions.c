@@ -209,7 +209,7 @@ keep_in(struct adding *a, enum keep_place p, struct errbuf *eb)
 		    a->draft.value);
 	if (!adding_account(a, &conf, &new, eb))
 		return false;
-	e = keep_password(p, &a->draft, new, a->r->conf_file, eb);
+	e = keep_password(p, &a->draft, &conf, new, eb);
 	client_conf_free(&conf);
 	return e == E_OK;
 }

@@ -13,7 +13,7 @@
 #include "client/deliver/execute.h"
 #include "client/secret/secret.h"
 
-enum { PATH_ROOM = 4096, PASS_TIMEOUT = 60 };
+enum { PATH_ROOM = 4096, PASS_TIMEOUT = 60, PASS_NUMBER = 12 };
 
 #define PASS_FOLDER "malote/"
 
@@ -104,9 +104,9 @@ set_secret(struct draft *d, enum draft_secret secret, const char *value)
 	d->secret = secret;
 }
 
-/* The name in pass: nothing in it means anything to a shell. */
+/* Nothing in it means anything to a shell. */
 static void
-pass_name(char *out, size_t size, const char *account)
+pass_name_of(char *out, size_t size, const char *account)
 {
 	size_t n = (size_t)snprintf(out, size, PASS_FOLDER);
 
@@ -117,6 +117,30 @@ pass_name(char *out, size_t size, const char *account)
 			? *account
 			: '_';
 	out[n] = '\0';
+}
+
+static bool
+is_used(const struct client_conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->n; i++)
+		if (conf->v[i].password_command != NULL &&
+		    strstr(conf->v[i].password_command, name) != NULL)
+			return true;
+	return false;
+}
+
+/* The name in pass.  An account that was renamed since, or whose name differs in
+ * what is left out, may have its password under the usual one. */
+static void
+pass_name(
+    char *out, size_t size, const char *account, const struct client_conf *conf)
+{
+	size_t n;
+
+	pass_name_of(out, size - PASS_NUMBER, account);
+	n = strlen(out);
+	for (unsigned i = 2; is_used(conf, out); i++)
+		snprintf(out + n, size - n, "-%u", i);
 }
 
 static int
@@ -154,9 +178,9 @@ pass_failed(const struct run_result *r, struct errbuf *eb)
 }
 
 static enum err
-keep_in_pass(struct draft *d, struct errbuf *eb)
+keep_in_pass(struct draft *d, const struct client_conf *conf, struct errbuf *eb)
 {
-	char name[OFFER_USER + 16], command[OFFER_USER + 32];
+	char name[OFFER_USER + 32], command[OFFER_USER + 48];
 	char *const argv[] = { "pass", "insert", "--multiline", "--force", name,
 		NULL };
 	struct run_result r;
@@ -165,7 +189,7 @@ keep_in_pass(struct draft *d, struct errbuf *eb)
 
 	if (fd < 0)
 		return err_sys(eb, E_IO, "memfd_create");
-	pass_name(name, sizeof(name), d->name);
+	pass_name(name, sizeof(name), d->name, conf);
 	e = run_command(argv, environ, fd, PASS_TIMEOUT, &r, eb);
 	close(fd);
 	if (e != E_OK)
@@ -196,8 +220,8 @@ keep_in_file(struct draft *d, const char *file, struct errbuf *eb)
 }
 
 enum err
-keep_password(enum keep_place p, struct draft *d, const struct account *a,
-    const char *file, struct errbuf *eb)
+keep_password(enum keep_place p, struct draft *d,
+    const struct client_conf *conf, const struct account *a, struct errbuf *eb)
 {
 	enum err e = E_OK;
 
@@ -207,8 +231,8 @@ keep_password(enum keep_place p, struct draft *d, const struct account *a,
 		if (e == E_OK)
 			set_secret(d, DRAFT_KEYRING, "yes");
 		return e;
-	case KEEP_PASS: return keep_in_pass(d, eb);
-	case KEEP_FILE: return keep_in_file(d, file, eb);
+	case KEEP_PASS: return keep_in_pass(d, conf, eb);
+	case KEEP_FILE: return keep_in_file(d, conf->file, eb);
 	default: set_secret(d, DRAFT_ASKED, ""); return e;
 	}
 }

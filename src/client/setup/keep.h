@@ -25,10 +25,12 @@ bool keep_is_here(enum keep_place p);
 const char *keep_title(enum keep_place p);
 
 /* Puts the password, that of d->value, there, and sets d's line for it; in a place
- * that is not malote.conf d->value does not hold it any more then.  `file`:
- * malote.conf, whose mode is made the one that a password needs.  a: what d is.
- * Failing, with words, changes nothing. */
+ * that is not malote.conf d->value does not hold it any more then, and what other
+ * accounts of `conf` have there stays.  The mode of malote.conf is made the one that
+ * a password in it needs.  a: what d is, in `conf`.  Failing, with words, changes
+ * nothing. */
 enum err keep_password(enum keep_place p, struct draft *d,
-    const struct account *a, const char *file, struct errbuf *eb) NODISCARD;
+    const struct client_conf *conf, const struct account *a,
+    struct errbuf *eb) NODISCARD;
 
 #endif
