@@ -106,8 +106,8 @@ other_name(char out[HOST_MAX], const struct trying *t)
 	const char *names = t->facts.tls.names;
 	size_t n;
 
-	for (; *names != '\0'; names += n + strspn(names + n, " ")) {
-		n = strcspn(names, " ");
+	for (; *names != '\0'; names += n + strspn(names + n, ", ")) {
+		n = strcspn(names, ", ");
 		if (n == 0 || n >= HOST_MAX || names[0] == '*')
 			continue;
 		memcpy(out, names, n);
