@@ -414,6 +414,20 @@ def test_share(m, server):
     assert "Masked above" in text
 
 
+@pytest.mark.parametrize("said", [
+    "Welcome, %s.", "mailbox of '%s' opened", "user=%s", "</var/mail/%s>",
+    "%s", "pop.%s.example.org, %s!", "-%s-", "(%s;)"])
+def test_share_in_whatever_quotes(m, server, said):
+    """The user's name, but not as a part of a server's."""
+    m.account(user="ana.maria")
+    server.user = "ana.maria"
+    server.greeting = ("+OK %s\r\n" % said.replace("%s", "Ana.Maria")).encode()
+    text = m.run("test", "--share").out.decode()
+    assert "< +OK %s\n" % said.replace(".%s", ".Ana.Maria").replace(
+        "%s", "A***") in text
+
+
+
 def test_share_is_of_test_only(m):
     done = m.run("collect", "--share", status=malote.USAGE)
     assert "malote collect has no option --share" in done.text

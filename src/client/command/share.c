@@ -3,13 +3,20 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
+}
 
 /* A character that addresses and names are made of. */
 static bool
 is_part(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9') || (unsigned char)c >= 0x80 ||
+	return is_letter(c) ||
 	       (c != '\0' && strchr(".!#$%&'*+/=?^_`{|}~-", c) != NULL);
 }
 
@@ -23,29 +30,40 @@ part_length(const char *p)
 	return n;
 }
 
+/* Does c, and what is behind it as seen from a name, make that name a part of a
+ * longer one, as of a server's? */
 static bool
-is_word(const char *p, size_t n, const char *word)
+goes_on(char c, char behind)
 {
-	size_t w = strlen(word);
-
-	return n == w && w != 0 && strncmp(p, word, w) == 0;
+	return is_letter(c) ||
+	       (c != '\0' && strchr("._-", c) != NULL && is_letter(behind));
 }
 
-/* Is it what stands before an @, or the person's name at the server? */
-static bool
-is_personal(const char *p, size_t n, const struct account *a)
+/* The length of the person's name at the server, if it stands at p; else 0.  It is
+ * found in whatever quotes the server puts it. */
+static size_t
+name_at(const char *text, const char *p, const struct account *a)
 {
-	char local[256];
-	size_t l = strcspn(a->user, "@");
+	size_t n = strcspn(a->user, "@");
+	char before = '\0', first = '\0';
 
-	if (l < sizeof(local)) {
-		memcpy(local, a->user, l);
-		local[l] = '\0';
-	} else {
-		local[0] = '\0';
-	}
-	return (n != 0 && p[n] == '@' && is_part(p[n + 1])) ||
-	       is_word(p, n, local);
+	if (n == 0 || strncasecmp(p, a->user, n) != 0 ||
+	    goes_on(p[n], p[n] != '\0' ? p[n + 1] : '\0'))
+		return 0;
+	if (p > text)
+		before = p[-1];
+	if (p > text + 1)
+		first = p[-2];
+	return goes_on(before, first) ? 0 : n;
+}
+
+/* The length of what stands before an @, if that begins at p; else 0. */
+static size_t
+local_part_at(const char *text, const char *p)
+{
+	size_t n = p == text || !is_part(p[-1]) ? part_length(p) : 0;
+
+	return n != 0 && p[n] == '@' && is_part(p[n + 1]) ? n : 0;
 }
 
 static size_t
@@ -69,23 +87,20 @@ put(char *out, size_t size, size_t n, const char *text, size_t length)
 char *
 share_mask(char *out, size_t size, const char *line, const struct account *a)
 {
-	size_t n = 0, part, home;
+	const char *p = line;
+	size_t n = 0, length;
 
-	while (*line != '\0') {
-		if ((home = home_at(line)) != 0) {
+	while (*p != '\0') {
+		if ((length = home_at(p)) != 0) {
 			n = put(out, size, n, "~", 1);
-			line += home;
-			continue;
-		}
-		part = part_length(line);
-		if (is_personal(line, part, a)) {
-			n = put(out, size, n, line, 1);
+		} else if ((length = local_part_at(line, p)) != 0 ||
+			   (length = name_at(line, p, a)) != 0) {
+			n = put(out, size, n, p, 1);
 			n = put(out, size, n, "***", 3);
 		} else {
-			part += part == 0;
-			n = put(out, size, n, line, part);
+			n = put(out, size, n, p, length = 1);
 		}
-		line += part;
+		p += length;
 	}
 	out[n] = '\0';
 	return out;
