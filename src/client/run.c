@@ -573,6 +573,25 @@ run_take_lock(struct run *run, struct errbuf *eb)
 	    run->account->name, run->maildrop, eb);
 }
 
+/* Without its record all would be new; and a daemon need not have read that the
+ * account is not meant any more. */
+static bool
+was_forgotten(const struct run *run)
+{
+	struct state_key key = key_of(run);
+	struct state_account a = { .id = 0 };
+	struct state *s;
+	bool put_aside, known = true;
+
+	if (!client_conf_has_lost(run->env->conf, run->maildrop) ||
+	    state_open(&s, run->env->state_dir, &put_aside, NULL) != E_OK)
+		return false;
+	if (state_account_look(s, &key, &a, NULL) == E_OK)
+		known = a.id != 0;
+	state_close(s);
+	return !known;
+}
+
 void
 run_begin(struct run *run)
 {
@@ -601,6 +620,12 @@ run_begin(struct run *run)
 	if ((e = run_take_lock(run, &eb)) != E_OK) {
 		run_failed(
 		    run, e == E_BUSY ? OUTCOME_LOCKED : OUTCOME_DISK, eb.text);
+		return;
+	}
+	if (was_forgotten(run)) {
+		run_failed(run, OUTCOME_CONFIG,
+		    _("it was forgotten, and is configured no more: nothing is "
+		      "collected"));
 		return;
 	}
 	if ((e = open_delivery(

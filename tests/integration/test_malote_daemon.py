@@ -327,6 +327,21 @@ def test_login_delay_is_kept(lie, client, daemon):
     assert min(b - a for a, b in zip(opened, opened[1:])) > 2.9, opened
 
 
+# What was forgotten.
+
+def test_forgotten_while_it_runs(lie, client, daemon):
+    """It is not collected again, though the daemon has not read that yet."""
+    server = lie(letters(2))
+    m = client().account(at=server, interval="1s", deliver="command:cat")
+    run = daemon(m, "--quiet")
+    wait_until(lambda: polls(server) >= 2)
+    m.run("forget", "--yes", "--block", "casa", write=False)
+    wait_until(lambda: "was forgotten" in errors(m))
+    assert len(server.commands("RETR")) == 2
+    assert "casa" not in m.run("status", write=False, status=None).text
+    end(run)
+
+
 # SIGHUP.
 
 def errors(m):

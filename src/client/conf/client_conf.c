@@ -627,9 +627,9 @@ example_file(void)
 	return path;
 }
 
+/* There may be no account in it. */
 static enum err
-read_accounts(
-    struct client_conf *c, struct slurp *in, struct conf_report *report)
+read_text(struct client_conf *c, struct slurp *in, struct conf_report *report)
 {
 	char *folder = folder_of(c->file);
 
@@ -650,14 +650,24 @@ read_accounts(
 	account_clear(&rd.account); /* one that did not end */
 	oauth_clear(&rd.oauth);
 	free(folder);
-	if (report->errors == 0 && c->n == 0 && !rd.no_memory)
-		conf_error(&rd.lines.text, 0,
-		    _("there is no account; set one up by: malote add "
-		      "ADDRESS (%s shows how to write one)"),
-		    example_file());
 	if (report->errors != 0)
 		return E_CONFIG;
 	return rd.no_memory ? E_NOMEM : E_OK;
+}
+
+static enum err
+read_accounts(
+    struct client_conf *c, struct slurp *in, struct conf_report *report)
+{
+	enum err e = read_text(c, in, report);
+
+	if (e != E_OK || c->n != 0)
+		return e;
+	conf_error(&rd.lines.text, 0,
+	    _("there is no account; set one up by: malote add ADDRESS (%s "
+	      "shows how to write one)"),
+	    example_file());
+	return E_CONFIG;
 }
 
 enum err
@@ -681,6 +691,7 @@ client_conf_load(
 		return e == E_NOMEM || e == E_NOENT ? e : E_CONFIG;
 	}
 	c->file = strdup(file);
+	c->st = in.st;
 	e = c->file == NULL ? E_NOMEM : read_accounts(c, &in, &to.report);
 	if (e == E_NOMEM)
 		listener_add(&to, "%s: %s", file, _("out of memory"));
@@ -746,4 +757,40 @@ client_conf_has(const void *conf, const char *name, const char *maildrop)
 		    strcmp(text, maildrop) == 0)
 			return true;
 	return false;
+}
+
+static bool
+is_as_read(const struct client_conf *c)
+{
+	struct stat st;
+
+	return stat(c->file, &st) == 0 && st.st_dev == c->st.st_dev &&
+	       st.st_ino == c->st.st_ino && st.st_size == c->st.st_size &&
+	       st.st_mtim.tv_sec == c->st.st_mtim.tv_sec &&
+	       st.st_mtim.tv_nsec == c->st.st_mtim.tv_nsec;
+}
+
+static void
+overlook(void *arg, bool is_error, const char *words)
+{
+}
+
+bool
+client_conf_has_lost(const struct client_conf *c, const char *maildrop)
+{
+	struct listener to = { { .say = listener_say, .arg = &to }, overlook,
+		NULL, 0 };
+	struct client_conf now = { .file = NULL };
+	struct slurp in;
+	bool lost;
+
+	if (is_as_read(c) || slurp(c->file, FILE_MAX, &in, NULL) != E_OK)
+		return false;
+	lost = (now.file = strdup(c->file)) != NULL &&
+	       read_text(&now, &in, &to.report) == E_OK &&
+	       !client_conf_has(&now, NULL, maildrop);
+	client_conf_free(&now);
+	explicit_bzero(in.text, in.n);
+	free(in.text);
+	return lost;
 }

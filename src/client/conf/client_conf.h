@@ -5,6 +5,7 @@
 #define CLIENT_CONF_CLIENT_CONF_H
 
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "client/conf/account.h"
@@ -15,6 +16,7 @@ struct client_conf {
 	size_t n;
 	struct oauth_client *oauth; /* which accounts may name */
 	size_t n_oauth;
+	struct stat st; /* of the file that was read */
 };
 
 /* Told of each fault of the file in turn, and of warnings (security = "none"),
@@ -42,5 +44,9 @@ const struct account *client_conf_find(
 /* Has the configuration an account with this maildrop (account_maildrop()) and, if
  * name is not NULL, this name?  conf: a client_conf (see state_key). */
 bool client_conf_has(const void *conf, const char *name, const char *maildrop);
+
+/* Has the file changed since it was read, so that it can be read and has no account
+ * with this maildrop any more? */
+bool client_conf_has_lost(const struct client_conf *c, const char *maildrop);
 
 #endif
