@@ -1,7 +1,18 @@
 #include "base/module.h"
 
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+
+/* What goes to and fro may look different in another version. */
+static bool
+is_of_this_version(void *module)
+{
+	const char *mark = dlsym(module, "module_mark");
+
+	return mark != NULL && strcmp(mark, MALOTE_VERSION) == 0;
+}
 
 const void *
 module_find(const char *name, const char *symbol)
@@ -11,5 +22,7 @@ module_find(const char *name, const char *symbol)
 
 	snprintf(file, sizeof(file), "malote-%s.so", name);
 	module = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-	return module != NULL ? dlsym(module, symbol) : NULL;
+	if (module == NULL || !is_of_this_version(module))
+		return NULL;
+	return dlsym(module, symbol);
 }

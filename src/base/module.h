@@ -8,9 +8,13 @@
 #ifndef BASE_MODULE_H
 #define BASE_MODULE_H
 
+/* The version of malote that a module was built with; each has it. */
+extern const char module_mark[];
+
 /* What `symbol` stands for in module `name`, which stays loaded; from any
  * thread.  It is looked for where the program's run path says.  NULL: it is not
- * installed, or one of its libraries is not. */
+ * installed, or one of its libraries is not, or it is of another version, as after
+ * an update while the program runs. */
 const void *module_find(const char *name, const char *symbol);
 
 #endif

@@ -1,0 +1,4 @@
+/* What a module of test_module has. */
+extern const char thing[];
+
+const char thing[] = "here";
