@@ -441,13 +441,15 @@ def test_no_place_is_seen_before(signed_in):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_while_it_renews(signed_in, number):
+@pytest.mark.parametrize("words", ["collect", "fetch casa 1", "list", "test"])
+def test_stopped_while_it_renews(signed_in, words, number):
     """The provider has given a token for one use by then."""
     m, given, server = signed_in
+    m.run("list")
     given.rotates = True
     given.expire()
     given.delay = 1.5
-    run = m.start("collect")
+    run = m.start(*words.split())
     wait_until(lambda: len(given.grant_types()) == 2)
     run.signal(number)
     run.wait(status=None)

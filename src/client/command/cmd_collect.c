@@ -10,7 +10,6 @@
 #include "client/command/call.h"
 #include "client/command/commands.h"
 #include "client/command/failure.h"
-#include "client/oauth/renew.h"
 #include "client/secret/secret.h"
 #include "client/setup/conf_edit.h"
 #include "client/setup/talk.h"
@@ -126,7 +125,6 @@ cmd_collect(struct call *call)
 		code = collect_held(call, &c, held);
 	else
 		code = failed_by(call->o, EX_OSERR, "%s", eb.text);
-	oauth_renew_finish();
 	if (c.terminal && talk_is_possible())
 		offer_to_keep(call);
 	free(held);
@@ -167,6 +165,5 @@ cmd_daemon(struct call *call)
 		return EX_OSERR;
 	}
 	(void)report_end(call->set->report);
-	oauth_renew_finish();
 	return EX_OK;
 }

@@ -11,6 +11,7 @@
 #include "base/i18n.h"
 #include "client/command/call.h"
 #include "client/command/failure.h"
+#include "client/oauth/renew.h"
 #include "client/state/account_lock.h"
 #include "client/state/state.h"
 #include "conf/text.h"
@@ -281,6 +282,7 @@ run_call(struct call *c)
 	if (code == -1)
 		code = (needs & NEEDS_LOCK) != 0 ? run_locked(c)
 						 : c->command->run(c);
+	oauth_renew_finish();
 	collect_set_free(c->set);
 	return code;
 }

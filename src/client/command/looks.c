@@ -10,13 +10,16 @@
 #include "base/i18n.h"
 #include "client/command/commands.h"
 #include "client/command/failure.h"
+#include "client/oauth/renew.h"
 #include "client/secret/secret.h"
 #include "net/dial.h"
 
 static void
 on_signal(struct ev_loop *loop, ev_signal *w, int revents)
 {
+	ev_signal_stop(loop, w); /* the next one ends it at once */
 	secret_restore_terminal();
+	oauth_renew_finish();
 	_exit(128 + w->signum);
 }
 
@@ -35,6 +38,8 @@ looks_begin(struct looks *k, struct call *call)
 		k->json = json_array();
 	ev_signal_init(&k->interrupt, on_signal, SIGINT);
 	ev_signal_start(k->loop, &k->interrupt);
+	ev_signal_init(&k->terminate, on_signal, SIGTERM);
+	ev_signal_start(k->loop, &k->terminate);
 	return -1;
 }
 
@@ -44,6 +49,7 @@ looks_end(struct looks *k)
 	json_t *all;
 
 	ev_signal_stop(k->loop, &k->interrupt);
+	ev_signal_stop(k->loop, &k->terminate);
 	dialer_free(k->dialer);
 	if (k->json == NULL)
 		return k->code;

@@ -15,7 +15,7 @@ struct looks {
 	struct call *call;
 	struct ev_loop *loop;
 	struct dialer *dialer;
-	ev_signal interrupt;
+	ev_signal interrupt, terminate;
 	json_t *json; /* of the accounts; NULL: it is told in words */
 	int code;     /* of the first that failed */
 };
