@@ -79,9 +79,10 @@ struct auth {
 	struct login_delay_range served_delays; /* the same */
 	uint64_t served_generation;             /* of the users it is true of */
 	struct retained retained;               /* how long whose mail stays */
-	struct round *round;             /* through all maildrops; NULL: none */
-	void (*expired)(struct auth *a); /* a store has done its part of it */
-	struct announced announced;      /* what the workers know of that */
+	struct round *round; /* through all maildrops; NULL: none */
+	/* A store has done its part of it, or is no more. */
+	void (*expired)(struct auth *a, const struct store *st);
+	struct announced announced; /* what the workers know of that */
 };
 
 #endif

@@ -19,7 +19,8 @@ struct round {
 	struct account where;
 	struct userfile_wait users;
 	struct store_wait store;
-	ev_timer timer; /* the pause, or the patience */
+	const struct store *asked; /* NULL: none is now */
+	ev_timer timer;            /* the pause, or the patience */
 };
 
 static void
@@ -44,10 +45,10 @@ round_end(struct round *r)
 static void
 ask(struct round *r, struct store *st)
 {
-	if (store_expire(st, r->user, r->where.mail, r->days) == E_OK)
-		pause_for(r, PATIENCE);
-	else
-		pause_for(r, PAUSE);
+	bool sent = store_expire(st, r->user, r->where.mail, r->days) == E_OK;
+
+	r->asked = sent ? st : NULL;
+	pause_for(r, sent ? PATIENCE : PAUSE);
 }
 
 static void
@@ -71,6 +72,8 @@ find_next(struct round *r)
 	const char *why;
 
 	retained_follow(a);
+	if (a->retained.least_days == RETENTION_NEVER)
+		return false;
 	/* Who is passed over when the file changes is looked at next time. */
 	while ((u = users_next(a->userfile.users, &r->at)) != NULL) {
 		if (u->host[0] != '\0' ||
@@ -110,15 +113,21 @@ on_timer(struct ev_loop *loop, ev_timer *t, int revents)
 {
 	struct round *r = t->data;
 
+	r->asked = NULL;
 	userfile_check(&r->auth->userfile, &r->users);
 }
 
-/* A store has done what it was asked for, perhaps long ago. */
+/* Only the store that is waited for is heard, and once: what others say, or the
+ * same says again, puts off nothing. */
 static void
-on_expired(struct auth *a)
+on_expired(struct auth *a, const struct store *st)
 {
-	if (a->round != NULL && ev_is_active(&a->round->timer))
-		pause_for(a->round, PAUSE);
+	struct round *r = a->round;
+
+	if (r == NULL || r->asked != st)
+		return;
+	r->asked = NULL;
+	pause_for(r, PAUSE);
 }
 
 void

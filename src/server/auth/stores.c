@@ -43,8 +43,16 @@ store_find(const struct auth *a, uint16_t index)
 }
 
 static void
+tell_expired(const struct store *st)
+{
+	if (st->auth->expired != NULL)
+		st->auth->expired(st->auth, st);
+}
+
+static void
 store_free(struct store *st)
 {
+	tell_expired(st);
 	ipc_close(st->chan);
 	LIST_REMOVE(st, entry);
 	free(st);
@@ -262,11 +270,10 @@ take_no_worker(void *arg, struct ipc_in *in)
 static enum err
 take_expired(void *arg, struct ipc_in *in)
 {
-	const struct store *st = arg;
 	enum err e = ipc_get_end(in);
 
-	if (e == E_OK && st->auth->expired != NULL)
-		st->auth->expired(st->auth);
+	if (e == E_OK)
+		tell_expired(arg);
 	return e;
 }
 

@@ -59,7 +59,8 @@ void store_denied(struct auth *a, struct owner owner);
  * none now, and the one of that owner started in its place. */
 void stores_full(struct auth *a, struct owner owner);
 
-/* IPC_EXPIRE; a->expired() is called when it has been done. */
+/* IPC_EXPIRE; a->expired() is called when it has been done, or the store
+ * ends. */
 enum err store_expire(struct store *st, const char *user, const char *mail,
     uint32_t days) NODISCARD;
 
