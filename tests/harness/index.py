@@ -30,7 +30,7 @@ def put64(p, at, value):
 
 def parts(p, at):
     """Where records, list, uidl, names, the trailer and the end are."""
-    if len(p) - at < HEADER or p[at:at + 8] != b"MALOTEI2":
+    if len(p) - at < HEADER or p[at:at + 7] != b"MALOTEI":
         return None
     places = [at + HEADER]
     places.append(places[0] + get32(p, at + 12) * RECORD)

@@ -208,7 +208,7 @@ def free(server):
 def block(first, n):
     """Of messages that have neither sizes nor names."""
     head = bytearray(index.HEADER)
-    head[:8] = b"MALOTEI2"
+    head[:8] = b"MALOTEI3"
     index.put32(head, 8, first)
     index.put32(head, 12, n)
     for i in range(3):

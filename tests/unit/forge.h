@@ -48,7 +48,7 @@ forge_trailer(char *p)
 static inline bool
 forge_parts(const char *p, size_t n, size_t at[6])
 {
-	if (n < INDEX_HEADER || memcmp(p, "MALOTEI2", 8) != 0)
+	if (n < INDEX_HEADER || memcmp(p, "MALOTEI", 7) != 0)
 		return false;
 	at[0] = INDEX_HEADER;
 	at[1] = at[0] + (size_t)forge_get32(p + 12) * INDEX_RECORD;

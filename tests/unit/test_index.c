@@ -506,6 +506,42 @@ test_outside_the_section(void **state)
 		}
 }
 
+/* A file from before there were days in it: the sizes have all 64 bits, of which
+ * the upper ones are 0.  A program from then takes no file of ours for its own. */
+static void
+test_from_before(void **state)
+{
+	struct index_block k;
+	struct index_record rec;
+	struct index_trailer t;
+	struct buf b;
+	size_t at[6];
+	char *p;
+
+	write_file(&b, 12);
+	p = buf_data(&b);
+	assert_true(forge_parts(p, b.len, at));
+	assert_memory_not_equal(p, "MALOTEI2", 8);
+	assert_memory_not_equal(p + at[4], "MALOTET2", 8);
+	memcpy(p, "MALOTEI2", 8);
+	memcpy(p + at[4], "MALOTET2", 8);
+	for (uint32_t i = 0; i < 12; i++)
+		memset(p + at[0] + (size_t)i * INDEX_RECORD + 6, 0, 2);
+	forge_mend(p, b.len);
+	assert_int_equal(read_file(p, b.len), 12);
+	assert_int_equal(index_get_block(p, &index_start, b.len, 12, &k), E_OK);
+	assert_int_equal(
+	    index_get_record(p + index_record_place(&k, 7), &k, 7, &rec), E_OK);
+	assert_int_equal(rec.seen, 0);
+	assert_int_equal(index_get_trailer(p + at[4], &t), E_OK);
+	assert_int_equal(t.count, 12);
+	p[7] = '1';
+	forge_mend(p, b.len);
+	assert_int_equal(
+	    index_get_block(p, &index_start, b.len, 12, &k), E_FORMAT);
+	buf_free(&b);
+}
+
 int
 main(void)
 {
@@ -513,6 +549,7 @@ main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_append),
+		cmocka_unit_test(test_from_before),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_flipped),

@@ -31,8 +31,19 @@ enum {
 
 static const uint64_t WIRE_MAX = (1ULL << 48) - 1;
 
-static const char head_magic[8] = "MALOTEI2";
-static const char trailer_magic[8] = "MALOTET2";
+static const char head_magic[8] = "MALOTEI3";
+static const char trailer_magic[8] = "MALOTET3";
+
+/* What had 64 bits for a size, and no day, is read as it is: the upper bits of
+ * all sizes are 0.  Who knows only that does not take our days for sizes. */
+static const char head_before[8] = "MALOTEI2";
+static const char trailer_before[8] = "MALOTET2";
+
+static bool
+has_magic(const void *p, const char now[8], const char before[8])
+{
+	return memcmp(p, now, 8) == 0 || memcmp(p, before, 8) == 0;
+}
 
 static uint64_t
 get(const uint8_t *p, unsigned n)
@@ -83,7 +94,7 @@ index_get_block(const void *p, const struct index_block *before, uint64_t end,
 	uint64_t off = before->next, at;
 	uint32_t done = before->first - 1 + before->n;
 
-	if (memcmp(h, head_magic, sizeof(head_magic)) != 0 ||
+	if (!has_magic(h, head_magic, head_before) ||
 	    get(h + HEAD_SUM, 8) != sum64(h, HEAD_SUM))
 		return E_FORMAT;
 	b_r->off = off;
@@ -243,7 +254,7 @@ index_get_trailer(const void *p, struct index_trailer *t_r)
 {
 	const uint8_t *q = p;
 
-	if (memcmp(q, trailer_magic, sizeof(trailer_magic)) != 0 ||
+	if (!has_magic(q, trailer_magic, trailer_before) ||
 	    get(q + TRAILER_SUM, 8) != sum64(q, TRAILER_SUM))
 		return E_FORMAT;
 	t_r->count = (uint32_t)get(q + 8, 4);
