@@ -358,6 +358,29 @@ refuse(void *arg, const void *p, size_t n, struct errbuf *eb)
 	return err_set(eb, E_FULL, "full");
 }
 
+/* A stranger may send a list of which more is made than is kept in memory: that
+ * header stays as it is, and the message is none the less there. */
+static void
+test_too_much(void **state)
+{
+	static char text[SURROGATE_HEAD];
+	struct buf out;
+	size_t n = 0;
+
+	n += (size_t)sprintf(text, MIXED("x") "--x\nTo: ");
+	while (n < SURROGATE_HEAD - 100)
+		n += (size_t)sprintf(text + n, "é,");
+	n += (size_t)sprintf(text + n, "\n\n--x\n");
+	assert_true(run(&out, SURROGATE_SIMPLE, text, n, n));
+	assert_int_equal(out.len, n);
+	assert_memory_equal(buf_data(&out), text, n);
+	buf_free(&out);
+	n += (size_t)sprintf(text + n, "X: é\n\n--x--\n");
+	assert_true(run(&out, SURROGATE_SIMPLE, text, n, 1000));
+	assert_int_equal(out.len, n - strlen("X: é\n"));
+	buf_free(&out);
+}
+
 static void
 test_sink(void **state)
 {
@@ -384,6 +407,7 @@ main(void)
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_long_part),
+		cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_sink),
 	};
 

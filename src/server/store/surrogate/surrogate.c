@@ -6,8 +6,8 @@
 #include "server/store/surrogate/mime_header.h"
 #include "server/store/surrogate/words.h"
 
-/* Of what is made of a header: an octet becomes three at most, and each piece of
- * a text some more. */
+/* Of what is made of a header.  Only a list of tens of thousands of addresses, of
+ * a letter each, becomes more. */
 enum { MADE_MAX_OCTETS = 16 * SURROGATE_HEAD };
 
 void
@@ -87,6 +87,10 @@ convert(struct surrogate *s, struct slice *header, struct buf *made,
 	if (s->how == SURROGATE_NONE)
 		return E_OK;
 	e = downgrade_header(made, *header, s->how == SURROGATE_FULL);
+	if (e == E_FULL) { /* it is passed on */
+		buf_consume(made, made->len);
+		return E_OK;
+	}
 	if (e != E_OK)
 		return err_set(eb, e, "converting a header: %s", err_str(e));
 	*header = (struct slice){ buf_data(made), made->len };

@@ -12,8 +12,9 @@
  *
  * A parser without I/O, which holds one header at a time.  A header needs it
  * that has an octet beyond ASCII and is valid UTF-8 as a whole; one in an old
- * charset, one without such octets and one of more than SURROGATE_HEAD octets is
- * passed on as it is, the latter with the parts within it.
+ * charset, one without such octets, one that would become 16 times as long as
+ * SURROGATE_HEAD and one of more than SURROGATE_HEAD octets is passed on as it is,
+ * the last with the parts within it.
  */
 #ifndef SERVER_STORE_SURROGATE_SURROGATE_H
 #define SERVER_STORE_SURROGATE_SURROGATE_H
