@@ -449,7 +449,7 @@ test_more_than_lines(void **state)
 {
 	struct index_block k;
 	struct buf b, more;
-	size_t at[6];
+	size_t at[6] = { 0 };
 
 	(void)state;
 	write_file(&b, 12);
@@ -515,7 +515,7 @@ test_from_before(void **state)
 	struct index_record rec;
 	struct index_trailer t;
 	struct buf b;
-	size_t at[6];
+	size_t at[6] = { 0 };
 	char *p;
 
 	write_file(&b, 12);
