@@ -365,6 +365,7 @@ def test_malote(site, client):
     assert len(m.files()) == 3
 
 
+@pytest.mark.slow
 def test_malote_daemon(site, client):
     """C-2449-03: the user's own delay counts, and not what is said before."""
     s = site(ana="malote_login_delay=2", bob="")

@@ -595,6 +595,7 @@ TOLD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["C", "pt"])
 def test_a_slip_in_each_step(net, pop3, m, person, request, language):
     """A person who has read nothing types malote, and errs each time."""

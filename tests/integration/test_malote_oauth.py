@@ -790,6 +790,7 @@ def test_no_keyring(m_login):
 
 # A browser.
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium")
 def test_chromium(m_login):
     """It opens connections ahead, and asks for an icon."""
