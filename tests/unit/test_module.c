@@ -11,8 +11,11 @@
 static void
 test_found(void **state)
 {
+	const char *thing = module_find("test-now", "thing");
+
 	(void)state;
-	assert_string_equal(module_find("test-now", "thing"), "here");
+	assert_non_null(thing);
+	assert_string_equal(thing, "here");
 	assert_null(module_find("test-now", "nothing"));
 }
 

@@ -150,6 +150,28 @@ columns_are_those_of_the_screen(void **state)
 	assert_string_equal(columns_cut(out, 5, "abcdef", 6), "abc~");
 }
 
+/* Nor does it take long. */
+static void
+what_is_long_is_cut(void **state)
+{
+	static const char word[] = "=?iso-8859-1?q?x?= ", two[] = "\xc3\xa9";
+	char header[32768] = "From: a";
+	struct summary s;
+
+	(void)state;
+	for (size_t n = strlen(header); n < 20000; n += 2)
+		memcpy(header + n, two, sizeof(two));
+	strcat(header, "\r\nSubject: ");
+	for (size_t n = strlen(header); n < sizeof(header) - 64;
+	     n += strlen(word))
+		memcpy(header + n, word, sizeof(word));
+	s = summary_of(header);
+	assert_int_equal(strlen(s.from), 4095);
+	assert_string_equal(s.from + 4093, two);
+	assert_in_range(strlen(s.subject), 200, 4096);
+	summary_clear(&s);
+}
+
 int
 main(void)
 {
@@ -158,6 +180,7 @@ main(void)
 		cmocka_unit_test(fields_are_found),
 		cmocka_unit_test(dates_are_read),
 		cmocka_unit_test(what_is_shown_does_nothing_to_the_screen),
+		cmocka_unit_test(what_is_long_is_cut),
 		cmocka_unit_test(columns_are_those_of_the_screen),
 	};
 

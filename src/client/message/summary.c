@@ -9,6 +9,10 @@
 #include "base/str.h"
 #include "client/message/encoded_word.h"
 
+/* Octets of a field; nobody reads more of a subject, and each encoded word in it
+ * costs a conversion, of a character set that the sender has chosen. */
+enum { FIELD_MAX = 4096 };
+
 /* ---- fields ---- */
 
 /* The first field of that name, with its folds; n is 0: it is not there. */
@@ -124,10 +128,23 @@ date_of(struct slice s)
 
 /* ---- all ---- */
 
+/* A part of it that ends with a whole character. */
+static struct slice
+shorten(struct slice s)
+{
+	size_t n = FIELD_MAX;
+
+	if (s.n <= n)
+		return s;
+	while (n != 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+		n--;
+	return (struct slice){ s.p, n };
+}
+
 static char *
 text_of(const char *header, size_t n, const char *name)
 {
-	struct slice s = field(header, n, name);
+	struct slice s = shorten(field(header, n, name));
 	char *text = encoded_word_decode(s.p, s.n);
 	size_t length = text != NULL ? strlen(text) : 0;
 
