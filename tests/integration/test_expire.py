@@ -145,6 +145,21 @@ def test_never(place, serve, login):
         assert site.left(name) == 6
 
 
+def test_shared(place, serve, login):
+    """From a maildrop of two users nothing goes, and the admin hears why."""
+    site = Site(place, serve, {"ana": ""}, "expire = 30\n")
+    login(site.server, "ana").ok("QUIT")
+    site.server.await_event("expire-told")
+    site.boxes["eva"] = site.boxes["ana"]
+    site.write({"ana": "", "eva": ""})
+    assert expire(login(site.server, "ana")) == ["EXPIRE NEVER"]
+    assert not told(site)
+    if os.geteuid() == 0:
+        shown = json.loads(site.server.ctl("--json", "user", "show", "eva"))
+        assert shown["expire"] == "never"
+        assert "several lines" in shown["expire_why"]
+
+
 # ---- days ----
 
 def told(site, name="ana"):

@@ -87,13 +87,16 @@ tell_account(const struct facts *f, const struct user *u)
 		fact_number(f, "gid", at.gid);
 	}
 	fact_text(f, "home", u->home);
-	if (good) {
-		fact_text(f, "mail", at.mail);
-		fact_text(f, "expire",
-		    retention_text(days, retained_of(f->auth, u, &at)));
-	} else {
+	if (!good) {
 		fact_text(f, "problem", eb.text);
+		return;
 	}
+	fact_text(f, "mail", at.mail);
+	fact_text(
+	    f, "expire", retention_text(days, retained_of(f->auth, u, &at)));
+	if (retained_is_shared(f->auth, &at))
+		fact_text(f, "expire_why",
+		    "several lines of the users file have this maildrop");
 }
 
 static void

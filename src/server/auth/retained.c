@@ -88,18 +88,21 @@ find_shared(struct auth *a)
 
 /* ---- all of them ---- */
 
+bool
+retained_is_shared(const struct auth *a, const struct account *at)
+{
+	/* Where nobody asks for anything there is no table. */
+	return a->retained.slot != NULL &&
+	       (*slot_of(&a->retained, digest_of(at)) & SEVERAL) != 0;
+}
+
 uint32_t
 retained_of(
     const struct auth *a, const struct user *u, const struct account *at)
 {
-	uint32_t r = asked_for(a, u);
-
-	/* Where nobody asks for anything there is no table. */
-	if (r == RETENTION_NEVER || a->retained.slot == NULL)
-		return RETENTION_NEVER;
-	return (*slot_of(&a->retained, digest_of(at)) & SEVERAL) != 0
+	return a->retained.slot == NULL || retained_is_shared(a, at)
 		   ? RETENTION_NEVER
-		   : r;
+		   : asked_for(a, u);
 }
 
 static void

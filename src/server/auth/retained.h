@@ -40,4 +40,7 @@ void retained_follow(struct auth *a);
 uint32_t retained_of(
     const struct auth *a, const struct user *u, const struct account *at);
 
+/* Does nothing go from there because several users have it?  After the same. */
+bool retained_is_shared(const struct auth *a, const struct account *at);
+
 #endif
