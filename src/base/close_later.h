@@ -30,8 +30,8 @@ enum { CLOSE_LATER_THREADS = 8 };
 enum err close_later_start(struct ev_loop *loop, struct errbuf *eb) NODISCARD;
 
 /* Takes fd, the file of an owner: any number that others seldom have; or 0, of
- * nobody, if it lies on a disk of this machine.  Without threads, or memory, it
- * is closed at once. */
+ * nobody, if it lies on a disk of this machine and no user can write it.  Without
+ * threads, or memory, it is closed at once. */
 void close_later(int fd, uint32_t of);
 
 /* How many descriptors are not closed yet. */

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/close_later.h"
+#include "linger.h"
 
 enum { DEADLINE = 60, PIPES = 100, OURS = 7, THEIRS };
 
@@ -113,32 +114,6 @@ test_many(void **state)
 	}
 }
 
-/* A socket whose close() waits until the other end, *peer_r, takes what was
- * sent, or closes. */
-static int
-lingering(int *peer_r)
-{
-	static const char octets[64 * 1024];
-	struct linger wait = { .l_onoff = 1, .l_linger = DEADLINE };
-	struct sockaddr_in at = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof(at);
-	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(bind(l, (struct sockaddr *)&at, n), 0);
-	assert_int_equal(listen(l, 1), 0);
-	assert_int_equal(getsockname(l, (struct sockaddr *)&at, &n), 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&at, n), 0);
-	assert_true((*peer_r = accept(l, NULL, NULL)) >= 0);
-	close(l);
-	while (send(fd, octets, sizeof(octets), MSG_DONTWAIT) > 0)
-		;
-	assert_int_equal(
-	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &wait, sizeof(wait)), 0);
-	return fd;
-}
-
 static void
 on_tick(struct ev_loop *l, ev_timer *w, int revents)
 {
@@ -153,7 +128,7 @@ test_one_that_waits(void **state)
 {
 	unsigned ticks = 0;
 	ev_timer tick;
-	int peer, w, r = open_pipe(&w), fd = lingering(&peer);
+	int peer, w, r = open_pipe(&w), fd = lingering(&peer, DEADLINE);
 
 	close_later(fd, OURS);
 	close_later(w, OURS);
@@ -179,7 +154,7 @@ test_others_do_not_wait(void **state)
 	int peer[CLOSE_LATER_THREADS], r[CLOSE_LATER_MANY], w;
 
 	for (int i = 0; i < CLOSE_LATER_THREADS; i++) {
-		close_later(lingering(&peer[i]), THEIRS);
+		close_later(lingering(&peer[i], DEADLINE), THEIRS);
 		for (int k = 1; k < CLOSE_LATER_MANY; k++) {
 			close(open_pipe(&w));
 			close_later(w, THEIRS);
@@ -211,7 +186,7 @@ test_share(void **state)
 		int *p = peer, n = of[k] == 0 ? CLOSE_LATER_THREADS : 1;
 
 		for (int i = 0; i < n; i++)
-			close_later(lingering(p++), of[k]);
+			close_later(lingering(p++, DEADLINE), of[k]);
 		while (close_later_waiting() < many) {
 			close(open_pipe(&w));
 			close_later(w, of[k]);

@@ -25,7 +25,9 @@
 
 #include <cmocka.h>
 
+#include "base/close_later.h"
 #include "drop.h"
+#include "linger.h"
 #include "server/auth/auth.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/role.h"
@@ -136,6 +138,7 @@ struct message {
 	uint8_t octets[IPC_MSG_MAX];
 	size_t n;
 	unsigned fds;
+	int fd; /* what they are; 0: of no use */
 };
 
 static void
@@ -198,6 +201,7 @@ static void
 make(struct message *m, const struct shape *s)
 {
 	m->n = m->fds = 0;
+	m->fd = 0;
 	put(m, &s->type, sizeof(s->type));
 	for (const char *f = s->fields; *f != '\0'; f++)
 		put_field(m, *f);
@@ -230,8 +234,8 @@ say(int fd, const struct message *m)
 		cm->cmsg_type = SCM_RIGHTS;
 		cm->cmsg_len = CMSG_LEN(sizeof(int) * m->fds);
 		for (unsigned i = 0; i < m->fds; i++)
-			memcpy(CMSG_DATA(cm) + i * sizeof(int), &null,
-			    sizeof(int));
+			memcpy(CMSG_DATA(cm) + i * sizeof(int),
+			    m->fd != 0 ? &m->fd : &null, sizeof(int));
 	}
 	sent = sendmsg(fd, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(null);
@@ -467,6 +471,7 @@ message(uint16_t type)
 	static struct message m;
 
 	m.n = m.fds = 0;
+	m.fd = 0;
 	put(&m, &type, sizeof(type));
 	return &m;
 }
@@ -783,6 +788,7 @@ start_worker(struct sockaddr_in *at, struct worker_conf *conf)
 		.sessions_max = 16,
 		.bad_max = 10,
 		.failures_max = 3,
+		.shared_stores = BROKEN,
 	};
 
 	assert_int_equal(addrcount_create(1, conf->counts_fd, NULL), E_OK);
@@ -877,6 +883,61 @@ test_worker(void **state)
 	close(rig.store);
 }
 
+/* A client asks for what is in the index, and its store gives that, which nobody can
+ * read. */
+static void
+give_index(int store, int index)
+{
+	uint64_t sid[2], asked;
+	struct message *m;
+	int fd = client(&rig.at, rig.auth, sid);
+
+	say_opened(store, sid);
+	expect_line(fd, "+OK");
+	write_line(fd, "UIDL\r\n");
+	hear(store, IPC_INDEX, &asked, sizeof(asked));
+	assert_int_equal(asked, sid[0]);
+	m = message(IPC_INDEX_IS);
+	put_u(m, 8, asked);
+	put_u(m, 1, true);
+	put_u(m, 8, 1000);
+	m->fds = 1;
+	m->fd = index;
+	assert_true(say(store, m));
+	expect_line(fd, "");
+	close(index);
+	close(fd);
+}
+
+/* Files of a user's own store that take long to close hold up no other's. */
+static void
+test_long_closes(void **state)
+{
+	enum { MANY = CLOSE_LATER_THREADS + 1 };
+	struct sockaddr_in at;
+	struct worker_conf conf;
+	int peer[MANY], store, pipe_fd[2];
+
+	start_worker(&at, &conf);
+	rig.auth = attach(ROLE_AUTH, HONEST);
+	rig.store = attach(ROLE_STORE, HONEST);
+	store = attach(ROLE_STORE, BROKEN);
+	for (int i = 0; i < MANY; i++) {
+		give_index(store, lingering(&peer[i], 10 * SOON / 1000));
+		usleep(2 * CLOSE_LATER_MS * 1000);
+	}
+	assert_int_equal(pipe2(pipe_fd, O_CLOEXEC), 0);
+	give_index(rig.store, pipe_fd[1]);
+	await(pipe_fd[0]);
+	for (int i = 0; i < MANY; i++)
+		close(peer[i]);
+	close(pipe_fd[0]);
+	finish_worker(&conf);
+	close(rig.auth);
+	close(rig.store);
+	close(store);
+}
+
 /* ---- all messages ---- */
 
 /* The text of a file without its comments. */
@@ -936,6 +997,7 @@ main(void)
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_worker),
 		cmocka_unit_test(test_fetched_count),
+		cmocka_unit_test(test_long_closes),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

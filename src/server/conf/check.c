@@ -526,7 +526,7 @@ processes(struct conf *c, const struct conf_env *env)
 	if (c->auth.mail_uid == AUTH_NO_UID)
 		c->store.role.n = 0;
 	c->auth.role.n = 1;
-	c->auth.n_stores = c->store.role.n;
+	c->auth.n_stores = c->worker.shared_stores = c->store.role.n;
 	c->auth.apop = c->worker.apop;
 	c->auth.sdps = c->worker.sdps;
 	if (c->auth.hash_threads == 0)

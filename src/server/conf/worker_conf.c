@@ -37,6 +37,7 @@ static const struct ipc_field field[] = {
 	F(per_address_max),
 	F(bad_max),
 	F(failures_max),
+	F(shared_stores),
 	F(apop),
 	F(sdps),
 	F(trace),

@@ -47,6 +47,8 @@ struct worker_conf {
 	uint32_t sessions_max;    /* of this process */
 	uint32_t per_address_max; /* connections, of all processes; 0: any */
 	uint16_t bad_max, failures_max;
+	uint16_t
+	    shared_stores; /* those with less of an index are of mail_uid */
 	bool apop;
 	bool sdps;      /* *ENV is known */
 	bool trace;     /* log the dialogue, credentials masked */

@@ -60,8 +60,9 @@ struct session {
 
 	/* The maildrop, once it is open. */
 	struct store_link *store; /* that holds it for us */
-	uint32_t owner; /* a number of the file system that may wait, which
-	                 * others seldom have; 0: none: see base/pool.h */
+	uint32_t owner; /* a number of the file system that may wait, or of the
+	                 * user's own store, which others seldom have; 0:
+	                 * neither: see base/pool.h */
 	char *user;     /* or who was claimed last; NULL: nobody yet */
 	bool signed_in;
 	uint8_t *seen; /* messages that were sent whole, for mark_seen */

@@ -65,14 +65,17 @@ signing_in(struct store_link *l, uint64_t sid, uint64_t token)
 		   : NULL;
 }
 
-/* A store may say what it likes of its own file systems. */
+/* A store may say what it likes of its own file systems.  One that is not of
+ * mail_uid has files of a user, who can also make close() take long on a disk: it
+ * frees all pieces of one that was removed. */
 static uint32_t
 owner_of(const struct store_link *l, uint32_t file_system)
 {
 	uint64_t both = (uint64_t)l->index << 32 | file_system;
 
-	return file_system != 0 ? (uint32_t)XXH3_64bits(&both, sizeof(both))
-				: 0;
+	return file_system == 0 && l->index < l->worker->conf.shared_stores
+		   ? 0
+		   : (uint32_t)XXH3_64bits(&both, sizeof(both));
 }
 
 static enum err
