@@ -836,3 +836,10 @@ def test_login_where_none_is_needed(m_login):
               ca_file=certs.ca)
     done = m.run("login", "other", status=malote.CONFIG)
     assert "it has no setting oauth" in done.text
+
+
+def test_login_where_no_account_needs_it(client):
+    """It is no success that says nothing."""
+    m = client().account()
+    assert "no account has a setting oauth" in m.run(
+        "login", status=malote.CONFIG).text

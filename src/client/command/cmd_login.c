@@ -77,7 +77,14 @@ cmd_login(struct call *call)
 {
 	const struct client_conf *conf = &call->set->conf;
 	int code = EX_OK, one;
+	bool any = call->n != 0;
 
+	for (size_t i = 0; i < conf->n; i++)
+		any |= conf->v[i].client != NULL;
+	if (!any)
+		return failed_by(call->o, EX_CONFIG, "%s",
+		    _("no account has a setting oauth, so there is nothing to "
+		      "sign in to; man malote-oauth"));
 	for (size_t i = 0; i < conf->n; i++)
 		if (call->set->chosen[i] &&
 		    (one = login_one(call, &conf->v[i])) != EX_OK)
