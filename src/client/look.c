@@ -24,8 +24,8 @@ struct look {
 	struct state *state;
 	struct record record;
 	struct visit *visit;
-	unsigned sessions;
-	bool anew; /* the server has refused the token that was kept */
+	unsigned sessions, typed; /* for what was learned; passwords */
+	bool anew;                /* the token that is kept was refused */
 	enum outcome outcome;
 	char words[STATE_WORDS];
 	uint32_t *numbers; /* beside the items */
@@ -254,7 +254,6 @@ begin_session(struct look *l)
 	};
 	struct errbuf eb;
 
-	l->sessions++;
 	if (visit_new(&l->visit, &conf, &l->record, &eb) == E_OK) {
 		visit_start(l->visit);
 	} else {
@@ -263,16 +262,29 @@ begin_session(struct look *l)
 	}
 }
 
+/* The next session may do better: by what was learned, by another token, or by a
+ * password without a slip. */
+static bool
+is_tried_again(struct look *l, const struct visit_result *r)
+{
+	bool was_anew = l->anew;
+
+	if (r->mistyped && ++l->typed < VISIT_TYPED_MAX) {
+		l->conf.mistyped(l->conf.arg, r->words);
+		return true;
+	}
+	l->anew = r->refused_token;
+	return r->again && r->outcome != OUTCOME_OK && !(was_anew && l->anew) &&
+	       ++l->sessions < SESSIONS_MAX;
+}
+
 static void
 session_ended(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct look *l = w->data;
 	const struct visit_result *r = visit_result(l->visit);
 
-	/* Nor is the next token better if the new one is refused. */
-	if (r->again && r->outcome != OUTCOME_OK &&
-	    l->sessions < SESSIONS_MAX && !(r->refused_token && l->anew)) {
-		l->anew |= r->refused_token;
+	if (is_tried_again(l, r)) {
 		visit_free(l->visit);
 		l->visit = NULL;
 		begin_session(l);

@@ -27,6 +27,8 @@ struct look_conf {
 	const struct chosen *chosen; /* HAND_DELETE */
 	size_t n_chosen;
 	void (*trace)(void *arg, bool received, const char *line); /* or NULL */
+	/* A password was mistyped, and is asked for again. */
+	void (*mistyped)(void *arg, const char *words);
 	void *arg;
 };
 

@@ -29,7 +29,6 @@ enum {
 	REMEMBER = 30 * 24 * 3600, /* the same, that there was none */
 	REMEMBER_FIRST = 24 * 3600,
 	CUTS_MAX = 8,
-	TYPED_MAX = 3, /* passwords that a person is asked for */
 };
 
 struct run {
@@ -370,7 +369,7 @@ is_worth_it(struct run *run, const struct visit_result *r)
 static bool
 asks_again(struct run *run, const struct visit_result *r)
 {
-	if (!r->mistyped || run->stopping || ++run->typed == TYPED_MAX)
+	if (!r->mistyped || run->stopping || ++run->typed == VISIT_TYPED_MAX)
 		return false;
 	report_notice(run->env->report, run->index, r->words);
 	return true;

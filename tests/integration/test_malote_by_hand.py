@@ -247,6 +247,24 @@ def test_delete_asks(m, server, typist):
     assert "--yes" in done.text and len(server.box.mails) == 3
 
 
+@pytest.mark.parametrize("words", [["list"], ["delete", "--yes", "casa", "2"]])
+def test_a_mistyped_password_is_asked_for_again(m, server, typist, words):
+    """Up to three times, as by collect."""
+    listed(m)
+    m.account(password=None)
+    t = typist(m, *words)
+    for password in (b"secert", b"secret"):
+        t.expect(b"Password for casa")
+        t.type(password + b"\n")
+    assert t.wait() == 0 and t.seen.count(b"sign-in refused") == 1
+    t = typist(m, *words)
+    for _ in range(3):
+        t.expect(b"Password for casa")
+        t.type(b"no\n")
+    assert t.wait() == malote.NOPERM, t.seen
+    assert t.seen.count(b"sign-in refused") == 3
+
+
 def test_refused_before_anything_is_known(m, server):
     """What is said of a message is true, and where the password stands."""
     listed(m)

@@ -364,6 +364,20 @@ def test_refused_twice(signed_in):
     nothing_told(given, done.text)
 
 
+@pytest.mark.parametrize("words", [["list"], ["collect", "--dry-run"],
+                                   ["test"]])
+def test_looks_have_the_tokens_too(signed_in, words):
+    """One that the server refuses is renewed, once."""
+    m, given, server = signed_in
+    given.expire()
+    m.run(*words)
+    assert given.grant_types()[1:] == ["refresh_token"]
+    server.takes = lambda user, token: False
+    before = len(server.commands("AUTH"))
+    m.run(*words, status=malote.NOPERM)
+    assert len(server.commands("AUTH")) == before + 2
+
+
 def test_refresh_tokens_for_one_use(signed_in):
     m, given, server = signed_in
     given.rotates = True

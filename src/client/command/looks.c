@@ -67,6 +67,12 @@ trace(void *arg, bool received, const char *line)
 	printf("%s %s\n", received ? "<" : ">", line);
 }
 
+static void
+say_failure(void *arg, const char *words)
+{
+	fprintf(stderr, "malote: %s: %s\n", (const char *)arg, words);
+}
+
 struct look *
 looks_at(struct looks *k, size_t index, enum hand hand,
     const struct chosen *chosen, size_t n_chosen)
@@ -87,6 +93,8 @@ looks_at(struct looks *k, size_t index, enum hand hand,
 		.trace = option_is_given(o, OPT_VERBOSE) && k->json == NULL
 			     ? trace
 			     : NULL,
+		.mistyped = say_failure,
+		.arg = conf->v[index].name,
 	};
 	struct look *l = look_run(&look);
 
@@ -97,8 +105,7 @@ looks_at(struct looks *k, size_t index, enum hand hand,
 	if (k->code == EX_OK)
 		k->code = outcome_exit_code(look_outcome(l));
 	if (look_outcome(l) != OUTCOME_OK)
-		fprintf(stderr, "malote: %s: %s\n", conf->v[index].name,
-		    look_words(l));
+		say_failure(conf->v[index].name, look_words(l));
 	return l;
 }
 

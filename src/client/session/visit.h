@@ -34,6 +34,8 @@ struct visit_hooks {
 	void (*passed)(void *arg, enum point p);
 };
 
+enum { VISIT_TYPED_MAX = 3 }; /* passwords that a person is asked for */
+
 struct visit_result {
 	enum outcome outcome;
 	char words[STATE_WORDS]; /* for people; empty if OK */
@@ -45,7 +47,7 @@ struct visit_result {
 	unsigned retry;       /* BUSY: seconds that the server wants, 0: any */
 	unsigned login_delay; /* seconds it wants between sign-ins, 0: any */
 	bool again;           /* another connection may do better at once */
-	bool mistyped;        /* the person may know the password better */
+	bool mistyped;        /* the person may type it better */
 	bool turned_away;     /* there may be too many connections */
 	bool refused_token;   /* another one may do better at once */
 	bool learned;         /* it leaves out what this one was lost at */
