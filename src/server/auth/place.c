@@ -235,7 +235,7 @@ find_login_delay(struct signin *s, const struct user *u)
 	if (strcmp(whose(s), s->user) != 0 || s->anonymous)
 		return;
 	s->login_delay = user_login_delay(u, a->conf.login_delay);
-	if (s->program == 0)
+	if (s->login_delay != 0 && s->program == 0)
 		s->program = login_delay_who(a->delays, s->user, "");
 }
 
