@@ -8,7 +8,7 @@ import faults
 import malote
 from hostile import GREETING, letters
 
-pytestmark = [malote.NEEDED, pytest.mark.core]
+pytestmark = [malote.NEEDED, pytest.mark.core, pytest.mark.wide]
 STAMP = b"+OK ready <1896.697170952@hostile.example>\r\n"
 
 

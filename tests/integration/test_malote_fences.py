@@ -16,7 +16,7 @@ from hostile import CAPA, letters
 from hostile_session import Reply, Session
 from malote import nothing_lost, recover, same, settled
 
-pytestmark = malote.NEEDED
+pytestmark = [malote.NEEDED, pytest.mark.wide]
 SERIAL = [c for c in CAPA if c != "PIPELINING"]
 
 

@@ -13,7 +13,7 @@ import malote
 from hostile import CAPA, letters, mails
 from malote import nothing_lost, recover, settled, survive
 
-pytestmark = malote.NEEDED
+pytestmark = [malote.NEEDED, pytest.mark.wide]
 SERIAL = [c for c in CAPA if c != "PIPELINING"]
 
 # verb, the how manieth time

@@ -9,7 +9,7 @@ import malote
 from hostile import CAPA, letters
 from hostile_session import Gone, Reply, Session
 
-pytestmark = malote.NEEDED
+pytestmark = [malote.NEEDED, pytest.mark.wide]
 SERIAL = [c for c in CAPA if c != "PIPELINING"]
 DEAF = [faults.cut(), faults.swallow(), faults.stall(4)]
 by_name = {"ids": lambda a: a.name}

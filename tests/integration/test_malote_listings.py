@@ -7,7 +7,7 @@ from hostile import CAPA, letters
 from hostile_session import Reply, Session
 from malote import recover, settled, survive
 
-pytestmark = malote.NEEDED
+pytestmark = [malote.NEEDED, pytest.mark.wide]
 SERIAL = [c for c in CAPA if c != "PIPELINING"]
 
 LISTINGS = {

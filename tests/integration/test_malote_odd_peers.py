@@ -17,7 +17,7 @@ from hostile import CAPA, letters
 from hostile_session import Reply, Session
 from malote import settled
 
-pytestmark = malote.NEEDED
+pytestmark = [malote.NEEDED, pytest.mark.wide]
 SERIAL = [c for c in CAPA if c != "PIPELINING"]
 DATAERR = 65
 

@@ -8,7 +8,7 @@ import malote
 from hostile import CAPA, letters
 from malote import settled
 
-pytestmark = [malote.NEEDED, pytest.mark.core]
+pytestmark = [malote.NEEDED, pytest.mark.core, pytest.mark.wide]
 MODES = pytest.mark.parametrize("mode", ["tls", "stls"])
 # What must never be seen in clear: the password, also in base64.
 SECRETS = [b"secret", b"c2VjcmV0", b"NlY3JldA", b"ZWNyZXQ"]
