@@ -309,7 +309,18 @@ def test_fetch(m, server):
     malote.same(m.files().values(), wanted)
     assert server.numbers("RETR") == [2, 4, 1, 3] and uids(server) == []
     assert "message 1 is not on the server any more" in m.run(
-        "fetch", "casa", "1").text
+        "fetch", "casa", "1", status=65).text
+
+
+@pytest.mark.core
+def test_fetch_what_has_gone(m, server):
+    """The others come all the same; but not all was done."""
+    listed(m)
+    there = server.box.mails[3]
+    del server.box.mails[1]
+    done = m.run("fetch", "casa", "2", "4", status=65)
+    assert "message 2 is not on the server any more" in done.text
+    assert list(m.files().values()) == [there.local]
 
 
 def test_fetch_what_is_too_large_for_a_run(m, server):

@@ -50,18 +50,16 @@ item_of(const struct visit *v, const struct chosen *c)
 void
 choice_notice(struct visit *v)
 {
-	struct visit_result *r = &v->result;
-
 	for (size_t k = 0; choice_is_made(v) && k < v->conf.n_chosen; k++) {
 		const struct chosen *c = &v->conf.chosen[k];
 		const struct plan_item *it = item_of(v, c);
 
 		if (it == NULL)
-			snprintf(r->notice, sizeof(r->notice),
+			visit_fail(v, OUTCOME_SOME,
 			    _("message %u is not on the server any more"),
 			    c->number);
 		else if (it->message >= 0)
-			snprintf(r->notice, sizeof(r->notice),
+			snprintf(v->result.notice, sizeof(v->result.notice),
 			    _("message %u is here already"), c->number);
 	}
 }
