@@ -105,3 +105,17 @@ def test_refused_among_others(lie, client):
     done = m.collect(status=malote.TEMPFAIL)
     assert "never" in done.text and len(m.files()) == 5
     assert len(server.sessions) == 4
+
+
+@pytest.mark.core
+def test_several_refused_among_others(lie, client):
+    """Each is asked for alone, with QUIT behind that; and what is refused then
+    is a failure of the run."""
+    server = lie(letters(6))
+    for number in (2, 3, 5):
+        server.fault("RETR", faults.err("never"), number=number,
+                     times=faults.ALWAYS)
+    m = client().account(at=server, keep="yes")
+    m.collect(status=malote.TEMPFAIL)
+    assert len(m.files()) == 3 and len(server.sessions) == 2
+    assert server.numbers("RETR")[6:] == [2, 3, 5, 3, 5]
