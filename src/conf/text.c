@@ -241,10 +241,25 @@ typographic(struct scan *s)
 	return false;
 }
 
+/* libconfuse knows + in += alone, and * in comments: it would leave any other
+ * out, of a password, say. */
+static void
+check_unknown(struct scan *s)
+{
+	if (*s->p != '*' && (*s->p != '+' || s->p[1] == '='))
+		return;
+	conf_error(s->t, s->line,
+	    _("a %c outside of quotation marks would be lost; write the value "
+	      "within single quotes"),
+	    *s->p);
+	s->garbled = true;
+}
+
 /* Of an unquoted word, or between words. */
 static void
 plain(struct scan *s)
 {
+	check_unknown(s);
 	s->in_word = strchr(" \t\r\n=+(),", *s->p) == NULL;
 	if (*s->p == '=')
 		s->awaits = true;

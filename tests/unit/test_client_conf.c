@@ -967,6 +967,10 @@ an_account_says_who_and_where(void **state)
 	"2: a # outside of quotation marks begins a comment; write the value " \
 	"within single quotes, or a space before the comment"
 
+#define LOST(c) \
+	"2: a " c " outside of quotation marks would be lost; write the " \
+	"value within single quotes"
+
 /* Nothing of a value may get lost in silence. */
 static void
 a_value_is_whole_or_refused(void **state)
@@ -977,6 +981,11 @@ a_value_is_whole_or_refused(void **state)
 		{ "password = #x\nuser = ana", HASH },
 		{ "password = //x", HASH },
 		{ "keep = no# comment", HASH },
+		{ "password = +351x", LOST("+") },
+		{ "password = S3nha+", LOST("+") },
+		{ "user+ = ana", LOST("+") },
+		{ "password = *x", LOST("*") },
+		{ "password = S3nha*x", LOST("*") },
 		{ "password = \"S3nha\\tx\"",
 		    "2: password holds a control character, perhaps made of a "
 		    "\\; write the value within single quotes" },
