@@ -909,6 +909,62 @@ give_index(int store, int index)
 	close(fd);
 }
 
+/* A client asks for a message, and its store gives that, which nobody can read. */
+static void
+give_message(int store, int file, uint64_t octets)
+{
+	uint64_t sid[2], asked;
+	struct message *m;
+	int fd = client(&rig.at, rig.auth, sid);
+
+	say_opened(store, sid);
+	expect_line(fd, "+OK");
+	write_line(fd, "RETR 1\r\n");
+	hear(store, IPC_FETCH, &asked, sizeof(asked));
+	assert_int_equal(asked, sid[0]);
+	m = message(IPC_FETCHED);
+	put_u(m, 8, asked);
+	put_u(m, 1, 1);
+	put_u(m, 4, 1);
+	put_u(m, 2, FETCH_OK); /* not made */
+	put_u(m, 8, 0);
+	put_u(m, 8, octets);
+	put_u(m, 8, octets);
+	m->fds = 1;
+	m->fd = file;
+	assert_true(say(store, m));
+	close(file);
+	expect_line(fd, "");
+	close(fd);
+}
+
+/* Only a small message of a store of mail_uid is closed at once. */
+static void
+test_messages_that_linger(void **state)
+{
+	struct sockaddr_in at;
+	struct worker_conf conf;
+	int peer[2], store;
+
+	start_worker(&at, &conf);
+	rig.auth = attach(ROLE_AUTH, HONEST);
+	rig.store = attach(ROLE_STORE, HONEST);
+	store = attach(ROLE_STORE, BROKEN);
+	give_message(store, lingering(&peer[0], 10 * SOON / 1000), 1);
+	assert_turns();
+	give_message(rig.store, lingering(&peer[1], 10 * SOON / 1000),
+	    CLOSE_QUICK_MAX + 1);
+	assert_turns();
+	usleep(2 * CLOSE_LATER_MS * 1000);
+	assert_turns();
+	close(peer[0]);
+	close(peer[1]);
+	finish_worker(&conf);
+	close(rig.auth);
+	close(rig.store);
+	close(store);
+}
+
 /* Files of a user's own store that take long to close hold up no other's. */
 static void
 test_long_closes(void **state)
@@ -998,6 +1054,7 @@ main(void)
 		cmocka_unit_test(test_worker),
 		cmocka_unit_test(test_fetched_count),
 		cmocka_unit_test(test_long_closes),
+		cmocka_unit_test(test_messages_that_linger),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -112,9 +112,12 @@ now_fetch(struct op *op)
 
 /* What lies in memory is given back at once: it is counted. */
 static enum fd_fate
-fate(const struct hold_message *m)
+fate(const struct claim *c, const struct hold_message *m)
 {
-	return m->made != 0 ? FD_CLOSED : FD_CLOSED_LATER;
+	return m->made != 0 ||
+		       close_is_quick(c->maildrop->file_system, m->stored)
+		   ? FD_CLOSED
+		   : FD_CLOSED_LATER;
 }
 
 static void
@@ -137,7 +140,7 @@ answer_fetch(struct claim *c, const struct hold_message *m, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		c->made += m[i].made;
 		if (m[i].status == FETCH_OK && told)
-			ipc_put_fd_of(chan, m[i].fd, fate(&m[i]),
+			ipc_put_fd_of(chan, m[i].fd, fate(c, &m[i]),
 			    c->maildrop->file_system);
 		else if (m[i].status == FETCH_OK)
 			close_later(m[i].fd, c->maildrop->file_system);

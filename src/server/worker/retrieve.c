@@ -68,6 +68,8 @@ fetched_close(struct session *s, struct fetched *f)
 	if (f->made) {
 		close(f->fd); /* first: the store counts on it */
 		session_closed(s, f->stored);
+	} else if (close_is_quick(s->owner, f->stored)) {
+		close(f->fd);
 	} else {
 		close_later(f->fd, s->owner);
 	}
