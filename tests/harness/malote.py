@@ -36,7 +36,7 @@ class Hang(AssertionError):
 class Result:
     def __init__(self, code, out, err, seconds, memory):
         self.code, self.out, self.err = code, out, err
-        self.seconds, self.memory = seconds, memory  # memory: octets at most
+        self.seconds, self.memory = seconds, memory  # memory: octets, its peak
 
     @property
     def text(self):
@@ -67,6 +67,7 @@ class Run:
             start_new_session=True, preexec_fn=end_with_us)
         self.pid = self.process.pid
         self.result = None
+        self.memory = 0
 
     def kill(self):
         if self.result is None:
@@ -79,10 +80,11 @@ class Run:
     def poll(self):
         """True if it has ended; time and memory used are known then."""
         if self.result is None:
-            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            self._measure()
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.process.returncode = os.waitstatus_to_exitcode(status)
-                self.result = self._result(usage)
+                self.result = self._result()
         return self.result is not None
 
     def wait(self, seconds=SECONDS, status=OK):
@@ -108,14 +110,25 @@ class Run:
             assert got.code == status, got
         return got
 
-    def _result(self, usage):
+    def _measure(self):
+        """Its peak until now.  What rusage says has Python's in it, as that
+        made the process."""
+        try:
+            with open("/proc/%d/status" % self.pid) as f:
+                peak = re.search(r"(?m)^VmHWM:\s+(\d+) kB", f.read())
+        except ProcessLookupError:
+            return
+        if peak:
+            self.memory = 1024 * int(peak[1])
+
+    def _result(self):
         texts = []
         for f in self.files:
             f.seek(0)
             texts.append(f.read())
             f.close()
         return Result(self.process.returncode, *texts,
-                      time.monotonic() - self.start, 1024 * usage.ru_maxrss)
+                      time.monotonic() - self.start, self.memory)
 
 
 class Malote:
