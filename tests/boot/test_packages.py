@@ -1,0 +1,191 @@
+"""Debian's packages, on a Debian with its systemd: installed, upgraded,
+downgraded, removed and purged, and the mail is there all the time."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import machine
+from server import TOP, wait_until
+from test_boot import PASSWORD, files, show, switch_on
+
+pytestmark = [pytest.mark.ours, pytest.mark.timeout(1800)]
+WHERE = machine.SHARED + "/packages"
+MAIL = "/var/lib/malote-mail/example.org/ana"
+URL = "pop3://mail.example.org"
+IDS = URL + "/ -X UIDL"
+
+
+def run(*words, timeout=60):
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.STDOUT, timeout=timeout)
+    assert done.returncode == 0, (words, done.stdout)
+    return done.stdout
+
+
+def another(version, folder):
+    """The same packages, as another version."""
+    os.makedirs(folder)
+    for deb in glob.glob(WHERE + "/malote*_*.deb"):
+        if "dbgsym" in deb:
+            continue
+        tree = folder + "/tree"
+        run("dpkg-deb", "--raw-extract", deb, tree)
+        with open(tree + "/DEBIAN/control") as f:
+            control = re.sub(r"(?m)^Version: .*", "Version: " + version,
+                             f.read())
+        with open(tree + "/DEBIAN/control", "w") as f:
+            f.write(control)
+        run("dpkg-deb", "--root-owner-group", "--build", tree, folder)
+        shutil.rmtree(tree)
+
+
+@pytest.fixture(scope="module")
+def packages():
+    for program in ("dh", "lintian", "dh_apparmor"):
+        if shutil.which(program) is None:
+            pytest.skip(program + " is not installed")
+    shutil.rmtree(WHERE, ignore_errors=True)
+    run(TOP + "/packaging/make-packages", WHERE, timeout=1200)
+    another("0.2.0", WHERE + "/newer")
+
+
+class Site:
+    """A computer on which the packages are installed, with one message."""
+
+    def __init__(self, host):
+        self.host = host
+        self.before = files(host)
+        self.said = self.install(".")
+        host.run("malotectl user add ana@example.org", input=PASSWORD + "\n")
+        self.deliver("first")
+        host.run("systemctl reload maloted")
+        self.ids = self.curl(IDS)
+
+    def install(self, folder):
+        return self.host.run(
+            "cd /mnt/shared/packages/%s; DEBIAN_FRONTEND=noninteractive "
+            "dpkg -i malote_*.deb malote-server_*.deb" % folder,
+            timeout=200).stdout
+
+    def deliver(self, subject):
+        """As who owns the mail."""
+        self.host.run("setpriv --reuid _malote-mail --regid _malote-mail "
+                      "--clear-groups sh -ec 'umask 077; mkdir -p {0}/cur "
+                      "{0}/new {0}/tmp; cat >{0}/new/{1}'".format(MAIL, subject),
+                      input="Subject: %s\n\n" % subject)
+
+    def curl(self, what):
+        return self.host.run(
+            "curl -sS --ssl-reqd --insecure --user 'ana@example.org:%s' %s"
+            % (PASSWORD, what)).stdout
+
+    def serves(self):
+        """Mail and its unique-id, as from the first."""
+        wait_until(lambda: show(self.host, "SubState")["SubState"]
+                   == "running", 60)
+        assert "Subject: first" in self.curl(URL + "/1")
+        assert self.curl(IDS).splitlines()[0] == self.ids.splitlines()[0]
+
+
+@pytest.fixture(scope="module")
+def site(packages, switch_on):
+    return Site(switch_on())
+
+
+def test_lintian(packages):
+    """It has no complaint."""
+    changes, = glob.glob(WHERE + "/*.changes")
+    said = run("lintian", "--allow-root", "--fail-on", "error,warning",
+               changes)
+    assert said.strip() == ""
+
+
+def test_apparmor(packages):
+    run("apparmor_parser", "--skip-kernel-load", "--skip-cache",
+        TOP + "/packaging/debian/usr.sbin.maloted")
+
+
+def test_serves(site):
+    """At once, with the settings that it has put there."""
+    assert re.search(r"\b1 \S+", site.ids)
+    site.serves()
+    assert "all is well" in site.host.run("maloted --check").stdout
+    who = site.host.run("ps axww -o user:32,args").stdout
+    for user, role in (("_malote", "worker"), ("_malote-auth", "auth"),
+                       ("_malote-mail", "store")):
+        assert re.search(r"(?m)^%s +maloted: %s" % (user, role), who), who
+
+
+def test_client(site):
+    """With all its modules."""
+    said = site.host.run("malote --version; ls /usr/lib/*/malote").stdout
+    assert {"malote-kerberos.so", "malote-keyring.so", "malote-web.so"} <= set(
+        said.split())
+
+
+def test_two_servers(site):
+    """maloted@NAME, beside the other."""
+    site.host.write("/etc/malote/second.conf", """
+        certificate = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
+        key = "/etc/ssl/private/ssl-cert-snakeoil.key"
+        users = "/etc/malote/second-users"
+        mail_user = "_malote-mail"
+        mail = "maildir:/var/lib/malote-mail/second/%n"
+        control_socket = "/run/malote-second/control"
+        listener "pop3" { address = {"127.0.0.1"} port = 1110 tls = "starttls" }
+        """)
+    site.host.run("install -d -o _malote-mail -g _malote-mail -m 700 "
+                  "/var/lib/malote-mail/second; "
+                  "touch /etc/malote/second-users; "
+                  "systemctl start maloted@second")
+    said = site.host.run(
+        "malotectl --config /etc/malote/second.conf status").stdout
+    assert "worker" in said
+    site.host.run("systemctl stop maloted@second; "
+                  "rm -r /etc/malote/second* /var/lib/malote-mail/second")
+    site.serves()
+
+
+def test_upgrade_and_downgrade(site):
+    site.host.run("echo '# mine' >>/etc/malote/maloted.conf")
+    for folder, version in (("newer", "0.2.0"), (".", "0.1.0")):
+        before = show(site.host, "MainPID")
+        site.install(folder)
+        site.serves()
+        assert show(site.host, "MainPID") != before
+        assert version in site.host.run(
+            "dpkg-query -W malote-server").stdout
+        assert site.host.run(
+            "tail -n 1 /etc/malote/maloted.conf").stdout == "# mine\n"
+
+
+@pytest.mark.parametrize("how", ["--remove", "--purge"])
+def test_gone_and_back(site, how):
+    """What people have written and got stays; the rest goes."""
+    said = site.host.run("dpkg %s malote-server malote" % how).stdout
+    assert show(site.host, "ActiveState")["ActiveState"] == "inactive"
+    left = {x for x in files(site.host) - site.before if "malote" in x}
+    kept = ("/etc/malote", "/var/lib/malote", "/var/lib/malote-mail")
+    if how == "--purge":
+        assert {x for x in left if not x.startswith(kept)} <= {
+            "/var/lib/systemd/deb-systemd-helper-enabled/maloted.service"}
+        assert [x for x in kept if x + " stays" not in said] == []
+    assert "/etc/malote/maloted.conf" in left and "/etc/malote/users" in left
+    site.install(".")
+    site.serves()
+
+
+def test_nothing_is_left_of_nothing(packages, switch_on):
+    """Who has changed nothing, and has no mail, finds nothing afterwards."""
+    host = switch_on()
+    before = files(host)
+    host.run("cd /mnt/shared/packages; dpkg -i malote-server_*.deb",
+             timeout=200)
+    host.run("dpkg --purge malote-server")
+    left = {x for x in files(host) - before if "malote" in x}
+    assert {x for x in left
+            if not x.startswith("/var/lib/malote")} == set(), left
