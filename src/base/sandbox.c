@@ -193,49 +193,107 @@ sandbox_memory(uint32_t mib, struct errbuf *eb)
 	return E_OK;
 }
 
-enum err
-sandbox_files(const char *root, struct errbuf *eb)
+/* What this kernel's Landlock can take away. */
+static uint64_t
+landlock_rights(long abi)
 {
 	static const uint64_t by_abi[] = { 0,
 		(LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
 		LANDLOCK_ACCESS_FS_REFER, LANDLOCK_ACCESS_FS_TRUNCATE, 0,
 		LANDLOCK_ACCESS_FS_IOCTL_DEV };
-	struct landlock_ruleset_attr attr = { 0 };
-	struct landlock_path_beneath_attr below = { 0 };
-	long abi, set;
+	uint64_t rights = 0;
 
-	if ((abi = landlock_abi()) < 0)
-		return E_OK;
 	for (long i = 0;
 	     i <= abi && i < (long)(sizeof(by_abi) / sizeof(by_abi[0])); i++)
-		attr.handled_access_fs |= by_abi[i];
+		rights |= by_abi[i];
+	return rights;
+}
+
+static enum err
+landlock_permit(long set, const char *path, uint64_t rights, struct errbuf *eb)
+{
+	struct landlock_path_beneath_attr below = { .allowed_access = rights };
+	struct stat st;
+	enum err e = E_OK;
+
+	below.parent_fd = open(path, O_PATH | O_CLOEXEC);
+	if (below.parent_fd < 0 || fstat(below.parent_fd, &st) < 0)
+		return err_sys(eb, E_CONFIG, "%s", path);
+	if (!S_ISDIR(st.st_mode)) /* of a file there is nothing to list */
+		below.allowed_access &= ~LANDLOCK_ACCESS_FS_READ_DIR;
+	if (syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH,
+		&below, 0) < 0)
+		e = err_sys(eb, E_IO, "landlock rule for %s", path);
+	close(below.parent_fd);
+	return e;
+}
+
+enum { NO_LANDLOCK = -2 };
+
+/* A set that takes away *rights_r, all that there are; -1: it cannot be had. */
+static long
+landlock_begin(uint64_t *rights_r, struct errbuf *eb)
+{
+	struct landlock_ruleset_attr attr = { 0 };
+	long abi = landlock_abi(), set;
+
+	if (abi < 0)
+		return NO_LANDLOCK;
+	attr.handled_access_fs = *rights_r = landlock_rights(abi);
 	set = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (set < 0)
-		return err_sys(eb, E_IO, "landlock");
-	if (root != NULL) {
-		/* In the mail root nothing is executed, and no device or socket
-		 * is made. */
-		below.allowed_access =
-		    attr.handled_access_fs &
-		    (uint64_t) ~(LANDLOCK_ACCESS_FS_EXECUTE |
-				 LANDLOCK_ACCESS_FS_MAKE_CHAR |
-				 LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-				 LANDLOCK_ACCESS_FS_MAKE_SOCK |
-				 LANDLOCK_ACCESS_FS_MAKE_FIFO |
-				 LANDLOCK_ACCESS_FS_MAKE_SYM |
-				 LANDLOCK_ACCESS_FS_IOCTL_DEV);
-		below.parent_fd = open(root, O_PATH | O_CLOEXEC);
-		if (below.parent_fd < 0)
-			return err_sys(eb, E_CONFIG, "%s", root);
-		if (syscall(SYS_landlock_add_rule, set,
-			LANDLOCK_RULE_PATH_BENEATH, &below, 0) < 0)
-			return err_sys(eb, E_IO, "landlock rule for %s", root);
-		close(below.parent_fd);
-	}
-	if (syscall(SYS_landlock_restrict_self, set, 0) < 0)
-		return err_sys(eb, E_IO, "landlock");
+		err_sys(eb, E_IO, "landlock");
+	return set;
+}
+
+/* e: what has come of the set so far; E_OK: it holds from now on. */
+static enum err
+landlock_end(long set, enum err e, struct errbuf *eb)
+{
+	if (set < 0)
+		return E_IO;
+	if (e == E_OK && syscall(SYS_landlock_restrict_self, set, 0) < 0)
+		e = err_sys(eb, E_IO, "landlock");
 	close((int)set);
-	return E_OK;
+	return e;
+}
+
+enum err
+sandbox_files(const char *root, struct errbuf *eb)
+{
+	/* In the mail root nothing is executed, and no device or socket is
+	 * made. */
+	static const uint64_t never =
+	    LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
+	    LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SOCK |
+	    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM |
+	    LANDLOCK_ACCESS_FS_IOCTL_DEV;
+	enum err e = E_OK;
+	uint64_t rights;
+	long set;
+
+	if ((set = landlock_begin(&rights, eb)) == NO_LANDLOCK)
+		return E_OK;
+	if (set >= 0 && root != NULL)
+		e = landlock_permit(set, root, rights & ~never, eb);
+	return landlock_end(set, e, eb);
+}
+
+enum err
+sandbox_reads(const char *const *paths, size_t n, struct errbuf *eb)
+{
+	static const uint64_t reads =
+	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+	enum err e = E_OK;
+	uint64_t rights;
+	long set;
+
+	if ((set = landlock_begin(&rights, eb)) == NO_LANDLOCK)
+		return E_OK;
+	for (size_t i = 0; set >= 0 && i < n && e == E_OK; i++)
+		if (access(paths[i], F_OK) == 0)
+			e = landlock_permit(set, paths[i], reads, eb);
+	return landlock_end(set, e, eb);
 }
 
 /* ---- system calls ---- */
@@ -339,6 +397,22 @@ narrow_rules(scmp_filter_ctx ctx, struct errbuf *eb)
 
 #define ALL(names) names, sizeof(names) / sizeof((names)[0])
 
+/* All but those that this process is there to make. */
+static enum err
+deadly_rules(
+    scmp_filter_ctx ctx, const char *const *names, size_t n, struct errbuf *eb)
+{
+	enum err e = E_OK;
+
+	for (size_t i = 0;
+	     i < sizeof(deadly_calls) / sizeof(deadly_calls[0]) && e == E_OK;
+	     i++)
+		if (!has(names, n, deadly_calls[i]))
+			e = rule(ctx, SCMP_ACT_KILL_PROCESS, deadly_calls[i],
+			    NULL, eb);
+	return e;
+}
+
 enum err
 sandbox_calls(const char *const *names, size_t n, struct errbuf *eb)
 {
@@ -360,7 +434,7 @@ sandbox_calls(const char *const *names, size_t n, struct errbuf *eb)
 	if (e == E_OK && !has(names, n, "mremap"))
 		e = rule(ctx, SCMP_ACT_ERRNO(ENOMEM), "mremap", NULL, eb);
 	if (e == E_OK)
-		e = rules(ctx, SCMP_ACT_KILL_PROCESS, ALL(deadly_calls), eb);
+		e = deadly_rules(ctx, names, n, eb);
 #ifdef MALOTE_SANITIZE
 	if (e == E_OK)
 		e = rules(ctx, SCMP_ACT_ALLOW, ALL(sanitizer_calls), eb);

@@ -35,6 +35,10 @@ const char *sandbox_lacking(void);
 /* Landlock, as far as there is: only what lies below `root` can be reached;
  * NULL: nothing at all. */
 enum err sandbox_files(const char *root, struct errbuf *eb) NODISCARD;
+/* The same: only these files, and what lies below these folders, can be reached,
+ * and read.  A path that is not there is passed over. */
+enum err sandbox_reads(
+    const char *const *paths, size_t n, struct errbuf *eb) NODISCARD;
 
 /* No more than so many MiB, and no more than half of the machine's memory (or
  * 1 GiB).  A call for more fails. */
@@ -43,7 +47,8 @@ enum err sandbox_memory(uint32_t mib, struct errbuf *eb) NODISCARD;
 /* Seccomp: only these system calls (libseccomp's names) can be made, and the
  * few that every process needs; fcntl() with harmless commands, and mmap() and
  * mprotect() for nothing executable.  Others fail with EPERM, which is logged
- * once; those that only an attack uses end the process. */
+ * once; those that only an attack uses end the process,
+ * unless they are named. */
 enum err sandbox_calls(
     const char *const *names, size_t n, struct errbuf *eb) NODISCARD;
 

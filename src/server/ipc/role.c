@@ -55,6 +55,18 @@ role_enter(const struct role_conf *r, const char *root)
 }
 
 void
+role_enter_reading(
+    const struct role_conf *r, const char *const *paths, size_t n)
+{
+	struct errbuf eb;
+
+	if (sandbox_become(r->uid, r->gid, false, &eb) != E_OK ||
+	    sandbox_reads(paths, n, &eb) != E_OK ||
+	    sandbox_memory(r->memory, &eb) != E_OK)
+		fatal("ev=sandbox error=\"%s\"", eb.text);
+}
+
+void
 role_limit(const char *const *calls, size_t n)
 {
 	struct errbuf eb;

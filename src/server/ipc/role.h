@@ -55,6 +55,12 @@ void role_begin(
  * directory is an empty one. */
 void role_enter(const struct role_conf *r, const char *root);
 
+/* Becomes the role's user, who can read what lies at or below these paths, as
+ * far as that user may, and reaches no other file: for libraries that read
+ * files of their own. */
+void role_enter_reading(
+    const struct role_conf *r, const char *const *paths, size_t n);
+
 /* Keeps only these system calls, and the few that every role needs. */
 void role_limit(const char *const *calls, size_t n);
 
