@@ -7,6 +7,9 @@
 #include "server/conf/retention_text.h"
 #include "server/conf/spelling.h"
 
+const struct extra extra_none = { .retention = RETENTION_UNSET,
+	.login_delay = LOGIN_DELAY_UNSET };
+
 /* Words that Dovecot refuses users by, and we do not know how to. */
 static const char *const refused[] = { "allow_real_nets", "nopassword" };
 
@@ -127,8 +130,8 @@ check_colons(struct slice word, struct errbuf *eb)
 			 (int)(word.n - n), word.p + n);
 }
 
-static enum err
-take_word(
+enum err
+extra_take(
     struct extra *out, struct slice key, struct slice value, struct errbuf *eb)
 {
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
@@ -152,6 +155,8 @@ take_word(
 		return take_login_delay(out, value, eb);
 	else if (key.n >= 7 && memcmp(key.p, "malote_", 7) == 0)
 		return take_switch(&out->permits, key, value, eb);
+	else
+		return E_NOENT;
 	return E_OK;
 }
 
@@ -160,8 +165,7 @@ extra_parse(struct extra *out, struct slice text, struct errbuf *eb)
 {
 	enum err e = E_OK;
 
-	*out = (struct extra){ .retention = RETENTION_UNSET,
-		.login_delay = LOGIN_DELAY_UNSET };
+	*out = extra_none;
 	while (e == E_OK && text.n != 0) {
 		const char *space = memchr(text.p, ' ', text.n);
 		size_t n = space != NULL ? (size_t)(space - text.p) : text.n;
@@ -174,7 +178,9 @@ extra_parse(struct extra *out, struct slice text, struct errbuf *eb)
 		}
 		e = check_colons(key, eb);
 		if (e == E_OK)
-			e = take_word(out, key, value, eb);
+			e = extra_take(out, key, value, eb);
+		if (e == E_NOENT)
+			e = E_OK;
 		text.p += n + (space != NULL);
 		text.n -= n + (space != NULL);
 	}

@@ -39,7 +39,15 @@ struct extra {
 	struct permits permits;
 };
 
-/* E_CONFIG, with words: somebody is restricted, but it cannot be told how. */
+/* What it is before the first word. */
+extern const struct extra extra_none;
+
+/* One word, which is put to what *out has.  value.p is NULL if there is no "=".
+ * E_NOENT: it is none of these; E_CONFIG as extra_parse(). */
+enum err extra_take(struct extra *out, struct slice key, struct slice value,
+    struct errbuf *eb) NODISCARD;
+
+/* A whole line's.  E_CONFIG, with words: somebody is restricted, but it cannot be told how. */
 enum err extra_parse(
     struct extra *out, struct slice text, struct errbuf *eb) NODISCARD;
 

@@ -7,6 +7,7 @@
 
 #include "net/cidr.h"
 #include "server/conf/auth_conf.h"
+#include "server/users/hashes_seen.h"
 #include "server/users/scheme.h"
 
 enum { BOM = 3 }; /* octets of a byte order mark */
@@ -26,8 +27,7 @@ struct users {
 	struct entry **slot;
 	size_t n_slots, n_taken, n; /* users, without lines that give none */
 	const char *costly;
-	unsigned uses;
-	uint32_t iterations[2]; /* of SCRAM-SHA-1, -256; 0: nobody has any */
+	struct hashes_seen seen;
 };
 
 /* ---- lines ---- */
@@ -247,15 +247,13 @@ users_costly(const struct users *u)
 unsigned
 users_uses(const struct users *u)
 {
-	return u->uses;
+	return u->seen.uses;
 }
 
 uint32_t
 users_iterations(const struct users *u, const struct sasl_mechanism *m)
 {
-	uint32_t n = u->iterations[scheme_use_of(m) == SCHEME_SCRAM_SHA_256];
-
-	return n != 0 ? n : SASL_ITERATIONS_MIN;
+	return hashes_seen_iterations(&u->seen, m);
 }
 
 /* ---- parsing ---- */
@@ -295,21 +293,12 @@ take_ids(const struct slice *f, struct user *u, struct errbuf *eb)
 }
 
 static enum err
-take_fields(
-    const struct slice *f, struct extra *x, struct user *ids, struct errbuf *eb)
+check_home(struct slice home, struct errbuf *eb)
 {
-	enum err e;
-
-	if (f[PASSWD_HASH].p == NULL)
-		return err_set(
-		    eb, E_CONFIG, "there is no \":\" behind the name");
-	if (f[PASSWD_HOME].n != 0 && f[PASSWD_HOME].p[0] != '/')
-		return err_set(
-		    eb, E_CONFIG, "the home directory must begin with \"/\"");
-	/* What restricts a user must not be passed over in silence. */
-	if ((e = extra_parse(x, f[PASSWD_EXTRA], eb)) != E_OK)
-		return e;
-	return take_ids(f, ids, eb);
+	return home.n == 0 || home.p[0] == '/'
+		   ? E_OK
+		   : err_set(eb, E_CONFIG,
+			 "the home directory must begin with \"/\"");
 }
 
 /* The copy of s behind what the entry holds already. */
@@ -338,7 +327,7 @@ entry_with(size_t size)
 }
 
 static struct entry *
-entry_new(const char *name, const struct slice *f, const struct extra *x)
+entry_of(const char *name, const struct slice *f, const struct extra *x)
 {
 	size_t n = strlen(name), at = 0;
 	struct entry *e = entry_with(n + f[PASSWD_HASH].n + f[PASSWD_HOME].n +
@@ -366,22 +355,42 @@ lower(struct entry *e, const char *s)
 		*p = str_lower1(*p);
 }
 
-static void
-note_uses(struct users *u, const char *hash)
+static enum err
+entry_new(struct entry **e_r, const char *name, const struct slice *f,
+    const struct extra *x, const struct name_rule *rule, struct errbuf *eb)
 {
-	static const char *const names[] = { "SCRAM-SHA-1", "SCRAM-SHA-256" };
-	struct sasl_keys keys;
-	unsigned uses = scheme_uses(hash);
+	struct user ids;
+	enum err e;
 
-	u->uses |= uses;
-	if (uses != SCHEME_SCRAM_SHA_1 && uses != SCHEME_SCRAM_SHA_256)
-		return;
-	for (size_t i = 0; i < 2; i++)
-		if (u->iterations[i] == 0 &&
-		    scheme_keys(hash,
-			sasl_find((struct slice){ names[i], strlen(names[i]) }),
-			&keys) == E_OK)
-			u->iterations[i] = keys.iterations;
+	if ((e = check_home(f[PASSWD_HOME], eb)) != E_OK ||
+	    (e = take_ids(f, &ids, eb)) != E_OK)
+		return e;
+	if ((*e_r = entry_of(name, f, x)) == NULL)
+		return err_set(eb, E_NOMEM, "out of memory");
+	if (rule->lower)
+		lower(*e_r, (*e_r)->user.host);
+	(*e_r)->user.uid = ids.uid;
+	(*e_r)->user.gid = ids.gid;
+	return E_OK;
+}
+
+enum err
+user_new(struct user **u_r, const char *name,
+    const struct slice field[PASSWD_FIELDS], const struct extra *x,
+    const struct name_rule *rule, struct errbuf *eb)
+{
+	struct entry *entry;
+	enum err e = entry_new(&entry, name, field, x, rule, eb);
+
+	if (e == E_OK)
+		*u_r = &entry->user;
+	return e;
+}
+
+void
+user_free(struct user *u)
+{
+	entry_free((struct entry *)u); /* whose first member it is */
 }
 
 static void
@@ -455,7 +464,7 @@ add(struct parser *p, struct entry *e)
 	if ((fault = scheme_check(e->user.hash, &eb)) == E_CONFIG)
 		complain(p, USERS_LINE, "%s", eb.text);
 	if (fault == E_OK)
-		note_uses(u, e->user.hash);
+		hashes_seen_note(&u->seen, e->user.hash);
 	if (fault == E_OK && u->costly == NULL &&
 	    scheme_is_costly(e->user.hash))
 		u->costly = e->user.hash;
@@ -472,7 +481,6 @@ parse_line(struct parser *p, struct slice line)
 	struct entry *entry;
 	struct extra extra;
 	struct errbuf eb;
-	struct user ids;
 	enum err e;
 
 	if (!passwd_split(line, f))
@@ -487,14 +495,17 @@ parse_line(struct parser *p, struct slice line)
 			    p, USERS_LINE, "this is no user name: %s", eb.text);
 		return e == E_FORMAT ? E_OK : e;
 	}
-	if (take_fields(f, &extra, &ids, &eb) != E_OK)
+	if (f[PASSWD_HASH].p == NULL)
+		e = err_set(&eb, E_CONFIG, "there is no \":\" behind the name");
+	/* What restricts a user must not be passed over in silence. */
+	if (e == E_OK)
+		e = extra_parse(&extra, f[PASSWD_EXTRA], &eb);
+	if (e == E_OK)
+		e = entry_new(&entry, name, f, &extra, p->rule, &eb);
+	if (e == E_CONFIG)
 		return refuse(p, name, &eb);
-	if ((entry = entry_new(name, f, &extra)) == NULL)
-		return E_NOMEM;
-	if (p->rule->lower)
-		lower(entry, entry->user.host);
-	entry->user.uid = ids.uid;
-	entry->user.gid = ids.gid;
+	if (e != E_OK)
+		return e;
 	entry->user.line = p->line;
 	entry->user.row = XXH3_64bits(line.p, line.n);
 	return add(p, entry);

@@ -105,6 +105,13 @@ enum passwd_field {
 /* Cuts the next line, without its LF, off *rest; false at the end. */
 bool passwd_line(struct slice *rest, struct slice *line_r);
 
+/* One user, who is in no table, of such fields; name: by the rule.  E_CONFIG with
+ * words: they make none; E_NOMEM.  The texts are copied. */
+enum err user_new(struct user **u_r, const char *name,
+    const struct slice field[PASSWD_FIELDS], const struct extra *x,
+    const struct name_rule *rule, struct errbuf *eb) NODISCARD;
+void user_free(struct user *u); /* wipes; NULL is a no-op */
+
 /* Splits a line; false if it is a comment.  Missing fields are empty; a line
  * without any colon has no hash (p is NULL). */
 bool passwd_split(struct slice line, struct slice field[PASSWD_FIELDS]);

@@ -1,0 +1,32 @@
+/*
+ * row.h - a user of a row of a database: columns with names.
+ *
+ *	password	as in the users file; see scheme.h
+ *	uid, gid	both, or none
+ *	home, mail
+ *	allow_nets, nologin, malote_pop3, malote_tls, ...	see extra.h
+ *	user		the name itself
+ *
+ * Dovecot's "userdb_" before a name is passed over.  A column of another name is
+ * refused, as it could restrict the user in a way that is not known here.
+ */
+#ifndef SERVER_USERS_ROW_H
+#define SERVER_USERS_ROW_H
+
+#include "server/users/passwd.h"
+
+enum { ROW_COLUMNS_MAX = 32, ROW_OCTETS_MAX = 16 * 1024 };
+
+struct column {
+	struct slice name,
+	    value; /* one that is NULL in the database is left out */
+};
+
+/* scheme: what a password is stored as that does not say so itself, or "".
+ * name: by the rule.  *u_r is to be freed by user_free(), its line is 0.
+ * E_CONFIG with words: the row gives no user; E_NOMEM. */
+enum err row_user(struct user **u_r, const char *name, const struct column *c,
+    size_t n, const char *scheme, const struct name_rule *rule,
+    struct errbuf *eb) NODISCARD;
+
+#endif
