@@ -14,6 +14,7 @@
 #include "server/auth/auth.h"
 #include "server/conf/conf.h"
 #include "server/conf/languages.h"
+#include "server/helper/db.h"
 #include "server/kerberos/kerberos.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/mail_root.h"
@@ -132,11 +133,14 @@ check(struct conf *conf, const struct conf_env *env, struct conf_text *text)
 	uidl_check(&conf->store, warn_of_list, text);
 	if (report->errors != 0)
 		return EX_CONFIG;
-	printf("%s: %s; listeners: %u, users who can sign in: %zu, mail below "
-	       "%s\n",
+	printf(
+	    "%s: %s; listeners: %u, users who can sign in: %zu%s, mail below "
+	    "%s\n",
 	    text->file,
 	    report->warnings == 0 ? "all is well" : "maloted can start",
-	    conf->n_listeners, users, conf->store.root);
+	    conf->n_listeners, users,
+	    conf->db.role.n != 0 ? " and those of databases" : "",
+	    conf->store.root);
 	return EX_OK;
 }
 

@@ -459,3 +459,99 @@ def test_nothing_is_written(site):
     assert site.check("ana@a:{PLAIN}x\nbob@b:{PLAIN}x\n") == 0
     assert before == [(p, os.stat(p).st_mtime_ns)
                       for p, _, _ in os.walk(site.mail)]
+
+
+# ---- users in databases ----
+
+QUERY = 'query = "SELECT password FROM users WHERE name = $1"'
+BLOCKS = [
+    ('users "" { driver = "sqlite" file = "D/open" %s }' % QUERY,
+     "a block users has no name; write users"),
+    ('users "x" { }', 'users "x": there is no driver ""; write one of '
+     'passwd-file, sqlite'),
+    ('users "x" { driver = "oracle" }', 'there is no driver "oracle"'),
+    ('users "x" { driver = "sqlite" ' + QUERY + ' }',
+     'the driver sqlite needs to know its file; write for example file ='),
+    ('users "x" { driver = "sqlite" file = "D/db" }',
+     'the driver sqlite needs to know its query; write for example query ='),
+    ('users "x" { driver = "sqlite" file = "D/db" connection = "x" %s }'
+     % QUERY, 'the driver sqlite has no setting connection; leave it out'),
+    ('users "x" { driver = "passwd-file" file = "D/users" timeout = 3 }',
+     'the driver passwd-file has no setting timeout; leave it out'),
+    ('users "x" { driver = "sqlite" file = "db" %s }' % QUERY,
+     'file = "db" is not an absolute path; begin it with /'),
+    ('users "x" { driver = "sqlite" file = "D/none" %s }' % QUERY,
+     "D/none: No such file or directory"),
+    ('users "x" { driver = "sqlite" file = "D/db" query = "SELECT %u" }',
+     "%u is not replaced in a query; write $1, without quotes around it"),
+    ('users "x" { driver = "sqlite" file = "D/db" query = "SELECT \'$1\'" }',
+     "a parameter within quotes is text; write $1 without them"),
+    ('users "x" { driver = "sqlite" file = "D/db" query = "SELECT 1" }',
+     "the query asks for nobody in particular; write query ="),
+    ('users "x" { driver = "sqlite" file = "D/db" scheme = "X" %s }' % QUERY,
+     'there is no scheme "X"; maloted.conf(5) lists them'),
+    ('users "x" { driver = "sqlite" file = "D/db" timeout = 0 %s }' % QUERY,
+     'timeout = "0" is no number in its range; write 1 to 60'),
+    ('users "x" { driver = "sqlite" file = "D/db" %s }' % QUERY,
+     "db_user, uid 65530, cannot read D/db; as root: chgrp 65530 it"),
+    ('users = "D/users"\nusers "x" { driver = "sqlite" file = "D/open" %s }'
+     % QUERY, "beside blocks users there is no users = FILE; write users "
+     '"NAME" { driver = "passwd-file" file = "D/users" } where it is to be '
+     "asked"),
+    ('users "x" { driver = "passwd-file" file = "D/users" }\n'
+     'users "y" { driver = "passwd-file" file = "D/users" }',
+     'users "y" is a passwd-file, as "x" is; put all their lines into one'),
+    ('users "x" { driver = "sqlite" file = "D/open" %s port = 3 }' % QUERY,
+     "port belongs into a block listener; move it there"),
+    (QUERY, "query stands outside of a block users; move it into one"),
+]
+
+
+def write_blocks(site, text):
+    del site.settings["users"]
+    for name, mode in (("db", 0o600), ("open", 0o644)):
+        with open(site.path + "/" + name, "w"):
+            pass
+        os.chmod(site.path + "/" + name, mode)
+    site.settings["db_user"] = "65530"
+    site.write("ana:{PLAIN}x\n")
+    with open(site.path + "/maloted.conf", "a") as f:
+        f.write(text.replace("D/", site.path + "/") + "\n")
+
+
+@pytest.mark.parametrize("text, says", BLOCKS,
+                         ids=[str(n) for n in range(len(BLOCKS))])
+def test_blocks_of_users(site, text, says):
+    write_blocks(site, text)
+    assert site.look() == EX_CONFIG
+    assert any(says in line for line in site.said), site.said
+    assert all("error" not in line for line in site.said)
+
+
+def test_good_blocks_of_users(site, place):
+    """With a users file and without one."""
+    file = place.path + "/open"
+    with open(file, "w"):
+        pass
+    os.chmod(file, 0o644)
+    text = 'users "x" { driver = "sqlite" file = "%s" %s }\n' % (file, QUERY)
+    write_blocks(site, text)
+    assert (site.look(), site.said) == (0, [])
+    assert "users who can sign in: 0 and those of databases" in site.out
+    with open(site.path + "/maloted.conf", "a") as f:
+        f.write('users "y" { driver = "passwd-file" file = "%s/users" }\n'
+                % site.path)
+    site.look()
+    assert "D/users:1: warning: ana could not read mail" in site.said[0]
+
+
+def test_secret_that_everybody_can_read(site):
+    write_blocks(site, 'users "x" { driver = "postgresql" connection = '
+                 '"host=h password=p" %s }' % QUERY)
+    os.chmod(site.path + "/maloted.conf", 0o644)
+    site.look()
+    assert any('everybody may read the password of users "x"; chmod o=' in
+               line for line in site.said), site.said
+    os.chmod(site.path + "/maloted.conf", 0o640)
+    site.look()
+    assert not any("everybody may read" in line for line in site.said)

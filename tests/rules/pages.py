@@ -99,7 +99,9 @@ def roles(top):
     text = " ".join(read(top, "src/server/ipc/roles.h").replace("\\\n", " ")
                     .split())
     for name, user, memory in ROLE.findall(text):
-        calls = CALLS.search(read(top, "src/server/%s/%s.c" % (name, name)))
+        calls = CALLS.search(
+            read(top, "src/server/%s/%s.c" % (name, name)) or
+            read(top, "src/server/helper/%s.c" % name))
         out[name] = (user, re.sub(r"c->\w+\.", "", memory), set(
             re.findall(r'"(\w+)"', calls.group(1) if calls else "")))
     return out

@@ -477,6 +477,8 @@ usual(void)
 		.n_stores = STORES,
 		.hash_threads = 1,
 		.hash_queue = 1,
+		.known = { { .name = "users" } }, /* the file */
+		.n_known = 1,
 	};
 
 	return conf;

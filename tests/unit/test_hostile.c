@@ -86,6 +86,8 @@ static const struct shape {
 	SHAPE(IPC_TICKET_END, "8"),
 	SHAPE(IPC_TICKET_KEYS, "s"),
 	SHAPE(IPC_TICKET_ANSWER, "81ssss"),
+	SHAPE(IPC_LOOKUP, "8s"),
+	SHAPE(IPC_ROW, "811sss"),
 	/* Of the parent and to it: nobody else may say them. */
 	SHAPE(IPC_CONF, ""),
 	SHAPE(IPC_ATTACH, "12f"),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/auth/databases.h"
 #include "server/auth/facts.h"
 #include "server/auth/failures.h"
 #include "server/auth/hashpool.h"
@@ -20,6 +21,7 @@ struct question {
 	char user[NAME_MAX_OCTETS + 1];
 	char *password, *stored; /* of a try */
 	struct userfile_wait users;
+	struct lookup found;
 	struct hash_job job;
 };
 
@@ -37,6 +39,7 @@ end(struct question *q, enum control_outcome outcome, const char *words)
 	facts_end(&q->facts, outcome, words);
 	wipe(q->password);
 	wipe(q->stored);
+	lookup_clear(&q->found);
 	free(q);
 }
 
@@ -48,6 +51,17 @@ end_without_user(struct question *q)
 	    userfile_no_user(&q->auth->userfile, q->user, &eb);
 
 	end(q, outcome, eb.text);
+}
+
+static void
+end_without_answer(struct question *q)
+{
+	const struct lookup *l = &q->found;
+	struct errbuf eb;
+
+	err_set(&eb, E_AGAIN, "users \"%s\": %s",
+	    q->auth->conf.known[l->by].name, l->why);
+	end(q, CONTROL_LATER, eb.text);
 }
 
 /* ---- a user ---- */
@@ -123,14 +137,30 @@ tell_login_delay(const struct facts *f, const struct user *u, const char *label)
 	fact_number(f, "login_delay_left", (uint32_t)((left + 999) / 1000));
 }
 
+/* Where the user is known, if that can be elsewhere than in the users file, and
+ * how long it took to find that out. */
+static void
+tell_origin(const struct question *q)
+{
+	const struct lookup *l = &q->found;
+
+	if (!databases_any(q->auth))
+		return;
+	fact_text(&q->facts, "users", q->auth->conf.known[l->by].name);
+	fact_number(&q->facts, "milliseconds", (uint32_t)l->took);
+}
+
 /* Each thing that the users file knows of a user is a line here. */
 static void
-tell_user(const struct facts *f, const struct user *u)
+tell_user(const struct question *q, const struct user *u)
 {
+	const struct facts *f = &q->facts;
 	struct errbuf eb;
 
 	fact_text(f, "user", u->name);
-	fact_number(f, "line", u->line);
+	tell_origin(q);
+	if (u->line != 0)
+		fact_number(f, "line", u->line);
 	fact_text(f, "scheme", scheme_name(u->hash));
 	fact_flag(f, "locked", scheme_check(u->hash, NULL) == E_DENIED);
 	if (scheme_check(u->hash, &eb) == E_CONFIG)
@@ -176,6 +206,7 @@ tell_try(struct question *q, const struct user *u, enum err e)
 		why = "the last day of this app password is over";
 	}
 	fact_text(&q->facts, "user", u->name);
+	tell_origin(q);
 	fact_text(&q->facts, "password",
 	    e == E_OK       ? "right"
 	    : e == E_DENIED ? "wrong"
@@ -199,7 +230,7 @@ on_hashed(struct hash_job *job)
 {
 	struct question *q =
 	    (void *)((char *)job - offsetof(struct question, job));
-	const struct user *u = users_find(q->auth->userfile.users, q->user);
+	const struct user *u = lookup_user(&q->found);
 
 	if (job->result == E_FULL || job->result == E_NOMEM)
 		end(q, CONTROL_LATER, "too many passwords are being verified");
@@ -229,26 +260,37 @@ try(struct question *q, const struct user *u)
 /* ---- asking ---- */
 
 static void
-on_users(struct userfile_wait *wait, enum err e)
+on_found(struct lookup *l)
 {
 	struct question *q =
-	    (void *)((char *)wait - offsetof(struct question, users));
-	const struct users *users = q->auth->userfile.users;
-	const struct user *u;
+	    (void *)((char *)l - offsetof(struct question, found));
+	const struct user *u = lookup_user(l);
 
 	retained_follow(q->auth);
-	if (e != E_OK || users == NULL) {
-		end(q, CONTROL_LATER, "the users file cannot be read");
-	} else if ((u = users_find(users, q->user)) == NULL) {
+	if (l->failed) {
+		end_without_answer(q);
+	} else if (u == NULL) {
 		end_without_user(q);
 	} else if (q->what == ASK_TRY && find_app_password(q) != NULL) {
 		tell_try(q, u, E_OK);
 	} else if (q->what == ASK_TRY) {
 		try(q, u);
 	} else {
-		tell_user(&q->facts, u);
+		tell_user(q, u);
 		end(q, CONTROL_GOOD, "");
 	}
+}
+
+static void
+on_users(struct userfile_wait *wait, enum err e)
+{
+	struct question *q =
+	    (void *)((char *)wait - offsetof(struct question, users));
+
+	if (e != E_OK || q->auth->userfile.users == NULL)
+		end(q, CONTROL_LATER, "the users file cannot be read");
+	else
+		databases_find(q->auth, &q->found, q->user);
 }
 
 static void
@@ -262,6 +304,7 @@ ask(struct question *q, struct slice user)
 		end(q, CONTROL_NO_USER, "");
 	} else {
 		q->users.done = on_users;
+		q->found.done = on_found;
 		userfile_check(&q->auth->userfile, &q->users);
 	}
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/auth/asked.h"
+#include "server/auth/auth_db.h"
 #include "server/auth/auth_kerberos.h"
 #include "server/auth/auth_messages.h"
 #include "server/auth/failures.h"
@@ -37,6 +38,8 @@ attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 
 	if (role == ROLE_STORE)
 		return store_attach(a, index, fd);
+	if (role == ROLE_DB)
+		return auth_db_attach(a, index, fd);
 	if (role == ROLE_KERBEROS) {
 		kerberos_attach(a, fd);
 		return E_OK;

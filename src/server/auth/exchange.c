@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "sasl/sasl.h"
 #include "server/auth/auth_worker.h"
+#include "server/auth/databases.h"
+#include "server/auth/found.h"
 #include "server/auth/look.h"
 #include "server/auth/password.h"
 #include "server/auth/place.h"
@@ -103,7 +105,7 @@ keep_hash(struct signin *s, const struct user *u)
 static bool
 has_changed(const struct signin *s)
 {
-	const struct user *u = users_find(s->auth->userfile.users, s->user);
+	const struct user *u = signin_user(s);
 
 	return u == NULL || s->stored == NULL ||
 	       strcmp(u->hash, s->stored) != 0;
@@ -141,7 +143,7 @@ static void take(struct signin *s, enum sasl_result r, const struct buf *out);
 static void
 show_salt(struct sasl_keys *keys, const struct signin *s)
 {
-	const struct user *u = users_find(s->auth->userfile.users, s->user);
+	const struct user *u = signin_user(s);
 	struct sasl_keys theirs;
 
 	if (u == NULL ||
@@ -165,7 +167,7 @@ find_keys(struct signin *s, const struct user *u)
 	struct slice key = { a->conf.name_key, strlen(a->conf.name_key) };
 	enum err e;
 
-	x->makes_keys = (users_uses(a->userfile.users) & SCHEME_READABLE) != 0;
+	x->makes_keys = (databases_uses(a) & SCHEME_READABLE) != 0;
 	if (u != NULL && scheme_keys(u->hash, m, &x->keys) == E_OK)
 		return E_OK;
 	if (u != NULL && !(scheme_uses(u->hash) & SCHEME_READABLE))
@@ -174,7 +176,7 @@ find_keys(struct signin *s, const struct user *u)
 		x->is_readable = true;
 	e = sasl_keys_fake(&x->keys, m, key,
 	    (struct slice){ s->user, strlen(s->user) },
-	    users_iterations(a->userfile.users, m));
+	    databases_iterations(a, m));
 	if (e == E_OK)
 		show_salt(&x->keys, s);
 	return e;

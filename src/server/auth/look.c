@@ -3,12 +3,19 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/auth/found.h"
 #include "server/auth/penalty.h"
 #include "server/auth/place.h"
 #include "server/auth/recent.h"
 #include "server/auth/refuse.h"
 #include "server/auth/served.h"
 #include "server/auth/turn.h"
+
+static void
+deny(struct signin *s)
+{
+	signin_deny(s, s->why);
+}
 
 static void
 on_checked(struct userfile_wait *w, enum err e)
@@ -20,9 +27,9 @@ on_checked(struct userfile_wait *w, enum err e)
 	else if (s->auth->userfile.users == NULL)
 		signin_refuse(s, SIGN_IN_TEMPORARY, "no-users-file");
 	else if (s->generation != s->auth->userfile.generation)
-		s->decide(s);
+		signin_look_up(s, s->decide);
 	else
-		signin_deny(s, s->why);
+		signin_look_up_rest(s, deny);
 }
 
 void
@@ -43,7 +50,7 @@ look(struct signin *s)
 	if (is_stale)
 		signin_check_users(s);
 	else
-		s->decide(s);
+		signin_look_up(s, s->decide);
 }
 
 void
@@ -57,12 +64,6 @@ void
 signin_look(struct signin *s)
 {
 	turn_await(s, look);
-}
-
-static void
-deny(struct signin *s)
-{
-	signin_deny(s, s->why);
 }
 
 void
@@ -175,7 +176,7 @@ const struct user *
 signin_find(struct signin *s)
 {
 	const struct userfile *f = &s->auth->userfile;
-	const struct user *u = users_find(f->users, s->user);
+	const struct user *u = signin_user(s);
 
 	s->generation = f->generation;
 	s->why = u != NULL ? "password" : why_nobody(f->users, s->user);
@@ -233,5 +234,5 @@ signin_judge(struct signin *s, enum err e)
 	else if (!s->checked)
 		doubt(s);
 	else
-		signin_deny(s, s->why);
+		signin_look_up_rest(s, deny);
 }

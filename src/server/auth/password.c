@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/auth/databases.h"
+#include "server/auth/found.h"
 #include "server/auth/login_delay.h"
 #include "server/auth/look.h"
 #include "server/auth/refuse.h"
@@ -20,7 +22,7 @@ static void verify(struct signin *s);
 static void
 judge(struct signin *s, const char *stored, enum err e)
 {
-	if (e == E_OK && s->known)
+	if (e == E_OK && s->known && signin_database(s) == NULL)
 		rehash_offer(s->auth, s->user, stored, s->password);
 	signin_judge(s, e);
 }
@@ -40,8 +42,10 @@ log_app_password(const struct signin *s, const char *label)
 static struct vcache_key
 key_of(const struct signin *s, const char *stored)
 {
+	const char *database = signin_database(s);
+
 	return (struct vcache_key){
-		.database = "users",
+		.database = database != NULL ? database : "",
 		.service = "pop3",
 		.user = s->user,
 		.stored = stored,
@@ -114,7 +118,7 @@ hash(struct signin *s, const char *stored)
 static void
 verify_cheap(struct signin *s, const char *stored)
 {
-	const char *costly = users_costly(s->auth->userfile.users);
+	const char *costly = databases_costly(s->auth);
 	enum err e = scheme_verify(stored, s->password);
 
 	if (e == E_OK || e == E_NOMEM || costly == NULL) {
@@ -195,8 +199,7 @@ find_stored(struct signin *s, const struct user *u)
 	s->is_cheap = is_odd;
 	if (is_odd)
 		s->why = "hash";
-	return u != NULL && !is_odd ? u->hash
-				    : users_costly(s->auth->userfile.users);
+	return u != NULL && !is_odd ? u->hash : databases_costly(s->auth);
 }
 
 /* Against the users that there are now. */
@@ -227,7 +230,10 @@ signin_claim(struct signin *s, struct slice name, const struct slice *password)
 	if (!signin_login(s, name))
 		return;
 	if (password != NULL) {
-		if (!text_is_secret(*password)) {
+		/* Some databases take an empty one for any. */
+		bool is_none = password->n == 0 && databases_any(s->auth);
+
+		if (is_none || !text_is_secret(*password)) {
 			signin_deny_unseen(s, "bad-password");
 			return;
 		}

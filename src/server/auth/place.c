@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/auth/found.h"
 #include "server/auth/login_delay.h"
 #include "server/auth/recent.h"
 #include "server/auth/refuse.h"
@@ -121,26 +122,6 @@ log_master(const struct signin *s)
 	    str_escape(peer, sizeof(peer), s->peer, strlen(s->peer)), s->method,
 	    str_escape(user, sizeof(user), s->target, strlen(s->target)),
 	    str_escape(master, sizeof(master), s->user, strlen(s->user)));
-}
-
-/* The user whose mail it is to be, as may be by the line of the one who signs in;
- * NULL: it is refused.  What that other user's line forbids is not forbidden to a
- * master, but for removing what is to stay. */
-static const struct user *
-find_target(struct signin *s, const struct user *master)
-{
-	const struct user *u;
-
-	if (s->target[0] == '\0')
-		return master;
-	u = users_find(s->auth->userfile.users, s->target);
-	if (u == NULL) {
-		signin_deny(s, "unknown-target");
-		return NULL;
-	}
-	log_master(s);
-	s->read_only = s->read_only || u->permits.read_only;
-	return u;
 }
 
 static void
@@ -261,7 +242,8 @@ static void
 on_second_look(struct ev_loop *loop, ev_timer *t, int revents)
 {
 	struct signin *s = t->data;
-	const struct user *u = users_find(s->auth->userfile.users, whose(s));
+	const struct user *u =
+	    s->target[0] != '\0' ? signin_target(s) : signin_user(s);
 
 	if (is_soon(s))
 		refuse_soon(s);
@@ -271,16 +253,12 @@ on_second_look(struct ev_loop *loop, ev_timer *t, int revents)
 		place(s, u);
 }
 
-void
-signin_place(struct signin *s)
-{
-	const struct user *u = users_find(s->auth->userfile.users, s->user);
+/* ---- what is allowed ---- */
 
-	if (!is_permitted(s, u))
-		return;
-	s->read_only = s->read_only || u->permits.read_only;
-	if ((u = find_target(s, u)) == NULL)
-		return;
+/* u: whose mail it is to be. */
+static void
+permit(struct signin *s, const struct user *u)
+{
 	recent_add(s->auth->recent, s->who, signin_tried(s), clock_ms());
 	turn_end(s);
 	signin_forget_secrets(s);
@@ -292,4 +270,34 @@ signin_place(struct signin *s)
 		signin_wait(s, HELD, SECOND_LOOK_MS, on_second_look);
 	else
 		place(s, u);
+}
+
+/* What the line of the user whose mail a master wants forbids is not forbidden to
+ * the master, but for removing what is to stay. */
+static void
+place_target(struct signin *s)
+{
+	const struct user *u = signin_target(s);
+
+	if (u == NULL) {
+		signin_deny(s, "unknown-target");
+		return;
+	}
+	log_master(s);
+	s->read_only = s->read_only || u->permits.read_only;
+	permit(s, u);
+}
+
+void
+signin_place(struct signin *s)
+{
+	const struct user *u = signin_user(s);
+
+	if (!is_permitted(s, u))
+		return;
+	s->read_only = s->read_only || u->permits.read_only;
+	if (s->target[0] == '\0')
+		permit(s, u);
+	else
+		signin_look_up_target(s, place_target);
 }

@@ -12,6 +12,8 @@
  *	auth_kerberos.c  the process that looks at tickets
  *	served.c         which mechanisms can be served
  *	where.c          where a user's mail is, if the admin asks
+ *	databases.c      who a user is, of all places where users are known
+ *	auth_db.c        the processes that ask databases
  *	round.c          has the stores look for mail that goes by itself
  *	retained.c       how long whose mail stays
  *	stores.c         the store processes, and who waits for one
@@ -29,7 +31,9 @@
 #include "server/auth/auth.h"
 #include "server/auth/retained.h"
 #include "server/auth/userfile.h"
+#include "server/users/hashes_seen.h"
 
+struct auth_db;
 struct auth_worker;
 struct failures;
 struct kerberos;
@@ -74,8 +78,12 @@ struct auth {
 	uint64_t rehash_again; /* clock_ms() from which on that is of use */
 	struct client_ca *client_ca; /* NULL: no certificate is believed */
 	struct kerberos *kerberos;   /* NULL: it is not there */
-	char realms[REALMS_MAX];     /* of its keys; empty: no ticket is good */
-	char served[SERVED_MAX];     /* what the workers know; see served.h */
+	struct auth_db *db[KNOWN_USERS_MAX]; /* by index; NULL: not there */
+	/* Of rows that databases have given. */
+	struct hashes_seen db_seen;
+	char *db_costly;         /* the first hash that takes long, or NULL */
+	char realms[REALMS_MAX]; /* of its keys; empty: no ticket is good */
+	char served[SERVED_MAX]; /* what the workers know; see served.h */
 	struct login_delay_range served_delays; /* the same */
 	uint64_t served_generation;             /* of the users it is true of */
 	struct retained retained;               /* how long whose mail stays */

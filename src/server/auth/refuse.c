@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "sasl/sasl.h"
 #include "server/auth/auth_worker.h"
+#include "server/auth/databases.h"
 #include "server/auth/failures.h"
 #include "server/auth/login_delay.h"
 #include "server/auth/penalty.h"
@@ -73,6 +74,14 @@ signin_forget_secrets(struct signin *s)
 	s->ticket = NULL;
 }
 
+static void
+forget_lookup(struct lookup *l)
+{
+	if (l != NULL)
+		lookup_clear(l);
+	free(l);
+}
+
 void
 signin_finish(struct signin *s, uint32_t store)
 {
@@ -87,6 +96,8 @@ signin_finish(struct signin *s, uint32_t store)
 	free(s->timestamp);
 	free(s->mail);
 	free(s->krb_error);
+	forget_lookup(s->found);
+	forget_lookup(s->found_target);
 	free(s);
 }
 
@@ -97,7 +108,7 @@ signin_abandon(struct signin *s)
 	    s->worker, s->sid, 0, (struct login_mark){ .who = 0 });
 	s->worker = NULL;
 	/* What is being verified goes on, so that a failure counts. */
-	if (s->state == CHECKING ||
+	if (s->state == CHECKING || s->state == LOOKING ||
 	    (s->state == HASHING && !hashpool_cancel(s->auth->hashes, &s->job)))
 		return;
 	if (s->state == PLACING)

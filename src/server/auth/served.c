@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "sasl/sasl.h"
 #include "server/auth/auth_worker.h"
+#include "server/auth/databases.h"
 #include "server/auth/timestamps.h"
 #include "server/users/scheme.h"
 
@@ -29,7 +30,7 @@ served_has(const struct auth *a, const struct sasl_mechanism *m)
 	case SASL_PASSWORD: return true;
 	case SASL_LOOKUP:
 		return users != NULL &&
-		       (users_uses(users) & scheme_use_of(m)) != 0;
+		       (databases_can(a) & scheme_use_of(m)) != 0;
 	case SASL_EXTERNAL: return a->client_ca != NULL;
 	case SASL_TICKET: return a->realms[0] != '\0';
 	case SASL_ANYBODY: return users != NULL && is_anonymous_there(a);
@@ -45,7 +46,7 @@ list(const struct auth *a, char out[SERVED_MAX])
 
 	out[0] = '\0';
 	if (a->conf.apop && users != NULL &&
-	    (users_uses(users) & SCHEME_READABLE) != 0)
+	    (databases_can(a) & SCHEME_READABLE) != 0)
 		n += (size_t)snprintf(out, SERVED_MAX, "APOP ");
 	for (size_t i = 0; sasl_mechanisms[i] != NULL && n < SERVED_MAX; i++)
 		if (served_has(a, sasl_mechanisms[i]))

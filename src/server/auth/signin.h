@@ -7,6 +7,7 @@
  *	DELAYED   failures that came from the same address are being paid for
  *	CHECKING  the parent is asked whether the users file is current: when
  *	          it looks changed, and once before credentials are refused
+ *	LOOKING   databases are asked
  *	HASHING   on the hash pool
  *	PLACING   a store for the user's uid is being started
  *	HELD      a refusal waits until its penalty is over; or, if it is

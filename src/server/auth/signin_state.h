@@ -4,6 +4,7 @@
  *
  *	turn.c      when it is verified: delays, and who comes before
  *	refuse.c    its life; how it ends without success
+ *	found.c     whose name that is, if databases are asked
  *	place.c     how it ends with success: a store is given the session
  *	look.c      whether the users are current; what comes of a verdict
  *	password.c  a password, or APOP's digest
@@ -24,6 +25,7 @@
 #include "server/ipc/login_mark.h"
 #include "server/users/scheme.h"
 
+struct lookup;
 struct sasl_server;
 
 TAILQ_HEAD(signin_list, signin);
@@ -58,7 +60,16 @@ struct ticket {
 	char authzid[NAME_MAX_OCTETS + 1]; /* who it wants to be, or empty */
 };
 
-enum signin_state { SASL, ASKED, DELAYED, CHECKING, HASHING, PLACING, HELD };
+enum signin_state {
+	SASL,
+	ASKED,
+	DELAYED,
+	CHECKING,
+	LOOKING,
+	HASHING,
+	PLACING,
+	HELD
+};
 
 /* Among those of its address: see turn.c. */
 enum signin_turn { TURN_NONE, TURN_WAITS, TURN_HAS };
@@ -111,6 +122,9 @@ struct signin {
 	struct hash_job job;
 	struct userfile_wait wait;
 	const char *why; /* it does not match */
+	/* Of user and target, where databases are asked; else NULL. */
+	struct lookup *found, *found_target;
+	void (*when_found)(struct signin *s);
 
 	/* LOGIN-DELAY. */
 	bool anonymous;            /* they are many, and none of it holds */

@@ -229,6 +229,17 @@ was_changed(struct userfile_source *from, size_t max)
 	return false;
 }
 
+/* The settings name none: so there is one, without a line. */
+static void
+have_no_file(struct userfile *u)
+{
+	if (u->users == NULL && users_parse(&u->users, (struct slice){ "", 0 },
+				    u->rule, complain, NULL) != E_OK)
+		return;
+	u->is_empty = true;
+	u->generation++;
+}
+
 bool
 userfile_is_stale(struct userfile *u)
 {
@@ -236,7 +247,7 @@ userfile_is_stale(struct userfile *u)
 		load_users(u, u->from.fd);
 	if (was_changed(&u->apps_from, APP_DATABASE_MAX))
 		load_apps(u, u->apps_from.fd);
-	return u->from.fd < 0 || is_changed(&u->from) ||
+	return (!u->is_empty && (u->from.fd < 0 || is_changed(&u->from))) ||
 	       (u->apps_from.fd >= 0 && is_changed(&u->apps_from));
 }
 
@@ -323,6 +334,8 @@ userfile_told(
 {
 	if (users.news == USERS_NEW)
 		load_users(u, users.fd);
+	else if (users.news == USERS_NONE && !u->is_empty)
+		have_no_file(u);
 	else if (u->from.fd >= 0 && is_changed(&u->from))
 		load_users(u, u->from.fd);
 	if (apps.news == USERS_NEW)

@@ -45,6 +45,7 @@ struct userfile {
 	struct users *users;    /* NULL until there is one */
 	struct app_table *apps; /* NULL: there are none, or: */
 	bool apps_unread;       /* they cannot be read */
+	bool is_empty;          /* for good: there is no users file */
 	uint64_t generation;    /* changes with any of these */
 
 	/* The rest is the module's own. */

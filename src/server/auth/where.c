@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "server/auth/databases.h"
 #include "server/auth/stores.h"
 #include "server/ipc/control.h"
 #include "server/users/account.h"
@@ -13,6 +14,7 @@ struct where {
 	char user[NAME_MAX_OCTETS + 1];
 	struct account at;
 	struct userfile_wait users;
+	struct lookup found;
 	struct store_wait store;
 };
 
@@ -35,6 +37,7 @@ static void
 fail(struct where *w, enum control_outcome outcome, const char *words)
 {
 	answer(w->auth, w->token, outcome, 0, words);
+	lookup_clear(&w->found);
 	free(w);
 }
 
@@ -42,6 +45,7 @@ static void
 found(struct where *w, const struct store *st)
 {
 	answer(w->auth, w->token, CONTROL_GOOD, store_index(st), w->at.mail);
+	lookup_clear(&w->found);
 	free(w);
 }
 
@@ -58,19 +62,18 @@ on_store(struct store_wait *wait, struct store *st, const char *why)
 }
 
 static void
-on_users(struct userfile_wait *wait, enum err e)
+on_found(struct lookup *l)
 {
-	struct where *w =
-	    (void *)((char *)wait - offsetof(struct where, users));
+	struct where *w = (void *)((char *)l - offsetof(struct where, found));
 	struct auth *a = w->auth;
+	const struct user *u = lookup_user(l);
 	const struct store *st;
-	const struct user *u;
 	struct errbuf eb;
 	const char *why;
 
-	if (e != E_OK || a->userfile.users == NULL)
-		fail(w, CONTROL_LATER, "the users file cannot be read");
-	else if ((u = users_find(a->userfile.users, w->user)) == NULL)
+	if (l->failed)
+		fail(w, CONTROL_LATER, l->why);
+	else if (u == NULL)
 		fail(w, userfile_no_user(&a->userfile, w->user, &eb), eb.text);
 	else if (u->host[0] != '\0')
 		fail(w, CONTROL_CANNOT,
@@ -86,6 +89,18 @@ on_users(struct userfile_wait *wait, enum err e)
 		fail(w, CONTROL_LATER, "the store of this user cannot be had");
 }
 
+static void
+on_users(struct userfile_wait *wait, enum err e)
+{
+	struct where *w =
+	    (void *)((char *)wait - offsetof(struct where, users));
+
+	if (e != E_OK || w->auth->userfile.users == NULL)
+		fail(w, CONTROL_LATER, "the users file cannot be read");
+	else
+		databases_find(w->auth, &w->found, w->user);
+}
+
 void
 where_find(struct auth *a, uint64_t token, struct slice user)
 {
@@ -98,6 +113,7 @@ where_find(struct auth *a, uint64_t token, struct slice user)
 	w->auth = a;
 	w->token = token;
 	w->users.done = on_users;
+	w->found.done = on_found;
 	w->store.done = on_store;
 	if (name_normalize(&a->rule, user, w->user, NULL) != E_OK)
 		fail(w, CONTROL_NO_USER, "");

@@ -1,10 +1,20 @@
 #include "server/conf/auth_conf.h"
 
+static const struct ipc_field known[] = {
+	FIELD_STR(struct known_users, name),
+	FIELD_ENUM(struct known_users, driver, USER_DRIVER_KINDS - 1),
+	FIELD(struct known_users, index),
+	FIELD(struct known_users, timeout),
+	FIELD_STR(struct known_users, scheme),
+};
+static const struct ipc_fields known_fields = FIELDS(known);
+
 #define F(m)   FIELD(struct auth_conf, m)
 #define STR(m) FIELD_STR(struct auth_conf, m)
 
 static const struct ipc_field field[] = {
 	ROLE_FIELDS(struct auth_conf),
+	FIELD_ROWS(struct auth_conf, known, n_known, &known_fields),
 	STR(host),
 	STR(mail),
 	STR(mail_root),

@@ -8,13 +8,27 @@
 #include <stdint.h>
 
 #include "net/client_ca.h"
+#include "server/conf/db_conf.h"
 #include "server/conf/upgrade_conf.h"
 #include "server/ipc/role.h"
 
 #define AUTH_NO_UID UINT32_MAX
 
+enum { KNOWN_USERS_MAX = 8 };
+
+/* Where users are known, in the order in which it is asked. */
+struct known_users {
+	char name[DB_NAME_MAX];       /* of its block */
+	enum user_driver_kind driver; /* a users file, or asked by a process */
+	uint16_t index;               /* of that process among its kind */
+	uint16_t timeout;             /* seconds for its answer */
+	char scheme[SCHEME_NAME_MAX]; /* of passwords that do not say; or "" */
+};
+
 struct auth_conf {
 	struct role_conf role;
+	struct known_users known[KNOWN_USERS_MAX];
+	uint16_t n_known;
 	char host[256];                /* the server's name */
 	char mail[MAIL_PATH_MAX];      /* "maildir:/srv/mail/%d/%n" */
 	char mail_root[MAIL_PATH_MAX]; /* every maildrop is below it */

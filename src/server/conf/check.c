@@ -628,6 +628,7 @@ conf_check(
 {
 	snprintf(c->worker.implementation, sizeof(c->worker.implementation),
 	    "malote");
+	conf_check_known(c, l);
 	warn_of_writers(l->text.file, l, 0);
 	check_host(c, l);
 	check_absolute(c->certificate, "certificate", l);
@@ -644,7 +645,8 @@ conf_check(
 	check_absolute(c->kerberos.keytab, "keytab", l);
 	check_absolute(c->kerberos.krb5_conf, "krb5_conf", l);
 	conf_check_kerberos(c, l);
-	check_users(c, l);
+	if (c->users[0] != '\0')
+		check_users(c, l);
 	check_expire(c, l);
 	conf_check_accounts(c, env, l);
 	check_uidl_format(c, l);

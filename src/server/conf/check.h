@@ -17,6 +17,8 @@ void conf_check_ids(
     struct conf *c, const struct conf_env *env, const struct conf_lines *l);
 /* Kerberos, when the listeners have their mechanisms: kerberos_check.c. */
 void conf_check_kerberos(struct conf *c, const struct conf_lines *l);
+/* Where users are known, first of all: users_check.c. */
+void conf_check_known(struct conf *c, const struct conf_lines *l);
 /* Listeners: listeners.c. */
 void conf_check_listeners(struct conf *c, const struct conf_lines *l);
 

@@ -21,14 +21,17 @@ enum kind { TEXT, FLAG, NUM16, NUM32, CHOICE, ADDRESSES };
 
 struct setting {
 	const char *name;
-	const char *init; /* the default, as it would stand in the file */
-	const char *old;  /* a name that it had and may still have, or NULL */
+	const char *init;  /* the default, as it would stand in the file */
+	const char *old;   /* a name that it had and may still have, or NULL */
+	const char *alias; /* what libconfuse calls it; NULL: the same */
 	size_t at;
 	enum kind kind;
 	/* Numbers: the range.  TEXT: max is the size of the field. */
 	uint32_t min, max;
 	/* What may be said; the place is the value.  FLAG: no, yes. */
 	const char *word[8];
+	/* Of a block `users`: enum user_driver_setting. */
+	unsigned bit;
 };
 
 /* Where a value goes; OF is another for the settings of a listener. */
@@ -45,6 +48,9 @@ struct setting {
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+
+/* "users = FILE", beside blocks of that name. */
+#define USERS_SHORT "user" CONF_SHORT
 
 /* clang-format off */
 static const struct setting settings[] = {
@@ -67,7 +73,7 @@ static const struct setting settings[] = {
 	    .word = { "", "*", "!", "#", "|" } },
 	{ "apop", "no", YES_NO(worker.apop) },
 	{ "sdps", "no", YES_NO(worker.sdps) },
-	{ "users", CONF_USERS, TEXT_AT(users) },
+	{ "users", CONF_USERS, TEXT_AT(users), .alias = USERS_SHORT },
 	{ "upgrade_scheme", "no", TEXT_AT(auth.upgrade_scheme),
 	    .word = { "no", "ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "YESCRYPT",
 		"SCRAM-SHA-256", "SCRAM-SHA-1" } },
@@ -122,6 +128,7 @@ static const struct setting settings[] = {
 	{ "user", "_malote", TEXT_AT(user) },
 	{ "auth_user", "_malote-auth", TEXT_AT(auth_user) },
 	{ "kerberos_user", "_malote-krb5", TEXT_AT(kerberos_user) },
+	{ "db_user", "_malote-db", TEXT_AT(db_user) },
 	{ "control_socket", "/run/malote/control", TEXT_AT(control_socket) },
 	{ "control_group", "", TEXT_AT(control_group) },
 	{ "language", "en", TEXT_AT(worker.language) },
@@ -148,6 +155,21 @@ static const struct setting listener_settings[] = {
 	{ "allow_nets", "", TEXT_AT(allow_nets) },
 	{ "deny_nets", "", TEXT_AT(deny_nets) },
 };
+
+#undef OF
+#define OF struct conf_users
+
+/* Of one block `users`. */
+static const struct setting users_settings[] = {
+	{ "driver", "", TEXT_AT(driver) },
+	{ "file", "", TEXT_AT(db.file), .bit = DRIVER_FILE },
+	{ "connection", "", TEXT_AT(db.connection), .bit = DRIVER_CONNECTION },
+	{ "query", "", TEXT_AT(db.query), .bit = DRIVER_QUERY },
+	{ "scheme", "", TEXT_AT(scheme), .bit = DRIVER_SCHEME },
+	{ "timeout", "10", NUM16_AT(db.timeout, 1, 60), .bit = DRIVER_TIMEOUT },
+	{ "connections", "16", NUM16_AT(db.connections, 1, 128),
+	    .bit = DRIVER_CONNECTIONS },
+};
 /* clang-format on */
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -160,6 +182,8 @@ static struct reader {
 	unsigned line[COUNT(settings)];
 	struct conf_listener listener; /* the one being read */
 	unsigned listener_line[COUNT(listener_settings)];
+	struct conf_users users;
+	unsigned users_line[COUNT(users_settings)];
 } rd;
 
 static unsigned
@@ -285,12 +309,26 @@ listener_start(void)
 	defaults(&rd.listener, listener_settings, COUNT(listener_settings));
 }
 
+static void
+users_start(void)
+{
+	memset(&rd.users, 0, sizeof(rd.users));
+	memset(rd.users_line, 0, sizeof(rd.users_line));
+	defaults(&rd.users, users_settings, COUNT(users_settings));
+}
+
 /* ---- what libconfuse calls ---- */
+
+static const char *
+alias(const struct setting *s)
+{
+	return s->alias != NULL ? s->alias : s->name;
+}
 
 static bool
 is_called(const struct setting *s, const char *name)
 {
-	return strcmp(s->name, name) == 0 ||
+	return strcmp(alias(s), name) == 0 ||
 	       (s->old != NULL && strcmp(s->old, name) == 0);
 }
 
@@ -305,7 +343,8 @@ setting_begin(const struct setting *table, size_t n, unsigned *line,
 		if (line[i] != 0 && table[i].kind != ADDRESSES)
 			conf_error(&rd.lines.text, (unsigned)cfg->line,
 			    "%s stands in line %u already; leave one of them",
-			    name, line[i]);
+			    table[i].alias != NULL ? table[i].name : name,
+			    line[i]);
 		line[i] = (unsigned)cfg->line;
 		return &table[i];
 	}
@@ -388,6 +427,39 @@ on_listener(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
+static int
+on_users_setting(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const struct setting *s = setting_begin(users_settings,
+	    COUNT(users_settings), rd.users_line, cfg, opt->name);
+	struct errbuf eb;
+
+	rd.users.says |= s->bit;
+	if (store_value(&rd.users, s, cfg_opt_getstr(opt), &eb) != E_OK)
+		conf_error(&rd.lines.text, (unsigned)cfg->line, "%s", eb.text);
+	return 0;
+}
+
+/* At the end of a block `users`. */
+static int
+on_users(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct conf *c = rd.conf;
+	const char *title =
+	    cfg_title(cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1));
+	struct conf_users *u = &rd.users;
+
+	u->line = (unsigned)cfg->line;
+	str_escape(u->db.name, sizeof(u->db.name), title, strlen(title));
+	if (c->n_known < KNOWN_USERS_MAX)
+		c->known[c->n_known++] = *u;
+	else
+		conf_error(&rd.lines.text, u->line,
+		    "too many blocks users; write at most %d", KNOWN_USERS_MAX);
+	users_start();
+	return 0;
+}
+
 /* ---- reading ---- */
 
 static cfg_opt_t
@@ -408,7 +480,7 @@ options(cfg_opt_t *opt, const struct setting *s, size_t n,
     cfg_validate_callback_t on)
 {
 	for (size_t i = 0; i < n; i++) {
-		*opt++ = option(s[i].name, s[i].kind, on);
+		*opt++ = option(alias(&s[i]), s[i].kind, on);
 		if (s[i].old != NULL)
 			*opt++ = option(s[i].old, s[i].kind, on);
 	}
@@ -422,16 +494,22 @@ parse(char *text)
 		.section = "listener",
 		.manual = "maloted.conf(5)",
 	};
+	enum { FLAGS = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES };
 	cfg_opt_t in_listener[2 * COUNT(listener_settings) + 1];
-	cfg_opt_t opt[2 * COUNT(settings) + 2], *end;
+	cfg_opt_t in_users[2 * COUNT(users_settings) + 1];
+	cfg_opt_t opt[2 * COUNT(settings) + 3], *end;
 
 	end = options(in_listener, listener_settings, COUNT(listener_settings),
 	    on_listener_setting);
 	*end = (cfg_opt_t)CFG_END();
-	end = options(opt, settings, COUNT(settings), on_setting);
-	*end = (cfg_opt_t)CFG_SEC("listener", in_listener,
-	    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
-	end++->validcb = on_listener;
+	end = options(
+	    in_users, users_settings, COUNT(users_settings), on_users_setting);
+	*end = (cfg_opt_t)CFG_END();
+	opt[0] = (cfg_opt_t)CFG_SEC("listener", in_listener, FLAGS);
+	opt[0].validcb = on_listener;
+	opt[1] = (cfg_opt_t)CFG_SEC("users", in_users, FLAGS);
+	opt[1].validcb = on_users;
+	end = options(opt + 2, settings, COUNT(settings), on_setting);
 	*end = (cfg_opt_t)CFG_END();
 	conf_parse(&rd.lines.text, text, opt, &grammar);
 }
@@ -468,6 +546,7 @@ read_begin(struct conf *c, const char *file, struct conf_report *report)
 	rd.conf = c;
 	defaults(c, settings, COUNT(settings));
 	listener_start();
+	users_start();
 }
 
 /* What the file says, with the defaults; nothing is checked together. */
@@ -518,6 +597,7 @@ conf_accounts(struct conf *c, const char *file, const struct conf_env *env,
 	else if (read_file(c, file, report) != E_OK)
 		return E_CONFIG;
 	rd.lines.text.report = &quiet;
+	conf_check_known(c, &rd.lines);
 	conf_check_accounts(c, env, &rd.lines);
 	return E_OK;
 }

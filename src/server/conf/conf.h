@@ -12,6 +12,7 @@
 
 #include "conf/text.h"
 #include "server/conf/auth_conf.h"
+#include "server/conf/db_conf.h"
 #include "server/conf/kerberos_conf.h"
 #include "server/conf/store_conf.h"
 #include "server/conf/worker_conf.h"
@@ -43,6 +44,15 @@ struct conf_listener {
 	unsigned line; /* where it is in the file; 0: it is not */
 };
 
+/* A block `users`. */
+struct conf_users {
+	struct db_conf db; /* of a users file: file only */
+	char driver[DB_NAME_MAX];
+	char scheme[SCHEME_NAME_MAX];
+	unsigned says; /* enum user_driver_setting, or-ed: what stands in it */
+	unsigned line;
+};
+
 struct conf {
 	/* What the processes are told, but for their index and descriptors.
 	 * store is a store of the pool, of mail_user. */
@@ -50,7 +60,10 @@ struct conf {
 	struct auth_conf auth;
 	struct kerberos_conf kerberos;
 	struct store_conf store;
+	struct db_conf db; /* of the one that is being started: child_tell.c */
 
+	struct conf_users known[KNOWN_USERS_MAX]; /* as auth.known */
+	unsigned n_known;
 	struct conf_listener listener[LISTENERS_MAX];
 	unsigned n_listeners;
 	char certificate[CONF_PATH_MAX], key[CONF_PATH_MAX];
@@ -59,10 +72,10 @@ struct conf {
 	char mechanisms[256];  /* names, separated by spaces */
 	char allow_nets[NETS_MAX], deny_nets[NETS_MAX];
 	char client_ca[CONF_PATH_MAX], client_crl[CONF_PATH_MAX];
-	char users[CONF_PATH_MAX];
+	char users[CONF_PATH_MAX]; /* the users file; empty: there is none */
 	char languages[CONF_PATH_MAX]; /* the folder of the catalogues */
 	char user[CONF_NAME_MAX], auth_user[CONF_NAME_MAX];
-	char kerberos_user[CONF_NAME_MAX];
+	char kerberos_user[CONF_NAME_MAX], db_user[CONF_NAME_MAX];
 	char mail_user[CONF_NAME_MAX], mail_group[CONF_NAME_MAX];
 	uint32_t max_sessions;    /* of all workers; 0: as many as may be */
 	uint32_t stop_grace;      /* seconds */
@@ -95,6 +108,9 @@ void conf_env_here(struct conf_env *env);
 enum err conf_read(struct conf *c, const char *file, const struct conf_env *env,
     struct conf_report *report) NODISCARD;
 void conf_free(struct conf *c);
+
+/* c->db becomes that of the process of this index, but for its role. */
+void conf_db_fit(struct conf *c, uint16_t index);
 
 /* Only what says how users are called, where they are listed, and where their
  * mail is: c->users and c->auth.  What else the file says must be readable, but

@@ -166,8 +166,9 @@ conf_check_ids(
 {
 	c->auth.mail_uid = c->auth.mail_gid = AUTH_NO_UID;
 	for (enum ipc_role r = ROLE_PARENT + 1; r < ROLE_END; r++) {
-		if (r == ROLE_STORE ||
-		    (r == ROLE_KERBEROS && c->kerberos.role.n == 0))
+		bool is_optional = r == ROLE_KERBEROS || r == ROLE_DB;
+
+		if (r == ROLE_STORE || (is_optional && role_conf(c, r)->n == 0))
 			continue;
 		role_conf(c, r)->uid = env->uid;
 		role_conf(c, r)->gid = env->gid;

@@ -309,7 +309,7 @@ static enum err
 check_listed(const struct list *l, struct errbuf *eb)
 {
 	enum err e =
-	    l->user != NULL ? who_known(l->options, l->user, eb) : E_OK;
+	    l->user != NULL ? who_may_be_known(l->options, l->user, eb) : E_OK;
 
 	if (e != E_NOENT || l->n == 0)
 		return e;

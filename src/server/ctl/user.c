@@ -89,6 +89,10 @@ prepare(const struct options *o, const char *given,
 {
 	enum err e = check_options(o, eb);
 
+	if (e == E_OK && o->users[0] == '\0')
+		e = err_set(eb, E_CONFIG,
+		    "by the settings all users are in databases, which are not "
+		    "changed by malotectl; or name a file with --users FILE");
 	if (e != E_OK || given == NULL)
 		return e;
 	umask(077);

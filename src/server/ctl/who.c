@@ -34,6 +34,15 @@ who_known(const struct options *o, const char *name, struct errbuf *eb)
 	return e;
 }
 
+enum err
+who_may_be_known(const struct options *o, const char *name, struct errbuf *eb)
+{
+	bool elsewhere = o->conf != NULL && o->conf->db.role.n != 0;
+	enum err e = o->users[0] != '\0' ? who_known(o, name, eb) : E_NOENT;
+
+	return e == E_NOENT && elsewhere ? E_OK : e;
+}
+
 static void
 pass_over(void *arg, enum users_fault fault, unsigned line, const char *what)
 {
@@ -56,9 +65,9 @@ who_known_to_sign_in(
 	struct users *users = NULL;
 	const char *never;
 	struct edit ed;
-	enum err e = who_known(o, name, eb);
+	enum err e = who_may_be_known(o, name, eb);
 
-	if (e != E_OK)
+	if (e != E_OK || o->users[0] == '\0')
 		return e;
 	e = edit_open(&ed, o->users, false, eb);
 	if (e == E_OK && users_parse(&users, (struct slice){ ed.text, ed.n },

@@ -14,6 +14,10 @@ enum err who_called(const struct options *o, const char *given,
 enum err who_known(
     const struct options *o, const char *name, struct errbuf *eb) NODISCARD;
 
+/* The same, or may a database know the name?  It is not asked. */
+enum err who_may_be_known(
+    const struct options *o, const char *name, struct errbuf *eb) NODISCARD;
+
 /* The same; and if no password lets that user in, it says so on standard
  * error. */
 enum err who_known_to_sign_in(

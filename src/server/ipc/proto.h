@@ -182,6 +182,19 @@ enum ipc_type {
 	IPC_TICKET_KEYS = 120,
 	IPC_TICKET_ANSWER, /* u64 id, u8 enum ticket_result, str principal, bytes
 	                    * authzid, bytes reply, str why */
+
+	/* auth -> db: u64 id, str name: what is known of that user?  Answer: */
+	IPC_LOOKUP = 128,
+	/* db -> auth: u64 id, u8 enum lookup_result, u8 n, n times { str column,
+	 * bytes value }, str why if LOOKUP_FAILED */
+	IPC_ROW = 136,
+};
+
+enum lookup_result {
+	LOOKUP_FOUND,
+	LOOKUP_NOBODY,
+	LOOKUP_FAILED, /* nobody can say, and why */
+	LOOKUP_RESULTS
 };
 
 /* What a message of a client is that has to do with tickets. */
@@ -274,7 +287,10 @@ enum {
 	TICKET_REPLY_MAX = 2048, /* octets */
 	REALMS_MAX = 512,
 	TICKETS_MAX = 1024, /* exchanges at a time */
-	PEER_MAX = 64,      /* printed address */
+	LOOKUPS_MAX = 8192, /* in one database at a time */
+	ROW_COLUMNS_MAX = 32,
+	ROW_OCTETS_MAX = 16 * 1024, /* of all columns */
+	PEER_MAX = 64,              /* printed address */
 	BINDINGS_MAX = 3,
 	CLIENT_CERT_MAX = 16 * 1024, /* octets of DER */
 	SERVED_MAX = 512,            /* octets of names in IPC_SERVED */

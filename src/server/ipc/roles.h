@@ -4,7 +4,8 @@
  * A role called NAME is
  *	ROLE_NAME		in messages
  *	"name"			in ps, in the log, in the manual, behind -x
- *	name_main()		in src/server/name/
+ *	name_main()		in src/server/name/, or of those that ask others on
+ *				behalf of auth in src/server/helper/
  *	struct name_conf,	its settings, in src/server/conf/: the member
  *	name_conf_fields	`name` of struct conf
  *	name_rules		what it may say to the parent
@@ -21,7 +22,8 @@
  *				rows says so
  *
  * The parent starts them in this order, each as often as its settings say:
- * kerberos only where there is a keytab and something that needs it.
+ * kerberos only where there is a keytab and something that needs it, db once for
+ * each database that users are in.
  */
 #ifndef SERVER_IPC_ROLES_H
 #define SERVER_IPC_ROLES_H
@@ -32,7 +34,8 @@
 	X(AUTH, auth, auth_user, 1024 + 1024 * c->auth.hash_threads, \
 	    TALKS_TO(STORE)) \
 	X(STORE, store, mail_user, 2048 + 256 * c->store.threads, 0) \
-	X(KERBEROS, kerberos, kerberos_user, 256, TALKS_TO(AUTH))
+	X(KERBEROS, kerberos, kerberos_user, 256, TALKS_TO(AUTH)) \
+	X(DB, db, db_user, 256 + 16 * c->db.connections, TALKS_TO(AUTH))
 
 #define TALKS_TO(NAME)                               (1u << ROLE_##NAME)
 #define ROLE_NUMBER(NAME, name, user, memory, talks) ROLE_##NAME,

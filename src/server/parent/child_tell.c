@@ -21,6 +21,8 @@ fit_settings(const struct child *c, struct parent *p)
 {
 	struct role_conf *r = role_conf(p->conf, c->role);
 
+	if (c->role == ROLE_DB)
+		conf_db_fit(p->conf, c->index);
 	r->index = c->index;
 	r->uid = c->owner.uid;
 	r->gid = c->owner.gid;
@@ -127,6 +129,9 @@ look_at_users(struct parent *p, int *fd_r)
 {
 	struct errbuf eb;
 
+	*fd_r = -1;
+	if (p->conf->users[0] == '\0')
+		return USERS_NONE;
 	if (users_watch_changed(&p->users, p->conf->users, fd_r, &eb) != E_OK)
 		log_line(LOG_FAULT, "ev=users file=\"%s\" error=\"%s\"",
 		    p->conf->users, eb.text);
@@ -313,7 +318,8 @@ child_stop(struct child *c, uint32_t ms)
 	if (c->chan == NULL)
 		return;
 	c->leaving = true;
-	if (c->role == ROLE_AUTH || c->role == ROLE_KERBEROS) {
+	if (c->role == ROLE_AUTH || c->role == ROLE_KERBEROS ||
+	    c->role == ROLE_DB) {
 		/* They have nothing to finish when nobody asks any more. */
 		ipc_close(c->chan);
 		c->chan = NULL;

@@ -71,12 +71,48 @@ names(const struct coverage *c, size_t i, char *out, size_t size)
 	return out;
 }
 
+/* What the drivers of databases can give, as enum scheme_use: what is in them is
+ * not known here. */
+static unsigned
+uses_of_databases(const struct conf *conf)
+{
+	unsigned can = 0;
+
+	for (unsigned i = 0; i < conf->n_known; i++) {
+		const struct user_driver *d =
+		    &user_drivers[conf->known[i].db.driver];
+
+		if (d->asker != DRIVER_IS_FILE)
+			can |= d->can;
+	}
+	return ((can & DRIVER_GIVES_KEYS) != 0
+		       ? SCHEME_SCRAM_SHA_1 | SCHEME_SCRAM_SHA_256
+		       : 0) |
+	       ((can & DRIVER_GIVES_PLAIN) != 0
+		       ? SCHEME_READABLE | SCHEME_CRAM_MD5
+		       : 0);
+}
+
+/* Without a users file. */
 static void
-tell_lacking(const struct coverage *c, size_t i, const struct conf_text *text)
+tell_impossible(size_t i, const struct conf_text *text)
+{
+	conf_warn(text, 0,
+	    "%s is not offered, as no database can give it %s; take it out of "
+	    "the settings, or add users of a driver that can",
+	    table[i].mechanism,
+	    (table[i].use & (SCHEME_SCRAM_SHA_1 | SCHEME_SCRAM_SHA_256)) != 0
+		? "a key"
+		: "a secret");
+}
+
+static void
+tell_lacking(const struct coverage *c, size_t i, bool is_offered,
+    const struct conf_text *text)
 {
 	char who[COVERAGE_NAMES * (NAME_MAX_OCTETS + 2) + 32];
 
-	if (c->lacking[i] == c->users)
+	if (c->lacking[i] == c->users && !is_offered)
 		conf_warn(text, 0,
 		    "%s is not offered, as no user's stored password serves "
 		    "for it: malotectl --scheme %s user passwd NAME",
@@ -108,12 +144,18 @@ void
 coverage_tell(const struct coverage *c, const struct conf *conf,
     const struct conf_text *text)
 {
-	unsigned uses = uses_offered(conf);
+	unsigned uses = uses_offered(conf), can = uses_of_databases(conf);
 
 	for (size_t i = 0; i < COVERAGE_ROWS; i++) {
-		if ((uses & table[i].use) == 0 || c->users == 0)
+		bool is_possible = (can & table[i].use) != 0;
+
+		if ((uses & table[i].use) == 0)
 			continue;
-		tell_lacking(c, i, text);
+		if (conf->users[0] == '\0' && !is_possible)
+			tell_impossible(i, text);
+		if (c->users == 0)
+			continue;
+		tell_lacking(c, i, is_possible, text);
 		tell_upgrade(conf->auth.upgrade_scheme, i, text);
 	}
 }

@@ -462,15 +462,70 @@ try_all(struct trial *t, const struct slurp *in)
 	users_free(users);
 }
 
+/* A file that a process of its own user is to read. */
+static void
+try_file(const struct trial *t, const struct conf_users *u)
+{
+	const struct conf *c = t->conf;
+	struct conf_text text = { .file = c->file, .report = t->text.report };
+	const char *file = u->db.file;
+	bool good;
+
+	if (file[0] == '\0' || u->db.driver == DRIVER_PASSWD_FILE)
+		return;
+	good = become(t, c->db.role.uid, c->db.role.gid) &&
+	       faccessat(AT_FDCWD, file, R_OK, AT_EACCESS) == 0;
+	become_root_again(t);
+	if (!good)
+		conf_error(&text, u->line,
+		    "users \"%s\": db_user, uid %u, cannot read %s; as root: "
+		    "chgrp %u it, and chmod g+r",
+		    u->db.name, c->db.role.uid, file, c->db.role.gid);
+}
+
+/* Can they be asked?  And what are passwords stored as that do not say so? */
+static void
+try_databases(const struct trial *t)
+{
+	const struct conf *c = t->conf;
+	struct conf_text text = { .file = c->file, .report = t->text.report };
+	char stored[SCHEME_NAME_MAX + 4];
+
+	for (unsigned i = 0; i < c->n_known; i++) {
+		const struct conf_users *u = &c->known[i];
+
+		try_file(t, u);
+		snprintf(stored, sizeof(stored), "{%s}x", u->scheme);
+		if (u->scheme[0] != '\0' && scheme_name(stored)[0] == '\0')
+			conf_error(&text, u->line,
+			    "users \"%s\": there is no scheme \"%s\"; "
+			    "maloted.conf(5) lists them",
+			    u->db.name, u->scheme);
+	}
+}
+
+/* The user whose mail is everybody's stands in the users file. */
+static void
+try_anonymous_alone(const struct trial *t)
+{
+	if (is_anonymous_offered(t->conf))
+		conf_warn(&t->text, 0,
+		    "ANONYMOUS is not offered, as the user whose mail it would "
+		    "read must stand in a passwd-file, and there is none");
+}
+
 size_t
 conf_try(const struct conf *c, const struct conf_env *env,
     struct conf_report *report)
 {
+	const char *file = c->users[0] != '\0' ? c->users : c->file;
 	struct trial t = { .conf = c,
 		.env = env,
-		.text = { .file = c->users, .report = report } };
+		.text = { .file = file, .report = report } };
 	struct errbuf eb;
 	struct slurp in;
+
+	try_databases(&t);
 
 	t.root = open(c->store.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (t.root < 0) {
@@ -478,7 +533,10 @@ conf_try(const struct conf *c, const struct conf_env *env,
 		    &t.text, 0, "%s: %s", c->store.root, strerror(errno));
 		return 0;
 	}
-	if (slurp(c->users, USERS_MAX, &in, &eb) == E_OK) {
+	if (c->users[0] == '\0') {
+		try_anonymous_alone(&t);
+		coverage_tell(&t.coverage, c, &t.text);
+	} else if (slurp(c->users, USERS_MAX, &in, &eb) == E_OK) {
 		try_all(&t, &in);
 		explicit_bzero(in.text, in.n);
 		free(in.text);

@@ -15,8 +15,6 @@
 
 #include "server/users/passwd.h"
 
-enum { ROW_COLUMNS_MAX = 32, ROW_OCTETS_MAX = 16 * 1024 };
-
 struct column {
 	struct slice name,
 	    value; /* one that is NULL in the database is left out */

@@ -1,0 +1,237 @@
+#include "server/auth/databases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/users/scheme.h"
+
+/* Of a password that nobody knows: what a name is checked against as long as no
+ * hash that takes long was seen. */
+static const char of_nobody[] =
+    "{SHA512-CRYPT}"
+    "$6$6ed060a6c3413092$ewFkufDI8nQ51MBkIvVzC7ElYYHJCVq8UvzRt6k2ewBczQ.QzECNk/"
+    "gE46wbDIx9BeBJL7/ZC88ol0kPLoDQb.";
+
+static bool
+is_file(const struct known_users *k)
+{
+	return user_drivers[k->driver].asker == DRIVER_IS_FILE;
+}
+
+bool
+databases_any(const struct auth *a)
+{
+	return a->conf.n_known > 1 ||
+	       (a->conf.n_known == 1 && !is_file(&a->conf.known[0]));
+}
+
+/* Has the users file a line of that name, be it one that gives no user? */
+static bool
+file_has(const struct auth *a, const char *name)
+{
+	const struct users *users = a->userfile.users;
+	unsigned line;
+
+	return users_find(users, name) != NULL ||
+	       users_refused(users, name, &line) != NULL;
+}
+
+/* ---- one after the other ---- */
+
+static void go_on(struct lookup *l);
+
+static void
+finish(struct lookup *l)
+{
+	if (!l->is_idle)
+		l->took = clock_ms() - l->began;
+	l->done(l);
+}
+
+static void
+fail(struct lookup *l, const char *why)
+{
+	const struct known_users *k = &l->auth->conf.known[l->next];
+	char shown[NAME_MAX_OCTETS * 4 + 1], words[512];
+
+	if (l->is_idle) {
+		l->next++;
+		go_on(l);
+		return;
+	}
+	l->failed = true;
+	l->by = l->next;
+	snprintf(l->why, sizeof(l->why), "%s", why);
+	log_line(LOG_FAULT,
+	    "ev=lookup-failed users=\"%s\" user=%s error=\"%s\"", k->name,
+	    str_escape(shown, sizeof(shown), l->name, strlen(l->name)),
+	    str_quote(words, sizeof(words), why, strlen(why)));
+	finish(l);
+}
+
+/* For names that nobody has. */
+static void
+note_hash(struct auth *a, const char *hash)
+{
+	if (scheme_check(hash, NULL) != E_OK)
+		return;
+	hashes_seen_note(&a->db_seen, hash);
+	if (a->db_costly == NULL && scheme_is_costly(hash))
+		a->db_costly = strdup(hash);
+}
+
+static void
+take_row(struct lookup *l, const struct db_answer *said)
+{
+	const struct known_users *k = &l->auth->conf.known[l->next];
+	struct errbuf eb;
+
+	if (row_user(&l->user, l->name, said->column, said->n, k->scheme,
+		&l->auth->rule, &eb) != E_OK) {
+		fail(l, eb.text);
+		return;
+	}
+	note_hash(l->auth, l->user->hash);
+	l->is_known = true;
+	l->by = l->next++;
+	finish(l);
+}
+
+static void
+on_answer(struct db_wait *w, const struct db_answer *said)
+{
+	struct lookup *l = (void *)((char *)w - offsetof(struct lookup, wait));
+
+	if (said->result == LOOKUP_FAILED) {
+		fail(l, said->why);
+	} else if (said->result == LOOKUP_FOUND && !l->is_idle) {
+		take_row(l, said);
+	} else {
+		l->next++;
+		go_on(l);
+	}
+}
+
+static void
+go_on(struct lookup *l)
+{
+	struct auth *a = l->auth;
+	enum err e;
+
+	for (; l->next < a->conf.n_known; l->next++) {
+		const struct known_users *k = &a->conf.known[l->next];
+
+		if (!is_file(k)) {
+			l->wait.done = on_answer;
+			e = auth_db_ask(a, k, &l->wait, l->name);
+			if (e != E_OK)
+				fail(l, e == E_CLOSED
+					    ? "its process is not there"
+					    : "too many wait for it");
+			return;
+		}
+		if (file_has(a, l->name) && !l->is_idle) {
+			l->is_known = true;
+			l->by = l->next++;
+			break;
+		}
+	}
+	finish(l);
+}
+
+void
+databases_find(struct auth *a, struct lookup *l, const char *name)
+{
+	user_free(l->user);
+	*l = (struct lookup){
+		.done = l->done,
+		.owner = l->owner,
+		.auth = a,
+		.began = clock_ms(),
+		.generation = a->userfile.generation,
+	};
+	snprintf(l->name, sizeof(l->name), "%s", name);
+	go_on(l);
+}
+
+void
+databases_rest(struct lookup *l)
+{
+	l->is_idle = true;
+	go_on(l);
+}
+
+const struct user *
+lookup_user(const struct lookup *l)
+{
+	const struct auth *a = l->auth;
+
+	if (l->user != NULL)
+		return l->user;
+	return l->is_known && is_file(&a->conf.known[l->by])
+		   ? users_find(a->userfile.users, l->name)
+		   : NULL;
+}
+
+const char *
+lookup_database(const struct lookup *l)
+{
+	return l->user != NULL ? l->auth->conf.known[l->by].name : NULL;
+}
+
+void
+lookup_clear(struct lookup *l)
+{
+	user_free(l->user);
+	l->user = NULL;
+}
+
+/* ---- all users together ---- */
+
+const char *
+databases_costly(const struct auth *a)
+{
+	const char *costly = users_costly(a->userfile.users);
+
+	if (costly == NULL)
+		costly = a->db_costly;
+	return costly == NULL && databases_any(a) ? of_nobody : costly;
+}
+
+unsigned
+databases_can(const struct auth *a)
+{
+	unsigned uses = users_uses(a->userfile.users);
+
+	for (size_t i = 0; i < a->conf.n_known; i++) {
+		const struct known_users *k = &a->conf.known[i];
+		unsigned can = user_drivers[k->driver].can;
+
+		if (is_file(k))
+			continue;
+		if (can & DRIVER_GIVES_KEYS)
+			uses |= SCHEME_SCRAM_SHA_1 | SCHEME_SCRAM_SHA_256;
+		if (can & DRIVER_GIVES_PLAIN)
+			uses |= SCHEME_READABLE | SCHEME_CRAM_MD5;
+	}
+	return uses;
+}
+
+unsigned
+databases_uses(const struct auth *a)
+{
+	return users_uses(a->userfile.users) | a->db_seen.uses;
+}
+
+uint32_t
+databases_iterations(const struct auth *a, const struct sasl_mechanism *m)
+{
+	uint32_t n = users_iterations(a->userfile.users, m);
+
+	return n != SASL_ITERATIONS_MIN
+		   ? n
+		   : hashes_seen_iterations(&a->db_seen, m);
+}

@@ -1,0 +1,67 @@
+/*
+ * databases.h - who a user is, where users are known in several places: the users
+ * file and databases, in the order of the configuration.
+ *
+ * The first that knows the name decides; the same name in a later one is nobody
+ * then, whatever its password.  One that must be asked and does not answer
+ * leaves it open who the user is, so nobody is refused for good.
+ */
+#ifndef SERVER_AUTH_DATABASES_H
+#define SERVER_AUTH_DATABASES_H
+
+#include "server/auth/auth_db.h"
+
+/* A name that is looked up; all zeroes before. */
+struct lookup {
+	/* Perhaps before the function returns that it was given to. */
+	void (*done)(struct lookup *l);
+	void *owner;
+
+	/* What has come out. */
+	bool failed;   /* nobody can say, and why */
+	bool is_known; /* by auth->conf.known[by] */
+	size_t by;
+	char why[256];
+	uint64_t began, took; /* clock_ms(), and how many */
+	uint64_t generation;  /* of the users file, when it began */
+
+	/* The rest is the module's own. */
+	struct auth *auth;
+	char name[NAME_MAX_OCTETS + 1];
+	struct user *user; /* of a database */
+	size_t next;       /* of auth->conf.known */
+	bool is_idle;      /* of those that are asked now nothing matters */
+	struct db_wait wait;
+};
+
+/* Is anybody known elsewhere than in the users file? */
+bool databases_any(const struct auth *a);
+
+/* name: by the rule.  l->done is set. */
+void databases_find(struct auth *a, struct lookup *l, const char *name);
+
+/* Those that were not asked, as an earlier one knew the name, are asked for
+ * nothing: so that a wrong password takes as long as a name that nobody has. */
+void databases_rest(struct lookup *l);
+
+/* What was found, as the users file is now; NULL: there is no such user.
+ * Borrowed until the users file changes or l is cleared. */
+const struct user *lookup_user(const struct lookup *l);
+
+/* Of its name; NULL: that of the users file. */
+const char *lookup_database(const struct lookup *l);
+
+void lookup_clear(struct lookup *l); /* it is not at work */
+
+/* ---- what is said of all users together ---- */
+
+/* As users_costly(); never NULL where databases are asked. */
+const char *databases_costly(const struct auth *a);
+/* What stored passwords can serve for, as far as drivers go; and what those that
+ * were seen do serve for: enum scheme_use, or-ed. */
+unsigned databases_can(const struct auth *a);
+unsigned databases_uses(const struct auth *a);
+uint32_t databases_iterations(
+    const struct auth *a, const struct sasl_mechanism *m);
+
+#endif

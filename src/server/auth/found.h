@@ -1,0 +1,28 @@
+/*
+ * found.h - the users of a sign-in, wherever users are known.
+ */
+#ifndef SERVER_AUTH_FOUND_H
+#define SERVER_AUTH_FOUND_H
+
+#include "server/auth/signin_state.h"
+
+/* Databases are asked for s->user, if there are any.  then() is called when it is
+ * known who that is, perhaps before this returns; or the sign-in is over, as
+ * nobody can say. */
+void signin_look_up(struct signin *s, void (*then)(struct signin *s));
+
+/* Those that need not be asked for that are asked all the same, so that a
+ * refusal takes as long as if they had to be. */
+void signin_look_up_rest(struct signin *s, void (*then)(struct signin *s));
+
+/* s->user, as the users are now; NULL: there is none. */
+const struct user *signin_user(const struct signin *s);
+
+/* The name of the database that has s->user; NULL: it is the users file. */
+const char *signin_database(const struct signin *s);
+
+/* The same of s->target. */
+void signin_look_up_target(struct signin *s, void (*then)(struct signin *s));
+const struct user *signin_target(const struct signin *s);
+
+#endif

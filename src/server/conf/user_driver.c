@@ -1,0 +1,24 @@
+#include "server/conf/user_driver.h"
+
+#include <string.h>
+
+#define ROW(NAME, s, word, built, who, has, needs, takes) \
+	[DRIVER_##NAME] = { .name = word, \
+		.is_built = built, \
+		.asker = who, \
+		.can = has, \
+		.must = needs, \
+		.may = takes },
+
+const struct user_driver user_drivers[USER_DRIVER_KINDS] = { USER_DRIVERS(
+    ROW) };
+
+enum user_driver_kind
+user_driver_find(const char *name)
+{
+	unsigned i = 0;
+
+	while (i < USER_DRIVER_KINDS && strcmp(user_drivers[i].name, name) != 0)
+		i++;
+	return (enum user_driver_kind)i;
+}

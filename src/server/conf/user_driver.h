@@ -1,0 +1,74 @@
+/*
+ * user_driver.h - the kinds of databases that users can be in, and what each can
+ * do: the rows of USER_DRIVERS.
+ *
+ * Of a row are made its number, its name in a block `users` of the
+ * configuration, and what --check, CAPA and malotectl say of it.  What asks a
+ * database is, for DRIVER_ASKS_DB, a struct db_driver
+ * (src/server/helper/db_driver.h) called db_NAME, in a file of its own there.
+ */
+#ifndef SERVER_CONF_USER_DRIVER_H
+#define SERVER_CONF_USER_DRIVER_H
+
+#include <stdbool.h>
+
+/* What is known of a user, or can be done about them. */
+enum user_driver_can {
+	DRIVER_GIVES_HASH = 1, /* a password can be verified */
+	DRIVER_GIVES_KEYS = 2, /* a hash may be the keys of SCRAM */
+	DRIVER_GIVES_PLAIN =
+	    4, /* a hash may be {PLAIN}, {CRAM-MD5}: a secret */
+	DRIVER_LISTS = 8,
+	DRIVER_WRITES = 16,
+	DRIVER_GIVES_ANY =
+	    DRIVER_GIVES_HASH | DRIVER_GIVES_KEYS | DRIVER_GIVES_PLAIN,
+};
+
+/* The settings of a block that it has: those it must have, and may have. */
+enum user_driver_setting {
+	DRIVER_FILE = 1,
+	DRIVER_CONNECTION = 2,
+	DRIVER_QUERY = 4,
+	DRIVER_SCHEME = 8,
+	DRIVER_TIMEOUT = 16,
+	DRIVER_CONNECTIONS = 32,
+	DRIVER_ASKED = DRIVER_SCHEME | DRIVER_TIMEOUT | DRIVER_CONNECTIONS,
+};
+
+/* Who asks it: auth has a users file itself. */
+enum user_driver_asker { DRIVER_IS_FILE, DRIVER_ASKS_DB };
+
+#ifdef HAVE_POSTGRESQL
+enum { DRIVER_HAS_POSTGRESQL = 1 };
+#else
+enum { DRIVER_HAS_POSTGRESQL = 0 };
+#endif
+
+/* NAME, name, its word, is it built, who asks, what it can, must have, may have */
+#define USER_DRIVERS(X) \
+	X(PASSWD_FILE, passwd_file, "passwd-file", 1, DRIVER_IS_FILE, \
+	    DRIVER_GIVES_ANY | DRIVER_LISTS | DRIVER_WRITES, DRIVER_FILE, 0) \
+	X(SQLITE, sqlite, "sqlite", 1, DRIVER_ASKS_DB, DRIVER_GIVES_ANY, \
+	    DRIVER_FILE | DRIVER_QUERY, DRIVER_ASKED) \
+	X(POSTGRESQL, postgresql, "postgresql", DRIVER_HAS_POSTGRESQL, \
+	    DRIVER_ASKS_DB, DRIVER_GIVES_ANY, \
+	    DRIVER_CONNECTION | DRIVER_QUERY, DRIVER_ASKED)
+
+#define USER_DRIVER_NUMBER(NAME, name, word, built, asker, can, must, may) \
+	DRIVER_##NAME,
+enum user_driver_kind { USER_DRIVERS(USER_DRIVER_NUMBER) USER_DRIVER_KINDS };
+
+struct user_driver {
+	const char *name;
+	bool is_built;
+	enum user_driver_asker asker;
+	unsigned can, must, may;
+};
+
+/* By enum user_driver_kind. */
+extern const struct user_driver user_drivers[USER_DRIVER_KINDS];
+
+/* USER_DRIVER_KINDS: there is none of that name. */
+enum user_driver_kind user_driver_find(const char *name);
+
+#endif

@@ -1,0 +1,255 @@
+/*
+ * Where users are known: the blocks `users` of a configuration, or the one file
+ * of the short form, as each process is told.  See check.h.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/slurp.h"
+#include "server/conf/check.h"
+
+static const struct {
+	unsigned bit;
+	const char *name, *example;
+} said[] = {
+	{ DRIVER_FILE, "file", "file = \"FILE\"" },
+	{ DRIVER_CONNECTION, "connection",
+	    "connection = \"host=HOST dbname=NAME user=NAME\"" },
+	{ DRIVER_QUERY, "query",
+	    "query = \"SELECT password, home FROM users WHERE name = $1\"" },
+	{ DRIVER_SCHEME, "scheme", "" },
+	{ DRIVER_TIMEOUT, "timeout", "" },
+	{ DRIVER_CONNECTIONS, "connections", "" },
+};
+
+#define COMPLAIN_OF(l, u, ...) conf_error(&(l)->text, (u)->line, __VA_ARGS__)
+
+/* ---- one block ---- */
+
+static const char *
+built_drivers(char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < USER_DRIVER_KINDS && n < size; i++)
+		if (user_drivers[i].is_built)
+			n += (size_t)snprintf(out + n, size - n, "%s%s",
+			    n != 0 ? ", " : "", user_drivers[i].name);
+	return out;
+}
+
+/* Its driver; NULL: it has none. */
+static const struct user_driver *
+find_driver(struct conf_users *u, const struct conf_lines *l)
+{
+	const struct user_driver *d;
+	char may[256], shown[64];
+
+	u->db.driver = user_driver_find(u->driver);
+	if (u->db.driver == USER_DRIVER_KINDS) {
+		u->db.driver = DRIVER_PASSWD_FILE;
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": there is no driver \"%s\"; write one of %s",
+		    u->db.name,
+		    str_escape(
+			shown, sizeof(shown), u->driver, strlen(u->driver)),
+		    built_drivers(may, sizeof(may)));
+		return NULL;
+	}
+	d = &user_drivers[u->db.driver];
+	if (!d->is_built)
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": this maloted is built without %s; leave the "
+		    "block out, or build it with -D%s=enabled",
+		    u->db.name, d->name, d->name);
+	return d->is_built ? d : NULL;
+}
+
+static void
+check_settings(const struct conf_users *u, const struct user_driver *d,
+    const struct conf_lines *l)
+{
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		unsigned bit = said[i].bit;
+
+		if ((u->says & bit) != 0 && ((d->must | d->may) & bit) == 0)
+			COMPLAIN_OF(l, u,
+			    "users \"%s\": the driver %s has no setting %s; "
+			    "leave it out",
+			    u->db.name, d->name, said[i].name);
+		else if ((u->says & bit) == 0 && (d->must & bit) != 0)
+			COMPLAIN_OF(l, u,
+			    "users \"%s\": the driver %s needs to know its %s; "
+			    "write for example %s",
+			    u->db.name, d->name, said[i].name, said[i].example);
+	}
+}
+
+/* What is put between quotes, or in a letter of Dovecot's, is no parameter: it
+ * would be compared as it stands there. */
+static void
+check_query(const struct conf_users *u, const struct conf_lines *l)
+{
+	const char *query = u->db.query;
+	const char *percent = strchr(query, '%');
+
+	if (percent != NULL && percent[1] != '\0' &&
+	    strchr("und{", percent[1]) != NULL)
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": %.2s is not replaced in a query; write $1, "
+		    "without quotes around it, for the name, $2 for what is "
+		    "before its @ and $3 for what is behind",
+		    u->db.name, percent);
+	else if (strstr(query, "'$") != NULL)
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": a parameter within quotes is text; write $1 "
+		    "without them",
+		    u->db.name);
+	else if (query[0] != '\0' && strstr(query, "$1") == NULL &&
+		 strstr(query, "$2") == NULL)
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": the query asks for nobody in particular; "
+		    "write %s",
+		    u->db.name, said[2].example);
+}
+
+static void
+check_file(const struct conf_users *u, const struct conf_lines *l)
+{
+	const char *path = u->db.file;
+	struct errbuf eb;
+	struct stat st;
+	int fd;
+
+	if (path[0] != '/') {
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": file = \"%s\" is not an absolute path; "
+		    "begin it with /",
+		    u->db.name, path);
+	} else if (u->db.driver != DRIVER_PASSWD_FILE) {
+		if (slurp_open(path, &fd, &st, &eb) == E_OK)
+			close(fd);
+		else
+			COMPLAIN_OF(l, u, "users \"%s\": %s: %s", u->db.name,
+			    path, eb.text);
+	}
+}
+
+/* The password for a database. */
+static void
+check_secret(const struct conf_users *u, const struct conf_lines *l)
+{
+	struct stat st;
+
+	bool has_secret = strstr(u->db.connection, "password") != NULL ||
+			  strstr(u->db.connection, "://") != NULL;
+
+	if (has_secret && stat(l->text.file, &st) == 0 &&
+	    (st.st_mode & S_IROTH) != 0)
+		conf_warn(&l->text, u->line,
+		    "everybody may read the password of users \"%s\"; chmod o= "
+		    "%s",
+		    u->db.name, l->text.file);
+}
+
+static void
+check_block(struct conf_users *u, const struct conf_lines *l)
+{
+	const struct user_driver *d = find_driver(u, l);
+
+	if (u->db.name[0] == '\0')
+		COMPLAIN_OF(l, u,
+		    "a block users has no name; write users \"NAME\" { ... }");
+	if (d == NULL)
+		return;
+	check_settings(u, d, l);
+	if ((u->says & DRIVER_FILE) != 0)
+		check_file(u, l);
+	check_query(u, l);
+	check_secret(u, l);
+}
+
+/* ---- all of them ---- */
+
+/* The short form: users = FILE. */
+static void
+add_file(struct conf *c)
+{
+	struct conf_users *u = &c->known[c->n_known++];
+
+	*u = (struct conf_users){ .db.driver = DRIVER_PASSWD_FILE };
+	memcpy(u->db.name, "users", sizeof("users"));
+}
+
+/* The users file of the blocks. */
+static void
+take_file(struct conf *c, const struct conf_lines *l)
+{
+	const struct conf_users *first = NULL;
+
+	if (l->line(l, "users") != 0)
+		COMPLAIN(l, "users",
+		    "beside blocks users there is no users = FILE; write users "
+		    "\"NAME\" { driver = \"passwd-file\" file = \"%s\" } where "
+		    "it is to be asked",
+		    c->users);
+	c->users[0] = '\0';
+	for (unsigned i = 0; i < c->n_known; i++) {
+		const struct conf_users *u = &c->known[i];
+
+		if (user_driver_find(u->driver) != DRIVER_PASSWD_FILE)
+			continue;
+		if (first == NULL)
+			memcpy(c->users, u->db.file, sizeof(c->users));
+		else
+			COMPLAIN_OF(l, u,
+			    "users \"%s\" is a passwd-file, as \"%s\" is; put "
+			    "all their lines into one",
+			    u->db.name, first->db.name);
+		first = u;
+	}
+}
+
+static void
+tell_auth(struct conf *c)
+{
+	c->auth.n_known = (uint16_t)c->n_known;
+	for (unsigned i = 0; i < c->n_known; i++) {
+		const struct conf_users *u = &c->known[i];
+		struct known_users *to = &c->auth.known[i];
+
+		memcpy(to->name, u->db.name, sizeof(to->name));
+		memcpy(to->scheme, u->scheme, sizeof(to->scheme));
+		to->driver = u->db.driver;
+		to->timeout = u->db.timeout;
+		if (user_drivers[to->driver].asker == DRIVER_ASKS_DB)
+			to->index = c->db.role.n++;
+	}
+}
+
+void
+conf_check_known(struct conf *c, const struct conf_lines *l)
+{
+	for (unsigned i = 0; i < c->n_known; i++)
+		check_block(&c->known[i], l);
+	if (c->n_known == 0)
+		add_file(c);
+	else
+		take_file(c, l);
+	tell_auth(c);
+}
+
+void
+conf_db_fit(struct conf *c, uint16_t index)
+{
+	struct role_conf role = c->db.role;
+
+	for (unsigned i = 0; i < c->n_known; i++)
+		if (user_drivers[c->known[i].db.driver].asker ==
+			DRIVER_ASKS_DB &&
+		    c->auth.known[i].index == index)
+			c->db = c->known[i].db;
+	c->db.role = role;
+}

@@ -1,0 +1,293 @@
+#include "server/helper/db.h"
+
+#include <ev.h>
+#include <netdb.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "server/helper/db_kept.h"
+
+/* A request that has waited for so many times the time for an answer is not put
+ * any more: who signs in has been told. */
+enum { PATIENCE = 3 };
+
+extern const struct db_driver db_sqlite, db_postgresql;
+
+static const struct db_driver *const drivers[USER_DRIVER_KINDS] = {
+	[DRIVER_SQLITE] = &db_sqlite,
+#ifdef HAVE_POSTGRESQL
+	[DRIVER_POSTGRESQL] = &db_postgresql,
+#endif
+};
+
+struct process {
+	struct role role; /* first: see role.h */
+	struct db_conf conf;
+	struct ev_loop *loop;
+	struct pool *pool;
+	struct db_kept kept;
+	struct ipc_chan *auth; /* or NULL */
+	uint32_t requests;     /* that are not answered */
+	bool is_down;          /* and that was said */
+};
+
+struct request {
+	struct pool_job job;
+	struct process *process;
+	struct ipc_chan *from; /* only compared: it may have gone */
+	uint64_t id, asked;
+	char name[NAME_MAX_OCTETS + 1];
+	enum lookup_result result;
+	struct db_row row;
+	struct errbuf why;
+};
+
+/* ---- on a thread ---- */
+
+/* E_CLOSED: once more, on a new connection. */
+static enum err
+ask_once(struct request *r, uint64_t until, bool *was_kept_r)
+{
+	struct db_kept *k = &r->process->kept;
+	enum err e;
+	void *conn;
+
+	*was_kept_r = false;
+	if (db_kept_take(k, &conn, was_kept_r, until, &r->why) != E_OK)
+		return E_AGAIN;
+	e = k->driver->find(conn, k->conf, r->name, until, &r->row, &r->why);
+	if (e == E_CLOSED)
+		db_kept_lost(k, conn);
+	else if (e == E_AGAIN)
+		db_kept_hangs(k, conn);
+	else
+		db_kept_give(k, conn);
+	if (e != E_OK)
+		db_row_clear(&r->row);
+	return e;
+}
+
+static void
+ask(struct pool_job *job)
+{
+	struct request *r =
+	    (void *)((char *)job - offsetof(struct request, job));
+	uint64_t span = r->process->conf.timeout * 1000u, now = clock_ms();
+	bool was_kept;
+	enum err e;
+
+	r->result = LOOKUP_FAILED;
+	if (now - r->asked > PATIENCE * span) {
+		err_set(&r->why, E_AGAIN, "too many wait for it");
+		return;
+	}
+	e = ask_once(r, now + span, &was_kept);
+	if (e == E_CLOSED && was_kept)
+		e = ask_once(r, now + span, &was_kept);
+	if (e == E_OK)
+		r->result = LOOKUP_FOUND;
+	else if (e == E_NOENT)
+		r->result = LOOKUP_NOBODY;
+}
+
+/* ---- the answer ---- */
+
+static void
+put_row(struct ipc_chan *c, const struct db_row *row)
+{
+	ipc_put_u8(c, (uint8_t)row->n);
+	for (size_t i = 0; i < row->n; i++) {
+		ipc_put_str(c, row->column[i].name);
+		ipc_put_bytes(c, row->column[i].value, row->column[i].value_n);
+	}
+}
+
+static void
+answer(struct process *p, const struct request *r)
+{
+	ipc_begin(p->auth, IPC_ROW);
+	ipc_put_u64(p->auth, r->id);
+	ipc_put_u8(p->auth, (uint8_t)r->result);
+	put_row(p->auth, &r->row);
+	ipc_put_str(p->auth, r->result == LOOKUP_FAILED ? r->why.text : "");
+	if (ipc_end(p->auth) != E_OK) /* it learns by its own deadline */
+		log_line(LOG_FAULT, "ev=unanswered");
+}
+
+/* What changes is said once. */
+static void
+tell_state(struct process *p, const struct request *r)
+{
+	char words[512];
+
+	if (r->result == LOOKUP_FAILED && !p->is_down)
+		log_line(LOG_FAULT, "ev=database users=\"%s\" error=\"%s\"",
+		    p->conf.name,
+		    str_quote(words, sizeof(words), r->why.text,
+			strlen(r->why.text)));
+	else if (r->result != LOOKUP_FAILED && p->is_down)
+		log_line(LOG_EVENT, "ev=database users=\"%s\" answers=again",
+		    p->conf.name);
+	p->is_down = r->result == LOOKUP_FAILED;
+}
+
+static void
+asked(struct pool_job *job)
+{
+	struct request *r =
+	    (void *)((char *)job - offsetof(struct request, job));
+	struct process *p = r->process;
+
+	p->requests--;
+	tell_state(p, r);
+	if (p->auth != NULL && p->auth == r->from)
+		answer(p, r);
+	db_row_clear(&r->row);
+	free(r);
+}
+
+/* ---- auth ---- */
+
+static enum err
+take_lookup(void *arg, struct ipc_in *in)
+{
+	struct process *p = arg;
+	struct request *r = calloc(1, sizeof(*r));
+	struct request none, *to = r != NULL ? r : &none;
+
+	to->id = ipc_get_u64(in);
+	ipc_get_str(in, to->name, sizeof(to->name));
+	if (ipc_get_end(in) != E_OK) {
+		free(r);
+		return E_FORMAT;
+	}
+	if (r == NULL || p->requests >= 2 * LOOKUPS_MAX) {
+		free(r); /* it learns by its own deadline */
+		return E_OK;
+	}
+	r->process = p;
+	r->from = p->auth;
+	r->asked = clock_ms();
+	r->job.run = ask;
+	r->job.done = asked;
+	p->requests++;
+	pool_add(p->pool, &r->job);
+	return E_OK;
+}
+
+static const struct ipc_rule auth_rule[] = {
+	{ IPC_LOOKUP, 1, 0, 8 + 4 + NAME_MAX_OCTETS, take_lookup },
+};
+
+static void
+auth_free(struct process *p)
+{
+	ipc_close(p->auth);
+	p->auth = NULL;
+}
+
+static void
+auth_gone(void *arg, enum err why)
+{
+	struct process *p = arg;
+
+	role_link_lost(&p->role, ROLE_AUTH, 0, why);
+	auth_free(p);
+}
+
+static const struct ipc_rules auth_rules = { auth_rule,
+	sizeof(auth_rule) / sizeof(auth_rule[0]), auth_gone };
+
+static enum err
+attach(void *arg, enum ipc_role role, uint16_t index, int fd)
+{
+	struct process *p = arg;
+
+	if (role != ROLE_AUTH) {
+		close(fd);
+		return E_FORMAT;
+	}
+	if (p->auth != NULL)
+		auth_free(p);
+	p->auth = ipc_open(p->loop, fd, &auth_rules, p, true);
+	if (p->auth != NULL)
+		ipc_answer_first(p->auth);
+	return E_OK;
+}
+
+/* ---- the process ---- */
+
+static uint32_t
+requests(const void *arg)
+{
+	return ((const struct process *)arg)->requests;
+}
+
+static const struct role_hooks hooks = {
+	.attach = attach,
+	.sessions = requests,
+};
+
+/* What a library loads, and reads to know how, while it still can: nothing that
+ * is read later can be executed. */
+static void
+warm_up(void)
+{
+	struct addrinfo *found;
+
+	tzset();
+	getpwuid(geteuid());
+	if (getaddrinfo("localhost", "1", NULL, &found) == 0)
+		freeaddrinfo(found);
+}
+
+static void
+prepare(struct process *p, struct db_reads *reads)
+{
+	const struct db_driver *driver = drivers[p->conf.driver];
+	struct errbuf eb;
+
+	if (driver == NULL)
+		fatal("ev=start error=\"it is built without this driver\"");
+	warm_up();
+	/* That it cannot be asked is no reason not to serve those whom others
+	 * know. */
+	if (driver->prepare(&p->conf, reads, &eb) != E_OK)
+		log_line(LOG_FAULT, "ev=database users=\"%s\" error=\"%s\"",
+		    p->conf.name, eb.text);
+	db_kept_init(&p->kept, driver, &p->conf);
+	if ((p->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV)) == NULL)
+		fatal("ev=start error=\"out of memory\"");
+}
+
+int
+db_main(int ctl)
+{
+	/* A resolver asks the kernel for its addresses by a socket that is bound
+	 * to it, which listens to nobody. */
+	static const char *const calls[] = { "access", "bind", "connect",
+		"faccessat", "faccessat2", "fstat", "geteuid", "getsockname",
+		"getsockopt", "ioctl", "lseek", "lstat", "newfstatat", "openat",
+		"pread64", "readlink", "recvfrom", "recvmsg", "rt_sigpending",
+		"rt_sigtimedwait", "sched_getaffinity", "sendto", "setsockopt",
+		"socket", "stat", "statx", "sysinfo", "uname" };
+	static struct process p;
+	struct db_reads reads = { .n = 0 };
+	struct errbuf eb;
+
+	role_begin("db", ctl, &db_conf_fields, &p.conf);
+	prepare(&p, &reads);
+	role_enter_reading(&p.conf.role, reads.path, reads.n);
+	if (pool_new(&p.pool, p.loop, p.conf.connections, &eb) != E_OK)
+		fatal("ev=start error=\"%s\"", eb.text);
+	role_limit(calls, sizeof(calls) / sizeof(*calls));
+	role_open(&p.role, &hooks, p.loop, ctl);
+	role_serve(&p.role);
+	_exit(0); /* threads still run: no exit handlers */
+}

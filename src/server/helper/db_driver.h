@@ -1,0 +1,71 @@
+/*
+ * db_driver.h - a kind of database, as the process that asks one sees it: a file
+ * that defines a struct db_driver called db_NAME, for the row of that name in
+ * USER_DRIVERS (src/server/conf/user_driver.h).
+ *
+ * A driver has connections, each used by one thread at a time.  It may wait, but
+ * no longer than until a time of clock_ms() as far as its library lets it.
+ */
+#ifndef SERVER_HELPER_DB_DRIVER_H
+#define SERVER_HELPER_DB_DRIVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "server/conf/db_conf.h"
+
+/* Columns in their order, copied. */
+struct db_row {
+	size_t n, octets;
+	struct {
+		char *name, *value;
+		size_t value_n;
+	} column[ROW_COLUMNS_MAX];
+};
+
+/* value: NULL is left out.  E_FULL with words, E_NOMEM. */
+enum err db_row_put(struct db_row *r, const char *name, const char *value,
+    size_t n, struct errbuf *eb) NODISCARD;
+void db_row_clear(struct db_row *r); /* wipes */
+
+/* What the process may read once it is confined. */
+struct db_reads {
+	const char *path[24];
+	size_t n;
+};
+void db_reads_add(struct db_reads *r, const char *path); /* borrowed */
+
+enum { DB_PARAMETERS = 3 };
+
+/* $1, $2, $3 of a query: the name, what is before its @, what is behind it or
+ * "".  Those from the number that the query has on are not wanted. */
+struct db_parameters {
+	const char *value[DB_PARAMETERS];
+	size_t n;
+	char local[NAME_MAX_OCTETS + 1];
+};
+void db_parameters(
+    struct db_parameters *p, const char *query, const char *name);
+
+struct db_driver {
+	/* Before the process is confined and has threads.  What is wrong is
+	 * said once, and again by open(). */
+	enum err (*prepare)(
+	    const struct db_conf *c, struct db_reads *r, struct errbuf *eb);
+
+	/* *conn_r is to be closed.  E_AGAIN: no answer until then. */
+	enum err (*open)(void **conn_r, const struct db_conf *c, uint64_t until,
+	    struct errbuf *eb);
+
+	/* E_OK: r is filled.  E_NOENT: it knows no such user.  E_CLOSED: this
+	 * connection is of no use any more, a new one may be.  E_AGAIN: no
+	 * answer until then; the connection is of no use either.  E_CONFIG: it
+	 * does not understand the question, or the answer makes no sense. */
+	enum err (*find)(void *conn, const struct db_conf *c, const char *name,
+	    uint64_t until, struct db_row *r, struct errbuf *eb);
+
+	void (*close)(void *conn);
+};
+
+#endif

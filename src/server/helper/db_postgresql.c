@@ -1,0 +1,270 @@
+/*
+ * Users in PostgreSQL: see db_driver.h.
+ *
+ * The name is a parameter of the query, never part of its text.  libpq is asked
+ * without waiting, so that the deadline is ours; only the resolver can take
+ * longer.
+ */
+#include <errno.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "server/helper/db_driver.h"
+
+/* libpq's words end in a LF, and may have several lines. */
+static enum err
+fail(enum err e, const char *words, struct errbuf *eb)
+{
+	size_t n = strcspn(words, "\n");
+
+	return err_set(eb, e, "%.*s", (int)n, n != 0 ? words : "it failed");
+}
+
+static enum err
+late(struct errbuf *eb)
+{
+	return err_set(eb, E_AGAIN, "it does not answer");
+}
+
+/* ---- before ---- */
+
+/* As what `connection`, and the file of a service that it names, do not say: the
+ * server's certificate is verified, by those whom the machine trusts. */
+static void
+set_defaults(void)
+{
+	static const char *const bundles[] = {
+		"/etc/ssl/certs/ca-certificates.crt",
+		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"
+	};
+
+	setenv("PGSSLMODE", "verify-full", 1);
+	setenv("PGGSSENCMODE", "disable", 1);
+	setenv("PGCLIENTENCODING", "UTF8", 1);
+	setenv("PGAPPNAME", "maloted", 1);
+	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
+		if (access(bundles[i], R_OK) == 0) {
+			setenv("PGSSLROOTCERT", bundles[i], 1);
+			return;
+		}
+}
+
+static bool
+is_file(const char *keyword)
+{
+	return strcmp(keyword, "sslrootcert") == 0 ||
+	       strcmp(keyword, "sslcert") == 0 ||
+	       strcmp(keyword, "sslkey") == 0 ||
+	       strcmp(keyword, "sslcrl") == 0 ||
+	       strcmp(keyword, "sslcrldir") == 0 ||
+	       strcmp(keyword, "passfile") == 0;
+}
+
+static enum err
+prepare(const struct db_conf *c, struct db_reads *r, struct errbuf *eb)
+{
+	/* For the resolver, OpenSSL, and libpq itself. */
+	static const char *const folders[] = { "/etc", "/run/systemd/resolve",
+		"/usr/lib/ssl", "/usr/share/ca-certificates",
+		"/usr/local/share/ca-certificates", "/usr/share/zoneinfo" };
+	PQconninfoOption *options;
+	char *words = NULL;
+
+	set_defaults();
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		db_reads_add(r, folders[i]);
+	if ((options = PQconninfoParse(c->connection, &words)) == NULL) {
+		fail(E_CONFIG, words != NULL ? words : "out of memory", eb);
+		PQfreemem(words);
+		return E_CONFIG;
+	}
+	/* They are there as long as the process is. */
+	for (PQconninfoOption *o = options; o->keyword != NULL; o++)
+		if (o->val != NULL && is_file(o->keyword))
+			db_reads_add(r, o->val);
+	return E_OK;
+}
+
+/* ---- connecting ---- */
+
+/* Until the server's socket is ready for that; E_AGAIN: it was not. */
+static enum err
+await(PGconn *conn, short events, uint64_t until, struct errbuf *eb)
+{
+	struct pollfd fd = { .fd = PQsocket(conn), .events = events };
+	uint64_t now = clock_ms();
+	int r;
+
+	if (fd.fd < 0)
+		return fail(E_CLOSED, PQerrorMessage(conn), eb);
+	do
+		r = now < until ? poll(&fd, 1, (int)(until - now)) : 0;
+	while (r < 0 && errno == EINTR && (now = clock_ms()) < until);
+	return r > 0 ? E_OK : late(eb);
+}
+
+static enum err
+await_connection(PGconn *conn, uint64_t until, struct errbuf *eb)
+{
+	PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+	enum err e = E_OK;
+
+	while (e == E_OK && next != PGRES_POLLING_OK) {
+		if (next == PGRES_POLLING_FAILED)
+			return fail(E_CLOSED, PQerrorMessage(conn), eb);
+		e = await(conn,
+		    next == PGRES_POLLING_READING ? POLLIN : POLLOUT, until,
+		    eb);
+		if (e == E_OK)
+			next = PQconnectPoll(conn);
+	}
+	return e;
+}
+
+/* libpq would write them to standard error, which is the log. */
+static void
+pass_over(void *arg, const char *notice)
+{
+}
+
+static enum err
+open_connection(
+    void **conn_r, const struct db_conf *c, uint64_t until, struct errbuf *eb)
+{
+	PGconn *conn = PQconnectStart(c->connection);
+	enum err e;
+
+	if (conn == NULL)
+		return err_set(eb, E_NOMEM, "out of memory");
+	PQsetNoticeProcessor(conn, pass_over, NULL);
+	if (PQstatus(conn) == CONNECTION_BAD)
+		e = fail(E_CLOSED, PQerrorMessage(conn), eb);
+	else
+		e = await_connection(conn, until, eb);
+	if (e == E_OK && PQsetnonblocking(conn, 1) != 0)
+		e = fail(E_CLOSED, PQerrorMessage(conn), eb);
+	if (e == E_OK)
+		*conn_r = conn;
+	else
+		PQfinish(conn);
+	return e;
+}
+
+/* ---- asking ---- */
+
+static enum err
+send_query(PGconn *conn, const struct db_conf *c, const char *name,
+    uint64_t until, struct errbuf *eb)
+{
+	struct db_parameters p;
+	enum err e = E_OK;
+	int r;
+
+	db_parameters(&p, c->query, name);
+	if (PQsendQueryParams(
+		conn, c->query, (int)p.n, NULL, p.value, NULL, NULL, 0) == 0)
+		return fail(E_CLOSED, PQerrorMessage(conn), eb);
+	while (e == E_OK && (r = PQflush(conn)) != 0) {
+		if (r < 0)
+			return fail(E_CLOSED, PQerrorMessage(conn), eb);
+		e = await(conn, POLLOUT, until, eb);
+	}
+	return e;
+}
+
+/* The next result; NULL: there are no more. */
+static enum err
+next_result(
+    PGconn *conn, PGresult **result_r, uint64_t until, struct errbuf *eb)
+{
+	enum err e = E_OK;
+
+	while (e == E_OK && PQisBusy(conn)) {
+		e = await(conn, POLLIN, until, eb);
+		if (e == E_OK && PQconsumeInput(conn) == 0)
+			e = fail(E_CLOSED, PQerrorMessage(conn), eb);
+	}
+	if (e == E_OK)
+		*result_r = PQgetResult(conn);
+	return e;
+}
+
+static enum err
+take_row(const PGresult *result, struct db_row *row, struct errbuf *eb)
+{
+	enum err e = E_OK;
+
+	for (int i = 0; i < PQnfields(result) && e == E_OK; i++)
+		if (!PQgetisnull(result, 0, i))
+			e = db_row_put(row, PQfname(result, i),
+			    PQgetvalue(result, 0, i),
+			    (size_t)PQgetlength(result, 0, i), eb);
+	return e;
+}
+
+static enum err
+take_result(
+    PGconn *conn, const PGresult *result, struct db_row *row, struct errbuf *eb)
+{
+	switch (PQresultStatus(result)) {
+	case PGRES_TUPLES_OK: break;
+	case PGRES_COMMAND_OK:
+	case PGRES_EMPTY_QUERY:
+		return err_set(eb, E_CONFIG, "the query gives no rows at all");
+	default:
+		return fail(
+		    PQstatus(conn) == CONNECTION_BAD ? E_CLOSED : E_CONFIG,
+		    PQresultErrorMessage(result), eb);
+	}
+	if (PQntuples(result) == 0)
+		return E_NOENT;
+	if (PQntuples(result) > 1)
+		return err_set(
+		    eb, E_CONFIG, "the query gives more than one row");
+	return take_row(result, row, eb);
+}
+
+/* One result, and the end. */
+static enum err
+take_results(
+    PGconn *conn, struct db_row *row, uint64_t until, struct errbuf *eb)
+{
+	PGresult *result = NULL, *more = NULL;
+	enum err e = next_result(conn, &result, until, eb), last;
+
+	if (e != E_OK)
+		return e;
+	if (result == NULL)
+		return fail(E_CLOSED, PQerrorMessage(conn), eb);
+	e = take_result(conn, result, row, eb);
+	PQclear(result);
+	if (e == E_CLOSED)
+		return e;
+	while ((last = next_result(conn, &more, until, eb)) == E_OK &&
+	       more != NULL)
+		PQclear(more);
+	return last != E_OK ? last : e;
+}
+
+static enum err
+find(void *conn, const struct db_conf *c, const char *name, uint64_t until,
+    struct db_row *row, struct errbuf *eb)
+{
+	enum err e = send_query(conn, c, name, until, eb);
+
+	return e == E_OK ? take_results(conn, row, until, eb) : e;
+}
+
+static void
+close_connection(void *conn)
+{
+	PQfinish(conn);
+}
+
+extern const struct db_driver db_postgresql;
+const struct db_driver db_postgresql = { prepare, open_connection, find,
+	close_connection };

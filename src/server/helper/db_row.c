@@ -1,0 +1,66 @@
+/*
+ * What drivers have in common: see db_driver.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/helper/db_driver.h"
+
+enum err
+db_row_put(struct db_row *r, const char *name, const char *value, size_t n,
+    struct errbuf *eb)
+{
+	size_t name_n = strlen(name);
+	char *copy;
+
+	if (value == NULL)
+		return E_OK;
+	if (r->n == ROW_COLUMNS_MAX || r->octets + name_n + n > ROW_OCTETS_MAX)
+		return err_set(eb, E_FULL,
+		    "the row has more than %d columns, or %d octets",
+		    ROW_COLUMNS_MAX, ROW_OCTETS_MAX);
+	if ((copy = malloc(name_n + 1 + n + 1)) == NULL)
+		return err_set(eb, E_NOMEM, "out of memory");
+	memcpy(copy, name, name_n + 1);
+	r->column[r->n].name = copy;
+	r->column[r->n].value = copy + name_n + 1;
+	memcpy(copy + name_n + 1, value, n);
+	r->column[r->n++].value_n = n;
+	r->octets += name_n + n;
+	return E_OK;
+}
+
+void
+db_row_clear(struct db_row *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		explicit_bzero(r->column[i].value, r->column[i].value_n);
+		free(r->column[i].name);
+	}
+	*r = (struct db_row){ .n = 0 };
+}
+
+void
+db_reads_add(struct db_reads *r, const char *path)
+{
+	if (r->n < sizeof(r->path) / sizeof(r->path[0]))
+		r->path[r->n++] = path;
+}
+
+void
+db_parameters(struct db_parameters *p, const char *query, const char *name)
+{
+	const char *at = strrchr(name, '@');
+	size_t n = at != NULL ? (size_t)(at - name) : strlen(name);
+
+	memcpy(p->local, name, n);
+	p->local[n] = '\0';
+	p->value[0] = name;
+	p->value[1] = p->local;
+	p->value[2] = at != NULL ? at + 1 : "";
+	p->n = 0;
+	for (const char *q = query; (q = strchr(q, '$')) != NULL; q++)
+		if (q[1] > '0' && q[1] <= '0' + DB_PARAMETERS &&
+		    (size_t)(q[1] - '0') > p->n)
+			p->n = (size_t)(q[1] - '0');
+}

@@ -1,0 +1,189 @@
+/*
+ * Users in a file of SQLite, which is only read: see db_driver.h.
+ */
+#include <libgen.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "server/helper/db_driver.h"
+
+enum { STEPS = 10000 }; /* between looks at the clock */
+
+struct connection {
+	sqlite3 *db;
+	sqlite3_stmt *query;
+	struct stat file; /* as it was opened */
+	uint64_t until;   /* of what it is asked now */
+};
+
+static enum err
+prepare(const struct db_conf *c, struct db_reads *r, struct errbuf *eb)
+{
+	static char folder[PATH_MAX];
+
+	/* Beside it there are its journal and its write-ahead log. */
+	memcpy(folder, c->file, strlen(c->file) + 1);
+	db_reads_add(r, dirname(folder));
+	return sqlite3_initialize() == SQLITE_OK
+		   ? E_OK
+		   : err_set(eb, E_NOMEM, "SQLite cannot start");
+}
+
+static void
+close_connection(void *conn)
+{
+	struct connection *c = conn;
+
+	sqlite3_finalize(c->query);
+	sqlite3_close(c->db);
+	free(c);
+}
+
+static int
+is_late(void *arg)
+{
+	const struct connection *c = arg;
+
+	return clock_ms() >= c->until;
+}
+
+static enum err
+fail(struct connection *c, enum err e, struct errbuf *eb)
+{
+	return err_set(eb, e, "%s", sqlite3_errmsg(c->db));
+}
+
+static enum err
+open_file(struct connection *c, const struct db_conf *conf, struct errbuf *eb)
+{
+	enum { FLAGS = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX };
+
+	if (stat(conf->file, &c->file) < 0)
+		return err_sys(eb, E_IO, "%s", conf->file);
+	if (sqlite3_open_v2(conf->file, &c->db, FLAGS, NULL) != SQLITE_OK)
+		return c->db == NULL ? err_set(eb, E_NOMEM, "out of memory")
+				     : fail(c, E_IO, eb);
+	sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_progress_handler(c->db, STEPS, is_late, c);
+	return E_OK;
+}
+
+static enum err
+open_connection(void **conn_r, const struct db_conf *conf, uint64_t until,
+    struct errbuf *eb)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	enum err e;
+
+	if (c == NULL)
+		return err_set(eb, E_NOMEM, "out of memory");
+	if ((e = open_file(c, conf, eb)) != E_OK)
+		close_connection(c);
+	else
+		*conn_r = c;
+	return e;
+}
+
+/* Has another file come in its place? */
+static bool
+is_replaced(const struct connection *c, const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 || st.st_dev != c->file.st_dev ||
+	       st.st_ino != c->file.st_ino;
+}
+
+/* What a call of SQLite's came to that is no row. */
+static enum err
+result(struct connection *c, int r, struct errbuf *eb)
+{
+	switch (r & 0xff) {
+	case SQLITE_DONE: return E_NOENT;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_INTERRUPT: return fail(c, E_AGAIN, eb);
+	case SQLITE_ERROR:
+	case SQLITE_RANGE: return fail(c, E_CONFIG, eb);
+	default: return fail(c, E_CLOSED, eb);
+	}
+}
+
+static enum err
+bind(struct connection *c, const struct db_conf *conf, const char *name,
+    struct errbuf *eb)
+{
+	static const char *const names[DB_PARAMETERS] = { "$1", "$2", "$3" };
+	struct db_parameters p;
+	int r = SQLITE_OK;
+
+	if (c->query == NULL)
+		r = sqlite3_prepare_v2(c->db, conf->query, -1, &c->query, NULL);
+	db_parameters(&p, conf->query, name);
+	for (size_t i = 0; i < p.n && r == SQLITE_OK; i++) {
+		int at = sqlite3_bind_parameter_index(c->query, names[i]);
+
+		if (at != 0)
+			r = sqlite3_bind_text(
+			    c->query, at, p.value[i], -1, SQLITE_TRANSIENT);
+	}
+	if (r == SQLITE_OK && c->query == NULL)
+		return err_set(eb, E_CONFIG, "the query is empty");
+	return r == SQLITE_OK ? E_OK : result(c, r, eb);
+}
+
+static enum err
+take_row(struct connection *c, struct db_row *row, struct errbuf *eb)
+{
+	enum err e = E_OK;
+	int r;
+
+	for (int i = 0; i < sqlite3_column_count(c->query) && e == E_OK; i++) {
+		const char *name = sqlite3_column_name(c->query, i);
+		const void *value = sqlite3_column_text(c->query, i);
+		int n = sqlite3_column_bytes(c->query, i);
+
+		if (name == NULL)
+			return err_set(eb, E_NOMEM, "out of memory");
+		e = db_row_put(row, name, value, (size_t)n, eb);
+	}
+	if (e != E_OK)
+		return e;
+	r = sqlite3_step(c->query);
+	if (r == SQLITE_ROW)
+		return err_set(
+		    eb, E_CONFIG, "the query gives more than one row");
+	return r == SQLITE_DONE ? E_OK : result(c, r, eb);
+}
+
+static enum err
+find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
+    struct db_row *row, struct errbuf *eb)
+{
+	struct connection *c = conn;
+	uint64_t now = clock_ms();
+	enum err e;
+	int r;
+
+	if (is_replaced(c, conf->file))
+		return err_set(eb, E_CLOSED, "the file was replaced");
+	c->until = until;
+	sqlite3_busy_timeout(c->db, until > now ? (int)(until - now) : 1);
+	if ((e = bind(c, conf, name, eb)) == E_OK) {
+		r = sqlite3_step(c->query);
+		e = r == SQLITE_ROW ? take_row(c, row, eb) : result(c, r, eb);
+	}
+	if (c->query != NULL) {
+		sqlite3_reset(c->query); /* no lock is held meanwhile */
+		sqlite3_clear_bindings(c->query);
+	}
+	return e;
+}
+
+extern const struct db_driver db_sqlite;
+const struct db_driver db_sqlite = { prepare, open_connection, find,
+	close_connection };

@@ -1,0 +1,612 @@
+"""Users in databases: SQLite and PostgreSQL, which answer, refuse, lie, hang,
+die and come back.
+"""
+import json
+import os
+import re
+import selectors
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+import drop
+import postgres
+from scram import b64, cram, scram
+from server import CTL, PATIENCE, TOP, kill, wait_until
+
+pytestmark = pytest.mark.ours
+needs_postgres = pytest.mark.skipif(not postgres.INSTALLED,
+                                    reason="needs postgresql")
+QUERY = "SELECT password, uid, gid, home, mail FROM users WHERE name = $1"
+TEMPORARY = b"-ERR [SYS/TEMP]"
+
+
+class Sqlite:
+    """The same words as Postgres."""
+    driver = "sqlite"
+
+    def __init__(self, folder):
+        self.file = folder + "/users.sqlite"
+        self.sql(postgres.TABLE)
+        os.chmod(self.file, 0o644)
+
+    def block(self, query=QUERY, more=""):
+        return ('{ driver = "sqlite" file = "%s" query = "%s" %s }\n'
+                % (self.file, query, more))
+
+    def sql(self, words):
+        with sqlite3.connect(self.file) as db:
+            db.execute(words)
+        db.close()
+
+    user = postgres.Postgres.user
+
+
+class Postgres(postgres.Postgres):
+    driver = "postgresql"
+
+    def block(self, query=QUERY, more="", connection=None):
+        return ('{ driver = "postgresql" connection = "%s" query = "%s" %s }\n'
+                % (connection or self.connection, query, more))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    db = Postgres()
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def pg(cluster):
+    if not postgres.INSTALLED:
+        pytest.skip("needs postgresql")
+    cluster.sql("DROP TABLE users")
+    cluster.sql(postgres.TABLE)
+    yield cluster
+    cluster.go_on()
+    if cluster.process.poll() is not None:
+        cluster.start()
+
+
+@pytest.fixture
+def lite(place):
+    return Sqlite(place.path)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql",
+                                               marks=needs_postgres)])
+def db(request):
+    return request.getfixturevalue({"sqlite": "lite", "postgresql": "pg"}[
+        request.param])
+
+
+class Site:
+    """`file` is in the users file, the others in databases."""
+
+    def __init__(self, place, serve, blocks, config="", file="first"):
+        self.box = place.maildir(drop.make(7, 3), "box")
+        owner = os.stat(self.box)
+        users = place.path + "/passwd"
+        with open(users, "w", encoding="utf-8") as f:
+            f.write("file:{PLAIN}secret::::::userdb_mail=maildir:%s\n"
+                    % self.box)
+        text = ['users "db%d" %s' % (n, block)
+                for n, block in enumerate(blocks)]
+        file_block = 'users "file" { driver = "passwd-file" file = "%s" }\n' \
+            % users
+        if file:
+            text.insert(0 if file == "first" else len(text), file_block)
+        self.owner = (owner.st_uid, owner.st_gid)
+        self.users = users
+        self.server = serve(
+            [("unused", "x", self.box)], "sessions = \"shared\"\nlast_uid = 60000\n"
+            "mail_user = \"%d\"\nmail_group = \"%d\"\n" % self.owner
+            + config + "".join(text))
+
+    def refusal(self, connect, name, password, port=None):
+        session = connect(port or self.server.port)
+        session.ok("USER " + name)
+        line = session.command("PASS " + password)
+        session.close()
+        return line
+
+    def accepts(self, connect, name, password="secret"):
+        session = connect(self.server.port)
+        session.login(name, password)
+        assert session.stat()[0] == 3
+        session.quit()
+
+
+def put_some(db, site_box):
+    db.user("ann", "{PLAIN}secret", site_box)
+    db.user("bea", "{SHA256}K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=",
+            site_box)
+
+
+def box_of(place):
+    return place.path + "/box"
+
+
+def test_sign_in_and_refused(place, serve, connect, db):
+    put_some(db, box_of(place))
+    site = Site(place, serve, [db.block()])
+    for name in ("ann", "bea", "file"):
+        site.accepts(connect, name)
+        assert site.refusal(connect, name, "wrong") == \
+            b"-ERR [AUTH] authentication failed"
+    for name in ("nobody", "ann@example.org"):
+        assert site.refusal(connect, name, "secret") == \
+            b"-ERR [AUTH] authentication failed"
+    # What is changed there counts from the next sign-in on, though the last
+    # password was verified a moment ago.
+    db.sql("UPDATE users SET password = '{PLAIN}another' WHERE name = 'ann'")
+    assert site.refusal(connect, "ann", "secret").startswith(b"-ERR [AUTH]")
+    site.accepts(connect, "ann", "another")
+    db.sql("DELETE FROM users WHERE name = 'ann'")
+    assert site.refusal(connect, "ann", "another").startswith(b"-ERR [AUTH]")
+    assert not site.server.events("lookup-failed")
+
+
+def test_write_ahead_log(place, serve, connect, lite):
+    """Somebody writes meanwhile, and what they have written counts."""
+    put_some(lite, box_of(place))
+    writer = sqlite3.connect(lite.file, isolation_level=None)
+    writer.execute("PRAGMA journal_mode = WAL")
+    writer.execute("UPDATE users SET uid = NULL")
+    site = Site(place, serve, [lite.block()])
+    site.accepts(connect, "ann")
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("UPDATE users SET password = '{PLAIN}new'")
+    site.accepts(connect, "ann")
+    writer.execute("COMMIT")
+    site.accepts(connect, "ann", "new")
+    writer.close()
+
+
+def test_malotectl(place, serve, connect, lite):
+    """The passwd-file is changed as ever; a database is not, and who is in one
+    has app passwords all the same."""
+    put_some(lite, box_of(place))
+    state = {"STATE_DIRECTORY": place.path + "/state"}
+    os.mkdir(state["STATE_DIRECTORY"], 0o755)
+    site = Site(place, serve, [lite.block()])
+    conf = place.path + "/ctl.conf"
+
+    def ctl(*words, code=0):
+        done = subprocess.run(
+            [CTL, "--config", conf, *words], check=False, text=True,
+            stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=60 * PATIENCE, env={**os.environ, **state})
+        assert done.returncode == code, done
+        return done.stdout + done.stderr
+    with open(conf, "w", encoding="ascii") as f:
+        f.write('users "a" { driver = "passwd-file" file = "%s" }\n'
+                'users "b" %s' % (site.users, lite.block()))
+    assert ctl("user", "list") == "file\n"
+    assert "no user ann in" in ctl("user", "passwd", "ann", code=67)
+    secret = ctl("app-password", "add", "ann", "--label", "phone")
+    assert "phone" in ctl("app-password", "list", "ann")
+    assert secret.split()
+    with open(conf, "w", encoding="ascii") as f:
+        f.write('users "b" ' + lite.block())
+    for words in (["user", "list"], ["user", "add", "zoe"],
+                  ["user", "delete", "ann"], ["user", "passwd", "ann"]):
+        assert "in databases" in ctl(*words, code=78)
+    assert "phone" in ctl("app-password", "list", "ann")
+
+
+def example(name):
+    """A block of the manual, and what is around it."""
+    with open(TOP + "/doc/man/maloted.conf.5.scd", encoding="utf-8") as f:
+        text = f.read()
+    block = re.search(r'^users "%s" (\{.*?^\})$' % name, text, re.M | re.S)
+    return text, block.group(1) + "\n"
+
+
+def test_manual_sqlite(place, serve, connect):
+    text, block = example("lite")
+    db = Sqlite.__new__(Sqlite)
+    db.file = place.path + "/users.sqlite"
+    db.sql(re.search(r"^(CREATE TABLE .*);$", text, re.M).group(1))
+    os.chmod(db.file, 0o644)
+    db.sql("INSERT INTO users VALUES ('ann', '{PLAIN}secret', 'maildir:%s')"
+           % box_of(place))
+    site = Site(place, serve,
+                [block.replace("/srv/users/users.sqlite", db.file)])
+    site.accepts(connect, "ann")
+    assert site.refusal(connect, "ann", "x").startswith(b"-ERR [AUTH]")
+
+
+def test_manual_postgresql(place, serve, connect, pg):
+    put_some(pg, box_of(place))
+    block = example("shop")[1]
+    assert QUERY in block
+    site = Site(place, serve, [re.sub(
+        'connection = ".*"', 'connection = "%s"' % pg.connection, block)])
+    site.accepts(connect, "ann")
+    assert site.refusal(connect, "ann", "x").startswith(b"-ERR [AUTH]")
+
+
+def test_manual_after_dovecot(place, serve, connect, pg):
+    """A table as PostfixAdmin has it, within this machine."""
+    pg.sql("CREATE TABLE IF NOT EXISTS mailbox (username text, password text, "
+           "maildir text, active bool)")
+    pg.sql("DELETE FROM mailbox")
+    for name, active in (("ann@example.org", "true"),
+                         ("bea@example.org", "false")):
+        pg.sql("INSERT INTO mailbox VALUES ('%s', '%s', 'home/', %s)" % (
+            name, "K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=", active))
+    os.mkdir(place.path + "/home", 0o755)
+    os.symlink(box_of(place), place.path + "/home/Maildir")
+    block = example("mailbox")[1]
+    block = block.replace("/srv/mail", place.path)
+    owner = os.stat(place.path)
+    block = block.replace("5000 AS uid", "%d AS uid" % owner.st_uid)
+    block = block.replace("5000 AS gid", "%d AS gid" % owner.st_gid)
+    block = re.sub('connection = "host=.* dbname=mail user=dovecot"',
+                   'connection = "host=%s port=%d dbname=postgres user=owner"'
+                   % (pg.folder, pg.port), block)
+    site = Site(place, serve, [block], 'mail = "maildir:~/Maildir"\n'
+                "maildrop_symlinks = yes\n")
+    site.accepts(connect, "ann@example.org")
+    assert site.refusal(connect, "ann@example.org", "x").startswith(
+        b"-ERR [AUTH]")
+    assert site.refusal(connect, "bea@example.org", "secret").startswith(
+        b"-ERR [AUTH]")
+
+
+def test_admin_is_told(place, serve, connect, db):
+    put_some(db, box_of(place))
+    site = Site(place, serve, [db.block()])
+    told = json.loads(site.server.ctl("--json", "user", "show", "ann"))
+    assert told["user"] == "ann" and told["users"] == "db0"
+    assert told["milliseconds"] < 10000 and told["scheme"] == "PLAIN"
+    told = json.loads(site.server.ctl("--json", "user", "show", "file"))
+    assert told["users"] == "file"
+    site.server.ctl("user", "show", "nobody", code=67)
+
+
+def test_injection(place, serve, connect, db):
+    """What is no name does not even get there; what is one is compared as it
+    is, whatever characters a setting permits."""
+    put_some(db, box_of(place))
+    site = Site(place, serve, [db.block()],
+                "login_characters = \"'\\\\\\\";()$%#*\"\n")
+    for name in ("x'OR'1'='1", "ann';--", "ann'||'", "%", "a%", "_nn", "*",
+                 "ann\\", "$1", "';DROP", "ann'#", "x\");--"):
+        assert site.refusal(connect, name, "secret").startswith(
+            b"-ERR [AUTH]"), name
+    site.accepts(connect, "ann")
+    assert not site.server.events("lookup-failed")
+
+
+def test_empty_password(place, serve, connect, db):
+    """It reaches no database: this one could not say anything."""
+    site = Site(place, serve, [db.block("SELECT nothing FROM it WHERE x = $1")],
+                'mechanisms = "PLAIN LOGIN"\n')
+    assert site.refusal(connect, "ann", "x").startswith(TEMPORARY)
+    said = site.refusal(connect, "ann", "")
+    assert said.startswith(b"-ERR") and not said.startswith(TEMPORARY)
+    session = connect(site.server.port)
+    session.command("AUTH PLAIN")
+    assert session.command(b64(b"\0ann\0")).startswith(b"-ERR")
+    session.command("AUTH LOGIN")
+    session.command(b64("ann"))
+    assert session.command("").startswith(b"-ERR")
+    assert len(site.server.events("lookup-failed")) == 1
+
+
+@pytest.mark.parametrize("file", ["first", "last"])
+def test_the_first_that_knows_the_name_decides(place, serve, connect, lite,
+                                               file):
+    lite.user("file", "{PLAIN}other", box_of(place))
+    site = Site(place, serve, [lite.block()], file=file)
+    good, bad = ("secret", "other") if file == "first" else ("other", "secret")
+    site.accepts(connect, "file", good)
+    assert site.refusal(connect, "file", bad).startswith(b"-ERR [AUTH]")
+    told = json.loads(site.server.ctl("--json", "user", "show", "file"))
+    assert told["users"] == ("file" if file == "first" else "db0")
+
+
+def test_other_mechanisms(place, serve, connect, db):
+    """A hash that serves for them, from a database."""
+    put_some(db, box_of(place))
+    site = Site(place, serve, [db.block()],
+                'mechanisms = "SCRAM-SHA-256 CRAM-MD5 PLAIN"\napop = yes\n',
+                file="")
+    session = connect(site.server.port)
+    said = session.multi("CAPA")
+    assert b"SCRAM-SHA-256" in said and b"CRAM-MD5" in said
+    assert scram(session, "SCRAM-SHA-256", "ann", "secret")[0].startswith(
+        b"+OK")
+    assert cram(connect(site.server.port), "ann", "secret").startswith(b"+OK")
+    for name, password in (("ann", "x"), ("bea", "secret"), ("zoe", "x")):
+        assert scram(connect(site.server.port), "SCRAM-SHA-256", name,
+                     password)[0].startswith(b"-ERR [AUTH]")
+        assert cram(connect(site.server.port), name, password).startswith(
+            b"-ERR [AUTH]")
+
+
+def test_master_of_the_file(place, serve, connect, db):
+    put_some(db, box_of(place))
+    site = Site(place, serve, [db.block()], 'master_separator = "*"\n')
+    with open(site.users, "a", encoding="utf-8") as f:
+        f.write("boss:{PLAIN}sesame::::::malote_master=yes\n")
+    site.accepts(connect, "ann*boss", "sesame")
+    assert site.refusal(connect, "nobody*boss", "sesame").startswith(
+        b"-ERR [AUTH]")
+    assert site.refusal(connect, "boss*ann", "secret").startswith(
+        b"-ERR [AUTH]")
+
+
+# What a database may say that would be wrong to do.
+LIES = [
+    ("uid, gid", "'{PLAIN}secret' AS password, 0 AS uid, 0 AS gid",
+     b"-ERR [SYS/PERM]"),
+    ("range", "'{PLAIN}secret' AS password, 60001 AS uid, 7 AS gid",
+     b"-ERR [SYS/PERM]"),
+    ("half", "'{PLAIN}secret' AS password, 7 AS uid", TEMPORARY),
+    ("path", "'{PLAIN}secret' AS password, 'maildir:/etc' AS mail",
+     b"-ERR [SYS/PERM]"),
+    ("dots", "'{PLAIN}secret' AS password, "
+     "'maildir:/tmp/x/../../etc' AS mail", b"-ERR [SYS/PERM]"),
+    ("unknown", "'{PLAIN}secret' AS password, 1 AS quota", TEMPORARY),
+    ("name", "'{PLAIN}secret' AS password, 'bob' AS \\\"user\\\"", TEMPORARY),
+    ("hash", "'{NOSUCH}secret' AS password", b"-ERR [AUTH]"),
+    ("none", "NULL AS password", b"-ERR [AUTH]"),
+    ("nets", "'{PLAIN}secret' AS password, '192.0.2.0/24' AS allow_nets",
+     b"-ERR [AUTH]"),
+    ("two rows", "'{PLAIN}secret' AS password UNION ALL SELECT "
+     "'{PLAIN}secret'", TEMPORARY),
+    ("long", "'{PLAIN}secret' AS password, %s AS home", TEMPORARY),
+]
+
+
+@pytest.mark.parametrize("what, columns, said", LIES,
+                         ids=[what for what, _, _ in LIES])
+def test_lies(place, serve, connect, db, what, columns, said):
+    if "%s" in columns:
+        columns %= {"sqlite": "'/' || hex(zeroblob(20000))",
+                    "postgresql": "'/' || repeat('x', 40000)"}[db.driver]
+    if what == "two rows":
+        query = "SELECT %s WHERE $1 = $1" % columns
+    else:
+        query = "SELECT %s WHERE $1 = 'ann'" % columns
+    site = Site(place, serve, [db.block(query)])
+    assert site.refusal(connect, "ann", "secret").startswith(said)
+    site.accepts(connect, "file")
+
+
+def test_wrong_query(place, serve, connect, db):
+    """Nobody is told that a password is wrong which nobody has looked at."""
+    site = Site(place, serve, [db.block("SELECT * FROM nothing WHERE x = $1")])
+    assert site.refusal(connect, "ann", "secret").startswith(TEMPORARY)
+    assert "nothing" in site.server.await_event("database")[0]["error"]
+    site.accepts(connect, "file")
+    site.server.ctl("user", "show", "ann", code=75)
+
+
+def test_costs_the_same(place, serve, connect, pg):
+    """A wrong password waits for those that need not be asked, as a name does
+    that nobody has."""
+    put_some(pg, box_of(place))
+    slow = "SELECT password, mail FROM (SELECT pg_sleep(0.2)) s LEFT JOIN " \
+        "users ON true WHERE name = $1"
+    site = Site(place, serve, [pg.block(slow), pg.block(slow)])
+
+    def took(name, password):
+        begun = time.monotonic()
+        assert site.refusal(connect, name, password).startswith(
+            b"-ERR [AUTH]")
+        return time.monotonic() - begun
+    for name in ("ann", "nobody", "file"):
+        assert took(name, "wrong") >= 0.4, name
+
+
+def test_replaced_file(place, serve, connect, lite):
+    """As programs do that write a new file and rename it."""
+    put_some(lite, box_of(place))
+    site = Site(place, serve, [lite.block()])
+    site.accepts(connect, "ann")
+    shutil.copyfile(lite.file, lite.file + ".new")
+    with sqlite3.connect(lite.file + ".new") as db:
+        db.execute("UPDATE users SET password = '{PLAIN}new'")
+    db.close()
+    os.chmod(lite.file + ".new", 0o644)
+    os.rename(lite.file + ".new", lite.file)
+    site.accepts(connect, "ann", "new")
+    os.remove(lite.file)
+    assert site.refusal(connect, "ann", "new").startswith(TEMPORARY)
+
+
+def test_locked_file(place, serve, connect, lite):
+    """Somebody writes for long: [SYS/TEMP], and then it goes on."""
+    put_some(lite, box_of(place))
+    site = Site(place, serve, [lite.block(more="timeout = 1")])
+    db = sqlite3.connect(lite.file, isolation_level=None)
+    db.execute("BEGIN EXCLUSIVE")
+    assert site.refusal(connect, "ann", "secret").startswith(TEMPORARY)
+    site.accepts(connect, "file")
+    db.execute("COMMIT")
+    db.close()
+    await_accepted(site, connect, "ann")
+
+
+def await_accepted(site, connect, name, password="secret"):
+    """As soon as it is tried again."""
+    def can():
+        said = site.refusal(connect, name, password)
+        assert said.startswith((b"+OK", TEMPORARY)), said
+        return said.startswith(b"+OK")
+    wait_until(can, 30, 0.1)
+
+
+def test_it_dies(place, serve, connect, pg):
+    put_some(pg, box_of(place))
+    site = Site(place, serve, [pg.block(more="timeout = 1")])
+    site.accepts(connect, "ann")
+    pg.kill()
+    for _ in range(3):
+        assert site.refusal(connect, "ann", "secret").startswith(TEMPORARY)
+        assert site.refusal(connect, "nobody", "x").startswith(TEMPORARY)
+        site.accepts(connect, "file")
+    pg.start()
+    await_accepted(site, connect, "ann")
+    assert [e.get("answers") for e in site.server.events("database")] == [
+        None, "again"]
+
+
+def test_it_is_restarted(place, serve, connect, pg):
+    """Nobody notices: connections that were kept are made anew."""
+    put_some(pg, box_of(place))
+    site = Site(place, serve, [pg.block()])
+    site.accepts(connect, "ann")
+    pg.kill()
+    pg.start()
+    site.accepts(connect, "ann")
+    assert not site.server.events("lookup-failed")
+
+
+def test_it_hangs(place, serve, connect, login, pg):
+    """[SYS/TEMP] in bounded time for those who need it; nobody else waits."""
+    put_some(pg, box_of(place))
+    site = Site(place, serve, [pg.block(more="timeout = 2 connections = 2")],
+                "workers = 1\n")
+    site.accepts(connect, "ann")
+    opened = login(site.server, "ann")
+    pg.hang()
+    waiting = []
+    for _ in range(6):
+        session = connect(site.server.port)
+        session.ok("USER ann")
+        session.send("PASS secret\r\n")
+        waiting.append(session)
+    begun = time.monotonic()
+    for _ in range(5):
+        site.accepts(connect, "file")
+        assert opened.stat()[0] == 3
+    assert time.monotonic() - begun < 2 * PATIENCE
+    assert not site.server.events("lookup-failed")
+    for session in waiting:
+        assert session.line().startswith(TEMPORARY)
+    # Its process has given up, and not only auth on its process.
+    assert {e["error"].split(",")[0]
+            for e in site.server.events("lookup-failed")} == {
+        "it does not answer", "it could not be reached"}
+    pg.go_on()
+    await_accepted(site, connect, "ann")
+
+
+def at_work(site, role):
+    """How many sessions a process says it has."""
+    told = json.loads(site.server.ctl("--json", "status"))
+    return sum(p["sessions"] for p in told["processes"] if p["role"] == role)
+
+
+def test_its_process_dies(place, serve, connect, db):
+    put_some(db, box_of(place))
+    site = Site(place, serve, [db.block(more="timeout = 60")])
+    site.accepts(connect, "ann")
+    for _ in range(2):
+        pid, = wait_until(lambda: site.server.roles("db"))
+        os.kill(pid, signal.SIGSTOP)
+        session = connect(site.server.port)
+        session.ok("USER ann")
+        session.send("PASS secret\r\n")
+        wait_until(lambda: at_work(site, "auth") == 1)
+        kill(pid)
+        assert session.line().startswith(TEMPORARY)
+        wait_until(lambda: site.server.roles("db") not in ([pid], []))
+        await_accepted(site, connect, "ann")
+    site.accepts(connect, "file")
+
+
+def test_its_process_hangs(place, serve, connect, db):
+    """Auth waits for it no longer than for the database."""
+    put_some(db, box_of(place))
+    site = Site(place, serve, [db.block(more="timeout = 1")])
+    pid, = site.server.roles("db")
+    os.kill(pid, signal.SIGSTOP)
+    session = connect(site.server.port)
+    session.ok("USER ann")
+    session.send("PASS secret\r\n")
+    site.accepts(connect, "file")
+    assert session.line().startswith(TEMPORARY)
+    if pid in site.server.roles("db"):
+        os.kill(pid, signal.SIGCONT)
+    await_accepted(site, connect, "ann")
+
+
+@needs_postgres
+def test_certificate(place, serve, connect, certs):
+    """It is verified unless the settings say not to, by the name too."""
+    server = Postgres(certificate=(certs["good"].pem, certs["good"].key))
+    try:
+        put_some(server, box_of(place))
+        plain = server.connection.replace(" sslmode=disable", "")
+        shutil.copyfile(certs.ca, place.path + "/ca.pem")
+        os.chmod(place.path + "/ca.pem", 0o644)
+        trusted = " sslrootcert=%s/ca.pem" % place.path
+        for connection, good in (
+                (plain, False),
+                (plain + trusted, True),
+                (plain.replace("127.0.0.1", "127.0.0.2") + trusted, False),
+                (plain + " sslmode=require", False),
+                (plain + " sslmode=require sslrootcert=/none", True)):
+            site = Site(place, serve, [server.block(connection=connection)])
+            said = site.refusal(connect, "ann", "secret")
+            assert said.startswith(b"+OK" if good else TEMPORARY), (
+                connection, said, site.server.log_text())
+            site.server.stop()
+            shutil.rmtree(box_of(place))
+    finally:
+        server.close()
+
+
+def crowd(port, n, name):
+    """n sign-ins at once: what each was told, and when the last was."""
+    said, waiting = [], selectors.DefaultSelector()
+    for _ in range(n):
+        s = socket.create_connection(("127.0.0.1", port))
+        waiting.register(s, selectors.EVENT_READ, bytearray())
+        s.sendall(b"USER %s\r\nPASS secret\r\n" % name)
+    while waiting.get_map():
+        ready = waiting.select(60 * PATIENCE)
+        assert ready, "nothing comes any more"
+        for key, _ in ready:
+            key.data.extend(key.fileobj.recv(4096))
+            if key.data.count(b"\n") == 3:
+                said.append(bytes(key.data).splitlines()[2])
+                waiting.unregister(key.fileobj)
+                key.fileobj.close()
+        yield None
+    yield said
+
+
+@pytest.mark.parametrize("n", [200, pytest.param(
+    2000, marks=pytest.mark.slow)])
+def test_a_crowd(place, serve, login, pg, n):
+    """Each answer takes 100 ms: nobody is turned away, and who is there
+    already does not notice."""
+    put_some(pg, box_of(place))
+    slow = "SELECT password, mail FROM (SELECT pg_sleep(0.1)) s, users " \
+        "WHERE name = $1"
+    site = Site(place, serve, [pg.block(slow, "connections = 32")],
+                "max_sessions_per_user = 10000\n")
+    opened = login(site.server, "file")
+    worst = 0
+    for said in crowd(site.server.port, n, b"ann"):
+        if said is None:
+            begun = time.monotonic()
+            opened.ok("NOOP")
+            worst = max(worst, time.monotonic() - begun)
+    assert [line for line in said if not line.startswith(b"+OK")] == []
+    assert len(said) == n
+    assert worst < 1 * PATIENCE
+    assert not site.server.events("lookup-failed")
