@@ -49,7 +49,7 @@ class Postgres:
             self._run(PROGRAMS[-1] + "/initdb", "-D", self.data, "-U", "owner",
                       "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
             if certificate:
-                self._take(certificate)
+                self.take(certificate)
             self.start()
             self.sql(TABLE)
         except BaseException:
@@ -61,7 +61,7 @@ class Postgres:
         return ("host=127.0.0.1 port=%d user=owner dbname=postgres "
                 "sslmode=disable" % self.port)
 
-    def _take(self, certificate):
+    def take(self, certificate):
         for path, name in zip(certificate, ("server.crt", "server.key")):
             to = os.path.join(self.data, name)
             shutil.copyfile(path, to)

@@ -15,6 +15,7 @@ import time
 import pytest
 
 import drop
+import mariadb
 import postgres
 from scram import b64, cram, scram
 from server import CTL, PATIENCE, TOP, kill, wait_until
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.ours
 needs_postgres = pytest.mark.skipif(not postgres.INSTALLED,
                                     reason="needs postgresql")
 QUERY = "SELECT password, uid, gid, home, mail FROM users WHERE name = $1"
+needs_mariadb = pytest.mark.skipif(not mariadb.INSTALLED,
+                                   reason="needs mariadb-server")
 TEMPORARY = b"-ERR [SYS/TEMP]"
 
 
@@ -55,6 +58,34 @@ class Postgres(postgres.Postgres):
                 % (connection or self.connection, query, more))
 
 
+class Mariadb(mariadb.Mariadb):
+    driver = "mysql"
+
+    def block(self, query=QUERY, more="", connection=None):
+        connection = (connection or self.connection).replace("\\", "\\\\")
+        return ('{ driver = "mysql" connection = "%s" query = "%s" %s }\n'
+                % (connection, query, more))
+
+
+@pytest.fixture(scope="module")
+def farm():
+    db = Mariadb()
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def my(request):
+    if not mariadb.INSTALLED:
+        pytest.skip("needs mariadb-server")
+    farm = request.getfixturevalue("farm")
+    farm.sql("DROP TABLE users; " + mariadb.TABLE)
+    yield farm
+    farm.go_on()
+    if farm.process.poll() is not None:
+        farm.start()
+
+
 @pytest.fixture(scope="module")
 def cluster():
     db = Postgres()
@@ -63,9 +94,10 @@ def cluster():
 
 
 @pytest.fixture
-def pg(cluster):
+def pg(request):
     if not postgres.INSTALLED:
         pytest.skip("needs postgresql")
+    cluster = request.getfixturevalue("cluster")
     cluster.sql("DROP TABLE users")
     cluster.sql(postgres.TABLE)
     yield cluster
@@ -79,11 +111,23 @@ def lite(place):
     return Sqlite(place.path)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql",
-                                               marks=needs_postgres)])
+@pytest.fixture(params=["lite", "pg", "my"],
+                ids=["sqlite", "postgresql", "mysql"])
 def db(request):
-    return request.getfixturevalue({"sqlite": "lite", "postgresql": "pg"}[
-        request.param])
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["pg", "my"], ids=["postgresql", "mysql"])
+def net(request):
+    """One that is reached by the network."""
+    return request.getfixturevalue(request.param)
+
+
+def slow(db, seconds):
+    """A query that takes so long whether there is such a user or not."""
+    sleep = {"postgresql": "pg_sleep(%s)", "mysql": "SLEEP(%s) AS t"}[db.driver]
+    return "SELECT password, mail FROM (SELECT %s) s LEFT JOIN users ON " \
+        "true WHERE name = $1" % (sleep % seconds)
 
 
 class Site:
@@ -233,6 +277,19 @@ def test_manual_postgresql(place, serve, connect, pg):
     assert site.refusal(connect, "ann", "x").startswith(b"-ERR [AUTH]")
 
 
+def test_manual_mysql(place, serve, connect, my):
+    """By its socket."""
+    put_some(my, box_of(place))
+    my.sql("CREATE OR REPLACE USER malote@localhost IDENTIFIED BY 'secret'; "
+           "GRANT SELECT ON mail.* TO malote@localhost")
+    block = example("panel")[1]
+    assert "host=/run/mysqld/mysqld.sock " in block
+    site = Site(place, serve,
+                [block.replace("/run/mysqld/mysqld.sock", my.socket)])
+    site.accepts(connect, "ann")
+    assert site.refusal(connect, "ann", "x").startswith(b"-ERR [AUTH]")
+
+
 def test_manual_after_dovecot(place, serve, connect, pg):
     """A table as PostfixAdmin has it, within this machine."""
     pg.sql("CREATE TABLE IF NOT EXISTS mailbox (username text, password text, "
@@ -373,7 +430,10 @@ LIES = [
 def test_lies(place, serve, connect, db, what, columns, said):
     if "%s" in columns:
         columns %= {"sqlite": "'/' || hex(zeroblob(20000))",
-                    "postgresql": "'/' || repeat('x', 40000)"}[db.driver]
+                    "postgresql": "'/' || repeat('x', 40000)",
+                    "mysql": "CONCAT('/', REPEAT('x', 40000))"}[db.driver]
+    if db.driver == "mysql":
+        columns = columns.replace('\\"user\\"', "user")
     if what == "two rows":
         query = "SELECT %s WHERE $1 = $1" % columns
     else:
@@ -392,13 +452,12 @@ def test_wrong_query(place, serve, connect, db):
     site.server.ctl("user", "show", "ann", code=75)
 
 
-def test_costs_the_same(place, serve, connect, pg):
+def test_costs_the_same(place, serve, connect, net):
     """A wrong password waits for those that need not be asked, as a name does
     that nobody has."""
-    put_some(pg, box_of(place))
-    slow = "SELECT password, mail FROM (SELECT pg_sleep(0.2)) s LEFT JOIN " \
-        "users ON true WHERE name = $1"
-    site = Site(place, serve, [pg.block(slow), pg.block(slow)])
+    put_some(net, box_of(place))
+    query = slow(net, 0.2)
+    site = Site(place, serve, [net.block(query), net.block(query)])
 
     def took(name, password):
         begun = time.monotonic()
@@ -447,40 +506,40 @@ def await_accepted(site, connect, name, password="secret"):
     wait_until(can, 30, 0.1)
 
 
-def test_it_dies(place, serve, connect, pg):
-    put_some(pg, box_of(place))
-    site = Site(place, serve, [pg.block(more="timeout = 1")])
+def test_it_dies(place, serve, connect, net):
+    put_some(net, box_of(place))
+    site = Site(place, serve, [net.block(more="timeout = 1")])
     site.accepts(connect, "ann")
-    pg.kill()
+    net.kill()
     for _ in range(3):
         assert site.refusal(connect, "ann", "secret").startswith(TEMPORARY)
         assert site.refusal(connect, "nobody", "x").startswith(TEMPORARY)
         site.accepts(connect, "file")
-    pg.start()
+    net.start()
     await_accepted(site, connect, "ann")
     assert [e.get("answers") for e in site.server.events("database")] == [
         None, "again"]
 
 
-def test_it_is_restarted(place, serve, connect, pg):
+def test_it_is_restarted(place, serve, connect, net):
     """Nobody notices: connections that were kept are made anew."""
-    put_some(pg, box_of(place))
-    site = Site(place, serve, [pg.block()])
+    put_some(net, box_of(place))
+    site = Site(place, serve, [net.block()])
     site.accepts(connect, "ann")
-    pg.kill()
-    pg.start()
+    net.kill()
+    net.start()
     site.accepts(connect, "ann")
     assert not site.server.events("lookup-failed")
 
 
-def test_it_hangs(place, serve, connect, login, pg):
+def test_it_hangs(place, serve, connect, login, net):
     """[SYS/TEMP] in bounded time for those who need it; nobody else waits."""
-    put_some(pg, box_of(place))
-    site = Site(place, serve, [pg.block(more="timeout = 2 connections = 2")],
+    put_some(net, box_of(place))
+    site = Site(place, serve, [net.block(more="timeout = 2 connections = 2")],
                 "workers = 1\n")
     site.accepts(connect, "ann")
     opened = login(site.server, "ann")
-    pg.hang()
+    net.hang()
     waiting = []
     for _ in range(6):
         session = connect(site.server.port)
@@ -497,9 +556,9 @@ def test_it_hangs(place, serve, connect, login, pg):
         assert session.line().startswith(TEMPORARY)
     # Its process has given up, and not only auth on its process.
     assert {e["error"].split(",")[0]
-            for e in site.server.events("lookup-failed")} == {
+            for e in site.server.await_event("lookup-failed", 6)} == {
         "it does not answer", "it could not be reached"}
-    pg.go_on()
+    net.go_on()
     await_accepted(site, connect, "ann")
 
 
@@ -543,28 +602,37 @@ def test_its_process_hangs(place, serve, connect, db):
     await_accepted(site, connect, "ann")
 
 
-@needs_postgres
-def test_certificate(place, serve, connect, certs):
+@pytest.mark.parametrize("kind", [
+    pytest.param(Postgres, marks=needs_postgres),
+    pytest.param(Mariadb, marks=needs_mariadb)])
+def test_certificate(place, serve, connect, certs, kind):
     """It is verified unless the settings say not to, by the name too."""
-    server = Postgres(certificate=(certs["good"].pem, certs["good"].key))
+    server = kind(certificate=(certs["good"].pem, certs["good"].key))
     try:
         put_some(server, box_of(place))
-        plain = server.connection.replace(" sslmode=disable", "")
+        none, ca = {"postgresql": (" sslmode=disable", " sslrootcert="),
+                    "mysql": (" ssl=no", " ssl_ca=")}[kind.driver]
+        plain = server.connection.replace(none, "")
         shutil.copyfile(certs.ca, place.path + "/ca.pem")
         os.chmod(place.path + "/ca.pem", 0o644)
-        trusted = " sslrootcert=%s/ca.pem" % place.path
-        for connection, good in (
-                (plain, False),
-                (plain + trusted, True),
-                (plain.replace("127.0.0.1", "127.0.0.2") + trusted, False),
-                (plain + " sslmode=require", False),
-                (plain + " sslmode=require sslrootcert=/none", True)):
+        trusted = plain + ca + place.path + "/ca.pem"
+        wrong = certs["wrong-name"]
+        cases = [(plain, False), (trusted, True)]
+        if kind is Postgres:
+            cases += [(plain + " sslmode=require", False),
+                      (plain + " sslmode=require sslrootcert=/none", True)]
+        for connection, good in cases:
             site = Site(place, serve, [server.block(connection=connection)])
             said = site.refusal(connect, "ann", "secret")
             assert said.startswith(b"+OK" if good else TEMPORARY), (
                 connection, said, site.server.log_text())
             site.server.stop()
             shutil.rmtree(box_of(place))
+        server.kill()
+        server.take((wrong.pem, wrong.key))
+        server.start()
+        site = Site(place, serve, [server.block(connection=trusted)])
+        assert site.refusal(connect, "ann", "secret").startswith(TEMPORARY)
     finally:
         server.close()
 
@@ -591,13 +659,12 @@ def crowd(port, n, name):
 
 @pytest.mark.parametrize("n", [200, pytest.param(
     2000, marks=pytest.mark.slow)])
-def test_a_crowd(place, serve, login, pg, n):
+def test_a_crowd(place, serve, login, net, n):
     """Each answer takes 100 ms: nobody is turned away, and who is there
     already does not notice."""
-    put_some(pg, box_of(place))
-    slow = "SELECT password, mail FROM (SELECT pg_sleep(0.1)) s, users " \
-        "WHERE name = $1"
-    site = Site(place, serve, [pg.block(slow, "connections = 32")],
+    put_some(net, box_of(place))
+    site = Site(place, serve,
+                [net.block(slow(net, 0.1), "connections = 32")],
                 "max_sessions_per_user = 10000\n")
     opened = login(site.server, "file")
     worst = 0

@@ -14,12 +14,12 @@ import subprocess
 import pytest
 
 import control
-import postgres
 from server import wait_until
 from test_allowances import OTHERS, all_traced, names_of
 from test_broken_in import PARENT_FD, sockets, texts
 from test_databases import (Site, at_work, await_accepted,  # noqa: F401
-                            box_of, cluster, lite, pg, put_some)
+                            box_of, cluster, farm, lite, my, pg,
+                            put_some)
 from test_sandbox import (FILES, NEVER, inject, landlock,  # noqa: F401
                           not_refused, threads)
 
@@ -68,14 +68,15 @@ def the(site):
     return pid
 
 
-@pytest.mark.skipif(not shutil.which("strace") or not postgres.INSTALLED,
-                    reason="needs strace and postgresql")
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 def test_nothing_is_permitted_that_is_not_used(place, serve, connect, lite, pg,
-                                               tmp_path):
+                                               my, tmp_path):
     put_some(pg, box_of(place))
     lite.user("zoe", "{PLAIN}secret", box_of(place))
+    my.user("kim", "{PLAIN}secret", box_of(place))
     connection = pg.connection.replace("127.0.0.1", "localhost")
-    site = Site(place, serve, [pg.block(connection=connection), lite.block()])
+    site = Site(place, serve, [pg.block(connection=connection), lite.block(),
+                                my.block()])
     log, tracers = str(tmp_path / "log"), []
     try:
         for n, pid in enumerate(site.server.roles("db")):
@@ -88,6 +89,7 @@ def test_nothing_is_permitted_that_is_not_used(place, serve, connect, lite, pg,
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("SELECT * FROM users").fetchall()
             site.accepts(connect, "zoe")
+        site.accepts(connect, "kim")
         pg.kill()
         site.refusal(connect, "ann", "secret")
     finally:

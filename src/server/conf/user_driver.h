@@ -44,6 +44,12 @@ enum { DRIVER_HAS_POSTGRESQL = 1 };
 enum { DRIVER_HAS_POSTGRESQL = 0 };
 #endif
 
+#ifdef HAVE_MYSQL
+enum { DRIVER_HAS_MYSQL = 1 };
+#else
+enum { DRIVER_HAS_MYSQL = 0 };
+#endif
+
 /* NAME, name, its word, is it built, who asks, what it can, must have, may have */
 #define USER_DRIVERS(X) \
 	X(PASSWD_FILE, passwd_file, "passwd-file", 1, DRIVER_IS_FILE, \
@@ -52,7 +58,9 @@ enum { DRIVER_HAS_POSTGRESQL = 0 };
 	    DRIVER_FILE | DRIVER_QUERY, DRIVER_ASKED) \
 	X(POSTGRESQL, postgresql, "postgresql", DRIVER_HAS_POSTGRESQL, \
 	    DRIVER_ASKS_DB, DRIVER_GIVES_ANY, \
-	    DRIVER_CONNECTION | DRIVER_QUERY, DRIVER_ASKED)
+	    DRIVER_CONNECTION | DRIVER_QUERY, DRIVER_ASKED) \
+	X(MYSQL, mysql, "mysql", DRIVER_HAS_MYSQL, DRIVER_ASKS_DB, \
+	    DRIVER_GIVES_ANY, DRIVER_CONNECTION | DRIVER_QUERY, DRIVER_ASKED)
 
 #define USER_DRIVER_NUMBER(NAME, name, word, built, asker, can, must, may) \
 	DRIVER_##NAME,

@@ -17,12 +17,15 @@
  * any more: who signs in has been told. */
 enum { PATIENCE = 3 };
 
-extern const struct db_driver db_sqlite, db_postgresql;
+extern const struct db_driver db_sqlite, db_postgresql, db_mysql;
 
 static const struct db_driver *const drivers[USER_DRIVER_KINDS] = {
 	[DRIVER_SQLITE] = &db_sqlite,
 #ifdef HAVE_POSTGRESQL
 	[DRIVER_POSTGRESQL] = &db_postgresql,
+#endif
+#ifdef HAVE_MYSQL
+	[DRIVER_MYSQL] = &db_mysql,
 #endif
 };
 

@@ -1,0 +1,368 @@
+/*
+ * Users in MariaDB or MySQL: see db_driver.h.
+ *
+ * The name is a parameter of a prepared statement, never part of its text.  How
+ * long the library waits for a server is set when it connects, in whole seconds.
+ */
+#include <errmsg.h>
+#include <mysql.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "server/helper/db_driver.h"
+#include "server/helper/db_words.h"
+
+enum {
+	/* As mysql/client_plugin.h has it, which includes what is not installed. */
+	AUTHENTICATION_PLUGIN = 2,
+	SLACK_MS = 100,   /* the library's clock is not ours */
+	OCCURRENCES = 16, /* of parameters in a query */
+};
+
+/* What `connection` says. */
+struct place {
+	char host[DB_WORD_MAX], user[DB_WORD_MAX], password[DB_WORD_MAX];
+	char dbname[DB_WORD_MAX], ssl_ca[DB_WORD_MAX], port[DB_WORD_MAX];
+	char ssl[DB_WORD_MAX];
+};
+
+struct connection {
+	MYSQL *db;
+	MYSQL_STMT *query;
+	size_t of[OCCURRENCES]; /* the number of each `?` in it, from 0 */
+	size_t n_of;
+	char column[ROW_OCTETS_MAX + 1];
+};
+
+/* ---- where it is ---- */
+
+static enum err
+take_word(
+    struct place *p, const char *keyword, const char *value, struct errbuf *eb)
+{
+	const struct {
+		const char *keyword;
+		char *to;
+	} known[] = {
+		{ "host", p->host },
+		{ "port", p->port },
+		{ "user", p->user },
+		{ "password", p->password },
+		{ "dbname", p->dbname },
+		{ "ssl", p->ssl },
+		{ "ssl_ca", p->ssl_ca },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(keyword, known[i].keyword) == 0) {
+			memcpy(known[i].to, value, strlen(value) + 1);
+			return E_OK;
+		}
+	return err_set(eb, E_CONFIG,
+	    "connection: there is no %.32s; there are host, port, user, "
+	    "password, dbname, ssl and ssl_ca",
+	    keyword);
+}
+
+static enum err
+check_place(const struct place *p, struct errbuf *eb)
+{
+	uint32_t port;
+
+	if (!str_to_u32((struct slice){ p->port, strlen(p->port) }, &port) ||
+	    port == 0 || port > UINT16_MAX)
+		return err_set(
+		    eb, E_CONFIG, "connection: port must be a number");
+	if (strcmp(p->ssl, "verify") != 0 && strcmp(p->ssl, "no") != 0)
+		return err_set(
+		    eb, E_CONFIG, "connection: ssl must be verify or no");
+	return E_OK;
+}
+
+/* Whom the machine trusts. */
+static const char *
+authorities(void)
+{
+	static const char *const bundles[] = {
+		"/etc/ssl/certs/ca-certificates.crt",
+		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"
+	};
+
+	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
+		if (access(bundles[i], R_OK) == 0)
+			return bundles[i];
+	return "";
+}
+
+static enum err
+read_place(struct place *p, const char *words, struct errbuf *eb)
+{
+	char keyword[DB_WORD_MAX], value[DB_WORD_MAX];
+	enum err e;
+
+	*p = (struct place){ .host = "localhost", .port = "3306" };
+	memcpy(p->ssl, "verify", sizeof("verify"));
+	snprintf(p->ssl_ca, sizeof(p->ssl_ca), "%s", authorities());
+	while ((e = db_words_next(&words, keyword, value, eb)) == E_OK)
+		if ((e = take_word(p, keyword, value, eb)) != E_OK)
+			break;
+	explicit_bzero(value, sizeof(value));
+	return e == E_NOENT ? check_place(p, eb) : e;
+}
+
+/* ---- before ---- */
+
+static enum err
+prepare(const struct db_conf *c, struct db_reads *r, struct errbuf *eb)
+{
+	static const char *const plugins[] = { "mysql_native_password",
+		"caching_sha2_password", "client_ed25519", "sha256_password" };
+	/* For the resolver and the library of TLS. */
+	static const char *const folders[] = { "/etc", "/run/systemd/resolve",
+		"/usr/lib/ssl", "/usr/share/ca-certificates",
+		"/usr/local/share/ca-certificates", "/usr/share/mysql",
+		"/usr/share/mariadb" };
+	static struct place p; /* its ssl_ca is borrowed */
+	MYSQL *db;
+	enum err e;
+
+	if (mysql_library_init(0, NULL, NULL) != 0 ||
+	    (db = mysql_init(NULL)) == NULL)
+		return err_set(eb, E_NOMEM, "out of memory");
+	/* They are files, which cannot be loaded later. */
+	for (size_t i = 0; i < sizeof(plugins) / sizeof(plugins[0]); i++)
+		mysql_client_find_plugin(db, plugins[i], AUTHENTICATION_PLUGIN);
+	mysql_close(db);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		db_reads_add(r, folders[i]);
+	e = read_place(&p, c->connection, eb);
+	explicit_bzero(p.password, sizeof(p.password));
+	db_reads_add(r, p.ssl_ca);
+	return e;
+}
+
+/* ---- connecting ---- */
+
+static void
+close_connection(void *conn)
+{
+	struct connection *c = conn;
+
+	if (c->query != NULL)
+		mysql_stmt_close(c->query);
+	if (c->db != NULL)
+		mysql_close(c->db);
+	explicit_bzero(c->column, sizeof(c->column));
+	free(c);
+}
+
+/* What a failure means: that of a server which was waited for as long as may be
+ * is another than that of one which is gone. */
+static enum err
+fail(unsigned number, const char *words, uint64_t until, struct errbuf *eb)
+{
+	enum err e = number < CR_MIN_ERROR ? E_CONFIG : E_CLOSED;
+
+	if (e == E_CLOSED && clock_ms() + SLACK_MS >= until)
+		return err_set(eb, E_AGAIN, "it does not answer");
+	return err_set(eb, e, "%s", words[0] != '\0' ? words : "it failed");
+}
+
+static void
+set_options(MYSQL *db, const struct place *p, unsigned timeout)
+{
+	bool tls = p->host[0] != '/' && strcmp(p->ssl, "no") != 0;
+	my_bool yes = 1;
+	unsigned no = 0;
+
+	mysql_optionsv(db, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
+	mysql_optionsv(db, MYSQL_OPT_READ_TIMEOUT, &timeout);
+	mysql_optionsv(db, MYSQL_OPT_WRITE_TIMEOUT, &timeout);
+	mysql_optionsv(db, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	/* A server could ask for any file of this machine. */
+	mysql_optionsv(db, MYSQL_OPT_LOCAL_INFILE, &no);
+	if (!tls)
+		return;
+	mysql_optionsv(db, MYSQL_OPT_SSL_ENFORCE, &yes);
+	mysql_optionsv(db, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
+	mysql_optionsv(db, MYSQL_OPT_SSL_CA, p->ssl_ca);
+}
+
+static enum err
+connect_to(
+    MYSQL *db, const struct db_conf *conf, uint64_t until, struct errbuf *eb)
+{
+	struct place p;
+	bool local;
+	enum err e = read_place(&p, conf->connection, eb);
+
+	if (e == E_OK) {
+		local = p.host[0] == '/';
+		set_options(db, &p, conf->timeout);
+		if (mysql_real_connect(db, local ? NULL : p.host, p.user,
+			p.password, p.dbname,
+			(unsigned)strtoul(p.port, NULL, 10),
+			local ? p.host : NULL, 0) == NULL)
+			e = fail(CR_MIN_ERROR, mysql_error(db), until, eb);
+	}
+	explicit_bzero(&p, sizeof(p));
+	return e;
+}
+
+/* "$2" and so on become "?", as the server has it. */
+static enum err
+number_parameters(struct connection *c, char *query, struct errbuf *eb)
+{
+	char *to = query;
+
+	c->n_of = 0;
+	for (const char *p = query; *p != '\0'; p++) {
+		bool is =
+		    *p == '$' && p[1] > '0' && p[1] <= '0' + DB_PARAMETERS;
+
+		if (is && c->n_of == OCCURRENCES)
+			return err_set(eb, E_CONFIG,
+			    "the query has more than %d parameters",
+			    OCCURRENCES);
+		if (is)
+			c->of[c->n_of++] = (size_t)(*++p - '1');
+		*to++ = is ? '?' : *p;
+	}
+	*to = '\0';
+	return E_OK;
+}
+
+static enum err
+prepare_query(struct connection *c, const struct db_conf *conf, uint64_t until,
+    struct errbuf *eb)
+{
+	char query[DB_QUERY_MAX];
+	enum err e;
+
+	memcpy(query, conf->query, sizeof(query));
+	if ((e = number_parameters(c, query, eb)) != E_OK)
+		return e;
+	if ((c->query = mysql_stmt_init(c->db)) == NULL)
+		return err_set(eb, E_NOMEM, "out of memory");
+	if (mysql_stmt_prepare(c->query, query, strlen(query)) != 0)
+		e = fail(mysql_stmt_errno(c->query), mysql_stmt_error(c->query),
+		    until, eb);
+	else if (mysql_stmt_param_count(c->query) != c->n_of)
+		e = err_set(
+		    eb, E_CONFIG, "the query has a ? of its own; write $1");
+	if (e != E_OK) {
+		mysql_stmt_close(c->query);
+		c->query = NULL;
+	}
+	return e;
+}
+
+static enum err
+open_connection(void **conn_r, const struct db_conf *conf, uint64_t until,
+    struct errbuf *eb)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	enum err e = E_NOMEM;
+
+	if (c == NULL || (c->db = mysql_init(NULL)) == NULL)
+		err_set(eb, E_NOMEM, "out of memory");
+	else
+		e = connect_to(c->db, conf, until, eb);
+	if (e == E_OK)
+		*conn_r = c;
+	else if (c != NULL)
+		close_connection(c);
+	return e;
+}
+
+/* ---- asking ---- */
+
+static enum err
+execute(struct connection *c, const struct db_conf *conf, const char *name,
+    uint64_t until, struct errbuf *eb)
+{
+	MYSQL_BIND bind[OCCURRENCES];
+	struct db_parameters p;
+
+	memset(bind, 0, sizeof(bind));
+	db_parameters(&p, conf->query, name);
+	for (size_t i = 0; i < c->n_of; i++) {
+		bind[i].buffer_type = MYSQL_TYPE_STRING;
+		bind[i].buffer = (void *)p.value[c->of[i]];
+		bind[i].buffer_length = strlen(p.value[c->of[i]]);
+	}
+	if (mysql_stmt_bind_param(c->query, bind) != 0 ||
+	    mysql_stmt_execute(c->query) != 0 ||
+	    mysql_stmt_store_result(c->query) != 0)
+		return fail(mysql_stmt_errno(c->query),
+		    mysql_stmt_error(c->query), until, eb);
+	return E_OK;
+}
+
+static enum err
+take_column(struct connection *c, unsigned i, const char *name,
+    struct db_row *row, struct errbuf *eb)
+{
+	unsigned long n = 0;
+	my_bool is_null = 0;
+	MYSQL_BIND bind = { .buffer_type = MYSQL_TYPE_STRING,
+		.buffer = c->column,
+		.buffer_length = sizeof(c->column),
+		.length = &n,
+		.is_null = &is_null };
+
+	if (mysql_stmt_fetch_column(c->query, &bind, i, 0) != 0)
+		return err_set(eb, E_CLOSED, "%s", mysql_stmt_error(c->query));
+	/* What is too long was cut, but its length is true. */
+	return db_row_put(row, name, is_null ? NULL : c->column, n, eb);
+}
+
+static enum err
+take_row(struct connection *c, struct db_row *row, struct errbuf *eb)
+{
+	MYSQL_RES *about = mysql_stmt_result_metadata(c->query);
+	unsigned n = about != NULL ? mysql_num_fields(about) : 0;
+	enum err e = E_OK;
+	int r;
+
+	if (about == NULL)
+		return err_set(eb, E_CONFIG, "the query gives no rows at all");
+	if (mysql_stmt_num_rows(c->query) == 0)
+		e = E_NOENT;
+	else if (mysql_stmt_num_rows(c->query) > 1)
+		e = err_set(eb, E_CONFIG, "the query gives more than one row");
+	else if ((r = mysql_stmt_fetch(c->query)) != 0 &&
+		 r != MYSQL_DATA_TRUNCATED)
+		e = err_set(eb, E_CLOSED, "%s", mysql_stmt_error(c->query));
+	for (unsigned i = 0; i < n && e == E_OK; i++)
+		e = take_column(
+		    c, i, mysql_fetch_field_direct(about, i)->name, row, eb);
+	mysql_free_result(about);
+	return e;
+}
+
+static enum err
+find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
+    struct db_row *row, struct errbuf *eb)
+{
+	struct connection *c = conn;
+	enum err e = E_OK;
+
+	if (c->query == NULL)
+		e = prepare_query(c, conf, until, eb);
+	if (e == E_OK)
+		e = execute(c, conf, name, until, eb);
+	if (e == E_OK)
+		e = take_row(c, row, eb);
+	if (c->query != NULL)
+		mysql_stmt_free_result(c->query);
+	return e;
+}
+
+extern const struct db_driver db_mysql;
+const struct db_driver db_mysql = { prepare, open_connection, find,
+	close_connection };
