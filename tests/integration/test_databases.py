@@ -356,6 +356,7 @@ def test_empty_password(place, serve, connect, db):
     session.command("AUTH LOGIN")
     session.command(b64("ann"))
     assert session.command("").startswith(b"-ERR")
+    site.server.stop()
     assert len(site.server.events("lookup-failed")) == 1
 
 
@@ -517,7 +518,8 @@ def test_it_dies(place, serve, connect, net):
         site.accepts(connect, "file")
     net.start()
     await_accepted(site, connect, "ann")
-    assert [e.get("answers") for e in site.server.events("database")] == [
+    assert [e.get("answers") for e in site.server.await_event(
+        "database", 2)] == [
         None, "again"]
 
 
