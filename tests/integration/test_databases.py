@@ -133,7 +133,7 @@ def slow(db, seconds):
 class Site:
     """`file` is in the users file, the others in databases."""
 
-    def __init__(self, place, serve, blocks, config="", file="first"):
+    def __init__(self, place, serve, blocks, config="", file="first", **more):
         self.box = place.maildir(drop.make(7, 3), "box")
         owner = os.stat(self.box)
         users = place.path + "/passwd"
@@ -151,7 +151,7 @@ class Site:
         self.server = serve(
             [("unused", "x", self.box)], "sessions = \"shared\"\nlast_uid = 60000\n"
             "mail_user = \"%d\"\nmail_group = \"%d\"\n" % self.owner
-            + config + "".join(text))
+            + config + "".join(text), **more)
 
     def refusal(self, connect, name, password, port=None):
         session = connect(port or self.server.port)
@@ -401,6 +401,87 @@ def test_master_of_the_file(place, serve, connect, db):
         b"-ERR [AUTH]")
     assert site.refusal(connect, "boss*ann", "secret").startswith(
         b"-ERR [AUTH]")
+
+
+TERMS = ("SELECT password, mail, uid AS malote_login_delay, "
+         "home AS malote_expire FROM users WHERE name = $1")
+
+
+def put_terms(db, name, box, delay=None, expire=None):
+    db.user(name, "{PLAIN}secret", box, uid=delay)
+    if expire is not None:
+        db.sql("UPDATE users SET home = '%s' WHERE name = '%s'"
+               % (expire, name))
+
+
+def capa(session, word):
+    return [line.decode() for line in session.listing("CAPA")
+            if line.startswith(word)]
+
+
+def test_a_delay_of_their_own(place, serve, connect, login, db):
+    """Whose row says so waits, and the next one does not."""
+    for name, delay in ("ann", 600), ("bea", None):
+        put_terms(db, name, place.maildir(drop.make(4, 3), name), delay)
+    state = {"STATE_DIRECTORY": place.path + "/state"}
+    os.mkdir(state["STATE_DIRECTORY"], 0o755)
+    site = Site(place, serve, [db.block(TERMS)], env=state)
+    for _ in range(2):
+        session = login(site.server, "ann")
+        assert capa(session, b"LOGIN-DELAY") == ["LOGIN-DELAY 600"]
+        session.quit()
+        assert capa(connect(site.server.port), b"LOGIN-DELAY") == [
+            "LOGIN-DELAY 600 USER"]
+    assert site.refusal(connect, "ann", "secret").startswith(
+        b"-ERR [LOGIN-DELAY] ")
+    told = json.loads(site.server.ctl("--json", "user", "show", "ann"))
+    assert told["login_delay"] == 600 and told["login_delay_left"] > 300
+    for _ in range(4):
+        site.accepts(connect, "bea")
+    # A program with a password of its own has a time of its own.
+    with open(place.path + "/ctl.conf", "w", encoding="ascii") as f:
+        f.write('users "a" ' + db.block(TERMS))
+    made = subprocess.run(
+        [CTL, "--config", place.path + "/ctl.conf", "app-password", "add",
+         "ann", "--label", "phone"], check=True, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        timeout=60 * PATIENCE, env={**os.environ, **state})
+    secret = made.stdout.split()[-1]
+    for _ in range(2):
+        wait_until(lambda: site.refusal(connect, "ann", secret)
+                   .startswith(b"+OK"))
+
+
+def test_an_expiry_of_their_own(place, serve, connect, login, db):
+    """EXPIRE 0 and days, of whose row says so; from a maildrop that somebody of
+    the users file has, and of others, nothing goes."""
+    boxes = {name: place.maildir(drop.make(4, 3), name)
+             for name in ("ann", "bea", "kim")}
+    put_terms(db, "ann", boxes["ann"], expire="0")
+    put_terms(db, "bea", boxes["bea"], expire="30")
+    put_terms(db, "kim", boxes["kim"])
+    put_terms(db, "eve", box_of(place), expire="0")
+    site = Site(place, serve, [db.block(TERMS)],
+                'expire = 60\nmaster_separator = "*"\n')
+    with open(site.users, "a", encoding="utf-8") as f:
+        f.write("boss:{PLAIN}secret::::::malote_master=yes\n")
+    assert capa(connect(site.server.port), b"EXPIRE") == ["EXPIRE 60 USER"]
+    for name, days in (("ann*boss", "NEVER"), ("ann", "0"), ("bea", "30"),
+                       ("kim", "NEVER"), ("eve", "NEVER"), ("file", "60")):
+        session = login(site.server, name)
+        assert capa(session, b"EXPIRE") == ["EXPIRE " + days], name
+        session.retr(1)
+        session.quit()
+    left = {name: len(drop.files(box)) for name, box in boxes.items()}
+    assert left == {"ann": 2, "bea": 3, "kim": 3}
+    assert len(drop.files(box_of(place))) == 3
+    assert capa(connect(site.server.port), b"EXPIRE") == ["EXPIRE 0 USER"]
+    assert {e["user"] for e in site.server.await_event("expire-told", 2)} == {
+        "bea", "file"}
+    shown = json.loads(site.server.ctl("--json", "expire", "show", "bea"))
+    assert shown["days"] == 30
+    assert json.loads(site.server.ctl("--json", "user", "show", "bea"))[
+        "expire"] == "30"
 
 
 # What a database may say that would be wrong to do.

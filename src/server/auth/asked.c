@@ -108,7 +108,7 @@ tell_account(const struct facts *f, const struct user *u)
 	fact_text(f, "mail", at.mail);
 	fact_text(
 	    f, "expire", retention_text(days, retained_of(f->auth, u, &at)));
-	if (retained_is_shared(f->auth, &at))
+	if (retained_is_shared(f->auth, u, &at))
 		fact_text(f, "expire_why",
 		    "several lines of the users file have this maildrop");
 }
@@ -159,7 +159,7 @@ tell_user(const struct question *q, const struct user *u)
 
 	fact_text(f, "user", u->name);
 	tell_origin(q);
-	if (u->line != 0)
+	if (!user_is_of_row(u))
 		fact_number(f, "line", u->line);
 	fact_text(f, "scheme", scheme_name(u->hash));
 	fact_flag(f, "locked", scheme_check(u->hash, NULL) == E_DENIED);
@@ -189,9 +189,12 @@ end_without_hash(struct question *q, const struct user *u)
 {
 	struct errbuf why = { "" }, eb;
 	enum err e = scheme_check(u->hash, &why);
+	char line[32] = "";
 
-	err_set(&eb, E_CONFIG, "the password cannot be verified: line %u: %s",
-	    u->line, e == E_CONFIG ? why.text : "its hash makes no sense");
+	if (!user_is_of_row(u))
+		snprintf(line, sizeof(line), "line %u: ", u->line);
+	err_set(&eb, E_CONFIG, "the password cannot be verified: %s%s", line,
+	    e == E_CONFIG ? why.text : "its hash makes no sense");
 	end(q, CONTROL_CANNOT, eb.text);
 }
 

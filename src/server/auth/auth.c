@@ -253,6 +253,7 @@ set_up(struct auth *a)
 	a->timestamps = timestamps_new(clock_ms());
 	a->failures = failures_new();
 	a->delays = login_delays_new();
+	a->terms.delays.least = UINT32_MAX;
 	if (a->loop == NULL || a->verified == NULL || a->penalty == NULL ||
 	    a->recent == NULL || a->turns == NULL || a->timestamps == NULL ||
 	    a->failures == NULL || a->delays == NULL ||

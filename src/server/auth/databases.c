@@ -28,6 +28,12 @@ databases_any(const struct auth *a)
 	       (a->conf.n_known == 1 && !is_file(&a->conf.known[0]));
 }
 
+bool
+databases_file_is_first(const struct auth *a)
+{
+	return a->conf.n_known == 0 || is_file(&a->conf.known[0]);
+}
+
 /* Has the users file a line of that name, be it one that gives no user? */
 static bool
 file_has(const struct auth *a, const char *name)
@@ -83,6 +89,21 @@ note_hash(struct auth *a, const char *hash)
 		a->db_costly = strdup(hash);
 }
 
+/* For what is announced before it is known who signs in. */
+static void
+note_terms(struct terms_seen *t, const struct user *u)
+{
+	const struct terms_seen before = *t;
+
+	if (u->retention != RETENTION_UNSET && !u->permits.read_only &&
+	    retention_is_less(u->retention, t->retention))
+		t->retention = u->retention;
+	if (u->login_delay != LOGIN_DELAY_UNSET)
+		login_delay_range_add(&t->delays, u->login_delay);
+	if (memcmp(&before, t, sizeof(before)) != 0)
+		t->changes++;
+}
+
 static void
 take_row(struct lookup *l, const struct db_answer *said)
 {
@@ -95,6 +116,7 @@ take_row(struct lookup *l, const struct db_answer *said)
 		return;
 	}
 	note_hash(l->auth, l->user->hash);
+	note_terms(&l->auth->terms, l->user);
 	l->is_known = true;
 	l->by = l->next++;
 	finish(l);

@@ -37,6 +37,9 @@ struct lookup {
 /* Is anybody known elsewhere than in the users file? */
 bool databases_any(const struct auth *a);
 
+/* Is each user of the users file the one who signs in by that name? */
+bool databases_file_is_first(const struct auth *a);
+
 /* name: by the rule.  l->done is set. */
 void databases_find(struct auth *a, struct lookup *l, const char *name);
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "server/auth/databases.h"
 #include "server/auth/refuse.h"
+#include "server/auth/served.h"
 
 /* What a database has said is good for so long: it may be asked twice for one
  * sign-in, of which all but an exchange take less. */
@@ -16,10 +17,12 @@ on_found(struct lookup *l)
 {
 	struct signin *s = l->owner;
 
-	if (l->failed)
+	if (l->failed) {
 		signin_refuse(s, SIGN_IN_TEMPORARY, "database");
-	else
-		s->when_found(s);
+		return;
+	}
+	served_follow(s->auth); /* what its row says may be new */
+	s->when_found(s);
 }
 
 static bool

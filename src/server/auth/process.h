@@ -48,9 +48,24 @@ LIST_HEAD(auth_worker_list, auth_worker);
 LIST_HEAD(store_list, store);
 TAILQ_HEAD(store_waits, store_wait);
 
-/* LOGIN-DELAY of all users, seconds. */
+/* LOGIN-DELAY of all users, seconds.  Of none, least is the more. */
 struct login_delay_range {
 	uint32_t least, most;
+};
+
+static inline void
+login_delay_range_add(struct login_delay_range *r, uint32_t seconds)
+{
+	r->least = seconds < r->least ? seconds : r->least;
+	r->most = seconds > r->most ? seconds : r->most;
+}
+
+/* What rows of databases have asked for, of all that were seen: databases do not
+ * say who there is. */
+struct terms_seen {
+	uint32_t retention;              /* RETENTION_, the least */
+	struct login_delay_range delays; /* of those with one of their own */
+	uint32_t changes;                /* how often any of this has changed */
 };
 
 struct auth {
@@ -81,11 +96,13 @@ struct auth {
 	struct auth_db *db[KNOWN_USERS_MAX]; /* by index; NULL: not there */
 	/* Of rows that databases have given. */
 	struct hashes_seen db_seen;
+	struct terms_seen terms;
 	char *db_costly;         /* the first hash that takes long, or NULL */
 	char realms[REALMS_MAX]; /* of its keys; empty: no ticket is good */
 	char served[SERVED_MAX]; /* what the workers know; see served.h */
 	struct login_delay_range served_delays; /* the same */
 	uint64_t served_generation;             /* of the users it is true of */
+	uint32_t served_terms;                  /* terms.changes then */
 	struct retained retained;               /* how long whose mail stays */
 	struct round *round; /* through all maildrops; NULL: none */
 	/* A store has done its part of it, or is no more. */

@@ -5,7 +5,7 @@
 #include <xxhash.h>
 
 #include "base/log.h"
-#include "server/auth/process.h"
+#include "server/auth/databases.h"
 #include "server/users/account.h"
 
 static const uint64_t SEVERAL = 1; /* users have the maildrop of a slot */
@@ -16,8 +16,9 @@ asked_for(const struct auth *a, const struct user *u)
 {
 	if (u->permits.read_only)
 		return RETENTION_NEVER;
-	return u->retention != RETENTION_UNSET ? u->retention
-					       : a->conf.retention;
+	if (u->retention != RETENTION_UNSET)
+		return u->retention;
+	return user_is_of_row(u) ? RETENTION_NEVER : a->conf.retention;
 }
 
 static bool
@@ -26,6 +27,8 @@ is_any_asked_for(const struct auth *a)
 	const struct user *u;
 	size_t at = 0;
 
+	if (a->terms.retention != RETENTION_NEVER)
+		return true;
 	while ((u = users_next(a->userfile.users, &at)) != NULL)
 		if (asked_for(a, u) != RETENTION_NEVER)
 			return true;
@@ -89,18 +92,23 @@ find_shared(struct auth *a)
 /* ---- all of them ---- */
 
 bool
-retained_is_shared(const struct auth *a, const struct account *at)
+retained_is_shared(
+    const struct auth *a, const struct user *u, const struct account *at)
 {
+	uint64_t slot;
+
 	/* Where nobody asks for anything there is no table. */
-	return a->retained.slot != NULL &&
-	       (*slot_of(&a->retained, digest_of(at)) & SEVERAL) != 0;
+	if (a->retained.slot == NULL)
+		return false;
+	slot = *slot_of(&a->retained, digest_of(at));
+	return user_is_of_row(u) ? slot != 0 : (slot & SEVERAL) != 0;
 }
 
 uint32_t
 retained_of(
     const struct auth *a, const struct user *u, const struct account *at)
 {
-	return a->retained.slot == NULL || retained_is_shared(a, at)
+	return a->retained.slot == NULL || retained_is_shared(a, u, at)
 		   ? RETENTION_NEVER
 		   : asked_for(a, u);
 }
@@ -135,16 +143,30 @@ find_least(struct auth *a)
 		}
 }
 
+/* Whose row was not seen may differ from all whose was. */
+static void
+count_rows(struct auth *a)
+{
+	struct announced *all = &a->retained.all;
+
+	if (retention_is_less(a->terms.retention, all->least))
+		all->least = a->terms.retention;
+	if (databases_any(a) && all->least != RETENTION_NEVER)
+		all->differs = true;
+}
+
 void
 retained_follow(struct auth *a)
 {
 	struct retained *r = &a->retained;
 
 	if (a->userfile.users == NULL ||
-	    r->generation == a->userfile.generation)
+	    (r->generation == a->userfile.generation &&
+		r->terms == a->terms.changes))
 		return;
 	free(r->slot);
-	*r = (struct retained){ .generation = a->userfile.generation };
+	*r = (struct retained){ .generation = a->userfile.generation,
+		.terms = a->terms.changes };
 	if (!is_any_asked_for(a))
 		return;
 	if (find_shared(a) != E_OK) {
@@ -153,4 +175,5 @@ retained_follow(struct auth *a)
 		return;
 	}
 	find_least(a);
+	count_rows(a);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "server/auth/databases.h"
 #include "server/auth/stores.h"
 #include "server/users/account.h"
 
@@ -135,7 +136,8 @@ round_begin(struct auth *a)
 {
 	struct round *r;
 
-	if (a->round != NULL || (r = calloc(1, sizeof(*r))) == NULL)
+	if (a->round != NULL || !databases_file_is_first(a) ||
+	    (r = calloc(1, sizeof(*r))) == NULL)
 		return;
 	a->round = r;
 	a->expired = on_expired;

@@ -54,22 +54,27 @@ list(const struct auth *a, char out[SERVED_MAX])
 			    sasl_mechanisms[i]->name);
 }
 
-/* LOGIN-DELAY of all users; masters and strangers sign in without any. */
+/* LOGIN-DELAY of all users, as far as they are known; masters and strangers sign in
+ * without any. */
 static struct login_delay_range
 delays_of(const struct auth *a)
 {
 	bool some_free =
 	    a->conf.master_separator[0] != '\0' || a->conf.anonymous[0] != '\0';
 	struct login_delay_range r = { some_free ? 0 : UINT32_MAX, 0 };
+	const struct login_delay_range *seen = &a->terms.delays;
 	const struct users *users = a->userfile.users;
 	const struct user *u;
 	size_t at = 0;
 
-	while (users != NULL && (u = users_next(users, &at)) != NULL) {
-		uint32_t own = user_login_delay(u, a->conf.login_delay);
-
-		r.least = own < r.least ? own : r.least;
-		r.most = own > r.most ? own : r.most;
+	while (users != NULL && (u = users_next(users, &at)) != NULL)
+		login_delay_range_add(
+		    &r, user_login_delay(u, a->conf.login_delay));
+	if (databases_any(a))
+		login_delay_range_add(&r, a->conf.login_delay);
+	if (seen->least <= seen->most) {
+		login_delay_range_add(&r, seen->least);
+		login_delay_range_add(&r, seen->most);
 	}
 	r.least = r.least < r.most ? r.least : r.most;
 	return r;
@@ -100,6 +105,7 @@ served_tell_all(struct auth *a)
 	char now[SERVED_MAX];
 
 	a->served_generation = a->userfile.generation;
+	a->served_terms = a->terms.changes;
 	list(a, now);
 	retained_follow(a);
 	if (strcmp(now, a->served) == 0 && told->least == all->least &&
@@ -116,7 +122,8 @@ served_tell_all(struct auth *a)
 void
 served_follow(struct auth *a)
 {
-	if (a->served_generation != a->userfile.generation)
+	if (a->served_generation != a->userfile.generation ||
+	    a->served_terms != a->terms.changes)
 		served_tell_all(a);
 }
 

@@ -15,7 +15,8 @@ bool served_has(const struct auth *a, const struct sasl_mechanism *m);
 /* Tells one worker, or, if something has changed, all of them. */
 void served_tell(const struct auth *a, struct auth_worker *w);
 void served_tell_all(struct auth *a);
-/* The same at no cost, unless the users were read since the last time. */
+/* The same at no cost, unless the users were read since the last time, or a row
+ * of a database has asked for what none had. */
 void served_follow(struct auth *a);
 
 /* The same with another half of APOP's timestamps. */

@@ -232,6 +232,12 @@ user_never(const struct user *u)
 	return NULL;
 }
 
+bool
+user_is_of_row(const struct user *u)
+{
+	return u->line == 0;
+}
+
 uint32_t
 user_login_delay(const struct user *u, uint32_t usual)
 {

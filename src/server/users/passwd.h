@@ -27,7 +27,7 @@ struct user {
 	uint32_t login_delay; /* seconds, or LOGIN_DELAY_UNSET */
 	struct permits permits;
 	uint32_t uid, gid; /* AUTH_NO_UID: none of their own */
-	unsigned line;
+	unsigned line;     /* of the users file; 0: it is a row elsewhere */
 	uint64_t row; /* a digest of the line: it changes with anything there */
 };
 
@@ -70,6 +70,9 @@ size_t users_of_host(const struct users *u, const char *host,
 
 /* May this user sign in from there? */
 bool user_is_allowed_from(const struct user *u, const char *address);
+
+/* Is it known by a row of a database, not by the users file? */
+bool user_is_of_row(const struct user *u);
 
 /* What the user's line has against any sign-in; NULL: nothing. */
 const char *user_never(const struct user *u);
