@@ -21,11 +21,10 @@ from scram import b64, cram, scram
 from server import CTL, PATIENCE, TOP, kill, wait_until
 
 pytestmark = pytest.mark.ours
-needs_postgres = pytest.mark.skipif(not postgres.INSTALLED,
-                                    reason="needs postgresql")
+# What of these a server of its own is started for, ./check all does only.
+SERVERS = [pytest.param("pg", id="postgresql", marks=pytest.mark.slow),
+           pytest.param("my", id="mysql", marks=pytest.mark.slow)]
 QUERY = "SELECT password, uid, gid, home, mail FROM users WHERE name = $1"
-needs_mariadb = pytest.mark.skipif(not mariadb.INSTALLED,
-                                   reason="needs mariadb-server")
 TEMPORARY = b"-ERR [SYS/TEMP]"
 
 
@@ -111,13 +110,12 @@ def lite(place):
     return Sqlite(place.path)
 
 
-@pytest.fixture(params=["lite", "pg", "my"],
-                ids=["sqlite", "postgresql", "mysql"])
+@pytest.fixture(params=[pytest.param("lite", id="sqlite"), *SERVERS])
 def db(request):
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture(params=["pg", "my"], ids=["postgresql", "mysql"])
+@pytest.fixture(params=SERVERS)
 def net(request):
     """One that is reached by the network."""
     return request.getfixturevalue(request.param)
@@ -267,6 +265,7 @@ def test_manual_sqlite(place, serve, connect):
     assert site.refusal(connect, "ann", "x").startswith(b"-ERR [AUTH]")
 
 
+@pytest.mark.slow
 def test_manual_postgresql(place, serve, connect, pg):
     put_some(pg, box_of(place))
     block = example("shop")[1]
@@ -277,6 +276,7 @@ def test_manual_postgresql(place, serve, connect, pg):
     assert site.refusal(connect, "ann", "x").startswith(b"-ERR [AUTH]")
 
 
+@pytest.mark.slow
 def test_manual_mysql(place, serve, connect, my):
     """By its socket."""
     put_some(my, box_of(place))
@@ -290,6 +290,7 @@ def test_manual_mysql(place, serve, connect, my):
     assert site.refusal(connect, "ann", "x").startswith(b"-ERR [AUTH]")
 
 
+@pytest.mark.slow
 def test_manual_after_dovecot(place, serve, connect, pg):
     """A table as PostfixAdmin has it, within this machine."""
     pg.sql("CREATE TABLE IF NOT EXISTS mailbox (username text, password text, "
@@ -685,11 +686,14 @@ def test_its_process_hangs(place, serve, connect, db):
     await_accepted(site, connect, "ann")
 
 
-@pytest.mark.parametrize("kind", [
-    pytest.param(Postgres, marks=needs_postgres),
-    pytest.param(Mariadb, marks=needs_mariadb)])
-def test_certificate(place, serve, connect, certs, kind):
+@pytest.mark.parametrize("of, kind", [(postgres, Postgres),
+                                      (mariadb, Mariadb)],
+                         ids=["postgresql", "mysql"])
+@pytest.mark.slow
+def test_certificate(place, serve, connect, certs, of, kind):
     """It is verified unless the settings say not to, by the name too."""
+    if not of.INSTALLED:
+        pytest.skip("needs its server")
     server = kind(certificate=(certs["good"].pem, certs["good"].key))
     try:
         put_some(server, box_of(place))
@@ -740,8 +744,7 @@ def crowd(port, n, name):
     yield said
 
 
-@pytest.mark.parametrize("n", [200, pytest.param(
-    2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [200, 2000])
 def test_a_crowd(place, serve, login, net, n):
     """Each answer takes 100 ms: nobody is turned away, and who is there
     already does not notice."""

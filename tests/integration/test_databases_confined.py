@@ -68,6 +68,7 @@ def the(site):
     return pid
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 def test_nothing_is_permitted_that_is_not_used(place, serve, connect, lite, pg,
                                                my, tmp_path):
