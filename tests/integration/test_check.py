@@ -478,6 +478,8 @@ BLOCKS = [
      % QUERY, 'the driver sqlite has no setting connection; leave it out'),
     ('users "x" { driver = "passwd-file" file = "D/users" timeout = 3 }',
      'the driver passwd-file has no setting timeout; leave it out'),
+    ('users "x" { driver = "sqlite" file = "D/db" attributes = "a=b" %s }'
+     % QUERY, 'the driver sqlite has no setting attributes; leave it out'),
     ('users "x" { driver = "sqlite" file = "db" %s }' % QUERY,
      'file = "db" is not an absolute path; begin it with /'),
     ('users "x" { driver = "sqlite" file = "D/none" %s }' % QUERY,

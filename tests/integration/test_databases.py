@@ -17,11 +17,13 @@ import pytest
 import drop
 import mariadb
 import postgres
+import slapd
 from scram import b64, cram, scram
 from server import CTL, PATIENCE, TOP, kill, wait_until
 
 pytestmark = pytest.mark.ours
 # What of these a server of its own is started for, ./check all does only.
+LDAP = pytest.param("ldap", id="ldap", marks=pytest.mark.slow)
 SERVERS = [pytest.param("pg", id="postgresql", marks=pytest.mark.slow),
            pytest.param("my", id="mysql", marks=pytest.mark.slow)]
 QUERY = "SELECT password, uid, gid, home, mail FROM users WHERE name = $1"
@@ -64,6 +66,38 @@ class Mariadb(mariadb.Mariadb):
         connection = (connection or self.connection).replace("\\", "\\\\")
         return ('{ driver = "mysql" connection = "%s" query = "%s" %s }\n'
                 % (connection, query, more))
+
+
+class Ldap(slapd.Slapd):
+    driver = "ldap"
+    attributes = "userPassword=password description=mail " \
+        "employeeNumber=uid employeeType=gid"
+
+    def block(self, query="(uid=$1)", more="", connection=None,
+              attributes=None):
+        connection = (connection or self.connection).replace("\\", "\\\\")
+        return ('{ driver = "ldap" connection = "%s" query = "%s" '
+                'attributes = "%s" %s }\n'
+                % (connection, query, attributes or self.attributes, more))
+
+
+@pytest.fixture(scope="module")
+def directory():
+    db = Ldap()
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def ldap(request):
+    if not slapd.INSTALLED:
+        pytest.skip("needs slapd and ldap-utils")
+    directory = request.getfixturevalue("directory")
+    directory.empty()
+    yield directory
+    directory.go_on()
+    if directory.process.poll() is not None:
+        directory.start()
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +152,18 @@ def db(request):
 @pytest.fixture(params=SERVERS)
 def net(request):
     """One that is reached by the network."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=[pytest.param("lite", id="sqlite"), *SERVERS, LDAP])
+def every(request):
+    """One that is asked for one table only, in whatever words."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=[*SERVERS, LDAP])
+def far(request):
+    """One of those that is reached by the network."""
     return request.getfixturevalue(request.param)
 
 
@@ -319,9 +365,9 @@ def test_manual_after_dovecot(place, serve, connect, pg):
         b"-ERR [AUTH]")
 
 
-def test_admin_is_told(place, serve, connect, db):
-    put_some(db, box_of(place))
-    site = Site(place, serve, [db.block()])
+def test_admin_is_told(place, serve, connect, every):
+    put_some(every, box_of(place))
+    site = Site(place, serve, [every.block()])
     told = json.loads(site.server.ctl("--json", "user", "show", "ann"))
     assert told["user"] == "ann" and told["users"] == "db0"
     assert told["milliseconds"] < 10000 and told["scheme"] == "PLAIN"
@@ -330,11 +376,11 @@ def test_admin_is_told(place, serve, connect, db):
     site.server.ctl("user", "show", "nobody", code=67)
 
 
-def test_injection(place, serve, connect, db):
+def test_injection(place, serve, connect, every):
     """What is no name does not even get there; what is one is compared as it
     is, whatever characters a setting permits."""
-    put_some(db, box_of(place))
-    site = Site(place, serve, [db.block()],
+    put_some(every, box_of(place))
+    site = Site(place, serve, [every.block()],
                 "login_characters = \"'\\\\\\\";()$%#*\"\n")
     for name in ("x'OR'1'='1", "ann';--", "ann'||'", "%", "a%", "_nn", "*",
                  "ann\\", "$1", "';DROP", "ann'#", "x\");--"):
@@ -373,10 +419,10 @@ def test_the_first_that_knows_the_name_decides(place, serve, connect, lite,
     assert told["users"] == ("file" if file == "first" else "db0")
 
 
-def test_other_mechanisms(place, serve, connect, db):
+def test_other_mechanisms(place, serve, connect, every):
     """A hash that serves for them, from a database."""
-    put_some(db, box_of(place))
-    site = Site(place, serve, [db.block()],
+    put_some(every, box_of(place))
+    site = Site(place, serve, [every.block()],
                 'mechanisms = "SCRAM-SHA-256 CRAM-MD5 PLAIN"\napop = yes\n',
                 file="")
     session = connect(site.server.port)
@@ -392,9 +438,9 @@ def test_other_mechanisms(place, serve, connect, db):
             b"-ERR [AUTH]")
 
 
-def test_master_of_the_file(place, serve, connect, db):
-    put_some(db, box_of(place))
-    site = Site(place, serve, [db.block()], 'master_separator = "*"\n')
+def test_master_of_the_file(place, serve, connect, every):
+    put_some(every, box_of(place))
+    site = Site(place, serve, [every.block()], 'master_separator = "*"\n')
     with open(site.users, "a", encoding="utf-8") as f:
         f.write("boss:{PLAIN}sesame::::::malote_master=yes\n")
     site.accepts(connect, "ann*boss", "sesame")
@@ -589,41 +635,41 @@ def await_accepted(site, connect, name, password="secret"):
     wait_until(can, 30, 0.1)
 
 
-def test_it_dies(place, serve, connect, net):
-    put_some(net, box_of(place))
-    site = Site(place, serve, [net.block(more="timeout = 1")])
+def test_it_dies(place, serve, connect, far):
+    put_some(far, box_of(place))
+    site = Site(place, serve, [far.block(more="timeout = 1")])
     site.accepts(connect, "ann")
-    net.kill()
+    far.kill()
     for _ in range(3):
         assert site.refusal(connect, "ann", "secret").startswith(TEMPORARY)
         assert site.refusal(connect, "nobody", "x").startswith(TEMPORARY)
         site.accepts(connect, "file")
-    net.start()
+    far.start()
     await_accepted(site, connect, "ann")
     assert [e.get("answers") for e in site.server.await_event(
         "database", 2)] == [
         None, "again"]
 
 
-def test_it_is_restarted(place, serve, connect, net):
+def test_it_is_restarted(place, serve, connect, far):
     """Nobody notices: connections that were kept are made anew."""
-    put_some(net, box_of(place))
-    site = Site(place, serve, [net.block()])
+    put_some(far, box_of(place))
+    site = Site(place, serve, [far.block()])
     site.accepts(connect, "ann")
-    net.kill()
-    net.start()
+    far.kill()
+    far.start()
     site.accepts(connect, "ann")
     assert not site.server.events("lookup-failed")
 
 
-def test_it_hangs(place, serve, connect, login, net):
+def test_it_hangs(place, serve, connect, login, far):
     """[SYS/TEMP] in bounded time for those who need it; nobody else waits."""
-    put_some(net, box_of(place))
-    site = Site(place, serve, [net.block(more="timeout = 2 connections = 2")],
+    put_some(far, box_of(place))
+    site = Site(place, serve, [far.block(more="timeout = 2 connections = 2")],
                 "workers = 1\n")
     site.accepts(connect, "ann")
     opened = login(site.server, "ann")
-    net.hang()
+    far.hang()
     waiting = []
     for _ in range(6):
         session = connect(site.server.port)
@@ -642,7 +688,7 @@ def test_it_hangs(place, serve, connect, login, net):
     assert {e["error"].split(",")[0]
             for e in site.server.await_event("lookup-failed", 6)} == {
         "it does not answer", "it could not be reached"}
-    net.go_on()
+    far.go_on()
     await_accepted(site, connect, "ann")
 
 
@@ -652,9 +698,9 @@ def at_work(site, role):
     return sum(p["sessions"] for p in told["processes"] if p["role"] == role)
 
 
-def test_its_process_dies(place, serve, connect, db):
-    put_some(db, box_of(place))
-    site = Site(place, serve, [db.block(more="timeout = 60")])
+def test_its_process_dies(place, serve, connect, every):
+    put_some(every, box_of(place))
+    site = Site(place, serve, [every.block(more="timeout = 60")])
     site.accepts(connect, "ann")
     for _ in range(2):
         pid, = wait_until(lambda: site.server.roles("db"))
@@ -670,10 +716,10 @@ def test_its_process_dies(place, serve, connect, db):
     site.accepts(connect, "file")
 
 
-def test_its_process_hangs(place, serve, connect, db):
+def test_its_process_hangs(place, serve, connect, every):
     """Auth waits for it no longer than for the database."""
-    put_some(db, box_of(place))
-    site = Site(place, serve, [db.block(more="timeout = 1")])
+    put_some(every, box_of(place))
+    site = Site(place, serve, [every.block(more="timeout = 1")])
     pid, = site.server.roles("db")
     os.kill(pid, signal.SIGSTOP)
     session = connect(site.server.port)

@@ -18,8 +18,8 @@ from server import wait_until
 from test_allowances import OTHERS, all_traced, names_of
 from test_broken_in import PARENT_FD, sockets, texts
 from test_databases import (Site, at_work, await_accepted,  # noqa: F401
-                            box_of, cluster, farm, lite, my, pg,
-                            put_some)
+                            box_of, cluster, directory, farm, ldap, lite, my,
+                            pg, put_some)
 from test_sandbox import (FILES, NEVER, inject, landlock,  # noqa: F401
                           not_refused, threads)
 
@@ -71,13 +71,14 @@ def the(site):
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 def test_nothing_is_permitted_that_is_not_used(place, serve, connect, lite, pg,
-                                               my, tmp_path):
+                                               my, ldap, tmp_path):
     put_some(pg, box_of(place))
     lite.user("zoe", "{PLAIN}secret", box_of(place))
     my.user("kim", "{PLAIN}secret", box_of(place))
+    ldap.user("lou", "{PLAIN}secret", box_of(place))
     connection = pg.connection.replace("127.0.0.1", "localhost")
     site = Site(place, serve, [pg.block(connection=connection), lite.block(),
-                                my.block()])
+                                my.block(), ldap.block()])
     log, tracers = str(tmp_path / "log"), []
     try:
         for n, pid in enumerate(site.server.roles("db")):
@@ -91,6 +92,9 @@ def test_nothing_is_permitted_that_is_not_used(place, serve, connect, lite, pg,
             db.execute("SELECT * FROM users").fetchall()
             site.accepts(connect, "zoe")
         site.accepts(connect, "kim")
+        site.accepts(connect, "lou")
+        ldap.kill()
+        site.refusal(connect, "lou", "secret")
         pg.kill()
         site.refusal(connect, "ann", "secret")
     finally:

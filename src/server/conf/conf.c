@@ -165,6 +165,7 @@ static const struct setting users_settings[] = {
 	{ "file", "", TEXT_AT(db.file), .bit = DRIVER_FILE },
 	{ "connection", "", TEXT_AT(db.connection), .bit = DRIVER_CONNECTION },
 	{ "query", "", TEXT_AT(db.query), .bit = DRIVER_QUERY },
+	{ "attributes", "", TEXT_AT(db.attributes), .bit = DRIVER_ATTRIBUTES },
 	{ "scheme", "", TEXT_AT(scheme), .bit = DRIVER_SCHEME },
 	{ "timeout", "10", NUM16_AT(db.timeout, 1, 60), .bit = DRIVER_TIMEOUT },
 	{ "connections", "16", NUM16_AT(db.connections, 1, 128),

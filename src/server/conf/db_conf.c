@@ -10,6 +10,7 @@ static const struct ipc_field field[] = {
 	STR(file),
 	STR(connection),
 	STR(query),
+	STR(attributes),
 	F(timeout),
 	F(connections),
 };

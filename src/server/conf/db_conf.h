@@ -17,8 +17,9 @@ struct db_conf {
 	char file[MAIL_PATH_MAX];
 	char connection[DB_CONNECTION_MAX];
 	char query[DB_QUERY_MAX];
-	uint16_t timeout;     /* seconds for one answer */
-	uint16_t connections; /* at most */
+	char attributes[DB_QUERY_MAX]; /* ATTRIBUTE=COLUMN ... of ldap */
+	uint16_t timeout;              /* seconds for one answer */
+	uint16_t connections;          /* at most */
 };
 
 /* How struct db_conf travels: every member must be in it. */

@@ -32,6 +32,7 @@ enum user_driver_setting {
 	DRIVER_SCHEME = 8,
 	DRIVER_TIMEOUT = 16,
 	DRIVER_CONNECTIONS = 32,
+	DRIVER_ATTRIBUTES = 64,
 	DRIVER_ASKED = DRIVER_SCHEME | DRIVER_TIMEOUT | DRIVER_CONNECTIONS,
 };
 
@@ -50,6 +51,12 @@ enum { DRIVER_HAS_MYSQL = 1 };
 enum { DRIVER_HAS_MYSQL = 0 };
 #endif
 
+#ifdef HAVE_LDAP
+enum { DRIVER_HAS_LDAP = 1 };
+#else
+enum { DRIVER_HAS_LDAP = 0 };
+#endif
+
 /* NAME, name, its word, is it built, who asks, what it can, must have, may have */
 #define USER_DRIVERS(X) \
 	X(PASSWD_FILE, passwd_file, "passwd-file", 1, DRIVER_IS_FILE, \
@@ -60,7 +67,11 @@ enum { DRIVER_HAS_MYSQL = 0 };
 	    DRIVER_ASKS_DB, DRIVER_GIVES_ANY, \
 	    DRIVER_CONNECTION | DRIVER_QUERY, DRIVER_ASKED) \
 	X(MYSQL, mysql, "mysql", DRIVER_HAS_MYSQL, DRIVER_ASKS_DB, \
-	    DRIVER_GIVES_ANY, DRIVER_CONNECTION | DRIVER_QUERY, DRIVER_ASKED)
+	    DRIVER_GIVES_ANY, DRIVER_CONNECTION | DRIVER_QUERY, DRIVER_ASKED) \
+	X(LDAP, ldap, "ldap", DRIVER_HAS_LDAP, DRIVER_ASKS_DB, \
+	    DRIVER_GIVES_ANY, \
+	    DRIVER_CONNECTION | DRIVER_QUERY | DRIVER_ATTRIBUTES, \
+	    DRIVER_ASKED)
 
 #define USER_DRIVER_NUMBER(NAME, name, word, built, asker, can, must, may) \
 	DRIVER_##NAME,

@@ -18,7 +18,10 @@ static const struct {
 	{ DRIVER_CONNECTION, "connection",
 	    "connection = \"host=HOST dbname=NAME user=NAME\"" },
 	{ DRIVER_QUERY, "query",
-	    "query = \"SELECT password, home FROM users WHERE name = $1\"" },
+	    "query = \"SELECT password, home FROM users WHERE name = $1\", or "
+	    "with ldap query = \"(uid=$1)\"" },
+	{ DRIVER_ATTRIBUTES, "attributes",
+	    "attributes = \"userPassword=password homeDirectory=home\"" },
 	{ DRIVER_SCHEME, "scheme", "" },
 	{ DRIVER_TIMEOUT, "timeout", "" },
 	{ DRIVER_CONNECTIONS, "connections", "" },
@@ -144,7 +147,8 @@ check_secret(const struct conf_users *u, const struct conf_lines *l)
 	struct stat st;
 
 	bool has_secret = strstr(u->db.connection, "password") != NULL ||
-			  strstr(u->db.connection, "://") != NULL;
+			  (u->db.driver == DRIVER_POSTGRESQL &&
+			      strstr(u->db.connection, "://") != NULL);
 
 	if (has_secret && stat(l->text.file, &st) == 0 &&
 	    (st.st_mode & S_IROTH) != 0)

@@ -17,7 +17,7 @@
  * any more: who signs in has been told. */
 enum { PATIENCE = 3 };
 
-extern const struct db_driver db_sqlite, db_postgresql, db_mysql;
+extern const struct db_driver db_sqlite, db_postgresql, db_mysql, db_ldap;
 
 static const struct db_driver *const drivers[USER_DRIVER_KINDS] = {
 	[DRIVER_SQLITE] = &db_sqlite,
@@ -26,6 +26,9 @@ static const struct db_driver *const drivers[USER_DRIVER_KINDS] = {
 #endif
 #ifdef HAVE_MYSQL
 	[DRIVER_MYSQL] = &db_mysql,
+#endif
+#ifdef HAVE_LDAP
+	[DRIVER_LDAP] = &db_ldap,
 #endif
 };
 
@@ -275,10 +278,11 @@ db_main(int ctl)
 	/* A resolver asks the kernel for its addresses by a socket that is bound
 	 * to it, which listens to nobody. */
 	static const char *const calls[] = { "access", "bind", "connect",
-		"faccessat", "faccessat2", "fstat", "geteuid", "getsockname",
-		"getsockopt", "ioctl", "lseek", "lstat", "newfstatat", "openat",
-		"pread64", "readlink", "recvfrom", "recvmsg", "rt_sigpending",
-		"rt_sigtimedwait", "sched_getaffinity", "sendto", "setsockopt",
+		"faccessat", "faccessat2", "fstat", "geteuid", "getpeername",
+		"getsockname", "getsockopt", "ioctl", "lseek", "lstat",
+		"newfstatat", "openat", "pread64", "readlink", "recvfrom",
+		"recvmsg", "rt_sigpending", "rt_sigtimedwait",
+		"sched_getaffinity", "sendto", "setsockopt", "shutdown",
 		"socket", "stat", "statx", "sysinfo", "uname" };
 	static struct process p;
 	struct db_reads reads = { .n = 0 };

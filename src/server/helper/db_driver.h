@@ -48,6 +48,9 @@ struct db_parameters {
 void db_parameters(
     struct db_parameters *p, const char *query, const char *name);
 
+/* Whom the machine trusts: a file of certificates, or "". */
+const char *db_authorities(void);
+
 struct db_driver {
 	/* Before the process is confined and has threads.  What is wrong is
 	 * said once, and again by open(). */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -83,21 +82,6 @@ check_place(const struct place *p, struct errbuf *eb)
 	return E_OK;
 }
 
-/* Whom the machine trusts. */
-static const char *
-authorities(void)
-{
-	static const char *const bundles[] = {
-		"/etc/ssl/certs/ca-certificates.crt",
-		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"
-	};
-
-	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
-		if (access(bundles[i], R_OK) == 0)
-			return bundles[i];
-	return "";
-}
-
 static enum err
 read_place(struct place *p, const char *words, struct errbuf *eb)
 {
@@ -106,7 +90,7 @@ read_place(struct place *p, const char *words, struct errbuf *eb)
 
 	*p = (struct place){ .host = "localhost", .port = "3306" };
 	memcpy(p->ssl, "verify", sizeof("verify"));
-	snprintf(p->ssl_ca, sizeof(p->ssl_ca), "%s", authorities());
+	snprintf(p->ssl_ca, sizeof(p->ssl_ca), "%s", db_authorities());
 	while ((e = db_words_next(&words, keyword, value, eb)) == E_OK)
 		if ((e = take_word(p, keyword, value, eb)) != E_OK)
 			break;

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/helper/db_driver.h"
 
@@ -63,4 +64,18 @@ db_parameters(struct db_parameters *p, const char *query, const char *name)
 		if (q[1] > '0' && q[1] <= '0' + DB_PARAMETERS &&
 		    (size_t)(q[1] - '0') > p->n)
 			p->n = (size_t)(q[1] - '0');
+}
+
+const char *
+db_authorities(void)
+{
+	static const char *const bundles[] = {
+		"/etc/ssl/certs/ca-certificates.crt",
+		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"
+	};
+
+	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
+		if (access(bundles[i], R_OK) == 0)
+			return bundles[i];
+	return "";
 }

@@ -1,0 +1,57 @@
+#include "server/helper/db_filter.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+struct text {
+	char *p;
+	size_t n, size;
+};
+
+static void
+put(struct text *t, char c)
+{
+	if (t->n < t->size)
+		t->p[t->n] = c;
+	t->n++;
+}
+
+/* As it stands, if that could mean nothing else; or by RFC 4515 s3. */
+static void
+put_value(struct text *t, const char *value)
+{
+	static const char digits[] = "0123456789abcdef";
+	static const char plain[] = "@.-_+ ";
+
+	for (const char *v = value; *v != '\0'; v++) {
+		unsigned char c = (unsigned char)*v;
+
+		if (c < 0x80 && (isalnum(c) || strchr(plain, c) != NULL)) {
+			put(t, *v);
+			continue;
+		}
+		put(t, '\\');
+		put(t, digits[c >> 4]);
+		put(t, digits[c & 15]);
+	}
+}
+
+enum err
+db_filter(char *out, size_t size, const char *query,
+    const struct db_parameters *p, struct errbuf *eb)
+{
+	struct text t = { .p = out, .size = size };
+
+	for (const char *q = query; *q != '\0'; q++)
+		if (*q == '$' && q[1] > '0' && q[1] <= '0' + DB_PARAMETERS)
+			put_value(&t, p->value[*++q - '1']);
+		else
+			put(&t, *q);
+	put(&t, '\0');
+	return t.n <= size
+		   ? E_OK
+		   : err_set(eb, E_FULL,
+			 "the filter is of more than %zu octets", size - 1);
+}
