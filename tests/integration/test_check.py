@@ -547,6 +547,19 @@ def test_good_blocks_of_users(site, place):
     assert "D/users:1: warning: ana could not read mail" in site.said[0]
 
 
+def test_expire_of_nobody(site):
+    write_blocks(site, 'expire = 30\nusers "x" { driver = "sqlite" '
+                 'file = "D/open" %s }' % QUERY)
+    site.look()
+    assert any("expire = 30 is for users of a passwd-file, and there is none"
+               in line for line in site.said), site.said
+    with open(site.path + "/maloted.conf", "a") as f:
+        f.write('users "y" { driver = "passwd-file" file = "%s/users" }\n'
+                % site.path)
+    site.look()
+    assert not any("expire" in line for line in site.said)
+
+
 def test_secret_that_everybody_can_read(site):
     write_blocks(site, 'users "x" { driver = "postgresql" connection = '
                  '"host=h password=p" %s }' % QUERY)

@@ -159,6 +159,7 @@ announces(uint32_t retention, uint32_t delay)
 
 /* ---- LOGIN-DELAY ---- */
 
+/* S-2449-10: it is announced, and kept. */
 static void
 test_delay(void **state)
 {
@@ -221,7 +222,7 @@ test_app_passwords(void **state)
 
 /* ---- EXPIRE ---- */
 
-/* The setting is for the users file: whether several rows have a maildrop nobody
+/* S-2449-12.  The setting is for the users file: whether several rows have a maildrop nobody
  * can see. */
 static void
 test_expire(void **state)

@@ -606,6 +606,12 @@ check_expire(struct conf *c, const struct conf_lines *l)
 		COMPLAIN(l, "expire",
 		    "expire = \"%s\" is not known; write " RETENTION_WORDS,
 		    c->expire);
+	} else if (c->auth.retention != RETENTION_NEVER &&
+		   c->users[0] == '\0') {
+		WARN(l, "expire",
+		    "expire = %s is for users of a passwd-file, and there is "
+		    "none; let rows of databases have a column malote_expire",
+		    c->expire);
 	}
 }
 
