@@ -1,9 +1,10 @@
 /*
- * module.h - what only some accounts need lies in shared objects of our own,
- * each linked with the libraries that it needs.
+ * module.h - what only some accounts of the client need, and what only the
+ * processes that ask a database do, lies in shared objects of our own, each
+ * linked with the libraries that it needs.
  *
- * They are loaded when an account needs them: so the others do not wait, at
- * each start, for libraries that they never use.
+ * They are loaded when they are needed: so the others do not wait, at each
+ * start, for libraries that they never use.
  */
 #ifndef BASE_MODULE_H
 #define BASE_MODULE_H

@@ -3,6 +3,7 @@
 #include <ev.h>
 #include <netdb.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/module.h"
 #include "base/pool.h"
 #include "server/helper/db_kept.h"
 
@@ -17,20 +19,7 @@
  * any more: who signs in has been told. */
 enum { PATIENCE = 3 };
 
-extern const struct db_driver db_sqlite, db_postgresql, db_mysql, db_ldap;
-
-static const struct db_driver *const drivers[USER_DRIVER_KINDS] = {
-	[DRIVER_SQLITE] = &db_sqlite,
-#ifdef HAVE_POSTGRESQL
-	[DRIVER_POSTGRESQL] = &db_postgresql,
-#endif
-#ifdef HAVE_MYSQL
-	[DRIVER_MYSQL] = &db_mysql,
-#endif
-#ifdef HAVE_LDAP
-	[DRIVER_LDAP] = &db_ldap,
-#endif
-};
+extern const struct db_driver db_sqlite;
 
 struct process {
 	struct role role; /* first: see role.h */
@@ -253,14 +242,31 @@ warm_up(void)
 		freeaddrinfo(found);
 }
 
+/* All but SQLite's, which auth has anyway, are modules. */
+static const struct db_driver *
+load_driver(enum user_driver_kind kind)
+{
+	const char *name = user_drivers[kind].name;
+	const struct db_driver *driver = &db_sqlite;
+	char module[DB_NAME_MAX], symbol[DB_NAME_MAX];
+
+	if (kind == DRIVER_SQLITE)
+		return driver;
+	snprintf(module, sizeof(module), "db-%s", name);
+	snprintf(symbol, sizeof(symbol), "db_%s", name);
+	if ((driver = module_find(module, symbol)) == NULL)
+		fatal("ev=start error=\"malote-%s.so, or a library that it "
+		      "needs, is not installed\"",
+		    module);
+	return driver;
+}
+
 static void
 prepare(struct process *p, struct db_reads *reads)
 {
-	const struct db_driver *driver = drivers[p->conf.driver];
+	const struct db_driver *driver = load_driver(p->conf.driver);
 	struct errbuf eb;
 
-	if (driver == NULL)
-		fatal("ev=start error=\"it is built without this driver\"");
 	warm_up();
 	/* That it cannot be asked is no reason not to serve those whom others
 	 * know. */
