@@ -1,6 +1,7 @@
 """maloted --check: what would keep people from their mail is said beforehand."""
 import contextlib
 import os
+import re
 import subprocess
 import tempfile
 
@@ -558,6 +559,18 @@ def test_expire_of_nobody(site):
                 % site.path)
     site.look()
     assert not any("expire" in line for line in site.said)
+
+
+@pytest.mark.parametrize("language", ["", ".pt-BR"])
+def test_page_of_users(site, language):
+    """Its blocks are right, and in this order."""
+    with open("%s/doc/users%s.md" % (TOP, language), encoding="utf-8") as f:
+        blocks = re.findall(r"(?ms)^```conf\n(.*?)^```$", f.read())
+    assert len(blocks) == 3
+    write_blocks(site, "".join(blocks))
+    os.chmod(site.path + "/maloted.conf", 0o640)
+    site.look()
+    assert [line for line in site.said if "built without" not in line] == []
 
 
 def test_secret_that_everybody_can_read(site):
