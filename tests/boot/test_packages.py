@@ -120,11 +120,12 @@ def test_serves(site):
         assert re.search(r"(?m)^%s +maloted: %s" % (user, role), who), who
 
 
-def test_client(site):
-    """With all its modules."""
+def test_modules(site):
+    """All that the sources can have."""
     said = site.host.run("malote --version; ls /usr/lib/*/malote").stdout
-    assert {"malote-kerberos.so", "malote-keyring.so", "malote-web.so"} <= set(
-        said.split())
+    assert {"malote-%s.so" % name for name in (
+        "db-ldap", "db-mysql", "db-postgresql", "kerberos", "keyring",
+        "web")} <= set(said.split())
 
 
 def test_two_servers(site):
