@@ -73,10 +73,20 @@ commit(void *arg)
 	_exit(c.removed == 3 && c.failed == 0 ? 0 : 1);
 }
 
-static void
-test_commit(void **state)
+/* Messages that are anywhere, those in the trash too. */
+static unsigned
+count_all(struct drop_fixture *f)
 {
-	enum step_how how = *(enum step_how *)*state;
+	unsigned n = fixture_count(f, "new") + fixture_count(f, "cur");
+
+	if (fixture_has(f, ".Trash/cur"))
+		n += fixture_count(f, ".Trash/cur");
+	return n;
+}
+
+static void
+kill_commit(enum step_how how, bool trash)
+{
 	char kept[4][INDEX_UID_MAX + 1];
 	bool killed = true;
 	unsigned n;
@@ -86,6 +96,7 @@ test_commit(void **state)
 		struct drop_entry *v;
 
 		fixture_init(&f);
+		f.conf.trash = trash;
 		put_all(&f);
 		fixture_must_open(&f);
 		v = fixture_list(&f);
@@ -95,6 +106,8 @@ test_commit(void **state)
 		free(v);
 		fixture_close(&f);
 		killed = step_kill(commit, &f, n, how);
+		if (trash)
+			assert_int_equal(count_all(&f), MESSAGES);
 		fixture_must_open(&f);
 		expect_true_list(&f);
 		for (unsigned i = 0; i < 3; i++)
@@ -112,6 +125,19 @@ test_commit(void **state)
 	}
 	assert_false(killed);
 	assert_true(n > 12);
+}
+
+static void
+test_commit(void **state)
+{
+	kill_commit(*(enum step_how *)*state, false);
+}
+
+/* What is removed is in the trash or still in the maildrop. */
+static void
+test_trash(void **state)
+{
+	kill_commit(*(enum step_how *)*state, true);
 }
 
 /* ---- opening ---- */
@@ -359,6 +385,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate(test_commit, &before),
 		cmocka_unit_test_prestate(test_commit, &torn),
+		cmocka_unit_test_prestate(test_trash, &before),
+		cmocka_unit_test_prestate(test_trash, &torn),
 		cmocka_unit_test_prestate(test_open, &before),
 		cmocka_unit_test_prestate(test_open, &torn),
 		cmocka_unit_test_prestate(test_compact, &before),

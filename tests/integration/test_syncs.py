@@ -70,6 +70,40 @@ def test_update_that_cannot_be_synced(place, serve, login, tmp_path):
     assert server.await_event("sync-failed")
 
 
+def test_trash(place, serve, login, tmp_path):
+    """What is kept is on the disk where it is kept before QUIT's +OK, and then
+    only where it was."""
+    box = maildrop(place)
+    server = serve(box, "trash = yes\n")
+    session = login(server)
+    session.ok("DELE 1")
+    with trace.attached(calls(server), tmp_path / "t"):
+        session.quit()
+    found = trace.events(tmp_path / "t")
+    moved = trace.first(found, lambda e: e.call == "renameat2" and e.done)
+    kept = trace.first(found, lambda e: e.is_sync("/.Trash/cur"))
+    made = trace.first(found, lambda e: e.is_sync("/.Trash"))
+    gone = trace.last(found, lambda e: e.is_sync("/new"))
+    said = trace.first(found, lambda e: e.says("+OK"))
+    assert made < moved < kept < gone < said
+    assert len(os.listdir(box + "/.Trash/cur")) == 1
+    assert server.events("removed")[0]["to"] == "trash"
+
+
+def test_trash_that_cannot_be_synced(place, serve, login, tmp_path):
+    """It is gone from where it was, and may be nowhere: that is told."""
+    box = maildrop(place)
+    other = place.maildir([], "trash")
+    os.rename(other, box + "/.Trash")
+    server = serve(box, "trash = yes\n")
+    session = login(server)
+    session.ok("DELE 1")
+    with trace.attached(server.roles("store"), tmp_path / "t",
+                        "fsync:error=EIO:when=1"):
+        session.err("QUIT", "SYS/TEMP")
+    assert server.await_event("sync-failed")
+
+
 def test_update_that_nobody_answers(place, serve, login):
     """The store dies before it has committed."""
     box = maildrop(place)

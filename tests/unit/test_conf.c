@@ -642,8 +642,8 @@ defaults_are_those_of_the_manual(void **state)
 	assert_true(conf.store.create);
 	assert_true(conf.store.log_removed);
 	assert_false(conf.store.shared || conf.store.mark_seen ||
-		     conf.worker.apop || conf.worker.trace || conf.syslog ||
-		     conf.sandbox_required);
+		     conf.store.trash || conf.worker.apop ||
+		     conf.worker.trace || conf.syslog || conf.sandbox_required);
 	assert_string_equal(conf.store.uidl_format, "%08Xu%08Xv");
 	/* Of four cores. */
 	assert_int_equal(conf.worker.role.n, 4);

@@ -94,6 +94,67 @@ test_remove_ambiguous(void **state)
 	assert_true(fixture_has(f, "cur/1.a:2,FS"));
 }
 
+/* What is removed is in the folder Trash, as a removed message there; the one that
+ * was in the way of its name, too. */
+static void
+test_trash(void **state)
+{
+	struct drop_fixture *f = *state;
+	struct hold_commit c;
+	char *text;
+
+	f->conf.trash = true;
+	c = fixture_commit(f, MSGNOS(1, 2), NULL);
+	assert_int_equal(c.removed, 2);
+	assert_int_equal(c.failed, 0);
+	assert_true(fixture_has(f, ".Trash/cur/1.a:2,T"));
+	assert_true(fixture_has(f, ".Trash/cur/2.b:2,FT"));
+	assert_int_equal(fixture_count(f, ".Trash"), 3);
+	fixture_put(f, "new/1.a", "another one\n");
+	fixture_must_open(f);
+	fixture_expect(f, UIDS("3.c", "4.d", "1.a"));
+	c = fixture_commit(f, MSGNOS(3), NULL);
+	assert_int_equal(c.removed, 1);
+	text = fixture_read(f, ".Trash/cur/1.a:2,T");
+	assert_string_equal(text, "one\n");
+	free(text);
+	text = fixture_read(f, ".Trash/cur/2-1.a:2,T");
+	assert_string_equal(text, "another one\n");
+	free(text);
+}
+
+/* A link out of the Maildir is no folder of it: nothing is removed. */
+static void
+test_trash_elsewhere(void **state)
+{
+	struct drop_fixture *f = *state;
+	char path[256];
+	struct hold_commit c;
+
+	f->conf.trash = true;
+	snprintf(path, sizeof(path), "%s/.Trash", f->path);
+	assert_int_equal(symlink(f->base, path), 0);
+	c = fixture_commit(f, MSGNOS(1), NULL);
+	assert_int_equal(c.removed, 0);
+	assert_int_equal(c.failed, 1);
+	assert_true(fixture_has(f, "new/1.a"));
+}
+
+/* What expires is not kept: it would fill the disk. */
+static void
+test_trash_not_expired(void **state)
+{
+	struct drop_fixture *f = *state;
+	struct hold_commit c = { .expired = (uint8_t[]){ 1 } };
+
+	f->conf.trash = true;
+	maildir_kind.commit(f->drop, &c);
+	f->drop = NULL;
+	assert_int_equal(c.removed, 1);
+	assert_false(fixture_has(f, "new/1.a"));
+	assert_false(fixture_has(f, ".Trash"));
+}
+
 static void
 remove_forbidden(struct drop_fixture *f)
 {
@@ -822,6 +883,9 @@ main(void)
 		T(test_remove),
 		T(test_remove_moved),
 		T(test_remove_ambiguous),
+		T(test_trash),
+		T(test_trash_elsewhere),
+		T(test_trash_not_expired),
 		T(test_remove_fails),
 		T(test_close),
 		T(test_seen),

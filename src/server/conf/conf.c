@@ -97,6 +97,7 @@ static const struct setting settings[] = {
 	    FLAG_AT(store.shared, "exclusive", "shared") },
 	{ "takeover", "60", SECONDS(store.takeover, 0) },
 	{ "mark_seen", "no", YES_NO(store.mark_seen) },
+	{ "trash", "no", YES_NO(store.trash) },
 	{ "create_maildir", "yes", YES_NO(store.create) },
 	{ "maildrop_symlinks", "no", YES_NO(store.follow_maildrop) },
 	{ "log_removed", "yes", YES_NO(store.log_removed) },

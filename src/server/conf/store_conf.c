@@ -13,6 +13,7 @@ static const struct ipc_field field[] = {
 	F(absent),
 	F(shared),
 	F(mark_seen),
+	F(trash),
 	F(create),
 	F(follow_maildrop),
 	F(log_removed),

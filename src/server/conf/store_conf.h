@@ -26,6 +26,7 @@ struct store_conf {
 	bool absent; /* the root is not mounted: nobody is served */
 	bool shared; /* sessions = shared */
 	bool mark_seen;
+	bool trash;           /* what DELE removes is kept in a folder */
 	bool create;          /* a missing Maildir is made */
 	bool follow_maildrop; /* one may be a symbolic link */
 	bool log_removed;     /* UIDLs of removed messages */

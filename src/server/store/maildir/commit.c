@@ -12,11 +12,13 @@
 #include "base/array.h"
 #include "base/log.h"
 #include "server/store/maildir/dir.h"
+#include "server/store/maildir/flag.h"
 #include "server/store/maildir/indexfile.h"
 #include "server/store/maildir/lock.h"
 #include "server/store/maildir/mend.h"
 #include "server/store/maildir/message_id.h"
 #include "server/store/maildir/quota.h"
+#include "server/store/maildir/trash.h"
 #include "server/store/maildir/uidlfile.h"
 #include "server/store/maildir/view.h"
 
@@ -54,6 +56,7 @@ struct commit {
 	size_t room;
 	struct arena arena;
 	struct uidlfile uidls;
+	struct trash trash;
 	unsigned logged;
 };
 
@@ -61,6 +64,13 @@ static bool
 is_set(const uint8_t *bits, uint32_t msgno)
 {
 	return bits != NULL && (bits[(msgno - 1) / 8] >> (msgno - 1) % 8 & 1);
+}
+
+/* What expires has to go. */
+static bool
+goes_to_trash(const struct commit *c)
+{
+	return c->m->hold.conf->trash && c->todo->expired == NULL;
 }
 
 /* ---- the log ---- */
@@ -74,10 +84,11 @@ log_removed(
 	bool why = v->why != NULL;
 
 	log_line(LOG_EVENT,
-	    "ev=removed %s uidl=%.*s size=%llu message_id=\"%s\"%s%s",
+	    "ev=removed %s uidl=%.*s size=%llu message_id=\"%s\"%s%s%s",
 	    c->m->hold.tag, v->uid_len, v->uid, (unsigned long long)facts->size,
 	    str_quote(id, sizeof(id), facts->id, facts->id_len),
-	    why ? " why=" : "", why ? v->why : "");
+	    goes_to_trash(c) ? " to=trash" : "", why ? " why=" : "",
+	    why ? v->why : "");
 	if (++c->logged % LOG_LINES == 0)
 		log_flush();
 }
@@ -212,6 +223,14 @@ check_uids(struct commit *c)
 
 /* ---- removing ---- */
 
+/* From the maildrop; false: errno says why. */
+static bool
+take_away(struct commit *c, int dir, const char *file)
+{
+	return goes_to_trash(c) ? trash_take(&c->trash, c->d.root, dir, file)
+				: unlinkat(dir, file, 0) == 0;
+}
+
 /* E_NOENT: there is no file of that name. */
 static enum err
 remove_named(struct commit *c, const char *name, const struct marked *v)
@@ -225,7 +244,7 @@ remove_named(struct commit *c, const char *name, const struct marked *v)
 
 	if (logged)
 		message_facts(&facts, c->d.sub[sub], name + 1);
-	if (unlinkat(c->d.sub[sub], name + 1, 0) == 0) {
+	if (take_away(c, c->d.sub[sub], name + 1)) {
 		c->removed[sub]++;
 		c->unlinked++;
 		c->octets += octets;
@@ -275,51 +294,15 @@ remove_missing(struct commit *c)
 
 /* ---- marking as seen ---- */
 
-/* "x" and "x:2,F" become "cur/x:2,S" and "cur/x:2,FS"; false if there is
- * nothing to do, or an info that we do not know. */
-static bool
-seen_name(const char *name, char out[INDEX_NAME_MAX + 2])
-{
-	const char *file = name + 1, *flags = strchr(file, ':');
-	size_t n = strlen(file), at;
-
-	if (flags == NULL) {
-		if (n + 5 > INDEX_NAME_MAX)
-			return false;
-		snprintf(out, INDEX_NAME_MAX + 2, "c%s:2,S", file);
-		return true;
-	}
-	if (strncmp(flags, ":2,", 3) != 0 || n + 2 > INDEX_NAME_MAX)
-		return false;
-	flags += 3;
-	/* In ASCII order; a comma begins what is not ours. */
-	at = strspn(flags, "ABCDEFGHIJKLMNOPQR");
-	if (flags[at] == 'S')
-		return false;
-	snprintf(out, INDEX_NAME_MAX + 2, "c%.*sS%s",
-	    (int)((size_t)(flags - file) + at), file, flags + at);
-	return true;
-}
-
-/* Never onto another message.  Not every file system can do that in one. */
-static bool
-rename_safely(int from, const char *old, int to, const char *new)
-{
-	if (renameat2(from, old, to, new, RENAME_NOREPLACE) == 0)
-		return true;
-	return errno == EINVAL && linkat(from, old, to, new, 0) == 0 &&
-	       unlinkat(from, old, 0) == 0;
-}
-
 /* A failure is no error: the message stays unseen. */
 static void
 mark_seen(struct commit *c, const char *name)
 {
-	char to[INDEX_NAME_MAX + 2];
+	char to[FLAG_NAME];
 	enum maildir_sub sub = NAME_SUB(name);
 
-	if (seen_name(name, to) &&
-	    rename_safely(c->d.sub[sub], name + 1, c->d.sub[SUB_CUR], to + 1))
+	if (flag_name(name + 1, 'S', to) &&
+	    flag_rename(c->d.sub[sub], name + 1, c->d.sub[SUB_CUR], to))
 		c->touched[sub] = c->touched[SUB_CUR] = true;
 }
 
@@ -359,16 +342,25 @@ apply_marks(struct commit *c)
 	return e;
 }
 
-/* What is not known to be on disk does not count as removed. */
+/* What is not known to be on disk does not count as removed, nor what is not
+ * known to be in the trash. */
 static void
 sync_dirs(struct commit *c)
 {
+	bool kept = trash_sync(&c->trash);
+
+	if (!kept)
+		log_line(LOG_FAULT,
+		    "ev=sync-failed %s folder=\"%s\" error=\"%s\"",
+		    c->m->hold.tag, TRASH_FOLDER, strerror(errno));
 	for (enum maildir_sub sub = SUB_NEW; sub < SUBS; sub++)
 		if (c->touched[sub] && fsync(c->d.sub[sub]) < 0) {
 			log_line(LOG_FAULT, "ev=sync-failed %s error=\"%s\"",
 			    c->m->hold.tag, strerror(errno));
 			c->removed[sub] = 0;
 		}
+	if (!kept)
+		memset(c->removed, 0, sizeof(c->removed));
 }
 
 /* The next login reads no directory if their times are old enough by now to
@@ -409,7 +401,9 @@ has_work(const struct hold_commit *todo)
 void
 maildir_commit(struct hold *hold, struct hold_commit *todo)
 {
-	struct commit c = { .m = (struct maildir *)hold, .todo = todo };
+	struct commit c = {
+		.m = (struct maildir *)hold, .todo = todo, .trash = TRASH_NONE
+	};
 	uint32_t wanted = count_removed(todo, c.m->trailer.count);
 	char path[256];
 	bool entered;
@@ -432,6 +426,7 @@ maildir_commit(struct hold *hold, struct hold_commit *todo)
 	uidlfile_free(&c.uidls);
 	if (entered) {
 		sync_dirs(&c);
+		trash_close(&c.trash);
 		if (c.has_quota && c.unlinked != 0)
 			quota_removed(
 			    c.d.root, c.octets, c.unlinked, hold->tag);
