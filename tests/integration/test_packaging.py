@@ -51,7 +51,7 @@ def test_units(place):
 @SYSTEMD
 def test_user_units(place):
     verify(place, "--user", unit(place, "malote.service"),
-           unit(place, "malote.timer"))
+           unit(place, "malote.timer"), unit(place, "malote-serve.service"))
 
 
 @SYSTEMD
@@ -73,7 +73,7 @@ def test_where_they_go():
              for x in json.loads(done.stdout).values()
              if x.endswith((".service", ".timer"))}
     assert units["maloted.service"].endswith("/lib/systemd/system")
-    for name in ("malote.service", "malote.timer"):
+    for name in ("malote.service", "malote.timer", "malote-serve.service"):
         assert units[name].endswith("/lib/systemd/user")
     with open(BUILD + "/packaging/malote.service") as f:
         start = [x for x in f.read().splitlines() if x.startswith("ExecStart")]

@@ -49,7 +49,7 @@ WINGS = {
         ("client/state",),
         ("client/session",),
         ("client/report",),
-        ("client/setup",),
+        ("client/setup", "client/serve"),
         ("client/run", "client/look"),
         ("client/collect",),
         ("client/command",),

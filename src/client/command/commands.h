@@ -62,6 +62,8 @@ int cmd_list(struct call *call);
 int cmd_test(struct call *call);
 /* cmd_login.c */
 int cmd_login(struct call *call);
+/* cmd_serve.c */
+int cmd_serve(struct call *call);
 /* cmd_status.c */
 int cmd_status(struct call *call);
 int cmd_accounts(struct call *call);
