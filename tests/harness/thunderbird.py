@@ -8,7 +8,7 @@ import subprocess
 
 from server import PATIENCE, end_with_us, free_port, wait_until
 
-PREFS = {
+ACCOUNT = {
     "mail.accountmanager.accounts": "account1,account2",
     "mail.accountmanager.defaultaccount": "account1",
     "mail.accountmanager.localfoldersserver": "server2",
@@ -30,7 +30,9 @@ PREFS = {
     "mail.server.server2.name": "Local Folders",
     "mail.server.server2.hostname": "Local Folders",
     "mail.server.server2.directory-rel": "[ProfD]Mail/Local Folders",
-    # Nothing else that it would ask or do.
+}
+# Nothing else that it would ask or do.
+QUIET = {
     "app.update.enabled": False,
     "datareporting.policy.dataSubmissionEnabled": False,
     "mail.provider.suppress_dialog_on_startup": True,
@@ -66,14 +68,17 @@ Services.logins.addLoginAsync(login).then(() =>
 
 class Thunderbird:
     def __init__(self, home, port, user):
-        self.profile = home + "/profile"
         self.user = user
+        self.start(home, {**ACCOUNT, "mail.server.server1.port": port,
+                          "mail.server.server1.userName": user})
+
+    def start(self, home, prefs):
+        self.profile = home + "/profile"
         control = free_port()
         os.makedirs(self.profile, 0o700)
         with open(self.profile + "/prefs.js", "w", encoding="utf-8") as f:
-            for name, value in {**PREFS, "marionette.port": control,
-                                "mail.server.server1.port": port,
-                                "mail.server.server1.userName": user}.items():
+            for name, value in {**QUIET, **prefs,
+                                "marionette.port": control}.items():
                 f.write("user_pref(%s, %s);\n" % (
                     json.dumps(name), json.dumps(value)))
         with open(home + "/log", "wb") as log:

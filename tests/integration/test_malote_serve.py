@@ -1,6 +1,6 @@
 """malote serve: what was collected, for mail programs on this computer."""
+import base64
 import os
-import poplib
 import re
 import shutil
 import signal
@@ -235,6 +235,58 @@ def test_mpop_deletes(served, auth):
     assert p.uids() == {}
 
 
+def outlook(s, password):
+    """What Outlook is known to say: no CAPA, and it leaves what it has fetched
+    for a later session to delete."""
+    s.ok("USER casa")
+    s.ok("PASS " + password)
+    s.ok("STAT")
+    uids = s.uidl()
+    sizes = s.list()
+    got = []
+    for n in uids:
+        s.ok("RETR %d" % n)
+        got.append(s.data())
+        assert len(got[-1].replace(b"\r\n..", b"\r\n.")) - 3 == sizes[n]
+    return got
+
+
+def apple_mail(s, password):
+    """What Apple Mail is known to say: it looks at CAPA before and behind the
+    sign-in, and asks for the size and the beginning of each message."""
+    assert b"SASL" in s.multi("CAPA")
+    s.ok("AUTH PLAIN " + base64.b64encode(
+        b"\0casa\0" + password.encode()).decode())
+    s.multi("CAPA")
+    s.ok("STAT")
+    got = []
+    for n in s.uidl():
+        s.ok("LIST %d" % n)
+        s.multi("TOP %d 0" % n)
+        s.ok("RETR %d" % n)
+        got.append(s.data())
+    return got
+
+
+@pytest.mark.parametrize("program", [outlook, apple_mail])
+def test_stand_ins(served, program):
+    """Of programs that do not run here; each deletes what it has fetched."""
+    p = served()
+    p.mail(TEXTS)
+    p.start()
+    with pop3.Pop3(p.port) as s:
+        got = program(s, p.password)
+        assert [re.sub(rb"(?m)^\.", b"", x[:-3]) for x in got] == [
+            crlf(x) for x in TEXTS]
+        s.quit()
+    with p.session() as s:
+        for n in s.uidl():
+            s.ok("DELE %d" % n)
+        s.quit()
+    assert p.uids() == {}
+    assert sorted(p.m.files("mail").values()) == TEXTS
+
+
 def test_nothing_changes_by_starting_again(served):
     """Port, password, unique-ids; even when maloted's index has gone."""
     p = served()
@@ -413,6 +465,19 @@ def test_maildir_that_goes_away(served):
     assert len(p.uids()) == 5
 
 
+def test_mail_root_made_anew(served):
+    """Who has moved everything by hand need not ask an administrator."""
+    p = served()
+    p.mail(TEXTS, "Mail/casa")
+    p.m.account("casa", deliver="maildir:~/Mail/casa")
+    p.start()
+    p.stop()
+    shutil.rmtree(p.m.home + "/Mail")
+    p.mail(TEXTS, "Mail/casa")
+    p.start()
+    assert len(p.uids()) == 5
+
+
 def test_odd_paths(served):
     """What a shell, a quotation or the users file would take apart."""
     p = served()
@@ -442,6 +507,34 @@ def test_without_maloted(served, tmp_path):
     assert done.returncode == malote.UNAVAILABLE, done
     assert "maloted is not installed" in done.stderr
     assert done.stdout == ""
+
+
+def test_ready_of_somebody_else(served):
+    """Only maloted itself says that it is ready; and why it is not is told."""
+    p = served()
+    p.mail(TEXTS)
+    place = os.path.join(p.m.home, "bin")
+    os.mkdir(place)
+    shutil.copy(malote.BINARY, place)
+    with open(place + "/maloted", "w", encoding="ascii") as f:
+        f.write("#!/bin/sh\necho $NOTIFY_SOCKET >$STATE_DIRECTORY/told\n"
+                "read x <$STATE_DIRECTORY/go\nexit 3\n")
+    os.chmod(place + "/maloted", 0o755)
+    p.do("serve", "--show")
+    go = os.path.join(p.m.home, PLACE, "go")
+    os.mkfifo(go)
+    p.own()
+    run = malote.Run([*p.wrap, place + "/malote", *p.m.command("serve")[1:]],
+                     p.m.home, p.m.env)
+    told = os.path.join(p.m.home, PLACE, "told")
+    wait_until(lambda: os.path.exists(told) and p.kept("told").endswith("\n"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.sendto(b"READY=1", "\0" + p.kept("told")[1:-1])
+    with open(go, "w", encoding="ascii") as f:
+        f.write("now\n")
+    done = run.wait(status=malote.IOERR)
+    assert done.out == b""
+    assert "exit status 3" in done.text
 
 
 def test_on_a_terminal(served, place):
