@@ -513,8 +513,9 @@ def test_ready_of_somebody_else(served):
     """Only maloted itself says that it is ready; and why it is not is told."""
     p = served()
     p.mail(TEXTS)
-    place = os.path.join(p.m.home, "bin")
-    os.mkdir(place)
+    # A mutant is known by its path.
+    place = p.m.home + os.path.dirname(malote.BINARY)
+    os.makedirs(place)
     shutil.copy(malote.BINARY, place)
     with open(place + "/maloted", "w", encoding="ascii") as f:
         f.write("#!/bin/sh\necho $NOTIFY_SOCKET >$STATE_DIRECTORY/told\n"
