@@ -86,6 +86,11 @@ def test_thunderbird(served, outgoing, place, language):  # noqa: F811
             ["127.0.0.1", str(outgoing.port), "ana@example.org"],
             [typed["Password"]]])
         assert hub.get_messages() == (True, SUBJECTS)
+        with open(p.m.home + "/stderr", encoding="utf-8") as f:
+            log = f.read()
+        # The password itself is not said.
+        assert "ev=login" in log and set(re.findall(
+            r"method=(\S+)", log)) == {"CRAM-MD5"}
         assert hub.send("rui@example.org", "to be sent", "ana@example.org",
                         "of the provider") == 0
         assert len(outgoing.taken) == 1

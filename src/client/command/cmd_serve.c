@@ -145,7 +145,8 @@ print_page(const struct serve *s)
 	print_row(_("Port"), port);
 	print_row(
 	    _("Connection security"), _("None (nothing leaves this computer)"));
-	print_row(_("Authentication method"), _("Normal password"));
+	print_row(
+	    _("Authentication method"), _("Encrypted password, or normal"));
 	print_row(_("Password"), s->place.password);
 	print_users(s);
 	putchar('\n');
