@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import fuse
 import malote
 import pop3
 import terminal
@@ -476,6 +477,29 @@ def test_mail_root_made_anew(served):
     p.mail(TEXTS, "Mail/casa")
     p.start()
     assert len(p.uids()) == 5
+
+
+@pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")
+def test_fuse(served):
+    """maloted would refuse each sign-in."""
+    p = served()
+    p.m.account("casa", deliver="maildir:~/crypt/casa")
+    p.mail(TEXTS)
+    p.m.account("obra", deliver="maildir:~/mail")
+    os.makedirs(p.m.home + "/crypt/casa")
+    p.m.write()
+    p.own()
+    try:
+        mounted = fuse.Fuse(p.m.home + "/crypt/casa", *p.owner)
+    except OSError as e:
+        pytest.skip(str(e))
+    try:
+        done = p.m.run("serve", "--show", write=False, wrap=p.wrap)
+    finally:
+        mounted.stop()
+    assert "casa is left out: it is on a file system that a person has " \
+        "mounted" in " ".join(done.text.split())
+    assert re.search(r"(?m)^  obra ", done.text)
 
 
 def test_odd_paths(served):

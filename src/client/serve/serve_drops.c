@@ -6,11 +6,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/i18n.h"
 
 /* ---- which ---- */
+
+/* Has somebody other than root mounted that FUSE file system?  maloted believes
+ * none such, as it answers when its program likes (store/mounts.h). */
+static bool
+is_fuse_of_a_person(dev_t dev)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL;
+	size_t room = 0;
+	unsigned at, on;
+	bool found = false;
+
+	while (f != NULL && !found && getline(&line, &room, f) > 0)
+		found = sscanf(line, "%*u %*u %u:%u", &at, &on) == 2 &&
+			makedev(at, on) == dev &&
+			strstr(line, " - fuse") != NULL &&
+			strstr(line, "user_id=0,") == NULL;
+	free(line);
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
 
 /* Why maloted would not serve a folder; NULL: it would. */
 static const char *
@@ -19,6 +42,10 @@ why_not_folder(const char *path)
 	char new[PATH_MAX + 8];
 	struct stat st;
 
+	if (stat(path, &st) == 0 && is_fuse_of_a_person(st.st_dev))
+		return _("it is on a file system that a person has mounted "
+			 "(FUSE), as gocryptfs or sshfs, which cannot be "
+			 "served");
 	snprintf(new, sizeof(new), "%s/new", path);
 	if (stat(new, &st) < 0 || !S_ISDIR(st.st_mode))
 		return _("nothing has been collected there yet: collect, and "
