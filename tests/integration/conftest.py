@@ -9,6 +9,7 @@ import delay
 import hostile
 import malote
 import terminal
+from served import Served
 from server import TOP
 
 
@@ -46,6 +47,22 @@ def client(place):
             homes[name] = malote.Malote(place.path + "/" + name)
         return homes[name]
     return make
+
+
+@pytest.fixture
+def served(client, place):
+    """served(): somebody who runs malote serve, with the account casa."""
+    people = []
+
+    def make(name="home"):
+        people.append(Served(client(name), place.owner))
+        people[-1].m.account("casa", server="pop.example.org", port=995,
+                             security="tls")
+        return people[-1]
+    yield make
+    for one in people:
+        if one.run is not None and not one.run.poll():
+            one.stop()
 
 
 @pytest.fixture

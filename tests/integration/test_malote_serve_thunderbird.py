@@ -9,8 +9,8 @@ import pytest
 
 import malote
 from outgoing import Outgoing
+from served import TEXTS
 from server import TOP
-from test_malote_serve import TEXTS, served  # noqa: F401
 from thunderbird_hub import Hub
 
 pytestmark = [
@@ -70,7 +70,7 @@ def outgoing():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_thunderbird(served, outgoing, place, language):  # noqa: F811
+def test_thunderbird(served, outgoing, place, language):
     p = served()
     p.mail(TEXTS)
     page = p.start()
