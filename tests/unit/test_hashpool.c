@@ -50,9 +50,7 @@ add(uint64_t origin, uint64_t user, bool known)
 	*job = (struct hash_job){
 		.stored = hash,
 		.password = "secret",
-		.origin = origin,
-		.user = user,
-		.known = known,
+		.whose = { .origin = origin, .user = user, .known = known },
 		.done = on_done,
 	};
 	return hashpool_add(pool, job);

@@ -253,7 +253,7 @@ try(struct question *q, const struct user *u)
 	q->job = (struct hash_job){
 		.stored = q->stored,
 		.password = q->password,
-		.known = true, /* the admin does not wait for a crowd */
+		.whose.known = true, /* the admin does not wait for a crowd */
 		.done = on_hashed,
 	};
 	if (hashpool_add(q->auth->hashes, &q->job) != E_OK)

@@ -6,17 +6,10 @@
 
 #include "server/users/scheme.h"
 
-TAILQ_HEAD(hash_jobs, hash_job);
-
-/* The queue is short next to what one job costs, so it is searched. */
 struct hashpool {
 	struct pool *pool;
-	struct hash_jobs waiting, running; /* as they came, as they began */
-	unsigned n_waiting, n_running;
+	struct fair fair;
 	unsigned queue_max, threads;
-	/* Of the job that began last: of those who signed in lately, who have
-	 * turns of their own, [1]. */
-	uint64_t turn[2];
 };
 
 enum err
@@ -28,8 +21,7 @@ hashpool_new(struct hashpool **p_r, struct ev_loop *loop, unsigned threads,
 
 	if (p == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
-	TAILQ_INIT(&p->waiting);
-	TAILQ_INIT(&p->running);
+	fair_init(&p->fair);
 	p->queue_max = queue_max;
 	p->threads = threads;
 	if ((e = pool_new(&p->pool, loop, threads, eb)) != E_OK) {
@@ -40,58 +32,21 @@ hashpool_new(struct hashpool **p_r, struct ev_loop *loop, unsigned threads,
 	return E_OK;
 }
 
-/* ---- whose turn it is ---- */
-
-/* Behind the last of the same address and of the same user, else now. */
-static uint64_t
-turn_after(
-    const struct hash_jobs *jobs, const struct hash_job *job, uint64_t turn)
-{
-	const struct hash_job *j;
-
-	TAILQ_FOREACH (j, jobs, link)
-		if (j->known == job->known && j->turn >= turn &&
-		    (j->origin == job->origin || j->user == job->user))
-			turn = j->turn + 1;
-	return turn;
-}
-
-static bool
-is_before(const struct hash_job *a, const struct hash_job *b)
-{
-	return a->known != b->known ? a->known : a->turn < b->turn;
-}
-
-/* Of two with the same turn, the one that came first. */
-static struct hash_job *
-first_waiting(const struct hashpool *p)
-{
-	struct hash_job *j, *first = TAILQ_FIRST(&p->waiting);
-
-	TAILQ_FOREACH (j, &p->waiting, link)
-		if (is_before(j, first))
-			first = j;
-	return first;
-}
-
-static struct hash_job *
-last_waiting(const struct hashpool *p)
-{
-	struct hash_job *j, *last = TAILQ_FIRST(&p->waiting);
-
-	TAILQ_FOREACH (j, &p->waiting, link)
-		if (!is_before(j, last))
-			last = j;
-	return last;
-}
-
 /* ---- life of a job ---- */
+
+/* NULL stays what it is. */
+static struct hash_job *
+job_of_entry(struct fair_entry *e)
+{
+	return e != NULL
+		   ? (void *)((char *)e - offsetof(struct hash_job, whose))
+		   : NULL;
+}
 
 static void
 unqueue(struct hashpool *p, struct hash_job *job)
 {
-	TAILQ_REMOVE(&p->waiting, job, link);
-	p->n_waiting--;
+	fair_leave(&p->fair, &job->whose);
 	job->waiting = false;
 }
 
@@ -138,11 +93,10 @@ begin_next(struct hashpool *p)
 {
 	struct hash_job *job;
 
-	while (p->n_running < p->threads && (job = first_waiting(p)) != NULL) {
-		unqueue(p, job);
-		TAILQ_INSERT_TAIL(&p->running, job, link);
-		p->n_running++;
-		p->turn[job->known] = job->turn;
+	while (p->fair.n_running < p->threads &&
+	       (job = job_of_entry(fair_first(&p->fair))) != NULL) {
+		job->waiting = false;
+		fair_begin(&p->fair, &job->whose);
 		job->job =
 		    (struct pool_job){ .run = hash_run, .done = hash_done };
 		pool_add(p->pool, &job->job);
@@ -155,8 +109,7 @@ hash_done(struct pool_job *j)
 	struct hash_job *job = job_of(j);
 	struct hashpool *p = job->pool;
 
-	TAILQ_REMOVE(&p->running, job, link);
-	p->n_running--;
+	fair_end(&p->fair, &job->whose);
 	/* Before: it may say that others are not to be begun. */
 	job->done(job);
 	begin_next(p);
@@ -167,18 +120,17 @@ hashpool_add(struct hashpool *p, struct hash_job *job)
 {
 	struct hash_job *last = NULL;
 
-	job->turn = turn_after(&p->waiting, job,
-	    turn_after(&p->running, job, p->turn[job->known]));
-	if (p->n_running == p->threads && p->n_waiting >= p->queue_max) {
-		last = last_waiting(p);
-		if (last == NULL || !is_before(job, last))
+	fair_place(&p->fair, &job->whose);
+	if (p->fair.n_running == p->threads &&
+	    p->fair.n_waiting >= p->queue_max) {
+		last = job_of_entry(fair_last(&p->fair));
+		if (last == NULL || !fair_is_before(&job->whose, &last->whose))
 			return E_FULL;
 		unqueue(p, last);
 	}
 	job->pool = p;
 	job->waiting = true;
-	TAILQ_INSERT_TAIL(&p->waiting, job, link);
-	p->n_waiting++;
+	fair_wait(&p->fair, &job->whose);
 	begin_next(p);
 	if (last != NULL) {
 		last->result = E_FULL;

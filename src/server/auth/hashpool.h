@@ -1,21 +1,17 @@
 /*
  * hashpool.h - threads that check costly hashes, at most so many at a time.
  *
- * Who waits has a turn as the others have: the jobs of one address follow one
- * another, and so do those for one user, however many there are; between them
- * come those of everybody else.  Users who signed in from their address lately
- * go before all others.  When no more may wait, the one that would have its
- * turn last gives way.
+ * Who waits has a turn by the order of fair.h.  When no more may wait, the one
+ * that would have its turn last gives way.
  */
 #ifndef SERVER_AUTH_HASHPOOL_H
 #define SERVER_AUTH_HASHPOOL_H
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/queue.h>
 
 #include "base/err.h"
 #include "base/pool.h"
+#include "server/auth/fair.h"
 
 struct hashpool;
 struct sasl_keys;
@@ -32,16 +28,13 @@ struct hash_job {
 	/* Or a hash of this scheme is made: see scheme_make(). */
 	const char *scheme;
 	char *made;
-	uint64_t origin, user; /* whose it is: keyed digests */
-	bool known;            /* they signed in from there lately */
+	struct fair_entry whose;
 	enum err result; /* of scheme_verify() or so; E_FULL: it gave way */
 	void (*done)(struct hash_job *job); /* in the loop's thread */
 
 	/* The rest is the module's own. */
 	struct pool_job job;
 	struct hashpool *pool;
-	TAILQ_ENTRY(hash_job) link;
-	uint64_t turn;
 	bool waiting;
 };
 

@@ -207,9 +207,9 @@ signin_hash(struct signin *s)
 	}
 	s->state = HASHING;
 	s->then = signin_hash; /* if it loses its turn */
-	s->job.origin = s->suspect.address;
-	s->job.user = s->suspect.user;
-	s->job.known = recent_has(a->recent, s->who, clock_ms());
+	s->job.whose.origin = s->suspect.address;
+	s->job.whose.user = s->suspect.user;
+	s->job.whose.known = recent_has(a->recent, s->who, clock_ms());
 	turn_goes_on(s);
 	if (hashpool_add(a->hashes, &s->job) != E_OK)
 		signin_refuse_crowded(s);
