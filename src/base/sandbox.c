@@ -63,6 +63,21 @@ static const char *const deadly_calls[] = { "add_key", "bind", "bpf", "chroot",
 	"setresuid", "setreuid", "setuid", "socket", "umount2", "unshare",
 	"userfaultfd", "vfork" };
 
+/* What nobody needs who is asked whether a password is right. */
+static const char *const refused_calls[] = { "accept", "accept4", "acct",
+	"adjtimex", "bpf", "chroot", "clock_adjtime", "clock_settime",
+	"delete_module", "finit_module", "fsmount", "fsopen", "init_module",
+	"io_uring_setup", "ioperm", "iopl", "kexec_file_load", "kexec_load",
+	"listen", "mknod", "mknodat", "mount", "mount_setattr", "move_mount",
+	"open_by_handle_at", "open_tree", "perf_event_open", "pidfd_getfd",
+	"pivot_root", "process_vm_readv", "process_vm_writev",
+#ifndef MALOTE_SANITIZE
+	"ptrace",
+#endif
+	"quotactl", "reboot", "setdomainname", "sethostname", "setns",
+	"settimeofday", "swapoff", "swapon", "umount2", "unshare",
+	"userfaultfd", "vhangup" };
+
 #ifdef MALOTE_SANITIZE
 static const char *const sanitizer_calls[] = { "arch_prctl", "clone", "clone3",
 	"fcntl", "getppid", "getrlimit", "getuid", "ioctl", "kill", "lseek",
@@ -100,27 +115,58 @@ enter_empty_root(struct errbuf *eb)
 	return E_OK;
 }
 
+/* What is executed gets no rights back. */
 static enum err
-drop_capabilities(struct errbuf *eb)
+take_no_more(struct errbuf *eb)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
+		   ? err_sys(eb, E_IO, "no_new_privs")
+		   : E_OK;
+}
+
+/* kept: of those that it has. */
+static enum err
+drop_capabilities(uint32_t kept, struct errbuf *eb)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3
 	};
-	struct __user_cap_data_struct none[2];
+	struct __user_cap_data_struct caps[2];
 
-	memset(none, 0, sizeof(none));
-	if (syscall(SYS_capset, &head, none) < 0)
+	if (syscall(SYS_capget, &head, caps) < 0)
+		return err_sys(eb, E_IO, "capget");
+	kept &= caps[0].permitted;
+	memset(caps, 0, sizeof(caps));
+	caps[0].effective = caps[0].permitted = kept;
+	if (syscall(SYS_capset, &head, caps) < 0)
 		return err_sys(eb, E_IO, "capset");
 	return E_OK;
 }
 
 enum err
-sandbox_become(uid_t uid, gid_t gid, bool empty_root, struct errbuf *eb)
+sandbox_stay_root(struct errbuf *eb)
 {
+	static const uint32_t kept = 1u << CAP_DAC_READ_SEARCH |
+				     1u << CAP_SETUID | 1u << CAP_SETGID |
+				     1u << CAP_KILL;
 	enum err e;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_sys(eb, E_IO, "no_new_privs");
+	if ((e = take_no_more(eb)) != E_OK)
+		return e;
+	if (setgroups(0, NULL) < 0)
+		return err_sys(eb, E_IO, "setgroups");
+	if ((e = drop_capabilities(kept, eb)) == E_OK)
+		sandbox_no_core();
+	return e;
+}
+
+enum err
+sandbox_become(uid_t uid, gid_t gid, bool empty_root, struct errbuf *eb)
+{
+	enum err e = take_no_more(eb);
+
+	if (e != E_OK)
+		return e;
 	if (geteuid() == 0) {
 		if (empty_root && (e = enter_empty_root(eb)) != E_OK)
 			return e;
@@ -132,7 +178,7 @@ sandbox_become(uid_t uid, gid_t gid, bool empty_root, struct errbuf *eb)
 		return err_set(
 		    eb, E_CONFIG, "only root can become uid %ld", (long)uid);
 	}
-	if ((e = drop_capabilities(eb)) != E_OK)
+	if ((e = drop_capabilities(0, eb)) != E_OK)
 		return e;
 	sandbox_no_core(); /* a change of user makes a process dumpable again */
 	became = uid;
@@ -414,12 +460,34 @@ deadly_rules(
 	return e;
 }
 
+/* Takes ctx; e: what has come of it so far. */
+static enum err
+load_filter(scmp_filter_ctx ctx, enum err e, struct errbuf *eb)
+{
+	int r;
+
+	if (e == E_OK && (r = seccomp_load(ctx)) < 0)
+		e = err_set(eb, E_IO, "seccomp: %s", strerror(-r));
+	seccomp_release(ctx);
+	return e;
+}
+
+enum err
+sandbox_refuse_calls(struct errbuf *eb)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (ctx == NULL)
+		return err_set(eb, E_NOMEM, "seccomp");
+	return load_filter(
+	    ctx, rules(ctx, SCMP_ACT_ERRNO(EPERM), ALL(refused_calls), eb), eb);
+}
+
 enum err
 sandbox_calls(const char *const *names, size_t n, struct errbuf *eb)
 {
 	scmp_filter_ctx ctx = seccomp_init(refusal());
 	enum err e;
-	int r;
 
 	if (ctx == NULL)
 		return err_set(eb, E_NOMEM, "seccomp");
@@ -440,8 +508,5 @@ sandbox_calls(const char *const *names, size_t n, struct errbuf *eb)
 	if (e == E_OK)
 		e = rules(ctx, SCMP_ACT_ALLOW, ALL(sanitizer_calls), eb);
 #endif
-	if (e == E_OK && (r = seccomp_load(ctx)) < 0)
-		e = err_set(eb, E_IO, "seccomp: %s", strerror(-r));
-	seccomp_release(ctx);
-	return e;
+	return load_filter(ctx, e, eb);
 }

@@ -23,6 +23,10 @@ void sandbox_no_core(void);
 enum err sandbox_become(
     uid_t uid, gid_t gid, bool empty_root, struct errbuf *eb) NODISCARD;
 
+/* Root, who stays it, with no more rights than to read any file, to become any user
+ * and to end what it has started as such; and no supplementary groups. */
+enum err sandbox_stay_root(struct errbuf *eb) NODISCARD;
+
 /* The effective uid; after sandbox_become() without asking the kernel. */
 uid_t sandbox_uid(void);
 
@@ -43,6 +47,11 @@ enum err sandbox_reads(
 /* No more than so many MiB, and no more than half of the machine's memory (or
  * 1 GiB).  A call for more fails. */
 enum err sandbox_memory(uint32_t mib, struct errbuf *eb) NODISCARD;
+
+/* Seccomp, for a process that starts others: all system calls but those that
+ * change the machine, look into other processes, or serve others; these fail with
+ * EPERM. */
+enum err sandbox_refuse_calls(struct errbuf *eb) NODISCARD;
 
 /* Seccomp: only these system calls (libseccomp's names) can be made, and the
  * few that every process needs; fcntl() with harmless commands, and mmap() and

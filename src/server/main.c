@@ -14,7 +14,10 @@
 #include "server/auth/auth.h"
 #include "server/conf/conf.h"
 #include "server/conf/languages.h"
+#include "server/helper/checked.h"
 #include "server/helper/db.h"
+#include "server/helper/pam.h"
+#include "server/helper/verify_driver.h"
 #include "server/kerberos/kerberos.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/mail_root.h"
@@ -36,15 +39,17 @@ static const char usage[] =
     "See maloted(8) and maloted.conf(5).\n";
 
 #define ROW(NAME, role, user, memory, talks) \
-	{ #role, "maloted-" #role, role##_main },
+	{ #role, "maloted-" #role, role##_main, ROLE_FD },
 
 /* The one place where the code of the roles meets that of the parent. */
 static const struct {
 	const char *name, *process; /* as ps shows it */
-	int (*main)(int ctl);
-} mains[] = { ROLES(ROW){ "upgrade", "maloted-upgrade", upgrade_main } };
+	int (*main)(int fd);
+	int fd; /* to who has started us */
+} mains[] = { ROLES(ROW){ "upgrade", "maloted-upgrade", upgrade_main, ROLE_FD },
+	{ CHECKED_ROLE, "maloted-checked", checked_main, VERIFY_FD } };
 
-/* The parent starts us so, and nobody else. */
+/* The parent starts us so, or a program that one of its processes asks. */
 static int
 run_role(const char *name)
 {
@@ -53,12 +58,12 @@ run_role(const char *name)
 	for (size_t i = 0; i < sizeof(mains) / sizeof(mains[0]); i++) {
 		if (strcmp(mains[i].name, name) != 0)
 			continue;
-		if (fstat(ROLE_FD, &st) < 0 || !S_ISSOCK(st.st_mode))
+		if (fstat(mains[i].fd, &st) < 0 || !S_ISSOCK(st.st_mode))
 			break;
 		prctl(PR_SET_NAME, mains[i].process);
 		/* Threads may still run, and files are out of reach: no exit
 		 * handlers. */
-		_exit(mains[i].main(ROLE_FD));
+		_exit(mains[i].main(mains[i].fd));
 	}
 	fprintf(stderr, "maloted: -x is for maloted itself\n");
 	return EX_USAGE;
@@ -139,7 +144,8 @@ check(struct conf *conf, const struct conf_env *env, struct conf_text *text)
 	    text->file,
 	    report->warnings == 0 ? "all is well" : "maloted can start",
 	    conf->n_listeners, users,
-	    conf->db.role.n != 0 ? " and those of databases" : "",
+	    conf->db.role.n + conf->pam.role.n != 0 ? " and those of databases"
+						    : "",
 	    conf->store.root);
 	return EX_OK;
 }

@@ -507,6 +507,18 @@ BLOCKS = [
     ('users "x" { driver = "sqlite" file = "D/open" %s port = 3 }' % QUERY,
      "port belongs into a block listener; move it there"),
     (QUERY, "query stands outside of a block users; move it into one"),
+    ('users "x" { driver = "system" service = "x" }',
+     "the driver system has no setting service; leave it out"),
+    ('users "x" { driver = "system" query = "$3" }',
+     'system is asked by a name; write query = "$1", all of it, or "$2"'),
+    ('users "x" { driver = "pam" service = "../x" }',
+     "service is the name of a file in /etc/pam.d; write for example"),
+    ('users "x" { driver = "checkpassword" }',
+     "needs to know its program; write for example program ="),
+    ('users "x" { driver = "checkpassword" program = "true" }',
+     'program = "true" is not an absolute path; begin it with /'),
+    ('users "x" { driver = "checkpassword" program = "D/open" }',
+     "D/open: Permission denied"),
 ]
 
 
@@ -566,11 +578,12 @@ def test_page_of_users(site, language):
     """Its blocks are right, and in this order."""
     with open("%s/doc/users%s.md" % (TOP, language), encoding="utf-8") as f:
         blocks = re.findall(r"(?ms)^```conf\n(.*?)^```$", f.read())
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     write_blocks(site, "".join(blocks))
     os.chmod(site.path + "/maloted.conf", 0o640)
     site.look()
-    assert [line for line in site.said if "built without" not in line] == []
+    assert [line for line in site.said if "built without" not in line
+            and "there is no /etc/pam.d/" not in line] == []
 
 
 def test_secret_that_everybody_can_read(site):
@@ -583,3 +596,13 @@ def test_secret_that_everybody_can_read(site):
     os.chmod(site.path + "/maloted.conf", 0o640)
     site.look()
     assert not any("everybody may read" in line for line in site.said)
+
+
+def test_program_of_others(site, place):
+    """Who writes it may say who signs in."""
+    with open(site.path + "/prog", "w") as f:
+        f.write("#!/bin/sh\n")
+    os.chmod(site.path + "/prog", 0o777)
+    write_blocks(site, 'users "x" { driver = "checkpassword" program = "D/prog" }\n')
+    site.look()
+    assert any("everybody may write D/prog" in line for line in site.said)

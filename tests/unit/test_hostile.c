@@ -88,6 +88,7 @@ static const struct shape {
 	SHAPE(IPC_TICKET_ANSWER, "81ssss"),
 	SHAPE(IPC_LOOKUP, "8s"),
 	SHAPE(IPC_ROW, "811sss"),
+	SHAPE(IPC_VERIFY, "8sss"),
 	/* Of the parent and to it: nobody else may say them. */
 	SHAPE(IPC_CONF, ""),
 	SHAPE(IPC_ATTACH, "12f"),
@@ -433,11 +434,23 @@ attach_broken(enum ipc_role role, void (*begin)(int fd))
 	return fd;
 }
 
+/* often: the only type that it may say, or 0. */
+static const struct shape *
+any_shape(uint16_t often)
+{
+	const struct shape *s = &shapes[dice(SHAPES)];
+
+	if (often != 0 && dice(8) == 0)
+		for (s = shapes; s->type != often; s++)
+			;
+	return s;
+}
+
 /* Says everything, by channels that are replaced as often as they are given
  * up. */
 static void
-say_everything(
-    enum ipc_role role, void (*begin)(int fd), void (*unchanged)(void))
+say_all(enum ipc_role role, uint16_t often, void (*begin)(int fd),
+    void (*unchanged)(void))
 {
 	struct message *m = malloc(sizeof(*m));
 	int fd = attach_broken(role, begin);
@@ -445,7 +458,7 @@ say_everything(
 	assert_non_null(m);
 	rig.accused = 0;
 	for (unsigned i = 0; i < SHAPES * ROUNDS; i++) {
-		const struct shape *s = &shapes[dice(SHAPES)];
+		const struct shape *s = any_shape(often);
 		unsigned times = 1 + (dice(4) == 0);
 
 		make(m, s);
@@ -464,6 +477,13 @@ say_everything(
 	close(fd);
 	/* Much of it was against the rules, and much was not. */
 	assert_in_range(rig.accused, SHAPES, SHAPES * ROUNDS - SHAPES);
+}
+
+static void
+say_everything(
+    enum ipc_role role, void (*begin)(int fd), void (*unchanged)(void))
+{
+	say_all(role, 0, begin, unchanged);
 }
 
 /* A message that is right. */
@@ -545,6 +565,13 @@ test_auth(void **state)
 		.n_stores = 1,
 		.hash_threads = 1,
 		.hash_queue = 1,
+		.known = { { .name = "users" }, /* the file */
+		    { .name = "machine",
+			.driver = DRIVER_SYSTEM,
+			.index = BROKEN,
+			.timeout = 1,
+			.connections = 1 } },
+		.n_known = 2,
 	};
 	FILE *users = tmpfile();
 	uint16_t served;
@@ -564,6 +591,7 @@ test_auth(void **state)
 	hear(rig.worker, IPC_SERVED, &served, sizeof(served));
 	say_everything(ROLE_WORKER, NULL, auth_is_unchanged);
 	say_everything(ROLE_STORE, NULL, auth_is_unchanged);
+	say_all(ROLE_PAM, IPC_ROW, NULL, auth_is_unchanged);
 	finish();
 	close(rig.worker);
 	close(rig.store);

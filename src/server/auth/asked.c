@@ -162,7 +162,7 @@ tell_user(const struct question *q, const struct user *u)
 	if (!user_is_of_row(u))
 		fact_number(f, "line", u->line);
 	fact_text(f, "scheme", scheme_name(u->hash));
-	fact_flag(f, "locked", scheme_check(u->hash, NULL) == E_DENIED);
+	fact_flag(f, "locked", user_is_locked(u));
 	if (scheme_check(u->hash, &eb) == E_CONFIG)
 		fact_text(f, "hash", eb.text);
 	tell_permits(f, u);
@@ -246,6 +246,10 @@ on_hashed(struct hash_job *job)
 static void
 try(struct question *q, const struct user *u)
 {
+	if (u->is_verified_there) {
+		tell_try(q, u, q->found.is_right ? E_OK : E_DENIED);
+		return;
+	}
 	if ((q->stored = strdup(u->hash)) == NULL) {
 		end(q, CONTROL_LATER, "out of memory");
 		return;
@@ -289,11 +293,17 @@ on_users(struct userfile_wait *wait, enum err e)
 {
 	struct question *q =
 	    (void *)((char *)wait - offsetof(struct question, users));
+	/* The admin does not wait for a crowd. */
+	const struct proof proof = {
+		.password = q->password, .peer = "", .whose.known = true
+	};
+	bool is_proof = q->what == ASK_TRY && find_app_password(q) == NULL;
 
 	if (e != E_OK || q->auth->userfile.users == NULL)
 		end(q, CONTROL_LATER, "the users file cannot be read");
 	else
-		databases_find(q->auth, &q->found, q->user);
+		databases_find(
+		    q->auth, &q->found, q->user, is_proof ? &proof : NULL);
 }
 
 static void

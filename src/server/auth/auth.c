@@ -38,8 +38,8 @@ attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 
 	if (role == ROLE_STORE)
 		return store_attach(a, index, fd);
-	if (role == ROLE_DB)
-		return auth_db_attach(a, index, fd);
+	if (role == ROLE_DB || role == ROLE_PAM)
+		return auth_db_attach(a, role, index, fd);
 	if (role == ROLE_KERBEROS) {
 		kerberos_attach(a, fd);
 		return E_OK;

@@ -5,19 +5,49 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
-/* The process gives up earlier, if it can. */
-enum { PATIENCE = 3 };
+enum {
+	/* Who waits for so many times the time for an answer is told to come
+	 * later.  The process gives up earlier, if it can. */
+	PATIENCE = 3,
+	DECAY = 16,
+};
 
 struct auth_db {
 	struct auth *auth;
-	struct ipc_chan *chan;
-	uint16_t index;
+	const struct known_users *known;
+	struct ipc_chan *chan; /* NULL: it has gone */
 	uint64_t serial;
 	unsigned n_waits;
 	TAILQ_HEAD(, db_wait) waits; /* the oldest first */
+	/* Of one that verifies. */
+	struct fair fair;
+	uint32_t refusal; /* milliseconds */
 };
+
+static enum ipc_role
+role_of(const struct known_users *known)
+{
+	switch (user_drivers[known->driver].asker) {
+	case DRIVER_ASKS_DB: return ROLE_DB;
+	case DRIVER_ASKS_PAM: return ROLE_PAM;
+	default: return ROLE_AUTH; /* we have it ourselves */
+	}
+}
+
+static struct auth_db *
+db_of(const struct auth *a, const struct known_users *known)
+{
+	return a->db[known - a->conf.known];
+}
+
+bool
+auth_db_verifies(const struct known_users *known)
+{
+	return (user_drivers[known->driver].can & DRIVER_VERIFIES) != 0;
+}
 
 /* Who waited longest is answered first, mostly. */
 static struct db_wait *
@@ -26,9 +56,21 @@ find(const struct auth_db *db, uint64_t id)
 	struct db_wait *w;
 
 	TAILQ_FOREACH (w, &db->waits, entry)
-		if (w->id == id)
+		if (w->id == id && !w->is_waiting)
 			break;
 	return w;
+}
+
+static void begin_next(struct auth_db *db);
+
+static void
+leave(struct db_wait *w)
+{
+	struct auth_db *db = w->db;
+
+	TAILQ_REMOVE(&db->waits, w, entry);
+	db->n_waits--;
+	ev_timer_stop(db->auth->loop, &w->deadline);
 }
 
 static void
@@ -36,10 +78,15 @@ end(struct db_wait *w, const struct db_answer *said)
 {
 	struct auth_db *db = w->db;
 
-	TAILQ_REMOVE(&db->waits, w, entry);
-	db->n_waits--;
-	ev_timer_stop(db->auth->loop, &w->deadline);
+	leave(w);
+	if (w->is_waiting)
+		fair_leave(&db->fair, &w->whose);
+	else if (auth_db_verifies(db->known))
+		fair_end(&db->fair, &w->whose);
+	w->is_waiting = false;
+	/* Before: it may say that others are not to be asked. */
 	w->done(w, said);
+	begin_next(db);
 }
 
 static void
@@ -54,16 +101,95 @@ fail(struct db_wait *w, const char *why)
 static void
 on_deadline(struct ev_loop *loop, ev_timer *t, int revents)
 {
-	fail(t->data, "no answer");
+	struct db_wait *w = t->data;
+
+	fail(w, w->is_waiting ? "too many wait for it" : "no answer");
 }
 
 /* ---- asking ---- */
 
-enum err
-auth_db_ask(struct auth *a, const struct known_users *known, struct db_wait *w,
-    const char *name)
+static void
+set_deadline(struct db_wait *w, double seconds)
 {
-	struct auth_db *db = a->db[known->index];
+	struct ev_loop *loop = w->db->auth->loop;
+
+	ev_now_update(loop);
+	ev_timer_stop(loop, &w->deadline);
+	ev_timer_init(&w->deadline, on_deadline, seconds, 0.);
+	w->deadline.data = w;
+	ev_timer_start(loop, &w->deadline);
+}
+
+static enum err
+send(struct db_wait *w)
+{
+	struct ipc_chan *c = w->db->chan;
+	const struct db_question *q = &w->question;
+
+	w->asked = clock_ms();
+	ipc_begin(c, q->password != NULL ? IPC_VERIFY : IPC_LOOKUP);
+	ipc_put_u64(c, w->id);
+	ipc_put_str(c, q->name);
+	if (q->password != NULL) {
+		ipc_put_str(c, q->password);
+		ipc_put_str(c, q->peer);
+	}
+	return ipc_end(c);
+}
+
+static struct db_wait *
+first_waiting(const struct auth_db *db)
+{
+	struct fair_entry *e = fair_first(&db->fair);
+
+	return e != NULL ? (void *)((char *)e - offsetof(struct db_wait, whose))
+			 : NULL;
+}
+
+/* As many as it has room for. */
+static void
+begin_next(struct auth_db *db)
+{
+	struct db_wait *w;
+
+	while (db->chan != NULL &&
+	       db->fair.n_running < db->known->connections &&
+	       (w = first_waiting(db)) != NULL) {
+		w->is_waiting = false;
+		fair_begin(&db->fair, &w->whose);
+		set_deadline(w, db->known->timeout + 1);
+		if (send(w) != E_OK) /* then the deadline says so */
+			log_line(LOG_FAULT, "ev=unasked users=\"%s\"",
+			    db->known->name);
+	}
+}
+
+static enum err
+ask_now(struct db_wait *w)
+{
+	enum err e = send(w);
+
+	if (e == E_OK)
+		set_deadline(w, w->db->known->timeout * PATIENCE + 1);
+	return e;
+}
+
+static void
+ask_in_turn(struct db_wait *w)
+{
+	struct auth_db *db = w->db;
+
+	w->is_waiting = true;
+	set_deadline(w, db->known->timeout * (PATIENCE - 1));
+	fair_place(&db->fair, &w->whose);
+	fair_wait(&db->fair, &w->whose);
+	begin_next(db);
+}
+
+enum err
+auth_db_ask(struct auth *a, const struct known_users *known, struct db_wait *w)
+{
+	struct auth_db *db = db_of(a, known);
 	enum err e;
 
 	if (db == NULL)
@@ -72,19 +198,25 @@ auth_db_ask(struct auth *a, const struct known_users *known, struct db_wait *w,
 		return E_FULL;
 	w->db = db;
 	w->id = ++db->serial;
-	ipc_begin(db->chan, IPC_LOOKUP);
-	ipc_put_u64(db->chan, w->id);
-	ipc_put_str(db->chan, name);
-	if ((e = ipc_end(db->chan)) != E_OK)
+	w->is_waiting = false;
+	if (auth_db_verifies(known))
+		ask_in_turn(w);
+	else if ((e = ask_now(w)) != E_OK)
 		return e;
 	TAILQ_INSERT_TAIL(&db->waits, w, entry);
 	db->n_waits++;
-	ev_now_update(a->loop);
-	ev_timer_init(
-	    &w->deadline, on_deadline, known->timeout * PATIENCE + 1, 0.);
-	w->deadline.data = w;
-	ev_timer_start(a->loop, &w->deadline);
 	return E_OK;
+}
+
+bool
+auth_db_cancel(struct db_wait *w)
+{
+	if (!w->is_waiting)
+		return false;
+	leave(w);
+	fair_leave(&w->db->fair, &w->whose);
+	w->is_waiting = false;
+	return true;
 }
 
 /* ---- what it says ---- */
@@ -105,6 +237,39 @@ get_columns(struct ipc_in *in, struct db_answer *said)
 	in->bad = in->bad || octets > ROW_OCTETS_MAX;
 }
 
+/* The most counts at once, and is forgotten little by little. */
+static void
+note_refusal(struct auth_db *db, uint32_t took)
+{
+	db->refusal = took >= db->refusal
+			  ? took
+			  : db->refusal - (db->refusal - took) / DECAY;
+}
+
+uint32_t
+auth_db_refusal(const struct auth *a, const struct known_users *known)
+{
+	const struct auth_db *db = db_of(a, known);
+
+	return db != NULL ? db->refusal : 0;
+}
+
+/* Only who was given a password may call it wrong. */
+static enum err
+take_answer(struct auth_db *db, struct db_wait *w, struct db_answer *said)
+{
+	bool has_password = w->question.password != NULL;
+
+	if (said->result == LOOKUP_WRONG && !has_password)
+		return E_FORMAT;
+	said->took = (uint32_t)(clock_ms() - w->asked);
+	if (has_password &&
+	    (said->result == LOOKUP_WRONG || said->result == LOOKUP_NOBODY))
+		note_refusal(db, said->took);
+	end(w, said);
+	return E_OK;
+}
+
 /* One that was given up may have crossed it. */
 static enum err
 take_row(void *arg, struct ipc_in *in)
@@ -118,9 +283,7 @@ take_row(void *arg, struct ipc_in *in)
 	ipc_get_str(in, said.why, sizeof(said.why));
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	if (w != NULL)
-		end(w, &said);
-	return E_OK;
+	return w != NULL ? take_answer(db, w, &said) : E_OK;
 }
 
 static const struct ipc_rule rule[] = {
@@ -134,12 +297,14 @@ static const struct ipc_rule rule[] = {
 static void
 db_free(struct auth_db *db)
 {
+	struct ipc_chan *chan = db->chan;
 	struct db_wait *w;
 
-	db->auth->db[db->index] = NULL;
+	db->auth->db[db->known - db->auth->conf.known] = NULL;
+	db->chan = NULL;
 	while ((w = TAILQ_FIRST(&db->waits)) != NULL)
 		fail(w, "its process has ended");
-	ipc_close(db->chan);
+	ipc_close(chan);
 	free(db);
 }
 
@@ -148,34 +313,47 @@ on_gone(void *arg, enum err why)
 {
 	struct auth_db *db = arg;
 
-	role_link_lost(&db->auth->role, ROLE_DB, db->index, why);
+	role_link_lost(
+	    &db->auth->role, role_of(db->known), db->known->index, why);
 	db_free(db);
 }
 
 static const struct ipc_rules rules = { rule, sizeof(rule) / sizeof(rule[0]),
 	on_gone };
 
-enum err
-auth_db_attach(struct auth *a, uint16_t index, int fd)
+static const struct known_users *
+find_known(const struct auth *a, enum ipc_role role, uint16_t index)
 {
+	for (size_t i = 0; i < a->conf.n_known; i++)
+		if (role_of(&a->conf.known[i]) == role &&
+		    a->conf.known[i].index == index)
+			return &a->conf.known[i];
+	return NULL;
+}
+
+enum err
+auth_db_attach(struct auth *a, enum ipc_role role, uint16_t index, int fd)
+{
+	const struct known_users *known = find_known(a, role, index);
 	struct auth_db *db;
 
-	if (index >= KNOWN_USERS_MAX) {
+	if (known == NULL) {
 		close(fd);
 		return E_FORMAT;
 	}
-	if (a->db[index] != NULL)
-		db_free(a->db[index]);
+	if (db_of(a, known) != NULL)
+		db_free(db_of(a, known));
 	if ((db = calloc(1, sizeof(*db))) == NULL) {
 		close(fd);
 		return E_OK;
 	}
 	db->auth = a;
-	db->index = index;
+	db->known = known;
 	TAILQ_INIT(&db->waits);
+	fair_init(&db->fair);
 	if ((db->chan = ipc_open(a->loop, fd, &rules, db, true)) == NULL)
 		free(db);
 	else
-		a->db[index] = db;
+		a->db[known - a->conf.known] = db;
 	return E_OK;
 }

@@ -29,6 +29,15 @@ databases_any(const struct auth *a)
 }
 
 bool
+databases_any_verifies(const struct auth *a)
+{
+	for (size_t i = 0; i < a->conf.n_known; i++)
+		if (auth_db_verifies(&a->conf.known[i]))
+			return true;
+	return false;
+}
+
+bool
 databases_file_is_first(const struct auth *a)
 {
 	return a->conf.n_known == 0 || is_file(&a->conf.known[0]);
@@ -50,11 +59,33 @@ file_has(const struct auth *a, const char *name)
 static void go_on(struct lookup *l);
 
 static void
+on_paused(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	struct lookup *l = t->data;
+
+	l->done(l);
+}
+
+static void
+pause_for(struct lookup *l, uint32_t ms)
+{
+	struct ev_loop *loop = l->auth->loop;
+
+	ev_now_update(loop);
+	ev_timer_init(&l->pause, on_paused, ms / 1e3, 0.);
+	l->pause.data = l;
+	ev_timer_start(loop, &l->pause);
+}
+
+static void
 finish(struct lookup *l)
 {
 	if (!l->is_idle)
 		l->took = clock_ms() - l->began;
-	l->done(l);
+	if (l->is_idle && l->owed != 0)
+		pause_for(l, l->owed);
+	else
+		l->done(l);
 }
 
 static void
@@ -104,14 +135,35 @@ note_terms(struct terms_seen *t, const struct user *u)
 		t->changes++;
 }
 
+/* There is nothing to compare a password with, and nothing but who verifies it may
+ * say that it is right. */
+static enum err
+take_verified(struct lookup *l, const struct db_answer *said, struct errbuf *eb)
+{
+	if (l->user->hash[0] != '\0')
+		return err_set(eb, E_CONFIG,
+		    "column password means nothing where the database verifies "
+		    "it: leave it out");
+	l->user->is_verified_there = true;
+	l->is_right =
+	    l->wait.question.password != NULL && said->result == LOOKUP_FOUND;
+	return E_OK;
+}
+
 static void
 take_row(struct lookup *l, const struct db_answer *said)
 {
 	const struct known_users *k = &l->auth->conf.known[l->next];
 	struct errbuf eb;
+	enum err e;
 
-	if (row_user(&l->user, l->name, said->column, said->n, k->scheme,
-		&l->auth->rule, &eb) != E_OK) {
+	e = row_user(&l->user, l->name, said->column, said->n, k->scheme,
+	    &l->auth->rule, &eb);
+	if (e == E_OK && auth_db_verifies(k))
+		e = take_verified(l, said, &eb);
+	if (e != E_OK) {
+		user_free(l->user);
+		l->user = NULL;
 		fail(l, eb.text);
 		return;
 	}
@@ -122,14 +174,30 @@ take_row(struct lookup *l, const struct db_answer *said)
 	finish(l);
 }
 
+/* What is missing to the time that a refusal takes there. */
+static void
+owe(struct lookup *l, uint32_t took)
+{
+	const struct known_users *k = &l->auth->conf.known[l->next];
+	uint32_t usual = auth_db_refusal(l->auth, k);
+
+	if (usual > took)
+		l->owed += usual - took;
+}
+
 static void
 on_answer(struct db_wait *w, const struct db_answer *said)
 {
 	struct lookup *l = (void *)((char *)w - offsetof(struct lookup, wait));
 
+	if (w->question.password != NULL) {
+		l->was_told = true;
+		if (said->result != LOOKUP_FOUND)
+			owe(l, said->took);
+	}
 	if (said->result == LOOKUP_FAILED) {
 		fail(l, said->why);
-	} else if (said->result == LOOKUP_FOUND && !l->is_idle) {
+	} else if (said->result != LOOKUP_NOBODY && !l->is_idle) {
 		take_row(l, said);
 	} else {
 		l->next++;
@@ -138,21 +206,33 @@ on_answer(struct db_wait *w, const struct db_answer *said)
 }
 
 static void
+ask(struct lookup *l, const struct known_users *k, const char *password)
+{
+	enum err e;
+
+	l->wait.done = on_answer;
+	l->wait.question.name = l->name;
+	l->wait.question.password = password;
+	e = auth_db_ask(l->auth, k, &l->wait);
+	if (e != E_OK)
+		fail(l, e == E_CLOSED ? "its process is not there"
+				      : "too many wait for it");
+}
+
+static void
 go_on(struct lookup *l)
 {
 	struct auth *a = l->auth;
-	enum err e;
 
 	for (; l->next < a->conf.n_known; l->next++) {
 		const struct known_users *k = &a->conf.known[l->next];
 
+		if (auth_db_verifies(k) && l->is_idle) {
+			owe(l, 0);
+			continue;
+		}
 		if (!is_file(k)) {
-			l->wait.done = on_answer;
-			e = auth_db_ask(a, k, &l->wait, l->name);
-			if (e != E_OK)
-				fail(l, e == E_CLOSED
-					    ? "its process is not there"
-					    : "too many wait for it");
+			ask(l, k, auth_db_verifies(k) ? l->password : NULL);
 			return;
 		}
 		if (file_has(a, l->name) && !l->is_idle) {
@@ -165,7 +245,8 @@ go_on(struct lookup *l)
 }
 
 void
-databases_find(struct auth *a, struct lookup *l, const char *name)
+databases_find(struct auth *a, struct lookup *l, const char *name,
+    const struct proof *proof)
 {
 	user_free(l->user);
 	*l = (struct lookup){
@@ -176,7 +257,21 @@ databases_find(struct auth *a, struct lookup *l, const char *name)
 		.generation = a->userfile.generation,
 	};
 	snprintf(l->name, sizeof(l->name), "%s", name);
+	if (proof != NULL) {
+		l->password = proof->password;
+		l->wait.question.peer = proof->peer;
+		l->wait.whose = proof->whose;
+	}
 	go_on(l);
+}
+
+bool
+databases_cancel(struct lookup *l)
+{
+	if (l->password == NULL || !auth_db_cancel(&l->wait))
+		return false;
+	l->failed = true;
+	return true;
 }
 
 void

@@ -20,6 +20,8 @@ struct lookup {
 	/* What has come out. */
 	bool failed;   /* nobody can say, and why */
 	bool is_known; /* by auth->conf.known[by] */
+	bool is_right; /* so that database says of the password */
+	bool was_told; /* the password, to one that verifies it at least */
 	size_t by;
 	char why[256];
 	uint64_t began, took; /* clock_ms(), and how many */
@@ -28,23 +30,44 @@ struct lookup {
 	/* The rest is the module's own. */
 	struct auth *auth;
 	char name[NAME_MAX_OCTETS + 1];
-	struct user *user; /* of a database */
-	size_t next;       /* of auth->conf.known */
-	bool is_idle;      /* of those that are asked now nothing matters */
+	const char *password; /* of the proof, or NULL */
+	struct user *user;    /* of a database */
+	size_t next;          /* of auth->conf.known */
+	bool is_idle;         /* of those that are asked now nothing matters */
+	/* Milliseconds that a refusal would have taken in those that verify
+	 * passwords, and has not. */
+	uint32_t owed;
+	ev_timer pause;
 	struct db_wait wait;
+};
+
+/* What was typed, for databases that verify it.  Borrowed until l->done(). */
+struct proof {
+	const char *password, *peer;
+	struct fair_entry whose;
 };
 
 /* Is anybody known elsewhere than in the users file? */
 bool databases_any(const struct auth *a);
 
+/* Is any of them asked whether passwords are right? */
+bool databases_any_verifies(const struct auth *a);
+
 /* Is each user of the users file the one who signs in by that name? */
 bool databases_file_is_first(const struct auth *a);
 
-/* name: by the rule.  l->done is set. */
-void databases_find(struct auth *a, struct lookup *l, const char *name);
+/* name: by the rule.  l->done is set.  proof: NULL: nothing is verified. */
+void databases_find(struct auth *a, struct lookup *l, const char *name,
+    const struct proof *proof);
+
+/* True if a password was still waiting to be verified: l->done() is not called,
+ * and nothing has come out. */
+bool databases_cancel(struct lookup *l);
 
 /* Those that were not asked, as an earlier one knew the name, are asked for
- * nothing: so that a wrong password takes as long as a name that nobody has. */
+ * nothing: so that a wrong password takes as long as a name that nobody has.
+ * Who verifies passwords is not asked, but waited for as long as it takes to refuse
+ * one: nobody's failures are to be counted there. */
 void databases_rest(struct lookup *l);
 
 /* What was found, as the users file is now; NULL: there is no such user.

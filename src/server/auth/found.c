@@ -5,8 +5,10 @@
 
 #include "base/clock.h"
 #include "server/auth/databases.h"
+#include "server/auth/recent.h"
 #include "server/auth/refuse.h"
 #include "server/auth/served.h"
+#include "server/auth/turn.h"
 
 /* What a database has said is good for so long: it may be asked twice for one
  * sign-in, of which all but an exchange take less. */
@@ -33,9 +35,40 @@ is_fresh(const struct lookup *l, const char *name)
 	       clock_ms() - l->began < FRESH_MS;
 }
 
+/* Is it what was typed, and not one of our own making or for our own keeping?  An
+ * app password is of no use to anybody else. */
+static bool
+is_to_be_verified(const struct signin *s)
+{
+	const struct app_table *apps = s->auth->userfile.apps;
+
+	if (!databases_any_verifies(s->auth) || s->password == NULL ||
+	    s->exchange != NULL)
+		return false;
+	return apps == NULL || s->target[0] != '\0' ||
+	       app_table_find(apps, s->user,
+		   (struct slice){ s->password, strlen(s->password) }) == NULL;
+}
+
+static struct proof
+proof_of(const struct signin *s)
+{
+	return (struct proof){
+		.password = s->password,
+		.peer = s->peer,
+		.whose = {
+			.origin = s->suspect.address,
+			.user = s->suspect.user,
+			.known = recent_has(
+			    s->auth->recent, s->who, clock_ms()),
+		},
+	};
+}
+
+/* proof: NULL: nothing is verified. */
 static void
 look_up(struct signin *s, struct lookup **l, const char *name,
-    void (*then)(struct signin *s))
+    const struct proof *proof, void (*then)(struct signin *s))
 {
 	if (!databases_any(s->auth)) {
 		then(s);
@@ -49,22 +82,30 @@ look_up(struct signin *s, struct lookup **l, const char *name,
 	s->when_found = then;
 	(*l)->owner = s;
 	(*l)->done = on_found;
-	if (is_fresh(*l, name))
+	if (is_fresh(*l, name)) {
 		then(s);
-	else
-		databases_find(s->auth, *l, name);
+		return;
+	}
+	if (proof != NULL)
+		turn_goes_on(s);
+	databases_find(s->auth, *l, name, proof);
 }
 
 void
 signin_look_up(struct signin *s, void (*then)(struct signin *s))
 {
-	look_up(s, &s->found, s->user, then);
+	struct proof proof;
+	bool is_proof = is_to_be_verified(s);
+
+	if (is_proof)
+		proof = proof_of(s);
+	look_up(s, &s->found, s->user, is_proof ? &proof : NULL, then);
 }
 
 void
 signin_look_up_target(struct signin *s, void (*then)(struct signin *s))
 {
-	look_up(s, &s->found_target, s->target, then);
+	look_up(s, &s->found_target, s->target, NULL, then);
 }
 
 void
@@ -95,6 +136,22 @@ const struct user *
 signin_target(const struct signin *s)
 {
 	return user_of(s, s->found_target, s->target);
+}
+
+bool
+signin_is_right(const struct signin *s)
+{
+	return s->found != NULL && s->found->is_right;
+}
+
+bool
+signin_is_refused(const struct signin *s)
+{
+	const struct lookup *l = s->found;
+	const struct user *u = signin_user(s);
+
+	return l != NULL && l->was_told && !l->is_right &&
+	       (u == NULL || u->is_verified_there);
 }
 
 const char *

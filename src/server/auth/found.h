@@ -18,6 +18,12 @@ void signin_look_up_rest(struct signin *s, void (*then)(struct signin *s));
 /* s->user, as the users are now; NULL: there is none. */
 const struct user *signin_user(const struct signin *s);
 
+/* Of a user who is_verified_there: is what was typed the password? */
+bool signin_is_right(const struct signin *s);
+
+/* Has everybody to whom it was told refused it, and can nobody else accept it? */
+bool signin_is_refused(const struct signin *s);
+
 /* The name of the database that has s->user; NULL: it is the users file. */
 const char *signin_database(const struct signin *s);
 

@@ -46,6 +46,7 @@ look(struct signin *s)
 {
 	bool is_stale = userfile_is_stale(&s->auth->userfile);
 
+	s->then = look;         /* if it loses its turn */
 	served_follow(s->auth); /* that may have read them */
 	if (is_stale)
 		signin_check_users(s);
@@ -180,7 +181,7 @@ signin_find(struct signin *s)
 
 	s->generation = f->generation;
 	s->why = u != NULL ? "password" : why_nobody(f->users, s->user);
-	if (u != NULL && scheme_check(u->hash, NULL) == E_DENIED) {
+	if (u != NULL && user_is_locked(u)) {
 		s->why = "locked";
 		u = NULL;
 	} else if (u != NULL && !user_is_allowed_from(u, s->peer)) {

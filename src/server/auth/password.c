@@ -13,6 +13,7 @@
 #include "server/auth/rehash.h"
 #include "server/auth/served.h"
 #include "server/auth/timestamps.h"
+#include "server/auth/turn.h"
 #include "server/auth/vcache.h"
 #include "server/conf/spelling.h"
 
@@ -112,14 +113,13 @@ hash(struct signin *s, const char *stored)
 	signin_hash(s);
 }
 
-/* A password that is stored as it is, or so that verifying costs nothing.  If it
- * is wrong and other users have costly ones, it takes as long as theirs: the
- * time must not tell the two kinds of users apart. */
+/* It is known whether it is right, at no cost.  If it is wrong and other users
+ * have costly hashes, it takes as long as theirs: the time must not tell the two
+ * kinds of users apart. */
 static void
-verify_cheap(struct signin *s, const char *stored)
+judge_cheap(struct signin *s, const char *stored, enum err e)
 {
 	const char *costly = databases_costly(s->auth);
-	enum err e = scheme_verify(stored, s->password);
 
 	if (e == E_OK || e == E_NOMEM || costly == NULL) {
 		judge(s, stored, e);
@@ -127,6 +127,17 @@ verify_cheap(struct signin *s, const char *stored)
 	}
 	s->is_cheap = true;
 	hash(s, costly);
+}
+
+/* Who knows it has been asked.  That is not remembered: an account may be locked
+ * there at any time. */
+static void
+verify_there(struct signin *s)
+{
+	if (signin_is_right(s))
+		signin_judge(s, E_OK);
+	else
+		judge_cheap(s, "", E_DENIED);
 }
 
 /* u: NULL if there is no such user. */
@@ -208,17 +219,25 @@ verify(struct signin *s)
 {
 	const struct user *u = signin_find(s);
 	const char *stored = find_stored(s, u);
+	bool is_refused = signin_is_refused(s);
 
+	s->is_failing = false;
+	if (is_refused)
+		turn_fails(s);
 	if (s->password != NULL && is_app_password(s))
 		signin_judge(s, E_OK);
 	else if (is_app_password_unread(s))
 		signin_refuse(s, SIGN_IN_TEMPORARY, "app-passwords");
+	else if (is_refused && s->worker == NULL)
+		signin_judge(s, E_DENIED); /* it counts all the same */
 	else if (s->timestamp != NULL)
 		verify_apop(s, u);
+	else if (u != NULL && u->is_verified_there)
+		verify_there(s);
 	else if (stored == NULL)
 		signin_judge(s, E_DENIED);
 	else if (!scheme_is_costly(stored))
-		verify_cheap(s, stored);
+		judge_cheap(s, stored, scheme_verify(stored, s->password));
 	else
 		hash(s, stored);
 }

@@ -28,6 +28,8 @@ why_no_hash(
 
 	if ((scheme_uses(u->hash) & use) != 0)
 		return NULL;
+	if (u->is_verified_there)
+		return "the database verifies passwords, and gives none away";
 	err_set(eb, E_DENIED,
 	    "the password is stored as {%s}, and must be as {%s} or {PLAIN}",
 	    stored, scheme);

@@ -13,7 +13,7 @@
  *	served.c         which mechanisms can be served
  *	where.c          where a user's mail is, if the admin asks
  *	databases.c      who a user is, of all places where users are known
- *	auth_db.c        the processes that ask databases
+ *	auth_db.c        the processes that ask databases, or verify
  *	round.c          has the stores look for mail that goes by itself
  *	retained.c       how long whose mail stays
  *	stores.c         the store processes, and who waits for one
@@ -93,7 +93,8 @@ struct auth {
 	uint64_t rehash_again; /* clock_ms() from which on that is of use */
 	struct client_ca *client_ca; /* NULL: no certificate is believed */
 	struct kerberos *kerberos;   /* NULL: it is not there */
-	struct auth_db *db[KNOWN_USERS_MAX]; /* by index; NULL: not there */
+	struct auth_db
+	    *db[KNOWN_USERS_MAX]; /* of conf.known; NULL: not there */
 	/* Of rows that databases have given. */
 	struct hashes_seen db_seen;
 	struct terms_seen terms;

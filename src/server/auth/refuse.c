@@ -108,7 +108,8 @@ signin_abandon(struct signin *s)
 	    s->worker, s->sid, 0, (struct login_mark){ .who = 0 });
 	s->worker = NULL;
 	/* What is being verified goes on, so that a failure counts. */
-	if (s->state == CHECKING || s->state == LOOKING ||
+	if (s->state == CHECKING ||
+	    (s->state == LOOKING && !databases_cancel(s->found)) ||
 	    (s->state == HASHING && !hashpool_cancel(s->auth->hashes, &s->job)))
 		return;
 	if (s->state == PLACING)

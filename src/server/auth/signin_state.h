@@ -118,6 +118,9 @@ struct signin {
 	uint64_t generation; /* of the users it was verified against, or 0 */
 	char *stored;        /* for the job */
 	uint64_t row;        /* of the user, if there is one */
+	/* Who verifies it elsewhere has refused it: others of its address wait,
+	 * as if that were known. */
+	bool is_failing;
 	bool is_cheap; /* it is known to be wrong; the job only takes time */
 	struct hash_job job;
 	struct userfile_wait wait;

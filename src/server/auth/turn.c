@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/auth/databases.h"
 #include "server/auth/recent.h"
 
 enum { LINES = 1024 };
@@ -119,7 +120,7 @@ is_watched(const struct signin *s, uint64_t now)
 		return true;
 	TAILQ_FOREACH (other, &line_of(s)->going, in_line)
 		if (other->suspect.address == s->suspect.address &&
-		    other->state == CHECKING)
+		    (other->state == CHECKING || other->is_failing))
 			return true;
 	return false;
 }
@@ -219,6 +220,15 @@ turn_goes_on(struct signin *s)
 	wake_next(s);
 }
 
+/* Its password waited to be verified, and does so no more. */
+static bool
+gives_way(struct signin *s)
+{
+	if (s->state == LOOKING)
+		return s->found != NULL && databases_cancel(s->found);
+	return s->state == HASHING && hashpool_cancel(s->auth->hashes, &s->job);
+}
+
 void
 turn_failed(struct signin *s)
 {
@@ -229,11 +239,17 @@ turn_failed(struct signin *s)
 	     other = next) {
 		next = TAILQ_NEXT(other, in_line);
 		if (other->suspect.address == s->suspect.address &&
-		    other->state == HASHING && !is_recent(other, now) &&
-		    hashpool_cancel(s->auth->hashes, &other->job)) {
+		    !is_recent(other, now) && gives_way(other)) {
 			other->state = DELAYED;
 			move(other, TURN_WAITS);
 		}
 	}
 	wake_next(s);
+}
+
+void
+turn_fails(struct signin *s)
+{
+	s->is_failing = true;
+	turn_failed(s);
 }

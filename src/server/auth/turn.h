@@ -26,9 +26,13 @@ void turn_end(struct signin *s);
  * was known whether the users file is current: where nobody has failed they go on. */
 void turn_goes_on(struct signin *s);
 
-/* One of that address has failed.  Those that wait for a hashing thread, as they
- * came before, wait for a turn instead: their s->then() is called then. */
+/* One of that address has failed.  Those that wait for a hashing thread, or for
+ * somebody else who verifies passwords, as they came before, wait for a turn
+ * instead: their s->then() is called then. */
 void turn_failed(struct signin *s);
+
+/* It is going to: what it still waits for only takes time. */
+void turn_fails(struct signin *s);
 
 /* ---- what others who wait need, too ---- */
 

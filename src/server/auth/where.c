@@ -98,7 +98,7 @@ on_users(struct userfile_wait *wait, enum err e)
 	if (e != E_OK || w->auth->userfile.users == NULL)
 		fail(w, CONTROL_LATER, "the users file cannot be read");
 	else
-		databases_find(w->auth, &w->found, w->user);
+		databases_find(w->auth, &w->found, w->user, NULL);
 }
 
 void

@@ -5,6 +5,7 @@ static const struct ipc_field known[] = {
 	FIELD_ENUM(struct known_users, driver, USER_DRIVER_KINDS - 1),
 	FIELD(struct known_users, index),
 	FIELD(struct known_users, timeout),
+	FIELD(struct known_users, connections),
 	FIELD_STR(struct known_users, scheme),
 };
 static const struct ipc_fields known_fields = FIELDS(known);

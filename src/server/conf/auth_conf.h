@@ -22,6 +22,7 @@ struct known_users {
 	enum user_driver_kind driver; /* a users file, or asked by a process */
 	uint16_t index;               /* of that process among its kind */
 	uint16_t timeout;             /* seconds for its answer */
+	uint16_t connections;         /* questions at a time, if it verifies */
 	char scheme[SCHEME_NAME_MAX]; /* of passwords that do not say; or "" */
 };
 

@@ -343,7 +343,8 @@ is_replaceable(const char *path, int folder_n)
 	       (st.st_mode & S_ISVTX) == 0;
 }
 
-/* Whoever may write the settings or the users file may read all mail. */
+/* Whoever may write the settings, the users file or a program that says who may
+ * sign in, may read all mail. */
 static void
 warn_of_writers(const char *path, const struct conf_lines *l, unsigned line)
 {
@@ -636,6 +637,10 @@ conf_check(
 	    "malote");
 	conf_check_known(c, l);
 	warn_of_writers(l->text.file, l, 0);
+	for (unsigned i = 0; i < c->n_known; i++)
+		if (c->known[i].program[0] != '\0')
+			warn_of_writers(
+			    c->known[i].program, l, c->known[i].line);
 	check_host(c, l);
 	check_absolute(c->certificate, "certificate", l);
 	check_absolute(c->key, "key", l);

@@ -14,6 +14,7 @@
 #include "server/conf/auth_conf.h"
 #include "server/conf/db_conf.h"
 #include "server/conf/kerberos_conf.h"
+#include "server/conf/pam_conf.h"
 #include "server/conf/store_conf.h"
 #include "server/conf/worker_conf.h"
 
@@ -49,6 +50,8 @@ struct conf_users {
 	struct db_conf db; /* of a users file: file only */
 	char driver[DB_NAME_MAX];
 	char scheme[SCHEME_NAME_MAX];
+	char service[PAM_SERVICE_MAX];
+	char program[MAIL_PATH_MAX];
 	unsigned says; /* enum user_driver_setting, or-ed: what stands in it */
 	unsigned line;
 };
@@ -60,7 +63,9 @@ struct conf {
 	struct auth_conf auth;
 	struct kerberos_conf kerberos;
 	struct store_conf store;
-	struct db_conf db; /* of the one that is being started: child_tell.c */
+	/* Of the one that is being started: child_tell.c. */
+	struct db_conf db;
+	struct pam_conf pam;
 
 	struct conf_users known[KNOWN_USERS_MAX]; /* as auth.known */
 	unsigned n_known;
@@ -76,6 +81,7 @@ struct conf {
 	char languages[CONF_PATH_MAX]; /* the folder of the catalogues */
 	char user[CONF_NAME_MAX], auth_user[CONF_NAME_MAX];
 	char kerberos_user[CONF_NAME_MAX], db_user[CONF_NAME_MAX];
+	char pam_user[CONF_NAME_MAX];
 	char mail_user[CONF_NAME_MAX], mail_group[CONF_NAME_MAX];
 	uint32_t max_sessions;    /* of all workers; 0: as many as may be */
 	uint32_t stop_grace;      /* seconds */
@@ -109,8 +115,10 @@ enum err conf_read(struct conf *c, const char *file, const struct conf_env *env,
     struct conf_report *report) NODISCARD;
 void conf_free(struct conf *c);
 
-/* c->db becomes that of the process of this index, but for its role. */
+/* c->db, or c->pam, becomes that of the process of this index, but for its
+ * role. */
 void conf_db_fit(struct conf *c, uint16_t index);
+void conf_pam_fit(struct conf *c, uint16_t index);
 
 /* Only what says how users are called, where they are listed, and where their
  * mail is: c->users and c->auth.  What else the file says must be readable, but

@@ -68,7 +68,7 @@ check_role_user(struct conf *c, enum ipc_role r, const struct conf_lines *l)
 		    name, name, setting);
 		return;
 	}
-	if (id.uid == 0) {
+	if (id.uid == 0 && r != ROLE_PAM) {
 		COMPLAIN(l, setting,
 		    "%s = \"%s\" is root; write a user who may do nothing",
 		    setting, name);
@@ -166,7 +166,8 @@ conf_check_ids(
 {
 	c->auth.mail_uid = c->auth.mail_gid = AUTH_NO_UID;
 	for (enum ipc_role r = ROLE_PARENT + 1; r < ROLE_END; r++) {
-		bool is_optional = r == ROLE_KERBEROS || r == ROLE_DB;
+		bool is_optional =
+		    r == ROLE_KERBEROS || r == ROLE_DB || r == ROLE_PAM;
 
 		if (r == ROLE_STORE || (is_optional && role_conf(c, r)->n == 0))
 			continue;

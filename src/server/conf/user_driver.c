@@ -2,9 +2,13 @@
 
 #include <string.h>
 
-#define ROW(NAME, s, word, built, who, has, needs, takes) \
+#define SYMBOL(asks, n) (asks) == DRIVER_ASKS_PAM ? "verify_" n : "db_" n
+
+#define ROW(NAME, n, word, built, of, who, has, needs, takes) \
 	[DRIVER_##NAME] = { .name = word, \
 		.is_built = built, \
+		.module = of, \
+		.symbol = SYMBOL(who, #n), \
 		.asker = who, \
 		.can = has, \
 		.must = needs, \

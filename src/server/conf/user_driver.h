@@ -5,7 +5,9 @@
  * Of a row are made its number, its name in a block `users` of the
  * configuration, and what --check, CAPA and malotectl say of it.  What asks a
  * database is, for DRIVER_ASKS_DB, a struct db_driver
- * (src/server/helper/db_driver.h) called db_NAME, in a file of its own there.
+ * (src/server/helper/db_driver.h) called db_NAME, in a file of its own there; for
+ * DRIVER_ASKS_PAM a struct verify_driver (src/server/helper/verify_driver.h) called
+ * verify_NAME.
  */
 #ifndef SERVER_CONF_USER_DRIVER_H
 #define SERVER_CONF_USER_DRIVER_H
@@ -20,8 +22,12 @@ enum user_driver_can {
 	    4, /* a hash may be {PLAIN}, {CRAM-MD5}: a secret */
 	DRIVER_LISTS = 8,
 	DRIVER_WRITES = 16,
-	DRIVER_GIVES_ANY =
-	    DRIVER_GIVES_HASH | DRIVER_GIVES_KEYS | DRIVER_GIVES_PLAIN,
+	/* It gives no password away: it is handed what was typed, and says
+	 * whether that is right. */
+	DRIVER_VERIFIES = 32,
+	DRIVER_NAMES = 64, /* without a password, too, it knows who there is */
+	DRIVER_GIVES_ANY = DRIVER_NAMES | DRIVER_GIVES_HASH |
+			   DRIVER_GIVES_KEYS | DRIVER_GIVES_PLAIN,
 };
 
 /* The settings of a block that it has: those it must have, and may have. */
@@ -33,11 +39,14 @@ enum user_driver_setting {
 	DRIVER_TIMEOUT = 16,
 	DRIVER_CONNECTIONS = 32,
 	DRIVER_ATTRIBUTES = 64,
+	DRIVER_SERVICE = 128,
+	DRIVER_PROGRAM = 256,
+	DRIVER_BOUNDS = DRIVER_TIMEOUT | DRIVER_CONNECTIONS,
 	DRIVER_ASKED = DRIVER_SCHEME | DRIVER_TIMEOUT | DRIVER_CONNECTIONS,
 };
 
 /* Who asks it: auth has a users file itself. */
-enum user_driver_asker { DRIVER_IS_FILE, DRIVER_ASKS_DB };
+enum user_driver_asker { DRIVER_IS_FILE, DRIVER_ASKS_DB, DRIVER_ASKS_PAM };
 
 #ifdef HAVE_POSTGRESQL
 enum { DRIVER_HAS_POSTGRESQL = 1 };
@@ -57,29 +66,47 @@ enum { DRIVER_HAS_LDAP = 1 };
 enum { DRIVER_HAS_LDAP = 0 };
 #endif
 
-/* NAME, name, its word, is it built, who asks, what it can, must have, may have */
+#ifdef HAVE_PAM
+enum { DRIVER_HAS_PAM = 1 };
+#else
+enum { DRIVER_HAS_PAM = 0 };
+#endif
+
+/* NAME, name, its word, is it built, in which module (NULL: in none), who asks,
+ * what it can, must have, may have */
 #define USER_DRIVERS(X) \
-	X(PASSWD_FILE, passwd_file, "passwd-file", 1, DRIVER_IS_FILE, \
+	X(PASSWD_FILE, passwd_file, "passwd-file", 1, NULL, DRIVER_IS_FILE, \
 	    DRIVER_GIVES_ANY | DRIVER_LISTS | DRIVER_WRITES, DRIVER_FILE, 0) \
-	X(SQLITE, sqlite, "sqlite", 1, DRIVER_ASKS_DB, DRIVER_GIVES_ANY, \
+	X(SQLITE, sqlite, "sqlite", 1, NULL, DRIVER_ASKS_DB, DRIVER_GIVES_ANY, \
 	    DRIVER_FILE | DRIVER_QUERY, DRIVER_ASKED) \
 	X(POSTGRESQL, postgresql, "postgresql", DRIVER_HAS_POSTGRESQL, \
-	    DRIVER_ASKS_DB, DRIVER_GIVES_ANY, \
+	    "db-postgresql", DRIVER_ASKS_DB, DRIVER_GIVES_ANY, \
 	    DRIVER_CONNECTION | DRIVER_QUERY, DRIVER_ASKED) \
-	X(MYSQL, mysql, "mysql", DRIVER_HAS_MYSQL, DRIVER_ASKS_DB, \
+	X(MYSQL, mysql, "mysql", DRIVER_HAS_MYSQL, "db-mysql", DRIVER_ASKS_DB, \
 	    DRIVER_GIVES_ANY, DRIVER_CONNECTION | DRIVER_QUERY, DRIVER_ASKED) \
-	X(LDAP, ldap, "ldap", DRIVER_HAS_LDAP, DRIVER_ASKS_DB, \
+	X(LDAP, ldap, "ldap", DRIVER_HAS_LDAP, "db-ldap", DRIVER_ASKS_DB, \
 	    DRIVER_GIVES_ANY, \
 	    DRIVER_CONNECTION | DRIVER_QUERY | DRIVER_ATTRIBUTES, \
-	    DRIVER_ASKED)
+	    DRIVER_ASKED) \
+	X(PAM, pam, "pam", DRIVER_HAS_PAM, "pam", DRIVER_ASKS_PAM, \
+	    DRIVER_VERIFIES | DRIVER_NAMES, 0, \
+	    DRIVER_SERVICE | DRIVER_QUERY | DRIVER_BOUNDS) \
+	X(SYSTEM, system, "system", 1, NULL, DRIVER_ASKS_PAM, \
+	    DRIVER_VERIFIES | DRIVER_NAMES, 0, DRIVER_QUERY | DRIVER_BOUNDS) \
+	X(CHECKPASSWORD, checkpassword, "checkpassword", 1, NULL, \
+	    DRIVER_ASKS_PAM, DRIVER_VERIFIES, DRIVER_PROGRAM, \
+	    DRIVER_QUERY | DRIVER_BOUNDS)
 
-#define USER_DRIVER_NUMBER(NAME, name, word, built, asker, can, must, may) \
+#define USER_DRIVER_NUMBER( \
+    NAME, name, word, built, module, asker, can, must, may) \
 	DRIVER_##NAME,
 enum user_driver_kind { USER_DRIVERS(USER_DRIVER_NUMBER) USER_DRIVER_KINDS };
 
 struct user_driver {
 	const char *name;
 	bool is_built;
+	const char *module; /* for module_find(), with `symbol`; or NULL */
+	const char *symbol; /* of its struct there */
 	enum user_driver_asker asker;
 	unsigned can, must, may;
 };

@@ -2,6 +2,7 @@
  * Where users are known: the blocks `users` of a configuration, or the one file
  * of the short form, as each process is told.  See check.h.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +26,9 @@ static const struct {
 	{ DRIVER_SCHEME, "scheme", "" },
 	{ DRIVER_TIMEOUT, "timeout", "" },
 	{ DRIVER_CONNECTIONS, "connections", "" },
+	{ DRIVER_SERVICE, "service", "" },
+	{ DRIVER_PROGRAM, "program",
+	    "program = \"/usr/local/bin/checkpassword\"" },
 };
 
 #define COMPLAIN_OF(l, u, ...) conf_error(&(l)->text, (u)->line, __VA_ARGS__)
@@ -98,6 +102,16 @@ check_query(const struct conf_users *u, const struct conf_lines *l)
 	const char *query = u->db.query;
 	const char *percent = strchr(query, '%');
 
+	if (user_drivers[u->db.driver].asker == DRIVER_ASKS_PAM) {
+		if (query[0] != '\0' && strcmp(query, "$1") != 0 &&
+		    strcmp(query, "$2") != 0)
+			COMPLAIN_OF(l, u,
+			    "users \"%s\": %s is asked by a name; write "
+			    "query = \"$1\", all of it, or \"$2\", what is "
+			    "before its @",
+			    u->db.name, user_drivers[u->db.driver].name);
+		return;
+	}
 	if (percent != NULL && percent[1] != '\0' &&
 	    strchr("und{", percent[1]) != NULL)
 		COMPLAIN_OF(l, u,
@@ -140,6 +154,48 @@ check_file(const struct conf_users *u, const struct conf_lines *l)
 	}
 }
 
+/* A service that is not there is `other`, which mostly lets nobody in. */
+static void
+check_service(const struct conf_users *u, const struct conf_lines *l)
+{
+	static const char *const folders[] = { "/etc/pam.d", "/usr/lib/pam.d" };
+	char path[64 + PAM_SERVICE_MAX];
+
+	if (u->db.driver != DRIVER_PAM)
+		return;
+	if (u->service[0] == '\0' || u->service[0] == '.' ||
+	    strchr(u->service, '/') != NULL) {
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": service is the name of a file in "
+		    "/etc/pam.d; write for example service = \"malote\"",
+		    u->db.name);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folders[i], u->service);
+		if (access(path, F_OK) == 0)
+			return;
+	}
+	conf_warn(&l->text, u->line,
+	    "users \"%s\": there is no /etc/pam.d/%s, and PAM takes \"other\" "
+	    "instead, which lets nobody in as a rule; maloted.conf(5) says "
+	    "what to write there",
+	    u->db.name, u->service);
+}
+
+static void
+check_program(const struct conf_users *u, const struct conf_lines *l)
+{
+	if (u->program[0] != '/')
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": program = \"%s\" is not an absolute path; "
+		    "begin it with /",
+		    u->db.name, u->program);
+	else if (access(u->program, X_OK) < 0)
+		COMPLAIN_OF(l, u, "users \"%s\": %s: %s", u->db.name,
+		    u->program, strerror(errno));
+}
+
 /* The password for a database. */
 static void
 check_secret(const struct conf_users *u, const struct conf_lines *l)
@@ -171,7 +227,10 @@ check_block(struct conf_users *u, const struct conf_lines *l)
 	check_settings(u, d, l);
 	if ((u->says & DRIVER_FILE) != 0)
 		check_file(u, l);
+	if ((u->says & DRIVER_PROGRAM) != 0)
+		check_program(u, l);
 	check_query(u, l);
+	check_service(u, l);
 	check_secret(u, l);
 }
 
@@ -228,8 +287,12 @@ tell_auth(struct conf *c)
 		memcpy(to->scheme, u->scheme, sizeof(to->scheme));
 		to->driver = u->db.driver;
 		to->timeout = u->db.timeout;
-		if (user_drivers[to->driver].asker == DRIVER_ASKS_DB)
-			to->index = c->db.role.n++;
+		to->connections = u->db.connections;
+		switch (user_drivers[to->driver].asker) {
+		case DRIVER_IS_FILE: break;
+		case DRIVER_ASKS_DB: to->index = c->db.role.n++; break;
+		case DRIVER_ASKS_PAM: to->index = c->pam.role.n++; break;
+		}
 	}
 }
 
@@ -245,15 +308,41 @@ conf_check_known(struct conf *c, const struct conf_lines *l)
 	tell_auth(c);
 }
 
+/* The block that a process asks. */
+static const struct conf_users *
+block_of(const struct conf *c, enum user_driver_asker asker, uint16_t index)
+{
+	unsigned i = 0;
+
+	while (i + 1 < c->n_known &&
+	       (user_drivers[c->known[i].db.driver].asker != asker ||
+		   c->auth.known[i].index != index))
+		i++;
+	return &c->known[i];
+}
+
 void
 conf_db_fit(struct conf *c, uint16_t index)
 {
 	struct role_conf role = c->db.role;
 
-	for (unsigned i = 0; i < c->n_known; i++)
-		if (user_drivers[c->known[i].db.driver].asker ==
-			DRIVER_ASKS_DB &&
-		    c->auth.known[i].index == index)
-			c->db = c->known[i].db;
+	c->db = block_of(c, DRIVER_ASKS_DB, index)->db;
 	c->db.role = role;
+}
+
+void
+conf_pam_fit(struct conf *c, uint16_t index)
+{
+	const struct conf_users *u = block_of(c, DRIVER_ASKS_PAM, index);
+	struct pam_conf *to = &c->pam;
+
+	memcpy(to->name, u->db.name, sizeof(to->name));
+	memcpy(to->service, u->service, sizeof(to->service));
+	memcpy(to->program, u->program, sizeof(to->program));
+	to->local_part = strcmp(u->db.query, "$2") == 0;
+	to->driver = u->db.driver;
+	to->timeout = u->db.timeout;
+	to->connections = u->db.connections;
+	to->first_uid = c->auth.first_uid;
+	to->last_uid = c->auth.last_uid;
 }

@@ -14,6 +14,7 @@
 #include "base/module.h"
 #include "base/pool.h"
 #include "server/helper/db_kept.h"
+#include "server/helper/outcome.h"
 
 /* A request that has waited for so many times the time for an answer is not put
  * any more: who signs in has been told. */
@@ -94,45 +95,6 @@ ask(struct pool_job *job)
 /* ---- the answer ---- */
 
 static void
-put_row(struct ipc_chan *c, const struct db_row *row)
-{
-	ipc_put_u8(c, (uint8_t)row->n);
-	for (size_t i = 0; i < row->n; i++) {
-		ipc_put_str(c, row->column[i].name);
-		ipc_put_bytes(c, row->column[i].value, row->column[i].value_n);
-	}
-}
-
-static void
-answer(struct process *p, const struct request *r)
-{
-	ipc_begin(p->auth, IPC_ROW);
-	ipc_put_u64(p->auth, r->id);
-	ipc_put_u8(p->auth, (uint8_t)r->result);
-	put_row(p->auth, &r->row);
-	ipc_put_str(p->auth, r->result == LOOKUP_FAILED ? r->why.text : "");
-	if (ipc_end(p->auth) != E_OK) /* it learns by its own deadline */
-		log_line(LOG_FAULT, "ev=unanswered");
-}
-
-/* What changes is said once. */
-static void
-tell_state(struct process *p, const struct request *r)
-{
-	char words[512];
-
-	if (r->result == LOOKUP_FAILED && !p->is_down)
-		log_line(LOG_FAULT, "ev=database users=\"%s\" error=\"%s\"",
-		    p->conf.name,
-		    str_quote(words, sizeof(words), r->why.text,
-			strlen(r->why.text)));
-	else if (r->result != LOOKUP_FAILED && p->is_down)
-		log_line(LOG_EVENT, "ev=database users=\"%s\" answers=again",
-		    p->conf.name);
-	p->is_down = r->result == LOOKUP_FAILED;
-}
-
-static void
 asked(struct pool_job *job)
 {
 	struct request *r =
@@ -140,9 +102,9 @@ asked(struct pool_job *job)
 	struct process *p = r->process;
 
 	p->requests--;
-	tell_state(p, r);
+	outcome_log(p->conf.name, &p->is_down, r->result, r->why.text);
 	if (p->auth != NULL && p->auth == r->from)
-		answer(p, r);
+		outcome_send(p->auth, r->id, r->result, &r->row, r->why.text);
 	db_row_clear(&r->row);
 	free(r);
 }
@@ -246,18 +208,15 @@ warm_up(void)
 static const struct db_driver *
 load_driver(enum user_driver_kind kind)
 {
-	const char *name = user_drivers[kind].name;
+	const struct user_driver *d = &user_drivers[kind];
 	const struct db_driver *driver = &db_sqlite;
-	char module[DB_NAME_MAX], symbol[DB_NAME_MAX];
 
-	if (kind == DRIVER_SQLITE)
+	if (d->module == NULL)
 		return driver;
-	snprintf(module, sizeof(module), "db-%s", name);
-	snprintf(symbol, sizeof(symbol), "db_%s", name);
-	if ((driver = module_find(module, symbol)) == NULL)
+	if ((driver = module_find(d->module, d->symbol)) == NULL)
 		fatal("ev=start error=\"malote-%s.so, or a library that it "
 		      "needs, is not installed\"",
-		    module);
+		    d->module);
 	return driver;
 }
 

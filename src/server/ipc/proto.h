@@ -183,17 +183,22 @@ enum ipc_type {
 	IPC_TICKET_ANSWER, /* u64 id, u8 enum ticket_result, str principal, bytes
 	                    * authzid, bytes reply, str why */
 
-	/* auth -> db: u64 id, str name: what is known of that user?  Answer: */
+	/* auth -> db, pam: u64 id, str name: what is known of that user?
+	 * Answer: IPC_ROW */
 	IPC_LOOKUP = 128,
-	/* db -> auth: u64 id, u8 enum lookup_result, u8 n, n times { str column,
-	 * bytes value }, str why if LOOKUP_FAILED */
+	/* auth -> db, pam: u64 id, str name, bytes password, str peer: is that
+	 * the password?  Only to who verifies.  Answer: */
+	IPC_VERIFY,
+	/* db, pam -> auth: u64 id, u8 enum lookup_result, u8 n, n times { str
+	 * column, bytes value }, str why if LOOKUP_FAILED */
 	IPC_ROW = 136,
 };
 
 enum lookup_result {
-	LOOKUP_FOUND,
+	LOOKUP_FOUND, /* of IPC_VERIFY: and the password is right */
 	LOOKUP_NOBODY,
 	LOOKUP_FAILED, /* nobody can say, and why */
+	LOOKUP_WRONG,  /* of IPC_VERIFY: there is such a user */
 	LOOKUP_RESULTS
 };
 

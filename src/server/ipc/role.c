@@ -67,6 +67,18 @@ role_enter_reading(
 }
 
 void
+role_enter_asking(const struct role_conf *r)
+{
+	struct errbuf eb;
+	enum err e = r->uid == 0 ? sandbox_stay_root(&eb)
+				 : sandbox_become(r->uid, r->gid, false, &eb);
+
+	if (e != E_OK || sandbox_memory(r->memory, &eb) != E_OK ||
+	    sandbox_refuse_calls(&eb) != E_OK)
+		fatal("ev=sandbox error=\"%s\"", eb.text);
+}
+
+void
 role_limit(const char *const *calls, size_t n)
 {
 	struct errbuf eb;

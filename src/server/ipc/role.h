@@ -61,6 +61,12 @@ void role_enter(const struct role_conf *r, const char *root);
 void role_enter_reading(
     const struct role_conf *r, const char *const *paths, size_t n);
 
+/* The same, and role_limit() at once, for a process that starts others of which
+ * nobody knows what they need: it stays root where the role's user is root, without
+ * the rights of root and the calls by which it could leave the place that it has on
+ * the machine; for what it starts the same holds. */
+void role_enter_asking(const struct role_conf *r);
+
 /* Keeps only these system calls, and the few that every role needs. */
 void role_limit(const char *const *calls, size_t n);
 

@@ -23,7 +23,8 @@
  *
  * The parent starts them in this order, each as often as its settings say:
  * kerberos only where there is a keytab and something that needs it, db once for
- * each database that users are in.
+ * each database that users are in, pam once for each that verifies passwords with
+ * the rights of pam_user.
  */
 #ifndef SERVER_IPC_ROLES_H
 #define SERVER_IPC_ROLES_H
@@ -35,7 +36,8 @@
 	    TALKS_TO(STORE)) \
 	X(STORE, store, mail_user, 2048 + 256 * c->store.threads, 0) \
 	X(KERBEROS, kerberos, kerberos_user, 256, TALKS_TO(AUTH)) \
-	X(DB, db, db_user, 256 + 16 * c->db.connections, TALKS_TO(AUTH))
+	X(DB, db, db_user, 256 + 16 * c->db.connections, TALKS_TO(AUTH)) \
+	X(PAM, pam, pam_user, 256, TALKS_TO(AUTH))
 
 #define TALKS_TO(NAME)                               (1u << ROLE_##NAME)
 #define ROLE_NUMBER(NAME, name, user, memory, talks) ROLE_##NAME,

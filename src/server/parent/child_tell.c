@@ -23,6 +23,8 @@ fit_settings(const struct child *c, struct parent *p)
 
 	if (c->role == ROLE_DB)
 		conf_db_fit(p->conf, c->index);
+	if (c->role == ROLE_PAM)
+		conf_pam_fit(p->conf, c->index);
 	r->index = c->index;
 	r->uid = c->owner.uid;
 	r->gid = c->owner.gid;
@@ -319,7 +321,7 @@ child_stop(struct child *c, uint32_t ms)
 		return;
 	c->leaving = true;
 	if (c->role == ROLE_AUTH || c->role == ROLE_KERBEROS ||
-	    c->role == ROLE_DB) {
+	    c->role == ROLE_DB || c->role == ROLE_PAM) {
 		/* They have nothing to finish when nobody asks any more. */
 		ipc_close(c->chan);
 		c->chan = NULL;

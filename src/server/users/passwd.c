@@ -220,10 +220,16 @@ user_is_allowed_from(const struct user *u, const char *address)
 		   (struct slice){ u->nets, strlen(u->nets) }, address);
 }
 
+bool
+user_is_locked(const struct user *u)
+{
+	return !u->is_verified_there && scheme_check(u->hash, NULL) == E_DENIED;
+}
+
 const char *
 user_never(const struct user *u)
 {
-	if (scheme_check(u->hash, NULL) == E_DENIED)
+	if (user_is_locked(u))
 		return "the users file locks the user out";
 	if (u->permits.no_login)
 		return "the users file says nologin";

@@ -26,6 +26,9 @@ struct user {
 	uint32_t retention;   /* RETENTION_, or RETENTION_UNSET */
 	uint32_t login_delay; /* seconds, or LOGIN_DELAY_UNSET */
 	struct permits permits;
+	/* By who knows it: what is stored is given to nobody, and hash is
+	 * empty. */
+	bool is_verified_there;
 	uint32_t uid, gid; /* AUTH_NO_UID: none of their own */
 	unsigned line;     /* of the users file; 0: it is a row elsewhere */
 	uint64_t row; /* a digest of the line: it changes with anything there */
@@ -73,6 +76,9 @@ bool user_is_allowed_from(const struct user *u, const char *address);
 
 /* Is it known by a row of a database, not by the users file? */
 bool user_is_of_row(const struct user *u);
+
+/* Is no password right, as what is stored says so? */
+bool user_is_locked(const struct user *u);
 
 /* What the user's line has against any sign-in; NULL: nothing. */
 const char *user_never(const struct user *u);
