@@ -27,7 +27,7 @@ rootdn cn=owner,%(suffix)s
 rootpw owner
 directory %(folder)s/data
 access to attrs=userPassword by dn.exact="%(reader)s" read by * auth
-access to * by dn.exact="%(reader)s" read by anonymous read
+access to * by dn.exact="%(reader)s" read by anonymous read by self read
 """
 FIRST = """dn: %(suffix)s
 objectClass: domain

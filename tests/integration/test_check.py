@@ -519,6 +519,9 @@ BLOCKS = [
      'program = "true" is not an absolute path; begin it with /'),
     ('users "x" { driver = "checkpassword" program = "D/open" }',
      "D/open: Permission denied"),
+    ('users "x" { driver = "ldap-bind" connection = "x" query = "(uid=$1)" '
+     'attributes = "userPassword=password" }',
+     "the column password means nothing; take it out of attributes"),
 ]
 
 

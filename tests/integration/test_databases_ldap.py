@@ -12,8 +12,9 @@ import pytest
 
 import slapd
 
-from test_databases import (TEMPORARY, Ldap, Site, box_of,  # noqa: F401
-                            directory, example, ldap, put_some)
+from test_databases import (TEMPORARY, Ldap, Site,  # noqa: F401
+                            await_accepted, box_of, directory, example, ldap,
+                            put_some)
 
 pytestmark = [pytest.mark.ours, pytest.mark.slow]
 
@@ -179,3 +180,85 @@ def test_no_tls_there(place, serve, connect, ldap):
     site = Site(place, serve, [ldap.block(
         connection=ldap.connection.replace(" tls=no", ""))])
     assert site.refusal(connect, "ann", "secret").startswith(TEMPORARY)
+
+
+# ---- the directory verifies the password ----
+
+BIND = "description=mail employeeNumber=uid employeeType=gid"
+NAMED = "uid=$1," + slapd.PEOPLE
+
+
+def bind_block(ldap, query="(uid=$1)", attributes=BIND, more="",
+               connection=None):
+    return ldap.block(query, more, connection, attributes).replace(
+        '"ldap"', '"ldap-bind"')
+
+
+@pytest.mark.parametrize("query", ["(uid=$1)", NAMED])
+def test_bind(place, serve, connect, ldap, query):
+    """What is stored is of a scheme that we do not know."""
+    ldap.user("ann", "secret", box_of(place))
+    site = Site(place, serve, [bind_block(ldap, query)],
+                'login_characters = "(),*="\n')
+    site.accepts(connect, "ann")
+    for name, password in (("ann", "wrong"), ("nobody", "secret"),
+                           ("ann", "{PLAIN}secret"), ("*", "secret"),
+                           ("x,uid=ann", "secret"), ("a*", "secret")):
+        assert site.refusal(connect, name, password) == \
+            b"-ERR [AUTH] authentication failed", name
+    site.accepts(connect, "file")
+    ldap.change("ann", "replace", "userPassword", "another")
+    assert site.refusal(connect, "ann", "secret").startswith(b"-ERR [AUTH]")
+    site.accepts(connect, "ann", "another")
+    assert not site.server.events("lookup-failed")
+    assert not site.server.events("database")
+    why = [e["why"] for e in site.server.events("login-failed")]
+    # By its name a directory does not say who there is.
+    assert why[0] == ("password" if query[0] == "(" else "unknown-user")
+
+
+def test_bind_without_password(place, serve, connect, ldap):
+    """With an empty one a directory lets anybody in, as nobody."""
+    ldap.user("ann", "secret", box_of(place))
+    site = Site(place, serve, [bind_block(ldap)])
+    assert not site.refusal(connect, "ann", "").startswith(b"+OK")
+    site.accepts(connect, "ann")
+
+
+def test_bind_hangs(place, serve, connect, ldap):
+    ldap.user("ann", "secret", box_of(place))
+    site = Site(place, serve, [bind_block(
+        ldap, more="timeout = 1 connections = 2")])
+    site.accepts(connect, "ann")
+    ldap.hang()
+    waiting = []
+    for _ in range(6):
+        session = connect(site.server.port)
+        session.ok("USER ann")
+        session.send("PASS secret\r\n")
+        waiting.append(session)
+    site.accepts(connect, "file")
+    for session in waiting:
+        assert session.line().startswith(TEMPORARY)
+    ldap.go_on()
+    await_accepted(site, connect, "ann")
+
+
+def test_bind_in_clear(place, serve, connect, ldap):
+    """A server without StartTLS gets no password of a user, at no try."""
+    ldap.user("ann", "secret", box_of(place))
+    connection = ldap.connection.replace(" tls=no", "")
+    site = Site(place, serve, [bind_block(ldap, connection=connection)])
+    for _ in range(3):
+        assert site.refusal(connect, "ann", "secret").startswith(TEMPORARY)
+
+
+def test_manual_bind(place, serve, connect, ldap):
+    ldap.user("ann", "secret", box_of(place))
+    block = example("company")[1]
+    assert '"ldap-bind"' in block
+    site = Site(place, serve, [re.sub(
+        'connection = ".*"', lambda _: 'connection = "%s"'
+        % ldap.connection.replace("\\", "\\\\"), block)])
+    site.accepts(connect, "ann")
+    assert site.refusal(connect, "ann", "x").startswith(b"-ERR [AUTH]")

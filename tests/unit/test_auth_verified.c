@@ -59,6 +59,12 @@ set_up_machine_penalties(void **state)
 }
 
 static int
+set_up_directory(void **state)
+{
+	return begin(DRIVER_LDAP_BIND, ROLE_DB, false);
+}
+
+static int
 set_up_rows(void **state)
 {
 	return begin(DRIVER_SQLITE, ROLE_DB, false);
@@ -417,7 +423,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_SET_UP(test_asked, set_up_machine),
 		TEST_SET_UP(test_file_first, set_up_machine),
-		TEST_SET_UP(test_row, set_up_machine),
+		TEST_SET_UP(test_row, set_up_directory),
 		TEST_SET_UP(test_without_password, set_up_machine),
 		TEST_SET_UP(test_app_password, set_up_machine),
 		TEST_SET_UP(test_says_what_it_cannot_know, set_up_machine),

@@ -566,12 +566,17 @@ test_auth(void **state)
 		.hash_threads = 1,
 		.hash_queue = 1,
 		.known = { { .name = "users" }, /* the file */
+		    { .name = "directory",
+			.driver = DRIVER_LDAP_BIND,
+			.index = BROKEN,
+			.timeout = 1,
+			.connections = 1 },
 		    { .name = "machine",
 			.driver = DRIVER_SYSTEM,
 			.index = BROKEN,
 			.timeout = 1,
 			.connections = 1 } },
-		.n_known = 2,
+		.n_known = 3,
 	};
 	FILE *users = tmpfile();
 	uint16_t served;
@@ -591,6 +596,7 @@ test_auth(void **state)
 	hear(rig.worker, IPC_SERVED, &served, sizeof(served));
 	say_everything(ROLE_WORKER, NULL, auth_is_unchanged);
 	say_everything(ROLE_STORE, NULL, auth_is_unchanged);
+	say_all(ROLE_DB, IPC_ROW, NULL, auth_is_unchanged);
 	say_all(ROLE_PAM, IPC_ROW, NULL, auth_is_unchanged);
 	finish();
 	close(rig.worker);

@@ -154,6 +154,19 @@ check_file(const struct conf_users *u, const struct conf_lines *l)
 	}
 }
 
+/* There is nothing to look at where the database verifies. */
+static void
+check_attributes(const struct conf_users *u, const struct conf_lines *l)
+{
+	if (u->db.driver == DRIVER_LDAP_BIND &&
+	    strstr(u->db.attributes, "=password") != NULL)
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": the directory verifies passwords itself, "
+		    "and the column password means nothing; take it out of "
+		    "attributes, or write driver = \"ldap\"",
+		    u->db.name);
+}
+
 /* A service that is not there is `other`, which mostly lets nobody in. */
 static void
 check_service(const struct conf_users *u, const struct conf_lines *l)
@@ -230,6 +243,7 @@ check_block(struct conf_users *u, const struct conf_lines *l)
 	if ((u->says & DRIVER_PROGRAM) != 0)
 		check_program(u, l);
 	check_query(u, l);
+	check_attributes(u, l);
 	check_service(u, l);
 	check_secret(u, l);
 }

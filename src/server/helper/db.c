@@ -39,6 +39,7 @@ struct request {
 	struct ipc_chan *from; /* only compared: it may have gone */
 	uint64_t id, asked;
 	char name[NAME_MAX_OCTETS + 1];
+	char password[PASSWORD_MAX + 1]; /* to be verified, or "" */
 	enum lookup_result result;
 	struct db_row row;
 	struct errbuf why;
@@ -57,7 +58,10 @@ ask_once(struct request *r, uint64_t until, bool *was_kept_r)
 	*was_kept_r = false;
 	if (db_kept_take(k, &conn, was_kept_r, until, &r->why) != E_OK)
 		return E_AGAIN;
-	e = k->driver->find(conn, k->conf, r->name, until, &r->row, &r->why);
+	e = r->password[0] == '\0' ? k->driver->find(conn, k->conf, r->name,
+					 until, &r->row, &r->why)
+				   : k->driver->verify(conn, k->conf, r->name,
+					 r->password, until, &r->row, &r->why);
 	if (e == E_CLOSED)
 		db_kept_lost(k, conn);
 	else if (e == E_AGAIN)
@@ -70,10 +74,8 @@ ask_once(struct request *r, uint64_t until, bool *was_kept_r)
 }
 
 static void
-ask(struct pool_job *job)
+ask_in_time(struct request *r)
 {
-	struct request *r =
-	    (void *)((char *)job - offsetof(struct request, job));
 	uint64_t span = r->process->conf.timeout * 1000u, now = clock_ms();
 	bool was_kept;
 	enum err e;
@@ -90,6 +92,18 @@ ask(struct pool_job *job)
 		r->result = LOOKUP_FOUND;
 	else if (e == E_NOENT)
 		r->result = LOOKUP_NOBODY;
+	else if (e == E_DENIED && r->password[0] != '\0')
+		r->result = LOOKUP_WRONG;
+}
+
+static void
+ask(struct pool_job *job)
+{
+	struct request *r =
+	    (void *)((char *)job - offsetof(struct request, job));
+
+	ask_in_time(r);
+	explicit_bzero(r->password, sizeof(r->password));
 }
 
 /* ---- the answer ---- */
@@ -111,23 +125,38 @@ asked(struct pool_job *job)
 
 /* ---- auth ---- */
 
+/* to: all zeroes. */
+static enum err
+get_request(const struct process *p, struct ipc_in *in, struct request *to)
+{
+	char peer[PEER_MAX];
+
+	to->id = ipc_get_u64(in);
+	ipc_get_str(in, to->name, sizeof(to->name));
+	if (in->type == IPC_VERIFY) {
+		ipc_get_str(in, to->password, sizeof(to->password));
+		ipc_get_str(in, peer, sizeof(peer));
+		/* With an empty one some directories believe anything. */
+		in->bad = in->bad || p->kept.driver->verify == NULL ||
+			  to->password[0] == '\0';
+	}
+	return ipc_get_end(in);
+}
+
 static enum err
 take_lookup(void *arg, struct ipc_in *in)
 {
 	struct process *p = arg;
-	struct request *r = calloc(1, sizeof(*r));
-	struct request none, *to = r != NULL ? r : &none;
+	struct request got = { .id = 0 }, *r = NULL;
+	enum err e = get_request(p, in, &got);
 
-	to->id = ipc_get_u64(in);
-	ipc_get_str(in, to->name, sizeof(to->name));
-	if (ipc_get_end(in) != E_OK) {
-		free(r);
-		return E_FORMAT;
-	}
-	if (r == NULL || p->requests >= 2 * LOOKUPS_MAX) {
-		free(r); /* it learns by its own deadline */
-		return E_OK;
-	}
+	/* Without room for it auth learns by its own deadline. */
+	if (e == E_OK && p->requests < 2 * LOOKUPS_MAX &&
+	    (r = malloc(sizeof(*r))) != NULL)
+		*r = got;
+	explicit_bzero(&got, sizeof(got));
+	if (r == NULL)
+		return e;
 	r->process = p;
 	r->from = p->auth;
 	r->asked = clock_ms();
@@ -140,6 +169,9 @@ take_lookup(void *arg, struct ipc_in *in)
 
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_LOOKUP, 1, 0, 8 + 4 + NAME_MAX_OCTETS, take_lookup },
+	{ IPC_VERIFY, 1, 0,
+	    8 + 3 * 4 + NAME_MAX_OCTETS + PASSWORD_MAX + PEER_MAX,
+	    take_lookup },
 };
 
 static void

@@ -69,6 +69,12 @@ struct db_driver {
 	    uint64_t until, struct db_row *r, struct errbuf *eb);
 
 	void (*close)(void *conn);
+
+	/* Of one that verifies, else NULL: as find(), but the row is that of a
+	 * user whose password this is.  E_DENIED: it is not. */
+	enum err (*verify)(void *conn, const struct db_conf *c,
+	    const char *name, const char *password, uint64_t until,
+	    struct db_row *r, struct errbuf *eb);
 };
 
 #endif

@@ -2,8 +2,11 @@
  * Users in a directory (LDAP): see db_driver.h.
  *
  * One entry below the base is searched for, by a filter in which the name is
- * escaped (db_filter.h); its attributes are the columns of a row.  Nobody binds as
- * the user: the password is verified as everywhere, by what is stored.
+ * escaped (db_filter.h); its attributes are the columns of a row.
+ *
+ * Of the driver ldap the password is verified as everywhere, by what is stored.
+ * Of ldap-bind the directory verifies it: that entry, or the one that a template
+ * names, binds with it, on a connection that is there for that.
  */
 #include <ldap.h>
 #include <stdio.h>
@@ -31,11 +34,12 @@ struct place {
 
 struct connection {
 	LDAP *ld;
+	LDAP *binds; /* as users; NULL: not yet */
 	char base[DB_WORD_MAX];
 	/* What `attributes` says: NULL behind the last one. */
 	char *attribute[ROW_COLUMNS_MAX + 1], *column[ROW_COLUMNS_MAX];
 	size_t n;
-	char filter[FILTER_MAX];
+	char filter[FILTER_MAX]; /* or the name of an entry */
 };
 
 /* ---- where it is ---- */
@@ -161,6 +165,8 @@ close_connection(void *conn)
 
 	if (c->ld != NULL)
 		ldap_unbind_ext_s(c->ld, NULL, NULL);
+	if (c->binds != NULL)
+		ldap_unbind_ext_s(c->binds, NULL, NULL);
 	for (size_t i = 0; i < ROW_COLUMNS_MAX; i++) {
 		free(c->attribute[i]);
 		free(c->column[i]);
@@ -219,17 +225,45 @@ set_options(LDAP *ld, const struct db_conf *conf)
 }
 
 static int
-bind_as_configured(LDAP *ld, const struct place *p)
+bind_as(LDAP *ld, const char *dn, const char *password)
 {
-	struct berval password = { strlen(p->password), (char *)p->password };
-	int r = LDAP_SUCCESS;
+	struct berval secret = { strlen(password), (char *)password };
 
-	if (is_by(p, "ldap://") && strcmp(p->tls, "no") != 0)
-		r = ldap_start_tls_s(ld, NULL, NULL);
-	if (r == LDAP_SUCCESS)
-		r = ldap_sasl_bind_s(
-		    ld, p->user, LDAP_SASL_SIMPLE, &password, NULL, NULL, NULL);
-	return r;
+	return ldap_sasl_bind_s(
+	    ld, dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, NULL);
+}
+
+static int
+begin_tls(LDAP *ld, const struct place *p)
+{
+	return is_by(p, "ldap://") && strcmp(p->tls, "no") != 0
+		   ? ldap_start_tls_s(ld, NULL, NULL)
+		   : LDAP_SUCCESS;
+}
+
+/* Nobody is bound yet.  If it fails *ld_r is NULL: nothing must be said there
+ * without TLS. */
+static enum err
+dial(LDAP **ld_r, const struct place *p, const struct db_conf *conf,
+    uint64_t until, struct errbuf *eb)
+{
+	int r = ldap_initialize(ld_r, p->uri);
+	enum err e = E_OK;
+
+	if (r != LDAP_SUCCESS) {
+		*ld_r = NULL;
+		return err_set(
+		    eb, E_CONFIG, "connection: uri: %s", ldap_err2string(r));
+	}
+	if ((r = set_options(*ld_r, conf)) != LDAP_SUCCESS ||
+	    (r = set_tls(*ld_r, p)) != LDAP_SUCCESS ||
+	    (r = begin_tls(*ld_r, p)) != LDAP_SUCCESS)
+		e = fail(*ld_r, r, until, eb);
+	if (e != E_OK) {
+		ldap_unbind_ext_s(*ld_r, NULL, NULL);
+		*ld_r = NULL;
+	}
+	return e;
 }
 
 static enum err
@@ -242,13 +276,10 @@ connect_to(struct connection *c, const struct db_conf *conf, uint64_t until,
 
 	if (e == E_OK)
 		e = read_attributes(c, conf->attributes, eb);
-	if (e == E_OK && (r = ldap_initialize(&c->ld, p.uri)) != LDAP_SUCCESS)
-		e = err_set(
-		    eb, E_CONFIG, "connection: uri: %s", ldap_err2string(r));
+	if (e == E_OK)
+		e = dial(&c->ld, &p, conf, until, eb);
 	if (e == E_OK &&
-	    ((r = set_options(c->ld, conf)) != LDAP_SUCCESS ||
-		(r = set_tls(c->ld, &p)) != LDAP_SUCCESS ||
-		(r = bind_as_configured(c->ld, &p)) != LDAP_SUCCESS))
+	    (r = bind_as(c->ld, p.user, p.password)) != LDAP_SUCCESS)
 		e = fail(c->ld, r, until, eb);
 	memcpy(c->base, p.base, sizeof(c->base));
 	explicit_bzero(&p, sizeof(p));
@@ -271,6 +302,9 @@ open_connection(void **conn_r, const struct db_conf *conf, uint64_t until,
 }
 
 /* ---- asking ---- */
+
+/* That there is such an entry is enough. */
+static char *no_attributes[] = { (char *)LDAP_NO_ATTRS, NULL };
 
 static enum err
 take_attribute(struct connection *c, LDAPMessage *entry, size_t i,
@@ -322,31 +356,176 @@ span_until(uint64_t until)
 		(suseconds_t)(ms % 1000 * 1000) };
 }
 
-static enum err
-find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
-    struct db_row *row, struct errbuf *eb)
+/* Does the query name the entry itself?  A filter begins with a parenthesis. */
+static bool
+is_template(const struct db_conf *conf)
 {
-	struct timeval span = span_until(until);
-	struct connection *c = conn;
-	LDAPMessage *found = NULL;
+	return conf->driver == DRIVER_LDAP_BIND && conf->query[0] != '(';
+}
+
+/* What is asked for, with the name in it. */
+static enum err
+make_filter(struct connection *c, const struct db_conf *conf, const char *name,
+    struct errbuf *eb)
+{
 	struct db_parameters p;
 	enum err e;
-	int r;
 
 	db_parameters(&p, conf->query, name);
-	e = db_filter(c->filter, sizeof(c->filter), conf->query, &p, eb);
-	if (e != E_OK)
-		return E_CONFIG;
-	r = ldap_search_ext_s(c->ld, c->base, LDAP_SCOPE_SUBTREE, c->filter,
-	    c->attribute, 0, NULL, NULL, &span, ENTRIES_MAX, &found);
+	e = is_template(conf)
+		? db_dn(c->filter, sizeof(c->filter), conf->query, &p, eb)
+		: db_filter(c->filter, sizeof(c->filter), conf->query, &p, eb);
+	return e == E_OK ? E_OK : E_CONFIG;
+}
+
+/* ld: as whom.  The entries are to be freed in any case. */
+static int
+search(struct connection *c, LDAP *ld, const struct db_conf *conf,
+    uint64_t until, LDAPMessage **found_r)
+{
+	struct timeval span = span_until(until);
+	bool is_named = is_template(conf);
+
+	*found_r = NULL;
+	return ldap_search_ext_s(ld, is_named ? c->filter : c->base,
+	    is_named ? LDAP_SCOPE_BASE : LDAP_SCOPE_SUBTREE,
+	    is_named ? "(objectClass=*)" : c->filter,
+	    c->n != 0 ? c->attribute : no_attributes, 0, NULL, NULL, &span,
+	    ENTRIES_MAX, found_r);
+}
+
+/* What came of it.  dn_r: the name of the entry, for ldap_memfree(), or NULL: it is
+ * of no use. */
+static enum err
+search_row(struct connection *c, LDAP *ld, const struct db_conf *conf,
+    uint64_t until, struct db_row *row, char **dn_r, struct errbuf *eb)
+{
+	LDAPMessage *found, *entry;
+	int r = search(c, ld, conf, until, &found);
+	enum err e;
+
 	if (r == LDAP_SUCCESS || r == LDAP_SIZELIMIT_EXCEEDED)
 		e = take_entry(c, found, row, eb);
+	else if (r == LDAP_NO_SUCH_OBJECT && is_template(conf))
+		e = E_NOENT;
 	else
-		e = fail(c->ld, r, until, eb);
+		e = fail(ld, r, until, eb);
+	entry = found != NULL ? ldap_first_entry(ld, found) : NULL;
+	if (e == E_OK && dn_r != NULL &&
+	    (*dn_r = ldap_get_dn(ld, entry)) == NULL)
+		e = err_set(eb, E_NOMEM, "out of memory");
 	ldap_msgfree(found);
 	return e;
 }
 
-extern const struct db_driver db_ldap;
-const struct db_driver db_ldap = { prepare, open_connection, find,
-	close_connection };
+static enum err
+find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
+    struct db_row *row, struct errbuf *eb)
+{
+	struct connection *c = conn;
+	enum err e = make_filter(c, conf, name, eb);
+
+	return e == E_OK ? search_row(c, c->ld, conf, until, row, NULL, eb) : e;
+}
+
+/* ---- binding as users ---- */
+
+static enum err
+prepare_binding(struct connection *c, const struct db_conf *conf,
+    uint64_t until, struct errbuf *eb)
+{
+	struct timeval span;
+	struct place p;
+	enum err e = E_OK;
+
+	if (c->binds == NULL &&
+	    (e = read_place(&p, conf->connection, eb)) == E_OK)
+		e = dial(&c->binds, &p, conf, until, eb);
+	explicit_bzero(&p, sizeof(p));
+	span = span_until(until);
+	if (e == E_OK &&
+	    ldap_set_option(c->binds, LDAP_OPT_TIMEOUT, &span) != 0)
+		e = err_set(eb, E_CONFIG, "no timeout");
+	return e;
+}
+
+/* E_DENIED: it is not the password, or the entry may not bind. */
+static enum err
+bind_as_user(struct connection *c, const struct db_conf *conf, const char *dn,
+    const char *password, uint64_t until, struct errbuf *eb)
+{
+	enum err e = prepare_binding(c, conf, until, eb);
+	int r;
+
+	if (e != E_OK)
+		return e;
+	r = bind_as(c->binds, dn, password);
+	switch (r) {
+	case LDAP_SUCCESS: return E_OK;
+	case LDAP_CONSTRAINT_VIOLATION:
+	case LDAP_INAPPROPRIATE_AUTH:
+	case LDAP_INSUFFICIENT_ACCESS:
+	case LDAP_INVALID_CREDENTIALS:
+	case LDAP_NO_SUCH_OBJECT:
+	case LDAP_UNWILLING_TO_PERFORM: return E_DENIED;
+	default: return fail(c->binds, r, until, eb);
+	}
+}
+
+static enum err
+verify_found(struct connection *c, const struct db_conf *conf,
+    const char *password, uint64_t until, struct db_row *row, struct errbuf *eb)
+{
+	char *dn = NULL;
+	enum err e = search_row(c, c->ld, conf, until, row, &dn, eb);
+
+	if (e == E_OK)
+		e = bind_as_user(c, conf, dn, password, until, eb);
+	ldap_memfree(dn);
+	return e;
+}
+
+/* A directory does not say whether there is such an entry: who is refused may be
+ * somebody whom it does not know.  What is wanted of the entry it may itself
+ * read. */
+static enum err
+verify_named(struct connection *c, const struct db_conf *conf,
+    const char *password, uint64_t until, struct db_row *row, struct errbuf *eb)
+{
+	enum err e = bind_as_user(c, conf, c->filter, password, until, eb);
+
+	if (e == E_DENIED)
+		return E_NOENT;
+	if (e == E_OK && c->n != 0)
+		e = search_row(c, c->binds, conf, until, row, NULL, eb);
+	return e == E_NOENT
+		   ? err_set(eb, E_CONFIG,
+			 "an entry may not read itself, and attributes are "
+			 "asked for")
+		   : e;
+}
+
+static enum err
+verify(void *conn, const struct db_conf *conf, const char *name,
+    const char *password, uint64_t until, struct db_row *row, struct errbuf *eb)
+{
+	struct connection *c = conn;
+	enum err e = make_filter(c, conf, name, eb);
+
+	if (e != E_OK)
+		return e;
+	return is_template(conf)
+		   ? verify_named(c, conf, password, until, row, eb)
+		   : verify_found(c, conf, password, until, row, eb);
+}
+
+extern const struct db_driver db_ldap, db_ldap_bind;
+const struct db_driver db_ldap = { .prepare = prepare,
+	.open = open_connection,
+	.find = find,
+	.close = close_connection };
+const struct db_driver db_ldap_bind = { .prepare = prepare,
+	.open = open_connection,
+	.find = find,
+	.close = close_connection,
+	.verify = verify };

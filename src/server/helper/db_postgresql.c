@@ -266,5 +266,7 @@ close_connection(void *conn)
 }
 
 extern const struct db_driver db_postgresql;
-const struct db_driver db_postgresql = { prepare, open_connection, find,
-	close_connection };
+const struct db_driver db_postgresql = { .prepare = prepare,
+	.open = open_connection,
+	.find = find,
+	.close = close_connection };

@@ -185,5 +185,7 @@ find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
 }
 
 extern const struct db_driver db_sqlite;
-const struct db_driver db_sqlite = { prepare, open_connection, find,
-	close_connection };
+const struct db_driver db_sqlite = { .prepare = prepare,
+	.open = open_connection,
+	.find = find,
+	.close = close_connection };
