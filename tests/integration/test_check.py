@@ -601,11 +601,64 @@ def test_secret_that_everybody_can_read(site):
     assert not any("everybody may read" in line for line in site.said)
 
 
+SYSTEM = 'users "x" { driver = "system" }\n'
+BIND = ('users "x" { driver = "ldap-bind" connection = "uri=ldapi:///" '
+        'query = "(uid=$1)" %s }\n')
+PROGRAM = 'users "x" { driver = "checkpassword" program = "/bin/true" }\n'
+# What makes no sense together, and what is said of it; and what does.
+COMBINATIONS = [
+    (SYSTEM + 'mechanisms = "CRAM-MD5 PLAIN"\n',
+     "CRAM-MD5 is not offered, as no database can give it a secret"),
+    (SYSTEM + 'mechanisms = "SCRAM-SHA-256 PLAIN"\n',
+     "SCRAM-SHA-256 is not offered, as no database can give it a key"),
+    (SYSTEM + "apop = yes\n",
+     "APOP is not offered, as no database can give it a secret"),
+    (SYSTEM + 'mechanisms = "SCRAM-SHA-256 PLAIN"\nusers "y" { driver = '
+     '"sqlite" file = "D/open" %s }\n' % QUERY,
+     'SCRAM-SHA-256 is offered, but users "x" cannot give it a key'),
+    (SYSTEM + 'mechanisms = "CRAM-MD5 PLAIN"\nusers "y" { driver = '
+     '"passwd-file" file = "D/users" }\n',
+     'CRAM-MD5 is offered, but users "x" cannot give it a secret'),
+    (PROGRAM + 'mechanisms = "EXTERNAL PLAIN"\nclient_ca = "CA"\n',
+     "EXTERNAL is of no use to users \"x\": checkpassword knows nobody"),
+    (SYSTEM + 'mechanisms = "EXTERNAL PLAIN"\nclient_ca = "CA"\n',
+     None),
+    (SYSTEM + 'mechanisms = "ANONYMOUS PLAIN"\nanonymous = "ana"\n',
+     "ANONYMOUS is not offered"),
+    (SYSTEM + 'master_separator = "*"\n', "nobody can be a master"),
+    (BIND % "" + 'master_separator = "*"\n', None),
+    (SYSTEM + 'upgrade_scheme = "ARGON2ID"\n',
+     "upgrade_scheme is without effect, as there is no passwd-file"),
+    (BIND % "" + 'mail = "maildir:~/Maildir"\n', "needs a home, and"),
+    (BIND % 'attributes = "homeDirectory=home"'
+     + 'mail = "maildir:~/Maildir"\n', None),
+    ('users "x" { driver = "pam" service = "nosuch" }\n',
+     'there is no /etc/pam.d/nosuch, and PAM takes "other" instead'),
+    (SYSTEM, None),
+    (PROGRAM, None),
+]
+
+
+@pytest.mark.parametrize("text, says", COMBINATIONS,
+                         ids=[str(n) for n in range(len(COMBINATIONS))])
+def test_combinations(site, certs, text, says):
+    text = text.replace('"CA"', '"%s"' % certs.ca)
+    for setting in ("mechanisms", "mail", "apop"):
+        if setting + " =" in text:
+            site.settings.pop(setting, None)
+    write_blocks(site, text)
+    code = site.look()
+    if says:
+        assert any(says in line for line in site.said), site.said
+    else:
+        assert (code, site.said) == (0, [])
+
+
 def test_program_of_others(site, place):
     """Who writes it may say who signs in."""
     with open(site.path + "/prog", "w") as f:
         f.write("#!/bin/sh\n")
     os.chmod(site.path + "/prog", 0o777)
-    write_blocks(site, 'users "x" { driver = "checkpassword" program = "D/prog" }\n')
+    write_blocks(site, PROGRAM.replace("/bin/true", "D/prog"))
     site.look()
     assert any("everybody may write D/prog" in line for line in site.said)

@@ -71,26 +71,40 @@ names(const struct coverage *c, size_t i, char *out, size_t size)
 	return out;
 }
 
-/* What the drivers of databases can give, as enum scheme_use: what is in them is
- * not known here. */
+/* What a driver can give, as enum scheme_use: what is in its database is not known
+ * here. */
+static unsigned
+uses_of_driver(const struct user_driver *d)
+{
+	return ((d->can & DRIVER_GIVES_KEYS) != 0
+		       ? SCHEME_SCRAM_SHA_1 | SCHEME_SCRAM_SHA_256
+		       : 0) |
+	       ((d->can & DRIVER_GIVES_PLAIN) != 0
+		       ? SCHEME_READABLE | SCHEME_CRAM_MD5
+		       : 0);
+}
+
 static unsigned
 uses_of_databases(const struct conf *conf)
 {
-	unsigned can = 0;
+	unsigned uses = 0;
 
 	for (unsigned i = 0; i < conf->n_known; i++) {
 		const struct user_driver *d =
 		    &user_drivers[conf->known[i].db.driver];
 
 		if (d->asker != DRIVER_IS_FILE)
-			can |= d->can;
+			uses |= uses_of_driver(d);
 	}
-	return ((can & DRIVER_GIVES_KEYS) != 0
-		       ? SCHEME_SCRAM_SHA_1 | SCHEME_SCRAM_SHA_256
-		       : 0) |
-	       ((can & DRIVER_GIVES_PLAIN) != 0
-		       ? SCHEME_READABLE | SCHEME_CRAM_MD5
-		       : 0);
+	return uses;
+}
+
+static const char *
+what_for(size_t i)
+{
+	return (table[i].use & (SCHEME_SCRAM_SHA_1 | SCHEME_SCRAM_SHA_256)) != 0
+		   ? "key"
+		   : "secret";
 }
 
 /* Without a users file. */
@@ -98,12 +112,29 @@ static void
 tell_impossible(size_t i, const struct conf_text *text)
 {
 	conf_warn(text, 0,
-	    "%s is not offered, as no database can give it %s; take it out of "
-	    "the settings, or add users of a driver that can",
-	    table[i].mechanism,
-	    (table[i].use & (SCHEME_SCRAM_SHA_1 | SCHEME_SCRAM_SHA_256)) != 0
-		? "a key"
-		: "a secret");
+	    "%s is not offered, as no database can give it a %s; take it out "
+	    "of the settings, or add users of a driver that can",
+	    table[i].mechanism, what_for(i));
+}
+
+/* It is offered for the sake of others. */
+static void
+tell_shut_out(const struct conf *conf, size_t i, struct conf_report *report)
+{
+	struct conf_text text = { .file = conf->file, .report = report };
+
+	for (unsigned k = 0; k < conf->n_known; k++) {
+		const struct conf_users *u = &conf->known[k];
+		const struct user_driver *d = &user_drivers[u->db.driver];
+
+		if ((uses_of_driver(d) & table[i].use) == 0)
+			conf_warn(&text, u->line,
+			    "%s is offered, but users \"%s\" cannot give it a "
+			    "%s: a mail program that takes it cannot sign in, "
+			    "and may try nothing else; take it out of the "
+			    "settings",
+			    table[i].mechanism, u->db.name, what_for(i));
+	}
 }
 
 static void
@@ -153,6 +184,8 @@ coverage_tell(const struct coverage *c, const struct conf *conf,
 			continue;
 		if (conf->users[0] == '\0' && !is_possible)
 			tell_impossible(i, text);
+		if (is_possible || c->lacking[i] < c->users)
+			tell_shut_out(conf, i, text->report);
 		if (c->users == 0)
 			continue;
 		tell_lacking(c, i, is_possible, text);

@@ -13,6 +13,7 @@
 #include "sasl/sasl.h"
 #include "server/store/maildir/lock.h"
 #include "server/store/maildir/uidlfile.h"
+#include "server/trial/combination.h"
 #include "server/trial/coverage.h"
 #include "server/users/host_account.h"
 #include "server/users/scheme.h"
@@ -522,11 +523,13 @@ conf_try(const struct conf *c, const struct conf_env *env,
 	struct trial t = { .conf = c,
 		.env = env,
 		.text = { .file = file, .report = report } };
+	const struct conf_text of_settings = { .file = c->file,
+		.report = report };
 	struct errbuf eb;
 	struct slurp in;
 
 	try_databases(&t);
-
+	combination_tell(c, env, &of_settings);
 	t.root = open(c->store.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (t.root < 0) {
 		conf_error(
