@@ -125,7 +125,7 @@ def test_modules(site):
     said = site.host.run("malote --version; ls /usr/lib/*/malote").stdout
     assert {"malote-%s.so" % name for name in (
         "db-ldap", "db-mysql", "db-postgresql", "kerberos", "keyring",
-        "web")} <= set(said.split())
+        "pam", "web")} <= set(said.split())
 
 
 def test_two_servers(site):
