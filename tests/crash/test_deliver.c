@@ -74,7 +74,7 @@ collect(struct run *r, unsigned i)
 	identity_reader_add(reader, r->text[i], n);
 	q->identity = identity_reader_end(reader);
 	identity_reader_free(reader);
-	must(parcel_end(r->p.d, q, &r->p.eb));
+	must(parcel_end(q, &r->p.eb));
 	q->folder = r->p.env.folders != NULL && i == 1 ? FOLDER : NULL;
 	return q;
 }

@@ -26,7 +26,8 @@ place_init(struct place *p, enum dest_kind kind, const char *name)
 	assert_non_null(mkdtemp(p->base));
 	snprintf(p->path, sizeof(p->path), "%s/%s", p->base, name);
 	snprintf(p->spool, sizeof(p->spool), "%s/state/spool", p->base);
-	p->dest = (struct dest){ .kind = kind, .path = p->path };
+	p->dest =
+	    (struct dest){ .kind = kind, .text = p->path, .path = p->path };
 	p->env = (struct delivery_env){ .account = "casa",
 		.email = "ana@example.org",
 		.spool = p->spool,
@@ -166,7 +167,7 @@ place_parcel(struct place *p, const char *text, size_t n, const char *uid)
 		q->has_uid = true;
 		q->uid = digest_of((struct slice){ uid, strlen(uid) });
 	}
-	assert_int_equal(parcel_end(p->d, q, &p->eb), E_OK);
+	assert_int_equal(parcel_end(q, &p->eb), E_OK);
 	return q;
 }
 
@@ -188,7 +189,7 @@ place_deliver(struct place *p, const char *const *text, enum err result)
 	}
 	delivery_release(p->d, v, n);
 	for (size_t i = 0; i < n; i++)
-		parcel_drop(p->d, v[i]);
+		parcel_drop(v[i]);
 }
 
 void

@@ -63,7 +63,7 @@ read_parcel(struct delivery *d, const char *file)
 	while ((n = read(fd, piece, sizeof(piece))) > 0)
 		must(parcel_add(p, piece, (size_t)n, &eb), &eb);
 	close(fd);
-	must(parcel_end(d, p, &eb), &eb);
+	must(parcel_end(p, &eb), &eb);
 	return p;
 }
 
@@ -99,7 +99,7 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < n; i++) {
 		if (repeat == NULL)
 			printf("%s %s\n", err_str(v[i]->result), v[i]->why);
-		parcel_drop(d, v[i]);
+		parcel_drop(v[i]);
 	}
 	if (repeat != NULL)
 		printf("write %llu ms, prepare %llu ms, publish %llu ms\n",

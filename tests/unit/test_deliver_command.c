@@ -165,8 +165,8 @@ test_for_all(void **state)
 		assert_int_equal(v[1]->result, E_CLOSED);
 		assert_int_equal(delivery_failed(p->d, &p->eb), E_AGAIN);
 		assert_string_equal(p->eb.text, v[0]->why);
-		parcel_drop(p->d, v[0]);
-		parcel_drop(p->d, v[1]);
+		parcel_drop(v[0]);
+		parcel_drop(v[1]);
 		expect_out(p, "x\n");
 	}
 	for (unsigned i = 0; i < sizeof(one) / sizeof(one[0]); i++) {
@@ -195,7 +195,7 @@ test_once(void **state)
 	delivery_publish(p->d, v, 6);
 	for (unsigned i = 0; i < 6; i++) {
 		assert_int_equal(v[i]->result, result[i]);
-		parcel_drop(p->d, v[i]);
+		parcel_drop(v[i]);
 	}
 	assert_int_equal(delivery_failed(p->d, &p->eb), E_AGAIN);
 }

@@ -177,7 +177,7 @@ play(struct place *p, const char *const *rows, const char *const *text,
 
 		snprintf(path, sizeof(path), "state/spool/%s", v[i]->tmp);
 		assert_int_equal(place_has(p, path), result[i] != E_OK);
-		parcel_drop(p->d, v[i]);
+		parcel_drop(v[i]);
 	}
 }
 
@@ -435,7 +435,7 @@ test_stalled(void **state)
 	delivery_publish(p->d, &q, 1);
 	assert_int_equal(q->result, E_AGAIN);
 	assert_in_range(clock_ms() - begun, 1000, 9000);
-	parcel_drop(p->d, q);
+	parcel_drop(q);
 	close(listener);
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);

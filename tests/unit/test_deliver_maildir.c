@@ -188,13 +188,13 @@ test_large(void **state)
 		assert_int_equal(
 		    parcel_add(q, piece, sizeof(piece), &p->eb), E_OK);
 	}
-	assert_int_equal(parcel_end(p->d, q, &p->eb), E_OK);
+	assert_int_equal(parcel_end(q, &p->eb), E_OK);
 	is = place_read(p, place_only(p, "Mail/x/tmp", name), &n);
 	assert_int_equal(n, 300000);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(is[i], 'a' + i / 1000 % 26);
 	free(is);
-	parcel_drop(p->d, q);
+	parcel_drop(q);
 	assert_int_equal(place_count(p, "Mail/x/tmp"), 0);
 }
 
@@ -258,7 +258,7 @@ test_never_over(void **state)
 		is = place_read(p, path, NULL);
 		assert_string_equal(is, "before");
 		free(is);
-		parcel_drop(p->d, q);
+		parcel_drop(q);
 	}
 	assert_int_equal(place_count(p, "Mail/x/tmp"), 0);
 }
@@ -292,7 +292,7 @@ test_cannot_sync(void **state)
 	q = place_parcel(p, "x\n", 2, NULL);
 	assert_int_equal(delivery_prepare(p->d, &q, 1, &p->eb), E_IO);
 	assert_non_null(strstr(p->eb.text, "Mail/x/tmp"));
-	parcel_drop(p->d, q);
+	parcel_drop(q);
 }
 
 /* ---- a destination that takes nothing ---- */
@@ -316,8 +316,8 @@ new_as_nobody(struct place *p)
 	assert_int_equal(v[0]->result, E_AGAIN);
 	assert_int_equal(v[1]->result, E_CLOSED);
 	assert_int_equal(delivery_failed(p->d, &p->eb), E_DENIED);
-	parcel_drop(p->d, v[0]);
-	parcel_drop(p->d, v[1]);
+	parcel_drop(v[0]);
+	parcel_drop(v[1]);
 	assert_int_equal(chmod(path, 0700), 0);
 	snprintf(path, sizeof(path), "%s/tmp", p->path);
 	assert_int_equal(chmod(path, 0500), 0);
@@ -474,7 +474,7 @@ test_scan_foreign(void **state)
 		    digest_eq(seen.v[i].identity.header, q->identity.header));
 	}
 	assert_true(seen.v[0].identity.strong != seen.v[1].identity.strong);
-	parcel_drop(p->d, q);
+	parcel_drop(q);
 }
 
 /* ---- a run that ended early ---- */
@@ -581,8 +581,8 @@ test_folder_cannot_sync(void **state)
 	assert_int_equal(place_count(p, "Mail/x/tmp"), 2);
 	assert_int_equal(place_count(p, "Mail/x/.ana/new"), 0);
 	assert_int_equal(place_count(p, "Mail/x/new"), 0);
-	parcel_drop(p->d, v[0]);
-	parcel_drop(p->d, v[1]);
+	parcel_drop(v[0]);
+	parcel_drop(v[1]);
 }
 
 /* Killed before it was renamed, and behind it; the folder is configured no
@@ -640,7 +640,7 @@ test_recover_odd(void **state)
 	is = place_read(p, path, NULL);
 	assert_string_equal(is, "other");
 	free(is);
-	parcel_drop(p->d, q);
+	parcel_drop(q);
 }
 
 /* Killed between link() and unlink(), and read by the person then. */
@@ -684,7 +684,7 @@ test_sweep(void **state)
 	other = place_parcel(p, "x\n", 2, NULL);
 	assert_int_equal(delivery_sweep(d, &p->eb), E_OK);
 	assert_int_equal(place_count(p, "Mail/x/tmp"), 2);
-	parcel_drop(p->d, other);
+	parcel_drop(other);
 	parcel_free(ours);
 	delivery_close(d);
 	assert_true(place_has(p, "Mail/x/tmp/1732276980.M1P2.host"));
@@ -715,7 +715,7 @@ test_has_gone(void **state)
 {
 	struct place *p = *state;
 	char path[128];
-	struct dest dest = { .kind = DEST_MAILDIR, .path = path };
+	struct dest dest = { .kind = DEST_MAILDIR, .text = path, .path = path };
 
 	snprintf(path, sizeof(path), "%s/box", p->base);
 	assert_true(delivery_has_gone(&dest));
@@ -773,7 +773,7 @@ test_file_limit(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(e, E_IO);
 	assert_non_null(strstr(p->eb.text, "Mail/x/tmp: File too large"));
-	parcel_drop(p->d, q);
+	parcel_drop(q);
 	assert_int_equal(place_count(p, "Mail/x/tmp"), 0);
 }
 
@@ -824,7 +824,7 @@ fill_disk(struct place *p)
 	assert_int_equal(e, E_FULL);
 	assert_non_null(
 	    strstr(p->eb.text, "Mail/x/tmp: No space left on device"));
-	parcel_drop(p->d, q);
+	parcel_drop(q);
 	place_deliver(p, (const char *const[]){ "x\n", NULL }, E_OK);
 	delivery_close(p->d);
 	_exit(0);

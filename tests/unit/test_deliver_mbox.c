@@ -240,7 +240,7 @@ expect_refused(struct place *p, const char *words)
 	assert_int_equal(delivery_prepare(p->d, &q, 1, &p->eb), E_CONFIG);
 	if (strstr(p->eb.text, words) == NULL)
 		fail_msg("%s", p->eb.text);
-	parcel_drop(p->d, q);
+	parcel_drop(q);
 }
 
 static void
@@ -260,7 +260,7 @@ test_not_regular(void **state)
 
 		assert_int_equal(
 		    delivery_prepare(p->d, &q, 1, &p->eb), E_CONFIG);
-		parcel_drop(p->d, q);
+		parcel_drop(q);
 	}
 }
 
@@ -343,7 +343,7 @@ expect_busy(struct place *p)
 	assert_in_range(clock_ms() - begun, 1000, 9000);
 	assert_non_null(strstr(
 	    p->eb.text, "mbox is locked by another program; waited 1 s"));
-	parcel_drop(p->d, q);
+	parcel_drop(q);
 }
 
 static void
@@ -463,7 +463,7 @@ test_two_threads(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, release_soon, first), 0);
 	deliver_one(p, "A: b\n");
 	pthread_join(thread, NULL);
-	parcel_drop(first, q);
+	parcel_drop(q);
 	delivery_close(first);
 }
 
@@ -530,7 +530,7 @@ test_disk_limit(void **state)
 		assert_int_equal(n, v[0]->length);
 	}
 	for (unsigned i = 0; i < 3; i++)
-		parcel_drop(p->d, v[i]);
+		parcel_drop(v[i]);
 }
 
 static void
@@ -631,7 +631,7 @@ test_recover_torn(void **state)
 		free(is);
 	}
 	free(whole);
-	parcel_drop(p->d, q);
+	parcel_drop(q);
 }
 
 /* The person's mail program has rewritten the mbox. */
@@ -662,7 +662,7 @@ test_recover_rewritten(void **state)
 		place_put(p, "mbox", is[i]);
 		assert_int_equal(recovers(p, q, 0), stored);
 		expect_mbox(p, is[i]);
-		parcel_drop(p->d, q);
+		parcel_drop(q);
 	}
 }
 

@@ -44,8 +44,10 @@ delivery_open(struct delivery **d_r, const struct dest *dest,
 	enum err e = E_OK;
 
 	*d_r = NULL;
-	if (d == NULL)
+	if (d == NULL || (d->text = strdup(dest->text)) == NULL) {
+		free(d);
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	}
 	d->kind = kinds[dest->kind];
 	d->files = d->spool = -1;
 	d->timeout = env->timeout;
@@ -76,7 +78,14 @@ delivery_close(struct delivery *d)
 		close(d->files);
 	if (d->spool >= 0)
 		close(d->spool);
+	free(d->text);
 	free(d);
+}
+
+const char *
+delivery_text(const struct delivery *d)
+{
+	return d->text;
 }
 
 bool

@@ -55,6 +55,9 @@ enum err delivery_open(struct delivery **d_r, const struct dest *dest,
     const struct delivery_env *env, struct errbuf *eb) NODISCARD;
 void delivery_close(struct delivery *d);
 
+/* The setting `deliver` that it was opened by. */
+const char *delivery_text(const struct delivery *d);
+
 /* Is the place not there, so that delivery_open() would make an empty one? */
 bool delivery_has_gone(const struct dest *dest);
 
@@ -75,11 +78,12 @@ enum err parcel_begin(
 enum err parcel_add(struct parcel *p, const char *octets, size_t n,
     struct errbuf *eb) NODISCARD;
 /* Writes what is buffered and closes the file; identity and uid are set. */
-enum err parcel_end(
-    struct delivery *d, struct parcel *p, struct errbuf *eb) NODISCARD;
+enum err parcel_end(struct parcel *p, struct errbuf *eb) NODISCARD;
 /* File removed, freed.  Not while there is an intent. */
-void parcel_drop(struct delivery *d, struct parcel *p);
+void parcel_drop(struct parcel *p);
 void parcel_free(struct parcel *p); /* the file stays */
+/* The delivery that it was begun with. */
+struct delivery *parcel_delivery(const struct parcel *p);
 
 /* ---- a batch ---- */
 

@@ -54,7 +54,8 @@ DEST_KINDS(ROW)
 
 struct delivery {
 	const struct kind *kind;
-	void *own; /* of the kind */
+	void *own;  /* of the kind */
+	char *text; /* see delivery_text() */
 	int files; /* folder of parcels: tmp/ or the spool */
 	/* Where it has a folder: the spool, which another kind may have used
 	 * earlier, or -1. */

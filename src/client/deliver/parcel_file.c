@@ -131,7 +131,7 @@ close_file(struct writing *w, struct errbuf *eb)
 }
 
 enum err
-parcel_end(struct delivery *d, struct parcel *p, struct errbuf *eb)
+parcel_end(struct parcel *p, struct errbuf *eb)
 {
 	struct writing *w = (struct writing *)p;
 	char name[NAME_SIZE];
@@ -142,7 +142,7 @@ parcel_end(struct delivery *d, struct parcel *p, struct errbuf *eb)
 		return e;
 	free(w->buf);
 	w->buf = NULL;
-	if (!d->kind->has_folder)
+	if (!w->d->kind->has_folder)
 		return E_OK;
 	name_final(name, p, pop3_wire_size(&w->wire));
 	if ((p->file = strdup(name)) == NULL)
@@ -151,10 +151,10 @@ parcel_end(struct delivery *d, struct parcel *p, struct errbuf *eb)
 }
 
 void
-parcel_drop(struct delivery *d, struct parcel *p)
+parcel_drop(struct parcel *p)
 {
 	if (p != NULL && p->tmp != NULL)
-		unlinkat(d->files, p->tmp, 0);
+		unlinkat(parcel_delivery(p)->files, p->tmp, 0);
 	parcel_free(p);
 }
 
@@ -171,6 +171,12 @@ parcel_free(struct parcel *p)
 	free(p->file);
 	free(w->buf);
 	free(w);
+}
+
+struct delivery *
+parcel_delivery(const struct parcel *p)
+{
+	return ((const struct writing *)p)->d;
 }
 
 void

@@ -38,7 +38,7 @@ drop_complete(struct visit *v)
 	fence_drop(v);
 	for (size_t k = 0; k < b->n; k++) {
 		v->items.v[b->v[k]->item].progress = ITEM_DONE;
-		parcel_drop(v->conf.delivery, b->v[k]);
+		parcel_drop(b->v[k]);
 	}
 	b->n = 0;
 	b->octets = 0;

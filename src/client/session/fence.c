@@ -160,7 +160,7 @@ fence_drop(struct visit *v)
 	for (size_t k = 0; k < f->n_held; k++) {
 		if (f->held[k].kind != HELD_MESSAGE)
 			continue;
-		parcel_drop(v->conf.delivery, f->held[k].parcel);
+		parcel_drop(f->held[k].parcel);
 		v->items.v[f->held[k].item].progress = ITEM_DONE;
 		v->n_asked--;
 	}
@@ -178,7 +178,7 @@ fence_told(struct visit *v, struct held *h_r)
 		if (line_is_open(&v->line))
 			return true;
 		/* One of those before it has ended the session. */
-		parcel_drop(v->conf.delivery, h_r->parcel);
+		parcel_drop(h_r->parcel);
 	}
 	return false;
 }

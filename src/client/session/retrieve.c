@@ -82,7 +82,7 @@ message_data(struct visit *v, size_t i, struct slice data)
 	identity_reader_add(v->identity, data.p, data.n);
 	if ((e = parcel_add(v->parcel, data.p, data.n, &eb)) == E_OK)
 		return;
-	parcel_drop(v->conf.delivery, v->parcel);
+	parcel_drop(v->parcel);
 	v->parcel = NULL;
 	destination_failed(v, e, eb.text);
 }
@@ -120,7 +120,7 @@ is_here(struct visit *v, size_t i, struct parcel *p)
 {
 	const struct plan_item *it = &v->plan->v[i];
 
-	parcel_drop(v->conf.delivery, p);
+	parcel_drop(p);
 	v->items.v[i].progress = ITEM_DONE;
 	v->n_here++;
 	v->budget.found++;
@@ -152,8 +152,8 @@ message_ends(struct visit *v, size_t i, uint64_t octets)
 	p->identity = identity_reader_end(v->identity);
 	p->folder = v->items.v[i].folder;
 	p->to_delete = ask_deletes_now(v);
-	if ((e = parcel_end(v->conf.delivery, p, &eb)) != E_OK) {
-		parcel_drop(v->conf.delivery, p);
+	if ((e = parcel_end(p, &eb)) != E_OK) {
+		parcel_drop(p);
 		v->items.v[i].progress = ITEM_DONE;
 		v->n_asked--;
 		destination_failed(v, e, eb.text);
@@ -172,7 +172,7 @@ message_told(struct visit *v, const struct held *h)
 
 	v->n_asked--;
 	if (is_doubtful(v, i, h->octets, h->apart)) {
-		parcel_drop(v->conf.delivery, p);
+		parcel_drop(p);
 		if (v->items.v[i].alone)
 			visit_out_of_step(v, NULL);
 		else
@@ -181,13 +181,13 @@ message_told(struct visit *v, const struct held *h)
 		   plan_retrieved(v->plan, i, &p->identity)) {
 		is_here(v, i, p);
 	} else if (!choice_fits(v, i, &p->identity)) {
-		parcel_drop(v->conf.delivery, p);
+		parcel_drop(p);
 		v->items.v[i].progress = ITEM_DONE;
 		visit_fail(v, OUTCOME_LEFT, "%s",
 		    _("a message is not the one that was shown any more: see "
 		      "malote list"));
 	} else if (!batch_add(v, p)) {
-		parcel_drop(v->conf.delivery, p);
+		parcel_drop(p);
 		visit_fail(v, OUTCOME_INTERNAL, "%s", _("out of memory"));
 		v->enough = true;
 	} else {
@@ -247,7 +247,7 @@ is_no_message(const struct visit *v, size_t i, uint64_t octets)
 static void
 leave_out(struct visit *v, size_t i)
 {
-	parcel_drop(v->conf.delivery, v->parcel);
+	parcel_drop(v->parcel);
 	v->parcel = NULL;
 	v->n_asked--;
 	fence_hold(v, &(struct held){ HELD_REFUSAL, .item = i });
@@ -308,7 +308,7 @@ retrieve_take(struct visit *v, const struct pop3_event *ev)
 void
 retrieve_leave(struct visit *v, enum step next)
 {
-	parcel_drop(v->conf.delivery, v->parcel);
+	parcel_drop(v->parcel);
 	v->parcel = NULL;
 	fence_leave(v, next);
 }
