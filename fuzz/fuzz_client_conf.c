@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/conf/client_conf.h"
+#include "client/conf/rule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -43,6 +44,9 @@ check_account(const struct account *a)
 	check(a->sdps == (a->folders != NULL));
 	for (char **f = a->folders; f != NULL && *f != NULL; f++)
 		check(account_folder_is_good(*f));
+	for (size_t i = 0; a->rules[i] != NULL; i++)
+		check(
+		    a->rules[i]->match != NULL && rule_place(a->rules, i) <= i);
 	switch (d->kind) {
 	case DEST_MAILDIR:
 	case DEST_MBOX: check(d->path[0] == '/'); break;

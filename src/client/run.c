@@ -167,6 +167,28 @@ run_visit_over(void *arg)
 	run_go_on_in(run, 0);
 }
 
+static enum err
+open_delivery(struct run *run, const struct dest *dest, char *const *folders,
+    struct delivery **d_r, struct errbuf *eb)
+{
+	const struct account *a = run->account;
+	struct delivery_env env;
+	char spool[4096];
+
+	snprintf(spool, sizeof(spool), "%s/spool", run->env->state_dir);
+	env = (struct delivery_env){ a->name, a->email, spool, a->timeout,
+		folders };
+	return delivery_open(d_r, dest, &env, eb);
+}
+
+/* See visit_conf. */
+static enum err
+open_place(void *arg, const struct dest *dest, struct delivery **d_r,
+    struct errbuf *eb)
+{
+	return open_delivery(arg, dest, NULL, d_r, eb);
+}
+
 static void
 run_visit(struct run *run)
 {
@@ -180,6 +202,7 @@ run_visit(struct run *run)
 		.account = run->account,
 		.delivery = run->delivery,
 		.storer = run->storer,
+		.open = open_place,
 		.hooks = env->trace ? &loud : &quiet,
 		.arg = run,
 		.state_dir = env->state_dir,
@@ -487,20 +510,6 @@ record_read(struct storer_job *job)
 	}
 }
 
-static enum err
-open_delivery(struct run *run, const struct dest *dest, char *const *folders,
-    struct delivery **d_r, struct errbuf *eb)
-{
-	const struct account *a = run->account;
-	struct delivery_env env;
-	char spool[4096];
-
-	snprintf(spool, sizeof(spool), "%s/spool", run->env->state_dir);
-	env = (struct delivery_env){ a->name, a->email, spool, a->timeout,
-		folders };
-	return delivery_open(d_r, dest, &env, eb);
-}
-
 /* See storer_open; it is not made anew. */
 static enum err
 open_other(
@@ -599,7 +608,7 @@ run_begin(struct run *run)
 	struct storer_conf conf = {
 		.loop = env->loop,
 		.state_dir = env->state_dir,
-		.dest = a->dest.text,
+		.account = a,
 		.open = open_other,
 		.arg = run,
 	};

@@ -141,6 +141,7 @@ class Malote:
         self.state = os.path.join(home, "state")
         self.accounts = {}
         self.oauth = {}   # blocks of it
+        self.rules = {}   # the same
         self.env = {
             "HOME": home, "PATH": os.environ["PATH"], "LANG": "C.UTF-8",
             "TERM": "dumb", "USER": "tester", "LOGNAME": "tester",
@@ -166,7 +167,8 @@ class Malote:
     def write(self):
         text = []
         blocks = [("account", *item) for item in self.accounts.items()] + \
-            [("oauth", *item) for item in self.oauth.items()]
+            [("oauth", *item) for item in self.oauth.items()] + \
+            [("rule", *item) for item in self.rules.items()]
         for kind, name, settings in blocks:
             text.append("%s %s {\n" % (kind, quoted(name)))
             text += ["\t%s = %s\n" % (key, value if isinstance(value, int)

@@ -13,6 +13,7 @@
 #include "client/message/identity.h"
 
 struct oauth_client;
+struct rule;
 
 enum security { SECURITY_TLS, SECURITY_STARTTLS, SECURITY_NONE, SECURITY_KPOP };
 
@@ -37,6 +38,9 @@ struct account {
 	struct dest dest;
 	bool sdps;
 	char **folders; /* with sdps: names, with a NULL behind them; or NULL */
+	char **rule_names;         /* as folders; NULL: all that there are */
+	const struct rule **rules; /* with a NULL behind them: the first that
+	                            * fits says where, instead of dest */
 	char *ca_file, *fingerprint, *client_certificate, *client_key;
 	char *proxy;
 	unsigned timeout;         /* seconds, each wait */

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "client/conf/check.h"
 #include "client/conf/oauth_client.h"
+#include "client/conf/rule.h"
 #include "client/conf/value.h"
 #include "conf/parse.h"
 
@@ -31,8 +32,8 @@ enum holds {
 };
 
 /* A new setting: a field of struct account, a row here, its default in
- * account_start() if that is not 0 or NULL, and its place in malote.conf(5).
- * One of a block "oauth" is the same for struct oauth_client. */
+ * block_start() if that is not 0 or NULL, and its place in malote.conf(5).
+ * One of another block is the same for its struct. */
 struct setting {
 	const char *name;
 	size_t at; /* its field */
@@ -58,6 +59,7 @@ static const struct setting account_settings[] = {
 	{ "deliver", AT(dest), value_dest, DEST },
 	{ "sdps", AT(sdps), value_yes, NUMBER },
 	{ "folders", AT(folders), value_folders, NAMES },
+	{ "rules", AT(rule_names), value_rules, NAMES },
 	{ "ca_file", AT(ca_file), value_path, TEXT },
 	{ "fingerprint", AT(fingerprint), value_fingerprint, TEXT },
 	{ "client_certificate", AT(client_certificate), value_path, TEXT },
@@ -87,20 +89,23 @@ static const struct setting oauth_settings[] = {
 	{ "ca_file", AT(ca_file), value_path, TEXT },
 };
 
+#undef AT
+#define AT(f) offsetof(struct rule, f)
+
+static const struct setting rule_settings[] = {
+	{ "match", AT(match), value_match, TEXT },
+	{ "deliver", AT(dest), value_dest, DEST },
+};
+
 enum {
 	ACCOUNT_SETTINGS =
 	    sizeof(account_settings) / sizeof(account_settings[0]),
 	OAUTH_SETTINGS = sizeof(oauth_settings) / sizeof(oauth_settings[0]),
+	RULE_SETTINGS = sizeof(rule_settings) / sizeof(rule_settings[0]),
 	SETTINGS = ACCOUNT_SETTINGS, /* of any block, at most */
 };
 
-/* A kind of block. */
-static const struct block {
-	const char *name;
-	const struct setting *settings;
-	size_t n;
-} account_block = { "account", account_settings, ACCOUNT_SETTINGS },
-  oauth_block = { "oauth", oauth_settings, OAUTH_SETTINGS };
+struct block;
 
 /* libconfuse hands its callbacks no argument of ours: this is the one file
  * that is being read. */
@@ -111,15 +116,29 @@ static struct reader {
 	struct conf_sections sections;
 	/* The block being read, where it begins, and the lines of what it says. */
 	const struct block *block;
-	void *object;
 	unsigned begins, line[SETTINGS];
 	struct account account;
 	struct oauth_client oauth;
+	struct rule rule;
 	unsigned secret_line;
 	bool has_unknown; /* the account has settings that are not known */
 	const struct stat *st;
 	bool no_memory;
 } rd;
+
+/* A kind of block, and what holds the one that is being read. */
+static const struct block {
+	const char *name;
+	const struct setting *settings;
+	size_t n;
+	void *object;
+} account_block = { "account", account_settings, ACCOUNT_SETTINGS,
+	&rd.account },
+  oauth_block = { "oauth", oauth_settings, OAUTH_SETTINGS, &rd.oauth },
+  rule_block = { "rule", rule_settings, RULE_SETTINGS, &rd.rule },
+  *const blocks[] = { &account_block, &oauth_block, &rule_block };
+
+enum { BLOCKS = sizeof(blocks) / sizeof(blocks[0]) };
 
 static size_t
 index_of(const char *name)
@@ -164,10 +183,17 @@ setting_clear(const struct setting *s, void *object)
 }
 
 static void
+settings_clear(const struct block *b, void *object)
+{
+	for (size_t i = 0; i < b->n; i++)
+		setting_clear(&b->settings[i], object);
+}
+
+static void
 account_clear(struct account *a)
 {
-	for (size_t i = 0; i < ACCOUNT_SETTINGS; i++)
-		setting_clear(&account_settings[i], a);
+	settings_clear(&account_block, a);
+	free(a->rules);
 	free(a->name);
 	memset(a, 0, sizeof(*a));
 }
@@ -175,10 +201,17 @@ account_clear(struct account *a)
 static void
 oauth_clear(struct oauth_client *c)
 {
-	for (size_t i = 0; i < OAUTH_SETTINGS; i++)
-		setting_clear(&oauth_settings[i], c);
+	settings_clear(&oauth_block, c);
 	free(c->name);
 	memset(c, 0, sizeof(*c));
+}
+
+static void
+rule_clear(struct rule *r)
+{
+	settings_clear(&rule_block, r);
+	free(r->name);
+	memset(r, 0, sizeof(*r));
 }
 
 /* Before a block of whichever kind. */
@@ -188,6 +221,7 @@ block_start(void)
 	memset(rd.line, 0, sizeof(rd.line));
 	rd.has_unknown = false;
 	rd.oauth = (struct oauth_client){ .name = NULL };
+	rd.rule = (struct rule){ .name = NULL };
 	rd.account = (struct account){
 		.keep = KEEP_ALWAYS,
 		.timeout = 60,
@@ -236,7 +270,7 @@ store_value(const struct setting *s, const char *value)
 		return;
 	}
 	switch (s->parse(
-	    &rd.place, s->name, (char *)rd.object + s->at, value, &eb)) {
+	    &rd.place, s->name, (char *)rd.block->object + s->at, value, &eb)) {
 	case E_OK: break;
 	case E_NOMEM: rd.no_memory = true; break;
 	default: COMPLAIN(&rd.lines, s->name, "%s", eb.text); break;
@@ -247,10 +281,11 @@ store_value(const struct setting *s, const char *value)
 static void
 in_block(const cfg_t *cfg)
 {
-	bool is_account = strcmp(cfg->name, account_block.name) == 0;
+	size_t i = 0;
 
-	rd.block = is_account ? &account_block : &oauth_block;
-	rd.object = is_account ? (void *)&rd.account : (void *)&rd.oauth;
+	while (strcmp(blocks[i]->name, cfg->name) != 0)
+		i++;
+	rd.block = blocks[i];
 }
 
 /* A proxy without an @ is none. */
@@ -353,7 +388,31 @@ on_oauth(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
-/* ---- who gives out tokens for whom ---- */
+static int
+on_rule(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct rule *r = &rd.rule;
+	struct client_conf *c = rd.conf;
+	struct rule *v;
+
+	rd.block = &rule_block;
+	r->name = end_block(opt);
+	r->line = rd.begins;
+	v = reallocarray(c->rules, c->n_rules + 1, sizeof(*v));
+	if (v != NULL)
+		c->rules = v;
+	if (r->name == NULL || v == NULL) {
+		rd.no_memory = true;
+		rule_clear(r);
+	} else {
+		rule_check(r, &rd.lines);
+		c->rules[c->n_rules++] = *r;
+	}
+	block_start();
+	return 0;
+}
+
+/* ---- what accounts name ---- */
 
 static void
 no_client(const struct account *a)
@@ -372,6 +431,15 @@ no_client(const struct account *a)
 		    _("there is no block oauth \"%s\"; malote.conf(5) says how "
 		      "to write one"),
 		    shown);
+}
+
+static void
+find_rules(struct client_conf *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (rules_assign(
+			&c->v[i], c->rules, c->n_rules, &rd.lines.text) != E_OK)
+			rd.no_memory = true;
 }
 
 /* A block may stand behind the accounts that name it. */
@@ -487,6 +555,13 @@ static const struct conf_synonym synonyms[] = {
 	{ "size_limit", "max_size" },
 	{ "maximum_size", "max_size" },
 	{ "tamanho_maximo", "max_size" },
+	{ "filter", "rule" },
+	{ "filtro", "rule" },
+	{ "regra", "rule" },
+	{ "regras", "rules" },
+	{ "condition", "match" },
+	{ "when", "match" },
+	{ "quando", "match" },
 	{ "conta", "account" },
 	{ "oauth2", "oauth" },
 	{ "id", "client_id" },
@@ -529,14 +604,17 @@ parse_accounts(char *text)
 		.has_unknown = &rd.has_unknown,
 	};
 	const cfg_flag_t flags = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
-	cfg_opt_t in_account[SETTINGS + 1], in_oauth[SETTINGS + 1];
-	cfg_opt_t opt[] = { CFG_SEC("account", in_account, flags),
-		CFG_SEC("oauth", in_oauth, flags), CFG_END() };
+	static int (*const end[BLOCKS])(
+	    cfg_t * cfg, cfg_opt_t * opt) = { on_account, on_oauth, on_rule };
+	cfg_opt_t in[BLOCKS][SETTINGS + 1];
+	cfg_opt_t opt[BLOCKS + 1];
 
-	block_options(in_account, &account_block);
-	block_options(in_oauth, &oauth_block);
-	opt[0].validcb = on_account;
-	opt[1].validcb = on_oauth;
+	for (size_t i = 0; i < BLOCKS; i++) {
+		block_options(in[i], blocks[i]);
+		opt[i] = (cfg_opt_t)CFG_SEC(blocks[i]->name, in[i], flags);
+		opt[i].validcb = end[i];
+	}
+	opt[BLOCKS] = (cfg_opt_t)CFG_END();
 	conf_parse(&rd.lines.text, text, opt, &grammar);
 }
 
@@ -647,8 +725,10 @@ read_text(struct client_conf *c, struct slurp *in, struct conf_report *report)
 	    conf_text_is_utf8(&rd.lines.text, in->text))
 		parse_accounts(in->text);
 	find_clients(c);
+	find_rules(c);
 	account_clear(&rd.account); /* one that did not end */
 	oauth_clear(&rd.oauth);
+	rule_clear(&rd.rule);
 	free(folder);
 	if (report->errors != 0)
 		return E_CONFIG;
@@ -730,8 +810,11 @@ client_conf_free(struct client_conf *c)
 		account_clear(&c->v[i]);
 	for (size_t i = 0; i < c->n_oauth; i++)
 		oauth_clear(&c->oauth[i]);
+	for (size_t i = 0; i < c->n_rules; i++)
+		rule_clear(&c->rules[i]);
 	free(c->v);
 	free(c->oauth);
+	free(c->rules);
 	free(c->file);
 	memset(c, 0, sizeof(*c));
 }

@@ -16,6 +16,8 @@ struct client_conf {
 	size_t n;
 	struct oauth_client *oauth; /* which accounts may name */
 	size_t n_oauth;
+	struct rule *rules; /* in their order */
+	size_t n_rules;
 	struct stat st; /* of the file that was read */
 };
 

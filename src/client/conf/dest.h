@@ -4,6 +4,7 @@
 #ifndef CLIENT_CONF_DEST_H
 #define CLIENT_CONF_DEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The kinds of delivery, a row each: ROW(MAILDIR, maildir, path) stands for
@@ -37,5 +38,8 @@ struct dest {
 };
 
 void dest_clear(struct dest *d);
+
+/* Are they one place?  However the path is written. */
+bool dest_same(const struct dest *a, const struct dest *b);
 
 #endif

@@ -26,6 +26,15 @@ dest_clear(struct dest *d)
 	memset(d, 0, sizeof(*d));
 }
 
+bool
+dest_same(const struct dest *a, const struct dest *b)
+{
+	if (a->kind == b->kind &&
+	    (a->kind == DEST_MAILDIR || a->kind == DEST_MBOX))
+		return strcmp(a->path, b->path) == 0;
+	return strcmp(a->text, b->text) == 0;
+}
+
 static enum err
 no_memory(struct errbuf *eb)
 {

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "client/message/encoded_word.h"
+#include "client/message/fields.h"
 
 /* Octets of a field; nobody reads more of a subject, and each encoded word in it
  * costs a conversion, of a character set that the sender has chosen. */
@@ -19,28 +20,10 @@ enum { FIELD_MAX = 4096 };
 static struct slice
 field(const char *header, size_t n, const char *name)
 {
-	const char *p = header, *end = header + n;
-	size_t length = strlen(name);
+	struct slice rest = { header, n }, value;
 
-	while (p < end) {
-		const char *lf = memchr(p, '\n', (size_t)(end - p)), *value;
-		const char *last = lf != NULL ? lf + 1 : end;
-
-		while (last < end && (*last == ' ' || *last == '\t')) {
-			lf = memchr(last, '\n', (size_t)(end - last));
-			last = lf != NULL ? lf + 1 : end;
-		}
-		value = p + length + 1;
-		if (value <= last && p[length] == ':' &&
-		    strncasecmp(p, name, length) == 0) {
-			while (
-			    value < last && (*value == ' ' || *value == '\t'))
-				value++;
-			return (struct slice){ value, (size_t)(last - value) };
-		}
-		p = last;
-	}
-	return (struct slice){ header, 0 };
+	return field_next(&rest, name, &value) ? value
+					       : (struct slice){ header, 0 };
 }
 
 /* ---- dates: RFC 5322 s3.3, and what is near it ---- */

@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "client/session/destination.h"
 #include "client/session/fence.h"
+#include "client/session/sorting.h"
 
 enum {
 	BATCH = 64,
@@ -57,6 +58,18 @@ count_stored(struct visit *v, const struct parcel *p)
 	a->collected_octets += p->octets;
 }
 
+/* It is another run's, or the destination refuses it. */
+static void
+one_refused(struct visit *v, const struct parcel *p)
+{
+	if (!sorting_is_apart(v, p))
+		destination_refused(v, p);
+	else if (p->result == E_AGAIN)
+		sorting_failed(v, p->item, p, p->why);
+	else
+		trouble_note(v, p->item, TROUBLE_REFUSED, p->why);
+}
+
 static void
 one_stored(struct visit *v, const struct parcel *p)
 {
@@ -67,10 +80,11 @@ one_stored(struct visit *v, const struct parcel *p)
 	if (p->result == E_CLOSED)
 		return;
 	if (p->result != E_OK) {
-		destination_refused(v, p);
+		one_refused(v, p);
 		return;
 	}
-	destination_took(v);
+	if (!sorting_is_apart(v, p))
+		destination_took(v);
 	count_stored(v, p);
 	trouble_clear(v, p->item);
 	item->is_fresh = true;

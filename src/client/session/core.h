@@ -62,6 +62,7 @@ struct listing;
 struct probe;
 struct saving;
 struct sign_in;
+struct sorting;
 
 struct visit {
 	struct visit_conf conf;
@@ -96,7 +97,8 @@ struct visit {
 	struct batch *batch;
 	struct destination *destination;
 	struct saving *saving;
-	struct facts *facts; /* NULL: it collects; see notes.h */
+	struct sorting *sorting; /* NULL: there are no rules */
+	struct facts *facts;     /* NULL: it collects; see notes.h */
 	struct step_row *own_steps;
 	struct hand_work *hand; /* NULL: it is none for the person's hand */
 	bool brake_unsaved;     /* see save_brake() */

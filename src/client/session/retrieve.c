@@ -8,6 +8,7 @@
 #include "client/session/choice.h"
 #include "client/session/destination.h"
 #include "client/session/fence.h"
+#include "client/session/sorting.h"
 #include "client/session/steps.h"
 
 enum {
@@ -26,11 +27,30 @@ message_begins(struct visit *v)
 	identity_reader_reset(v->identity);
 	if (v->enough)
 		return;
+	if (v->sorting != NULL) {
+		sorting_begin(v);
+		return;
+	}
 	e = parcel_begin(v->conf.delivery, &v->parcel, &eb);
 	if (e == E_OK)
 		return;
 	v->parcel = NULL;
 	destination_failed(v, e, eb.text);
+}
+
+/* It is not stored: a place that a rule names has not taken it, or the
+ * destination takes nothing. */
+static void
+not_written(
+    struct visit *v, size_t i, struct parcel *p, enum err e, const char *why)
+{
+	bool apart = sorting_is_apart(v, p);
+
+	if (apart)
+		sorting_failed(v, i, p, why);
+	parcel_drop(p);
+	if (!apart)
+		destination_failed(v, e, why);
 }
 
 /* Octets of the message that is coming. */
@@ -66,6 +86,7 @@ message_data(struct visit *v, size_t i, struct slice data)
 {
 	const struct listed *l = &v->plan->v[i].listed;
 	uint64_t left = awaited(v, l);
+	struct parcel *p;
 	struct errbuf eb;
 	enum err e;
 
@@ -77,14 +98,16 @@ message_data(struct visit *v, size_t i, struct slice data)
 		return;
 	v->octets_seen += data.n;
 	v->budget.came += data.n;
-	if (v->parcel == NULL)
+	if (v->parcel == NULL && !sorting_waits(v))
 		return;
 	identity_reader_add(v->identity, data.p, data.n);
-	if ((e = parcel_add(v->parcel, data.p, data.n, &eb)) == E_OK)
+	if (sorting_waits(v))
+		data = sorting_add(v, i, data);
+	if ((p = v->parcel) == NULL ||
+	    (e = parcel_add(p, data.p, data.n, &eb)) == E_OK)
 		return;
-	parcel_drop(v->parcel);
 	v->parcel = NULL;
-	destination_failed(v, e, eb.text);
+	not_written(v, i, p, e, eb.text);
 }
 
 /* An answer that belongs to another command shows in its size.  But many
@@ -135,10 +158,13 @@ static void
 message_ends(struct visit *v, size_t i, uint64_t octets)
 {
 	const struct plan_item *it = &v->plan->v[i];
-	struct parcel *p = v->parcel;
+	struct parcel *p;
 	struct errbuf eb;
 	enum err e;
 
+	if (sorting_waits(v))
+		sorting_end(v, i);
+	p = v->parcel;
 	v->parcel = NULL;
 	if (p == NULL) {
 		v->items.v[i].progress = ITEM_DONE;
@@ -153,10 +179,9 @@ message_ends(struct visit *v, size_t i, uint64_t octets)
 	p->folder = v->items.v[i].folder;
 	p->to_delete = ask_deletes_now(v);
 	if ((e = parcel_end(p, &eb)) != E_OK) {
-		parcel_drop(p);
 		v->items.v[i].progress = ITEM_DONE;
 		v->n_asked--;
-		destination_failed(v, e, eb.text);
+		not_written(v, i, p, e, eb.text);
 		return;
 	}
 	fence_hold(v, &(struct held){ HELD_MESSAGE, .item = i, .parcel = p,

@@ -15,6 +15,7 @@
 #include "client/session/notes.h"
 #include "client/session/probe.h"
 #include "client/session/save.h"
+#include "client/session/sorting.h"
 #include "client/session/steps.h"
 
 enum {
@@ -450,6 +451,7 @@ visit_stop(struct visit *v)
 	visit_fail(v, OUTCOME_STOPPED, "%s", _("stopped"));
 	if (v->conf.delivery != NULL)
 		delivery_stop(v->conf.delivery);
+	sorting_stop(v);
 	if (v->step < STEP_RETRIEVE || v->step > STEP_QUIT) {
 		visit_finish(v);
 		return;
@@ -481,6 +483,7 @@ visit_free(struct visit *v)
 	fence_free(v);
 	batch_free(v);
 	destination_free(v);
+	sorting_free(v);
 	probe_free(v);
 	save_free(v);
 	attempt_free(v);

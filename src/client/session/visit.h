@@ -66,8 +66,11 @@ struct visit_conf {
 	const struct account *account;
 	struct delivery *delivery;
 	struct storer *storer; /* of that delivery */
+	/* Opens the places of rules; NULL if it has no delivery. */
+	enum err (*open)(void *arg, const struct dest *dest,
+	    struct delivery **d_r, struct errbuf *eb);
 	const struct visit_hooks *hooks;
-	void *arg;             /* of the hooks */
+	void *arg;             /* of that, and of the hooks */
 	const char *state_dir; /* where tokens are kept */
 	bool anew;     /* the server has refused the token that is kept */
 	bool terminal; /* a person can be asked for a password */

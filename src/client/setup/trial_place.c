@@ -8,7 +8,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "base/pool.h"
+#include "client/conf/rule.h"
 #include "client/deliver/delivery.h"
 
 enum { PATH = 4096 };
@@ -48,11 +50,11 @@ try_folder(const char *path, uint64_t *space_r, struct errbuf *eb)
 
 /* Of what is above it the last part that is there already. */
 static enum err
-try_to_make(struct trial_place *p)
+try_to_make(struct trial_place *p, const struct dest *dest)
 {
 	char path[PATH], *slash;
 
-	if (snprintf(path, sizeof(path), "%s", p->account->dest.path) >= PATH)
+	if (snprintf(path, sizeof(path), "%s", dest->path) >= PATH)
 		return err_set(&p->eb, E_CONFIG, "%s", strerror(ENAMETOOLONG));
 	do {
 		slash = strrchr(path, '/');
@@ -62,7 +64,7 @@ try_to_make(struct trial_place *p)
 }
 
 static enum err
-try_delivery(struct trial_place *p)
+try_delivery(struct trial_place *p, const struct dest *dest)
 {
 	const struct account *a = p->account;
 	char spool[PATH];
@@ -72,11 +74,38 @@ try_delivery(struct trial_place *p)
 	enum err e;
 
 	snprintf(spool, sizeof(spool), "%s/spool", p->state_dir);
-	if ((e = delivery_open(&d, &a->dest, &env, &p->eb)) == E_OK &&
+	if ((e = delivery_open(&d, dest, &env, &p->eb)) == E_OK &&
 	    (e = delivery_try(d, &p->eb)) == E_OK)
 		e = delivery_space(d, &p->space, &p->eb);
 	delivery_close(d);
 	return e;
+}
+
+/* A file where a folder should be is for delivery_open() to refuse.  True: it is not
+ * there yet. */
+static bool
+try_dest(struct trial_place *p, const struct dest *dest)
+{
+	bool is_new = delivery_has_gone(dest) && access(dest->path, F_OK) != 0;
+
+	p->e = is_new ? try_to_make(p, dest) : try_delivery(p, dest);
+	return is_new;
+}
+
+/* The places of rules, up to the first that cannot be. */
+static void
+try_rules(struct trial_place *p)
+{
+	const struct rule *const *r = p->account->rules;
+	struct errbuf why;
+
+	for (; *r != NULL && p->e == E_OK; r++) {
+		try_dest(p, &(*r)->dest);
+		if (p->e == E_OK)
+			continue;
+		why = p->eb;
+		err_set(&p->eb, p->e, _("%s (rule %s)"), why.text, (*r)->name);
+	}
 }
 
 static void
@@ -86,11 +115,12 @@ run(struct pool_job *job)
 	    (struct trial_place *)((char *)job -
 				   offsetof(struct trial_place, job));
 
-	const struct dest *dest = &p->account->dest;
+	uint64_t space;
 
-	/* A file where a folder should be is for delivery_open() to refuse. */
-	p->is_new = delivery_has_gone(dest) && access(dest->path, F_OK) != 0;
-	p->e = p->is_new ? try_to_make(p) : try_delivery(p);
+	p->is_new = try_dest(p, &p->account->dest);
+	space = p->space;
+	try_rules(p);
+	p->space = space;
 }
 
 /* ---- on the loop ---- */

@@ -38,7 +38,7 @@ recover_moved(const struct recovery *r, struct state_intent *in, bool *stored_r,
     struct errbuf *eb)
 {
 	*stored_r = false;
-	if (!same_kind(r->dest, in->dest))
+	if (!same_kind(delivery_text(r->delivery), in->dest))
 		return E_OK;
 	return delivery_recover(r->delivery, &in->parcel, 0, stored_r, eb);
 }
@@ -51,7 +51,8 @@ recover_one(const struct recovery *r, struct other *o, struct state_intent *in,
 	bool stored = false;
 	enum err e;
 
-	if (in->dest == NULL || strcmp(in->dest, r->dest) == 0)
+	if (in->dest == NULL ||
+	    strcmp(in->dest, delivery_text(r->delivery)) == 0)
 		e = delivery_recover(r->delivery, p, in->at, &stored, eb);
 	else if ((e = other_open(o, r, in->dest, eb)) != E_OK)
 		return e;

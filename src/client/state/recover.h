@@ -8,9 +8,8 @@
 
 struct recovery {
 	struct state *state;
-	int64_t id; /* of the account */
-	const char *dest;
-	struct delivery *delivery; /* at dest */
+	int64_t id;                /* of the account */
+	struct delivery *delivery; /* the account's own */
 	storer_open *open;
 	void *arg;
 };

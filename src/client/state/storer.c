@@ -1,11 +1,13 @@
 #include "client/state/storer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/array.h"
 #include "base/i18n.h"
+#include "client/conf/rule.h"
 #include "client/state/recover.h"
 
 /* A message that has gone from the server is remembered so long, should its
@@ -88,6 +90,57 @@ rebuild_found(void *arg, const struct delivery_found *f)
 	return E_OK;
 }
 
+/* ---- where rules have mail go to ---- */
+
+/* Is it no place that was met before, as that of the account itself? */
+static bool
+is_new_place(const struct account *a, size_t i)
+{
+	return rule_place(a->rules, i) == i &&
+	       !dest_same(&a->rules[i]->dest, &a->dest);
+}
+
+static enum err
+scan_places(struct storer *st, struct rebuild *r, struct errbuf *eb)
+{
+	const struct account *a = st->conf.account;
+	enum err e = E_OK;
+
+	for (size_t i = 0; a->rules[i] != NULL && e == E_OK; i++) {
+		struct delivery *d = NULL;
+
+		if (!is_new_place(a, i))
+			continue;
+		e = st->conf.open(st->conf.arg, a->rules[i]->dest.text, &d, eb);
+		if (e == E_OK && d != NULL)
+			e = delivery_scan(d, rebuild_found, r, eb);
+		delivery_close(d);
+	}
+	return e;
+}
+
+/* Other kinds leave files in the spool only.  A place that is away is told of when
+ * a message is for it. */
+static void
+sweep_places(struct storer *st)
+{
+	const struct account *a = st->conf.account;
+
+	for (size_t i = 0; a->rules[i] != NULL; i++) {
+		struct delivery *d = NULL;
+		struct errbuf eb;
+
+		if (a->rules[i]->dest.kind != DEST_MAILDIR ||
+		    !is_new_place(a, i))
+			continue;
+		if (st->conf.open(st->conf.arg, a->rules[i]->dest.text, &d,
+			&eb) == E_OK &&
+		    d != NULL)
+			(void)!delivery_sweep(d, &eb);
+		delivery_close(d);
+	}
+}
+
 /* Nothing is known of this account: perhaps the state was lost, or another
  * program collected before us, and the files still know. */
 static enum err
@@ -100,6 +153,8 @@ rebuild(struct storer *st, struct storer_job *job)
 	if (e == E_OK)
 		e = delivery_scan(
 		    st->conf.delivery, rebuild_found, &r, &job->eb);
+	if (e == E_OK)
+		e = scan_places(st, &r, &job->eb);
 	free(r.others);
 	if (e == E_OK && r.n != 0)
 		e = state_messages_save(st->state, st->id, r.v, r.n, &job->eb);
@@ -120,7 +175,6 @@ storer_begin(struct storer *st, struct storer_job *job)
 	struct errbuf *eb = &job->eb;
 	struct recovery r = {
 		.state = s,
-		.dest = st->conf.dest,
 		.delivery = st->conf.delivery,
 		.open = st->conf.open,
 		.arg = st->conf.arg,
@@ -135,8 +189,10 @@ storer_begin(struct storer *st, struct storer_job *job)
 		return e;
 	st->id = r.id = job->account.id;
 	st->moved = job->account.moved;
-	if ((e = storer_recover(&r, eb)) != E_OK ||
-	    (e = state_messages_forget(s, st->id, time(NULL) - REMEMBER, eb)) !=
+	if ((e = storer_recover(&r, eb)) != E_OK)
+		return e;
+	sweep_places(st);
+	if ((e = state_messages_forget(s, st->id, time(NULL) - REMEMBER, eb)) !=
 		E_OK ||
 	    (e = state_messages(
 		 s, st->id, &job->messages, &job->n_messages, eb)) != E_OK)
@@ -150,28 +206,87 @@ storer_begin(struct storer *st, struct storer_job *job)
 	return state_troubles(s, st->id, &job->troubles, &job->n_troubles, eb);
 }
 
+/* Those of one delivery.  *failed_r: it takes nothing, by `eb`. */
 static enum err
-storer_batch(struct storer *st, struct storer_job *job)
+store_there(struct storer *st, struct delivery *d, struct parcel **v, size_t n,
+    enum err *failed_r, struct errbuf *eb)
 {
-	struct parcel **v = job->parcels;
-	size_t n = job->n_parcels;
 	enum err e;
 
 	for (size_t i = 0; i < n; i++)
 		v[i]->result = E_CLOSED;
-	job->failed = delivery_prepare(st->conf.delivery, v, n, &job->eb);
-	if (job->failed != E_OK)
+	if ((*failed_r = delivery_prepare(d, v, n, eb)) != E_OK)
 		return E_OK;
 	e = state_intend(
-	    st->state, st->id, st->conf.dest, v, n, time(NULL), &job->eb);
+	    st->state, st->id, delivery_text(d), v, n, time(NULL), eb);
 	if (e == E_OK) {
-		delivery_publish(st->conf.delivery, v, n);
-		e = state_stored(st->state, st->id, v, n, time(NULL), &job->eb);
+		delivery_publish(d, v, n);
+		e = state_stored(st->state, st->id, v, n, time(NULL), eb);
 	}
 	/* Without "stored" nobody may delete: the next run finds the intents. */
-	delivery_release(st->conf.delivery, v, n);
+	delivery_release(d, v, n);
 	if (e == E_OK)
-		job->failed = delivery_failed(st->conf.delivery, &job->eb);
+		*failed_r = delivery_failed(d, eb);
+	return e;
+}
+
+/* Where a rule has sent them: that this place takes nothing is a matter of these
+ * messages alone. */
+static void
+blame_place(struct parcel **v, size_t n, const char *why)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (v[i]->result != E_CLOSED)
+			continue;
+		v[i]->result = E_AGAIN;
+		snprintf(v[i]->why, sizeof(v[i]->why), "%.*s",
+		    (int)sizeof(v[i]->why) - 1, why);
+	}
+}
+
+/* Puts those of the first one's delivery before the others, in their order;
+ * returns how many they are. */
+static size_t
+gather(struct parcel **v, size_t n)
+{
+	const struct delivery *d = parcel_delivery(v[0]);
+	size_t k = 1;
+
+	for (size_t i = 1; i < n; i++) {
+		struct parcel *p = v[i];
+
+		if (parcel_delivery(p) != d)
+			continue;
+		memmove(&v[k + 1], &v[k], (i - k) * sizeof(struct parcel *));
+		v[k++] = p;
+	}
+	return k;
+}
+
+/* One delivery after the other: an error leaves intents of one of them only. */
+static enum err
+storer_batch(struct storer *st, struct storer_job *job)
+{
+	enum err e = E_OK;
+	size_t n;
+
+	for (size_t i = 0; i < job->n_parcels; i++)
+		job->parcels[i]->result = E_CLOSED;
+	for (size_t i = 0; i < job->n_parcels && e == E_OK; i += n) {
+		struct parcel **v = &job->parcels[i];
+		struct delivery *d = parcel_delivery(v[0]);
+		struct errbuf eb;
+		enum err failed;
+
+		n = gather(v, job->n_parcels - i);
+		e = store_there(st, d, v, n, &failed, &eb);
+		if (e == E_OK && failed != E_OK && d != st->conf.delivery)
+			blame_place(v, n, eb.text);
+		else if (e != E_OK || failed != E_OK) {
+			job->failed = failed;
+			job->eb = eb;
+		}
+	}
 	return e;
 }
 

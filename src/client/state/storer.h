@@ -16,13 +16,14 @@
 #include "client/deliver/delivery.h"
 #include "client/state/state.h"
 
+struct account;
 struct ev_loop;
 struct storer;
 
 enum storer_kind {
 	STORER_BEGIN, /* recovers what an earlier run left, and reads the rows */
 	STORER_TRY,   /* would the destination take a message? */
-	STORER_BATCH, /* stores parcels */
+	STORER_BATCH, /* stores parcels, each by its own delivery */
 	STORER_SAVE,  /* writes the account and changed rows */
 };
 
@@ -43,7 +44,8 @@ struct storer_job {
 	size_t n_rebuilt;        /* BEGIN: rows found by their files */
 	struct parcel **parcels; /* BATCH */
 	size_t n_parcels;
-	enum err failed; /* BATCH: the destination takes nothing, by `eb` */
+	enum err failed; /* BATCH: the account's delivery takes nothing, by
+	                  * `eb` */
 
 	enum err err;
 	struct errbuf eb;
@@ -60,8 +62,8 @@ struct storer_conf {
 	struct ev_loop *loop;
 	const char *state_dir;
 	struct state_key key; /* of the account */
-	const char *dest;     /* the setting that `delivery` was opened by */
-	struct delivery *delivery;
+	const struct account *account;
+	struct delivery *delivery; /* its own: that of no rule */
 	storer_open *open;
 	void *arg; /* for `open` */
 };
