@@ -14,6 +14,7 @@
 #include "client/conf/client_conf.h"
 #include "client/deliver/delivery.h"
 #include "client/message/identity.h"
+#include "client/report/news.h"
 #include "client/report/report.h"
 #include "client/secret/secret.h"
 #include "client/session/visit.h"
@@ -44,6 +45,7 @@ struct run {
 	struct storer_job begin;
 	struct record record;
 	struct visit *visit;
+	struct news *news;          /* while others are told of it */
 	struct visit_result result; /* of all its sessions */
 	int exit_before;            /* see run_exit_before() */
 	unsigned crowd;             /* see run_crowd() */
@@ -69,6 +71,40 @@ run_go_on_in(struct run *run, double seconds)
 /* ---- the end of a run ---- */
 
 static void
+news_said(void *arg, const char *words)
+{
+	struct run *run = arg;
+
+	report_warning(run->env->report, run->index, words);
+}
+
+static void
+news_told(void *arg)
+{
+	struct run *run = arg;
+
+	news_free(run->news);
+	run->news = NULL;
+	run->done(run->arg, &run->result);
+}
+
+/* False: nobody is told of anything. */
+static bool
+tell_news(struct run *run)
+{
+	const struct news_hooks hooks = { news_said, news_told, run };
+	unsigned n = run->result.tally.collected;
+
+	if (n == 0 || !news_is_wanted(run->account))
+		return false;
+	run->news = news_start(
+	    run->env->loop, run->account, n, &run->result.arrivals, &hooks);
+	if (run->news == NULL)
+		news_said(run, _("out of memory"));
+	return run->news != NULL;
+}
+
+static void
 run_over(struct run *run)
 {
 	secret_expect_not(run->account, run->env->loop);
@@ -78,7 +114,8 @@ run_over(struct run *run)
 	run->delivery = NULL;
 	account_lock_release(&run->lock);
 	record_clear(&run->record);
-	run->done(run->arg, &run->result);
+	if (!tell_news(run))
+		run->done(run->arg, &run->result);
 }
 
 static void
@@ -237,8 +274,11 @@ static void
 add_result(struct run *run, const struct visit_result *r)
 {
 	struct tally *t = &run->result.tally, before = *t;
+	struct arrivals first = run->result.arrivals;
 
 	run->result = *r;
+	arrivals_join(&first, &r->arrivals);
+	run->result.arrivals = first;
 	t->collected += before.collected;
 	t->collected_octets += before.collected_octets;
 	t->deleted += before.deleted;
@@ -711,7 +751,8 @@ run_stop(struct run *run)
 		run_go_on_in(run, 0);
 	else if (run->visit != NULL)
 		visit_stop(run->visit);
-	/* else the record is being read: record_read() */
+	/* else the record is being read: record_read(), or all is over but that
+	 * others are told of it, in a time that is bounded */
 }
 
 struct run *

@@ -1,5 +1,6 @@
 #include "client/conf/account.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,8 +87,11 @@ account_folder(const struct account *a, struct slice address)
 
 /* ---- for programs ---- */
 
-#define NAME  "MALOTE_ACCOUNT="
-#define EMAIL "MALOTE_EMAIL="
+static const char *const ours[] = {
+	"MALOTE_ACCOUNT=", "MALOTE_EMAIL=", "MALOTE_NEW="
+};
+
+enum { OURS = sizeof(ours) / sizeof(ours[0]) };
 
 extern char **environ;
 
@@ -95,27 +99,35 @@ extern char **environ;
 static bool
 is_of_account(const char *v)
 {
-	return strncmp(v, NAME, strlen(NAME)) == 0 ||
-	       strncmp(v, EMAIL, strlen(EMAIL)) == 0;
+	for (size_t i = 0; i < OURS; i++)
+		if (strncmp(v, ours[i], strlen(ours[i])) == 0)
+			return true;
+	return false;
 }
 
 char **
-account_environment(const char *name, const char *email)
+account_environment(const char *name, const char *email, uint64_t n_new)
 {
-	size_t room = sizeof(NAME) + strlen(name);
-	size_t n = 3, k = 0;
+	char number[24];
+	const char *values[OURS] = { name, email, number };
+	size_t n = OURS + 1, k = 0, room = 0;
 	char **v, *text;
 
+	snprintf(number, sizeof(number), "%" PRIu64, n_new);
+	for (size_t i = 0; i < OURS; i++)
+		room += strlen(ours[i]) + strlen(values[i]) + 1;
 	for (char **e = environ; *e != NULL; e++)
 		n++;
-	v = malloc(n * sizeof(*v) + room + sizeof(EMAIL) + strlen(email));
+	v = malloc(n * sizeof(*v) + room);
 	if (v == NULL)
 		return NULL;
 	text = (char *)(v + n);
-	v[k++] = text;
-	v[k++] = text + room;
-	sprintf(text, NAME "%s", name);
-	sprintf(text + room, EMAIL "%s", email);
+	for (size_t i = 0; i < OURS; i++) {
+		if (values[i] == number && n_new == 0)
+			continue;
+		v[k++] = text;
+		text += sprintf(text, "%s%s", ours[i], values[i]) + 1;
+	}
 	for (char **e = environ; *e != NULL; e++)
 		if (!is_of_account(*e))
 			v[k++] = *e;

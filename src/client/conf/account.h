@@ -36,6 +36,8 @@ struct account {
 	const struct oauth_client *client; /* that block */
 	int64_t keep;
 	struct dest dest;
+	char *on_new; /* a command; or NULL */
+	bool notify;  /* the desktop */
 	bool sdps;
 	char **folders; /* with sdps: names, with a NULL behind them; or NULL */
 	char **rule_names;         /* as folders; NULL: all that there are */
@@ -77,8 +79,10 @@ bool account_folder_is_good(const char *name);
 const char *account_folder(const struct account *a, struct slice address);
 
 /* For a program that is run for an account: our environment, and of the account
- * MALOTE_ACCOUNT and MALOTE_EMAIL.  One piece for the caller to free; what is
- * ours is borrowed, and nobody changes it.  NULL: memory. */
-char **account_environment(const char *name, const char *email) NODISCARD;
+ * MALOTE_ACCOUNT and MALOTE_EMAIL, and MALOTE_NEW unless n_new is 0.  One piece
+ * for the caller to free; what is ours is borrowed, and nobody changes it.  NULL:
+ * memory. */
+char **account_environment(
+    const char *name, const char *email, uint64_t n_new) NODISCARD;
 
 #endif

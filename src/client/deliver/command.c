@@ -62,7 +62,7 @@ open_command(struct delivery *d, const struct dest *dest,
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	if (dest->argv == NULL || dest->argv[0] == NULL)
 		return err_set(eb, E_CONFIG, _("there is no command"));
-	c->environment = account_environment(env->account, env->email);
+	c->environment = account_environment(env->account, env->email, 0);
 	if (c->environment == NULL || copy_argv(c, dest->argv) != E_OK)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return E_OK;

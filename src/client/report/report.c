@@ -249,6 +249,12 @@ report_notice(struct report *r, size_t i, const char *words)
 }
 
 void
+report_warning(struct report *r, size_t i, const char *words)
+{
+	say_line(r, stderr, r->conf->v[i].name, words);
+}
+
+void
 report_ends(struct report *r)
 {
 	if (is_talkative(r))

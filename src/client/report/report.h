@@ -44,6 +44,8 @@ void report_waits(
     struct report *r, size_t i, const char *why, unsigned seconds);
 /* Something to know that is no failure. */
 void report_notice(struct report *r, size_t i, const char *words);
+/* What has failed, though the run has not: whatever the kind. */
+void report_warning(struct report *r, size_t i, const char *words);
 /* It was told to end, and does as soon as it can. */
 void report_ends(struct report *r);
 void report_trace(struct report *r, size_t i, bool received, const char *line);

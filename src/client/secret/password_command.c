@@ -67,7 +67,7 @@ static enum err
 spawn(struct command *c, const char *text, int out, int err, struct errbuf *eb)
 {
 	const struct account *a = c->s->account;
-	char **environment = account_environment(a->name, a->email);
+	char **environment = account_environment(a->name, a->email, 0);
 	char *const argv[] = { "sh", "-c", (char *)text, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;

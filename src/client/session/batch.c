@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/array.h"
+#include "client/session/arrivals.h"
 #include "client/session/destination.h"
 #include "client/session/fence.h"
 #include "client/session/sorting.h"
@@ -86,6 +87,7 @@ one_stored(struct visit *v, const struct parcel *p)
 	if (!sorting_is_apart(v, p))
 		destination_took(v);
 	count_stored(v, p);
+	arrivals_stored(v, p->item);
 	trouble_clear(v, p->item);
 	item->is_fresh = true;
 	item->message = r->n_fresh;

@@ -53,6 +53,7 @@ struct step_row {
 	void (*leave)(struct visit *v, enum step next);
 };
 
+struct arriving;
 struct batch;
 struct destination;
 struct fences;
@@ -95,6 +96,7 @@ struct visit {
 	struct listing *listing;
 	struct fences *fences;
 	struct batch *batch;
+	struct arriving *arriving; /* NULL: nobody is notified */
 	struct destination *destination;
 	struct saving *saving;
 	struct sorting *sorting; /* NULL: there are no rules */

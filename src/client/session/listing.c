@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/i18n.h"
+#include "client/session/arrivals.h"
 #include "client/session/batch.h"
 #include "client/session/destination.h"
 #include "client/session/fence.h"
@@ -283,7 +284,8 @@ make_plan(struct visit *v)
 
 	if (items_init(&v->items, v->listing->n) != E_OK ||
 	    record_make_room(r, v->listing->n) != E_OK || !fence_new(v) ||
-	    !batch_new(v) || !destination_new(v) || !sorting_new(v))
+	    !batch_new(v) || !destination_new(v) || !sorting_new(v) ||
+	    !arrivals_new(v))
 		return E_NOMEM;
 	return plan_new(&v->plan, r->messages, r->n_messages, v->listing->v,
 	    v->listing->n, &rules);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "client/session/arrivals.h"
 #include "client/session/ask.h"
 #include "client/session/batch.h"
 #include "client/session/choice.h"
@@ -25,6 +26,7 @@ message_begins(struct visit *v)
 	enum err e;
 
 	identity_reader_reset(v->identity);
+	arrivals_begin(v);
 	if (v->enough)
 		return;
 	if (v->sorting != NULL) {
@@ -101,6 +103,7 @@ message_data(struct visit *v, size_t i, struct slice data)
 	if (v->parcel == NULL && !sorting_waits(v))
 		return;
 	identity_reader_add(v->identity, data.p, data.n);
+	arrivals_add(v, data);
 	if (sorting_waits(v))
 		data = sorting_add(v, i, data);
 	if ((p = v->parcel) == NULL ||
@@ -171,6 +174,7 @@ message_ends(struct visit *v, size_t i, uint64_t octets)
 		v->n_asked--;
 		return;
 	}
+	arrivals_end(v, i);
 	p->item = i;
 	p->has_uid = it->listed.has_uid;
 	p->uid = it->listed.uid;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "client/session/arrivals.h"
 #include "client/session/attempt.h"
 #include "client/session/batch.h"
 #include "client/session/destination.h"
@@ -484,6 +485,7 @@ visit_free(struct visit *v)
 	batch_free(v);
 	destination_free(v);
 	sorting_free(v);
+	arrivals_free(v);
 	probe_free(v);
 	save_free(v);
 	attempt_free(v);

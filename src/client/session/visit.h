@@ -13,6 +13,7 @@
 
 #include "client/conf/account.h"
 #include "client/plan/plan.h"
+#include "client/session/arrivals.h"
 #include "client/session/facts.h"
 #include "client/session/hand.h"
 #include "client/session/outcome.h"
@@ -44,6 +45,7 @@ struct visit_result {
 	 * or both are empty. */
 	char said[256], refused[128];
 	struct tally tally;
+	struct arrivals arrivals; /* where they are asked for */
 	unsigned retry;       /* BUSY: seconds that the server wants, 0: any */
 	unsigned login_delay; /* seconds it wants between sign-ins, 0: any */
 	bool again;           /* another connection may do better at once */
