@@ -505,6 +505,9 @@ record_read(struct storer_job *job)
 		.n_messages = job->n_messages,
 		.troubles = job->troubles,
 		.n_troubles = job->n_troubles,
+		.numbers = job->numbers,
+		.n_numbers = job->n_numbers,
+		.numbers_room = job->n_numbers,
 	};
 	run->exit_before = a->exit_code;
 	run->crowd = a->crowd_until > time(NULL) ? a->crowd : UINT_MAX;

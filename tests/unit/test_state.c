@@ -274,8 +274,8 @@ test_numbers(void **state)
 	struct state *s = open_it(false);
 	struct state_account a = account_of(s, "casa"), b = account_of(s, "b");
 	struct numbered v[] = {
-		{ 1, { { 7 } }, 10, false, { { 0 } }, 100 },
-		{ 2, { { 8 } }, 11, true, { { 9 } }, 200 },
+		{ 1, { { 7 } }, 10, false, { { 0 } }, 100, 0 },
+		{ 2, { { 8 } }, 11, true, { { 9 } }, 200, 150 },
 	};
 	struct numbered *got;
 	size_t n;
@@ -293,6 +293,7 @@ test_numbers(void **state)
 	assert_false(got[0].has_header);
 	assert_true(got[1].has_header && got[1].header.v[0] == 9);
 	assert_int_equal(got[1].size, 11);
+	assert_true(got[0].stub_at == 0 && got[1].stub_at == 150);
 	free(got);
 	assert_int_equal(state_numbers_save(s, a.id, v, 0, 999, NULL), E_OK);
 	assert_int_equal(state_numbers(s, a.id, &got, &n, NULL), E_OK);
@@ -335,6 +336,7 @@ test_migration(void **state)
 	    "ALTER TABLE account DROP COLUMN cut_octets;"
 	    "ALTER TABLE account DROP COLUMN cut_met;"
 	    "ALTER TABLE intent DROP COLUMN folder;"
+	    "ALTER TABLE intent DROP COLUMN number;"
 	    "ALTER TABLE account DROP COLUMN no_utf8_until;"
 	    "DROP TABLE number;"
 	    "PRAGMA user_version = 1");

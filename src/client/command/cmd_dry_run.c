@@ -57,8 +57,10 @@ print_counts(const struct account *a, const struct counts *c)
 			c->identify),
 		    c->identify);
 	if (c->large != 0)
-		printf(ngettext("    %u is larger than max_size\n",
-			   "    %u are larger than max_size\n", c->large),
+		printf(ngettext(
+			   "    %u is larger than max_size or headers_above\n",
+			   "    %u are larger than max_size or headers_above\n",
+			   c->large),
 		    c->large);
 	if (c->held)
 		printf("    %s\n", outcome_brake_words(brake, a));

@@ -51,6 +51,7 @@ struct account {
 	unsigned patience;        /* seconds, with a server that says "later" */
 	unsigned max_connections; /* to its server; UINT_MAX: any */
 	uint64_t max_size;        /* octets; UINT64_MAX: any */
+	uint64_t headers_above;   /* the same */
 	unsigned line;            /* of the file, for messages */
 };
 

@@ -73,6 +73,7 @@ static const struct setting account_settings[] = {
 	{ "patience", AT(patience), value_patience, NUMBER },
 	{ "max_connections", AT(max_connections), value_count, NUMBER },
 	{ "max_size", AT(max_size), value_size, NUMBER },
+	{ "headers_above", AT(headers_above), value_size, NUMBER },
 };
 
 #undef AT
@@ -232,6 +233,7 @@ block_start(void)
 		.patience = 2 * 60,
 		.max_connections = UINT_MAX,
 		.max_size = UINT64_MAX,
+		.headers_above = UINT64_MAX,
 	};
 }
 
@@ -557,6 +559,8 @@ static const struct conf_synonym synonyms[] = {
 	{ "size_limit", "max_size" },
 	{ "maximum_size", "max_size" },
 	{ "tamanho_maximo", "max_size" },
+	{ "headers_only_above", "headers_above" },
+	{ "cabecalhos_acima", "headers_above" },
 	{ "filter", "rule" },
 	{ "filtro", "rule" },
 	{ "regra", "rule" },

@@ -18,7 +18,11 @@ struct parcel {
 	struct digest uid; /* of the unique-id */
 	uint64_t size;     /* as the server listed it */
 	struct identity identity;
-	bool to_delete;     /* DELE follows once it is stored */
+	bool to_delete; /* DELE follows once it is stored */
+	/* Not 0: it is the stub of the message of this number (stub.h), whose
+	 * unique-id has this digest. */
+	uint32_t number;
+	struct digest key;
 	const char *folder; /* of the Maildir; NULL: itself.  Borrowed */
 
 	/* Set by the delivery. */

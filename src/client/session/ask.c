@@ -10,12 +10,14 @@
 #include "client/session/fence.h"
 #include "client/session/save.h"
 #include "client/session/steps.h"
+#include "client/session/stubs.h"
 
 enum {
 	COMMANDS_MAX = 4096,     /* octets of commands that await answers */
 	IN_FLIGHT_MAX = 8 << 20, /* octets asked for: a long fat line's worth */
 	SPACE_LEFT = 64 * 1024,  /* for names and the record */
 	DAY = 24 * 3600,
+	HEADER_USUAL = 4096, /* octets */
 };
 
 /* ---- sending ---- */
@@ -59,9 +61,17 @@ ask_has_room(const struct visit *v, uint64_t octets)
 
 /* How many commands a new message costs: RETR, DELE. */
 static uint32_t
-cost(const struct visit *v)
+cost(const struct visit *v, size_t i)
 {
-	return ask_deletes_now(v) ? 2 : 1;
+	return ask_deletes_now(v) && !v->items.v[i].stub ? 2 : 1;
+}
+
+uint64_t
+ask_size(const struct visit *v, size_t i)
+{
+	uint64_t size = v->plan->v[i].listed.size;
+
+	return v->items.v[i].stub && size > HEADER_USUAL ? HEADER_USUAL : size;
 }
 
 static bool
@@ -94,12 +104,12 @@ next_wanted(struct visit *v)
 		    v->items.v[i].progress != ITEM_IDLE ||
 		    v->items.v[i].last != (v->items.next >= p->n))
 			continue;
-		if (!budget_has(v, cost(v), it->listed.size)) {
+		if (!budget_has(v, cost(v, i), ask_size(v, i))) {
 			v->items.v[i].progress = ITEM_DONE;
 			v->budget.later++;
 			continue;
 		}
-		if (ask_has_space(v, it->listed.size))
+		if (ask_has_space(v, ask_size(v, i)))
 			return i;
 		v->items.v[i].progress = ITEM_DONE;
 		v->result.tally.skipped++;
@@ -118,13 +128,14 @@ static bool
 send_retr(struct visit *v, size_t i)
 {
 	struct item *item = &v->items.v[i];
-	const struct listed *l = &v->plan->v[i].listed;
+	uint32_t msgno = v->plan->v[i].listed.msgno;
+	uint64_t size = ask_size(v, i);
 
 	if (destination_is_tried(v) ||
 	    (destination_is_scouted(v) && is_scout_out(v)))
 		return false;
 	if (item->alone ? v->pop3.n_pending != 0
-			: !ask_has_room(v, l->size) || batch_is_long(v))
+			: !ask_has_room(v, size) || batch_is_long(v))
 		return false;
 	if (v->pop3.n_pending != 0 && fence_is_alone(v))
 		return false;
@@ -132,17 +143,18 @@ send_retr(struct visit *v, size_t i)
 	    (!fence_send(v, i) || !v->pipelining || item->alone))
 		return false;
 	item->pipelined = v->pop3.n_pending != 0;
-	if (!visit_sent(v, pop3_client_message(&v->pop3, &v->line.out,
-			       POP3_CMD_RETR, l->msgno)))
+	if (!visit_sent(
+		v, pop3_client_message(&v->pop3, &v->line.out,
+		       item->stub ? POP3_CMD_TOP : POP3_CMD_RETR, msgno)))
 		return false;
 	item->progress = ITEM_RETR;
 	if (item->alone)
 		v->items.next_alone++;
 	else
 		v->items.next++;
-	v->in_flight += l->size;
+	v->in_flight += size;
 	v->n_asked++;
-	budget_take(v, cost(v), l->size);
+	budget_take(v, cost(v, i), size);
 	fence_asked(v, i);
 	return true;
 }
@@ -237,18 +249,45 @@ notice_expire(struct visit *v)
 /* The first one is told of; another notice matters more.  Its number in this session
  * is none that malote fetch knows. */
 static void
-notice_large(struct visit *v, const struct listed *l)
+notice_large(struct visit *v, const struct listed *l, enum stub_wish wish)
 {
 	struct visit_result *r = &v->result;
 	char size[REPORT_SIZE];
+	bool first = true;
 
-	if (r->tally.large++ == 0 && r->notice[0] == '\0')
+	if (wish == STUB_NONE) {
+		r->tally.skipped++;
+		first = r->tally.large++ == 0;
+	}
+	if (first && r->notice[0] == '\0')
 		snprintf(r->notice, sizeof(r->notice),
-		    _("a message (%s) is larger than max_size and stays on the "
-		      "server; malote list %s shows it, malote fetch %s NUMBER "
-		      "collects it"),
+		    wish == STUB_NONE
+			? _("a message (%s) is larger than max_size and stays "
+			    "on the server; malote list %s shows it, malote "
+			    "fetch %s NUMBER collects it")
+			: _("a message (%s) is larger than headers_above and "
+			    "stays on the server, which does not give its "
+			    "header alone; malote list %s shows it, malote "
+			    "fetch %s NUMBER collects it"),
 		    report_size(size, l->size), v->conf.account->name,
 		    v->conf.account->name);
+}
+
+/* A message that is wanted, but for its size.  False: it stays on the server. */
+static bool
+is_small_enough(struct visit *v, size_t i)
+{
+	const struct listed *l = &v->plan->v[i].listed;
+	enum stub_wish wish = stubs_wish(v, i);
+
+	v->items.v[i].stub = wish == STUB_MAKE;
+	if (wish == STUB_IMPOSSIBLE ||
+	    (wish == STUB_NONE && l->size > v->conf.account->max_size &&
+		!choice_is_made(v))) {
+		notice_large(v, l, wish);
+		return false;
+	}
+	return wish != STUB_HERE;
 }
 
 static void
@@ -290,12 +329,8 @@ begin_item(struct visit *v, size_t i, uint32_t *n, uint64_t *octets)
 	case PLAN_DELETE: begin_delete(v, i); break;
 	case PLAN_COLLECT:
 	case PLAN_IDENTIFY:
-		if (it->listed.size > v->conf.account->max_size &&
-		    !choice_is_made(v)) {
-			item->progress = ITEM_DONE;
-			v->result.tally.skipped++;
-			notice_large(v, &it->listed);
-		} else if (!trouble_is_for_now(v, &it->listed)) {
+		if (!is_small_enough(v, i) ||
+		    !trouble_is_for_now(v, &it->listed)) {
 			item->progress = ITEM_DONE;
 		} else {
 			/* What may be here already is asked for behind what is
@@ -303,7 +338,7 @@ begin_item(struct visit *v, size_t i, uint32_t *n, uint64_t *octets)
 			item->last = trouble_is_known(v, &it->listed) ||
 				     it->action == PLAN_IDENTIFY;
 			++*n;
-			*octets += it->listed.size;
+			*octets += ask_size(v, i);
 		}
 		break;
 	case PLAN_VERIFY: break;

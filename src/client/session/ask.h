@@ -19,4 +19,7 @@ bool ask_has_space(struct visit *v, uint64_t octets);
  * is awaited.  To be called whenever something was answered. */
 void ask_quits(struct visit *v);
 
+/* Octets that are to be expected of what is asked for of a message. */
+uint64_t ask_size(const struct visit *v, size_t i);
+
 #endif

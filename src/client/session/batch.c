@@ -8,6 +8,7 @@
 #include "client/session/destination.h"
 #include "client/session/fence.h"
 #include "client/session/sorting.h"
+#include "client/session/stubs.h"
 
 enum {
 	BATCH = 64,
@@ -89,6 +90,10 @@ one_stored(struct visit *v, const struct parcel *p)
 	count_stored(v, p);
 	arrivals_stored(v, p->item);
 	trouble_clear(v, p->item);
+	if (p->number != 0) {
+		stubs_stored(v, p);
+		return;
+	}
 	item->is_fresh = true;
 	item->message = r->n_fresh;
 	r->fresh[r->n_fresh++] = (struct message){

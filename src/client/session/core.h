@@ -64,6 +64,7 @@ struct probe;
 struct saving;
 struct sign_in;
 struct sorting;
+struct stubs;
 
 struct visit {
 	struct visit_conf conf;
@@ -99,6 +100,7 @@ struct visit {
 	struct arriving *arriving; /* NULL: nobody is notified */
 	struct destination *destination;
 	struct saving *saving;
+	struct stubs *stubs;     /* NULL before one is made */
 	struct sorting *sorting; /* NULL: there are no rules */
 	struct facts *facts;     /* NULL: it collects; see notes.h */
 	struct step_row *own_steps;

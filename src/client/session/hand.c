@@ -145,12 +145,14 @@ fill_item(struct visit *v, size_t i)
 {
 	const struct plan_item *it = &v->plan->v[i];
 	struct hand_item *h = &v->hand->items.v[i];
+	const struct account *a = v->conf.account;
 
 	*h = (struct hand_item){
 		.listed = it->listed,
 		.action = it->action,
 		.message = it->message,
-		.is_large = it->listed.size > v->conf.account->max_size,
+		.is_large = it->listed.size > a->max_size ||
+			    it->listed.size > a->headers_above,
 		.is_twin = it->twin,
 		.chosen = SIZE_MAX,
 	};

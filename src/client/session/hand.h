@@ -39,7 +39,7 @@ struct hand_item {
 	struct listed listed;
 	enum plan_action action;
 	ptrdiff_t message; /* of the record: it was collected; -1: none */
-	bool is_large;     /* a run would leave it, by max_size */
+	bool is_large;     /* a run would leave it there, by its size */
 	bool is_twin;      /* another one has its unique-id, or its header */
 	bool is_wanted;    /* its header is asked for */
 	bool is_shown;     /* and was told apart: the next two are its */

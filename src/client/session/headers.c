@@ -36,6 +36,12 @@ is_being_tried(const struct visit *v)
 	return !is_announced(v) && v->unannounced_top == TOP_UNTRIED;
 }
 
+bool
+headers_has_top(const struct visit *v)
+{
+	return has_top(v) && !is_being_tried(v);
+}
+
 /* As far as one can tell before it comes. */
 static uint64_t
 header_size(const struct listed *l)

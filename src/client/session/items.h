@@ -29,6 +29,7 @@ struct item {
 	bool troubled;  /* that was counted for this session */
 	bool last;      /* it has made trouble, or may be here: the others are
 	                * asked for first */
+	bool stub;      /* its header is collected, see stubs.h */
 	bool is_fresh;  /* stored in this session */
 	bool dele_ok;   /* DELE was answered with OK */
 	const char *folder; /* by its envelope; NULL: the Maildir itself */

@@ -11,6 +11,7 @@
 #include "client/session/fence.h"
 #include "client/session/sorting.h"
 #include "client/session/steps.h"
+#include "client/session/stubs.h"
 
 enum {
 	SPACE_EACH = 1 << 20, /* is looked at each so many octets */
@@ -57,19 +58,24 @@ not_written(
 
 /* Octets of the message that is coming. */
 static uint64_t
-awaited(const struct visit *v, const struct listed *l)
+awaited(const struct visit *v, size_t i)
 {
-	return l->size > v->came ? l->size - v->came : 0;
+	uint64_t size = ask_size(v, i);
+
+	return size > v->came ? size - v->came : 0;
 }
 
 /* More comes than was listed.  False: too much; the session is over. */
 static bool
-may_grow(struct visit *v, const struct listed *l, size_t n)
+may_grow(struct visit *v, size_t i, size_t n)
 {
+	const struct listed *l = &v->plan->v[i].listed;
 	const struct account *a = v->conf.account;
 	bool far = l->has_size && v->came > 2 * l->size + GROWTH;
 
-	if ((v->came > a->max_size && !choice_is_made(v)) || far) {
+	bool bound = !choice_is_made(v) && !v->items.v[i].stub;
+
+	if ((bound && v->came > a->max_size) || far) {
 		visit_break(v, OUTCOME_PROTOCOL,
 		    _("%s sends much more of a message than it has said, or "
 		      "than max_size"),
@@ -83,23 +89,14 @@ may_grow(struct visit *v, const struct listed *l, size_t n)
 	return false;
 }
 
+/* Octets that are to be stored. */
 static void
-message_data(struct visit *v, size_t i, struct slice data)
+message_write(struct visit *v, size_t i, struct slice data)
 {
-	const struct listed *l = &v->plan->v[i].listed;
-	uint64_t left = awaited(v, l);
 	struct parcel *p;
 	struct errbuf eb;
 	enum err e;
 
-	for (size_t k = 0; k < data.n && v->came + k < sizeof(v->first); k++)
-		v->first[v->came + k] = data.p[k];
-	v->in_flight -= data.n < left ? data.n : left;
-	v->came += data.n;
-	if (!may_grow(v, l, data.n))
-		return;
-	v->octets_seen += data.n;
-	v->budget.came += data.n;
 	if (v->parcel == NULL && !sorting_waits(v))
 		return;
 	identity_reader_add(v->identity, data.p, data.n);
@@ -111,6 +108,25 @@ message_data(struct visit *v, size_t i, struct slice data)
 		return;
 	v->parcel = NULL;
 	not_written(v, i, p, e, eb.text);
+}
+
+static void
+message_data(struct visit *v, size_t i, struct slice data)
+{
+	uint64_t left = awaited(v, i);
+
+	for (size_t k = 0; k < data.n && v->came + k < sizeof(v->first); k++)
+		v->first[v->came + k] = data.p[k];
+	v->in_flight -= data.n < left ? data.n : left;
+	v->came += data.n;
+	if (!may_grow(v, i, data.n))
+		return;
+	v->octets_seen += data.n;
+	v->budget.came += data.n;
+	if (v->items.v[i].stub)
+		stubs_add(v, data);
+	else
+		message_write(v, i, data);
 }
 
 /* An answer that belongs to another command shows in its size.  But many
@@ -126,7 +142,7 @@ is_doubtful(struct visit *v, size_t i, uint64_t octets, bool apart)
 	bool fits =
 	    !l->has_size || l->size == octets || (a->sizes_lie && apart);
 
-	if (!v->was_pipelined)
+	if (!v->was_pipelined || item->stub)
 		return false;
 	if (!item->alone) {
 		item->octets = octets;
@@ -182,6 +198,8 @@ message_ends(struct visit *v, size_t i, uint64_t octets)
 	p->identity = identity_reader_end(v->identity);
 	p->folder = v->items.v[i].folder;
 	p->to_delete = ask_deletes_now(v);
+	if (v->items.v[i].stub)
+		stubs_mark(v, i, p);
 	if ((e = parcel_end(p, &eb)) != E_OK) {
 		v->items.v[i].progress = ITEM_DONE;
 		v->n_asked--;
@@ -190,6 +208,21 @@ message_ends(struct visit *v, size_t i, uint64_t octets)
 	}
 	fence_hold(v, &(struct held){ HELD_MESSAGE, .item = i, .parcel = p,
 			  .octets = octets });
+}
+
+/* Its header has come: what is stored is made of that. */
+static void
+stub_ends(struct visit *v, size_t i, uint64_t octets)
+{
+	struct slice made = stubs_end(v, i);
+
+	if (made.n != 0) {
+		message_begins(v);
+		message_write(v, i, made);
+	} else {
+		destination_failed(v, E_NOMEM, _("out of memory"));
+	}
+	message_ends(v, i, octets);
 }
 
 /* It was told apart from its neighbours: only now it counts. */
@@ -292,15 +325,20 @@ retr_answered(struct visit *v, size_t i, const struct pop3_event *ev)
 		message_data(v, i, ev->data);
 	} else if (ev->type == POP3_EV_OK) {
 		fence_coming(v, i);
-		message_begins(v);
+		if (v->items.v[i].stub)
+			stubs_begin(v);
+		else
+			message_begins(v);
 	} else {
-		v->in_flight -= awaited(v, &v->plan->v[i].listed);
+		v->in_flight -= awaited(v, i);
 		if (ev->type == POP3_EV_ERR)
 			retr_refused(v, i, ev);
 		else if (begins_like_reply(v) && !visit_is_distrusted(v))
 			visit_out_of_step(v, NULL);
 		else if (is_no_message(v, i, ev->octets))
 			leave_out(v, i);
+		else if (v->items.v[i].stub)
+			stub_ends(v, i, ev->octets);
 		else
 			message_ends(v, i, ev->octets);
 		v->came = 0;
@@ -323,7 +361,7 @@ retrieve_take(struct visit *v, const struct pop3_event *ev)
 {
 	size_t i = visit_find(v, ev->msgno);
 
-	if (ev->cmd == POP3_CMD_RETR)
+	if (ev->cmd == POP3_CMD_RETR || ev->cmd == POP3_CMD_TOP)
 		retr_answered(v, i, ev);
 	else if (fence_take(v, ev))
 		messages_told(v);

@@ -49,6 +49,8 @@ void headers_enter(struct visit *v);
 void headers_take(struct visit *v, const struct pop3_event *ev);
 void headers_writable(struct visit *v);
 void headers_leave(struct visit *v, enum step next);
+/* Does the server give headers, as far as that is known? */
+bool headers_has_top(const struct visit *v);
 /* The same, of messages that are to be deleted. */
 void verify_enter(struct visit *v);
 void verify_take(struct visit *v, const struct pop3_event *ev);

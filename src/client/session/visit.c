@@ -18,6 +18,7 @@
 #include "client/session/save.h"
 #include "client/session/sorting.h"
 #include "client/session/steps.h"
+#include "client/session/stubs.h"
 
 enum {
 	STOP_SECONDS = 3,          /* for what is under way when a stop comes */
@@ -485,6 +486,7 @@ visit_free(struct visit *v)
 	batch_free(v);
 	destination_free(v);
 	sorting_free(v);
+	stubs_free(v);
 	arrivals_free(v);
 	probe_free(v);
 	save_free(v);

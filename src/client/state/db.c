@@ -118,6 +118,11 @@ static const char *const steps[] = {
 	" header BLOB CHECK (length(header) = 10),"
 	" seen_at INTEGER NOT NULL,"
 	" PRIMARY KEY (account, number)) STRICT, WITHOUT ROWID;",
+
+	"ALTER TABLE number ADD COLUMN"
+	" stub_at INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE intent ADD COLUMN"
+	" number INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

@@ -31,9 +31,25 @@ add_intent(struct state *s, int64_t account, const char *dest, struct parcel *p,
 	query_add(&q, (int64_t)p->length);
 	query_add_digest(&q, true, &p->content);
 	query_add_text(&q, p->folder);
+	query_add(&q, p->number);
 	if ((e = query_run(&q, eb)) == E_OK)
 		p->intent = sqlite3_last_insert_rowid(s->db);
 	return e;
+}
+
+/* The number stands in the stub: it is to be nobody else's. */
+static enum err
+add_number(struct state *s, int64_t account, const struct parcel *p,
+    int64_t now, struct errbuf *eb)
+{
+	struct query q = query(s, NUMBER_ADD);
+
+	query_add(&q, account);
+	query_add(&q, p->number);
+	query_add_digest(&q, true, &p->key);
+	query_add(&q, (int64_t)p->size);
+	query_add(&q, now);
+	return query_run(&q, eb);
 }
 
 enum err
@@ -42,8 +58,12 @@ state_intend(struct state *s, int64_t account, const char *dest,
 {
 	enum err e = state_db_begin(s, eb);
 
-	for (size_t i = 0; i < n && e == E_OK; i++)
-		e = add_intent(s, account, dest, v[i], now, eb);
+	for (size_t i = 0; i < n && e == E_OK; i++) {
+		if (v[i]->number != 0)
+			e = add_number(s, account, v[i], now, eb);
+		if (e == E_OK)
+			e = add_intent(s, account, dest, v[i], now, eb);
+	}
 	e = state_db_end(s, e, eb);
 	for (size_t i = 0; i < n && e != E_OK; i++)
 		v[i]->intent = 0;
@@ -81,6 +101,19 @@ add_message(struct state *s, int64_t account, struct parcel *p, int64_t now,
 	return e;
 }
 
+/* A stub is no message that was collected: nothing is to be deleted for it. */
+static enum err
+note_stub(struct state *s, int64_t account, const struct parcel *p, int64_t now,
+    struct errbuf *eb)
+{
+	struct query q = query(s, NUMBER_STUB);
+
+	query_add(&q, account);
+	query_add(&q, p->number);
+	query_add(&q, now);
+	return query_run(&q, eb);
+}
+
 enum err
 state_stored(struct state *s, int64_t account, struct parcel **v, size_t n,
     int64_t now, struct errbuf *eb)
@@ -93,8 +126,10 @@ state_stored(struct state *s, int64_t account, struct parcel **v, size_t n,
 	for (size_t i = 0; i < n && e == E_OK; i++) {
 		v[i]->message = 0;
 		e = remove_intent(s, account, v[i], eb);
-		if (e == E_OK && v[i]->result == E_OK)
-			e = add_message(s, account, v[i], now, eb);
+		if (e != E_OK || v[i]->result != E_OK)
+			continue;
+		e = v[i]->number != 0 ? note_stub(s, account, v[i], now, eb)
+				      : add_message(s, account, v[i], now, eb);
 	}
 	e = state_db_end(s, e, eb);
 	for (size_t i = 0; i < n; i++) {
@@ -129,6 +164,7 @@ get_intent(struct query *q, struct state_intent *t)
 	p->length = (uint64_t)query_get(q);
 	query_get_digest(q, &p->content);
 	p->folder = t->folder = query_get_copy(q);
+	p->number = (uint32_t)query_get(q);
 }
 
 enum err

@@ -14,6 +14,7 @@ get_numbered(struct query *q, struct numbered *m)
 	m->size = (uint64_t)query_get(q);
 	m->has_header = query_get_digest(q, &m->header);
 	m->seen_at = query_get(q);
+	m->stub_at = query_get(q);
 }
 
 enum err
@@ -57,6 +58,7 @@ save_numbered(struct state *s, int64_t account, const struct numbered *m,
 	query_add(&q, (int64_t)m->size);
 	query_add_digest(&q, m->has_header, &m->header);
 	query_add(&q, m->seen_at);
+	query_add(&q, m->stub_at);
 	return query_run(&q, eb);
 }
 

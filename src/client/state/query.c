@@ -74,12 +74,13 @@ const char *const state_statements[STATEMENTS] = {
 	[MESSAGE_CLEAR] = "DELETE FROM message WHERE account = ?",
 	[INTENT_LIST] =
 	    "SELECT id, at, dest, uid, size, header, strong, to_delete, tmp,"
-	    " file, octets, start, length, content, folder"
+	    " file, octets, start, length, content, folder, number"
 	    " FROM intent WHERE account = ? ORDER BY id",
 	[INTENT_ADD] = "INSERT INTO intent (account, at, dest, uid, size,"
 		       " header, strong, to_delete, tmp, file, octets, start,"
-		       " length, content, folder)"
-		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		       " length, content, folder, number)"
+		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		       " ?)",
 	[INTENT_REMOVE] = "DELETE FROM intent WHERE account = ? AND id = ?",
 	[INTENT_CLEAR] = "DELETE FROM intent WHERE account = ?",
 	[TROUBLE_LIST] =
@@ -89,11 +90,17 @@ const char *const state_statements[STATEMENTS] = {
 			" breaks, first_at, last_at, why, msgno)"
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[TROUBLE_CLEAR] = "DELETE FROM trouble WHERE account = ?",
-	[NUMBER_LIST] = "SELECT number, key, size, header, seen_at FROM number"
+	[NUMBER_LIST] = "SELECT number, key, size, header, seen_at, stub_at"
+			" FROM number"
 			" WHERE account = ? ORDER BY number",
 	[NUMBER_SET] = "INSERT OR REPLACE INTO number"
-		       " (account, number, key, size, header, seen_at)"
-		       " VALUES (?, ?, ?, ?, ?, ?)",
+		       " (account, number, key, size, header, seen_at,"
+		       " stub_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+	[NUMBER_ADD] = "INSERT OR IGNORE INTO number"
+		       " (account, number, key, size, seen_at)"
+		       " VALUES (?, ?, ?, ?, ?)",
+	[NUMBER_STUB] = "UPDATE number SET stub_at = ?3"
+			" WHERE account = ?1 AND number = ?2",
 	[NUMBER_CLEAR] = "DELETE FROM number WHERE account = ?",
 	[NUMBER_FORGET] =
 	    "DELETE FROM number WHERE account = ?1 AND seen_at < ?2"

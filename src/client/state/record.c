@@ -37,5 +37,6 @@ record_clear(struct record *r)
 	free(r->messages);
 	free(r->fresh);
 	free(r->troubles);
+	free(r->numbers);
 	*r = (struct record){ .messages = NULL };
 }

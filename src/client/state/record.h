@@ -27,6 +27,8 @@ struct record {
 	size_t n_fresh;
 	struct trouble *troubles;
 	size_t n_troubles;
+	struct numbered *numbers; /* where stubs are made */
+	size_t n_numbers, numbers_room;
 	/* One of the times in `account`: the session before was lost while that
 	 * was awaited; or NULL. */
 	int64_t *suspect;

@@ -199,6 +199,7 @@ struct numbered {
 	bool has_header;
 	struct digest header; /* see struct identity */
 	int64_t seen_at;      /* on the server, Unix seconds */
+	int64_t stub_at;      /* its stub was stored; 0: it was not */
 };
 /* In the order of the numbers.  *v_r is the caller's (free). */
 enum err state_numbers(struct state *s, int64_t account, struct numbered **v_r,

@@ -183,6 +183,8 @@ storer_begin(struct storer *st, struct storer_job *job)
 
 	job->messages = NULL;
 	job->troubles = NULL;
+	job->numbers = NULL;
+	job->n_numbers = 0;
 	job->n_messages = job->n_troubles = job->n_rebuilt = 0;
 	e = state_account(s, &st->conf.key, &job->account, eb);
 	if (e != E_OK)
@@ -203,6 +205,10 @@ storer_begin(struct storer *st, struct storer_job *job)
 		if ((e = rebuild(st, job)) != E_OK)
 			return e;
 	}
+	if (st->conf.account->headers_above != UINT64_MAX &&
+	    (e = state_numbers(
+		 s, st->id, &job->numbers, &job->n_numbers, eb)) != E_OK)
+		return e;
 	return state_troubles(s, st->id, &job->troubles, &job->n_troubles, eb);
 }
 

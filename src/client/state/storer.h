@@ -41,6 +41,8 @@ struct storer_job {
 	bool listed;              /* SAVE: what is in the maildrop was seen */
 	struct trouble *troubles; /* the same; SAVE: all of them */
 	size_t n_troubles;
+	struct numbered *numbers; /* BEGIN: where stubs are made; to be freed */
+	size_t n_numbers;
 	size_t n_rebuilt;        /* BEGIN: rows found by their files */
 	struct parcel **parcels; /* BATCH */
 	size_t n_parcels;
