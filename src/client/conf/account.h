@@ -36,8 +36,10 @@ struct account {
 	const struct oauth_client *client; /* that block */
 	int64_t keep;
 	struct dest dest;
-	char *on_new; /* a command; or NULL */
-	bool notify;  /* the desktop */
+	char *on_new;     /* a command; or NULL */
+	bool notify;      /* the desktop */
+	bool delete_mine; /* there, too, what the person deletes here */
+	char **trash;     /* as folders; or NULL */
 	bool sdps;
 	char **folders; /* with sdps: names, with a NULL behind them; or NULL */
 	char **rule_names;         /* as folders; NULL: all that there are */

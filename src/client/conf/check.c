@@ -162,6 +162,19 @@ check_sdps(const struct account *a, const struct account_said *said,
 		      "deliver = \"maildir:PATH\""));
 }
 
+static void
+check_mine(const struct account *a, const struct conf_lines *l)
+{
+	if (a->trash != NULL && !a->delete_mine)
+		COMPLAIN(l, "trash",
+		    _("there is trash, but nothing looks into it; write "
+		      "delete_mine = yes"));
+	if (a->delete_mine && a->dest.kind != DEST_MAILDIR)
+		COMPLAIN(l, "delete_mine",
+		    _("delete_mine looks into a Maildir; write deliver = "
+		      "\"maildir:PATH\""));
+}
+
 enum err
 account_check(struct account *a, const struct account_said *said,
     const struct value_place *place, const struct conf_lines *l)
@@ -183,5 +196,6 @@ account_check(struct account *a, const struct account_said *said,
 	if (e != E_OK && e != E_NOMEM)
 		COMPLAIN(l, "deliver", "%s", eb.text);
 	check_sdps(a, said, l);
+	check_mine(a, l);
 	return e == E_NOMEM ? E_NOMEM : E_OK;
 }

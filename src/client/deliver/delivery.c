@@ -204,3 +204,13 @@ delivery_scan(struct delivery *d,
 		return E_OK;
 	return d->kind->scan(d, found, arg, eb);
 }
+
+enum err
+delivery_files(struct delivery *d, char *const *trash,
+    enum err (*found)(void *arg, const struct delivery_file *f), void *arg,
+    struct errbuf *eb)
+{
+	if (d->kind->files == NULL)
+		return E_OK;
+	return d->kind->files(d, trash, found, arg, eb);
+}

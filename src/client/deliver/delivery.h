@@ -129,4 +129,19 @@ enum err delivery_scan(struct delivery *d,
     enum err (*found)(void *arg, const struct delivery_found *f), void *arg,
     struct errbuf *eb) NODISCARD;
 
+/* Tells of every file of a Maildir whose name is ours, and of those of other
+ * programs that are deleted: by the flag T, or as they lie in one of the folders
+ * `trash` (names that end with a NULL; or NULL).  Other kinds have none. */
+struct delivery_file {
+	bool is_ours; /* then the next three are from its name */
+	struct digest account;
+	bool has_uid;
+	struct digest uid;
+	struct identity identity;
+	bool deleted;
+};
+enum err delivery_files(struct delivery *d, char *const *trash,
+    enum err (*found)(void *arg, const struct delivery_file *f), void *arg,
+    struct errbuf *eb) NODISCARD;
+
 #endif

@@ -43,6 +43,9 @@ struct kind {
 	/* `young`: the intent is no older than a day.  *stored_r is false. */
 	enum err (*recover)(struct delivery *d, const struct parcel *intent,
 	    bool young, bool *stored_r, struct errbuf *eb);
+	enum err (*files)(struct delivery *d, char *const *trash, /* or NULL */
+	    enum err (*found)(void *arg, const struct delivery_file *f),
+	    void *arg, struct errbuf *eb);
 	enum err (*scan)(struct delivery *d, /* or NULL */
 	    enum err (*found)(void *arg, const struct delivery_found *f),
 	    void *arg, struct errbuf *eb);
@@ -56,7 +59,7 @@ struct delivery {
 	const struct kind *kind;
 	void *own;  /* of the kind */
 	char *text; /* see delivery_text() */
-	int files; /* folder of parcels: tmp/ or the spool */
+	int files;  /* folder of parcels: tmp/ or the spool */
 	/* Where it has a folder: the spool, which another kind may have used
 	 * earlier, or -1. */
 	int spool;

@@ -265,8 +265,10 @@ publish_maildir(struct delivery *d, struct parcel **v, size_t n)
 
 /* ---- all messages ---- */
 
-/* `folder` is the descriptor of the file's folder. */
-typedef enum err walk_fn(void *arg, int folder, const char *file);
+/* `folder` is the descriptor of the file's folder, `of` the name of that which has
+ * it: "." or ".Name". */
+typedef enum err walk_fn(
+    void *arg, const char *of, int folder, const char *file);
 
 struct walk {
 	walk_fn *fn;
@@ -294,7 +296,7 @@ open_dir(int at, const char *name)
 }
 
 static enum err
-walk_files(const struct walk *w, int at, const char *sub)
+walk_files(const struct walk *w, int at, const char *of, const char *sub)
 {
 	DIR *dir = open_dir(at, sub);
 	struct dirent *de;
@@ -306,7 +308,7 @@ walk_files(const struct walk *w, int at, const char *sub)
 			   : walk_failed(w);
 	while (e == E_OK && (errno = 0, de = readdir(dir)) != NULL)
 		if (de->d_name[0] != '.')
-			e = w->fn(w->arg, dirfd(dir), de->d_name);
+			e = w->fn(w->arg, of, dirfd(dir), de->d_name);
 	if (e == E_OK && errno != 0)
 		e = walk_failed(w);
 	closedir(dir);
@@ -325,9 +327,9 @@ walk_folder(const struct walk *w, int at, const char *name)
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
 			   ? E_OK
 			   : walk_failed(w);
-	e = walk_files(w, fd, "new");
+	e = walk_files(w, fd, name, "new");
 	if (e == E_OK)
-		e = walk_files(w, fd, "cur");
+		e = walk_files(w, fd, name, "cur");
 	close(fd);
 	return e;
 }
@@ -365,7 +367,7 @@ struct find {
 };
 
 static enum err
-find_one(void *arg, int folder, const char *file)
+find_one(void *arg, const char *of, int folder, const char *file)
 {
 	struct find *f = arg;
 	size_t n = strcspn(file, ":");
@@ -389,7 +391,7 @@ find_file(struct maildir *m, int at, const char *file, bool *found_r,
 	enum err e;
 
 	if (fstatat(at, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		e = find_one(&f, at, file);
+		e = find_one(&f, ".", at, file);
 	else
 		e = walk_maildir(m, find_one, &f, eb);
 	*found_r = f.found;
@@ -513,7 +515,7 @@ scan_foreign(struct scan *s, int folder, const char *file)
 }
 
 static enum err
-scan_one(void *arg, int folder, const char *file)
+scan_one(void *arg, const char *of, int folder, const char *file)
 {
 	struct scan *s = arg;
 	struct delivery_found f;
@@ -547,6 +549,71 @@ scan_maildir(struct delivery *d,
 	return e;
 }
 
+/* ---- what the person has deleted ---- */
+
+struct marks {
+	char *const *trash;
+	enum err (*found)(void *arg, const struct delivery_file *f);
+	void *arg;
+	struct identity_reader *reader;
+};
+
+/* maildir(5): ":2," and letters. */
+static bool
+has_flag_t(const char *file)
+{
+	const char *info = strrchr(file, ':');
+
+	return info != NULL && strncmp(info, ":2,", 3) == 0 &&
+	       strchr(info, 'T') != NULL;
+}
+
+static bool
+is_trash(char *const *trash, const char *of)
+{
+	for (; trash != NULL && *trash != NULL; trash++)
+		if (strcmp(of + 1, *trash) == 0)
+			return true;
+	return false;
+}
+
+static enum err
+mark_one(void *arg, const char *of, int folder, const char *file)
+{
+	struct marks *m = arg;
+	struct delivery_file f = { .deleted = has_flag_t(file) ||
+					      is_trash(m->trash, of) };
+	struct name n;
+
+	if (name_parse(file, &n) && n.has_identity) {
+		f.is_ours = true;
+		f.account = n.account;
+		f.has_uid = n.has_uid;
+		f.uid = n.uid;
+		f.identity = n.identity;
+	} else if (f.deleted && read_header(m->reader, folder, file)) {
+		f.identity = identity_reader_end(m->reader);
+	} else {
+		return E_OK;
+	}
+	return m->found(m->arg, &f);
+}
+
+static enum err
+maildir_files(struct delivery *d, char *const *trash,
+    enum err (*found)(void *arg, const struct delivery_file *f), void *arg,
+    struct errbuf *eb)
+{
+	struct marks m = { trash, found, arg, identity_reader_new() };
+	enum err e;
+
+	if (m.reader == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	e = walk_maildir(d->own, mark_one, &m, eb);
+	identity_reader_free(m.reader);
+	return e;
+}
+
 const struct kind kind_maildir = {
 	.has_folder = true,
 	.open = open_maildir,
@@ -555,5 +622,6 @@ const struct kind kind_maildir = {
 	.try = try_maildir,
 	.publish = publish_maildir,
 	.recover = recover_maildir,
+	.files = maildir_files,
 	.scan = scan_maildir,
 };

@@ -29,6 +29,7 @@ struct message {
 	enum message_where where;
 	int64_t stored_at; /* Unix seconds */
 	int64_t gone_at;
+	bool deleted_here; /* by the person, seen in this run; not on record */
 };
 
 #endif

@@ -63,6 +63,20 @@ is_wanted(const struct plan *p)
 	       2 * c.unknown > p->n && c.at_risk >= PLAN_BRAKE_UNKNOWN;
 }
 
+size_t
+plan_mishap(const struct message *v, size_t n)
+{
+	size_t mine = 0, there = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].where == MESSAGE_GONE)
+			continue;
+		there++;
+		mine += v[i].deleted_here;
+	}
+	return mine >= PLAN_BRAKE_MIN && 2 * mine > there ? mine : 0;
+}
+
 static int64_t
 next_id(const struct plan *p)
 {

@@ -18,7 +18,7 @@ plan_sized(const struct listed *l)
 bool
 plan_due(const struct plan *p, const struct message *m)
 {
-	return p->rules.keep <= 0 ||
+	return (m->deleted_here && !p->rules.hold_mine) || p->rules.keep <= 0 ||
 	       (p->rules.keep != KEEP_ALWAYS &&
 		   m->stored_at <= p->rules.now - p->rules.keep);
 }

@@ -83,10 +83,16 @@ struct plan_rules {
 	uint64_t max_size; /* what is larger is not collected */
 	int64_t braked;    /* the brake of an earlier run: see struct plan */
 	bool accepted;     /* the person says that the change is right */
+	bool hold_mine;    /* what the person has deleted here stays there */
 	/* The headers of messages that are only due for deletion are not among
 	 * those of plan_ask(): new mail can be collected before them. */
 	bool verify_later;
 };
+
+/* How many messages the person has deleted here, if they are at least
+ * PLAN_BRAKE_MIN, and more than half of those that should be on the server: then it
+ * may have been a mishap.  Else 0. */
+size_t plan_mishap(const struct message *v, size_t n);
 
 struct plan_own;
 

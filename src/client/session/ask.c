@@ -171,7 +171,8 @@ is_busy(const struct visit *v)
 static bool
 may_quit_ahead(const struct visit *v)
 {
-	return v->conf.account->keep == KEEP_ALWAYS && v->pipelining &&
+	return v->conf.account->keep == KEEP_ALWAYS &&
+	       !v->conf.account->delete_mine && v->pipelining &&
 	       v->pop3.n_pending != 0 && !fence_is_owed(v) &&
 	       v->conf.earlier == NULL && !v->record->no_quit_ahead;
 }

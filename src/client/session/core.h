@@ -105,6 +105,7 @@ struct visit {
 	struct facts *facts;     /* NULL: it collects; see notes.h */
 	struct step_row *own_steps;
 	struct hand_work *hand; /* NULL: it is none for the person's hand */
+	size_t n_mine_held;     /* that the person has deleted here */
 	bool brake_unsaved;     /* see save_brake() */
 
 	/* What is in the maildrop. */

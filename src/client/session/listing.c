@@ -272,16 +272,21 @@ has_all_sizes(const struct listing *all)
 static enum err
 make_plan(struct visit *v)
 {
+	const struct account *a = v->conf.account;
 	struct record *r = v->record;
 	struct plan_rules rules = {
 		.now = time(NULL),
-		.keep = v->conf.account->keep,
-		.max_size = v->conf.account->max_size,
+		.keep = a->keep,
+		.max_size = a->max_size < a->headers_above ? a->max_size
+							   : a->headers_above,
 		.braked = r->account.braked,
 		.accepted = v->conf.accept,
 		.verify_later = !r->misnamed,
 	};
 
+	if (!v->conf.accept)
+		v->n_mine_held = plan_mishap(r->messages, r->n_messages);
+	rules.hold_mine = v->n_mine_held != 0;
 	if (items_init(&v->items, v->listing->n) != E_OK ||
 	    record_make_room(r, v->listing->n) != E_OK || !fence_new(v) ||
 	    !batch_new(v) || !destination_new(v) || !sorting_new(v) ||

@@ -218,6 +218,25 @@ end_brake(struct visit *v)
 }
 
 static void
+report_mine(struct visit *v)
+{
+	size_t n = v->n_mine_held;
+	const struct account *a = v->conf.account;
+
+	if (n != 0)
+		visit_fail(v, OUTCOME_HELD,
+		    ngettext("%zu message was deleted here, more than half of "
+			     "those on %s: it is not deleted there until you "
+			     "say that this is right: malote collect --accept "
+			     "%s",
+			"%zu messages were deleted here, more than half of "
+			"those on %s: they are not deleted there until you "
+			"say that this is right: malote collect --accept %s",
+			n),
+		    n, a->server, a->name);
+}
+
+static void
 notice_brake(struct visit *v)
 {
 	if (v->plan->braked != 0 && v->result.outcome != OUTCOME_HELD)
@@ -275,6 +294,7 @@ save_enter(struct visit *v)
 		fence_drop(v);
 		count_deleted(v);
 		end_brake(v);
+		report_mine(v);
 		trouble_report(v);
 		notice_brake(v);
 	}

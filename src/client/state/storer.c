@@ -8,6 +8,7 @@
 #include "base/array.h"
 #include "base/i18n.h"
 #include "client/conf/rule.h"
+#include "client/state/mine.h"
 #include "client/state/recover.h"
 
 /* A message that has gone from the server is remembered so long, should its
@@ -141,6 +142,34 @@ sweep_places(struct storer *st)
 	}
 }
 
+/* What cannot be read, or is not there, has nothing that was deleted. */
+static void
+find_mine(struct storer *st, struct storer_job *job)
+{
+	const struct account *a = st->conf.account;
+	struct mine *mine = a->delete_mine ? mine_new(a) : NULL;
+	struct errbuf eb;
+	enum err e;
+
+	if (mine == NULL)
+		return;
+	e = mine_read(mine, st->conf.delivery, &eb);
+	for (size_t i = 0; a->rules[i] != NULL && e == E_OK; i++) {
+		struct delivery *d = NULL;
+
+		if (!is_new_place(a, i))
+			continue;
+		e = st->conf.open(
+		    st->conf.arg, a->rules[i]->dest.text, &d, &eb);
+		if (e == E_OK && d != NULL)
+			e = mine_read(mine, d, &eb);
+		delivery_close(d);
+	}
+	if (e == E_OK)
+		mine_mark(mine, job->messages, job->n_messages);
+	mine_free(mine);
+}
+
 /* Nothing is known of this account: perhaps the state was lost, or another
  * program collected before us, and the files still know. */
 static enum err
@@ -199,6 +228,7 @@ storer_begin(struct storer *st, struct storer_job *job)
 	    (e = state_messages(
 		 s, st->id, &job->messages, &job->n_messages, eb)) != E_OK)
 		return e;
+	find_mine(st, job);
 	if (job->account.tried_at == 0 && job->n_messages == 0) {
 		free(job->messages);
 		job->messages = NULL;
