@@ -3,6 +3,7 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -204,6 +205,57 @@ def test_record_of_a_backup(scene):
     m.lose_state()
     m.collect()
     assert set(server.box.removed) <= {more[0]}
+
+
+class Reader:
+    """Dovecot as the person's mail program, on the Maildir of a home."""
+
+    def __init__(self, m):
+        self.m = m
+        uid = os.getuid() or 65534    # it is never root's
+        with open(m.home + "/reader.conf", "w") as f:
+            f.write("mail_location = maildir:%s/mail\nmail_uid = %d\n"
+                    "mail_gid = %d\nfirst_valid_uid = 1\nbase_dir = %s/run\n"
+                    "log_path = /dev/stderr\nstats_writer_socket_path =\n"
+                    "namespace {\n  inbox = yes\n  separator = /\n}\n" % (
+                        m.home, uid, os.getgid() or 65534, m.home))
+        if not os.getuid():
+            for path in (m.home, os.path.dirname(m.home)):
+                os.chmod(path, 0o755)
+            subprocess.run(["chown", "-R", "65534:65534", m.home + "/mail"],
+                           check=True)
+
+    def __call__(self, *words):
+        subprocess.run(["doveadm", "-c", self.m.home + "/reader.conf", *words],
+                       env={**self.m.env, "USER": "x"}, check=True,
+                       capture_output=True, timeout=60)
+
+
+@pytest.mark.skipif(not shutil.which("doveadm"), reason="needs Dovecot")
+def test_by_dovecot(lie, client):
+    """What a real program does when one deletes, moves, copies and purges."""
+    mails = [mail(n, "Received: by %d" % n, "Subject: s%d." % n)
+             for n in range(8)]
+    server = lie(list(mails))
+    m = client().account(at=server, delete_mine="yes", trash="Trash")
+    m.collect()
+    reader = Reader(m)
+    for folder in ("Trash", "Kept"):
+        reader("mailbox", "create", folder)
+    reader("flags", "add", "\\Deleted", "mailbox", "INBOX", "subject", "s1.")
+    reader("move", "Trash", "mailbox", "INBOX", "subject", "s2.")
+    reader("copy", "Trash", "mailbox", "INBOX", "subject", "s3.")
+    reader("move", "Kept", "mailbox", "INBOX", "subject", "s4.")
+    reader("expunge", "mailbox", "INBOX", "subject", "s5.")
+    reader("flags", "add", "\\Seen \\Flagged", "mailbox", "INBOX", "subject",
+           "s6.")
+    gone(server, mails, m, [1, 2])
+    reader("expunge", "mailbox", "INBOX", "deleted")
+    reader("move", "INBOX", "mailbox", "Trash", "subject", "s2.")
+    reader("expunge", "mailbox", "Trash", "all")
+    gone(server, mails, m, [1, 2])
+    reader("expunge", "mailbox", "INBOX", "all")
+    gone(server, mails, m, [1, 2])
 
 
 def test_off(lie, client):

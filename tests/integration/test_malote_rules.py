@@ -82,6 +82,40 @@ def test_sorted(lie, client, pipelining):
     assert server.box.mails == []
 
 
+@pytest.mark.parametrize("peer", ["", "dovecot"])
+def test_real_servers(place, serve, client, peer):
+    """Rules, headers_above and delete_mine, by maloted and by Dovecot."""
+    box = place.maildir()
+    mails = [mail(1, LIST), mail(2), mail(3, LIST, "X: " + "x" * 70),
+             mail(4, "From: boss@example.com")]
+    large = Mail(mails[2].octets + b"y" * 70 * 100, None)
+    for n, one in enumerate([mails[0], mails[1], large, mails[3]]):
+        with open("%s/new/%d.x.y" % (box, n), "wb") as f:
+            f.write(one.local)
+        if place.owner:
+            os.chown(f.name, *place.owner)
+    server = serve(box, peer=peer)
+    m = sorter(client(), server, keep="yes", headers_above=5000,
+               delete_mine="yes", security="none")
+    m.collect()
+    same(m.files("boss").values(), [mails[3].local])
+    same(m.files().values(), [mails[1].local])
+    assert len(m.files("lists")) == 2
+    assert not any(b"yyy" in x for x in m.files("lists").values())
+    [path] = m.files("boss")
+    os.rename(m.home + "/boss/" + path, "%s/boss/cur/%s:2,T" % (
+        m.home, os.path.basename(path)))
+    [number] = [re.search(rb"fetch casa (\d+)", x)[1].decode()
+                for x in m.files("lists").values() if b"fetch casa" in x]
+    m.collect()
+    m.run("fetch", "casa", number)
+    assert large.local.rstrip() in [
+        x.rstrip() for x in m.files("lists").values()]
+    left = [name for _, _, names in os.walk(box) for name in names
+            if ".x.y" in name]
+    assert sorted(x[0] for x in left) == ["0", "1", "2"]
+
+
 def test_the_account_says_which(lie, client):
     """Those that it names, in that order, or none."""
     mails = [mail(1, "From: boss@example.com", LIST)]
