@@ -72,7 +72,6 @@ may_grow(struct visit *v, size_t i, size_t n)
 	const struct listed *l = &v->plan->v[i].listed;
 	const struct account *a = v->conf.account;
 	bool far = l->has_size && v->came > 2 * l->size + GROWTH;
-
 	bool bound = !choice_is_made(v) && !v->items.v[i].stub;
 
 	if ((bound && v->came > a->max_size) || far) {
