@@ -3,6 +3,7 @@ import itertools
 import os
 import platform
 import re
+import sqlite3
 
 import pytest
 
@@ -325,3 +326,35 @@ def test_killed_at_every_change(lie, client, killer, kind, places):
                 raise AssertionError("killed at %d, rules %s: %s\n%s" % (
                     n, change, e, scene.server.dialogue())) from e
     assert hit >= len(spread(total, places)) // 2
+
+
+def in_doubt(m):
+    """Messages whose intent is on record, and which lie in tmp/ of a rule's."""
+    if not m.left_in_tmp("lists"):
+        return False
+    with sqlite3.connect(m.state + "/state.db") as db:
+        dests = [x for x, in db.execute("SELECT dest FROM intent")]
+    db.close()
+    return "maildir:./lists" in dests
+
+
+@killer_works
+def test_killed_before_it_was_renamed(lie, client, killer):
+    """It is looked for where it was going, whatever that is now."""
+    scene = Scene(lie, client, "maildir")
+
+    def killed(n):
+        return scene.begin().collect(wrap=[killer, str(n), "before"], env=ENV,
+                                     status=None, seconds=60).code == KILLED
+    done = scene.begin().collect(wrap=[killer, "0", "before"], env=ENV)
+    scene.server.stop()
+    n = int(re.search(r"changes (\d+)", done.text).group(1)) * 5 // 9
+    while not (killed(n) and in_doubt(scene.m)):
+        scene.server.stop()
+        n += 1
+        assert n < 200
+    scene.check("")
+    for change in ("swapped", "gone", "moved"):
+        killed(n)
+        assert in_doubt(scene.m)
+        scene.check(change)
