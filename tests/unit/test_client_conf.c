@@ -155,6 +155,11 @@ everything_has_a_default(void **state)
 	assert_int_equal(a->patience, 120);
 	assert_int_equal(a->max_connections, UINT_MAX);
 	assert_true(a->max_size == UINT64_MAX);
+	assert_true(a->headers_above == UINT64_MAX);
+	assert_null(a->on_new);
+	assert_false(a->notify || a->delete_mine);
+	assert_null(a->trash);
+	assert_null(a->rules[0]);
 	assert_int_equal(a->line, 1);
 	assert_string_equal(warned, "");
 }
