@@ -74,6 +74,20 @@ ids_are_looked_at(void **state)
 	assert_begins(stub_of(" x\nTo: a", "a"), "To: a\nMessage-ID: ");
 }
 
+/* What a stranger, or a person, writes at length is no reason to have none. */
+static void
+long_ones_are_borne(void **state)
+{
+	char header[2000] = "Message-ID: <", account[1024];
+
+	memset(header + 13, 'x', 1500);
+	strcpy(header + 1513, ">\nFrom: a\n");
+	assert_null(strstr(stub_of(header, "a"), "In-Reply"));
+	memset(account, '\'', sizeof(account) - 1);
+	account[sizeof(account) - 1] = '\0';
+	assert_non_null(strstr(stub_of("", account), "\\''' 7\n"));
+}
+
 static void
 names_are_words(void **state)
 {
@@ -117,6 +131,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_stay_or_go),
 		cmocka_unit_test(ids_are_looked_at),
+		cmocka_unit_test(long_ones_are_borne),
 		cmocka_unit_test(names_are_words),
 		cmocka_unit_test(is_another_message),
 	};

@@ -1,6 +1,7 @@
 #include "client/message/stub.h"
 
 #include <langinfo.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -8,7 +9,11 @@
 #include "client/message/fields.h"
 #include "client/message/size.h"
 
-enum { NAME_MAX_QUOTED = 4200 };
+enum {
+	NAME_MAX_QUOTED = 4200,
+	TEXT_MAX = 8 * 1024,
+	ID_MAX = 400, /* octets of a Message-ID that is repeated */
+};
 
 /* Those that the stub has of its own, or must not have. */
 static bool
@@ -62,7 +67,8 @@ put_fields(struct buf *out, struct slice header)
 	return e;
 }
 
-/* "<...>" as it stands in the field; n is 0: there is none of that form. */
+/* "<...>" as it stands in the field; n is 0: there is none of that form, or it is
+ * too long. */
 static struct slice
 message_id(struct slice header)
 {
@@ -76,6 +82,8 @@ message_id(struct slice header)
 	if ((end = memchr(begin, '>', value.n)) == NULL)
 		return none;
 	value = (struct slice){ begin, (size_t)(end + 1 - begin) };
+	if (value.n > ID_MAX)
+		return none;
 	for (size_t i = 0; i < value.n; i++)
 		if (value.p[i] <= ' ' || value.p[i] > '~')
 			return none;
@@ -131,13 +139,13 @@ quote_name(char out[NAME_MAX_QUOTED], const char *name)
 enum err
 stub_make(struct buf *out, const struct stub *s, struct slice header)
 {
-	char size[REPORT_SIZE], name[NAME_MAX_QUOTED];
+	char size[REPORT_SIZE], name[NAME_MAX_QUOTED], text[TEXT_MAX];
 	enum err e = put_fields(out, header);
 
 	if (e == E_OK)
 		e = put_own_fields(out, s, header);
-	if (e == E_OK)
-		e = buf_printf(out,
+	if (e == E_OK) {
+		snprintf(text, sizeof(text),
 		    _("This is only the header of a message of %s, as the "
 		      "setting \"headers_above\"\nhas it. The whole message "
 		      "stays on the server %s.\n\nThis collects it:\n\n"
@@ -145,5 +153,7 @@ stub_make(struct buf *out, const struct stub *s, struct slice header)
 		      "own; this one can be deleted.\n"),
 		    report_size(size, s->size), s->server,
 		    quote_name(name, s->account), s->number);
+		e = buf_put(out, text, strlen(text));
+	}
 	return e;
 }
