@@ -8,11 +8,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/ipc/spawn.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/control_inquiry.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/phase.h"
-#include "server/parent/spawn.h"
 
 enum {
 	HEALTHY_MS = 60 * 1000, /* who lived so long has not failed in a row */

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "server/ipc/spawn.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/logrelay.h"
-#include "server/parent/spawn.h"
 
 static const ev_tstamp PAUSE = 2;
 

@@ -1,4 +1,4 @@
-#include "server/parent/spawn.h"
+#include "server/ipc/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>

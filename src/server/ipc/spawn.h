@@ -2,8 +2,8 @@
  * spawn.h - starts a role process: this same program, executed anew so that
  * it has an address-space layout of its own.
  */
-#ifndef SERVER_PARENT_SPAWN_H
-#define SERVER_PARENT_SPAWN_H
+#ifndef SERVER_IPC_SPAWN_H
+#define SERVER_IPC_SPAWN_H
 
 #include <sys/types.h>
 
