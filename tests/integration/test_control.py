@@ -175,6 +175,7 @@ def test_a_file_stays(serve, box, place):
     path = place.path + "/precious"
     with open(path, "w") as f:
         f.write("x")
+    os.chmod(path, 0o666)  # whoever we are in that folder, we could
     serve(box, 'control_socket = "%s"\n' % path).await_event("control")
     with open(path) as f:
         assert f.read() == "x"

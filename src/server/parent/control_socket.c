@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -15,6 +14,7 @@
 #include "server/parent/control_client.h"
 #include "server/parent/control_inquiry.h"
 #include "server/parent/control_status.h"
+#include "server/parent/unix_socket.h"
 
 enum {
 	BACKLOG = 16,
@@ -240,49 +240,6 @@ on_connection(struct ev_loop *loop, ev_io *w, int revents)
 
 /* ---- the socket ---- */
 
-/* What maloted left behind when it was killed.  False: another one listens, or
- * something else is at that path. */
-static bool
-clear(const struct sockaddr_un *at)
-{
-	struct stat st;
-	bool stale;
-	int fd;
-
-	if (lstat(at->sun_path, &st) < 0)
-		return errno == ENOENT;
-	if (!S_ISSOCK(st.st_mode))
-		return false;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	stale = fd >= 0 &&
-		connect(fd, (const struct sockaddr *)at, sizeof(*at)) < 0 &&
-		errno == ECONNREFUSED;
-	if (fd >= 0)
-		close(fd);
-	return stale && unlink(at->sun_path) == 0;
-}
-
-/* Made with the group and the mode that it is to have, so that nobody else gets
- * in between. */
-static bool
-bind_for(int fd, const struct sockaddr_un *at, gid_t group)
-{
-	bool has_group = group != AUTH_NO_UID, bound;
-	mode_t before;
-	int error;
-
-	if (has_group && setegid(group) < 0)
-		return false;
-	before = umask(has_group ? 0117 : 0177);
-	bound = bind(fd, (const struct sockaddr *)at, sizeof(*at)) == 0;
-	error = errno;
-	umask(before);
-	if (has_group && setegid(getgid()) < 0)
-		fatal("ev=control error=\"%s\"", strerror(errno));
-	errno = error;
-	return bound;
-}
-
 /* The folder of the socket, if whoever starts us has not made it (systemd:
  * RuntimeDirectory=).  What fails is found out by bind(). */
 static void
@@ -307,26 +264,20 @@ log_no_socket(const struct parent *p, const char *why)
 void
 control_open(struct parent *p)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	const char *path = p->conf->control_socket;
+	gid_t group = p->conf->control_gid;
+	const struct unix_socket at = { path, SOCK_SEQPACKET,
+		group != AUTH_NO_UID ? 0660 : 0600, group, BACKLOG };
+	struct errbuf eb;
 	int fd;
 
 	TAILQ_INIT(&p->clients);
 	p->control.fd = -1;
 	if (path[0] == '\0')
 		return;
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
 	make_folder(path);
-	if (!clear(&at)) {
-		log_no_socket(p, "there is another maloted, or a file");
-		return;
-	}
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || !bind_for(fd, &at, p->conf->control_gid) ||
-	    listen(fd, BACKLOG) < 0) {
-		log_no_socket(p, strerror(errno));
-		if (fd >= 0)
-			close(fd);
+	if (unix_socket_open(&at, &fd, &eb) != E_OK) {
+		log_no_socket(p, eb.text);
 		return;
 	}
 	ev_io_init(&p->control, on_connection, fd, EV_READ);
@@ -345,5 +296,5 @@ control_close(struct parent *p)
 		return;
 	ev_io_stop(p->loop, &p->control);
 	close(p->control.fd);
-	unlink(p->conf->control_socket);
+	unix_socket_remove(p->conf->control_socket);
 }

@@ -9,6 +9,7 @@
  *	cut.c		two processes that are without each other for a while
  *	phase.c		starting, serving, stopping, ending
  *	child_start.c	starting a process, and again when it has died
+ *	unix_socket.c	sockets with a name in the file system
  *	control_client.c	who asks at the control socket
  *	control_status.c, control_inquiry.c, control_auth.c	what they ask
  *	control_socket.c	the socket, and the table of commands

@@ -1,0 +1,29 @@
+/*
+ * unix_socket.h - sockets with a name in the file system, that nobody reaches for
+ * a moment who is not to reach them ever.
+ */
+#ifndef SERVER_PARENT_UNIX_SOCKET_H
+#define SERVER_PARENT_UNIX_SOCKET_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct unix_socket {
+	const char *path; /* shorter than sockaddr_un has room for */
+	int type;         /* SOCK_STREAM, SOCK_SEQPACKET */
+	mode_t mode;
+	gid_t group; /* (gid_t)-1: that of this process */
+	int backlog;
+};
+
+/* A listening socket, non-blocking and close-on-exec.  What maloted left behind
+ * at that path when it was killed is removed; E_BUSY: somebody listens there, or
+ * it is something else.  E_IO. */
+enum err unix_socket_open(
+    const struct unix_socket *s, int *fd_r, struct errbuf *eb) NODISCARD;
+
+/* At the end. */
+void unix_socket_remove(const char *path);
+
+#endif
