@@ -64,7 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	p = app_table_find(
 	    t, "ana@d.org", (struct slice){ typed, sizeof(typed) - 1 });
 	if (p != NULL) {
-		app_password_refuses(p, "192.0.2.1", 4999);
+		app_password_refuses(p, "pop3", "192.0.2.1", 4999);
 		if (strcmp(p->user, "ana@d.org") != 0)
 			abort();
 	}

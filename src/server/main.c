@@ -22,6 +22,7 @@
 #include "server/parent/logrelay.h"
 #include "server/parent/mail_root.h"
 #include "server/parent/parent.h"
+#include "server/sasl/sasl_role.h"
 #include "server/store/maildir/uidl_check.h"
 #include "server/store/store.h"
 #include "server/trial/trial.h"

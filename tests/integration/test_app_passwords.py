@@ -197,7 +197,7 @@ def test_wrong_orders(site):
                   ("--label", "x", "--until", "tomorrow"),
                   ("--label", "x", "--networks", "home"),
                   ("--label", "x", "--networks", ""),
-                  ("--label", "x", "--protocol", "imap")):
+                  ("--label", "x", "--protocol", "SMTP")):
         site.ctl(*add, *words, code=EX_DATAERR)
     site.ctl("app-password", "add", "eva", "--label", "x", code=EX_NOUSER)
     site.ctl("app-password", "revoke", "ana", "--label", "x", code=EX_NOUSER)
@@ -359,12 +359,14 @@ def test_manual(place, serve, page):
         shown, = [b for b in f.read().split("```")[1::2]
                   if "app-password" in b]
     orders = [line.split()[1:] for line in shown.strip().splitlines()]
-    assert [o[1] for o in orders] == ["add", "list", "revoke"]
-    said = [site.ctl(*order) for order in orders[:1]]
-    assert FORM.fullmatch(said[0])
-    assert not site.signs_in("ana@example.org", said[0].strip())
-    assert site.server.await_event("login-failed")[0]["why"] == \
-        "app-password-network"
-    assert "192.0.2.0/24" in site.ctl(*orders[1])
-    site.ctl(*orders[2])
-    assert site.ctl(*orders[1]) == ""
+    assert [o[1] for o in orders] == ["add", "add", "list", "revoke"]
+    said = [site.ctl(*order) for order in orders[:2]]
+    for n, why in enumerate(("app-password-network",
+                             "app-password-protocol")):
+        assert FORM.fullmatch(said[n])
+        assert not site.signs_in("ana@example.org", said[n].strip())
+        assert site.server.await_event("login-failed", n + 1)[n]["why"] == why
+    phone, printer = site.ctl(*orders[2]).splitlines()
+    assert "192.0.2.0/24" in phone and printer.endswith(", by smtp")
+    site.ctl(*orders[3])
+    assert site.ctl(*orders[2]) == printer + "\n"

@@ -101,6 +101,7 @@ def roles(top):
     for name, user, memory in ROLE.findall(text):
         calls = CALLS.search(
             read(top, "src/server/%s/%s.c" % (name, name)) or
+            read(top, "src/server/%s/%s_role.c" % (name, name)) or
             read(top, "src/server/helper/%s.c" % name))
         out[name] = (user, re.sub(r"c->\w+\.", "", memory), set(
             re.findall(r'"(\w+)"', calls.group(1) if calls else "")))

@@ -37,7 +37,7 @@ WINGS = {
         ("server/conf",),
         ("server/users",),
         ("server/auth", "server/store", "server/worker", "server/kerberos",
-         "server/helper", "server/upgrade", "server/ctl"),
+         "server/helper", "server/sasl", "server/upgrade", "server/ctl"),
         ("server/parent", "server/trial"),
         ("server/main",),
     ),
@@ -60,7 +60,7 @@ WINGS = {
 PRIVILEGED = ("server/parent", "server/trial", "server/conf", "server/ipc",
               *sum(GROUND, ()))
 ROLES = ("server/auth", "server/store", "server/worker", "server/kerberos",
-         "server/helper", "server/upgrade")
+         "server/helper", "server/sasl", "server/upgrade")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.M)
 

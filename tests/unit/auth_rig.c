@@ -820,7 +820,8 @@ apop(unsigned pop3, uint64_t sid, const char *name, const char *timestamp,
 
 static void
 add_app(struct app_database *db, const char *user, const char *label,
-    const char *typed, const char *networks, uint64_t until)
+    const char *typed, const char *networks, uint64_t until,
+    const char *protocol)
 {
 	uint8_t digest[APP_DIGEST];
 	char secret[APP_SECRET];
@@ -829,8 +830,8 @@ add_app(struct app_database *db, const char *user, const char *label,
 	    app_secret_read(secret, (struct slice){ typed, strlen(typed) }));
 	app_secret_digest(digest, app_database_salt(db), secret);
 	assert_int_equal(app_database_add(db,
-			     &(struct app_row){
-				 user, label, "", networks, 1, until, digest },
+			     &(struct app_row){ user, label, protocol, networks,
+				 1, until, digest },
 			     NULL),
 	    E_OK);
 }
@@ -847,11 +848,13 @@ replace_apps(const char *label)
 	assert_int_equal(app_database_init(), E_OK);
 	assert_int_equal(
 	    app_database_open(&db, (struct slice){ NULL, 0 }, NULL), E_OK);
-	add_app(db, "anna", "phone", PHONE, "", 0);
-	add_app(db, "bob@b.org", "laptop", LAPTOP, "192.0.2.0/24", 0);
-	add_app(db, "anna", "old", OLD, "", 1000);
-	add_app(
-	    db, "zed", "phone", "dddd-dddd-dddd-dddd-dddd-dddd-dddd", "", 0);
+	add_app(db, "anna", "phone", PHONE, "", 0, "");
+	add_app(db, "bob@b.org", "laptop", LAPTOP, "192.0.2.0/24", 0, "");
+	add_app(db, "anna", "old", OLD, "", 1000, "");
+	add_app(db, "anna", "reading", READING, "", 0, "pop3");
+	add_app(db, "anna", "sending", SENDING, "", 0, "smtp");
+	add_app(db, "zed", "phone", "dddd-dddd-dddd-dddd-dddd-dddd-dddd", "", 0,
+	    "");
 	if (label != NULL)
 		assert_int_equal(
 		    app_database_remove(db, "anna", label, &removed, NULL),

@@ -169,9 +169,11 @@ void guess(const char *how, uint64_t sid, char name);
 void apop(unsigned pop3, uint64_t sid, const char *name, const char *timestamp,
     const char *password);
 
-#define PHONE  "aaaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaaa"
-#define LAPTOP "bbbb-bbbb-bbbb-bbbb-bbbb-bbbb-bbbb"
-#define OLD    "cccc-cccc-cccc-cccc-cccc-cccc-cccc"
+#define PHONE   "aaaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaaa"
+#define LAPTOP  "bbbb-bbbb-bbbb-bbbb-bbbb-bbbb-bbbb"
+#define OLD     "cccc-cccc-cccc-cccc-cccc-cccc-cccc"
+#define READING "eeee-eeee-eeee-eeee-eeee-eeee-eeee"
+#define SENDING "ffff-ffff-ffff-ffff-ffff-ffff-ffff"
 
 /* As malotectl does it.  label: the one that is left out, or NULL. */
 void replace_apps(const char *label);

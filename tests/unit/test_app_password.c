@@ -279,14 +279,14 @@ test_found(void **state)
 	(void)state;
 	free(i.p);
 	assert_int_equal(bad, 1); /* ../x */
-	assert_int_equal(app_table_count(t), 3);
+	assert_int_equal(app_table_count(t), 4);
 	assert_found(t, "ana@d.org", ONE, "phone");
 	assert_found(t, "ana@d.org", TWO, "laptop");
 	assert_found(t, "bob@d.org", THREE, "phone");
-	/* Another's, one for another protocol, no user's, none at all. */
+	assert_found(t, "bob@d.org", FOUR, "imap");
+	/* Another's, no user's, none at all. */
 	assert_found(t, "bob@d.org", ONE, NULL);
 	assert_found(t, "ana@d.org", THREE, NULL);
-	assert_found(t, "bob@d.org", FOUR, NULL);
 	assert_found(t, "../x", FIVE, NULL);
 	assert_found(t, "ana", ONE, NULL);
 	assert_found(t, "", ONE, NULL);
@@ -306,16 +306,18 @@ test_refuses(void **state)
 	(void)state;
 	free(i.p);
 	p = app_table_find(t, "ana@d.org", text(ONE));
-	assert_null(app_password_refuses(p, "192.0.2.1", UINT64_MAX));
+	assert_null(app_password_refuses(p, "pop3", "192.0.2.1", UINT64_MAX));
 	p = app_table_find(t, "ana@d.org", text(TWO));
-	assert_null(app_password_refuses(p, "192.0.2.1", 4999));
-	assert_string_equal(
-	    app_password_refuses(p, "192.0.2.1", 5000), "app-password-expired");
+	assert_null(app_password_refuses(p, "pop3", "192.0.2.1", 4999));
+	assert_string_equal(app_password_refuses(p, "smtp", "192.0.2.1", 4999),
+	    "app-password-protocol");
+	assert_string_equal(app_password_refuses(p, "pop3", "192.0.2.1", 5000),
+	    "app-password-expired");
 	p = app_table_find(t, "bob@d.org", text(THREE));
-	assert_null(app_password_refuses(p, "10.1.2.3", 0));
-	assert_null(app_password_refuses(p, "::1", 0));
-	assert_string_equal(
-	    app_password_refuses(p, "192.0.2.1", 0), "app-password-network");
+	assert_null(app_password_refuses(p, "pop3", "10.1.2.3", 0));
+	assert_null(app_password_refuses(p, "smtp", "::1", 0));
+	assert_string_equal(app_password_refuses(p, "pop3", "192.0.2.1", 0),
+	    "app-password-network");
 	app_table_free(t);
 }
 

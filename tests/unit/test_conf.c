@@ -561,6 +561,11 @@ bad_users_are_named_when_root_starts(void **state)
 
 static const struct row warned[] = {
 	{ "", "" },
+	{ "sasl \"a\" {\n\tsocket = \"$D/a\"\n}\n", "" },
+	{ "sasl \"a\" {\n\tsocket = \"$D/a\"\n\tmode = \"0666\"\n}\n",
+	    "4: warning: sasl \"a\": every user of this machine may try "
+	    "passwords at $D/a, and say which address they come from; write "
+	    "mode = \"0660\" and group = \"GROUP\"" },
 #ifdef HAVE_KERBEROS
 	{ "keytab = \"$D/keytab\"\n", NO_TICKETS },
 	{ "keytab = \"$D/keytab\"\n" TRY(""), NO_TICKETS },
@@ -597,6 +602,93 @@ static const struct row warned[] = {
 	    "files that may be open; raise the limit (ulimit -n, "
 	    "LimitNOFILE=), or write 29872" },
 };
+
+#define SASL(more) "sasl \"a\" {\n\tsocket = \"$D/a\"\n" more "\n}\n"
+#define USABLE     "write some of: SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5"
+
+static const struct row bad_services[] = {
+	{ "sasl \"a\" {\n}\n",
+	    "2: sasl \"a\" needs an absolute path for its socket; write for "
+	    "example socket = \"/var/spool/postfix/private/auth-malote\"" },
+	{ "sasl \"a\" {\n\tsocket = \"$D/none/a\"\n}\n",
+	    "3: sasl \"a\": there is no folder $D/none/ for the socket; "
+	    "install the mail server first, or write another path" },
+	{ SASL("") "sasl \"b\" {\n\tsocket = \"$D/a\"\n}\n",
+	    "7: sasl \"b\" is at $D/a, where sasl \"a\" of line 4 is; write "
+	    "another path" },
+	{ "control_socket = \"$D/a\"\n" SASL(""),
+	    "5: sasl \"a\": $D/a is the control socket; write another path" },
+	{ SASL("\tmode = \"0750\""),
+	    "4: sasl \"a\": mode = \"0750\" says nothing about who may ask at "
+	    "a socket; write 0660, or 0600 or 0666" },
+	{ SASL("\tmode = \"rw\""),
+	    "4: sasl \"a\": mode = \"rw\" says nothing about who may ask at a "
+	    "socket; write 0660, or 0600 or 0666" },
+	{ SASL("\tservice = \"pop3\""),
+	    "4: sasl \"a\": service = \"pop3\" is no name for what people sign "
+	    "in to; write \"smtp\", or other lower-case letters, but not "
+	    "\"pop3\"" },
+	{ SASL("\tservice = \"a b\""),
+	    "4: sasl \"a\": service = \"a b\" is no name for what people sign "
+	    "in to; write \"smtp\", or other lower-case letters, but not "
+	    "\"pop3\"" },
+	{ SASL("\tmechanisms = \"PLAIN SCRAM-SHA-256-PLUS\""),
+	    "4: sasl \"a\" cannot have the mechanism "
+	    "SCRAM-SHA-256-PLUS; " USABLE },
+	{ "anonymous = x\nmechanisms = \"ANONYMOUS\"\n" SASL(""),
+	    "6: sasl \"a\" has no mechanism; " USABLE },
+	{ SASL("\tgroup = \"no such group\""),
+	    "4: sasl \"a\": there is no group no such group; write that of the "
+	    "mail server, as postfix or Debian-exim" },
+	{ SASL("\tgroup = 1"),
+	    "4: sasl \"a\": only root can give a socket to a group; start "
+	    "maloted as root, or leave group out" },
+	{ SASL("\tuser = x"),
+	    "3: user stands within a block sasl; move it out of there" },
+};
+
+static void
+services_are_complained_about(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad_services) / sizeof(bad_services[0]);
+	     i++) {
+		assert_int_equal(
+		    read_text(bad_services[i].text, user), E_CONFIG);
+		expect_said(bad_services[i].text, bad_services[i].said);
+	}
+}
+
+/* Of the mechanisms of all those that need nothing of the connection. */
+static void
+services_are_told(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    read_text("login_timeout = 20\nmechanisms = \"SCRAM-SHA-256-PLUS "
+		      "SCRAM-SHA-256 plain\"\n" SASL(
+			  "") "sasl \"b\" {\n\tsocket = \"$D/b\"\n\tservice = "
+			      "sieve\n\tmechanisms = \"login cram-md5 Login\"\n"
+			      "\tplaintext_login = yes\n\tmode = \"600\"\n}\n",
+		user),
+	    E_OK);
+	assert_int_equal(conf.sasl.role.n, 1);
+	assert_int_equal(conf.sasl.n_services, 2);
+	assert_int_equal(conf.auth.n_services, 2);
+	assert_int_equal(conf.sasl.login_timeout, 20);
+	assert_string_equal(
+	    conf.sasl.service[0].mechanisms, "SCRAM-SHA-256 PLAIN");
+	assert_string_equal(conf.sasl.service[1].mechanisms, "LOGIN CRAM-MD5");
+	assert_string_equal(conf.auth.service[0].name, "smtp");
+	assert_string_equal(conf.auth.service[1].name, "sieve");
+	assert_false(conf.sasl.service[0].plain_passwords);
+	assert_true(conf.sasl.service[1].plain_passwords);
+	assert_int_equal(conf.service[0].mode_bits, 0660);
+	assert_int_equal(conf.service[1].mode_bits, 0600);
+	assert_int_equal(conf.service[0].gid, AUTH_NO_UID);
+	assert_int_equal(read_text("", user), E_OK);
+	assert_int_equal(conf.sasl.role.n, 0);
+}
 
 static void
 warnings_do_not_stop_it(void **state)
@@ -847,6 +939,8 @@ main(void)
 		cmocka_unit_test(bad_text_is_named_with_its_line),
 		cmocka_unit_test(bad_sense_is_named_with_its_line),
 		cmocka_unit_test(bad_users_are_named_when_root_starts),
+		cmocka_unit_test(services_are_complained_about),
+		cmocka_unit_test(services_are_told),
 		cmocka_unit_test(warnings_do_not_stop_it),
 		cmocka_unit_test(defaults_are_those_of_the_manual),
 		cmocka_unit_test(listeners_are_read),

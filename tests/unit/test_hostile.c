@@ -56,6 +56,8 @@ static const struct shape {
 	SHAPE(IPC_APOP, "88s1sss"),
 	SHAPE(IPC_SASL, "88s1s11s1s"),
 	SHAPE(IPC_SASL_STEP, "8s"),
+	SHAPE(IPC_SERVICE, "81s1s1s"),
+	SHAPE(IPC_SIGNED_IN, "8s"),
 	SHAPE(IPC_SIGN_IN_END, "8"),
 	SHAPE(IPC_CHALLENGE, "8s"),
 	SHAPE(IPC_KPOP, "88s1s"),

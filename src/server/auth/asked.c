@@ -10,6 +10,7 @@
 #include "server/auth/hashpool.h"
 #include "server/auth/login_delay.h"
 #include "server/auth/possible.h"
+#include "server/auth/refuse.h"
 #include "server/conf/retention_text.h"
 #include "server/users/host_account.h"
 #include "server/users/scheme.h"
@@ -204,7 +205,11 @@ tell_try(struct question *q, const struct user *u, enum err e)
 	const struct app_password *app = find_app_password(q);
 	const char *why = "the password is wrong";
 
-	if (app != NULL && app_password_is_over(app, clock_unix_ms() / 1000)) {
+	if (app != NULL && !app_password_is_for(app, POP3)) {
+		e = E_DENIED;
+		why = "this app password is not for POP3";
+	} else if (app != NULL &&
+		   app_password_is_over(app, clock_unix_ms() / 1000)) {
 		e = E_DENIED;
 		why = "the last day of this app password is over";
 	}

@@ -44,7 +44,11 @@ attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 		kerberos_attach(a, fd);
 		return E_OK;
 	}
-	if (role == ROLE_WORKER) {
+	if (role == ROLE_SASL) {
+		auth_sasl_attach(a, fd);
+		return E_OK;
+	}
+	if (role == ROLE_WORKER && index < SASL_INDEX) {
 		auth_worker_attach(a, index, fd);
 		return E_OK;
 	}

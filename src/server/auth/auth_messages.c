@@ -168,6 +168,35 @@ take_kpop(void *arg, struct ipc_in *in)
 }
 
 static enum err
+take_service(void *arg, struct ipc_in *in)
+{
+	struct auth_worker *w = arg;
+	const struct auth_conf *conf = &w->auth->conf;
+	struct head h = { .utf8 = false };
+	struct signin *s;
+	enum err e;
+
+	h.sid = ipc_get_u64(in);
+	uint8_t service = ipc_get_u8(in);
+	ipc_get_str(in, h.peer, sizeof(h.peer));
+	h.tls = ipc_get_u8_to(in, SESSION_TLS) != 0;
+	struct slice mechanism = ipc_get_slice(in);
+	bool has_initial = ipc_get_u8(in) != 0;
+	struct slice initial = ipc_get_slice(in);
+
+	if ((e = ipc_get_end(in)) != E_OK)
+		return e;
+	if (service >= conf->n_services)
+		return E_FORMAT;
+	if ((e = begin(w, &h, "SASL", &s)) != E_OK)
+		return e;
+	if (s != NULL)
+		signin_service(s, conf->service[service].name, mechanism,
+		    has_initial ? &initial : NULL);
+	return E_OK;
+}
+
+static enum err
 take_step(void *arg, struct ipc_in *in)
 {
 	uint64_t sid = ipc_get_u64(in);
@@ -221,7 +250,8 @@ worker_gone(void *arg, enum err why)
 {
 	struct auth_worker *w = arg;
 
-	role_link_lost(&w->auth->role, ROLE_WORKER, w->index, why);
+	role_link_lost(&w->auth->role, w->role,
+	    w->role == ROLE_WORKER ? w->index : 0, why);
 	worker_free(w);
 }
 
@@ -237,8 +267,17 @@ static const struct ipc_rule worker_rule[] = {
 static const struct ipc_rules worker_rules = { worker_rule,
 	sizeof(worker_rule) / sizeof(worker_rule[0]), worker_gone };
 
-void
-auth_worker_attach(struct auth *a, uint16_t index, int fd)
+static const struct ipc_rule sasl_rule[] = {
+	{ IPC_SERVICE, 1, 0, SASL_MAX + 256, take_service },
+	{ IPC_SASL_STEP, 1, 0, SASL_MAX + 64, take_step },
+	{ IPC_SIGN_IN_END, 1, 0, 8, take_end },
+};
+
+static const struct ipc_rules sasl_rules = { sasl_rule,
+	sizeof(sasl_rule) / sizeof(sasl_rule[0]), worker_gone };
+
+static void
+attach(struct auth *a, enum ipc_role role, uint16_t index, int fd)
 {
 	struct auth_worker *w;
 
@@ -252,11 +291,26 @@ auth_worker_attach(struct auth *a, uint16_t index, int fd)
 		return;
 	}
 	w->auth = a;
+	w->role = role;
 	w->index = index;
-	if ((w->chan = ipc_open(a->loop, fd, &worker_rules, w, true)) == NULL) {
+	if ((w->chan = ipc_open(a->loop, fd,
+		 role == ROLE_SASL ? &sasl_rules : &worker_rules, w, true)) ==
+	    NULL) {
 		free(w);
 		return;
 	}
 	LIST_INSERT_HEAD(&a->workers, w, entry);
 	served_tell(a, w);
+}
+
+void
+auth_worker_attach(struct auth *a, uint16_t index, int fd)
+{
+	attach(a, ROLE_WORKER, index, fd);
+}
+
+void
+auth_sasl_attach(struct auth *a, int fd)
+{
+	attach(a, ROLE_SASL, SASL_INDEX, fd);
 }

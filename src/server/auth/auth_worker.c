@@ -87,6 +87,17 @@ auth_worker_challenge(
 }
 
 void
+auth_worker_accept(struct auth_worker *w, uint64_t sid, const char *user)
+{
+	ipc_begin(w->chan, IPC_SIGNED_IN);
+	ipc_put_u64(w->chan, sid);
+	ipc_put_str(w->chan, user);
+	if (ipc_end(w->chan) != E_OK)
+		log_line(LOG_FAULT, "ev=unanswered sid=%u.%llx", w->index,
+		    (unsigned long long)sid);
+}
+
+void
 auth_worker_served(struct auth_worker *w, const char *names, uint64_t half,
     struct announced announced, const struct login_delay_range *delays)
 {

@@ -1,6 +1,7 @@
 /*
  * auth_worker.h - a worker process as auth sees it: its channel, its sessions
- * and which of them sign in, and all that is sent to it.
+ * and which of them sign in, and all that is sent to it.  The role sasl is one
+ * more, whose sessions are sign-ins that another program asks about.
  */
 #ifndef SERVER_AUTH_AUTH_WORKER_H
 #define SERVER_AUTH_AUTH_WORKER_H
@@ -23,7 +24,8 @@ struct auth_worker {
 	struct ipc_chan *chan;
 	struct auth_slot *slot;
 	size_t n_slots;
-	uint16_t index;
+	enum ipc_role role;
+	uint16_t index; /* in sids: SASL_INDEX, of the role sasl */
 };
 
 /* The slot of a session; NULL: it never asked to sign in. */
@@ -50,6 +52,9 @@ void auth_worker_refuse(
 void auth_worker_refuse_now(struct auth_worker *w, uint64_t sid);
 void auth_worker_challenge(
     struct auth_worker *w, uint64_t sid, struct slice challenge);
+
+/* The role sasl is told who it is. */
+void auth_worker_accept(struct auth_worker *w, uint64_t sid, const char *user);
 
 /* The names of the mechanisms that can be served, half of a timestamp, how long
  * mail stays, and LOGIN-DELAY: see IPC_SERVED. */

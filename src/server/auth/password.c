@@ -47,7 +47,7 @@ key_of(const struct signin *s, const char *stored)
 
 	return (struct vcache_key){
 		.database = database != NULL ? database : "",
-		.service = "pop3",
+		.service = s->service,
 		.user = s->user,
 		.stored = stored,
 		.row = s->row,
@@ -175,7 +175,8 @@ is_app_password(struct signin *s)
 
 	if (p == NULL || !s->known || s->target[0] != '\0')
 		return false;
-	refuses = app_password_refuses(p, s->peer, clock_unix_ms() / 1000);
+	refuses = app_password_refuses(
+	    p, s->service, s->peer, clock_unix_ms() / 1000);
 	if (refuses != NULL) {
 		s->why = refuses;
 		return false;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/auth/auth_worker.h"
 #include "server/auth/found.h"
 #include "server/auth/login_delay.h"
 #include "server/auth/recent.h"
@@ -99,12 +100,14 @@ is_permitted(struct signin *s, const struct user *u)
 		signin_deny(s, "allow_nets");
 	else if (u->permits.no_login)
 		signin_refuse(s, SIGN_IN_SWITCHED_OFF, "nologin");
-	else if (u->permits.no_pop3)
+	else if (u->permits.no_pop3 && signin_is_pop3(s))
 		signin_refuse(s, SIGN_IN_SWITCHED_OFF, "pop3-off");
 	else if (u->permits.tls_only && !s->tls)
 		signin_refuse(s, SIGN_IN_TLS_ONLY, "tls-only");
 	else if (s->target[0] != '\0' && !u->permits.master)
 		signin_deny(s, "not-master");
+	else if (s->target[0] != '\0' && !signin_is_pop3(s))
+		signin_refuse(s, SIGN_IN_SWITCHED_OFF, "master-service");
 	else
 		return true;
 	return false;
@@ -288,6 +291,25 @@ place_target(struct signin *s)
 	permit(s, u);
 }
 
+/* Nobody's mail is opened. */
+static void
+accept_for_service(struct signin *s)
+{
+	char user[NAME_MAX_OCTETS * 4 + 1];
+
+	recent_add(s->auth->recent, s->who, signin_tried(s), clock_ms());
+	if (s->worker != NULL) {
+		log_line(LOG_EVENT,
+		    "ev=login sid=%u.%llx user=%s ip=%s method=%s tls=%s "
+		    "service=%s",
+		    s->worker_index, (unsigned long long)s->sid,
+		    str_escape(user, sizeof(user), s->user, strlen(s->user)),
+		    s->peer, s->method, s->tls ? "yes" : "no", s->service);
+		auth_worker_accept(s->worker, s->sid, s->user);
+	}
+	signin_finish(s, 0);
+}
+
 void
 signin_place(struct signin *s)
 {
@@ -295,6 +317,10 @@ signin_place(struct signin *s)
 
 	if (!is_permitted(s, u))
 		return;
+	if (!signin_is_pop3(s)) {
+		accept_for_service(s);
+		return;
+	}
 	s->read_only = s->read_only || u->permits.read_only;
 	if (s->target[0] == '\0')
 		permit(s, u);

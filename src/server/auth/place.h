@@ -1,6 +1,6 @@
 /*
  * place.h - a sign-in that has succeeded is given to the store that has the
- * maildrop.
+ * maildrop; one for another service has reached its end.
  */
 #ifndef SERVER_AUTH_PLACE_H
 #define SERVER_AUTH_PLACE_H

@@ -31,11 +31,18 @@ signin_begin(
 	s->worker_index = w->index;
 	s->sid = sid;
 	s->method = method;
+	s->service = POP3;
 	memcpy(s->peer, peer, strnlen(peer, PEER_MAX - 1));
 	s->suspect = penalty_suspect(a->penalty, s->peer, "");
 	/* Where there is neither, each try is one of its own. */
 	memcpy(s->digest, &sid, sizeof(sid));
 	return s;
+}
+
+bool
+signin_is_pop3(const struct signin *s)
+{
+	return strcmp(s->service, POP3) == 0;
 }
 
 static void
@@ -163,12 +170,27 @@ on_held(struct ev_loop *loop, ev_timer *t, int revents)
 	answer(t->data);
 }
 
+/* Programs that ask for their clients wait for ten seconds, and say then that it
+ * is we who are out of order.  The rest is paid by the next one all the same. */
+enum { SERVICE_MS = 8000 };
+
+static uint32_t
+held_for_service(const struct signin *s, uint32_t ms)
+{
+	uint64_t took = clock_ms() - s->begun;
+	uint32_t left = took < SERVICE_MS ? (uint32_t)(SERVICE_MS - took) : 0;
+
+	return ms < left ? ms : left;
+}
+
 /* What s->code says, when that has been paid for. */
 static void
 answer_after(struct signin *s, uint32_t ms)
 {
 	turn_end(s);
 	signin_forget_secrets(s);
+	if (!signin_is_pop3(s))
+		ms = held_for_service(s, ms);
 	if (ms == 0 || s->worker == NULL)
 		answer(s);
 	else
@@ -178,6 +200,7 @@ answer_after(struct signin *s, uint32_t ms)
 static void
 log_refused(const struct signin *s)
 {
+	bool is_pop3 = signin_is_pop3(s);
 	char user[NAME_MAX_OCTETS * 4 + 1], target[NAME_MAX_OCTETS * 4 + 1];
 	char peer[PEER_MAX * 4];
 	const char *name = claimed(s);
@@ -187,9 +210,10 @@ log_refused(const struct signin *s)
 	str_escape(target, sizeof(target), s->target, strlen(s->target));
 	/* What is longest stands last, as a line has a limit. */
 	log_line(is_routine(s->code) ? LOG_EVENT : LOG_WARNING,
-	    "ev=login-failed sid=%u.%llx user=%s ip=%s method=%s code=%s "
+	    "ev=login-failed sid=%u.%llx user=%s ip=%s method=%s%s%s code=%s "
 	    "why=%s%s%s",
 	    s->worker_index, (unsigned long long)s->sid, user, peer, s->method,
+	    is_pop3 ? "" : " service=", is_pop3 ? "" : s->service,
 	    code_word[s->code], s->why, s->target[0] != '\0' ? " target=" : "",
 	    target);
 }

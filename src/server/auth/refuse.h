@@ -6,11 +6,16 @@
 
 #include "server/auth/signin_state.h"
 
+/* The service of a worker. */
+#define POP3 "pop3"
+
 enum { SIGNINS_MAX = 32 * 1024 }; /* at the same time */
 
 /* NULL: too many, or memory.  peer: an address; method: static. */
 struct signin *signin_begin(
     struct auth_worker *w, uint64_t sid, const char *peer, const char *method);
+
+bool signin_is_pop3(const struct signin *s);
 
 /* Secrets are not needed any longer than this. */
 void signin_forget_secrets(struct signin *s);

@@ -83,9 +83,13 @@ delays_of(const struct auth *a)
 void
 served_tell(const struct auth *a, struct auth_worker *w)
 {
+	/* APOP is for workers, and so is its half of a timestamp. */
+	uint64_t half =
+	    w->role == ROLE_WORKER ? timestamps_half(a->timestamps) : 0;
+
 	if (a->served[0] != '\0')
-		auth_worker_served(w, a->served, timestamps_half(a->timestamps),
-		    a->announced, &a->served_delays);
+		auth_worker_served(
+		    w, a->served, half, a->announced, &a->served_delays);
 }
 
 static void

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "sasl/sasl.h"
 #include "server/auth/password.h"
 #include "server/auth/refuse.h"
@@ -37,6 +38,28 @@ signin_sasl(struct signin *s, struct slice mechanism,
 		signin_refuse(s, SIGN_IN_TEMPORARY, "memory");
 	else
 		exchange_step(s, initial);
+}
+
+static bool
+needs_nothing_more(const struct sasl_mechanism *m)
+{
+	return (m->asks == SASL_PASSWORD || m->asks == SASL_LOOKUP) &&
+	       !(m->flags & SASL_NEEDS_BINDING);
+}
+
+void
+signin_service(struct signin *s, const char *service, struct slice mechanism,
+    const struct slice *initial)
+{
+	static const struct connection nothing_known;
+	const struct sasl_mechanism *m = sasl_find(mechanism);
+
+	s->service = service;
+	s->begun = clock_ms();
+	if (m == NULL || needs_nothing_more(m))
+		signin_sasl(s, mechanism, &nothing_known, initial);
+	else
+		signin_refuse(s, SIGN_IN_MALFORMED, "mechanism");
 }
 
 void

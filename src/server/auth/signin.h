@@ -1,6 +1,6 @@
 /*
  * signin.h - how a sign-in begins.  It is one of signin_begin() (refuse.h), and
- * on its way to IPC_OPEN or IPC_REFUSED it is in one of the states
+ * on its way to IPC_OPEN, IPC_SIGNED_IN or IPC_REFUSED it is in one of the states
  *
  *	SASL      a mechanism waits for the client's next message
  *	ASKED     somebody else looks at a message
@@ -28,6 +28,11 @@ void signin_apop(struct signin *s, struct slice name, struct slice timestamp,
 /* initial: NULL if there is none. */
 void signin_sasl(struct signin *s, struct slice mechanism,
     const struct connection *c, const struct slice *initial);
+/* For another program's client, of whose connection nothing is known: only a
+ * mechanism that needs nothing of it, and somebody in particular.  service: of
+ * the settings. */
+void signin_service(struct signin *s, const char *service,
+    struct slice mechanism, const struct slice *initial);
 void signin_kpop(struct signin *s, struct slice ap_req);
 /* The client's next message; E_FORMAT if none is expected. */
 enum err signin_step(struct signin *s, struct slice response) NODISCARD;

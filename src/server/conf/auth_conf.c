@@ -10,12 +10,18 @@ static const struct ipc_field known[] = {
 };
 static const struct ipc_fields known_fields = FIELDS(known);
 
+static const struct ipc_field service[] = {
+	FIELD_STR(struct known_service, name),
+};
+static const struct ipc_fields service_fields = FIELDS(service);
+
 #define F(m)   FIELD(struct auth_conf, m)
 #define STR(m) FIELD_STR(struct auth_conf, m)
 
 static const struct ipc_field field[] = {
 	ROLE_FIELDS(struct auth_conf),
 	FIELD_ROWS(struct auth_conf, known, n_known, &known_fields),
+	FIELD_ROWS(struct auth_conf, service, n_services, &service_fields),
 	STR(host),
 	STR(mail),
 	STR(mail_root),

@@ -26,10 +26,17 @@ struct known_users {
 	char scheme[SCHEME_NAME_MAX]; /* of passwords that do not say; or "" */
 };
 
+/* What else than POP3 people sign in to, for a program that asks us. */
+struct known_service {
+	char name[SERVICE_MAX];
+};
+
 struct auth_conf {
 	struct role_conf role;
 	struct known_users known[KNOWN_USERS_MAX];
 	uint16_t n_known;
+	struct known_service service[SERVICES_MAX];
+	uint16_t n_services;
 	char host[256];                /* the server's name */
 	char mail[MAIL_PATH_MAX];      /* "maildir:/srv/mail/%d/%n" */
 	char mail_root[MAIL_PATH_MAX]; /* every maildrop is below it */

@@ -656,6 +656,7 @@ conf_check(
 	check_absolute(c->kerberos.keytab, "keytab", l);
 	check_absolute(c->kerberos.krb5_conf, "krb5_conf", l);
 	conf_check_kerberos(c, l);
+	conf_check_services(c, l);
 	if (c->users[0] != '\0')
 		check_users(c, l);
 	check_expire(c, l);

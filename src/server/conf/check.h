@@ -19,6 +19,8 @@ void conf_check_ids(
 void conf_check_kerberos(struct conf *c, const struct conf_lines *l);
 /* Where users are known, first of all: users_check.c. */
 void conf_check_known(struct conf *c, const struct conf_lines *l);
+/* Blocks `sasl`, when it is known which mechanisms there are: sasl_check.c. */
+void conf_check_services(struct conf *c, const struct conf_lines *l);
 /* Listeners: listeners.c. */
 void conf_check_listeners(struct conf *c, const struct conf_lines *l);
 

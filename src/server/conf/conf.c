@@ -1,5 +1,6 @@
 #include "server/conf/conf.h"
 
+#include <assert.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,6 +132,7 @@ static const struct setting settings[] = {
 	{ "kerberos_user", "_malote-krb5", TEXT_AT(kerberos_user) },
 	{ "db_user", "_malote-db", TEXT_AT(db_user) },
 	{ "pam_user", "root", TEXT_AT(pam_user) },
+	{ "sasl_user", "_malote-sasl", TEXT_AT(sasl_user) },
 	{ "control_socket", "/run/malote/control", TEXT_AT(control_socket) },
 	{ "control_group", "", TEXT_AT(control_group) },
 	{ "language", "en", TEXT_AT(worker.language) },
@@ -175,7 +177,22 @@ static const struct setting users_settings[] = {
 	{ "connections", "16", NUM16_AT(db.connections, 1, 128),
 	    .bit = DRIVER_CONNECTIONS },
 };
+
+#undef OF
+#define OF struct conf_service
+
+/* Of one block `sasl`. */
+static const struct setting service_settings[] = {
+	{ "socket", "", TEXT_AT(socket) },
+	{ "mode", "0660", TEXT_AT(mode) },
+	{ "group", "", TEXT_AT(group) },
+	{ "service", "smtp", TEXT_AT(service) },
+	{ "mechanisms", "", TEXT_AT(mechanisms) },
+	{ "plaintext_login", "no", YES_NO(plaintext_login) },
+};
 /* clang-format on */
+
+static_assert((int)SASL_INDEX == (int)WORKERS_MAX, "no worker has it");
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -189,6 +206,8 @@ static struct reader {
 	unsigned listener_line[COUNT(listener_settings)];
 	struct conf_users users;
 	unsigned users_line[COUNT(users_settings)];
+	struct conf_service service;
+	unsigned service_line[COUNT(service_settings)];
 } rd;
 
 static unsigned
@@ -320,6 +339,14 @@ users_start(void)
 	memset(&rd.users, 0, sizeof(rd.users));
 	memset(rd.users_line, 0, sizeof(rd.users_line));
 	defaults(&rd.users, users_settings, COUNT(users_settings));
+}
+
+static void
+service_start(void)
+{
+	memset(&rd.service, 0, sizeof(rd.service));
+	memset(rd.service_line, 0, sizeof(rd.service_line));
+	defaults(&rd.service, service_settings, COUNT(service_settings));
 }
 
 /* ---- what libconfuse calls ---- */
@@ -465,6 +492,38 @@ on_users(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
+static int
+on_service_setting(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const struct setting *s = setting_begin(service_settings,
+	    COUNT(service_settings), rd.service_line, cfg, opt->name);
+	struct errbuf eb;
+
+	if (store_value(&rd.service, s, cfg_opt_getstr(opt), &eb) != E_OK)
+		conf_error(&rd.lines.text, (unsigned)cfg->line, "%s", eb.text);
+	return 0;
+}
+
+/* At the end of a block `sasl`. */
+static int
+on_service(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct conf *c = rd.conf;
+	const char *title =
+	    cfg_title(cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1));
+	struct conf_service *s = &rd.service;
+
+	s->line = (unsigned)cfg->line;
+	str_escape(s->name, sizeof(s->name), title, strlen(title));
+	if (c->n_services < SERVICES_MAX)
+		c->service[c->n_services++] = *s;
+	else
+		conf_error(&rd.lines.text, s->line,
+		    "too many blocks sasl; write at most %d", SERVICES_MAX);
+	service_start();
+	return 0;
+}
+
 /* ---- reading ---- */
 
 static cfg_opt_t
@@ -502,7 +561,8 @@ parse(char *text)
 	enum { FLAGS = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES };
 	cfg_opt_t in_listener[2 * COUNT(listener_settings) + 1];
 	cfg_opt_t in_users[2 * COUNT(users_settings) + 1];
-	cfg_opt_t opt[2 * COUNT(settings) + 3], *end;
+	cfg_opt_t in_service[2 * COUNT(service_settings) + 1];
+	cfg_opt_t opt[2 * COUNT(settings) + 4], *end;
 
 	end = options(in_listener, listener_settings, COUNT(listener_settings),
 	    on_listener_setting);
@@ -510,11 +570,16 @@ parse(char *text)
 	end = options(
 	    in_users, users_settings, COUNT(users_settings), on_users_setting);
 	*end = (cfg_opt_t)CFG_END();
+	end = options(in_service, service_settings, COUNT(service_settings),
+	    on_service_setting);
+	*end = (cfg_opt_t)CFG_END();
 	opt[0] = (cfg_opt_t)CFG_SEC("listener", in_listener, FLAGS);
 	opt[0].validcb = on_listener;
 	opt[1] = (cfg_opt_t)CFG_SEC("users", in_users, FLAGS);
 	opt[1].validcb = on_users;
-	end = options(opt + 2, settings, COUNT(settings), on_setting);
+	opt[2] = (cfg_opt_t)CFG_SEC("sasl", in_service, FLAGS);
+	opt[2].validcb = on_service;
+	end = options(opt + 3, settings, COUNT(settings), on_setting);
 	*end = (cfg_opt_t)CFG_END();
 	conf_parse(&rd.lines.text, text, opt, &grammar);
 }
@@ -552,6 +617,7 @@ read_begin(struct conf *c, const char *file, struct conf_report *report)
 	defaults(c, settings, COUNT(settings));
 	listener_start();
 	users_start();
+	service_start();
 }
 
 /* What the file says, with the defaults; nothing is checked together. */

@@ -15,6 +15,7 @@
 #include "server/conf/db_conf.h"
 #include "server/conf/kerberos_conf.h"
 #include "server/conf/pam_conf.h"
+#include "server/conf/sasl_conf.h"
 #include "server/conf/store_conf.h"
 #include "server/conf/worker_conf.h"
 
@@ -56,6 +57,19 @@ struct conf_users {
 	unsigned line;
 };
 
+/* A block `sasl`. */
+struct conf_service {
+	char name[CONF_NAME_MAX];
+	char socket[108]; /* as long as a socket's name may be */
+	char mode[8], group[CONF_NAME_MAX];
+	char service[SERVICE_MAX];
+	char mechanisms[256];
+	bool plaintext_login;
+	uint16_t mode_bits;
+	uint32_t gid; /* of group; AUTH_NO_UID: that of who starts us */
+	unsigned line;
+};
+
 struct conf {
 	/* What the processes are told, but for their index and descriptors.
 	 * store is a store of the pool, of mail_user. */
@@ -63,12 +77,15 @@ struct conf {
 	struct auth_conf auth;
 	struct kerberos_conf kerberos;
 	struct store_conf store;
+	struct sasl_conf sasl;
 	/* Of the one that is being started: child_tell.c. */
 	struct db_conf db;
 	struct pam_conf pam;
 
 	struct conf_users known[KNOWN_USERS_MAX]; /* as auth.known */
 	unsigned n_known;
+	struct conf_service service[SERVICES_MAX]; /* as sasl.service */
+	unsigned n_services;
 	struct conf_listener listener[LISTENERS_MAX];
 	unsigned n_listeners;
 	char certificate[CONF_PATH_MAX], key[CONF_PATH_MAX];
@@ -82,6 +99,7 @@ struct conf {
 	char user[CONF_NAME_MAX], auth_user[CONF_NAME_MAX];
 	char kerberos_user[CONF_NAME_MAX], db_user[CONF_NAME_MAX];
 	char pam_user[CONF_NAME_MAX];
+	char sasl_user[CONF_NAME_MAX];
 	char mail_user[CONF_NAME_MAX], mail_group[CONF_NAME_MAX];
 	uint32_t max_sessions;    /* of all workers; 0: as many as may be */
 	uint32_t stop_grace;      /* seconds */

@@ -158,6 +158,30 @@ check_control_group(
 		    "as root, or leave control_group out");
 }
 
+/* Who may ask at the socket of a block `sasl`, beside root. */
+static void
+check_service_groups(
+    struct conf *c, const struct conf_env *env, const struct conf_lines *l)
+{
+	for (unsigned i = 0; i < c->n_services; i++) {
+		struct conf_service *s = &c->service[i];
+
+		s->gid = AUTH_NO_UID;
+		if (s->group[0] == '\0')
+			continue;
+		if (!find_group(s->group, &s->gid))
+			conf_error(&l->text, s->line,
+			    "sasl \"%s\": there is no group %s; write that of "
+			    "the mail server, as postfix or Debian-exim",
+			    s->name, s->group);
+		else if (env->uid != 0 && s->gid != env->gid)
+			conf_error(&l->text, s->line,
+			    "sasl \"%s\": only root can give a socket to a "
+			    "group; start maloted as root, or leave group out",
+			    s->name);
+	}
+}
+
 /* The store's user is mail_user; those of the other roles matter only if root
  * starts the server. */
 void
@@ -166,8 +190,8 @@ conf_check_ids(
 {
 	c->auth.mail_uid = c->auth.mail_gid = AUTH_NO_UID;
 	for (enum ipc_role r = ROLE_PARENT + 1; r < ROLE_END; r++) {
-		bool is_optional =
-		    r == ROLE_KERBEROS || r == ROLE_DB || r == ROLE_PAM;
+		bool is_optional = r == ROLE_KERBEROS || r == ROLE_DB ||
+				   r == ROLE_PAM || r == ROLE_SASL;
 
 		if (r == ROLE_STORE || (is_optional && role_conf(c, r)->n == 0))
 			continue;
@@ -180,6 +204,7 @@ conf_check_ids(
 	}
 	check_mail_user(c, env, l);
 	check_control_group(c, env, l);
+	check_service_groups(c, env, l);
 	c->store.role.uid = c->auth.mail_uid;
 	c->store.role.gid = c->auth.mail_gid;
 }

@@ -236,3 +236,11 @@ text_refuses_as_separator(const char *marks)
 {
 	return first_odd(marks, "@.-");
 }
+
+bool
+text_is_service(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	return n != 0 && n < SERVICE_MAX && name[n] == '\0';
+}

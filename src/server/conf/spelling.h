@@ -43,4 +43,8 @@ enum err text_password(struct slice in, struct errbuf *eb) NODISCARD;
  * at all; it only has to be of a length that we take, and without a NUL. */
 bool text_is_secret(struct slice in);
 
+/* May a service be called so: "pop3", "smtp"?  Lower-case letters, digits and
+ * hyphens, fewer than SERVICE_MAX. */
+bool text_is_service(const char *name);
+
 #endif

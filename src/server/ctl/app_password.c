@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "net/cidr.h"
+#include "server/conf/spelling.h"
 #include "server/conf/state_folder.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/show.h"
@@ -113,9 +114,10 @@ check_limits(const struct options *o, struct errbuf *eb)
 {
 	const char *nets = o->networks;
 
-	if (o->protocol != NULL && strcmp(o->protocol, "pop3") != 0)
-		return err_set(
-		    eb, E_FORMAT, "--protocol: maloted speaks pop3 only");
+	if (o->protocol != NULL && !text_is_service(o->protocol))
+		return err_set(eb, E_FORMAT,
+		    "--protocol must be pop3, smtp, or what the setting "
+		    "service of a block sasl says");
 	if (nets != NULL &&
 	    (strlen(nets) > APP_NETWORKS_MAX ||
 		!cidr_list_is_good((struct slice){ nets, strlen(nets) })))

@@ -46,7 +46,7 @@ static const char usage[] =
     "  --networks LIST  it is good from there only: "
     "192.0.2.0/24,2001:db8::/32\n"
     "  --until DAY      to the end of that day (UTC): 2030-12-31\n"
-    "  --protocol pop3  with that protocol only\n"
+    "  --protocol NAME  it is good for that only: pop3, smtp\n"
     "  --help, --version\n"
     "\n"
     "A password is asked for at a terminal, a new one twice; otherwise it is\n"

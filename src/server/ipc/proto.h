@@ -125,6 +125,14 @@ enum ipc_type {
 	 * there is none, u8 are there users with less */
 	IPC_SERVED,
 
+	/* sasl -> auth: u64 sid, u8 which of the services in the settings, str peer,
+	 * u8 SESSION_TLS or 0, str mechanism, u8 has initial response, bytes initial
+	 * response.  Goes on by IPC_SASL_STEP and IPC_SIGN_IN_END; the answers are
+	 * IPC_CHALLENGE, IPC_REFUSED, or: */
+	IPC_SERVICE = 60,
+	/* auth -> sasl: u64 sid, str user: who it is */
+	IPC_SIGNED_IN,
+
 	/* auth -> store: u16 worker index, u64 sid, u64 token, str user, str mail
 	 * (of a whole host: host_account.h), str peer, u8 SESSION_ bits, u32
 	 * RETENTION_ of the maildrop; for LOGIN-DELAY: u32 seconds, 0: the sign-in
@@ -295,7 +303,12 @@ enum {
 	LOOKUPS_MAX = 8192, /* in one database at a time */
 	ROW_COLUMNS_MAX = 32,
 	ROW_OCTETS_MAX = 16 * 1024, /* of all columns */
-	PEER_MAX = 64,              /* printed address */
+	SERVICE_MAX = 16,           /* what a service is called, with its NUL */
+	SERVICES_MAX = 8,
+	/* In the place of a worker's index, above all of those: of a sign-in that
+	 * the role sasl asks for. */
+	SASL_INDEX = 64,
+	PEER_MAX = 64, /* printed address */
 	BINDINGS_MAX = 3,
 	CLIENT_CERT_MAX = 16 * 1024, /* octets of DER */
 	SERVED_MAX = 512,            /* octets of names in IPC_SERVED */

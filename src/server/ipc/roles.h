@@ -4,8 +4,10 @@
  * A role called NAME is
  *	ROLE_NAME		in messages
  *	"name"			in ps, in the log, in the manual, behind -x
- *	name_main()		in src/server/name/, or of those that ask others on
- *				behalf of auth in src/server/helper/
+ *	name_main()		in src/server/name/ (a file name.c, or name_role.c
+ *				where the ground has one of that name), or of those
+ *				that ask others on behalf of auth in
+ *				src/server/helper/
  *	struct name_conf,	its settings, in src/server/conf/: the member
  *	name_conf_fields	`name` of struct conf
  *	name_rules		what it may say to the parent
@@ -24,7 +26,7 @@
  * The parent starts them in this order, each as often as its settings say:
  * kerberos only where there is a keytab and something that needs it, db once for
  * each database that users are in, pam once for each that verifies passwords with
- * the rights of pam_user.
+ * the rights of pam_user, sasl where other programs ask us who signs in.
  */
 #ifndef SERVER_IPC_ROLES_H
 #define SERVER_IPC_ROLES_H
@@ -37,7 +39,8 @@
 	X(STORE, store, mail_user, 2048 + 256 * c->store.threads, 0) \
 	X(KERBEROS, kerberos, kerberos_user, 256, TALKS_TO(AUTH)) \
 	X(DB, db, db_user, 256 + 16 * c->db.connections, TALKS_TO(AUTH)) \
-	X(PAM, pam, pam_user, 256, TALKS_TO(AUTH))
+	X(PAM, pam, pam_user, 256, TALKS_TO(AUTH)) \
+	X(SASL, sasl, sasl_user, 256, TALKS_TO(AUTH))
 
 #define TALKS_TO(NAME)                               (1u << ROLE_##NAME)
 #define ROLE_NUMBER(NAME, name, user, memory, talks) ROLE_##NAME,

@@ -28,6 +28,7 @@
 #include "server/parent/notify.h"
 #include "server/parent/parent_messages.h"
 #include "server/parent/phase.h"
+#include "server/parent/service_sockets.h"
 #include "server/parent/upgrades.h"
 #include "server/parent/watchdog.h"
 
@@ -416,8 +417,10 @@ serve(struct parent *p)
 		log_line(LOG_FAULT, "ev=start error=\"%s\"", eb.text);
 		return EX_OSERR;
 	}
-	if (listen_all(p, &eb) != E_OK) {
+	if (listen_all(p, &eb) != E_OK ||
+	    service_sockets_open(p, &eb) != E_OK) {
 		log_line(LOG_FAULT, "ev=listen error=\"%s\"", eb.text);
+		service_sockets_close(p);
 		return EX_UNAVAILABLE;
 	}
 	watch(p);
@@ -428,6 +431,7 @@ serve(struct parent *p)
 		phase_give_up(p, EX_OSERR);
 	}
 	ev_run(p->loop, 0);
+	service_sockets_close(p);
 	control_close(p);
 	log_line(LOG_EVENT, "ev=stopped");
 	return p->status;

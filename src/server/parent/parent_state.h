@@ -10,6 +10,7 @@
  *	phase.c		starting, serving, stopping, ending
  *	child_start.c	starting a process, and again when it has died
  *	unix_socket.c	sockets with a name in the file system
+ *	service_sockets.c	those at which other programs ask who signs in
  *	control_client.c	who asks at the control socket
  *	control_status.c, control_inquiry.c, control_auth.c	what they ask
  *	control_socket.c	the socket, and the table of commands
@@ -72,7 +73,8 @@ struct parent {
 	uint16_t next_uid_store; /* see uid_store.c */
 
 	int socket[WORKERS_MAX][LISTENERS_MAX];
-	unsigned n_sockets;                               /* of each worker */
+	unsigned n_sockets;  /* of each worker */
+	unsigned n_services; /* whose sockets are open */
 	struct control_listener listening[LISTENERS_MAX]; /* what they are */
 	struct addrcount counts;
 	uint8_t tickets[TICKET_KEYS][TICKET_KEY];

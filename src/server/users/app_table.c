@@ -20,18 +20,19 @@ struct reading {
 	unsigned bad;
 };
 
-/* One piece of memory for all three. */
+/* One piece of memory for all of them. */
 static bool
 keep_texts(struct app_password *p, const char *user, const struct app_row *row)
 {
 	size_t a = strlen(user) + 1, b = strlen(row->label) + 1;
-	size_t c = strlen(row->networks) + 1;
+	size_t c = strlen(row->networks) + 1, d = strlen(row->protocol) + 1;
 
-	if ((p->texts = malloc(a + b + c)) == NULL)
+	if ((p->texts = malloc(a + b + c + d)) == NULL)
 		return false;
 	p->user = memcpy(p->texts, user, a);
 	p->label = memcpy(p->texts + a, row->label, b);
 	p->networks = memcpy(p->texts + a + b, row->networks, c);
+	p->protocol = memcpy(p->texts + a + b + c, row->protocol, d);
 	return true;
 }
 
@@ -48,8 +49,6 @@ take(void *arg, const struct app_row *row)
 	if (v == NULL)
 		return E_NOMEM;
 	t->v = v;
-	if (row->protocol[0] != '\0' && strcmp(row->protocol, "pop3") != 0)
-		return E_OK;
 	if ((e = name_normalize(r->rule, name, user, NULL)) == E_FORMAT) {
 		r->bad++;
 		return E_OK;
@@ -129,15 +128,23 @@ app_table_find(const struct app_table *t, const char *user, struct slice typed)
 }
 
 bool
+app_password_is_for(const struct app_password *p, const char *protocol)
+{
+	return p->protocol[0] == '\0' || strcmp(p->protocol, protocol) == 0;
+}
+
+bool
 app_password_is_over(const struct app_password *p, uint64_t unix_seconds)
 {
 	return p->until != 0 && unix_seconds >= p->until;
 }
 
 const char *
-app_password_refuses(
-    const struct app_password *p, const char *address, uint64_t unix_seconds)
+app_password_refuses(const struct app_password *p, const char *protocol,
+    const char *address, uint64_t unix_seconds)
 {
+	if (!app_password_is_for(p, protocol))
+		return "app-password-protocol";
 	if (app_password_is_over(p, unix_seconds))
 		return "app-password-expired";
 	if (p->networks[0] != '\0' &&
