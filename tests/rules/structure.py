@@ -48,6 +48,7 @@ WINGS = {
         ("client/deliver", "client/plan", "client/secret"),
         ("client/state",),
         ("client/session",),
+        ("client/send",),
         ("client/report",),
         ("client/setup", "client/serve"),
         ("client/run", "client/look"),
