@@ -57,6 +57,9 @@ _malote_words()
 		option)
 			[[ $cur = -* ]] && [[ $of = - || $of = "${given[0]}" ]] &&
 				_malote_add "$word" ;;
+		word)
+			[[ ${#given[@]} = 1 && $of = "${given[0]}" ]] &&
+				_malote_add "$word" ;;
 		account)
 			$wants && [[ " ${given[*]} " != *" $word "* ]] &&
 				_malote_add "$word" ;;
@@ -78,6 +81,7 @@ _malote()
 	[[ -n $breaks ]] && broken=${cur%"${cur##*["$breaks"]}"}
 	_malote_read_line
 	list=$("${ask[@]}" --words 2>/dev/null)
+	[[ ${given[0]} = send ]] && compopt -o default
 	_malote_words
 }
 

@@ -38,6 +38,9 @@ function __malote_complete
                 string match -q -- '-*' (commandline -ct)
                 and contains -- $f[5] - $given[1]
                 and printf '%s\t%s\n' $f[2] $f[4]
+            case word
+                test (count $given) = 1 -a "$f[5]" = "$given[1]"
+                and echo $f[2]
             case account
                 contains -- $f[2] $given
                 and continue
@@ -55,4 +58,5 @@ end
 complete -c malote -f
 complete -c malote -n 'not __malote_before --config --state' -a '(__malote_complete)'
 complete -c malote -n '__malote_before --config' -F
+complete -c malote -n '__fish_seen_subcommand_from send' -F
 complete -c malote -n '__malote_before --state' -a '(__fish_complete_directories)'

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
+#include "client/postman.h"
 #include "client/run.h"
 #include "client/secret/secret.h"
 #include "client/session/outcome.h"
@@ -45,7 +46,8 @@ struct generation {
 	struct collect *c;
 	struct collect_set *set;
 	struct run_env env;
-	struct turn *v; /* beside set->conf.v */
+	struct turn *v;          /* beside set->conf.v */
+	struct postman *postman; /* the daemon's; or NULL */
 	struct generation *older;
 };
 
@@ -268,6 +270,7 @@ generation_free(struct generation *g)
 {
 	if (g == NULL)
 		return;
+	postman_free(g->postman);
 	for (size_t i = 0; g->v != NULL && i < g->set->conf.n; i++)
 		run_free(g->v[i].run);
 	free(g->v);
@@ -330,9 +333,27 @@ generation_new(struct collect *c, struct collect_set *set)
 	return NULL;
 }
 
+/* Without memory it is the next reading of the configuration that sends. */
+static void
+start_postman(struct generation *g)
+{
+	const struct collect *c = g->c;
+
+	if (c->o->daemon)
+		g->postman = postman_new(&(struct postman_conf){
+		    .loop = c->loop,
+		    .dialer = c->dialer,
+		    .conf = &g->set->conf,
+		    .state_dir = c->o->state_dir,
+		    .told = c->o->told,
+		    .arg = c->o->arg,
+		});
+}
+
 static void
 generation_start(struct generation *g)
 {
+	start_postman(g);
 	for (size_t i = 0; i < g->set->conf.n; i++) {
 		if (g->v[i].run == NULL)
 			continue;
@@ -347,6 +368,7 @@ generation_start(struct generation *g)
 static void
 generation_retire(struct generation *g)
 {
+	postman_stop(g->postman);
 	for (size_t i = 0; i < g->set->conf.n; i++) {
 		if (g->v[i].state == TURN_RUNS)
 			continue;
@@ -361,7 +383,7 @@ generation_is_over(const struct generation *g)
 	for (size_t i = 0; i < g->set->conf.n; i++)
 		if (g->v[i].state != TURN_OVER)
 			return false;
-	return true;
+	return !postman_is_busy(g->postman);
 }
 
 /* ---- what comes from outside ---- */
@@ -398,9 +420,11 @@ static void
 stop_all(struct collect *c)
 {
 	c->stopping = true;
-	for (struct generation *g = c->newest; g != NULL; g = g->older)
+	for (struct generation *g = c->newest; g != NULL; g = g->older) {
+		postman_stop(g->postman);
 		for (size_t i = 0; i < g->set->conf.n; i++)
 			turn_stop(&g->v[i]);
+	}
 }
 
 static void

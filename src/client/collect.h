@@ -16,6 +16,7 @@
 #include "client/report/report.h"
 
 struct chosen;
+struct outgoing;
 
 /* The accounts of one reading of the configuration, and who is told of them. */
 struct collect_set {
@@ -40,7 +41,9 @@ struct collect_options {
 	/* The daemon's, after SIGHUP: what is to be collected from now on.
 	 * NULL: the configuration cannot be used, which has been said. */
 	struct collect_set *(*reload)(void *arg);
-	void *arg;
+	/* The daemon's: of a message that waited to be sent. */
+	void (*told)(void *arg, const struct outgoing *o);
+	void *arg; /* of both */
 };
 
 /* Returns when all is done, or after SIGINT or SIGTERM, with the accounts of

@@ -19,6 +19,7 @@
 #include "client/command/commands.h"
 #include "client/command/failure.h"
 #include "client/command/options.h"
+#include "client/command/sendmail.h"
 
 /* 0, 1 and 2 are nothing else: what is said must not get into a message. */
 static void
@@ -56,8 +57,14 @@ static int
 malote(int argc, char **argv)
 {
 	static struct options o;
-	int code;
+	int code, at;
 
+	if (sendmail_is_meant(argc, argv, &at)) {
+		if ((code = options_parse(&o, at, argv)) == -1 &&
+		    (code = options_default(&o)) == -1)
+			code = sendmail_run(&o, argc - at, argv + at);
+		return code;
+	}
 	if ((code = options_parse(&o, argc, argv)) == -1 &&
 	    (code = options_default(&o)) == -1)
 		code = commands_run(&o, argc - optind, argv + optind);

@@ -57,12 +57,12 @@ class Result:
 class Run:
     """A malote that runs."""
 
-    def __init__(self, command, home, env):
+    def __init__(self, command, home, env, stdin=subprocess.DEVNULL):
         self.start = time.monotonic()
         self.files = [open(os.path.join(home, name), "w+b")
                       for name in ("stdout", "stderr")]
         self.process = subprocess.Popen(
-            command, cwd=home, env=env, stdin=subprocess.DEVNULL,
+            command, cwd=home, env=env, stdin=stdin,
             stdout=self.files[0], stderr=self.files[1],
             start_new_session=True, preexec_fn=end_with_us)
         self.pid = self.process.pid
@@ -164,6 +164,16 @@ class Malote:
         a.update(settings)
         return self
 
+    def sends(self, at, name="casa", **settings):
+        """By a server of submission.py."""
+        mode = {"plain": "none", "stls": "starttls", "tls": "tls"}[at.mode]
+        return self.account(name, **{
+            "port": 9, "smtp_server": "127.0.0.1", "smtp_port": at.port,
+            "smtp_security": mode, **settings})
+
+    def outbox(self):
+        return self.run("--json", "outbox", "list").json["messages"]
+
     def write(self):
         text = []
         blocks = [("account", *item) for item in self.accounts.items()] + \
@@ -185,11 +195,21 @@ class Malote:
     def command(self, *words):
         return [BINARY, "--config", self.conf, "--state", self.state, *words]
 
-    def start(self, *words, write=True, wrap=(), env=None):
+    def start(self, *words, write=True, wrap=(), env=None, text=None):
+        """text: octets for its standard input."""
         if write:
             self.write()
-        return Run([*wrap, *self.command(*words)], self.home,
-                   {**self.env, **(env or {})})
+        with open(self.typed(text), "rb") as stdin:
+            return Run([*wrap, *self.command(*words)], self.home,
+                       {**self.env, **(env or {})}, stdin)
+
+    def typed(self, text):
+        if text is None:
+            return os.devnull
+        path = os.path.join(self.home, "stdin")
+        with open(path, "wb") as f:
+            f.write(text)
+        return path
 
     def run(self, *words, status=OK, seconds=SECONDS, **more):
         return self.start(*words, **more).wait(seconds, status)

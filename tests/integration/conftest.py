@@ -8,6 +8,7 @@ import certs as certificates
 import delay
 import hostile
 import malote
+import submission
 import terminal
 from served import Served
 from server import TOP
@@ -35,6 +36,23 @@ def odd(lie, monkeypatch):
         monkeypatch.setattr(hostile, "Session", kind)
         return lie(*args, **more)
     return start
+
+
+@pytest.fixture
+def outlet(request):
+    """outlet(mode, ...): a server of submission.py, stopped after the test."""
+    started = []
+
+    def start(mode="plain", **more):
+        if mode != "plain":
+            more["certs"] = request.getfixturevalue("certs")
+        started.append(submission.Submission(mode, **more))
+        return started[-1]
+
+    start.servers = started
+    yield start
+    for server in started:
+        server.stop()
 
 
 @pytest.fixture
@@ -113,9 +131,10 @@ def killer(tmp_path_factory):
 def pytest_runtest_makereport(item):
     """A failure shows the dialogues."""
     report = (yield).get_result()
-    if report.failed and "lie" in getattr(item, "funcargs", {}):
-        for server in item.funcargs["lie"].servers:
-            report.sections.append(("dialogue", server.dialogue()))
+    for fixture in ("lie", "outlet"):
+        if report.failed and fixture in getattr(item, "funcargs", {}):
+            for server in item.funcargs[fixture].servers:
+                report.sections.append(("dialogue", server.dialogue()))
 
 
 @pytest.fixture(scope="session")

@@ -99,6 +99,8 @@ def test_completions(shell):
             ("malote rename cas\t lar", ["rename", "casa", "lar"]),
             ("malote rename casa cas\t", ["rename", "casa", "cas"]),
             ("malote --js\t", ["--json"]),
+            ("malote outbox ret\t", ["outbox", "retry"]),
+            ("malote send oth\t", ["send", "other.conf"]),
             ("malote forget --bl\t cas\t", ["forget", "--block", "casa"]),
             ("malote --config oth\t ob\t", ["--config", "other.conf", "obra"]),
             ("malote --config=other.conf ob\t",

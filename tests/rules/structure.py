@@ -51,7 +51,7 @@ WINGS = {
         ("client/send",),
         ("client/report",),
         ("client/setup", "client/serve"),
-        ("client/run", "client/look"),
+        ("client/run", "client/look", "client/postman"),
         ("client/collect",),
         ("client/command",),
         ("client/main",),

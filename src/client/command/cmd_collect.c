@@ -10,6 +10,7 @@
 #include "client/command/call.h"
 #include "client/command/commands.h"
 #include "client/command/failure.h"
+#include "client/command/sending.h"
 #include "client/secret/secret.h"
 #include "client/setup/conf_edit.h"
 #include "client/setup/talk.h"
@@ -125,6 +126,7 @@ cmd_collect(struct call *call)
 		code = collect_held(call, &c, held);
 	else
 		code = failed_by(call->o, EX_OSERR, "%s", eb.text);
+	code = sending_flush(call->o, &call->set->conf, c.terminal, code);
 	if (c.terminal && talk_is_possible())
 		offer_to_keep(call);
 	free(held);
@@ -146,6 +148,15 @@ reload(void *arg)
 	return set;
 }
 
+static void
+told(void *arg, const struct outgoing *o)
+{
+	const struct call *call = arg;
+	struct sending s = { .o = call->o };
+
+	sending_tell(&s, o);
+}
+
 /* It ends when it is told to, and then all is well. */
 int
 cmd_daemon(struct call *call)
@@ -156,6 +167,7 @@ cmd_daemon(struct call *call)
 		.trace = option_is_given(call->o, OPT_VERBOSE),
 		.daemon = true,
 		.reload = reload,
+		.told = told,
 		.arg = call,
 	};
 	struct errbuf eb;

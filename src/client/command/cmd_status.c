@@ -4,6 +4,7 @@
 #include "client/command/call.h"
 #include "client/command/commands.h"
 #include "client/command/failure.h"
+#include "client/command/outbox_list.h"
 #include "client/report/status.h"
 
 static int
@@ -21,7 +22,11 @@ show(const struct call *c, enum status_kind kind)
 int
 cmd_status(struct call *call)
 {
-	return show(call, STATUS_STATUS);
+	int code = show(call, STATUS_STATUS);
+
+	if (code == EX_OK && !option_is_given(call->o, OPT_JSON))
+		outbox_print_count(call->o);
+	return code;
 }
 
 int

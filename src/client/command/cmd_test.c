@@ -10,6 +10,7 @@
 #include "client/command/looks.h"
 #include "client/command/share.h"
 #include "client/command/test_json.h"
+#include "client/command/test_sending.h"
 #include "client/report/columns.h"
 #include "client/setup/trial.h"
 #include "client/state/state.h"
@@ -123,6 +124,49 @@ on_over(void *arg, enum outcome o)
 	ev_break(t->k.loop, EVBREAK_ALL);
 }
 
+/* ---- sending ---- */
+
+static void
+say_sending(const struct tests *t, const struct submission_result *r)
+{
+	const struct account *a = t->account;
+
+	if (r->outcome == OUTCOME_OK) {
+		if (!option_is_given(t->k.call->o, OPT_QUIET))
+			say(t, _("%s: sending by %s:%u is well, too (%s)"),
+			    a->name, a->smtp.server, a->smtp.port,
+			    r->sign_in[0] != '\0' ? r->sign_in
+						  : _("no sign-in"));
+		return;
+	}
+	say(t, _("%s: it cannot send: %s"), a->name, r->words);
+}
+
+static void
+test_sending(struct tests *t, bool traces)
+{
+	struct test_sending conf = {
+		.loop = t->k.loop,
+		.dialer = t->k.dialer,
+		.state_dir = t->k.call->o->state,
+		.terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) &&
+			    t->k.json == NULL,
+		.trace = traces ? on_trace : NULL,
+		.arg = t,
+	};
+	struct submission_result r;
+
+	test_sending_run(&conf, t->account, &r);
+	if (t->k.code == EX_OK)
+		t->k.code = outcome_exit_code(r.outcome);
+	if (t->k.json == NULL)
+		say_sending(t, &r);
+	else
+		json_object_set_new(
+		    json_array_get(t->k.json, json_array_size(t->k.json) - 1),
+		    "sending", test_sending_json(t->account, &r));
+}
+
 /* ---- all of them ---- */
 
 static void
@@ -155,6 +199,8 @@ test_account(struct tests *t, const struct account *a)
 	else
 		t->k.code = failed_by(o, EX_OSERR, "%s", _("out of memory"));
 	trial_free(t->trial);
+	if (t->trial != NULL && a->smtp.server != NULL)
+		test_sending(t, traces);
 	if (t->k.json == NULL)
 		json_decref(t->steps);
 }

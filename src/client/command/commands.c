@@ -57,6 +57,13 @@ static const struct command commands[] = {
 	    N_("gives what was collected to mail programs"), 0, ANY_NUMBER,
 	    ANY_NUMBER, NEEDS_CONF, TAKES(OPT_PORT) | TAKES(OPT_SHOW),
 	    cmd_serve },
+	{ "send", N_("[ACCOUNT] [FILE]"), N_("sends a message"), 0, 2, 0,
+	    NEEDS_CONF | NEEDS_RECORD, 0, cmd_send },
+	{ "sendmail", N_("[OPTION..] [ADDRESS..]"),
+	    N_("the same, for programs that call sendmail"), 0, ANY_NUMBER, 0,
+	    0, 0, cmd_sendmail },
+	{ "outbox", "[list|retry|drop] [ID..]", N_("what waits to be sent"), 0,
+	    ANY_NUMBER, 0, NEEDS_CONF, 0, cmd_outbox },
 	{ "rename", N_("OLD NEW"), N_("gives an account another name"), 2, 2, 1,
 	    NEEDS_CONF | NEEDS_RECORD | NEEDS_LOCK, 0, cmd_rename },
 	{ "forget", N_("NAME"), N_("drops the record of an account"), 1, 1, 1,
@@ -117,6 +124,21 @@ print_accounts(const struct options *o)
 	client_conf_free(&conf);
 }
 
+/* The words between "[" and "]" at the beginning of its form that may be
+ * typed. */
+static void
+print_choices(const struct command *c)
+{
+	size_t whole = c->form[0] == '[' ? strcspn(c->form, "]") : 0;
+
+	for (size_t at = 1, n; at < whole; at += n + 1) {
+		n = strcspn(c->form + at, "|]");
+		if (n != whole - 1)
+			printf("word\t%.*s\t-\t-\t%s\n", (int)n, c->form + at,
+			    c->word);
+	}
+}
+
 void
 commands_words(const struct options *o)
 {
@@ -128,6 +150,7 @@ commands_words(const struct options *o)
 		snprintf(most, sizeof(most), "%d", c->accounts);
 		printf("command\t%s\t%s\t%s\t-\n", c->word,
 		    c->accounts == ANY_NUMBER ? "any" : most, _(c->help));
+		print_choices(c);
 		options_words(c->word, c->options);
 	}
 	options_words(NULL, 0);

@@ -64,6 +64,12 @@ int cmd_test(struct call *call);
 int cmd_login(struct call *call);
 /* cmd_serve.c */
 int cmd_serve(struct call *call);
+/* cmd_send.c */
+int cmd_send(struct call *call);
+/* sendmail.c */
+int cmd_sendmail(struct call *call);
+/* cmd_outbox.c */
+int cmd_outbox(struct call *call);
 /* cmd_status.c */
 int cmd_status(struct call *call);
 int cmd_accounts(struct call *call);

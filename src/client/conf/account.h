@@ -19,6 +19,16 @@ enum security { SECURITY_TLS, SECURITY_STARTTLS, SECURITY_NONE, SECURITY_KPOP };
 
 enum { ACCOUNT_FOLDERS_MAX = 64, FOLDER_NAME_MAX = 200 };
 
+/* The server that sends what the account writes. */
+struct account_smtp {
+	char *server; /* NULL: there is none */
+	char *user;
+	char *auth; /* "auto", or the name of a mechanism, lower case */
+	char *fingerprint;
+	uint16_t port;
+	enum security security; /* not KPOP */
+};
+
 #define KEEP_ALWAYS INT64_MAX /* else seconds after it was collected; 0: no */
 
 struct account {
@@ -54,6 +64,11 @@ struct account {
 	unsigned max_connections; /* to its server; UINT_MAX: any */
 	uint64_t max_size;        /* octets; UINT64_MAX: any */
 	uint64_t headers_above;   /* the same */
+	struct account_smtp smtp;
+	struct dest sent;         /* what was sent, too; text NULL: nowhere */
+	bool is_default;          /* sends what no other account is for */
+	unsigned outbox_messages; /* that wait to be sent, at most */
+	uint64_t outbox_size;     /* octets of them, at most */
 	unsigned line;            /* of the file, for messages */
 };
 

@@ -6,7 +6,13 @@
 #include "base/str.h"
 #include "sasl/sasl.h"
 
-enum { PORT_POP3 = 110, PORT_POP3S = 995, PORT_KPOP = 1109 };
+enum {
+	PORT_POP3 = 110,
+	PORT_POP3S = 995,
+	PORT_KPOP = 1109,
+	PORT_SMTPS = 465, /* RFC 8314 */
+	PORT_SMTP = 587,
+};
 
 #define DEST_DEFAULT "maildir:~/Mail/malote"
 
@@ -175,6 +181,76 @@ check_mine(const struct account *a, const struct conf_lines *l)
 		      "\"maildir:PATH\""));
 }
 
+/* Settings that say how to reach a server that is not there. */
+static void
+check_no_smtp(const struct account *a, const struct conf_lines *l)
+{
+	const struct {
+		const char *setting;
+		bool said;
+	} all[] = {
+		{ "smtp_port", a->smtp.port != 0 },
+		{ "smtp_user", a->smtp.user != NULL },
+		{ "smtp_auth", a->smtp.auth != NULL },
+		{ "smtp_fingerprint", a->smtp.fingerprint != NULL },
+		{ "sent", a->sent.text != NULL },
+		{ "default", a->is_default },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i].said)
+			COMPLAIN(l, all[i].setting,
+			    _("there is %s, but no server that sends mail; "
+			      "write smtp_server = \"NAME\""),
+			    all[i].setting);
+}
+
+/* A name that the server's own sign-in has no mechanism for is one of POP3. */
+static void
+check_smtp_values(const struct account *a, const struct conf_lines *l)
+{
+	char shown[VALUE_SHOWN];
+
+	if (a->smtp.security == SECURITY_KPOP)
+		COMPLAIN(l, "smtp_security",
+		    _("smtp_security = \"kpop\" is not for sending; write "
+		      "\"tls\" or \"starttls\""));
+	if (a->smtp.security == SECURITY_NONE)
+		WARN(l, "smtp_security",
+		    _("account \"%s\" sends its password and mail so that "
+		      "everybody on the way can read them"),
+		    value_shown(shown, a->name));
+	if (strcmp(a->smtp.auth, "auto") != 0 &&
+	    sasl_find((struct slice){ a->smtp.auth, strlen(a->smtp.auth) }) ==
+		NULL)
+		COMPLAIN(l, "smtp_auth",
+		    _("smtp_auth = \"%s\" is not for sending; leave it out"),
+		    a->smtp.auth);
+}
+
+static enum err
+check_smtp(struct account *a, bool security_said, const struct conf_lines *l)
+{
+	struct account_smtp *s = &a->smtp;
+
+	if (s->server == NULL) {
+		check_no_smtp(a, l);
+		return E_OK;
+	}
+	if (!security_said)
+		s->security = s->port == PORT_SMTP || s->port == 25
+				  ? SECURITY_STARTTLS
+				  : SECURITY_TLS;
+	if (s->port == 0)
+		s->port = s->security == SECURITY_TLS ? PORT_SMTPS : PORT_SMTP;
+	if ((s->auth == NULL && (s->auth = strdup("auto")) == NULL) ||
+	    (s->user == NULL && a->user != NULL &&
+		(s->user = strdup(a->user)) == NULL))
+		return E_NOMEM;
+	check_smtp_values(a, l);
+	return E_OK;
+}
+
 enum err
 account_check(struct account *a, const struct account_said *said,
     const struct value_place *place, const struct conf_lines *l)
@@ -197,5 +273,7 @@ account_check(struct account *a, const struct account_said *said,
 		COMPLAIN(l, "deliver", "%s", eb.text);
 	check_sdps(a, said, l);
 	check_mine(a, l);
+	if (check_smtp(a, said->smtp_security, l) == E_NOMEM)
+		return E_NOMEM;
 	return e == E_NOMEM ? E_NOMEM : E_OK;
 }

@@ -9,7 +9,7 @@
 
 /* What the file says, also if it could not be taken: that was complained of. */
 struct account_said {
-	bool security, server, email, folders;
+	bool security, server, email, folders, smtp_security;
 };
 
 /* Fills in the defaults that depend on other settings, and complains.  E_NOMEM.

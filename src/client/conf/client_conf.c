@@ -76,6 +76,16 @@ static const struct setting account_settings[] = {
 	{ "max_connections", AT(max_connections), value_count, NUMBER },
 	{ "max_size", AT(max_size), value_size, NUMBER },
 	{ "headers_above", AT(headers_above), value_size, NUMBER },
+	{ "smtp_server", AT(smtp.server), value_server, TEXT },
+	{ "smtp_port", AT(smtp.port), value_port, NUMBER },
+	{ "smtp_security", AT(smtp.security), value_security, NUMBER },
+	{ "smtp_user", AT(smtp.user), value_text, TEXT },
+	{ "smtp_auth", AT(smtp.auth), value_auth, TEXT },
+	{ "smtp_fingerprint", AT(smtp.fingerprint), value_fingerprint, TEXT },
+	{ "sent", AT(sent), value_dest, DEST },
+	{ "default", AT(is_default), value_yes, NUMBER },
+	{ "outbox_messages", AT(outbox_messages), value_count, NUMBER },
+	{ "outbox_size", AT(outbox_size), value_size, NUMBER },
 };
 
 #undef AT
@@ -236,6 +246,8 @@ block_start(void)
 		.max_connections = UINT_MAX,
 		.max_size = UINT64_MAX,
 		.headers_above = UINT64_MAX,
+		.outbox_messages = 1000,
+		.outbox_size = UINT64_C(1) << 30,
 	};
 }
 
@@ -353,6 +365,7 @@ on_account(cfg_t *cfg, cfg_opt_t *opt)
 		.email = rd.has_unknown || is_said("email") ||
 			 (is_said("user") && a->user == NULL),
 		.folders = is_said("folders"),
+		.smtp_security = is_said("smtp_security"),
 	};
 	a->name = end_block(opt);
 	a->line = rd.begins;
@@ -582,6 +595,21 @@ static const struct conf_synonym synonyms[] = {
 	{ "notification", "notify" },
 	{ "notificar", "notify" },
 	{ "avisar", "notify" },
+	{ "smtp", "smtp_server" },
+	{ "smtp_host", "smtp_server" },
+	{ "servidor_smtp", "smtp_server" },
+	{ "smtp_porta", "smtp_port" },
+	{ "porta_smtp", "smtp_port" },
+	{ "smtp_tls", "smtp_security" },
+	{ "smtp_seguranca", "smtp_security" },
+	{ "smtp_usuario", "smtp_user" },
+	{ "usuario_smtp", "smtp_user" },
+	{ "record", "sent" },
+	{ "sent_folder", "sent" },
+	{ "enviadas", "sent" },
+	{ "enviados", "sent" },
+	{ "padrao", "default" },
+	{ "padr\u00e3o", "default" },
 	{ "conta", "account" },
 	{ "oauth2", "oauth" },
 	{ "id", "client_id" },

@@ -40,6 +40,10 @@ print_account(const struct account *a)
 	printf(_("    from %s:%u (%s), user %s, sign-in %s\n"), a->server,
 	    a->port, security_name(a->security), a->user, a->auth);
 	print_dest(a->dest.text, a->keep);
+	if (a->smtp.server != NULL)
+		printf(_("    sends by %s:%u (%s), user %s\n"), a->smtp.server,
+		    a->smtp.port, security_name(a->smtp.security),
+		    a->smtp.user);
 }
 
 /* there: messages that are here and on the server.  More than were collected are
