@@ -124,6 +124,48 @@ def test_by_autoconfig(m, net, pop3):
     assert any("emailaddress=ana%40example.org" in x for x in net.asked())
 
 
+SMTP = """<outgoingServer type="smtp"><hostname>%s</hostname>
+<port>%d</port><socketType>%s</socketType><username>%%EMAILADDRESS%%</username>
+</outgoingServer>
+"""
+
+
+@pytest.mark.parametrize("server,port,kind,lines", [
+    ("smtp.%EMAILDOMAIN%", 465, "SSL", ['server = "smtp.example.org"']),
+    ("mail.example.org", 2587, "STARTTLS", [
+        'server = "mail.example.org"', 'security = "starttls"',
+        'port = "2587"']),
+    ("smtp.example.org", 25, "plain", None),
+    ("smtp.stranger.net", 465, "SSL", None),
+], ids=str)
+def test_the_server_that_sends(m, net, pop3, server, port, kind, lines):
+    """It is given the password, so it is of those who have the other one."""
+    pop3("mail.example.org")
+    net.page("autoconfig.example.org", "/mail/config-v1.1.xml", AUTOCONFIG % (
+        "example.org", POP3 % ("mail.example.org", 995, "SSL",
+                               "%EMAILADDRESS%") + SMTP % (
+                                   server, port, kind)))
+    net.start()
+    done = add(m, net, ADDRESS)
+    text = conf(m)
+    for line in lines or []:
+        assert "smtp_" + line in text, text
+    if lines is None:
+        assert "smtp_" not in text
+    assert ("smtp.stranger.net" in done.text) == ("stranger" in server)
+
+
+def test_the_server_that_sends_by_srv(m, net, pop3):
+    pop3("in.example.org")
+    net.srv("_pop3s._tcp.example.org", "in.example.org", 995)
+    net.srv("_submission._tcp.example.org", "out.example.org", 587)
+    net.start()
+    add(m, net, ADDRESS)
+    text = conf(m)
+    assert 'smtp_server = "out.example.org"' in text
+    assert 'smtp_security = "starttls"' in text and "smtp_port" not in text
+
+
 def test_by_the_well_known_place(m, net, pop3):
     pop3("mail.example.org")
     net.page("example.org", "/.well-known/autoconfig/mail/config-v1.1.xml",
@@ -923,7 +965,9 @@ def test_signed_in_by_browser(m, net, pop3, give, certs):
     assert conf(m).startswith(old) and 'oauth = "google"' in conf(m)
     assert len(m.files("Mail/" + ADDRESS)) == COUNT
     assert server.commands("AUTH") == ["AUTH XOAUTH2"] * 2
-    m.run("test", write=False, wrap=net.wrap())
+    # There is nobody here who would send.
+    done = m.run("test", write=False, wrap=net.wrap(), status=malote.NOHOST)
+    assert "all is well" in done.text and "smtp.gmail.com" in done.text
 
 
 def test_a_client_id_is_asked_for(m, net, pop3, person):

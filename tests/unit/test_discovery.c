@@ -116,6 +116,33 @@ autoconfig_fills_in_missing_ports(void **state)
 }
 
 static void
+autoconfig_names_the_server_that_sends(void **state)
+{
+	struct autoconfig a;
+
+	assert_true(autoconfig_parse(&a,
+	    text("<clientConfig>"
+		 "<outgoingServer type=\"smtp\"><hostname>plain.b.test"
+		 "</hostname><socketType>plain</socketType></outgoingServer>"
+		 "<outgoingServer type=\"smtp\"><hostname>smtp.%EMAILDOMAIN%"
+		 "</hostname><socketType>STARTTLS</socketType>"
+		 "<username>%EMAILLOCALPART%</username></outgoingServer>"
+		 "<outgoingServer type=\"smtp\"><hostname>second.b.test"
+		 "</hostname><socketType>SSL</socketType></outgoingServer>"
+		 "<incomingServer type=\"pop3\"><hostname>pop.b.test"
+		 "</hostname><socketType>SSL</socketType></incomingServer>"
+		 "</clientConfig>"),
+	    "ana@b.test"));
+	assert_int_equal(a.n, 1);
+	assert_string_equal(a.v[0].server, "pop.b.test");
+	assert_false(a.plain);
+	assert_string_equal(a.smtp.server, "smtp.b.test");
+	assert_string_equal(a.smtp.user, "ana");
+	assert_int_equal(a.smtp.port, 587);
+	assert_int_equal(a.smtp.security, SECURITY_STARTTLS);
+}
+
+static void
 autoconfig_has_bounds(void **state)
 {
 	struct autoconfig a;
@@ -248,6 +275,7 @@ main(void)
 		cmocka_unit_test(autoconfig_names_servers),
 		cmocka_unit_test(autoconfig_leaves_out_what_is_wrong),
 		cmocka_unit_test(autoconfig_fills_in_missing_ports),
+		cmocka_unit_test(autoconfig_names_the_server_that_sends),
 		cmocka_unit_test(autoconfig_has_bounds),
 		cmocka_unit_test(documents_with_entities_are_refused),
 		cmocka_unit_test(what_is_no_such_document_is_told_apart),

@@ -280,7 +280,7 @@ find_server(struct adding *a)
 		    !find_its_domain(a) || !check_slip(a))
 			return false;
 		a->other_address = false;
-		a->draft.offer = (struct offer){ .port = 0 };
+		a->draft.offer = a->draft.smtp = (struct offer){ .port = 0 };
 	}
 	return true;
 }

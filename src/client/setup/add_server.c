@@ -318,6 +318,42 @@ take_found(struct adding *a)
 		memcpy(o->user, given.user, sizeof(o->user));
 }
 
+/* It is given the same password: so it has to be of those who have the POP3 server,
+ * or the domain. */
+static bool
+is_of_same_house(const struct adding *a, const struct offer *smtp)
+{
+	const char *owner = domain_registrable(smtp->server);
+	const char *of_pop3 = domain_registrable(a->draft.offer.server);
+
+	return a->found.provider != NULL ||
+	       domain_has(a->domain, smtp->server) ||
+	       strcmp(smtp->server, a->draft.offer.server) == 0 ||
+	       (owner != NULL && of_pop3 != NULL &&
+		   strcmp(owner, of_pop3) == 0);
+}
+
+static void
+take_smtp(struct adding *a)
+{
+	const struct offer *o = &a->found.smtp;
+
+	if (o->server[0] == '\0' ||
+	    strcmp(a->found.offer.server, a->draft.offer.server) != 0)
+		return;
+	if (!is_of_same_house(a, o)) {
+		talk_say("",
+		    _("For sending it names %s, which belongs to others; if "
+		      "that is right, write it as smtp_server."),
+		    o->server);
+		return;
+	}
+	a->draft.smtp = *o;
+	talk_print("  %s %s\n  %s %u, %s\n", _("sends by:"), o->server,
+	    _("port:"), o->port,
+	    o->security == SECURITY_TLS ? "TLS" : "STARTTLS");
+}
+
 static bool
 find_server(struct adding *a)
 {
@@ -334,6 +370,7 @@ find_server(struct adding *a)
 		show_offer(a);
 		if (!confirm_server(a))
 			return false;
+		take_smtp(a);
 	}
 	show_first(a);
 	return true;

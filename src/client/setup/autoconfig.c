@@ -10,7 +10,7 @@ struct reader {
 	struct autoconfig *a;
 	const char *address;
 	bool is_config; /* the document is one */
-	bool in_pop3;
+	bool in_pop3, in_smtp;
 	struct offer offer; /* the one being read */
 	bool bad, plain, token, other;
 };
@@ -74,10 +74,14 @@ on_start(void *arg, const char *name, const char **attributes)
 
 	if (strcmp(name, "clientConfig") == 0)
 		r->is_config = true;
-	if (strcmp(name, "incomingServer") != 0)
+	if (strcmp(name, "outgoingServer") == 0) {
+		r->in_smtp = strcasecmp(type, "smtp") == 0;
+	} else if (strcmp(name, "incomingServer") == 0) {
+		r->in_pop3 = strcasecmp(type, "pop3") == 0;
+		r->a->imap |= strcasecmp(type, "imap") == 0;
+	} else {
 		return;
-	r->in_pop3 = strcasecmp(type, "pop3") == 0;
-	r->a->imap |= strcasecmp(type, "imap") == 0;
+	}
 	r->offer = (struct offer){ .security = SECURITY_TLS };
 	r->bad = r->plain = r->token = r->other = false;
 }
@@ -92,7 +96,21 @@ take_security(struct reader *r, const char *text)
 		r->bad |= !r->plain && strcasecmp(text, "SSL") != 0;
 }
 
-/* The end of one server. */
+/* The end of one that sends. */
+static void
+take_smtp(struct reader *r)
+{
+	struct offer *o = &r->offer;
+
+	r->in_smtp = false;
+	if (o->port == 0)
+		o->port = o->security == SECURITY_TLS ? 465 : 587;
+	if (!r->bad && !r->plain && o->server[0] != '\0' &&
+	    r->a->smtp.server[0] == '\0')
+		r->a->smtp = *o;
+}
+
+/* The end of one that gives mail out. */
 static void
 take_offer(struct reader *r)
 {
@@ -116,10 +134,12 @@ on_end(void *arg, const char *name, const char *text)
 	struct reader *r = arg;
 	char whole[XML_TEXT];
 
-	if (!r->in_pop3)
+	if (!r->in_pop3 && !r->in_smtp)
 		return;
 	if (strcmp(name, "incomingServer") == 0)
 		take_offer(r);
+	else if (strcmp(name, "outgoingServer") == 0)
+		take_smtp(r);
 	else if (strcmp(name, "socketType") == 0)
 		take_security(r, text);
 	else if (strcmp(name, "port") == 0)

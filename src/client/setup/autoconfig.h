@@ -11,7 +11,8 @@
 struct autoconfig {
 	struct offer v[OFFERS_MAX]; /* of POP3, in the order of the document */
 	size_t n;
-	bool imap;  /* it names an IMAP server */
+	struct offer smtp; /* the first one that sends; no server: none */
+	bool imap;         /* it names an IMAP server */
 	bool plain; /* it names POP3 servers without TLS, which are left out */
 };
 

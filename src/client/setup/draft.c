@@ -89,6 +89,26 @@ put_server(struct writer *w, const struct offer *o, const char *email)
 }
 
 static void
+put_smtp(struct writer *w, const struct draft *d)
+{
+	const struct offer *o = &d->smtp;
+	bool tls = o->security == SECURITY_TLS;
+	char port[8];
+
+	if (o->server[0] == '\0')
+		return;
+	put_setting(w, "smtp_server", o->server);
+	/* Ports 587 and 25 alone would mean STARTTLS. */
+	if (!tls || o->port == 587 || o->port == 25)
+		put_setting(w, "smtp_security", security_name(o->security));
+	snprintf(port, sizeof(port), "%u", o->port);
+	if (o->port != (tls ? 465 : 587))
+		put_setting(w, "smtp_port", port);
+	if (o->user[0] != '\0' && strcmp(o->user, d->offer.user) != 0)
+		put_setting(w, "smtp_user", o->user);
+}
+
+static void
 put_secret(struct writer *w, const struct draft *d)
 {
 	static const char *const names[] = {
@@ -126,6 +146,7 @@ draft_block(char out[DRAFT_BLOCK], const struct draft *d)
 	put(&w, " {\n");
 	put_setting(&w, "email", d->email);
 	put_server(&w, &d->offer, d->email);
+	put_smtp(&w, d);
 	put_setting(&w, "fingerprint", d->fingerprint);
 	put_setting(&w, "ca_file", d->ca_file);
 	put_secret(&w, d);

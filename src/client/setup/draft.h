@@ -23,6 +23,7 @@ enum draft_secret {
 struct draft {
 	char name[OFFER_USER], email[OFFER_USER];
 	struct offer offer; /* server, port, security, user */
+	struct offer smtp;  /* the same of the one that sends, or no server */
 	enum draft_secret secret;
 	char value[DRAFT_SECRET]; /* of it; wiped with draft_wipe() */
 	char keep[32], deliver[DRAFT_TEXT];

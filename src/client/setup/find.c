@@ -20,7 +20,8 @@ enum { DOCUMENT_MAX = 64 * 1024, URL = 1536, NAME = HOST_MAX + 32 };
 
 /* The first two places for autoconfig are the domain's. */
 enum { WEB_AUTOCONFIG, WEB_WELL_KNOWN, WEBS };
-enum { SRV_TLS, SRV_STLS, SRVS };
+enum { SRV_TLS, SRV_STLS, SRV_SMTP_TLS, SRV_SMTP_STLS, SRVS };
+enum { SRVS_POP3 = SRV_STLS + 1 };
 
 struct find;
 
@@ -111,6 +112,8 @@ finish(struct find *f)
 	struct offer *o = &f->found.offer;
 
 	stop(f);
+	if (f->found.by == FOUND_GUESS || o->server[0] == '\0')
+		f->found.smtp.server[0] = '\0'; /* it is not the same source */
 	if (o->server[0] != '\0' && o->user[0] == '\0')
 		snprintf(o->user, sizeof(o->user), "%s", f->q.address);
 	f->q.done(f->q.arg, &f->found); /* f may be gone now */
@@ -132,6 +135,12 @@ take_provider(struct find *f, enum found_by by, const struct provider *p)
 	o->port = p->port;
 	o->security = p->security;
 	o->only_token = p->secret == TAKES_TOKEN;
+	if (p->smtp.server != NULL) {
+		f->found.smtp = (struct offer){ .port = p->smtp.port,
+			.security = p->smtp.security };
+		snprintf(f->found.smtp.server, sizeof(f->found.smtp.server),
+		    "%s", p->smtp.server);
+	}
 	snprintf(o->user, sizeof(o->user), "%.*s",
 	    p->local_part ? (int)(at - f->q.address) : OFFER_USER,
 	    f->q.address);
@@ -303,6 +312,8 @@ start_ask(struct find *f)
 		f->pending++;
 	ask_srv(f, &f->srv[SRV_TLS], "_pop3s._tcp");
 	ask_srv(f, &f->srv[SRV_STLS], "_pop3._tcp");
+	ask_srv(f, &f->srv[SRV_SMTP_TLS], "_submissions._tcp"); /* RFC 8314 */
+	ask_srv(f, &f->srv[SRV_SMTP_STLS], "_submission._tcp"); /* RFC 6409 */
 	ask_autoconfig(f, f->domain);
 	set_timer(f, f->pending != 0 ? PATIENCE : 0);
 }
@@ -343,11 +354,29 @@ take_config(struct find *f, const char *domain)
 		memcpy(f->tried, c->v, c->n * sizeof(*c->v));
 		f->n_tried = c->n;
 		f->found.by = FOUND_AUTOCONFIG;
+		f->found.smtp = c->smtp;
 		snprintf(
 		    f->found.source, sizeof(f->found.source), "%s", domain);
 		return true;
 	}
 	return false;
+}
+
+/* TLS from the beginning is the better one. */
+static void
+take_smtp(struct find *f)
+{
+	struct offer *o = &f->found.smtp;
+
+	for (size_t i = SRVS_POP3; i < SRVS && o->server[0] == '\0'; i++) {
+		if (f->srv[i].n == 0)
+			continue;
+		*o = (struct offer){ .port = f->srv[i].v[0].port,
+			.security = i == SRV_SMTP_TLS ? SECURITY_TLS
+						      : SECURITY_STARTTLS };
+		if (!offer_set_server(o, f->srv[i].v[0].host))
+			o->server[0] = '\0';
+	}
 }
 
 static bool
@@ -356,13 +385,14 @@ take_services(struct find *f)
 	static const enum security security[] = { SECURITY_TLS,
 		SECURITY_STARTTLS };
 
-	for (size_t i = 0; i < SRVS; i++)
+	for (size_t i = 0; i < SRVS_POP3; i++)
 		for (size_t j = 0; j < f->srv[i].n; j++)
 			add_offer(f, f->srv[i].v[j].host, f->srv[i].v[j].port,
 			    security[i]);
 	if (f->n_tried == 0)
 		return false;
 	f->found.by = FOUND_SRV;
+	take_smtp(f);
 	snprintf(f->found.source, sizeof(f->found.source), "%s", f->domain);
 	return true;
 }

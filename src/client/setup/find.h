@@ -33,8 +33,10 @@ enum found_by {
 struct found {
 	enum found_by by;
 	const struct provider *provider; /* PROVIDER, MX */
-	struct offer offer;    /* but for FOUND_NOTHING, and a provider that has
+	struct offer offer; /* but for FOUND_NOTHING, and a provider that has
 	                     * no POP3; the user is always there */
+	/* Of the same source: the server that sends; no server: it names none. */
+	struct offer smtp;
 	char source[HOST_MAX]; /* who said so: a name of DNS */
 	bool imap;    /* the domain, or that of its MX, names IMAP servers */
 	bool no_mail; /* the domain does not exist, or takes no mail */

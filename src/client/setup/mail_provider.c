@@ -6,6 +6,10 @@
 #include "conf/text.h"
 
 #define POP3S(host) .server = (host), .port = 995, .security = SECURITY_TLS
+#define SMTPS(host) \
+	.smtp = { .server = (host), .port = 465, .security = SECURITY_TLS }
+#define SUBMISSION(host) \
+	.smtp = { .server = (host), .port = 587, .security = SECURITY_STARTTLS }
 
 #define ALLOW_POP \
 	N_("POP has to be allowed first: open the webmail's settings, find " \
@@ -25,6 +29,7 @@ const struct provider providers[] = {
 	    .name = "Gmail",
 	    .domains = "gmail.com googlemail.com",
 	    POP3S("pop.gmail.com"),
+	    SMTPS("smtp.gmail.com"),
 	    .secret = TAKES_APP_OR_TOKEN,
 	    .oauth = "google",
 	    .first =
@@ -38,6 +43,7 @@ const struct provider providers[] = {
 	    .name = "Google Workspace",
 	    .mx = "google.com googlemail.com",
 	    POP3S("pop.gmail.com"),
+	    SMTPS("smtp.gmail.com"),
 	    .secret = TAKES_APP_OR_TOKEN,
 	    .oauth = "google",
 	    .first =
@@ -59,6 +65,7 @@ const struct provider providers[] = {
 		       "live.com.mx windowslive.com passport.com",
 	    .mx = "olc.protection.outlook.com",
 	    POP3S("outlook.office365.com"),
+	    SUBMISSION("smtp-mail.outlook.com"),
 	    .secret = TAKES_TOKEN,
 	    .oauth = "microsoft",
 	    .first =
@@ -72,6 +79,7 @@ const struct provider providers[] = {
 	    .name = "Microsoft 365",
 	    .mx = "mail.protection.outlook.com mx.microsoft",
 	    POP3S("outlook.office365.com"),
+	    SUBMISSION("smtp.office365.com"),
 	    .secret = TAKES_TOKEN,
 	    .oauth = "microsoft",
 	    .first = N_("the administrator decides whether the mailbox has "
@@ -88,6 +96,7 @@ const struct provider providers[] = {
 		       "yahoo.gr yahoo.pl yahoo.ro yahoo.se yahoo.no "
 		       "yahoo.dk yahoo.at yahoo.be yahoo.nl",
 	    POP3S("pop.mail.yahoo.com"),
+	    SMTPS("smtp.mail.yahoo.com"),
 	    .secret = TAKES_APP_OR_TOKEN,
 	    .oauth = "yahoo",
 	    .first = MAKE_APP,
@@ -97,6 +106,7 @@ const struct provider providers[] = {
 	    .name = "AOL",
 	    .domains = "aol.com aim.com love.com ygm.com games.com wow.com",
 	    POP3S("pop.aol.com"),
+	    SMTPS("smtp.aol.com"),
 	    .secret = TAKES_APP_PASSWORD,
 	    .first = MAKE_APP,
 	    .page = "https://help.aol.com/articles/"
@@ -137,12 +147,14 @@ const struct provider providers[] = {
 	    .name = "Locaweb",
 	    .mx = "locaweb.com.br",
 	    POP3S("email-ssl.com.br"),
+	    SMTPS("email-ssl.com.br"),
 	    .page = "https://www.locaweb.com.br/ajuda/",
 	},
 	{
 	    .name = "KingHost",
 	    .mx = "kinghost.net",
 	    POP3S("pop.kinghost.net"),
+	    SMTPS("smtp.kinghost.net"),
 	    .page = "https://king.host/wiki/",
 	},
 	{
@@ -155,12 +167,14 @@ const struct provider providers[] = {
 	    .name = "Hostinger",
 	    .mx = "hostinger.com",
 	    POP3S("pop.hostinger.com"),
+	    SMTPS("smtp.hostinger.com"),
 	    .page = "https://support.hostinger.com/",
 	},
 	{
 	    .name = "Titan (HostGator)",
 	    .mx = "titan.email",
 	    POP3S("pop.titan.email"),
+	    SMTPS("smtp.titan.email"),
 	    .first = N_("other programs have to be allowed first: in Titan's "
 			"webmail, Settings, Enable Titan on other apps"),
 	    .page = "https://support.titan.email/",
@@ -169,11 +183,13 @@ const struct provider providers[] = {
 	    .name = "GoDaddy",
 	    .mx = "secureserver.net",
 	    POP3S("pop.secureserver.net"),
+	    SMTPS("smtpout.secureserver.net"),
 	},
 	{
 	    .name = "Zoho",
 	    .domains = "zoho.com zohomail.com",
 	    POP3S("pop.zoho.com"),
+	    SMTPS("smtp.zoho.com"),
 	    .secret = TAKES_PASSWORD_OR_APP,
 	    .first = APP_IF_TWO_STEPS,
 	    .page = "https://www.zoho.com/mail/help/pop-access.html",
@@ -182,6 +198,7 @@ const struct provider providers[] = {
 	    .name = "Zoho",
 	    .mx = "zoho.com",
 	    POP3S("poppro.zoho.com"),
+	    SMTPS("smtppro.zoho.com"),
 	    .secret = TAKES_PASSWORD_OR_APP,
 	    .first = APP_IF_TWO_STEPS,
 	    .page = "https://www.zoho.com/mail/help/pop-access.html",
@@ -191,6 +208,7 @@ const struct provider providers[] = {
 	    .domains = "zohomail.eu",
 	    .mx = "zoho.eu",
 	    POP3S("poppro.zoho.eu"),
+	    SMTPS("smtppro.zoho.eu"),
 	    .secret = TAKES_PASSWORD_OR_APP,
 	    .first = APP_IF_TWO_STEPS,
 	    .page = "https://www.zoho.com/mail/help/pop-access.html",
@@ -200,6 +218,7 @@ const struct provider providers[] = {
 	    .domains = "zohomail.in",
 	    .mx = "zoho.in",
 	    POP3S("poppro.zoho.in"),
+	    SMTPS("smtppro.zoho.in"),
 	    .secret = TAKES_PASSWORD_OR_APP,
 	    .first = APP_IF_TWO_STEPS,
 	    .page = "https://www.zoho.com/mail/help/pop-access.html",
@@ -208,6 +227,7 @@ const struct provider providers[] = {
 	    .name = "GMX",
 	    .domains = "gmx.com gmx.us gmx.co.uk gmx.fr gmx.es",
 	    POP3S("pop.gmx.com"),
+	    SMTPS("mail.gmx.com"),
 	    .secret = TAKES_PASSWORD_OR_APP,
 	    .first = ALLOW_POP,
 	    .page = "https://support.gmx.com/pop-imap/index.html",
@@ -216,6 +236,7 @@ const struct provider providers[] = {
 	    .name = "GMX",
 	    .domains = "gmx.de gmx.net gmx.at gmx.ch gmx.eu gmx.org",
 	    POP3S("pop.gmx.net"),
+	    SMTPS("mail.gmx.net"),
 	    .secret = TAKES_PASSWORD_OR_APP,
 	    .first = ALLOW_POP,
 	    .page = "https://hilfe.gmx.net/pop-imap/index.html",
@@ -224,6 +245,7 @@ const struct provider providers[] = {
 	    .name = "WEB.DE",
 	    .domains = "web.de email.de",
 	    POP3S("pop3.web.de"),
+	    SMTPS("smtp.web.de"),
 	    .secret = TAKES_PASSWORD_OR_APP,
 	    .first = ALLOW_POP,
 	    .page = "https://hilfe.web.de/pop-imap/index.html",
@@ -233,6 +255,7 @@ const struct provider providers[] = {
 	    .domains = "mail.com email.com usa.com post.com europe.com "
 		       "consultant.com engineer.com",
 	    POP3S("pop.mail.com"),
+	    SMTPS("smtp.mail.com"),
 	    .first = N_("POP is for paying customers, and has to be allowed "
 			"first in the webmail's settings"),
 	    .page = "https://support.mail.com/premium/pop3/index.html",
@@ -243,6 +266,7 @@ const struct provider providers[] = {
 		       "fastmail.co.uk sent.com",
 	    .mx = "messagingengine.com",
 	    POP3S("pop.fastmail.com"),
+	    SMTPS("smtp.fastmail.com"),
 	    .secret = TAKES_APP_OR_TOKEN,
 	    .oauth = "fastmail",
 	    .first = MAKE_APP,
@@ -253,6 +277,7 @@ const struct provider providers[] = {
 	    .domains = "mail.ru inbox.ru list.ru bk.ru internet.ru",
 	    .mx = "mail.ru",
 	    POP3S("pop.mail.ru"),
+	    SMTPS("smtp.mail.ru"),
 	    .secret = TAKES_APP_PASSWORD,
 	    .first = MAKE_APP,
 	    .page = "https://help.mail.ru/mail/mailer/password/",
@@ -262,6 +287,7 @@ const struct provider providers[] = {
 	    .domains = "yandex.ru ya.ru yandex.by yandex.kz",
 	    .mx = "yandex.net yandex.ru",
 	    POP3S("pop.yandex.ru"),
+	    SMTPS("smtp.yandex.ru"),
 	    .secret = TAKES_APP_PASSWORD,
 	    .first = ALLOW_POP_AND_APP,
 	    .page = "https://yandex.ru/support/mail/mail-clients/"
@@ -271,6 +297,7 @@ const struct provider providers[] = {
 	    .name = "Yandex",
 	    .domains = "yandex.com",
 	    POP3S("pop.yandex.com"),
+	    SMTPS("smtp.yandex.com"),
 	    .secret = TAKES_APP_PASSWORD,
 	    .first = ALLOW_POP_AND_APP,
 	    .page = "https://yandex.com/support/mail/mail-clients/"
@@ -298,6 +325,7 @@ const struct provider providers[] = {
 	    .name = "T-Online",
 	    .domains = "t-online.de magenta.de",
 	    POP3S("securepop.t-online.de"),
+	    SMTPS("securesmtp.t-online.de"),
 	    .first = N_("your usual password does not work here: set an "
 			"e-mail password (Passwort f\303\274r E-Mail-"
 			"Programme) in the customer centre"),
@@ -307,66 +335,78 @@ const struct provider providers[] = {
 	    .name = "freenet",
 	    .domains = "freenet.de",
 	    POP3S("mx.freenet.de"),
+	    SMTPS("mx.freenet.de"),
 	},
 	{
 	    .name = "IONOS",
 	    .mx = "kundenserver.de",
 	    POP3S("pop.ionos.de"),
+	    SMTPS("smtp.ionos.de"),
 	},
 	{
 	    .name = "IONOS",
 	    .mx = "ionos.com 1and1.com perfora.net",
 	    POP3S("pop.ionos.com"),
+	    SMTPS("smtp.ionos.com"),
 	},
 	{
 	    .name = "Posteo",
 	    .domains = "posteo.de posteo.net",
 	    POP3S("posteo.de"),
+	    SMTPS("posteo.de"),
 	},
 	{
 	    .name = "mailbox.org",
 	    .domains = "mailbox.org",
 	    .mx = "mailbox.org",
 	    POP3S("pop3.mailbox.org"),
+	    SMTPS("smtp.mailbox.org"),
 	},
 	{
 	    .name = "Gandi",
 	    .mx = "mail.gandi.net",
 	    POP3S("mail.gandi.net"),
+	    SMTPS("mail.gandi.net"),
 	},
 	{
 	    .name = "Migadu",
 	    .mx = "migadu.com",
 	    POP3S("pop.migadu.com"),
+	    SMTPS("smtp.migadu.com"),
 	},
 	{
 	    .name = "Runbox",
 	    .domains = "runbox.com",
 	    .mx = "runbox.com",
 	    POP3S("pop.runbox.com"),
+	    SMTPS("mail.runbox.com"),
 	},
 	{
 	    .name = "Orange",
 	    .domains = "orange.fr wanadoo.fr",
 	    POP3S("pop.orange.fr"),
+	    SMTPS("smtp.orange.fr"),
 	    .local_part = true,
 	},
 	{
 	    .name = "Free",
 	    .domains = "free.fr",
 	    POP3S("pop.free.fr"),
+	    SMTPS("smtp.free.fr"),
 	    .local_part = true,
 	},
 	{
 	    .name = "La Poste",
 	    .domains = "laposte.net",
 	    POP3S("pop.laposte.net"),
+	    SMTPS("smtp.laposte.net"),
 	    .first = ALLOW_POP,
 	},
 	{
 	    .name = "Libero",
 	    .domains = "libero.it inwind.it iol.it blu.it giallo.it",
 	    POP3S("popmail.libero.it"),
+	    SMTPS("smtp.libero.it"),
 	},
 	{
 	    .name = "SAPO",
@@ -378,6 +418,7 @@ const struct provider providers[] = {
 	    .domains = "att.net sbcglobal.net bellsouth.net ameritech.net "
 		       "pacbell.net swbell.net",
 	    POP3S("inbound.att.net"),
+	    SMTPS("outbound.att.net"),
 	    .secret = TAKES_APP_PASSWORD,
 	    .first = N_("your usual password does not work here: make a "
 			"secure mail key in your AT&T profile, and give that "

@@ -27,6 +27,11 @@ struct provider {
 	const char *server; /* NULL: it has no POP3 */
 	uint16_t port;
 	enum security security;
+	struct {
+		const char *server; /* NULL: it is not known */
+		uint16_t port;
+		enum security security;
+	} smtp;          /* which sends */
 	bool local_part; /* the user is what stands before the @ */
 	enum provider_secret secret;
 	const char *oauth; /* the preset of OAuth, or NULL */
