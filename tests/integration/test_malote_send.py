@@ -118,6 +118,16 @@ def test_a_line_of_a_dot_ends_the_message_unless_i_is_given(m, outlet):
     assert all(x.text.endswith(b"\none\n.\ntwo\n") for x in server.taken[1:])
 
 
+def test_a_name_adds_no_field(m, outlet):
+    """As a program passes on what somebody typed into a form."""
+    server = outlet()
+    send(m.sends(server), b"Subject: x\n\nhi\n", "-F",
+         "Eve\nReply-To: evil@example.com", "bo@example.net")
+    got = parsed(server.taken[0])
+    assert got["Reply-To"] is None
+    assert got["From"].addresses[0].addr_spec == "ana@example.org"
+
+
 def test_text_without_a_header(m, outlet):
     server = outlet()
     send(m.sends(server), b"only: this is no field\n"[6:], "bo@example.net")

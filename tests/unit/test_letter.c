@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "client/send/address.h"
+#include "client/send/header_field.h"
 #include "client/send/letter.h"
 #include "guard.h"
 
@@ -303,9 +304,10 @@ what_cannot_be_sent(void **state)
 {
 	static const char *const bad[] = {
 		"Content-Type: multipart/mixed; boundary=x\n\na\rb\n",
-		"Content-Type: text/plain\nContent-Transfer-Encoding: "
-		"base64\n\na\rb\n",
+		("Content-Type: text/plain\nContent-Transfer-Encoding: "
+		 "base64\n\na\rb\n"),
 		"X-A: a\rb\n\n",
+		"Subject: \xc3\xa9\rBcc: b\n\n",
 		"X-A: a\r\r\n\n",
 		"To: a b c\n\n",
 		"From: a@b c@d\n\n",
@@ -318,6 +320,21 @@ what_cannot_be_sent(void **state)
 		    convert(bad[i], strlen(bad[i]), &out, &n), E_FORMAT);
 		buf_free(&out);
 	}
+}
+
+/* An end of line in it would begin a field. */
+static void
+names_are_one_line(void **state)
+{
+	struct buf out;
+
+	buf_init(&out, 1000, false);
+	assert_int_equal(header_put_name(&out, "Eve\nBcc: x@y\r\x7f"), E_OK);
+	assert_int_equal(header_put_name(&out, "\xc3\xa9\n"), E_OK);
+	assert_int_equal(buf_put(&out, "", 1), E_OK);
+	assert_string_equal(
+	    buf_data(&out), "\"Eve Bcc: x@y  \"=?utf-8?B?w6kg?=");
+	buf_free(&out);
 }
 
 static void
@@ -357,6 +374,7 @@ main(void)
 		cmocka_unit_test(needs),
 		cmocka_unit_test(what_smtp_cannot_carry),
 		cmocka_unit_test(what_cannot_be_sent),
+		cmocka_unit_test(names_are_one_line),
 		cmocka_unit_test(lines_of_998_octets),
 	};
 

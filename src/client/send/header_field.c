@@ -101,15 +101,20 @@ is_ascii(const char *s)
 	return *s == '\0';
 }
 
-enum err
-header_put_name(struct buf *out, const char *name)
+/* One line, whatever the name holds: an end of line in it would begin a field. */
+static void
+flatten(char *name)
 {
-	enum err e;
+	for (; *name != '\0'; name++)
+		if ((unsigned char)*name < ' ' || *name == 0x7f)
+			*name = ' ';
+}
 
-	if (!is_ascii(name))
-		return header_put_encoded(
-		    out, (struct slice){ name, strlen(name) });
-	e = buf_put(out, "\"", 1);
+static enum err
+put_quoted(struct buf *out, const char *name)
+{
+	enum err e = buf_put(out, "\"", 1);
+
 	for (; e == E_OK && *name != '\0'; name++) {
 		if (*name == '"' || *name == '\\')
 			e = buf_put(out, "\\", 1);
@@ -117,6 +122,22 @@ header_put_name(struct buf *out, const char *name)
 			e = buf_put(out, name, 1);
 	}
 	return e == E_OK ? buf_put(out, "\"", 1) : e;
+}
+
+enum err
+header_put_name(struct buf *out, const char *name)
+{
+	char *line = strdup(name);
+	enum err e;
+
+	if (line == NULL)
+		return E_NOMEM;
+	flatten(line);
+	e = is_ascii(line)
+		? put_quoted(out, line)
+		: header_put_encoded(out, (struct slice){ line, strlen(line) });
+	free(line);
+	return e;
 }
 
 enum err

@@ -301,6 +301,14 @@ put_lines(struct buf *out, struct slice s)
 	return e;
 }
 
+/* Encoded, it would pass by note_line(). */
+static bool
+is_one_line(struct slice s)
+{
+	return memchr(s.p, '\n', s.n) == NULL &&
+	       memchr(s.p, '\r', s.n) == NULL && memchr(s.p, '\0', s.n) == NULL;
+}
+
 /* A text in raw UTF-8 that a server without SMTPUTF8 would not take. */
 static enum err
 put_text(struct buf *out, const struct header_field *f)
@@ -309,7 +317,7 @@ put_text(struct buf *out, const struct header_field *f)
 	enum err e;
 
 	if (!look(value, false).eightbit || !str_is_utf8(value.p, value.n) ||
-	    memchr(value.p, '\n', value.n) != NULL)
+	    !is_one_line(value))
 		return put_lines(out, f->whole);
 	e = buf_printf(out, "%.*s: ", (int)f->name.n, f->name.p);
 	if (e == E_OK)
