@@ -422,7 +422,8 @@ def test_the_end_of_the_queue(m, outlet):
     assert server.sessions == 1
 
 
-@pytest.mark.parametrize("what", [CUT, SILENT], ids=["cut", "silent"])
+@pytest.mark.parametrize("what", [CUT, SILENT, "354 go on"],
+                         ids=["cut", "silent", "neither yes nor no"])
 def test_perhaps_sent(m, outlet, what):
     """The server had all of it and has not said yes."""
     server = outlet().answer("END", what)
@@ -456,6 +457,15 @@ def test_a_refusal_before_the_end(m, outlet):
     state = m.outbox()[0]["recipients"][0]["state"]
     assert state in ("refused", "waiting"), done
     assert server.had == []
+
+
+def test_yes_before_the_end(m, outlet):
+    """It was said before the message, so it is no answer to it."""
+    server = outlet().answer("DATA", "354 go on\n250 2.0.0 Ok")
+    server.answer("END", "554 5.7.1 no")
+    done = send(m.sends(server))
+    assert "waits in the outbox" in done.text
+    assert m.outbox()[0]["recipients"][0]["state"] == "waiting"
 
 
 # Several recipients.

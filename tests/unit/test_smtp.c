@@ -235,6 +235,21 @@ refused_before_the_end(void **state)
 	assert_int_equal(o.v[0].fate, FATE_WAITING);
 }
 
+/* Whoever sent it again might send it twice. */
+static void
+neither_yes_nor_no(void **state)
+{
+	greet(1, "250 x");
+	smtp_mail(&s, &out, &o);
+	hear("250 ok");
+	hear("250 ok");
+	hear("354 go on");
+	smtp_sent(&s);
+	o.v[0].fate = FATE_SENDING;
+	assert_int_equal(hear("354 go on"), SMTP_NO_SENSE);
+	assert_int_equal(o.v[0].fate, FATE_SENDING);
+}
+
 static void
 what_makes_no_sense(void **state)
 {
@@ -317,6 +332,7 @@ main(void)
 		cmocka_unit_test(signing_in),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(refused_before_the_end),
+		cmocka_unit_test(neither_yes_nor_no),
 		cmocka_unit_test(what_makes_no_sense),
 		cmocka_unit_test(words_are_safe),
 		cmocka_unit_test(a_record_is_read_as_it_was_written),

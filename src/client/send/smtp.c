@@ -382,13 +382,14 @@ smtp_sent(struct smtp *s)
 }
 
 /* A reply before the end was sent is a refusal; no command can follow then, as the
- * server may still take it for the message. */
+ * server may still take it for the message.  Behind the end neither yes nor no is
+ * no answer: the message is perhaps there. */
 static enum smtp_event
 answered_body(struct smtp *s)
 {
 	unsigned class = s->reply.code / 100;
 
-	if (!s->ended && class < 4)
+	if (class == 3 || (!s->ended && class == 2))
 		return SMTP_NO_SENSE;
 	answer(s, true,
 	    class == 2   ? FATE_SENT

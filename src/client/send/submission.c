@@ -398,7 +398,7 @@ take_event(struct submission *s, enum smtp_event ev)
 	case SMTP_CHALLENGE: challenged(s); break;
 	case SMTP_SIGNED_IN: signed_in(s); break;
 	case SMTP_DENIED: denied(s); break;
-	case SMTP_SEND: pump(s); break;
+	case SMTP_SEND: break; /* once all that has come is read: on_came() */
 	case SMTP_OVER: message_over(s); break;
 	case SMTP_BYE: end(s); break;
 	case SMTP_NOT_NOW: fail_by_reply(s, OUTCOME_BUSY); break;
@@ -500,6 +500,9 @@ on_came(void *arg)
 
 	while (!s->over && !s->line.handshaking && take_line(s))
 		;
+	/* What the server had said before the message is no answer to it. */
+	if (!s->line.handshaking)
+		pump(s);
 }
 
 static void
