@@ -513,6 +513,15 @@ def test_the_outbox_is_the_persons_own(m, outlet):
         assert stat.S_IMODE(os.stat(top + "/" + name).st_mode) == 0o600
 
 
+def test_a_link_in_the_outbox_leads_nowhere(m, outlet):
+    m.sends(outlet())
+    folder = m.state + "/outbox"
+    os.makedirs(folder, 0o700)
+    os.symlink(m.home + "/elsewhere", folder + "/lock")
+    send(m, status=None)
+    assert not os.path.lexists(m.home + "/elsewhere")
+
+
 def test_the_bounds(m, outlet):
     server = outlet()
     m.sends(server, outbox_messages=2)

@@ -129,7 +129,8 @@ outbox_close(struct outbox *b)
 static int
 lock_folder(struct outbox *b)
 {
-	int fd = openat(b->fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = openat(
+	    b->fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	while (fd >= 0 && flock(fd, LOCK_EX) != 0)
 		if (errno != EINTR) {
