@@ -468,6 +468,44 @@ def test_yes_before_the_end(m, outlet):
     assert m.outbox()[0]["recipients"][0]["state"] == "waiting"
 
 
+# Accounts that change meanwhile.
+
+def waiting(m, server, *words):
+    """A message in the outbox."""
+    send(m.sends(server), LETTER, "-t", "-i", "-odq", *words)
+    return m.outbox()[0]
+
+
+def test_a_renamed_account_sends_what_waits(m, outlet):
+    """Also what goes out under an address that no account has."""
+    server = outlet()
+    waiting(m, server, "-f", "bounces@example.com")
+    m.run("rename", "casa", "lar")
+    m.accounts["lar"] = m.accounts.pop("casa")
+    assert m.outbox()[0]["account"] == "lar"
+    m.run("outbox", "retry")
+    assert len(server.taken) == 1 and m.outbox() == []
+
+
+def test_an_account_renamed_by_hand_sends_what_waits(m, outlet):
+    server = outlet()
+    waiting(m, server)
+    m.accounts["lar"] = m.accounts.pop("casa")
+    m.run("outbox", "retry")
+    assert len(server.taken) == 1 and m.outbox() == []
+
+
+def test_the_account_is_gone(m, outlet):
+    """What waits is still listed, and can be dropped."""
+    server = outlet()
+    item = waiting(m, server)
+    m.run("forget", "--yes", "--block", "casa")
+    m.accounts.clear()
+    assert item["id"] in m.run("outbox").text
+    m.run("outbox", "drop", item["id"])
+    assert m.outbox() == [] and server.taken == []
+
+
 # Several recipients.
 
 def test_each_recipient_has_a_fate(m, outlet):

@@ -246,8 +246,11 @@ retry(struct call *call)
 	};
 	struct outbox_item nothing = OUTBOX_NOTHING;
 	struct outbox b = { .fd = -1 };
-	int code = open_outbox(call, &b);
+	int code = call_load(call, &call->set);
 
+	if (code != -1)
+		return code;
+	code = open_outbox(call, &b);
 	if (code == EX_OK && b.fd >= 0)
 		code = call->n > 1 ? change_chosen(call, &b, false)
 				   : change_all(call, &b);

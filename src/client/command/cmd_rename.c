@@ -1,5 +1,6 @@
 /* malote rename */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -8,6 +9,7 @@
 #include "client/command/call.h"
 #include "client/command/commands.h"
 #include "client/command/failure.h"
+#include "client/send/outbox.h"
 #include "client/setup/conf_edit.h"
 #include "client/state/state.h"
 
@@ -76,6 +78,30 @@ rename_record(const struct call *c, struct errbuf *eb)
 	return e;
 }
 
+/* What waits to be sent keeps its account.  What is being sent meanwhile, or
+ * cannot be written, finds it by its address. */
+static void
+rename_in_outbox(const struct call *c)
+{
+	struct outbox_ids ids = { .n = 0 };
+	struct outbox_item item;
+	struct outbox b;
+
+	if (outbox_open(&b, c->o->state, false, NULL) == E_OK)
+		(void)!outbox_list(&b, &ids, NULL);
+	for (size_t i = 0; i < ids.n; i++) {
+		if (outbox_take(&b, &item, ids.v[i], NULL) != E_OK)
+			continue;
+		if (strcmp(item.o.account, c->argument[0]) == 0) {
+			outgoing_say(&item.o.account, c->argument[1]);
+			(void)!outbox_save(&b, &item, NULL);
+		}
+		outbox_release(&item);
+	}
+	free(ids.v);
+	outbox_close(&b);
+}
+
 int
 cmd_rename(struct call *c)
 {
@@ -88,6 +114,7 @@ cmd_rename(struct call *c)
 	if ((e = rename_record(c, &eb)) != E_OK)
 		return failed_by(
 		    c->o, e == E_BUSY ? EX_TEMPFAIL : EX_IOERR, "%s", eb.text);
+	rename_in_outbox(c);
 	return done(c->o, _("%s is called %s now; nothing is downloaded again"),
 	    c->argument[0], c->argument[1]);
 }

@@ -63,7 +63,7 @@ static const struct command commands[] = {
 	    N_("the same, for programs that call sendmail"), 0, ANY_NUMBER, 0,
 	    0, 0, cmd_sendmail },
 	{ "outbox", "[list|retry|drop] [ID..]", N_("what waits to be sent"), 0,
-	    ANY_NUMBER, 0, NEEDS_CONF, 0, cmd_outbox },
+	    ANY_NUMBER, 0, 0, 0, cmd_outbox },
 	{ "rename", N_("OLD NEW"), N_("gives an account another name"), 2, 2, 1,
 	    NEEDS_CONF | NEEDS_RECORD | NEEDS_LOCK, 0, cmd_rename },
 	{ "forget", N_("NAME"), N_("drops the record of an account"), 1, 1, 1,

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "client/send/post.h"
 #include "client/send/sent_copy.h"
 
 enum {
@@ -242,10 +243,16 @@ on_done(void *arg, struct outbox_item *item)
 
 /* ---- which messages ---- */
 
-static bool
-is_of(const struct mailer *m, const struct outgoing *o)
+/* The account has perhaps another name by now, or is another one, at a provider
+ * where the address has moved to.  NULL: none sends from that address. */
+static const struct account *
+account_of(const struct mailer *m, const struct outgoing *o)
 {
-	return strcmp(o->account, m->account->name) == 0;
+	const struct account *a = client_conf_find(m->conf.conf, o->account);
+
+	return a != NULL && a->smtp.server != NULL
+		   ? a
+		   : post_account(m->conf.conf, o->sender);
 }
 
 /* Whoever has sent it was killed, or lost the power. */
@@ -270,7 +277,7 @@ take_next(struct mailer *m, struct outbox_item *item, bool any)
 		if (item->was_left)
 			note_left(m, item);
 		if (outgoing_is_due(&item->o, seconds_now()) &&
-		    (any || is_of(m, &item->o))) {
+		    (any || account_of(m, &item->o) == m->account)) {
 			id[0] = '\0';
 			return true;
 		}
@@ -365,7 +372,8 @@ start_session(struct mailer *m)
 	ev_timer_start(m->conf.loop, &m->turn);
 }
 
-/* Of an account that is not configured any more, or sends nothing any more. */
+/* Of an account that is not configured any more, or sends nothing any more, and no
+ * other has its address. */
 static void
 keep_orphan(struct mailer *m)
 {
@@ -390,8 +398,8 @@ on_turn(struct ev_loop *loop, ev_timer *w, int revents)
 		m->conf.hooks->over(m->conf.arg);
 		return;
 	}
-	m->account = client_conf_find(m->conf.conf, m->first.o.account);
-	if (m->account == NULL || m->account->smtp.server == NULL) {
+	m->account = account_of(m, &m->first.o);
+	if (m->account == NULL) {
 		keep_orphan(m);
 	} else if (outgoing_count(&m->first.o, FATE_WAITING) == 0) {
 		move_item(&m->item, &m->first); /* only the copy is missing */
