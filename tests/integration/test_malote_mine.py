@@ -178,6 +178,15 @@ def test_two_accounts_in_one_maildir(lie, client):
     assert other.box.mails == mails
 
 
+def test_a_renamed_account(scene):
+    """The names of files still say the account's old name."""
+    m, server, mails = scene
+    m.accounts["lar"] = m.accounts.pop("casa")
+    flag(m, mails[2])
+    into(m, mails[3], "Lixo")
+    gone(server, mails, m, {2, 3})
+
+
 def test_another_message_of_that_name(scene):
     """A unique-id that stands for another message now, of the same size."""
     m, server, mails = scene

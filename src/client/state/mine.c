@@ -17,7 +17,9 @@ struct seen {
 
 struct mine {
 	const struct account *account;
-	struct digest name; /* of the account */
+	struct digest name;    /* of the account */
+	struct digest *others; /* of those that there are besides */
+	size_t n_others, others_room;
 	struct seen *v;
 	size_t n, room;
 };
@@ -37,9 +39,37 @@ mine_new(const struct account *a)
 void
 mine_free(struct mine *w)
 {
-	if (w != NULL)
-		free(w->v);
+	if (w == NULL)
+		return;
+	free(w->others);
+	free(w->v);
 	free(w);
+}
+
+enum err
+mine_other(void *mine, const char *name)
+{
+	struct mine *w = mine;
+	struct digest *v =
+	    array_room(w->others, w->n_others, &w->others_room, sizeof(*v));
+
+	if (v == NULL)
+		return E_NOMEM;
+	w->others = v;
+	v[w->n_others++] = digest_of((struct slice){ name, strlen(name) });
+	return E_OK;
+}
+
+/* A name that no account has is one that this account perhaps had. */
+static bool
+is_of_another(const struct mine *w, const struct delivery_file *f)
+{
+	if (!f->is_ours || digest_eq(f->account, w->name))
+		return false;
+	for (size_t i = 0; i < w->n_others; i++)
+		if (digest_eq(f->account, w->others[i]))
+			return true;
+	return false;
 }
 
 static enum err
@@ -48,8 +78,7 @@ see(void *arg, const struct delivery_file *f)
 	struct mine *w = arg;
 	struct seen *v;
 
-	if (!f->identity.strong ||
-	    (f->is_ours && !digest_eq(f->account, w->name)))
+	if (!f->identity.strong || is_of_another(w, f))
 		return E_OK;
 	if ((v = array_room(w->v, w->n, &w->room, sizeof(*v))) == NULL)
 		return E_NOMEM;

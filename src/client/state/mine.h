@@ -19,6 +19,8 @@ struct mine;
 
 struct mine *mine_new(const struct account *a); /* NULL: memory */
 void mine_free(struct mine *w);
+/* An account that there is a record of; its files are not this one's. */
+enum err mine_other(void *mine, const char *name) NODISCARD;
 
 /* Reads the names of all files of a delivery, and the headers of some. */
 enum err mine_read(

@@ -153,7 +153,9 @@ find_mine(struct storer *st, struct storer_job *job)
 
 	if (mine == NULL)
 		return;
-	e = mine_read(mine, st->conf.delivery, &eb);
+	e = state_account_names(st->state, mine_other, mine, &eb);
+	if (e == E_OK)
+		e = mine_read(mine, st->conf.delivery, &eb);
 	for (size_t i = 0; a->rules[i] != NULL && e == E_OK; i++) {
 		struct delivery *d = NULL;
 
