@@ -187,9 +187,10 @@ on_unknown(cfg_t *cfg, cfg_opt_t *opt)
 
 enum right { SETTING, SECTION, OTHER_NAME, NOT_OPEN, MANUAL };
 
-/* Finds what would be right instead, from libconfuse's message. */
+/* Finds what would be right instead, from libconfuse's message and what stands
+ * for its first %s. */
 static void
-right_words(char *out, size_t size, const char *fmt)
+right_words(char *out, size_t size, const char *fmt, va_list ap)
 {
 	static const struct {
 		const char *fmt;
@@ -216,11 +217,11 @@ right_words(char *out, size_t size, const char *fmt)
 		break;
 	case SECTION:
 		snprintf(out, size, _("write %s \"NAME\" { ... }"),
-		    grammar_now->section);
+		    va_arg(ap, const char *));
 		break;
 	case OTHER_NAME:
-		snprintf(out, size, _("give each %s a name of its own"),
-		    grammar_now->section);
+		snprintf(
+		    out, size, "%s", _("give each block a name of its own"));
 		break;
 	case NOT_OPEN:
 		snprintf(out, size, "%s", _("none is open: remove it"));
@@ -238,6 +239,7 @@ static void
 on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	char text[512], right[128];
+	va_list again;
 
 	if (is_secret_line(cfg))
 		return;
@@ -245,7 +247,9 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 		unknown(cfg, va_arg(ap, const char *));
 		return;
 	}
-	right_words(right, sizeof(right), fmt);
+	va_copy(again, ap);
+	right_words(right, sizeof(right), fmt, again);
+	va_end(again);
 	vsnprintf(text, sizeof(text), _(fmt), ap);
 	conf_error(text_now, (unsigned)cfg->line, "%s; %s", text, right);
 }

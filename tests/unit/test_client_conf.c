@@ -631,10 +631,13 @@ bad_text_is_named_with_its_line(void **state)
 	expect_refused("account a = 3\n",
 	    "1: missing opening brace for section 'account'; write account "
 	    "\"NAME\" { ... }");
+	expect_refused("rule r = 3\n",
+	    "1: missing opening brace for section 'rule'; write rule "
+	    "\"NAME\" { ... }");
 	expect_refused(
 	    "\naccount a {\n\n", "2: a { has no end; close it with }");
 	expect_refused("account a { email=a@b server=s }\n\naccount a {\n}\n",
-	    "3: found duplicate title 'a'; give each account a name of its "
+	    "3: found duplicate title 'a'; give each block a name of its "
 	    "own");
 }
 

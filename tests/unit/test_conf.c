@@ -262,7 +262,7 @@ static const struct row bad_text[] = {
 	    "1: missing title for section 'listener'; write listener "
 	    "\"NAME\" { ... }" },
 	{ "listener \"a\" { port = 1100 }\nlistener \"a\" { port = 1101 }\n",
-	    "2: found duplicate title 'a'; give each listener a name of its "
+	    "2: found duplicate title 'a'; give each block a name of its "
 	    "own" },
 	{ "listener \"a\" { port = 70000 }\n",
 	    "1: port = \"70000\" is no number in its range; write 1 to "

@@ -158,7 +158,7 @@ what_is_missing_is_said(void **state)
 	    "2: flow = \"client\" signs in by a client_secret; write "
 	    "client_secret = \"...\"");
 	refuse(BLOCK(WHOLE) ACCOUNT "\"w\" token_command = 'x' }\n",
-	    "5: found duplicate title 'a'; give each account a name of its "
+	    "5: found duplicate title 'a'; give each block a name of its "
 	    "own");
 	refuse("oauth \"w\" { client_id = id " WHOLE "}\n" ACCOUNT
 	       "\"w\"\ntoken_command = 'x' }\n",
