@@ -499,7 +499,8 @@ def test_the_account_is_gone(m, outlet):
     """What waits is still listed, and can be dropped."""
     server = outlet()
     item = waiting(m, server)
-    m.run("forget", "--yes", "--block", "casa")
+    assert "1 message of casa still waits" in m.run(
+        "forget", "--yes", "--block", "casa").text
     m.accounts.clear()
     assert item["id"] in m.run("outbox").text
     m.run("outbox", "drop", item["id"])

@@ -9,6 +9,7 @@
 #include "client/command/commands.h"
 #include "client/command/failure.h"
 #include "client/secret/secret.h"
+#include "client/send/outbox.h"
 #include "client/setup/conf_edit.h"
 #include "client/setup/talk.h"
 #include "client/state/account_lock.h"
@@ -151,6 +152,45 @@ forget(const struct forgotten *f, const struct call *c, struct errbuf *eb)
 	return e;
 }
 
+/* What waits to be sent by it. */
+static unsigned
+count_waiting(const struct forgotten *f, const struct options *o)
+{
+	struct outbox_ids ids = { .n = 0 };
+	struct outgoing waits;
+	struct outbox b;
+	unsigned n = 0;
+	bool busy;
+
+	if (outbox_open(&b, o->state, false, NULL) == E_OK)
+		(void)!outbox_list(&b, &ids, NULL);
+	for (size_t i = 0; i < ids.n; i++) {
+		if (outbox_look(&b, &waits, &busy, ids.v[i], NULL) != E_OK)
+			continue;
+		n += strcmp(waits.account, f->name) == 0 &&
+		     outgoing_count(&waits, FATE_WAITING) != 0;
+		outgoing_clear(&waits);
+	}
+	free(ids.v);
+	outbox_close(&b);
+	return n;
+}
+
+static void
+say_what_waits(const struct forgotten *f, const struct options *o)
+{
+	unsigned n = count_waiting(f, o);
+
+	if (n != 0 && (f->account == NULL || f->block))
+		(void)done(o,
+		    ngettext("%u message of %s still waits in the outbox: "
+			     "malote outbox",
+			"%u messages of %s still wait in the outbox: malote "
+			"outbox",
+			n),
+		    n, f->name);
+}
+
 /* A run that knows nothing of an account looks through its mailbox first. */
 static int
 say_what_is_true(const struct forgotten *f, const struct options *o)
@@ -191,6 +231,7 @@ forget_locked(struct forgotten *f, const struct call *c)
 		    "%s: %s", f->name, eb.text);
 	if (code != -1)
 		return code;
+	say_what_waits(f, c->o);
 	return say_what_is_true(f, c->o);
 }
 
