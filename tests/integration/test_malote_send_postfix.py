@@ -60,7 +60,7 @@ def test_addresses_beyond_ascii(m, server):
     ("gone", "refused", "there is no such address"),
     ("policy", "refused", "the server does not send there for you"),
     ("full", "waiting", "that mailbox is full"),
-    ("grey", "waiting", "tried again by itself"),
+    ("grey", "waiting", "it is tried again from"),
 ])
 def test_refusals(m, who, state, words):
     done = m.run("sendmail", who + "@example.net", text=LETTER,

@@ -131,7 +131,9 @@ add_recipients(struct outgoing *o, const struct post_request *r,
 		return err_set(eb, E_NOENT, "%s",
 		    r->by_header
 			? _("the message names nobody in To, Cc or Bcc")
-			: _("nobody is named that it should go to"));
+			: _("there is nobody to send to; write malote sendmail "
+			    "ADDRESS, or -t for those whom its header "
+			    "names"));
 	if ((o->v = calloc(to->n, sizeof(*o->v))) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	for (size_t i = 0; e == E_OK && i < to->n; i++)

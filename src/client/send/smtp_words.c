@@ -6,7 +6,6 @@
 #include "base/i18n.h"
 #include "client/send/smtp.h"
 
-#define LATER N_("it is tried again by itself")
 #define TOO_LARGE \
 	N_("the message is too large for this server: leave something out, " \
 	   "or " \
@@ -16,8 +15,7 @@
 	   "the " \
 	   "account in use have the address in From?")
 
-/* By the status (RFC 3463; RFC 7372, 8616 and others), its beginning is enough, and
- * the phases in which it means that; the first one that fits. */
+/* By the status (RFC 3463; RFC 7372, 8616 and others), and the phases in which it means that; the first one that fits. */
 static const struct {
 	const char *status;
 	unsigned phases; /* 0: any */
@@ -61,12 +59,10 @@ static const struct {
 	{ "5.7.23", 0, NOT_OURS },
 	{ "5.7.26", 0, NOT_OURS },
 	{ "5.7.60", 0, NOT_OURS },
-	{ "4.2.2", 0, N_("that mailbox is full; it is tried again by itself") },
+	{ "4.2.2", 0, N_("that mailbox is full") },
 	{ "4.5.3", 0,
 	    N_("it takes fewer recipients at a time; the others "
 	       "follow by themselves") },
-	{ "4.7.", 0, LATER },
-	{ "4.", 0, LATER },
 };
 
 static const struct {
@@ -84,19 +80,16 @@ advice_of(const struct smtp *s)
 	const struct smtp_reply *r = &s->reply;
 
 	for (size_t i = 0; i < sizeof(by_status) / sizeof(by_status[0]); i++) {
-		size_t n = strlen(by_status[i].status);
-		bool open = by_status[i].status[n - 1] == '.';
+		unsigned phases = by_status[i].phases;
 
-		if (strncmp(r->status, by_status[i].status, n) == 0 &&
-		    (open || r->status[n] == '\0') &&
-		    (by_status[i].phases == 0 ||
-			(by_status[i].phases & 1u << s->phase) != 0))
+		if (strcmp(r->status, by_status[i].status) == 0 &&
+		    (phases == 0 || (phases & 1u << s->phase) != 0))
 			return _(by_status[i].advice);
 	}
 	for (size_t i = 0; i < sizeof(by_code) / sizeof(by_code[0]); i++)
 		if (r->code == by_code[i].code && r->status[0] == '\0')
 			return _(by_code[i].advice);
-	return r->code / 100 == 4 ? _(LATER) : "";
+	return "";
 }
 
 /* Without a code it is ours to say. */
