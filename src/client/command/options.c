@@ -77,8 +77,10 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]), FORM_WIDTH = 17 };
 void
 options_print_line(const char *form, int width, const char *help)
 {
-	fputs("  ", stdout);
+	printf("  ");
 	columns_print(form, width);
+	if (columns_of(form) > width)
+		printf("\n%*s", width + 2, "");
 	printf(" %s\n", help);
 }
 
