@@ -212,6 +212,25 @@ def test_own_password_and_port(served):
     assert p.port == port
 
 
+def shown(p):
+    """As somebody asks while it runs."""
+    return subprocess.run(
+        [*p.wrap, *p.m.command("serve", "--show")], env=p.m.env,
+        capture_output=True, timeout=30, check=True).stdout.decode()
+
+
+def test_what_has_changed_since_it_was_started(served):
+    """Nobody types a name that is not served yet, and wonders."""
+    p = served()
+    p.mail(TEXTS)
+    p.start()
+    assert "malote serve is running.\n" in shown(p)
+    subprocess.run([*p.wrap, *p.m.command("rename", "casa", "lar")],
+                   env=p.m.env, timeout=30, check=True)
+    assert "start it\nanew" in shown(p) or "start it anew" in shown(p)
+    assert "is running.\n" not in shown(p)
+
+
 @pytest.mark.parametrize("port", ["1023", "65536", "pop3", ""])
 def test_bad_port(served, port):
     p = served()

@@ -121,8 +121,13 @@ print_state(const struct serve *s)
 {
 	if (!option_is_given(s->o, OPT_SHOW))
 		puts(_("This runs until Ctrl-C."));
-	else if (s->running)
+	else if (s->running && serve_settings_are_current(&s->place, &s->drops))
 		puts(_("malote serve is running."));
+	else if (s->running)
+		talk_say("", "%s",
+		    _("malote serve is running with the accounts and the "
+		      "password that there were when it was started: start it "
+		      "anew for those that stand here."));
 	else if (is_taken(s))
 		talk_say("",
 		    _("malote serve is not running, and another program has "

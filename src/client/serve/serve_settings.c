@@ -1,12 +1,16 @@
 #include "client/serve/serve_settings.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/b64.h"
 #include "base/buf.h"
 #include "base/i18n.h"
+#include "base/slurp.h"
+
+#define USERS_FILE "users"
 
 enum { TEXT_MAX = 16 * 1024 * 1024 };
 
@@ -80,6 +84,28 @@ put_users(
 	return e;
 }
 
+bool
+serve_settings_are_current(
+    const struct serve_place *p, const struct serve_drops *d)
+{
+	char path[PATH_MAX];
+	struct slurp s = { .text = NULL };
+	struct errbuf eb;
+	struct buf users;
+	bool same;
+
+	buf_init(&users, TEXT_MAX, true);
+	same = serve_place_path(p, path, USERS_FILE) &&
+	       put_users(&users, p, d) == E_OK &&
+	       slurp(path, TEXT_MAX, &s, &eb) == E_OK && s.n == users.len &&
+	       memcmp(s.text, buf_data(&users), s.n) == 0;
+	if (s.text != NULL)
+		explicit_bzero(s.text, s.n);
+	free(s.text);
+	buf_free(&users);
+	return same;
+}
+
 /* maloted refuses a mail root that it knows and that has lost its marker, until an
  * admin has looked.  Here the Maildirs have just been seen: so it knows none. */
 static void
@@ -107,14 +133,14 @@ serve_settings_write(
 
 	buf_init(&settings, TEXT_MAX, false);
 	buf_init(&users, TEXT_MAX, true);
-	if (!serve_place_path(p, path, "users"))
+	if (!serve_place_path(p, path, USERS_FILE))
 		e = err_set(eb, E_IO, "%s", _("that path is too long"));
 	else if (put_users(&users, p, d) != E_OK ||
 		 put_settings(&settings, p, path, d->root) != E_OK)
 		e = no_memory(eb);
 	if (e == E_OK)
 		e = serve_place_write(
-		    p, "users", buf_data(&users), users.len, eb);
+		    p, USERS_FILE, buf_data(&users), users.len, eb);
 	if (e == E_OK)
 		e = serve_place_write(p, SERVE_SETTINGS_FILE,
 		    buf_data(&settings), settings.len, eb);

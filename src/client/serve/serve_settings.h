@@ -13,4 +13,8 @@
 enum err serve_settings_write(const struct serve_place *p,
     const struct serve_drops *d, struct errbuf *eb) NODISCARD;
 
+/* Would they be the same users, with the same password, as at the last start? */
+bool serve_settings_are_current(
+    const struct serve_place *p, const struct serve_drops *d);
+
 #endif
