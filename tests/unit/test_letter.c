@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "client/send/address.h"
+#include "client/send/address_list.h"
 #include "client/send/header_field.h"
 #include "client/send/letter.h"
 #include "guard.h"

@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "client/send/address.h"
+#include "client/send/address_list.h"
 
 struct letter {
 	struct slice header, body; /* borrowed */

@@ -6,7 +6,7 @@
 
 #include "base/b64.h"
 #include "base/i18n.h"
-#include "client/send/address.h"
+#include "client/send/address_list.h"
 #include "client/send/smtp_words.h"
 
 void

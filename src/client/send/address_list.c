@@ -1,4 +1,4 @@
-#include "client/send/address.h"
+#include "client/send/address_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /*
- * address.h - the addresses in a field of a header (RFC 5322 s3.4, also its
+ * address_list.h - the addresses in a field of a header (RFC 5322 s3.4, also its
  * obsolete forms), and what may be given to a server as one.
  */
-#ifndef CLIENT_SEND_ADDRESS_H
-#define CLIENT_SEND_ADDRESS_H
+#ifndef CLIENT_SEND_ADDRESS_LIST_H
+#define CLIENT_SEND_ADDRESS_LIST_H
 
 #include <stdbool.h>
 
