@@ -16,7 +16,7 @@ struct conf_synonym {
 
 /* What the errors speak of. */
 struct conf_grammar {
-	const char *section; /* the kind of them that is meant: "listener" */
+	const char *section; /* what one of them is called: "account" */
 	const char *manual;  /* "maloted.conf(5)" */
 	/* The line of the last secret, or NULL: nothing of it is repeated. */
 	const unsigned *secret_line;

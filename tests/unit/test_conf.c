@@ -264,6 +264,9 @@ static const struct row bad_text[] = {
 	{ "listener \"a\" { port = 1100 }\nlistener \"a\" { port = 1101 }\n",
 	    "2: found duplicate title 'a'; give each block a name of its "
 	    "own" },
+	{ "sasl {\n}\n",
+	    "1: missing title for section 'sasl'; write sasl \"NAME\" "
+	    "{ ... }" },
 	{ "listener \"a\" { port = 70000 }\n",
 	    "1: port = \"70000\" is no number in its range; write 1 to "
 	    "65535" },
@@ -616,6 +619,22 @@ static const struct row bad_services[] = {
 	{ SASL("") "sasl \"b\" {\n\tsocket = \"$D/a\"\n}\n",
 	    "7: sasl \"b\" is at $D/a, where sasl \"a\" of line 4 is; write "
 	    "another path" },
+	{ SASL("") "sasl \"b\" {\n\tsocket = \"$D/.//a\"\n}\n",
+	    "7: sasl \"b\" is at $D/.//a, where sasl \"a\" of line 4 is; write "
+	    "another path" },
+	{ "sasl \"a\" {\n\tsocket = \"$D/\"\n}\n",
+	    "3: sasl \"a\": $D/ is a folder; write the path of the socket that "
+	    "is to be made in it" },
+	{ "sasl \"a\" {\n\tsocket = \"$D/key\"\n}\n",
+	    "3: sasl \"a\": what is at $D/key is no socket; remove it, or "
+	    "write "
+	    "another path" },
+	{ "sasl \"a\" {\n\tsocket = \"$D/key/a\"\n}\n",
+	    "3: sasl \"a\": there is no folder $D/key/ for the socket; install "
+	    "the mail server first, or write another path" },
+	{ SASL("\tmode = \"0440\""),
+	    "4: sasl \"a\": mode = \"0440\" says nothing about who may ask at "
+	    "a socket; write 0660, or 0600 or 0666" },
 	{ "control_socket = \"$D/a\"\n" SASL(""),
 	    "5: sasl \"a\": $D/a is the control socket; write another path" },
 	{ SASL("\tmode = \"0750\""),

@@ -555,7 +555,7 @@ static void
 parse(char *text)
 {
 	static const struct conf_grammar grammar = {
-		.section = "listener",
+		.section = "block",
 		.manual = "maloted.conf(5)",
 	};
 	enum { FLAGS = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES };

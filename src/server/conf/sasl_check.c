@@ -2,6 +2,7 @@
  * The blocks `sasl` of a configuration: sockets at which other programs ask who
  * signs in to them.  See check.h.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,7 @@ check_mode(struct conf_service *s, const struct conf_lines *l)
 
 	s->mode_bits = (uint16_t)strtoul(s->mode, NULL, 8);
 	if (digits < 3 || digits > 4 || s->mode[digits] != '\0' ||
-	    (s->mode_bits & ~0666u) != 0)
+	    (s->mode_bits & ~0666u) != 0 || (s->mode_bits & 0222u) == 0)
 		COMPLAIN_OF(l, s,
 		    "sasl \"%s\": mode = \"%s\" says nothing about who may ask "
 		    "at a socket; write 0660, or 0600 or 0666",
@@ -103,20 +104,68 @@ check_mode(struct conf_service *s, const struct conf_lines *l)
 		    s->name, s->socket);
 }
 
+/* The folder of a path, and what it is called there. */
+static bool
+find_folder(const char *path, struct stat *st, const char **name)
+{
+	char folder[sizeof(((struct conf_service *)0)->socket) + 1];
+
+	*name = strrchr(path, '/') + 1;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(*name - path), path);
+	if (stat(folder, st) < 0)
+		return false;
+	errno = ENOTDIR;
+	return S_ISDIR(st->st_mode);
+}
+
 static void
 check_folder(const struct conf_service *s, const struct conf_lines *l)
 {
-	const char *slash = strrchr(s->socket, '/');
+	const char *name;
 	struct stat st;
-	char folder[sizeof(s->socket) + 1];
 
-	snprintf(folder, sizeof(folder), "%.*s/", (int)(slash - s->socket),
-	    s->socket);
-	if (stat(folder, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (find_folder(s->socket, &st, &name))
+		return;
+	if (errno == ENOENT || errno == ENOTDIR)
 		COMPLAIN_OF(l, s,
-		    "sasl \"%s\": there is no folder %s for the socket; "
+		    "sasl \"%s\": there is no folder %.*s for the socket; "
 		    "install the mail server first, or write another path",
-		    s->name, folder);
+		    s->name, (int)(name - s->socket), s->socket);
+	else
+		COMPLAIN_OF(l, s, "sasl \"%s\": %.*s: %s", s->name,
+		    (int)(name - s->socket), s->socket, strerror(errno));
+}
+
+/* What is no socket is never removed; one of maloted is, if nobody listens. */
+static void
+check_free(const struct conf_service *s, const struct conf_lines *l)
+{
+	struct stat st;
+
+	if (s->socket[strlen(s->socket) - 1] == '/')
+		COMPLAIN_OF(l, s,
+		    "sasl \"%s\": %s is a folder; write the path of the socket "
+		    "that is to be made in it",
+		    s->name, s->socket);
+	else if (lstat(s->socket, &st) == 0 && !S_ISSOCK(st.st_mode))
+		COMPLAIN_OF(l, s,
+		    "sasl \"%s\": what is at %s is no socket; remove it, or "
+		    "write another path",
+		    s->name, s->socket);
+}
+
+/* Is it one place, whatever the folder is called? */
+static bool
+is_same_path(const char *a, const char *b)
+{
+	const char *a_name, *b_name;
+	struct stat a_st, b_st;
+
+	return strcmp(a, b) == 0 ||
+	       (b[0] == '/' && find_folder(a, &a_st, &a_name) &&
+		   find_folder(b, &b_st, &b_name) &&
+		   a_st.st_dev == b_st.st_dev && a_st.st_ino == b_st.st_ino &&
+		   strcmp(a_name, b_name) == 0);
 }
 
 static void
@@ -131,17 +180,18 @@ check_socket(const struct conf_service *s, const struct conf *c,
 		    s->name);
 		return;
 	}
-	if (strcmp(s->socket, c->control_socket) == 0)
+	if (is_same_path(s->socket, c->control_socket))
 		COMPLAIN_OF(l, s,
 		    "sasl \"%s\": %s is the control socket; write another path",
 		    s->name, s->socket);
 	for (const struct conf_service *o = c->service; o < s; o++)
-		if (strcmp(o->socket, s->socket) == 0)
+		if (is_same_path(s->socket, o->socket))
 			COMPLAIN_OF(l, s,
 			    "sasl \"%s\" is at %s, where sasl \"%s\" of line "
 			    "%u is; write another path",
 			    s->name, s->socket, o->name, o->line);
 	check_folder(s, l);
+	check_free(s, l);
 }
 
 static void
