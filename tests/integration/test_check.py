@@ -518,7 +518,17 @@ BLOCKS = [
     ('users "x" { driver = "checkpassword" program = "true" }',
      'program = "true" is not an absolute path; begin it with /'),
     ('users "x" { driver = "checkpassword" program = "D/open" }',
-     "D/open: Permission denied"),
+     "D/open is no program that may be executed; name another one, or "
+     "chmod +x it"),
+    ('users "x" { driver = "checkpassword" program = "/usr" }',
+     "/usr is no program that may be executed"),
+    ('users "x" { driver = "checkpassword" program = "D/none" }',
+     "D/none: No such file or directory"),
+    ('users "x" { driver = "ldap-bind" }',
+     'its connection; write for example connection = "uri=ldaps://HOST '
+     'base=ou=people,dc=example,dc=org"'),
+    ('users "x" { driver = "ldap-bind" connection = "x" query = "uid=x" }',
+     'asks for nobody in particular; write query = "(uid=$1)"'),
     ('users "x" { driver = "ldap-bind" connection = "x" query = "(uid=$1)" '
      'attributes = "userPassword=password" }',
      "the column password means nothing; take it out of attributes"),

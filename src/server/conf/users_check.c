@@ -14,21 +14,24 @@
 static const struct {
 	unsigned bit;
 	const char *name, *example;
+	const char *of_ldap; /* where it is another one there */
 } said[] = {
-	{ DRIVER_FILE, "file", "file = \"FILE\"" },
+	{ DRIVER_FILE, "file", "file = \"FILE\"", NULL },
 	{ DRIVER_CONNECTION, "connection",
-	    "connection = \"host=HOST dbname=NAME user=NAME\"" },
+	    "connection = \"host=HOST dbname=NAME user=NAME\"",
+	    "connection = \"uri=ldaps://HOST "
+	    "base=ou=people,dc=example,dc=org\"" },
 	{ DRIVER_QUERY, "query",
-	    "query = \"SELECT password, home FROM users WHERE name = $1\", or "
-	    "with ldap query = \"(uid=$1)\"" },
+	    "query = \"SELECT password, home FROM users WHERE name = $1\"",
+	    "query = \"(uid=$1)\"" },
 	{ DRIVER_ATTRIBUTES, "attributes",
-	    "attributes = \"userPassword=password homeDirectory=home\"" },
-	{ DRIVER_SCHEME, "scheme", "" },
-	{ DRIVER_TIMEOUT, "timeout", "" },
-	{ DRIVER_CONNECTIONS, "connections", "" },
-	{ DRIVER_SERVICE, "service", "" },
+	    "attributes = \"userPassword=password homeDirectory=home\"", NULL },
+	{ DRIVER_SCHEME, "scheme", "", NULL },
+	{ DRIVER_TIMEOUT, "timeout", "", NULL },
+	{ DRIVER_CONNECTIONS, "connections", "", NULL },
+	{ DRIVER_SERVICE, "service", "", NULL },
 	{ DRIVER_PROGRAM, "program",
-	    "program = \"/usr/local/bin/checkpassword\"" },
+	    "program = \"/usr/local/bin/checkpassword\"", NULL },
 };
 
 #define COMPLAIN_OF(l, u, ...) conf_error(&(l)->text, (u)->line, __VA_ARGS__)
@@ -74,6 +77,17 @@ find_driver(struct conf_users *u, const struct conf_lines *l)
 	return d->is_built ? d : NULL;
 }
 
+/* What could be written there for said[i]. */
+static const char *
+example_of(const struct conf_users *u, size_t i)
+{
+	bool is_ldap =
+	    u->db.driver == DRIVER_LDAP || u->db.driver == DRIVER_LDAP_BIND;
+
+	return is_ldap && said[i].of_ldap != NULL ? said[i].of_ldap
+						  : said[i].example;
+}
+
 static void
 check_settings(const struct conf_users *u, const struct user_driver *d,
     const struct conf_lines *l)
@@ -90,7 +104,8 @@ check_settings(const struct conf_users *u, const struct user_driver *d,
 			COMPLAIN_OF(l, u,
 			    "users \"%s\": the driver %s needs to know its %s; "
 			    "write for example %s",
-			    u->db.name, d->name, said[i].name, said[i].example);
+			    u->db.name, d->name, said[i].name,
+			    example_of(u, i));
 	}
 }
 
@@ -129,7 +144,7 @@ check_query(const struct conf_users *u, const struct conf_lines *l)
 		COMPLAIN_OF(l, u,
 		    "users \"%s\": the query asks for nobody in particular; "
 		    "write %s",
-		    u->db.name, said[2].example);
+		    u->db.name, example_of(u, 2));
 }
 
 static void
@@ -199,14 +214,21 @@ check_service(const struct conf_users *u, const struct conf_lines *l)
 static void
 check_program(const struct conf_users *u, const struct conf_lines *l)
 {
+	struct stat st;
+
 	if (u->program[0] != '/')
 		COMPLAIN_OF(l, u,
 		    "users \"%s\": program = \"%s\" is not an absolute path; "
 		    "begin it with /",
 		    u->db.name, u->program);
-	else if (access(u->program, X_OK) < 0)
+	else if (stat(u->program, &st) < 0)
 		COMPLAIN_OF(l, u, "users \"%s\": %s: %s", u->db.name,
 		    u->program, strerror(errno));
+	else if (!S_ISREG(st.st_mode) || access(u->program, X_OK) < 0)
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": %s is no program that may be executed; name "
+		    "another one, or chmod +x it",
+		    u->db.name, u->program);
 }
 
 /* The password for a database. */
