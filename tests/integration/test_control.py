@@ -145,7 +145,7 @@ def test_what_was_left_behind(serve, box):
 def test_another_server_keeps_its_own(serve, server, box):
     """It serves, but without a control socket, and says so."""
     other = serve(box, 'control_socket = "%s"\n' % server.control)
-    assert "another maloted" in other.await_event("control")[0]["error"]
+    assert "stop it" in other.await_event("control")[0]["error"]
     assert status(server)["pid"] == server.pid
     other.stop()
     assert status(server)["pid"] == server.pid
@@ -176,7 +176,8 @@ def test_a_file_stays(serve, box, place):
     with open(path, "w") as f:
         f.write("x")
     os.chmod(path, 0o666)  # whoever we are in that folder, we could
-    serve(box, 'control_socket = "%s"\n' % path).await_event("control")
+    server = serve(box, 'control_socket = "%s"\n' % path)
+    assert "remove it" in server.await_event("control")[0]["error"]
     with open(path) as f:
         assert f.read() == "x"
 

@@ -40,25 +40,43 @@ become_self(void)
 
 /* ---- making it ---- */
 
-/* False: another one listens, or something else is at that path. */
+/* Does nobody listen there any more? */
 static bool
-clear(const struct sockaddr_un *at, int type)
+is_stale(const struct sockaddr_un *at, int type)
 {
-	struct stat st;
-	bool stale;
-	int fd;
+	int fd = socket(AF_UNIX, type | FLAGS, 0);
+	bool stale =
+	    fd >= 0 &&
+	    connect(fd, (const struct sockaddr *)at, sizeof(*at)) < 0 &&
+	    errno == ECONNREFUSED;
 
-	if (lstat(at->sun_path, &st) < 0)
-		return errno == ENOENT;
-	if (!S_ISSOCK(st.st_mode))
-		return false;
-	fd = socket(AF_UNIX, type | FLAGS, 0);
-	stale = fd >= 0 &&
-		connect(fd, (const struct sockaddr *)at, sizeof(*at)) < 0 &&
-		errno == ECONNREFUSED;
 	if (fd >= 0)
 		close(fd);
-	return stale && unlink(at->sun_path) == 0;
+	return stale;
+}
+
+/* Makes room: what a maloted that was killed has left there is removed, nothing
+ * else. */
+static enum err
+clear(const struct sockaddr_un *at, int type, struct errbuf *eb)
+{
+	struct stat st;
+
+	if (lstat(at->sun_path, &st) < 0)
+		return errno == ENOENT
+			   ? E_OK
+			   : err_set(eb, E_IO, "%s", strerror(errno));
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(eb, E_BUSY,
+		    "what is there is no socket; remove it, or write another "
+		    "path");
+	if (!is_stale(at, type))
+		return err_set(eb, E_BUSY,
+		    "another maloted, or another program, listens there; stop "
+		    "it, or write another path");
+	return unlink(at->sun_path) == 0
+		   ? E_OK
+		   : err_set(eb, E_IO, "%s", strerror(errno));
 }
 
 /* Made with the group and the mode that it is to have, so that nobody else gets
@@ -80,11 +98,11 @@ make(const struct unix_socket *s, int *fd_r, struct errbuf *eb)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int fd, error;
+	enum err e;
 
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", s->path);
-	if (!clear(&at, s->type))
-		return err_set(
-		    eb, E_BUSY, "there is another maloted, or a file");
+	if ((e = clear(&at, s->type, eb)) != E_OK)
+		return e;
 	fd = socket(AF_UNIX, s->type | FLAGS, 0);
 	if (fd >= 0 && bind_at(fd, &at, s->mode) &&
 	    listen(fd, s->backlog) == 0) {
