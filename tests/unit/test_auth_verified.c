@@ -16,34 +16,47 @@
 #include "auth_rig.h"
 #include "base/clock.h"
 
-enum { ROOM = 2 };
+enum { ROOM = 2, MANY = 8, KEPT = MANY / 4 };
 
 static int fd;
 
 static struct auth_conf
-both(enum user_driver_kind driver, bool penalties)
+both(enum user_driver_kind driver, bool penalties, uint16_t connections)
 {
 	struct auth_conf conf = usual();
 
 	conf.known[1] = (struct known_users){ .name = "machine",
 		.driver = driver,
 		.timeout = 10,
-		.connections = ROOM };
+		.connections = connections };
 	conf.n_known = 2;
 	conf.penalties = penalties;
 	return conf;
 }
 
 static int
-begin(enum user_driver_kind driver, enum ipc_role role, bool penalties)
+begin_with(enum user_driver_kind driver, enum ipc_role role, bool penalties,
+    uint16_t connections)
 {
-	struct auth_conf conf = both(driver, penalties);
+	struct auth_conf conf = both(driver, penalties, connections);
 
 	start(&conf);
 	fd = attach(role, 0);
 	replace_users("fred:{PLAIN}secret\n");
 	send_users(rig.users);
 	return 0;
+}
+
+static int
+begin(enum user_driver_kind driver, enum ipc_role role, bool penalties)
+{
+	return begin_with(driver, role, penalties, ROOM);
+}
+
+static int
+set_up_crowd(void **state)
+{
+	return begin_with(DRIVER_SYSTEM, ROLE_PAM, false, MANY);
 }
 
 static int
@@ -330,6 +343,27 @@ test_fair(void **state)
 	assert_string_equal(asked(IPC_VERIFY).name, "bob@d.org");
 }
 
+/* One address does not have all of many, so that others need not wait until what
+ * it asked is answered. */
+static void
+test_some_are_kept(void **state)
+{
+	char peer[PEER_MAX];
+
+	for (uint64_t sid = 1; sid <= MANY; sid++)
+		pass(sid, "anna", "x");
+	for (unsigned i = 0; i < MANY - KEPT; i++)
+		asked(IPC_VERIFY);
+	assert_silent(fd, QUIET);
+	for (unsigned i = 1; i <= KEPT; i++) {
+		snprintf(peer, sizeof(peer), "198.51.100.%u", i);
+		pass_from(1, i, peer, "bob", "x");
+		assert_string_equal(asked(IPC_VERIFY).name, "bob@d.org");
+	}
+	pass_from(1, KEPT + 1, "198.51.100.99", "bob", "x");
+	assert_silent(fd, QUIET);
+}
+
 /* Who has gone before it was asked is asked about no more. */
 static void
 test_gone(void **state)
@@ -431,6 +465,7 @@ main(void)
 		TEST_SET_UP(test_other_numbers, set_up_machine),
 		TEST_SET_UP(test_it_goes, set_up_machine),
 		TEST_SET_UP(test_fair, set_up_machine),
+		TEST_SET_UP(test_some_are_kept, set_up_crowd),
 		TEST_SET_UP(test_gone, set_up_machine),
 		TEST_SET_UP(test_gone_too_late, set_up_machine),
 		TEST_SET_UP(test_failure_is_paid_for, set_up_machine_penalties),

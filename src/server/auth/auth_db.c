@@ -13,6 +13,7 @@ enum {
 	 * later.  The process gives up earlier, if it can. */
 	PATIENCE = 3,
 	DECAY = 16,
+	KEPT = 4, /* one part of so many is for who has none yet */
 };
 
 struct auth_db {
@@ -137,11 +138,18 @@ send(struct db_wait *w)
 	return ipc_end(c);
 }
 
+/* Where each answer takes seconds, one address could have all that can be asked at
+ * a time before it is known to fail: some are kept for the others. */
 static struct db_wait *
-first_waiting(const struct auth_db *db)
+next_waiting(const struct auth_db *db)
 {
-	struct fair_entry *e = fair_first(&db->fair);
+	unsigned room = db->known->connections, n = db->fair.n_running;
+	struct fair_entry *e = NULL;
 
+	if (n < room - room / KEPT)
+		e = fair_first(&db->fair);
+	else if (n < room)
+		e = fair_first_elsewhere(&db->fair);
 	return e != NULL ? (void *)((char *)e - offsetof(struct db_wait, whose))
 			 : NULL;
 }
@@ -152,9 +160,7 @@ begin_next(struct auth_db *db)
 {
 	struct db_wait *w;
 
-	while (db->chan != NULL &&
-	       db->fair.n_running < db->known->connections &&
-	       (w = first_waiting(db)) != NULL) {
+	while (db->chan != NULL && (w = next_waiting(db)) != NULL) {
 		w->is_waiting = false;
 		fair_begin(&db->fair, &w->whose);
 		set_deadline(w, db->known->timeout + 1);

@@ -78,6 +78,29 @@ fair_first(const struct fair *f)
 	return first;
 }
 
+static bool
+has_begun(const struct fair *f, uint64_t origin)
+{
+	const struct fair_entry *e;
+
+	TAILQ_FOREACH (e, &f->running, link)
+		if (e->origin == origin)
+			return true;
+	return false;
+}
+
+struct fair_entry *
+fair_first_elsewhere(const struct fair *f)
+{
+	struct fair_entry *e, *first = NULL;
+
+	TAILQ_FOREACH (e, &f->waiting, link)
+		if ((first == NULL || fair_is_before(e, first)) &&
+		    !has_begun(f, e->origin))
+			first = e;
+	return first;
+}
+
 struct fair_entry *
 fair_last(const struct fair *f)
 {

@@ -51,6 +51,8 @@ void fair_end(struct fair *f, struct fair_entry *e);
 /* Of those that wait: whose turn is next (of two with the same turn, who came
  * first), and whose is last.  NULL: nobody waits. */
 struct fair_entry *fair_first(const struct fair *f);
+/* As fair_first(), of addresses of which nobody has a turn now. */
+struct fair_entry *fair_first_elsewhere(const struct fair *f);
 struct fair_entry *fair_last(const struct fair *f);
 
 #endif
