@@ -573,6 +573,20 @@ def test_good_blocks_of_users(site, place):
     assert "D/users:1: warning: ana could not read mail" in site.said[0]
 
 
+def test_every_domain_that_she_types(site):
+    """Not where the mail does not go by it."""
+    for query, mail, warns in (("$2", "D/%d/%n", True), ("$2", "D/%u", True),
+                               ("$2", "D/%n", False), ("$2", "~/M", False),
+                               ("$1", "D/%d/%n", False)):
+        site.settings["mail"] = "maildir:" + mail.replace("D", site.path)
+        site.settings.update(mail_root=site.path, users="")
+        write_blocks(site, 'users "x" { driver = "system" query = "%s" }'
+                     % query)
+        site.look()
+        assert warns == any("ann is ann in every domain that she types" in line
+                            for line in site.said), (mail, site.said)
+
+
 def test_expire_of_nobody(site):
     write_blocks(site, 'expire = 30\nusers "x" { driver = "sqlite" '
                  'file = "D/open" %s }' % QUERY)

@@ -249,8 +249,24 @@ check_secret(const struct conf_users *u, const struct conf_lines *l)
 		    u->db.name, l->text.file);
 }
 
+/* Whoever signs in chooses the domain there. */
 static void
-check_block(struct conf_users *u, const struct conf_lines *l)
+check_domain(
+    const struct conf_users *u, const char *mail, const struct conf_lines *l)
+{
+	if (user_drivers[u->db.driver].asker == DRIVER_ASKS_PAM &&
+	    strcmp(u->db.query, "$2") == 0 &&
+	    (strstr(mail, "%d") != NULL || strstr(mail, "%u") != NULL))
+		conf_warn(&l->text, u->line,
+		    "users \"%s\": with query = \"$2\" ann is ann in every "
+		    "domain that she types, and mail = \"%s\" gives her the "
+		    "mail of each; write query = \"$1\", or a mail without %%d "
+		    "and %%u",
+		    u->db.name, mail);
+}
+
+static void
+check_block(struct conf_users *u, const char *mail, const struct conf_lines *l)
 {
 	const struct user_driver *d = find_driver(u, l);
 
@@ -267,6 +283,7 @@ check_block(struct conf_users *u, const struct conf_lines *l)
 	check_query(u, l);
 	check_attributes(u, l);
 	check_service(u, l);
+	check_domain(u, mail, l);
 	check_secret(u, l);
 }
 
@@ -336,7 +353,7 @@ void
 conf_check_known(struct conf *c, const struct conf_lines *l)
 {
 	for (unsigned i = 0; i < c->n_known; i++)
-		check_block(&c->known[i], l);
+		check_block(&c->known[i], c->auth.mail, l);
 	if (c->n_known == 0)
 		add_file(c);
 	else
