@@ -90,6 +90,18 @@ def test_trash(place, serve, login, tmp_path):
     assert server.events("removed")[0]["to"] == "trash"
 
 
+def test_trash_is_no_folder(place, serve, login):
+    """Nothing is removed, and the log says where the trouble is."""
+    box = maildrop(place)
+    with open(box + "/.Trash", "w"):
+        pass
+    server = serve(box, "trash = yes\n")
+    session = login(server)
+    session.ok("DELE 1")
+    session.err("QUIT", "SYS/TEMP")
+    assert server.await_event("remove-failed")[0]["to"] == "trash"
+
+
 def test_trash_that_cannot_be_synced(place, serve, login, tmp_path):
     """It is gone from where it was, and may be nowhere: that is told."""
     box = maildrop(place)

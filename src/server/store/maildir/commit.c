@@ -257,8 +257,9 @@ remove_named(struct commit *c, const char *name, const struct marked *v)
 		return E_NOENT;
 	if (c->failures++ == 0)
 		log_line(LOG_WARNING,
-		    "ev=remove-failed %s uidl=%.*s error=\"%s\"",
-		    c->m->hold.tag, (int)uid.n, uid.p, strerror(errno));
+		    "ev=remove-failed %s uidl=%.*s error=\"%s\"%s",
+		    c->m->hold.tag, (int)uid.n, uid.p, strerror(errno),
+		    goes_to_trash(c) ? " to=trash" : "");
 	return E_IO;
 }
 
