@@ -521,6 +521,28 @@ test_deadlines(void **state)
 	assert_asked("end 1\n");
 }
 
+/* Nobody is kept longer than mail servers wait: it comes later. */
+static void
+test_no_answer(void **state)
+{
+	(void)state;
+	greet();
+	say("AUTH\t1\tLOGIN\tsecured\n");
+	play.asked[0] = '\0';
+	mta_look(&play.mta, NOW);
+	mta_look(&play.mta, NOW + MTA_ANSWER_MS - 1);
+	assert_null(play.mta.over);
+	/* What the client took for its part does not count. */
+	mta_challenge(&play.mta, 1, (struct slice){ "", 0 }, NOW);
+	say("CONT\t1\tYW5u\n");
+	play.asked[0] = '\0';
+	mta_look(&play.mta, NOW + MTA_ANSWER_MS);
+	assert_null(play.mta.over);
+	mta_look(&play.mta, NOW + 2 * MTA_ANSWER_MS);
+	assert_string_equal(play.mta.over, "temporary");
+	assert_asked("end 1\n");
+}
+
 static void
 test_no_handshake(void **state)
 {
@@ -552,6 +574,7 @@ main(void)
 		TEST(test_message_too_long),
 		TEST(test_does_not_read),
 		TEST(test_deadlines),
+		TEST(test_no_answer),
 		TEST(test_no_handshake),
 	};
 

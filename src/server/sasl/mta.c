@@ -269,7 +269,7 @@ take_auth(struct mta *m, struct slice line)
 	if (sid == 0)
 		say_later(m, id, "");
 	else
-		m->request[m->n++] = (struct mta_request){ id, sid, 0 };
+		m->request[m->n++] = (struct mta_request){ id, sid, 0, 0 };
 }
 
 /* Its client's message is none. */
@@ -288,7 +288,7 @@ step(struct mta *m, struct mta_request *r, struct slice response)
 {
 	uint64_t sid = r->sid;
 
-	r->until = 0;
+	r->until = r->seen = 0;
 	if (m->hooks->step(m->arg, sid, response))
 		return;
 	say_later(m, drop(m, r), "");
@@ -461,18 +461,27 @@ mta_refuse(
 		say_fail(m, id, user, more[code]);
 }
 
+static void
+look_at(struct mta *m, struct mta_request *r, uint64_t now)
+{
+	uint64_t sid = r->sid;
+
+	if (!is_clients_turn(r) && r->seen == 0) {
+		r->seen = now;
+	} else if (!is_clients_turn(r) && now - r->seen >= MTA_ANSWER_MS) {
+		say_later(m, drop(m, r), "");
+		m->hooks->end(m->arg, sid);
+	} else if (is_clients_turn(r) && now >= r->until) {
+		say_fail(m, drop(m, r), "", "\treason=It took too long");
+		m->hooks->end(m->arg, sid);
+	}
+}
+
 void
 mta_look(struct mta *m, uint64_t now)
 {
 	if (!m->has_cpid && now - m->since >= MTA_HANDSHAKE_MS)
 		m->over = "handshake";
-	for (unsigned i = m->n; i-- > 0;) {
-		struct mta_request *r = &m->request[i];
-		uint64_t sid = r->sid;
-
-		if (!is_clients_turn(r) || now < r->until)
-			continue;
-		say_fail(m, drop(m, r), "", "\treason=It took too long");
-		m->hooks->end(m->arg, sid);
-	}
+	for (unsigned i = m->n; i-- > 0;)
+		look_at(m, &m->request[i], now);
 }

@@ -37,6 +37,9 @@ enum {
 	MTA_OUT_MUCH = 16 * 1024,
 	MTA_OUT_MAX = 512 * 1024,
 	MTA_HANDSHAKE_MS = 60 * 1000,
+	/* For our part, as Postfix waits for ten seconds: counted from the first
+	 * mta_look(), which comes within a second. */
+	MTA_ANSWER_MS = 8 * 1000,
 };
 
 /* What a connection may ask for. */
@@ -71,6 +74,7 @@ struct mta_request {
 	uint32_t id;    /* by the program */
 	uint64_t sid;   /* by us */
 	uint64_t until; /* clock_ms(); 0: it is not the client's turn */
+	uint64_t seen;  /* by mta_look(), when it was not; 0: not yet */
 };
 
 struct mta {
