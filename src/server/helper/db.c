@@ -85,9 +85,10 @@ ask_in_time(struct request *r)
 		err_set(&r->why, E_AGAIN, "too many wait for it");
 		return;
 	}
-	e = ask_once(r, now + span, &was_kept);
-	if (e == E_CLOSED && was_kept)
+	/* All that were kept may be of no use any more. */
+	do
 		e = ask_once(r, now + span, &was_kept);
+	while (e == E_CLOSED && was_kept);
 	if (e == E_OK)
 		r->result = LOOKUP_FOUND;
 	else if (e == E_NOENT)

@@ -1,5 +1,7 @@
 #include "server/helper/db_kept.h"
 
+#include <time.h>
+
 #include "base/clock.h"
 
 enum { PAUSE_MS = 250, PAUSE_MAX_MS = 5000 };
@@ -8,9 +10,15 @@ void
 db_kept_init(struct db_kept *k, const struct db_driver *driver,
     const struct db_conf *conf)
 {
+	pthread_condattr_t attr;
+
 	k->driver = driver;
 	k->conf = conf;
 	pthread_mutex_init(&k->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC); /* clock_ms() */
+	pthread_cond_init(&k->changed, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 static void
@@ -32,31 +40,65 @@ close_idle(struct db_kept *k)
 		k->driver->close(k->idle[--k->n]);
 }
 
-/* May this thread try to connect?  *tries_r: it is the one that does while the
- * database cannot be reached. */
+/* ---- taking one ---- */
+
+/* May a thread connect?  While the database cannot be reached, one may. */
 static bool
-may_connect(struct db_kept *k, bool *tries_r)
+may_connect(const struct db_kept *k)
 {
-	*tries_r = k->failures != 0;
-	if (!*tries_r)
-		return true;
-	if (k->trying || clock_ms() < k->again)
-		return false;
-	k->trying = true;
-	return true;
+	return clock_ms() >= k->again && (k->failures == 0 || !k->trying);
 }
 
+/* Until something has changed, or time has. */
+static void
+await_change(struct db_kept *k, uint64_t until)
+{
+	uint64_t ms =
+	    k->again > clock_ms() && k->again < until ? k->again : until;
+	const struct timespec at = { (time_t)(ms / 1000),
+		(long)(ms % 1000) * 1000000 };
+
+	pthread_cond_timedwait(&k->changed, &k->lock, &at);
+}
+
+enum way { KEPT, CONNECTS, NEITHER };
+
+/* A connection that others use may come back: they may be as many as the server
+ * permits. */
+static enum way
+find_way(struct db_kept *k, void **conn_r, bool *tries_r, uint64_t until)
+{
+	while (
+	    k->n == 0 && !may_connect(k) && k->used > 0 && clock_ms() < until)
+		await_change(k, until);
+	if (k->n > 0) {
+		*conn_r = k->idle[--k->n];
+		k->used++;
+		return KEPT;
+	}
+	*tries_r = k->failures != 0;
+	if (!may_connect(k))
+		return NEITHER;
+	k->trying = k->trying || *tries_r;
+	return CONNECTS;
+}
+
+/* *alone_r: nobody else has a connection. */
 static enum err
-connect_new(struct db_kept *k, void **conn_r, bool tries, uint64_t until,
-    struct errbuf *eb)
+connect_new(struct db_kept *k, void **conn_r, bool tries, bool *alone_r,
+    uint64_t until, struct errbuf *eb)
 {
 	enum err e = k->driver->open(conn_r, k->conf, until, eb);
 
 	pthread_mutex_lock(&k->lock);
-	if (e != E_OK)
+	*alone_r = k->used == 0;
+	if (e == E_OK)
+		k->used++;
+	else
 		note_failure(k);
 	if (tries)
 		k->trying = false;
+	pthread_cond_broadcast(&k->changed);
 	pthread_mutex_unlock(&k->lock);
 	return e;
 }
@@ -65,21 +107,27 @@ enum err
 db_kept_take(struct db_kept *k, void **conn_r, bool *was_kept_r, uint64_t until,
     struct errbuf *eb)
 {
-	bool may, tries = false;
+	bool tries, alone;
+	enum way way;
+	enum err e;
 
-	pthread_mutex_lock(&k->lock);
-	*was_kept_r = k->n > 0;
-	if (*was_kept_r)
-		*conn_r = k->idle[--k->n];
-	may = *was_kept_r || may_connect(k, &tries);
-	pthread_mutex_unlock(&k->lock);
-	if (*was_kept_r)
-		return E_OK;
-	if (!may)
-		return err_set(eb, E_AGAIN,
-		    "it could not be reached, and is tried again in a moment");
-	return connect_new(k, conn_r, tries, until, eb);
+	do {
+		pthread_mutex_lock(&k->lock);
+		way = find_way(k, conn_r, &tries, until);
+		pthread_mutex_unlock(&k->lock);
+		*was_kept_r = way == KEPT;
+		if (way == KEPT)
+			return E_OK;
+		if (way == NEITHER)
+			return err_set(eb, E_AGAIN,
+			    "it could not be reached, and is tried again in a "
+			    "moment");
+		e = connect_new(k, conn_r, tries, &alone, until, eb);
+	} while (e != E_OK && !alone && clock_ms() < until);
+	return e;
 }
+
+/* ---- giving it back ---- */
 
 void
 db_kept_give(struct db_kept *k, void *conn)
@@ -88,29 +136,37 @@ db_kept_give(struct db_kept *k, void *conn)
 
 	pthread_mutex_lock(&k->lock);
 	k->failures = 0;
+	k->used--;
 	full = k->n == DB_KEPT_MAX;
 	if (!full)
 		k->idle[k->n++] = conn;
+	pthread_cond_signal(&k->changed);
 	pthread_mutex_unlock(&k->lock);
 	if (full)
 		k->driver->close(conn);
 }
 
-void
-db_kept_lost(struct db_kept *k, void *conn)
+static void
+end(struct db_kept *k, void *conn, bool hangs)
 {
 	pthread_mutex_lock(&k->lock);
+	k->used--;
+	if (hangs)
+		note_failure(k);
 	close_idle(k);
+	pthread_cond_broadcast(&k->changed);
 	pthread_mutex_unlock(&k->lock);
 	k->driver->close(conn);
 }
 
 void
+db_kept_lost(struct db_kept *k, void *conn)
+{
+	end(k, conn, false);
+}
+
+void
 db_kept_hangs(struct db_kept *k, void *conn)
 {
-	pthread_mutex_lock(&k->lock);
-	note_failure(k);
-	close_idle(k);
-	pthread_mutex_unlock(&k->lock);
-	k->driver->close(conn);
+	end(k, conn, true);
 }

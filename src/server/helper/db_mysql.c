@@ -1,11 +1,14 @@
 /*
  * Users in MariaDB or MySQL: see db_driver.h.
  *
- * The name is a parameter of a prepared statement, never part of its text.  How
- * long the library waits for a server is set when it connects, in whole seconds.
+ * The name is a parameter of a prepared statement, never part of its text.  The
+ * library waits for a server by a function of ours, so that the deadline is ours;
+ * only the resolver can take longer.
  */
 #include <errmsg.h>
+#include <errno.h>
 #include <mysql.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +21,8 @@
 enum {
 	/* As mysql/client_plugin.h has it, which includes what is not installed. */
 	AUTHENTICATION_PLUGIN = 2,
-	SLACK_MS = 100,   /* the library's clock is not ours */
 	OCCURRENCES = 16, /* of parameters in a query */
+	PACKET_MAX = 1024 * 1024,
 };
 
 /* What `connection` says. */
@@ -145,27 +148,50 @@ close_connection(void *conn)
 }
 
 /* What a failure means: that of a server which was waited for as long as may be
- * is another than that of one which is gone. */
+ * is another than that of one which is gone.  Of an answer that breaks off the
+ * library gives no number. */
 static enum err
 fail(unsigned number, const char *words, uint64_t until, struct errbuf *eb)
 {
-	enum err e = number < CR_MIN_ERROR ? E_CONFIG : E_CLOSED;
+	enum err e = number != 0 && number < CR_MIN_ERROR ? E_CONFIG : E_CLOSED;
 
-	if (e == E_CLOSED && clock_ms() + SLACK_MS >= until)
+	if (e == E_CLOSED && clock_ms() >= until)
 		return err_set(eb, E_AGAIN, "it does not answer");
-	return err_set(eb, e, "%s", words[0] != '\0' ? words : "it failed");
+	return err_set(
+	    eb, e, "%s", number != 0 ? words : "its answer breaks off");
+}
+
+/* Of what this thread asks now. */
+static _Thread_local uint64_t deadline;
+
+/* The timeouts that the library has are for each octet that comes. */
+static int
+await(my_socket fd, my_bool reads, int timeout)
+{
+	struct pollfd p = { .fd = fd, .events = reads ? POLLIN : POLLOUT };
+	uint64_t now = clock_ms();
+	int r;
+
+	do
+		r = now < deadline ? poll(&p, 1, (int)(deadline - now)) : 0;
+	while (r < 0 && errno == EINTR && (now = clock_ms()) < deadline);
+	return r;
 }
 
 static void
 set_options(MYSQL *db, const struct place *p, unsigned timeout)
 {
 	bool tls = p->host[0] != '/' && strcmp(p->ssl, "no") != 0;
+	unsigned long packet = PACKET_MAX;
 	my_bool yes = 1;
 	unsigned no = 0;
 
+	mysql_optionsv(db, MARIADB_OPT_IO_WAIT, await);
+	/* Without them it would not wait by that function. */
 	mysql_optionsv(db, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
 	mysql_optionsv(db, MYSQL_OPT_READ_TIMEOUT, &timeout);
 	mysql_optionsv(db, MYSQL_OPT_WRITE_TIMEOUT, &timeout);
+	mysql_optionsv(db, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet);
 	mysql_optionsv(db, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	/* A server could ask for any file of this machine. */
 	mysql_optionsv(db, MYSQL_OPT_LOCAL_INFILE, &no);
@@ -252,6 +278,7 @@ open_connection(void **conn_r, const struct db_conf *conf, uint64_t until,
 	struct connection *c = calloc(1, sizeof(*c));
 	enum err e = E_NOMEM;
 
+	deadline = until;
 	if (c == NULL || (c->db = mysql_init(NULL)) == NULL)
 		err_set(eb, E_NOMEM, "out of memory");
 	else
@@ -280,8 +307,7 @@ execute(struct connection *c, const struct db_conf *conf, const char *name,
 		bind[i].buffer_length = strlen(p.value[c->of[i]]);
 	}
 	if (mysql_stmt_bind_param(c->query, bind) != 0 ||
-	    mysql_stmt_execute(c->query) != 0 ||
-	    mysql_stmt_store_result(c->query) != 0)
+	    mysql_stmt_execute(c->query) != 0)
 		return fail(mysql_stmt_errno(c->query),
 		    mysql_stmt_error(c->query), until, eb);
 	return E_OK;
@@ -305,26 +331,49 @@ take_column(struct connection *c, unsigned i, const char *name,
 	return db_row_put(row, name, is_null ? NULL : c->column, n, eb);
 }
 
+/* The next row; E_NOENT: there is no more. */
 static enum err
-take_row(struct connection *c, struct db_row *row, struct errbuf *eb)
+fetch(struct connection *c, uint64_t until, struct errbuf *eb)
 {
-	MYSQL_RES *about = mysql_stmt_result_metadata(c->query);
-	unsigned n = about != NULL ? mysql_num_fields(about) : 0;
-	enum err e = E_OK;
-	int r;
+	switch (mysql_stmt_fetch(c->query)) {
+	case 0:
+	case MYSQL_DATA_TRUNCATED: return E_OK; /* nothing was asked for yet */
+	case MYSQL_NO_DATA: return E_NOENT;
+	default:
+		return fail(mysql_stmt_errno(c->query),
+		    mysql_stmt_error(c->query), until, eb);
+	}
+}
 
-	if (about == NULL)
-		return err_set(eb, E_CONFIG, "the query gives no rows at all");
-	if (mysql_stmt_num_rows(c->query) == 0)
-		e = E_NOENT;
-	else if (mysql_stmt_num_rows(c->query) > 1)
-		e = err_set(eb, E_CONFIG, "the query gives more than one row");
-	else if ((r = mysql_stmt_fetch(c->query)) != 0 &&
-		 r != MYSQL_DATA_TRUNCATED)
-		e = err_set(eb, E_CLOSED, "%s", mysql_stmt_error(c->query));
+static enum err
+take_columns(struct connection *c, MYSQL_RES *about, struct db_row *row,
+    struct errbuf *eb)
+{
+	unsigned n = mysql_num_fields(about);
+	enum err e = E_OK;
+
 	for (unsigned i = 0; i < n && e == E_OK; i++)
 		e = take_column(
 		    c, i, mysql_fetch_field_direct(about, i)->name, row, eb);
+	return e;
+}
+
+/* Row by row, so that a query which finds everybody costs no memory. */
+static enum err
+take_row(
+    struct connection *c, struct db_row *row, uint64_t until, struct errbuf *eb)
+{
+	MYSQL_RES *about = mysql_stmt_result_metadata(c->query);
+	enum err e, more;
+
+	if (about == NULL)
+		return err_set(eb, E_CONFIG, "the query gives no rows at all");
+	if ((e = fetch(c, until, eb)) == E_OK &&
+	    (e = take_columns(c, about, row, eb)) == E_OK &&
+	    (more = fetch(c, until, eb)) != E_NOENT)
+		e = more != E_OK ? more
+				 : err_set(eb, E_CONFIG,
+				       "the query gives more than one row");
 	mysql_free_result(about);
 	return e;
 }
@@ -336,12 +385,13 @@ find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
 	struct connection *c = conn;
 	enum err e = E_OK;
 
+	deadline = until;
 	if (c->query == NULL)
 		e = prepare_query(c, conf, until, eb);
 	if (e == E_OK)
 		e = execute(c, conf, name, until, eb);
 	if (e == E_OK)
-		e = take_row(c, row, eb);
+		e = take_row(c, row, until, eb);
 	if (c->query != NULL)
 		mysql_stmt_free_result(c->query);
 	return e;
