@@ -204,6 +204,57 @@ test_refused(void **state)
 	}
 }
 
+/* One that says it takes hours would keep a thread for so long. */
+static void
+test_enormous_cost(void **state)
+{
+	static const struct {
+		const char *hash;
+		bool good;
+	} v[] = {
+		{ "$6$rounds=10000000$saltsalt$x", true },
+		{ "$6$rounds=10000001$saltsalt$x", false },
+		{ "{SHA512-CRYPT}$6$rounds=999999999$saltsalt$x", false },
+		{ "$5$rounds=999999999$saltsalt$x", false },
+		{ "{CRYPT}$md5,rounds=4294967295$saltsalt$x", false },
+		{ "$sha1$10000000$saltsalt$x", true },
+		{ "$sha1$10000001$saltsalt$x", false },
+		{ "$2y$16$RjK/liIK/9onbW73TktZte", true },
+		{ "{BLF-CRYPT}$2y$17$RjK/liIK/9onbW73TktZte", false },
+		{ "$2b$31$RjK/liIK/9onbW73TktZte", false },
+		{ "$y$jFT$35IAsL36laKi6MM6ApVgt0$x", true },
+		{ "$y$jGT$35IAsL36laKi6MM6ApVgt0$x", false },
+		{ "$gy$jGT$35IAsL36laKi6MM6ApVgt0$x", false },
+		{ "$y$jFT/U$35IAsL36laKi6MM6ApVgt0$x", false },
+		{ "$7$GU..../....5O6dmCsg2Q8XGt2wkziLS0$x", true },
+		{ "$7$HU..../....5O6dmCsg2Q8XGt2wkziLS0$x", false },
+		{ "$7$GU...1/....5O6dmCsg2Q8XGt2wkziLS0$x", false },
+		{ "$7$GU....z....5O6dmCsg2Q8XGt2wkziLS0$x", false },
+		{ "$7$GU..../..z.5O6dmCsg2Q8XGt2wkziLS0$x", false },
+		{ "$argon2id$v=19$m=1048576,t=8,p=1$c29tZXNhbHQ$"
+		  "LPFlun6/AC9GXKNWXLIaHivBzqrJPffyUC2zfRbvqBw",
+		    true },
+		{ "$argon2id$v=19$m=1048576,t=9,p=1$c29tZXNhbHQ$"
+		  "LPFlun6/AC9GXKNWXLIaHivBzqrJPffyUC2zfRbvqBw",
+		    false },
+		{ "$argon2i$v=19$m=256,t=4294967295,p=1$c29tZXNhbHQ$"
+		  "LPFlun6/AC9GXKNWXLIaHivBzqrJPffyUC2zfRbvqBw",
+		    false },
+	};
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct errbuf eb = { "" };
+
+		if ((scheme_check(v[i].hash, &eb) == E_OK) != v[i].good)
+			fail_msg("%s: %s", v[i].hash, eb.text);
+		if (!v[i].good) {
+			assert_non_null(strstr(eb.text, "too long"));
+			assert_int_equal(
+			    scheme_verify(v[i].hash, password), E_CONFIG);
+		}
+	}
+}
+
 /* What is too long is called that, whatever its form. */
 static void
 test_long_stored(void **state)
@@ -614,6 +665,7 @@ main(void)
 		cmocka_unit_test(test_wrong_ends),
 		cmocka_unit_test(test_locked),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_enormous_cost),
 		cmocka_unit_test(test_long_stored),
 		cmocka_unit_test(test_long_password),
 		cmocka_unit_test(test_no_memory),

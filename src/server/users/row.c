@@ -97,27 +97,44 @@ take_name(struct row *r, struct slice column, struct slice value)
 	return refuse(r, column, "is another name than was asked for");
 }
 
-static enum err
-take_column(struct row *r, struct slice name, struct slice value)
+/* Without Dovecot's prefix. */
+static struct slice
+plain_name(struct slice column)
 {
 	static const char prefix[] = "userdb_";
-	struct slice column = name;
+	size_t n = sizeof(prefix) - 1;
+
+	if (column.n > n && memcmp(column.p, prefix, n) == 0)
+		column = (struct slice){ column.p + n, column.n - n };
+	return column;
+}
+
+/* Of two the second one could take back what the first one forbids. */
+static bool
+is_there_twice(const struct column *c, size_t i)
+{
+	struct slice name = plain_name(c[i].name), other;
+
+	while (i-- > 0) {
+		other = plain_name(c[i].name);
+		if (other.n == name.n && memcmp(other.p, name.p, name.n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum err
+take_column(struct row *r, struct slice column, struct slice value)
+{
+	struct slice name = plain_name(column);
 	enum err e;
 
 	if (!is_text(value))
 		return refuse(r, column, "has a control character in it");
-	if (name.n > 7 && memcmp(name.p, prefix, 7) == 0) {
-		name.p += 7;
-		name.n -= 7;
-	}
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		struct slice *f = &r->field[fields[i].field];
-
 		if (!slice_eq(name, fields[i].name))
 			continue;
-		if (f->p != NULL)
-			return refuse(r, column, "is there twice");
-		*f = value;
+		r->field[fields[i].field] = value;
 		return E_OK;
 	}
 	if (slice_eq(name, "user"))
@@ -171,7 +188,9 @@ row_user(struct user **u_r, const char *name, const struct column *c, size_t n,
 	enum err e = E_OK;
 
 	for (size_t i = 0; i < n && e == E_OK; i++)
-		e = take_column(&r, c[i].name, c[i].value);
+		e = is_there_twice(c, i)
+			? refuse(&r, c[i].name, "is there twice")
+			: take_column(&r, c[i].name, c[i].value);
 	if (e == E_OK && r.field[PASSWD_HASH].p == NULL)
 		r.field[PASSWD_HASH] = (struct slice){ "", 0 };
 	if (e == E_OK)

@@ -14,6 +14,7 @@
 #include "base/b64.h"
 #include "base/str.h"
 #include "server/ipc/proto.h"
+#include "server/users/scheme_cost.h"
 
 enum kind {
 	KIND_PLAIN,
@@ -378,6 +379,14 @@ is_argon2(const char *hash)
 		   crypto_pwhash_MEMLIMIT_MIN) >= 0;
 }
 
+static bool
+takes_too_long(const struct secret *v)
+{
+	return (v->scheme->kind == KIND_CRYPT ||
+		   v->scheme->kind == KIND_ARGON2) &&
+	       hash_takes_too_long(v->text);
+}
+
 static enum err
 check_fields(const struct secret *v, struct errbuf *eb)
 {
@@ -405,7 +414,11 @@ check_fields(const struct secret *v, struct errbuf *eb)
 		    "a hash of %s is %sv=19$m=MEMORY,t=TIMES,p=LANES$SALT$KEY",
 		    v->scheme->name, v->scheme->head);
 	}
-	return E_OK;
+	return takes_too_long(v)
+		   ? err_set(eb, E_CONFIG,
+			 "computing this hash takes too long; make another one "
+			 "that costs less")
+		   : E_OK;
 }
 
 enum err
@@ -596,6 +609,8 @@ verify_cram(const struct secret *v, const char *password)
 static enum err
 verify(const struct secret *v, const char *password)
 {
+	if (takes_too_long(v))
+		return E_CONFIG;
 	switch (v->scheme->kind) {
 	case KIND_PLAIN: return verify_plain(v, password);
 	case KIND_CRYPT: return verify_crypt(v->text, password);
