@@ -85,3 +85,102 @@ def test_as_many_as_the_server_permits(place, serve, pg):
         pass
     assert [line for line in said if not line.startswith(b"+OK")] == []
     assert not site.server.events("lookup-failed")
+
+
+def test_enormous_hash(place, serve, connect, lite):
+    """Hashes that say they take hours keep nobody waiting."""
+    put_some(lite, box_of(place))
+    for name, hashed in (("eve", "$6$rounds=999999999$saltsalt$" + "x" * 86),
+                         ("mal", "$2y$31$RjK/liIK/9onbW73TktZte" + "x" * 31)):
+        lite.user(name, hashed)
+    site = Site(place, serve, [lite.block()], "hash_threads = 1\n")
+    for name in ("eve", "mal", "eve", "mal"):
+        assert site.refusal(connect, name, "secret").startswith(b"-ERR [AUTH]")
+    assert site.refusal(connect, "nobody", "x").startswith(b"-ERR [AUTH]")
+    site.accepts(connect, "ann")
+
+
+def test_another_table(place, serve, connect, db):
+    """It is changed while connections are kept."""
+    query = "SELECT t.* FROM t, names n WHERE n.name = $1"
+    for words in ("DROP TABLE IF EXISTS t", "DROP TABLE IF EXISTS names",
+                  "CREATE TABLE names (name varchar(20))",
+                  "CREATE TABLE t (password varchar(80))",
+                  "INSERT INTO names VALUES ('ann')",
+                  "INSERT INTO t VALUES ('{PLAIN}secret')"):
+        db.sql(words)
+    site = Site(place, serve, [db.block(query)],
+                'mail = "maildir:%s"\n' % box_of(place))
+    site.accepts(connect, "ann")
+    for words in ("ALTER TABLE t ADD COLUMN home varchar(80)",
+                  "UPDATE t SET home = '/x'",
+                  "ALTER TABLE t ADD COLUMN nologin varchar(8)"):
+        db.sql(words)
+        site.accepts(connect, "ann")
+    db.sql("UPDATE t SET nologin = 'yes'")
+    assert site.refusal(connect, "ann", "secret").startswith(b"-ERR [AUTH]")
+    db.sql("ALTER TABLE t DROP COLUMN nologin")
+    site.accepts(connect, "ann")
+    db.sql("DROP TABLE t")
+    assert site.refusal(connect, "ann", "secret").startswith(TEMPORARY)
+    db.sql("CREATE TABLE t (home varchar(80), password varchar(80))")
+    db.sql("INSERT INTO t VALUES ('/y', '{PLAIN}other')")
+    await_accepted(site, connect, "ann", "other")
+
+
+def test_write_ahead_log_of_nobody(place, serve, connect, lite):
+    """Nobody has it open, so what readers share is not there."""
+    put_some(lite, box_of(place))
+    db = sqlite3.connect(lite.file)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.close()
+    assert not os.path.exists(lite.file + "-shm")
+    site = Site(place, serve, [lite.block()])
+    site.accepts(connect, "ann")
+    for n in range(3):
+        db = sqlite3.connect(lite.file)
+        db.execute("UPDATE users SET password = '{PLAIN}%d'" % n)
+        db.commit()
+        site.accepts(connect, "ann", str(n))
+        db.close()
+        site.accepts(connect, "ann", str(n))
+
+
+@pytest.mark.parametrize("what", ["a value", "columns", "rows"])
+def test_enormous_answer(place, serve, connect, db, what):
+    """Only who is looked up notices."""
+    put_some(db, box_of(place))
+    # MariaDB itself makes none that is longer than 16 MB.
+    n, repeat = 10000000 if db.driver == "mysql" else 100000000, {
+        "sqlite": "hex(zeroblob(%d))", "postgresql": "repeat('x', %d)",
+        "mysql": "REPEAT('x', %d)"}[db.driver]
+    condition = "CASE WHEN name = 'bea' THEN %s ELSE NULL END AS home"
+    if what == "a value":
+        columns, rest = condition % (repeat % n), ""
+    elif what == "columns":
+        columns = ", ".join("1 c%d" % i for i in range(450))
+        columns, rest = columns + ", '{PLAIN}secret' AS password", ""
+    else:
+        columns, rest = "mail", " OR name = 'ann'"
+    query = "SELECT password, mail, %s FROM users WHERE name = $1" % columns
+    if what == "rows":
+        db.sql("CREATE TABLE many (n int)")
+        db.sql("INSERT INTO many SELECT 1 FROM users")
+        for _ in range(18):
+            db.sql("INSERT INTO many SELECT 1 FROM many")
+        query = ("SELECT password, mail, words AS home FROM users "
+                 "LEFT JOIN (SELECT %s AS words FROM many) m "
+                 "ON name = 'bea' WHERE name = $1" % (repeat % 200))
+    site = Site(place, serve, [db.block(query, "timeout = 20")])
+    pid, = site.server.roles("db")
+    for _ in range(2):
+        assert site.refusal(connect, "bea", "secret").startswith(TEMPORARY)
+        if what != "columns":
+            site.accepts(connect, "ann")
+    site.accepts(connect, "file")
+    assert site.server.roles("db") == [pid]
+    if what == "rows":
+        db.sql("DROP TABLE many")
+        with open("/proc/%d/status" % pid) as f:
+            peak = re.search(r"VmHWM:\s+(\d+)", f.read()).group(1)
+        assert int(peak) < 64 * 1024

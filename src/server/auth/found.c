@@ -32,7 +32,7 @@ is_fresh(const struct lookup *l, const char *name)
 {
 	return l->auth != NULL && !l->failed && strcmp(l->name, name) == 0 &&
 	       l->generation == l->auth->userfile.generation &&
-	       clock_ms() - l->began < FRESH_MS;
+	       clock_ms() - (l->began + l->took) < FRESH_MS;
 }
 
 /* Is it what was typed, and not one of our own making or for our own keeping?  An

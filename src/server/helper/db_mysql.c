@@ -139,8 +139,6 @@ close_connection(void *conn)
 {
 	struct connection *c = conn;
 
-	if (c->query != NULL)
-		mysql_stmt_close(c->query);
 	if (c->db != NULL)
 		mysql_close(c->db);
 	explicit_bzero(c->column, sizeof(c->column));
@@ -246,6 +244,8 @@ number_parameters(struct connection *c, char *query, struct errbuf *eb)
 	return E_OK;
 }
 
+/* Anew for each question: the library keeps the names of the columns as they were
+ * when it was prepared, whatever becomes of the table. */
 static enum err
 prepare_query(struct connection *c, const struct db_conf *conf, uint64_t until,
     struct errbuf *eb)
@@ -259,16 +259,12 @@ prepare_query(struct connection *c, const struct db_conf *conf, uint64_t until,
 	if ((c->query = mysql_stmt_init(c->db)) == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
 	if (mysql_stmt_prepare(c->query, query, strlen(query)) != 0)
-		e = fail(mysql_stmt_errno(c->query), mysql_stmt_error(c->query),
-		    until, eb);
-	else if (mysql_stmt_param_count(c->query) != c->n_of)
-		e = err_set(
-		    eb, E_CONFIG, "the query has a ? of its own; write $1");
-	if (e != E_OK) {
-		mysql_stmt_close(c->query);
-		c->query = NULL;
-	}
-	return e;
+		return fail(mysql_stmt_errno(c->query),
+		    mysql_stmt_error(c->query), until, eb);
+	return mysql_stmt_param_count(c->query) == c->n_of
+		   ? E_OK
+		   : err_set(eb, E_CONFIG,
+			 "the query has a ? of its own; write $1");
 }
 
 static enum err
@@ -378,22 +374,28 @@ take_row(
 	return e;
 }
 
+static void
+end_query(struct connection *c)
+{
+	if (c->query != NULL)
+		mysql_stmt_close(c->query);
+	c->query = NULL;
+}
+
 static enum err
 find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
     struct db_row *row, struct errbuf *eb)
 {
 	struct connection *c = conn;
-	enum err e = E_OK;
+	enum err e;
 
 	deadline = until;
-	if (c->query == NULL)
-		e = prepare_query(c, conf, until, eb);
+	e = prepare_query(c, conf, until, eb);
 	if (e == E_OK)
 		e = execute(c, conf, name, until, eb);
 	if (e == E_OK)
 		e = take_row(c, row, until, eb);
-	if (c->query != NULL)
-		mysql_stmt_free_result(c->query);
+	end_query(c);
 	return e;
 }
 

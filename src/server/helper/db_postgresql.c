@@ -166,7 +166,8 @@ send_query(PGconn *conn, const struct db_conf *c, const char *name,
 
 	db_parameters(&p, c->query, name);
 	if (PQsendQueryParams(
-		conn, c->query, (int)p.n, NULL, p.value, NULL, NULL, 0) == 0)
+		conn, c->query, (int)p.n, NULL, p.value, NULL, NULL, 0) == 0 ||
+	    PQsetSingleRowMode(conn) == 0)
 		return fail(E_CLOSED, PQerrorMessage(conn), eb);
 	while (e == E_OK && (r = PQflush(conn)) != 0) {
 		if (r < 0)
@@ -206,12 +207,15 @@ take_row(const PGresult *result, struct db_row *row, struct errbuf *eb)
 	return e;
 }
 
+/* E_NOENT: it has no row.  row: NULL for one that only counts. */
 static enum err
 take_result(
     PGconn *conn, const PGresult *result, struct db_row *row, struct errbuf *eb)
 {
 	switch (PQresultStatus(result)) {
-	case PGRES_TUPLES_OK: break;
+	case PGRES_SINGLE_TUPLE:
+		return row != NULL ? take_row(result, row, eb) : E_OK;
+	case PGRES_TUPLES_OK: return E_NOENT;
 	case PGRES_COMMAND_OK:
 	case PGRES_EMPTY_QUERY:
 		return err_set(eb, E_CONFIG, "the query gives no rows at all");
@@ -220,21 +224,14 @@ take_result(
 		    PQstatus(conn) == CONNECTION_BAD ? E_CLOSED : E_CONFIG,
 		    PQresultErrorMessage(result), eb);
 	}
-	if (PQntuples(result) == 0)
-		return E_NOENT;
-	if (PQntuples(result) > 1)
-		return err_set(
-		    eb, E_CONFIG, "the query gives more than one row");
-	return take_row(result, row, eb);
 }
 
-/* One result, and the end. */
+/* Row by row, so that a query which finds everybody costs no memory. */
 static enum err
-take_results(
-    PGconn *conn, struct db_row *row, uint64_t until, struct errbuf *eb)
+next_row(PGconn *conn, struct db_row *row, uint64_t until, struct errbuf *eb)
 {
-	PGresult *result = NULL, *more = NULL;
-	enum err e = next_result(conn, &result, until, eb), last;
+	PGresult *result = NULL;
+	enum err e = next_result(conn, &result, until, eb);
 
 	if (e != E_OK)
 		return e;
@@ -242,11 +239,44 @@ take_results(
 		return fail(E_CLOSED, PQerrorMessage(conn), eb);
 	e = take_result(conn, result, row, eb);
 	PQclear(result);
-	if (e == E_CLOSED)
+	return e;
+}
+
+/* What is left of an answer: nothing, mostly. */
+static enum err
+finish(PGconn *conn, uint64_t until, struct errbuf *eb)
+{
+	PGresult *result = NULL;
+	enum err e;
+
+	while ((e = next_result(conn, &result, until, eb)) == E_OK &&
+	       result != NULL)
+		PQclear(result);
+	return e;
+}
+
+static enum err
+take_only_row(
+    PGconn *conn, struct db_row *row, uint64_t until, struct errbuf *eb)
+{
+	enum err e = next_row(conn, row, until, eb), more = E_NOENT;
+
+	if (e == E_OK)
+		more = next_row(conn, NULL, until, eb);
+	if (more == E_OK)
+		return err_set(
+		    eb, E_CONFIG, "the query gives more than one row");
+	return more != E_NOENT ? more : e;
+}
+
+static enum err
+take_answer(PGconn *conn, struct db_row *row, uint64_t until, struct errbuf *eb)
+{
+	enum err e = take_only_row(conn, row, until, eb), last;
+
+	if (e == E_CLOSED || e == E_AGAIN)
 		return e;
-	while ((last = next_result(conn, &more, until, eb)) == E_OK &&
-	       more != NULL)
-		PQclear(more);
+	last = finish(conn, until, eb);
 	return last != E_OK ? last : e;
 }
 
@@ -256,7 +286,7 @@ find(void *conn, const struct db_conf *c, const char *name, uint64_t until,
 {
 	enum err e = send_query(conn, c, name, until, eb);
 
-	return e == E_OK ? take_results(conn, row, until, eb) : e;
+	return e == E_OK ? take_answer(conn, row, until, eb) : e;
 }
 
 static void

@@ -1,9 +1,11 @@
 /*
  * Users in a file of SQLite, which is only read: see db_driver.h.
  */
+#include <errno.h>
 #include <libgen.h>
 #include <limits.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,13 +13,19 @@
 #include "base/clock.h"
 #include "server/helper/db_driver.h"
 
-enum { STEPS = 10000 }; /* between looks at the clock */
+enum {
+	STEPS = 10000, /* between looks at the clock */
+	VALUE_MAX = 1024 * 1024,
+	URI_MAX = 3 * MAIL_PATH_MAX + sizeof("file:?immutable=1"),
+};
 
 struct connection {
 	sqlite3 *db;
 	sqlite3_stmt *query;
 	struct stat file; /* as it was opened */
 	uint64_t until;   /* of what it is asked now */
+	bool is_still;    /* nobody else has it open: see open_still() */
+	bool is_used;
 };
 
 static enum err
@@ -58,18 +66,80 @@ fail(struct connection *c, enum err e, struct errbuf *eb)
 }
 
 static enum err
-open_file(struct connection *c, const struct db_conf *conf, struct errbuf *eb)
+open_as(struct connection *c, const char *file, int flags, struct errbuf *eb)
 {
-	enum { FLAGS = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX };
-
-	if (stat(conf->file, &c->file) < 0)
-		return err_sys(eb, E_IO, "%s", conf->file);
-	if (sqlite3_open_v2(conf->file, &c->db, FLAGS, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(file, &c->db,
+		flags | SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
+		NULL) != SQLITE_OK)
 		return c->db == NULL ? err_set(eb, E_NOMEM, "out of memory")
 				     : fail(c, E_IO, eb);
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_limit(c->db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
 	sqlite3_progress_handler(c->db, STEPS, is_late, c);
 	return E_OK;
+}
+
+/* Is it one whose write-ahead log must be looked at, which only who may write can
+ * begin to do? */
+static bool
+needs_a_writer(struct connection *c)
+{
+	int r = sqlite3_exec(c->db, "PRAGMA schema_version", NULL, NULL, NULL);
+
+	return (r & 0xff) == SQLITE_READONLY || (r & 0xff) == SQLITE_CANTOPEN;
+}
+
+/* Is there nothing in a write-ahead log? */
+static bool
+is_all_in_the_file(const char *file)
+{
+	char log[MAIL_PATH_MAX + sizeof("-wal")];
+	struct stat st;
+
+	snprintf(log, sizeof(log), "%s-wal", file);
+	return stat(log, &st) < 0 ? errno == ENOENT : st.st_size == 0;
+}
+
+static void
+put_uri(char uri[URI_MAX], const char *file)
+{
+	char *to = stpcpy(uri, "file:");
+
+	for (; *file != '\0'; file++)
+		if (strchr("%?#", *file) != NULL)
+			to += sprintf(to, "%%%02x", (unsigned char)*file);
+		else
+			*to++ = *file;
+	strcpy(to, "?immutable=1");
+}
+
+/* As a file that does not change: SQLite takes no lock, and sees no change.  So it
+ * is good for one question, if the file is the same after it. */
+static enum err
+open_still(struct connection *c, const char *file, struct errbuf *eb)
+{
+	char uri[URI_MAX];
+
+	if (!is_all_in_the_file(file))
+		return fail(c, E_IO, eb);
+	sqlite3_close(c->db);
+	c->db = NULL;
+	c->is_still = true;
+	put_uri(uri, file);
+	return open_as(c, uri, SQLITE_OPEN_URI, eb);
+}
+
+static enum err
+open_file(struct connection *c, const struct db_conf *conf, struct errbuf *eb)
+{
+	enum err e;
+
+	if (stat(conf->file, &c->file) < 0)
+		return err_sys(eb, E_IO, "%s", conf->file);
+	e = open_as(c, conf->file, 0, eb);
+	if (e == E_OK && needs_a_writer(c))
+		e = open_still(c, conf->file, eb);
+	return e;
 }
 
 static enum err
@@ -81,6 +151,7 @@ open_connection(void **conn_r, const struct db_conf *conf, uint64_t until,
 
 	if (c == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
+	c->until = until;
 	if ((e = open_file(c, conf, eb)) != E_OK)
 		close_connection(c);
 	else
@@ -88,14 +159,19 @@ open_connection(void **conn_r, const struct db_conf *conf, uint64_t until,
 	return e;
 }
 
-/* Has another file come in its place? */
+/* Has another file come in its place, or this one changed where that matters? */
 static bool
 is_replaced(const struct connection *c, const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) < 0 || st.st_dev != c->file.st_dev ||
-	       st.st_ino != c->file.st_ino;
+	if (stat(path, &st) < 0 || st.st_dev != c->file.st_dev ||
+	    st.st_ino != c->file.st_ino)
+		return true;
+	return c->is_still &&
+	       (st.st_size != c->file.st_size ||
+		   st.st_mtim.tv_sec != c->file.st_mtim.tv_sec ||
+		   st.st_mtim.tv_nsec != c->file.st_mtim.tv_nsec);
 }
 
 /* What a call of SQLite's came to that is no row. */
@@ -161,19 +237,13 @@ take_row(struct connection *c, struct db_row *row, struct errbuf *eb)
 }
 
 static enum err
-find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
+ask(struct connection *c, const struct db_conf *conf, const char *name,
     struct db_row *row, struct errbuf *eb)
 {
-	struct connection *c = conn;
-	uint64_t now = clock_ms();
-	enum err e;
+	enum err e = bind(c, conf, name, eb);
 	int r;
 
-	if (is_replaced(c, conf->file))
-		return err_set(eb, E_CLOSED, "the file was replaced");
-	c->until = until;
-	sqlite3_busy_timeout(c->db, until > now ? (int)(until - now) : 1);
-	if ((e = bind(c, conf, name, eb)) == E_OK) {
+	if (e == E_OK) {
 		r = sqlite3_step(c->query);
 		e = r == SQLITE_ROW ? take_row(c, row, eb) : result(c, r, eb);
 	}
@@ -182,6 +252,25 @@ find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
 		sqlite3_clear_bindings(c->query);
 	}
 	return e;
+}
+
+static enum err
+find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
+    struct db_row *row, struct errbuf *eb)
+{
+	struct connection *c = conn;
+	uint64_t now = clock_ms();
+	enum err e;
+
+	if (is_replaced(c, conf->file) || (c->is_still && c->is_used))
+		return err_set(eb, E_CLOSED, "the file was replaced");
+	c->is_used = true;
+	c->until = until;
+	sqlite3_busy_timeout(c->db, until > now ? (int)(until - now) : 1);
+	e = ask(c, conf, name, row, eb);
+	return c->is_still && is_replaced(c, conf->file)
+		   ? err_set(eb, E_CLOSED, "the file changes")
+		   : e;
 }
 
 extern const struct db_driver db_sqlite;
