@@ -37,6 +37,22 @@
 #define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15)
 #endif
 
+/* The same of the network. */
+enum {
+	NET_ABI = 4,
+	NET_RULE = 2,
+	NET_BIND_TCP = 1,
+	NET_CONNECT_TCP = 2,
+};
+
+struct net_attr {
+	uint64_t files, net;
+};
+
+struct net_port {
+	uint64_t rights, port;
+};
+
 /* What malloc, threads, the loop and the end of a process need.  epoll_create1:
  * libev makes a new epoll set when it gets an event for a descriptor that it
  * has closed while another process still holds it. */
@@ -276,20 +292,27 @@ landlock_permit(long set, const char *path, uint64_t rights, struct errbuf *eb)
 
 enum { NO_LANDLOCK = -2 };
 
+static long
+landlock_set(const void *attr, size_t n, struct errbuf *eb)
+{
+	long set = syscall(SYS_landlock_create_ruleset, attr, n, 0);
+
+	if (set < 0)
+		err_sys(eb, E_IO, "landlock");
+	return set;
+}
+
 /* A set that takes away *rights_r, all that there are; -1: it cannot be had. */
 static long
 landlock_begin(uint64_t *rights_r, struct errbuf *eb)
 {
 	struct landlock_ruleset_attr attr = { 0 };
-	long abi = landlock_abi(), set;
+	long abi = landlock_abi();
 
 	if (abi < 0)
 		return NO_LANDLOCK;
 	attr.handled_access_fs = *rights_r = landlock_rights(abi);
-	set = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-	if (set < 0)
-		err_sys(eb, E_IO, "landlock");
-	return set;
+	return landlock_set(&attr, sizeof(attr), eb);
 }
 
 /* e: what has come of the set so far; E_OK: it holds from now on. */
@@ -339,6 +362,25 @@ sandbox_reads(const char *const *paths, size_t n, struct errbuf *eb)
 	for (size_t i = 0; set >= 0 && i < n && e == E_OK; i++)
 		if (access(paths[i], F_OK) == 0)
 			e = landlock_permit(set, paths[i], reads, eb);
+	return landlock_end(set, e, eb);
+}
+
+enum err
+sandbox_ports(const uint16_t *ports, size_t n, struct errbuf *eb)
+{
+	const struct net_attr attr = { 0, NET_BIND_TCP | NET_CONNECT_TCP };
+	enum err e = E_OK;
+	long set;
+
+	if (landlock_abi() < NET_ABI)
+		return E_OK;
+	set = landlock_set(&attr, sizeof(attr), eb);
+	for (size_t i = 0; set >= 0 && i < n && e == E_OK; i++) {
+		const struct net_port one = { NET_CONNECT_TCP, ports[i] };
+
+		if (syscall(SYS_landlock_add_rule, set, NET_RULE, &one, 0) < 0)
+			e = err_sys(eb, E_IO, "landlock rule for a port");
+	}
 	return landlock_end(set, e, eb);
 }
 

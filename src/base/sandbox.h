@@ -44,6 +44,11 @@ enum err sandbox_files(const char *root, struct errbuf *eb) NODISCARD;
 enum err sandbox_reads(
     const char *const *paths, size_t n, struct errbuf *eb) NODISCARD;
 
+/* The same of TCP: it can connect to these ports only, wherever, and be found at
+ * none.  As far as this kernel's Landlock knows of ports. */
+enum err sandbox_ports(
+    const uint16_t *ports, size_t n, struct errbuf *eb) NODISCARD;
+
 /* No more than so many MiB, and no more than half of the machine's memory (or
  * 1 GiB).  A call for more fails. */
 enum err sandbox_memory(uint32_t mib, struct errbuf *eb) NODISCARD;

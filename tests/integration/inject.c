@@ -6,12 +6,15 @@
  * NAME is a system call of the list below, or "say:FD:HEX": those octets are
  * written to that descriptor, which is how a process that was broken into
  * would speak to others; or "fill", which duplicates descriptor 2 until there
- * is no room for more, or "close:FD", that one and all above it.
+ * is no room for more, or "close:FD", that one and all above it; or "read:PATH",
+ * which opens it, or "tcp:PORT" and "unix:PATH", which connect there on this
+ * machine.
  *
  * Stops the thread, puts each call in front of where it stands, steps over
  * it, prints "NAME errno" (0: it was permitted), and lets the thread go on as
  * if nothing had been.  x86-64; needs root or the right to trace.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -25,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -176,6 +180,8 @@ resolve(pid_t tid, unsigned long long arg, unsigned long long scratch)
 	}
 }
 
+static int last; /* what the call returned */
+
 /* Returns the errno of the call, 0 if it was permitted. */
 static int
 run(pid_t tid, const struct user_regs_struct *saved, const struct call *c,
@@ -211,6 +217,7 @@ run(pid_t tid, const struct user_regs_struct *saved, const struct call *c,
 		die("GETREGS");
 	if ((long long)r.rax < 0 && (long long)r.rax > -4096)
 		return (int)-(long long)r.rax;
+	last = (int)r.rax;
 	return 0;
 }
 
@@ -240,6 +247,58 @@ say(pid_t tid, const struct user_regs_struct *saved, const char *what)
 		n++;
 	c.arg[2] = n;
 	return run(tid, saved, &c, memory);
+}
+
+static int
+close_last(pid_t tid, const struct user_regs_struct *saved)
+{
+	const struct call c = { "close", SYS_close,
+		{ (unsigned long long)last } };
+
+	return inject(tid, saved, &c);
+}
+
+static int
+read_path(pid_t tid, const struct user_regs_struct *saved, const char *path)
+{
+	static const struct call c = { "read", SYS_openat,
+		{ (unsigned long long)AT_FDCWD, PATH, O_RDONLY } };
+	char memory[SCRATCH] = { 0 };
+	int e;
+
+	snprintf(memory, SCRATCH, "%s", path);
+	if ((e = run(tid, saved, &c, memory)) == 0)
+		close_last(tid, saved);
+	return e;
+}
+
+static int
+connect_to(pid_t tid, const struct user_regs_struct *saved, const char *where)
+{
+	struct call open = { "socket", SYS_socket, { AF_INET, SOCK_STREAM } };
+	struct call c = { "connect", SYS_connect,
+		{ 0, PATH, sizeof(struct sockaddr_in) } };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	char memory[SCRATCH] = { 0 };
+	int e;
+
+	in.sin_port = htons((uint16_t)strtoul(where, NULL, 10));
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", where);
+	memcpy(memory, &in, sizeof(in));
+	if (where[0] == '/') {
+		open.arg[0] = AF_UNIX;
+		c.arg[2] = sizeof(un);
+		memcpy(memory, &un, sizeof(un));
+	}
+	if ((e = inject(tid, saved, &open)) != 0)
+		return e;
+	c.arg[0] = (unsigned long long)last;
+	e = run(tid, saved, &c, memory);
+	last = (int)c.arg[0];
+	close_last(tid, saved);
+	return e;
 }
 
 static int
@@ -284,6 +343,12 @@ do_one(pid_t tid, const struct user_regs_struct *saved, const char *what)
 		return say(tid, saved, what + 4);
 	if (strncmp(what, "close:", 6) == 0)
 		return close_from(tid, saved, what + 6);
+	if (strncmp(what, "read:", 5) == 0)
+		return read_path(tid, saved, what + 5);
+	if (strncmp(what, "tcp:", 4) == 0)
+		return connect_to(tid, saved, what + 4);
+	if (strncmp(what, "unix:", 5) == 0)
+		return connect_to(tid, saved, what + 5);
 	if (strcmp(what, "fill") == 0)
 		return fill(tid, saved);
 	return inject(tid, saved, find(what));

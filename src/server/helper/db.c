@@ -18,7 +18,7 @@
 
 /* A request that has waited for so many times the time for an answer is not put
  * any more: who signs in has been told. */
-enum { PATIENCE = 3 };
+enum { PATIENCE = 3, DNS = 53 };
 
 extern const struct db_driver db_sqlite;
 
@@ -254,7 +254,7 @@ load_driver(enum user_driver_kind kind)
 }
 
 static void
-prepare(struct process *p, struct db_reads *reads)
+prepare(struct process *p, struct db_reach *reach)
 {
 	const struct db_driver *driver = load_driver(p->conf.driver);
 	struct errbuf eb;
@@ -262,7 +262,7 @@ prepare(struct process *p, struct db_reads *reads)
 	warm_up();
 	/* That it cannot be asked is no reason not to serve those whom others
 	 * know. */
-	if (driver->prepare(&p->conf, reads, &eb) != E_OK)
+	if (driver->prepare(&p->conf, reach, &eb) != E_OK)
 		log_line(LOG_FAULT, "ev=database users=\"%s\" error=\"%s\"",
 		    p->conf.name, eb.text);
 	db_kept_init(&p->kept, driver, &p->conf);
@@ -270,28 +270,48 @@ prepare(struct process *p, struct db_reads *reads)
 		fatal("ev=start error=\"out of memory\"");
 }
 
+static void
+confine(const struct process *p, struct db_reach *reach)
+{
+	/* A resolver asks by TCP what has a long answer. */
+	db_reach_port(reach, DNS);
+	role_enter_reading(&p->conf.role, reach->path, reach->n);
+	if (p->kept.driver->is_file)
+		role_connect_to(NULL, 0);
+	else if (!reach->any_port)
+		role_connect_to(reach->port, reach->n_ports);
+}
+
+static void
+limit(bool is_file)
+{
+	/* The last ones are for a network.  A resolver asks the kernel for its
+	 * addresses by a socket that is bound to it, which listens to nobody. */
+	static const char *const calls[] = { "access", "faccessat",
+		"faccessat2", "fstat", "geteuid", "ioctl", "lseek", "lstat",
+		"newfstatat", "openat", "pread64", "readlink",
+		"sched_getaffinity", "stat", "statx", "sysinfo", "uname",
+		"bind", "connect", "getpeername", "getsockname", "getsockopt",
+		"recvfrom", "recvmsg", "rt_sigpending", "rt_sigtimedwait",
+		"sendto", "setsockopt", "shutdown", "socket" };
+	enum { OF_FILES = 17, ALL = sizeof(calls) / sizeof(*calls) };
+
+	role_limit(calls, is_file ? OF_FILES : ALL);
+}
+
 int
 db_main(int ctl)
 {
-	/* A resolver asks the kernel for its addresses by a socket that is bound
-	 * to it, which listens to nobody. */
-	static const char *const calls[] = { "access", "bind", "connect",
-		"faccessat", "faccessat2", "fstat", "geteuid", "getpeername",
-		"getsockname", "getsockopt", "ioctl", "lseek", "lstat",
-		"newfstatat", "openat", "pread64", "readlink", "recvfrom",
-		"recvmsg", "rt_sigpending", "rt_sigtimedwait",
-		"sched_getaffinity", "sendto", "setsockopt", "shutdown",
-		"socket", "stat", "statx", "sysinfo", "uname" };
 	static struct process p;
-	struct db_reads reads = { .n = 0 };
+	struct db_reach reach = { .n = 0 };
 	struct errbuf eb;
 
 	role_begin("db", ctl, &db_conf_fields, &p.conf);
-	prepare(&p, &reads);
-	role_enter_reading(&p.conf.role, reads.path, reads.n);
+	prepare(&p, &reach);
+	confine(&p, &reach);
 	if (pool_new(&p.pool, p.loop, p.conf.connections, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
-	role_limit(calls, sizeof(calls) / sizeof(*calls));
+	limit(p.kept.driver->is_file);
 	role_open(&p.role, &hooks, p.loop, ctl);
 	role_serve(&p.role);
 	_exit(0); /* threads still run: no exit handlers */

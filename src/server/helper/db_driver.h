@@ -29,12 +29,16 @@ enum err db_row_put(struct db_row *r, const char *name, const char *value,
     size_t n, struct errbuf *eb) NODISCARD;
 void db_row_clear(struct db_row *r); /* wipes */
 
-/* What the process may read once it is confined. */
-struct db_reads {
+/* What the process may reach once it is confined: read, and connect to. */
+struct db_reach {
 	const char *path[24];
 	size_t n;
+	uint16_t port[8];
+	size_t n_ports;
+	bool any_port;
 };
-void db_reads_add(struct db_reads *r, const char *path); /* borrowed */
+void db_reach_path(struct db_reach *r, const char *path); /* borrowed */
+void db_reach_port(struct db_reach *r, uint32_t port);
 
 enum { DB_PARAMETERS = 3 };
 
@@ -52,10 +56,12 @@ void db_parameters(
 const char *db_authorities(void);
 
 struct db_driver {
+	bool is_file; /* nothing is connected to */
+
 	/* Before the process is confined and has threads.  What is wrong is
 	 * said once, and again by open(). */
 	enum err (*prepare)(
-	    const struct db_conf *c, struct db_reads *r, struct errbuf *eb);
+	    const struct db_conf *c, struct db_reach *r, struct errbuf *eb);
 
 	/* *conn_r is to be closed.  E_AGAIN: no answer until then. */
 	enum err (*open)(void **conn_r, const struct db_conf *c, uint64_t until,

@@ -132,8 +132,25 @@ read_attributes(struct connection *c, const char *words, struct errbuf *eb)
 
 /* ---- before ---- */
 
+/* uri: several, with spaces or commas between, are asked one after the other. */
+static void
+reach_ports(struct db_reach *r, const char *uri)
+{
+	char words[DB_WORD_MAX], *rest = words, *word;
+	LDAPURLDesc *u;
+
+	memcpy(words, uri, strlen(uri) + 1);
+	while ((word = strsep(&rest, " ,")) != NULL) {
+		if (ldap_url_parse(word, &u) != LDAP_URL_SUCCESS)
+			continue;
+		if (strcmp(u->lud_scheme, "ldapi") != 0)
+			db_reach_port(r, (uint32_t)u->lud_port);
+		ldap_free_urldesc(u);
+	}
+}
+
 static enum err
-prepare(const struct db_conf *c, struct db_reads *r, struct errbuf *eb)
+prepare(const struct db_conf *c, struct db_reach *r, struct errbuf *eb)
 {
 	/* For the resolver and the library of TLS. */
 	static const char *const folders[] = { "/etc", "/run/systemd/resolve",
@@ -149,10 +166,11 @@ prepare(const struct db_conf *c, struct db_reads *r, struct errbuf *eb)
 	if (ldap_initialize(&ld, NULL) == LDAP_SUCCESS)
 		ldap_unbind_ext_s(ld, NULL, NULL);
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		db_reads_add(r, folders[i]);
+		db_reach_path(r, folders[i]);
 	e = read_place(&p, c->connection, eb);
 	explicit_bzero(p.password, sizeof(p.password));
-	db_reads_add(r, p.tls_ca);
+	db_reach_path(r, p.tls_ca);
+	reach_ports(r, p.uri);
 	return e;
 }
 

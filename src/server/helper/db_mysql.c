@@ -104,7 +104,7 @@ read_place(struct place *p, const char *words, struct errbuf *eb)
 /* ---- before ---- */
 
 static enum err
-prepare(const struct db_conf *c, struct db_reads *r, struct errbuf *eb)
+prepare(const struct db_conf *c, struct db_reach *r, struct errbuf *eb)
 {
 	static const char *const plugins[] = { "mysql_native_password",
 		"caching_sha2_password", "client_ed25519", "sha256_password" };
@@ -125,10 +125,11 @@ prepare(const struct db_conf *c, struct db_reads *r, struct errbuf *eb)
 		mysql_client_find_plugin(db, plugins[i], AUTHENTICATION_PLUGIN);
 	mysql_close(db);
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		db_reads_add(r, folders[i]);
+		db_reach_path(r, folders[i]);
 	e = read_place(&p, c->connection, eb);
 	explicit_bzero(p.password, sizeof(p.password));
-	db_reads_add(r, p.ssl_ca);
+	db_reach_path(r, p.ssl_ca);
+	db_reach_port(r, (uint32_t)strtoul(p.port, NULL, 10));
 	return e;
 }
 

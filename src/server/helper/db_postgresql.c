@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "server/helper/db_driver.h"
 
+enum { DEFAULT_PORT = 5432 };
+
 /* libpq's words end in a LF, and may have several lines. */
 static enum err
 fail(enum err e, const char *words, struct errbuf *eb)
@@ -64,8 +66,19 @@ is_file(const char *keyword)
 	       strcmp(keyword, "passfile") == 0;
 }
 
+/* One for each host, with commas between; none is the usual one. */
+static void
+reach_ports(struct db_reach *r, const char *ports)
+{
+	for (const char *p = ports; p != NULL; p = strchr(p, ',')) {
+		p += *p == ',';
+		if (*p != '\0' && *p != ',')
+			db_reach_port(r, (uint32_t)strtoul(p, NULL, 10));
+	}
+}
+
 static enum err
-prepare(const struct db_conf *c, struct db_reads *r, struct errbuf *eb)
+prepare(const struct db_conf *c, struct db_reach *r, struct errbuf *eb)
 {
 	/* For the resolver, OpenSSL, and libpq itself. */
 	static const char *const folders[] = { "/etc", "/run/systemd/resolve",
@@ -76,16 +89,23 @@ prepare(const struct db_conf *c, struct db_reads *r, struct errbuf *eb)
 
 	set_defaults();
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		db_reads_add(r, folders[i]);
+		db_reach_path(r, folders[i]);
 	if ((options = PQconninfoParse(c->connection, &words)) == NULL) {
 		fail(E_CONFIG, words != NULL ? words : "out of memory", eb);
 		PQfreemem(words);
 		return E_CONFIG;
 	}
 	/* They are there as long as the process is. */
-	for (PQconninfoOption *o = options; o->keyword != NULL; o++)
+	for (PQconninfoOption *o = options; o->keyword != NULL; o++) {
 		if (o->val != NULL && is_file(o->keyword))
-			db_reads_add(r, o->val);
+			db_reach_path(r, o->val);
+		if (o->val != NULL && strcmp(o->keyword, "port") == 0)
+			reach_ports(r, o->val);
+		/* What stands in the file of services is not looked for. */
+		if (o->val != NULL && strcmp(o->keyword, "service") == 0)
+			r->any_port = true;
+	}
+	db_reach_port(r, DEFAULT_PORT);
 	return E_OK;
 }
 

@@ -42,10 +42,20 @@ db_row_clear(struct db_row *r)
 }
 
 void
-db_reads_add(struct db_reads *r, const char *path)
+db_reach_path(struct db_reach *r, const char *path)
 {
 	if (r->n < sizeof(r->path) / sizeof(r->path[0]))
 		r->path[r->n++] = path;
+}
+
+void
+db_reach_port(struct db_reach *r, uint32_t port)
+{
+	if (port == 0 || port > UINT16_MAX ||
+	    r->n_ports == sizeof(r->port) / sizeof(r->port[0]))
+		r->any_port = true;
+	else
+		r->port[r->n_ports++] = (uint16_t)port;
 }
 
 void

@@ -29,13 +29,13 @@ struct connection {
 };
 
 static enum err
-prepare(const struct db_conf *c, struct db_reads *r, struct errbuf *eb)
+prepare(const struct db_conf *c, struct db_reach *r, struct errbuf *eb)
 {
 	static char folder[PATH_MAX];
 
 	/* Beside it there are its journal and its write-ahead log. */
 	memcpy(folder, c->file, strlen(c->file) + 1);
-	db_reads_add(r, dirname(folder));
+	db_reach_path(r, dirname(folder));
 	return sqlite3_initialize() == SQLITE_OK
 		   ? E_OK
 		   : err_set(eb, E_NOMEM, "SQLite cannot start");
@@ -274,7 +274,8 @@ find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
 }
 
 extern const struct db_driver db_sqlite;
-const struct db_driver db_sqlite = { .prepare = prepare,
+const struct db_driver db_sqlite = { .is_file = true,
+	.prepare = prepare,
 	.open = open_connection,
 	.find = find,
 	.close = close_connection };

@@ -79,6 +79,15 @@ role_enter_asking(const struct role_conf *r)
 }
 
 void
+role_connect_to(const uint16_t *ports, size_t n)
+{
+	struct errbuf eb;
+
+	if (sandbox_ports(ports, n, &eb) != E_OK)
+		fatal("ev=sandbox error=\"%s\"", eb.text);
+}
+
+void
 role_limit(const char *const *calls, size_t n)
 {
 	struct errbuf eb;

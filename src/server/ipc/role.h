@@ -67,6 +67,9 @@ void role_enter_reading(
  * the machine; for what it starts the same holds. */
 void role_enter_asking(const struct role_conf *r);
 
+/* Keeps only these ports of TCP to connect to; after role_enter_reading(). */
+void role_connect_to(const uint16_t *ports, size_t n);
+
 /* Keeps only these system calls, and the few that every role needs. */
 void role_limit(const char *const *calls, size_t n);
 
