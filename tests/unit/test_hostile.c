@@ -29,6 +29,7 @@
 #include "drop.h"
 #include "linger.h"
 #include "server/auth/auth.h"
+#include "server/helper/db.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/role.h"
 #include "server/store/store.h"
@@ -43,7 +44,8 @@ enum {
 };
 
 /* Every message between roles: its fields, as numbers of octets, `s` for
- * octets with their length before them, `f` for a descriptor. */
+ * octets with their length before them, `f` for a descriptor, `e` for one of few
+ * values, `r` for the columns of a row. */
 static const struct shape {
 	uint16_t type;
 	const char *name, *fields;
@@ -89,7 +91,7 @@ static const struct shape {
 	SHAPE(IPC_TICKET_KEYS, "s"),
 	SHAPE(IPC_TICKET_ANSWER, "81ssss"),
 	SHAPE(IPC_LOOKUP, "8s"),
-	SHAPE(IPC_ROW, "811sss"),
+	SHAPE(IPC_ROW, "8ers"),
 	SHAPE(IPC_VERIFY, "8sss"),
 	/* Of the parent and to it: nobody else may say them. */
 	SHAPE(IPC_CONF, ""),
@@ -187,18 +189,32 @@ put_octets(struct message *m)
 }
 
 static void
+put_row(struct message *m)
+{
+	static const char *const words[] = { "password", "uid", "gid", "home",
+		"user", "anna", "{PLAIN}x", "0", "", "\n", "mail",
+		"maildir:/" };
+	uint32_t n = dice(8) == 0 ? 33 : dice(4);
+
+	put_u(m, 1, n);
+	for (uint32_t i = 0; i < 2 * n; i++)
+		put_text(m, words[dice(sizeof(words) / sizeof(words[0]))]);
+}
+
+static void
 put_field(struct message *m, char field)
 {
 	/* What has 8 octets is most often a session. */
 	uint64_t v =
 	    field == '8' && dice(3) != 0 ? rig.sid[dice(3)] : some_number();
 
-	if (field == 's')
-		put_octets(m);
-	else if (field == 'f')
-		m->fds++;
-	else
-		put(m, &v, (size_t)(field - '0'));
+	switch (field) {
+	case 's': put_octets(m); break;
+	case 'f': m->fds++; break;
+	case 'e': put_u(m, 1, dice(5)); break;
+	case 'r': put_row(m); break;
+	default: put(m, &v, (size_t)(field - '0'));
+	}
 }
 
 /* As it should be but for what is in it, or in one of other ways. */
@@ -553,33 +569,8 @@ auth_is_unchanged(void)
 }
 
 static void
-test_auth(void **state)
+start_auth(struct auth_conf conf)
 {
-	struct auth_conf conf = {
-		.role = our_role(),
-		.mail = "maildir:/srv/mail/%n",
-		.mail_root = "/srv/mail",
-		.apop = true,
-		.mail_uid = 5000,
-		.mail_gid = 5000,
-		.first_uid = 500,
-		.last_uid = 60000,
-		.n_stores = 1,
-		.hash_threads = 1,
-		.hash_queue = 1,
-		.known = { { .name = "users" }, /* the file */
-		    { .name = "directory",
-			.driver = DRIVER_LDAP_BIND,
-			.index = BROKEN,
-			.timeout = 1,
-			.connections = 1 },
-		    { .name = "machine",
-			.driver = DRIVER_SYSTEM,
-			.index = BROKEN,
-			.timeout = 1,
-			.connections = 1 } },
-		.n_known = 3,
-	};
 	FILE *users = tmpfile();
 	uint16_t served;
 
@@ -596,14 +587,144 @@ test_auth(void **state)
 	rig.store = attach(ROLE_STORE, HONEST);
 	rig.worker = attach(ROLE_WORKER, HONEST);
 	hear(rig.worker, IPC_SERVED, &served, sizeof(served));
+	fclose(users);
+}
+
+static void
+finish_auth(void)
+{
+	finish();
+	close(rig.worker);
+	close(rig.store);
+}
+
+static struct auth_conf
+some_auth(void)
+{
+	return (struct auth_conf){
+		.role = our_role(),
+		.mail = "maildir:/srv/mail/%n",
+		.mail_root = "/srv/mail",
+		.apop = true,
+		.mail_uid = 5000,
+		.mail_gid = 5000,
+		.first_uid = 500,
+		.last_uid = 60000,
+		.n_stores = 1,
+		.hash_threads = 1,
+		.hash_queue = 1,
+	};
+}
+
+static void
+test_auth(void **state)
+{
+	struct auth_conf conf = some_auth();
+
+	conf.n_known = 3;
+	conf.known[0] = (struct known_users){ .name = "file",
+		.driver = DRIVER_PASSWD_FILE };
+	conf.known[1] = (struct known_users){ .name = "directory",
+		.driver = DRIVER_LDAP_BIND,
+		.index = BROKEN,
+		.timeout = 1,
+		.connections = 1 };
+	conf.known[2] = (struct known_users){ .name = "machine",
+		.driver = DRIVER_SYSTEM,
+		.index = BROKEN,
+		.timeout = 1,
+		.connections = 1 };
+	start_auth(conf);
 	say_everything(ROLE_WORKER, NULL, auth_is_unchanged);
 	say_everything(ROLE_STORE, NULL, auth_is_unchanged);
 	say_all(ROLE_DB, IPC_ROW, NULL, auth_is_unchanged);
 	say_all(ROLE_PAM, IPC_ROW, NULL, auth_is_unchanged);
+	finish_auth();
+}
+
+/* ---- a database ---- */
+
+/* What it is asked about: somebody whom the users file does not know, and,
+ * without any need, one whom it does. */
+static void
+ask_it(int fd)
+{
+	static uint64_t sid;
+
+	swallow(rig.other);
+	for (size_t i = 0; i < 2; i++) {
+		struct message *m = message(IPC_PASS);
+
+		put_u(m, 8, ++sid);
+		put_u(m, 8, 99); /* token */
+		put_text(m, "192.0.2.1");
+		put_u(m, 1, 0);
+		put_text(m, i == 0 ? "zoe" : "anna");
+		put_text(m, "wrong");
+		assert_true(say(rig.other, m));
+		hear(fd, IPC_LOOKUP, &rig.sid[i], sizeof(rig.sid[i]));
+	}
+}
+
+static void
+test_auth_database(void **state)
+{
+	struct auth_conf conf = some_auth();
+
+	conf.n_known = 2;
+	conf.known[0] = (struct known_users){ .name = "file",
+		.driver = DRIVER_PASSWD_FILE };
+	conf.known[1] = (struct known_users){ .name = "far",
+		.driver = DRIVER_SQLITE,
+		.index = BROKEN,
+		.timeout = 60 };
+	start_auth(conf);
+	rig.other = attach(ROLE_WORKER, BROKEN);
+	say_everything(ROLE_DB, ask_it, auth_is_unchanged);
+	close(rig.other);
+	finish_auth();
+}
+
+/* Who asks it next is answered. */
+static void
+db_is_unchanged(void)
+{
+	int fd = attach(ROLE_AUTH, HONEST);
+	struct message *m = message(IPC_LOOKUP);
+	struct {
+		uint64_t id;
+		uint8_t result, n;
+	} __attribute__((packed)) row;
+
+	put_u(m, 8, 77);
+	put_text(m, "anna");
+	assert_true(say(fd, m));
+	hear(fd, IPC_ROW, &row, sizeof(row));
+	assert_int_equal(row.id, 77);
+	assert_int_equal(row.result, LOOKUP_FOUND);
+	assert_int_equal(row.n, 1);
+	close(fd);
+}
+
+static void
+test_db(void **state)
+{
+	struct db_conf conf = { .role = our_role(),
+		.name = "far",
+		.driver = DRIVER_SQLITE,
+		.query = "SELECT 'x' AS password WHERE $1 = 'anna'",
+		.timeout = 60,
+		.connections = 2 };
+	char folder[] = "/tmp/malote-hostile.XXXXXX";
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(conf.file, sizeof(conf.file), "%s/db", folder);
+	close(open(conf.file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	start(db_main, &db_conf_fields, &conf);
+	say_everything(ROLE_AUTH, NULL, db_is_unchanged);
 	finish();
-	close(rig.worker);
-	close(rig.store);
-	fclose(users);
+	unlink(conf.file);
+	rmdir(folder);
 }
 
 /* ---- a store ---- */
@@ -1088,6 +1209,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_messages),
 		cmocka_unit_test(test_auth),
+		cmocka_unit_test(test_auth_database),
+		cmocka_unit_test(test_db),
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_worker),
 		cmocka_unit_test(test_fetched_count),
