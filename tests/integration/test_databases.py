@@ -771,7 +771,8 @@ def test_certificate(place, serve, connect, certs, of, kind):
 
 
 def crowd(port, n, name):
-    """n sign-ins at once: what each was told, and when the last was."""
+    """n sign-ins at once: how many have been told something, again and again, and
+    at last what."""
     said, waiting = [], selectors.DefaultSelector()
     for _ in range(n):
         s = socket.create_connection(("127.0.0.1", port))
@@ -786,26 +787,34 @@ def crowd(port, n, name):
                 said.append(bytes(key.data).splitlines()[2])
                 waiting.unregister(key.fileobj)
                 key.fileobj.close()
-        yield None
+        yield len(said)
     yield said
+
+
+def latency(session, port, n, name):
+    """How long a session that is open waits for a reply meanwhile: most of the
+    time at the most.  And what the crowd was told."""
+    took = []
+    for said in crowd(port, n, name):
+        if not isinstance(said, list):
+            begun = time.monotonic()
+            session.ok("NOOP")
+            took.append(time.monotonic() - begun)
+    return sorted(took)[len(took) * 9 // 10], said
 
 
 @pytest.mark.parametrize("n", [200, 2000])
 def test_a_crowd(place, serve, login, net, n):
-    """Each answer takes 100 ms: nobody is turned away, and who is there
-    already does not notice."""
+    """Each answer takes 100 ms: nobody is turned away, and who is there already
+    waits no longer than when others sign in of whom no database knows."""
     put_some(net, box_of(place))
-    site = Site(place, serve,
-                [net.block(slow(net, 0.1), "connections = 32")],
+    site = Site(place, serve, [net.block(slow(net, 0.1))],
                 "max_sessions_per_user = 10000\n")
     opened = login(site.server, "file")
-    worst = 0
-    for said in crowd(site.server.port, n, b"ann"):
-        if said is None:
-            begun = time.monotonic()
-            opened.ok("NOOP")
-            worst = max(worst, time.monotonic() - begun)
-    assert [line for line in said if not line.startswith(b"+OK")] == []
-    assert len(said) == n
-    assert worst < 1 * PATIENCE
+    usual, told = latency(opened, site.server.port, 200, b"file")
+    assert not [line for line in told if not line.startswith(b"+OK")]
+    meanwhile, told = latency(opened, site.server.port, n, b"ann")
+    assert not [line for line in told if not line.startswith(b"+OK")]
+    assert len(told) == n
+    assert meanwhile < 5 * usual
     assert not site.server.events("lookup-failed")

@@ -184,3 +184,43 @@ def test_enormous_answer(place, serve, connect, db, what):
         with open("/proc/%d/status" % pid) as f:
             peak = re.search(r"VmHWM:\s+(\d+)", f.read()).group(1)
         assert int(peak) < 64 * 1024
+
+
+def change(far, what, way):
+    """Something goes wrong; returns what makes it right."""
+    if what == "dies":
+        far.kill()
+        return far.start
+    if what == "hangs":
+        far.hang()
+        return far.go_on
+    way.mode = "drip"
+    return lambda: setattr(way, "mode", "pass")
+
+
+@pytest.mark.parametrize("what", ["dies", "hangs", "drips"])
+def test_under_load(place, serve, connect, far, way, what):
+    """Who is told no is told to come again, and can."""
+    put_some(far, box_of(place))
+    site = Site(place, serve, [far.block(
+        connection=way.connection, more="timeout = 2 connections = 4")],
+        "max_sessions_per_user = 1000\n")
+    mend, since = None, 0
+    for told in crowd(site.server.port, 300, b"ann"):
+        if isinstance(told, list):
+            break
+        if mend is None and told >= 40:
+            mend, since = change(far, what, way), time.monotonic()
+        elif since and time.monotonic() - since > 1:
+            mend()
+            since = 0
+    if since:
+        mend()
+    assert len(told) == 300
+    assert not [line for line in told
+                if not line.startswith((b"+OK", TEMPORARY))]
+    assert len([line for line in told if line.startswith(b"+OK")]) >= 40
+    await_accepted(site, connect, "ann")
+    for told in crowd(site.server.port, 100, b"ann"):
+        pass
+    assert not [line for line in told if not line.startswith(b"+OK")]
