@@ -3,6 +3,7 @@ or are reached by names that nobody resolves.
 """
 import os
 import re
+import signal
 import socket
 import sqlite3
 import time
@@ -11,6 +12,7 @@ import pytest
 
 import between
 from server import PATIENCE, wait_until
+from test_sandbox import inject  # noqa: F401
 from test_databases import (SERVERS, LDAP, QUERY, TEMPORARY, Site, at_work,  # noqa: F401
                             await_accepted, box_of, cluster, crowd, db,
                             directory, far, farm, ldap, lite, my, net, pg,
@@ -224,3 +226,95 @@ def test_under_load(place, serve, connect, far, way, what):
     for told in crowd(site.server.port, 100, b"ann"):
         pass
     assert not [line for line in told if not line.startswith(b"+OK")]
+
+
+@pytest.fixture
+def nobody_resolves(tmp_path):
+    """(what a program is started by, whose names are then asked for there)"""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    address = "127.78.%d.%d" % divmod(os.getpid() % 65536, 256)
+    try:
+        s.bind((address, 53))
+    except OSError as e:
+        pytest.skip("no port for DNS: %s" % e)
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("nameserver %s\n" % address)
+    os.chmod(conf, 0o644)
+    yield ("unshare", "-m", "sh", "-c",
+           "mount --bind %s /etc/resolv.conf && exec \"$@\"" % conf, "-")
+    s.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+def test_no_name_server(place, serve, connect, far, nobody_resolves):
+    """A name that nobody resolves is waited for by those who need it; no longer
+    than for the database itself three times."""
+    put_some(far, box_of(place))
+    connection = far.connection.replace("127.0.0.1", "db.example.org")
+    assert connection != far.connection
+    site = Site(place, serve, [far.block(
+        connection=connection, more="timeout = 1 connections = 2")],
+        wrap=nobody_resolves)
+    waiting = [waits(connect, site) for _ in range(4)]
+    site.accepts(connect, "file")
+    assert not site.server.events("lookup-failed")
+    for session in waiting:
+        assert session.line().startswith(TEMPORARY)
+    site.accepts(connect, "file")
+
+
+def test_no_room_for_descriptors(place, serve, connect, far, inject):
+    """The connection that is there is shared."""
+    put_some(far, box_of(place))
+    site = Site(place, serve, [far.block()], "max_sessions_per_user = 100\n",
+                wrap=("prlimit", "--nofile=2100:2100"))
+    site.accepts(connect, "ann")
+    pid, = site.server.roles("db")
+    unused = 1 + max(int(fd) for fd in os.listdir("/proc/%d/fd" % pid))
+    inject(pid, ["fill"])
+    for told in crowd(site.server.port, 50, b"ann"):
+        pass
+    assert not [line for line in told if not line.startswith(b"+OK")]
+    inject(pid, ["close:%d" % unused])
+    site.accepts(connect, "ann")
+    assert site.server.roles("db") == [pid]
+
+
+def test_hangup(place, serve, connect, far):
+    """SIGHUP while a database hangs: who waits goes on waiting."""
+    put_some(far, box_of(place))
+    site = Site(place, serve, [far.block(more="timeout = 60")])
+    site.accepts(connect, "ann")
+    pids = site.server.roles("db")
+    far.hang()
+    session = waits(connect, site)
+    wait_until(lambda: at_work(site, "db") == 1)
+    site.server.signal(signal.SIGHUP)
+    site.accepts(connect, "file")
+    far.go_on()
+    assert session.line().startswith(b"+OK")
+    assert site.server.roles("db") == pids
+
+
+def test_stop(place, serve, connect, far):
+    """A database that hangs keeps nobody from stopping."""
+    put_some(far, box_of(place))
+    site = Site(place, serve, [far.block(more="timeout = 60")])
+    site.accepts(connect, "ann")
+    far.hang()
+    session = waits(connect, site)
+    wait_until(lambda: at_work(site, "db") == 1)
+    begun = time.monotonic()
+    site.server.stop()
+    assert time.monotonic() - begun < 20
+    session.close()
+
+
+def test_very_many(place, serve, connect, lite):
+    """As many as there may be, one after the other."""
+    put_some(lite, box_of(place))
+    nobody = lite.block("SELECT password FROM users WHERE name = $1 || 'x'")
+    site = Site(place, serve, [nobody] * 6 + [lite.block()])
+    site.accepts(connect, "ann")
+    assert site.refusal(connect, "zoe", "secret").startswith(b"-ERR [AUTH]")
+    assert len(site.server.roles("db")) == 7
