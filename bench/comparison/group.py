@@ -62,9 +62,13 @@ class Group:
         return {path for path in (self.time, self.space) if path}
 
     def enter(self):
+        self.take(0)
+
+    def take(self, pid):
+        """A process, and all that it starts from now on; 0 is this one."""
         for path in self.paths():
             with open(path + "/cgroup.procs", "w") as f:
-                f.write("0")
+                f.write(str(pid))
 
     def seconds(self):
         """Processor time of all processes that ever ran in the group."""

@@ -59,6 +59,17 @@ def sign_ins(rows, kinds):
          for row in rows])
 
 
+def databases(rows, kinds):
+    """What the database that is asked takes for a sign-in, by who asks it."""
+    rows = [row for row in rows if getattr(row, "database", None)]
+    kinds = [kind for kind in kinds if rows and kind in rows[0].database]
+    return rows and markdown(
+        ["processor time of the database, µs"]
+        + [KINDS[kind][0] for kind in kinds],
+        [[row.title] + [number(statistics.median(row.database[kind]))
+                        for kind in kinds] for row in rows])
+
+
 def processes(rows):
     """What several processes cost, and what they bring."""
     one, many = KINDS["single"][0], KINDS["floors"][0]

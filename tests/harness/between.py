@@ -7,6 +7,7 @@ off what the server says.
         b.mode = "drip"             # an octet of the answer each 50 ms
         b.cut_after(20)             # after so many octets of answers, once
             b.mode = "pass"
+    b.asked                     # how often the program has said something
 """
 import contextlib
 import socket
@@ -20,6 +21,7 @@ class Between:
     def __init__(self, host, port):
         self.to = (host, port)
         self.mode = "pass"
+        self.asked = 0
         self.left = None  # octets until it breaks off
         self.port = free_port()
         self.lock = threading.Lock()
@@ -78,6 +80,7 @@ class Between:
                 if is_answer:
                     self.answer(to, octets)
                 else:
+                    self.asked += 1
                     to.sendall(octets)
         with self.lock:
             for s in (from_, to):

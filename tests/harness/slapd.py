@@ -26,6 +26,7 @@ suffix %(suffix)s
 rootdn cn=owner,%(suffix)s
 rootpw owner
 directory %(folder)s/data
+index objectClass,uid eq
 access to attrs=userPassword by dn.exact="%(reader)s" read by * auth
 access to * by dn.exact="%(reader)s" read by anonymous read by self read
 """

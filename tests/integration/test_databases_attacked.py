@@ -11,12 +11,12 @@ import time
 import pytest
 
 import between
-from server import PATIENCE, wait_until
-from test_sandbox import inject  # noqa: F401
-from test_databases import (SERVERS, LDAP, QUERY, TEMPORARY, Site, at_work,  # noqa: F401
+from server import wait_until
+from test_databases import (TEMPORARY, Site, at_work,  # noqa: F401
                             await_accepted, box_of, cluster, crowd, db,
-                            directory, far, farm, ldap, lite, my, net, pg,
+                            directory, every, far, farm, ldap, lite, my, pg,
                             put_some, slow)
+from test_sandbox import inject  # noqa: F401
 
 pytestmark = pytest.mark.ours
 
@@ -318,3 +318,50 @@ def test_very_many(place, serve, connect, lite):
     site.accepts(connect, "ann")
     assert site.refusal(connect, "zoe", "secret").startswith(b"-ERR [AUTH]")
     assert len(site.server.roles("db")) == 7
+
+
+# Some 50 ms, and 2: what one of them takes is no measure of the other.
+COSTLY = ("$6$rounds=100000$saltsalt$W6Pjgp5jRhOycjhz1JdUTjE.eBO2c/gf64"
+          "ukBCYIUsagE3B8HkkRYGvkhQw7S1S6nh6jR9hV6IhhRIHR8xSWY0")
+CHEAPER = ("$6$rounds=5000$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6G"
+           "Lc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1")
+
+
+def test_the_time_tells_nothing(place, serve, connect, every):
+    """Of a name that is in none, and of one whose password is wrong: the least of
+    several tries of each, one after the other, so that what disturbs the machine
+    disturbs all."""
+    every.user("ann", COSTLY, box_of(place))
+    every.user("bea", "{PLAIN}secret", box_of(place))
+    site = Site(place, serve, [every.block()])
+    with open(site.users, "a", encoding="utf-8") as f:
+        f.write("kim:%s::::::\n" % CHEAPER)
+    site.accepts(connect, "ann")
+    least = {}
+    for n in range(7):
+        for name in ("ann", "bea", "nobody", "file"):
+            begun = time.monotonic()
+            assert site.refusal(connect, name, "wrong%d" % n).startswith(
+                b"-ERR [AUTH]")
+            took = time.monotonic() - begun
+            least[name] = min(took, least.get(name, took))
+    for name, took in least.items():
+        assert 0.6 < took / least["ann"] < 1.6, least
+
+
+def test_as_many_questions(place, serve, connect, far, way):
+    """The same of what databases are asked: as often, whoever knows the name."""
+    far.user("ann", "{PLAIN}secret", box_of(place))
+    site = Site(place, serve, [
+        far.block(connection=way.connection, more="connections = 1")] * 2,
+        file="")
+    for name in ("ann", "nobody"):
+        site.refusal(connect, name, "wrong")
+    asked = {}
+    for name in ("ann", "nobody"):
+        before = way.asked
+        for n in range(3):
+            assert site.refusal(connect, name, "wrong%d" % n).startswith(
+                b"-ERR [AUTH]")
+        asked[name] = way.asked - before
+    assert asked["ann"] == asked["nobody"] >= 6

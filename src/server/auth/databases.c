@@ -311,10 +311,11 @@ lookup_clear(struct lookup *l)
 const char *
 databases_costly(const struct auth *a)
 {
-	const char *costly = users_costly(a->userfile.users);
+	/* Most people are in a database, where there is one. */
+	const char *costly = a->db_costly;
 
 	if (costly == NULL)
-		costly = a->db_costly;
+		costly = users_costly(a->userfile.users);
 	return costly == NULL && databases_any(a) ? of_nobody : costly;
 }
 

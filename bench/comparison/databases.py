@@ -1,0 +1,200 @@
+"""Sign-ins of users who are in a database: what asking costs beside Dovecot, which
+asks the same database the same thing.
+
+The processor time is that of the servers; what the database itself takes is
+measured beside it, as it is not ours.  Dovecot asks once for a sign-in, too
+(`userdb prefetch`).  Each class here is a kind of database: where the users are
+put, and what either server is told of it."""
+import os
+import sqlite3
+
+import mail
+import postgres
+import slapd
+from group import Group
+from rows import Goal, Load
+from sign_ins import BOXES, MALOTED, ssha256
+from target import Target, address
+
+FIRST = 300032  # a multiple of BOXES
+KINDS = ("maloted", "tuned")
+QUERY = "SELECT password, uid, gid, mail FROM users WHERE name = $1"
+# As a userdb that is called prefetch has them.
+PREFETCHED = ("SELECT password, uid AS userdb_uid, gid AS userdb_gid, "
+              "mail AS userdb_mail FROM users WHERE name = '%u'")
+DOVECOT = """
+passdb {
+  driver = %(driver)s
+  args = %(file)s
+}
+userdb {
+  driver = prefetch
+}
+"""
+
+
+class Sqlite:
+    title, dovecot, group = "SQLite", "sql", None
+
+    def __init__(self, where, rows):
+        self.file = where + "/users.sqlite"
+        with sqlite3.connect(self.file) as db:
+            db.execute(postgres.TABLE)
+            db.executemany("INSERT INTO users VALUES (?, ?, ?, ?, NULL, ?)",
+                           rows)
+        db.close()
+        os.chmod(self.file, 0o644)
+
+    def block(self):
+        return 'driver = "sqlite" file = "%s" query = "%s"' % (
+            self.file, QUERY)
+
+    def words(self):
+        return "driver = sqlite\nconnect = %s\npassword_query = %s\n" % (
+            self.file, PREFETCHED)
+
+    def close(self):
+        os.remove(self.file)
+
+
+class Postgresql:
+    title, dovecot = "PostgreSQL", "sql"
+
+    def __init__(self, where, rows):
+        self.db = postgres.Postgres()
+        self.db.sql("INSERT INTO users VALUES " + ", ".join(
+            "('%s', '%s', %d, %d, NULL, '%s')" % row for row in rows))
+        self.db.sql("ANALYZE users")
+        self.group = Group()
+        self.group.take(self.db.process.pid)
+        self.group.pid = self.db.process.pid
+
+    def block(self):
+        return 'driver = "postgresql" connection = "%s" query = "%s"' % (
+            self.db.connection, QUERY)
+
+    def words(self):
+        return "driver = pgsql\nconnect = %s\npassword_query = %s\n" % (
+            self.db.connection, PREFETCHED)
+
+    def close(self):
+        self.db.close()
+        self.group.remove()
+
+
+class Ldap:
+    title, dovecot = "LDAP", "ldap"
+    attributes = (("userPassword", "password"), ("description", "mail"),
+                  ("employeeNumber", "uid"), ("employeeType", "gid"))
+
+    def __init__(self, where, rows):
+        self.db = slapd.Slapd()
+        self.db.modify("\n".join(
+            "dn: uid=%s,%s\nobjectClass: inetOrgPerson\nuid: %s\ncn: x\n"
+            "sn: x\nuserPassword: %s\nemployeeNumber: %d\nemployeeType: %d\n"
+            "description: %s\n" % (name, slapd.PEOPLE, name, *more)
+            for name, *more in rows), "-a")
+        self.group = Group()
+        self.group.take(self.db.process.pid)
+        self.group.pid = self.db.process.pid
+
+    def block(self):
+        return ('driver = "ldap" connection = "%s" query = "(uid=$1)" '
+                'attributes = "%s"' % (
+                    self.db.connection.replace("\\", "\\\\"),
+                    " ".join("%s=%s" % pair for pair in self.attributes)))
+
+    def words(self):
+        return ("uris = ldap://127.0.0.1:%d\ndn = %s\ndnpass = it's\n"
+                "base = %s\npass_filter = (uid=%%u)\npass_attrs = %s\n" % (
+                    self.db.port, slapd.READER, slapd.PEOPLE, ",".join(
+                        "%s=%s%s" % (a, "userdb_" * (c != "password"), c)
+                        for a, c in self.attributes)))
+
+    def close(self):
+        self.db.close()
+        self.group.remove()
+
+
+def known(first, users, box):
+    """(name, password, uid, gid, mail) of each."""
+    owner = os.stat(box(first))
+    password = ssha256()
+    for n in users.numbers():
+        yield (address(n), password, owner.st_uid, owner.st_gid,
+               "maildir:" + box(first + n % BOXES))
+
+
+def start(kind, source, target, first, where):
+    config = where + "/database.conf"
+    words = "%s/database.%s" % (where, kind)
+    with open(config, "w", encoding="ascii") as f:
+        if kind == "maloted":
+            f.write(MALOTED + 'users "all" { %s }\n' % source.block())
+        else:
+            f.write(DOVECOT % {"driver": source.dovecot, "file": words})
+    with open(words, "w", encoding="ascii") as f:
+        f.write(source.words())
+    return Target(kind, target.boxes, [first], where, config)
+
+
+class Asked(Load):
+    """With what the database itself takes."""
+    def __init__(self, source, *words, **options):
+        super().__init__(*words, **options)
+        self.source, self.database = source, {}
+
+    def value(self, target):
+        group = self.source.group
+        before = group.settled() if group else 0
+        value = super().value(target)
+        if group:
+            self.database.setdefault(target.kind, []).append(
+                (group.settled() - before) * 1e6
+                / self.said[target.kind][-1]["sessions"])
+        return value
+
+
+def of_one(o, make, targets, sizes, where):
+    """A row, of as many rounds as all others.  The maildrops are maloted's: they
+    are not written to."""
+    first = sizes.holders.first
+    users = mail.Users(FIRST, 128 if o.quick else 1024, 1)
+    source = make(where, list(known(first, users, targets["maloted"].box)))
+    row = Asked(source, "sign-in by PLAIN, {SSHA256}; %d users in %s, 8 at a "
+                "time" % (users.count, source.title), "µs", Goal(0.5, "tuned"),
+                steps="plain quit", users=users, c=8,
+                n=150 if o.quick else 4000)
+    running = []
+    try:
+        for kind in KINDS:
+            if kind in targets:
+                running.append(start(kind, source, targets["maloted"], first,
+                                     where))
+                running[-1].load(row.steps, row.users, 8, 2 * BOXES)
+        for nth in range(o.rounds):
+            for target in running[::-1] if nth % 2 else running:
+                row.measure(target)
+    finally:
+        for target in running:
+            target.stop()
+        source.close()
+    return row
+
+
+def sources():
+    """Those whose servers are installed, and Dovecot's part for them."""
+    there = "/usr/lib/dovecot/modules/auth/lib%s.so"
+    return [make for make, part, installed in (
+        (Sqlite, "driver_sqlite", True),
+        (Postgresql, "driver_pgsql", postgres.INSTALLED),
+        (Ldap, "authdb_ldap", slapd.INSTALLED))
+        if installed and os.path.exists(there % part)]
+
+
+def measure(o, targets, sizes, where, progress):
+    out = []
+    for make in sources():
+        progress("sign-ins: " + make.title)
+        out.append(of_one(o, make, targets, sizes, where))
+    return out
