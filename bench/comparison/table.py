@@ -55,8 +55,8 @@ def sign_ins(rows, kinds):
     kinds = [kind for kind in kinds if rows and kind in rows[0].said]
     return rows and markdown(
         ["sign-ins a second"] + [KINDS[kind][0] for kind in kinds],
-        [[row.title] + [number(rate(row, kind)) for kind in kinds]
-         for row in rows])
+        [[row.title] + [number(rate(row, kind)) if kind in row.said else ""
+                        for kind in kinds] for row in rows])
 
 
 def databases(rows, kinds):
