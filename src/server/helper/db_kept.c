@@ -63,13 +63,20 @@ await_change(struct db_kept *k, uint64_t until)
 
 enum way { KEPT, CONNECTS, NEITHER };
 
-/* A connection that others use may come back: they may be as many as the server
- * permits. */
+/* A connection that others use, or are about to, may come back: they may be as
+ * many as the server permits.  For who only tries whether there is a server again
+ * nobody waits. */
+static bool
+may_come_back(const struct db_kept *k)
+{
+	return k->used + k->connecting > 0;
+}
+
 static enum way
 find_way(struct db_kept *k, void **conn_r, bool *tries_r, uint64_t until)
 {
-	while (
-	    k->n == 0 && !may_connect(k) && k->used > 0 && clock_ms() < until)
+	while (k->n == 0 && !may_connect(k) && may_come_back(k) &&
+	       clock_ms() < until)
 		await_change(k, until);
 	if (k->n > 0) {
 		*conn_r = k->idle[--k->n];
@@ -80,10 +87,11 @@ find_way(struct db_kept *k, void **conn_r, bool *tries_r, uint64_t until)
 	if (!may_connect(k))
 		return NEITHER;
 	k->trying = k->trying || *tries_r;
+	k->connecting += !*tries_r;
 	return CONNECTS;
 }
 
-/* *alone_r: nobody else has a connection. */
+/* *alone_r: nobody else has a connection, or is about to. */
 static enum err
 connect_new(struct db_kept *k, void **conn_r, bool tries, bool *alone_r,
     uint64_t until, struct errbuf *eb)
@@ -91,13 +99,15 @@ connect_new(struct db_kept *k, void **conn_r, bool tries, bool *alone_r,
 	enum err e = k->driver->open(conn_r, k->conf, until, eb);
 
 	pthread_mutex_lock(&k->lock);
-	*alone_r = k->used == 0;
+	if (tries)
+		k->trying = false;
+	else
+		k->connecting--;
+	*alone_r = !may_come_back(k);
 	if (e == E_OK)
 		k->used++;
 	else
 		note_failure(k);
-	if (tries)
-		k->trying = false;
 	pthread_cond_broadcast(&k->changed);
 	pthread_mutex_unlock(&k->lock);
 	return e;

@@ -25,6 +25,7 @@ struct db_kept {
 	void *idle[DB_KEPT_MAX]; /* the one that was used last is the last */
 	size_t n;
 	unsigned used;          /* not given back yet */
+	unsigned connecting;    /* but for one that only tries */
 	pthread_cond_t changed; /* one may be had now */
 	unsigned failures;      /* in a row */
 	uint64_t again;         /* clock_ms(), from which on it may be tried */
