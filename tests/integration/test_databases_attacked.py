@@ -3,6 +3,7 @@ or are reached by names that nobody resolves.
 """
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -11,8 +12,12 @@ import time
 import pytest
 
 import between
+import mariadb
+import postgres
+import slapd
 from server import MALOTED, wait_until
-from test_databases import (TEMPORARY, Site, at_work,  # noqa: F401
+from test_databases import (TEMPORARY, Ldap, Mariadb, Postgres,  # noqa: F401
+                            Site, at_work,
                             await_accepted, box_of, cluster, crowd, db,
                             directory, every, far, farm, ldap, lite, my, pg,
                             put_some, slow)
@@ -56,6 +61,55 @@ def test_no_answer(place, serve, connect, far, way, mode, when):
     wait_until(lambda: at_work(site, "db") == 0, 3)
     way.mode = "pass"
     await_accepted(site, connect, "ann")
+
+
+@pytest.fixture(params=[Postgres, Mariadb, Ldap],
+                ids=["postgresql", "mysql", "ldap"])
+def by_tls(request, place, certs):
+    """A server, the words for a connection to it that is verified, and its port."""
+    kind = request.param
+    if not {Postgres: postgres, Mariadb: mariadb, Ldap: slapd}[kind].INSTALLED:
+        pytest.skip("needs its server")
+    server = kind(certificate=(certs["good"].pem, certs["good"].key))
+    ca = place.path + "/ca.pem"
+    shutil.copyfile(certs.ca, ca)
+    os.chmod(ca, 0o644)
+    words, port = server.connection, server.port
+    for plain, verified in ((" sslmode=disable", " sslrootcert=" + ca),
+                            (" ssl=no", " ssl_ca=" + ca),
+                            (" tls=no", " tls_ca=" + ca)):
+        words = words.replace(plain, verified)
+    if kind is Ldap:
+        words = words.replace("ldap://127.0.0.1:%d" % port,
+                              "ldaps://127.0.0.1:%d" % server.tls_port)
+        port = server.tls_port
+    yield server, words, port
+    server.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["silent", "drip"])
+@pytest.mark.parametrize("when", ["connects", "asks"])
+def test_no_answer_by_tls(place, serve, connect, by_tls, mode, when):
+    """In a handshake, or in the middle of a record."""
+    server, words, port = by_tls
+    put_some(server, box_of(place))
+    with between.Between("127.0.0.1", port) as way:
+        site = Site(place, serve, [server.block(
+            connection=words.replace(str(port), str(way.port)),
+            more="timeout = 1 connections = 2")])
+        if when == "asks":
+            site.accepts(connect, "ann")
+        way.mode = mode
+        if when == "connects":
+            way.cut_all()
+        waiting = [waits(connect, site) for _ in range(4)]
+        site.accepts(connect, "file")
+        for session in waiting:
+            assert session.line().startswith(TEMPORARY)
+        wait_until(lambda: at_work(site, "db") == 0, 3)
+        way.mode = "pass"
+        await_accepted(site, connect, "ann")
 
 
 def test_broken_off(place, serve, connect, far, way):

@@ -8,7 +8,9 @@
  * Of ldap-bind the directory verifies it: that entry, or the one that a template
  * names, binds with it, on a connection that is there for that.
  */
+#include <errno.h>
 #include <ldap.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,6 +176,64 @@ prepare(const struct db_conf *c, struct db_reach *r, struct errbuf *eb)
 	return e;
 }
 
+/* ---- waiting ---- */
+
+/* Of what this thread asks now. */
+static _Thread_local uint64_t deadline;
+
+/* What is below TLS: the library's own timeouts do not hold in a handshake, nor
+ * in the middle of a record. */
+static int
+await(Sockbuf_IO_Desc *io, short events)
+{
+	struct pollfd p = { .events = events };
+	uint64_t now = clock_ms();
+	int r;
+
+	ber_sockbuf_ctrl(io->sbiod_sb, LBER_SB_OPT_GET_FD, &p.fd);
+	do
+		r = now < deadline ? poll(&p, 1, (int)(deadline - now)) : 0;
+	while (r < 0 && errno == EINTR && (now = clock_ms()) < deadline);
+	if (r == 0)
+		errno = ETIMEDOUT;
+	return r > 0 ? 0 : -1;
+}
+
+static ber_slen_t
+read_in_time(Sockbuf_IO_Desc *io, void *to, ber_len_t n)
+{
+	return await(io, POLLIN) == 0 ? LBER_SBIOD_READ_NEXT(io, to, n) : -1;
+}
+
+static ber_slen_t
+write_in_time(Sockbuf_IO_Desc *io, void *from, ber_len_t n)
+{
+	return await(io, POLLOUT) == 0 ? LBER_SBIOD_WRITE_NEXT(io, from, n)
+				       : -1;
+}
+
+static int
+pass_on(Sockbuf_IO_Desc *io, int what, void *arg)
+{
+	return LBER_SBIOD_CTRL_NEXT(io, what, arg);
+}
+
+static Sockbuf_IO in_time = { .sbi_ctrl = pass_on,
+	.sbi_read = read_in_time,
+	.sbi_write = write_in_time };
+
+static int
+wait_in_time(LDAP *ld)
+{
+	Sockbuf *sb;
+
+	if (ldap_get_option(ld, LDAP_OPT_SOCKBUF, &sb) != LDAP_SUCCESS ||
+	    ber_sockbuf_add_io(
+		sb, &in_time, LBER_SBIOD_LEVEL_PROVIDER + 1, NULL) != 0)
+		return LDAP_LOCAL_ERROR;
+	return LDAP_SUCCESS;
+}
+
 /* ---- connecting ---- */
 
 static void
@@ -273,7 +333,8 @@ dial(LDAP **ld_r, const struct place *p, const struct db_conf *conf,
 		return err_set(
 		    eb, E_CONFIG, "connection: uri: %s", ldap_err2string(r));
 	}
-	if ((r = set_options(*ld_r, conf)) != LDAP_SUCCESS ||
+	if ((r = wait_in_time(*ld_r)) != LDAP_SUCCESS ||
+	    (r = set_options(*ld_r, conf)) != LDAP_SUCCESS ||
 	    (r = set_tls(*ld_r, p)) != LDAP_SUCCESS ||
 	    (r = begin_tls(*ld_r, p)) != LDAP_SUCCESS)
 		e = fail(*ld_r, r, until, eb);
@@ -309,9 +370,11 @@ open_connection(void **conn_r, const struct db_conf *conf, uint64_t until,
     struct errbuf *eb)
 {
 	struct connection *c = calloc(1, sizeof(*c));
-	enum err e = c == NULL ? err_set(eb, E_NOMEM, "out of memory")
-			       : connect_to(c, conf, until, eb);
+	enum err e;
 
+	deadline = until;
+	e = c == NULL ? err_set(eb, E_NOMEM, "out of memory")
+		      : connect_to(c, conf, until, eb);
 	if (e == E_OK)
 		*conn_r = c;
 	else if (c != NULL)
@@ -443,6 +506,7 @@ find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
 	struct connection *c = conn;
 	enum err e = make_filter(c, conf, name, eb);
 
+	deadline = until;
 	return e == E_OK ? search_row(c, c->ld, conf, until, row, NULL, eb) : e;
 }
 
@@ -530,6 +594,7 @@ verify(void *conn, const struct db_conf *conf, const char *name,
 	struct connection *c = conn;
 	enum err e = make_filter(c, conf, name, eb);
 
+	deadline = until;
 	if (e != E_OK)
 		return e;
 	return is_template(conf)

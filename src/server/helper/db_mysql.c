@@ -7,6 +7,7 @@
  */
 #include <errmsg.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <mysql.h>
 #include <poll.h>
 #include <stdio.h>
@@ -201,6 +202,17 @@ set_options(MYSQL *db, const struct place *p, unsigned timeout)
 	mysql_optionsv(db, MYSQL_OPT_SSL_CA, p->ssl_ca);
 }
 
+/* Below TLS the library reads a whole record without asking await(). */
+static enum err
+never_block(MYSQL *db, struct errbuf *eb)
+{
+	int fd = mysql_get_socket(db);
+
+	return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0
+		   ? E_OK
+		   : err_sys(eb, E_IO, "fcntl");
+}
+
 static enum err
 connect_to(
     MYSQL *db, const struct db_conf *conf, uint64_t until, struct errbuf *eb)
@@ -217,6 +229,8 @@ connect_to(
 			(unsigned)strtoul(p.port, NULL, 10),
 			local ? p.host : NULL, 0) == NULL)
 			e = fail(CR_MIN_ERROR, mysql_error(db), until, eb);
+		else
+			e = never_block(db, eb);
 	}
 	explicit_bzero(&p, sizeof(p));
 	return e;
