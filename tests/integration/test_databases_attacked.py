@@ -318,6 +318,41 @@ def test_no_name_server(place, serve, connect, far, nobody_resolves):
     site.accepts(connect, "file")
 
 
+@pytest.fixture
+def first_is_silent(far, tmp_path):
+    """What a program is started by for which db.example.org has two addresses, of
+    which the first one does not even accept."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("::1 db.example.org\n127.0.0.1 db.example.org localhost\n")
+    os.chmod(hosts, 0o644)
+    full, waiting = socket.socket(socket.AF_INET6), []
+    try:
+        full.bind(("::1", far.port))
+    except OSError as e:
+        pytest.skip("no IPv6: %s" % e)
+    full.listen(0)
+    for _ in range(4):
+        s = socket.socket(socket.AF_INET6)
+        s.setblocking(False)
+        s.connect_ex(("::1", far.port))
+        waiting.append(s)
+    yield ("unshare", "-m", "sh", "-c",
+           "mount --bind %s /etc/hosts && exec \"$@\"" % hosts, "-")
+    for s in (full, *waiting):
+        s.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+def test_first_address_is_silent(place, serve, connect, far, first_is_silent):
+    """The next one is tried while there is still time."""
+    put_some(far, box_of(place))
+    site = Site(place, serve, [far.block(connection=far.connection.replace(
+        "127.0.0.1", "db.example.org"), more="timeout = 4")],
+        wrap=first_is_silent)
+    site.accepts(connect, "ann")
+    assert not site.server.events("lookup-failed")
+
+
 def test_no_room_for_descriptors(place, serve, connect, far, inject):
     """The connection that is there is shared."""
     put_some(far, box_of(place))

@@ -291,13 +291,15 @@ set_tls(LDAP *ld, const struct place *p)
 static int
 set_options(LDAP *ld, const struct db_conf *conf)
 {
-	const struct timeval span = { conf->timeout, 0 };
+	/* Of two addresses that its name has, the second one has its time, too. */
+	const struct timeval span = { conf->timeout, 0 },
+			     half = { (conf->timeout + 1) / 2, 0 };
 	int version = LDAP_VERSION3;
 
 	/* It is asked, and no other that it names. */
 	if (ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) != 0 ||
 	    ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version) != 0 ||
-	    ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &span) != 0)
+	    ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &half) != 0)
 		return LDAP_LOCAL_ERROR;
 	return ldap_set_option(ld, LDAP_OPT_TIMEOUT, &span);
 }

@@ -164,17 +164,23 @@ fail(unsigned number, const char *words, uint64_t until, struct errbuf *eb)
 /* Of what this thread asks now. */
 static _Thread_local uint64_t deadline;
 
-/* The timeouts that the library has are for each octet that comes. */
+/* While it connects: for one address of a server; else 0. */
+static _Thread_local unsigned address_ms;
+
+/* The library's own timeouts are for each octet that comes, and not all in the
+ * same unit. */
 static int
 await(my_socket fd, my_bool reads, int timeout)
 {
 	struct pollfd p = { .fd = fd, .events = reads ? POLLIN : POLLOUT };
-	uint64_t now = clock_ms();
+	uint64_t now = clock_ms(), until = deadline;
 	int r;
 
+	if (address_ms != 0 && !reads && now + address_ms < until)
+		until = now + address_ms;
 	do
-		r = now < deadline ? poll(&p, 1, (int)(deadline - now)) : 0;
-	while (r < 0 && errno == EINTR && (now = clock_ms()) < deadline);
+		r = now < until ? poll(&p, 1, (int)(until - now)) : 0;
+	while (r < 0 && errno == EINTR && (now = clock_ms()) < until);
 	return r;
 }
 
@@ -224,6 +230,8 @@ connect_to(
 	if (e == E_OK) {
 		local = p.host[0] == '/';
 		set_options(db, &p, conf->timeout);
+		/* Of two that its name has the second one has its time, too. */
+		address_ms = conf->timeout * 1000u / 2;
 		if (mysql_real_connect(db, local ? NULL : p.host, p.user,
 			p.password, p.dbname,
 			(unsigned)strtoul(p.port, NULL, 10),
@@ -231,6 +239,7 @@ connect_to(
 			e = fail(CR_MIN_ERROR, mysql_error(db), until, eb);
 		else
 			e = never_block(db, eb);
+		address_ms = 0;
 	}
 	explicit_bzero(&p, sizeof(p));
 	return e;

@@ -2,20 +2,20 @@
  * Users in PostgreSQL: see db_driver.h.
  *
  * The name is a parameter of the query, never part of its text.  libpq is asked
- * without waiting, so that the deadline is ours; only the resolver can take
- * longer.
+ * without waiting, so that the deadline is ours; only connecting may take longer,
+ * as libpq has a time for each address there.
  */
 #include <errno.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "server/helper/db_driver.h"
 
-enum { DEFAULT_PORT = 5432 };
+enum { DEFAULT_PORT = 5432, LEAST_TIMEOUT = 2 /* of libpq's */ };
 
 /* libpq's words end in a LF, and may have several lines. */
 static enum err
@@ -37,22 +37,21 @@ late(struct errbuf *eb)
 /* As what `connection`, and the file of a service that it names, do not say: the
  * server's certificate is verified, by those whom the machine trusts. */
 static void
-set_defaults(void)
+set_defaults(unsigned timeout)
 {
-	static const char *const bundles[] = {
-		"/etc/ssl/certs/ca-certificates.crt",
-		"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"
-	};
+	unsigned half = timeout > 4 ? timeout / 2 : LEAST_TIMEOUT;
+	const char *authorities = db_authorities();
+	char seconds[16];
 
 	setenv("PGSSLMODE", "verify-full", 1);
 	setenv("PGGSSENCMODE", "disable", 1);
 	setenv("PGCLIENTENCODING", "UTF8", 1);
 	setenv("PGAPPNAME", "maloted", 1);
-	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
-		if (access(bundles[i], R_OK) == 0) {
-			setenv("PGSSLROOTCERT", bundles[i], 1);
-			return;
-		}
+	/* For each address of each host, as the first one may be silent. */
+	snprintf(seconds, sizeof(seconds), "%u", half);
+	setenv("PGCONNECT_TIMEOUT", seconds, 1);
+	if (authorities[0] != '\0')
+		setenv("PGSSLROOTCERT", authorities, 1);
 }
 
 static bool
@@ -87,7 +86,7 @@ prepare(const struct db_conf *c, struct db_reach *r, struct errbuf *eb)
 	PQconninfoOption *options;
 	char *words = NULL;
 
-	set_defaults();
+	set_defaults(c->timeout);
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
 		db_reach_path(r, folders[i]);
 	if ((options = PQconninfoParse(c->connection, &words)) == NULL) {
@@ -127,24 +126,6 @@ await(PGconn *conn, short events, uint64_t until, struct errbuf *eb)
 	return r > 0 ? E_OK : late(eb);
 }
 
-static enum err
-await_connection(PGconn *conn, uint64_t until, struct errbuf *eb)
-{
-	PostgresPollingStatusType next = PGRES_POLLING_WRITING;
-	enum err e = E_OK;
-
-	while (e == E_OK && next != PGRES_POLLING_OK) {
-		if (next == PGRES_POLLING_FAILED)
-			return fail(E_CLOSED, PQerrorMessage(conn), eb);
-		e = await(conn,
-		    next == PGRES_POLLING_READING ? POLLIN : POLLOUT, until,
-		    eb);
-		if (e == E_OK)
-			next = PQconnectPoll(conn);
-	}
-	return e;
-}
-
 /* libpq would write them to standard error, which is the log. */
 static void
 pass_over(void *arg, const char *notice)
@@ -155,17 +136,13 @@ static enum err
 open_connection(
     void **conn_r, const struct db_conf *c, uint64_t until, struct errbuf *eb)
 {
-	PGconn *conn = PQconnectStart(c->connection);
-	enum err e;
+	PGconn *conn = PQconnectdb(c->connection);
+	enum err e = E_OK;
 
 	if (conn == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
 	PQsetNoticeProcessor(conn, pass_over, NULL);
-	if (PQstatus(conn) == CONNECTION_BAD)
-		e = fail(E_CLOSED, PQerrorMessage(conn), eb);
-	else
-		e = await_connection(conn, until, eb);
-	if (e == E_OK && PQsetnonblocking(conn, 1) != 0)
+	if (PQstatus(conn) != CONNECTION_OK || PQsetnonblocking(conn, 1) != 0)
 		e = fail(E_CLOSED, PQerrorMessage(conn), eb);
 	if (e == E_OK)
 		*conn_r = conn;
