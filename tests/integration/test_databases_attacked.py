@@ -7,6 +7,8 @@ import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 
 import pytest
@@ -455,3 +457,31 @@ def test_as_many_questions(place, serve, connect, far, way):
                 b"-ERR [AUTH]")
         asked[name] = way.asked - before
     assert asked["ann"] == asked["nobody"] >= 6
+
+
+CRASHES = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA cache_size = 1")
+db.execute("BEGIN")
+db.execute("UPDATE users SET password = '{PLAIN}new'")
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_writer_that_crashed(place, serve, connect, lite):
+    """In the middle of a change: what it has not finished does not count, and only
+    who may write can take it back."""
+    lite.user("ann", "{PLAIN}secret", box_of(place))
+    with sqlite3.connect(lite.file) as db:
+        db.executemany("INSERT INTO users VALUES (?, ?, NULL, NULL, NULL, ?)",
+                       [("u%d" % n, "x", "y" * 3000) for n in range(500)])
+    db.close()
+    subprocess.run([sys.executable, "-c", CRASHES, lite.file], check=False,
+                   timeout=60)
+    assert os.path.getsize(lite.file + "-journal") > 0
+    site = Site(place, serve, [lite.block()])
+    for password in ("new", "secret"):
+        assert site.refusal(connect, "ann", password).startswith(TEMPORARY)
+    lite.sql("SELECT * FROM users")
+    await_accepted(site, connect, "ann")

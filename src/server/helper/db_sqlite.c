@@ -89,15 +89,22 @@ needs_a_writer(struct connection *c)
 	return (r & 0xff) == SQLITE_READONLY || (r & 0xff) == SQLITE_CANTOPEN;
 }
 
-/* Is there nothing in a write-ahead log? */
+static bool
+is_empty(const char *file, const char *suffix)
+{
+	char path[MAIL_PATH_MAX + 16];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s%s", file, suffix);
+	return stat(path, &st) < 0 ? errno == ENOENT : st.st_size == 0;
+}
+
+/* Is there nothing in its write-ahead log, or, of a writer that crashed, in its
+ * journal? */
 static bool
 is_all_in_the_file(const char *file)
 {
-	char log[MAIL_PATH_MAX + sizeof("-wal")];
-	struct stat st;
-
-	snprintf(log, sizeof(log), "%s-wal", file);
-	return stat(log, &st) < 0 ? errno == ENOENT : st.st_size == 0;
+	return is_empty(file, "-wal") && is_empty(file, "-journal");
 }
 
 static void
