@@ -7,7 +7,8 @@ off what the server says.
         b.mode = "drip"             # an octet of the answer each 50 ms
         b.cut_after(20)             # after so many octets of answers, once
             b.mode = "pass"
-    b.asked                     # how often the program has said something
+    b.settled()                 # how many octets the program has said, once it is
+                                # silent
 """
 import contextlib
 import socket
@@ -48,6 +49,13 @@ class Between:
         for thread in self.threads:
             thread.join(20)
 
+    def settled(self):
+        before = -1
+        while before != self.asked:
+            before = self.asked
+            time.sleep(0.1)
+        return before
+
     def cut_after(self, octets):
         self.left = octets
 
@@ -80,7 +88,7 @@ class Between:
                 if is_answer:
                     self.answer(to, octets)
                 else:
-                    self.asked += 1
+                    self.asked += len(octets)
                     to.sendall(octets)
         with self.lock:
             for s in (from_, to):
