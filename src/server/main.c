@@ -16,6 +16,7 @@
 #include "server/conf/languages.h"
 #include "server/helper/checked.h"
 #include "server/helper/db.h"
+#include "server/helper/db_once.h"
 #include "server/helper/pam.h"
 #include "server/helper/verify_driver.h"
 #include "server/kerberos/kerberos.h"
@@ -48,6 +49,7 @@ static const struct {
 	int (*main)(int fd);
 	int fd; /* to who has started us */
 } mains[] = { ROLES(ROW){ "upgrade", "maloted-upgrade", upgrade_main, ROLE_FD },
+	{ "db_once", "maloted-db", db_once_main, ROLE_FD },
 	{ CHECKED_ROLE, "maloted-checked", checked_main, VERIFY_FD } };
 
 /* The parent starts us so, or a program that one of its processes asks. */

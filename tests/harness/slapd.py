@@ -119,12 +119,12 @@ class Slapd:
         """All users go."""
         found = subprocess.run(
             ["ldapsearch", "-x", "-LLL", "-H",
-             "ldap://127.0.0.1:%d/" % self.port, "-b", PEOPLE, "-s", "one",
-             "1.1"], check=True, text=True, stdout=subprocess.PIPE, cwd="/",
+             "ldap://127.0.0.1:%d/" % self.port, "-D", "cn=owner," + SUFFIX,
+             "-w", "owner", "-b", PEOPLE, "-s", "one", "1.1"], check=True, text=True, stdout=subprocess.PIPE, cwd="/",
             timeout=60 * PATIENCE).stdout
-        for line in found.splitlines():
-            if line.startswith("dn: "):
-                self.modify(line + "\nchangetype: delete\n")
+        self.modify("".join(line + "\nchangetype: delete\n\n"
+                            for line in found.splitlines()
+                            if line.startswith("dn: ")))
 
     def hang(self):
         os.kill(self.process.pid, signal.SIGSTOP)

@@ -605,7 +605,7 @@ def test_page_of_users(site, language):
     """Its blocks are right, and in this order."""
     with open("%s/doc/users%s.md" % (TOP, language), encoding="utf-8") as f:
         blocks = re.findall(r"(?ms)^```conf\n(.*?)^```$", f.read())
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     write_blocks(site, "".join(blocks))
     os.chmod(site.path + "/maloted.conf", 0o640)
     site.look()
@@ -653,6 +653,8 @@ COMBINATIONS = [
     (BIND % "" + 'master_separator = "*"\n', None),
     (SYSTEM + 'upgrade_scheme = "ARGON2ID"\n',
      "upgrade_scheme is without effect, as there is no passwd-file"),
+    ('users "x" { driver = "sqlite" file = "D/open" %s }\n' % QUERY
+     + 'upgrade_scheme = "ARGON2ID"\n', "upgrade_scheme is without effect"),
     (BIND % "" + 'mail = "maildir:~/Maildir"\n', "needs a home, and"),
     (BIND % 'attributes = "homeDirectory=home"'
      + 'mail = "maildir:~/Maildir"\n', None),

@@ -38,8 +38,10 @@ class Sqlite:
         self.file = folder + "/users.sqlite"
         self.sql(postgres.TABLE)
         os.chmod(self.file, 0o644)
+        owner = os.stat(folder)
+        os.chown(self.file, owner.st_uid, owner.st_gid)
 
-    def block(self, query=QUERY, more=""):
+    def block(self, query=QUERY, more="", connection=None):
         return ('{ driver = "sqlite" file = "%s" query = "%s" %s }\n'
                 % (self.file, query, more))
 
@@ -241,6 +243,16 @@ def test_sign_in_and_refused(place, serve, connect, db):
     assert not site.server.events("lookup-failed")
 
 
+def test_a_name_in_two_columns(place, serve, connect, db):
+    """Whatever parameters a query does without."""
+    put_some(db, box_of(place))
+    site = Site(place, serve, [db.block(
+        "SELECT password, mail FROM users WHERE name = $2 AND $3 = 'd.org'")])
+    site.accepts(connect, "ann@d.org")
+    assert site.refusal(connect, "ann@e.org", "secret").startswith(
+        b"-ERR [AUTH]")
+
+
 def test_write_ahead_log(place, serve, connect, lite):
     """Somebody writes meanwhile, and what they have written counts."""
     put_some(lite, box_of(place))
@@ -258,8 +270,8 @@ def test_write_ahead_log(place, serve, connect, lite):
 
 
 def test_malotectl(place, serve, connect, lite):
-    """The passwd-file is changed as ever; a database is not, and who is in one
-    has app passwords all the same."""
+    """The passwd-file is changed as ever; a database without settings for that is
+    not, and who is in one has app passwords all the same."""
     put_some(lite, box_of(place))
     state = {"STATE_DIRECTORY": place.path + "/state"}
     os.mkdir(state["STATE_DIRECTORY"], 0o755)
@@ -274,18 +286,20 @@ def test_malotectl(place, serve, connect, lite):
         assert done.returncode == code, done
         return done.stdout + done.stderr
     with open(conf, "w", encoding="ascii") as f:
-        f.write('users "a" { driver = "passwd-file" file = "%s" }\n'
+        f.write('db_user = "65534"\n'
+                'users "a" { driver = "passwd-file" file = "%s" }\n'
                 'users "b" %s' % (site.users, lite.block()))
-    assert ctl("user", "list") == "file\n"
-    assert "no user ann in" in ctl("user", "passwd", "ann", code=67)
+    said = ctl("user", "list", code=78)
+    assert said.startswith("file\n") and 'users "b" has no list_query' in said
+    assert 'users "b" has no passwd_query' in ctl(
+        "user", "passwd", "ann", code=78)
     secret = ctl("app-password", "add", "ann", "--label", "phone")
     assert "phone" in ctl("app-password", "list", "ann")
     assert secret.split()
     with open(conf, "w", encoding="ascii") as f:
-        f.write('users "b" ' + lite.block())
-    for words in (["user", "list"], ["user", "add", "zoe"],
-                  ["user", "delete", "ann"], ["user", "passwd", "ann"]):
-        assert "in databases" in ctl(*words, code=78)
+        f.write('db_user = "65534"\nusers "b" ' + lite.block())
+    for word in "delete", "passwd":
+        assert "has no %s_query" % word in ctl("user", word, "ann", code=78)
     assert "phone" in ctl("app-password", "list", "ann")
 
 

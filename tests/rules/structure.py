@@ -39,7 +39,8 @@ WINGS = {
         ("server/auth", "server/store", "server/worker", "server/kerberos",
          "server/helper", "server/sasl", "server/upgrade", "server/ctl"),
         ("server/parent", "server/trial"),
-        ("server/main",),
+        # malotectl is also the process that asks a database for it.
+        ("server/main", "server/ctl/malotectl"),
     ),
     "client": (
         ("client/message", "client/web"),

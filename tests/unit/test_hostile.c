@@ -93,6 +93,9 @@ static const struct shape {
 	SHAPE(IPC_LOOKUP, "8s"),
 	SHAPE(IPC_ROW, "8ers"),
 	SHAPE(IPC_VERIFY, "8sss"),
+	SHAPE(IPC_DB_COMMAND, "4ssssssss"),
+	SHAPE(IPC_DB_ROW, "1ss"),
+	SHAPE(IPC_DB_DONE, "118s"),
 	/* Of the parent and to it: nobody else may say them. */
 	SHAPE(IPC_CONF, ""),
 	SHAPE(IPC_ATTACH, "12f"),

@@ -170,6 +170,14 @@ static const struct setting users_settings[] = {
 	{ "connection", "", TEXT_AT(db.connection), .bit = DRIVER_CONNECTION },
 	{ "query", "", TEXT_AT(db.query), .bit = DRIVER_QUERY },
 	{ "attributes", "", TEXT_AT(db.attributes), .bit = DRIVER_ATTRIBUTES },
+	{ "list_query", "", TEXT_AT(list_query), .bit = DRIVER_LIST_QUERY },
+	{ "add_query", "", TEXT_AT(add_query), .bit = DRIVER_ADD_QUERY },
+	{ "passwd_query", "", TEXT_AT(passwd_query),
+	    .bit = DRIVER_PASSWD_QUERY },
+	{ "delete_query", "", TEXT_AT(delete_query),
+	    .bit = DRIVER_DELETE_QUERY },
+	{ "admin_connection", "", TEXT_AT(admin_connection),
+	    .bit = DRIVER_ADMIN_CONNECTION },
 	{ "scheme", "", TEXT_AT(scheme), .bit = DRIVER_SCHEME },
 	{ "service", "malote", TEXT_AT(service), .bit = DRIVER_SERVICE },
 	{ "program", "", TEXT_AT(program), .bit = DRIVER_PROGRAM },
@@ -467,6 +475,10 @@ on_users_setting(cfg_t *cfg, cfg_opt_t *opt)
 	struct errbuf eb;
 
 	rd.users.says |= s->bit;
+	if (s->bit == DRIVER_QUERY)
+		rd.users.query_line = (unsigned)cfg->line;
+	else if (s->bit == DRIVER_CONNECTION || s->bit == DRIVER_FILE)
+		rd.users.connection_line = (unsigned)cfg->line;
 	if (store_value(&rd.users, s, cfg_opt_getstr(opt), &eb) != E_OK)
 		conf_error(&rd.lines.text, (unsigned)cfg->line, "%s", eb.text);
 	return 0;

@@ -53,8 +53,13 @@ struct conf_users {
 	char scheme[SCHEME_NAME_MAX];
 	char service[PAM_SERVICE_MAX];
 	char program[MAIL_PATH_MAX];
+	/* For malotectl only: no process of the server gets to know them. */
+	char list_query[DB_QUERY_MAX], add_query[DB_QUERY_MAX];
+	char passwd_query[DB_QUERY_MAX], delete_query[DB_QUERY_MAX];
+	char admin_connection[DB_CONNECTION_MAX];
 	unsigned says; /* enum user_driver_setting, or-ed: what stands in it */
 	unsigned line;
+	unsigned query_line, connection_line; /* or file's; 0: it has none */
 };
 
 /* A block `sasl`. */
@@ -132,6 +137,11 @@ void conf_env_here(struct conf_env *env);
 enum err conf_read(struct conf *c, const char *file, const struct conf_env *env,
     struct conf_report *report) NODISCARD;
 void conf_free(struct conf *c);
+
+/* What who asks the database of c->known[i] must know; for_admin: of what an admin
+ * has done there. */
+void conf_db_of(
+    const struct conf *c, unsigned i, bool for_admin, struct db_conf *out);
 
 /* c->db, or c->pam, becomes that of the process of this index, but for its
  * role. */

@@ -13,5 +13,6 @@ static const struct ipc_field field[] = {
 	STR(attributes),
 	F(timeout),
 	F(connections),
+	F(writes),
 };
 const struct ipc_fields db_conf_fields = FIELDS(field);

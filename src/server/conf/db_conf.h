@@ -20,6 +20,7 @@ struct db_conf {
 	char attributes[DB_QUERY_MAX]; /* ATTRIBUTE=COLUMN ... of ldap */
 	uint16_t timeout;              /* seconds for one answer */
 	uint16_t connections;          /* at most */
+	bool writes; /* the file may be written to: for malotectl only */
 };
 
 /* How struct db_conf travels: every member must be in it. */

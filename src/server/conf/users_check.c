@@ -11,6 +11,8 @@
 #include "base/slurp.h"
 #include "server/conf/check.h"
 
+enum { DB_ASK_MEMORY = 512 }; /* MiB, of who asks once */
+
 static const struct {
 	unsigned bit;
 	const char *name, *example;
@@ -26,6 +28,11 @@ static const struct {
 	    "query = \"(uid=$1)\"" },
 	{ DRIVER_ATTRIBUTES, "attributes",
 	    "attributes = \"userPassword=password homeDirectory=home\"", NULL },
+	{ DRIVER_LIST_QUERY, "list_query", "", NULL },
+	{ DRIVER_ADD_QUERY, "add_query", "", NULL },
+	{ DRIVER_PASSWD_QUERY, "passwd_query", "", NULL },
+	{ DRIVER_DELETE_QUERY, "delete_query", "", NULL },
+	{ DRIVER_ADMIN_CONNECTION, "admin_connection", "", NULL },
 	{ DRIVER_SCHEME, "scheme", "", NULL },
 	{ DRIVER_TIMEOUT, "timeout", "", NULL },
 	{ DRIVER_CONNECTIONS, "connections", "", NULL },
@@ -109,42 +116,118 @@ check_settings(const struct conf_users *u, const struct user_driver *d,
 	}
 }
 
-/* What is put between quotes, or in a letter of Dovecot's, is no parameter: it
- * would be compared as it stands there. */
-static void
-check_query(const struct conf_users *u, const struct conf_lines *l)
+/* The first parameter from "$4" on, or NULL. */
+static const char *
+find_more(const char *query)
 {
-	const char *query = u->db.query;
+	for (const char *q = query; (q = strchr(q, '$')) != NULL; q++)
+		if (q[1] > '3' && q[1] <= '9')
+			return q;
+	return NULL;
+}
+
+static bool
+has_name(const char *query)
+{
+	return strstr(query, "$1") != NULL || strstr(query, "$2") != NULL;
+}
+
+/* What is put between quotes, or in a letter of Dovecot's, is no parameter: it
+ * would be compared as it stands there.  False: that was complained of. */
+static bool
+check_parameters(const struct conf_users *u, const char *setting,
+    const char *query, const struct conf_lines *l)
+{
 	const char *percent = strchr(query, '%');
 
-	if (user_drivers[u->db.driver].asker == DRIVER_ASKS_PAM) {
-		if (query[0] != '\0' && strcmp(query, "$1") != 0 &&
-		    strcmp(query, "$2") != 0)
-			COMPLAIN_OF(l, u,
-			    "users \"%s\": %s is asked by a name; write "
-			    "query = \"$1\", all of it, or \"$2\", what is "
-			    "before its @",
-			    u->db.name, user_drivers[u->db.driver].name);
-		return;
-	}
 	if (percent != NULL && percent[1] != '\0' &&
 	    strchr("und{", percent[1]) != NULL)
 		COMPLAIN_OF(l, u,
-		    "users \"%s\": %.2s is not replaced in a query; write $1, "
+		    "users \"%s\": %.2s is not replaced in a %s; write $1, "
 		    "without quotes around it, for the name, $2 for what is "
 		    "before its @ and $3 for what is behind",
-		    u->db.name, percent);
+		    u->db.name, percent, setting);
 	else if (strstr(query, "'$") != NULL)
 		COMPLAIN_OF(l, u,
 		    "users \"%s\": a parameter within quotes is text; write $1 "
 		    "without them",
 		    u->db.name);
-	else if (query[0] != '\0' && strstr(query, "$1") == NULL &&
-		 strstr(query, "$2") == NULL)
+	else
+		return true;
+	return false;
+}
+
+/* What is asked by a name has no other query. */
+static void
+check_asked_name(const struct conf_users *u, const struct conf_lines *l)
+{
+	const char *query = u->db.query;
+
+	if (query[0] != '\0' && strcmp(query, "$1") != 0 &&
+	    strcmp(query, "$2") != 0)
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": %s is asked by a name; write query = "
+		    "\"$1\", all of it, or \"$2\", what is before its @",
+		    u->db.name, user_drivers[u->db.driver].name);
+}
+
+static void
+check_query(const struct conf_users *u, const struct conf_lines *l)
+{
+	const char *query = u->db.query, *more = find_more(query);
+
+	if (query[0] == '\0' || !check_parameters(u, "query", query, l))
+		return;
+	if (!has_name(query))
 		COMPLAIN_OF(l, u,
 		    "users \"%s\": the query asks for nobody in particular; "
 		    "write %s",
 		    u->db.name, example_of(u, 2));
+	else if (more != NULL)
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": the query has no %.2s; there are $1, the "
+		    "name, $2, what is before its @, and $3, what is behind",
+		    u->db.name, more);
+}
+
+/* An admin's queries: that a query of Dovecot's of a like name, which only reads,
+ * was put there is seen by what it lacks. */
+static void
+check_admin_query(const struct conf_users *u, unsigned bit, const char *query,
+    const struct conf_lines *l)
+{
+	bool is_ldap = u->db.driver == DRIVER_LDAP;
+	bool has_hash = bit == DRIVER_ADD_QUERY || bit == DRIVER_PASSWD_QUERY;
+	const char *name = "";
+
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		if (said[i].bit == bit)
+			name = said[i].name;
+	if (query[0] == '\0' || !check_parameters(u, name, query, l))
+		return;
+	if (bit != DRIVER_LIST_QUERY && !has_name(query))
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": %s changes nobody in particular; the name "
+		    "is $1",
+		    u->db.name, name);
+	else if (has_hash && !is_ldap && strstr(query, "$4") == NULL)
+		COMPLAIN_OF(l, u,
+		    "users \"%s\": %s does not say where the hash of the "
+		    "password is put, which is $4; what Dovecot calls "
+		    "password_query is query here",
+		    u->db.name, name);
+	else if ((!has_hash || is_ldap) && find_more(query) != NULL)
+		COMPLAIN_OF(l, u, "users \"%s\": %s has no %.2s", u->db.name,
+		    name, find_more(query));
+}
+
+static void
+check_admin_queries(const struct conf_users *u, const struct conf_lines *l)
+{
+	check_admin_query(u, DRIVER_LIST_QUERY, u->list_query, l);
+	check_admin_query(u, DRIVER_ADD_QUERY, u->add_query, l);
+	check_admin_query(u, DRIVER_PASSWD_QUERY, u->passwd_query, l);
+	check_admin_query(u, DRIVER_DELETE_QUERY, u->delete_query, l);
 }
 
 static void
@@ -231,15 +314,21 @@ check_program(const struct conf_users *u, const struct conf_lines *l)
 		    u->db.name, u->program);
 }
 
+static bool
+is_secret(const struct conf_users *u, const char *connection)
+{
+	return strstr(connection, "password") != NULL ||
+	       (u->db.driver == DRIVER_POSTGRESQL &&
+		   strstr(connection, "://") != NULL);
+}
+
 /* The password for a database. */
 static void
 check_secret(const struct conf_users *u, const struct conf_lines *l)
 {
 	struct stat st;
-
-	bool has_secret = strstr(u->db.connection, "password") != NULL ||
-			  (u->db.driver == DRIVER_POSTGRESQL &&
-			      strstr(u->db.connection, "://") != NULL);
+	bool has_secret =
+	    is_secret(u, u->db.connection) || is_secret(u, u->admin_connection);
 
 	if (has_secret && stat(l->text.file, &st) == 0 &&
 	    (st.st_mode & S_IROTH) != 0)
@@ -280,10 +369,14 @@ check_block(struct conf_users *u, const char *mail, const struct conf_lines *l)
 		check_file(u, l);
 	if ((u->says & DRIVER_PROGRAM) != 0)
 		check_program(u, l);
-	check_query(u, l);
+	if (d->asker == DRIVER_ASKS_PAM)
+		check_asked_name(u, l);
+	else
+		check_query(u, l);
 	check_attributes(u, l);
 	check_service(u, l);
 	check_domain(u, mail, l);
+	check_admin_queries(u, l);
 	check_secret(u, l);
 }
 
@@ -372,6 +465,20 @@ block_of(const struct conf *c, enum user_driver_asker asker, uint16_t index)
 		   c->auth.known[i].index != index))
 		i++;
 	return &c->known[i];
+}
+
+void
+conf_db_of(
+    const struct conf *c, unsigned i, bool for_admin, struct db_conf *out)
+{
+	const struct conf_users *u = &c->known[i];
+
+	*out = u->db;
+	out->role = c->db.role;
+	out->role.memory = DB_ASK_MEMORY;
+	if (for_admin && u->admin_connection[0] != '\0')
+		memcpy(out->connection, u->admin_connection,
+		    sizeof(out->connection));
 }
 
 void

@@ -12,6 +12,7 @@
 
 struct options {
 	const char *config, *users, *scheme, *uid, *gid, *home, *mail;
+	const char *database; /* user: a block of the configuration; or NULL */
 	const char *label, *protocol, *networks, *until; /* app-password */
 	bool json;                                       /* for programs */
 	bool yes;                                        /* do not ask */

@@ -5,10 +5,13 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "server/ctl/commands.h"
+#include "server/helper/db_once.h"
+#include "server/ipc/role.h"
 
 static const char usage[] =
     "usage: malotectl [option ...] user add NAME\n"
@@ -35,6 +38,8 @@ static const char usage[] =
     "                   programs\n"
     "  --yes            uidl forget: do not ask\n"
     "  --users FILE     the users file itself\n"
+    "  --database NAME  user: what is in that block `users' of maloted.conf,\n"
+    "                   and not the first that knows the name\n"
     "  --scheme SCHEME  how a password is stored: ARGON2ID (as is done\n"
     "                   without this), BLF-CRYPT, SHA512-CRYPT, YESCRYPT,\n"
     "                   SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, or PLAIN\n"
@@ -125,6 +130,7 @@ take_options(int argc, char **argv, struct options *o)
 	static const struct option known[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "users", required_argument, NULL, 'u' },
+		{ "database", required_argument, NULL, 'd' },
 		{ "scheme", required_argument, NULL, 's' },
 		{ "uid", required_argument, NULL, 'i' },
 		{ "gid", required_argument, NULL, 'g' },
@@ -145,6 +151,7 @@ take_options(int argc, char **argv, struct options *o)
 		switch (getopt_long(argc, argv, "c:", known, NULL)) {
 		case 'c': o->config = optarg; break;
 		case 'u': o->users = optarg; break;
+		case 'd': o->database = optarg; break;
 		case 's': o->scheme = optarg; break;
 		case 'i': o->uid = optarg; break;
 		case 'g': o->gid = optarg; break;
@@ -201,6 +208,17 @@ read_config(struct options *o, struct conf *conf)
 	return E_OK;
 }
 
+/* What asks a database is this program, started anew: see ipc/spawn.h. */
+static bool
+is_role(int argc, char **argv)
+{
+	struct stat st;
+
+	return argc == 3 && strcmp(argv[1], "-x") == 0 &&
+	       strcmp(argv[2], "db_once") == 0 && fstat(ROLE_FD, &st) == 0 &&
+	       S_ISSOCK(st.st_mode);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -212,6 +230,8 @@ main(int argc, char **argv)
 	int status;
 	enum err e;
 
+	if (is_role(argc, argv))
+		_exit(db_once_main(ROLE_FD));
 	setlocale(LC_CTYPE, ""); /* names are shown in its characters */
 	if ((status = take_options(argc, argv, &o)) >= 0)
 		return status;

@@ -1,5 +1,6 @@
 /*
- * The commands that change the users file, with a server or without one.
+ * The commands that list and change users, with a server or without one: in the
+ * users file here, in databases by user_db.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "server/ctl/ask.h"
 #include "server/ctl/commands.h"
+#include "server/ctl/user_db.h"
 #include "server/ctl/who.h"
 #include "server/users/account.h"
 #include "server/users/edit.h"
@@ -89,10 +91,10 @@ prepare(const struct options *o, const char *given,
 {
 	enum err e = check_options(o, eb);
 
-	if (e == E_OK && o->users[0] == '\0')
-		e = err_set(eb, E_CONFIG,
-		    "by the settings all users are in databases, which are not "
-		    "changed by malotectl; or name a file with --users FILE");
+	if (e == E_OK && o->database != NULL && !user_db_any(o))
+		e = err_set(eb, E_FORMAT,
+		    "--database: by the settings there are only users of %s",
+		    o->users);
 	if (e != E_OK || given == NULL)
 		return e;
 	umask(077);
@@ -150,16 +152,14 @@ put_line(struct edit *ed, const struct options *o, const char *name,
 	return e;
 }
 
-enum err
-user_add(const struct options *o, const char *given, struct errbuf *eb)
+static enum err
+add_to_file(const struct options *o, const char *name, struct errbuf *eb)
 {
-	char name[NAME_MAX_OCTETS + 1];
 	char hash[SCHEME_STORED_MAX];
 	struct edit ed;
 	enum err e;
 
-	if ((e = prepare(o, given, name, eb)) != E_OK ||
-	    (e = check_account(o, name, eb)) != E_OK)
+	if ((e = check_account(o, name, eb)) != E_OK)
 		return e;
 	if ((e = edit_open(&ed, o->users, false, eb)) == E_OK)
 		e = check_free(o, &ed, name, eb);
@@ -175,16 +175,41 @@ user_add(const struct options *o, const char *given, struct errbuf *eb)
 	return e;
 }
 
+static enum err
+add_to_database(
+    const struct options *o, unsigned i, const char *name, struct errbuf *eb)
+{
+	char hash[SCHEME_STORED_MAX];
+	enum err e = user_db_can_add(o, i, name, eb);
+
+	if (e == E_OK && (e = ask_hash(o, hash, eb)) == E_OK)
+		e = user_db_add(o, i, name, hash, eb);
+	explicit_bzero(hash, sizeof(hash));
+	return e;
+}
+
 enum err
-user_passwd(const struct options *o, const char *given, struct errbuf *eb)
+user_add(const struct options *o, const char *given, struct errbuf *eb)
 {
 	char name[NAME_MAX_OCTETS + 1];
+	unsigned i;
+	enum err e = prepare(o, given, name, eb);
+
+	if (e != E_OK || !user_db_any(o))
+		return e == E_OK ? add_to_file(o, name, eb) : e;
+	if ((e = user_db_for_add(o, &i, eb)) != E_OK)
+		return e;
+	return user_db_is_file(o, i) ? add_to_file(o, name, eb)
+				     : add_to_database(o, i, name, eb);
+}
+
+static enum err
+passwd_in_file(const struct options *o, const char *name, struct errbuf *eb)
+{
 	char hash[SCHEME_STORED_MAX];
 	struct edit ed;
 	enum err e;
 
-	if ((e = prepare(o, given, name, eb)) != E_OK)
-		return e;
 	if ((e = who_known(o, name, eb)) != E_OK ||
 	    (e = ask_hash(o, hash, eb)) != E_OK)
 		return e;
@@ -199,21 +224,45 @@ user_passwd(const struct options *o, const char *given, struct errbuf *eb)
 	return e;
 }
 
+static enum err
+passwd_in_database(
+    const struct options *o, unsigned i, const char *name, struct errbuf *eb)
+{
+	char hash[SCHEME_STORED_MAX];
+	enum err e = user_db_can_passwd(o, i, eb);
+
+	if (e == E_OK && (e = ask_hash(o, hash, eb)) == E_OK)
+		e = user_db_passwd(o, i, name, hash, eb);
+	explicit_bzero(hash, sizeof(hash));
+	return e;
+}
+
+enum err
+user_passwd(const struct options *o, const char *given, struct errbuf *eb)
+{
+	char name[NAME_MAX_OCTETS + 1];
+	unsigned i;
+	enum err e = prepare(o, given, name, eb);
+
+	if (e != E_OK || !user_db_any(o))
+		return e == E_OK ? passwd_in_file(o, name, eb) : e;
+	if ((e = user_db_which(o, name, &i, eb)) != E_OK)
+		return e;
+	return user_db_is_file(o, i) ? passwd_in_file(o, name, eb)
+				     : passwd_in_database(o, i, name, eb);
+}
+
 /* All lines of the user: a second one would count once the first is gone.  And
  * the app passwords before, which would be those of the next user of the name.
  * Those of whoever is in another file than the server's are not known here. */
-enum err
-user_delete(const struct options *o, const char *given, struct errbuf *eb)
+static enum err
+delete_from_file(const struct options *o, const char *name, struct errbuf *eb)
 {
-	char name[NAME_MAX_OCTETS + 1];
 	struct edit_line line;
 	struct edit ed;
 	bool found = false;
-	enum err e = prepare(o, given, name, eb);
+	enum err e = edit_open(&ed, o->users, true, eb);
 
-	if (e != E_OK)
-		return e;
-	e = edit_open(&ed, o->users, true, eb);
 	if (e == E_OK && edit_find(&ed, &o->rule, name, false, NULL, &line) &&
 	    o->is_servers)
 		e = app_password_revoke_all(o, name, eb);
@@ -229,17 +278,40 @@ user_delete(const struct options *o, const char *given, struct errbuf *eb)
 	return e;
 }
 
+static enum err
+delete_from_database(
+    const struct options *o, unsigned i, const char *name, struct errbuf *eb)
+{
+	enum err e = user_db_can_delete(o, i, eb);
+
+	if (e == E_OK && (e = app_password_revoke_all(o, name, eb)) == E_OK)
+		e = user_db_delete(o, i, name, eb);
+	return e;
+}
+
 enum err
-user_list(const struct options *o, const char *none, struct errbuf *eb)
+user_delete(const struct options *o, const char *given, struct errbuf *eb)
+{
+	char name[NAME_MAX_OCTETS + 1];
+	unsigned i;
+	enum err e = prepare(o, given, name, eb);
+
+	if (e != E_OK || !user_db_any(o))
+		return e == E_OK ? delete_from_file(o, name, eb) : e;
+	if ((e = user_db_which(o, name, &i, eb)) != E_OK)
+		return e;
+	return user_db_is_file(o, i) ? delete_from_file(o, name, eb)
+				     : delete_from_database(o, i, name, eb);
+}
+
+static enum err
+list_file(const struct options *o, struct errbuf *eb)
 {
 	char name[NAME_MAX_OCTETS + 1];
 	struct slice rest, line, f[PASSWD_FIELDS];
 	struct edit ed;
-	enum err e = prepare(o, none, name, eb);
+	enum err e = edit_open(&ed, o->users, false, eb);
 
-	if (e != E_OK)
-		return e;
-	e = edit_open(&ed, o->users, false, eb);
 	if (e == E_OK && !ed.exists)
 		e = err_set(eb, E_IO, "%s does not exist", o->users);
 	rest = (struct slice){ ed.text, ed.n };
@@ -250,4 +322,45 @@ user_list(const struct options *o, const char *none, struct errbuf *eb)
 			puts(name);
 	edit_close(&ed);
 	return e;
+}
+
+static enum err
+list_block(const struct options *o, unsigned i, struct errbuf *eb)
+{
+	return user_db_is_file(o, i) ? list_file(o, eb)
+				     : user_db_list(o, i, eb);
+}
+
+/* Who cannot be listed does not keep the others back, but a list that lacks
+ * somebody is no success. */
+static enum err
+list_blocks(const struct options *o, struct errbuf *eb)
+{
+	struct errbuf words;
+	enum err first = E_OK, e;
+
+	for (unsigned i = 0; i < o->conf->n_known; i++) {
+		e = list_block(o, i, &words);
+		if (e != E_OK && first == E_OK)
+			*eb = words;
+		else if (e != E_OK)
+			fprintf(stderr, "malotectl: %s\n", words.text);
+		first = first == E_OK ? e : first;
+	}
+	return first;
+}
+
+enum err
+user_list(const struct options *o, const char *none, struct errbuf *eb)
+{
+	char name[NAME_MAX_OCTETS + 1];
+	unsigned i;
+	enum err e = prepare(o, none, name, eb);
+
+	if (e != E_OK || !user_db_any(o))
+		return e == E_OK ? list_file(o, eb) : e;
+	if (o->database == NULL)
+		return list_blocks(o, eb);
+	e = user_db_named(o, &i, eb);
+	return e == E_OK ? list_block(o, i, eb) : e;
 }

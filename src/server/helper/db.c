@@ -1,26 +1,20 @@
 #include "server/helper/db.h"
 
 #include <ev.h>
-#include <netdb.h>
-#include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/module.h"
 #include "base/pool.h"
 #include "server/helper/db_kept.h"
+#include "server/helper/db_start.h"
 #include "server/helper/outcome.h"
 
 /* A request that has waited for so many times the time for an answer is not put
  * any more: who signs in has been told. */
 enum { PATIENCE = 3, DNS = 53 };
-
-extern const struct db_driver db_sqlite;
 
 struct process {
 	struct role role; /* first: see role.h */
@@ -224,42 +218,16 @@ static const struct role_hooks hooks = {
 	.sessions = requests,
 };
 
-/* What a library loads, and reads to know how, while it still can: nothing that
- * is read later can be executed. */
-static void
-warm_up(void)
-{
-	struct addrinfo *found;
-
-	tzset();
-	getpwuid(geteuid());
-	if (getaddrinfo("localhost", "1", NULL, &found) == 0)
-		freeaddrinfo(found);
-}
-
-/* All but SQLite's, which auth has anyway, are modules. */
-static const struct db_driver *
-load_driver(enum user_driver_kind kind)
-{
-	const struct user_driver *d = &user_drivers[kind];
-	const struct db_driver *driver = &db_sqlite;
-
-	if (d->module == NULL)
-		return driver;
-	if ((driver = module_find(d->module, d->symbol)) == NULL)
-		fatal("ev=start error=\"malote-%s.so, or a library that it "
-		      "needs, is not installed\"",
-		    d->module);
-	return driver;
-}
-
 static void
 prepare(struct process *p, struct db_reach *reach)
 {
-	const struct db_driver *driver = load_driver(p->conf.driver);
+	const struct db_driver *driver = db_driver_load(p->conf.driver);
 	struct errbuf eb;
 
-	warm_up();
+	if (driver == NULL)
+		fatal("ev=start error=\"malote-%s.so, or a library that it "
+		      "needs, is not installed\"",
+		    user_drivers[p->conf.driver].module);
 	/* That it cannot be asked is no reason not to serve those whom others
 	 * know. */
 	if (driver->prepare(&p->conf, reach, &eb) != E_OK)
@@ -270,20 +238,20 @@ prepare(struct process *p, struct db_reach *reach)
 		fatal("ev=start error=\"out of memory\"");
 }
 
-static void
-confine(const struct process *p, struct db_reach *reach)
+void
+db_confine(const struct role_conf *r, bool is_file, struct db_reach *reach)
 {
 	/* A resolver asks by TCP what has a long answer. */
 	db_reach_port(reach, DNS);
-	role_enter_reading(&p->conf.role, reach->path, reach->n);
-	if (p->kept.driver->is_file)
+	role_enter_reading(r, reach->path, reach->n);
+	if (is_file)
 		role_connect_to(NULL, 0);
 	else if (!reach->any_port)
 		role_connect_to(reach->port, reach->n_ports);
 }
 
-static void
-limit(bool is_file)
+void
+db_limit(bool is_file)
 {
 	/* The last ones are for a network.  A resolver asks the kernel for its
 	 * addresses by a socket that is bound to it, which listens to nobody. */
@@ -308,10 +276,10 @@ db_main(int ctl)
 
 	role_begin("db", ctl, &db_conf_fields, &p.conf);
 	prepare(&p, &reach);
-	confine(&p, &reach);
+	db_confine(&p.conf.role, p.kept.driver->is_file, &reach);
 	if (pool_new(&p.pool, p.loop, p.conf.connections, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
-	limit(p.kept.driver->is_file);
+	db_limit(p.kept.driver->is_file);
 	role_open(&p.role, &hooks, p.loop, ctl);
 	role_serve(&p.role);
 	_exit(0); /* threads still run: no exit handlers */

@@ -12,6 +12,19 @@
 #ifndef SERVER_HELPER_DB_H
 #define SERVER_HELPER_DB_H
 
+#include "server/helper/db_driver.h"
+#include "server/ipc/role.h"
+
 int db_main(int ctl);
+
+/* ---- for whoever else asks a database ---- */
+
+/* Becomes the role's user, who reaches that only: see role_enter_reading().  Of a
+ * file nothing is connected to. */
+void db_confine(
+    const struct role_conf *r, bool is_file, struct db_reach *reach);
+
+/* Keeps the system calls of whoever asks: see role_limit(). */
+void db_limit(bool is_file);
 
 #endif

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "server/conf/db_conf.h"
+#include "server/conf/db_command.h"
 
 /* Columns in their order, copied. */
 struct db_row {
@@ -40,17 +40,36 @@ struct db_reach {
 void db_reach_path(struct db_reach *r, const char *path); /* borrowed */
 void db_reach_port(struct db_reach *r, uint32_t port);
 
-enum { DB_PARAMETERS = 3 };
+enum { DB_PARAMETERS = 8 };
 
 /* $1, $2, $3 of a query: the name, what is before its @, what is behind it or
- * "".  Those from the number that the query has on are not wanted. */
+ * "".  $4 to $8, which only an admin's query has: the hash of a password, uid, gid,
+ * home, mail; NULL if there is none.  Those from the number n on are not wanted. */
 struct db_parameters {
 	const char *value[DB_PARAMETERS];
+	bool stands[DB_PARAMETERS]; /* in the query */
 	size_t n;
 	char local[NAME_MAX_OCTETS + 1];
 };
 void db_parameters(
     struct db_parameters *p, const char *query, const char *name);
+/* The same for an admin's query. */
+void db_parameters_of(struct db_parameters *p, const struct db_command *cmd);
+
+/* What comes of an admin's query. */
+struct db_result {
+	/* Takes the names of the columns, with empty values; then each row. */
+	enum err (*take)(
+	    struct db_result *to, const struct db_row *row, struct errbuf *eb);
+	uint64_t changed; /* rows */
+};
+
+/* Hands a row on, and clears it. */
+enum err db_result_row(
+    struct db_result *to, struct db_row *row, struct errbuf *eb) NODISCARD;
+/* Before a change is made for good: E_CONFIG if it concerns several rows. */
+enum err db_result_check(
+    const struct db_result *r, struct errbuf *eb) NODISCARD;
 
 /* Whom the machine trusts: a file of certificates, or "". */
 const char *db_authorities(void);
@@ -73,6 +92,13 @@ struct db_driver {
 	 * does not understand the question, or the answer makes no sense. */
 	enum err (*find)(void *conn, const struct db_conf *c, const char *name,
 	    uint64_t until, struct db_row *r, struct errbuf *eb);
+
+	/* An admin's query, on a connection that is used for nothing else and
+	 * closed afterwards.  The results are those of find(), without E_NOENT;
+	 * what was changed is undone if it is not E_OK. */
+	enum err (*run)(void *conn, const struct db_conf *c,
+	    const struct db_command *cmd, uint64_t until, struct db_result *to,
+	    struct errbuf *eb);
 
 	void (*close)(void *conn);
 

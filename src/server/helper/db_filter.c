@@ -24,7 +24,7 @@ put_value(struct text *t, const char *value, const char *plain)
 {
 	static const char digits[] = "0123456789abcdef";
 
-	for (const char *v = value; *v != '\0'; v++) {
+	for (const char *v = value; v != NULL && *v != '\0'; v++) {
 		unsigned char c = (unsigned char)*v;
 
 		if (c < 0x80 && (isalnum(c) || strchr(plain, c) != NULL)) {

@@ -24,7 +24,8 @@
 enum {
 	FILTER_MAX = DB_QUERY_MAX + 4 * 3 * NAME_MAX_OCTETS,
 	ENTRIES_MAX = 2, /* a second one is already too many */
-	SLACK_MS = 100,  /* the library's clock is not ours */
+	PAGE = 500,     /* entries: what servers give at once at most, mostly */
+	SLACK_MS = 100, /* the library's clock is not ours */
 };
 
 /* What `connection` says. */
@@ -412,18 +413,27 @@ take_attribute(struct connection *c, LDAPMessage *entry, size_t i,
 	return e;
 }
 
+/* The only one; E_NOENT: there is none. */
+static enum err
+only_entry(struct connection *c, LDAPMessage *found, LDAPMessage **entry_r,
+    struct errbuf *eb)
+{
+	*entry_r = ldap_first_entry(c->ld, found);
+	if (*entry_r == NULL)
+		return E_NOENT;
+	return ldap_next_entry(c->ld, *entry_r) == NULL
+		   ? E_OK
+		   : err_set(
+			 eb, E_CONFIG, "the filter finds more than one entry");
+}
+
 static enum err
 take_entry(struct connection *c, LDAPMessage *found, struct db_row *row,
     struct errbuf *eb)
 {
-	LDAPMessage *entry = ldap_first_entry(c->ld, found);
-	enum err e = E_OK;
+	LDAPMessage *entry;
+	enum err e = only_entry(c, found, &entry, eb);
 
-	if (entry == NULL)
-		return E_NOENT;
-	if (ldap_next_entry(c->ld, entry) != NULL)
-		return err_set(
-		    eb, E_CONFIG, "the filter finds more than one entry");
 	for (size_t i = 0; i < c->n && e == E_OK; i++)
 		e = take_attribute(c, entry, i, row, eb);
 	return e;
@@ -448,33 +458,38 @@ is_template(const struct db_conf *conf)
 
 /* What is asked for, with the name in it. */
 static enum err
-make_filter(struct connection *c, const struct db_conf *conf, const char *name,
-    struct errbuf *eb)
+make_filter(struct connection *c, const struct db_conf *conf, const char *query,
+    const char *name, struct errbuf *eb)
 {
 	struct db_parameters p;
 	enum err e;
 
-	db_parameters(&p, conf->query, name);
+	db_parameters(&p, query, name);
 	e = is_template(conf)
-		? db_dn(c->filter, sizeof(c->filter), conf->query, &p, eb)
-		: db_filter(c->filter, sizeof(c->filter), conf->query, &p, eb);
+		? db_dn(c->filter, sizeof(c->filter), query, &p, eb)
+		: db_filter(c->filter, sizeof(c->filter), query, &p, eb);
 	return e == E_OK ? E_OK : E_CONFIG;
 }
 
-/* ld: as whom.  The entries are to be freed in any case. */
-static int
+/* ld: as whom.  *found_r is to be freed in any case. */
+static enum err
 search(struct connection *c, LDAP *ld, const struct db_conf *conf,
-    uint64_t until, LDAPMessage **found_r)
+    uint64_t until, LDAPMessage **found_r, struct errbuf *eb)
 {
 	struct timeval span = span_until(until);
 	bool is_named = is_template(conf);
+	int r;
 
 	*found_r = NULL;
-	return ldap_search_ext_s(ld, is_named ? c->filter : c->base,
+	r = ldap_search_ext_s(ld, is_named ? c->filter : c->base,
 	    is_named ? LDAP_SCOPE_BASE : LDAP_SCOPE_SUBTREE,
 	    is_named ? "(objectClass=*)" : c->filter,
 	    c->n != 0 ? c->attribute : no_attributes, 0, NULL, NULL, &span,
 	    ENTRIES_MAX, found_r);
+	if (r == LDAP_SUCCESS || r == LDAP_SIZELIMIT_EXCEEDED)
+		return E_OK;
+	return r == LDAP_NO_SUCH_OBJECT && is_named ? E_NOENT
+						    : fail(ld, r, until, eb);
 }
 
 /* What came of it.  dn_r: the name of the entry, for ldap_memfree(), or NULL: it is
@@ -483,19 +498,13 @@ static enum err
 search_row(struct connection *c, LDAP *ld, const struct db_conf *conf,
     uint64_t until, struct db_row *row, char **dn_r, struct errbuf *eb)
 {
-	LDAPMessage *found, *entry;
-	int r = search(c, ld, conf, until, &found);
-	enum err e;
+	LDAPMessage *found;
+	enum err e = search(c, ld, conf, until, &found, eb);
 
-	if (r == LDAP_SUCCESS || r == LDAP_SIZELIMIT_EXCEEDED)
+	if (e == E_OK)
 		e = take_entry(c, found, row, eb);
-	else if (r == LDAP_NO_SUCH_OBJECT && is_template(conf))
-		e = E_NOENT;
-	else
-		e = fail(ld, r, until, eb);
-	entry = found != NULL ? ldap_first_entry(ld, found) : NULL;
 	if (e == E_OK && dn_r != NULL &&
-	    (*dn_r = ldap_get_dn(ld, entry)) == NULL)
+	    (*dn_r = ldap_get_dn(ld, ldap_first_entry(ld, found))) == NULL)
 		e = err_set(eb, E_NOMEM, "out of memory");
 	ldap_msgfree(found);
 	return e;
@@ -506,7 +515,7 @@ find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
     struct db_row *row, struct errbuf *eb)
 {
 	struct connection *c = conn;
-	enum err e = make_filter(c, conf, name, eb);
+	enum err e = make_filter(c, conf, conf->query, name, eb);
 
 	deadline = until;
 	return e == E_OK ? search_row(c, c->ld, conf, until, row, NULL, eb) : e;
@@ -594,7 +603,7 @@ verify(void *conn, const struct db_conf *conf, const char *name,
     const char *password, uint64_t until, struct db_row *row, struct errbuf *eb)
 {
 	struct connection *c = conn;
-	enum err e = make_filter(c, conf, name, eb);
+	enum err e = make_filter(c, conf, conf->query, name, eb);
 
 	deadline = until;
 	if (e != E_OK)
@@ -604,13 +613,190 @@ verify(void *conn, const struct db_conf *conf, const char *name,
 		   : verify_found(c, conf, password, until, row, eb);
 }
 
+/* ---- for an admin ---- */
+
+/* Which attribute is that column? */
+static const char *
+attribute_of(const struct connection *c, const char *column, struct errbuf *eb)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (strcmp(c->column[i], column) == 0)
+			return c->attribute[i];
+	err_set(eb, E_CONFIG, "attributes does not say which one is %s: add %s",
+	    column,
+	    strcmp(column, "user") == 0 ? "uid=user" : "userPassword=password");
+	return NULL;
+}
+
+static enum err
+give_entry(struct connection *c, const struct db_conf *conf, uint64_t until,
+    struct db_result *to, struct errbuf *eb)
+{
+	struct db_row row = { .n = 0 };
+	enum err e = E_OK;
+
+	for (size_t i = 0; i < c->n && e == E_OK; i++)
+		e = db_row_put(&row, c->column[i], "", 0, eb);
+	if (e == E_OK)
+		e = db_result_row(to, &row, eb);
+	if (e != E_OK)
+		return e;
+	e = search_row(c, c->ld, conf, until, &row, NULL, eb);
+	if (e == E_OK)
+		e = db_result_row(to, &row, eb);
+	db_row_clear(&row);
+	return e == E_NOENT ? E_OK : e;
+}
+
+/* Each value of that attribute is a name. */
+static enum err
+give_page(struct connection *c, LDAPMessage *found, const char *attribute,
+    struct db_result *to, struct errbuf *eb)
+{
+	enum err e = E_OK;
+
+	for (LDAPMessage *entry = ldap_first_entry(c->ld, found);
+	     entry != NULL && e == E_OK;
+	     entry = ldap_next_entry(c->ld, entry)) {
+		struct berval **v =
+		    ldap_get_values_len(c->ld, entry, attribute);
+
+		for (int i = 0; i < ldap_count_values_len(v) && e == E_OK;
+		     i++) {
+			struct db_row row = { .n = 0 };
+
+			e = db_row_put(
+			    &row, "user", v[i]->bv_val, v[i]->bv_len, eb);
+			if (e == E_OK)
+				e = db_result_row(to, &row, eb);
+		}
+		ldap_value_free_len(v);
+	}
+	return e;
+}
+
+/* Of the next page; *cookie is that of the one after it, empty behind the last. */
+static enum err
+list_page(struct connection *c, const char *filter, const char *attribute,
+    struct berval *cookie, LDAPMessage **found_r, struct errbuf *eb)
+{
+	char *wanted[] = { (char *)attribute, NULL };
+	LDAPControl *page = NULL, *ask[] = { NULL, NULL }, **told = NULL;
+	LDAPControl *end;
+	ber_int_t estimate;
+	int r = ldap_create_page_control(c->ld, PAGE, cookie, 0, &page);
+
+	*found_r = NULL;
+	ask[0] = page;
+	if (r == LDAP_SUCCESS)
+		r = ldap_search_ext_s(c->ld, c->base, LDAP_SCOPE_SUBTREE,
+		    filter, wanted, 0, ask, NULL, NULL, 0, found_r);
+	if (r == LDAP_SUCCESS)
+		r = ldap_parse_result(
+		    c->ld, *found_r, NULL, NULL, NULL, NULL, &told, 0);
+	ber_memfree(cookie->bv_val);
+	*cookie = (struct berval){ 0, NULL };
+	end = ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, told, NULL);
+	if (r == LDAP_SUCCESS && end != NULL)
+		r = ldap_parse_pageresponse_control(
+		    c->ld, end, &estimate, cookie);
+	ldap_controls_free(told);
+	ldap_control_free(page);
+	return r == LDAP_SUCCESS ? E_OK : fail(c->ld, r, UINT64_MAX, eb);
+}
+
+static enum err
+give_names(struct connection *c, const char *filter, struct db_result *to,
+    struct errbuf *eb)
+{
+	const char *attribute = attribute_of(c, "user", eb);
+	struct berval cookie = { 0, NULL };
+	struct db_row row = { .n = 0 };
+	LDAPMessage *found;
+	enum err e =
+	    attribute != NULL ? db_row_put(&row, "user", "", 0, eb) : E_CONFIG;
+
+	if (e == E_OK)
+		e = db_result_row(to, &row, eb);
+	if (e != E_OK)
+		return e;
+	do {
+		e = list_page(c, filter, attribute, &cookie, &found, eb);
+		if (e == E_OK)
+			e = give_page(c, found, attribute, to, eb);
+		ldap_msgfree(found);
+	} while (e == E_OK && cookie.bv_len != 0);
+	ber_memfree(cookie.bv_val);
+	return e;
+}
+
+/* Another hash: the directory never gets to know the password. */
+static enum err
+set_password(struct connection *c, LDAPMessage *entry, const char *hash,
+    uint64_t until, struct errbuf *eb)
+{
+	const char *attribute = attribute_of(c, "password", eb);
+	char *values[] = { (char *)hash, NULL };
+	LDAPMod change = { .mod_op = LDAP_MOD_REPLACE,
+		.mod_type = (char *)attribute,
+		.mod_values = values };
+	LDAPMod *changes[] = { &change, NULL };
+	char *dn;
+	int r;
+
+	if (attribute == NULL)
+		return E_CONFIG;
+	if ((dn = ldap_get_dn(c->ld, entry)) == NULL)
+		return err_set(eb, E_NOMEM, "out of memory");
+	r = ldap_modify_ext_s(c->ld, dn, changes, NULL, NULL);
+	ldap_memfree(dn);
+	return r == LDAP_SUCCESS ? E_OK : fail(c->ld, r, until, eb);
+}
+
+static enum err
+change_entry(struct connection *c, const struct db_conf *conf, const char *hash,
+    uint64_t until, struct db_result *to, struct errbuf *eb)
+{
+	LDAPMessage *found, *entry;
+	enum err e = search(c, c->ld, conf, until, &found, eb);
+
+	if (e == E_OK)
+		e = only_entry(c, found, &entry, eb);
+	if (e == E_OK)
+		e = set_password(c, entry, hash, until, eb);
+	to->changed = e == E_OK;
+	ldap_msgfree(found);
+	return e == E_NOENT ? E_OK : e;
+}
+
+/* A filter that is tried finds somebody or not. */
+static enum err
+run(void *conn, const struct db_conf *conf, const struct db_command *cmd,
+    uint64_t until, struct db_result *to, struct errbuf *eb)
+{
+	struct connection *c = conn;
+	enum err e;
+
+	deadline = until;
+	if (cmd->what == DB_LIST)
+		return give_names(c, cmd->query, to, eb);
+	e = make_filter(c, conf, cmd->query, cmd->name, eb);
+	if (e != E_OK)
+		return e;
+	return cmd->what == DB_CHANGE
+		   ? change_entry(c, conf, cmd->hash, until, to, eb)
+		   : give_entry(c, conf, until, to, eb);
+}
+
 extern const struct db_driver db_ldap, db_ldap_bind;
 const struct db_driver db_ldap = { .prepare = prepare,
 	.open = open_connection,
 	.find = find,
+	.run = run,
 	.close = close_connection };
 const struct db_driver db_ldap_bind = { .prepare = prepare,
 	.open = open_connection,
 	.find = find,
+	.run = run,
 	.close = close_connection,
 	.verify = verify };

@@ -227,6 +227,7 @@ connect_to(
 	bool local;
 	enum err e = read_place(&p, conf->connection, eb);
 
+	/* A row that is as it was before counts as changed, too. */
 	if (e == E_OK) {
 		local = p.host[0] == '/';
 		set_options(db, &p, conf->timeout);
@@ -235,7 +236,7 @@ connect_to(
 		if (mysql_real_connect(db, local ? NULL : p.host, p.user,
 			p.password, p.dbname,
 			(unsigned)strtoul(p.port, NULL, 10),
-			local ? p.host : NULL, 0) == NULL)
+			local ? p.host : NULL, CLIENT_FOUND_ROWS) == NULL)
 			e = fail(CR_MIN_ERROR, mysql_error(db), until, eb);
 		else
 			e = never_block(db, eb);
@@ -271,13 +272,13 @@ number_parameters(struct connection *c, char *query, struct errbuf *eb)
 /* Anew for each question: the library keeps the names of the columns as they were
  * when it was prepared, whatever becomes of the table. */
 static enum err
-prepare_query(struct connection *c, const struct db_conf *conf, uint64_t until,
-    struct errbuf *eb)
+prepare_query(struct connection *c, const char words[DB_QUERY_MAX],
+    uint64_t until, struct errbuf *eb)
 {
 	char query[DB_QUERY_MAX];
 	enum err e;
 
-	memcpy(query, conf->query, sizeof(query));
+	memcpy(query, words, sizeof(query));
 	if ((e = number_parameters(c, query, eb)) != E_OK)
 		return e;
 	if ((c->query = mysql_stmt_init(c->db)) == NULL)
@@ -313,18 +314,19 @@ open_connection(void **conn_r, const struct db_conf *conf, uint64_t until,
 /* ---- asking ---- */
 
 static enum err
-execute(struct connection *c, const struct db_conf *conf, const char *name,
-    uint64_t until, struct errbuf *eb)
+execute(struct connection *c, const struct db_parameters *p, uint64_t until,
+    struct errbuf *eb)
 {
 	MYSQL_BIND bind[OCCURRENCES];
-	struct db_parameters p;
 
 	memset(bind, 0, sizeof(bind));
-	db_parameters(&p, conf->query, name);
 	for (size_t i = 0; i < c->n_of; i++) {
-		bind[i].buffer_type = MYSQL_TYPE_STRING;
-		bind[i].buffer = (void *)p.value[c->of[i]];
-		bind[i].buffer_length = strlen(p.value[c->of[i]]);
+		const char *value = p->value[c->of[i]];
+
+		bind[i].buffer_type =
+		    value != NULL ? MYSQL_TYPE_STRING : MYSQL_TYPE_NULL;
+		bind[i].buffer = (void *)value;
+		bind[i].buffer_length = value != NULL ? strlen(value) : 0;
 	}
 	if (mysql_stmt_bind_param(c->query, bind) != 0 ||
 	    mysql_stmt_execute(c->query) != 0)
@@ -411,15 +413,95 @@ find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
     struct db_row *row, struct errbuf *eb)
 {
 	struct connection *c = conn;
+	struct db_parameters p;
 	enum err e;
 
 	deadline = until;
-	e = prepare_query(c, conf, until, eb);
+	db_parameters(&p, conf->query, name);
+	e = prepare_query(c, conf->query, until, eb);
 	if (e == E_OK)
-		e = execute(c, conf, name, until, eb);
+		e = execute(c, &p, until, eb);
 	if (e == E_OK)
 		e = take_row(c, row, until, eb);
 	end_query(c);
+	return e;
+}
+
+/* ---- for an admin ---- */
+
+static enum err
+give_names(MYSQL_RES *about, struct db_result *to, struct errbuf *eb)
+{
+	struct db_row row = { .n = 0 };
+	enum err e = E_OK;
+
+	for (unsigned i = 0; i < mysql_num_fields(about) && e == E_OK; i++)
+		e = db_row_put(
+		    &row, mysql_fetch_field_direct(about, i)->name, "", 0, eb);
+	return e == E_OK ? db_result_row(to, &row, eb) : e;
+}
+
+static enum err
+give_rows(struct connection *c, MYSQL_RES *about, struct db_result *to,
+    uint64_t until, struct errbuf *eb)
+{
+	enum err e;
+
+	/* Of a change that gives rows, each is one that was changed. */
+	for (to->changed = 0; (e = fetch(c, until, eb)) == E_OK;
+	     to->changed++) {
+		struct db_row row = { .n = 0 };
+
+		if ((e = take_columns(c, about, &row, eb)) == E_OK)
+			e = db_result_row(to, &row, eb);
+		db_row_clear(&row);
+		if (e != E_OK)
+			break;
+	}
+	return e == E_NOENT ? E_OK : e;
+}
+
+/* Of a query that gives rows; with DB_TRY it was not executed. */
+static enum err
+give_results(struct connection *c, const struct db_command *cmd, uint64_t until,
+    struct db_result *to, struct errbuf *eb)
+{
+	MYSQL_RES *about = mysql_stmt_result_metadata(c->query);
+	enum err e = E_OK;
+
+	if (about == NULL)
+		return E_OK;
+	e = give_names(about, to, eb);
+	if (e == E_OK && cmd->what != DB_TRY)
+		e = give_rows(c, about, to, until, eb);
+	mysql_free_result(about);
+	return e;
+}
+
+static enum err
+run(void *conn, const struct db_conf *conf, const struct db_command *cmd,
+    uint64_t until, struct db_result *to, struct errbuf *eb)
+{
+	bool changes = cmd->what == DB_CHANGE;
+	struct connection *c = conn;
+	struct db_parameters p;
+	enum err e;
+
+	deadline = until;
+	db_parameters_of(&p, cmd);
+	e = prepare_query(c, cmd->query, until, eb);
+	if (e == E_OK && changes && mysql_autocommit(c->db, 0) != 0)
+		e = fail(mysql_errno(c->db), mysql_error(c->db), until, eb);
+	if (e == E_OK && cmd->what != DB_TRY &&
+	    (e = execute(c, &p, until, eb)) == E_OK)
+		to->changed = mysql_stmt_affected_rows(c->query);
+	if (e == E_OK)
+		e = give_results(c, cmd, until, to, eb);
+	end_query(c);
+	if (e == E_OK && changes)
+		e = db_result_check(to, eb);
+	if (e == E_OK && changes && mysql_commit(c->db) != 0)
+		e = fail(mysql_errno(c->db), mysql_error(c->db), until, eb);
 	return e;
 }
 
@@ -427,4 +509,5 @@ extern const struct db_driver db_mysql;
 const struct db_driver db_mysql = { .prepare = prepare,
 	.open = open_connection,
 	.find = find,
+	.run = run,
 	.close = close_connection };

@@ -153,25 +153,37 @@ open_connection(
 
 /* ---- asking ---- */
 
+/* Until all that was sent is on its way. */
 static enum err
-send_query(PGconn *conn, const struct db_conf *c, const char *name,
-    uint64_t until, struct errbuf *eb)
+flush(PGconn *conn, uint64_t until, struct errbuf *eb)
 {
-	struct db_parameters p;
 	enum err e = E_OK;
 	int r;
 
-	db_parameters(&p, c->query, name);
-	if (PQsendQueryParams(
-		conn, c->query, (int)p.n, NULL, p.value, NULL, NULL, 0) == 0 ||
-	    PQsetSingleRowMode(conn) == 0)
-		return fail(E_CLOSED, PQerrorMessage(conn), eb);
 	while (e == E_OK && (r = PQflush(conn)) != 0) {
 		if (r < 0)
 			return fail(E_CLOSED, PQerrorMessage(conn), eb);
 		e = await(conn, POLLOUT, until, eb);
 	}
 	return e;
+}
+
+/* A parameter that does not stand in the query has a type all the same: the
+ * server could not guess one. */
+static enum err
+send_query(PGconn *conn, const char *query, const struct db_parameters *p,
+    uint64_t until, struct errbuf *eb)
+{
+	enum { TEXT_OID = 25 };
+	Oid type[DB_PARAMETERS];
+
+	for (size_t i = 0; i < DB_PARAMETERS; i++)
+		type[i] = p->stands[i] ? 0 : TEXT_OID;
+	if (PQsendQueryParams(
+		conn, query, (int)p->n, type, p->value, NULL, NULL, 0) == 0 ||
+	    PQsetSingleRowMode(conn) == 0)
+		return fail(E_CLOSED, PQerrorMessage(conn), eb);
+	return flush(conn, until, eb);
 }
 
 /* The next result; NULL: there are no more. */
@@ -204,6 +216,13 @@ take_row(const PGresult *result, struct db_row *row, struct errbuf *eb)
 	return e;
 }
 
+static enum err
+refused(PGconn *conn, const PGresult *result, struct errbuf *eb)
+{
+	return fail(PQstatus(conn) == CONNECTION_BAD ? E_CLOSED : E_CONFIG,
+	    PQresultErrorMessage(result), eb);
+}
+
 /* E_NOENT: it has no row.  row: NULL for one that only counts. */
 static enum err
 take_result(
@@ -216,10 +235,7 @@ take_result(
 	case PGRES_COMMAND_OK:
 	case PGRES_EMPTY_QUERY:
 		return err_set(eb, E_CONFIG, "the query gives no rows at all");
-	default:
-		return fail(
-		    PQstatus(conn) == CONNECTION_BAD ? E_CLOSED : E_CONFIG,
-		    PQresultErrorMessage(result), eb);
+	default: return refused(conn, result, eb);
 	}
 }
 
@@ -281,9 +297,124 @@ static enum err
 find(void *conn, const struct db_conf *c, const char *name, uint64_t until,
     struct db_row *row, struct errbuf *eb)
 {
-	enum err e = send_query(conn, c, name, until, eb);
+	struct db_parameters p;
+	enum err e;
 
+	db_parameters(&p, c->query, name);
+	e = send_query(conn, c->query, &p, until, eb);
 	return e == E_OK ? take_answer(conn, row, until, eb) : e;
+}
+
+/* ---- for an admin ---- */
+
+/* What comes of an admin's query, row by row. */
+struct answer {
+	struct db_result *to;
+	bool is_named; /* the columns were told */
+};
+
+static enum err
+give_names(const PGresult *result, struct answer *a, struct errbuf *eb)
+{
+	struct db_row row = { .n = 0 };
+	enum err e = E_OK;
+
+	a->is_named = true;
+	for (int i = 0; i < PQnfields(result) && e == E_OK; i++)
+		e = db_row_put(&row, PQfname(result, i), "", 0, eb);
+	return e == E_OK ? db_result_row(a->to, &row, eb) : e;
+}
+
+static enum err
+give_result(PGconn *conn, PGresult *result, struct answer *a, struct errbuf *eb)
+{
+	ExecStatusType status = PQresultStatus(result);
+	struct db_row row = { .n = 0 };
+	enum err e = E_OK;
+
+	if (status == PGRES_EMPTY_QUERY)
+		return err_set(eb, E_CONFIG, "the query is empty");
+	if (status != PGRES_TUPLES_OK && status != PGRES_SINGLE_TUPLE &&
+	    status != PGRES_COMMAND_OK)
+		return refused(conn, result, eb);
+	if (status != PGRES_COMMAND_OK && !a->is_named)
+		e = give_names(result, a, eb);
+	if (status == PGRES_SINGLE_TUPLE && e == E_OK &&
+	    (e = take_row(result, &row, eb)) == E_OK)
+		e = db_result_row(a->to, &row, eb);
+	db_row_clear(&row);
+	if (status != PGRES_SINGLE_TUPLE)
+		a->to->changed += strtoull(PQcmdTuples(result), NULL, 10);
+	return e;
+}
+
+static enum err
+give_results(
+    PGconn *conn, struct db_result *to, uint64_t until, struct errbuf *eb)
+{
+	struct answer a = { .to = to };
+	PGresult *result;
+	enum err e;
+
+	while ((e = next_result(conn, &result, until, eb)) == E_OK &&
+	       result != NULL) {
+		e = give_result(conn, result, &a, eb);
+		PQclear(result);
+		if (e != E_OK)
+			break;
+	}
+	return e;
+}
+
+static enum err
+give_nothing(struct db_result *to, const struct db_row *row, struct errbuf *eb)
+{
+	return E_OK;
+}
+
+/* Of ours, without parameters and rows. */
+static enum err
+say(PGconn *conn, const char *words, uint64_t until, struct errbuf *eb)
+{
+	struct db_result none = { .take = give_nothing };
+	struct db_parameters p = { .n = 0 };
+	enum err e = send_query(conn, words, &p, until, eb);
+
+	return e == E_OK ? give_results(conn, &none, until, eb) : e;
+}
+
+static enum err
+prepare_only(PGconn *conn, const struct db_command *cmd, struct db_result *to,
+    uint64_t until, struct errbuf *eb)
+{
+	enum err e;
+
+	if (PQsendPrepare(conn, "", cmd->query, 0, NULL) == 0)
+		return fail(E_CLOSED, PQerrorMessage(conn), eb);
+	e = flush(conn, until, eb);
+	return e == E_OK ? give_results(conn, to, until, eb) : e;
+}
+
+static enum err
+run(void *conn, const struct db_conf *c, const struct db_command *cmd,
+    uint64_t until, struct db_result *to, struct errbuf *eb)
+{
+	bool changes = cmd->what == DB_CHANGE;
+	struct db_parameters p;
+	enum err e = E_OK;
+
+	if (cmd->what == DB_TRY)
+		return prepare_only(conn, cmd, to, until, eb);
+	db_parameters_of(&p, cmd);
+	if (changes)
+		e = say(conn, "BEGIN", until, eb);
+	if (e == E_OK)
+		e = send_query(conn, cmd->query, &p, until, eb);
+	if (e == E_OK)
+		e = give_results(conn, to, until, eb);
+	if (e == E_OK && changes)
+		e = db_result_check(to, eb);
+	return e == E_OK && changes ? say(conn, "COMMIT", until, eb) : e;
 }
 
 static void
@@ -296,4 +427,5 @@ extern const struct db_driver db_postgresql;
 const struct db_driver db_postgresql = { .prepare = prepare,
 	.open = open_connection,
 	.find = find,
+	.run = run,
 	.close = close_connection };

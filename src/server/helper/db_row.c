@@ -48,6 +48,21 @@ db_reach_path(struct db_reach *r, const char *path)
 		r->path[r->n++] = path;
 }
 
+/* Which of them stand in the query, and how many are needed for that. */
+static void
+look_for_parameters(struct db_parameters *p, const char *query)
+{
+	for (const char *q = query; (q = strchr(q, '$')) != NULL; q++) {
+		size_t i = (size_t)(q[1] - '1');
+
+		if (q[1] < '1' || i >= DB_PARAMETERS)
+			continue;
+		p->stands[i] = true;
+		if (i >= p->n)
+			p->n = i + 1;
+	}
+}
+
 void
 db_reach_port(struct db_reach *r, uint32_t port)
 {
@@ -64,16 +79,43 @@ db_parameters(struct db_parameters *p, const char *query, const char *name)
 	const char *at = strrchr(name, '@');
 	size_t n = at != NULL ? (size_t)(at - name) : strlen(name);
 
+	*p = (struct db_parameters){ .n = 0 };
 	memcpy(p->local, name, n);
-	p->local[n] = '\0';
 	p->value[0] = name;
 	p->value[1] = p->local;
 	p->value[2] = at != NULL ? at + 1 : "";
-	p->n = 0;
-	for (const char *q = query; (q = strchr(q, '$')) != NULL; q++)
-		if (q[1] > '0' && q[1] <= '0' + DB_PARAMETERS &&
-		    (size_t)(q[1] - '0') > p->n)
-			p->n = (size_t)(q[1] - '0');
+	look_for_parameters(p, query);
+}
+
+void
+db_parameters_of(struct db_parameters *p, const struct db_command *cmd)
+{
+	const char *const more[] = { cmd->hash, cmd->uid, cmd->gid, cmd->home,
+		cmd->mail };
+
+	db_parameters(p, cmd->query, cmd->name);
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
+		p->value[3 + i] = more[i][0] != '\0' ? more[i] : NULL;
+}
+
+enum err
+db_result_row(struct db_result *to, struct db_row *row, struct errbuf *eb)
+{
+	enum err e = to->take(to, row, eb);
+
+	db_row_clear(row);
+	return e;
+}
+
+enum err
+db_result_check(const struct db_result *r, struct errbuf *eb)
+{
+	return r->changed <= 1
+		   ? E_OK
+		   : err_set(eb, E_CONFIG,
+			 "it would have changed %llu rows, so nothing was "
+			 "changed; let it name one, by WHERE",
+			 (unsigned long long)r->changed);
 }
 
 const char *

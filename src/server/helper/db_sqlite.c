@@ -1,5 +1,6 @@
 /*
- * Users in a file of SQLite, which is only read: see db_driver.h.
+ * Users in a file of SQLite, which only an admin's query writes to: see
+ * db_driver.h.
  */
 #include <errno.h>
 #include <libgen.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "server/helper/db_driver.h"
@@ -68,9 +70,8 @@ fail(struct connection *c, enum err e, struct errbuf *eb)
 static enum err
 open_as(struct connection *c, const char *file, int flags, struct errbuf *eb)
 {
-	if (sqlite3_open_v2(file, &c->db,
-		flags | SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
-		NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(file, &c->db, flags | SQLITE_OPEN_NOMUTEX, NULL) !=
+	    SQLITE_OK)
 		return c->db == NULL ? err_set(eb, E_NOMEM, "out of memory")
 				     : fail(c, E_IO, eb);
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -133,7 +134,7 @@ open_still(struct connection *c, const char *file, struct errbuf *eb)
 	c->db = NULL;
 	c->is_still = true;
 	put_uri(uri, file);
-	return open_as(c, uri, SQLITE_OPEN_URI, eb);
+	return open_as(c, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, eb);
 }
 
 static enum err
@@ -143,8 +144,9 @@ open_file(struct connection *c, const struct db_conf *conf, struct errbuf *eb)
 
 	if (stat(conf->file, &c->file) < 0)
 		return err_sys(eb, E_IO, "%s", conf->file);
-	e = open_as(c, conf->file, 0, eb);
-	if (e == E_OK && needs_a_writer(c))
+	e = open_as(c, conf->file,
+	    conf->writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, eb);
+	if (e == E_OK && !conf->writes && needs_a_writer(c))
 		e = open_still(c, conf->file, eb);
 	return e;
 }
@@ -190,6 +192,12 @@ result(struct connection *c, int r, struct errbuf *eb)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 	case SQLITE_INTERRUPT: return fail(c, E_AGAIN, eb);
+	case SQLITE_READONLY:
+		return err_set(eb, E_CONFIG,
+		    "the owner of the file, uid %u, must be able to write to "
+		    "it and to its folder",
+		    geteuid());
+	case SQLITE_CONSTRAINT:
 	case SQLITE_ERROR:
 	case SQLITE_RANGE: return fail(c, E_CONFIG, eb);
 	default: return fail(c, E_CLOSED, eb);
@@ -197,22 +205,21 @@ result(struct connection *c, int r, struct errbuf *eb)
 }
 
 static enum err
-bind(struct connection *c, const struct db_conf *conf, const char *name,
+bind(struct connection *c, const char *query, const struct db_parameters *p,
     struct errbuf *eb)
 {
-	static const char *const names[DB_PARAMETERS] = { "$1", "$2", "$3" };
-	struct db_parameters p;
+	static const char *const names[DB_PARAMETERS] = { "$1", "$2", "$3",
+		"$4", "$5", "$6", "$7", "$8" };
 	int r = SQLITE_OK;
 
 	if (c->query == NULL)
-		r = sqlite3_prepare_v2(c->db, conf->query, -1, &c->query, NULL);
-	db_parameters(&p, conf->query, name);
-	for (size_t i = 0; i < p.n && r == SQLITE_OK; i++) {
+		r = sqlite3_prepare_v2(c->db, query, -1, &c->query, NULL);
+	for (size_t i = 0; i < p->n && r == SQLITE_OK; i++) {
 		int at = sqlite3_bind_parameter_index(c->query, names[i]);
 
 		if (at != 0)
 			r = sqlite3_bind_text(
-			    c->query, at, p.value[i], -1, SQLITE_TRANSIENT);
+			    c->query, at, p->value[i], -1, SQLITE_TRANSIENT);
 	}
 	if (r == SQLITE_OK && c->query == NULL)
 		return err_set(eb, E_CONFIG, "the query is empty");
@@ -220,10 +227,9 @@ bind(struct connection *c, const struct db_conf *conf, const char *name,
 }
 
 static enum err
-take_row(struct connection *c, struct db_row *row, struct errbuf *eb)
+take_columns(struct connection *c, struct db_row *row, struct errbuf *eb)
 {
 	enum err e = E_OK;
-	int r;
 
 	for (int i = 0; i < sqlite3_column_count(c->query) && e == E_OK; i++) {
 		const char *name = sqlite3_column_name(c->query, i);
@@ -234,6 +240,15 @@ take_row(struct connection *c, struct db_row *row, struct errbuf *eb)
 			return err_set(eb, E_NOMEM, "out of memory");
 		e = db_row_put(row, name, value, (size_t)n, eb);
 	}
+	return e;
+}
+
+static enum err
+take_row(struct connection *c, struct db_row *row, struct errbuf *eb)
+{
+	enum err e = take_columns(c, row, eb);
+	int r;
+
 	if (e != E_OK)
 		return e;
 	r = sqlite3_step(c->query);
@@ -243,14 +258,25 @@ take_row(struct connection *c, struct db_row *row, struct errbuf *eb)
 	return r == SQLITE_DONE ? E_OK : result(c, r, eb);
 }
 
+static void
+wait_until(struct connection *c, uint64_t until)
+{
+	uint64_t now = clock_ms();
+
+	c->until = until;
+	sqlite3_busy_timeout(c->db, until > now ? (int)(until - now) : 1);
+}
+
 static enum err
 ask(struct connection *c, const struct db_conf *conf, const char *name,
     struct db_row *row, struct errbuf *eb)
 {
-	enum err e = bind(c, conf, name, eb);
+	struct db_parameters p;
+	enum err e;
 	int r;
 
-	if (e == E_OK) {
+	db_parameters(&p, conf->query, name);
+	if ((e = bind(c, conf->query, &p, eb)) == E_OK) {
 		r = sqlite3_step(c->query);
 		e = r == SQLITE_ROW ? take_row(c, row, eb) : result(c, r, eb);
 	}
@@ -266,18 +292,87 @@ find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
     struct db_row *row, struct errbuf *eb)
 {
 	struct connection *c = conn;
-	uint64_t now = clock_ms();
 	enum err e;
 
 	if (is_replaced(c, conf->file) || (c->is_still && c->is_used))
 		return err_set(eb, E_CLOSED, "the file was replaced");
 	c->is_used = true;
-	c->until = until;
-	sqlite3_busy_timeout(c->db, until > now ? (int)(until - now) : 1);
+	wait_until(c, until);
 	e = ask(c, conf, name, row, eb);
 	return c->is_still && is_replaced(c, conf->file)
 		   ? err_set(eb, E_CLOSED, "the file changes")
 		   : e;
+}
+
+/* ---- for an admin ---- */
+
+static enum err
+give_names(struct connection *c, struct db_result *to, struct errbuf *eb)
+{
+	struct db_row row = { .n = 0 };
+	enum err e = E_OK;
+
+	for (int i = 0; i < sqlite3_column_count(c->query) && e == E_OK; i++) {
+		const char *name = sqlite3_column_name(c->query, i);
+
+		e = name != NULL ? db_row_put(&row, name, "", 0, eb)
+				 : err_set(eb, E_NOMEM, "out of memory");
+	}
+	return e == E_OK ? db_result_row(to, &row, eb) : e;
+}
+
+static enum err
+give_rows(struct connection *c, struct db_result *to, struct errbuf *eb)
+{
+	enum err e = E_OK;
+	int r;
+
+	while (e == E_OK && (r = sqlite3_step(c->query)) == SQLITE_ROW) {
+		struct db_row row = { .n = 0 };
+
+		if ((e = take_columns(c, &row, eb)) == E_OK)
+			e = db_result_row(to, &row, eb);
+		db_row_clear(&row);
+	}
+	if (e != E_OK)
+		return e;
+	to->changed = (uint64_t)sqlite3_changes64(c->db);
+	return r == SQLITE_DONE ? E_OK : result(c, r, eb);
+}
+
+/* Of ours. */
+static enum err
+say(struct connection *c, const char *words, struct errbuf *eb)
+{
+	int r = sqlite3_exec(c->db, words, NULL, NULL, NULL);
+
+	return r == SQLITE_OK ? E_OK : result(c, r, eb);
+}
+
+static enum err
+run(void *conn, const struct db_conf *conf, const struct db_command *cmd,
+    uint64_t until, struct db_result *to, struct errbuf *eb)
+{
+	bool changes = cmd->what == DB_CHANGE;
+	struct connection *c = conn;
+	struct db_parameters p;
+	enum err e = E_OK;
+
+	wait_until(c, until);
+	db_parameters_of(&p, cmd);
+	if (changes)
+		e = say(c, "BEGIN IMMEDIATE", eb);
+	if (e == E_OK && (e = bind(c, cmd->query, &p, eb)) == E_OK)
+		e = give_names(c, to, eb);
+	if (e == E_OK && cmd->what != DB_TRY)
+		e = give_rows(c, to, eb);
+	if (e == E_OK && changes)
+		e = db_result_check(to, eb);
+	sqlite3_finalize(c->query);
+	c->query = NULL;
+	if (e == E_OK && c->is_still && is_replaced(c, conf->file))
+		return err_set(eb, E_CLOSED, "the file changes");
+	return e == E_OK && changes ? say(c, "COMMIT", eb) : e;
 }
 
 extern const struct db_driver db_sqlite;
@@ -285,4 +380,5 @@ const struct db_driver db_sqlite = { .is_file = true,
 	.prepare = prepare,
 	.open = open_connection,
 	.find = find,
+	.run = run,
 	.close = close_connection };

@@ -200,6 +200,23 @@ enum ipc_type {
 	/* db, pam -> auth: u64 id, u8 enum lookup_result, u8 n, n times { str
 	 * column, bytes value }, str why if LOOKUP_FAILED */
 	IPC_ROW = 136,
+
+	/* malotectl, maloted --check -> db_once: struct db_command, once.  Answer:
+	 * any number of IPC_DB_ROW, then IPC_DB_DONE */
+	IPC_DB_COMMAND = 144,
+	/* db_once -> who asks: u8 n, n times { str column, bytes value }; the first
+	 * is no row, but the names of the columns */
+	IPC_DB_ROW = 152,
+	IPC_DB_DONE, /* u8 enum db_outcome, u8 was it reached, u64 rows that were
+	              * changed, str why if it was not done */
+};
+
+/* What has become of a command to a database. */
+enum db_outcome {
+	DB_DID,
+	DB_NOT_NOW, /* it is not there, or does not answer; later perhaps */
+	DB_WRONG,   /* somebody must mend the settings */
+	DB_OUTCOMES
 };
 
 enum lookup_result {

@@ -12,15 +12,6 @@ driver_of(const struct conf_users *u)
 	return &user_drivers[u->db.driver];
 }
 
-static bool
-can_any(const struct conf *c, unsigned can)
-{
-	for (unsigned i = 0; i < c->n_known; i++)
-		if ((driver_of(&c->known[i])->can & can) != 0)
-			return true;
-	return false;
-}
-
 /* ---- who signs in without a password ---- */
 
 /* A mechanism that only says who somebody is; NULL: none is offered. */
@@ -134,9 +125,8 @@ combination_tell(
 		    "master_separator is without effect, as nobody can be a "
 		    "master: malote_master is said in a passwd-file, or in a "
 		    "row of a database");
-	if (strcmp(c->auth.upgrade_scheme, "no") != 0 &&
-	    !can_any(c, DRIVER_WRITES))
+	if (strcmp(c->auth.upgrade_scheme, "no") != 0 && c->users[0] == '\0')
 		conf_warn(t, 0,
 		    "upgrade_scheme is without effect, as there is no "
-		    "passwd-file, and no database can be written");
+		    "passwd-file, and auth writes to no database");
 }
