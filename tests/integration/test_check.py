@@ -2,6 +2,7 @@
 import contextlib
 import os
 import re
+import sqlite3
 import subprocess
 import tempfile
 
@@ -559,8 +560,9 @@ def test_blocks_of_users(site, text, says):
 def test_good_blocks_of_users(site, place):
     """With a users file and without one."""
     file = place.path + "/open"
-    with open(file, "w"):
-        pass
+    with sqlite3.connect(file) as db:
+        db.execute("CREATE TABLE users (name TEXT, password TEXT)")
+    db.close()
     os.chmod(file, 0o644)
     text = 'users "x" { driver = "sqlite" file = "%s" %s }\n' % (file, QUERY)
     write_blocks(site, text)
@@ -610,7 +612,8 @@ def test_page_of_users(site, language):
     os.chmod(site.path + "/maloted.conf", 0o640)
     site.look()
     assert [line for line in site.said if "built without" not in line
-            and "there is no /etc/pam.d/" not in line] == []
+            and "there is no /etc/pam.d/" not in line
+            and "it cannot be reached" not in line] == []
 
 
 def test_secret_that_everybody_can_read(site):
@@ -677,7 +680,8 @@ def test_combinations(site, certs, text, says):
     if says:
         assert any(says in line for line in site.said), site.said
     else:
-        assert (code, site.said) == (0, [])
+        assert (code, [line for line in site.said
+                       if "it cannot be reached" not in line]) == (0, [])
 
 
 def test_program_of_others(site, place):

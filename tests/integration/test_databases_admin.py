@@ -305,6 +305,16 @@ def test_who_cannot_be_listed(place, lite):
     assert 'users "db1" has no list_query' in said and "bea" not in said
 
 
+def test_what_lists_changes_nothing(place, db):
+    """A query that was put into the wrong setting."""
+    db.user("ann", "{PLAIN}x")
+    more = admin(db) if db.driver == "mysql" else ""
+    ctl = Admin(place.path, [db.block(
+        more='list_query = "DELETE FROM users"\n' + more)])
+    ctl("user", "list", code=EX_CONFIG)
+    assert stored(db, "ann")
+
+
 def test_two_columns_are_a_name(place, lite):
     """As Dovecot's iterate_query may give it."""
     lite.user("ann", "x", "", "1")

@@ -163,6 +163,61 @@ test_refused(void **state)
 	}
 }
 
+/* What maloted --check asks of a column is what a row would be refused for. */
+static void
+test_columns(void **state)
+{
+	static const char *const good[] = { "user", "password", "uid", "gid",
+		"home", "mail", "userdb_mail", "userdb_home", "allow_nets",
+		"nologin", "malote_pop3", "malote_tls", "malote_read_only",
+		"malote_master", "malote_expire", "malote_login_delay" };
+	static const char *const bad[] = { "name", "quota", "pasword",
+		"userdb_quota_rule", "malote_host", "malote_new",
+		"allow_real_nets", "nopassword", "" };
+	struct errbuf eb;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_int_equal(row_column(text(good[i]), &eb), E_OK);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(row_column(text(bad[i]), &eb), E_CONFIG);
+}
+
+static void
+test_listed(void **state)
+{
+	static const struct {
+		const char *value[3];
+		size_t n;
+		enum err e;
+		const char *name;
+	} v[] = { { { "Ann" }, 1, E_OK, "ann" },
+		{ { "ann@d.org" }, 1, E_OK, "ann@d.org" },
+		{ { "ann", "d.org" }, 2, E_OK, "ann@d.org" },
+		{ { "ann", "" }, 2, E_FORMAT, "" },
+		{ { "a b" }, 1, E_FORMAT, "" }, { { "" }, 1, E_FORMAT, "" },
+		{ { "" }, 0, E_CONFIG, "" },
+		{ { "a", "b", "c" }, 3, E_CONFIG, "" } };
+	char name[NAME_MAX_OCTETS + 1], longer[NAME_MAX_OCTETS + 1];
+	struct column c[3];
+	struct errbuf eb;
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		for (size_t k = 0; k < v[i].n; k++)
+			c[k].value = text(v[i].value[k]);
+		assert_int_equal(
+		    row_listed(name, c, v[i].n, &lower, &eb), v[i].e);
+		if (v[i].e == E_OK)
+			assert_string_equal(name, v[i].name);
+	}
+	memset(longer, 'a', sizeof(longer));
+	c[0].value = (struct slice){ longer, NAME_MAX_OCTETS };
+	assert_int_equal(row_listed(name, c, 1, &lower, &eb), E_OK);
+	c[1].value = text("b");
+	assert_int_equal(row_listed(name, c, 2, &lower, &eb), E_FORMAT);
+	c[0].value.n++;
+	assert_int_equal(row_listed(name, c, 1, &lower, &eb), E_FORMAT);
+}
+
 static void
 test_digest(void **state)
 {
@@ -195,6 +250,8 @@ main(void)
 		cmocka_unit_test(test_nologin),
 		cmocka_unit_test(test_scheme),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_digest),
 	};
 

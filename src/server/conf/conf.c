@@ -566,9 +566,28 @@ options(cfg_opt_t *opt, const struct setting *s, size_t n,
 static void
 parse(char *text)
 {
+	/* What Dovecot, and libraries, call what is in a block `users`. */
+	static const struct conf_synonym synonyms[] = {
+		{ "connect", "connection" },
+		{ "uri", "connection" },
+		{ "uris", "connection" },
+		{ "hosts", "connection" },
+		{ "password_query", "query" },
+		{ "user_query", "query" },
+		{ "pass_filter", "query" },
+		{ "user_filter", "query" },
+		{ "filter", "query" },
+		{ "pass_attrs", "attributes" },
+		{ "user_attrs", "attributes" },
+		{ "iterate_query", "list_query" },
+		{ "iterate_filter", "list_query" },
+		{ "default_pass_scheme", "scheme" },
+		{ NULL, NULL },
+	};
 	static const struct conf_grammar grammar = {
 		.section = "block",
 		.manual = "maloted.conf(5)",
+		.synonyms = synonyms,
 	};
 	enum { FLAGS = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES };
 	cfg_opt_t in_listener[2 * COUNT(listener_settings) + 1];

@@ -41,7 +41,8 @@ static const struct {
 	    "program = \"/usr/local/bin/checkpassword\"", NULL },
 };
 
-#define COMPLAIN_OF(l, u, ...) conf_error(&(l)->text, (u)->line, __VA_ARGS__)
+#define COMPLAIN_OF(l, u, ...)  conf_error(&(l)->text, (u)->line, __VA_ARGS__)
+#define COMPLAIN_AT(l, at, ...) conf_error(&(l)->text, at, __VA_ARGS__)
 
 /* ---- one block ---- */
 
@@ -57,22 +58,40 @@ built_drivers(char *out, size_t size)
 	return out;
 }
 
+/* The driver that is called so elsewhere; NULL: none is known. */
+static const char *
+meant_driver(const char *name)
+{
+	static const char *const called[][2] = { { "pgsql", "postgresql" },
+		{ "postgres", "postgresql" }, { "mariadb", "mysql" },
+		{ "sqlite3", "sqlite" }, { "passwd_file", "passwd-file" },
+		{ "openldap", "ldap" } };
+
+	for (size_t i = 0; i < sizeof(called) / sizeof(called[0]); i++)
+		if (strcmp(called[i][0], name) == 0)
+			return called[i][1];
+	return NULL;
+}
+
 /* Its driver; NULL: it has none. */
 static const struct user_driver *
 find_driver(struct conf_users *u, const struct conf_lines *l)
 {
 	const struct user_driver *d;
+	const char *meant;
 	char may[256], shown[64];
 
 	u->db.driver = user_driver_find(u->driver);
 	if (u->db.driver == USER_DRIVER_KINDS) {
 		u->db.driver = DRIVER_PASSWD_FILE;
+		meant = meant_driver(u->driver);
 		COMPLAIN_OF(l, u,
-		    "users \"%s\": there is no driver \"%s\"; write one of %s",
+		    "users \"%s\": there is no driver \"%s\"; write %s%s",
 		    u->db.name,
 		    str_escape(
 			shown, sizeof(shown), u->driver, strlen(u->driver)),
-		    built_drivers(may, sizeof(may)));
+		    meant != NULL ? "" : "one of ",
+		    meant != NULL ? meant : built_drivers(may, sizeof(may)));
 		return NULL;
 	}
 	d = &user_drivers[u->db.driver];
@@ -136,19 +155,19 @@ has_name(const char *query)
  * would be compared as it stands there.  False: that was complained of. */
 static bool
 check_parameters(const struct conf_users *u, const char *setting,
-    const char *query, const struct conf_lines *l)
+    const char *query, unsigned line, const struct conf_lines *l)
 {
 	const char *percent = strchr(query, '%');
 
 	if (percent != NULL && percent[1] != '\0' &&
 	    strchr("und{", percent[1]) != NULL)
-		COMPLAIN_OF(l, u,
+		COMPLAIN_AT(l, line,
 		    "users \"%s\": %.2s is not replaced in a %s; write $1, "
 		    "without quotes around it, for the name, $2 for what is "
 		    "before its @ and $3 for what is behind",
 		    u->db.name, percent, setting);
 	else if (strstr(query, "'$") != NULL)
-		COMPLAIN_OF(l, u,
+		COMPLAIN_AT(l, line,
 		    "users \"%s\": a parameter within quotes is text; write $1 "
 		    "without them",
 		    u->db.name);
@@ -175,16 +194,17 @@ static void
 check_query(const struct conf_users *u, const struct conf_lines *l)
 {
 	const char *query = u->db.query, *more = find_more(query);
+	unsigned line = u->query_line;
 
-	if (query[0] == '\0' || !check_parameters(u, "query", query, l))
+	if (query[0] == '\0' || !check_parameters(u, "query", query, line, l))
 		return;
 	if (!has_name(query))
-		COMPLAIN_OF(l, u,
+		COMPLAIN_AT(l, line,
 		    "users \"%s\": the query asks for nobody in particular; "
 		    "write %s",
 		    u->db.name, example_of(u, 2));
 	else if (more != NULL)
-		COMPLAIN_OF(l, u,
+		COMPLAIN_AT(l, line,
 		    "users \"%s\": the query has no %.2s; there are $1, the "
 		    "name, $2, what is before its @, and $3, what is behind",
 		    u->db.name, more);
@@ -203,7 +223,7 @@ check_admin_query(const struct conf_users *u, unsigned bit, const char *query,
 	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
 		if (said[i].bit == bit)
 			name = said[i].name;
-	if (query[0] == '\0' || !check_parameters(u, name, query, l))
+	if (query[0] == '\0' || !check_parameters(u, name, query, u->line, l))
 		return;
 	if (bit != DRIVER_LIST_QUERY && !has_name(query))
 		COMPLAIN_OF(l, u,

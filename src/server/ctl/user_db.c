@@ -436,32 +436,18 @@ struct list {
 	struct errbuf why;
 };
 
-/* "ann" and "example.org", as some tables have it, are one name. */
 static enum err
 take_name(void *arg, const struct column *c, size_t n)
 {
-	char text[2 * NAME_MAX_OCTETS + 2], name[NAME_MAX_OCTETS + 1];
+	char name[NAME_MAX_OCTETS + 1];
 	struct list *l = arg;
-	int m;
+	enum err e = row_listed(name, c, n, &l->options->rule, &l->why);
 
-	if (n == 0 || n > 2)
-		return err_set(&l->why, E_CONFIG,
-		    "list_query must give one column, the name, or two: what "
-		    "is before its @ and what is behind");
-	if (!l->has_names) {
-		l->has_names = true;
-		return E_OK;
-	}
-	m = snprintf(text, sizeof(text), "%.*s%s%.*s", (int)c[0].value.n,
-	    c[0].value.p, n == 2 ? "@" : "", n == 2 ? (int)c[1].value.n : 0,
-	    n == 2 ? c[1].value.p : "");
-	if ((size_t)m < sizeof(text) &&
-	    name_normalize(&l->options->rule, (struct slice){ text, (size_t)m },
-		name, NULL) == E_OK)
+	if (e == E_OK && l->has_names)
 		puts(name);
-	else
-		l->bad++;
-	return E_OK;
+	l->bad += e == E_FORMAT && l->has_names;
+	l->has_names = true;
+	return e == E_CONFIG ? e : E_OK;
 }
 
 enum err

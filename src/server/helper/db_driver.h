@@ -95,7 +95,8 @@ struct db_driver {
 
 	/* An admin's query, on a connection that is used for nothing else and
 	 * closed afterwards.  The results are those of find(), without E_NOENT;
-	 * what was changed is undone if it is not E_OK. */
+	 * what was changed is undone if it is not E_OK, and only a DB_CHANGE can
+	 * change anything. */
 	enum err (*run)(void *conn, const struct db_conf *c,
 	    const struct db_command *cmd, uint64_t until, struct db_result *to,
 	    struct errbuf *eb);

@@ -130,6 +130,10 @@ read_attributes(struct connection *c, const char *words, struct errbuf *eb)
 		if (c->attribute[c->n] == NULL || c->column[c->n++] == NULL)
 			return err_set(eb, E_NOMEM, "out of memory");
 	}
+	if (e == E_CONFIG)
+		err_set(eb, e,
+		    "attributes: write ATTRIBUTE=COLUMN, with spaces between "
+		    "several of them");
 	return e == E_NOENT ? E_OK : e;
 }
 

@@ -490,7 +490,9 @@ run(void *conn, const struct db_conf *conf, const struct db_command *cmd,
 	deadline = until;
 	db_parameters_of(&p, cmd);
 	e = prepare_query(c, cmd->query, until, eb);
-	if (e == E_OK && changes && mysql_autocommit(c->db, 0) != 0)
+	if (e == E_OK &&
+	    mysql_query(c->db, changes ? "START TRANSACTION"
+				       : "START TRANSACTION READ ONLY") != 0)
 		e = fail(mysql_errno(c->db), mysql_error(c->db), until, eb);
 	if (e == E_OK && cmd->what != DB_TRY &&
 	    (e = execute(c, &p, until, eb)) == E_OK)

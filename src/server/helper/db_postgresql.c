@@ -47,6 +47,9 @@ set_defaults(unsigned timeout)
 	setenv("PGGSSENCMODE", "disable", 1);
 	setenv("PGCLIENTENCODING", "UTF8", 1);
 	setenv("PGAPPNAME", "maloted", 1);
+	/* libpq looks there for a certificate of ours, and gives up if it may
+	 * not look into the home directory of the user. */
+	setenv("HOME", "/", 1);
 	/* For each address of each host, as the first one may be silent. */
 	snprintf(seconds, sizeof(seconds), "%u", half);
 	setenv("PGCONNECT_TIMEOUT", seconds, 1);
@@ -143,7 +146,9 @@ open_connection(
 		return err_set(eb, E_NOMEM, "out of memory");
 	PQsetNoticeProcessor(conn, pass_over, NULL);
 	if (PQstatus(conn) != CONNECTION_OK || PQsetnonblocking(conn, 1) != 0)
-		e = fail(E_CLOSED, PQerrorMessage(conn), eb);
+		e = clock_ms() < until
+			? fail(E_CLOSED, PQerrorMessage(conn), eb)
+			: late(eb);
 	if (e == E_OK)
 		*conn_r = conn;
 	else
@@ -219,8 +224,13 @@ take_row(const PGresult *result, struct db_row *row, struct errbuf *eb)
 static enum err
 refused(PGconn *conn, const PGresult *result, struct errbuf *eb)
 {
-	return fail(PQstatus(conn) == CONNECTION_BAD ? E_CLOSED : E_CONFIG,
-	    PQresultErrorMessage(result), eb);
+	const char *words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+
+	if (PQstatus(conn) == CONNECTION_BAD || words == NULL)
+		return fail(E_CLOSED, PQresultErrorMessage(result), eb);
+	return err_set(eb, E_CONFIG, "%s%s%s", words, hint != NULL ? "; " : "",
+	    hint != NULL ? hint : "");
 }
 
 /* E_NOENT: it has no row.  row: NULL for one that only counts. */
@@ -401,13 +411,12 @@ run(void *conn, const struct db_conf *c, const struct db_command *cmd,
 {
 	bool changes = cmd->what == DB_CHANGE;
 	struct db_parameters p;
-	enum err e = E_OK;
+	enum err e;
 
 	if (cmd->what == DB_TRY)
 		return prepare_only(conn, cmd, to, until, eb);
 	db_parameters_of(&p, cmd);
-	if (changes)
-		e = say(conn, "BEGIN", until, eb);
+	e = say(conn, changes ? "BEGIN" : "BEGIN READ ONLY", until, eb);
 	if (e == E_OK)
 		e = send_query(conn, cmd->query, &p, until, eb);
 	if (e == E_OK)

@@ -15,6 +15,7 @@
 #include "server/store/maildir/uidlfile.h"
 #include "server/trial/combination.h"
 #include "server/trial/coverage.h"
+#include "server/trial/database_trial.h"
 #include "server/users/host_account.h"
 #include "server/users/scheme.h"
 
@@ -463,8 +464,8 @@ try_all(struct trial *t, const struct slurp *in)
 	users_free(users);
 }
 
-/* A file that a process of its own user is to read. */
-static void
+/* A file that a process of its own user is to read.  False: it cannot. */
+static bool
 try_file(const struct trial *t, const struct conf_users *u)
 {
 	const struct conf *c = t->conf;
@@ -473,7 +474,7 @@ try_file(const struct trial *t, const struct conf_users *u)
 	bool good;
 
 	if (file[0] == '\0' || u->db.driver == DRIVER_PASSWD_FILE)
-		return;
+		return true;
 	good = become(t, c->db.role.uid, c->db.role.gid) &&
 	       faccessat(AT_FDCWD, file, R_OK, AT_EACCESS) == 0;
 	become_root_again(t);
@@ -482,9 +483,11 @@ try_file(const struct trial *t, const struct conf_users *u)
 		    "users \"%s\": db_user, uid %u, cannot read %s; as root: "
 		    "chgrp %u it, and chmod g+r",
 		    u->db.name, c->db.role.uid, file, c->db.role.gid);
+	return good;
 }
 
-/* Can they be asked?  And what are passwords stored as that do not say so? */
+/* Can they be asked, and what do they say?  And what are passwords stored as that
+ * do not say so? */
 static void
 try_databases(const struct trial *t)
 {
@@ -494,14 +497,17 @@ try_databases(const struct trial *t)
 
 	for (unsigned i = 0; i < c->n_known; i++) {
 		const struct conf_users *u = &c->known[i];
+		bool good = try_file(t, u);
 
-		try_file(t, u);
 		snprintf(stored, sizeof(stored), "{%s}x", u->scheme);
 		if (u->scheme[0] != '\0' && scheme_name(stored)[0] == '\0')
 			conf_error(&text, u->line,
 			    "users \"%s\": there is no scheme \"%s\"; "
 			    "maloted.conf(5) lists them",
 			    u->db.name, u->scheme);
+		else if (good &&
+			 user_drivers[u->db.driver].asker == DRIVER_ASKS_DB)
+			database_trial(c, i, t->text.report);
 	}
 }
 

@@ -23,7 +23,7 @@ struct db_ask {
 	void *arg;
 
 	/* What has come of it. */
-	bool is_reached; /* it could be connected to */
+	bool is_reached;        /* it could be connected to */
 	uint64_t changed, took; /* rows; milliseconds */
 };
 

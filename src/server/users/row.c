@@ -124,6 +124,13 @@ is_there_twice(const struct column *c, size_t i)
 }
 
 static enum err
+unknown(const struct row *r, struct slice column)
+{
+	return refuse(r, column,
+	    "means nothing: leave it out, or name it by AS in the query");
+}
+
+static enum err
 take_column(struct row *r, struct slice column, struct slice value)
 {
 	struct slice name = plain_name(column);
@@ -140,10 +147,7 @@ take_column(struct row *r, struct slice column, struct slice value)
 	if (slice_eq(name, "user"))
 		return take_name(r, column, value);
 	e = take_extra(r, name, value);
-	return e == E_NOENT ? refuse(r, column,
-				  "means nothing: leave it out, or name it by "
-				  "AS in the query")
-			    : e;
+	return e == E_NOENT ? unknown(r, column) : e;
 }
 
 /* "{SCHEME}" before a password that does not say what it is. */
@@ -203,4 +207,47 @@ row_user(struct user **u_r, const char *name, const struct column *c, size_t n,
 	if (e == E_OK)
 		(*u_r)->row = digest(c, n);
 	return e;
+}
+
+enum err
+row_listed(char name[NAME_MAX_OCTETS + 1], const struct column *c, size_t n,
+    const struct name_rule *rule, struct errbuf *eb)
+{
+	char text[NAME_MAX_OCTETS + 1];
+	size_t k = 0;
+
+	if (n == 0 || n > 2)
+		return err_set(eb, E_CONFIG,
+		    "list_query must give one column, the name, or two: what "
+		    "is before its @ and what is behind");
+	for (size_t i = 0; i < n; i++) {
+		if (k + 1 + c[i].value.n > sizeof(text))
+			return E_FORMAT;
+		if (i != 0)
+			text[k++] = '@';
+		memcpy(text + k, c[i].value.p, c[i].value.n);
+		k += c[i].value.n;
+	}
+	return name_normalize(rule, (struct slice){ text, k }, name, NULL) ==
+		       E_OK
+		   ? E_OK
+		   : E_FORMAT;
+}
+
+enum err
+row_column(struct slice column, struct errbuf *eb)
+{
+	/* Such a value may stand in any of those that are left. */
+	static const struct slice one = { "1", 1 };
+	struct row r = { .extra = extra_none, .eb = eb };
+	struct slice name = plain_name(column);
+	enum err e;
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (slice_eq(name, fields[i].name))
+			return E_OK;
+	if (slice_eq(name, "user") || slice_eq(name, "allow_nets"))
+		return E_OK;
+	e = take_extra(&r, name, one);
+	return e == E_NOENT ? unknown(&r, column) : e;
 }

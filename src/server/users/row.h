@@ -27,4 +27,14 @@ enum err row_user(struct user **u_r, const char *name, const struct column *c,
     size_t n, const char *scheme, const struct name_rule *rule,
     struct errbuf *eb) NODISCARD;
 
+/* The name in a row of a list: of one column, or of two, what is before its @ and
+ * what is behind.  E_CONFIG with words: it has others; E_FORMAT: there can be no
+ * such user. */
+enum err row_listed(char name[NAME_MAX_OCTETS + 1], const struct column *c,
+    size_t n, const struct name_rule *rule, struct errbuf *eb) NODISCARD;
+
+/* Does a column of that name mean something?  E_CONFIG with words: it would be
+ * refused, in whatever row. */
+enum err row_column(struct slice name, struct errbuf *eb) NODISCARD;
+
 #endif
