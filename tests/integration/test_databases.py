@@ -379,6 +379,15 @@ def test_manual_after_dovecot(place, serve, connect, pg):
         b"-ERR [AUTH]")
 
 
+def shown(site, *words, code):
+    """What malotectl printed before it said what is wrong."""
+    done = subprocess.run([CTL, "--config", site.server.ctl_conf, *words],
+                          check=False, stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True, timeout=60 * PATIENCE)
+    assert done.returncode == code and done.stderr, done
+    return done.stdout
+
+
 def test_admin_is_told(place, serve, connect, every):
     put_some(every, box_of(place))
     site = Site(place, serve, [every.block()])
@@ -387,7 +396,24 @@ def test_admin_is_told(place, serve, connect, every):
     assert told["milliseconds"] < 10000 and told["scheme"] == "PLAIN"
     told = json.loads(site.server.ctl("--json", "user", "show", "file"))
     assert told["users"] == "file"
-    site.server.ctl("user", "show", "nobody", code=67)
+    assert [a["users"] for a in told["asked"]] == ["file"]
+    told = json.loads(shown(site, "--json", "user", "show", "nobody", code=67))
+    assert [(a["users"], a["answer"]) for a in told["asked"]] == [
+        ("file", "nobody"), ("db0", "nobody")]
+
+
+@pytest.mark.slow
+def test_admin_is_told_how_long_each_took(place, serve, pg):
+    put_some(pg, box_of(place))
+    site = Site(place, serve, [
+        pg.block(slow(pg, 0.3)), pg.block("SELECT nothing WHERE x = $1")])
+    told = json.loads(site.server.ctl("--json", "user", "show", "ann"))
+    assert [a["answer"] for a in told["asked"]] == ["nobody", "the user"]
+    assert told["asked"][1]["milliseconds"] >= 300
+    assert told["milliseconds"] >= told["asked"][1]["milliseconds"]
+    said = shown(site, "user", "show", "bob", code=75)
+    assert re.search(r"^db0 +\d{3,} ms  nobody$", said, re.M)
+    assert re.search(r"^db1 +\d+ ms  column .*nothing", said, re.M)
 
 
 def test_injection(place, serve, connect, every):

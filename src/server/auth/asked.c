@@ -151,6 +151,28 @@ tell_origin(const struct question *q)
 	fact_number(&q->facts, "milliseconds", (uint32_t)l->took);
 }
 
+/* Who was asked, in this order, what they said, and how long they took. */
+static void
+tell_asked(const struct question *q)
+{
+	const struct lookup *l = &q->found;
+	const struct auth_conf *conf = &q->auth->conf;
+	size_t n = l->is_known || l->failed ? l->by + 1 : conf->n_known;
+	struct facts f = q->facts;
+
+	for (size_t i = 0; databases_any(q->auth) && i < n; i++) {
+		bool is_last = (l->is_known || l->failed) && i == l->by;
+
+		f.row++;
+		fact_text(&f, "users", conf->known[i].name);
+		fact_number(&f, "milliseconds", l->took_by[i]);
+		fact_text(&f, "answer",
+		    !is_last      ? "nobody"
+		    : l->is_known ? "the user"
+				  : l->why);
+	}
+}
+
 /* Each thing that the users file knows of a user is a line here. */
 static void
 tell_user(const struct question *q, const struct user *u)
@@ -279,6 +301,8 @@ on_found(struct lookup *l)
 	const struct user *u = lookup_user(l);
 
 	retained_follow(q->auth);
+	if (q->what == ASK_USER)
+		tell_asked(q);
 	if (l->failed) {
 		end_without_answer(q);
 	} else if (u == NULL) {

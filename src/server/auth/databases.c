@@ -190,6 +190,7 @@ on_answer(struct db_wait *w, const struct db_answer *said)
 {
 	struct lookup *l = (void *)((char *)w - offsetof(struct lookup, wait));
 
+	l->took_by[l->next] = (uint32_t)(clock_ms() - l->asked);
 	if (w->question.password != NULL) {
 		l->was_told = true;
 		if (said->result != LOOKUP_FOUND)
@@ -210,6 +211,7 @@ ask(struct lookup *l, const struct known_users *k, const char *password)
 {
 	enum err e;
 
+	l->asked = clock_ms();
 	l->wait.done = on_answer;
 	l->wait.question.name = l->name;
 	l->wait.question.password = password;

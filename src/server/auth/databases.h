@@ -25,7 +25,10 @@ struct lookup {
 	size_t by;
 	char why[256];
 	uint64_t began, took; /* clock_ms(), and how many */
-	uint64_t generation;  /* of the users file, when it began */
+	/* Of each that was asked, the last of which is `by` if it is known or
+	 * failed. */
+	uint32_t took_by[KNOWN_USERS_MAX];
+	uint64_t generation; /* of the users file, when it began */
 
 	/* The rest is the module's own. */
 	struct auth *auth;
@@ -33,6 +36,7 @@ struct lookup {
 	const char *password; /* of the proof, or NULL */
 	struct user *user;    /* of a database */
 	size_t next;          /* of auth->conf.known */
+	uint64_t asked;       /* clock_ms() */
 	bool is_idle;         /* of those that are asked now nothing matters */
 	/* Milliseconds that a refusal would have taken in those that verify
 	 * passwords, and has not. */

@@ -27,21 +27,43 @@ show(const struct options *o, json_t *all, void (*print)(const json_t *all),
 
 /* ---- user show ---- */
 
+/* Where there are databases: what each of them said. */
+static void
+print_user(const json_t *all)
+{
+	char users[256], ms[32], answer[512];
+	const json_t *row;
+	size_t i;
+
+	told_print(all);
+	json_array_foreach(json_object_get(all, "asked"), i, row)
+	{
+		printf("%s%-20s %6s ms  %s\n",
+		    i == 0 && json_object_size(all) > 1 ? "\n" : "",
+		    told_word(users, sizeof(users), row, "users"),
+		    told_word(ms, sizeof(ms), row, "milliseconds"),
+		    told_word(answer, sizeof(answer), row, "answer"));
+	}
+}
+
 enum err
 user_show(const struct options *o, const char *user, struct errbuf *eb)
 {
 	struct control_about about;
+	struct errbuf words;
 	json_t *all = NULL;
-	enum err e = call_about(&about, user, eb);
+	enum err e = call_about(&about, user, eb), e2 = E_OK;
 
 	if (e != E_OK)
 		return e;
-	e = told_ask(o, CONTROL_USER_SHOW, &control_about_fields, &about, NULL,
-	    &all, eb);
-	if (e == E_OK)
-		return show(o, all, told_print, eb);
-	json_decref(all);
-	return e;
+	e = told_ask(o, CONTROL_USER_SHOW, &control_about_fields, &about,
+	    "asked", &all, eb);
+	/* Who has no user of that name, or does not answer, is worth to know. */
+	if (e != E_OK && json_array_size(json_object_get(all, "asked")) == 0)
+		json_decref(all);
+	else if ((e2 = show(o, all, print_user, &words)) != E_OK)
+		*eb = words;
+	return e2 != E_OK ? e2 : e;
 }
 
 /* ---- user test ---- */
