@@ -227,22 +227,6 @@ auth_db_cancel(struct db_wait *w)
 
 /* ---- what it says ---- */
 
-static void
-get_columns(struct ipc_in *in, struct db_answer *said)
-{
-	size_t octets = 0;
-
-	said->n = ipc_get_u8_to(in, ROW_COLUMNS_MAX);
-	for (size_t i = 0; i < said->n; i++) {
-		struct column *c = &said->column[i];
-
-		c->name = ipc_get_slice(in);
-		c->value = ipc_get_slice(in);
-		octets += c->name.n + c->value.n;
-	}
-	in->bad = in->bad || octets > ROW_OCTETS_MAX;
-}
-
 /* The most counts at once, and is forgotten little by little. */
 static void
 note_refusal(struct auth_db *db, uint32_t took)
@@ -285,7 +269,7 @@ take_row(void *arg, struct ipc_in *in)
 	struct db_answer said;
 
 	said.result = (enum lookup_result)ipc_get_u8_to(in, LOOKUP_RESULTS - 1);
-	get_columns(in, &said);
+	said.n = row_get(in, said.column);
 	ipc_get_str(in, said.why, sizeof(said.why));
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;

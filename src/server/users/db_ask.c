@@ -60,13 +60,9 @@ take_row(void *arg, struct ipc_in *in)
 {
 	struct column column[ROW_COLUMNS_MAX];
 	struct call *c = arg;
-	size_t n = ipc_get_u8_to(in, ROW_COLUMNS_MAX);
+	size_t n = row_get(in, column);
 	enum err e;
 
-	for (size_t i = 0; i < n; i++) {
-		column[i].name = ipc_get_slice(in);
-		column[i].value = ipc_get_slice(in);
-	}
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	if (c->is_over)

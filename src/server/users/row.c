@@ -181,6 +181,20 @@ digest(const struct column *c, size_t n)
 	return sum;
 }
 
+size_t
+row_get(struct ipc_in *in, struct column c[ROW_COLUMNS_MAX])
+{
+	size_t n = ipc_get_u8_to(in, ROW_COLUMNS_MAX), octets = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		c[i].name = ipc_get_slice(in);
+		c[i].value = ipc_get_slice(in);
+		octets += c[i].name.n + c[i].value.n;
+	}
+	in->bad = in->bad || octets > ROW_OCTETS_MAX;
+	return n;
+}
+
 enum err
 row_user(struct user **u_r, const char *name, const struct column *c, size_t n,
     const char *scheme, const struct name_rule *rule, struct errbuf *eb)

@@ -13,12 +13,17 @@
 #ifndef SERVER_USERS_ROW_H
 #define SERVER_USERS_ROW_H
 
+#include "server/ipc/ipc.h"
 #include "server/users/passwd.h"
 
 struct column {
 	struct slice name,
 	    value; /* one that is NULL in the database is left out */
 };
+
+/* Of a message: u8 n, n times { str column, bytes value }, borrowed from it.  Makes
+ * it a bad one if there are too many, or too much of them. */
+size_t row_get(struct ipc_in *in, struct column c[ROW_COLUMNS_MAX]);
 
 /* scheme: what a password is stored as that does not say so itself, or "".
  * name: by the rule.  *u_r is to be freed by user_free(), its line is 0.
