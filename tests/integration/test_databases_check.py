@@ -255,7 +255,7 @@ def test_account_of_postgresql(site, pg):
         before = f.read()
     try:
         with open(conf, "w", encoding="ascii") as f:
-            f.write("local all malote peer\nlocal all all trust\n"
+            f.write("local all owner trust\nlocal all all peer\n"
                     "host all malote 127.0.0.1/32 scram-sha-256\n")
         pg.sql("SELECT pg_reload_conf()")
         pg.kill()
@@ -265,9 +265,14 @@ def test_account_of_postgresql(site, pg):
                 ("malote password=y", "user= or password="),
                 ("owner", "permit it there, for this account")):
             site.is_wrong(PLACE, words, pg, ("user=owner", "user=" + change))
-        site.is_wrong(PLACE, "let pg_ident.conf map that", pg,
-                      where=pg.connection.replace("127.0.0.1", pg.folder)
-                      .replace("user=owner", "user=malote"))
+        local = pg.connection.replace("127.0.0.1", pg.folder)
+        site.is_wrong(PLACE, "who asks is db_user: leave user= out", pg,
+                      where=local.replace("user=owner", "user=malote"))
+        # As doc/users.md has it: no account is named.
+        pg.sql("DO $$BEGIN CREATE ROLE nobody LOGIN; "
+               "EXCEPTION WHEN duplicate_object THEN NULL; END$$")
+        pg.sql("GRANT SELECT ON users TO nobody")
+        assert site.check(pg, where=local.replace("user=owner", "")) == ""
     finally:
         with open(conf, "w", encoding="ascii") as f:
             f.write(before)

@@ -37,8 +37,8 @@ static const struct {
 	bool is_wrong;
 } known[] = {
 	{ "eer authentication failed",
-	    "who asks is db_user: let pg_ident.conf map that to the account, "
-	    "or write password= in connection",
+	    "who asks is db_user: leave user= out of connection, and call the "
+	    "account as that (CREATE ROLE)",
 	    true },
 	{ "assword authentication failed",
 	    "user= or password= in connection is wrong", true },
