@@ -233,6 +233,17 @@ def test_the_server_must_see_it(place, lite, word, query, said):
     assert said in ctl("user", word, name, code=EX_CONFIG)
 
 
+def test_what_check_refuses_is_not_done(place, lite):
+    """The hash would be nowhere, and another column in its place."""
+    lite.user("ann", "{PLAIN}x")
+    ctl = Admin(place.path, [lite.block(
+        more='passwd_query = "UPDATE users SET password = $5 '
+             'WHERE name = $1"\n')])
+    assert "maloted --check says" in ctl("user", "passwd", "ann",
+                                         code=EX_CONFIG)
+    assert stored(lite, "ann") == "{PLAIN}x"
+
+
 def test_who_could_not_sign_in(place, lite):
     """That is said at once."""
     ctl = Admin(place.path, [block(lite)])

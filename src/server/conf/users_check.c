@@ -242,12 +242,15 @@ check_admin_query(const struct conf_users *u, unsigned bit, const char *query,
 }
 
 static void
-check_admin_queries(const struct conf_users *u, const struct conf_lines *l)
+check_admin_queries(struct conf_users *u, const struct conf_lines *l)
 {
+	unsigned before = l->text.report->errors;
+
 	check_admin_query(u, DRIVER_LIST_QUERY, u->list_query, l);
 	check_admin_query(u, DRIVER_ADD_QUERY, u->add_query, l);
 	check_admin_query(u, DRIVER_PASSWD_QUERY, u->passwd_query, l);
 	check_admin_query(u, DRIVER_DELETE_QUERY, u->delete_query, l);
+	u->is_odd = l->text.report->errors != before;
 }
 
 static void

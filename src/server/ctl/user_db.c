@@ -201,6 +201,11 @@ check_setting(const struct options *o, unsigned i, unsigned bit,
 	const struct conf_users *u = block(o, i);
 	const struct user_driver *d = &user_drivers[u->db.driver];
 
+	if (u->is_odd)
+		return err_set(eb, E_CONFIG,
+		    "users \"%s\": a query of it is wrong in %s; maloted "
+		    "--check says which, and why",
+		    u->db.name, o->conf->file);
 	if (query[0] != '\0')
 		return E_OK;
 	if (((d->must | d->may) & bit) == 0)
