@@ -214,23 +214,38 @@ def test_one_row_or_none(place, db):
 
 
 @pytest.mark.parametrize("word, query, said", [
-    ("passwd", "UPDATE users SET home = $4 WHERE name = $1", "home"),
-    ("passwd", "UPDATE users SET password = $4 WHERE name = $1 || 'x'",
+    ("passwd", "UPDATE users SET home = $4 WHERE name = $1",
+     "would give another password"),
+    ("passwd", "UPDATE users SET password = 'x', home = $4 WHERE name = $1",
+     "would give another password"),
+    ("passwd", "UPDATE users SET password = $4 WHERE home = $1",
      "changed nothing"),
-    ("passwd", "UPDATE users SET password = 'x' || $4 WHERE name = $1",
-     "another password"),
-    ("add", "INSERT INTO users (name, password) VALUES ($1 || 'x', $4)",
-     "no such user"),
-    ("delete", "UPDATE users SET home = NULL WHERE name = $1", "finds ann"),
     ("passwd", "UPDATE users SET pasword = $4 WHERE name = $1", "pasword"),
+    ("add", "INSERT INTO users (name, home, password) VALUES ('bea', $1, $4)",
+     "would not find"),
+    ("delete", "UPDATE users SET home = 'x' WHERE name = $1",
+     "would find ann"),
 ])
-def test_the_server_must_see_it(place, lite, word, query, said):
-    """A mistake in a query is no success."""
-    lite.user("ann", "{PLAIN}x")
-    ctl = Admin(place.path, [lite.block(
-        more='%s_query = "%s"\n' % (word, query))])
+def test_the_server_must_see_it(place, db, word, query, said):
+    """A mistake in a query is no success, and is undone."""
+    db.user("ann", "{PLAIN}x")
+    more = admin(db) if db.driver == "mysql" else ""
+    ctl = Admin(place.path, [db.block(
+        more='%s_query = "%s"\n' % (word, query) + more)])
     name = "zoe" if word == "add" else "ann"
     assert said in ctl("user", word, name, code=EX_CONFIG)
+    assert stored(db, "ann") == "{PLAIN}x"
+    assert stored(db, "ann", "home") in (None, "NULL")
+    assert stored(db, "bea") is None
+
+
+def test_a_row_that_gives_no_user(place, lite):
+    """The password is there, and something else keeps the user out."""
+    ctl = Admin(place.path, [lite.block(
+        more='add_query = "INSERT INTO users (name, password, home) '
+             "VALUES ($1, $4, 'home')\"\n")])
+    said = ctl("user", "add", "ann", code=EX_CONFIG)
+    assert "add_query was done, but for ann" in said and "home" in said
 
 
 def test_what_check_refuses_is_not_done(place, lite):

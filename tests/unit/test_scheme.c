@@ -657,6 +657,17 @@ init(void **state)
 	return scheme_init() == E_OK ? 0 : -1;
 }
 
+static void
+test_same(void **state)
+{
+	assert_true(scheme_is_same("{PLAIN}x", "{PLAIN}x"));
+	assert_true(scheme_is_same("{PLAIN}x", "x"));
+	assert_true(scheme_is_same("$6$a$b", "{SHA512-CRYPT}$6$a$b"));
+	assert_false(scheme_is_same("{PLAIN}x", "{PLAIN}y"));
+	assert_false(scheme_is_same("y{PLAIN}x", "x"));
+	assert_false(scheme_is_same("", "{PLAIN}x"));
+}
+
 int
 main(void)
 {
@@ -680,6 +691,7 @@ main(void)
 		cmocka_unit_test(test_made_prepared),
 		cmocka_unit_test(test_apop_forms),
 		cmocka_unit_test(test_cram_forms),
+		cmocka_unit_test(test_same),
 	};
 
 	return cmocka_run_group_tests(tests, init, NULL);

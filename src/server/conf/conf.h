@@ -57,7 +57,7 @@ struct conf_users {
 	char list_query[DB_QUERY_MAX], add_query[DB_QUERY_MAX];
 	char passwd_query[DB_QUERY_MAX], delete_query[DB_QUERY_MAX];
 	char admin_connection[DB_CONNECTION_MAX];
-	bool is_odd; /* one of them is wrong, and that was complained of */
+	bool is_odd;   /* one of them is wrong, and that was complained of */
 	unsigned says; /* enum user_driver_setting, or-ed: what stands in it */
 	unsigned line;
 	unsigned query_line, connection_line; /* or file's; 0: it has none */

@@ -6,6 +6,7 @@
 #include "server/ctl/who.h"
 #include "server/users/account.h"
 #include "server/users/db_ask.h"
+#include "server/users/scheme.h"
 
 bool
 user_db_any(const struct options *o)
@@ -292,7 +293,6 @@ change(const struct options *o, unsigned i, struct db_command *cmd,
 	struct db_ask a = { .command = cmd };
 	enum err e;
 
-	cmd->what = DB_CHANGE;
 	memcpy(cmd->query, query, sizeof(cmd->query));
 	e = ask(o, i, &a, eb);
 	if (e == E_OK && a.changed == 0)
@@ -302,18 +302,6 @@ change(const struct options *o, unsigned i, struct db_command *cmd,
 		    block(o, i)->db.name, setting);
 	explicit_bzero(cmd->hash, sizeof(cmd->hash));
 	return e;
-}
-
-/* A database may keep the hash without its scheme, if it has only one. */
-static bool
-is_hash(const char *is, const char *wanted)
-{
-	const char *behind = strchr(wanted, '}');
-	const char *end = is[0] == '{' ? strchr(is, '}') : NULL;
-
-	return strcmp(is, wanted) == 0 ||
-	       (behind != NULL &&
-		   strcmp(end != NULL ? end + 1 : is, behind + 1) == 0);
 }
 
 /* Somebody who has no mail here could not sign in. */
@@ -340,8 +328,9 @@ fault(const struct known *k, const char *hash)
 		return "query finds no such user";
 	if (k->user == NULL)
 		return k->why.text;
-	return is_hash(k->user->hash, hash) ? NULL
-					    : "query gives another password";
+	return scheme_is_same(k->user->hash, hash)
+		   ? NULL
+		   : "query gives another password";
 }
 
 /* Does the server see the user with that password? */

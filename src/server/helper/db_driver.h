@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "server/conf/db_command.h"
 
-/* Columns in their order, copied. */
+/* Columns in their order, copied; a value has a NUL behind it, too. */
 struct db_row {
 	size_t n, octets;
 	struct {
@@ -67,7 +67,7 @@ struct db_result {
 /* Hands a row on, and clears it. */
 enum err db_result_row(
     struct db_result *to, struct db_row *row, struct errbuf *eb) NODISCARD;
-/* Before a change is made for good: E_CONFIG if it concerns several rows. */
+/* Of a change: E_CONFIG if it concerns several rows. */
 enum err db_result_check(
     const struct db_result *r, struct errbuf *eb) NODISCARD;
 
@@ -94,12 +94,14 @@ struct db_driver {
 	    uint64_t until, struct db_row *r, struct errbuf *eb);
 
 	/* An admin's query, on a connection that is used for nothing else and
-	 * closed afterwards.  The results are those of find(), without E_NOENT;
-	 * what was changed is undone if it is not E_OK, and only a DB_CHANGE can
-	 * change anything. */
+	 * closed afterwards.  The results are those of find(), without E_NOENT.
+	 * Only a DB_CHANGE can change anything, which is undone when the
+	 * connection is closed, unless commit() was called before: NULL where
+	 * there is no such thing. */
 	enum err (*run)(void *conn, const struct db_conf *c,
 	    const struct db_command *cmd, uint64_t until, struct db_result *to,
 	    struct errbuf *eb);
+	enum err (*commit)(void *conn, uint64_t until, struct errbuf *eb);
 
 	void (*close)(void *conn);
 

@@ -500,11 +500,18 @@ run(void *conn, const struct db_conf *conf, const struct db_command *cmd,
 	if (e == E_OK)
 		e = give_results(c, cmd, until, to, eb);
 	end_query(c);
-	if (e == E_OK && changes)
-		e = db_result_check(to, eb);
-	if (e == E_OK && changes && mysql_commit(c->db) != 0)
-		e = fail(mysql_errno(c->db), mysql_error(c->db), until, eb);
-	return e;
+	return e == E_OK && changes ? db_result_check(to, eb) : e;
+}
+
+static enum err
+commit(void *conn, uint64_t until, struct errbuf *eb)
+{
+	struct connection *c = conn;
+
+	deadline = until;
+	return mysql_commit(c->db) == 0
+		   ? E_OK
+		   : fail(mysql_errno(c->db), mysql_error(c->db), until, eb);
 }
 
 extern const struct db_driver db_mysql;
@@ -512,4 +519,5 @@ const struct db_driver db_mysql = { .prepare = prepare,
 	.open = open_connection,
 	.find = find,
 	.run = run,
+	.commit = commit,
 	.close = close_connection };

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "server/helper/db.h"
 #include "server/helper/db_start.h"
+#include "server/users/scheme.h"
 
 enum {
 	COMMAND_MS = 10 * 1000,
@@ -107,10 +108,48 @@ confine(const struct once *o, bool is_file, struct db_reach *reach)
 	limit_writing();
 }
 
+static bool
+has_hash(const struct db_row *row, const char *hash)
+{
+	for (size_t i = 0; i < row->n; i++)
+		if (strcmp(row->column[i].name, "password") == 0 ||
+		    strcmp(row->column[i].name, "userdb_password") == 0)
+			return scheme_is_same(row->column[i].value, hash);
+	return false;
+}
+
+/* Does the server's query see the change as it is meant?  So a mistake in one of
+ * the two is undone. */
+static enum err
+verify(struct once *o, const struct db_driver *driver, void *conn,
+    uint64_t until, struct errbuf *eb)
+{
+	static const char undone[] = "so nothing was changed; look at both";
+	const struct db_command *cmd = &o->command;
+	bool is_wanted = cmd->hash[0] != '\0';
+	struct db_row row = { .n = 0 };
+	enum err e = driver->find(conn, &o->conf, cmd->name, until, &row, eb);
+
+	if (e == E_NOENT)
+		e = !is_wanted ? E_OK
+			       : err_set(eb, E_CONFIG,
+				     "query would not find %s afterwards, %s",
+				     cmd->name, undone);
+	else if (e == E_OK && !is_wanted)
+		e = err_set(eb, E_CONFIG, "query would find %s afterwards, %s",
+		    cmd->name, undone);
+	else if (e == E_OK && !has_hash(&row, cmd->hash))
+		e = err_set(eb, E_CONFIG,
+		    "query would give another password of %s afterwards, %s",
+		    cmd->name, undone);
+	db_row_clear(&row);
+	return e;
+}
+
 static enum err
 run(struct once *o, const struct db_driver *driver, struct errbuf *eb)
 {
-	uint64_t now = clock_ms(), span = o->conf.timeout * 1000u;
+	uint64_t now = clock_ms(), span = o->conf.timeout * 1000u, until;
 	void *conn;
 	enum err e = driver->open(&conn, &o->conf, now + span, eb);
 
@@ -119,8 +158,12 @@ run(struct once *o, const struct db_driver *driver, struct errbuf *eb)
 	o->is_reached = true;
 	if (o->command.what == DB_LIST)
 		span = LIST_MS;
-	e = driver->run(
-	    conn, &o->conf, &o->command, clock_ms() + span, &o->result, eb);
+	until = clock_ms() + span;
+	e = driver->run(conn, &o->conf, &o->command, until, &o->result, eb);
+	if (e == E_OK && o->command.what == DB_CHANGE &&
+	    o->result.changed != 0 && driver->commit != NULL &&
+	    (e = verify(o, driver, conn, until, eb)) == E_OK)
+		e = driver->commit(conn, until, eb);
 	driver->close(conn);
 	return e;
 }

@@ -421,9 +421,13 @@ run(void *conn, const struct db_conf *c, const struct db_command *cmd,
 		e = send_query(conn, cmd->query, &p, until, eb);
 	if (e == E_OK)
 		e = give_results(conn, to, until, eb);
-	if (e == E_OK && changes)
-		e = db_result_check(to, eb);
-	return e == E_OK && changes ? say(conn, "COMMIT", until, eb) : e;
+	return e == E_OK && changes ? db_result_check(to, eb) : e;
+}
+
+static enum err
+commit(void *conn, uint64_t until, struct errbuf *eb)
+{
+	return say(conn, "COMMIT", until, eb);
 }
 
 static void
@@ -437,4 +441,5 @@ const struct db_driver db_postgresql = { .prepare = prepare,
 	.open = open_connection,
 	.find = find,
 	.run = run,
+	.commit = commit,
 	.close = close_connection };

@@ -26,6 +26,7 @@ db_row_put(struct db_row *r, const char *name, const char *value, size_t n,
 	r->column[r->n].name = copy;
 	r->column[r->n].value = copy + name_n + 1;
 	memcpy(copy + name_n + 1, value, n);
+	copy[name_n + 1 + n] = '\0';
 	r->column[r->n++].value_n = n;
 	r->octets += name_n + n;
 	return E_OK;

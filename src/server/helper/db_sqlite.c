@@ -366,13 +366,18 @@ run(void *conn, const struct db_conf *conf, const struct db_command *cmd,
 		e = give_names(c, to, eb);
 	if (e == E_OK && cmd->what != DB_TRY)
 		e = give_rows(c, to, eb);
-	if (e == E_OK && changes)
-		e = db_result_check(to, eb);
 	sqlite3_finalize(c->query);
 	c->query = NULL;
 	if (e == E_OK && c->is_still && is_replaced(c, conf->file))
 		return err_set(eb, E_CLOSED, "the file changes");
-	return e == E_OK && changes ? say(c, "COMMIT", eb) : e;
+	return e == E_OK && changes ? db_result_check(to, eb) : e;
+}
+
+static enum err
+commit(void *conn, uint64_t until, struct errbuf *eb)
+{
+	wait_until(conn, until);
+	return say(conn, "COMMIT", eb);
 }
 
 extern const struct db_driver db_sqlite;
@@ -381,4 +386,5 @@ const struct db_driver db_sqlite = { .is_file = true,
 	.open = open_connection,
 	.find = find,
 	.run = run,
+	.commit = commit,
 	.close = close_connection };

@@ -809,3 +809,17 @@ scheme_verify_apop(const char *stored, const char *timestamp,
 	explicit_bzero(password, sizeof(password));
 	return e;
 }
+
+static const char *
+behind_scheme(const char *stored)
+{
+	const char *end = stored[0] == '{' ? strchr(stored, '}') : NULL;
+
+	return end != NULL ? end + 1 : stored;
+}
+
+bool
+scheme_is_same(const char *a, const char *b)
+{
+	return strcmp(behind_scheme(a), behind_scheme(b)) == 0;
+}

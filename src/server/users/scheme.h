@@ -84,6 +84,8 @@ enum err scheme_verify_apop(const char *stored, const char *timestamp,
 /* What scheme_make() makes, for a usage text. */
 extern const char scheme_made[];
 bool scheme_is_made(const char *scheme);
+/* Are two stored ones the same, though the scheme of one is not written there? */
+bool scheme_is_same(const char *a, const char *b);
 /* Would it make such a hash, or one that costs less? */
 bool scheme_is_as_made(const char *stored, const char *scheme);
 
