@@ -12,7 +12,7 @@ import pytest
 
 import postgres
 import slapd
-from server import CTL, PATIENCE, TOP
+from server import CTL, PATIENCE, TOP, children, end_with_us, wait_until
 from test_databases import (LDAP, QUERY, SERVERS, Site, Sqlite,  # noqa: F401
                             box_of, cluster, directory, example, farm, ldap,
                             lite, my, pg)
@@ -427,6 +427,69 @@ def test_a_file_is_written_to_as_its_owner(place, lite):
     assert "owner of the file, uid 12345" in ctl("user", "passwd", "ann",
                                                  code=EX_CONFIG)
     assert stored(lite, "ann") == before
+
+
+def confined(asking):
+    """The process that asks for it, as soon as it is confined: what the kernel
+    says of it."""
+    def look():
+        for pid, words in children(asking.pid).items():
+            if "db_once" not in " ".join(words):
+                continue
+            with contextlib.suppress(OSError, ValueError), \
+                    open("/proc/%d/status" % pid, encoding="ascii") as f:
+                told = dict(line.split(":\t", 1) for line in f)
+                if told["Seccomp"].strip() == "2":
+                    return {k: v.split() for k, v in told.items()}
+        return None
+    return wait_until(look)
+
+
+def begin(ctl, *words):
+    return subprocess.Popen(
+        [CTL, "--config", ctl.conf, *words], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=end_with_us)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody becomes another")
+def test_who_asks_is_confined(place, lite):
+    """As in the server: it waits for a FIFO here, which root made."""
+    ctl = Admin(place.path, [block(lite, more="timeout = 60\n")])
+    os.remove(lite.file)
+    os.mkfifo(lite.file, 0o644)
+    with begin(ctl, "user", "list") as asking:
+        told = confined(asking)
+        asking.kill()
+    assert told["Uid"] == [str(NOBODY)] * 4 and told["NoNewPrivs"] == ["1"]
+    for of in "CapEff", "CapPrm", "CapInh":
+        assert int(told[of][0], 16) == 0
+    # It ends with who asked, when it has nothing to wait for any more.
+    with open(lite.file, "wb"):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the file is somebody else's")
+def test_who_writes_is_confined(place, lite):
+    """As the owner of the file; and it waits for somebody else who writes."""
+    lite.user("ann", "{PLAIN}x")
+    for path in place.path, lite.file:
+        os.chown(path, 12345, 12345)
+    ctl = Admin(place.path, [block(lite, more="timeout = 60\n")])
+    other = sqlite3.connect(lite.file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with begin(ctl, "--scheme", "PLAIN", "user", "passwd", "ann") as asking:
+        asking.stdin.write("new\n")
+        asking.stdin.flush()
+        told = wait_until(lambda: (lambda t: t["Uid"][0] == "12345" and t)(
+            confined(asking)))
+        other.execute("COMMIT")
+        said = asking.communicate(timeout=60 * PATIENCE)
+    other.close()
+    assert asking.returncode == 0, said
+    assert told["Uid"] == ["12345"] * 4 and told["NoNewPrivs"] == ["1"]
+    assert int(told["CapEff"][0], 16) == 0
+    assert stored(lite, "ann") == "{PLAIN}new"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="nobody becomes another")

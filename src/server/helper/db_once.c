@@ -13,8 +13,8 @@
 
 enum {
 	COMMAND_MS = 10 * 1000,
-	SEND_MS = 60 * 1000,        /* who asks may have to read much */
-	LIST_MS = 24 * 3600 * 1000, /* who asks ends it earlier */
+	SEND_MS = 60 * 1000, /* who asks may have to read much */
+	LIST_SECONDS = 3600,
 };
 
 struct once {
@@ -157,7 +157,7 @@ run(struct once *o, const struct db_driver *driver, struct errbuf *eb)
 		return e;
 	o->is_reached = true;
 	if (o->command.what == DB_LIST)
-		span = LIST_MS;
+		span = LIST_SECONDS * 1000u;
 	until = clock_ms() + span;
 	e = driver->run(conn, &o->conf, &o->command, until, &o->result, eb);
 	if (e == E_OK && o->command.what == DB_CHANGE &&
@@ -200,6 +200,10 @@ db_once_main(int ctl)
 	if (ipc_wait_one(ctl, IPC_DB_COMMAND, COMMAND_MS, take_command, &o) !=
 	    E_OK)
 		fatal("ev=start error=\"no command\"");
+	/* Who asks ends this process earlier, unless they have died. */
+	alarm(o.command.what == DB_LIST
+		  ? LIST_SECONDS
+		  : COMMAND_MS / 1000 + 3 * o.conf.timeout);
 	open_channel(&o, ctl);
 	if ((driver = db_driver_load(o.conf.driver)) == NULL)
 		e = err_set(&eb, E_CONFIG,
