@@ -177,8 +177,7 @@ pass_on_log(int log)
 	close(log);
 }
 
-/* Of whom nobody could be the owner's equal: who may write to a file of SQLite,
- * and to the journal beside it. */
+/* Who writes to a file of SQLite, and to the journal beside it, is its owner. */
 static enum err
 become_owner(struct db_conf *conf, struct errbuf *eb)
 {
