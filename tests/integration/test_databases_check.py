@@ -325,6 +325,18 @@ def test_search(site, ldap, query, attributes, words):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+@pytest.mark.parametrize("query", [
+    "(uid=$1)", "uid=$1,ou=people," + slapd.SUFFIX])
+def test_directory_that_verifies(site, ldap, monkeypatch, query):
+    """It is asked, too, but need give no password."""
+    monkeypatch.setattr(ldap, "driver", "ldap-bind")
+    assert site.check(ldap, query=query) == ""
+    assert site.code == 0
+    site.is_wrong(PLACE, "user= or password=", ldap,
+                  ("password=", "password=no"), query=query)
+
+
 def test_who_may_not_read_passwords(site, ldap):
     ldap.user("ann", "{PLAIN}x")
     said = site.check(ldap, where=ldap.connection.split(" user=")[0]
