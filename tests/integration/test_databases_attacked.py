@@ -421,8 +421,8 @@ CHEAPER = ("$6$rounds=5000$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6G"
 
 def test_the_time_tells_nothing(place, serve, connect, every):
     """Of a name that is in none, and of one whose password is wrong: the least of
-    several tries of each, one after the other, so that what disturbs the machine
-    disturbs all."""
+    as many tries of each as it needs, one after the other: what disturbs the
+    machine makes none shorter."""
     every.user("ann", COSTLY, box_of(place))
     every.user("bea", "{PLAIN}secret", box_of(place))
     site = Site(place, serve, [every.block()])
@@ -430,15 +430,17 @@ def test_the_time_tells_nothing(place, serve, connect, every):
         f.write("kim:%s::::::\n" % CHEAPER)
     site.accepts(connect, "ann")
     least = {}
-    for n in range(7):
+    for n in range(40):
         for name in ("ann", "bea", "nobody", "file"):
             begun = time.monotonic()
             assert site.refusal(connect, name, "wrong%d" % n).startswith(
                 b"-ERR [AUTH]")
             took = time.monotonic() - begun
             least[name] = min(took, least.get(name, took))
-    for name, took in least.items():
-        assert 0.6 < took / least["ann"] < 1.6, least
+        if n >= 6 and all(0.6 < took / least["ann"] < 1.6
+                          for took in least.values()):
+            return
+    pytest.fail("the time tells: %r" % least)
 
 
 def test_as_many_questions(place, serve, connect, far, way):
