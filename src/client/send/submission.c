@@ -15,7 +15,7 @@
 #include "client/send/smtp.h"
 #include "client/send/smtp_words.h"
 #include "client/session/advice.h"
-#include "client/session/line.h"
+#include "net/line.h"
 #include "pop3/wire.h"
 
 enum {

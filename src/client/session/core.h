@@ -7,7 +7,7 @@
 
 #include "client/session/budget.h"
 #include "client/session/items.h"
-#include "client/session/line.h"
+#include "net/line.h"
 #include "client/session/trouble.h"
 #include "client/session/visit.h"
 #include "pop3/client.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/session/line.h"
+#include "net/line.h"
 
 #define PATIENCE 8. /* seconds, for all */
 #define GRACE    1. /* after the first answer */

@@ -1,4 +1,4 @@
-#include "client/session/line.h"
+#include "net/line.h"
 
 #include "base/i18n.h"
 #include "net/tls.h"

@@ -4,8 +4,8 @@
  *
  * Knows octets and time, nothing of POP3.  What happens is told by hooks.
  */
-#ifndef CLIENT_SESSION_LINE_H
-#define CLIENT_SESSION_LINE_H
+#ifndef NET_LINE_H
+#define NET_LINE_H
 
 #include <ev.h>
 
