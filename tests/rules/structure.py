@@ -29,7 +29,7 @@ import sys
 # files that lie in src/server/ and src/client/ themselves are named alone.
 GROUND = (
     ("base",),
-    ("conf", "pop3", "sasl", "net"),
+    ("conf", "pop3", "imap", "sasl", "net"),
 )
 WINGS = {
     "server": (
