@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/conf/client_conf.h"
+#include "client/conf/dest_login.h"
 #include "client/conf/rule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -53,6 +54,13 @@ check_account(const struct account *a)
 	case DEST_COMMAND: check(d->argv[0][0] != '\0'); break;
 	case DEST_LMTP:
 		check((d->path == NULL) != (d->host == NULL || d->port == 0));
+		break;
+	case DEST_IMAP:
+	case DEST_IMAPS:
+		check(d->port != 0 && d->mailbox[0] != '\0');
+		check(strcmp(d->at->login.server, d->host) == 0 &&
+		      d->at->login.user[0] != '\0' &&
+		      d->at->login.auth != NULL);
 		break;
 	}
 }

@@ -16,6 +16,7 @@
 #include "client/message/identity.h"
 #include "client/report/news.h"
 #include "client/report/report.h"
+#include "client/secret/asker.h"
 #include "client/secret/secret.h"
 #include "client/session/visit.h"
 #include "client/state/account_lock.h"
@@ -40,6 +41,7 @@ struct run {
 	void *arg;
 	char maildrop[DIGEST_TEXT];
 	struct account_lock lock;
+	struct asker *asker; /* where a destination may need a secret */
 	struct delivery *delivery;
 	struct storer *storer;
 	struct storer_job begin;
@@ -108,10 +110,14 @@ static void
 run_over(struct run *run)
 {
 	secret_expect_not(run->account, run->env->loop);
+	if (run->asker != NULL)
+		asker_close(run->asker);
 	storer_free(run->storer);
 	run->storer = NULL;
 	delivery_close(run->delivery);
 	run->delivery = NULL;
+	asker_free(run->asker);
+	run->asker = NULL;
 	account_lock_release(&run->lock);
 	record_clear(&run->record);
 	if (!tell_news(run))
@@ -204,6 +210,14 @@ run_visit_over(void *arg)
 	run_go_on_in(run, 0);
 }
 
+/* See struct delivery_env; on the storer's thread. */
+static enum err
+ask_secret(void *arg, const struct account *login, bool anew, char *secret,
+    size_t size, struct errbuf *eb)
+{
+	return asker_ask(arg, login, anew, secret, size, eb);
+}
+
 static enum err
 open_delivery(struct run *run, const struct dest *dest, char *const *folders,
     struct delivery **d_r, struct errbuf *eb)
@@ -213,8 +227,15 @@ open_delivery(struct run *run, const struct dest *dest, char *const *folders,
 	char spool[4096];
 
 	snprintf(spool, sizeof(spool), "%s/spool", run->env->state_dir);
-	env = (struct delivery_env){ a->name, a->email, spool, a->timeout,
-		folders };
+	env = (struct delivery_env){
+		.account = a->name,
+		.email = a->email,
+		.spool = spool,
+		.timeout = a->timeout,
+		.folders = folders,
+		.ask = run->asker != NULL ? ask_secret : NULL,
+		.ask_arg = run->asker,
+	};
 	return delivery_open(d_r, dest, &env, eb);
 }
 
@@ -492,6 +513,20 @@ run_visit_ended(struct run *run)
 
 /* ---- the beginning of a run ---- */
 
+/* The record, or the destination of messages in doubt. */
+static enum outcome
+outcome_of_begin(enum err e)
+{
+	switch (e) {
+	case E_CONFIG: return OUTCOME_CONFIG;
+	case E_BUSY:
+	case E_AGAIN:
+	case E_CLOSED:
+	case E_NOENT: return OUTCOME_DESTINATION;
+	default: return OUTCOME_DISK;
+	}
+}
+
 static void
 record_read(struct storer_job *job)
 {
@@ -514,10 +549,9 @@ record_read(struct storer_job *job)
 	if (run->stopping)
 		job->err = E_CLOSED;
 	if (job->err != E_OK) {
-		run->result.outcome = run->stopping        ? OUTCOME_STOPPED
-				      : job->err == E_BUSY ? OUTCOME_DESTINATION
-				      : job->err == E_CONFIG ? OUTCOME_CONFIG
-							     : OUTCOME_DISK;
+		run->result.outcome = run->stopping
+					  ? OUTCOME_STOPPED
+					  : outcome_of_begin(job->err);
 		snprintf(run->result.words, sizeof(run->result.words), "%s",
 		    run->stopping ? _("stopped") : job->eb.text);
 		run->ended = true;
@@ -536,6 +570,12 @@ record_read(struct storer_job *job)
 			"that none of them is collected again",
 			job->n_rebuilt),
 		    job->n_rebuilt, run->account->dest.text);
+		report_notice(run->env->report, run->index, words);
+	}
+	if (job->n_untold != 0) {
+		char words[384];
+
+		outcome_untold_words(words, sizeof(words), job->n_untold);
 		report_notice(run->env->report, run->index, words);
 	}
 	wait = a->not_before - time(NULL);
@@ -679,6 +719,12 @@ run_begin(struct run *run)
 		      "collected"));
 		return;
 	}
+	if (env->conf->n_places != 0 &&
+	    (run->asker = asker_new(
+		 env->loop, env->state_dir, env->terminal)) == NULL) {
+		run_failed(run, OUTCOME_INTERNAL, _("out of memory"));
+		return;
+	}
 	if ((e = open_delivery(
 		 run, &a->dest, a->folders, &run->delivery, &eb)) != E_OK) {
 		run_has_no_place(run, e, eb.text);
@@ -750,6 +796,10 @@ void
 run_stop(struct run *run)
 {
 	run->stopping = true;
+	if (run->asker != NULL)
+		asker_close(run->asker);
+	if (run->delivery != NULL)
+		delivery_stop(run->delivery);
 	if (ev_is_active(&run->timer))
 		run_go_on_in(run, 0);
 	else if (run->visit != NULL)

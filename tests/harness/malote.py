@@ -142,6 +142,7 @@ class Malote:
         self.accounts = {}
         self.oauth = {}   # blocks of it
         self.rules = {}   # the same
+        self.destinations = {}
         self.env = {
             "HOME": home, "PATH": os.environ["PATH"], "LANG": "C.UTF-8",
             "TERM": "dumb", "USER": "tester", "LOGNAME": "tester",
@@ -178,7 +179,8 @@ class Malote:
         text = []
         blocks = [("account", *item) for item in self.accounts.items()] + \
             [("oauth", *item) for item in self.oauth.items()] + \
-            [("rule", *item) for item in self.rules.items()]
+            [("rule", *item) for item in self.rules.items()] + \
+            [("destination", *item) for item in self.destinations.items()]
         for kind, name, settings in blocks:
             text.append("%s %s {\n" % (kind, quoted(name)))
             text += ["\t%s = %s\n" % (key, value if isinstance(value, int)

@@ -7,6 +7,8 @@ import pytest
 import certs as certificates
 import delay
 import hostile
+import imap
+import imap_fake
 import malote
 import submission
 import terminal
@@ -155,3 +157,31 @@ def portuguese(tmp_path_factory):
             pytest.skip("no Portuguese here: %.200s" % done.stderr)
     return {"LOCPATH": str(top), "LC_ALL": "pt_BR.UTF-8",
             "MALOTE_LOCALEDIR": str(top / "share")}
+
+
+@pytest.fixture
+def dovecot_imap(place, certs):
+    """dovecot_imap(...): an imap.Dovecot, ended after the test."""
+    started = []
+
+    def start(**more):
+        started.append(imap.Dovecot(place, certs, **more))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture
+def fake_imap(certs):
+    """fake_imap(...): an imap_fake.Fake, ended after the test."""
+    started = []
+
+    def start(**more):
+        started.append(imap_fake.Fake(certs, **more))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()

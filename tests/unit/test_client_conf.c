@@ -15,6 +15,10 @@
 #include <cmocka.h>
 
 #include "client/conf/client_conf.h"
+#include "client/conf/dest_login.h"
+#include "client/conf/oauth_client.h"
+#include "client/conf/place.h"
+#include "client/conf/rule.h"
 
 static char dir[] = "/tmp/malote-client-conf-XXXXXX";
 static char file[64];
@@ -554,6 +558,100 @@ lmtp_is_a_socket_or_a_host(void **state)
 	assert_int_equal(d->port, 24);
 }
 
+/* An account that delivers there, and blocks behind it. */
+static const struct dest *
+imap_dest(const char *place, const char *blocks)
+{
+	static char text[8192];
+
+	snprintf(text, sizeof(text),
+	    "account \"a\" { email = \"ana@example.org\" server = \"pop\"\n"
+	    "deliver = '%s' }\n%s",
+	    place, blocks);
+	return &account(text)->dest;
+}
+
+static void
+imap_is_a_mailbox_of_a_host(void **state)
+{
+	const struct dest *d = imap_dest("imaps://rui@imap.example.org", "");
+
+	assert_int_equal(d->kind, DEST_IMAPS);
+	assert_string_equal(d->mailbox, "INBOX");
+	assert_string_equal(d->at->login.server, "imap.example.org");
+	assert_string_equal(d->at->login.user, "rui");
+	assert_int_equal(d->at->login.port, 993);
+	assert_int_equal(d->at->login.security, SECURITY_TLS);
+	assert_true(d->at->creates);
+	assert_null(d->at->login.password);
+	/* The last @ before the mailbox is where the host begins. */
+	d = imap_dest("IMAP://rui@b.example@[::1]:1143/Fam%C3%ADlia/a@b%", "");
+	assert_int_equal(d->kind, DEST_IMAP);
+	assert_string_equal(d->at->login.user, "rui@b.example");
+	assert_string_equal(d->host, "::1");
+	assert_int_equal(d->port, 1143);
+	assert_string_equal(d->mailbox, "Fam\xc3\xadlia/a@b%");
+	assert_int_equal(d->at->login.security, SECURITY_STARTTLS);
+	/* Nobody is named: who the account is for. */
+	d = imap_dest("imap://h/", "");
+	assert_string_equal(d->at->login.user, "ana@example.org");
+	assert_int_equal(d->port, 143);
+}
+
+static void
+destinations_say_how_to_sign_in(void **state)
+{
+	const struct dest *d = imap_dest("imaps://rui@h/x",
+	    "destination \"h\" { password = a flags = 'seen,\\Flagged $x' }\n"
+	    "destination \"rui@H\" { password = b create = no }\n"
+	    "destination \"ana@h\" { password = c }\n");
+
+	assert_string_equal(d->at->login.password, "b");
+	assert_false(d->at->creates);
+	d = imap_dest("imaps://h/x",
+	    "destination \"h\" { password = a user = 'ann' "
+	    "flags = 'seen,\\Flagged $x' }\n"
+	    "destination \"rui@h\" { password = b }\n");
+	assert_string_equal(d->at->login.password, "a");
+	assert_string_equal(d->at->login.user, "ann");
+	assert_string_equal(d->at->flags, "\\Seen \\Flagged $x");
+	d = imap_dest("imaps://h/x",
+	    "destination \"h\" { oauth = o }\n"
+	    "oauth \"o\" { provider = google client_id = i }\n");
+	assert_string_equal(d->at->login.client->client_id, "i");
+}
+
+/* A place that an account and a rule name is one, so that nobody signs in twice;
+ * of an intent, too, it is known who signs in. */
+static void
+rules_name_places_too(void **state)
+{
+	const struct account *a = account(
+	    "rule \"r\" { match = 'subject:x' deliver = 'imaps://h/x' }\n"
+	    "rule \"s\" { match = 'subject:y'\n"
+	    "deliver = 'imaps://rui@h/y' }\n"
+	    "account \"a\" { email = 'ana@example.org' server = 'pop'\n"
+	    "deliver = 'imaps://rui@h/INBOX' }\n"
+	    "destination \"h\" { user = ann password = a }\n");
+	const struct dest *r = &a->rules[0]->dest, *s = &a->rules[1]->dest;
+	struct errbuf eb;
+	struct dest d;
+
+	assert_string_equal(r->at->login.user, "ann");
+	assert_string_equal(r->at->login.password, "a");
+	assert_ptr_equal(s->at, a->dest.at);
+	assert_ptr_not_equal(r->at, s->at);
+	assert_false(dest_same(s, &a->dest));
+	assert_true(account_delivers_to(a, r->at));
+	assert_int_equal(client_conf_dest(&conf, &d, "imaps://h/x", &eb), E_OK);
+	assert_ptr_equal(d.at, r->at);
+	dest_clear(&d);
+	assert_int_equal(
+	    client_conf_dest(&conf, &d, "imaps://eva@h/x", &eb), E_OK);
+	assert_null(d.at);
+	dest_clear(&d);
+}
+
 /* ---- what is refused ---- */
 
 static void
@@ -811,12 +909,42 @@ words_are_of_their_kind(void **state)
 	account(with("proxy = 'SOCKS5://localhost:9050' keyring = YES"));
 }
 
+static void
+destinations_are_refused(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "}\ndestination \"h\" { password = a\nkeyring = yes",
+		    "4: there are several of password, password_command and "
+		    "keyring; leave one of them" },
+		{ "}\ndestination \"h\" { auth = gssapi",
+		    "3: auth = \"gssapi\" is not possible at a destination; "
+		    "leave it out, or write \"login\", \"plain\" or "
+		    "\"scram-sha-256\"" },
+		{ "}\ndestination \"h\" { flags = 'a{b'",
+		    "3: flags is not understood; write \"seen\", \"flagged\", "
+		    "\"answered\", \"draft\" or keywords, with spaces "
+		    "between" },
+		{ "}\ndestination \"h\" { oauth = x",
+		    "3: there is no block oauth \"x\"; malote.conf(5) says "
+		    "how to write one" },
+		{ NULL, NULL },
+	};
+
+	expect_each_refused(rows);
+}
+
 #define NO_PLACE \
-	"; write \"maildir:PATH\", \"mbox:PATH\", \"command:PROGRAM\" or " \
-	"\"lmtp:PLACE\""
+	"; write \"maildir:PATH\", \"mbox:PATH\", \"command:PROGRAM\", " \
+	"\"lmtp:PLACE\", \"imap://USER@HOST/MAILBOX\" or " \
+	"\"imaps://USER@HOST/MAILBOX\""
 #define NO_LMTP(at) \
 	"2: deliver: \"" at "\" is no place for LMTP; write " \
 	"\"lmtp:/PATH/SOCKET\" or \"lmtp:HOST:PORT\""
+
+#define NO_IMAP(kind) \
+	"2: deliver is no place for IMAP; write \"" kind \
+	"://USER@HOST/MAILBOX\", and how to sign in into a block destination " \
+	"\"HOST\""
 
 static void
 bad_places_are_refused(void **state)
@@ -850,6 +978,12 @@ bad_places_are_refused(void **state)
 		{ "deliver = 'lmtp:/s <a>'",
 		    "2: deliver: \"<a>\" is no recipient; write one "
 		    "address" },
+		{ "deliver = 'imap:h/x'", NO_IMAP("imap") },
+		{ "deliver = 'imaps://a:b@h/x'", NO_IMAP("imaps") },
+		{ "deliver = 'imaps://@h/x'", NO_IMAP("imaps") },
+		{ "deliver = 'imaps://a@h:0/x'", NO_IMAP("imaps") },
+		{ "deliver = 'imaps://a@/x'", NO_IMAP("imaps") },
+		{ "deliver = 'imaps://a@h/%FF'", NO_IMAP("imaps") },
 		{ "deliver = 'lmtp:/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		  "aaaaaaaaaa'",
@@ -1281,6 +1415,10 @@ main(void)
 		cmocka_unit_test(mail_goes_to_files),
 		cmocka_unit_test(a_command_is_cut_into_words),
 		cmocka_unit_test(lmtp_is_a_socket_or_a_host),
+		cmocka_unit_test(imap_is_a_mailbox_of_a_host),
+		cmocka_unit_test(destinations_say_how_to_sign_in),
+		cmocka_unit_test(rules_name_places_too),
+		cmocka_unit_test(destinations_are_refused),
 		cmocka_unit_test(bad_text_is_named_with_its_line),
 		cmocka_unit_test(comment_in_another_encoding),
 		cmocka_unit_test(a_language_changes_no_sense),

@@ -338,6 +338,7 @@ test_migration(void **state)
 	    "ALTER TABLE intent DROP COLUMN folder;"
 	    "ALTER TABLE intent DROP COLUMN number;"
 	    "ALTER TABLE account DROP COLUMN no_utf8_until;"
+	    "ALTER TABLE intent DROP COLUMN epoch;"
 	    "DROP TABLE number;"
 	    "PRAGMA user_version = 1");
 	s = open_it(false);

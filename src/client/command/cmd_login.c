@@ -7,6 +7,8 @@
 #include "client/command/call.h"
 #include "client/command/commands.h"
 #include "client/command/failure.h"
+#include "client/conf/dest_login.h"
+#include "client/conf/place.h"
 #include "client/oauth/consent.h"
 
 enum { PATIENCE = 15 * 60 }; /* seconds, for a person and a browser */
@@ -48,27 +50,48 @@ login(const struct call *call, const struct account *a, struct errbuf *eb)
 	return e;
 }
 
-/* An account that was not named is passed over if it needs no such thing. */
 static int
-login_one(const struct call *call, const struct account *a)
+login_one(const struct call *call, const struct account *a, bool is_destination)
 {
 	struct errbuf eb;
-	enum err e;
+	enum err e = login(call, a, &eb);
 
-	if (a->client == NULL) {
-		if (call->n == 0)
-			return EX_OK;
-		return failed_by(call->o, EX_CONFIG,
-		    _("account %s signs in without a provider's word: it has "
-		      "no setting oauth"),
-		    a->name);
-	}
-	if ((e = login(call, a, &eb)) != E_OK)
+	if (e != E_OK)
 		return failed_by(
 		    call->o, exit_code_of(e), "%s: %s", a->name, eb.text);
-	printf(_("%s: signed in at %s; from now on its mail is collected "
-		 "without asking\n"),
+	printf(is_destination
+		   ? _("%s: signed in at %s; from now on mail is delivered "
+		       "there without asking\n")
+		   : _("%s: signed in at %s; from now on its mail is collected "
+		       "without asking\n"),
 	    a->name, a->oauth);
+	return EX_OK;
+}
+
+/* An account that was not named is passed over if it needs no such thing. */
+static int
+login_account(const struct call *call, const struct account *a)
+{
+	if (a->client != NULL)
+		return login_one(call, a, false);
+	if (call->n == 0 || account_delivers_with_token(&call->set->conf, a))
+		return EX_OK;
+	return failed_by(call->o, EX_CONFIG,
+	    _("account %s signs in without a provider's word: it has no "
+	      "setting oauth"),
+	    a->name);
+}
+
+/* Several accounts may deliver there. */
+static int
+login_place(const struct call *call, const struct destination *to)
+{
+	const struct client_conf *conf = &call->set->conf;
+
+	for (size_t i = 0; i < conf->n && to->login.client != NULL; i++)
+		if (call->set->chosen[i] &&
+		    account_delivers_to(&conf->v[i], to))
+			return login_one(call, &to->login, true);
 	return EX_OK;
 }
 
@@ -80,14 +103,18 @@ cmd_login(struct call *call)
 	bool any = call->n != 0;
 
 	for (size_t i = 0; i < conf->n; i++)
-		any |= conf->v[i].client != NULL;
+		any |= conf->v[i].client != NULL ||
+		       account_delivers_with_token(conf, &conf->v[i]);
 	if (!any)
 		return failed_by(call->o, EX_CONFIG, "%s",
 		    _("no account has a setting oauth, so there is nothing to "
 		      "sign in to; man malote-oauth"));
 	for (size_t i = 0; i < conf->n; i++)
 		if (call->set->chosen[i] &&
-		    (one = login_one(call, &conf->v[i])) != EX_OK)
+		    (one = login_account(call, &conf->v[i])) != EX_OK)
+			code = one;
+	for (size_t i = 0; i < conf->n_places; i++)
+		if ((one = login_place(call, conf->places[i])) != EX_OK)
 			code = one;
 	return code;
 }

@@ -11,6 +11,7 @@
 #include "client/command/share.h"
 #include "client/command/test_json.h"
 #include "client/command/test_sending.h"
+#include "client/conf/place.h"
 #include "client/report/columns.h"
 #include "client/setup/trial.h"
 #include "client/state/state.h"
@@ -215,6 +216,12 @@ say_what_is_masked(void)
 	    MALOTE_VERSION);
 }
 
+static bool
+needs_tokens(const struct client_conf *c, const struct account *a)
+{
+	return a->client != NULL || account_delivers_with_token(c, a);
+}
+
 /* Tokens are locked in there while they are renewed, by a trial too.  -1: go on;
  * else the exit code. */
 static int
@@ -224,7 +231,8 @@ make_place_of_tokens(const struct call *call)
 	struct errbuf eb;
 
 	for (size_t i = 0; i < set->conf.n; i++)
-		if (set->chosen[i] && set->conf.v[i].client != NULL &&
+		if (set->chosen[i] &&
+		    needs_tokens(&set->conf, &set->conf.v[i]) &&
 		    state_make_folder(call->o->state, &eb) != E_OK)
 			return failed_by(call->o, EX_IOERR, "%s", eb.text);
 	return -1;

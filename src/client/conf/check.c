@@ -119,8 +119,8 @@ check_kpop(const struct account *a, const struct conf_lines *l)
 		      "out"));
 }
 
-static void
-check_secrets(const struct account *a, const struct conf_lines *l)
+void
+account_check_secrets(const struct account *a, const struct conf_lines *l)
 {
 	unsigned needs = sasl_flags(a->auth);
 
@@ -220,6 +220,11 @@ check_smtp_values(const struct account *a, const struct conf_lines *l)
 		    _("account \"%s\" sends its password and mail so that "
 		      "everybody on the way can read them"),
 		    value_shown(shown, a->name));
+	if (dest_is_imap(&a->sent))
+		COMPLAIN(l, "sent",
+		    _("sent = \"%s\" is not possible: no copy goes to an IMAP "
+		      "server; write \"maildir:PATH\", or leave it out"),
+		    value_shown(shown, a->sent.text));
 	if (strcmp(a->smtp.auth, "auto") != 0 &&
 	    sasl_find((struct slice){ a->smtp.auth, strlen(a->smtp.auth) }) ==
 		NULL)
@@ -266,7 +271,7 @@ account_check(struct account *a, const struct account_said *said,
 		return E_NOMEM;
 	check_line(a, l);
 	check_kpop(a, l);
-	check_secrets(a, l);
+	account_check_secrets(a, l);
 	if (a->dest.text == NULL)
 		e = value_dest(place, "deliver", &a->dest, DEST_DEFAULT, &eb);
 	if (e != E_OK && e != E_NOMEM)

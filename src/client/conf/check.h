@@ -17,4 +17,7 @@ struct account_said {
 enum err account_check(struct account *a, const struct account_said *said,
     const struct value_place *place, const struct conf_lines *l) NODISCARD;
 
+/* Of password, token, certificate, and what `auth` needs of them. */
+void account_check_secrets(const struct account *a, const struct conf_lines *l);
+
 #endif

@@ -13,7 +13,9 @@
 #include "base/slurp.h"
 #include "base/str.h"
 #include "client/conf/check.h"
+#include "client/conf/dest_login.h"
 #include "client/conf/oauth_client.h"
+#include "client/conf/place.h"
 #include "client/conf/rule.h"
 #include "client/conf/value.h"
 #include "conf/parse.h"
@@ -112,11 +114,34 @@ static const struct setting rule_settings[] = {
 	{ "deliver", AT(dest), value_dest, DEST },
 };
 
+#undef AT
+#define AT(f) offsetof(struct destination, f)
+
+static const struct setting destination_settings[] = {
+	{ "user", AT(login.user), value_text, TEXT },
+	{ "auth", AT(login.auth), value_auth, TEXT },
+	{ "password", AT(login.password), value_secret, SECRET },
+	{ "password_command", AT(login.password_command), value_secret, TEXT },
+	{ "keyring", AT(login.keyring), value_yes, NUMBER },
+	{ "token_command", AT(login.token_command), value_secret, TEXT },
+	{ "oauth", AT(login.oauth), value_text, TEXT },
+	{ "ca_file", AT(login.ca_file), value_path, TEXT },
+	{ "fingerprint", AT(login.fingerprint), value_fingerprint, TEXT },
+	{ "client_certificate", AT(login.client_certificate), value_path,
+	    TEXT },
+	{ "client_key", AT(login.client_key), value_path, TEXT },
+	{ "proxy", AT(login.proxy), value_proxy, SECRET },
+	{ "flags", AT(flags), value_flags, TEXT },
+	{ "create", AT(creates), value_yes, NUMBER },
+};
+
 enum {
 	ACCOUNT_SETTINGS =
 	    sizeof(account_settings) / sizeof(account_settings[0]),
 	OAUTH_SETTINGS = sizeof(oauth_settings) / sizeof(oauth_settings[0]),
 	RULE_SETTINGS = sizeof(rule_settings) / sizeof(rule_settings[0]),
+	DESTINATION_SETTINGS =
+	    sizeof(destination_settings) / sizeof(destination_settings[0]),
 	SETTINGS = ACCOUNT_SETTINGS, /* of any block, at most */
 };
 
@@ -135,6 +160,7 @@ static struct reader {
 	struct account account;
 	struct oauth_client oauth;
 	struct rule rule;
+	struct destination destination;
 	unsigned secret_line;
 	bool has_unknown; /* the account has settings that are not known */
 	const struct stat *st;
@@ -151,7 +177,10 @@ static const struct block {
 	&rd.account },
   oauth_block = { "oauth", oauth_settings, OAUTH_SETTINGS, &rd.oauth },
   rule_block = { "rule", rule_settings, RULE_SETTINGS, &rd.rule },
-  *const blocks[] = { &account_block, &oauth_block, &rule_block };
+  destination_block = { "destination", destination_settings,
+	  DESTINATION_SETTINGS, &rd.destination },
+  *const blocks[] = { &account_block, &oauth_block, &rule_block,
+	  &destination_block };
 
 enum { BLOCKS = sizeof(blocks) / sizeof(blocks[0]) };
 
@@ -229,6 +258,14 @@ rule_clear(struct rule *r)
 	memset(r, 0, sizeof(*r));
 }
 
+static void
+destination_clear(struct destination *d)
+{
+	settings_clear(&destination_block, d);
+	free(d->login.name);
+	memset(d, 0, sizeof(*d));
+}
+
 /* Before a block of whichever kind. */
 static void
 block_start(void)
@@ -237,6 +274,7 @@ block_start(void)
 	rd.has_unknown = false;
 	rd.oauth = (struct oauth_client){ .name = NULL };
 	rd.rule = (struct rule){ .name = NULL };
+	rd.destination = destination_none;
 	rd.account = (struct account){
 		.keep = KEEP_ALWAYS,
 		.timeout = 60,
@@ -431,6 +469,32 @@ on_rule(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
+static int
+on_destination(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct destination *d = &rd.destination;
+	struct client_conf *c = rd.conf;
+	struct destination *v;
+
+	rd.block = &destination_block;
+	d->login.name = end_block(opt);
+	d->login.line = rd.begins;
+	if (d->login.auth == NULL)
+		d->login.auth = strdup("auto");
+	v = reallocarray(c->blocks, c->n_blocks + 1, sizeof(*v));
+	if (v != NULL)
+		c->blocks = v;
+	if (d->login.name == NULL || d->login.auth == NULL || v == NULL) {
+		rd.no_memory = true;
+		destination_clear(d);
+	} else {
+		destination_check(d, &rd.lines);
+		c->blocks[c->n_blocks++] = *d;
+	}
+	block_start();
+	return 0;
+}
+
 /* ---- what accounts name ---- */
 
 static void
@@ -453,6 +517,25 @@ no_client(const struct account *a)
 }
 
 static void
+find_client(const struct client_conf *c, struct account *a)
+{
+	if (a->oauth == NULL)
+		return;
+	for (size_t k = 0; k < c->n_oauth; k++)
+		if (strcmp(c->oauth[k].name, a->oauth) == 0)
+			a->client = &c->oauth[k];
+	if (a->client == NULL)
+		no_client(a);
+}
+
+static void
+find_places(struct client_conf *c)
+{
+	if (places_find(c, &rd.lines.text) != E_OK)
+		rd.no_memory = true;
+}
+
+static void
 find_rules(struct client_conf *c)
 {
 	for (size_t i = 0; i < c->n; i++)
@@ -465,17 +548,10 @@ find_rules(struct client_conf *c)
 static void
 find_clients(struct client_conf *c)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		struct account *a = &c->v[i];
-
-		if (a->oauth == NULL)
-			continue;
-		for (size_t k = 0; k < c->n_oauth; k++)
-			if (strcmp(c->oauth[k].name, a->oauth) == 0)
-				a->client = &c->oauth[k];
-		if (a->client == NULL)
-			no_client(a);
-	}
+	for (size_t i = 0; i < c->n; i++)
+		find_client(c, &c->v[i]);
+	for (size_t i = 0; i < c->n_blocks; i++)
+		find_client(c, &c->blocks[i].login);
 }
 
 /* ---- reading ---- */
@@ -652,8 +728,9 @@ parse_accounts(char *text)
 		.has_unknown = &rd.has_unknown,
 	};
 	const cfg_flag_t flags = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
-	static int (*const end[BLOCKS])(
-	    cfg_t * cfg, cfg_opt_t * opt) = { on_account, on_oauth, on_rule };
+	static int (*const end[BLOCKS])(cfg_t * cfg, cfg_opt_t * opt) = {
+		on_account, on_oauth, on_rule, on_destination
+	};
 	cfg_opt_t in[BLOCKS][SETTINGS + 1];
 	cfg_opt_t opt[BLOCKS + 1];
 
@@ -708,6 +785,8 @@ client_conf_dest(const struct client_conf *c, struct dest *d, const char *text,
 		e = value_dest(&place, "deliver", d, text, eb);
 	else
 		err_set(eb, e, "%s", err_str(e));
+	if (e == E_OK && dest_is_imap(d))
+		d->at = place_known(c, d);
 	free(folder);
 	if (e != E_OK)
 		dest_clear(d);
@@ -773,10 +852,12 @@ read_text(struct client_conf *c, struct slurp *in, struct conf_report *report)
 	    conf_text_is_utf8(&rd.lines.text, in->text))
 		parse_accounts(in->text);
 	find_clients(c);
+	find_places(c);
 	find_rules(c);
 	account_clear(&rd.account); /* one that did not end */
 	oauth_clear(&rd.oauth);
 	rule_clear(&rd.rule);
+	destination_clear(&rd.destination);
 	free(folder);
 	if (report->errors != 0)
 		return E_CONFIG;
@@ -860,6 +941,10 @@ client_conf_free(struct client_conf *c)
 		oauth_clear(&c->oauth[i]);
 	for (size_t i = 0; i < c->n_rules; i++)
 		rule_clear(&c->rules[i]);
+	for (size_t i = 0; i < c->n_blocks; i++)
+		destination_clear(&c->blocks[i]);
+	places_free(c);
+	free(c->blocks);
 	free(c->v);
 	free(c->oauth);
 	free(c->rules);

@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "client/conf/account.h"
 
+struct destination;
+
 struct client_conf {
 	char *file;
 	struct account *v;
@@ -18,6 +20,12 @@ struct client_conf {
 	size_t n_oauth;
 	struct rule *rules; /* in their order */
 	size_t n_rules;
+	struct destination *blocks; /* how to sign in where mail is put */
+	size_t n_blocks;
+	/* The same, each for a place of an account or a rule: dest->at is one of
+	 * them, which stays where it is. */
+	struct destination **places;
+	size_t n_places;
 	struct stat st; /* of the file that was read */
 };
 
@@ -36,7 +44,8 @@ enum err client_conf_parse(struct client_conf *c, const char *file, char *text,
     client_conf_say *say, void *arg) NODISCARD;
 void client_conf_free(struct client_conf *c); /* wipes secrets */
 
-/* A setting `deliver` as this file would have it; dest_clear(). */
+/* A setting `deliver` as this file would have it; dest_clear().  For IMAP, dest->at
+ * is NULL if no account delivers to that place any more. */
 enum err client_conf_dest(const struct client_conf *c, struct dest *d,
     const char *text, struct errbuf *eb) NODISCARD;
 

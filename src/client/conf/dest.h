@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct destination;
+
 /* The kinds of delivery, a row each: ROW(MAILDIR, maildir, path) stands for
  *
  *	DEST_MAILDIR   the constant
@@ -18,7 +20,9 @@
 	ROW(MAILDIR, maildir, path) \
 	ROW(MBOX, mbox, path) \
 	ROW(COMMAND, command, command) \
-	ROW(LMTP, lmtp, lmtp)
+	ROW(LMTP, lmtp, lmtp) \
+	ROW(IMAP, imap, imap) \
+	ROW(IMAPS, imaps, imap)
 
 #define DEST_ENUM(KIND, name, form) DEST_##KIND,
 enum dest_kind { DEST_KINDS(DEST_ENUM) };
@@ -26,18 +30,25 @@ enum dest_kind { DEST_KINDS(DEST_ENUM) };
 
 /* deliver = "maildir:~/Mail/x", "mbox:/var/mail/ana", "command:/usr/bin/procmail
  * -d ana" (cut at white space, quotation marks hold together, no shell),
- * "lmtp:/run/dovecot/lmtp" or "lmtp:host:24", a recipient may follow. */
+ * "lmtp:/run/dovecot/lmtp" or "lmtp:host:24", a recipient may follow;
+ * "imap://ana@host:143/Lists" (STARTTLS) or "imaps://ana@host:993/Lists". */
 struct dest {
 	enum dest_kind kind;
 	char *text;  /* as configured */
 	char *path;  /* MAILDIR, MBOX: absolute; LMTP: socket, or NULL */
 	char **argv; /* COMMAND: ends with NULL */
-	char *host;  /* LMTP by TCP */
+	char *host;  /* LMTP by TCP, IMAP */
 	uint16_t port;
 	char *recipient; /* LMTP: else the account's address */
+	char *user;      /* IMAP; NULL: the destination's */
+	char *mailbox;   /* IMAP: UTF-8 */
+	/* IMAP: how to sign in there.  Borrowed from the configuration. */
+	const struct destination *at;
 };
 
 void dest_clear(struct dest *d);
+
+bool dest_is_imap(const struct dest *d);
 
 /* Are they one place?  However the path is written. */
 bool dest_same(const struct dest *a, const struct dest *b);

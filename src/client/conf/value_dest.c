@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "client/conf/value.h"
 
-enum { LMTP_PORT = 24, LIST = 192 };
+enum { LMTP_PORT = 24, IMAP_PORT = 143, IMAPS_PORT = 993, LIST = 256 };
 
 #define SPACE " \t"
 
@@ -23,7 +23,15 @@ dest_clear(struct dest *d)
 	free(d->path);
 	free(d->host);
 	free(d->recipient);
+	free(d->user);
+	free(d->mailbox);
 	memset(d, 0, sizeof(*d));
+}
+
+bool
+dest_is_imap(const struct dest *d)
+{
+	return d->kind == DEST_IMAP || d->kind == DEST_IMAPS;
 }
 
 bool
@@ -32,6 +40,8 @@ dest_same(const struct dest *a, const struct dest *b)
 	if (a->kind == b->kind &&
 	    (a->kind == DEST_MAILDIR || a->kind == DEST_MBOX))
 		return strcmp(a->path, b->path) == 0;
+	if (a->at != NULL && a->at == b->at)
+		return strcmp(a->mailbox, b->mailbox) == 0;
 	return strcmp(a->text, b->text) == 0;
 }
 
@@ -128,15 +138,13 @@ parse_command(const struct value_place *place, const char *name, struct dest *d,
 	return find_program(place, name, d, eb);
 }
 
-/* "host", "host:port", "[address]:port" */
+/* "host", "host:port", "[address]:port"; E_FORMAT, without words: it is none. */
 static enum err
-lmtp_host(const char *name, struct dest *d, const char *at, struct errbuf *eb)
+parse_host(struct dest *d, const char *at, uint32_t port)
 {
 	bool literal = at[0] == '[';
 	size_t n = strcspn(at + literal, literal ? "]" : ":");
 	const char *rest = at + literal + n;
-	uint32_t port = LMTP_PORT;
-	char shown[VALUE_SHOWN];
 
 	if (literal && *rest == ']')
 		rest++;
@@ -147,14 +155,26 @@ lmtp_host(const char *name, struct dest *d, const char *at, struct errbuf *eb)
 		!str_to_u32(
 		    (struct slice){ rest + 1, strlen(rest + 1) }, &port)) ||
 	    port == 0 || port > UINT16_MAX)
+		return E_FORMAT;
+	d->port = (uint16_t)port;
+	d->host = strndup(at + literal, n);
+	return d->host != NULL ? E_OK : E_NOMEM;
+}
+
+static enum err
+lmtp_host(const char *name, struct dest *d, const char *at, struct errbuf *eb)
+{
+	char shown[VALUE_SHOWN];
+
+	switch (parse_host(d, at, LMTP_PORT)) {
+	case E_OK: return E_OK;
+	case E_NOMEM: return no_memory(eb);
+	default:
 		return err_set(eb, E_CONFIG,
 		    _("%s: \"%s\" is no place for LMTP; write "
 		      "\"lmtp:/PATH/SOCKET\" or \"lmtp:HOST:PORT\""),
 		    name, value_shown(shown, at));
-	d->port = (uint16_t)port;
-	if ((d->host = strndup(at + literal, n)) == NULL)
-		return no_memory(eb);
-	return E_OK;
+	}
 }
 
 static enum err
@@ -200,9 +220,93 @@ parse_lmtp(const struct value_place *place, const char *name, struct dest *d,
 	return lmtp_recipient(name, d, eb);
 }
 
+/* "%C3%A9" stands for two octets; what is no such thing stands for itself. */
+static void
+percent_decode(char *s)
+{
+	char *out = s, two[3] = "";
+
+	while (*s != '\0') {
+		if (*s == '%' && strspn(s + 1, "0123456789abcdefABCDEF") >= 2 &&
+		    memcmp(s + 1, "00", 2) != 0) {
+			memcpy(two, s + 1, 2);
+			*out++ = (char)strtoul(two, NULL, 16);
+			s += 3;
+		} else {
+			*out++ = *s++;
+		}
+	}
+	*out = '\0';
+}
+
+static enum err
+no_url(const char *name, const char *kind, struct errbuf *eb)
+{
+	return err_set(eb, E_CONFIG,
+	    _("%s is no place for IMAP; write \"%s://USER@HOST/MAILBOX\", and "
+	      "how to sign in into a block destination \"HOST\""),
+	    name, kind);
+}
+
+/* The last @ before the mailbox counts: a user may be an address. */
+static enum err
+imap_authority(const char *name, const char *kind, struct dest *d, char *at,
+    struct errbuf *eb)
+{
+	char *user = strrchr(at, '@');
+	enum err e;
+
+	if (user != NULL) {
+		*user = '\0';
+		if (at[0] == '\0' || strchr(at, ':') != NULL)
+			return no_url(name, kind, eb);
+		percent_decode(at);
+		if ((d->user = strdup(at)) == NULL)
+			return no_memory(eb);
+		at = user + 1;
+	}
+	e = parse_host(d, at, d->kind == DEST_IMAPS ? IMAPS_PORT : IMAP_PORT);
+	if (e == E_NOMEM)
+		return no_memory(eb);
+	return e == E_OK ? E_OK : no_url(name, kind, eb);
+}
+
+/* "//[user@]host[:port][/mailbox]" */
+static enum err
+parse_imap(const struct value_place *place, const char *name, struct dest *d,
+    const char *rest, struct errbuf *eb)
+{
+	const char *kind = d->kind == DEST_IMAPS ? "imaps" : "imap";
+	const char *path;
+	char *at;
+	enum err e;
+
+	if (strncmp(rest, "//", 2) != 0)
+		return no_url(name, kind, eb);
+	rest += 2;
+	path = strchr(rest, '/');
+	d->mailbox =
+	    strdup(path != NULL && path[1] != '\0' ? path + 1 : "INBOX");
+	at = strndup(rest, strcspn(rest, "/"));
+	if (d->mailbox == NULL || at == NULL)
+		e = no_memory(eb);
+	else
+		e = imap_authority(name, kind, d, at, eb);
+	free(at);
+	if (e != E_OK)
+		return e;
+	percent_decode(d->mailbox);
+	return str_is_utf8(d->mailbox, strlen(d->mailbox)) &&
+		       strpbrk(d->mailbox, "\r\n") == NULL
+		   ? E_OK
+		   : no_url(name, kind, eb);
+}
+
 static const struct dest_form path_form = { parse_path, N_("PATH") };
 static const struct dest_form command_form = { parse_command, N_("PROGRAM") };
 static const struct dest_form lmtp_form = { parse_lmtp, N_("PLACE") };
+static const struct dest_form imap_form = { parse_imap,
+	N_("//USER@HOST/MAILBOX") };
 
 /* ---- kinds ---- */
 
@@ -216,7 +320,7 @@ static const struct {
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
-/* "maildir:PATH", "mbox:PATH", "command:PROGRAM" or "lmtp:PLACE" */
+/* "maildir:PATH", "mbox:PATH", "command:PROGRAM" and so on */
 static const char *
 list_kinds(char out[LIST])
 {

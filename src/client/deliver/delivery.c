@@ -143,6 +143,16 @@ delivery_failed(const struct delivery *d, struct errbuf *eb)
 				 : err_set(eb, d->failed, "%s", d->why.text);
 }
 
+unsigned
+delivery_untold(struct delivery *d)
+{
+	unsigned n = d != NULL ? d->n_untold : 0;
+
+	if (d != NULL)
+		d->n_untold = 0;
+	return n;
+}
+
 enum err
 delivery_prepare(
     struct delivery *d, struct parcel **v, size_t n, struct errbuf *eb)

@@ -1,5 +1,5 @@
 /*
- * delivery.h - where mail is put: Maildir, mbox, a command, LMTP.
+ * delivery.h - where mail is put: Maildir, mbox, a command, LMTP, IMAP.
  *
  * Every message is first written to a file: in tmp/ of the Maildir, else in a
  * spool folder of ours.  A batch of them is then stored (see
@@ -16,7 +16,8 @@
  * spool, once the message is on the disk: what has gone from there was stored.
  * So a parcel with an intent in the state must not be dropped, only freed.
  * COMMAND and LMTP can only promise at least once: what was being handed over
- * when a run was killed is handed over again.
+ * when a run was killed is handed over again.  An IMAP server is asked what it has
+ * (see remote.h).
  *
  * What concerns the destination and not one message (a command that is not
  * there, a folder that cannot be written to) ends publishing: no other message
@@ -36,6 +37,7 @@
 #include "client/conf/dest.h"
 #include "client/message/parcel.h"
 
+struct account;
 struct delivery;
 
 struct delivery_env {
@@ -46,6 +48,12 @@ struct delivery_env {
 	unsigned timeout;  /* seconds that a command or LMTP may be silent */
 	/* MAILDIR: folders in it, as of an account; or NULL. */
 	char *const *folders;
+	/* IMAP: gets the secret that signs in there, with a NUL, into `size`
+	 * octets which the caller wipes; may wait, and stays as long as the
+	 * delivery does.  anew: the token of before was refused. */
+	enum err (*ask)(void *arg, const struct account *login, bool anew,
+	    char *secret, size_t size, struct errbuf *eb);
+	void *ask_arg;
 };
 
 /* Borrows all for the call.  Makes a Maildir that is not there, and the folders
@@ -93,9 +101,12 @@ enum err delivery_prepare(struct delivery *d, struct parcel **v, size_t n,
     struct errbuf *eb) NODISCARD;
 /* Sets `result` and `why` of each. */
 void delivery_publish(struct delivery *d, struct parcel **v, size_t n);
+/* How many messages were given to the destination again, or will be, though
+ * nobody can tell whether it has them; counted anew from now on.  NULL: 0. */
+unsigned delivery_untold(struct delivery *d);
 /* What publishing has failed by, for all messages; E_OK: it has not. */
 enum err delivery_failed(const struct delivery *d, struct errbuf *eb) NODISCARD;
-/* From any thread: COMMAND and LMTP begin with no other message; those that are
+/* From any thread: COMMAND, LMTP and IMAP begin with no other message; those that are
  * left get E_CLOSED. */
 void delivery_stop(struct delivery *d);
 /* Always after delivery_prepare() was E_OK. */

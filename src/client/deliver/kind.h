@@ -10,6 +10,8 @@
  *	mbox.c          with mbox_*.c, see mbox.h
  *	command.c       with execute.c
  *	lmtp.c          with lmtp_conn.c
+ *	remote.c        a destination that may have taken what it was given
+ *	imap.c          with imap_*.c, see imap_conn.h
  *
  * A new kind is a row of DEST_KINDS (conf/dest.h) and a file here that defines
  * its `struct kind`.
@@ -70,6 +72,7 @@ struct delivery {
 	atomic_bool stopping;
 	enum err failed; /* by `why`, for all messages */
 	struct errbuf why;
+	unsigned n_untold; /* see delivery_untold() */
 };
 
 /* It concerns all messages; the first such failure counts. */

@@ -142,9 +142,10 @@ parcel_end(struct parcel *p, struct errbuf *eb)
 		return e;
 	free(w->buf);
 	w->buf = NULL;
+	p->wire = pop3_wire_size(&w->wire);
 	if (!w->d->kind->has_folder)
 		return E_OK;
-	name_final(name, p, pop3_wire_size(&w->wire));
+	name_final(name, p, p->wire);
 	if ((p->file = strdup(name)) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return E_OK;

@@ -49,8 +49,8 @@ struct identity_reader {
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
 
-static struct digest
-cut_digest(const uint8_t sum[crypto_hash_sha256_BYTES])
+struct digest
+digest_cut(const uint8_t sum[crypto_hash_sha256_BYTES])
 {
 	struct digest d;
 
@@ -64,7 +64,7 @@ digest_of(struct slice s)
 	uint8_t sum[crypto_hash_sha256_BYTES];
 
 	crypto_hash_sha256(sum, (const uint8_t *)s.p, s.n);
-	return cut_digest(sum);
+	return digest_cut(sum);
 }
 
 char *
@@ -334,5 +334,5 @@ identity_reader_end(struct identity_reader *r)
 	end_field(r);
 	crypto_hash_sha256_final(&r->sha, sum);
 	return (
-	    struct identity){ .header = cut_digest(sum), .strong = r->strong };
+	    struct identity){ .header = digest_cut(sum), .strong = r->strong };
 }

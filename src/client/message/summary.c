@@ -145,6 +145,22 @@ summary_read(struct summary *s, const char *header, size_t n)
 	s->date = date_of(field(header, n, "Date"));
 }
 
+/* The date stands behind the last semicolon (RFC 5322 s3.6.7). */
+int64_t
+summary_arrived(const char *header, size_t n)
+{
+	struct slice s = field(header, n, "Received");
+	const char *semicolon = s.n != 0 ? memrchr(s.p, ';', s.n) : NULL;
+	int64_t date = 0;
+
+	if (semicolon != NULL) {
+		size_t skip = (size_t)(semicolon + 1 - s.p);
+
+		date = date_of((struct slice){ s.p + skip, s.n - skip });
+	}
+	return date != 0 ? date : date_of(field(header, n, "Date"));
+}
+
 void
 summary_clear(struct summary *s)
 {

@@ -17,6 +17,9 @@ struct summary {
 /* Takes the header, or the beginning of it.  What there is no memory for is
  * NULL. */
 void summary_read(struct summary *s, const char *header, size_t n);
+/* When the message arrived where it was collected: by the uppermost Received, else
+ * by Date.  Unix seconds; 0: neither can be read. */
+int64_t summary_arrived(const char *header, size_t n);
 void summary_clear(struct summary *s);
 
 #endif

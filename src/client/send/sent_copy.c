@@ -107,8 +107,12 @@ static void
 work_run(void *arg)
 {
 	struct work *w = arg;
-	struct delivery_env env = { w->label, w->email, w->spool, w->timeout,
-		NULL };
+	const struct delivery_env env = {
+		.account = w->label,
+		.email = w->email,
+		.spool = w->spool,
+		.timeout = w->timeout,
+	};
 	struct delivery *d;
 
 	w->e = delivery_open(&d, &w->dest, &env, &w->words);

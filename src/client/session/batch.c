@@ -79,6 +79,9 @@ one_stored(struct visit *v, const struct parcel *p)
 	struct record *r = v->record;
 
 	item->progress = ITEM_DONE;
+	/* The next run asks before it collects it again. */
+	if (p->in_doubt)
+		v->enough = v->result.unrecorded = true;
 	if (p->result == E_CLOSED)
 		return;
 	if (p->result != E_OK) {
@@ -123,6 +126,9 @@ stored(struct storer_job *job)
 		parcel_free(job->parcels[k]);
 	}
 	free(job->parcels);
+	if (job->n_untold != 0)
+		outcome_untold_words(
+		    v->result.notice, sizeof(v->result.notice), job->n_untold);
 	if (job->err != E_OK) {
 		visit_fail(v, OUTCOME_DISK, "%s", job->eb.text);
 		v->enough = v->result.unrecorded = true;

@@ -7,9 +7,9 @@
 
 #include "client/session/budget.h"
 #include "client/session/items.h"
-#include "net/line.h"
 #include "client/session/trouble.h"
 #include "client/session/visit.h"
+#include "net/line.h"
 #include "pop3/client.h"
 
 /* In the order in which a session takes them; the table is in visit.c. */

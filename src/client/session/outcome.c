@@ -54,6 +54,18 @@ outcome_brake_words(char out[OUTCOME_BRAKE_WORDS], const struct account *a)
 	return out;
 }
 
+void
+outcome_untold_words(char *out, size_t size, unsigned n)
+{
+	snprintf(out, size,
+	    ngettext("%u message is delivered once more, as nobody can tell "
+		     "whether it has arrived: it may be there twice",
+		"%u messages are delivered once more, as nobody can tell "
+		"whether they have arrived: they may be there twice",
+		n),
+	    n);
+}
+
 /* packaging/malote.service names the same ones. */
 bool
 exit_code_passes(int code)

@@ -5,6 +5,7 @@
 #define CLIENT_SESSION_OUTCOME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -54,6 +55,9 @@ struct tally {
 /* What the brake (plan.h) means, for the person, and what ends it. */
 char *outcome_brake_words(
     char out[OUTCOME_BRAKE_WORDS], const struct account *a);
+
+/* That n messages may be twice where they were delivered. */
+void outcome_untold_words(char *out, size_t size, unsigned n);
 
 /* Does a session end the run so, whatever becomes of the messages that broke
  * it? Else the session that is held for those says how the run has ended. */

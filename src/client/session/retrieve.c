@@ -194,6 +194,7 @@ message_ends(struct visit *v, size_t i, uint64_t octets)
 	p->has_uid = it->listed.has_uid;
 	p->uid = it->listed.uid;
 	p->size = it->listed.has_size ? it->listed.size : octets;
+	p->came = octets;
 	p->identity = identity_reader_end(v->identity);
 	p->folder = v->items.v[i].folder;
 	p->to_delete = ask_deletes_now(v);

@@ -125,6 +125,7 @@ stubs_mark(const struct visit *v, size_t i, struct parcel *p)
 {
 	p->number = number_of(v, i)->number;
 	p->key = p->uid;
+	p->came = 0; /* its lines end as we have written them */
 	p->has_uid = p->to_delete = false;
 }
 

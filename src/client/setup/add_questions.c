@@ -94,9 +94,9 @@ adding_keep(struct adding *a)
 static void
 plain_deliver(char out[DRAFT_TEXT], const char *answer)
 {
-	static const char *const kinds[] = {
-		"maildir:", "mbox:", "command:", "lmtp:"
-	};
+#define ROW(KIND, name, form) #name ":",
+	static const char *const kinds[] = { DEST_KINDS(ROW) };
+#undef ROW
 	const char *home = getenv("HOME");
 	char path[DRAFT_TEXT];
 	struct stat st;
@@ -147,7 +147,8 @@ try_place(struct adding *a, char words[ROOM])
 		snprintf(words, ROOM, "%s", eb.text);
 		return false;
 	}
-	trial = trial_place_start(a->loop, new, a->r->state_dir, on_place, &p);
+	trial = trial_place_start(
+	    a->loop, new, a->r->state_dir, true, on_place, &p);
 	while (trial != NULL && !p.over)
 		ev_run(a->loop, EVRUN_ONCE);
 	trial_place_free(trial);

@@ -112,8 +112,8 @@ place_tried(void *arg, enum err e, const char *words)
 static void
 try_place(struct trial *t)
 {
-	t->place = trial_place_start(
-	    t->conf.loop, t->conf.account, t->conf.state_dir, place_tried, t);
+	t->place = trial_place_start(t->conf.loop, t->conf.account,
+	    t->conf.state_dir, t->conf.terminal, place_tried, t);
 	if (t->place != NULL)
 		return;
 	t->outcome = OUTCOME_INTERNAL;

@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "client/conf/rule.h"
 #include "client/deliver/delivery.h"
+#include "client/secret/asker.h"
 
 enum { PATH = 4096 };
 
@@ -20,6 +21,7 @@ struct trial_place {
 	struct pool_job job;
 	const struct account *account;
 	const char *state_dir;
+	struct asker *asker;
 	trial_place_done *done;
 	void *arg;
 	enum err e;
@@ -64,12 +66,25 @@ try_to_make(struct trial_place *p, const struct dest *dest)
 }
 
 static enum err
+ask_for_place(void *arg, const struct account *login, bool anew, char *secret,
+    size_t size, struct errbuf *eb)
+{
+	return asker_ask(arg, login, anew, secret, size, eb);
+}
+
+static enum err
 try_delivery(struct trial_place *p, const struct dest *dest)
 {
 	const struct account *a = p->account;
 	char spool[PATH];
-	struct delivery_env env = { a->name, a->email, spool, a->timeout,
-		NULL };
+	struct delivery_env env = {
+		.account = a->name,
+		.email = a->email,
+		.spool = spool,
+		.timeout = a->timeout,
+		.ask = ask_for_place,
+		.ask_arg = p->asker,
+	};
 	struct delivery *d = NULL;
 	enum err e;
 
@@ -137,7 +152,7 @@ done(struct pool_job *job)
 
 struct trial_place *
 trial_place_start(struct ev_loop *loop, const struct account *a,
-    const char *state_dir, trial_place_done *on_done, void *arg)
+    const char *state_dir, bool terminal, trial_place_done *on_done, void *arg)
 {
 	struct trial_place *p = calloc(1, sizeof(*p));
 
@@ -147,10 +162,12 @@ trial_place_start(struct ev_loop *loop, const struct account *a,
 		.job = { .run = run, .done = done },
 		.account = a,
 		.state_dir = state_dir,
+		.asker = asker_new(loop, state_dir, terminal),
 		.done = on_done,
 		.arg = arg,
 	};
-	if (pool_new(&p->pool, loop, 1, NULL) != E_OK) {
+	if (p->asker == NULL || pool_new(&p->pool, loop, 1, NULL) != E_OK) {
+		asker_free(p->asker);
 		free(p);
 		return NULL;
 	}
@@ -163,7 +180,9 @@ trial_place_free(struct trial_place *p)
 {
 	if (p == NULL)
 		return;
+	asker_close(p->asker);
 	pool_free(p->pool);
+	asker_free(p->asker);
 	free(p);
 }
 

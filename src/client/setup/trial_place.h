@@ -17,10 +17,11 @@ struct trial_place;
 /* Called once, from the loop; trial_place_free() is permitted within. */
 typedef void trial_place_done(void *arg, enum err e, const char *words);
 
-/* Borrows the account and state_dir until it is freed.  NULL: memory. */
+/* Borrows the account and state_dir until it is freed.  terminal: a person can be
+ * asked for a password.  NULL: memory. */
 struct trial_place *trial_place_start(struct ev_loop *loop,
-    const struct account *a, const char *state_dir, trial_place_done *done,
-    void *arg) NODISCARD;
+    const struct account *a, const char *state_dir, bool terminal,
+    trial_place_done *done, void *arg) NODISCARD;
 /* Waits for the thread.  NULL is a no-op. */
 void trial_place_free(struct trial_place *p);
 

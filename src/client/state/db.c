@@ -123,6 +123,8 @@ static const char *const steps[] = {
 	" stub_at INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE intent ADD COLUMN"
 	" number INTEGER NOT NULL DEFAULT 0;",
+
+	"ALTER TABLE intent ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

@@ -32,6 +32,7 @@ add_intent(struct state *s, int64_t account, const char *dest, struct parcel *p,
 	query_add_digest(&q, true, &p->content);
 	query_add_text(&q, p->folder);
 	query_add(&q, p->number);
+	query_add(&q, p->epoch);
 	if ((e = query_run(&q, eb)) == E_OK)
 		p->intent = sqlite3_last_insert_rowid(s->db);
 	return e;
@@ -125,6 +126,8 @@ state_stored(struct state *s, int64_t account, struct parcel **v, size_t n,
 	e = state_account_known(s, account, eb);
 	for (size_t i = 0; i < n && e == E_OK; i++) {
 		v[i]->message = 0;
+		if (v[i]->in_doubt)
+			continue;
 		e = remove_intent(s, account, v[i], eb);
 		if (e != E_OK || v[i]->result != E_OK)
 			continue;
@@ -135,7 +138,7 @@ state_stored(struct state *s, int64_t account, struct parcel **v, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		if (e != E_OK)
 			v[i]->message = 0;
-		else
+		else if (!v[i]->in_doubt)
 			v[i]->intent = 0;
 	}
 	return e;
@@ -165,6 +168,7 @@ get_intent(struct query *q, struct state_intent *t)
 	query_get_digest(q, &p->content);
 	p->folder = t->folder = query_get_copy(q);
 	p->number = (uint32_t)query_get(q);
+	p->epoch = (uint32_t)query_get(q);
 }
 
 enum err

@@ -74,13 +74,13 @@ const char *const state_statements[STATEMENTS] = {
 	[MESSAGE_CLEAR] = "DELETE FROM message WHERE account = ?",
 	[INTENT_LIST] =
 	    "SELECT id, at, dest, uid, size, header, strong, to_delete, tmp,"
-	    " file, octets, start, length, content, folder, number"
+	    " file, octets, start, length, content, folder, number, epoch"
 	    " FROM intent WHERE account = ? ORDER BY id",
 	[INTENT_ADD] = "INSERT INTO intent (account, at, dest, uid, size,"
 		       " header, strong, to_delete, tmp, file, octets, start,"
-		       " length, content, folder, number)"
+		       " length, content, folder, number, epoch)"
 		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-		       " ?)",
+		       " ?, ?)",
 	[INTENT_REMOVE] = "DELETE FROM intent WHERE account = ? AND id = ?",
 	[INTENT_CLEAR] = "DELETE FROM intent WHERE account = ?",
 	[TROUBLE_LIST] =

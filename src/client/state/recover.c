@@ -20,11 +20,12 @@ same_kind(const char *a, const char *b)
 }
 
 static enum err
-other_open(struct other *o, const struct recovery *r, const char *dest,
-    struct errbuf *eb)
+other_open(
+    struct other *o, struct recovery *r, const char *dest, struct errbuf *eb)
 {
 	if (o->dest != NULL && strcmp(o->dest, dest) == 0)
 		return E_OK;
+	r->n_untold += delivery_untold(o->d);
 	delivery_close(o->d);
 	o->d = NULL;
 	o->dest = dest;
@@ -34,17 +35,20 @@ other_open(struct other *o, const struct recovery *r, const char *dest,
 /* A Maildir that has gone may be the one that is configured now, moved; but
  * that a file is nowhere in it says nothing. */
 static enum err
-recover_moved(const struct recovery *r, struct state_intent *in, bool *stored_r,
+recover_moved(struct recovery *r, struct state_intent *in, bool *stored_r,
     struct errbuf *eb)
 {
 	*stored_r = false;
-	if (!same_kind(delivery_text(r->delivery), in->dest))
+	if (!same_kind(delivery_text(r->delivery), in->dest)) {
+		/* Of the kind that is asked, there is nobody to ask. */
+		r->n_untold += in->parcel.epoch != 0;
 		return E_OK;
+	}
 	return delivery_recover(r->delivery, &in->parcel, 0, stored_r, eb);
 }
 
 static enum err
-recover_one(const struct recovery *r, struct other *o, struct state_intent *in,
+recover_one(struct recovery *r, struct other *o, struct state_intent *in,
     struct errbuf *eb)
 {
 	struct parcel *p = &in->parcel;
@@ -65,7 +69,7 @@ recover_one(const struct recovery *r, struct other *o, struct state_intent *in,
 }
 
 enum err
-storer_recover(const struct recovery *r, struct errbuf *eb)
+storer_recover(struct recovery *r, struct errbuf *eb)
 {
 	struct other o = { NULL, NULL };
 	struct state_intent *v;
@@ -83,6 +87,7 @@ storer_recover(const struct recovery *r, struct errbuf *eb)
 	}
 	if (e == E_OK && n != 0)
 		e = state_stored(r->state, r->id, p, n, time(NULL), eb);
+	r->n_untold += delivery_untold(r->delivery) + delivery_untold(o.d);
 	if (e == E_OK && o.d != NULL)
 		e = delivery_sweep(o.d, eb);
 	if (e == E_OK)

@@ -12,10 +12,12 @@ struct recovery {
 	struct delivery *delivery; /* the account's own */
 	storer_open *open;
 	void *arg;
+	/* Out: messages that are collected again, though they may be there. */
+	unsigned n_untold;
 };
 
 /* Each intent is looked for where it went to, whatever is configured now.  A
  * place that cannot be opened is an error: nothing is decided then. */
-enum err storer_recover(const struct recovery *r, struct errbuf *eb) NODISCARD;
+enum err storer_recover(struct recovery *r, struct errbuf *eb) NODISCARD;
 
 #endif

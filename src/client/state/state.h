@@ -154,7 +154,8 @@ enum err state_messages_forget(struct state *s, int64_t account, int64_t time,
 enum err state_intend(struct state *s, int64_t account, const char *dest,
     struct parcel **v, size_t n, int64_t now, struct errbuf *eb) NODISCARD;
 /* Their intents go; those with result E_OK become messages (DELETING if
- * to_delete) and get `message`.  Of the others nothing is left. */
+ * to_delete) and get `message`.  Of the others nothing is left, but of those in
+ * doubt the intent. */
 enum err state_stored(struct state *s, int64_t account, struct parcel **v,
     size_t n, int64_t now, struct errbuf *eb) NODISCARD;
 struct state_intent {

@@ -222,7 +222,9 @@ storer_begin(struct storer *st, struct storer_job *job)
 		return e;
 	st->id = r.id = job->account.id;
 	st->moved = job->account.moved;
-	if ((e = storer_recover(&r, eb)) != E_OK)
+	e = storer_recover(&r, eb);
+	job->n_untold = r.n_untold;
+	if (e != E_OK)
 		return e;
 	sweep_places(st);
 	if ((e = state_messages_forget(s, st->id, time(NULL) - REMEMBER, eb)) !=
@@ -308,6 +310,7 @@ storer_batch(struct storer *st, struct storer_job *job)
 	enum err e = E_OK;
 	size_t n;
 
+	job->n_untold = 0;
 	for (size_t i = 0; i < job->n_parcels; i++)
 		job->parcels[i]->result = E_CLOSED;
 	for (size_t i = 0; i < job->n_parcels && e == E_OK; i += n) {
@@ -318,6 +321,7 @@ storer_batch(struct storer *st, struct storer_job *job)
 
 		n = gather(v, job->n_parcels - i);
 		e = store_there(st, d, v, n, &failed, &eb);
+		job->n_untold += delivery_untold(d);
 		if (e == E_OK && failed != E_OK && d != st->conf.delivery)
 			blame_place(v, n, eb.text);
 		else if (e != E_OK || failed != E_OK) {

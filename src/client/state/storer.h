@@ -43,7 +43,9 @@ struct storer_job {
 	size_t n_troubles;
 	struct numbered *numbers; /* BEGIN: where stubs are made; to be freed */
 	size_t n_numbers;
-	size_t n_rebuilt;        /* BEGIN: rows found by their files */
+	size_t n_rebuilt;  /* BEGIN: rows found by their files */
+	unsigned n_untold; /* BEGIN, BATCH: messages of which nobody can tell
+	                    * whether they were there, and are now: again */
 	struct parcel **parcels; /* BATCH */
 	size_t n_parcels;
 	enum err failed; /* BATCH: the account's delivery takes nothing, by

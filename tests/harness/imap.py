@@ -1,0 +1,160 @@
+"""IMAP servers that mail is put into, real ones, and what is in them."""
+import grp
+import imaplib
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from server import free_port, wait_until
+
+DOVECOT = """
+base_dir = {tmp}/run
+state_dir = {tmp}/run
+log_path = {tmp}/log
+protocols = imap
+listen = 127.0.0.1
+ssl = required
+ssl_cert = <{cert}
+ssl_key = <{key}
+auth_mechanisms = {mechanisms}
+auth_failure_delay = 0
+first_valid_uid = 1
+mail_max_userip_connections = 0
+default_client_limit = 1000
+mail_location = maildir:{tmp}/box
+mail_plugins = quota
+lda_mailbox_autocreate = yes
+protocol imap {{
+  mail_plugins = quota imap_quota
+}}
+service stats {{
+  chroot =
+}}
+service anvil {{
+  chroot =
+}}
+passdb {{
+  driver = static
+  args = user=ana password=hush
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={tmp} allow_all_users=yes
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = {tls_port}
+    ssl = yes
+  }}
+}}
+"""
+
+
+def answers(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Site:
+    """port: STARTTLS; tls_port.  The user is ana, her password hush."""
+
+    def stop(self):
+        if self.child is None:
+            return
+        self.child.send_signal(signal.SIGTERM)
+        self.child.wait(timeout=30)
+        self.child = None
+
+    # What is there.
+
+    def login(self, user="ana"):
+        context = ssl.create_default_context(cafile=self.certs.ca)
+        c = imaplib.IMAP4_SSL("localhost", self.tls_port,
+                              ssl_context=context)
+        c.login(user, "hush")
+        return c
+
+    def fetch(self, box="INBOX"):
+        """[(octets, flags, INTERNALDATE)] in the order of the UIDs."""
+        c = self.login()
+        out = []
+        found, count = c.select('"%s"' % box, readonly=True)
+        if found == "OK" and int(count[0]) != 0:
+            _, data = c.fetch("1:*", "(UID FLAGS INTERNALDATE BODY.PEEK[])")
+            for head in data:
+                if not isinstance(head, tuple):
+                    continue
+                line = head[0].decode()
+                out.append((head[1],
+                            re.search(r"FLAGS \(([^)]*)\)", line).group(1),
+                            re.search(r'INTERNALDATE "([^"]*)"',
+                                      line).group(1)))
+        c.logout()
+        return out
+
+    def texts(self, box="INBOX"):
+        """The messages with LF."""
+        return [x[0].replace(b"\r\n", b"\n") for x in self.fetch(box)]
+
+    def validity(self, box="INBOX"):
+        c = self.login()
+        _, data = c.status(box, "(UIDVALIDITY)")
+        c.logout()
+        return data[0]
+
+
+class Dovecot(Site):
+    """more: configuration behind ours."""
+
+    def __init__(self, place, certs, more="", mechanisms="plain login",
+                 name="imap"):
+        if not os.path.exists("/usr/lib/dovecot/imap"):
+            pytest.skip("dovecot-imapd is not installed")
+        self.tmp = place.path + "/" + name
+        os.mkdir(self.tmp, 0o755)
+        self.certs = certs
+        self.port, self.tls_port = free_port(), free_port()
+        uid, gid = place.owner or (os.geteuid(), os.getegid())
+        os.chown(self.tmp, uid, gid)
+        pair = certs["good"]
+        text = DOVECOT.format(tmp=self.tmp, uid=uid, gid=gid, port=self.port,
+                              tls_port=self.tls_port, cert=pair.pem,
+                              key=pair.key, mechanisms=mechanisms)
+        if os.geteuid() != 0:
+            text += ("default_internal_user = %s\ndefault_login_user = %s\n"
+                     "default_internal_group = %s\n"
+                     % (pwd.getpwuid(uid).pw_name, pwd.getpwuid(uid).pw_name,
+                        grp.getgrgid(gid).gr_name))
+        self.conf = self.tmp + "/dovecot.conf"
+        with open(self.conf, "w") as f:
+            f.write(text + more)
+        self.start()
+
+    def start(self):
+        self.child = subprocess.Popen(["/usr/sbin/dovecot", "-F", "-c",
+                                       self.conf])
+        wait_until(lambda: answers(self.port))
+
+    def log(self):
+        with open(self.tmp + "/log") as f:
+            return f.read()
+
+    def renumber(self, box="INBOX"):
+        """Another UIDVALIDITY, which Dovecot makes of the time."""
+        folder = self.tmp + "/box" + ("" if box == "INBOX" else "/." + box)
+        before = self.validity(box)
+        while self.validity(box) == before:
+            for name in os.listdir(folder):
+                if name.startswith("dovecot"):
+                    os.unlink(folder + "/" + name)
