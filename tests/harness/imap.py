@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from server import free_port, wait_until
+from server import TOP, free_port, wait_until
 
 DOVECOT = """
 base_dir = {tmp}/run
@@ -158,3 +158,85 @@ class Dovecot(Site):
             for name in os.listdir(folder):
                 if name.startswith("dovecot"):
                     os.unlink(folder + "/" + name)
+
+
+IMAPD = """
+configdirectory: {tmp}/conf
+partition-default: {tmp}/spool
+defaultpartition: default
+cyrus_user: {user}
+cyrus_group: {group}
+admins: root
+allowplaintext: no
+sasl_pwcheck_method: alwaystrue
+sasl_mech_list: PLAIN
+unixhierarchysep: yes
+altnamespace: yes
+munge8bit: no
+autocreate_quota: 0
+autocreate_post: yes
+servername: localhost
+proc_path: {tmp}/proc
+mboxname_lockpath: {tmp}/lock
+tls_server_cert: {tmp}/cert.pem
+tls_server_key: {tmp}/key.pem
+"""
+CYRUS = """
+START {{
+  recover cmd="{bin}/ctl_cyrusdb -C {tmp}/imapd.conf -r"
+}}
+SERVICES {{
+  imap cmd="{bin}/imapd -U 1 -C {tmp}/imapd.conf" listen="127.0.0.1:{port}"
+  imaps cmd="{bin}/imapd -U 1 -s -C {tmp}/imapd.conf" listen="127.0.0.1:{tls_port}"
+}}
+"""
+
+
+class Cyrus(Site):
+    """As tests/peers/unpack has unpacked it."""
+    WHERE = TOP + "/build/peers/cyrus"
+
+    def __init__(self, place, certs):
+        if not os.path.exists(self.WHERE):
+            pytest.skip("run tests/peers/unpack cyrus")
+        if os.geteuid() != 0:
+            pytest.skip("Cyrus begins as root")
+        self.tmp = place.path + "/cyrus"
+        self.certs = certs
+        self.port, self.tls_port = free_port(), free_port()
+        uid, gid = place.owner
+        os.mkdir(self.tmp, 0o755)
+        for name in ("conf", "spool"):
+            os.mkdir(self.tmp + "/" + name)
+        pair = certs["good"]
+        for source, name in ((pair.pem, "cert.pem"), (pair.key, "key.pem")):
+            shutil.copy(source, self.tmp + "/" + name)
+            os.chmod(self.tmp + "/" + name, 0o600)
+        values = {"tmp": self.tmp, "port": self.port,
+                  "tls_port": self.tls_port,
+                  "bin": self.WHERE + "/usr/lib/cyrus/bin",
+                  "user": pwd.getpwuid(uid).pw_name,
+                  "group": grp.getgrgid(gid).gr_name}
+        for name, text in (("imapd.conf", IMAPD), ("cyrus.conf", CYRUS)):
+            with open(self.tmp + "/" + name, "w") as f:
+                f.write(text.format(**values))
+        for path, _, names in os.walk(self.tmp):
+            for name in [""] + names:
+                os.chown(os.path.join(path, name), uid, gid)
+        self.start()
+
+    def start(self):
+        env = {**os.environ, "LD_LIBRARY_PATH":
+               self.WHERE + "/usr/lib/x86_64-linux-gnu"}
+        self.child = subprocess.Popen(
+            [self.WHERE + "/usr/lib/cyrus/bin/master",
+             "-C", self.tmp + "/imapd.conf", "-M", self.tmp + "/cyrus.conf",
+             "-p", self.tmp + "/master.pid"], env=env,
+            start_new_session=True,  # it ends all of its group
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: answers(self.tls_port), 30)
+
+    def quota(self, kilobytes):
+        c = self.login("root")
+        c._simple_command("SETQUOTA", "user/ana", "(STORAGE %d)" % kilobytes)
+        c.logout()

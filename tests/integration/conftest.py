@@ -185,3 +185,11 @@ def fake_imap(certs):
     yield start
     for one in started:
         one.stop()
+
+
+@pytest.fixture
+def cyrus_imap(place, certs):
+    """An imap.Cyrus, ended after the test."""
+    site = imap.Cyrus(place, certs)
+    yield site
+    site.stop()

@@ -457,3 +457,49 @@ def test_in_doubt_and_moved_away_from(lie, client, behind):
     done = m.collect()
     assert "twice" in done.text
     same(m.files().values(), wanted)
+
+
+# Cyrus.
+
+def test_cyrus(lie, client, cyrus_imap):
+    """As they came, unread, once, into a mailbox that is made."""
+    site, m = cyrus_imap, client()
+    server, wanted = begin(lie, m, site, 20)
+    m.collect()
+    same(site.texts(), wanted)
+    m = client("other")
+    server, more = begin(lie, m, site, 7, box="Fam%C3%ADlia", scheme="imap")
+    m.collect()
+    same(site.texts("Fam&AO0-lia"), more)
+    assert {flags.replace("\\Recent", "") for _, flags, _ in site.fetch()} \
+        == {""}
+
+
+def test_cyrus_quota(lie, client, cyrus_imap):
+    """What does not fit stays and is told; the rest goes on."""
+    site, m = cyrus_imap, client()
+    server = lie(mails([b"A: b\n\n" + b"y\n" * 90000]) + letters(3))
+    wanted = [x.local for x in server.box.mails]
+    into(m, site).account(at=server, keep="no")
+    site.login().logout()
+    site.quota(60)
+    done = m.collect(status=REFUSED)  # it does not say [OVERQUOTA]
+    assert "uota" in done.text
+    same(site.texts(), wanted[1:])
+    assert len(server.box.mails) == 1
+    site.quota(60000)
+    m.forgive()
+    m.collect()
+    same(site.texts(), wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_cyrus_killed_at_every_reply(lie, client, cyrus_imap):
+    kill_at_every_reply(lie, client, cyrus_imap, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_cyrus_cut_at_every_octet(lie, client, cyrus_imap):
+    cut_at_every_octet(lie, client, cyrus_imap, 0)
