@@ -70,9 +70,12 @@ def accusation(role, index=0):
 def sockets(pid):
     """Its channels, in the order in which it got them: the parent's first,
     then those of a store to each worker and to auth."""
-    fds = sorted(int(fd) for fd in os.listdir("/proc/%d/fd" % pid))
-    return [fd for fd in fds if
-            os.readlink("/proc/%d/fd/%d" % (pid, fd)).startswith("socket:")]
+    found = []
+    for fd in sorted(map(int, os.listdir("/proc/%d/fd" % pid))):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if os.readlink("/proc/%d/fd/%d" % (pid, fd)).startswith("socket:"):
+                found.append(fd)
+    return found
 
 
 def test_nonsense(place, serve, login, say):
