@@ -4,10 +4,15 @@ asks the same database the same thing.
 The processor time is that of the servers; what the database itself takes is
 measured beside it, as it is not ours.  Dovecot asks once for a sign-in, too
 (`userdb prefetch`).  Each class here is a kind of database: where the users are
-put, and what either server is told of it."""
+put, and what either server is told of it.
+
+PAM is none, but asked like one: either server has a process that does, whose
+time is the server's own."""
 import os
+import shutil
 import sqlite3
 
+import accounts
 import mail
 import postgres
 import slapd
@@ -33,8 +38,23 @@ userdb {
 """
 
 
-class Sqlite:
-    title, dovecot, group = "SQLite", "sql", None
+# crypt(3) of "secret", by its cheapest scheme.
+DES = "mai1oZeIpOJQs"
+
+
+class Source:
+    """What most have in common."""
+    group = None  # of the database's own processes
+    more = ""  # settings of maloted
+    wrap = ()  # what either server is started by
+    scheme = "{SSHA256}"
+
+    def passdb(self, file):
+        return DOVECOT % {"driver": self.dovecot, "file": file}
+
+
+class Sqlite(Source):
+    title, dovecot = "SQLite", "sql"
 
     def __init__(self, where, rows):
         self.file = where + "/users.sqlite"
@@ -57,7 +77,7 @@ class Sqlite:
         os.remove(self.file)
 
 
-class Postgresql:
+class Postgresql(Source):
     title, dovecot = "PostgreSQL", "sql"
 
     def __init__(self, where, rows):
@@ -84,7 +104,7 @@ class Postgresql:
         self.group.remove()
 
 
-class Ldap:
+class Ldap(Source):
     title, dovecot = "LDAP", "ldap"
     attributes = (("userPassword", "password"), ("description", "mail"),
                   ("employeeNumber", "uid"), ("employeeType", "gid"))
@@ -118,6 +138,35 @@ class Ldap:
         self.group.remove()
 
 
+class Pam(Source):
+    """Users of a machine (pam_unix), in a mount namespace; both ask for the
+    password, the account, and what passwd(5) says."""
+    title, scheme = "PAM", "{DES-CRYPT}"
+    more = 'mail = "maildir:~"\n'
+
+    def __init__(self, where, rows):
+        self.folder = where + "/machine"
+        machine = accounts.Accounts(self.folder)
+        for name, _, uid, gid, box in rows:
+            machine.add(name, uid=uid, gid=gid, stored=DES,
+                        home=box.removeprefix("maildir:"))
+        self.wrap = machine.wrap()
+
+    def block(self):
+        return 'driver = "pam" service = "malote"'
+
+    def passdb(self, file):
+        return ("mail_location = maildir:~\n"
+                "passdb {\n  driver = pam\n  args = malote\n}\n"
+                "userdb {\n  driver = passwd\n}\n")
+
+    def words(self):
+        return ""
+
+    def close(self):
+        shutil.rmtree(self.folder)
+
+
 def known(first, users, box):
     """(name, password, uid, gid, mail) of each."""
     owner = os.stat(box(first))
@@ -132,12 +181,14 @@ def start(kind, source, target, first, where):
     words = "%s/database.%s" % (where, kind)
     with open(config, "w", encoding="ascii") as f:
         if kind == "maloted":
-            f.write(MALOTED + 'users "all" { %s }\n' % source.block())
+            f.write(MALOTED + source.more
+                    + 'users "all" { %s }\n' % source.block())
         else:
-            f.write(DOVECOT % {"driver": source.dovecot, "file": words})
+            f.write(source.passdb(words))
     with open(words, "w", encoding="ascii") as f:
         f.write(source.words())
-    return Target(kind, target.boxes, [first], where, config)
+    return Target(kind, target.boxes, [first], where, config,
+                  wrap=source.wrap)
 
 
 class Asked(Load):
@@ -163,8 +214,8 @@ def of_one(o, make, targets, sizes, where):
     first = sizes.holders.first
     users = mail.Users(FIRST, 128 if o.quick else 1024, 1)
     source = make(where, list(known(first, users, targets["maloted"].box)))
-    row = Asked(source, "sign-in by PLAIN, {SSHA256}; %d users in %s, 8 at a "
-                "time" % (users.count, source.title), "µs", Goal(0.5, "tuned"),
+    row = Asked(source, "sign-in by PLAIN, %s; %d users in %s, 8 at a time" % (
+                source.scheme, users.count, source.title), "µs", Goal(0.5, "tuned"),
                 steps="plain quit", users=users, c=8,
                 n=150 if o.quick else 4000)
     running = []
@@ -190,8 +241,9 @@ def sources():
     return [make for make, part, installed in (
         (Sqlite, "driver_sqlite", True),
         (Postgresql, "driver_pgsql", postgres.INSTALLED),
-        (Ldap, "authdb_ldap", slapd.INSTALLED))
-        if installed and os.path.exists(there % part)]
+        (Ldap, "authdb_ldap", slapd.INSTALLED),
+        (Pam, "", not accounts.can_run()))
+        if installed and (not part or os.path.exists(there % part))]
 
 
 def measure(o, targets, sizes, where, progress):

@@ -89,10 +89,11 @@ def prepare(n_users):
 
 class Target:
     """A running server.  Its mail is in boxes/N; config is a fragment of its
-    configuration, words are more of its command line."""
+    configuration, words are more of its command line, wrap is what it is started
+    by."""
 
     def __init__(self, kind, boxes, users, scratch, config=None,
-                 password="secret", words=()):
+                 password="secret", words=(), wrap=()):
         self.kind = kind
         self.title, command, env = KINDS[kind]
         self.boxes = boxes
@@ -112,7 +113,7 @@ class Target:
             for n in users:
                 command += ["--user", address(n), password, self.box(n)]
             command += words
-        self.start(command, env, len(users))
+        self.start([*wrap, *command], env, len(users))
 
     def box(self, n):
         return "%s/%d" % (self.boxes, n)

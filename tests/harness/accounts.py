@@ -52,10 +52,11 @@ class Accounts:
         os.chmod(path, 0o644 if name == "passwd" else 0o640)
 
     def add(self, name, password="secret", uid=50001, home="/nonexistent",
-            stored=None, changed=19000, longest="99999", expires=""):
+            stored=None, changed=19000, longest="99999", expires="",
+            gid=None):
         stored = crypt(password) if stored is None else stored
         self.lines["passwd"][name] = "%s:x:%d:%d::%s:/bin/false\n" % (
-            name, uid, uid, home)
+            name, uid, uid if gid is None else gid, home)
         self.lines["shadow"][name] = "%s:%s:%s:0:%s:7::%s:\n" % (
             name, stored, changed, longest, expires)
         self._write("passwd")
