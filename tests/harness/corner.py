@@ -1,6 +1,6 @@
 """A corner of this machine in which an administrator's commands are typed as they
-stand in a page: what they change in /etc, /usr, /var, /srv and /home is kept in
-memory, and the loopback interface is the only network.  As root only.
+stand in a page: what they change in /etc, /usr, /var, /srv, /home and /root is
+kept in memory, and the loopback interface is the only network.  As root only.
 
 There is no systemd: a program called systemctl starts and ends maloted and the
 mail servers there, as the units of their packages do."""
@@ -9,7 +9,7 @@ import subprocess
 
 from server import CTL, MALOTED, PATIENCE, TOP, wait_until
 
-OVERLAID = "/etc /usr /var /srv /home".split()
+OVERLAID = "/etc /usr /var /srv /home /root".split()
 BEGIN = r"""
 mount -t tmpfs -o mode=755 memory /mnt
 for folder in %s; do
@@ -53,7 +53,12 @@ restart-maloted|start-maloted|enable-maloted)
 	done
 	cat /var/log/maloted
 	exit 1;;
-stop-maloted) end /run/maloted.pid;;
+stop-maloted|disable-maloted) end /run/maloted.pid;;
+enable-dovecot) mkdir -p /run/dovecot; exec dovecot </dev/null >/dev/null 2>&1;;
+disable-dovecot)
+	pid=$(cat /run/dovecot/master.pid)
+	doveadm stop
+	while [ -e "/proc/$pid" ]; do sleep 0.05; done;;
 reload-postfix) postfix status 2>/dev/null && postfix reload || postfix start;;
 restart-exim4|start-exim4)
 	end /run/exim4/exim.pid
@@ -61,6 +66,18 @@ restart-exim4|start-exim4)
 	chown Debian-exim: /run/exim4
 	exec /usr/sbin/exim4 -bd -q30m -oP /run/exim4/exim.pid;;
 esac
+"""
+
+# mail.example.org has a certificate, which all here trust.
+CERTIFICATE = r"""
+live=/etc/letsencrypt/live/mail.example.org
+mkdir -p $live
+openssl req -x509 -newkey rsa:2048 -nodes -days 30 \
+	-subj /CN=mail.example.org -keyout $live/privkey.pem \
+	-addext subjectAltName=DNS:mail.example.org -out $live/fullchain.pem
+cp $live/fullchain.pem /usr/local/share/ca-certificates/test.crt
+update-ca-certificates
+echo '127.0.0.1 mail.example.org localhost' >/etc/hosts
 """
 
 

@@ -17,7 +17,6 @@ pytestmark = [
 ]
 
 PASSWORD = "correct horse"
-LIVE = "/etc/letsencrypt/live/mail.example.org"
 PAGES = [("postfix", "exemplo.com.br"), ("exim", "exemplo.com.br")]
 
 
@@ -44,16 +43,10 @@ def test_both_languages_say_the_same(name, domain):
 def place_in_readme():
     """README.md's lines have been followed."""
     one = corner.Corner()
-    one.run(r"""mkdir -p {live} /etc/malote /srv/mail
-        openssl req -x509 -newkey rsa:2048 -nodes -days 30 \
-            -subj /CN=mail.example.org -keyout {live}/privkey.pem \
-            -addext subjectAltName=DNS:mail.example.org \
-            -out {live}/fullchain.pem
-        cp {live}/fullchain.pem /usr/local/share/ca-certificates/test.crt
-        update-ca-certificates
-        echo '127.0.0.1 mail.example.org localhost' >/etc/hosts
+    one.run(corner.CERTIFICATE)
+    one.run("""mkdir -p /etc/malote
         useradd --system --no-create-home --shell /usr/sbin/nologin vmail
-        install -d -o vmail -g vmail -m 700 /srv/mail""".format(live=LIVE))
+        install -d -o vmail -g vmail -m 700 /srv/mail""")
     text = read("README.md")
     settings, = re.findall(r"(?m)^    certificate = (?:.*\n    )*.*\n", text)
     one.write("/etc/malote/maloted.conf",
