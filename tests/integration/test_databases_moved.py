@@ -198,6 +198,10 @@ def test_moved_and_back(site, page):
         "mail_root", "# mail_root"))
     said = site.run("maloted --check", check=False).stdout
     assert "ana@example.org" in said and "mail_root" in said, said
+    site.corner.write("/etc/malote/maloted.conf", re.sub(
+        r"(?m)^mail(_root)? .*\n", "", settings))
+    assert "ana@example.org has mail in /srv/mail/example.org/ana/Maildir" \
+        in site.run("maloted --check").stdout
     site.corner.write("/etc/malote/maloted.conf", settings)
     assert "all is well" in site.run("maloted --check").stdout
 

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "server/users/account.h"
@@ -322,6 +323,36 @@ why_not(const struct trial *t, struct answer *a)
 	return e != E_OK ? a->why.text : NULL;
 }
 
+static bool
+is_maildir(const char *folder, const char *below)
+{
+	char path[MAIL_PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s%s/cur", folder, below);
+	return access(path, F_OK) == 0;
+}
+
+/* Is the user's mail not where it is looked for, but in the home, where most
+ * sites of Dovecot have it?  The maildrop would be empty; that is said. */
+static bool
+is_mail_elsewhere(const struct trial *t, const struct user *u)
+{
+	struct account at;
+	struct errbuf eb;
+	const char *why, *folder = at.mail + strlen("maildir:");
+
+	if (u->home[0] == '\0' ||
+	    account_find(&at, &t->conf->auth, u, &why, &eb) != E_OK ||
+	    is_maildir(folder, "") || !is_maildir(u->home, "/Maildir"))
+		return false;
+	conf_warn(&t->text, t->users->query_line,
+	    "users \"%s\": %s has mail in %s/Maildir, and %s is no Maildir; "
+	    "write mail = \"maildir:~/Maildir\", and as mail_root the folder "
+	    "of all homes",
+	    t->users->db.name, u->name, u->home, folder);
+	return true;
+}
+
 /* Has a user of the sample a password?  *bad_r counts those who could not sign
  * in, and that is said. */
 static bool
@@ -338,6 +369,8 @@ try_user(const struct trial *t, const char *name, unsigned *bad_r)
 		conf_warn(&t->text, t->users->query_line,
 		    "users \"%s\": %s could not sign in: %s", t->users->db.name,
 		    name, why);
+	else if (why == NULL && a.user != NULL)
+		*bad_r += is_mail_elsewhere(t, a.user);
 	has_password = a.user == NULL || a.user->hash[0] != '\0';
 	user_free(a.user);
 	return has_password;
