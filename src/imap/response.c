@@ -9,7 +9,7 @@ enum { TAG = 'A' };
 static struct slice
 slice_after(struct slice s, size_t n)
 {
-	return (struct slice){ s.p + n, s.n - n };
+	return n == 0 ? s : (struct slice){ s.p + n, s.n - n };
 }
 
 static void
