@@ -45,6 +45,7 @@ test_taken(void **state)
 		    "\xe6\x97\xa5@\xe6\x9c\xac.jp" },
 		/* An accent typed behind its letter, and wide letters. */
 		{ &lower, "jose\xcc\x81@a", "jos\xc3\xa9@a" },
+		{ &lower, "H\xcc\xb1@a", "\xe1\xba\x96@a" }, /* no such H */
 		{ &lower, "\xef\xbc\xa1na\xef\xbc\xa0x", "ana@x" },
 		{ &domain, "jose\xcc\x81", "jos\xc3\xa9@example.org" },
 		/* Soft hyphen, joiner, byte order mark: as if they were not

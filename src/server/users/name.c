@@ -53,6 +53,19 @@ put_domain(
 	return E_OK;
 }
 
+/* A small letter and the mark behind it may be one letter where a capital and
+ * that mark are two: so it is prepared once more. */
+static enum err
+make_lower(char name[NAME_MAX_OCTETS + 1], struct errbuf *eb)
+{
+	char lower[NAME_MAX_OCTETS + 1];
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < n; i++)
+		lower[i] = str_lower1(name[i]);
+	return text_name((struct slice){ lower, n }, name, eb);
+}
+
 enum err
 name_normalize(const struct name_rule *rule, struct slice in,
     char out[NAME_MAX_OCTETS + 1], struct errbuf *eb)
@@ -70,9 +83,7 @@ name_normalize(const struct name_rule *rule, struct slice in,
 		    "letters, digits and .-_@+=& make a name, and what "
 		    "login_characters adds before the @; no part of it may be "
 		    "empty or begin with a dot");
-	for (char *p = out; rule->lower && *p != '\0'; p++)
-		*p = str_lower1(*p);
-	return E_OK;
+	return rule->lower ? make_lower(out, eb) : E_OK;
 }
 
 /* ---- the maildrop ---- */
