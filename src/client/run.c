@@ -527,12 +527,55 @@ outcome_of_begin(enum err e)
 	}
 }
 
+/* What the person is told of before the visit. */
+static void
+tell_found(struct run *run, const struct storer_job *job)
+{
+	char words[384];
+
+	if (job->n_rebuilt != 0) {
+		snprintf(words, sizeof(words),
+		    ngettext("there is no record of this account yet; the "
+			     "%zu message in %s is compared with the server's, "
+			     "so that it is not collected again",
+			"there is no record of this account yet; the %zu "
+			"messages in %s are compared with the server's, so "
+			"that none of them is collected again",
+			job->n_rebuilt),
+		    job->n_rebuilt, run->account->dest.text);
+		report_notice(run->env->report, run->index, words);
+	}
+	if (job->n_untold != 0) {
+		outcome_untold_words(words, sizeof(words), job->n_untold);
+		report_notice(run->env->report, run->index, words);
+	}
+}
+
+/* Not before the server wants that again. */
+static void
+visit_in_time(struct run *run, int64_t not_before)
+{
+	int64_t wait = not_before - time(NULL);
+
+	if (wait > 0)
+		snprintf(run->result.words, sizeof(run->result.words), "%s",
+		    _("the server wants some time between two sign-ins"));
+	if (wait > run->account->patience) {
+		run->result.outcome = OUTCOME_BUSY;
+		run->ended = true;
+		run_visit_over(run);
+	} else if (wait > 0) {
+		run_wait(run, (unsigned)wait);
+	} else {
+		run_visit(run);
+	}
+}
+
 static void
 record_read(struct storer_job *job)
 {
 	struct run *run = job->arg;
 	struct state_account *a = &job->account;
-	int64_t wait;
 
 	run->record = (struct record){
 		.account = *a,
@@ -558,39 +601,8 @@ record_read(struct storer_job *job)
 		run_visit_over(run);
 		return;
 	}
-	if (job->n_rebuilt != 0) {
-		char words[384];
-
-		snprintf(words, sizeof(words),
-		    ngettext("there is no record of this account yet; the "
-			     "%zu message in %s is compared with the server's, "
-			     "so that it is not collected again",
-			"there is no record of this account yet; the %zu "
-			"messages in %s are compared with the server's, so "
-			"that none of them is collected again",
-			job->n_rebuilt),
-		    job->n_rebuilt, run->account->dest.text);
-		report_notice(run->env->report, run->index, words);
-	}
-	if (job->n_untold != 0) {
-		char words[384];
-
-		outcome_untold_words(words, sizeof(words), job->n_untold);
-		report_notice(run->env->report, run->index, words);
-	}
-	wait = a->not_before - time(NULL);
-	if (wait > 0)
-		snprintf(run->result.words, sizeof(run->result.words), "%s",
-		    _("the server wants some time between two sign-ins"));
-	if (wait > run->account->patience) {
-		run->result.outcome = OUTCOME_BUSY;
-		run->ended = true;
-		run_visit_over(run);
-	} else if (wait > 0) {
-		run_wait(run, (unsigned)wait);
-	} else {
-		run_visit(run);
-	}
+	tell_found(run, job);
+	visit_in_time(run, a->not_before);
 }
 
 /* See storer_open; it is not made anew. */
