@@ -20,7 +20,7 @@
 struct ev_loop;
 
 /* Descriptors are collected for so long, or until there are so many. */
-enum { CLOSE_LATER_MS = 50, CLOSE_LATER_MANY = 32 };
+enum { CLOSE_LATER_MS = 50, CLOSE_LATER_MANY = 64 };
 
 /* One of them closes the files of an owner at a time; all may close those of
  * nobody. */
