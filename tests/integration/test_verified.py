@@ -79,6 +79,19 @@ def test_sign_in_and_refused(start, connect, block, machine):
         "password", "unknown-user"}
 
 
+def test_modules_are_loaded_once(start, connect, machine):
+    """And which of them are asked is read anew."""
+    site = start(PAM % "")
+    pid, = wait_until(lambda: site.server.roles("pam"))
+    with open("/proc/%d/maps" % pid, encoding="utf-8") as f:
+        assert "pam_unix.so" in f.read()
+    machine.service("auth required pam_deny.so\n"
+                    "account required pam_permit.so\n")
+    assert site.refusal(connect, "ann", "secret") == WRONG
+    machine.service(accounts.UNIX)
+    site.accepts(connect, "ann")
+
+
 def refused_as_expired(site, connect, name):
     """Only who knows the password hears of it."""
     assert site.refusal(connect, name, "wrong") == WRONG

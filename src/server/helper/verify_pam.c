@@ -163,5 +163,22 @@ verify(const struct pam_conf *c, const struct verify_question *q,
 		ask(c, q, e == E_OK, a);
 }
 
+/* pam_start() loads the modules, which takes as long as all the rest.  Where it has
+ * been called and nothing was ended they stay, and the processes of the questions
+ * begin with them; what the service names is read anew by each. */
+static enum err
+keep_modules(const struct pam_conf *c, struct errbuf *eb)
+{
+	static const struct pam_conv conv = { .conv = converse };
+	static pam_handle_t *kept;
+	int r = pam_start(c->service, NULL, &conv, &kept);
+
+	if (r == PAM_SUCCESS)
+		return E_OK;
+	return err_set(
+	    eb, E_CONFIG, "service %s: %s", c->service, pam_strerror(NULL, r));
+}
+
 extern const struct verify_driver verify_pam;
-const struct verify_driver verify_pam = { .verify = verify };
+const struct verify_driver verify_pam = { .prepare = keep_modules,
+	.verify = verify };
