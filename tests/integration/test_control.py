@@ -151,6 +151,16 @@ def test_another_server_keeps_its_own(serve, server, box):
     assert status(server)["pid"] == server.pid
 
 
+def test_what_somebody_else_has_put_there_stays(server):
+    """At the end only what is its own is removed."""
+    os.unlink(server.control)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+        other.bind(server.control)
+        server.stop()
+        assert stat.S_ISSOCK(os.stat(server.control).st_mode)
+    os.unlink(server.control)
+
+
 @pytest.mark.parametrize("kind", [socket.SOCK_SEQPACKET, socket.SOCK_STREAM])
 def test_a_socket_in_use_stays(serve, box, place, kind):
     """Also one that has no time to answer, or is another program's."""

@@ -77,6 +77,20 @@ def auth_of(pid):
     return sockets(pid)[2]
 
 
+def test_its_socket_goes_with_it(site):
+    site.server.stop()
+    assert not os.path.exists(site.socket)
+
+
+def test_what_somebody_else_has_put_there_stays(site):
+    """Another maloted that serves the same mail server by now, perhaps."""
+    os.unlink(site.socket)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(site.socket)
+        site.server.stop()
+        assert os.path.exists(site.socket)
+
+
 def test_it_reaches_nothing(site, inject):
     for tid in threads(site.pid):
         assert not_refused(inject(tid, NEVER + FILES)) == {}

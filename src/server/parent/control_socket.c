@@ -276,7 +276,7 @@ control_open(struct parent *p)
 	if (path[0] == '\0')
 		return;
 	make_folder(path);
-	if (unix_socket_open(&at, &fd, &eb) != E_OK) {
+	if (unix_socket_open(&at, &fd, &p->control_made, &eb) != E_OK) {
 		log_no_socket(p, eb.text);
 		return;
 	}
@@ -295,6 +295,6 @@ control_close(struct parent *p)
 	if (p->control.fd < 0)
 		return;
 	ev_io_stop(p->loop, &p->control);
+	unix_socket_remove(p->conf->control_socket, &p->control_made);
 	close(p->control.fd);
-	unix_socket_remove(p->conf->control_socket);
 }

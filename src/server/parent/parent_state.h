@@ -34,6 +34,7 @@
 #include "server/ipc/control.h"
 #include "server/ipc/ipc.h"
 #include "server/parent/mail_root.h"
+#include "server/parent/unix_socket.h"
 #include "server/parent/users_watch.h"
 
 struct child;
@@ -83,6 +84,7 @@ struct parent {
 	char apps_path[PATH_MAX]; /* the database of app passwords */
 	struct upgrades upgrades;
 	struct mail_root root;
+	struct unix_made service_made[SERVICES_MAX], control_made;
 	ev_io control; /* the control socket; fd -1: there is none */
 	TAILQ_HEAD(, control_client) clients;
 	unsigned n_clients;

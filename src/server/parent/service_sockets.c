@@ -15,7 +15,8 @@ open_one(struct parent *p, unsigned i, struct errbuf *eb)
 	const struct unix_socket to = { s->socket, SOCK_STREAM, s->mode_bits,
 		s->gid, BACKLOG };
 	struct errbuf why;
-	enum err e = unix_socket_open(&to, &p->conf->sasl.service[i].fd, &why);
+	enum err e = unix_socket_open(
+	    &to, &p->conf->sasl.service[i].fd, &p->service_made[i], &why);
 
 	if (e != E_OK)
 		return err_set(
@@ -42,7 +43,8 @@ service_sockets_close(struct parent *p)
 {
 	while (p->n_services != 0) {
 		p->n_services--;
+		unix_socket_remove(p->conf->service[p->n_services].socket,
+		    &p->service_made[p->n_services]);
 		close(p->conf->sasl.service[p->n_services].fd);
-		unix_socket_remove(p->conf->service[p->n_services].socket);
 	}
 }

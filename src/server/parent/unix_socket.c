@@ -93,8 +93,20 @@ bind_at(int fd, const struct sockaddr_un *at, mode_t mode)
 	return bound;
 }
 
+static bool
+look_at(const char *path, struct unix_made *made_r)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return false;
+	*made_r = (struct unix_made){ st.st_dev, st.st_ino };
+	return true;
+}
+
 static enum err
-make(const struct unix_socket *s, int *fd_r, struct errbuf *eb)
+make(const struct unix_socket *s, int *fd_r, struct unix_made *made_r,
+    struct errbuf *eb)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int fd, error;
@@ -104,7 +116,7 @@ make(const struct unix_socket *s, int *fd_r, struct errbuf *eb)
 	if ((e = clear(&at, s->type, eb)) != E_OK)
 		return e;
 	fd = socket(AF_UNIX, s->type | FLAGS, 0);
-	if (fd >= 0 && bind_at(fd, &at, s->mode) &&
+	if (fd >= 0 && bind_at(fd, &at, s->mode) && look_at(s->path, made_r) &&
 	    listen(fd, s->backlog) == 0) {
 		*fd_r = fd;
 		return E_OK;
@@ -116,7 +128,8 @@ make(const struct unix_socket *s, int *fd_r, struct errbuf *eb)
 }
 
 enum err
-unix_socket_open(const struct unix_socket *s, int *fd_r, struct errbuf *eb)
+unix_socket_open(const struct unix_socket *s, int *fd_r,
+    struct unix_made *made_r, struct errbuf *eb)
 {
 	enum err e;
 
@@ -124,15 +137,18 @@ unix_socket_open(const struct unix_socket *s, int *fd_r, struct errbuf *eb)
 	    !become_owner(s->path))
 		e = err_set(eb, E_IO, "%s", strerror(errno));
 	else
-		e = make(s, fd_r, eb);
+		e = make(s, fd_r, made_r, eb);
 	become_self();
 	return e;
 }
 
 void
-unix_socket_remove(const char *path)
+unix_socket_remove(const char *path, const struct unix_made *made)
 {
-	if (become_owner(path))
+	struct unix_made now;
+
+	if (become_owner(path) && look_at(path, &now) &&
+	    now.device == made->device && now.inode == made->inode)
 		unlink(path);
 	become_self();
 }

@@ -17,13 +17,21 @@ struct unix_socket {
 	int backlog;
 };
 
+/* What lies at the path: nothing else has these numbers as long as the socket is
+ * open. */
+struct unix_made {
+	dev_t device;
+	ino_t inode;
+};
+
 /* A listening socket, non-blocking and close-on-exec.  What maloted left behind
  * at that path when it was killed is removed; E_BUSY: somebody listens there, or
  * it is something else.  E_IO. */
-enum err unix_socket_open(
-    const struct unix_socket *s, int *fd_r, struct errbuf *eb) NODISCARD;
+enum err unix_socket_open(const struct unix_socket *s, int *fd_r,
+    struct unix_made *made_r, struct errbuf *eb) NODISCARD;
 
-/* At the end. */
-void unix_socket_remove(const char *path);
+/* At the end, before the socket is closed.  What somebody else has put there
+ * meanwhile stays. */
+void unix_socket_remove(const char *path, const struct unix_made *made);
 
 #endif
