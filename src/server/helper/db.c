@@ -170,19 +170,13 @@ static const struct ipc_rule auth_rule[] = {
 };
 
 static void
-auth_free(struct process *p)
-{
-	ipc_close(p->auth);
-	p->auth = NULL;
-}
-
-static void
 auth_gone(void *arg, enum err why)
 {
 	struct process *p = arg;
 
 	role_link_lost(&p->role, ROLE_AUTH, 0, why);
-	auth_free(p);
+	ipc_close(p->auth);
+	p->auth = NULL;
 }
 
 static const struct ipc_rules auth_rules = { auth_rule,
@@ -192,17 +186,12 @@ static enum err
 attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 {
 	struct process *p = arg;
+	enum err e =
+	    role_attach_auth(&p->role, &p->auth, &auth_rules, role, fd);
 
-	if (role != ROLE_AUTH) {
-		close(fd);
-		return E_FORMAT;
-	}
-	if (p->auth != NULL)
-		auth_free(p);
-	p->auth = ipc_open(p->loop, fd, &auth_rules, p, true);
-	if (p->auth != NULL)
+	if (e == E_OK && p->auth != NULL)
 		ipc_answer_first(p->auth);
-	return E_OK;
+	return e;
 }
 
 /* ---- the process ---- */

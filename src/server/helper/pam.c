@@ -4,7 +4,6 @@
 #include <shadow.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/module.h"
@@ -96,20 +95,14 @@ static const struct ipc_rule auth_rule[] = {
 /* Nobody waits for what was asked: another auth counts from one again, and must not
  * take an answer for that to another question. */
 static void
-auth_free(struct process *p)
-{
-	verify_parent_end(&p->asks);
-	ipc_close(p->auth);
-	p->auth = NULL;
-}
-
-static void
 auth_gone(void *arg, enum err why)
 {
 	struct process *p = arg;
 
 	role_link_lost(&p->role, ROLE_AUTH, 0, why);
-	auth_free(p);
+	verify_parent_end(&p->asks);
+	ipc_close(p->auth);
+	p->auth = NULL;
 }
 
 static const struct ipc_rules auth_rules = { auth_rule,
@@ -120,13 +113,7 @@ attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 {
 	struct process *p = arg;
 
-	if (role != ROLE_AUTH) {
-		close(fd);
-		return E_FORMAT;
-	}
-	auth_free(p);
-	p->auth = ipc_open(p->asks.loop, fd, &auth_rules, p, true);
-	return E_OK;
+	return role_attach_auth(&p->role, &p->auth, &auth_rules, role, fd);
 }
 
 /* ---- the process ---- */

@@ -213,3 +213,17 @@ role_link_lost(struct role *r, enum ipc_role role, uint16_t index, enum err why)
 	if ((e = ipc_end(r->parent)) != E_OK && e != E_CLOSED)
 		log_line(LOG_FAULT, "ev=misbehaved error=\"%s\"", err_str(e));
 }
+
+enum err
+role_attach_auth(struct role *r, struct ipc_chan **auth,
+    const struct ipc_rules *rules, enum ipc_role role, int fd)
+{
+	if (role != ROLE_AUTH) {
+		close(fd);
+		return E_FORMAT;
+	}
+	if (*auth != NULL)
+		rules->gone(r, E_CLOSED);
+	*auth = ipc_open(r->loop, fd, rules, r, true);
+	return E_OK;
+}

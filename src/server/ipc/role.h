@@ -116,6 +116,12 @@ void role_open(struct role *r, const struct role_hooks *hooks,
  * messages to the parent and the log have left when it returns. */
 void role_serve(struct role *r);
 
+/* For the `attach` of a role that only auth speaks with.  *auth: its channel, or NULL;
+ * one that is there still is closed by the rules' own `gone`, as if auth had died.
+ * E_FORMAT: it is not auth, and *auth stays as it is. */
+enum err role_attach_auth(struct role *r, struct ipc_chan **auth,
+    const struct ipc_rules *rules, enum ipc_role role, int fd) NODISCARD;
+
 /* For the `gone` of a channel to another process: that it was closed because
  * of what came (E_FORMAT) is said to the parent, which makes a new one after a
  * while.  A death the parent sees by itself. */

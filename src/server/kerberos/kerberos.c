@@ -140,22 +140,16 @@ static const struct ipc_rule auth_rule[] = {
 };
 
 static void
-auth_free(struct process *p)
-{
-	ipc_close(p->auth);
-	p->auth = NULL;
-	for (unsigned i = 0; i < TICKETS_MAX; i++)
-		if (p->place[i].id != 0)
-			leave(&p->place[i]);
-}
-
-static void
 auth_gone(void *arg, enum err why)
 {
 	struct process *p = arg;
 
 	role_link_lost(&p->role, ROLE_AUTH, 0, why);
-	auth_free(p);
+	ipc_close(p->auth);
+	p->auth = NULL;
+	for (unsigned i = 0; i < TICKETS_MAX; i++)
+		if (p->place[i].id != 0)
+			leave(&p->place[i]);
 }
 
 static const struct ipc_rules auth_rules = { auth_rule,
@@ -165,16 +159,11 @@ static enum err
 attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 {
 	struct process *p = arg;
+	enum err e =
+	    role_attach_auth(&p->role, &p->auth, &auth_rules, role, fd);
 
-	if (role != ROLE_AUTH) {
-		close(fd);
-		return E_FORMAT;
-	}
-	if (p->auth != NULL)
-		auth_free(p);
-	p->auth = ipc_open(p->loop, fd, &auth_rules, p, true);
-	if (p->auth == NULL)
-		return E_OK;
+	if (e != E_OK || p->auth == NULL)
+		return e;
 	ipc_answer_first(p->auth);
 	ipc_begin(p->auth, IPC_TICKET_KEYS);
 	ipc_put_str(p->auth, p->keys.realms);

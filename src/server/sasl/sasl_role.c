@@ -143,23 +143,17 @@ static const struct ipc_rule auth_rule[] = {
 
 /* What has been asked is not answered any more. */
 static void
-auth_free(struct sasl_process *p)
+auth_gone(void *arg, enum err why)
 {
+	struct sasl_process *p = arg;
+
+	role_link_lost(&p->role, ROLE_AUTH, 0, why);
 	ipc_close(p->auth);
 	p->auth = NULL;
 	for (unsigned i = 0; i < SIGN_INS_MAX; i++)
 		if (p->slot[i].conn != NULL)
 			mta_conn_refuse(
 			    p, p->slot[i].sid, SIGN_IN_TEMPORARY, "");
-}
-
-static void
-auth_gone(void *arg, enum err why)
-{
-	struct sasl_process *p = arg;
-
-	role_link_lost(&p->role, ROLE_AUTH, 0, why);
-	auth_free(p);
 }
 
 static const struct ipc_rules auth_rules = { auth_rule,
@@ -172,14 +166,7 @@ attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 {
 	struct sasl_process *p = arg;
 
-	if (role != ROLE_AUTH) {
-		close(fd);
-		return E_FORMAT;
-	}
-	if (p->auth != NULL)
-		auth_free(p);
-	p->auth = ipc_open(p->loop, fd, &auth_rules, p, true);
-	return E_OK;
+	return role_attach_auth(&p->role, &p->auth, &auth_rules, role, fd);
 }
 
 static uint32_t
