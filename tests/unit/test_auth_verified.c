@@ -16,7 +16,7 @@
 #include "auth_rig.h"
 #include "base/clock.h"
 
-enum { ROOM = 2, MANY = 8, KEPT = MANY / 4 };
+enum { ROOM = 2, SOME = 4, MANY = 8, KEPT = MANY / 4 };
 
 static int fd;
 
@@ -418,6 +418,69 @@ test_failure_is_paid_for(void **state)
 	assert_silent(fd, QUIET);
 }
 
+/* ---- no answer ---- */
+
+static int
+set_up_impatient(void **state)
+{
+	struct auth_conf conf = both(DRIVER_SYSTEM, true, SOME);
+
+	conf.known[1].timeout = 1;
+	start(&conf);
+	fd = attach(ROLE_PAM, 0);
+	replace_users("fred:{PLAIN}secret\n");
+	send_users(rig.users);
+	return 0;
+}
+
+/* Its time is over, and it says so. */
+static void
+time_out(const struct asked *a)
+{
+	usleep(1000 * 1000);
+	say(a->id, LOOKUP_FAILED, NULL);
+}
+
+/* Somebody whose questions hang while those of others do not costs others their
+ * room: the refusal is held as that of a wrong password is, and of the same address
+ * one at a time is asked. */
+static void
+test_no_answer_is_load(void **state)
+{
+	struct asked hangs;
+	uint64_t begun;
+
+	for (uint64_t sid = 1; sid <= SOME + 1; sid++)
+		pass(sid, "anna", "x");
+	hangs = asked(IPC_VERIFY);
+	for (int i = 2; i < SOME; i++)
+		asked(IPC_VERIFY);
+	pass_from(1, 1, "198.51.100.1", "bob", "x");
+	answer(LOOKUP_FOUND);
+	begun = clock_ms();
+	time_out(&hangs);
+	assert_silent(fd, QUIET);
+	refused(1, SIGN_IN_TEMPORARY, "database");
+	assert_true(clock_ms() - begun >= 1950);
+}
+
+/* While nobody is answered it is no fault of anybody. */
+static void
+test_outage_is_nobodys(void **state)
+{
+	struct asked a;
+	uint64_t begun;
+
+	pass(1, "anna", "x");
+	a = asked(IPC_VERIFY);
+	time_out(&a);
+	begun = clock_ms();
+	refused(1, SIGN_IN_TEMPORARY, "database");
+	pass(2, "anna", "x");
+	answer(LOOKUP_FOUND);
+	assert_true(clock_ms() - begun < 900);
+}
+
 /* ---- time ---- */
 
 static uint64_t
@@ -469,6 +532,8 @@ main(void)
 		TEST_SET_UP(test_gone, set_up_machine),
 		TEST_SET_UP(test_gone_too_late, set_up_machine),
 		TEST_SET_UP(test_failure_is_paid_for, set_up_machine_penalties),
+		TEST_SET_UP(test_no_answer_is_load, set_up_impatient),
+		TEST_SET_UP(test_outage_is_nobodys, set_up_impatient),
 		TEST_SET_UP(test_costs_the_same, set_up_machine),
 	};
 

@@ -13,7 +13,8 @@ enum {
 	 * later.  The process gives up earlier, if it can. */
 	PATIENCE = 3,
 	DECAY = 16,
-	KEPT = 4, /* one part of so many is for who has none yet */
+	KEPT = 4,       /* one part of so many is for who has none yet */
+	SLACK_MS = 100, /* the process's clock does not begin with ours */
 };
 
 struct auth_db {
@@ -21,6 +22,8 @@ struct auth_db {
 	const struct known_users *known;
 	struct ipc_chan *chan; /* NULL: it has gone */
 	uint64_t serial;
+	uint64_t
+	    answered; /* clock_ms(), the last time that it knew something */
 	unsigned n_waits;
 	TAILQ_HEAD(, db_wait) waits; /* the oldest first */
 	/* Of one that verifies. */
@@ -91,12 +94,20 @@ end(struct db_wait *w, const struct db_answer *said)
 }
 
 static void
-fail(struct db_wait *w, const char *why)
+fail(struct db_wait *w, const char *why, bool is_load)
 {
-	struct db_answer said = { .result = LOOKUP_FAILED };
+	struct db_answer said = { .result = LOOKUP_FAILED, .is_load = is_load };
 
 	snprintf(said.why, sizeof(said.why), "%s", why);
 	end(w, &said);
+}
+
+/* Of one that had no answer in time.  While nobody has one it is the database that
+ * does not answer, and no fault of who asks. */
+static bool
+is_load(const struct db_wait *w)
+{
+	return w->db->answered >= w->asked;
 }
 
 static void
@@ -104,7 +115,8 @@ on_deadline(struct ev_loop *loop, ev_timer *t, int revents)
 {
 	struct db_wait *w = t->data;
 
-	fail(w, w->is_waiting ? "too many wait for it" : "no answer");
+	fail(w, w->is_waiting ? "too many wait for it" : "no answer",
+	    is_load(w));
 }
 
 /* ---- asking ---- */
@@ -186,6 +198,7 @@ ask_in_turn(struct db_wait *w)
 	struct auth_db *db = w->db;
 
 	w->is_waiting = true;
+	w->asked = clock_ms();
 	set_deadline(w, db->known->timeout * (PATIENCE - 1));
 	fair_place(&db->fair, &w->whose);
 	fair_wait(&db->fair, &w->whose);
@@ -244,6 +257,13 @@ auth_db_refusal(const struct auth *a, const struct known_users *known)
 	return db != NULL ? db->refusal : 0;
 }
 
+/* It gave up by itself, as its time was over. */
+static bool
+is_late(const struct db_wait *w, const struct db_answer *said)
+{
+	return said->took + SLACK_MS >= w->db->known->timeout * 1000u;
+}
+
 /* Only who was given a password may call it wrong. */
 static enum err
 take_answer(struct auth_db *db, struct db_wait *w, struct db_answer *said)
@@ -256,6 +276,10 @@ take_answer(struct auth_db *db, struct db_wait *w, struct db_answer *said)
 	if (has_password &&
 	    (said->result == LOOKUP_WRONG || said->result == LOOKUP_NOBODY))
 		note_refusal(db, said->took);
+	if (said->result != LOOKUP_FAILED)
+		db->answered = clock_ms();
+	said->is_load =
+	    said->result == LOOKUP_FAILED && is_late(w, said) && is_load(w);
 	end(w, said);
 	return E_OK;
 }
@@ -293,7 +317,7 @@ db_free(struct auth_db *db)
 	db->auth->db[db->known - db->auth->conf.known] = NULL;
 	db->chan = NULL;
 	while ((w = TAILQ_FIRST(&db->waits)) != NULL)
-		fail(w, "its process has ended");
+		fail(w, "its process has ended", false);
 	ipc_close(chan);
 	free(db);
 }

@@ -20,6 +20,8 @@ struct db_answer {
 	struct column column[ROW_COLUMNS_MAX];
 	size_t n;
 	uint32_t took; /* milliseconds since it was asked */
+	/* No answer came in time, though there were some to others meanwhile. */
+	bool is_load;
 	char why[256];
 };
 

@@ -89,11 +89,21 @@ finish(struct lookup *l)
 }
 
 static void
-fail(struct lookup *l, const char *why)
+log_failed(const struct lookup *l)
 {
 	const struct known_users *k = &l->auth->conf.known[l->next];
 	char shown[NAME_MAX_OCTETS * 4 + 1], words[512];
 
+	log_line(LOG_FAULT,
+	    "ev=lookup-failed users=\"%s\" user=%s error=\"%s\"", k->name,
+	    str_escape(shown, sizeof(shown), l->name, strlen(l->name)),
+	    str_quote(words, sizeof(words), l->why, strlen(l->why)));
+}
+
+/* Of a crowd its sign-ins are counted in the log. */
+static void
+fail(struct lookup *l, const char *why)
+{
 	if (l->is_idle) {
 		l->next++;
 		go_on(l);
@@ -102,10 +112,8 @@ fail(struct lookup *l, const char *why)
 	l->failed = true;
 	l->by = l->next;
 	snprintf(l->why, sizeof(l->why), "%s", why);
-	log_line(LOG_FAULT,
-	    "ev=lookup-failed users=\"%s\" user=%s error=\"%s\"", k->name,
-	    str_escape(shown, sizeof(shown), l->name, strlen(l->name)),
-	    str_quote(words, sizeof(words), why, strlen(why)));
+	if (!l->is_crowd)
+		log_failed(l);
 	finish(l);
 }
 
@@ -197,6 +205,7 @@ on_answer(struct db_wait *w, const struct db_answer *said)
 			owe(l, said->took);
 	}
 	if (said->result == LOOKUP_FAILED) {
+		l->is_late = said->is_load;
 		fail(l, said->why);
 	} else if (said->result != LOOKUP_NOBODY && !l->is_idle) {
 		take_row(l, said);
@@ -216,6 +225,7 @@ ask(struct lookup *l, const struct known_users *k, const char *password)
 	l->wait.question.name = l->name;
 	l->wait.question.password = password;
 	e = auth_db_ask(l->auth, k, &l->wait);
+	l->is_crowd = e == E_FULL;
 	if (e != E_OK)
 		fail(l, e == E_CLOSED ? "its process is not there"
 				      : "too many wait for it");

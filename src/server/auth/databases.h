@@ -19,6 +19,8 @@ struct lookup {
 
 	/* What has come out. */
 	bool failed;   /* nobody can say, and why */
+	bool is_late;  /* no answer to this one, though others had theirs */
+	bool is_crowd; /* there was no room to ask */
 	bool is_known; /* by auth->conf.known[by] */
 	bool is_right; /* so that database says of the password */
 	bool was_told; /* the password, to one that verifies it at least */

@@ -218,7 +218,7 @@ on_keys_made(struct hash_job *job)
 	struct slice in = { x->response, x->response_n };
 
 	if (job->result == E_FULL) {
-		signin_refuse_crowded(s);
+		signin_refuse_crowded(s, "hash-queue");
 		return;
 	}
 	if (job->result == E_OK && x->is_readable)

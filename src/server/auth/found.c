@@ -15,12 +15,23 @@
 enum { FRESH_MS = 5000 };
 
 static void
+refuse(struct signin *s, const struct lookup *l)
+{
+	if (l->is_crowd)
+		signin_refuse_crowded(s, "database");
+	else if (l->is_late)
+		signin_refuse_late(s, "database");
+	else
+		signin_refuse(s, SIGN_IN_TEMPORARY, "database");
+}
+
+static void
 on_found(struct lookup *l)
 {
 	struct signin *s = l->owner;
 
 	if (l->failed) {
-		signin_refuse(s, SIGN_IN_TEMPORARY, "database");
+		refuse(s, l);
 		return;
 	}
 	served_follow(s->auth); /* what its row says may be new */

@@ -213,7 +213,7 @@ signin_hash(struct signin *s)
 	s->job.whose.known = recent_has(a->recent, s->who, clock_ms());
 	turn_goes_on(s);
 	if (hashpool_add(a->hashes, &s->job) != E_OK)
-		signin_refuse_crowded(s);
+		signin_refuse_crowded(s, "hash-queue");
 }
 
 /* It is wrong, unless the user has just been added. */

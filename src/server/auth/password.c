@@ -77,7 +77,7 @@ on_hashed(struct hash_job *job)
 	struct signin *s = (void *)((char *)job - offsetof(struct signin, job));
 
 	if (job->result == E_FULL) {
-		signin_refuse_crowded(s);
+		signin_refuse_crowded(s, "hash-queue");
 		return;
 	}
 	if (s->is_cheap)

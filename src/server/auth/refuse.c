@@ -249,17 +249,33 @@ signin_deny(struct signin *s, const char *why)
 	answer_after(s, signin_waits(s, ms, now));
 }
 
-void
-signin_refuse_crowded(struct signin *s)
+/* Returns for how many milliseconds that is held. */
+static uint32_t
+charge_load(struct signin *s, const char *why)
 {
 	struct auth *a = s->auth;
 	struct penalty_ms ms = { .address = 0 };
 
 	s->code = SIGN_IN_TEMPORARY;
-	s->why = "hash-queue";
+	s->why = why;
 	if (burst_is_first(&a->crowd, a->loop))
 		log_refused(s);
 	if (a->conf.penalties)
 		ms = penalty_load(a->penalty, &s->suspect, clock_ms());
-	answer_after(s, ms.address);
+	return ms.address;
+}
+
+void
+signin_refuse_crowded(struct signin *s, const char *why)
+{
+	answer_after(s, charge_load(s, why));
+}
+
+void
+signin_refuse_late(struct signin *s, const char *why)
+{
+	uint32_t ms = charge_load(s, why);
+
+	turn_failed(s);
+	answer_after(s, ms);
 }

@@ -31,8 +31,12 @@ void signin_abandon(struct signin *s);
 void signin_deny(struct signin *s, const char *why);
 void signin_refuse(struct signin *s, enum sign_in_code code, const char *why);
 
-/* Too many passwords wait to be verified.  It is nobody's failure, but it costs
- * their address time as one would: there the crowd may come from. */
-void signin_refuse_crowded(struct signin *s);
+/* Too many wait to be verified, or to be looked up.  It is nobody's failure, but
+ * it costs their address time as one would: there the crowd may come from. */
+void signin_refuse_crowded(struct signin *s, const char *why);
+
+/* A database left this one without an answer, and others not: the same, and what
+ * else of the address waits to be asked there waits for a turn from now on. */
+void signin_refuse_late(struct signin *s, const char *why);
 
 #endif
