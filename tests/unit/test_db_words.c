@@ -71,12 +71,51 @@ test_bad(void **state)
 	assert_int_equal(all_of(longer, out, sizeof(out)), E_CONFIG);
 }
 
+static void
+test_take(void **state)
+{
+	char host[DB_WORD_MAX] = "usual", user[DB_WORD_MAX] = "";
+	const struct db_word known[] = { { "host", host }, { "user", user } };
+	struct errbuf eb;
+
+	assert_int_equal(db_words_take("user=me", known, 2, &eb), E_OK);
+	assert_string_equal(host, "usual");
+	assert_string_equal(user, "me");
+	assert_int_equal(db_words_take("a=1", known, 2, &eb), E_CONFIG);
+	assert_string_equal(
+	    eb.text, "connection: there is no a; there are host and user");
+	assert_int_equal(db_words_take("host", known, 2, &eb), E_CONFIG);
+}
+
+static void
+test_tls(void **state)
+{
+	static const char *const bad[] = { "", "yes", "verify ", "NO" };
+	struct errbuf eb;
+	struct db_tls t;
+
+	db_tls_default(&t);
+	assert_true(db_tls_is_used(&t));
+	assert_int_equal(db_tls_check(&t, "ssl", &eb), E_OK);
+	strcpy(t.how, "no");
+	assert_false(db_tls_is_used(&t));
+	assert_int_equal(db_tls_check(&t, "ssl", &eb), E_OK);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		strcpy(t.how, bad[i]);
+		assert_int_equal(db_tls_check(&t, "ssl", &eb), E_CONFIG);
+		assert_string_equal(
+		    eb.text, "connection: ssl must be verify or no");
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_take),
+		cmocka_unit_test(test_tls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,8 +29,8 @@ enum {
 /* What `connection` says. */
 struct place {
 	char host[DB_WORD_MAX], user[DB_WORD_MAX], password[DB_WORD_MAX];
-	char dbname[DB_WORD_MAX], ssl_ca[DB_WORD_MAX], port[DB_WORD_MAX];
-	char ssl[DB_WORD_MAX];
+	char dbname[DB_WORD_MAX], port[DB_WORD_MAX];
+	struct db_tls tls;
 };
 
 struct connection {
@@ -44,34 +44,6 @@ struct connection {
 /* ---- where it is ---- */
 
 static enum err
-take_word(
-    struct place *p, const char *keyword, const char *value, struct errbuf *eb)
-{
-	const struct {
-		const char *keyword;
-		char *to;
-	} known[] = {
-		{ "host", p->host },
-		{ "port", p->port },
-		{ "user", p->user },
-		{ "password", p->password },
-		{ "dbname", p->dbname },
-		{ "ssl", p->ssl },
-		{ "ssl_ca", p->ssl_ca },
-	};
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strcmp(keyword, known[i].keyword) == 0) {
-			memcpy(known[i].to, value, strlen(value) + 1);
-			return E_OK;
-		}
-	return err_set(eb, E_CONFIG,
-	    "connection: there is no %.32s; there are host, port, user, "
-	    "password, dbname, ssl and ssl_ca",
-	    keyword);
-}
-
-static enum err
 check_place(const struct place *p, struct errbuf *eb)
 {
 	uint32_t port;
@@ -80,26 +52,27 @@ check_place(const struct place *p, struct errbuf *eb)
 	    port == 0 || port > UINT16_MAX)
 		return err_set(
 		    eb, E_CONFIG, "connection: port must be a number");
-	if (strcmp(p->ssl, "verify") != 0 && strcmp(p->ssl, "no") != 0)
-		return err_set(
-		    eb, E_CONFIG, "connection: ssl must be verify or no");
-	return E_OK;
+	return db_tls_check(&p->tls, "ssl", eb);
 }
 
 static enum err
 read_place(struct place *p, const char *words, struct errbuf *eb)
 {
-	char keyword[DB_WORD_MAX], value[DB_WORD_MAX];
+	const struct db_word known[] = {
+		{ "host", p->host },
+		{ "port", p->port },
+		{ "user", p->user },
+		{ "password", p->password },
+		{ "dbname", p->dbname },
+		{ "ssl", p->tls.how },
+		{ "ssl_ca", p->tls.authorities },
+	};
 	enum err e;
 
 	*p = (struct place){ .host = "localhost", .port = "3306" };
-	memcpy(p->ssl, "verify", sizeof("verify"));
-	snprintf(p->ssl_ca, sizeof(p->ssl_ca), "%s", db_authorities());
-	while ((e = db_words_next(&words, keyword, value, eb)) == E_OK)
-		if ((e = take_word(p, keyword, value, eb)) != E_OK)
-			break;
-	explicit_bzero(value, sizeof(value));
-	return e == E_NOENT ? check_place(p, eb) : e;
+	db_tls_default(&p->tls);
+	e = db_words_take(words, known, sizeof(known) / sizeof(known[0]), eb);
+	return e == E_OK ? check_place(p, eb) : e;
 }
 
 /* ---- before ---- */
@@ -114,7 +87,7 @@ prepare(const struct db_conf *c, struct db_reach *r, struct errbuf *eb)
 		"/usr/lib/ssl", "/usr/share/ca-certificates",
 		"/usr/local/share/ca-certificates", "/usr/share/mysql",
 		"/usr/share/mariadb" };
-	static struct place p; /* its ssl_ca is borrowed */
+	static struct place p; /* a path of it is borrowed */
 	MYSQL *db;
 	enum err e;
 
@@ -129,7 +102,7 @@ prepare(const struct db_conf *c, struct db_reach *r, struct errbuf *eb)
 		db_reach_path(r, folders[i]);
 	e = read_place(&p, c->connection, eb);
 	explicit_bzero(p.password, sizeof(p.password));
-	db_reach_path(r, p.ssl_ca);
+	db_reach_path(r, p.tls.authorities);
 	db_reach_port(r, (uint32_t)strtoul(p.port, NULL, 10));
 	return e;
 }
@@ -187,7 +160,7 @@ await(my_socket fd, my_bool reads, int timeout)
 static void
 set_options(MYSQL *db, const struct place *p, unsigned timeout)
 {
-	bool tls = p->host[0] != '/' && strcmp(p->ssl, "no") != 0;
+	bool tls = p->host[0] != '/' && db_tls_is_used(&p->tls);
 	unsigned long packet = PACKET_MAX;
 	my_bool yes = 1;
 	unsigned no = 0;
@@ -205,7 +178,7 @@ set_options(MYSQL *db, const struct place *p, unsigned timeout)
 		return;
 	mysql_optionsv(db, MYSQL_OPT_SSL_ENFORCE, &yes);
 	mysql_optionsv(db, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
-	mysql_optionsv(db, MYSQL_OPT_SSL_CA, p->ssl_ca);
+	mysql_optionsv(db, MYSQL_OPT_SSL_CA, p->tls.authorities);
 }
 
 /* Below TLS the library reads a whole record without asking await(). */
