@@ -7,8 +7,10 @@ import shutil
 import signal
 import socket
 import sqlite3
+import struct
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -285,39 +287,81 @@ def test_under_load(place, serve, connect, far, way, what):
     assert not [line for line in told if not line.startswith(b"+OK")]
 
 
+class NameServer:
+    """It says nothing at first; then that each name is 127.0.0.1."""
+
+    def __init__(self, folder):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.thread = None
+        address = "127.78.%d.%d" % divmod(os.getpid() % 65536, 256)
+        try:
+            self.socket.bind((address, 53))
+        except OSError as e:
+            pytest.skip("no port for DNS: %s" % e)
+        conf = folder / "resolv.conf"
+        conf.write_text("nameserver %s\n" % address)
+        os.chmod(conf, 0o644)
+        # What a program is started by, whose names are then asked for there.
+        self.wrap = (
+            "unshare", "-m", "sh", "-c",
+            "mount --bind %s /etc/resolv.conf && exec \"$@\"" % conf, "-")
+
+    def answer_from_now_on(self):
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            asked, whom = self.socket.recvfrom(4096)
+            if not asked:
+                return
+            end = asked.index(b"\0", 12) + 5
+            question = asked[12:end]
+            is_a = question[-4:-2] == b"\0\1"
+            head = asked[:2] + b"\x81\x80\0\1" + struct.pack(
+                "!HHH", is_a, 0, 0)
+            record = (b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4\x7f\0\0\1"
+                      if is_a else b"")
+            self.socket.sendto(head + question + record, whom)
+
+    def close(self):
+        if self.thread is not None:
+            self.socket.sendto(b"", self.socket.getsockname())
+            self.thread.join(20)
+        self.socket.close()
+
+
 @pytest.fixture
-def nobody_resolves(tmp_path):
-    """(what a program is started by, whose names are then asked for there)"""
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    address = "127.78.%d.%d" % divmod(os.getpid() % 65536, 256)
-    try:
-        s.bind((address, 53))
-    except OSError as e:
-        pytest.skip("no port for DNS: %s" % e)
-    conf = tmp_path / "resolv.conf"
-    conf.write_text("nameserver %s\n" % address)
-    os.chmod(conf, 0o644)
-    yield ("unshare", "-m", "sh", "-c",
-           "mount --bind %s /etc/resolv.conf && exec \"$@\"" % conf, "-")
-    s.close()
+def name_server(tmp_path):
+    server = NameServer(tmp_path)
+    yield server
+    server.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
-def test_no_name_server(place, serve, connect, far, nobody_resolves):
-    """A name that nobody resolves is waited for by those who need it; no longer
-    than for the database itself three times."""
+def test_no_name_server(place, serve, connect, far, name_server):
+    """A name that nobody resolves is waited for by those who need it, and no longer
+    than for the database itself: its process says so, not auth.  When it is resolved
+    again all goes on."""
     put_some(far, box_of(place))
     connection = far.connection.replace("127.0.0.1", "db.example.org")
     assert connection != far.connection
     site = Site(place, serve, [far.block(
-        connection=connection, more="timeout = 1 connections = 2")],
-        wrap=nobody_resolves)
+        connection=connection, more="timeout = 2 connections = 2")],
+        wrap=name_server.wrap)
     waiting = [waits(connect, site) for _ in range(4)]
     site.accepts(connect, "file")
     assert not site.server.events("lookup-failed")
     for session in waiting:
         assert session.line().startswith(TEMPORARY)
+    assert {e["error"] for e in site.server.await_event(
+        "lookup-failed", 4)} <= {
+            "it does not answer",
+            "it could not be reached, and is tried again in a moment"}
+    assert at_work(site, "db") == 0
     site.accepts(connect, "file")
+    name_server.answer_from_now_on()
+    await_accepted(site, connect, "ann")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "net/host_names.h"
 #include "server/helper/db_kept.h"
 #include "server/helper/db_start.h"
 #include "server/helper/outcome.h"
@@ -75,6 +76,7 @@ ask_in_time(struct request *r)
 	enum err e;
 
 	r->result = LOOKUP_FAILED;
+	host_names_deadline(now + span);
 	if (now - r->asked > PATIENCE * span) {
 		err_set(&r->why, E_AGAIN, "too many wait for it");
 		return;
@@ -266,7 +268,8 @@ db_main(int ctl)
 	role_begin("db", ctl, &db_conf_fields, &p.conf);
 	prepare(&p, &reach);
 	db_confine(&p.conf.role, p.kept.driver->is_file, &reach);
-	if (pool_new(&p.pool, p.loop, p.conf.connections, &eb) != E_OK)
+	if (pool_new(&p.pool, p.loop, p.conf.connections, &eb) != E_OK ||
+	    (!p.kept.driver->is_file && host_names_begin(&eb) != E_OK))
 		fatal("ev=start error=\"%s\"", eb.text);
 	db_limit(p.kept.driver->is_file);
 	role_open(&p.role, &hooks, p.loop, ctl);
