@@ -637,6 +637,51 @@ def test_costs_the_same(place, serve, connect, net):
         assert took(name, "wrong") >= 0.4, name
 
 
+def prepared(my):
+    """How many queries were, by everybody."""
+    return int(my.sql("SHOW GLOBAL STATUS LIKE 'Com_stmt_prepare'").split()[1])
+
+
+@pytest.mark.slow
+def test_prepared_once(place, serve, connect, my):
+    """A query stays prepared with its connection, whatever was found."""
+    put_some(my, box_of(place))
+    site = Site(place, serve, [my.block(more="connections = 1")])
+    site.accepts(connect, "ann")
+    before = prepared(my)
+    for name in ("ann", "bea"):
+        site.accepts(connect, name)
+        assert site.refusal(connect, "nobody", "x").startswith(b"-ERR [AUTH]")
+    assert prepared(my) == before
+    my.sql("ALTER TABLE users MODIFY uid varchar(20), ADD COLUMN more text FIRST")
+    my.sql("UPDATE users SET home = '/nonexistent'")
+    site.accepts(connect, "ann")
+    my.sql("UPDATE users SET password = '{PLAIN}new' WHERE name = 'ann'")
+    assert site.refusal(connect, "ann", "secret").startswith(b"-ERR [AUTH]")
+    site.accepts(connect, "ann", "new")
+    # And anew on another one.
+    before = prepared(my)  # the server has done so by itself
+    my.sql(";".join("KILL " + id for id in my.sql(
+        "SELECT id FROM information_schema.processlist WHERE user = 'malote'"
+    ).split()))
+    site.accepts(connect, "ann", "new")
+    assert prepared(my) == before + 1
+
+
+@pytest.mark.slow
+def test_columns_change(place, serve, connect, my):
+    """A column is what it is called now, where the query leaves that to the
+    table."""
+    put_some(my, box_of(place))
+    site = Site(place, serve, [my.block(
+        "SELECT * FROM who WHERE $1 = 'ann'", "connections = 1")])
+    for columns in ("password, mail", "mail, password"):
+        my.sql("CREATE OR REPLACE VIEW who AS SELECT %s FROM users "
+               "WHERE name = 'ann'" % columns)
+        site.accepts(connect, "ann")
+    my.sql("DROP VIEW who")
+
+
 def test_replaced_file(place, serve, connect, lite):
     """As programs do that write a new file and rename it."""
     put_some(lite, box_of(place))

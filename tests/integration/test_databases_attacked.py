@@ -1,6 +1,7 @@
 """Databases that fall silent, drip, break off and come back, say enormous things,
 or are reached by names that nobody resolves.
 """
+import contextlib
 import os
 import re
 import shutil
@@ -362,6 +363,41 @@ def test_no_name_server(place, serve, connect, far, name_server):
     site.accepts(connect, "file")
     name_server.answer_from_now_on()
     await_accepted(site, connect, "ann")
+
+
+class Forgetful(between.Between):
+    """Before a MariaDB: the next question is about a statement of no such
+    number."""
+    forgets = False
+
+    def carry(self, from_, to, is_answer):
+        if is_answer:
+            super().carry(from_, to, is_answer)
+            return
+        with contextlib.suppress(OSError):
+            while octets := from_.recv(65536):
+                if self.forgets and octets[4] == 0x17:  # COM_STMT_EXECUTE
+                    self.forgets = False
+                    octets = octets[:5] + b"\x77\x77\x77\x77" + octets[9:]
+                to.sendall(octets)
+        super().carry(from_, to, is_answer)
+
+
+@pytest.mark.slow
+def test_it_has_forgotten_the_question(place, serve, connect, my):
+    """As after what stands between has taken another connection."""
+    put_some(my, box_of(place))
+    with Forgetful("127.0.0.1", my.port) as way:
+        site = Site(place, serve, [my.block(
+            connection=my.connection.replace(str(my.port), str(way.port)),
+            more="connections = 1")])
+        for _ in range(2):
+            site.accepts(connect, "ann")
+            way.forgets = True
+            site.accepts(connect, "ann")
+            assert not way.forgets
+    assert not site.server.events("lookup-failed")
+    assert not site.server.events("database")
 
 
 @pytest.fixture

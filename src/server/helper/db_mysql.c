@@ -1,14 +1,16 @@
 /*
  * Users in MariaDB or MySQL: see db_driver.h.
  *
- * The name is a parameter of a prepared statement, never part of its text.  The
- * library waits for a server by a function of ours, so that the deadline is ours;
- * only the resolver can take longer.
+ * The name is a parameter of a prepared statement, never part of its text; it stays
+ * prepared as long as the connection is kept.  The
+ * library waits for a server by a function of ours, so that the deadline is ours.
  */
+#include <ctype.h>
 #include <errmsg.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <mysql.h>
+#include <mysqld_error.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +37,7 @@ struct place {
 
 struct connection {
 	MYSQL *db;
-	MYSQL_STMT *query;
+	MYSQL_STMT *query;      /* prepared, or NULL */
 	size_t of[OCCURRENCES]; /* the number of each `?` in it, from 0 */
 	size_t n_of;
 	char column[ROW_OCTETS_MAX + 1];
@@ -110,12 +112,22 @@ prepare(const struct db_conf *c, struct db_reach *r, struct errbuf *eb)
 /* ---- connecting ---- */
 
 static void
+end_query(struct connection *c)
+{
+	if (c->query != NULL)
+		mysql_stmt_close(c->query);
+	c->query = NULL;
+}
+
+static void
 close_connection(void *conn)
 {
 	struct connection *c = conn;
 
 	if (c->db != NULL)
 		mysql_close(c->db);
+	/* Then there is nobody to tell it to. */
+	end_query(c);
 	explicit_bzero(c->column, sizeof(c->column));
 	free(c);
 }
@@ -242,8 +254,6 @@ number_parameters(struct connection *c, char *query, struct errbuf *eb)
 	return E_OK;
 }
 
-/* Anew for each question: the library keeps the names of the columns as they were
- * when it was prepared, whatever becomes of the table. */
 static enum err
 prepare_query(struct connection *c, const char words[DB_QUERY_MAX],
     uint64_t until, struct errbuf *eb)
@@ -251,6 +261,7 @@ prepare_query(struct connection *c, const char words[DB_QUERY_MAX],
 	char query[DB_QUERY_MAX];
 	enum err e;
 
+	end_query(c);
 	memcpy(query, words, sizeof(query));
 	if ((e = number_parameters(c, query, eb)) != E_OK)
 		return e;
@@ -373,12 +384,43 @@ take_row(
 	return e;
 }
 
-static void
-end_query(struct connection *c)
+/* May the query of a connection stay prepared?  The library keeps the names of the
+ * columns as they were then, whatever becomes of the table: so only one whose own
+ * words say them. */
+static bool
+names_columns(const char *query)
 {
-	if (c->query != NULL)
-		mysql_stmt_close(c->query);
-	c->query = NULL;
+	static const char word[] = "SELECT";
+	const char *p = query + strspn(query, " \t\r\n");
+
+	return strncasecmp(p, word, strlen(word)) == 0 &&
+	       isspace((unsigned char)p[strlen(word)]) &&
+	       strchr(p, '*') == NULL;
+}
+
+/* Does the server, or what stands between, not have what was prepared any more? */
+static bool
+is_forgotten(const struct connection *c)
+{
+	unsigned number = mysql_stmt_errno(c->query);
+
+	return number == ER_UNKNOWN_STMT_HANDLER || number == ER_NEED_REPREPARE;
+}
+
+static enum err
+ask(struct connection *c, const struct db_conf *conf,
+    const struct db_parameters *p, uint64_t until, struct errbuf *eb)
+{
+	enum err e;
+
+	if (c->query != NULL) {
+		e = execute(c, p, until, eb);
+		if (e == E_OK || !is_forgotten(c))
+			return e;
+		*eb = (struct errbuf){ "" };
+	}
+	e = prepare_query(c, conf->query, until, eb);
+	return e == E_OK ? execute(c, p, until, eb) : e;
 }
 
 static enum err
@@ -391,12 +433,13 @@ find(void *conn, const struct db_conf *conf, const char *name, uint64_t until,
 
 	deadline = until;
 	db_parameters(&p, conf->query, name);
-	e = prepare_query(c, conf->query, until, eb);
-	if (e == E_OK)
-		e = execute(c, &p, until, eb);
+	e = ask(c, conf, &p, until, eb);
 	if (e == E_OK)
 		e = take_row(c, row, until, eb);
-	end_query(c);
+	/* Of these all of the answer has been read. */
+	if ((e != E_OK && e != E_NOENT) || !names_columns(conf->query) ||
+	    mysql_stmt_free_result(c->query) != 0)
+		end_query(c);
 	return e;
 }
 
