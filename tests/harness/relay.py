@@ -196,6 +196,9 @@ class Postfix:
                 found.append(f.read())
         return found
 
+    def empty(self, address):
+        shutil.rmtree(self.path("mail/" + address), ignore_errors=True)
+
     def stop(self):
         try:
             self.postfix("stop", check=False)

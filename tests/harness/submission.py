@@ -115,12 +115,16 @@ class Session:
                 if self.answer("MAIL", "250 2.1.0 Ok") == 250:
                     sender, recipients = words, []
             elif verb == "RCPT":
+                if sender is None:
+                    self.say("503 5.5.1 MAIL first")
+                    continue
                 to = line[len("RCPT TO:"):].strip("<>")
                 if self.answer("RCPT " + to, "250 2.1.5 Ok") == 250:
                     recipients.append(to)
             elif verb == "DATA":
+                # Many say so before they look whom it is for (RFC 2920 s3.1).
                 if self.answer("DATA", "354 go on") == 354:
-                    self.data(sender, recipients)
+                    self.data(sender or [""], recipients or [])
                     sender = recipients = None
             elif verb in ("RSET", "NOOP"):
                 self.answer(verb, "250 2.0.0 Ok")
@@ -184,6 +188,10 @@ class Session:
                 raise Gone
         mail = Mail(words[0].strip("<>"), list(recipients),
                     b"".join(x + b"\r\n" for x in lines), words[1:])
+        if not recipients:
+            assert mail.octets == b"", mail
+            self.say("554 5.5.1 no valid recipients")
+            return
         self.server.had.append(mail)
         if self.answer("END", "250 2.0.0 Ok: queued") // 100 == 2:
             self.server.taken.append(mail)

@@ -541,6 +541,58 @@ def test_too_many_recipients_at_a_time(m, outlet):
     assert m.outbox() == [] and server.sessions == 1
 
 
+# Commands that do not wait for answers.
+
+AHEAD = ["SIZE 1000000", "8BITMIME", "SMTPUTF8", "PIPELINING"]
+
+
+def test_a_message_costs_two_turns(m, outlet, line):
+    """Whatever the number of its recipients, and over one connection."""
+    server = outlet(ehlo=AHEAD)
+    slow = line(server.port, 0.01)
+    m.sends(server, smtp_port=slow.port)
+    for i in range(10):
+        send(m, LETTER, "-odq", *("%d-%d@example.net" % (i, k)
+                                  for k in range(5)))
+    m.run("sendmail", "-q")
+    assert len(server.taken) == 10 and server.sessions == 1
+    assert all(len(x.recipients) == 5 for x in server.taken)
+    assert slow.turns <= 2 * 10 + 5, slow.turns
+    assert m.outbox() == []
+
+
+@pytest.mark.parametrize("stage,reply,state", [
+    ("MAIL", "553 5.7.1 not yours", "refused"),
+    ("MAIL", "451 4.3.0 later", "waiting"),
+    ("MAIL", CUT, "waiting"),
+    ("RCPT bo@example.net", "550 5.1.1 unknown", "refused"),
+    ("RCPT bo@example.net", "450 4.2.1 later", "waiting"),
+    ("DATA", "554 5.7.1 no", "refused"),
+    ("DATA", "451 4.3.0 later", "waiting"),
+    ("END", "552 5.3.4 too big", "refused"),
+    ("END", "451 4.3.0 later", "waiting"),
+    ("END", CUT, "perhaps-sent"),
+], ids=str)
+def test_refusals_of_commands_ahead(m, outlet, stage, reply, state):
+    """No answer is taken for that of another command: the message behind is
+    sent."""
+    server = outlet(ehlo=AHEAD).answer(stage, reply)
+    m.sends(server)
+    send(m, LETTER, "-t", "-odq")
+    send(m, LETTER, "-odq", "-i", "cy@example.net")
+    m.run("sendmail", "-q", status=None)
+    m.run("outbox", "retry", status=None)
+    assert [x.recipients for x in server.taken][-1] != []
+    left = {r["address"]: r["state"] for item in m.outbox()
+            for r in item["recipients"]}
+    want = {} if state == "waiting" else {"bo@example.net": state}
+    assert left == want, (left, server.dialogue())
+    assert sorted(r for x in server.taken for r in x.recipients) == \
+        ["bo@example.net"] * (state == "waiting") + ["cy@example.net"]
+    assert all(x.text.endswith(b"\n\nAt one?\n.dotted\n..\n")
+               for x in server.taken)
+
+
 # The outbox.
 
 def test_the_outbox_is_the_persons_own(m, outlet):

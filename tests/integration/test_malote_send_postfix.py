@@ -6,6 +6,7 @@ import pytest
 
 import malote
 import relay
+from server import wait_until
 
 pytestmark = [malote.NEEDED, relay.NEEDED]
 LETTER = (b"From: Ana <ana@example.org>\nSubject: Lunch\n"
@@ -48,6 +49,22 @@ def test_the_strongest_sign_in(m, server):
     assert "> AUTH" in done.text and "secret" not in done.text
     server.mail("3@example.net")
     assert "sasl_method=SCRAM-SHA-256" in server.log()
+
+
+def test_many_over_a_slow_line(m, server, line):
+    """Two turns a message, over one connection."""
+    slow = line(server.port, 0.01)
+    for _ in range(10):
+        m.run("sendmail", "-odq", "2@example.org", "3@example.org",
+              text=LETTER)
+    m.account(smtp_port=slow.port)
+    before = server.log().count("status=sent")
+    m.run("sendmail", "-q", seconds=60)
+    assert m.outbox() == []
+    assert slow.connections == 1 and slow.turns <= 2 * 10 + 12, slow.turns
+    wait_until(lambda: server.log().count("status=sent") == before + 20, 30)
+    for box in ("2@example.org", "3@example.org"):
+        server.empty(box)
 
 
 def test_addresses_beyond_ascii(m, server):

@@ -107,6 +107,102 @@ only_those_who_wait(void **state)
 	    o.v[2].words, "the server says \"450 4.7.1 later\"");
 }
 
+/* ---- commands that do not wait for answers (RFC 2920) ---- */
+
+static void
+ahead(void **state)
+{
+	greet(3, "250 PIPELINING");
+	o.v[1].fate = FATE_SENT;
+	expect(smtp_mail(&s, &out, &o), SMTP_MORE,
+	    "MAIL FROM:<ana@b>\r\nRCPT TO:<one@b>\r\nRCPT "
+	    "TO:<three@b>\r\nDATA\r\n");
+	expect(hear("250 ok"), SMTP_MORE, "");
+	expect(hear("550 5.1.1 no"), SMTP_MORE, "");
+	assert_string_equal(smtp_phase_name(&s), "RCPT");
+	expect(hear("250 ok"), SMTP_MORE, "");
+	expect(hear("354 go on"), SMTP_SEND, "");
+	smtp_sent(&s);
+	assert_int_equal(hear("250 ok"), SMTP_OVER);
+	assert_int_equal(o.v[0].fate, FATE_REFUSED);
+	assert_int_equal(o.v[1].fate, FATE_SENT);
+	assert_int_equal(o.v[2].fate, FATE_SENT);
+	/* What follows is not taken for the message before. */
+	o.v[1].fate = FATE_WAITING;
+	expect(smtp_mail(&s, &out, &o), SMTP_MORE,
+	    "MAIL FROM:<ana@b>\r\nRCPT TO:<two@b>\r\nDATA\r\n");
+}
+
+/* The server wants the message of nobody: it gets none. */
+static void
+ahead_and_nobody(void **state)
+{
+	static const struct {
+		const char *mail, *recipient, *data, *said;
+		enum fate fate;
+	} rows[] = {
+		{ "250 ok", "550 no", "354 go on", ".\r\n", FATE_REFUSED },
+		{ "250 ok", "550 no", "554 nobody", "RSET\r\n", FATE_REFUSED },
+		{ "250 ok", "450 later", "354 go on", ".\r\n", FATE_WAITING },
+		{ "550 no", "503 MAIL", "503 RCPT", "RSET\r\n", FATE_REFUSED },
+		{ "451 later", "250 ok", "354 go on", ".\r\n", FATE_WAITING },
+		{ "250 ok", "250 ok", "451 later", "RSET\r\n", FATE_WAITING },
+		{ "250 ok", "250 ok", "554 no", "RSET\r\n", FATE_REFUSED },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		greet(1, "250 PIPELINING");
+		smtp_mail(&s, &out, &o);
+		buf_consume(&out, out.len);
+		expect(hear(rows[i].mail), SMTP_MORE, "");
+		expect(hear(rows[i].recipient), SMTP_MORE, "");
+		expect(hear(rows[i].data), SMTP_MORE, rows[i].said);
+		assert_int_equal(hear("554 no"), SMTP_OVER);
+		assert_int_equal(o.v[0].fate, rows[i].fate);
+		assert_non_null(o.v[0].words);
+	}
+	/* Neither is an end that nobody had asked for. */
+	greet(1, "250 PIPELINING");
+	smtp_mail(&s, &out, &o);
+	assert_int_equal(hear("530 sign in"), SMTP_NEVER);
+	assert_int_equal(o.v[0].fate, FATE_WAITING);
+}
+
+/* No more of them than any server bears. */
+static void
+ahead_of_many(void **state)
+{
+	size_t n = SMTP_AHEAD + 2, said = 0;
+	const char *p;
+
+	greet(1, "250 PIPELINING");
+	o.v = realloc(o.v, n * sizeof(*o.v));
+	for (; o.n < n; o.n++)
+		o.v[o.n] = (struct recipient){ .address = strdup("x@b") };
+	smtp_mail(&s, &out, &o);
+	assert_int_equal(buf_put(&out, "", 1), E_OK);
+	for (p = buf_data(&out); (p = strstr(p, "RCPT")) != NULL; p++)
+		said++;
+	assert_int_equal(said, SMTP_AHEAD);
+	assert_null(strstr(buf_data(&out), "DATA"));
+	buf_consume(&out, out.len);
+	expect(hear("250 ok"), SMTP_MORE, "");
+	expect(hear("250 ok"), SMTP_MORE, "RCPT TO:<x@b>\r\n");
+	expect(hear("250 ok"), SMTP_MORE, "RCPT TO:<x@b>\r\nDATA\r\n");
+	for (size_t i = 2; i < n; i++)
+		expect(hear("250 ok"), SMTP_MORE, "");
+	assert_int_equal(hear("354 go on"), SMTP_SEND);
+}
+
+/* A message that everybody has is none to hand in. */
+static void
+for_nobody(void **state)
+{
+	greet(1, "250 PIPELINING");
+	o.v[0].fate = FATE_SENT;
+	expect(smtp_mail(&s, &out, &o), SMTP_OVER, "");
+}
+
 static void
 extensions(void **state)
 {
@@ -327,6 +423,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_message),
 		cmocka_unit_test(only_those_who_wait),
+		cmocka_unit_test(ahead),
+		cmocka_unit_test(ahead_and_nobody),
+		cmocka_unit_test(ahead_of_many),
+		cmocka_unit_test(for_nobody),
 		cmocka_unit_test(extensions),
 		cmocka_unit_test(what_the_server_cannot_carry),
 		cmocka_unit_test(tls),

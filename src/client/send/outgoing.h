@@ -34,7 +34,9 @@ struct recipient {
 	char *address;
 	enum fate fate;
 	char *words;   /* of the server, or why it waits; or NULL */
-	bool accepted; /* by the server, in the transaction that is under way */
+	/* In the transaction that is under way: it is for them, and the server has
+	 * accepted them. */
+	bool asked, accepted;
 };
 
 enum { OUTGOING_ID = 8 };

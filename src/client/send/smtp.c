@@ -28,6 +28,7 @@ smtp_phase_name(const struct smtp *s)
 		[SMTP_RCPT] = "RCPT",
 		[SMTP_DATA] = "DATA",
 		[SMTP_BODY] = N_("message"),
+		[SMTP_NOTHING] = N_("message"),
 		[SMTP_RSET] = "RSET",
 		[SMTP_QUIT] = "QUIT",
 	};
@@ -146,6 +147,8 @@ note_extension(struct smtp *s, struct slice line)
 		s->has_eightbit = true;
 	else if (slice_caseeq(word, "SMTPUTF8"))
 		s->has_utf8 = true;
+	else if (slice_caseeq(word, "PIPELINING"))
+		s->has_pipelining = true;
 	else if (slice_caseeq(word, "SIZE")) {
 		s->has_size = true;
 		if (!take_word(&line, &word) || !str_to_u64(word, &s->size))
@@ -177,6 +180,7 @@ static enum smtp_event
 say_hello(struct smtp *s, struct buf *out)
 {
 	s->has_starttls = s->has_eightbit = s->has_utf8 = s->has_size = false;
+	s->has_pipelining = false;
 	s->auth[0] = '\0';
 	s->size = 0;
 	return command(s, SMTP_EHLO, buf_printf(out, "EHLO [127.0.0.1]\r\n"));
@@ -300,77 +304,138 @@ put_mail(struct smtp *s, struct buf *out)
 	return e == E_OK ? buf_put(out, "\r\n", 2) : e;
 }
 
+/* From `i` on, the next one that the transaction is for; o->n: none. */
+static size_t
+next_asked(const struct outgoing *o, size_t i)
+{
+	while (i < o->n && !o->v[i].asked)
+		i++;
+	return i;
+}
+
+static bool
+is_any_accepted(const struct outgoing *o)
+{
+	for (size_t i = 0; i < o->n; i++)
+		if (o->v[i].accepted)
+			return true;
+	return false;
+}
+
+/* Recipients and DATA, as far as they may follow by now: with PIPELINING they do not
+ * wait for answers (RFC 2920 s3.1). */
+static enum err
+put_more(struct smtp *s, struct buf *out)
+{
+	unsigned most = s->has_pipelining       ? SMTP_AHEAD
+			: s->phase == SMTP_MAIL ? 0
+						: 1;
+	enum err e = E_OK;
+
+	while (e == E_OK && s->next < s->o->n && s->unanswered < most) {
+		e = buf_printf(
+		    out, "RCPT TO:<%s>\r\n", s->o->v[s->next].address);
+		s->next = next_asked(s->o, s->next + 1);
+		s->unanswered++;
+	}
+	if (e != E_OK || s->asked_data || s->next < s->o->n ||
+	    !(s->has_pipelining ||
+		(s->unanswered == 0 && is_any_accepted(s->o))))
+		return e;
+	s->asked_data = true;
+	return buf_put(out, "DATA\r\n", 6);
+}
+
 enum smtp_event
 smtp_mail(struct smtp *s, struct buf *out, struct outgoing *o)
 {
+	enum err e;
+
 	s->o = o;
-	s->at = 0;
-	s->ended = false;
-	for (size_t i = 0; i < o->n; i++)
+	s->ended = s->dropped = s->asked_data = false;
+	s->unanswered = 0;
+	for (size_t i = 0; i < o->n; i++) {
 		o->v[i].accepted = false;
+		o->v[i].asked = o->v[i].fate == FATE_WAITING;
+	}
+	s->at = s->next = next_asked(o, 0);
 	s->phase = SMTP_MAIL;
-	if (!is_beyond(s))
-		return command(s, SMTP_MAIL, put_mail(s, out));
-	answer(s, false, FATE_REFUSED);
-	return over(s);
+	if (s->next == o->n)
+		return over(s);
+	if (is_beyond(s)) {
+		answer(s, false, FATE_REFUSED);
+		return over(s);
+	}
+	e = put_mail(s, out);
+	return command(s, SMTP_MAIL, e == E_OK ? put_more(s, out) : e);
 }
 
-/* The next recipient that waits; without one the message follows, if any was
- * accepted. */
+/* After an answer: what may follow it, and which answer comes next. */
 static enum smtp_event
-next_recipient(struct smtp *s, struct buf *out)
+go_on(struct smtp *s, struct buf *out)
 {
-	bool any = false;
-
-	for (; s->at < s->o->n; s->at++)
-		if (s->o->v[s->at].fate == FATE_WAITING)
-			return command(s, SMTP_RCPT,
-			    buf_printf(out, "RCPT TO:<%s>\r\n",
-				s->o->v[s->at].address));
-	for (size_t i = 0; i < s->o->n; i++)
-		any |= s->o->v[i].accepted;
-	if (!any)
+	s->phase = SMTP_RCPT;
+	if (!s->dropped && put_more(s, out) != E_OK)
+		return SMTP_NOMEM;
+	if (s->unanswered != 0)
+		return SMTP_MORE;
+	if (!s->asked_data)
 		return reset(s, out);
-	return command(s, SMTP_DATA, buf_put(out, "DATA\r\n", 6));
+	s->phase = SMTP_DATA;
+	return SMTP_MORE;
 }
 
 static enum smtp_event
 answered_mail(struct smtp *s, struct buf *out)
 {
-	if (s->reply.code / 100 == 2)
-		return next_recipient(s, out);
 	if (s->reply.code == 530)
 		return SMTP_NEVER; /* it wants a sign-in */
-	answer(
-	    s, false, s->reply.code / 100 == 5 ? FATE_REFUSED : FATE_WAITING);
-	return reset(s, out);
+	s->dropped = s->reply.code / 100 != 2;
+	if (s->dropped)
+		answer(s, false,
+		    s->reply.code / 100 == 5 ? FATE_REFUSED : FATE_WAITING);
+	return go_on(s, out);
 }
 
 /* 552 was said for too many recipients once, and then means "later" (RFC 5321
  * s4.5.3.1.10). */
-static enum smtp_event
-answered_recipient(struct smtp *s, struct buf *out)
+static void
+take_recipient(struct smtp *s, struct recipient *r)
 {
-	struct recipient *r = &s->o->v[s->at++];
 	char words[SMTP_WORDS];
 
 	r->accepted = s->reply.code / 100 == 2;
-	if (!r->accepted) {
-		if (s->reply.code / 100 == 5 && s->reply.code != 552)
-			r->fate = FATE_REFUSED;
-		smtp_words(words, s);
-		outgoing_say(&r->words, words);
-	}
-	return next_recipient(s, out);
+	if (r->accepted)
+		return;
+	if (s->reply.code / 100 == 5 && s->reply.code != 552)
+		r->fate = FATE_REFUSED;
+	smtp_words(words, s);
+	outgoing_say(&r->words, words);
 }
 
 static enum smtp_event
+answered_recipient(struct smtp *s, struct buf *out)
+{
+	if (!s->dropped)
+		take_recipient(s, &s->o->v[s->at]);
+	s->at = next_asked(s->o, s->at + 1);
+	s->unanswered--;
+	return go_on(s, out);
+}
+
+/* A server that has accepted nobody may want the message all the same: it gets an
+ * empty one (RFC 2920 s3.1). */
+static enum smtp_event
 answered_data(struct smtp *s, struct buf *out)
 {
-	if (s->reply.code == 354) {
+	bool goes = s->reply.code == 354;
+
+	if (goes && is_any_accepted(s->o)) {
 		s->phase = SMTP_BODY;
 		return SMTP_SEND;
 	}
+	if (goes)
+		return command(s, SMTP_NOTHING, buf_put(out, ".\r\n", 3));
 	answer(s, true, s->reply.code / 100 == 5 ? FATE_REFUSED : FATE_WAITING);
 	return reset(s, out);
 }
@@ -452,6 +517,7 @@ answered(struct smtp *s, struct buf *out)
 	case SMTP_RCPT: return answered_recipient(s, out);
 	case SMTP_DATA: return answered_data(s, out);
 	case SMTP_BODY: return answered_body(s);
+	case SMTP_NOTHING:
 	case SMTP_RSET: return over(s);
 	case SMTP_QUIT: return SMTP_BYE;
 	case SMTP_IDLE: break; /* nobody has asked */

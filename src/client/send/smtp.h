@@ -1,8 +1,9 @@
 /*
- * smtp.h - submission of messages as a client, without I/O (RFC 5321, 6409, 3207,
- * 4954, 6152, 6531).
+ * smtp.h - submission of messages as a client, without I/O (RFC 5321, 6409, 2920,
+ * 3207, 4954, 6152, 6531).
  *
- * A line of the server goes in, a command comes out.  TLS, the SASL mechanism and
+ * A line of the server goes in, commands come out; where it offers PIPELINING, all
+ * of those that hand in a message leave at once, DATA as the last.  TLS, the SASL mechanism and
  * the octets of a message are the owner's business: smtp_take() says when it is
  * their turn.
  */
@@ -21,6 +22,9 @@ enum {
 	SMTP_LINE = 2048, /* octets of a line of the server; 512 are legal */
 	SMTP_LINES = 200, /* of a reply */
 	SMTP_TEXT = 400,
+	/* Recipients that are asked for before the first is answered: any server bears
+	 * so many (RFC 5321 s4.5.3.1.8). */
+	SMTP_AHEAD = 100,
 };
 
 struct smtp_reply {
@@ -57,6 +61,7 @@ enum smtp_phase {
 	SMTP_RCPT,
 	SMTP_DATA,
 	SMTP_BODY,
+	SMTP_NOTHING, /* an empty message, in place of one that nobody is to have */
 	SMTP_RSET,
 	SMTP_QUIT,
 };
@@ -65,7 +70,7 @@ struct smtp {
 	enum smtp_phase phase;
 	bool starts_tls, secure;
 	/* What EHLO was answered with. */
-	bool has_starttls, has_eightbit, has_utf8, has_size;
+	bool has_starttls, has_eightbit, has_utf8, has_size, has_pipelining;
 	char auth[256]; /* mechanisms, upper case, with spaces between */
 	uint64_t size;  /* octets that it takes; 0: it does not say */
 
@@ -73,9 +78,14 @@ struct smtp {
 	unsigned lines;
 	struct slice challenge; /* base64; borrowed from the line */
 
-	struct outgoing *o; /* of the transaction */
-	size_t at;          /* its recipient that is asked for */
-	bool ended;         /* the end of the message has been sent */
+	struct outgoing *o;  /* of the transaction */
+	size_t next;         /* its recipient that is to be asked for next */
+	size_t at;           /* the one whose answer comes next */
+	unsigned unanswered; /* recipients between the two */
+	bool asked_data;     /* DATA was said */
+	bool
+	    dropped; /* MAIL was refused, and with it what was said behind it */
+	bool ended;  /* the end of the message has been sent */
 };
 
 /* starts_tls: STARTTLS, without which nothing goes on. */

@@ -128,22 +128,35 @@ fail_memory(struct submission *s)
 
 /* ---- speaking ---- */
 
-/* Of what was put into `out` since it had `before` octets. */
+/* One line, with its end. */
 static void
-trace_sent(struct submission *s, size_t before)
+trace_line(struct submission *s, const char *p, size_t n)
 {
-	const char *p = buf_data(&s->line.out) + before;
-	size_t n = s->line.out.len - before;
 	char text[SMTP_LINE];
 
-	if (s->conf.hooks->trace == NULL || n < 2)
-		return;
 	if (s->smtp.phase == SMTP_AUTH)
 		snprintf(text, sizeof(text), "%s",
 		    n > 5 && memcmp(p, "AUTH ", 5) == 0 ? "AUTH ..." : "...");
 	else
 		str_quote(text, sizeof(text), p, n - 2);
 	s->conf.hooks->trace(s->conf.arg, false, text);
+}
+
+/* Of what was put into `out` since it had `before` octets. */
+static void
+trace_sent(struct submission *s, size_t before)
+{
+	const char *p = buf_data(&s->line.out) + before, *lf;
+	size_t n = s->line.out.len - before;
+
+	if (s->conf.hooks->trace == NULL)
+		return;
+	for (; n != 0 && (lf = memchr(p, '\n', n)) != NULL; p = lf + 1) {
+		size_t line = (size_t)(lf + 1 - p);
+
+		trace_line(s, p, line);
+		n -= line;
+	}
 }
 
 static void
@@ -459,7 +472,7 @@ take_line(struct submission *s)
 	ev = lf != NULL
 		 ? smtp_take(&s->smtp, (struct slice){ line, n }, &s->line.out)
 		 : SMTP_NO_SENSE;
-	if (ev == SMTP_MORE && s->line.out.len > before)
+	if (ev == SMTP_MORE)
 		trace_sent(s, before);
 	take_event(s, ev);
 	return true;
