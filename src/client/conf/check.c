@@ -220,11 +220,6 @@ check_smtp_values(const struct account *a, const struct conf_lines *l)
 		    _("account \"%s\" sends its password and mail so that "
 		      "everybody on the way can read them"),
 		    value_shown(shown, a->name));
-	if (dest_is_imap(&a->sent))
-		COMPLAIN(l, "sent",
-		    _("sent = \"%s\" is not possible: no copy goes to an IMAP "
-		      "server; write \"maildir:PATH\", or leave it out"),
-		    value_shown(shown, a->sent.text));
 	if (strcmp(a->smtp.auth, "auto") != 0 &&
 	    sasl_find((struct slice){ a->smtp.auth, strlen(a->smtp.auth) }) ==
 		NULL)

@@ -140,10 +140,10 @@ place_add(struct client_conf *c, struct dest *dest,
 }
 
 /* email: who signs in if nobody else is said, or NULL.  line: of the block with
- * that `deliver`. */
+ * that setting. */
 static enum err
-place_find(struct client_conf *c, struct dest *dest, const char *email,
-    unsigned line, const struct conf_text *text)
+place_find(struct client_conf *c, struct dest *dest, const char *setting,
+    const char *email, unsigned line, const struct conf_text *text)
 {
 	const struct destination *block;
 	const char *user;
@@ -155,9 +155,9 @@ place_find(struct client_conf *c, struct dest *dest, const char *email,
 		user = email;
 	if (user == NULL) {
 		conf_error(text, line,
-		    _("deliver = \"%s\" does not say who signs in there; "
-		      "write \"USER@\" before the server's name"),
-		    dest->text);
+		    _("%s = \"%s\" does not say who signs in there; write "
+		      "\"USER@\" before the server's name"),
+		    setting, dest->text);
 		return E_OK;
 	}
 	dest->at = place_met(c, dest, block, user);
@@ -173,12 +173,15 @@ places_find(struct client_conf *c, const struct conf_text *text)
 	for (size_t i = 0; i < c->n && e == E_OK; i++) {
 		struct account *a = &c->v[i];
 
-		e = place_find(c, &a->dest, a->email, a->line, text);
+		e = place_find(c, &a->dest, "deliver", a->email, a->line, text);
+		if (e == E_OK && a->sent.text != NULL)
+			e = place_find(
+			    c, &a->sent, "sent", a->email, a->line, text);
 	}
 	for (size_t i = 0; i < c->n_rules && e == E_OK; i++) {
 		struct rule *r = &c->rules[i];
 
-		e = place_find(c, &r->dest, NULL, r->line, text);
+		e = place_find(c, &r->dest, "deliver", NULL, r->line, text);
 	}
 	return e;
 }
@@ -186,7 +189,7 @@ places_find(struct client_conf *c, const struct conf_text *text)
 bool
 account_delivers_to(const struct account *a, const struct destination *to)
 {
-	if (a->dest.at == to)
+	if (a->dest.at == to || a->sent.at == to)
 		return true;
 	for (const struct rule *const *r = a->rules; *r != NULL; r++)
 		if ((*r)->dest.at == to)

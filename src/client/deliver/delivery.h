@@ -46,6 +46,7 @@ struct delivery_env {
 	const char *account, *email;
 	const char *spool; /* folder, mode 0700; made if it is not there */
 	unsigned timeout;  /* seconds that a command or LMTP may be silent */
+	bool seen;         /* IMAP: the message counts as one that was read */
 	/* MAILDIR: folders in it, as of an account; or NULL. */
 	char *const *folders;
 	/* IMAP: gets the secret that signs in there, with a NUL, into `size`

@@ -36,6 +36,7 @@ struct imap {
 	struct imap_conn conn;
 	const struct destination *at;
 	char *mailbox;
+	char *flags;          /* of new messages; or NULL */
 	uint32_t epoch, next; /* of the mailbox, as of now; 0: not known */
 	/* Of the batch. */
 	struct parcel **v;
@@ -44,6 +45,22 @@ struct imap {
 	size_t groups; /* so far */
 	struct imap_claims claims;
 };
+
+/* False: memory. */
+static bool
+set_flags(struct imap *m, bool seen)
+{
+	static const char flag[] = "\\Seen";
+	const char *more = m->at->flags;
+
+	if (more == NULL && !seen)
+		return true;
+	if (more == NULL || !seen || strstr(more, flag) != NULL)
+		m->flags = strdup(more != NULL ? more : flag);
+	else if (asprintf(&m->flags, "%s %s", flag, more) < 0)
+		m->flags = NULL;
+	return m->flags != NULL;
+}
 
 static enum err
 open_imap(struct delivery *d, const struct dest *dest,
@@ -61,6 +78,8 @@ open_imap(struct delivery *d, const struct dest *dest,
 	if (m == NULL || (m->mailbox = strdup(dest->mailbox)) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	m->at = dest->at;
+	if (!set_flags(m, env->seen))
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return imap_conn_init(&m->conn, dest->at, &conf, eb);
 }
 
@@ -71,6 +90,7 @@ close_imap(struct delivery *d)
 
 	imap_conn_free(&m->conn);
 	free(m->mailbox);
+	free(m->flags);
 	free(m->claims.v);
 	free(m);
 }
@@ -445,7 +465,7 @@ send_open(
 	struct remote_head head;
 	struct imap_append a = {
 		.mailbox = mailbox_of(m),
-		.flags = m->at->flags,
+		.flags = m->flags,
 		.octets = p->length,
 	};
 	bool go = true;

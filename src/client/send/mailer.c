@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "client/secret/asker.h"
+#include "client/send/outbox_thread.h"
 #include "client/send/post.h"
 #include "client/send/sent_copy.h"
 
@@ -25,6 +27,8 @@ enum {
 struct mailer {
 	struct mailer_conf conf;
 	struct outbox outbox;
+	struct outbox_thread *thread;
+	struct asker *asker;   /* where a copy may need a secret; or NULL */
 	struct outbox_ids ids; /* one that is empty was dealt with */
 	ev_timer turn;         /* on with the next account, or over */
 
@@ -35,7 +39,9 @@ struct mailer {
 	struct outbox_item item;  /* what it sends, or what is copied */
 	size_t sent_before;       /* recipients of the item that had it */
 	bool goes_on; /* the item was taken for some: the others follow */
-	struct sent_copy *copy;          /* of the item, or NULL */
+	struct sent_copy *copy;  /* of the item, or NULL */
+	struct outbox_item kept; /* that is being put on record, and then: */
+	void (*then)(struct mailer *m);  /* or NULL: nothing is */
 	struct submission_result failed; /* of the account's session */
 };
 
@@ -154,28 +160,48 @@ tell(struct mailer *m, const struct outgoing *o)
 	m->conf.hooks->message(m->conf.arg, o);
 }
 
+/* If a message that is over cannot be removed, the record says still that all have
+ * it. */
+static void
+on_kept(void *arg, enum err e, const char *words)
+{
+	struct mailer *m = arg;
+	struct outgoing *o = &m->kept.o;
+	void (*then)(struct mailer * m) = m->then;
+
+	m->then = NULL;
+	if (e != E_OK && !is_over(o))
+		outgoing_say(&o->words, words);
+	if (m->goes_on && m->submission != NULL) {
+		move_item(&m->first, &m->kept);
+	} else {
+		tell(m, o);
+		outbox_release(&m->kept);
+	}
+	m->goes_on = false;
+	then(m);
+}
+
 /* Puts it on record, and tells of it; the item is given back, or goes on. */
 static void
-keep(struct mailer *m, struct outbox_item *item)
+keep(struct mailer *m, struct outbox_item *item, void (*then)(struct mailer *m))
 {
-	struct outgoing *o = &item->o;
-	bool over = is_over(o);
-	bool goes_on = m->goes_on && m->submission != NULL;
-	struct errbuf eb;
+	bool over = is_over(&item->o);
 
-	m->goes_on = false;
-	if (!over && outbox_save(&m->outbox, item, &eb) != E_OK)
-		outgoing_say(&o->words, eb.text);
-	if (goes_on) {
-		move_item(&m->first, item);
-		return;
-	}
-	tell(m, o);
-	if (!over)
-		outbox_release(item);
-	else /* if that fails, the record says still that all have it */
-		(void)!outbox_remove(&m->outbox, item, &eb);
+	move_item(&m->kept, item);
+	m->then = then;
+	if ((over ? outbox_thread_remove : outbox_thread_save)(
+		m->thread, &m->kept, on_kept, m) == NULL)
+		on_kept(m, E_NOMEM, _("out of memory"));
 }
+
+static void
+next_turn(struct mailer *m)
+{
+	ev_timer_start(m->conf.loop, &m->turn);
+}
+
+static void put_off_all(struct mailer *m);
 
 static void
 go_on(struct mailer *m)
@@ -183,7 +209,7 @@ go_on(struct mailer *m)
 	if (m->submission != NULL)
 		submission_next(m->submission);
 	else
-		ev_timer_start(m->conf.loop, &m->turn);
+		put_off_all(m);
 }
 
 static void
@@ -193,8 +219,8 @@ on_copied(void *arg, enum err e, const char *words)
 	struct outgoing *o = &m->item.o;
 	char text[512];
 
+	sent_copy_free(m->copy);
 	m->copy = NULL;
-	o->copied = e == E_OK;
 	if (e != E_OK) {
 		snprintf(text, sizeof(text),
 		    _("it was sent, but there is no copy at \"%s\" yet: %s"),
@@ -202,9 +228,10 @@ on_copied(void *arg, enum err e, const char *words)
 		outgoing_say(&o->words, text);
 		if (outgoing_count(o, FATE_WAITING) == 0)
 			put_off(o, OUTCOME_DESTINATION);
+	} else if (words[0] != '\0') {
+		outgoing_say(&o->words, words);
 	}
-	keep(m, &m->item);
-	go_on(m);
+	keep(m, &m->item, go_on);
 }
 
 /* The session has done with it, or there was nothing for it to do. */
@@ -212,17 +239,22 @@ static void
 settle(struct mailer *m)
 {
 	struct outgoing *o = &m->item.o;
+	const struct sent_copy_conf conf = {
+		.thread = m->thread,
+		.outbox = &m->outbox,
+		.conf = m->conf.conf,
+		.account = m->account,
+		.state_dir = m->conf.state_dir,
+		.asker = m->asker,
+	};
 	struct errbuf eb;
 
 	if (m->account->sent.text == NULL)
 		o->copied = true;
-	if (!lacks_copy(o)) {
-		keep(m, &m->item);
-		go_on(m);
-		return;
-	}
-	if (sent_copy_start(&m->copy, m->conf.loop, m->conf.conf, m->account,
-		m->conf.state_dir, m->item.fd, on_copied, m, &eb) != E_OK)
+	if (!lacks_copy(o))
+		keep(m, &m->item, go_on);
+	else if (sent_copy_start(
+		     &m->copy, &conf, &m->item, on_copied, m, &eb) != E_OK)
 		on_copied(m, E_NOMEM, eb.text);
 }
 
@@ -260,11 +292,20 @@ static void
 note_left(struct mailer *m, struct outbox_item *item)
 {
 	item->was_left = false;
-	if (outbox_save(&m->outbox, item, NULL) == E_OK)
-		tell(m, &item->o);
+	/* What is not on record is told once more by another run. */
+	(void)!outbox_thread_save(m->thread, item, NULL, NULL);
+	tell(m, &item->o);
 }
 
-/* The next one that is due, of the account that sends now, or of any. */
+/* To be sent by the account's session; else of any account, whatever it needs. */
+static bool
+is_for(const struct mailer *m, const struct outgoing *o, bool any)
+{
+	return any || (outgoing_count(o, FATE_WAITING) != 0 &&
+			  account_of(m, o) == m->account);
+}
+
+/* The next one that is due. */
 static bool
 take_next(struct mailer *m, struct outbox_item *item, bool any)
 {
@@ -274,12 +315,13 @@ take_next(struct mailer *m, struct outbox_item *item, bool any)
 		if (id[0] == '\0' ||
 		    outbox_take(&m->outbox, item, id, NULL) != E_OK)
 			continue;
-		if (item->was_left)
-			note_left(m, item);
-		if (outgoing_is_due(&item->o, seconds_now()) &&
-		    (any || account_of(m, &item->o) == m->account)) {
-			id[0] = '\0';
-			return true;
+		if (is_for(m, &item->o, any)) {
+			if (item->was_left)
+				note_left(m, item);
+			if (outgoing_is_due(&item->o, seconds_now())) {
+				id[0] = '\0';
+				return true;
+			}
 		}
 		outbox_release(item);
 	}
@@ -299,16 +341,19 @@ on_next(void *arg)
 	return &m->item;
 }
 
-/* The server cannot be reached, or does not let us in: what was to go there waits,
- * all of it. */
+/* If the server cannot be reached, or does not let us in, what was to go there waits,
+ * one after the other.  Then it is another account's turn. */
 static void
 put_off_all(struct mailer *m)
 {
-	while (m->first.fd >= 0 || take_next(m, &m->first, false)) {
-		put_off(&m->first.o, m->failed.outcome);
-		outgoing_say(&m->first.o.words, m->failed.words);
-		keep(m, &m->first);
+	if (m->failed.outcome == OUTCOME_OK ||
+	    (m->first.fd < 0 && !take_next(m, &m->first, false))) {
+		next_turn(m);
+		return;
 	}
+	put_off(&m->first.o, m->failed.outcome);
+	outgoing_say(&m->first.o.words, m->failed.words);
+	keep(m, &m->first, put_off_all);
 }
 
 /* ---- sessions ---- */
@@ -330,10 +375,8 @@ on_over(void *arg, const struct submission_result *r)
 		start_session(m);
 		return;
 	}
-	if (m->failed.outcome != OUTCOME_OK)
+	if (m->copy == NULL && m->then == NULL) /* else that goes on */
 		put_off_all(m);
-	if (m->copy == NULL)
-		ev_timer_start(m->conf.loop, &m->turn);
 }
 
 static void
@@ -356,7 +399,7 @@ start_session(struct mailer *m)
 		.dialer = m->conf.dialer,
 		.account = m->account,
 		.state_dir = m->conf.state_dir,
-		.outbox = &m->outbox,
+		.thread = m->thread,
 		.terminal = m->conf.terminal,
 		.anew = m->anew,
 		.hooks = m->conf.hooks->trace != NULL ? &loud : &quiet,
@@ -369,7 +412,6 @@ start_session(struct mailer *m)
 	m->failed.outcome = OUTCOME_INTERNAL;
 	snprintf(m->failed.words, sizeof(m->failed.words), "%s", eb.text);
 	put_off_all(m);
-	ev_timer_start(m->conf.loop, &m->turn);
 }
 
 /* Of an account that is not configured any more, or sends nothing any more, and no
@@ -383,8 +425,7 @@ keep_orphan(struct mailer *m)
 	m->failed.outcome = OUTCOME_CONFIG;
 	put_off(&m->first.o, OUTCOME_CONFIG);
 	outgoing_say(&m->first.o.words, m->failed.words);
-	keep(m, &m->first);
-	ev_timer_start(m->conf.loop, &m->turn);
+	keep(m, &m->first, next_turn);
 }
 
 static void
@@ -409,6 +450,29 @@ on_turn(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 }
 
+static void
+mailer_clear(struct mailer *m)
+{
+	if (m->asker != NULL)
+		asker_close(m->asker);
+	outbox_thread_free(m->thread);
+	asker_free(m->asker);
+	free(m->ids.v);
+	free(m);
+}
+
+static enum err
+get_ready(struct mailer *m, struct errbuf *eb)
+{
+	const struct mailer_conf *conf = &m->conf;
+
+	if (conf->conf->n_places != 0 &&
+	    (m->asker = asker_new(
+		 conf->loop, conf->state_dir, conf->terminal)) == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	return outbox_thread_new(&m->thread, conf->loop, &m->outbox, eb);
+}
+
 enum err
 mailer_start(struct mailer **m_r, const struct mailer_conf *conf,
     struct outbox *outbox, struct outbox_item *item, struct errbuf *eb)
@@ -419,12 +483,14 @@ mailer_start(struct mailer **m_r, const struct mailer_conf *conf,
 	if ((*m_r = m) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	m->conf = *conf;
-	if (item->fd < 0 && (e = outbox_list(outbox, &m->ids, eb)) != E_OK) {
-		free(m);
+	if (item->fd < 0)
+		e = outbox_list(outbox, &m->ids, eb);
+	if (e != E_OK || (e = get_ready(m, eb)) != E_OK) {
+		mailer_clear(m);
 		return e;
 	}
 	move_item(&m->first, item);
-	m->item = (struct outbox_item)OUTBOX_NOTHING;
+	m->item = m->kept = (struct outbox_item)OUTBOX_NOTHING;
 	m->outbox = *outbox;
 	*outbox = (struct outbox){ .fd = -1 };
 	ev_timer_init(&m->turn, on_turn, 0, 0);
@@ -436,14 +502,22 @@ mailer_start(struct mailer **m_r, const struct mailer_conf *conf,
 void
 mailer_free(struct mailer *m)
 {
+	struct sent_copy *copy;
+
 	if (m == NULL)
 		return;
+	copy = m->copy;
 	ev_timer_stop(m->conf.loop, &m->turn);
 	submission_free(m->submission);
-	sent_copy_leave(m->copy);
+	sent_copy_stop(copy);
+	if (m->asker != NULL)
+		asker_close(m->asker);
+	outbox_thread_free(m->thread);
+	m->thread = NULL;
+	sent_copy_free(copy);
 	outbox_release(&m->first);
 	outbox_release(&m->item);
+	outbox_release(&m->kept);
 	outbox_close(&m->outbox);
-	free(m->ids.v);
-	free(m);
+	mailer_clear(m);
 }

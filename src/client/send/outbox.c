@@ -291,23 +291,34 @@ make_file(
 }
 
 enum err
-outbox_save(struct outbox *b, struct outbox_item *item, struct errbuf *eb)
+outbox_write(
+    struct outbox *b, const char *id, const char *text, struct errbuf *eb)
 {
-	char from[NAME], to[NAME], *text = outgoing_print(&item->o);
+	char from[NAME], to[NAME];
 	int fd;
 
-	if (text == NULL)
-		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	name_of(from, item->o.id, ".new");
-	name_of(to, item->o.id, ".json");
+	name_of(from, id, ".new");
+	name_of(to, id, ".json");
 	fd = make_file(b, from, O_TRUNC, text, strlen(text));
-	free(text);
 	if (fd < 0)
 		return fail_path(b, eb);
 	close(fd);
 	if (renameat(b->fd, from, b->fd, to) != 0 || fsync(b->fd) != 0)
 		return fail_path(b, eb);
 	return E_OK;
+}
+
+enum err
+outbox_save(struct outbox *b, struct outbox_item *item, struct errbuf *eb)
+{
+	char *text = outgoing_print(&item->o);
+	enum err e;
+
+	if (text == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	e = outbox_write(b, item->o.id, text, eb);
+	free(text);
+	return e;
 }
 
 /* Reads ID.json, which may be replaced meanwhile, as it is. */
@@ -418,16 +429,23 @@ outbox_look(struct outbox *b, struct outgoing *o, bool *busy_r, const char *id,
 /* ID.json goes first: without it the message is not there, and the rest is removed
  * some time (see sweep_file()). */
 enum err
-outbox_remove(struct outbox *b, struct outbox_item *item, struct errbuf *eb)
+outbox_unlink(struct outbox *b, const char *id, struct errbuf *eb)
 {
 	char state[NAME], message[NAME];
-	enum err e = E_OK;
 
-	name_of(state, item->o.id, ".json");
-	name_of(message, item->o.id, ".eml");
-	if (unlinkat(b->fd, state, 0) != 0 ||
-	    unlinkat(b->fd, message, 0) != 0 || fsync(b->fd) != 0)
-		e = fail_path(b, eb);
+	name_of(state, id, ".json");
+	name_of(message, id, ".eml");
+	return unlinkat(b->fd, state, 0) != 0 ||
+		       unlinkat(b->fd, message, 0) != 0 || fsync(b->fd) != 0
+		   ? fail_path(b, eb)
+		   : E_OK;
+}
+
+enum err
+outbox_remove(struct outbox *b, struct outbox_item *item, struct errbuf *eb)
+{
+	enum err e = outbox_unlink(b, item->o.id, eb);
+
 	outbox_release(item);
 	return e;
 }

@@ -60,12 +60,18 @@ void outbox_release(struct outbox_item *item);
 enum err outbox_look(struct outbox *b, struct outgoing *o, bool *busy_r,
     const char *id, struct errbuf *eb) NODISCARD;
 
-/* On the disk when it returns. */
+/* On the disk when it returns.  In a loop: see outbox_thread.h. */
 enum err outbox_save(
     struct outbox *b, struct outbox_item *item, struct errbuf *eb) NODISCARD;
 /* The message is gone; the item is released. */
 enum err outbox_remove(
     struct outbox *b, struct outbox_item *item, struct errbuf *eb) NODISCARD;
+/* The same of a message whose lock the caller holds, from any thread: `text` is what
+ * outgoing_print() has made. */
+enum err outbox_write(struct outbox *b, const char *id, const char *text,
+    struct errbuf *eb) NODISCARD;
+enum err outbox_unlink(
+    struct outbox *b, const char *id, struct errbuf *eb) NODISCARD;
 
 /* The ids of all, the oldest first; the caller's (free). */
 struct outbox_ids {

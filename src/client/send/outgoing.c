@@ -17,6 +17,15 @@ fate_name(enum fate f)
 }
 
 void
+outgoing_copy_clear(struct outgoing_copy *c)
+{
+	free(c->dest);
+	free(c->tmp);
+	free(c->file);
+	*c = (struct outgoing_copy){ .dest = NULL };
+}
+
+void
 outgoing_clear(struct outgoing *o)
 {
 	for (size_t i = 0; i < o->n; i++) {
@@ -28,6 +37,7 @@ outgoing_clear(struct outgoing *o)
 	free(o->sender);
 	free(o->subject);
 	free(o->words);
+	outgoing_copy_clear(&o->copy);
 	memset(o, 0, sizeof(*o));
 }
 
@@ -86,6 +96,24 @@ recipients(const struct outgoing *o)
 	return all;
 }
 
+/* A place that is no UTF-8 cannot be said: a copy there may come twice. */
+static json_t *
+copy_or_null(const struct outgoing_copy *c)
+{
+	char content[DIGEST_TEXT];
+	json_t *j;
+
+	if (c->dest == NULL)
+		return json_null();
+	j = json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:s, s:I, s:I}", "dest",
+	    c->dest, "tmp", text_or_null(c->tmp), "file", text_or_null(c->file),
+	    "octets", (json_int_t)c->octets, "offset", (json_int_t)c->offset,
+	    "length", (json_int_t)c->length, "content",
+	    digest_text(content, c->content), "epoch", (json_int_t)c->epoch,
+	    "at", (json_int_t)c->at);
+	return j != NULL ? j : json_null();
+}
+
 char *
 outgoing_print(const struct outgoing *o)
 {
@@ -94,14 +122,15 @@ outgoing_print(const struct outgoing *o)
 
 	if (all == NULL)
 		return NULL;
-	j = json_pack("{s:i, s:s, s:s, s:o, s:o, s:b, s:b, s:b, s:I, s:I, "
-		      "s:I, s:I, s:o}",
+	j = json_pack("{s:i, s:s, s:s, s:o, s:o, s:b, s:b, s:b, s:o, s:I, "
+		      "s:I, s:I, s:I, s:o}",
 	    "malote", VERSION, "account", o->account, "sender", o->sender,
 	    "subject", text_or_null(o->subject), "recipients", all, "8bit",
-	    o->eightbit, "utf8", o->utf8, "copied", o->copied, "octets",
-	    (json_int_t)o->octets, "queued_at", (json_int_t)o->queued_at,
-	    "next_at", (json_int_t)o->next_at, "tries", (json_int_t)o->tries,
-	    "words", text_or_null(o->words));
+	    o->eightbit, "utf8", o->utf8, "copied", o->copied, "copy",
+	    copy_or_null(&o->copy), "octets", (json_int_t)o->octets,
+	    "queued_at", (json_int_t)o->queued_at, "next_at",
+	    (json_int_t)o->next_at, "tries", (json_int_t)o->tries, "words",
+	    text_or_null(o->words));
 	text = j != NULL ? json_dumps(j, JSON_INDENT(1)) : NULL;
 	json_decref(j);
 	return text;
@@ -148,6 +177,31 @@ parse_recipients(struct outgoing *o, json_t *all)
 }
 
 static enum err
+parse_copy(struct outgoing_copy *c, const json_t *j)
+{
+	json_int_t octets, offset, length, epoch, at;
+	const char *content;
+
+	if (!json_is_object(j))
+		return E_OK;
+	if (json_unpack((json_t *)j, "{s:I, s:I, s:I, s:s, s:I, s:I}", "octets",
+		&octets, "offset", &offset, "length", &length, "content",
+		&content, "epoch", &epoch, "at", &at) != 0 ||
+	    !digest_parse(
+		(struct slice){ content, strlen(content) }, &c->content))
+		return E_FORMAT;
+	c->octets = (uint64_t)octets;
+	c->offset = (uint64_t)offset;
+	c->length = (uint64_t)length;
+	c->epoch = (uint32_t)epoch;
+	c->at = at;
+	c->dest = copy_of(json_object_get(j, "dest"));
+	c->tmp = copy_of(json_object_get(j, "tmp"));
+	c->file = copy_of(json_object_get(j, "file"));
+	return c->dest != NULL ? E_OK : E_FORMAT;
+}
+
+static enum err
 parse_object(struct outgoing *o, json_t *j)
 {
 	json_int_t octets, queued, next, tries;
@@ -170,7 +224,8 @@ parse_object(struct outgoing *o, json_t *j)
 	o->sender = copy_of(json_object_get(j, "sender"));
 	o->subject = copy_of(json_object_get(j, "subject"));
 	o->words = copy_of(json_object_get(j, "words"));
-	if (o->account == NULL || o->sender == NULL)
+	if (o->account == NULL || o->sender == NULL ||
+	    parse_copy(&o->copy, json_object_get(j, "copy")) != E_OK)
 		return E_FORMAT;
 	return parse_recipients(o, json_object_get(j, "recipients"));
 }

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "client/message/identity.h"
 
 /* How far a message has come for one recipient. */
 #define FATES(ROW) \
@@ -33,10 +34,21 @@ const char *fate_name(enum fate f); /* for programs */
 struct recipient {
 	char *address;
 	enum fate fate;
-	char *words;   /* of the server, or why it waits; or NULL */
+	char *words; /* of the server, or why it waits; or NULL */
 	/* In the transaction that is under way: it is for them, and the server has
 	 * accepted them. */
 	bool asked, accepted;
+};
+
+/* A copy that was begun with, by which it is found again should we be killed: the
+ * intent of a delivery (deliver/delivery.h). */
+struct outgoing_copy {
+	char *dest; /* as the setting was then; NULL: none was begun */
+	char *tmp, *file;
+	uint64_t octets, offset, length;
+	struct digest content;
+	uint32_t epoch;
+	int64_t at; /* Unix seconds */
 };
 
 enum { OUTGOING_ID = 8 };
@@ -50,6 +62,7 @@ struct outgoing {
 	size_t n;
 	bool eightbit, utf8;        /* what it needs: see letter_needs */
 	bool copied;                /* to the folder of what was sent */
+	struct outgoing_copy copy;  /* that is perhaps there */
 	uint64_t octets;            /* on the wire */
 	int64_t queued_at, next_at; /* Unix seconds */
 	unsigned tries;
@@ -57,6 +70,7 @@ struct outgoing {
 };
 
 void outgoing_clear(struct outgoing *o);
+void outgoing_copy_clear(struct outgoing_copy *c);
 /* Replaces a text; a failure of memory leaves NULL, as words are not worth more. */
 void outgoing_say(char **field, const char *words);
 size_t outgoing_count(const struct outgoing *o, enum fate f);

@@ -1,26 +1,39 @@
 /*
- * sent_copy.h - a copy of what was sent, in the folder of an account for that: on
- * a thread, as it may have to wait.
+ * sent_copy.h - a copy of what was sent, in the folder of an account for that: once,
+ * as what is delivered is (deliver/delivery.h).
+ *
+ * By what it would be known there stands in the message's record before it is made.
+ * So one that a malote had begun with that was killed is looked for first.
  */
 #ifndef CLIENT_SEND_SENT_COPY_H
 #define CLIENT_SEND_SENT_COPY_H
 
 #include "client/conf/client_conf.h"
+#include "client/send/outbox_thread.h"
 
-struct ev_loop;
+struct asker;
 struct sent_copy;
 
-/* Called once, from the loop; E_OK, or words. */
-typedef void sent_copy_done(void *arg, enum err e, const char *words);
+/* Borrowed until the copy is freed. */
+struct sent_copy_conf {
+	struct outbox_thread *thread;
+	struct outbox *outbox;
+	const struct client_conf *conf;
+	const struct account *account; /* its `sent` is set */
+	const char *state_dir;
+	struct asker *asker; /* where the place may need a secret; or NULL */
+};
 
-/* Of the message in the file fd, as the account's `sent` says.  Borrows nothing
- * beyond the call, and holds the lock of fd until it is over.  In a Maildir it is
- * one that was read. */
-enum err sent_copy_start(struct sent_copy **c_r, struct ev_loop *loop,
-    const struct client_conf *conf, const struct account *a,
-    const char *state_dir, int fd, sent_copy_done *done, void *arg,
-    struct errbuf *eb) NODISCARD;
-/* It ends by itself, and nobody is told.  NULL is a no-op. */
-void sent_copy_leave(struct sent_copy *c);
+/* Of a message that was sent, which belongs to the thread until `done`: its record
+ * is saved, o.copied says whether the copy is there, and what is to be saved anew is
+ * for the caller.  It is as one that was read.  words, also with E_OK: what the
+ * person should know; or empty.  E_NOMEM. */
+enum err sent_copy_start(struct sent_copy **c_r,
+    const struct sent_copy_conf *conf, struct outbox_item *item,
+    outbox_done *done, void *arg, struct errbuf *eb) NODISCARD;
+/* It is to end soon, as well as it can.  NULL is a no-op. */
+void sent_copy_stop(struct sent_copy *c);
+/* After `done`, or when the thread is gone.  NULL is a no-op. */
+void sent_copy_free(struct sent_copy *c);
 
 #endif

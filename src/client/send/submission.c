@@ -41,6 +41,8 @@ struct submission {
 
 	struct outbox_item *item; /* under way */
 	off_t at;                 /* octets of it that were read */
+	/* That its end leaves is being put on record; or NULL. */
+	struct outbox_task *marking;
 	struct pop3_wire wire;
 };
 
@@ -73,22 +75,31 @@ tell_over(struct ev_loop *loop, ev_timer *w, int revents)
 	s->conf.hooks->over(s->conf.arg, &s->result);
 }
 
+/* The end of a message has not left yet. */
+static void
+stop_marking(struct submission *s)
+{
+	if (s->marking == NULL)
+		return;
+	outbox_task_leave(s->marking);
+	s->marking = NULL;
+	if (s->item != NULL)
+		outgoing_turn(&s->item->o, FATE_SENDING, FATE_WAITING);
+}
+
 /* A message that is under way: what the server may have is not sent again. */
 static void
 let_go(struct submission *s)
 {
 	struct outbox_item *item = s->item;
-	struct errbuf eb;
 
+	stop_marking(s);
 	s->item = NULL;
 	s->smtp.o = NULL;
 	if (item == NULL)
 		return;
 	outgoing_turn(&item->o, FATE_SENDING, FATE_PERHAPS);
 	outgoing_say(&item->o.words, s->result.words);
-	if (outbox_save(s->conf.outbox, item, &eb) != E_OK &&
-	    s->result.outcome == OUTCOME_OK)
-		s->result.outcome = OUTCOME_DISK;
 	s->conf.hooks->done(s->conf.arg, item);
 }
 
@@ -179,41 +190,44 @@ said(struct submission *s, size_t before, enum smtp_event ev)
 
 /* ---- one message ---- */
 
-/* Before the end of a message leaves, the disk says that it may have. */
-static bool
-mark_sending(struct submission *s)
+/* The disk says by now that the end of the message may have left. */
+static void
+on_marked(void *arg, enum err e, const char *words)
+{
+	struct submission *s = arg;
+	char end_octets[POP3_WIRE_END];
+	size_t n = pop3_wire_end(&s->wire, end_octets);
+
+	s->marking = NULL;
+	if (e == E_OK && buf_put(&s->line.out, end_octets, n) == E_OK) {
+		smtp_sent(&s->smtp);
+		line_flush(&s->line);
+		expect(s);
+		return;
+	}
+	outgoing_turn(&s->item->o, FATE_SENDING, FATE_WAITING);
+	if (e != E_OK)
+		fail(s, OUTCOME_DISK, CAUSE_SPACE, "%s", words);
+	else
+		fail_memory(s);
+}
+
+static void
+put_end(struct submission *s)
 {
 	struct outgoing *o = &s->item->o;
-	struct errbuf eb;
 
 	for (size_t i = 0; i < o->n; i++)
 		if (o->v[i].accepted)
 			o->v[i].fate = FATE_SENDING;
-	if (outbox_save(s->conf.outbox, s->item, &eb) == E_OK)
-		return true;
-	outgoing_turn(o, FATE_SENDING, FATE_WAITING);
-	fail(s, OUTCOME_DISK, CAUSE_SPACE, "%s", eb.text);
-	return false;
-}
-
-static bool
-put_end(struct submission *s)
-{
-	char end_octets[POP3_WIRE_END];
-	size_t n = pop3_wire_end(&s->wire, end_octets);
-
-	if (!mark_sending(s))
-		return false;
-	if (buf_put(&s->line.out, end_octets, n) != E_OK) {
-		outgoing_turn(&s->item->o, FATE_SENDING, FATE_WAITING);
+	s->marking = outbox_thread_save(s->conf.thread, s->item, on_marked, s);
+	if (s->marking == NULL) {
+		outgoing_turn(o, FATE_SENDING, FATE_WAITING);
 		fail_memory(s);
-		return false;
 	}
-	smtp_sent(&s->smtp);
-	return true;
 }
 
-/* False: it has failed. */
+/* False: that was all, or it has failed. */
 static bool
 put_piece(struct submission *s)
 {
@@ -227,8 +241,10 @@ put_piece(struct submission *s)
 		    _("the message cannot be read: %s"), strerror(errno));
 		return false;
 	}
-	if (n == 0)
-		return put_end(s);
+	if (n == 0) {
+		put_end(s);
+		return false;
+	}
 	s->at += n;
 	for (const char *p = in; p < in + n; p += step.used) {
 		/* Each octet may become two. */
@@ -248,9 +264,9 @@ static void
 pump(struct submission *s)
 {
 	while (!s->over && s->smtp.phase == SMTP_BODY && !s->smtp.ended &&
-	       s->line.out.len < OUT_FULL) {
+	       s->marking == NULL && s->line.out.len < OUT_FULL) {
 		if (!put_piece(s))
-			return;
+			break;
 		line_flush(&s->line);
 		expect(s);
 	}
@@ -269,20 +285,16 @@ begin_message(struct submission *s)
 	said(s, before, smtp_mail(&s->smtp, &s->line.out, &s->item->o));
 }
 
-/* The fates are as the server has said; SENT is on the disk before anybody hears of
- * it.  If that fails, they stay "sending" there. */
+/* The fates are as the server has said. */
 static void
 message_over(struct submission *s)
 {
 	struct outbox_item *item = s->item;
-	struct errbuf eb;
 
 	line_expect(&s->line, 0);
 	s->item = NULL;
 	outgoing_turn(&item->o, FATE_SENDING, FATE_PERHAPS);
 	outgoing_say(&item->o.words, NULL);
-	if (outbox_save(s->conf.outbox, item, &eb) != E_OK)
-		fail(s, OUTCOME_DISK, CAUSE_SPACE, "%s", eb.text);
 	s->conf.hooks->done(s->conf.arg, item);
 }
 
@@ -692,6 +704,7 @@ submission_free(struct submission *s)
 	if (s == NULL)
 		return;
 	ev_timer_stop(s->conf.loop, &s->turn);
+	stop_marking(s);
 	secret_cancel(s->secret);
 	line_close(&s->line);
 	sign_on_clear(&s->sign_on);

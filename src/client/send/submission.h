@@ -1,15 +1,14 @@
 /*
  * submission.h - a session with the server that sends an account's mail.
  *
- * It signs in and hands in one message after the other.  What is known of each
- * recipient is on the disk before anybody is told, and that the end of a message
- * may be on its way is there before that leaves.
+ * It signs in and hands in one message after the other.  That the end of a message
+ * may be on its way is on the disk before that leaves.
  */
 #ifndef CLIENT_SEND_SUBMISSION_H
 #define CLIENT_SEND_SUBMISSION_H
 
 #include "client/conf/account.h"
-#include "client/send/outbox.h"
+#include "client/send/outbox_thread.h"
 #include "client/session/facts.h"
 #include "client/session/outcome.h"
 
@@ -33,8 +32,8 @@ struct submission_hooks {
 	/* The next message, which the session may send now; NULL: there is no
 	 * other. */
 	struct outbox_item *(*next)(void *arg);
-	/* The session has done with the message, for now or for good: its fates say
-	 * so, and the disk.  It goes on after submission_next(). */
+	/* The session has done with the message, for now or for good, as its fates
+	 * say; they are to be put on record.  It goes on after submission_next(). */
 	void (*done)(void *arg, struct outbox_item *item);
 	/* Once: it has ended.  A message that is under way was told of before. */
 	void (*over)(void *arg, const struct submission_result *result);
@@ -46,9 +45,9 @@ struct submission_conf {
 	struct dialer *dialer;
 	const struct account *account; /* has smtp.server */
 	const char *state_dir;
-	struct outbox *outbox; /* NULL: nothing is sent, only tried */
-	bool terminal;         /* a person can be asked for the password */
-	bool anew;             /* the token that is kept was refused */
+	struct outbox_thread *thread; /* NULL: nothing is sent, only tried */
+	bool terminal; /* a person can be asked for the password */
+	bool anew;     /* the token that is kept was refused */
 	const struct submission_hooks *hooks;
 	void *arg;
 };
