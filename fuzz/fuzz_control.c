@@ -23,6 +23,8 @@ union any {
 	struct control_done done;
 	struct control_credentials credentials;
 	struct control_fact fact;
+	struct control_which which;
+	struct control_sessions sessions;
 };
 
 static void
@@ -39,6 +41,22 @@ check_text(const char *text, size_t size)
 			__builtin_trap();
 }
 
+static void check_field(const struct ipc_field *f, const char *from);
+
+static void
+check_rows(const struct ipc_field *f, const char *from)
+{
+	uint16_t n;
+
+	memcpy(&n, from + f->count_at, sizeof(n));
+	if (n > f->max)
+		__builtin_trap();
+	for (uint16_t i = 0; i < n; i++)
+		for (size_t k = 0; k < f->row->n; k++)
+			check_field(
+			    &f->row->field[k], from + f->at + i * f->row_size);
+}
+
 static void
 check_field(const struct ipc_field *f, const char *from)
 {
@@ -46,6 +64,8 @@ check_field(const struct ipc_field *f, const char *from)
 
 	if (f->kind == FIELD_IS_STR)
 		check_text(from + f->at, f->max);
+	if (f->kind == FIELD_IS_ROWS)
+		check_rows(f, from);
 	if (f->kind != FIELD_IS_ENUM)
 		return;
 	memcpy(&choice, from + f->at, sizeof(choice));
@@ -82,6 +102,8 @@ TAKE(expire)
 TAKE(done)
 TAKE(credentials)
 TAKE(fact)
+TAKE(which)
+TAKE(sessions)
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -96,6 +118,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		{ CONTROL_USER_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_about },
 		{ CONTROL_USER_TEST, 1, 0, CONTROL_CREDENTIALS_MAX,
 		    take_credentials },
+		{ CONTROL_WHO, 1, 0, CONTROL_WHICH_MAX, take_which },
+		{ CONTROL_KICK, 1, 0, CONTROL_WHICH_MAX, take_which },
+		{ CONTROL_SESSIONS, 1, 0, CONTROL_SESSIONS_MAX, take_sessions },
 		{ CONTROL_SERVER, 1, 0, CONTROL_ANSWER_MAX, take_server },
 		{ CONTROL_PROCESS, 1, 0, CONTROL_ANSWER_MAX, take_process },
 		{ CONTROL_LISTENER, 1, 0, CONTROL_ANSWER_MAX, take_listener },

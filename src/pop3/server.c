@@ -192,6 +192,7 @@ line_take(struct pop3_server *s, struct buf *in, struct buf *out)
 		s->first = false;
 	switch (r) {
 	case POP3_LINE_OK:
+		s->n_commands++;
 		if (s->policy->trace != NULL)
 			s->policy->trace(s, false,
 			    pop3_server_mask(

@@ -119,7 +119,7 @@ struct pop3_server {
 	/* To be read by the caller. */
 	enum pop3_state state;
 	const char *why; /* with POP3_WANT_CLOSE: "quit", "bad-commands" ... */
-	uint32_t n_retr, n_top;
+	uint32_t n_commands, n_retr, n_top;
 	uint32_t count, marked; /* messages, and how many of them are marked */
 	/* How many more go at QUIT because they were retrieved: EXPIRE 0. */
 	uint32_t taken;

@@ -96,6 +96,8 @@ static const struct shape {
 	SHAPE(IPC_DB_COMMAND, "4ssssssss"),
 	SHAPE(IPC_DB_ROW, "1ss"),
 	SHAPE(IPC_DB_DONE, "118s"),
+	SHAPE(IPC_SESSIONS_WANTED, "814s28"),
+	SHAPE(IPC_SESSIONS, "842"),
 	/* Of the parent and to it: nobody else may say them. */
 	SHAPE(IPC_CONF, ""),
 	SHAPE(IPC_ATTACH, "12f"),

@@ -44,7 +44,7 @@ enum err app_password_revoke_all(
     const struct options *o, const char *name, struct errbuf *eb) NODISCARD;
 
 /* Of a server that runs: sign_ins.c, status.c, unique_ids.c, expirations.c,
- * root.c. */
+ * root.c, sessions.c. */
 enum err user_show(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err user_test(
@@ -62,5 +62,10 @@ enum err expire_accept(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err root_accept(
     const struct options *o, const char *path, struct errbuf *eb);
+/* name: a user, or the number of a session. */
+enum err sessions_who(
+    const struct options *o, const char *name, struct errbuf *eb);
+enum err sessions_kick(
+    const struct options *o, const char *name, struct errbuf *eb);
 
 #endif

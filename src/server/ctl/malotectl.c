@@ -25,6 +25,8 @@ static const char usage[] =
     "       malotectl [option ...] app-password list [USER]\n"
     "       malotectl [option ...] app-password revoke USER --label LABEL\n"
     "       malotectl [option ...] status\n"
+    "       malotectl [option ...] who [USER|SESSION]\n"
+    "       malotectl [option ...] kick USER|SESSION\n"
     "       malotectl [option ...] uidl show USER\n"
     "       malotectl [option ...] uidl forget USER\n"
     "       malotectl [option ...] expire show USER\n"
@@ -33,9 +35,9 @@ static const char usage[] =
     "\n"
     "  -c, --config FILE  maloted.conf, which names the users file and the\n"
     "                   control socket (" CONF_FILE ")\n"
-    "  --json           status, auth failures, user show, user test,\n"
-    "                   uidl show, expire show, app-password list: for\n"
-    "                   programs\n"
+    "  --json           status, who, kick, auth failures, user show,\n"
+    "                   user test, uidl show, expire show, app-password\n"
+    "                   list: for programs\n"
     "  --yes            uidl forget: do not ask\n"
     "  --users FILE     the users file itself\n"
     "  --database NAME  user: what is in that block `users' of maloted.conf,\n"
@@ -96,6 +98,8 @@ static const struct command {
 	{ { "app-password", "list" }, 0, 1, app_password_list },
 	{ { "app-password", "revoke" }, 1, 1, app_password_revoke },
 	{ { "status" }, 0, 0, status },
+	{ { "who" }, 0, 1, sessions_who },
+	{ { "kick" }, 1, 1, sessions_kick },
 	{ { "uidl", "show" }, 1, 1, uidl_show },
 	{ { "uidl", "forget" }, 1, 1, uidl_forget },
 	{ { "expire", "show" }, 1, 1, expire_show },

@@ -88,3 +88,34 @@ static const struct ipc_field expire[] = {
 	F(expire, of),
 };
 const struct ipc_fields control_expire_fields = FIELDS(expire);
+
+static const struct ipc_field which[] = {
+	STR(which, user),
+	F(which, worker),
+	F(which, sid),
+};
+const struct ipc_fields control_which_fields = FIELDS(which);
+
+static const struct ipc_field session[] = {
+	F(session, worker),
+	F(session, sid),
+	STR(session, user),
+	STR(session, peer),
+	STR(session, tls),
+	STR(session, method),
+	STR(session, state),
+	F(session, since),
+	F(session, commands),
+	F(session, messages),
+	F(session, marked),
+	F(session, retrieved),
+	F(session, in),
+	F(session, out),
+};
+static const struct ipc_fields session_fields = FIELDS(session);
+
+static const struct ipc_field sessions[] = {
+	F(sessions, next),
+	FIELD_ROWS(struct control_sessions, session, n, &session_fields),
+};
+const struct ipc_fields control_sessions_fields = FIELDS(sessions);

@@ -28,6 +28,9 @@ enum control_type {
 	/* For all who may ask. */
 	CONTROL_EXPIRE_SHOW,   /* a user */
 	CONTROL_EXPIRE_ACCEPT, /* a user */
+	/* For root only: struct control_which. */
+	CONTROL_WHO,
+	CONTROL_KICK, /* the same, which end */
 
 	/* parent -> malotectl: each is the struct of its name */
 	CONTROL_SERVER = 32,
@@ -38,6 +41,7 @@ enum control_type {
 	CONTROL_UIDL,
 	CONTROL_FACT,
 	CONTROL_EXPIRE,
+	CONTROL_SESSIONS,
 	CONTROL_DONE = 63, /* the last one */
 };
 
@@ -132,6 +136,33 @@ struct control_expire {
 	uint32_t due, of; /* EXPIRE_HELD_SHARE: so many of so many messages */
 };
 
+/* One session, or those of a user, or all of those that are signed in. */
+struct control_which {
+	char user[NAME_MAX_OCTETS + 1]; /* empty: anybody */
+	uint16_t worker;                /* of `sid' */
+	uint64_t sid;                   /* 0: not by its number */
+};
+
+/* A session, as its worker knows it.  `since' is seconds since 1970; octets are
+ * counted from the server, in: what came from the client. */
+struct control_session {
+	uint16_t worker;
+	uint64_t sid;
+	char user[NAME_MAX_OCTETS + 1], peer[PEER_MAX];
+	char tls[CONTROL_WORD], method[CONTROL_WORD], state[CONTROL_WORD];
+	uint32_t since, commands, messages, marked, retrieved;
+	uint64_t in, out;
+};
+
+/* A piece of them: as many as a worker looks up at a time. */
+enum { SESSIONS_PIECE = 64 };
+
+struct control_sessions {
+	uint32_t next; /* where the worker's next piece begins; 0: nowhere */
+	uint16_t n;
+	struct control_session session[SESSIONS_PIECE];
+};
+
 struct control_done {
 	enum control_outcome outcome;
 	char words[CONTROL_WORDS]; /* why not; or what else there is to know */
@@ -140,13 +171,16 @@ struct control_done {
 extern const struct ipc_fields control_about_fields, control_server_fields,
     control_process_fields, control_listener_fields, control_root_fields,
     control_note_fields, control_uidl_fields, control_expire_fields,
-    control_done_fields, control_credentials_fields, control_fact_fields;
+    control_done_fields, control_credentials_fields, control_fact_fields,
+    control_which_fields, control_sessions_fields;
 
 /* The largest message that a table can make, for an ipc_rule. */
 enum {
 	CONTROL_REQUEST_MAX = 4 + MAIL_PATH_MAX,
 	CONTROL_CREDENTIALS_MAX = CONTROL_REQUEST_MAX + 4 + PASSWORD_MAX,
 	CONTROL_ANSWER_MAX = 64 + MAIL_PATH_MAX,
+	CONTROL_WHICH_MAX = 4 + NAME_MAX_OCTETS + 2 + 8,
+	CONTROL_SESSIONS_MAX = sizeof(struct control_sessions),
 };
 
 #endif

@@ -29,6 +29,7 @@ put_field(struct ipc_chan *c, const struct ipc_field *f, const char *from)
 	case FIELD_IS_BOOL: ipc_put_u8(c, *(const bool *)v); break;
 	case FIELD_IS_U16: ipc_put_u16(c, *(const uint16_t *)v); break;
 	case FIELD_IS_U32: ipc_put_u32(c, *(const uint32_t *)v); break;
+	case FIELD_IS_U64: ipc_put_u64(c, *(const uint64_t *)v); break;
 	case FIELD_IS_ENUM: ipc_put_u32(c, *(const unsigned *)v); break;
 	case FIELD_IS_STR: ipc_put_str(c, v); break;
 	case FIELD_IS_TEXT: put_text(c, *(char *const *)v); break;
@@ -80,6 +81,7 @@ get_field(struct ipc_in *in, const struct ipc_field *f, char *to)
 	case FIELD_IS_BOOL: *(bool *)v = ipc_get_u8(in) != 0; break;
 	case FIELD_IS_U16: *(uint16_t *)v = ipc_get_u16(in); break;
 	case FIELD_IS_U32: *(uint32_t *)v = ipc_get_u32(in); break;
+	case FIELD_IS_U64: *(uint64_t *)v = ipc_get_u64(in); break;
 	case FIELD_IS_ENUM: *(unsigned *)v = ipc_get_u32_to(in, f->max); break;
 	case FIELD_IS_STR: ipc_get_str(in, v, f->max); break;
 	case FIELD_IS_TEXT: *(char **)v = get_text(in, f->max); break;

@@ -23,6 +23,7 @@ enum ipc_field_kind {
 	FIELD_IS_BOOL,
 	FIELD_IS_U16,
 	FIELD_IS_U32,
+	FIELD_IS_U64,
 	FIELD_IS_ENUM,
 	FIELD_IS_STR,  /* an array of char with a NUL */
 	FIELD_IS_TEXT, /* a char *, on the heap; NULL is the empty one */
@@ -50,11 +51,12 @@ struct ipc_field {
 /* clang-format off */
 #define FIELD_KIND(v) \
 	_Generic((v), \
-	    bool: FIELD_IS_BOOL, uint16_t: FIELD_IS_U16, uint32_t: FIELD_IS_U32)
+	    bool: FIELD_IS_BOOL, uint16_t: FIELD_IS_U16, \
+	    uint32_t: FIELD_IS_U32, uint64_t: FIELD_IS_U64)
 /* clang-format on */
 #define FIELD_OF(T, m) (((T *)0)->m)
 
-/* A bool, a uint16_t or a uint32_t. */
+/* A bool, or an unsigned number of a size that has its name. */
 #define FIELD(T, m) \
 	{ \
 		.kind = FIELD_KIND(FIELD_OF(T, m)), .at = offsetof(T, m) \

@@ -209,6 +209,12 @@ enum ipc_type {
 	IPC_DB_ROW = 152,
 	IPC_DB_DONE, /* u8 enum db_outcome, u8 was it reached, u64 rows that were
 	              * changed, str why if it was not done */
+
+	/* parent -> worker: u64 token, u8 are they to end, u32 where to begin,
+	 * struct control_which: these sessions.  One piece is answered: */
+	IPC_SESSIONS_WANTED = 160,
+	/* worker -> parent: u64 token, struct control_sessions */
+	IPC_SESSIONS,
 };
 
 /* What has become of a command to a database. */

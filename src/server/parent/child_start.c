@@ -11,6 +11,7 @@
 #include "server/ipc/spawn.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/control_inquiry.h"
+#include "server/parent/control_sessions.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/phase.h"
 
@@ -158,6 +159,7 @@ tear_down(struct child *c)
 	ipc_close(c->chan);
 	c->chan = NULL;
 	control_inquiry_gone(c);
+	control_sessions_gone(c);
 	if (c->role == ROLE_WORKER)
 		addrcount_clear_row(&c->parent->counts, c->index);
 	if (clock_ms() - c->started > HEALTHY_MS)

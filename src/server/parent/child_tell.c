@@ -249,6 +249,18 @@ child_tell_round(struct child *auth)
 /* ---- to workers ---- */
 
 void
+child_tell_sessions(struct child *worker, uint64_t token, bool end,
+    uint32_t from, const struct control_which *which)
+{
+	ipc_begin(worker->chan, IPC_SESSIONS_WANTED);
+	ipc_put_u64(worker->chan, token);
+	ipc_put_u8(worker->chan, end);
+	ipc_put_u32(worker->chan, from);
+	ipc_put_fields(worker->chan, &control_which_fields, which);
+	send_end(worker);
+}
+
+void
 child_tell_tickets(struct child *worker)
 {
 	const struct parent *p = worker->parent;

@@ -44,6 +44,10 @@ void child_tell_inquiry(struct child *store, uint64_t token,
 /* To auth: all maildrops shall be looked at. */
 void child_tell_round(struct child *auth);
 
+/* To a worker: see control_sessions.h. */
+void child_tell_sessions(struct child *worker, uint64_t token, bool end,
+    uint32_t from, const struct control_which *which);
+
 /* To a worker. */
 /* Asks whether its loop turns. */
 void child_tell_ping(struct child *c);

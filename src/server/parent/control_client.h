@@ -25,6 +25,16 @@ struct control_client {
 	enum inquiry_kind what;
 	struct child *store; /* that was asked; NULL: none was yet */
 	bool facts;          /* control_auth.c: it is auth that tells */
+	/* control_sessions.c: which ones, and whom it has asked about them; NULL:
+	 * nobody is to answer now. */
+	struct {
+		struct control_which which;
+		bool wanted, end;
+		struct child *asked;
+		uint16_t worker; /* the next one to be asked, */
+		uint32_t from;   /* and from where on */
+		ev_timer room;
+	} sessions;
 };
 
 /* Takes fd.  Its channel's rules get it as their `arg`. */

@@ -76,8 +76,9 @@ control_inquiry_gone(const struct child *c)
 	struct control_client *k;
 
 	TAILQ_FOREACH (k, &c->parent->clients, link) {
-		if (k->token == 0 || (k->store != c && (c->role != ROLE_AUTH ||
-							   k->store != NULL)))
+		if (k->token == 0 || k->sessions.wanted ||
+		    (k->store != c &&
+			(c->role != ROLE_AUTH || k->store != NULL)))
 			continue;
 		control_done(k, CONTROL_LATER, no_answer);
 		k->store = NULL;

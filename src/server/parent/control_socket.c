@@ -13,6 +13,7 @@
 #include "server/parent/control_auth.h"
 #include "server/parent/control_client.h"
 #include "server/parent/control_inquiry.h"
+#include "server/parent/control_sessions.h"
 #include "server/parent/control_status.h"
 #include "server/parent/unix_socket.h"
 
@@ -163,6 +164,36 @@ take_auth_failures(void *arg, struct ipc_in *in)
 	return e;
 }
 
+/* Who is there is what root is told, as where they are is in it. */
+static enum err
+take_who(void *arg, struct ipc_in *in)
+{
+	struct control_which which = { .sid = 0 };
+	enum err e = control_begin(arg, in, &control_which_fields, &which);
+
+	if (e == E_OK && control_is_root(arg))
+		control_sessions(arg, &which, false);
+	return e;
+}
+
+static enum err
+take_kick(void *arg, struct ipc_in *in)
+{
+	struct control_which which = { .sid = 0 };
+	enum err e = control_begin(arg, in, &control_which_fields, &which);
+	char sid[32];
+
+	if (e != E_OK || !control_is_root(arg))
+		return e;
+	if (which.sid == 0 && which.user[0] == '\0')
+		return E_FORMAT; /* all of them is nothing that it can want */
+	snprintf(sid, sizeof(sid), "%u.%llx", which.worker,
+	    (unsigned long long)which.sid);
+	control_log(arg, "kick", which.sid != 0 ? sid : which.user);
+	control_sessions(arg, &which, true);
+	return E_OK;
+}
+
 static void
 on_gone(void *arg, enum err why)
 {
@@ -180,6 +211,8 @@ static const struct ipc_rule commands[] = {
 	{ CONTROL_USER_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_user_show },
 	{ CONTROL_USER_TEST, 1, 0, CONTROL_CREDENTIALS_MAX, take_user_test },
 	{ CONTROL_AUTH_FAILURES, 1, 0, 0, take_auth_failures },
+	{ CONTROL_WHO, 1, 0, CONTROL_WHICH_MAX, take_who },
+	{ CONTROL_KICK, 1, 0, CONTROL_WHICH_MAX, take_kick },
 };
 
 static const struct ipc_rules rules = { commands,

@@ -7,6 +7,7 @@
 #include "server/parent/child_tell.h"
 #include "server/parent/control_auth.h"
 #include "server/parent/control_inquiry.h"
+#include "server/parent/control_sessions.h"
 #include "server/parent/control_status.h"
 #include "server/parent/cut.h"
 #include "server/parent/phase.h"
@@ -116,6 +117,19 @@ take_asked(void *arg, struct ipc_in *in)
 		return E_FORMAT;
 	control_auth_done(c->parent, token, &done);
 	return E_OK;
+}
+
+static enum err
+take_sessions(void *arg, struct ipc_in *in)
+{
+	static struct control_sessions s;
+	uint64_t token = ipc_get_u64(in);
+
+	memset(&s, 0, sizeof(s));
+	ipc_get_fields(in, &control_sessions_fields, &s);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	return control_sessions_are(arg, token, &s);
 }
 
 static enum err
@@ -237,7 +251,9 @@ on_gone(void *arg, enum err why)
 		IPC_PONG, PHASE_SERVING, 0, 4, take_pong \
 	}
 
-static const struct ipc_rule worker_rules[] = { READY, MISBEHAVED, PONG };
+static const struct ipc_rule worker_rules[] = { READY, MISBEHAVED, PONG,
+	{ IPC_SESSIONS, PHASE_SERVING, 0, 8 + CONTROL_SESSIONS_MAX,
+	    take_sessions } };
 
 static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED, PONG,
 	{ IPC_UPGRADE, PHASE_SERVING, 0, 12 + sizeof(struct upgrade_row),

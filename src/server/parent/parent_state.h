@@ -12,7 +12,8 @@
  *	unix_socket.c	sockets with a name in the file system
  *	service_sockets.c	those at which other programs ask who signs in
  *	control_client.c	who asks at the control socket
- *	control_status.c, control_inquiry.c, control_auth.c	what they ask
+ *	control_status.c, control_inquiry.c, control_auth.c,
+ *	control_sessions.c	what they ask
  *	control_socket.c	the socket, and the table of commands
  *	uid_store.c	stores of users' own uids, which come and go
  *	upgrades.c	stored passwords by another scheme

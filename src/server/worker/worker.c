@@ -21,9 +21,11 @@
 #include "net/tls_memory.h"
 #include "sasl/sasl.h"
 #include "server/ipc/addrcount.h"
+#include "server/ipc/control.h"
 #include "server/ipc/proto.h"
 #include "server/ipc/sealed.h"
 #include "server/ipc/trust.h"
+#include "server/worker/census.h"
 #include "server/worker/io.h"
 #include "server/worker/retrieve.h"
 #include "server/worker/session.h"
@@ -161,6 +163,8 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_TICKETS, 1, 0, 512, on_tickets },
 	{ IPC_CERTIFICATE, 1, 0, 2 * PEM_MAX + 64, on_certificate },
 	{ IPC_CLIENT_CA, 1, 2, 0, on_client_ca },
+	{ IPC_SESSIONS_WANTED, 1, 0, 8 + 1 + 4 + CONTROL_WHICH_MAX,
+	    census_take },
 };
 
 static uint32_t
