@@ -24,6 +24,7 @@ union any {
 	struct control_credentials credentials;
 	struct control_fact fact;
 	struct control_which which;
+	struct control_trace trace;
 	struct control_sessions sessions;
 };
 
@@ -103,6 +104,7 @@ TAKE(done)
 TAKE(credentials)
 TAKE(fact)
 TAKE(which)
+TAKE(trace)
 TAKE(sessions)
 
 int
@@ -120,6 +122,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		    take_credentials },
 		{ CONTROL_WHO, 1, 0, CONTROL_WHICH_MAX, take_which },
 		{ CONTROL_KICK, 1, 0, CONTROL_WHICH_MAX, take_which },
+		{ CONTROL_TRACE, 1, 0, CONTROL_WHICH_MAX, take_trace },
 		{ CONTROL_SESSIONS, 1, 0, CONTROL_SESSIONS_MAX, take_sessions },
 		{ CONTROL_SERVER, 1, 0, CONTROL_ANSWER_MAX, take_server },
 		{ CONTROL_PROCESS, 1, 0, CONTROL_ANSWER_MAX, take_process },

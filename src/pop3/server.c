@@ -20,6 +20,7 @@ pop3_server_init(struct pop3_server *s, const struct pop3_policy *policy,
 	*s = (struct pop3_server){
 		.state = POP3_AUTHORIZATION,
 		.policy = policy,
+		.trace = policy->trace,
 		.language = &pop3_english,
 		.tls = tls,
 		.apop = policy->apop,
@@ -193,8 +194,8 @@ line_take(struct pop3_server *s, struct buf *in, struct buf *out)
 	switch (r) {
 	case POP3_LINE_OK:
 		s->n_commands++;
-		if (s->policy->trace != NULL)
-			s->policy->trace(s, false,
+		if (s->trace != NULL)
+			s->trace(s, false,
 			    pop3_server_mask(
 				(struct slice){ line, len }, s->in_sasl));
 		next = line_run(s, line, len, out);

@@ -44,6 +44,11 @@ struct pop3_mechanism {
 
 struct pop3_server;
 
+/* Sees every line of the client, secrets masked, and of every reply the first
+ * line. */
+typedef void pop3_trace(
+    const struct pop3_server *s, bool reply, struct slice line);
+
 /* What a listener offers; shared by its sessions, which borrow it. */
 struct pop3_policy {
 	const char *host;           /* for the greeting and APOP's timestamp */
@@ -71,10 +76,7 @@ struct pop3_policy {
 	 * whose, or empty; NULL: nobody does. */
 	void (*needs_tls)(
 	    const struct pop3_server *s, const char *method, struct slice name);
-	/* Sees every line of the client, secrets masked, and of every reply the
-	 * first line; NULL: nobody does. */
-	void (*trace)(
-	    const struct pop3_server *s, bool reply, struct slice line);
+	pop3_trace *trace; /* of a session that begins; or NULL */
 };
 
 enum pop3_want {
@@ -129,6 +131,7 @@ struct pop3_server {
 	bool bindable, certified, read_only;
 	uint32_t retention;   /* the same: EXPIRE of this maildrop */
 	uint32_t login_delay; /* the same: LOGIN-DELAY of this user */
+	pop3_trace *trace;    /* at any time; NULL: nobody looks */
 
 	/* The rest is the module's own. */
 	const struct pop3_policy *policy;

@@ -63,8 +63,8 @@ line_put(
 	memcpy(line + len, "\r\n", 2);
 	if (buf_put(out, line, len + 2) != E_OK)
 		pop3_server_finish(s, "out-of-memory");
-	else if (s->policy != NULL && s->policy->trace != NULL)
-		s->policy->trace(s, true, (struct slice){ line, len });
+	else if (s->trace != NULL)
+		s->trace(s, true, (struct slice){ line, len });
 }
 
 void

@@ -98,6 +98,8 @@ static const struct shape {
 	SHAPE(IPC_DB_DONE, "118s"),
 	SHAPE(IPC_SESSIONS_WANTED, "814s28"),
 	SHAPE(IPC_SESSIONS, "842"),
+	SHAPE(IPC_TRACE, "411s"),
+	SHAPE(IPC_TRACED, "4814s"),
 	/* Of the parent and to it: nobody else may say them. */
 	SHAPE(IPC_CONF, ""),
 	SHAPE(IPC_ATTACH, "12f"),

@@ -15,6 +15,7 @@ struct options {
 	const char *database; /* user: a block of the configuration; or NULL */
 	const char *label, *protocol, *networks, *until; /* app-password */
 	bool json;                                       /* for programs */
+	bool off, octets;                                /* trace */
 	bool yes;                                        /* do not ask */
 	bool is_servers; /* `users' is the file of the configuration */
 	/* Of the configuration; NULL if none is read. */
@@ -44,7 +45,7 @@ enum err app_password_revoke_all(
     const struct options *o, const char *name, struct errbuf *eb) NODISCARD;
 
 /* Of a server that runs: sign_ins.c, status.c, unique_ids.c, expirations.c,
- * root.c, sessions.c. */
+ * root.c, sessions.c, trace.c. */
 enum err user_show(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err user_test(
@@ -67,5 +68,6 @@ enum err sessions_who(
     const struct options *o, const char *name, struct errbuf *eb);
 enum err sessions_kick(
     const struct options *o, const char *name, struct errbuf *eb);
+enum err trace(const struct options *o, const char *name, struct errbuf *eb);
 
 #endif

@@ -27,6 +27,7 @@ static const char usage[] =
     "       malotectl [option ...] status\n"
     "       malotectl [option ...] who [USER|SESSION]\n"
     "       malotectl [option ...] kick USER|SESSION\n"
+    "       malotectl [option ...] trace USER [--octets | --off]\n"
     "       malotectl [option ...] uidl show USER\n"
     "       malotectl [option ...] uidl forget USER\n"
     "       malotectl [option ...] expire show USER\n"
@@ -38,6 +39,8 @@ static const char usage[] =
     "  --json           status, who, kick, auth failures, user show,\n"
     "                   user test, uidl show, expire show, app-password\n"
     "                   list: for programs\n"
+    "  --octets         trace: what is in the messages, too\n"
+    "  --off            trace: it ends now\n"
     "  --yes            uidl forget: do not ask\n"
     "  --users FILE     the users file itself\n"
     "  --database NAME  user: what is in that block `users' of maloted.conf,\n"
@@ -100,6 +103,7 @@ static const struct command {
 	{ { "status" }, 0, 0, status },
 	{ { "who" }, 0, 1, sessions_who },
 	{ { "kick" }, 1, 1, sessions_kick },
+	{ { "trace" }, 1, 1, trace },
 	{ { "uidl", "show" }, 1, 1, uidl_show },
 	{ { "uidl", "forget" }, 1, 1, uidl_forget },
 	{ { "expire", "show" }, 1, 1, expire_show },
@@ -145,6 +149,8 @@ take_options(int argc, char **argv, struct options *o)
 		{ "networks", required_argument, NULL, 'n' },
 		{ "until", required_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "octets", no_argument, NULL, 'O' },
+		{ "off", no_argument, NULL, 'o' },
 		{ "yes", no_argument, NULL, 'y' },
 		{ "help", no_argument, NULL, 'H' },
 		{ "version", no_argument, NULL, 'V' },
@@ -166,6 +172,8 @@ take_options(int argc, char **argv, struct options *o)
 		case 'n': o->networks = optarg; break;
 		case 't': o->until = optarg; break;
 		case 'j': o->json = true; break;
+		case 'O': o->octets = true; break;
+		case 'o': o->off = true; break;
 		case 'y': o->yes = true; break;
 		case 'H': fputs(usage, stdout); return EX_OK;
 		case 'V': puts("malotectl " MALOTE_VERSION); return EX_OK;

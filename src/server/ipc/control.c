@@ -119,3 +119,10 @@ static const struct ipc_field sessions[] = {
 	FIELD_ROWS(struct control_sessions, session, n, &session_fields),
 };
 const struct ipc_fields control_sessions_fields = FIELDS(sessions);
+
+static const struct ipc_field trace[] = {
+	STR(trace, user),
+	F(trace, off),
+	F(trace, octets),
+};
+const struct ipc_fields control_trace_fields = FIELDS(trace);

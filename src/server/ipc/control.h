@@ -30,7 +30,8 @@ enum control_type {
 	CONTROL_EXPIRE_ACCEPT, /* a user */
 	/* For root only: struct control_which. */
 	CONTROL_WHO,
-	CONTROL_KICK, /* the same, which end */
+	CONTROL_KICK,  /* the same, which end */
+	CONTROL_TRACE, /* struct control_trace; done: the path of the file */
 
 	/* parent -> malotectl: each is the struct of its name */
 	CONTROL_SERVER = 32,
@@ -143,6 +144,12 @@ struct control_which {
 	uint64_t sid;                   /* 0: not by its number */
 };
 
+struct control_trace {
+	char user[NAME_MAX_OCTETS + 1];
+	bool off;    /* it ends, else it begins */
+	bool octets; /* with what is in the messages */
+};
+
 /* A session, as its worker knows it.  `since' is seconds since 1970; octets are
  * counted from the server, in: what came from the client. */
 struct control_session {
@@ -172,7 +179,7 @@ extern const struct ipc_fields control_about_fields, control_server_fields,
     control_process_fields, control_listener_fields, control_root_fields,
     control_note_fields, control_uidl_fields, control_expire_fields,
     control_done_fields, control_credentials_fields, control_fact_fields,
-    control_which_fields, control_sessions_fields;
+    control_which_fields, control_sessions_fields, control_trace_fields;
 
 /* The largest message that a table can make, for an ipc_rule. */
 enum {

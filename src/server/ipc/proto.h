@@ -215,6 +215,12 @@ enum ipc_type {
 	IPC_SESSIONS_WANTED = 160,
 	/* worker -> parent: u64 token, struct control_sessions */
 	IPC_SESSIONS,
+	/* parent -> worker: u32 number, not 0, u8 does it begin, u8 with octets, str
+	 * user: what is said in that user's sessions is to be told */
+	IPC_TRACE,
+	/* worker -> parent: u32 number, u64 sid, u8 enum trace_says, u32 lines before
+	 * it that are lost, bytes line, without its end */
+	IPC_TRACED,
 };
 
 /* What has become of a command to a database. */
@@ -224,6 +230,9 @@ enum db_outcome {
 	DB_WRONG,   /* somebody must mend the settings */
 	DB_OUTCOMES
 };
+
+/* Whose a line of a trace is. */
+enum trace_says { TRACE_SERVER, TRACE_CLIENT, TRACE_NOTE, TRACE_SAYS };
 
 enum lookup_result {
 	LOOKUP_FOUND, /* of IPC_VERIFY: and the password is right */
@@ -340,6 +349,8 @@ enum {
 	HOST_USERS_MAX = 256,    /* of a host whose mail is read as a whole */
 	MAIL_MAX = 32 * 1024,    /* where that is, in octets */
 	MARKS_CHUNK = 16 * 1024, /* octets of bitmap in one IPC_MARKS */
+	TRACES_MAX = 8,          /* users who are traced at a time */
+	TRACE_LINE_MAX = 1024,   /* octets of a line that are told */
 };
 
 #endif

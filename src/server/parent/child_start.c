@@ -14,6 +14,7 @@
 #include "server/parent/control_sessions.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/phase.h"
+#include "server/parent/traces.h"
 
 enum {
 	HEALTHY_MS = 60 * 1000, /* who lived so long has not failed in a row */
@@ -77,8 +78,10 @@ child_start(struct child *c, struct errbuf *eb)
 		child_tell_client_ca(c);
 	if (e == E_OK && c->role == ROLE_AUTH)
 		child_tell_users_anew(c);
-	if (e == E_OK && c->role == ROLE_WORKER)
+	if (e == E_OK && c->role == ROLE_WORKER) {
 		child_tell_tickets(c);
+		traces_tell(c);
+	}
 	if (e != E_OK) {
 		log_start_error(c, eb);
 		child_kill(c);

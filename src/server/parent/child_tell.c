@@ -261,6 +261,18 @@ child_tell_sessions(struct child *worker, uint64_t token, bool end,
 }
 
 void
+child_tell_trace(struct child *worker, uint32_t number, bool on, bool octets,
+    const char *user)
+{
+	ipc_begin(worker->chan, IPC_TRACE);
+	ipc_put_u32(worker->chan, number);
+	ipc_put_u8(worker->chan, on);
+	ipc_put_u8(worker->chan, octets);
+	ipc_put_str(worker->chan, user);
+	send_end(worker);
+}
+
+void
 child_tell_tickets(struct child *worker)
 {
 	const struct parent *p = worker->parent;

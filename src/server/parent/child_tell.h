@@ -44,6 +44,9 @@ void child_tell_inquiry(struct child *store, uint64_t token,
 /* To auth: all maildrops shall be looked at. */
 void child_tell_round(struct child *auth);
 
+/* To a worker: see traces.h. */
+void child_tell_trace(struct child *worker, uint32_t number, bool on,
+    bool octets, const char *user);
 /* To a worker: see control_sessions.h. */
 void child_tell_sessions(struct child *worker, uint64_t token, bool end,
     uint32_t from, const struct control_which *which);

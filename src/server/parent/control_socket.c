@@ -15,6 +15,7 @@
 #include "server/parent/control_inquiry.h"
 #include "server/parent/control_sessions.h"
 #include "server/parent/control_status.h"
+#include "server/parent/traces.h"
 #include "server/parent/unix_socket.h"
 
 enum {
@@ -195,6 +196,51 @@ take_kick(void *arg, struct ipc_in *in)
 }
 
 static void
+begin_trace(struct control_client *k, const struct control_trace *t)
+{
+	const struct trace_wish w = { t->user, t->octets, k->uid, k->pid };
+	char path[PATH_MAX], words[CONTROL_WORDS];
+	struct errbuf eb;
+	enum err e = traces_begin(k->parent, &w, path, &eb);
+
+	if (e == E_BUSY) {
+		snprintf(words, sizeof(words),
+		    "%s, into %.400s; it ends by "
+		    "trace --off",
+		    eb.text, path);
+		control_done(k, CONTROL_CANNOT, words);
+		return;
+	}
+	control_done(k, e == E_OK ? CONTROL_GOOD : CONTROL_CANNOT,
+	    e == E_OK ? path : eb.text);
+}
+
+static enum err
+take_trace(void *arg, struct ipc_in *in)
+{
+	struct control_trace t = { .off = false };
+	struct control_client *k = arg;
+	enum err e = control_begin(k, in, &control_trace_fields, &t);
+
+	if (e != E_OK || !control_is_root(k))
+		return e;
+	if (t.user[0] == '\0')
+		return E_FORMAT;
+	control_log(k,
+	    t.off      ? "trace --off"
+	    : t.octets ? "trace --octets"
+		       : "trace",
+	    t.user);
+	if (!t.off)
+		begin_trace(k, &t);
+	else if (traces_end(k->parent, t.user))
+		control_done(k, CONTROL_GOOD, "");
+	else
+		control_done(k, CONTROL_CANNOT, "the user is not traced");
+	return E_OK;
+}
+
+static void
 on_gone(void *arg, enum err why)
 {
 	control_client_free(arg);
@@ -213,6 +259,7 @@ static const struct ipc_rule commands[] = {
 	{ CONTROL_AUTH_FAILURES, 1, 0, 0, take_auth_failures },
 	{ CONTROL_WHO, 1, 0, CONTROL_WHICH_MAX, take_who },
 	{ CONTROL_KICK, 1, 0, CONTROL_WHICH_MAX, take_kick },
+	{ CONTROL_TRACE, 1, 0, CONTROL_WHICH_MAX, take_trace },
 };
 
 static const struct ipc_rules rules = { commands,
@@ -305,6 +352,7 @@ control_open(struct parent *p)
 	int fd;
 
 	TAILQ_INIT(&p->clients);
+	LIST_INIT(&p->traces);
 	p->control.fd = -1;
 	if (path[0] == '\0')
 		return;
@@ -325,6 +373,7 @@ control_close(struct parent *p)
 
 	while ((k = TAILQ_FIRST(&p->clients)) != NULL)
 		control_client_free(k);
+	traces_close(p);
 	if (p->control.fd < 0)
 		return;
 	ev_io_stop(p->loop, &p->control);

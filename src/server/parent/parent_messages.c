@@ -11,6 +11,7 @@
 #include "server/parent/control_status.h"
 #include "server/parent/cut.h"
 #include "server/parent/phase.h"
+#include "server/parent/traces.h"
 #include "server/parent/uid_store.h"
 #include "server/parent/upgrades.h"
 
@@ -130,6 +131,21 @@ take_sessions(void *arg, struct ipc_in *in)
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	return control_sessions_are(arg, token, &s);
+}
+
+static enum err
+take_traced(void *arg, struct ipc_in *in)
+{
+	uint32_t number = ipc_get_u32(in);
+	uint64_t sid = ipc_get_u64(in);
+	uint8_t who = ipc_get_u8_to(in, TRACE_SAYS - 1);
+	uint32_t lost = ipc_get_u32(in);
+	struct slice line = ipc_get_slice(in);
+
+	if (ipc_get_end(in) != E_OK || line.n > TRACE_LINE_MAX)
+		return E_FORMAT;
+	traces_line(arg, number, sid, (enum trace_says)who, lost, line);
+	return E_OK;
 }
 
 static enum err
@@ -253,7 +269,9 @@ on_gone(void *arg, enum err why)
 
 static const struct ipc_rule worker_rules[] = { READY, MISBEHAVED, PONG,
 	{ IPC_SESSIONS, PHASE_SERVING, 0, 8 + CONTROL_SESSIONS_MAX,
-	    take_sessions } };
+	    take_sessions },
+	{ IPC_TRACED, PHASE_SERVING, 0, 4 + 8 + 1 + 4 + 4 + TRACE_LINE_MAX,
+	    take_traced } };
 
 static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED, PONG,
 	{ IPC_UPGRADE, PHASE_SERVING, 0, 12 + sizeof(struct upgrade_row),

@@ -14,6 +14,7 @@
  *	control_client.c	who asks at the control socket
  *	control_status.c, control_inquiry.c, control_auth.c,
  *	control_sessions.c	what they ask
+ *	traces.c	what one user's sessions say, in a file
  *	control_socket.c	the socket, and the table of commands
  *	uid_store.c	stores of users' own uids, which come and go
  *	upgrades.c	stored passwords by another scheme
@@ -41,6 +42,7 @@
 struct child;
 struct control_client;
 struct cut;
+struct trace;
 
 enum parent_phase {
 	PARENT_STARTING, /* some process is not ready for the first time */
@@ -89,6 +91,8 @@ struct parent {
 	ev_io control; /* the control socket; fd -1: there is none */
 	TAILQ_HEAD(, control_client) clients;
 	unsigned n_clients;
+	LIST_HEAD(, trace) traces; /* traces.c */
+	uint32_t last_trace;
 
 	ev_signal sigterm, sigint, sighup;
 	ev_timer rotate, deadline, look, round, watchdog;

@@ -8,6 +8,7 @@
 #include "server/worker/kerberized.h"
 #include "server/worker/session.h"
 #include "server/worker/session_state.h"
+#include "server/worker/traced.h"
 
 /* A reply is in the output: takes the next command. */
 static void
@@ -84,6 +85,8 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 	    s->sign_in.method, conn_tls_version(&s->conn),
 	    conn_tls_cipher(&s->conn), count, left_out,
 	    (unsigned long long)octets);
+	if (s->dialogue != NULL)
+		traced_named(s, (struct slice){ user, strlen(user) });
 	pop3_server_opened(&s->pop3, &s->out, count, octets);
 	answer_ready(s);
 }

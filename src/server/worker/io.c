@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "net/client_ca.h"
 #include "server/worker/reader.h"
+#include "server/worker/traced.h"
 
 enum err
 session_offer(struct session *s, const char *p, size_t n, size_t *took_r)
@@ -15,6 +16,8 @@ session_offer(struct session *s, const char *p, size_t n, size_t *took_r)
 	enum err e = conn_write(&s->conn, p, n, took_r);
 
 	s->octets_out += *took_r;
+	if (s->dialogue != NULL)
+		traced_octets(s, p, *took_r);
 	if (*took_r != 0)
 		s->progress = clock_ms();
 	return e == E_AGAIN ? E_OK : e;
@@ -31,6 +34,16 @@ session_send(struct session *s, const char *p, size_t n)
 	return e == E_OK ? buf_put(&s->out, p + done, n - done) : e;
 }
 
+/* The first n octets of what is to be sent have been. */
+static void
+sent(struct session *s, size_t n)
+{
+	s->octets_out += n;
+	if (s->dialogue != NULL)
+		traced_octets(s, buf_data(&s->out), n);
+	buf_consume(&s->out, n);
+}
+
 enum err
 session_flush(struct session *s)
 {
@@ -39,8 +52,7 @@ session_flush(struct session *s)
 
 	while (s->out.len != 0 && e == E_OK) {
 		e = conn_write(&s->conn, buf_data(&s->out), s->out.len, &n);
-		s->octets_out += n;
-		buf_consume(&s->out, n);
+		sent(s, n);
 		if (e == E_OK && s->conn.sealed.len != 0)
 			e = conn_flush(&s->conn);
 		if (e == E_OK && n == 0)
@@ -63,8 +75,7 @@ session_flush_last(struct session *s)
 	if (s->conn.ssl != NULL && !conn_is_blocked(&s->conn) &&
 	    s->out.len != 0) {
 		e = conn_write(&s->conn, buf_data(&s->out), s->out.len, &n);
-		s->octets_out += n;
-		buf_consume(&s->out, n);
+		sent(s, n);
 	}
 	if (e != E_OK && e != E_AGAIN)
 		return e;

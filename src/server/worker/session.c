@@ -16,6 +16,7 @@
 #include "server/worker/retrieve.h"
 #include "server/worker/session_state.h"
 #include "server/worker/step.h"
+#include "server/worker/traced.h"
 #include "server/worker/worker_tell.h"
 
 enum {
@@ -96,6 +97,8 @@ session_claimed(struct session *s, struct slice user)
 {
 	free(s->user);
 	s->user = user.n != 0 ? strndup(user.p, user.n) : NULL;
+	if (s->dialogue != NULL)
+		traced_named(s, user);
 }
 
 /* The mail program was set up without TLS, which is what people who cannot sign
@@ -116,19 +119,6 @@ session_needs_tls(
 	    "why=no-tls",
 	    s->worker->conf.role.index, (unsigned long long)s->sid,
 	    str_escape(user, sizeof(user), name.p, name.n), s->peer, method);
-}
-
-void
-session_trace(const struct pop3_server *p, bool reply, struct slice line)
-{
-	const struct session *s =
-	    (const void *)((const char *)p - offsetof(struct session, pop3));
-	char text[600];
-
-	log_line(LOG_DEBUGGING, "ev=trace sid=%u.%llx %s=\"%s\"",
-	    s->worker->conf.role.index, (unsigned long long)s->sid,
-	    reply ? "server" : "client",
-	    str_quote(text, sizeof(text), line.p, line.n));
 }
 
 /* Has the client not had what it signed in for?  It broke before a message was
@@ -162,6 +152,8 @@ session_end(struct session *s, const char *why)
 	/* Whoever comes next must find the maildrop free. */
 	session_release(s);
 	session_log(s, why);
+	if (s->dialogue != NULL)
+		traced_end(s, why);
 	ev_io_stop(w->loop, &s->io);
 	ev_timer_stop(w->loop, &s->timer);
 	addrcount_leave(&w->counts, w->conf.role.index, s->counter);
@@ -508,6 +500,8 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	if (l->policy.apop)
 		arc4random_buf(&salt[1], sizeof(salt[1]));
 	pop3_server_init(&s->pop3, &l->policy, l->tls == LISTEN_TLS, salt);
+	if (w->n_traced != 0)
+		traced_begin(s);
 	if (!begin(s))
 		session_end(s, "out-of-memory");
 	else

@@ -45,7 +45,4 @@ void session_claimed(struct session *s, struct slice user);
 void session_needs_tls(
     const struct pop3_server *p, const char *method, struct slice name);
 
-/* For pop3_policy.trace: logs the line. */
-void session_trace(const struct pop3_server *p, bool reply, struct slice line);
-
 #endif

@@ -81,6 +81,7 @@ struct session {
 	struct lookup *lookup;       /* of lookup.c; NULL: not used yet */
 	size_t looked;               /* of the same: in this turn */
 	struct retrieval *retrieval; /* of retrieve.c; the same */
+	struct dialogue *dialogue;   /* of traced.c; NULL: nobody looks */
 	struct read_job *disk;       /* of io.c: under way, ready, or used */
 
 	/* For deadlines and the log. */

@@ -29,6 +29,7 @@
 #include "server/worker/io.h"
 #include "server/worker/retrieve.h"
 #include "server/worker/session.h"
+#include "server/worker/traced.h"
 #include "server/worker/worker_messages.h"
 #include "server/worker/worker_state.h"
 
@@ -165,6 +166,7 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_CLIENT_CA, 1, 2, 0, on_client_ca },
 	{ IPC_SESSIONS_WANTED, 1, 0, 8 + 1 + 4 + CONTROL_WHICH_MAX,
 	    census_take },
+	{ IPC_TRACE, 1, 0, 4 + 1 + 1 + 4 + NAME_MAX_OCTETS, traced_take },
 };
 
 static uint32_t
@@ -359,7 +361,7 @@ listen_on(struct worker *w, unsigned i)
 		.stls = l->tls == LISTEN_STLS && w->tls != NULL,
 		.needs_tls = session_needs_tls,
 		.sdps = conf->sdps,
-		.trace = conf->trace ? session_trace : NULL,
+		.trace = conf->trace ? traced_line : NULL,
 	};
 	find_mechanisms(l, l->kpop ? "" : conf->listener[i].mechanisms);
 	if (l->kpop)

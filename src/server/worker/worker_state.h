@@ -68,6 +68,12 @@ enum {
 	SID_SLOT_BITS = 20, /* of a sid: which session; the rest is a serial */
 };
 
+struct traced {
+	uint32_t number; /* of the trace, not 0 */
+	bool octets;
+	char user[NAME_MAX_OCTETS + 1];
+};
+
 struct worker {
 	struct role role; /* first: see role.h */
 	struct ev_loop *loop;
@@ -94,6 +100,10 @@ struct worker {
 	/* Who holds descriptors of messages, still for longest first. */
 	struct retrieval_list holding;
 	unsigned fds_held, fds_max;
+
+	/* Users whose sessions are traced: traced.c. */
+	struct traced traced[TRACES_MAX];
+	unsigned n_traced;
 
 	/* Connections that are not served: by the networks, by limits. */
 	struct burst denied, turned_away;
