@@ -893,7 +893,7 @@ def test_stores_take_orders_from_the_parent_only(server, box, login):
     login(server).quit()
     auth, = server.roles("auth")
     order = control.message(control.ASK_UIDL, bytes(8), b"\1",
-                            control.text("maildir:" + box))
+                            control.text("maildir:" + box), bytes(4))
     fds = [int(fd) for fd in os.listdir("/proc/%d/fd" % auth)
            if os.readlink("/proc/%d/fd/%s" % (auth, fd)).startswith("socket:")]
     for fd in fds:

@@ -99,6 +99,7 @@ static const struct shape {
 	SHAPE(IPC_SESSIONS_WANTED, "814s28"),
 	SHAPE(IPC_SESSIONS, "842"),
 	SHAPE(IPC_TRACE, "411s"),
+	SHAPE(IPC_MESSAGES, "842"),
 	SHAPE(IPC_TRACED, "4814s"),
 	/* Of the parent and to it: nobody else may say them. */
 	SHAPE(IPC_CONF, ""),

@@ -16,8 +16,9 @@ struct options {
 	const char *label, *protocol, *networks, *until; /* app-password */
 	bool json;                                       /* for programs */
 	bool off, octets;                                /* trace */
-	bool yes;                                        /* do not ask */
-	bool is_servers; /* `users' is the file of the configuration */
+	const char *second; /* word behind the name; or NULL */
+	bool yes;           /* do not ask */
+	bool is_servers;    /* `users' is the file of the configuration */
 	/* Of the configuration; NULL if none is read. */
 	const struct conf *conf;
 	const char *socket; /* of the server */
@@ -45,7 +46,7 @@ enum err app_password_revoke_all(
     const struct options *o, const char *name, struct errbuf *eb) NODISCARD;
 
 /* Of a server that runs: sign_ins.c, status.c, unique_ids.c, expirations.c,
- * root.c, sessions.c, trace.c. */
+ * root.c, sessions.c, trace.c, maildrop.c. */
 enum err user_show(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err user_test(
@@ -68,6 +69,13 @@ enum err sessions_who(
     const struct options *o, const char *name, struct errbuf *eb);
 enum err sessions_kick(
     const struct options *o, const char *name, struct errbuf *eb);
+enum err maildrop_list(
+    const struct options *o, const char *user, struct errbuf *eb);
+/* o->second: the number of a message. */
+enum err maildrop_show(
+    const struct options *o, const char *user, struct errbuf *eb);
+enum err maildrop_check(
+    const struct options *o, const char *user, struct errbuf *eb);
 enum err trace(const struct options *o, const char *name, struct errbuf *eb);
 
 #endif

@@ -28,6 +28,9 @@ static const char usage[] =
     "       malotectl [option ...] who [USER|SESSION]\n"
     "       malotectl [option ...] kick USER|SESSION\n"
     "       malotectl [option ...] trace USER [--octets | --off]\n"
+    "       malotectl [option ...] maildrop list USER\n"
+    "       malotectl [option ...] maildrop show USER NUMBER\n"
+    "       malotectl [option ...] maildrop check USER\n"
     "       malotectl [option ...] uidl show USER\n"
     "       malotectl [option ...] uidl forget USER\n"
     "       malotectl [option ...] expire show USER\n"
@@ -37,8 +40,8 @@ static const char usage[] =
     "  -c, --config FILE  maloted.conf, which names the users file and the\n"
     "                   control socket (" CONF_FILE ")\n"
     "  --json           status, who, kick, auth failures, user show,\n"
-    "                   user test, uidl show, expire show, app-password\n"
-    "                   list: for programs\n"
+    "                   user test, uidl show, expire show, maildrop,\n"
+    "                   app-password list: for programs\n"
     "  --octets         trace: what is in the messages, too\n"
     "  --off            trace: it ends now\n"
     "  --yes            uidl forget: do not ask\n"
@@ -104,6 +107,9 @@ static const struct command {
 	{ { "who" }, 0, 1, sessions_who },
 	{ { "kick" }, 1, 1, sessions_kick },
 	{ { "trace" }, 1, 1, trace },
+	{ { "maildrop", "list" }, 1, 1, maildrop_list },
+	{ { "maildrop", "show" }, 2, 2, maildrop_show },
+	{ { "maildrop", "check" }, 1, 1, maildrop_check },
 	{ { "uidl", "show" }, 1, 1, uidl_show },
 	{ { "uidl", "forget" }, 1, 1, uidl_forget },
 	{ { "expire", "show" }, 1, 1, expire_show },
@@ -251,6 +257,8 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EX_USAGE;
 	}
+	if (c->most == 2)
+		o.second = argv[argc - 1];
 	if (read_config(&o, &conf) != E_OK)
 		return EX_CONFIG;
 	if ((e = c->run(&o, name, &eb)) != E_OK)

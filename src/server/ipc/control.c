@@ -126,3 +126,24 @@ static const struct ipc_field trace[] = {
 	F(trace, octets),
 };
 const struct ipc_fields control_trace_fields = FIELDS(trace);
+
+static const struct ipc_field number[] = {
+	STR(number, user),
+	F(number, number),
+};
+const struct ipc_fields control_number_fields = FIELDS(number);
+
+static const struct ipc_field message[] = {
+	F(message, number),
+	F(message, date),
+	F(message, octets),
+	STR(message, uid),
+	STR(message, id),
+};
+static const struct ipc_fields message_fields = FIELDS(message);
+
+static const struct ipc_field messages[] = {
+	F(messages, next),
+	FIELD_ROWS(struct control_messages, message, n, &message_fields),
+};
+const struct ipc_fields control_messages_fields = FIELDS(messages);

@@ -30,7 +30,10 @@ enum control_type {
 	CONTROL_EXPIRE_ACCEPT, /* a user */
 	/* For root only: struct control_which. */
 	CONTROL_WHO,
-	CONTROL_KICK,  /* the same, which end */
+	CONTROL_KICK,          /* the same, which end */
+	CONTROL_MAILDROP_LIST, /* struct control_number: a user */
+	CONTROL_MAILDROP_SHOW, /* the same, and a message */
+	CONTROL_MAILDROP_CHECK,
 	CONTROL_TRACE, /* struct control_trace; done: the path of the file */
 
 	/* parent -> malotectl: each is the struct of its name */
@@ -43,6 +46,7 @@ enum control_type {
 	CONTROL_FACT,
 	CONTROL_EXPIRE,
 	CONTROL_SESSIONS,
+	CONTROL_MESSAGES,
 	CONTROL_DONE = 63, /* the last one */
 };
 
@@ -150,6 +154,26 @@ struct control_trace {
 	bool octets; /* with what is in the messages */
 };
 
+struct control_number {
+	char user[NAME_MAX_OCTETS + 1];
+	uint32_t number;
+};
+
+/* A message of a maildrop, as a session would have it now. */
+struct control_message {
+	uint32_t number, date; /* of its file, seconds since 1970; 0: no file */
+	uint64_t octets;
+	char uid[72], id[256]; /* Message-ID: as it stands there, or empty */
+};
+
+enum { MESSAGES_PIECE = 64 };
+
+struct control_messages {
+	uint32_t next; /* where the next piece begins; 0: nowhere */
+	uint16_t n;
+	struct control_message message[MESSAGES_PIECE];
+};
+
 /* A session, as its worker knows it.  `since' is seconds since 1970; octets are
  * counted from the server, in: what came from the client. */
 struct control_session {
@@ -179,7 +203,8 @@ extern const struct ipc_fields control_about_fields, control_server_fields,
     control_process_fields, control_listener_fields, control_root_fields,
     control_note_fields, control_uidl_fields, control_expire_fields,
     control_done_fields, control_credentials_fields, control_fact_fields,
-    control_which_fields, control_sessions_fields, control_trace_fields;
+    control_which_fields, control_sessions_fields, control_trace_fields,
+    control_number_fields, control_messages_fields;
 
 /* The largest message that a table can make, for an ipc_rule. */
 enum {
@@ -187,6 +212,7 @@ enum {
 	CONTROL_CREDENTIALS_MAX = CONTROL_REQUEST_MAX + 4 + PASSWORD_MAX,
 	CONTROL_ANSWER_MAX = 64 + MAIL_PATH_MAX,
 	CONTROL_WHICH_MAX = 4 + NAME_MAX_OCTETS + 2 + 8,
+	CONTROL_MESSAGES_MAX = sizeof(struct control_messages) + 1024,
 	CONTROL_SESSIONS_MAX = sizeof(struct control_sessions),
 };
 

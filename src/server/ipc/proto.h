@@ -70,8 +70,9 @@ enum ipc_type {
 	/* auth -> parent: u64 token, u8 enum control_outcome, u16 index of the
 	 * store that has it, str mail, or why there is none */
 	IPC_WHERE_IS,
-	/* parent -> store: u64 token, u8 enum inquiry_kind, str mail: what the
-	 * admin asks of a maildrop.  Answer, by what it is about: */
+	/* parent -> store: u64 token, u8 enum inquiry_kind, str mail, u32 number of
+	 * a message, or the first of some: what the admin asks of a maildrop.
+	 * Answer, by what it is about (IPC_ASKED: of its messages): */
 	IPC_INQUIRY,
 	/* store -> parent: u64 token, struct control_uidl, struct control_done */
 	IPC_UIDL_IS,
@@ -86,8 +87,8 @@ enum ipc_type {
 	/* parent -> auth: u64 token, u8 enum ask_kind, str user, str password: tell
 	 * the admin.  Answer: any number of IPC_FACT, then IPC_ASKED */
 	IPC_ASK,
-	IPC_FACT,  /* auth -> parent: u64 token, struct control_fact */
-	IPC_ASKED, /* auth -> parent: u64 token, struct control_done */
+	IPC_FACT,  /* auth, store -> parent: u64 token, struct control_fact */
+	IPC_ASKED, /* auth, store -> parent: u64 token, struct control_done */
 	/* parent -> auth: have all maildrops looked at from which mail goes by
 	 * itself, where nobody signs in (IPC_EXPIRE) */
 	IPC_ROUND,
@@ -221,6 +222,8 @@ enum ipc_type {
 	/* worker -> parent: u32 number, u64 sid, u8 enum trace_says, u32 lines before
 	 * it that are lost, bytes line, without its end */
 	IPC_TRACED,
+	/* store -> parent: u64 token, struct control_messages */
+	IPC_MESSAGES,
 };
 
 /* What has become of a command to a database. */
@@ -281,6 +284,9 @@ enum inquiry_kind {
 	INQUIRY_UIDL_FORGET,   /* that is to be decided anew */
 	INQUIRY_EXPIRY,        /* what expires there? */
 	INQUIRY_EXPIRY_ACCEPT, /* what is held back may go on */
+	INQUIRY_LIST,          /* which messages are there? */
+	INQUIRY_MESSAGE,       /* what is known of that one? */
+	INQUIRY_CHECK,         /* is all of it as it should be? */
 	INQUIRY_KINDS
 };
 
@@ -289,6 +295,14 @@ static inline bool
 inquiry_changes(enum inquiry_kind what)
 {
 	return what == INQUIRY_UIDL_FORGET || what == INQUIRY_EXPIRY_ACCEPT;
+}
+
+/* Is it about its messages? */
+static inline bool
+inquiry_is_of_mail(enum inquiry_kind what)
+{
+	return what == INQUIRY_LIST || what == INQUIRY_MESSAGE ||
+	       what == INQUIRY_CHECK;
 }
 
 /* What auth can be asked: about a user; about a user with that password; who

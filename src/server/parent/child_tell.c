@@ -230,12 +230,13 @@ child_tell_ask(struct child *auth, uint64_t token, enum ask_kind what,
 
 void
 child_tell_inquiry(struct child *store, uint64_t token, enum inquiry_kind what,
-    const char *mail)
+    const char *mail, uint32_t number)
 {
 	ipc_begin(store->chan, IPC_INQUIRY);
 	ipc_put_u64(store->chan, token);
 	ipc_put_u8(store->chan, (uint8_t)what);
 	ipc_put_str(store->chan, mail);
+	ipc_put_u32(store->chan, number);
 	send_end(store);
 }
 

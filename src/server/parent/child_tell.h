@@ -40,7 +40,7 @@ void child_tell_ask(struct child *auth, uint64_t token, enum ask_kind what,
  * control_inquiry.h. */
 void child_tell_where(struct child *auth, uint64_t token, const char *user);
 void child_tell_inquiry(struct child *store, uint64_t token,
-    enum inquiry_kind what, const char *mail);
+    enum inquiry_kind what, const char *mail, uint32_t number);
 /* To auth: all maildrops shall be looked at. */
 void child_tell_round(struct child *auth);
 

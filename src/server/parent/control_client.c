@@ -26,6 +26,7 @@ control_client_free(struct control_client *k)
 	ev_timer_stop(p->loop, &k->deadline);
 	ev_timer_stop(p->loop, &k->wait);
 	ev_timer_stop(p->loop, &k->sessions.room);
+	ev_timer_stop(p->loop, &k->mail.room);
 	ipc_close(k->chan);
 	TAILQ_REMOVE(&p->clients, k, link);
 	p->n_clients--;
@@ -150,6 +151,7 @@ control_client_new(struct parent *p, int fd, const struct ipc_rules *rules,
 	k->deadline.data = k->wait.data = k;
 	ev_init(&k->wait, NULL);
 	ev_init(&k->sessions.room, NULL);
+	ev_init(&k->mail.room, NULL);
 	TAILQ_INSERT_TAIL(&p->clients, k, link);
 	p->n_clients++;
 	set_deadline(k, SILENT_MAX);

@@ -24,7 +24,14 @@ struct control_client {
 	/* control_inquiry.c: */
 	enum inquiry_kind what;
 	struct child *store; /* that was asked; NULL: none was yet */
-	bool facts;          /* control_auth.c: it is auth that tells */
+	/* control_maildrop.c: of which user; which message, or where the next piece
+	 * begins; how much its store has said of this piece. */
+	struct {
+		char user[NAME_MAX_OCTETS + 1];
+		uint32_t number, next, said;
+		ev_timer room;
+	} mail;
+	bool facts; /* control_auth.c: it is auth that tells */
 	/* control_sessions.c: which ones, and whom it has asked about them; NULL:
 	 * nobody is to answer now. */
 	struct {

@@ -32,12 +32,12 @@ control_inquiry_where(struct parent *p, uint64_t token,
 	if (k->store == NULL || k->store->chan == NULL || k->store->leaving)
 		control_done(k, CONTROL_LATER, no_answer);
 	else
-		child_tell_inquiry(k->store, token, k->what, words);
+		child_tell_inquiry(
+		    k->store, token, k->what, words, k->mail.number);
 }
 
-/* Who has asked this store; NULL: nobody who waits. */
-static struct control_client *
-asker_of(const struct child *store, uint64_t token)
+struct control_client *
+control_asker_of(const struct child *store, uint64_t token)
 {
 	struct control_client *k = control_find(store->parent, token);
 
@@ -48,7 +48,7 @@ void
 control_uidl_is(const struct child *store, uint64_t token,
     const struct control_uidl *uidl, const struct control_done *done)
 {
-	struct control_client *k = asker_of(store, token);
+	struct control_client *k = control_asker_of(store, token);
 
 	if (k == NULL)
 		return;
@@ -61,7 +61,7 @@ void
 control_expiry_is(const struct child *store, uint64_t token,
     const struct control_expire *expire, const struct control_done *done)
 {
-	struct control_client *k = asker_of(store, token);
+	struct control_client *k = control_asker_of(store, token);
 
 	if (k == NULL)
 		return;

@@ -20,6 +20,10 @@ void control_inquire(
 void control_inquiry_where(struct parent *p, uint64_t token,
     enum control_outcome outcome, uint16_t store, const char *words);
 
+/* Who has asked this store; NULL: nobody who waits. */
+struct control_client *control_asker_of(
+    const struct child *store, uint64_t token);
+
 /* IPC_UIDL_IS.  Only the store that was asked is listened to. */
 void control_uidl_is(const struct child *store, uint64_t token,
     const struct control_uidl *uidl, const struct control_done *done);

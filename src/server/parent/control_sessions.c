@@ -84,7 +84,8 @@ control_sessions_are(
 	if (s->n != 0)
 		control_tell(k, CONTROL_SESSIONS, &control_sessions_fields, s);
 	k->sessions.from = s->next;
-	k->sessions.worker += s->next == 0;
+	if (s->next == 0)
+		k->sessions.worker++;
 	if (ipc_is_full(k->chan))
 		ev_timer_again(k->parent->loop, &k->sessions.room);
 	else

@@ -13,6 +13,7 @@
 #include "server/parent/control_auth.h"
 #include "server/parent/control_client.h"
 #include "server/parent/control_inquiry.h"
+#include "server/parent/control_maildrop.h"
 #include "server/parent/control_sessions.h"
 #include "server/parent/control_status.h"
 #include "server/parent/traces.h"
@@ -195,21 +196,52 @@ take_kick(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+/* What is in somebody's mail is for root. */
+static enum err
+ask_mail(struct control_client *k, struct ipc_in *in, enum inquiry_kind what,
+    const char *command)
+{
+	struct control_number n = { .number = 0 };
+	enum err e = control_begin(k, in, &control_number_fields, &n);
+
+	if (e != E_OK || !control_is_root(k))
+		return e;
+	control_log(k, command, n.user);
+	control_maildrop(k, n.user, what, n.number);
+	return E_OK;
+}
+
+static enum err
+take_maildrop_list(void *arg, struct ipc_in *in)
+{
+	return ask_mail(arg, in, INQUIRY_LIST, "maildrop list");
+}
+
+static enum err
+take_maildrop_show(void *arg, struct ipc_in *in)
+{
+	return ask_mail(arg, in, INQUIRY_MESSAGE, "maildrop show");
+}
+
+static enum err
+take_maildrop_check(void *arg, struct ipc_in *in)
+{
+	return ask_mail(arg, in, INQUIRY_CHECK, "maildrop check");
+}
+
 static void
 begin_trace(struct control_client *k, const struct control_trace *t)
 {
 	const struct trace_wish w = { t->user, t->octets, k->uid, k->pid };
-	char path[PATH_MAX], words[CONTROL_WORDS];
+	char path[PATH_MAX];
 	struct errbuf eb;
 	enum err e = traces_begin(k->parent, &w, path, &eb);
 
 	if (e == E_BUSY) {
-		snprintf(words, sizeof(words),
-		    "%s, into %.400s; it ends by "
-		    "trace --off",
-		    eb.text, path);
-		control_done(k, CONTROL_CANNOT, words);
-		return;
+		err_set(&eb, e,
+		    "the user is traced already; trace --off ends it: %s",
+		    path);
+		e = E_CONFIG;
 	}
 	control_done(k, e == E_OK ? CONTROL_GOOD : CONTROL_CANNOT,
 	    e == E_OK ? path : eb.text);
@@ -259,6 +291,10 @@ static const struct ipc_rule commands[] = {
 	{ CONTROL_AUTH_FAILURES, 1, 0, 0, take_auth_failures },
 	{ CONTROL_WHO, 1, 0, CONTROL_WHICH_MAX, take_who },
 	{ CONTROL_KICK, 1, 0, CONTROL_WHICH_MAX, take_kick },
+	{ CONTROL_MAILDROP_LIST, 1, 0, CONTROL_WHICH_MAX, take_maildrop_list },
+	{ CONTROL_MAILDROP_SHOW, 1, 0, CONTROL_WHICH_MAX, take_maildrop_show },
+	{ CONTROL_MAILDROP_CHECK, 1, 0, CONTROL_WHICH_MAX,
+	    take_maildrop_check },
 	{ CONTROL_TRACE, 1, 0, CONTROL_WHICH_MAX, take_trace },
 };
 

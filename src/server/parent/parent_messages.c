@@ -7,6 +7,7 @@
 #include "server/parent/child_tell.h"
 #include "server/parent/control_auth.h"
 #include "server/parent/control_inquiry.h"
+#include "server/parent/control_maildrop.h"
 #include "server/parent/control_sessions.h"
 #include "server/parent/control_status.h"
 #include "server/parent/cut.h"
@@ -118,6 +119,44 @@ take_asked(void *arg, struct ipc_in *in)
 		return E_FORMAT;
 	control_auth_done(c->parent, token, &done);
 	return E_OK;
+}
+
+static enum err
+take_mail_fact(void *arg, struct ipc_in *in)
+{
+	uint64_t token = ipc_get_u64(in);
+	struct control_fact fact = { .row = 0 };
+
+	ipc_get_fields(in, &control_fact_fields, &fact);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	return control_maildrop_fact(arg, token, &fact);
+}
+
+static enum err
+take_mail_asked(void *arg, struct ipc_in *in)
+{
+	uint64_t token = ipc_get_u64(in);
+	struct control_done done = { .outcome = CONTROL_GOOD };
+
+	ipc_get_fields(in, &control_done_fields, &done);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	control_maildrop_done(arg, token, &done);
+	return E_OK;
+}
+
+static enum err
+take_messages(void *arg, struct ipc_in *in)
+{
+	static struct control_messages m;
+	uint64_t token = ipc_get_u64(in);
+
+	memset(&m, 0, sizeof(m));
+	ipc_get_fields(in, &control_messages_fields, &m);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	return control_maildrop_messages(arg, token, &m);
 }
 
 static enum err
@@ -297,7 +336,12 @@ static const struct ipc_rule store_rules[] = { READY, MISBEHAVED, PONG,
 	{ IPC_IDLE, PHASE_SERVING, 0, 0, take_idle },
 	{ IPC_UIDL_IS, PHASE_SERVING, 0, 8 + CONTROL_ANSWER_MAX, take_uidl_is },
 	{ IPC_EXPIRY_IS, PHASE_SERVING, 0, 8 + CONTROL_ANSWER_MAX,
-	    take_expiry_is } };
+	    take_expiry_is },
+	{ IPC_FACT, PHASE_SERVING, 0, 8 + CONTROL_ANSWER_MAX, take_mail_fact },
+	{ IPC_ASKED, PHASE_SERVING, 0, 8 + CONTROL_ANSWER_MAX,
+	    take_mail_asked },
+	{ IPC_MESSAGES, PHASE_SERVING, 0, 8 + CONTROL_MESSAGES_MAX,
+	    take_messages } };
 
 #define RULES(r) \
 	{ \

@@ -13,7 +13,7 @@
  *	service_sockets.c	those at which other programs ask who signs in
  *	control_client.c	who asks at the control socket
  *	control_status.c, control_inquiry.c, control_auth.c,
- *	control_sessions.c	what they ask
+ *	control_maildrop.c, control_sessions.c	what they ask
  *	traces.c	what one user's sessions say, in a file
  *	control_socket.c	the socket, and the table of commands
  *	uid_store.c	stores of users' own uids, which come and go

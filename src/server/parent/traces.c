@@ -154,7 +154,7 @@ open_file(struct trace *t, struct errbuf *eb)
 {
 	char folder[PATH_MAX], name[NAME_SHOWN + CLOCK_STAMP + 16];
 	enum err e = state_folder_file(folder, TRACES_FOLDER, eb);
-	int dir;
+	int dir = -1;
 
 	if (e != E_OK || (e = open_folder(folder, &dir, eb)) != E_OK)
 		return e;

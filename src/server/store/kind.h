@@ -16,6 +16,7 @@
 #include "server/ipc/control.h"
 #include "server/ipc/proto.h"
 #include "server/store/holder.h"
+#include "server/store/inspection.h"
 #include "server/store/store.h"
 
 struct store_kind;
@@ -141,6 +142,13 @@ struct store_kind {
 	 * the maildrop, says *holder. */
 	enum err (*uidl_forget)(
 	    const char *path, struct holder *holder, struct errbuf *eb);
+
+	/* For the admin: what there is, as it lies there, before it is opened;
+	 * and what x->what asks of the messages, as a session has them. */
+	enum err (*survey)(const struct store_conf *conf, const char *path,
+	    struct inspection *x, struct errbuf *eb);
+	enum err (*inspect)(
+	    struct hold *h, struct inspection *x, struct errbuf *eb);
 };
 
 #endif

@@ -274,13 +274,15 @@ take_inquiry(void *arg, struct ipc_in *in)
 	enum inquiry_kind what =
 	    (enum inquiry_kind)ipc_get_u8_to(in, INQUIRY_KINDS - 1);
 	char mail[MAIL_PATH_MAX];
+	uint32_t number;
 
 	ipc_get_str(in, mail, sizeof(mail));
+	number = ipc_get_u32(in);
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	if (inquiry_changes(what))
 		store_worker_drain_all(st); /* it may have been let go of */
-	inquiry_begin(st, token, mail, what);
+	inquiry_begin(st, token, mail, what, number);
 	return E_OK;
 }
 
@@ -323,7 +325,7 @@ store_sessions(const void *arg)
 }
 
 static const struct ipc_rule parent_rule[] = {
-	{ IPC_INQUIRY, 1, 0, 8 + 1 + 4 + MAIL_PATH_MAX, take_inquiry },
+	{ IPC_INQUIRY, 1, 0, 8 + 1 + 4 + MAIL_PATH_MAX + 4, take_inquiry },
 };
 
 static const struct role_hooks store_hooks = {

@@ -330,7 +330,7 @@ static enum err
 refuse_admin(struct errbuf *eb)
 {
 	return err_set(eb, E_CONFIG,
-	    "a whole host has no unique-ids of its own: ask for its users");
+	    "a whole host is the mail of its users: ask for one of them");
 }
 
 static enum err
@@ -353,6 +353,19 @@ host_expire_show(
 	return refuse_admin(eb);
 }
 
+static enum err
+host_survey(const struct store_conf *conf, const char *path,
+    struct inspection *x, struct errbuf *eb)
+{
+	return refuse_admin(eb);
+}
+
+static enum err
+host_inspect(struct hold *h, struct inspection *x, struct errbuf *eb)
+{
+	return refuse_admin(eb);
+}
+
 const struct store_kind host_kind = {
 	.prefix = "host:",
 	.open = host_open,
@@ -366,4 +379,6 @@ const struct store_kind host_kind = {
 	.expire_accept = host_uidl_forget,
 	.uidl_show = host_uidl_show,
 	.uidl_forget = host_uidl_forget,
+	.survey = host_survey,
+	.inspect = host_inspect,
 };

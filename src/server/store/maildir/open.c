@@ -14,6 +14,7 @@
 #include "server/store/maildir/expire_file.h"
 #include "server/store/maildir/fetch.h"
 #include "server/store/maildir/indexfile.h"
+#include "server/store/maildir/inspect.h"
 #include "server/store/maildir/lock.h"
 #include "server/store/maildir/mend.h"
 #include "server/store/maildir/tmp.h"
@@ -333,4 +334,6 @@ const struct store_kind maildir_kind = {
 	.expire_accept = maildir_expire_accept,
 	.uidl_show = maildir_uidl_show,
 	.uidl_forget = maildir_uidl_forget,
+	.survey = maildir_survey,
+	.inspect = maildir_inspect,
 };
