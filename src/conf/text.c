@@ -8,6 +8,34 @@
 
 #include "base/i18n.h"
 
+/* The file that a line of the text is of, and its line there. */
+static struct conf_piece
+place_of(const struct conf_text *t, unsigned line)
+{
+	struct conf_piece at = { line, t->file, line };
+	size_t n = line != 0 && t->pieces != NULL ? t->pieces->n : 0;
+
+	for (size_t i = 0; i < n && t->pieces->v[i].first <= line; i++) {
+		at = t->pieces->v[i];
+		at.line += line - at.first;
+	}
+	return at;
+}
+
+const char *
+conf_line_words(
+    char out[CONF_LINE_WORDS], const struct conf_text *t, unsigned line)
+{
+	struct conf_piece at = place_of(t, line);
+
+	if (strcmp(at.file, t->file) == 0)
+		snprintf(out, CONF_LINE_WORDS, "line %u", at.line);
+	else
+		snprintf(
+		    out, CONF_LINE_WORDS, "line %u of %s", at.line, at.file);
+	return out;
+}
+
 static void complain(const struct conf_text *t, unsigned line, const char *kind,
     const char *fmt, va_list ap) PRINTF(4, 0);
 
@@ -15,6 +43,7 @@ static void
 complain(const struct conf_text *t, unsigned line, const char *kind,
     const char *fmt, va_list ap)
 {
+	struct conf_piece place = place_of(t, line);
 	char out[1024], what[768], at[16] = "";
 
 	vsnprintf(what, sizeof(what), fmt, ap);
@@ -23,8 +52,8 @@ complain(const struct conf_text *t, unsigned line, const char *kind,
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
 	if (line != 0)
-		snprintf(at, sizeof(at), ":%u", line);
-	snprintf(out, sizeof(out), "%s%s: %s%s", t->file, at, kind, what);
+		snprintf(at, sizeof(at), ":%u", place.line);
+	snprintf(out, sizeof(out), "%s%s: %s%s", place.file, at, kind, what);
 	t->report->say(t->report->arg, out);
 }
 

@@ -21,10 +21,24 @@ struct conf_report {
 	unsigned errors, warnings;
 };
 
+/* A text may be made of several files: its lines from `first` on are those of
+ * `file` from `line` on. */
+struct conf_piece {
+	unsigned first;
+	const char *file;
+	unsigned line;
+};
+
+struct conf_pieces {
+	struct conf_piece *v; /* by `first` */
+	size_t n, room;
+};
+
 struct conf_text {
 	const char *file;
 	struct conf_report *report;
 	bool expand; /* ${NAME} is meant to be replaced; else it is an error */
+	const struct conf_pieces *pieces; /* NULL: all is of that file */
 };
 
 /* line 0: about the file as a whole, or what it lacks. */
@@ -32,6 +46,12 @@ void conf_error(const struct conf_text *t, unsigned line, const char *fmt, ...)
     PRINTF(3, 4);
 void conf_warn(const struct conf_text *t, unsigned line, const char *fmt, ...)
     PRINTF(3, 4);
+
+/* For another complaint: "line 3", and of which file if it is not the text's
+ * own. */
+enum { CONF_LINE_WORDS = 256 };
+const char *conf_line_words(
+    char out[CONF_LINE_WORDS], const struct conf_text *t, unsigned line);
 
 /* The line that a setting stands in; 0: it is not in the file. */
 struct conf_lines {

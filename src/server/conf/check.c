@@ -636,7 +636,8 @@ conf_check(
 	snprintf(c->worker.implementation, sizeof(c->worker.implementation),
 	    "malote");
 	conf_check_known(c, l);
-	warn_of_writers(l->text.file, l, 0);
+	for (size_t i = 0; i < c->source.n_files; i++)
+		warn_of_writers(c->source.file[i], l, 0);
 	for (unsigned i = 0; i < c->n_known; i++)
 		if (c->known[i].program[0] != '\0')
 			warn_of_writers(

@@ -9,12 +9,9 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
-#include "base/slurp.h"
 #include "base/str.h"
 #include "conf/parse.h"
 #include "server/conf/check.h"
-
-enum { FILE_MAX = 1024 * 1024 };
 
 /* ---- the settings ---- */
 
@@ -377,14 +374,16 @@ static const struct setting *
 setting_begin(const struct setting *table, size_t n, unsigned *line,
     const cfg_t *cfg, const char *name)
 {
+	char at[CONF_LINE_WORDS];
+
 	for (size_t i = 0; i < n; i++) {
 		if (!is_called(&table[i], name))
 			continue;
 		if (line[i] != 0 && table[i].kind != ADDRESSES)
 			conf_error(&rd.lines.text, (unsigned)cfg->line,
-			    "%s stands in line %u already; leave one of them",
+			    "%s stands in %s already; leave one of them",
 			    table[i].alias != NULL ? table[i].name : name,
-			    line[i]);
+			    conf_line_words(at, &rd.lines.text, line[i]));
 		line[i] = (unsigned)cfg->line;
 		return &table[i];
 	}
@@ -642,7 +641,9 @@ read_begin(struct conf *c, const char *file, struct conf_report *report)
 {
 	memset(c, 0, sizeof(*c));
 	memset(&rd, 0, sizeof(rd));
-	rd.lines.text = (struct conf_text){ file, report, .expand = true };
+	rd.lines.text = (struct conf_text){
+		.file = file, .report = report, .expand = true
+	};
 	rd.lines.line = line_of;
 	rd.conf = c;
 	defaults(c, settings, COUNT(settings));
@@ -655,21 +656,14 @@ read_begin(struct conf *c, const char *file, struct conf_report *report)
 static enum err
 read_file(struct conf *c, const char *file, struct conf_report *report)
 {
-	struct slurp in;
-	struct errbuf eb;
-
 	read_begin(c, file, report);
-	if (slurp(file, FILE_MAX, &in, &eb) != E_OK) {
-		conf_error(&rd.lines.text, 0,
-		    "%s; write it, or name another with --config FILE",
-		    eb.text);
-		return E_CONFIG;
-	}
 	c->file = file;
-	c->as_of = in.st.st_mtim;
-	if (conf_text_prepare(&rd.lines.text, in.text))
-		parse(in.text);
-	free(in.text);
+	include_read(&c->source, &rd.lines.text);
+	rd.lines.text.pieces = &c->source.pieces;
+	if (c->source.text != NULL)
+		parse(c->source.text);
+	free(c->source.text);
+	c->source.text = NULL;
 	return report->errors == 0 ? E_OK : E_CONFIG;
 }
 
@@ -712,4 +706,13 @@ conf_free(struct conf *c)
 		explicit_bzero(c->worker.key, strlen(c->worker.key));
 	free(c->worker.key);
 	c->worker.certificate = c->worker.key = NULL;
+	include_free(&c->source);
+}
+
+struct conf_text
+conf_text_of(const struct conf *c, struct conf_report *report)
+{
+	return (struct conf_text){
+		.file = c->file, .pieces = &c->source.pieces, .report = report
+	};
 }

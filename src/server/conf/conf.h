@@ -13,6 +13,7 @@
 #include "conf/text.h"
 #include "server/conf/auth_conf.h"
 #include "server/conf/db_conf.h"
+#include "server/conf/include.h"
 #include "server/conf/kerberos_conf.h"
 #include "server/conf/pam_conf.h"
 #include "server/conf/sasl_conf.h"
@@ -116,8 +117,8 @@ struct conf {
 	bool sandbox_required;
 	bool syslog;
 
-	const char *file;      /* that all this stands in */
-	struct timespec as_of; /* when that was changed last */
+	const char *file; /* that all this stands in, with what it includes: */
+	struct conf_source source;
 };
 
 /* What the file is checked against. */
@@ -138,6 +139,9 @@ void conf_env_here(struct conf_env *env);
 enum err conf_read(struct conf *c, const char *file, const struct conf_env *env,
     struct conf_report *report) NODISCARD;
 void conf_free(struct conf *c);
+
+/* For complaints about what conf_read() has read. */
+struct conf_text conf_text_of(const struct conf *c, struct conf_report *report);
 
 /* What who asks the database of c->known[i] must know; for_admin: of what an admin
  * has done there. */

@@ -126,7 +126,7 @@ check_overlap(const struct conf_listener *l, const struct listen_addr *a,
     const struct conf_listener *other, const struct listen_addr *b,
     const struct conf_text *t)
 {
-	char at[ADDRESS_SHOWN];
+	char at[ADDRESS_SHOWN], where[CONF_LINE_WORDS];
 
 	if (!address_overlap(a, b))
 		return;
@@ -137,9 +137,10 @@ check_overlap(const struct conf_listener *l, const struct listen_addr *a,
 		    at);
 	else
 		conf_error(t, l->line,
-		    "listener \"%s\" is at %s, where listener \"%s\" of line "
-		    "%u is; give it another port or address",
-		    l->name, at, other->name, other->line);
+		    "listener \"%s\" is at %s, where listener \"%s\" of %s is; "
+		    "give it another port or address",
+		    l->name, at, other->name,
+		    conf_line_words(where, t, other->line));
 }
 
 void

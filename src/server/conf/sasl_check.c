@@ -172,6 +172,8 @@ static void
 check_socket(const struct conf_service *s, const struct conf *c,
     const struct conf_lines *l)
 {
+	char where[CONF_LINE_WORDS];
+
 	if (s->socket[0] != '/') {
 		COMPLAIN_OF(l, s,
 		    "sasl \"%s\" needs an absolute path for its socket; write "
@@ -187,9 +189,10 @@ check_socket(const struct conf_service *s, const struct conf *c,
 	for (const struct conf_service *o = c->service; o < s; o++)
 		if (is_same_path(s->socket, o->socket))
 			COMPLAIN_OF(l, s,
-			    "sasl \"%s\" is at %s, where sasl \"%s\" of line "
-			    "%u is; write another path",
-			    s->name, s->socket, o->name, o->line);
+			    "sasl \"%s\" is at %s, where sasl \"%s\" of %s is; "
+			    "write another path",
+			    s->name, s->socket, o->name,
+			    conf_line_words(where, &l->text, o->line));
 	check_folder(s, l);
 	check_free(s, l);
 }

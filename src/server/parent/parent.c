@@ -232,8 +232,8 @@ tell_settings_changed(const struct conf *conf)
 	struct stat st;
 
 	if (stat(conf->file, &st) == 0 &&
-	    (st.st_mtim.tv_sec != conf->as_of.tv_sec ||
-		st.st_mtim.tv_nsec != conf->as_of.tv_nsec))
+	    (st.st_mtim.tv_sec != conf->source.as_of.tv_sec ||
+		st.st_mtim.tv_nsec != conf->source.as_of.tv_nsec))
 		log_line(LOG_WARNING,
 		    "ev=settings-changed file=\"%s\" error=\"not read again: "
 		    "restart maloted for that\"",

@@ -121,7 +121,7 @@ tell_impossible(size_t i, const struct conf_text *text)
 static void
 tell_shut_out(const struct conf *conf, size_t i, struct conf_report *report)
 {
-	struct conf_text text = { .file = conf->file, .report = report };
+	struct conf_text text = conf_text_of(conf, report);
 
 	for (unsigned k = 0; k < conf->n_known; k++) {
 		const struct conf_users *u = &conf->known[k];

@@ -426,8 +426,7 @@ void
 database_trial(const struct conf *c, unsigned i, struct conf_report *report)
 {
 	const struct conf_users *u = &c->known[i];
-	const struct trial t = { c, u, i,
-		{ .file = c->file, .report = report } };
+	const struct trial t = { c, u, i, conf_text_of(c, report) };
 
 	if (!try_query(&t))
 		return;

@@ -469,7 +469,7 @@ static bool
 try_file(const struct trial *t, const struct conf_users *u)
 {
 	const struct conf *c = t->conf;
-	struct conf_text text = { .file = c->file, .report = t->text.report };
+	struct conf_text text = conf_text_of(c, t->text.report);
 	const char *file = u->db.file;
 	bool good;
 
@@ -492,7 +492,7 @@ static void
 try_databases(const struct trial *t)
 {
 	const struct conf *c = t->conf;
-	struct conf_text text = { .file = c->file, .report = t->text.report };
+	struct conf_text text = conf_text_of(c, t->text.report);
 	char stored[SCHEME_NAME_MAX + 4];
 
 	for (unsigned i = 0; i < c->n_known; i++) {
@@ -529,8 +529,7 @@ conf_try(const struct conf *c, const struct conf_env *env,
 	struct trial t = { .conf = c,
 		.env = env,
 		.text = { .file = file, .report = report } };
-	const struct conf_text of_settings = { .file = c->file,
-		.report = report };
+	const struct conf_text of_settings = conf_text_of(c, report);
 	struct errbuf eb;
 	struct slurp in;
 
