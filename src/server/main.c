@@ -20,6 +20,7 @@
 #include "server/helper/pam.h"
 #include "server/helper/verify_driver.h"
 #include "server/kerberos/kerberos.h"
+#include "server/parent/handover.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/mail_root.h"
 #include "server/parent/parent.h"
@@ -74,6 +75,7 @@ run_role(const char *name)
 
 /* Complaints about the settings; in the journal, with their priority. */
 struct complaints {
+	int elder; /* the maloted that has started us, see handover.h */
 	struct conf_report report;
 	unsigned errors; /* that were said */
 	bool journal;
@@ -86,6 +88,8 @@ say(void *arg, const char *line)
 	bool error = c->report.errors != c->errors;
 
 	c->errors = c->report.errors;
+	if (error)
+		handover_fail(c->elder, line);
 	fprintf(stderr, "%s%s\n",
 	    !c->journal ? ""
 	    : error     ? "<3>"
@@ -158,7 +162,8 @@ run(const char *file, bool only_check, bool root_mail)
 {
 	static struct conf conf;
 	struct complaints to = { .report = { .say = say, .arg = &to },
-		.journal = logrelay_is_journal() };
+		.journal = logrelay_is_journal(),
+		.elder = handover_channel() };
 	struct conf_text text = { .file = file, .report = &to.report };
 	struct conf_env env;
 	int status = EX_CONFIG;
@@ -167,7 +172,7 @@ run(const char *file, bool only_check, bool root_mail)
 	env.root_mail = root_mail;
 	if (conf_read(&conf, file, &env, &to.report) == E_OK)
 		status = only_check ? check(&conf, &env, &text)
-				    : parent_run(&conf, &env);
+				    : parent_run(&conf, &env, to.elder);
 	conf_free(&conf);
 	return status;
 }
@@ -202,6 +207,7 @@ main(int argc, char **argv)
 	bool only_check = false, root_mail = false;
 	int o;
 
+	handover_remember(argv);
 	while ((o = getopt_long(argc, argv, "c:hVx:", options, NULL)) != -1)
 		switch (o) {
 		case 'c': file = optarg; break;

@@ -4,6 +4,7 @@ MALOTE_PEER=dovecot in the environment puts another server in its place: a
 test that fails with both is wrong.  MALOTED names another binary of ours.
 """
 import ctypes
+import json
 import os
 import random
 import re
@@ -89,7 +90,7 @@ class Server:
     """A running server.  Its log grows in the list `log`."""
 
     def __init__(self, users, config="", peer_config="", peer=PEER,
-                 env=None, wrap=(), become=None, options=()):
+                 env=None, wrap=(), become=None, options=(), pass_fds=()):
         self.ours = not peer
         self.port, self.tls_port, self.refuse_port = (
             free_port(), free_port(), free_port())
@@ -133,9 +134,11 @@ class Server:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=log, start_new_session=True, preexec_fn=end_with_us,
+                pass_fds=pass_fds,
                 env={**os.environ, "TMPDIR": self.server_tmp, **(env or {})},
                 **extra)
         self.pid = self.process.pid
+        self.elders, self.codes = [], {}
         os.set_blocking(self.process.stdout.fileno(), False)
         self._await_ready()
 
@@ -191,20 +194,52 @@ class Server:
         return done.stdout if code == 0 else done.stderr
 
     def signal(self, number):
-        self.process.send_signal(number)
+        os.kill(self.pid, number)
+
+    def became(self):
+        """The process that serves, after a restart: our child as the first."""
+        shown = json.loads(self.ctl("status", "--json"))
+        assert shown["phase"] == "serving", shown
+        if shown["pid"] != self.pid:
+            self.elders.append(self.pid)
+        self.pid = shown["pid"]
+        return shown
+
+    def restart(self, **more):
+        """malotectl restart; the status afterwards."""
+        before = self.pid
+        self.ctl("restart", **more)
+        shown = self.became()
+        assert self.pid != before
+        return shown
+
+    def has_ended(self, pid):
+        """Of ourselves, or of one that took our place: the exit code, or
+        None."""
+        if pid == self.process.pid:
+            return self.process.poll()
+        if pid not in self.codes:
+            try:
+                done, how = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                done, how = pid, 0
+            if done == 0:
+                return None
+            self.codes[pid] = os.waitstatus_to_exitcode(how)
+        return self.codes[pid]
 
     def stop(self, seconds=15):
         """Ends it; returns its exit code.  Fails if anything is left."""
-        if self.process.poll() is None:
-            before = children(self.pid)
-            self.process.send_signal(signal.SIGTERM)
+        all_pids = [*self.elders, self.pid]
+        if self.has_ended(self.pid) is None:
+            before = {p for pid in all_pids for p in children(pid)}
+            os.kill(self.pid, signal.SIGTERM)
             try:
-                self.process.wait(seconds * PATIENCE)
-            except subprocess.TimeoutExpired:
-                for pid in before:
+                wait_until(lambda: all(self.has_ended(pid) is not None
+                                       for pid in all_pids), seconds)
+            except AssertionError:
+                for pid in [*before, *all_pids]:
                     kill(pid)
-                self.process.kill()
-                self.process.wait()
                 raise AssertionError("the server does not end:\n"
                                      + self.log_text()) from None
             wait_until(lambda: not [p for p in before if alive(p)], 5)
@@ -214,7 +249,7 @@ class Server:
         # tracer that skips a call makes its number -1.
         assert not [e for e in self.events("call-refused")
                     if e["number"] != "-1"], self.log_text()
-        return self.process.returncode
+        return self.has_ended(self.pid)
 
 
 def alive(pid):

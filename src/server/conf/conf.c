@@ -109,6 +109,7 @@ static const struct setting settings[] = {
 	{ "write_timeout", "600", SECONDS(worker.write_timeout, 1) },
 	{ "tls_timeout", "60", SECONDS(worker.tls_timeout, 1) },
 	{ "stop_grace", "30", SECONDS(stop_grace, 0) },
+	{ "drain_timeout", "3600", SECONDS(drain_timeout, 0) },
 	{ "allow_nets", "", TEXT_AT(allow_nets) },
 	{ "deny_nets", "", TEXT_AT(deny_nets) },
 	{ "max_sessions", "0", NUM32_AT(max_sessions, 0, 10000000) },

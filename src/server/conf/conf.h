@@ -110,6 +110,7 @@ struct conf {
 	char mail_user[CONF_NAME_MAX], mail_group[CONF_NAME_MAX];
 	uint32_t max_sessions;    /* of all workers; 0: as many as may be */
 	uint32_t stop_grace;      /* seconds */
+	uint32_t drain_timeout;   /* seconds */
 	uint32_t uid_stores_max;  /* stores of users' own uids at a time */
 	char control_socket[108]; /* as long as a socket's name may be */
 	char control_group[CONF_NAME_MAX];

@@ -46,7 +46,7 @@ enum err app_password_revoke_all(
     const struct options *o, const char *name, struct errbuf *eb) NODISCARD;
 
 /* Of a server that runs: sign_ins.c, status.c, unique_ids.c, expirations.c,
- * root.c, sessions.c, trace.c, maildrop.c. */
+ * restarting.c, root.c, sessions.c, trace.c, maildrop.c. */
 enum err user_show(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err user_test(
@@ -62,6 +62,7 @@ enum err expire_show(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err expire_accept(
     const struct options *o, const char *user, struct errbuf *eb);
+enum err restart(const struct options *o, const char *none, struct errbuf *eb);
 enum err root_accept(
     const struct options *o, const char *path, struct errbuf *eb);
 /* name: a user, or the number of a session. */

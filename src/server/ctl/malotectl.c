@@ -36,6 +36,7 @@ static const char usage[] =
     "       malotectl [option ...] expire show USER\n"
     "       malotectl [option ...] expire accept USER\n"
     "       malotectl [option ...] root accept [PATH]\n"
+    "       malotectl [option ...] restart\n"
     "\n"
     "  -c, --config FILE  maloted.conf, which names the users file and the\n"
     "                   control socket (" CONF_FILE ")\n"
@@ -115,6 +116,7 @@ static const struct command {
 	{ { "expire", "show" }, 1, 1, expire_show },
 	{ { "expire", "accept" }, 1, 1, expire_accept },
 	{ { "root", "accept" }, 0, 1, root_accept },
+	{ { "restart" }, 0, 0, restart },
 };
 
 /* The command, and the name behind it or NULL. */

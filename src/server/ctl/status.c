@@ -105,12 +105,27 @@ take_note(void *arg, struct ipc_in *in)
 	return add(arg, "unconfined", show_text(n.words));
 }
 
+static enum err
+take_drain(void *arg, struct ipc_in *in)
+{
+	struct control_drain d = { .version = "" };
+
+	ipc_get_fields(in, &control_drain_fields, &d);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	return add(arg, "draining",
+	    json_pack("{s:o,s:o,s:o,s:o}", "version", show_text(d.version),
+		"pid", json_integer(d.pid), "since", json_integer(d.since),
+		"sessions", json_integer(d.sessions)));
+}
+
 static const struct ipc_rule tells[] = {
 	{ CONTROL_SERVER, 1, 0, CONTROL_ANSWER_MAX, take_server },
 	{ CONTROL_PROCESS, 1, 0, CONTROL_ANSWER_MAX, take_process },
 	{ CONTROL_LISTENER, 1, 0, CONTROL_ANSWER_MAX, take_listener },
 	{ CONTROL_ROOT, 1, 0, CONTROL_ANSWER_MAX, take_root },
 	{ CONTROL_NOTE, 1, 0, CONTROL_ANSWER_MAX, take_note },
+	{ CONTROL_DRAIN, 1, 0, CONTROL_ANSWER_MAX, take_drain },
 };
 
 /* ---- for people ---- */
@@ -216,6 +231,20 @@ print_rest(const json_t *all)
 }
 
 static void
+print_drains(const json_t *all)
+{
+	struct word version, pid, since, sessions;
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(all, "draining"), i, row)
+	    printf("before: maloted %s, pid %s, since %s, ends with its "
+		   "sessions: %s\n",
+		text(&version, row, "version"), number(&pid, row, "pid", "?"),
+		date(&since, row), number(&sessions, row, "sessions", "?"));
+}
+
+static void
 print(const json_t *all)
 {
 	struct word version, pid, phase, since;
@@ -223,6 +252,7 @@ print(const json_t *all)
 	printf("maloted %s, pid %s, %s, since %s\n",
 	    text(&version, all, "version"), number(&pid, all, "pid", "?"),
 	    text(&phase, all, "phase"), date(&since, all));
+	print_drains(all);
 	print_processes(all);
 	print_listeners(all);
 	print_rest(all);
@@ -236,8 +266,8 @@ status(const struct options *o, const char *none, struct errbuf *eb)
 	struct errbuf words;
 	enum err e, e2;
 
-	t.all = json_pack("{s:b,s:[],s:[],s:[],s:[]}", "running", 1,
-	    "processes", "listeners", "mail_roots", "unconfined");
+	t.all = json_pack("{s:b,s:[],s:[],s:[],s:[],s:[]}", "running", 1,
+	    "processes", "listeners", "mail_roots", "unconfined", "draining");
 	if (t.all == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
 	e = call_server(o, &t.call, CONTROL_STATUS, NULL, NULL, eb);

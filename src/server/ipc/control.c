@@ -147,3 +147,11 @@ static const struct ipc_field messages[] = {
 	FIELD_ROWS(struct control_messages, message, n, &message_fields),
 };
 const struct ipc_fields control_messages_fields = FIELDS(messages);
+
+static const struct ipc_field drain[] = {
+	STR(drain, version),
+	F(drain, pid),
+	F(drain, since),
+	F(drain, sessions),
+};
+const struct ipc_fields control_drain_fields = FIELDS(drain);

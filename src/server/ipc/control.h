@@ -34,7 +34,8 @@ enum control_type {
 	CONTROL_MAILDROP_LIST, /* struct control_number: a user */
 	CONTROL_MAILDROP_SHOW, /* the same, and a message */
 	CONTROL_MAILDROP_CHECK,
-	CONTROL_TRACE, /* struct control_trace; done: the path of the file */
+	CONTROL_TRACE,   /* struct control_trace; done: the path of the file */
+	CONTROL_RESTART, /* nothing; for root only */
 
 	/* parent -> malotectl: each is the struct of its name */
 	CONTROL_SERVER = 32,
@@ -47,6 +48,7 @@ enum control_type {
 	CONTROL_EXPIRE,
 	CONTROL_SESSIONS,
 	CONTROL_MESSAGES,
+	CONTROL_DRAIN,
 	CONTROL_DONE = 63, /* the last one */
 };
 
@@ -194,6 +196,12 @@ struct control_sessions {
 	struct control_session session[SESSIONS_PIECE];
 };
 
+/* A maloted whose place this one has taken, and that has sessions yet. */
+struct control_drain {
+	char version[32];
+	uint32_t pid, since, sessions;
+};
+
 struct control_done {
 	enum control_outcome outcome;
 	char words[CONTROL_WORDS]; /* why not; or what else there is to know */
@@ -202,9 +210,9 @@ struct control_done {
 extern const struct ipc_fields control_about_fields, control_server_fields,
     control_process_fields, control_listener_fields, control_root_fields,
     control_note_fields, control_uidl_fields, control_expire_fields,
-    control_done_fields, control_credentials_fields, control_fact_fields,
-    control_which_fields, control_sessions_fields, control_trace_fields,
-    control_number_fields, control_messages_fields;
+    control_done_fields, control_drain_fields, control_credentials_fields,
+    control_fact_fields, control_which_fields, control_sessions_fields,
+    control_trace_fields, control_number_fields, control_messages_fields;
 
 /* The largest message that a table can make, for an ipc_rule. */
 enum {

@@ -34,6 +34,9 @@ enum ipc_type {
 	/* parent -> role: does your loop turn?  The answer is IPC_PONG */
 	IPC_PING,
 	IPC_PONG, /* u32 sessions that it has */
+	/* parent -> worker, sasl: connections are accepted from now on; said only
+	 * if the settings are `held` */
+	IPC_ACCEPT,
 	/* parent -> worker: bytes: ticket keys, newest first */
 	IPC_TICKETS,
 	/* parent -> worker: certificate and key anew, as in its settings */

@@ -31,12 +31,13 @@ struct role_conf {
 	uint16_t index;    /* among them */
 	uint32_t uid, gid; /* to become */
 	uint32_t memory;   /* MiB */
+	bool held;         /* no connection is accepted before IPC_ACCEPT */
 };
 
 /* The first rows of the table of a struct that has a `struct role_conf role`. */
 #define ROLE_FIELDS(T) \
 	FIELD(T, role.n), FIELD(T, role.index), FIELD(T, role.uid), \
-	    FIELD(T, role.gid), FIELD(T, role.memory)
+	    FIELD(T, role.gid), FIELD(T, role.memory), FIELD(T, role.held)
 
 /* Opens the log and waits for the settings.  The process ends if they do not
  * come, or are not what the table says. */

@@ -48,6 +48,12 @@ child_kill(struct child *c)
 		kill(c->pid, SIGKILL);
 }
 
+bool
+role_accepts(enum ipc_role role)
+{
+	return role == ROLE_WORKER || role == ROLE_SASL;
+}
+
 const char *
 child_name(const struct child *c)
 {

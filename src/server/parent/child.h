@@ -50,6 +50,8 @@ struct child *child_find(
 void child_remove(struct child *c); /* frees it; it must be down */
 
 void child_kill(struct child *c); /* unless it is down */
+/* Do connections from outside arrive there? */
+bool role_accepts(enum ipc_role role);
 /* "worker", "auth" ... */
 const char *child_name(const struct child *c);
 

@@ -101,6 +101,18 @@ start_later(struct child *c)
 	ev_timer_start(c->parent->loop, &c->again);
 }
 
+/* For who has asked for the restart. */
+static void
+tell_elder(const struct child *c)
+{
+	char words[128];
+
+	snprintf(words, sizeof(words),
+	    "its process %s.%u cannot start; the log says why", child_name(c),
+	    c->index);
+	handover_fail(c->parent->succession.elder, words);
+}
+
 /* It ended, or could not even be started. */
 static void
 failed(struct child *c, bool never_ready)
@@ -113,6 +125,7 @@ failed(struct child *c, bool never_ready)
 		log_line(LOG_FAULT,
 		    "ev=give-up role=%s index=%u error=\"it cannot start\"",
 		    child_name(c), c->index);
+		tell_elder(c);
 		phase_give_up(p, EX_UNAVAILABLE);
 		return;
 	}
@@ -199,6 +212,16 @@ start_next(struct child *c)
 	return false;
 }
 
+/* Is there still something for it to do? */
+static bool
+is_wanted(const struct child *c)
+{
+	enum parent_phase phase = c->parent->phase;
+
+	return phase < PARENT_STOPPING &&
+	       !(phase == PARENT_DRAINING && role_accepts(c->role));
+}
+
 static void
 on_died(struct ev_loop *loop, ev_child *w, int revents)
 {
@@ -210,7 +233,7 @@ on_died(struct ev_loop *loop, ev_child *w, int revents)
 	log_death(c, w->rstatus);
 	tear_down(c);
 	c->state = CHILD_DOWN;
-	if (p->phase < PARENT_STOPPING && !c->of_uid) {
+	if (is_wanted(c) && !c->of_uid) {
 		if (told)
 			child_keep(c);
 		else

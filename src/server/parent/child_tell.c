@@ -29,6 +29,7 @@ fit_settings(const struct child *c, struct parent *p)
 	r->uid = c->owner.uid;
 	r->gid = c->owner.gid;
 	r->memory = role_memory(p->conf, c->role);
+	r->held = p->succession.held;
 	if (c->role == ROLE_WORKER)
 		for (unsigned i = 0; i < p->n_sockets; i++)
 			p->conf->worker.listener[i].fd = p->socket[c->index][i];
@@ -340,6 +341,30 @@ child_tell_ping(struct child *c)
 }
 
 void
+child_tell_accept(struct child *c)
+{
+	ipc_begin(c->chan, IPC_ACCEPT);
+	send_end(c);
+}
+
+static void
+tell_stop(struct child *c, uint32_t ms)
+{
+	ipc_begin(c->chan, IPC_STOP);
+	ipc_put_u32(c->chan, ms);
+	send_end(c);
+}
+
+void
+child_drain(struct child *c, uint32_t ms)
+{
+	if (c->chan == NULL)
+		return;
+	c->leaving = c->role == ROLE_WORKER;
+	tell_stop(c, ms);
+}
+
+void
 child_stop(struct child *c, uint32_t ms)
 {
 	if (c->chan == NULL)
@@ -352,7 +377,5 @@ child_stop(struct child *c, uint32_t ms)
 		c->chan = NULL;
 		return;
 	}
-	ipc_begin(c->chan, IPC_STOP);
-	ipc_put_u32(c->chan, ms);
-	send_end(c);
+	tell_stop(c, ms);
 }

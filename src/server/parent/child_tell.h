@@ -66,5 +66,10 @@ void child_tell_role(
 
 /* It shall finish within ms; auth ends at once. */
 void child_stop(struct child *c, uint32_t ms);
+/* To one that accepts connections: no more of them.  A worker ends when its
+ * sessions have, after ms at the latest. */
+void child_drain(struct child *c, uint32_t ms);
+/* To the same: from now on. */
+void child_tell_accept(struct child *c);
 
 #endif

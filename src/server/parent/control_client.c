@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "server/parent/child.h"
+#include "server/parent/unix_socket.h"
 
 enum {
 	CLIENTS_MAX = 16,
@@ -237,4 +238,16 @@ control_done(
 	snprintf(done.words, sizeof(done.words), "%s", words);
 	k->token = 0;
 	control_tell(k, CONTROL_DONE, &control_done_fields, &done);
+}
+
+void
+control_leave(struct parent *p)
+{
+	if (p->control.fd < 0)
+		return;
+	ev_io_stop(p->loop, &p->control);
+	if (!p->succession.shared)
+		unix_socket_remove(p->conf->control_socket, &p->control_made);
+	close(p->control.fd);
+	ev_io_set(&p->control, -1, EV_READ);
 }

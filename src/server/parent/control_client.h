@@ -49,6 +49,9 @@ void control_client_new(struct parent *p, int fd, const struct ipc_rules *rules,
     uint32_t pid, uint32_t uid);
 void control_client_free(struct control_client *k);
 
+/* Nobody else is taken at the socket; who has asked already is answered. */
+void control_leave(struct parent *p);
+
 /* For the function of a command: what is named, or E_FORMAT.  It has said its
  * command then, which must be answered.  *to was all zeroes. */
 enum err control_begin(struct control_client *k, struct ipc_in *in,

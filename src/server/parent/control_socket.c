@@ -16,6 +16,7 @@
 #include "server/parent/control_maildrop.h"
 #include "server/parent/control_sessions.h"
 #include "server/parent/control_status.h"
+#include "server/parent/restart.h"
 #include "server/parent/traces.h"
 #include "server/parent/unix_socket.h"
 
@@ -272,6 +273,20 @@ take_trace(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+static enum err
+take_restart(void *arg, struct ipc_in *in)
+{
+	struct control_client *k = arg;
+	struct control_about none = { "" };
+	enum err e = control_begin(k, in, &control_about_fields, &none);
+
+	if (e != E_OK || !control_is_root(k))
+		return e;
+	control_log(k, "restart", "");
+	restart_begin(k->parent, k);
+	return E_OK;
+}
+
 static void
 on_gone(void *arg, enum err why)
 {
@@ -296,6 +311,7 @@ static const struct ipc_rule commands[] = {
 	{ CONTROL_MAILDROP_CHECK, 1, 0, CONTROL_WHICH_MAX,
 	    take_maildrop_check },
 	{ CONTROL_TRACE, 1, 0, CONTROL_WHICH_MAX, take_trace },
+	{ CONTROL_RESTART, 1, 0, 0, take_restart },
 };
 
 static const struct ipc_rules rules = { commands,
@@ -393,13 +409,24 @@ control_open(struct parent *p)
 	if (path[0] == '\0')
 		return;
 	make_folder(path);
-	if (unix_socket_open(&at, &fd, &p->control_made, &eb) != E_OK) {
+	fd = inherited_take_path(&p->inherited, at.type, path);
+	if (fd >= 0) {
+		unix_socket_look(path, &p->control_made);
+	} else if (unix_socket_open(&at, &fd, &p->control_made, &eb) != E_OK) {
 		log_no_socket(p, eb.text);
 		return;
 	}
 	ev_io_init(&p->control, on_connection, fd, EV_READ);
 	p->control.data = p;
-	ev_io_start(p->loop, &p->control);
+	if (!p->succession.held)
+		control_serve(p);
+}
+
+void
+control_serve(struct parent *p)
+{
+	if (p->control.fd >= 0)
+		ev_io_start(p->loop, &p->control);
 }
 
 void
@@ -410,9 +437,5 @@ control_close(struct parent *p)
 	while ((k = TAILQ_FIRST(&p->clients)) != NULL)
 		control_client_free(k);
 	traces_close(p);
-	if (p->control.fd < 0)
-		return;
-	ev_io_stop(p->loop, &p->control);
-	unix_socket_remove(p->conf->control_socket, &p->control_made);
-	close(p->control.fd);
+	control_leave(p);
 }

@@ -9,8 +9,10 @@
 
 #include "server/parent/parent_state.h"
 
-/* That it cannot be had is logged; maloted serves without it. */
+/* That it cannot be had is logged; maloted serves without it.  As long as another
+ * maloted is in our place (succession.held) that is who answers. */
 void control_open(struct parent *p);
+void control_serve(struct parent *p); /* from now on it is we */
 void control_close(struct parent *p);
 
 #endif

@@ -1,6 +1,7 @@
 #include "server/parent/control_status.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@ static const double PATIENCE = 1; /* seconds */
 
 static const char *const phases[] = { [PARENT_STARTING] = "starting",
 	[PARENT_SERVING] = "serving",
+	[PARENT_DRAINING] = "draining",
 	[PARENT_STOPPING] = "stopping",
 	[PARENT_ENDING] = "ending" };
 
@@ -67,6 +69,22 @@ tell_note(struct control_client *k, const char *words)
 	control_tell(k, CONTROL_NOTE, &control_note_fields, &n);
 }
 
+static void
+tell_drains(struct control_client *k)
+{
+	const struct succession *s = &k->parent->succession;
+
+	for (unsigned i = 0; i < s->n_drains; i++) {
+		const struct handover_message *m = &s->drain[i].is;
+		struct control_drain d = { .pid = m->pid,
+			.since = (uint32_t)m->since,
+			.sessions = m->number };
+
+		memcpy(d.version, m->version, sizeof(d.version));
+		control_tell(k, CONTROL_DRAIN, &control_drain_fields, &d);
+	}
+}
+
 /* What is not confined. */
 static void
 tell_notes(struct control_client *k)
@@ -97,8 +115,10 @@ tell_all(struct control_client *k)
 	TAILQ_FOREACH (c, &p->children, link)
 		tell_process(k, c);
 	for (unsigned i = 0; i < p->n_sockets; i++)
-		control_tell(k, CONTROL_LISTENER, &control_listener_fields,
-		    &p->listening[i]);
+		if (p->listening[i].at[0] != '\0')
+			control_tell(k, CONTROL_LISTENER,
+			    &control_listener_fields, &p->listening[i]);
+	tell_drains(k);
 	snprintf(root.path, sizeof(root.path), "%s", p->conf->store.root);
 	control_tell(k, CONTROL_ROOT, &control_root_fields, &root);
 	tell_notes(k);

@@ -54,20 +54,26 @@ set(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
 }
 
-/* The options of TCP are inherited by what is accepted. */
+/* They are inherited by what is accepted. */
 static bool
-set_options(int fd, const struct listen_addr *a)
+set_tcp_options(int fd)
 {
-	return set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
-	       (a->sa.ss_family != AF_INET6 ||
-		   set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
-	       set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+	return set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
 	       set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE) &&
 	       set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL) &&
 	       set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT) &&
 	       set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS) &&
 	       set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MAX) &&
 	       set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+static bool
+set_options(int fd, const struct listen_addr *a)
+{
+	return set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+	       (a->sa.ss_family != AF_INET6 ||
+		   set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+	       set_tcp_options(fd);
 }
 
 static enum err
@@ -119,4 +125,12 @@ listen_open(const struct listen_addr *a, int *fd_r, struct errbuf *eb)
 	}
 	*fd_r = fd;
 	return E_OK;
+}
+
+enum err
+listen_adopt(int fd, const struct listen_addr *a, struct errbuf *eb)
+{
+	return set_tcp_options(fd) && listen(fd, BACKLOG) == 0
+		   ? E_OK
+		   : bind_error(a, eb);
 }

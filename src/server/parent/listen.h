@@ -17,6 +17,10 @@
  * words name address, port and who may be there. */
 enum err listen_probe(const struct listen_addr *a, struct errbuf *eb) NODISCARD;
 
+/* One that somebody else has made becomes as ours are. */
+enum err listen_adopt(
+    int fd, const struct listen_addr *a, struct errbuf *eb) NODISCARD;
+
 /* A listening socket, non-blocking, close-on-exec. */
 enum err listen_open(
     const struct listen_addr *a, int *fd_r, struct errbuf *eb) NODISCARD;

@@ -53,6 +53,15 @@ notify_reloading(void)
 }
 
 void
+notify_main(pid_t pid)
+{
+	char state[32];
+
+	snprintf(state, sizeof(state), "MAINPID=%ld", (long)pid);
+	tell(state);
+}
+
+void
 notify_stopping(void)
 {
 	tell("STOPPING=1");

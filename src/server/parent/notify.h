@@ -4,9 +4,12 @@
 #ifndef SERVER_PARENT_NOTIFY_H
 #define SERVER_PARENT_NOTIFY_H
 
+#include <sys/types.h>
+
 /* Does nothing when NOTIFY_SOCKET is not set. */
 void notify_ready(void);
 void notify_reloading(void); /* notify_ready() when it is done */
 void notify_stopping(void);
+void notify_main(pid_t pid); /* another process is the main one from now on */
 
 #endif

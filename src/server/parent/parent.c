@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -22,12 +21,14 @@
 #include "server/parent/child_start.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/control_socket.h"
-#include "server/parent/listen.h"
+#include "server/parent/heir.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/name_key.h"
 #include "server/parent/notify.h"
 #include "server/parent/parent_messages.h"
 #include "server/parent/phase.h"
+#include "server/parent/ports.h"
+#include "server/parent/restart.h"
 #include "server/parent/service_sockets.h"
 #include "server/parent/upgrades.h"
 #include "server/parent/watchdog.h"
@@ -37,90 +38,6 @@ enum {
 	LOOK_SECONDS = 2,     /* between looks at the mail root */
 	OTHER_ROOT_MS = 5000, /* for sessions in one that is there no more */
 };
-
-static const char *const tls_words[] = { [LISTEN_PLAIN] = "none",
-	[LISTEN_STLS] = "starttls",
-	[LISTEN_TLS] = "tls" };
-
-/* ---- listening ---- */
-
-/* For those who ask how the server is. */
-static void
-note_listener(
-    struct control_listener *to, const struct conf_listener *l, const char *at)
-{
-	*to =
-	    (struct control_listener){ .plaintext_login = l->plaintext_login };
-	snprintf(to->name, sizeof(to->name), "%s", l->name);
-	snprintf(to->at, sizeof(to->at), "%s", at);
-	snprintf(to->tls, sizeof(to->tls), "%s", tls_words[l->tls]);
-}
-
-/* One address: a socket for each worker. */
-static enum err
-listen_at(struct parent *p, const struct conf_listener *l,
-    const struct listen_addr *a, struct errbuf *eb)
-{
-	struct listen_conf *to = &p->conf->worker.listener[p->n_sockets];
-	char at[ADDRESS_SHOWN];
-	enum err e;
-
-	if ((e = listen_probe(a, eb)) == E_NOENT)
-		return E_OK;
-	for (unsigned i = 0; e == E_OK && i < p->conf->worker.role.n; i++)
-		e = listen_open(a, &p->socket[i][p->n_sockets], eb);
-	if (e != E_OK)
-		return e;
-	note_listener(&p->listening[p->n_sockets], l, address_show(at, a));
-	to->tls = l->tls;
-	to->plain_passwords = l->plaintext_login;
-	to->client_certificates = l->client_certificates;
-	to->plaintext_gssapi = l->plaintext_gssapi;
-	to->kpop = l->kpop;
-	memcpy(to->mechanisms, l->mechanisms, sizeof(to->mechanisms));
-	memcpy(to->allow_nets, l->allow_nets, sizeof(to->allow_nets));
-	memcpy(to->deny_nets, l->deny_nets, sizeof(to->deny_nets));
-	p->n_sockets++;
-	log_line(LOG_EVENT, "ev=listen listener=\"%s\" at=%s tls=%s%s%s",
-	    l->name, at, tls_words[l->tls], l->kpop ? " kpop=yes" : "",
-	    l->plaintext_login && l->tls != LISTEN_TLS ? " plaintext_login=yes"
-						       : "");
-	return E_OK;
-}
-
-static enum err
-listen_all(struct parent *p, struct errbuf *eb)
-{
-	for (unsigned i = 0; i < p->conf->n_listeners; i++) {
-		const struct conf_listener *l = &p->conf->listener[i];
-		struct listen_addr addr[LISTENERS_MAX];
-		unsigned before = p->n_sockets, n;
-		enum err e;
-
-		e = address_list(l, addr, LISTENERS_MAX, &n, eb);
-		for (unsigned k = 0; e == E_OK && k < n; k++)
-			e = listen_at(p, l, &addr[k], eb);
-		if (e != E_OK)
-			return e;
-		if (p->n_sockets == before)
-			return err_set(eb, E_IO,
-			    "cannot listen: this machine has no network");
-	}
-	p->conf->worker.n_listeners = (uint16_t)p->n_sockets;
-	return E_OK;
-}
-
-/* A worker that cannot be killed would keep the ports. */
-static void
-close_sockets(struct parent *p)
-{
-	for (unsigned i = 0; i < p->conf->worker.role.n; i++)
-		for (unsigned k = 0; k < p->n_sockets; k++) {
-			shutdown(p->socket[i][k], SHUT_RDWR);
-			close(p->socket[i][k]);
-		}
-	p->n_sockets = 0;
-}
 
 /* ---- keys of TLS tickets ---- */
 
@@ -304,8 +221,16 @@ on_stop(struct ev_loop *loop, ev_signal *w, int revents)
 	else
 		log_line(LOG_EVENT, "ev=stop signal=%d grace=%u", w->signum,
 		    p->conf->stop_grace);
-	close_sockets(p);
+	ports_close(p);
+	restart_give_up(p);
+	heir_stop_elder(p, p->conf->stop_grace);
 	phase_stop(p, p->conf->stop_grace);
+}
+
+static void
+on_restart(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	restart_begin(w->data, NULL);
 }
 
 static void
@@ -336,15 +261,18 @@ watch(struct parent *p)
 	ev_signal_init(&p->sigterm, on_stop, SIGTERM);
 	ev_signal_init(&p->sigint, on_stop, SIGINT);
 	ev_signal_init(&p->sighup, on_reload, SIGHUP);
+	ev_signal_init(&p->sigusr2, on_restart, SIGUSR2);
 	ev_timer_init(
 	    &p->rotate, on_rotate, TICKET_HOURS * 3600., TICKET_HOURS * 3600.);
 	ev_timer_init(&p->look, on_look, LOOK_SECONDS, LOOK_SECONDS);
 	ev_prepare_init(&p->flush, on_turn_end);
 	p->sigterm.data = p->sigint.data = p->sighup.data = p;
+	p->sigusr2.data = p;
 	p->rotate.data = p->look.data = p;
 	ev_signal_start(p->loop, &p->sigterm);
 	ev_signal_start(p->loop, &p->sigint);
 	ev_signal_start(p->loop, &p->sighup);
+	ev_signal_start(p->loop, &p->sigusr2);
 	ev_timer_start(p->loop, &p->rotate);
 	ev_timer_start(p->loop, &p->look);
 	ev_prepare_start(p->loop, &p->flush);
@@ -415,16 +343,20 @@ serve(struct parent *p)
 
 	if (prepare(p, &eb) != E_OK) {
 		log_line(LOG_FAULT, "ev=start error=\"%s\"", eb.text);
+		handover_fail(p->succession.elder, eb.text);
 		return EX_OSERR;
 	}
-	if (listen_all(p, &eb) != E_OK ||
+	if (ports_open(p, &eb) != E_OK ||
 	    service_sockets_open(p, &eb) != E_OK) {
 		log_line(LOG_FAULT, "ev=listen error=\"%s\"", eb.text);
+		handover_fail(p->succession.elder, eb.text);
 		service_sockets_close(p);
 		return EX_UNAVAILABLE;
 	}
 	watch(p);
 	control_open(p);
+	inherited_close_rest(&p->inherited);
+	heir_open(p);
 	mail_root_look(&p->root, p->conf->store.root);
 	if (start_children(p, &eb) != E_OK) {
 		log_line(LOG_FAULT, "ev=start error=\"%s\"", eb.text);
@@ -438,7 +370,7 @@ serve(struct parent *p)
 }
 
 int
-parent_run(struct conf *conf, const struct conf_env *env)
+parent_run(struct conf *conf, const struct conf_env *env, int elder)
 {
 	static struct parent parent; /* its sockets are many */
 	struct parent *p = &parent;
@@ -448,6 +380,11 @@ parent_run(struct conf *conf, const struct conf_env *env)
 	p->env = *env;
 	p->rules = parent_messages;
 	p->started = clock_ms();
+	inherited_find(&p->inherited);
+	p->succession.elder = elder;
+	p->succession.heir = -1;
+	p->succession.held = elder >= 0;
+	p->succession.shared = p->inherited.n != 0;
 	phase_init(p);
 	TAILQ_INIT(&p->children);
 	LIST_INIT(&p->cuts);

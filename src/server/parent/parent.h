@@ -10,7 +10,8 @@
 
 #include "server/conf/conf.h"
 
-/* Serves until it is told to stop; returns the status to exit with. */
-int parent_run(struct conf *conf, const struct conf_env *env);
+/* Serves until it is told to stop; returns the status to exit with.  elder: the
+ * channel to a maloted whose place is taken (handover.h), or -1. */
+int parent_run(struct conf *conf, const struct conf_env *env, int elder);
 
 #endif

@@ -4,6 +4,8 @@
  *
  *	name_key.c	the key of what is made up about nobody
  *	known_roots.c, mail_root.c	is the mail where it was
+ *	handover.c	between this maloted and one that takes its place
+ *	inherited.c	sockets that were there before us
  *	child.c		one process and where it stands
  *	child_tell.c	what a process is told
  *	cut.c		two processes that are without each other for a while
@@ -11,16 +13,19 @@
  *	child_start.c	starting a process, and again when it has died
  *	unix_socket.c	sockets with a name in the file system
  *	service_sockets.c	those at which other programs ask who signs in
+ *	ports.c		those that clients connect to
  *	control_client.c	who asks at the control socket
  *	control_status.c, control_inquiry.c, control_auth.c,
  *	control_maildrop.c, control_sessions.c	what they ask
+ *	restart.c	another maloted takes our place
  *	traces.c	what one user's sessions say, in a file
  *	control_socket.c	the socket, and the table of commands
+ *	heir.c		we take another maloted's place
  *	uid_store.c	stores of users' own uids, which come and go
  *	upgrades.c	stored passwords by another scheme
  *	parent_messages.c	what processes say
  *	watchdog.c	processes whose loop does not turn
- *	parent.c	ports, signals, keys
+ *	parent.c	signals, keys, beginning and end
  */
 #ifndef SERVER_PARENT_PARENT_STATE_H
 #define SERVER_PARENT_PARENT_STATE_H
@@ -35,6 +40,8 @@
 #include "server/ipc/addrcount.h"
 #include "server/ipc/control.h"
 #include "server/ipc/ipc.h"
+#include "server/parent/handover.h"
+#include "server/parent/inherited.h"
 #include "server/parent/mail_root.h"
 #include "server/parent/unix_socket.h"
 #include "server/parent/users_watch.h"
@@ -47,7 +54,8 @@ struct trace;
 enum parent_phase {
 	PARENT_STARTING, /* some process is not ready for the first time */
 	PARENT_SERVING,
-	PARENT_STOPPING, /* sessions may finish */
+	PARENT_DRAINING, /* another has our place: sessions may finish */
+	PARENT_STOPPING, /* the same, soon */
 	PARENT_ENDING,   /* stores and auth may finish */
 };
 
@@ -61,6 +69,35 @@ struct upgrades {
 	ev_child died;
 	ev_timer pause;
 	struct ipc_chan *chan; /* to the process, or NULL */
+};
+
+/* Those whose place we have taken, directly or by others between; see status. */
+enum { DRAINS_MAX = 8 };
+struct drain {
+	struct handover_message is;
+	uint64_t heard; /* clock_ms() */
+};
+
+/* Who served before us and who will after us: heir.c, restart.c. */
+struct succession {
+	int elder; /* the channel to it; -1: there is none */
+	bool held; /* it still serves, and we accept nobody */
+	bool ready_said;
+	ev_io from_elder;
+	struct drain drain[DRAINS_MAX];
+	unsigned n_drains;
+
+	int heir; /* the channel to it; -1: there is none */
+	pid_t heir_pid;
+	ev_io from_heir;
+	ev_timer late;   /* it has not become ready in time */
+	ev_timer report; /* how far the sessions are that we still have */
+	uint64_t asked;  /* the token of who waits at the control socket; 0 */
+	char why[CONTROL_WORDS]; /* it cannot take our place */
+
+	/* Somebody else has the sockets, too: they are closed, but neither shut
+	 * down nor removed. */
+	bool shared;
 };
 
 struct parent {
@@ -77,9 +114,12 @@ struct parent {
 	uint16_t next_uid_store; /* see uid_store.c */
 
 	int socket[WORKERS_MAX][LISTENERS_MAX];
-	unsigned n_sockets;  /* of each worker */
+	unsigned n_sockets; /* of each worker */
+	struct inherited inherited;
+	struct succession succession;
 	unsigned n_services; /* whose sockets are open */
-	struct control_listener listening[LISTENERS_MAX]; /* what they are */
+	/* What they are; without `at': more of the one before. */
+	struct control_listener listening[LISTENERS_MAX];
 	struct addrcount counts;
 	uint8_t tickets[TICKET_KEYS][TICKET_KEY];
 	unsigned n_tickets;
@@ -94,7 +134,7 @@ struct parent {
 	LIST_HEAD(, trace) traces; /* traces.c */
 	uint32_t last_trace;
 
-	ev_signal sigterm, sigint, sighup;
+	ev_signal sigterm, sigint, sighup, sigusr2;
 	ev_timer rotate, deadline, look, round, watchdog;
 	bool killed; /* phase.c: those that were late at the deadline */
 	ev_prepare flush;

@@ -1,5 +1,6 @@
 #include "server/parent/phase.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -13,9 +14,35 @@ enum {
 };
 
 void
-phase_ready(struct parent *p)
+phase_serve(struct parent *p)
 {
 	const struct conf *c = p->conf;
+
+	p->phase = PARENT_SERVING;
+	notify_ready();
+	log_line(LOG_EVENT,
+	    "ev=ready pid=%ld worker=%u store=%u max_sessions=%u",
+	    (long)getpid(), c->worker.role.n, c->store.role.n,
+	    c->worker.sessions_max * c->worker.role.n);
+}
+
+/* It answers when it accepts nobody any more. */
+static void
+tell_elder(struct parent *p)
+{
+	struct handover_message m = { .kind = HANDOVER_READY,
+		.pid = (uint32_t)getpid() };
+
+	if (p->succession.ready_said)
+		return;
+	p->succession.ready_said = true;
+	snprintf(m.version, sizeof(m.version), "%s", VERSION);
+	handover_say(p->succession.elder, &m);
+}
+
+void
+phase_ready(struct parent *p)
+{
 	struct child *child;
 
 	TAILQ_FOREACH (child, &p->children, link)
@@ -23,12 +50,10 @@ phase_ready(struct parent *p)
 			return;
 	if (p->phase != PARENT_STARTING)
 		return;
-	p->phase = PARENT_SERVING;
-	notify_ready();
-	log_line(LOG_EVENT,
-	    "ev=ready pid=%ld worker=%u store=%u max_sessions=%u",
-	    (long)getpid(), c->worker.role.n, c->store.role.n,
-	    c->worker.sessions_max * c->worker.role.n);
+	if (p->succession.held)
+		tell_elder(p);
+	else
+		phase_serve(p);
 }
 
 /* Those that are only waiting to be started. */
@@ -72,13 +97,21 @@ stop_some(struct parent *p, bool workers, unsigned seconds)
 			child_stop(c, seconds * 1000);
 }
 
+/* Those whose place we have taken end before us: our end is taken for the end of
+ * all, and we are how they hear that they have to. */
+static bool
+awaits_elder(const struct parent *p)
+{
+	return p->succession.elder >= 0 && !p->succession.held;
+}
+
 /* Those who serve first; then, when no session is left, those they need. */
 void
 phase_child_gone(struct parent *p)
 {
 	struct child *c;
 
-	if (p->phase == PARENT_STOPPING) {
+	if (p->phase == PARENT_STOPPING || p->phase == PARENT_DRAINING) {
 		TAILQ_FOREACH (c, &p->children, link)
 			if (c->role == ROLE_WORKER)
 				return;
@@ -87,7 +120,11 @@ phase_child_gone(struct parent *p)
 		stop_some(p, false, END_GRACE);
 		set_deadline(p, END_GRACE + LATE);
 	}
-	if (p->phase == PARENT_ENDING && TAILQ_EMPTY(&p->children))
+	if (p->phase != PARENT_ENDING || !TAILQ_EMPTY(&p->children))
+		return;
+	if (awaits_elder(p))
+		ev_timer_stop(p->loop, &p->deadline); /* it has one itself */
+	else
 		ev_break(p->loop, EVBREAK_ALL);
 }
 
@@ -129,6 +166,11 @@ leave_behind(struct parent *p)
 		child_remove(c);
 	}
 	p->killed = false;
+	if (awaits_elder(p)) {
+		ev_io_stop(p->loop, &p->succession.from_elder);
+		close(p->succession.elder);
+		p->succession.elder = -1;
+	}
 	phase_child_gone(p);
 }
 
@@ -159,10 +201,38 @@ phase_stop(struct parent *p, unsigned seconds)
 		set_deadline(p, LATE);
 		return;
 	}
-	notify_stopping();
+	if (p->phase != PARENT_DRAINING)
+		notify_stopping();
 	p->phase = PARENT_STOPPING;
 	remove_down(p);
 	stop_some(p, true, seconds);
+	set_deadline(p, seconds + LATE);
+	phase_child_gone(p);
+}
+
+/* Those who accept: none of them is started again. */
+static void
+stop_accepting(struct parent *p, unsigned seconds)
+{
+	struct child *c, *next;
+
+	for (c = TAILQ_FIRST(&p->children); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (!role_accepts(c->role))
+			continue;
+		if (c->state == CHILD_DOWN)
+			child_remove(c);
+		else
+			child_drain(c, seconds * 1000);
+	}
+}
+
+void
+phase_drain(struct parent *p, unsigned seconds)
+{
+	p->phase = PARENT_DRAINING;
+	ev_timer_stop(p->loop, &p->round);
+	stop_accepting(p, seconds);
 	set_deadline(p, seconds + LATE);
 	phase_child_gone(p);
 }

@@ -15,9 +15,14 @@ open_one(struct parent *p, unsigned i, struct errbuf *eb)
 	const struct unix_socket to = { s->socket, SOCK_STREAM, s->mode_bits,
 		s->gid, BACKLOG };
 	struct errbuf why;
-	enum err e = unix_socket_open(
-	    &to, &p->conf->sasl.service[i].fd, &p->service_made[i], &why);
+	int *fd = &p->conf->sasl.service[i].fd;
+	enum err e = E_OK;
 
+	*fd = inherited_take_path(&p->inherited, to.type, to.path);
+	if (*fd >= 0)
+		unix_socket_look(to.path, &p->service_made[i]);
+	else
+		e = unix_socket_open(&to, fd, &p->service_made[i], &why);
 	if (e != E_OK)
 		return err_set(
 		    eb, e, "cannot listen at %s: %s", s->socket, why.text);
@@ -43,8 +48,10 @@ service_sockets_close(struct parent *p)
 {
 	while (p->n_services != 0) {
 		p->n_services--;
-		unix_socket_remove(p->conf->service[p->n_services].socket,
-		    &p->service_made[p->n_services]);
+		if (!p->succession.shared)
+			unix_socket_remove(
+			    p->conf->service[p->n_services].socket,
+			    &p->service_made[p->n_services]);
 		close(p->conf->sasl.service[p->n_services].fd);
 	}
 }

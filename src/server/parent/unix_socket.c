@@ -93,8 +93,8 @@ bind_at(int fd, const struct sockaddr_un *at, mode_t mode)
 	return bound;
 }
 
-static bool
-look_at(const char *path, struct unix_made *made_r)
+bool
+unix_socket_look(const char *path, struct unix_made *made_r)
 {
 	struct stat st;
 
@@ -116,8 +116,8 @@ make(const struct unix_socket *s, int *fd_r, struct unix_made *made_r,
 	if ((e = clear(&at, s->type, eb)) != E_OK)
 		return e;
 	fd = socket(AF_UNIX, s->type | FLAGS, 0);
-	if (fd >= 0 && bind_at(fd, &at, s->mode) && look_at(s->path, made_r) &&
-	    listen(fd, s->backlog) == 0) {
+	if (fd >= 0 && bind_at(fd, &at, s->mode) &&
+	    unix_socket_look(s->path, made_r) && listen(fd, s->backlog) == 0) {
 		*fd_r = fd;
 		return E_OK;
 	}
@@ -147,7 +147,7 @@ unix_socket_remove(const char *path, const struct unix_made *made)
 {
 	struct unix_made now;
 
-	if (become_owner(path) && look_at(path, &now) &&
+	if (become_owner(path) && unix_socket_look(path, &now) &&
 	    now.device == made->device && now.inode == made->inode)
 		unlink(path);
 	become_self();

@@ -5,6 +5,7 @@
 #ifndef SERVER_PARENT_UNIX_SOCKET_H
 #define SERVER_PARENT_UNIX_SOCKET_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -29,6 +30,9 @@ struct unix_made {
  * it is something else.  E_IO. */
 enum err unix_socket_open(const struct unix_socket *s, int *fd_r,
     struct unix_made *made_r, struct errbuf *eb) NODISCARD;
+
+/* Fills *made_r for a socket that was inherited.  False: there is nothing. */
+bool unix_socket_look(const char *path, struct unix_made *made_r);
 
 /* At the end, before the socket is closed.  What somebody else has put there
  * meanwhile stays. */

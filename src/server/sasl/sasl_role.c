@@ -25,7 +25,8 @@ stop_accepting(struct sasl_process *p)
 static void
 accept_if_room(struct sasl_process *p)
 {
-	if (p->is_accepting || p->offered[0] == '\0' || p->n_conns >= CONNS_MAX)
+	if (p->is_accepting || p->conf.role.held || p->offered[0] == '\0' ||
+	    p->n_conns >= CONNS_MAX)
 		return;
 	p->is_accepting = true;
 	for (unsigned i = 0; i < p->conf.n_services; i++)
@@ -175,8 +176,41 @@ sign_ins(const void *arg)
 	return SIGN_INS_MAX - ((const struct sasl_process *)arg)->n_free;
 }
 
+/* Another maloted is in our place: who is connected is still answered. */
+static void
+stop(void *arg, uint32_t ms)
+{
+	struct sasl_process *p = arg;
+
+	stop_accepting(p);
+	p->conf.role.held = true;
+	for (unsigned i = 0; i < p->conf.n_services; i++) {
+		close(p->conf.service[i].fd);
+		p->conf.service[i].fd = -1;
+	}
+}
+
+static enum err
+take_accept(void *arg, struct ipc_in *in)
+{
+	struct sasl_process *p = arg;
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	p->conf.role.held = false;
+	accept_if_room(p);
+	return E_OK;
+}
+
+static const struct ipc_rule parent_rule[] = {
+	{ IPC_ACCEPT, 1, 0, 0, take_accept },
+};
+
 static const struct role_hooks hooks = {
 	.attach = attach,
+	.stop = stop,
+	.rule = parent_rule,
+	.n_rules = sizeof(parent_rule) / sizeof(parent_rule[0]),
 	.sessions = sign_ins,
 };
 

@@ -110,6 +110,22 @@ on_client_ca(void *arg, struct ipc_in *in)
 	return trust_take(&w->client_ca, in);
 }
 
+/* Another maloted was in our place until now. */
+static enum err
+on_accept_now(void *arg, struct ipc_in *in)
+{
+	struct worker *w = arg;
+
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	w->conf.role.held = false;
+	if (w->served)
+		ev_feed_event(w->loop, &w->resume_accept, EV_TIMER);
+	else
+		ev_timer_start(w->loop, &w->resume_accept);
+	return E_OK;
+}
+
 static void
 end_all(struct worker *w)
 {
@@ -167,6 +183,7 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_SESSIONS_WANTED, 1, 0, 8 + 1 + 4 + CONTROL_WHICH_MAX,
 	    census_take },
 	{ IPC_TRACE, 1, 0, 4 + 1 + 1 + 4 + NAME_MAX_OCTETS, traced_take },
+	{ IPC_ACCEPT, 1, 0, 0, on_accept_now },
 };
 
 static uint32_t
@@ -459,7 +476,8 @@ worker_start(struct worker *w)
 	ev_timer_init(&w->resume_accept, on_resume_accept, 1., 0.);
 	ev_timer_init(&w->stop, on_stop_deadline, 0., 0.);
 	w->resume_accept.data = w->stop.data = w;
-	ev_timer_start(w->loop, &w->resume_accept);
+	if (!w->conf.role.held)
+		ev_timer_start(w->loop, &w->resume_accept);
 }
 
 int

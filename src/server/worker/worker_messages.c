@@ -242,7 +242,9 @@ on_served(void *arg, struct ipc_in *in)
 			l->mechanisms[k].withheld =
 			    !has_word(names, l->mechanisms[k].name);
 	}
-	if (e == E_OK && !w->accepting)
+	if (e == E_OK)
+		w->served = true;
+	if (e == E_OK && !w->accepting && !w->conf.role.held)
 		ev_feed_event(w->loop, &w->resume_accept, EV_TIMER);
 	return e;
 }

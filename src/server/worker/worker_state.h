@@ -83,6 +83,7 @@ struct worker {
 	SSL_CTX *tls;
 	struct client_ca *client_ca; /* NULL: nobody is asked */
 	bool accepting;
+	bool served; /* auth has said what can be offered */
 	struct ipc_chan *auth;
 	uint32_t auths;             /* how many there have been */
 	uint64_t apop_half;         /* auth's half of APOP's timestamps */

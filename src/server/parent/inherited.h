@@ -1,0 +1,38 @@
+/*
+ * inherited.h - listening sockets that this program was started with, by systemd
+ * (socket activation, sd_listen_fds(3)) or by the maloted whose place it takes.
+ *
+ * Those of the configuration are looked for among them before one is made, so
+ * whoever waits at one is not lost.
+ */
+#ifndef SERVER_PARENT_INHERITED_H
+#define SERVER_PARENT_INHERITED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "server/conf/conf.h"
+
+enum { INHERITED_MAX = WORKERS_MAX * LISTENERS_MAX + SERVICES_MAX + 1 };
+
+struct inherited {
+	int fd[INHERITED_MAX]; /* -1: it has been taken */
+	unsigned n;
+};
+
+/* To be called once, at the start.  What is no listening socket, or is there
+ * already, is closed. */
+void inherited_find(struct inherited *in);
+
+/* Takes the sockets of a type that are bound to the address, at most `room`; how
+ * many there were. */
+unsigned inherited_take(struct inherited *in, int type,
+    const struct sockaddr *address, int *fd, unsigned room);
+/* The one of that path; -1: there is none. */
+int inherited_take_path(struct inherited *in, int type, const char *path);
+
+/* Closes those that nobody has taken, and says which in the log. */
+void inherited_close_rest(struct inherited *in);
+
+#endif

@@ -1,0 +1,431 @@
+"""malotectl restart: another maloted, of the program's file as it is now, takes
+the place of the one that runs, and no client notices.  And sockets that systemd
+hands over."""
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import threading
+
+import pytest
+
+import drop
+import pop3
+from server import MALOTED, alive, free_port, wait_until
+
+pytestmark = [pytest.mark.ours]
+
+EX_CONFIG = 78
+
+
+@pytest.fixture
+def box(place):
+    return place.maildir(drop.make(5, 4))
+
+
+def configuration(server):
+    """The file that it was started with."""
+    with open("/proc/%d/cmdline" % server.pid) as f:
+        words = f.read().split("\0")
+    return words[words.index("--config") + 1]
+
+
+def configure(server, change):
+    """Changes the text of the configuration: change(text) is the new one."""
+    with open(configuration(server)) as f:
+        text = f.read()
+    with open(configuration(server), "w") as f:
+        f.write(change(text))
+
+
+def a_copy(path):
+    """The program at another place, where it can be replaced."""
+    shutil.copy(MALOTED, path)
+    return path
+
+
+def replace(path, octets):
+    """As a package does it."""
+    with open(path + ".new", "wb") as f:
+        f.write(octets)
+    os.chmod(path + ".new", 0o755)
+    os.rename(path + ".new", path)
+
+
+# ---- one client ----
+
+@pytest.mark.core
+def test_what_has_begun_goes_on(serve, login, connect, box):
+    server = serve([("user", "secret", box), ("other", "secret", box + "2")])
+    before = server.pid
+    old = login(server)
+    first = connect(server.port)  # has its greeting, and no more
+    shown = server.restart()
+    assert [d["pid"] for d in wait_until(
+        lambda: shown["draining"] or json.loads(
+            server.ctl("status", "--json"))["draining"])] == [before]
+    assert "ends with its sessions: " in server.ctl("status")
+    # The same maildrop is locked, whichever of the two has it.
+    new = connect(server.port)
+    new.ok("USER user")
+    new.err("PASS secret", "IN-USE")
+    assert old.retr(1) == drop.wire(drop.make(5, 4)[0].stored)
+    old.ok("DELE 1")
+    old.quit()
+    new.login()
+    assert new.stat()[0] == 3
+    new.quit()
+    # Who has not signed in yet does so there.
+    assert alive(before)
+    first.login("other")
+    first.quit()
+    wait_until(lambda: server.has_ended(before) is not None)
+    assert server.has_ended(before) == 0
+    wait_until(lambda: not json.loads(
+        server.ctl("status", "--json"))["draining"])
+
+
+def test_a_signal_does_it(serve, login, box):
+    server = serve(box)
+    before = server.pid
+    os.kill(before, signal.SIGUSR2)
+    wait_until(lambda: server.has_ended(before) is not None)
+    server.became()
+    assert server.elders == [before]
+    login(server).quit()
+
+
+def test_sessions_have_so_long(serve, login, box):
+    server = serve(box, "drain_timeout = 1\n")
+    before = server.pid
+    session = login(server)
+    server.restart()
+    assert session.receive() == b""
+    wait_until(lambda: server.has_ended(before) is not None)
+    login(server).quit()
+
+
+@pytest.mark.core
+def test_who_ends_takes_those_before_along(serve, login, box):
+    server = serve(box)
+    session = login(server)
+    server.restart()
+    server.restart()
+    assert len(server.elders) == 2 and alive(server.elders[0])
+    server.stop()  # sees that all have ended
+    assert session.receive() == b""
+
+
+def test_three_generations_are_shown(serve, login, box):
+    server = serve([("a", "secret", box), ("b", "secret", box + "2")])
+    first = login(server, "a")
+    server.restart()
+    second = login(server, "b")
+    server.restart()
+    wait_until(lambda: {d["pid"] for d in json.loads(
+        server.ctl("status", "--json"))["draining"]} == set(server.elders))
+    first.quit()
+    second.quit()
+    for pid in server.elders:
+        wait_until(lambda pid=pid: server.has_ended(pid) is not None)
+
+
+# ---- what cannot serve ----
+
+@pytest.mark.core
+def test_errors_change_nothing(serve, login, box):
+    server = serve(box)
+    session = login(server)
+    before = server.pid, server.roles()
+    configure(server, lambda text: text + "no_such_setting = 1\n")
+    said = server.ctl("restart", code=EX_CONFIG)
+    assert "no_such_setting" in said and "the old one goes on" in said
+    server.became()
+    assert (server.pid, server.roles()) == before
+    assert server.await_event("restart", 2)[1]["kept"] == "the-old-one"
+    session.quit()
+    login(server).quit()
+    # Mended, it is possible.
+    configure(server, lambda text: text.replace("no_such_setting = 1\n", ""))
+    server.restart()
+
+
+@pytest.mark.parametrize("program, words", [
+    (b"#!/bin/sh\nexit 1\n", "has ended before it was ready"),
+    (b"no program", "cannot be executed"),
+    pytest.param(b"#!/bin/sh\nexec sleep 300\n", "not ready in 45 seconds",
+                 marks=pytest.mark.slow),
+], ids=["ends", "none", "hangs"])
+def test_a_program_that_does_not_serve(serve, login, box, tmp_path, program,
+                                       words):
+    path = a_copy(str(tmp_path / "maloted"))
+    server = serve(box, env={"MALOTED": path})
+    before = server.pid, server.roles()
+    replace(path, program)
+    assert words in server.ctl("restart", code=EX_CONFIG)
+    server.became()
+    assert (server.pid, server.roles()) == before
+    login(server).quit()
+
+
+def test_a_port_that_is_taken(serve, login, box):
+    """What no check finds: another program has the port of a new listener."""
+    server = serve(box)
+    before = server.pid
+    taken = free_port()
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", taken))
+        s.listen()
+        configure(server, lambda text: text + (
+            'listener "more" {\n\taddress = {"127.0.0.1"}\n\tport = %d\n}\n'
+            % taken))
+        said = server.ctl("restart", code=EX_CONFIG)
+    assert "cannot listen" in said
+    server.became()
+    assert server.pid == before
+    login(server).quit()
+
+
+def test_two_at_a_time_are_one(serve, box):
+    server = serve(box)
+    results = []
+
+    def restart():
+        try:
+            server.ctl("restart")
+            results.append("did")
+        except AssertionError as e:
+            results.append(str(e))
+    both = [threading.Thread(target=restart) for _ in range(2)]
+    for t in both:
+        t.start()
+    for t in both:
+        t.join()
+    server.became()
+    assert "did" in results, results
+
+
+# ---- many clients ----
+
+class Load:
+    """Clients that come all the time: a connection, greeting, sign-in, STAT,
+    RETR, QUIT.  What any of them does not get is an error."""
+
+    def __init__(self, server, people, content, threads=4):
+        self.server, self.content = server, content
+        self.errors, self.done, self.resumed = [], 0, 0
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(name, n % 2))
+                        for n, name in zip(range(threads),
+                                           itertools.cycle(people))]
+        for t in self.threads:
+            t.start()
+
+    def run(self, name, tls):
+        context = pop3.context()
+        session = None
+        while not self.over.is_set():
+            try:
+                session = self.one(name, context if tls else None, session)
+                self.done += 1
+            except (OSError, AssertionError, pop3.Closed) as e:
+                self.errors.append(repr(e))
+
+    def one(self, name, context, session):
+        port = self.server.tls_port if context else self.server.port
+        with pop3.Pop3(port, context, session=session) as p:
+            assert p.greeting.startswith(b"+OK")
+            if context:
+                self.resumed += p.sock.session_reused
+            p.login(name)
+            assert p.stat()[0] == len(self.content)
+            assert p.retr(1) == self.content[0]
+            session = p.sock.session if context else None
+            p.quit()
+            return session
+
+    def more(self, count=10):
+        """Waits until so many more have been served."""
+        enough = self.done + count
+        wait_until(lambda: self.done >= enough or self.errors, 60)
+        assert not self.errors, self.errors
+
+    def end(self):
+        self.over.set()
+        for t in self.threads:
+            t.join()
+        assert not self.errors, self.errors
+
+
+@pytest.fixture
+def load(place):
+    """load(server): clients of the people in load.users."""
+    mails = drop.make(3, 9)
+    started = []
+
+    def start(server):
+        started.append(Load(server, [name for name, _, _ in start.users],
+                            [drop.wire(m.stored) for m in mails]))
+        return started[-1]
+
+    # One for each thread: a maildrop is one client's.
+    start.users = [("user%d" % i, "secret",
+                    place.maildir(mails, "drop%d" % i)) for i in range(4)]
+    yield start
+    for one in started:
+        one.over.set()
+        for t in one.threads:
+            t.join()
+
+
+def restarts(server, load, count):
+    clients = load(server)
+    clients.more()
+    for i in range(count):
+        # Fewer workers, more workers: each socket is somebody's.
+        workers = (3, 1, 2)[i % 3]
+        configure(server, lambda text, n=workers: re.sub(
+            r"(?m)^workers = \d+$", "workers = %d" % n, text))
+        shown = server.restart()
+        assert sum(p["role"] == "worker"
+                   for p in shown["processes"]) == workers
+        clients.more()
+    clients.end()
+    assert clients.resumed > 0
+    for pid in server.elders:
+        wait_until(lambda pid=pid: server.has_ended(pid) is not None)
+        assert server.has_ended(pid) == 0
+
+
+def test_nobody_is_refused(serve, load):
+    server = serve(load.users, "workers = 2\n")
+    restarts(server, load, 2)
+
+
+@pytest.mark.slow
+def test_nobody_is_refused_ten_times(serve, load):
+    server = serve(load.users, "workers = 2\n")
+    restarts(server, load, 10)
+
+
+def test_another_build(serve, load, tmp_path):
+    path = a_copy(str(tmp_path / "maloted"))
+    server = serve(load.users, env={"MALOTED": path})
+    with open(path, "rb") as f:
+        octets = f.read()
+    clients = load(server)
+    for n in range(3):
+        build = octets + b"build %d" % n  # behind what is loaded
+        replace(path, build)
+        server.restart()
+        for pid in (server.pid, *server.roles()):
+            with open("/proc/%d/exe" % pid, "rb") as f:
+                assert f.read() == build
+        clients.more()
+    clients.end()
+
+
+def test_a_ticket_is_good_afterwards(serve, connect, box):
+    server = serve(box)
+    context = pop3.context()
+    first = connect(server.tls_port, context)
+    first.multi("CAPA")
+    session = first.sock.session
+    first.quit()
+    server.restart()
+    assert connect(server.tls_port, context,
+                   session=session).sock.session_reused
+
+
+# ---- other sockets ----
+
+def test_mail_servers_are_answered(serve, box, place):
+    """The socket of a block sasl: the same one, by either of the two."""
+    at = place.path + "/auth"
+    server = serve(box, 'sasl "postfix" {\n\tsocket = "%s"\n'
+                   '\tmode = "0666"\n\tplaintext_login = yes\n}\n' % at)
+
+    def greeted(s):
+        got = b""
+        while b"DONE\n" not in got:
+            more = s.recv(4096)
+            assert more, got
+            got += more
+        return s
+    number = os.stat(at).st_ino
+    with socket.socket(socket.AF_UNIX) as old, \
+            socket.socket(socket.AF_UNIX) as new:
+        old.settimeout(20)
+        new.settimeout(20)
+        old.connect(at)
+        greeted(old)
+        server.restart()
+        assert os.stat(at).st_ino == number
+        new.connect(at)
+        greeted(new)
+    assert os.path.exists(server.control)
+
+
+@pytest.fixture
+def activated(tmp_path):
+    """activated(ports): options for `serve`, for a maloted that is started with
+    listening sockets as systemd has them for a unit.  They are there whether it
+    runs or not."""
+    sockets = []
+
+    def make(*ports):
+        for port in ports:
+            s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", port))
+            s.listen(100)
+            sockets.append(s)
+        fds = [s.fileno() for s in sockets]
+        program = tmp_path / "activate"
+        program.write_text("""#!/usr/bin/python3
+import fcntl, os, sys
+fds = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in %r]
+for i, fd in enumerate(fds):
+    os.dup2(fd, 3 + i)
+    os.close(fd)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.environ["LISTEN_FDS"] = str(len(fds))
+os.execv(%r, [%r, *sys.argv[1:]])
+""" % (fds, MALOTED, MALOTED))
+        program.chmod(0o755)
+        return {"env": {"MALOTED": str(program)}, "pass_fds": fds}
+    yield make
+    for s in sockets:
+        s.close()
+
+
+def test_sockets_of_systemd(serve, login, connect, box, activated):
+    port = free_port()
+    listener = ('listener "socket" {\n\taddress = {"127.0.0.1"}\n'
+                "\tport = %d\n\tplaintext_login = yes\n}\n" % port)
+    more = activated(port)
+    waiting = connect(port, greeting=False)
+    server = serve(box, "workers = 2\n" + listener, **more)
+    assert waiting.line().startswith(b"+OK")
+    # Between two that are started one after the other nobody is refused.
+    server.stop()
+    waiting = connect(port, greeting=False)
+    server = serve(box, "workers = 2\n" + listener, **more)
+    assert waiting.line().startswith(b"+OK")
+    waiting.login()
+    server.restart()
+    connect(port)
+    waiting.quit()
+    server.stop()
+    waiting = connect(port, greeting=False)
+    serve(box, listener, **more)
+    assert waiting.line().startswith(b"+OK")
+
+
+def test_a_socket_of_no_listener(serve, box, connect, activated):
+    port = free_port()
+    server = serve(box, **activated(port))
+    assert "port %d" % port in server.await_event("listen", 4)[-1]["at"]
