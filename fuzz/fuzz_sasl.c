@@ -100,7 +100,8 @@ answer(struct sasl_server *s, enum sasl_result r, struct buf *out)
 								      : NULL,
 				 NULL);
 	if (r == SASL_TOKEN)
-		return sasl_server_refuse_token(s, out);
+		return sasl_server_refuse_token(
+		    s, &(struct sasl_token_refusal){ false, "", "" }, out);
 	if (r == SASL_TICKET)
 		return SASL_MORE;
 	return r;

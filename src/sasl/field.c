@@ -9,6 +9,19 @@
 #include "base/b64.h"
 #include "sasl/mechanism.h"
 
+void
+sasl_server_forget(struct sasl_server *s)
+{
+	while (s->n_kept > 0) {
+		struct slice *k = &s->kept[--s->n_kept];
+
+		explicit_bzero((char *)k->p, k->n);
+		free((char *)k->p);
+	}
+	s->claim = (struct sasl_claim){ { "", 0 }, { "", 0 }, { "", 0 },
+		{ "", 0 }, { "", 0 } };
+}
+
 bool
 sasl_server_keep(struct sasl_server *s, struct slice in, struct slice *copy_r)
 {

@@ -13,6 +13,9 @@ enum {
 	SASL_KEEP = 3,         /* nothing keeps more than names apart */
 };
 
+/* Wipes what was kept, and empties the claim. */
+void sasl_server_forget(struct sasl_server *s);
+
 /* Copies `in` until sasl_server_free(); false: memory. */
 bool sasl_server_keep(
     struct sasl_server *s, struct slice in, struct slice *copy_r) NODISCARD;

@@ -210,19 +210,46 @@ server_step(struct sasl_server *s, const struct slice *in, struct buf *out)
 	return r;
 }
 
-enum sasl_result
-sasl_server_refuse_token(struct sasl_server *s, struct buf *out)
+static enum err
+put_member(struct buf *out, const char *name, const char *value)
 {
-	static const char bearer[] = "{\"status\":\"invalid_token\"}";
-	static const char xoauth2[] =
-	    "{\"status\":\"401\",\"schemes\":\"bearer\"}";
+	return value[0] != '\0' ? buf_printf(out, ",\"%s\":\"%s\"", name, value)
+				: E_OK;
+}
+
+/* RFC 7628 s3.2.2; of XOAUTH2, the status as of HTTP. */
+static enum err
+put_refusal(
+    struct buf *out, bool is_of_rfc, const struct sasl_token_refusal *why)
+{
+	enum err e;
+
+	if (is_of_rfc)
+		e = buf_printf(out, "{\"status\":\"%s\"",
+		    why->is_narrow ? "insufficient_scope" : "invalid_token");
+	else
+		e = buf_printf(out, "{\"status\":\"%s\",\"schemes\":\"bearer\"",
+		    why->is_narrow ? "403" : "401");
+	if (e == E_OK)
+		e = put_member(out, "scope", why->scope);
+	if (e == E_OK && is_of_rfc)
+		e = put_member(
+		    out, "openid-configuration", why->openid_configuration);
+	return e == E_OK ? buf_put(out, "}", 1) : e;
+}
+
+enum sasl_result
+sasl_server_refuse_token(struct sasl_server *s,
+    const struct sasl_token_refusal *why, struct buf *out)
+{
+	enum err e;
 
 	if (s->mechanism->asks != SASL_TOKEN || s->step != JUDGED)
 		return SASL_FAILED;
 	s->step = REFUSED;
-	return is_bearer(s->mechanism)
-		   ? sasl_say(out, bearer, sizeof(bearer) - 1, SASL_MORE)
-		   : sasl_say(out, xoauth2, sizeof(xoauth2) - 1, SASL_MORE);
+	sasl_server_forget(s);
+	e = put_refusal(out, is_bearer(s->mechanism), why);
+	return e == E_OK ? SASL_MORE : SASL_NOMEM;
 }
 
 /* ---- the client's end ---- */

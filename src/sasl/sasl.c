@@ -55,8 +55,7 @@ sasl_server_new(const struct sasl_mechanism *m)
 		return NULL;
 	s->mechanism = m;
 	s->state = s + 1;
-	s->claim = (struct sasl_claim){ { "", 0 }, { "", 0 }, { "", 0 },
-		{ "", 0 }, { "", 0 } };
+	sasl_server_forget(s); /* the claim is empty */
 	if (m->begin != NULL)
 		m->begin(s->state);
 	return s;
@@ -67,12 +66,7 @@ sasl_server_free(struct sasl_server *s)
 {
 	if (s == NULL)
 		return;
-	while (s->n_kept > 0) {
-		struct slice *k = &s->kept[--s->n_kept];
-
-		explicit_bzero((char *)k->p, k->n);
-		free((char *)k->p);
-	}
+	sasl_server_forget(s);
 	state_end(s->mechanism, s->state);
 	free(s);
 }

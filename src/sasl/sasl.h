@@ -162,9 +162,16 @@ void sasl_server_keys_made(struct sasl_server *s, const struct sasl_keys *keys);
  * known; other NULL: there is only one. */
 enum sasl_result sasl_server_cram_key(
     struct sasl_server *s, const uint8_t *key, const uint8_t *other);
-/* After SASL_TOKEN: SASL_MORE, says so; the client's answer is SASL_DENIED. */
-enum sasl_result sasl_server_refuse_token(
-    struct sasl_server *s, struct buf *out);
+/* Why a token is not good, for the client: words of JSON's strings as they are,
+ * empty: not said. */
+struct sasl_token_refusal {
+	bool is_narrow; /* its scope is less than is asked for */
+	const char *scope, *openid_configuration;
+};
+/* After SASL_TOKEN: SASL_MORE, says so; the client's answer is SASL_DENIED.  What was
+ * kept of the claim is wiped. */
+enum sasl_result sasl_server_refuse_token(struct sasl_server *s,
+    const struct sasl_token_refusal *why, struct buf *out);
 
 /* The keys of a password that has been prepared (sasl_prep()); keys->salt and
  * ->iterations are given.  E_FORMAT: m is not SCRAM, or the numbers are out of

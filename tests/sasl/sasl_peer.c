@@ -108,7 +108,9 @@ judge(const struct given *g, struct sasl_server *s, enum sasl_result r,
 		return is_same(c->authzid, g->cred.authcid) &&
 			       is_same(c->token, g->cred.token)
 			   ? SASL_DONE
-			   : sasl_server_refuse_token(s, out);
+			   : sasl_server_refuse_token(s,
+				 &(struct sasl_token_refusal){ false, "", "" },
+				 out);
 	case SASL_EXTERNAL:
 		return c->authzid.n == 0 || is_same(c->authzid, g->cred.authzid)
 			   ? SASL_DONE

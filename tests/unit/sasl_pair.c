@@ -106,7 +106,9 @@ judge(
 		return slice_eq(c->authzid, p->user) &&
 			       slice_eq(c->token, p->token)
 			   ? SASL_DONE
-			   : sasl_server_refuse_token(s, out);
+			   : sasl_server_refuse_token(s,
+				 &(struct sasl_token_refusal){ false, "", "" },
+				 out);
 	case SASL_EXTERNAL:
 		return c->authzid.n == 0 || slice_eq(c->authzid, p->user)
 			   ? SASL_DONE

@@ -192,7 +192,9 @@ one(const char *name, struct slice in, const char *authzid)
 		assert_true(slice_eq(sasl_server_claim(s)->authzid, authzid));
 		assert_int_equal(sasl_server_step(s, &in, &out), SASL_FAILED);
 		assert_int_equal(
-		    sasl_server_refuse_token(s, &out), SASL_FAILED);
+		    sasl_server_refuse_token(
+			s, &(struct sasl_token_refusal){ false, "", "" }, &out),
+		    SASL_FAILED);
 	}
 	buf_free(&out);
 	sasl_server_free(s);

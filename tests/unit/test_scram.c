@@ -672,7 +672,10 @@ test_server_order(void **state)
 	buf_init(&out, 4096, true);
 	assert_int_equal(sasl_server_keys(s, &keys, &out), SASL_FAILED);
 	assert_int_equal(sasl_server_cram_key(s, NULL, NULL), SASL_FAILED);
-	assert_int_equal(sasl_server_refuse_token(s, &out), SASL_FAILED);
+	assert_int_equal(
+	    sasl_server_refuse_token(
+		s, &(struct sasl_token_refusal){ false, "", "" }, &out),
+	    SASL_FAILED);
 	assert_int_equal(sasl_server_step(s, &first, &out), SASL_LOOKUP);
 	assert_int_equal(out.len, 0);
 	assert_int_equal(sasl_server_step(s, &none, &out), SASL_FAILED);
