@@ -33,7 +33,8 @@ on_begin(void *arg, const struct mta_sign_in *s)
 {
 	struct play *p = arg;
 
-	if (strnlen(s->peer, PEER_MAX) == PEER_MAX || s->initial.n > SASL_MAX)
+	if (strnlen(s->peer, PEER_MAX) == PEER_MAX ||
+	    s->initial.n > TOKEN_MESSAGE_MAX)
 		abort();
 	note(p, s->peer, strlen(s->peer));
 	note(p, s->mechanism.p, s->mechanism.n);
@@ -46,7 +47,7 @@ on_step(void *arg, uint64_t sid, struct slice response)
 {
 	struct play *p = arg;
 
-	if (sid == 0 || sid > p->sid || response.n > SASL_MAX)
+	if (sid == 0 || sid > p->sid || response.n > TOKEN_MESSAGE_MAX)
 		abort();
 	note(p, response.p, response.n);
 	return sid % 5 != 0;

@@ -17,6 +17,7 @@
 #include "server/helper/checked.h"
 #include "server/helper/db.h"
 #include "server/helper/db_once.h"
+#include "server/helper/net.h"
 #include "server/helper/pam.h"
 #include "server/helper/verify_driver.h"
 #include "server/kerberos/kerberos.h"

@@ -124,7 +124,7 @@ def test_modules(site):
     """All that the sources can have."""
     said = site.host.run("malote --version; ls /usr/lib/*/malote").stdout
     assert {"malote-%s.so" % name for name in (
-        "db-ldap", "db-mysql", "db-postgresql", "kerberos", "keyring",
+        "db-ldap", "db-mysql", "db-postgresql", "kerberos", "keyring", "oauth",
         "pam", "web")} <= set(said.split())
 
 

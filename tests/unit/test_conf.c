@@ -317,7 +317,8 @@ static const struct row bad_sense[] = {
 	{ "mechanisms = \"PLAIN CRAM\"\n",
 	    "1: there is no mechanism CRAM; write some of: "
 	    "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS EXTERNAL SCRAM-SHA-256 "
-	    "SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5 ANONYMOUS GSSAPI" },
+	    "SCRAM-SHA-1 OAUTHBEARER XOAUTH2 PLAIN LOGIN CRAM-MD5 "
+	    "ANONYMOUS GSSAPI" },
 	{ "allow_nets = \",\"\n"
 	  "listener x {\n\tport = 1110\n\tdeny_nets = \" \"\n}\n",
 	    "1: allow_nets names no network; write one as 192.0.2.0/24, or "
@@ -394,8 +395,8 @@ static const struct row bad_sense[] = {
 	    "write tls = \"starttls\"" },
 	{ "listener x {\n\tmechanisms = \"PLAIN NTLM\"\n}\n",
 	    "3: there is no mechanism NTLM; write some of: SCRAM-SHA-256-PLUS "
-	    "SCRAM-SHA-1-PLUS EXTERNAL SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN "
-	    "CRAM-MD5 ANONYMOUS GSSAPI" },
+	    "SCRAM-SHA-1-PLUS EXTERNAL SCRAM-SHA-256 SCRAM-SHA-1 OAUTHBEARER "
+	    "XOAUTH2 PLAIN LOGIN CRAM-MD5 ANONYMOUS GSSAPI" },
 	{ "client_ca = \"$D/junk\"\n", "1: $D/junk: no certificate in it that "
 				       "can be read; name a PEM file "
 				       "of some" },
@@ -607,7 +608,9 @@ static const struct row warned[] = {
 };
 
 #define SASL(more) "sasl \"a\" {\n\tsocket = \"$D/a\"\n" more "\n}\n"
-#define USABLE     "write some of: SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5"
+#define USABLE \
+	"write some of: SCRAM-SHA-256 SCRAM-SHA-1 OAUTHBEARER XOAUTH2 PLAIN " \
+	"LOGIN CRAM-MD5"
 
 static const struct row bad_services[] = {
 	{ "sasl \"a\" {\n}\n",

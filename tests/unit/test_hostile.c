@@ -30,6 +30,7 @@
 #include "linger.h"
 #include "server/auth/auth.h"
 #include "server/helper/db.h"
+#include "server/helper/net.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/role.h"
 #include "server/store/store.h"
@@ -93,6 +94,8 @@ static const struct shape {
 	SHAPE(IPC_LOOKUP, "8s"),
 	SHAPE(IPC_ROW, "8ers"),
 	SHAPE(IPC_VERIFY, "8sss"),
+	SHAPE(IPC_TOKEN, "8s"),
+	SHAPE(IPC_TOKEN_IS, "8e1ss"),
 	SHAPE(IPC_DB_COMMAND, "4ssssssss"),
 	SHAPE(IPC_DB_ROW, "1ss"),
 	SHAPE(IPC_DB_DONE, "118s"),
@@ -735,6 +738,84 @@ test_db(void **state)
 	rmdir(folder);
 }
 
+/* ---- who looks at tokens ---- */
+
+/* Two tokens, of whoever it says. */
+static void
+ask_of_tokens(int fd)
+{
+	static const char text[] = "user=zoe\1auth=Bearer t\1\1";
+	static uint64_t sid;
+
+	swallow(rig.other);
+	for (size_t i = 0; i < 2; i++) {
+		struct message *m = message(IPC_SASL);
+
+		put_u(m, 8, ++sid);
+		put_u(m, 8, 99); /* token */
+		put_text(m, "192.0.2.1");
+		put_u(m, 1, 0);
+		put_text(m, "XOAUTH2");
+		put_u(m, 2, 0); /* no bindings */
+		put_text(m, "");
+		put_u(m, 1, 1);
+		put_text(m, text);
+		assert_true(say(rig.other, m));
+		hear(fd, IPC_TOKEN, &rig.sid[i], sizeof(rig.sid[i]));
+	}
+}
+
+static void
+test_auth_tokens(void **state)
+{
+	struct auth_conf conf = some_auth();
+
+	conf.n_issuers = 1;
+	conf.issuer[0] = (struct known_issuer){ .name = "far" };
+	conf.token_timeout = 60;
+	start_auth(conf);
+	rig.other = attach(ROLE_WORKER, BROKEN);
+	say_all(ROLE_NET, IPC_TOKEN_IS, ask_of_tokens, auth_is_unchanged);
+	close(rig.other);
+	finish_auth();
+}
+
+#ifdef HAVE_OAUTH
+static void
+net_is_unchanged(void)
+{
+	int fd = attach(ROLE_AUTH, HONEST);
+	struct message *m = message(IPC_TOKEN);
+	struct {
+		uint64_t id;
+		uint8_t result, issuer;
+	} __attribute__((packed)) is;
+
+	put_u(m, 8, 77);
+	put_text(m, "no token");
+	assert_true(say(fd, m));
+	hear(fd, IPC_TOKEN_IS, &is, sizeof(is));
+	assert_int_equal(is.id, 77);
+	assert_int_equal(is.result, TOKEN_BAD);
+	assert_int_equal(is.issuer, 0);
+	close(fd);
+}
+
+static void
+test_net(void **state)
+{
+	struct net_conf conf = { .role = our_role(), .n_issuers = 1 };
+
+	conf.issuer[0] = (struct issuer_conf){ .name = "far",
+		.issuer = "https://far.invalid",
+		.keys = "/nowhere",
+		.timeout = 60 };
+	start(net_main, &net_conf_fields, &conf);
+	say_everything(ROLE_AUTH, NULL, net_is_unchanged);
+	finish();
+}
+#endif
+
 /* ---- a store ---- */
 
 /* Who has a session reads its mail. */
@@ -1219,6 +1300,10 @@ main(void)
 		cmocka_unit_test(test_auth),
 		cmocka_unit_test(test_auth_database),
 		cmocka_unit_test(test_db),
+		cmocka_unit_test(test_auth_tokens),
+#ifdef HAVE_OAUTH
+		cmocka_unit_test(test_net),
+#endif
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_worker),
 		cmocka_unit_test(test_fetched_count),

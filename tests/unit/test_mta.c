@@ -464,15 +464,15 @@ test_message_too_long(void **state)
 
 	(void)state;
 	greet();
-	memset(line + n, 'A', (SASL_MAX + 3) / 3 * 4);
+	memset(line + n, 'A', (TOKEN_MESSAGE_MAX + 3) / 3 * 4);
 	strcat(line, "\n");
 	say(line);
 	assert_said("FAIL\t1\treason=The client's message makes no sense\n");
 	say("AUTH\t1\tLOGIN\tsecured\n");
 	mta_challenge(&play.mta, 1, (struct slice){ "", 0 }, NOW);
 	memcpy(line, "CONT\t1\t", 7);
-	memset(line + 7, 'A', (SASL_MAX + 3) / 3 * 4);
-	strcpy(line + 7 + (SASL_MAX + 3) / 3 * 4, "\n");
+	memset(line + 7, 'A', (TOKEN_MESSAGE_MAX + 3) / 3 * 4);
+	strcpy(line + 7 + (TOKEN_MESSAGE_MAX + 3) / 3 * 4, "\n");
 	play.asked[0] = '\0';
 	say(line);
 	assert_asked("end 1\n");

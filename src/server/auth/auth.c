@@ -11,6 +11,7 @@
 #include "server/auth/auth_db.h"
 #include "server/auth/auth_kerberos.h"
 #include "server/auth/auth_messages.h"
+#include "server/auth/auth_net.h"
 #include "server/auth/failures.h"
 #include "server/auth/hashpool.h"
 #include "server/auth/login_delay.h"
@@ -42,6 +43,10 @@ attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 		return auth_db_attach(a, role, index, fd);
 	if (role == ROLE_KERBEROS) {
 		kerberos_attach(a, fd);
+		return E_OK;
+	}
+	if (role == ROLE_NET) {
+		net_attach(a, fd);
 		return E_OK;
 	}
 	if (role == ROLE_SASL) {

@@ -268,8 +268,8 @@ static const struct ipc_rules worker_rules = { worker_rule,
 	sizeof(worker_rule) / sizeof(worker_rule[0]), worker_gone };
 
 static const struct ipc_rule sasl_rule[] = {
-	{ IPC_SERVICE, 1, 0, SASL_MAX + 256, take_service },
-	{ IPC_SASL_STEP, 1, 0, SASL_MAX + 64, take_step },
+	{ IPC_SERVICE, 1, 0, TOKEN_MESSAGE_MAX + 256, take_service },
+	{ IPC_SASL_STEP, 1, 0, TOKEN_MESSAGE_MAX + 64, take_step },
 	{ IPC_SIGN_IN_END, 1, 0, 8, take_end },
 };
 

@@ -13,6 +13,7 @@
 #include "server/auth/place.h"
 #include "server/auth/refuse.h"
 #include "server/auth/ticket.h"
+#include "server/auth/token.h"
 #include "server/auth/turn.h"
 
 static char *
@@ -54,10 +55,13 @@ exchange_begin(struct signin *s, const struct sasl_mechanism *m,
 {
 	s->method = m->name;
 	s->state = SASL;
-	s->message_max = m->asks == SASL_TICKET ? TICKET_MAX : SASL_MAX;
+	s->message_max = m->asks == SASL_TICKET  ? TICKET_MAX
+			 : m->asks == SASL_TOKEN ? TOKEN_MESSAGE_MAX
+						 : SASL_MAX;
 	if ((s->sasl = sasl_server_new(m)) == NULL)
 		return E_NOMEM;
-	if (m->asks == SASL_PASSWORD || m->asks == SASL_TICKET)
+	if (m->asks == SASL_PASSWORD || m->asks == SASL_TICKET ||
+	    m->asks == SASL_TOKEN)
 		return E_OK; /* it needs nothing more */
 	if ((s->exchange = calloc(1, sizeof(*s->exchange))) == NULL ||
 	    !keep_channel(s->exchange, c))
@@ -416,6 +420,10 @@ done(struct signin *s)
 static void
 denied(struct signin *s)
 {
+	if (s->token != NULL) {
+		token_refused(s);
+		return;
+	}
 	s->tried = sasl_server_claim(s->sasl)->key;
 	signin_judge(s, E_DENIED);
 }
@@ -432,6 +440,7 @@ take(struct signin *s, enum sasl_result r, const struct buf *out)
 	case SASL_TICKET:
 		ticket_step(s, sasl_server_claim(s->sasl)->token);
 		break;
+	case SASL_TOKEN: token_take(s); break;
 	case SASL_ANYBODY: take_anonymous(s); break;
 	case SASL_DONE: done(s); break;
 	case SASL_DENIED: denied(s); break;

@@ -10,6 +10,7 @@
  *	asked.c          what the admin asks, with facts.c, failures.c and
  *	                 possible.c
  *	auth_kerberos.c  the process that looks at tickets
+ *	auth_net.c       the process that looks at tokens
  *	served.c         which mechanisms can be served
  *	where.c          where a user's mail is, if the admin asks
  *	databases.c      who a user is, of all places where users are known
@@ -38,6 +39,7 @@ struct auth_worker;
 struct failures;
 struct kerberos;
 struct login_delays;
+struct net;
 struct round;
 struct signin;
 struct store;
@@ -93,6 +95,7 @@ struct auth {
 	uint64_t rehash_again; /* clock_ms() from which on that is of use */
 	struct client_ca *client_ca; /* NULL: no certificate is believed */
 	struct kerberos *kerberos;   /* NULL: it is not there */
+	struct net *net;             /* the same */
 	struct auth_db
 	    *db[KNOWN_USERS_MAX]; /* of conf.known; NULL: not there */
 	/* Of rows that databases have given. */

@@ -79,6 +79,10 @@ signin_forget_secrets(struct signin *s)
 		kerberos_drop(&s->ticket->wait);
 	free(s->ticket);
 	s->ticket = NULL;
+	if (s->token != NULL)
+		net_drop(&s->token->wait);
+	free(s->token);
+	s->token = NULL;
 }
 
 static void
@@ -115,7 +119,7 @@ signin_abandon(struct signin *s)
 	    s->worker, s->sid, 0, (struct login_mark){ .who = 0 });
 	s->worker = NULL;
 	/* What is being verified goes on, so that a failure counts. */
-	if (s->state == CHECKING ||
+	if (s->state == CHECKING || (s->state == ASKED && s->token != NULL) ||
 	    (s->state == LOOKING && !databases_cancel(s->found)) ||
 	    (s->state == HASHING && !hashpool_cancel(s->auth->hashes, &s->job)))
 		return;
@@ -167,7 +171,9 @@ answer(struct signin *s)
 static void
 on_held(struct ev_loop *loop, ev_timer *t, int revents)
 {
-	answer(t->data);
+	struct signin *s = t->data;
+
+	s->then(s);
 }
 
 /* Programs that ask for their clients wait for ten seconds, and say then that it
@@ -183,18 +189,26 @@ held_for_service(const struct signin *s, uint32_t ms)
 	return ms < left ? ms : left;
 }
 
-/* What s->code says, when that has been paid for. */
+/* then(), when that has been paid for; at once if nobody waits. */
+static void
+hold(struct signin *s, uint32_t ms, void (*then)(struct signin *s))
+{
+	turn_end(s);
+	if (!signin_is_pop3(s))
+		ms = held_for_service(s, ms);
+	s->then = then;
+	if (ms == 0 || s->worker == NULL)
+		then(s);
+	else
+		signin_wait(s, HELD, ms, on_held);
+}
+
+/* What s->code says. */
 static void
 answer_after(struct signin *s, uint32_t ms)
 {
-	turn_end(s);
 	signin_forget_secrets(s);
-	if (!signin_is_pop3(s))
-		ms = held_for_service(s, ms);
-	if (ms == 0 || s->worker == NULL)
-		answer(s);
-	else
-		signin_wait(s, HELD, ms, on_held);
+	hold(s, ms, answer);
 }
 
 static void
@@ -227,8 +241,9 @@ signin_refuse(struct signin *s, enum sign_in_code code, const char *why)
 	answer(s);
 }
 
-void
-signin_deny(struct signin *s, const char *why)
+/* Returns for how long that is to be paid. */
+static uint32_t
+count_failure(struct signin *s, const char *why)
 {
 	struct auth *a = s->auth;
 	struct penalty_ms ms = { .address = 0 };
@@ -246,7 +261,29 @@ signin_deny(struct signin *s, const char *why)
 		ms = penalty_raise(
 		    a->penalty, &s->suspect, signin_tried(s), now);
 	turn_failed(s);
-	answer_after(s, signin_waits(s, ms, now));
+	return signin_waits(s, ms, now);
+}
+
+void
+signin_deny(struct signin *s, const char *why)
+{
+	answer_after(s, count_failure(s, why));
+}
+
+void
+signin_deny_by(
+    struct signin *s, const char *why, void (*then)(struct signin *s))
+{
+	uint32_t ms = count_failure(s, why);
+
+	s->tried = (struct slice){ NULL, 0 };
+	hold(s, ms, s->worker != NULL ? then : answer);
+}
+
+void
+signin_denied(struct signin *s)
+{
+	answer(s);
 }
 
 /* Returns for how many milliseconds that is held. */

@@ -31,6 +31,12 @@ void signin_abandon(struct signin *s);
 void signin_deny(struct signin *s, const char *why);
 void signin_refuse(struct signin *s, enum sign_in_code code, const char *why);
 
+/* The same as signin_deny(), but the client is told first, by then(), after which it
+ * may have something to say; signin_denied() ends it. */
+void signin_deny_by(
+    struct signin *s, const char *why, void (*then)(struct signin *s));
+void signin_denied(struct signin *s);
+
 /* Too many wait to be verified, or to be looked up.  It is nobody's failure, but
  * it costs their address time as one would: there the crowd may come from. */
 void signin_refuse_crowded(struct signin *s, const char *why);

@@ -33,6 +33,7 @@ served_has(const struct auth *a, const struct sasl_mechanism *m)
 		       (databases_can(a) & scheme_use_of(m)) != 0;
 	case SASL_EXTERNAL: return a->client_ca != NULL;
 	case SASL_TICKET: return a->realms[0] != '\0';
+	case SASL_TOKEN: return a->conf.n_issuers != 0;
 	case SASL_ANYBODY: return users != NULL && is_anonymous_there(a);
 	default: return false;
 	}

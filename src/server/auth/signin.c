@@ -43,7 +43,8 @@ signin_sasl(struct signin *s, struct slice mechanism,
 static bool
 needs_nothing_more(const struct sasl_mechanism *m)
 {
-	return (m->asks == SASL_PASSWORD || m->asks == SASL_LOOKUP) &&
+	return (m->asks == SASL_PASSWORD || m->asks == SASL_LOOKUP ||
+		   m->asks == SASL_TOKEN) &&
 	       !(m->flags & SASL_NEEDS_BINDING);
 }
 

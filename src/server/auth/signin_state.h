@@ -9,6 +9,7 @@
  *	look.c      whether the users are current; what comes of a verdict
  *	password.c  a password, or APOP's digest
  *	ticket.c    a ticket of Kerberos
+ *	token.c     a token of OAuth
  *	exchange.c  mechanisms that do not send a password
  *	signin.c    how each begins
  */
@@ -18,6 +19,7 @@
 #include <ev.h>
 
 #include "server/auth/auth_kerberos.h"
+#include "server/auth/auth_net.h"
 #include "server/auth/hashpool.h"
 #include "server/auth/penalty.h"
 #include "server/auth/process.h"
@@ -60,6 +62,15 @@ struct ticket {
 	char authzid[NAME_MAX_OCTETS + 1]; /* who it wants to be, or empty */
 };
 
+/* Of a sign-in by a token: token.c. */
+struct token {
+	struct signin *signin;
+	struct token_wait wait;
+	const struct known_issuer
+	    *issuer; /* NULL: nobody's, or not known yet */
+	bool is_refused, is_narrow;
+};
+
 enum signin_state {
 	SASL,
 	ASKED,
@@ -96,6 +107,7 @@ struct signin {
 	struct sasl_server *sasl;
 	struct exchange *exchange; /* of exchange.c */
 	struct ticket *ticket;     /* of ticket.c */
+	struct token *token;       /* of token.c */
 	char *krb_error;           /* for the client; or NULL */
 	size_t krb_error_n;
 	size_t message_max; /* octets of one message of the mechanism */

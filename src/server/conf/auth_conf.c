@@ -15,6 +15,13 @@ static const struct ipc_field service[] = {
 };
 static const struct ipc_fields service_fields = FIELDS(service);
 
+static const struct ipc_field issuer[] = {
+	FIELD_STR(struct known_issuer, name),
+	FIELD_STR(struct known_issuer, scope),
+	FIELD_STR(struct known_issuer, openid_configuration),
+};
+static const struct ipc_fields issuer_fields = FIELDS(issuer);
+
 #define F(m)   FIELD(struct auth_conf, m)
 #define STR(m) FIELD_STR(struct auth_conf, m)
 
@@ -22,6 +29,8 @@ static const struct ipc_field field[] = {
 	ROLE_FIELDS(struct auth_conf),
 	FIELD_ROWS(struct auth_conf, known, n_known, &known_fields),
 	FIELD_ROWS(struct auth_conf, service, n_services, &service_fields),
+	FIELD_ROWS(struct auth_conf, issuer, n_issuers, &issuer_fields),
+	F(token_timeout),
 	STR(host),
 	STR(mail),
 	STR(mail_root),

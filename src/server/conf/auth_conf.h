@@ -9,6 +9,7 @@
 
 #include "net/client_ca.h"
 #include "server/conf/db_conf.h"
+#include "server/conf/net_conf.h"
 #include "server/conf/upgrade_conf.h"
 #include "server/ipc/role.h"
 
@@ -31,12 +32,22 @@ struct known_service {
 	char name[SERVICE_MAX];
 };
 
+/* Whose tokens are accepted, and what who brings another is told. */
+struct known_issuer {
+	char name[ISSUER_NAME_MAX]; /* of its block */
+	char scope[256];
+	char openid_configuration[URL_MAX];
+};
+
 struct auth_conf {
 	struct role_conf role;
 	struct known_users known[KNOWN_USERS_MAX];
 	uint16_t n_known;
 	struct known_service service[SERVICES_MAX];
 	uint16_t n_services;
+	struct known_issuer issuer[ISSUERS_MAX];
+	uint16_t n_issuers;
+	uint16_t token_timeout;        /* seconds for an answer about a token */
 	char host[256];                /* the server's name */
 	char mail[MAIL_PATH_MAX];      /* "maildir:/srv/mail/%d/%n" */
 	char mail_root[MAIL_PATH_MAX]; /* every maildrop is below it */

@@ -41,13 +41,6 @@ check_host(struct conf *c, const struct conf_lines *l)
 		}
 }
 
-/* Those that the auth process can answer. */
-static bool
-is_known(const struct sasl_mechanism *m)
-{
-	return m != NULL && m->asks != SASL_TOKEN;
-}
-
 static const char *
 known_mechanisms(char *out, size_t size)
 {
@@ -55,9 +48,8 @@ known_mechanisms(char *out, size_t size)
 
 	out[0] = '\0';
 	for (size_t i = 0; sasl_mechanisms[i] != NULL && n < size; i++)
-		if (is_known(sasl_mechanisms[i]))
-			n += (size_t)snprintf(
-			    out + n, size - n, " %s", sasl_mechanisms[i]->name);
+		n += (size_t)snprintf(
+		    out + n, size - n, " %s", sasl_mechanisms[i]->name);
 	return out;
 }
 
@@ -69,7 +61,7 @@ check_mechanism(const struct conf *c, const struct conf_lines *l, unsigned line,
 	const struct sasl_mechanism *m = sasl_find(name);
 	char known[256];
 
-	if (!is_known(m))
+	if (m == NULL)
 		conf_error(&l->text, line,
 		    "there is no mechanism %.*s; write some of:%s", (int)name.n,
 		    name.p, known_mechanisms(known, sizeof(known)));
@@ -81,6 +73,11 @@ check_mechanism(const struct conf *c, const struct conf_lines *l, unsigned line,
 		conf_error(&l->text, line,
 		    "GSSAPI needs the keys of the service pop; write keytab = "
 		    "\"FILE\"");
+	else if (m->asks == SASL_TOKEN && c->n_issuers == 0)
+		conf_error(&l->text, line,
+		    "%s needs to know whose tokens are good; write a block "
+		    "oauth \"NAME\" with issuer, audience and keys",
+		    m->name);
 	else if (m->asks == SASL_ANYBODY && c->auth.anonymous[0] == '\0')
 		conf_error(&l->text, line,
 		    "ANONYMOUS needs a maildrop; write anonymous = \"NAME\" of "
@@ -658,6 +655,7 @@ conf_check(
 	check_absolute(c->kerberos.krb5_conf, "krb5_conf", l);
 	conf_check_kerberos(c, l);
 	conf_check_services(c, l);
+	conf_check_issuers(c, l);
 	if (c->users[0] != '\0')
 		check_users(c, l);
 	check_expire(c, l);

@@ -21,6 +21,8 @@ void conf_check_kerberos(struct conf *c, const struct conf_lines *l);
 void conf_check_known(struct conf *c, const struct conf_lines *l);
 /* Blocks `sasl`, when it is known which mechanisms there are: sasl_check.c. */
 void conf_check_services(struct conf *c, const struct conf_lines *l);
+/* Blocks `oauth`: oauth_check.c. */
+void conf_check_issuers(struct conf *c, const struct conf_lines *l);
 /* Listeners: listeners.c. */
 void conf_check_listeners(struct conf *c, const struct conf_lines *l);
 

@@ -131,6 +131,7 @@ static const struct setting settings[] = {
 	{ "db_user", "_malote-db", TEXT_AT(db_user) },
 	{ "pam_user", "root", TEXT_AT(pam_user) },
 	{ "sasl_user", "_malote-sasl", TEXT_AT(sasl_user) },
+	{ "net_user", "_malote-net", TEXT_AT(net_user) },
 	{ "control_socket", "/run/malote/control", TEXT_AT(control_socket) },
 	{ "control_group", "", TEXT_AT(control_group) },
 	{ "language", "en", TEXT_AT(worker.language) },
@@ -196,6 +197,28 @@ static const struct setting service_settings[] = {
 	{ "mechanisms", "", TEXT_AT(mechanisms) },
 	{ "plaintext_login", "no", YES_NO(plaintext_login) },
 };
+
+#undef OF
+#define OF struct conf_issuer
+
+/* Of one block `oauth`. */
+static const struct setting issuer_settings[] = {
+	{ "issuer", "", TEXT_AT(of.issuer) },
+	{ "audience", "", TEXT_AT(of.audience) },
+	{ "keys", "", TEXT_AT(of.keys) },
+	{ "algorithms", "RS256 PS256 ES256 EdDSA", TEXT_AT(of.algorithms) },
+	{ "scope", "", TEXT_AT(of.scope) },
+	{ "user_claim", "", TEXT_AT(of.user_claim) },
+	{ "leeway", "60", NUM16_AT(of.leeway, 0, 600) },
+	{ "introspection", "", TEXT_AT(of.introspection) },
+	{ "client_id", "", TEXT_AT(of.client_id) },
+	{ "client_secret_file", "", TEXT_AT(of.client_secret_file) },
+	{ "ca_file", "", TEXT_AT(of.ca_file) },
+	{ "refresh", "3600", SECONDS(of.refresh, 1) },
+	{ "keep", "86400", NUM32_AT(of.keep, 1, 30 * 24 * 3600) },
+	{ "timeout", "10", NUM16_AT(of.timeout, 1, 60) },
+	{ "openid_configuration", "", TEXT_AT(openid_configuration) },
+};
 /* clang-format on */
 
 static_assert((int)SASL_INDEX == (int)WORKERS_MAX, "no worker has it");
@@ -214,6 +237,8 @@ static struct reader {
 	unsigned users_line[COUNT(users_settings)];
 	struct conf_service service;
 	unsigned service_line[COUNT(service_settings)];
+	struct conf_issuer issuer;
+	unsigned issuer_line[COUNT(issuer_settings)];
 } rd;
 
 static unsigned
@@ -353,6 +378,14 @@ service_start(void)
 	memset(&rd.service, 0, sizeof(rd.service));
 	memset(rd.service_line, 0, sizeof(rd.service_line));
 	defaults(&rd.service, service_settings, COUNT(service_settings));
+}
+
+static void
+issuer_start(void)
+{
+	memset(&rd.issuer, 0, sizeof(rd.issuer));
+	memset(rd.issuer_line, 0, sizeof(rd.issuer_line));
+	defaults(&rd.issuer, issuer_settings, COUNT(issuer_settings));
 }
 
 /* ---- what libconfuse calls ---- */
@@ -536,6 +569,38 @@ on_service(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
+static int
+on_issuer_setting(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const struct setting *s = setting_begin(issuer_settings,
+	    COUNT(issuer_settings), rd.issuer_line, cfg, opt->name);
+	struct errbuf eb;
+
+	if (store_value(&rd.issuer, s, cfg_opt_getstr(opt), &eb) != E_OK)
+		conf_error(&rd.lines.text, (unsigned)cfg->line, "%s", eb.text);
+	return 0;
+}
+
+/* At the end of a block `oauth`. */
+static int
+on_issuer(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct conf *c = rd.conf;
+	const char *title =
+	    cfg_title(cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1));
+	struct conf_issuer *i = &rd.issuer;
+
+	i->line = (unsigned)cfg->line;
+	str_escape(i->of.name, sizeof(i->of.name), title, strlen(title));
+	if (c->n_issuers < ISSUERS_MAX)
+		c->issuer[c->n_issuers++] = *i;
+	else
+		conf_error(&rd.lines.text, i->line,
+		    "too many blocks oauth; write at most %d", ISSUERS_MAX);
+	issuer_start();
+	return 0;
+}
+
 /* ---- reading ---- */
 
 static cfg_opt_t
@@ -593,7 +658,8 @@ parse(char *text)
 	cfg_opt_t in_listener[2 * COUNT(listener_settings) + 1];
 	cfg_opt_t in_users[2 * COUNT(users_settings) + 1];
 	cfg_opt_t in_service[2 * COUNT(service_settings) + 1];
-	cfg_opt_t opt[2 * COUNT(settings) + 4], *end;
+	cfg_opt_t in_issuer[2 * COUNT(issuer_settings) + 1];
+	cfg_opt_t opt[2 * COUNT(settings) + 5], *end;
 
 	end = options(in_listener, listener_settings, COUNT(listener_settings),
 	    on_listener_setting);
@@ -604,13 +670,18 @@ parse(char *text)
 	end = options(in_service, service_settings, COUNT(service_settings),
 	    on_service_setting);
 	*end = (cfg_opt_t)CFG_END();
+	end = options(in_issuer, issuer_settings, COUNT(issuer_settings),
+	    on_issuer_setting);
+	*end = (cfg_opt_t)CFG_END();
 	opt[0] = (cfg_opt_t)CFG_SEC("listener", in_listener, FLAGS);
 	opt[0].validcb = on_listener;
 	opt[1] = (cfg_opt_t)CFG_SEC("users", in_users, FLAGS);
 	opt[1].validcb = on_users;
 	opt[2] = (cfg_opt_t)CFG_SEC("sasl", in_service, FLAGS);
 	opt[2].validcb = on_service;
-	end = options(opt + 3, settings, COUNT(settings), on_setting);
+	opt[3] = (cfg_opt_t)CFG_SEC("oauth", in_issuer, FLAGS);
+	opt[3].validcb = on_issuer;
+	end = options(opt + 4, settings, COUNT(settings), on_setting);
 	*end = (cfg_opt_t)CFG_END();
 	conf_parse(&rd.lines.text, text, opt, &grammar);
 }
@@ -651,6 +722,7 @@ read_begin(struct conf *c, const char *file, struct conf_report *report)
 	listener_start();
 	users_start();
 	service_start();
+	issuer_start();
 }
 
 /* What the file says, with the defaults; nothing is checked together. */

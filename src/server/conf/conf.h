@@ -15,6 +15,7 @@
 #include "server/conf/db_conf.h"
 #include "server/conf/include.h"
 #include "server/conf/kerberos_conf.h"
+#include "server/conf/net_conf.h"
 #include "server/conf/pam_conf.h"
 #include "server/conf/sasl_conf.h"
 #include "server/conf/store_conf.h"
@@ -77,6 +78,13 @@ struct conf_service {
 	unsigned line;
 };
 
+/* A block `oauth`. */
+struct conf_issuer {
+	struct issuer_conf of;
+	char openid_configuration[URL_MAX]; /* for clients; may be empty */
+	unsigned line;
+};
+
 struct conf {
 	/* What the processes are told, but for their index and descriptors.
 	 * store is a store of the pool, of mail_user. */
@@ -85,6 +93,7 @@ struct conf {
 	struct kerberos_conf kerberos;
 	struct store_conf store;
 	struct sasl_conf sasl;
+	struct net_conf net;
 	/* Of the one that is being started: child_tell.c. */
 	struct db_conf db;
 	struct pam_conf pam;
@@ -93,6 +102,8 @@ struct conf {
 	unsigned n_known;
 	struct conf_service service[SERVICES_MAX]; /* as sasl.service */
 	unsigned n_services;
+	struct conf_issuer issuer[ISSUERS_MAX]; /* as net.issuer */
+	unsigned n_issuers;
 	struct conf_listener listener[LISTENERS_MAX];
 	unsigned n_listeners;
 	char certificate[CONF_PATH_MAX], key[CONF_PATH_MAX];
@@ -106,7 +117,7 @@ struct conf {
 	char user[CONF_NAME_MAX], auth_user[CONF_NAME_MAX];
 	char kerberos_user[CONF_NAME_MAX], db_user[CONF_NAME_MAX];
 	char pam_user[CONF_NAME_MAX];
-	char sasl_user[CONF_NAME_MAX];
+	char sasl_user[CONF_NAME_MAX], net_user[CONF_NAME_MAX];
 	char mail_user[CONF_NAME_MAX], mail_group[CONF_NAME_MAX];
 	uint32_t max_sessions;    /* of all workers; 0: as many as may be */
 	uint32_t stop_grace;      /* seconds */

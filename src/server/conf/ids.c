@@ -191,7 +191,8 @@ conf_check_ids(
 	c->auth.mail_uid = c->auth.mail_gid = AUTH_NO_UID;
 	for (enum ipc_role r = ROLE_PARENT + 1; r < ROLE_END; r++) {
 		bool is_optional = r == ROLE_KERBEROS || r == ROLE_DB ||
-				   r == ROLE_PAM || r == ROLE_SASL;
+				   r == ROLE_PAM || r == ROLE_SASL ||
+				   r == ROLE_NET;
 
 		if (r == ROLE_STORE || (is_optional && role_conf(c, r)->n == 0))
 			continue;

@@ -22,7 +22,8 @@ static bool
 is_for_services(const struct sasl_mechanism *m)
 {
 	return m != NULL &&
-	       (m->asks == SASL_PASSWORD || m->asks == SASL_LOOKUP) &&
+	       (m->asks == SASL_PASSWORD || m->asks == SASL_LOOKUP ||
+		   m->asks == SASL_TOKEN) &&
 	       !(m->flags & SASL_NEEDS_BINDING);
 }
 

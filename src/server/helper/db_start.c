@@ -9,8 +9,8 @@
 
 extern const struct db_driver db_sqlite;
 
-static void
-warm_up(void)
+void
+db_warm_up(void)
 {
 	struct addrinfo *found;
 
@@ -26,7 +26,7 @@ db_driver_load(enum user_driver_kind kind)
 {
 	const struct user_driver *d = &user_drivers[kind];
 
-	warm_up();
+	db_warm_up();
 	return d->module == NULL ? &db_sqlite
 				 : module_find(d->module, d->symbol);
 }

@@ -11,4 +11,7 @@
  * not installed. */
 const struct db_driver *db_driver_load(enum user_driver_kind kind);
 
+/* What of that is the same for whoever asks somebody by a network. */
+void db_warm_up(void);
+
 #endif

@@ -205,6 +205,12 @@ enum ipc_type {
 	 * column, bytes value }, str why if LOOKUP_FAILED */
 	IPC_ROW = 136,
 
+	/* auth -> net: u64 id, bytes token: is it good, and whose?  Answer: */
+	IPC_TOKEN = 160,
+	/* net -> auth: u64 id, u8 enum token_result, u8 which issuer of the settings
+	 * (1 for the first; 0: it is of none), str user, str why if it is not good */
+	IPC_TOKEN_IS = 168,
+
 	/* malotectl, maloted --check -> db_once: struct db_command, once.  Answer:
 	 * any number of IPC_DB_ROW, then IPC_DB_DONE */
 	IPC_DB_COMMAND = 144,
@@ -265,6 +271,15 @@ enum ticket_result {
 	TICKET_MALFORMED,
 	TICKET_FAILED, /* nobody can say, and why */
 	TICKET_RESULTS
+};
+
+/* What a token of OAuth came to. */
+enum token_result {
+	TOKEN_GOOD,
+	TOKEN_BAD,
+	TOKEN_NARROW, /* it is good, but not for this: its scope */
+	TOKEN_FAILED, /* nobody can say, and why */
+	TOKEN_RESULTS
 };
 
 /* How a sign-in ended; the worker says it with the response code. */
@@ -345,6 +360,9 @@ enum {
 	/* The same of a mechanism with tickets, which some servers of tickets
 	 * fill with all groups that somebody is in: only where it is offered. */
 	TICKET_MAX = 48 * 1024,
+	/* The same of a mechanism with tokens: of 16 KiB in base64. */
+	TOKEN_MESSAGE_MAX = 12 * 1024,
+	TOKENS_MAX = 1024,       /* that are looked at, at a time */
 	PRINCIPAL_MAX = 1024,    /* with its realm and a NUL */
 	TICKET_REPLY_MAX = 2048, /* octets */
 	REALMS_MAX = 512,

@@ -26,7 +26,8 @@
  * The parent starts them in this order, each as often as its settings say:
  * kerberos only where there is a keytab and something that needs it, db once for
  * each database that users are in, pam once for each that verifies passwords with
- * the rights of pam_user, sasl where other programs ask us who signs in.
+ * the rights of pam_user, sasl where other programs ask us who signs in, net where
+ * somebody's tokens of OAuth are accepted.
  */
 #ifndef SERVER_IPC_ROLES_H
 #define SERVER_IPC_ROLES_H
@@ -40,7 +41,8 @@
 	X(KERBEROS, kerberos, kerberos_user, 256, TALKS_TO(AUTH)) \
 	X(DB, db, db_user, 256 + 16 * c->db.connections, TALKS_TO(AUTH)) \
 	X(PAM, pam, pam_user, 256, TALKS_TO(AUTH)) \
-	X(SASL, sasl, sasl_user, 256, TALKS_TO(AUTH))
+	X(SASL, sasl, sasl_user, 256, TALKS_TO(AUTH)) \
+	X(NET, net, net_user, 256, TALKS_TO(AUTH))
 
 #define TALKS_TO(NAME)                               (1u << ROLE_##NAME)
 #define ROLE_NUMBER(NAME, name, user, memory, talks) ROLE_##NAME,

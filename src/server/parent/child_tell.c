@@ -371,7 +371,8 @@ child_stop(struct child *c, uint32_t ms)
 		return;
 	c->leaving = true;
 	if (c->role == ROLE_AUTH || c->role == ROLE_KERBEROS ||
-	    c->role == ROLE_DB || c->role == ROLE_PAM || c->role == ROLE_SASL) {
+	    c->role == ROLE_DB || c->role == ROLE_PAM || c->role == ROLE_SASL ||
+	    c->role == ROLE_NET) {
 		/* They have nothing to finish when nobody asks any more. */
 		ipc_close(c->chan);
 		c->chan = NULL;

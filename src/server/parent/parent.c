@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "base/slurp.h"
 #include "server/conf/certificate.h"
 #include "server/conf/keytab.h"
 #include "server/conf/languages.h"
@@ -176,6 +177,43 @@ reload_keytab(struct parent *p)
 		child_stop(c, 0);
 }
 
+static bool
+is_readable(const char *path)
+{
+	struct errbuf eb;
+	struct stat st;
+	int fd;
+
+	if (path[0] != '/')
+		return true;
+	if (slurp_open(path, &fd, &st, &eb) != E_OK) {
+		log_line(LOG_FAULT,
+		    "ev=issuer kept=the-old-one file=\"%s\" error=\"%s\"", path,
+		    eb.text);
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
+/* The same for keys of issuers that are in a file, and secrets for them. */
+static void
+reload_issuers(struct parent *p)
+{
+	struct child *c = child_find(p, ROLE_NET, 0);
+	bool has_files = false, good = true;
+
+	for (unsigned i = 0; i < p->conf->n_issuers; i++) {
+		const struct issuer_conf *of = &p->conf->issuer[i].of;
+
+		has_files = has_files || !issuer_fetches_keys(of);
+		good = good && is_readable(of->keys) &&
+		       is_readable(of->client_secret_file);
+	}
+	if (c != NULL && has_files && good)
+		child_stop(c, 0);
+}
+
 static void
 on_reload(struct ev_loop *loop, ev_signal *w, int revents)
 {
@@ -188,6 +226,7 @@ on_reload(struct ev_loop *loop, ev_signal *w, int revents)
 	tell_settings_changed(p->conf);
 	reload_certificate(p);
 	reload_keytab(p);
+	reload_issuers(p);
 	child_tell_role(p, ROLE_AUTH, child_tell_client_ca);
 	child_tell_role(p, ROLE_WORKER, child_tell_client_ca);
 	child_tell_role(p, ROLE_AUTH, child_tell_users_anew);

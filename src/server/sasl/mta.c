@@ -195,7 +195,8 @@ take_initial(struct mta_sign_in *s, struct slice text)
 	if (slice_eq(text, "="))
 		return true;
 	/* In its own place: the line is ours. */
-	if (b64_decode((char *)text.p, text, &n) != E_OK || n > SASL_MAX)
+	if (b64_decode((char *)text.p, text, &n) != E_OK ||
+	    n > TOKEN_MESSAGE_MAX)
 		return false;
 	s->initial = (struct slice){ text.p, n };
 	return true;
@@ -311,7 +312,8 @@ take_cont(struct mta *m, struct slice line)
 		say_fail(m, id, "", "\treason=It took too long");
 	else if (!is_clients_turn(r))
 		break_rules(m);
-	else if (b64_decode((char *)line.p, line, &n) != E_OK || n > SASL_MAX)
+	else if (b64_decode((char *)line.p, line, &n) != E_OK ||
+		 n > TOKEN_MESSAGE_MAX)
 		end_malformed(m, r);
 	else
 		step(m, r, (struct slice){ line.p, n });

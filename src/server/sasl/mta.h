@@ -31,7 +31,8 @@
 #include "server/ipc/proto.h"
 
 enum {
-	MTA_LINE_MAX = 8192,   /* octets, with its end */
+	/* Octets, with its end: with a token in base64, and the rest. */
+	MTA_LINE_MAX = 4 * TOKEN_MESSAGE_MAX / 3 + 4096,
 	MTA_REQUESTS_MAX = 64, /* of a connection at a time */
 	/* What is not taken yet, beyond which nothing more is read, and at most. */
 	MTA_OUT_MUCH = 16 * 1024,

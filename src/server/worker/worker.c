@@ -39,9 +39,11 @@ enum {
 	FDS_FOR_OURSELVES = 64,
 	HEAP_SPARE = 1024 * 1024, /* free memory that is kept for the next */
 	/* What a client may send before it is taken: any line fits, and what is
-	 * read at a time.  With tickets it is more, see TICKET_MAX. */
+	 * read at a time.  With tickets it is more, see TICKET_MAX, and with
+	 * tokens. */
 	IN_MAX = 8 * 1024,
 	IN_MAX_TICKETS = B64_ENCODED(TICKET_MAX) + 28 + 2 * READ_PIECE,
+	IN_MAX_TOKENS = B64_ENCODED(TOKEN_MESSAGE_MAX) + 28 + 2 * READ_PIECE,
 };
 
 static_assert(B64_ENCODED(SASL_MAX) + 28 <= IN_MAX - READ_PIECE,
@@ -293,10 +295,18 @@ on_accept(struct ev_loop *loop, ev_io *io, int revents)
 /* ---- beginning ---- */
 
 static void
+allow_messages(struct listener *l, size_t octets, size_t in_max)
+{
+	if (octets > l->policy.sasl_max)
+		l->policy.sasl_max = octets;
+	if (in_max > l->in_max)
+		l->in_max = in_max;
+}
+
+static void
 allow_tickets(struct listener *l)
 {
-	l->policy.sasl_max = TICKET_MAX;
-	l->in_max = IN_MAX_TICKETS;
+	allow_messages(l, TICKET_MAX, IN_MAX_TICKETS);
 }
 
 /* The names that are configured.  None is offered before auth says that it can
@@ -317,6 +327,8 @@ find_mechanisms(struct listener *l, const char *p)
 			continue; /* maloted --check has said so */
 		if (m->asks == SASL_TICKET)
 			allow_tickets(l);
+		if (m->asks == SASL_TOKEN)
+			allow_messages(l, TOKEN_MESSAGE_MAX, IN_MAX_TOKENS);
 		l->mechanisms[l->policy.n_mechanisms++] =
 		    (struct pop3_mechanism){
 			    .name = m->name,
