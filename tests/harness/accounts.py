@@ -7,10 +7,13 @@ import subprocess
 
 PAM = "/usr/lib/x86_64-linux-gnu/security"
 UNIX = "auth required pam_unix.so\naccount required pam_unix.so\n"
+# The folder, not the files: where the machine's own /etc/passwd is renamed into its
+# place meanwhile (useradd, a package), what was mounted on it is gone everywhere.
 MOUNTS = """set -e
-for name in passwd shadow pam.d; do mount --bind "$1/$name" "/etc/$name"; done
+mount --bind /etc "$1/machine"; mount --bind "$1/etc" /etc
 shift; exec "$@"
 """
+OURS = ("passwd", "shadow", "pam.d")
 
 
 def can_run():
@@ -34,8 +37,12 @@ class Accounts:
     def __init__(self, folder):
         self.folder = folder
         self.lines = {"passwd": {}, "shadow": {}}
-        os.mkdir(folder, 0o755)
-        os.mkdir(folder + "/pam.d", 0o755)
+        self.etc = folder + "/etc"
+        for path in (folder, self.etc, folder + "/machine",
+                     self.etc + "/pam.d"):
+            os.mkdir(path, 0o755)
+        for name in set(os.listdir("/etc")) - set(OURS):
+            os.symlink("%s/machine/%s" % (folder, name), self.etc + "/" + name)
         for name in ("passwd", "shadow"):
             with open("/etc/" + name, encoding="utf-8") as f:
                 self.lines[name] = {line.split(":")[0]: line for line in f}
@@ -45,8 +52,7 @@ class Accounts:
                      "pam_deny.so\n", "other")
 
     def _write(self, name):
-        """In place, as it is mounted."""
-        path = self.folder + "/" + name
+        path = self.etc + "/" + name
         with open(path, "w", encoding="utf-8") as f:
             f.writelines(self.lines[name].values())
         os.chmod(path, 0o644 if name == "passwd" else 0o640)
@@ -68,7 +74,7 @@ class Accounts:
             self._write(file)
 
     def service(self, text, name="malote"):
-        with open(self.folder + "/pam.d/" + name, "w", encoding="utf-8") as f:
+        with open(self.etc + "/pam.d/" + name, "w", encoding="utf-8") as f:
             f.write(text)
 
     def wrap(self):
