@@ -1,7 +1,8 @@
 /*
  * i18n.h - words for people, in their language (gettext, domain "malote").
  *
- * Without bindtextdomain() they are English: the server never calls it.
+ * Without bindtextdomain() they are English: the server never calls it; malote and
+ * malotectl do.
  */
 #ifndef BASE_I18N_H
 #define BASE_I18N_H

@@ -16,9 +16,10 @@ struct options {
 	const char *label, *protocol, *networks, *until; /* app-password */
 	bool json;                                       /* for programs */
 	bool off, octets;                                /* trace */
-	const char *second; /* word behind the name; or NULL */
-	bool yes;           /* do not ask */
-	bool is_servers;    /* `users' is the file of the configuration */
+	const char *second;      /* word behind the name; or NULL */
+	const char *log, *since; /* log */
+	bool yes;                /* do not ask */
+	bool is_servers;         /* `users' is the file of the configuration */
 	/* Of the configuration; NULL if none is read. */
 	const struct conf *conf;
 	const char *socket; /* of the server */
@@ -45,8 +46,15 @@ enum err app_password_revoke(
 enum err app_password_revoke_all(
     const struct options *o, const char *name, struct errbuf *eb) NODISCARD;
 
+/* client_settings.c, of the configuration. */
+enum err client_settings(
+    const struct options *o, const char *user, struct errbuf *eb);
+
+/* history.c, of the log. */
+enum err history(const struct options *o, const char *user, struct errbuf *eb);
+
 /* Of a server that runs: sign_ins.c, status.c, unique_ids.c, expirations.c,
- * restarting.c, root.c, sessions.c, trace.c, maildrop.c. */
+ * restarting.c, root.c, sessions.c, trace.c, messages.c. */
 enum err user_show(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err user_test(

@@ -4,11 +4,13 @@
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "server/ctl/commands.h"
 #include "server/helper/db_once.h"
 #include "server/ipc/role.h"
@@ -28,6 +30,8 @@ static const char usage[] =
     "       malotectl [option ...] who [USER|SESSION]\n"
     "       malotectl [option ...] kick USER|SESSION\n"
     "       malotectl [option ...] trace USER [--octets | --off]\n"
+    "       malotectl [option ...] log USER [--since WHEN]\n"
+    "       malotectl [option ...] client-settings USER\n"
     "       malotectl [option ...] maildrop list USER\n"
     "       malotectl [option ...] maildrop show USER NUMBER\n"
     "       malotectl [option ...] maildrop check USER\n"
@@ -42,7 +46,11 @@ static const char usage[] =
     "                   control socket (" CONF_FILE ")\n"
     "  --json           status, who, kick, auth failures, user show,\n"
     "                   user test, uidl show, expire show, maildrop,\n"
-    "                   app-password list: for programs\n"
+    "                   log, client-settings, app-password list: for\n"
+    "                   programs\n"
+    "  --log FILE       log: of that file and of those that were rotated,\n"
+    "                   and not the journal's\n"
+    "  --since WHEN     log: 2026-11-29, \"2026-11-29 22:20\", 7d, 12h\n"
     "  --octets         trace: what is in the messages, too\n"
     "  --off            trace: it ends now\n"
     "  --yes            uidl forget: do not ask\n"
@@ -108,6 +116,8 @@ static const struct command {
 	{ { "who" }, 0, 1, sessions_who },
 	{ { "kick" }, 1, 1, sessions_kick },
 	{ { "trace" }, 1, 1, trace },
+	{ { "log" }, 1, 1, history },
+	{ { "client-settings" }, 1, 1, client_settings },
 	{ { "maildrop", "list" }, 1, 1, maildrop_list },
 	{ { "maildrop", "show" }, 2, 2, maildrop_show },
 	{ { "maildrop", "check" }, 1, 1, maildrop_check },
@@ -157,6 +167,8 @@ take_options(int argc, char **argv, struct options *o)
 		{ "networks", required_argument, NULL, 'n' },
 		{ "until", required_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "log", required_argument, NULL, 'L' },
+		{ "since", required_argument, NULL, 'S' },
 		{ "octets", no_argument, NULL, 'O' },
 		{ "off", no_argument, NULL, 'o' },
 		{ "yes", no_argument, NULL, 'y' },
@@ -180,6 +192,8 @@ take_options(int argc, char **argv, struct options *o)
 		case 'n': o->networks = optarg; break;
 		case 't': o->until = optarg; break;
 		case 'j': o->json = true; break;
+		case 'L': o->log = optarg; break;
+		case 'S': o->since = optarg; break;
 		case 'O': o->octets = true; break;
 		case 'o': o->off = true; break;
 		case 'y': o->yes = true; break;
@@ -239,6 +253,19 @@ is_role(int argc, char **argv)
 	       S_ISSOCK(st.st_mode);
 }
 
+/* The language of the person, where there are words in it; names are shown in the
+ * characters of the locale. */
+static void
+speak(void)
+{
+	const char *locales = getenv("MALOTE_LOCALEDIR");
+
+	setlocale(LC_CTYPE, "");
+	setlocale(LC_MESSAGES, "");
+	bindtextdomain("malote", locales != NULL ? locales : LOCALEDIR);
+	textdomain("malote");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -252,7 +279,7 @@ main(int argc, char **argv)
 
 	if (is_role(argc, argv))
 		_exit(db_once_main(ROLE_FD));
-	setlocale(LC_CTYPE, ""); /* names are shown in its characters */
+	speak();
 	if ((status = take_options(argc, argv, &o)) >= 0)
 		return status;
 	if ((c = command_find(argc - optind, argv + optind, &name)) == NULL) {
