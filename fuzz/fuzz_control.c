@@ -25,6 +25,7 @@ union any {
 	struct control_fact fact;
 	struct control_which which;
 	struct control_trace trace;
+	struct control_count count;
 	struct control_number number;
 	struct control_messages messages;
 	struct control_sessions sessions;
@@ -106,6 +107,7 @@ TAKE(done)
 TAKE(credentials)
 TAKE(fact)
 TAKE(which)
+TAKE(count)
 TAKE(number)
 TAKE(messages)
 TAKE(trace)
@@ -129,6 +131,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		{ CONTROL_TRACE, 1, 0, CONTROL_WHICH_MAX, take_trace },
 		{ CONTROL_MAILDROP_SHOW, 1, 0, CONTROL_WHICH_MAX, take_number },
 		{ CONTROL_MESSAGES, 1, 0, CONTROL_MESSAGES_MAX, take_messages },
+		{ CONTROL_COUNT, 1, 0, CONTROL_ANSWER_MAX, take_count },
 		{ CONTROL_SESSIONS, 1, 0, CONTROL_SESSIONS_MAX, take_sessions },
 		{ CONTROL_SERVER, 1, 0, CONTROL_ANSWER_MAX, take_server },
 		{ CONTROL_PROCESS, 1, 0, CONTROL_ANSWER_MAX, take_process },

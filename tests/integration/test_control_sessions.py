@@ -1,6 +1,7 @@
 """malotectl who and kick: which sessions there are, and their end."""
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -157,6 +158,52 @@ def test_a_worker_dies(serve, boxes, login):
     _, said = asking.communicate(timeout=60)
     assert asking.returncode in (0, EX_TEMPFAIL), said
     wait_until(lambda: server.ctl("who") == "0 sessions\n")
+
+
+def counts(server):
+    return json.loads(server.ctl("status", "--json"))["counts"]
+
+
+def test_counts(server, login):
+    """What has happened, how often lately, and what there is now."""
+    before = counts(server)
+    assert before["connections"]["total"] == before["sessions"] == 0
+    with pop3.Pop3(server.port) as client:
+        client.ok("USER anna")
+        client.err("PASS wrong")
+        anna = login(server, "anna", "secret")
+        mail = anna.retr(1)
+        anna.ok("DELE 1")
+        told = counts(server)
+        assert told["sessions"] == 2 and told["signed_in"] == 1
+        assert told["sign_ins"]["total"] == 1
+        assert told["sign_ins_refused"]["total"] == 1
+        assert told["octets_out"]["total"] > len(mail)
+        assert told["octets_out"]["lately"] == told["octets_out"]["total"]
+        anna.quit()
+    wait_until(lambda: counts(server)["sessions"] == 0)
+    told = counts(server)
+    assert told["messages_retrieved"]["total"] == 1
+    assert told["messages_removed"]["total"] == 1
+    assert told["signed_in"] == told["hash_queue"] == 0
+    text = server.ctl("status")
+    assert re.search(r"^sign_ins +1 in all, \d+\.\d a minute lately$", text,
+                     re.M)
+
+
+def test_counts_of_a_worker_that_died(serve, boxes, login):
+    """Its sessions are over, and what it has counted stays."""
+    server = serve([("anna", "secret", boxes["anna"])], "workers = 1\n")
+    login(server, "anna", "secret").retr(1)
+    os.kill(server.roles("worker")[0], signal.SIGKILL)
+    server.await_event("ended")
+    wait_until(lambda: counts(server)["sessions"] == 0)
+    told = counts(server)
+    assert told["signed_in"] == 0 and told["sign_ins"]["total"] == 1
+    wait_until(lambda: server.roles("worker"))
+    login(server, "anna", "secret")
+    assert counts(server)["sign_ins"]["total"] == 2
+    assert counts(server)["sessions"] == 1
 
 
 @pytest.mark.slow

@@ -283,6 +283,7 @@ auth_main(int ctl)
 	static struct auth a;
 
 	role_begin("auth", ctl, &auth_conf_fields, &a.conf);
+	role_tally(&a.conf.tally);
 	tzset(); /* OpenSSL compares times, and there is no file later */
 	set_up(&a);
 	role_limit(calls, sizeof(calls) / sizeof(*calls));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/ipc/tally.h"
 #include "server/users/scheme.h"
 
 struct hashpool {
@@ -44,10 +45,17 @@ job_of_entry(struct fair_entry *e)
 }
 
 static void
+stop_waiting(struct hash_job *job)
+{
+	job->waiting = false;
+	tally_less(TALLY_HASH_QUEUE, 1);
+}
+
+static void
 unqueue(struct hashpool *p, struct hash_job *job)
 {
 	fair_leave(&p->fair, &job->whose);
-	job->waiting = false;
+	stop_waiting(job);
 }
 
 static struct hash_job *
@@ -95,7 +103,7 @@ begin_next(struct hashpool *p)
 
 	while (p->fair.n_running < p->threads &&
 	       (job = job_of_entry(fair_first(&p->fair))) != NULL) {
-		job->waiting = false;
+		stop_waiting(job);
 		fair_begin(&p->fair, &job->whose);
 		job->job =
 		    (struct pool_job){ .run = hash_run, .done = hash_done };
@@ -110,6 +118,7 @@ hash_done(struct pool_job *j)
 	struct hashpool *p = job->pool;
 
 	fair_end(&p->fair, &job->whose);
+	tally_add(TALLY_HASHES, 1);
 	/* Before: it may say that others are not to be begun. */
 	job->done(job);
 	begin_next(p);
@@ -130,6 +139,7 @@ hashpool_add(struct hashpool *p, struct hash_job *job)
 	}
 	job->pool = p;
 	job->waiting = true;
+	tally_add(TALLY_HASH_QUEUE, 1);
 	fair_wait(&p->fair, &job->whose);
 	begin_next(p);
 	if (last != NULL) {

@@ -27,6 +27,7 @@ static const struct ipc_fields issuer_fields = FIELDS(issuer);
 
 static const struct ipc_field field[] = {
 	ROLE_FIELDS(struct auth_conf),
+	ROLE_TALLY_FIELDS(struct auth_conf),
 	FIELD_ROWS(struct auth_conf, known, n_known, &known_fields),
 	FIELD_ROWS(struct auth_conf, service, n_services, &service_fields),
 	FIELD_ROWS(struct auth_conf, issuer, n_issuers, &issuer_fields),

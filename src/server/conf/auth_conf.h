@@ -41,6 +41,7 @@ struct known_issuer {
 
 struct auth_conf {
 	struct role_conf role;
+	struct role_tally tally;
 	struct known_users known[KNOWN_USERS_MAX];
 	uint16_t n_known;
 	struct known_service service[SERVICES_MAX];

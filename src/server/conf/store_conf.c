@@ -5,6 +5,7 @@
 
 static const struct ipc_field field[] = {
 	ROLE_FIELDS(struct store_conf),
+	ROLE_TALLY_FIELDS(struct store_conf),
 	STR(root),
 	STR(mounts),
 	STR(uidl_format),

@@ -18,6 +18,7 @@ enum store_utf8 { UTF8_PASS, UTF8_CONVERT, UTF8_SIMPLE, UTF8_REFUSE };
 
 struct store_conf {
 	struct role_conf role;
+	struct role_tally tally;
 	char root[MAIL_PATH_MAX]; /* of all maildrops: Landlock's */
 	char mounts[MOUNTS_MAX];  /* what may be missed below: unmounted.h */
 	char uidl_format[128];    /* Dovecot's pop3_uidl_format */

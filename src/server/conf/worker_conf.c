@@ -18,6 +18,7 @@ static const struct ipc_fields listener_fields = FIELDS(listener_field);
 
 static const struct ipc_field field[] = {
 	ROLE_FIELDS(struct worker_conf),
+	ROLE_TALLY_FIELDS(struct worker_conf),
 	FIELD_ROWS(struct worker_conf, listener, n_listeners, &listener_fields),
 	FIELD_FD(struct worker_conf, counts_fd[0]),
 	FIELD_FD(struct worker_conf, counts_fd[1]),

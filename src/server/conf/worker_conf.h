@@ -32,6 +32,7 @@ struct listen_conf {
 
 struct worker_conf {
 	struct role_conf role;
+	struct role_tally tally;
 	struct listen_conf listener[LISTENERS_MAX];
 	uint16_t n_listeners;
 	int counts_fd[2]; /* addrcount.h, shared by all workers */

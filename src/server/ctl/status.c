@@ -94,6 +94,32 @@ take_root(void *arg, struct ipc_in *in)
 		(int)r.served));
 }
 
+static json_t *
+number_of(uint64_t n)
+{
+	return json_integer(n < INT64_MAX ? (json_int_t)n : INT64_MAX);
+}
+
+static enum err
+take_count(void *arg, struct ipc_in *in)
+{
+	struct control_count c = { .total = 0 };
+	struct told *t = arg;
+	json_t *counts = json_object_get(t->all, "counts");
+	char name[sizeof(c.name) * 4];
+
+	ipc_get_fields(in, &control_count_fields, &c);
+	if (ipc_get_end(in) != E_OK || json_object_size(counts) >= ROWS_MAX)
+		return E_FORMAT;
+	str_escape(name, sizeof(name), c.name, strlen(c.name));
+	json_object_set_new(counts, name,
+	    c.is_now ? number_of(c.total)
+		     : json_pack("{s:o,s:o,s:I}", "total", number_of(c.total),
+			   "lately", number_of(c.lately), "seconds",
+			   (json_int_t)c.seconds));
+	return E_OK;
+}
+
 static enum err
 take_note(void *arg, struct ipc_in *in)
 {
@@ -126,6 +152,7 @@ static const struct ipc_rule tells[] = {
 	{ CONTROL_ROOT, 1, 0, CONTROL_ANSWER_MAX, take_root },
 	{ CONTROL_NOTE, 1, 0, CONTROL_ANSWER_MAX, take_note },
 	{ CONTROL_DRAIN, 1, 0, CONTROL_ANSWER_MAX, take_drain },
+	{ CONTROL_COUNT, 1, 0, CONTROL_ANSWER_MAX, take_count },
 };
 
 /* ---- for people ---- */
@@ -195,6 +222,33 @@ print_processes(const json_t *all)
 		number(&sessions, row, "sessions", "?"));
 }
 
+/* "1234 in all, 12 a minute"; one that says what there is now is a number. */
+static void
+print_counts(const json_t *all)
+{
+	struct word total, shown;
+	const char *name;
+	json_t *v;
+
+	putchar('\n');
+	json_object_foreach(json_object_get(all, "counts"), name, v)
+	{
+		const json_int_t s =
+		    json_integer_value(json_object_get(v, "seconds"));
+		const json_int_t lately =
+		    json_integer_value(json_object_get(v, "lately"));
+
+		show_clean(shown.s, sizeof(shown.s), name);
+		if (json_is_integer(v))
+			printf("%-20s %12lld now\n", shown.s,
+			    (long long)json_integer_value(v));
+		else
+			printf("%-20s %12s in all, %.1f a minute lately\n",
+			    shown.s, number(&total, v, "total", "?"),
+			    s > 0 ? (double)lately * 60 / (double)s : 0.);
+	}
+}
+
 static void
 print_listeners(const json_t *all)
 {
@@ -254,6 +308,7 @@ print(const json_t *all)
 	    text(&phase, all, "phase"), date(&since, all));
 	print_drains(all);
 	print_processes(all);
+	print_counts(all);
 	print_listeners(all);
 	print_rest(all);
 }
@@ -266,8 +321,9 @@ status(const struct options *o, const char *none, struct errbuf *eb)
 	struct errbuf words;
 	enum err e, e2;
 
-	t.all = json_pack("{s:b,s:[],s:[],s:[],s:[],s:[]}", "running", 1,
-	    "processes", "listeners", "mail_roots", "unconfined", "draining");
+	t.all = json_pack("{s:b,s:[],s:{},s:[],s:[],s:[],s:[]}", "running", 1,
+	    "processes", "counts", "listeners", "mail_roots", "unconfined",
+	    "draining");
 	if (t.all == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
 	e = call_server(o, &t.call, CONTROL_STATUS, NULL, NULL, eb);

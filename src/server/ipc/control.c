@@ -155,3 +155,12 @@ static const struct ipc_field drain[] = {
 	F(drain, sessions),
 };
 const struct ipc_fields control_drain_fields = FIELDS(drain);
+
+static const struct ipc_field count[] = {
+	STR(count, name),
+	F(count, is_now),
+	F(count, total),
+	F(count, lately),
+	F(count, seconds),
+};
+const struct ipc_fields control_count_fields = FIELDS(count);

@@ -49,6 +49,7 @@ enum control_type {
 	CONTROL_SESSIONS,
 	CONTROL_MESSAGES,
 	CONTROL_DRAIN,
+	CONTROL_COUNT,
 	CONTROL_DONE = 63, /* the last one */
 };
 
@@ -94,6 +95,15 @@ struct control_listener {
 struct control_root {
 	char path[MAIL_PATH_MAX];
 	bool served;
+};
+
+/* How often something has happened since the server began, and in the last so many
+ * seconds; or how much of something there is now. */
+struct control_count {
+	char name[CONTROL_WORD];
+	bool is_now;
+	uint64_t total, lately;
+	uint32_t seconds;
 };
 
 /* What somebody should know: a thing that is not confined. */
@@ -212,7 +222,8 @@ extern const struct ipc_fields control_about_fields, control_server_fields,
     control_note_fields, control_uidl_fields, control_expire_fields,
     control_done_fields, control_drain_fields, control_credentials_fields,
     control_fact_fields, control_which_fields, control_sessions_fields,
-    control_trace_fields, control_number_fields, control_messages_fields;
+    control_trace_fields, control_number_fields, control_messages_fields,
+    control_count_fields;
 
 /* The largest message that a table can make, for an ipc_rule. */
 enum {

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "server/ipc/tally.h"
 
 enum {
 	CONF_MS = 10 * 1000,
@@ -38,6 +39,13 @@ role_begin(const char *name, int ctl, const struct ipc_fields *t, void *conf)
 	e = ipc_wait_one(ctl, IPC_CONF, CONF_MS, take_settings, &s);
 	if (e != E_OK)
 		fatal("ev=start error=\"settings: %s\"", err_str(e));
+}
+
+void
+role_tally(const struct role_tally *t)
+{
+	tally_use(t->fd, t->page);
+	close(t->fd);
 }
 
 void

@@ -39,6 +39,17 @@ struct role_conf {
 	FIELD(T, role.n), FIELD(T, role.index), FIELD(T, role.uid), \
 	    FIELD(T, role.gid), FIELD(T, role.memory), FIELD(T, role.held)
 
+/* Where a role counts, if it does (tally.h). */
+struct role_tally {
+	int fd;
+	uint16_t page;
+};
+
+#define ROLE_TALLY_FIELDS(T) FIELD_FD(T, tally.fd), FIELD(T, tally.page)
+
+/* Counts there from now on, and closes the descriptor. */
+void role_tally(const struct role_tally *t);
+
 /* Opens the log and waits for the settings.  The process ends if they do not
  * come, or are not what the table says. */
 void role_begin(

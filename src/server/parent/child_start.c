@@ -14,6 +14,7 @@
 #include "server/parent/control_sessions.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/phase.h"
+#include "server/parent/tallies.h"
 #include "server/parent/traces.h"
 
 enum {
@@ -58,6 +59,7 @@ child_start(struct child *c, struct errbuf *eb)
 		return e;
 	c->pid = s.pid;
 	c->state = CHILD_STARTING;
+	tallies_started(c);
 	c->started = clock_ms();
 	c->unanswered = 0;
 	ev_child_init(&c->died, on_died, c->pid, 0);
@@ -231,6 +233,7 @@ on_died(struct ev_loop *loop, ev_child *w, int revents)
 
 	logrelay_drain();
 	log_death(c, w->rstatus);
+	tallies_ended(c, !told);
 	tear_down(c);
 	c->state = CHILD_DOWN;
 	if (is_wanted(c) && !c->of_uid) {

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "server/conf/client_files.h"
 #include "server/conf/role_table.h"
+#include "server/parent/tallies.h"
 
 enum { UID_STORE_IDLE_MS = 60 * 1000 };
 
@@ -30,6 +31,12 @@ fit_settings(const struct child *c, struct parent *p)
 	r->gid = c->owner.gid;
 	r->memory = role_memory(p->conf, c->role);
 	r->held = p->succession.held;
+	if (c->role == ROLE_AUTH)
+		tallies_fit(c, &p->conf->auth.tally);
+	if (c->role == ROLE_WORKER)
+		tallies_fit(c, &p->conf->worker.tally);
+	if (c->role == ROLE_STORE)
+		tallies_fit(c, &p->conf->store.tally);
 	if (c->role == ROLE_WORKER)
 		for (unsigned i = 0; i < p->n_sockets; i++)
 			p->conf->worker.listener[i].fd = p->socket[c->index][i];

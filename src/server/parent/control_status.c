@@ -9,6 +9,7 @@
 #include "base/sandbox.h"
 #include "server/parent/child.h"
 #include "server/parent/child_tell.h"
+#include "server/parent/tallies.h"
 
 static const double PATIENCE = 1; /* seconds */
 
@@ -104,6 +105,69 @@ tell_notes(struct control_client *k)
 }
 
 static void
+tell_count(struct control_client *k, const char *name, uint64_t now,
+    uint64_t before, uint32_t seconds)
+{
+	struct control_count c = {
+		.total = now, .lately = now - before, .seconds = seconds
+	};
+
+	snprintf(c.name, sizeof(c.name), "%s", name);
+	control_tell(k, CONTROL_COUNT, &control_count_fields, &c);
+}
+
+static void
+tell_now(struct control_client *k, const char *name, uint64_t n)
+{
+	struct control_count c = { .is_now = true, .total = n };
+
+	snprintf(c.name, sizeof(c.name), "%s", name);
+	control_tell(k, CONTROL_COUNT, &control_count_fields, &c);
+}
+
+/* Of all mechanisms. */
+static uint64_t
+sign_ins(const struct tally_page *t, bool good)
+{
+	uint64_t n = 0;
+
+	for (unsigned m = 0; m < TALLY_MECHANISMS; m++)
+		for (unsigned o = 0; o < TALLY_OUTCOMES; o++)
+			n += (o == TALLY_GOOD) == good ? t->sign_ins[m][o] : 0;
+	return n;
+}
+
+static void
+tell_counts(struct control_client *k)
+{
+	static const struct {
+		const char *name;
+		enum tally what;
+	} counts[] = { { "connections", TALLY_CONNECTIONS },
+		{ "turned_away", TALLY_TURNED_AWAY },
+		{ "messages_retrieved", TALLY_RETRIEVED },
+		{ "messages_removed", TALLY_REMOVED },
+		{ "octets_in", TALLY_OCTETS_IN },
+		{ "octets_out", TALLY_OCTETS_OUT },
+		{ "index_repairs", TALLY_INDEX_REPAIRS } };
+	static struct tally_page now, before;
+	uint64_t *n = now.counter;
+	uint32_t s;
+
+	tallies_read(k->parent, &now, &before, &s);
+	tell_now(k, "sessions", n[TALLY_CONNECTIONS] - n[TALLY_ENDED]);
+	tell_now(k, "signed_in", n[TALLY_SIGNED_IN] - n[TALLY_SIGNED_OUT]);
+	tell_now(k, "hash_queue", n[TALLY_HASH_QUEUE]);
+	tell_count(
+	    k, "sign_ins", sign_ins(&now, true), sign_ins(&before, true), s);
+	tell_count(k, "sign_ins_refused", sign_ins(&now, false),
+	    sign_ins(&before, false), s);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		tell_count(k, counts[i].name, n[counts[i].what],
+		    before.counter[counts[i].what], s);
+}
+
+static void
 tell_all(struct control_client *k)
 {
 	const struct parent *p = k->parent;
@@ -114,6 +178,7 @@ tell_all(struct control_client *k)
 	tell_server(k);
 	TAILQ_FOREACH (c, &p->children, link)
 		tell_process(k, c);
+	tell_counts(k);
 	for (unsigned i = 0; i < p->n_sockets; i++)
 		if (p->listening[i].at[0] != '\0')
 			control_tell(k, CONTROL_LISTENER,

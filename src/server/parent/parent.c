@@ -31,6 +31,7 @@
 #include "server/parent/ports.h"
 #include "server/parent/restart.h"
 #include "server/parent/service_sockets.h"
+#include "server/parent/tallies.h"
 #include "server/parent/upgrades.h"
 #include "server/parent/watchdog.h"
 
@@ -364,7 +365,8 @@ prepare(struct parent *p, struct errbuf *eb)
 	if (name_key_get(p->conf->auth.name_key, eb) != E_OK)
 		log_line(
 		    LOG_WARNING, "ev=name-key kept=no error=\"%s\"", eb->text);
-	if ((e = addrcount_create(p->conf->worker.role.n,
+	if ((e = tallies_open(p, eb)) != E_OK ||
+	    (e = addrcount_create(p->conf->worker.role.n,
 		 p->conf->worker.counts_fd, eb)) != E_OK ||
 	    (e = addrcount_map(&p->counts, p->conf->worker.counts_fd[0],
 		 p->conf->worker.role.n, eb)) != E_OK)

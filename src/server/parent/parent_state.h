@@ -7,6 +7,7 @@
  *	handover.c	between this maloted and one that takes its place
  *	inherited.c	sockets that were there before us
  *	child.c		one process and where it stands
+ *	tallies.c	what they count
  *	child_tell.c	what a process is told
  *	cut.c		two processes that are without each other for a while
  *	phase.c		starting, serving, stopping, ending
@@ -40,6 +41,7 @@
 #include "server/ipc/addrcount.h"
 #include "server/ipc/control.h"
 #include "server/ipc/ipc.h"
+#include "server/ipc/tally.h"
 #include "server/parent/handover.h"
 #include "server/parent/inherited.h"
 #include "server/parent/mail_root.h"
@@ -121,6 +123,14 @@ struct parent {
 	/* What they are; without `at': more of the one before. */
 	struct control_listener listening[LISTENERS_MAX];
 	struct addrcount counts;
+	struct { /* tallies.c */
+		int fd[2];
+		unsigned pages;
+		void *all;
+		struct tally_page before[2];
+		uint64_t at[2]; /* clock_ms() */
+		ev_timer minute;
+	} tally;
 	uint8_t tickets[TICKET_KEYS][TICKET_KEY];
 	unsigned n_tickets;
 	struct users_watch users, apps;

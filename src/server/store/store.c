@@ -410,6 +410,7 @@ store_main(int ctl)
 	umask(077);
 	tzset(); /* while there is a file to read it from */
 	role_begin("store", ctl, &store_conf_fields, &st.conf);
+	role_tally(&st.conf.tally);
 	store_start(&st);
 	role_open(&st.role, &store_hooks, st.loop, ctl);
 	idle_begin(&st);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/ipc/tally.h"
 #include "server/worker/kerberized.h"
 #include "server/worker/session.h"
 #include "server/worker/session_state.h"
@@ -49,6 +50,7 @@ session_refused(struct session *s, const char *user, enum sign_in_code code,
 	if (s->wait != WAIT_SIGN_IN)
 		return;
 	s->sign_in.is_open = false;
+	tally_sign_in(s->sign_in.method, TALLY_BAD + code);
 	session_claimed(s, (struct slice){ user, strlen(user) });
 	if (kerberized_is_due(s))
 		kerberized_refuse(s, krb_error);
@@ -70,6 +72,9 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 	free(s->user);
 	s->user = strdup(user);
 	s->signed_in = true;
+	tally_add(TALLY_SIGNED_IN, 1);
+	tally_sign_in(s->sign_in.method, TALLY_GOOD);
+	tally_took(TALLY_SIGN_IN, clock_ms() - s->active);
 	s->sign_in.is_open = false;
 	if (marks_seen)
 		s->seen = calloc(((size_t)count + 7) / 8 + 1, 1);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "net/client_ca.h"
+#include "server/ipc/tally.h"
 #include "server/worker/reader.h"
 #include "server/worker/traced.h"
 
@@ -16,6 +17,7 @@ session_offer(struct session *s, const char *p, size_t n, size_t *took_r)
 	enum err e = conn_write(&s->conn, p, n, took_r);
 
 	s->octets_out += *took_r;
+	tally_add(TALLY_OCTETS_OUT, *took_r);
 	if (s->dialogue != NULL)
 		traced_octets(s, p, *took_r);
 	if (*took_r != 0)
@@ -39,6 +41,7 @@ static void
 sent(struct session *s, size_t n)
 {
 	s->octets_out += n;
+	tally_add(TALLY_OCTETS_OUT, n);
 	if (s->dialogue != NULL)
 		traced_octets(s, buf_data(&s->out), n);
 	buf_consume(&s->out, n);
@@ -99,6 +102,7 @@ session_fill(struct session *s)
 	if (n != 0)
 		s->heard = clock_ms();
 	s->octets_in += n;
+	tally_add(TALLY_OCTETS_IN, n);
 	return e == E_AGAIN ? E_OK : e;
 }
 

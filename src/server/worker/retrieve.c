@@ -13,10 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/close_later.h"
 #include "base/log.h"
 #include "pop3/wire.h"
 #include "server/ipc/proto.h"
+#include "server/ipc/tally.h"
 #include "server/worker/io.h"
 #include "server/worker/worker_tell.h"
 
@@ -475,6 +477,8 @@ begin_message(struct session *s)
 	r->sent = 0;
 	if (request->envelope)
 		return begin_envelope(s);
+	if (!request->top)
+		tally_took(TALLY_FIRST_OCTET, clock_ms() - s->active);
 	pop3_wire_init(&r->wire, request->lines);
 	pop3_server_message_begin(&s->pop3, &s->out, f.wire);
 	if (s->pop3.why != NULL) /* its first line found no room */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/proto.h"
+#include "server/ipc/tally.h"
 #include "server/worker/io.h"
 #include "server/worker/kerberized.h"
 #include "server/worker/lookup.h"
@@ -114,6 +115,7 @@ session_needs_tls(
 	if (name.n > NAME_MAX_OCTETS)
 		name.n = NAME_MAX_OCTETS;
 	session_claimed(s, name);
+	tally_sign_in(method, TALLY_NO_TLS);
 	log_line(LOG_EVENT,
 	    "ev=login-failed sid=%u.%llx user=%s ip=%s method=%s code=tls "
 	    "why=no-tls",
@@ -135,6 +137,18 @@ is_in_vain(const struct session *s, const char *why)
 	return strcmp(why, "quit") != 0;
 }
 
+static void
+count_end(const struct session *s)
+{
+	tally_add(TALLY_ENDED, 1);
+	if (!s->signed_in)
+		return;
+	tally_add(TALLY_SIGNED_OUT, 1);
+	tally_add(TALLY_RETRIEVED, s->pop3.n_retr);
+	tally_add(TALLY_LOOKED_INTO, s->pop3.n_top);
+	tally_add(TALLY_REMOVED, s->removed);
+}
+
 void
 session_end(struct session *s, const char *why)
 {
@@ -152,6 +166,7 @@ session_end(struct session *s, const char *why)
 	/* Whoever comes next must find the maildrop free. */
 	session_release(s);
 	session_log(s, why);
+	count_end(s);
 	if (s->dialogue != NULL)
 		traced_end(s, why);
 	ev_io_stop(w->loop, &s->io);
@@ -476,6 +491,7 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 		refusal = POP3_TEXT_CONNECTIONS;
 	if (refusal != POP3_NO_TEXT || (s = session_alloc(w)) == NULL) {
 		addrcount_leave(&w->counts, w->conf.role.index, counter);
+		tally_add(TALLY_TURNED_AWAY, 1);
 		if (burst_is_first(&w->turned_away, w->loop))
 			log_line(LOG_WARNING, "ev=turned-away ip=%s why=\"%s\"",
 			    addr_text(peer, addr),
@@ -485,6 +501,7 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 		    refusal != POP3_NO_TEXT ? refusal : POP3_TEXT_LATER);
 		return;
 	}
+	tally_add(TALLY_CONNECTIONS, 1);
 	s->conn = conn;
 	s->listener = l;
 	s->counter = counter;

@@ -24,6 +24,7 @@
 #include "server/ipc/control.h"
 #include "server/ipc/proto.h"
 #include "server/ipc/sealed.h"
+#include "server/ipc/tally.h"
 #include "server/ipc/trust.h"
 #include "server/worker/census.h"
 #include "server/worker/io.h"
@@ -253,6 +254,7 @@ deny(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	char peer[ADDR_TEXT];
 
 	close(fd);
+	tally_add(TALLY_TURNED_AWAY, 1);
 	if (burst_is_first(&w->denied, w->loop))
 		log_line(LOG_WARNING, "ev=turned-away ip=%s why=%s",
 		    addr_text(peer, addr), why);
@@ -477,6 +479,7 @@ worker_start(struct worker *w)
 	}
 	budget_fds(w);
 	map_counts(w);
+	role_tally(&w->conf.tally);
 	map_languages(w);
 	role_enter(&w->conf.role, NULL);
 	if (pool_new(&w->readers, w->loop, READERS, &eb) != E_OK ||

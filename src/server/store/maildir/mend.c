@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "server/ipc/tally.h"
 #include "server/store/maildir/indexfile.h"
 #include "server/store/maildir/scan.h"
 #include "server/store/maildir/scan_match.h"
@@ -62,6 +63,7 @@ load_index(struct scan *s)
 	    &s->index_end, &s->trailer);
 	close(fd);
 	if (e == E_FORMAT || e == E_IO) {
+		tally_add(TALLY_INDEX_REPAIRS, 1);
 		log_line(LOG_WARNING,
 		    "ev=index-damaged %s kept=%u octets=%llu of=%llu",
 		    s->m->hold.tag, s->trailer.count,

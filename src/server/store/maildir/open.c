@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "server/ipc/tally.h"
 #include "server/store/maildir/commit.h"
 #include "server/store/maildir/expire.h"
 #include "server/store/maildir/expire_file.h"
@@ -188,6 +189,7 @@ open_scanned(struct hold_open *o, struct maildir_dirs *d, struct errbuf *eb)
 	}
 	if (!o->expires)
 		forget_expiry(d->root, o->tag);
+	tally_add(TALLY_SCANS, 1);
 	e = maildir_scan(m, d, eb);
 	maildir_unlock_shared(m);
 	return e;
