@@ -13,6 +13,7 @@ import threading
 import pytest
 
 import drop
+import index
 import pop3
 from server import MALOTED, alive, free_port, wait_until
 
@@ -429,3 +430,28 @@ def test_a_socket_of_no_listener(serve, box, connect, activated):
     port = free_port()
     server = serve(box, **activated(port))
     assert "port %d" % port in server.await_event("listen", 4)[-1]["at"]
+
+
+def test_an_index_of_another_version(serve, login, box):
+    """What another build has left there is read if it is known, or made anew,
+    with the same unique-ids."""
+    server = serve(box)
+    with login(server) as session:
+        ids = session.uidl()
+        session.quit()
+    server.restart()
+    path = box + "/malote.index"
+    with open(path, "rb") as f:
+        octets = f.read()
+    for known in (b"MALOTEI", b"MALOTET"):
+        at = octets.index(known) + len(known)
+        octets = octets.replace(octets[at - 7:at + 1], known + b"9")
+    octets = bytearray(octets)
+    index.mend_trailer(octets, len(octets) - index.TRAILER)
+    with open(path, "wb") as f:
+        f.write(octets)
+    with login(server) as session:
+        assert session.uidl() == ids
+        session.quit()
+    with open(path, "rb") as f:
+        assert b"MALOTEI9" not in f.read()
