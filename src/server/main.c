@@ -33,10 +33,12 @@
 #include "server/worker/worker.h"
 
 static const char usage[] =
-    "usage: maloted [-c FILE] [--check]\n"
+    "usage: maloted [-c FILE] [--check [--verbose]]\n"
     "  -c, --config FILE  settings, instead of " CONF_FILE "\n"
     "      --check        only say what is wrong with them, and who could\n"
     "                     not sign in\n"
+    "      --verbose      with --check: each setting, and where it comes\n"
+    "                     from\n"
     "      --root-mail    mail_user may be root (for tests)\n"
     "  -h, --help         this text\n"
     "  -V, --version\n"
@@ -159,7 +161,7 @@ check(struct conf *conf, const struct conf_env *env, struct conf_text *text)
 }
 
 static int
-run(const char *file, bool only_check, bool root_mail)
+run(const char *file, bool only_check, bool verbose, bool root_mail)
 {
 	static struct conf conf;
 	struct complaints to = { .report = { .say = say, .arg = &to },
@@ -171,9 +173,12 @@ run(const char *file, bool only_check, bool root_mail)
 
 	conf_env_here(&env);
 	env.root_mail = root_mail;
-	if (conf_read(&conf, file, &env, &to.report) == E_OK)
+	if (conf_read(&conf, file, &env, &to.report) == E_OK) {
+		if (only_check && verbose)
+			conf_show(&conf, stdout);
 		status = only_check ? check(&conf, &env, &text)
 				    : parent_run(&conf, &env, to.elder);
+	}
 	conf_free(&conf);
 	return status;
 }
@@ -195,17 +200,18 @@ standard_files(void)
 int
 main(int argc, char **argv)
 {
-	enum { CHECK = 256, ROOT_MAIL };
+	enum { CHECK = 256, ROOT_MAIL, VERBOSE };
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check", no_argument, NULL, CHECK },
+		{ "verbose", no_argument, NULL, VERBOSE },
 		{ "root-mail", no_argument, NULL, ROOT_MAIL },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *file = CONF_FILE;
-	bool only_check = false, root_mail = false;
+	bool only_check = false, verbose = false, root_mail = false;
 	int o;
 
 	handover_remember(argv);
@@ -213,6 +219,7 @@ main(int argc, char **argv)
 		switch (o) {
 		case 'c': file = optarg; break;
 		case CHECK: only_check = true; break;
+		case VERBOSE: verbose = true; break;
 		case ROOT_MAIL: root_mail = true; break;
 		case 'x': return run_role(optarg);
 		case 'h': fputs(usage, stdout); return EX_OK;
@@ -225,5 +232,5 @@ main(int argc, char **argv)
 	}
 	if (!standard_files())
 		return EX_OSERR;
-	return run(file, only_check, root_mail);
+	return run(file, only_check, verbose, root_mail);
 }

@@ -692,3 +692,52 @@ def test_program_of_others(site, place):
     write_blocks(site, PROGRAM.replace("/bin/true", "D/prog"))
     site.look()
     assert any("everybody may write D/prog" in line for line in site.said)
+
+
+def shown(path):
+    """The settings in effect: lines, with where they come from behind a tab."""
+    done = subprocess.run([BINARY, "--check", "--verbose", "-c", path],
+                          stdout=subprocess.PIPE, text=True, timeout=20,
+                          stderr=subprocess.STDOUT, check=False)
+    *lines, last = done.stdout.splitlines()
+    assert done.returncode == 0 and "listeners: " in last, done.stdout
+    return lines
+
+
+def test_what_is_in_effect(site):
+    """With --verbose: each setting, and where it comes from, in a form that says
+    the same again."""
+    site.make("example.org/ana/cur")
+    site.write("ana@example.org:{PLAIN}secret::\n", takeover=7, uidl="dovecot",
+               languages='/a\\"b')
+    path = site.path + "/maloted.conf"
+    lines = shown(path)
+    assert "takeover = 7\t# %s:7" % path in lines
+    assert 'uidl = "dovecot"\t# %s:8' % path in lines
+    assert 'languages = "/a\\"b"\t# %s:9' % path in lines
+    assert "stop_grace = 30\t# default" in lines
+    assert any(re.fullmatch(r"workers = [1-9]\d*\t# default", x)
+               for x in lines)  # what the 0 of the manual becomes
+    at = lines.index('listener "a" {')
+    assert '\taddress = {"*"}' in lines[at:]
+    assert lines[-1] == "}\t# %s:13" % path
+    with open(path, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    again = shown(path)
+    assert [x.split("\t#")[0] for x in again] == [
+        x.split("\t#")[0] for x in lines]
+
+
+def test_no_password_is_shown(site):
+    del site.settings["users"]
+    site.write("", db_user="65530")
+    with open(site.path + "/maloted.conf", "a") as f:
+        f.write('users "shop" {\n\tdriver = "postgresql"\n\tconnection = '
+                '"host=127.0.0.1 port=9 user=malote password=S3cret"\n'
+                '\tquery = "SELECT password FROM users WHERE name = $1"\n}\n')
+    done = subprocess.run(
+        [BINARY, "--check", "--verbose", "-c", site.path + "/maloted.conf"],
+        stdout=subprocess.PIPE, text=True, timeout=20, check=False)
+    assert '\tconnection = "***"' in done.stdout.splitlines()
+    assert "\tquery = \"SELECT" in done.stdout
+    assert "S3cret" not in done.stdout

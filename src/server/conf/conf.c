@@ -30,6 +30,7 @@ struct setting {
 	const char *word[8];
 	/* Of a block `users`: enum user_driver_setting. */
 	unsigned bit;
+	bool secret; /* there may be a password in it */
 };
 
 /* Where a value goes; OF is another for the settings of a listener. */
@@ -166,7 +167,8 @@ static const struct setting listener_settings[] = {
 static const struct setting users_settings[] = {
 	{ "driver", "", TEXT_AT(driver) },
 	{ "file", "", TEXT_AT(db.file), .bit = DRIVER_FILE },
-	{ "connection", "", TEXT_AT(db.connection), .bit = DRIVER_CONNECTION },
+	{ "connection", "", TEXT_AT(db.connection), .bit = DRIVER_CONNECTION,
+	    .secret = true },
 	{ "query", "", TEXT_AT(db.query), .bit = DRIVER_QUERY },
 	{ "attributes", "", TEXT_AT(db.attributes), .bit = DRIVER_ATTRIBUTES },
 	{ "list_query", "", TEXT_AT(list_query), .bit = DRIVER_LIST_QUERY },
@@ -176,7 +178,7 @@ static const struct setting users_settings[] = {
 	{ "delete_query", "", TEXT_AT(delete_query),
 	    .bit = DRIVER_DELETE_QUERY },
 	{ "admin_connection", "", TEXT_AT(admin_connection),
-	    .bit = DRIVER_ADMIN_CONNECTION },
+	    .bit = DRIVER_ADMIN_CONNECTION, .secret = true },
 	{ "scheme", "", TEXT_AT(scheme), .bit = DRIVER_SCHEME },
 	{ "service", "malote", TEXT_AT(service), .bit = DRIVER_SERVICE },
 	{ "program", "", TEXT_AT(program), .bit = DRIVER_PROGRAM },
@@ -769,6 +771,105 @@ conf_accounts(struct conf *c, const char *file, const struct conf_env *env,
 	conf_check_known(c, &rd.lines);
 	conf_check_accounts(c, env, &rd.lines);
 	return E_OK;
+}
+
+/* ---- showing ---- */
+
+/* As it may stand in the file. */
+static void
+show_text(FILE *to, const char *value)
+{
+	putc('"', to);
+	for (; *value != '\0'; value++) {
+		if (*value == '"' || *value == '\\')
+			putc('\\', to);
+		putc(*value, to);
+	}
+	putc('"', to);
+}
+
+static void
+show_addresses(FILE *to, const struct conf_listener *l)
+{
+	putc('{', to);
+	for (unsigned i = 0; i < l->n_addresses; i++) {
+		fputs(i == 0 ? "" : ", ", to);
+		show_text(to, l->address[i]);
+	}
+	putc('}', to);
+}
+
+static void
+show_value(FILE *to, const void *base, const struct setting *s)
+{
+	const void *field = (const char *)base + s->at;
+
+	switch (s->kind) {
+	case TEXT: show_text(to, s->secret ? "***" : field); break;
+	case FLAG: show_text(to, s->word[*(const bool *)field]); break;
+	case CHOICE: show_text(to, s->word[*(const int *)field]); break;
+	case NUM16: fprintf(to, "%u", *(const uint16_t *)field); break;
+	case NUM32: fprintf(to, "%u", *(const uint32_t *)field); break;
+	case ADDRESSES: show_addresses(to, base); break;
+	}
+}
+
+/* Where it comes from. */
+static void
+show_line(FILE *to, const struct conf *c, unsigned line)
+{
+	if (line != 0)
+		fprintf(to, "\t# %s:%u\n", c->file, line);
+	else
+		fputs("\t# default\n", to);
+}
+
+/* says: only those whose bits are in it. */
+static void
+show_block(FILE *to, const struct conf *c, const void *block,
+    const struct setting *s, size_t n, unsigned says, unsigned line)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (s[i].bit != 0 && (s[i].bit & says) == 0)
+			continue;
+		fprintf(to, "\t%s = ", s[i].name);
+		show_value(to, block, &s[i]);
+		putc('\n', to);
+	}
+	putc('}', to);
+	show_line(to, c, line);
+}
+
+void
+conf_show(const struct conf *c, FILE *to)
+{
+	for (size_t i = 0; i < COUNT(settings); i++) {
+		if (c->n_known != 0 && strcmp(settings[i].name, "users") == 0 &&
+		    c->users[0] == '\0')
+			continue; /* there are blocks */
+		fprintf(to, "%s = ", settings[i].name);
+		show_value(to, c, &settings[i]);
+		show_line(to, c, rd.line[i]);
+	}
+	for (unsigned i = 0; i < c->n_listeners; i++) {
+		fprintf(to, "listener \"%s\" {\n", c->listener[i].name);
+		show_block(to, c, &c->listener[i], listener_settings,
+		    COUNT(listener_settings), 0, c->listener[i].line);
+	}
+	for (unsigned i = 0; i < c->n_known; i++) {
+		const struct conf_users *u = &c->known[i];
+
+		if (u->line == 0)
+			continue; /* of the setting */
+		fprintf(to, "users \"%s\" {\n", u->db.name);
+		show_block(to, c, u, users_settings, COUNT(users_settings),
+		    u->says, u->line);
+	}
+	for (unsigned i = 0; i < c->n_services; i++) {
+		fprintf(to, "sasl \"%s\" {\n", c->service[i].name);
+		show_block(to, c, &c->service[i], service_settings,
+		    COUNT(service_settings), 0, c->service[i].line);
+	}
 }
 
 void

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -154,6 +155,10 @@ void conf_free(struct conf *c);
 
 /* For complaints about what conf_read() has read. */
 struct conf_text conf_text_of(const struct conf *c, struct conf_report *report);
+
+/* Each setting as it is in effect, and where it comes from, of the file that was
+ * read last.  What may have a password in it is masked. */
+void conf_show(const struct conf *c, FILE *to);
 
 /* What who asks the database of c->known[i] must know; for_admin: of what an admin
  * has done there. */
