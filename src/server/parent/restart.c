@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "server/parent/child.h"
+#include "server/parent/child_tell.h"
 #include "server/parent/control_client.h"
 #include "server/parent/notify.h"
 #include "server/parent/phase.h"
@@ -113,6 +113,18 @@ on_late(struct ev_loop *loop, ev_timer *w, int revents)
 
 /* ---- it is in our place ---- */
 
+/* For sessions() a moment later. */
+static void
+count_sessions(struct parent *p)
+{
+	struct child *c;
+
+	TAILQ_FOREACH (c, &p->children, link)
+		if (c->role == ROLE_WORKER && c->state == CHILD_SERVING &&
+		    c->chan != NULL)
+			child_tell_ping(c);
+}
+
 static uint32_t
 sessions(const struct parent *p)
 {
@@ -141,6 +153,7 @@ on_report(struct ev_loop *loop, ev_timer *w, int revents)
 		handover_say(s->heir, &m);
 	for (unsigned i = 0; i < s->n_drains; i++)
 		handover_say(s->heir, &s->drain[i].is);
+	count_sessions(p);
 }
 
 static void
@@ -304,6 +317,7 @@ await(struct parent *p)
 	ev_io_start(p->loop, &s->from_heir);
 	ev_timer_start(p->loop, &s->late);
 	log_line(LOG_EVENT, "ev=restart pid=%ld", (long)s->heir_pid);
+	count_sessions(p);
 }
 
 void
