@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import threading
 import time
 
 import pytest
@@ -344,6 +345,98 @@ def test_a_killed_one_comes_back(host):
     wait_until(lambda: show(host, "SubState")["SubState"] == "running", 30)
     assert "\nSubject: first\n" in curl(host, "pop3s://mail.example.org/1")
     assert processes(host).count(("root", "/usr/sbin/maloted")) == 1
+
+
+class Coming:
+    """Clients that connect all the time, and are greeted or not."""
+
+    def __init__(self, host):
+        self.host, self.greeted, self.errors = host, 0, []
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.over.is_set():
+            try:
+                with self.host.network():
+                    session = pop3.Pop3(995, pop3.context(),
+                                        timeout=60 * PATIENCE)
+                assert session.greeting.startswith(b"+OK")
+                session.quit()
+                self.greeted += 1
+            except (OSError, AssertionError, pop3.Closed) as e:
+                self.errors.append(repr(e))
+
+    def more(self):
+        enough = self.greeted + 10
+        wait_until(lambda: self.greeted >= enough or self.errors, 60)
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+        assert not self.errors, self.errors
+
+
+def test_restart_that_nobody_notices(host):
+    """malotectl restart: another main process, of the same unit."""
+    before = show(host, "MainPID", "NRestarts")
+    clients = Coming(host)
+    clients.more()
+    with open_session(host) as session:
+        host.run("malotectl restart")
+        clients.more()
+        unit = show(host, "MainPID", "NRestarts", "ActiveState")
+        assert unit["MainPID"] != before["MainPID"]
+        assert unit["ActiveState"] == "active"
+        assert "/maloted.service" in host.run(
+            "cat /proc/%s/cgroup" % unit["MainPID"]).stdout
+        session.ok("NOOP")
+        session.quit()
+    wait_until(lambda: processes(host).count(("root", "/usr/sbin/maloted"))
+               == 1)
+    clients.end()
+    unit = show(host, "NRestarts", "MainPID")
+    assert unit["NRestarts"] == before["NRestarts"]
+    # systemd sees how it ends, as it saw the first one.
+    host.run("kill -KILL " + unit["MainPID"])
+    wait_until(lambda: show(host, "NRestarts") != {"NRestarts":
+                                                   unit["NRestarts"]}, 30)
+    wait_until(lambda: show(host, "SubState")["SubState"] == "running", 30)
+
+
+def test_stop_with_one_before(host):
+    """Both end, and the old one's sessions have their seconds, too."""
+    with open_session(host) as session:
+        host.run("malotectl restart")
+        host.run("systemctl stop --no-block maloted")
+        session.ok("NOOP")
+        session.quit()
+    wait_until(lambda: show(host, "ActiveState", "Result") == {
+        "ActiveState": "inactive", "Result": "success"}, 30)
+    assert processes(host) == []
+
+
+def test_socket_activation(host):
+    """As the unit says: systemctl restart ends sessions, and refuses nobody."""
+    script, = re.findall(r"(?m)(?:^#\t.*\n)+",
+                         read("packaging/maloted.socket"))
+    host.run(re.sub(r"(?m)^#\t", "", script))
+    try:
+        clients = Coming(host)
+        for how in ("systemctl restart maloted", "malotectl restart",
+                    "systemctl restart maloted"):
+            clients.more()
+            host.run(how)
+        clients.more()
+        clients.over.set()
+        clients.thread.join()
+        # A session that was open when it was told to end.
+        assert not [e for e in clients.errors if "Refused" in e
+                    or "Reset" in e or "timed out" in e], clients.errors
+    finally:
+        host.run("systemctl disable --now maloted.socket; "
+                 "systemctl restart maloted")
 
 
 def test_mail_every_five_minutes(admin):
