@@ -1,12 +1,14 @@
 """malote serve: what was collected, for mail programs on this computer."""
 import base64
 import os
+import pwd
 import re
 import shutil
 import signal
 import socket
 import stat
 import subprocess
+import sys
 
 import pytest
 
@@ -261,6 +263,41 @@ def test_port_of_somebody_else(served):
         assert "another program has port %d" % p.port in " ".join(
             shown.text.split())
     p.start()
+
+
+KNOCK = """
+import select, socket, sys
+ends = [socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+        for _ in range(100)]
+print("there", flush=True)
+print(sum(e.recv(1) == b"" for e in ends), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_others_do_not_keep_the_owner_out(served):
+    """Not by a hundred connections: they are of no use."""
+    s = served()
+    s.mail(TEXTS)
+    s.start()
+    other = pwd.getpwnam("daemon")
+    with subprocess.Popen(
+            ["setpriv", "--reuid", str(other.pw_uid), "--regid",
+             str(other.pw_gid), "--clear-groups", sys.executable, "-c", KNOCK,
+             str(s.port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True) as knock:
+        assert knock.stdout.readline() == "there\n"
+        assert len(s.uids()) == len(TEXTS)
+        assert knock.stdout.readline() == "100\n"
+        knock.stdin.close()
+    # Their own programs are served, and those of root.
+    done = subprocess.run(
+        [*s.wrap, "curl", "-s", "--max-time", "20", "pop3://127.0.0.1:%d/" %
+         s.port, "-u", "casa:" + s.password], text=True, capture_output=True,
+        check=True)
+    assert len(done.stdout.splitlines()) == len(TEXTS)
+    assert "ev=turned-away ip=127.0.0.1 why=same_user" in s.stop().text
 
 
 def test_second_one(served):

@@ -103,9 +103,9 @@ print_advice(const struct serve *s)
 	    _("To send, a mail program uses your provider's outgoing server "
 	      "(SMTP), with your password there."));
 	talk_say("- ",
-	    _("Other users of this computer can reach the port, but cannot "
-	      "sign in without the password. It is in %s/password; another "
-	      "one that you write there counts from the next start."),
+	    _("Programs of other users of this computer are not served. The "
+	      "password is in %s/password; another one that you write there "
+	      "counts from the next start."),
 	    s->place.dir);
 }
 

@@ -30,7 +30,7 @@ put_quoted(struct buf *b, const char *name, const char *value)
 }
 
 /* It is for one person: a process of each kind.  Who is not at this computer
- * cannot reach it.  What a mail program removes stays in the folder Trash, as
+ * cannot reach it, and who is another user of it is not served.  What a mail program removes stays in the folder Trash, as
  * nothing else may have it; a Maildir that is not there is one whose disk is not
  * mounted, and an empty one in its place would have programs forget what they
  * know. */
@@ -46,6 +46,7 @@ put_settings(struct buf *b, const struct serve_place *p, const char *users,
 	    "\tport = %u\n"
 	    "\ttls = \"none\"\n"
 	    "\tplaintext_login = yes\n"
+	    "\tsame_user = yes\n"
 	    "}\n"
 	    "hostname = \"localhost\"\n"
 	    "mechanisms = \"SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN\"\n"

@@ -155,6 +155,7 @@ static const struct setting listener_settings[] = {
 	{ "client_certificates", "no", YES_NO(client_certificates) },
 	{ "plaintext_gssapi", "no", YES_NO(plaintext_gssapi) },
 	{ "kpop", "no", YES_NO(kpop) },
+	{ "same_user", "no", YES_NO(same_user) },
 	{ "mechanisms", "", TEXT_AT(mechanisms) },
 	{ "allow_nets", "", TEXT_AT(allow_nets) },
 	{ "deny_nets", "", TEXT_AT(deny_nets) },

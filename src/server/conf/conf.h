@@ -44,6 +44,7 @@ struct conf_listener {
 	bool client_certificates;
 	bool plaintext_gssapi;
 	bool kpop;
+	bool same_user; /* only programs of whoever runs it, and of root */
 	/* Empty: those of all listeners. */
 	char mechanisms[256], allow_nets[NETS_MAX], deny_nets[NETS_MAX];
 	unsigned line; /* where it is in the file; 0: it is not */

@@ -10,6 +10,7 @@ static const struct ipc_field listener_field[] = {
 	FIELD(struct listen_conf, client_certificates),
 	FIELD(struct listen_conf, plaintext_gssapi),
 	FIELD(struct listen_conf, kpop),
+	FIELD(struct listen_conf, same_user),
 	FIELD_STR(struct listen_conf, mechanisms),
 	FIELD_STR(struct listen_conf, allow_nets),
 	FIELD_STR(struct listen_conf, deny_nets),

@@ -25,6 +25,7 @@ struct listen_conf {
 	bool client_certificates; /* are asked for */
 	bool plaintext_gssapi;    /* GSSAPI without TLS */
 	bool kpop;                /* a ticket comes before the greeting */
+	bool same_user;           /* only programs of the worker's user, and root's */
 	char mechanisms[256];     /* names, separated by spaces */
 	/* Who is served: see cidr.h.  Empty: there is no such list. */
 	char allow_nets[NETS_MAX], deny_nets[NETS_MAX];

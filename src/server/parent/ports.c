@@ -97,6 +97,7 @@ describe(struct parent *p, const struct conf_listener *l, const char *at)
 	to->client_certificates = l->client_certificates;
 	to->plaintext_gssapi = l->plaintext_gssapi;
 	to->kpop = l->kpop;
+	to->same_user = l->same_user;
 	memcpy(to->mechanisms, l->mechanisms, sizeof(to->mechanisms));
 	memcpy(to->allow_nets, l->allow_nets, sizeof(to->allow_nets));
 	memcpy(to->deny_nets, l->deny_nets, sizeof(to->deny_nets));

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "net/addr.h"
+#include "net/peer_uid.h"
 #include "net/tls.h"
 #include "net/tls_memory.h"
 #include "sasl/sasl.h"
@@ -52,8 +53,8 @@ static_assert(B64_ENCODED(SASL_MAX) + 28 <= IN_MAX - READ_PIECE,
 static_assert(2 * READ_PIECE <= IN_MAX, "so does what is read ahead");
 
 /* Nothing that opens, creates, connects or executes. */
-static const char *const calls[] = { "accept4", "pread64", "preadv2",
-	"recvfrom", "sendto", "shutdown" };
+static const char *const calls[] = { "accept4", "getpeername", "getsockname",
+	"pread64", "preadv2", "recvfrom", "sendto", "shutdown" };
 
 /* ---- the parent ---- */
 
@@ -229,10 +230,28 @@ pause_accept(struct worker *w)
 	ev_timer_start(w->loop, &w->resume_accept);
 }
 
+/* A kernel that does not say it keeps nobody out: there is the password. */
+static bool
+is_of_others(const struct listener *l, int fd)
+{
+	uid_t uid;
+
+	if (!l->same_user || l->worker->uids < 0)
+		return false;
+	switch (peer_uid_of(l->worker->uids, fd, &uid)) {
+	case E_OK: return uid != 0 && uid != l->worker->own;
+	case E_NOENT: return true;
+	default: return false;
+	}
+}
+
 /* NULL: it is served. */
 static const char *
-why_denied(const struct listener *l, const struct sockaddr_storage *addr)
+why_denied(
+    const struct listener *l, int fd, const struct sockaddr_storage *addr)
 {
+	if (is_of_others(l, fd))
+		return "same_user";
 	uint8_t octets[16];
 
 	if (l->allow.n == 0 && l->deny.n == 0)
@@ -263,7 +282,7 @@ deny(struct worker *w, int fd, const struct sockaddr_storage *addr,
 static void
 take_client(struct listener *l, int fd, const struct sockaddr_storage *addr)
 {
-	const char *why = why_denied(l, addr);
+	const char *why = why_denied(l, fd, addr);
 
 	if (why != NULL)
 		deny(l->worker, fd, addr, why);
@@ -374,6 +393,7 @@ listen_on(struct worker *w, unsigned i)
 	l->worker = w;
 	l->tls = conf->listener[i].tls;
 	l->kpop = conf->listener[i].kpop;
+	l->same_user = conf->listener[i].same_user;
 	l->plaintext_gssapi = conf->listener[i].plaintext_gssapi;
 	l->apop = conf->apop && !l->kpop;
 	l->in_max = IN_MAX;
@@ -458,10 +478,25 @@ map_languages(struct worker *w)
 }
 
 static void
+open_uids(struct worker *w)
+{
+	struct errbuf eb;
+
+	w->uids = -1;
+	w->own = geteuid();
+	for (unsigned i = 0; i < w->conf.n_listeners && w->uids < 0; i++)
+		if (w->conf.listener[i].same_user &&
+		    peer_uid_open(&w->uids, &eb) != E_OK)
+			log_line(LOG_FAULT,
+			    "ev=start same_user=no error=\"%s\"", eb.text);
+}
+
+static void
 worker_start(struct worker *w)
 {
 	struct errbuf eb;
 
+	open_uids(w);
 	w->denied.words = "ev=turned-away why=nets more";
 	w->turned_away.words = "ev=turned-away why=limit more";
 	TAILQ_INIT(&w->holding);

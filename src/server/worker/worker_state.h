@@ -43,7 +43,7 @@ struct listener {
 	struct nets allow, deny; /* who is served */
 	bool apop;               /* it is to be offered, if it can be served */
 	bool client_certificates;
-	bool kpop, plaintext_gssapi;
+	bool kpop, plaintext_gssapi, same_user;
 	enum listen_tls tls;
 	size_t in_max; /* octets that wait to be taken */
 };
@@ -92,6 +92,8 @@ struct worker {
 	struct pool *readers; /* threads that read from disks, and then call */
 	void (*read_done)(struct read_job *job); /* this on the loop */
 	struct addrcount counts;
+	int uids; /* asks whose a connection is (net/peer_uid.h); or -1 */
+	uid_t own;
 
 	struct session **slots;
 	uint32_t *free_slots;
