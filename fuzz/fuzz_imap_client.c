@@ -27,6 +27,15 @@ within(const struct talk *t, struct slice s)
 		abort();
 }
 
+static bool
+add_number(void *arg, uint32_t number)
+{
+	struct talk *t = arg;
+
+	t->sum += number;
+	return true;
+}
+
 static void
 take_apart(struct talk *t, const struct imap_response *r)
 {
@@ -47,6 +56,7 @@ take_apart(struct talk *t, const struct imap_response *r)
 		within(t, l.name);
 		within(t, l.flags);
 	}
+	imap_esearch_read(rest, EVENTS, add_number, t);
 	while (imap_number_take(&rest, &v))
 		t->sum += v;
 	while (imap_word_take(&rest, &word))

@@ -9,13 +9,13 @@ static const struct {
 	const char *word;
 	size_t at; /* of a bool */
 } words_known[] = {
+	{ "IMAP4REV1", offsetof(struct imap_capability, rev1) },
+	{ "IMAP4REV2", offsetof(struct imap_capability, rev2) },
 	{ "STARTTLS", offsetof(struct imap_capability, starttls) },
 	{ "LOGINDISABLED", offsetof(struct imap_capability, logindisabled) },
 	{ "SASL-IR", offsetof(struct imap_capability, sasl_ir) },
 	{ "LITERAL+", offsetof(struct imap_capability, literal_plus) },
 	{ "LITERAL-", offsetof(struct imap_capability, literal_minus) },
-	/* Which has it in it (RFC 9051 s4.3). */
-	{ "IMAP4REV2", offsetof(struct imap_capability, literal_minus) },
 	{ "MULTIAPPEND", offsetof(struct imap_capability, multiappend) },
 	{ "UTF8=ACCEPT", offsetof(struct imap_capability, utf8) },
 	{ "UTF8=ONLY", offsetof(struct imap_capability, utf8) },
@@ -72,6 +72,15 @@ imap_capability_read(struct imap_capability *c, struct slice words)
 	while (imap_word_take(&words, &word))
 		if (memchr(word.p, '\0', word.n) == NULL)
 			take_word(c, word);
+	/* These are parts of it (RFC 9051 appendix E). */
+	c->literal_minus |= c->rev2;
+	c->sasl_ir |= c->rev2;
+}
+
+bool
+imap_capability_is_rev2(const struct imap_capability *c)
+{
+	return c->rev2 && !c->rev1;
 }
 
 bool

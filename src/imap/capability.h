@@ -14,6 +14,7 @@ enum { IMAP_AUTH_MAX = 256 };
 struct imap_capability {
 	bool known; /* it has said, since the last thing that changes it */
 	bool starttls, logindisabled, sasl_ir;
+	bool rev1, rev2;       /* IMAP4rev1, IMAP4rev2 */
 	bool literal_plus;     /* literals of any size need not be waited for */
 	bool literal_minus;    /* those of up to 4096 octets need not */
 	bool multiappend;      /* RFC 3502 */
@@ -25,6 +26,9 @@ struct imap_capability {
 
 /* Takes all words of a CAPABILITY response, which replace those of before. */
 void imap_capability_read(struct imap_capability *c, struct slice words);
+
+/* It speaks IMAP4rev2 (RFC 9051), and nothing before that, without being told to. */
+bool imap_capability_is_rev2(const struct imap_capability *c);
 
 bool imap_capability_has_sasl(
     const struct imap_capability *c, const char *mechanism);

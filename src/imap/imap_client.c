@@ -266,13 +266,20 @@ imap_client_enable_utf8(struct imap_client *c, struct buf *out)
 	return end(&cmd, false);
 }
 
+/* By UTF8=ACCEPT, or as IMAP4rev2 has them (RFC 9051 s5.1). */
+static bool
+has_utf8_names(const struct imap_client *c)
+{
+	return c->utf8 || imap_capability_is_rev2(&c->capability);
+}
+
 enum err
 imap_client_mailbox(struct imap_client *c, struct buf *out,
     enum imap_command command, struct slice mailbox)
 {
 	struct command cmd = begin(c, out, command);
 
-	add(&cmd, imap_put_mailbox(out, mailbox, c->utf8));
+	add(&cmd, imap_put_mailbox(out, mailbox, has_utf8_names(c)));
 	if (command == IMAP_STATUS)
 		add_text(&cmd, " (UIDVALIDITY UIDNEXT)");
 	return end(&cmd, false);
@@ -371,7 +378,7 @@ imap_client_append(struct imap_client *c, struct buf *out,
 {
 	struct command cmd = begin(c, out, IMAP_APPEND);
 
-	add(&cmd, imap_put_mailbox(out, a->mailbox, c->utf8));
+	add(&cmd, imap_put_mailbox(out, a->mailbox, has_utf8_names(c)));
 	add_message(&cmd, a);
 	cmd.pending.item = item;
 	return end(&cmd, imap_client_append_waits(c, a));

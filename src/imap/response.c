@@ -46,6 +46,44 @@ imap_number_take(struct slice *s, uint32_t *v_r)
 	return true;
 }
 
+/* "7", "5:7" or "7:5". */
+static bool
+range_take(struct slice *s, uint32_t *low_r, uint32_t *high_r)
+{
+	uint32_t first, last;
+
+	if (!imap_number_take(s, &first))
+		return false;
+	last = first;
+	if (s->n != 0 && *s->p == ':') {
+		*s = slice_after(*s, 1);
+		if (!imap_number_take(s, &last))
+			return false;
+	}
+	*low_r = first < last ? first : last;
+	*high_r = first < last ? last : first;
+	return true;
+}
+
+void
+imap_esearch_read(struct slice rest, size_t most,
+    bool (*each)(void *arg, uint32_t number), void *arg)
+{
+	struct slice word, set = { NULL, 0 };
+	uint32_t low, high;
+
+	while (set.n == 0 && imap_word_take(&rest, &word))
+		if (slice_caseeq(word, "ALL") && !imap_word_take(&rest, &set))
+			return;
+	while (range_take(&set, &low, &high)) {
+		for (; low <= high && most != 0; low++, most--)
+			if (!each(arg, low) || low == UINT32_MAX)
+				return;
+		if (set.n != 0)
+			set = slice_after(set, 1); /* the comma */
+	}
+}
+
 /* ---- where a response ends ---- */
 
 /* The octets of the literal that a line announces at its end; false: none. */

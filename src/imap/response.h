@@ -78,6 +78,11 @@ enum err imap_response_read(
 /* The next number of "1 2 3" or the first of "5:7"; false: there is none. */
 bool imap_number_take(struct slice *s, uint32_t *v_r);
 
+/* Of "(TAG \"A5\") UID ALL 2,5:7", what ESEARCH says (RFC 9051 s7.3.4): calls for each
+ * number, in their order as they stand, until that says false; `most` of them at most. */
+void imap_esearch_read(struct slice rest, size_t most,
+    bool (*each)(void *arg, uint32_t number), void *arg);
+
 /* The next word, with spaces between them; false: there is none. */
 bool imap_word_take(struct slice *s, struct slice *word_r);
 

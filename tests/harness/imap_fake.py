@@ -38,7 +38,9 @@ class Fake:
     is called when it is stored, before the answer."""
 
     def __init__(self, certs, can="UIDPLUS LITERAL+ MULTIAPPEND",
-                 greeting="* OK ready", tls=True, auth="AUTH=PLAIN"):
+                 greeting="* OK ready", tls=True, auth="AUTH=PLAIN",
+                 revisions="IMAP4rev1"):
+        self.revisions = revisions
         self.can, self.greeting, self.tls, self.auth = can, greeting, tls, auth
         self.certs = certs
         self.boxes = {"INBOX": Box()}
@@ -93,6 +95,18 @@ def numbers(text, box):
     return out
 
 
+def ranges(uids):
+    """"1:3,5", as IMAP4rev2 says them."""
+    out = []
+    for uid in sorted(uids):
+        if out and out[-1][1] == uid - 1:
+            out[-1][1] = uid
+        else:
+            out.append([uid, uid])
+    return ",".join("%d" % a if a == b else "%d:%d" % (a, b)
+                    for a, b in out)
+
+
 class Session:
     def __init__(self, fake, near):
         self.fake, self.s = fake, near
@@ -120,13 +134,14 @@ class Session:
     def capability(self):
         before = "" if self.fake.tls or isinstance(
             self.s, ssl.SSLSocket) else " STARTTLS LOGINDISABLED"
-        return "CAPABILITY IMAP4rev1 %s%s %s" % (
-            self.fake.auth, before, self.fake.can)
+        return "CAPABILITY %s %s%s %s" % (
+            self.fake.revisions, self.fake.auth, before, self.fake.can)
 
     def run(self):
         self.send(self.fake.greeting)
         while True:
             tag, _, rest = self.line().partition(" ")
+            self.tag = tag
             word = rest.split(" ")[0]
             if word == "UID":
                 word = " ".join(rest.split(" ")[:2])
@@ -204,12 +219,16 @@ class Session:
         uids = numbers(re.match(r"UID (\S+)", rest).group(1), self.box)
         wanted = re.search(r'HEADER MESSAGE-ID "(.*)"', rest)
         size = re.search(r"LARGER (\d+) SMALLER (\d+)", rest)
-        self.send("* SEARCH" + "".join(
-            " %d" % m.uid for m in self.box.messages if m.uid in uids and (
-                not wanted or wanted.group(1).encode() in
-                m.octets.split(b"\r\n\r\n")[0]) and (
-                    not size or int(size.group(1)) < len(m.octets)
-                    < int(size.group(2)))))
+        found = [m.uid for m in self.box.messages if m.uid in uids and (
+            not wanted or wanted.group(1).encode() in
+            m.octets.split(b"\r\n\r\n")[0]) and (
+                not size or int(size.group(1)) < len(m.octets)
+                < int(size.group(2)))]
+        if self.fake.revisions == "IMAP4rev2":
+            self.send('* ESEARCH (TAG "%s") UID%s' % (
+                self.tag, " ALL " + ranges(found) if found else ""))
+        else:
+            self.send("* SEARCH" + "".join(" %d" % uid for uid in found))
         return "OK x"
 
     def do_uid_fetch(self, rest):

@@ -173,6 +173,31 @@ def test_it_hangs_up_on_stored_ones(lie, client, fake_imap, can):
     assert server.box.mails == [] and site.connections == 2
 
 
+@pytest.mark.parametrize("can", ["", "UIDPLUS MULTIAPPEND"])
+def test_rev2_alone(lie, client, fake_imap, can):
+    """A server that has nothing before IMAP4rev2 (RFC 9051): names in UTF-8,
+    ESEARCH; what is in doubt is found there, also among others that came."""
+    site, m = fake_imap(can=can, revisions="IMAP4rev2"), client()
+    server = lie(letters(20) + mails([
+        b"Subject: caf\xc3\xa9\n\n" + b"x\n" * 3000], "more%d"))
+    wanted = [x.local for x in server.box.mails]
+    into(m, site, box="Fam%C3%ADlia & co").account(at=server, keep="no")
+    other = b"Subject: another\r\n\r\nx\r\n"
+
+    def hang_up():
+        site.boxes["Família & co"].add(other)
+        site.after_append = None
+        raise imap_fake.Hangup
+
+    site.after_append = hang_up
+    done = m.collect()
+    assert "twice" not in done.text
+    same(site.texts("Família & co"),
+         wanted + [other.replace(b"\r\n", b"\n")])
+    assert server.box.mails == [] and site.connections == 2
+    assert site.said("ENABLE") == []
+
+
 def test_without_a_name(lie, client, fake_imap):
     """A message without Message-ID is found by its size."""
     site, m = fake_imap(can=""), client()

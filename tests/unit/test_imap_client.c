@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "guard.h"
 #include "imap/imap_client.h"
 #include "imap/mailbox.h"
 
@@ -482,6 +483,85 @@ test_status_and_list(void **state)
 	assert_false(imap_list_read(slice_of("() \"/ x"), &l));
 }
 
+/* ---- IMAP4rev2 ---- */
+
+struct numbers {
+	uint32_t v[8];
+	size_t n;
+};
+
+static bool
+add_number(void *arg, uint32_t number)
+{
+	struct numbers *all = arg;
+
+	all->v[all->n++] = number;
+	return all->n < 6;
+}
+
+static void
+test_esearch(void **state)
+{
+	static const struct {
+		const char *said;
+		size_t most, n;
+		uint32_t v[8];
+	} rows[] = {
+		{ "(TAG \"A5\") UID ALL 2,5:7", 8, 4, { 2, 5, 6, 7 } },
+		{ "(TAG \"A5\") UID COUNT 2 all 7:6", 8, 2, { 6, 7 } },
+		{ "(TAG \"A5\") UID ALL 1:4294967295", 3, 3, { 1, 2, 3 } },
+		{ "UID ALL 4294967294:4294967295", 8, 2,
+		    { UINT32_MAX - 1, UINT32_MAX } },
+		{ "UID ALL 1:9,20", 8, 6, { 1, 2, 3, 4, 5, 6 } },
+		{ "(TAG \"A5\") UID", 8, 0, { 0 } },
+		{ "UID MIN 3", 8, 0, { 0 } },
+		{ "UID ALL", 8, 0, { 0 } },
+		{ "UID ALL x", 8, 0, { 0 } },
+		{ "UID ALL 3:x", 8, 0, { 0 } },
+		{ "UID ALL 3,*", 8, 1, { 3 } },
+		{ "", 8, 0, { 0 } },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t n = strlen(rows[i].said);
+		struct numbers got = { .n = 0 };
+
+		imap_esearch_read(
+		    (struct slice){ guard_copy(0, rows[i].said, n), n },
+		    rows[i].most, add_number, &got);
+		assert_int_equal(got.n, rows[i].n);
+		assert_memory_equal(got.v, rows[i].v, got.n * sizeof(got.v[0]));
+	}
+}
+
+/* Where there is nothing before it, names are UTF-8 without being asked for. */
+static void
+test_names_of_rev2(void **state)
+{
+	static const struct {
+		const char *can, *said;
+	} rows[] = {
+		{ "IMAP4rev2", "A1 STATUS \"\xc3\xad&\" (UIDVALIDITY UIDNEXT)"
+			       "\r\n" },
+		{ "IMAP4rev1 IMAP4rev2",
+		    "A1 STATUS \"&AO0-&-\" (UIDVALIDITY UIDNEXT)\r\n" },
+	};
+	struct talk t;
+
+	for (size_t i = 0; i < 2; i++) {
+		talk_init(&t);
+		can(&t, rows[i].can);
+		assert_true(t.client.capability.literal_minus &&
+			    t.client.capability.sasl_ir);
+		assert_int_equal(
+		    imap_client_mailbox(&t.client, &t.out, IMAP_STATUS,
+			(struct slice){ "\xc3\xad&", 3 }),
+		    E_OK);
+		assert_said(&t, rows[i].said);
+		talk_clear(&t);
+	}
+}
+
 /* ---- names ---- */
 
 static void
@@ -542,6 +622,8 @@ main(void)
 		cmocka_unit_test(test_words_before_tls),
 		cmocka_unit_test(test_fetch),
 		cmocka_unit_test(test_status_and_list),
+		cmocka_unit_test(test_esearch),
+		cmocka_unit_test(test_names_of_rev2),
 		cmocka_unit_test(test_mailbox_names),
 		cmocka_unit_test(test_dates),
 	};

@@ -19,6 +19,7 @@ enum {
 	KEYS = 2 * REMOTE_ID,
 	CANDIDATES = 200,
 	NUMBERS = 4000, /* that one answer to SEARCH may hold */
+	NUMBERS_READ = 2 * NUMBERS,
 };
 
 struct uids {
@@ -63,25 +64,35 @@ examined(struct imap_conn *c, enum err e, struct found *f, struct errbuf *eb)
 	return ev.response.status == IMAP_OK ? E_OK : E_NOENT;
 }
 
+static bool
+add_uid(void *arg, uint32_t uid)
+{
+	struct uids *u = arg;
+	uint32_t *more = array_room(u->v, u->n, &u->room, sizeof(*more));
+
+	u->no_memory |= more == NULL;
+	if (more == NULL)
+		return false;
+	u->v = more;
+	u->v[u->n++] = uid;
+	return true;
+}
+
+/* IMAP4rev2 answers with ESEARCH. */
 static void
 on_search(void *arg, const struct imap_response *r)
 {
 	struct found *f = arg;
 	struct slice rest = r->rest;
-	struct uids *u = f->uids;
-	uint32_t uid, *more;
+	uint32_t uid;
 
+	if (slice_caseeq(r->name, "ESEARCH"))
+		imap_esearch_read(rest, NUMBERS_READ, add_uid, f->uids);
 	if (!slice_caseeq(r->name, "SEARCH"))
 		return;
-	while (imap_number_take(&rest, &uid)) {
-		more = array_room(u->v, u->n, &u->room, sizeof(*more));
-		if (more == NULL) {
-			u->no_memory = true;
+	while (imap_number_take(&rest, &uid))
+		if (!add_uid(f->uids, uid))
 			return;
-		}
-		u->v = more;
-		u->v[u->n++] = uid;
-	}
 }
 
 static enum err
