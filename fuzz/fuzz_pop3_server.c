@@ -37,6 +37,7 @@ start(struct drive *d, uint8_t what)
 	d->policy.sdps = what & 8;
 	d->policy.sasl_max = what & 32 ? 20 : 3000;
 	d->stuck = what & 64;
+	d->proxy = what & 2;
 	drive_add(d, "Return-Path: <.a@b>\nDelivered-To: c@d\n\n.x\n", 42);
 	drive_add(d, "\r\n.\r", 4);
 	drive_add(d, "", 0);

@@ -84,7 +84,11 @@ pop3_server_greet(struct pop3_server *s, struct buf *out)
 	const char *host = s->policy->host;
 	size_t n = pop3_server_timestamp(s, timestamp, sizeof(timestamp));
 
-	if (n != 0)
+	/* As Dovecot's proxies look for it; the client's own follows. */
+	if (s->xclient)
+		pop3_server_reply(
+		    s, out, "+OK [XCLIENT] %.255s POP3 ready", host);
+	else if (n != 0)
 		pop3_server_say(s, out, POP3_TEXT_READY_APOP,
 		    (struct pop3_arg[POP3_TEXT_ARGS]){
 			{ .text = { timestamp, n } } });
@@ -92,6 +96,12 @@ pop3_server_greet(struct pop3_server *s, struct buf *out)
 		pop3_server_say(s, out, POP3_TEXT_READY,
 		    (struct pop3_arg[POP3_TEXT_ARGS]){
 			{ .text = { host, strnlen(host, 255) } } });
+}
+
+void
+pop3_server_secure(struct pop3_server *s)
+{
+	s->tls = true;
 }
 
 void
@@ -139,6 +149,8 @@ line_limit(const struct pop3_server *s, const struct buf *in)
 		max = POP3_LINE_USER;
 	else if (before && slice_caseeq(head, "PASS "))
 		max = POP3_LINE_PASS;
+	else if (before && s->xclient && slice_caseeq(head, "XCLIE"))
+		max = POP3_LINE_XCLIENT;
 	return max < in->max ? max : in->max;
 }
 
@@ -270,6 +282,20 @@ pop3_server_tls(struct pop3_server *s)
 	s->language = &pop3_english;
 	s->tls = true;
 	s->stls_done = true;
+}
+
+void
+pop3_server_proxied(struct pop3_server *s, struct buf *out, bool good)
+{
+	answered(s);
+	if (!good) {
+		complain(s, out, POP3_TEXT_ARGUMENTS);
+		return;
+	}
+	pop3_server_forget_name(s);
+	s->language = &pop3_english;
+	s->xclient = false;
+	pop3_server_greet(s, out);
 }
 
 void

@@ -89,6 +89,8 @@ enum pop3_want {
 	POP3_WANT_SASL,    /* begin request.mechanism, maybe with .secret */
 	POP3_WANT_STEP,    /* next message of the mechanism: request.secret */
 	POP3_WANT_CANCEL,  /* the client gave up; tell, nothing to answer */
+	POP3_WANT_XCLIENT, /* request.secret is what a proxy says of its client:
+	                    * pop3_server_proxied() */
 	POP3_WANT_ENTRY,   /* look up request.msgno: pop3_server_entry() */
 	POP3_WANT_LISTING, /* LIST or UIDL of everything not marked: append
 	                    * pop3_server_listing_begin(), the lines, then
@@ -127,8 +129,9 @@ struct pop3_server {
 	uint32_t taken;
 
 	/* To be set by the caller: after the handshake, what is known of the
-	 * connection; before pop3_server_opened(), that DELE is refused. */
-	bool bindable, certified, read_only;
+	 * connection; before the greeting, that the client is a proxy, which may
+	 * say XCLIENT; before pop3_server_opened(), that DELE is refused. */
+	bool bindable, certified, xclient, read_only;
 	uint32_t retention;   /* the same: EXPIRE of this maildrop */
 	uint32_t login_delay; /* the same: LOGIN-DELAY of this user */
 	pop3_trace *trace;    /* at any time; NULL: nobody looks */
@@ -168,6 +171,10 @@ size_t pop3_server_timestamp(
  * POP3_WANT_CLOSE, here and below. */
 void pop3_server_greet(struct pop3_server *s, struct buf *out);
 
+/* Before the greeting: somebody else has secured the line to the client.  It is
+ * as within TLS, but there is nothing that could be bound to. */
+void pop3_server_secure(struct pop3_server *s);
+
 /* One line for a client that cannot be served: no session follows. */
 void pop3_server_turn_away(struct buf *out, enum pop3_text t);
 
@@ -181,6 +188,10 @@ enum pop3_want pop3_server_run(
 /* After WANT_TLS: the handshake is done.  What was said before is forgotten.
  * The caller must have closed instead if `in` held anything. */
 void pop3_server_tls(struct pop3_server *s);
+
+/* After WANT_XCLIENT: with another greeting all begins anew, and no second one is
+ * taken; or it made no sense. */
+void pop3_server_proxied(struct pop3_server *s, struct buf *out, bool good);
 
 /* Answers to WANT_PASS, APOP, SASL, STEP. */
 void pop3_server_challenge(

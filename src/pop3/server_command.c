@@ -54,6 +54,12 @@ refuse_env(const struct pop3_server *s)
 }
 
 static enum pop3_text
+refuse_xclient(const struct pop3_server *s)
+{
+	return s->xclient ? POP3_NO_TEXT : POP3_TEXT_UNKNOWN;
+}
+
+static enum pop3_text
 refuse_dele(const struct pop3_server *s)
 {
 	return s->read_only ? POP3_TEXT_READ_ONLY : POP3_NO_TEXT;
@@ -278,6 +284,13 @@ cmd_stls(struct pop3_call *c)
 }
 
 static struct pop3_next
+cmd_xclient(struct pop3_call *c)
+{
+	c->server->request.secret = c->arg[0];
+	return next_wants(POP3_WANT_XCLIENT);
+}
+
+static struct pop3_next
 cmd_utf8(struct pop3_call *c)
 {
 	c->server->utf8 = true;
@@ -432,6 +445,11 @@ static const struct pop3_verb verbs[] = {
 
 enum { N_VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
+/* Of a proxy, and the only one that is longer: it stands in no list of
+ * capabilities, but in the greeting. */
+static const struct pop3_verb verb_xclient = { "XCLI", AUTHZ, 1, 1,
+	REST | SECRET, NULL, refuse_xclient, cmd_xclient };
+
 /* The tag and the mechanisms, in one line. */
 static void
 capability_sasl(struct pop3_call *c, const char *tag)
@@ -540,7 +558,7 @@ verb_find(struct slice word)
 	uint32_t key;
 
 	if (word.n != 3 && word.n != 4)
-		return NULL;
+		return slice_caseeq(word, "XCLIENT") ? &verb_xclient : NULL;
 	key = verb_key(word.p, word.n);
 	for (size_t i = 0; i < N_VERBS; i++)
 		if (verb_key(verbs[i].name, 4) == key)

@@ -17,6 +17,7 @@ enum {
 	/* Longer, for the names and passwords that AUTH takes. */
 	POP3_LINE_USER = 255 + 7,
 	POP3_LINE_PASS = 1024 + 7,
+	POP3_LINE_XCLIENT = 2048,   /* what a proxy forwards has no bound */
 	POP3_LINE_DROP = 64 * 1024, /* so much of a long line is read away */
 };
 

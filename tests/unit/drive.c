@@ -60,6 +60,7 @@ drive_start(struct drive *d, bool tls)
 	buf_init(&d->sent, SENT_MAX, false);
 	buf_init(&d->asked, SENT_MAX, false);
 	pop3_server_init(&d->server, &d->policy, tls, salt);
+	d->server.xclient = d->proxy;
 	pop3_server_greet(&d->server, &d->out);
 	drive_feed(d, "", 0, 0);
 }
@@ -355,6 +356,10 @@ provide(struct drive *d, enum pop3_want want, size_t more)
 	case POP3_WANT_SASL: sasl(d, true); break;
 	case POP3_WANT_STEP: sasl(d, false); break;
 	case POP3_WANT_CANCEL: d->mechanism = NULL; break;
+	case POP3_WANT_XCLIENT:
+		pop3_server_proxied(&d->server, &d->out,
+		    memchr(q->secret.p, '=', q->secret.n) != NULL);
+		break;
 	case POP3_WANT_ENTRY:
 		pop3_server_entry(&d->server, &d->out, drive_size(d, q->msgno),
 		    drive_uid(q->msgno));

@@ -27,6 +27,7 @@ struct drive {
 	enum pop3_text trouble; /* instead of opening the maildrop */
 	uint32_t login_delay;   /* of the user */
 	bool stuck;             /* UPDATE removes nothing */
+	bool proxy;             /* may say XCLIENT, which has to have a = */
 	uint32_t retention;     /* of the maildrop */
 	struct drive_message message[DRIVE_MESSAGES];
 	uint32_t n_messages;

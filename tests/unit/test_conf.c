@@ -331,6 +331,21 @@ static const struct row bad_sense[] = {
 	    "first address of the network before it\n"
 	    "5: deny_nets: host is no network; write one as 192.0.2.0/24 or "
 	    "2001:db8::/32, or an address" },
+	{ "listener x {\n\tport = 1110\n\tproxy_from = \"proxy\"\n}\n",
+	    "4: proxy_from: proxy is no network; write one as 192.0.2.0/24 or "
+	    "2001:db8::/32, or an address" },
+	{ "listener x {\n\tport = 1110\n\tsecured = yes\n}\n",
+	    "4: listener \"x\" has secured, but it is not said where the proxy "
+	    "is; write proxy_from = \"ADDRESS\"" },
+	{ "listener x {\n\tport = 1110\n\tproxy = \"xclient\"\n}\n",
+	    "4: listener \"x\" has a setting proxy, but it is not said where "
+	    "the proxy is; write proxy_from = \"ADDRESS\"" },
+	{ "listener x {\n\tport = 1110\n\tproxy_from = \"::1\"\n\tkpop = yes\n"
+	  "\ttls = \"none\"\n\tproxy = \"xclient\"\n}\n",
+	    "7: listener \"x\" is KPOP, where there is no XCLIENT before the "
+	    "ticket; leave kpop out, or write proxy = \"haproxy\"\n"
+	    "7: listener \"x\": KPOP needs the keys of the service pop; write "
+	    "keytab = \"FILE\"" },
 	{ "mechanisms = \"PLAIN EXTERNAL\"\n",
 	    "1: EXTERNAL needs to know who signs certificates of clients; "
 	    "write "

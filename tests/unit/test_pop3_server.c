@@ -599,6 +599,67 @@ test_tls_forgets(void **state)
 	}
 }
 
+/* S-XCLIENT-01 to 03, 05: a proxy is told that it may, all begins anew behind it,
+ * and nobody else knows of the command. */
+static void
+test_xclient(void **state)
+{
+	char line[POP3_LINE_XCLIENT + 3];
+	struct drive d;
+
+	(void)state;
+	drive_init(&d);
+	d.policy.plain_passwords = true;
+	d.policy.host = "mx.example";
+	d.proxy = true;
+	drive_start(&d, false);
+	assert_int_equal(buf_put(&d.sent, "", 1), E_OK);
+	assert_string_equal(
+	    buf_data(&d.sent), "+OK [XCLIENT] mx.example POP3 ready\r\n");
+	assert_string_equal(
+	    drive_say(&d, "XCLIENT\r\n"), "-ERR wrong number of arguments\r\n");
+	assert_string_equal(drive_say(&d, "XCLIENT odd\r\n"),
+	    "-ERR wrong number of arguments\r\n");
+	assert_string_equal(
+	    drive_say(&d, "XCLI A=1\r\n"), "-ERR unknown command\r\n");
+	memset(line, '=', sizeof(line));
+	memcpy(line, "xclient ", 8);
+	memcpy(line + POP3_LINE_XCLIENT - 1, "\r\n", 3);
+	assert_string_equal(drive_say(&d, line), "-ERR line too long\r\n");
+	drive_say(&d, "USER tim\r\n");
+	memcpy(line + POP3_LINE_XCLIENT - 2, "\r\n", 3);
+	assert_string_equal(
+	    drive_say(&d, line), "+OK mx.example POP3 ready\r\n");
+	assert_string_equal(drive_say(&d, "PASS tanstaaftanstaaf\r\n"),
+	    "-ERR USER comes first\r\n");
+	assert_string_equal(
+	    drive_say(&d, "XCLIENT A=1\r\n"), "-ERR unknown command\r\n");
+	assert_string_equal(drive_say(&d, line), "-ERR line too long\r\n");
+	drive_clear(&d);
+}
+
+/* Somebody else has secured the line: passwords are taken, and nothing is bound
+ * to it. */
+static void
+test_secured(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	drive_init(&d);
+	d.policy.stls = true;
+	d.mechanisms[1].binds = true;
+	drive_start(&d, false);
+	assert_string_equal(
+	    drive_say(&d, "AUTH\r\n"), "-ERR no mechanism is offered here\r\n");
+	pop3_server_secure(&d.server);
+	assert_string_equal(drive_say(&d, "AUTH\r\n"),
+	    "+OK mechanisms follow\r\nPLAIN\r\n.\r\n");
+	assert_string_equal(
+	    drive_say(&d, "STLS\r\n"), "-ERR TLS is active\r\n");
+	drive_clear(&d);
+}
+
 /* S-2449-11, S-ENG-36: a burst, and output that is let go at its mark. */
 static void
 test_burst(void **state)
@@ -937,6 +998,8 @@ main(void)
 		cmocka_unit_test(test_borrowed),
 		cmocka_unit_test(test_borrowed_sasl),
 		cmocka_unit_test(test_tls_forgets),
+		cmocka_unit_test(test_xclient),
+		cmocka_unit_test(test_secured),
 		cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_reply_text),
 		cmocka_unit_test(test_texts),

@@ -45,6 +45,9 @@ struct conf_listener {
 	bool plaintext_gssapi;
 	bool kpop;
 	bool same_user; /* only programs of whoever runs it, and of root */
+	enum listen_proxy proxy;
+	bool secured;
+	char proxy_from[NETS_MAX]; /* empty: there is no proxy */
 	/* Empty: those of all listeners. */
 	char mechanisms[256], allow_nets[NETS_MAX], deny_nets[NETS_MAX];
 	unsigned line; /* where it is in the file; 0: it is not */

@@ -51,6 +51,31 @@ has_secret_login(const struct conf *c, const struct conf_listener *l)
 /* Of all listeners together: what a worker is told in one message. */
 enum { NETS_TOTAL = 4 * NETS_MAX };
 
+static bool
+is_everything(const struct cidr *net)
+{
+	return net->bits == (cidr_is_ipv4(net->address) ? 96 : 0);
+}
+
+/* Whoever is there can say from where it comes. */
+static void
+warn_of_width(const char *nets, unsigned line, const struct conf_text *t)
+{
+	struct cidr net[NETS_MAX / CIDR_TEXT_MIN + 1];
+	struct errbuf eb;
+	size_t n;
+
+	if (cidr_parse_list(net, sizeof(net) / sizeof(net[0]), &n,
+		(struct slice){ nets, strlen(nets) }, &eb) != E_OK)
+		return; /* that was said already */
+	for (size_t i = 0; i < n; i++)
+		if (is_everything(&net[i]))
+			conf_warn(t, line,
+			    "proxy_from is the whole internet: everybody can "
+			    "say there from which address they come; name the "
+			    "proxies");
+}
+
 /* A listener without a list has that of all. */
 static void
 check_nets(char nets[NETS_MAX], const char of_all[NETS_MAX], unsigned line,
@@ -89,13 +114,18 @@ check_all_nets(struct conf *c, const struct conf_lines *l)
 		    "allow_nets", &l->text);
 		check_nets(of->deny_nets, c->deny_nets, of->line, "deny_nets",
 		    &l->text);
-		total += (strlen(of->allow_nets) + strlen(of->deny_nets)) * 2 *
-			 of->n_addresses; /* "*" is two */
+		check_nets(
+		    of->proxy_from, none, of->line, "proxy_from", &l->text);
+		warn_of_width(of->proxy_from, of->line, &l->text);
+		total += (strlen(of->allow_nets) + strlen(of->deny_nets) +
+			     strlen(of->proxy_from)) *
+			 2 * of->n_addresses; /* "*" is two */
 	}
 	if (total > NETS_TOTAL)
 		conf_error(&l->text, 0,
-		    "allow_nets and deny_nets of all listeners together are "
-		    "longer than %d octets; a firewall is better at so many",
+		    "allow_nets, deny_nets and proxy_from of all listeners "
+		    "together are longer than %d octets; a firewall is better "
+		    "at so many",
 		    NETS_TOTAL);
 }
 
@@ -112,12 +142,35 @@ check_tls(const struct conf *c, const struct conf_listener *l,
 		    "certificate = \"FILE\", or in the listener tls = \"none\" "
 		    "and plaintext_login = yes",
 		    l->name);
-	else if (l->tls == LISTEN_PLAIN && !l->plaintext_login && !l->kpop &&
-		 !c->worker.apop && !has_secret_login(c, l))
+	else if (l->tls == LISTEN_PLAIN && !l->plaintext_login && !l->secured &&
+		 !l->kpop && !c->worker.apop && !has_secret_login(c, l))
 		conf_error(t, l->line,
 		    "nobody could sign in at listener \"%s\", without TLS and "
 		    "without plaintext_login; write tls = \"starttls\", or "
 		    "plaintext_login = yes",
+		    l->name);
+}
+
+/* What a proxy says. */
+static void
+check_proxy(const struct conf_listener *l, const struct conf_text *t)
+{
+	bool none = l->proxy_from[0] == '\0';
+
+	if (none && (l->secured || l->proxy != PROXY_BY_HEADER))
+		conf_error(t, l->line,
+		    "listener \"%s\" has %s, but it is not said where the "
+		    "proxy is; write proxy_from = \"ADDRESS\"",
+		    l->name, l->secured ? "secured" : "a setting proxy");
+	if (l->secured && l->tls == LISTEN_TLS)
+		conf_error(t, l->line,
+		    "listener \"%s\" has TLS of its own, and one that a proxy "
+		    "has secured; write tls = \"none\", or leave secured out",
+		    l->name);
+	if (!none && l->kpop && l->proxy == PROXY_BY_XCLIENT)
+		conf_error(t, l->line,
+		    "listener \"%s\" is KPOP, where there is no XCLIENT before "
+		    "the ticket; leave kpop out, or write proxy = \"haproxy\"",
 		    l->name);
 }
 
@@ -161,6 +214,7 @@ conf_check_listeners(struct conf *c, const struct conf_lines *lines)
 		const struct conf_listener *l = &c->listener[i];
 
 		check_tls(c, l, &lines->text);
+		check_proxy(l, &lines->text);
 		if (address_list(l, addr + n, LISTENERS_MAX - n, &more, &eb) !=
 		    E_OK) {
 			conf_error(&lines->text, l->line, "listener \"%s\": %s",

@@ -11,9 +11,12 @@ static const struct ipc_field listener_field[] = {
 	FIELD(struct listen_conf, plaintext_gssapi),
 	FIELD(struct listen_conf, kpop),
 	FIELD(struct listen_conf, same_user),
+	FIELD_ENUM(struct listen_conf, proxy, PROXY_BY_XCLIENT),
+	FIELD(struct listen_conf, secured),
 	FIELD_STR(struct listen_conf, mechanisms),
 	FIELD_STR(struct listen_conf, allow_nets),
 	FIELD_STR(struct listen_conf, deny_nets),
+	FIELD_STR(struct listen_conf, proxy_from),
 };
 static const struct ipc_fields listener_fields = FIELDS(listener_field);
 

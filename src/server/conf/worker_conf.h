@@ -18,6 +18,10 @@ enum {
 
 enum listen_tls { LISTEN_PLAIN, LISTEN_STLS, LISTEN_TLS };
 
+/* How a proxy says whose connection it is: by a header before anything else
+ * (net/proxy_header.h), or by the command XCLIENT. */
+enum listen_proxy { PROXY_BY_HEADER, PROXY_BY_XCLIENT };
+
 struct listen_conf {
 	int fd; /* listening, non-blocking */
 	enum listen_tls tls;
@@ -25,10 +29,13 @@ struct listen_conf {
 	bool client_certificates; /* are asked for */
 	bool plaintext_gssapi;    /* GSSAPI without TLS */
 	bool kpop;                /* a ticket comes before the greeting */
-	bool same_user;           /* only programs of the worker's user, and root's */
-	char mechanisms[256];     /* names, separated by spaces */
+	bool same_user; /* only programs of the worker's user, and root's */
+	enum listen_proxy proxy;
+	bool secured;         /* TLS is the proxy's, and counts as ours */
+	char mechanisms[256]; /* names, separated by spaces */
 	/* Who is served: see cidr.h.  Empty: there is no such list. */
 	char allow_nets[NETS_MAX], deny_nets[NETS_MAX];
+	char proxy_from[NETS_MAX]; /* where proxies are; empty: nowhere */
 };
 
 struct worker_conf {

@@ -98,9 +98,12 @@ describe(struct parent *p, const struct conf_listener *l, const char *at)
 	to->plaintext_gssapi = l->plaintext_gssapi;
 	to->kpop = l->kpop;
 	to->same_user = l->same_user;
+	to->proxy = l->proxy;
+	to->secured = l->secured;
 	memcpy(to->mechanisms, l->mechanisms, sizeof(to->mechanisms));
 	memcpy(to->allow_nets, l->allow_nets, sizeof(to->allow_nets));
 	memcpy(to->deny_nets, l->deny_nets, sizeof(to->deny_nets));
+	memcpy(to->proxy_from, l->proxy_from, sizeof(to->proxy_from));
 	p->n_sockets++;
 }
 

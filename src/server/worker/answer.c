@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "server/ipc/tally.h"
 #include "server/worker/kerberized.h"
+#include "server/worker/proxied.h"
 #include "server/worker/session.h"
 #include "server/worker/session_state.h"
 #include "server/worker/traced.h"
@@ -83,11 +84,11 @@ session_opened(struct session *s, struct store_link *store, const char *user,
 		return;
 	}
 	log_line(LOG_EVENT,
-	    "ev=login sid=%u.%llx user=%s ip=%s method=%s tls=%s cipher=%s "
+	    "ev=login sid=%u.%llx user=%s ip=%s%s method=%s tls=%s cipher=%s "
 	    "messages=%u left_out=%u octets=%llu",
 	    s->worker->conf.role.index, (unsigned long long)s->sid,
 	    str_escape(shown, sizeof(shown), user, strlen(user)), s->peer,
-	    s->sign_in.method, conn_tls_version(&s->conn),
+	    proxied_by(s), s->sign_in.method, proxied_tls(s),
 	    conn_tls_cipher(&s->conn), count, left_out,
 	    (unsigned long long)octets);
 	if (s->dialogue != NULL)

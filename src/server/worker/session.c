@@ -10,9 +10,11 @@
 #include "server/ipc/addrcount.h"
 #include "server/ipc/proto.h"
 #include "server/ipc/tally.h"
+#include "server/worker/admission.h"
 #include "server/worker/io.h"
 #include "server/worker/kerberized.h"
 #include "server/worker/lookup.h"
+#include "server/worker/proxied.h"
 #include "server/worker/reader.h"
 #include "server/worker/retrieve.h"
 #include "server/worker/session_state.h"
@@ -24,6 +26,7 @@ enum {
 	IN_AHEAD = 4096, /* commands read ahead while one is at work */
 	ROUNDS = 16,     /* buffers sent before others have their turn */
 	LINGER_MS = 2000,
+	PROXY_MS = 5000,        /* for what a proxy says first */
 	ANSWER_MS = 600 * 1000, /* other processes; their death shows earlier */
 	QUEUE_RETRY_MS = 5,
 };
@@ -52,6 +55,7 @@ session_free(struct session *s)
 	retrieve_close(s);
 	lookup_close(s);
 	kerberized_free(s);
+	proxied_free(s);
 	free(s->disk);
 	free(s->seen);
 	free(s->user);
@@ -80,12 +84,12 @@ session_log(const struct session *s, const char *why)
 	const char *name = s->user != NULL ? s->user : "";
 
 	log_line(LOG_EVENT,
-	    "ev=session sid=%u.%llx user=%s login=%s ip=%s tls=%s cipher=%s "
+	    "ev=session sid=%u.%llx user=%s login=%s ip=%s%s tls=%s cipher=%s "
 	    "in=%llu out=%llu retr=%u top=%u dele=%u left=%u left_out=%u "
 	    "why=%s ms=%llu",
 	    s->worker->conf.role.index, (unsigned long long)s->sid,
 	    str_escape(user, sizeof(user), name, strlen(name)),
-	    s->signed_in ? "yes" : "no", s->peer, conn_tls_version(&s->conn),
+	    s->signed_in ? "yes" : "no", s->peer, proxied_by(s), proxied_tls(s),
 	    conn_tls_cipher(&s->conn), (unsigned long long)s->octets_in,
 	    (unsigned long long)s->octets_out, s->pop3.n_retr, s->pop3.n_top,
 	    s->removed, s->count - s->removed, s->left_out, why,
@@ -117,10 +121,11 @@ session_needs_tls(
 	session_claimed(s, name);
 	tally_sign_in(method, TALLY_NO_TLS);
 	log_line(LOG_EVENT,
-	    "ev=login-failed sid=%u.%llx user=%s ip=%s method=%s code=tls "
+	    "ev=login-failed sid=%u.%llx user=%s ip=%s%s method=%s code=tls "
 	    "why=no-tls",
 	    s->worker->conf.role.index, (unsigned long long)s->sid,
-	    str_escape(user, sizeof(user), name.p, name.n), s->peer, method);
+	    str_escape(user, sizeof(user), name.p, name.n), s->peer,
+	    proxied_by(s), method);
 }
 
 /* Has the client not had what it signed in for?  It broke before a message was
@@ -171,7 +176,7 @@ session_end(struct session *s, const char *why)
 		traced_end(s, why);
 	ev_io_stop(w->loop, &s->io);
 	ev_timer_stop(w->loop, &s->timer);
-	addrcount_leave(&w->counts, w->conf.role.index, s->counter);
+	admission_leave(w, &s->admission);
 	pop3_server_clear(&s->pop3);
 	conn_close(&s->conn);
 	buf_free(&s->in);
@@ -191,6 +196,7 @@ wait_deadline(const struct session *s)
 	uint64_t write = s->progress + conf->write_timeout * 1000ull;
 
 	switch (s->wait) {
+	case WAIT_PROXY: return s->started + PROXY_MS;
 	case WAIT_TLS: return s->progress + conf->tls_timeout * 1000ull;
 	case WAIT_LINGER: return s->progress + LINGER_MS;
 	case WAIT_QUEUE: return s->progress + QUEUE_RETRY_MS;
@@ -214,8 +220,9 @@ static bool
 is_before_login(const struct session *s)
 {
 	return s->pop3.state == POP3_AUTHORIZATION &&
-	       (s->wait == WAIT_TLS || s->wait == WAIT_ROOM ||
-		   s->wait == WAIT_DRAIN || s->wait == WAIT_CLIENT);
+	       (s->wait == WAIT_PROXY || s->wait == WAIT_TLS ||
+		   s->wait == WAIT_ROOM || s->wait == WAIT_DRAIN ||
+		   s->wait == WAIT_CLIENT);
 }
 
 static uint64_t
@@ -265,6 +272,7 @@ on_session_timer(struct ev_loop *loop, ev_timer *t, int revents)
 		s->timer_at = UINT64_MAX;
 		session_go(s);
 		break;
+	case WAIT_PROXY: session_end(s, "proxy-timeout"); break;
 	case WAIT_TLS: session_end(s, "tls-timeout"); break;
 	case WAIT_LINGER: session_end(s, "closed"); break;
 	case WAIT_ROOM:
@@ -390,7 +398,7 @@ client_readable(struct session *s)
 {
 	enum err e;
 
-	if (s->wait == WAIT_TLS) {
+	if (s->wait == WAIT_TLS || s->wait == WAIT_PROXY) {
 		session_go(s);
 		return;
 	}
@@ -455,19 +463,40 @@ session_alloc(struct worker *w)
 	return s;
 }
 
-/* What comes first: TLS, a ticket, or the greeting. */
-static bool
-begin(struct session *s)
+/* NULL: it was turned away, and conn is closed.  A proxy's own connections are
+ * not counted: those of its clients are, when it has said whose they are. */
+static struct session *
+admit(struct worker *w, struct conn *conn, const struct sockaddr_storage *addr,
+    const struct listener *l)
 {
-	const struct listener *l = s->listener;
+	struct admission a = { 0 };
+	bool few = admission_is_proxy(l, addr) || admission_enter(w, addr, &a);
+	enum pop3_text t = !few             ? POP3_TEXT_SAME_ADDRESS
+			   : w->n_free == 0 ? POP3_TEXT_CONNECTIONS
+					    : POP3_NO_TEXT;
+	struct session *s = t == POP3_NO_TEXT ? session_alloc(w) : NULL;
+	char peer[ADDR_TEXT];
 
-	if (l->kpop && !kerberized_begin(s))
+	if (s != NULL) {
+		tally_add(TALLY_CONNECTIONS, 1);
+		s->admission = a;
+		return s;
+	}
+	tally_add(TALLY_TURNED_AWAY, 1);
+	admission_leave(w, &a);
+	admission_log(w, addr_text(peer, addr),
+	    t != POP3_NO_TEXT ? pop3_text_words(t) : "out of memory");
+	turn_away(conn, l, t != POP3_NO_TEXT ? t : POP3_TEXT_LATER);
+	return NULL;
+}
+
+/* By a proxy, what that says comes first. */
+static bool
+begin(struct session *s, const struct sockaddr_storage *addr)
+{
+	if (admission_is_proxy(s->listener, addr) && !proxied_begin(s))
 		return false;
-	if (l->tls == LISTEN_TLS)
-		s->wait = WAIT_TLS;
-	else if (!l->kpop)
-		pop3_server_greet(&s->pop3, &s->out);
-	return l->tls != LISTEN_TLS || session_start_tls(s) == E_OK;
+	return s->wait == WAIT_PROXY || session_begin(s);
 }
 
 void
@@ -476,35 +505,13 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 {
 	struct conn conn;
 	struct session *s;
-	uint16_t counter =
-	    addrcount_of(&w->counts, (const struct sockaddr *)addr);
-	uint32_t same =
-	    addrcount_enter(&w->counts, w->conf.role.index, counter);
 	uint64_t salt[2] = { w->apop_half };
-	enum pop3_text refusal = POP3_NO_TEXT;
-	char peer[ADDR_TEXT];
 
 	conn_init(&conn, fd);
-	if (w->conf.per_address_max != 0 && same > w->conf.per_address_max)
-		refusal = POP3_TEXT_SAME_ADDRESS;
-	else if (w->n_free == 0)
-		refusal = POP3_TEXT_CONNECTIONS;
-	if (refusal != POP3_NO_TEXT || (s = session_alloc(w)) == NULL) {
-		addrcount_leave(&w->counts, w->conf.role.index, counter);
-		tally_add(TALLY_TURNED_AWAY, 1);
-		if (burst_is_first(&w->turned_away, w->loop))
-			log_line(LOG_WARNING, "ev=turned-away ip=%s why=\"%s\"",
-			    addr_text(peer, addr),
-			    refusal != POP3_NO_TEXT ? pop3_text_words(refusal)
-						    : "out of memory");
-		turn_away(&conn, l,
-		    refusal != POP3_NO_TEXT ? refusal : POP3_TEXT_LATER);
+	if ((s = admit(w, &conn, addr, l)) == NULL)
 		return;
-	}
-	tally_add(TALLY_CONNECTIONS, 1);
 	s->conn = conn;
 	s->listener = l;
-	s->counter = counter;
 	s->started = s->active = s->progress = clock_ms();
 	s->timer_at = UINT64_MAX;
 	s->doing = POP3_WANT_INPUT;
@@ -519,7 +526,7 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 	pop3_server_init(&s->pop3, &l->policy, l->tls == LISTEN_TLS, salt);
 	if (w->n_traced != 0)
 		traced_begin(s);
-	if (!begin(s))
+	if (!begin(s, addr))
 		session_end(s, "out-of-memory");
 	else
 		session_go(s);

@@ -17,6 +17,7 @@
 
 enum wait {
 	WAIT_NOTHING,
+	WAIT_PROXY,   /* what a proxy says before its client */
 	WAIT_TLS,     /* a handshake */
 	WAIT_CLIENT,  /* a command */
 	WAIT_ROOM,    /* the client to take what is in the buffer */
@@ -38,6 +39,12 @@ enum go {
 	GO_END,  /* the session ends: see session_over() */
 };
 
+/* Among the connections of its address; a proxy's own is not. */
+struct admission {
+	uint16_t counter;
+	bool is_counted;
+};
+
 struct session {
 	struct worker *worker;
 	const struct listener *listener;
@@ -46,13 +53,14 @@ struct session {
 	struct buf in, out;
 	struct pop3_server pop3;
 	struct kpop_server *kpop; /* NULL: not at such a listener */
+	struct proxied *proxied;  /* NULL: not by a proxy */
 	enum pop3_want doing;
 	enum wait wait;
 	const char *why; /* it ends: a word for the log, static */
 
 	/* Of session.c. */
 	bool ended;
-	uint16_t counter;          /* of its address */
+	struct admission admission;
 	TAILQ_ENTRY(session) link; /* among the dead */
 	ev_io io;
 	ev_timer timer;

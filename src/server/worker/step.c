@@ -10,6 +10,7 @@
 #include "server/worker/io.h"
 #include "server/worker/kerberized.h"
 #include "server/worker/lookup.h"
+#include "server/worker/proxied.h"
 #include "server/worker/retrieve.h"
 #include "server/worker/worker_tell.h"
 
@@ -146,9 +147,9 @@ handshake(struct session *s)
 	}
 	if (e != E_OK) {
 		log_line(LOG_EVENT,
-		    "ev=tls-failed sid=%u.%llx ip=%s why=\"%s\"",
+		    "ev=tls-failed sid=%u.%llx ip=%s%s why=\"%s\"",
 		    s->worker->conf.role.index, (unsigned long long)s->sid,
-		    s->peer, conn_tls_error());
+		    s->peer, proxied_by(s), conn_tls_error());
 		return session_over(s, "tls-failed");
 	}
 	if (s->listener->tls != LISTEN_TLS)
@@ -213,11 +214,38 @@ run_protocol(struct session *s)
 	return GO_ON;
 }
 
+bool
+session_begin(struct session *s)
+{
+	const struct listener *l = s->listener;
+
+	if (l->kpop && !kerberized_begin(s))
+		return false;
+	if (l->tls == LISTEN_TLS)
+		s->wait = WAIT_TLS;
+	else if (!l->kpop)
+		pop3_server_greet(&s->pop3, &s->out);
+	return l->tls != LISTEN_TLS || session_start_tls(s) == E_OK;
+}
+
+/* The proxy speaks, then its client. */
+static enum go
+hear_proxy(struct session *s)
+{
+	enum go go = proxied_read(s);
+
+	return go == GO_ON && !session_begin(s)
+		   ? session_over(s, "out-of-memory")
+		   : go;
+}
+
 enum go
 session_step(struct session *s)
 {
 	enum go go = GO_ON;
 
+	if (s->wait == WAIT_PROXY)
+		return hear_proxy(s);
 	if (s->wait == WAIT_TLS)
 		go = handshake(s);
 	else if (s->doing == POP3_WANT_INPUT && kerberized_is_due(s))
@@ -231,6 +259,7 @@ session_step(struct session *s)
 		case POP3_WANT_SASL:
 		case POP3_WANT_STEP: go = sign_in(s); break;
 		case POP3_WANT_CANCEL: session_tell_end(s); break;
+		case POP3_WANT_XCLIENT: go = proxied_xclient(s); break;
 		case POP3_WANT_ENTRY: go = lookup_entry(s); break;
 		case POP3_WANT_LISTING: go = lookup_listing(s); break;
 		case POP3_WANT_MESSAGE: go = retrieve_go(s); break;

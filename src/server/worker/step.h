@@ -6,6 +6,9 @@
 
 #include "server/worker/session_state.h"
 
+/* What comes first of a client: TLS, a ticket, or the greeting.  False: memory. */
+bool session_begin(struct session *s);
+
 /* One piece of the work that s->doing says.  Never GO_FAIL: the client has
  * been answered then. */
 enum go session_step(struct session *s);

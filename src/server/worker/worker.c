@@ -27,6 +27,7 @@
 #include "server/ipc/sealed.h"
 #include "server/ipc/tally.h"
 #include "server/ipc/trust.h"
+#include "server/worker/admission.h"
 #include "server/worker/census.h"
 #include "server/worker/io.h"
 #include "server/worker/retrieve.h"
@@ -245,24 +246,20 @@ is_of_others(const struct listener *l, int fd)
 	}
 }
 
-/* NULL: it is served. */
+/* NULL: it is served.  Of a proxy's client that is asked later.  Where only
+ * proxies speak, who else comes could say to be anybody. */
 static const char *
 why_denied(
     const struct listener *l, int fd, const struct sockaddr_storage *addr)
 {
 	if (is_of_others(l, fd))
 		return "same_user";
-	uint8_t octets[16];
-
-	if (l->allow.n == 0 && l->deny.n == 0)
+	if (l->proxies.n == 0)
+		return admission_refusal(l, addr);
+	if (admission_is_proxy(l, addr))
 		return NULL;
-	if (!cidr_address_of(octets, addr) ||
-	    cidr_any_has(l->deny.net, l->deny.n, octets))
-		return "deny_nets";
-	return l->allow.n != 0 &&
-		       !cidr_any_has(l->allow.net, l->allow.n, octets)
-		   ? "allow_nets"
-		   : NULL;
+	return l->proxy == PROXY_BY_HEADER ? "proxy_from"
+					   : admission_refusal(l, addr);
 }
 
 /* It gets no word: whoever knocks from there often costs no more than this. */
@@ -397,6 +394,8 @@ listen_on(struct worker *w, unsigned i)
 	l->plaintext_gssapi = conf->listener[i].plaintext_gssapi;
 	l->apop = conf->apop && !l->kpop;
 	l->in_max = IN_MAX;
+	l->proxy = conf->listener[i].proxy;
+	l->secured = conf->listener[i].secured;
 	l->client_certificates = conf->listener[i].client_certificates;
 	l->policy = (struct pop3_policy){
 		.host = conf->host,
@@ -419,6 +418,7 @@ listen_on(struct worker *w, unsigned i)
 		allow_tickets(l);
 	find_nets(&l->allow, conf->listener[i].allow_nets);
 	find_nets(&l->deny, conf->listener[i].deny_nets);
+	find_nets(&l->proxies, conf->listener[i].proxy_from);
 	ev_io_init(&l->accept, on_accept, conf->listener[i].fd, EV_READ);
 	l->accept.data = l;
 }

@@ -41,7 +41,10 @@ struct listener {
 	struct pop3_policy policy;
 	struct pop3_mechanism *mechanisms;
 	struct nets allow, deny; /* who is served */
-	bool apop;               /* it is to be offered, if it can be served */
+	struct nets proxies;     /* who says whose connection it is */
+	enum listen_proxy proxy; /* and how */
+	bool secured;
+	bool apop; /* it is to be offered, if it can be served */
 	bool client_certificates;
 	bool kpop, plaintext_gssapi, same_user;
 	enum listen_tls tls;
