@@ -18,6 +18,7 @@
 #include "server/helper/db.h"
 #include "server/helper/db_once.h"
 #include "server/helper/net.h"
+#include "server/helper/net_once.h"
 #include "server/helper/pam.h"
 #include "server/helper/verify_driver.h"
 #include "server/kerberos/kerberos.h"
@@ -54,6 +55,7 @@ static const struct {
 	int fd; /* to who has started us */
 } mains[] = { ROLES(ROW){ "upgrade", "maloted-upgrade", upgrade_main, ROLE_FD },
 	{ "db_once", "maloted-db", db_once_main, ROLE_FD },
+	{ "net_once", "maloted-net", net_once_main, ROLE_FD },
 	{ CHECKED_ROLE, "maloted-checked", checked_main, VERIFY_FD } };
 
 /* The parent starts us so, or a program that one of its processes asks. */

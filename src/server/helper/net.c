@@ -11,7 +11,6 @@
 #include "base/pool.h"
 #include "server/helper/db.h"
 #include "server/helper/db_start.h"
-#include "server/helper/token_judge.h"
 
 enum {
 	THREADS = 12,
@@ -273,15 +272,27 @@ static const struct role_hooks hooks = {
 	.sessions = requests,
 };
 
+const struct token_judge *
+net_judge(void)
+{
+	db_warm_up();
+	return module_find("oauth", "token_judge");
+}
+
+void
+net_confine(const struct role_conf *r, struct db_reach *reach)
+{
+	db_confine(r, false, reach);
+}
+
 static void
 prepare(struct process *p, struct db_reach *reach)
 {
 	struct errbuf eb;
 
-	if ((p->judge = module_find("oauth", "token_judge")) == NULL)
+	if ((p->judge = net_judge()) == NULL)
 		fatal("ev=start error=\"malote-oauth.so, or a library that it "
 		      "needs, is not installed\"");
-	db_warm_up();
 	/* That one issuer's files cannot be read is no reason not to serve the
 	 * users of others, and those who have a password. */
 	if (p->judge->prepare(&p->conf, reach, &eb) != E_OK)
@@ -291,12 +302,11 @@ prepare(struct process *p, struct db_reach *reach)
 }
 
 /* What libcurl asks the kernel for beyond what they do who ask databases. */
-static void
-limit(void)
+void
+net_limit(void)
 {
-	static const char *const calls[] = { "access", "faccessat",
-		"faccessat2", "fstat", "geteuid", "ioctl", "lseek", "lstat",
-		"newfstatat", "openat", "pread64", "readlink",
+	static const char *const calls[] = { "fstat", "geteuid", "ioctl",
+		"lseek", "lstat", "newfstatat", "openat", "pread64", "readlink",
 		"sched_getaffinity", "stat", "statx", "sysinfo", "uname",
 		"bind", "connect", "getpeername", "getsockname", "getsockopt",
 		"recvfrom", "recvmsg", "sendto", "setsockopt", "shutdown",
@@ -314,11 +324,11 @@ net_main(int ctl)
 
 	role_begin("net", ctl, &net_conf_fields, &p.conf);
 	prepare(&p, &reach);
-	db_confine(&p.conf.role, false, &reach);
+	net_confine(&p.conf.role, &reach);
 	if (pool_new(&p.pool, p.loop, THREADS, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
 	pool_limit(p.pool, THREADS_EACH);
-	limit();
+	net_limit();
 	role_open(&p.role, &hooks, p.loop, ctl);
 	fetch_all(&p);
 	role_serve(&p.role);

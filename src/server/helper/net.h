@@ -12,6 +12,18 @@
 #ifndef SERVER_HELPER_NET_H
 #define SERVER_HELPER_NET_H
 
+#include "server/helper/token_judge.h"
+
 int net_main(int ctl);
+
+/* ---- for whoever else asks an issuer ---- */
+
+/* NULL: it is not installed. */
+const struct token_judge *net_judge(void);
+
+/* Becomes the role's user, who reaches that only, and can make the system calls of
+ * whoever asks; between the two threads can be started. */
+void net_confine(const struct role_conf *r, struct db_reach *reach);
+void net_limit(void);
 
 #endif

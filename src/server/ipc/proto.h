@@ -210,6 +210,9 @@ enum ipc_type {
 	/* net -> auth: u64 id, u8 enum token_result, u8 which issuer of the settings
 	 * (1 for the first; 0: it is of none), str user, str why if it is not good */
 	IPC_TOKEN_IS = 168,
+	/* net_once -> maloted --check: u8 enum db_outcome: can the issuer of its
+	 * settings be asked?, str why not */
+	IPC_TRIED,
 
 	/* malotectl, maloted --check -> db_once: struct db_command, once.  Answer:
 	 * any number of IPC_DB_ROW, then IPC_DB_DONE */

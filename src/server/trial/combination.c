@@ -20,6 +20,7 @@ find_nameless(const struct conf *c)
 {
 	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++)
 		if ((sasl_mechanisms[i]->asks == SASL_EXTERNAL ||
+			sasl_mechanisms[i]->asks == SASL_TOKEN ||
 			sasl_mechanisms[i]->asks == SASL_TICKET) &&
 		    str_has_word(c->auth.mechanisms, sasl_mechanisms[i]->name))
 			return sasl_mechanisms[i]->name;

@@ -16,6 +16,7 @@
 #include "server/trial/combination.h"
 #include "server/trial/coverage.h"
 #include "server/trial/database_trial.h"
+#include "server/trial/issuer_trial.h"
 #include "server/users/host_account.h"
 #include "server/users/scheme.h"
 
@@ -534,6 +535,8 @@ conf_try(const struct conf *c, const struct conf_env *env,
 	struct slurp in;
 
 	try_databases(&t);
+	for (unsigned i = 0; i < c->n_issuers; i++)
+		issuer_trial(c, i, report);
 	combination_tell(c, env, &of_settings);
 	t.root = open(c->store.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (t.root < 0) {
