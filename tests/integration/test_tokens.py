@@ -282,6 +282,10 @@ def test_strange_signatures(site, issuer):
     for bad in (part(b""), part(b"\0" * 256), signature[:-8]):
         if bad:
             site.refused(".".join((head, claims, bad)), "has not signed")
+    before = site.server.roles("net")
+    for odd in ("A=AA", "AAAAA", "A", "+/AA", signature + "="):
+        site.refused(".".join((head, claims, odd)), "no signed token")
+    assert site.server.roles("net") == before
     # A key of another kind than the algorithm.
     for alg in ("ES256", "EdDSA"):
         forged = part({"alg": alg, "kid": issuer.keys["RS256"].kid})

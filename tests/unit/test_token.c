@@ -258,6 +258,16 @@ test_key_sets(void **state)
 		{ "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
 		  "\"AA\"}]}",
 		    0 },
+		/* Of these cjose would end the process. */
+		{ "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
+		  "\"A=AA\",\"y\":\"AA\"}," P256("") "]}",
+		    1 },
+		{ "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
+		  "\"AAAAA\",\"y\":\"AA\"}," P256("") "]}",
+		    1 },
+		{ "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":7,"
+		  "\"y\":{}}," P256("") "]}",
+		    1 },
 		{ "{\"keys\":[]}", 0 },
 		{ "{\"keys\":{}}", 0 },
 		{ P256(""), 0 },
@@ -304,7 +314,8 @@ test_parts(void **state)
 		/* {"alg":"ES256","alg":"ES256"} */
 		"eyJhbGciOiJFUzI1NiIsImFsZyI6IkVTMjU2In0.e30.AA",
 		/* {"alg":"ES256","kid":7} */
-		"eyJhbGciOiJFUzI1NiIsImtpZCI6N30.e30.AA",
+		"eyJhbGciOiJFUzI1NiIsImtpZCI6N30.e30.AA", EXAMPLE ".A=AA",
+		EXAMPLE ".AAAAA", EXAMPLE ".A", EXAMPLE ".+A",
 		/* {"alg":7} */
 		"eyJhbGciOjd9.e30.AA" };
 	struct token_jwt t;

@@ -6,6 +6,19 @@
 #include "base/b64.h"
 
 bool
+token_is_b64url(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (!(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') &&
+		    !(c >= '0' && c <= '9') && c != '-' && c != '_')
+			return false;
+	}
+	return text.n != 0 && text.n % 4 != 1;
+}
+
+bool
 token_b64url(struct slice in, char *out, size_t size, size_t *n_r)
 {
 	size_t n = in.n;
@@ -82,7 +95,8 @@ token_jwt_parse(struct token_jwt *t, struct slice text)
 	*t = (struct token_jwt){ .text = text };
 	if (text.n > TOKEN_MESSAGE_MAX || !cut_part(&rest, false, &header) ||
 	    !cut_part(&rest, false, &claims) ||
-	    !cut_part(&rest, true, &t->signed_by))
+	    !cut_part(&rest, true, &t->signed_by) ||
+	    !token_is_b64url(t->signed_by))
 		return E_FORMAT;
 	t->what.p = text.p;
 	t->what.n = header.n + 1 + claims.n;

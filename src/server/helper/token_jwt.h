@@ -35,6 +35,10 @@ enum { TOKEN_SIGNATURE_MAX = 1024 };
 bool token_jwt_signature(const struct token_jwt *t,
     uint8_t out[TOKEN_SIGNATURE_MAX], size_t *n_r) NODISCARD;
 
+/* Is it of that kind, as far as its length and characters say?  cjose ends the
+ * process for what is not. */
+bool token_is_b64url(struct slice text);
+
 /* base64url without padding (RFC 7515 s2), into out of size octets, which must be a
  * bit more than what comes of it. */
 bool token_b64url(struct slice in, char *out, size_t size, size_t *n_r);

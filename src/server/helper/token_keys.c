@@ -74,6 +74,16 @@ find_kind(const json_t *jwk, enum token_key_kind *kind_r)
 	return false;
 }
 
+static bool
+is_number(const char *name, const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	return strlen(name) > 1 ||
+	       (text != NULL &&
+		   token_is_b64url((struct slice){ text, strlen(text) }));
+}
+
 /* Only the public half, if somebody has written both. */
 static cjose_jwk_t *
 import_public(const json_t *jwk)
@@ -81,15 +91,20 @@ import_public(const json_t *jwk)
 	static const char *const members[] = { "kty", "n", "e", "crv", "x",
 		"y" };
 	json_t *public = json_object();
+	bool good = public != NULL;
 	cjose_jwk_t *out = NULL;
 	char *text = NULL;
 	cjose_err why;
 
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		if (json_object_get(jwk, members[i]) != NULL)
-			json_object_set(public, members[i],
-			    json_object_get(jwk, members[i]));
-	if (public != NULL && (text = json_dumps(public, 0)) != NULL)
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		json_t *value = json_object_get(jwk, members[i]);
+
+		if (value == NULL)
+			continue;
+		good = good && is_number(members[i], value);
+		json_object_set(public, members[i], value);
+	}
+	if (good && (text = json_dumps(public, 0)) != NULL)
 		out = cjose_jwk_import(text, strlen(text), &why);
 	free(text);
 	json_decref(public);
