@@ -113,7 +113,9 @@ enum {
 	OTHER_AT = 32,
 	OTHER_SIZE = 32,
 	ZEROES_AT = 64,
-	SCRATCH = 1024
+	SCRATCH = 1024,
+	STOPS = 500, /* tries to find it in a call */
+	PAUSE_US = 10000
 };
 
 /* What a call may make: a name of ours alone, and gone when we have seen it, so
@@ -140,19 +142,36 @@ die(const char *what)
 	exit(2);
 }
 
-/* Returns the signal that it stops for. */
+/* A signal that came meanwhile, which it gets when we let it go; or 0. */
+static int kept;
+
+static void
+go_on(pid_t tid, enum __ptrace_request how)
+{
+	if (ptrace(how, tid, NULL, NULL) < 0)
+		die("to go on");
+}
+
+/* Until it stops for something else than a signal of somebody else's: returns
+ * SIGTRAP, or the SIGSYS of the filter.  how: it goes on from such a one. */
 static int
-await(pid_t tid)
+await(pid_t tid, enum __ptrace_request how)
 {
 	int status;
 
-	if (waitpid(tid, &status, __WALL) != tid)
-		die("waitpid");
-	if (!WIFSTOPPED(status)) {
-		fprintf(stderr, "the thread ended: status %x\n", status);
-		exit(3);
+	for (;;) {
+		if (waitpid(tid, &status, __WALL) != tid)
+			die("waitpid");
+		if (!WIFSTOPPED(status)) {
+			fprintf(
+			    stderr, "the thread ended: status %x\n", status);
+			exit(3);
+		}
+		if (WSTOPSIG(status) == SIGTRAP || WSTOPSIG(status) == SIGSYS)
+			return WSTOPSIG(status);
+		kept = WSTOPSIG(status);
+		go_on(tid, how);
 	}
-	return WSTOPSIG(status);
 }
 
 static void
@@ -203,14 +222,12 @@ run(pid_t tid, const struct user_regs_struct *saved, const struct call *c,
 	r.r9 = resolve(tid, c->arg[5], scratch);
 	if (ptrace(PTRACE_SETREGS, tid, NULL, &r) < 0)
 		die("SETREGS");
-	if (ptrace(PTRACE_SINGLESTEP, tid, NULL, NULL) < 0)
-		die("SINGLESTEP");
-	if (await(tid) == SIGSYS) {
+	go_on(tid, PTRACE_SINGLESTEP);
+	if (await(tid, PTRACE_SINGLESTEP) == SIGSYS) {
 		/* The filter's signal, which its handler never sees; the one
 		 * for the step is still to come. */
-		if (ptrace(PTRACE_SINGLESTEP, tid, NULL, NULL) < 0)
-			die("SINGLESTEP");
-		await(tid);
+		go_on(tid, PTRACE_SINGLESTEP);
+		await(tid, PTRACE_SINGLESTEP);
 		return EPERM;
 	}
 	if (ptrace(PTRACE_GETREGS, tid, NULL, &r) < 0)
@@ -354,18 +371,35 @@ do_one(pid_t tid, const struct user_regs_struct *saved, const char *what)
 	return inject(tid, saved, find(what));
 }
 
-/* A thread that waits, waits in a system call. */
-static void
-check_place(pid_t tid, const struct user_regs_struct *r)
+static int
+is_in_call(pid_t tid, const struct user_regs_struct *r)
 {
 	long word;
 
 	errno = 0;
 	word = ptrace(PTRACE_PEEKTEXT, tid, r->rip - 2, NULL);
-	if (errno != 0 || (word & 0xffff) != 0x050f) {
-		fprintf(stderr, "inject: the thread is not in a call\n");
-		exit(2);
+	return errno == 0 && (word & 0xffff) == 0x050f;
+}
+
+/* In a system call, as a thread that waits is.  One that is still at work goes on
+ * until it waits: on a busy machine that may be a while. */
+static void
+stop(pid_t tid, struct user_regs_struct *r)
+{
+	int i;
+
+	for (i = 0; i < STOPS; i++) {
+		go_on(tid, PTRACE_INTERRUPT);
+		await(tid, PTRACE_CONT);
+		if (ptrace(PTRACE_GETREGS, tid, NULL, r) < 0)
+			die("GETREGS");
+		if (is_in_call(tid, r))
+			return;
+		go_on(tid, PTRACE_CONT);
+		usleep(PAUSE_US);
 	}
+	fprintf(stderr, "inject: the thread is not in a call\n");
+	exit(2);
 }
 
 int
@@ -381,17 +415,13 @@ main(int argc, char **argv)
 	tid = (pid_t)strtol(argv[1], NULL, 10);
 	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0)
 		die("SEIZE");
-	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
-		die("INTERRUPT");
-	await(tid);
-	if (ptrace(PTRACE_GETREGS, tid, NULL, &saved) < 0)
-		die("GETREGS");
-	check_place(tid, &saved);
+	stop(tid, &saved);
 	for (i = 2; i < argc; i++)
 		printf("%s %d\n", argv[i], do_one(tid, &saved, argv[i]));
 	if (ptrace(PTRACE_SETREGS, tid, NULL, &saved) < 0)
 		die("SETREGS");
-	if (ptrace(PTRACE_DETACH, tid, NULL, NULL) < 0)
-		die("DETACH");
+	go_on(tid, PTRACE_DETACH);
+	if (kept != 0)
+		syscall(SYS_tkill, tid, kept);
 	return 0;
 }
