@@ -1,6 +1,7 @@
 """What the process can do that has passwords verified, and what it starts; and what
 it could say if somebody had broken into it.
 """
+import contextlib
 import errno
 import json
 import os
@@ -20,7 +21,7 @@ from test_databases_confined import broken_say  # noqa: F401
 from test_sandbox import inject  # noqa: F401
 from test_verified import (PAM, TEMPORARY, UID, WHY_NOT, by_program,
                            hanging, home_of, machine, pids_in,  # noqa: F401
-                           program, start)
+                           program, start, trick)
 
 pytestmark = [
     pytest.mark.ours,
@@ -122,6 +123,23 @@ def test_what_it_starts_reaches_little(start, connect, program, place,
     allowed = {"PATH", "PROTO", "TCPREMOTEIP", "MALOTE_NAME", "LC_CTYPE"}
     assert set(found["environment"]) <= allowed
     assert found["environment"]["TCPREMOTEIP"] == "127.0.0.1"
+
+
+def test_a_module_is_loaded_with_as_little(start, connect, machine,  # noqa: F811
+                                           trick):  # noqa: F811
+    """Once, by a process that has no more rights than a question; and no question
+    knows what another one has left in it."""
+    machine.service("auth required %s first\naccount required pam_permit.so\n"
+                    % trick)
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(trick + ".loaded")
+    site = start(PAM % "")
+    for _ in range(3):
+        site.accepts(connect, "ann")
+    with open(trick + ".loaded", encoding="ascii") as f:
+        text = f.read()
+    assert text.count("NoNewPrivs") == 1
+    assert_confined(status_of(text))
 
 
 def row(number, result, *columns):

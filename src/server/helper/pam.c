@@ -157,13 +157,12 @@ warm_up(void)
 	endspent();
 }
 
+/* By now with no more rights than a question has. */
 static void
 prepare(struct process *p)
 {
 	struct errbuf eb = { "" };
 
-	p->asks.conf = &p->conf;
-	p->asks.driver = load_driver(p->conf.driver);
 	warm_up();
 	/* That it cannot be asked is no reason not to serve those whom others
 	 * know. */
@@ -183,8 +182,10 @@ pam_main(int ctl)
 	static struct process p;
 
 	role_begin("pam", ctl, &pam_conf_fields, &p.conf);
-	prepare(&p);
+	p.asks.conf = &p.conf;
+	p.asks.driver = load_driver(p.conf.driver);
 	role_enter_asking(&p.conf.role);
+	prepare(&p);
 	role_open(&p.role, &hooks, p.asks.loop, ctl);
 	role_serve(&p.role);
 	verify_parent_end(&p.asks);

@@ -12,13 +12,7 @@
 #include "server/helper/verify_reply.h"
 #include "server/ipc/ipc.h"
 
-void
-verify_parent_init(struct verify_parent *p)
-{
-	LIST_INIT(&p->children);
-	/* Who has left its parent becomes a child of ours, and is found. */
-	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-}
+static const double STRAYS_AFTER = 0.1; /* seconds */
 
 /* ---- ending ---- */
 
@@ -50,6 +44,33 @@ end_strays(const struct verify_parent *p)
 		if (!is_child(p, pid))
 			kill(pid, SIGKILL);
 	fclose(f);
+}
+
+static void
+on_strays(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	end_strays(t->data);
+}
+
+void
+verify_parent_init(struct verify_parent *p)
+{
+	LIST_INIT(&p->children);
+	ev_timer_init(&p->strays, on_strays, STRAYS_AFTER, 0.);
+	p->strays.data = p;
+	/* Who has left its parent becomes a child of ours, and is found. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
+/* Its children are ours by now.  To look for them costs as much as a few system calls
+ * do, so it is done for all that have died in a moment. */
+static void
+expect_strays(struct verify_parent *p)
+{
+	if (ev_is_active(&p->strays))
+		return;
+	ev_timer_set(&p->strays, STRAYS_AFTER, 0.);
+	ev_timer_start(p->loop, &p->strays);
 }
 
 /* It and its group. */
@@ -141,7 +162,7 @@ on_died(struct ev_loop *loop, ev_child *w, int revents)
 	if (!c->is_answered && !take_reply(c))
 		judge_end(c, w->rstatus);
 	LIST_REMOVE(c, entry);
-	end_strays(p);
+	expect_strays(p);
 	close(c->fd);
 	free(c);
 }

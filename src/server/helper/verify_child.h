@@ -20,6 +20,7 @@ struct verify_parent {
 	struct ev_loop *loop; /* the default one, which reaps */
 	struct verify_children children;
 	unsigned n; /* that have not answered */
+	ev_timer strays;
 };
 
 struct verify_child {
@@ -37,7 +38,7 @@ struct verify_child {
 	ev_timer deadline;
 };
 
-/* Once, before the first child. */
+/* Once, before the first child; driver, conf and loop are set. */
 void verify_parent_init(struct verify_parent *p);
 
 /* q: wiped when this returns.  c->done() is called later, or before that where
