@@ -22,6 +22,7 @@
 #include "server/helper/pam.h"
 #include "server/helper/verify_driver.h"
 #include "server/kerberos/kerberos.h"
+#include "server/metrics/metrics.h"
 #include "server/parent/handover.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/mail_root.h"

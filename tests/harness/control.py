@@ -18,8 +18,9 @@ def message_types():
     """The numbers of enum ipc_type, by name without IPC_."""
     here = pathlib.Path(__file__).parent
     source = (here / "../../src/server/ipc/proto.h").read_text()
-    body = source[source.index("enum ipc_type {"):]
-    body = re.sub(r"/\*.*?\*/", "", body[:body.index("};")], flags=re.S)
+    body = re.sub(r"/\*.*?\*/", "", source[source.index("enum ipc_type {"):],
+                  flags=re.S)
+    body = body[:body.index("};")]
     numbers, number = {}, 0
     for name, value in re.findall(r"\bIPC_(\w+)(?:\s*=\s*(\d+))?\s*,", body):
         number = int(value) if value else number + 1

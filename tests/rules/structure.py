@@ -37,7 +37,8 @@ WINGS = {
         ("server/conf",),
         ("server/users",),
         ("server/auth", "server/store", "server/worker", "server/kerberos",
-         "server/helper", "server/sasl", "server/upgrade", "server/ctl"),
+         "server/helper", "server/sasl", "server/metrics", "server/upgrade",
+         "server/ctl"),
         ("server/parent", "server/trial"),
         # malotectl is also the process that asks a database for it.
         ("server/main", "server/ctl/malotectl"),
@@ -62,7 +63,7 @@ WINGS = {
 PRIVILEGED = ("server/parent", "server/trial", "server/conf", "server/ipc",
               *sum(GROUND, ()))
 ROLES = ("server/auth", "server/store", "server/worker", "server/kerberos",
-         "server/helper", "server/sasl", "server/upgrade")
+         "server/helper", "server/sasl", "server/metrics", "server/upgrade")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.M)
 

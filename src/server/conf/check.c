@@ -613,6 +613,35 @@ check_expire(struct conf *c, const struct conf_lines *l)
 	}
 }
 
+#ifdef HAVE_METRICS
+enum { HAS_METRICS = 1 };
+#else
+enum { HAS_METRICS = 0 };
+#endif
+
+/* Numbers of sessions are nobody's secret, but whoever can ask can ask often. */
+static void
+check_metrics(struct conf *c, const struct conf_lines *l)
+{
+	struct metrics_at at;
+
+	c->metrics.role.n = 0;
+	if (c->metrics_at[0] == '\0')
+		return;
+	if (!metrics_parse(&at, c->metrics_at))
+		COMPLAIN(l, "metrics",
+		    "metrics = \"%s\" is no address of this machine alone; "
+		    "write \"127.0.0.1:9110\", \"[::1]:9110\" or "
+		    "\"unix:/run/malote/metrics\"",
+		    c->metrics_at);
+	else if (!HAS_METRICS)
+		COMPLAIN(l, "metrics",
+		    "this maloted was built without metrics (libmicrohttpd); "
+		    "leave the setting out");
+	else
+		c->metrics.role.n = 1;
+}
+
 void
 conf_check_accounts(
     struct conf *c, const struct conf_env *env, const struct conf_lines *l)
@@ -659,6 +688,7 @@ conf_check(
 	if (c->users[0] != '\0')
 		check_users(c, l);
 	check_expire(c, l);
+	check_metrics(c, l);
 	conf_check_accounts(c, env, l);
 	check_uidl_format(c, l);
 	processes(c, env);

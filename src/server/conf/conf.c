@@ -133,6 +133,8 @@ static const struct setting settings[] = {
 	{ "pam_user", "root", TEXT_AT(pam_user) },
 	{ "sasl_user", "_malote-sasl", TEXT_AT(sasl_user) },
 	{ "net_user", "_malote-net", TEXT_AT(net_user) },
+	{ "metrics", "", TEXT_AT(metrics_at) },
+	{ "metrics_user", "_malote-metrics", TEXT_AT(metrics_user) },
 	{ "control_socket", "/run/malote/control", TEXT_AT(control_socket) },
 	{ "control_group", "", TEXT_AT(control_group) },
 	{ "language", "en", TEXT_AT(worker.language) },

@@ -16,6 +16,7 @@
 #include "server/conf/db_conf.h"
 #include "server/conf/include.h"
 #include "server/conf/kerberos_conf.h"
+#include "server/conf/metrics_conf.h"
 #include "server/conf/net_conf.h"
 #include "server/conf/pam_conf.h"
 #include "server/conf/sasl_conf.h"
@@ -99,6 +100,7 @@ struct conf {
 	struct store_conf store;
 	struct sasl_conf sasl;
 	struct net_conf net;
+	struct metrics_conf metrics;
 	/* Of the one that is being started: child_tell.c. */
 	struct db_conf db;
 	struct pam_conf pam;
@@ -123,6 +125,8 @@ struct conf {
 	char kerberos_user[CONF_NAME_MAX], db_user[CONF_NAME_MAX];
 	char pam_user[CONF_NAME_MAX];
 	char sasl_user[CONF_NAME_MAX], net_user[CONF_NAME_MAX];
+	char metrics_user[CONF_NAME_MAX];
+	char metrics_at[128]; /* the setting `metrics': metrics_conf.h */
 	char mail_user[CONF_NAME_MAX], mail_group[CONF_NAME_MAX];
 	uint32_t max_sessions;    /* of all workers; 0: as many as may be */
 	uint32_t stop_grace;      /* seconds */

@@ -192,7 +192,7 @@ conf_check_ids(
 	for (enum ipc_role r = ROLE_PARENT + 1; r < ROLE_END; r++) {
 		bool is_optional = r == ROLE_KERBEROS || r == ROLE_DB ||
 				   r == ROLE_PAM || r == ROLE_SASL ||
-				   r == ROLE_NET;
+				   r == ROLE_NET || r == ROLE_METRICS;
 
 		if (r == ROLE_STORE || (is_optional && role_conf(c, r)->n == 0))
 			continue;

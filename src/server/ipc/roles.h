@@ -27,7 +27,8 @@
  * kerberos only where there is a keytab and something that needs it, db once for
  * each database that users are in, pam once for each that verifies passwords with
  * the rights of pam_user, sasl where other programs ask us who signs in, net where
- * somebody's tokens of OAuth are accepted.
+ * somebody's tokens of OAuth are accepted, metrics where monitors ask what is
+ * counted.
  */
 #ifndef SERVER_IPC_ROLES_H
 #define SERVER_IPC_ROLES_H
@@ -42,7 +43,8 @@
 	X(DB, db, db_user, 256 + 16 * c->db.connections, TALKS_TO(AUTH)) \
 	X(PAM, pam, pam_user, 256, TALKS_TO(AUTH)) \
 	X(SASL, sasl, sasl_user, 256, TALKS_TO(AUTH)) \
-	X(NET, net, net_user, 256, TALKS_TO(AUTH))
+	X(NET, net, net_user, 256, TALKS_TO(AUTH)) \
+	X(METRICS, metrics, metrics_user, 64, 0)
 
 #define TALKS_TO(NAME)                               (1u << ROLE_##NAME)
 #define ROLE_NUMBER(NAME, name, user, memory, talks) ROLE_##NAME,

@@ -367,6 +367,10 @@ child_drain(struct child *c, uint32_t ms)
 {
 	if (c->chan == NULL)
 		return;
+	if (c->role == ROLE_METRICS) {
+		child_stop(c, ms);
+		return;
+	}
 	c->leaving = c->role == ROLE_WORKER;
 	tell_stop(c, ms);
 }
@@ -379,7 +383,7 @@ child_stop(struct child *c, uint32_t ms)
 	c->leaving = true;
 	if (c->role == ROLE_AUTH || c->role == ROLE_KERBEROS ||
 	    c->role == ROLE_DB || c->role == ROLE_PAM || c->role == ROLE_SASL ||
-	    c->role == ROLE_NET) {
+	    c->role == ROLE_NET || c->role == ROLE_METRICS) {
 		/* They have nothing to finish when nobody asks any more. */
 		ipc_close(c->chan);
 		c->chan = NULL;

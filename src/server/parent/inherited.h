@@ -14,7 +14,7 @@
 
 #include "server/conf/conf.h"
 
-enum { INHERITED_MAX = WORKERS_MAX * LISTENERS_MAX + SERVICES_MAX + 1 };
+enum { INHERITED_MAX = WORKERS_MAX * LISTENERS_MAX + SERVICES_MAX + 2 };
 
 struct inherited {
 	int fd[INHERITED_MAX]; /* -1: it has been taken */

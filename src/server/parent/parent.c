@@ -24,6 +24,7 @@
 #include "server/parent/control_socket.h"
 #include "server/parent/heir.h"
 #include "server/parent/logrelay.h"
+#include "server/parent/metrics_socket.h"
 #include "server/parent/name_key.h"
 #include "server/parent/notify.h"
 #include "server/parent/parent_messages.h"
@@ -388,7 +389,8 @@ serve(struct parent *p)
 		return EX_OSERR;
 	}
 	if (ports_open(p, &eb) != E_OK ||
-	    service_sockets_open(p, &eb) != E_OK) {
+	    service_sockets_open(p, &eb) != E_OK ||
+	    metrics_socket_open(p, &eb) != E_OK) {
 		log_line(LOG_FAULT, "ev=listen error=\"%s\"", eb.text);
 		handover_fail(p->succession.elder, eb.text);
 		service_sockets_close(p);
@@ -405,6 +407,7 @@ serve(struct parent *p)
 	}
 	ev_run(p->loop, 0);
 	service_sockets_close(p);
+	metrics_socket_close(p);
 	control_close(p);
 	log_line(LOG_EVENT, "ev=stopped");
 	return p->status;

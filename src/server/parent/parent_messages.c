@@ -333,6 +333,7 @@ static const struct ipc_rule pam_rules[] = { READY, MISBEHAVED, PONG };
 static const struct ipc_rule sasl_rules[] = { READY, MISBEHAVED, PONG };
 
 static const struct ipc_rule net_rules[] = { READY, MISBEHAVED, PONG };
+static const struct ipc_rule metrics_rules[] = { READY, MISBEHAVED, PONG };
 
 static const struct ipc_rule store_rules[] = { READY, MISBEHAVED, PONG,
 	{ IPC_IDLE, PHASE_SERVING, 0, 0, take_idle },

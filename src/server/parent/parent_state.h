@@ -15,6 +15,7 @@
  *	unix_socket.c	sockets with a name in the file system
  *	service_sockets.c	those at which other programs ask who signs in
  *	ports.c		those that clients connect to
+ *	metrics_socket.c	that at which monitors ask what is counted
  *	control_client.c	who asks at the control socket
  *	control_status.c, control_inquiry.c, control_auth.c,
  *	control_maildrop.c, control_sessions.c	what they ask
@@ -120,6 +121,7 @@ struct parent {
 	struct inherited inherited;
 	struct succession succession;
 	unsigned n_services; /* whose sockets are open */
+	bool has_metrics;    /* the socket of metrics is */
 	/* What they are; without `at': more of the one before. */
 	struct control_listener listening[LISTENERS_MAX];
 	struct addrcount counts;
@@ -137,7 +139,7 @@ struct parent {
 	char apps_path[PATH_MAX]; /* the database of app passwords */
 	struct upgrades upgrades;
 	struct mail_root root;
-	struct unix_made service_made[SERVICES_MAX], control_made;
+	struct unix_made service_made[SERVICES_MAX], control_made, metrics_made;
 	ev_io control; /* the control socket; fd -1: there is none */
 	TAILQ_HEAD(, control_client) clients;
 	unsigned n_clients;

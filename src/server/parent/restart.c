@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/control_client.h"
+#include "server/parent/metrics_socket.h"
 #include "server/parent/notify.h"
 #include "server/parent/phase.h"
 #include "server/parent/ports.h"
@@ -184,6 +185,7 @@ hand_over(struct parent *p, const struct handover_message *m)
 	s->shared = true;
 	ports_close(p);
 	service_sockets_close(p);
+	metrics_socket_close(p);
 	control_leave(p);
 	log_line(LOG_EVENT, "ev=handed-over to=%ld version=%s seconds=%u",
 	    (long)s->heir_pid, m->version, p->conf->drain_timeout);
@@ -277,6 +279,8 @@ collect(const struct parent *p, int fd[INHERITED_MAX + 1], int channel)
 			fd[n++] = p->socket[i][k];
 	for (unsigned i = 0; i < p->n_services; i++)
 		fd[n++] = p->conf->sasl.service[i].fd;
+	if (p->has_metrics)
+		fd[n++] = p->conf->metrics.fd;
 	if (p->control.fd >= 0)
 		fd[n++] = p->control.fd;
 	fd[n++] = channel;
