@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -189,6 +190,51 @@ def test_a_port_that_is_taken(serve, login, box):
     server.became()
     assert server.pid == before
     login(server).quit()
+
+
+def auth_of(pid):
+    """Without a look at all other processes; None: it has none yet."""
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        for child in f.read().split():
+            with open("/proc/%s/cmdline" % child) as words:
+                if words.read().startswith("maloted: auth"):
+                    return int(child)
+    return None
+
+
+def an_heir_that_hangs(server):
+    """The process that is to take its place, and that waits for its own auth,
+    which is stopped before it can say anything."""
+    os.kill(server.pid, signal.SIGUSR2)
+    heir = int(server.await_event("restart")[-1]["pid"])
+    os.kill(wait_until(lambda: auth_of(heir), step=0.001), signal.SIGSTOP)
+    return heir
+
+
+@pytest.mark.core
+def test_nobody_is_accepted_too_early(serve, connect, box):
+    """As long as it can still fail the new one accepts nobody: who came meanwhile
+    has not noticed anything."""
+    server = serve(box, "workers = 2\n")
+    heir = an_heir_that_hangs(server)
+    try:
+        time.sleep(1.5)  # then a worker accepts that has not heard of auth
+        came = [connect(server.port) for _ in range(12)]
+        assert server.ctl("status").split(",")[1] == " pid %d" % server.pid
+    finally:
+        os.kill(heir, signal.SIGKILL)
+    server.await_event("restart", 2)
+    for session in came:
+        session.multi("CAPA")
+    assert server.ctl("restart")
+    server.became()
+
+
+def test_who_ends_takes_the_new_one_along(serve, box):
+    server = serve(box, "workers = 2\n")
+    heir = an_heir_that_hangs(server)
+    server.stop()
+    wait_until(lambda: not alive(heir))
 
 
 def test_two_at_a_time_are_one(serve, box):
