@@ -145,7 +145,17 @@ line_readable(struct ev_loop *loop, ev_io *w, int revents)
 	if (e != E_OK && e != E_AGAIN)
 		l->hooks->lost(l->arg, e);
 	else if (e == E_OK && !l->handshaking)
-		ev_feed_event(loop, w, EV_READ); /* there may be more */
+		ev_timer_start(loop, &l->more);
+}
+
+/* There may be more, of which the socket does not tell if TLS has it.  Only a turn of
+ * the loop later: what is fed to it is called before it looks at anything else. */
+static void
+line_has_more(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct line *l = w->data;
+
+	line_readable(loop, &l->reading, EV_READ);
 }
 
 /* ---- the connection ---- */
@@ -203,9 +213,10 @@ line_init(struct line *l, struct ev_loop *loop, const struct line_hooks *hooks,
 	ev_init(&l->writing, line_writable);
 	ev_init(&l->deadline, deadline_passed);
 	ev_init(&l->limit, limit_passed);
+	ev_timer_init(&l->more, line_has_more, 0, 0);
 	ev_timer_init(&l->idle, idle_passed, 0, KEEP_ALIVE);
 	l->reading.data = l->writing.data = l;
-	l->deadline.data = l->limit.data = l->idle.data = l;
+	l->deadline.data = l->limit.data = l->idle.data = l->more.data = l;
 }
 
 void
@@ -218,6 +229,7 @@ line_close(struct line *l)
 	ev_timer_stop(l->loop, &l->deadline);
 	ev_timer_stop(l->loop, &l->limit);
 	ev_timer_stop(l->loop, &l->idle);
+	ev_timer_stop(l->loop, &l->more);
 	if (line_is_open(l))
 		conn_close(&l->conn);
 	l->handshaking = false;

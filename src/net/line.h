@@ -50,7 +50,7 @@ struct line {
 	struct dial *dial;
 	SSL_CTX *tls;
 	ev_io reading, writing;
-	ev_timer deadline, limit, idle;
+	ev_timer deadline, limit, idle, more;
 };
 
 void line_init(struct line *l, struct ev_loop *loop,
