@@ -87,6 +87,30 @@ def test_larger_than_it_takes(lie, client, fake_imap):
     assert len(server.box.mails) == 1
 
 
+def test_it_is_met_while_the_session_signs_in(lie, client, fake_imap):
+    """Where mail is likely: at first, and after a run that brought some.  What
+    comes of that does not matter if there is none."""
+    site, m = fake_imap(), client()
+    server = lie([])
+    into(m, site).account(at=server, keep="no")
+    m.collect()
+    assert site.connections == 1
+    m.collect()
+    assert site.connections == 1
+    server.box.mails.extend(letters(1))
+    m.collect()
+    assert site.connections == 2 and len(site.texts()) == 1
+    m.collect()
+    assert site.connections == 3 and site.said("APPEND") != []
+    site.greeting = "* BYE too many"
+    m.collect()
+    assert site.connections == 4
+    server.box.mails.extend(letters(1, 7, "other%d"))
+    server.forget()
+    assert "too many" in m.collect(status=LATER).text
+    assert server.numbers("RETR") == []
+
+
 @pytest.mark.parametrize("more, words, code", [
     ({"greeting": "* BYE too many"}, "too many", LATER),
     ({"greeting": "* PREAUTH hello"}, "as if we had signed in", LATER),

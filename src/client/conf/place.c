@@ -187,6 +187,16 @@ places_find(struct client_conf *c, const struct conf_text *text)
 }
 
 bool
+place_has_secret(const struct dest *dest)
+{
+	const struct account *a = dest->at != NULL ? &dest->at->login : NULL;
+
+	return a != NULL &&
+	       (a->password != NULL || a->password_command != NULL ||
+		   account_uses_token(a));
+}
+
+bool
 account_delivers_to(const struct account *a, const struct destination *to)
 {
 	if (a->dest.at == to || a->sent.at == to)

@@ -34,4 +34,7 @@ bool account_delivers_to(const struct account *a, const struct destination *to);
 bool account_delivers_with_token(
     const struct client_conf *c, const struct account *a);
 
+/* Can one sign in there without asking a person? */
+bool place_has_secret(const struct dest *dest);
+
 #endif

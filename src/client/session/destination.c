@@ -2,15 +2,22 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/i18n.h"
+#include "client/conf/place.h"
 #include "client/session/fence.h"
 
-enum { REFUSALS_MAX = 5 }; /* in a row, and no others are downloaded */
+enum {
+	REFUSALS_MAX = 5, /* in a row, and no others are downloaded */
+	LATELY = 600,     /* seconds */
+};
 
 struct destination {
 	struct storer_job job;
 	bool tried;        /* right now */
+	bool foreseen;     /* that was begun before mail was wanted */
+	bool wanted;       /* there is mail for it */
 	bool scouted;      /* it has not taken a message yet */
 	unsigned refusals; /* in a row, that are new */
 };
@@ -46,11 +53,53 @@ static void
 tried(struct storer_job *job)
 {
 	struct visit *v = job->arg;
+	struct destination *d = v->destination;
 
-	v->destination->tried = false;
-	if (job->err != E_OK)
+	d->tried = false;
+	if (d->wanted && job->err != E_OK)
 		destination_failed(v, job->err, job->eb.text);
-	visit_go_on(v);
+	if (d->wanted || v->step == STEP_SAVE)
+		visit_go_on(v);
+}
+
+static void
+begin_to_try(struct visit *v)
+{
+	struct destination *d = v->destination;
+
+	d->tried = true;
+	d->job = (struct storer_job){
+		.kind = STORER_TRY,
+		.done = tried,
+		.arg = v,
+	};
+	storer_do(v->conf.storer, &d->job);
+}
+
+/* As long as there is none, each run would sign in there for nothing. */
+static bool
+is_mail_likely(const struct record *r)
+{
+	const struct state_account *a = &r->account;
+	bool likely = a->tried_at == 0 || time(NULL) - a->tried_at > LATELY;
+
+	for (size_t i = 0; i < r->n_messages && !likely; i++)
+		likely = r->messages[i].stored_at > a->tried_at - LATELY;
+	return likely;
+}
+
+void
+destination_foresee(struct visit *v)
+{
+	const struct account *a = v->conf.account;
+
+	/* Nobody is to be asked for what is perhaps not needed. */
+	if (v->conf.storer == NULL || v->conf.earlier != NULL ||
+	    !dest_is_imap(&a->dest) || !place_has_secret(&a->dest) ||
+	    !is_mail_likely(v->record) || !destination_new(v))
+		return;
+	v->destination->foreseen = true;
+	begin_to_try(v);
 }
 
 /* What a program does with a message cannot be tried: there one message goes
@@ -62,19 +111,23 @@ destination_try(struct visit *v)
 	struct destination *d = v->destination;
 
 	d->scouted = kind == DEST_COMMAND || kind == DEST_LMTP;
-	d->tried = true;
-	d->job = (struct storer_job){
-		.kind = STORER_TRY,
-		.done = tried,
-		.arg = v,
-	};
-	storer_do(v->conf.storer, &d->job);
+	d->wanted = true;
+	if (!d->foreseen)
+		begin_to_try(v);
+	else if (!d->tried && d->job.err != E_OK)
+		destination_failed(v, d->job.err, d->job.eb.text);
+}
+
+bool
+destination_is_busy(const struct visit *v)
+{
+	return v->destination != NULL && v->destination->tried;
 }
 
 bool
 destination_is_tried(const struct visit *v)
 {
-	return v->destination != NULL && v->destination->tried;
+	return destination_is_busy(v) && v->destination->wanted;
 }
 
 /* ---- one message ---- */
@@ -114,7 +167,8 @@ destination_refused(struct visit *v, const struct parcel *p)
 bool
 destination_new(struct visit *v)
 {
-	v->destination = calloc(1, sizeof(*v->destination));
+	if (v->destination == NULL)
+		v->destination = calloc(1, sizeof(*v->destination));
 	return v->destination != NULL;
 }
 

@@ -15,9 +15,15 @@
 bool destination_new(struct visit *v) NODISCARD;
 void destination_free(struct visit *v);
 
-/* The thread begins to try it. */
+/* Where connecting there takes turns of the network, and there was mail lately or
+ * may be by now, the thread begins to try it while the session signs in.  What comes
+ * of that matters only after destination_try(). */
+void destination_foresee(struct visit *v);
+/* The thread begins to try it, or has. */
 void destination_try(struct visit *v);
-bool destination_is_tried(const struct visit *v); /* right now */
+/* Right now: for mail that is wanted; or for whatever reason. */
+bool destination_is_tried(const struct visit *v);
+bool destination_is_busy(const struct visit *v);
 /* Only one message is to be under way, as it has not taken any yet. */
 bool destination_is_scouted(const struct visit *v);
 

@@ -286,7 +286,7 @@ save_enter(struct visit *v)
 {
 	if (v->plan != NULL)
 		batch_store(v);
-	if (batch_is_busy(v) || save_is_busy(v) || destination_is_tried(v))
+	if (batch_is_busy(v) || save_is_busy(v) || destination_is_busy(v))
 		return;
 	if (v->plan != NULL) {
 		note_broken(v);

@@ -34,6 +34,7 @@ dial_enter(struct visit *v)
 {
 	struct errbuf eb;
 
+	destination_foresee(v);
 	if (visit_dial(v, &v->line, &eb) != E_OK)
 		visit_end(v, OUTCOME_CONFIG, "%s", eb.text);
 }
