@@ -23,6 +23,9 @@ struct slurp {
 enum err slurp(const char *path, size_t max, struct slurp *out,
     struct errbuf *eb) NODISCARD;
 
+/* Is it the same file, and has it not been written to between the two looks? */
+bool slurp_is_same(const struct stat *a, const struct stat *b);
+
 /* Opens a regular file for reading, with the words of slurp(). */
 enum err slurp_open(
     const char *path, int *fd_r, struct stat *st, struct errbuf *eb) NODISCARD;

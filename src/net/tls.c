@@ -92,8 +92,9 @@ fail(struct errbuf *eb, const char *what)
 
 /* Certificates in PEM: the server's own first, then its chain. */
 static enum err
-use_certificate(SSL_CTX *ctx, const char *pem, struct errbuf *eb)
+use_certificate(SSL_CTX *ctx, const struct tls_pair *pair, struct errbuf *eb)
 {
+	const char *pem = pair->certificate;
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 	X509 *x;
 	enum err e = E_OK;
@@ -107,6 +108,8 @@ use_certificate(SSL_CTX *ctx, const char *pem, struct errbuf *eb)
 			e = fail(eb, "certificate");
 		else if (!leaf && SSL_CTX_add1_chain_cert(ctx, x) != 1)
 			e = fail(eb, "certificate chain");
+		else if (leaf)
+			e = tls_site_staple(ctx, x, &pair->staple);
 		leaf = false;
 		X509_free(x);
 	}
@@ -142,15 +145,14 @@ use_key(SSL_CTX *ctx, const char *pem, struct errbuf *eb)
 	return e;
 }
 
-enum err
-tls_context_new(SSL_CTX **ctx_r, const struct tls_conf *conf, struct errbuf *eb)
+/* What does not depend on the certificate. */
+static enum err
+context_begin(SSL_CTX **ctx_r, const struct tls_conf *conf, struct errbuf *eb)
 {
 	bool only13 = strcmp(conf->min, "1.3") == 0;
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-	enum err e;
 
-	*ctx_r = NULL;
-	if (ctx == NULL)
+	if ((*ctx_r = ctx) == NULL)
 		return fail(eb, "TLS");
 	SSL_CTX_set_min_proto_version(
 	    ctx, only13 ? TLS1_3_VERSION : TLS1_2_VERSION);
@@ -164,22 +166,117 @@ tls_context_new(SSL_CTX **ctx_r, const struct tls_conf *conf, struct errbuf *eb)
 	SSL_CTX_set_num_tickets(ctx, 1);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
-	if ((e = use_certificate(ctx, conf->certificate, eb)) != E_OK ||
-	    (e = use_key(ctx, conf->key, eb)) != E_OK)
-		goto out;
 	if ((conf->ciphers[0] != '\0' &&
 		SSL_CTX_set_cipher_list(ctx, conf->ciphers) != 1) ||
 	    SSL_CTX_set_session_id_context(
 		ctx, (const unsigned char *)"malote", 6) != 1 ||
-	    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_key) != 1) {
-		e = fail(eb, "TLS policy");
-		goto out;
-	}
-	*ctx_r = ctx;
-	ctx = NULL;
-out:
-	SSL_CTX_free(ctx);
+	    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_key) != 1)
+		return fail(eb, "TLS policy");
+	return E_OK;
+}
+
+static enum err
+use_pair(SSL_CTX *ctx, const struct tls_pair *pair, struct errbuf *eb)
+{
+	enum err e = use_certificate(ctx, pair, eb);
+
+	return e == E_OK ? use_key(ctx, pair->key, eb) : e;
+}
+
+static X509 *
+read_first(const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *x = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+
+	BIO_free(bio);
+	return x;
+}
+
+static int
+kind_of(const X509 *x)
+{
+	const EVP_PKEY *key = X509_get0_pubkey(x);
+
+	return key != NULL ? EVP_PKEY_get_base_id(key) : NID_undef;
+}
+
+/* A second one of that kind would put the first one away. */
+static bool
+has_kind(SSL_CTX *ctx, const X509 *x)
+{
+	long r = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_FIRST);
+
+	for (; r == 1; r = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_NEXT))
+		if (kind_of(SSL_CTX_get0_certificate(ctx)) == kind_of(x))
+			return true;
+	return false;
+}
+
+/* A site that is not there yet. */
+static enum err
+new_site(SSL_CTX *first, struct tls_names *names, const struct tls_conf *conf,
+    const struct tls_pair *pair, struct errbuf *eb)
+{
+	SSL_CTX *ctx;
+	enum err e = context_begin(&ctx, conf, eb);
+
+	if (e == E_OK)
+		e = use_pair(ctx, pair, eb);
+	if (e == E_OK)
+		e = tls_site_add(first, ctx, names);
+	SSL_CTX_free(ctx); /* the first one has a reference */
 	return e;
+}
+
+static enum err
+add_named(SSL_CTX *first, const struct tls_conf *conf,
+    const struct tls_pair *pair, X509 *x, struct tls_names *names,
+    struct errbuf *eb)
+{
+	SSL_CTX *there = tls_site_find(first, names);
+	enum err e;
+
+	if (there != NULL)
+		return has_kind(there, x) ? E_OK : use_pair(there, pair, eb);
+	if (pair != conf->pair)
+		return new_site(first, names, conf, pair, eb);
+	e = use_pair(first, pair, eb);
+	return e == E_OK ? tls_site_add(first, first, names) : e;
+}
+
+static enum err
+add_pair(SSL_CTX *first, const struct tls_conf *conf,
+    const struct tls_pair *pair, struct errbuf *eb)
+{
+	X509 *x = read_first(pair->certificate);
+	struct tls_names names = { NULL, 0 };
+	enum err e =
+	    x != NULL ? tls_names_of(&names, x) : fail(eb, "certificate");
+
+	if (e == E_OK)
+		e = add_named(first, conf, pair, x, &names, eb);
+	tls_names_free(&names);
+	X509_free(x);
+	return e;
+}
+
+enum err
+tls_context_new(SSL_CTX **ctx_r, const struct tls_conf *conf, struct errbuf *eb)
+{
+	SSL_CTX *ctx;
+	enum err e = context_begin(&ctx, conf, eb);
+
+	*ctx_r = NULL;
+	for (size_t i = 0; i < conf->n_pairs && e == E_OK; i++)
+		e = add_pair(ctx, conf, &conf->pair[i], eb);
+	if (e != E_OK) {
+		SSL_CTX_free(ctx);
+		return e;
+	}
+	tls_sites_done(ctx);
+	*ctx_r = ctx;
+	return E_OK;
 }
 
 void

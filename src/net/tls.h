@@ -11,13 +11,20 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "net/tls_sites.h"
 
 typedef struct ssl_ctx_st SSL_CTX;
 
-struct tls_conf {
+struct tls_pair {
 	const char *certificate; /* PEM, with its chain */
 	const char *key;         /* PEM */
-	const char *min;         /* "1.2" or "1.3" */
+	struct tls_staple staple;
+};
+
+struct tls_conf {
+	const struct tls_pair *pair; /* which one a client gets: tls_sites.h */
+	size_t n_pairs;
+	const char *min;     /* "1.2" or "1.3" */
 	const char *ciphers; /* OpenSSL's list, for TLS 1.2; empty: its own */
 };
 

@@ -220,7 +220,9 @@ def test_limits_and_networks(place, serve, connect):
     held[0].quit()
     wait_until(lambda: dial("203.0.113.1").line().startswith(b"+OK"))
     assert dial("198.51.100.1").ended()
-    assert site.last("session")["why"] == "deny_nets"
+    wait_until(lambda: [e for e in site.server.events("session")
+                        if (e["ip"], e["why"]) == ("198.51.100.1",
+                                                   "deny_nets")])
 
 
 def test_failures_are_the_clients(place, serve, connect):

@@ -143,7 +143,10 @@ static SSL_CTX *
 server_context(const struct cert *c, const struct cert *chain, const char *min)
 {
 	BIO *x = BIO_new(BIO_s_mem()), *key = BIO_new(BIO_s_mem());
-	struct tls_conf conf = { .min = min, .ciphers = "" };
+	struct tls_pair pair = { NULL };
+	struct tls_conf conf = {
+		.pair = &pair, .n_pairs = 1, .min = min, .ciphers = ""
+	};
 	struct errbuf eb;
 	SSL_CTX *ctx;
 
@@ -153,8 +156,8 @@ server_context(const struct cert *c, const struct cert *chain, const char *min)
 	PEM_write_bio_PrivateKey(key, c->key, NULL, NULL, 0, NULL, NULL);
 	BIO_write(x, "", 1);
 	BIO_write(key, "", 1);
-	BIO_get_mem_data(x, (char **)(uintptr_t)&conf.certificate);
-	BIO_get_mem_data(key, (char **)(uintptr_t)&conf.key);
+	BIO_get_mem_data(x, (char **)(uintptr_t)&pair.certificate);
+	BIO_get_mem_data(key, (char **)(uintptr_t)&pair.key);
 	if (tls_context_new(&ctx, &conf, &eb) != E_OK)
 		fail_msg("%s", eb.text);
 	BIO_free(x);

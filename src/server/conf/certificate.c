@@ -3,13 +3,18 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/slurp.h"
+#include "base/str.h"
+#include "net/tls_names.h"
+#include "server/conf/ocsp.h"
 #include "server/conf/worker_conf.h"
 
-enum { SOON_DAYS = 7 };
+enum { DAY = 86400 };
 
 static const char *
 ssl_reason(void)
@@ -109,27 +114,86 @@ use_key(SSL_CTX *ctx, const char *chain_file, const char *file,
 	return e;
 }
 
-static void
-note_validity(const X509 *x, const char *file, struct errbuf *out)
+/* Seconds since 1970. */
+static int64_t
+time_of(const ASN1_TIME *t)
 {
-	const ASN1_TIME *end = X509_get0_notAfter(x);
-	int days = 0, seconds = 0;
+	struct tm tm;
+
+	return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+}
+
+static void
+note_validity(const struct certificate *c, const char *file, struct errbuf *out)
+{
+	int64_t now = time(NULL), left = c->ends - now;
 
 	out->text[0] = '\0';
-	ASN1_TIME_diff(&days, &seconds, NULL, end);
-	if (X509_cmp_current_time(end) < 0)
+	if (left <= 0)
 		err_set(out, E_OK,
 		    "%s: the certificate has expired; clients will refuse it: "
 		    "renew it",
 		    file);
-	else if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
+	else if (c->begins > now)
 		err_set(out, E_OK,
 		    "%s: the certificate is not valid yet; look at the clock",
 		    file);
-	else if (days < SOON_DAYS)
+	else if (left < CERTIFICATE_SOON)
 		err_set(out, E_OK,
 		    "%s: the certificate expires in %d days; renew it", file,
-		    days);
+		    (int)(left / DAY));
+}
+
+/* "a.example *.b.example" */
+static char *
+names_text(const struct tls_names *v)
+{
+	size_t room = 1, at = 0;
+	char *out;
+
+	for (size_t i = 0; i < v->n; i++)
+		room += strlen(v->name[i]) + 1;
+	if ((out = malloc(room)) == NULL)
+		return NULL;
+	for (size_t i = 0; i < v->n; i++)
+		at += (size_t)snprintf(
+		    out + at, room - at, "%s%s", i != 0 ? " " : "", v->name[i]);
+	out[at] = '\0';
+	return out;
+}
+
+/* What is told of it, and what the names are. */
+static enum err
+describe(struct certificate *c, X509 *x)
+{
+	const EVP_PKEY *key = X509_get0_pubkey(x);
+	struct tls_names names;
+	enum err e;
+
+	c->begins = time_of(X509_get0_notBefore(x));
+	c->ends = time_of(X509_get0_notAfter(x));
+	snprintf(c->kind, sizeof(c->kind), "%s %d",
+	    key != NULL ? EVP_PKEY_get0_type_name(key) : "?",
+	    key != NULL ? EVP_PKEY_get_bits(key) : 0);
+	if ((e = tls_names_of(&names, x)) != E_OK)
+		return e;
+	c->names = names_text(&names);
+	tls_names_free(&names);
+	return c->names != NULL ? E_OK : E_NOMEM;
+}
+
+static void
+take_staple(
+    struct certificate *c, const char *file, SSL_CTX *ctx, struct errbuf *note)
+{
+	STACK_OF(X509) *chain = NULL;
+	X509 *x = SSL_CTX_get0_certificate(ctx);
+
+	note->text[0] = '\0';
+	if (file[0] == '\0')
+		return;
+	SSL_CTX_get0_chain_certs(ctx, &chain);
+	(void)(ocsp_read(file, x, chain, c, note) == E_OK); /* a note */
 }
 
 static enum err
@@ -147,17 +211,34 @@ check(SSL_CTX *ctx, const char *chain_file, const char *key_file,
 	return use_key(ctx, chain_file, key_file, c->key, eb);
 }
 
-enum err
-certificate_read(const char *chain_file, const char *key_file,
-    struct certificate *out, struct certificate_notes *notes, bool *about_key,
-    struct errbuf *eb)
+/* It fits: what else is to be known and to be said. */
+static enum err
+finish(struct certificate *c, const struct certificate_files *files,
+    SSL_CTX *ctx, struct certificate_notes *notes, struct errbuf *eb)
 {
+	if (describe(c, SSL_CTX_get0_certificate(ctx)) != E_OK)
+		return err_set(eb, E_NOMEM, "out of memory");
+	note_validity(c, files->chain, &notes->validity);
+	if (c->names[0] == '\0')
+		err_set(&notes->names, E_OK,
+		    "%s: no client finds its server's name in the certificate; "
+		    "have one made with a subjectAltName",
+		    files->chain);
+	take_staple(c, files->ocsp, ctx, &notes->ocsp);
+	return E_OK;
+}
+
+enum err
+certificate_read(const struct certificate_files *files, struct certificate *out,
+    struct certificate_notes *notes, bool *about_key, struct errbuf *eb)
+{
+	const char *chain_file = files->chain, *key_file = files->key;
 	SSL_CTX *ctx;
 	mode_t mode;
 	enum err e;
 
-	*out = (struct certificate){ NULL, NULL };
-	notes->key.text[0] = '\0';
+	*out = (struct certificate){ NULL };
+	memset(notes, 0, sizeof(*notes));
 	*about_key = false;
 	if ((e = read_pem(chain_file, &out->chain, &mode, eb)) != E_OK)
 		return e;
@@ -174,9 +255,8 @@ certificate_read(const char *chain_file, const char *key_file,
 	ctx = SSL_CTX_new(TLS_server_method());
 	e = check(ctx, chain_file, key_file, out, about_key, eb);
 	if (e == E_OK)
-		note_validity(SSL_CTX_get0_certificate(ctx), chain_file,
-		    &notes->validity);
-	else
+		e = finish(out, files, ctx, notes, eb);
+	if (e != E_OK)
 		certificate_free(out);
 	SSL_CTX_free(ctx);
 	ERR_clear_error();
@@ -190,7 +270,28 @@ certificate_free(struct certificate *c)
 		explicit_bzero(c->key, strlen(c->key));
 	free(c->key);
 	free(c->chain);
-	*c = (struct certificate){ NULL, NULL };
+	free(c->staple);
+	free(c->names);
+	*c = (struct certificate){ NULL };
+}
+
+bool
+certificate_is_for(const struct certificate *c, const char *host)
+{
+	const char *rest = strchr(host, '.');
+
+	for (const char *p = c->names; *(p += strspn(p, " ")) != '\0';) {
+		struct slice name = { p, strcspn(p, " ") };
+
+		if (slice_caseeq(name, host))
+			return true;
+		if (name.p[0] == '*' && rest != NULL &&
+		    slice_caseeq(
+			(struct slice){ name.p + 1, name.n - 1 }, rest))
+			return true;
+		p += name.n;
+	}
+	return false;
 }
 
 enum err

@@ -7,7 +7,6 @@
 
 #include "base/slurp.h"
 #include "sasl/sasl.h"
-#include "server/conf/certificate.h"
 #include "server/conf/client_files.h"
 #include "server/conf/retention_text.h"
 #include "server/conf/role_table.h"
@@ -271,48 +270,6 @@ check_absolute(
 		COMPLAIN(l, setting,
 		    "%s = \"%s\" is not an absolute path; begin it with /",
 		    setting, path);
-}
-
-/* ---- TLS ---- */
-
-static void
-check_certificate(struct conf *c, const struct conf_lines *l)
-{
-	struct certificate_notes notes;
-	struct certificate cert;
-	struct errbuf eb;
-	bool about_key;
-	const char *at;
-
-	if (certificate_ciphers(c->worker.tls_ciphers, &eb) != E_OK)
-		COMPLAIN(l, "tls_ciphers",
-		    "tls_ciphers: %s; write what openssl ciphers -v accepts",
-		    eb.text);
-	if (c->certificate[0] == '\0') {
-		if (c->key[0] != '\0')
-			COMPLAIN(l, "key",
-			    "there is a key but no certificate; write "
-			    "certificate = \"FILE\"");
-		return;
-	}
-	if (c->key[0] == '\0')
-		memcpy(c->key, c->certificate, sizeof(c->key));
-	if (certificate_read(c->certificate, c->key, &cert, &notes, &about_key,
-		&eb) != E_OK) {
-		at =
-		    about_key && l->line(l, "key") != 0 ? "key" : "certificate";
-		COMPLAIN(l, at, "%s", eb.text);
-		if (!about_key && strcmp(c->key, c->certificate) != 0)
-			check_readable(c->key, "key", l);
-		return;
-	}
-	c->worker.certificate = cert.chain;
-	c->worker.key = cert.key;
-	if (notes.validity.text[0] != '\0')
-		WARN(l, "certificate", "%s", notes.validity.text);
-	if (notes.key.text[0] != '\0')
-		WARN(l, l->line(l, "key") != 0 ? "key" : "certificate", "%s",
-		    notes.key.text);
 }
 
 /* ---- users and mail ---- */
@@ -669,11 +626,9 @@ conf_check(
 			warn_of_writers(
 			    c->known[i].program, l, c->known[i].line);
 	check_host(c, l);
-	check_absolute(c->certificate, "certificate", l);
-	check_absolute(c->key, "key", l);
 	check_absolute(c->users, "users", l);
 	check_absolute(c->control_socket, "control_socket", l);
-	check_certificate(c, l);
+	conf_check_certificates(c, l);
 	check_absolute(c->client_ca, "client_ca", l);
 	check_absolute(c->client_crl, "client_crl", l);
 	check_client_ca(c, l);

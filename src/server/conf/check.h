@@ -23,7 +23,9 @@ void conf_check_known(struct conf *c, const struct conf_lines *l);
 void conf_check_services(struct conf *c, const struct conf_lines *l);
 /* Blocks `oauth`: oauth_check.c. */
 void conf_check_issuers(struct conf *c, const struct conf_lines *l);
-/* Listeners: listeners.c. */
+/* What is shown to clients of TLS: certificates.c. */
+void conf_check_certificates(struct conf *c, const struct conf_lines *l);
+/* Listeners, when the certificates are known: listeners.c. */
 void conf_check_listeners(struct conf *c, const struct conf_lines *l);
 
 #endif

@@ -50,12 +50,15 @@ struct setting {
 
 /* "users = FILE", beside blocks of that name. */
 #define USERS_SHORT "user" CONF_SHORT
+/* The same of "certificate = FILE". */
+#define CERTIFICATE_SHORT "certificat" CONF_SHORT
 
 /* clang-format off */
 static const struct setting settings[] = {
 	{ "hostname", "", TEXT_AT(worker.host) },
-	{ "certificate", "", TEXT_AT(certificate) },
+	{ "certificate", "", TEXT_AT(certificate), .alias = CERTIFICATE_SHORT },
 	{ "key", "", TEXT_AT(key) },
+	{ "ocsp", "", TEXT_AT(ocsp) },
 	{ "tls_min", "1.2", TEXT_AT(worker.tls_min), .word = { "1.2", "1.3" } },
 	{ "tls_ciphers", TLS_1_2_CIPHERS, TEXT_AT(worker.tls_ciphers) },
 	{ "mechanisms", "PLAIN LOGIN", TEXT_AT(mechanisms) },
@@ -162,9 +165,20 @@ static const struct setting listener_settings[] = {
 	{ "proxy", "haproxy", AT(proxy), .kind = CHOICE,
 	    .word = { "haproxy", "xclient" } },
 	{ "secured", "no", YES_NO(secured) },
+	{ "certificates", "", TEXT_AT(certificates) },
 	{ "mechanisms", "", TEXT_AT(mechanisms) },
 	{ "allow_nets", "", TEXT_AT(allow_nets) },
 	{ "deny_nets", "", TEXT_AT(deny_nets) },
+};
+
+#undef OF
+#define OF struct conf_certificate
+
+/* Of one block `certificate`. */
+static const struct setting certificate_settings[] = {
+	{ "file", "", TEXT_AT(file) },
+	{ "key", "", TEXT_AT(key) },
+	{ "ocsp", "", TEXT_AT(ocsp) },
 };
 
 #undef OF
@@ -242,6 +256,8 @@ static struct reader {
 	unsigned line[COUNT(settings)];
 	struct conf_listener listener; /* the one being read */
 	unsigned listener_line[COUNT(listener_settings)];
+	struct conf_certificate certificate;
+	unsigned certificate_line[COUNT(certificate_settings)];
 	struct conf_users users;
 	unsigned users_line[COUNT(users_settings)];
 	struct conf_service service;
@@ -371,6 +387,15 @@ listener_start(void)
 	memset(&rd.listener, 0, sizeof(rd.listener));
 	memset(rd.listener_line, 0, sizeof(rd.listener_line));
 	defaults(&rd.listener, listener_settings, COUNT(listener_settings));
+}
+
+static void
+certificate_start(void)
+{
+	memset(&rd.certificate, 0, sizeof(rd.certificate));
+	memset(rd.certificate_line, 0, sizeof(rd.certificate_line));
+	defaults(
+	    &rd.certificate, certificate_settings, COUNT(certificate_settings));
 }
 
 static void
@@ -506,6 +531,40 @@ on_listener(cfg_t *cfg, cfg_opt_t *opt)
 	    l->name, sizeof(l->name), cfg_title(sec), strlen(cfg_title(sec)));
 	c->listener[c->n_listeners++] = *l;
 	listener_start();
+	return 0;
+}
+
+static int
+on_certificate_setting(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const struct setting *s = setting_begin(certificate_settings,
+	    COUNT(certificate_settings), rd.certificate_line, cfg, opt->name);
+	struct errbuf eb;
+
+	if (store_value(&rd.certificate, s, cfg_opt_getstr(opt), &eb) != E_OK)
+		conf_error(&rd.lines.text, (unsigned)cfg->line, "%s", eb.text);
+	return 0;
+}
+
+/* At the end of a block `certificate`. */
+static int
+on_certificate(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct conf *c = rd.conf;
+	const char *title =
+	    cfg_title(cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1));
+	struct conf_certificate *of = &rd.certificate;
+
+	of->line = (unsigned)cfg->line;
+	str_escape(of->name, sizeof(of->name), title, strlen(title));
+	/* One place is for the settings of that name. */
+	if (c->n_certificates < CERTIFICATES_MAX - 1)
+		c->certificates[c->n_certificates++] = *of;
+	else
+		conf_error(&rd.lines.text, of->line,
+		    "too many blocks certificate; write at most %d",
+		    CERTIFICATES_MAX - 1);
+	certificate_start();
 	return 0;
 }
 
@@ -665,13 +724,17 @@ parse(char *text)
 	};
 	enum { FLAGS = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES };
 	cfg_opt_t in_listener[2 * COUNT(listener_settings) + 1];
+	cfg_opt_t in_certificate[2 * COUNT(certificate_settings) + 1];
 	cfg_opt_t in_users[2 * COUNT(users_settings) + 1];
 	cfg_opt_t in_service[2 * COUNT(service_settings) + 1];
 	cfg_opt_t in_issuer[2 * COUNT(issuer_settings) + 1];
-	cfg_opt_t opt[2 * COUNT(settings) + 5], *end;
+	cfg_opt_t opt[2 * COUNT(settings) + 6], *end;
 
 	end = options(in_listener, listener_settings, COUNT(listener_settings),
 	    on_listener_setting);
+	*end = (cfg_opt_t)CFG_END();
+	end = options(in_certificate, certificate_settings,
+	    COUNT(certificate_settings), on_certificate_setting);
 	*end = (cfg_opt_t)CFG_END();
 	end = options(
 	    in_users, users_settings, COUNT(users_settings), on_users_setting);
@@ -690,7 +753,9 @@ parse(char *text)
 	opt[2].validcb = on_service;
 	opt[3] = (cfg_opt_t)CFG_SEC("oauth", in_issuer, FLAGS);
 	opt[3].validcb = on_issuer;
-	end = options(opt + 4, settings, COUNT(settings), on_setting);
+	opt[4] = (cfg_opt_t)CFG_SEC("certificate", in_certificate, FLAGS);
+	opt[4].validcb = on_certificate;
+	end = options(opt + 5, settings, COUNT(settings), on_setting);
 	*end = (cfg_opt_t)CFG_END();
 	conf_parse(&rd.lines.text, text, opt, &grammar);
 }
@@ -729,6 +794,7 @@ read_begin(struct conf *c, const char *file, struct conf_report *report)
 	rd.conf = c;
 	defaults(c, settings, COUNT(settings));
 	listener_start();
+	certificate_start();
 	users_start();
 	service_start();
 	issuer_start();
@@ -882,11 +948,8 @@ conf_show(const struct conf *c, FILE *to)
 void
 conf_free(struct conf *c)
 {
-	free(c->worker.certificate);
-	if (c->worker.key != NULL)
-		explicit_bzero(c->worker.key, strlen(c->worker.key));
-	free(c->worker.key);
-	c->worker.certificate = c->worker.key = NULL;
+	for (unsigned i = 0; i < c->n_certificates; i++)
+		certificate_free(&c->certificates[i].read);
 	include_free(&c->source);
 }
 

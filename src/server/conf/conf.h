@@ -13,6 +13,7 @@
 
 #include "conf/text.h"
 #include "server/conf/auth_conf.h"
+#include "server/conf/certificate.h"
 #include "server/conf/db_conf.h"
 #include "server/conf/include.h"
 #include "server/conf/kerberos_conf.h"
@@ -49,9 +50,19 @@ struct conf_listener {
 	enum listen_proxy proxy;
 	bool secured;
 	char proxy_from[NETS_MAX]; /* empty: there is no proxy */
+	char certificates[512];    /* names of blocks; empty: all */
+	uint32_t certificate_bits;
 	/* Empty: those of all listeners. */
 	char mechanisms[256], allow_nets[NETS_MAX], deny_nets[NETS_MAX];
 	unsigned line; /* where it is in the file; 0: it is not */
+};
+
+/* A block `certificate`, or the settings `certificate', `key' and `ocsp'. */
+struct conf_certificate {
+	char name[CONF_NAME_MAX]; /* empty: of the settings */
+	char file[CONF_PATH_MAX], key[CONF_PATH_MAX], ocsp[CONF_PATH_MAX];
+	unsigned line;
+	struct certificate read;
 };
 
 /* A block `users`. */
@@ -113,7 +124,11 @@ struct conf {
 	unsigned n_issuers;
 	struct conf_listener listener[LISTENERS_MAX];
 	unsigned n_listeners;
-	char certificate[CONF_PATH_MAX], key[CONF_PATH_MAX];
+	/* The settings, which become the first of those below. */
+	char certificate[CONF_PATH_MAX], key[CONF_PATH_MAX],
+	    ocsp[CONF_PATH_MAX];
+	struct conf_certificate certificates[CERTIFICATES_MAX];
+	unsigned n_certificates;
 	char expire[16];       /* see retention_text.h */
 	uint32_t expire_every; /* seconds between two looks at all maildrops */
 	char mechanisms[256];  /* names, separated by spaces */

@@ -136,7 +136,7 @@ static void
 check_tls(const struct conf *c, const struct conf_listener *l,
     const struct conf_text *t)
 {
-	if (l->tls != LISTEN_PLAIN && c->certificate[0] == '\0')
+	if (l->tls != LISTEN_PLAIN && c->n_certificates == 0)
 		conf_error(t, l->line,
 		    "listener \"%s\" needs a certificate for TLS; write "
 		    "certificate = \"FILE\", or in the listener tls = \"none\" "
@@ -149,6 +149,41 @@ check_tls(const struct conf *c, const struct conf_listener *l,
 		    "without plaintext_login; write tls = \"starttls\", or "
 		    "plaintext_login = yes",
 		    l->name);
+}
+
+static uint32_t
+certificate_bit(const struct conf *c, struct slice name)
+{
+	for (unsigned i = 0; i < c->n_certificates; i++)
+		if (slice_eq(name, c->certificates[i].name))
+			return 1u << i;
+	return 0;
+}
+
+/* Which ones it has: all, unless it names some. */
+static void
+find_certificates(
+    const struct conf *c, struct conf_listener *l, const struct conf_text *t)
+{
+	const char *p = l->certificates;
+	uint32_t bit;
+
+	if (l->tls == LISTEN_PLAIN)
+		return;
+	if (p[strspn(p, " ")] == '\0')
+		l->certificate_bits =
+		    (uint32_t)((UINT64_C(1) << c->n_certificates) - 1);
+	while (*(p += strspn(p, " ")) != '\0') {
+		struct slice name = { p, strcspn(p, " ") };
+
+		if ((bit = certificate_bit(c, name)) == 0)
+			conf_error(t, l->line,
+			    "listener \"%s\": there is no block certificate "
+			    "\"%.*s\"",
+			    l->name, (int)name.n, name.p);
+		l->certificate_bits |= bit;
+		p += name.n;
+	}
 }
 
 /* What a proxy says. */
@@ -206,13 +241,14 @@ conf_check_listeners(struct conf *c, const struct conf_lines *lines)
 
 	if (c->n_listeners == 0) {
 		add_default(c, "pop3", 110, LISTEN_STLS);
-		if (c->certificate[0] != '\0')
+		if (c->n_certificates != 0)
 			add_default(c, "pop3s", 995, LISTEN_TLS);
 	}
 	check_all_nets(c, lines);
 	for (unsigned i = 0; i < c->n_listeners; i++) {
-		const struct conf_listener *l = &c->listener[i];
+		struct conf_listener *l = &c->listener[i];
 
+		find_certificates(c, l, &lines->text);
 		check_tls(c, l, &lines->text);
 		check_proxy(l, &lines->text);
 		if (address_list(l, addr + n, LISTENERS_MAX - n, &more, &eb) !=

@@ -13,7 +13,9 @@
 enum {
 	LISTENERS_MAX = 16,
 	PEM_MAX = 40 * 1024,
-	NETS_MAX = 2048, /* octets of a list of networks, with its NUL */
+	OCSP_MAX = 12 * 1024,
+	CERTIFICATES_MAX = 32, /* one bit each: see listen_conf */
+	NETS_MAX = 2048,       /* octets of a list of networks, with its NUL */
 };
 
 enum listen_tls { LISTEN_PLAIN, LISTEN_STLS, LISTEN_TLS };
@@ -31,8 +33,9 @@ struct listen_conf {
 	bool kpop;                /* a ticket comes before the greeting */
 	bool same_user; /* only programs of the worker's user, and root's */
 	enum listen_proxy proxy;
-	bool secured;         /* TLS is the proxy's, and counts as ours */
-	char mechanisms[256]; /* names, separated by spaces */
+	bool secured;          /* TLS is the proxy's, and counts as ours */
+	uint32_t certificates; /* bit i: the i-th one; 0: no TLS */
+	char mechanisms[256];  /* names, separated by spaces */
 	/* Who is served: see cidr.h.  Empty: there is no such list. */
 	char allow_nets[NETS_MAX], deny_nets[NETS_MAX];
 	char proxy_from[NETS_MAX]; /* where proxies are; empty: nowhere */
@@ -50,7 +53,9 @@ struct worker_conf {
 	char language[POP3_TAG_MAX]; /* a tag: of LANG * */
 	char tls_min[8];             /* "1.2" or "1.3" */
 	char tls_ciphers[512];       /* OpenSSL's list for TLS 1.2 */
-	char *certificate, *key;     /* PEM; NULL: no TLS */
+	/* Of all listeners; they follow, one message each, before anybody is
+	 * served. */
+	uint16_t n_certificates;
 	uint32_t login_timeout, idle_timeout, write_timeout; /* seconds */
 	uint32_t tls_timeout;     /* for a handshake, seconds */
 	uint32_t sessions_max;    /* of this process */

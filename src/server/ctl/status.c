@@ -81,6 +81,46 @@ take_listener(void *arg, struct ipc_in *in)
 		(int)l.plaintext_login));
 }
 
+/* "a.example b.example" */
+static json_t *
+words(const char *text)
+{
+	json_t *all = json_array();
+
+	for (const char *p = text; *(p += strspn(p, " ")) != '\0';) {
+		char word[256] = "";
+		size_t n = strcspn(p, " ");
+
+		memcpy(word, p, n < sizeof(word) ? n : sizeof(word) - 1);
+		json_array_append_new(all, show_text(word));
+		p += n;
+	}
+	return all;
+}
+
+static json_t *
+time_or_null(uint32_t t)
+{
+	return t != 0 ? json_integer(t) : json_null();
+}
+
+static enum err
+take_certificate(void *arg, struct ipc_in *in)
+{
+	struct control_certificate c = { .name = "" };
+
+	ipc_get_fields(in, &control_certificate_fields, &c);
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	return add(arg, "certificates",
+	    json_pack("{s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o}", "name",
+		show_text(c.name), "file", show_text(c.file), "names",
+		words(c.names), "key", show_text(c.key), "expires",
+		time_or_null(c.expires), "expires_soon", (int)c.soon,
+		"ocsp_until", time_or_null(c.ocsp_until), "problem",
+		c.problem[0] != '\0' ? show_text(c.problem) : json_null()));
+}
+
 static enum err
 take_root(void *arg, struct ipc_in *in)
 {
@@ -149,6 +189,7 @@ static const struct ipc_rule tells[] = {
 	{ CONTROL_SERVER, 1, 0, CONTROL_ANSWER_MAX, take_server },
 	{ CONTROL_PROCESS, 1, 0, CONTROL_ANSWER_MAX, take_process },
 	{ CONTROL_LISTENER, 1, 0, CONTROL_ANSWER_MAX, take_listener },
+	{ CONTROL_CERTIFICATE, 1, 0, CONTROL_ANSWER_MAX, take_certificate },
 	{ CONTROL_ROOT, 1, 0, CONTROL_ANSWER_MAX, take_root },
 	{ CONTROL_NOTE, 1, 0, CONTROL_ANSWER_MAX, take_note },
 	{ CONTROL_DRAIN, 1, 0, CONTROL_ANSWER_MAX, take_drain },
@@ -183,15 +224,21 @@ number(struct word *w, const json_t *row, const char *key, const char *none)
 }
 
 static const char *
-date(struct word *w, const json_t *row)
+date_of(struct word *w, const json_t *row, const char *key)
 {
-	const json_t *v = json_object_get(row, "since");
+	const json_t *v = json_object_get(row, key);
 	char when[CLOCK_DATE] = "-";
 
 	if (json_is_integer(v))
 		clock_date(when, json_integer_value(v));
 	snprintf(w->s, sizeof(w->s), "%s", when);
 	return w->s;
+}
+
+static const char *
+date(struct word *w, const json_t *row)
+{
+	return date_of(w, row, "since");
 }
 
 /* "store.3" */
@@ -266,6 +313,37 @@ print_listeners(const json_t *all)
 }
 
 static void
+print_certificate(const json_t *row)
+{
+	const json_t *names = json_object_get(row, "names"), *name;
+	struct word file, key, expires, w;
+	size_t i;
+
+	printf("certificate %s (%s) until %s%s", text(&file, row, "file"),
+	    text(&key, row, "key"), date_of(&expires, row, "expires"),
+	    json_is_true(json_object_get(row, "expires_soon")) ? ": RENEW IT"
+							       : "");
+	if (json_is_integer(json_object_get(row, "ocsp_until")))
+		printf(", OCSP until %s", date_of(&w, row, "ocsp_until"));
+	printf("\n  for");
+	json_array_foreach(names, i, name) printf(
+	    " %s", show_clean(w.s, sizeof(w.s), json_string_value(name)));
+	putchar('\n');
+	if (json_is_string(json_object_get(row, "problem")))
+		printf("  NOT RENEWED: %s\n", text(&w, row, "problem"));
+}
+
+static void
+print_certificates(const json_t *all)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(all, "certificates"), i, row)
+	    print_certificate(row);
+}
+
+static void
 print_rest(const json_t *all)
 {
 	struct word w;
@@ -310,6 +388,7 @@ print(const json_t *all)
 	print_processes(all);
 	print_counts(all);
 	print_listeners(all);
+	print_certificates(all);
 	print_rest(all);
 }
 
@@ -321,9 +400,9 @@ status(const struct options *o, const char *none, struct errbuf *eb)
 	struct errbuf words;
 	enum err e, e2;
 
-	t.all = json_pack("{s:b,s:[],s:{},s:[],s:[],s:[],s:[]}", "running", 1,
-	    "processes", "counts", "listeners", "mail_roots", "unconfined",
-	    "draining");
+	t.all = json_pack("{s:b,s:[],s:{},s:[],s:[],s:[],s:[],s:[]}", "running",
+	    1, "processes", "counts", "listeners", "certificates", "mail_roots",
+	    "unconfined", "draining");
 	if (t.all == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
 	e = call_server(o, &t.call, CONTROL_STATUS, NULL, NULL, eb);

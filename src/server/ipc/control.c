@@ -35,6 +35,18 @@ static const struct ipc_field listener[] = {
 };
 const struct ipc_fields control_listener_fields = FIELDS(listener);
 
+static const struct ipc_field certificate[] = {
+	STR(certificate, name),
+	STR(certificate, file),
+	STR(certificate, names),
+	STR(certificate, key),
+	F(certificate, expires),
+	F(certificate, ocsp_until),
+	F(certificate, soon),
+	STR(certificate, problem),
+};
+const struct ipc_fields control_certificate_fields = FIELDS(certificate);
+
 static const struct ipc_field root[] = {
 	STR(root, path),
 	F(root, served),

@@ -50,6 +50,7 @@ enum control_type {
 	CONTROL_MESSAGES,
 	CONTROL_DRAIN,
 	CONTROL_COUNT,
+	CONTROL_CERTIFICATE,
 	CONTROL_DONE = 63, /* the last one */
 };
 
@@ -90,6 +91,16 @@ struct control_process {
 struct control_listener {
 	char name[64], at[80], tls[CONTROL_WORD];
 	bool plaintext_login;
+};
+
+/* Times are 0 if there is none. */
+struct control_certificate {
+	char name[64];                /* of its block, or empty */
+	char file[1024], names[1024]; /* cut, if need be */
+	char key[CONTROL_WORD];       /* its kind */
+	uint32_t expires, ocsp_until;
+	bool soon;                   /* it expires soon, or has expired */
+	char problem[CONTROL_WORDS]; /* why the files are not in use */
 };
 
 struct control_root {
@@ -223,7 +234,7 @@ extern const struct ipc_fields control_about_fields, control_server_fields,
     control_done_fields, control_drain_fields, control_credentials_fields,
     control_fact_fields, control_which_fields, control_sessions_fields,
     control_trace_fields, control_number_fields, control_messages_fields,
-    control_count_fields;
+    control_count_fields, control_certificate_fields;
 
 /* The largest message that a table can make, for an ipc_rule. */
 enum {

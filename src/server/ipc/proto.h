@@ -39,7 +39,9 @@ enum ipc_type {
 	IPC_ACCEPT,
 	/* parent -> worker: bytes: ticket keys, newest first */
 	IPC_TICKETS,
-	/* parent -> worker: certificate and key anew, as in its settings */
+	/* parent -> worker: u16 which of the certificates, u16 how many, str chain,
+	 * str key (PEM), bytes answer of OCSP or empty, u64 until when it is shown:
+	 * each in order; they hold when the last one has come */
 	IPC_CERTIFICATE,
 	/* parent -> worker, auth: who signs certificates of clients: fd of a PEM
 	 * file, and if there is a list of revoked ones its fd; before sessions, and

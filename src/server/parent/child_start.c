@@ -74,6 +74,8 @@ child_start(struct child *c, struct errbuf *eb)
 		c->chan = ipc_open(p->loop, s.ctl, &p->rules[c->role], c, true);
 	e = c->chan == NULL ? err_set(eb, E_NOMEM, "out of memory")
 			    : child_tell_settings(c);
+	if (e == E_OK && c->role == ROLE_WORKER)
+		child_tell_certificates(c);
 	if (e == E_OK)
 		e = child_connect_all(c, eb);
 	if (e == E_OK && (c->role == ROLE_AUTH || c->role == ROLE_WORKER))

@@ -292,14 +292,24 @@ child_tell_tickets(struct child *worker)
 }
 
 void
-child_tell_certificate(struct child *worker)
+child_tell_certificates(struct child *worker)
 {
-	const struct worker_conf *conf = &worker->parent->conf->worker;
+	const struct conf *conf = worker->parent->conf;
 
-	ipc_begin(worker->chan, IPC_CERTIFICATE);
-	ipc_put_str(worker->chan, conf->certificate);
-	ipc_put_str(worker->chan, conf->key);
-	send_end(worker);
+	for (unsigned i = 0; i < conf->n_certificates; i++) {
+		const struct certificate *c = &conf->certificates[i].read;
+
+		ipc_begin(worker->chan, IPC_CERTIFICATE);
+		ipc_put_u16(worker->chan, (uint16_t)i);
+		ipc_put_u16(worker->chan, (uint16_t)conf->n_certificates);
+		ipc_put_str(worker->chan, c->chain);
+		ipc_put_str(worker->chan, c->key);
+		ipc_put_bytes(worker->chan,
+		    c->staple != NULL ? (const void *)c->staple : "",
+		    c->staple_n);
+		ipc_put_u64(worker->chan, (uint64_t)c->staple_until);
+		send_end(worker);
+	}
 }
 
 /* ---- to auth and the workers ---- */

@@ -58,7 +58,8 @@ void child_tell_ping(struct child *c);
 void child_tell_tickets(struct child *worker);
 /* To a worker or auth: nothing if no certificates of clients are believed. */
 void child_tell_client_ca(struct child *c);
-void child_tell_certificate(struct child *worker);
+/* All of them: to a worker. */
+void child_tell_certificates(struct child *worker);
 
 /* Calls tell() for every process of a role that can be told something. */
 void child_tell_role(

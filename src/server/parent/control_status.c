@@ -86,6 +86,23 @@ tell_drains(struct control_client *k)
 	}
 }
 
+static void
+tell_certificate(struct control_client *k, const struct conf_certificate *of,
+    const struct certificate_watch *w)
+{
+	const struct certificate *c = &of->read;
+	struct control_certificate s = { .expires = (uint32_t)c->ends,
+		.ocsp_until = (uint32_t)c->staple_until,
+		.soon = c->ends - time(NULL) < CERTIFICATE_SOON };
+
+	snprintf(s.name, sizeof(s.name), "%s", of->name);
+	snprintf(s.file, sizeof(s.file), "%s", of->file);
+	snprintf(s.names, sizeof(s.names), "%s", c->names);
+	snprintf(s.key, sizeof(s.key), "%s", c->kind);
+	snprintf(s.problem, sizeof(s.problem), "%s", w->problem);
+	control_tell(k, CONTROL_CERTIFICATE, &control_certificate_fields, &s);
+}
+
 /* What is not confined. */
 static void
 tell_notes(struct control_client *k)
@@ -183,6 +200,9 @@ tell_all(struct control_client *k)
 		if (p->listening[i].at[0] != '\0')
 			control_tell(k, CONTROL_LISTENER,
 			    &control_listener_fields, &p->listening[i]);
+	for (unsigned i = 0; i < p->conf->n_certificates; i++)
+		tell_certificate(
+		    k, &p->conf->certificates[i], &p->certificates[i]);
 	tell_drains(k);
 	snprintf(root.path, sizeof(root.path), "%s", p->conf->store.root);
 	control_tell(k, CONTROL_ROOT, &control_root_fields, &root);

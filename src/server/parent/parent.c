@@ -14,11 +14,11 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "base/slurp.h"
-#include "server/conf/certificate.h"
 #include "server/conf/keytab.h"
 #include "server/conf/languages.h"
 #include "server/conf/role_table.h"
 #include "server/conf/state_folder.h"
+#include "server/parent/certificates_watch.h"
 #include "server/parent/child_start.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/control_socket.h"
@@ -115,36 +115,6 @@ on_look(struct ev_loop *loop, ev_timer *w, int revents)
 
 /* ---- SIGHUP ---- */
 
-static void
-reload_certificate(struct parent *p)
-{
-	struct worker_conf *worker = &p->conf->worker;
-	struct certificate old = { worker->certificate, worker->key }, new;
-	struct certificate_notes notes;
-	struct errbuf eb;
-	bool about_key;
-
-	if (old.chain == NULL)
-		return;
-	if (certificate_read(p->conf->certificate, p->conf->key, &new, &notes,
-		&about_key, &eb) != E_OK) {
-		log_line(LOG_FAULT,
-		    "ev=certificate kept=the-old-one error=\"%s\"", eb.text);
-		return;
-	}
-	if (notes.validity.text[0] != '\0')
-		log_line(LOG_WARNING, "ev=certificate warning=\"%s\"",
-		    notes.validity.text);
-	if (notes.key.text[0] != '\0')
-		log_line(LOG_WARNING, "ev=certificate warning=\"%s\"",
-		    notes.key.text);
-	worker->certificate = new.chain;
-	worker->key = new.key;
-	certificate_free(&old);
-	child_tell_role(p, ROLE_WORKER, child_tell_certificate);
-	log_line(LOG_EVENT, "ev=certificate file=\"%s\"", p->conf->certificate);
-}
-
 /* Whoever has edited the settings and reloads should not wait for an effect. */
 static void
 tell_settings_changed(const struct conf *conf)
@@ -226,7 +196,7 @@ on_reload(struct ev_loop *loop, ev_signal *w, int revents)
 	notify_reloading();
 	log_line(LOG_EVENT, "ev=reload");
 	tell_settings_changed(p->conf);
-	reload_certificate(p);
+	certificates_reload(p);
 	reload_keytab(p);
 	reload_issuers(p);
 	child_tell_role(p, ROLE_AUTH, child_tell_client_ca);
@@ -318,6 +288,7 @@ watch(struct parent *p)
 	ev_timer_start(p->loop, &p->look);
 	ev_prepare_start(p->loop, &p->flush);
 	round_init(p);
+	certificates_watch_start(p);
 	watchdog_start(p);
 	upgrades_init(p);
 }

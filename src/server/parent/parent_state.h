@@ -11,6 +11,7 @@
  *	child_tell.c	what a process is told
  *	cut.c		two processes that are without each other for a while
  *	phase.c		starting, serving, stopping, ending
+ *	certificates_watch.c	certificates that are renewed
  *	child_start.c	starting a process, and again when it has died
  *	unix_socket.c	sockets with a name in the file system
  *	service_sockets.c	those at which other programs ask who signs in
@@ -103,6 +104,20 @@ struct succession {
 	bool shared;
 };
 
+enum { CERTIFICATE_FILES = 3 }; /* chain, key, answer of OCSP */
+
+struct certificate_state {
+	struct stat st[CERTIFICATE_FILES]; /* zero: it is not there */
+};
+
+/* Of one certificate: certificates_watch.c. */
+struct certificate_watch {
+	struct certificate_state seen, tried; /* last */
+	int64_t warned;                       /* which day */
+	char
+	    problem[CONTROL_WORDS]; /* why the files are not in use, or empty */
+};
+
 struct parent {
 	struct ev_loop *loop;
 	struct conf *conf;
@@ -136,6 +151,8 @@ struct parent {
 	uint8_t tickets[TICKET_KEYS][TICKET_KEY];
 	unsigned n_tickets;
 	struct users_watch users, apps;
+	struct certificate_watch certificates[CERTIFICATES_MAX];
+	ev_timer certificates_look;
 	char apps_path[PATH_MAX]; /* the database of app passwords */
 	struct upgrades upgrades;
 	struct mail_root root;

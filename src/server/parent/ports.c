@@ -100,6 +100,7 @@ describe(struct parent *p, const struct conf_listener *l, const char *at)
 	to->same_user = l->same_user;
 	to->proxy = l->proxy;
 	to->secured = l->secured;
+	to->certificates = l->certificate_bits;
 	memcpy(to->mechanisms, l->mechanisms, sizeof(to->mechanisms));
 	memcpy(to->allow_nets, l->allow_nets, sizeof(to->allow_nets));
 	memcpy(to->deny_nets, l->deny_nets, sizeof(to->deny_nets));

@@ -5,20 +5,6 @@
 
 #include "base/slurp.h"
 
-static bool
-same_time(struct timespec a, struct timespec b)
-{
-	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-static bool
-same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-	       a->st_size == b->st_size && same_time(a->st_mtim, b->st_mtim) &&
-	       same_time(a->st_ctim, b->st_ctim);
-}
-
 /* A file changed this instant could change again within one tick of the
  * clock that stamps it. */
 static bool
@@ -38,7 +24,7 @@ users_watch_changed(
 	*fd_r = -1;
 	if ((e = slurp_open(path, &fd, &st, eb)) != E_OK)
 		return e;
-	if (u->known && same(&u->st, &st)) {
+	if (u->known && slurp_is_same(&u->st, &st)) {
 		close(fd);
 		return E_OK;
 	}

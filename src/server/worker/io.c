@@ -177,7 +177,7 @@ enum err
 session_start_tls(struct session *s)
 {
 	const struct worker *w = s->worker;
-	enum err e = conn_start_tls(&s->conn, w->tls);
+	enum err e = conn_start_tls(&s->conn, s->listener->context);
 
 	if (e == E_OK && s->listener->client_certificates &&
 	    w->client_ca != NULL)

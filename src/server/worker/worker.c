@@ -35,6 +35,7 @@
 #include "server/worker/traced.h"
 #include "server/worker/worker_messages.h"
 #include "server/worker/worker_state.h"
+#include "server/worker/worker_tls.h"
 
 enum {
 	READERS = 4,
@@ -70,40 +71,9 @@ on_tickets(void *arg, struct ipc_in *in)
 }
 
 static enum err
-serve_certificate(struct worker *w, const char *certificate, const char *key)
-{
-	struct tls_conf tc = { certificate, key, w->conf.tls_min,
-		w->conf.tls_ciphers };
-	SSL_CTX *ctx;
-	struct errbuf eb;
-	enum err e = tls_context_new(&ctx, &tc, &eb);
-
-	if (e != E_OK) {
-		log_line(LOG_FAULT, "ev=certificate error=\"%s\"", eb.text);
-		return e;
-	}
-	tls_context_free(w->tls);
-	w->tls = ctx;
-	return E_OK;
-}
-
-static enum err
 on_certificate(void *arg, struct ipc_in *in)
 {
-	struct slice certificate = ipc_get_slice(in), key = ipc_get_slice(in);
-	char *c, *k;
-
-	if (ipc_get_end(in) != E_OK)
-		return E_FORMAT;
-	c = strndup(certificate.p, certificate.n);
-	k = strndup(key.p, key.n);
-	if (c != NULL && k != NULL)
-		(void)(serve_certificate(arg, c, k) == E_OK); /* else the old */
-	if (k != NULL)
-		explicit_bzero(k, key.n);
-	free(c);
-	free(k);
-	return E_OK;
+	return worker_tls_take(arg, in);
 }
 
 /* Connections that there are already stay as they were. */
@@ -183,7 +153,7 @@ on_turn_end(void *arg)
 
 static const struct ipc_rule parent_rule[] = {
 	{ IPC_TICKETS, 1, 0, 512, on_tickets },
-	{ IPC_CERTIFICATE, 1, 0, 2 * PEM_MAX + 64, on_certificate },
+	{ IPC_CERTIFICATE, 1, 0, 2 * PEM_MAX + OCSP_MAX + 64, on_certificate },
 	{ IPC_CLIENT_CA, 1, 2, 0, on_client_ca },
 	{ IPC_SESSIONS_WANTED, 1, 0, 8 + 1 + 4 + CONTROL_WHICH_MAX,
 	    census_take },
@@ -214,6 +184,12 @@ on_resume_accept(struct ev_loop *loop, ev_timer *t, int revents)
 {
 	struct worker *w = t->data;
 
+	if (!worker_tls_is_ready(w)) {
+		ev_timer_stop(loop, t);
+		ev_timer_set(t, 0.02, 0.);
+		ev_timer_start(loop, t);
+		return;
+	}
 	w->accepting = true;
 	ev_timer_stop(loop, t);
 	for (unsigned i = 0; !w->stopping && i < w->conf.n_listeners; i++)
@@ -408,7 +384,8 @@ listen_on(struct worker *w, unsigned i)
 		.failures_max = conf->failures_max,
 		.plain_passwords = conf->listener[i].plain_passwords || l->kpop,
 		.one_sign_in = l->kpop,
-		.stls = l->tls == LISTEN_STLS && w->tls != NULL,
+		.stls = l->tls == LISTEN_STLS &&
+			conf->listener[i].certificates != 0,
 		.needs_tls = session_needs_tls,
 		.sdps = conf->sdps,
 		.trace = conf->trace ? traced_line : NULL,
@@ -506,12 +483,7 @@ worker_start(struct worker *w)
 	w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (w->loop == NULL || !make_slots(w))
 		fatal("ev=start error=\"out of memory\"");
-	if (w->conf.certificate != NULL) {
-		if (serve_certificate(w, w->conf.certificate, w->conf.key) !=
-		    E_OK)
-			fatal("ev=start error=certificate");
-		explicit_bzero(w->conf.key, strlen(w->conf.key));
-	}
+	worker_tls_begin();
 	budget_fds(w);
 	map_counts(w);
 	role_tally(&w->conf.tally);

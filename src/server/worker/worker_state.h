@@ -48,7 +48,8 @@ struct listener {
 	bool client_certificates;
 	bool kpop, plaintext_gssapi, same_user;
 	enum listen_tls tls;
-	size_t in_max; /* octets that wait to be taken */
+	SSL_CTX *context; /* NULL: it has no TLS, or certificates are to come */
+	size_t in_max;    /* octets that wait to be taken */
 };
 
 TAILQ_HEAD(session_list, session);
@@ -83,7 +84,7 @@ struct worker {
 	struct worker_conf conf;
 	struct listener listener[LISTENERS_MAX];
 	struct pop3_languages languages;
-	SSL_CTX *tls;
+	bool has_tls;                /* all certificates have come */
 	struct client_ca *client_ca; /* NULL: nobody is asked */
 	bool accepting;
 	bool served; /* auth has said what can be offered */
