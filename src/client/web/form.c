@@ -20,6 +20,16 @@ put_octet(struct buf *form, char c)
 }
 
 enum err
+form_put_text(struct buf *form, const char *text)
+{
+	enum err e = E_OK;
+
+	for (; e == E_OK && *text != '\0'; text++)
+		e = put_octet(form, *text);
+	return e;
+}
+
+enum err
 form_put(struct buf *form, const char *name, const char *value)
 {
 	enum err e = E_OK;
@@ -32,9 +42,7 @@ form_put(struct buf *form, const char *name, const char *value)
 		e = buf_put(form, name, strlen(name));
 	if (e == E_OK)
 		e = buf_put(form, "=", 1);
-	for (; e == E_OK && *value != '\0'; value++)
-		e = put_octet(form, *value);
-	return e;
+	return e == E_OK ? form_put_text(form, value) : e;
 }
 
 /* ---- reading ---- */

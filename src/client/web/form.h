@@ -15,6 +15,9 @@
 enum err form_put(
     struct buf *form, const char *name, const char *value) NODISCARD;
 
+/* Adds a text as a value is coded; good for a part of a path, too. */
+enum err form_put_text(struct buf *form, const char *text) NODISCARD;
+
 /* The first value of that name, decoded.  E_NOENT: there is none; E_FORMAT: it
  * is not well-formed, or holds a control character; E_FULL, E_NOMEM. */
 enum err form_get(

@@ -121,6 +121,16 @@ transfer_answer(struct transfer *t, struct fetch_answer *a)
 }
 
 void
+transfer_line_close(struct transfer_line *l)
+{
+	const struct transfer_use *use =
+	    l->handle != NULL ? module_find("web", "transfer_curl") : NULL;
+
+	if (use != NULL)
+		use->close(l);
+}
+
+void
 transfer_run(struct transfer *t)
 {
 	const struct transfer_use *use = module_find("web", "transfer_curl");

@@ -3,13 +3,21 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
 #include "client/web/transfer.h"
 
 #define REDIRECTIONS 5L
+
+enum {
+	GRACE = 3000, /* milliseconds, for what goes on when we are stopped */
+	SLOW = 50,    /* octets a second that are as good as none */
+	DAY = 86400,  /* seconds that a server may ask us to wait */
+};
 
 /* ---- the library ---- */
 
@@ -36,14 +44,33 @@ take_body(char *p, size_t one, size_t n, void *arg)
 	return t->e == E_OK ? n : CURL_WRITEFUNC_ERROR;
 }
 
+static size_t
+give_body(char *to, size_t one, size_t n, void *arg)
+{
+	const struct transfer_more *more = arg;
+	size_t got = more->read(more->arg, to, n);
+
+	return got == SIZE_MAX ? CURL_READFUNC_ABORT : got;
+}
+
+static bool
+is_stopped(struct transfer *t)
+{
+	if (t->more == NULL || t->more->stopping == NULL || !*t->more->stopping)
+		return false;
+	if (t->stopped_at == 0)
+		t->stopped_at = clock_ms();
+	return clock_ms() - t->stopped_at > GRACE;
+}
+
 /* Not 0: it is to end. */
 static int
 go_on(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
     curl_off_t up)
 {
-	const struct transfer *t = arg;
+	struct transfer *t = arg;
 
-	return t->left ? 1 : 0;
+	return t->left || is_stopped(t) ? 1 : 0;
 }
 
 /* ---- what failed ---- */
@@ -84,6 +111,7 @@ fail_by(struct transfer *t, CURLcode code, const char *why)
 	case CURLE_WRITE_ERROR: fail_body(t); break;
 	case CURLE_OUT_OF_MEMORY: fail_memory(t); break;
 	case CURLE_OPERATION_TIMEDOUT:
+		t->timed_out = true;
 		fail(t, E_IO, _("%s did not answer within %.0f s"), t->host,
 		    t->timeout);
 		break;
@@ -134,7 +162,7 @@ set_place(const struct transfer *t, CURL *h)
 	SET(URL, t->url);
 	SET(PROTOCOLS_STR, t->plain ? "http,https" : "https");
 	SET(REDIR_PROTOCOLS_STR, is_plain ? "http,https" : "https");
-	SET(FOLLOWLOCATION, t->post == NULL ? 1L : 0L);
+	SET(FOLLOWLOCATION, t->post == NULL && t->more == NULL ? 1L : 0L);
 	SET(MAXREDIRS, REDIRECTIONS);
 	SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(USERAGENT, "malote");
@@ -170,13 +198,34 @@ set_proxy(const struct transfer *t, CURL *h)
 static CURLcode
 set_post(const struct transfer *t, CURL *h, const struct curl_slist *headers)
 {
+	const struct transfer_more *more = t->more;
 	CURLcode code = CURLE_OK;
 
-	if (t->post == NULL)
-		return code;
-	SET(POSTFIELDSIZE_LARGE, (curl_off_t)strlen(t->post));
-	SET(POSTFIELDS, t->post); /* borrowed by it */
 	SET(HTTPHEADER, headers);
+	if (more != NULL && more->read != NULL) {
+		SET(POST, 1L);
+		SET(POSTFIELDSIZE_LARGE, (curl_off_t)more->octets);
+		SET(READFUNCTION, give_body);
+		SET(READDATA, (void *)more);
+	} else if (t->post != NULL) {
+		SET(POSTFIELDSIZE_LARGE, (curl_off_t)strlen(t->post));
+		SET(POSTFIELDS, t->post); /* borrowed by it */
+	}
+	return code;
+}
+
+static CURLcode
+set_time(const struct transfer *t, CURL *h)
+{
+	CURLcode code = CURLE_OK;
+
+	if (t->more == NULL) {
+		SET(TIMEOUT_MS, (long)(t->timeout * 1000));
+		return code;
+	}
+	SET(CONNECTTIMEOUT_MS, (long)(t->timeout * 1000));
+	SET(LOW_SPEED_LIMIT, (long)SLOW);
+	SET(LOW_SPEED_TIME, (long)t->timeout);
 	return code;
 }
 
@@ -186,7 +235,6 @@ set_calls(struct transfer *t, CURL *h, char *said)
 	CURLcode code = CURLE_OK;
 
 	SET(NOSIGNAL, 1L);
-	SET(TIMEOUT_MS, (long)(t->timeout * 1000));
 	SET(ERRORBUFFER, said);
 	SET(WRITEFUNCTION, take_body);
 	SET(WRITEDATA, t);
@@ -196,39 +244,95 @@ set_calls(struct transfer *t, CURL *h, char *said)
 	return code;
 }
 
+static bool
+add_header(struct curl_slist **all, const char *name, const char *value)
+{
+	struct curl_slist *more = NULL;
+	size_t room;
+	char *line;
+
+	if (value == NULL)
+		return true;
+	room = strlen(name) + strlen(value) + sizeof(": ");
+	if ((line = malloc(room)) != NULL) {
+		snprintf(line, room, "%s: %s", name, value);
+		more = curl_slist_append(*all, line);
+	}
+	str_wipe(line);
+	if (more != NULL)
+		*all = more;
+	return more != NULL;
+}
+
+/* A token is among them. */
+static void
+free_headers(struct curl_slist *all)
+{
+	for (struct curl_slist *l = all; l != NULL; l = l->next)
+		explicit_bzero(l->data, strlen(l->data));
+	curl_slist_free_all(all);
+}
+
 /* NULL: memory.  It does not wait for a server's leave to send what is long. */
 static struct curl_slist *
 make_headers(const struct transfer *t)
 {
-	struct curl_slist *first = curl_slist_append(NULL, "Expect:"), *all;
-	char type[128];
+	struct curl_slist *all = curl_slist_append(NULL, "Expect:");
 
-	if (t->post_type == NULL || first == NULL)
-		return first;
-	snprintf(type, sizeof(type), "Content-Type: %s", t->post_type);
-	if ((all = curl_slist_append(first, type)) == NULL)
-		curl_slist_free_all(first);
-	return all;
+	if (all != NULL && add_header(&all, "Content-Type", t->post_type) &&
+	    (t->more == NULL ||
+		add_header(&all, "Authorization", t->more->authorization)))
+		return all;
+	free_headers(all);
+	return NULL;
+}
+
+static void
+take_answer(struct transfer *t, CURL *h)
+{
+	curl_off_t seconds = 0;
+	long status = 0;
+
+	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(h, CURLINFO_RETRY_AFTER, &seconds);
+	t->status = (unsigned)status;
+	t->retry_after =
+	    seconds > 0 ? (unsigned)(seconds < DAY ? seconds : DAY) : 0;
 }
 
 static void
 ask(struct transfer *t, CURL *h, const struct curl_slist *headers)
 {
 	char said[CURL_ERROR_SIZE] = "";
-	long status = 0;
 	CURLcode code;
 
 	if ((code = set_calls(t, h, said)) == CURLE_OK &&
+	    (code = set_time(t, h)) == CURLE_OK &&
 	    (code = set_place(t, h)) == CURLE_OK &&
 	    (code = set_proxy(t, h)) == CURLE_OK &&
 	    (code = set_post(t, h, headers)) == CURLE_OK)
 		code = curl_easy_perform(h);
-	if (code != CURLE_OK) {
+	if (code != CURLE_OK)
 		take_code(t, code, said);
-		return;
+	else
+		take_answer(t, h);
+}
+
+/* The handle of a line has its connection still, but none of the settings. */
+static CURL *
+handle_of(const struct transfer *t)
+{
+	struct transfer_line *line = t->more != NULL ? t->more->line : NULL;
+	CURL *h;
+
+	if (line != NULL && line->handle != NULL) {
+		curl_easy_reset(line->handle);
+		return line->handle;
 	}
-	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
-	t->status = (unsigned)status;
+	h = is_ready ? curl_easy_init() : NULL;
+	if (line != NULL)
+		line->handle = h;
+	return h;
 }
 
 static void
@@ -239,13 +343,21 @@ run(struct transfer *t)
 
 	pthread_once(&once, begin);
 	headers = make_headers(t);
-	h = is_ready ? curl_easy_init() : NULL;
+	h = handle_of(t);
 	if (headers != NULL && h != NULL)
 		ask(t, h, headers);
 	else
 		fail_memory(t);
-	curl_easy_cleanup(h);
-	curl_slist_free_all(headers);
+	if (t->more == NULL || t->more->line == NULL)
+		curl_easy_cleanup(h);
+	free_headers(headers);
 }
 
-const struct transfer_use transfer_curl = { run };
+static void
+close_line(struct transfer_line *l)
+{
+	curl_easy_cleanup(l->handle);
+	l->handle = NULL;
+}
+
+const struct transfer_use transfer_curl = { run, close_line };
