@@ -6,6 +6,7 @@ import pytest
 
 import certs as certificates
 import delay
+import gmail_api
 import hostile
 import imap
 import imap_fake
@@ -171,6 +172,14 @@ def dovecot_imap(place, certs):
     yield start
     for one in started:
         one.stop()
+
+
+@pytest.fixture
+def gmail(certs):
+    """A gmail_api.Api, ended after the test."""
+    api = gmail_api.Api(certs)
+    yield api
+    api.end()
 
 
 @pytest.fixture

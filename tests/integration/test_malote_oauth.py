@@ -857,3 +857,62 @@ def test_login_where_no_account_needs_it(client):
     m = client().account()
     assert "no account has a setting oauth" in m.run(
         "login", status=malote.CONFIG).text
+
+
+# Mail that is put elsewhere.
+
+@pytest.fixture
+def joined(give, join, certs, gmail):
+    """An account that is collected by one scope, and delivers by another."""
+    given = give()
+    gmail.user = provider.USER
+    gmail.tokens = lambda token: next(
+        ((provider.USER, t.scope.split()) for t in given.tokens
+         if t.access == token and given.is_good(None, token)), None)
+    m = join(given)
+    m.account(deliver="gmail:" + provider.USER)
+    m.destinations["gmail"] = {"oauth": "work", "ca_file": certs.ca,
+                               "url": gmail.url}
+    return m, given, gmail
+
+
+def login_both(m, certs):
+    run = m.start("login", "--browser")
+    browser.visit(shown(run), certs.ca)
+    second = re.compile(r"^https://\S*gmail\.insert\S*$", re.M)
+    browser.visit(shown(run, second), certs.ca)
+    return run.wait()
+
+
+def test_scopes_are_apart(joined, certs, server):
+    """What was allowed for POP3 is not shown to the API, and the other way
+    round; neither takes the other's place."""
+    m, given, gmail = joined
+    done = login_both(m, certs)
+    assert "collect the mail of " + provider.USER in done.text
+    assert "put mail into the mailbox of " + provider.USER in done.text
+    asked = given.forms("/authorize")
+    assert asked[0]["scope"] == provider.SCOPE
+    assert set(asked[1]["scope"].split()) == {
+        "https://www.googleapis.com/auth/gmail." + x
+        for x in ("insert", "readonly", "labels")}
+    assert len(tokens(m)) == 2
+    m.collect()
+    assert len(gmail.texts()) == COUNT and len(gmail.calls("profile")) > 0
+    # Each is renewed by its own.
+    given.expire()
+    server.box.mails[:] = letters(COUNT, 9, "again%d")
+    m.collect()
+    assert len(gmail.texts()) == 2 * COUNT and len(tokens(m)) == 2
+
+
+def test_only_one_is_allowed(joined, certs, server):
+    """Nothing is downloaded, and the words say what to do."""
+    m, given, gmail = joined
+    m.account(deliver="maildir:" + m.home + "/mail")
+    login(m, certs)
+    m.account(deliver="gmail:" + provider.USER)
+    done = m.collect(status="bad")
+    assert "put mail into the mailbox of %s yet; sign in: malote login" % \
+        provider.USER in done.text
+    assert server.numbers("RETR") == [] and gmail.asked == []

@@ -621,6 +621,31 @@ destinations_say_how_to_sign_in(void **state)
 	assert_string_equal(d->at->login.client->client_id, "i");
 }
 
+static void
+gmail_is_a_label_of_an_address(void **state)
+{
+	static const char block[] = "destination \"gmail\" { oauth = o }\n"
+				    "oauth \"o\" { provider = google "
+				    "client_id = i }\n";
+	const struct dest *d = imap_dest("gmail:ana@gmail.com", block);
+
+	assert_int_equal(d->kind, DEST_GMAIL);
+	assert_string_equal(d->mailbox, "INBOX");
+	assert_string_equal(d->at->login.user, "ana@gmail.com");
+	assert_string_equal(d->at->login.server, "gmail.googleapis.com");
+	/* Not what the block of the provider asks for, which is for POP3. */
+	assert_non_null(strstr(d->at->login.scope, "auth/gmail.insert"));
+	assert_true(d->at->login.is_place);
+	assert_false(d->at->never_spam);
+	d = imap_dest("GMAIL: ana@x.example/Fam%C3%ADlia/a",
+	    "destination \"Ana@X.example\" { token_command = 't' scope = s\n"
+	    "never_spam = yes }\n");
+	assert_string_equal(d->mailbox, "Fam\xc3\xadlia/a");
+	assert_string_equal(d->at->login.user, "ana@x.example");
+	assert_string_equal(d->at->login.scope, "s");
+	assert_true(d->at->never_spam);
+}
+
 /* A place that an account and a rule name is one, so that nobody signs in twice;
  * of an intent, too, it is known who signs in. */
 static void
@@ -935,8 +960,8 @@ destinations_are_refused(void **state)
 
 #define NO_PLACE \
 	"; write \"maildir:PATH\", \"mbox:PATH\", \"command:PROGRAM\", " \
-	"\"lmtp:PLACE\", \"imap://USER@HOST/MAILBOX\" or " \
-	"\"imaps://USER@HOST/MAILBOX\""
+	"\"lmtp:PLACE\", \"imap://USER@HOST/MAILBOX\", " \
+	"\"imaps://USER@HOST/MAILBOX\" or \"gmail:USER@gmail.com\""
 #define NO_LMTP(at) \
 	"2: deliver: \"" at "\" is no place for LMTP; write " \
 	"\"lmtp:/PATH/SOCKET\" or \"lmtp:HOST:PORT\""
@@ -1417,6 +1442,7 @@ main(void)
 		cmocka_unit_test(lmtp_is_a_socket_or_a_host),
 		cmocka_unit_test(imap_is_a_mailbox_of_a_host),
 		cmocka_unit_test(destinations_say_how_to_sign_in),
+		cmocka_unit_test(gmail_is_a_label_of_an_address),
 		cmocka_unit_test(rules_name_places_too),
 		cmocka_unit_test(destinations_are_refused),
 		cmocka_unit_test(bad_text_is_named_with_its_line),

@@ -44,6 +44,8 @@ struct account {
 	char *token_command;
 	char *oauth; /* the block that says who gives out tokens; or NULL */
 	const struct oauth_client *client; /* that block */
+	char *scope; /* of its tokens, instead of that of the block; or NULL */
+	bool is_place; /* mail is put there, and not collected */
 	int64_t keep;
 	struct dest dest;
 	char *on_new;     /* a command; or NULL */

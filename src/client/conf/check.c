@@ -220,6 +220,11 @@ check_smtp_values(const struct account *a, const struct conf_lines *l)
 		    _("account \"%s\" sends its password and mail so that "
 		      "everybody on the way can read them"),
 		    value_shown(shown, a->name));
+	if (a->sent.kind == DEST_GMAIL)
+		COMPLAIN(l, "sent",
+		    _("sent = \"%s\" is not possible: Gmail keeps what its "
+		      "server sends by itself; leave it out"),
+		    value_shown(shown, a->sent.text));
 	if (strcmp(a->smtp.auth, "auto") != 0 &&
 	    sasl_find((struct slice){ a->smtp.auth, strlen(a->smtp.auth) }) ==
 		NULL)

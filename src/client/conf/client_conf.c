@@ -125,6 +125,7 @@ static const struct setting destination_settings[] = {
 	{ "keyring", AT(login.keyring), value_yes, NUMBER },
 	{ "token_command", AT(login.token_command), value_secret, TEXT },
 	{ "oauth", AT(login.oauth), value_text, TEXT },
+	{ "scope", AT(login.scope), value_text, TEXT },
 	{ "ca_file", AT(login.ca_file), value_path, TEXT },
 	{ "fingerprint", AT(login.fingerprint), value_fingerprint, TEXT },
 	{ "client_certificate", AT(login.client_certificate), value_path,
@@ -133,6 +134,8 @@ static const struct setting destination_settings[] = {
 	{ "proxy", AT(login.proxy), value_proxy, SECRET },
 	{ "flags", AT(flags), value_flags, TEXT },
 	{ "create", AT(creates), value_yes, NUMBER },
+	{ "never_spam", AT(never_spam), value_yes, NUMBER },
+	{ "url", AT(url), value_web, TEXT },
 };
 
 enum {
@@ -785,7 +788,7 @@ client_conf_dest(const struct client_conf *c, struct dest *d, const char *text,
 		e = value_dest(&place, "deliver", d, text, eb);
 	else
 		err_set(eb, e, "%s", err_str(e));
-	if (e == E_OK && dest_is_imap(d))
+	if (e == E_OK && dest_signs_in(d))
 		d->at = place_known(c, d);
 	free(folder);
 	if (e != E_OK)

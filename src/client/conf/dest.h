@@ -22,7 +22,8 @@ struct destination;
 	ROW(COMMAND, command, command) \
 	ROW(LMTP, lmtp, lmtp) \
 	ROW(IMAP, imap, imap) \
-	ROW(IMAPS, imaps, imap)
+	ROW(IMAPS, imaps, imap) \
+	ROW(GMAIL, gmail, gmail)
 
 #define DEST_ENUM(KIND, name, form) DEST_##KIND,
 enum dest_kind { DEST_KINDS(DEST_ENUM) };
@@ -31,24 +32,26 @@ enum dest_kind { DEST_KINDS(DEST_ENUM) };
 /* deliver = "maildir:~/Mail/x", "mbox:/var/mail/ana", "command:/usr/bin/procmail
  * -d ana" (cut at white space, quotation marks hold together, no shell),
  * "lmtp:/run/dovecot/lmtp" or "lmtp:host:24", a recipient may follow;
- * "imap://ana@host:143/Lists" (STARTTLS) or "imaps://ana@host:993/Lists". */
+ * "imap://ana@host:143/Lists" (STARTTLS) or "imaps://ana@host:993/Lists";
+ * "gmail:ana@gmail.com/Lists" (by its API). */
 struct dest {
 	enum dest_kind kind;
 	char *text;  /* as configured */
 	char *path;  /* MAILDIR, MBOX: absolute; LMTP: socket, or NULL */
 	char **argv; /* COMMAND: ends with NULL */
-	char *host;  /* LMTP by TCP, IMAP */
+	char *host;  /* LMTP by TCP, IMAP, GMAIL */
 	uint16_t port;
 	char *recipient; /* LMTP: else the account's address */
-	char *user;      /* IMAP; NULL: the destination's */
-	char *mailbox;   /* IMAP: UTF-8 */
-	/* IMAP: how to sign in there.  Borrowed from the configuration. */
+	char *user;      /* IMAP, GMAIL; NULL: the destination's */
+	char *mailbox;   /* IMAP, and the label of GMAIL: UTF-8 */
+	/* IMAP, GMAIL: how to sign in there.  Borrowed from the configuration. */
 	const struct destination *at;
 };
 
 void dest_clear(struct dest *d);
 
-bool dest_is_imap(const struct dest *d);
+/* Does somebody sign in there, by a block "destination"? */
+bool dest_signs_in(const struct dest *d);
 
 /* Are they one place?  However the path is written. */
 bool dest_same(const struct dest *a, const struct dest *b);

@@ -14,8 +14,10 @@ struct destination {
 	/* Its name is the title of the block: "HOST" or "USER@HOST".  What only
 	 * an account that is collected has is not set. */
 	struct account login;
-	char *flags;  /* of new messages, as IMAP writes them; or NULL */
-	bool creates; /* a mailbox that is not there is made */
+	char *flags;     /* of new messages, as IMAP writes them; or NULL */
+	bool creates;    /* a mailbox that is not there is made */
+	bool never_spam; /* GMAIL: whatever it thinks of a message */
+	char *url;       /* GMAIL: another address of its API; or NULL */
 };
 
 value_parse value_flags; /* char *: "seen flagged NAME" */

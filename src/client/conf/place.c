@@ -60,10 +60,16 @@ place_known(const struct client_conf *c, const struct dest *dest)
 
 /* ---- finding them ---- */
 
+/* To put messages, to look whether they are there, and to make a label. */
+#define GMAIL_SCOPE \
+	"https://www.googleapis.com/auth/gmail.insert " \
+	"https://www.googleapis.com/auth/gmail.readonly " \
+	"https://www.googleapis.com/auth/gmail.labels"
+
 static enum security
 security_of(const struct dest *dest)
 {
-	return dest->kind == DEST_IMAPS ? SECURITY_TLS : SECURITY_STARTTLS;
+	return dest->kind == DEST_IMAP ? SECURITY_STARTTLS : SECURITY_TLS;
 }
 
 static enum err
@@ -77,6 +83,9 @@ place_fill(struct destination *d, const struct dest *dest, const char *user)
 	a->email = strdup(user);
 	a->port = dest->port;
 	a->security = security_of(dest);
+	a->is_place = true;
+	if (a->scope == NULL && dest->kind == DEST_GMAIL)
+		a->scope = (char *)GMAIL_SCOPE; /* nobody frees or changes it */
 	if (a->auth == NULL)
 		a->auth = (char *)"auto"; /* nobody frees or changes it */
 	return a->name != NULL && a->server != NULL && a->user != NULL &&
@@ -139,6 +148,39 @@ place_add(struct client_conf *c, struct dest *dest,
 	return place_fill(d, dest, user);
 }
 
+/* An API takes tokens only, and its connection is libcurl's. */
+static void
+check_gmail(
+    const struct destination *d, unsigned line, const struct conf_text *text)
+{
+	const struct account *a = &d->login;
+
+	if (!account_uses_token(a))
+		conf_error(text, a->line != 0 ? a->line : line,
+		    _("Gmail's API takes a token only; write oauth = "
+		      "\"google\" into a block destination \"gmail\""));
+	if (a->fingerprint != NULL || a->client_certificate != NULL)
+		conf_error(text, a->line,
+		    _("fingerprint and client_certificate are not for Gmail's "
+		      "API; leave them out"));
+}
+
+static enum err
+place_fit(struct client_conf *c, struct dest *dest,
+    const struct destination *block, const char *user, unsigned line,
+    const struct conf_text *text)
+{
+	enum err e;
+
+	dest->at = place_met(c, dest, block, user);
+	if (dest->at != NULL)
+		return E_OK;
+	e = place_add(c, dest, block, user);
+	if (e == E_OK && dest->kind == DEST_GMAIL)
+		check_gmail(dest->at, line, text);
+	return e;
+}
+
 /* email: who signs in if nobody else is said, or NULL.  line: of the block with
  * that setting. */
 static enum err
@@ -148,7 +190,7 @@ place_find(struct client_conf *c, struct dest *dest, const char *setting,
 	const struct destination *block;
 	const char *user;
 
-	if (!dest_is_imap(dest) || dest->host == NULL) /* of that was told */
+	if (!dest_signs_in(dest) || dest->host == NULL) /* of that was told */
 		return E_OK;
 	block = block_for(c, dest);
 	if ((user = user_for(dest, block)) == NULL)
@@ -160,8 +202,7 @@ place_find(struct client_conf *c, struct dest *dest, const char *setting,
 		    setting, dest->text);
 		return E_OK;
 	}
-	dest->at = place_met(c, dest, block, user);
-	return dest->at != NULL ? E_OK : place_add(c, dest, block, user);
+	return place_fit(c, dest, block, user, line, text);
 }
 
 /* A rule may be one of several accounts: none of them signs in by itself. */

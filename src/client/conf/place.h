@@ -1,5 +1,5 @@
 /*
- * place.h - where on IMAP servers mail is put, and how to sign in there: the
+ * place.h - where on other servers mail is put, and how to sign in there: the
  * settings `deliver` of accounts and rules, with the blocks "destination".
  */
 #ifndef CLIENT_CONF_PLACE_H

@@ -9,7 +9,15 @@
 #include "base/str.h"
 #include "client/conf/value.h"
 
-enum { LMTP_PORT = 24, IMAP_PORT = 143, IMAPS_PORT = 993, LIST = 256 };
+enum {
+	LMTP_PORT = 24,
+	IMAP_PORT = 143,
+	IMAPS_PORT = 993,
+	HTTPS_PORT = 443,
+	LIST = 384
+};
+
+#define GMAIL_HOST "gmail.googleapis.com"
 
 #define SPACE " \t"
 
@@ -29,9 +37,10 @@ dest_clear(struct dest *d)
 }
 
 bool
-dest_is_imap(const struct dest *d)
+dest_signs_in(const struct dest *d)
 {
-	return d->kind == DEST_IMAP || d->kind == DEST_IMAPS;
+	return d->kind == DEST_IMAP || d->kind == DEST_IMAPS ||
+	       d->kind == DEST_GMAIL;
 }
 
 bool
@@ -302,11 +311,52 @@ parse_imap(const struct value_place *place, const char *name, struct dest *d,
 		   : no_url(name, kind, eb);
 }
 
+static enum err
+no_address(const char *name, struct errbuf *eb)
+{
+	return err_set(eb, E_CONFIG,
+	    _("%s is no mailbox of Gmail; write \"gmail:USER@gmail.com\", or "
+	      "\"gmail:USER@gmail.com/LABEL\""),
+	    name);
+}
+
+/* "user@domain[/label]" */
+static enum err
+parse_gmail(const struct value_place *place, const char *name, struct dest *d,
+    const char *rest, struct errbuf *eb)
+{
+	const char *at, *label;
+	size_t n;
+
+	rest += strspn(rest, SPACE);
+	at = strchr(rest, '@');
+	label = at != NULL ? strchr(at, '/') : NULL;
+	n = label != NULL ? (size_t)(label - rest) : strlen(rest);
+	if (at == NULL || at == rest || n == (size_t)(at + 1 - rest) ||
+	    strcspn(rest, SPACE "<>") < n)
+		return no_address(name, eb);
+	d->user = strndup(rest, n);
+	d->mailbox =
+	    strdup(label != NULL && label[1] != '\0' ? label + 1 : "INBOX");
+	d->host = strdup(GMAIL_HOST);
+	d->port = HTTPS_PORT;
+	if (d->user == NULL || d->mailbox == NULL || d->host == NULL)
+		return no_memory(eb);
+	percent_decode(d->mailbox);
+	return str_is_utf8(d->mailbox, strlen(d->mailbox)) &&
+		       str_is_utf8(d->user, strlen(d->user)) &&
+		       strpbrk(d->mailbox, "\r\n") == NULL
+		   ? E_OK
+		   : no_address(name, eb);
+}
+
 static const struct dest_form path_form = { parse_path, N_("PATH") };
 static const struct dest_form command_form = { parse_command, N_("PROGRAM") };
 static const struct dest_form lmtp_form = { parse_lmtp, N_("PLACE") };
 static const struct dest_form imap_form = { parse_imap,
 	N_("//USER@HOST/MAILBOX") };
+static const struct dest_form gmail_form = { parse_gmail,
+	N_("USER@gmail.com") };
 
 /* ---- kinds ---- */
 

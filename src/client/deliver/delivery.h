@@ -1,5 +1,5 @@
 /*
- * delivery.h - where mail is put: Maildir, mbox, a command, LMTP, IMAP.
+ * delivery.h - where mail is put: Maildir, mbox, a command, LMTP, IMAP, Gmail.
  *
  * Every message is first written to a file: in tmp/ of the Maildir, else in a
  * spool folder of ours.  A batch of them is then stored (see
@@ -16,8 +16,8 @@
  * spool, once the message is on the disk: what has gone from there was stored.
  * So a parcel with an intent in the state must not be dropped, only freed.
  * COMMAND and LMTP can only promise at least once: what was being handed over
- * when a run was killed is handed over again.  An IMAP server is asked what it has
- * (see remote.h).
+ * when a run was killed is handed over again.  An IMAP server and Gmail are asked what
+ * they have (see remote.h).
  *
  * What concerns the destination and not one message (a command that is not
  * there, a folder that cannot be written to) ends publishing: no other message
@@ -49,7 +49,7 @@ struct delivery_env {
 	bool seen;         /* IMAP: the message counts as one that was read */
 	/* MAILDIR: folders in it, as of an account; or NULL. */
 	char *const *folders;
-	/* IMAP: gets the secret that signs in there, with a NUL, into `size`
+	/* IMAP, GMAIL: gets the secret that signs in there, with a NUL, into `size`
 	 * octets which the caller wipes; may wait, and stays as long as the
 	 * delivery does.  anew: the token of before was refused. */
 	enum err (*ask)(void *arg, const struct account *login, bool anew,
@@ -107,7 +107,7 @@ void delivery_publish(struct delivery *d, struct parcel **v, size_t n);
 unsigned delivery_untold(struct delivery *d);
 /* What publishing has failed by, for all messages; E_OK: it has not. */
 enum err delivery_failed(const struct delivery *d, struct errbuf *eb) NODISCARD;
-/* From any thread: COMMAND, LMTP and IMAP begin with no other message; those that are
+/* From any thread: COMMAND, LMTP, IMAP and GMAIL begin with no other message; those that are
  * left get E_CLOSED. */
 void delivery_stop(struct delivery *d);
 /* Always after delivery_prepare() was E_OK. */

@@ -41,7 +41,7 @@ check_octets(const char *p, size_t n, struct errbuf *eb)
 {
 	if (memchr(p, '\0', n) != NULL)
 		return err_set(eb, E_DENIED, "%s",
-		    _("it holds a NUL, which IMAP cannot carry"));
+		    _("it holds a NUL, which the mailbox cannot hold"));
 	if (memchr(p, '\r', n) != NULL)
 		return err_set(eb, E_DENIED, "%s",
 		    _("it holds a CR without LF, which would be changed "

@@ -6,9 +6,10 @@
  * there:
  *
  *	length, content  its octets as they are there, with CRLF, and their digest
- *	offset           IMAP: a UID that no message of before has
+ *	offset           IMAP: a UID that no message of before has;
+ *	                 GMAIL: what the history of the mailbox had come to
  *	epoch            IMAP: the UIDVALIDITY that makes that UID mean something;
- *	                 0: it was not given away
+ *	                 GMAIL: 1; 0: it was not given away
  *
  * and its file stays in the spool until the destination has said yes.  A file
  * that is still there is in doubt, and the destination is asked whether it has

@@ -38,7 +38,7 @@ struct parcel {
 	uint64_t offset;
 	uint64_t length;
 	struct digest content; /* of these octets */
-	uint32_t epoch;        /* IMAP: of the numbers there */
+	uint32_t epoch;        /* see deliver/remote.h */
 	enum err result;       /* of publishing: E_OK; E_AGAIN: another run may
 	                        * do better; E_CLOSED: it was not tried; else
 	                        * this message is refused */

@@ -129,11 +129,18 @@ tell(const struct oauth_login *l, const char *url)
 	    l->opens && oauth_login_has_display() && open_browser(url);
 
 	fprintf(l->out,
-	    opened ? _("Your browser opens, at %s; allow malote to collect "
-		       "the mail of %s there.\nIf it does not, open this "
-		       "address yourself:\n\n%s\n\n")
-		   : _("Open this address of %s in a browser, and allow "
-		       "malote to collect the mail of %s there:\n\n%s\n\n"),
+	    opened && l->party->is_place
+		? _("Your browser opens, at %s; allow malote to put mail into "
+		    "the mailbox of %s there.\nIf it does not, open this "
+		    "address yourself:\n\n%s\n\n")
+	    : opened ? _("Your browser opens, at %s; allow malote to collect "
+			 "the mail of %s there.\nIf it does not, open this "
+			 "address yourself:\n\n%s\n\n")
+	    : l->party->is_place
+		? _("Open this address of %s in a browser, and allow malote "
+		    "to put mail into the mailbox of %s there:\n\n%s\n\n")
+		: _("Open this address of %s in a browser, and allow malote "
+		    "to collect the mail of %s there:\n\n%s\n\n"),
 	    l->party->client.name, l->party->email, url);
 	if (l->in >= 0)
 		fputs(_("If the browser runs on another computer, it ends at "

@@ -96,8 +96,13 @@ oauth_by_device(
 	if (e != E_OK)
 		return e;
 	fprintf(l->out,
-	    _("Open %s in a browser, on any computer, and type this code:\n\n"
-	      "    %s\n\nThen allow malote to collect the mail of %s.\n"),
+	    l->party->is_place
+		? _("Open %s in a browser, on any computer, and type this "
+		    "code:\n\n    %s\n\nThen allow malote to put mail into "
+		    "the mailbox of %s.\n")
+		: _("Open %s in a browser, on any computer, and type this "
+		    "code:\n\n    %s\n\nThen allow malote to collect the mail "
+		    "of %s.\n"),
 	    d.uri, d.user_code, l->party->email);
 	fflush(l->out);
 	e = ask_until_decided(l, &d, g, eb);

@@ -1,5 +1,5 @@
 /*
- * consent.h - a person allows malote to collect mail: in a browser here (RFC 6749
+ * consent.h - a person allows malote to collect mail, or to put it: in a browser here (RFC 6749
  * s4.1 with RFC 7636 and 8252), or anywhere by a code (RFC 8628).  It waits for
  * the person.
  */

@@ -42,20 +42,41 @@ copy_client(struct oauth_client *to, const struct oauth_client *from)
 	return true;
 }
 
-/* Tokens are for one client of one provider, and are shown to no other: when
- * the settings name another one, they are those of somebody who has none. */
+/* Tokens are for one client of one provider, and for what was allowed, and are
+ * shown to no other: when the settings name another one, they are those of
+ * somebody who has none. */
 static bool
 make_key(struct oauth_party *p)
 {
 	char *text;
-	int n = asprintf(&text, "%s\n%s\n%s", p->client.token_url,
-	    p->client.client_id, p->user);
+	int n = asprintf(&text, "%s\n%s\n%s\n%s", p->client.token_url,
+	    p->client.client_id, p->user, p->client.scope);
 
 	if (n < 0)
 		return false;
 	digest_text(p->key, digest_of((struct slice){ text, (size_t)n }));
 	free(text);
 	return true;
+}
+
+/* A place has no name that the command would take. */
+static bool
+make_login(struct oauth_party *p, const struct account *a)
+{
+	p->is_place = a->is_place;
+	if (asprintf(&p->login, "malote login%s%s", a->is_place ? "" : " ",
+		a->is_place ? "" : a->name) < 0)
+		p->login = NULL;
+	return p->login != NULL;
+}
+
+static bool
+copy_scope(struct oauth_party *p, const struct account *a)
+{
+	if (a->scope == NULL)
+		return true;
+	free(p->client.scope);
+	return copy(&p->client.scope, a->scope);
 }
 
 static bool
@@ -78,8 +99,9 @@ oauth_party_new(const struct account *a, const char *state_dir)
 	p->timeout = a->timeout;
 	if (copy(&p->account, a->name) && copy(&p->user, a->user) &&
 	    copy(&p->email, a->email) && copy(&p->proxy, a->proxy) &&
-	    make_folders(p, a, state_dir) &&
-	    copy_client(&p->client, a->client) && make_key(p))
+	    make_login(p, a) && make_folders(p, a, state_dir) &&
+	    copy_client(&p->client, a->client) && copy_scope(p, a) &&
+	    make_key(p))
 		return p;
 	oauth_party_free(p);
 	return NULL;
@@ -93,6 +115,7 @@ oauth_party_free(struct oauth_party *p)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		str_wipe(*text_of(&p->client, i));
 	free(p->account);
+	free(p->login);
 	free(p->user);
 	free(p->email);
 	str_wipe(p->proxy);

@@ -13,6 +13,8 @@
 
 struct oauth_party {
 	char *account; /* its name, for words */
+	char *login;   /* the command by which a person signs in, the same */
+	bool is_place; /* mail is put there, and not collected */
 	char *user, *email;
 	char *proxy;      /* or NULL */
 	char *keep_in;    /* the folder of tokens; NULL: the keyring */

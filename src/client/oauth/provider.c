@@ -220,7 +220,7 @@ enum err
 provider_refusal(const struct oauth_party *p, const struct oauth_refusal *r,
     struct errbuf *eb)
 {
-	const char *block = p->client.name, *account = p->account;
+	const char *block = p->client.name;
 	char said[128];
 
 	snprintf(said, sizeof(said), "%s%s%.70s", r->code,
@@ -232,13 +232,13 @@ provider_refusal(const struct oauth_party *p, const struct oauth_refusal *r,
 	case ANEW:
 		return err_set(eb, E_DENIED,
 		    _("what was allowed at %.30s is no longer valid; sign in "
-		      "again: malote login %.40s (\"%s\")"),
-		    block, account, said);
+		      "again: %.53s (\"%s\")"),
+		    block, p->login, said);
 	case NOT_ALLOWED:
 		return err_set(eb, E_DENIED,
-		    _("it was not allowed at %.30s; to try again: malote "
-		      "login %.40s (\"%s\")"),
-		    block, account, said);
+		    _("it was not allowed at %.30s; to try again: %.53s "
+		      "(\"%s\")"),
+		    block, p->login, said);
 	case WRONG_CLIENT:
 		return err_set(eb, E_CONFIG,
 		    _("client_id or client_secret of oauth \"%.30s\" is "

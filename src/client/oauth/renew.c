@@ -114,9 +114,12 @@ renew(const struct oauth_party *p, struct vault *v, struct oauth_tokens *t,
 
 	if (p->client.flow != OAUTH_CLIENT && t->refresh == NULL)
 		return err_set(eb, E_DENIED,
-		    _("nobody has allowed malote to collect the mail of "
-		      "account %s yet; sign in: malote login %s"),
-		    p->account, p->account);
+		    p->is_place
+			? _("nobody has allowed malote to put mail into the "
+			    "mailbox of %s yet; sign in: %s")
+			: _("nobody has allowed malote to collect the mail of "
+			    "account %s yet; sign in: %s"),
+		    p->is_place ? p->user : p->account, p->login);
 	asking_add(1);
 	e = ask_and_keep(p, v, t, eb);
 	asking_add(-1);

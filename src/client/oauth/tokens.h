@@ -1,5 +1,5 @@
 /*
- * tokens.h - the tokens of an account, and the text in which they are kept.
+ * tokens.h - the tokens of an account, or of a place, and the text in which they are kept.
  */
 #ifndef CLIENT_OAUTH_TOKENS_H
 #define CLIENT_OAUTH_TOKENS_H

@@ -125,9 +125,8 @@ static enum err
 damaged(const struct vault *v, struct errbuf *eb)
 {
 	return err_set(eb, E_FORMAT,
-	    _("the tokens of account %s are damaged; sign in again: malote "
-	      "login %s"),
-	    v->party->account, v->party->account);
+	    _("the tokens of account %s are damaged; sign in again: %s"),
+	    v->party->account, v->party->login);
 }
 
 static enum err

@@ -95,7 +95,7 @@ destination_foresee(struct visit *v)
 
 	/* Nobody is to be asked for what is perhaps not needed. */
 	if (v->conf.storer == NULL || v->conf.earlier != NULL ||
-	    !dest_is_imap(&a->dest) || !place_has_secret(&a->dest) ||
+	    !dest_signs_in(&a->dest) || !place_has_secret(&a->dest) ||
 	    !is_mail_likely(v->record) || !destination_new(v))
 		return;
 	v->destination->foreseen = true;

@@ -1,0 +1,132 @@
+#include "client/deliver/api_conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/i18n.h"
+
+enum { UNAUTHORIZED = 401 };
+
+#define SCHEME "Bearer "
+
+void
+api_conn_init(struct api_conn *c, const struct destination *at,
+    const struct api_conn_conf *conf)
+{
+	*c = (struct api_conn){ .at = at, .conf = *conf };
+}
+
+void
+api_conn_free(struct api_conn *c)
+{
+	transfer_line_close(&c->line);
+	str_wipe(c->secret);
+	c->secret = NULL;
+}
+
+/* ---- tokens ---- */
+
+static enum err
+get_secret(struct api_conn *c, bool anew, struct errbuf *eb)
+{
+	const size_t n = strlen(SCHEME);
+	char *secret;
+	enum err e;
+
+	if (c->secret != NULL && !anew)
+		return E_OK;
+	if ((secret = calloc(1, n + API_SECRET)) == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	memcpy(secret, SCHEME, n);
+	if (c->conf.ask == NULL)
+		e = err_set(eb, E_CONFIG, "%s", _("there is no token"));
+	else
+		e = c->conf.ask(c->conf.ask_arg, &c->at->login, anew,
+		    secret + n, API_SECRET, eb);
+	str_wipe(c->secret);
+	c->secret = e == E_OK ? secret : NULL;
+	if (e != E_OK)
+		str_wipe(secret);
+	return e == E_DENIED ? E_CONFIG : e;
+}
+
+/* ---- one request ---- */
+
+static enum err
+of_transfer(enum err e)
+{
+	switch (e) {
+	case E_IO:
+	case E_FORMAT: return E_AGAIN;
+	case E_DENIED: return E_CONFIG; /* its certificate */
+	default: return e;
+	}
+}
+
+static enum err
+ask_once(struct api_conn *c, const struct api_request *q, struct api_answer *a,
+    struct errbuf *eb)
+{
+	const struct account *login = &c->at->login;
+	const struct fetch_question web = {
+		.url = q->url,
+		.post = q->upload == NULL ? q->text : NULL,
+		.post_type = q->type,
+		.ca_file = login->ca_file,
+		.proxy = login->proxy,
+		.timeout = c->conf.timeout,
+		.max = q->max,
+	};
+	struct transfer_more more = {
+		.authorization = c->secret,
+		.stopping = c->conf.stopping,
+		.line = &c->line,
+	};
+	struct fetch_answer said;
+	enum err e = transfer_new(&a->transfer, &web, eb);
+
+	if (e != E_OK)
+		return e;
+	if (q->upload != NULL) {
+		api_upload_rewind(q->upload);
+		more.read = api_upload_read;
+		more.arg = q->upload;
+		more.octets = api_upload_octets(q->upload);
+	}
+	a->transfer->more = &more;
+	transfer_run(a->transfer);
+	a->transfer->more = NULL;
+	transfer_answer(a->transfer, &said);
+	a->gave_up = a->transfer->timed_out;
+	if (said.e != E_OK)
+		return err_set(eb, of_transfer(said.e), "%s", said.words);
+	a->status = said.status;
+	a->body = said.body;
+	a->retry_after = a->transfer->retry_after;
+	return E_OK;
+}
+
+enum err
+api_ask(struct api_conn *c, const struct api_request *q, struct api_answer *a,
+    struct errbuf *eb)
+{
+	enum err e;
+
+	*a = (struct api_answer){ .status = 0 };
+	if ((e = get_secret(c, false, eb)) != E_OK ||
+	    (e = ask_once(c, q, a, eb)) != E_OK || a->status != UNAUTHORIZED)
+		return e;
+	/* It may have expired; there may be another one. */
+	api_answer_free(a);
+	if ((e = get_secret(c, true, eb)) != E_OK)
+		return e;
+	return ask_once(c, q, a, eb);
+}
+
+void
+api_answer_free(struct api_answer *a)
+{
+	transfer_free(a->transfer);
+	*a = (struct api_answer){ .status = 0 };
+}
