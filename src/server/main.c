@@ -217,7 +217,6 @@ main(int argc, char **argv)
 	bool only_check = false, verbose = false, root_mail = false;
 	int o;
 
-	handover_remember(argv);
 	while ((o = getopt_long(argc, argv, "c:hVx:", options, NULL)) != -1)
 		switch (o) {
 		case 'c': file = optarg; break;
@@ -235,5 +234,6 @@ main(int argc, char **argv)
 	}
 	if (!standard_files())
 		return EX_OSERR;
+	handover_remember(argv); /* not in a role: it opens a folder */
 	return run(file, only_check, verbose, root_mail);
 }
