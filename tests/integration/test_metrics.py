@@ -294,6 +294,24 @@ def test_for_this_machine_alone(tmp_path, at):
     assert "metrics = \"%s\" is no address" % at in run.stderr + run.stdout
 
 
+def test_mail_goes_without_it(serve, place, login):
+    """Where its module is not installed, as beside a program that was copied."""
+    program = os.environ.get("MALOTED", TOP + "/build/release/src/maloted")
+    alone = place.path + "/maloted"
+    where = os.path.dirname(program).encode()
+    with open(program, "rb") as f:
+        image = f.read()
+    assert where in image
+    with open(alone, "wb") as f:
+        f.write(image.replace(where, b"/" + b"x" * (len(where) - 1)))
+    os.chmod(alone, 0o755)
+    server = serve(place.maildir(drop.make(5, 2)),
+                   'metrics = "127.0.0.1:%d"\n' % free_port(),
+                   env={"MALOTED": alone})
+    assert login(server).stat()[0] == 2
+    wait_until(lambda: "not installed" in server.log_text())
+
+
 # ---- who has broken into it ----
 
 class TestConfined:

@@ -54,6 +54,12 @@ role_accepts(enum ipc_role role)
 	return role == ROLE_WORKER || role == ROLE_SASL;
 }
 
+bool
+child_is_needed(const struct child *c)
+{
+	return c->role != ROLE_METRICS;
+}
+
 const char *
 child_name(const struct child *c)
 {

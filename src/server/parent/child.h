@@ -49,6 +49,9 @@ struct child *child_find(
     struct parent *p, enum ipc_role role, uint16_t index); /* or NULL */
 void child_remove(struct child *c); /* frees it; it must be down */
 
+/* Can mail not be served without it? */
+bool child_is_needed(const struct child *c);
+
 void child_kill(struct child *c); /* unless it is down */
 /* Do connections from outside arrive there? */
 bool role_accepts(enum ipc_role role);

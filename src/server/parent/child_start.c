@@ -124,7 +124,7 @@ failed(struct child *c, bool never_ready)
 	struct parent *p = c->parent;
 
 	c->failures++;
-	if (p->phase == PARENT_STARTING && never_ready &&
+	if (p->phase == PARENT_STARTING && never_ready && child_is_needed(c) &&
 	    c->failures >= START_TRIES) {
 		log_line(LOG_FAULT,
 		    "ev=give-up role=%s index=%u error=\"it cannot start\"",

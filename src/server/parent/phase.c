@@ -46,7 +46,7 @@ phase_ready(struct parent *p)
 	struct child *child;
 
 	TAILQ_FOREACH (child, &p->children, link)
-		if (child->state != CHILD_SERVING)
+		if (child->state != CHILD_SERVING && child_is_needed(child))
 			return;
 	if (p->phase != PARENT_STARTING)
 		return;
