@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,7 +23,7 @@ import malote
 import mpop
 from issuer import AUDIENCE, Issuer, new_key, part
 from pop3 import Pop3, context
-from server import PATIENCE, free_port, kill, wait_until
+from server import PATIENCE, TOP, free_port, kill, wait_until
 
 pytestmark = pytest.mark.ours
 
@@ -775,3 +776,35 @@ def test_malote(site, issuer, client, auth):
     site.write("token", issuer.token(USER, scope="x"))
     m.run("ann", status=malote.NOPERM)
     assert site.server.await_event("login-failed")[-1]["why"] == "scope"
+
+
+# ---- the pages ----
+
+def blocks_of(page):
+    with open(TOP + "/doc/" + page, encoding="utf-8") as f:
+        parts = re.findall(r"(?ms)^```(?:conf)?\n(.*?)^```$", f.read())
+    return [part for part in parts if 'oauth "' in part]
+
+
+@pytest.mark.parametrize("page", ["man/maloted.conf.5.scd", "users.md",
+                                  "users.pt-BR.md"])
+def test_examples(site, issuer, fresh, page):
+    """They work as they stand there, but for whom they ask."""
+    signed, shown_ = blocks_of(page)
+    shown = fresh(shown=True)
+    ca = '\tca_file = "%s"\n}\n' % site.certs.path("ca.pem")
+    text = re.sub(r"https://login.example.org/realms/example/protocol/\S+certs",
+                  issuer.url + "/keys", signed)
+    text = re.sub(r"https://login.example.org/realms/example\b(?!/)",
+                  issuer.url, text)
+    mechanisms = re.search(r'mechanisms = "(.*)"\n', text)
+    audience = re.search(r'audience = "(.*)"', text).group(1)
+    text = text.replace(mechanisms.group(), "").replace("}\n", ca)
+    asks = shown_.replace("https://login.example.org/oauth",
+                          shown.url).replace("}\n", ca)
+    asks = asks.replace("/etc/malote/oauth-secret",
+                        site.write("secret", issuers.SECRET + "\n"))
+    asks = asks.replace('client_id = "mail"', 'client_id = "%s"' % issuers.ID)
+    site.serve(text, asks, mechanisms=mechanisms.group(1))
+    site.opens(issuer.token(USER, aud=audience))
+    site.opens(shown.issue(USER))

@@ -90,8 +90,6 @@ possible_tell(struct facts *f, const struct user *u, bool for_app)
 	tell(f, "USER", user_never(u));
 	tell(f, "APOP", why_no_apop(f->auth, u, for_app));
 	for (size_t i = 0; sasl_mechanisms[i] != NULL; i++)
-		if (sasl_mechanisms[i]->asks != SASL_TOKEN)
-			tell(f, sasl_mechanisms[i]->name,
-			    why_not(
-				f->auth, u, for_app, sasl_mechanisms[i], &eb));
+		tell(f, sasl_mechanisms[i]->name,
+		    why_not(f->auth, u, for_app, sasl_mechanisms[i], &eb));
 }
