@@ -37,7 +37,8 @@ who_known(const struct options *o, const char *name, struct errbuf *eb)
 enum err
 who_may_be_known(const struct options *o, const char *name, struct errbuf *eb)
 {
-	bool elsewhere = o->conf != NULL && o->conf->db.role.n != 0;
+	bool elsewhere = o->conf != NULL &&
+			 (o->conf->db.role.n != 0 || o->conf->pam.role.n != 0);
 	enum err e = o->users[0] != '\0' ? who_known(o, name, eb) : E_NOENT;
 
 	return e == E_NOENT && elsewhere ? E_OK : e;
