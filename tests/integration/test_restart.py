@@ -156,12 +156,22 @@ def test_errors_change_nothing(serve, login, box):
     server.restart()
 
 
+# The channel's messages have one form in all versions; this is none.
+OF_ANOTHER_FORM = b"""#!/usr/bin/python3
+import os, socket, time
+s = socket.socket(fileno=int(os.environ["MALOTED_HANDOVER"]))
+s.send(b"ready")
+time.sleep(300)
+"""
+
+
 @pytest.mark.parametrize("program, words", [
+    (OF_ANOTHER_FORM, "of a version that cannot take this one's place"),
     (b"#!/bin/sh\nexit 1\n", "has ended before it was ready"),
     (b"no program", "cannot be executed"),
     pytest.param(b"#!/bin/sh\nexec sleep 300\n", "not ready in 45 seconds",
                  marks=pytest.mark.slow),
-], ids=["ends", "none", "hangs"])
+], ids=["version", "ends", "none", "hangs"])
 def test_a_program_that_does_not_serve(serve, login, box, tmp_path, program,
                                        words):
     path = a_copy(str(tmp_path / "maloted"))
