@@ -49,6 +49,8 @@ class Fake:
         self.behind_starttls = b""
         self.commands = []
         self.tokens = None  # those that are good
+        self.user = b"ana"
+        self.signed_in = []
         self.port = self.tls_port = free_port()
         self.listener = socket.create_server(("127.0.0.1", self.port))
         self.connections = 0
@@ -182,7 +184,9 @@ class Session:
             initial = self.line()
         said = base64.b64decode(initial)
         if mechanism == "PLAIN":
-            good = said == b"\0ana\0hush"
+            good = said == b"\0" + self.fake.user + b"\0hush"
+            if good:
+                self.fake.signed_in.append(self.fake.user.decode())
         else:
             token = re.search(rb"Bearer ([^\x01]*)\x01", said).group(1).decode()
             good = self.fake.tokens and token in self.fake.tokens

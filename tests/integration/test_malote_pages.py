@@ -1,12 +1,17 @@
 """What the pages tell people to type, and what they tell them to look for."""
+import base64
+import hmac
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
 
 import malote
+import pop3
 from hostile import letters
+from served import TEXTS
 from server import TOP
 
 LANGUAGES = ["", ".pt-BR"]
@@ -81,6 +86,103 @@ def test_moving_the_mail_alone(client, lie, language):
     assert "there is no record" in do(new, block(page("moving", language),
                                                  "again"))
     assert server.numbers("RETR") == []
+
+
+# How mail programs are set up, and Gmail.
+
+def sections(text):
+    """{its title: what stands below}"""
+    parts = re.split(r"(?m)^## (.*)$", text)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def values(text, step):
+    """What is to be typed at a step of a section."""
+    part = re.search(r"(?ms)^%d\. .*?(?=^\d\. |\Z)" % step, text).group()
+    return re.findall(r"(?m)^   - \*\*[^*]+\*\*: (.*)$", part)
+
+
+@malote.NEEDED
+@pytest.mark.ours
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_mail_programs_are_told(served, portuguese, language):
+    """The page names what malote serve prints, and one gets in by that: the
+    password is not said in clear."""
+    p = served()
+    p.mail(TEXTS)
+    # Where another user than root finds it.
+    shutil.copytree(portuguese["LOCPATH"], p.m.home + "/locale")
+    printed = p.start(env={
+        **portuguese, "LOCPATH": p.m.home + "/locale",
+        "MALOTE_LOCALEDIR": p.m.home + "/locale/share"} if language else {})
+    text = page("mail-programs", language)
+    told = values(sections(text)["Thunderbird"], 2)
+    assert len(told) == 6, told
+    assert told[1] == "127.0.0.1" and re.search(
+        r"(?m)^  \S.*  127\.0\.0\.1$", printed)
+    assert re.search(r"(?m)^\| \S+ \| 127\.0\.0\.1 \|", text)
+    assert told[0] == "POP3" and re.search(r"(?m)^  \S.* POP3$", printed)
+    bold = [v.strip("*").lower() for v in told if v[0] == "*"]
+    for words in bold:   # "None", "Encrypted password"; "Nenhum(a)"
+        assert words[:-1] in printed.lower(), (words, printed)
+    assert len(bold) == 2
+    with pop3.Pop3(p.port) as s:
+        challenge = base64.b64decode(s.command("AUTH CRAM-MD5")[2:])
+        digest = hmac.new(p.password.encode(), challenge, "md5").hexdigest()
+        s.ok(base64.b64encode(b"casa " + digest.encode()).decode())
+        assert len(s.uidl()) == len(TEXTS)
+        s.quit()
+
+
+NOT_SEEN = {"": "Not seen on the real thing", ".pt-BR": "Não foi visto no próprio"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_pages_say_when_it_was_seen(language):
+    """Of each program: followed on a day, or never on the real thing."""
+    found = sections(page("mail-programs", language))
+    programs = [x for x in found if re.search(
+        "Thunderbird|Outlook|Apple|Gmail", x)]
+    assert len(programs) == 4
+    for title in programs:
+        words = " ".join(found[title].split())
+        day = re.search(r"\d+ (de )?\w+ (de )?20\d\d", words)
+        assert day or NOT_SEEN[language] in words, title
+        assert ("Thunderbird" in title) != (NOT_SEEN[language] in words)
+    assert {"": "not seen on the real Gmail yet", ".pt-BR":
+            "ainda não foi visto no próprio Gmail"}[language] in " ".join(
+                page("gmail", language).split())
+
+
+@malote.NEEDED
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_gmail(client, lie, fake_imap, language):
+    """Its block and its line, typed as they stand there: at a server as
+    Gmail's, at the port that is the usual one."""
+    text = page("gmail", language)
+    typed = re.search(r'(?ms)^```\n(account .*?)^```$', text).group(1)
+    assert '"imaps://imap.gmail.com/INBOX"' in typed
+    assert 'destination "imap.gmail.com"' in typed
+    site = fake_imap(can="UIDPLUS LITERAL- X-GM-EXT-1 UTF8=ACCEPT ENABLE")
+    site.user = b"ana@gmail.com"
+    server, m = lie(letters(5)), client()
+    wanted = [x.local for x in server.box.mails]
+    m.account(at=server)
+    settings = "".join("\t%s = %s\n" % (
+        k, malote.quoted(v) if isinstance(v, str) else v)
+        for k, v in m.accounts["casa"].items() if k != "deliver")
+    conf = typed.replace("\t...\n", settings).replace(
+        "imap.gmail.com/", "localhost:%d/" % site.port).replace(
+        '"imap.gmail.com"', '"localhost"').replace(
+        "pass show gmail", "echo hush").replace(
+        "\tuser = \"ana@gmail.com\"\n",
+        "\tuser = \"ana@gmail.com\"\n\tca_file = %s\n"
+        % malote.quoted(site.certs.ca))
+    m.write_conf(conf)
+    done = m.start("collect", write=False).wait()
+    assert "5 messages collected" in done.text
+    malote.same(site.texts(), wanted)
+    assert any("ana@gmail.com" in c for c in site.signed_in)
 
 
 def codes(text):
