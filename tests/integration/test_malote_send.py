@@ -222,6 +222,20 @@ def test_no_smtputf8_where_it_is_needed(m, outlet):
     assert server.had == [] and server.sent("MAIL") == []
 
 
+@pytest.mark.parametrize("offered", [True, False])
+def test_8bitmime(m, outlet, offered):
+    """It is said where it is offered; elsewhere the octets go as they are, as
+    every server of today bears, and nothing is changed that is signed."""
+    server = outlet(ehlo=["8BITMIME"] if offered else [])
+    body = "\u00e9 isso\n".encode()
+    send(m.sends(server), LETTER.replace(b"\n\n", (
+        b"\nMIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n"
+        b"Content-Transfer-Encoding: 8bit\n\n"), 1) + body)
+    mail, = server.taken
+    assert mail.text.endswith(body)
+    assert ("BODY=8BITMIME" in mail.parameters) == offered
+
+
 # TLS and signing in.
 
 @pytest.mark.parametrize("mode", ["tls", "stls"])
@@ -243,6 +257,15 @@ def test_a_certificate_that_is_not_good(m, outlet, certs, kind):
     assert "waits in the outbox" in done.text
     assert server.tried == [] and len(m.outbox()) == 1
     m.sends(server, smtp_fingerprint=certs[kind].fingerprint())
+    m.run("outbox", "retry")
+    assert len(server.taken) == 1
+
+
+def test_starttls_that_is_refused(m, outlet, certs):
+    server = outlet("stls").answer("STARTTLS", "454 4.7.0 not now")
+    done = send(m.sends(server, ca_file=certs.ca))
+    assert "offers no STARTTLS" in done.text
+    assert server.sent("AUTH") == [] and server.sent("MAIL") == []
     m.run("outbox", "retry")
     assert len(server.taken) == 1
 
@@ -353,7 +376,15 @@ def test_what_is_refused_for_good(m, outlet, stage, reply, words):
 
 @pytest.mark.parametrize("stage,reply", [
     ("GREETING", "421 4.3.2 later"), ("GREETING", "554 5.7.1 no"),
-    ("EHLO", "421 no"), ("AUTH", "454 4.7.0 later"),
+    ("EHLO", "421 no"), ("EHLO", "502 5.5.1 what?"),
+    ("EHLO", "554 5.7.1 not from there"), ("AUTH", "454 4.7.0 later"),
+    ("AUTH", "421 4.7.0 too many"), ("AUTH", "530 5.7.0 by TLS"),
+    ("AUTH", "534 5.7.9 too weak"), ("MAIL", "421 4.3.2 closing"),
+    ("RCPT bo@example.net", "421 4.3.2 closing"),
+    ("RCPT bo@example.net", "451 4.3.0 later"),
+    ("RCPT bo@example.net", "452 4.5.3 too many"),
+    ("DATA", "421 4.3.2 closing"), ("END", "421 4.3.2 closing"),
+    ("END", "452 4.3.1 no room"),
     ("MAIL", "451 4.3.0 later"), ("MAIL", "530 5.7.0 sign in"),
     ("RCPT bo@example.net", "450 4.7.1 greylisted"),
     ("DATA", "451 4.3.0 later"), ("END", "451 4.3.0 later"),

@@ -1,5 +1,6 @@
 """malote sends by a real Postfix, for itself and for mutt, git and cron."""
 import os
+import re
 import subprocess
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 import malote
 import relay
 from server import wait_until
+from test_malote_kill import ENV, KILLED, spread
 
 pytestmark = [malote.NEEDED, relay.NEEDED]
 LETTER = (b"From: Ana <ana@example.org>\nSubject: Lunch\n"
@@ -107,6 +109,51 @@ def test_several_recipients(m, server):
     item, = m.outbox()
     assert [r["state"] for r in item["recipients"]] == [
         "refused", "sent", "waiting"]
+
+
+def fates(m):
+    return {r["address"]: r["state"] for item in m.outbox()
+            for r in item["recipients"]}
+
+
+@pytest.mark.parametrize("places", [
+    8, pytest.param(0, marks=pytest.mark.slow)], ids=["some", "all"])
+@pytest.mark.timeout(900)
+def test_killed_at_every_change(client, server, certs, killer, places):
+    """Of what malote sendmail has taken nothing is lost, and nothing is there
+    twice: it arrives once, or it is said that it perhaps has."""
+    def begin(name):
+        server.empty("1@example.org")
+        m = client(name)
+        return m.account(port=9, smtp_server="localhost", ca_file=certs.ca,
+                         smtp_port=server.port, smtp_security="starttls",
+                         sent="maildir:" + m.home + "/sent")
+
+    def try_it(m, n):
+        return m.run("sendmail", "1@example.org", text=LETTER, wrap=[
+            killer, str(n), "torn"], env=ENV, status=None, seconds=60)
+
+    total = int(re.search(r"changes (\d+)",
+                          try_it(begin("first"), 0).text).group(1))
+    server.mail("1@example.org")
+    for n in spread(total, places):
+        m = begin("home%d" % n)
+        queued = server.log().count("status=sent")
+        code = try_it(m, n).code
+        assert code in (0, KILLED), code
+        for _ in range(2):
+            m.run("outbox", "retry", status=None)
+        left, copies = fates(m), len(m.files("sent"))
+        if left:
+            assert left == {"1@example.org": "perhaps-sent"}, (n, left)
+            assert copies == 0 and code == KILLED
+            continue
+        if copies == 0:
+            assert code == KILLED, n  # it had promised nothing
+            continue
+        wait_until(lambda q=queued: server.log().count("status=sent") > q, 30)
+        server.mail("1@example.org")
+        assert copies == 1
 
 
 @pytest.mark.skipif(not os.path.exists("/usr/bin/mutt"), reason="no mutt")
