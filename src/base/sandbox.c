@@ -462,8 +462,8 @@ static enum err
 narrow_rules(scmp_filter_ctx ctx, struct errbuf *eb)
 {
 	static const unsigned commands[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL,
-		F_DUPFD_CLOEXEC, F_GETLK, F_SETLK, F_OFD_SETLK, F_OFD_SETLKW,
-		F_ADD_SEALS };
+		F_GET_SEALS, F_DUPFD_CLOEXEC, F_GETLK, F_SETLK, F_OFD_SETLK,
+		F_OFD_SETLKW, F_ADD_SEALS };
 	/* What the peer of a connection has not acknowledged yet. */
 	const struct scmp_arg_cmp unsent = SCMP_A1_32(SCMP_CMP_EQ, SIOCOUTQ, 0);
 	const struct scmp_arg_cmp not_executable =

@@ -204,21 +204,6 @@ def test_no_quotes_within_quotes(place, serve):
     assert line["error"] == "there is no ':' behind the name"
 
 
-def test_settings_that_a_reload_does_not_read(place, serve):
-    """Whoever edits them and reloads is told to restart."""
-    server = serve(place.maildir([]))
-    server.signal(signal.SIGHUP)
-    server.await_event("reload")
-    server.ctl("auth", "failures")  # behind whatever SIGHUP says
-    assert "settings-changed" not in server.log_text()
-    settings = settings_of(server)
-    os.utime(settings, ns=(0, 1))
-    server.signal(signal.SIGHUP)
-    line = server.await_event("settings-changed")[0]
-    assert line["file"] == settings
-    assert "restart" in line["error"]
-
-
 def test_removed_are_not_named(place, serve, login):
     server = serve(place.maildir(drop.make(62, 6)), "log_removed = no\n")
     session = login(server)

@@ -33,6 +33,7 @@
 #include "server/helper/net.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/role.h"
+#include "server/ipc/sealed.h"
 #include "server/store/store.h"
 #include "server/worker/worker.h"
 
@@ -109,7 +110,7 @@ static const struct shape {
 	SHAPE(IPC_CONF, ""),
 	SHAPE(IPC_ATTACH, "12f"),
 	SHAPE(IPC_STOP, "4"),
-	SHAPE(IPC_PING, ""),
+	SHAPE(IPC_PING, "4"),
 	SHAPE(IPC_USERS, "1f1"),
 	SHAPE(IPC_STORE_IS, "244"),
 };
@@ -369,6 +370,7 @@ assert_turns(void)
 	struct pollfd p = { rig.ctl_fd, POLLIN, 0 };
 
 	ipc_begin(rig.ctl, IPC_PING);
+	ipc_put_u32(rig.ctl, 1);
 	sent();
 	do
 		p.revents = 0;
@@ -1035,12 +1037,15 @@ start_worker(struct sockaddr_in *at, struct worker_conf *conf)
 		.write_timeout = 600,
 		.tls_timeout = 600,
 		.sessions_max = 16,
+		.slots = 16,
 		.bad_max = 10,
 		.failures_max = 3,
 		.shared_stores = BROKEN,
 	};
 
 	assert_int_equal(addrcount_create(1, conf->counts_fd, NULL), E_OK);
+	assert_int_equal(
+	    sealed_make(&conf->languages_fd, "languages", "", 0, NULL), E_OK);
 	start(worker_main, &worker_conf_fields, conf);
 	rig.at = *at;
 }
@@ -1052,6 +1057,7 @@ finish_worker(const struct worker_conf *conf)
 	close(conf->listener[0].fd);
 	close(conf->counts_fd[0]);
 	close(conf->counts_fd[1]);
+	close(conf->languages_fd);
 }
 
 /* As many messages as the store was asked for, or it is no answer. */

@@ -259,7 +259,8 @@ load(const char *folder, const char *preferred)
 	snprintf(w.language, sizeof(w.language), "%s", preferred);
 	assert_int_equal(
 	    languages_load(folder, &w, on_warning, NULL, &eb), E_OK);
-	assert_int_equal(sealed_map(w.languages_fd, &p, &n, &eb), E_OK);
+	n = w.languages_octets;
+	assert_int_equal(sealed_map(w.languages_fd, n, &p, &eb), E_OK);
 	assert_int_equal(write(w.languages_fd, "x", 1), -1);
 	close(w.languages_fd);
 	assert_int_equal(pop3_languages_read(&all, p, n, preferred), E_OK);
@@ -394,12 +395,11 @@ test_seals(void **state)
 	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	struct errbuf eb;
 	const char *p;
-	size_t n;
 
 	assert_int_equal(write(fd, "x", 1), 1);
-	assert_int_equal(sealed_map(fd, &p, &n, &eb), E_FORMAT);
+	assert_int_equal(sealed_map(fd, 4, &p, &eb), E_FORMAT);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
-	assert_int_equal(sealed_map(fd, &p, &n, &eb), E_FORMAT);
+	assert_int_equal(sealed_map(fd, 4, &p, &eb), E_FORMAT);
 	close(fd);
 }
 

@@ -138,7 +138,10 @@ hear(void *arg, struct ipc_in *in)
 		h->sid = ipc_get_u64(in);
 		break;
 	case IPC_UNOPENED: h->counted = ipc_get_login_mark(in); break;
-	case IPC_PONG: h->count = ipc_get_u32(in); break;
+	case IPC_PONG:
+		h->sid = ipc_get_u32(in);
+		h->count = ipc_get_u32(in);
+		break;
 	case IPC_COMMITTED:
 		h->sid = ipc_get_u64(in);
 		h->removed = ipc_get_u32(in);
@@ -1030,8 +1033,10 @@ await_all_channels(void)
 	/* The second answer is of a turn behind the one that took them. */
 	for (unsigned i = 0; i < 2; i++) {
 		ipc_begin(kit.parent.c, IPC_PING);
+		ipc_put_u32(kit.parent.c, i + 1);
 		send_end(&kit.parent);
 		expect(&kit.parent, IPC_PONG);
+		assert_int_equal(kit.parent.heard.sid, i + 1);
 	}
 }
 

@@ -1,6 +1,7 @@
 #include "server/auth/auth.h"
 
 #include <ev.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -202,6 +203,58 @@ take_round(void *arg, struct ipc_in *in)
 	return e;
 }
 
+/* ---- settings that come anew ---- */
+
+static enum err
+prepare(void *arg, void *conf, struct errbuf *eb)
+{
+	struct auth *a = arg;
+
+	free(a->next);
+	a->next = conf;
+	role_tally_close(&a->next->tally);
+	return E_OK;
+}
+
+static bool
+knows_the_same(const struct auth_conf *a, const struct auth_conf *b)
+{
+	return a->n_known == b->n_known &&
+	       memcmp(a->known, b->known, sizeof(a->known)) == 0;
+}
+
+/* The parent tells of the users file anew after this.  Timestamps are made from
+ * now on, or not any more; those that were given are good as long as they
+ * were. */
+static void
+take_over(struct auth *a)
+{
+	if (!knows_the_same(&a->conf, a->next)) {
+		a->known_changes++;
+		auth_db_rearrange(a, a->next);
+	}
+	a->conf = *a->next;
+	a->rule = name_rule_of(&a->conf);
+	if (a->conf.apop && !ev_is_active(&a->turn))
+		ev_timer_again(a->loop, &a->turn);
+	else if (!a->conf.apop)
+		ev_timer_stop(a->loop, &a->turn);
+	a->terms.changes++; /* what follows from them is made anew */
+	if (a->userfile.users != NULL)
+		served_tell_all(a);
+}
+
+static void
+decide(void *arg, bool use)
+{
+	struct auth *a = arg;
+
+	if (use && a->next != NULL)
+		take_over(a);
+	free(a->next);
+	a->next = NULL;
+}
+
 static uint32_t
 auth_signins(const void *arg)
 {
@@ -224,6 +277,10 @@ static const struct ipc_rule parent_rule[] = {
 
 /* Sign-ins are short: there is nothing to finish when it ends. */
 static const struct role_hooks hooks = {
+	.settings = &auth_conf_fields,
+	.settings_size = sizeof(struct auth_conf),
+	.prepare = prepare,
+	.decide = decide,
 	.attach = attach,
 	.sessions = auth_signins,
 	.rule = parent_rule,

@@ -19,7 +19,12 @@ enum {
 
 struct auth_db {
 	struct auth *auth;
-	const struct known_users *known;
+	const struct known_users *known; /* its own: */
+	struct known_users is;
+	/* Another process has its place, or none has: it is let go of as soon as
+	 * nobody waits for an answer. */
+	bool leaving;
+	ev_timer gone;
 	struct ipc_chan *chan; /* NULL: it has gone */
 	uint64_t serial;
 	uint64_t
@@ -45,6 +50,12 @@ static struct auth_db *
 db_of(const struct auth *a, const struct known_users *known)
 {
 	return a->db[known - a->conf.known];
+}
+
+const struct known_users *
+auth_db_asked(const struct db_wait *w)
+{
+	return w->db->known;
 }
 
 bool
@@ -91,6 +102,8 @@ end(struct db_wait *w, const struct db_answer *said)
 	/* Before: it may say that others are not to be asked. */
 	w->done(w, said);
 	begin_next(db);
+	if (db->leaving && db->chan != NULL && TAILQ_EMPTY(&db->waits))
+		ev_feed_event(db->auth->loop, &db->gone, EV_TIMER);
 }
 
 static void
@@ -314,7 +327,10 @@ db_free(struct auth_db *db)
 	struct ipc_chan *chan = db->chan;
 	struct db_wait *w;
 
-	db->auth->db[db->known - db->auth->conf.known] = NULL;
+	for (size_t i = 0; i < KNOWN_USERS_MAX; i++)
+		if (db->auth->db[i] == db)
+			db->auth->db[i] = NULL;
+	ev_timer_stop(db->auth->loop, &db->gone);
 	db->chan = NULL;
 	while ((w = TAILQ_FIRST(&db->waits)) != NULL)
 		fail(w, "its process has ended", false);
@@ -334,6 +350,63 @@ on_gone(void *arg, enum err why)
 
 static const struct ipc_rules rules = { rule, sizeof(rule) / sizeof(rule[0]),
 	on_gone };
+
+static void
+on_let_go(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	struct auth_db *db = t->data;
+
+	if (TAILQ_EMPTY(&db->waits))
+		db_free(db);
+}
+
+/* Whom it was asked about may still be answered. */
+static void
+leave_it(struct auth_db *db)
+{
+	for (size_t i = 0; i < KNOWN_USERS_MAX; i++)
+		if (db->auth->db[i] == db)
+			db->auth->db[i] = NULL;
+	db->leaving = true;
+	if (TAILQ_EMPTY(&db->waits))
+		db_free(db);
+}
+
+/* The process of a place among `known`, of those that there are. */
+static struct auth_db *
+take_from(struct auth_db **there, const struct known_users *known)
+{
+	struct auth_db *db;
+
+	for (size_t i = 0; i < KNOWN_USERS_MAX; i++) {
+		db = there[i];
+		if (db == NULL || role_of(db->known) != role_of(known) ||
+		    db->known->index != known->index ||
+		    strcmp(db->known->name, known->name) != 0)
+			continue;
+		there[i] = NULL;
+		return db;
+	}
+	return NULL;
+}
+
+void
+auth_db_rearrange(struct auth *a, const struct auth_conf *next)
+{
+	struct auth_db *there[KNOWN_USERS_MAX], *db;
+
+	memcpy(there, a->db, sizeof(there));
+	memset(a->db, 0, sizeof(a->db));
+	for (size_t i = 0; i < next->n_known; i++) {
+		db = take_from(there, &next->known[i]);
+		if (db != NULL)
+			db->is = next->known[i];
+		a->db[i] = db;
+	}
+	for (size_t i = 0; i < KNOWN_USERS_MAX; i++)
+		if (there[i] != NULL)
+			leave_it(there[i]);
+}
 
 static const struct known_users *
 find_known(const struct auth *a, enum ipc_role role, uint16_t index)
@@ -356,13 +429,16 @@ auth_db_attach(struct auth *a, enum ipc_role role, uint16_t index, int fd)
 		return E_FORMAT;
 	}
 	if (db_of(a, known) != NULL)
-		db_free(db_of(a, known));
+		leave_it(db_of(a, known));
 	if ((db = calloc(1, sizeof(*db))) == NULL) {
 		close(fd);
 		return E_OK;
 	}
 	db->auth = a;
-	db->known = known;
+	db->is = *known;
+	db->known = &db->is;
+	ev_timer_init(&db->gone, on_let_go, 0., 0.);
+	db->gone.data = db;
 	TAILQ_INIT(&db->waits);
 	fair_init(&db->fair);
 	if ((db->chan = ipc_open(a->loop, fd, &rules, db, true)) == NULL)

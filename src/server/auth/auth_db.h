@@ -56,6 +56,12 @@ bool auth_db_verifies(const struct known_users *known);
 enum err auth_db_attach(
     struct auth *a, enum ipc_role role, uint16_t index, int fd) NODISCARD;
 
+/* The settings become next: who has a place there keeps it. */
+void auth_db_rearrange(struct auth *a, const struct auth_conf *next);
+
+/* Of what a wait is an answer of; until done() has returned. */
+const struct known_users *auth_db_asked(const struct db_wait *w);
+
 /* w->done() is called once, later.  E_CLOSED: the process is not there; E_FULL:
  * too many wait for it. */
 enum err auth_db_ask(struct auth *a, const struct known_users *known,

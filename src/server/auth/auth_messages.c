@@ -102,8 +102,12 @@ take_apop(void *arg, struct ipc_in *in)
 
 	if ((e = ipc_get_end(in)) != E_OK)
 		return e;
-	if (!w->auth->conf.apop || digest.n != APOP_DIGEST)
+	if (digest.n != APOP_DIGEST)
 		return E_FORMAT;
+	if (!w->auth->conf.apop) { /* it was when the session began */
+		auth_worker_refuse_now(w, h.sid);
+		return E_OK;
+	}
 	if ((e = begin(w, &h, "APOP", &s)) != E_OK)
 		return e;
 	if (s != NULL)

@@ -15,17 +15,26 @@ struct net {
 	struct ipc_chan *chan;
 	uint64_t serial;
 	struct token_wait *wait[TOKENS_MAX]; /* by the rest of their id */
+	unsigned n_waits;
+	/* As the settings were when it came. */
+	struct known_issuer issuer[ISSUERS_MAX];
+	uint16_t n_issuers;
+	/* Another has its place: it is let go of when nobody waits. */
+	bool leaving;
+	ev_timer gone;
 };
 
 static void
 forget(struct token_wait *w)
 {
-	struct net *net = w->auth->net;
+	struct net *net = w->net;
 
 	ev_timer_stop(w->auth->loop, &w->deadline);
-	if (net != NULL && net->wait[w->id % TOKENS_MAX] == w)
-		net->wait[w->id % TOKENS_MAX] = NULL;
+	net->wait[w->id % TOKENS_MAX] = NULL;
+	net->n_waits--;
 	w->id = 0;
+	if (net->leaving && net->n_waits == 0)
+		ev_feed_event(w->auth->loop, &net->gone, EV_TIMER);
 }
 
 static void
@@ -65,6 +74,8 @@ enter(struct net *net, struct token_wait *w)
 		if (net->wait[id % TOKENS_MAX] != NULL)
 			continue;
 		net->wait[id % TOKENS_MAX] = w;
+		net->n_waits++;
+		w->net = net;
 		w->id = id;
 		return E_OK;
 	}
@@ -81,9 +92,9 @@ net_ask(struct auth *a, struct token_wait *w, struct slice token)
 		return E_CLOSED;
 	if (ipc_is_full(net->chan))
 		return E_FULL;
+	w->auth = a;
 	if ((e = enter(net, w)) != E_OK)
 		return e;
-	w->auth = a;
 	ipc_begin(net->chan, IPC_TOKEN);
 	ipc_put_u64(net->chan, w->id);
 	ipc_put_bytes(net->chan, token.p, token.n);
@@ -105,14 +116,13 @@ static enum err
 take_answer(void *arg, struct ipc_in *in)
 {
 	struct net *net = arg;
-	struct auth *a = net->auth;
 	uint64_t id = ipc_get_u64(in);
 	struct token_wait *w = net->wait[id % TOKENS_MAX];
 	struct token_answer said = { .result = TOKEN_FAILED };
 	uint8_t issuer;
 
 	said.result = (enum token_result)ipc_get_u8_to(in, TOKEN_RESULTS - 1);
-	issuer = ipc_get_u8_to(in, (uint8_t)a->conf.n_issuers);
+	issuer = ipc_get_u8_to(in, (uint8_t)net->n_issuers);
 	ipc_get_str(in, said.user, sizeof(said.user));
 	ipc_get_str(in, said.why, sizeof(said.why));
 	if (ipc_get_end(in) != E_OK || id == 0 || id > net->serial)
@@ -122,7 +132,7 @@ take_answer(void *arg, struct ipc_in *in)
 	if (w == NULL || w->id != id)
 		return E_OK;
 	if (issuer != 0)
-		said.issuer = &a->conf.issuer[issuer - 1];
+		said.issuer = &net->issuer[issuer - 1];
 	forget(w);
 	w->done(w, &said);
 	return E_OK;
@@ -141,7 +151,10 @@ net_free(struct net *net)
 {
 	struct auth *a = net->auth;
 
-	a->net = NULL;
+	if (a->net == net)
+		a->net = NULL;
+	net->leaving = false;
+	ev_timer_stop(a->loop, &net->gone);
 	for (unsigned i = 0; i < TOKENS_MAX; i++)
 		if (net->wait[i] != NULL)
 			fail(net->wait[i], "the process net has ended");
@@ -161,18 +174,41 @@ on_gone(void *arg, enum err why)
 static const struct ipc_rules rules = { rule, sizeof(rule) / sizeof(rule[0]),
 	on_gone };
 
+static void
+on_let_go(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	struct net *net = t->data;
+
+	if (net->n_waits == 0)
+		net_free(net);
+}
+
+/* Whose token it looks at may still be answered. */
+static void
+leave(struct net *net)
+{
+	if (net->n_waits == 0)
+		net_free(net);
+	else
+		net->leaving = true;
+}
+
 void
 net_attach(struct auth *a, int fd)
 {
 	struct net *net;
 
 	if (a->net != NULL)
-		net_free(a->net);
+		leave(a->net);
 	if ((net = calloc(1, sizeof(*net))) == NULL) {
 		close(fd);
 		return;
 	}
 	net->auth = a;
+	memcpy(net->issuer, a->conf.issuer, sizeof(net->issuer));
+	net->n_issuers = a->conf.n_issuers;
+	ev_timer_init(&net->gone, on_let_go, 0., 0.);
+	net->gone.data = net;
 	if ((net->chan = ipc_open(a->loop, fd, &rules, net, true)) == NULL)
 		free(net);
 	else

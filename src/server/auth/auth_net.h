@@ -11,10 +11,13 @@
 
 struct token_answer {
 	enum token_result result;
-	const struct known_issuer *issuer; /* NULL: it is of none */
+	const struct known_issuer *issuer; /* until done() has returned; NULL:
+	                                    * it is of none */
 	char user[NAME_MAX_OCTETS + 1];    /* as the issuer has it */
 	char why[256];
 };
+
+struct net;
 
 /* A question; zero before it is asked. */
 struct token_wait {
@@ -22,7 +25,8 @@ struct token_wait {
 	 * says nothing, is TOKEN_FAILED. */
 	void (*done)(struct token_wait *w, const struct token_answer *said);
 	struct auth *auth;
-	uint64_t id; /* 0: nothing is asked */
+	struct net *net; /* that was asked */
+	uint64_t id;     /* 0: nothing is asked */
 	ev_timer deadline;
 };
 

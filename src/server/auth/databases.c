@@ -117,6 +117,17 @@ fail(struct lookup *l, const char *why)
 	finish(l);
 }
 
+/* Users are known elsewhere since, and in another order. */
+static void
+forsake(struct lookup *l)
+{
+	if (!l->is_idle) {
+		l->failed = true;
+		snprintf(l->why, sizeof(l->why), "the settings have changed");
+	}
+	finish(l);
+}
+
 /* For names that nobody has. */
 static void
 note_hash(struct auth *a, const char *hash)
@@ -161,7 +172,7 @@ take_verified(struct lookup *l, const struct db_answer *said, struct errbuf *eb)
 static void
 take_row(struct lookup *l, const struct db_answer *said)
 {
-	const struct known_users *k = &l->auth->conf.known[l->next];
+	const struct known_users *k = auth_db_asked(&l->wait);
 	struct errbuf eb;
 	enum err e;
 
@@ -178,6 +189,7 @@ take_row(struct lookup *l, const struct db_answer *said)
 	note_hash(l->auth, l->user->hash);
 	note_terms(&l->auth->terms, l->user);
 	l->is_known = true;
+	memcpy(l->database, k->name, sizeof(l->database));
 	l->by = l->next++;
 	finish(l);
 }
@@ -236,6 +248,10 @@ go_on(struct lookup *l)
 {
 	struct auth *a = l->auth;
 
+	if (l->known != a->known_changes) {
+		forsake(l);
+		return;
+	}
 	for (; l->next < a->conf.n_known; l->next++) {
 		const struct known_users *k = &a->conf.known[l->next];
 
@@ -248,7 +264,7 @@ go_on(struct lookup *l)
 			return;
 		}
 		if (file_has(a, l->name) && !l->is_idle) {
-			l->is_known = true;
+			l->is_known = l->is_in_file = true;
 			l->by = l->next++;
 			break;
 		}
@@ -267,6 +283,7 @@ databases_find(struct auth *a, struct lookup *l, const char *name,
 		.auth = a,
 		.began = clock_ms(),
 		.generation = a->userfile.generation,
+		.known = a->known_changes,
 	};
 	snprintf(l->name, sizeof(l->name), "%s", name);
 	if (proof != NULL) {
@@ -300,15 +317,13 @@ lookup_user(const struct lookup *l)
 
 	if (l->user != NULL)
 		return l->user;
-	return l->is_known && is_file(&a->conf.known[l->by])
-		   ? users_find(a->userfile.users, l->name)
-		   : NULL;
+	return l->is_in_file ? users_find(a->userfile.users, l->name) : NULL;
 }
 
 const char *
 lookup_database(const struct lookup *l)
 {
-	return l->user != NULL ? l->auth->conf.known[l->by].name : NULL;
+	return l->user != NULL ? l->database : NULL;
 }
 
 void

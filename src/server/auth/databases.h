@@ -18,19 +18,22 @@ struct lookup {
 	void *owner;
 
 	/* What has come out. */
-	bool failed;   /* nobody can say, and why */
-	bool is_late;  /* no answer to this one, though others had theirs */
-	bool is_crowd; /* there was no room to ask */
-	bool is_known; /* by auth->conf.known[by] */
-	bool is_right; /* so that database says of the password */
-	bool was_told; /* the password, to one that verifies it at least */
+	bool failed;     /* nobody can say, and why */
+	bool is_late;    /* no answer to this one, though others had theirs */
+	bool is_crowd;   /* there was no room to ask */
+	bool is_known;   /* by auth->conf.known[by] */
+	bool is_right;   /* so that database says of the password */
+	bool was_told;   /* the password, to one that verifies it at least */
+	bool is_in_file; /* it is, and that is the users file */
 	size_t by;
+	char database[DB_NAME_MAX]; /* or what the database is called */
 	char why[256];
 	uint64_t began, took; /* clock_ms(), and how many */
 	/* Of each that was asked, the last of which is `by` if it is known or
 	 * failed. */
 	uint32_t took_by[KNOWN_USERS_MAX];
 	uint64_t generation; /* of the users file, when it began */
+	uint32_t known;      /* auth->known_changes then */
 
 	/* The rest is the module's own. */
 	struct auth *auth;

@@ -73,6 +73,8 @@ struct terms_seen {
 struct auth {
 	struct role role; /* first: see role.h */
 	struct auth_conf conf;
+	struct auth_conf *next; /* after IPC_SETTINGS_USE; NULL: none */
+	uint32_t known_changes; /* of conf.known, so far */
 	struct name_rule rule;
 	struct ev_loop *loop;
 	struct userfile userfile;

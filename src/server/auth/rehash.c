@@ -15,7 +15,7 @@ struct rehash {
 	struct hash_job job;
 	struct auth *auth;
 	struct upgrade_row row;
-	char password[PASSWORD_MAX + 1];
+	char password[PASSWORD_MAX + 1], scheme[SCHEME_NAME_MAX];
 };
 
 static void
@@ -73,7 +73,8 @@ rehash_offer(
 	snprintf(r->row.user, sizeof(r->row.user), "%s", user);
 	snprintf(r->row.was, sizeof(r->row.was), "%s", stored);
 	snprintf(r->password, sizeof(r->password), "%s", password);
-	r->job.scheme = a->conf.upgrade_scheme;
+	memcpy(r->scheme, a->conf.upgrade_scheme, sizeof(r->scheme));
+	r->job.scheme = r->scheme;
 	r->job.password = r->password;
 	r->job.made = r->row.hash;
 	r->job.done = on_made;

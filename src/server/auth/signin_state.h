@@ -66,8 +66,7 @@ struct ticket {
 struct token {
 	struct signin *signin;
 	struct token_wait wait;
-	const struct known_issuer
-	    *issuer; /* NULL: nobody's, or not known yet */
+	struct known_issuer issuer; /* no name: nobody's, or not known yet */
 	bool is_refused, is_narrow;
 };
 

@@ -21,16 +21,17 @@ signin_of(struct token_wait *w)
 static void
 log_token(const struct signin *s, const char *user, const char *error)
 {
-	const struct known_issuer *by = s->token->issuer;
+	const struct known_issuer *by = &s->token->issuer;
+	bool is_known = by->name[0] != '\0';
 	char shown[NAME_MAX_OCTETS * 4 + 1], words[512];
 
 	str_escape(shown, sizeof(shown), user, strlen(user));
 	str_quote(words, sizeof(words), error, strlen(error));
 	log_line(LOG_EVENT, "ev=token sid=%u.%llx%s%s%s user=%s%s%s%s",
 	    s->worker_index, (unsigned long long)s->sid,
-	    by != NULL ? " oauth=\"" : "", by != NULL ? by->name : "",
-	    by != NULL ? "\"" : "", shown, error[0] != '\0' ? " error=\"" : "",
-	    words, error[0] != '\0' ? "\"" : "");
+	    is_known ? " oauth=\"" : "", by->name, is_known ? "\"" : "", shown,
+	    error[0] != '\0' ? " error=\"" : "", words,
+	    error[0] != '\0' ? "\"" : "");
 }
 
 /* ---- whose it is ---- */
@@ -65,12 +66,11 @@ good(struct signin *s, const struct token_answer *said)
 static void
 say_refusal(struct signin *s)
 {
-	const struct known_issuer *by = s->token->issuer;
+	const struct known_issuer *by = &s->token->issuer;
 	const struct sasl_token_refusal why = {
 		.is_narrow = s->token->is_narrow,
-		.scope = by != NULL ? by->scope : "",
-		.openid_configuration =
-		    by != NULL ? by->openid_configuration : "",
+		.scope = by->scope,
+		.openid_configuration = by->openid_configuration,
 	};
 	struct buf out;
 
@@ -105,7 +105,8 @@ on_answer(struct token_wait *w, const struct token_answer *said)
 {
 	struct signin *s = signin_of(w);
 
-	s->token->issuer = said->issuer;
+	if (said->issuer != NULL)
+		s->token->issuer = *said->issuer;
 	switch (said->result) {
 	case TOKEN_GOOD:
 		if (s->worker != NULL)

@@ -516,8 +516,10 @@ sessions(struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 	if (c->store.role.n != 0 && by_stores / c->worker.role.n < per_process)
 		per_process = (uint32_t)(by_stores / c->worker.role.n);
 	c->worker.sessions_max = clamp(per_process, 1, per_process + 1);
-	if (c->max_sessions == 0)
+	if (c->max_sessions == 0) {
+		c->worker.slots = c->worker.sessions_max;
 		return;
+	}
 	per_process = (c->max_sessions - 1) / c->worker.role.n + 1;
 	if (per_process <= c->worker.sessions_max)
 		c->worker.sessions_max = per_process;
@@ -528,6 +530,7 @@ sessions(struct conf *c, const struct conf_env *env, const struct conf_lines *l)
 		    "write %u",
 		    c->max_sessions, env->nofile,
 		    c->worker.sessions_max * c->worker.role.n);
+	c->worker.slots = c->worker.sessions_max;
 }
 
 static void

@@ -30,7 +30,8 @@ struct setting {
 	const char *word[8];
 	/* Of a block `users`: enum user_driver_setting. */
 	unsigned bit;
-	bool secret; /* there may be a password in it */
+	bool secret;   /* there may be a password in it */
+	bool is_fixed; /* it holds from the start to the end of the server */
 };
 
 /* Where a value goes; OF is another for the settings of a listener. */
@@ -42,6 +43,7 @@ struct setting {
 #define SECONDS(f, a)     NUM32_AT(f, a, 24 * 3600)
 #define FLAG_AT(f, ...)   AT(f), .kind = FLAG, .word = { __VA_ARGS__ }
 #define YES_NO(f)         FLAG_AT(f, "no", "yes")
+#define FIXED             .is_fixed = true
 
 #define TLS_1_2_CIPHERS \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
@@ -80,9 +82,9 @@ static const struct setting settings[] = {
 	    .word = { "no", "ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "YESCRYPT",
 		"SCRAM-SHA-256", "SCRAM-SHA-1" } },
 	{ "mail", "maildir:/srv/mail/%d/%n", TEXT_AT(auth.mail) },
-	{ "mail_root", "", TEXT_AT(auth.mail_root) },
-	{ "mail_user", "", TEXT_AT(mail_user) },
-	{ "mail_group", "", TEXT_AT(mail_group) },
+	{ "mail_root", "", TEXT_AT(auth.mail_root), FIXED },
+	{ "mail_user", "", TEXT_AT(mail_user), FIXED },
+	{ "mail_group", "", TEXT_AT(mail_group), FIXED },
 	{ "first_uid", "500", NUM32_AT(auth.first_uid, 1, UINT32_MAX - 1) },
 	{ "last_uid", "4294967294",
 	    NUM32_AT(auth.last_uid, 1, UINT32_MAX - 1) },
@@ -125,26 +127,26 @@ static const struct setting settings[] = {
 	{ "max_failures", "10", NUM16_AT(worker.failures_max, 1, 65535) },
 	{ "failure_delay", "yes", YES_NO(auth.penalties) },
 	{ "workers", "0", NUM16_AT(worker.role.n, 0, WORKERS_MAX),
-	    .old = "pop3_processes" },
+	    .old = "pop3_processes", FIXED },
 	{ "store_processes", "0",
-	    NUM16_AT(store.role.n, 0, STORE_PROCESSES_MAX) },
-	{ "hash_threads", "0", NUM16_AT(auth.hash_threads, 0, 64) },
-	{ "user", "_malote", TEXT_AT(user) },
-	{ "auth_user", "_malote-auth", TEXT_AT(auth_user) },
-	{ "kerberos_user", "_malote-krb5", TEXT_AT(kerberos_user) },
-	{ "db_user", "_malote-db", TEXT_AT(db_user) },
-	{ "pam_user", "root", TEXT_AT(pam_user) },
-	{ "sasl_user", "_malote-sasl", TEXT_AT(sasl_user) },
-	{ "net_user", "_malote-net", TEXT_AT(net_user) },
-	{ "metrics", "", TEXT_AT(metrics_at) },
-	{ "metrics_user", "_malote-metrics", TEXT_AT(metrics_user) },
-	{ "control_socket", "/run/malote/control", TEXT_AT(control_socket) },
-	{ "control_group", "", TEXT_AT(control_group) },
+	    NUM16_AT(store.role.n, 0, STORE_PROCESSES_MAX), FIXED },
+	{ "hash_threads", "0", NUM16_AT(auth.hash_threads, 0, 64), FIXED },
+	{ "user", "_malote", TEXT_AT(user), FIXED },
+	{ "auth_user", "_malote-auth", TEXT_AT(auth_user), FIXED },
+	{ "kerberos_user", "_malote-krb5", TEXT_AT(kerberos_user), FIXED },
+	{ "db_user", "_malote-db", TEXT_AT(db_user), FIXED },
+	{ "pam_user", "root", TEXT_AT(pam_user), FIXED },
+	{ "sasl_user", "_malote-sasl", TEXT_AT(sasl_user), FIXED },
+	{ "net_user", "_malote-net", TEXT_AT(net_user), FIXED },
+	{ "metrics", "", TEXT_AT(metrics_at), FIXED },
+	{ "metrics_user", "_malote-metrics", TEXT_AT(metrics_user), FIXED },
+	{ "control_socket", "/run/malote/control", TEXT_AT(control_socket), FIXED },
+	{ "control_group", "", TEXT_AT(control_group), FIXED },
 	{ "language", "en", TEXT_AT(worker.language) },
 	{ "languages", LANGUAGES, TEXT_AT(languages) },
-	{ "log", "stderr", FLAG_AT(syslog, "stderr", "syslog") },
+	{ "log", "stderr", FLAG_AT(syslog, "stderr", "syslog"), FIXED },
 	{ "trace", "no", YES_NO(worker.trace) },
-	{ "sandbox", "auto", FLAG_AT(sandbox_required, "auto", "require") },
+	{ "sandbox", "auto", FLAG_AT(sandbox_required, "auto", "require"), FIXED },
 };
 
 #undef OF
@@ -828,6 +830,113 @@ conf_read(struct conf *c, const char *file, const struct conf_env *env,
 static void
 say_nothing(void *arg, const char *line)
 {
+}
+
+/* ---- reading again ---- */
+
+/* Octets of its value in struct conf. */
+static size_t
+size_of(const struct setting *s)
+{
+	switch (s->kind) {
+	case TEXT: return s->max;
+	case FLAG: return sizeof(bool);
+	case NUM16: return sizeof(uint16_t);
+	case NUM32: return sizeof(uint32_t);
+	default: return sizeof(int);
+	}
+}
+
+static bool
+is_same(const struct setting *s, const struct conf *a, const struct conf *b)
+{
+	const char *v = (const char *)a + s->at, *w = (const char *)b + s->at;
+
+	return s->kind == TEXT ? strcmp(v, w) == 0
+			       : memcmp(v, w, size_of(s)) == 0;
+}
+
+/* Which settings differ that are not to. */
+struct differing {
+	bool is[COUNT(settings)];
+	bool root, any; /* mail_root; any of them */
+};
+
+static void
+find_differing(
+    struct differing *d, const struct conf *c, const struct conf *now)
+{
+	for (size_t i = 0; i < COUNT(settings); i++) {
+		d->is[i] =
+		    settings[i].is_fixed && !is_same(&settings[i], c, now);
+		d->any |= d->is[i];
+		d->root |=
+		    d->is[i] && strcmp(settings[i].name, "mail_root") == 0;
+	}
+}
+
+static void
+tell_differing(const struct differing *d,
+    void (*kept)(void *arg, const char *setting), void *arg)
+{
+	for (size_t i = 0; i < COUNT(settings); i++)
+		if (d->is[i])
+			kept(arg, settings[i].name);
+}
+
+/* Where all mail is follows from `mail`, too, so the two stay together. */
+static void
+keep(struct conf *c, const struct conf *now, const struct differing *d)
+{
+	for (size_t i = 0; i < COUNT(settings); i++)
+		if (d->is[i])
+			memcpy((char *)c + settings[i].at,
+			    (const char *)now + settings[i].at,
+			    size_of(&settings[i]));
+	if (d->root)
+		memcpy(c->auth.mail, now->auth.mail, sizeof(c->auth.mail));
+}
+
+/* Sessions there can be as many as there were places for at the start. */
+static void
+fit_slots(struct conf *c, const struct conf *now,
+    void (*kept)(void *arg, const char *setting), void *arg)
+{
+	c->worker.slots = now->worker.slots;
+	if (c->worker.sessions_max <= c->worker.slots)
+		return;
+	c->worker.sessions_max = c->worker.slots;
+	kept(arg, "max_sessions");
+}
+
+enum err
+conf_read_again(struct conf *c, const char *file, const struct conf_env *env,
+    struct conf_report *report, const struct conf *now,
+    void (*kept)(void *arg, const char *setting), void *arg)
+{
+	struct conf_report quiet = { .say = say_nothing };
+	struct differing d = { .any = false };
+
+	if (conf_read(c, file, env, report) != E_OK)
+		return E_CONFIG;
+	find_differing(&d, c, now);
+	if (d.any) {
+		tell_differing(&d, kept, arg);
+		conf_free(c);
+		if (read_file(c, file, &quiet) != E_OK)
+			return E_CONFIG;
+		keep(c, now, &d);
+		conf_check(c, env, &rd.lines);
+	}
+	if (quiet.errors != 0) {
+		conf_error(
+		    &(struct conf_text){ .file = file, .report = report }, 0,
+		    "what has changed does not go with what cannot change "
+		    "while maloted runs: restart it");
+		return E_CONFIG;
+	}
+	fit_slots(c, now, kept, arg);
+	return E_OK;
 }
 
 enum err

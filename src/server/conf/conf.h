@@ -83,6 +83,13 @@ struct conf_users {
 };
 
 /* A block `sasl`. */
+/* What lies at the path of a socket: nothing else has these numbers as long as the
+ * socket is open. */
+struct unix_made {
+	dev_t device;
+	ino_t inode;
+};
+
 struct conf_service {
 	char name[CONF_NAME_MAX];
 	char socket[108]; /* as long as a socket's name may be */
@@ -93,6 +100,7 @@ struct conf_service {
 	uint16_t mode_bits;
 	uint32_t gid; /* of group; AUTH_NO_UID: that of who starts us */
 	unsigned line;
+	struct unix_made made; /* its socket: parent/service_sockets.c */
 };
 
 /* A block `oauth`. */
@@ -175,6 +183,13 @@ void conf_env_here(struct conf_env *env);
 enum err conf_read(struct conf *c, const char *file, const struct conf_env *env,
     struct conf_report *report) NODISCARD;
 void conf_free(struct conf *c);
+
+/* The same for a server that runs by `now`.  What cannot change while it runs is
+ * as it is there, and said to kept().  E_CONFIG: nothing of *c is of use. */
+enum err conf_read_again(struct conf *c, const char *file,
+    const struct conf_env *env, struct conf_report *report,
+    const struct conf *now, void (*kept)(void *arg, const char *setting),
+    void *arg) NODISCARD;
 
 /* For complaints about what conf_read() has read. */
 struct conf_text conf_text_of(const struct conf *c, struct conf_report *report);

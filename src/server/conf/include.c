@@ -371,7 +371,6 @@ include_read(struct conf_source *s, const struct conf_text *t)
 		return;
 	}
 	top.st = file.st;
-	s->as_of = file.st.st_mtim;
 	s->text = calloc(1, TEXT_MAX + 1);
 	if (s->text == NULL || add_file(s, t->file) == NULL)
 		complain_memory(&r, &top);

@@ -12,8 +12,6 @@
 #ifndef SERVER_CONF_INCLUDE_H
 #define SERVER_CONF_INCLUDE_H
 
-#include <time.h>
-
 #include "conf/text.h"
 
 struct conf_source {
@@ -21,7 +19,6 @@ struct conf_source {
 	struct conf_pieces pieces;
 	char **file; /* all of them; the first is the one that was named */
 	size_t n_files, room;
-	struct timespec as_of; /* when that one was changed last */
 };
 
 /* Reads the file of t, and what it includes.  Complains to t's report; *s is to

@@ -139,6 +139,7 @@ languages_load(const char *folder, struct worker_conf *w,
 	load_all(&l);
 	e = sealed_make(
 	    &w->languages_fd, "languages", buf_data(&l.words), l.words.len, eb);
+	w->languages_octets = (uint32_t)l.words.len;
 	buf_free(&l.words);
 	return e;
 }

@@ -48,8 +48,9 @@ struct worker_conf {
 	uint16_t n_listeners;
 	int counts_fd[2]; /* addrcount.h, shared by all workers */
 	char host[256];
-	char implementation[64];     /* empty: not announced */
-	int languages_fd;            /* sealed.h; see languages.h */
+	char implementation[64]; /* empty: not announced */
+	int languages_fd;        /* sealed.h; see languages.h */
+	uint32_t languages_octets;
 	char language[POP3_TAG_MAX]; /* a tag: of LANG * */
 	char tls_min[8];             /* "1.2" or "1.3" */
 	char tls_ciphers[512];       /* OpenSSL's list for TLS 1.2 */
@@ -59,6 +60,7 @@ struct worker_conf {
 	uint32_t login_timeout, idle_timeout, write_timeout; /* seconds */
 	uint32_t tls_timeout;     /* for a handshake, seconds */
 	uint32_t sessions_max;    /* of this process */
+	uint32_t slots;           /* that there can ever be */
 	uint32_t per_address_max; /* connections, of all processes; 0: any */
 	uint16_t bad_max, failures_max;
 	uint16_t

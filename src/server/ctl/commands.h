@@ -54,7 +54,7 @@ enum err client_settings(
 enum err history(const struct options *o, const char *user, struct errbuf *eb);
 
 /* Of a server that runs: sign_ins.c, status.c, unique_ids.c, expirations.c,
- * restarting.c, root.c, sessions.c, trace.c, messages.c. */
+ * reload.c, restarting.c, root.c, sessions.c, trace.c, messages.c. */
 enum err user_show(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err user_test(
@@ -70,6 +70,7 @@ enum err expire_show(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err expire_accept(
     const struct options *o, const char *user, struct errbuf *eb);
+enum err reload(const struct options *o, const char *none, struct errbuf *eb);
 enum err restart(const struct options *o, const char *none, struct errbuf *eb);
 enum err root_accept(
     const struct options *o, const char *path, struct errbuf *eb);

@@ -40,6 +40,7 @@ static const char usage[] =
     "       malotectl [option ...] expire show USER\n"
     "       malotectl [option ...] expire accept USER\n"
     "       malotectl [option ...] root accept [PATH]\n"
+    "       malotectl [option ...] reload\n"
     "       malotectl [option ...] restart\n"
     "\n"
     "  -c, --config FILE  maloted.conf, which names the users file and the\n"
@@ -126,6 +127,7 @@ static const struct command {
 	{ { "expire", "show" }, 1, 1, expire_show },
 	{ { "expire", "accept" }, 1, 1, expire_accept },
 	{ { "root", "accept" }, 0, 1, root_accept },
+	{ { "reload" }, 0, 0, reload },
 	{ { "restart" }, 0, 0, restart },
 };
 

@@ -28,6 +28,9 @@ enum control_type {
 	/* For all who may ask. */
 	CONTROL_EXPIRE_SHOW,   /* a user */
 	CONTROL_EXPIRE_ACCEPT, /* a user */
+	CONTROL_RELOAD,        /* nothing; for root only.  Tells CONTROL_NOTEs;
+	                        * the words at the end say which settings hold
+	                        * after a restart only */
 	/* For root only: struct control_which. */
 	CONTROL_WHO,
 	CONTROL_KICK,          /* the same, which end */

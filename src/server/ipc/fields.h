@@ -95,6 +95,9 @@ struct ipc_field {
 void ipc_put_fields(
     struct ipc_chan *c, const struct ipc_fields *t, const void *from);
 
+/* Do both say the same? */
+bool ipc_fields_same(const struct ipc_fields *t, const void *a, const void *b);
+
 /* Before ipc_get_end(), which says whether all was right: what is out of
  * range, or too long, or finds no memory makes the message a bad one.  *to
  * was all zeroes; texts and descriptors in it are the caller's. */

@@ -238,6 +238,8 @@ ipc_put_fd_of(struct ipc_chan *c, int fd, enum fd_fate fate, uint32_t of)
 
 	if (c->begin_err == E_OK && c->begin_fds == IPC_FDS)
 		c->begin_err = E_FULL;
+	if (c->begin_err == E_OK && fd < 0)
+		c->begin_err = E_IO;
 	if (c->begin_err == E_OK)
 		c->begin_err = buf_put(&c->fds, &f, sizeof(f));
 	if (c->begin_err == E_OK)

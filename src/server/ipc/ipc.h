@@ -84,6 +84,7 @@ enum fd_fate {
 	FD_CLOSED,
 	FD_CLOSED_LATER, /* by close_later(), as a file of the owner `of` */
 };
+/* fd -1: there is none, so the message is none (E_IO). */
 void ipc_put_fd(struct ipc_chan *c, int fd, enum fd_fate fate);
 void ipc_put_fd_of(struct ipc_chan *c, int fd, enum fd_fate fate, uint32_t of);
 enum err ipc_end(struct ipc_chan *c) NODISCARD;

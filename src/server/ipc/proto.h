@@ -31,17 +31,26 @@ enum ipc_type {
 	/* role -> parent: u8 role, u16 index: it sent what it may not send, and
 	 * the channel to it is closed */
 	IPC_MISBEHAVED,
-	/* parent -> role: does your loop turn?  The answer is IPC_PONG */
+	/* parent -> role: u32 number: does your loop turn?  The answer says that
+	 * all that was said before has been done, too */
 	IPC_PING,
-	IPC_PONG, /* u32 sessions that it has */
+	IPC_PONG, /* u32 the number, u32 sessions that it has */
+	/* parent -> worker, auth, store: u32 number, the role's settings as they
+	 * may be soon.  Answer: u32 the number, u8 can they be used, str why not */
+	IPC_SETTINGS,
+	IPC_SETTINGS_ARE,
+	/* parent -> the same: u8: those settings hold from now on; or (0) they are to
+	 * be forgotten */
+	IPC_SETTINGS_USE,
 	/* parent -> worker, sasl: connections are accepted from now on; said only
 	 * if the settings are `held` */
 	IPC_ACCEPT,
 	/* parent -> worker: bytes: ticket keys, newest first */
 	IPC_TICKETS,
 	/* parent -> worker: u16 which of the certificates, u16 how many, str chain,
-	 * str key (PEM), bytes answer of OCSP or empty, u64 until when it is shown:
-	 * each in order; they hold when the last one has come */
+	 * str key (PEM), bytes answer of OCSP or empty, u64 until when it is shown,
+	 * u8 later: each in order; they hold when the last one has come, or with the
+	 * IPC_SETTINGS that follow */
 	IPC_CERTIFICATE,
 	/* parent -> worker, auth: who signs certificates of clients: fd of a PEM
 	 * file, and if there is a list of revoked ones its fd; before sessions, and
@@ -101,7 +110,7 @@ enum ipc_type {
 	IPC_FORGET,
 
 	/* worker -> auth */
-	IPC_PASS = 32, /* u64 sid, u64 token, str peer, u8 SESSION_ bits, str
+	IPC_PASS = 40, /* u64 sid, u64 token, str peer, u8 SESSION_ bits, str
 	                * name, bytes password */
 	IPC_APOP, /* u64 sid, u64 token, str peer, u8 SESSION_ bits, str name, str
 	           * timestamp with its brackets, bytes digest (16 octets) */

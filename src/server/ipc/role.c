@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,6 +46,12 @@ void
 role_tally(const struct role_tally *t)
 {
 	tally_use(t->fd, t->page);
+	close(t->fd);
+}
+
+void
+role_tally_close(const struct role_tally *t)
+{
 	close(t->fd);
 }
 
@@ -114,11 +121,29 @@ take_attach(void *arg, struct ipc_in *in)
 	uint16_t index = ipc_get_u16(in);
 	int fd = ipc_get_fd(in);
 
-	if (ipc_get_end(in) == E_OK)
+	if (ipc_get_end(in) == E_OK) {
+		r->alone = false;
 		return r->hooks->attach(r, role, index, fd);
+	}
 	if (fd >= 0)
 		close(fd);
 	return E_FORMAT;
+}
+
+static void
+on_end(struct ev_loop *loop, ev_timer *t, int revents)
+{
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+leave(struct role *r, uint32_t ms)
+{
+	r->leaving = true;
+	if (r->alone)
+		ev_break(r->loop, EVBREAK_ALL);
+	ev_timer_init(&r->end, on_end, ms / 1000., 0.);
+	ev_timer_start(r->loop, &r->end);
 }
 
 static enum err
@@ -131,6 +156,8 @@ take_stop(void *arg, struct ipc_in *in)
 		return E_FORMAT;
 	if (r->hooks->stop != NULL)
 		r->hooks->stop(r, ms);
+	else if (!r->leaving)
+		leave(r, ms);
 	return E_OK;
 }
 
@@ -138,13 +165,62 @@ static enum err
 take_ping(void *arg, struct ipc_in *in)
 {
 	struct role *r = arg;
+	uint32_t number = ipc_get_u32(in);
 
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	ipc_begin(r->parent, IPC_PONG);
+	ipc_put_u32(r->parent, number);
 	ipc_put_u32(r->parent, r->hooks->sessions(r));
 	(void)!ipc_end(r->parent); /* then the next one is answered */
 	return E_OK;
+}
+
+static void
+answer_settings(struct role *r, uint32_t number, enum err e, const char *why)
+{
+	ipc_begin(r->parent, IPC_SETTINGS_ARE);
+	ipc_put_u32(r->parent, number);
+	ipc_put_u8(r->parent, e == E_OK);
+	ipc_put_str(r->parent, e == E_OK ? "" : why);
+	(void)!ipc_end(r->parent); /* the parent does not wait for long */
+}
+
+static enum err
+take_settings_anew(void *arg, struct ipc_in *in)
+{
+	struct role *r = arg;
+	uint32_t number = ipc_get_u32(in);
+	struct errbuf eb;
+	void *conf;
+
+	if (in->short_of_fds) {
+		answer_settings(r, number, E_FULL, "too many files are open");
+		return E_OK;
+	}
+	if ((conf = calloc(1, r->hooks->settings_size)) == NULL) {
+		answer_settings(r, number, E_NOMEM, "out of memory");
+		return E_OK;
+	}
+	ipc_get_fields(in, r->hooks->settings, conf);
+	if (ipc_get_end(in) != E_OK) {
+		free(conf);
+		return E_FORMAT;
+	}
+	answer_settings(r, number, r->hooks->prepare(r, conf, &eb), eb.text);
+	return E_OK;
+}
+
+static enum err
+take_decision(void *arg, struct ipc_in *in)
+{
+	struct role *r = arg;
+	bool use = ipc_get_u8(in) != 0;
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK)
+		r->hooks->decide(r, use);
+	return e;
 }
 
 static void
@@ -182,7 +258,13 @@ role_open(struct role *r, const struct role_hooks *hooks, struct ev_loop *loop,
 	r->loop = loop;
 	r->rule[n++] = (struct ipc_rule){ IPC_ATTACH, 1, 1, 3, take_attach };
 	r->rule[n++] = (struct ipc_rule){ IPC_STOP, 1, 0, 4, take_stop };
-	r->rule[n++] = (struct ipc_rule){ IPC_PING, 1, 0, 0, take_ping };
+	r->rule[n++] = (struct ipc_rule){ IPC_PING, 1, 0, 4, take_ping };
+	if (hooks->settings != NULL) {
+		r->rule[n++] = (struct ipc_rule){ IPC_SETTINGS, 1, IPC_FDS,
+			IPC_MSG_MAX, take_settings_anew };
+		r->rule[n++] = (struct ipc_rule){ IPC_SETTINGS_USE, 1, 0, 1,
+			take_decision };
+	}
 	if (hooks->n_rules > ROLE_RULES_MAX - n)
 		fatal("ev=start error=\"too many messages\"");
 	for (size_t i = 0; i < hooks->n_rules; i++)
@@ -213,6 +295,9 @@ role_link_lost(struct role *r, enum ipc_role role, uint16_t index, enum err why)
 {
 	enum err e;
 
+	r->alone = role == ROLE_AUTH;
+	if (r->leaving && r->alone)
+		ev_break(r->loop, EVBREAK_ALL);
 	if (why != E_FORMAT)
 		return;
 	ipc_begin(r->parent, IPC_MISBEHAVED);
@@ -232,6 +317,7 @@ role_attach_auth(struct role *r, struct ipc_chan **auth,
 	}
 	if (*auth != NULL)
 		rules->gone(r, E_CLOSED);
+	r->alone = false;
 	*auth = ipc_open(r->loop, fd, rules, r, true);
 	return E_OK;
 }

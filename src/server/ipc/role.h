@@ -49,6 +49,8 @@ struct role_tally {
 
 /* Counts there from now on, and closes the descriptor. */
 void role_tally(const struct role_tally *t);
+/* Of settings that came anew: it counts there already. */
+void role_tally_close(const struct role_tally *t);
 
 /* Opens the log and waits for the settings.  The process ends if they do not
  * come, or are not what the table says. */
@@ -87,7 +89,7 @@ void role_limit(const char *const *calls, size_t n);
 
 /* ---- serving ---- */
 
-enum { ROLE_RULES_MAX = 16 };
+enum { ROLE_RULES_MAX = 24 };
 
 /* A running process.  It is the first member of the role's own struct, which
  * is the `arg` of all that is called. */
@@ -99,6 +101,10 @@ struct role {
 	struct ipc_rules rules;
 	struct ev_loop *loop;
 	ev_prepare turn;
+	/* Another process has its place, and it ends when auth has let go of it,
+	 * as it may have already, or after some time. */
+	bool leaving, alone;
+	ev_timer end;
 };
 
 struct role_hooks {
@@ -107,7 +113,8 @@ struct role_hooks {
 	enum err (*attach)(
 	    void *arg, enum ipc_role role, uint16_t index, int fd);
 	/* Finish within ms, then leave the loop.  NULL: there is nothing to
-	 * finish, and the parent only has to close the channel. */
+	 * finish but what auth has asked, and it ends when auth lets go of it, or
+	 * when the parent closes the channel. */
 	void (*stop)(void *arg, uint32_t ms);
 	/* The parent has gone: leave the loop soon.  NULL: it is left now. */
 	void (*orphaned)(void *arg);
@@ -115,7 +122,16 @@ struct role_hooks {
 	void (*turn_end)(void *arg);
 	/* How many sessions it has, for those who ask how the server is. */
 	uint32_t (*sessions)(const void *arg);
-	/* What else the parent may say; at most ROLE_RULES_MAX - 3. */
+	/* Settings that come anew while it serves, and their size; NULL: for
+	 * others there is another process.  prepare(): makes of them what is
+	 * needed to use them, or says why it cannot; *conf, and what it refers to,
+	 * is its own.  What was prepared before is forgotten.  decide(): they
+	 * hold from now on, or are forgotten; there may be none. */
+	const struct ipc_fields *settings;
+	size_t settings_size;
+	enum err (*prepare)(void *arg, void *conf, struct errbuf *eb);
+	void (*decide)(void *arg, bool use);
+	/* What else the parent may say; at most ROLE_RULES_MAX - 5. */
 	const struct ipc_rule *rule;
 	size_t n_rules;
 };

@@ -34,7 +34,7 @@
 #define SERVER_IPC_ROLES_H
 
 #define ROLES(X) \
-	X(WORKER, worker, user, 256 + c->worker.sessions_max / 4, \
+	X(WORKER, worker, user, 256 + c->worker.slots / 4, \
 	    TALKS_TO(AUTH) | TALKS_TO(STORE)) \
 	X(AUTH, auth, auth_user, 1024 + 1024 * c->auth.hash_threads, \
 	    TALKS_TO(STORE)) \

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const int seals =
@@ -27,19 +26,18 @@ sealed_make(
 }
 
 enum err
-sealed_map(int fd, const char **p_r, size_t *n_r, struct errbuf *eb)
+sealed_map(int fd, size_t n, const char **p_r, struct errbuf *eb)
 {
-	struct stat st;
+	int got = fcntl(fd, F_GET_SEALS);
 	void *p;
 
 	/* Without the seals it could shrink under us: SIGBUS. */
-	if (fstat(fd, &st) < 0 || (fcntl(fd, F_GET_SEALS) & seals) != seals)
+	if (got < 0 || (got & seals) != seals)
 		return err_set(eb, E_FORMAT, "the memory is not sealed");
-	*n_r = (size_t)st.st_size;
 	*p_r = "";
-	if (*n_r == 0)
+	if (n == 0)
 		return E_OK;
-	p = mmap(NULL, *n_r, PROT_READ, MAP_SHARED, fd, 0);
+	p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return err_sys(eb, E_NOMEM, "mmap");
 	*p_r = p;

@@ -13,8 +13,9 @@
 enum err sealed_make(int *fd_r, const char *name, const void *p, size_t n,
     struct errbuf *eb) NODISCARD;
 
-/* In the other process.  *p_r is there for good; fd is still the caller's. */
+/* In the other process: all n octets, as who has made it says, so that it need
+ * not be asked for.  *p_r is there until munmap(); fd is still the caller's. */
 enum err sealed_map(
-    int fd, const char **p_r, size_t *n_r, struct errbuf *eb) NODISCARD;
+    int fd, size_t n, const char **p_r, struct errbuf *eb) NODISCARD;
 
 #endif

@@ -120,6 +120,8 @@ on_look(struct ev_loop *loop, ev_timer *t, int revents)
 	struct certificate_state now;
 	bool any = false;
 
+	if (p->reload.under_way)
+		return; /* it reads them, too */
 	for (unsigned i = 0; i < c->n_certificates; i++) {
 		struct certificate_watch *w = &p->certificates[i];
 
@@ -137,6 +139,8 @@ on_look(struct ev_loop *loop, ev_timer *t, int revents)
 void
 certificates_watch_start(struct parent *p)
 {
+	ev_timer_stop(p->loop, &p->certificates_look);
+	memset(p->certificates, 0, sizeof(p->certificates));
 	for (unsigned i = 0; i < p->conf->n_certificates; i++) {
 		struct certificate_watch *w = &p->certificates[i];
 
@@ -148,20 +152,4 @@ certificates_watch_start(struct parent *p)
 	p->certificates_look.data = p;
 	if (p->conf->n_certificates != 0)
 		ev_timer_start(p->loop, &p->certificates_look);
-}
-
-void
-certificates_reload(struct parent *p)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < p->conf->n_certificates; i++) {
-		struct certificate_watch *w = &p->certificates[i];
-
-		look_at(&p->conf->certificates[i], &w->tried);
-		w->seen = w->tried;
-		any = take(&p->conf->certificates[i], w) || any;
-	}
-	if (any)
-		tell_workers(p);
 }

@@ -10,10 +10,7 @@
 
 #include "server/parent/parent_state.h"
 
-/* From now on; the settings have read them a moment ago. */
+/* From now on, for the settings as they are; those have read them a moment ago. */
 void certificates_watch_start(struct parent *p);
-
-/* Reads all of them anew, now. */
-void certificates_reload(struct parent *p);
 
 #endif

@@ -28,7 +28,7 @@ child_find(struct parent *p, enum ipc_role role, uint16_t index)
 	struct child *c;
 
 	TAILQ_FOREACH (c, &p->children, link)
-		if (c->role == role && c->index == index)
+		if (c->role == role && c->index == index && !c->replaced)
 			return c;
 	return NULL;
 }

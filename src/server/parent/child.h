@@ -32,6 +32,10 @@ struct child {
 	/* A store of a user's own uid: not restarted, ended when idle. */
 	bool of_uid;
 	bool leaving;        /* it has been told to end */
+	bool is_stale;       /* its settings are no more those that hold */
+	bool replaced;       /* another one has its place */
+	uint32_t asked;      /* of answers.c: not answered yet; 0: none */
+	uint32_t prepared;   /* the reload whose settings it was told */
 	unsigned unanswered; /* IPC_PING in a row */
 	/* It has answered since somebody asked for the status, with: */
 	bool heard;
@@ -45,8 +49,8 @@ struct child {
 
 /* Adds a process that is not started yet.  NULL: memory. */
 struct child *child_new(struct parent *p, enum ipc_role role, uint16_t index);
-struct child *child_find(
-    struct parent *p, enum ipc_role role, uint16_t index); /* or NULL */
+/* The one that has that place; NULL: there is none. */
+struct child *child_find(struct parent *p, enum ipc_role role, uint16_t index);
 void child_remove(struct child *c); /* frees it; it must be down */
 
 /* Can mail not be served without it? */

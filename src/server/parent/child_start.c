@@ -8,7 +8,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/conf/role_table.h"
 #include "server/ipc/spawn.h"
+#include "server/parent/answers.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/control_inquiry.h"
 #include "server/parent/control_sessions.h"
@@ -62,6 +64,7 @@ child_start(struct child *c, struct errbuf *eb)
 	tallies_started(c);
 	c->started = clock_ms();
 	c->unanswered = 0;
+	c->prepared = 0;
 	ev_child_init(&c->died, on_died, c->pid, 0);
 	c->died.data = c;
 	ev_child_start(p->loop, &c->died);
@@ -180,6 +183,7 @@ tear_down(struct child *c)
 	c->chan = NULL;
 	control_inquiry_gone(c);
 	control_sessions_gone(c);
+	answers_gone(c);
 	if (c->role == ROLE_WORKER)
 		addrcount_clear_row(&c->parent->counts, c->index);
 	if (clock_ms() - c->started > HEALTHY_MS)
@@ -216,14 +220,16 @@ start_next(struct child *c)
 	return false;
 }
 
-/* Is there still something for it to do? */
+/* Is there still something for it to do?  A store of a user's own uid is
+ * started when somebody asks for it. */
 static bool
 is_wanted(const struct child *c)
 {
-	enum parent_phase phase = c->parent->phase;
+	struct parent *p = c->parent;
 
-	return phase < PARENT_STOPPING &&
-	       !(phase == PARENT_DRAINING && role_accepts(c->role));
+	return p->phase < PARENT_STOPPING && !c->of_uid && !c->replaced &&
+	       !(p->phase == PARENT_DRAINING && role_accepts(c->role)) &&
+	       c->index < role_conf(p->conf, c->role)->n;
 }
 
 static void
@@ -238,7 +244,7 @@ on_died(struct ev_loop *loop, ev_child *w, int revents)
 	tallies_ended(c, !told);
 	tear_down(c);
 	c->state = CHILD_DOWN;
-	if (is_wanted(c) && !c->of_uid) {
+	if (is_wanted(c)) {
 		if (told)
 			child_keep(c);
 		else

@@ -18,43 +18,91 @@ send_end(struct child *c)
 
 /* What is not the same for all processes of a role. */
 static void
-fit_settings(const struct child *c, struct parent *p)
+fit_settings(
+    const struct child *c, struct conf *conf, const struct ports *ports)
 {
-	struct role_conf *r = role_conf(p->conf, c->role);
+	struct role_conf *r = role_conf(conf, c->role);
 
 	if (c->role == ROLE_DB)
-		conf_db_fit(p->conf, c->index);
+		conf_db_fit(conf, c->index);
 	if (c->role == ROLE_PAM)
-		conf_pam_fit(p->conf, c->index);
+		conf_pam_fit(conf, c->index);
 	r->index = c->index;
 	r->uid = c->owner.uid;
 	r->gid = c->owner.gid;
-	r->memory = role_memory(p->conf, c->role);
-	r->held = p->succession.held;
+	r->memory = role_memory(conf, c->role);
+	r->held = c->parent->succession.held;
 	if (c->role == ROLE_AUTH)
-		tallies_fit(c, &p->conf->auth.tally);
+		tallies_fit(c, &conf->auth.tally);
 	if (c->role == ROLE_WORKER)
-		tallies_fit(c, &p->conf->worker.tally);
+		tallies_fit(c, &conf->worker.tally);
 	if (c->role == ROLE_STORE)
-		tallies_fit(c, &p->conf->store.tally);
+		tallies_fit(c, &conf->store.tally);
 	if (c->role == ROLE_WORKER)
-		for (unsigned i = 0; i < p->n_sockets; i++)
-			p->conf->worker.listener[i].fd = p->socket[c->index][i];
+		for (unsigned i = 0; i < ports->n; i++)
+			conf->worker.listener[i].fd =
+			    ports->socket[c->index][i];
 	if (c->role == ROLE_STORE)
-		p->conf->store.idle_end_ms = c->of_uid ? UID_STORE_IDLE_MS : 0;
+		conf->store.idle_end_ms = c->of_uid ? UID_STORE_IDLE_MS : 0;
+}
+
+static void
+put_certificates(struct child *worker, const struct conf *conf, bool later)
+{
+	for (unsigned i = 0; i < conf->n_certificates; i++) {
+		const struct certificate *c = &conf->certificates[i].read;
+
+		ipc_begin(worker->chan, IPC_CERTIFICATE);
+		ipc_put_u16(worker->chan, (uint16_t)i);
+		ipc_put_u16(worker->chan, (uint16_t)conf->n_certificates);
+		ipc_put_str(worker->chan, c->chain);
+		ipc_put_str(worker->chan, c->key);
+		ipc_put_bytes(worker->chan,
+		    c->staple != NULL ? (const void *)c->staple : "",
+		    c->staple_n);
+		ipc_put_u64(worker->chan, (uint64_t)c->staple_until);
+		ipc_put_u8(worker->chan, later);
+		send_end(worker);
+	}
+}
+
+static enum err
+put_settings(struct child *c, struct conf *conf, const struct ports *ports)
+{
+	struct role_conf *r = role_conf(conf, c->role), of_all = *r;
+
+	fit_settings(c, conf, ports);
+	ipc_put_fields(c->chan, role_table[c->role].fields, r);
+	*r = of_all;
+	return ipc_end(c->chan);
 }
 
 enum err
 child_tell_settings(struct child *c)
 {
 	struct parent *p = c->parent;
-	struct role_conf *r = role_conf(p->conf, c->role), of_all = *r;
 
-	fit_settings(c, p);
 	ipc_begin(c->chan, IPC_CONF);
-	ipc_put_fields(c->chan, role_table[c->role].fields, r);
-	*r = of_all;
-	return ipc_end(c->chan);
+	return put_settings(c, p->conf, &p->ports);
+}
+
+enum err
+child_tell_settings_anew(struct child *c, uint32_t number, struct conf *conf,
+    const struct ports *ports)
+{
+	if (c->role == ROLE_WORKER)
+		put_certificates(c, conf, true);
+	ipc_begin(c->chan, IPC_SETTINGS);
+	ipc_put_u32(c->chan, number);
+	return put_settings(c, conf, ports);
+}
+
+void
+child_tell_decision(struct child *c, bool use)
+{
+	ipc_begin(c->chan, IPC_SETTINGS_USE);
+	ipc_put_u8(c->chan, use);
+	send_end(c);
 }
 
 /* ---- channels ---- */
@@ -294,22 +342,7 @@ child_tell_tickets(struct child *worker)
 void
 child_tell_certificates(struct child *worker)
 {
-	const struct conf *conf = worker->parent->conf;
-
-	for (unsigned i = 0; i < conf->n_certificates; i++) {
-		const struct certificate *c = &conf->certificates[i].read;
-
-		ipc_begin(worker->chan, IPC_CERTIFICATE);
-		ipc_put_u16(worker->chan, (uint16_t)i);
-		ipc_put_u16(worker->chan, (uint16_t)conf->n_certificates);
-		ipc_put_str(worker->chan, c->chain);
-		ipc_put_str(worker->chan, c->key);
-		ipc_put_bytes(worker->chan,
-		    c->staple != NULL ? (const void *)c->staple : "",
-		    c->staple_n);
-		ipc_put_u64(worker->chan, (uint64_t)c->staple_until);
-		send_end(worker);
-	}
+	put_certificates(worker, worker->parent->conf, false);
 }
 
 /* ---- to auth and the workers ---- */
@@ -351,9 +384,22 @@ child_tell_role(
 }
 
 void
-child_tell_ping(struct child *c)
+child_tell_ping(struct child *c, uint32_t number)
 {
 	ipc_begin(c->chan, IPC_PING);
+	ipc_put_u32(c->chan, number);
+	send_end(c);
+}
+
+void
+child_retire(struct child *c, uint32_t ms)
+{
+	c->replaced = true;
+	if (c->chan == NULL)
+		return;
+	c->leaving = true;
+	ipc_begin(c->chan, IPC_STOP);
+	ipc_put_u32(c->chan, ms);
 	send_end(c);
 }
 

@@ -10,6 +10,11 @@
 #include "server/parent/child.h"
 
 enum err child_tell_settings(struct child *c) NODISCARD;
+/* To one that can take others while it serves: those that may hold soon, which it
+ * answers by that number; and whether they do. */
+enum err child_tell_settings_anew(struct child *c, uint32_t number,
+    struct conf *conf, const struct ports *ports) NODISCARD;
+void child_tell_decision(struct child *c, bool use);
 
 /* Gives each of two processes one end of a new channel. */
 enum err child_connect(
@@ -53,7 +58,7 @@ void child_tell_sessions(struct child *worker, uint64_t token, bool end,
 
 /* To a worker. */
 /* Asks whether its loop turns. */
-void child_tell_ping(struct child *c);
+void child_tell_ping(struct child *c, uint32_t number);
 
 void child_tell_tickets(struct child *worker);
 /* To a worker or auth: nothing if no certificates of clients are believed. */
@@ -72,5 +77,8 @@ void child_stop(struct child *c, uint32_t ms);
 void child_drain(struct child *c, uint32_t ms);
 /* To the same: from now on. */
 void child_tell_accept(struct child *c);
+/* Another one has its place: one that auth asks answers what it was asked, ends
+ * within ms, and is not started again. */
+void child_retire(struct child *c, uint32_t ms);
 
 #endif

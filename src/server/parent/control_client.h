@@ -42,6 +42,7 @@ struct control_client {
 		uint32_t from;   /* and from where on */
 		ev_timer room;
 	} sessions;
+	uint32_t reload; /* reload.c: the one that it waits for; 0: none */
 };
 
 /* Takes fd.  Its channel's rules get it as their `arg`. */

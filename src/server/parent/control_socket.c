@@ -16,6 +16,7 @@
 #include "server/parent/control_maildrop.h"
 #include "server/parent/control_sessions.h"
 #include "server/parent/control_status.h"
+#include "server/parent/reload.h"
 #include "server/parent/restart.h"
 #include "server/parent/traces.h"
 #include "server/parent/unix_socket.h"
@@ -287,6 +288,20 @@ take_restart(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
+static enum err
+take_reload(void *arg, struct ipc_in *in)
+{
+	struct control_client *k = arg;
+	struct control_about none = { "" };
+	enum err e = control_begin(k, in, &control_about_fields, &none);
+
+	if (e == E_OK && control_is_root(k)) {
+		control_log(k, "reload", "");
+		reload_ask(k->parent, k);
+	}
+	return e;
+}
+
 static void
 on_gone(void *arg, enum err why)
 {
@@ -304,6 +319,7 @@ static const struct ipc_rule commands[] = {
 	{ CONTROL_USER_SHOW, 1, 0, CONTROL_REQUEST_MAX, take_user_show },
 	{ CONTROL_USER_TEST, 1, 0, CONTROL_CREDENTIALS_MAX, take_user_test },
 	{ CONTROL_AUTH_FAILURES, 1, 0, 0, take_auth_failures },
+	{ CONTROL_RELOAD, 1, 0, 0, take_reload },
 	{ CONTROL_WHO, 1, 0, CONTROL_WHICH_MAX, take_who },
 	{ CONTROL_KICK, 1, 0, CONTROL_WHICH_MAX, take_kick },
 	{ CONTROL_MAILDROP_LIST, 1, 0, CONTROL_WHICH_MAX, take_maildrop_list },

@@ -196,10 +196,10 @@ tell_all(struct control_client *k)
 	TAILQ_FOREACH (c, &p->children, link)
 		tell_process(k, c);
 	tell_counts(k);
-	for (unsigned i = 0; i < p->n_sockets; i++)
-		if (p->listening[i].at[0] != '\0')
+	for (unsigned i = 0; i < p->ports.n; i++)
+		if (p->ports.is[i].at[0] != '\0')
 			control_tell(k, CONTROL_LISTENER,
-			    &control_listener_fields, &p->listening[i]);
+			    &control_listener_fields, &p->ports.is[i]);
 	for (unsigned i = 0; i < p->conf->n_certificates; i++)
 		tell_certificate(
 		    k, &p->conf->certificates[i], &p->certificates[i]);
@@ -226,7 +226,7 @@ ask_all(struct parent *p)
 	TAILQ_FOREACH (c, &p->children, link) {
 		c->heard = false;
 		if (c->state == CHILD_SERVING && c->chan != NULL)
-			child_tell_ping(c);
+			child_tell_ping(c, 0);
 	}
 }
 

@@ -13,8 +13,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sandbox.h"
-#include "base/slurp.h"
-#include "server/conf/keytab.h"
 #include "server/conf/languages.h"
 #include "server/conf/role_table.h"
 #include "server/conf/state_folder.h"
@@ -29,7 +27,7 @@
 #include "server/parent/notify.h"
 #include "server/parent/parent_messages.h"
 #include "server/parent/phase.h"
-#include "server/parent/ports.h"
+#include "server/parent/reload.h"
 #include "server/parent/restart.h"
 #include "server/parent/service_sockets.h"
 #include "server/parent/tallies.h"
@@ -41,6 +39,8 @@ enum {
 	LOOK_SECONDS = 2,     /* between looks at the mail root */
 	OTHER_ROOT_MS = 5000, /* for sessions in one that is there no more */
 };
+
+static const struct ports nothing;
 
 /* ---- keys of TLS tickets ---- */
 
@@ -113,99 +113,6 @@ on_look(struct ev_loop *loop, ev_timer *w, int revents)
 			child_stop(c, OTHER_ROOT_MS);
 }
 
-/* ---- SIGHUP ---- */
-
-/* Whoever has edited the settings and reloads should not wait for an effect. */
-static void
-tell_settings_changed(const struct conf *conf)
-{
-	struct stat st;
-
-	if (stat(conf->file, &st) == 0 &&
-	    (st.st_mtim.tv_sec != conf->source.as_of.tv_sec ||
-		st.st_mtim.tv_nsec != conf->source.as_of.tv_nsec))
-		log_line(LOG_WARNING,
-		    "ev=settings-changed file=\"%s\" error=\"not read again: "
-		    "restart maloted for that\"",
-		    conf->file);
-}
-
-/* Who has the keys cannot open a file: another process takes them. */
-static void
-reload_keytab(struct parent *p)
-{
-	const char *path = p->conf->kerberos.keytab;
-	struct child *c = child_find(p, ROLE_KERBEROS, 0);
-	struct errbuf eb;
-	struct stat st;
-
-	if (c == NULL)
-		return;
-	if (keytab_look(path, &st, &eb) != E_OK)
-		log_line(LOG_FAULT,
-		    "ev=keytab kept=the-old-one file=\"%s\" error=\"%s\"", path,
-		    eb.text);
-	else
-		child_stop(c, 0);
-}
-
-static bool
-is_readable(const char *path)
-{
-	struct errbuf eb;
-	struct stat st;
-	int fd;
-
-	if (path[0] != '/')
-		return true;
-	if (slurp_open(path, &fd, &st, &eb) != E_OK) {
-		log_line(LOG_FAULT,
-		    "ev=issuer kept=the-old-one file=\"%s\" error=\"%s\"", path,
-		    eb.text);
-		return false;
-	}
-	close(fd);
-	return true;
-}
-
-/* The same for keys of issuers that are in a file, and secrets for them. */
-static void
-reload_issuers(struct parent *p)
-{
-	struct child *c = child_find(p, ROLE_NET, 0);
-	bool has_files = false, good = true;
-
-	for (unsigned i = 0; i < p->conf->n_issuers; i++) {
-		const struct issuer_conf *of = &p->conf->issuer[i].of;
-
-		has_files = has_files || !issuer_fetches_keys(of);
-		good = good && is_readable(of->keys) &&
-		       is_readable(of->client_secret_file);
-	}
-	if (c != NULL && has_files && good)
-		child_stop(c, 0);
-}
-
-static void
-on_reload(struct ev_loop *loop, ev_signal *w, int revents)
-{
-	struct parent *p = w->data;
-
-	if (p->phase != PARENT_SERVING)
-		return;
-	notify_reloading();
-	log_line(LOG_EVENT, "ev=reload");
-	tell_settings_changed(p->conf);
-	certificates_reload(p);
-	reload_keytab(p);
-	reload_issuers(p);
-	child_tell_role(p, ROLE_AUTH, child_tell_client_ca);
-	child_tell_role(p, ROLE_WORKER, child_tell_client_ca);
-	child_tell_role(p, ROLE_AUTH, child_tell_users_anew);
-	child_tell_role(p, ROLE_AUTH, child_tell_forget);
-	notify_ready();
-}
-
 /* ---- beginning and end ---- */
 
 static enum err
@@ -223,6 +130,12 @@ start_children(struct parent *p, struct errbuf *eb)
 }
 
 static void
+on_hangup(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	reload_ask(w->data, NULL);
+}
+
+static void
 on_stop(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	struct parent *p = w->data;
@@ -232,7 +145,8 @@ on_stop(struct ev_loop *loop, ev_signal *w, int revents)
 	else
 		log_line(LOG_EVENT, "ev=stop signal=%d grace=%u", w->signum,
 		    p->conf->stop_grace);
-	ports_close(p);
+	reload_end(p);
+	ports_close(&p->ports, &nothing, p->succession.shared);
 	restart_give_up(p);
 	heir_stop_elder(p, p->conf->stop_grace);
 	phase_stop(p, p->conf->stop_grace);
@@ -271,7 +185,7 @@ watch(struct parent *p)
 	signal(SIGPIPE, SIG_IGN); /* and so in all processes */
 	ev_signal_init(&p->sigterm, on_stop, SIGTERM);
 	ev_signal_init(&p->sigint, on_stop, SIGINT);
-	ev_signal_init(&p->sighup, on_reload, SIGHUP);
+	ev_signal_init(&p->sighup, on_hangup, SIGHUP);
 	ev_signal_init(&p->sigusr2, on_restart, SIGUSR2);
 	ev_timer_init(
 	    &p->rotate, on_rotate, TICKET_HOURS * 3600., TICKET_HOURS * 3600.);
@@ -317,10 +231,28 @@ warn_of_language(void *arg, const char *text)
 	log_line(LOG_WARNING, "ev=language warning=\"%s\"", text);
 }
 
+/* As it is called from the root directory. */
+static enum err
+find_file(struct parent *p, struct errbuf *eb)
+{
+	const char *file = p->conf->file;
+	char here[PATH_MAX] = "";
+
+	if (file[0] != '/' && getcwd(here, sizeof(here)) == NULL)
+		return err_sys(eb, E_IO, "%s", file);
+	if (snprintf(p->conf_file, sizeof(p->conf_file), "%s%s%s", here,
+		file[0] != '/' ? "/" : "", file) >= (int)sizeof(p->conf_file))
+		return err_set(eb, E_FULL, "%s: too long", file);
+	return E_OK;
+}
+
 static enum err
 prepare(struct parent *p, struct errbuf *eb)
 {
 	enum err e;
+
+	if ((e = find_file(p, eb)) != E_OK)
+		return e;
 
 	sandbox_no_core();
 	umask(077);
@@ -359,14 +291,16 @@ serve(struct parent *p)
 		handover_fail(p->succession.elder, eb.text);
 		return EX_OSERR;
 	}
-	if (ports_open(p, &eb) != E_OK ||
-	    service_sockets_open(p, &eb) != E_OK ||
+	if (ports_open(&p->ports, &nothing, &p->inherited, p->conf, &eb) !=
+		E_OK ||
+	    service_sockets_open(p->conf, NULL, &p->inherited, &eb) != E_OK ||
 	    metrics_socket_open(p, &eb) != E_OK) {
 		log_line(LOG_FAULT, "ev=listen error=\"%s\"", eb.text);
 		handover_fail(p->succession.elder, eb.text);
-		service_sockets_close(p);
+		service_sockets_close(p->conf, NULL, p->succession.shared);
 		return EX_UNAVAILABLE;
 	}
+	ports_log(&p->ports, &nothing, p->conf);
 	watch(p);
 	control_open(p);
 	inherited_close_rest(&p->inherited);
@@ -377,7 +311,7 @@ serve(struct parent *p)
 		phase_give_up(p, EX_OSERR);
 	}
 	ev_run(p->loop, 0);
-	service_sockets_close(p);
+	service_sockets_close(p->conf, NULL, p->succession.shared);
 	metrics_socket_close(p);
 	control_close(p);
 	log_line(LOG_EVENT, "ev=stopped");
@@ -391,7 +325,7 @@ parent_run(struct conf *conf, const struct conf_env *env, int elder)
 	struct parent *p = &parent;
 	int status;
 
-	p->conf = conf;
+	p->conf = p->first_conf = conf;
 	p->env = *env;
 	p->rules = parent_messages;
 	p->started = clock_ms();
@@ -405,7 +339,11 @@ parent_run(struct conf *conf, const struct conf_env *env, int elder)
 	LIST_INIT(&p->cuts);
 	status = serve(p);
 	explicit_bzero(p->tickets, sizeof(p->tickets));
-	explicit_bzero(conf->auth.name_key, sizeof(conf->auth.name_key));
+	explicit_bzero(p->conf->auth.name_key, sizeof(p->conf->auth.name_key));
+	if (p->conf != conf) {
+		conf_free(p->conf);
+		free(p->conf);
+	}
 	log_flush();
 	logrelay_drain();
 	return status;

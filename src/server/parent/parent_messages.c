@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "server/conf/role_table.h"
+#include "server/parent/answers.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/control_auth.h"
 #include "server/parent/control_inquiry.h"
@@ -17,6 +18,8 @@
 #include "server/parent/upgrades.h"
 
 enum { PHASE_STARTING = 1, PHASE_SERVING = 2, PHASE_ANY = 3 };
+
+enum { WHY_MAX = sizeof(((struct errbuf *)NULL)->text) };
 
 static enum err
 take_ready(void *arg, struct ipc_in *in)
@@ -35,14 +38,31 @@ static enum err
 take_pong(void *arg, struct ipc_in *in)
 {
 	struct child *c = arg;
-	uint32_t sessions = ipc_get_u32(in);
+	uint32_t number = ipc_get_u32(in), sessions = ipc_get_u32(in);
 
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
 	c->unanswered = 0;
 	c->sessions = sessions;
 	c->heard = true;
+	answers_came(c, number, NULL);
 	control_status_heard(c->parent);
+	return E_OK;
+}
+
+static enum err
+take_settings_are(void *arg, struct ipc_in *in)
+{
+	struct child *c = arg;
+	uint32_t number = ipc_get_u32(in);
+	bool good = ipc_get_u8(in) != 0;
+	char why[WHY_MAX], shown[WHY_MAX];
+
+	ipc_get_str(in, why, sizeof(why));
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	str_quote(shown, sizeof(shown), why, strlen(why));
+	answers_came(c, number, good ? NULL : shown);
 	return E_OK;
 }
 
@@ -303,16 +323,23 @@ on_gone(void *arg, enum err why)
 
 #define PONG \
 	{ \
-		IPC_PONG, PHASE_SERVING, 0, 4, take_pong \
+		IPC_PONG, PHASE_SERVING, 0, 8, take_pong \
+	}
+#define SETTINGS_ARE \
+	{ \
+		IPC_SETTINGS_ARE, PHASE_SERVING, 0, 4 + 1 + 4 + WHY_MAX, \
+		    take_settings_are \
 	}
 
 static const struct ipc_rule worker_rules[] = { READY, MISBEHAVED, PONG,
 	{ IPC_SESSIONS, PHASE_SERVING, 0, 8 + CONTROL_SESSIONS_MAX,
 	    take_sessions },
 	{ IPC_TRACED, PHASE_SERVING, 0, 4 + 8 + 1 + 4 + 4 + TRACE_LINE_MAX,
-	    take_traced } };
+	    take_traced },
+	SETTINGS_ARE };
 
 static const struct ipc_rule auth_rules[] = { READY, MISBEHAVED, PONG,
+	SETTINGS_ARE,
 	{ IPC_UPGRADE, PHASE_SERVING, 0, 12 + sizeof(struct upgrade_row),
 	    take_upgrade },
 	{ IPC_USERS_CHECK, PHASE_SERVING, 0, 0, take_users_check },
@@ -336,7 +363,7 @@ static const struct ipc_rule net_rules[] = { READY, MISBEHAVED, PONG };
 static const struct ipc_rule metrics_rules[] = { READY, MISBEHAVED, PONG };
 
 static const struct ipc_rule store_rules[] = { READY, MISBEHAVED, PONG,
-	{ IPC_IDLE, PHASE_SERVING, 0, 0, take_idle },
+	SETTINGS_ARE, { IPC_IDLE, PHASE_SERVING, 0, 0, take_idle },
 	{ IPC_UIDL_IS, PHASE_SERVING, 0, 8 + CONTROL_ANSWER_MAX, take_uidl_is },
 	{ IPC_EXPIRY_IS, PHASE_SERVING, 0, 8 + CONTROL_ANSWER_MAX,
 	    take_expiry_is },

@@ -6,7 +6,9 @@
  *	known_roots.c, mail_root.c	is the mail where it was
  *	handover.c	between this maloted and one that takes its place
  *	inherited.c	sockets that were there before us
+ *	listen.c, ports.c	where connections arrive
  *	child.c		one process and where it stands
+ *	answers.c	what several processes are asked at a time
  *	tallies.c	what they count
  *	child_tell.c	what a process is told
  *	cut.c		two processes that are without each other for a while
@@ -15,12 +17,13 @@
  *	child_start.c	starting a process, and again when it has died
  *	unix_socket.c	sockets with a name in the file system
  *	service_sockets.c	those at which other programs ask who signs in
- *	ports.c		those that clients connect to
  *	metrics_socket.c	that at which monitors ask what is counted
  *	control_client.c	who asks at the control socket
  *	control_status.c, control_inquiry.c, control_auth.c,
  *	control_maildrop.c, control_sessions.c	what they ask
  *	restart.c	another maloted takes our place
+ *	replace.c	processes that others take the place of
+ *	reload.c	settings that are read again
  *	traces.c	what one user's sessions say, in a file
  *	control_socket.c	the socket, and the table of commands
  *	heir.c		we take another maloted's place
@@ -47,12 +50,14 @@
 #include "server/parent/handover.h"
 #include "server/parent/inherited.h"
 #include "server/parent/mail_root.h"
+#include "server/parent/ports.h"
 #include "server/parent/unix_socket.h"
 #include "server/parent/users_watch.h"
 
 struct child;
 struct control_client;
 struct cut;
+struct parent;
 struct trace;
 
 enum parent_phase {
@@ -118,9 +123,33 @@ struct certificate_watch {
 	    problem[CONTROL_WORDS]; /* why the files are not in use, or empty */
 };
 
+/* Questions that several processes have been asked: answers.c. */
+struct answers {
+	uint32_t number; /* of the last round */
+	ev_timer over;
+	void (*done)(struct parent *p);
+	char refusal[256]; /* of the first who said no; empty: nobody did */
+};
+
+enum { RELOAD_LINES = 64 };
+
+/* Settings that are being taken over: reload.c. */
+struct reload {
+	uint32_t number; /* of the last one */
+	bool under_way;
+	bool again; /* somebody has asked for another since */
+	struct conf *next;
+	struct ports ports; /* what it listens at; later, what was before */
+	char *line[RELOAD_LINES]; /* what is said about them */
+	unsigned n_lines;
+	char kept[512]; /* what holds after a restart only */
+	ev_timer soon;  /* the next one */
+};
+
 struct parent {
 	struct ev_loop *loop;
-	struct conf *conf;
+	struct conf *conf;       /* that hold now */
+	struct conf *first_conf; /* of who has started us */
 	struct conf_env env;
 	enum parent_phase phase;
 	int status;       /* to exit with */
@@ -131,14 +160,13 @@ struct parent {
 	LIST_HEAD(, cut) cuts;
 	uint16_t next_uid_store; /* see uid_store.c */
 
-	int socket[WORKERS_MAX][LISTENERS_MAX];
-	unsigned n_sockets; /* of each worker */
+	char conf_file[PATH_MAX]; /* absolute */
+	struct answers answers;
+	struct reload reload;
+	struct ports ports;
 	struct inherited inherited;
 	struct succession succession;
-	unsigned n_services; /* whose sockets are open */
-	bool has_metrics;    /* the socket of metrics is */
-	/* What they are; without `at': more of the one before. */
-	struct control_listener listening[LISTENERS_MAX];
+	bool has_metrics; /* the socket of metrics is */
 	struct addrcount counts;
 	struct { /* tallies.c */
 		int fd[2];
@@ -156,7 +184,7 @@ struct parent {
 	char apps_path[PATH_MAX]; /* the database of app passwords */
 	struct upgrades upgrades;
 	struct mail_root root;
-	struct unix_made service_made[SERVICES_MAX], control_made, metrics_made;
+	struct unix_made control_made, metrics_made;
 	ev_io control; /* the control socket; fd -1: there is none */
 	TAILQ_HEAD(, control_client) clients;
 	unsigned n_clients;

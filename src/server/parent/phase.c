@@ -24,6 +24,8 @@ phase_serve(struct parent *p)
 	    "ev=ready pid=%ld worker=%u store=%u max_sessions=%u",
 	    (long)getpid(), c->worker.role.n, c->store.role.n,
 	    c->worker.sessions_max * c->worker.role.n);
+	if (p->reload.again) /* asked for too early */
+		ev_feed_event(p->loop, &p->sighup, EV_SIGNAL);
 }
 
 /* It answers when it accepts nobody any more. */

@@ -13,27 +13,80 @@ static const char *const tls_words[] = { [LISTEN_PLAIN] = "none",
 	[LISTEN_STLS] = "starttls",
 	[LISTEN_TLS] = "tls" };
 
-/* For those who ask how the server is. */
-static void
-note_listener(
-    struct control_listener *to, const struct conf_listener *l, const char *at)
+/* ---- which there are ---- */
+
+static bool
+is_same_address(const struct listen_addr *a, const struct listen_addr *b)
 {
-	*to =
-	    (struct control_listener){ .plaintext_login = l->plaintext_login };
-	snprintf(to->name, sizeof(to->name), "%s", l->name);
-	snprintf(to->at, sizeof(to->at), "%s", at);
-	snprintf(to->tls, sizeof(to->tls), "%s", tls_words[l->tls]);
+	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
 }
 
-/* New sockets: one for each worker. */
-static enum err
-make(struct parent *p, const struct listen_addr *a, struct errbuf *eb)
+/* The first row of an address; p->n: it has none. */
+static unsigned
+find(const struct ports *p, const struct listen_addr *a)
 {
-	enum err e = listen_probe(a, eb);
+	unsigned i = 0;
 
-	for (unsigned i = 0; e == E_OK && i < p->conf->worker.role.n; i++)
-		e = listen_open(a, &p->socket[i][p->n_sockets], eb);
-	return e;
+	while (i < p->n && !is_same_address(&p->at[i], a))
+		i++;
+	return i;
+}
+
+/* What is ours already would be in the way, and nobody else can be there. */
+static bool
+is_ours_in_part(const struct ports *now, const struct listen_addr *a)
+{
+	for (unsigned i = 0; i < now->n; i++)
+		if (address_overlap(&now->at[i], a))
+			return true;
+	return false;
+}
+
+static enum err
+no_room(struct errbuf *eb)
+{
+	return err_set(eb, E_FULL,
+	    "there are fewer workers than before, and too many listeners to "
+	    "give each several; stop maloted and start it for that");
+}
+
+/* ---- sockets ---- */
+
+/* Those of an address that stays. */
+static enum err
+keep(struct ports *p, const struct ports *now, const struct listen_addr *a,
+    unsigned *rows_r, struct errbuf *eb)
+{
+	*rows_r = 0;
+	for (unsigned k = 0; k < now->n; k++) {
+		if (!is_same_address(&now->at[k], a))
+			continue;
+		if (p->n + *rows_r == LISTENERS_MAX)
+			return no_room(eb);
+		for (unsigned i = 0; i < p->workers; i++)
+			p->socket[i][p->n + *rows_r] = now->socket[i][k];
+		++*rows_r;
+	}
+	return E_OK;
+}
+
+/* New ones: one for each worker. */
+static enum err
+make(struct ports *p, const struct ports *now, const struct listen_addr *a,
+    struct errbuf *eb)
+{
+	enum err e;
+
+	if (!is_ours_in_part(now, a) && (e = listen_probe(a, eb)) != E_OK)
+		return e;
+	for (unsigned i = 0; i < p->workers; i++) {
+		if ((e = listen_open(a, &p->socket[i][p->n], eb)) == E_OK)
+			continue;
+		while (i-- > 0)
+			close(p->socket[i][p->n]);
+		return e;
+	}
+	return E_OK;
 }
 
 /* Two workers look at it. */
@@ -60,24 +113,20 @@ one_more(const struct listen_addr *a, int there, int *fd_r, struct errbuf *eb)
 /* Those that were there before us, n of them.  Clients wait at each, so all are
  * kept: a worker gets several where there are fewer workers than before. */
 static enum err
-adopt(struct parent *p, const struct listen_addr *a, const int *fd, unsigned n,
+adopt(struct ports *p, const struct listen_addr *a, const int *fd, unsigned n,
     unsigned *rows_r, struct errbuf *eb)
 {
-	unsigned workers = p->conf->worker.role.n;
 	enum err e = E_OK;
 
-	*rows_r = (n + workers - 1) / workers;
-	if (p->n_sockets + *rows_r > LISTENERS_MAX)
-		return err_set(eb, E_FULL,
-		    "there are fewer workers than before, and too many "
-		    "listeners to give each several; stop maloted and start it "
-		    "for that");
-	for (unsigned i = 0; e == E_OK && i < *rows_r * workers; i++) {
-		int *to = &p->socket[i % workers][p->n_sockets + i / workers];
+	*rows_r = (n + p->workers - 1) / p->workers;
+	if (p->n + *rows_r > LISTENERS_MAX)
+		return no_room(eb);
+	for (unsigned i = 0; e == E_OK && i < *rows_r * p->workers; i++) {
+		int *to = &p->socket[i % p->workers][p->n + i / p->workers];
 
 		if (i < n)
 			e = listen_adopt(*to = fd[i], a, eb);
-		else if (i < workers)
+		else if (i < p->workers)
 			e = one_more(a, fd[i % n], to, eb);
 		else
 			e = the_same(fd[i % n], to, eb);
@@ -85,13 +134,49 @@ adopt(struct parent *p, const struct listen_addr *a, const int *fd, unsigned n,
 	return e;
 }
 
-/* What is to be known of the next socket of each worker. */
-static void
-describe(struct parent *p, const struct conf_listener *l, const char *at)
+/* The rows of one address; E_NOENT: this machine lacks it, and may. */
+static enum err
+open_rows(struct ports *p, const struct ports *now, struct inherited *in,
+    const struct listen_addr *a, unsigned *rows_r, struct errbuf *eb)
 {
-	struct listen_conf *to = &p->conf->worker.listener[p->n_sockets];
+	static int fd[INHERITED_MAX];
+	const struct sockaddr *sa = (const struct sockaddr *)&a->sa;
+	enum err e = keep(p, now, a, rows_r, eb);
+	unsigned n;
 
-	note_listener(&p->listening[p->n_sockets], l, at);
+	if (e != E_OK || *rows_r != 0)
+		return e;
+	*rows_r = 1;
+	n = in != NULL ? inherited_take(in, SOCK_STREAM, sa, fd, INHERITED_MAX)
+		       : 0;
+	return n != 0 ? adopt(p, a, fd, n, rows_r, eb) : make(p, now, a, eb);
+}
+
+/* ---- what is said of them ---- */
+
+/* For those who ask how the server is. */
+static void
+note(struct control_listener *to, const struct conf_listener *l,
+    const struct listen_addr *a)
+{
+	char at[ADDRESS_SHOWN];
+
+	*to =
+	    (struct control_listener){ .plaintext_login = l->plaintext_login };
+	snprintf(to->name, sizeof(to->name), "%s", l->name);
+	snprintf(to->at, sizeof(to->at), "%s", address_show(at, a));
+	snprintf(to->tls, sizeof(to->tls), "%s", tls_words[l->tls]);
+}
+
+/* What is to be known of the next row. */
+static void
+describe(struct ports *p, struct conf *c, const struct conf_listener *l,
+    const struct listen_addr *a)
+{
+	struct listen_conf *to = &c->worker.listener[p->n];
+
+	note(&p->is[p->n], l, a);
+	p->at[p->n] = *a;
 	to->tls = l->tls;
 	to->plain_passwords = l->plaintext_login;
 	to->client_certificates = l->client_certificates;
@@ -105,64 +190,99 @@ describe(struct parent *p, const struct conf_listener *l, const char *at)
 	memcpy(to->allow_nets, l->allow_nets, sizeof(to->allow_nets));
 	memcpy(to->deny_nets, l->deny_nets, sizeof(to->deny_nets));
 	memcpy(to->proxy_from, l->proxy_from, sizeof(to->proxy_from));
-	p->n_sockets++;
+	p->n++;
 }
 
-/* One address. */
 static enum err
-listen_at(struct parent *p, const struct conf_listener *l,
-    const struct listen_addr *a, struct errbuf *eb)
+add(struct ports *p, const struct ports *now, struct inherited *in,
+    struct conf *c, const struct conf_listener *l, const struct listen_addr *a,
+    struct errbuf *eb)
 {
-	static int fd[INHERITED_MAX];
-	unsigned n, rows = 1;
-	char at[ADDRESS_SHOWN];
-	enum err e;
+	unsigned rows;
+	enum err e = open_rows(p, now, in, a, &rows, eb);
 
-	n = inherited_take(&p->inherited, SOCK_STREAM,
-	    (const struct sockaddr *)&a->sa, fd, INHERITED_MAX);
-	e = n != 0 ? adopt(p, a, fd, n, &rows, eb) : make(p, a, eb);
 	if (e != E_OK)
 		return e == E_NOENT ? E_OK : e;
-	describe(p, l, address_show(at, a));
-	for (unsigned i = 1; i < rows; i++)
-		describe(p, l, "");
-	log_line(LOG_EVENT, "ev=listen listener=\"%s\" at=%s tls=%s%s%s",
-	    l->name, at, tls_words[l->tls], l->kpop ? " kpop=yes" : "",
-	    l->plaintext_login && l->tls != LISTEN_TLS ? " plaintext_login=yes"
-						       : "");
+	for (unsigned i = 0; i < rows; i++) {
+		describe(p, c, l, a);
+		if (i != 0)
+			p->is[p->n - 1].at[0] = '\0';
+	}
 	return E_OK;
 }
 
-enum err
-ports_open(struct parent *p, struct errbuf *eb)
+/* ---- all ---- */
+
+static enum err
+open_all(struct ports *p, const struct ports *now, struct inherited *in,
+    struct conf *c, struct errbuf *eb)
 {
-	for (unsigned i = 0; i < p->conf->n_listeners; i++) {
-		const struct conf_listener *l = &p->conf->listener[i];
+	for (unsigned i = 0; i < c->n_listeners; i++) {
+		const struct conf_listener *l = &c->listener[i];
 		struct listen_addr addr[LISTENERS_MAX];
-		unsigned before = p->n_sockets, n;
+		unsigned before = p->n, n;
 		enum err e;
 
 		e = address_list(l, addr, LISTENERS_MAX, &n, eb);
 		for (unsigned k = 0; e == E_OK && k < n; k++)
-			e = listen_at(p, l, &addr[k], eb);
+			e = add(p, now, in, c, l, &addr[k], eb);
 		if (e != E_OK)
 			return e;
-		if (p->n_sockets == before)
+		if (p->n == before)
 			return err_set(eb, E_IO,
 			    "cannot listen: this machine has no network");
 	}
-	p->conf->worker.n_listeners = (uint16_t)p->n_sockets;
+	c->worker.n_listeners = (uint16_t)p->n;
 	return E_OK;
 }
 
-void
-ports_close(struct parent *p)
+enum err
+ports_open(struct ports *p, const struct ports *now, struct inherited *in,
+    struct conf *c, struct errbuf *eb)
 {
-	for (unsigned i = 0; i < p->conf->worker.role.n; i++)
-		for (unsigned k = 0; k < p->n_sockets; k++) {
-			if (!p->succession.shared)
+	enum err e;
+
+	p->workers = c->worker.role.n;
+	p->n = 0;
+	if ((e = open_all(p, now, in, c, eb)) != E_OK)
+		ports_close(p, now, in != NULL);
+	return e;
+}
+
+void
+ports_close(struct ports *p, const struct ports *kept, bool shared)
+{
+	for (unsigned k = 0; k < p->n; k++) {
+		if (find(kept, &p->at[k]) < kept->n)
+			continue;
+		for (unsigned i = 0; i < p->workers; i++) {
+			/* A worker that cannot be killed would keep them. */
+			if (!shared)
 				shutdown(p->socket[i][k], SHUT_RDWR);
 			close(p->socket[i][k]);
 		}
-	p->n_sockets = 0;
+	}
+	p->n = 0;
+}
+
+void
+ports_log(const struct ports *p, const struct ports *was, const struct conf *c)
+{
+	for (unsigned k = 0; k < was->n; k++)
+		if (was->is[k].at[0] != '\0' && find(p, &was->at[k]) == p->n)
+			log_line(LOG_EVENT, "ev=unlisten listener=\"%s\" at=%s",
+			    was->is[k].name, was->is[k].at);
+	for (unsigned k = 0; k < p->n; k++) {
+		const struct control_listener *is = &p->is[k];
+		const struct listen_conf *l = &c->worker.listener[k];
+
+		if (is->at[0] == '\0' || find(was, &p->at[k]) < was->n)
+			continue;
+		log_line(LOG_EVENT,
+		    "ev=listen listener=\"%s\" at=%s tls=%s%s%s", is->name,
+		    is->at, is->tls, l->kpop ? " kpop=yes" : "",
+		    l->plain_passwords && l->tls != LISTEN_TLS
+			? " plaintext_login=yes"
+			: "");
+	}
 }

@@ -23,6 +23,8 @@ enum {
 	REPORT_SECONDS = 2,
 };
 
+static const struct ports nothing;
+
 /* ---- what has come of it ---- */
 
 static struct control_client *
@@ -123,7 +125,7 @@ count_sessions(struct parent *p)
 	TAILQ_FOREACH (c, &p->children, link)
 		if (c->role == ROLE_WORKER && c->state == CHILD_SERVING &&
 		    c->chan != NULL)
-			child_tell_ping(c);
+			child_tell_ping(c, 0);
 }
 
 static uint32_t
@@ -183,8 +185,9 @@ hand_over(struct parent *p, const struct handover_message *m)
 	notify_main(s->heir_pid);
 	say_go(p);
 	s->shared = true;
-	ports_close(p);
-	service_sockets_close(p);
+	ports_close(&p->ports, &nothing, true);
+	service_sockets_close(p->conf, NULL, true);
+	p->conf->n_services = 0;
 	metrics_socket_close(p);
 	control_leave(p);
 	log_line(LOG_EVENT, "ev=handed-over to=%ld version=%s seconds=%u",
@@ -262,6 +265,8 @@ why_not(const struct parent *p)
 		return "maloted does not serve yet, or any more";
 	if (p->succession.heir >= 0)
 		return "a restart is under way";
+	if (p->reload.under_way)
+		return "the settings are being read again";
 	if (p->succession.n_drains == DRAINS_MAX)
 		return "too many of the maloteds before this one have sessions "
 		       "yet; malotectl status shows them";
@@ -275,9 +280,9 @@ collect(const struct parent *p, int fd[INHERITED_MAX + 1], int channel)
 	size_t n = 0;
 
 	for (unsigned i = 0; i < p->conf->worker.role.n; i++)
-		for (unsigned k = 0; k < p->n_sockets; k++)
-			fd[n++] = p->socket[i][k];
-	for (unsigned i = 0; i < p->n_services; i++)
+		for (unsigned k = 0; k < p->ports.n; k++)
+			fd[n++] = p->ports.socket[i][k];
+	for (unsigned i = 0; i < p->conf->n_services; i++)
 		fd[n++] = p->conf->sasl.service[i].fd;
 	if (p->has_metrics)
 		fd[n++] = p->conf->metrics.fd;

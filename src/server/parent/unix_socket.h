@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "server/conf/conf.h"
 
 struct unix_socket {
 	const char *path; /* shorter than sockaddr_un has room for */
@@ -16,13 +17,6 @@ struct unix_socket {
 	mode_t mode;
 	gid_t group; /* (gid_t)-1: that of this process */
 	int backlog;
-};
-
-/* What lies at the path: nothing else has these numbers as long as the socket is
- * open. */
-struct unix_made {
-	dev_t device;
-	ino_t inode;
 };
 
 /* A listening socket, non-blocking and close-on-exec.  What maloted left behind

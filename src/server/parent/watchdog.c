@@ -13,7 +13,7 @@ look_at(struct child *c)
 		return;
 	if (c->unanswered < UNANSWERED_MAX) {
 		c->unanswered++;
-		child_tell_ping(c);
+		child_tell_ping(c, 0);
 		return;
 	}
 	log_line(LOG_FAULT, "ev=stuck role=%s index=%u pid=%ld seconds=%u",

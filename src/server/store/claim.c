@@ -108,6 +108,7 @@ claim_new(struct store_worker *w, const struct arrival *a,
 		return NULL;
 	}
 	c->worker = w;
+	c->terms = terms_get(w->store->terms);
 	c->sid = a->sid;
 	c->token = a->token;
 	c->utf8 = a->utf8;
@@ -162,6 +163,7 @@ claim_free(struct claim *c)
 	c->worker->n_sessions--;
 	store_worker_put(c->worker);
 	made_return(c->made);
+	terms_put(c->terms);
 	free(c->remove);
 	free(c->seen);
 	free(c->taken);
@@ -200,6 +202,7 @@ struct closing {
 	struct job job; /* first */
 	struct hold *hold;
 	struct maildrop *maildrop;
+	struct terms *terms; /* that the hold has */
 };
 
 static void
@@ -215,6 +218,7 @@ done_close(struct job *j)
 {
 	struct maildrop *md = ((struct closing *)j)->maildrop;
 
+	terms_put(((struct closing *)j)->terms);
 	free(j);
 	maildrop_put(md);
 }
@@ -233,6 +237,7 @@ close_hold(struct claim *c)
 	k->job.of = c->maildrop->file_system;
 	k->hold = c->hold;
 	k->maildrop = c->maildrop;
+	k->terms = terms_get(c->terms);
 	job_add(c->worker->store->pool, &c->maildrop->line, &k->job);
 }
 
@@ -374,7 +379,7 @@ claim_start(struct claim *c)
 	c->state = CLAIM_OPENING;
 	c->opened = clock_unix_ms() / 1000;
 	ev_timer_stop(c->worker->store->loop, &c->timer);
-	op->open.o = (struct hold_open){ .conf = &c->worker->store->conf,
+	op->open.o = (struct hold_open){ .conf = &c->terms->conf,
 		.path = c->maildrop->path,
 		.user = c->user,
 		.peer = c->peer,

@@ -26,6 +26,7 @@ struct claim {
 	uint64_t sid, token;
 	LIST_ENTRY(claim) by_sid;
 	struct maildrop *maildrop;
+	struct terms *terms;
 	TAILQ_ENTRY(claim) in_maildrop;
 	enum claim_state state;
 	uint64_t opened;   /* or being opened: since when, after 1970 */

@@ -11,6 +11,7 @@ struct expiry {
 	struct job job; /* first */
 	struct store *store;
 	struct maildrop *maildrop;
+	struct terms *terms;
 	expiry_ended *ended;
 	struct hold_open open;
 	struct hold_expire expire;
@@ -54,6 +55,7 @@ on_done(struct job *job)
 	maildrop_put(x->maildrop);
 	if (x->ended != NULL)
 		x->ended(st);
+	terms_put(x->terms);
 	free(x);
 	if (--st->n_sessions == 0)
 		idle_begin(st);
@@ -73,7 +75,8 @@ expiry_new(struct store *st, struct maildrop *md, const struct expiry_of *of)
 	    str_escape(shown, sizeof(shown), of->user, n - 1));
 	x->store = st;
 	x->maildrop = md;
-	x->open = (struct hold_open){ .conf = &st->conf,
+	x->terms = terms_get(st->terms);
+	x->open = (struct hold_open){ .conf = &x->terms->conf,
 		.path = md->path,
 		.user = x->user,
 		.tag = x->tag,

@@ -14,6 +14,7 @@ struct inquiry {
 	struct job job; /* first */
 	struct store *store;
 	struct maildrop *maildrop;
+	struct terms *terms;
 	uint64_t token;
 	enum inquiry_kind what;
 	struct location where;
@@ -112,6 +113,7 @@ finish(struct inquiry *q)
 	if (e != E_OK && e != E_CLOSED)
 		log_line(LOG_FAULT, "ev=inquiry error=\"%s\"", err_str(e));
 	inspection_free(&q->found);
+	terms_put(q->terms);
 	free(q);
 	if (--st->n_sessions == 0)
 		idle_begin(st);
@@ -159,7 +161,7 @@ inspect(struct inquiry *q, struct errbuf *eb)
 static enum err
 carry_out(struct inquiry *q, struct holder *holder, struct errbuf *eb)
 {
-	const struct store_conf *conf = &q->store->conf;
+	const struct store_conf *conf = &q->terms->conf;
 	const struct store_kind *kind = q->where.kind;
 	const char *path = q->where.path;
 
@@ -228,6 +230,7 @@ inquiry_begin(struct store *st, uint64_t token, const char *mail,
 		return; /* the parent does not wait for ever */
 	}
 	q->store = st;
+	q->terms = terms_get(st->terms);
 	q->token = token;
 	q->what = q->found.what = what;
 	q->found.number = number != 0 ? number : 1;

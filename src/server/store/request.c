@@ -259,8 +259,7 @@ claim_mark(
 	if (first / 8 + bitmap.n == size && spare != 0 &&
 	    (uint8_t)bitmap.p[bitmap.n - 1] >> (8 - spare) != 0)
 		return E_FORMAT;
-	if (kind == MARK_SEEN &&
-	    (c->read_only || !c->worker->store->conf.mark_seen))
+	if (kind == MARK_SEEN && (c->read_only || !c->terms->conf.mark_seen))
 		return E_OK;
 	if (*bits == NULL && (*bits = calloc(size, 1)) == NULL) {
 		c->marks_lost = true;

@@ -318,6 +318,42 @@ store_turn_end(void *arg)
 	}
 }
 
+/* ---- settings that come anew ---- */
+
+/* What is the process's own stays as it is: where it is, and what is mounted
+ * there. */
+static enum err
+prepare(void *arg, void *conf, struct errbuf *eb)
+{
+	struct store *st = arg;
+	struct store_conf *next = conf;
+
+	role_tally_close(&next->tally);
+	next->role = st->conf.role;
+	memcpy(next->root, st->conf.root, sizeof(next->root));
+	memcpy(next->mounts, st->conf.mounts, sizeof(next->mounts));
+	next->absent = st->conf.absent;
+	next->threads = st->conf.threads;
+	terms_put(st->next);
+	st->next = terms_new(next);
+	free(conf);
+	return st->next != NULL ? E_OK : err_set(eb, E_NOMEM, "out of memory");
+}
+
+static void
+decide(void *arg, bool use)
+{
+	struct store *st = arg;
+
+	if (use && st->next != NULL) {
+		terms_put(st->terms);
+		st->terms = terms_get(st->next);
+		st->conf = st->terms->conf;
+	}
+	terms_put(st->next);
+	st->next = NULL;
+}
+
 static uint32_t
 store_sessions(const void *arg)
 {
@@ -329,6 +365,10 @@ static const struct ipc_rule parent_rule[] = {
 };
 
 static const struct role_hooks store_hooks = {
+	.settings = &store_conf_fields,
+	.settings_size = sizeof(struct store_conf),
+	.prepare = prepare,
+	.decide = decide,
 	.attach = store_attach,
 	.stop = store_stop,
 	.orphaned = store_orphaned,
@@ -363,7 +403,8 @@ store_start(struct store *st)
 	struct errbuf eb;
 
 	st->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-	if (st->loop == NULL)
+	st->terms = terms_new(&st->conf);
+	if (st->loop == NULL || st->terms == NULL)
 		fatal("ev=start error=\"no event loop\"");
 	idle_init(st);
 	budget_fds(st);
@@ -394,6 +435,8 @@ store_finish(struct store *st)
 	ipc_close(st->role.parent);
 	pool_free(st->pool);
 	close_later_end();
+	terms_put(st->next);
+	terms_put(st->terms);
 	log_flush();
 	ev_loop_destroy(st->loop);
 }

@@ -12,6 +12,7 @@
 
 #include "server/ipc/role.h"
 #include "server/store/store.h"
+#include "server/store/terms.h"
 
 struct maildrop;
 struct store_worker;
@@ -20,8 +21,10 @@ struct pool;
 enum { MAILDROP_BUCKETS = 4096 };
 
 struct store {
-	struct role role; /* first: see role.h */
-	struct store_conf conf;
+	struct role role;       /* first: see role.h */
+	struct store_conf conf; /* for what is not of one session */
+	struct terms *terms;    /* of those who come now: the same */
+	struct terms *next;     /* after IPC_SETTINGS_USE; NULL: none */
 	struct ev_loop *loop;
 	struct pool *pool;
 	struct ipc_chan *auth;

@@ -64,7 +64,8 @@ void
 session_opened(struct session *s, struct store_link *store, const char *user,
     uint32_t count, uint64_t octets, uint32_t left_out)
 {
-	bool marks_seen = s->worker->conf.mark_seen && !s->pop3.read_only;
+	bool marks_seen =
+	    s->listener->serving->conf.mark_seen && !s->pop3.read_only;
 	char shown[NAME_MAX_OCTETS + 1];
 
 	s->store = store;

@@ -17,6 +17,7 @@
 #include "server/worker/proxied.h"
 #include "server/worker/reader.h"
 #include "server/worker/retrieve.h"
+#include "server/worker/serving.h"
 #include "server/worker/session_state.h"
 #include "server/worker/step.h"
 #include "server/worker/traced.h"
@@ -39,7 +40,7 @@ session_find(struct worker *w, uint64_t sid)
 	uint32_t slot = (uint32_t)(sid & ((1u << SID_SLOT_BITS) - 1));
 	struct session *s;
 
-	if (slot >= w->conf.sessions_max || (s = w->slots[slot]) == NULL)
+	if (slot >= w->n_slots || (s = w->slots[slot]) == NULL)
 		return NULL;
 	return s->sid == sid && !s->ended ? s : NULL;
 }
@@ -56,6 +57,7 @@ session_free(struct session *s)
 	lookup_close(s);
 	kerberized_free(s);
 	proxied_free(s);
+	serving_leave(w, s->listener->serving);
 	free(s->disk);
 	free(s->seen);
 	free(s->user);
@@ -192,7 +194,7 @@ session_end(struct session *s, const char *why)
 static uint64_t
 wait_deadline(const struct session *s)
 {
-	const struct worker_conf *conf = &s->worker->conf;
+	const struct worker_conf *conf = &s->listener->serving->conf;
 	uint64_t write = s->progress + conf->write_timeout * 1000ull;
 
 	switch (s->wait) {
@@ -229,7 +231,8 @@ static uint64_t
 login_deadline(const struct session *s)
 {
 	return is_before_login(s)
-		   ? s->started + s->worker->conf.login_timeout * 1000ull
+		   ? s->started +
+			 s->listener->serving->conf.login_timeout * 1000ull
 		   : UINT64_MAX;
 }
 
@@ -512,6 +515,7 @@ session_new(struct worker *w, int fd, const struct sockaddr_storage *addr,
 		return;
 	s->conn = conn;
 	s->listener = l;
+	l->serving->n_sessions++;
 	s->started = s->active = s->progress = clock_ms();
 	s->timer_at = UINT64_MAX;
 	s->doing = POP3_WANT_INPUT;

@@ -1,6 +1,5 @@
 #include "server/worker/worker.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <ev.h>
 #include <malloc.h>
@@ -11,7 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/b64.h"
 #include "base/clock.h"
 #include "base/close_later.h"
 #include "base/log.h"
@@ -20,17 +18,16 @@
 #include "net/peer_uid.h"
 #include "net/tls.h"
 #include "net/tls_memory.h"
-#include "sasl/sasl.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/control.h"
 #include "server/ipc/proto.h"
-#include "server/ipc/sealed.h"
 #include "server/ipc/tally.h"
 #include "server/ipc/trust.h"
 #include "server/worker/admission.h"
 #include "server/worker/census.h"
 #include "server/worker/io.h"
 #include "server/worker/retrieve.h"
+#include "server/worker/serving.h"
 #include "server/worker/session.h"
 #include "server/worker/traced.h"
 #include "server/worker/worker_messages.h"
@@ -40,19 +37,10 @@
 enum {
 	READERS = 4,
 	ACCEPT_AT_ONCE = 16, /* then other sessions have their turn */
+	BACKLOG = 1024,      /* that can wait at a listener: parent/listen.c */
 	FDS_FOR_OURSELVES = 64,
 	HEAP_SPARE = 1024 * 1024, /* free memory that is kept for the next */
-	/* What a client may send before it is taken: any line fits, and what is
-	 * read at a time.  With tickets it is more, see TICKET_MAX, and with
-	 * tokens. */
-	IN_MAX = 8 * 1024,
-	IN_MAX_TICKETS = B64_ENCODED(TICKET_MAX) + 28 + 2 * READ_PIECE,
-	IN_MAX_TOKENS = B64_ENCODED(TOKEN_MESSAGE_MAX) + 28 + 2 * READ_PIECE,
 };
-
-static_assert(B64_ENCODED(SASL_MAX) + 28 <= IN_MAX - READ_PIECE,
-    "the longest line fits, see pop3_server_run()");
-static_assert(2 * READ_PIECE <= IN_MAX, "so does what is read ahead");
 
 /* Nothing that opens, creates, connects or executes. */
 static const char *const calls[] = { "accept4", "getpeername", "getsockname",
@@ -104,7 +92,7 @@ on_accept_now(void *arg, struct ipc_in *in)
 static void
 end_all(struct worker *w)
 {
-	for (uint32_t i = 0; i < w->conf.sessions_max; i++)
+	for (uint32_t i = 0; i < w->n_slots; i++)
 		if (w->slots[i] != NULL)
 			session_end(w->slots[i], "shutdown");
 }
@@ -121,10 +109,7 @@ on_stop(void *arg, uint32_t ms)
 	struct worker *w = arg;
 
 	if (!w->stopping)
-		for (unsigned i = 0; i < w->conf.n_listeners; i++) {
-			ev_io_stop(w->loop, &w->listener[i].accept);
-			close(w->conf.listener[i].fd);
-		}
+		serving_shut(w, w->serving);
 	w->stopping = true;
 	ev_timer_stop(w->loop, &w->resume_accept);
 	ev_timer_stop(w->loop, &w->stop);
@@ -167,16 +152,6 @@ worker_sessions(const void *arg)
 	return ((const struct worker *)arg)->n_sessions;
 }
 
-static const struct role_hooks hooks = {
-	.attach = worker_attach,
-	.stop = on_stop,
-	.orphaned = on_orphaned,
-	.turn_end = on_turn_end,
-	.sessions = worker_sessions,
-	.rule = parent_rule,
-	.n_rules = sizeof(parent_rule) / sizeof(parent_rule[0]),
-};
-
 /* ---- clients ---- */
 
 static void
@@ -192,8 +167,8 @@ on_resume_accept(struct ev_loop *loop, ev_timer *t, int revents)
 	}
 	w->accepting = true;
 	ev_timer_stop(loop, t);
-	for (unsigned i = 0; !w->stopping && i < w->conf.n_listeners; i++)
-		ev_io_start(loop, &w->listener[i].accept);
+	if (!w->stopping)
+		serving_accept(w, w->serving);
 }
 
 /* No descriptors or memory: whoever waits is served when there is some. */
@@ -201,8 +176,7 @@ static void
 pause_accept(struct worker *w)
 {
 	log_line(LOG_FAULT, "ev=accept error=\"%s\"", strerror(errno));
-	for (unsigned i = 0; i < w->conf.n_listeners; i++)
-		ev_io_stop(w->loop, &w->listener[i].accept);
+	serving_pause(w, w->serving);
 	ev_timer_set(&w->resume_accept, 0.1, 0.);
 	ev_timer_start(w->loop, &w->resume_accept);
 }
@@ -263,15 +237,14 @@ take_client(struct listener *l, int fd, const struct sockaddr_storage *addr)
 		session_new(l->worker, fd, addr, l);
 }
 
-static void
-on_accept(struct ev_loop *loop, ev_io *io, int revents)
+/* True: others may wait there yet. */
+static bool
+accept_some(struct listener *l)
 {
-	struct listener *l = io->data;
-
 	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
 		struct sockaddr_storage addr = { 0 };
 		socklen_t n = sizeof(addr);
-		int fd = accept4(io->fd, (struct sockaddr *)&addr, &n,
+		int fd = accept4(l->accept.fd, (struct sockaddr *)&addr, &n,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
@@ -282,128 +255,87 @@ on_accept(struct ev_loop *loop, ev_io *io, int revents)
 		    errno == ENOMEM)
 			pause_accept(l->worker);
 		if (errno != ECONNABORTED && errno != EINTR)
-			return;
+			return false;
 	}
+	return true;
 }
+
+static void
+on_accept(struct ev_loop *loop, ev_io *io, int revents)
+{
+	(void)!accept_some(io->data);
+}
+
+/* ---- settings that come anew ---- */
+
+static enum err
+prepare(void *arg, void *conf, struct errbuf *eb)
+{
+	struct worker *w = arg;
+	enum err e;
+
+	role_tally_close(&((struct worker_conf *)conf)->tally);
+	serving_forget(&w->next);
+	if ((e = serving_new(w, conf, &w->next, eb)) != E_OK)
+		return e;
+	if ((e = worker_tls_prepare(w->next, eb)) != E_OK)
+		serving_forget(&w->next);
+	return e;
+}
+
+/* Who has connected before is served as it was then, even who waits yet. */
+static void
+take_over(struct worker *w)
+{
+	struct serving *was = w->serving;
+
+	if (w->auth != NULL)
+		ipc_drain(w->auth); /* what it serves by these settings */
+	for (unsigned i = 0; w->accepting && i < was->conf.n_listeners; i++)
+		for (int k = 0; k < BACKLOG / ACCEPT_AT_ONCE; k++)
+			if (!accept_some(&was->listener[i]))
+				break;
+	serving_shut(w, was);
+	w->serving = w->next;
+	w->next = NULL;
+	w->conf = w->serving->conf;
+	worker_offer(w, w->serving);
+	if (w->accepting && !ev_is_active(&w->resume_accept))
+		serving_accept(w, w->serving);
+	serving_drop(w, was);
+}
+
+static void
+decide(void *arg, bool use)
+{
+	struct worker *w = arg;
+
+	if (use && w->next != NULL && !w->stopping)
+		take_over(w);
+	else
+		serving_forget(&w->next);
+}
+
+static const struct role_hooks hooks = {
+	.settings = &worker_conf_fields,
+	.settings_size = sizeof(struct worker_conf),
+	.prepare = prepare,
+	.decide = decide,
+	.attach = worker_attach,
+	.stop = on_stop,
+	.orphaned = on_orphaned,
+	.turn_end = on_turn_end,
+	.sessions = worker_sessions,
+	.rule = parent_rule,
+	.n_rules = sizeof(parent_rule) / sizeof(parent_rule[0]),
+};
 
 /* ---- beginning ---- */
-
-static void
-allow_messages(struct listener *l, size_t octets, size_t in_max)
-{
-	if (octets > l->policy.sasl_max)
-		l->policy.sasl_max = octets;
-	if (in_max > l->in_max)
-		l->in_max = in_max;
-}
-
-static void
-allow_tickets(struct listener *l)
-{
-	allow_messages(l, TICKET_MAX, IN_MAX_TICKETS);
-}
-
-/* The names that are configured.  None is offered before auth says that it can
- * be served, but those that ask for a password. */
-static void
-find_mechanisms(struct listener *l, const char *p)
-{
-	size_t max = strlen(p) / 2 + 1;
-
-	if ((l->mechanisms = calloc(max, sizeof(*l->mechanisms))) == NULL)
-		fatal("ev=start error=\"out of memory\"");
-	for (p += strspn(p, " "); *p != '\0'; p += strspn(p, " ")) {
-		struct slice name = { p, strcspn(p, " ") };
-		const struct sasl_mechanism *m = sasl_find(name);
-
-		p += name.n;
-		if (m == NULL)
-			continue; /* maloted --check has said so */
-		if (m->asks == SASL_TICKET)
-			allow_tickets(l);
-		if (m->asks == SASL_TOKEN)
-			allow_messages(l, TOKEN_MESSAGE_MAX, IN_MAX_TOKENS);
-		l->mechanisms[l->policy.n_mechanisms++] =
-		    (struct pop3_mechanism){
-			    .name = m->name,
-			    .withheld = m->asks != SASL_PASSWORD,
-			    .plaintext = (m->flags & SASL_PLAINTEXT) != 0 ||
-					 (m->asks == SASL_TICKET &&
-					     !l->plaintext_gssapi),
-			    .server_first = (m->flags & SASL_SERVER_FIRST) != 0,
-			    .binds = (m->flags & SASL_NEEDS_BINDING) != 0,
-			    .certificate =
-				(m->flags & SASL_NEEDS_CERTIFICATE) != 0,
-		    };
-	}
-	l->policy.mechanisms = l->mechanisms;
-}
-
-static void
-find_nets(struct nets *to, const char *text)
-{
-	size_t room = strlen(text) / CIDR_TEXT_MIN + 1;
-	struct errbuf eb = { "out of memory" };
-
-	to->net = calloc(room, sizeof(*to->net));
-	if (to->net == NULL ||
-	    cidr_parse_list(to->net, room, &to->n,
-		(struct slice){ text, strlen(text) }, &eb) != E_OK)
-		fatal("ev=start error=\"%s\"", eb.text);
-}
-
-static_assert(POP3_LINE_PASS == sizeof("PASS ") - 1 + PASSWORD_MAX + 2,
-    "a password of any length fits into the line of PASS");
-static_assert(POP3_LINE_USER == sizeof("USER ") - 1 + NAME_MAX_OCTETS + 2,
-    "a name of any length fits into the line of USER");
-
-static void
-listen_on(struct worker *w, unsigned i)
-{
-	const struct worker_conf *conf = &w->conf;
-	struct listener *l = &w->listener[i];
-
-	l->worker = w;
-	l->tls = conf->listener[i].tls;
-	l->kpop = conf->listener[i].kpop;
-	l->same_user = conf->listener[i].same_user;
-	l->plaintext_gssapi = conf->listener[i].plaintext_gssapi;
-	l->apop = conf->apop && !l->kpop;
-	l->in_max = IN_MAX;
-	l->proxy = conf->listener[i].proxy;
-	l->secured = conf->listener[i].secured;
-	l->client_certificates = conf->listener[i].client_certificates;
-	l->policy = (struct pop3_policy){
-		.host = conf->host,
-		.implementation = conf->implementation[0] != '\0'
-				      ? conf->implementation
-				      : NULL,
-		.languages = &w->languages,
-		.sasl_max = SASL_MAX,
-		.bad_max = conf->bad_max,
-		.failures_max = conf->failures_max,
-		.plain_passwords = conf->listener[i].plain_passwords || l->kpop,
-		.one_sign_in = l->kpop,
-		.stls = l->tls == LISTEN_STLS &&
-			conf->listener[i].certificates != 0,
-		.needs_tls = session_needs_tls,
-		.sdps = conf->sdps,
-		.trace = conf->trace ? traced_line : NULL,
-	};
-	find_mechanisms(l, l->kpop ? "" : conf->listener[i].mechanisms);
-	if (l->kpop)
-		allow_tickets(l);
-	find_nets(&l->allow, conf->listener[i].allow_nets);
-	find_nets(&l->deny, conf->listener[i].deny_nets);
-	find_nets(&l->proxies, conf->listener[i].proxy_from);
-	ev_io_init(&l->accept, on_accept, conf->listener[i].fd, EV_READ);
-	l->accept.data = l;
-}
 
 static bool
 make_slots(struct worker *w)
 {
-	uint32_t n = w->conf.sessions_max;
+	uint32_t n = w->n_slots = w->conf.slots;
 
 	w->slots = calloc(n, sizeof(struct session *));
 	w->free_slots = calloc(n, sizeof(uint32_t));
@@ -419,7 +351,7 @@ static void
 budget_fds(struct worker *w)
 {
 	struct rlimit lim;
-	rlim_t taken = 2 * (rlim_t)w->conf.sessions_max + FDS_FOR_OURSELVES;
+	rlim_t taken = 2 * (rlim_t)w->n_slots + FDS_FOR_OURSELVES;
 
 	w->fds_max = WINDOW_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 &&
@@ -435,23 +367,6 @@ map_counts(struct worker *w)
 	if (addrcount_map_row(&w->counts, w->conf.counts_fd, w->conf.role.n,
 		w->conf.role.index, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
-	close(w->conf.counts_fd[0]);
-	close(w->conf.counts_fd[1]);
-}
-
-/* The words stay in the memory that all workers share. */
-static void
-map_languages(struct worker *w)
-{
-	const char *p;
-	struct errbuf eb;
-	size_t n;
-
-	if (sealed_map(w->conf.languages_fd, &p, &n, &eb) != E_OK)
-		fatal("ev=start error=\"%s\"", eb.text);
-	close(w->conf.languages_fd);
-	if (pop3_languages_read(&w->languages, p, n, w->conf.language) != E_OK)
-		fatal("ev=start error=languages");
 }
 
 static void
@@ -469,10 +384,11 @@ open_uids(struct worker *w)
 }
 
 static void
-worker_start(struct worker *w)
+worker_start(struct worker *w, struct worker_conf *conf)
 {
 	struct errbuf eb;
 
+	w->conf = *conf;
 	open_uids(w);
 	w->denied.words = "ev=turned-away why=nets more";
 	w->turned_away.words = "ev=turned-away why=limit more";
@@ -480,14 +396,17 @@ worker_start(struct worker *w)
 	TAILQ_INIT(&w->dead);
 	w->serial = clock_unix_ms();
 	w->read_done = session_read_done;
+	w->on_accept = on_accept;
 	w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (w->loop == NULL || !make_slots(w))
 		fatal("ev=start error=\"out of memory\"");
 	worker_tls_begin();
+	role_tally(&w->conf.tally);
 	budget_fds(w);
 	map_counts(w);
-	role_tally(&w->conf.tally);
-	map_languages(w);
+	if (serving_new(w, conf, &w->serving, &eb) != E_OK)
+		fatal("ev=start error=\"%s\"", eb.text);
+	w->conf = w->serving->conf;
 	role_enter(&w->conf.role, NULL);
 	if (pool_new(&w->readers, w->loop, READERS, &eb) != E_OK ||
 	    close_later_start(w->loop, &eb) != E_OK)
@@ -506,19 +425,18 @@ int
 worker_main(int ctl)
 {
 	struct worker *w = calloc(1, sizeof(*w));
+	struct worker_conf *conf = calloc(1, sizeof(*conf));
 
-	if (w == NULL)
+	if (w == NULL || conf == NULL)
 		fatal("ev=start error=\"out of memory\"");
-	role_begin("worker", ctl, &worker_conf_fields, &w->conf);
+	role_begin("worker", ctl, &worker_conf_fields, conf);
 	/* Buffers of replies come and go all the time. */
 	mallopt(M_TRIM_THRESHOLD, HEAP_SPARE);
 	mallopt(M_MMAP_THRESHOLD, HEAP_SPARE / 2);
 	(void)tls_memory_pool(); /* without it memory is only not given back */
 	tzset();                 /* while there is a file to read it from */
-	worker_start(w);
+	worker_start(w, conf);
 	role_limit(calls, sizeof(calls) / sizeof(calls[0]));
-	for (unsigned i = 0; i < w->conf.n_listeners; i++)
-		listen_on(w, i);
 	role_open(&w->role, &hooks, w->loop, ctl);
 	role_serve(&w->role);
 	return 0;

@@ -215,38 +215,49 @@ has_word(struct slice words, const char *name)
 	return false;
 }
 
-/* The first time nobody has been accepted yet. */
-static enum err
-on_served(void *arg, struct ipc_in *in)
+void
+worker_offer(const struct worker *w, struct serving *v)
 {
-	struct worker *w = arg;
-	struct slice names = ipc_get_slice(in);
-	uint64_t half = ipc_get_u64(in);
-	uint32_t retention = ipc_get_u32_to(in, RETENTION_MAX);
-	bool retention_differs = ipc_get_u8(in) != 0;
-	uint32_t login_delay = ipc_get_u32_to(in, LOGIN_DELAY_MAX);
-	bool delay_differs = ipc_get_u8(in) != 0;
-	enum err e = ipc_get_end(in);
+	const struct offer *o = &w->offer;
+	struct slice names = { o->names, strlen(o->names) };
 
-	if (e == E_OK)
-		w->apop_half = half;
-	for (unsigned i = 0; e == E_OK && i < w->conf.n_listeners; i++) {
-		struct listener *l = &w->listener[i];
+	for (unsigned i = 0; i < v->conf.n_listeners; i++) {
+		struct listener *l = &v->listener[i];
 
-		l->policy.retention = retention;
-		l->policy.retention_differs = retention_differs;
-		l->policy.login_delay = login_delay;
-		l->policy.login_delay_differs = delay_differs;
+		l->policy.retention = o->retention;
+		l->policy.retention_differs = o->retention_differs;
+		l->policy.login_delay = o->login_delay;
+		l->policy.login_delay_differs = o->login_delay_differs;
 		l->policy.apop = l->apop && has_word(names, "APOP");
 		for (size_t k = 0; k < l->policy.n_mechanisms; k++)
 			l->mechanisms[k].withheld =
 			    !has_word(names, l->mechanisms[k].name);
 	}
-	if (e == E_OK)
-		w->served = true;
-	if (e == E_OK && !w->accepting && !w->conf.role.held)
+}
+
+/* The first time nobody has been accepted yet. */
+static enum err
+on_served(void *arg, struct ipc_in *in)
+{
+	struct worker *w = arg;
+	struct offer o;
+	uint64_t half;
+
+	ipc_get_str(in, o.names, sizeof(o.names));
+	half = ipc_get_u64(in);
+	o.retention = ipc_get_u32_to(in, RETENTION_MAX);
+	o.retention_differs = ipc_get_u8(in) != 0;
+	o.login_delay = ipc_get_u32_to(in, LOGIN_DELAY_MAX);
+	o.login_delay_differs = ipc_get_u8(in) != 0;
+	if (ipc_get_end(in) != E_OK)
+		return E_FORMAT;
+	w->apop_half = half;
+	w->offer = o;
+	w->served = true;
+	worker_offer(w, w->serving);
+	if (!w->accepting && !w->conf.role.held)
 		ev_feed_event(w->loop, &w->resume_accept, EV_TIMER);
-	return e;
+	return E_OK;
 }
 
 static const struct ipc_rule auth_rule[] = {
@@ -274,7 +285,7 @@ on_auth_gone(void *arg, enum err why)
 	role_link_lost(&w->role, ROLE_AUTH, 0, why);
 	ipc_close(w->auth);
 	w->auth = NULL;
-	for (uint32_t i = 0; i < w->conf.sessions_max; i++)
+	for (uint32_t i = 0; i < w->n_slots; i++)
 		if (w->slots[i] != NULL)
 			session_lost_auth(w->slots[i]);
 }
@@ -288,7 +299,7 @@ on_store_gone(void *arg, enum err why)
 	role_link_lost(&w->role, ROLE_STORE, l->index, why);
 	ipc_close(l->chan);
 	l->chan = NULL;
-	for (uint32_t i = 0; i < w->conf.sessions_max; i++)
+	for (uint32_t i = 0; i < w->n_slots; i++)
 		if (w->slots[i] != NULL)
 			session_lost_store(w->slots[i], l);
 }

@@ -15,6 +15,7 @@
 #include "pop3/server.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/ipc.h"
+#include "server/ipc/proto.h"
 #include "server/worker/worker.h"
 
 typedef struct ssl_ctx_st SSL_CTX;
@@ -37,6 +38,7 @@ struct nets {
 
 struct listener {
 	struct worker *worker;
+	struct serving *serving; /* that it is of */
 	ev_io accept;
 	struct pop3_policy policy;
 	struct pop3_mechanism *mechanisms;
@@ -50,6 +52,26 @@ struct listener {
 	enum listen_tls tls;
 	SSL_CTX *context; /* NULL: it has no TLS, or certificates are to come */
 	size_t in_max;    /* octets that wait to be taken */
+};
+
+/* What a session is served by from its first octet to its last: the settings as
+ * they were when it began.  A reload makes another; this one is freed when the
+ * last of its sessions has ended. */
+struct serving {
+	struct worker_conf conf; /* without the certificate and its key */
+	struct listener listener[LISTENERS_MAX];
+	struct pop3_languages languages;
+	const char *words; /* of these: memory that all workers share */
+	size_t n_words;
+	bool has_tls; /* all certificates have come */
+	uint32_t n_sessions;
+};
+
+/* What auth has said last about what it can serve: IPC_SERVED. */
+struct offer {
+	char names[SERVED_MAX];
+	uint32_t retention, login_delay;
+	bool retention_differs, login_delay_differs;
 };
 
 TAILQ_HEAD(session_list, session);
@@ -81,10 +103,10 @@ struct traced {
 struct worker {
 	struct role role; /* first: see role.h */
 	struct ev_loop *loop;
-	struct worker_conf conf;
-	struct listener listener[LISTENERS_MAX];
-	struct pop3_languages languages;
-	bool has_tls;                /* all certificates have come */
+	struct worker_conf conf; /* for what is not of one session */
+	struct serving *serving; /* those who come now */
+	struct serving *next;    /* those who come after IPC_SETTINGS_USE */
+	struct offer offer;
 	struct client_ca *client_ca; /* NULL: nobody is asked */
 	bool accepting;
 	bool served; /* auth has said what can be offered */
@@ -95,13 +117,15 @@ struct worker {
 	size_t n_stores;
 	struct pool *readers; /* threads that read from disks, and then call */
 	void (*read_done)(struct read_job *job); /* this on the loop */
+	/* For the listeners of a serving. */
+	void (*on_accept)(struct ev_loop *loop, ev_io *io, int revents);
 	struct addrcount counts;
 	int uids; /* asks whose a connection is (net/peer_uid.h); or -1 */
 	uid_t own;
 
 	struct session **slots;
 	uint32_t *free_slots;
-	uint32_t n_free, n_sessions;
+	uint32_t n_slots, n_free, n_sessions;
 	uint64_t serial;
 	struct session_list dead; /* freed at the end of the turn */
 	/* Who holds descriptors of messages, still for longest first. */

@@ -8,10 +8,10 @@
 #include "net/tls.h"
 
 /* Those that have come. */
-struct coming {
+static struct coming {
 	unsigned n;
 	struct tls_pair pair[CERTIFICATES_MAX];
-};
+} coming;
 
 void
 worker_tls_begin(void)
@@ -22,7 +22,7 @@ worker_tls_begin(void)
 bool
 worker_tls_is_ready(const struct worker *w)
 {
-	return w->has_tls || w->conf.n_certificates == 0;
+	return w->serving->has_tls || w->conf.n_certificates == 0;
 }
 
 static void
@@ -41,12 +41,12 @@ forget(struct coming *c)
 
 /* Those of a listener; another one that has the same shares the context. */
 static enum err
-make_one(struct worker *w, const struct coming *c, SSL_CTX *made[], unsigned i,
+make_one(struct serving *v, const struct coming *c, SSL_CTX *made[], unsigned i,
     struct errbuf *eb)
 {
-	const struct listen_conf *l = w->conf.listener;
+	const struct listen_conf *l = v->conf.listener;
 	struct tls_pair pair[CERTIFICATES_MAX];
-	struct tls_conf tc = { pair, 0, w->conf.tls_min, w->conf.tls_ciphers };
+	struct tls_conf tc = { pair, 0, v->conf.tls_min, v->conf.tls_ciphers };
 
 	for (unsigned k = 0; k < i; k++)
 		if (made[k] != NULL && l[k].certificates == l[i].certificates) {
@@ -61,22 +61,22 @@ make_one(struct worker *w, const struct coming *c, SSL_CTX *made[], unsigned i,
 
 /* All or none. */
 static enum err
-make_all(struct worker *w, const struct coming *c, struct errbuf *eb)
+make_all(struct serving *v, const struct coming *c, struct errbuf *eb)
 {
 	SSL_CTX *made[LISTENERS_MAX] = { NULL };
 	enum err e = E_OK;
 
-	for (unsigned i = 0; i < w->conf.n_listeners && e == E_OK; i++)
-		if (w->conf.listener[i].certificates != 0)
-			e = make_one(w, c, made, i, eb);
-	for (unsigned i = 0; i < w->conf.n_listeners; i++)
+	for (unsigned i = 0; i < v->conf.n_listeners && e == E_OK; i++)
+		if (v->conf.listener[i].certificates != 0)
+			e = make_one(v, c, made, i, eb);
+	for (unsigned i = 0; i < v->conf.n_listeners; i++)
 		if (e == E_OK) {
-			tls_context_free(w->listener[i].context);
-			w->listener[i].context = made[i];
+			tls_context_free(v->listener[i].context);
+			v->listener[i].context = made[i];
 		} else {
 			tls_context_free(made[i]);
 		}
-	w->has_tls = w->has_tls || e == E_OK;
+	v->has_tls = v->has_tls || e == E_OK;
 	return e;
 }
 
@@ -84,13 +84,13 @@ static void
 use(struct worker *w, struct coming *c)
 {
 	struct errbuf eb = { "out of memory" };
-	enum err e = make_all(w, c, &eb);
+	enum err e = make_all(w->serving, c, &eb);
 
 	forget(c);
 	if (e == E_OK)
 		return;
 	log_line(LOG_FAULT, "ev=certificate error=\"%s\"", eb.text);
-	if (!w->has_tls)
+	if (!w->serving->has_tls)
 		fatal("ev=start error=certificate");
 }
 
@@ -109,11 +109,11 @@ copy(struct slice s)
 enum err
 worker_tls_take(struct worker *w, struct ipc_in *in)
 {
-	static struct coming coming;
 	uint16_t i = ipc_get_u16(in), n = ipc_get_u16(in);
 	struct slice chain = ipc_get_slice(in), key = ipc_get_slice(in);
 	struct slice staple = ipc_get_slice(in);
 	int64_t until = (int64_t)ipc_get_u64(in);
+	bool later = ipc_get_u8(in) != 0;
 
 	if (ipc_get_end(in) != E_OK || n > CERTIFICATES_MAX || i >= n)
 		return E_FORMAT;
@@ -123,7 +123,21 @@ worker_tls_take(struct worker *w, struct ipc_in *in)
 		return E_FORMAT;
 	coming.pair[coming.n++] = (struct tls_pair){ copy(chain), copy(key),
 		{ copy(staple), staple.n, until } };
-	if (coming.n == n)
+	if (coming.n == n && !later)
 		use(w, &coming);
 	return E_OK;
+}
+
+enum err
+worker_tls_prepare(struct serving *v, struct errbuf *eb)
+{
+	unsigned n = coming.n;
+	enum err e = E_OK;
+
+	if (n == v->conf.n_certificates && n != 0)
+		e = make_all(v, &coming, eb);
+	forget(&coming);
+	return n == v->conf.n_certificates
+		   ? e
+		   : err_set(eb, E_FORMAT, "certificates are missing");
 }

@@ -14,6 +14,9 @@ bool worker_tls_is_ready(const struct worker *w);
 /* For IPC_CERTIFICATE. */
 enum err worker_tls_take(struct worker *w, struct ipc_in *in) NODISCARD;
 
+/* Those that came to be used later are for v, which has served nobody yet. */
+enum err worker_tls_prepare(struct serving *v, struct errbuf *eb) NODISCARD;
+
 /* While files can still be read: what OpenSSL reads when it is used first. */
 void worker_tls_begin(void);
 
