@@ -1,5 +1,6 @@
 #include "conf/parse.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,9 +315,10 @@ struct sections {
 static bool
 sections_init(struct sections *s, const struct options *top)
 {
-	for (size_t i = 0; i < top->n && s->n < CONF_SECTIONS_MAX; i++) {
+	for (size_t i = 0; i < top->n; i++) {
 		if (top->v[i].type != CFGT_SEC)
 			continue;
+		assert(s->n < CONF_SECTIONS_MAX);
 		if (!options_init(&s->in[s->n], top->v[i].subopts))
 			return false;
 		s->n++;

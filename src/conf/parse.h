@@ -24,7 +24,7 @@ struct conf_grammar {
 	bool *has_unknown; /* set where a setting is not known; or NULL */
 };
 
-enum { CONF_SECTIONS_MAX = 4 }; /* kinds of sections */
+enum { CONF_SECTIONS_MAX = 8 }; /* kinds of sections */
 
 /* A setting may have the name of a section, as `users = FILE` beside
  * `users "NAME" { ... }`.  To libconfuse it ends in this letter instead of its
