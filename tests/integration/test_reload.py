@@ -17,6 +17,7 @@ import pytest
 
 import drop
 import pop3
+from asker import Asker
 from server import (CTL, MALOTED, PATIENCE, children, free_port, memory,
                     wait_until)
 from test_broken_in import inject  # noqa: F401
@@ -145,6 +146,8 @@ def test_deadlines(settings, connect):
     s.reload()
     new = signed_in(connect, s.server.port)
     wait_until(new.ended)
+    assert old.stat()[0] == 3
+    time.sleep(1.5)
     assert old.stat()[0] == 3
     old.quit()
 
@@ -455,16 +458,19 @@ def test_no_descriptors(settings, connect, room):
 
 
 def test_no_descriptors_in_a_worker(settings, connect, inject):
-    s = settings("hostname = old.example.org\nworkers = 1\n",
+    """What another one has prepared is forgotten."""
+    s = settings("hostname = old.example.org\nworkers = 2\n",
                  wrap=("prlimit", "--nofile=2100:2100"))
-    worker, = s.server.roles("worker")
+    workers = s.server.roles("worker")
     s.set(hostname="new.example.org")
-    before = sockets(worker)
-    unused = 1 + max(int(n) for n in os.listdir("/proc/%d/fd" % worker))
-    inject(worker, "fill")
-    assert "worker.0: too many files are open" in s.reload(EX_CONFIG)
-    inject(worker, "close:%d" % unused)
-    assert sockets(worker) == before
+    port = s.listener(free_port())
+    before = [sockets(pid) for pid in workers]
+    unused = 1 + max(int(n) for n in os.listdir("/proc/%d/fd" % workers[0]))
+    inject(workers[0], "fill")
+    assert ": too many files are open" in s.reload(EX_CONFIG)
+    inject(workers[0], "close:%d" % unused)
+    wait_until(lambda: [sockets(pid) for pid in workers] == before)
+    assert refused(port)
     assert b"old.example.org" in connect(s.server.port).greeting
     s.reload()
     assert b"new.example.org" in connect(s.server.port).greeting
@@ -543,6 +549,49 @@ def test_databases(place, serve, connect):
     s.write(s.first)
     s.reload()
     assert may(connect, s.server.port, "user")
+
+
+# ---- programs that ask ----
+
+def asked(path, password="secret"):
+    asker = Asker(path)
+    try:
+        return asker.asks(1, password, user="user").split("\t")[0]
+    finally:
+        asker.close()
+
+
+def test_services(settings, place):
+    """Blocks sasl come, change and go; nobody who asks is turned away."""
+    s = settings()
+    path = s.server.tmp + "/run/asked"
+    block = 'sasl "x" {\n\tsocket = "%s"\n%s}\n'
+    s.write(s.first + block % (path, ""))
+    s.reload()
+    assert asked(path) == "OK"
+    assert asked(path, "wrong") == "FAIL"
+    before = os.stat(path).st_ino
+    s.write(s.first + block % (path, '\tmechanisms = "PLAIN LOGIN"\n'))
+    s.reload()
+    assert asked(path) == "OK"
+    wait_until(lambda: len(s.server.roles("sasl")) == 1)
+    assert os.stat(path).st_ino == before
+    s.write(s.first + block % (path, "\tmode = 0600\n"))
+    assert 'restart only: mode and group of sasl "x"' in s.reload()
+    other = path + "2"
+    s.write(s.first + block % (other, ""))
+    s.reload()
+    assert asked(other) == "OK" and not os.path.exists(path)
+    # What is there already is left alone.
+    with open(path, "w", encoding="utf-8"):
+        pass
+    s.write(s.first + block % (path, ""))
+    assert "no socket" in s.reload(EX_CONFIG)
+    assert asked(other) == "OK"
+    s.write(s.first)
+    s.reload()
+    assert not os.path.exists(other)
+    wait_until(lambda: not s.server.roles("sasl"))
 
 
 # ---- when other things happen ----

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "server/conf/role_table.h"
 #include "server/ipc/spawn.h"
 #include "server/parent/answers.h"
 #include "server/parent/child_tell.h"
@@ -225,11 +224,10 @@ start_next(struct child *c)
 static bool
 is_wanted(const struct child *c)
 {
-	struct parent *p = c->parent;
+	enum parent_phase phase = c->parent->phase;
 
-	return p->phase < PARENT_STOPPING && !c->of_uid && !c->replaced &&
-	       !(p->phase == PARENT_DRAINING && role_accepts(c->role)) &&
-	       c->index < role_conf(p->conf, c->role)->n;
+	return phase < PARENT_STOPPING && !c->of_uid && !c->replaced &&
+	       !(phase == PARENT_DRAINING && role_accepts(c->role));
 }
 
 static void
