@@ -54,7 +54,7 @@ enum err client_settings(
 enum err history(const struct options *o, const char *user, struct errbuf *eb);
 
 /* Of a server that runs: sign_ins.c, status.c, unique_ids.c, expirations.c,
- * reload.c, restarting.c, root.c, sessions.c, trace.c, messages.c. */
+ * restarting.c, root.c, sessions.c, settings.c, trace.c, messages.c. */
 enum err user_show(
     const struct options *o, const char *user, struct errbuf *eb);
 enum err user_test(

@@ -253,7 +253,6 @@ prepare(struct parent *p, struct errbuf *eb)
 
 	if ((e = find_file(p, eb)) != E_OK)
 		return e;
-
 	sandbox_no_core();
 	umask(077);
 	if (chdir("/") < 0)

@@ -11,8 +11,6 @@
 #include "sasl/sasl.h"
 #include "server/ipc/sealed.h"
 #include "server/worker/io.h"
-#include "server/worker/session.h"
-#include "server/worker/traced.h"
 
 enum {
 	/* What a client may send before it is taken: any line fits, and what is
@@ -129,9 +127,9 @@ listener_make(
 		.one_sign_in = l->kpop,
 		.stls = l->tls == LISTEN_STLS &&
 			conf->listener[i].certificates != 0,
-		.needs_tls = session_needs_tls,
+		.needs_tls = w->needs_tls,
 		.sdps = conf->sdps,
-		.trace = conf->trace ? traced_line : NULL,
+		.trace = conf->trace ? w->trace : NULL,
 	};
 	if (l->kpop)
 		allow_tickets(l);

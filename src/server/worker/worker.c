@@ -110,6 +110,7 @@ on_stop(void *arg, uint32_t ms)
 
 	if (!w->stopping)
 		serving_shut(w, w->serving);
+	serving_forget(&w->next);
 	w->stopping = true;
 	ev_timer_stop(w->loop, &w->resume_accept);
 	ev_timer_stop(w->loop, &w->stop);
@@ -397,6 +398,8 @@ worker_start(struct worker *w, struct worker_conf *conf)
 	w->serial = clock_unix_ms();
 	w->read_done = session_read_done;
 	w->on_accept = on_accept;
+	w->needs_tls = session_needs_tls;
+	w->trace = traced_line;
 	w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (w->loop == NULL || !make_slots(w))
 		fatal("ev=start error=\"out of memory\"");

@@ -117,8 +117,13 @@ struct worker {
 	size_t n_stores;
 	struct pool *readers; /* threads that read from disks, and then call */
 	void (*read_done)(struct read_job *job); /* this on the loop */
-	/* For the listeners of a serving. */
+	/* For the listeners of a serving: a connection has come; and what their
+	 * policy calls. */
 	void (*on_accept)(struct ev_loop *loop, ev_io *io, int revents);
+	void (*needs_tls)(
+	    const struct pop3_server *p, const char *method, struct slice name);
+	void (*trace)(
+	    const struct pop3_server *p, bool reply, struct slice line);
 	struct addrcount counts;
 	int uids; /* asks whose a connection is (net/peer_uid.h); or -1 */
 	uid_t own;
