@@ -468,6 +468,31 @@ def test_hangup(place, serve, connect, far):
     assert site.server.roles("db") == pids
 
 
+def test_another_block(place, serve, connect, far):
+    """The settings of a block change while it is asked: who waits is answered by
+    the process that was asked, and the next one by another."""
+    put_some(far, box_of(place))
+    site = Site(place, serve, [far.block(more="timeout = 60")])
+    site.accepts(connect, "ann")
+    before = site.server.roles("db")
+    far.hang()
+    session = waits(connect, site)
+    wait_until(lambda: at_work(site, "db") == 1)
+    with open("/proc/%d/cmdline" % site.server.pid, "rb") as f:
+        path = f.read().split(b"\0")[2]
+    with open(path, "rb+") as f:
+        text = f.read().replace(b"timeout = 60", b"timeout = 59")
+        f.seek(0)
+        f.write(text)
+    site.server.ctl("reload")
+    assert set(before) < set(site.server.roles("db"))
+    site.accepts(connect, "file")
+    far.go_on()
+    assert session.line().startswith(b"+OK")
+    wait_until(lambda: not set(before) & set(site.server.roles("db")))
+    site.accepts(connect, "ann")
+
+
 def test_stop(place, serve, connect, far):
     """A database that hangs keeps nobody from stopping."""
     put_some(far, box_of(place))

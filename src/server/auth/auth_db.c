@@ -382,6 +382,7 @@ take_from(struct auth_db **there, const struct known_users *known)
 		db = there[i];
 		if (db == NULL || role_of(db->known) != role_of(known) ||
 		    db->known->index != known->index ||
+		    db->known->driver != known->driver ||
 		    strcmp(db->known->name, known->name) != 0)
 			continue;
 		there[i] = NULL;

@@ -179,6 +179,7 @@ take_ping(void *arg, struct ipc_in *in)
 static void
 answer_settings(struct role *r, uint32_t number, enum err e, const char *why)
 {
+	r->refused = e != E_OK;
 	ipc_begin(r->parent, IPC_SETTINGS_ARE);
 	ipc_put_u32(r->parent, number);
 	ipc_put_u8(r->parent, e == E_OK);
@@ -218,9 +219,12 @@ take_decision(void *arg, struct ipc_in *in)
 	bool use = ipc_get_u8(in) != 0;
 	enum err e = ipc_get_end(in);
 
-	if (e == E_OK)
-		r->hooks->decide(r, use);
-	return e;
+	if (e != E_OK)
+		return e;
+	if (use && r->refused) /* the parent has not waited for that */
+		log_line(LOG_FAULT, "ev=settings kept=the-old-ones");
+	r->hooks->decide(r, use);
+	return E_OK;
 }
 
 static void

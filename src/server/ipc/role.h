@@ -104,6 +104,7 @@ struct role {
 	/* Another process has its place, and it ends when auth has let go of it,
 	 * as it may have already, or after some time. */
 	bool leaving, alone;
+	bool refused; /* to prepare the settings that it was told last */
 	ev_timer end;
 };
 
