@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <ev.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <openssl/evp.h>
 #include <poll.h>
 #include <stdio.h>
@@ -164,12 +165,34 @@ token(int pop3, uint64_t sid)
 	return ~sid * 3 + (uint64_t)pop3;
 }
 
+/* Of a proxy (usual()), so that clients may be from wherever a test says. */
+static int
+connection(void)
+{
+	static int fd;
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(at);
+	int l;
+
+	if (fd != 0)
+		return fd;
+	l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(l, (struct sockaddr *)&at, n), 0);
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(getsockname(l, (struct sockaddr *)&at, &n), 0);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, n), 0);
+	return fd;
+}
+
 void
 begin_sign_in(int pop3, uint16_t type, uint64_t sid, const char *peer)
 {
 	ipc_begin(rig.pop3[pop3], type);
 	ipc_put_u64(rig.pop3[pop3], sid);
 	ipc_put_u64(rig.pop3[pop3], token(pop3, sid));
+	ipc_put_fd(rig.pop3[pop3], connection(), FD_STAYS);
 	ipc_put_str(rig.pop3[pop3], peer);
 	ipc_put_u8(rig.pop3[pop3], rig.tls);
 }
@@ -468,6 +491,7 @@ usual(void)
 		.mail = "maildir:/srv/mail/%d/%n",
 		.mail_root = "/srv/mail",
 		.default_domain = "d.org",
+		.proxies = "127.0.0.0/8",
 		.login_lower = true,
 		.apop = true,
 		.mail_uid = 5000,

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 #include <fcntl.h>
@@ -74,6 +75,53 @@ test_refused(void **state)
 	    strstr(log, "ev=login-failed sid=0.0 user=anna@d.org ip=192.0.2.1 "
 			"method=PASS code=auth why=password\n"));
 	assert_null(strstr(log, "Secret"));
+}
+
+/* What the worker says of the address counts only where a proxy is at the other end
+ * of the connection. */
+static int
+set_up_without_proxies(void **state)
+{
+	struct auth_conf conf = usual();
+
+	(void)state;
+	strcpy(conf.proxies, "192.0.2.0/24");
+	start(&conf);
+	return 0;
+}
+
+static void
+test_another_address(void **state)
+{
+	(void)state;
+	pass_from(0, 1, "192.0.2.1", "anna", "wrong");
+	answer_unchanged();
+	refused(1, SIGN_IN_CREDENTIALS, "password");
+	assert_non_null(strstr(log_text(), "user=anna@d.org ip=127.0.0.1 "));
+}
+
+/* Nor does a client that has gone cost a look at its password. */
+static void
+test_no_connection(void **state)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	for (uint64_t sid = 1; sid <= 2; sid++) {
+		ipc_begin(rig.pop3[1], IPC_PASS);
+		ipc_put_u64(rig.pop3[1], sid);
+		ipc_put_u64(rig.pop3[1], sid);
+		ipc_put_fd(rig.pop3[1], sid == 1 ? fd : rig.log_fd, FD_STAYS);
+		ipc_put_str(rig.pop3[1], "192.0.2.1");
+		ipc_put_u8(rig.pop3[1], 0);
+		ipc_put_str(rig.pop3[1], "anna");
+		ipc_put_str(rig.pop3[1], "secret");
+		sent(rig.pop3[1]);
+		if (sid == 1)
+			refused_at(1, sid, SIGN_IN_TEMPORARY, NULL);
+	}
+	expect_misbehaved(ROLE_WORKER, 1, rig.pop3_fd[1]);
+	close(fd);
 }
 
 static void
@@ -726,6 +774,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_good),
 		TEST(test_refused),
+		TEST_SET_UP(test_another_address, set_up_without_proxies),
+		TEST(test_no_connection),
 		TEST(test_odd_requests),
 		TEST(test_misconfigured),
 		TEST(test_odd_hash),

@@ -56,15 +56,15 @@ static const struct shape {
 	{ \
 		name, #name, fields \
 	}
-	SHAPE(IPC_PASS, "88s1ss"),
-	SHAPE(IPC_APOP, "88s1sss"),
-	SHAPE(IPC_SASL, "88s1s11s1s"),
+	SHAPE(IPC_PASS, "88fs1ss"),
+	SHAPE(IPC_APOP, "88fs1sss"),
+	SHAPE(IPC_SASL, "88fs1s11s1s"),
 	SHAPE(IPC_SASL_STEP, "8s"),
 	SHAPE(IPC_SERVICE, "81s1s1s"),
 	SHAPE(IPC_SIGNED_IN, "8s"),
 	SHAPE(IPC_SIGN_IN_END, "8"),
 	SHAPE(IPC_CHALLENGE, "8s"),
-	SHAPE(IPC_KPOP, "88s1s"),
+	SHAPE(IPC_KPOP, "88fs1s"),
 	SHAPE(IPC_REFUSED, "81ss4"),
 	SHAPE(IPC_SERVED, "s84141"),
 	SHAPE(IPC_OPEN, "288sss14488"),
@@ -168,6 +168,27 @@ put(struct message *m, const void *p, size_t n)
 	m->n += n;
 }
 
+/* Of a client that is here. */
+static int
+connection(void)
+{
+	static int fd;
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(at);
+	int l;
+
+	if (fd != 0)
+		return fd;
+	l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(l, (struct sockaddr *)&at, n), 0);
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(getsockname(l, (struct sockaddr *)&at, &n), 0);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, n), 0);
+	return fd;
+}
+
 static void
 put_u(struct message *m, unsigned octets, uint64_t v)
 {
@@ -230,12 +251,20 @@ put_field(struct message *m, char field)
 	}
 }
 
+static bool
+begins_sign_in(uint16_t type)
+{
+	return type == IPC_PASS || type == IPC_APOP || type == IPC_SASL ||
+	       type == IPC_KPOP;
+}
+
 /* As it should be but for what is in it, or in one of other ways. */
 static void
 make(struct message *m, const struct shape *s)
 {
 	m->n = m->fds = 0;
-	m->fd = 0;
+	/* One in eight is no connection. */
+	m->fd = begins_sign_in(s->type) && dice(8) != 0 ? connection() : 0;
 	put(m, &s->type, sizeof(s->type));
 	for (const char *f = s->fields; *f != '\0'; f++)
 		put_field(m, *f);
@@ -555,6 +584,8 @@ sign_in(uint64_t sid)
 
 	put_u(m, 8, sid);
 	put_u(m, 8, 99); /* token */
+	m->fd = connection();
+	m->fds = 1;
 	put_text(m, "192.0.2.1");
 	put_u(m, 1, 0);
 	put_text(m, "anna");
@@ -671,6 +702,8 @@ ask_it(int fd)
 
 		put_u(m, 8, ++sid);
 		put_u(m, 8, 99); /* token */
+		m->fd = connection();
+		m->fds = 1;
 		put_text(m, "192.0.2.1");
 		put_u(m, 1, 0);
 		put_text(m, i == 0 ? "zoe" : "anna");

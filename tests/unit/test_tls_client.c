@@ -143,7 +143,7 @@ static SSL_CTX *
 server_context(const struct cert *c, const struct cert *chain, const char *min)
 {
 	BIO *x = BIO_new(BIO_s_mem()), *key = BIO_new(BIO_s_mem());
-	struct tls_pair pair = { NULL };
+	struct tls_pair pair = { .key = NULL };
 	struct tls_conf conf = {
 		.pair = &pair, .n_pairs = 1, .min = min, .ciphers = ""
 	};

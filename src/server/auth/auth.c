@@ -26,6 +26,7 @@
 #include "server/auth/timestamps.h"
 #include "server/auth/turn.h"
 #include "server/auth/vcache.h"
+#include "server/auth/vouch.h"
 #include "server/auth/where.h"
 #include "server/ipc/control.h"
 #include "server/ipc/trust.h"
@@ -302,6 +303,8 @@ set_up(struct auth *a)
 	struct errbuf eb = { "out of memory" };
 
 	a->rule = name_rule_of(&a->conf);
+	if (vouch_start(a, &eb) != E_OK)
+		fatal("ev=start error=\"%s\"", eb.text);
 	a->crowd.words = "ev=login-crowd refused";
 	LIST_INIT(&a->workers);
 	LIST_INIT(&a->stores);
@@ -335,8 +338,8 @@ set_up(struct auth *a)
 int
 auth_main(int ctl)
 {
-	static const char *const calls[] = { "fstat", "mremap", "newfstatat",
-		"pread64" };
+	static const char *const calls[] = { "fstat", "getpeername", "mremap",
+		"newfstatat", "pread64" };
 	static struct auth a;
 
 	role_begin("auth", ctl, &auth_conf_fields, &a.conf);

@@ -9,6 +9,7 @@
 #include "server/auth/refuse.h"
 #include "server/auth/served.h"
 #include "server/auth/signin.h"
+#include "server/auth/vouch.h"
 
 /* The session's slot; whoever was in it has gone.  NULL: memory. */
 static struct auth_slot *
@@ -29,6 +30,7 @@ struct head {
 	uint64_t sid, token;
 	char peer[PEER_MAX];
 	bool tls, utf8;
+	bool gone; /* nobody would hear the answer */
 };
 
 /* Begins a sign-in, or refuses it.  E_FORMAT: the session has one already. */
@@ -41,7 +43,7 @@ begin(struct auth_worker *w, const struct head *h, const char *method,
 	*s_r = NULL;
 	if (slot != NULL && slot->signin != NULL)
 		return E_FORMAT;
-	if (slot == NULL ||
+	if (slot == NULL || h->gone ||
 	    (*s_r = signin_begin(w, h->sid, h->peer, method)) == NULL) {
 		auth_worker_refuse_now(w, h->sid);
 		return E_OK;
@@ -54,14 +56,33 @@ begin(struct auth_worker *w, const struct head *h, const char *method,
 	return E_OK;
 }
 
+/* Where this process has no room for a descriptor, the session is one that
+ * cannot be served now. */
 static void
-get_head(struct ipc_in *in, struct head *h)
+get_peer(const struct auth *a, struct ipc_in *in, struct head *h)
+{
+	int fd = ipc_get_fd_if_room(in);
+
+	ipc_get_str(in, h->peer, sizeof(h->peer));
+	h->gone = fd < 0;
+	if (fd < 0)
+		return;
+	switch (vouch(a, fd, h->peer)) {
+	case VOUCHED: break;
+	case VOUCHED_GONE: h->gone = true; break;
+	case VOUCHED_ODD: in->bad = true; break;
+	}
+	close(fd);
+}
+
+static void
+get_head(struct auth_worker *w, struct ipc_in *in, struct head *h)
 {
 	uint8_t bits;
 
 	h->sid = ipc_get_u64(in);
 	h->token = ipc_get_u64(in);
-	ipc_get_str(in, h->peer, sizeof(h->peer));
+	get_peer(w->auth, in, h);
 	bits = ipc_get_u8_to(in, SESSION_TLS | SESSION_UTF8);
 	h->tls = (bits & SESSION_TLS) != 0;
 	h->utf8 = (bits & SESSION_UTF8) != 0;
@@ -75,7 +96,7 @@ take_pass(void *arg, struct ipc_in *in)
 	struct head h;
 	enum err e;
 
-	get_head(in, &h);
+	get_head(w, in, &h);
 	struct slice name = ipc_get_slice(in);
 	struct slice password = ipc_get_slice(in);
 
@@ -95,7 +116,7 @@ take_apop(void *arg, struct ipc_in *in)
 	struct head h;
 	enum err e;
 
-	get_head(in, &h);
+	get_head(w, in, &h);
 	struct slice name = ipc_get_slice(in);
 	struct slice timestamp = ipc_get_slice(in);
 	struct slice digest = ipc_get_slice(in);
@@ -138,7 +159,7 @@ take_sasl(void *arg, struct ipc_in *in)
 	struct head h;
 	enum err e;
 
-	get_head(in, &h);
+	get_head(w, in, &h);
 	struct slice mechanism = ipc_get_slice(in);
 	get_connection(in, &c);
 	bool has_initial = ipc_get_u8(in) != 0;
@@ -160,7 +181,7 @@ take_kpop(void *arg, struct ipc_in *in)
 	struct head h;
 	enum err e;
 
-	get_head(in, &h);
+	get_head(w, in, &h);
 	struct slice message = ipc_get_slice(in);
 
 	if ((e = ipc_get_end(in)) != E_OK ||
@@ -176,7 +197,7 @@ take_service(void *arg, struct ipc_in *in)
 {
 	struct auth_worker *w = arg;
 	const struct auth_conf *conf = &w->auth->conf;
-	struct head h = { .utf8 = false };
+	struct head h = { .gone = false };
 	struct signin *s;
 	enum err e;
 
@@ -260,11 +281,11 @@ worker_gone(void *arg, enum err why)
 }
 
 static const struct ipc_rule worker_rule[] = {
-	{ IPC_PASS, 1, 0, 4096, take_pass },
-	{ IPC_APOP, 1, 0, 4096, take_apop },
-	{ IPC_SASL, 1, 0, TICKET_MAX + 2048 + CLIENT_CERT_MAX, take_sasl },
+	{ IPC_PASS, 1, 1, 4096, take_pass },
+	{ IPC_APOP, 1, 1, 4096, take_apop },
+	{ IPC_SASL, 1, 1, TICKET_MAX + 2048 + CLIENT_CERT_MAX, take_sasl },
 	{ IPC_SASL_STEP, 1, 0, TICKET_MAX + 64, take_step },
-	{ IPC_KPOP, 1, 0, TICKET_MAX + 256, take_kpop },
+	{ IPC_KPOP, 1, 1, TICKET_MAX + 256, take_kpop },
 	{ IPC_SIGN_IN_END, 1, 0, 8, take_end },
 };
 

@@ -19,6 +19,7 @@
  *	retained.c       how long whose mail stays
  *	stores.c         the store processes, and who waits for one
  *	userfile.c       the users file, and who waits until it is current
+ *	vouch.c          from where a client comes
  *	auth_worker.c    a worker: its sessions, and what it is sent
  */
 #ifndef SERVER_AUTH_PROCESS_H
@@ -36,6 +37,7 @@
 
 struct auth_db;
 struct auth_worker;
+struct cidr;
 struct failures;
 struct kerberos;
 struct login_delays;
@@ -95,6 +97,8 @@ struct auth {
 	ev_timer turn;         /* of APOP's timestamps */
 	bool rehashing;        /* a hash by another scheme is being made */
 	uint64_t rehash_again; /* clock_ms() from which on that is of use */
+	struct cidr *proxies;  /* vouch.c */
+	size_t n_proxies;
 	struct client_ca *client_ca; /* NULL: no certificate is believed */
 	struct kerberos *kerberos;   /* NULL: it is not there */
 	struct net *net;             /* the same */

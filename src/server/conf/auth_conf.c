@@ -48,6 +48,7 @@ static const struct ipc_field field[] = {
 	STR(name_key),
 	STR(master_separator),
 	STR(anonymous),
+	STR(proxies),
 	FIELD_ENUM(struct auth_conf, client_name, CLIENT_NAMES - 1),
 	F(retention),
 	STR(realms),

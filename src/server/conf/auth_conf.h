@@ -69,6 +69,8 @@ struct auth_conf {
 	/* Between whose mail it is and the master who asks for it; or empty: nobody
 	 * signs in for another. */
 	char master_separator[2];
+	/* Where proxies are, which say from where their clients come: cidr.h. */
+	char proxies[8 * 1024];
 	char anonymous[256];          /* who reads as ANONYMOUS; may be empty */
 	enum client_name client_name; /* in a certificate: who it is */
 	uint32_t retention; /* RETENTION_ of those whose line says none */

@@ -237,7 +237,7 @@ certificate_read(const struct certificate_files *files, struct certificate *out,
 	mode_t mode;
 	enum err e;
 
-	*out = (struct certificate){ NULL };
+	*out = (struct certificate){ .chain = NULL };
 	memset(notes, 0, sizeof(*notes));
 	*about_key = false;
 	if ((e = read_pem(chain_file, &out->chain, &mode, eb)) != E_OK)
@@ -272,7 +272,7 @@ certificate_free(struct certificate *c)
 	free(c->chain);
 	free(c->staple);
 	free(c->names);
-	*c = (struct certificate){ NULL };
+	*c = (struct certificate){ .chain = NULL };
 }
 
 bool

@@ -231,6 +231,18 @@ check_overlap(const struct conf_listener *l, const struct listen_addr *a,
 		    conf_line_words(where, t, other->line));
 }
 
+/* What auth is told: all of them, for it does not know listeners. */
+static void
+list_proxies(struct conf *c)
+{
+	char *out = c->auth.proxies;
+	size_t n = 0, size = sizeof(c->auth.proxies);
+
+	for (unsigned i = 0; i < c->n_listeners && n < size; i++)
+		n += (size_t)snprintf(
+		    out + n, size - n, "%s ", c->listener[i].proxy_from);
+}
+
 void
 conf_check_listeners(struct conf *c, const struct conf_lines *lines)
 {
@@ -245,6 +257,7 @@ conf_check_listeners(struct conf *c, const struct conf_lines *lines)
 			add_default(c, "pop3s", 995, LISTEN_TLS);
 	}
 	check_all_nets(c, lines);
+	list_proxies(c);
 	for (unsigned i = 0; i < c->n_listeners; i++) {
 		struct conf_listener *l = &c->listener[i];
 

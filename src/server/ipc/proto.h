@@ -109,12 +109,14 @@ enum ipc_type {
 	/* parent -> auth: forget which passwords were verified lately */
 	IPC_FORGET,
 
-	/* worker -> auth */
-	IPC_PASS = 40, /* u64 sid, u64 token, str peer, u8 SESSION_ bits, str
+	/* worker -> auth.  All that begin a sign-in have the fd of the client's
+	 * connection, which says from where it comes: see auth/vouch.h */
+	IPC_PASS =
+	    40,   /* u64 sid, u64 token, fd, str peer, u8 SESSION_ bits, str
 	                * name, bytes password */
-	IPC_APOP, /* u64 sid, u64 token, str peer, u8 SESSION_ bits, str name, str
-	           * timestamp with its brackets, bytes digest (16 octets) */
-	IPC_SASL,        /* u64 sid, u64 token, str peer, u8 SESSION_ bits, str
+	IPC_APOP, /* u64 sid, u64 token, fd, str peer, u8 SESSION_ bits, str name,
+	           * str timestamp with its brackets, bytes digest (16 octets) */
+	IPC_SASL, /* u64 sid, u64 token, fd, str peer, u8 SESSION_ bits, str
 	           * mechanism; of the
 	           * connection, if the mechanism asks for it: u8 were mechanisms
 	           * offered that bind to the channel, u8 n, n times { str name,
@@ -124,7 +126,7 @@ enum ipc_type {
 	IPC_SIGN_IN_END, /* u64 sid: the client cancelled or has gone; or the
 	                  * session that came of it was in vain, so that it does
 	                  * not count for LOGIN-DELAY */
-	IPC_KPOP,        /* u64 sid, u64 token, str peer, u8 inside TLS, bytes
+	IPC_KPOP, /* u64 sid, u64 token, fd, str peer, u8 inside TLS, bytes
 	                  * AP-REQ.  Answer: IPC_CHALLENGE with the AP-REP, or
 	                  * empty; then the name of USER is the response */
 	/* auth -> worker; on success nothing: the store speaks next, or if it died

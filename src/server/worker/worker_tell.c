@@ -1,5 +1,6 @@
 #include "server/worker/worker_tell.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -93,16 +94,24 @@ put_mechanism(struct session *s, struct ipc_chan *auth)
 	ipc_put_u8(auth, s->pop3.request.has_secret);
 }
 
-static void
+/* The connection itself says to auth from where the client comes.  It is sent when
+ * the message leaves, and may be closed here before that. */
+static enum err
 begin_sign_in(struct session *s, struct ipc_chan *auth, uint16_t type)
 {
+	int fd = fcntl(s->conn.fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return E_FULL;
 	ipc_begin(auth, type);
+	ipc_put_fd(auth, fd, FD_CLOSED);
 	arc4random_buf(&s->sign_in.token, sizeof(s->sign_in.token));
 	ipc_put_u64(auth, s->sid);
 	ipc_put_u64(auth, s->sign_in.token);
 	ipc_put_str(auth, s->peer);
 	ipc_put_u8(auth, (s->pop3.tls ? SESSION_TLS : 0) |
 			     (s->pop3.utf8 ? SESSION_UTF8 : 0));
+	return E_OK;
 }
 
 static enum err
@@ -118,7 +127,8 @@ enum err
 session_tell_ticket(
     struct session *s, struct ipc_chan *auth, struct slice ap_req)
 {
-	begin_sign_in(s, auth, IPC_KPOP);
+	if (begin_sign_in(s, auth, IPC_KPOP) != E_OK)
+		return E_FULL;
 	put_slice(auth, ap_req);
 	return end_message(s, auth);
 }
@@ -148,27 +158,30 @@ enum err
 session_tell_sign_in(struct session *s, struct ipc_chan *auth)
 {
 	const struct pop3_request *r = &s->pop3.request;
+	enum err e = E_OK;
 
 	if (s->kpop != NULL)
 		return tell_name(s, auth);
 	switch (s->doing) {
 	case POP3_WANT_PASS:
-		begin_sign_in(s, auth, IPC_PASS);
-		put_slice(auth, r->name);
+		if ((e = begin_sign_in(s, auth, IPC_PASS)) == E_OK)
+			put_slice(auth, r->name);
 		break;
 	case POP3_WANT_APOP:
-		begin_sign_in(s, auth, IPC_APOP);
-		put_apop(s, auth);
+		if ((e = begin_sign_in(s, auth, IPC_APOP)) == E_OK)
+			put_apop(s, auth);
 		break;
 	case POP3_WANT_SASL:
-		begin_sign_in(s, auth, IPC_SASL);
-		put_mechanism(s, auth);
+		if ((e = begin_sign_in(s, auth, IPC_SASL)) == E_OK)
+			put_mechanism(s, auth);
 		break;
 	default: /* POP3_WANT_STEP */
 		ipc_begin(auth, IPC_SASL_STEP);
 		ipc_put_u64(auth, s->sid);
 		break;
 	}
+	if (e != E_OK)
+		return e;
 	put_slice(auth, r->secret);
 	return end_message(s, auth);
 }

@@ -35,7 +35,7 @@ forget(struct coming *c)
 		free((void *)(uintptr_t)p->certificate);
 		free((void *)(uintptr_t)p->key);
 		free((void *)(uintptr_t)p->staple.p);
-		*p = (struct tls_pair){ NULL };
+		*p = (struct tls_pair){ .key = NULL };
 	}
 }
 

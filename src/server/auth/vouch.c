@@ -1,0 +1,37 @@
+#include "server/auth/vouch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "net/addr.h"
+#include "net/cidr.h"
+
+enum err
+vouch_start(struct auth *a, struct errbuf *eb)
+{
+	struct slice text = { a->conf.proxies, strlen(a->conf.proxies) };
+	size_t room = text.n / CIDR_TEXT_MIN + 1;
+
+	if ((a->proxies = calloc(room, sizeof(*a->proxies))) == NULL)
+		return err_set(eb, E_NOMEM, "out of memory");
+	return cidr_parse_list(a->proxies, room, &a->n_proxies, text, eb);
+}
+
+enum vouched
+vouch(const struct auth *a, int fd, char peer[PEER_MAX])
+{
+	struct sockaddr_storage real = { 0 };
+	socklen_t n = sizeof(real);
+	uint8_t octets[16];
+
+	if (getpeername(fd, (struct sockaddr *)&real, &n) < 0)
+		return errno == ENOTCONN || errno == EINVAL ? VOUCHED_GONE
+							    : VOUCHED_ODD;
+	if (!cidr_address_of(octets, &real))
+		return VOUCHED_ODD;
+	if (!cidr_any_has(a->proxies, a->n_proxies, octets))
+		addr_text(peer, &real);
+	return VOUCHED;
+}
