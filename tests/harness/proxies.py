@@ -127,10 +127,17 @@ mail {
         self.judge.server_close()
 
 
-class Dovecot(Proxy):
-    """A proxy for all users, to the address and port `to`."""
+PASSDB = """passdb {
+  driver = static
+  args = proxy=y host=%s port=%d nopassword=y
+}
+"""
 
-    def __init__(self, tmp, to, settings=""):
+
+class Dovecot(Proxy):
+    """A proxy for all users, to the address and port `to`, or as a block says."""
+
+    def __init__(self, tmp, to, passdb=None):
         super().__init__(tmp, ["pop3"])
         if not os.path.exists("/usr/sbin/dovecot"):
             pytest.skip("there is no Dovecot")
@@ -155,10 +162,7 @@ service stats {
 service anvil {
   chroot =
 }
-passdb {
-  driver = static
-  args = proxy=y host=%s port=%d nopassword=y
-}
+%s
 userdb {
   driver = static
   args = uid=nobody gid=nogroup home=/nonexistent
@@ -172,5 +176,5 @@ service pop3-login {
     port = 0
   }
 }
-%s%s""" % (tmp, tmp, *to, self.port["pop3"], mine, settings))
+%s""" % (tmp, tmp, passdb or PASSDB % to, self.port["pop3"], mine))
         self.start(["/usr/sbin/dovecot", "-F", "-c", conf])
