@@ -41,9 +41,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	r = proxy_header_read(&whole, guard_copy(0, data, size), size, &used);
 	judge(&whole, r, used, size);
-	while (of_part == PROXY_MORE && n < size)
+	while (of_part == PROXY_MORE && n < size) {
+		n++;
 		of_part = proxy_header_read(
-		    &part, guard_copy(0, data, ++n), n, &part_used);
+		    &part, guard_copy(0, data, n), n, &part_used);
+	}
 	if (of_part != r)
 		abort();
 	if (r == PROXY_READ && (used != part_used || n != used ||
