@@ -176,6 +176,12 @@ def test_users(settings, connect, place):
     """Another file, and another way to write names."""
     s = settings()
     users = re.search(r'users = "?([^"\n]+)', s.text).group(1).strip("'")
+    # The same file, read by another rule.
+    s.set(default_domain="example.org")
+    s.reload()
+    signed_in(connect, s.server.port).quit()
+    s.write(s.first)
+    s.reload()
     other = place.path + "/other"
     with open(users, encoding="utf-8") as f, \
             open(other, "w", encoding="utf-8") as to:

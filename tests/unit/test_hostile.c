@@ -111,6 +111,8 @@ static const struct shape {
 	SHAPE(IPC_ATTACH, "12f"),
 	SHAPE(IPC_STOP, "4"),
 	SHAPE(IPC_PING, "4"),
+	SHAPE(IPC_SETTINGS, "4"),
+	SHAPE(IPC_SETTINGS_USE, "1"),
 	SHAPE(IPC_USERS, "1f1"),
 	SHAPE(IPC_STORE_IS, "244"),
 };

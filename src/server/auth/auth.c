@@ -104,6 +104,18 @@ take_forget(void *arg, struct ipc_in *in)
 }
 
 static enum err
+take_successor(void *arg, struct ipc_in *in)
+{
+	enum ipc_role role = (enum ipc_role)ipc_get_u8(in);
+	uint16_t index = ipc_get_u16(in);
+	enum err e = ipc_get_end(in);
+
+	if (e == E_OK && (role == ROLE_DB || role == ROLE_PAM))
+		auth_db_await(arg, role, index);
+	return e;
+}
+
+static enum err
 take_client_ca(void *arg, struct ipc_in *in)
 {
 	struct auth *a = arg;
@@ -266,6 +278,7 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_CLIENT_CA, 1, 2, 0, take_client_ca },
 	{ IPC_USERS, 1, 2, 2, take_users },
 	{ IPC_FORGET, 1, 0, 0, take_forget },
+	{ IPC_SUCCESSOR, 1, 0, 3, take_successor },
 	{ IPC_STORE_IS, 1, 0, 10, take_store_is },
 	{ IPC_NO_STORE, 1, 0, 1024, take_no_store },
 	{ IPC_STORES_FULL, 1, 0, 8, take_stores_full },

@@ -21,6 +21,7 @@ struct auth_db {
 	struct auth *auth;
 	const struct known_users *known; /* its own: */
 	struct known_users is;
+	bool has_successor; /* that has not come yet */
 	/* Another process has its place, or none has: it is let go of as soon as
 	 * nobody waits for an answer. */
 	bool leaving;
@@ -419,6 +420,15 @@ find_known(const struct auth *a, enum ipc_role role, uint16_t index)
 	return NULL;
 }
 
+void
+auth_db_await(struct auth *a, enum ipc_role role, uint16_t index)
+{
+	const struct known_users *known = find_known(a, role, index);
+
+	if (known != NULL && db_of(a, known) != NULL)
+		db_of(a, known)->has_successor = true;
+}
+
 enum err
 auth_db_attach(struct auth *a, enum ipc_role role, uint16_t index, int fd)
 {
@@ -429,8 +439,10 @@ auth_db_attach(struct auth *a, enum ipc_role role, uint16_t index, int fd)
 		close(fd);
 		return E_FORMAT;
 	}
-	if (db_of(a, known) != NULL)
-		leave_it(db_of(a, known));
+	if ((db = db_of(a, known)) != NULL && db->has_successor)
+		leave_it(db);
+	else if (db != NULL) /* it has died, unnoticed */
+		db_free(db);
 	if ((db = calloc(1, sizeof(*db))) == NULL) {
 		close(fd);
 		return E_OK;

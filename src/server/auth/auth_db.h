@@ -56,6 +56,10 @@ bool auth_db_verifies(const struct known_users *known);
 enum err auth_db_attach(
     struct auth *a, enum ipc_role role, uint16_t index, int fd) NODISCARD;
 
+/* Another one will come to that place, and the one that is there still
+ * answers. */
+void auth_db_await(struct auth *a, enum ipc_role role, uint16_t index);
+
 /* The settings become next: who has a place there keeps it. */
 void auth_db_rearrange(struct auth *a, const struct auth_conf *next);
 

@@ -108,6 +108,9 @@ enum ipc_type {
 	IPC_ROUND,
 	/* parent -> auth: forget which passwords were verified lately */
 	IPC_FORGET,
+	/* parent -> auth: u8 role, u16 index: another process comes to that place
+	 * (IPC_ATTACH), and the one that is there answers what it was asked */
+	IPC_SUCCESSOR,
 
 	/* worker -> auth.  All that begin a sign-in have the fd of the client's
 	 * connection, which says from where it comes: see auth/vouch.h */

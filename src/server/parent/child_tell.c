@@ -228,6 +228,15 @@ child_tell_forget(struct child *auth)
 }
 
 void
+child_tell_successor(struct child *auth, const struct child *was)
+{
+	ipc_begin(auth->chan, IPC_SUCCESSOR);
+	ipc_put_u8(auth->chan, (uint8_t)was->role);
+	ipc_put_u16(auth->chan, was->index);
+	send_end(auth);
+}
+
+void
 child_tell_no_upgrade(struct child *auth)
 {
 	ipc_begin(auth->chan, IPC_NO_UPGRADE);

@@ -31,6 +31,9 @@ void child_tell_forget(struct child *auth);
 /* To auth: no store for uid can be had; the log is told too. */
 void child_tell_no_store(
     struct child *auth, struct owner owner, const char *why);
+/* To auth: another process will come to the place of that one, which still
+ * answers. */
+void child_tell_successor(struct child *auth, const struct child *was);
 /* What auth has made anew cannot be written. */
 void child_tell_no_upgrade(struct child *auth);
 /* To auth: a store of a user's own uid has had nothing to do for long. */

@@ -74,6 +74,16 @@ let_go(struct child *c)
 		child_stop(c, 0);
 }
 
+/* What auth has asked it is answered yet. */
+static void
+announce(const struct child *was)
+{
+	struct child *auth = child_find(was->parent, ROLE_AUTH, 0);
+
+	if (auth != NULL && auth->chan != NULL)
+		child_tell_successor(auth, was);
+}
+
 /* The new one is there before the old one leaves. */
 static void
 place(struct parent *p, enum ipc_role role, uint16_t index)
@@ -88,8 +98,10 @@ place(struct parent *p, enum ipc_role role, uint16_t index)
 		    role_table[role].name, index);
 		return;
 	}
-	if (was != NULL)
+	if (was != NULL) {
+		announce(was);
 		was->leaving = was->replaced = true;
+	}
 	child_keep(c);
 	if (was != NULL)
 		let_go(was);
