@@ -86,6 +86,7 @@ class Issuer:
         self.serial, self.keys, self.old = 0, {}, []
         self.published = None       # what /keys says instead
         self.delay = 0              # seconds before each answer
+        self.held = None            # an event that each answer waits for
         self.asked, self.given = [], {}
         self.faults = {}            # path: an answer
         self.headers = {}           # of /keys
@@ -214,6 +215,8 @@ class Issuer:
         def note():
             issuer.asked.append(request.path)
             time.sleep(issuer.delay)
+            if issuer.held:
+                issuer.held.wait(60)
             return issuer.faults.get(request.path)
 
         @app.post("/token")

@@ -449,6 +449,19 @@ def test_keys_change(site, fresh):
     assert not site.server.events("issuer")
 
 
+def test_keys_without_names_change(site, fresh):
+    """A token that does not say by which key it is signed may be by a new one."""
+    issuer = fresh(("RS256",))
+    issuer.keys["RS256"].options.pop("kid", None)
+    site.serve(site.url_block(issuer, refresh=1))
+    nameless = {"header": {"kid": None}}
+    site.opens(issuer.token(USER, **nameless))
+    issuer.rotate()
+    issuer.old.clear()
+    time.sleep(1.1)
+    site.opens(issuer.token(USER, **nameless))
+
+
 def test_strange_keys_do_not_cost_the_issuer(site, fresh):
     """However many there are, it is not asked for each."""
     issuer = fresh(("RS256",))

@@ -11,6 +11,7 @@ import re
 import shutil
 import struct
 import subprocess
+import threading
 
 import pytest
 
@@ -156,7 +157,7 @@ def test_it_lies(place, serve, certs, fresh, broken_say):  # noqa: F811
     shown = fresh(shown=True)
     site = Site(place, serve, certs)
     site.serve(shown_block(site, shown, timeout=60))
-    shown.delay = 10
+    shown.held = threading.Event()
     for n, user in enumerate((b"zoe@site.example", b"root", b"\xff",
                               b"../x", b"a/b")):
         with contextlib.closing(Pop3(site.server.port)) as s:
@@ -166,6 +167,7 @@ def test_it_lies(place, serve, certs, fresh, broken_say):  # noqa: F811
             broken_say(the(site), channel(the(site)),
                        verdict(n + 1, GOOD, user))
             assert s.line().startswith(b"-ERR")
+    shown.held.set()
     assert not site.server.events("login")
 
 

@@ -82,23 +82,28 @@ verify_once(struct token_source *s, const struct token_jwt *t,
 	return e;
 }
 
-/* A key that is strange may be a new one.  False: the issuer must be asked. */
+/* May it be by a key that is new? */
+static bool
+is_strange(const struct token_jwt *t, enum err e)
+{
+	return e == E_NOENT || (e == E_DENIED && t->kid == NULL);
+}
+
+/* False: the issuer must be asked. */
 static bool
 verify(struct token_source *s, const struct token_jwt *t,
     const struct token_algorithm *a, bool may_ask, struct token_verdict *v)
 {
 	uint64_t serial;
-	enum err e = verify_once(s, t, a, &serial, &v->is_stale);
+	enum err e = verify_once(s, t, a, &serial, &v->is_stale), e2;
 
-	if (e == E_NOENT && issuer_fetches_keys(s->conf)) {
+	if (is_strange(t, e) && issuer_fetches_keys(s->conf)) {
 		if (!may_ask)
 			return false;
-		e = token_source_fetch(s, serial, &v->why);
-		if (e == E_OK)
+		e2 = token_source_fetch(s, serial, &v->why);
+		if (e2 == E_OK)
 			e = verify_once(s, t, a, &serial, &v->is_stale);
-		else if (e == E_BUSY && serial != 0)
-			e = E_NOENT;
-		else
+		else if (e2 != E_BUSY || serial == 0)
 			e = E_AGAIN;
 	}
 	v->result = TOKEN_FAILED;
@@ -212,8 +217,7 @@ reach_issuer(struct db_reach *r, const struct issuer_conf *c, struct errbuf *eb)
 	if (url[0] == '/')
 		return E_OK;
 	if (!token_fetch_place(url, host, sizeof(host), &port))
-		return err_set(
-		    eb, E_CONFIG, "oauth \"%s\": %s is no URL", c->name, url);
+		return err_set(eb, E_CONFIG, "%s is no URL", url);
 	db_reach_port(r, port);
 	return E_OK;
 }
@@ -250,28 +254,26 @@ read_files(unsigned i, struct errbuf *eb)
 	return e;
 }
 
+/* What is wrong with one issuer is no reason not to serve the users of others. */
 static enum err
 prepare(const struct net_conf *c, struct db_reach *r, struct errbuf *eb)
 {
-	enum err e = token_fetch_prepare(eb), odd = E_OK;
-	struct errbuf why;
+	enum err e = token_fetch_prepare(eb);
 
 	all.conf = c;
 	reach_files(r);
-	for (unsigned i = 0; i < c->n_issuers && e == E_OK; i++) {
+	for (unsigned i = 0; i < c->n_issuers; i++) {
 		const struct issuer_conf *one = &c->issuer[i];
+		struct errbuf why = { "out of memory" };
+		enum err odd = read_files(i, &why);
 
-		e = read_files(i, &why);
-		/* Others are served all the same. */
-		if (e == E_CONFIG) {
-			odd = err_set(
-			    eb, e, "oauth \"%s\": %s", one->name, why.text);
-			e = E_OK;
-		}
-		if (e == E_OK)
-			e = reach_issuer(r, one, eb);
+		if (odd == E_OK)
+			odd = reach_issuer(r, one, &why);
+		if (odd != E_OK)
+			e = err_set(
+			    eb, odd, "oauth \"%s\": %s", one->name, why.text);
 	}
-	return e != E_OK ? e : odd;
+	return e;
 }
 
 static enum err

@@ -43,7 +43,7 @@
 	X(DB, db, db_user, 256 + 16 * c->db.connections, TALKS_TO(AUTH)) \
 	X(PAM, pam, pam_user, 256, TALKS_TO(AUTH)) \
 	X(SASL, sasl, sasl_user, 256, TALKS_TO(AUTH)) \
-	X(NET, net, net_user, 256, TALKS_TO(AUTH)) \
+	X(NET, net, net_user, 512, TALKS_TO(AUTH)) \
 	X(METRICS, metrics, metrics_user, 64, 0)
 
 #define TALKS_TO(NAME)                               (1u << ROLE_##NAME)

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/conf/role_table.h"
 #include "server/ipc/spawn.h"
 
 enum { SEND_MS = 5 * 1000, SLACK_MS = 10 * 1000 };
@@ -109,7 +110,7 @@ issuer_trial(const struct conf *c, unsigned i, struct conf_report *report)
 	conf = c->net;
 	conf.issuer[0] = c->issuer[i].of;
 	conf.n_issuers = 1;
-	conf.role.memory = 256;
+	conf.role.memory = role_memory(c, ROLE_NET);
 	if (spawn("net_once", 0, &s, &eb) != E_OK) {
 		snprintf(a.why, sizeof(a.why), "%s", eb.text);
 	} else {
