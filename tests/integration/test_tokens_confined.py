@@ -158,8 +158,8 @@ def test_it_lies(place, serve, certs, fresh, broken_say):  # noqa: F811
     site = Site(place, serve, certs)
     site.serve(shown_block(site, shown, timeout=60))
     shown.held = threading.Event()
-    for n, user in enumerate((b"zoe@site.example", b"root", b"\xff",
-                              b"../x", b"a/b")):
+    # As many as may wait for one issuer.
+    for n, user in enumerate((b"zoe@site.example", b"../x", b"\xff")):
         with contextlib.closing(Pop3(site.server.port)) as s:
             s.send(b"AUTH XOAUTH2 " + base64.b64encode(
                 message("opaque", USER, "XOAUTH2")) + b"\r\n")
