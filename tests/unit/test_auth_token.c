@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -190,8 +191,11 @@ test_failures_count(void **state)
 	about(0, IPC_SIGN_IN_END, 1);
 	assert_silent(net_fd, QUIET); /* it comes first */
 	net_says(id, TOKEN_BAD, 1, "");
-	while (count_logged("why=token") == 0)
+	for (int i = 0; i < SOON / 10 && count_logged("why=token") == 0; i++) {
+		usleep(10 * 1000);
 		(void)log_text();
+	}
+	assert_int_equal(count_logged("why=token"), 1);
 	bring(2, "anna", "t2");
 	assert_silent(net_fd, 2 * QUIET);
 	id = net_is_asked("t2");

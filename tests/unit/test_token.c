@@ -258,9 +258,11 @@ test_key_sets(void **state)
 		{ "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
 		  "\"AA\"}]}",
 		    0 },
-		/* Of these cjose would end the process. */
+		/* Of the first cjose would end the process. */
 		{ "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
-		  "\"A=AA\",\"y\":\"AA\"}," P256("") "]}",
+		  "\"f83OJ3D2x=1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"y\":"
+		  "\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}," P256(
+		      "") "]}",
 		    1 },
 		{ "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
 		  "\"AAAAA\",\"y\":\"AA\"}," P256("") "]}",
