@@ -19,7 +19,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -177,14 +177,10 @@ await(pid_t tid, enum __ptrace_request how)
 static void
 poke(pid_t tid, unsigned long long at, const void *data, size_t n)
 {
-	uint64_t word;
-	size_t i;
+	const struct iovec from = { (void *)data, n }, to = { (void *)at, n };
 
-	for (i = 0; i < n; i += sizeof(word)) {
-		memcpy(&word, (const char *)data + i, sizeof(word));
-		if (ptrace(PTRACE_POKEDATA, tid, at + i, word) < 0)
-			die("POKEDATA");
-	}
+	if (process_vm_writev(tid, &from, 1, &to, 1, 0) != (ssize_t)n)
+		die("process_vm_writev");
 }
 
 static unsigned long long
