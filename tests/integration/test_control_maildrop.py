@@ -2,15 +2,18 @@
 is well; asked of the store that has them."""
 import json
 import os
+import shutil
+import subprocess
 
 import pytest
 
 import drop
-from server import wait_until
+from server import CTL, wait_until
 
 pytestmark = [pytest.mark.core, pytest.mark.ours]
 
-EX_NOUSER, EX_CONFIG, EX_DATAERR = 67, 78, 65
+EX_NOUSER, EX_CONFIG, EX_DATAERR, EX_NOPERM = 67, 78, 65, 77
+GROUP, STRANGER = 64123, 64124
 TEXT = b"""Received: from a
  by b
 From: Ana <ana@example.org>
@@ -140,6 +143,23 @@ def test_what_is_wrong(serve, place, login):
     assert it["problems_in_all"] == len(it["problems"])
     text = server.ctl("maildrop", "check", "user")
     assert "2.b" in text and "damaged" in text or "good" in text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root gives to others")
+def test_only_root(serve, box):
+    """What is in somebody's mail is not for the group that may ask more."""
+    server = serve(box, 'control_group = "%d"\n' % GROUP)
+    mine = server.tmp + "/malotectl"
+    shutil.copy(CTL, mine)
+    os.chmod(mine, 0o755)
+    os.chmod(server.ctl_conf, 0o644)
+    for words in (["list", "user"], ["show", "user", "1"],
+                  ["check", "user"]):
+        run = subprocess.run(
+            [mine, "--config", server.ctl_conf, "maildrop", *words],
+            capture_output=True, text=True, check=False, timeout=60,
+            user=STRANGER, group=GROUP, extra_groups=[])
+        assert run.returncode == EX_NOPERM and "only root" in run.stderr
 
 
 def test_who_is_not_there(server):
