@@ -1,6 +1,7 @@
 """Debian's packages, on a Debian with its systemd: installed, upgraded,
 downgraded, removed and purged, and the mail is there all the time."""
 import glob
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,8 @@ import pytest
 
 import machine
 from server import TOP, wait_until
-from test_boot import PASSWORD, files, show, switch_on
+from test_boot import (PASSWORD, Coming, files, open_session, show,
+                       switch_on)
 
 pytestmark = [pytest.mark.ours, pytest.mark.timeout(1800)]
 WHERE = machine.SHARED + "/packages"
@@ -155,13 +157,97 @@ def test_upgrade_and_downgrade(site):
     site.host.run("echo '# mine' >>/etc/malote/maloted.conf")
     for folder, version in (("newer", "0.2.0"), (".", "0.1.0")):
         before = show(site.host, "MainPID")
-        site.install(folder)
+        clients = Coming(site.host)
+        clients.more()
+        # Whoever has a session, or comes now, does not notice it.
+        with open_session(site.host) as session:
+            site.install(folder)
+            assert show(site.host, "MainPID") != before
+            assert session.retr(1).startswith(b"Subject: first")
+            session.quit()
+        clients.more()
+        clients.end()
         site.serves()
-        assert show(site.host, "MainPID") != before
         assert version in site.host.run(
             "dpkg-query -W malote-server").stdout
         assert site.host.run(
             "tail -n 1 /etc/malote/maloted.conf").stdout == "# mine\n"
+
+
+def test_an_upgrade_that_cannot_serve(site):
+    """The old one goes on, and the upgrade says so."""
+    before = show(site.host, "MainPID")
+    site.host.run("cp /etc/malote/maloted.conf /root/good.conf; "
+                  "echo 'no_such_setting = 1' >>/etc/malote/maloted.conf")
+    try:
+        said = site.install("newer")
+        assert "no_such_setting" in said and "goes on" in said
+        assert show(site.host, "MainPID") == before
+        site.serves()
+    finally:
+        site.host.run("cp /root/good.conf /etc/malote/maloted.conf")
+    site.install(".")
+    assert show(site.host, "MainPID") != before
+
+
+# ---- certificates by ACME ----
+
+PEBBLE = {"pebble": {
+    "listenAddress": "127.0.0.1:14000",
+    "managementListenAddress": "127.0.0.1:15000",
+    "certificate": "/root/acme/cert.pem", "privateKey": "/root/acme/key.pem",
+    "httpPort": 5002, "tlsPort": 5001, "ocspResponderURL": "",
+    "externalAccountBindingRequired": False}}
+AUTHORITY = """cd /root/acme
+    openssl req -x509 -newkey rsa:2048 -nodes -days 5 -subj /CN=pebble \
+        -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem
+    systemd-run --unit names pebble-challtestsrv -defaultIPv4 127.0.0.1 \
+        -defaultIPv6 '' -http01 '' -https01 '' -tlsalpn01 '' \
+        -dns01 127.0.0.1:8053 -management 127.0.0.1:8055
+    systemd-run --unit pebble --setenv=PEBBLE_VA_NOSLEEP=1 \
+        pebble -config /root/acme/pebble.json -dnsserver 127.0.0.1:8053
+"""
+CERTBOT = "REQUESTS_CA_BUNDLE=/root/acme/cert.pem certbot "
+RENEW = CERTBOT + "renew --force-renewal --no-random-sleep-on-renew"
+LIVE = "/etc/letsencrypt/live/mail.example.org/"
+
+
+def serial(host, of="</dev/null openssl s_client -connect "
+           "mail.example.org:995 2>/dev/null | openssl x509"):
+    return host.run(of + " -noout -serial").stdout
+
+
+def test_certbot(site):
+    """A certificate of an authority (Debian's pebble): the package's hook has
+    maloted take each that is renewed, and no session ends."""
+    host = site.host
+    host.run("mkdir /root/acme")
+    host.write("/root/acme/pebble.json", json.dumps(PEBBLE))
+    host.run(AUTHORITY)
+    wait_until(lambda: host.run("curl -sk https://127.0.0.1:14000/dir",
+                                check=False).returncode == 0, 30)
+    host.run(CERTBOT + "certonly -n --standalone --http-01-port 5002 "
+             "--server https://127.0.0.1:14000/dir -d mail.example.org "
+             "--agree-tos -m ana@example.org", timeout=120)
+    host.run("cp /etc/malote/maloted.conf /root/good.conf; sed -i "
+             "'s,^certificate = .*,certificate = \"{0}fullchain.pem\",; "
+             "s,^key = .*,key = \"{0}privkey.pem\",' "
+             "/etc/malote/maloted.conf; malotectl restart".format(LIVE))
+    issued = "openssl x509 -in %scert.pem" % LIVE
+    first = serial(host)
+    assert first == serial(host, issued)
+    with open_session(host) as session:
+        host.run(RENEW, timeout=120)
+        wait_until(lambda: serial(host) == serial(host, issued))
+        assert serial(host) != first
+        session.ok("NOOP")
+        session.quit()
+    # That it cannot be taken is said.
+    host.run("echo 'no_such_setting = 1' >>/etc/malote/maloted.conf")
+    said = host.run(RENEW, timeout=120).stdout
+    assert re.search(r"Hook 'deploy-hook' reported error code [1-9]", said)
+    host.run("systemctl stop pebble names; rm -r /root/acme; "
+             "cp /root/good.conf /etc/malote/maloted.conf; malotectl restart")
 
 
 @pytest.mark.parametrize("how", ["--remove", "--purge"])

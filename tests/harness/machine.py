@@ -20,7 +20,7 @@ SHARED = WORK + "/shared"  # /mnt/shared there
 HOST = "mail.example.org"
 # What an administrator has there before us: a computer with Postfix.
 BASE = "systemd-sysv libpam-systemd dbus ca-certificates curl man-db procps " \
-    "ccache postfix ssl-cert apparmor"
+    "ccache postfix ssl-cert apparmor certbot pebble"
 NAMESPACES = ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child"]
 # What is not of the namespaces, but of the kernel.
 OUTSIDE = "-sys_module,-sys_time,-sys_rawio,-sys_boot,-mac_admin"
