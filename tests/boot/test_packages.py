@@ -9,7 +9,9 @@ import subprocess
 
 import pytest
 
+import apparmor
 import machine
+import trace
 from server import TOP, wait_until
 from test_boot import (PASSWORD, Coming, files, open_session, show,
                        switch_on)
@@ -188,6 +190,38 @@ def test_an_upgrade_that_cannot_serve(site):
         site.host.run("cp /root/good.conf /etc/malote/maloted.conf")
     site.install(".")
     assert show(site.host, "MainPID") != before
+
+
+@trace.NEEDED
+def test_apparmor_permits(site, tmp_path):
+    """What maloted does, from its start to a message that is removed, by strace.
+    This kernel need not have AppArmor for it."""
+    host = site.host
+    site.deliver("third")
+    with apparmor.traced(host.processes("maloted.service"), tmp_path / "trace"):
+        host.run("malotectl restart; malotectl status; "
+                 "malotectl user add bia@example.org; "
+                 "malotectl app-password add ana@example.org --label phone; "
+                 "malotectl uidl show ana@example.org; "
+                 "systemctl reload maloted; "
+                 "malotectl app-password revoke ana@example.org --label phone",
+                 input=PASSWORD + "\n")
+        with open_session(host) as session:
+            n, _ = session.stat()
+            session.retr(1)
+            session.ok("DELE %d" % n)
+            session.quit()
+        host.run("curl -sS --ssl-reqd --insecure "
+                 "--user bia@example.org:wrong pop3s://mail.example.org/",
+                 check=False)
+    profile = apparmor.Profile(TOP + "/packaging/debian/usr.sbin.maloted")
+    asked = {(path, need): line
+             for path, need, line in apparmor.asked(tmp_path / "trace")}
+    for path, need in (("/usr/sbin/maloted", "x"), ("/etc/malote/users", "r"),
+                       ("/run/systemd/notify", "w"), (MAIL + "/new/", "r")):
+        assert (path, need) in asked, sorted(asked)
+    assert [line for (path, need), line in asked.items()
+            if not profile.permits(path, need)] == []
 
 
 # ---- certificates by ACME ----

@@ -191,6 +191,17 @@ class Machine:
     def write(self, path, text, mode=0o644):
         self.run("cat >%s && chmod %o %s" % (path, mode, path), input=text)
 
+    def processes(self, unit):
+        """The ids, here, of a unit's."""
+        found = []
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open("/proc/%s/cgroup" % entry) as f:
+                    words = f.read()
+                if os.path.basename(self.cgroup) in words and unit in words:
+                    found.append(int(entry))
+        return found
+
     @contextlib.contextmanager
     def network(self):
         """Sockets made meanwhile are in its network, and stay there."""
