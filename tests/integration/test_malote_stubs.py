@@ -101,9 +101,19 @@ def test_lost_record(lie, client):
     server = lie([large(1)])
     m = client().account(at=server, keep="no", headers_above=LIMIT)
     m.collect()
+    (stub,), _ = stubs(m)
     m.lose_state()
-    m.collect()
+    done = m.collect()
     assert server.box.mails != [] and server.numbers("RETR") == []
+    # Nor is it made again, and nothing is said of it.
+    assert len(stubs(m)[0]) == 1, done
+    assert "no record" not in done.text and "a message (" not in done.text
+    server.box.mails.append(large(2))
+    m.collect()
+    assert sorted(number(x) for x in stubs(m)[0]) == [1, 2]
+    m.run("fetch", "casa", str(number(stub)))
+    same(stubs(m)[1], [large(1).local])
+    del server.box.mails[1:]
     m.account(headers_above=None)
     m.collect()
     same(stubs(m)[1], [large(1).local])

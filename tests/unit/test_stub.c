@@ -51,7 +51,7 @@ fields_stay_or_go(void **state)
 			 "Message-ID: <stub.");
 	assert_non_null(strstr(s, "\nIn-Reply-To: <1@x>\nReferences: <1@x>\n"
 				  "X-Malote-Size: 35000000\n"
-				  "MIME-Version: 1.0\n"));
+				  "X-Malote-Number: 7\nMIME-Version: 1.0\n"));
 	assert_null(strstr(s, "boundary"));
 	assert_null(strstr(s, "00@x"));
 	assert_null(strstr(s, "Receipt"));
@@ -125,10 +125,46 @@ is_another_message(void **state)
 	}
 }
 
+static bool
+reads(const char *text, struct stub_said *said)
+{
+	size_t n = strlen(text);
+
+	return stub_read((struct slice){ guard_copy(0, text, n), n }, said);
+}
+
+static void
+what_it_says_is_read(void **state)
+{
+#define ID \
+	"Message-ID: " \
+	"<stub.aaaaaaaaaaaaaaaa.aeaaaaaaaaaaaaaa@malote.invalid>\n"
+#define SIZE "X-Malote-Size: 35000000\n"
+	static const char *const none[] = { "", "From: a@b\n\n", ID,
+		ID SIZE "\nX-Malote-Number: 7\n", ID "X-Malote-Number: 7\n",
+		ID SIZE "X-Malote-Number: 0\n",
+		ID SIZE "X-Malote-Number: 4294967296\n",
+		ID SIZE "X-Malote-Number: 7 8\n",
+		SIZE "X-Malote-Number: 7\nMessage-ID: <1@x>\n",
+		SIZE "X-Malote-Number: 7\nMessage-ID: "
+		     "<stub.aaaaaaaaaaaaaaaa.aeaaaaaaaaaaaaaa@example.org>\n" };
+	struct stub_said said;
+
+	assert_true(
+	    reads(stub_of("From: a@b\nMessage-ID: <1@x>\n", "casa"), &said));
+	assert_int_equal(said.number, 7);
+	assert_true(said.size == 35000000);
+	assert_true(digest_eq(said.key, (struct digest){ { 1 } }));
+	assert_true(reads(ID SIZE "X-Malote-Number: \t7 \r\n", &said));
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_false(reads(none[i], &said));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_it_says_is_read),
 		cmocka_unit_test(fields_stay_or_go),
 		cmocka_unit_test(ids_are_looked_at),
 		cmocka_unit_test(long_ones_are_borne),

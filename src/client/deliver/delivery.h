@@ -36,6 +36,7 @@
 #include "base/err.h"
 #include "client/conf/dest.h"
 #include "client/message/parcel.h"
+#include "client/message/stub.h"
 
 struct account;
 struct delivery;
@@ -136,6 +137,8 @@ struct delivery_found {
 	uint64_t size; /* on the wire; 0: not known */
 	struct identity identity;
 	int64_t stored_at;
+	bool is_stub; /* and no message that was collected */
+	struct stub_said stub;
 };
 enum err delivery_scan(struct delivery *d,
     enum err (*found)(void *arg, const struct delivery_found *f), void *arg,

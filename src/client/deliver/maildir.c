@@ -514,6 +514,23 @@ scan_foreign(struct scan *s, int folder, const char *file)
 	return s->found(s->arg, &f);
 }
 
+/* One that we have written has no unique-id in its name. */
+static bool
+read_stub(int folder, const char *file, struct stub_said *said)
+{
+	enum { HEADER = 300 * 1024 };
+	int fd = openat(folder, file,
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	char *header = fd >= 0 ? malloc(HEADER) : NULL;
+	ssize_t n = header != NULL ? pread(fd, header, HEADER, 0) : -1;
+	bool is = n > 0 && stub_read((struct slice){ header, (size_t)n }, said);
+
+	free(header);
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
 static enum err
 scan_one(void *arg, const char *of, int folder, const char *file)
 {
@@ -530,6 +547,7 @@ scan_one(void *arg, const char *of, int folder, const char *file)
 		.size = n.wire,
 		.identity = n.identity,
 		.stored_at = n.time };
+	f.is_stub = !n.has_uid && read_stub(folder, file, &f.stub);
 	return s->found(s->arg, &f);
 }
 

@@ -106,10 +106,12 @@ put_own_fields(struct buf *out, const struct stub *s, struct slice header)
 		    (int)id.n, id.p, (int)id.n, id.p);
 	if (e == E_OK)
 		e = buf_printf(out,
-		    "X-Malote-Size: %llu\nMIME-Version: 1.0\n"
+		    "X-Malote-Size: %llu\nX-Malote-Number: %u\n"
+		    "MIME-Version: 1.0\n"
 		    "Content-Type: text/plain; charset=%s\n"
 		    "Content-Transfer-Encoding: 8bit\n\n",
-		    (unsigned long long)s->size, nl_langinfo(CODESET));
+		    (unsigned long long)s->size, s->number,
+		    nl_langinfo(CODESET));
 	return e;
 }
 
@@ -156,4 +158,51 @@ stub_make(struct buf *out, const struct stub *s, struct slice header)
 		e = buf_put(out, text, strlen(text));
 	}
 	return e;
+}
+
+/* ---- reading one ---- */
+
+static bool
+read_number(struct slice header, const char *name, uint64_t *v_r)
+{
+	struct slice value;
+
+	if (!field_next(&header, name, &value))
+		return false;
+	while (value.n != 0 && strchr(" \t\r\n", value.p[value.n - 1]) != NULL)
+		value.n--;
+	while (value.n != 0 && (*value.p == ' ' || *value.p == '\t')) {
+		value.p++;
+		value.n--;
+	}
+	return str_to_u64(value, v_r);
+}
+
+/* "<stub.ACCOUNT.KEY@malote.invalid>" */
+static bool
+read_key(struct slice header, struct digest *key_r)
+{
+	static const char begins[] = "<stub.", ends[] = "@malote.invalid>";
+	const size_t text = DIGEST_TEXT - 1, at = sizeof(begins) - 1 + text + 1;
+	struct slice id = message_id(header);
+
+	if (id.n != at + text + sizeof(ends) - 1 ||
+	    memcmp(id.p, begins, sizeof(begins) - 1) != 0 ||
+	    memcmp(id.p + at + text, ends, sizeof(ends) - 1) != 0)
+		return false;
+	return digest_parse((struct slice){ id.p + at, text }, key_r);
+}
+
+bool
+stub_read(struct slice header, struct stub_said *s_r)
+{
+	uint64_t number;
+
+	if (!read_key(header, &s_r->key) ||
+	    !read_number(header, "X-Malote-Size", &s_r->size) ||
+	    !read_number(header, "X-Malote-Number", &number) || number == 0 ||
+	    number > UINT32_MAX)
+		return false;
+	s_r->number = (uint32_t)number;
+	return true;
 }

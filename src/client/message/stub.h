@@ -10,6 +10,7 @@
 #ifndef CLIENT_MESSAGE_STUB_H
 #define CLIENT_MESSAGE_STUB_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -28,5 +29,15 @@ struct stub {
  * written, and those that have a receipt sent, are left out.  E_FULL, E_NOMEM. */
 enum err stub_make(
     struct buf *out, const struct stub *s, struct slice header) NODISCARD;
+
+/* What a stub says of the large one. */
+struct stub_said {
+	uint32_t number;
+	uint64_t size;
+	struct digest key;
+};
+
+/* False: the header is not that of a stub, or it does not say it all. */
+bool stub_read(struct slice header, struct stub_said *s_r);
 
 #endif

@@ -288,7 +288,7 @@ is_small_enough(struct visit *v, size_t i)
 		notice_large(v, l, wish);
 		return false;
 	}
-	return wish != STUB_HERE;
+	return wish != STUB_HERE && wish != STUB_LATER;
 }
 
 static void

@@ -64,9 +64,10 @@ stubs_wish(const struct visit *v, size_t i)
 	if (it->listed.size <= v->conf.account->headers_above ||
 	    choice_is_made(v))
 		return STUB_NONE;
-	if (!it->listed.has_uid || it->action != PLAN_COLLECT ||
-	    !headers_has_top(v))
+	if (!it->listed.has_uid || !headers_has_top(v))
 		return STUB_IMPOSSIBLE;
+	if (it->action != PLAN_COLLECT)
+		return STUB_LATER;
 	m = number_of(v, i);
 	return m != NULL && m->stub_at != 0 ? STUB_HERE : STUB_MAKE;
 }

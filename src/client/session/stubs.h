@@ -13,7 +13,8 @@
 enum stub_wish {
 	STUB_NONE, /* it is collected whole */
 	STUB_MAKE,
-	STUB_HERE,       /* it was made, in this run or an earlier one */
+	STUB_HERE, /* it was made, in this run or an earlier one */
+	STUB_LATER, /* the message is perhaps here whole: that is not clear yet */
 	STUB_IMPOSSIBLE, /* the server has no TOP, or no unique-ids */
 };
 

@@ -28,6 +28,8 @@ struct storer {
 struct rebuild {
 	struct message *v;
 	size_t n, room;
+	struct numbered *stubs;
+	size_t n_stubs, stubs_room;
 	struct digest own;     /* of the account's name */
 	struct digest *others; /* of those that there are records of */
 	size_t n_others, others_room;
@@ -67,12 +69,36 @@ is_candidate(const struct rebuild *r, const struct delivery_found *f)
 	return f->identity.strong;
 }
 
+/* The number by which it calls the large one is that one's again. */
+static enum err
+rebuild_stub(struct rebuild *r, const struct delivery_found *f)
+{
+	struct numbered *v;
+
+	if (!digest_eq(f->account, r->own))
+		return E_OK;
+	v = array_room(r->stubs, r->n_stubs, &r->stubs_room, sizeof(*v));
+	if (v == NULL)
+		return E_NOMEM;
+	r->stubs = v;
+	v[r->n_stubs++] = (struct numbered){
+		.number = f->stub.number,
+		.key = f->stub.key,
+		.size = f->stub.size,
+		.seen_at = f->stored_at,
+		.stub_at = f->stored_at,
+	};
+	return E_OK;
+}
+
 static enum err
 rebuild_found(void *arg, const struct delivery_found *f)
 {
 	struct rebuild *r = arg;
 	struct message *m;
 
+	if (f->is_stub)
+		return rebuild_stub(r, f);
 	if (!is_candidate(r, f))
 		return E_OK;
 	if ((m = array_room(r->v, r->n, &r->room, sizeof(*m))) == NULL)
@@ -187,6 +213,10 @@ rebuild(struct storer *st, struct storer_job *job)
 	if (e == E_OK)
 		e = scan_places(st, &r, &job->eb);
 	free(r.others);
+	if (e == E_OK && r.n_stubs != 0)
+		e = state_numbers_save(
+		    st->state, st->id, r.stubs, r.n_stubs, 0, &job->eb);
+	free(r.stubs);
 	if (e == E_OK && r.n != 0)
 		e = state_messages_save(st->state, st->id, r.v, r.n, &job->eb);
 	if (e == E_OK) {
