@@ -58,6 +58,7 @@ check_account(const struct account *a)
 	case DEST_IMAP:
 	case DEST_IMAPS:
 	case DEST_GMAIL:
+	case DEST_JMAP:
 		check(d->port != 0 && d->mailbox[0] != '\0');
 		check(strcmp(d->at->login.server, d->host) == 0 &&
 		      d->at->login.user[0] != '\0' &&

@@ -24,7 +24,7 @@ check_id(const char *id)
 static void
 try_lists(struct slice in)
 {
-	struct gmail_ids ids = { .n = 0 };
+	struct api_ids ids = { .n = 0 };
 	char page[GMAIL_PAGE];
 
 	if (gmail_list_read(&ids, page, in) == E_OK)
@@ -33,9 +33,9 @@ try_lists(struct slice in)
 		check(strlen(page) < GMAIL_PAGE);
 	for (size_t i = 0; i < ids.n; i++) {
 		check_id(ids.v[i]);
-		check(gmail_ids_has(&ids, ids.v[i]));
+		check(api_ids_has(&ids, ids.v[i]));
 	}
-	gmail_ids_free(&ids);
+	api_ids_free(&ids);
 }
 
 static void

@@ -190,13 +190,22 @@ SERVICES {{
   imaps cmd="{bin}/imapd -U 1 -s -C {tmp}/imapd.conf" listen="127.0.0.1:{tls_port}"
 }}
 """
+WITH_JMAP = """
+httpmodules: jmap
+conversations: yes
+conversations_db: twoskip
+virtdomains: userid
+defaultdomain: localhost
+"""
+WEB = """  https cmd="{bin}/httpd -U 1 -s -C {tmp}/imapd.conf" listen="127.0.0.1:{web_port}"
+"""
 
 
 class Cyrus(Site):
-    """As tests/peers/unpack unpacks it."""
+    """As tests/peers/unpack unpacks it.  jmap: by JMAP, too."""
     WHERE = TOP + "/build/peers/cyrus"
 
-    def __init__(self, place, certs):
+    def __init__(self, place, certs, jmap=False):
         if os.geteuid() != 0:
             pytest.skip("Cyrus begins as root")
         if subprocess.run([TOP + "/tests/peers/unpack", "cyrus"],
@@ -206,6 +215,10 @@ class Cyrus(Site):
         self.tmp = place.path + "/cyrus"
         self.certs = certs
         self.port, self.tls_port = free_port(), free_port()
+        self.web_port = free_port()
+        if jmap and not os.path.exists(self.WHERE
+                                       + "/usr/lib/cyrus/bin/httpd"):
+            pytest.skip("run tests/peers/unpack cyrus again, for JMAP")
         uid, gid = place.owner
         os.mkdir(self.tmp, 0o755)
         for name in ("conf", "spool"):
@@ -215,11 +228,14 @@ class Cyrus(Site):
             shutil.copy(source, self.tmp + "/" + name)
             os.chmod(self.tmp + "/" + name, 0o600)
         values = {"tmp": self.tmp, "port": self.port,
-                  "tls_port": self.tls_port,
+                  "tls_port": self.tls_port, "web_port": self.web_port,
                   "bin": self.WHERE + "/usr/lib/cyrus/bin",
                   "user": pwd.getpwuid(uid).pw_name,
                   "group": grp.getgrgid(gid).gr_name}
-        for name, text in (("imapd.conf", IMAPD), ("cyrus.conf", CYRUS)):
+        for name, text in (
+                ("imapd.conf", IMAPD + (WITH_JMAP if jmap else "")),
+                ("cyrus.conf", CYRUS.replace("SERVICES {{\n", "SERVICES {{\n"
+                                             + (WEB if jmap else "")))):
             with open(self.tmp + "/" + name, "w") as f:
                 f.write(text.format(**values))
         for path, _, names in os.walk(self.tmp):

@@ -10,6 +10,7 @@ import gmail_api
 import hostile
 import imap
 import imap_fake
+import jmap_api
 import malote
 import submission
 import terminal
@@ -180,6 +181,22 @@ def gmail(certs):
     api = gmail_api.Api(certs)
     yield api
     api.end()
+
+
+@pytest.fixture
+def jmap(certs):
+    """A jmap_api.Api, ended after the test."""
+    api = jmap_api.Api(certs)
+    yield api
+    api.end()
+
+
+@pytest.fixture
+def cyrus_jmap(place, certs):
+    """An imap.Cyrus with JMAP, ended after the test."""
+    site = imap.Cyrus(place, certs, jmap=True)
+    yield site
+    site.stop()
 
 
 @pytest.fixture

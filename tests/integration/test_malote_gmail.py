@@ -268,7 +268,7 @@ def test_trial(lie, client, gmail):
     ("gmail:ana@", {}, "is no mailbox of Gmail"),
     (PLACE, {"token_command": None}, "takes a token only"),
     (PLACE, {"token_command": None, "password": "x"}, "takes a token only"),
-    (PLACE, {"fingerprint": "0" * 64}, "are not for Gmail"),
+    (PLACE, {"fingerprint": "0" * 64}, "are not for"),
     (PLACE, {"url": "http://localhost"}, "https://")])
 def test_configuration(client, where, block, words):
     m = client().account(deliver=where, port=9)

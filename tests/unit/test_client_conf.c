@@ -646,6 +646,25 @@ gmail_is_a_label_of_an_address(void **state)
 	assert_true(d->at->never_spam);
 }
 
+static void
+jmap_is_a_mailbox_of_a_domain(void **state)
+{
+	const struct dest *d = imap_dest("jmap:rui@example.org/a/b%20c",
+	    "destination \"example.org\" { password = a }\n");
+
+	assert_int_equal(d->kind, DEST_JMAP);
+	assert_string_equal(d->mailbox, "a/b c");
+	assert_string_equal(d->host, "example.org");
+	assert_string_equal(d->at->login.user, "rui@example.org");
+	assert_string_equal(d->at->login.password, "a");
+	assert_null(d->at->login.scope);
+	d = imap_dest("jmap:rui@example.org",
+	    "destination \"example.org\" { password = a }\n"
+	    "destination \"rui@example.org\" { password = b }\n");
+	assert_string_equal(d->mailbox, "INBOX");
+	assert_string_equal(d->at->login.password, "b");
+}
+
 /* A place that an account and a rule name is one, so that nobody signs in twice;
  * of an intent, too, it is known who signs in. */
 static void
@@ -960,8 +979,8 @@ destinations_are_refused(void **state)
 
 #define NO_PLACE \
 	"; write \"maildir:PATH\", \"mbox:PATH\", \"command:PROGRAM\", " \
-	"\"lmtp:PLACE\", \"imap://USER@HOST/MAILBOX\", " \
-	"\"imaps://USER@HOST/MAILBOX\" or \"gmail:USER@gmail.com\""
+	"\"lmtp:PLACE\", \"imaps://USER@HOST/MAILBOX\", " \
+	"\"gmail:USER@gmail.com\" or \"jmap:USER@DOMAIN\""
 #define NO_LMTP(at) \
 	"2: deliver: \"" at "\" is no place for LMTP; write " \
 	"\"lmtp:/PATH/SOCKET\" or \"lmtp:HOST:PORT\""
@@ -1443,6 +1462,7 @@ main(void)
 		cmocka_unit_test(imap_is_a_mailbox_of_a_host),
 		cmocka_unit_test(destinations_say_how_to_sign_in),
 		cmocka_unit_test(gmail_is_a_label_of_an_address),
+		cmocka_unit_test(jmap_is_a_mailbox_of_a_domain),
 		cmocka_unit_test(rules_name_places_too),
 		cmocka_unit_test(destinations_are_refused),
 		cmocka_unit_test(bad_text_is_named_with_its_line),

@@ -126,7 +126,7 @@ a_label_is_found_by_its_name(void **state)
 static void
 pages_are_added(void **state)
 {
-	struct gmail_ids ids = { .n = 0 };
+	struct api_ids ids = { .n = 0 };
 	char page[GMAIL_PAGE];
 
 	assert_int_equal(
@@ -142,9 +142,9 @@ pages_are_added(void **state)
 	    E_OK);
 	assert_string_equal(page, "");
 	assert_int_equal(ids.n, 3);
-	assert_true(gmail_ids_has(&ids, "c") && !gmail_ids_has(&ids, "d"));
+	assert_true(api_ids_has(&ids, "c") && !api_ids_has(&ids, "d"));
 	assert_int_equal(gmail_list_read(&ids, page, slice("{}")), E_OK);
-	gmail_ids_free(&ids);
+	api_ids_free(&ids);
 }
 
 /* An empty answer is not one that says that there is nothing. */
@@ -158,7 +158,7 @@ what_is_no_list_is_none(void **state)
 		"{\"historyId\":\"9\",\"history\":[{\"messagesAdded\":[{}]}]}",
 		"{\"historyId\":\"9\",\"nextPageToken\":7}",
 		"{\"historyId\":\"9\",\"nextPageToken\":\"a\\u0000b\"}" };
-	struct gmail_ids ids = { .n = 0 };
+	struct api_ids ids = { .n = 0 };
 	char page[GMAIL_PAGE];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -167,7 +167,7 @@ what_is_no_list_is_none(void **state)
 	assert_int_equal(gmail_list_read(&ids, page,
 			     slice("{\"messages\":[{\"id\":\"/\"}]}")),
 	    E_FORMAT);
-	gmail_ids_free(&ids);
+	api_ids_free(&ids);
 }
 
 /* ---- a message ---- */

@@ -44,7 +44,7 @@ enum err client_conf_parse(struct client_conf *c, const char *file, char *text,
     client_conf_say *say, void *arg) NODISCARD;
 void client_conf_free(struct client_conf *c); /* wipes secrets */
 
-/* A setting `deliver` as this file would have it; dest_clear().  For IMAP and Gmail, dest->at
+/* A setting `deliver` as this file would have it; dest_clear().  For IMAP, Gmail and JMAP, dest->at
  * is NULL if no account delivers to that place any more. */
 enum err client_conf_dest(const struct client_conf *c, struct dest *d,
     const char *text, struct errbuf *eb) NODISCARD;

@@ -23,7 +23,8 @@ struct destination;
 	ROW(LMTP, lmtp, lmtp) \
 	ROW(IMAP, imap, imap) \
 	ROW(IMAPS, imaps, imap) \
-	ROW(GMAIL, gmail, gmail)
+	ROW(GMAIL, gmail, gmail) \
+	ROW(JMAP, jmap, jmap)
 
 #define DEST_ENUM(KIND, name, form) DEST_##KIND,
 enum dest_kind { DEST_KINDS(DEST_ENUM) };
@@ -33,18 +34,18 @@ enum dest_kind { DEST_KINDS(DEST_ENUM) };
  * -d ana" (cut at white space, quotation marks hold together, no shell),
  * "lmtp:/run/dovecot/lmtp" or "lmtp:host:24", a recipient may follow;
  * "imap://ana@host:143/Lists" (STARTTLS) or "imaps://ana@host:993/Lists";
- * "gmail:ana@gmail.com/Lists" (by its API). */
+ * "gmail:ana@gmail.com/Lists" (by its API); "jmap:ana@example.org/Lists". */
 struct dest {
 	enum dest_kind kind;
 	char *text;  /* as configured */
 	char *path;  /* MAILDIR, MBOX: absolute; LMTP: socket, or NULL */
 	char **argv; /* COMMAND: ends with NULL */
-	char *host;  /* LMTP by TCP, IMAP, GMAIL */
+	char *host;  /* LMTP by TCP, IMAP, GMAIL; JMAP: the domain */
 	uint16_t port;
 	char *recipient; /* LMTP: else the account's address */
-	char *user;      /* IMAP, GMAIL; NULL: the destination's */
-	char *mailbox;   /* IMAP, and the label of GMAIL: UTF-8 */
-	/* IMAP, GMAIL: how to sign in there.  Borrowed from the configuration. */
+	char *user;      /* IMAP, GMAIL, JMAP; NULL: the destination's */
+	char *mailbox;   /* IMAP, JMAP, and the label of GMAIL: UTF-8 */
+	/* IMAP, GMAIL, JMAP: how to sign in there.  Borrowed from the configuration. */
 	const struct destination *at;
 };
 

@@ -95,9 +95,11 @@ destination_is_for(const struct destination *d, const struct dest *dest)
 	const char *name = d->login.name;
 	size_t n = dest->user != NULL ? strlen(dest->user) : 0;
 
-	if (dest->kind == DEST_GMAIL && (strcasecmp(name, "gmail") == 0 ||
-					    strcasecmp(name, dest->user) == 0))
-		return true;
+	if (dest->kind == DEST_GMAIL || dest->kind == DEST_JMAP)
+		return strcasecmp(name, dest->user) == 0 ||
+		       strcasecmp(name,
+			   dest->kind == DEST_GMAIL ? "gmail" : dest->host) ==
+			   0;
 	if (strcasecmp(name, dest->host) == 0)
 		return true;
 	return n != 0 && strncmp(name, dest->user, n) == 0 && name[n] == '@' &&

@@ -17,7 +17,7 @@ struct destination {
 	char *flags;     /* of new messages, as IMAP writes them; or NULL */
 	bool creates;    /* a mailbox that is not there is made */
 	bool never_spam; /* GMAIL: whatever it thinks of a message */
-	char *url;       /* GMAIL: another address of its API; or NULL */
+	char *url;       /* GMAIL, JMAP: where its API is; NULL: as is usual */
 };
 
 value_parse value_flags; /* char *: "seen flagged NAME" */

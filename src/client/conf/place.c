@@ -148,21 +148,21 @@ place_add(struct client_conf *c, struct dest *dest,
 	return place_fill(d, dest, user);
 }
 
-/* An API takes tokens only, and its connection is libcurl's. */
+/* Its connection is libcurl's. */
 static void
-check_gmail(
-    const struct destination *d, unsigned line, const struct conf_text *text)
+check_api(const struct dest *dest, unsigned line, const struct conf_text *text)
 {
-	const struct account *a = &d->login;
+	const struct account *a = &dest->at->login;
 
-	if (!account_uses_token(a))
+	if (dest->kind == DEST_GMAIL && !account_uses_token(a))
 		conf_error(text, a->line != 0 ? a->line : line,
 		    _("Gmail's API takes a token only; write oauth = "
 		      "\"google\" into a block destination \"gmail\""));
 	if (a->fingerprint != NULL || a->client_certificate != NULL)
 		conf_error(text, a->line,
-		    _("fingerprint and client_certificate are not for Gmail's "
-		      "API; leave them out"));
+		    _("fingerprint and client_certificate are not for "
+		      "\"gmail\" "
+		      "and \"jmap\"; leave them out"));
 }
 
 static enum err
@@ -176,8 +176,8 @@ place_fit(struct client_conf *c, struct dest *dest,
 	if (dest->at != NULL)
 		return E_OK;
 	e = place_add(c, dest, block, user);
-	if (e == E_OK && dest->kind == DEST_GMAIL)
-		check_gmail(dest->at, line, text);
+	if (e == E_OK && (dest->kind == DEST_GMAIL || dest->kind == DEST_JMAP))
+		check_api(dest, line, text);
 	return e;
 }
 

@@ -40,7 +40,7 @@ bool
 dest_signs_in(const struct dest *d)
 {
 	return d->kind == DEST_IMAP || d->kind == DEST_IMAPS ||
-	       d->kind == DEST_GMAIL;
+	       d->kind == DEST_GMAIL || d->kind == DEST_JMAP;
 }
 
 bool
@@ -312,42 +312,55 @@ parse_imap(const struct value_place *place, const char *name, struct dest *d,
 }
 
 static enum err
-no_address(const char *name, struct errbuf *eb)
+no_address(const char *name, const struct dest *d, struct errbuf *eb)
 {
 	return err_set(eb, E_CONFIG,
-	    _("%s is no mailbox of Gmail; write \"gmail:USER@gmail.com\", or "
-	      "\"gmail:USER@gmail.com/LABEL\""),
+	    d->kind == DEST_GMAIL
+		? _("%s is no mailbox of Gmail; write "
+		    "\"gmail:USER@gmail.com\", or "
+		    "\"gmail:USER@gmail.com/LABEL\"")
+		: _("%s is no mailbox of JMAP; write \"jmap:USER@DOMAIN\", or "
+		    "\"jmap:USER@DOMAIN/MAILBOX\""),
 	    name);
 }
 
-/* "user@domain[/label]" */
+/* "user@domain[/mailbox]"; E_FORMAT, without words: it is none. */
 static enum err
-parse_gmail(const struct value_place *place, const char *name, struct dest *d,
-    const char *rest, struct errbuf *eb)
+parse_address(struct dest *d, const char *rest)
 {
-	const char *at, *label;
-	size_t n;
+	const char *at = strchr(rest, '@');
+	size_t n = at != NULL ? (size_t)(at - rest) : 0;
 
-	rest += strspn(rest, SPACE);
-	at = strchr(rest, '@');
-	label = at != NULL ? strchr(at, '/') : NULL;
-	n = label != NULL ? (size_t)(label - rest) : strlen(rest);
+	n += strcspn(rest + n, "/");
 	if (at == NULL || at == rest || n == (size_t)(at + 1 - rest) ||
-	    strcspn(rest, SPACE "<>") < n)
-		return no_address(name, eb);
+	    strcspn(rest, SPACE "<>:") < n)
+		return E_FORMAT;
 	d->user = strndup(rest, n);
-	d->mailbox =
-	    strdup(label != NULL && label[1] != '\0' ? label + 1 : "INBOX");
-	d->host = strdup(GMAIL_HOST);
+	d->host = d->kind == DEST_GMAIL
+		      ? strdup(GMAIL_HOST)
+		      : strndup(at + 1, n - (size_t)(at + 1 - rest));
+	d->mailbox = strdup(
+	    rest[n] != '\0' && rest[n + 1] != '\0' ? rest + n + 1 : "INBOX");
 	d->port = HTTPS_PORT;
 	if (d->user == NULL || d->mailbox == NULL || d->host == NULL)
-		return no_memory(eb);
+		return E_NOMEM;
 	percent_decode(d->mailbox);
 	return str_is_utf8(d->mailbox, strlen(d->mailbox)) &&
 		       str_is_utf8(d->user, strlen(d->user)) &&
 		       strpbrk(d->mailbox, "\r\n") == NULL
 		   ? E_OK
-		   : no_address(name, eb);
+		   : E_FORMAT;
+}
+
+static enum err
+parse_api(const struct value_place *place, const char *name, struct dest *d,
+    const char *rest, struct errbuf *eb)
+{
+	switch (parse_address(d, rest + strspn(rest, SPACE))) {
+	case E_OK: return E_OK;
+	case E_NOMEM: return no_memory(eb);
+	default: return no_address(name, d, eb);
+	}
 }
 
 static const struct dest_form path_form = { parse_path, N_("PATH") };
@@ -355,8 +368,8 @@ static const struct dest_form command_form = { parse_command, N_("PROGRAM") };
 static const struct dest_form lmtp_form = { parse_lmtp, N_("PLACE") };
 static const struct dest_form imap_form = { parse_imap,
 	N_("//USER@HOST/MAILBOX") };
-static const struct dest_form gmail_form = { parse_gmail,
-	N_("USER@gmail.com") };
+static const struct dest_form gmail_form = { parse_api, N_("USER@gmail.com") };
+static const struct dest_form jmap_form = { parse_api, N_("USER@DOMAIN") };
 
 /* ---- kinds ---- */
 
@@ -370,18 +383,22 @@ static const struct {
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
-/* "maildir:PATH", "mbox:PATH", "command:PROGRAM" and so on */
+/* "maildir:PATH", "mbox:PATH", "command:PROGRAM" and so on; "imap" is much the same
+ * as "imaps". */
 static const char *
 list_kinds(char out[LIST])
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < KINDS && n < LIST; i++)
+	for (size_t i = 0; i < KINDS && n < LIST; i++) {
+		if (kinds[i].kind == DEST_IMAP)
+			continue;
 		n += (size_t)snprintf(out + n, LIST - n, "%s\"%s:%s\"",
 		    i == 0          ? ""
 		    : i + 1 < KINDS ? ", "
 				    : _(" or "),
 		    kinds[i].name, _(kinds[i].form->example));
+	}
 	return out;
 }
 

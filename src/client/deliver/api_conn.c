@@ -3,12 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/b64.h"
+#include "base/clock.h"
 #include "base/i18n.h"
 
-enum { UNAUTHORIZED = 401 };
-
-#define SCHEME "Bearer "
+enum {
+	UNAUTHORIZED = 401,
+	/* Milliseconds: the first pause when we are too fast, which doubles, and
+	 * how often we look whether we are to stop. */
+	PAUSE = 1000,
+	TICK = 50,
+};
 
 void
 api_conn_init(struct api_conn *c, const struct destination *at,
@@ -25,29 +32,89 @@ api_conn_free(struct api_conn *c)
 	c->secret = NULL;
 }
 
-/* ---- tokens ---- */
+/* ---- patience ---- */
+
+struct api_patience
+api_patience(const struct api_conn *c)
+{
+	return (
+	    struct api_patience){ PAUSE, (uint64_t)(1000 * c->conf.timeout) };
+}
+
+bool
+api_wait(const struct api_conn *c, struct api_patience *p, unsigned retry_after)
+{
+	const struct timespec tick = { .tv_nsec = TICK * 1000000L };
+	uint64_t ms =
+	    retry_after != 0 ? 1000 * (uint64_t)retry_after : p->pause;
+	uint64_t end = clock_ms() + ms;
+
+	p->pause *= 2;
+	if (ms > p->left)
+		return false;
+	p->left -= ms;
+	while (clock_ms() < end && !*c->conf.stopping)
+		nanosleep(&tick, NULL);
+	return !*c->conf.stopping;
+}
+
+/* ---- tokens, passwords ---- */
+
+/* NULL: memory. */
+static char *
+bearer(const char *token)
+{
+	char *text;
+
+	return asprintf(&text, "Bearer %s", token) < 0 ? NULL : text;
+}
+
+/* RFC 7617; NULL: memory. */
+static char *
+basic(const char *user, const char *password)
+{
+	static const char scheme[] = "Basic ";
+	const size_t at = sizeof(scheme) - 1;
+	char *pair = NULL, *text = NULL;
+	size_t n;
+
+	if (asprintf(&pair, "%s:%s", user, password) < 0)
+		return NULL;
+	n = strlen(pair);
+	text = calloc(1, at + B64_ENCODED(n) + 1);
+	if (text != NULL) {
+		memcpy(text, scheme, at);
+		b64_encode(text + at, pair, n);
+	}
+	str_wipe(pair);
+	return text;
+}
 
 static enum err
 get_secret(struct api_conn *c, bool anew, struct errbuf *eb)
 {
-	const size_t n = strlen(SCHEME);
+	const struct account *a = &c->at->login;
 	char *secret;
 	enum err e;
 
 	if (c->secret != NULL && !anew)
 		return E_OK;
-	if ((secret = calloc(1, n + API_SECRET)) == NULL)
+	if ((secret = calloc(1, API_SECRET)) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
-	memcpy(secret, SCHEME, n);
 	if (c->conf.ask == NULL)
 		e = err_set(eb, E_CONFIG, "%s", _("there is no token"));
 	else
-		e = c->conf.ask(c->conf.ask_arg, &c->at->login, anew,
-		    secret + n, API_SECRET, eb);
+		e = c->conf.ask(
+		    c->conf.ask_arg, a, anew, secret, API_SECRET, eb);
 	str_wipe(c->secret);
-	c->secret = e == E_OK ? secret : NULL;
-	if (e != E_OK)
-		str_wipe(secret);
+	c->secret = NULL;
+	if (e == E_OK) {
+		c->secret = account_uses_token(a) ? bearer(secret)
+						  : basic(a->user, secret);
+		if (c->secret == NULL)
+			e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	}
+	str_wipe(secret);
 	return e == E_DENIED ? E_CONFIG : e;
 }
 
@@ -103,6 +170,7 @@ ask_once(struct api_conn *c, const struct api_request *q, struct api_answer *a,
 		return err_set(eb, of_transfer(said.e), "%s", said.words);
 	a->status = said.status;
 	a->body = said.body;
+	a->location = a->transfer->location;
 	a->retry_after = a->transfer->retry_after;
 	return E_OK;
 }
@@ -115,7 +183,8 @@ api_ask(struct api_conn *c, const struct api_request *q, struct api_answer *a,
 
 	*a = (struct api_answer){ .status = 0 };
 	if ((e = get_secret(c, false, eb)) != E_OK ||
-	    (e = ask_once(c, q, a, eb)) != E_OK || a->status != UNAUTHORIZED)
+	    (e = ask_once(c, q, a, eb)) != E_OK || a->status != UNAUTHORIZED ||
+	    !account_uses_token(&c->at->login))
 		return e;
 	/* It may have expired; there may be another one. */
 	api_answer_free(a);

@@ -1,6 +1,6 @@
 /*
- * api_conn.h - a mailbox behind an API of the web: requests by HTTPS, with a token,
- * by a thread that may wait.
+ * api_conn.h - a mailbox behind an API of the web: requests by HTTPS, with a token or
+ * a password, by a thread that may wait.
  *
  *	api_conn.c      a request and its answer; tokens
  *	api_upload.c    the octets of a message, as a request carries them
@@ -8,6 +8,10 @@
  *	gmail_ask.c     questions to it
  *	gmail_find.c    whether a message is there
  *	gmail.c         the kind of delivery
+ *	jmap_answer.c   the same of JMAP
+ *	jmap_ask.c
+ *	jmap_find.c
+ *	jmap.c
  */
 #ifndef CLIENT_DELIVER_API_CONN_H
 #define CLIENT_DELIVER_API_CONN_H
@@ -28,11 +32,17 @@ struct api_conn_conf {
 	const atomic_bool *stopping;
 };
 
+/* How long to wait for a server that finds us too fast. */
+struct api_patience {
+	uint64_t pause, left; /* milliseconds: the next one, and of all */
+};
+
 struct api_conn {
 	const struct destination *at;
 	struct api_conn_conf conf;
 	struct transfer_line line;
-	char *secret; /* "Bearer TOKEN"; NULL: not asked for yet */
+	char *
+	    secret; /* "Bearer TOKEN" or "Basic ..."; NULL: not asked for yet */
 };
 
 enum { API_ANSWER_MAX = 4 << 20, API_SECRET = 64 * 1024 };
@@ -41,9 +51,16 @@ void api_conn_init(struct api_conn *c, const struct destination *at,
     const struct api_conn_conf *conf);
 void api_conn_free(struct api_conn *c);
 
+struct api_patience api_patience(const struct api_conn *c);
+/* retry_after: as the server has said.  False: that would be too long, or we are to
+ * stop. */
+bool api_wait(
+    const struct api_conn *c, struct api_patience *p, unsigned retry_after);
+
 /* ---- api_upload.c ---- */
 
-/* A message between two texts of ours, with CRLF. */
+/* A message between two texts of ours, with CRLF; or, with an fd of -1 and no length,
+ * only these. */
 struct api_upload {
 	struct slice head, tail;
 	uint64_t length; /* of the message, as it was measured */
@@ -51,7 +68,7 @@ struct api_upload {
 
 	/* The rest is for api_upload.c. */
 	unsigned part;
-	uint64_t left;
+	uint64_t left, given;
 	char out[32 * 1024];
 	size_t at, n;
 };
@@ -69,13 +86,14 @@ struct api_request {
 	const char *url;
 	const char *type; /* the media type of what is sent; NULL: GET */
 	const char *text; /* what is sent, */
-	struct api_upload *upload; /* or this */
+	struct api_upload *upload; /* or this, which is sent once only */
 	size_t max;                /* octets of the answer */
 };
 
 struct api_answer {
 	unsigned status;
 	unsigned retry_after; /* seconds; 0: nothing was said */
+	const char *location; /* where it sends us; or NULL */
 	struct slice body;    /* with a NUL behind it */
 	bool gave_up; /* we did not wait any longer: it may still be at it */
 

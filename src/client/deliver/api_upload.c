@@ -18,6 +18,7 @@ api_upload_rewind(struct api_upload *u)
 {
 	u->part = HEAD;
 	u->left = u->length;
+	u->given = 0;
 	u->at = u->n = 0;
 }
 
@@ -34,10 +35,12 @@ fill(struct api_upload *u)
 	char in[sizeof(u->out) / 2];
 	ssize_t n;
 
+	u->at = u->n = 0;
+	if (u->left == 0 && u->fd < 0)
+		return true;
 	do
 		n = read(u->fd, in, sizeof(in));
 	while (n < 0 && errno == EINTR);
-	u->at = 0;
 	u->n = n > 0 ? remote_crlf(u->out, in, (size_t)n) : 0;
 	if (n < 0 || u->n > u->left || (n == 0 && u->left != 0))
 		return false;
@@ -80,7 +83,8 @@ api_upload_read(void *arg, char *to, size_t n)
 	struct api_upload *u = arg;
 	size_t got = 0;
 
-	if (u->part == HEAD && u->at == 0 && lseek(u->fd, 0, SEEK_SET) != 0)
+	if (u->part == HEAD && u->at == 0 && u->fd >= 0 &&
+	    lseek(u->fd, 0, SEEK_SET) != 0)
 		return SIZE_MAX;
 	while (u->part != OUT && got == 0) {
 		if (u->part == MESSAGE)
@@ -92,7 +96,10 @@ api_upload_read(void *arg, char *to, size_t n)
 			next_part(u);
 	}
 	/* Who asks for so many octets does not ask again behind the last. */
-	if (u->part == TAIL && u->at == u->tail.n)
-		next_part(u);
+	if (got == SIZE_MAX)
+		return got;
+	u->given += got;
+	if (u->given == api_upload_octets(u))
+		u->part = OUT;
 	return got;
 }

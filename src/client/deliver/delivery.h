@@ -1,5 +1,5 @@
 /*
- * delivery.h - where mail is put: Maildir, mbox, a command, LMTP, IMAP, Gmail.
+ * delivery.h - where mail is put: Maildir, mbox, a command, LMTP, IMAP, Gmail, JMAP.
  *
  * Every message is first written to a file: in tmp/ of the Maildir, else in a
  * spool folder of ours.  A batch of them is then stored (see
@@ -16,7 +16,7 @@
  * spool, once the message is on the disk: what has gone from there was stored.
  * So a parcel with an intent in the state must not be dropped, only freed.
  * COMMAND and LMTP can only promise at least once: what was being handed over
- * when a run was killed is handed over again.  An IMAP server and Gmail are asked what
+ * when a run was killed is handed over again.  IMAP, Gmail and JMAP are asked what
  * they have (see remote.h).
  *
  * What concerns the destination and not one message (a command that is not
@@ -50,7 +50,7 @@ struct delivery_env {
 	bool seen;         /* IMAP: the message counts as one that was read */
 	/* MAILDIR: folders in it, as of an account; or NULL. */
 	char *const *folders;
-	/* IMAP, GMAIL: gets the secret that signs in there, with a NUL, into `size`
+	/* IMAP, GMAIL, JMAP: gets the secret that signs in there, with a NUL, into `size`
 	 * octets which the caller wipes; may wait, and stays as long as the
 	 * delivery does.  anew: the token of before was refused. */
 	enum err (*ask)(void *arg, const struct account *login, bool anew,
@@ -108,7 +108,7 @@ void delivery_publish(struct delivery *d, struct parcel **v, size_t n);
 unsigned delivery_untold(struct delivery *d);
 /* What publishing has failed by, for all messages; E_OK: it has not. */
 enum err delivery_failed(const struct delivery *d, struct errbuf *eb) NODISCARD;
-/* From any thread: COMMAND, LMTP, IMAP and GMAIL begin with no other message; those that are
+/* From any thread: COMMAND, LMTP, IMAP, GMAIL and JMAP begin with no other message; those that are
  * left get E_CLOSED. */
 void delivery_stop(struct delivery *d);
 /* Always after delivery_prepare() was E_OK. */

@@ -13,10 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/i18n.h"
 #include "client/deliver/gmail.h"
 
@@ -27,10 +25,6 @@ enum {
 	BOUNDARY = 16,               /* octets, in hexadecimal digits */
 	HEAD = 1024,
 	CONFLICT = 409,
-	/* Milliseconds: the first pause when we are too fast, which doubles, and
-	 * how often we look whether we are to stop. */
-	PAUSE = 1000,
-	TICK = 50,
 };
 
 static enum err
@@ -65,7 +59,7 @@ close_gmail(struct delivery *d)
 	struct gmail *m = d->own;
 
 	api_conn_free(&m->conn);
-	gmail_ids_free(&m->claims);
+	api_ids_free(&m->claims);
 	free(m->label);
 	free(m);
 }
@@ -328,24 +322,13 @@ find_gmail(struct delivery *d, const struct parcel *p, enum remote_answer *a_r,
 	return e;
 }
 
-/* Does not end early but where we are to stop. */
-static bool
-pause_for(const struct delivery *d, uint64_t ms)
-{
-	const struct timespec tick = { .tv_nsec = TICK * 1000000L };
-	uint64_t end = clock_ms() + ms;
-
-	while (clock_ms() < end && !d->stopping)
-		nanosleep(&tick, NULL);
-	return !d->stopping;
-}
-
 /* Sends it, and again if we were too fast, as long as there is patience. */
 static enum err
 import_slowly(struct delivery *d, const struct parcel *p, struct given *g,
     struct errbuf *eb)
 {
-	uint64_t pause = PAUSE, left = 1000 * (uint64_t)d->timeout, ms;
+	struct gmail *m = d->own;
+	struct api_patience patience = api_patience(&m->conn);
 	enum err e;
 	int fd;
 
@@ -353,25 +336,12 @@ import_slowly(struct delivery *d, const struct parcel *p, struct given *g,
 		*g = (struct given){ .id = "" };
 		return e;
 	}
-	while ((e = import(d->own, p, fd, g, eb)) == E_DENIED &&
-	       g->r.meaning == GMAIL_SLOWER) {
-		ms = g->retry_after != 0 ? 1000 * (uint64_t)g->retry_after
-					 : pause;
-		pause *= 2;
-		if (ms > left || !pause_for(d, ms))
-			break;
-		left -= ms;
-	}
+	do
+		e = import(m, p, fd, g, eb);
+	while (e == E_DENIED && g->r.meaning == GMAIL_SLOWER &&
+	       api_wait(&m->conn, &patience, g->retry_after));
 	close(fd);
 	return e;
-}
-
-static void
-leave_in_doubt(struct parcel *p, const char *why)
-{
-	p->in_doubt = true;
-	parcel_fail(p, E_AGAIN,
-	    _("%s; whether it is there is asked in the next run"), why);
 }
 
 static void
@@ -380,7 +350,7 @@ taken(struct delivery *d, struct parcel *p, const char *id)
 	struct gmail *m = d->own;
 
 	/* Without memory one of two that are the same may be taken for both. */
-	(void)!gmail_ids_add(&m->claims, id);
+	(void)!api_ids_add(&m->claims, id);
 	parcel_stored(d, p);
 }
 
@@ -401,7 +371,7 @@ resolve(struct delivery *d, struct parcel *p, const struct given *g, bool last,
 			parcel_stored(d, p);
 		return !stored;
 	}
-	leave_in_doubt(p, eb->text);
+	remote_leave_in_doubt(p, eb->text);
 	delivery_fail(d, E_AGAIN, eb);
 	return false;
 }

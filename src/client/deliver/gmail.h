@@ -16,7 +16,7 @@ struct gmail {
 	bool settled;            /* since something failed: see gmail_find() */
 	/* Messages there of which it is known which one of ours they are: another
 	 * one with the same octets is another message. */
-	struct gmail_ids claims;
+	struct api_ids claims;
 };
 
 /* ---- gmail_ask.c ---- */

@@ -1,12 +1,10 @@
 #include "client/deliver/gmail_answer.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/array.h"
 #include "base/b64.h"
 
 /* ---- errors ---- */
@@ -166,44 +164,13 @@ gmail_label_read(char id[GMAIL_ID], const char *name, struct slice json)
 
 /* ---- ids ---- */
 
-bool
-gmail_ids_has(const struct gmail_ids *ids, const char *id)
-{
-	for (size_t i = 0; i < ids->n; i++)
-		if (strcmp(ids->v[i], id) == 0)
-			return true;
-	return false;
-}
-
-enum err
-gmail_ids_add(struct gmail_ids *ids, const char *id)
-{
-	char(*v)[GMAIL_ID];
-
-	if (gmail_ids_has(ids, id))
-		return E_OK;
-	v = array_room(ids->v, ids->n, &ids->room, sizeof(*v));
-	if (v == NULL)
-		return E_NOMEM;
-	ids->v = v;
-	snprintf(v[ids->n++], sizeof(*v), "%s", id);
-	return E_OK;
-}
-
-void
-gmail_ids_free(struct gmail_ids *ids)
-{
-	free(ids->v);
-	*ids = (struct gmail_ids){ .n = 0 };
-}
-
 static enum err
-add_message(struct gmail_ids *ids, const json_t *message)
+add_message(struct api_ids *ids, const json_t *message)
 {
 	char id[GMAIL_ID];
 	enum err e = take_id(id, message);
 
-	return e == E_OK ? gmail_ids_add(ids, id) : e;
+	return e == E_OK ? api_ids_add(ids, id) : e;
 }
 
 static enum err
@@ -223,7 +190,7 @@ take_page(char page[GMAIL_PAGE], const json_t *root)
 }
 
 enum err
-gmail_list_read(struct gmail_ids *ids, char page[GMAIL_PAGE], struct slice json)
+gmail_list_read(struct api_ids *ids, char page[GMAIL_PAGE], struct slice json)
 {
 	json_t *root;
 	const json_t *all;
@@ -241,7 +208,7 @@ gmail_list_read(struct gmail_ids *ids, char page[GMAIL_PAGE], struct slice json)
 }
 
 static enum err
-take_record(struct gmail_ids *ids, const json_t *record)
+take_record(struct api_ids *ids, const json_t *record)
 {
 	const json_t *added = json_object_get(record, "messagesAdded");
 	enum err e = E_OK;
@@ -256,7 +223,7 @@ take_record(struct gmail_ids *ids, const json_t *record)
 
 enum err
 gmail_history_read(
-    struct gmail_ids *ids, char page[GMAIL_PAGE], struct slice json)
+    struct api_ids *ids, char page[GMAIL_PAGE], struct slice json)
 {
 	json_t *root;
 	const json_t *all;

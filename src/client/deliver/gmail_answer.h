@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "client/deliver/api_ids.h"
 
 enum { GMAIL_ID = 64, GMAIL_PAGE = 512, GMAIL_MESSAGE_ID = 1024 };
 
@@ -47,20 +48,11 @@ enum err gmail_profile_read(uint64_t *history_r, struct slice json) NODISCARD;
 enum err gmail_label_read(
     char id[GMAIL_ID], const char *name, struct slice json) NODISCARD;
 
-struct gmail_ids {
-	char (*v)[GMAIL_ID];
-	size_t n, room;
-};
-
-enum err gmail_ids_add(struct gmail_ids *ids, const char *id) NODISCARD;
-bool gmail_ids_has(const struct gmail_ids *ids, const char *id);
-void gmail_ids_free(struct gmail_ids *ids);
-
 /* Adds the messages of a page, each once; page: the next one's, "" if there is
  * none.  What is added on an error is not said. */
-enum err gmail_list_read(struct gmail_ids *ids, char page[GMAIL_PAGE],
+enum err gmail_list_read(struct api_ids *ids, char page[GMAIL_PAGE],
     struct slice json) NODISCARD; /* of a search */
-enum err gmail_history_read(struct gmail_ids *ids, char page[GMAIL_PAGE],
+enum err gmail_history_read(struct api_ids *ids, char page[GMAIL_PAGE],
     struct slice json) NODISCARD; /* what was added */
 
 /* Of a message of format METADATA: its Message-ID; "" if there is none. */

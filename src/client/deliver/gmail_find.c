@@ -44,11 +44,11 @@ no_memory(struct errbuf *eb)
 /* ---- lists ---- */
 
 typedef enum err read_page(
-    struct gmail_ids *ids, char page[GMAIL_PAGE], struct slice json);
+    struct api_ids *ids, char page[GMAIL_PAGE], struct slice json);
 
 static enum err
 ask_page(struct gmail *m, const struct gmail_question *first, read_page *reads,
-    struct gmail_ids *ids, char page[GMAIL_PAGE], struct errbuf *eb)
+    struct api_ids *ids, char page[GMAIL_PAGE], struct errbuf *eb)
 {
 	struct gmail_question q = *first;
 	struct gmail_error r;
@@ -77,7 +77,7 @@ ask_page(struct gmail *m, const struct gmail_question *first, read_page *reads,
 /* E_NOENT, without words: it is not kept any more, or it is too long. */
 static enum err
 ask_pages(struct gmail *m, const struct gmail_question *q, read_page *reads,
-    struct gmail_ids *ids, struct errbuf *eb)
+    struct api_ids *ids, struct errbuf *eb)
 {
 	char page[GMAIL_PAGE] = "";
 	enum err e = E_OK;
@@ -92,7 +92,7 @@ ask_pages(struct gmail *m, const struct gmail_question *q, read_page *reads,
 
 static enum err
 ask_history(
-    struct gmail *m, uint64_t since, struct gmail_ids *ids, struct errbuf *eb)
+    struct gmail *m, uint64_t since, struct api_ids *ids, struct errbuf *eb)
 {
 	struct gmail_question q;
 	enum err e;
@@ -109,7 +109,7 @@ ask_history(
 
 /* The angle brackets are not part of what is searched for. */
 static enum err
-ask_search(struct gmail *m, const char *message_id, struct gmail_ids *ids,
+ask_search(struct gmail *m, const char *message_id, struct api_ids *ids,
     struct errbuf *eb)
 {
 	char words[REMOTE_ID + 32];
@@ -235,7 +235,7 @@ is_it(struct question *q, const char *id, bool *is_r, struct errbuf *eb)
 }
 
 static enum err
-look_among(struct question *q, const struct gmail_ids *ids,
+look_among(struct question *q, const struct api_ids *ids,
     enum remote_answer *a_r, struct errbuf *eb)
 {
 	size_t looked = 0;
@@ -243,14 +243,14 @@ look_among(struct question *q, const struct gmail_ids *ids,
 	enum err e = E_OK;
 
 	for (size_t i = ids->n; i-- > 0 && e == E_OK && !is;) {
-		if (gmail_ids_has(&q->m->claims, ids->v[i]))
+		if (api_ids_has(&q->m->claims, ids->v[i]))
 			continue;
 		if (looked++ == CANDIDATES) {
 			q->unsure = true;
 			break;
 		}
 		e = is_it(q, ids->v[i], &is, eb);
-		if (is && gmail_ids_add(&q->m->claims, ids->v[i]) != E_OK)
+		if (is && api_ids_add(&q->m->claims, ids->v[i]) != E_OK)
 			e = no_memory(eb);
 	}
 	*a_r = is          ? REMOTE_HAS
@@ -294,11 +294,11 @@ static enum err
 look(struct question *q, const struct parcel *p, enum remote_answer *a_r,
     struct errbuf *eb)
 {
-	struct gmail_ids ids = { .n = 0 };
+	struct api_ids ids = { .n = 0 };
 	enum err e = ask_history(q->m, p->offset, &ids, eb);
 
 	if (e == E_NOENT) {
-		gmail_ids_free(&ids);
+		api_ids_free(&ids);
 		q->unsure = true;
 		e = q->message_id[0] != '\0'
 			? ask_search(q->m, q->message_id, &ids, eb)
@@ -308,7 +308,7 @@ look(struct question *q, const struct parcel *p, enum remote_answer *a_r,
 		e = look_among(q, &ids, a_r, eb);
 	else if (e == E_NOENT)
 		e = E_OK;
-	gmail_ids_free(&ids);
+	api_ids_free(&ids);
 	return e;
 }
 

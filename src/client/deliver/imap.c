@@ -627,14 +627,6 @@ resolve(struct delivery *d, struct errbuf *eb)
 }
 
 static void
-leave_in_doubt(struct parcel *p, const char *why)
-{
-	p->in_doubt = true;
-	parcel_fail(p, E_AGAIN,
-	    _("%s; whether it is there is asked in the next run"), why);
-}
-
-static void
 publish_imap(struct delivery *d, struct parcel **v, size_t n)
 {
 	struct imap *m = d->own;
@@ -663,7 +655,7 @@ publish_imap(struct delivery *d, struct parcel **v, size_t n)
 		delivery_fail(d, e, &eb);
 	for (size_t i = 0; i < n; i++) {
 		if (m->sent != NULL && m->sent[i].how == SENT_WAITS)
-			leave_in_doubt(v[i], eb.text);
+			remote_leave_in_doubt(v[i], eb.text);
 		else if (m->sent == NULL || m->sent[i].how == SENT_NOT)
 			parcel_is_late(d, v[i]);
 	}

@@ -13,6 +13,7 @@
  *	remote.c        a destination that may have taken what it was given
  *	imap.c          with imap_*.c, see imap_conn.h
  *	gmail.c         with gmail_*.c and api_*.c, see gmail.h and api_conn.h
+ *	jmap.c          the same, see jmap.h
  *
  * A new kind is a row of DEST_KINDS (conf/dest.h) and a file here that defines
  * its `struct kind`.

@@ -183,3 +183,11 @@ remote_recover(struct delivery *d, const struct parcel *intent, bool young,
 		   ? remote_resolve(d, intent, find, stored_r, eb)
 		   : E_OK;
 }
+
+void
+remote_leave_in_doubt(struct parcel *p, const char *why)
+{
+	p->in_doubt = true;
+	parcel_fail(p, E_AGAIN,
+	    _("%s; whether it is there is asked in the next run"), why);
+}

@@ -8,8 +8,9 @@
  *	length, content  its octets as they are there, with CRLF, and their digest
  *	offset           IMAP: a UID that no message of before has;
  *	                 GMAIL: what the history of the mailbox had come to
+ *	file             JMAP: the state of its messages, which is a text
  *	epoch            IMAP: the UIDVALIDITY that makes that UID mean something;
- *	                 GMAIL: 1; 0: it was not given away
+ *	                 GMAIL, JMAP: 1; 0: it was not given away
  *
  * and its file stays in the spool until the destination has said yes.  A file
  * that is still there is in doubt, and the destination is asked whether it has
@@ -56,6 +57,9 @@ enum err remote_resolve(struct delivery *d, const struct parcel *p,
 /* For a kind's recover(). */
 enum err remote_recover(struct delivery *d, const struct parcel *intent,
     bool young, remote_find *find, bool *stored_r, struct errbuf *eb) NODISCARD;
+
+/* Nobody knows whether it is there: the next run asks. */
+void remote_leave_in_doubt(struct parcel *p, const char *why);
 
 /* n octets with LF made into out, of 2 n octets, with CRLF; returns how many. */
 size_t remote_crlf(char *out, const char *in, size_t n);

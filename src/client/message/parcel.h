@@ -28,9 +28,9 @@ struct parcel {
 	const char *folder; /* of the Maildir; NULL: itself.  Borrowed */
 
 	/* Set by the delivery. */
-	int fd;          /* while it is written, else -1 */
-	char *tmp;       /* its file's name in tmp/ or in the spool */
-	char *file;      /* MAILDIR: its name in new/ */
+	int fd;     /* while it is written, else -1 */
+	char *tmp;  /* its file's name in tmp/ or in the spool */
+	char *file; /* MAILDIR: its name in new/; JMAP: see deliver/remote.h */
 	uint64_t octets; /* of the file */
 	uint64_t wire;   /* of it, if each line ended with CRLF */
 	/* MBOX: where it begins, and how much it is there.  Elsewhere: see

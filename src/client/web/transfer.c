@@ -17,6 +17,7 @@ transfer_free(struct transfer *t)
 	str_wipe(t->post);
 	free(t->post_type);
 	free(t->ca_file);
+	free(t->location);
 	buf_free(&t->body);
 	free(t);
 }

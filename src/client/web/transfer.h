@@ -51,6 +51,7 @@ struct transfer {
 	struct buf body; /* its bound is that of the question */
 	unsigned status;
 	bool timed_out;
+	char *location;       /* where the server sends us, absolute; or NULL */
 	unsigned retry_after; /* seconds, if the server has said so; else 0 */
 	enum err e;
 	char words[512]; /* if it is not E_OK */

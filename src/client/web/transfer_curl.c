@@ -291,10 +291,13 @@ static void
 take_answer(struct transfer *t, CURL *h)
 {
 	curl_off_t seconds = 0;
+	char *location = NULL;
 	long status = 0;
 
 	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(h, CURLINFO_RETRY_AFTER, &seconds);
+	curl_easy_getinfo(h, CURLINFO_REDIRECT_URL, &location);
+	t->location = location != NULL ? strdup(location) : NULL;
 	t->status = (unsigned)status;
 	t->retry_after =
 	    seconds > 0 ? (unsigned)(seconds < DAY ? seconds : DAY) : 0;
