@@ -74,6 +74,21 @@ def children(pid):
     return out
 
 
+def of_session(session):
+    """The processes of a session of the kernel's, without those that ended."""
+    out = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % entry) as f:
+                stat = f.read()
+        except OSError:
+            continue
+        words = stat[stat.rindex(")") + 2:].split()
+        if int(words[3]) == session and words[0] != "Z":
+            out.append(int(entry))
+    return out
+
+
 def end_with_us():
     """In the new process: SIGTERM when the tests die before it."""
     PR_SET_PDEATHSIG = 1
@@ -238,11 +253,17 @@ class Server:
                 wait_until(lambda: all(self.has_ended(pid) is not None
                                        for pid in all_pids), seconds)
             except AssertionError:
-                for pid in [*before, *all_pids]:
+                for pid in [*before, *all_pids,
+                            *of_session(self.process.pid)]:
                     kill(pid)
                 raise AssertionError("the server does not end:\n"
                                      + self.log_text()) from None
             wait_until(lambda: not [p for p in before if alive(p)], 5)
+        # One that was to take its place is no child of it.
+        left = of_session(self.process.pid)
+        for pid in left:
+            kill(pid)
+        assert not left, self.log_text()
         self.process.stdout.close()
         wait_until(lambda: not os.listdir(self.server_tmp), 5)
         # Whatever a test has made it do, its filters had thought of it.  A
