@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "server/conf/conf.h"
 
@@ -41,6 +42,7 @@ write_certificate(const char *cert, const char *key, long seconds)
 {
 	EVP_PKEY *k = EVP_EC_gen("P-256");
 	X509 *x = X509_new();
+	X509_EXTENSION *names;
 	char path[256];
 	FILE *f;
 
@@ -50,6 +52,10 @@ write_certificate(const char *cert, const char *key, long seconds)
 	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
 	    (const unsigned char *)"test", -1, -1, 0);
 	X509_set_issuer_name(x, X509_get_subject_name(x));
+	names = X509V3_EXT_conf_nid(
+	    NULL, NULL, NID_subject_alt_name, "DNS:test.example");
+	X509_add_ext(x, names, -1);
+	X509_EXTENSION_free(names);
 	assert_true(X509_sign(x, k, EVP_sha256()) > 0);
 	snprintf(path, sizeof(path), "%s/%s", dir, cert);
 	f = fopen(path, "w");
@@ -77,9 +83,9 @@ make_files(void **state)
 	write_file("open-users", "", 0644);
 	write_file("junk", "junk\n", 0600);
 	write_file("keytab", "\5\2", 0600);
-	write_certificate("cert", "key", 1000000);
+	write_certificate("cert", "key", 2000000);
 	write_certificate("old-cert", "old-key", -1000);
-	write_certificate("cert2", "open-key", 1000000);
+	write_certificate("cert2", "open-key", 2000000);
 	snprintf(path, sizeof(path), "%s/open-key", dir);
 	chmod(path, 0644);
 	return 0;
