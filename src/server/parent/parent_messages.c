@@ -243,10 +243,12 @@ take_upgrade(void *arg, struct ipc_in *in)
 	struct upgrade_row row = { .user = "" };
 
 	ipc_get_fields(in, &upgrade_row_fields, &row);
-	if (ipc_get_end(in) != E_OK)
+	bool wanted = strcmp(c->parent->conf->auth.upgrade_scheme, "no") != 0;
+
+	if (ipc_get_end(in) != E_OK ||
+	    (!wanted && !c->parent->upgrades.were_wanted))
 		return E_FORMAT;
-	/* It may have been asked for before the last reload. */
-	if (strcmp(c->parent->conf->auth.upgrade_scheme, "no") != 0)
+	if (wanted)
 		upgrades_add(c->parent, &row);
 	explicit_bzero(&row, sizeof(row));
 	return E_OK;

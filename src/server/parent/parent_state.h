@@ -75,6 +75,7 @@ enum { TICKET_KEY = 80, TICKET_KEYS = 3 };
 /* Hashes to be written, and the process that does it: upgrades.c. */
 struct upgrades {
 	struct upgrade_conf conf; /* the rows that wait */
+	bool were_wanted; /* before a reload: some may be on their way */
 	ev_child died;
 	ev_timer pause;
 	struct ipc_chan *chan; /* to the process, or NULL */

@@ -286,6 +286,7 @@ switch_over(struct parent *p)
 	service_sockets_close(was, p->conf, p->succession.shared);
 	close(was->worker.languages_fd);
 	explicit_bzero(was->auth.name_key, sizeof(was->auth.name_key));
+	p->upgrades.were_wanted |= strcmp(was->auth.upgrade_scheme, "no") != 0;
 	if (was->expire_every != p->conf->expire_every)
 		plan_rounds(p);
 	certificates_watch_start(p);
