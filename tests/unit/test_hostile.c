@@ -789,6 +789,8 @@ ask_of_tokens(int fd)
 	for (size_t i = 0; i < 2; i++) {
 		struct message *m = message(IPC_SASL);
 
+		m->fd = connection();
+		m->fds = 1;
 		put_u(m, 8, ++sid);
 		put_u(m, 8, 99); /* token */
 		put_text(m, "192.0.2.1");

@@ -242,6 +242,11 @@ knows_the_same(const struct auth_conf *a, const struct auth_conf *b)
 static void
 take_over(struct auth *a)
 {
+	struct errbuf eb;
+
+	if (vouch_learn(a, a->next, &eb) != E_OK)
+		log_line(
+		    LOG_FAULT, "ev=settings error=\"proxy_from: %s\"", eb.text);
 	if (!knows_the_same(&a->conf, a->next)) {
 		a->known_changes++;
 		auth_db_rearrange(a, a->next);
@@ -316,7 +321,7 @@ set_up(struct auth *a)
 	struct errbuf eb = { "out of memory" };
 
 	a->rule = name_rule_of(&a->conf);
-	if (vouch_start(a, &eb) != E_OK)
+	if (vouch_learn(a, &a->conf, &eb) != E_OK)
 		fatal("ev=start error=\"%s\"", eb.text);
 	a->crowd.words = "ev=login-crowd refused";
 	LIST_INIT(&a->workers);

@@ -9,14 +9,23 @@
 #include "net/cidr.h"
 
 enum err
-vouch_start(struct auth *a, struct errbuf *eb)
+vouch_learn(struct auth *a, const struct auth_conf *conf, struct errbuf *eb)
 {
-	struct slice text = { a->conf.proxies, strlen(a->conf.proxies) };
-	size_t room = text.n / CIDR_TEXT_MIN + 1;
+	struct slice text = { conf->proxies, strlen(conf->proxies) };
+	size_t room = text.n / CIDR_TEXT_MIN + 1, n;
+	struct cidr *v = calloc(room, sizeof(*v));
+	enum err e;
 
-	if ((a->proxies = calloc(room, sizeof(*a->proxies))) == NULL)
+	if (v == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
-	return cidr_parse_list(a->proxies, room, &a->n_proxies, text, eb);
+	if ((e = cidr_parse_list(v, room, &n, text, eb)) != E_OK) {
+		free(v);
+		return e;
+	}
+	free(a->proxies);
+	a->proxies = v;
+	a->n_proxies = n;
+	return E_OK;
 }
 
 enum vouched

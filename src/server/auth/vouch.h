@@ -18,7 +18,8 @@ enum vouched {
 /* peer: what the worker says; afterwards, what is so. */
 enum vouched vouch(const struct auth *a, int fd, char peer[PEER_MAX]);
 
-/* Reads the networks of the settings.  E_NOMEM, E_FORMAT. */
-enum err vouch_start(struct auth *a, struct errbuf *eb) NODISCARD;
+/* Reads the networks of settings.  E_NOMEM, E_FORMAT: those from before hold. */
+enum err vouch_learn(
+    struct auth *a, const struct auth_conf *conf, struct errbuf *eb) NODISCARD;
 
 #endif

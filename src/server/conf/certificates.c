@@ -115,8 +115,9 @@ check_twice(const struct conf *c, unsigned i, const struct conf_lines *l)
 static void
 check_host_name(const struct conf *c, const struct conf_lines *l)
 {
-	if (l->line(l, "hostname") == 0 || c->n_certificates == 0)
-		return; /* nobody has said that clients use it */
+	if (l->line(l, "hostname") == 0 || c->n_certificates == 0 ||
+	    strpbrk(c->worker.host, " <>@\"\\") != NULL)
+		return; /* nobody has said that clients use it, or it is none */
 	for (unsigned i = 0; i < c->n_certificates; i++)
 		if (c->certificates[i].read.names == NULL ||
 		    certificate_is_for(
