@@ -278,10 +278,10 @@ def program_of(test):
 
 
 def modules(out):
-    """What programs load when they need it; they find it in the build itself."""
+    """What programs load when they need it."""
     known = subprocess.run(["ninja", "-C", out, "-t", "targets", "all"],
                            check=True, text=True, stdout=subprocess.PIPE)
-    return re.findall(r"(?m)^(src/malote-[\w-]+\.so): ", known.stdout)
+    return re.findall(r"(?m)^((?:src|tests/unit)/malote-[\w-]+\.so): ", known.stdout)
 
 
 def build(files, rows):
@@ -292,7 +292,8 @@ def build(files, rows):
                        stdout=subprocess.DEVNULL)
     tests = {program_of(r.test) for r in rows if r.test} - {None}
     programs = PROGRAMS + sorted(tests)
-    done = subprocess.run(["ninja", "-C", out, *programs, *modules(out)],
+    programs += modules(out)
+    done = subprocess.run(["ninja", "-C", out, *programs],
                           text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     if done.returncode != 0:
@@ -309,7 +310,8 @@ class Runner:
         self.limit = {}   # of a test: by how long it takes without a mutant
 
     def folder(self, name):
-        """Where the programs are that mutant: links to those of the build."""
+        """Where the programs are that mutant, and what they load: links to the
+        build."""
         top = os.path.join(WORK, "as", name)
         shutil.rmtree(top, ignore_errors=True)
         for program in self.programs:
