@@ -260,10 +260,12 @@ class Server:
                                      + self.log_text()) from None
             wait_until(lambda: not [p for p in before if alive(p)], 5)
         # One that was to take its place is no child of it.
-        left = of_session(self.process.pid)
-        for pid in left:
-            kill(pid)
-        assert not left, self.log_text()
+        try:
+            wait_until(lambda: not self.ours
+                       or not of_session(self.process.pid), 5)
+        finally:
+            for pid in of_session(self.process.pid):
+                kill(pid)
         self.process.stdout.close()
         wait_until(lambda: not os.listdir(self.server_tmp), 5)
         # Whatever a test has made it do, its filters had thought of it.  A

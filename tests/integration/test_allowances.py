@@ -11,7 +11,7 @@ import pytest
 
 import drop
 import pop3
-from server import TOP, wait_until
+from server import TOP, free_port, wait_until
 
 pytestmark = [
     pytest.mark.ours,
@@ -123,14 +123,18 @@ def use_all(place, box, server, login, connect):
 def test_nothing_is_permitted_that_is_not_used(place, serve, login, connect,
                                                tmp_path):
     box = place.maildir(drop.make(90, 40))
+    own = free_port()
     server = serve([("user", "secret", box),
                     ("new", "secret", place.path + "/made")],
                    "workers = 1\nmark_seen = yes\n"
-                   "create_maildir = yes\n")
+                   "create_maildir = yes\n"
+                   'listener "own" { address = "127.0.0.1" port = %d '
+                   'plaintext_login = yes same_user = yes }\n' % own)
     login(server).quit()
     tracers = Tracers(server, tmp_path)
     try:
         use_all(place, box, server, login, connect)
+        connect(own).login()
     finally:
         called = tracers.stop()
     base = names_of("base/sandbox.c", "base_calls")
