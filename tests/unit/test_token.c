@@ -62,7 +62,11 @@ test_claims(void **state)
 		{ "{" GOOD ",'nbf':'1'}", false },
 		{ "{" GOOD ",'nbf':null}", false },
 		{ "{" GOOD ",'email_verified':true}", true },
+		{ "{" GOOD ",'email_verified':'true'}", true },
 		{ "{" GOOD ",'email_verified':false}", false },
+		{ "{" GOOD ",'email_verified':'false'}", false },
+		{ "{" GOOD ",'email_verified':0}", false },
+		{ "{" GOOD ",'email_verified':null}", false },
 		{ "{'iss':'https://a','aud':['x','other'],'email':'ann',"
 		  "'exp':999941}",
 		    true },

@@ -124,6 +124,16 @@ has_all_scopes(const struct issuer_conf *c, const json_t *claims)
 	return true;
 }
 
+/* As far as the issuer says.  Some write the word as a string. */
+static bool
+is_verified(const json_t *word)
+{
+	const char *text = json_string_value(word);
+
+	return word == NULL || json_is_true(word) ||
+	       (text != NULL && strcmp(text, "true") == 0);
+}
+
 /* An address that somebody only says is theirs is no name (OpenID Connect Core
  * s5.7). */
 static bool
@@ -137,7 +147,7 @@ get_user(const struct issuer_conf *c, const json_t *claims,
 	if (user == NULL || n == 0 || n > NAME_MAX_OCTETS)
 		return false;
 	if (strcmp(c->user_claim, "email") == 0 &&
-	    json_is_false(json_object_get(claims, "email_verified")))
+	    !is_verified(json_object_get(claims, "email_verified")))
 		return false;
 	memcpy(user_r, user, n + 1);
 	return true;
