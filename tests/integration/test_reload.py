@@ -217,6 +217,22 @@ def test_limits_of_all(settings, connect):
     wait_until(lambda: connect(s.server.port).greeting.startswith(b"+OK"))
 
 
+def test_fewer_sessions_than_there_are(settings, connect):
+    """Those that there are can be seen, traced and ended all the same."""
+    s = settings('sessions = "shared"\nworkers = 1\n')
+    held = [signed_in(connect, s.server.port) for _ in range(3)]
+    s.set(max_sessions="1")
+    s.reload()
+    assert s.server.ctl("who").endswith("\n3 sessions\n")
+    path = s.server.ctl("trace", "user").split("\n")[1]
+    held[2].ok("NOOP")
+    s.server.ctl("kick", "user")
+    assert all(session.ended() for session in held)
+    s.server.ctl("trace", "--off", "user")
+    with open(path, encoding="utf-8") as f:
+        assert f.read().count("the session ends: kicked") == 3
+
+
 def test_more_sessions_than_places(settings, connect):
     s = settings("max_sessions = 2\nworkers = 1\n")
     s.set(max_sessions="3")

@@ -76,7 +76,7 @@ look(struct worker *w, uint32_t from, const struct control_which *which,
 {
 	uint32_t i, n = 0;
 
-	for (i = from; i < w->conf.sessions_max; i++) {
+	for (i = from; i < w->n_slots; i++) {
 		struct session *s = w->slots[i];
 
 		if (out->n == SESSIONS_PIECE || n++ == LOOKED_AT) {

@@ -474,9 +474,10 @@ admit(struct worker *w, struct conn *conn, const struct sockaddr_storage *addr,
 {
 	struct admission a = { 0 };
 	bool few = admission_is_proxy(l, addr) || admission_enter(w, addr, &a);
-	enum pop3_text t = !few             ? POP3_TEXT_SAME_ADDRESS
-			   : w->n_free == 0 ? POP3_TEXT_CONNECTIONS
-					    : POP3_NO_TEXT;
+	bool full = w->n_sessions >= w->conf.sessions_max;
+	enum pop3_text t = !few   ? POP3_TEXT_SAME_ADDRESS
+			   : full ? POP3_TEXT_CONNECTIONS
+				  : POP3_NO_TEXT;
 	struct session *s = t == POP3_NO_TEXT ? session_alloc(w) : NULL;
 	char peer[ADDR_TEXT];
 

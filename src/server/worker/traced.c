@@ -240,7 +240,7 @@ is_of(const struct session *s, const struct traced *t)
 static void
 look_at_all(struct worker *w, const struct traced *t)
 {
-	for (uint32_t i = 0; i < w->conf.sessions_max; i++) {
+	for (uint32_t i = 0; i < w->n_slots; i++) {
 		struct session *s = w->slots[i];
 
 		if (s == NULL || (s->signed_in && !is_of(s, t)))
@@ -255,7 +255,7 @@ look_at_all(struct worker *w, const struct traced *t)
 static void
 leave_all(struct worker *w, uint32_t number)
 {
-	for (uint32_t i = 0; i < w->conf.sessions_max; i++) {
+	for (uint32_t i = 0; i < w->n_slots; i++) {
 		struct session *s = w->slots[i];
 
 		if (s != NULL && s->dialogue != NULL &&
