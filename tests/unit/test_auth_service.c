@@ -290,6 +290,47 @@ test_it_dies(void **state)
 	assert_silent(asker_fd, QUIET);
 }
 
+/* The settings are read again: sieve is not there any more. */
+static void
+one_service_is_left(void)
+{
+	struct auth_conf conf = usual();
+
+	strcpy(conf.service[0].name, "smtp");
+	conf.n_services = 1;
+	ipc_begin(rig.ctl, IPC_SETTINGS);
+	ipc_put_u32(rig.ctl, 1);
+	ipc_put_fields(rig.ctl, &auth_conf_fields, &conf);
+	sent(rig.ctl);
+	ipc_begin(rig.ctl, IPC_SETTINGS_USE);
+	ipc_put_u8(rig.ctl, true);
+	sent_before_others(rig.ctl);
+}
+
+/* Who asks goes by the numbers that it was given until another has its place. */
+static void
+test_other_services(void **state)
+{
+	(void)state;
+	hold_hashes();
+	ask_as(1, 0, true, "PLAIN", "\0bob@b.org\0secret", 17);
+	await_held();
+	one_service_is_left();
+	ASK(2, "\0anna\0secret");
+	accepted(2, "anna@d.org");
+	let_hashes_go();
+	accepted(1, "bob@b.org");
+	assert_silent(asker_fd, QUIET);
+	assert_int_equal(count_logged("tls=yes service=smtp\n"), 1);
+	assert_int_equal(count_logged("tls=yes service=sieve\n"), 1);
+	ipc_close(asker);
+	asker_comes();
+	ask_as(3, 0, true, "PLAIN", "\0anna\0secret", 12);
+	accepted(3, "anna@d.org");
+	assert_silent(asker_fd, QUIET);
+	assert_int_equal(count_logged("tls=yes service=smtp\n"), 2);
+}
+
 /* ---- it was broken into ---- */
 
 static void
@@ -343,6 +384,7 @@ main(void)
 		TEST_SERVICE(test_mechanisms),
 		TEST_SERVICE(test_app_passwords),
 		TEST_SERVICE(test_it_dies),
+		TEST_SERVICE(test_other_services),
 		TEST_SERVICE(test_it_misbehaves),
 	};
 

@@ -196,7 +196,6 @@ static enum err
 take_service(void *arg, struct ipc_in *in)
 {
 	struct auth_worker *w = arg;
-	const struct auth_conf *conf = &w->auth->conf;
 	struct head h = { .gone = false };
 	struct signin *s;
 	enum err e;
@@ -211,12 +210,12 @@ take_service(void *arg, struct ipc_in *in)
 
 	if ((e = ipc_get_end(in)) != E_OK)
 		return e;
-	if (service >= conf->n_services)
+	if (service >= w->n_services)
 		return E_FORMAT;
 	if ((e = begin(w, &h, "SASL", &s)) != E_OK)
 		return e;
 	if (s != NULL)
-		signin_service(s, conf->service[service].name, mechanism,
+		signin_service(s, w->service[service].name, mechanism,
 		    has_initial ? &initial : NULL);
 	return E_OK;
 }
@@ -318,6 +317,8 @@ attach(struct auth *a, enum ipc_role role, uint16_t index, int fd)
 	w->auth = a;
 	w->role = role;
 	w->index = index;
+	memcpy(w->service, a->conf.service, sizeof(w->service));
+	w->n_services = a->conf.n_services;
 	if ((w->chan = ipc_open(a->loop, fd,
 		 role == ROLE_SASL ? &sasl_rules : &worker_rules, w, true)) ==
 	    NULL) {

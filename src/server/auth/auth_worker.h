@@ -26,6 +26,10 @@ struct auth_worker {
 	size_t n_slots;
 	enum ipc_role role;
 	uint16_t index; /* in sids: SASL_INDEX, of the role sasl */
+	/* Of the role sasl: by the numbers that it knows, which are those of the
+	 * settings when it came. */
+	struct known_service service[SERVICES_MAX];
+	uint16_t n_services;
 };
 
 /* The slot of a session; NULL: it never asked to sign in. */

@@ -31,7 +31,7 @@ signin_begin(
 	s->worker_index = w->index;
 	s->sid = sid;
 	s->method = method;
-	s->service = POP3;
+	memcpy(s->service, POP3, sizeof(POP3));
 	memcpy(s->peer, peer, strnlen(peer, PEER_MAX - 1));
 	s->suspect = penalty_suspect(a->penalty, s->peer, "");
 	/* Where there is neither, each try is one of its own. */

@@ -1,5 +1,6 @@
 #include "server/auth/signin.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -55,7 +56,7 @@ signin_service(struct signin *s, const char *service, struct slice mechanism,
 	static const struct connection nothing_known;
 	const struct sasl_mechanism *m = sasl_find(mechanism);
 
-	s->service = service;
+	snprintf(s->service, sizeof(s->service), "%s", service);
 	s->begun = clock_ms();
 	if (m == NULL || needs_nothing_more(m))
 		signin_sasl(s, mechanism, &nothing_known, initial);

@@ -91,8 +91,8 @@ struct signin {
 	enum signin_state state;
 	uint16_t worker_index;
 	const char *method;
-	const char *service; /* what it is for: POP3, or one of the settings */
-	uint64_t begun;      /* clock_ms(), if it is one of those */
+	char service[SERVICE_MAX]; /* what it is for: POP3, or another's name */
+	uint64_t begun;            /* clock_ms(), if it is another's */
 	char peer[PEER_MAX];
 	struct suspect suspect; /* without a user until one is named */
 	uint64_t who;           /* of recent_who(), once a user is named */
