@@ -854,6 +854,67 @@ test_net(void **state)
 	say_everything(ROLE_AUTH, NULL, net_is_unchanged);
 	finish();
 }
+
+/* Of an issuer that has not said its keys yet. */
+static void
+ask_for_long(int fd, uint64_t id)
+{
+	struct message *m = message(IPC_TOKEN);
+
+	put_u(m, 8, id);
+	/* {"alg":"RS256"} and {"iss":"https://far.invalid"} */
+	put_text(m, "eyJhbGciOiJSUzI1NiJ9"
+		    ".eyJpc3MiOiJodHRwczovL2Zhci5pbnZhbGlkIn0.AAAA");
+	assert_true(say(fd, m));
+	assert_turns();
+}
+
+static int
+silent_issuer(char *url, size_t size)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, n), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+	snprintf(url, size, "https://127.0.0.1:%u/", ntohs(at.sin_port));
+	return fd;
+}
+
+/* Another auth counts from one again: it must not hear of a token that one before
+ * it has asked about, which may be somebody else's.  So many, that a channel is
+ * where another one was in memory. */
+static void
+test_net_of_another_auth(void **state)
+{
+	enum { AUTHS = 20 };
+	struct net_conf conf = { .role = our_role(), .n_issuers = 1 };
+	struct issuer_conf *far = &conf.issuer[0];
+	int issuer, fd[AUTHS];
+	uint64_t id;
+
+	*far = (struct issuer_conf){ .name = "far",
+		.issuer = "https://far.invalid",
+		.algorithms = "RS256",
+		.timeout = 1 };
+	issuer = silent_issuer(far->keys, sizeof(far->keys));
+	start(net_main, &net_conf_fields, &conf);
+	for (uint64_t i = 0; i < AUTHS; i++) {
+		fd[i] = attach(ROLE_AUTH, HONEST);
+		ask_for_long(fd[i], i + 1);
+	}
+	hear(fd[AUTHS - 1], IPC_TOKEN_IS, &id, sizeof(id));
+	assert_int_equal(id, AUTHS);
+	usleep(50 * 1000);
+	assert_nothing_came(fd[AUTHS - 1]);
+	for (size_t i = 0; i < AUTHS; i++)
+		close(fd[i]);
+	finish();
+	close(issuer);
+}
 #endif
 
 /* ---- a store ---- */
@@ -1347,6 +1408,7 @@ main(void)
 		cmocka_unit_test(test_auth_tokens),
 #ifdef HAVE_OAUTH
 		cmocka_unit_test(test_net),
+		cmocka_unit_test(test_net_of_another_auth),
 #endif
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_worker),

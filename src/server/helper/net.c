@@ -35,6 +35,7 @@ struct process {
 	struct pool *pool;
 	const struct token_judge *judge;
 	struct ipc_chan *auth; /* or NULL */
+	uint32_t attached;     /* so many times, each time another auth */
 	uint32_t requests;     /* that are not answered */
 	struct refresh refresh[ISSUERS_MAX];
 	bool is_down[ISSUERS_MAX]; /* and that was said */
@@ -43,7 +44,7 @@ struct process {
 struct request {
 	struct pool_job job;
 	struct process *process;
-	struct ipc_chan *from; /* only compared: it may have gone */
+	uint32_t from; /* of process's `attached' */
 	uint64_t id, asked;
 	bool is_done;
 	struct token_verdict verdict;
@@ -184,7 +185,7 @@ looked(struct pool_job *job)
 		note(p, v->issuer - 1, v->result == TOKEN_FAILED, v->why.text);
 	if (v->issuer != 0 && v->is_stale)
 		fetch_keys(p, v->issuer - 1);
-	if (p->auth != NULL && p->auth == r->from)
+	if (p->auth != NULL && p->attached == r->from)
 		answer(p, r->id, v);
 	request_free(r);
 }
@@ -207,7 +208,7 @@ take_token(void *arg, struct ipc_in *in)
 	    (r = malloc(sizeof(*r) + token.n)) == NULL)
 		return E_OK;
 	*r = (struct request){ .process = p,
-		.from = p->auth,
+		.from = p->attached,
 		.id = id,
 		.asked = clock_ms(),
 		.n = token.n };
@@ -224,19 +225,13 @@ static const struct ipc_rule auth_rule[] = {
 };
 
 static void
-auth_free(struct process *p)
-{
-	ipc_close(p->auth);
-	p->auth = NULL;
-}
-
-static void
 auth_gone(void *arg, enum err why)
 {
 	struct process *p = arg;
 
 	role_link_lost(&p->role, ROLE_AUTH, 0, why);
-	auth_free(p);
+	ipc_close(p->auth);
+	p->auth = NULL;
 }
 
 static const struct ipc_rules auth_rules = { auth_rule,
@@ -246,14 +241,14 @@ static enum err
 attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 {
 	struct process *p = arg;
+	enum err e =
+	    role_attach_auth(&p->role, &p->auth, &auth_rules, role, fd);
 
-	if (role != ROLE_AUTH) {
-		close(fd);
-		return E_FORMAT;
-	}
-	if (p->auth != NULL)
-		auth_free(p);
-	p->auth = ipc_open(p->loop, fd, &auth_rules, p, true);
+	if (e != E_OK)
+		return e;
+	/* Another auth counts from one again, and must not take an answer for
+	 * that about another's token. */
+	p->attached++;
 	if (p->auth != NULL)
 		ipc_answer_first(p->auth);
 	return E_OK;
