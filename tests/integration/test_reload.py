@@ -242,6 +242,21 @@ def test_more_sessions_than_places(settings, connect):
     assert held[0].greeting.startswith(b"+OK")
 
 
+def test_same_user(settings, connect):
+    """A worker that has nothing to ask whose a connection is would serve all: the
+    first listener that wants it needs a restart, and another one does not."""
+    s = settings()
+    port = s.listener(free_port(), more="\tsame_user = yes\n")
+    assert ("no listener had same_user at the start; for the first one say "
+            "malotectl restart" in s.reload(EX_CONFIG))
+    assert refused(port)
+    s.server.restart()
+    signed_in(connect, port).quit()
+    more = s.listener(free_port(), more="\tsame_user = yes\n")
+    s.reload()
+    signed_in(connect, more).quit()
+
+
 def test_networks(settings, connect):
     s = settings()
     session = signed_in(connect, s.server.port)

@@ -269,6 +269,16 @@ on_accept(struct ev_loop *loop, ev_io *io, int revents)
 
 /* ---- settings that come anew ---- */
 
+static bool
+wants_uids(const struct worker_conf *conf)
+{
+	bool wants = false;
+
+	for (unsigned i = 0; i < conf->n_listeners; i++)
+		wants = wants || conf->listener[i].same_user;
+	return wants;
+}
+
 static enum err
 prepare(void *arg, void *conf, struct errbuf *eb)
 {
@@ -279,7 +289,14 @@ prepare(void *arg, void *conf, struct errbuf *eb)
 	serving_forget(&w->next);
 	if ((e = serving_new(w, conf, &w->next, eb)) != E_OK)
 		return e;
-	if ((e = worker_tls_prepare(w->next, eb)) != E_OK)
+	/* Nothing is opened any more that could ask the kernel. */
+	if (wants_uids(&w->next->conf) && !w->has_asked_uids)
+		e = err_set(eb, E_CONFIG,
+		    "no listener had same_user at the start; for the first one "
+		    "say malotectl restart");
+	else
+		e = worker_tls_prepare(w->next, eb);
+	if (e != E_OK)
 		serving_forget(&w->next);
 	return e;
 }
@@ -377,11 +394,10 @@ open_uids(struct worker *w)
 
 	w->uids = -1;
 	w->own = geteuid();
-	for (unsigned i = 0; i < w->conf.n_listeners && w->uids < 0; i++)
-		if (w->conf.listener[i].same_user &&
-		    peer_uid_open(&w->uids, &eb) != E_OK)
-			log_line(LOG_FAULT,
-			    "ev=start same_user=no error=\"%s\"", eb.text);
+	w->has_asked_uids = wants_uids(&w->conf);
+	if (w->has_asked_uids && peer_uid_open(&w->uids, &eb) != E_OK)
+		log_line(
+		    LOG_FAULT, "ev=start same_user=no error=\"%s\"", eb.text);
 }
 
 static void

@@ -126,6 +126,7 @@ struct worker {
 	    const struct pop3_server *p, bool reply, struct slice line);
 	struct addrcount counts;
 	int uids; /* asks whose a connection is (net/peer_uid.h); or -1 */
+	bool has_asked_uids; /* for it: a listener has wanted it */
 	uid_t own;
 
 	struct session **slots;
