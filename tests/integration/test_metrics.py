@@ -178,6 +178,10 @@ def test_a_restart_is_not_noticed(site, login):
     site.server.restart()
     for _ in range(20):
         assert site.value("malote_sessions_signed_in") == 0
+    # The old one has none any more, and does not try to.
+    assert not site.server.events("start")
+    assert [e["status"] for e in site.server.events("ended")
+            if e["role"] == "metrics"] == ["0"]
     old.quit()
     login(site.server).quit()
     assert site.value("malote_connections_total") == 1

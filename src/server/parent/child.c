@@ -51,7 +51,7 @@ child_kill(struct child *c)
 bool
 role_accepts(enum ipc_role role)
 {
-	return role == ROLE_WORKER || role == ROLE_SASL;
+	return role == ROLE_WORKER || role == ROLE_SASL || role == ROLE_METRICS;
 }
 
 bool

@@ -74,8 +74,10 @@ child_start(struct child *c, struct errbuf *eb)
 	}
 	if (s.ctl >= 0)
 		c->chan = ipc_open(p->loop, s.ctl, &p->rules[c->role], c, true);
-	e = c->chan == NULL ? err_set(eb, E_NOMEM, "out of memory")
-			    : child_tell_settings(c);
+	e = c->chan == NULL || child_tell_settings(c) != E_OK
+		? err_set(
+		      eb, E_NOMEM, "out of memory, or too many files are open")
+		: E_OK;
 	if (e == E_OK && c->role == ROLE_WORKER)
 		child_tell_certificates(c);
 	if (e == E_OK)

@@ -220,7 +220,7 @@ stop_accepting(struct parent *p, unsigned seconds)
 
 	for (c = TAILQ_FIRST(&p->children); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
-		if (!role_accepts(c->role) && c->role != ROLE_METRICS)
+		if (!role_accepts(c->role))
 			continue;
 		if (c->state == CHILD_DOWN)
 			child_remove(c);
