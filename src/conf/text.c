@@ -23,12 +23,12 @@ place_of(const struct conf_text *t, unsigned line)
 }
 
 const char *
-conf_line_words(
-    char out[CONF_LINE_WORDS], const struct conf_text *t, unsigned line)
+conf_line_words(char out[CONF_LINE_WORDS], const struct conf_text *t,
+    unsigned line, unsigned from)
 {
 	struct conf_piece at = place_of(t, line);
 
-	if (strcmp(at.file, t->file) == 0)
+	if (strcmp(at.file, place_of(t, from).file) == 0)
 		snprintf(out, CONF_LINE_WORDS, "line %u", at.line);
 	else
 		snprintf(

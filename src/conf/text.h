@@ -47,11 +47,11 @@ void conf_error(const struct conf_text *t, unsigned line, const char *fmt, ...)
 void conf_warn(const struct conf_text *t, unsigned line, const char *fmt, ...)
     PRINTF(3, 4);
 
-/* For another complaint: "line 3", and of which file if it is not the text's
- * own. */
+/* For a complaint about the line `from`: "line 3", and of which file if that is
+ * another one. */
 enum { CONF_LINE_WORDS = 256 };
-const char *conf_line_words(
-    char out[CONF_LINE_WORDS], const struct conf_text *t, unsigned line);
+const char *conf_line_words(char out[CONF_LINE_WORDS],
+    const struct conf_text *t, unsigned line, unsigned from);
 
 /* The line that a setting stands in; 0: it is not in the file. */
 struct conf_lines {

@@ -988,6 +988,7 @@ static const struct included {
 	{ "self.conf", "include \"self.conf\"\n" },
 	{ "ring1.conf", "\ninclude \"ring2.conf\"\n" },
 	{ "ring2.conf", "include \"./ring1.conf\"\n" },
+	{ "cut.conf", "" },
 	{ "open.conf", "\nlistener \"c\" {\n" },
 	{ "far.conf", "include 'd/a.conf'\ntakeover2 = 1\n" },
 	{ "b.conf", "\n\nlistener \"other\" { port = 2110 }\n" },
@@ -1066,7 +1067,7 @@ what_is_wrong_with_includes(void **state)
 	    "$D/twice.conf:3: takeover stands in line 1 of $D/d/a.conf "
 	    "already");
 	expect_includes("takeover = 1\ninclude \"twice.conf\"\n",
-	    "$D/twice.conf:3: takeover stands in line 1 already");
+	    "$D/twice.conf:3: takeover stands in line 1 of $D/t.conf already");
 	expect_includes("include \"d/b.conf\"\ninclude \"b.conf\"\n",
 	    "$D/b.conf:3: listener \"other\" is at [::]:2110, where listener "
 	    "\"b\" of line 3 of $D/d/b.conf is;");
@@ -1084,6 +1085,15 @@ what_is_wrong_with_includes(void **state)
 	    "itself;");
 	expect_includes(
 	    "include \"open.conf\"\n", "$D/open.conf:2: a { has no end;");
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const cut[] = { "# x\ntakeover =\n\n",
+			"# x\ntakeover", "takeover = 5\nuidl\n" };
+
+		write_file("cut.conf", cut[i], 0600);
+		expect_includes("include \"cut.conf\"\nsessions = shared\n",
+		    "$D/cut.conf:2: the file ends within a setting; write "
+		    "NAME");
+	}
 	expect_includes("listener \"x\" {\ninclude \"d/a.conf\"\n}\n",
 	    "$D/t.conf:2: include stands within a block; move it out");
 	for (size_t i = 0; i < 6; i++) {

@@ -453,7 +453,8 @@ setting_begin(const struct setting *table, size_t n, unsigned *line,
 			conf_error(&rd.lines.text, (unsigned)cfg->line,
 			    "%s stands in %s already; leave one of them",
 			    table[i].alias != NULL ? table[i].name : name,
-			    conf_line_words(at, &rd.lines.text, line[i]));
+			    conf_line_words(at, &rd.lines.text, line[i],
+				(unsigned)cfg->line));
 		line[i] = (unsigned)cfg->line;
 		return &table[i];
 	}

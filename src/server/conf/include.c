@@ -340,13 +340,51 @@ take_lines(struct reader *r, const struct level *at, const char *p)
 	}
 }
 
+/* Where a name stands at the end and what it is to be is missing: what comes in
+ * the next file would be taken for that.  NULL: nowhere. */
+static const char *
+unfinished(const char *text)
+{
+	static const char space[] = " \t\r\n";
+	const char *end = text + strlen(text), *p;
+
+	while (end != text && strchr(space, end[-1]) != NULL)
+		end--;
+	if (end == text || strchr("\"'}", end[-1]) != NULL)
+		return NULL;
+	if (end[-1] == '=')
+		return end;
+	for (p = end; p != text && strchr(" \t\r\n=", p[-1]) == NULL; p--)
+		;
+	while (p != text && strchr(space, p[-1]) != NULL)
+		p--;
+	return p != text && p[-1] == '=' ? NULL : end;
+}
+
+/* Complains about it, and then it is true. */
+static bool
+is_unfinished(const struct conf_text *t, const char *text)
+{
+	const char *end = unfinished(text);
+	unsigned line = 1;
+
+	if (end == NULL)
+		return false;
+	for (const char *p = text; p != end; p++)
+		line += *p == '\n';
+	conf_error(
+	    t, line, "the file ends within a setting; write NAME = \"VALUE\"");
+	return true;
+}
+
 /* Text with a fault that would make us misread the rest is left out. */
 static void
 take_text(struct reader *r, const struct level *at, char *text)
 {
 	size_t n = strlen(text);
 
-	if (!conf_text_prepare(&at->text, text)) {
+	if (!conf_text_prepare(&at->text, text) ||
+	    (at->outer != NULL && is_unfinished(&at->text, text))) {
 		r->misread = true;
 		return;
 	}

@@ -228,7 +228,7 @@ check_overlap(const struct conf_listener *l, const struct listen_addr *a,
 		    "listener \"%s\" is at %s, where listener \"%s\" of %s is; "
 		    "give it another port or address",
 		    l->name, at, other->name,
-		    conf_line_words(where, t, other->line));
+		    conf_line_words(where, t, other->line, l->line));
 }
 
 /* What auth is told: all of them, for it does not know listeners. */

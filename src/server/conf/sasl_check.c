@@ -193,7 +193,7 @@ check_socket(const struct conf_service *s, const struct conf *c,
 			    "sasl \"%s\" is at %s, where sasl \"%s\" of %s is; "
 			    "write another path",
 			    s->name, s->socket, o->name,
-			    conf_line_words(where, &l->text, o->line));
+			    conf_line_words(where, &l->text, o->line, s->line));
 	check_folder(s, l);
 	check_free(s, l);
 }
