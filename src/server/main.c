@@ -30,6 +30,7 @@
 #include "server/sasl/sasl_role.h"
 #include "server/store/maildir/uidl_check.h"
 #include "server/store/store.h"
+#include "server/trial/issuer_trial.h"
 #include "server/trial/trial.h"
 #include "server/upgrade/upgrade.h"
 #include "server/worker/worker.h"
@@ -177,10 +178,16 @@ run(const char *file, bool only_check, bool verbose, bool root_mail)
 	conf_env_here(&env);
 	env.root_mail = root_mail;
 	if (conf_read(&conf, file, &env, &to.report) == E_OK) {
+		/* At a start of its own it serves without what is wrong there. */
+		if (to.elder >= 0)
+			issuers_try_files(&conf, &to.report);
 		if (only_check && verbose)
 			conf_show(&conf, stdout);
-		status = only_check ? check(&conf, &env, &text)
-				    : parent_run(&conf, &env, to.elder);
+		if (only_check)
+			status = check(&conf, &env, &text);
+		else if (to.report.errors == 0)
+			status = parent_run(
+			    &conf, &env, to.elder, issuers_try_files);
 	}
 	conf_free(&conf);
 	return status;

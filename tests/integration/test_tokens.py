@@ -611,7 +611,8 @@ def test_issuer_is_somebody_else(site, certs, kind):
 
 
 def test_keys_of_a_file_change(site, fresh):
-    """At SIGHUP; a file that is not there any more changes nothing."""
+    """At SIGHUP; a file that is not there any more, or holds no keys, changes
+    nothing, nor does a restart with it."""
     issuer = fresh(("RS256",))
     site.serve(site.file_block(issuer))
     old = issuer.token(USER)
@@ -628,8 +629,13 @@ def test_keys_of_a_file_change(site, fresh):
     before = site.server.roles("net")
     os.unlink(site.path("keys-test"))
     site.server.signal(signal.SIGHUP)
-    site.server.await_event("reload", 2)
-    assert site.server.await_event("issuer")[0]["kept"] == "the-old-one"
+    assert site.server.await_event("reloaded", 2)[-1]["done"] == "no"
+    site.write("keys-test", "{")
+    site.server.signal(signal.SIGHUP)
+    assert site.server.await_event("reloaded", 3)[-1]["done"] == "no"
+    assert "no JSON" in site.server.events("reload")[-1]["error"]
+    site.server.signal(signal.SIGUSR2)
+    assert "no JSON" in site.server.await_event("restart", 2)[-1]["error"]
     site.opens(new)
     assert site.server.roles("net") == before
 

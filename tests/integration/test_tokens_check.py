@@ -118,6 +118,12 @@ def test_keys(site, issuer):
                          "no key that could")):
         site.complains(words, issuer.block(None, keys=site.write("k", text)))
     site.complains("No such file", issuer.block(None, keys="/no/such/file"))
+    block = site.write("block.conf", "\n" + issuer.block(
+        None, keys=site.write("k", "{")))
+    os.chmod(block, 0o600)
+    end = open(block, encoding="utf-8").read().rstrip().count("\n") + 1
+    site.complains("%s:%d: oauth \"test\": %s/k: it is no JSON" % (
+        block, end, site.place.path), 'include "block.conf"\n')
 
 
 def test_issuer_is_asked(site, fresh, certs):  # noqa: F811

@@ -318,7 +318,8 @@ serve(struct parent *p)
 }
 
 int
-parent_run(struct conf *conf, const struct conf_env *env, int elder)
+parent_run(
+    struct conf *conf, const struct conf_env *env, int elder, parent_try *try)
 {
 	static struct parent parent; /* its sockets are many */
 	struct parent *p = &parent;
@@ -326,6 +327,7 @@ parent_run(struct conf *conf, const struct conf_env *env, int elder)
 
 	p->conf = p->first_conf = conf;
 	p->env = *env;
+	p->try = try;
 	p->rules = parent_messages;
 	p->started = clock_ms();
 	inherited_find(&p->inherited);

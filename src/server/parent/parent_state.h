@@ -152,6 +152,7 @@ struct parent {
 	struct conf *conf;       /* that hold now */
 	struct conf *first_conf; /* of who has started us */
 	struct conf_env env;
+	void (*try)(const struct conf *c, struct conf_report *report);
 	enum parent_phase phase;
 	int status;       /* to exit with */
 	uint64_t started; /* clock_ms() */

@@ -385,13 +385,17 @@ read_next(struct parent *p)
 	struct said said = { .report = { .say = say, .arg = &said },
 		.parent = p };
 	struct conf *c = calloc(1, sizeof(*c));
+	enum err e;
 
 	if (c == NULL) {
 		note(p, true, "out of memory");
 		return E_NOMEM;
 	}
-	if (conf_read_again(c, p->conf_file, &p->env, &said.report, p->conf,
-		keep, p) != E_OK) {
+	e = conf_read_again(
+	    c, p->conf_file, &p->env, &said.report, p->conf, keep, p);
+	if (e == E_OK)
+		p->try(c, &said.report);
+	if (e != E_OK || said.report.errors != 0) {
 		conf_free(c);
 		free(c);
 		return E_CONFIG;

@@ -86,13 +86,16 @@ static void
 complain(const struct conf *c, unsigned i, const struct answer *a,
     struct conf_report *report)
 {
-	const struct conf_text text = { .file = c->file, .report = report };
+	const struct conf_text text = conf_text_of(c, report);
 	const struct conf_issuer *of = &c->issuer[i];
 
 	if (a->outcome == DB_NOT_NOW)
 		conf_warn(&text, of->line,
 		    "oauth \"%s\": it cannot be asked now: %s%s", of->of.name,
 		    a->why, advice_on(a->why));
+	else if (strncmp(a->why, "oauth ", 6) ==
+		 0) /* its files: it says whose */
+		conf_error(&text, of->line, "%s", a->why);
 	else if (a->outcome == DB_WRONG)
 		conf_error(
 		    &text, of->line, "oauth \"%s\": %s", of->of.name, a->why);
@@ -120,4 +123,13 @@ issuer_trial(const struct conf *c, unsigned i, struct conf_report *report)
 		pass_on_log(s.log);
 	}
 	complain(c, i, &a, report);
+}
+
+void
+issuers_try_files(const struct conf *c, struct conf_report *report)
+{
+	for (unsigned i = 0; i < c->n_issuers; i++)
+		if (c->issuer[i].of.keys[0] != '\0' &&
+		    !issuer_fetches_keys(&c->issuer[i].of))
+			issuer_trial(c, i, report);
 }

@@ -10,4 +10,8 @@
  * later: what is wrong is complained of. */
 void issuer_trial(const struct conf *c, unsigned i, struct conf_report *report);
 
+/* The same, but of all whose keys are in a file: nobody else is asked, so it does
+ * not take long. */
+void issuers_try_files(const struct conf *c, struct conf_report *report);
+
 #endif
