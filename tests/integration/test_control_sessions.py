@@ -95,6 +95,19 @@ def test_kick(server, boxes, login):
     assert again.stat()[0] == 4
 
 
+def test_sessions_from_before_a_restart(server, login):
+    """They are not seen, which is said."""
+    session = login(server, "anna", "secret")
+    server.restart()
+    said = wait_until(lambda: [s for s in [server.ctl(
+        "kick", "anna", code=EX_NOUSER)] if "sessions: 1" in s])[0]
+    assert "no session of anna" in said
+    assert server.ctl("who") == "0 sessions\n"
+    session.quit()
+    wait_until(lambda: "sessions: 1" not in server.ctl(
+        "kick", "anna", code=EX_NOUSER))
+
+
 def test_kick_nobody(server):
     assert "no session" in server.ctl("kick", "anna", code=EX_NOUSER)
     assert "no session" in server.ctl("kick", "0.19a8f3c4d21b0000",

@@ -455,6 +455,19 @@ def test_files_that_are_named(settings, connect, place):
     signed_in(connect, s.server.tls_port, pop3.context()).quit()
 
 
+@pytest.mark.parametrize("command", ["reload", "restart"])
+def test_mistakes_that_malotectl_meets(settings, command):
+    """It looks into the file itself, for the control socket."""
+    s = settings()
+    s.add("nonsense = 1\n")
+    done = subprocess.run([CTL, "--config", s.path, command], text=True,
+                          capture_output=True, timeout=60, check=False)
+    assert done.returncode == EX_CONFIG
+    assert ": there is no setting nonsense" in done.stderr
+    assert done.stderr.endswith(
+        "nothing has changed: the settings cannot be used\n")
+
+
 def test_port_of_another(settings, connect):
     s = settings("hostname = old.example.org\n")
     ours = free_port()

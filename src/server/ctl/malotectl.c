@@ -290,8 +290,13 @@ main(int argc, char **argv)
 	}
 	if (c->most == 2)
 		o.second = argv[argc - 1];
-	if (read_config(&o, &conf) != E_OK)
+	if (read_config(&o, &conf) != E_OK) {
+		if (c->run == reload || c->run == restart)
+			fputs("malotectl: nothing has changed: the settings "
+			      "cannot be used\n",
+			    stderr);
 		return EX_CONFIG;
+	}
 	if ((e = c->run(&o, name, &eb)) != E_OK)
 		return complain(e, &eb);
 	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;

@@ -176,6 +176,8 @@ ask(const struct options *o, enum control_type command, const char *name,
 	if (e == E_OK)
 		e = call_server(
 		    o, &t->call, command, &control_which_fields, &w, eb);
+	if (e == E_OK && t->call.done.words[0] != '\0')
+		fprintf(stderr, "malotectl: %s\n", t->call.done.words);
 	if (t->n != 0)
 		qsort(t->session, t->n, sizeof(*t->session), compare);
 	return e;

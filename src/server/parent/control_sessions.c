@@ -1,5 +1,6 @@
 #include "server/parent/control_sessions.h"
 
+#include <stdio.h>
 #include <sys/random.h>
 
 #include "server/parent/child_tell.h"
@@ -28,6 +29,25 @@ next_worker(struct control_client *k)
 	}
 }
 
+/* Those whose place we have taken are not asked: their sessions are no fewer for
+ * that. */
+static void
+end(struct control_client *k)
+{
+	const struct succession *s = &k->parent->succession;
+	char words[128] = "";
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < s->n_drains; i++)
+		n += s->drain[i].is.number;
+	if (n != 0)
+		snprintf(words, sizeof(words),
+		    "not looked at: what processes from before a restart "
+		    "still have, sessions: %u",
+		    n);
+	control_done(k, CONTROL_GOOD, words);
+}
+
 static void
 ask_next(struct control_client *k)
 {
@@ -35,7 +55,7 @@ ask_next(struct control_client *k)
 
 	k->sessions.asked = c;
 	if (c == NULL)
-		control_done(k, CONTROL_GOOD, "");
+		end(k);
 	else
 		child_tell_sessions(c, k->token, k->sessions.end,
 		    k->sessions.from, &k->sessions.which);
