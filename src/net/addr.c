@@ -24,3 +24,13 @@ addr_text(char out[ADDR_TEXT], const struct sockaddr_storage *a)
 		memcpy(out, "?", 2);
 	return out;
 }
+
+void
+addr_set_loopback(struct sockaddr_storage *a)
+{
+	struct sockaddr_in *in4 = (void *)a;
+
+	memset(a, 0, sizeof(*a));
+	in4->sin_family = AF_INET;
+	in4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+}

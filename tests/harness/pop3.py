@@ -184,6 +184,17 @@ class Pop3:
         return reply
 
 
+class Local(Pop3):
+    """A session over a Unix socket."""
+
+    def __init__(self, path, greeting=True):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(TIMEOUT)
+        self.sock.connect(path)
+        self.seen = b""
+        self.greeting = self.line() if greeting else None
+
+
 def unstuffed(data):
     assert data.endswith(b".\r\n")
     return re.sub(rb"(?m)^\.", b"", data[:-3])

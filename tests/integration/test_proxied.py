@@ -1,6 +1,8 @@
 """Connections that a proxy makes for its clients: the PROXY protocol and XCLIENT,
 by hand and by haproxy, nginx and Dovecot."""
+import os
 import socket
+import stat
 import struct
 import time
 
@@ -319,6 +321,57 @@ def test_a_loop_of_proxies(site, proxy):
     assert xclient(s, "ADDR=203.0.113.7 TTL=0").startswith(b"-ERR [SYS/TEMP]")
     assert s.ended()
     assert site.last("session")["why"] == "proxy-loop"
+
+
+# ---- Unix sockets ----
+
+SOCKET = """listener local {
+ socket = "%s"
+ mode = "0666"
+ proxy_from = "127.0.0.1"
+ proxy = "xclient"
+}
+"""
+
+
+def test_local_ones_are_not_counted(place, serve):
+    """A webmail has all its users' sessions from one place."""
+    path = place.path + "/pop3"
+    serve(place.maildir(), SOCKET.replace(" proxy_from", "# ").replace(
+        " proxy ", "# ") % path + "max_connections_per_address = 2\n")
+    held = [pop3.Local(path) for _ in range(5)]
+    assert all(s.greeting.startswith(b"+OK") for s in held)
+    for s in held:
+        s.quit()
+
+
+def test_local(place, serve):
+    """Who is on this machine needs no TLS, is counted by no address, and may be a
+    proxy."""
+    path = place.path + "/pop3"
+    box = place.maildir(drop.make(3, 3))
+    server = serve(box, SOCKET % path + 'max_connections_per_address = 2\n'
+                   'allow_nets = "127.0.0.0/8 203.0.113.0/24"\n')
+    held = [pop3.Local(path) for _ in range(5)]
+    s = held[0]
+    assert b"STLS" not in s.listing("CAPA")
+    s.login()
+    assert s.retr(1)
+    s.ok("DELE 2")
+    s.quit()
+    said = server.await_event("session")[-1]
+    assert (said["ip"], said["tls"], said["dele"]) == (
+        "127.0.0.1", "local", "1")
+    s = held[1]
+    assert s.greeting.startswith(b"+OK [XCLIENT]")
+    assert xclient(s, "ADDR=203.0.113.7").startswith(b"+OK")
+    s.login()
+    assert server.await_event("login", 2)[-1]["ip"] == "203.0.113.7"
+    for s in held:
+        s.close()
+    assert stat.S_ISSOCK(os.stat(path).st_mode)
+    server.stop()
+    assert not os.path.exists(path)
 
 
 # ---- by others ----

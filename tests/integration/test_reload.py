@@ -647,6 +647,40 @@ def test_services(settings, place):
     wait_until(lambda: not s.server.roles("sasl"))
 
 
+def test_unix_socket(settings, place):
+    """A listener's socket comes, stays and goes, and who is connected stays."""
+    s = settings("workers = 2\n")
+    path = s.server.tmp + "/run/pop3"
+    block = 'listener "x" {\n\tsocket = "%s"\n\ttls = "none"\n%s}\n'
+    s.write(s.first + block % (path, ""))
+    s.reload()
+    session, other = pop3.Local(path), pop3.Local(path)
+    session.login()
+    before = os.stat(path)
+    assert path in s.server.ctl("status")
+    s.write(s.first + block % (path, '\tmode = "0600"\n'))
+    assert 'restart only: mode and group of listener "x"' in s.reload()
+    after = os.stat(path)
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert session.stat()[0] == 3
+    session.quit()
+    # What is there already is left alone, and what is new is removed.
+    with open(path + "3", "w", encoding="utf-8"):
+        pass
+    s.write(s.first + block % (path, "") + (block % (path + "2", "")).replace(
+        '"x"', '"y"') + (block % (path + "3", "")).replace('"x"', '"z"'))
+    assert "no socket" in s.reload(EX_CONFIG)
+    assert not os.path.exists(path + "2") and os.path.isfile(path + "3")
+    pop3.Local(path).quit()
+    # It goes.
+    s.write(s.first)
+    s.reload()
+    assert not os.path.exists(path)
+    other.login()
+    assert other.stat()[0] == 3
+    other.quit()
+
+
 # ---- when other things happen ----
 
 def test_many_at_a_time(settings, connect):

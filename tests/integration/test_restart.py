@@ -427,18 +427,40 @@ def test_mail_servers_are_answered(serve, box, place):
     assert os.path.exists(server.control)
 
 
+LOCAL = 'workers = 2\nlistener "local" {\n\tsocket = "%s"\n\ttls = "none"\n}\n'
+
+
+def test_unix_socket(serve, box, place):
+    """A listener's: the same one, and the last of them removes it."""
+    at = place.path + "/pop3"
+    server = serve(box, LOCAL % at)
+    number = os.stat(at).st_ino
+    session = pop3.Local(at)
+    session.login()
+    for _ in range(2):
+        server.restart()
+        assert os.stat(at).st_ino == number
+        for new in [pop3.Local(at) for _ in range(10)]:
+            new.quit()
+    assert session.retr(1)
+    session.quit()
+    server.stop()
+    assert not os.path.exists(at)
+
+
 @pytest.fixture
 def activated(tmp_path):
     """activated(ports): options for `serve`, for a maloted that is started with
     listening sockets as systemd has them for a unit.  They are there whether it
-    runs or not."""
+    runs or not.  What is no number is the path of a Unix socket."""
     sockets = []
 
     def make(*ports):
         for port in ports:
-            s = socket.socket()
+            local = isinstance(port, str)
+            s = socket.socket(socket.AF_UNIX if local else socket.AF_INET)
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(("127.0.0.1", port))
+            s.bind(port if local else ("127.0.0.1", port))
             s.listen(100)
             sockets.append(s)
         fds = [s.fileno() for s in sockets]
@@ -481,6 +503,18 @@ def test_sockets_of_systemd(serve, login, connect, box, activated):
     waiting = connect(port, greeting=False)
     serve(box, listener, **more)
     assert waiting.line().startswith(b"+OK")
+
+
+def test_unix_socket_of_systemd(serve, box, place, activated):
+    at = place.path + "/pop3"
+    more = activated(at)
+    for _ in range(2):
+        waiting = pop3.Local(at, greeting=False)
+        server = serve(box, LOCAL % at, **more)
+        assert waiting.line().startswith(b"+OK")
+        waiting.login()
+        waiting.quit()
+        server.stop()
 
 
 def test_a_socket_of_no_listener(serve, box, connect, activated):

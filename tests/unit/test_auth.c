@@ -111,7 +111,9 @@ test_no_connection(void **state)
 		ipc_begin(rig.pop3[1], IPC_PASS);
 		ipc_put_u64(rig.pop3[1], sid);
 		ipc_put_u64(rig.pop3[1], sid);
-		ipc_put_fd(rig.pop3[1], sid == 1 ? fd : rig.log_fd, FD_STAYS);
+		/* Neither is a channel of ours. */
+		ipc_put_fd(
+		    rig.pop3[1], sid == 1 ? fd : rig.store_fd[0], FD_STAYS);
 		ipc_put_str(rig.pop3[1], "192.0.2.1");
 		ipc_put_u8(rig.pop3[1], 0);
 		ipc_put_str(rig.pop3[1], "anna");

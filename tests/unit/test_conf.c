@@ -340,6 +340,16 @@ static const struct row bad_sense[] = {
 	{ "listener x {\n\tport = 1110\n\tproxy_from = \"proxy\"\n}\n",
 	    "4: proxy_from: proxy is no network; write one as 192.0.2.0/24 or "
 	    "2001:db8::/32, or an address" },
+	{ "listener x {\n\tsocket = \"pop3\"\n\tmode = \"0777\"\n\taddress = "
+	  "{\"::1\"}\n"
+	  "\ttls = \"none\"\n}\n",
+	    "6: listener \"x\" needs an absolute path for its socket; write "
+	    "for "
+	    "example socket = \"/run/malote/pop3\"\n"
+	    "6: listener \"x\" has an address and a socket; make two listeners "
+	    "of it\n"
+	    "6: listener \"x\": mode = \"0777\" says nothing about who may "
+	    "connect to a socket; write 0660, or 0600 or 0666" },
 	{ "listener x {\n\tport = 1110\n\tsecured = yes\n}\n",
 	    "4: listener \"x\" has secured, but it is not said where the proxy "
 	    "is; write proxy_from = \"ADDRESS\"" },

@@ -38,6 +38,8 @@ vouch(const struct auth *a, int fd, char peer[PEER_MAX])
 	if (getpeername(fd, (struct sockaddr *)&real, &n) < 0)
 		return errno == ENOTCONN || errno == EINVAL ? VOUCHED_GONE
 							    : VOUCHED_ODD;
+	if (real.ss_family == AF_UNIX && a->conf.local_clients)
+		addr_set_loopback(&real);
 	if (!cidr_address_of(octets, &real))
 		return VOUCHED_ODD;
 	if (!cidr_any_has(a->proxies, a->n_proxies, octets))

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 static bool
 parse(const char *text, uint16_t port, struct listen_addr *out)
@@ -26,22 +27,46 @@ parse(const char *text, uint16_t port, struct listen_addr *out)
 	return true;
 }
 
+static void
+set_path(struct listen_addr *out, const struct conf_listener *l)
+{
+	struct sockaddr_un *at = (void *)&out->sa;
+
+	memset(out, 0, sizeof(*out));
+	at->sun_family = AF_UNIX;
+	snprintf(at->sun_path, sizeof(at->sun_path), "%s", l->socket);
+	out->len = sizeof(*at);
+	out->mode = l->mode_bits;
+	out->gid = l->gid;
+}
+
+static enum err
+too_many(struct errbuf *eb)
+{
+	return err_set(eb, E_FULL,
+	    "too many addresses; of all listeners at most %d", LISTENERS_MAX);
+}
+
 enum err
 address_list(const struct conf_listener *l, struct listen_addr *out,
     unsigned room, unsigned *n_r, struct errbuf *eb)
 {
 	unsigned n = 0;
 
+	if (l->socket[0] != '\0') {
+		if (room == 0)
+			return too_many(eb);
+		set_path(out, l);
+		*n_r = 1;
+		return E_OK;
+	}
 	for (unsigned i = 0; i < l->n_addresses; i++) {
 		static const char *const any[] = { "::", "0.0.0.0" };
 		bool star = strcmp(l->address[i], "*") == 0;
 
 		for (unsigned k = 0; k < (star ? 2u : 1u); k++) {
 			if (n == room)
-				return err_set(eb, E_FULL,
-				    "too many addresses; of all listeners at "
-				    "most %d",
-				    LISTENERS_MAX);
+				return too_many(eb);
 			memset(&out[n], 0, sizeof(out[n]));
 			out[n].optional = star;
 			if (!parse(star ? any[k] : l->address[i], l->port,
@@ -57,11 +82,24 @@ address_list(const struct conf_listener *l, struct listen_addr *out,
 	return E_OK;
 }
 
+const char *
+address_path(const struct listen_addr *a)
+{
+	return a->sa.ss_family == AF_UNIX
+		   ? ((const struct sockaddr_un *)(const void *)&a->sa)
+			 ->sun_path
+		   : NULL;
+}
+
 char *
 address_show(char out[ADDRESS_SHOWN], const struct listen_addr *a)
 {
 	char host[64] = "?", port[8] = "?";
 
+	if (address_path(a) != NULL) {
+		snprintf(out, ADDRESS_SHOWN, "%s", address_path(a));
+		return out;
+	}
 	getnameinfo((const struct sockaddr *)&a->sa, a->len, host, sizeof(host),
 	    port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
 	snprintf(out, ADDRESS_SHOWN,
@@ -86,6 +124,8 @@ address_overlap(const struct listen_addr *a, const struct listen_addr *b)
 	const struct sockaddr_in *a4 = (const void *)&a->sa;
 	const struct sockaddr_in *b4 = (const void *)&b->sa;
 
+	if (address_path(a) != NULL && address_path(b) != NULL)
+		return strcmp(address_path(a), address_path(b)) == 0;
 	/* The port is in the same place in both families. */
 	if (a->sa.ss_family != b->sa.ss_family || a4->sin_port != b4->sin_port)
 		return false;

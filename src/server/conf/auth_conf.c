@@ -49,6 +49,7 @@ static const struct ipc_field field[] = {
 	STR(master_separator),
 	STR(anonymous),
 	STR(proxies),
+	F(local_clients),
 	FIELD_ENUM(struct auth_conf, client_name, CLIENT_NAMES - 1),
 	F(retention),
 	STR(realms),

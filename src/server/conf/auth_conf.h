@@ -71,6 +71,7 @@ struct auth_conf {
 	char master_separator[2];
 	/* Where proxies are, which say from where their clients come: cidr.h. */
 	char proxies[8 * 1024];
+	bool local_clients;           /* by Unix sockets */
 	char anonymous[256];          /* who reads as ANONYMOUS; may be empty */
 	enum client_name client_name; /* in a certificate: who it is */
 	uint32_t retention; /* RETENTION_ of those whose line says none */

@@ -156,6 +156,9 @@ static const struct setting settings[] = {
 static const struct setting listener_settings[] = {
 	{ "address", "*", .kind = ADDRESSES },
 	{ "port", "110", NUM16_AT(port, 1, 65535) },
+	{ "socket", "", TEXT_AT(socket) },
+	{ "mode", "0660", TEXT_AT(mode) },
+	{ "group", "", TEXT_AT(group) },
 	{ "tls", "starttls", AT(tls), .kind = CHOICE,
 	    .word = { "none", "starttls", "tls" } },
 	{ "plaintext_login", "no", YES_NO(plaintext_login) },
@@ -526,7 +529,7 @@ on_listener(cfg_t *cfg, cfg_opt_t *opt)
 		    "too many listeners; write at most %d", LISTENERS_MAX);
 		return 0;
 	}
-	if (l->n_addresses == 0) {
+	if (l->n_addresses == 0 && l->socket[0] == '\0') {
 		memcpy(l->address[0], "*", 2);
 		l->n_addresses = 1;
 	}

@@ -41,6 +41,10 @@ struct conf_listener {
 	char address[CONF_ADDRESSES][CONF_ADDRESS_MAX]; /* "*", IPv4, IPv6 */
 	unsigned n_addresses;
 	uint16_t port;
+	/* In their place: a socket with a name in the file system, or empty. */
+	char socket[108], mode[8], group[CONF_NAME_MAX];
+	uint16_t mode_bits;
+	uint32_t gid; /* of group; AUTH_NO_UID: that of who starts us */
 	enum listen_tls tls;
 	bool plaintext_login;
 	bool client_certificates;

@@ -182,6 +182,35 @@ check_service_groups(
 	}
 }
 
+/* Who may connect to the socket of a listener, beside root. */
+static void
+check_listener_groups(
+    struct conf *c, const struct conf_env *env, const struct conf_lines *l)
+{
+	for (unsigned i = 0; i < c->n_listeners; i++) {
+		struct conf_listener *of = &c->listener[i];
+
+		of->gid = AUTH_NO_UID;
+		if (of->group[0] == '\0')
+			continue;
+		if (of->socket[0] == '\0')
+			conf_error(&l->text, of->line,
+			    "listener \"%s\" has a group but no socket; write "
+			    "socket = \"/run/malote/pop3\"",
+			    of->name);
+		else if (!find_group(of->group, &of->gid))
+			conf_error(&l->text, of->line,
+			    "listener \"%s\": there is no group %s; write that "
+			    "of the webmail, as www-data",
+			    of->name, of->group);
+		else if (env->uid != 0 && of->gid != env->gid)
+			conf_error(&l->text, of->line,
+			    "listener \"%s\": only root can give a socket to a "
+			    "group; start maloted as root, or leave group out",
+			    of->name);
+	}
+}
+
 /* The store's user is mail_user; those of the other roles matter only if root
  * starts the server. */
 void
@@ -205,6 +234,7 @@ conf_check_ids(
 	}
 	check_mail_user(c, env, l);
 	check_control_group(c, env, l);
+	check_listener_groups(c, env, l);
 	check_service_groups(c, env, l);
 	c->store.role.uid = c->auth.mail_uid;
 	c->store.role.gid = c->auth.mail_gid;

@@ -4,6 +4,7 @@
  * check.h.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "net/cidr.h"
@@ -119,7 +120,7 @@ check_all_nets(struct conf *c, const struct conf_lines *l)
 		warn_of_width(of->proxy_from, of->line, &l->text);
 		total += (strlen(of->allow_nets) + strlen(of->deny_nets) +
 			     strlen(of->proxy_from)) *
-			 2 * of->n_addresses; /* "*" is two */
+			 (of->socket[0] != '\0' ? 1 : 2 * of->n_addresses);
 	}
 	if (total > NETS_TOTAL)
 		conf_error(&l->text, 0,
@@ -143,12 +144,45 @@ check_tls(const struct conf *c, const struct conf_listener *l,
 		    "and plaintext_login = yes",
 		    l->name);
 	else if (l->tls == LISTEN_PLAIN && !l->plaintext_login && !l->secured &&
-		 !l->kpop && !c->worker.apop && !has_secret_login(c, l))
+		 l->socket[0] == '\0' && !l->kpop && !c->worker.apop &&
+		 !has_secret_login(c, l))
 		conf_error(t, l->line,
 		    "nobody could sign in at listener \"%s\", without TLS and "
 		    "without plaintext_login; write tls = \"starttls\", or "
 		    "plaintext_login = yes",
 		    l->name);
+}
+
+/* A Unix socket. */
+static void
+check_socket(struct conf_listener *l, const struct conf_text *t)
+{
+	size_t digits = strspn(l->mode, "01234567");
+
+	if (l->socket[0] == '\0')
+		return;
+	l->mode_bits = (uint16_t)strtoul(l->mode, NULL, 8);
+	if (l->socket[0] != '/')
+		conf_error(t, l->line,
+		    "listener \"%s\" needs an absolute path for its socket; "
+		    "write for example socket = \"/run/malote/pop3\"",
+		    l->name);
+	if (l->n_addresses != 0)
+		conf_error(t, l->line,
+		    "listener \"%s\" has an address and a socket; make two "
+		    "listeners of it",
+		    l->name);
+	if (l->same_user)
+		conf_error(t, l->line,
+		    "listener \"%s\" has a socket, of which its mode says who "
+		    "may connect; write mode = \"0600\" instead of same_user",
+		    l->name);
+	if (digits < 3 || digits > 4 || l->mode[digits] != '\0' ||
+	    (l->mode_bits & ~0666u) != 0 || (l->mode_bits & 0222u) == 0)
+		conf_error(t, l->line,
+		    "listener \"%s\": mode = \"%s\" says nothing about who may "
+		    "connect to a socket; write 0660, or 0600 or 0666",
+		    l->name, l->mode);
 }
 
 static uint32_t
@@ -226,9 +260,10 @@ check_overlap(const struct conf_listener *l, const struct listen_addr *a,
 	else
 		conf_error(t, l->line,
 		    "listener \"%s\" is at %s, where listener \"%s\" of %s is; "
-		    "give it another port or address",
+		    "give it another %s",
 		    l->name, at, other->name,
-		    conf_line_words(where, t, other->line, l->line));
+		    conf_line_words(where, t, other->line, l->line),
+		    address_path(a) != NULL ? "path" : "port or address");
 }
 
 /* What auth is told: all of them, for it does not know listeners. */
@@ -238,9 +273,12 @@ list_proxies(struct conf *c)
 	char *out = c->auth.proxies;
 	size_t n = 0, size = sizeof(c->auth.proxies);
 
-	for (unsigned i = 0; i < c->n_listeners && n < size; i++)
-		n += (size_t)snprintf(
-		    out + n, size - n, "%s ", c->listener[i].proxy_from);
+	for (unsigned i = 0; i < c->n_listeners && n < size; i++) {
+		const struct conf_listener *l = &c->listener[i];
+
+		n += (size_t)snprintf(out + n, size - n, "%s ", l->proxy_from);
+		c->auth.local_clients |= l->socket[0] != '\0';
+	}
 }
 
 void
@@ -262,6 +300,7 @@ conf_check_listeners(struct conf *c, const struct conf_lines *lines)
 		struct conf_listener *l = &c->listener[i];
 
 		find_certificates(c, l, &lines->text);
+		check_socket(l, &lines->text);
 		check_tls(c, l, &lines->text);
 		check_proxy(l, &lines->text);
 		if (address_list(l, addr + n, LISTENERS_MAX - n, &more, &eb) !=

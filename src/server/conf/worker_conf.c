@@ -13,6 +13,7 @@ static const struct ipc_field listener_field[] = {
 	FIELD(struct listen_conf, same_user),
 	FIELD_ENUM(struct listen_conf, proxy, PROXY_BY_XCLIENT),
 	FIELD(struct listen_conf, secured),
+	FIELD(struct listen_conf, local),
 	FIELD(struct listen_conf, certificates),
 	FIELD_STR(struct listen_conf, mechanisms),
 	FIELD_STR(struct listen_conf, allow_nets),

@@ -33,6 +33,7 @@ struct listen_conf {
 	bool kpop;                /* a ticket comes before the greeting */
 	bool same_user; /* only programs of the worker's user, and root's */
 	enum listen_proxy proxy;
+	bool local;            /* a Unix socket: clients are on this machine */
 	bool secured;          /* TLS is the proxy's, and counts as ours */
 	uint32_t certificates; /* bit i: the i-th one; 0: no TLS */
 	char mechanisms[256];  /* names, separated by spaces */

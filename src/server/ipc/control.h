@@ -92,7 +92,7 @@ struct control_process {
 };
 
 struct control_listener {
-	char name[64], at[80], tls[CONTROL_WORD];
+	char name[64], at[112], tls[CONTROL_WORD];
 	bool plaintext_login;
 };
 

@@ -130,7 +130,8 @@ listen_open(const struct listen_addr *a, int *fd_r, struct errbuf *eb)
 enum err
 listen_adopt(int fd, const struct listen_addr *a, struct errbuf *eb)
 {
-	return set_tcp_options(fd) && listen(fd, BACKLOG) == 0
+	return (address_path(a) != NULL || set_tcp_options(fd)) &&
+		       listen(fd, BACKLOG) == 0
 		   ? E_OK
 		   : bind_error(a, eb);
 }

@@ -297,6 +297,7 @@ serve(struct parent *p)
 		log_line(LOG_FAULT, "ev=listen error=\"%s\"", eb.text);
 		handover_fail(p->succession.elder, eb.text);
 		service_sockets_close(p->conf, NULL, p->succession.shared);
+		ports_close(&p->ports, &nothing, p->succession.shared);
 		return EX_UNAVAILABLE;
 	}
 	ports_log(&p->ports, &nothing, p->conf);
@@ -310,6 +311,7 @@ serve(struct parent *p)
 		phase_give_up(p, EX_OSERR);
 	}
 	ev_run(p->loop, 0);
+	ports_close(&p->ports, &nothing, p->succession.shared);
 	service_sockets_close(p->conf, NULL, p->succession.shared);
 	metrics_socket_close(p);
 	control_close(p);

@@ -8,6 +8,9 @@
 
 #include "base/log.h"
 #include "server/parent/listen.h"
+#include "server/parent/unix_socket.h"
+
+enum { LOCAL_BACKLOG = 1024 };
 
 static const char *const tls_words[] = { [LISTEN_PLAIN] = "none",
 	[LISTEN_STLS] = "starttls",
@@ -65,6 +68,7 @@ keep(struct ports *p, const struct ports *now, const struct listen_addr *a,
 			return no_room(eb);
 		for (unsigned i = 0; i < p->workers; i++)
 			p->socket[i][p->n + *rows_r] = now->socket[i][k];
+		p->made[p->n + *rows_r] = now->made[k];
 		++*rows_r;
 	}
 	return E_OK;
@@ -134,6 +138,31 @@ adopt(struct ports *p, const struct listen_addr *a, const int *fd, unsigned n,
 	return e;
 }
 
+/* A Unix socket. */
+static enum err
+make_local(struct ports *p, const struct listen_addr *a, struct errbuf *eb)
+{
+	const struct unix_socket to = { address_path(a), SOCK_STREAM, a->mode,
+		a->gid, LOCAL_BACKLOG };
+	struct unix_made *made = &p->made[p->n];
+	struct errbuf why;
+	enum err e = unix_socket_open(&to, &p->socket[0][p->n], made, &why);
+
+	if (e != E_OK)
+		return err_set(
+		    eb, e, "cannot listen at %s: %s", to.path, why.text);
+	for (unsigned i = 1; i < p->workers; i++) {
+		e = the_same(p->socket[0][p->n], &p->socket[i][p->n], eb);
+		if (e == E_OK)
+			continue;
+		unix_socket_remove(to.path, made);
+		while (i-- > 0)
+			close(p->socket[i][p->n]);
+		return e;
+	}
+	return E_OK;
+}
+
 /* The rows of one address; E_NOENT: this machine lacks it, and may. */
 static enum err
 open_rows(struct ports *p, const struct ports *now, struct inherited *in,
@@ -141,15 +170,22 @@ open_rows(struct ports *p, const struct ports *now, struct inherited *in,
 {
 	static int fd[INHERITED_MAX];
 	const struct sockaddr *sa = (const struct sockaddr *)&a->sa;
+	const char *path = address_path(a);
 	enum err e = keep(p, now, a, rows_r, eb);
 	unsigned n;
 
 	if (e != E_OK || *rows_r != 0)
 		return e;
 	*rows_r = 1;
-	n = in != NULL ? inherited_take(in, SOCK_STREAM, sa, fd, INHERITED_MAX)
+	n = in != NULL ? inherited_take(in, SOCK_STREAM, sa, fd,
+			     path != NULL ? 1 : INHERITED_MAX)
 		       : 0;
-	return n != 0 ? adopt(p, a, fd, n, rows_r, eb) : make(p, now, a, eb);
+	if (n == 0)
+		return path != NULL ? make_local(p, a, eb)
+				    : make(p, now, a, eb);
+	if (path != NULL)
+		unix_socket_look(path, &p->made[p->n]);
+	return adopt(p, a, fd, n, rows_r, eb);
 }
 
 /* ---- what is said of them ---- */
@@ -178,6 +214,7 @@ describe(struct ports *p, struct conf *c, const struct conf_listener *l,
 	note(&p->is[p->n], l, a);
 	p->at[p->n] = *a;
 	to->tls = l->tls;
+	to->local = address_path(a) != NULL;
 	to->plain_passwords = l->plaintext_login;
 	to->client_certificates = l->client_certificates;
 	to->plaintext_gssapi = l->plaintext_gssapi;
@@ -245,24 +282,39 @@ ports_open(struct ports *p, const struct ports *now, struct inherited *in,
 	p->workers = c->worker.role.n;
 	p->n = 0;
 	if ((e = open_all(p, now, in, c, eb)) != E_OK)
-		ports_close(p, now, in != NULL);
+		ports_close(p, now, in != NULL && in->n != 0);
 	return e;
+}
+
+static void
+close_row(struct ports *p, unsigned k, bool shared)
+{
+	const char *path = address_path(&p->at[k]);
+
+	if (path != NULL && !shared)
+		unix_socket_remove(path, &p->made[k]);
+	for (unsigned i = 0; i < p->workers; i++) {
+		/* A worker that cannot be killed would keep them. */
+		if (!shared)
+			shutdown(p->socket[i][k], SHUT_RDWR);
+		close(p->socket[i][k]);
+	}
 }
 
 void
 ports_close(struct ports *p, const struct ports *kept, bool shared)
 {
-	for (unsigned k = 0; k < p->n; k++) {
-		if (find(kept, &p->at[k]) < kept->n)
-			continue;
-		for (unsigned i = 0; i < p->workers; i++) {
-			/* A worker that cannot be killed would keep them. */
-			if (!shared)
-				shutdown(p->socket[i][k], SHUT_RDWR);
-			close(p->socket[i][k]);
-		}
-	}
+	for (unsigned k = 0; k < p->n; k++)
+		if (find(kept, &p->at[k]) == kept->n)
+			close_row(p, k, shared);
 	p->n = 0;
+}
+
+/* Around a path, which may have spaces. */
+static const char *
+quote(const struct listen_addr *a)
+{
+	return address_path(a) != NULL ? "\"" : "";
 }
 
 void
@@ -270,8 +322,10 @@ ports_log(const struct ports *p, const struct ports *was, const struct conf *c)
 {
 	for (unsigned k = 0; k < was->n; k++)
 		if (was->is[k].at[0] != '\0' && find(p, &was->at[k]) == p->n)
-			log_line(LOG_EVENT, "ev=unlisten listener=\"%s\" at=%s",
-			    was->is[k].name, was->is[k].at);
+			log_line(LOG_EVENT,
+			    "ev=unlisten listener=\"%s\" at=%s%s%s",
+			    was->is[k].name, quote(&was->at[k]), was->is[k].at,
+			    quote(&was->at[k]));
 	for (unsigned k = 0; k < p->n; k++) {
 		const struct control_listener *is = &p->is[k];
 		const struct listen_conf *l = &c->worker.listener[k];
@@ -279,8 +333,9 @@ ports_log(const struct ports *p, const struct ports *was, const struct conf *c)
 		if (is->at[0] == '\0' || find(was, &p->at[k]) < was->n)
 			continue;
 		log_line(LOG_EVENT,
-		    "ev=listen listener=\"%s\" at=%s tls=%s%s%s", is->name,
-		    is->at, is->tls, l->kpop ? " kpop=yes" : "",
+		    "ev=listen listener=\"%s\" at=%s%s%s tls=%s%s%s", is->name,
+		    quote(&p->at[k]), is->at, quote(&p->at[k]), is->tls,
+		    l->kpop ? " kpop=yes" : "",
 		    l->plain_passwords && l->tls != LISTEN_TLS
 			? " plaintext_login=yes"
 			: "");

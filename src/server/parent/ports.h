@@ -2,8 +2,9 @@
  * ports.h - where connections arrive: sockets of each worker for each address.
  *
  * Those that were there before us (inherited.h) are taken over; what is missing is
- * made.  When the settings are read again, an address that stays keeps its sockets,
- * with the connections that wait there.
+ * made: a socket for each worker, but a Unix socket is one that all have.  When the
+ * settings are read again, an address that stays keeps its sockets, with the
+ * connections that wait there.
  */
 #ifndef SERVER_PARENT_PORTS_H
 #define SERVER_PARENT_PORTS_H
@@ -16,6 +17,7 @@ struct ports {
 	int socket[WORKERS_MAX][LISTENERS_MAX];
 	unsigned workers, n; /* sockets of each worker */
 	struct listen_addr at[LISTENERS_MAX];
+	struct unix_made made[LISTENERS_MAX]; /* of a Unix socket */
 	/* For who asks.  Without `at': more of the one before. */
 	struct control_listener is[LISTENERS_MAX];
 };
@@ -27,7 +29,8 @@ enum err ports_open(struct ports *p, const struct ports *now,
     struct inherited *in, struct conf *c, struct errbuf *eb) NODISCARD;
 
 /* Closes what is not in `kept`: nobody arrives there any more, in whatever process,
- * unless it is shared with another maloted, or with systemd. */
+ * unless it is shared with another maloted, or with systemd.  A Unix socket is
+ * removed then, too. */
 void ports_close(struct ports *p, const struct ports *kept, bool shared);
 
 /* Logs what is not in `was`, and what is only there. */

@@ -116,7 +116,7 @@ give_up(struct parent *p)
 	TAILQ_FOREACH (c, &p->children, link)
 		if (c->prepared == r->number && c->chan != NULL)
 			child_tell_decision(c, false);
-	ports_close(&r->ports, &p->ports, p->succession.shared);
+	ports_close(&r->ports, &p->ports, false);
 	if (r->next->worker.languages_fd >= 0)
 		close(r->next->worker.languages_fd);
 	service_sockets_close(r->next, p->conf, false);
@@ -243,6 +243,8 @@ inherit(struct conf *c, const struct conf *from)
 	memcpy(c->store.mounts, from->store.mounts, sizeof(c->store.mounts));
 	c->store.absent = from->store.absent;
 	c->metrics = from->metrics;
+	/* Who came by a Unix socket that goes now may sign in yet. */
+	c->auth.local_clients |= from->auth.local_clients;
 }
 
 /* A user may have another number since. */
@@ -313,12 +315,20 @@ on_all_prepared(struct parent *p)
 
 /* ---- reading and preparing ---- */
 
+static void
+keep_mode(struct parent *p, const char *block, const char *name)
+{
+	char words[128];
+
+	snprintf(
+	    words, sizeof(words), "mode and group of %s \"%s\"", block, name);
+	keep(p, words);
+}
+
 /* Where a socket stays, so do its mode and its group. */
 static void
 keep_modes(struct parent *p, struct conf *c)
 {
-	char words[128];
-
 	for (unsigned i = 0; i < c->n_services; i++) {
 		struct conf_service *s = &c->service[i];
 		const struct conf_service *was =
@@ -327,11 +337,35 @@ keep_modes(struct parent *p, struct conf *c)
 		if (was == NULL ||
 		    (was->mode_bits == s->mode_bits && was->gid == s->gid))
 			continue;
-		snprintf(words, sizeof(words), "mode and group of sasl \"%s\"",
-		    s->name);
-		keep(p, words);
+		keep_mode(p, "sasl", s->name);
 		s->mode_bits = was->mode_bits;
 		s->gid = was->gid;
+	}
+}
+
+/* The listener at a Unix socket; NULL: there is none. */
+static const struct conf_listener *
+of_socket(const struct conf *c, const char *path)
+{
+	for (unsigned i = 0; path[0] != '\0' && i < c->n_listeners; i++)
+		if (strcmp(c->listener[i].socket, path) == 0)
+			return &c->listener[i];
+	return NULL;
+}
+
+static void
+keep_listener_modes(struct parent *p, struct conf *c)
+{
+	for (unsigned i = 0; i < c->n_listeners; i++) {
+		struct conf_listener *l = &c->listener[i];
+		const struct conf_listener *was = of_socket(p->conf, l->socket);
+
+		if (was == NULL ||
+		    (was->mode_bits == l->mode_bits && was->gid == l->gid))
+			continue;
+		keep_mode(p, "listener", l->name);
+		l->mode_bits = was->mode_bits;
+		l->gid = was->gid;
 	}
 }
 
@@ -346,6 +380,7 @@ make(struct parent *p, struct conf *c, struct errbuf *eb)
 	inherit(c, p->conf);
 	inherit_ids(c, p->conf);
 	keep_modes(p, c);
+	keep_listener_modes(p, c);
 	if ((e = ports_open(&r->ports, &p->ports, NULL, c, eb)) != E_OK) {
 		c->n_services = 0;
 		return e;

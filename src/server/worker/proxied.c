@@ -49,8 +49,9 @@ proxied_by(const struct session *s)
 const char *
 proxied_tls(const struct session *s)
 {
-	return s->conn.ssl == NULL && s->pop3.tls ? "proxy"
-						  : conn_tls_version(&s->conn);
+	if (s->conn.ssl != NULL || !s->pop3.tls)
+		return conn_tls_version(&s->conn);
+	return s->listener->local ? "local" : "proxy";
 }
 
 /* ---- the client ---- */

@@ -25,7 +25,8 @@ enum go proxied_xclient(struct session *s);
 
 /* What stands behind ip= in the log: " by=" and the proxy, or nothing. */
 const char *proxied_by(const struct session *s);
-/* And behind tls=: the version that is spoken with us, "proxy" or "none". */
+/* And behind tls=: the version that is spoken with us, "proxy", "local" or
+ * "none". */
 const char *proxied_tls(const struct session *s);
 
 #endif

@@ -110,6 +110,7 @@ listener_make(
 	l->same_user = conf->listener[i].same_user;
 	l->proxy = conf->listener[i].proxy;
 	l->secured = conf->listener[i].secured;
+	l->local = conf->listener[i].local;
 	l->plaintext_gssapi = conf->listener[i].plaintext_gssapi;
 	l->apop = conf->apop && !l->kpop;
 	l->in_max = IN_MAX;

@@ -466,15 +466,17 @@ session_alloc(struct worker *w)
 	return s;
 }
 
-/* NULL: it was turned away, and conn is closed.  A proxy's own connections are
- * not counted: those of its clients are, when it has said whose they are. */
+/* NULL: it was turned away, and conn is closed.  Connections of this machine, and
+ * a proxy's own, are not counted: those of its clients are, when it has said whose
+ * they are. */
 static struct session *
 admit(struct worker *w, struct conn *conn, const struct sockaddr_storage *addr,
     const struct listener *l)
 {
 	struct admission a = { 0 };
-	bool few = admission_is_proxy(l, addr) || admission_enter(w, addr, &a);
-	bool full = w->n_sessions >= w->conf.sessions_max;
+	bool few = l->local || admission_is_proxy(l, addr) ||
+		   admission_enter(w, addr, &a);
+	bool full = w->n_free == 0 || w->n_sessions >= w->conf.sessions_max;
 	enum pop3_text t = !few   ? POP3_TEXT_SAME_ADDRESS
 			   : full ? POP3_TEXT_CONNECTIONS
 				  : POP3_NO_TEXT;
@@ -498,6 +500,8 @@ admit(struct worker *w, struct conn *conn, const struct sockaddr_storage *addr,
 static bool
 begin(struct session *s, const struct sockaddr_storage *addr)
 {
+	if (s->listener->local)
+		pop3_server_secure(&s->pop3);
 	if (admission_is_proxy(s->listener, addr) && !proxied_begin(s))
 		return false;
 	return s->wait == WAIT_PROXY || session_begin(s);

@@ -228,9 +228,13 @@ deny(struct worker *w, int fd, const struct sockaddr_storage *addr,
 }
 
 static void
-take_client(struct listener *l, int fd, const struct sockaddr_storage *addr)
+take_client(struct listener *l, int fd, struct sockaddr_storage *addr)
 {
-	const char *why = why_denied(l, fd, addr);
+	const char *why;
+
+	if (l->local)
+		addr_set_loopback(addr);
+	why = why_denied(l, fd, addr);
 
 	if (why != NULL)
 		deny(l->worker, fd, addr, why);

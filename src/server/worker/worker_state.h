@@ -45,8 +45,8 @@ struct listener {
 	struct nets allow, deny; /* who is served */
 	struct nets proxies;     /* who says whose connection it is */
 	enum listen_proxy proxy; /* and how */
-	bool secured;
-	bool apop; /* it is to be offered, if it can be served */
+	bool secured, local;     /* as of listen_conf */
+	bool apop;               /* it is to be offered, if it can be served */
 	bool client_certificates;
 	bool kpop, plaintext_gssapi, same_user;
 	enum listen_tls tls;
