@@ -374,6 +374,16 @@ def test_local(place, serve):
     assert not os.path.exists(path)
 
 
+def test_folder_of_the_control_socket(place, serve):
+    """As /run/malote, which is empty after a boot: it is made before the sockets
+    in it."""
+    run = place.path + "/made"
+    serve(place.maildir(), SOCKET % (run + "/pop3")
+          + 'control_socket = "%s/control"\n' % run)
+    pop3.Local(run + "/pop3").quit()
+    assert stat.S_ISSOCK(os.stat(run + "/control").st_mode)
+
+
 # ---- by others ----
 
 def test_dovecot(site, place, started, connect):

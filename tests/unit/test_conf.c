@@ -316,6 +316,10 @@ bad_text_is_named_with_its_line(void **state)
 	}
 }
 
+#define LOCAL(name, more) \
+	"listener " name " {\n\tsocket = \"$D/a\"\n" more \
+	"\ttls = \"none\"\n}\n"
+
 static const struct row bad_sense[] = {
 	{ "hostname = \"a b\"\n",
 	    "1: hostname \"a b\" is not a name; write letters, digits, - and "
@@ -350,6 +354,15 @@ static const struct row bad_sense[] = {
 	    "of it\n"
 	    "6: listener \"x\": mode = \"0777\" says nothing about who may "
 	    "connect to a socket; write 0660, or 0600 or 0666" },
+	{ "control_socket = \"$D/a\"\n" LOCAL("x", ""),
+	    "5: listener \"x\": $D/a is the control socket; write another "
+	    "path" },
+	{ LOCAL("x", "") LOCAL("y", ""),
+	    "8: listener \"y\" is at $D/a, where listener \"x\" of line 4 is; "
+	    "give it another path" },
+	{ LOCAL("x", "\tsame_user = yes\n"),
+	    "5: listener \"x\" has a socket, of which its mode says who may "
+	    "connect; write mode = \"0600\" instead of same_user" },
 	{ "listener x {\n\tport = 1110\n\tsecured = yes\n}\n",
 	    "4: listener \"x\" has secured, but it is not said where the proxy "
 	    "is; write proxy_from = \"ADDRESS\"" },
@@ -671,6 +684,9 @@ static const struct row bad_services[] = {
 	    "a socket; write 0660, or 0600 or 0666" },
 	{ "control_socket = \"$D/a\"\n" SASL(""),
 	    "5: sasl \"a\": $D/a is the control socket; write another path" },
+	{ LOCAL("x", "") SASL(""),
+	    "8: sasl \"a\" is at $D/a, where listener \"x\" is; write another "
+	    "path" },
 	{ SASL("\tmode = \"0750\""),
 	    "4: sasl \"a\": mode = \"0750\" says nothing about who may ask at "
 	    "a socket; write 0660, or 0600 or 0666" },

@@ -11,6 +11,7 @@
 #include "sasl/sasl.h"
 #include "server/conf/address.h"
 #include "server/conf/check.h"
+#include "server/conf/socket_path.h"
 
 static void
 add_default(
@@ -155,7 +156,8 @@ check_tls(const struct conf *c, const struct conf_listener *l,
 
 /* A Unix socket. */
 static void
-check_socket(struct conf_listener *l, const struct conf_text *t)
+check_socket(
+    const struct conf *c, struct conf_listener *l, const struct conf_text *t)
 {
 	size_t digits = strspn(l->mode, "01234567");
 
@@ -167,6 +169,11 @@ check_socket(struct conf_listener *l, const struct conf_text *t)
 		    "listener \"%s\" needs an absolute path for its socket; "
 		    "write for example socket = \"/run/malote/pop3\"",
 		    l->name);
+	else if (socket_path_is_same(l->socket, c->control_socket))
+		conf_error(t, l->line,
+		    "listener \"%s\": %s is the control socket; write another "
+		    "path",
+		    l->name, l->socket);
 	if (l->n_addresses != 0)
 		conf_error(t, l->line,
 		    "listener \"%s\" has an address and a socket; make two "
@@ -300,7 +307,7 @@ conf_check_listeners(struct conf *c, const struct conf_lines *lines)
 		struct conf_listener *l = &c->listener[i];
 
 		find_certificates(c, l, &lines->text);
-		check_socket(l, &lines->text);
+		check_socket(c, l, &lines->text);
 		check_tls(c, l, &lines->text);
 		check_proxy(l, &lines->text);
 		if (address_list(l, addr + n, LISTENERS_MAX - n, &more, &eb) !=

@@ -10,6 +10,7 @@
 
 #include "sasl/sasl.h"
 #include "server/conf/check.h"
+#include "server/conf/socket_path.h"
 #include "server/conf/spelling.h"
 
 #define COMPLAIN_OF(l, s, ...) conf_error(&(l)->text, (s)->line, __VA_ARGS__)
@@ -105,27 +106,13 @@ check_mode(struct conf_service *s, const struct conf_lines *l)
 		    s->name, s->socket);
 }
 
-/* The folder of a path, and what it is called there. */
-static bool
-find_folder(const char *path, struct stat *st, const char **name)
-{
-	char folder[sizeof(((struct conf_service *)0)->socket) + 1];
-
-	*name = strrchr(path, '/') + 1;
-	snprintf(folder, sizeof(folder), "%.*s", (int)(*name - path), path);
-	if (stat(folder, st) < 0)
-		return false;
-	errno = ENOTDIR;
-	return S_ISDIR(st->st_mode);
-}
-
 static void
 check_folder(const struct conf_service *s, const struct conf_lines *l)
 {
 	const char *name;
 	struct stat st;
 
-	if (find_folder(s->socket, &st, &name))
+	if (socket_path_folder(s->socket, &st, &name))
 		return;
 	if (errno == ENOENT || errno == ENOTDIR)
 		COMPLAIN_OF(l, s,
@@ -155,20 +142,6 @@ check_free(const struct conf_service *s, const struct conf_lines *l)
 		    s->name, s->socket);
 }
 
-/* Is it one place, whatever the folder is called? */
-static bool
-is_same_path(const char *a, const char *b)
-{
-	const char *a_name, *b_name;
-	struct stat a_st, b_st;
-
-	return strcmp(a, b) == 0 ||
-	       (b[0] == '/' && find_folder(a, &a_st, &a_name) &&
-		   find_folder(b, &b_st, &b_name) &&
-		   a_st.st_dev == b_st.st_dev && a_st.st_ino == b_st.st_ino &&
-		   strcmp(a_name, b_name) == 0);
-}
-
 static void
 check_socket(const struct conf_service *s, const struct conf *c,
     const struct conf_lines *l)
@@ -183,17 +156,24 @@ check_socket(const struct conf_service *s, const struct conf *c,
 		    s->name);
 		return;
 	}
-	if (is_same_path(s->socket, c->control_socket))
+	if (socket_path_is_same(s->socket, c->control_socket))
 		COMPLAIN_OF(l, s,
 		    "sasl \"%s\": %s is the control socket; write another path",
 		    s->name, s->socket);
 	for (const struct conf_service *o = c->service; o < s; o++)
-		if (is_same_path(s->socket, o->socket))
+		if (socket_path_is_same(s->socket, o->socket))
 			COMPLAIN_OF(l, s,
 			    "sasl \"%s\" is at %s, where sasl \"%s\" of %s is; "
 			    "write another path",
 			    s->name, s->socket, o->name,
 			    conf_line_words(where, &l->text, o->line, s->line));
+	for (unsigned i = 0; i < c->n_listeners; i++)
+		if (c->listener[i].socket[0] != '\0' &&
+		    socket_path_is_same(s->socket, c->listener[i].socket))
+			COMPLAIN_OF(l, s,
+			    "sasl \"%s\" is at %s, where listener \"%s\" is; "
+			    "write another path",
+			    s->name, s->socket, c->listener[i].name);
 	check_folder(s, l);
 	check_free(s, l);
 }

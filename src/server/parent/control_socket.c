@@ -388,15 +388,14 @@ on_connection(struct ev_loop *loop, ev_io *w, int revents)
 
 /* ---- the socket ---- */
 
-/* The folder of the socket, if whoever starts us has not made it (systemd:
- * RuntimeDirectory=).  What fails is found out by bind(). */
-static void
-make_folder(const char *path)
+void
+control_make_folder(const struct parent *p)
 {
 	char copy[PATH_MAX];
 	mode_t before = umask(022);
 
-	snprintf(copy, sizeof(copy), "%s", path);
+	/* What fails is found out by bind(). */
+	snprintf(copy, sizeof(copy), "%s", p->conf->control_socket);
 	mkdir(dirname(copy), 0755);
 	umask(before);
 }
@@ -424,7 +423,6 @@ control_open(struct parent *p)
 	p->control.fd = -1;
 	if (path[0] == '\0')
 		return;
-	make_folder(path);
 	fd = inherited_take_path(&p->inherited, at.type, path);
 	if (fd >= 0) {
 		unix_socket_look(path, &p->control_made);

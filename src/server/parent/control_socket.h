@@ -9,6 +9,10 @@
 
 #include "server/parent/parent_state.h"
 
+/* Makes the folder of the socket, in which others may be, too, if whoever starts us
+ * has not made it (systemd: RuntimeDirectory=). */
+void control_make_folder(const struct parent *p);
+
 /* That it cannot be had is logged; maloted serves without it.  As long as another
  * maloted is in our place (succession.held) that is who answers. */
 void control_open(struct parent *p);

@@ -290,6 +290,7 @@ serve(struct parent *p)
 		handover_fail(p->succession.elder, eb.text);
 		return EX_OSERR;
 	}
+	control_make_folder(p);
 	if (ports_open(&p->ports, &nothing, &p->inherited, p->conf, &eb) !=
 		E_OK ||
 	    service_sockets_open(p->conf, NULL, &p->inherited, &eb) != E_OK ||
