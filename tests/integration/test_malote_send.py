@@ -297,7 +297,7 @@ def test_a_password_that_is_refused(m, outlet):
     m.sends(server, password="wrong")
     done = send(m)
     assert "refuses the sign-in" in done.text and "5.7.8" in done.text
-    assert "is the password right?" in done.text
+    assert 'the whole address: smtp_user = "' in done.text
     waiting, = m.outbox()
     # It is not tried again soon: accounts are locked after a few.
     assert waiting["next_at"] - time.time() > 3000
@@ -335,6 +335,7 @@ def test_a_token_that_is_refused(m, outlet):
     m.sends(server, password=None, token_command="echo old")
     done = send(m)
     assert "refuses the sign-in" in done.text
+    assert "token of this user, for SMTP?" in done.text
     assert "old" not in done.text and len(m.outbox()) == 1
 
 

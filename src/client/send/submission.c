@@ -367,7 +367,7 @@ denied(struct submission *s)
 	/* What switches POP on does not help. */
 	if (cause == CAUSE_POP_OFF)
 		cause = CAUSE_PASSWORD;
-	advice_write(advice, cause, &s->account);
+	advice_write_to_send(advice, cause, &s->account);
 	s->result.refused_token = s->sign_on.credentials.token.p != NULL;
 	fail(s, OUTCOME_DENIED, cause,
 	    _("%s refuses the sign-in: it says \"%u%s%s %s\"%s%s"),

@@ -57,26 +57,28 @@ address_of(const struct account *a)
 	return a->email != NULL ? a->email : "";
 }
 
-/* Many know a person by the whole address, some by what stands before the @. */
+/* Many know a person by the whole address, some by what stands before the @.
+ * setting: where that is written. */
 static void
-about_password(char out[ADVICE], const struct account *a)
+about_password(char out[ADVICE], const struct account *a, const char *setting)
 {
 	size_t n = strcspn(a->user, "@");
 
 	if (a->user[n] == '@')
 		snprintf(out, ADVICE,
 		    _("is the password right? If it is, the server may want "
-		      "the name without the domain: user = \"%.*s\""),
-		    (int)n, a->user);
+		      "the name without the domain: %s = \"%.*s\""),
+		    setting, (int)n, a->user);
 	else if (strchr(address_of(a), '@') != NULL)
 		snprintf(out, ADVICE,
 		    _("is the password right? If it is, the server may want "
-		      "the whole address: user = \"%s\""),
-		    a->email);
+		      "the whole address: %s = \"%s\""),
+		    setting, a->email);
 	else
-		snprintf(out, ADVICE, "%s",
+		snprintf(out, ADVICE,
 		    _("is the password right? If it is, the server may want "
-		      "the whole address as user"));
+		      "the whole address as %s"),
+		    setting);
 }
 
 /* Where there is no source the words say it already. */
@@ -177,7 +179,7 @@ advice_write(char out[ADVICE], enum cause cause, const struct account *a)
 		    a->port);
 		break;
 	case CAUSE_SECRET: snprintf(out, ADVICE, "%s", about_secret(a)); break;
-	case CAUSE_PASSWORD: about_password(out, a); break;
+	case CAUSE_PASSWORD: about_password(out, a, "user"); break;
 	case CAUSE_OAUTH:
 		snprintf(out, ADVICE,
 		    _("this provider takes no passwords: run malote add %s, "
@@ -191,5 +193,20 @@ advice_write(char out[ADVICE], enum cause cause, const struct account *a)
 		break;
 	default: snprintf(out, ADVICE, "%s", plain_words(cause)); break;
 	}
+	return out;
+}
+
+char *
+advice_write_to_send(
+    char out[ADVICE], enum cause cause, const struct account *a)
+{
+	if (cause == CAUSE_PASSWORD)
+		about_password(out, a, "smtp_user");
+	else if (cause == CAUSE_TOKEN)
+		snprintf(out, ADVICE, "%s",
+		    _("does token_command print a token of this user, for "
+		      "SMTP?"));
+	else
+		advice_write(out, cause, a);
 	return out;
 }

@@ -18,5 +18,8 @@ enum cause advice_provider(const struct account *a);
 /* One sentence, translated, without a capital letter or a full stop; empty if
  * there is nothing to be said beyond what is wrong.  Returns out. */
 char *advice_write(char out[ADVICE], enum cause cause, const struct account *a);
+/* The same for a sign-in at the server that sends: user is that of smtp_user. */
+char *advice_write_to_send(
+    char out[ADVICE], enum cause cause, const struct account *a);
 
 #endif
