@@ -196,20 +196,26 @@ def test_away(lie, client, dovecot_imap):
     same(site.texts(), wanted)
 
 
-@pytest.mark.parametrize("settings, words", [
-    ({"password": "wrong"}, "uthentication failed"),
-    ({"password": None}, "no password"),
-    ({"auth": "scram-sha-256"}, "no sign-in"),
-    ({"ca_file": None}, "unknown issuer"),
-    ({"port": "clear"}, "does not begin TLS"),
+@pytest.mark.parametrize("settings, words, status", [
+    ({"password": "wrong"}, 'localhost refuses the sign-in of ana: it says '
+     '"Authentication failed."; see who signs in there', CONFIG),
+    ({"password": None}, 'no password for localhost is configured, and there '
+     'is no terminal to ask on; write password_command, keyring or password '
+     'into a block destination "localhost"', CONFIG),
+    ({"password": None, "password_command": "exit 3"},
+     "password_command failed", CONFIG),
+    ({"auth": "scram-sha-256"}, "no sign-in", CONFIG),
+    ({"ca_file": None}, "unknown issuer", LATER),
+    ({"port": "clear"}, "does not begin TLS", LATER),
 ])
-def test_not_let_in(lie, client, dovecot_imap, settings, words):
-    """Nothing is asked for, and the words say why."""
+def test_not_let_in(lie, client, dovecot_imap, settings, words, status):
+    """Nothing is asked for, and the words say why.  What is missing here is for a
+    person to mend."""
     site, m = dovecot_imap(), client()
     if "port" in settings:
         settings = {"port": site.port}
     server, wanted = begin(lie, m, site, **settings)
-    done = m.collect(status="bad")
+    done = m.collect(status=status)
     assert words in done.text, done.text
     assert server.numbers("RETR") == []
     assert len(server.box.mails) == len(wanted)

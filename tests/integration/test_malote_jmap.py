@@ -147,7 +147,8 @@ def test_mailbox_and_flags(lie, client, jmap):
     m = client("other")
     server, wanted = begin(lie, m, jmap, 2, 10, box="/New", create="no")
     done = m.collect(status=CONFIG)
-    assert '"New"' in done.text and server.numbers("RETR") == []
+    assert 'no mailbox "New"; make it there' in done.text
+    assert server.numbers("RETR") == []
     m.destinations["example.org"]["create"] = "yes"
     m.collect()
     same(jmap.texts("Mb4"), wanted)

@@ -115,7 +115,7 @@ get_secret(struct api_conn *c, bool anew, struct errbuf *eb)
 			e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	}
 	str_wipe(secret);
-	return e == E_DENIED ? E_CONFIG : e;
+	return e;
 }
 
 /* ---- one request ---- */

@@ -10,6 +10,8 @@
 #include "net/tls_client.h"
 #include "sasl/sasl.h"
 
+enum { WORDS = 160 };
+
 struct exchange {
 	struct imap_conn *c;
 	struct sasl_credentials cred;
@@ -113,12 +115,17 @@ static enum err
 conn_has_refused(
     const struct exchange *x, const struct imap_response *r, struct errbuf *eb)
 {
-	enum err e = E_DENIED;
+	char who[80], words[WORDS];
 
 	if (r->code == IMAP_CODE_UNAVAILABLE || r->code == IMAP_CODE_INUSE ||
 	    r->code == IMAP_CODE_SERVERBUG || r->code == IMAP_CODE_LIMIT)
-		e = E_AGAIN;
-	return imap_conn_refused(x->c, e, r, eb);
+		return imap_conn_refused(x->c, E_AGAIN, r, eb);
+	return err_set(eb, E_DENIED,
+	    _("%s refuses the sign-in of %s: it says \"%s\"; see who signs in "
+	      "there, and how, in the block destination"),
+	    x->c->at->login.server,
+	    str_quote(who, sizeof(who), x->cred.authcid.p, x->cred.authcid.n),
+	    str_quote(words, sizeof(words), r->words.p, r->words.n));
 }
 
 /* Makes the next message; false: it has failed, for which there are words. */

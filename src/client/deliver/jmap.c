@@ -139,6 +139,17 @@ no_mailbox(const struct jmap *m, const char *words, struct errbuf *eb)
 	    str_quote(box, sizeof(box), m->mailbox, strlen(m->mailbox)), words);
 }
 
+static enum err
+not_made(const struct jmap *m, struct errbuf *eb)
+{
+	char box[80];
+
+	return err_set(eb, E_CONFIG,
+	    _("%s has no mailbox \"%s\"; make it there, or write another"),
+	    m->domain,
+	    str_quote(box, sizeof(box), m->mailbox, strlen(m->mailbox)));
+}
+
 /* One below another is for its owner to make. */
 static enum err
 make_mailbox(struct jmap *m, struct errbuf *eb)
@@ -149,7 +160,7 @@ make_mailbox(struct jmap *m, struct errbuf *eb)
 
 	if (strchr(m->mailbox, '/') != NULL ||
 	    strcasecmp(m->mailbox, "INBOX") == 0)
-		return no_mailbox(m, "", eb);
+		return not_made(m, eb);
 	e = jmap_call(m, "Mailbox/set",
 	    json_pack("{ss s{s{ss sn}}}", "accountId", m->session.account,
 		"create", "m", "name", m->mailbox, "parentId"),
@@ -173,7 +184,7 @@ know_mailbox(struct jmap *m, struct errbuf *eb)
 
 	if (e != E_NOENT)
 		return e;
-	return m->at->creates ? make_mailbox(m, eb) : no_mailbox(m, "", eb);
+	return m->at->creates ? make_mailbox(m, eb) : not_made(m, eb);
 }
 
 static enum err

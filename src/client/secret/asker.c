@@ -35,11 +35,13 @@ asker_answer(struct asker *a, enum err e, const char *value, const char *words)
 	pthread_mutex_lock(&a->lock);
 	if (a->asked && !a->over) {
 		a->over = true;
-		a->e = err_set(&a->words, e, "%s", words);
+		/* What is not there is for a person to write. */
+		a->e = err_set(&a->words,
+		    e == E_NOENT || e == E_DENIED ? E_CONFIG : e, "%s", words);
 		if (e == E_OK && strlen(value) < a->size)
 			strcpy(a->to, value);
 		else if (e == E_OK)
-			a->e = err_set(&a->words, E_DENIED, "%s",
+			a->e = err_set(&a->words, E_CONFIG, "%s",
 			    _("the password is too long"));
 	}
 	pthread_cond_signal(&a->answered);

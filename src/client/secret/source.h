@@ -44,6 +44,8 @@ void secret_release(struct secret *s);
 /* These call `done` and release s.  The first is for failures. */
 void secret_fail(struct secret *s, enum err e, const char *fmt, ...)
     PRINTF(3, 4);
+/* No password is configured, and there is no terminal. */
+void secret_fail_nowhere(struct secret *s);
 /* Takes the first line of s->value; `from` is who gave it, for the words if it
  * is no secret. */
 void secret_end(struct secret *s, const char *from);

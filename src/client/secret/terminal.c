@@ -150,9 +150,7 @@ terminal_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	if (tty_fd >= 0 && silence())
 		terminal_ask(q);
 	else
-		secret_fail(q->s, E_NOENT,
-		    _("no password is configured (password_command, keyring "
-		      "or password), and there is no terminal to ask on"));
+		secret_fail_nowhere(q->s);
 }
 
 static bool
