@@ -787,7 +787,7 @@ def test_relative_path(place, serve, connect):
                 + PLAIN % ("x", port, "none", ""))
     with open(place.path + "/log", "w", encoding="utf-8") as log:
         other = subprocess.Popen(
-            [MALOTED, "-c", "other.conf", "--root-mail"], cwd=place.path,
+            [os.path.realpath(MALOTED), "-c", "other.conf", "--root-mail"], cwd=place.path,
             stderr=log)
     try:
         wait_until(lambda: not refused(port), 20)
