@@ -630,7 +630,8 @@ def test_services(settings, place):
     wait_until(lambda: len(s.server.roles("sasl")) == 1)
     assert os.stat(path).st_ino == before
     s.write(s.first + block % (path, "\tmode = 0600\n"))
-    assert 'restart only: mode and group of sasl "x"' in s.reload()
+    assert ('restart only: mode and group of sasl "x" (stop maloted and start '
+            'it)') in s.reload()
     other = path + "2"
     s.write(s.first + block % (other, ""))
     s.reload()
@@ -644,6 +645,7 @@ def test_services(settings, place):
     s.write(s.first)
     s.reload()
     assert not os.path.exists(other)
+    assert [e["at"] for e in s.server.events("unlisten")] == [path, other]
     wait_until(lambda: not s.server.roles("sasl"))
 
 

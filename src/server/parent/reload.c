@@ -52,14 +52,23 @@ say(void *arg, const char *line)
 	s->errors = s->report.errors;
 }
 
+/* malotectl restart hands sockets on as they are. */
+static bool
+is_of_socket(const char *setting)
+{
+	return strcmp(setting, "control_group") == 0 ||
+	       strncmp(setting, "mode and group", 14) == 0;
+}
+
 static void
 keep(void *arg, const char *setting)
 {
 	char *kept = ((struct parent *)arg)->reload.kept;
 	size_t n = strlen(kept);
 
-	snprintf(kept + n, sizeof(((struct reload *)NULL)->kept) - n, "%s%s",
-	    n != 0 ? ", " : "", setting);
+	snprintf(kept + n, sizeof(((struct reload *)NULL)->kept) - n, "%s%s%s",
+	    n != 0 ? ", " : "", setting,
+	    is_of_socket(setting) ? " (stop maloted and start it)" : "");
 }
 
 static void

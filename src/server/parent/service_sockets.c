@@ -80,6 +80,9 @@ service_sockets_close(
 
 		if (find(kept, n, s->socket) < n)
 			continue;
+		if (kept != NULL)
+			log_line(LOG_EVENT, "ev=unlisten sasl=\"%s\" at=\"%s\"",
+			    s->name, s->socket);
 		if (!shared)
 			unix_socket_remove(s->socket, &s->made);
 		close(c->sasl.service[i].fd);
