@@ -143,16 +143,18 @@ def test_errors_change_nothing(serve, login, box):
     server = serve(box)
     session = login(server)
     before = server.pid, server.roles()
-    configure(server, lambda text: text + "no_such_setting = 1\n")
+    configure(server, lambda text: text + (
+        'no_such_setting = 1\nlistener "odd" {\n\tport = 0\n}\n'))
     said = server.ctl("restart", code=EX_CONFIG)
     assert "no_such_setting" in said and "the old one goes on" in said
+    assert 'port = "0" is no number' in said
     server.became()
     assert (server.pid, server.roles()) == before
     assert server.await_event("restart", 2)[1]["kept"] == "the-old-one"
     session.quit()
     login(server).quit()
     # Mended, it is possible.
-    configure(server, lambda text: text.replace("no_such_setting = 1\n", ""))
+    configure(server, lambda text: text.split("no_such_setting")[0])
     server.restart()
 
 
@@ -231,6 +233,8 @@ def test_nobody_is_accepted_too_early(serve, connect, box):
         time.sleep(1.5)  # then a worker accepts that has not heard of auth
         came = [connect(server.port) for _ in range(12)]
         assert server.ctl("status").split(",")[1] == " pid %d" % server.pid
+        os.kill(server.pid, signal.SIGHUP)  # too late for the new one, perhaps
+        assert "restart" in server.await_event("reload")[-1]["refused"]
     finally:
         os.kill(heir, signal.SIGKILL)
     server.await_event("restart", 2)

@@ -4,21 +4,20 @@
  */
 #include <stdio.h>
 
+#include "base/str.h"
 #include "server/ctl/call.h"
-#include "server/ctl/show.h"
 
 /* Why it could not. */
 static enum err
 take_note(void *arg, struct ipc_in *in)
 {
 	struct control_note n = { .words = "" };
-	char shown[2 * CONTROL_WORDS];
+	char words[CONTROL_WORDS * 4];
 
 	ipc_get_fields(in, &control_note_fields, &n);
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	fprintf(stderr, "malotectl: %s\n",
-	    show_clean(shown, sizeof(shown), n.words));
+	fprintf(stderr, "%s\n", str_quote_again(words, sizeof(words), n.words));
 	return E_OK;
 }
 

@@ -495,14 +495,15 @@ begin_soon(struct parent *p)
 void
 reload_ask(struct parent *p, struct control_client *k)
 {
+	const char *why = p->phase > PARENT_SERVING ? "maloted is ending"
+			  : p->succession.heir >= 0 ? "a restart is under way"
+						    : NULL;
 	struct reload *r = &p->reload;
 
-	if (p->phase > PARENT_SERVING || p->succession.heir >= 0) {
+	if (why != NULL) {
+		log_line(LOG_WARNING, "ev=reload refused=\"%s\"", why);
 		if (k != NULL)
-			control_done(k, CONTROL_LATER,
-			    p->phase > PARENT_SERVING
-				? "maloted is ending"
-				: "a restart is under way");
+			control_done(k, CONTROL_LATER, why);
 		return;
 	}
 	if (k != NULL)
