@@ -8,11 +8,13 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import threading
 import time
 
 import pytest
 
+import control
 import drop
 import index
 import pop3
@@ -550,3 +552,27 @@ def test_an_index_of_another_version(serve, login, box):
         session.quit()
     with open(path, "rb") as f:
         assert b"MALOTEI9" not in f.read()
+
+
+# ---- beside a reload ----
+
+@pytest.mark.parametrize("first", [control.RELOAD, control.RESTART])
+def test_beside_a_reload(serve, box, connect, first):
+    """Asked for in one moment: one of the two is told to ask again, whichever comes
+    first.  The other maloted gets the sockets of settings that hold."""
+    server = serve(box)
+    second = {control.RELOAD, control.RESTART}.difference({first}).pop()
+    asked = {kind: control.dial(server.control) for kind in (first, second)}
+    server.ctl("status")  # both have been accepted
+    server.signal(signal.SIGSTOP)
+    for kind, s in asked.items():
+        s.send(control.message(kind))
+    server.signal(signal.SIGCONT)
+    said = {kind: struct.unpack_from("=I", control.receive(s, control.DONE))[0]
+            for kind, s in asked.items()}
+    assert sorted(said.values()) == [control.GOOD, control.LATER]
+    if said[control.RESTART] == control.GOOD:
+        server.became()
+    assert connect(server.port).greeting.startswith(b"+OK")
+    for s in asked.values():
+        s.close()

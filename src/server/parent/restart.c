@@ -265,7 +265,7 @@ why_not(const struct parent *p)
 		return "maloted does not serve yet, or any more";
 	if (p->succession.heir >= 0)
 		return "a restart is under way";
-	if (p->reload.under_way)
+	if (p->reload.under_way || p->reload.again)
 		return "the settings are being read again";
 	if (p->succession.n_drains == DRAINS_MAX)
 		return "too many of the maloteds before this one have sessions "
