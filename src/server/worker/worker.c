@@ -293,13 +293,12 @@ prepare(void *arg, void *conf, struct errbuf *eb)
 	serving_forget(&w->next);
 	if ((e = serving_new(w, conf, &w->next, eb)) != E_OK)
 		return e;
+	e = worker_tls_prepare(w->next, eb);
 	/* Nothing is opened any more that could ask the kernel. */
-	if (wants_uids(&w->next->conf) && !w->has_asked_uids)
+	if (e == E_OK && wants_uids(&w->next->conf) && !w->has_asked_uids)
 		e = err_set(eb, E_CONFIG,
 		    "no listener had same_user at the start; for the first one "
 		    "say malotectl restart");
-	else
-		e = worker_tls_prepare(w->next, eb);
 	if (e != E_OK)
 		serving_forget(&w->next);
 	return e;
