@@ -60,12 +60,15 @@ def test_in_imap(client, outlet, dovecot_imap):
 
 
 def test_imap_is_away(client, outlet, dovecot_imap):
-    """It was sent; the copy follows."""
+    """It was sent, which is said once; the copy follows."""
     site, server, m = dovecot_imap(), outlet(), client()
     keeps(m, server, site).run("test", status=None)
     site.stop()
-    done = m.run("sendmail", "-t", text=LETTER)
+    done = m.run("send", text=LETTER)
+    assert b"sent to bo@example.net" in done.out
     assert "there is no copy" in done.text and len(server.taken) == 1
+    done = m.run("outbox", "retry")
+    assert "there is no copy" in done.text and done.out == b""
     site.start()
     m.run("outbox", "retry")
     assert len(server.taken) == 1 and len(site.texts()) == 1

@@ -144,7 +144,7 @@ tell_sent(const struct outgoing *o)
 	char title[256];
 
 	for (size_t i = 0; i < o->n; i++)
-		if (o->v[i].fate == FATE_SENT)
+		if (o->v[i].fate == FATE_SENT && o->v[i].tried)
 			printf(_("%s: sent to %s\n"), title_of(title, o),
 			    o->v[i].address);
 	fflush(stdout);

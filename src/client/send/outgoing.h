@@ -38,6 +38,7 @@ struct recipient {
 	/* In the transaction that is under way: it is for them, and the server has
 	 * accepted them. */
 	bool asked, accepted;
+	bool tried; /* by this program: its fate is news */
 };
 
 /* A copy that was begun with, by which it is found again should we be killed: the

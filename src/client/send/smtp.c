@@ -357,6 +357,7 @@ smtp_mail(struct smtp *s, struct buf *out, struct outgoing *o)
 	for (size_t i = 0; i < o->n; i++) {
 		o->v[i].accepted = false;
 		o->v[i].asked = o->v[i].fate == FATE_WAITING;
+		o->v[i].tried |= o->v[i].asked;
 	}
 	s->at = s->next = next_asked(o, 0);
 	s->phase = SMTP_MAIL;
