@@ -88,8 +88,10 @@ class Site:
         return say(self.server.port, token, user, mechanism)
 
     def opens(self, token, user=USER, mechanism="XOAUTH2"):
+        before = len(self.server.events("token"))
         said, _ = self.says(token, user, mechanism)
         assert said.startswith(b"+OK"), (said, self.server.log_text())
+        self.server.await_event("token", before + 1)  # no later one is it
 
     def refused(self, token, why, user=USER, mechanism="XOAUTH2"):
         """By [AUTH], with the error challenge before; why: in the log."""
