@@ -204,6 +204,7 @@ def test_away(lie, client, dovecot_imap):
      'into a block destination "localhost"', CONFIG),
     ({"password": None, "password_command": "exit 3"},
      "password_command failed", CONFIG),
+    ({"password": None, "keyring": "yes"}, "keyring", CONFIG),
     ({"auth": "scram-sha-256"}, "no sign-in", CONFIG),
     ({"ca_file": None}, "unknown issuer", LATER),
     ({"port": "clear"}, "does not begin TLS", LATER),

@@ -35,9 +35,7 @@ asker_answer(struct asker *a, enum err e, const char *value, const char *words)
 	pthread_mutex_lock(&a->lock);
 	if (a->asked && !a->over) {
 		a->over = true;
-		/* What is not there is for a person to write. */
-		a->e = err_set(&a->words,
-		    e == E_NOENT || e == E_DENIED ? E_CONFIG : e, "%s", words);
+		a->e = err_set(&a->words, e, "%s", words);
 		if (e == E_OK && strlen(value) < a->size)
 			strcpy(a->to, value);
 		else if (e == E_OK)
@@ -54,6 +52,10 @@ asker_has_secret(void *arg, enum err e, const char *value, const char *words)
 	struct asker *a = arg;
 
 	a->secret = NULL;
+	/* What does not come by itself is for a person to mend, and no fault of
+	 * the disk that the mail would go to. */
+	if (e != E_OK && e != E_AGAIN && e != E_NOMEM)
+		e = E_CONFIG;
 	asker_answer(a, e, value, words);
 }
 

@@ -17,7 +17,8 @@ struct asker *asker_new(
 
 /* On a thread: the password of an account, or its token, with a NUL in `secret`,
  * which has room for `size` octets and is wiped by the caller.  anew: the token of
- * before was refused.  E_CLOSED: asker_close(); else as in secret_done. */
+ * before was refused.  E_CLOSED: asker_close(); E_AGAIN: it comes by itself;
+ * E_NOMEM; E_CONFIG: a person must mend something. */
 enum err asker_ask(struct asker *a, const struct account *login, bool anew,
     char *secret, size_t size, struct errbuf *eb) NODISCARD;
 
