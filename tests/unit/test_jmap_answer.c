@@ -218,8 +218,8 @@ changes_are_whole_or_none(void **state)
 	static const char *const bad[] = { "{}", "{\"created\":[]}",
 		"{\"created\":[],\"newState\":\"s\"}",
 		"{\"created\":[1],\"newState\":\"s\",\"hasMoreChanges\":false}",
-		"{\"created\":[\"a b\"],\"newState\":\"s\","
-		"\"hasMoreChanges\":false}" };
+		("{\"created\":[\"a b\"],\"newState\":\"s\","
+		 "\"hasMoreChanges\":false}") };
 	struct api_ids ids = { .n = 0 };
 	char now[JMAP_STATE], json[256];
 	bool more;
