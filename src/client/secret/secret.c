@@ -58,23 +58,6 @@ file_start(struct secret *s, struct errbuf *eb)
 
 static const struct secret_source secret_file = { file_start, stop_at_once };
 
-void
-secret_fail_nowhere(struct secret *s)
-{
-	const struct account *a = s->account;
-
-	if (a->is_place)
-		secret_fail(s, E_NOENT,
-		    _("no password for %s is configured, and there is no "
-		      "terminal to ask on; write password_command, keyring or "
-		      "password into a block destination \"%s\""),
-		    a->server, a->server);
-	else
-		secret_fail(s, E_NOENT,
-		    _("no password is configured (password_command, keyring "
-		      "or password), and there is no terminal to ask on"));
-}
-
 static void
 nowhere_turn(struct ev_loop *loop, ev_timer *w, int revents)
 {

@@ -80,3 +80,20 @@ secret_end(struct secret *s, const char *from)
 	s->done(s->arg, E_OK, s->value, "");
 	secret_release(s);
 }
+
+void
+secret_fail_nowhere(struct secret *s)
+{
+	const struct account *a = s->account;
+
+	if (a->is_place)
+		secret_fail(s, E_NOENT,
+		    _("no password for %s is configured, and there is no "
+		      "terminal to ask on; write password_command, keyring or "
+		      "password into a block destination \"%s\""),
+		    a->server, a->server);
+	else
+		secret_fail(s, E_NOENT,
+		    _("no password is configured (password_command, keyring "
+		      "or password), and there is no terminal to ask on"));
+}
