@@ -1,8 +1,10 @@
 """Whoever a database knows signs in to POP3 and to a real Postfix's submission, by a
-password and by app passwords; is refused there with the right code, and is not
-refused for good while nobody can be asked.  One of each kind of database.
+password, by app passwords and by a token; is refused there with the right code, and
+is not refused for good while nobody can be asked.  One of each kind of database.
 """
+import base64
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -15,11 +17,13 @@ import pytest
 import accounts
 import postfix
 import smtp
+from issuer import Issuer
 from server import CTL, PATIENCE, wait_until
 from test_databases import (Site, box_of, cluster, directory,  # noqa: F401
                             farm, ldap, lite, my, pg)
 from test_databases_ldap import BIND, bind_block
 from test_submission import ASKS, block
+from test_tokens import message
 from test_verified import (PAM, SYSTEM, machine, program,  # noqa: F401
                            settings)
 
@@ -44,6 +48,13 @@ def mta(certs):
     finally:
         one.stop()
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def issuer(certs):
+    one = Issuer(certs.context("good"), ("RS256",))
+    yield one
+    one.stop()
 
 
 class Kind:
@@ -135,13 +146,20 @@ KINDS = [
 class Both:
     """What ann is told at either place."""
 
-    def __init__(self, kind, place, serve, mta, connect):
+    def __init__(self, kind, place, serve, mta, connect, issuer):
         self.kind, self.mta, self.connect = kind, mta, connect
+        self.issuer = issuer
+        keys = place.path + "/keys"
+        with open(keys, "w", encoding="ascii") as f:
+            json.dump(issuer.key_set(), f)
         self.state = place.path + "/state"
         os.mkdir(self.state, 0o755)
         self.site = Site(
             place, serve, [kind.block] if kind.block else [],
-            kind.config + block(mta.auth_socket), wrap=kind.wrap,
+            kind.config + 'mechanisms = "PLAIN XOAUTH2"\n'
+            + issuer.block(None, keys=keys)
+            + block(mta.auth_socket, '\tmechanisms = "PLAIN XOAUTH2"\n'),
+            wrap=kind.wrap,
             env={"STATE_DIRECTORY": self.state})
         self.conf = place.path + "/ctl.conf"
         with open(self.conf, "w", encoding="ascii") as f:
@@ -153,6 +171,16 @@ class Both:
         with contextlib.closing(smtp.Client(self.mta.port)) as client:
             code = client.plain(self.kind.name, password)[0]
         line = self.site.refusal(self.connect, self.kind.name, password)
+        return code, line.split(b"]")[0] if line.startswith(b"-") else b"+OK"
+
+    def says_of_token(self, user):
+        token = self.issuer.token(user)
+        text = base64.b64encode(message(token, user, "XOAUTH2")).decode()
+        with contextlib.closing(smtp.Client(self.mta.port)) as client:
+            code = client.docmd("AUTH", "XOAUTH2 " + text)[0]
+        session = self.connect(self.site.server.port)
+        line = session.command("AUTH XOAUTH2 " + text)
+        session.close()
         return code, line.split(b"]")[0] if line.startswith(b"-") else b"+OK"
 
     def app_password(self, *more):
@@ -184,8 +212,8 @@ LATER = (454, b"-ERR [SYS/TEMP")
 
 
 @pytest.mark.parametrize("make", KINDS)
-def test_at_both(request, make, place, serve, mta, connect):
-    both = Both(make(request), place, serve, mta, connect)
+def test_at_both(request, make, place, serve, mta, connect, issuer):
+    both = Both(make(request), place, serve, mta, connect, issuer)
     assert both.says("secret") == SIGNED_IN
     assert both.says("wrong") == REFUSED
     sends = both.app_password("--protocol", "smtp")
@@ -195,8 +223,11 @@ def test_at_both(request, make, place, serve, mta, connect):
         assert both.says(reads) == (REFUSED[0], SIGNED_IN[1])
         assert [e["why"] for e in both.site.server.await_event(
             "login-failed", 4)][2:] == ["app-password-protocol"] * 2
+        assert both.says_of_token(both.kind.name) == SIGNED_IN
     else:
         assert both.says(sends) == both.says(reads) == REFUSED
+        assert both.says_of_token(both.kind.name) == REFUSED
+    assert both.says_of_token("nobody") == REFUSED
     if both.kind.role is None:
         return
     with both.away():
