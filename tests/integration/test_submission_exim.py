@@ -1,5 +1,6 @@
 """People sign in to a mail server that asks maloted: a real Exim."""
 import contextlib
+import json
 import os
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 import drop
 import exim
 import smtp
+from issuer import Issuer
+from test_submission_tokens import say
 
 pytestmark = [
     pytest.mark.ours,
@@ -16,6 +19,7 @@ pytestmark = [
 UID = 20012
 HOME = "127.0.0.2"
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256")
+TOKENS = ("XOAUTH2", "OAUTHBEARER")
 AUTHENTICATOR = """\
 malote_%s:
   driver = dovecot
@@ -30,12 +34,13 @@ class Site:
         self.place, self._serve, self.mta, self.box = place, serve, mta, box
         self.server = None
 
-    def serve(self, more=""):
+    def serve(self, more="", config=""):
         self.server = self._serve(
             [("ann@site.example", "secret", self.box)],
             'mechanisms = "%s"\nsasl "submission" {\n\tsocket = "%s"\n'
             '\tgroup = "%d"\n%s}\n' % (" ".join(MECHANISMS),
-                                       self.mta.auth_socket, exim.UID, more))
+                                       self.mta.auth_socket, exim.UID, more)
+            + config)
         return self.server
 
 
@@ -49,7 +54,8 @@ def site(place, serve, certs):
     socket = place.path + "/exim/auth-malote"
     mta = exim.Exim(place.path + "/exim", certs["good"], box, UID,
                     "".join(AUTHENTICATOR % (m.lower().replace("-", "_"), m,
-                                             socket) for m in MECHANISMS))
+                                             socket)
+                            for m in MECHANISMS + TOKENS))
     yield Site(place, serve, mta, box)
     mta.stop()
 
@@ -60,7 +66,7 @@ def test_each_mechanism(site, login):
     for n, mechanism in enumerate(MECHANISMS):
         with contextlib.closing(smtp.Client(site.mta.port,
                                             source=HOME)) as client:
-            assert client.mechanisms() == set(MECHANISMS)
+            assert client.mechanisms() == set(MECHANISMS + TOKENS)
             code, text = client.sign_in(mechanism, "ann@site.example",
                                         "secret")
             assert code == 235, (mechanism, text, site.mta.log_text())
@@ -93,3 +99,29 @@ def test_refused(site):
     with contextlib.closing(smtp.Client(site.mta.port, tls=False,
                                         source=HOME)) as client:
         assert client.plain("ann@site.example", "secret")[0] == 535
+
+
+def test_tokens(site, certs):
+    issuer = Issuer(certs.context("good"), ("RS256",))
+    try:
+        keys = site.place.path + "/keys"
+        with open(keys, "w", encoding="ascii") as f:
+            json.dump(issuer.key_set(), f)
+        server = site.serve(
+            '\tmechanisms = "PLAIN XOAUTH2 OAUTHBEARER"\n',
+            issuer.block(None, keys=keys, scope="mail"))
+        site.mta.start()
+        for n, mechanism in enumerate(("XOAUTH2", "OAUTHBEARER")):
+            with contextlib.closing(smtp.Client(site.mta.port,
+                                                source=HOME)) as client:
+                assert mechanism in client.mechanisms()
+                assert say(client, mechanism,
+                           issuer.token("ann@site.example")) == (235, None)
+            event = server.await_event("login", n + 1)[n]
+            assert event["method"] == mechanism and event["ip"] == HOME
+        with contextlib.closing(smtp.Client(site.mta.port)) as client:
+            code, why = say(client, "XOAUTH2", issuer.token(
+                "ann@site.example", scope="x"))
+            assert code == 535 and why["status"] == "403"
+    finally:
+        issuer.stop()
