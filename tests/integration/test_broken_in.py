@@ -319,6 +319,7 @@ def test_lines_of_the_log(place, serve, login, say):
         "E store.0 ev=five?E store ev=six"]
 
 
+@pytest.mark.slow
 def test_stuck(place, serve, login):
     """A process whose loop does not turn is ended, and started again."""
     server = serve(place.maildir(drop.make(3, 5)), "workers = 2\n")

@@ -198,6 +198,7 @@ def test_by_itself(renewed, connect):
     assert not renewed.kept()
 
 
+@pytest.mark.slow
 def test_half_written(renewed):
     """S-RENEW-02: what does not fit yet is waited for, and told once."""
     new = renewed.certs.named("pop.example.org")
@@ -304,6 +305,7 @@ def test_staple(place, serve, certs):
     assert "about another certificate" in server.log_text()
 
 
+@pytest.mark.slow
 def test_a_staple_ends(place, serve, certs):
     """S-OCSP-01: it is shown as long as it holds."""
     pair = with_issuer(certs, certs.named("pop.example.org"))

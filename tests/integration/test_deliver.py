@@ -220,6 +220,7 @@ def test_dovecot_lmtp(place, files, dovecot):
                    .endswith(tail.replace(b"\r\n", b"\n")) for t in texts)
 
 
+@pytest.mark.slow
 def test_lmtp_server_dies(place, files):
     """What no reply was given for is tried again by the next run."""
     path = place.path + "/lmtp"

@@ -303,6 +303,7 @@ def test_answer_is_not_understood(lie, client, gmail):
     settled(gmail, m, server, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [HANG, HANG_STORED])
 def test_silent_meanwhile(lie, client, gmail, fault):
     """The next run asks."""

@@ -321,6 +321,7 @@ def test_in_doubt_at_once(lie, client, jmap, name, fault, kind):
     settled(jmap, m, server, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [HANG, HANG_STORED])
 def test_silent_meanwhile(lie, client, jmap, fault):
     """The next run asks."""

@@ -260,6 +260,7 @@ def test_the_dashboard(site, login, tmp_path):
 
 # ---- who asks too much ----
 
+@pytest.mark.slow
 def test_strangers_hold_up_nobody(site, connect):
     """Not by silence, nor by what is no HTTP, nor by much of it."""
     for words in (b"\0" * 100, b"GET " + b"x" * 100000, b"\r\n" * 5000,

@@ -188,7 +188,9 @@ def is_refused(site, session, auth, say):
     asked about anew."""
     for number in (1, 2):
         say(the(site), auth, row(number, WRONG))
-    return select.select([session.sock], [], [], 0.2)[0]
+    poll = select.poll()  # of any number
+    poll.register(session.sock, select.POLLIN)
+    return poll.poll(200)
 
 
 def test_it_answers_what_it_was_not_asked(waiting, connect,
