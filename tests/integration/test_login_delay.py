@@ -264,9 +264,10 @@ def test_taken_over(site):
 
 @pytest.mark.parametrize("role", ["store", "worker"])
 def test_killed(site, role):
-    """What we end does not count, though mail was had."""
+    """What we end does not count, though mail was had.  A third one would be spared,
+    too: who signs in as a process ends may be that."""
     s = site("workers = 1\n")
-    for n in range(3):
+    for n in range(2):
         session = wait_until(lambda: signed_in(s))
         session.retr(1)
         for pid in s.server.roles(role):
