@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "connection.h"
 
 struct auth_rig rig;
 
@@ -163,27 +164,6 @@ static uint64_t
 token(int pop3, uint64_t sid)
 {
 	return ~sid * 3 + (uint64_t)pop3;
-}
-
-/* Of a proxy (usual()), so that clients may be from wherever a test says. */
-static int
-connection(void)
-{
-	static int fd;
-	struct sockaddr_in at = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof(at);
-	int l;
-
-	if (fd != 0)
-		return fd;
-	l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(l, (struct sockaddr *)&at, n), 0);
-	assert_int_equal(listen(l, 1), 0);
-	assert_int_equal(getsockname(l, (struct sockaddr *)&at, &n), 0);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&at, n), 0);
-	return fd;
 }
 
 void
@@ -491,6 +471,8 @@ usual(void)
 		.mail = "maildir:/srv/mail/%d/%n",
 		.mail_root = "/srv/mail",
 		.default_domain = "d.org",
+		/* A client is of a proxy, so that it may be from wherever a test
+		 * says. */
 		.proxies = "127.0.0.0/8",
 		.login_lower = true,
 		.apop = true,

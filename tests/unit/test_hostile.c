@@ -26,6 +26,7 @@
 #include <cmocka.h>
 
 #include "base/close_later.h"
+#include "connection.h"
 #include "drop.h"
 #include "linger.h"
 #include "server/auth/auth.h"
@@ -168,27 +169,6 @@ put(struct message *m, const void *p, size_t n)
 {
 	memcpy(m->octets + m->n, p, n);
 	m->n += n;
-}
-
-/* Of a client that is here. */
-static int
-connection(void)
-{
-	static int fd;
-	struct sockaddr_in at = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof(at);
-	int l;
-
-	if (fd != 0)
-		return fd;
-	l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(l, (struct sockaddr *)&at, n), 0);
-	assert_int_equal(listen(l, 1), 0);
-	assert_int_equal(getsockname(l, (struct sockaddr *)&at, &n), 0);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&at, n), 0);
-	return fd;
 }
 
 static void
