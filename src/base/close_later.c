@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/pool.h"
 
@@ -20,6 +21,7 @@ struct file {
 struct batch {
 	struct pool_job job; /* first */
 	LIST_ENTRY(batch) link;
+	uint64_t since; /* clock_ms(): none of the owner's was closed */
 	size_t n;
 	int fd[];
 };
@@ -59,10 +61,14 @@ on_stuck(struct ev_loop *loop, ev_timer *w, int revents)
 static void
 done(struct pool_job *job)
 {
-	struct batch *b = (struct batch *)job;
+	struct batch *b = (struct batch *)job, *next;
+	uint64_t now = clock_ms();
 
 	later.handed_on -= b->n;
 	LIST_REMOVE(b, link);
+	LIST_FOREACH (next, &later.batches, link)
+		if (next->job.of == job->of)
+			next->since = now;
 	free(b);
 	if (later.handed_on == 0) {
 		later.said = false;
@@ -85,7 +91,8 @@ hand_on(void)
 		later.v[0] = later.v[--later.n];
 		return;
 	}
-	*b = (struct batch){ .job = { .run = run, .done = done, .of = of } };
+	*b = (struct batch){ .job = { .run = run, .done = done, .of = of },
+		.since = clock_ms() };
 	for (size_t i = 0; i < later.n; i++)
 		if (later.v[i].of == of)
 			b->fd[b->n++] = later.v[i].fd;
@@ -168,15 +175,33 @@ waiting_of(uint32_t of)
 	return n;
 }
 
-bool
-close_later_is_stuck(uint32_t of, unsigned most)
+/* For so long that it is no matter of a busy machine; of 0: anybody's. */
+static bool
+is_stuck(uint32_t of)
+{
+	uint64_t now = clock_ms();
+	const struct batch *b;
+
+	LIST_FOREACH (b, &later.batches, link)
+		if ((of == 0 || b->job.of == of) &&
+		    now - b->since >= STUCK * 1000)
+			return true;
+	return false;
+}
+
+enum close_room
+close_later_room(uint32_t of, unsigned most)
 {
 	unsigned n = close_later_waiting(), each = most / 4;
 
 	/* So many wait when all goes well, too. */
 	if (each < 2 * CLOSE_LATER_MANY)
 		each = 2 * CLOSE_LATER_MANY;
-	return n >= most || (of != 0 && n >= each && waiting_of(of) >= each);
+	if (n >= most)
+		return is_stuck(0) ? CLOSE_STUCK : CLOSE_WAIT;
+	if (of != 0 && n >= each && waiting_of(of) >= each)
+		return is_stuck(of) ? CLOSE_STUCK : CLOSE_WAIT;
+	return CLOSE_ROOM;
 }
 
 void

@@ -47,9 +47,12 @@ close_is_quick(uint32_t of, uint64_t octets)
 /* How many descriptors are not closed yet. */
 unsigned close_later_waiting(void);
 
-/* Does a file system not let go of its files?  So many of all owners' are not
- * closed yet, or a quarter of them is this one's (unless that is nobody). */
-bool close_later_is_stuck(uint32_t of, unsigned most) NODISCARD;
+/* May more files of an owner be opened?  Not if so many of all owners' are not
+ * closed yet, or a quarter of them is this one's (unless that is nobody): then
+ * CLOSE_WAIT says that they are being closed, and that there is room soon, and
+ * CLOSE_STUCK that a file system has let go of none for seconds. */
+enum close_room { CLOSE_ROOM, CLOSE_WAIT, CLOSE_STUCK };
+enum close_room close_later_room(uint32_t of, unsigned most) NODISCARD;
 
 /* Waits until all that was given to it is closed, and ends the threads. */
 void close_later_end(void);

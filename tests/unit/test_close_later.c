@@ -191,30 +191,91 @@ test_others_do_not_wait(void **state)
 	turn_until(0);
 }
 
-/* Of files of nobody all may wait, of an owner's a quarter. */
+/* ---- what may be opened meanwhile ---- */
+
+static time_t ahead;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *t);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
+
+int
+__wrap_clock_gettime(clockid_t clock, struct timespec *t)
+{
+	int r = __real_clock_gettime(clock, t);
+
+	t->tv_sec += ahead;
+	return r;
+}
+
+/* Fills all that one owner may have, behind n files that are not let go. */
+static void
+fill_up(uint32_t of, unsigned many, int n, int peer[])
+{
+	int w;
+
+	for (int i = 0; i < n; i++)
+		close_later(lingering(&peer[i], DEADLINE), of);
+	while (close_later_waiting() < many) {
+		close(open_pipe(&w));
+		close_later(w, of);
+	}
+}
+
+/* Of files of nobody all may wait, of an owner's a quarter; who has so many waits
+ * for them, and when none was let go for seconds, there is no more. */
 static void
 test_share(void **state)
 {
 	static const uint32_t of[] = { 0, THEIRS };
 	const unsigned many = 2 * CLOSE_LATER_MANY, most = 4 * many;
-	int w, peer[3 * CLOSE_LATER_THREADS];
+	int peer[3 * CLOSE_LATER_THREADS];
 
 	for (size_t k = 0; k < sizeof(of) / sizeof(of[0]); k++) {
-		int *p = peer, n = of[k] == 0 ? CLOSE_LATER_THREADS : 1;
+		bool own = of[k] == THEIRS;
+		int n = own ? 1 : CLOSE_LATER_THREADS;
 
-		for (int i = 0; i < n; i++)
-			close_later(lingering(p++, DEADLINE), of[k]);
-		while (close_later_waiting() < many) {
-			close(open_pipe(&w));
-			close_later(w, of[k]);
-		}
-		assert_int_equal(
-		    close_later_is_stuck(of[k], most), of[k] == THEIRS);
-		assert_false(close_later_is_stuck(OURS, most));
-		while (p != peer)
-			close(*--p);
+		fill_up(of[k], many, n, peer);
+		assert_int_equal(close_later_room(of[k], most),
+		    own ? CLOSE_WAIT : CLOSE_ROOM);
+		assert_int_equal(close_later_room(OURS, most), CLOSE_ROOM);
+		assert_int_equal(close_later_room(OURS, many), CLOSE_WAIT);
+		ahead = 5;
+		assert_int_equal(close_later_room(of[k], most),
+		    own ? CLOSE_STUCK : CLOSE_ROOM);
+		assert_int_equal(close_later_room(OURS, most), CLOSE_ROOM);
+		assert_int_equal(close_later_room(OURS, many), CLOSE_STUCK);
+		ahead = 0;
+		while (n > 0)
+			close(peer[--n]);
 		turn_until(0);
 	}
+}
+
+/* As long as some are closed there will be room. */
+static void
+test_progress(void **state)
+{
+	const unsigned many = 2 * CLOSE_LATER_MANY;
+	int w, first, second;
+
+	close_later(lingering(&first, DEADLINE), THEIRS);
+	fill_up(THEIRS, CLOSE_LATER_MANY, 0, NULL); /* is handed on */
+	close_later(lingering(&second, DEADLINE), THEIRS);
+	fill_up(THEIRS, many + 1, 0, NULL);
+	ahead = 5;
+	assert_int_equal(close_later_room(THEIRS, 4 * many), CLOSE_STUCK);
+	close(first);
+	turn_until(many + 1 - CLOSE_LATER_MANY);
+	while (close_later_waiting() < many) {
+		close(open_pipe(&w));
+		close_later(w, THEIRS);
+	}
+	assert_int_equal(close_later_room(THEIRS, 4 * many), CLOSE_WAIT);
+	ahead = 10;
+	assert_int_equal(close_later_room(THEIRS, 4 * many), CLOSE_STUCK);
+	ahead = 0;
+	close(second);
+	turn_until(0);
 }
 
 static void
@@ -245,6 +306,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_others_do_not_wait, begin, end),
 		cmocka_unit_test_setup_teardown(test_share, begin, end),
+		cmocka_unit_test_setup_teardown(test_progress, begin, end),
 		cmocka_unit_test_setup_teardown(test_end, begin, end),
 	};
 

@@ -15,17 +15,27 @@ enum {
 	NOTED_MAX = OPS_MAX / 2, /* doubts: they leave room for what is asked */
 };
 
+/* What is being closed has half of the room, what is stuck what is its own. */
+static bool
+has_room(const struct claim *c)
+{
+	unsigned most = c->worker->store->closing_max;
+
+	switch (close_later_room(c->maildrop->file_system, most)) {
+	case CLOSE_ROOM: return true;
+	case CLOSE_WAIT: return close_later_waiting() < most / 2;
+	default: return false;
+	}
+}
+
 /* NULL if there is no memory, or the session has asked for too much at a time,
  * or a file system does not let go of its files.  None of that is a fault of
  * the worker: the answer is that it cannot be had now. */
 static struct op *
 op_for(struct claim *c, void (*run)(struct job *), void (*done)(struct job *))
 {
-	return c->ops < OPS_MAX &&
-		       !close_later_is_stuck(c->maildrop->file_system,
-			   c->worker->store->closing_max)
-		   ? op_new(c, run, done, false)
-		   : NULL;
+	return c->ops < OPS_MAX && has_room(c) ? op_new(c, run, done, false)
+					       : NULL;
 }
 
 /* ---- the index ---- */

@@ -178,7 +178,7 @@ retrieval_make(struct session *s)
 }
 
 /* Asks for up to win->size messages from msgno on that are not marked.  E_NOENT:
- * there is none, or not near. */
+ * there is none, or not near.  E_BUSY: files are being closed, later then. */
 static enum err
 ask_messages(struct session *s, uint32_t msgno)
 {
@@ -186,12 +186,14 @@ ask_messages(struct session *s, uint32_t msgno)
 	struct ipc_chan *chan = s->store->chan;
 	uint32_t wanted[WINDOW_MAX], end = msgno + SKIP_MAX;
 	size_t waiting = s->in.len / RETR_OCTETS;
+	enum close_room room;
 	uint8_t n = 0;
 	enum err e;
 
-	if (close_later_is_stuck(
-		s->owner, s->worker->fds_max + 2 * CLOSE_LATER_MANY))
-		return E_FULL;
+	room = close_later_room(
+	    s->owner, s->worker->fds_max + 2 * CLOSE_LATER_MANY);
+	if (room != CLOSE_ROOM)
+		return room == CLOSE_WAIT ? E_BUSY : E_FULL;
 	/* A client that pipelines has said what it wants. */
 	if (waiting > WINDOW_MAX)
 		waiting = WINDOW_MAX;
@@ -294,6 +296,7 @@ static enum go
 take_message(struct session *s, uint32_t msgno, struct fetched *f_r)
 {
 	struct window *win;
+	enum err e;
 
 	if (!retrieval_make(s))
 		return GO_FAIL;
@@ -313,7 +316,10 @@ take_message(struct session *s, uint32_t msgno, struct fetched *f_r)
 		if (msgno != win->expected)
 			win->size = WINDOW_MIN;
 		win->expected = msgno;
-		if (ask_messages(s, msgno) != E_OK)
+		e = ask_messages(s, msgno);
+		if (e == E_BUSY)
+			return session_again(s);
+		if (e != E_OK)
 			return GO_FAIL;
 	}
 	s->wait = WAIT_MESSAGE;

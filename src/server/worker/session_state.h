@@ -9,6 +9,7 @@
 
 #include <ev.h>
 
+#include "base/clock.h"
 #include "net/addr.h"
 #include "net/conn.h"
 #include "pop3/kpop_server.h"
@@ -26,7 +27,7 @@ enum wait {
 	WAIT_MESSAGE, /* the store, to open messages */
 	WAIT_COMMIT,
 	WAIT_DISK,
-	WAIT_QUEUE,  /* the channel to auth or to the store is full */
+	WAIT_QUEUE,  /* a moment: see session_again() */
 	WAIT_DRAIN,  /* the last octets are on their way */
 	WAIT_LINGER, /* the client to close its side */
 };
@@ -99,6 +100,15 @@ struct session {
 	uint64_t started, active, progress, heard;
 	uint64_t octets_in, octets_out;
 };
+
+/* A channel is full, or files are being closed: the same again in a moment. */
+static inline enum go
+session_again(struct session *s)
+{
+	s->progress = clock_ms();
+	s->wait = WAIT_QUEUE;
+	return GO_WAIT;
+}
 
 /* For what finds that the session cannot go on.  The loop in session.c ends
  * it; the first reason that was given is logged. */

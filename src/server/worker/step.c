@@ -34,15 +34,6 @@ sign_in_method(const struct session *s)
 	}
 }
 
-/* A channel is full: the same again in a moment. */
-static enum go
-wait_for_queue(struct session *s)
-{
-	s->progress = clock_ms();
-	s->wait = WAIT_QUEUE;
-	return GO_WAIT;
-}
-
 static enum go
 sign_in(struct session *s)
 {
@@ -51,7 +42,7 @@ sign_in(struct session *s)
 	if (auth == NULL)
 		return sign_in_refuse(s, POP3_TEXT_SIGN_IN_DOWN);
 	if (ipc_is_full(auth))
-		return wait_for_queue(s);
+		return session_again(s);
 	if (s->doing != POP3_WANT_STEP && s->kpop == NULL)
 		s->sign_in.method = sign_in_method(s);
 	else if (s->sign_in.auth != s->worker->auths)
@@ -86,7 +77,7 @@ wait_for_client(struct session *s)
 		return session_over(s, "lost");
 	if (clock_ms() - s->active >= TAKE_MS)
 		return session_over(s, "not-acknowledged");
-	return wait_for_queue(s);
+	return session_again(s);
 }
 
 static enum go
@@ -98,7 +89,7 @@ update_maildrop(struct session *s)
 	if (s->pop3.taken != 0 && (go = wait_for_client(s)) != GO_ON)
 		return go;
 	if (ipc_is_full(s->store->chan))
-		return wait_for_queue(s);
+		return session_again(s);
 	retrieve_release(s);
 	/* Of days the store wants to know that they were heard of. */
 	if (removed == 0 && !retention_is_days(s->pop3.retention)) {
