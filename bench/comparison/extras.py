@@ -1,7 +1,9 @@
 """What is measured once and not in every round: memory, removal, and, with
 --big, what takes long."""
 import hashlib
+import os
 import poplib
+import shutil
 import sys
 import threading
 import time
@@ -75,24 +77,67 @@ def idle_memory(kinds, targets, sizes, where, progress):
     return rows
 
 
-def removal(kinds, targets, sizes, progress):
-    """Half of very many messages, in one QUIT."""
+# What Dovecot needs to say of each message that goes what maloted's log says.
+MAIL_LOG = """
+protocol pop3 {
+  mail_plugins = notify mail_log
+}
+plugin {
+  mail_log_events = expunge
+  mail_log_fields = uid msgid size
+}
+"""
+
+
+def remove_half(row, target, sizes):
+    """Measures it, and looks whether half are left."""
+    row.measure(target)
+    left = len(mail.drop.files(target.box(sizes.many.first)))
+    pop = session(target, sizes.many.first)
+    if pop.stat()[0] != left or left >= sizes.many.messages:
+        sys.exit("%s has not removed what it was told to" % target.kind)
+    pop.quit()
+
+
+def anew(kind, sizes, where, config):
+    """A server on another copy of that maildrop alone."""
+    boxes = "%s/removal-%s" % (where, kind)
+    n = sizes.many.first
+    os.mkdir(boxes)
+    mail.copy("%s/mail/%d" % (where, n), boxes)
+    with open(boxes + ".conf", "w") as f:
+        f.write(config)
+    target = Target(kind, boxes, [n], where, boxes + ".conf")
+    target.load("login stat list uidl quit", sizes.many, 1, 1)
+    return target
+
+
+def removal(kinds, targets, sizes, where, progress):
+    """Half of very many messages, in one QUIT: by the servers as they come, of
+    which maloted says in its log what it removed and Dovecot does not, and
+    where both do alike."""
     half = sizes.many.messages // 2
+    options = {"steps": "login stat dele=%d quit" % half, "users": sizes.many,
+               "depth": 64}
     row = Load("%d of %d messages removed in one QUIT" % (
-        half, sizes.many.messages), "ms", Goal(5000, clock="p50"),
-        steps="login stat dele=%d quit" % half, users=sizes.many, depth=64)
+        half, sizes.many.messages), "ms", Goal(5000, clock="p50"), **options)
+    both = Load("the same, each told in the log by all", "ms", **options)
+    neither = Load("the same, told by none", "ms", **options)
     for kind in kinds:
         if kind == "floor":
             continue
         progress("%s: %s" % (row.title, kind))
-        row.measure(targets[kind])
-        box = targets[kind].box(sizes.many.first)
-        left = len(mail.drop.files(box))
-        pop = session(targets[kind], sizes.many.first)
-        if pop.stat()[0] != left or left >= sizes.many.messages:
-            sys.exit("%s has not removed what it was told to" % kind)
-        pop.quit()
-    return [row]
+        remove_half(row, targets[kind], sizes)
+        ours = kind == "maloted"
+        for other, config in ((both, "" if ours else MAIL_LOG),
+                              (neither, "log_removed = no\n" * ours)):
+            target = anew(kind, sizes, where, config)
+            try:
+                remove_half(other, target, sizes)
+            finally:
+                target.stop()
+                shutil.rmtree(target.boxes)
+    return [row, both, neither]
 
 
 class Peak:
