@@ -6,13 +6,12 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 
 import pytest
 
-from server import TOP, free_port, wait_until
+from server import TOP, free_port, listen, wait_until
 
 DOVECOT = """
 base_dir = {tmp}/run
@@ -59,11 +58,6 @@ service imap-login {{
   }}
 }}
 """
-
-
-def answers(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Site:
@@ -144,7 +138,7 @@ class Dovecot(Site):
     def start(self):
         self.child = subprocess.Popen(["/usr/sbin/dovecot", "-F", "-c",
                                        self.conf])
-        wait_until(lambda: answers(self.port))
+        wait_until(lambda: listen(self.port, self.tls_port))
 
     def log(self):
         with open(self.tmp + "/log") as f:
@@ -215,7 +209,7 @@ class Cyrus(Site):
         self.tmp = place.path + "/cyrus"
         self.certs = certs
         self.port, self.tls_port = free_port(), free_port()
-        self.web_port = free_port()
+        self.web_port, self.jmap = free_port(), jmap
         if jmap and not os.path.exists(self.WHERE
                                        + "/usr/lib/cyrus/bin/httpd"):
             pytest.skip("run tests/peers/unpack cyrus again, for JMAP")
@@ -252,7 +246,10 @@ class Cyrus(Site):
              "-p", self.tmp + "/master.pid"], env=env,
             start_new_session=True,  # it ends all of its group
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(lambda: answers(self.tls_port), 30)
+        ports = [self.port, self.tls_port]
+        if self.jmap:
+            ports.append(self.web_port)
+        wait_until(lambda: listen(*ports), 30)
 
     def quota(self, kilobytes):
         c = self.login("root")

@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from server import PATIENCE, TOP, end_with_us, free_port, wait_until
+from server import (PATIENCE, TOP, end_with_us, free_port, listen,
+                    wait_until)
 
 
 def unpacked(name):
@@ -47,16 +48,14 @@ class Proxy:
                 start_new_session=True, preexec_fn=end_with_us,
                 env={**os.environ, **(env or {})})
         try:
-            for port in self.port.values():
-                wait_until(lambda: self.listens(port), 20)
+            wait_until(self.listens, 20)
         except AssertionError:
             self.stop()
             raise AssertionError(self.said()) from None
 
-    def listens(self, port):
+    def listens(self):
         assert self.child.poll() is None, self.said()
-        with open("/proc/net/tcp", encoding="ascii") as f:
-            return " 0100007F:%04X 00000000:0000 0A" % port in f.read()
+        return listen(*self.port.values())
 
     def said(self):
         with open(self.tmp + "/said", encoding="utf-8",

@@ -4,6 +4,7 @@ MALOTE_PEER=dovecot in the environment puts another server in its place: a
 test that fails with both is wrong.  MALOTED names another binary of ours.
 """
 import ctypes
+import itertools
 import json
 import os
 import random
@@ -42,6 +43,17 @@ def free_port():
                 continue
         taken.append(name)
         return port
+
+
+def listen(*ports):
+    """Does somebody listen on all of them, on 127.0.0.1?  Who connects to one
+    does not know that: most servers open one after the other."""
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        next(f)
+        lines = (line.split() for line in f)
+        first = itertools.takewhile(lambda line: line[3] == "0A", lines)
+        here = {line[1] for line in first}
+    return here.issuperset("0100007F:%04X" % port for port in ports)
 
 
 def wait_until(what, seconds=10.0, step=0.02):
