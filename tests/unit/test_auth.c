@@ -551,58 +551,71 @@ test_abandoned(void **state)
 
 /* ---- who misbehaves ---- */
 
+enum misbehaviour {
+	SHORT,
+	UNKNOWN,
+	TWO_AT_ONCE,
+	STEP_OF_NONE,
+	STEP_OF_A_PASSWORD,
+	DESCRIPTOR,
+	APOP_DIGEST,
+	OCTETS_BEHIND,
+	MISBEHAVIOURS,
+};
+
+static void
+misbehave(struct ipc_chan *c, enum misbehaviour how)
+{
+	switch (how) {
+	case SHORT: ipc_begin(c, IPC_PASS); break;
+	case UNKNOWN: ipc_begin(c, 9999); break;
+	case TWO_AT_ONCE:
+		sasl(1, "LOGIN", NULL, 0); /* on the other: fine */
+		expect_challenge(1, "Username:");
+		pass_from(1, 1, "::1", "own", "secret");
+		expect_wanted(1000, 1001);
+		pass_from(1, 1, "::1", "own", "secret");
+		return;
+	case STEP_OF_NONE:
+		ipc_begin(c, IPC_SASL_STEP);
+		ipc_put_u64(c, 1);
+		ipc_put_str(c, "x");
+		break;
+	case STEP_OF_A_PASSWORD:
+		pass_from(1, 1, "::1", "own", "secret");
+		expect_wanted(1000, 1001);
+		ipc_begin(c, IPC_SASL_STEP);
+		ipc_put_u64(c, 1);
+		ipc_put_str(c, "x");
+		break;
+	case DESCRIPTOR:
+		ipc_begin(c, IPC_SIGN_IN_END);
+		ipc_put_u64(c, 1);
+		ipc_put_fd(c, rig.log_fd, FD_STAYS);
+		break;
+	case APOP_DIGEST:
+		begin_sign_in(1, IPC_APOP, 1, "::1");
+		ipc_put_str(c, "anna");
+		ipc_put_str(c, "<x>");
+		ipc_put_str(c, "too short");
+		break;
+	default: /* OCTETS_BEHIND */
+		ipc_begin(c, IPC_SIGN_IN_END);
+		ipc_put_u64(c, 1);
+		ipc_put_u8(c, 0);
+		break;
+	}
+	sent(c);
+}
+
 static void
 test_misbehaved(void **state)
 {
-	static const char *const what[] = { "short", "unknown", "two at once",
-		"step of none", "step of a password", "descriptor",
-		"apop digest", "octets behind" };
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
+	for (unsigned i = 0; i < MISBEHAVIOURS; i++) {
 		struct ipc_chan *c = rig.pop3[1];
 
-		switch (i) {
-		case 0: ipc_begin(c, IPC_PASS); break;
-		case 1: ipc_begin(c, 9999); break;
-		case 2:
-			sasl(1, "LOGIN", NULL, 0); /* on the other: fine */
-			expect_challenge(1, "Username:");
-			pass_from(1, 1, "::1", "own", "secret");
-			expect_wanted(1000, 1001);
-			pass_from(1, 1, "::1", "own", "secret");
-			break;
-		case 3:
-			ipc_begin(c, IPC_SASL_STEP);
-			ipc_put_u64(c, 1);
-			ipc_put_str(c, "x");
-			break;
-		case 4:
-			pass_from(1, 1, "::1", "own", "secret");
-			expect_wanted(1000, 1001);
-			ipc_begin(c, IPC_SASL_STEP);
-			ipc_put_u64(c, 1);
-			ipc_put_str(c, "x");
-			break;
-		case 5:
-			ipc_begin(c, IPC_SIGN_IN_END);
-			ipc_put_u64(c, 1);
-			ipc_put_fd(c, rig.log_fd, FD_STAYS);
-			break;
-		case 6:
-			begin_sign_in(1, IPC_APOP, 1, "::1");
-			ipc_put_str(c, "anna");
-			ipc_put_str(c, "<x>");
-			ipc_put_str(c, "too short");
-			break;
-		default:
-			ipc_begin(c, IPC_SIGN_IN_END);
-			ipc_put_u64(c, 1);
-			ipc_put_u8(c, 0);
-			break;
-		}
-		if (i != 2)
-			sent(c);
+		misbehave(c, i);
 		expect_misbehaved(ROLE_WORKER, 1, rig.pop3_fd[1]);
 		ipc_close(c);
 		rig.pop3_fd[1] = attach(ROLE_WORKER, 1);

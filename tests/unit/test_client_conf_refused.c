@@ -61,6 +61,12 @@ bad_text_is_named_with_its_line(void **state)
 
 	(void)state;
 	expect_each_refused(rows);
+}
+
+static void
+bad_blocks_are_named_with_their_line(void **state)
+{
+	(void)state;
 	expect_refused("port = 3\n",
 	    "1: port stands outside of a block account; move it into one");
 	expect_refused("Server = x\n",
@@ -558,6 +564,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_text_is_named_with_its_line),
+		cmocka_unit_test(bad_blocks_are_named_with_their_line),
 		cmocka_unit_test(comment_in_another_encoding),
 		cmocka_unit_test(a_language_changes_no_sense),
 		cmocka_unit_test(nothing_is_replaced),

@@ -283,67 +283,65 @@ test_length(void **state)
 	    E_FORMAT);
 }
 
+static const struct {
+	const char *mail, *root, *name, *home, *out; /* NULL: refused */
+} mails[] = {
+	{ "maildir:/srv/%d/%n", "/srv", "a@b", "", "maildir:/srv/b/a" },
+	{ "maildir:/srv/%u", "/srv", "a@b", "", "maildir:/srv/a@b" },
+	{ "maildir:/srv/%d/%n", "/srv", "a..b@c", "", "maildir:/srv/c/a..b" },
+	{ "maildir:/srv/%u", "/srv", "d\\o'b", "", "maildir:/srv/d\\o'b" },
+	{ "maildir:/srv/%n", "/srv", "a", "", "maildir:/srv/a" },
+	{ "maildir:/srv/%u/%%", "/srv", "a", "", "maildir:/srv/a/%" },
+	{ "maildir:~/Maildir", "/home", "a", "/home/a",
+	    "maildir:/home/a/Maildir" },
+	{ "maildir:~", "/home", "a", "/home/a", "maildir:/home/a" },
+	{ "maildir:%h/M", "/home", "a", "/home/a/", "maildir:/home/a/M" },
+	{ "maildir://srv///%u//", "/srv/", "a", "", "maildir:/srv/a" },
+	{ "maildir:/srv/...%u", "/srv", "a", "", "maildir:/srv/...a" },
+	{ "maildir:/x", "/", "a", "", "maildir:/x" },
+	/* Not below the root. */
+	{ "maildir:/srv", "/srv", "a", "", NULL },
+	{ "maildir:/srv/", "/srv", "a", "", NULL },
+	{ "maildir:/", "/", "a", "", NULL },
+	{ "maildir:/srvx/%u", "/srv", "a", "", NULL },
+	{ "maildir:/etc/%u", "/srv", "a", "", NULL },
+	{ "maildir:%h", "/srv", "a", "/root", NULL },
+	{ "maildir:srv/%u", "/srv", "a", "", NULL },
+	{ "maildir:", "/srv", "a", "", NULL },
+	{ "maildir:~x/y", "/srv", "a", "/srv", NULL },
+	/* Ways out of it. */
+	{ "maildir:/srv/../%u", "/srv", "a", "", NULL },
+	{ "maildir:/srv/x/..", "/srv", "a", "", NULL },
+	{ "maildir:/srv/./%u", "/srv", "a", "", NULL },
+	{ "maildir:%h/M", "/srv", "a", "/srv/..", NULL },
+	{ "maildir:/srv/%n%n", "/srv", "a", "", "maildir:/srv/aa" },
+	/* What is not known, not there, or not meant. */
+	{ "/srv/%u", "/srv", "a", "", NULL },
+	{ "mbox:/srv/%u", "/srv", "a", "", NULL },
+	{ "maildir:/srv/%d/%n", "/srv", "a", "", NULL },
+	{ "maildir:/srv/%x", "/srv", "a", "", NULL },
+	{ "maildir:/srv/%", "/srv", "a", "", NULL },
+	{ "maildir:~/M", "/srv", "a", "", NULL },
+	{ "maildir:%h/M", "/srv", "a", "", NULL },
+	{ "maildir:/srv/%u:LAYOUT=fs", "/srv", "a", "", NULL },
+	{ "maildir:/srv/%u\n", "/srv", "a", "", NULL },
+};
+
 static void
 test_mail(void **state)
 {
-	static const struct {
-		const char *mail, *root, *name, *home, *out; /* NULL: refused */
-	} v[] = {
-		{ "maildir:/srv/%d/%n", "/srv", "a@b", "", "maildir:/srv/b/a" },
-		{ "maildir:/srv/%u", "/srv", "a@b", "", "maildir:/srv/a@b" },
-		{ "maildir:/srv/%d/%n", "/srv", "a..b@c", "",
-		    "maildir:/srv/c/a..b" },
-		{ "maildir:/srv/%u", "/srv", "d\\o'b", "",
-		    "maildir:/srv/d\\o'b" },
-		{ "maildir:/srv/%n", "/srv", "a", "", "maildir:/srv/a" },
-		{ "maildir:/srv/%u/%%", "/srv", "a", "", "maildir:/srv/a/%" },
-		{ "maildir:~/Maildir", "/home", "a", "/home/a",
-		    "maildir:/home/a/Maildir" },
-		{ "maildir:~", "/home", "a", "/home/a", "maildir:/home/a" },
-		{ "maildir:%h/M", "/home", "a", "/home/a/",
-		    "maildir:/home/a/M" },
-		{ "maildir://srv///%u//", "/srv/", "a", "", "maildir:/srv/a" },
-		{ "maildir:/srv/...%u", "/srv", "a", "", "maildir:/srv/...a" },
-		{ "maildir:/x", "/", "a", "", "maildir:/x" },
-		/* Not below the root. */
-		{ "maildir:/srv", "/srv", "a", "", NULL },
-		{ "maildir:/srv/", "/srv", "a", "", NULL },
-		{ "maildir:/", "/", "a", "", NULL },
-		{ "maildir:/srvx/%u", "/srv", "a", "", NULL },
-		{ "maildir:/etc/%u", "/srv", "a", "", NULL },
-		{ "maildir:%h", "/srv", "a", "/root", NULL },
-		{ "maildir:srv/%u", "/srv", "a", "", NULL },
-		{ "maildir:", "/srv", "a", "", NULL },
-		{ "maildir:~x/y", "/srv", "a", "/srv", NULL },
-		/* Ways out of it. */
-		{ "maildir:/srv/../%u", "/srv", "a", "", NULL },
-		{ "maildir:/srv/x/..", "/srv", "a", "", NULL },
-		{ "maildir:/srv/./%u", "/srv", "a", "", NULL },
-		{ "maildir:%h/M", "/srv", "a", "/srv/..", NULL },
-		{ "maildir:/srv/%n%n", "/srv", "a", "", "maildir:/srv/aa" },
-		/* What is not known, not there, or not meant. */
-		{ "/srv/%u", "/srv", "a", "", NULL },
-		{ "mbox:/srv/%u", "/srv", "a", "", NULL },
-		{ "maildir:/srv/%d/%n", "/srv", "a", "", NULL },
-		{ "maildir:/srv/%x", "/srv", "a", "", NULL },
-		{ "maildir:/srv/%", "/srv", "a", "", NULL },
-		{ "maildir:~/M", "/srv", "a", "", NULL },
-		{ "maildir:%h/M", "/srv", "a", "", NULL },
-		{ "maildir:/srv/%u:LAYOUT=fs", "/srv", "a", "", NULL },
-		{ "maildir:/srv/%u\n", "/srv", "a", "", NULL },
-	};
 	char out[MAIL_PATH_MAX];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+	for (size_t i = 0; i < sizeof(mails) / sizeof(mails[0]); i++) {
 		struct errbuf eb = { "" };
-		enum err e = name_mail(
-		    out, v[i].mail, v[i].root, v[i].name, v[i].home, &eb);
+		enum err e = name_mail(out, mails[i].mail, mails[i].root,
+		    mails[i].name, mails[i].home, &eb);
 
-		if (e != (v[i].out != NULL ? E_OK : E_CONFIG))
-			fail_msg("%s: %s", v[i].mail, eb.text);
-		if (v[i].out != NULL)
-			assert_string_equal(out, v[i].out);
+		if (e != (mails[i].out != NULL ? E_OK : E_CONFIG))
+			fail_msg("%s: %s", mails[i].mail, eb.text);
+		if (mails[i].out != NULL)
+			assert_string_equal(out, mails[i].out);
 		else
 			assert_int_not_equal(eb.text[0], '\0');
 	}

@@ -376,6 +376,21 @@ test_fresh(void **state)
 /* ---- messages ---- */
 
 static void
+expect_message(const struct message *v, const struct message *m)
+{
+	assert_int_equal(v->id, m->id);
+	assert_int_equal(v->has_uid, m->has_uid);
+	assert_true(digest_eq(v->uid, m->uid));
+	assert_int_equal(v->size, m->size);
+	assert_int_equal(v->has_identity, m->has_identity);
+	assert_int_equal(v->identity.strong, m->identity.strong);
+	assert_true(digest_eq(v->identity.header, m->identity.header));
+	assert_int_equal(v->where, m->where);
+	assert_int_equal(v->stored_at, m->stored_at);
+	assert_int_equal(v->gone_at, m->gone_at);
+}
+
+static void
 test_messages(void **state)
 {
 	struct state *s = open_it(false);
@@ -409,17 +424,7 @@ test_messages(void **state)
 	assert_int_equal(n, 3);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_true(m[i].id > 0);
-		assert_int_equal(v[i].id, m[i].id);
-		assert_int_equal(v[i].has_uid, m[i].has_uid);
-		assert_true(digest_eq(v[i].uid, m[i].uid));
-		assert_int_equal(v[i].size, m[i].size);
-		assert_int_equal(v[i].has_identity, m[i].has_identity);
-		assert_int_equal(v[i].identity.strong, m[i].identity.strong);
-		assert_true(
-		    digest_eq(v[i].identity.header, m[i].identity.header));
-		assert_int_equal(v[i].where, m[i].where);
-		assert_int_equal(v[i].stored_at, m[i].stored_at);
-		assert_int_equal(v[i].gone_at, m[i].gone_at);
+		expect_message(&v[i], &m[i]);
 	}
 	/* One changed, one new, none of another account. */
 	v[1].has_uid = true;
@@ -475,6 +480,48 @@ test_ids_only_grow(void **state)
 
 /* ---- intents ---- */
 
+/* Of the first two of four. */
+static void
+expect_intents(const struct state_intent *t, const struct parcel *p)
+{
+	assert_int_equal(t[0].at, 1000);
+	assert_string_equal(t[0].dest, "maildir:/m");
+	assert_int_equal(t[0].parcel.intent, p[0].intent);
+	assert_int_equal(t[0].parcel.fd, -1);
+	assert_true(t[0].parcel.has_uid);
+	assert_true(digest_eq(t[0].parcel.uid, p[0].uid));
+	assert_int_equal(t[0].parcel.size, 100);
+	assert_true(t[0].parcel.identity.strong);
+	assert_true(
+	    digest_eq(t[0].parcel.identity.header, p[0].identity.header));
+	assert_true(t[0].parcel.to_delete);
+	assert_string_equal(t[0].parcel.tmp, p[0].tmp);
+	assert_string_equal(t[0].parcel.file, p[0].file);
+	assert_int_equal(t[0].parcel.octets, 98);
+	assert_string_equal(t[0].parcel.folder, "ana");
+	assert_false(t[1].parcel.has_uid);
+	assert_false(t[1].parcel.to_delete);
+	assert_null(t[1].parcel.file);
+	assert_null(t[1].parcel.folder);
+	assert_int_equal(t[1].parcel.offset, 1ull << 33);
+	assert_int_equal(t[1].parcel.length, 48);
+	assert_true(digest_eq(t[1].parcel.content, p[1].content));
+}
+
+static void
+expect_stored(const struct message *m, const struct parcel *p)
+{
+	assert_int_equal(m[0].id, p[0].message);
+	assert_int_equal(m[0].where, MESSAGE_DELETING);
+	assert_true(m[0].has_uid && digest_eq(m[0].uid, p[0].uid));
+	assert_true(m[0].has_identity && m[0].identity.strong);
+	assert_int_equal(m[0].size, 100);
+	assert_int_equal(m[0].stored_at, 2000);
+	assert_int_equal(m[1].where, MESSAGE_THERE);
+	assert_false(m[1].has_uid);
+	assert_int_equal(p[2].message, 0);
+}
+
 static void
 test_intents(void **state)
 {
@@ -511,28 +558,7 @@ test_intents(void **state)
 	s = open_it(false);
 	assert_int_equal(state_intents(s, a, &t, &n, NULL), E_OK);
 	assert_int_equal(n, 4);
-	assert_int_equal(t[0].at, 1000);
-	assert_string_equal(t[0].dest, "maildir:/m");
-	assert_int_equal(t[0].parcel.intent, p[0].intent);
-	assert_int_equal(t[0].parcel.fd, -1);
-	assert_true(t[0].parcel.has_uid);
-	assert_true(digest_eq(t[0].parcel.uid, p[0].uid));
-	assert_int_equal(t[0].parcel.size, 100);
-	assert_true(t[0].parcel.identity.strong);
-	assert_true(
-	    digest_eq(t[0].parcel.identity.header, p[0].identity.header));
-	assert_true(t[0].parcel.to_delete);
-	assert_string_equal(t[0].parcel.tmp, tmp);
-	assert_string_equal(t[0].parcel.file, new);
-	assert_int_equal(t[0].parcel.octets, 98);
-	assert_string_equal(t[0].parcel.folder, "ana");
-	assert_false(t[1].parcel.has_uid);
-	assert_false(t[1].parcel.to_delete);
-	assert_null(t[1].parcel.file);
-	assert_null(t[1].parcel.folder);
-	assert_int_equal(t[1].parcel.offset, 1ull << 33);
-	assert_int_equal(t[1].parcel.length, 48);
-	assert_true(digest_eq(t[1].parcel.content, p[1].content));
+	expect_intents(t, p);
 	state_intents_free(t, n);
 
 	/* Stored, stored, refused; the fourth is still under way. */
@@ -552,15 +578,7 @@ test_intents(void **state)
 
 	assert_int_equal(state_messages(s, a, &m, &n, NULL), E_OK);
 	assert_int_equal(n, 2);
-	assert_int_equal(m[0].id, p[0].message);
-	assert_int_equal(m[0].where, MESSAGE_DELETING);
-	assert_true(m[0].has_uid && digest_eq(m[0].uid, p[0].uid));
-	assert_true(m[0].has_identity && m[0].identity.strong);
-	assert_int_equal(m[0].size, 100);
-	assert_int_equal(m[0].stored_at, 2000);
-	assert_int_equal(m[1].where, MESSAGE_THERE);
-	assert_false(m[1].has_uid);
-	assert_int_equal(p[2].message, 0);
+	expect_stored(m, p);
 	free(m);
 	state_close(s);
 }

@@ -74,6 +74,38 @@ mark(uint64_t sid)
 				    : (struct login_mark){ 0, 0 };
 }
 
+static void
+hear_opened(struct heard *h, struct ipc_in *in)
+{
+	h->sid = ipc_get_u64(in);
+	assert_int_equal(ipc_get_u64(in), token(h->sid));
+	ipc_get_str(in, h->user, sizeof(h->user));
+	h->count = ipc_get_u32(in);
+	h->octets = ipc_get_u64(in);
+	h->left_out = ipc_get_u32(in);
+	assert_int_equal(ipc_get_u8(in), kit.read_only);
+	assert_int_equal(ipc_get_u32(in), 0);
+	assert_int_equal(ipc_get_u32(in), kit.retention);
+	assert_int_equal(ipc_get_u32(in), kit.login_delay);
+}
+
+static void
+hear_fetched(struct heard *h, struct ipc_in *in)
+{
+	h->sid = ipc_get_u64(in);
+	h->n = ipc_get_u8(in);
+	for (unsigned i = 0; i < h->n && i < IPC_FDS; i++) {
+		h->m[i].msgno = ipc_get_u32(in);
+		h->m[i].status = (enum fetch_status)ipc_get_u8(in);
+		h->m[i].made = ipc_get_u8(in);
+		h->m[i].offset = ipc_get_u64(in);
+		h->m[i].stored = ipc_get_u64(in);
+		h->m[i].wire = ipc_get_u64(in);
+	}
+	for (unsigned i = 0; i < h->n && i < IPC_FDS; i++)
+		h->m[i].fd = h->m[i].status == FETCH_OK ? ipc_get_fd(in) : -1;
+}
+
 static enum err
 hear(void *arg, struct ipc_in *in)
 {
@@ -91,18 +123,7 @@ hear(void *arg, struct ipc_in *in)
 		h->role = ipc_get_u8(in);
 		h->index = ipc_get_u16(in);
 		break;
-	case IPC_OPENED:
-		h->sid = ipc_get_u64(in);
-		assert_int_equal(ipc_get_u64(in), token(h->sid));
-		ipc_get_str(in, h->user, sizeof(h->user));
-		h->count = ipc_get_u32(in);
-		h->octets = ipc_get_u64(in);
-		h->left_out = ipc_get_u32(in);
-		assert_int_equal(ipc_get_u8(in), kit.read_only);
-		assert_int_equal(ipc_get_u32(in), 0);
-		assert_int_equal(ipc_get_u32(in), kit.retention);
-		assert_int_equal(ipc_get_u32(in), kit.login_delay);
-		break;
+	case IPC_OPENED: hear_opened(h, in); break;
 	case IPC_NOT_OPENED:
 		h->sid = ipc_get_u64(in);
 		assert_int_equal(ipc_get_u64(in), token(h->sid));
@@ -118,21 +139,7 @@ hear(void *arg, struct ipc_in *in)
 		if (h->ok)
 			h->fd = ipc_get_fd(in);
 		break;
-	case IPC_FETCHED:
-		h->sid = ipc_get_u64(in);
-		h->n = ipc_get_u8(in);
-		for (unsigned i = 0; i < h->n && i < IPC_FDS; i++) {
-			h->m[i].msgno = ipc_get_u32(in);
-			h->m[i].status = (enum fetch_status)ipc_get_u8(in);
-			h->m[i].made = ipc_get_u8(in);
-			h->m[i].offset = ipc_get_u64(in);
-			h->m[i].stored = ipc_get_u64(in);
-			h->m[i].wire = ipc_get_u64(in);
-		}
-		for (unsigned i = 0; i < h->n && i < IPC_FDS; i++)
-			h->m[i].fd =
-			    h->m[i].status == FETCH_OK ? ipc_get_fd(in) : -1;
-		break;
+	case IPC_FETCHED: hear_fetched(h, in); break;
 	case IPC_NO_WORKER:
 		h->index = ipc_get_u16(in);
 		h->sid = ipc_get_u64(in);
