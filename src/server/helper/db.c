@@ -24,7 +24,6 @@ struct process {
 	struct pool *pool;
 	struct db_kept kept;
 	struct ipc_chan *auth; /* or NULL */
-	uint32_t attached;     /* so many times, each time another auth */
 	uint32_t requests;     /* that are not answered */
 	bool is_down;          /* and that was said */
 };
@@ -32,7 +31,7 @@ struct process {
 struct request {
 	struct pool_job job;
 	struct process *process;
-	uint32_t from; /* of process's `attached' */
+	uint32_t from; /* of the role's auths, which */
 	uint64_t id, asked;
 	char name[NAME_MAX_OCTETS + 1];
 	char password[PASSWORD_MAX + 1]; /* to be verified, or "" */
@@ -115,7 +114,7 @@ asked(struct pool_job *job)
 
 	p->requests--;
 	outcome_log(p->conf.name, &p->is_down, r->result, r->why.text);
-	if (p->auth != NULL && p->attached == r->from)
+	if (p->auth != NULL && p->role.auths == r->from)
 		outcome_send(p->auth, r->id, r->result, &r->row, r->why.text);
 	db_row_clear(&r->row);
 	free(r);
@@ -156,7 +155,7 @@ take_lookup(void *arg, struct ipc_in *in)
 	if (r == NULL)
 		return e;
 	r->process = p;
-	r->from = p->attached;
+	r->from = p->role.auths;
 	r->asked = clock_ms();
 	r->job.run = ask;
 	r->job.done = asked;
@@ -192,12 +191,9 @@ attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 	enum err e =
 	    role_attach_auth(&p->role, &p->auth, &auth_rules, role, fd);
 
-	if (e != E_OK)
-		return e;
-	p->attached++;
-	if (p->auth != NULL)
+	if (e == E_OK && p->auth != NULL)
 		ipc_answer_first(p->auth);
-	return E_OK;
+	return e;
 }
 
 /* ---- the process ---- */

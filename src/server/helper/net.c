@@ -35,7 +35,6 @@ struct process {
 	struct pool *pool;
 	const struct token_judge *judge;
 	struct ipc_chan *auth; /* or NULL */
-	uint32_t attached;     /* so many times, each time another auth */
 	uint32_t requests;     /* that are not answered */
 	struct refresh refresh[ISSUERS_MAX];
 	bool is_down[ISSUERS_MAX]; /* and that was said */
@@ -44,7 +43,7 @@ struct process {
 struct request {
 	struct pool_job job;
 	struct process *process;
-	uint32_t from; /* of process's `attached' */
+	uint32_t from; /* of the role's auths, which */
 	uint64_t id, asked;
 	bool is_done;
 	struct token_verdict verdict;
@@ -185,7 +184,7 @@ looked(struct pool_job *job)
 		note(p, v->issuer - 1, v->result == TOKEN_FAILED, v->why.text);
 	if (v->issuer != 0 && v->is_stale)
 		fetch_keys(p, v->issuer - 1);
-	if (p->auth != NULL && p->attached == r->from)
+	if (p->auth != NULL && p->role.auths == r->from)
 		answer(p, r->id, v);
 	request_free(r);
 }
@@ -208,7 +207,7 @@ take_token(void *arg, struct ipc_in *in)
 	    (r = malloc(sizeof(*r) + token.n)) == NULL)
 		return E_OK;
 	*r = (struct request){ .process = p,
-		.from = p->attached,
+		.from = p->role.auths,
 		.id = id,
 		.asked = clock_ms(),
 		.n = token.n };
@@ -244,14 +243,9 @@ attach(void *arg, enum ipc_role role, uint16_t index, int fd)
 	enum err e =
 	    role_attach_auth(&p->role, &p->auth, &auth_rules, role, fd);
 
-	if (e != E_OK)
-		return e;
-	/* Another auth counts from one again, and must not take an answer for
-	 * that about another's token. */
-	p->attached++;
-	if (p->auth != NULL)
+	if (e == E_OK && p->auth != NULL)
 		ipc_answer_first(p->auth);
-	return E_OK;
+	return e;
 }
 
 /* ---- the process ---- */

@@ -322,6 +322,7 @@ role_attach_auth(struct role *r, struct ipc_chan **auth,
 	if (*auth != NULL)
 		rules->gone(r, E_CLOSED);
 	r->alone = false;
+	r->auths++;
 	*auth = ipc_open(r->loop, fd, rules, r, true);
 	return E_OK;
 }

@@ -104,7 +104,8 @@ struct role {
 	/* Another process has its place, and it ends when auth has let go of it,
 	 * as it may have already, or after some time. */
 	bool leaving, alone;
-	bool refused; /* to prepare the settings that it was told last */
+	uint32_t auths; /* that role_attach_auth() has attached */
+	bool refused;   /* to prepare the settings that it was told last */
 	ev_timer end;
 };
 
@@ -145,9 +146,11 @@ void role_open(struct role *r, const struct role_hooks *hooks,
  * messages to the parent and the log have left when it returns. */
 void role_serve(struct role *r);
 
-/* For the `attach` of a role that only auth speaks with.  *auth: its channel, or NULL;
- * one that is there still is closed by the rules' own `gone`, as if auth had died.
- * E_FORMAT: it is not auth, and *auth stays as it is. */
+/* For the `attach` of a role that only auth speaks with.  *auth: its channel,
+ * or NULL; one that is there still is closed by the rules' own `gone`, as if auth
+ * had died.  r->auths counts them: another auth counts its questions from one
+ * again, and must not take an answer for that to another question.  E_FORMAT:
+ * it is not auth, and *auth stays as it is. */
 enum err role_attach_auth(struct role *r, struct ipc_chan **auth,
     const struct ipc_rules *rules, enum ipc_role role, int fd) NODISCARD;
 
