@@ -11,6 +11,9 @@
     its user, its memory, and the system calls that it keeps.
   - Each event of the server's log (ev=NAME in its sources) stands in the manual
     LOG as *ev=NAME*, and each that stands there is one.
+  - A manual of doc/man is in Portuguese, too (doc/man/pt_BR): the same sections
+    in the same order, and in each the same headings (settings, commands,
+    events, files).  What they are called is compared, words are not.
   - No line is longer than 100 columns, but for rows of tables.
 
 Each fault is one line that begins with ERROR.
@@ -23,6 +26,7 @@ import sys
 WALKS = ("doc/byte-to-disk.md",)
 SECURITY = "doc/security.md"
 LOG = "doc/man/maloted.8.scd"
+MANUALS = ("doc/man", "doc/man/pt_BR")
 LONGEST = 100
 
 NAMED = re.compile(
@@ -30,6 +34,9 @@ NAMED = re.compile(
 LINKED = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)[^)]*\)")
 FUNCTION = re.compile(r"`(\w+)\(\)`")
 FILE = re.compile(r"`(src/[\w/.-]+\.[ch])`")
+# What is typed, in a manual: *in bold*, _a/path_, and the keys of *ev=EVENT*.
+TYPED = re.compile(r"\*((?:\\.|[^*\n])+)\*")
+PATH = re.compile(r"(?<!\w)_([a-z0-9_~./-]*[./-][a-z0-9_~./-]*)_(?!\w)")
 ROLE = re.compile(r"X\([A-Z]+, (\w+), (\w+), ([^,]+), [^,)]")
 CALLS = re.compile(r"\bcalls\[\] = \{(.*?)\};", re.S)
 # `f()` (`src/a.c`, `src/b.c`); `f()` in `src/a.c`; (`f()`, `src/a.c`)
@@ -144,6 +151,59 @@ def untold(top):
         yield "%s says what *ev=%s* is, which nobody logs" % (LOG, name)
 
 
+def headings(section):
+    """What a section explains: lines above text that is one tab further in."""
+    found, lines = [], section.split("\n")
+    for this, below in zip(lines, lines[1:]):
+        tabs = len(this) - len(this.lstrip("\t"))
+        if re.match(r"\t{%d}[^\t]" % (tabs + 1), below) and \
+                this[tabs:tabs + 1] in ("*", "_"):
+            found += [this] if this[tabs:].startswith("*ev=") else \
+                TYPED.findall(this) + PATH.findall(this)
+    return found
+
+
+def manual(top, path):
+    """[(title, words, headings)] of its sections."""
+    text = re.sub(r"(?ms)^```$.*?^```$", lambda block: block[0].replace(
+        "\n#", "\n"), read(top, path))
+    sections = re.split(r"(?m)^#+ ", text)[1:]
+    return [(section.split("\n")[0], set(re.findall(r"[\w.-]+", section)),
+             headings(section)) for section in sections]
+
+
+def alike(some, others):
+    """How well the sections of two pages go together, one after the other: by
+    the words that are no language's, mostly."""
+    return sum(len(a[1] & b[1]) / len(a[1] | b[1])
+               for a, b in zip(some, others))
+
+
+def unpaired(some, others):
+    """Takes sections out of some until it has no more than others."""
+    while len(some) > len(others):
+        yield some.pop(max(range(len(some)), key=lambda i: alike(
+            some[:i] + some[i + 1:], others)))
+
+
+def untranslated(top):
+    """What stands in a page of one language and not in that of the other."""
+    there = [sorted(glob.glob("*.scd", root_dir=os.path.join(top, folder)))
+             for folder in MANUALS]
+    for name in sorted(set(there[0] + there[1])) if there[1] else ():
+        page = [os.path.join(folder, name) for folder in MANUALS]
+        both = [manual(top, path) for path in page]
+        for has, lacks in ((0, 1), (1, 0)):
+            for title, _, _ in unpaired(both[has], both[lacks]):
+                yield "%s lacks a section: %s is in %s" % (
+                    page[lacks], title, page[has])
+        for pair in zip(*both):
+            for has, lacks in ((0, 1), (1, 0)):
+                for it in sorted(set(pair[has][2]) - set(pair[lacks][2])):
+                    yield "%s lacks %s in its section %s: it is in %s" % (
+                        page[lacks], it, pair[lacks][0], page[has])
+
+
 def too_long(top):
     for page in pages(top):
         for number, line in enumerate(read(top, page).splitlines(), 1):
@@ -152,7 +212,7 @@ def too_long(top):
                     page, number, len(line))
 
 
-RULES = (missing, misplaced, untrue, untold, too_long)
+RULES = (missing, misplaced, untrue, untold, untranslated, too_long)
 
 
 def faults(top):

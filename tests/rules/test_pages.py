@@ -61,6 +61,83 @@ def test_events(faults):
     only(faults(tree), "ev=gone", "nobody")
 
 
+MANUAL = """thing.conf(5)
+
+# NAME
+
+thing.conf - settings
+
+# MAIL
+
+The setting *mail* is below.
+
+*mail*
+\tWhere it is: *yes* or *no*.
+
+\t*%u*
+\t\tThe user.
+
+# ADVICE
+
+Take care of *mail* with *thing*(1).
+
+# FILES
+
+_/etc/thing.conf_
+\tThe file.
+"""
+PORTUGUESE = """thing.conf(5)
+
+# NOME
+
+thing.conf - configuração
+
+# CORREIO
+
+A configuração
+*mail* está abaixo.
+
+*mail*
+\tOnde fica: *yes* ou *no*.
+
+\t*%u*
+\t\tO usuário.
+
+# CONSELHOS
+
+Cuide de *mail* com *thing*(1).
+
+# ARQUIVOS
+
+_/etc/thing.conf_
+\tO arquivo.
+"""
+
+
+@pytest.mark.parametrize("lacks", [0, 1], ids=["English", "Portuguese"])
+def test_manuals_in_both_languages(faults, lacks):
+    page = ["doc/man/thing.conf.5.scd", "doc/man/pt_BR/thing.conf.5.scd"]
+    text = [MANUAL, PORTUGUESE]
+    assert faults(dict(zip(page, text))) == []
+    for gone, words in (
+            ("*mail*\n\t", ("lacks mail ", ("MAIL", "CORREIO")[lacks])),
+            ("\t*%u*\n", ("lacks %u ",)),
+            ("_/etc/thing.conf_\n", ("lacks /etc/thing.conf ",)),
+            (("# ADVICE\n\nTake care of *mail* with *thing*(1).\n\n",
+              "# CONSELHOS\n\nCuide de *mail* com *thing*(1).\n\n")[lacks],
+             ("lacks a section", ("CONSELHOS", "ADVICE")[lacks]))):
+        less = list(text)
+        assert gone in less[lacks]
+        less[lacks] = less[lacks].replace(gone, "")
+        only(faults(dict(zip(page, less))), page[lacks] + " ", *words)
+
+
+def test_manual_in_one_language(faults):
+    found = faults({"doc/man/thing.conf.5.scd": MANUAL,
+                    "doc/man/pt_BR/other.5.scd": "# NOME\n\n# CORREIO\n"})
+    assert len(found) == 6 and all("lacks a section" in f for f in found)
+
+
 def test_moved(faults):
     """A namesake elsewhere does not count; what only calls it, neither."""
     only(faults({"src/a.c": "int\nclose_it(int x)\n{\n\topen_it();\n}\n",
