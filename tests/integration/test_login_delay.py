@@ -164,7 +164,7 @@ def test_in_portuguese(site, connect):
     session.ok("LANG pt-BR")
     session.ok("USER ana")
     said = session.command("PASS " + PASSWORD).decode()
-    assert re.fullmatch(r"-ERR \[LOGIN-DELAY\] você entra vezes demais, "
+    assert re.fullmatch(r"-ERR \[LOGIN-DELAY\] você entra com frequência demais, "
                         r"aguarde \d+ segundos", said)
 
 

@@ -249,7 +249,7 @@ def test_status(m, server):
     assert re.search(r"^casa: última coleta em \d\d/\d\d/\d{4} \d\d:\d\d$", text,
                      re.M), text
     assert "    em 127.0.0.1: 1 mensagem, " in text
-    assert "fica também no servidor" in m.run("accounts").text
+    assert "ficam também no servidor" in m.run("accounts").text
     m.account(keep="30d")
     assert "depois de 30 dias\n" in m.run("accounts").text
     m.account(port=free_port())
