@@ -13,7 +13,7 @@
     LOG as *ev=NAME*, and each that stands there is one.
   - A manual of doc/man is in Portuguese, too (doc/man/pt_BR): the same sections
     in the same order, and in each the same headings (settings, commands,
-    events, files).  What they are called is compared, words are not.
+    events, files) and the same first words of the lines of its examples.
   - No line is longer than 100 columns, but for rows of tables.
 
 Each fault is one line that begins with ERROR.
@@ -34,8 +34,10 @@ NAMED = re.compile(
 LINKED = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)[^)]*\)")
 FUNCTION = re.compile(r"`(\w+)\(\)`")
 FILE = re.compile(r"`(src/[\w/.-]+\.[ch])`")
-# What is typed, in a manual: *in bold*, _a/path_, and the keys of *ev=EVENT*.
+# What is typed, in a manual: *in bold*, _a/path_, the keys of *ev=EVENT*, and
+# examples.
 TYPED = re.compile(r"\*((?:\\.|[^*\n])+)\*")
+EXAMPLE = re.compile(r"(?ms)^```$(.*?)^```$")
 PATH = re.compile(r"(?<!\w)_([a-z0-9_~./-]*[./-][a-z0-9_~./-]*)_(?!\w)")
 ROLE = re.compile(r"X\([A-Z]+, (\w+), (\w+), ([^,]+), [^,)]")
 CALLS = re.compile(r"\bcalls\[\] = \{(.*?)\};", re.S)
@@ -152,7 +154,8 @@ def untold(top):
 
 
 def headings(section):
-    """What a section explains: lines above text that is one tab further in."""
+    """What a section explains, in lines above text that is one tab further in,
+    and what it shows."""
     found, lines = [], section.split("\n")
     for this, below in zip(lines, lines[1:]):
         tabs = len(this) - len(this.lstrip("\t"))
@@ -160,13 +163,15 @@ def headings(section):
                 this[tabs:tabs + 1] in ("*", "_"):
             found += [this] if this[tabs:].startswith("*ev=") else \
                 TYPED.findall(this) + PATH.findall(this)
-    return found
+    return found + ["an example's \"%s\"" % line.split()[0]
+                    for block in EXAMPLE.findall(section)
+                    for line in block.splitlines() if line.strip()]
 
 
 def manual(top, path):
     """[(title, words, headings)] of its sections."""
-    text = re.sub(r"(?ms)^```$.*?^```$", lambda block: block[0].replace(
-        "\n#", "\n"), read(top, path))
+    text = EXAMPLE.sub(lambda block: re.sub(r"(?m)^#.*\n", "", block[0]),
+                       read(top, path))
     sections = re.split(r"(?m)^#+ ", text)[1:]
     return [(section.split("\n")[0], set(re.findall(r"[\w.-]+", section)),
              headings(section)) for section in sections]

@@ -77,6 +77,11 @@ The setting *mail* is below.
 \t*%u*
 \t\tThe user.
 
+```
+# A comment
+mail = "folder"
+```
+
 # ADVICE
 
 Take care of *mail* with *thing*(1).
@@ -103,6 +108,11 @@ A configuração
 \t*%u*
 \t\tO usuário.
 
+```
+# Um comentário
+mail = "pasta"
+```
+
 # CONSELHOS
 
 Cuide de *mail* com *thing*(1).
@@ -122,6 +132,8 @@ def test_manuals_in_both_languages(faults, lacks):
     for gone, words in (
             ("*mail*\n\t", ("lacks mail ", ("MAIL", "CORREIO")[lacks])),
             ("\t*%u*\n", ("lacks %u ",)),
+            (('mail = "folder"\n', 'mail = "pasta"\n')[lacks],
+             ("lacks an example's \"mail\" ",)),
             ("_/etc/thing.conf_\n", ("lacks /etc/thing.conf ",)),
             (("# ADVICE\n\nTake care of *mail* with *thing*(1).\n\n",
               "# CONSELHOS\n\nCuide de *mail* com *thing*(1).\n\n")[lacks],
