@@ -811,7 +811,8 @@ def blocks_of(page):
     return [part for part in parts if 'oauth "' in part]
 
 
-@pytest.mark.parametrize("page", ["man/maloted.conf.5.scd", "users.md",
+@pytest.mark.parametrize("page", ["man/maloted.conf.5.scd",
+                                  "man/pt_BR/maloted.conf.5.scd", "users.md",
                                   "users.pt-BR.md"])
 def test_examples(site, issuer, fresh, page):
     """They work as they stand there, but for whom they ask."""
