@@ -66,6 +66,7 @@ class Run:
             stdout=self.files[0], stderr=self.files[1],
             start_new_session=True, preexec_fn=end_with_us)
         self.pid = self.process.pid
+        self.status = os.open("/proc/%d/status" % self.pid, os.O_RDONLY)
         self.result = None
         self.memory = 0
 
@@ -114,14 +115,15 @@ class Run:
         """Its peak until now.  What rusage says has Python's in it, as that
         made the process."""
         try:
-            with open("/proc/%d/status" % self.pid) as f:
-                peak = re.search(r"(?m)^VmHWM:\s+(\d+) kB", f.read())
+            words = os.pread(self.status, 4096, 0)
         except ProcessLookupError:
             return
-        if peak:
-            self.memory = 1024 * int(peak[1])
+        at = words.find(b"VmHWM:")
+        if at >= 0:
+            self.memory = 1024 * int(words[at + 6:].split(None, 1)[0])
 
     def _result(self):
+        os.close(self.status)
         texts = []
         for f in self.files:
             f.seek(0)

@@ -76,13 +76,12 @@ def children(pid):
         try:
             with open("/proc/%s/stat" % entry) as f:
                 stat = f.read()
-            with open("/proc/%s/cmdline" % entry) as f:
-                words = f.read().split("\0")[:-1]
+            state, parent = stat[stat.rindex(")") + 2:].split()[:2]
+            if int(parent) == pid and state != "Z":
+                with open("/proc/%s/cmdline" % entry) as f:
+                    out[int(entry)] = f.read().split("\0")[:-1]
         except OSError:
             continue
-        state, parent = stat[stat.rindex(")") + 2:].split()[:2]
-        if int(parent) == pid and state != "Z":
-            out[int(entry)] = words
     return out
 
 
@@ -91,13 +90,10 @@ def of_session(session):
     out = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open("/proc/%s/stat" % entry) as f:
-                stat = f.read()
+            if os.getsid(int(entry)) == session and alive(int(entry)):
+                out.append(int(entry))
         except OSError:
             continue
-        words = stat[stat.rindex(")") + 2:].split()
-        if int(words[3]) == session and words[0] != "Z":
-            out.append(int(entry))
     return out
 
 

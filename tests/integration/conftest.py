@@ -1,4 +1,6 @@
 """Fixtures for the client: servers that lie, lines with latency, a home."""
+import fcntl
+import os
 import shutil
 import subprocess
 
@@ -143,8 +145,21 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture(scope="session")
 def portuguese(tmp_path_factory):
-    """What makes a program speak it."""
-    top = tmp_path_factory.mktemp("portuguese")
+    """What makes a program speak it; made once for all who run tests."""
+    top = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        top = top.parent
+    with open(top / "portuguese.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (top / "portuguese").exists():
+            made = tmp_path_factory.mktemp("portuguese")
+            make_portuguese(made)
+            os.rename(made, top / "portuguese")
+    return {"LOCPATH": str(top / "portuguese"), "LC_ALL": "pt_BR.UTF-8",
+            "MALOTE_LOCALEDIR": str(top / "portuguese" / "share")}
+
+
+def make_portuguese(top):
     catalog = top / "share" / "pt_BR" / "LC_MESSAGES"
     catalog.mkdir(parents=True)
     for words in (["msgfmt", "-o", str(catalog / "malote.mo"),
@@ -157,8 +172,6 @@ def portuguese(tmp_path_factory):
                               timeout=60, check=False)
         if done.returncode != 0:
             pytest.skip("no Portuguese here: %.200s" % done.stderr)
-    return {"LOCPATH": str(top), "LC_ALL": "pt_BR.UTF-8",
-            "MALOTE_LOCALEDIR": str(top / "share")}
 
 
 @pytest.fixture

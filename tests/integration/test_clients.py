@@ -18,7 +18,7 @@ import drop
 import terminal
 from server import PATIENCE
 
-COUNT = 400
+COUNT = 150
 MODES = ["plain", "stls", "tls"]
 KEEP = pytest.mark.parametrize("keep", [True, False], ids=["keep", "delete"])
 

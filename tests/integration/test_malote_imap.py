@@ -468,6 +468,7 @@ def test_in_doubt_and_moved_away_from(lie, client, behind):
 
 # Cyrus.
 
+@pytest.mark.slow
 def test_cyrus(lie, client, cyrus_imap):
     """As they came, unread, once, into a mailbox that is made."""
     site, m = cyrus_imap, client()
@@ -482,6 +483,7 @@ def test_cyrus(lie, client, cyrus_imap):
         == {""}
 
 
+@pytest.mark.slow
 def test_cyrus_quota(lie, client, cyrus_imap):
     """What does not fit stays and is told; the rest goes on."""
     site, m = cyrus_imap, client()

@@ -53,6 +53,7 @@ def cyrus(cyrus_jmap):
     return cyrus_jmap
 
 
+@pytest.mark.slow
 def test_cyrus(lie, client, cyrus):
     """As they came, unread, with their dates, once; into one that is made."""
     m = client()
@@ -77,6 +78,7 @@ def test_cyrus(lie, client, cyrus):
     same(cyrus.texts("Fam&AO0-lia"), wanted)
 
 
+@pytest.mark.slow
 def test_cyrus_quota(lie, client, cyrus):
     """What does not fit stays and is told."""
     m = client()
@@ -94,6 +96,7 @@ def test_cyrus_quota(lie, client, cyrus):
 
 
 @ALL
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_cyrus_cut_at_every_octet(lie, client, cyrus, places):
     """Of what we say: the run itself, or the next one, finds out."""
