@@ -328,14 +328,15 @@ test_expire_told(void **state)
 		killed = step_kill(look_told, &f, n, how);
 		fixture_must_open(&f); /* who is told NEVER */
 		fixture_close(&f);
-		/* Somebody who reads only has the index mended. */
+		/* Who only looks has the index mended, and forgets nothing. */
 		fixture_put(&f, "new/7.g", "A: b\n\nx\n");
 		f.o = (struct hold_open){ .conf = &f.conf,
 			.path = f.path,
 			.user = "test",
 			.peer = "",
 			.tag = "",
-			.read_only = true };
+			.read_only = true,
+			.expires = true };
 		assert_int_equal(maildir_kind.open(&f.o), E_OK);
 		maildir_kind.close(f.o.hold);
 		ahead = 9 * 24 * 60 * 60;
