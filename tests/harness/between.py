@@ -4,7 +4,8 @@ off what the server says.
     with between.Between("127.0.0.1", port) as b:
         b.port                      # where the server is to be had now
         b.mode = "silent"           # what is said is accepted, and not answered
-        b.mode = "drip"             # an octet of the answer each 50 ms
+        b.mode = "drip"             # an octet of the answer each 50 ms, or
+        b.pace = 0.5                # so many seconds
         b.cut_after(20)             # after so many octets of answers, once
             b.mode = "pass"
     b.settled()                 # how many octets the program has said, once it is
@@ -22,6 +23,7 @@ class Between:
     def __init__(self, host, port):
         self.to = (host, port)
         self.mode = "pass"
+        self.pace = 0.05
         self.asked = 0
         self.left = None  # octets until it breaks off
         self.port = free_port()
@@ -109,4 +111,4 @@ class Between:
                 to.sendall(octets[n:])
                 return
             to.sendall(octets[n:n + 1])
-            time.sleep(0.05)
+            time.sleep(self.pace)
