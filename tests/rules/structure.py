@@ -120,9 +120,7 @@ class Tree:
             for folder, _, names in os.walk(self.src) for name in names
             if name.endswith((".c", ".h")))
         self.texts = {path: self.read(path) for path in self.files}
-        self.defines, self.uses = {}, {}
-        for path, thing in sorted(self.objects().items()):
-            self.defines[path], self.uses[path] = symbols(thing)
+        self.defines, self.uses = symbols(self.objects())
 
     def read(self, path):
         with open(os.path.join(self.src, path), encoding="utf-8") as f:
@@ -169,17 +167,23 @@ class Tree:
         return out
 
 
-def symbols(thing):
-    """Names that an object file defines for others, and those it misses."""
-    defined, missing = set(), set()
-    text = subprocess.run(["nm", "-P", "--", thing], check=True, text=True,
-                          stdout=subprocess.PIPE).stdout
+def symbols(objects):
+    """Names that each object file defines for others, and those it misses, by
+    its source."""
+    defined = {path: set() for path in sorted(objects)}
+    missing = {path: set() for path in defined}
+    if not objects:
+        return defined, missing
+    sources = {thing: path for path, thing in objects.items()}
+    text = subprocess.run(["nm", "-A", "-P", "--", *sources], check=True,
+                          text=True, stdout=subprocess.PIPE).stdout
     for line in text.splitlines():
-        name, kind = line.split()[:2]
+        thing, words = line.rsplit(": ", 1)
+        name, kind = words.split()[:2]
         if kind in "Uwv":
-            missing.add(name)
+            missing[sources[thing]].add(name)
         elif kind.isupper() and kind != "N":
-            defined.add(name)
+            defined[sources[thing]].add(name)
     return defined, missing
 
 
