@@ -149,6 +149,7 @@ def test_forms(site):
     assert site.ask(method="HEAD")[2] == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool")
 def test_by_the_book(site, login):
     login(site.server).quit()
