@@ -87,6 +87,43 @@ def test_what_became_of_the_mail(serve, place, login):
     assert log(server, user="bea") == "The log has nothing of this user.\n"
 
 
+def test_what_a_person_cannot_see(serve, place, login):
+    """Kept in Trash, unreadable, elsewhere, not to be opened."""
+    messages = [drop.Message("cur", "%d.a:2," % n, b"Message-ID: <%d@x>\n\nx\n"
+                             % n, drop.EPOCH, "x") for n in range(1, 4)]
+    box = place.maildir(messages)
+    os.chmod(box + "/cur/3.a:2,", 0)
+    server = serve(box, "trash = yes\n")
+    session = login(server)
+    session.ok("DELE 1")
+    session.quit()
+    os.rename(box, box + ".away")
+    login(server).quit()
+    os.rename(box, box + ".new")
+    os.symlink(box + ".away", box)
+    with pop3.Pop3(server.port) as client:
+        client.ok("USER user")
+        client.err("PASS secret")
+    os.unlink(box)
+    os.rename(box + ".away", box)
+    with login(server), pop3.Pop3(server.port) as client:
+        client.ok("USER user")
+        client.err("PASS secret", "IN-USE")
+    server.await_event("session", 5)
+    text = log(server)
+    assert "Moved to the folder Trash by the program: <1@x>" in text
+    assert "  1 more cannot be read by the server" in text
+    assert "There was no mailbox, so an empty one was made." in text
+    assert re.search("could not be opened: .*symbolic link", text)
+    assert re.search("could not be opened: .*from 127.0.0.1", text)
+    rows = told(server)
+    assert [r["to"] for r in rows if r["what"] == "removed"] == ["trash"]
+    assert [r["left_out"] for r in rows if r["what"] == "session"] == \
+        ["1", "0", "1"]
+    assert {r["what"] for r in rows} == {"removed", "session", "made",
+                                         "unopened"}
+
+
 LINE = ("{stamp} {lead}worker.0 ev=session sid=0.{n} user=anna login=yes "
         "ip=192.0.2.{n} tls=none cipher=none in=1 out=1 retr=1 top=0 dele=0 "
         "left=1 left_out=0 why=quit ms=1\n")

@@ -110,8 +110,8 @@ static bool
 begin(struct history *h, int64_t when, const char *line, const char *kind)
 {
 	static const char *const kept[] = { "sid", "ip", "tls", "code", "why",
-		"uidl", "message_id", "size", "retr", "removed", "dele",
-		"left" };
+		"uidl", "message_id", "size", "to", "retr", "removed", "dele",
+		"left", "left_out", "path", "error", "text" };
 	char date[CLOCK_DATE], value[600];
 	json_t *row;
 
@@ -199,6 +199,21 @@ print_end(const char *line)
 		    why_ended(line), number(line, "left") + removed);
 }
 
+/* They are on the server, and nobody sees them. */
+static void
+print_left_out(const char *line)
+{
+	unsigned long n = number(line, "left_out");
+
+	if (n != 0)
+		printf(ngettext("  %lu more cannot be read by the server: "
+				"malotectl maildrop check says why.\n",
+			   "  %lu more cannot be read by the server: "
+			   "malotectl maildrop check says why.\n",
+			   n),
+		    n);
+}
+
 static void
 tell_session(struct history *h, int64_t when, const char *line)
 {
@@ -228,6 +243,7 @@ tell_session(struct history *h, int64_t when, const char *line)
 		print_how(k, line);
 		puts(".");
 		print_end(line);
+		print_left_out(line);
 	}
 	memset(k, 0, sizeof(*k));
 }
@@ -268,6 +284,19 @@ tell_failed(struct history *h, int64_t when, const char *line)
 	    why_refused(line));
 }
 
+/* By whom, and is it really gone? */
+static const char *
+how_removed(const char *line)
+{
+	if (is(line, "why", "expired"))
+		return _("Removed, as it had been there long enough");
+	if (is(line, "why", "retrieved"))
+		return _("Removed, as it had been collected");
+	if (is(line, "to", "trash"))
+		return _("Moved to the folder Trash by the program");
+	return _("Removed by the program");
+}
+
 static void
 tell_removed(struct history *h, int64_t when, const char *line)
 {
@@ -277,13 +306,32 @@ tell_removed(struct history *h, int64_t when, const char *line)
 		return;
 	take(id, sizeof(id), line, "message_id");
 	take(uid, sizeof(uid), line, "uidl");
-	if (is(line, "why", "expired"))
-		printf(_("Removed, as it had been there long enough: %s"),
-		    show_clean(shown, sizeof(shown), id[0] != '\0' ? id : uid));
-	else
-		printf(_("Removed by the program: %s"),
-		    show_clean(shown, sizeof(shown), id[0] != '\0' ? id : uid));
+	printf("%s: %s", how_removed(line),
+	    show_clean(shown, sizeof(shown), id[0] != '\0' ? id : uid));
 	printf(_(" (%lu octets)\n"), number(line, "size"));
+}
+
+/* The password was right, and the person saw no mail. */
+static void
+tell_unopened(struct history *h, int64_t when, const char *line)
+{
+	char why[600], shown[700];
+
+	if (!begin(h, when, line, "unopened"))
+		return;
+	take(why, sizeof(why), line,
+	    is(line, "ev", "open-failed") ? "error" : "text");
+	printf(_("The mailbox could not be opened: %s.\n"),
+	    show_clean(shown, sizeof(shown), why));
+}
+
+static void
+tell_made(struct history *h, int64_t when, const char *line)
+{
+	if (begin(h, when, line, "made"))
+		puts(_(
+		    "There was no mailbox, so an empty one was made. If there "
+		    "was mail, it is elsewhere."));
 }
 
 static void
@@ -312,6 +360,10 @@ take_line(void *arg, int64_t when, const char *line)
 		tell_failed(h, when, line);
 	else if (is(line, "ev", "removed"))
 		tell_removed(h, when, line);
+	else if (is(line, "ev", "open-failed") || is(line, "ev", "not-opened"))
+		tell_unopened(h, when, line);
+	else if (is(line, "ev", "maildir-made"))
+		tell_made(h, when, line);
 }
 
 /* ---- the command ---- */
