@@ -20,7 +20,8 @@ SHARED = WORK + "/shared"  # /mnt/shared there
 HOST = "mail.example.org"
 # What an administrator has there before us: a computer with Postfix.
 BASE = "systemd-sysv libpam-systemd dbus ca-certificates curl man-db procps " \
-    "ccache postfix ssl-cert apparmor certbot pebble"
+    "ccache postfix ssl-cert apparmor certbot pebble " \
+    "dovecot-imapd dovecot-pop3d haproxy iproute2 rsync restic borgbackup"
 NAMESPACES = ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child"]
 # What is not of the namespaces, but of the kernel.
 OUTSIDE = "-sys_module,-sys_time,-sys_rawio,-sys_boot,-mac_admin"
@@ -96,6 +97,8 @@ postfix postfix/mailname string %s' | debconf-set-selections
 echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/yes
 apt-get update -q
 apt-get install -q --no-install-recommends %s
+# Whose page it is starts them.
+systemctl disable dovecot haproxy
 """ % (HOST, HOST, HOST, BASE)
 
 

@@ -1,4 +1,4 @@
-"""Dovecot's IMAP beside maloted on the same Maildirs, set up as doc/pop-or-imap.md
+"""Dovecot's IMAP beside maloted on the same Maildirs, set up as doc/beside-dovecot.md
 says: the lines are taken from there.
 
 The unique-ids of maloted are those of Dovecot's POP3, whoever served first.
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.ours, pytest.mark.skipif(
     not os.path.exists("/usr/lib/dovecot/imap"),
     reason="dovecot-imapd is not installed")]
 
-PAGES = ["/doc/pop-or-imap.md", "/doc/pop-or-imap.pt-BR.md"]
+PAGES = ["/doc/beside-dovecot.md", "/doc/beside-dovecot.pt-BR.md"]
 
 
 def blocks(page):
