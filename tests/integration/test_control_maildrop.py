@@ -137,7 +137,8 @@ def test_what_is_wrong(serve, place, login):
     it = told(server, "check", "user")
     assert it["index"].startswith("damaged")
     problems = {p["what"]: p["problem"] for p in it["problems"]}
-    assert "2.b" in problems and "4.d" in problems
+    assert problems["2.b"].endswith("; remedy: chown %d" % place.owner[0])
+    assert "4.d" in problems
     assert any(what.startswith("3.c:2,") and "same name" in why
                for what, why in problems.items())
     assert it["problems_in_all"] == len(it["problems"])

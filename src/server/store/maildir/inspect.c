@@ -12,6 +12,7 @@
 #include "server/store/maildir/map.h"
 #include "server/store/maildir/message_id.h"
 #include "server/store/maildir/names.h"
+#include "server/store/maildir/scan_left.h"
 #include "server/store/maildir/uidlfile.h"
 #include "server/store/maildir/view.h"
 
@@ -89,16 +90,20 @@ static void
 try_file(
     const struct maildir_dirs *d, const struct name *n, struct inspection *x)
 {
+	int fd, dir = d->sub[NAME_SUB(n->s)];
 	struct errbuf eb;
 	struct stat st;
-	int fd;
+	char what[40], problem[sizeof(eb.text) + 60];
+	enum err e =
+	    maildir_file(dir, n->s + 1, O_RDONLY, false, &fd, &st, &eb);
 
-	if (maildir_file(d->sub[NAME_SUB(n->s)], n->s + 1, O_RDONLY, false, &fd,
-		&st, &eb) == E_OK) {
+	if (e == E_OK) {
 		close(fd);
-		return;
+	} else if (fstatat(dir, n->s + 1, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		snprintf(problem, sizeof(problem), "%s; remedy: %s", eb.text,
+		    scan_left_remedy(e, &st, what, sizeof(what)));
+		inspection_problem(x, text_of(n->s + 1), problem);
 	}
-	inspection_problem(x, text_of(n->s + 1), eb.text);
 }
 
 /* Each is a message of its own, but what delivers or marks one may take it for

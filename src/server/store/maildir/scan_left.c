@@ -10,8 +10,8 @@
 
 enum { SHOWN = 10 /* messages that are logged one by one */ };
 
-static const char *
-remedy(enum err e, const struct stat *st, char *out, size_t size)
+const char *
+scan_left_remedy(enum err e, const struct stat *st, char *out, size_t size)
 {
 	if (st->st_uid != sandbox_uid())
 		snprintf(out, size, "chown %u", (unsigned)sandbox_uid());
@@ -38,7 +38,7 @@ log_message(const struct scan *s, const struct name *m, enum err e,
 	    str_quote(path, sizeof(path), s->m->path, strlen(s->m->path)),
 	    NAME_SUB(m->s) == SUB_NEW ? "new" : "cur",
 	    str_quote(name, sizeof(name), file, strlen(file)), s->eb->text,
-	    remedy(e, st, what, sizeof(what)));
+	    scan_left_remedy(e, st, what, sizeof(what)));
 }
 
 void
