@@ -30,10 +30,11 @@ def names(host, folder=MAIL):
     return re.findall(r"(?m)^Subject: (\S+)", said.stdout)
 
 
-def collect(host, *numbers):
+def collect(host, number, who="ana@example.org", password=PASSWORD):
     """A mail program that removes what it collects."""
-    words = " ".join("-X 'DELE %d' %s" % (n, POP) for n in numbers)
-    host.run("curl -sS --user 'ana@example.org:%s' %s" % (PASSWORD, words))
+    user = "--insecure --user '%s:%s'" % (who, password)
+    host.run("curl -sS -o /dev/null {0} {1}{2} --next -sS -o /dev/null {0} -I "
+             "-X 'DELE {2}' {1}".format(user, POP, number))
 
 
 def uidls(host, user="ana@example.org"):
@@ -94,8 +95,7 @@ def test_mail_is_gone(host):
     host.run(adds[2], input="another one\n")
     assert "denied" in str(uidls(host))
     traced = host.run(trace).stdout.split()[-1]
-    host.run("curl -sS --user 'ana@example.org:%s' -X 'DELE 4' %s"
-             % (phone, POP))
+    collect(host, 4, password=phone)
     wait_until(lambda: "DELE 4" in host.run("cat " + traced).stdout, 20)
     said = host.run(page[1][0]).stdout
     assert 'password of "phone"' in said and laptop not in said
@@ -124,8 +124,8 @@ def test_mail_that_was_kept(host):
             "<first@example.org>" in host.run(page[1][0]).stdout
         assert "/.Trash/cur/" in host.run(page[2][1]).stdout
         host.run(page[5][0])
-        assert names(host)[0] == "first" and len(uidls(host)) == 4
-        assert not set(uidls(host)) - set(before) == set()
+        assert "first" in names(host)
+        assert len(set(uidls(host)) - set(before)) == 1
     finally:
         host.run("sed -i '/^trash/d' /etc/malote/maloted.conf; "
                  "malotectl reload")
@@ -210,7 +210,7 @@ def test_what_one_maildrop_misses(host, page):
     empty(host, page)
     host.run(page["take"]["rsync"])
     said, = type_all(host, page[5])
-    assert re.search(r"(?m)^problems_in_all\s+0$", said), said
+    assert re.search(r"(?m)^problems_in_all:\s+0$", said), said
     assert sorted(names(host)) == ["a", "b", "c", "later"]
     assert set(before) < set(uidls(host))
 
@@ -252,7 +252,7 @@ def test_a_whole_server(host, page):
     look, check = accept.splitlines()
     host.run(look)
     wait_until(lambda: uidls(host) == before, 20)
-    assert re.search(r"(?m)^problems_in_all\s+0$", host.run(check).stdout)
+    assert re.search(r"(?m)^problems_in_all:\s+0$", host.run(check).stdout)
     send(host, "later")
     assert len(uidls(host)) == 4
 
@@ -361,8 +361,7 @@ def test_beside_dovecot(bare):
     assert len(seen()) == 3
     assert re.search(r"expunge: box=INBOX, msgid=<one@x>", host.run(
         "journalctl -u dovecot").stdout)
-    host.run("curl -sS --insecure --user 'ana:%s' -X 'DELE 1' "
-             "pop3s://mail.example.org/" % PASSWORD)
+    collect(host, 1, "ana")
     type_all(host, page[5])
     assert "messages=2" in host.run(after.splitlines()[2]).stdout
     now = seen()
