@@ -430,7 +430,7 @@ def test_beside_dovecot(bare):
     assert re.search(r"expunge: box=INBOX, msgid=<one@x>", host.run(
         "journalctl -u dovecot").stdout)
     collect(host, 1, "ana")
-    type_all(host, page[5])
+    assert re.search(r"MESSAGE +2 ", type_all(host, page[5])[0])
     assert "messages=2" in host.run(after.splitlines()[2]).stdout
     now = seen()
     host.write(local, before + dovecot + log + back)

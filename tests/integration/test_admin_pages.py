@@ -35,3 +35,22 @@ def test_a_command_is_of_one_line_or_joined():
     for name in manuals.NAMES:
         for block in manuals.blocks(name):
             assert not re.search(r"\\ +\n", block.text), block
+
+
+def said_by_log():
+    """What malotectl log says, by language; # is what only the moment knows."""
+    with open(TOP + "/src/server/ctl/history.c", encoding="utf-8") as f:
+        english = re.sub(r'"\s*\n\s*"', "", f.read())
+    with open(TOP + "/po/pt_BR.po", encoding="utf-8") as f:
+        both = re.sub(r'"\n"', "", f.read())
+    return [re.sub(r"%(?:lu|s)", "#", text) for text in (english, both)]
+
+
+@pytest.mark.parametrize("name, said", zip(
+    ("mail-is-gone", "mail-is-gone.pt-BR"), said_by_log()))
+def test_what_the_log_says_is_quoted_as_it_is(name, said):
+    rows = re.findall(r"(?m)^\| \*([^|]*)\* \|", manuals.read(name))
+    assert len(rows) > 8
+    for piece in " ... ".join(rows).split("... "):
+        words = re.sub(r"203\.0\.113\.7|\b\d+\b", "#", piece.strip())
+        assert words in said, words
