@@ -38,6 +38,10 @@ end() {
 	while [ -e "/proc/$pid/status" ] &&
 		! grep -q '^State:.Z' "/proc/$pid/status"; do sleep 0.05; done
 }
+if [ "$verb-$unit" = reload-or-restart-maloted ]; then
+	verb=restart
+	malotectl status >/dev/null 2>&1 && exec malotectl reload
+fi
 case $verb-$unit in
 restart-maloted|start-maloted|enable-maloted)
 	end /run/maloted.pid
