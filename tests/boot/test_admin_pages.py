@@ -327,6 +327,18 @@ def test_a_whole_server(host, page, how):
 
 # ---- haproxy ----
 
+def through(block):
+    """The same, of port 110, for STARTTLS, as the page says."""
+    for old, new in ((' ssl crt /etc/haproxy/pop.pem', ''), (":995", ":110"),
+                     ("10110", "10112"), ('"none"', '"starttls"'),
+                     ("    secured = yes\n", ""), ("v2-ssl", "v2"),
+                     ("frontend pop3s", "frontend pop3"),
+                     ("backend maloted", "backend through"),
+                     ('"haproxy"', '"through"')):
+        block = block.replace(old, new)
+    return block + "\n"
+
+
 def test_haproxy(host):
     """Both are this machine; who speaks to the one comes from the other."""
     conf = {block.section: [] for block in manuals.blocks("proxies")}
@@ -338,7 +350,9 @@ def test_haproxy(host):
              "src 192.0.2.1")
     host.run("cp /etc/malote/maloted.conf /root/before; "
              "cat >>/etc/malote/maloted.conf", input=listener + "\n")
+    host.run("cat >>/etc/malote/maloted.conf", input=through(listener))
     host.run("cat >>/etc/haproxy/haproxy.cfg", input=proxy + "\n")
+    host.run("cat >>/etc/haproxy/haproxy.cfg", input=through(proxy))
     try:
         said = host.run(begin).stdout
         assert "all is well" in said
@@ -347,6 +361,7 @@ def test_haproxy(host):
             "--user ana@example.org", "--user 'ana@example.org:%s'"
             % PASSWORD)).stdout)
         assert "looked" in host.run(log).stdout
+        assert "3" in curl(host, "pop3://mail.example.org/")
         assert re.search(r"user=ana@example.org ip=\S+ by=192.0.2.1 "
                          "method=\\S+ tls=proxy", host.run(
                              "journalctl -u maloted").stdout)
