@@ -107,7 +107,7 @@ def switch_on():
     """switch_on(): a machine."""
     try:
         machine.look()
-        machine.make_disk(PACKAGES)
+        machine.make_disk(PACKAGES + "apt-get clean\n")
     except machine.CannotRun as why:
         pytest.skip(str(why))
     os.makedirs(machine.SHARED, exist_ok=True)

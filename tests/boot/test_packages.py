@@ -1,60 +1,32 @@
 """Debian's packages, on a Debian with its systemd: installed, upgraded,
 downgraded, removed and purged, and the mail is there all the time."""
 import glob
-import json
-import os
 import re
-import shutil
-import subprocess
 
 import pytest
 
 import apparmor
-import machine
+import debs
+import letsencrypt
 import trace
+from debs import WHERE, run
 from server import TOP, wait_until
 from test_boot import (PASSWORD, Coming, files, open_session, show,
                        switch_on)
 
 pytestmark = [pytest.mark.ours, pytest.mark.timeout(1800)]
-WHERE = machine.SHARED + "/packages"
 MAIL = "/var/lib/malote-mail/example.org/ana"
 URL = "pop3://mail.example.org"
 IDS = URL + "/ -X UIDL"
 
 
-def run(*words, timeout=60):
-    done = subprocess.run(words, stdout=subprocess.PIPE, text=True,
-                          stderr=subprocess.STDOUT, timeout=timeout)
-    assert done.returncode == 0, (words, done.stdout)
-    return done.stdout
-
-
-def another(version, folder):
-    """The same packages, as another version."""
-    os.makedirs(folder)
-    for deb in glob.glob(WHERE + "/malote*_*.deb"):
-        if "dbgsym" in deb:
-            continue
-        tree = folder + "/tree"
-        run("dpkg-deb", "--raw-extract", deb, tree)
-        with open(tree + "/DEBIAN/control") as f:
-            control = re.sub(r"(?m)^Version: .*", "Version: " + version,
-                             f.read())
-        with open(tree + "/DEBIAN/control", "w") as f:
-            f.write(control)
-        run("dpkg-deb", "--root-owner-group", "--build", tree, folder)
-        shutil.rmtree(tree)
-
-
 @pytest.fixture(scope="module")
 def packages():
-    for program in ("dh", "lintian", "dh_apparmor"):
-        if shutil.which(program) is None:
-            pytest.skip(program + " is not installed")
-    shutil.rmtree(WHERE, ignore_errors=True)
-    run(TOP + "/packaging/make-packages", WHERE, timeout=1200)
-    another("0.2.0", WHERE + "/newer")
+    try:
+        debs.make()
+    except debs.CannotMake as why:
+        pytest.skip(str(why))
+    debs.another("0.2.0", WHERE + "/newer")
 
 
 class Site:
@@ -226,23 +198,7 @@ def test_apparmor_permits(site, tmp_path):
 
 # ---- certificates by ACME ----
 
-PEBBLE = {"pebble": {
-    "listenAddress": "127.0.0.1:14000",
-    "managementListenAddress": "127.0.0.1:15000",
-    "certificate": "/root/acme/cert.pem", "privateKey": "/root/acme/key.pem",
-    "httpPort": 5002, "tlsPort": 5001, "ocspResponderURL": "",
-    "externalAccountBindingRequired": False}}
-AUTHORITY = """cd /root/acme
-    openssl req -x509 -newkey rsa:2048 -nodes -days 5 -subj /CN=pebble \
-        -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem
-    systemd-run --unit names pebble-challtestsrv -defaultIPv4 127.0.0.1 \
-        -defaultIPv6 '' -http01 '' -https01 '' -tlsalpn01 '' \
-        -dns01 127.0.0.1:8053 -management 127.0.0.1:8055
-    systemd-run --unit pebble --setenv=PEBBLE_VA_NOSLEEP=1 \
-        pebble -config /root/acme/pebble.json -dnsserver 127.0.0.1:8053
-"""
-CERTBOT = "REQUESTS_CA_BUNDLE=/root/acme/cert.pem certbot "
-RENEW = CERTBOT + "renew --force-renewal --no-random-sleep-on-renew"
+RENEW = "certbot renew --force-renewal --no-random-sleep-on-renew"
 LIVE = "/etc/letsencrypt/live/mail.example.org/"
 
 
@@ -255,13 +211,8 @@ def test_certbot(site):
     """A certificate of an authority (Debian's pebble): the package's hook has
     maloted take each that is renewed, and no session ends."""
     host = site.host
-    host.run("mkdir /root/acme")
-    host.write("/root/acme/pebble.json", json.dumps(PEBBLE))
-    host.run(AUTHORITY)
-    wait_until(lambda: host.run("curl -sk https://127.0.0.1:14000/dir",
-                                check=False).returncode == 0, 30)
-    host.run(CERTBOT + "certonly -n --standalone --http-01-port 5002 "
-             "--server https://127.0.0.1:14000/dir -d mail.example.org "
+    letsencrypt.start(host)
+    host.run("certbot certonly -n --standalone -d mail.example.org "
              "--agree-tos -m ana@example.org", timeout=120)
     host.run("cp /etc/malote/maloted.conf /root/good.conf; sed -i "
              "'s,^certificate = .*,certificate = \"{0}fullchain.pem\",; "
@@ -280,8 +231,8 @@ def test_certbot(site):
     host.run("echo 'no_such_setting = 1' >>/etc/malote/maloted.conf")
     said = host.run(RENEW, timeout=120).stdout
     assert re.search(r"Hook 'deploy-hook' reported error code [1-9]", said)
-    host.run("systemctl stop pebble names; rm -r /root/acme; "
-             "cp /root/good.conf /etc/malote/maloted.conf; malotectl restart")
+    letsencrypt.stop(host)
+    host.run("cp /root/good.conf /etc/malote/maloted.conf; malotectl restart")
 
 
 @pytest.mark.parametrize("how", ["--remove", "--purge"])

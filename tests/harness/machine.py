@@ -1,8 +1,8 @@
 """A computer of its own: Debian with its systemd, in namespaces.
 
 It has the loopback interface and no other network.  Its disk is made once, by
-debootstrap, and kept in build/boot/root; what a machine changes there is gone
-when it is off.
+debootstrap, and kept in build/boot/root, or in root of another folder; what a
+machine changes there is gone when it is off.
 """
 import contextlib
 import ctypes
@@ -15,7 +15,6 @@ import time
 from server import PATIENCE, TOP
 
 WORK = TOP + "/build/boot"
-ROOT = WORK + "/root"
 SHARED = WORK + "/shared"  # /mnt/shared there
 HOST = "mail.example.org"
 # What an administrator has there before us: a computer with Postfix.
@@ -98,33 +97,35 @@ echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/yes
 apt-get update -q
 apt-get install -q --no-install-recommends %s
 # Whose page it is starts them.
-systemctl disable dovecot haproxy
-""" % (HOST, HOST, HOST, BASE)
+systemctl disable dovecot haproxy 2>/dev/null || true
+apt-get clean
+"""
 
 
-def make_disk(packages):
-    """packages: the words of a shell that installs what we need."""
+def make_disk(packages, base=BASE, work=WORK):
+    """Into work/root.  packages: the words of a shell that installs what we need,
+    beside base."""
     name = suite()
-    wanted = "\n".join((name, PREPARE, packages))
-    made = WORK + "/made"
+    prepare = PREPARE % (HOST, HOST, HOST, base)
+    wanted = "\n".join((name, prepare, packages))
+    made, root = work + "/made", work + "/root"
     if os.path.exists(made) and open(made).read() == wanted:
         return
     source = mirror(name)
-    os.makedirs(WORK, exist_ok=True)
+    os.makedirs(work, exist_ok=True)
     if os.path.exists(made):
         os.unlink(made)
-    shutil.rmtree(ROOT, ignore_errors=True)
-    done = run(["debootstrap", "--variant=minbase", name, ROOT, source], 600)
+    shutil.rmtree(root, ignore_errors=True)
+    done = run(["debootstrap", "--variant=minbase", name, root, source], 600)
     if done.returncode:
         raise CannotRun("debootstrap from the registry of apt failed: "
                         + (done.stdout + done.stderr)[-300:])
-    with open(ROOT + "/etc/apt/apt.conf.d/here", "w") as f:
+    with open(root + "/etc/apt/apt.conf.d/here", "w") as f:
         f.write(run(["apt-config", "dump", "Acquire"]).stdout)
-    shutil.copy("/etc/resolv.conf", ROOT + "/etc/resolv.conf")
-    for script in (PREPARE, packages):
-        done = in_disk(script, ROOT, 900)
+    shutil.copy("/etc/resolv.conf", root + "/etc/resolv.conf")
+    for script in (prepare, packages):
+        done = in_disk(script, root, 900)
         assert done.returncode == 0, script + done.stdout + done.stderr
-    in_disk("apt-get clean", ROOT, 60)
     with open(made, "w") as f:
         f.write(wanted)
 
@@ -134,9 +135,9 @@ def make_disk(packages):
 class Machine:
     """Booted, from the disk that make_disk() has made."""
 
-    def __init__(self):
-        for folder in (SHARED, WORK + "/memory", WORK + "/disk"):
-            os.makedirs(folder, exist_ok=True)
+    def __init__(self, work=WORK):
+        for name in ("shared", "memory", "disk"):
+            os.makedirs(work + "/" + name, exist_ok=True)
         self.cgroup = tempfile.mkdtemp(prefix="malote-boot-",
                                        dir=cgroup_folder())
         os.chmod(self.cgroup, 0o755)
@@ -146,7 +147,7 @@ class Machine:
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "--bounding-set", OUTSIDE,
              "sh", "-c", into, self.cgroup, *NAMESPACES, "--ipc", "--net",
-             "--cgroup", TOP + "/tests/boot/start", WORK],
+             "--cgroup", TOP + "/tests/boot/start", work],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         try:
             self.wait_for_boot()
