@@ -60,7 +60,7 @@ install: build/release/build.ninja
 INSTALLED = build/release/meson-logs/install-log.txt
 uninstall:
 	ninja -C build/release uninstall
-	sed -nE 's,/([^/]*\.conf\.example|[^/]*\.mo|malote-[^/]*\.so)$$,,p' $(INSTALLED) | \
+	sed -nE '/\/(malote|locale|pt_BR|fish|zsh)\//s,/[^/]*$$,,p' $(INSTALLED) | \
 	    xargs -r rmdir -p --ignore-fail-on-non-empty 2>/dev/null || true
 
 clean:

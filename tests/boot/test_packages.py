@@ -76,7 +76,7 @@ def test_lintian(packages):
     """It has no complaint."""
     changes, = glob.glob(WHERE + "/*.changes")
     said = run("lintian", "--allow-root", "--fail-on", "error,warning",
-               changes)
+               changes, timeout=200)
     assert said.strip() == ""
 
 

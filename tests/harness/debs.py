@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import machine
-from server import TOP
+from server import PATIENCE, TOP
 
 WHERE = machine.SHARED + "/packages"
 
@@ -18,7 +18,7 @@ class CannotMake(Exception):
 
 def run(*words, timeout=60):
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True,
-                          stderr=subprocess.STDOUT, timeout=timeout)
+                          stderr=subprocess.STDOUT, timeout=timeout * PATIENCE)
     assert done.returncode == 0, (words, done.stdout)
     return done.stdout
 
