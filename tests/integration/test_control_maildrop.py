@@ -60,7 +60,7 @@ def test_list(server, login):
     text = server.ctl("maildrop", "list", "user")
     assert "<one@example.org>" in text and "nobody" not in text
     session.quit()
-    assert [e["command"] for e in server.events("control")] == \
+    assert [e["command"] for e in server.await_event("control", 3)] == \
         ["maildrop list"] * 3
 
 
