@@ -35,7 +35,8 @@ class Fake:
     """can: the capabilities behind the sign-in.  greeting: its first line.
     on_append(octets) returns the words of a refusal ("NO [LIMIT] x"), None for
     yes, or raises Hangup; it is called before anything is stored.  after_append
-    is called when it is stored, before the answer."""
+    is called when it is stored, before the answer.  holds: so many APPENDs are
+    answered together once, when the last of them has come."""
 
     def __init__(self, certs, can="UIDPLUS LITERAL+ MULTIAPPEND",
                  greeting="* OK ready", tls=True, auth="AUTH=PLAIN",
@@ -45,6 +46,7 @@ class Fake:
         self.certs = certs
         self.boxes = {"INBOX": Box()}
         self.on_append = self.after_append = None
+        self.holds = 1
         self.starttls = "OK go"  # and what is put behind it
         self.behind_starttls = b""
         self.commands = []
@@ -74,6 +76,7 @@ class Fake:
             except OSError:
                 return
             self.connections += 1
+            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(near,),
                              daemon=True).start()
 
@@ -116,6 +119,7 @@ class Session:
         if fake.tls:
             self.secure()
         self.f = self.s.makefile("rb")
+        self.held = []
 
     def secure(self):
         self.s = self.fake.certs.context().wrap_socket(self.s,
@@ -151,12 +155,22 @@ class Session:
             answer = getattr(self, "do_" + word.replace(" ", "_").lower())(
                 rest[len(word) + 1:])
             if answer is not None:
-                self.send("%s %s" % (tag, answer))
+                self.answer(word, "%s %s" % (tag, answer))
             if word == "LOGOUT":
                 return
             if word == "STARTTLS" and answer.startswith("OK"):
                 self.s.sendall(self.fake.behind_starttls)
                 self.secure()
+
+    def answer(self, word, text):
+        self.held.append(text)
+        if word == "APPEND" and len(self.held) < self.fake.holds:
+            return
+        for one in self.held:
+            self.send(one)
+        self.held = []
+        if word == "APPEND":
+            self.fake.holds = 1
 
     def do_capability(self, _):
         self.send("* " + self.capability())

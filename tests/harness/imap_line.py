@@ -9,10 +9,11 @@ from server import free_port
 class Line:
     """on(number): is called with each piece from the server before that is handed
     on; if it says True, it is not, and the line breaks.  cut: it breaks after so
-    many octets from the client, of all connections together, once."""
+    many octets from the client, of all connections together, once; mute: until
+    then nothing is handed on of what the server says from this piece on."""
 
-    def __init__(self, target, on=None, cut=None):
-        self.target, self.on, self.cut = target, on, cut
+    def __init__(self, target, on=None, cut=None, mute=None):
+        self.target, self.on, self.cut, self.mute = target, on, cut, mute
         self.port = free_port()
         self.pieces = self.octets = self.connections = 0
         self.lock = threading.Lock()
@@ -79,10 +80,12 @@ class Line:
             self.pieces += 1
             if self.on is not None and self.on(self.pieces):
                 return b"", True
+            if self.mute is not None and self.pieces >= self.mute:
+                return b"", False
             return octets, False
         self.octets += len(octets)
         if self.cut is None or self.octets < self.cut:
             return octets, False
         octets = octets[:max(0, len(octets) - (self.octets - self.cut))]
-        self.cut = None
+        self.cut = self.mute = None
         return octets, True

@@ -171,6 +171,33 @@ delivery_publish(struct delivery *d, struct parcel **v, size_t n)
 		d->kind->publish(d, v, n);
 }
 
+bool
+delivery_goes_ahead(const struct delivery *d)
+{
+	return d->kind->settle != NULL;
+}
+
+void
+delivery_give(struct delivery *d, struct parcel **v, size_t n)
+{
+	if (n > 0)
+		d->kind->give(d, v, n);
+}
+
+bool
+delivery_settle(
+    struct delivery *d, struct parcel **v, size_t n, const atomic_uint *hurry)
+{
+	return n == 0 || d->kind->settle(d, v, n, hurry);
+}
+
+void
+delivery_nudge(struct delivery *d)
+{
+	if (d->kind->nudge != NULL)
+		d->kind->nudge(d);
+}
+
 void
 delivery_stop(struct delivery *d)
 {

@@ -7,7 +7,9 @@
  *
  *	delivery_prepare()   syncs the files and their folder; MBOX: locks
  *	(the state commits the intents)
- *	delivery_publish()   renames, appends, hands over; syncs
+ *	delivery_publish()   renames, appends, hands over; syncs; or, where
+ *	                     others are given meanwhile, delivery_give() and
+ *	                     delivery_settle()
  *	(the state commits "stored")
  *	delivery_release()   unlocks
  *
@@ -29,6 +31,7 @@
 #ifndef CLIENT_DELIVER_DELIVERY_H
 #define CLIENT_DELIVER_DELIVERY_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -101,8 +104,20 @@ struct delivery *parcel_delivery(const struct parcel *p);
  * mbox was locked by another program for `timeout` seconds. */
 enum err delivery_prepare(struct delivery *d, struct parcel **v, size_t n,
     struct errbuf *eb) NODISCARD;
-/* Sets `result` and `why` of each. */
+/* Sets `result` and `why` of each, which is known by then. */
 void delivery_publish(struct delivery *d, struct parcel **v, size_t n);
+/* Does it take another batch before it has said yes to the last one? */
+bool delivery_goes_ahead(const struct delivery *d);
+/* Where it does: begins to publish them, behind the batches before.  Their order
+ * and their parcels stay as they are until they are settled. */
+void delivery_give(struct delivery *d, struct parcel **v, size_t n);
+/* Waits until it is known of each of a batch what has become of it, and sets
+ * `result` and `why`.  False: not yet, as *hurry (not NULL) is above 0; nothing
+ * is done for it until it is called again. */
+bool delivery_settle(struct delivery *d, struct parcel **v, size_t n,
+    const atomic_uint *hurry) NODISCARD;
+/* From any thread: *hurry has been changed. */
+void delivery_nudge(struct delivery *d);
 /* How many messages were given to the destination again, or will be, though
  * nobody can tell whether it has them; counted anew from now on.  NULL: 0. */
 unsigned delivery_untold(struct delivery *d);

@@ -135,6 +135,12 @@ on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 	line_limit(&c->line, HURRY);
 }
 
+/* It has woken the loop: that is all. */
+static void
+on_nudge(struct ev_loop *loop, ev_async *w, int revents)
+{
+}
+
 static const struct line_hooks hooks = {
 	.dialed = on_dialed,
 	.secured = on_nothing,
@@ -200,13 +206,25 @@ imap_conn_is_full(struct imap_conn *c)
 	return c->line.out.len > OUT_MUCH;
 }
 
+static enum err
+conn_turn(struct imap_conn *c, int how, struct errbuf *eb)
+{
+	line_flush(&c->line);
+	ev_run(c->loop, how);
+	return c->failed == E_OK ? E_OK
+				 : err_set(eb, c->failed, "%s", c->why.text);
+}
+
 enum err
 imap_conn_turn(struct imap_conn *c, struct errbuf *eb)
 {
-	line_flush(&c->line);
-	ev_run(c->loop, EVRUN_ONCE);
-	return c->failed == E_OK ? E_OK
-				 : err_set(eb, c->failed, "%s", c->why.text);
+	return conn_turn(c, EVRUN_ONCE, eb);
+}
+
+void
+imap_conn_nudge(struct imap_conn *c)
+{
+	ev_async_send(c->loop, &c->nudge);
 }
 
 static enum err
@@ -230,6 +248,7 @@ imap_conn_poll(struct imap_conn *c, struct imap_event *ev, struct errbuf *eb)
 enum err
 imap_conn_next(struct imap_conn *c, struct imap_event *ev, struct errbuf *eb)
 {
+	bool looked = false, hurry;
 	enum err e;
 
 	imap_conn_expect(c);
@@ -239,7 +258,13 @@ imap_conn_next(struct imap_conn *c, struct imap_event *ev, struct errbuf *eb)
 			return e;
 		if (c->failed != E_OK)
 			return err_set(eb, c->failed, "%s", c->why.text);
-		if (imap_conn_turn(c, eb) != E_OK && c->line.in.len == 0)
+		hurry = c->hurry != NULL && *c->hurry != 0;
+		if (hurry && looked)
+			return E_OK;
+		looked = true;
+		if (conn_turn(c, hurry ? EVRUN_NOWAIT : EVRUN_ONCE, eb) !=
+			E_OK &&
+		    c->line.in.len == 0)
 			return c->failed;
 	}
 }
@@ -313,6 +338,8 @@ imap_conn_init(struct imap_conn *c, const struct destination *at,
 	ev_timer_init(&c->tick, on_tick, TICK, TICK);
 	c->tick.data = c;
 	ev_timer_start(c->loop, &c->tick);
+	ev_async_init(&c->nudge, on_nudge);
+	ev_async_start(c->loop, &c->nudge);
 	return dialer_new(&c->dialer, c->loop, eb);
 }
 
@@ -324,6 +351,7 @@ imap_conn_free(struct imap_conn *c)
 	dialer_free(c->dialer);
 	if (c->loop != NULL) {
 		ev_timer_stop(c->loop, &c->tick);
+		ev_async_stop(c->loop, &c->nudge);
 		ev_loop_destroy(c->loop);
 	}
 }

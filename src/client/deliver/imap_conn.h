@@ -39,12 +39,15 @@ struct imap_conn {
 	bool anew;    /* the token is to be another one */
 	bool settled; /* since it was opened: see imap_find() */
 	bool gave_up; /* we did not wait any longer: it may still be at it */
+	/* Not NULL, and above 0: what is not there yet is not waited for. */
+	const atomic_uint *hurry;
 
 	/* The rest is for imap_conn.c and imap_sign_in.c. */
 	struct imap_conn_conf conf;
 	struct ev_loop *loop;
 	struct dialer *dialer;
 	ev_timer tick;
+	ev_async nudge;
 	bool dialed, hurried;
 	enum err failed; /* E_OK: the line is good */
 	struct errbuf why;
@@ -64,7 +67,7 @@ void imap_conn_close(struct imap_conn *c);
 bool imap_conn_is_alive(struct imap_conn *c);
 
 /* What comes next; sends what is in line.out.  After an error the connection is to
- * be closed. */
+ * be closed.  IMAP_EV_MORE: nothing has come, and there is a hurry. */
 enum err imap_conn_next(
     struct imap_conn *c, struct imap_event *ev, struct errbuf *eb) NODISCARD;
 /* The same, if it is there by now: else ev is IMAP_EV_MORE. */
@@ -73,6 +76,9 @@ enum err imap_conn_poll(
 /* Is so much waiting to be sent that nothing should be put behind it now, although
  * what can be sent has been? */
 bool imap_conn_is_full(struct imap_conn *c);
+/* From any thread, while it is not freed: whoever waits there looks whether there
+ * is a hurry by now. */
+void imap_conn_nudge(struct imap_conn *c);
 /* Sends, and waits for something to happen: octets to come or to leave. */
 enum err imap_conn_turn(struct imap_conn *c, struct errbuf *eb) NODISCARD;
 

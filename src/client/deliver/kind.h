@@ -11,7 +11,7 @@
  *	command.c       with execute.c
  *	lmtp.c          with lmtp_conn.c
  *	remote.c        a destination that may have taken what it was given
- *	imap.c          with imap_*.c, see imap_conn.h
+ *	imap.c          with imap_*.c, see imap.h and imap_conn.h
  *	gmail.c         with gmail_*.c and api_*.c, see gmail.h and api_conn.h
  *	jmap.c          the same, see jmap.h
  *
@@ -43,6 +43,12 @@ struct kind {
 	enum err (*prepare)(
 	    struct delivery *d, struct parcel **v, size_t n, struct errbuf *eb);
 	void (*publish)(struct delivery *d, struct parcel **v, size_t n);
+	/* The same in two parts: see delivery_give(), delivery_settle() and
+	 * delivery_nudge(); or all three NULL. */
+	void (*give)(struct delivery *d, struct parcel **v, size_t n);
+	bool (*settle)(struct delivery *d, struct parcel **v, size_t n,
+	    const atomic_uint *hurry);
+	void (*nudge)(struct delivery *d);
 	void (*release)(struct delivery *d); /* or NULL */
 	/* `young`: the intent is no older than a day.  *stored_r is false. */
 	enum err (*recover)(struct delivery *d, const struct parcel *intent,

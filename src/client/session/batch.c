@@ -15,8 +15,16 @@ enum {
 	BATCH_OCTETS = 4 << 20,
 	BACKLOG = 1024, /* messages that wait to be stored */
 	BACKLOG_OCTETS = 64 << 20,
+	FLIGHTS_MAX = 8,
 };
 #define BATCH_AGE 0.5 /* seconds */
+
+/* A batch that is being stored. */
+struct flight {
+	struct storer_job job; /* first; no parcels: it is free */
+	uint64_t octets;
+	bool given; /* see struct storer_job */
+};
 
 struct batch {
 	/* Complete, to be stored. */
@@ -24,10 +32,12 @@ struct batch {
 	size_t n, room;
 	uint64_t octets;
 	ev_timer age; /* of the oldest of them; it ends the batch */
-	/* What the thread is storing. */
-	struct storer_job job;
-	bool storing;
-	uint64_t stored_octets;
+	/* What is being stored; all but one were given. */
+	struct flight flights[FLIGHTS_MAX];
+	unsigned n_flights;
+	uint64_t flying_octets;
+	bool storing; /* that one: the next batch grows meanwhile */
+	bool failed;  /* the destination takes nothing, and that was said */
 };
 
 /* ---- what has been stored ---- */
@@ -114,18 +124,47 @@ one_stored(struct visit *v, const struct parcel *p)
 }
 
 static void
+destination_has_failed(struct visit *v, const struct storer_job *job)
+{
+	drop_complete(v);
+	if (!v->batch->failed)
+		destination_failed(v, job->failed, job->eb.text);
+	v->batch->failed = true;
+}
+
+static void
+given(struct storer_job *job)
+{
+	struct visit *v = job->arg;
+
+	((struct flight *)job)->given = true;
+	v->batch->storing = false;
+	if (batch_is_due(v))
+		batch_store(v);
+}
+
+static void
+take_down(struct batch *b, struct flight *f)
+{
+	b->n_flights--;
+	b->flying_octets -= f->octets;
+	if (!f->given)
+		b->storing = false;
+	free(f->job.parcels);
+	f->job.parcels = NULL;
+}
+
+static void
 stored(struct storer_job *job)
 {
 	struct visit *v = job->arg;
 
-	v->batch->storing = false;
-	v->batch->stored_octets = 0;
 	for (size_t k = 0; k < job->n_parcels; k++) {
 		if (job->err == E_OK)
 			one_stored(v, job->parcels[k]);
 		parcel_free(job->parcels[k]);
 	}
-	free(job->parcels);
+	take_down(v->batch, (struct flight *)job);
 	if (job->n_untold != 0)
 		outcome_untold_words(
 		    v->result.notice, sizeof(v->result.notice), job->n_untold);
@@ -133,8 +172,7 @@ stored(struct storer_job *job)
 		visit_fail(v, OUTCOME_DISK, "%s", job->eb.text);
 		v->enough = v->result.unrecorded = true;
 	} else if (job->failed != E_OK) {
-		drop_complete(v);
-		destination_failed(v, job->failed, job->eb.text);
+		destination_has_failed(v, job);
 	}
 	if (batch_is_due(v))
 		batch_store(v);
@@ -147,23 +185,30 @@ void
 batch_store(struct visit *v)
 {
 	struct batch *b = v->batch;
+	struct flight *f = b->flights;
 
-	if (b->storing || b->n == 0)
+	if (b->storing || b->n == 0 || b->n_flights == FLIGHTS_MAX)
 		return;
+	while (f->job.parcels != NULL)
+		f++;
 	ev_timer_stop(v->conf.loop, &b->age);
-	b->job = (struct storer_job){
+	f->job = (struct storer_job){
 		.kind = STORER_BATCH,
 		.done = stored,
+		.given = given,
 		.arg = v,
 		.parcels = b->v,
 		.n_parcels = b->n,
 	};
+	f->octets = b->octets;
+	f->given = false;
 	b->v = NULL;
 	b->n = b->room = 0;
-	b->stored_octets = b->octets;
 	b->octets = 0;
+	b->n_flights++;
+	b->flying_octets += f->octets;
 	b->storing = true;
-	storer_do(v->conf.storer, &b->job);
+	storer_do(v->conf.storer, &f->job);
 }
 
 bool
@@ -198,19 +243,19 @@ batch_is_long(const struct visit *v)
 	const struct batch *b = v->batch;
 
 	return b->n >= BACKLOG ||
-	       b->octets + b->stored_octets >= BACKLOG_OCTETS;
+	       b->octets + b->flying_octets >= BACKLOG_OCTETS;
 }
 
 bool
 batch_is_busy(const struct visit *v)
 {
-	return v->batch != NULL && v->batch->storing;
+	return v->batch != NULL && v->batch->n_flights != 0;
 }
 
 bool
 batch_has_some(const struct visit *v)
 {
-	return v->batch->n != 0 || v->batch->storing;
+	return v->batch->n != 0 || v->batch->n_flights != 0;
 }
 
 /* ---- life ---- */

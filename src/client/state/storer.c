@@ -1,5 +1,6 @@
 #include "client/state/storer.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,19 @@
  * unique-id come back. */
 enum { REMEMBER = 180 * 24 * 3600 };
 
+TAILQ_HEAD(flights, storer_job);
+
 struct storer {
 	struct storer_conf conf;
 	struct state *state; /* used by the thread alone, as the id is */
 	int64_t id;
-	bool moved;        /* see state_account_settle() */
-	struct pool *pool; /* of one thread: jobs are done in order */
+	bool moved;            /* see state_account_settle() */
+	struct pool *pool;     /* of one thread: jobs are done in order */
+	atomic_uint n_waiting; /* jobs that have not begun */
+	/* Batches that were given and are not settled: the loop's. */
+	struct flights flights;
+	struct pool_job settling; /* the first of them */
+	struct storer_job *settled;
 };
 
 /* ---- the thread ---- */
@@ -276,9 +284,10 @@ storer_begin(struct storer *st, struct storer_job *job)
 	return state_troubles(s, st->id, &job->troubles, &job->n_troubles, eb);
 }
 
-/* Those of one delivery.  *failed_r: it takes nothing, by `eb`. */
+/* Those of one delivery, before they are published.  *failed_r: it takes nothing,
+ * by `eb`. */
 static enum err
-store_there(struct storer *st, struct delivery *d, struct parcel **v, size_t n,
+begin_there(struct storer *st, struct delivery *d, struct parcel **v, size_t n,
     enum err *failed_r, struct errbuf *eb)
 {
 	enum err e;
@@ -289,15 +298,34 @@ store_there(struct storer *st, struct delivery *d, struct parcel **v, size_t n,
 		return E_OK;
 	e = state_intend(
 	    st->state, st->id, delivery_text(d), v, n, time(NULL), eb);
-	if (e == E_OK) {
-		delivery_publish(d, v, n);
-		e = state_stored(st->state, st->id, v, n, time(NULL), eb);
-	}
-	/* Without "stored" nobody may delete: the next run finds the intents. */
+	if (e != E_OK)
+		delivery_release(d, v, n);
+	return e;
+}
+
+/* Without "stored" nobody may delete: the next run finds the intents. */
+static enum err
+end_there(struct storer *st, struct delivery *d, struct parcel **v, size_t n,
+    enum err *failed_r, struct errbuf *eb)
+{
+	enum err e = state_stored(st->state, st->id, v, n, time(NULL), eb);
+
 	delivery_release(d, v, n);
 	if (e == E_OK)
 		*failed_r = delivery_failed(d, eb);
 	return e;
+}
+
+static enum err
+store_there(struct storer *st, struct delivery *d, struct parcel **v, size_t n,
+    enum err *failed_r, struct errbuf *eb)
+{
+	enum err e = begin_there(st, d, v, n, failed_r, eb);
+
+	if (e != E_OK || *failed_r != E_OK)
+		return e;
+	delivery_publish(d, v, n);
+	return end_there(st, d, v, n, failed_r, eb);
 }
 
 /* Where a rule has sent them: that this place takes nothing is a matter of these
@@ -333,6 +361,47 @@ gather(struct parcel **v, size_t n)
 	return k;
 }
 
+/* All of the account's own delivery, which need not be waited for. */
+static bool
+may_fly(const struct storer *st, const struct storer_job *job)
+{
+	if (!delivery_goes_ahead(st->conf.delivery))
+		return false;
+	for (size_t i = 0; i < job->n_parcels; i++)
+		if (parcel_delivery(job->parcels[i]) != st->conf.delivery)
+			return false;
+	return true;
+}
+
+static enum err
+storer_give(struct storer *st, struct storer_job *job)
+{
+	struct delivery *d = st->conf.delivery;
+	enum err e;
+
+	e = begin_there(
+	    st, d, job->parcels, job->n_parcels, &job->failed, &job->eb);
+	job->flying = e == E_OK && job->failed == E_OK;
+	if (job->flying)
+		delivery_give(d, job->parcels, job->n_parcels);
+	job->n_untold += delivery_untold(d);
+	return e;
+}
+
+/* Not yet, if another job waits: it is still `flying` then. */
+static void
+storer_settle(struct storer *st, struct storer_job *job)
+{
+	struct delivery *d = st->conf.delivery;
+
+	if (!delivery_settle(d, job->parcels, job->n_parcels, &st->n_waiting))
+		return;
+	job->flying = false;
+	job->err = end_there(
+	    st, d, job->parcels, job->n_parcels, &job->failed, &job->eb);
+	job->n_untold += delivery_untold(d);
+}
+
 /* One delivery after the other: an error leaves intents of one of them only. */
 static enum err
 storer_batch(struct storer *st, struct storer_job *job)
@@ -343,6 +412,8 @@ storer_batch(struct storer *st, struct storer_job *job)
 	job->n_untold = 0;
 	for (size_t i = 0; i < job->n_parcels; i++)
 		job->parcels[i]->result = E_CLOSED;
+	if (may_fly(st, job))
+		return storer_give(st, job);
 	for (size_t i = 0; i < job->n_parcels && e == E_OK; i += n) {
 		struct parcel **v = &job->parcels[i];
 		struct delivery *d = parcel_delivery(v[0]);
@@ -398,6 +469,7 @@ storer_run(struct pool_job *j)
 	struct storer *st = job->storer;
 	bool put_aside;
 
+	atomic_fetch_sub(&st->n_waiting, 1);
 	job->eb.text[0] = '\0';
 	job->err = st->state != NULL
 		       ? E_OK
@@ -417,12 +489,54 @@ storer_run(struct pool_job *j)
 
 /* ---- the loop ---- */
 
+static struct storer *
+storer_of(struct pool_job *settling)
+{
+	return (struct storer *)((char *)settling -
+				 offsetof(struct storer, settling));
+}
+
+static void
+settle_run(struct pool_job *j)
+{
+	struct storer *st = storer_of(j);
+
+	storer_settle(st, st->settled);
+}
+
+static void
+settle_done(struct pool_job *j)
+{
+	struct storer *st = storer_of(j);
+	struct storer_job *job = st->settled;
+	bool over = !job->flying;
+
+	if (over)
+		TAILQ_REMOVE(&st->flights, job, link);
+	st->settled = TAILQ_FIRST(&st->flights);
+	if (st->settled != NULL)
+		pool_add(st->pool, j);
+	if (over)
+		job->done(job);
+}
+
 static void
 storer_done(struct pool_job *j)
 {
 	struct storer_job *job = (struct storer_job *)j;
+	struct storer *st = job->storer;
 
-	job->done(job);
+	if (!job->flying) {
+		job->done(job);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&st->flights, job, link);
+	if (st->settled == NULL) {
+		st->settled = job;
+		pool_add(st->pool, &st->settling);
+	}
+	if (job->given != NULL)
+		job->given(job);
 }
 
 enum err
@@ -435,6 +549,9 @@ storer_new(
 	if (st == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	st->conf = *conf;
+	TAILQ_INIT(&st->flights);
+	st->settling =
+	    (struct pool_job){ .run = settle_run, .done = settle_done };
 	if (pool_new(&st->pool, conf->loop, 1, eb) != E_OK) {
 		free(st);
 		return err_set(eb, E_NOMEM, _("cannot start a thread"));
@@ -458,5 +575,9 @@ storer_do(struct storer *st, struct storer_job *job)
 {
 	job->job = (struct pool_job){ .run = storer_run, .done = storer_done };
 	job->storer = st;
+	job->flying = false;
+	atomic_fetch_add(&st->n_waiting, 1);
 	pool_add(st->pool, &job->job);
+	if (st->settled != NULL)
+		delivery_nudge(st->conf.delivery);
 }

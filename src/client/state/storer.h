@@ -3,13 +3,16 @@
  *
  * It alone uses the account's rows of the state and publishes its deliveries,
  * so that no loop waits for a sync.  Jobs are done in order; the loop is told
- * when each is over.
+ * when each is over.  But a destination elsewhere gets the next batch before it
+ * has said yes to the last one, where it takes that: such batches are over in
+ * their order, too, and other jobs are done meanwhile.
  */
 #ifndef CLIENT_STATE_STORER_H
 #define CLIENT_STATE_STORER_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/queue.h>
 
 #include "base/err.h"
 #include "base/pool.h"
@@ -32,6 +35,9 @@ struct storer_job {
 	struct pool_job job;
 	enum storer_kind kind;
 	void (*done)(struct storer_job *job); /* in the loop */
+	/* BATCH: all is with the destination, which has not said yes yet; the next
+	 * one may follow.  In the loop, before `done`, where it takes several. */
+	void (*given)(struct storer_job *job);
 	void *arg;
 
 	struct state_account account; /* out of BEGIN, in for SAVE */
@@ -53,7 +59,10 @@ struct storer_job {
 
 	enum err err;
 	struct errbuf eb;
+	/* The storer's: */
 	struct storer *storer;
+	bool flying; /* BATCH: it was given, and is not settled */
+	TAILQ_ENTRY(storer_job) link;
 };
 
 /* Opens what another setting `deliver` names, for what was delivered there.
