@@ -10,7 +10,7 @@ class Line:
     """on(number): is called with each piece from the server before that is handed
     on; if it says True, it is not, and the line breaks.  cut: it breaks after so
     many octets from the client, of all connections together, once; mute: until
-    then nothing is handed on of what the server says from this piece on."""
+    then nothing is handed on of what the server says behind so many of them."""
 
     def __init__(self, target, on=None, cut=None, mute=None):
         self.target, self.on, self.cut, self.mute = target, on, cut, mute
@@ -80,7 +80,7 @@ class Line:
             self.pieces += 1
             if self.on is not None and self.on(self.pieces):
                 return b"", True
-            if self.mute is not None and self.pieces >= self.mute:
+            if self.mute is not None and self.octets >= self.mute:
                 return b"", False
             return octets, False
         self.octets += len(octets)

@@ -82,12 +82,6 @@ has_gone_imap(const struct dest *dest)
 
 /* ---- the mailbox ---- */
 
-struct slice
-imap_mailbox(const struct imap *m)
-{
-	return (struct slice){ m->mailbox, strlen(m->mailbox) };
-}
-
 static void
 on_status(void *arg, const struct imap_response *r)
 {
@@ -398,8 +392,8 @@ get_ready(struct delivery *d, bool twin, struct errbuf *eb)
 		settle(d, 0, m->n, NULL);
 	if (twin)
 		m->epoch = 0; /* it may have told no numbers */
-	if ((e = delivery_failed(d, eb)) != E_OK)
-		return e;
+	if (d->failed != E_OK)
+		return err_set(eb, d->failed, "%s", d->why.text);
 	return imap_any_is(m, SENT_WAITS) ? E_OK : ready(m, eb);
 }
 

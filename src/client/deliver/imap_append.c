@@ -1,5 +1,6 @@
 /* APPEND: messages that are sent, and what the server says of them. */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/i18n.h"
@@ -10,6 +11,12 @@ enum {
 	GROUP = 256, /* messages in one command */
 	GROUP_OCTETS = 8 << 20,
 };
+
+struct slice
+imap_mailbox(const struct imap *m)
+{
+	return (struct slice){ m->mailbox, strlen(m->mailbox) };
+}
 
 /* ---- answers ---- */
 
@@ -160,8 +167,8 @@ send_octets(struct delivery *d, const char *p, size_t n, struct errbuf *eb)
 	return e;
 }
 
-/* The file cannot have changed since it was measured; if it has, the server is not
- * told that this is all. */
+/* From its beginning.  The file cannot have changed since it was measured; if it
+ * has, the server is not told that this is all. */
 static enum err
 send_file(struct delivery *d, const struct parcel *p, int fd, struct errbuf *eb)
 {
@@ -170,10 +177,7 @@ send_file(struct delivery *d, const struct parcel *p, int fd, struct errbuf *eb)
 	ssize_t n;
 	enum err e;
 
-	if (lseek(fd, 0, SEEK_SET) != 0)
-		return err_sys(eb, disk_err(),
-		    _("cannot read a new message in %s"), d->where);
-	while ((n = read(fd, in, sizeof(in))) != 0) {
+	while (left != 0 && (n = read(fd, in, sizeof(in))) != 0) {
 		size_t made;
 
 		if (n < 0 && errno == EINTR)
@@ -185,10 +189,9 @@ send_file(struct delivery *d, const struct parcel *p, int fd, struct errbuf *eb)
 		if ((e = send_octets(d, out, made, eb)) != E_OK)
 			return e;
 	}
-	return left == 0 && n == 0
-		   ? E_OK
-		   : err_set(eb, E_IO, _("cannot read a new message in %s"),
-			 d->where);
+	return left == 0 ? E_OK
+			 : err_set(eb, E_IO,
+			       _("cannot read a new message in %s"), d->where);
 }
 
 /* Until the server asks for it, or has refused it. */

@@ -6,6 +6,7 @@
  *	imap_sign_in.c  signing in
  *	imap_open.c     all that comes before a command
  *	imap_find.c     whether a message is there
+ *	imap_append.c   messages that are sent, and the answers
  *	imap.c          the kind of delivery
  *
  * The protocol itself is src/imap/, the octets go over src/net/line.h in a loop of

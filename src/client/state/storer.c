@@ -361,6 +361,12 @@ gather(struct parcel **v, size_t n)
 	return k;
 }
 
+static void
+count_untold(struct storer_job *job, struct delivery *d)
+{
+	job->n_untold += delivery_untold(d);
+}
+
 /* All of the account's own delivery, which need not be waited for. */
 static bool
 may_fly(const struct storer *st, const struct storer_job *job)
@@ -384,7 +390,7 @@ storer_give(struct storer *st, struct storer_job *job)
 	job->flying = e == E_OK && job->failed == E_OK;
 	if (job->flying)
 		delivery_give(d, job->parcels, job->n_parcels);
-	job->n_untold += delivery_untold(d);
+	count_untold(job, d);
 	return e;
 }
 
@@ -399,7 +405,7 @@ storer_settle(struct storer *st, struct storer_job *job)
 	job->flying = false;
 	job->err = end_there(
 	    st, d, job->parcels, job->n_parcels, &job->failed, &job->eb);
-	job->n_untold += delivery_untold(d);
+	count_untold(job, d);
 }
 
 /* One delivery after the other: an error leaves intents of one of them only. */
@@ -422,7 +428,7 @@ storer_batch(struct storer *st, struct storer_job *job)
 
 		n = gather(v, job->n_parcels - i);
 		e = store_there(st, d, v, n, &failed, &eb);
-		job->n_untold += delivery_untold(d);
+		count_untold(job, d);
 		if (e == E_OK && failed != E_OK && d != st->conf.delivery)
 			blame_place(v, n, eb.text);
 		else if (e != E_OK || failed != E_OK) {
