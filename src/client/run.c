@@ -18,6 +18,7 @@
 #include "client/report/report.h"
 #include "client/secret/asker.h"
 #include "client/secret/secret.h"
+#include "client/session/destination.h"
 #include "client/session/visit.h"
 #include "client/state/account_lock.h"
 #include "client/state/storer.h"
@@ -218,6 +219,12 @@ ask_secret(void *arg, const struct account *login, bool anew, char *secret,
 	return asker_ask(arg, login, anew, secret, size, eb);
 }
 
+static void
+judged(void *arg, const struct account *login, const char *refused)
+{
+	asker_judged(arg, login, refused);
+}
+
 static enum err
 open_delivery(struct run *run, const struct dest *dest, char *const *folders,
     struct delivery **d_r, struct errbuf *eb)
@@ -234,6 +241,7 @@ open_delivery(struct run *run, const struct dest *dest, char *const *folders,
 		.timeout = a->timeout,
 		.folders = folders,
 		.ask = run->asker != NULL ? ask_secret : NULL,
+		.judged = judged,
 		.ask_arg = run->asker,
 	};
 	return delivery_open(d_r, dest, &env, eb);
@@ -595,8 +603,13 @@ record_read(struct storer_job *job)
 		run->result.outcome = run->stopping
 					  ? OUTCOME_STOPPED
 					  : outcome_of_begin(job->err);
-		snprintf(run->result.words, sizeof(run->result.words), "%s",
-		    run->stopping ? _("stopped") : job->eb.text);
+		if (run->stopping)
+			strcpy(run->result.words, _("stopped"));
+		else
+			destination_words(run->result.words,
+			    sizeof(run->result.words), run->account,
+			    run->env->state_dir, run->env->insist,
+			    job->eb.text);
 		run->ended = true;
 		run_visit_over(run);
 		return;
@@ -732,8 +745,8 @@ run_begin(struct run *run)
 		return;
 	}
 	if (env->conf->n_places != 0 &&
-	    (run->asker = asker_new(
-		 env->loop, env->state_dir, env->terminal)) == NULL) {
+	    (run->asker = asker_new(env->loop, env->state_dir, env->terminal,
+		 env->insist)) == NULL) {
 		run_failed(run, OUTCOME_INTERNAL, _("out of memory"));
 		return;
 	}

@@ -126,6 +126,29 @@ def test_no_way_in(lie, client, fake_imap, more, words, code):
     assert server.numbers("RETR") == []
 
 
+def test_refused_password_is_not_tried_again(lie, client, fake_imap,
+                                             portuguese):
+    """Until something of it is another, or the person wants it: servers lock out who
+    comes again and again.  And status says the same."""
+    site, m = fake_imap(), client()
+    server, wanted = begin(lie, m, site, password="wrong")
+    again = "it is not tried again until the password or the account changes"
+    said = m.collect(status=CONFIG).text
+    assert "refuses the sign-in of ana" in said and again in said
+    assert "malote collect --accept casa" in said
+    assert m.collect(status=CONFIG).text == said
+    assert site.connections == 1 and server.numbers("RETR") == []
+    assert again in m.run("status").text
+    assert "só será tentado de novo quando a senha ou a conta mudar" in \
+        m.collect(status=CONFIG, env=portuguese).text
+    m.collect("--accept", status=CONFIG)
+    assert site.connections == 2
+    m.destinations["localhost"]["password"] = "hush"
+    m.collect()
+    same(site.texts(), wanted)
+    assert "not tried again" not in m.run("status").text
+
+
 @pytest.mark.parametrize("more, words", [
     ({"starttls": "NO not now"}, "not now"),
     ({"starttls": "OK go", "behind_starttls": b"* CAPABILITY AUTH=PLAIN\r\n"},

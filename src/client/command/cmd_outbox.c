@@ -48,7 +48,8 @@ print_one(const struct outgoing *o, bool busy)
 	}
 	if (o->words != NULL)
 		printf("    %s\n", o->words);
-	if (!busy && outgoing_count(o, FATE_WAITING) != 0 && o->tries != 0)
+	if (!busy && !o->denied && outgoing_count(o, FATE_WAITING) != 0 &&
+	    o->tries != 0)
 		printf(_("    it is tried again from %s on\n"),
 		    clock_date(when, o->next_at));
 }
@@ -192,8 +193,9 @@ change_chosen(const struct call *call, struct outbox *b, bool drop)
 	return EX_OK;
 }
 
+/* *code_r: one of them cannot be read, or written to; the others go on. */
 static int
-change_all(const struct call *call, struct outbox *b)
+change_all(const struct call *call, struct outbox *b, int *code_r)
 {
 	struct outbox_ids ids;
 	struct errbuf eb;
@@ -201,9 +203,14 @@ change_all(const struct call *call, struct outbox *b)
 
 	if (e != E_OK)
 		return failed_by(call->o, sending_exit_code(e), "%s", eb.text);
-	for (size_t i = 0; i < ids.n; i++)
-		/* One that is being sent needs nothing. */
-		(void)!change_one(b, ids.v[i], false, false, &eb);
+	for (size_t i = 0; i < ids.n; i++) {
+		e = change_one(b, ids.v[i], false, false, &eb);
+		/* One that is being sent needs nothing, or has gone by now. */
+		if (e == E_OK || e == E_BUSY || e == E_NOENT)
+			continue;
+		say_error(eb.text);
+		*code_r = sending_exit_code(e);
+	}
 	free(ids.v);
 	return EX_OK;
 }
@@ -243,6 +250,8 @@ retry(struct call *call)
 		.terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO),
 		.tells = !option_is_given(call->o, OPT_QUIET) &&
 			 !option_is_given(call->o, OPT_JSON),
+		.insist = call->n > 1, /* just that one, and now */
+		.retries = true,
 	};
 	struct outbox_item nothing = OUTBOX_NOTHING;
 	struct outbox b = { .fd = -1 };
@@ -253,7 +262,7 @@ retry(struct call *call)
 	code = open_outbox(call, &b);
 	if (code == EX_OK && b.fd >= 0)
 		code = call->n > 1 ? change_chosen(call, &b, false)
-				   : change_all(call, &b);
+				   : change_all(call, &b, &s.code);
 	if (code == EX_OK && b.fd >= 0) {
 		s.conf = &call->set->conf;
 		sending_run(&s, &b, &nothing);

@@ -133,9 +133,15 @@ tell_waiting(struct sending *s, const struct outgoing *o)
 	for (size_t i = 0; i < o->n && words == NULL; i++)
 		if (o->v[i].fate == FATE_WAITING)
 			words = o->v[i].words;
-	say(s, _("%s waits in the outbox: %s; it is tried again from %s on"),
-	    title_of(title, o), words != NULL ? words : "-",
-	    clock_date(when, o->next_at));
+	if (o->denied)
+		say(s, _("%s waits in the outbox: %s"), title_of(title, o),
+		    words != NULL ? words : "-");
+	else
+		say(s,
+		    _("%s waits in the outbox: %s; it is tried again from %s "
+		      "on"),
+		    title_of(title, o), words != NULL ? words : "-",
+		    clock_date(when, o->next_at));
 }
 
 static void
@@ -168,8 +174,10 @@ sending_tell(struct sending *s, const struct outgoing *o)
 		say(s, "%s: %s", o->id, o->words);
 	if (refused)
 		s->code = EX_CANTCREAT;
-	else if (perhaps && s->code == EX_OK)
+	else if (perhaps && (s->code == EX_OK || s->code == EX_TEMPFAIL))
 		s->code = EX_PROTOCOL;
+	else if (s->retries && outgoing_is_open(o) && s->code == EX_OK)
+		s->code = EX_TEMPFAIL;
 }
 
 /* ---- a run ---- */
@@ -236,6 +244,7 @@ sending_run(struct sending *s, struct outbox *outbox, struct outbox_item *item)
 		.conf = s->conf,
 		.state_dir = s->o->state,
 		.terminal = s->terminal,
+		.insist = s->terminal || s->insist,
 		.hooks = option_is_given(s->o, OPT_VERBOSE) ? &loud : &quiet,
 		.arg = s,
 	};
@@ -265,7 +274,12 @@ int
 sending_flush(const struct options *o, const struct client_conf *conf,
     bool terminal, int code)
 {
-	struct sending s = { .o = o, .conf = conf, .terminal = terminal };
+	struct sending s = {
+		.o = o,
+		.conf = conf,
+		.terminal = terminal,
+		.insist = option_is_given(o, OPT_ACCEPT),
+	};
 	struct outbox_item nothing = OUTBOX_NOTHING;
 	struct outbox b;
 

@@ -14,6 +14,8 @@ struct sending {
 	const struct options *o;
 	const struct client_conf *conf;
 	bool terminal; /* a person can be asked */
+	bool insist;   /* what was refused is tried again; on a terminal, too */
+	bool retries;  /* what waits even then is a failure */
 	bool tells;    /* also of what was sent */
 	bool logs;     /* what needs the person goes to the system's log, too */
 	/* Of what it came to, EX_OK at first: the gravest. */

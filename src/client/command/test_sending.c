@@ -52,6 +52,7 @@ try_once(struct trying *t, const struct account *a, bool anew)
 		.state_dir = t->t->state_dir,
 		.terminal = t->t->terminal,
 		.anew = anew,
+		.insist = true,
 		.hooks = t->t->trace != NULL ? &loud : &quiet,
 		.arg = t,
 	};

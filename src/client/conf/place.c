@@ -227,10 +227,16 @@ places_find(struct client_conf *c, const struct conf_text *text)
 	return e;
 }
 
+const struct account *
+place_login(const struct dest *dest)
+{
+	return dest->at != NULL ? &dest->at->login : NULL;
+}
+
 bool
 place_has_secret(const struct dest *dest)
 {
-	const struct account *a = dest->at != NULL ? &dest->at->login : NULL;
+	const struct account *a = place_login(dest);
 
 	return a != NULL &&
 	       (a->password != NULL || a->password_command != NULL ||

@@ -34,6 +34,9 @@ bool account_delivers_to(const struct account *a, const struct destination *to);
 bool account_delivers_with_token(
     const struct client_conf *c, const struct account *a);
 
+/* By what one signs in there; NULL: one does not, or nobody knows any more. */
+const struct account *place_login(const struct dest *dest);
+
 /* Can one sign in there without asking a person? */
 bool place_has_secret(const struct dest *dest);
 

@@ -175,6 +175,24 @@ ask_once(struct api_conn *c, const struct api_request *q, struct api_answer *a,
 	return E_OK;
 }
 
+/* The server may have no words for it. */
+static void
+judge(struct api_conn *c, const struct api_answer *a)
+{
+	const struct account *login = &c->at->login;
+	bool refused = a->status == UNAUTHORIZED;
+	struct errbuf why;
+
+	if (c->conf.judged == NULL || (c->judged && !refused))
+		return;
+	c->judged = !refused;
+	err_set(&why, E_DENIED,
+	    _("%s refuses the sign-in of %s; see who signs in there, and how, "
+	      "in the block destination"),
+	    login->server, login->user);
+	c->conf.judged(c->conf.ask_arg, login, refused ? why.text : NULL);
+}
+
 enum err
 api_ask(struct api_conn *c, const struct api_request *q, struct api_answer *a,
     struct errbuf *eb)
@@ -183,14 +201,17 @@ api_ask(struct api_conn *c, const struct api_request *q, struct api_answer *a,
 
 	*a = (struct api_answer){ .status = 0 };
 	if ((e = get_secret(c, false, eb)) != E_OK ||
-	    (e = ask_once(c, q, a, eb)) != E_OK || a->status != UNAUTHORIZED ||
-	    !account_uses_token(&c->at->login))
+	    (e = ask_once(c, q, a, eb)) != E_OK)
 		return e;
-	/* It may have expired; there may be another one. */
-	api_answer_free(a);
-	if ((e = get_secret(c, true, eb)) != E_OK)
-		return e;
-	return ask_once(c, q, a, eb);
+	if (a->status == UNAUTHORIZED && account_uses_token(&c->at->login)) {
+		/* It may have expired; there may be another one. */
+		api_answer_free(a);
+		if ((e = get_secret(c, true, eb)) != E_OK ||
+		    (e = ask_once(c, q, a, eb)) != E_OK)
+			return e;
+	}
+	judge(c, a);
+	return E_OK;
 }
 
 void

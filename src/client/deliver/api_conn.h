@@ -28,6 +28,8 @@ struct api_conn_conf {
 	/* See struct delivery_env. */
 	enum err (*ask)(void *arg, const struct account *login, bool anew,
 	    char *secret, size_t size, struct errbuf *eb);
+	void (*judged)(
+	    void *arg, const struct account *login, const char *refused);
 	void *ask_arg;
 	const atomic_bool *stopping;
 };
@@ -43,6 +45,7 @@ struct api_conn {
 	struct transfer_line line;
 	char *
 	    secret; /* "Bearer TOKEN" or "Basic ..."; NULL: not asked for yet */
+	bool judged; /* it has been let in */
 };
 
 enum { API_ANSWER_MAX = 4 << 20, API_SECRET = 64 * 1024 };

@@ -58,7 +58,10 @@ struct delivery_env {
 	 * delivery does.  anew: the token of before was refused. */
 	enum err (*ask)(void *arg, const struct account *login, bool anew,
 	    char *secret, size_t size, struct errbuf *eb);
-	void *ask_arg;
+	/* It was let in by that, or refused with these words (else NULL). */
+	void (*judged)(
+	    void *arg, const struct account *login, const char *refused);
+	void *ask_arg; /* of both */
 };
 
 /* Borrows all for the call.  Makes a Maildir that is not there, and the folders

@@ -47,6 +47,7 @@ open_imap(struct delivery *d, const struct dest *dest,
 	const struct imap_conn_conf conf = {
 		.timeout = env->timeout,
 		.ask = env->ask,
+		.judged = env->judged,
 		.ask_arg = env->ask_arg,
 		.stopping = &d->stopping,
 	};

@@ -28,6 +28,8 @@ struct imap_conn_conf {
 	/* See struct delivery_env. */
 	enum err (*ask)(void *arg, const struct account *login, bool anew,
 	    char *secret, size_t size, struct errbuf *eb);
+	void (*judged)(
+	    void *arg, const struct account *login, const char *refused);
 	void *ask_arg;
 	const atomic_bool *stopping;
 };

@@ -138,6 +138,7 @@ get_secret(struct imap_conn *c, struct errbuf *eb)
 enum err
 imap_open(struct imap_conn *c, struct errbuf *eb)
 {
+	const struct account *a = &c->at->login;
 	enum err e;
 
 	if (c->open)
@@ -145,13 +146,16 @@ imap_open(struct imap_conn *c, struct errbuf *eb)
 	if ((e = get_secret(c, eb)) != E_OK)
 		return e;
 	e = conn_begin(c, eb);
-	if (e == E_DENIED && account_uses_token(&c->at->login) && !c->anew) {
+	if (e == E_DENIED && account_uses_token(a) && !c->anew) {
 		/* It may have expired; there may be another one. */
 		line_close(&c->line);
 		c->anew = true;
 		if ((e = get_secret(c, eb)) == E_OK)
 			e = conn_begin(c, eb);
 	}
+	if (c->conf.judged != NULL && c->secret != NULL &&
+	    (e == E_OK || e == E_DENIED))
+		c->conf.judged(c->conf.ask_arg, a, e == E_OK ? NULL : eb->text);
 	c->anew = false;
 	c->open = e == E_OK;
 	if (e != E_OK)

@@ -59,6 +59,7 @@ open_jmap(struct delivery *d, const struct dest *dest,
 	    &(struct api_conn_conf){
 		.timeout = env->timeout,
 		.ask = env->ask,
+		.judged = env->judged,
 		.ask_arg = env->ask_arg,
 		.stopping = &d->stopping,
 	    });

@@ -9,6 +9,7 @@
 #include "base/i18n.h"
 #include "client/message/size.h"
 #include "client/report/report.h"
+#include "client/secret/refused.h"
 #include "client/session/outcome.h"
 #include "client/state/state.h"
 
@@ -158,6 +159,25 @@ print_done(
 		print_there(a, s);
 }
 
+/* What is to be sent waits for a person. */
+static void
+print_refused(const struct account *a, const char *state_dir)
+{
+	char why[REFUSED_WORDS], words[2 * REFUSED_WORDS];
+	struct account sends;
+
+	if (a->smtp.server == NULL)
+		return;
+	sends = *a;
+	sends.server = a->smtp.server;
+	sends.port = a->smtp.port;
+	sends.user = a->smtp.user;
+	if (!refused_is_noted(state_dir, &sends, why))
+		return;
+	refused_say(words, sizeof(words), why, a->name);
+	printf(_("    sending: %s\n"), words);
+}
+
 static void
 print_status(
     const struct account *a, const struct state_account *s, uint64_t there)
@@ -252,6 +272,8 @@ status_print(const struct client_conf *conf, const bool *chosen,
 			print_account(a);
 		else
 			print_status(a, &sa, there);
+		if (kind == STATUS_STATUS)
+			print_refused(a, state_dir);
 	}
 	state_close(s);
 	all = json_pack("{s:i, s:o}", "malote", 1, "accounts", accounts);

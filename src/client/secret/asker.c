@@ -5,14 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/i18n.h"
+#include "base/str.h"
+#include "client/secret/refused.h"
 
 /* One thread asks at a time: an account has one that delivers. */
 struct asker {
 	struct ev_loop *loop;
 	const char *state_dir;
-	bool terminal;
+	bool terminal, insist;
 	ev_async wake;         /* a question has come */
 	struct secret *secret; /* the loop's: it is being asked for */
 
@@ -25,6 +28,10 @@ struct asker {
 	size_t size;
 	enum err e;
 	struct errbuf words;
+
+	/* The thread's: by what it signs in, and since when. */
+	int64_t mark_at;
+	unsigned mark;
 };
 
 /* ---- in the loop ---- */
@@ -82,11 +89,12 @@ asker_wake(struct ev_loop *loop, ev_async *w, int revents)
 	q.timeout = q.account->timeout;
 	q.kind = account_uses_token(q.account) ? SECRET_TOKEN : SECRET_PASSWORD;
 	if ((e = secret_ask(&a->secret, &q, &eb)) != E_OK)
-		asker_answer(a, e, NULL, eb.text);
+		asker_answer(a, e, "", eb.text);
 }
 
 struct asker *
-asker_new(struct ev_loop *loop, const char *state_dir, bool terminal)
+asker_new(
+    struct ev_loop *loop, const char *state_dir, bool terminal, bool insist)
 {
 	struct asker *a = calloc(1, sizeof(*a));
 
@@ -95,6 +103,7 @@ asker_new(struct ev_loop *loop, const char *state_dir, bool terminal)
 	a->loop = loop;
 	a->state_dir = state_dir;
 	a->terminal = terminal;
+	a->insist = insist;
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->answered, NULL);
 	ev_async_init(&a->wake, asker_wake);
@@ -112,7 +121,7 @@ asker_close(struct asker *a)
 	pthread_mutex_lock(&a->lock);
 	a->closed = true;
 	pthread_mutex_unlock(&a->lock);
-	asker_answer(a, E_CLOSED, NULL, _("stopped"));
+	asker_answer(a, E_CLOSED, "", _("stopped"));
 }
 
 void
@@ -130,9 +139,9 @@ asker_free(struct asker *a)
 
 /* ---- on the thread ---- */
 
-enum err
-asker_ask(struct asker *a, const struct account *login, bool anew, char *secret,
-    size_t size, struct errbuf *eb)
+static enum err
+wait_for_secret(struct asker *a, const struct account *login, bool anew,
+    char *secret, size_t size, struct errbuf *eb)
 {
 	enum err e;
 
@@ -152,4 +161,29 @@ asker_ask(struct asker *a, const struct account *login, bool anew, char *secret,
 	a->asked = false;
 	pthread_mutex_unlock(&a->lock);
 	return e;
+}
+
+enum err
+asker_ask(struct asker *a, const struct account *login, bool anew, char *secret,
+    size_t size, struct errbuf *eb)
+{
+	enum err e = wait_for_secret(a, login, anew, secret, size, eb);
+	char why[REFUSED_WORDS];
+
+	if (e != E_OK)
+		return e;
+	if (!a->insist && refused_before(a->state_dir, login, secret, why))
+		return err_set(eb, E_CONFIG, "%s", why);
+	a->mark_at = time(NULL);
+	a->mark = refused_mark(login, secret, a->mark_at);
+	return E_OK;
+}
+
+void
+asker_judged(struct asker *a, const struct account *login, const char *refused)
+{
+	if (refused == NULL)
+		refused_forget(a->state_dir, login);
+	else
+		refused_note(a->state_dir, login, a->mark_at, a->mark, refused);
 }

@@ -65,13 +65,18 @@ is_over(const struct outgoing *o)
 	return outgoing_count(o, FATE_SENT) == o->n && !lacks_copy(o);
 }
 
+bool
+outgoing_is_open(const struct outgoing *o)
+{
+	return outgoing_count(o, FATE_WAITING) != 0 || lacks_copy(o);
+}
+
 /* One that is over could not be removed.  A clock that was set back holds up
  * nothing. */
 bool
 outgoing_is_due(const struct outgoing *o, int64_t now)
 {
-	return (outgoing_count(o, FATE_WAITING) != 0 || lacks_copy(o) ||
-		   is_over(o)) &&
+	return (outgoing_is_open(o) || is_over(o)) &&
 	       (o->next_at <= now || o->next_at > now + DAY);
 }
 
@@ -122,6 +127,7 @@ static void
 put_off(struct outgoing *o, enum outcome why)
 {
 	o->tries++;
+	o->denied = false;
 	o->next_at = seconds_now() + pause_after(o->tries, why);
 }
 
@@ -352,6 +358,9 @@ put_off_all(struct mailer *m)
 		return;
 	}
 	put_off(&m->first.o, m->failed.outcome);
+	m->first.o.denied = m->failed.denied;
+	if (m->failed.denied) /* whether it is another is seen here */
+		m->first.o.next_at = seconds_now() + AWAY_MOST;
 	outgoing_say(&m->first.o.words, m->failed.words);
 	keep(m, &m->first, put_off_all);
 }
@@ -401,6 +410,7 @@ start_session(struct mailer *m)
 		.state_dir = m->conf.state_dir,
 		.thread = m->thread,
 		.terminal = m->conf.terminal,
+		.insist = m->conf.insist,
 		.anew = m->anew,
 		.hooks = m->conf.hooks->trace != NULL ? &loud : &quiet,
 		.arg = m,
@@ -467,8 +477,8 @@ get_ready(struct mailer *m, struct errbuf *eb)
 	const struct mailer_conf *conf = &m->conf;
 
 	if (conf->conf->n_places != 0 &&
-	    (m->asker = asker_new(
-		 conf->loop, conf->state_dir, conf->terminal)) == NULL)
+	    (m->asker = asker_new(conf->loop, conf->state_dir, conf->terminal,
+		 conf->insist)) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	return outbox_thread_new(&m->thread, conf->loop, &m->outbox, eb);
 }

@@ -28,6 +28,7 @@ struct mailer_conf {
 	const struct client_conf *conf;
 	const char *state_dir;
 	bool terminal; /* a person can be asked for passwords */
+	bool insist;   /* a sign-in that was refused is tried again */
 	const struct mailer_hooks *hooks;
 	void *arg;
 };
@@ -44,6 +45,9 @@ void mailer_free(struct mailer *m);
 
 /* Is there something to be done now? */
 bool mailer_is_needed(struct outbox *b);
+
+/* Is something still to be done with it by itself: a recipient waits, or the copy? */
+bool outgoing_is_open(const struct outgoing *o);
 
 /* Is there something to be sent at that time? */
 bool outgoing_is_due(const struct outgoing *o, int64_t now);

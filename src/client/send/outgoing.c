@@ -123,14 +123,14 @@ outgoing_print(const struct outgoing *o)
 	if (all == NULL)
 		return NULL;
 	j = json_pack("{s:i, s:s, s:s, s:o, s:o, s:b, s:b, s:b, s:o, s:I, "
-		      "s:I, s:I, s:I, s:o}",
+		      "s:I, s:I, s:I, s:o, s:b}",
 	    "malote", VERSION, "account", o->account, "sender", o->sender,
 	    "subject", text_or_null(o->subject), "recipients", all, "8bit",
 	    o->eightbit, "utf8", o->utf8, "copied", o->copied, "copy",
 	    copy_or_null(&o->copy), "octets", (json_int_t)o->octets,
 	    "queued_at", (json_int_t)o->queued_at, "next_at",
 	    (json_int_t)o->next_at, "tries", (json_int_t)o->tries, "words",
-	    text_or_null(o->words));
+	    text_or_null(o->words), "denied", o->denied);
 	text = j != NULL ? json_dumps(j, JSON_INDENT(1)) : NULL;
 	json_decref(j);
 	return text;
@@ -220,6 +220,7 @@ parse_object(struct outgoing *o, json_t *j)
 	o->queued_at = queued;
 	o->next_at = next;
 	o->tries = (unsigned)tries;
+	o->denied = json_is_true(json_object_get(j, "denied"));
 	o->account = copy_of(json_object_get(j, "account"));
 	o->sender = copy_of(json_object_get(j, "sender"));
 	o->subject = copy_of(json_object_get(j, "subject"));

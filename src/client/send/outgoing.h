@@ -67,6 +67,7 @@ struct outgoing {
 	uint64_t octets;            /* on the wire */
 	int64_t queued_at, next_at; /* Unix seconds */
 	unsigned tries;
+	bool denied; /* the sign-in was refused, and waits for a person */
 	char *words; /* what has failed last; or NULL */
 };
 

@@ -39,6 +39,12 @@ ask_secret(void *arg, const struct account *login, bool anew, char *secret,
 	return asker_ask(arg, login, anew, secret, size, eb);
 }
 
+static void
+judged(void *arg, const struct account *login, const char *refused)
+{
+	asker_judged(arg, login, refused);
+}
+
 static enum err
 place_open(struct sent_copy *c, const struct dest *dest, struct errbuf *eb)
 {
@@ -50,6 +56,7 @@ place_open(struct sent_copy *c, const struct dest *dest, struct errbuf *eb)
 		.timeout = a->timeout,
 		.seen = true,
 		.ask = c->conf.asker != NULL ? ask_secret : NULL,
+		.judged = judged,
 		.ask_arg = c->conf.asker,
 	};
 	struct delivery *d;

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/i18n.h"
+#include "client/secret/refused.h"
 #include "client/secret/secret.h"
 #include "client/send/sign_on.h"
 #include "client/send/smtp.h"
@@ -38,6 +40,8 @@ struct submission {
 	struct secret *secret; /* that is being asked for; or NULL */
 	struct sign_on sign_on;
 	char no_secret[256]; /* why there is none; or empty */
+	int64_t mark_at;     /* of the secret: see secret/refused.h */
+	unsigned mark;
 
 	struct outbox_item *item; /* under way */
 	off_t at;                 /* octets of it that were read */
@@ -349,13 +353,33 @@ challenged(struct submission *s)
 static void
 signed_in(struct submission *s)
 {
-	if (sign_on_is_proved(&s->sign_on))
+	if (sign_on_is_proved(&s->sign_on)) {
+		refused_forget(s->conf.state_dir, &s->account);
 		submission_next(s);
-	else
+	} else {
 		fail(s, OUTCOME_DENIED, CAUSE_OTHER,
 		    _("%s says yes, but has not proved that it knows the "
 		      "password"),
 		    s->account.server);
+	}
+}
+
+/* Another token may do at once. */
+static void
+note_refusal(struct submission *s)
+{
+	char words[SUBMISSION_WORDS];
+
+	if (s->mark_at == 0 || (s->result.refused_token && !s->conf.anew &&
+				   s->conf.account->client != NULL))
+		return;
+	refused_note(s->conf.state_dir, &s->account, s->mark_at, s->mark,
+	    s->result.words);
+	if (s->conf.insist)
+		return;
+	s->result.denied = true;
+	refused_say(words, sizeof(words), s->result.words, s->account.name);
+	snprintf(s->result.words, sizeof(s->result.words), "%s", words);
 }
 
 static void
@@ -374,6 +398,7 @@ denied(struct submission *s)
 	    s->account.server, s->smtp.reply.code,
 	    s->smtp.reply.status[0] != '\0' ? " " : "", s->smtp.reply.status,
 	    s->smtp.reply.text, advice[0] != '\0' ? "; " : "", advice);
+	note_refusal(s);
 }
 
 /* ---- what the server says ---- */
@@ -627,6 +652,23 @@ dial(struct submission *s)
 		fail(s, OUTCOME_CONFIG, CAUSE_SETTINGS, "%s", eb.text);
 }
 
+/* The server is not asked then, whatever is to be sent. */
+static bool
+was_refused(struct submission *s, const char *secret)
+{
+	char why[REFUSED_WORDS], words[SUBMISSION_WORDS];
+
+	s->mark_at = time(NULL);
+	s->mark = refused_mark(&s->account, secret, s->mark_at);
+	if (s->conf.insist ||
+	    !refused_before(s->conf.state_dir, &s->account, secret, why))
+		return false;
+	refused_say(words, sizeof(words), why, s->account.name);
+	s->result.denied = true;
+	fail(s, OUTCOME_DENIED, CAUSE_PASSWORD, "%s", words);
+	return true;
+}
+
 static void
 on_secret(void *arg, enum err e, const char *value, const char *words)
 {
@@ -644,6 +686,8 @@ on_secret(void *arg, enum err e, const char *value, const char *words)
 		    CAUSE_SECRET, "%s", words);
 		return;
 	}
+	if (was_refused(s, value))
+		return;
 	if (sign_on_take_secret(&s->sign_on, value) == E_OK)
 		dial(s);
 	else

@@ -21,7 +21,8 @@ enum { SUBMISSION_WORDS = 1024 };
 struct submission_result {
 	enum outcome outcome; /* OUTCOME_OK: nothing is wrong with the server */
 	enum cause cause;
-	bool refused_token;           /* another one may do */
+	bool refused_token; /* another one may do */
+	bool denied; /* what was refused is not offered again by itself */
 	char words[SUBMISSION_WORDS]; /* why it has failed */
 	char tls[64], sign_in[32];    /* empty: it did not come to that */
 };
@@ -48,6 +49,7 @@ struct submission_conf {
 	struct outbox_thread *thread; /* NULL: nothing is sent, only tried */
 	bool terminal; /* a person can be asked for the password */
 	bool anew;     /* the token that is kept was refused */
+	bool insist;   /* what was refused is offered again */
 	const struct submission_hooks *hooks;
 	void *arg;
 };

@@ -6,6 +6,7 @@
 
 #include "base/i18n.h"
 #include "client/conf/place.h"
+#include "client/secret/refused.h"
 #include "client/session/fence.h"
 
 enum {
@@ -25,11 +26,29 @@ struct destination {
 /* ---- all messages ---- */
 
 void
+destination_words(char *out, size_t size, const struct account *a,
+    const char *state_dir, bool insist, const char *why)
+{
+	char noted[REFUSED_WORDS];
+
+	const struct account *login = place_login(&a->dest);
+
+	if (!insist && login != NULL &&
+	    refused_is_noted(state_dir, login, noted))
+		refused_say(out, size, why, a->name);
+	else
+		snprintf(out, size, "%s", why);
+}
+
+void
 destination_failed(struct visit *v, enum err e, const char *why)
 {
 	enum outcome o = outcome_of_destination(e), before = v->result.outcome;
 	uint32_t n = v->n_wanted - v->result.tally.collected;
+	char words[STATE_WORDS];
 
+	destination_words(words, sizeof(words), v->conf.account,
+	    v->conf.state_dir, v->conf.insist, why);
 	if (before != OUTCOME_OK)
 		snprintf(v->result.notice, sizeof(v->result.notice), "%s", why);
 	else if (o == OUTCOME_DESTINATION || o == OUTCOME_CONFIG)
@@ -40,7 +59,7 @@ destination_failed(struct visit *v, enum err e, const char *why)
 			"%s; mend that, or \"deliver\" of account %s: until "
 			"then %u messages wait on the server",
 			n),
-		    why, v->conf.account->name, n);
+		    words, v->conf.account->name, n);
 	else
 		visit_fail(v, o, "%s", why);
 	v->enough = true;

@@ -31,6 +31,11 @@ bool destination_is_scouted(const struct visit *v);
 void destination_failed(struct visit *v, enum err e, const char *why);
 /* It has taken a message, or not this one. */
 void destination_took(struct visit *v);
+/* Why, in `out`; and, if a sign-in there was refused, until when it is not tried
+ * again. */
+void destination_words(char *out, size_t size, const struct account *a,
+    const char *state_dir, bool insist, const char *why);
+
 void destination_refused(struct visit *v, const struct parcel *p);
 
 #endif

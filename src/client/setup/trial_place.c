@@ -72,6 +72,12 @@ ask_for_place(void *arg, const struct account *login, bool anew, char *secret,
 	return asker_ask(arg, login, anew, secret, size, eb);
 }
 
+static void
+judged(void *arg, const struct account *login, const char *refused)
+{
+	asker_judged(arg, login, refused);
+}
+
 static enum err
 try_delivery(struct trial_place *p, const struct dest *dest)
 {
@@ -83,6 +89,7 @@ try_delivery(struct trial_place *p, const struct dest *dest)
 		.spool = spool,
 		.timeout = a->timeout,
 		.ask = ask_for_place,
+		.judged = judged,
 		.ask_arg = p->asker,
 	};
 	struct delivery *d = NULL;
@@ -162,7 +169,7 @@ trial_place_start(struct ev_loop *loop, const struct account *a,
 		.job = { .run = run, .done = done },
 		.account = a,
 		.state_dir = state_dir,
-		.asker = asker_new(loop, state_dir, terminal),
+		.asker = asker_new(loop, state_dir, terminal, true),
 		.done = on_done,
 		.arg = arg,
 	};
