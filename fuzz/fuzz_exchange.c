@@ -75,8 +75,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	strcpy(a.conf.anonymous, "other");
 	strcpy(a.conf.master_separator, "*");
 	strcpy(a.conf.name_key, "00");
-	strcpy(a.conf.mail, "maildir:/m/%u");
-	strcpy(a.conf.mail_root, "/m");
+	strcpy(a.conf.place[0].mail, "maildir:/m/%u");
+	strcpy(a.conf.place[0].root, "/m");
 	a.loop = ev_loop_new(EVFLAG_AUTO);
 	a.penalty = penalty_new();
 	a.recent = recent_new();

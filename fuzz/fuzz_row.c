@@ -12,8 +12,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct auth_conf conf = {
-	.mail = "maildir:~/%d/%n",
-	.mail_root = "/srv/mail",
+	.place = { { .mail = "maildir:~/%d/%n", .root = "/srv/mail" },
+	    { .mail = "maildir:~", .root = "/srv/mail/in", .number = 1 } },
+	.n_places = 2,
 	.first_uid = 500,
 	.last_uid = 60000,
 	.mail_uid = 1000,
@@ -37,6 +38,7 @@ look(const struct user *u)
 	user_is_allowed_from(u, "192.0.2.1");
 	if (account_find(&at, &conf, u, &why, &eb) == E_OK &&
 	    (strncmp(at.mail, "maildir:/srv/mail", 17) != 0 ||
+		strncmp(at.mail, "maildir:/srv/mail/in/", 21) == 0 ||
 		strstr(at.mail, "/../") != NULL || at.uid < 500 ||
 		at.uid > 60000))
 		abort();

@@ -111,16 +111,15 @@ warn_of_list(void *arg, const char *warning)
 }
 
 static void
-warn_of_mounts(const struct conf *conf, struct conf_text *text)
+warn_of_mounts(const char *root, struct conf_text *text)
 {
 	char mounts[MOUNTS_MAX], path[MAIL_PATH_MAX + MOUNTS_MAX];
 	size_t n;
 
-	mail_root_mounts(conf->store.root, mounts, sizeof(mounts));
+	mail_root_mounts(root, mounts, sizeof(mounts));
 	for (const char *p = mounts; *p != '\0'; p += n + 1) {
 		n = strcspn(p, "\n");
-		snprintf(
-		    path, sizeof(path), "%s/%.*s", conf->store.root, (int)n, p);
+		snprintf(path, sizeof(path), "%s/%.*s", root, (int)n, p);
 		if (mail_root_is_missed(path))
 			conf_warn(text, 0,
 			    "%s had a marker and has none now: is its file "
@@ -129,6 +128,34 @@ warn_of_mounts(const struct conf *conf, struct conf_text *text)
 			    "same: malotectl root accept %s",
 			    path, path);
 	}
+}
+
+static void
+check_roots(struct conf *conf, struct conf_text *text)
+{
+	for (unsigned i = 0; i < conf->n_roots; i++) {
+		const char *root = conf->root[i].path;
+
+		if (mail_root_is_missed(root))
+			conf_warn(text, 0,
+			    "the mail root %s had a marker and has none now: "
+			    "is its file system mounted? Until it is, nobody "
+			    "whose mail is there can sign in. If this is the "
+			    "mail root all the same: malotectl root accept %s",
+			    root, root);
+		warn_of_mounts(root, text);
+		memcpy(conf->store.root, root, sizeof(conf->store.root));
+		uidl_check(&conf->store, warn_of_list, text);
+	}
+}
+
+/* "/srv/mail", or "/srv/mail, /home" */
+static void
+print_roots(const struct conf *conf)
+{
+	for (unsigned i = 0; i < conf->n_roots; i++)
+		printf("%s%s", i != 0 ? ", " : "", conf->root[i].path);
+	putchar('\n');
 }
 
 /* The settings are good; what about the users and their mail? */
@@ -142,25 +169,17 @@ check(struct conf *conf, const struct conf_env *env, struct conf_text *text)
 	if (languages_load(conf->languages, &conf->worker, warn_of_list, text,
 		&eb) != E_OK)
 		conf_error(text, 0, "%s", eb.text);
-	if (mail_root_is_missed(conf->store.root))
-		conf_warn(text, 0,
-		    "the mail root %s had a marker and has none now: is its "
-		    "file system mounted? Until it is, nobody can sign in. If "
-		    "this is the mail root all the same: malotectl root accept",
-		    conf->store.root);
-	warn_of_mounts(conf, text);
-	uidl_check(&conf->store, warn_of_list, text);
+	check_roots(conf, text);
 	if (report->errors != 0)
 		return EX_CONFIG;
-	printf(
-	    "%s: %s; listeners: %u, users who can sign in: %zu%s, mail below "
-	    "%s\n",
+	printf("%s: %s; listeners: %u, users who can sign in: %zu%s, mail "
+	       "below ",
 	    text->file,
 	    report->warnings == 0 ? "all is well" : "maloted can start",
 	    conf->n_listeners, users,
 	    conf->db.role.n + conf->pam.role.n != 0 ? " and those of databases"
-						    : "",
-	    conf->store.root);
+						    : "");
+	print_roots(conf);
 	return EX_OK;
 }
 

@@ -147,11 +147,29 @@ def test_auth_wants_a_store_of_root(place, serve, login, say):
     auth, = server.roles("auth")
     stores = server.roles("store")
     for n, uid in enumerate((0, 1)):
-        say(auth, PARENT_FD, struct.pack("=HII", IPC["STORE_WANTED"], uid, 5))
-        say(auth, PARENT_FD, struct.pack("=HHII", IPC["REPLACE"], 0, uid, 5))
+        say(auth, PARENT_FD, struct.pack(
+            "=HIII", IPC["STORE_WANTED"], uid, 5, 0))
+        say(auth, PARENT_FD, struct.pack(
+            "=HHIII", IPC["REPLACE"], 0, uid, 5, 0))
         server.await_event("store-refused", 2 * n + 2)
     assert {e["why"].split()[0] for e in server.events("store-refused")} == {
         "not"}
+    assert server.roles("store") == stores
+    await_login(server, login)
+
+
+def test_auth_wants_a_store_in_no_root_of_ours(place, serve, login, say):
+    """It names a mail root by its number, and the parent knows which there
+    are."""
+    server = serve(place.maildir(drop.make(3, 5)))
+    login(server).quit()
+    auth, = server.roles("auth")
+    stores = server.roles("store")
+    for n, root in enumerate((1, 0xffffffff), 1):
+        say(auth, PARENT_FD, struct.pack(
+            "=HIII", IPC["STORE_WANTED"], 4000, 4000, root))
+        told = server.await_event("store-refused", n)[-1]
+        assert told["why"] == "there is no such mail root"
     assert server.roles("store") == stores
     await_login(server, login)
 

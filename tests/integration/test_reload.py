@@ -531,7 +531,7 @@ def test_no_descriptors_in_a_worker(settings, connect, inject):
 
 # ---- what holds after a restart ----
 
-def test_what_needs_a_restart(settings, connect, place):
+def test_what_needs_a_restart(settings, connect):
     s = settings("workers = 1\nhostname = old.example.org\n")
     before = children(s.server.pid)
     s.set(workers="2", hash_threads="3", log="syslog",
@@ -544,11 +544,6 @@ def test_what_needs_a_restart(settings, connect, place):
     assert event["for"] == "workers, hash_threads, log"
     assert children(s.server.pid) == before
     assert b"new.example.org" in connect(s.server.port).greeting
-    other = place.path + "/other"
-    os.makedirs(other)
-    s.set(mail="maildir:%s/%%n" % other, mail_root=other)
-    assert "mail_root" in s.reload()
-    signed_in(connect, s.server.port).quit()
 
 
 # ---- places where users are known ----

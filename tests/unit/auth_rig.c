@@ -463,13 +463,18 @@ replace_users(const char *text)
 	assert_int_equal(rename(tmp, rig.users), 0);
 }
 
+#define PLACE \
+	{ \
+		.mail = "maildir:/srv/mail/%d/%n", .root = "/srv/mail" \
+	}
+
 struct auth_conf
 usual(void)
 {
 	struct auth_conf conf = {
 		.role = { .uid = geteuid(), .gid = getegid(), .memory = 1024 },
-		.mail = "maildir:/srv/mail/%d/%n",
-		.mail_root = "/srv/mail",
+		.place = { PLACE, PLACE },
+		.n_places = 2,
 		.default_domain = "d.org",
 		/* A client is of a proxy, so that it may be from wherever a test
 		 * says. */
@@ -669,19 +674,27 @@ take_wanted(void *arg, struct ipc_in *in)
 
 	ids[0] = ipc_get_u32(in);
 	ids[1] = ipc_get_u32(in);
+	ids[2] = ipc_get_u32(in);
 	return ipc_get_end(in);
 }
 
 void
-expect_wanted(uint32_t uid, uint32_t gid)
+expect_wanted_in(uint32_t uid, uint32_t gid, uint32_t root)
 {
-	uint32_t ids[2];
+	uint32_t ids[3];
 
 	assert_int_equal(
 	    ipc_wait_one(rig.ctl_fd, IPC_STORE_WANTED, SOON, take_wanted, ids),
 	    E_OK);
 	assert_int_equal(ids[0], uid);
 	assert_int_equal(ids[1], gid);
+	assert_int_equal(ids[2], root);
+}
+
+void
+expect_wanted(uint32_t uid, uint32_t gid)
+{
+	expect_wanted_in(uid, gid, 0);
 }
 
 void
@@ -690,6 +703,7 @@ no_store(uint32_t uid, uint32_t gid)
 	ipc_begin(rig.ctl, IPC_NO_STORE);
 	ipc_put_u32(rig.ctl, uid);
 	ipc_put_u32(rig.ctl, gid);
+	ipc_put_u32(rig.ctl, 0);
 	ipc_put_str(rig.ctl, "no such thing");
 	sent(rig.ctl);
 }

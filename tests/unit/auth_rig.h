@@ -148,6 +148,7 @@ void expect_one_guess(uint64_t begun, unsigned nth, uint64_t due);
 /* The process must have gone on until now, and ends when its parent goes. */
 int tear_down(void **state);
 void expect_wanted(uint32_t uid, uint32_t gid);
+void expect_wanted_in(uint32_t uid, uint32_t gid, uint32_t root);
 void no_store(uint32_t uid, uint32_t gid);
 void sasl_with(uint64_t sid, const char *mechanism, struct slice certificate,
     const void *initial, size_t n);

@@ -96,7 +96,7 @@ static const struct shape {
 	SHAPE(IPC_SETTINGS, "4"),
 	SHAPE(IPC_SETTINGS_USE, "1"),
 	SHAPE(IPC_USERS, "1f1"),
-	SHAPE(IPC_STORE_IS, "244"),
+	SHAPE(IPC_STORE_IS, "2444"),
 };
 
 enum { SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
@@ -361,6 +361,7 @@ attach(enum ipc_role role, uint16_t index)
 		ipc_put_u16(rig.ctl, index);
 		ipc_put_u32(rig.ctl, 1000);
 		ipc_put_u32(rig.ctl, 1000);
+		ipc_put_u32(rig.ctl, 0);
 		sent();
 	}
 	ipc_begin(rig.ctl, IPC_ATTACH);

@@ -13,13 +13,20 @@
 #include "base/clock.h"
 
 static void
-store_is(uint16_t index, uint32_t uid, uint32_t gid)
+store_is_in(uint16_t index, uint32_t uid, uint32_t gid, uint32_t root)
 {
 	ipc_begin(rig.ctl, IPC_STORE_IS);
 	ipc_put_u16(rig.ctl, index);
 	ipc_put_u32(rig.ctl, uid);
 	ipc_put_u32(rig.ctl, gid);
+	ipc_put_u32(rig.ctl, root);
 	sent_before_others(rig.ctl);
+}
+
+static void
+store_is(uint16_t index, uint32_t uid, uint32_t gid)
+{
+	store_is_in(index, uid, gid, 0);
 }
 
 static void
@@ -72,6 +79,46 @@ test_own_group(void **state)
 	opened_at(two, 3);
 	pass(4, "own", "secret");
 	opened_at(one, 4);
+	close(one);
+	close(two);
+}
+
+/* Users of the file have their mail in another root than the stores that run all
+ * the time are in. */
+static int
+set_up_other_root(void **state)
+{
+	struct auth_conf conf = usual();
+
+	(void)state;
+	conf.place[0].number = 3;
+	start(&conf);
+	return 0;
+}
+
+static void
+test_other_root(void **state)
+{
+	int one, two;
+
+	(void)state;
+	pass(1, "anna", "secret");
+	expect_wanted_in(5000, 5000, 3);
+	for (size_t i = 0; i < STORES; i++)
+		assert_silent(rig.store_fd[i], QUIET);
+	pass(2, "own", "secret");
+	expect_wanted_in(1000, 1001, 3);
+	/* One of the same owner, but of another root, is none of theirs. */
+	store_is_in(9, 5000, 5000, 2);
+	close(attach(ROLE_STORE, 9));
+	store_is_in(7, 5000, 5000, 3);
+	one = attach(ROLE_STORE, 7);
+	opened_at(one, 1);
+	store_is_in(8, 1000, 1001, 3);
+	two = attach(ROLE_STORE, 8);
+	opened_at(two, 2);
+	pass(3, "anna", "secret");
+	opened_at(one, 3);
 	close(one);
 	close(two);
 }
@@ -190,6 +237,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_own_store),
 		TEST(test_own_group),
+		TEST_SET_UP(test_other_root, set_up_other_root),
 		TEST(test_idle_store),
 		TEST(test_no_store),
 		TEST(test_store_down),

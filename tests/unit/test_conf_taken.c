@@ -145,9 +145,93 @@ mail_root_follows_from_mail(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		assert_int_equal(read_text(table[i].text, user), E_OK);
 		with_dir(want, sizeof(want), table[i].root);
-		assert_string_equal(conf.auth.mail_root, want);
+		assert_string_equal(conf.mail_root, want);
 		assert_string_equal(conf.store.root, want);
 	}
+}
+
+/* What the blocks say; read_text() is to add neither users nor mail. */
+#define BLOCKS(v, m) \
+	"# users =\nmail = \"maildir:$D/mail/%u\"\n" \
+	"users \"v\" { driver = \"passwd-file\" file = \"$D/users\" " v \
+	" }\nusers \"m\" { driver = \"system\" " m " }\n"
+
+/* The first root is that of a block whose users may be mail_user's. */
+static void
+blocks_have_mail_roots(void **state)
+{
+	static const struct {
+		const char *text, *first, *second, *mail;
+		uint32_t of_v, of_m;
+	} table[] = {
+		{ BLOCKS("", ""), "$D/mail", NULL, "maildir:$D/mail/%u", 0, 0 },
+		{ BLOCKS("", "mail = \"maildir:~/M\" mail_root = \"$D\""),
+		    "$D/mail", "$D", "maildir:~/M", 0, 1 },
+		{ BLOCKS("mail = \"maildir:/tmp/%u\"", ""), "/tmp", "$D/mail",
+		    "maildir:$D/mail/%u", 0, 1 },
+		{ BLOCKS("mail_root = \"/tmp\"", "mail = \"maildir:~\""),
+		    "/tmp", "/home", "maildir:~", 0, 1 },
+		{ BLOCKS("mail_root = \"\"", "mail = \"\""), "$D/mail", NULL,
+		    "maildir:$D/mail/%u", 0, 0 },
+		{ BLOCKS("mail_root = \"/tmp/\"", "mail = \"maildir:/tmp/%n\""),
+		    "/tmp/", NULL, "maildir:/tmp/%n", 0, 0 },
+		{ "mail_root = \"/\"\n" BLOCKS(
+		      "mail_root = \"/tmp\"", "mail_root = \"/tmp\""),
+		    "/tmp", NULL, "maildir:$D/mail/%u", 0, 0 },
+	};
+	char want[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		assert_int_equal(read_text(table[i].text, user), E_OK);
+		assert_int_equal(conf.n_roots, 1 + (table[i].second != NULL));
+		with_dir(want, sizeof(want), table[i].first);
+		assert_string_equal(conf.root[0].path, want);
+		if (table[i].second != NULL) {
+			with_dir(want, sizeof(want), table[i].second);
+			assert_string_equal(conf.root[1].path, want);
+		}
+		with_dir(want, sizeof(want), table[i].mail);
+		assert_string_equal(conf.auth.place[1].mail, want);
+		assert_int_equal(conf.auth.place[0].number, table[i].of_v);
+		assert_int_equal(conf.auth.place[1].number, table[i].of_m);
+	}
+}
+
+static void
+mail_of_blocks_is_complained_about(void **state)
+{
+	static const struct {
+		const char *text, *said;
+	} table[] = {
+		{ BLOCKS("", "mail = \"mbox:/x\""),
+		    "4: users \"m\": mail = \"mbox:/x\": only Maildir is "
+		    "served yet; write \"maildir:PATH\"" },
+		{ BLOCKS("mail_root = \"x\"", ""),
+		    "3: users \"v\": mail_root \"x\" is not absolute; begin "
+		    "it with /" },
+		{ BLOCKS("mail = \"maildir:$D/none/%u\"", ""),
+		    "3: users \"v\": mail_root $D/none is not a folder; mount "
+		    "or make it (install -d -o USER -m 700 $D/none), or write "
+		    "mail_root = \"FOLDER\" that all maildrops are in" },
+	};
+	static const char within[] =
+	    ":3: warning: mail_root $D/mail is within mail_root $D: who breaks "
+	    "into a store there reaches this one as far as the owners of files "
+	    "let them; have the two beside each other";
+	char want[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		assert_int_equal(read_text(table[i].text, user), E_CONFIG);
+		expect_said(table[i].text, table[i].said);
+	}
+	assert_int_equal(
+	    read_text(
+		BLOCKS("mail_root = \"$D/mail\"", "mail_root = \"$D\""), user),
+	    E_OK);
+	with_dir(want, sizeof(want), within);
+	assert_non_null(strstr(said, want));
 }
 
 static void
@@ -251,6 +335,8 @@ main(void)
 		cmocka_unit_test(networks_of_listeners),
 		cmocka_unit_test(quotes_and_variables),
 		cmocka_unit_test(mail_root_follows_from_mail),
+		cmocka_unit_test(blocks_have_mail_roots),
+		cmocka_unit_test(mail_of_blocks_is_complained_about),
 		cmocka_unit_test(root_gives_each_process_its_user),
 		cmocka_unit_test(the_sandbox_can_be_required),
 		cmocka_unit_test(sessions_follow_from_descriptors),

@@ -91,13 +91,18 @@ finish_auth(void)
 	close(rig.store);
 }
 
+#define PLACE \
+	{ \
+		.mail = "maildir:/srv/mail/%n", .root = "/srv/mail" \
+	}
+
 static struct auth_conf
 some_auth(void)
 {
 	return (struct auth_conf){
 		.role = our_role(),
-		.mail = "maildir:/srv/mail/%n",
-		.mail_root = "/srv/mail",
+		.place = { PLACE, PLACE, PLACE },
+		.n_places = 3,
 		.apop = true,
 		.mail_uid = 5000,
 		.mail_gid = 5000,

@@ -169,6 +169,20 @@ take_verified(struct lookup *l, const struct db_answer *said, struct errbuf *eb)
 	return E_OK;
 }
 
+/* Which block says so, as the settings are now.  False: none does any more. */
+static bool
+find_block(struct lookup *l, const struct known_users *k)
+{
+	const struct auth_conf *conf = &l->auth->conf;
+
+	for (unsigned i = 0; i < conf->n_known; i++)
+		if (strcmp(conf->known[i].name, k->name) == 0) {
+			l->user->by = i;
+			return true;
+		}
+	return false;
+}
+
 static void
 take_row(struct lookup *l, const struct db_answer *said)
 {
@@ -180,6 +194,8 @@ take_row(struct lookup *l, const struct db_answer *said)
 	    &l->auth->rule, &eb);
 	if (e == E_OK && auth_db_verifies(k))
 		e = take_verified(l, said, &eb);
+	if (e == E_OK && !find_block(l, k))
+		e = err_set(&eb, E_CONFIG, "the settings have changed");
 	if (e != E_OK) {
 		user_free(l->user);
 		l->user = NULL;

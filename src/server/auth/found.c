@@ -43,6 +43,7 @@ is_fresh(const struct lookup *l, const char *name)
 {
 	return l->auth != NULL && !l->failed && strcmp(l->name, name) == 0 &&
 	       l->generation == l->auth->userfile.generation &&
+	       l->known == l->auth->known_changes &&
 	       clock_ms() - (l->began + l->took) < FRESH_MS;
 }
 
@@ -163,6 +164,15 @@ signin_is_refused(const struct signin *s)
 
 	return l != NULL && l->was_told && !l->is_right &&
 	       (u == NULL || u->is_verified_there);
+}
+
+bool
+signin_is_outdated(const struct signin *s)
+{
+	const struct lookup *l =
+	    s->target[0] != '\0' ? s->found_target : s->found;
+
+	return l != NULL && l->known != s->auth->known_changes;
 }
 
 const char *

@@ -24,6 +24,9 @@ bool signin_is_right(const struct signin *s);
 /* Has everybody to whom it was told refused it, and can nobody else accept it? */
 bool signin_is_refused(const struct signin *s);
 
+/* Whose mail it is to be was said by a block of settings that hold no more. */
+bool signin_is_outdated(const struct signin *s);
+
 /* The name of the database that has s->user; NULL: it is the users file. */
 const char *signin_database(const struct signin *s);
 

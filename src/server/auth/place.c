@@ -77,7 +77,7 @@ place_account(struct signin *s, const struct account *at)
 	else if (store_is_shared(s->auth, at))
 		signin_refuse(s, SIGN_IN_TEMPORARY, "store-down");
 	else
-		wait_for_store(s, (struct owner){ at->uid, at->gid });
+		wait_for_store(s, account_owner(at));
 }
 
 static void
@@ -162,6 +162,7 @@ place_host(struct signin *s, const struct user *u)
 	}
 	at.uid = host.uid;
 	at.gid = host.gid;
+	at.root = host.root;
 	memcpy(at.mail, u->host, strlen(u->host) + 1);
 	place_account(s, &at);
 }
@@ -201,7 +202,9 @@ place_user(struct signin *s, const struct user *u)
 static void
 place(struct signin *s, const struct user *u)
 {
-	if (u->host[0] != '\0')
+	if (signin_is_outdated(s))
+		signin_refuse(s, SIGN_IN_TEMPORARY, "settings-changed");
+	else if (u->host[0] != '\0')
 		place_host(s, u);
 	else
 		place_user(s, u);

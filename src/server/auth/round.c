@@ -104,8 +104,7 @@ on_users(struct userfile_wait *w, enum err e)
 	if ((st = store_of_account(a, &r->where)) != NULL)
 		ask(r, st);
 	else if (store_is_shared(a, &r->where) ||
-		 store_wait(a, &r->store,
-		     (struct owner){ r->where.uid, r->where.gid }) != E_OK)
+		 store_wait(a, &r->store, account_owner(&r->where)) != E_OK)
 		pause_for(r, PAUSE);
 }
 

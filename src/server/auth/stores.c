@@ -328,7 +328,7 @@ store_named(struct auth *a, uint16_t index, struct owner owner)
 enum err
 store_attach(struct auth *a, uint16_t index, int fd)
 {
-	static const struct owner nobody = { AUTH_NO_UID, AUTH_NO_UID };
+	static const struct owner nobody = { AUTH_NO_UID, AUTH_NO_UID, 0 };
 	struct store *st = index < a->conf.n_stores
 			       ? store_new(a, index, nobody)
 			       : store_find(a, index);
@@ -394,15 +394,14 @@ store_of_owner(const struct auth *a, struct owner owner)
 bool
 store_is_shared(const struct auth *a, const struct account *at)
 {
-	return at->uid == a->conf.mail_uid;
+	return at->uid == a->conf.mail_uid && at->root == MAIL_ROOT_OF_POOL;
 }
 
 struct store *
 store_of_account(const struct auth *a, const struct account *at)
 {
-	return store_is_shared(a, at)
-		   ? store_of_path(a, at->mail)
-		   : store_of_owner(a, (struct owner){ at->uid, at->gid });
+	return store_is_shared(a, at) ? store_of_path(a, at->mail)
+				      : store_of_owner(a, account_owner(at));
 }
 
 uint16_t

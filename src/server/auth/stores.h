@@ -1,6 +1,7 @@
 /*
- * stores.h - the store processes: those of mail_uid, 0 .. n_stores - 1, and
- * one for each owner of users that have a uid of their own.
+ * stores.h - the store processes: those of mail_uid in the first mail root, 0 ..
+ * n_stores - 1, and one for each owner else: of users that have a uid of their own,
+ * and of mail_uid in another mail root.
  */
 #ifndef SERVER_AUTH_STORES_H
 #define SERVER_AUTH_STORES_H
@@ -16,13 +17,12 @@ enum err store_named(
     struct auth *a, uint16_t index, struct owner owner) NODISCARD;
 enum err store_attach(struct auth *a, uint16_t index, int fd) NODISCARD;
 
-/* The store for a maildrop of mail_uid; of a user's own.  NULL: it is
- * not there. */
+/* The store for a maildrop of those; of an owner.  NULL: it is not there. */
 struct store *store_of_path(const struct auth *a, const char *path);
 struct store *store_of_owner(const struct auth *a, struct owner owner);
 
-/* The one that has the account's mail.  NULL: it is not there; one of a user's
- * own uid can be waited for then. */
+/* The one that has the account's mail.  NULL: it is not there; one that is not
+ * shared can be waited for then. */
 struct account;
 struct store *store_of_account(const struct auth *a, const struct account *at);
 bool store_is_shared(const struct auth *a, const struct account *at);

@@ -84,8 +84,7 @@ on_found(struct lookup *l)
 	else if ((st = store_of_account(a, &w->at)) != NULL)
 		found(w, st);
 	else if (store_is_shared(a, &w->at) ||
-		 store_wait(a, &w->store,
-		     (struct owner){ w->at.uid, w->at.gid }) != E_OK)
+		 store_wait(a, &w->store, account_owner(&w->at)) != E_OK)
 		fail(w, CONTROL_LATER, "the store of this user cannot be had");
 }
 

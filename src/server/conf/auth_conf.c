@@ -10,6 +10,13 @@ static const struct ipc_field known[] = {
 };
 static const struct ipc_fields known_fields = FIELDS(known);
 
+static const struct ipc_field place[] = {
+	FIELD_STR(struct known_place, mail),
+	FIELD_STR(struct known_place, root),
+	FIELD(struct known_place, number),
+};
+static const struct ipc_fields place_fields = FIELDS(place);
+
 static const struct ipc_field service[] = {
 	FIELD_STR(struct known_service, name),
 };
@@ -29,12 +36,11 @@ static const struct ipc_field field[] = {
 	ROLE_FIELDS(struct auth_conf),
 	ROLE_TALLY_FIELDS(struct auth_conf),
 	FIELD_ROWS(struct auth_conf, known, n_known, &known_fields),
+	FIELD_ROWS(struct auth_conf, place, n_places, &place_fields),
 	FIELD_ROWS(struct auth_conf, service, n_services, &service_fields),
 	FIELD_ROWS(struct auth_conf, issuer, n_issuers, &issuer_fields),
 	F(token_timeout),
 	STR(host),
-	STR(mail),
-	STR(mail_root),
 	STR(default_domain),
 	F(login_lower),
 	STR(login_characters),

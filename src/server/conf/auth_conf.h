@@ -15,7 +15,11 @@
 
 #define AUTH_NO_UID UINT32_MAX
 
-enum { KNOWN_USERS_MAX = 8 };
+enum {
+	KNOWN_USERS_MAX = 8,
+	/* The number of the mail root that has stores which run all the time. */
+	MAIL_ROOT_OF_POOL = 0,
+};
 
 /* Where users are known, in the order in which it is asked. */
 struct known_users {
@@ -25,6 +29,13 @@ struct known_users {
 	uint16_t timeout;             /* seconds for its answer */
 	uint16_t connections;         /* questions at a time, if it verifies */
 	char scheme[SCHEME_NAME_MAX]; /* of passwords that do not say; or "" */
+};
+
+/* Where the mail of the users of one block is. */
+struct known_place {
+	char mail[MAIL_PATH_MAX]; /* "maildir:/srv/mail/%d/%n" */
+	char root[MAIL_PATH_MAX]; /* every maildrop of theirs is below it */
+	uint32_t number;          /* of that root: struct conf_root */
 };
 
 /* What else than POP3 people sign in to, for a program that asks us. */
@@ -44,19 +55,19 @@ struct auth_conf {
 	struct role_tally tally;
 	struct known_users known[KNOWN_USERS_MAX];
 	uint16_t n_known;
+	struct known_place place[KNOWN_USERS_MAX]; /* as known */
+	uint16_t n_places;
 	struct known_service service[SERVICES_MAX];
 	uint16_t n_services;
 	struct known_issuer issuer[ISSUERS_MAX];
 	uint16_t n_issuers;
-	uint16_t token_timeout;        /* seconds for an answer about a token */
-	char host[256];                /* the server's name */
-	char mail[MAIL_PATH_MAX];      /* "maildir:/srv/mail/%d/%n" */
-	char mail_root[MAIL_PATH_MAX]; /* every maildrop is below it */
-	char default_domain[256];      /* for names without one; may be empty */
-	bool login_lower;              /* names are folded to lower case */
-	char login_characters[64];     /* that names may have, too */
-	char login_separators[64];     /* that stand for the @ */
-	bool penalties; /* failures are answered later and later */
+	uint16_t token_timeout;    /* seconds for an answer about a token */
+	char host[256];            /* the server's name */
+	char default_domain[256];  /* for names without one; may be empty */
+	bool login_lower;          /* names are folded to lower case */
+	char login_characters[64]; /* that names may have, too */
+	char login_separators[64]; /* that stand for the @ */
+	bool penalties;            /* failures are answered later and later */
 	bool apop;
 	bool sdps;            /* somebody may read the mail of a whole host */
 	uint32_t login_delay; /* seconds, of users without one of their own */
@@ -82,7 +93,8 @@ struct auth_conf {
 	uint32_t mail_uid, mail_gid;  /* for users without one of their own;
 	                              * AUTH_NO_UID: they cannot sign in */
 	uint32_t first_uid, last_uid; /* of users' own */
-	uint16_t n_stores;     /* stores 0.. of mail_uid: by hash of the path */
+	/* Stores 0.. of mail_uid in MAIL_ROOT_OF_POOL: by hash of the path. */
+	uint16_t n_stores;
 	uint16_t hash_threads; /* costly hashes at a time */
 	uint16_t hash_queue;   /* that may wait, then [SYS/TEMP] */
 };

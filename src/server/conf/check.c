@@ -353,99 +353,6 @@ check_users(const struct conf *c, const struct conf_lines *l)
 	warn_of_writers(c->users, l, l->line(l, "users"));
 }
 
-/* The octets of the template before what differs between users, cut at the
- * last slash. */
-static void
-root_of(const char *path, char *out, size_t size)
-{
-	size_t n = strcspn(path, "%");
-
-	while (n > 1 && path[n - 1] != '/')
-		n--;
-	while (n > 1 && path[n - 1] == '/')
-		n--;
-	snprintf(out, size, "%.*s", (int)n, path);
-}
-
-static const char *
-template_fault(const char *path)
-{
-	if (path[0] != '/' && path[0] != '~' && strncmp(path, "%h", 2) != 0)
-		return "the path must begin with /, ~ or %h";
-	if (path[0] == '~' && path[1] != '/' && path[1] != '\0')
-		return "~ means the user's home only before a /";
-	if (strchr(path, ':') != NULL)
-		return "there are no options after a :, only the path";
-	for (const char *p = path; (p = strchr(p, '%')) != NULL; p += 2)
-		if (p[1] == '\0' || strchr("undh", p[1]) == NULL)
-			return "there are %u, %n, %d and %h";
-	return NULL;
-}
-
-static void
-check_mail(struct conf *c, const struct conf_lines *l)
-{
-	const char *path = c->auth.mail + strlen("maildir:"), *fault;
-
-	if (strncmp(c->auth.mail, "mbox:", 5) == 0) {
-		COMPLAIN(l, "mail",
-		    "mail = \"%s\": only Maildir is served yet; write "
-		    "\"maildir:PATH\"",
-		    c->auth.mail);
-		return;
-	}
-	if (strncmp(c->auth.mail, "maildir:", strlen("maildir:")) != 0) {
-		COMPLAIN(l, "mail",
-		    "mail = \"%s\" does not say what kind it is; write "
-		    "\"maildir:PATH\"",
-		    c->auth.mail);
-		return;
-	}
-	if ((fault = template_fault(path)) != NULL) {
-		COMPLAIN(l, "mail",
-		    "mail = \"%s\": %s; write for example "
-		    "\"maildir:/srv/mail/%%d/%%n\"",
-		    c->auth.mail, fault);
-		return;
-	}
-	if (strchr(path, '%') == NULL && path[0] != '~')
-		WARN(l, "mail",
-		    "mail = \"%s\" is the same maildrop for every user who has "
-		    "none of their own in the users file; %%u stands for the "
-		    "user's name",
-		    c->auth.mail);
-	if (c->auth.mail_root[0] == '\0' && path[0] == '/')
-		root_of(path, c->auth.mail_root, sizeof(c->auth.mail_root));
-	else if (c->auth.mail_root[0] == '\0')
-		memcpy(c->auth.mail_root, "/home", sizeof("/home"));
-}
-
-static void
-check_mail_root(struct conf *c, const struct conf_lines *l)
-{
-	const char *root = c->auth.mail_root;
-	const char *at = l->line(l, "mail_root") != 0 ? "mail_root" : "mail";
-	struct stat st;
-
-	if (root[0] == '\0')
-		return; /* mail does not say it, and was complained about */
-	if (root[0] != '/')
-		COMPLAIN(l, at,
-		    "mail_root \"%s\" is not absolute; begin it with /", root);
-	else if (root[1] == '\0')
-		WARN(l, at,
-		    "mail_root / confines the mail to nothing; write "
-		    "mail_root = \"FOLDER\" that all maildrops are in");
-	else if (stat(root, &st) < 0 || !S_ISDIR(st.st_mode))
-		COMPLAIN(l, at,
-		    "mail_root %s is not a folder; mount or make it (install "
-		    "-d -o %s -m 700 %s), or write mail_root = \"FOLDER\" "
-		    "that all maildrops are in",
-		    root, c->mail_user[0] != '\0' ? c->mail_user : "USER",
-		    root);
-	memcpy(c->store.root, root, sizeof(c->store.root));
-}
-
 /* With any numbers it must make a unique-id. */
 static void
 check_uidl_format(struct conf *c, const struct conf_lines *l)
@@ -609,8 +516,7 @@ conf_check_accounts(
 	check_marks(c, l);
 	check_master_separator(c, l);
 	check_domain(c, l);
-	check_mail(c, l);
-	check_mail_root(c, l);
+	conf_check_mail(c, l);
 	check_numbers(c, l);
 	conf_check_ids(c, env, l);
 }

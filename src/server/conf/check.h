@@ -19,6 +19,11 @@ void conf_check_ids(
 void conf_check_kerberos(struct conf *c, const struct conf_lines *l);
 /* Where users are known, first of all: users_check.c. */
 void conf_check_known(struct conf *c, const struct conf_lines *l);
+/* Where mail is, for auth.place and c->root: mail_check.c. */
+void conf_check_mail(struct conf *c, const struct conf_lines *l);
+/* The roots of c get the numbers that they have in `now`, or new ones.  False: the
+ * stores that run are in another root than those that c would start. */
+bool conf_number_roots(struct conf *c, const struct conf *now);
 /* Blocks `sasl`, when it is known which mechanisms there are: sasl_check.c. */
 void conf_check_services(struct conf *c, const struct conf_lines *l);
 /* Blocks `oauth`: oauth_check.c. */

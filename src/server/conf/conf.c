@@ -81,8 +81,8 @@ static const struct setting settings[] = {
 	{ "upgrade_scheme", "no", TEXT_AT(auth.upgrade_scheme),
 	    .word = { "no", "ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "YESCRYPT",
 		"SCRAM-SHA-256", "SCRAM-SHA-1" } },
-	{ "mail", "maildir:/srv/mail/%d/%n", TEXT_AT(auth.mail) },
-	{ "mail_root", "", TEXT_AT(auth.mail_root), FIXED },
+	{ "mail", "maildir:/srv/mail/%d/%n", TEXT_AT(mail) },
+	{ "mail_root", "", TEXT_AT(mail_root) },
 	{ "mail_user", "", TEXT_AT(mail_user), FIXED },
 	{ "mail_group", "", TEXT_AT(mail_group), FIXED },
 	{ "first_uid", "500", NUM32_AT(auth.first_uid, 1, UINT32_MAX - 1) },
@@ -208,6 +208,8 @@ static const struct setting users_settings[] = {
 	{ "scheme", "", TEXT_AT(scheme), .bit = DRIVER_SCHEME },
 	{ "service", "malote", TEXT_AT(service), .bit = DRIVER_SERVICE },
 	{ "program", "", TEXT_AT(program), .bit = DRIVER_PROGRAM },
+	{ "mail", "", TEXT_AT(mail), .bit = DRIVER_MAIL },
+	{ "mail_root", "", TEXT_AT(mail_root), .bit = DRIVER_MAIL_ROOT },
 	{ "timeout", "10", NUM16_AT(db.timeout, 1, 60), .bit = DRIVER_TIMEOUT },
 	{ "connections", "16", NUM16_AT(db.connections, 1, 128),
 	    .bit = DRIVER_CONNECTIONS },
@@ -586,6 +588,10 @@ on_users_setting(cfg_t *cfg, cfg_opt_t *opt)
 		rd.users.query_line = (unsigned)cfg->line;
 	else if (s->bit == DRIVER_CONNECTION || s->bit == DRIVER_FILE)
 		rd.users.connection_line = (unsigned)cfg->line;
+	else if (s->bit == DRIVER_MAIL)
+		rd.users.mail_line = (unsigned)cfg->line;
+	else if (s->bit == DRIVER_MAIL_ROOT)
+		rd.users.mail_root_line = (unsigned)cfg->line;
 	if (store_value(&rd.users, s, cfg_opt_getstr(opt), &eb) != E_OK)
 		conf_error(&rd.lines.text, (unsigned)cfg->line, "%s", eb.text);
 	return 0;
@@ -863,7 +869,7 @@ is_same(const struct setting *s, const struct conf *a, const struct conf *b)
 /* Which settings differ that are not to. */
 struct differing {
 	bool is[COUNT(settings)];
-	bool root, any; /* mail_root; any of them */
+	bool any;
 };
 
 static void
@@ -874,8 +880,6 @@ find_differing(
 		d->is[i] =
 		    settings[i].is_fixed && !is_same(&settings[i], c, now);
 		d->any |= d->is[i];
-		d->root |=
-		    d->is[i] && strcmp(settings[i].name, "mail_root") == 0;
 	}
 }
 
@@ -888,7 +892,6 @@ tell_differing(const struct differing *d,
 			kept(arg, settings[i].name);
 }
 
-/* Where all mail is follows from `mail`, too, so the two stay together. */
 static void
 keep(struct conf *c, const struct conf *now, const struct differing *d)
 {
@@ -897,8 +900,6 @@ keep(struct conf *c, const struct conf *now, const struct differing *d)
 			memcpy((char *)c + settings[i].at,
 			    (const char *)now + settings[i].at,
 			    size_of(&settings[i]));
-	if (d->root)
-		memcpy(c->auth.mail, now->auth.mail, sizeof(c->auth.mail));
 }
 
 /* Sessions there can be as many as there were places for at the start. */
@@ -940,6 +941,8 @@ conf_read_again(struct conf *c, const char *file, const struct conf_env *env,
 		return E_CONFIG;
 	}
 	fit_slots(c, now, kept, arg);
+	if (!conf_number_roots(c, now) && now->store.role.n != 0)
+		kept(arg, "store_processes");
 	return E_OK;
 }
 

@@ -32,6 +32,7 @@ enum {
 	CONF_NAME_MAX = 64,
 	CONF_ADDRESS_MAX = 64,
 	CONF_ADDRESSES = LISTENERS_MAX,
+	MAIL_ROOTS_MAX = KNOWN_USERS_MAX + 1,
 	WORKERS_MAX = 64,
 	STORE_PROCESSES_MAX = 64,
 };
@@ -84,6 +85,21 @@ struct conf_users {
 	unsigned says; /* enum user_driver_setting, or-ed: what stands in it */
 	unsigned line;
 	unsigned query_line, connection_line; /* or file's; 0: it has none */
+	/* Empty: those of the settings.  If the block says one of them, the other
+	 * one is filled in. */
+	char mail[MAIL_PATH_MAX], mail_root[MAIL_PATH_MAX];
+	unsigned mail_line, mail_root_line;
+};
+
+/* A folder that maildrops are in.  Its number stays its own as long as the server
+ * runs, and no other gets it. */
+struct conf_root {
+	char path[MAIL_PATH_MAX];
+	uint32_t number;
+	/* Users have mail there.  Only that of the pool stays after a reload that
+	 * has taken it away. */
+	bool is_used;
+	unsigned line; /* that it comes from */
 };
 
 /* A block `sasl`. */
@@ -130,6 +146,10 @@ struct conf {
 
 	struct conf_users known[KNOWN_USERS_MAX]; /* as auth.known */
 	unsigned n_known;
+	/* The first is MAIL_ROOT_OF_POOL. */
+	struct conf_root root[MAIL_ROOTS_MAX];
+	unsigned n_roots;
+	uint32_t last_root; /* the highest number so far */
 	struct conf_service service[SERVICES_MAX]; /* as sasl.service */
 	unsigned n_services;
 	struct conf_issuer issuer[ISSUERS_MAX]; /* as net.issuer */
@@ -141,6 +161,7 @@ struct conf {
 	    ocsp[CONF_PATH_MAX];
 	struct conf_certificate certificates[CERTIFICATES_MAX];
 	unsigned n_certificates;
+	char mail[MAIL_PATH_MAX], mail_root[MAIL_PATH_MAX];
 	char expire[16];       /* see retention_text.h */
 	uint32_t expire_every; /* seconds between two looks at all maildrops */
 	char mechanisms[256];  /* names, separated by spaces */

@@ -39,6 +39,10 @@ enum user_driver_setting {
 	DRIVER_ATTRIBUTES = 64,
 	DRIVER_SERVICE = 128,
 	DRIVER_PROGRAM = 256,
+	/* Of every driver. */
+	DRIVER_MAIL = 512,
+	DRIVER_MAIL_ROOT = 1024,
+	DRIVER_PLACE = DRIVER_MAIL | DRIVER_MAIL_ROOT,
 	/* An admin's, by malotectl. */
 	DRIVER_LIST_QUERY = 1 << 16,
 	DRIVER_ADD_QUERY = 1 << 17,

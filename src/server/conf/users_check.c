@@ -364,8 +364,10 @@ check_secret(const struct conf_users *u, const struct conf_lines *l)
 /* Whoever signs in chooses the domain there. */
 static void
 check_domain(
-    const struct conf_users *u, const char *mail, const struct conf_lines *l)
+    const struct conf_users *u, const char *usual, const struct conf_lines *l)
 {
+	const char *mail = u->mail[0] != '\0' ? u->mail : usual;
+
 	if (user_drivers[u->db.driver].asker == DRIVER_ASKS_PAM &&
 	    strcmp(u->db.query, "$2") == 0 &&
 	    (strstr(mail, "%d") != NULL || strstr(mail, "%u") != NULL))
@@ -469,7 +471,7 @@ void
 conf_check_known(struct conf *c, const struct conf_lines *l)
 {
 	for (unsigned i = 0; i < c->n_known; i++)
-		check_block(&c->known[i], c->auth.mail, l);
+		check_block(&c->known[i], c->mail, l);
 	if (c->n_known == 0)
 		add_file(c);
 	else

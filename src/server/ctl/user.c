@@ -26,7 +26,8 @@ check_account(const struct options *o, const char *name, struct errbuf *eb)
 		.home = o->home != NULL ? o->home : "",
 		.mail = o->mail != NULL ? o->mail : "",
 		.uid = AUTH_NO_UID,
-		.gid = AUTH_NO_UID };
+		.gid = AUTH_NO_UID,
+		.line = 1 }; /* it is to stand in the users file */
 	struct account at;
 	struct errbuf words;
 	const char *why;

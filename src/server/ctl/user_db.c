@@ -73,6 +73,8 @@ take_known(void *arg, const struct column *c, size_t n)
 	    row_user(&k->user, k->name, c, n, block(k->options, k->i)->scheme,
 		&k->options->rule, &k->why) != E_OK)
 		k->user = NULL;
+	else if (k->user != NULL)
+		k->user->by = k->i;
 	k->is_there = k->has_names;
 	k->has_names = true;
 	return E_OK;

@@ -20,7 +20,7 @@ enum control_type {
 	CONTROL_STATUS = 1,
 	CONTROL_UIDL_SHOW,   /* a user */
 	CONTROL_UIDL_FORGET, /* a user */
-	CONTROL_ROOT_ACCEPT, /* the path of a mail root, or nothing: the one */
+	CONTROL_ROOT_ACCEPT, /* the path of a mail root, or nothing */
 	/* For root only. */
 	CONTROL_USER_SHOW,     /* a user */
 	CONTROL_USER_TEST,     /* struct control_credentials */

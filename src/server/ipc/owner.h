@@ -1,5 +1,6 @@
 /*
- * owner.h - whose mail a store keeps: the user and the group that it runs as.
+ * owner.h - whose mail a store keeps: the user and the group that it runs as, and
+ * the mail root that it is confined to, by its number (struct conf_root).
  *
  * Users of one uid and different groups have a store each, so neither reads by
  * the other's group.
@@ -9,14 +10,16 @@
 
 #include "server/ipc/ipc.h"
 
+enum { OWNER_OCTETS = 12 };
+
 struct owner {
-	uint32_t uid, gid;
+	uint32_t uid, gid, root;
 };
 
 static inline bool
 owner_same(struct owner a, struct owner b)
 {
-	return a.uid == b.uid && a.gid == b.gid;
+	return a.uid == b.uid && a.gid == b.gid && a.root == b.root;
 }
 
 static inline void
@@ -24,14 +27,15 @@ ipc_put_owner(struct ipc_chan *c, struct owner o)
 {
 	ipc_put_u32(c, o.uid);
 	ipc_put_u32(c, o.gid);
+	ipc_put_u32(c, o.root);
 }
 
 static inline struct owner
 ipc_get_owner(struct ipc_in *in)
 {
-	uint32_t uid = ipc_get_u32(in);
+	uint32_t uid = ipc_get_u32(in), gid = ipc_get_u32(in);
 
-	return (struct owner){ uid, ipc_get_u32(in) };
+	return (struct owner){ uid, gid, ipc_get_u32(in) };
 }
 
 #endif

@@ -10,7 +10,7 @@
  * that auth gave to it.
  *
  * Fields are listed in order: uN is ipc_put_uN, str and bytes are
- * ipc_put_str/bytes, fd is a descriptor, owner is u32 uid, u32 gid (owner.h),
+ * ipc_put_str/bytes, fd is a descriptor, owner is u32 uid, u32 gid, u32 root (owner.h),
  * login_mark is u64 who, u64 when (login_mark.h).
  */
 #ifndef SERVER_IPC_PROTO_H

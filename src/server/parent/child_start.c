@@ -15,6 +15,7 @@
 #include "server/parent/control_sessions.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/phase.h"
+#include "server/parent/roots.h"
 #include "server/parent/tallies.h"
 #include "server/parent/traces.h"
 
@@ -34,19 +35,6 @@ log_start_error(const struct child *c, const struct errbuf *eb)
 	    child_name(c), c->index, eb->text);
 }
 
-/* It may have been mounted, or not be any more. */
-static void
-find_root(struct child *store)
-{
-	struct parent *p = store->parent;
-
-	mail_root_look(&p->root, p->conf->store.root);
-	p->conf->store.absent = p->root.absent;
-	mail_root_mounts(p->conf->store.root, p->conf->store.mounts,
-	    sizeof(p->conf->store.mounts));
-	store->root = p->root.serial;
-}
-
 enum err
 child_start(struct child *c, struct errbuf *eb)
 {
@@ -54,8 +42,9 @@ child_start(struct child *c, struct errbuf *eb)
 	struct spawned s;
 	enum err e;
 
-	if (c->role == ROLE_STORE)
-		find_root(c);
+	if (c->role == ROLE_STORE && !roots_fit(c))
+		return err_set(
+		    eb, E_NOENT, "its mail root is in the settings no more");
 	if ((e = spawn(child_name(c), c->index, &s, eb)) != E_OK)
 		return e;
 	c->pid = s.pid;

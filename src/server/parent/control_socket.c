@@ -18,6 +18,7 @@
 #include "server/parent/control_status.h"
 #include "server/parent/reload.h"
 #include "server/parent/restart.h"
+#include "server/parent/roots.h"
 #include "server/parent/traces.h"
 #include "server/parent/unix_socket.h"
 
@@ -88,27 +89,12 @@ take_expire_accept(void *arg, struct ipc_in *in)
 	return E_OK;
 }
 
-/* But for slashes at the end. */
-static bool
-is_same_path(const char *a, const char *b)
-{
-	size_t n = strlen(a), m = strlen(b);
-
-	while (n > 1 && a[n - 1] == '/')
-		n--;
-	while (m > 1 && b[m - 1] == '/')
-		m--;
-	return n == m && memcmp(a, b, n) == 0;
-}
-
-/* A path is compared with the one of the settings, and nothing else is done with
- * it.  That the root is served again is found at the next look. */
+/* That the root is served again is found at the next look. */
 static enum err
 take_root_accept(void *arg, struct ipc_in *in)
 {
 	struct control_client *k = arg;
 	struct parent *p = k->parent;
-	const char *root = p->conf->store.root;
 	struct control_about path = { "" };
 	struct errbuf eb;
 	enum err e;
@@ -117,12 +103,7 @@ take_root_accept(void *arg, struct ipc_in *in)
 	if (e != E_OK)
 		return e;
 	control_log(k, "root accept", path.what);
-	if (path.what[0] == '\0' || is_same_path(path.what, root)) {
-		snprintf(path.what, sizeof(path.what), "%s", root);
-		e = mail_root_accept(&p->root, root, &eb);
-	} else {
-		e = mail_root_accept_mount(root, path.what, &eb);
-	}
+	e = roots_accept(p, path.what, sizeof(path.what), &eb);
 	if (e == E_OK)
 		ev_feed_event(p->loop, &p->look, EV_TIMER);
 	control_done(k, e == E_OK ? CONTROL_GOOD : CONTROL_CANNOT,

@@ -96,7 +96,8 @@ tell_certificate(struct control_client *k, const struct conf_certificate *of,
 		.soon = c->ends - time(NULL) < CERTIFICATE_SOON };
 
 	snprintf(s.name, sizeof(s.name), "%s", of->name);
-	snprintf(s.file, sizeof(s.file), "%s", of->file);
+	snprintf(
+	    s.file, sizeof(s.file), "%.*s", (int)sizeof(s.file) - 1, of->file);
 	snprintf(s.names, sizeof(s.names), "%s", c->names);
 	snprintf(s.key, sizeof(s.key), "%s", c->kind);
 	snprintf(s.problem, sizeof(s.problem), "%s", w->problem);
@@ -185,10 +186,25 @@ tell_counts(struct control_client *k)
 }
 
 static void
+tell_roots(struct control_client *k)
+{
+	const struct parent *p = k->parent;
+	struct control_root root;
+
+	for (unsigned i = 0; i < p->conf->n_roots; i++) {
+		if (!p->conf->root[i].is_used)
+			continue;
+		snprintf(
+		    root.path, sizeof(root.path), "%s", p->conf->root[i].path);
+		root.served = !p->roots[i].is.absent;
+		control_tell(k, CONTROL_ROOT, &control_root_fields, &root);
+	}
+}
+
+static void
 tell_all(struct control_client *k)
 {
 	const struct parent *p = k->parent;
-	struct control_root root = { .served = !p->root.absent };
 	const struct child *c;
 
 	ev_timer_stop(p->loop, &k->wait);
@@ -204,8 +220,7 @@ tell_all(struct control_client *k)
 		tell_certificate(
 		    k, &p->conf->certificates[i], &p->certificates[i]);
 	tell_drains(k);
-	snprintf(root.path, sizeof(root.path), "%s", p->conf->store.root);
-	control_tell(k, CONTROL_ROOT, &control_root_fields, &root);
+	tell_roots(k);
 	tell_notes(k);
 	control_done(k, CONTROL_GOOD, "");
 }

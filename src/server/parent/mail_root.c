@@ -248,9 +248,10 @@ log_absent(const struct mail_root *r, const char *path)
 		log_line(LOG_FAULT,
 		    "ev=mail-root root=\"%s\" served=no error=\"it had a "
 		    "marker and has none now: is its file system mounted? "
-		    "Until it is, nobody can sign in. If this is the mail "
-		    "root all the same: malotectl root accept\"",
-		    path);
+		    "Until it is, nobody whose mail is there can sign in. "
+		    "If this is the mail root all the same: malotectl root "
+		    "accept %s\"",
+		    path, path);
 }
 
 /* Another folder than before? */

@@ -29,6 +29,7 @@
 #include "server/parent/phase.h"
 #include "server/parent/reload.h"
 #include "server/parent/restart.h"
+#include "server/parent/roots.h"
 #include "server/parent/service_sockets.h"
 #include "server/parent/tallies.h"
 #include "server/parent/upgrades.h"
@@ -95,7 +96,7 @@ round_init(struct parent *p)
 	ev_timer_start(p->loop, &p->round);
 }
 
-/* ---- the mail root ---- */
+/* ---- the mail roots ---- */
 
 /* Stores stay in the folder that they were started in, so for another one there
  * are others. */
@@ -105,9 +106,9 @@ on_look(struct ev_loop *loop, ev_timer *w, int revents)
 	struct parent *p = w->data;
 	struct child *c;
 
-	mail_root_look(&p->root, p->conf->store.root);
+	roots_look(p);
 	TAILQ_FOREACH (c, &p->children, link)
-		if (c->role == ROLE_STORE && c->root != p->root.serial &&
+		if (c->role == ROLE_STORE && roots_is_other(c) &&
 		    c->state == CHILD_SERVING && !c->leaving &&
 		    p->phase < PARENT_STOPPING)
 			child_stop(c, OTHER_ROOT_MS);
@@ -306,7 +307,7 @@ serve(struct parent *p)
 	control_open(p);
 	inherited_close_rest(&p->inherited);
 	heir_open(p);
-	mail_root_look(&p->root, p->conf->store.root);
+	roots_follow(p);
 	if (start_children(p, &eb) != E_OK) {
 		log_line(LOG_FAULT, "ev=start error=\"%s\"", eb.text);
 		phase_give_up(p, EX_OSERR);

@@ -8,6 +8,7 @@
  *	inherited.c	sockets that were there before us
  *	listen.c, ports.c	where connections arrive
  *	child.c		one process and where it stands
+ *	roots.c		the mail roots, one beside the other
  *	answers.c	what several processes are asked at a time
  *	tallies.c	what they count
  *	child_tell.c	what a process is told
@@ -147,6 +148,11 @@ struct reload {
 	ev_timer soon;  /* the next one */
 };
 
+struct found_root {
+	uint32_t number; /* of struct conf_root */
+	struct mail_root is;
+};
+
 struct parent {
 	struct ev_loop *loop;
 	struct conf *conf;       /* that hold now */
@@ -185,7 +191,8 @@ struct parent {
 	ev_timer certificates_look;
 	char apps_path[PATH_MAX]; /* the database of app passwords */
 	struct upgrades upgrades;
-	struct mail_root root;
+	struct found_root roots[MAIL_ROOTS_MAX]; /* as conf->root: roots.c */
+	unsigned n_roots;
 	struct unix_made control_made, metrics_made;
 	ev_io control; /* the control socket; fd -1: there is none */
 	TAILQ_HEAD(, control_client) clients;

@@ -13,6 +13,7 @@
 #include "server/parent/child_tell.h"
 #include "server/parent/notify.h"
 #include "server/parent/replace.h"
+#include "server/parent/roots.h"
 #include "server/parent/service_sockets.h"
 
 /* Who has not answered by then goes on by itself: it takes the settings as soon as
@@ -249,8 +250,6 @@ inherit(struct conf *c, const struct conf *from)
 	memcpy(c->worker.counts_fd, from->worker.counts_fd,
 	    sizeof(c->worker.counts_fd));
 	memcpy(c->auth.name_key, from->auth.name_key, sizeof(c->auth.name_key));
-	memcpy(c->store.mounts, from->store.mounts, sizeof(c->store.mounts));
-	c->store.absent = from->store.absent;
 	c->metrics = from->metrics;
 	/* Who came by a Unix socket that goes now may sign in yet. */
 	c->auth.local_clients |= from->auth.local_clients;
@@ -301,6 +300,7 @@ switch_over(struct parent *p)
 	if (was->expire_every != p->conf->expire_every)
 		plan_rounds(p);
 	certificates_watch_start(p);
+	roots_follow(p);
 	conf_free(was);
 	if (was != p->first_conf)
 		free(was);

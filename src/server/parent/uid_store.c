@@ -4,6 +4,7 @@
 #include "server/parent/child_start.h"
 #include "server/parent/child_tell.h"
 #include "server/parent/cut.h"
+#include "server/parent/roots.h"
 
 enum {
 	FINISH_MS = 3600 * 1000,
@@ -23,6 +24,8 @@ refusal(const struct parent *p, struct owner owner)
 		return "not within first_uid and last_uid";
 	if (owner.gid == 0 && a->mail_gid != 0)
 		return "its group is root's";
+	if (roots_conf(p, owner.root) == NULL)
+		return "there is no such mail root";
 	if (p->env.uid != 0 &&
 	    (owner.uid != p->env.uid || owner.gid != p->env.gid))
 		return "maloted was not started as root";

@@ -60,10 +60,9 @@ has_column(const struct conf_users *u, const char *column)
 }
 
 static bool
-needs_home(const struct conf *c)
+needs_home(const char *mail)
 {
-	return strchr(c->auth.mail, '~') != NULL ||
-	       strstr(c->auth.mail, "%h") != NULL;
+	return strchr(mail, '~') != NULL || strstr(mail, "%h") != NULL;
 }
 
 /* Of a directory it is known what it gives. */
@@ -71,14 +70,17 @@ static void
 check_mail(
     const struct conf *c, const struct conf_users *u, const struct conf_text *t)
 {
+	const char *mail = u->mail[0] != '\0' ? u->mail : c->mail;
+
 	if (u->db.driver != DRIVER_LDAP && u->db.driver != DRIVER_LDAP_BIND)
 		return;
-	if (needs_home(c) && !has_column(u, "home") && !has_column(u, "mail"))
+	if (needs_home(mail) && !has_column(u, "home") &&
+	    !has_column(u, "mail"))
 		WARN_OF(t, u,
 		    "nobody of users \"%s\" can sign in: mail = \"%s\" needs "
 		    "a home, and attributes gives none; write for example "
 		    "homeDirectory=home there",
-		    u->db.name, c->auth.mail);
+		    u->db.name, mail);
 	if (c->auth.mail_uid == AUTH_NO_UID && !has_column(u, "uid"))
 		WARN_OF(t, u,
 		    "nobody of users \"%s\" can sign in: they have no uid, as "

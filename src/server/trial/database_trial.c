@@ -190,6 +190,8 @@ take(void *arg, const struct column *c, size_t n)
 	    row_user(&a->user, a->name, c, n, a->trial->users->scheme, &rule,
 		&a->why) != E_OK)
 		a->user = NULL;
+	else if (a->user != NULL)
+		a->user->by = a->trial->i;
 	a->is_there = true;
 	return E_OK;
 }

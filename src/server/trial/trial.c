@@ -30,7 +30,10 @@ struct trial {
 	unsigned complaints[USERS_TWICE + 1];
 	size_t good;
 	struct coverage coverage;
-	int root; /* mail_root: the way to it may be closed to the owners */
+	/* As conf->root: the way to one may be closed to the owners.  Of the one
+	 * that is looked at now: */
+	int roots[MAIL_ROOTS_MAX], root;
+	const char *root_path;
 };
 
 /* A line makes no sense, or its user could not sign in.  That there are two of a
@@ -142,7 +145,7 @@ try_kept_files(const struct trial *t, const struct account *at,
 			   !is_usable(t, file, R_OK | W_OK);
 		err_set(eb, E_OK,
 		    "%s/%s is no file of uid %u%s; as root: chown %u:%u it",
-		    t->conf->store.root, file, at->uid,
+		    t->root_path, file, at->uid,
 		    unlocked ? ", and sessions would not keep each other out"
 			     : "",
 		    at->uid, at->gid);
@@ -174,7 +177,7 @@ static enum err
 try_maildir(const struct trial *t, const struct account *at,
     char path[MAIL_PATH_MAX], struct errbuf *eb)
 {
-	const char *root = t->conf->store.root;
+	const char *root = t->root_path;
 	const char *slash = path[0] != '\0' ? "/" : "";
 	bool good = can_use(t, path, R_OK | W_OK | X_OK);
 	bool read_only = !good && errno == EROFS;
@@ -197,7 +200,7 @@ static enum err
 try_making(const struct trial *t, const struct account *at,
     char path[MAIL_PATH_MAX], struct errbuf *eb)
 {
-	const char *root = t->conf->store.root, *slash;
+	const char *root = t->root_path, *slash;
 	bool good = can_make(t, path);
 
 	slash = path[0] != '\0' ? "/" : "";
@@ -222,8 +225,8 @@ try_path(const struct trial *t, const struct account *at,
 	const char *odd = no_folder(t, path);
 
 	if (odd != NULL)
-		return err_set(eb, E_FORMAT, "%s/%s is %s", t->conf->store.root,
-		    path, odd);
+		return err_set(
+		    eb, E_FORMAT, "%s/%s is %s", t->root_path, path, odd);
 	if (is_usable(t, path, F_OK))
 		return try_maildir(t, at, path, eb);
 	if (errno == ENOENT && !t->conf->store.create)
@@ -232,15 +235,27 @@ try_path(const struct trial *t, const struct account *at,
 	return try_making(t, at, path, eb);
 }
 
-static enum err
-try_account(const struct trial *t, const struct account *at, struct errbuf *eb)
+/* What is tried from here on is in that root. */
+static void
+enter_root(struct trial *t, uint32_t number)
 {
-	const char *in_root =
-	    at->mail + strlen("maildir:") + strlen(t->conf->store.root);
+	for (unsigned i = 0; i < t->conf->n_roots; i++)
+		if (t->conf->root[i].number == number) {
+			t->root = t->roots[i];
+			t->root_path = t->conf->root[i].path;
+		}
+}
+
+static enum err
+try_account(struct trial *t, const struct account *at, struct errbuf *eb)
+{
+	const char *in_root;
 	char path[MAIL_PATH_MAX];
 	enum err e;
 
+	enter_root(t, at->root);
 	/* account_find() has put it below the root. */
+	in_root = at->mail + strlen("maildir:") + strlen(t->root_path);
 	snprintf(path, sizeof(path), "%s", in_root + strspn(in_root, "/"));
 	if (become(t, at->uid, at->gid))
 		e = try_path(t, at, path, eb);
@@ -285,10 +300,11 @@ try_mail(struct trial *t, const struct user *u)
 
 /* Each maildrop of "host:PATH:PATH": one that is refused refuses the whole. */
 static enum err
-try_members(
-    const struct trial *t, const struct host_account *host, struct errbuf *eb)
+try_members(struct trial *t, const struct host_account *host, struct errbuf *eb)
 {
-	struct account at = { .uid = host->uid, .gid = host->gid };
+	struct account at = {
+		.uid = host->uid, .gid = host->gid, .root = host->root
+	};
 	enum err e = E_OK;
 
 	for (const char *p = strchr(host->mail, ':'); e == E_OK && p != NULL;
@@ -400,6 +416,15 @@ try_users(struct trial *t, struct slice text, const struct users *users,
 	}
 }
 
+static uint32_t
+root_of_file(const struct auth_conf *auth)
+{
+	for (unsigned i = 0; i < auth->n_known; i++)
+		if (user_drivers[auth->known[i].driver].asker == DRIVER_IS_FILE)
+			return auth->place[i].number;
+	return MAIL_ROOT_OF_POOL;
+}
+
 /* Without users: those who come will mostly be mail_user's. */
 static void
 try_root(struct trial *t)
@@ -411,6 +436,7 @@ try_root(struct trial *t)
 	    "there are no users yet; malotectl user add NAME makes one");
 	if (auth->mail_uid == AUTH_NO_UID || !t->conf->store.create)
 		return;
+	enter_root(t, root_of_file(auth));
 	good = become(t, auth->mail_uid, auth->mail_gid) &&
 	       is_usable(t, "", W_OK | X_OK);
 	read_only = !good && errno == EROFS;
@@ -419,14 +445,14 @@ try_root(struct trial *t)
 		conf_error(&t->text, 0,
 		    "no maildrop can be made in %s, which is read-only; mount "
 		    "it for writing",
-		    t->conf->store.root);
+		    t->root_path);
 	else if (!good)
 		conf_error(&t->text, 0,
 		    "mail_user, uid %u, cannot make maildrops in %s; as root: "
 		    "install -d -o %u -g %u -m 700 %s, or name another folder "
 		    "in mail",
-		    auth->mail_uid, t->conf->store.root, auth->mail_uid,
-		    auth->mail_gid, t->conf->store.root);
+		    auth->mail_uid, t->root_path, auth->mail_uid,
+		    auth->mail_gid, t->root_path);
 }
 
 static void
@@ -522,6 +548,31 @@ try_anonymous_alone(const struct trial *t)
 		    "read must stand in a passwd-file, and there is none");
 }
 
+static void
+close_roots(struct trial *t, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		close(t->roots[i]);
+}
+
+static bool
+open_roots(struct trial *t)
+{
+	for (unsigned i = 0; i < t->conf->n_roots; i++) {
+		const char *path = t->conf->root[i].path;
+
+		t->roots[i] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (t->roots[i] < 0) {
+			conf_error(
+			    &t->text, 0, "%s: %s", path, strerror(errno));
+			close_roots(t, i);
+			return false;
+		}
+	}
+	enter_root(t, MAIL_ROOT_OF_POOL);
+	return true;
+}
+
 size_t
 conf_try(const struct conf *c, const struct conf_env *env,
     struct conf_report *report)
@@ -538,12 +589,8 @@ conf_try(const struct conf *c, const struct conf_env *env,
 	for (unsigned i = 0; i < c->n_issuers; i++)
 		issuer_trial(c, i, report);
 	combination_tell(c, env, &of_settings);
-	t.root = open(c->store.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (t.root < 0) {
-		conf_error(
-		    &t.text, 0, "%s: %s", c->store.root, strerror(errno));
+	if (!open_roots(&t))
 		return 0;
-	}
 	if (c->users[0] == '\0') {
 		try_anonymous_alone(&t);
 		coverage_tell(&t.coverage, c, &t.text);
@@ -554,6 +601,6 @@ conf_try(const struct conf *c, const struct conf_env *env,
 	} else {
 		conf_error(&t.text, 0, "%s", eb.text);
 	}
-	close(t.root);
+	close_roots(&t, c->n_roots);
 	return t.good;
 }

@@ -6,14 +6,23 @@
 #define SERVER_USERS_ACCOUNT_H
 
 #include "server/conf/auth_conf.h"
+#include "server/ipc/owner.h"
 #include "server/users/passwd.h"
 
 struct account {
 	char mail[MAIL_PATH_MAX]; /* "maildir:/..." */
 	uint32_t uid, gid;
+	uint32_t root; /* the number of the mail root */
 };
 
-/* E_CONFIG if this user could not read mail whatever the password: *why_r is a
+static inline struct owner
+account_owner(const struct account *at)
+{
+	return (struct owner){ at->uid, at->gid, at->root };
+}
+
+/* The place is checked against the mail root of the block that knows the user,
+ * whoever has named it.  E_CONFIG if this user could not read mail whatever the password: *why_r is a
  * word for the log, static, and eb says what to do.  The user's name has come
  * from name_normalize(). */
 enum err account_find(struct account *out, const struct auth_conf *conf,

@@ -63,6 +63,7 @@ add_user(struct search *s, const struct user *u, bool first)
 	if (first) {
 		out->uid = at.uid;
 		out->gid = at.gid;
+		out->root = at.root;
 	} else if (out->uid != at.uid || out->gid != at.gid) {
 		s->why = "host-uids";
 		return err_set(s->eb, E_CONFIG,

@@ -12,7 +12,7 @@ struct host_account {
 	 * with colons between them: of fewer than MAIL_MAX octets.  The
 	 * caller's. */
 	char *mail;
-	uint32_t uid, gid; /* of all of them */
+	uint32_t uid, gid, root; /* of all of them */
 	/* One of the users removes nothing, or reads inside TLS only: so for all
 	 * of it. */
 	bool read_only, tls_only;

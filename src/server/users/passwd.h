@@ -31,6 +31,7 @@ struct user {
 	bool is_verified_there;
 	uint32_t uid, gid; /* AUTH_NO_UID: none of their own */
 	unsigned line;     /* of the users file; 0: it is a row elsewhere */
+	unsigned by;       /* of a row: by auth_conf.known[by] */
 	uint64_t row; /* a digest of the line: it changes with anything there */
 };
 
