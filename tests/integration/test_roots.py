@@ -274,6 +274,7 @@ def back(path):
     os.rename(path + ".away", path)
 
 
+@pytest.mark.slow
 def test_one_is_not_mounted(site, connect):
     """Who has mail in the others notices nothing."""
     server = site.start()
@@ -302,6 +303,7 @@ def test_one_is_not_mounted(site, connect):
     assert roots(server)[site.home] is True
 
 
+@pytest.mark.slow
 def test_accepted_alone(site, connect):
     server = site.start()
     assert count(connect, server, "bea") == 2
