@@ -481,8 +481,9 @@ def test_check_a_marker_that_is_missing(site, connect):
 
 # ---- the manual, and the page about users ----
 
-@pytest.mark.parametrize("page", ["man/maloted.conf.5.scd", "users.md",
-                                  "users.pt-BR.md"])
+@pytest.mark.parametrize("page", [
+    "man/maloted.conf.5.scd", "man/pt_BR/maloted.conf.5.scd", "users.md",
+    "users.pt-BR.md"])
 def test_pages(site, connect, page):
     """Their example, with folders of ours."""
     with open(TOP + "/doc/" + page, encoding="utf-8") as f:
