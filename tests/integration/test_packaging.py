@@ -7,11 +7,13 @@ import subprocess
 
 import pytest
 
+import drop
 import faults
 import hostile
 import malote
+import pop3
 from hostile import letters
-from server import TOP, wait_until
+from server import TOP, free_port, wait_until
 
 pytestmark = malote.NEEDED
 PROGRAMS = os.path.dirname(malote.BINARY)
@@ -79,6 +81,60 @@ def test_where_they_go():
         start = [x for x in f.read().splitlines() if x.startswith("ExecStart")]
     assert start[0].startswith("ExecStart=/")
     assert start[0].endswith("/bin/malote --changes")
+
+
+# Which sockets may be made.
+
+def families():
+    """What the units of the server permit."""
+    out = []
+    for name in "maloted.service", "maloted@.service":
+        with open(TOP + "/packaging/" + name, encoding="utf-8") as f:
+            line, = re.findall(r"(?m)^RestrictAddressFamilies=(.*)$", f.read())
+        out.append(set(line.split()))
+    assert out[0] == out[1]
+    return out[0]
+
+
+def permitted_by_apparmor():
+    """{(family, kind)}; kind "": any."""
+    profile = TOP + "/packaging/debian/usr.sbin.maloted"
+    with open(profile, encoding="utf-8") as f:
+        text = f.read()
+    if shutil.which("apparmor_parser"):  # with what others write
+        text = subprocess.run(
+            ["apparmor_parser", "--preprocess", profile], check=True,
+            capture_output=True, text=True, timeout=60).stdout
+    return {(rule[0], "".join(rule[1:])) for rule in map(
+        str.split, re.findall(r"(?m)^\s*network ([^,]*),", text))}
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.skipif("asan" in os.environ.get("MALOTED", ""),
+                    reason="a sanitizer looks after leaks, and is traced itself")
+def test_sockets(place, serve, tmp_path):
+    """Each kind that the server asks for is one that its unit and its profile
+    permit: same_user needs one that nothing else does."""
+    port, trace = free_port(), str(tmp_path / "trace")
+    serve(place.maildir(drop.make(5, 1)), """workers = 1
+listener "mine" {
+	address = {"127.0.0.1"}
+	port = %d
+	plaintext_login = yes
+	same_user = yes
+}
+""" % port, wrap=["strace", "-DDD", "-f", "-qq", "-o", trace, "-e", "trace=socket"])
+    with pop3.Pop3(port) as session:
+        session.login()
+        session.quit()
+    with open(trace, encoding="utf-8") as f:
+        asked = set(re.findall(r"socket\((AF_\w+), SOCK_(\w+)", f.read()))
+    assert ("AF_NETLINK", "DGRAM") in asked
+    assert {family for family, _ in asked} <= families()
+    rules = permitted_by_apparmor()
+    for family, kind in asked:
+        family = family.removeprefix("AF_").lower()
+        assert {(family, ""), (family, kind.lower())} & rules, (family, kind)
 
 
 # What the unit takes for a failure.
