@@ -462,6 +462,31 @@ def test_unix_socket(serve, box, place):
     assert not os.path.exists(at)
 
 
+def test_sockets_that_go(serve, login, box, tmp_path):
+    """Their files are removed when another one takes over whose settings have them
+    no more, and no sooner: it may turn out that it cannot."""
+    paths = [str(tmp_path / name) for name in
+             ("pop3", "asked", "monitors", "control")]
+    more = ('listener "local" {\n\tsocket = "%s"\n\ttls = "none"\n}\n'
+            'sasl "x" {\n\tsocket = "%s"\n}\nmetrics = "unix:%s"\n'
+            % tuple(paths[:3]))
+    server = serve(box, 'control_socket = "%s"\n' % paths[3] + more)
+    with open(server.ctl_conf, "w") as f:
+        f.write('control_socket = "%s"\n' % paths[3])
+    other = server.tmp + "/run/control"
+    configure(server, lambda text: text.replace(more, "").replace(
+        paths[3], other) + "nonsense = 1\n")
+    server.ctl("restart", code=EX_CONFIG)
+    assert all(map(os.path.exists, paths))
+    configure(server, lambda text: text.replace("nonsense = 1\n", ""))
+    server.ctl("restart")
+    with open(server.ctl_conf, "w") as f:
+        f.write('control_socket = "%s"\n' % other)
+    server.became()
+    assert not any(map(os.path.exists, paths))
+    login(server).quit()
+
+
 @pytest.fixture
 def activated(tmp_path):
     """activated(ports): options for `serve`, for a maloted that is started with
@@ -535,6 +560,17 @@ def test_a_socket_of_no_listener(serve, box, connect, activated):
     port = free_port()
     server = serve(box, **activated(port))
     assert "port %d" % port in server.await_event("listen", 4)[-1]["at"]
+
+
+@pytest.mark.parametrize("number", ["1000000000", "-1", "three"])
+def test_sockets_without_number(serve, box, tmp_path, number):
+    """Who says that there are more than there can be is told so."""
+    program = tmp_path / "activate"
+    program.write_text('#!/bin/sh\nLISTEN_PID=$$ LISTEN_FDS="%s" exec "%s" "$@"\n'
+                       % (number, MALOTED))
+    program.chmod(0o755)
+    with pytest.raises(AssertionError, match='LISTEN_FDS is .*%s' % number):
+        serve(box, env={"MALOTED": str(program)})
 
 
 def test_an_index_of_another_version(serve, login, box):

@@ -60,6 +60,8 @@ go(struct parent *p, struct handover_message *m)
 {
 	p->succession.held = false;
 	p->succession.shared = (m->number & HANDOVER_ACTIVATED) != 0;
+	if (!p->succession.shared)
+		inherited_remove_rest(&p->inherited);
 	take_tickets(p, m);
 	explicit_bzero(m, sizeof(*m));
 	child_tell_role(p, ROLE_WORKER, child_tell_accept);

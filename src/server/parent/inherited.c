@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/str.h"
 #include "net/addr.h"
 
 enum { FIRST_FD = 3 };
@@ -46,24 +47,43 @@ prepare(int fd)
 	       fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;
 }
 
-void
-inherited_find(struct inherited *in)
+/* How many we were started with, if that is said to us. */
+static enum err
+count(uint32_t *n_r, struct errbuf *eb)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	int n = 0;
+	char shown[64];
 
-	if (pid != NULL && fds != NULL && atol(pid) == (long)getpid())
-		n = atoi(fds);
+	*n_r = 0;
+	if (pid == NULL || fds == NULL || atol(pid) != (long)getpid())
+		return E_OK;
+	if (str_to_u32((struct slice){ fds, strlen(fds) }, n_r) &&
+	    *n_r <= INHERITED_MAX)
+		return E_OK;
+	return err_set(eb, E_CONFIG,
+	    "LISTEN_FDS is \"%s\", and not a number of sockets up to %d",
+	    str_escape(shown, sizeof(shown), fds, strlen(fds)), INHERITED_MAX);
+}
+
+enum err
+inherited_find(struct inherited *in, struct errbuf *eb)
+{
+	uint32_t n;
+	enum err e = count(&n, eb);
+
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	in->n = 0;
+	in->n = in->n_left = 0;
+	if (e != E_OK)
+		return e;
 	for (int fd = FIRST_FD; n > 0; n--, fd++) {
-		if (in->n < INHERITED_MAX && prepare(fd) && !is_there(in, fd))
+		if (prepare(fd) && !is_there(in, fd))
 			in->fd[in->n++] = fd;
 		else
 			close(fd);
 	}
+	return E_OK;
 }
 
 static bool
@@ -139,6 +159,28 @@ show(char *out, size_t room, const struct sockaddr_storage *at)
 			      ->sin_port));
 }
 
+static void
+note_path(struct inherited *in, const struct sockaddr_storage *at)
+{
+	const struct sockaddr_un *un = (const void *)at;
+
+	if (at->ss_family != AF_UNIX || un->sun_path[0] == '\0' ||
+	    in->n_left == INHERITED_PATHS)
+		return;
+	snprintf(in->left[in->n_left].path, sizeof(in->left[0].path), "%s",
+	    un->sun_path);
+	if (unix_socket_look(un->sun_path, &in->left[in->n_left].made))
+		in->n_left++;
+}
+
+void
+inherited_remove_rest(struct inherited *in)
+{
+	for (unsigned i = 0; i < in->n_left; i++)
+		unix_socket_remove(in->left[i].path, &in->left[i].made);
+	in->n_left = 0;
+}
+
 void
 inherited_close_rest(struct inherited *in)
 {
@@ -155,6 +197,7 @@ inherited_close_rest(struct inherited *in)
 		    "ev=listen at=\"%s\" error=\"it was handed to us, and is "
 		    "in no listener of the configuration: it is closed\"",
 		    shown);
+		note_path(in, &at);
 		close(in->fd[i]);
 		in->fd[i] = -1;
 	}

@@ -252,8 +252,10 @@ prepare(struct parent *p, struct errbuf *eb)
 {
 	enum err e;
 
-	if ((e = find_file(p, eb)) != E_OK)
+	if ((e = find_file(p, eb)) != E_OK ||
+	    (e = inherited_find(&p->inherited, eb)) != E_OK)
 		return e;
+	p->succession.shared = p->inherited.n != 0;
 	sandbox_no_core();
 	umask(077);
 	if (chdir("/") < 0)
@@ -285,11 +287,12 @@ static int
 serve(struct parent *p)
 {
 	struct errbuf eb;
+	enum err e = prepare(p, &eb);
 
-	if (prepare(p, &eb) != E_OK) {
+	if (e != E_OK) {
 		log_line(LOG_FAULT, "ev=start error=\"%s\"", eb.text);
 		handover_fail(p->succession.elder, eb.text);
-		return EX_OSERR;
+		return e == E_CONFIG ? EX_CONFIG : EX_OSERR;
 	}
 	control_make_folder(p);
 	if (ports_open(&p->ports, &nothing, &p->inherited, p->conf, &eb) !=
@@ -334,11 +337,9 @@ parent_run(
 	p->try = try;
 	p->rules = parent_messages;
 	p->started = clock_ms();
-	inherited_find(&p->inherited);
 	p->succession.elder = elder;
 	p->succession.heir = -1;
 	p->succession.held = elder >= 0;
-	p->succession.shared = p->inherited.n != 0;
 	phase_init(p);
 	TAILQ_INIT(&p->children);
 	LIST_INIT(&p->cuts);
