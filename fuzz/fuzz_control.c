@@ -113,6 +113,17 @@ TAKE(messages)
 TAKE(trace)
 TAKE(sessions)
 
+/* Whatever comes, a descriptor belongs to it. */
+static enum err
+take_elder(void *arg, struct ipc_in *in)
+{
+	(void)arg;
+	(void)ipc_get_u32(in);
+	if (ipc_get_fd(in) >= 0)
+		__builtin_trap(); /* there is none here */
+	return ipc_get_end(in);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -133,6 +144,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		{ CONTROL_MESSAGES, 1, 0, CONTROL_MESSAGES_MAX, take_messages },
 		{ CONTROL_COUNT, 1, 0, CONTROL_ANSWER_MAX, take_count },
 		{ CONTROL_SESSIONS, 1, 0, CONTROL_SESSIONS_MAX, take_sessions },
+		{ CONTROL_ELDER, 1, 1, 4, take_elder },
 		{ CONTROL_SERVER, 1, 0, CONTROL_ANSWER_MAX, take_server },
 		{ CONTROL_PROCESS, 1, 0, CONTROL_ANSWER_MAX, take_process },
 		{ CONTROL_LISTENER, 1, 0, CONTROL_ANSWER_MAX, take_listener },

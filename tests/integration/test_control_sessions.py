@@ -1,4 +1,5 @@
 """malotectl who and kick: which sessions there are, and their end."""
+import hashlib
 import json
 import os
 import re
@@ -6,14 +7,16 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import threading
 import time
 
 import pytest
 
 import drop
 import pop3
-from server import CTL, wait_until
+from server import CTL, TOP, wait_until
 
 pytestmark = [pytest.mark.core, pytest.mark.ours]
 
@@ -95,17 +98,133 @@ def test_kick(server, boxes, login):
     assert again.stat()[0] == 4
 
 
-def test_sessions_from_before_a_restart(server, login):
-    """They are not seen, which is said."""
-    session = login(server, "anna", "secret")
-    server.restart()
-    said = wait_until(lambda: [s for s in [server.ctl(
-        "kick", "anna", code=EX_NOUSER)] if "sessions: 1" in s])[0]
-    assert "no session of anna" in said
-    assert server.ctl("who") == "0 sessions\n"
-    session.quit()
-    wait_until(lambda: "sessions: 1" not in server.ctl(
+@pytest.fixture
+def generations(serve, boxes, login):
+    """(a server, a session in each of three maloteds, the oldest first)"""
+    server = serve([(name, "secret", box) for name, box in boxes.items()],
+                   'sessions = "shared"\n')
+    sessions = []
+    for n in range(3):
+        if n:
+            server.restart()
+        sessions.append(login(server, "anna", "secret"))
+    return server, sessions
+
+
+def test_sessions_from_before_a_restart(generations):
+    """They are seen, and it is said of whom they are."""
+    server, sessions = generations
+    told = who(server, "anna")
+    assert len(told) == 3 == len({s["session"] for s in told})
+    assert [s["before"] for s in told] == [*server.elders, None]
+    text = server.ctl("who")
+    assert text.endswith("\n3 sessions\n")
+    for pid in server.elders:
+        assert len(re.findall(r"(?m) before: pid %d$" % pid, text)) == 1
+    assert who(server, told[0]["session"]) == [
+        one for one in who(server) if one["before"] == server.elders[0]]
+    assert who(server, "bea") == []
+    sessions[0].quit()
+    wait_until(lambda: [s["before"] for s in who(server)]
+               == [server.elders[1], None])
+
+
+def test_kick_from_before_a_restart(generations):
+    server, sessions = generations
+    oldest, *_ = who(server)
+    kicked, = json.loads(server.ctl("kick", oldest["session"], "--json"))
+    assert kicked["before"] == server.elders[0]
+    assert sessions[0].ended()
+    assert sessions[1].stat()[0] == 4
+    wait_until(lambda: server.has_ended(server.elders[0]) is not None)
+    ended, = server.await_event("session")
+    assert ended["why"] == "kicked" and ended["sid"] == oldest["session"]
+    assert len(json.loads(server.ctl("kick", "anna", "--json"))) == 2
+    assert sessions[1].ended() and sessions[2].ended()
+    assert "no session" in server.ctl("kick", "anna", code=EX_NOUSER)
+    # The log has who wanted it, and not which process was asked by which.
+    assert {e["uid"] for e in server.events("control")} == {
+        "%d" % os.getuid()}
+    assert str(server.pid) not in {e["pid"] for e in server.events("control")}
+
+
+class Elder:
+    """One whose place a maloted takes, as that of another version sees it."""
+
+    def __init__(self, form, sessions):
+        self.form, self.sessions = form, sessions
+        self.ours, self.theirs = socket.socketpair(socket.AF_UNIX,
+                                                   socket.SOCK_SEQPACKET)
+        self.ours.settimeout(20)
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def say(self, kind, number=0, more=0):
+        """struct handover_message."""
+        self.ours.send(struct.pack("=IIIIQII32s512s", 1, kind, 4711, number,
+                                   int(time.time()), 0, more, b"0.0.1", b""))
+
+    def run(self):
+        READY, GO, DRAINS = 2, 3, 4
+        while struct.unpack_from("=II", self.ours.recv(1024))[1] != READY:
+            pass
+        self.say(DRAINS, self.sessions)
+        self.say(GO, 0, self.form)
+
+
+@pytest.mark.parametrize("form", [0, 99])
+def test_sessions_of_another_version(serve, boxes, form):
+    """Those of one that cannot be asked are counted, and one that can be but
+    does not answer has none any more."""
+    elder = Elder(form, 3)
+    fd = elder.theirs.fileno()
+    server = serve([("anna", "secret", boxes["anna"])], pass_fds=(fd,),
+                   env={"MALOTED_HANDOVER": str(fd)})
+    elder.theirs.close()
+    try:
+        assert "sessions: 3" in server.ctl("kick", "anna", code=EX_NOUSER)
+        assert server.ctl("who") == "0 sessions\n"
+    finally:
+        elder.ours.close()
+    wait_until(lambda: "sessions: 3" not in server.ctl(
         "kick", "anna", code=EX_NOUSER))
+
+
+def test_an_elder_that_ends_while_it_is_asked(serve, boxes):
+    elder = Elder(1, 3)
+    fd = elder.theirs.fileno()
+    server = serve([("anna", "secret", boxes["anna"])], pass_fds=(fd,),
+                   env={"MALOTED_HANDOVER": str(fd)})
+    elder.theirs.close()
+    asking = subprocess.Popen([CTL, "--config", server.ctl_conf, "who"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True)
+    elder.thread.join()
+    with elder.ours:
+        got, fds, _, _ = socket.recv_fds(elder.ours, 1024, 1)
+    assert struct.unpack_from("=II", got)[1] == 6 and len(fds) == 1
+    for one in fds:
+        os.close(one)
+    out, err = asking.communicate(timeout=60)
+    assert (asking.returncode, out, err) == (0, "0 sessions\n", "")
+
+
+def test_the_form():
+    """Who changes what is asked about sessions, or told, gives CONTROL_FORM another
+    number, as an older maloted may be asked: and changes this."""
+    forms = {1: "9f6d"}
+    with open(TOP + "/src/server/ipc/control.c", encoding="utf-8") as f:
+        tables = re.findall(r"static const struct ipc_field (?:which|sessions?)"
+                            r"\[\] = \{.*?\};", f.read(), re.S)
+    with open(TOP + "/src/server/ipc/control.h", encoding="utf-8") as f:
+        text = f.read()
+    structs = re.findall(r"struct control_(?:which|sessions?) \{.*?\};", text,
+                         re.S)
+    assert len(tables) == len(structs) == 3
+    form = int(re.search(r"CONTROL_FORM = (\d+)", text).group(1))
+    words = re.sub(r"/\*.*?\*/|\s+", " ", "".join(tables + structs),
+                   flags=re.S)
+    assert forms[form] == hashlib.sha256(words.encode()).hexdigest()[:4]
 
 
 def test_kick_nobody(server):

@@ -204,3 +204,34 @@ def test_the_end_of_the_server(server):
     server.stop()
     ended, = server.events("traced")
     assert ended["why"] == "stop"
+
+
+def test_over_a_restart(server, login):
+    """Into one file: what is said in sessions of before, and in those of now,
+    whichever of the two is traced first; and both end together."""
+    path = begin(server, "anna")
+    old = login(server, "anna", "secret")
+    server.restart()
+    assert path in server.ctl("trace", "anna", code=EX_CONFIG)
+    old.ok("NOOP")
+    with pop3.Pop3(server.port) as new:
+        new.ok("USER anna")
+        new.err("PASS secret", "IN-USE")
+    wait_until(lambda: len({sid for sid, _, _ in lines(path)}) == 2)
+    assert "C: NOOP" in words(path) and "C: USER anna" in words(path)
+    server.ctl("trace", "--off", "anna")
+    server.await_event("traced", 2)
+    other = begin(server, "anna")
+    old.ok("DELE 1")
+    assert "C: DELE 1" in await_words(other, "C: DELE 1")
+    assert "C: DELE 1" not in words(path)
+    # To the end of both.
+    server.ctl("trace", "--off", "anna")
+    server.await_event("traced", 4)
+    size = os.path.getsize(other)
+    old.ok("NOOP")
+    old.quit()
+    server.await_event("session", 2)
+    assert os.path.getsize(other) == size
+    assert "not traced" in server.ctl("trace", "--off", "anna",
+                                      code=EX_CONFIG)

@@ -15,6 +15,7 @@ enum {
 	CONNECT_TRIES = 50, /* while others stand before us */
 	CONNECT_PAUSE_MS = 100,
 	ANSWER_SECONDS = 70, /* the server gives up sooner */
+	ELDERS_MAX = 16,     /* there are never as many */
 };
 
 /* ---- connecting ---- */
@@ -160,8 +161,31 @@ say(struct ipc_chan *chan, enum control_type command,
 }
 
 enum err
-call_server(const struct options *o, struct call *c, enum control_type command,
-    const struct ipc_fields *fields, const void *from, struct errbuf *eb)
+call_take_elder(void *arg, struct ipc_in *in)
+{
+	struct call *c = arg;
+	uint32_t pid = ipc_get_u32(in);
+	int fd = ipc_get_fd(in);
+
+	if (ipc_get_end(in) == E_OK && c->next.fd < 0) {
+		c->next.pid = pid;
+		c->next.fd = fd;
+		return E_OK;
+	}
+	if (fd >= 0)
+		close(fd);
+	return E_FORMAT;
+}
+
+struct question {
+	enum control_type command;
+	const struct ipc_fields *fields;
+	const void *from;
+};
+
+/* Takes fd. */
+static enum err
+converse(struct call *c, int fd, const struct question *q, struct errbuf *eb)
 {
 	struct ipc_rule rule[CALL_TELLS_MAX + 1] = { { CONTROL_DONE, 1, 0,
 	    CONTROL_ANSWER_MAX, take_done } };
@@ -169,24 +193,65 @@ call_server(const struct options *o, struct call *c, enum control_type command,
 	struct ipc_chan *chan;
 	ev_timer deadline;
 	enum err e;
-	int fd;
 
 	for (size_t i = 0; i < c->n_tells; i++)
 		rule[1 + i] = c->tells[i];
-	if ((e = dial(o->socket, &fd, eb)) != E_OK)
-		return e;
-	c->loop = ev_default_loop(EVFLAG_NOENV);
-	if (c->loop == NULL ||
-	    (chan = ipc_open(c->loop, fd, &rules, c, true)) == NULL)
+	c->is_over = false;
+	if ((chan = ipc_open(c->loop, fd, &rules, c, true)) == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
 	ev_timer_init(&deadline, on_deadline, ANSWER_SECONDS, 0.);
 	deadline.data = c;
 	ev_timer_start(c->loop, &deadline);
-	if ((e = say(chan, command, fields, from, eb)) == E_OK) {
+	if ((e = say(chan, q->command, q->fields, q->from, eb)) == E_OK) {
 		ev_run(c->loop, 0);
 		e = outcome(c, eb);
 	}
+	ev_timer_stop(c->loop, &deadline);
 	ipc_close(chan);
+	return e;
+}
+
+/* One that has ended meanwhile has no session any more. */
+static enum err
+ask_elders(struct call *c, const struct question *q, struct errbuf *eb)
+{
+	struct control_done first = c->done;
+	enum err e = E_OK;
+
+	for (unsigned n = 0; e == E_OK && c->next.fd >= 0; n++) {
+		int fd = c->next.fd;
+
+		if (n == ELDERS_MAX)
+			return err_set(
+			    eb, E_IO, "maloted said what cannot be understood");
+		c->elder = c->next.pid;
+		c->next.fd = -1;
+		e = converse(c, fd, q, eb);
+		if (e == E_OK && first.words[0] == '\0')
+			first = c->done;
+	}
+	c->done = first;
+	return e == E_CLOSED ? E_OK : e;
+}
+
+enum err
+call_server(const struct options *o, struct call *c, enum control_type command,
+    const struct ipc_fields *fields, const void *from, struct errbuf *eb)
+{
+	struct question q = { command, fields, from };
+	enum err e;
+	int fd;
+
+	c->elder = 0;
+	c->next.fd = -1;
+	if ((c->loop = ev_default_loop(EVFLAG_NOENV)) == NULL)
+		return err_set(eb, E_NOMEM, "out of memory");
+	if ((e = dial(o->socket, &fd, eb)) == E_OK)
+		e = converse(c, fd, &q, eb);
+	if (e == E_OK)
+		e = ask_elders(c, &q, eb);
+	if (c->next.fd >= 0)
+		close(c->next.fd);
 	return e;
 }
 

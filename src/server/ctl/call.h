@@ -19,8 +19,14 @@ struct call {
 	size_t n_tells;
 
 	struct control_done done; /* E_OK: the words are escaped */
+	/* Who tells: 0, or the process of a maloted before the one that serves. */
+	uint32_t elder;
 
 	/* call.c's */
+	struct {
+		uint32_t pid;
+		int fd; /* -1: there is none */
+	} next;
 	bool is_over;
 	enum err why;
 	unsigned told;
@@ -35,6 +41,14 @@ enum { CALL_TELLS_MAX = 8 };
 enum err call_server(const struct options *o, struct call *c,
     enum control_type command, const struct ipc_fields *fields,
     const void *from, struct errbuf *eb) NODISCARD;
+
+/* For a command that is about sessions, a rule of its table: those before the one
+ * that serves are asked, too, one after the other. */
+#define CALL_ELDER \
+	{ \
+		CONTROL_ELDER, 1, 1, 4, call_take_elder \
+	}
+enum err call_take_elder(void *arg, struct ipc_in *in);
 
 /* What a command names; E_FORMAT: it is too long. */
 enum err call_about(

@@ -18,9 +18,14 @@ enum {
 			  * time */
 };
 
+struct row {
+	struct control_session is;
+	uint32_t elder; /* the process that began it, if another serves now */
+};
+
 struct told {
 	struct call call; /* first */
-	struct control_session *session;
+	struct row *session;
 	size_t n, room;
 };
 
@@ -35,26 +40,28 @@ take_sessions(void *arg, struct ipc_in *in)
 	if (ipc_get_end(in) != E_OK || t->n + s.n > SESSIONS_MAX)
 		return E_FORMAT;
 	for (unsigned i = 0; i < s.n; i++) {
-		struct control_session *v =
+		struct row *v =
 		    array_room(t->session, t->n, &t->room, sizeof(*t->session));
 
 		if (v == NULL)
 			return E_NOMEM;
 		t->session = v;
-		v[t->n++] = s.session[i];
+		v[t->n++] = (struct row){ s.session[i], t->call.elder };
 	}
 	return E_OK;
 }
 
 static const struct ipc_rule tells[] = {
 	{ CONTROL_SESSIONS, 1, 0, CONTROL_SESSIONS_MAX, take_sessions },
+	CALL_ELDER,
 };
 
 /* By user, then by when they began. */
 static int
 compare(const void *a, const void *b)
 {
-	const struct control_session *x = a, *y = b;
+	const struct control_session *x = &((const struct row *)a)->is,
+				     *y = &((const struct row *)b)->is;
 	int by = strcmp(x->user, y->user);
 
 	if (by != 0)
@@ -66,21 +73,23 @@ compare(const void *a, const void *b)
 /* ---- for programs ---- */
 
 static json_t *
-row(const struct control_session *s)
+row(const struct row *r)
 {
+	const struct control_session *s = &r->is;
 	char sid[32];
 
 	snprintf(
 	    sid, sizeof(sid), "%u.%llx", s->worker, (unsigned long long)s->sid);
 	return json_pack(
-	    "{s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I}", "session",
-	    sid, "user", show_text(s->user), "address", show_text(s->peer),
-	    "since", (json_int_t)s->since, "tls", show_text(s->tls),
-	    "mechanism", show_text(s->method), "state", show_text(s->state),
-	    "commands", (json_int_t)s->commands, "messages",
-	    (json_int_t)s->messages, "retrieved", (json_int_t)s->retrieved,
-	    "marked", (json_int_t)s->marked, "octets_in", (json_int_t)s->in,
-	    "octets_out", (json_int_t)s->out);
+	    "{s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o}",
+	    "session", sid, "user", show_text(s->user), "address",
+	    show_text(s->peer), "since", (json_int_t)s->since, "tls",
+	    show_text(s->tls), "mechanism", show_text(s->method), "state",
+	    show_text(s->state), "commands", (json_int_t)s->commands,
+	    "messages", (json_int_t)s->messages, "retrieved",
+	    (json_int_t)s->retrieved, "marked", (json_int_t)s->marked,
+	    "octets_in", (json_int_t)s->in, "octets_out", (json_int_t)s->out,
+	    "before", r->elder != 0 ? json_integer(r->elder) : json_null());
 }
 
 static enum err
@@ -112,16 +121,20 @@ clean(struct word *w, const char *s)
 }
 
 static void
-print_one(const struct control_session *s)
+print_one(const struct row *r)
 {
+	const struct control_session *s = &r->is;
 	struct word user, peer, tls, method, state;
-	char since[CLOCK_DATE];
+	char since[CLOCK_DATE], before[32] = "";
 
-	printf("%-24s %-16s %-16s %-8s %-14s %8u %12llu %-9s %u.%llx\n",
+	if (r->elder != 0)
+		snprintf(before, sizeof(before), " before: pid %u", r->elder);
+	printf("%-24s %-16s %-16s %-8s %-14s %8u %12llu %-9s %u.%llx%s\n",
 	    clean(&user, s->user), clean(&peer, s->peer),
 	    clock_date(since, s->since), clean(&tls, s->tls),
 	    clean(&method, s->method), s->commands, (unsigned long long)s->out,
-	    clean(&state, s->state), s->worker, (unsigned long long)s->sid);
+	    clean(&state, s->state), s->worker, (unsigned long long)s->sid,
+	    before);
 }
 
 static void
@@ -172,7 +185,7 @@ ask(const struct options *o, enum control_type command, const char *name,
 	enum err e = which(o, name, &w, eb);
 
 	t->call.tells = tells;
-	t->call.n_tells = 1;
+	t->call.n_tells = sizeof(tells) / sizeof(tells[0]);
 	if (e == E_OK)
 		e = call_server(
 		    o, &t->call, command, &control_which_fields, &w, eb);

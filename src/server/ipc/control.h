@@ -54,8 +54,14 @@ enum control_type {
 	CONTROL_DRAIN,
 	CONTROL_COUNT,
 	CONTROL_CERTIFICATE,
+	CONTROL_ELDER, /* u32 pid, fd: a connection to the maloted whose place
+	                * this one has taken; it is to be asked the same */
 	CONTROL_DONE = 63, /* the last one */
 };
+
+/* Of CONTROL_WHO and CONTROL_KICK, what they ask and what is told: another number
+ * whenever anything of that becomes another one, as one version may ask another. */
+enum { CONTROL_FORM = 1 };
 
 enum control_outcome {
 	CONTROL_GOOD,

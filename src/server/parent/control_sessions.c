@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include "server/parent/child_tell.h"
+#include "server/parent/control_elder.h"
 
 static const double ROOM = 0.01; /* seconds until it is looked for again */
 
@@ -29,22 +30,28 @@ next_worker(struct control_client *k)
 	}
 }
 
-/* Those whose place we have taken are not asked: their sessions are no fewer for
- * that. */
+/* An older one that cannot be asked: its sessions are no fewer for that. */
 static void
-end(struct control_client *k)
+say_what_is_left(const struct succession *s, char *words, size_t size)
 {
-	const struct succession *s = &k->parent->succession;
-	char words[128] = "";
 	uint32_t n = 0;
 
 	for (unsigned i = 0; i < s->n_drains; i++)
 		n += s->drain[i].is.number;
 	if (n != 0)
-		snprintf(words, sizeof(words),
-		    "not looked at: what processes from before a restart "
-		    "still have, sessions: %u",
+		snprintf(words, size,
+		    "not looked at: what processes of another version, from "
+		    "before a restart, still have, sessions: %u",
 		    n);
+}
+
+static void
+end(struct control_client *k)
+{
+	char words[160] = "";
+
+	if (!control_elder_tell(k))
+		say_what_is_left(&k->parent->succession, words, sizeof(words));
 	control_done(k, CONTROL_GOOD, words);
 }
 
@@ -122,6 +129,13 @@ control_sessions_gone(const struct child *c)
 		if (k->sessions.asked != c)
 			continue;
 		k->sessions.asked = NULL;
+		if (c->parent->phase >= PARENT_DRAINING) {
+			/* It had no session any more. */
+			k->sessions.worker++;
+			k->sessions.from = 0;
+			ask_next(k);
+			continue;
+		}
 		control_done(k, CONTROL_LATER,
 		    "a process that was asked has ended; the log says why");
 	}

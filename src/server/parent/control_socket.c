@@ -358,7 +358,7 @@ on_connection(struct ev_loop *loop, ev_io *w, int revents)
 			return;
 		if (may_ask(p, fd, &who)) {
 			control_client_new(
-			    p, fd, &rules, (uint32_t)who.pid, who.uid);
+			    p, fd, p->commands, (uint32_t)who.pid, who.uid);
 			continue;
 		}
 		log_line(LOG_WARNING, "ev=control refused=yes uid=%u pid=%ld",
@@ -401,6 +401,7 @@ control_open(struct parent *p)
 
 	TAILQ_INIT(&p->clients);
 	LIST_INIT(&p->traces);
+	p->commands = &rules;
 	p->control.fd = -1;
 	if (path[0] == '\0')
 		return;

@@ -135,16 +135,39 @@ handover_channel(void)
 	return fd;
 }
 
+union control {
+	char buf[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+bool
+handover_pass(int channel, const struct handover_message *m, int fd)
+{
+	struct handover_message out = *m;
+	union control ctl = { .buf = "" };
+	struct iovec iov = { &out, sizeof(out) };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+	bool said;
+
+	out.form = HANDOVER_FORM;
+	if (fd >= 0) {
+		h.msg_control = ctl.buf;
+		h.msg_controllen = sizeof(ctl.buf);
+		CMSG_FIRSTHDR(&h)->cmsg_level = SOL_SOCKET;
+		CMSG_FIRSTHDR(&h)->cmsg_type = SCM_RIGHTS;
+		CMSG_FIRSTHDR(&h)->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&h)), &fd, sizeof(fd));
+	}
+	said = channel >= 0 &&
+	       sendmsg(channel, &h, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+	explicit_bzero(&out, sizeof(out));
+	return said;
+}
+
 void
 handover_say(int channel, const struct handover_message *m)
 {
-	struct handover_message out = *m;
-
-	out.form = HANDOVER_FORM;
-	if (channel >= 0)
-		(void)!send(
-		    channel, &out, sizeof(out), MSG_NOSIGNAL | MSG_DONTWAIT);
-	explicit_bzero(&out, sizeof(out));
+	(void)handover_pass(channel, m, -1);
 }
 
 void
@@ -156,18 +179,42 @@ handover_fail(int channel, const char *words)
 	handover_say(channel, &m);
 }
 
-enum err
-handover_hear(int channel, struct handover_message *m)
+static int
+came_with(struct msghdr *h)
 {
-	ssize_t n = recv(channel, m, sizeof(*m), MSG_DONTWAIT | MSG_TRUNC);
+	struct cmsghdr *cm = CMSG_FIRSTHDR(h);
+	int fd = -1;
 
+	if (cm != NULL && cm->cmsg_level == SOL_SOCKET &&
+	    cm->cmsg_type == SCM_RIGHTS && cm->cmsg_len >= CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
+	return fd;
+}
+
+enum err
+handover_hear(int channel, struct handover_message *m, int *fd_r)
+{
+	union control ctl;
+	struct iovec iov = { m, sizeof(*m) };
+	struct msghdr h = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ctl.buf,
+		.msg_controllen = sizeof(ctl.buf) };
+	ssize_t n =
+	    recvmsg(channel, &h, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+
+	*fd_r = -1;
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? E_AGAIN : E_CLOSED;
 	if (n == 0)
 		return E_CLOSED;
+	*fd_r = came_with(&h);
 	if (n != sizeof(*m) || m->form != HANDOVER_FORM ||
-	    m->size > sizeof(m->octets))
+	    m->size > sizeof(m->octets)) {
+		if (*fd_r >= 0)
+			close(*fd_r);
 		return E_FORMAT;
+	}
 	m->version[sizeof(m->version) - 1] = '\0';
 	/* As long as it is words, they end. */
 	if (m->kind == HANDOVER_FAILED)

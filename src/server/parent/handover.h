@@ -12,6 +12,11 @@
  *	elder	HANDOVER_DRAINS, again and again: how many sessions it still has
  *	heir	HANDOVER_STOP: they shall end soon, as the heir has to
  *
+ * and at any time
+ *	both	HANDOVER_TRACE: a trace that begins, or ends, there too
+ *	heir	HANDOVER_ASK: a client of the control socket asks about the elder's
+ *		sessions
+ *
  * The two may be of different versions.  A message has the same form for ever: what
  * a version does not know it passes over, and one of another HANDOVER_FORM is
  * refused.
@@ -19,6 +24,7 @@
 #ifndef SERVER_PARENT_HANDOVER_H
 #define SERVER_PARENT_HANDOVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,19 +37,24 @@ enum handover_kind {
 	HANDOVER_FAILED = 1, /* words: why */
 	HANDOVER_READY,
 	HANDOVER_GO,     /* number: HANDOVER_ACTIVATED or 0; octets: the keys of
-	                  * TLS tickets, size of them */
+	                  * TLS tickets, size of them; more: CONTROL_FORM */
 	HANDOVER_DRAINS, /* pid, version, since, number of sessions */
 	HANDOVER_STOP,   /* number: of seconds */
+	HANDOVER_ASK,    /* pid, number: the uid of who asks; its connection */
+	HANDOVER_TRACE, /* number: HANDOVER_TRACE_ bits; octets: the user, size of
+	                  * them; more: seconds; the file, unless it ends */
 };
 
 /* systemd has the sockets, too. */
 enum { HANDOVER_ACTIVATED = 1 };
 
+enum { HANDOVER_TRACE_ON = 1, HANDOVER_TRACE_OCTETS = 2 };
+
 struct handover_message {
 	uint32_t form, kind;
 	uint32_t pid, number;
 	uint64_t since; /* seconds since 1970 */
-	uint32_t size, none;
+	uint32_t size, more;
 	char version[32];
 	union {
 		char words[512];
@@ -70,9 +81,14 @@ int handover_channel(void);
  * which is noticed there.  A channel of -1 is nobody. */
 void handover_say(int channel, const struct handover_message *m);
 void handover_fail(int channel, const char *words);
+/* The same with a descriptor, which stays the caller's; -1: without one.  False:
+ * nobody will hear it. */
+bool handover_pass(int channel, const struct handover_message *m, int fd);
 
 /* E_AGAIN: there is nothing now.  E_CLOSED: the other end has gone.  E_FORMAT: it
- * is of a version that we do not understand. */
-enum err handover_hear(int channel, struct handover_message *m) NODISCARD;
+ * is of a version that we do not understand.  *fd_r: what came with it, and is the
+ * caller's; or -1. */
+enum err handover_hear(
+    int channel, struct handover_message *m, int *fd_r) NODISCARD;
 
 #endif

@@ -9,6 +9,7 @@
 #include "server/parent/child_tell.h"
 #include "server/parent/control_socket.h"
 #include "server/parent/phase.h"
+#include "server/parent/traces.h"
 
 enum { FORGOTTEN_MS = 10 * 1000 }; /* one that is not heard of so long */
 
@@ -59,6 +60,7 @@ static void
 go(struct parent *p, struct handover_message *m)
 {
 	p->succession.held = false;
+	p->succession.elder_form = m->more;
 	p->succession.shared = (m->number & HANDOVER_ACTIVATED) != 0;
 	if (!p->succession.shared)
 		inherited_remove_rest(&p->inherited);
@@ -70,9 +72,16 @@ go(struct parent *p, struct handover_message *m)
 	phase_serve(p);
 }
 
+/* Takes fd. */
 static void
-take(struct parent *p, struct handover_message *m)
+take(struct parent *p, struct handover_message *m, int fd)
 {
+	if (m->kind == HANDOVER_TRACE) {
+		traces_told(p, m, fd);
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
 	if (m->kind == HANDOVER_GO && p->succession.held)
 		go(p, m);
 	else if (m->kind == HANDOVER_DRAINS)
@@ -105,9 +114,10 @@ on_message(struct ev_loop *loop, ev_io *w, int revents)
 	struct parent *p = w->data;
 	struct handover_message m;
 	enum err e;
+	int fd;
 
-	while ((e = handover_hear(w->fd, &m)) == E_OK)
-		take(p, &m);
+	while ((e = handover_hear(w->fd, &m, &fd)) == E_OK)
+		take(p, &m, fd);
 	if (e != E_AGAIN)
 		on_gone(p);
 }

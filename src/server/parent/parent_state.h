@@ -15,17 +15,18 @@
  *	cut.c		two processes that are without each other for a while
  *	phase.c		starting, serving, stopping, ending
  *	certificates_watch.c	certificates that are renewed
+ *	traces.c	what one user's sessions say, in a file
  *	child_start.c	starting a process, and again when it has died
  *	unix_socket.c	sockets with a name in the file system
  *	service_sockets.c	those at which other programs ask who signs in
  *	metrics_socket.c	that at which monitors ask what is counted
  *	control_client.c	who asks at the control socket
+ *	control_elder.c	where else they may ask
  *	control_status.c, control_inquiry.c, control_auth.c,
  *	control_maildrop.c, control_sessions.c	what they ask
  *	restart.c	another maloted takes our place
  *	replace.c	processes that others take the place of
  *	reload.c	settings that are read again
- *	traces.c	what one user's sessions say, in a file
  *	control_socket.c	the socket, and the table of commands
  *	heir.c		we take another maloted's place
  *	uid_store.c	stores of users' own uids, which come and go
@@ -91,8 +92,9 @@ struct drain {
 
 /* Who served before us and who will after us: heir.c, restart.c. */
 struct succession {
-	int elder; /* the channel to it; -1: there is none */
-	bool held; /* it still serves, and we accept nobody */
+	int elder;           /* the channel to it; -1: there is none */
+	uint32_t elder_form; /* its CONTROL_FORM */
+	bool held;           /* it still serves, and we accept nobody */
 	bool ready_said;
 	ev_io from_elder;
 	struct drain drain[DRAINS_MAX];
@@ -195,6 +197,7 @@ struct parent {
 	unsigned n_roots;
 	struct unix_made control_made, metrics_made;
 	ev_io control; /* the control socket; fd -1: there is none */
+	const struct ipc_rules *commands; /* of who asks there */
 	TAILQ_HEAD(, control_client) clients;
 	unsigned n_clients;
 	LIST_HEAD(, trace) traces; /* traces.c */

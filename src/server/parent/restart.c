@@ -17,6 +17,7 @@
 #include "server/parent/phase.h"
 #include "server/parent/ports.h"
 #include "server/parent/service_sockets.h"
+#include "server/parent/traces.h"
 
 enum {
 	READY_SECONDS = 45, /* who asks waits longer */
@@ -164,6 +165,7 @@ say_go(struct parent *p)
 {
 	struct handover_message m = { .kind = HANDOVER_GO,
 		.number = p->succession.shared ? HANDOVER_ACTIVATED : 0,
+		.more = CONTROL_FORM,
 		.size = p->n_tickets * TICKET_KEY };
 
 	memcpy(m.octets, p->tickets, m.size);
@@ -183,6 +185,7 @@ hand_over(struct parent *p, const struct handover_message *m)
 	ev_timer_stop(p->loop, &s->late);
 	s->heir_pid = (pid_t)m->pid;
 	notify_main(s->heir_pid);
+	traces_hand_over(p, s->heir);
 	say_go(p);
 	s->shared = true;
 	ports_close(&p->ports, &nothing, true);
@@ -228,9 +231,20 @@ stop(struct parent *p, const struct handover_message *m)
 		phase_stop(p, m->number);
 }
 
+/* Takes fd. */
 static void
-take(struct parent *p, const struct handover_message *m)
+take(struct parent *p, const struct handover_message *m, int fd)
 {
+	if (m->kind == HANDOVER_ASK && fd >= 0) {
+		control_client_new(p, fd, p->commands, m->pid, m->number);
+		return;
+	}
+	if (m->kind == HANDOVER_TRACE) {
+		traces_told(p, m, fd);
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
 	if (m->kind == HANDOVER_FAILED)
 		note_why(&p->succession, m->words);
 	else if (m->kind == HANDOVER_READY && p->phase == PARENT_SERVING)
@@ -245,9 +259,10 @@ on_message(struct ev_loop *loop, ev_io *w, int revents)
 	struct parent *p = w->data;
 	struct handover_message m;
 	enum err e;
+	int fd;
 
-	while ((e = handover_hear(w->fd, &m)) == E_OK)
-		take(p, &m);
+	while ((e = handover_hear(w->fd, &m, &fd)) == E_OK)
+		take(p, &m, fd);
 	if (e == E_FORMAT)
 		note_why(&p->succession,
 		    "the new maloted is of a version that cannot take this "

@@ -12,10 +12,10 @@
 #include "base/log.h"
 #include "server/conf/state_folder.h"
 #include "server/parent/child_tell.h"
-
-static const double LONGEST = 3600; /* seconds */
+#include "server/parent/handover.h"
 
 enum {
+	LONGEST = 3600, /* seconds */
 	SIZE_MAX_OCTETS = 16 * 1024 * 1024,
 	LINE_OCTETS = 4 * TRACE_LINE_MAX + 128, /* escaped, with its head */
 	NAME_SHOWN = 64, /* of a user, in a file's name */
@@ -28,7 +28,7 @@ struct trace {
 	bool octets;
 	char user[NAME_MAX_OCTETS + 1], path[PATH_MAX];
 	int fd;
-	uint64_t size;
+	uint64_t size, until; /* clock_ms() */
 	ev_timer end;
 };
 
@@ -83,6 +83,28 @@ traces_tell(struct child *worker)
 		tell(worker, t, true);
 }
 
+/* The maloted at the other end of the channel has sessions of that user, too. */
+static void
+tell_maloted(const struct trace *t, int channel, bool on)
+{
+	struct handover_message m = { .kind = HANDOVER_TRACE,
+		.number = (on ? HANDOVER_TRACE_ON : 0) |
+			  (t->octets ? HANDOVER_TRACE_OCTETS : 0),
+		.size = (uint32_t)strlen(t->user) };
+
+	if (on && t->until > clock_ms())
+		m.more = (uint32_t)((t->until - clock_ms()) / 1000);
+	memcpy(m.octets, t->user, m.size);
+	(void)handover_pass(channel, &m, on ? t->fd : -1);
+}
+
+static void
+tell_elder(const struct trace *t, bool on)
+{
+	if (!t->parent->succession.held)
+		tell_maloted(t, t->parent->succession.elder, on);
+}
+
 static void
 end(struct trace *t, const char *why)
 {
@@ -92,6 +114,7 @@ end(struct trace *t, const char *why)
 	    str_escape(user, sizeof(user), t->user, strlen(t->user)),
 	    (unsigned long long)t->size, why);
 	tell_workers(t, false);
+	tell_elder(t, false);
 	ev_timer_stop(t->parent->loop, &t->end);
 	LIST_REMOVE(t, link);
 	close(t->fd);
@@ -175,8 +198,11 @@ open_file(struct trace *t, struct errbuf *eb)
 static bool
 write_line(struct trace *t, const char *text, size_t n)
 {
+	struct stat st;
 	ssize_t done;
 
+	if (fstat(t->fd, &st) == 0)
+		t->size = (uint64_t)st.st_size; /* of others' lines, too */
 	if (t->size + n > SIZE_MAX_OCTETS) {
 		end(t, "full");
 		return false;
@@ -244,30 +270,51 @@ how_many(const struct parent *p)
 	return n;
 }
 
+static struct trace *
+new_trace(struct parent *p, const char *user, bool octets)
+{
+	struct trace *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->parent = p;
+	t->fd = -1;
+	t->octets = octets;
+	t->number = ++p->last_trace;
+	snprintf(t->user, sizeof(t->user), "%s", user);
+	return t;
+}
+
+/* With its file. */
+static void
+start(struct trace *t, uint32_t seconds)
+{
+	struct parent *p = t->parent;
+
+	LIST_INSERT_HEAD(&p->traces, t, link);
+	t->until = clock_ms() + seconds * 1000ull;
+	ev_timer_init(&t->end, on_end, seconds, 0.);
+	t->end.data = t;
+	ev_timer_start(p->loop, &t->end);
+	tell_workers(t, true);
+	tell_elder(t, true);
+}
+
 static enum err
 open_trace(struct parent *p, const struct trace_wish *w, struct trace **t_r,
     struct errbuf *eb)
 {
-	struct trace *t = calloc(1, sizeof(*t));
+	struct trace *t = new_trace(p, w->user, w->octets);
 	enum err e;
 
 	if (t == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
-	t->parent = p;
-	t->fd = -1;
-	t->octets = w->octets;
-	t->number = ++p->last_trace;
-	snprintf(t->user, sizeof(t->user), "%s", w->user);
 	if ((e = open_file(t, eb)) != E_OK) {
 		if (t->fd >= 0)
 			close(t->fd);
 		free(t);
 		return e;
 	}
-	LIST_INSERT_HEAD(&p->traces, t, link);
-	ev_timer_init(&t->end, on_end, LONGEST, 0.);
-	t->end.data = t;
-	ev_timer_start(p->loop, &t->end);
 	*t_r = t;
 	return E_OK;
 }
@@ -290,7 +337,7 @@ traces_begin(struct parent *p, const struct trace_wish *w, char path[PATH_MAX],
 	if ((e = open_trace(p, w, &t, eb)) != E_OK)
 		return e;
 	memcpy(path, t->path, PATH_MAX);
-	tell_workers(t, true);
+	start(t, LONGEST);
 	if (!write_head(t, w))
 		return err_set(eb, E_IO, "%s: it cannot be written", path);
 	return E_OK;
@@ -313,4 +360,66 @@ traces_close(struct parent *p)
 
 	while ((t = LIST_FIRST(&p->traces)) != NULL)
 		end(t, "stop");
+}
+
+/* ---- another maloted ---- */
+
+void
+traces_hand_over(const struct parent *p, int heir)
+{
+	const struct trace *t;
+
+	LIST_FOREACH (t, &p->traces, link)
+		tell_maloted(t, heir, true);
+}
+
+/* The name of a file that is open. */
+static void
+path_of(int fd, char path[PATH_MAX])
+{
+	char link[48];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, PATH_MAX - 1);
+	path[n > 0 ? n : 0] = '\0';
+}
+
+/* Takes fd. */
+static void
+go_on(struct parent *p, const struct handover_message *m, const char *user,
+    int fd)
+{
+	struct trace *t = NULL;
+
+	if (find(p, user) == NULL && how_many(p) < TRACES_MAX)
+		t = new_trace(
+		    p, user, (m->number & HANDOVER_TRACE_OCTETS) != 0);
+	if (t == NULL) {
+		close(fd);
+		return;
+	}
+	t->fd = fd;
+	path_of(fd, t->path);
+	start(t, m->more < LONGEST ? m->more : LONGEST);
+}
+
+void
+traces_told(struct parent *p, const struct handover_message *m, int fd)
+{
+	char user[NAME_MAX_OCTETS + 1];
+	bool on = (m->number & HANDOVER_TRACE_ON) != 0;
+
+	if (m->size < sizeof(user)) {
+		memcpy(user, m->octets, m->size);
+		user[m->size] = '\0';
+		if (on && fd >= 0) {
+			go_on(p, m, user, fd);
+			return;
+		}
+		if (!on)
+			(void)traces_end(p, user);
+	}
+	if (fd >= 0)
+		close(fd);
 }

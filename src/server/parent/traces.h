@@ -7,6 +7,9 @@
  * below it TRACES_FOLDER.  A trace has an end: an hour, or so many octets of
  * the file, and there are few at a time; so a worker that was broken into can put
  * lies into a trace that somebody has asked for, and no more.
+ *
+ * While one maloted takes another's place a user may have sessions in both: then
+ * each writes what its sessions say, to the end of the same file.
  */
 #ifndef SERVER_PARENT_TRACES_H
 #define SERVER_PARENT_TRACES_H
@@ -39,5 +42,10 @@ void traces_line(struct child *worker, uint32_t number, uint64_t sid,
 
 /* The server ends. */
 void traces_close(struct parent *p);
+
+/* Those that there are go on in the heir, too. */
+void traces_hand_over(const struct parent *p, int heir);
+/* HANDOVER_TRACE.  Takes fd, or -1. */
+void traces_told(struct parent *p, const struct handover_message *m, int fd);
 
 #endif
