@@ -24,6 +24,7 @@ import mpop
 from issuer import AUDIENCE, Issuer, new_key, part
 from pop3 import Pop3, context
 from server import PATIENCE, TOP, free_port, kill, wait_until
+from test_reload import Settings
 
 pytestmark = pytest.mark.ours
 
@@ -522,6 +523,62 @@ def test_issuer_was_never_there(site, fresh):
     issuer.start()
     wait_until(lambda: site.says(issuer.token(USER))[0].startswith(b"+OK"),
                20, 0.5)
+
+
+def test_issuer_is_away_at_a_reload(site, fresh):
+    """Its keys are known to the process that comes, if its settings are the same;
+    and to the one after that."""
+    issuer, other = fresh(("RS256",)), fresh(("RS256",))
+    token = issuer.token(USER)
+    blocks = site.url_block(issuer), site.url_block(other, "other")
+    site.serve(*blocks)
+    site.opens(token)
+    site.opens(other.token(USER))
+    issuer.stop()
+    s = Settings(site.server)
+    for n in range(2):
+        s.set(hostname="h%d.example.org" % n)
+        if n == 1:
+            s.write(s.text.replace(blocks[1], site.url_block(
+                other, "other", leeway=9)))
+        before = site.server.roles("net")
+        s.reload()
+        wait_until(lambda: site.server.roles("net") not in (before, []))
+        assert not set(before) & set(site.server.roles("net"))
+        site.opens(token)
+        site.opens(other.token(USER))
+        site.refused(issuer.token(USER, aud="x"), "audience")
+    # Of other settings nothing is known.
+    s.write(s.text.replace(blocks[0], site.url_block(issuer, leeway=8)))
+    s.reload()
+    site.temporary(token)
+
+
+def test_keys_that_were_kept_give_way(site, fresh):
+    """An issuer that answers is believed, whatever was known of it."""
+    issuer = fresh(("RS256",))
+    old = issuer.token(USER)
+    site.serve(site.url_block(issuer))
+    site.opens(old)
+    issuer.rotate()
+    issuer.old.clear()
+    before = issuer.asked_for("/keys")
+    site.server.ctl("reload")
+    wait_until(lambda: issuer.asked_for("/keys") > before)
+    site.opens(issuer.token(USER))
+    site.refused(old, "no such key")
+
+
+def test_who_has_died_leaves_no_keys(site, fresh):
+    """They may have been false."""
+    issuer = fresh(("RS256",))
+    site.serve(site.url_block(issuer))
+    site.opens(issuer.token(USER))
+    issuer.stop()
+    kill(site.server.roles("net")[0])
+    site.server.await_event("ended")
+    wait_until(lambda: site.server.roles("net"))
+    site.temporary(issuer.token(USER))
 
 
 class Hangs:

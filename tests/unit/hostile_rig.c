@@ -79,6 +79,7 @@ static const struct shape {
 	SHAPE(IPC_VERIFY, "8sss"),
 	SHAPE(IPC_TOKEN, "8s"),
 	SHAPE(IPC_TOKEN_IS, "8e1ss"),
+	SHAPE(IPC_ISSUER_KEYS, "288s"),
 	SHAPE(IPC_TRIED, "1s"),
 	SHAPE(IPC_DB_COMMAND, "4ssssssss"),
 	SHAPE(IPC_DB_ROW, "1ss"),

@@ -22,11 +22,11 @@ static const struct ipc_field issuer[] = {
 	F(leeway),
 	F(timeout),
 };
-static const struct ipc_fields issuer_fields = FIELDS(issuer);
+const struct ipc_fields issuer_conf_fields = FIELDS(issuer);
 
 static const struct ipc_field field[] = {
 	ROLE_FIELDS(struct net_conf),
-	FIELD_ROWS(struct net_conf, issuer, n_issuers, &issuer_fields),
+	FIELD_ROWS(struct net_conf, issuer, n_issuers, &issuer_conf_fields),
 };
 const struct ipc_fields net_conf_fields = FIELDS(field);
 

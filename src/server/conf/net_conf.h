@@ -36,6 +36,19 @@ struct net_conf {
 /* Are the keys at an address, from where they are fetched? */
 bool issuer_fetches_keys(const struct issuer_conf *c);
 
+/* Octets of an issuer's keys that are kept over a reload; there are hardly ever as
+ * many, and more are fetched anew. */
+enum { ISSUER_KEYS_MAX = 64 * 1024 };
+
+/* They, as they are published, and when they are old, and too old (clock_ms()). */
+struct token_kept {
+	struct slice text;
+	uint64_t old_at, ends_at;
+};
+
+/* Of one issuer. */
+extern const struct ipc_fields issuer_conf_fields;
+
 /* How struct net_conf travels: every member must be in it. */
 extern const struct ipc_fields net_conf_fields;
 

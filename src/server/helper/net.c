@@ -37,7 +37,8 @@ struct process {
 	struct ipc_chan *auth; /* or NULL */
 	uint32_t requests;     /* that are not answered */
 	struct refresh refresh[ISSUERS_MAX];
-	bool is_down[ISSUERS_MAX]; /* and that was said */
+	bool is_down[ISSUERS_MAX];  /* and that was said */
+	uint64_t told[ISSUERS_MAX]; /* of whose keys the parent has heard */
 };
 
 struct request {
@@ -71,6 +72,39 @@ note(struct process *p, unsigned issuer, bool is_down, const char *why)
 
 /* ---- keys ---- */
 
+/* For the process that will have our place. */
+static void
+tell_keys(struct process *p, unsigned issuer)
+{
+	struct ipc_chan *to = p->role.parent;
+	struct token_kept keys;
+
+	if (!p->judge->news(issuer, &p->told[issuer], &keys))
+		return;
+	ipc_begin(to, IPC_ISSUER_KEYS);
+	ipc_put_u16(to, (uint16_t)issuer);
+	ipc_put_u64(to, keys.old_at);
+	ipc_put_u64(to, keys.ends_at);
+	ipc_put_bytes(to, keys.text.p, keys.text.n);
+	(void)!ipc_end(to); /* then that one fetches them */
+}
+
+/* What the one before us has fetched. */
+static enum err
+take_keys(void *arg, struct ipc_in *in)
+{
+	struct process *p = arg;
+	uint16_t issuer = ipc_get_u16(in);
+	struct token_kept keys = { .old_at = ipc_get_u64(in) };
+
+	keys.ends_at = ipc_get_u64(in);
+	keys.text = ipc_get_slice(in);
+	if (ipc_get_end(in) != E_OK || issuer >= p->conf.n_issuers)
+		return E_FORMAT;
+	p->judge->kept(issuer, &keys);
+	return E_OK;
+}
+
 static void
 fetch(struct pool_job *job)
 {
@@ -88,6 +122,7 @@ fetched(struct pool_job *job)
 
 	r->is_under_way = false;
 	note(r->process, r->issuer, r->e != E_OK, r->why.text);
+	tell_keys(r->process, r->issuer);
 }
 
 static void
@@ -182,6 +217,8 @@ looked(struct pool_job *job)
 	}
 	if (v->issuer != 0 && (v->result == TOKEN_FAILED || job->slow))
 		note(p, v->issuer - 1, v->result == TOKEN_FAILED, v->why.text);
+	if (v->issuer != 0 && job->slow)
+		tell_keys(p, v->issuer - 1);
 	if (v->issuer != 0 && v->is_stale)
 		fetch_keys(p, v->issuer - 1);
 	if (p->auth != NULL && p->role.auths == r->from)
@@ -256,9 +293,15 @@ requests(const void *arg)
 	return ((const struct process *)arg)->requests;
 }
 
+static const struct ipc_rule parent_rule[] = {
+	{ IPC_ISSUER_KEYS, 1, 0, 2 + 8 + 8 + 4 + ISSUER_KEYS_MAX, take_keys },
+};
+
 static const struct role_hooks hooks = {
 	.attach = attach,
 	.sessions = requests,
+	.rule = parent_rule,
+	.n_rules = sizeof(parent_rule) / sizeof(parent_rule[0]),
 };
 
 const struct token_judge *

@@ -313,4 +313,23 @@ try(unsigned i, struct errbuf *eb)
 	return e;
 }
 
-const struct token_judge token_judge = { prepare, judge, refresh, try };
+static void
+kept(unsigned i, const struct token_kept *keys)
+{
+	struct token_source *s = &all.source[i];
+
+	if (issuer_fetches_keys(s->conf))
+		token_source_kept(s, keys);
+}
+
+static bool
+news(unsigned i, uint64_t *serial, struct token_kept *keys_r)
+{
+	struct token_source *s = &all.source[i];
+
+	return issuer_fetches_keys(s->conf) &&
+	       token_source_news(s, serial, keys_r);
+}
+
+const struct token_judge token_judge = { prepare, judge, refresh, kept, news,
+	try };

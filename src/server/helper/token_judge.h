@@ -38,6 +38,11 @@ struct token_judge {
 	 * with words: they are not to be had now; E_FORMAT: what is there is none. */
 	enum err (*refresh)(unsigned i, struct errbuf *eb);
 
+	/* Keys of the issuer at place i that another process has fetched; and those
+	 * that this one has: token_source_kept(), token_source_news(). */
+	void (*kept)(unsigned i, const struct token_kept *keys);
+	bool (*news)(unsigned i, uint64_t *serial, struct token_kept *keys_r);
+
 	/* Can the issuer at place i be asked, with these settings?  E_AGAIN,
 	 * E_FORMAT, E_CONFIG, with words. */
 	enum err (*try)(unsigned i, struct errbuf *eb);

@@ -19,6 +19,7 @@ static void
 set_free(struct token_key_set *set)
 {
 	token_keys_free(set->keys);
+	free(set->text);
 	free(set);
 }
 
@@ -30,17 +31,24 @@ give(struct token_key_set *set)
 		set_free(set);
 }
 
-/* The same; takes keys. */
+/* The same; takes keys.  text: as they were published, if they may be kept. */
 static enum err
-replace(struct token_source *s, struct token_keys *keys)
+replace(struct token_source *s, struct token_keys *keys, struct slice text)
 {
-	struct token_key_set *set = malloc(sizeof(*set));
+	struct token_key_set *set = calloc(1, sizeof(*set));
 
 	if (set == NULL) {
 		token_keys_free(keys);
 		return E_NOMEM;
 	}
-	*set = (struct token_key_set){ keys, 1, ++s->serial };
+	set->keys = keys;
+	set->users = 1;
+	set->serial = ++s->serial;
+	if (text.n != 0 && text.n <= ISSUER_KEYS_MAX &&
+	    (set->text = malloc(text.n)) != NULL) {
+		memcpy(set->text, text.p, text.n);
+		set->n = text.n;
+	}
 	give(s->set);
 	s->set = set;
 	return E_OK;
@@ -92,7 +100,7 @@ read_file(struct token_source *s, struct errbuf *eb)
 		return err_set(
 		    eb, e == E_NOMEM ? e : E_CONFIG, "%s: %s", path, why.text);
 	s->old_at = s->ends_at = UINT64_MAX;
-	return replace(s, keys);
+	return replace(s, keys, (struct slice){ "", 0 });
 }
 
 enum err
@@ -125,9 +133,17 @@ fresh_ms(const struct issuer_conf *c, const struct token_fetch *t)
 	return said > PAUSE_MS ? said : most < PAUSE_MS ? most : PAUSE_MS;
 }
 
+static struct slice
+text_of(struct buf *body)
+{
+	return (
+	    struct slice){ body->len != 0 ? buf_data(body) : "", body->len };
+}
+
+/* *body: what they are made of, to be freed in any case. */
 static enum err
 get_keys(const struct token_source *s, struct token_keys **keys_r,
-    uint64_t *fresh_r, struct errbuf *eb)
+    struct buf *body, uint64_t *fresh_r, struct errbuf *eb)
 {
 	const struct issuer_conf *c = s->conf;
 	struct token_fetch t = { .url = c->keys,
@@ -141,24 +157,21 @@ get_keys(const struct token_source *s, struct token_keys **keys_r,
 		e = err_set(
 		    eb, E_AGAIN, "%s: it answers HTTP %ld", c->keys, t.status);
 	if (e == E_OK)
-		e = token_keys_parse(keys_r,
-		    (struct slice){
-			t.body.len != 0 ? buf_data(&t.body) : "", t.body.len },
-		    eb);
+		e = token_keys_parse(keys_r, text_of(&t.body), eb);
 	*fresh_r = fresh_ms(c, &t);
-	buf_free(&t.body);
+	*body = t.body;
 	return e;
 }
 
 /* Under the lock: what has come of it. */
 static enum err
 note(struct token_source *s, enum err e, struct token_keys *keys,
-    uint64_t fresh, struct errbuf *eb)
+    struct slice text, uint64_t fresh, struct errbuf *eb)
 {
 	uint64_t now = clock_ms();
 
 	if (e == E_OK)
-		e = replace(s, keys);
+		e = replace(s, keys, text);
 	if (e == E_OK) {
 		s->old_at = now + fresh;
 		s->ends_at = now + s->conf->keep * 1000ull;
@@ -207,6 +220,7 @@ enum err
 token_source_fetch(struct token_source *s, uint64_t serial, struct errbuf *eb)
 {
 	struct token_keys *keys = NULL;
+	struct buf body;
 	uint64_t fresh;
 	enum err e;
 	bool may;
@@ -217,9 +231,64 @@ token_source_fetch(struct token_source *s, uint64_t serial, struct errbuf *eb)
 	pthread_mutex_unlock(&s->lock);
 	if (!may)
 		return e;
-	e = get_keys(s, &keys, &fresh, eb);
+	e = get_keys(s, &keys, &body, &fresh, eb);
 	pthread_mutex_lock(&s->lock);
-	e = note(s, e, keys, fresh, eb);
+	e = note(s, e, keys, text_of(&body), fresh, eb);
 	pthread_mutex_unlock(&s->lock);
+	buf_free(&body);
 	return e;
+}
+
+/* ---- one process after another ---- */
+
+/* As if they had been fetched at most as long ago as the settings permit. */
+static uint64_t
+no_later(uint64_t at, uint64_t now, uint32_t seconds)
+{
+	uint64_t most = now + seconds * 1000ull;
+
+	return at < most ? at : most;
+}
+
+void
+token_source_kept(struct token_source *s, const struct token_kept *kept)
+{
+	uint64_t now = clock_ms();
+	struct token_keys *keys;
+	struct errbuf why;
+
+	if (token_keys_parse(&keys, kept->text, &why) != E_OK)
+		return;
+	pthread_mutex_lock(&s->lock);
+	if (s->set != NULL) { /* newer ones */
+		token_keys_free(keys);
+	} else if (replace(s, keys, kept->text) == E_OK) {
+		s->old_at = no_later(kept->old_at, now, s->conf->refresh);
+		s->ends_at = no_later(kept->ends_at, now, s->conf->keep);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool
+token_source_news(
+    struct token_source *s, uint64_t *serial, struct token_kept *keys_r)
+{
+	struct token_key_set *set;
+
+	pthread_mutex_lock(&s->lock);
+	give(s->told);
+	s->told = set = s->set;
+	if (set != NULL)
+		set->users++;
+	if (set == NULL || set->serial == *serial)
+		set = NULL;
+	else
+		*serial = set->serial;
+	if (set != NULL && set->text == NULL)
+		set = NULL;
+	if (set != NULL)
+		*keys_r = (struct token_kept){ { set->text, set->n }, s->old_at,
+			s->ends_at };
+	pthread_mutex_unlock(&s->lock);
+	return set != NULL;
 }

@@ -5,7 +5,8 @@
  * they are fetched and kept: until they are old, when they are fetched anew while
  * they go on being used; and at once when a token is signed by one that is not
  * among them, but not as often as anybody likes.  An issuer that cannot be asked is
- * left alone for a moment; what it has said is good for some time.
+ * left alone for a moment; what it has said is good for some time, also for a
+ * process that comes in the place of this one.
  */
 #ifndef SERVER_HELPER_TOKEN_SOURCE_H
 #define SERVER_HELPER_TOKEN_SOURCE_H
@@ -17,12 +18,16 @@
 
 struct token_key_set {
 	struct token_keys *keys;
+	char
+	    *text; /* as they were published; NULL: it is too long, or a file */
+	size_t n;
 	unsigned users; /* under the source's lock */
 	uint64_t serial;
 };
 
 struct token_source {
 	const struct issuer_conf *conf;
+	struct token_key_set *told; /* token_source_news(): what was borrowed */
 	struct slice
 	    authorities; /* of token_fetch.h; set by whoever has read them */
 
@@ -52,5 +57,14 @@ void token_source_give(struct token_source *s, struct token_key_set *set);
  * cannot be asked; E_FORMAT: what it says are no keys. */
 enum err token_source_fetch(
     struct token_source *s, uint64_t serial, struct errbuf *eb) NODISCARD;
+
+/* Those of another process, which are used until some are fetched.  What cannot be
+ * used is passed over. */
+void token_source_kept(struct token_source *s, const struct token_kept *keys);
+
+/* Has it fetched some since `*serial`, and can they be kept?  *keys_r: borrowed until
+ * the next call, which is for one thread. */
+bool token_source_news(
+    struct token_source *s, uint64_t *serial, struct token_kept *keys_r);
 
 #endif

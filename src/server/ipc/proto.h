@@ -226,6 +226,11 @@ enum ipc_type {
 	/* net -> auth: u64 id, u8 enum token_result, u8 which issuer of the settings
 	 * (1 for the first; 0: it is of none), str user, str why if it is not good */
 	IPC_TOKEN_IS = 168,
+	/* net -> parent, when they have been fetched, and parent -> net, what one
+	 * before it has said: u16 which issuer of the settings, u64 when they are
+	 * old, u64 when they are too old to be used (clock_ms()), bytes: its keys,
+	 * as it publishes them, at most ISSUER_KEYS_MAX */
+	IPC_ISSUER_KEYS,
 	/* net_once -> maloted --check: u8 enum db_outcome: can the issuer of its
 	 * settings be asked?, str why not */
 	IPC_TRIED,

@@ -13,6 +13,7 @@
 #include "server/parent/child_tell.h"
 #include "server/parent/control_inquiry.h"
 #include "server/parent/control_sessions.h"
+#include "server/parent/issuer_keys.h"
 #include "server/parent/logrelay.h"
 #include "server/parent/phase.h"
 #include "server/parent/roots.h"
@@ -75,6 +76,8 @@ child_start(struct child *c, struct errbuf *eb)
 		child_tell_client_ca(c);
 	if (e == E_OK && c->role == ROLE_AUTH)
 		child_tell_users_anew(c);
+	if (e == E_OK && c->role == ROLE_NET)
+		issuer_keys_tell(c);
 	if (e == E_OK && c->role == ROLE_WORKER) {
 		child_tell_tickets(c);
 		traces_tell(c);
@@ -231,6 +234,8 @@ on_died(struct ev_loop *loop, ev_child *w, int revents)
 	logrelay_drain();
 	log_death(c, w->rstatus);
 	tallies_ended(c, !told);
+	if (c->role == ROLE_NET && !told)
+		issuer_keys_forget(p);
 	tear_down(c);
 	c->state = CHILD_DOWN;
 	if (is_wanted(c)) {

@@ -12,6 +12,7 @@
 #include "server/parent/control_sessions.h"
 #include "server/parent/control_status.h"
 #include "server/parent/cut.h"
+#include "server/parent/issuer_keys.h"
 #include "server/parent/phase.h"
 #include "server/parent/traces.h"
 #include "server/parent/uid_store.h"
@@ -193,6 +194,18 @@ take_sessions(void *arg, struct ipc_in *in)
 }
 
 static enum err
+take_issuer_keys(void *arg, struct ipc_in *in)
+{
+	uint16_t issuer = ipc_get_u16(in);
+	uint64_t old_at = ipc_get_u64(in), ends_at = ipc_get_u64(in);
+	struct slice keys = ipc_get_slice(in);
+
+	if (ipc_get_end(in) != E_OK || keys.n == 0 || keys.n > ISSUER_KEYS_MAX)
+		return E_FORMAT;
+	return issuer_keys_are(arg, issuer, old_at, ends_at, keys);
+}
+
+static enum err
 take_traced(void *arg, struct ipc_in *in)
 {
 	uint32_t number = ipc_get_u32(in);
@@ -362,7 +375,10 @@ static const struct ipc_rule pam_rules[] = { READY, MISBEHAVED, PONG };
 
 static const struct ipc_rule sasl_rules[] = { READY, MISBEHAVED, PONG };
 
-static const struct ipc_rule net_rules[] = { READY, MISBEHAVED, PONG };
+static const struct ipc_rule net_rules[] = { READY, MISBEHAVED, PONG,
+	{ IPC_ISSUER_KEYS, PHASE_SERVING, 0, 2 + 8 + 8 + 4 + ISSUER_KEYS_MAX,
+	    take_issuer_keys } };
+
 static const struct ipc_rule metrics_rules[] = { READY, MISBEHAVED, PONG };
 
 static const struct ipc_rule store_rules[] = { READY, MISBEHAVED, PONG,

@@ -16,6 +16,7 @@
  *	phase.c		starting, serving, stopping, ending
  *	certificates_watch.c	certificates that are renewed
  *	traces.c	what one user's sessions say, in a file
+ *	issuer_keys.c	what the process net has fetched, for the next one
  *	child_start.c	starting a process, and again when it has died
  *	unix_socket.c	sockets with a name in the file system
  *	service_sockets.c	those at which other programs ask who signs in
@@ -155,6 +156,14 @@ struct found_root {
 	struct mail_root is;
 };
 
+/* What the process net has fetched: issuer_keys.c. */
+struct issuer_keys {
+	struct issuer_conf of;
+	uint64_t old_at, ends_at; /* clock_ms() */
+	char *octets;             /* NULL: there are none */
+	size_t n;
+};
+
 struct parent {
 	struct ev_loop *loop;
 	struct conf *conf;       /* that hold now */
@@ -195,6 +204,7 @@ struct parent {
 	struct upgrades upgrades;
 	struct found_root roots[MAIL_ROOTS_MAX]; /* as conf->root: roots.c */
 	unsigned n_roots;
+	struct issuer_keys issuer_keys[ISSUERS_MAX];
 	struct unix_made control_made, metrics_made;
 	ev_io control; /* the control socket; fd -1: there is none */
 	const struct ipc_rules *commands; /* of who asks there */
