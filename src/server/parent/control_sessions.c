@@ -16,18 +16,23 @@ is_wanted(const struct control_client *k, const struct child *worker)
 		   k->sessions.which.worker == worker->index);
 }
 
-/* The next worker that is to be asked; NULL: all have been. */
+/* The next worker that is to be asked; NULL: all have been.  Those without sessions
+ * have ended where another maloted serves. */
 static struct child *
 next_worker(struct control_client *k)
 {
-	struct child *c;
+	struct parent *p = k->parent;
 
-	for (;; k->sessions.worker++) {
-		c = child_find(k->parent, ROLE_WORKER, k->sessions.worker);
-		if (c == NULL || is_wanted(k, c))
+	for (; k->sessions.worker < p->conf->worker.role.n;
+	     k->sessions.worker++) {
+		struct child *c =
+		    child_find(p, ROLE_WORKER, k->sessions.worker);
+
+		if (c != NULL && is_wanted(k, c))
 			return c;
 		k->sessions.from = 0;
 	}
+	return NULL;
 }
 
 /* An older one that cannot be asked: its sessions are no fewer for that. */

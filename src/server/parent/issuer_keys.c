@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
-
 static void
 forget(struct issuer_keys *k)
 {
