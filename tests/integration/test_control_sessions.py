@@ -161,23 +161,27 @@ def test_kick_from_before_a_restart(generations):
 class Elder:
     """One whose place a maloted takes, as that of another version sees it."""
 
-    def __init__(self, form, sessions):
-        self.form, self.sessions = form, sessions
+    def __init__(self, form, sessions, first=None):
+        """first: is called before it gives its place away."""
+        self.form, self.sessions, self.first = form, sessions, first
         self.ours, self.theirs = socket.socketpair(socket.AF_UNIX,
                                                    socket.SOCK_SEQPACKET)
         self.ours.settimeout(20)
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
-    def say(self, kind, number=0, more=0):
+    def say(self, kind, number=0, more=0, octets=b"", fds=()):
         """struct handover_message."""
-        self.ours.send(struct.pack("=IIIIQII32s512s", 1, kind, 4711, number,
-                                   int(time.time()), 0, more, b"0.0.1", b""))
+        socket.send_fds(self.ours, [struct.pack(
+            "=IIIIQII32s512s", 1, kind, 4711, number, int(time.time()),
+            len(octets), more, b"0.0.1", octets)], fds)
 
     def run(self):
         READY, GO, DRAINS = 2, 3, 4
         while struct.unpack_from("=II", self.ours.recv(1024))[1] != READY:
             pass
+        if self.first:
+            self.first(self)
         self.say(DRAINS, self.sessions)
         self.say(GO, 0, self.form)
 

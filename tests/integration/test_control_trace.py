@@ -9,6 +9,7 @@ import pytest
 import drop
 import pop3
 from server import wait_until
+from test_control_sessions import Elder
 
 pytestmark = [pytest.mark.core, pytest.mark.ours]
 
@@ -233,5 +234,23 @@ def test_over_a_restart(server, login):
     old.quit()
     server.await_event("session", 2)
     assert os.path.getsize(other) == size
+    assert "not traced" in server.ctl("trace", "--off", "anna",
+                                      code=EX_CONFIG)
+
+
+def test_it_ends_by_the_clock(serve, boxes, tmp_path):
+    """After an hour: of which one that was handed over has a second left."""
+    TRACE, ON = 7, 1
+    file = tmp_path / "anna.trace"
+    with open(file, "a") as f:
+        elder = Elder(1, 0, lambda one: one.say(TRACE, ON, 1, b"anna",
+                                                [f.fileno()]))
+        fd = elder.theirs.fileno()
+        server = serve([("anna", "secret", boxes["anna"])], pass_fds=(fd,),
+                       env={"MALOTED_HANDOVER": str(fd)})
+    elder.theirs.close()
+    with elder.ours:
+        ended, = server.await_event("traced")
+    assert ended["user"] == "anna" and ended["why"] == "hour"
     assert "not traced" in server.ctl("trace", "--off", "anna",
                                       code=EX_CONFIG)
