@@ -167,6 +167,14 @@ class Pam(Source):
         shutil.rmtree(self.folder)
 
 
+class PamAgain(Pam):
+    """As many questions for a process as Dovecot's have by default."""
+    title = "PAM, 100 questions a process"
+
+    def block(self):
+        return super().block() + " max_questions_per_process = 100"
+
+
 def known(first, users, box):
     """(name, password, uid, gid, mail) of each."""
     owner = os.stat(box(first))
@@ -242,7 +250,8 @@ def sources():
         (Sqlite, "driver_sqlite", True),
         (Postgresql, "driver_pgsql", postgres.INSTALLED),
         (Ldap, "authdb_ldap", slapd.INSTALLED),
-        (Pam, "", not accounts.can_run()))
+        (Pam, "", not accounts.can_run()),
+        (PamAgain, "", not accounts.can_run()))
         if installed and (not part or os.path.exists(there % part))]
 
 

@@ -1,33 +1,48 @@
 /*
- * A module of PAM that does what its argument says, and lets everybody in.
+ * A module of PAM that does what its argument says, of a second one for that user
+ * only, and lets everybody in.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pthread.h>
 #include <security/pam_appl.h>
 #include <security/pam_modules.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MESSAGES = 40 };
 
 static int calls; /* of what this process has asked */
 
-/* What it may do when it is loaded, each time that it is: written beside it. */
+/* A file beside it. */
+static FILE *
+open_beside(const char *ending)
+{
+	char path[4096];
+	Dl_info self;
+
+	if (dladdr((void *)open_beside, &self) == 0)
+		return NULL;
+	snprintf(path, sizeof(path), "%s.%s", self.dli_fname, ending);
+	return fopen(path, "ae");
+}
+
+/* What it may do when it is loaded, each time that it is. */
 __attribute__((constructor)) static void
 loaded(void)
 {
-	char line[256], path[4096];
-	Dl_info self;
-	FILE *status, *to;
+	FILE *status = fopen("/proc/self/status", "re");
+	FILE *to = open_beside("loaded");
+	char line[256];
 
-	if (dladdr((void *)loaded, &self) == 0)
-		return;
-	snprintf(path, sizeof(path), "%s.loaded", self.dli_fname);
-	status = fopen("/proc/self/status", "re");
-	to = fopen(path, "ae");
 	while (status != NULL && to != NULL &&
 	       fgets(line, sizeof(line), status) != NULL)
 		fputs(line, to);
@@ -35,6 +50,18 @@ loaded(void)
 		fclose(status);
 	if (to != NULL)
 		fclose(to);
+}
+
+/* Who was asked. */
+static void
+note_asked(void)
+{
+	FILE *to = open_beside("asked");
+
+	if (to == NULL)
+		return;
+	fprintf(to, "%d\n", getpid());
+	fclose(to);
 }
 
 /* It asks for more than anybody would answer. */
@@ -62,11 +89,130 @@ count_files(void)
 	return PAM_SUCCESS;
 }
 
+static void
+do_nothing(int n)
+{
+}
+
+static void *
+sleep_long(void *arg)
+{
+	sleep(1000);
+	return NULL;
+}
+
+static void
+leave_thread(void)
+{
+	pthread_t id;
+
+	pthread_create(&id, NULL, sleep_long, NULL);
+}
+
+static void
+leave_child(void)
+{
+	if (fork() == 0) {
+		sleep_long(NULL);
+		_exit(0);
+	}
+}
+
+static void
+leave_blocked(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static void
+leave_limit(void)
+{
+	struct rlimit few = { 64, 64 };
+
+	setrlimit(RLIMIT_NOFILE, &few);
+}
+
+static void
+leave_replaced(void)
+{
+	close(0);
+	open("/dev/zero", O_RDONLY);
+}
+
+/* What is no fault of it: it must not be seen by the next one. */
+static int
+set_variable(void)
+{
+	if (getenv("TRICK") != NULL || getenv("PATH") == NULL)
+		return PAM_SYSTEM_ERR;
+	setenv("TRICK", "1", 1);
+	unsetenv("PATH");
+	return PAM_SUCCESS;
+}
+
+/* False: it is none of these. */
+static int
+leave(const char *what)
+{
+	gid_t group = 1;
+
+	if (strcmp(what, "file") == 0)
+		open("/dev/zero", O_RDONLY);
+	else if (strcmp(what, "replaced") == 0)
+		leave_replaced();
+	else if (strcmp(what, "umask") == 0)
+		umask(0);
+	else if (strcmp(what, "folder") == 0)
+		return chdir("/tmp") == 0;
+	else if (strcmp(what, "handler") == 0)
+		signal(SIGUSR1, do_nothing);
+	else if (strcmp(what, "blocked") == 0)
+		leave_blocked();
+	else if (strcmp(what, "timer") == 0)
+		alarm(1000);
+	else if (strcmp(what, "thread") == 0)
+		leave_thread();
+	else if (strcmp(what, "child") == 0)
+		leave_child();
+	else if (strcmp(what, "limit") == 0)
+		leave_limit();
+	else if (strcmp(what, "name") == 0)
+		prctl(PR_SET_NAME, "trick");
+	else if (strcmp(what, "groups") == 0)
+		return setgroups(1, &group) == 0;
+	else
+		return 0;
+	return 1;
+}
+
+/* Is the user the one that it is to do it for? */
+static int
+concerns(pam_handle_t *pam, const char *name)
+{
+	const char *user;
+
+	return pam_get_user(pam, &user, NULL) == PAM_SUCCESS &&
+	       strcmp(user, name) == 0;
+}
+
 int
 pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **argv)
 {
 	const char *what = argc != 0 ? argv[0] : "";
 
+	note_asked();
+	if (argc > 1 && !concerns(pam, argv[1]))
+		return PAM_SUCCESS;
+	if (leave(what))
+		return PAM_SUCCESS;
+	if (strcmp(what, "hang") == 0)
+		sleep_long(NULL);
+	if (strcmp(what, "variable") == 0)
+		return set_variable();
 	if (strcmp(what, "rename") == 0)
 		return pam_set_item(pam, PAM_USER, "bob");
 	if (strcmp(what, "crash") == 0)

@@ -87,6 +87,7 @@ test_nonsense(void **state)
 	assert_nonsense("\0", 1);
 	assert_nonsense("\4\0", 2);
 	assert_nonsense("\377\0", 2);
+	assert_nonsense("\204\0", 2);
 	assert_nonsense("\0why", 4);
 	assert_nonsense("\0\0home", 6);
 	assert_nonsense("\0\0home\0", 7);
@@ -109,6 +110,32 @@ test_nonsense(void **state)
 	assert_int_equal(a.result, LOOKUP_WRONG);
 }
 
+/* Only who says so may be asked again, and what makes no sense does not say it. */
+static void
+test_ask_again(void **state)
+{
+	struct verify_answer said = { .result = LOOKUP_WRONG,
+		.ask_again = true };
+	struct verify_answer is;
+	char text[8];
+	ssize_t n;
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd), 0);
+	assert_int_equal(verify_reply_send(fd[0], &said), E_OK);
+	n = recv(fd[1], text, sizeof(text), 0);
+	verify_reply_take(&is, text, (size_t)n);
+	assert_int_equal(is.result, LOOKUP_WRONG);
+	assert_true(is.ask_again);
+	TAKE(&is, "\3\0");
+	assert_false(is.ask_again);
+	TAKE(&is, "\203\0home");
+	assert_int_equal(is.result, LOOKUP_FAILED);
+	assert_false(is.ask_again);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 int
 main(void)
 {
@@ -116,6 +143,7 @@ main(void)
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_ask_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -213,6 +213,8 @@ static const struct setting users_settings[] = {
 	{ "timeout", "10", NUM16_AT(db.timeout, 1, 60), .bit = DRIVER_TIMEOUT },
 	{ "connections", "16", NUM16_AT(db.connections, 1, 128),
 	    .bit = DRIVER_CONNECTIONS },
+	{ "max_questions_per_process", "1", NUM16_AT(questions, 1, 1000),
+	    .bit = DRIVER_QUESTIONS },
 };
 
 #undef OF

@@ -77,6 +77,7 @@ struct conf_users {
 	char scheme[SCHEME_NAME_MAX];
 	char service[PAM_SERVICE_MAX];
 	char program[MAIL_PATH_MAX];
+	uint16_t questions; /* as pam.questions */
 	/* For malotectl only: no process of the server gets to know them. */
 	char list_query[DB_QUERY_MAX], add_query[DB_QUERY_MAX];
 	char passwd_query[DB_QUERY_MAX], delete_query[DB_QUERY_MAX];

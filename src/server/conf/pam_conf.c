@@ -12,6 +12,7 @@ static const struct ipc_field field[] = {
 	F(local_part),
 	F(timeout),
 	F(connections),
+	F(questions),
 	F(first_uid),
 	F(last_uid),
 };

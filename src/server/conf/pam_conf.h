@@ -18,6 +18,7 @@ struct pam_conf {
 	bool local_part;              /* it is asked by what is before the @ */
 	uint16_t timeout;             /* seconds for one answer */
 	uint16_t connections;         /* as many are asked at a time */
+	uint16_t questions;           /* of one process, at most */
 	uint32_t first_uid, last_uid; /* of users: nobody else's password is
 	                               * tried */
 };

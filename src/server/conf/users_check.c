@@ -39,6 +39,7 @@ static const struct {
 	{ DRIVER_SERVICE, "service", "", NULL },
 	{ DRIVER_PROGRAM, "program",
 	    "program = \"/usr/local/bin/checkpassword\"", NULL },
+	{ DRIVER_QUESTIONS, "max_questions_per_process", "", NULL },
 };
 
 #define COMPLAIN_OF(l, u, ...)  conf_error(&(l)->text, (u)->line, __VA_ARGS__)
@@ -528,6 +529,7 @@ conf_pam_fit(struct conf *c, uint16_t index)
 	to->driver = u->db.driver;
 	to->timeout = u->db.timeout;
 	to->connections = u->db.connections;
+	to->questions = u->questions;
 	to->first_uid = c->auth.first_uid;
 	to->last_uid = c->auth.last_uid;
 }

@@ -1,6 +1,5 @@
 #include "server/helper/verify_child.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +8,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/helper/verify_process.h"
 #include "server/helper/verify_reply.h"
 #include "server/ipc/ipc.h"
 
-static const double STRAYS_AFTER = 0.1; /* seconds */
+/* Seconds. */
+static const double STRAYS_AFTER = 0.1, WAITS_FOR = 5;
 
 /* ---- ending ---- */
 
@@ -92,15 +93,52 @@ give_up(struct verify_child *c)
 	if (!c->is_answered)
 		c->parent->n--;
 	c->is_answered = true;
+	c->is_waiting = false;
 	ev_io_stop(loop, &c->said);
 	ev_timer_stop(loop, &c->deadline);
 	end_group(c);
 }
 
+/* One that could not say is not asked again, whatever it says of itself. */
+static bool
+may_be_asked_again(const struct verify_child *c, const struct verify_answer *a)
+{
+	return a->ask_again && a->result != LOOKUP_FAILED && !c->is_dead &&
+	       c->asked < c->parent->conf->questions;
+}
+
+static void
+set_deadline(struct verify_child *c, double seconds)
+{
+	struct ev_loop *loop = c->parent->loop;
+
+	ev_now_update(loop);
+	ev_timer_stop(loop, &c->deadline);
+	ev_timer_set(&c->deadline, seconds, 0.);
+	ev_timer_start(loop, &c->deadline);
+}
+
+/* What it has started is none of the next question. */
+static void
+let_wait(struct verify_child *c)
+{
+	struct verify_parent *p = c->parent;
+
+	p->n--;
+	c->is_answered = c->is_waiting = true;
+	LIST_REMOVE(c, entry);
+	LIST_INSERT_HEAD(&p->children, c, entry);
+	set_deadline(c, WAITS_FOR);
+	expect_strays(p);
+}
+
 static void
 answer(struct verify_child *c, struct verify_answer *a)
 {
-	give_up(c);
+	if (may_be_asked_again(c, a))
+		let_wait(c);
+	else
+		give_up(c);
 	c->done(c, a);
 	db_row_clear(&a->row);
 }
@@ -125,7 +163,9 @@ on_said(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct verify_child *c = w->data;
 
-	if (!take_reply(c))
+	if (c->is_waiting)
+		give_up(c); /* it says what it was not asked, or has ended */
+	else if (!take_reply(c))
 		ev_io_stop(loop, w); /* it has ended, or does so soon */
 }
 
@@ -136,7 +176,10 @@ on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 	struct verify_answer a = { .result = LOOKUP_FAILED,
 		.why = { "it does not answer" } };
 
-	answer(c, &a);
+	if (c->is_waiting)
+		give_up(c);
+	else
+		answer(c, &a);
 }
 
 static void
@@ -161,6 +204,7 @@ on_died(struct ev_loop *loop, ev_child *w, int revents)
 	ev_child_stop(loop, w);
 	if (!c->is_answered && !take_reply(c))
 		judge_end(c, w->rstatus);
+	give_up(c);
 	LIST_REMOVE(c, entry);
 	expect_strays(p);
 	close(c->fd);
@@ -177,44 +221,6 @@ verify_parent_end(struct verify_parent *p)
 	end_strays(p);
 }
 
-/* ---- in the new process ---- */
-
-/* It has what it is to answer by, and else nothing of ours. */
-static bool
-take_off(int fd)
-{
-	static const char *const path =
-	    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	sigset_t none;
-	int null;
-
-	signal(SIGCHLD, SIG_DFL);
-	signal(SIGPIPE, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (dup2(fd, VERIFY_FD) < 0 || close_range(VERIFY_FD + 1, ~0u, 0) < 0 ||
-	    (null = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0)
-		return false;
-	for (int i = 0; i < VERIFY_FD; i++)
-		if (dup2(null, i) < 0)
-			return false;
-	close(null);
-	return putenv((char *)path) == 0;
-}
-
-static void __attribute__((noreturn))
-ask(const struct verify_parent *p, const struct verify_question *q, int fd)
-{
-	struct verify_answer a = { .result = LOOKUP_FAILED };
-
-	setsid();
-	if (!take_off(fd))
-		_exit(1);
-	p->driver->verify(p->conf, q, &a);
-	_exit(verify_reply_send(VERIFY_FD, &a) == E_OK ? 0 : 1);
-}
-
 /* ---- starting ---- */
 
 static void
@@ -226,12 +232,11 @@ watch(struct verify_child *c)
 	p->n++;
 	ev_child_init(&c->died, on_died, c->pid, 0);
 	ev_io_init(&c->said, on_said, c->fd, EV_READ);
-	ev_now_update(p->loop);
-	ev_timer_init(&c->deadline, on_deadline, p->conf->timeout, 0.);
+	ev_init(&c->deadline, on_deadline);
 	c->died.data = c->said.data = c->deadline.data = c;
 	ev_child_start(p->loop, &c->died);
 	ev_io_start(p->loop, &c->said);
-	ev_timer_start(p->loop, &c->deadline);
+	set_deadline(c, p->conf->timeout);
 }
 
 static enum err
@@ -245,7 +250,8 @@ start(struct verify_child *c, struct verify_question *q, struct errbuf *eb)
 	if ((e = ipc_pair(fd, eb)) != E_OK)
 		return e;
 	if ((c->pid = fork()) == 0)
-		ask(c->parent, q, fd[1]);
+		verify_process_run(
+		    c->parent->driver, c->parent->conf, q, fd[1]);
 	close(fd[1]);
 	c->fd = fd[0];
 	if (c->pid > 0)
@@ -254,14 +260,55 @@ start(struct verify_child *c, struct verify_question *q, struct errbuf *eb)
 	return err_sys(eb, E_IO, "fork");
 }
 
+/* Who was asked last has most of what it needs in the caches. */
+static struct verify_child *
+find_waiting(const struct verify_parent *p)
+{
+	struct verify_child *c;
+
+	LIST_FOREACH (c, &p->children, entry)
+		if (c->is_waiting)
+			break;
+	return c;
+}
+
+/* False: nobody is there who can be asked again. */
+static bool
+ask_again(struct verify_parent *p, const struct verify_question *q, uint64_t id,
+    void (*done)(struct verify_child *c, struct verify_answer *a))
+{
+	struct verify_child *c = NULL;
+
+	while (p->n < p->conf->connections && (c = find_waiting(p)) != NULL) {
+		c->is_waiting = false;
+		if (send(c->fd, q, sizeof(*q), MSG_DONTWAIT | MSG_NOSIGNAL) ==
+		    (ssize_t)sizeof(*q))
+			break;
+		give_up(c); /* it has just ended */
+	}
+	if (c == NULL)
+		return false;
+	c->id = id;
+	c->done = done;
+	c->asked++;
+	c->is_answered = false;
+	p->n++;
+	set_deadline(c, p->conf->timeout);
+	return true;
+}
+
 void
 verify_child_start(struct verify_parent *p, struct verify_question *q,
     uint64_t id, void (*done)(struct verify_child *c, struct verify_answer *a))
 {
 	struct verify_answer none = { .result = LOOKUP_FAILED };
-	struct verify_child here, *c = calloc(1, sizeof(*c));
+	struct verify_child here, *c;
 
-	if (c == NULL) {
+	if (ask_again(p, q, id, done)) {
+		explicit_bzero(q, sizeof(*q));
+		return;
+	}
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		here.id = id;
 		here.parent = p;
 		done(&here, &none);
@@ -270,6 +317,7 @@ verify_child_start(struct verify_parent *p, struct verify_question *q,
 	c->parent = p;
 	c->id = id;
 	c->done = done;
+	c->asked = 1;
 	if (start(c, q, &none.why) == E_OK) {
 		watch(c);
 	} else {

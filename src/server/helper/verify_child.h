@@ -1,6 +1,9 @@
 /*
- * verify_child.h - the process of one question (verify_driver.h): it is started,
+ * verify_child.h - the process of a question (verify_driver.h): it is started,
  * answers, or is ended by the clock with all that it has started.
+ *
+ * Where the settings want several questions of a process, one that has answered,
+ * and says that nothing was left in it, waits a moment for another one.
  */
 #ifndef SERVER_HELPER_VERIFY_CHILD_H
 #define SERVER_HELPER_VERIFY_CHILD_H
@@ -17,9 +20,9 @@ LIST_HEAD(verify_children, verify_child);
 struct verify_parent {
 	const struct verify_driver *driver;
 	const struct pam_conf *conf;
-	struct ev_loop *loop; /* the default one, which reaps */
-	struct verify_children children;
-	unsigned n; /* that have not answered */
+	struct ev_loop *loop;            /* the default one, which reaps */
+	struct verify_children children; /* who waits, the latest first */
+	unsigned n;                      /* that have not answered */
 	ev_timer strays;
 };
 
@@ -31,11 +34,13 @@ struct verify_child {
 	void (*done)(struct verify_child *c, struct verify_answer *a);
 	pid_t pid;
 	int fd;
+	unsigned asked;   /* so often */
 	bool is_answered; /* or given up; it has yet to end */
+	bool is_waiting;  /* for another question */
 	bool is_dead;     /* its number may be somebody else's */
 	ev_io said;
 	ev_child died;
-	ev_timer deadline;
+	ev_timer deadline; /* of the answer, or of the next question */
 };
 
 /* Once, before the first child; driver, conf and loop are set. */

@@ -5,8 +5,9 @@
  * (src/server/conf/user_driver.h).
  *
  * Each question is asked in a process of its own, which is ended when the time for
- * an answer is over: a driver may wait for whatever it likes, and leave what it
- * has taken to the end of the process.
+ * an answer is over: a driver may wait for whatever it likes.  Where the settings
+ * want several questions of a process (max_questions_per_process) it has given back
+ * what it took, and wiped what it knew, when it returns.
  */
 #ifndef SERVER_HELPER_VERIFY_DRIVER_H
 #define SERVER_HELPER_VERIFY_DRIVER_H
@@ -25,6 +26,7 @@ struct verify_answer {
 	enum lookup_result result;
 	struct db_row row;
 	struct errbuf why; /* for the log; "": nothing to say */
+	bool ask_again;    /* who says this may be asked another question */
 };
 
 /* What the process of a question answers by. */

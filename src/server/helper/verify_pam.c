@@ -21,6 +21,18 @@ reply_to(const struct pam_message *m, const struct verify_question *q)
 }
 
 static int
+forget(struct pam_response *r, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (r[i].resp != NULL) {
+			explicit_bzero(r[i].resp, strlen(r[i].resp));
+			free(r[i].resp);
+		}
+	free(r);
+	return PAM_BUF_ERR;
+}
+
+static int
 converse(
     int n, const struct pam_message **m, struct pam_response **r_r, void *arg)
 {
@@ -33,9 +45,11 @@ converse(
 	for (int i = 0; i < n; i++) {
 		const char *reply = reply_to(m[i], arg);
 
-		/* The module frees it; the process ends soon in any case. */
-		if (reply != NULL && (r[i].resp = strdup(reply)) == NULL)
-			return PAM_BUF_ERR;
+		if (reply == NULL)
+			continue;
+		/* The module wipes and frees it. */
+		if ((r[i].resp = strdup(reply)) == NULL)
+			return forget(r, n);
 	}
 	*r_r = r;
 	return PAM_SUCCESS;
@@ -131,6 +145,8 @@ ask(const struct pam_conf *c, const struct verify_question *q, bool known,
 	if (r != PAM_SUCCESS) {
 		err_set(&a->why, E_CONFIG, "service %s: %s", c->service,
 		    pam_strerror(pam, r));
+		if (pam != NULL)
+			pam_end(pam, r);
 		return;
 	}
 	if (q->has_password)
@@ -146,7 +162,7 @@ ask(const struct pam_conf *c, const struct verify_question *q, bool known,
 	} else if (a->result == LOOKUP_FOUND) {
 		check_account(pam, a);
 	}
-	pam_end(pam, r);
+	pam_end(pam, r); /* wipes what it was told */
 }
 
 static void

@@ -23,9 +23,12 @@ put(struct out *o, const char *text, size_t n)
 enum err
 verify_reply_send(int fd, const struct verify_answer *a)
 {
-	struct out o = { .p = { (char)a->result }, .n = 1 };
-	bool fits = put(&o, a->why.text, strlen(a->why.text));
+	struct out o; /* what is not used is not touched, which costs */
+	bool fits;
 
+	o.p[0] = (char)(a->result | (a->ask_again ? VERIFY_ASK_AGAIN : 0));
+	o.n = 1;
+	fits = put(&o, a->why.text, strlen(a->why.text));
 	for (size_t i = 0; i < a->row.n && fits; i++)
 		fits =
 		    put(&o, a->row.column[i].name,
@@ -66,11 +69,14 @@ take_row(struct verify_answer *a, const char *p, size_t n)
 static enum err
 take_all(struct verify_answer *a, const char *p, size_t n)
 {
+	unsigned first = n != 0 ? (unsigned char)*p : LOOKUP_RESULTS;
 	const char *why;
 
-	if (n == 0 || (unsigned char)*p >= LOOKUP_RESULTS)
+	if ((first & ~VERIFY_ASK_AGAIN) >= LOOKUP_RESULTS)
 		return E_FORMAT;
-	a->result = (enum lookup_result) * p++;
+	a->result = (enum lookup_result)(first & ~VERIFY_ASK_AGAIN);
+	a->ask_again = (first & VERIFY_ASK_AGAIN) != 0;
+	p++;
 	n--;
 	if ((why = take(&p, &n)) == NULL)
 		return E_FORMAT;
@@ -86,5 +92,6 @@ verify_reply_take(struct verify_answer *a, const char *p, size_t n)
 		return;
 	db_row_clear(&a->row);
 	a->result = LOOKUP_FAILED;
+	a->ask_again = false;
 	err_set(&a->why, E_FORMAT, "what it says makes no sense");
 }
