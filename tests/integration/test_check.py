@@ -514,6 +514,12 @@ BLOCKS = [
      'system is asked by a name; write query = "$1", all of it, or "$2"'),
     ('users "x" { driver = "pam" service = "../x" }',
      "service is the name of a file in /etc/pam.d; write for example"),
+    ('users "x" { driver = "system" max_questions_per_process = 9 }',
+     "the driver system has no setting max_questions_per_process; leave it "
+     "out"),
+    ('users "x" { driver = "pam" max_questions_per_process = 0 }',
+     'max_questions_per_process = "0" is no number in its range; write 1 to '
+     "1000"),
     ('users "x" { driver = "checkpassword" }',
      "needs to know its program; write for example program ="),
     ('users "x" { driver = "checkpassword" program = "true" }',
@@ -728,6 +734,19 @@ def test_what_is_in_effect(site):
     again = shown(path)
     assert [x.split("\t#")[0] for x in again] == [
         x.split("\t#")[0] for x in lines]
+
+
+def test_how_often_a_process_is_asked(site):
+    """What weighs speed above a wall is seen, and so is that it is not."""
+    site.make("example.org/ana/cur")
+    site.write("ana@example.org:{PLAIN}secret::\n")
+    path, users = site.path + "/maloted.conf", 'users "x" { driver = "pam" %s }'
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    for says, shows in (("", 1), ("max_questions_per_process = 100", 100)):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(re.sub('(?m)^users = .*$', users % says, text))
+        assert "\tmax_questions_per_process = %d" % shows in shown(path)
 
 
 def test_no_password_is_shown(site):

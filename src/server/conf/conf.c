@@ -1031,6 +1031,18 @@ show_block(FILE *to, const struct conf *c, const void *block,
 	show_line(to, c, line);
 }
 
+/* Those that stand there, and those of the driver that hold in any case. */
+static void
+show_users(FILE *to, const struct conf *c, const struct conf_users *u)
+{
+	const struct user_driver *d = &user_drivers[u->db.driver];
+	unsigned holds = d->may & (DRIVER_BOUNDS | DRIVER_QUESTIONS);
+
+	fprintf(to, "users \"%s\" {\n", u->db.name);
+	show_block(to, c, u, users_settings, COUNT(users_settings),
+	    u->says | holds, u->line);
+}
+
 void
 conf_show(const struct conf *c, FILE *to)
 {
@@ -1047,15 +1059,9 @@ conf_show(const struct conf *c, FILE *to)
 		show_block(to, c, &c->listener[i], listener_settings,
 		    COUNT(listener_settings), 0, c->listener[i].line);
 	}
-	for (unsigned i = 0; i < c->n_known; i++) {
-		const struct conf_users *u = &c->known[i];
-
-		if (u->line == 0)
-			continue; /* of the setting */
-		fprintf(to, "users \"%s\" {\n", u->db.name);
-		show_block(to, c, u, users_settings, COUNT(users_settings),
-		    u->says, u->line);
-	}
+	for (unsigned i = 0; i < c->n_known; i++)
+		if (c->known[i].line != 0) /* else of the setting */
+			show_users(to, c, &c->known[i]);
 	for (unsigned i = 0; i < c->n_services; i++) {
 		fprintf(to, "sasl \"%s\" {\n", c->service[i].name);
 		show_block(to, c, &c->service[i], service_settings,
