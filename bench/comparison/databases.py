@@ -14,6 +14,7 @@ import sqlite3
 
 import accounts
 import mail
+import mariadb
 import postgres
 import slapd
 from group import Group
@@ -77,31 +78,50 @@ class Sqlite(Source):
         os.remove(self.file)
 
 
-class Postgresql(Source):
-    title, dovecot = "PostgreSQL", "sql"
+class Served(Source):
+    """A server with a table, made anew."""
+    dovecot = "sql"
 
     def __init__(self, where, rows):
-        self.db = postgres.Postgres()
+        self.db = self.make()
         for at in range(0, len(rows), 256):  # a word of a command line is short
             self.db.sql("INSERT INTO users VALUES " + ", ".join(
                 "('%s', '%s', %d, %d, NULL, '%s')" % row
                 for row in rows[at:at + 256]))
-        self.db.sql("ANALYZE users")
+        self.db.sql(self.count)
         self.group = Group()
         self.group.take(self.db.process.pid)
         self.group.pid = self.db.process.pid
 
     def block(self):
-        return 'driver = "postgresql" connection = "%s" query = "%s"' % (
-            self.db.connection, QUERY)
+        return 'driver = "%s" connection = "%s" query = "%s"' % (
+            self.driver, self.db.connection.replace("\\", "\\\\"), QUERY)
 
     def words(self):
-        return "driver = pgsql\nconnect = %s\npassword_query = %s\n" % (
-            self.db.connection, PREFETCHED)
+        return "driver = %s\nconnect = %s\npassword_query = %s\n" % (
+            self.theirs, self.connect(), PREFETCHED)
 
     def close(self):
         self.db.close()
         self.group.remove()
+
+
+class Postgresql(Served):
+    title, driver, theirs = "PostgreSQL", "postgresql", "pgsql"
+    make, count = postgres.Postgres, "ANALYZE users"
+
+    def connect(self):
+        return self.db.connection
+
+
+class Mysql(Served):
+    title, driver, theirs = "MariaDB", "mysql", "mysql"
+    make, count = mariadb.Mariadb, "ANALYZE TABLE users"
+
+    def connect(self):
+        """Dovecot has no quotes there."""
+        return ("host=127.0.0.1 port=%d user=malote password=it's dbname=mail"
+                % self.db.port)
 
 
 class Ldap(Source):
@@ -249,6 +269,7 @@ def sources():
     return [make for make, part, installed in (
         (Sqlite, "driver_sqlite", True),
         (Postgresql, "driver_pgsql", postgres.INSTALLED),
+        (Mysql, "driver_mysql", mariadb.INSTALLED),
         (Ldap, "authdb_ldap", slapd.INSTALLED),
         (Pam, "", not accounts.can_run()),
         (PamAgain, "", not accounts.can_run()))

@@ -64,7 +64,7 @@ def install_dovecot():
     script = ("test -e %s || { echo 'exit 101' >%s; chmod 755 %s; ours=1; }\n"
               "apt-get update -q && apt-get install -q -y "
               "--no-install-recommends dovecot-core dovecot-pop3d "
-              "dovecot-sqlite dovecot-pgsql dovecot-ldap\n"
+              "dovecot-sqlite dovecot-pgsql dovecot-mysql dovecot-ldap\n"
               "status=$?; test -z \"$ours\" || rm -f %s; exit $status"
               % (policy, policy, policy, policy))
     subprocess.run(sudo + ["sh", "-c", script], stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <pthread.h>
 #include <security/pam_appl.h>
+#include <security/pam_ext.h>
 #include <security/pam_modules.h>
 #include <signal.h>
 #include <stdio.h>
@@ -143,6 +144,20 @@ leave_replaced(void)
 	open("/dev/zero", O_RDONLY);
 }
 
+/* The password, deep enough that nothing else comes to lie there. */
+static int __attribute__((noinline)) leave_on_stack(pam_handle_t *pam)
+{
+	volatile char much[32 * 1024];
+	const char *word = NULL;
+	int r = pam_get_authtok(pam, PAM_AUTHTOK, &word, NULL);
+
+	if (r != PAM_SUCCESS || word == NULL)
+		return PAM_SYSTEM_ERR;
+	for (size_t i = 0; word[i] != '\0'; i++)
+		much[1024 + i] = word[i];
+	return PAM_SUCCESS;
+}
+
 /* What is no fault of it: it must not be seen by the next one. */
 static int
 set_variable(void)
@@ -211,6 +226,10 @@ pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **argv)
 		return PAM_SUCCESS;
 	if (strcmp(what, "hang") == 0)
 		sleep_long(NULL);
+	if (strcmp(what, "late") == 0 && calls++ != 0)
+		sleep(7);
+	if (strcmp(what, "stack") == 0)
+		return leave_on_stack(pam);
 	if (strcmp(what, "variable") == 0)
 		return set_variable();
 	if (strcmp(what, "rename") == 0)

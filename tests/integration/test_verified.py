@@ -99,6 +99,19 @@ def refused_as_expired(site, connect, name):
     assert said.startswith(b"-ERR [AUTH]") and said != WRONG, said
 
 
+def test_empty_password(start, connect, machine):
+    """Nobody is asked about it."""
+    said = machine.folder + "/said"
+    with open(machine.folder + "/say", "w") as f:
+        f.write("echo x >> %s\n" % said)
+    machine.service(by_program("/bin/sh %s/say" % machine.folder))
+    site = start(PAM % "")
+    assert site.refusal(connect, "ann", "").startswith(b"-ERR")
+    assert not os.path.exists(said)
+    site.accepts(connect, "ann", "x")
+    assert os.path.exists(said)
+
+
 @pytest.mark.parametrize("state", [
     {"expires": "19000"}, {"changed": "0"}, {"longest": "30"}],
     ids=["account", "to-be-changed", "password"])

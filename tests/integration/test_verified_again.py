@@ -4,11 +4,13 @@ leaves behind is not met by the next one.
 import os
 import platform
 import re
+import time
 
 import pytest
 
 import accounts
 from server import alive, children, kill, wait_until
+from test_databases import await_accepted, crowd
 from test_databases_confined import broken_say  # noqa: F401
 from test_sandbox import inject  # noqa: F401
 from test_verified import (PAM, TEMPORARY, UID, WHY_NOT, WRONG, add,  # noqa: F401
@@ -147,13 +149,24 @@ def test_one_that_hangs(start, connect, machine, place):  # noqa: F811
 
 @pytest.mark.slow
 def test_who_is_not_asked_ends(start, connect, fresh, trick):  # noqa: F811
+    """Long before an answer would be late."""
     fresh("nothing")
-    site = start(PAM % (AGAIN % 100))
+    site = start(PAM % (AGAIN % 100 + "timeout = 60"))
     site.accepts(connect, "ann")
     pid, = asked(trick)
     assert alive(pid)
     wait_until(lambda: not alive(pid))
     site.accepts(connect, "ann")
+
+
+@pytest.mark.slow
+def test_an_answer_may_take_longer(start, connect, fresh, trick):  # noqa: F811
+    """Than who is not asked is waited for."""
+    fresh("late")
+    site = start(PAM % (AGAIN % 100 + "timeout = 60"))
+    for _ in range(2):
+        site.accepts(connect, "ann")
+    assert len(set(asked(trick))) == 1
 
 
 def test_with_auth(start, connect, fresh, trick):  # noqa: F811
@@ -164,6 +177,40 @@ def test_with_auth(start, connect, fresh, trick):  # noqa: F811
     auth, = site.server.roles("auth")
     kill(auth)
     wait_until(lambda: not alive(asked(trick)[0]), 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", ["", AGAIN % 100])
+@pytest.mark.parametrize("what", ["dies", "hangs"])
+def test_under_load(start, connect, machine, place, what, more):  # noqa: F811
+    """Who is told no is told to come again, and can: by one process for each, too."""
+    site = start(PAM % ("timeout = 2 connections = 4 " + more),
+                 config="max_sessions_per_user = 1000\n")
+    hangs = "auth required pam_exec.so %s\naccount required pam_permit.so\n" % (
+        hanging(place, machine.folder + "/marker"))
+    since = None
+    for told in crowd(site.server.port, 200, b"ann"):
+        if isinstance(told, list):
+            break
+        if since is None and told >= 30:
+            since = time.monotonic()
+            if what == "dies":
+                kill(the(site))
+            else:
+                machine.service(hangs)
+        elif since and time.monotonic() - since > 1:
+            machine.service(accounts.UNIX)
+            since = 0
+    machine.service(accounts.UNIX)
+    assert len(told) == 200
+    assert not [line for line in told
+                if not line.startswith((b"+OK", TEMPORARY))]
+    assert len([line for line in told if line.startswith(b"+OK")]) >= 30
+    await_accepted(site, connect, "ann")
+    for told in crowd(site.server.port, 100, b"ann"):
+        pass
+    assert not [line for line in told if not line.startswith(b"+OK")]
+    assert site.refusal(connect, "ann", "wrong") == WRONG
 
 
 # ---- what they remember ----
@@ -197,6 +244,17 @@ def test_no_password_is_kept(start, connect, machine, place):  # noqa: F811
     for word in words:
         assert memory_has(pid, word.encode()) == 0, word
         assert memory_has(the(site), word.encode()) == 0, word
+
+
+@pytest.mark.skipif("asan" in os.environ.get("MALOTED", ""),
+                    reason="what is freed is kept aside by sanitizers")
+def test_none_is_on_the_stack(start, connect, fresh):
+    """A module that wipes nothing."""
+    fresh("stack")
+    site = start(PAM % (AGAIN % 100))
+    site.accepts(connect, "ann", SECRET % 7)
+    pid, = children(the(site))
+    assert memory_has(pid, (SECRET % 7).encode()) == 0
 
 
 @pytest.mark.parametrize("more", ["", AGAIN % 100])
