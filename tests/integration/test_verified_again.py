@@ -4,12 +4,13 @@ leaves behind is not met by the next one.
 import os
 import platform
 import re
+import signal
 import time
 
 import pytest
 
 import accounts
-from server import alive, children, kill, wait_until
+from server import PATIENCE, alive, children, kill, wait_until
 from test_databases import await_accepted, crowd
 from test_databases_confined import broken_say  # noqa: F401
 from test_sandbox import inject  # noqa: F401
@@ -184,8 +185,8 @@ def test_with_auth(start, connect, fresh, trick):  # noqa: F811
 @pytest.mark.parametrize("what", ["dies", "hangs"])
 def test_under_load(start, connect, machine, place, what, more):  # noqa: F811
     """Who is told no is told to come again, and can: by one process for each, too."""
-    site = start(PAM % ("timeout = 2 connections = 4 " + more),
-                 config="max_sessions_per_user = 1000\n")
+    site = start(PAM % ("timeout = %d connections = 4 %s" % (
+        2 * PATIENCE, more)), config="max_sessions_per_user = 1000\n")
     hangs = "auth required pam_exec.so %s\naccount required pam_permit.so\n" % (
         hanging(place, machine.folder + "/marker"))
     since = None
@@ -215,6 +216,11 @@ def test_under_load(start, connect, machine, place, what, more):  # noqa: F811
 
 # ---- what they remember ----
 
+by_eye = pytest.mark.skipif(
+    "asan" in os.environ.get("MALOTED", ""),
+    reason="sanitizers have terabytes, and keep aside what is freed")
+
+
 def memory_has(pid, octets):
     """How often they are in what the process may write to."""
     n = 0
@@ -229,8 +235,7 @@ def memory_has(pid, octets):
     return n
 
 
-@pytest.mark.skipif("asan" in os.environ.get("MALOTED", ""),
-                    reason="what is freed is kept aside by sanitizers")
+@by_eye
 def test_no_password_is_kept(start, connect, machine, place):  # noqa: F811
     """Of who was asked about: neither the first one nor the next."""
     words = [SECRET % n for n in range(4)]
@@ -246,8 +251,7 @@ def test_no_password_is_kept(start, connect, machine, place):  # noqa: F811
         assert memory_has(the(site), word.encode()) == 0, word
 
 
-@pytest.mark.skipif("asan" in os.environ.get("MALOTED", ""),
-                    reason="what is freed is kept aside by sanitizers")
+@by_eye
 def test_none_is_on_the_stack(start, connect, fresh):
     """A module that wipes nothing."""
     fresh("stack")
@@ -257,6 +261,7 @@ def test_none_is_on_the_stack(start, connect, fresh):
     assert memory_has(pid, (SECRET % 7).encode()) == 0
 
 
+@by_eye
 @pytest.mark.parametrize("more", ["", AGAIN % 100])
 def test_nobody_elses_password_is_there(start, connect, fresh,  # noqa: F811
                                         more):
@@ -264,7 +269,7 @@ def test_nobody_elses_password_is_there(start, connect, fresh,  # noqa: F811
     fresh("hang")
     site = start(PAM % ("connections = 4 " + more), config="workers = 1\n")
     pid, words = the(site), [SECRET % n for n in range(3)]
-    os.kill(pid, 19)
+    os.kill(pid, signal.SIGSTOP)
     sessions = []
     for word in words:
         session = connect(site.server.port)
@@ -272,7 +277,7 @@ def test_nobody_elses_password_is_there(start, connect, fresh,  # noqa: F811
         session.send("PASS %s\r\n" % word)
         sessions.append(session)
     site.accepts(connect, "file")  # auth has handed them on by now
-    os.kill(pid, 18)
+    os.kill(pid, signal.SIGCONT)
     found = wait_until(lambda: (list(children(pid)) if
                                 len(children(pid)) == 3 else None))
     wait_until(lambda: at_work(site, "pam") == 3)
@@ -325,3 +330,23 @@ def test_it_says_more_than_it_was_asked(start, connect, fresh, trick,  # noqa: F
 
 
 test_it_says_more_than_it_was_asked.pytestmark += by_injection
+
+
+@pytest.mark.usefixtures("machine")
+def test_it_says_ahead(start, connect, broken_say):  # noqa: F811
+    """What is there before the question is no answer to it."""
+    site = start(PAM % (AGAIN % 100), config="workers = 1\n")
+    site.accepts(connect, "ann")
+    pid, = children(the(site))
+    os.kill(the(site), signal.SIGSTOP)
+    broken_say(pid, 4, b"\x80\0")
+    session = connect(site.server.port)
+    session.ok("USER ann")
+    session.send("PASS wrong\r\n")
+    site.accepts(connect, "file")  # auth has handed it on by now
+    os.kill(the(site), signal.SIGCONT)
+    assert session.line() == WRONG
+    wait_until(lambda: not alive(pid))
+
+
+test_it_says_ahead.pytestmark += by_injection

@@ -1,5 +1,6 @@
 #include "server/helper/verify_child.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -272,6 +273,17 @@ find_waiting(const struct verify_parent *p)
 	return c;
 }
 
+/* Neither has it said anything ahead, which would be taken for the answer, nor has
+ * it ended. */
+static bool
+is_silent(const struct verify_child *c)
+{
+	char octet;
+
+	return recv(c->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       errno == EAGAIN;
+}
+
 /* False: nobody is there who can be asked again. */
 static bool
 ask_again(struct verify_parent *p, const struct verify_question *q, uint64_t id,
@@ -281,10 +293,11 @@ ask_again(struct verify_parent *p, const struct verify_question *q, uint64_t id,
 
 	while (p->n < p->conf->connections && (c = find_waiting(p)) != NULL) {
 		c->is_waiting = false;
-		if (send(c->fd, q, sizeof(*q), MSG_DONTWAIT | MSG_NOSIGNAL) ==
-		    (ssize_t)sizeof(*q))
+		if (is_silent(c) &&
+		    send(c->fd, q, sizeof(*q), MSG_DONTWAIT | MSG_NOSIGNAL) ==
+			(ssize_t)sizeof(*q))
 			break;
-		give_up(c); /* it has just ended */
+		give_up(c);
 	}
 	if (c == NULL)
 		return false;
