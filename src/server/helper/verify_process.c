@@ -74,9 +74,7 @@ verify_process_run(const struct verify_driver *driver, const struct pam_conf *c,
 {
 	struct verify_traces traces, *before = NULL;
 
-	/* A group that can be ended; its session, which has no terminal, is the
-	 * role's. */
-	setpgid(0, 0);
+	setsid(); /* a group that can be ended */
 	if (!take_off(fd))
 		_exit(1);
 	if (c->questions > 1 && verify_traces_note(&traces) == E_OK)
