@@ -74,7 +74,9 @@ verify_process_run(const struct verify_driver *driver, const struct pam_conf *c,
 {
 	struct verify_traces traces, *before = NULL;
 
-	setsid(); /* a group that can be ended */
+	/* A group that can be ended.  Linux gives each session its turn (autogroup):
+	 * in that of all others a new process waited three times as long. */
+	setsid();
 	if (!take_off(fd))
 		_exit(1);
 	if (c->questions > 1 && verify_traces_note(&traces) == E_OK)
