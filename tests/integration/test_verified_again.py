@@ -206,9 +206,9 @@ def test_under_load(start, connect, machine, place, what, more):  # noqa: F811
     assert len(told) == 200
     assert not [line for line in told
                 if not line.startswith((b"+OK", TEMPORARY))]
-    assert len([line for line in told if line.startswith(b"+OK")]) >= 30
+    assert len([line for line in told if line.startswith(b"+OK")]) >= 20
     await_accepted(site, connect, "ann")
-    for told in crowd(site.server.port, 100, b"ann"):
+    for told in crowd(site.server.port, 20, b"ann"):
         pass
     assert not [line for line in told if not line.startswith(b"+OK")]
     assert site.refusal(connect, "ann", "wrong") == WRONG
