@@ -161,13 +161,19 @@ def test_what_would_be_changed_stays(lie, client, gmail):
     (("say", {"body": b"{}"}), LATER), (("say", {"body": b""}), LATER),
     ((CUT_READ, {}), LATER), ((CUT_ANSWER, {}), LATER)])
 def test_not_let_in(lie, client, gmail, fault, code):
-    """Nothing is asked for; later all comes."""
+    """Nothing is asked for; later all comes, or, if the token was refused, when
+    there is another one or a person says so."""
     m = client()
     server, wanted = begin(lie, m, gmail)
     gmail.fault("profile", fault[0], times=2 if fault[0] == 401 else 1,
                 **fault[1])
     m.collect(status=code)
     assert server.numbers("RETR") == []
+    if fault[0] == 401:
+        asked = len(gmail.asked)
+        assert "not tried again" in m.collect(status=code).text
+        assert len(gmail.asked) == asked
+        m.collect("--accept")
     settled(gmail, m, server, wanted)
 
 

@@ -227,12 +227,18 @@ def test_larger_than_it_takes(lie, client, jmap):
     (("say", {"body": b"{}"}), LATER), (("say", {"body": b""}), LATER),
     ((CUT_ANSWER, {}), LATER)])
 def test_not_let_in(lie, client, jmap, name, fault, code):
-    """Nothing is asked for; later all comes."""
+    """Nothing is asked for; later all comes, or, if the sign-in was refused, when a
+    person says so."""
     m = client()
     server, wanted = begin(lie, m, jmap)
     jmap.fault(name, fault[0], **fault[1])
     m.collect(status=code)
     assert server.numbers("RETR") == []
+    if fault[0] == 401:
+        asked = len(jmap.asked)
+        assert "not tried again" in m.collect(status=code).text
+        assert len(jmap.asked) == asked
+        m.collect("--accept")
     settled(jmap, m, server, wanted)
 
 
