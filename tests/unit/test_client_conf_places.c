@@ -211,6 +211,41 @@ jmap_is_a_mailbox_of_a_domain(void **state)
 	assert_string_equal(d->at->login.password, "b");
 }
 
+/* What changes nothing is told, with its line. */
+static void
+destinations_are_warned_about(void **state)
+{
+	char want[512];
+
+	imap_dest("jmap:rui@example.org",
+	    "destination \"example.org\" { password = a\nauth = plain }\n");
+	assert_non_null(strstr(warned,
+	    "warning: auth changes nothing for \"gmail\" and \"jmap\""));
+	imap_dest("imaps://ana@h/x", "destination \"h\" { password = a }\n");
+	assert_string_equal(warned, "");
+	account("account \"a\" { email = \"ana@example.org\" server = \"pop\"\n"
+		"}\n"
+		"destination \"h\" { password = a }\n");
+	snprintf(want, sizeof(want),
+	    "%s:3: warning: nothing is put to destination \"h\": no deliver or "
+	    "sent names it\n",
+	    file);
+	assert_string_equal(warned, want);
+}
+
+/* What cannot be taken is told once. */
+static void
+bad_match_is_told_once(void **state)
+{
+	static const char text[] =
+	    "account \"a\" { email = \"ana@example.org\" server = \"pop\" }\n"
+	    "rule \"r\" { match = 'x:y' deliver = 'maildir:/z' }\n";
+
+	assert_int_equal(load(text, 0600), E_CONFIG);
+	assert_non_null(strstr(said, "says nothing to look for"));
+	assert_null(strstr(said, "looks for nothing"));
+}
+
 /* A place that an account and a rule name is one, so that nobody signs in twice;
  * of an intent, too, it is known who signs in. */
 static void
@@ -340,6 +375,8 @@ main(void)
 		cmocka_unit_test(destinations_say_how_to_sign_in),
 		cmocka_unit_test(gmail_is_a_label_of_an_address),
 		cmocka_unit_test(jmap_is_a_mailbox_of_a_domain),
+		cmocka_unit_test(destinations_are_warned_about),
+		cmocka_unit_test(bad_match_is_told_once),
 		cmocka_unit_test(rules_name_places_too),
 		cmocka_unit_test(destinations_are_refused),
 		cmocka_unit_test(bad_places_are_refused),

@@ -466,7 +466,7 @@ on_rule(cfg_t *cfg, cfg_opt_t *opt)
 		rd.no_memory = true;
 		rule_clear(r);
 	} else {
-		rule_check(r, &rd.lines);
+		rule_check(r, is_said("match"), is_said("deliver"), &rd.lines);
 		c->rules[c->n_rules++] = *r;
 	}
 	block_start();

@@ -163,6 +163,10 @@ check_api(const struct dest *dest, unsigned line, const struct conf_text *text)
 		    _("fingerprint and client_certificate are not for "
 		      "\"gmail\" "
 		      "and \"jmap\"; leave them out"));
+	if (strcmp(a->auth, "auto") != 0)
+		conf_warn(text, a->line,
+		    _("auth changes nothing for \"gmail\" and \"jmap\", which "
+		      "take a token, or jmap a password; leave it out"));
 }
 
 static enum err
@@ -205,6 +209,41 @@ place_find(struct client_conf *c, struct dest *dest, const char *setting,
 	return place_fit(c, dest, block, user, line, text);
 }
 
+static bool
+is_block_for(const struct client_conf *c, const struct dest *dest,
+    const struct destination *block)
+{
+	return dest_signs_in(dest) && dest->host != NULL &&
+	       block_for(c, dest) == block;
+}
+
+static bool
+is_used(const struct client_conf *c, const struct destination *block)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (is_block_for(c, &c->v[i].dest, block) ||
+		    (c->v[i].sent.text != NULL &&
+			is_block_for(c, &c->v[i].sent, block)))
+			return true;
+	for (size_t i = 0; i < c->n_rules; i++)
+		if (is_block_for(c, &c->rules[i].dest, block))
+			return true;
+	return false;
+}
+
+static void
+warn_of_unused(const struct client_conf *c, const struct conf_text *text)
+{
+	char shown[VALUE_SHOWN];
+
+	for (size_t i = 0; i < c->n_blocks; i++)
+		if (!is_used(c, &c->blocks[i]))
+			conf_warn(text, c->blocks[i].login.line,
+			    _("nothing is put to destination \"%s\": no "
+			      "deliver or sent names it"),
+			    value_shown(shown, c->blocks[i].login.name));
+}
+
 /* A rule may be one of several accounts: none of them signs in by itself. */
 enum err
 places_find(struct client_conf *c, const struct conf_text *text)
@@ -224,6 +263,7 @@ places_find(struct client_conf *c, const struct conf_text *text)
 
 		e = place_find(c, &r->dest, "deliver", NULL, r->line, text);
 	}
+	warn_of_unused(c, text);
 	return e;
 }
 

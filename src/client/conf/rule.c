@@ -179,7 +179,8 @@ value_rules(const struct value_place *place, const char *name, void *field,
 }
 
 void
-rule_check(const struct rule *r, const struct conf_lines *l)
+rule_check(const struct rule *r, bool says_match, bool says_place,
+    const struct conf_lines *l)
 {
 	char shown[VALUE_SHOWN];
 
@@ -190,13 +191,13 @@ rule_check(const struct rule *r, const struct conf_lines *l)
 		    _("\"%s\" cannot be a rule's name; write letters and "
 		      "digits"),
 		    shown);
-	if (r->match == NULL)
+	if (!says_match)
 		conf_error(&l->text, r->line,
 		    _("rule \"%s\" looks for nothing; write match = "
 		      "\"list:LIST-ID\", \"from:ADDRESS\", \"to:ADDRESS\" or "
 		      "\"subject:WORDS\""),
 		    shown);
-	if (r->dest.text == NULL)
+	if (!says_place)
 		conf_error(&l->text, r->line,
 		    _("rule \"%s\" says no place; write deliver = "
 		      "\"maildir:PATH\""),

@@ -23,8 +23,10 @@ value_parse value_match; /* char * */
  * empty one for "none". */
 value_parse value_rules;
 
-/* Complains of what is missing. */
-void rule_check(const struct rule *r, const struct conf_lines *l);
+/* Complains of what is missing, and not of what could not be taken: that was
+ * complained of. */
+void rule_check(const struct rule *r, bool says_match, bool says_place,
+    const struct conf_lines *l);
 
 /* The rules of an account: those that it names, in that order, or if it names none
  * all, in the order of the file.  Complains of names that no rule has.  E_NOMEM. */
