@@ -42,7 +42,7 @@ class Part:
 
 
 def parts(name):
-    """By the headings' first words."""
+    """One for each heading below the title."""
     return [Part(x) for x in re.split(r"(?m)^##+ ", read(name))[1:]]
 
 
