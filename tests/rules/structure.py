@@ -127,7 +127,8 @@ class Tree:
             return f.read()
 
     def objects(self):
-        """Source to object file, as the build itself says."""
+        """Source to object file, as the build itself says: one that is there, as
+        not all that it knows is always built."""
         out = {}
         commands = os.path.join(self.build, "compile_commands.json")
         with open(commands, encoding="utf-8") as f:
@@ -136,8 +137,10 @@ class Tree:
             source = os.path.realpath(
                 os.path.join(entry["directory"], entry["file"]))
             path = os.path.relpath(source, os.path.realpath(self.src))
-            if path in self.texts:
-                out[path] = os.path.join(entry["directory"], entry["output"])
+            made = os.path.join(entry["directory"], entry["output"])
+            if path in self.texts and (
+                    path not in out or os.path.exists(made)):
+                out[path] = made
         return out
 
     def includes(self, path):
