@@ -200,13 +200,10 @@ test_word_on_its_way(void **state)
 	assert_int_equal(o.retention, 7);
 }
 
-/* Whose row was said by a block of other settings has no place by those that hold
- * now. */
+/* Whose row was said before other settings hold has no place by those. */
 static void
-test_blocks_change_meanwhile(void **state)
+refused_with(const struct auth_conf *conf)
 {
-	struct auth_conf conf = both(true);
-
 	ENTERS(1, "bob", "malote_login_delay", "600");
 	ENTERS(2, "bob", "malote_login_delay", "600");
 	pass(3, "bob", "secret");
@@ -214,13 +211,32 @@ test_blocks_change_meanwhile(void **state)
 	usleep(QUIET * 1000);
 	ipc_begin(rig.ctl, IPC_SETTINGS);
 	ipc_put_u32(rig.ctl, 1);
-	ipc_put_fields(rig.ctl, &auth_conf_fields, &conf);
+	ipc_put_fields(rig.ctl, &auth_conf_fields, conf);
 	sent(rig.ctl);
 	ipc_begin(rig.ctl, IPC_SETTINGS_USE);
 	ipc_put_u8(rig.ctl, true);
 	sent_before_others(rig.ctl);
 	about(0, IPC_SIGN_IN_END, 2);
 	refused(3, SIGN_IN_TEMPORARY, "settings-changed");
+}
+
+static void
+test_blocks_change_meanwhile(void **state)
+{
+	struct auth_conf conf = both(true);
+
+	refused_with(&conf);
+}
+
+/* Two blocks may change their places with each other, and nothing else. */
+static void
+test_places_change_meanwhile(void **state)
+{
+	struct auth_conf conf = both(false);
+
+	strcpy(conf.place[1].root, "/elsewhere");
+	conf.place[1].number = 1;
+	refused_with(&conf);
 }
 
 /* Each program that has an app password has a time of its own. */
@@ -369,6 +385,7 @@ main(void)
 		TEST_SET_UP(test_delay, set_up_rows),
 		TEST_SET_UP(test_word_on_its_way, set_up_rows),
 		TEST_SET_UP(test_blocks_change_meanwhile, set_up_rows),
+		TEST_SET_UP(test_places_change_meanwhile, set_up_rows),
 		TEST_SET_UP(test_app_passwords, set_up_rows),
 		TEST_SET_UP(test_expire, set_up_rows),
 		TEST_SET_UP(test_only_rows, set_up_only_rows),

@@ -229,11 +229,15 @@ prepare(void *arg, void *conf, struct errbuf *eb)
 	return E_OK;
 }
 
+/* The same blocks, with their mail in the same places: who is known by one of before
+ * may be somebody else's namesake in the place that its block has now. */
 static bool
 knows_the_same(const struct auth_conf *a, const struct auth_conf *b)
 {
 	return a->n_known == b->n_known &&
-	       memcmp(a->known, b->known, sizeof(a->known)) == 0;
+	       memcmp(a->known, b->known, sizeof(a->known)) == 0 &&
+	       a->n_places == b->n_places &&
+	       memcmp(a->place, b->place, sizeof(a->place)) == 0;
 }
 
 /* The parent tells of the users file anew after this.  Timestamps are made from
