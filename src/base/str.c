@@ -185,6 +185,19 @@ str_quote_again(char *out, size_t size, const char *s)
 	return escape(out, size, s, strlen(s), &how);
 }
 
+void
+str_squeeze_slashes(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from != '\0'; from++)
+		if (*from != '/' || to == path || to[-1] != '/')
+			*to++ = *from;
+	if (to > path + 1 && to[-1] == '/')
+		to--;
+	*to = '\0';
+}
+
 const char *
 str_shell_word(char *out, size_t size, const char *s)
 {

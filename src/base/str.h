@@ -49,6 +49,10 @@ char *str_quote(char *out, size_t size, const void *s, size_t n);
  * stays. */
 char *str_quote_again(char *out, size_t size, const char *s);
 
+/* Takes doubled slashes out of a path, and those at its end but for that of "/", in
+ * place. */
+void str_squeeze_slashes(char *path);
+
 /* A word as a shell takes it, in characters that a log line takes.  Returns `s`
  * itself where that will do, else out, which has at least STR_SHELL_WORD octets
  * for a word of n. */

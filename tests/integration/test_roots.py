@@ -244,7 +244,8 @@ def test_a_path_of_another_root(site, connect):
     site.write("".join("%s@v.example:{PLAIN}secret::::::userdb_mail=maildir:%s\n"
                        % row for row in (("in-home", site.bea),
                                          ("in-third", site.third + "/fay"),
-                                         ("in-inner", inner + "/eve"))))
+                                         ("in-inner", inner + "/eve"),
+                                         ("at-inner", inner))))
     server = site.start(
         VIRTUAL % (site.file, "") + MACHINE % (
             ' mail = "maildir:~/Maildir" mail_root = "%s"' % site.home)
@@ -253,7 +254,8 @@ def test_a_path_of_another_root(site, connect):
         ' mail_root = "%s" }\n' % inner)
     assert refusal(connect, server, "fay") == b""
     for n, name in enumerate(("dan", "eve", "in-home@v.example",
-                              "in-third@v.example", "in-inner@v.example"), 1):
+                              "in-third@v.example", "in-inner@v.example",
+                              "at-inner@v.example"), 1):
         assert b"[SYS/PERM]" in refusal(connect, server, name), name
         told = server.await_event("mail-location", n)[-1]
         assert "mail_root" in told["error"]
@@ -460,6 +462,14 @@ def test_check_users_of_the_second_root(site):
     said = check(site, blocks)
     assert "users who can sign in: 1 " in said
     assert said.endswith("mail below %s, %s\n" % (site.third, site.vhosts))
+
+
+def test_check_slashes_at_the_end_of_a_root(site):
+    """The paths of maildrops are cut behind it all the same."""
+    blocks = VIRTUAL % (site.file, ' mail_root = "%s//"' % site.vhosts)
+    said = check(site, blocks)
+    assert "all is well" in said
+    assert said.endswith("mail below %s\n" % site.vhosts)
 
 
 def test_check_two_blocks_of_one_root(site):

@@ -78,6 +78,8 @@ make_files(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/mail", dir);
 	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/link", dir);
+	assert_int_equal(symlink("mail", path), 0);
 	write_file("users", "", 0600);
 	write_file("open-users", "", 0644);
 	write_file("junk", "junk\n", 0600);
@@ -95,7 +97,7 @@ remove_files(void **state)
 {
 	static const char *const names[] = { "users", "open-users", "junk",
 		"cert", "key", "old-cert", "old-key", "cert2", "open-key",
-		"keytab", "t.conf" };
+		"keytab", "link", "t.conf" };
 	char path[256];
 
 	(void)state;

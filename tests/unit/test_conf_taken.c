@@ -174,7 +174,7 @@ blocks_have_mail_roots(void **state)
 		{ BLOCKS("mail_root = \"\"", "mail = \"\""), "$D/mail", NULL,
 		    "maildir:$D/mail/%u", 0, 0 },
 		{ BLOCKS("mail_root = \"/tmp/\"", "mail = \"maildir:/tmp/%n\""),
-		    "/tmp/", NULL, "maildir:/tmp/%n", 0, 0 },
+		    "/tmp", NULL, "maildir:/tmp/%n", 0, 0 },
 		{ "mail_root = \"/\"\n" BLOCKS(
 		      "mail_root = \"/tmp\"", "mail_root = \"/tmp\""),
 		    "/tmp", NULL, "maildir:$D/mail/%u", 0, 0 },
@@ -214,6 +214,14 @@ mail_of_blocks_is_complained_about(void **state)
 		    "3: users \"v\": mail_root $D/none is not a folder; mount "
 		    "or make it (install -d -o USER -m 700 $D/none), or write "
 		    "mail_root = \"FOLDER\" that all maildrops are in" },
+		{ BLOCKS("mail_root = \"/var/../var\"", ""),
+		    "3: users \"v\": mail_root /var/../var has a . or .. in "
+		    "it, which no maildrop's path has; write the folder "
+		    "without" },
+		{ BLOCKS("mail_root = \"$D/mail\"", "mail_root = \"$D/link\""),
+		    "4: mail_root $D/link leads to $D/mail, which is that of "
+		    "mail_root $D/mail or within it; write both as they are "
+		    "without symbolic links" },
 	};
 	static const char within[] =
 	    ":3: warning: mail_root $D/mail is within mail_root $D: who breaks "
@@ -232,6 +240,24 @@ mail_of_blocks_is_complained_about(void **state)
 	    E_OK);
 	with_dir(want, sizeof(want), within);
 	assert_non_null(strstr(said, want));
+}
+
+/* What is compared with the paths of maildrops is written as those are. */
+static void
+slashes_of_roots_are_no_matter(void **state)
+{
+	char want[256];
+
+	(void)state;
+	assert_int_equal(read_text(BLOCKS("mail_root = \"$D//mail//\"",
+				       "mail_root = \"$D/mail/\""),
+			     user),
+	    E_OK);
+	with_dir(want, sizeof(want), "$D/mail");
+	assert_int_equal(conf.n_roots, 1);
+	assert_string_equal(conf.root[0].path, want);
+	assert_string_equal(conf.auth.place[1].root, want);
+	assert_string_equal(conf.store.root, want);
 }
 
 static void
@@ -337,6 +363,7 @@ main(void)
 		cmocka_unit_test(mail_root_follows_from_mail),
 		cmocka_unit_test(blocks_have_mail_roots),
 		cmocka_unit_test(mail_of_blocks_is_complained_about),
+		cmocka_unit_test(slashes_of_roots_are_no_matter),
 		cmocka_unit_test(root_gives_each_process_its_user),
 		cmocka_unit_test(the_sandbox_can_be_required),
 		cmocka_unit_test(sessions_follow_from_descriptors),

@@ -209,6 +209,27 @@ test_shell_word(void **state)
 	    "$'o\\x27b\\x3b\\xc3\\xa9\\x20\\x22x'");
 }
 
+static void
+test_slashes(void **state)
+{
+	static const char *const table[][2] = {
+		{ "", "" },
+		{ "/", "/" },
+		{ "//", "/" },
+		{ "/x", "/x" },
+		{ "//x///y//", "/x/y" },
+		{ "x//", "x" },
+	};
+	char path[16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		strcpy(path, table[i][0]);
+		str_squeeze_slashes(path);
+		assert_string_equal(path, table[i][1]);
+	}
+}
+
 int
 main(void)
 {
@@ -220,6 +241,7 @@ main(void)
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_quote),
 		cmocka_unit_test(test_shell_word),
+		cmocka_unit_test(test_slashes),
 		cmocka_unit_test(test_utf8),
 	};
 

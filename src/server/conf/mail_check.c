@@ -2,10 +2,13 @@
  * Where mail is: mail and mail_root of the settings, and of the blocks `users` that
  * say other ones.  See check.h.
  */
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/str.h"
 #include "server/conf/check.h"
 
 /* mail and mail_root that stand together, and where. */
@@ -91,6 +94,20 @@ check_template(const struct said *s)
 		memcpy(s->root, "/home", sizeof("/home"));
 }
 
+/* A component that is . or .. */
+static bool
+has_dots(const char *path)
+{
+	for (const char *p = path; (p = strchr(p, '/')) != NULL; p++) {
+		size_t dots = strspn(p + 1, ".");
+
+		if ((dots == 1 || dots == 2) &&
+		    (p[1 + dots] == '/' || p[1 + dots] == '\0'))
+			return true;
+	}
+	return false;
+}
+
 static void
 check_root(const struct said *s, const struct conf *c)
 {
@@ -100,9 +117,15 @@ check_root(const struct said *s, const struct conf *c)
 
 	if (root[0] == '\0')
 		return; /* mail does not say it, and was complained about */
+	str_squeeze_slashes(s->root);
 	if (root[0] != '/')
 		COMPLAIN_OF(s, at,
 		    "mail_root \"%s\" is not absolute; begin it with /", root);
+	else if (has_dots(root))
+		COMPLAIN_OF(s, at,
+		    "mail_root %s has a . or .. in it, which no maildrop's "
+		    "path has; write the folder without",
+		    root);
 	else if (root[1] == '\0')
 		WARN_OF(s, at,
 		    "mail_root %s confines the mail to nothing; write "
@@ -178,30 +201,11 @@ check_block(
 
 /* ---- the roots ---- */
 
-/* Octets of a path without slashes at its end. */
-static size_t
-length(const char *path)
-{
-	size_t n = strlen(path);
-
-	while (n > 1 && path[n - 1] == '/')
-		n--;
-	return n;
-}
-
-static bool
-is_same_root(const char *a, const char *b)
-{
-	size_t n = length(a);
-
-	return n == length(b) && memcmp(a, b, n) == 0;
-}
-
 static struct conf_root *
 find_root(struct conf *c, const char *path)
 {
 	for (unsigned i = 0; i < c->n_roots; i++)
-		if (is_same_root(c->root[i].path, path))
+		if (strcmp(c->root[i].path, path) == 0)
 			return &c->root[i];
 	return NULL;
 }
@@ -263,10 +267,9 @@ tell_auth(struct conf *c, const struct conf_lines *l)
 static bool
 is_within(const char *path, const char *root)
 {
-	size_t n = length(root);
+	size_t n = strlen(root);
 
-	return n > 1 && strncmp(path, root, n) == 0 && path[n] == '/' &&
-	       length(path) > n;
+	return n > 1 && strncmp(path, root, n) == 0 && path[n] == '/';
 }
 
 /* Landlock cannot take a folder out of another one. */
@@ -284,6 +287,32 @@ warn_of_roots_within(const struct conf *c, const struct conf_lines *l)
 				    c->root[i].path, c->root[j].path);
 }
 
+/* By their names they lie beside each other, so nobody would keep the users of the
+ * one out of the other. */
+static void
+complain_of_links(const struct conf *c, const struct conf_lines *l)
+{
+	char real[PATH_MAX], other[PATH_MAX];
+
+	for (unsigned i = 0; i < c->n_roots; i++)
+		for (unsigned j = 0; j < c->n_roots; j++) {
+			const struct conf_root *r = &c->root[i];
+			const char *in = c->root[j].path;
+
+			if (i == j || is_within(r->path, in) ||
+			    realpath(r->path, real) == NULL ||
+			    realpath(in, other) == NULL)
+				continue;
+			if (is_within(real, other) ||
+			    (i > j && strcmp(real, other) == 0))
+				conf_error(&l->text, r->line,
+				    "mail_root %s leads to %s, which is that "
+				    "of mail_root %s or within it; write both "
+				    "as they are without symbolic links",
+				    r->path, real, in);
+		}
+}
+
 void
 conf_check_mail(struct conf *c, const struct conf_lines *l)
 {
@@ -294,6 +323,8 @@ conf_check_mail(struct conf *c, const struct conf_lines *l)
 		check_block(c, &c->known[i], l);
 	tell_auth(c, l);
 	warn_of_roots_within(c, l);
+	if (l->text.report->errors == 0)
+		complain_of_links(c, l);
 }
 
 /* ---- reading again ---- */
@@ -304,7 +335,7 @@ conf_number_roots(struct conf *c, const struct conf *now)
 	struct conf_root was[MAIL_ROOTS_MAX], *r;
 	unsigned n = c->n_roots;
 	uint32_t number[MAIL_ROOTS_MAX];
-	bool same = is_same_root(c->root[0].path, now->root[0].path);
+	bool same = strcmp(c->root[0].path, now->root[0].path) == 0;
 
 	memcpy(was, c->root, sizeof(was));
 	c->root[0] = now->root[0];
@@ -315,7 +346,7 @@ conf_number_roots(struct conf *c, const struct conf *now)
 		uint32_t known = c->last_root + 1;
 
 		for (unsigned k = 0; k < now->n_roots; k++)
-			if (is_same_root(was[i].path, now->root[k].path))
+			if (strcmp(was[i].path, now->root[k].path) == 0)
 				known = now->root[k].number;
 		number[i] = known;
 		if (known > c->last_root)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "server/conf/state_folder.h"
 
 #define NAME "mail-roots"
@@ -37,6 +38,7 @@ known_roots_has(const char *root)
 		return false;
 	while (!found && (n = getline(&line, &room, f)) > 0) {
 		line[n - 1] = '\0';
+		str_squeeze_slashes(line); /* an older maloted kept them */
 		found = strcmp(line, root) == 0;
 	}
 	free(line);

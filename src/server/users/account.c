@@ -59,7 +59,8 @@ check_others(const struct auth_conf *conf, const struct known_place *place,
 
 		if (other->number != place->number &&
 		    is_below(other->root, place->root) &&
-		    is_below(path, other->root))
+		    (is_below(path, other->root) ||
+			strcmp(path, other->root) == 0))
 			return err_set(eb, E_CONFIG,
 			    "below another mail_root, %s", other->root);
 	}

@@ -171,18 +171,6 @@ expand(struct path *p, const char *mail, const char *name, const char *home,
 	return e;
 }
 
-/* Takes doubled and trailing slashes out, in place. */
-static void
-squeeze(char *path)
-{
-	char *to = path;
-
-	for (const char *from = path; *from != '\0'; from++)
-		if (*from != '/' || (from[1] != '/' && from[1] != '\0'))
-			*to++ = *from;
-	*to = '\0';
-}
-
 static enum err
 check(const char *path, const char *root, struct errbuf *eb)
 {
@@ -202,7 +190,8 @@ check(const char *path, const char *root, struct errbuf *eb)
 	}
 	while (n > 0 && root[n - 1] == '/')
 		n--;
-	if (strncmp(path, root, n) != 0 || path[n] != '/')
+	if (strncmp(path, root, n) != 0 || path[n] != '/' ||
+	    path[n + 1] == '\0')
 		return err_set(eb, E_CONFIG, "not below mail_root");
 	return E_OK;
 }
@@ -220,6 +209,6 @@ name_mail(char out[MAIL_PATH_MAX], const char *mail, const char *root,
 	path_put(&p, prefix, PREFIX);
 	if ((e = expand(&p, mail + PREFIX, name, home, eb)) != E_OK)
 		return e;
-	squeeze(out + PREFIX);
+	str_squeeze_slashes(out + PREFIX);
 	return check(out + PREFIX, root, eb);
 }
