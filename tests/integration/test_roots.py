@@ -401,6 +401,20 @@ def test_reload_moves_the_pool(site, connect):
     assert count(connect, server, "ann@v.example") == 6
 
 
+def test_reload_when_the_pools_root_is_gone(site, connect):
+    """Nobody has mail there any more, so nobody asks for the folder."""
+    settings = Settings(site.start(VIRTUAL % (site.file, "")))
+    server = settings.server
+    a_maildir(site.third + "/v.example/ann", site.vmail, 6, 7)
+    os.chown(site.third + "/v.example", *site.vmail)
+    settings.write(settings.text.replace(site.vhosts, site.third))
+    settings.reload()
+    os.rename(site.vhosts, site.vhosts + ".gone")
+    settings.reload()
+    assert roots(server) == {site.third: True}
+    assert count(connect, server, "ann@v.example") == 6
+
+
 def test_reload_with_a_root_that_is_not_there(site, connect):
     settings = Settings(site.start())
     settings.write(settings.text.replace(site.home, site.place.path + "/no"))
