@@ -223,6 +223,28 @@ def test_an_elder_that_ends_while_it_is_asked(serve, boxes):
     assert (asking.returncode, out, err) == (0, "0 sessions\n", "")
 
 
+@pytest.mark.slow
+def test_an_elder_that_hangs(serve, boxes, login):
+    """What the one that serves has is told all the same, and who is left out."""
+    elder = Elder(1, 3)
+    fd = elder.theirs.fileno()
+    server = serve([("anna", "secret", boxes["anna"])], pass_fds=(fd,),
+                   env={"MALOTED_HANDOVER": str(fd)})
+    elder.theirs.close()
+    elder.thread.join()
+    anna = login(server, "anna", "secret")
+    with elder.ours:
+        done = subprocess.run([CTL, "--config", server.ctl_conf, "kick",
+                               "anna"], capture_output=True, text=True,
+                              timeout=30, check=False)
+        assert done.returncode == 0 and done.stdout.endswith("\n1 session\n")
+        assert re.fullmatch(
+            r"malotectl: not looked at: sessions of process %d, from before a "
+            r"restart: .*\n" % os.getpid(), done.stderr)
+        assert anna.ended()
+    assert server.ctl("who") == "0 sessions\n"
+
+
 def test_the_form():
     """Who changes what is asked about sessions, or told, gives CONTROL_FORM another
     number, as an older maloted may be asked: and changes this."""

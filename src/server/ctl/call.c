@@ -15,6 +15,7 @@ enum {
 	CONNECT_TRIES = 50, /* while others stand before us */
 	CONNECT_PAUSE_MS = 100,
 	ANSWER_SECONDS = 70, /* the server gives up sooner */
+	ELDER_SECONDS = 10,  /* one that hangs keeps nothing else back */
 	ELDERS_MAX = 16,     /* there are never as many */
 };
 
@@ -199,7 +200,8 @@ converse(struct call *c, int fd, const struct question *q, struct errbuf *eb)
 	c->is_over = false;
 	if ((chan = ipc_open(c->loop, fd, &rules, c, true)) == NULL)
 		return err_set(eb, E_NOMEM, "out of memory");
-	ev_timer_init(&deadline, on_deadline, ANSWER_SECONDS, 0.);
+	ev_timer_init(&deadline, on_deadline,
+	    c->elder != 0 ? ELDER_SECONDS : ANSWER_SECONDS, 0.);
 	deadline.data = c;
 	ev_timer_start(c->loop, &deadline);
 	if ((e = say(chan, q->command, q->fields, q->from, eb)) == E_OK) {
@@ -211,7 +213,8 @@ converse(struct call *c, int fd, const struct question *q, struct errbuf *eb)
 	return e;
 }
 
-/* One that has ended meanwhile has no session any more. */
+/* One that has ended meanwhile has no session any more.  Of one that does not answer
+ * that is said, and what the others have told is good. */
 static enum err
 ask_elders(struct call *c, const struct question *q, struct errbuf *eb)
 {
@@ -230,8 +233,13 @@ ask_elders(struct call *c, const struct question *q, struct errbuf *eb)
 		if (e == E_OK && first.words[0] == '\0')
 			first = c->done;
 	}
+	if (e == E_AGAIN && first.words[0] == '\0')
+		snprintf(first.words, sizeof(first.words),
+		    "not looked at: sessions of process %u, from before a "
+		    "restart: %.200s",
+		    c->elder, eb->text);
 	c->done = first;
-	return e == E_CLOSED ? E_OK : e;
+	return e == E_CLOSED || e == E_AGAIN ? E_OK : e;
 }
 
 enum err

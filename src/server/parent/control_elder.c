@@ -1,5 +1,6 @@
 #include "server/parent/control_elder.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,8 +19,9 @@ pid_of(int channel)
 }
 
 /* Its end of the connection may be one that nobody will look at any more: then the
- * other one says so to who asks there. */
-static void
+ * other one says so to who asks there.  False: it has stopped to look at what it is
+ * told. */
+static bool
 tell(struct control_client *k, int elder, int theirs, int ours)
 {
 	struct handover_message m = {
@@ -27,8 +29,10 @@ tell(struct control_client *k, int elder, int theirs, int ours)
 	};
 
 	if (!handover_pass(elder, &m, theirs)) {
+		bool has_ended = errno != EAGAIN;
+
 		close(ours);
-		return;
+		return has_ended;
 	}
 	ipc_begin(k->chan, CONTROL_ELDER);
 	ipc_put_u32(k->chan, pid_of(elder));
@@ -36,6 +40,7 @@ tell(struct control_client *k, int elder, int theirs, int ours)
 	if (ipc_end(k->chan) != E_OK)
 		log_line(
 		    LOG_WARNING, "ev=control pid=%u error=unanswered", k->pid);
+	return true;
 }
 
 bool
@@ -43,13 +48,14 @@ control_elder_tell(struct control_client *k)
 {
 	const struct succession *s = &k->parent->succession;
 	struct errbuf eb;
+	bool told;
 	int fd[2];
 
 	if (s->elder < 0 || s->held)
 		return true;
 	if (s->elder_form != CONTROL_FORM || ipc_pair(fd, &eb) != E_OK)
 		return false;
-	tell(k, s->elder, fd[0], fd[1]);
+	told = tell(k, s->elder, fd[0], fd[1]);
 	close(fd[0]);
-	return true;
+	return told;
 }

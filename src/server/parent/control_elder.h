@@ -8,7 +8,7 @@
 #include "server/parent/control_client.h"
 
 /* CONTROL_ELDER, if there is one that understands what is asked.  False: there is
- * one, and it does not. */
+ * one, and it does not, or has not listened for a long time. */
 bool control_elder_tell(struct control_client *k);
 
 #endif

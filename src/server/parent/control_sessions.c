@@ -45,8 +45,8 @@ say_what_is_left(const struct succession *s, char *words, size_t size)
 		n += s->drain[i].is.number;
 	if (n != 0)
 		snprintf(words, size,
-		    "not looked at: what processes of another version, from "
-		    "before a restart, still have, sessions: %u",
+		    "not looked at: what processes from before a restart that "
+		    "cannot be asked still have, sessions: %u",
 		    n);
 }
 
