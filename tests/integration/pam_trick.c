@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { MESSAGES = 40 };
@@ -120,6 +121,18 @@ leave_child(void)
 }
 
 static void
+leave_grandchild(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		leave_child();
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static void
 leave_blocked(void)
 {
 	sigset_t set;
@@ -193,6 +206,8 @@ leave(const char *what)
 		leave_thread();
 	else if (strcmp(what, "child") == 0)
 		leave_child();
+	else if (strcmp(what, "grandchild") == 0)
+		leave_grandchild();
 	else if (strcmp(what, "limit") == 0)
 		leave_limit();
 	else if (strcmp(what, "name") == 0)

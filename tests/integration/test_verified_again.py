@@ -88,7 +88,7 @@ def test_unix(start, connect, machine, place):  # noqa: F811
 
 @pytest.mark.parametrize("what", [
     "file", "replaced", "umask", "folder", "handler", "blocked", "timer",
-    "thread", "child", "limit", "name", "groups"])
+    "thread", "child", "grandchild", "limit", "name", "groups"])
 def test_something_is_left(start, connect, fresh, trick, what):  # noqa: F811
     """It has its answer, and is not asked again; nor is there anything left of it."""
     fresh(what)

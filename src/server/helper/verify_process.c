@@ -54,6 +54,17 @@ static void __attribute__((noinline)) wipe_stack(void)
 	explicit_bzero(below, sizeof(below));
 }
 
+/* Who is started here, and leaves its parent, is seen as a child; and no program that
+ * is executed could answer in our place. */
+static enum err
+keep_together(struct verify_traces *traces)
+{
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
+	    fcntl(VERIFY_FD, F_SETFD, FD_CLOEXEC) < 0)
+		return E_IO;
+	return verify_traces_note(traces);
+}
+
 static bool
 answer(const struct verify_driver *driver, const struct pam_conf *c,
     const struct verify_question *q, struct verify_traces *before)
@@ -79,7 +90,7 @@ verify_process_run(const struct verify_driver *driver, const struct pam_conf *c,
 	setsid();
 	if (!take_off(fd))
 		_exit(1);
-	if (c->questions > 1 && verify_traces_note(&traces) == E_OK)
+	if (c->questions > 1 && keep_together(&traces) == E_OK)
 		before = &traces;
 	do {
 		if (!answer(driver, c, q, before))
