@@ -236,6 +236,26 @@ def test_manual_program(start, connect, program):
     assert site.refusal(connect, "ann", "x") == WRONG
 
 
+# ---- the machine ----
+
+def test_passwords_cannot_be_read(start, connect, block, machine):
+    """Nobody is told that a password is wrong which nobody has looked at."""
+    site = start(block % "")
+    shadow = machine.etc + "/shadow"
+    os.rename(shadow, shadow + "-")
+    for line in ("", "bin:*:19000:0:99999:7:::\n"):
+        if line:
+            with open(shadow, "w", encoding="ascii") as f:
+                f.write(line)
+        for password in ("secret", "wrong"):
+            assert site.refusal(connect, "ann", password).startswith(TEMPORARY)
+        assert site.refusal(connect, "nobody", "secret") == WRONG
+    assert site.server.await_event("database")
+    os.rename(shadow + "-", shadow)
+    site.accepts(connect, "ann")
+    assert site.refusal(connect, "ann", "wrong") == WRONG
+
+
 # ---- PAM ----
 
 def test_pam_faillock(start, connect, machine):

@@ -54,10 +54,9 @@ nobody(const struct verify_question *q, struct verify_answer *a)
 }
 
 static void
-judge(const struct passwd *pw, const struct verify_question *q,
-    struct verify_answer *a)
+judge(const struct passwd *pw, const struct spwd *sp,
+    const struct verify_question *q, struct verify_answer *a)
 {
-	const struct spwd *sp = getspnam(pw->pw_name);
 	long today = (long)(clock_unix_ms() / 1000 / DAY);
 	const char *expired = sp != NULL ? why_expired(sp, today) : NULL;
 	enum err e = E_OK;
@@ -72,6 +71,23 @@ judge(const struct passwd *pw, const struct verify_question *q,
 				   : LOOKUP_WRONG;
 }
 
+/* Where the password is said to be in shadow(5) and is not, whether the file or its line
+ * is missing, nobody can say that another one is wrong.  (errno is that of the last
+ * source of nsswitch.conf.) */
+static void
+look_and_judge(const struct passwd *pw, const struct verify_question *q,
+    struct verify_answer *a)
+{
+	const struct spwd *sp = getspnam(pw->pw_name);
+
+	if (sp == NULL && strcmp(pw->pw_passwd, "x") == 0)
+		err_set(&a->why, E_AGAIN,
+		    "a password is not in /etc/shadow, or that cannot be "
+		    "read");
+	else
+		judge(pw, sp, q, a);
+}
+
 static void
 verify(const struct pam_conf *c, const struct verify_question *q,
     struct verify_answer *a)
@@ -80,7 +96,7 @@ verify(const struct pam_conf *c, const struct verify_question *q,
 	enum err e = machine_find(c, q->name, &a->row, &pw, &a->why);
 
 	if (e == E_OK)
-		judge(pw, q, a);
+		look_and_judge(pw, q, a);
 	else if (e == E_NOENT || e == E_DENIED)
 		nobody(q, a);
 }
