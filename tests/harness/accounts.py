@@ -51,11 +51,17 @@ class Accounts:
         self.service("auth required pam_deny.so\naccount required "
                      "pam_deny.so\n", "other")
 
+    def _replace(self, name, lines, mode=0o644):
+        """All of it at once: who reads it meanwhile has the old one."""
+        new = self.folder + "/new"
+        with open(new, "w", encoding="utf-8") as f:
+            f.writelines(lines)
+        os.chmod(new, mode)
+        os.rename(new, self.etc + "/" + name)
+
     def _write(self, name):
-        path = self.etc + "/" + name
-        with open(path, "w", encoding="utf-8") as f:
-            f.writelines(self.lines[name].values())
-        os.chmod(path, 0o644 if name == "passwd" else 0o640)
+        self._replace(name, self.lines[name].values(),
+                      0o644 if name == "passwd" else 0o640)
 
     def add(self, name, password="secret", uid=50001, home="/nonexistent",
             stored=None, changed=19000, longest="99999", expires="",
@@ -74,8 +80,7 @@ class Accounts:
             self._write(file)
 
     def service(self, text, name="malote"):
-        with open(self.etc + "/pam.d/" + name, "w", encoding="utf-8") as f:
-            f.write(text)
+        self._replace("pam.d/" + name, [text])
 
     def wrap(self):
         """What a server is started by."""

@@ -442,10 +442,11 @@ def program(place, machine):
     path = place.path + "/check"
 
     def block(first="", last="", more="", uid=UID):
-        with open(path, "w") as f:
+        with open(path + ".new", "w") as f:
             f.write(CHECK % {"uid": uid, "home": home_of(place, "ann"),
                              "first": first, "last": last})
-        os.chmod(path, 0o755)
+        os.chmod(path + ".new", 0o755)
+        os.rename(path + ".new", path)
         return '{ driver = "checkpassword" program = "%s" %s }\n' % (path,
                                                                     more)
     return block
