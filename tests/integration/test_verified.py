@@ -470,6 +470,10 @@ def test_program(start, connect, program, place, lite):  # noqa: F811
     ("os.write(4, b'nonsense')", "", TEMPORARY, "makes no sense"),
     ("", "os.environ['USER'] = 'bob'", TEMPORARY, "another USER"),
     ("", "os.environ['HOME'] = '/etc'", b"-ERR [SYS/PERM]", None),
+    ("", "os.close(4)", TEMPORARY, "says 64"),
+    # Nobody is at the other end.
+    ("", "import socket\ns = socket.socket()\nos.dup2(s.fileno(), 4)", TEMPORARY,
+     "says 75"),
     ("uid = 60002", "", b"-ERR [SYS/PERM]", None),
     ("uid = 0", "", b"-ERR [SYS/PERM]", None),
 ])
@@ -490,6 +494,23 @@ def test_program_is_not_there(start, connect, program, place):
     site = start(block)
     assert site.refusal(connect, "ann", "secret").startswith(TEMPORARY)
     site.accepts(connect, "file")
+
+
+def test_program_is_not_begun(start, connect, program, place):
+    """What is to execute it cannot even open /dev/null."""
+    site = start(program())
+    site.accepts(connect, "ann")
+    pid, = site.server.roles("pam")
+
+    def there(words):
+        subprocess.run(["nsenter", "-t", str(pid), "-m", "sh", "-c", words],
+                       check=True, timeout=60)
+    there("mount --bind %s /dev/null && mount -o remount,bind,ro /dev/null"
+          % site.users)
+    assert site.refusal(connect, "ann", "secret").startswith(TEMPORARY)
+    site.accepts(connect, "file")
+    there("umount /dev/null")
+    site.accepts(connect, "ann")
 
 
 def test_program_hangs(start, connect, program, place, machine):

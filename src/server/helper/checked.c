@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "server/helper/verify_reply.h"
@@ -56,5 +57,6 @@ checked_main(int fd)
 	struct verify_answer a = { .result = LOOKUP_FAILED };
 
 	say_who(&a);
-	return verify_reply_send(fd, &a) == E_OK ? 0 : 1;
+	/* 1 would say that the password is not right. */
+	return verify_reply_send(fd, &a) == E_OK ? 0 : EX_TEMPFAIL;
 }

@@ -10,7 +10,8 @@
 /* A variable of the environment: the name that was asked for. */
 #define CHECKED_NAME "MALOTE_NAME"
 
-/* fd: where to say it. */
+/* fd: where to say it.  Returns what to exit with: never 1, which is what a program
+ * says of a wrong password. */
 int checked_main(int fd);
 
 #endif

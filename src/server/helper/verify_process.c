@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "server/helper/verify_reply.h"
@@ -89,12 +90,12 @@ verify_process_run(const struct verify_driver *driver, const struct pam_conf *c,
 	 * in that of all others a new process waited three times as long. */
 	setsid();
 	if (!take_off(fd))
-		_exit(1);
+		_exit(EX_TEMPFAIL);
 	if (c->questions > 1 && keep_together(&traces) == E_OK)
 		before = &traces;
 	do {
 		if (!answer(driver, c, q, before))
-			_exit(1);
+			_exit(EX_TEMPFAIL);
 		explicit_bzero(q, sizeof(*q));
 		wipe_stack();
 		reset_environment();
