@@ -6,6 +6,7 @@ off what the server says.
         b.mode = "silent"           # what is said is accepted, and not answered
         b.mode = "drip"             # an octet of the answer each 50 ms, or
         b.pace = 0.5                # so many seconds
+        b.mode = "late"             # each answer after so many seconds
         b.cut_after(20)             # after so many octets of answers, once
             b.mode = "pass"
     b.settled()                 # how many octets the program has said, once it is
@@ -98,6 +99,8 @@ class Between:
                     s.shutdown(socket.SHUT_RDWR)
 
     def answer(self, to, octets):
+        if self.mode == "late":
+            time.sleep(self.pace)
         for n in range(len(octets)):
             while self.mode == "silent" and not self.over:
                 time.sleep(0.01)

@@ -255,6 +255,12 @@ pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **argv)
 		_exit(0);
 	if (strcmp(what, "say") == 0 && write(4, "nonsense", 8) < 0)
 		return PAM_SYSTEM_ERR;
+	if (strcmp(what, "shut") == 0)
+		closefrom(0);
+	if (strcmp(what, "code") == 0)
+		return 4711; /* there is no such one */
+	if (strcmp(what, "slow") == 0)
+		usleep(100000);
 	if (strcmp(what, "files") == 0)
 		return count_files();
 	if (strcmp(what, "first") == 0)
