@@ -34,7 +34,9 @@
 
 /* ---- the parent's messages ---- */
 
-static enum err attach(void *arg, enum ipc_role role, uint16_t index, int fd) {
+static enum err
+attach(void *arg, enum ipc_role role, uint16_t index, int fd)
+{
 	struct auth *a = arg;
 
 	if (role == ROLE_STORE)
@@ -61,7 +63,9 @@ static enum err attach(void *arg, enum ipc_role role, uint16_t index, int fd) {
 	return E_FORMAT;
 }
 
-static struct userfile_news get_news(struct ipc_in *in) {
+static struct userfile_news
+get_news(struct ipc_in *in)
+{
 	struct userfile_news n = { ipc_get_u8_to(in, USERS_NONE), -1 };
 
 	if (n.news == USERS_NEW)
@@ -69,7 +73,9 @@ static struct userfile_news get_news(struct ipc_in *in) {
 	return n;
 }
 
-static enum err take_users(void *arg, struct ipc_in *in) {
+static enum err
+take_users(void *arg, struct ipc_in *in)
+{
 	struct auth *a = arg;
 	struct userfile_news users = get_news(in), apps = get_news(in);
 	enum err e = ipc_get_end(in);
@@ -86,7 +92,9 @@ static enum err take_users(void *arg, struct ipc_in *in) {
 	return e;
 }
 
-static enum err take_forget(void *arg, struct ipc_in *in) {
+static enum err
+take_forget(void *arg, struct ipc_in *in)
+{
 	struct auth *a = arg;
 	enum err e = ipc_get_end(in);
 
@@ -95,7 +103,9 @@ static enum err take_forget(void *arg, struct ipc_in *in) {
 	return e;
 }
 
-static enum err take_successor(void *arg, struct ipc_in *in) {
+static enum err
+take_successor(void *arg, struct ipc_in *in)
+{
 	enum ipc_role role = (enum ipc_role)ipc_get_u8(in);
 	uint16_t index = ipc_get_u16(in);
 	enum err e = ipc_get_end(in);
@@ -105,7 +115,9 @@ static enum err take_successor(void *arg, struct ipc_in *in) {
 	return e;
 }
 
-static enum err take_client_ca(void *arg, struct ipc_in *in) {
+static enum err
+take_client_ca(void *arg, struct ipc_in *in)
+{
 	struct auth *a = arg;
 	enum err e = trust_take(&a->client_ca, in);
 
@@ -114,7 +126,9 @@ static enum err take_client_ca(void *arg, struct ipc_in *in) {
 	return e;
 }
 
-static enum err take_store_is(void *arg, struct ipc_in *in) {
+static enum err
+take_store_is(void *arg, struct ipc_in *in)
+{
 	uint16_t index = ipc_get_u16(in);
 	struct owner owner = ipc_get_owner(in);
 	enum err e = ipc_get_end(in);
@@ -122,7 +136,9 @@ static enum err take_store_is(void *arg, struct ipc_in *in) {
 	return e == E_OK ? store_named(arg, index, owner) : e;
 }
 
-static enum err take_no_store(void *arg, struct ipc_in *in) {
+static enum err
+take_no_store(void *arg, struct ipc_in *in)
+{
 	struct owner owner = ipc_get_owner(in);
 	struct slice why = ipc_get_slice(in);
 	enum err e = ipc_get_end(in);
@@ -135,7 +151,9 @@ static enum err take_no_store(void *arg, struct ipc_in *in) {
 	return E_OK;
 }
 
-static enum err take_stores_full(void *arg, struct ipc_in *in) {
+static enum err
+take_stores_full(void *arg, struct ipc_in *in)
+{
 	struct owner owner = ipc_get_owner(in);
 	enum err e = ipc_get_end(in);
 
@@ -144,14 +162,18 @@ static enum err take_stores_full(void *arg, struct ipc_in *in) {
 	return e;
 }
 
-static enum err take_idle(void *arg, struct ipc_in *in) {
+static enum err
+take_idle(void *arg, struct ipc_in *in)
+{
 	uint16_t index = ipc_get_u16(in);
 	enum err e = ipc_get_end(in);
 
 	return e == E_OK ? store_idle(arg, index) : e;
 }
 
-static enum err take_no_upgrade(void *arg, struct ipc_in *in) {
+static enum err
+take_no_upgrade(void *arg, struct ipc_in *in)
+{
 	enum err e = ipc_get_end(in);
 
 	if (e == E_OK)
@@ -159,7 +181,9 @@ static enum err take_no_upgrade(void *arg, struct ipc_in *in) {
 	return e;
 }
 
-static enum err take_where(void *arg, struct ipc_in *in) {
+static enum err
+take_where(void *arg, struct ipc_in *in)
+{
 	uint64_t token = ipc_get_u64(in);
 	struct slice user = ipc_get_slice(in);
 	enum err e = ipc_get_end(in);
@@ -169,7 +193,9 @@ static enum err take_where(void *arg, struct ipc_in *in) {
 	return e;
 }
 
-static enum err take_ask(void *arg, struct ipc_in *in) {
+static enum err
+take_ask(void *arg, struct ipc_in *in)
+{
 	uint64_t token = ipc_get_u64(in);
 	uint8_t what = ipc_get_u8_to(in, ASK_KINDS - 1);
 	struct slice user = ipc_get_slice(in), password = ipc_get_slice(in);
@@ -180,7 +206,9 @@ static enum err take_ask(void *arg, struct ipc_in *in) {
 	return e;
 }
 
-static enum err take_round(void *arg, struct ipc_in *in) {
+static enum err
+take_round(void *arg, struct ipc_in *in)
+{
 	enum err e = ipc_get_end(in);
 
 	if (e == E_OK)
@@ -190,7 +218,9 @@ static enum err take_round(void *arg, struct ipc_in *in) {
 
 /* ---- settings that come anew ---- */
 
-static enum err prepare(void *arg, void *conf, struct errbuf *eb) {
+static enum err
+prepare(void *arg, void *conf, struct errbuf *eb)
+{
 	struct auth *a = arg;
 
 	free(a->next);
@@ -199,20 +229,23 @@ static enum err prepare(void *arg, void *conf, struct errbuf *eb) {
 	return E_OK;
 }
 
-/* The same blocks, with their mail in the same places: who is known by one of
-before
+/* The same blocks, with their mail in the same places: who is known by one of before
  * may be somebody else's namesake in the place that its block has now. */
-   static bool knows_the_same(const struct auth_conf *a, const struct auth_conf
-   *b) {
+static bool
+knows_the_same(const struct auth_conf *a, const struct auth_conf *b)
+{
 	return a->n_known == b->n_known &&
 	       memcmp(a->known, b->known, sizeof(a->known)) == 0 &&
 	       a->n_places == b->n_places &&
 	       memcmp(a->place, b->place, sizeof(a->place)) == 0;
 }
 
-/* The parent tells of the users file anew after this. Timestamps are made from
+/* The parent tells of the users file anew after this.  Timestamps are made from
  * now on, or not any more; those that were given are good as long as they
- * were. */ static void take_over(struct auth *a) {
+ * were. */
+static void
+take_over(struct auth *a)
+{
 	struct errbuf eb;
 
 	if (vouch_learn(a, a->next, &eb) != E_OK)
@@ -233,7 +266,9 @@ before
 		served_tell_all(a);
 }
 
-static void decide(void *arg, bool use) {
+static void
+decide(void *arg, bool use)
+{
 	struct auth *a = arg;
 
 	if (use && a->next != NULL)
@@ -242,7 +277,9 @@ static void decide(void *arg, bool use) {
 	a->next = NULL;
 }
 
-static uint32_t auth_signins(const void *arg) {
+static uint32_t
+auth_signins(const void *arg)
+{
 	return ((const struct auth *)arg)->n_signins;
 }
 
@@ -261,8 +298,8 @@ static const struct ipc_rule parent_rule[] = {
 	{ IPC_ASK, 1, 0, 8 + 1 + CONTROL_CREDENTIALS_MAX, take_ask },
 };
 
-/* Sign-ins are short: there is nothing to finish when it ends. */ static const
-struct role_hooks hooks = {
+/* Sign-ins are short: there is nothing to finish when it ends. */
+static const struct role_hooks hooks = {
 	.settings = &auth_conf_fields,
 	.settings_size = sizeof(struct auth_conf),
 	.prepare = prepare,
@@ -275,12 +312,16 @@ struct role_hooks hooks = {
 
 /* ---- the process ---- */
 
-static void on_turn(struct ev_loop *loop, ev_timer *t, int revents) {
+static void
+on_turn(struct ev_loop *loop, ev_timer *t, int revents)
+{
 	served_turn(t->data);
 }
 
 /* All that takes memory, threads and descriptors for the process's life. */
-static void set_up(struct auth *a) {
+static void
+set_up(struct auth *a)
+{
 	struct errbuf eb = { "out of memory" };
 
 	a->rule = name_rule_of(&a->conf);
@@ -316,7 +357,9 @@ static void set_up(struct auth *a) {
 		ev_timer_start(a->loop, &a->turn);
 }
 
-int auth_main(int ctl) {
+int
+auth_main(int ctl)
+{
 	static const char *const calls[] = { "fstat", "getpeername", "mremap",
 		"newfstatat", "pread64" };
 	static struct auth a;

@@ -1,7 +1,7 @@
 /*
- * Where mail is: mail and mail_root of the settings, and of the blocks `users`
-   that
- * say other ones. See check.h. */
+ * Where mail is: mail and mail_root of the settings, and of the blocks `users` that
+ * say other ones.  See check.h.
+ */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 #include "base/str.h"
 #include "server/conf/check.h"
 
-/* mail and mail_root that stand together, and where. */ struct said {
+/* mail and mail_root that stand together, and where. */
+struct said {
 	const struct conf_lines *l;
 	char *mail, *root;
 	unsigned mail_line, root_line;
@@ -26,8 +27,10 @@
 /* ---- one template and one root ---- */
 
 /* The octets of the template before what differs between users, cut at the
- * last slash. */ static void root_of(const char *path, char out[MAIL_PATH_MAX])
-   {
+ * last slash. */
+static void
+root_of(const char *path, char out[MAIL_PATH_MAX])
+{
 	size_t n = strcspn(path, "%");
 
 	while (n > 1 && path[n - 1] != '/')
@@ -37,7 +40,9 @@
 	snprintf(out, MAIL_PATH_MAX, "%.*s", (int)n, path);
 }
 
-static const char * template_fault(const char *path) {
+static const char *
+template_fault(const char *path)
+{
 	if (path[0] != '/' && path[0] != '~' && strncmp(path, "%h", 2) != 0)
 		return "the path must begin with /, ~ or %h";
 	if (path[0] == '~' && path[1] != '/' && path[1] != '\0')
@@ -50,8 +55,10 @@ static const char * template_fault(const char *path) {
 	return NULL;
 }
 
-/* Fills the root in, if none is said. */ static void check_template(const
-struct said *s) {
+/* Fills the root in, if none is said. */
+static void
+check_template(const struct said *s)
+{
 	const char *mail = s->mail, *path = mail + strlen("maildir:"), *fault;
 
 	if (strncmp(mail, "mbox:", 5) == 0) {
@@ -87,7 +94,10 @@ struct said *s) {
 		memcpy(s->root, "/home", sizeof("/home"));
 }
 
-/* A component that is . or .. */ static bool has_dots(const char *path) {
+/* A component that is . or .. */
+static bool
+has_dots(const char *path)
+{
 	for (const char *p = path; (p = strchr(p, '/')) != NULL; p++) {
 		size_t dots = strspn(p + 1, ".");
 
@@ -98,7 +108,9 @@ struct said *s) {
 	return false;
 }
 
-static void check_root(const struct said *s, const struct conf *c) {
+static void
+check_root(const struct said *s, const struct conf *c)
+{
 	unsigned at = s->root_line != 0 ? s->root_line : s->mail_line;
 	const char *root = s->root;
 	struct stat st;
@@ -130,7 +142,9 @@ static void check_root(const struct said *s, const struct conf *c) {
 
 /* ---- the settings, and the blocks ---- */
 
-/* What is empty is not said. */ static void forget_empty(struct conf_users *u)
+/* What is empty is not said. */
+static void
+forget_empty(struct conf_users *u)
 {
 	if (u->mail[0] == '\0')
 		u->says &= ~(unsigned)DRIVER_MAIL;
@@ -138,15 +152,19 @@ static void check_root(const struct said *s, const struct conf *c) {
 		u->says &= ~(unsigned)DRIVER_MAIL_ROOT;
 }
 
-/* Has some block no root of its own? */ static bool is_root_used(const struct
-conf *c) {
+/* Has some block no root of its own? */
+static bool
+is_root_used(const struct conf *c)
+{
 	for (unsigned i = 0; i < c->n_known; i++)
 		if ((c->known[i].says & DRIVER_PLACE) == 0)
 			return true;
 	return false;
 }
 
-static void check_settings(struct conf *c, const struct conf_lines *l) {
+static void
+check_settings(struct conf *c, const struct conf_lines *l)
+{
 	const struct said s = { .l = l,
 		.mail = c->mail,
 		.root = c->mail_root,
@@ -159,8 +177,11 @@ static void check_settings(struct conf *c, const struct conf_lines *l) {
 }
 
 /* Who says where the mail is says so anew: of the settings' root nothing is
- * left. */ static void check_block( const struct conf *c, struct conf_users *u,
-   const struct conf_lines *l) {
+ * left. */
+static void
+check_block(
+    const struct conf *c, struct conf_users *u, const struct conf_lines *l)
+{
 	struct said s = { .l = l,
 		.mail = u->mail,
 		.root = u->mail_root,
@@ -180,15 +201,19 @@ static void check_settings(struct conf *c, const struct conf_lines *l) {
 
 /* ---- the roots ---- */
 
-static struct conf_root * find_root(struct conf *c, const char *path) {
+static struct conf_root *
+find_root(struct conf *c, const char *path)
+{
 	for (unsigned i = 0; i < c->n_roots; i++)
 		if (strcmp(c->root[i].path, path) == 0)
 			return &c->root[i];
 	return NULL;
 }
 
-/* Where users of block i have mail. */ static uint32_t add_root(struct conf *c,
-unsigned i, const struct conf_lines *l) {
+/* Where users of block i have mail. */
+static uint32_t
+add_root(struct conf *c, unsigned i, const struct conf_lines *l)
+{
 	const struct conf_users *u = &c->known[i];
 	bool own = (u->says & DRIVER_PLACE) != 0;
 	unsigned line = own ? u->mail_root_line : l->line(l, "mail_root");
@@ -208,10 +233,11 @@ unsigned i, const struct conf_lines *l) {
 	return r->number;
 }
 
-/* The stores that run all the time are of mail_user, so they are where users
-are
- * that may have no uid of their own. */ static unsigned first_block(const
-   struct conf *c) {
+/* The stores that run all the time are of mail_user, so they are where users are
+ * that may have no uid of their own. */
+static unsigned
+first_block(const struct conf *c)
+{
 	for (unsigned i = 0; i < c->n_known; i++)
 		if (user_drivers[c->auth.known[i].driver].asker !=
 		    DRIVER_ASKS_PAM)
@@ -219,7 +245,9 @@ are
 	return 0;
 }
 
-static void tell_auth(struct conf *c, const struct conf_lines *l) {
+static void
+tell_auth(struct conf *c, const struct conf_lines *l)
+{
 	c->n_roots = 0;
 	add_root(c, first_block(c), l);
 	for (unsigned i = 0; i < c->n_known; i++) {
@@ -236,14 +264,18 @@ static void tell_auth(struct conf *c, const struct conf_lines *l) {
 	memcpy(c->store.root, c->root[0].path, sizeof(c->store.root));
 }
 
-static bool is_within(const char *path, const char *root) {
+static bool
+is_within(const char *path, const char *root)
+{
 	size_t n = strlen(root);
 
 	return n > 1 && strncmp(path, root, n) == 0 && path[n] == '/';
 }
 
-/* Landlock cannot take a folder out of another one. */ static void
-warn_of_roots_within(const struct conf *c, const struct conf_lines *l) {
+/* Landlock cannot take a folder out of another one. */
+static void
+warn_of_roots_within(const struct conf *c, const struct conf_lines *l)
+{
 	for (unsigned i = 0; i < c->n_roots; i++)
 		for (unsigned j = 0; j < c->n_roots; j++)
 			if (is_within(c->root[i].path, c->root[j].path))
@@ -255,10 +287,11 @@ warn_of_roots_within(const struct conf *c, const struct conf_lines *l) {
 				    c->root[i].path, c->root[j].path);
 }
 
-/* By their names they lie beside each other, so nobody would keep the users of
-the
- * one out of the other. */ static void complain_of_links(const struct conf *c,
-   const struct conf_lines *l) {
+/* By their names they lie beside each other, so nobody would keep the users of the
+ * one out of the other. */
+static void
+complain_of_links(const struct conf *c, const struct conf_lines *l)
+{
 	char real[PATH_MAX], other[PATH_MAX];
 
 	for (unsigned i = 0; i < c->n_roots; i++)
@@ -280,7 +313,9 @@ the
 		}
 }
 
-void conf_check_mail(struct conf *c, const struct conf_lines *l) {
+void
+conf_check_mail(struct conf *c, const struct conf_lines *l)
+{
 	for (unsigned i = 0; i < c->n_known; i++)
 		forget_empty(&c->known[i]);
 	check_settings(c, l);
@@ -294,7 +329,9 @@ void conf_check_mail(struct conf *c, const struct conf_lines *l) {
 
 /* ---- reading again ---- */
 
-bool conf_number_roots(struct conf *c, const struct conf *now) {
+bool
+conf_number_roots(struct conf *c, const struct conf *now)
+{
 	struct conf_root was[MAIL_ROOTS_MAX], *r;
 	unsigned n = c->n_roots;
 	uint32_t number[MAIL_ROOTS_MAX];
