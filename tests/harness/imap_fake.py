@@ -34,7 +34,8 @@ class Hangup(Exception):
 class Fake:
     """can: the capabilities behind the sign-in.  greeting: its first line.
     on_append(octets) returns the words of a refusal ("NO [LIMIT] x"), None for
-    yes, or raises Hangup; it is called before anything is stored.  after_append
+    yes, or raises Hangup; it is called before anything is stored.  early: so many
+    messages are said to be there before they have come.  after_append
     is called when it is stored, before the answer.  holds: so many APPENDs are
     answered together once, when the last of them has come."""
 
@@ -46,6 +47,7 @@ class Fake:
         self.certs = certs
         self.boxes = {"INBOX": Box()}
         self.on_append = self.after_append = None
+        self.early = 0
         self.holds = 1
         self.starttls = "OK go"  # and what is put behind it
         self.behind_starttls = b""
@@ -279,6 +281,9 @@ class Session:
             if found is None:
                 break
             if not found.group(3):
+                if self.fake.early:
+                    self.fake.early -= 1
+                    return "OK thanks"
                 self.send("+ go")
             octets = self.f.read(int(found.group(2)))
             if len(octets) < int(found.group(2)):

@@ -220,6 +220,19 @@ def test_it_hangs_up_on_stored_ones(lie, client, fake_imap, can):
     assert server.box.mails == [] and site.connections == 2
 
 
+def test_it_says_yes_too_soon(lie, client, fake_imap):
+    """A message that has not been sent yet is there in no case."""
+    site, m = fake_imap(can=""), client()
+    server, wanted = begin(lie, m, site)
+    site.early = 2
+    assert "before it was sent" in m.collect(status=LATER).text
+    assert len(server.box.mails) == 5 and site.texts() == []
+    site.early = 1
+    m.collect()
+    same(site.texts(), wanted)
+    assert server.box.mails == []
+
+
 @pytest.mark.parametrize("can", ["", "UIDPLUS MULTIAPPEND"])
 def test_rev2_alone(lie, client, fake_imap, can):
     """A server that has nothing before IMAP4rev2 (RFC 9051): names in UTF-8,

@@ -53,6 +53,8 @@ open_imap(struct delivery *d, const struct dest *dest,
 	};
 
 	d->own = m;
+	if (m != NULL)
+		m->writing = NO_GROUP;
 	if (m == NULL || (m->mailbox = strdup(dest->mailbox)) == NULL)
 		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
 	m->at = dest->at;

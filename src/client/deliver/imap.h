@@ -13,6 +13,8 @@ enum sent {
 	SENT_SETTLED,
 };
 
+#define NO_GROUP SIZE_MAX
+
 /* A message that is under way, and how far it has come. */
 struct sending {
 	struct parcel *p;
@@ -31,6 +33,7 @@ struct imap {
 	struct sending *v;
 	size_t n, room;
 	size_t groups;     /* so far */
+	size_t writing;    /* whose command is not complete yet; or NO_GROUP */
 	unsigned lost;     /* connections, since a batch was settled */
 	struct errbuf why; /* the last one was */
 	bool given_up;     /* another run may do better */

@@ -98,13 +98,19 @@ size_of(const struct imap *m, size_t group)
 	return n;
 }
 
-static void
-append_answered(struct delivery *d, const struct imap_event *ev)
+/* A yes to what has not been sent yet is none. */
+static enum err
+append_answered(
+    struct delivery *d, const struct imap_event *ev, struct errbuf *eb)
 {
 	const struct imap_response *r = &ev->response;
 	struct imap *m = d->own;
 	bool several = size_of(m, ev->item) > 1;
 
+	if (r->status == IMAP_OK && ev->item == m->writing)
+		return err_set(eb, E_FORMAT,
+		    _("%s says that it has a message before it was sent"),
+		    m->at->login.server);
 	if (r->status == IMAP_OK)
 		note_number(m, r);
 	for (size_t i = 0; i < m->n; i++) {
@@ -122,6 +128,7 @@ append_answered(struct delivery *d, const struct imap_event *ev)
 			append_refused(d, s->p, r);
 		}
 	}
+	return E_OK;
 }
 
 /* Takes what has come, and waits for the first if there is nothing. */
@@ -140,11 +147,11 @@ imap_append_answers(
 		if (e != E_OK)
 			return e;
 		if (ev.type == IMAP_EV_DONE && ev.command == IMAP_APPEND)
-			append_answered(d, &ev);
+			e = append_answered(d, &ev, eb);
 		else if (ev.type == IMAP_EV_GO)
 			*go_r = true;
-	} while (ev.type != IMAP_EV_MORE);
-	return E_OK;
+	} while (e == E_OK && ev.type != IMAP_EV_MORE);
+	return e;
 }
 
 /* ---- sending ---- */
@@ -285,12 +292,15 @@ fits(const struct imap *m, const struct group *g, size_t i)
 
 /* The message i, and those behind it that may go with it. */
 static enum err
-send_group(struct delivery *d, size_t i, struct errbuf *eb)
+write_group(struct delivery *d, size_t i, struct errbuf *eb)
 {
 	struct imap *m = d->own;
 	struct group g = { .number = m->groups++ };
 	bool alone = m->v[i].alone;
-	enum err e = send_one(d, &g, i, eb);
+	enum err e;
+
+	m->writing = g.number;
+	e = send_one(d, &g, i, eb);
 
 	/* Nothing is put into a command that has been answered already. */
 	for (i++; i < m->n && e == E_OK && !alone && size_of(m, g.number) != 0;
@@ -301,6 +311,16 @@ send_group(struct delivery *d, size_t i, struct errbuf *eb)
 	    imap_client_append_end(
 		&m->conn.client, &m->conn.line.out, &g.last) != E_OK)
 		e = err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	return e;
+}
+
+static enum err
+send_group(struct delivery *d, size_t i, struct errbuf *eb)
+{
+	struct imap *m = d->own;
+	enum err e = write_group(d, i, eb);
+
+	m->writing = NO_GROUP;
 	return e;
 }
 
