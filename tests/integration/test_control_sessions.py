@@ -223,6 +223,25 @@ def test_an_elder_that_ends_while_it_is_asked(serve, boxes):
     assert (asking.returncode, out, err) == (0, "0 sessions\n", "")
 
 
+def test_an_elder_that_hands_on_too_much(serve, boxes):
+    """No descriptor stays that nobody asked for."""
+    elder = Elder(0, 3)
+    fd = elder.theirs.fileno()
+    server = serve([("anna", "secret", boxes["anna"])], pass_fds=(fd,),
+                   env={"MALOTED_HANDOVER": str(fd)})
+    elder.theirs.close()
+    elder.thread.join()
+    with elder.ours:
+        server.ctl("status")
+        before = len(os.listdir("/proc/%d/fd" % server.pid))
+        for n in range(1, 21):
+            elder.say(4, n, fds=(0, 1))
+        wait_until(lambda: "sessions: 20" in server.ctl(
+            "kick", "anna", code=EX_NOUSER))
+        wait_until(lambda: len(os.listdir("/proc/%d/fd" % server.pid))
+                   <= before)
+
+
 @pytest.mark.slow
 def test_an_elder_that_hangs(serve, boxes, login):
     """What the one that serves has is told all the same, and who is left out."""

@@ -199,7 +199,8 @@ handover_hear(int channel, struct handover_message *m, int *fd_r)
 	struct msghdr h = { .msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = ctl.buf,
-		.msg_controllen = sizeof(ctl.buf) };
+		/* Its padding would hold another one. */
+		.msg_controllen = CMSG_LEN(sizeof(int)) };
 	ssize_t n =
 	    recvmsg(channel, &h, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
 
