@@ -552,20 +552,15 @@ static void
 close_roots(struct trial *t, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (t->roots[i] >= 0)
-			close(t->roots[i]);
+		close(t->roots[i]);
 }
 
-/* One that stays for its stores alone, after a reload, may be gone by now. */
 static bool
 open_roots(struct trial *t)
 {
 	for (unsigned i = 0; i < t->conf->n_roots; i++) {
 		const char *path = t->conf->root[i].path;
 
-		t->roots[i] = -1;
-		if (!t->conf->root[i].is_used)
-			continue;
 		t->roots[i] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (t->roots[i] < 0) {
 			conf_error(
