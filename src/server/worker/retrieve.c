@@ -318,7 +318,7 @@ take_message(struct session *s, uint32_t msgno, struct fetched *f_r)
 		win->expected = msgno;
 		e = ask_messages(s, msgno);
 		if (e == E_BUSY)
-			return session_again(s);
+			return session_again(s, WAIT_CLOSES);
 		if (e != E_OK)
 			return GO_FAIL;
 	}

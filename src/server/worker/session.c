@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/close_later.h"
 #include "base/log.h"
 #include "server/ipc/addrcount.h"
 #include "server/ipc/proto.h"
@@ -202,6 +203,7 @@ wait_deadline(const struct session *s)
 	case WAIT_TLS: return s->progress + conf->tls_timeout * 1000ull;
 	case WAIT_LINGER: return s->progress + LINGER_MS;
 	case WAIT_QUEUE: return s->progress + QUEUE_RETRY_MS;
+	case WAIT_CLOSES: return s->progress + CLOSE_LATER_MS;
 	case WAIT_ROOM:
 	case WAIT_DRAIN: return write;
 	case WAIT_CLIENT:
@@ -271,6 +273,7 @@ on_session_timer(struct ev_loop *loop, ev_timer *t, int revents)
 	}
 	switch (s->wait) {
 	case WAIT_QUEUE:
+	case WAIT_CLOSES:
 		s->wait = WAIT_NOTHING;
 		s->timer_at = UINT64_MAX;
 		session_go(s);
@@ -322,8 +325,9 @@ session_settle(struct session *s)
 	/* WAIT_ROOM without octets to send: only the turn is over. */
 	if (unsent || s->wait == WAIT_ROOM)
 		events |= EV_WRITE;
-	/* In WAIT_QUEUE the request still borrows from the input. */
-	if (read && !s->conn.ended && s->wait != WAIT_QUEUE)
+	/* In these the request still borrows from the input. */
+	if (read && !s->conn.ended && s->wait != WAIT_QUEUE &&
+	    s->wait != WAIT_CLOSES)
 		events |= EV_READ;
 	watch_client(s, events);
 	at = session_deadline(s);

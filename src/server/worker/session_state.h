@@ -27,7 +27,8 @@ enum wait {
 	WAIT_MESSAGE, /* the store, to open messages */
 	WAIT_COMMIT,
 	WAIT_DISK,
-	WAIT_QUEUE,  /* a moment: see session_again() */
+	WAIT_QUEUE,  /* the channel to auth or to the store is full */
+	WAIT_CLOSES, /* files to be closed, before there are more */
 	WAIT_DRAIN,  /* the last octets are on their way */
 	WAIT_LINGER, /* the client to close its side */
 };
@@ -101,12 +102,12 @@ struct session {
 	uint64_t octets_in, octets_out;
 };
 
-/* A channel is full, or files are being closed: the same again in a moment. */
+/* WAIT_QUEUE or WAIT_CLOSES: the same again in a moment. */
 static inline enum go
-session_again(struct session *s)
+session_again(struct session *s, enum wait wait)
 {
 	s->progress = clock_ms();
-	s->wait = WAIT_QUEUE;
+	s->wait = wait;
 	return GO_WAIT;
 }
 

@@ -42,7 +42,7 @@ sign_in(struct session *s)
 	if (auth == NULL)
 		return sign_in_refuse(s, POP3_TEXT_SIGN_IN_DOWN);
 	if (ipc_is_full(auth))
-		return session_again(s);
+		return session_again(s, WAIT_QUEUE);
 	if (s->doing != POP3_WANT_STEP && s->kpop == NULL)
 		s->sign_in.method = sign_in_method(s);
 	else if (s->sign_in.auth != s->worker->auths)
@@ -77,7 +77,7 @@ wait_for_client(struct session *s)
 		return session_over(s, "lost");
 	if (clock_ms() - s->active >= TAKE_MS)
 		return session_over(s, "not-acknowledged");
-	return session_again(s);
+	return session_again(s, WAIT_QUEUE);
 }
 
 static enum go
@@ -89,7 +89,7 @@ update_maildrop(struct session *s)
 	if (s->pop3.taken != 0 && (go = wait_for_client(s)) != GO_ON)
 		return go;
 	if (ipc_is_full(s->store->chan))
-		return session_again(s);
+		return session_again(s, WAIT_QUEUE);
 	retrieve_release(s);
 	/* Of days the store wants to know that they were heard of. */
 	if (removed == 0 && !retention_is_days(s->pop3.retention)) {
