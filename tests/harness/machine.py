@@ -116,7 +116,9 @@ def make_disk(packages, base=BASE, work=WORK):
     if os.path.exists(made):
         os.unlink(made)
     shutil.rmtree(root, ignore_errors=True)
-    done = run(["debootstrap", "--variant=minbase", name, root, source], 600)
+    # What it mounts there goes with it, also if its time is over.
+    done = run([*NAMESPACES, "debootstrap", "--variant=minbase", name, root,
+                source], 600)
     if done.returncode:
         raise CannotRun("debootstrap from the registry of apt failed: "
                         + (done.stdout + done.stderr)[-300:])
