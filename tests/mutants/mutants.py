@@ -39,7 +39,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 WORK = os.path.join(TOP, "build", "mutants")
 COPIED = ["meson.build", "meson_options.txt", "src", "tests/unit",
-          "tests/crash", "tests/dialog", "tests/sasl", "fuzz", "doc/man",
+          "tests/crash", "tests/dialog", "tests/sasl", "fuzz", "doc",
           "po", "packaging", "bench"]
 PROGRAMS = ["src/maloted", "src/malote", "src/malotectl"]
 SECONDS = 150    # for one test, if it is not known how long it takes
