@@ -75,8 +75,8 @@ def test_a_session(server, login):
         text = f.read()
     assert "secret" not in text and "nobody" not in text and "bea" not in text
     sid, = {sid for sid, _, _ in lines(path)}
-    assert sid in {e["sid"] for e in server.events("login")
-                   if e["user"] == "anna"}
+    wait_until(lambda: sid in {e["sid"] for e in server.events("login")
+                               if e["user"] == "anna"})
     logged, = server.events("control")
     assert (logged["command"], logged["about"]) == ("trace", "anna")
 
