@@ -229,15 +229,27 @@ prepare(void *arg, void *conf, struct errbuf *eb)
 	return E_OK;
 }
 
-/* The same blocks, with their mail in the same places: who is known by one of before
- * may be somebody else's namesake in the place that its block has now. */
 static bool
 knows_the_same(const struct auth_conf *a, const struct auth_conf *b)
 {
 	return a->n_known == b->n_known &&
-	       memcmp(a->known, b->known, sizeof(a->known)) == 0 &&
-	       a->n_places == b->n_places &&
-	       memcmp(a->place, b->place, sizeof(a->place)) == 0;
+	       memcmp(a->known, b->known, sizeof(a->known)) == 0;
+}
+
+/* Each block by its number, with its mail in the same place: who is known by one of
+ * before may be somebody else's namesake in the place that its block has now. */
+static bool
+has_same_places(const struct auth_conf *a, const struct auth_conf *b)
+{
+	bool same = a->n_known == b->n_known && a->n_places == b->n_places;
+
+	for (unsigned i = 0; i < a->n_known && same; i++)
+		same = strcmp(a->known[i].name, b->known[i].name) == 0;
+	for (unsigned i = 0; i < a->n_places && same; i++)
+		same = strcmp(a->place[i].mail, b->place[i].mail) == 0 &&
+		       strcmp(a->place[i].root, b->place[i].root) == 0 &&
+		       a->place[i].number == b->place[i].number;
+	return same;
 }
 
 /* The parent tells of the users file anew after this.  Timestamps are made from
@@ -251,6 +263,8 @@ take_over(struct auth *a)
 	if (vouch_learn(a, a->next, &eb) != E_OK)
 		log_line(
 		    LOG_FAULT, "ev=settings error=\"proxy_from: %s\"", eb.text);
+	if (!has_same_places(&a->conf, a->next))
+		a->place_changes++;
 	if (!knows_the_same(&a->conf, a->next)) {
 		a->known_changes++;
 		auth_db_rearrange(a, a->next);

@@ -300,6 +300,7 @@ databases_find(struct auth *a, struct lookup *l, const char *name,
 		.began = clock_ms(),
 		.generation = a->userfile.generation,
 		.known = a->known_changes,
+		.places = a->place_changes,
 	};
 	snprintf(l->name, sizeof(l->name), "%s", name);
 	if (proof != NULL) {

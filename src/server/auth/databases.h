@@ -34,6 +34,7 @@ struct lookup {
 	uint32_t took_by[KNOWN_USERS_MAX];
 	uint64_t generation; /* of the users file, when it began */
 	uint32_t known;      /* auth->known_changes then */
+	uint32_t places;     /* auth->place_changes then */
 
 	/* The rest is the module's own. */
 	struct auth *auth;

@@ -44,6 +44,7 @@ is_fresh(const struct lookup *l, const char *name)
 	return l->auth != NULL && !l->failed && strcmp(l->name, name) == 0 &&
 	       l->generation == l->auth->userfile.generation &&
 	       l->known == l->auth->known_changes &&
+	       l->places == l->auth->place_changes &&
 	       clock_ms() - (l->began + l->took) < FRESH_MS;
 }
 
@@ -172,7 +173,7 @@ signin_is_outdated(const struct signin *s)
 	const struct lookup *l =
 	    s->target[0] != '\0' ? s->found_target : s->found;
 
-	return l != NULL && l->known != s->auth->known_changes;
+	return l != NULL && l->places != s->auth->place_changes;
 }
 
 const char *

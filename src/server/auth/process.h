@@ -77,6 +77,7 @@ struct auth {
 	struct auth_conf conf;
 	struct auth_conf *next; /* after IPC_SETTINGS_USE; NULL: none */
 	uint32_t known_changes; /* of conf.known, so far */
+	uint32_t place_changes; /* of conf.place, and of which block is which */
 	struct name_rule rule;
 	struct ev_loop *loop;
 	struct userfile userfile;
