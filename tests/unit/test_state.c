@@ -390,6 +390,25 @@ expect_message(const struct message *v, const struct message *m)
 	assert_int_equal(v->gone_at, m->gone_at);
 }
 
+/* Those that went before a time, but for the one with the highest id. */
+static void
+expect_the_old_forgotten(struct state *s, int64_t a, int64_t b)
+{
+	struct message *v;
+	size_t n;
+
+	assert_int_equal(state_messages_forget(s, a, 20, NULL), E_OK);
+	assert_int_equal(state_messages(s, a, &v, &n, NULL), E_OK);
+	assert_int_equal(n, 3);
+	free(v);
+	assert_int_equal(state_messages_forget(s, b, 1000, NULL), E_OK);
+	assert_int_equal(state_messages_forget(s, a, 21, NULL), E_OK);
+	assert_int_equal(state_messages(s, a, &v, &n, NULL), E_OK);
+	assert_int_equal(n, 2); /* and that with the highest id */
+	assert_int_equal(v[0].where, MESSAGE_DELETING);
+	free(v);
+}
+
 static void
 test_messages(void **state)
 {
@@ -442,16 +461,7 @@ test_messages(void **state)
 	assert_int_equal(v[0].size, UINT64_MAX);
 	free(v);
 
-	assert_int_equal(state_messages_forget(s, a, 20, NULL), E_OK);
-	assert_int_equal(state_messages(s, a, &v, &n, NULL), E_OK);
-	assert_int_equal(n, 3);
-	free(v);
-	assert_int_equal(state_messages_forget(s, b, 1000, NULL), E_OK);
-	assert_int_equal(state_messages_forget(s, a, 21, NULL), E_OK);
-	assert_int_equal(state_messages(s, a, &v, &n, NULL), E_OK);
-	assert_int_equal(n, 2); /* and that with the highest id */
-	assert_int_equal(v[0].where, MESSAGE_DELETING);
-	free(v);
+	expect_the_old_forgotten(s, a, b);
 	/* No such account. */
 	m[0].id = 0;
 	assert_int_not_equal(state_messages_save(s, 99, m, 1, NULL), E_OK);
