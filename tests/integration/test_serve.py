@@ -218,3 +218,27 @@ def test_sigterm_during_the_start(place):
         wait_until(lambda: not [pid for pid in family if alive(pid)])
     wait_until(lambda: not [name for name in os.listdir(place.path)
                             if name.startswith("malote-serve.")])
+
+
+def test_sigterm_before_anybody_minds(place):
+    """As soon as its directory is there."""
+    os.mkdir(place.path + "/early")
+    with open(place.path + "/early/sitecustomize.py", "w",
+              encoding="ascii") as f:
+        f.write("import os, tempfile\n"
+                "make = tempfile.mkdtemp\n"
+                "def made(**words):\n"
+                "    path = make(**words)\n"
+                "    open(os.environ['TMPDIR'] + '/made', 'w').close()\n"
+                "    os.kill(os.getpid(), %d)\n"
+                "    return path\n"
+                "tempfile.mkdtemp = made\n" % signal.SIGTERM)
+    ended = subprocess.run(
+        [TOP + "/tests/serve", "--user", "u", "p", place.maildir(), "--port",
+         str(free_port())], capture_output=True, timeout=30, check=False,
+        env={**os.environ, "TMPDIR": place.path,
+             "PYTHONPATH": place.path + "/early"})
+    assert ended.returncode == -signal.SIGTERM
+    assert os.path.exists(place.path + "/made")
+    wait_until(lambda: not [name for name in os.listdir(place.path)
+                            if name.startswith("malote-serve.")])
