@@ -128,6 +128,8 @@ def removal(kinds, targets, sizes, where, progress):
             continue
         progress("%s: %s" % (row.title, kind))
         remove_half(row, targets[kind], sizes)
+        if kind == "other":  # which may not know that setting
+            continue
         ours = kind == "maloted"
         for other, config in ((both, "" if ours else MAIL_LOG),
                               (neither, "log_removed = no\n" * ours)):

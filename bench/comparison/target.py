@@ -32,7 +32,13 @@ KINDS = {
 }
 ALONE = ("single", "floors")
 # The order of a round: what is compared closely is measured in succession.
-TURN = ("maloted", "floor", "single", "floors", "tuned", "dovecot")
+TURN = ("maloted", "other", "floor", "single", "floors", "tuned", "dovecot")
+
+
+def add_other(checkout):
+    """Measures the maloted of that built checkout, too."""
+    KINDS["other"] = ("maloted of " + os.path.basename(
+        os.path.realpath(checkout)), [checkout + "/tests/serve"], {})
 
 
 def build():
