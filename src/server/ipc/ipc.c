@@ -492,6 +492,7 @@ struct batch {
 	union control ctl[IPC_BATCH];
 	uint8_t data[IPC_BATCH][IPC_MSG_MAX];
 	struct batch *next;
+	bool ready; /* `v` is as recvmmsg() wants it */
 };
 
 static struct batch *spare;
@@ -528,6 +529,22 @@ batch_put(struct batch *b)
 {
 	b->next = spare;
 	spare = b;
+}
+
+/* The first n, of which recvmmsg() has written over some fields. */
+static void
+batch_ready(struct batch *b, int n)
+{
+	for (int i = 0; i < n; i++) {
+		b->iov[i] = (struct iovec){ b->data[i], sizeof(b->data[i]) };
+		b->v[i] = (struct mmsghdr){ .msg_hdr = {
+						.msg_iov = &b->iov[i],
+						.msg_iovlen = 1,
+						.msg_control = b->ctl[i].buf,
+						.msg_controllen =
+						    sizeof(b->ctl[i].buf),
+					    } };
+	}
 }
 
 static enum err
@@ -593,26 +610,19 @@ receive(struct ipc_chan *c, bool patient)
 	if (c->fd < 0 || (b = batch_get()) == NULL)
 		return;
 	c->handling = true;
+	if (!b->ready)
+		batch_ready(b, IPC_BATCH);
+	b->ready = true;
 	while (e == E_OK && n == IPC_BATCH && !c->freed &&
 	       !(patient && must_answer(c))) {
-		for (int i = 0; i < IPC_BATCH; i++) {
-			b->iov[i] =
-			    (struct iovec){ b->data[i], sizeof(b->data[i]) };
-			b->v[i] =
-			    (struct mmsghdr){ .msg_hdr = {
-						  .msg_iov = &b->iov[i],
-						  .msg_iovlen = 1,
-						  .msg_control = b->ctl[i].buf,
-						  .msg_controllen =
-						      sizeof(b->ctl[i].buf),
-					      } };
-		}
 		n = recvmmsg(c->fd, b->v, IPC_BATCH,
 		    MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
-		if (n > 0)
+		if (n > 0) {
 			e = handle_batch(c, b, n);
-		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			batch_ready(b, n);
+		} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 			e = E_CLOSED;
+		}
 	}
 	batch_put(b);
 	if (!outer)

@@ -37,6 +37,7 @@
 enum {
 	READERS = 4,
 	ACCEPT_AT_ONCE = 16, /* then other sessions have their turn */
+	ACCEPT_IN_ROW = 4,   /* turns, after which more are taken in one */
 	BACKLOG = 1024,      /* that can wait at a listener: parent/listen.c */
 	FDS_FOR_OURSELVES = 64,
 	HEAP_SPARE = 1024 * 1024, /* free memory that is kept for the next */
@@ -242,15 +243,17 @@ take_client(struct listener *l, int fd, struct sockaddr_storage *addr)
 		session_new(l->worker, fd, addr, l);
 }
 
-/* True: others may wait there yet. */
-static bool
-accept_some(struct listener *l)
+/* At most n; returns how many.  Fewer: nobody waits there now. */
+static unsigned
+accept_some(struct listener *l, unsigned n)
 {
-	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+	unsigned took = 0;
+
+	for (; took < n; took++) {
 		struct sockaddr_storage addr = { 0 };
-		socklen_t n = sizeof(addr);
-		int fd = accept4(l->accept.fd, (struct sockaddr *)&addr, &n,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		socklen_t length = sizeof(addr);
+		int fd = accept4(l->accept.fd, (struct sockaddr *)&addr,
+		    &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
 			take_client(l, fd, &addr);
@@ -260,15 +263,33 @@ accept_some(struct listener *l)
 		    errno == ENOMEM)
 			pause_accept(l->worker);
 		if (errno != ECONNABORTED && errno != EINTR)
-			return false;
+			break;
 	}
-	return true;
+	return took;
 }
 
+/* A call that finds nobody costs nearly what one that finds somebody does.  So one
+ * client is taken in a turn, and more only while they come turn after turn. */
 static void
 on_accept(struct ev_loop *loop, ev_io *io, int revents)
 {
-	(void)!accept_some(io->data);
+	struct listener *l = io->data;
+	unsigned turn = ev_iteration(loop), took;
+
+	if (l->at_once == 0 || turn != l->turn + 1) {
+		l->at_once = 1;
+		l->in_row = 0;
+	}
+	l->turn = turn;
+	took = accept_some(l, l->at_once);
+	if (took < l->at_once) {
+		l->at_once = took > 1 ? took : 1;
+		l->in_row = 0;
+	} else if (++l->in_row == ACCEPT_IN_ROW) {
+		l->in_row = 0;
+		if (l->at_once <= ACCEPT_AT_ONCE / 2)
+			l->at_once *= 2;
+	}
 }
 
 /* ---- settings that come anew ---- */
@@ -314,7 +335,8 @@ take_over(struct worker *w)
 		ipc_drain(w->auth); /* what it serves by these settings */
 	for (unsigned i = 0; w->accepting && i < was->conf.n_listeners; i++)
 		for (int k = 0; k < BACKLOG / ACCEPT_AT_ONCE; k++)
-			if (!accept_some(&was->listener[i]))
+			if (accept_some(&was->listener[i], ACCEPT_AT_ONCE) <
+			    ACCEPT_AT_ONCE)
 				break;
 	serving_shut(w, was);
 	w->serving = w->next;

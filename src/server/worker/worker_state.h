@@ -40,6 +40,7 @@ struct listener {
 	struct worker *worker;
 	struct serving *serving; /* that it is of */
 	ev_io accept;
+	unsigned turn, at_once, in_row; /* see on_accept() */
 	struct pop3_policy policy;
 	struct pop3_mechanism *mechanisms;
 	struct nets allow, deny; /* who is served */
@@ -100,6 +101,8 @@ struct traced {
 	char user[NAME_MAX_OCTETS + 1];
 };
 
+enum { TOKENS = 64 };
+
 struct worker {
 	struct role role; /* first: see role.h */
 	struct ev_loop *loop;
@@ -111,8 +114,10 @@ struct worker {
 	bool accepting;
 	bool served; /* auth has said what can be offered */
 	struct ipc_chan *auth;
-	uint32_t auths;             /* how many there have been */
-	uint64_t apop_half;         /* auth's half of APOP's timestamps */
+	uint32_t auths;          /* how many there have been */
+	uint64_t apop_half;      /* auth's half of APOP's timestamps */
+	uint64_t tokens[TOKENS]; /* of sign-ins to come: worker_tell.c */
+	unsigned n_tokens;
 	struct store_link **stores; /* by index; NULL: never heard of */
 	size_t n_stores;
 	struct pool *readers; /* threads that read from disks, and then call */

@@ -94,6 +94,22 @@ put_mechanism(struct session *s, struct ipc_chan *auth)
 	ipc_put_u8(auth, s->pop3.request.has_secret);
 }
 
+/* The kernel is asked for chance once for many. */
+static uint64_t
+draw_token(struct worker *w)
+{
+	uint64_t token;
+
+	if (w->n_tokens == 0) {
+		arc4random_buf(w->tokens, sizeof(w->tokens));
+		w->n_tokens = TOKENS;
+	}
+	w->n_tokens--;
+	token = w->tokens[w->n_tokens];
+	w->tokens[w->n_tokens] = 0;
+	return token;
+}
+
 /* The connection itself says to auth from where the client comes.  It is sent when
  * the message leaves, and may be closed here before that. */
 static enum err
@@ -105,7 +121,7 @@ begin_sign_in(struct session *s, struct ipc_chan *auth, uint16_t type)
 		return E_FULL;
 	ipc_begin(auth, type);
 	ipc_put_fd(auth, fd, FD_CLOSED);
-	arc4random_buf(&s->sign_in.token, sizeof(s->sign_in.token));
+	s->sign_in.token = draw_token(s->worker);
 	ipc_put_u64(auth, s->sid);
 	ipc_put_u64(auth, s->sign_in.token);
 	ipc_put_str(auth, s->peer);
