@@ -3,6 +3,7 @@ systemd: doc/mail-is-gone.md, doc/backup.md, doc/beside-dovecot.md, and haproxy'
 part of doc/proxies.md.  Somebody has followed README.md there."""
 import json
 import re
+import time
 
 import pytest
 
@@ -166,6 +167,7 @@ def test_backup(host, page, how):
     host.run(first)
     host.run(save, timeout=120)
     send(host, "later")
+    time.sleep(1)  # borg's archives have the second for a name
     host.run(save, timeout=120)
     empty(host, page)
     host.run(page["take"][how])
