@@ -128,6 +128,45 @@ def loose(text):
                       r"\s*".join(map(re.escape, parts)))
 
 
+BINDS = [["?", ":"], ["||"], ["&&"], ["|"], ["^"], ["&"], ["==", "!="],
+         ["<", ">", "<=", ">="], ["<<", ">>"], ["+", "-"], ["*", "/", "%"]]
+TOKEN = re.compile(r"->|[-+]{2}|\|\||&&|<<|>>|[=!<>]=|\w+|\"[^\"]*\"|\S")
+
+
+def binds(token):
+    """How much an operator does; None: it is none that has two sides."""
+    return next((i for i, some in enumerate(BINDS) if token in some), None)
+
+
+def operators(text):
+    """How much those bind that stand outside parentheses."""
+    depth, before, found = 0, "", []
+    for token in TOKEN.findall(text):
+        depth += (token in "([") - (token in ")]")
+        two_sided = re.match(r"[\w)\]\"]", before)
+        if depth == 0 and two_sided and binds(token) is not None:
+            found.append(binds(token))
+        before = token
+    return found
+
+
+def is_torn(row, source):
+    """Does an operator beside the expression take only a part of it?  Then what
+    comes in parentheses is another thing, even while no mutant is chosen."""
+    if re.search(r"[;}]\s*\Z", row.old):
+        return False
+    weakest = min(operators(source[row.start:row.end]), default=len(BINDS))
+    before = TOKEN.findall(source[max(0, row.start - 60):row.start])[-2:]
+    after = TOKEN.findall(source[row.end:row.end + 60])[:1]
+    sides = []
+    if before and re.match(r"[\w)\]\"]", before[0]):
+        sides += [binds(before[-1])]
+    elif before and before[-1] in ("!", "-", "*", "&", "~"):
+        sides += [len(BINDS)]
+    sides += [binds(token) for token in after]
+    return any(side is not None and side > weakest for side in sides)
+
+
 def locate(row, source):
     """Finds where the row's octets are."""
     begin = 0
@@ -141,6 +180,9 @@ def locate(row, source):
         raise Wrong("it is %s in %s, once is right: %s" % (
             "%d times" % len(found), row.file, row.old.strip()))
     row.start, row.end = found[0].span()
+    if is_torn(row, source):
+        raise Wrong("an operator beside it takes a part of it: %s"
+                    % row.old.strip())
 
 
 def nest(rows):

@@ -87,3 +87,14 @@ def test_faults(change, says):
     assert mutants.check([mutants.Row(**good)])[1] == []
     faults = mutants.check([mutants.Row(**{**good, **change})])[1]
     assert len(faults) >= 1 and says in faults[0]
+
+
+@pytest.mark.parametrize("whole, part", [
+    ("a - b == 2", "b == 2"), ("f(a) && g(a) == 2", "f(a) && g(a)"),
+    ("!a || b", "a || b"), ("a + b * c", "a + b"), ("-a + b", "a + b")])
+def test_torn(whole, part):
+    """An operator beside it would do to all of it what it does to one end."""
+    source = "x = %s;" % whole
+    mutants.locate(row(whole, "1"), source)
+    with pytest.raises(mutants.Wrong):
+        mutants.locate(row(part, "1"), source)
