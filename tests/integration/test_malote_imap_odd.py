@@ -1,4 +1,5 @@
 """IMAP servers as destinations that do what Dovecot does not: an imap_fake."""
+import os
 import threading
 import time
 
@@ -312,6 +313,37 @@ def test_twins(lie, client, fake_imap):
 
     site.after_append = hang_up
     m.collect()
+    same(site.texts(), wanted)
+    assert server.box.mails == []
+
+
+@pytest.mark.parametrize("between", [0, 80])
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("can", ["LITERAL+", "UIDPLUS LITERAL+"])
+def test_twin_of_one_that_is_there(lie, client, fake_imap, can, killed, between):
+    """The first has been answered, the second is in doubt and is not there, in the
+    same batch or a later one: the copy that is found is that of the first."""
+    site, m, run = fake_imap(can=can), client(), []
+    twin = b"Message-ID: <1@a>\n\nx\n"
+    server = lie(mails([twin]) + letters(between) + mails([twin], "other%d"))
+    wanted = [x.local for x in server.box.mails]
+    into(m, site).account(at=server, keep="no")
+
+    def end(octets):
+        if octets != twin.replace(b"\n", b"\r\n") or not site.texts():
+            return None
+        wait_until(lambda: len(os.listdir(m.state + "/spool")) == 1)
+        if killed:
+            run[0].kill()
+        site.on_append = None
+        raise imap_fake.Hangup
+
+    site.on_append = end
+    run.append(m.start("collect"))
+    run[0].wait(status="killed" if killed else 0)
+    if killed:
+        assert len(site.texts()) == 1 + between
+        assert "twice" not in m.collect().text
     same(site.texts(), wanted)
     assert server.box.mails == []
 

@@ -78,6 +78,7 @@ delivery_close(struct delivery *d)
 		close(d->files);
 	if (d->spool >= 0)
 		close(d->spool);
+	free(d->owners);
 	free(d->text);
 	free(d);
 }

@@ -369,7 +369,8 @@ measure_all(struct delivery *d, struct parcel **v, size_t n, bool *twin_r,
 	for (size_t i = 0; i < n && e == E_OK; i++) {
 		e = remote_measure(d, v[i], eb);
 		if (e == E_OK) {
-			*twin_r |= has_twin(d->own, v[i]);
+			*twin_r |=
+			    has_twin(d->own, v[i]) || remote_is_owned(d, v[i]);
 		} else if (e == E_DENIED) {
 			parcel_fail(v[i], e, "%s", eb->text);
 			e = E_OK;
@@ -393,8 +394,10 @@ get_ready(struct delivery *d, bool twin, struct errbuf *eb)
 		lose_line(d, e, &why);
 	if (twin || m->epoch == 0 || !m->conn.open)
 		settle(d, 0, m->n, NULL);
-	if (twin)
+	if (twin) {
 		m->epoch = 0; /* it may have told no numbers */
+		remote_own_no_more(d);
+	}
 	if (d->failed != E_OK)
 		return err_set(eb, d->failed, "%s", d->why.text);
 	return imap_any_is(m, SENT_WAITS) ? E_OK : ready(m, eb);

@@ -45,18 +45,20 @@ note_uids(struct imap *m, struct slice s)
 	}
 }
 
-static void
+/* False: it has told none. */
+static bool
 note_number(struct imap *m, const struct imap_response *r)
 {
 	struct slice args = r->args;
 	uint32_t epoch;
 
 	if (r->code != IMAP_CODE_APPENDUID || !imap_number_take(&args, &epoch))
-		return;
+		return false;
 	if (epoch == m->epoch)
 		note_uids(m, args);
 	else
 		m->epoch = 0; /* another mailbox of that name by now */
+	return true;
 }
 
 /* It concerns all messages, and may be over another time. */
@@ -105,14 +107,15 @@ append_answered(
 {
 	const struct imap_response *r = &ev->response;
 	struct imap *m = d->own;
-	bool several = size_of(m, ev->item) > 1;
+	bool several = size_of(m, ev->item) > 1, numbered = false;
+	enum err e = E_OK;
 
 	if (r->status == IMAP_OK && ev->item == m->writing)
 		return err_set(eb, E_FORMAT,
 		    _("%s says that it has a message before it was sent"),
 		    m->at->login.server);
 	if (r->status == IMAP_OK)
-		note_number(m, r);
+		numbered = note_number(m, r);
 	for (size_t i = 0; i < m->n; i++) {
 		struct sending *s = &m->v[i];
 
@@ -121,6 +124,8 @@ append_answered(
 		s->how = SENT_SETTLED;
 		if (r->status == IMAP_OK) {
 			parcel_stored(d, s->p);
+			if (!numbered && e == E_OK)
+				e = remote_own(d, s->p, eb);
 		} else if (several && !concerns_all(r->code)) {
 			s->how = SENT_NOT;
 			s->alone = true;
@@ -128,7 +133,7 @@ append_answered(
 			append_refused(d, s->p, r);
 		}
 	}
-	return E_OK;
+	return e;
 }
 
 /* Takes what has come, and waits for the first if there is nothing. */

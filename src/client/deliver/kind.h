@@ -81,6 +81,9 @@ struct delivery {
 	enum err failed; /* by `why`, for all messages */
 	struct errbuf why;
 	unsigned n_untold; /* see delivery_untold() */
+	/* Of messages that are elsewhere since an earlier run: remote.c. */
+	struct remote_owner *owners;
+	size_t n_owners, owners_room;
 };
 
 /* It concerns all messages; the first such failure counts. */

@@ -7,10 +7,11 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/i18n.h"
 #include "client/message/summary.h"
 
-enum { PIECE = 16 * 1024, HEAD = 32 * 1024 };
+enum { PIECE = 16 * 1024, HEAD = 32 * 1024, OWNERS_MAX = 4096 };
 
 size_t
 remote_crlf(char *out, const char *in, size_t n)
@@ -155,12 +156,73 @@ remote_head_read(int fd, struct remote_head *h)
 
 /* ---- in doubt ---- */
 
+struct remote_owner {
+	struct digest content;
+	uint64_t offset;
+	uint32_t epoch;
+};
+
+enum err
+remote_own(struct delivery *d, const struct parcel *p, struct errbuf *eb)
+{
+	struct remote_owner *v =
+	    array_room(d->owners, d->n_owners, &d->owners_room, sizeof(*v));
+
+	if (v == NULL)
+		return err_set(eb, E_NOMEM, "%s", _("out of memory"));
+	d->owners = v;
+	v[d->n_owners++] =
+	    (struct remote_owner){ p->content, p->offset, p->epoch };
+	return E_OK;
+}
+
+bool
+remote_is_owned(const struct delivery *d, const struct parcel *p)
+{
+	for (size_t i = 0; i < d->n_owners; i++)
+		if (digest_eq(d->owners[i].content, p->content))
+			return true;
+	return d->n_owners >= OWNERS_MAX;
+}
+
+void
+remote_own_no_more(struct delivery *d)
+{
+	d->n_owners = 0;
+}
+
+/* Those with the same octets take their copies first, so that one copy is not
+ * taken for two messages. */
+static enum err
+let_owners_claim(struct delivery *d, const struct parcel *p, remote_find *find,
+    struct errbuf *eb)
+{
+	enum remote_answer a;
+	enum err e = E_OK;
+
+	for (size_t i = 0; i < d->n_owners && e == E_OK;) {
+		const struct remote_owner *o = &d->owners[i];
+
+		if (!digest_eq(o->content, p->content) ||
+		    o->offset != p->offset || o->epoch != p->epoch) {
+			i++;
+			continue;
+		}
+		e = find(d, p, &a, eb);
+		d->owners[i] = d->owners[--d->n_owners];
+	}
+	return e;
+}
+
 enum err
 remote_resolve(struct delivery *d, const struct parcel *p, remote_find *find,
     bool *stored_r, struct errbuf *eb)
 {
 	enum remote_answer a = REMOTE_CANNOT_TELL;
-	enum err e = find(d, p, &a, eb);
+	enum err e = let_owners_claim(d, p, find, eb);
+
+	if (e == E_OK)
+		e = find(d, p, &a, eb);
 
 	*stored_r = e == E_OK && a == REMOTE_HAS;
 	if (e == E_OK && a == REMOTE_CANNOT_TELL)
@@ -175,13 +237,13 @@ remote_recover(struct delivery *d, const struct parcel *intent, bool young,
 	bool there;
 	enum err e = files_have(d, intent->tmp, &there, eb);
 
-	if (e != E_OK || !there) {
-		*stored_r = e == E_OK && young;
-		return e;
+	if (e == E_OK && !there) {
+		*stored_r = young;
+		return intent->epoch != 0 ? remote_own(d, intent, eb) : E_OK;
 	}
-	return intent->epoch != 0
+	return e == E_OK && intent->epoch != 0
 		   ? remote_resolve(d, intent, find, stored_r, eb)
-		   : E_OK;
+		   : e;
 }
 
 void

@@ -54,6 +54,17 @@ typedef enum err remote_find(struct delivery *d, const struct parcel *p,
 enum err remote_resolve(struct delivery *d, const struct parcel *p,
     remote_find *find, bool *stored_r, struct errbuf *eb) NODISCARD;
 
+/* One that is there, though nobody knows which it is: of those from its offset on
+ * with its octets one is its own, and is never taken for another message.
+ * remote_recover() notes those of earlier runs. */
+enum err remote_own(
+    struct delivery *d, const struct parcel *p, struct errbuf *eb) NODISCARD;
+/* Has one with these octets been noted, so that only another offset tells them
+ * apart after a kill?  Also true when so many were noted that it is time for one. */
+bool remote_is_owned(const struct delivery *d, const struct parcel *p);
+/* All that come have another offset. */
+void remote_own_no_more(struct delivery *d);
+
 /* For a kind's recover(). */
 enum err remote_recover(struct delivery *d, const struct parcel *intent,
     bool young, remote_find *find, bool *stored_r, struct errbuf *eb) NODISCARD;
