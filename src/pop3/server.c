@@ -292,7 +292,6 @@ pop3_server_proxied(struct pop3_server *s, struct buf *out, bool good)
 		complain(s, out, POP3_TEXT_ARGUMENTS);
 		return;
 	}
-	pop3_server_forget_name(s);
 	s->language = &pop3_english;
 	s->xclient = false;
 	pop3_server_greet(s, out);

@@ -268,10 +268,10 @@ def answer(certs, pair, to, how="", seconds=3 * 86400):
     os.rename(to + ".new", to)
 
 
-def stapled(port, name="pop.example.org"):
+def stapled(port, name="pop.example.org", more=()):
     said = subprocess.run(
         ["openssl", "s_client", "-connect", "127.0.0.1:%d" % port,
-         "-servername", name, "-status"], input=b"QUIT\r\n",
+         "-servername", name, "-status", *more], input=b"QUIT\r\n",
         capture_output=True, timeout=20 * PATIENCE, check=False).stdout
     return b"OCSP Response Status: successful" in said
 
@@ -303,6 +303,20 @@ def test_staple(place, serve, certs):
     answer(certs, other, to)
     wait_until(lambda: not stapled(server.tls_port), 30, 0.5)
     assert "about another certificate" in server.log_text()
+
+
+def test_staple_of_one_of_two(place, serve, certs):
+    """Beside it is a certificate of the same names by another kind of key, which
+    the answer does not speak of."""
+    ec = with_issuer(certs, certs.named("both.example.org"))
+    to = place.path + "/ocsp"
+    answer(certs, ec, to)
+    server = serve(place.maildir(), block("ec", ec, 'ocsp = "%s"' % to)
+                   + block("rsa", rsa(certs, "both.example.org")))
+    for key, is_there in (("aECDSA", True), ("aRSA", False)):
+        assert is_there == stapled(
+            server.tls_port, "both.example.org",
+            ["-tls1_2", "-cipher", "ECDHE+" + key])
 
 
 @pytest.mark.slow

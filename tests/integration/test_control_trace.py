@@ -21,7 +21,7 @@ TEXT = b"Subject: a secret\n\nnobody is to read this\n.dot\n"
 def boxes(place):
     return {name: place.maildir(
         [drop.Message("new", "1.a", TEXT, drop.EPOCH, "text")]
-        + drop.make(5, 2), name) for name in ("anna", "bea")}
+        + drop.make(5, 2), name) for name in ("anna", "anne")}
 
 
 @pytest.fixture
@@ -59,11 +59,11 @@ def test_a_session(server, login):
     assert stat.S_IMODE(st.st_mode) == 0o600 and st.st_uid == os.geteuid()
     folder = os.stat(os.path.dirname(path))
     assert stat.S_IMODE(folder.st_mode) == 0o700
-    bea = login(server, "bea", "secret")
+    anne = login(server, "anne", "secret")
     anna = login(server, "anna", "secret")
     anna.retr(1)
     anna.ok("DELE 2")
-    bea.ok("NOOP")
+    anne.ok("NOOP")
     anna.quit()
     told = await_words(path, "*: the session ends: quit")
     said = [line for line in told if line.startswith("C: ")]
@@ -73,7 +73,7 @@ def test_a_session(server, login):
     assert "*: 127.0.0.1" in told
     with open(path, encoding="ascii") as f:
         text = f.read()
-    assert "secret" not in text and "nobody" not in text and "bea" not in text
+    assert "secret" not in text and "nobody" not in text and "anne" not in text
     sid, = {sid for sid, _, _ in lines(path)}
     wait_until(lambda: sid in {e["sid"] for e in server.events("login")
                                if e["user"] == "anna"})
@@ -122,7 +122,7 @@ def test_who_cannot_sign_in(server):
     with pop3.Pop3(server.port) as client:
         client.ok("CAPA")
         client.data()
-        client.ok("USER bea")
+        client.ok("USER anne")
         client.err("PASS wrong")
         client.ok("USER anna")
         client.err("PASS wrong")
@@ -135,7 +135,7 @@ def test_who_cannot_sign_in(server):
                     "C: AUTH PLAIN", "C: (hidden)"]
     with open(path, encoding="ascii") as f:
         text = f.read()
-    for secret in ("wrong", "hunter2", "AGFub", "bea"):
+    for secret in ("wrong", "hunter2", "AGFub", "anne"):
         assert secret not in text
 
 
@@ -146,9 +146,9 @@ def test_what_is_refused(server):
     assert path in server.ctl("trace", "anna", code=EX_CONFIG)
     for n in range(7):
         begin(server, "u%d" % n)
-    assert "as many" in server.ctl("trace", "bea", code=EX_CONFIG)
+    assert "as many" in server.ctl("trace", "anne", code=EX_CONFIG)
     server.ctl("trace", "u3", "--off")
-    begin(server, "bea")
+    begin(server, "anne")
 
 
 def test_a_folder_of_others(server, tmp_path):

@@ -256,6 +256,8 @@ def test_a_certificate_that_is_not_good(m, outlet, certs, kind):
             "expired": "has expired"}[kind] in done.text, done
     assert "waits in the outbox" in done.text
     assert server.tried == [] and len(m.outbox()) == 1
+    # A person has to look at it: it is not tried each minute, as if it were away.
+    assert m.outbox()[0]["next_at"] > time.time() + 3000
     m.sends(server, smtp_fingerprint=certs[kind].fingerprint())
     m.run("outbox", "retry")
     assert len(server.taken) == 1

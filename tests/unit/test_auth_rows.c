@@ -228,13 +228,22 @@ test_blocks_change_meanwhile(void **state)
 	refused_with(&conf);
 }
 
-/* Two blocks may change their places with each other, and nothing else. */
+/* A block's mail is elsewhere, and nothing else has changed. */
 static void
 test_places_change_meanwhile(void **state)
 {
 	struct auth_conf conf = both(false);
 
 	strcpy(conf.place[1].root, "/elsewhere");
+	refused_with(&conf);
+}
+
+/* The places stay, but they are those of other blocks. */
+static void
+test_numbers_change_meanwhile(void **state)
+{
+	struct auth_conf conf = both(false);
+
 	conf.place[1].number = 1;
 	refused_with(&conf);
 }
@@ -386,6 +395,7 @@ main(void)
 		TEST_SET_UP(test_word_on_its_way, set_up_rows),
 		TEST_SET_UP(test_blocks_change_meanwhile, set_up_rows),
 		TEST_SET_UP(test_places_change_meanwhile, set_up_rows),
+		TEST_SET_UP(test_numbers_change_meanwhile, set_up_rows),
 		TEST_SET_UP(test_app_passwords, set_up_rows),
 		TEST_SET_UP(test_expire, set_up_rows),
 		TEST_SET_UP(test_only_rows, set_up_only_rows),
