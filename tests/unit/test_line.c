@@ -45,7 +45,6 @@ static void
 on_dialed(void *arg, enum err e, const char *words)
 {
 	assert_int_equal(e, E_OK);
-	ev_async_send(t.loop, &t.other);
 }
 
 /* There is always more. */
@@ -54,6 +53,8 @@ on_came(void *arg)
 {
 	int more = 0;
 
+	if (t.came == 0) /* no turn has passed before it speaks */
+		ev_async_send(t.loop, &t.other);
 	buf_consume(&t.line.in, t.line.in.len);
 	while (more == 0)
 		assert_int_equal(ioctl(t.line.conn.fd, FIONREAD, &more), 0);
