@@ -148,6 +148,8 @@ def test_cannot_be_written(place, serve, connect):
         by_pass(session)
         session.quit()
         site.server.await_event("upgrade")
+        # Auth is told of it when that process has ended.
+        wait_until(lambda: not site.server.roles("upgrade"))
     session = connect(site.server.port)
     session.login("bob", "other")
     time.sleep(2.5)  # longer than the pause between two
