@@ -118,8 +118,9 @@ def test_what_a_person_cannot_see(serve, place, login):
     assert re.search("could not be opened: .*from 127.0.0.1", text)
     rows = told(server)
     assert [r["to"] for r in rows if r["what"] == "removed"] == ["trash"]
-    assert [r["left_out"] for r in rows if r["what"] == "session"] == \
-        ["1", "0", "1"]
+    # Two workers, of which each writes when it has the time.
+    assert sorted(r["left_out"] for r in rows if r["what"] == "session") == \
+        ["0", "1", "1"]
     assert {r["what"] for r in rows} == {"removed", "session", "made",
                                          "unopened"}
 
