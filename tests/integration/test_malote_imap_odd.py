@@ -317,7 +317,7 @@ def test_twins(lie, client, fake_imap):
     assert server.box.mails == []
 
 
-@pytest.mark.parametrize("between", [0, 80])
+@pytest.mark.parametrize("between", [0, 640])  # more than are under way
 @pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize("can", ["LITERAL+", "UIDPLUS LITERAL+"])
 def test_twin_of_one_that_is_there(lie, client, fake_imap, can, killed, between):
