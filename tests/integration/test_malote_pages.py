@@ -150,7 +150,7 @@ def test_pages_say_when_it_was_seen(language):
         assert day or NOT_SEEN[language] in words, title
         assert ("Thunderbird" in title) != (NOT_SEEN[language] in words)
     assert {"": "not seen on the real Gmail yet", ".pt-BR":
-            "ainda não foi visto no próprio Gmail"}[language] in " ".join(
+            "ainda não foram vistas no próprio Gmail"}[language] in " ".join(
                 page("gmail", language).split())
 
 
