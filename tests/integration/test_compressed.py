@@ -125,6 +125,7 @@ def test_not_unpacked(place, serve, login):
     assert everything(session) == {"1.good": drop.wire(good),
                                    "6.good": drop.wire(good)}
     session.quit()
+    server.await_event("message-left-out", 5)
     assert re.search(r"ev=message-left-out .*error=\"(gzip|bzip2): ",
                      server.log_text())
     # No disk ails, and the mail is whose it should be.
