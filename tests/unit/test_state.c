@@ -10,148 +10,35 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "alloc.h"
-#include "client/state/state.h"
-
-static char home[64], dir[96], file[128];
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	strcpy(home, "/tmp/malote-state-XXXXXX");
-	if (mkdtemp(home) == NULL)
-		return -1;
-	snprintf(dir, sizeof(dir), "%s/a/b", home);
-	snprintf(file, sizeof(file), "%s/state.db", dir);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	char command[96];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -r %s", home);
-	return system(command) == 0 ? 0 : -1;
-}
-
-static struct state *
-open_it(bool expect_aside)
-{
-	struct errbuf eb = { "" };
-	struct state *s = NULL;
-	bool aside = !expect_aside;
-
-	if (state_open(&s, dir, &aside, &eb) != E_OK)
-		print_message("%s\n", eb.text);
-	assert_non_null(s);
-	assert_int_equal(aside, expect_aside);
-	return s;
-}
-
-/* Accounts of a configuration; ends with a name that is NULL. */
-struct configured {
-	const char *name, *maildrop;
-};
-
-static bool
-is_configured(const void *arg, const char *name, const char *maildrop)
-{
-	for (const struct configured *c = arg; c->name != NULL; c++)
-		if (strcmp(c->maildrop, maildrop) == 0 &&
-		    (name == NULL || strcmp(c->name, name) == 0))
-			return true;
-	return false;
-}
-
-static struct state_account
-account_in(struct state *s, const struct configured *all, const char *name)
-{
-	struct state_key key = { .configured = is_configured, .arg = all };
-	struct state_account a;
-
-	while (strcmp(all->name, name) != 0)
-		all++;
-	key.name = name;
-	key.maildrop = all->maildrop;
-	assert_int_equal(state_account(s, &key, &a, NULL), E_OK);
-	return a;
-}
-
-/* Each has a maildrop of its own. */
-static struct state_account
-account_of(struct state *s, const char *name)
-{
-	const struct configured all[] = { { name, name }, { NULL, NULL } };
-
-	return account_in(s, all, name);
-}
-
-static struct digest
-digest_n(unsigned n)
-{
-	return digest_of((struct slice){ (const char *)&n, sizeof(n) });
-}
-
-/* Those that the folder has whose name has `part` in it, and `end` last. */
-static unsigned
-count_files(const char *part, const char *end)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-	unsigned n = 0;
-
-	assert_non_null(d);
-	while ((e = readdir(d)) != NULL) {
-		size_t len = strlen(e->d_name), tail = strlen(end);
-
-		n += strstr(e->d_name, part) != NULL && len > tail &&
-		     strcmp(e->d_name + len - tail, end) == 0;
-	}
-	closedir(d);
-	return n;
-}
-
-static void
-sql(const char *words)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, words, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
+#include "state_rig.h"
 
 /* ---- opening ---- */
 
 static void
 test_open(void **state)
 {
-	struct state *s = open_it(false);
+	struct state *s = state_open_it(false);
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(stat(state_file, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(stat(dir, &st), 0);
+	assert_int_equal(stat(state_dir, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);
-	assert_int_equal(account_of(s, "a").id, account_of(s, "a").id);
+	assert_int_equal(
+	    state_account_of(s, "a").id, state_account_of(s, "a").id);
 	state_close(s);
 	/* Another person's umask, an old copy. */
-	assert_int_equal(chmod(file, 0644), 0);
-	s = open_it(false);
-	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(chmod(state_file, 0644), 0);
+	s = state_open_it(false);
+	assert_int_equal(stat(state_file, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	state_close(s);
 	state_close(NULL);
@@ -166,18 +53,18 @@ test_open_fails(void **state)
 	int fd;
 
 	(void)state;
-	snprintf(dir, sizeof(dir), "%s/a", home);
-	fd = open(dir, O_CREAT | O_WRONLY, 0600);
+	snprintf(state_dir, sizeof(state_dir), "%s/a", state_home);
+	fd = open(state_dir, O_CREAT | O_WRONLY, 0600);
 	close(fd);
-	assert_int_equal(state_open(&s, dir, &aside, &eb), E_IO);
+	assert_int_equal(state_open(&s, state_dir, &aside, &eb), E_IO);
 	assert_null(s);
-	assert_non_null(strstr(eb.text, dir));
-	unlink(dir);
+	assert_non_null(strstr(eb.text, state_dir));
+	unlink(state_dir);
 	for (unsigned n = 1; n < 3; n++) {
 		alloc_fail(n);
 		if (alloc_failed())
 			break;
-		(void)!state_open(&s, dir, &aside, &eb);
+		(void)!state_open(&s, state_dir, &aside, &eb);
 		if (alloc_failed())
 			assert_null(s);
 		state_close(s);
@@ -193,17 +80,17 @@ test_of_another(void **state)
 	bool aside;
 
 	(void)state;
-	state_close(open_it(false));
-	sql("PRAGMA user_version = 1000");
-	assert_int_equal(state_open(&s, dir, &aside, &eb), E_CONFIG);
+	state_close(state_open_it(false));
+	state_sql("PRAGMA user_version = 1000");
+	assert_int_equal(state_open(&s, state_dir, &aside, &eb), E_CONFIG);
 	assert_non_null(strstr(eb.text, "newer"));
-	sql("PRAGMA user_version = 1; PRAGMA application_id = 7");
-	assert_int_equal(state_open(&s, dir, &aside, &eb), E_CONFIG);
+	state_sql("PRAGMA user_version = 1; PRAGMA application_id = 7");
+	assert_int_equal(state_open(&s, state_dir, &aside, &eb), E_CONFIG);
 	assert_non_null(strstr(eb.text, "another program"));
-	unlink(file);
-	sql("CREATE TABLE t (a)");
-	assert_int_equal(state_open(&s, dir, &aside, &eb), E_CONFIG);
-	assert_int_equal(count_files("damaged", ""), 0);
+	unlink(state_file);
+	state_sql("CREATE TABLE t (a)");
+	assert_int_equal(state_open(&s, state_dir, &aside, &eb), E_CONFIG);
+	assert_int_equal(state_count_files("damaged", ""), 0);
 }
 
 /* ---- accounts ---- */
@@ -211,8 +98,8 @@ test_of_another(void **state)
 static void
 test_account(void **state)
 {
-	struct state *s = open_it(false);
-	struct state_account a = account_of(s, "casa"), b;
+	struct state *s = state_open_it(false);
+	struct state_account a = state_account_of(s, "casa"), b;
 
 	(void)state;
 	assert_true(a.fresh);
@@ -252,18 +139,19 @@ test_account(void **state)
 	a.left = UINT32_MAX;
 	a.left_octets = 8;
 	assert_int_equal(state_account_save(s, &a, NULL), E_OK);
-	b = account_of(s, "casa");
+	b = state_account_of(s, "casa");
 	assert_memory_equal(&a, &b, sizeof(a));
 	/* Names are compared as they stand. */
-	assert_int_not_equal(account_of(s, "Casa").id, a.id);
+	assert_int_not_equal(state_account_of(s, "Casa").id, a.id);
 	state_close(s);
-	s = open_it(false);
-	b = account_of(s, "casa");
+	s = state_open_it(false);
+	b = state_account_of(s, "casa");
 	assert_memory_equal(&a, &b, sizeof(a));
 	/* What this locale has no signs for. */
 	strcpy(a.error, "Usu\xc3\xa1rio");
 	assert_int_equal(state_account_save(s, &a, NULL), E_OK);
-	assert_string_equal(account_of(s, "casa").error, "Usu\\xc3\\xa1rio");
+	assert_string_equal(
+	    state_account_of(s, "casa").error, "Usu\\xc3\\xa1rio");
 	state_close(s);
 }
 
@@ -271,8 +159,9 @@ test_account(void **state)
 static void
 test_numbers(void **state)
 {
-	struct state *s = open_it(false);
-	struct state_account a = account_of(s, "casa"), b = account_of(s, "b");
+	struct state *s = state_open_it(false);
+	struct state_account a = state_account_of(s, "casa"),
+			     b = state_account_of(s, "b");
 	struct numbered v[] = {
 		{ 1, { { 7 } }, 10, false, { { 0 } }, 100, 0 },
 		{ 2, { { 8 } }, 11, true, { { 9 } }, 200, 150 },
@@ -286,7 +175,7 @@ test_numbers(void **state)
 	v[0].seen_at = 300;
 	assert_int_equal(state_numbers_save(s, a.id, v, 1, 0, NULL), E_OK);
 	state_close(s);
-	s = open_it(false);
+	s = state_open_it(false);
 	assert_int_equal(state_numbers(s, a.id, &got, &n, NULL), E_OK);
 	assert_int_equal(n, 2);
 	assert_int_equal(got[0].seen_at, 300);
@@ -310,39 +199,39 @@ test_numbers(void **state)
 static void
 test_migration(void **state)
 {
-	struct state *s = open_it(false);
-	struct state_account a = account_of(s, "casa");
+	struct state *s = state_open_it(false);
+	struct state_account a = state_account_of(s, "casa");
 
 	(void)state;
 	a.collected = 7;
 	assert_int_equal(state_account_save(s, &a, NULL), E_OK);
 	state_close(s);
-	sql("ALTER TABLE account DROP COLUMN maildrop;"
-	    "ALTER TABLE account DROP COLUMN language;"
-	    "ALTER TABLE account DROP COLUMN no_top_until;"
-	    "ALTER TABLE trouble DROP COLUMN msgno;"
-	    "ALTER TABLE account DROP COLUMN no_recapa_until;"
-	    "ALTER TABLE account DROP COLUMN no_list_until;"
-	    "ALTER TABLE account DROP COLUMN no_uidl_until;"
-	    "ALTER TABLE account DROP COLUMN refused_at;"
-	    "ALTER TABLE account DROP COLUMN refused_mark;"
-	    "ALTER TABLE account DROP COLUMN refused_why;"
-	    "ALTER TABLE account DROP COLUMN auth_below;"
-	    "ALTER TABLE account DROP COLUMN auth_below_until;"
-	    "ALTER TABLE account DROP COLUMN crowd;"
-	    "ALTER TABLE account DROP COLUMN crowd_until;"
-	    "ALTER TABLE account DROP COLUMN cut_until;"
-	    "ALTER TABLE account DROP COLUMN cut_commands;"
-	    "ALTER TABLE account DROP COLUMN cut_octets;"
-	    "ALTER TABLE account DROP COLUMN cut_met;"
-	    "ALTER TABLE intent DROP COLUMN folder;"
-	    "ALTER TABLE intent DROP COLUMN number;"
-	    "ALTER TABLE account DROP COLUMN no_utf8_until;"
-	    "ALTER TABLE intent DROP COLUMN epoch;"
-	    "DROP TABLE number;"
-	    "PRAGMA user_version = 1");
-	s = open_it(false);
-	a = account_of(s, "casa");
+	state_sql("ALTER TABLE account DROP COLUMN maildrop;"
+		  "ALTER TABLE account DROP COLUMN language;"
+		  "ALTER TABLE account DROP COLUMN no_top_until;"
+		  "ALTER TABLE trouble DROP COLUMN msgno;"
+		  "ALTER TABLE account DROP COLUMN no_recapa_until;"
+		  "ALTER TABLE account DROP COLUMN no_list_until;"
+		  "ALTER TABLE account DROP COLUMN no_uidl_until;"
+		  "ALTER TABLE account DROP COLUMN refused_at;"
+		  "ALTER TABLE account DROP COLUMN refused_mark;"
+		  "ALTER TABLE account DROP COLUMN refused_why;"
+		  "ALTER TABLE account DROP COLUMN auth_below;"
+		  "ALTER TABLE account DROP COLUMN auth_below_until;"
+		  "ALTER TABLE account DROP COLUMN crowd;"
+		  "ALTER TABLE account DROP COLUMN crowd_until;"
+		  "ALTER TABLE account DROP COLUMN cut_until;"
+		  "ALTER TABLE account DROP COLUMN cut_commands;"
+		  "ALTER TABLE account DROP COLUMN cut_octets;"
+		  "ALTER TABLE account DROP COLUMN cut_met;"
+		  "ALTER TABLE intent DROP COLUMN folder;"
+		  "ALTER TABLE intent DROP COLUMN number;"
+		  "ALTER TABLE account DROP COLUMN no_utf8_until;"
+		  "ALTER TABLE intent DROP COLUMN epoch;"
+		  "DROP TABLE number;"
+		  "PRAGMA user_version = 1");
+	s = state_open_it(false);
+	a = state_account_of(s, "casa");
 	assert_int_equal(a.collected, 7);
 	assert_int_equal(a.refused_at, 0);
 	assert_string_equal(a.refused_why, "");
@@ -353,23 +242,23 @@ test_migration(void **state)
 static void
 test_fresh(void **state)
 {
-	struct state *s = open_it(false);
+	struct state *s = state_open_it(false);
 	struct parcel p = { .result = E_OK }, *v = &p;
 	struct state_account a;
 
 	(void)state;
-	a = account_of(s, "a");
+	a = state_account_of(s, "a");
 	assert_int_equal(state_account_save(s, &a, NULL), E_OK);
-	assert_true(account_of(s, "a").fresh);
+	assert_true(state_account_of(s, "a").fresh);
 	assert_int_equal(
 	    state_intend(s, a.id, "mbox:/m", &v, 1, 9, NULL), E_OK);
-	assert_true(account_of(s, "a").fresh);
+	assert_true(state_account_of(s, "a").fresh);
 	assert_int_equal(state_messages_save(s, a.id, NULL, 0, NULL), E_OK);
-	assert_false(account_of(s, "a").fresh);
-	a = account_of(s, "b");
+	assert_false(state_account_of(s, "a").fresh);
+	a = state_account_of(s, "b");
 	assert_true(a.fresh);
 	assert_int_equal(state_stored(s, a.id, &v, 1, 9, NULL), E_OK);
-	assert_false(account_of(s, "b").fresh);
+	assert_false(state_account_of(s, "b").fresh);
 	state_close(s);
 }
 
@@ -412,8 +301,9 @@ expect_the_old_forgotten(struct state *s, int64_t a, int64_t b)
 static void
 test_messages(void **state)
 {
-	struct state *s = open_it(false);
-	int64_t a = account_of(s, "a").id, b = account_of(s, "b").id;
+	struct state *s = state_open_it(false);
+	int64_t a = state_account_of(s, "a").id,
+		b = state_account_of(s, "b").id;
 	struct message m[3] = {
 		{ .has_uid = true,
 		    .uid = digest_n(1),
@@ -438,7 +328,7 @@ test_messages(void **state)
 	free(v);
 	state_close(s);
 
-	s = open_it(false);
+	s = state_open_it(false);
 	assert_int_equal(state_messages(s, a, &v, &n, NULL), E_OK);
 	assert_int_equal(n, 3);
 	for (unsigned i = 0; i < 3; i++) {
@@ -472,8 +362,8 @@ test_messages(void **state)
 static void
 test_ids_only_grow(void **state)
 {
-	struct state *s = open_it(false);
-	struct state_account a = account_of(s, "a");
+	struct state *s = state_open_it(false);
+	struct state_account a = state_account_of(s, "a");
 	struct message m[2] = { { .where = MESSAGE_GONE, .gone_at = 1 },
 		{ .where = MESSAGE_GONE, .gone_at = 1 } };
 	int64_t last;
@@ -535,8 +425,8 @@ expect_stored(const struct message *m, const struct parcel *p)
 static void
 test_intents(void **state)
 {
-	struct state *s = open_it(false);
-	int64_t a = account_of(s, "a").id;
+	struct state *s = state_open_it(false);
+	int64_t a = state_account_of(s, "a").id;
 	char tmp[] = "1.M2P3.host", new[] = "1.M2P3.host,S=4";
 	struct parcel p[4] = {
 		{ .has_uid = true,
@@ -565,7 +455,7 @@ test_intents(void **state)
 	assert_int_equal(
 	    state_intend(s, a, "maildir:/m", v, 4, 1000, NULL), E_OK);
 	state_close(s);
-	s = open_it(false);
+	s = state_open_it(false);
 	assert_int_equal(state_intents(s, a, &t, &n, NULL), E_OK);
 	assert_int_equal(n, 4);
 	expect_intents(t, p);
@@ -597,8 +487,8 @@ test_intents(void **state)
 static void
 test_whole(void **state)
 {
-	struct state *s = open_it(false);
-	int64_t a = account_of(s, "a").id;
+	struct state *s = state_open_it(false);
+	int64_t a = state_account_of(s, "a").id;
 	struct parcel p[2] = { { .size = 1 }, { .size = 2 } };
 	struct parcel *v[2] = { &p[0], &p[1] };
 	struct state_intent *t;
@@ -607,7 +497,8 @@ test_whole(void **state)
 
 	(void)state;
 	assert_int_equal(state_intend(s, a, "x", v, 2, 1, NULL), E_OK);
-	sql("CREATE TRIGGER two BEFORE INSERT ON message WHEN NEW.size = 2"
+	state_sql(
+	    "CREATE TRIGGER two BEFORE INSERT ON message WHEN NEW.size = 2"
 	    " BEGIN SELECT RAISE(FAIL, 'two'); END");
 	assert_int_not_equal(state_stored(s, a, v, 2, 1, NULL), E_OK);
 	assert_int_equal(p[0].message, 0);
@@ -617,7 +508,7 @@ test_whole(void **state)
 	assert_int_equal(state_messages(s, a, &m, &n, NULL), E_OK);
 	assert_int_equal(n, 0);
 	free(m);
-	sql("DROP TRIGGER two");
+	state_sql("DROP TRIGGER two");
 	assert_int_equal(state_stored(s, a, v, 2, 1, NULL), E_OK);
 	state_close(s);
 }
@@ -625,8 +516,8 @@ test_whole(void **state)
 static void
 test_troubles(void **state)
 {
-	struct state *s = open_it(false);
-	int64_t a = account_of(s, "a").id;
+	struct state *s = state_open_it(false);
+	int64_t a = state_account_of(s, "a").id;
 	struct trouble t[2] = {
 		{ .has_uid = true,
 		    .uid = digest_n(1),
@@ -667,423 +558,25 @@ test_troubles(void **state)
 	state_close(s);
 }
 
-/* ---- several, and sudden ends ---- */
-
-static void
-write_some(unsigned who, unsigned batches)
-{
-	struct parcel p[10] = { 0 }, *v[10];
-	struct state *s;
-	int64_t a;
-	bool aside;
-
-	for (unsigned i = 0; i < 10; i++)
-		v[i] = &p[i];
-	if (state_open(&s, dir, &aside, NULL) != E_OK || aside)
-		_exit(1);
-	a = account_of(s, who % 2 == 0 ? "even" : "odd").id;
-	for (unsigned i = 0; i < batches; i++)
-		if (state_intend(s, a, "x", v, 10, 1, NULL) != E_OK ||
-		    state_stored(s, a, v, 10, 1, NULL) != E_OK)
-			_exit(1);
-}
-
-static void
-test_processes(void **state)
-{
-	unsigned good = 0;
-	struct message *m;
-	struct state *s;
-	size_t n, all = 0;
-	int status;
-
-	(void)state;
-	/* They make the database at the same time, and end without closing. */
-	for (unsigned i = 0; i < 6; i++) {
-		pid_t pid = fork();
-
-		assert_true(pid >= 0);
-		if (pid == 0) {
-			write_some(i, 10);
-			_exit(0);
-		}
-	}
-	while (wait(&status) > 0)
-		good += WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	assert_int_equal(good, 6);
-	s = open_it(false);
-	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(
-		    state_messages(s, account_of(s, i == 0 ? "even" : "odd").id,
-			&m, &n, NULL),
-		    E_OK);
-		all += n;
-		free(m);
-	}
-	assert_int_equal(all, 600);
-	state_close(s);
-}
-
-static void
-test_kill(void **state)
-{
-	(void)state;
-	for (unsigned round = 0; round < 8; round++) {
-		pid_t pid = fork();
-		struct state_intent *t;
-		struct message *m;
-		struct state *s;
-		size_t n, k;
-		int64_t a;
-
-		assert_true(pid >= 0);
-		if (pid == 0) {
-			write_some(0, 100000);
-			_exit(0);
-		}
-		usleep(20000 * round);
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-		s = open_it(false);
-		a = account_of(s, "even").id;
-		assert_int_equal(state_messages(s, a, &m, &n, NULL), E_OK);
-		assert_int_equal(n % 10, 0);
-		assert_int_equal(state_intents(s, a, &t, &k, NULL), E_OK);
-		assert_int_equal(k % 10, 0);
-		state_intents_free(t, k);
-		free(m);
-		state_close(s);
-	}
-}
-
-/* ---- damage ---- */
-
-static void
-fill(unsigned rows)
-{
-	struct state *s = open_it(false);
-	struct message *m = calloc(rows, sizeof(*m));
-
-	assert_non_null(m);
-	for (unsigned i = 0; i < rows; i++) {
-		m[i].has_uid = m[i].has_identity = true;
-		m[i].uid = digest_n(i);
-	}
-	assert_int_equal(
-	    state_messages_save(s, account_of(s, "a").id, m, rows, NULL), E_OK);
-	free(m);
-	state_close(s);
-}
-
-static void
-spoil(off_t at, size_t n, int c)
-{
-	char *junk = malloc(n);
-	int fd = open(file, O_WRONLY | O_CREAT, 0600);
-
-	assert_non_null(junk);
-	memset(junk, c, n);
-	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, junk, n, at), n);
-	close(fd);
-	free(junk);
-}
-
-static void
-expect_anew(void)
-{
-	unsigned all = count_files("damaged-", "");
-	unsigned logs =
-	    count_files("damaged-", "-wal") + count_files("damaged-", "-shm");
-	struct state *s = open_it(true);
-
-	assert_int_equal(count_files("state.db.damaged-", "") - all -
-			     (count_files("damaged-", "-wal") +
-				 count_files("damaged-", "-shm") - logs),
-	    1);
-	assert_true(account_of(s, "a").fresh);
-	state_close(open_it(false)); /* now others may have it open, too */
-	state_close(s);
-	state_close(open_it(false));
-}
-
-static void
-test_damage(void **state)
-{
-	struct stat st;
-
-	(void)state;
-	fill(3000);
-	spoil(0, 100, 'x'); /* it is no database any more */
-	expect_anew();
-	fill(3000);
-	spoil(8192, 4096, 0);
-	expect_anew();
-	fill(3000);
-	spoil(40960, 100, 0xff);
-	expect_anew();
-	fill(3000);
-	assert_int_equal(stat(file, &st), 0);
-	assert_int_equal(truncate(file, st.st_size / 8192 * 4096), 0);
-	expect_anew();
-	fill(10);
-	sql("DROP TABLE intent");
-	expect_anew();
-	fill(10);
-	sql("PRAGMA ignore_check_constraints = ON;"
-	    "UPDATE message SET uid = x'00' WHERE id = 5");
-	expect_anew();
-	/* What is short or empty is no database, or a new one. */
-	fill(10);
-	assert_int_equal(truncate(file, 50), 0);
-	expect_anew();
-	assert_int_equal(truncate(file, 0), 0);
-	state_close(open_it(false));
-}
-
-/* While it is open. */
-static void
-test_damage_later(void **state)
-{
-	struct errbuf eb = { "" };
-	struct message *m;
-	struct state *s;
-	size_t n;
-	int64_t a;
-
-	(void)state;
-	fill(3000);
-	s = open_it(false);
-	a = account_of(s, "a").id;
-	sql("PRAGMA ignore_check_constraints = ON;"
-	    "UPDATE message SET header = x'00' WHERE id = 2999");
-	assert_int_equal(state_messages(s, a, &m, &n, &eb), E_FORMAT);
-	assert_null(m);
-	assert_non_null(strstr(eb.text, "is damaged"));
-	state_close(s);
-	expect_anew();
-}
-
-static void
-test_damage_in_use(void **state)
-{
-	struct errbuf eb = { "" };
-	struct state *s, *other;
-	bool aside;
-
-	(void)state;
-	fill(10);
-	s = open_it(false);
-	sql("DROP TABLE trouble");
-	assert_int_equal(state_open(&other, dir, &aside, &eb), E_BUSY);
-	assert_non_null(strstr(eb.text, "damaged"));
-	assert_int_equal(count_files("damaged", ""), 0);
-	state_close(s);
-	expect_anew();
-}
-
-/* The log of a process that died belongs to the file. */
-static void
-test_damage_and_log(void **state)
-{
-	pid_t pid;
-
-	(void)state;
-	fill(3000);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		write_some(0, 1);
-		_exit(0);
-	}
-	waitpid(pid, NULL, 0);
-	assert_int_equal(count_files("state.db-wal", ""), 1);
-	spoil(0, 8192, 'x');
-	expect_anew();
-	assert_int_equal(count_files("damaged-", ""), 3);
-	assert_int_equal(count_files("damaged-", "-wal"), 1);
-	assert_int_equal(count_files("state.db-", ""), 0);
-}
-
-/* A run that died between the two. */
-static void
-test_log_alone(void **state)
-{
-	struct state *s;
-	char to[160];
-	pid_t pid;
-
-	(void)state;
-	fill(3000);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		write_some(0, 1);
-		_exit(0);
-	}
-	waitpid(pid, NULL, 0);
-	snprintf(to, sizeof(to), "%s.damaged-1", file);
-	assert_int_equal(rename(file, to), 0);
-	s = open_it(false);
-	assert_true(account_of(s, "a").fresh);
-	assert_true(account_of(s, "even").fresh);
-	state_close(s);
-}
-
-#define CONF(...) \
-	(const struct configured[]) \
-	{ \
-		__VA_ARGS__, \
-		{ \
-			NULL, NULL \
-		} \
-	}
-
-/* A name is what a person calls it. */
-static void
-an_account_is_its_maildrop(void **state)
-{
-	struct state *s = open_it(false);
-	int64_t a, b;
-
-	(void)state;
-	a = account_in(s, CONF({ "a", "M" }), "a").id;
-	assert_int_equal(account_in(s, CONF({ "a", "M" }), "a").id, a);
-	/* Renamed, and again after that. */
-	assert_int_equal(account_in(s, CONF({ "b", "M" }), "b").id, a);
-	assert_int_equal(account_in(s, CONF({ "a", "M" }), "a").id, a);
-	/* Another one at the same maildrop is another one. */
-	b = account_in(s, CONF({ "a", "M" }, { "b", "M" }), "b").id;
-	assert_int_not_equal(b, a);
-	assert_int_equal(
-	    account_in(s, CONF({ "c", "M" }, { "b", "M" }), "c").id, a);
-	assert_int_equal(
-	    account_in(s, CONF({ "c", "M" }, { "b", "M" }), "b").id, b);
-	/* The server is called otherwise now. */
-	assert_int_equal(account_in(s, CONF({ "c", "N" }), "c").id, a);
-	state_close(s);
-}
-
-/* A server that is written wrong, and another name when that is mended. */
-static void
-a_maildrop_is_left_when_another_was_seen(void **state)
-{
-	struct state_key n = { .name = "a", .maildrop = "N" };
-	struct state *s = open_it(false);
-	struct state_account a = account_in(s, CONF({ "a", "M" }), "a"), moved;
-
-	(void)state;
-	assert_false(a.moved);
-	for (int i = 0; i < 2; i++) {
-		moved = account_in(s, CONF({ "a", "N" }), "a");
-		assert_int_equal(moved.id, a.id);
-		assert_true(moved.moved);
-	}
-	moved = account_in(s, CONF({ "b", "M" }), "b");
-	assert_int_equal(moved.id, a.id);
-	assert_false(moved.moved);
-	/* Its name is another one now. */
-	assert_int_equal(state_account_settle(s, a.id, &n, NULL), E_OK);
-	assert_false(account_in(s, CONF({ "b", "M" }), "b").moved);
-	n.name = "b";
-	assert_int_equal(state_account_settle(s, a.id, &n, NULL), E_OK);
-	moved = account_in(s, CONF({ "c", "N" }), "c");
-	assert_int_equal(moved.id, a.id);
-	assert_false(moved.moved);
-	state_close(s);
-}
-
-static void
-names_change_places(void **state)
-{
-	const struct configured *now = CONF({ "a", "N" }, { "b", "M" });
-	struct state *s = open_it(false);
-	int64_t a, b, n;
-
-	(void)state;
-	a = account_in(s, CONF({ "a", "M" }, { "b", "N" }), "a").id;
-	b = account_in(s, CONF({ "a", "M" }, { "b", "N" }), "b").id;
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(account_in(s, now, "a").id, b);
-		assert_int_equal(account_in(s, now, "b").id, a);
-	}
-	/* One has got another name, and a new one has got its old one. */
-	now = CONF({ "a", "P" }, { "old", "N" }, { "b", "M" });
-	n = account_in(s, now, "a").id;
-	assert_true(n != a && n != b);
-	assert_int_equal(account_in(s, now, "old").id, b);
-	assert_int_equal(account_in(s, now, "a").id, n);
-	state_close(s);
-}
-
-/* Before version 2 there were names only. */
-static void
-a_record_without_a_maildrop_gets_one(void **state)
-{
-	struct state *s = open_it(false);
-	sqlite3 *db;
-	int64_t a;
-
-	(void)state;
-	a = account_in(s, CONF({ "a", "M" }), "a").id;
-	state_close(s);
-	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "UPDATE account SET maildrop = ''",
-			     NULL, NULL, NULL),
-	    SQLITE_OK);
-	sqlite3_close(db);
-	s = open_it(false);
-	assert_int_equal(account_in(s, CONF({ "a", "M" }), "a").id, a);
-	assert_int_equal(account_in(s, CONF({ "b", "M" }), "b").id, a);
-	state_close(s);
-}
+#define TEST(name) \
+	cmocka_unit_test_setup_teardown(name, state_set_up, state_tear_down)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_open, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_open_fails, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_of_another, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_account, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_numbers, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_migration, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_fresh, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_messages, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_ids_only_grow, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_intents, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_whole, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_troubles, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_processes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_kill, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_damage, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_damage_later, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_damage_in_use, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_damage_and_log, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    test_log_alone, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    an_account_is_its_maildrop, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    a_maildrop_is_left_when_another_was_seen, set_up,
-		    tear_down),
-		cmocka_unit_test_setup_teardown(
-		    names_change_places, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    a_record_without_a_maildrop_gets_one, set_up, tear_down),
+		TEST(test_open),
+		TEST(test_open_fails),
+		TEST(test_of_another),
+		TEST(test_account),
+		TEST(test_numbers),
+		TEST(test_migration),
+		TEST(test_fresh),
+		TEST(test_messages),
+		TEST(test_ids_only_grow),
+		TEST(test_intents),
+		TEST(test_whole),
+		TEST(test_troubles),
 	};
 
 	return cmocka_run_group_tests_name("state", tests, NULL, NULL);
