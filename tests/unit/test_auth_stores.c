@@ -171,10 +171,14 @@ static void
 test_no_store(void **state)
 {
 	uint64_t t;
+	int store;
 
 	(void)state;
 	pass(1, "own", "secret");
 	pass(2, "own2", "secret");
+	/* Who has come behind them is answered: both wait by now. */
+	pass(5, "anna", "secret");
+	opened(5, &store);
 	expect_wanted(1000, 1001);
 	no_store(999, 1001); /* nobody wanted it */
 	no_store(1000, 1002);
