@@ -82,8 +82,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _end(self):
         self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                   b"\1\0\0\0\0\0\0\0")
+        if not self.server.api.gently:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                       b"\1\0\0\0\0\0\0\0")
         self.connection.close()
 
     def _run(self, body):
@@ -125,6 +126,7 @@ class Api:
         self.messages, self.asked, self.faults = [], [], []
         self.count, self.oldest, self.cuts_answers = 1000, 0, 0
         self.on, self.per_second, self.times = None, None, []
+        self.gently = False  # a line that is cut is closed, and not reset
         self.change = lambda raw: raw
         self.lock = threading.Lock()
         self.over = threading.Event()

@@ -1,4 +1,5 @@
 """malote delivers by Gmail's API: a stand-in that keeps to what is documented."""
+import os
 import re
 
 import pytest
@@ -361,6 +362,45 @@ def kill_in_doubt(lie, m, api, count=5):
     run[0].wait(status="killed")
     api.on = None
     return server, wanted
+
+
+def test_each_line_is_lost(lie, client, gmail):
+    """Also one that was kept; said in words for people."""
+    m = client()
+    server, wanted = begin(lie, m, gmail)
+    gmail.on, gmail.gently = lambda _: bool(gmail.messages), True
+    done = m.collect(status=LATER)
+    assert "the connection was lost" in done.text, done
+    gmail.on = None
+    settled(gmail, m, server, wanted)
+
+
+def test_twin_of_one_that_is_there(lie, client, gmail):
+    """The first has been answered when it dies, and the second is not there: the
+    copy that is found is that of the first."""
+    m, run = client(), []
+    server = lie(mails([b"Message-ID: <a@b>\n\nx\n"] * 2, "same%d"))
+    wanted = [x.local for x in server.box.mails]
+    into(m, gmail).account(at=server, keep="no")
+
+    held = gmail.tokens
+
+    def next_one(token):
+        if gmail.messages:
+            wait_until(lambda: len(os.listdir(m.state + "/spool")) == 1)
+            run[0].kill()
+            raise gmail_api.Break
+        return held.get(token)
+
+    gmail.tokens = next_one
+    run.append(m.start("collect"))
+    run[0].wait(status="killed")
+    gmail.tokens = held
+    assert len(gmail.messages) == 1
+    done = m.collect()
+    assert "twice" not in done.text
+    same(gmail.texts(), wanted)
+    assert server.box.mails == []
 
 
 @pytest.mark.parametrize("history", ["kept", "lost"])

@@ -177,8 +177,8 @@ def test_users(settings, connect, place):
     s = settings()
     users = re.search(r'users = "?([^"\n]+)', s.text).group(1).strip("'")
     # The same file, which need not be read again for its own sake, by another
-    # rule.
-    # One that was just made is read once more, when somebody is not in it.
+    # rule: it is one that is not new, and was read since, for somebody who is
+    # not in it.
     time.sleep(2.1)
     nobody = connect(s.server.port)
     nobody.ok("USER nobody")

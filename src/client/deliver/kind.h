@@ -81,7 +81,7 @@ struct delivery {
 	enum err failed; /* by `why`, for all messages */
 	struct errbuf why;
 	unsigned n_untold; /* see delivery_untold() */
-	/* Of messages that are elsewhere since an earlier run: remote.c. */
+	/* Of messages that are elsewhere, nobody knows which: remote_own(). */
 	struct remote_owner *owners;
 	size_t n_owners, owners_room;
 };

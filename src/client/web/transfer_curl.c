@@ -126,6 +126,10 @@ fail_by(struct transfer *t, CURLcode code, const char *why)
 		fail(t, E_FORMAT, _("%s answers what is not followed: %s"),
 		    t->host, why);
 		break;
+	case CURLE_SEND_FAIL_REWIND: /* it is not for libcurl to send it again */
+		fail(t, E_IO, _("%s cannot be asked: %s"), t->host,
+		    _("the connection was lost"));
+		break;
 	case CURLE_SSL_CACERT_BADFILE:
 		fail(t, E_CONFIG,
 		    _("the certificates to trust cannot be read: %s"), why);
