@@ -15,7 +15,8 @@ T = ipc
 S = 60
 
 all: build/release/build.ninja
-	ninja -C build/release
+	ninja -C build/release build.ninja
+	ninja -C build/release $$(tests/targets build/release)
 
 build/release/build.ninja:
 	meson setup build/release --buildtype=debugoptimized --prefix=$(PREFIX)
