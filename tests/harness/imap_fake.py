@@ -54,6 +54,7 @@ class Fake:
         self.commands = []
         self.tokens = None  # those that are good
         self.user = b"ana"
+        self.told = None  # so many numbers in an APPENDUID; None: all
         self.signed_in = []
         self.port = self.tls_port = free_port()
         self.listener = socket.create_server(("127.0.0.1", self.port))
@@ -308,4 +309,4 @@ class Session:
         if "UIDPLUS" not in self.fake.can:
             return "OK x"
         return "OK [APPENDUID %d %s] x" % (
-            box.validity, ",".join(str(u) for u in uids))
+            box.validity, ",".join(str(u) for u in uids[:self.fake.told]))

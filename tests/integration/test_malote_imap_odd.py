@@ -319,11 +319,14 @@ def test_twins(lie, client, fake_imap):
 
 @pytest.mark.parametrize("between", [0, 640])  # more than are under way
 @pytest.mark.parametrize("killed", [False, True])
-@pytest.mark.parametrize("can", ["LITERAL+", "UIDPLUS LITERAL+"])
-def test_twin_of_one_that_is_there(lie, client, fake_imap, can, killed, between):
+@pytest.mark.parametrize("can, told", [
+    ("LITERAL+", None), ("UIDPLUS LITERAL+", None), ("UIDPLUS LITERAL+", 0)])
+def test_twin_of_one_that_is_there(lie, client, fake_imap, can, told, killed,
+                                   between):
     """The first has been answered, the second is in doubt and is not there, in the
     same batch or a later one: the copy that is found is that of the first."""
     site, m, run = fake_imap(can=can), client(), []
+    site.told = told
     twin = b"Message-ID: <1@a>\n\nx\n"
     server = lie(mails([twin]) + letters(between) + mails([twin], "other%d"))
     wanted = [x.local for x in server.box.mails]

@@ -20,45 +20,47 @@ imap_mailbox(const struct imap *m)
 
 /* ---- answers ---- */
 
-/* Of "7", "7:9" or "7,9". */
-static void
+/* Of "7", "7:9" or "7,9"; returns how many. */
+static size_t
 note_uids(struct imap *m, struct slice s)
 {
 	uint32_t first, last;
+	size_t noted = 0;
 
 	while (imap_number_take(&s, &first)) {
 		last = first;
 		if (s.n != 0 && *s.p == ':') {
 			s = (struct slice){ s.p + 1, s.n - 1 };
 			if (!imap_number_take(&s, &last))
-				return;
+				return noted;
 		}
 		if (s.n != 0)
 			s = (struct slice){ s.p + 1, s.n - 1 };
 		/* No more than we have given it. */
 		for (uint32_t n = 0; first <= last && n < m->n; n++, first++) {
 			if (!imap_claim(&m->claims, first))
-				return;
+				return noted;
 			if (first >= m->next)
 				m->next = first + 1;
+			noted++;
 		}
 	}
+	return noted;
 }
 
-/* False: it has told none. */
-static bool
+/* Of how many messages it has told the number. */
+static size_t
 note_number(struct imap *m, const struct imap_response *r)
 {
 	struct slice args = r->args;
 	uint32_t epoch;
 
 	if (r->code != IMAP_CODE_APPENDUID || !imap_number_take(&args, &epoch))
-		return false;
+		return 0;
 	if (epoch == m->epoch)
-		note_uids(m, args);
-	else
-		m->epoch = 0; /* another mailbox of that name by now */
-	return true;
+		return note_uids(m, args);
+	m->epoch = 0; /* another mailbox of that name by now */
+	return 0;
 }
 
 /* It concerns all messages, and may be over another time. */
@@ -107,7 +109,8 @@ append_answered(
 {
 	const struct imap_response *r = &ev->response;
 	struct imap *m = d->own;
-	bool several = size_of(m, ev->item) > 1, numbered = false;
+	size_t n = size_of(m, ev->item);
+	bool numbered = false;
 	enum err e = E_OK;
 
 	if (r->status == IMAP_OK && ev->item == m->writing)
@@ -115,7 +118,7 @@ append_answered(
 		    _("%s says that it has a message before it was sent"),
 		    m->at->login.server);
 	if (r->status == IMAP_OK)
-		numbered = note_number(m, r);
+		numbered = note_number(m, r) >= n;
 	for (size_t i = 0; i < m->n; i++) {
 		struct sending *s = &m->v[i];
 
@@ -126,7 +129,7 @@ append_answered(
 			parcel_stored(d, s->p);
 			if (!numbered && e == E_OK)
 				e = remote_own(d, s->p, eb);
-		} else if (several && !concerns_all(r->code)) {
+		} else if (n > 1 && !concerns_all(r->code)) {
 			s->how = SENT_NOT;
 			s->alone = true;
 		} else {
