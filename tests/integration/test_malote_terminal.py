@@ -235,7 +235,8 @@ def test_passwords_in_the_order_of_the_file(lie, client, typist, count):
     for name in reversed(names):
         t.expect(b"Password for " + name.encode() + b" (")
         t.type(name.encode() + b"\n")
-    assert t.wait() == 0
+    code = t.wait()
+    assert code == 0, t.seen.decode()
     assert re.findall(rb"Password for (\w+)", t.seen) == [
         x.encode() for x in reversed(names)]
 

@@ -131,6 +131,7 @@ terminal_ask(struct question *q)
 	q->asked = true;
 	ev_io_set(&q->io, tty_fd, EV_READ);
 	ev_io_start(q->s->loop, &q->io);
+	ev_timer_stop(q->s->loop, &q->timer); /* it may have been set anew */
 	ev_timer_set(&q->timer, PATIENCE, 0);
 	ev_timer_start(q->s->loop, &q->timer);
 }
