@@ -133,6 +133,11 @@ escape(char *out, size_t size, const void *s, size_t n, const struct shown *how)
 	if (size == 0)
 		return out;
 	whole = shown_size(how, s, n);
+	if (n != 0 && whole == n && n < size) { /* as it mostly is */
+		memcpy(out, s, n);
+		out[n] = '\0';
+		return out;
+	}
 	room = whole < size ? whole : size > 4 ? size - 4 : 0;
 	for (; p < end; p += len != 0 ? len : 1) {
 		len = plain(how, p, (size_t)(end - p));

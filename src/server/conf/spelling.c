@@ -43,6 +43,8 @@ next(const unsigned char **p)
 static bool
 is_unseen(uint32_t c)
 {
+	if (c > ' ' && c < 0x7f)
+		return false;
 	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
 		if (c >= unseen[i].first && c <= unseen[i].last)
 			return true;

@@ -60,10 +60,16 @@ make_lower(char name[NAME_MAX_OCTETS + 1], struct errbuf *eb)
 {
 	char lower[NAME_MAX_OCTETS + 1];
 	size_t n = strlen(name);
+	bool ascii = true;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		lower[i] = str_lower1(name[i]);
-	return text_name((struct slice){ lower, n }, name, eb);
+		ascii = ascii && (unsigned char)name[i] < 0x80;
+	}
+	if (!ascii)
+		return text_name((struct slice){ lower, n }, name, eb);
+	memcpy(name, lower, n);
+	return E_OK;
 }
 
 enum err
