@@ -277,9 +277,11 @@ conn_finish(struct conn *c)
 	(void)(SSL_shutdown(c->ssl) < 0); /* without room: no close_notify */
 }
 
-void
-conn_close(struct conn *c)
+int
+conn_leave(struct conn *c)
 {
+	int fd = c->fd;
+
 	if (c->ssl != NULL) {
 		conn_finish(c);
 		if (!c->broken && conn_flush(c) != E_OK)
@@ -288,8 +290,14 @@ conn_close(struct conn *c)
 		c->ssl = NULL;
 	}
 	buf_free(&c->sealed);
-	close(c->fd);
 	c->fd = -1;
+	return fd;
+}
+
+void
+conn_close(struct conn *c)
+{
+	close(conn_leave(c));
 }
 
 bool

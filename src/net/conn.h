@@ -36,6 +36,9 @@ void conn_init(struct conn *c, int fd);
 /* Sends close_notify under TLS, if it need not wait for that, and closes. */
 void conn_close(struct conn *c);
 
+/* The same, but the socket stays open: it is the caller's. */
+int conn_leave(struct conn *c);
+
 /* Nothing more will be written: under TLS, close_notify is put behind what is
  * still to be sent, and leaves with it. */
 void conn_finish(struct conn *c);

@@ -386,6 +386,51 @@ descriptors_arrive(void **state)
 }
 
 static void
+descriptor_is_left_to_the_channel(void **state)
+{
+	unsigned before = open_fds();
+	int fd = open("/dev/null", O_RDONLY);
+
+	(void)state;
+	assert_false(ipc_leave_fd(t.a, fd));
+	assert_int_equal(send_fds(T_FDS, 2, 0, true), E_OK);
+	assert_int_equal(send_fds(T_FDS, 1, fd, false), E_OK);
+	assert_true(ipc_leave_fd(t.a, fd));
+	assert_false(ipc_leave_fd(t.a, fd)); /* it is closed once */
+	turn();
+	assert_int_equal(t.n_fds, 1);
+	assert_int_equal(open_fds(), before);
+}
+
+static void
+descriptor_that_was_sent_stays(void **state)
+{
+	unsigned before = open_fds();
+	int fd = open("/dev/null", O_RDONLY);
+
+	(void)state;
+	assert_int_equal(send_fds(T_FDS, 1, fd, false), E_OK);
+	turn();
+	assert_false(ipc_leave_fd(t.a, fd));
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(open_fds(), before);
+}
+
+static void
+descriptor_that_was_left_goes_with_the_channel(void **state)
+{
+	unsigned before = open_fds();
+	int fd = open("/dev/null", O_RDONLY);
+
+	(void)state;
+	assert_int_equal(send_fds(T_FDS, 1, fd, false), E_OK);
+	assert_true(ipc_leave_fd(t.a, fd));
+	ipc_close(t.a);
+	t.a = NULL;
+	assert_int_equal(open_fds(), before - 1);
+}
+
+static void
 descriptors_not_taken_are_closed(void **state)
 {
 	unsigned before = open_fds();
@@ -837,7 +882,10 @@ main(void)
 		T(order_is_kept), T(queue_is_bounded), T(too_large_is_not_sent),
 		T(flush_and_drain_do_not_wait_for_the_loop),
 		T(flush_leaves_the_end_of_the_other_to_the_loop),
-		T(descriptors_arrive), T(descriptors_not_taken_are_closed),
+		T(descriptors_arrive), T(descriptor_is_left_to_the_channel),
+		T(descriptor_that_was_sent_stays),
+		T(descriptor_that_was_left_goes_with_the_channel),
+		T(descriptors_not_taken_are_closed),
 		T(too_many_descriptors_end_the_sender),
 		T(more_descriptors_than_a_message_has_are_refused),
 		T(descriptors_in_the_queue_are_closed_with_it),

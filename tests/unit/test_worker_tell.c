@@ -1,18 +1,22 @@
 /*
  * What a worker says to the others, where there is no room for it.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <ev.h>
 
 #include "server/ipc/proto.h"
+#include "server/worker/session_state.h"
+#include "server/worker/worker_state.h"
 #include "server/worker/worker_tell.h"
 
 static struct {
@@ -102,6 +106,32 @@ test_no_room_for_a_last_word(void **state)
 	assert_int_equal(t.gone, E_FORMAT);
 }
 
+/* A session that ends before what auth is to be told of it has left. */
+static void
+test_connection_outlives_its_session(void **state)
+{
+	static struct worker w;
+	struct session s = { .worker = &w };
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	w.auth = t.chan;
+	conn_init(&s.conn, pair[0]);
+	ipc_begin(t.chan, IPC_PASS);
+	ipc_put_fd(t.chan, pair[0], FD_STAYS);
+	assert_int_equal(ipc_end(t.chan), E_OK);
+	session_disconnect(&s);
+	assert_true(fcntl(pair[0], F_GETFD) >= 0);
+	turn();
+	assert_true(fcntl(pair[0], F_GETFD) < 0);
+	assert_int_equal(t.n_gone, 0);
+
+	conn_init(&s.conn, pair[1]);
+	session_disconnect(&s);
+	assert_true(fcntl(pair[1], F_GETFD) < 0);
+}
+
 int
 main(void)
 {
@@ -109,6 +139,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_no_room_for_a_last_word, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_connection_outlives_its_session, set_up, tear_down),
 	};
 
 	alarm(60);

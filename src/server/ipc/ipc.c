@@ -249,6 +249,20 @@ ipc_put_fd_of(struct ipc_chan *c, int fd, enum fd_fate fate, uint32_t of)
 		let_go(&f);
 }
 
+/* From the end: what is closed soon after it was put is there. */
+bool
+ipc_leave_fd(struct ipc_chan *c, int fd)
+{
+	struct out_fd *f = (void *)buf_data(&c->fds);
+
+	for (size_t i = c->fds.len / sizeof(*f); i-- > 0;)
+		if (f[i].fd == fd && f[i].fate == FD_STAYS) {
+			f[i].fate = FD_CLOSED;
+			return true;
+		}
+	return false;
+}
+
 enum err
 ipc_end(struct ipc_chan *c)
 {

@@ -87,6 +87,10 @@ enum fd_fate {
 /* fd -1: there is none, so the message is none (E_IO). */
 void ipc_put_fd(struct ipc_chan *c, int fd, enum fd_fate fate);
 void ipc_put_fd_of(struct ipc_chan *c, int fd, enum fd_fate fate, uint32_t of);
+
+/* The caller would close fd, which it has put with FD_STAYS.  True: it has not
+ * been sent, and the channel closes it when it has; the caller must not. */
+bool ipc_leave_fd(struct ipc_chan *c, int fd);
 enum err ipc_end(struct ipc_chan *c) NODISCARD;
 
 /* What a channel may receive. */

@@ -181,7 +181,7 @@ session_end(struct session *s, const char *why)
 	ev_timer_stop(w->loop, &s->timer);
 	admission_leave(w, &s->admission);
 	pop3_server_clear(&s->pop3);
-	conn_close(&s->conn);
+	session_disconnect(s);
 	buf_free(&s->in);
 	buf_free(&s->out);
 	retrieve_release(s);

@@ -1,7 +1,7 @@
 #include "server/worker/worker_tell.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "net/client_ca.h"
@@ -110,24 +110,28 @@ draw_token(struct worker *w)
 	return token;
 }
 
-/* The connection itself says to auth from where the client comes.  It is sent when
- * the message leaves, and may be closed here before that. */
-static enum err
+/* The connection itself says to auth from where the client comes. */
+static void
 begin_sign_in(struct session *s, struct ipc_chan *auth, uint16_t type)
 {
-	int fd = fcntl(s->conn.fd, F_DUPFD_CLOEXEC, 0);
-
-	if (fd < 0)
-		return E_FULL;
 	ipc_begin(auth, type);
-	ipc_put_fd(auth, fd, FD_CLOSED);
+	ipc_put_fd(auth, s->conn.fd, FD_STAYS);
 	s->sign_in.token = draw_token(s->worker);
 	ipc_put_u64(auth, s->sid);
 	ipc_put_u64(auth, s->sign_in.token);
 	ipc_put_str(auth, s->peer);
 	ipc_put_u8(auth, (s->pop3.tls ? SESSION_TLS : 0) |
 			     (s->pop3.utf8 ? SESSION_UTF8 : 0));
-	return E_OK;
+}
+
+void
+session_disconnect(struct session *s)
+{
+	struct ipc_chan *auth = s->worker->auth;
+	int fd = conn_leave(&s->conn);
+
+	if (auth == NULL || !ipc_leave_fd(auth, fd))
+		close(fd);
 }
 
 static enum err
@@ -143,8 +147,7 @@ enum err
 session_tell_ticket(
     struct session *s, struct ipc_chan *auth, struct slice ap_req)
 {
-	if (begin_sign_in(s, auth, IPC_KPOP) != E_OK)
-		return E_FULL;
+	begin_sign_in(s, auth, IPC_KPOP);
 	put_slice(auth, ap_req);
 	return end_message(s, auth);
 }
@@ -174,30 +177,27 @@ enum err
 session_tell_sign_in(struct session *s, struct ipc_chan *auth)
 {
 	const struct pop3_request *r = &s->pop3.request;
-	enum err e = E_OK;
 
 	if (s->kpop != NULL)
 		return tell_name(s, auth);
 	switch (s->doing) {
 	case POP3_WANT_PASS:
-		if ((e = begin_sign_in(s, auth, IPC_PASS)) == E_OK)
-			put_slice(auth, r->name);
+		begin_sign_in(s, auth, IPC_PASS);
+		put_slice(auth, r->name);
 		break;
 	case POP3_WANT_APOP:
-		if ((e = begin_sign_in(s, auth, IPC_APOP)) == E_OK)
-			put_apop(s, auth);
+		begin_sign_in(s, auth, IPC_APOP);
+		put_apop(s, auth);
 		break;
 	case POP3_WANT_SASL:
-		if ((e = begin_sign_in(s, auth, IPC_SASL)) == E_OK)
-			put_mechanism(s, auth);
+		begin_sign_in(s, auth, IPC_SASL);
+		put_mechanism(s, auth);
 		break;
 	default: /* POP3_WANT_STEP */
 		ipc_begin(auth, IPC_SASL_STEP);
 		ipc_put_u64(auth, s->sid);
 		break;
 	}
-	if (e != E_OK)
-		return e;
 	put_slice(auth, r->secret);
 	return end_message(s, auth);
 }

@@ -21,6 +21,9 @@ enum err session_tell_ticket(
 /* Tells auth, if it keeps something of a sign-in, that it is over. */
 void session_tell_end(struct session *s);
 
+/* Closes the connection, or has it closed when auth has been sent it. */
+void session_disconnect(struct session *s);
+
 /* Asks the store to remove what is marked and to release the maildrop.  E_FULL
  * or E_NOMEM: not all of it could be asked, and nothing will be removed. */
 enum err session_tell_commit(struct session *s) NODISCARD;
