@@ -54,7 +54,8 @@ sock_write(struct conn *c, const char *p, size_t n, size_t *n_r)
 
 	*n_r = 0;
 	do {
-		r = send(c->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		r = send(c->fd, p, n,
+		    MSG_NOSIGNAL | MSG_DONTWAIT | (c->last ? MSG_MORE : 0));
 	} while (r < 0 && errno == EINTR);
 	if (r >= 0) {
 		*n_r = (size_t)r;

@@ -25,8 +25,9 @@ struct conn {
 	bool blocked; /* the socket takes no more for now */
 	bool ended;   /* the peer's last octet has been read */
 	bool broken;
-	bool finished;     /* close_notify was sent, or is on its way */
-	SSL *ssl;          /* NULL: plain */
+	bool finished; /* close_notify was sent, or is on its way */
+	bool last;     /* what is written leaves with the end, in one segment */
+	SSL *ssl;      /* NULL: plain */
 	struct buf sealed; /* records on their way */
 };
 

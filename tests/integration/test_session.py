@@ -209,6 +209,20 @@ def test_in_use_by_the_local_clock(place, serve, login, connect):
 
 
 @pytest.mark.ours
+def test_words_behind_quit(place, serve, connect):
+    """Who says more than QUIT, which the server may not have read when it closes,
+    is told all the same that it is done."""
+    server = serve(place.maildir(drop.make(8, 5)))
+    for _ in range(300):
+        session = connect(server.port)
+        session.login()
+        session.send(b"QUIT\r\n")
+        session.send(b"NOOP\r\n")
+        assert session.line().startswith(b"+OK")
+        session.close()
+
+
+@pytest.mark.ours
 def test_login_right_after_quit(place, serve, connect):
     """No false [IN-USE]: the lock is free before the reply to QUIT."""
     server = serve(place.maildir(drop.make(8, 5)))

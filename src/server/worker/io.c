@@ -74,6 +74,7 @@ session_flush_last(struct session *s)
 	enum err e = E_OK;
 	size_t n = 0;
 
+	s->conn.last = true;
 	/* What TLS takes is collected, not sent. */
 	if (s->conn.ssl != NULL && !conn_is_blocked(&s->conn) &&
 	    s->out.len != 0) {

@@ -156,7 +156,7 @@ handshake(struct session *s)
 }
 
 /* Closing at once, with octets unread, would make the kernel throw away what
- * the client has not taken yet. */
+ * the client has not taken yet.  So the last reply leaves with shutdown(). */
 static enum go
 say_goodbye(struct session *s)
 {
@@ -170,9 +170,11 @@ say_goodbye(struct session *s)
 		s->wait = WAIT_DRAIN;
 		return GO_WAIT;
 	}
-	if (e != E_OK || (quit && s->in.len == 0))
+	if (e != E_OK)
 		return session_over(s, "lost");
 	shutdown(s->conn.fd, SHUT_WR);
+	if (quit && s->in.len == 0)
+		return session_over(s, "lost");
 	buf_free(&s->in);
 	s->progress = clock_ms();
 	s->wait = WAIT_LINGER;
