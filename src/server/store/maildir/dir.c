@@ -18,9 +18,9 @@ int
 maildir_open_at(int dir, const char *name, int flags, bool now)
 {
 	/* A file system that may wait can be mounted on anything in it. */
-	struct open_how how = { .resolve =
-				    RESOLVE_CACHED |
-				    (dir != AT_FDCWD ? RESOLVE_NO_XDEV : 0) };
+	const uint64_t inside = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS;
+	struct open_how how = { .resolve = RESOLVE_CACHED |
+					   (dir != AT_FDCWD ? inside : 0) };
 
 	flags |= O_NOFOLLOW | O_CLOEXEC;
 	if ((flags & O_PATH) == 0)

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/format.h"
 #include "server/store/maildir/dir.h"
 #include "server/store/maildir/indexfile.h"
 #include "server/store/mounts.h"
@@ -31,40 +33,61 @@ maildir_view_set(struct maildir *m, int fd, const struct stat *st)
 		close(fd);
 }
 
+/* now: after open_index(). */
 static bool
-stat_at(int root, const char *name, bool now, struct stat *st_r)
+sub_time(int root, const char *name, bool now, struct index_time *time_r)
 {
-	bool ok;
-	int fd;
+	struct statx st;
+	struct stat old;
 
-	if (!now)
-		return fstatat(root, name, st_r, AT_SYMLINK_NOFOLLOW) == 0;
-	if ((fd = maildir_open_at(root, name, O_PATH, true)) < 0)
+	if (!now) {
+		if (fstatat(root, name, &old, AT_SYMLINK_NOFOLLOW) < 0)
+			return false;
+		*time_r = names_dir_time(&old);
+		return mounts_believe(old.st_dev);
+	}
+	if (statx(root, name,
+		AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		STATX_CTIME, &st) < 0)
 		return false;
-	ok = fstat(fd, st_r) == 0;
-	close(fd);
-	return ok;
+	*time_r =
+	    (struct index_time){ st.stx_ctime.tv_sec, st.stx_ctime.tv_nsec };
+	return mounts_believe(makedev(st.stx_dev_major, st.stx_dev_minor));
+}
+
+/* now: by a way that leads through both folders.  So they are in memory, too, and
+ * on no other file system, and to look at them is no wait. */
+static enum err
+open_index(const struct maildir *m, int root, bool now, int *fd_r,
+    struct stat *st_r, struct errbuf *eb)
+{
+	const char *name = indexfile_name(m->utf8);
+	char way[64];
+
+	if (now) {
+		format(way, sizeof(way), "new/../cur/../%s", name);
+		name = way;
+	}
+	return maildir_file(root, name, O_RDONLY, now, fd_r, st_r, eb);
 }
 
 bool
 maildir_view_find(struct maildir *m, int root, enum view_which which, bool now)
 {
-	struct stat new_st, cur_st, index;
+	struct index_time new_time, cur_time;
+	struct stat index;
 	struct errbuf eb;
 	int fd;
 
-	if (!stat_at(root, "new", now, &new_st) ||
-	    !stat_at(root, "cur", now, &cur_st) ||
-	    !mounts_believe(new_st.st_dev) || !mounts_believe(cur_st.st_dev) ||
-	    maildir_file(root, indexfile_name(m->utf8), O_RDONLY, now, &fd,
-		&index, &eb) != E_OK)
+	if (open_index(m, root, now, &fd, &index, &eb) != E_OK)
 		return false;
 	m->end = (uint64_t)index.st_size;
-	if (indexfile_trailer(fd, m->end, now, &m->trailer) == E_OK &&
-	    (which == VIEW_LAST || (names_same_time(names_dir_time(&new_st),
-					m->trailer.new_time) &&
-				       names_same_time(names_dir_time(&cur_st),
-					   m->trailer.cur_time)))) {
+	if (sub_time(root, "new", now, &new_time) &&
+	    sub_time(root, "cur", now, &cur_time) &&
+	    indexfile_trailer(fd, m->end, now, &m->trailer) == E_OK &&
+	    (which == VIEW_LAST ||
+		(names_same_time(new_time, m->trailer.new_time) &&
+		    names_same_time(cur_time, m->trailer.cur_time)))) {
 		maildir_view_set(m, fd, &index);
 		return true;
 	}
