@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <ev.h>
 
 #include "server/store/mounts.h"
 
@@ -144,31 +145,62 @@ mount_upon(const char *path, const char *type)
 	return st.st_dev;
 }
 
+static struct ev_loop *loop;
+
+static void
+look_by_the_loop(void)
+{
+	ev_run(loop, EVRUN_NOWAIT);
+}
+
 /* One is unmounted, and another that is not like it has its number then. */
 static void
-another_of_the_same_number(void **state)
+another_of_the_same_number(void (*look)(void))
 {
 	char path[] = "/tmp/malote-test-XXXXXX";
 	dev_t was = 0, is = 1;
 
-	(void)state;
-	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
-		skip();
-	assert_int_equal(mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	assert_true(mounts_open("/tmp"));
 	assert_non_null(mkdtemp(path));
 	/* Others mount and unmount at the same time, perhaps. */
 	while (was != is) {
 		was = mount_upon(path, "tmpfs");
-		mounts_look();
+		look();
 		assert_true(mounts_is_local(was));
 		assert_int_equal(umount(path), 0);
 		is = mount_upon(path, "devpts");
-		mounts_look();
+		look();
 		assert_false(mounts_is_local(is));
 		assert_int_equal(umount(path), 0);
 	}
 	assert_int_equal(rmdir(path), 0);
+}
+
+static void
+have_mounts_of_our_own(void)
+{
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
+		skip();
+	assert_int_equal(mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_true(mounts_open("/tmp"));
+}
+
+static void
+seen_by_looking(void **state)
+{
+	(void)state;
+	have_mounts_of_our_own();
+	another_of_the_same_number(mounts_look);
+}
+
+static void
+seen_by_the_loop(void **state)
+{
+	(void)state;
+	have_mounts_of_our_own();
+	loop = ev_loop_new(EVBACKEND_EPOLL);
+	mounts_watch(loop);
+	another_of_the_same_number(look_by_the_loop);
+	ev_loop_destroy(loop);
 }
 
 int
@@ -179,7 +211,8 @@ main(void)
 		cmocka_unit_test(long_lists),
 		cmocka_unit_test(below_the_root),
 		cmocka_unit_test(where_we_are),
-		cmocka_unit_test(another_of_the_same_number),
+		cmocka_unit_test(seen_by_looking),
+		cmocka_unit_test(seen_by_the_loop),
 	};
 
 	alarm(60);

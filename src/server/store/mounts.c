@@ -55,6 +55,22 @@ mounts_look(void)
 		generation++;
 }
 
+static void
+on_turn(struct ev_loop *loop, ev_check *w, int revents)
+{
+	mounts_look();
+}
+
+void
+mounts_watch(struct ev_loop *loop)
+{
+	static ev_check check;
+
+	ev_check_init(&check, on_turn);
+	ev_set_priority(&check, EV_MAXPRI);
+	ev_check_start(loop, &check);
+}
+
 /* Those that answer from a disk of this machine, or from memory. */
 static bool
 is_local(const char *type)
@@ -274,7 +290,6 @@ mounts_number(const char *maildrop)
 {
 	static uint64_t read_at = UINT64_MAX;
 
-	mounts_look();
 	if (list >= 0 && read_at != generation) {
 		read_at = generation;
 		mounts_below_read(&below, list);

@@ -11,6 +11,7 @@
 #ifndef SERVER_STORE_MOUNTS_H
 #define SERVER_STORE_MOUNTS_H
 
+#include <ev.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +22,10 @@
  * none, and every file system is believed, and taken for a disk's.  root: of
  * the mail. */
 bool mounts_open(const char *root);
+
+/* From now on the loop looks at the beginning of each turn, so that what is done
+ * there needs no mounts_look(). */
+void mounts_watch(struct ev_loop *loop);
 
 /* Sees whether anything was mounted or unmounted, before a piece of work. */
 void mounts_look(void);

@@ -411,6 +411,7 @@ store_start(struct store *st)
 	if (!mounts_open(st->conf.root))
 		log_line(
 		    LOG_WARNING, "ev=mounts error=\"%s\"", strerror(errno));
+	mounts_watch(st->loop);
 	ev_timer_init(&st->stop, store_on_deadline, 0., 0.);
 	st->stop.data = st;
 	/* Landlock holds for threads that are started after it. */

@@ -124,7 +124,7 @@ maildir_open_dir(
 	/* To open a directory for reading may ask a server. */
 	int how = now ? O_PATH : O_RDONLY;
 
-	if (at == AT_FDCWD)
+	if (at == AT_FDCWD && !now)
 		mounts_look();
 	*fd_r = maildir_open_at(at, name, how | O_DIRECTORY, now);
 	if (*fd_r < 0)
