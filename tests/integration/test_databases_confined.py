@@ -193,7 +193,7 @@ def test_it_speaks_as_others_do(site, connect, broken_say):
     for words in (
             struct.pack("=HQQ", IPC["PASS"], 1, 1) + texts(b"127.0.0.1")
             + b"\1" + texts(b"ann", b"x"),
-            struct.pack("=HH", IPC["NO_WORKER"], 0) + b"\0" * 8,
+            struct.pack("=HH", IPC["NO_WORKER"], 0) + b"\0" * 12,
             struct.pack("=HQBB", IPC["ROW"], 1, 9, 0),
             struct.pack("=HQBB", IPC["ROW"], 1, 0, 33),
             b"nonsense"):

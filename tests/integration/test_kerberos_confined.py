@@ -143,7 +143,7 @@ def test_it_speaks_as_others_do(site, connect, broken_say, ap_req):
     for words in (
             struct.pack("=HQQ", IPC["PASS"], 1, 1) + texts(b"127.0.0.1")
             + b"\1" + texts(b"ann", b"other"),
-            struct.pack("=HH", IPC["NO_WORKER"], 0) + b"\0" * 8, b"nonsense"):
+            struct.pack("=HH", IPC["NO_WORKER"], 0) + b"\0" * 12, b"nonsense"):
         n = len(site.server.events("misbehaved"))
         broken_say(pid, sockets(pid)[-1], words)
         site.server.await_event("misbehaved", n + 1)

@@ -157,7 +157,7 @@ def test_it_speaks_as_others_do(site, broken_say):
     for words in (
             struct.pack("=HQQ", IPC["PASS"], 1, 1) + texts(b"127.0.0.1")
             + b"\1" + texts(b"ann@site.example", b"secret"),
-            struct.pack("=HH", IPC["NO_WORKER"], 0) + b"\0" * 8,
+            struct.pack("=HH", IPC["NO_WORKER"], 0) + b"\0" * 12,
             service(1, 1, b"PLAIN", b"\0ann@site.example\0secret"),
             b"nonsense"):
         n = len(site.server.events("misbehaved"))

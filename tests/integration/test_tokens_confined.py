@@ -179,7 +179,7 @@ def test_it_speaks_as_others_do(site, issuer, broken_say):  # noqa: F811
     for words in (
             struct.pack("=HQQ", IPC["PASS"], 1, 1) + texts(b"127.0.0.1")
             + b"\1" + texts(b"ann", b"x"),
-            struct.pack("=HH", IPC["NO_WORKER"], 0) + b"\0" * 8,
+            struct.pack("=HH", IPC["NO_WORKER"], 0) + b"\0" * 12,
             verdict(1, 9, b"x"), verdict(1, GOOD, b"x", 2),
             verdict(1, GOOD, b"x" * 256), b"nonsense"):
         n = len(site.server.events("misbehaved"))

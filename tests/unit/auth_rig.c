@@ -103,12 +103,16 @@ assert_silent(int fd, int ms)
 int
 attach(enum ipc_role role, uint16_t index)
 {
+	static uint32_t pid = 100;
 	int fds[2];
 
 	assert_int_equal(ipc_pair(fds, NULL), E_OK);
+	if (role == ROLE_WORKER)
+		rig.worker_pid[index] = ++pid;
 	ipc_begin(rig.ctl, IPC_ATTACH);
 	ipc_put_u8(rig.ctl, (uint8_t)role);
 	ipc_put_u16(rig.ctl, index);
+	ipc_put_u32(rig.ctl, role == ROLE_WORKER ? pid : 1);
 	ipc_put_fd(rig.ctl, fds[1], FD_CLOSED);
 	sent_before_others(rig.ctl);
 	return fds[0];
@@ -331,6 +335,7 @@ take_open(void *arg, struct ipc_in *in)
 	o->retention = ipc_get_u32(in);
 	o->login_delay = ipc_get_u32(in);
 	o->counted = ipc_get_login_mark(in);
+	assert_int_equal(ipc_get_u32(in), rig.worker_pid[o->pop3]);
 	return ipc_get_end(in);
 }
 

@@ -29,6 +29,7 @@ extern struct auth_rig {
 	struct ev_loop *loop; /* never run: channels only collect and send */
 	struct ipc_chan *ctl, *pop3[POP3S];
 	int ctl_fd, pop3_fd[POP3S], store_fd[STORES], log_fd;
+	uint32_t worker_pid[POP3S];
 	char log[64 * 1024];    /* all that was logged */
 	size_t log_n, log_told; /* its length, and what log_text() told */
 	char served[SERVED_MAX];

@@ -49,8 +49,8 @@ static const struct shape {
 	SHAPE(IPC_KPOP, "88fs1s"),
 	SHAPE(IPC_REFUSED, "81ss4"),
 	SHAPE(IPC_SERVED, "s84141"),
-	SHAPE(IPC_OPEN, "288sss14488"),
-	SHAPE(IPC_NO_WORKER, "28"),
+	SHAPE(IPC_OPEN, "288sss144884"),
+	SHAPE(IPC_NO_WORKER, "284"),
 	SHAPE(IPC_UNOPENED, "88"),
 	SHAPE(IPC_EXPIRE, "ss4"),
 	SHAPE(IPC_EXPIRED, ""),
@@ -91,7 +91,7 @@ static const struct shape {
 	SHAPE(IPC_TRACED, "4814s"),
 	/* Of the parent and to it: nobody else may say them. */
 	SHAPE(IPC_CONF, ""),
-	SHAPE(IPC_ATTACH, "12f"),
+	SHAPE(IPC_ATTACH, "124f"),
 	SHAPE(IPC_STOP, "4"),
 	SHAPE(IPC_PING, "4"),
 	SHAPE(IPC_SETTINGS, "4"),
@@ -368,6 +368,7 @@ attach(enum ipc_role role, uint16_t index)
 	ipc_begin(rig.ctl, IPC_ATTACH);
 	ipc_put_u8(rig.ctl, (uint8_t)role);
 	ipc_put_u16(rig.ctl, index);
+	ipc_put_u32(rig.ctl, PID);
 	ipc_put_fd(rig.ctl, fd[1], FD_CLOSED);
 	sent();
 	assert_turns();

@@ -23,6 +23,7 @@ enum {
 	SOON = 20 * 1000, /* for any answer, however slow the machine */
 	HONEST = 0,       /* indexes */
 	BROKEN = 1,
+	PID = 77, /* of all */
 };
 
 struct message {

@@ -89,7 +89,7 @@ test_misbehaved(void **state)
 }
 
 static void
-no_worker(int store, uint16_t worker, uint64_t sid)
+no_worker(int store, uint16_t worker, uint64_t sid, uint32_t pid)
 {
 	struct ipc_chan *c = ipc_open(
 	    rig.loop, dup(rig.store_fd[store]), &no_rules, NULL, false);
@@ -97,6 +97,7 @@ no_worker(int store, uint16_t worker, uint64_t sid)
 	ipc_begin(c, IPC_NO_WORKER);
 	ipc_put_u16(c, worker);
 	ipc_put_u64(c, sid);
+	ipc_put_u32(c, pid);
 	sent_before_others(c);
 	ipc_close(c);
 }
@@ -112,15 +113,17 @@ test_no_worker(void **state)
 	pass_from(1, 4, "::1", "anna", "secret");
 	o = opened(4, &store);
 	assert_int_equal(o.pop3, 1);
-	no_worker(1 - store, 1, 4);
-	no_worker(store, 0, 4);
-	no_worker(store, 1, 5);
-	no_worker(store, POP3S, 4);
+	no_worker(1 - store, 1, 4, rig.worker_pid[1]);
+	no_worker(store, 0, 4, rig.worker_pid[0]);
+	no_worker(store, 1, 5, rig.worker_pid[1]);
+	no_worker(store, POP3S, 4, rig.worker_pid[1]);
+	no_worker(
+	    store, 1, 4, rig.worker_pid[0]); /* of one that was there before */
 	assert_silent(rig.pop3_fd[1], QUIET);
 	assert_silent(rig.pop3_fd[0], 0);
-	no_worker(store, 1, 4);
+	no_worker(store, 1, 4, rig.worker_pid[1]);
 	refused_at(1, 4, SIGN_IN_TEMPORARY, NULL);
-	no_worker(store, 1, 4); /* it is over */
+	no_worker(store, 1, 4, rig.worker_pid[1]); /* it is over */
 	assert_silent(rig.pop3_fd[1], QUIET);
 }
 

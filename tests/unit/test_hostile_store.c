@@ -59,6 +59,7 @@ say_open(uint16_t index, uint64_t sid)
 	put_u(m, 4, 0);
 	put_u(m, 8, 0);
 	put_u(m, 8, 0);
+	put_u(m, 4, PID);
 	assert_true(say(rig.auth, m));
 }
 

@@ -32,6 +32,7 @@ struct heard {
 	uint32_t count, left_out, removed, failed;
 	uint8_t role, code, ok, n;
 	uint16_t index;
+	uint32_t pid;
 	char user[NAME_MAX_OCTETS + 1], from[PEER_MAX];
 	uint64_t since;
 	struct login_mark counted;
@@ -50,7 +51,8 @@ static struct kit {
 	struct drop_fixture f;
 	struct ev_loop *loop;
 	struct end parent, auth, pop3[POP3S];
-	int fd[POP3S]; /* other ends of channels not attached */
+	int fd[POP3S];            /* other ends of channels not attached */
+	uint32_t pids[POP3S + 1]; /* of the workers; one is not there */
 	pid_t pid;
 	/* Of what is opened from now on. */
 	bool read_only;
@@ -143,6 +145,7 @@ hear(void *arg, struct ipc_in *in)
 	case IPC_NO_WORKER:
 		h->index = ipc_get_u16(in);
 		h->sid = ipc_get_u64(in);
+		h->pid = ipc_get_u32(in);
 		break;
 	case IPC_UNOPENED: h->counted = ipc_get_login_mark(in); break;
 	case IPC_PONG:
@@ -259,6 +262,7 @@ say_open(uint16_t index, uint64_t sid, const char *mail, const char *from)
 	ipc_put_u32(kit.auth.c, kit.retention);
 	ipc_put_u32(kit.auth.c, kit.login_delay);
 	ipc_put_login_mark(kit.auth.c, mark(sid));
+	ipc_put_u32(kit.auth.c, kit.pids[index]);
 	send_end(&kit.auth);
 }
 
@@ -323,6 +327,7 @@ attach(enum ipc_role role, uint16_t index, struct end *end)
 	ipc_begin(kit.parent.c, IPC_ATTACH);
 	ipc_put_u8(kit.parent.c, (uint8_t)role);
 	ipc_put_u16(kit.parent.c, index);
+	ipc_put_u32(kit.parent.c, role == ROLE_WORKER ? ++kit.pids[index] : 1);
 	ipc_put_fd(kit.parent.c, fd[1], FD_CLOSED);
 	send_end(&kit.parent);
 }
@@ -891,10 +896,12 @@ test_no_worker(void **state)
 
 	(void)state;
 	start();
+	kit.pids[POP3S] = 9;
 	open_drop(POP3S, 6);
 	h = expect(&kit.auth, IPC_NO_WORKER);
 	assert_int_equal(h->index, POP3S);
 	assert_int_equal(h->sid, 6);
+	assert_int_equal(h->pid, 9);
 	open_drop(1, 7); /* and the maildrop is free */
 	expect_opened(1, 7, 3);
 	finish();
@@ -1063,6 +1070,27 @@ test_pop3_is_replaced(void **state)
 	open_drop(0, 1);
 	kill(kit.pid, SIGCONT);
 	expect_opened(0, 1, 3);
+	finish();
+}
+
+/* One that lives may have broken it off before it had read the answer. */
+static void
+test_channel_breaks(void **state)
+{
+	struct heard *h;
+
+	(void)state;
+	start();
+	open_drop(0, 1);
+	expect_opened(0, 1, 3);
+	ipc_close(kit.pop3[0].c);
+	kit.pop3[0].c = NULL;
+	h = expect(&kit.auth, IPC_NO_WORKER);
+	assert_int_equal(h->index, 0);
+	assert_int_equal(h->sid, 1);
+	assert_int_equal(h->pid, kit.pids[0]);
+	open_drop(1, 2);
+	expect_opened(1, 2, 3);
 	finish();
 }
 
@@ -1313,6 +1341,7 @@ main(void)
 		T(test_confined),
 		T(test_pop3_dies),
 		T(test_pop3_is_replaced),
+		T(test_channel_breaks),
 		T(test_parent_dies),
 		T(test_stop),
 		T(test_idle),

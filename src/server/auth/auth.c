@@ -35,29 +35,23 @@
 /* ---- the parent's messages ---- */
 
 static enum err
-attach(void *arg, enum ipc_role role, uint16_t index, int fd)
+attach(void *arg, const struct role_peer *peer, int fd)
 {
 	struct auth *a = arg;
 
-	if (role == ROLE_STORE)
-		return store_attach(a, index, fd);
-	if (role == ROLE_DB || role == ROLE_PAM)
-		return auth_db_attach(a, role, index, fd);
-	if (role == ROLE_KERBEROS) {
-		kerberos_attach(a, fd);
+	switch (peer->role) {
+	case ROLE_STORE: return store_attach(a, peer->index, fd);
+	case ROLE_DB:
+	case ROLE_PAM: return auth_db_attach(a, peer->role, peer->index, fd);
+	case ROLE_KERBEROS: kerberos_attach(a, fd); return E_OK;
+	case ROLE_NET: net_attach(a, fd); return E_OK;
+	case ROLE_SASL: auth_sasl_attach(a, fd); return E_OK;
+	case ROLE_WORKER:
+		if (peer->index >= SASL_INDEX)
+			break;
+		auth_worker_attach(a, peer, fd);
 		return E_OK;
-	}
-	if (role == ROLE_NET) {
-		net_attach(a, fd);
-		return E_OK;
-	}
-	if (role == ROLE_SASL) {
-		auth_sasl_attach(a, fd);
-		return E_OK;
-	}
-	if (role == ROLE_WORKER && index < SASL_INDEX) {
-		auth_worker_attach(a, index, fd);
-		return E_OK;
+	default: break;
 	}
 	close(fd);
 	return E_FORMAT;

@@ -301,12 +301,13 @@ static const struct ipc_rules sasl_rules = { sasl_rule,
 	sizeof(sasl_rule) / sizeof(sasl_rule[0]), worker_gone };
 
 static void
-attach(struct auth *a, enum ipc_role role, uint16_t index, int fd)
+attach(struct auth *a, const struct role_peer *peer, int fd)
 {
+	const enum ipc_role role = peer->role;
 	struct auth_worker *w;
 
 	LIST_FOREACH (w, &a->workers, entry)
-		if (w->index == index)
+		if (w->index == peer->index)
 			break;
 	if (w != NULL)
 		worker_free(w);
@@ -316,7 +317,8 @@ attach(struct auth *a, enum ipc_role role, uint16_t index, int fd)
 	}
 	w->auth = a;
 	w->role = role;
-	w->index = index;
+	w->index = peer->index;
+	w->pid = peer->pid;
 	memcpy(w->service, a->conf.service, sizeof(w->service));
 	w->n_services = a->conf.n_services;
 	if ((w->chan = ipc_open(a->loop, fd,
@@ -330,13 +332,13 @@ attach(struct auth *a, enum ipc_role role, uint16_t index, int fd)
 }
 
 void
-auth_worker_attach(struct auth *a, uint16_t index, int fd)
+auth_worker_attach(struct auth *a, const struct role_peer *peer, int fd)
 {
-	attach(a, ROLE_WORKER, index, fd);
+	attach(a, peer, fd);
 }
 
 void
 auth_sasl_attach(struct auth *a, int fd)
 {
-	attach(a, ROLE_SASL, SASL_INDEX, fd);
+	attach(a, &(struct role_peer){ ROLE_SASL, SASL_INDEX, 0 }, fd);
 }

@@ -8,7 +8,7 @@
 #include "server/auth/process.h"
 
 /* IPC_ATTACH of a worker, and of the role sasl.  Takes fd. */
-void auth_worker_attach(struct auth *a, uint16_t index, int fd);
+void auth_worker_attach(struct auth *a, const struct role_peer *peer, int fd);
 void auth_sasl_attach(struct auth *a, int fd);
 
 #endif

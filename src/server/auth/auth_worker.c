@@ -39,16 +39,11 @@ auth_slot_for(struct auth_worker *w, uint64_t sid)
 }
 
 uint64_t
-auth_worker_token(const struct auth *a, uint16_t index, uint64_t sid)
+auth_worker_token(struct auth_worker *w, uint64_t sid)
 {
-	struct auth_worker *w;
-	const struct auth_slot *slot;
+	const struct auth_slot *slot = auth_slot_find(w, sid);
 
-	LIST_FOREACH (w, &a->workers, entry)
-		if (w->index == index &&
-		    (slot = auth_slot_find(w, sid)) != NULL)
-			return slot->token;
-	return 0;
+	return slot != NULL ? slot->token : 0;
 }
 
 void
@@ -135,14 +130,14 @@ refuse_slot(struct auth_worker *w, struct auth_slot *slot)
 }
 
 void
-auth_worker_unplaced(
-    struct auth *a, uint16_t index, uint64_t sid, uint32_t store)
+auth_worker_unplaced(struct auth *a, const struct role_peer *worker,
+    uint64_t sid, uint32_t store)
 {
 	struct auth_worker *w;
 	struct auth_slot *slot;
 
 	LIST_FOREACH (w, &a->workers, entry)
-		if (w->index == index &&
+		if (w->index == worker->index && w->pid == worker->pid &&
 		    (slot = auth_slot_find(w, sid)) != NULL &&
 		    slot->store == store)
 			refuse_slot(w, slot);

@@ -26,6 +26,7 @@ struct auth_worker {
 	size_t n_slots;
 	enum ipc_role role;
 	uint16_t index; /* in sids: SASL_INDEX, of the role sasl */
+	uint32_t pid;
 	/* Of the role sasl: by the numbers that it knows, which are those of the
 	 * settings when it came. */
 	struct known_service service[SERVICES_MAX];
@@ -40,7 +41,7 @@ struct auth_slot *auth_slot_find(struct auth_worker *w, uint64_t sid);
 struct auth_slot *auth_slot_for(struct auth_worker *w, uint64_t sid);
 
 /* Of a session that signs in. */
-uint64_t auth_worker_token(const struct auth *a, uint16_t index, uint64_t sid);
+uint64_t auth_worker_token(struct auth_worker *w, uint64_t sid);
 
 /* A session's sign-in is over without success, or asks for more. */
 struct refusal {
@@ -72,8 +73,8 @@ void auth_worker_signed_in(struct auth_worker *w, uint64_t sid, uint32_t store,
 
 /* Refuses the session, if it was given to this store, which cannot reach its
  * worker. */
-void auth_worker_unplaced(
-    struct auth *a, uint16_t index, uint64_t sid, uint32_t store);
+void auth_worker_unplaced(struct auth *a, const struct role_peer *worker,
+    uint64_t sid, uint32_t store);
 
 /* Refuses every session, of all workers, that was given to this store.  One
  * that has heard from the store already takes no notice. */

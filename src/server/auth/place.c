@@ -26,7 +26,7 @@ static void
 open_at(struct signin *s, struct store *store)
 {
 	const struct store_opening o = {
-		.worker = s->worker_index,
+		.worker = s->worker,
 		.sid = s->sid,
 		.user = whose(s),
 		.mail = s->mail,

@@ -258,12 +258,13 @@ static enum err
 take_no_worker(void *arg, struct ipc_in *in)
 {
 	struct store *st = arg;
-	uint16_t worker = ipc_get_u16(in);
+	struct role_peer worker = { ROLE_WORKER, ipc_get_u16(in), 0 };
 	uint64_t sid = ipc_get_u64(in);
 
+	worker.pid = ipc_get_u32(in);
 	if (ipc_get_end(in) != E_OK)
 		return E_FORMAT;
-	auth_worker_unplaced(st->auth, worker, sid, st->serial);
+	auth_worker_unplaced(st->auth, &worker, sid, st->serial);
 	return E_OK;
 }
 
@@ -291,7 +292,7 @@ take_unopened(void *arg, struct ipc_in *in)
 
 static const struct ipc_rule store_rule[] = {
 	{ IPC_EXPIRED, 1, 0, 0, take_expired },
-	{ IPC_NO_WORKER, 1, 0, 10, take_no_worker },
+	{ IPC_NO_WORKER, 1, 0, 14, take_no_worker },
 	{ IPC_UNOPENED, 1, 0, 16, take_unopened },
 	{ IPC_RETIRED, 1, 0, 1, take_retired },
 };
@@ -426,9 +427,9 @@ enum err
 store_open(struct store *st, const struct store_opening *o, uint32_t *serial_r)
 {
 	ipc_begin(st->chan, IPC_OPEN);
-	ipc_put_u16(st->chan, o->worker);
+	ipc_put_u16(st->chan, o->worker->index);
 	ipc_put_u64(st->chan, o->sid);
-	ipc_put_u64(st->chan, auth_worker_token(st->auth, o->worker, o->sid));
+	ipc_put_u64(st->chan, auth_worker_token(o->worker, o->sid));
 	ipc_put_str(st->chan, o->user);
 	ipc_put_str(st->chan, o->mail);
 	ipc_put_str(st->chan, o->peer);
@@ -436,6 +437,7 @@ store_open(struct store *st, const struct store_opening *o, uint32_t *serial_r)
 	ipc_put_u32(st->chan, o->retention);
 	ipc_put_u32(st->chan, o->login_delay);
 	ipc_put_login_mark(st->chan, o->counted);
+	ipc_put_u32(st->chan, o->worker->pid);
 	*serial_r = st->serial;
 	st->given = ev_now(st->auth->loop);
 	return ipc_end(st->chan);

@@ -66,7 +66,7 @@ enum err store_expire(struct store *st, const char *user, const char *mail,
 
 /* IPC_OPEN.  *serial_r: what this life of the store is called. */
 struct store_opening {
-	uint16_t worker;
+	struct auth_worker *worker;
 	uint64_t sid;
 	const char *user, *mail, *peer;
 	uint8_t bits;         /* SESSION_ */

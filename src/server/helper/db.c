@@ -185,11 +185,11 @@ static const struct ipc_rules auth_rules = { auth_rule,
 	sizeof(auth_rule) / sizeof(auth_rule[0]), auth_gone };
 
 static enum err
-attach(void *arg, enum ipc_role role, uint16_t index, int fd)
+attach(void *arg, const struct role_peer *peer, int fd)
 {
 	struct process *p = arg;
 	enum err e =
-	    role_attach_auth(&p->role, &p->auth, &auth_rules, role, fd);
+	    role_attach_auth(&p->role, &p->auth, &auth_rules, peer->role, fd);
 
 	if (e == E_OK && p->auth != NULL)
 		ipc_answer_first(p->auth);

@@ -109,11 +109,12 @@ static const struct ipc_rules auth_rules = { auth_rule,
 	sizeof(auth_rule) / sizeof(auth_rule[0]), auth_gone };
 
 static enum err
-attach(void *arg, enum ipc_role role, uint16_t index, int fd)
+attach(void *arg, const struct role_peer *peer, int fd)
 {
 	struct process *p = arg;
 
-	return role_attach_auth(&p->role, &p->auth, &auth_rules, role, fd);
+	return role_attach_auth(
+	    &p->role, &p->auth, &auth_rules, peer->role, fd);
 }
 
 /* ---- the process ---- */

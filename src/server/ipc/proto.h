@@ -22,7 +22,8 @@
 enum ipc_type {
 	/* parent -> role: the role's settings, once, first (its own encoding) */
 	IPC_CONF = 1,
-	/* parent -> role: u8 role, u16 index, fd: a channel to that process */
+	/* parent -> role: u8 role, u16 index, u32 pid, fd: a channel to that
+	 * process */
 	IPC_ATTACH,
 	/* parent -> role: finish within u32 milliseconds */
 	IPC_STOP,
@@ -156,9 +157,10 @@ enum ipc_type {
 	/* auth -> store: u16 worker index, u64 sid, u64 token, str user, str mail
 	 * (of a whole host: host_account.h), str peer, u8 SESSION_ bits, u32
 	 * RETENTION_ of the maildrop; for LOGIN-DELAY: u32 seconds, 0: the sign-in
-	 * does not count, login_mark */
+	 * does not count, login_mark; u32 pid of the worker */
 	IPC_OPEN = 64,
-	/* store -> auth: u16 worker index, u64 sid: I have no channel to it */
+	/* store -> auth: u16 worker index, u64 sid, u32 its pid: I have no channel to
+	 * it (any more) */
 	IPC_NO_WORKER,
 	/* store -> auth: login_mark: it was not opened, and does not count */
 	IPC_UNOPENED,

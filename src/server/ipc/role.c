@@ -117,13 +117,15 @@ static enum err
 take_attach(void *arg, struct ipc_in *in)
 {
 	struct role *r = arg;
-	enum ipc_role role = (enum ipc_role)ipc_get_u8(in);
-	uint16_t index = ipc_get_u16(in);
-	int fd = ipc_get_fd(in);
+	struct role_peer peer = { .role = (enum ipc_role)ipc_get_u8(in) };
+	int fd;
 
+	peer.index = ipc_get_u16(in);
+	peer.pid = ipc_get_u32(in);
+	fd = ipc_get_fd(in);
 	if (ipc_get_end(in) == E_OK) {
 		r->alone = false;
-		return r->hooks->attach(r, role, index, fd);
+		return r->hooks->attach(r, &peer, fd);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -260,7 +262,7 @@ role_open(struct role *r, const struct role_hooks *hooks, struct ev_loop *loop,
 
 	r->hooks = hooks;
 	r->loop = loop;
-	r->rule[n++] = (struct ipc_rule){ IPC_ATTACH, 1, 1, 3, take_attach };
+	r->rule[n++] = (struct ipc_rule){ IPC_ATTACH, 1, 1, 7, take_attach };
 	r->rule[n++] = (struct ipc_rule){ IPC_STOP, 1, 0, 4, take_stop };
 	r->rule[n++] = (struct ipc_rule){ IPC_PING, 1, 0, 4, take_ping };
 	if (hooks->settings != NULL) {

@@ -109,11 +109,18 @@ struct role {
 	ev_timer end;
 };
 
+/* Another process of this server.  One that is started in the place of another
+ * has its index. */
+struct role_peer {
+	enum ipc_role role;
+	uint16_t index;
+	uint32_t pid;
+};
+
 struct role_hooks {
 	/* A channel to another process, perhaps in the place of one that has
 	 * died unnoticed.  Takes fd.  E_FORMAT: there can be no such process. */
-	enum err (*attach)(
-	    void *arg, enum ipc_role role, uint16_t index, int fd);
+	enum err (*attach)(void *arg, const struct role_peer *peer, int fd);
 	/* Finish within ms, then leave the loop.  NULL: there is nothing to
 	 * finish but what auth has asked, and it ends when auth lets go of it, or
 	 * when the parent closes the channel. */

@@ -65,7 +65,7 @@ on_time(struct ev_loop *loop, ev_timer *w, int revents)
 /* ---- the process ---- */
 
 static enum err
-attach(void *arg, enum ipc_role role, uint16_t index, int fd)
+attach(void *arg, const struct role_peer *peer, int fd)
 {
 	close(fd);
 	return E_FORMAT; /* it talks to nobody */

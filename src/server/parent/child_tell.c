@@ -114,6 +114,7 @@ hand(struct child *c, const struct child *other, int fd)
 	ipc_begin(c->chan, IPC_ATTACH);
 	ipc_put_u8(c->chan, (uint8_t)other->role);
 	ipc_put_u16(c->chan, other->index);
+	ipc_put_u32(c->chan, (uint32_t)other->pid);
 	ipc_put_fd(c->chan, fd, FD_CLOSED);
 	return ipc_end(c->chan);
 }

@@ -163,11 +163,12 @@ static const struct ipc_rules auth_rules = { auth_rule,
 /* ---- the process ---- */
 
 static enum err
-attach(void *arg, enum ipc_role role, uint16_t index, int fd)
+attach(void *arg, const struct role_peer *peer, int fd)
 {
 	struct sasl_process *p = arg;
 
-	return role_attach_auth(&p->role, &p->auth, &auth_rules, role, fd);
+	return role_attach_auth(
+	    &p->role, &p->auth, &auth_rules, peer->role, fd);
 }
 
 static uint32_t

@@ -26,38 +26,18 @@ enum {
 
 /* ---- auth ---- */
 
-/* Auth answers the session for us. */
-static void
-say_no_worker(struct store *st, uint16_t index, uint64_t sid)
-{
-	enum err e;
-
-	if (st->auth == NULL)
-		return;
-	ipc_begin(st->auth, IPC_NO_WORKER);
-	ipc_put_u16(st->auth, index);
-	ipc_put_u64(st->auth, sid);
-	if ((e = ipc_end(st->auth)) != E_OK)
-		log_line(LOG_FAULT, "ev=queue error=\"%s\"", err_str(e));
-}
-
 /* The worker of a sign-in; NULL: there is no channel to it. */
 static struct store_worker *
-worker_of(struct store *st, uint16_t index)
+worker_of(struct store *st, const struct role_peer *peer)
 {
-	struct store_worker *w = store_worker_find(st, index);
+	struct store_worker *w = store_worker_find(st, peer->index);
 
-	/* Its end, and a new process in a message of the parent, may not have
-	 * been read yet. */
-	if (w != NULL) {
-		ipc_drain(w->chan);
-		w = store_worker_find(st, index);
-	}
-	if (w == NULL) {
+	/* A new process in a message of the parent may not have been read yet. */
+	if (w == NULL || w->pid != peer->pid) {
 		ipc_drain(st->role.parent);
-		w = store_worker_find(st, index);
+		w = store_worker_find(st, peer->index);
 	}
-	return w;
+	return w != NULL && w->pid == peer->pid ? w : NULL;
 }
 
 static void
@@ -95,7 +75,7 @@ take_open(void *arg, struct ipc_in *in)
 	char user[NAME_MAX_OCTETS + 1], mail[MAIL_MAX], peer[PEER_MAX];
 	struct arrival a = { .user = user, .peer = peer };
 	struct location where;
-	uint16_t index = ipc_get_u16(in);
+	struct role_peer from = { ROLE_WORKER, ipc_get_u16(in), 0 };
 	struct store_worker *w;
 	uint8_t bits;
 	bool valid;
@@ -110,6 +90,7 @@ take_open(void *arg, struct ipc_in *in)
 	a.retention = ipc_get_u32_to(in, RETENTION_MAX);
 	a.login_delay = ipc_get_u32_to(in, LOGIN_DELAY_MAX);
 	a.counted = ipc_get_login_mark(in);
+	from.pid = ipc_get_u32(in);
 	a.read_only = (bits & SESSION_READ_ONLY) != 0;
 	a.utf8 = (bits & SESSION_UTF8) != 0;
 	a.master = (bits & SESSION_MASTER) != 0;
@@ -119,9 +100,9 @@ take_open(void *arg, struct ipc_in *in)
 	if (valid && claim_is_held(st, &where))
 		store_worker_drain_all(st);
 	if (!valid)
-		log_bad_path(st, index, a.sid, mail);
-	if ((w = worker_of(st, index)) == NULL)
-		say_no_worker(st, index, a.sid);
+		log_bad_path(st, from.index, a.sid, mail);
+	if ((w = worker_of(st, &from)) == NULL)
+		store_tell_no_worker(st, &from, a.sid);
 	else if (!valid)
 		claim_refuse(w, &a, SIGN_IN_PERMANENT, NULL);
 	else if (st->conf.absent)
@@ -198,7 +179,7 @@ store_auth_gone(void *arg, enum err why)
 static const struct ipc_rule auth_rule[] = {
 	{ IPC_OPEN, 1, 0,
 	    2 + 8 + 8 + 4 + NAME_MAX_OCTETS + 4 + MAIL_MAX + 4 + PEER_MAX + 1 +
-		4 + 4 + 16,
+		4 + 4 + 16 + 4,
 	    take_open },
 	{ IPC_RETIRE, 1, 0, 0, take_retire },
 	{ IPC_EXPIRE, 1, 0, 4 + NAME_MAX_OCTETS + 4 + MAIL_PATH_MAX + 4,
@@ -211,15 +192,15 @@ static const struct ipc_rules auth_rules = { auth_rule,
 /* ---- the parent ---- */
 
 static enum err
-store_attach(void *arg, enum ipc_role role, uint16_t index, int fd)
+store_attach(void *arg, const struct role_peer *peer, int fd)
 {
 	struct store *st = arg;
 
-	if (role == ROLE_WORKER) {
-		store_worker_attach(st, index, fd);
+	if (peer->role == ROLE_WORKER) {
+		store_worker_attach(st, peer, fd);
 		return E_OK;
 	}
-	if (role == ROLE_AUTH) {
+	if (peer->role == ROLE_AUTH) {
 		ipc_close(st->auth);
 		st->auth = ipc_open(st->loop, fd, &auth_rules, st, false);
 		return E_OK;

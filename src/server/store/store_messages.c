@@ -30,6 +30,19 @@ store_worker_release(struct store_worker *w)
 	store_worker_put(w);
 }
 
+/* The worker may live, and wait for an answer that was on its way. */
+static void
+tell_cut_off(const struct store_worker *w)
+{
+	const struct role_peer peer = { ROLE_WORKER, w->index, w->pid };
+	const struct claim *c;
+
+	for (unsigned i = 0; i < SID_BUCKETS; i++)
+		LIST_FOREACH (c, &w->by_sid[i], by_sid)
+			if (c->state != CLAIM_ENDING)
+				store_tell_no_worker(w->store, &peer, c->sid);
+}
+
 void
 store_worker_gone(void *arg, enum err why)
 {
@@ -38,6 +51,7 @@ store_worker_gone(void *arg, enum err why)
 	role_link_lost(&w->store->role, ROLE_WORKER, w->index, why);
 	ipc_close(w->chan);
 	w->chan = NULL;
+	tell_cut_off(w);
 	store_worker_release(w);
 }
 
@@ -167,21 +181,22 @@ static const struct ipc_rules worker_rules = { worker_rule,
 	sizeof(worker_rule) / sizeof(worker_rule[0]), store_worker_gone };
 
 void
-store_worker_attach(struct store *st, uint16_t index, int fd)
+store_worker_attach(struct store *st, const struct role_peer *peer, int fd)
 {
-	struct store_worker *w = store_worker_find(st, index);
+	struct store_worker *w = store_worker_find(st, peer->index);
 
 	/* Its predecessor has gone; what it still said counts. */
 	if (w != NULL)
 		ipc_drain(w->chan);
-	if ((w = store_worker_find(st, index)) != NULL)
+	if ((w = store_worker_find(st, peer->index)) != NULL)
 		store_worker_gone(w, E_CLOSED);
 	if ((w = calloc(1, sizeof(*w))) == NULL) {
 		close(fd);
 		return;
 	}
 	w->store = st;
-	w->index = index;
+	w->index = peer->index;
+	w->pid = peer->pid;
 	w->chan = ipc_open(st->loop, fd, &worker_rules, w, false);
 	if (w->chan == NULL) {
 		free(w);

@@ -8,7 +8,8 @@
 #include "server/store/store_worker.h"
 
 /* Takes fd.  The process takes the place of one of the same index. */
-void store_worker_attach(struct store *st, uint16_t index, int fd);
+void store_worker_attach(
+    struct store *st, const struct role_peer *peer, int fd);
 
 /* Gives up the channel and ends all sessions of the process.  As in a struct
  * ipc_rules.  w may be freed. */

@@ -42,6 +42,22 @@ store_answer_end(struct store_worker *w)
 }
 
 void
+store_tell_no_worker(
+    const struct store *st, const struct role_peer *w, uint64_t sid)
+{
+	enum err e;
+
+	if (st->auth == NULL)
+		return;
+	ipc_begin(st->auth, IPC_NO_WORKER);
+	ipc_put_u16(st->auth, w->index);
+	ipc_put_u64(st->auth, sid);
+	ipc_put_u32(st->auth, w->pid);
+	if ((e = ipc_end(st->auth)) != E_OK)
+		log_line(LOG_FAULT, "ev=queue error=\"%s\"", err_str(e));
+}
+
+void
 store_tell_unopened(const struct store *st, struct login_mark counted)
 {
 	enum err e;

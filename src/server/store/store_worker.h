@@ -16,6 +16,7 @@ struct store_worker {
 	struct store *store;
 	struct ipc_chan *chan; /* NULL: the process has gone */
 	uint16_t index;
+	uint32_t pid;
 	bool broken; /* takes no messages: it is given up when the turn ends */
 	unsigned n_sessions;
 	LIST_ENTRY(store_worker) entry;
@@ -33,6 +34,10 @@ void store_worker_put(struct store_worker *w);
 bool store_answer_begin(
     struct store_worker *w, uint16_t type, uint64_t sid) NODISCARD;
 void store_answer_end(struct store_worker *w);
+
+/* Has auth answer a session of w, which cannot be reached (any more). */
+void store_tell_no_worker(
+    const struct store *st, const struct role_peer *w, uint64_t sid);
 
 /* Tells auth that a sign-in which counts for LOGIN-DELAY comes to nothing. */
 void store_tell_unopened(const struct store *st, struct login_mark counted);

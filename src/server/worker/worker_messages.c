@@ -361,14 +361,14 @@ attach_store(struct worker *w, uint16_t index, int fd)
 }
 
 enum err
-worker_attach(void *worker, enum ipc_role role, uint16_t index, int fd)
+worker_attach(void *worker, const struct role_peer *peer, int fd)
 {
-	if (role == ROLE_AUTH) {
+	if (peer->role == ROLE_AUTH) {
 		attach_auth(worker, fd);
 		return E_OK;
 	}
-	if (role == ROLE_STORE && index < STORES_MAX) {
-		attach_store(worker, index, fd);
+	if (peer->role == ROLE_STORE && peer->index < STORES_MAX) {
+		attach_store(worker, peer->index, fd);
 		return E_OK;
 	}
 	close(fd);

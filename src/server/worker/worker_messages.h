@@ -12,7 +12,7 @@ struct worker;
 
 /* Of role_hooks: a channel to auth or to a store, in place of the one before. */
 enum err worker_attach(
-    void *worker, enum ipc_role role, uint16_t index, int fd) NODISCARD;
+    void *worker, const struct role_peer *peer, int fd) NODISCARD;
 
 /* What auth has said last is what these listeners offer. */
 void worker_offer(const struct worker *w, struct serving *v);
