@@ -130,15 +130,21 @@ def test_open_that_waits(place, slow, login, what):
     session.quit()
 
 
-def test_maildrop_that_waits(place, serve, mount, login, connect):
-    """All of it is there; its attributes are asked for each time."""
+@pytest.mark.parametrize("lives, holds", [
+    (0, {fuse.GETATTR, fuse.OPENDIR}),
+    (3600, {fuse.OPEN, fuse.OPENDIR}),
+], ids=["attributes", "open"])
+def test_maildrop_that_waits(place, serve, mount, login, connect, lives, holds):
+    """All of it is there.  Its attributes are asked for each time; or all is in the
+    kernel's memory, but to open a file asks."""
     mine, other = place.maildir(), place.maildir(drop.make(2, 4), name="other")
     server = serve([("user", "secret", mine), ("other", "secret", other)],
                    "workers = 1\nsessions = \"shared\"\n")
     box = mount(mine, place.owner, kind=fuse.Maildir)
-    box.lives = 0
-    login(server).quit()
-    box.holds, box.holding = {fuse.GETATTR, fuse.OPENDIR}, {place.owner[0]}
+    box.lives = lives
+    for _ in range(3):  # the kernel forgets what changes
+        login(server).quit()
+    box.holds, box.holding = holds, {place.owner[0]}
     session = connect(server.port)
     session.send("USER user\r\nPASS secret\r\n")
     wait_until(lambda: box.held)

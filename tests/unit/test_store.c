@@ -1101,10 +1101,13 @@ test_parent_dies(void **state)
 	start();
 	open_drop(0, 1);
 	expect_opened(0, 1, 3);
+	kill(kit.pid, SIGSTOP);
+	assert_int_equal(waitpid(kit.pid, NULL, WUNTRACED), kit.pid);
 	say_marks(1, MARK_REMOVE, 0, "\x04", 1);
 	say(&kit.pop3[0], IPC_COMMIT, 1);
 	ipc_close(kit.parent.c);
 	kit.parent.c = NULL;
+	kill(kit.pid, SIGCONT); /* it may hear of the end first */
 	assert_int_equal(expect(&kit.pop3[0], IPC_COMMITTED)->removed, 1);
 	expect_gone(&kit.pop3[0]);
 	finish();
