@@ -155,6 +155,7 @@ exchange(struct auth_worker *w, const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	const struct role_peer peer = { ROLE_WORKER, 0, 0 };
 	int up[2], worker[2];
 
 	if (size == 0)
@@ -163,10 +164,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	a.role.parent = a.userfile.ctl =
 	    ipc_open(a.loop, up[0], &no_rules, NULL, false);
-	auth_worker_attach(&a, 0, worker[0]);
+	auth_worker_attach(&a, &peer, worker[0]);
 	exchange(LIST_FIRST(&a.workers), data, size);
 	/* Another in its place: that one has gone. */
-	auth_worker_attach(&a, 0, worker[1]);
+	auth_worker_attach(&a, &peer, worker[1]);
 	settle();
 	if (a.n_signins != 0)
 		abort();
