@@ -300,8 +300,8 @@ static const struct ipc_rule sasl_rule[] = {
 static const struct ipc_rules sasl_rules = { sasl_rule,
 	sizeof(sasl_rule) / sizeof(sasl_rule[0]), worker_gone };
 
-static void
-attach(struct auth *a, const struct role_peer *peer, int fd)
+void
+auth_worker_attach(struct auth *a, const struct role_peer *peer, int fd)
 {
 	const enum ipc_role role = peer->role;
 	struct auth_worker *w;
@@ -332,13 +332,9 @@ attach(struct auth *a, const struct role_peer *peer, int fd)
 }
 
 void
-auth_worker_attach(struct auth *a, const struct role_peer *peer, int fd)
-{
-	attach(a, peer, fd);
-}
-
-void
 auth_sasl_attach(struct auth *a, int fd)
 {
-	attach(a, &(struct role_peer){ ROLE_SASL, SASL_INDEX, 0 }, fd);
+	const struct role_peer peer = { ROLE_SASL, SASL_INDEX, 0 };
+
+	auth_worker_attach(a, &peer, fd);
 }
