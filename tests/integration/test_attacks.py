@@ -139,7 +139,7 @@ def test_flood_from_an_address(costly, connect, user):
     """Another address has its turn after one or two of them, not behind them
     all; nor does it matter whom they are about."""
     flood(connect, costly, [THERE] * 40, user)
-    wait_until(lambda: looked_at(costly))
+    wait_until(lambda: looked_at(costly), 60)
     at = looked_at(costly)
     assert curl(costly, HERE, "bob").returncode == 0
     seen = looked_at(costly)
@@ -159,7 +159,7 @@ def test_connections_buy_no_guesses(costly, connect):
     flood(connect, costly, [THERE] * 30, "ana")
     flood(connect, costly, [THERE] * 30, "nobody")
     for n in range(1, 4):
-        wait_until(lambda: looked_at(costly) >= n)
+        wait_until(lambda: looked_at(costly) >= n, 60)
         assert curl(costly, THERE, "bob").returncode == 0
         assert looked_at(costly) <= n + 1
     when = [at_ms(line) for line in costly.log_text().splitlines()
@@ -174,7 +174,7 @@ def test_flood_from_everywhere(costly, connect):
     is not held up where they signed in before; others are nowhere."""
     assert curl(costly, HERE).returncode == 0
     flood(connect, costly, ["127.%d.1.1" % n for n in range(1, 61)], "ana")
-    wait_until(lambda: looked_at(costly) > 1)
+    wait_until(lambda: looked_at(costly) > 1, 60)
     at = looked_at(costly)
     assert curl(costly, HERE).returncode == 0
     mine = looked_at(costly) - at
