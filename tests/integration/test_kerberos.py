@@ -632,8 +632,9 @@ def test_users_file_decides(place, serve, realm, connect, ap_req):
 
 # ---- the process that has the keys ----
 
-def test_it_dies(site, connect, ap_req):
+def test_it_dies(place, serve, realm, connect, ap_req):
     """Whoever waits for it is told at once, and the next one is served."""
+    site = Site(place, serve, realm, "workers = 1\n")  # in their order
     pid, = site.server.roles("kerberos")
     waiting = connect(site.clear_port)
     assert waiting.command("AUTH GSSAPI") == b"+ "
