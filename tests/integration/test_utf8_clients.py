@@ -233,7 +233,7 @@ verbose = 0
             for name in [path] + [path + "/" + f for f in files]:
                 shutil.chown(name, "nobody", "nogroup")
         as_user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
-    while True:
+    for _ in range(5):
         done = site.run("getmail", "--getmaildir", site.home, "--rcfile", rc,
                         status=None, **as_user)
         if b"waiting child pid" not in done.stderr:

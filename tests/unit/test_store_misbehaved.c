@@ -81,6 +81,18 @@ put_doubts(struct end *p, uint64_t sid, unsigned n)
 	}
 }
 
+/* So many messages, and nobody was accused. */
+static void
+expect_many(struct end *p, unsigned n)
+{
+	while (p->unheard < n) {
+		assert_false(p->gone);
+		assert_true(wait_for(WAIT));
+	}
+	p->unheard = 0;
+	assert_int_equal(kit.parent.unheard, 0);
+}
+
 /* A client has much asked at a time: what is too much is answered as well, and
  * doubts leave room for it. */
 static void
@@ -107,12 +119,7 @@ test_much_at_a_time(void **state)
 		assert_int_equal(ipc_end(p->c), E_OK);
 	}
 	ipc_flush(p->c);
-	while (p->unheard < VIEWS) {
-		assert_false(p->gone);
-		assert_true(wait_for(WAIT));
-	}
-	p->unheard = 0;
-	assert_int_equal(kit.parent.unheard, 0);
+	expect_many(p, VIEWS);
 	say(p, IPC_RELEASE, 2);
 	open_drop(1, 3);
 	expect_opened(1, 3, 3);
@@ -188,12 +195,7 @@ test_answers_first(void **state)
 	for (unsigned i = 0; i < ASKED; i++)
 		say_fetch(1, IPC_FDS, gone);
 	ipc_flush_wait(p->c, UNREAD_MS);
-	while (p->unheard < ASKED) {
-		assert_false(p->gone);
-		assert_true(wait_for(WAIT));
-	}
-	p->unheard = 0;
-	assert_int_equal(kit.parent.unheard, 0);
+	expect_many(p, ASKED);
 	say(p, IPC_RELEASE, 1);
 	finish();
 }
